@@ -1,0 +1,55 @@
+/**
+ * Canonical JSON, the form of every signed statement and log entry: object keys sorted by code unit, no blanks, no duplicate
+ * keys, integers only, well-formed strings. The bytes are what is signed; a reader refuses bytes that are not the canonical
+ * form of what they parse to, so one meaning has one encoding.
+ */
+import { defineErrors } from './errors.ts'
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+
+export const jsonError = defineErrors({
+  'json.not-canonical': {
+    exit: 'verification',
+    message: (d: { what: string; reason: string }) => `${d.what} is not canonical JSON: ${d.reason}`,
+  },
+})
+
+/** Nesting that no honest statement reaches; deeper input is refused before it can exhaust the stack. */
+const MAX_DEPTH = 16
+
+export function canonicalJson(value: Json): string {
+  return encode(value, 0)
+}
+
+function encode(value: Json, depth: number): string {
+  if (depth > MAX_DEPTH) throw jsonError('json.not-canonical', { what: 'value', reason: `nested deeper than ${MAX_DEPTH}` })
+  if (value === null || typeof value === 'boolean') return String(value)
+  if (typeof value === 'string') {
+    if (!value.isWellFormed()) throw jsonError('json.not-canonical', { what: 'string', reason: 'lone surrogate' })
+    return JSON.stringify(value)
+  }
+  if (typeof value === 'number') {
+    if (!Number.isSafeInteger(value) || Object.is(value, -0))
+      throw jsonError('json.not-canonical', { what: 'number', reason: `${value} is not a safe integer` })
+    return String(value)
+  }
+  if (Array.isArray(value)) return `[${value.map((item) => encode(item as Json, depth + 1)).join(',')}]`
+  const object = value as { readonly [key: string]: Json }
+  const keys = Object.keys(object).filter((key) => object[key] !== undefined)
+  keys.sort()
+  return `{${keys.map((key) => `${encode(key, depth)}:${encode(object[key] as Json, depth + 1)}`).join(',')}}`
+}
+
+/** Parses bytes that must be canonical; refuses anything whose canonical form differs, duplicate keys among them. */
+export function parseCanonicalJson(bytes: Uint8Array, what: string): Json {
+  let text: string
+  let value: Json
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    value = JSON.parse(text) as Json
+  } catch (cause) {
+    throw jsonError('json.not-canonical', { what, reason: 'it is not UTF-8 JSON' }, { cause })
+  }
+  if (encode(value, 0) !== text) throw jsonError('json.not-canonical', { what, reason: 'keys, blanks or numbers are not in canonical form' })
+  return value
+}

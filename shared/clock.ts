@@ -1,0 +1,58 @@
+/**
+ * Time. The only module that may read the ambient clock or set a timer; everything else takes a {@link Clock}, so that a
+ * test decides what time it is.
+ */
+export interface Clock {
+  /** Milliseconds since the Unix epoch; may step when the host's clock is set. For records, never for durations. */
+  now(): number
+  /** Milliseconds from an arbitrary origin; never steps back. For durations and deadlines. */
+  monotonic(): number
+  /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+  /** Calls `run` every `ms` until the returned function is called. Does not keep the process alive. */
+  every(ms: number, run: () => void): () => void
+  /** Calls `run` once after `ms` unless the returned function is called first. Does not keep the process alive. */
+  after(ms: number, run: () => void): () => void
+  /** A signal that aborts with a TimeoutError after `ms`. */
+  timeout(ms: number): AbortSignal
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason as Error)
+      const onAbort = (): void => {
+        clearTimeout(timer)
+        reject(signal?.reason as Error)
+      }
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      }, ms)
+      signal?.addEventListener('abort', onAbort, { once: true })
+    }),
+  every: (ms, run) => {
+    const timer = setInterval(run, ms)
+    timer.unref()
+    return () => clearInterval(timer)
+  },
+  after: (ms, run) => {
+    const timer = setTimeout(run, ms)
+    timer.unref()
+    return () => clearTimeout(timer)
+  },
+  timeout: (ms) => AbortSignal.timeout(ms),
+}
+
+/** RFC 3339 in UTC with milliseconds, the form of every time that Muster stores or prints as JSON. */
+export function rfc3339(ms: number): string {
+  return new Date(ms).toISOString()
+}
+
+/** Milliseconds since the epoch of a time that {@link rfc3339} wrote; NaN for anything else. */
+export function parseRfc3339(text: string): number {
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/.test(text)) return Number.NaN
+  return Date.parse(text)
+}

@@ -1,0 +1,85 @@
+/**
+ * Errors as data. Each area declares its closed union of codes in one `errors.ts` with {@link defineErrors}: the code, the
+ * exit code, whether a retry can help, and the one function that turns the data into prose. An error crosses a process
+ * boundary as `{code, data}` and gets its prose again from the table on the other side; foreign text is never passed on.
+ */
+import type { ExitName } from './exit-codes.ts'
+
+/** What an error may carry: plain values only, so that it survives a wire. */
+export type ErrorValue = string | number | boolean | null | readonly string[]
+export type ErrorData = Readonly<Record<string, ErrorValue>>
+
+export interface ErrorKind<D extends ErrorData = ErrorData> {
+  readonly exit: ExitName
+  /** True where the same call may succeed later without anybody changing anything. Default false. */
+  readonly retryable?: boolean
+  /** What happened, to which thing, expected and got. Lower case, no final period. */
+  readonly message: (data: D) => string
+  /** What to do next. */
+  readonly hint?: (data: D) => string
+}
+
+/** Every error that Muster raises on purpose. Anything else that is thrown is a bug. */
+export class MusterError extends Error {
+  readonly code: string
+  readonly data: ErrorData
+  readonly exit: ExitName
+  readonly retryable: boolean
+  readonly hint: string | undefined
+
+  constructor(code: string, kind: ErrorKind, data: ErrorData, options: { cause?: unknown } = {}) {
+    super(kind.message(data), options)
+    this.name = 'MusterError'
+    this.code = code
+    this.data = data
+    this.exit = kind.exit
+    this.retryable = kind.retryable ?? false
+    this.hint = kind.hint?.(data)
+  }
+}
+
+type Kinds = Readonly<Record<string, ErrorKind<never>>>
+type DataOf<K> = K extends { message: (data: infer D) => string } ? D : never
+type HasData<D> = [keyof D] extends [never] ? false : true
+
+/** Raises an error of an area: `throw fail('mirror.digest', {…}, {cause})`. Codes without data take none. */
+export interface Fail<T extends Kinds> {
+  <C extends keyof T & string>(
+    code: C,
+    ...rest: HasData<DataOf<T[C]>> extends true
+      ? [data: DataOf<T[C]>, options?: { cause?: unknown }]
+      : [data?: Record<never, never>, options?: { cause?: unknown }]
+  ): MusterError
+  /** True if `error` is one of this area's errors, with this code if one is given. */
+  is(error: unknown, code?: keyof T & string): error is MusterError
+  readonly codes: readonly (keyof T & string)[]
+}
+
+const registry = new Map<string, ErrorKind>()
+
+/**
+ * Declares an area's errors. Codes look like `area.what`; declaring one twice throws, so codes stay unique in the program.
+ * @example export const mirrorError = defineErrors({ 'mirror.digest': { exit: 'verification', message: (d: { file: string }) => `…` } })
+ */
+export function defineErrors<const T extends Kinds>(kinds: T): Fail<T> {
+  for (const [code, kind] of Object.entries(kinds)) {
+    if (registry.has(code)) throw new Error(`error code ${code} is declared twice`)
+    registry.set(code, kind as ErrorKind)
+  }
+  const fail = (code: string, data: ErrorData = {}, options: { cause?: unknown } = {}): MusterError =>
+    new MusterError(code, registry.get(code) as ErrorKind, data, options)
+  const is = (error: unknown, code?: string): error is MusterError =>
+    error instanceof MusterError && (code === undefined ? error.code in kinds : error.code === code)
+  return Object.assign(fail, { is, codes: Object.keys(kinds) }) as unknown as Fail<T>
+}
+
+/** Rebuilds an error that another process sent as `{code, data}`; undefined if no loaded table declares the code. */
+export function restoreError(code: string, data: ErrorData): MusterError | undefined {
+  const kind = registry.get(code)
+  return kind === undefined ? undefined : new MusterError(code, kind, data)
+}
+
+/** Every declared code with its kind; the policy tests read it. */
+export function declaredErrors(): ReadonlyMap<string, ErrorKind> {
+  return registry
+}

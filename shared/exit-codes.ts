@@ -1,0 +1,23 @@
+/**
+ * The process exit codes of `muster`, documented in docs/CLI.md. New ones may be added; whoever reads them treats an
+ * unknown code as a failure.
+ */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  partly: 3,
+  denied: 4,
+  notFound: 5,
+  conflict: 6,
+  unreachable: 7,
+  pending: 8,
+  verification: 9,
+  upstreamChanged: 100,
+  /** `muster run`: Muster's own failure, as distinct from the remote program's exit code. */
+  ownFailure: 125,
+  interrupted: 130,
+  terminated: 143,
+} as const
+
+export type ExitName = keyof typeof EXIT

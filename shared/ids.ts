@@ -1,0 +1,79 @@
+/**
+ * The ids of Muster as branded strings: a string becomes an id only through its parser, so an id in a signature has been
+ * checked and may be used in a file name or a query.
+ */
+import { defineErrors } from './errors.ts'
+import type { Clock } from './clock.ts'
+import type { Random } from './random.ts'
+
+declare const brand: unique symbol
+type Id<B extends string> = string & { readonly [brand]: B }
+
+/** BLAKE3 of the blob's bytes, 64 lower-case hex digits: what `b3sum` prints. */
+export type BlobId = Id<'blob'>
+/** SHA-256 of a file's bytes, 64 lower-case hex digits: what RPM metadata names. */
+export type Sha256 = Id<'sha256'>
+/** UUID of an agent, made on the host when it joins. */
+export type AgentId = Id<'agent'>
+/** UUIDv7 of a run. */
+export type RunId = Id<'run'>
+/** UUIDv7 of one mutating operation; the same operation sent again has the same id. */
+export type OperationId = Id<'operation'>
+/** 32 lower-case hex digits drawn at `muster init`. */
+export type FleetId = Id<'fleet'>
+/** SHA-256 fingerprint of an ed25519 SSH public key, as `ssh-keygen -l` prints it: `SHA256:` and 43 base64 characters. */
+export type Fingerprint = Id<'fingerprint'>
+
+export const idError = defineErrors({
+  'id.malformed': {
+    exit: 'usage',
+    message: (d: { kind: string; expected: string; got: string }) => `${d.got} is not a ${d.kind}: expected ${d.expected}`,
+  },
+})
+
+const HEX64 = /^[0-9a-f]{64}$/
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+
+function parser<T extends string>(kind: string, expected: string, pattern: RegExp): { is(text: unknown): text is T; parse(text: string): T } {
+  const is = (text: unknown): text is T => typeof text === 'string' && pattern.test(text)
+  return {
+    is,
+    parse: (text) => {
+      if (!is(text)) throw idError('id.malformed', { kind, expected, got: JSON.stringify(text.slice(0, 80)) })
+      return text
+    },
+  }
+}
+
+export const blobId = parser<BlobId>('blob id', '64 lower-case hex digits', HEX64)
+export const sha256Hex = parser<Sha256>('sha256 digest', '64 lower-case hex digits', HEX64)
+export const agentId = parser<AgentId>('agent id', 'a UUID', UUID)
+export const runId = parser<RunId>('run id', 'a UUID', UUID)
+export const operationId = parser<OperationId>('operation id', 'a UUID', UUID)
+export const fleetId = parser<FleetId>('fleet id', '32 lower-case hex digits', /^[0-9a-f]{32}$/)
+export const fingerprint = parser<Fingerprint>('key fingerprint', 'SHA256: and 43 base64 characters', /^SHA256:[A-Za-z0-9+/]{43}$/)
+
+/**
+ * Makes UUIDv7s (RFC 9562 section 5.7) that rise strictly within one generator: same-millisecond ids count up in the 12 bits after the
+ * version, and a clock that steps back keeps the last millisecond. (node:crypto's randomUUIDv7 promises neither.)
+ */
+export function uuidv7Generator(deps: { clock: Clock; random: Random }): () => string {
+  let lastMs = 0
+  let counter = 0
+  return () => {
+    const now = Math.floor(deps.clock.now())
+    if (now > lastMs) {
+      lastMs = now
+      counter = 0
+    } else if (++counter > 0xfff) {
+      lastMs += 1
+      counter = 0
+    }
+    const bytes = Buffer.from(deps.random.bytes(16))
+    bytes.writeUIntBE(lastMs, 0, 6)
+    bytes.writeUInt16BE(0x7000 | counter, 6)
+    bytes[8] = 0x80 | ((bytes[8] as number) & 0x3f)
+    const hex = bytes.toString('hex')
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  }
+}
