@@ -1,0 +1,68 @@
+/**
+ * Waiting before another try: exponential with full jitter, so that many clients that failed together don't come back together
+ * (Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog 2015: full jitter does the least work of the variants).
+ */
+import type { Clock } from './clock.ts'
+import type { Random } from './random.ts'
+
+export interface BackoffOptions {
+  /** Upper bound of the first wait, in ms. */
+  readonly baseMs: number
+  /** Upper bound of every wait, in ms. */
+  readonly maxMs: number
+}
+
+/** The wait before try `attempt` + 1, in ms: uniform in [0, min(maxMs, baseMs · 2^attempt)). `attempt` counts failures from 0. */
+export function backoffMs(deps: { random: Random }, options: BackoffOptions, attempt: number): number {
+  // 2^30 · 1 ms is twelve days; beyond it the power only risks Infinity.
+  const ceiling = Math.min(options.maxMs, options.baseMs * 2 ** Math.min(attempt, 30))
+  return deps.random.fraction() * ceiling
+}
+
+export interface RetryOptions extends BackoffOptions {
+  /** How often the work is done again after it failed. 0: once only. */
+  readonly retries: number
+  /** Whether another try can help after this error. */
+  readonly retryable: (error: unknown) => boolean
+  /** The wait that the other side asked for, in ms (`Retry-After`); at least this long is waited, at most {@link BackoffOptions.maxMs}. */
+  readonly askedMs?: (error: unknown) => number | undefined
+  /** Told before each wait. */
+  readonly onRetry?: (error: unknown, attempt: number, waitMs: number) => void
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Does `work` until it succeeds, fails for good, or `retries` are used up; then throws the last error.
+ * An abort ends a wait at once and throws the signal's reason.
+ */
+export async function retry<T>(
+  deps: { clock: Clock; random: Random },
+  options: RetryOptions,
+  work: (attempt: number) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 0; ; attempt += 1) {
+    options.signal?.throwIfAborted()
+    try {
+      return await work(attempt)
+    } catch (error) {
+      if (attempt >= options.retries || options.signal?.aborted === true || !options.retryable(error)) throw error
+      const asked = Math.min(options.askedMs?.(error) ?? 0, options.maxMs)
+      const waitMs = Math.max(asked, backoffMs(deps, options, attempt))
+      options.onRetry?.(error, attempt + 1, waitMs)
+      await deps.clock.sleep(waitMs, options.signal)
+    }
+  }
+}
+
+/**
+ * Milliseconds that a `Retry-After` header asks to wait (RFC 9110 section 10.2.3: seconds or an HTTP date), or undefined if it is absent
+ * or malformed. A date in the past means 0.
+ */
+export function parseRetryAfter(header: string | null | undefined, nowMs: number): number | undefined {
+  if (header === null || header === undefined) return undefined
+  if (/^\d{1,9}$/.test(header)) return Number(header) * 1000
+  // An HTTP date names its day; without this check Date.parse takes far too much for a date.
+  if (!/^[A-Z][a-z]{2,8}[, ]/.test(header)) return undefined
+  const at = Date.parse(header)
+  return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs)
+}

@@ -1,0 +1,159 @@
+/**
+ * A bounded queue of asynchronous work: at most `concurrency` jobs run, at most `capacity` wait, further ones are refused. Jobs with one
+ * key are one job: whoever asks for a key that waits or runs joins it and gets its result. A job is aborted when the last of its joiners
+ * has left, and never before.
+ */
+import { defineErrors } from './errors.ts'
+
+export const queueError = defineErrors({
+  'queue.full': {
+    exit: 'failed',
+    retryable: true,
+    message: (d: { queue: string; capacity: number }) => `${d.queue} is full: ${d.capacity} jobs are waiting`,
+    hint: () => 'try again once some of them are done',
+  },
+  'queue.closed': {
+    exit: 'interrupted',
+    message: (d: { queue: string }) => `${d.queue} is shutting down`,
+  },
+})
+
+export interface QueueOptions {
+  /** What the queue is called in errors: `the download queue`. */
+  readonly name: string
+  readonly concurrency: number
+  /** How many jobs may wait, those that run not counted. */
+  readonly capacity: number
+}
+
+export type Work<T> = (signal: AbortSignal) => Promise<T>
+
+export interface Queue {
+  /**
+   * Runs `work` when its turn comes, or joins the job that already has this key (then `work` is not called).
+   * Rejects with the signal's reason as soon as the caller's signal aborts; the job itself goes on for its other joiners.
+   * @throws queue.full, queue.closed, or what the work throws
+   */
+  run<T>(work: Work<T>, options?: { key?: string; signal?: AbortSignal }): Promise<T>
+  /** Jobs that wait and jobs that run. */
+  readonly waiting: number
+  readonly running: number
+  /** Resolves when nothing waits and nothing runs. */
+  idle(): Promise<void>
+  /** Refuses new work, aborts what waits and runs, and resolves when all of it has ended. */
+  close(): Promise<void>
+}
+
+interface Job {
+  readonly key: string | undefined
+  readonly work: Work<unknown>
+  readonly abort: AbortController
+  readonly done: PromiseWithResolvers<unknown>
+  /** Owned by the queue's join and leave; the job is aborted when it reaches 0. */
+  joiners: number
+}
+
+export function createQueue(options: QueueOptions): Queue {
+  // Owned by start(), run() and settle(). `jobs` holds each key that waits or runs.
+  const waiting: Job[] = []
+  const running = new Set<Job>()
+  const jobs = new Map<string, Job>()
+  let idleWaiters: (() => void)[] = []
+  let closed = false
+
+  const forget = (job: Job): void => {
+    if (job.key !== undefined && jobs.get(job.key) === job) jobs.delete(job.key)
+  }
+
+  const settle = (job: Job): void => {
+    running.delete(job)
+    forget(job)
+    start()
+    if (running.size > 0 || waiting.length > 0) return
+    for (const resolve of idleWaiters) resolve()
+    idleWaiters = []
+  }
+
+  const start = (): void => {
+    while (!closed && running.size < options.concurrency) {
+      const job = waiting.shift()
+      if (job === undefined) return
+      running.add(job)
+      // The call itself may throw; the microtask turns that into a rejection.
+      void Promise.resolve()
+        .then(() => job.work(job.abort.signal))
+        .then(job.done.resolve, job.done.reject)
+        .finally(() => settle(job))
+    }
+  }
+
+  /** Ends a job that nobody wants any more. One that waits never starts; one that runs is told, and settles by itself. */
+  const abandon = (job: Job, reason: unknown): void => {
+    // A newcomer with the same key must get a fresh job, not one that is being aborted.
+    forget(job)
+    job.abort.abort(reason)
+    const position = waiting.indexOf(job)
+    if (position < 0) return
+    waiting.splice(position, 1)
+    job.done.reject(reason)
+    settle(job)
+  }
+
+  const join = async (job: Job, signal: AbortSignal | undefined): Promise<unknown> => {
+    job.joiners += 1
+    if (signal === undefined) return job.done.promise
+    const left = Promise.withResolvers<never>()
+    const onAbort = (): void => {
+      left.reject(signal.reason)
+      job.joiners -= 1
+      if (job.joiners === 0) abandon(job, signal.reason)
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      return await Promise.race([job.done.promise, left.promise])
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  const add = (work: Work<unknown>, key: string | undefined): Job => {
+    if (running.size >= options.concurrency && waiting.length >= options.capacity) {
+      throw queueError('queue.full', { queue: options.name, capacity: options.capacity })
+    }
+    const job: Job = { key, work, abort: new AbortController(), done: Promise.withResolvers(), joiners: 0 }
+    // Every joiner sees the failure; if all have left, nobody does, and that must not count as unhandled.
+    job.done.promise.catch(() => undefined)
+    if (key !== undefined) jobs.set(key, job)
+    waiting.push(job)
+    start()
+    return job
+  }
+
+  const idle = (): Promise<void> =>
+    new Promise((resolve) => {
+      if (running.size === 0 && waiting.length === 0) resolve()
+      else idleWaiters.push(resolve)
+    })
+
+  return {
+    idle,
+    run: async <T>(work: Work<T>, { key, signal }: { key?: string; signal?: AbortSignal } = {}): Promise<T> => {
+      signal?.throwIfAborted()
+      if (closed) throw queueError('queue.closed', { queue: options.name })
+      const job = (key === undefined ? undefined : jobs.get(key)) ?? add(work, key)
+      return (await join(job, signal)) as T
+    },
+    get waiting() {
+      return waiting.length
+    },
+    get running() {
+      return running.size
+    },
+    close: () => {
+      closed = true
+      const reason = queueError('queue.closed', { queue: options.name })
+      for (const job of [...waiting, ...running]) abandon(job, reason)
+      return idle()
+    },
+  }
+}

@@ -1,0 +1,172 @@
+// Launcher: `node tools/run.mjs SCRIPT-OR-PACKAGE [ARGUMENT...]`, under any Node >= 18.
+// On first use, and whenever package-lock.json changed, it installs the dependencies; then it runs the script under Node >= 24.12:
+// the running one if it is new enough, else the one that comes as an optional dependency. The script's exit code is passed on.
+// Plain JavaScript without dependencies, because it runs before anything is installed.
+import { spawn, spawnSync } from 'node:child_process'
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+} from 'node:fs'
+import { constants } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const modules = join(root, 'node_modules')
+/** sysexits.h EX_UNAVAILABLE: what is needed to start at all is missing. */
+const UNAVAILABLE = 69
+
+function fail(message, hint) {
+  console.error(`muster: error: ${message}\nmuster: hint: ${hint}`)
+  process.exit(UNAVAILABLE)
+}
+
+/**
+ * Whether node_modules holds what package-lock.json says. Compares contents, not times: a fresh checkout gives every file the
+ * time of the checkout. Optional packages may be absent (other platforms) but not different.
+ */
+function installed() {
+  const read = (file) => JSON.parse(readFileSync(file, 'utf8')).packages
+  const hidden = join(modules, '.package-lock.json')
+  if (!existsSync(hidden)) return false
+  const have = read(hidden)
+  for (const [key, entry] of Object.entries(read(join(root, 'package-lock.json')))) {
+    if (key === '') continue
+    const found = have[key]
+    if (
+      found === undefined ? !entry.optional && !entry.devOptional : found.version !== entry.version || found.integrity !== entry.integrity
+    )
+      return false
+  }
+  return true
+}
+
+/** bin/muster compares times because that costs nothing; this tells it that the contents were compared. */
+function touch() {
+  try {
+    const now = new Date()
+    utimesSync(join(modules, '.package-lock.json'), now, now)
+  } catch {
+    // Another user's checkout: the comparison is repeated at each start, which costs a tenth of a second.
+  }
+}
+
+const alive = (pid) => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error.code === 'EPERM'
+  }
+}
+
+/**
+ * Installs into a folder of this process's own, then renames its node_modules into place. So two first uses at once can't mix their
+ * files, and one that is killed leaves a folder that nothing reads and that the next install removes.
+ */
+function install() {
+  for (const name of readdirSync(root)) {
+    const pid = /^\.install-(\d+)$/.exec(name)?.[1]
+    if (pid !== undefined && !alive(Number(pid))) rmSync(join(root, name), { recursive: true, force: true })
+  }
+  const folder = join(root, `.install-${process.pid}`)
+  console.error('Installing dependencies from package-lock.json (first use, about 150 MB) ...')
+  try {
+    mkdirSync(folder)
+    for (const name of ['package.json', 'package-lock.json', '.npmrc']) copyFileSync(join(root, name), join(folder, name))
+  } catch (error) {
+    fail(`can't install the dependencies: ${error.message}`, `run \`npm ci\` in ${root} as the user who owns it`)
+  }
+  // Under `npm run` the outer npm describes the project in npm_* variables; the inner one must see only what the user configured.
+  const environment = { ...process.env, NODE_ENV: '' }
+  for (const name of Object.keys(environment))
+    if (/^npm_(package|lifecycle|node|execpath|command|config_local_prefix)/.test(name)) delete environment[name]
+  const command = [
+    'ci',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--prefer-offline',
+    '--include=dev',
+    '--include=optional',
+    '--loglevel=error',
+  ]
+  const options = { cwd: folder, env: environment, stdio: ['ignore', 2, 2] }
+  const npm = process.env.npm_execpath
+  const result = npm?.endsWith('.js') ? spawnSync(process.execPath, [npm, ...command], options) : spawnSync('npm', command, options)
+  if (result.status !== 0) {
+    rmSync(folder, { recursive: true, force: true })
+    if (result.error) fail(`can't start npm: ${result.error.message}`, 'install npm 10 or newer')
+    fail('`npm ci` failed; its own words stand above', 'check the network and the npm registry settings, then start again')
+  }
+  try {
+    if (existsSync(modules) && !installed()) renameSync(modules, join(folder, 'old'))
+    // Crash here: no node_modules at all, so the next start installs again.
+    renameSync(join(folder, 'node_modules'), modules)
+  } catch (error) {
+    // ENOTEMPTY, EEXIST: another first use was faster, and its files are as good as ours.
+    if (!installed()) fail(`can't put node_modules into place: ${error.message}`, `run \`npm ci\` in ${root}`)
+  }
+  rmSync(folder, { recursive: true, force: true })
+}
+
+/** The Node to run under: type stripping is stable since 24.12. */
+function findNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  if (major > 24 || (major === 24 && minor >= 12)) return process.execPath
+  const bundled = join(modules, `node-${process.platform}-${process.arch}`, 'bin', 'node')
+  if (existsSync(bundled)) return bundled
+  return fail(
+    `Node 24.12 or newer is needed; this is ${process.version} on ${process.platform}-${process.arch}`,
+    'install Node 24, or `npm install --include=optional` on linux-x64 or linux-arm64',
+  )
+}
+
+/** A file of this project, or the command of an installed package: `typescript`, `@biomejs/biome`. */
+function findScript(what) {
+  const own = join(root, what)
+  if (/\.[mc]?[jt]s$/.test(what) && existsSync(own)) return own
+  const manifest = join(modules, what, 'package.json')
+  if (!existsSync(manifest))
+    return fail(
+      `${what} is neither a script of this project nor an installed package`,
+      'run `npm ci` to install the development dependencies',
+    )
+  const { bin } = JSON.parse(readFileSync(manifest, 'utf8'))
+  return join(modules, what, typeof bin === 'string' ? bin : (bin[what.split('/').pop()] ?? Object.values(bin)[0]))
+}
+
+/** Whether a Ctrl-C reaches the child by itself: the terminal signals the whole foreground group. */
+function hasTerminal() {
+  try {
+    closeSync(openSync('/dev/tty', 'r'))
+    return true
+  } catch {
+    return false
+  }
+}
+
+const [what, ...args] = process.argv.slice(2)
+if (what === undefined) fail('nothing to run', 'usage: node tools/run.mjs SCRIPT-OR-PACKAGE [ARGUMENT...]')
+if (!installed()) install()
+touch()
+const node = findNode()
+const path = [dirname(node), join(modules, '.bin'), process.env.PATH ?? ''].join(delimiter)
+const child = spawn(node, [findScript(what), ...args], { stdio: 'inherit', env: { ...process.env, PATH: path } })
+child.on('error', (error) =>
+  fail(`can't start ${node}: ${error.message}`, 'this system may lack the C library that it needs; install Node 24'),
+)
+const terminal = hasTerminal()
+process.on('SIGINT', () => {
+  if (!terminal) child.kill('SIGINT')
+})
+for (const signal of ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2']) process.on(signal, () => child.kill(signal))
+child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 128 + constants.signals[signal]))
