@@ -1,0 +1,130 @@
+/**
+ * The numbers of the RPM file format that Muster reads or writes: tags, data types, dependency and file flags.
+ * Source: rpm's include/rpm/rpmtag.h, rpmds.h and rpmfiles.h.
+ */
+
+/** Tags of the signature header; their numbers overlap those of the main header. */
+export const SIGNATURE_TAG = {
+  region: 62,
+  dsa: 267,
+  rsa: 268,
+  sha1: 269,
+  longSize: 270,
+  longArchiveSize: 271,
+  sha256: 273,
+  size: 1000,
+  pgp: 1002,
+  md5: 1004,
+  gpg: 1005,
+  payloadSize: 1007,
+} as const
+
+/** Tags of the main header, and of the headers in an rpm database. */
+export const TAG = {
+  region: 63,
+  i18nTable: 100,
+  name: 1000,
+  version: 1001,
+  release: 1002,
+  epoch: 1003,
+  summary: 1004,
+  description: 1005,
+  buildTime: 1006,
+  buildHost: 1007,
+  installTime: 1008,
+  size: 1009,
+  vendor: 1011,
+  license: 1014,
+  packager: 1015,
+  group: 1016,
+  url: 1020,
+  os: 1021,
+  arch: 1022,
+  preInstall: 1023,
+  postInstall: 1024,
+  preUninstall: 1025,
+  postUninstall: 1026,
+  fileSizes: 1028,
+  fileModes: 1030,
+  fileRdevs: 1033,
+  fileMtimes: 1034,
+  fileDigests: 1035,
+  fileLinkTargets: 1036,
+  fileFlags: 1037,
+  fileUsers: 1039,
+  fileGroups: 1040,
+  sourceRpm: 1044,
+  fileVerifyFlags: 1045,
+  archiveSize: 1046,
+  provideName: 1047,
+  requireFlags: 1048,
+  requireName: 1049,
+  requireVersion: 1050,
+  conflictFlags: 1053,
+  conflictName: 1054,
+  conflictVersion: 1055,
+  rpmVersion: 1064,
+  changelogTime: 1080,
+  changelogName: 1081,
+  changelogText: 1082,
+  preInstallProgram: 1085,
+  postInstallProgram: 1086,
+  preUninstallProgram: 1087,
+  postUninstallProgram: 1088,
+  obsoleteName: 1090,
+  fileDevices: 1095,
+  fileInodes: 1096,
+  fileLanguages: 1097,
+  sourcePackage: 1106,
+  provideFlags: 1112,
+  provideVersion: 1113,
+  obsoleteFlags: 1114,
+  obsoleteVersion: 1115,
+  dirIndexes: 1116,
+  baseNames: 1117,
+  dirNames: 1118,
+  payloadFormat: 1124,
+  payloadCompressor: 1125,
+  payloadFlags: 1126,
+  fileDigestAlgorithm: 5011,
+  recommendName: 5046,
+  recommendVersion: 5047,
+  recommendFlags: 5048,
+  suggestName: 5049,
+  suggestVersion: 5050,
+  suggestFlags: 5051,
+  supplementName: 5052,
+  supplementVersion: 5053,
+  supplementFlags: 5054,
+  enhanceName: 5055,
+  enhanceVersion: 5056,
+  enhanceFlags: 5057,
+  encoding: 5062,
+  payloadDigest: 5092,
+  payloadDigestAlgorithm: 5093,
+  modularityLabel: 5096,
+  payloadDigestAlternative: 5097,
+} as const
+
+/** Data types of a header entry. */
+export const TYPE = { null: 0, char: 1, int8: 2, int16: 3, int32: 4, int64: 5, string: 6, bin: 7, stringArray: 8, i18nString: 9 } as const
+
+/** Flags of a dependency (RPMSENSE). */
+export const SENSE = {
+  less: 1 << 1,
+  greater: 1 << 2,
+  equal: 1 << 3,
+  prerequisite: 1 << 6,
+  interpreter: 1 << 8,
+  scriptPre: 1 << 9,
+  scriptPost: 1 << 10,
+  scriptPreun: 1 << 11,
+  scriptPostun: 1 << 12,
+  rpmlib: 1 << 24,
+} as const
+
+/** Flags of a file (RPMFILE). */
+export const FILE_FLAG = { config: 1 << 0, doc: 1 << 1, noReplace: 1 << 4, ghost: 1 << 6, license: 1 << 7 } as const
+
+/** rpm's number for SHA-256 (RFC 4880 section 9.4). */
+export const DIGEST_SHA256 = 8
