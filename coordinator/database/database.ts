@@ -1,0 +1,125 @@
+/**
+ * The coordinator's database, SQLite or PostgreSQL behind one typed query builder. What it guarantees, on both:
+ *
+ * - A transaction's changes are all there or none; once it resolves they survive a power loss.
+ * - Errors are of {@link databaseError}; 'database.outcome-unknown' is the only one after which a change may have happened.
+ * - Two transactions that lock the same row (`lockRow`) run one after the other. Without a common lock PostgreSQL may interleave them
+ *   (READ COMMITTED); every mutating operation locks the log's head row, which puts them in one order.
+ * - Numbers are numbers (whole, below 2^53), text orders by bytes, bytes are Buffers.
+ * - A query outside the transaction from inside it is refused: with SQLite's one connection it would wait for ever.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { Kysely, type KyselyPlugin } from 'kysely'
+import type { Clock } from '../../shared/clock.ts'
+import type { Dialect } from './columns.ts'
+import { databaseError } from './errors.ts'
+import { postgresqlFailure, rolledBackForAnother, sqliteFailure } from './failure.ts'
+import { checkSchema } from './migrate.ts'
+import { openPostgresql } from './postgresql.ts'
+import { sqliteDialect } from './sqlite-dialect.ts'
+import { openSqlite } from './sqlite.ts'
+import type { Tables } from './tables.ts'
+import { parseDatabaseUrl } from './url.ts'
+
+/** How often a transaction is tried that the server rolled back to resolve a deadlock. */
+const TRIES = 5
+/** Upper bound of the pause between two tries. */
+const PAUSE_MS = 50
+
+export interface Database {
+  readonly dialect: Dialect
+  /** Where it is, for people: a path, or a URL without password. */
+  readonly shown: string
+  readonly clock: Clock
+  /** Queries outside any transaction. */
+  readonly query: Kysely<Tables>
+  /**
+   * Runs `work` in one transaction and commits. Use only `tx` inside. PostgreSQL may roll back to resolve a deadlock, and then `work`
+   * runs again: it must not change anything but the database.
+   * @throws what `work` throws, after rolling back; database.nested, .busy, .unreachable, .outcome-unknown, .full
+   */
+  transaction<T>(work: (tx: Kysely<Tables>) => Promise<T>, options?: { signal?: AbortSignal }): Promise<T>
+  close(): Promise<void>
+}
+
+/**
+ * Opens the database at `url` (see url.ts). Without `create` it must be there and have been migrated once.
+ * @throws database.absent, .newer-schema, .edited-migration, .in-use, .damaged, .library, .settings, .network-folder, .unreachable, .url
+ */
+export async function openDatabase(deps: { clock: Clock }, options: { url: string; create?: boolean }): Promise<Database> {
+  const address = parseDatabaseUrl(options.url)
+  const create = options.create === true
+  const { shown } = address
+  let kysely: Kysely<Tables>
+  let closeFile = (): void => {}
+  if (address.dialect === 'sqlite') {
+    const file = openSqlite(address.path, { create })
+    closeFile = file.close
+    kysely = new Kysely<Tables>({ dialect: sqliteDialect(file.raw, shown) })
+  } else {
+    kysely = new Kysely<Tables>({ dialect: (await openPostgresql(address.url, shown)).dialect })
+  }
+  const failure = address.dialect === 'sqlite' ? sqliteFailure : postgresqlFailure
+  const database = createDatabase({ clock: deps.clock, kysely, failure, closeFile }, { dialect: address.dialect, shown })
+  try {
+    await checkSchema(database, { create })
+    return database
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+interface Parts {
+  clock: Clock
+  kysely: Kysely<Tables>
+  failure: (error: unknown, shown: string) => Error
+  closeFile: () => void
+}
+
+function createDatabase(deps: Parts, options: { dialect: Dialect; shown: string }): Database {
+  const { kysely, clock } = deps
+  // Of this database only: a transaction here may well query another one.
+  const inside = new AsyncLocalStorage<{ open: boolean }>()
+  const refuseNested = (): void => {
+    if (inside.getStore()?.open === true) throw databaseError('database.nested')
+  }
+  const guard: KyselyPlugin = {
+    transformQuery: ({ node }) => {
+      refuseNested()
+      return node
+    },
+    transformResult: async ({ result }) => result,
+  }
+  const once = <T>(work: (tx: Kysely<Tables>) => Promise<T>): Promise<T> =>
+    kysely.transaction().execute(async (tx) => {
+      const scope = { open: true }
+      try {
+        return await inside.run(scope, () => work(tx))
+      } finally {
+        // Work that outlives the transaction (a timer set inside it) is outside again.
+        scope.open = false
+      }
+    })
+  return {
+    ...options,
+    clock,
+    query: kysely.withPlugin(guard),
+    transaction: async (work, { signal } = {}) => {
+      refuseNested()
+      for (let tries = 1; ; tries += 1) {
+        signal?.throwIfAborted()
+        try {
+          return await once(work)
+        } catch (error) {
+          if (!rolledBackForAnother(error) || tries === TRIES) throw error
+          await clock.sleep((PAUSE_MS * tries) / TRIES, signal)
+        }
+      }
+    },
+    close: async () => {
+      await kysely.destroy()
+      deps.closeFile()
+    },
+  }
+}

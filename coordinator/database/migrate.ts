@@ -1,0 +1,86 @@
+/**
+ * Brings a database to this program's schema: forward only, each migration in one transaction together with its row in
+ * `schema_migration`, checked by the checksum of its statements. A database that a newer Muster changed is refused.
+ */
+import { sql, type Kysely } from 'kysely'
+import { COLUMN_TYPES } from './columns.ts'
+import type { Database } from './database.ts'
+import { databaseError } from './errors.ts'
+import { type Migration, migrationChecksum } from './migration.ts'
+import { migration as log } from './migrations/0001-log.ts'
+import { migration as registry } from './migrations/0002-registry.ts'
+import { migration as mirror } from './migrations/0003-mirror.ts'
+import { migration as inventory } from './migrations/0004-inventory.ts'
+import { migration as runs } from './migrations/0005-runs.ts'
+import { backUpSqlite } from './sqlite-backup.ts'
+import type { SchemaMigrationTable, Tables } from './tables.ts'
+
+export const MIGRATIONS: readonly Migration[] = [log, registry, mirror, inventory, runs]
+
+/** Key of the transaction-scoped advisory lock under which coordinators that start together migrate one after the other. */
+const MIGRATION_LOCK = 0x6d75_7374
+
+/**
+ * Applies what is missing and says what it was. Before it changes a SQLite database that has been in use it writes a copy beside it.
+ * @throws database.newer-schema, database.edited-migration
+ */
+export async function migrate(database: Database, migrations: readonly Migration[] = MIGRATIONS): Promise<{ applied: string[] }> {
+  const { text, integer, end } = COLUMN_TYPES[database.dialect]
+  await alone(database, async (tx) => {
+    await sql
+      .raw(
+        `create table if not exists schema_migration (name ${text} primary key, checksum ${text} not null, applied_at ${integer} not null)${end}`,
+      )
+      .execute(tx)
+  })
+  const done = await appliedMigrations(database.query)
+  checkApplied(database, done, migrations)
+  const last = done.at(-1)
+  if (last !== undefined && done.length < migrations.length) await backUpSqlite(database, last.name)
+  const applied: string[] = []
+  for (const migration of migrations) {
+    const isNew = await alone(database, async (tx) => {
+      const there = await tx.selectFrom('schema_migration').select('name').where('name', '=', migration.name).executeTakeFirst()
+      if (there !== undefined) return false
+      for (const statement of migration.statements(COLUMN_TYPES[database.dialect])) await sql.raw(statement).execute(tx)
+      const checksum = migrationChecksum(migration, database.dialect)
+      await tx.insertInto('schema_migration').values({ name: migration.name, checksum, applied_at: database.clock.now() }).execute()
+      return true
+    })
+    // Crash here: this migration is in, later ones are not. The next start goes on from the ledger.
+    if (isNew) applied.push(migration.name)
+  }
+  return { applied }
+}
+
+/** Refuses a database whose schema this program must not touch, and, unless it may be created, one without any. */
+export async function checkSchema(database: Database, options: { create: boolean }): Promise<void> {
+  const done = await appliedMigrations(database.query)
+  if (done.length === 0 && !options.create) throw databaseError('database.absent', { database: database.shown })
+  checkApplied(database, done, MIGRATIONS)
+}
+
+function checkApplied(database: Database, done: readonly SchemaMigrationTable[], migrations: readonly Migration[]): void {
+  for (const { name, checksum } of done) {
+    const known = migrations.find((migration) => migration.name === name)
+    if (known === undefined) throw databaseError('database.newer-schema', { database: database.shown, migration: name })
+    const got = migrationChecksum(known, database.dialect)
+    if (got !== checksum)
+      throw databaseError('database.edited-migration', { database: database.shown, migration: name, expected: checksum, got })
+  }
+}
+
+/** The ledger in order; empty where there is none. Any other failure to read it is an error: "unreadable" must not pass for "fresh". */
+async function appliedMigrations(query: Kysely<Tables>): Promise<SchemaMigrationTable[]> {
+  const tables = await query.introspection.getTables()
+  if (!tables.some((table) => table.name === 'schema_migration')) return []
+  return query.selectFrom('schema_migration').selectAll().orderBy('name').execute()
+}
+
+function alone<T>(database: Database, work: (tx: Kysely<Tables>) => Promise<T>): Promise<T> {
+  return database.transaction(async (tx) => {
+    // SQLite's transactions are alone as they are.
+    if (database.dialect === 'postgresql') await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(tx)
+    return work(tx)
+  })
+}

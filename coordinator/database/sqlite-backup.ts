@@ -1,0 +1,23 @@
+/** A whole, consistent copy of a SQLite database, made while it is open. */
+import { rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { sql } from 'kysely'
+import { syncFolder } from '../../shared/durable-file.ts'
+import type { Database } from './database.ts'
+
+/**
+ * Writes `<database>.backup-<after>` and returns its path; undefined on PostgreSQL, whose backups are the operator's.
+ * An older copy of that name is replaced.
+ */
+export async function backUpSqlite(database: Database, after: string): Promise<string | undefined> {
+  if (database.dialect !== 'sqlite') return undefined
+  const target = `${database.shown}.backup-${after}`
+  const temporary = `${target}.tmp`
+  await rm(temporary, { force: true })
+  // VACUUM INTO fsyncs the copy before it returns (sqlite.org/lang_vacuum.html).
+  await sql`vacuum into ${temporary}`.execute(database.query)
+  // Crash here: an orphan .tmp, removed by the next attempt.
+  await rename(temporary, target)
+  await syncFolder(dirname(target))
+  return target
+}

@@ -1,0 +1,103 @@
+/**
+ * Opens a SQLite database so that what it acknowledges survives a power loss: write-ahead log with synchronous FULL, one process, a
+ * local disk, a library without the WAL bug. After an unclean stop the whole file is checked before anything uses it.
+ */
+import { closeSync, openSync, statfsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import { databaseError } from './errors.ts'
+import { sqliteFailure } from './failure.ts'
+import { networkFilesystem } from './network-filesystem.ts'
+import { checkSqliteLibrary } from './sqlite-library.ts'
+import { lockSqlite } from './sqlite-lock.ts'
+
+/** Only a person's own `sqlite3` or a backup can hold the write lock for a moment; the coordinator is the one writer. */
+const BUSY_TIMEOUT_MS = 5_000
+/** The write-ahead log is cut back to this after a checkpoint, so that one big sync does not keep its disk space for ever. */
+const WAL_LIMIT_BYTES = 64 * 1024 * 1024
+
+export interface SqliteFile {
+  readonly raw: Sqlite.Database
+  /** Closes the database and gives the lock back. */
+  close(): void
+}
+
+/**
+ * @throws database.absent, database.in-use, database.network-folder, database.library, database.damaged
+ */
+export function openSqlite(path: string, options: { create: boolean }): SqliteFile {
+  const folder = dirname(path)
+  let filesystem: string | undefined
+  try {
+    filesystem = networkFilesystem(Number(statfsSync(folder).type))
+  } catch (cause) {
+    throw databaseError('database.absent', { database: path }, { cause })
+  }
+  if (filesystem !== undefined) throw databaseError('database.network-folder', { database: path, filesystem })
+  if (sizeOf(path) === undefined && !options.create) throw databaseError('database.absent', { database: path })
+  const unlock = lockSqlite(path)
+  let raw: Sqlite.Database | undefined
+  try {
+    // Made with these rights before SQLite sees it: the write-ahead log and the shared memory beside it get the same.
+    if (options.create) closeSync(openSync(path, 'a', 0o600))
+    const unclean = (sizeOf(`${path}-wal`) ?? 0) > 0
+    raw = new Sqlite(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
+    checkSqliteLibrary((raw.prepare('select sqlite_version() as version').get() as { version: string }).version)
+    configure(raw, path)
+    if (unclean) checkSqlite(raw, path)
+    const opened = raw
+    return {
+      raw: opened,
+      close: () => {
+        opened.close()
+        unlock()
+      },
+    }
+  } catch (error) {
+    raw?.close()
+    unlock()
+    throw sqliteFailure(error, path)
+  }
+}
+
+function sizeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.size
+}
+
+function configure(raw: Sqlite.Database, path: string): void {
+  raw.pragma('cell_size_check = on')
+  raw.pragma('trusted_schema = off')
+  const mode = raw.pragma('journal_mode = wal', { simple: true })
+  if (mode !== 'wal')
+    throw databaseError('database.settings', { database: path, setting: 'journal_mode', expected: 'wal', got: String(mode) })
+  // better-sqlite3 compiles WAL databases to NORMAL, which may lose the newest commits with the power.
+  raw.pragma('synchronous = full')
+  raw.pragma('foreign_keys = on')
+  raw.pragma(`journal_size_limit = ${WAL_LIMIT_BYTES}`)
+  for (const [setting, expected] of [
+    ['synchronous', 2],
+    ['foreign_keys', 1],
+    ['trusted_schema', 0],
+  ] as const) {
+    const got = raw.pragma(setting, { simple: true })
+    if (got !== expected)
+      throw databaseError('database.settings', { database: path, setting, expected: String(expected), got: String(got) })
+  }
+}
+
+/**
+ * Reads the whole file: b-trees, rows, indices, references.
+ * @throws database.damaged with the first finding.
+ */
+export function checkSqlite(raw: Sqlite.Database, path: string): void {
+  let findings: string[]
+  try {
+    findings = (raw.pragma('quick_check(1)') as { quick_check: string }[]).map((row) => row.quick_check).filter((line) => line !== 'ok')
+    // Violations come as rows and not as an error.
+    const violations = raw.pragma('foreign_key_check') as { table: string; rowid: number | null; parent: string }[]
+    findings.push(...violations.map((v) => `${v.table} row ${v.rowid ?? '?'} refers to a missing row of ${v.parent}`))
+  } catch (error) {
+    throw sqliteFailure(error, path)
+  }
+  if (findings.length > 0) throw databaseError('database.damaged', { database: path, reason: findings[0] as string })
+}

@@ -1,0 +1,44 @@
+/** Databases for tests: a SQLite file in a folder of its own, or a database on the run's PostgreSQL server. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Clock, systemClock } from '../../shared/clock.ts'
+import { createTestPostgres } from '../../shared/testing/postgres.ts'
+import type { Dialect } from './columns.ts'
+import { type Database, openDatabase } from './database.ts'
+import { migrate } from './migrate.ts'
+
+export const DIALECTS: readonly Dialect[] = ['sqlite', 'postgresql']
+
+/** A place where a database can be made. Nothing is there yet. */
+export interface TestPlace {
+  readonly url: string
+  remove(): Promise<void>
+}
+
+export async function testPlace(dialect: Dialect): Promise<TestPlace> {
+  if (dialect === 'postgresql') {
+    const { url, drop } = await createTestPostgres()
+    return { url, remove: drop }
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'muster-database-'))
+  return { url: `sqlite://${folder}/muster.db`, remove: () => rm(folder, { recursive: true, force: true }) }
+}
+
+/** An open database with all tables; disposing of it closes and removes it: `await using test = await testDatabase('sqlite')`. */
+export async function testDatabase(
+  dialect: Dialect,
+  clock: Clock = systemClock,
+): Promise<{ database: Database; url: string } & AsyncDisposable> {
+  const place = await testPlace(dialect)
+  const database = await openDatabase({ clock }, { url: place.url, create: true })
+  await migrate(database)
+  return {
+    database,
+    url: place.url,
+    [Symbol.asyncDispose]: async () => {
+      await database.close()
+      await place.remove()
+    },
+  }
+}

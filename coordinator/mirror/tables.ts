@@ -1,0 +1,115 @@
+/** Repositories, their versions and what is published. Packages and blobs are shared by all repositories. */
+import type { Generated } from 'kysely'
+
+export interface MirrorTables {
+  repository: RepositoryTable
+  repository_version: RepositoryVersionTable
+  version_package: VersionPackageTable
+  package: PackageTable
+  version_file: VersionFileTable
+  sync_run: SyncRunTable
+  snapshot: SnapshotTable
+  publication: PublicationTable
+  blob: BlobTable
+}
+
+export interface RepositoryTable {
+  id: string
+  type: string
+  /** SHA-256 of the canonical configuration that the newest version was made with, hex. */
+  config_hash: string
+  created_at: number
+}
+
+export interface RepositoryVersionTable {
+  id: Generated<number>
+  repository: string
+  /** `revision` of repomd.xml. */
+  revision: string | null
+  created_at: number
+  /** Checksum of the primary metadata, as repomd.xml names it. */
+  primary_checksum: string | null
+  /** SHA-256 of repomd.xml itself. */
+  repomd_checksum: string | null
+  packages: number
+  bytes: number
+  operation: string | null
+}
+
+export interface VersionPackageTable {
+  version: number
+  package: number
+}
+
+/** One package file at one place. Two repositories that hold it at the same place share the row. */
+export interface PackageTable {
+  pk: Generated<number>
+  /** Checksum of the package file as primary metadata names it, of the type beside it. */
+  pkgid: string
+  checksum_type: string
+  /** SHA-256 of the package file; known once it was fetched, and earlier where it is the pkgid. */
+  sha256: string | null
+  /** Null until it was fetched. */
+  blob: string | null
+  name: string
+  epoch: number
+  version: string
+  release: string
+  arch: string
+  /** Place below the repository's root. */
+  href: string
+  size: number
+  installed_size: number | null
+  build_time: number | null
+  source_rpm: string | null
+  summary: string | null
+}
+
+/** A file of a version that is no package: metadata, signatures, keys. */
+export interface VersionFileTable {
+  version: number
+  path: string
+  blob: string
+  size: number
+  checksum: string | null
+  checksum_type: string | null
+  type: string
+}
+
+export interface SyncRunTable {
+  id: string
+  repository: string
+  started_at: number
+  finished_at: number | null
+  result: 'running' | 'complete' | 'incomplete' | 'failed'
+  /** Packages fetched. */
+  packages: number
+  /** Bytes fetched. */
+  bytes: number
+  message: string | null
+}
+
+export interface SnapshotTable {
+  repository: string
+  name: string
+  version: number
+  created_at: number
+  description: string
+}
+
+/** What is published now: `latest` or a snapshot's name. */
+export interface PublicationTable {
+  repository: string
+  target: string
+  version: number
+  /** Name of the generation folder. */
+  generation: string
+  at: number
+}
+
+export interface BlobTable {
+  id: string
+  sha256: string
+  size: number
+  added_at: number
+}

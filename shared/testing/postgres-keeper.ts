@@ -1,0 +1,75 @@
+/**
+ * The process that owns a run's PostgreSQL server: `node postgres-keeper.ts FOLDER RUNNER_PID`. It listens on FOLDER/keeper.sock, tells
+ * whoever connects the server's URL, and when the runner is gone and nobody is connected it stops the server and removes the folder.
+ */
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { systemClock } from '../clock.ts'
+import { type EmbeddedServer, startEmbedded } from './postgres-embedded.ts'
+
+const [folder, runner] = process.argv.slice(2) as [string, string]
+/** Nobody connected for so long: over, even if the runner lives (a shell that ran one test file). */
+const IDLE_MS = 15_000
+const CHECK_MS = 200
+
+const path = join(folder, 'keeper.sock')
+const clients = new Set<Socket>()
+let idleSince = systemClock.monotonic()
+let embedded: Promise<EmbeddedServer> | undefined
+
+function runnerLives(): boolean {
+  try {
+    process.kill(Number(runner), 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function stop(): Promise<void> {
+  listener.close()
+  const server = await embedded?.catch(() => undefined)
+  await server?.stop()
+  rmSync(folder, { recursive: true, force: true })
+  process.exit(0)
+}
+
+const listener = createServer((client) => {
+  clients.add(client)
+  client.on('error', () => client.destroy())
+  client.on('close', () => {
+    clients.delete(client)
+    idleSince = systemClock.monotonic()
+  })
+  client.resume()
+  embedded ??= startEmbedded(join(folder, 'server'))
+  embedded.then(
+    ({ url }) => client.write(`${JSON.stringify({ url })}\n`),
+    (error: Error) => client.end(`${JSON.stringify({ error: error.message })}\n`),
+  )
+})
+
+listener.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EADDRINUSE') throw error
+  // Another keeper was faster, or one died and left its socket.
+  const probe = connect(path)
+  probe.on('connect', () => process.exit(0))
+  probe.on('error', () => {
+    rmSync(path, { force: true })
+    listener.listen(path)
+  })
+})
+listener.listen(path)
+
+systemClock.every(CHECK_MS, () => {
+  if (clients.size > 0) return
+  const idle = systemClock.monotonic() - idleSince
+  // A test file that has just started this keeper gets a moment to connect, even if its runner is gone already.
+  if (idle > IDLE_MS || (idle > 1_000 && !runnerLives()) || !existsSync(path)) void stop()
+})
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void stop())
+process.on('uncaughtException', (error) => {
+  writeFileSync(join(folder, 'keeper.error'), String(error.stack))
+  process.exit(1)
+})

