@@ -1,0 +1,23 @@
+/** The messages of `/muster/catalog/1`: which blob stands at a path of a published tree. */
+import { z } from 'zod'
+import { blobId } from '../../shared/ids.ts'
+
+const safe = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
+export const treeRequest = z.object({
+  repository: safe,
+  /** Absent: `latest`. */
+  snapshot: safe.optional(),
+  /** Decoded, relative, `/`-separated; the empty path is the tree's root. */
+  path: z.string().max(4096),
+})
+export const treeResponse = z.object({
+  found: z.enum(['file', 'folder', 'nothing']),
+  blob: z.custom<string>((value) => blobId.is(value), 'expected a blob id').optional(),
+  size: z.int().nonnegative().optional(),
+  /** Of a folder: names, folders with a slash at the end. */
+  entries: z.array(z.string()).max(100_000).optional(),
+  modifiedAt: z.string().optional(),
+})
+export const repositoriesResponse = z.object({
+  repositories: z.array(z.object({ id: z.string(), snapshots: z.array(z.string()), gpgkey: z.string().nullable() })),
+})

@@ -1,0 +1,18 @@
+/** Bounds of `/muster/command/1`, each with its reason. */
+import { KIB, MIB } from '../../shared/units.ts'
+import type { Limits } from '../define-protocol.ts'
+
+export const limits: Limits = {
+  // Intent, entry (64 KiB), proofs, roots, grants and up to a thousand revocations.
+  maxRequestBytes: 2 * MIB,
+  // A thousand run states.
+  maxResponseBytes: 1 * MIB,
+  maxProgressBytes: 1 * KIB,
+  // A stop waits for its grace period: perform states its own.
+  callMs: 30_000,
+  idleMs: 60_000,
+  stallMs: 10_000,
+  maxInboundStreams: 32,
+  maxOutboundStreams: 32,
+  quota: { burst: 500, perSecond: 100 },
+}

@@ -1,0 +1,125 @@
+/**
+ * Every operation that changes something, with what it needs: the namespace in which the actor must hold `control`, what its targets
+ * are, and the arguments that the operator signs. The command line signs intents of these shapes, the coordinator refuses others, and an
+ * agent checks the ones that reach it again.
+ */
+import { z } from 'zod'
+import { agentId, blobId, runId, sha256Hex } from '../../shared/ids.ts'
+import { GIB } from '../../shared/units.ts'
+
+/** Names of repositories, snapshots and hosts: what is safe as one path component on every file system (GC-08). */
+export const safeName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected a letter or digit, then up to 63 letters, digits, dots, dashes, underscores')
+const label = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/)
+export const labelsMessage = z
+  .record(label, z.string().regex(/^[A-Za-z0-9._/-]{0,63}$/))
+  .refine((labels) => Object.keys(labels).length <= 64, 'expected at most 64 labels')
+
+const agentText = z.custom<string>((value) => agentId.is(value), 'expected an agent id')
+const runText = z.custom<string>((value) => runId.is(value), 'expected a run id')
+const blobText = z.custom<string>((value) => blobId.is(value), 'expected a blob id')
+/** A signed statement inside an intent's arguments: base64 of its parts, so that the log entry holds all that is needed to check it. */
+const statementText = z.strictObject({
+  statement: z.string().max(65_536),
+  scheme: z.literal('sshsig'),
+  key: z.string().length(44),
+  signature: z.string().max(2048),
+})
+
+/** What an operator may order to be run. Bounds follow the kernel's own (128 KiB an argument, PATH_MAX) and leave a log entry below 64 KiB. */
+export const runOrder = z.strictObject({
+  /** One run id for each target agent. */
+  runs: z.record(agentText, runText),
+  command: z.array(z.string().max(32_768)).min(1).max(1024),
+  env: z.record(
+    z
+      .string()
+      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+      .max(256),
+    z.string().max(16_384),
+  ),
+  cwd: z.string().max(4096).optional(),
+  user: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,64}$/)
+    .optional(),
+  name: z.string().max(64).optional(),
+  limits: z.strictObject({
+    memoryBytes: z.int().positive().optional(),
+    /** Thousandths of one core, so that statements hold integers only. */
+    cpuMillis: z.int().positive().optional(),
+    pids: z.int().positive().max(4_194_304).optional(),
+    timeoutMs: z.int().positive().optional(),
+    outputBytes: z
+      .int()
+      .positive()
+      .max(64 * GIB),
+  }),
+})
+export type RunOrderArguments = z.infer<typeof runOrder>
+
+export interface VerbSpec<A extends z.ZodType = z.ZodType> {
+  /** Where the actor needs `control`. */
+  readonly namespace: string
+  /** `agents`: each target is an agent id and is authorised with that agent's labels; `fleet`: the namespace as a whole; `repository`: `<namespace>/<name>`. */
+  readonly target: 'fleet' | 'agents' | 'repository'
+  readonly arguments: A
+}
+
+const verb = <A extends z.ZodType>(spec: VerbSpec<A>): VerbSpec<A> => spec
+
+export const VERBS = {
+  'enroll.token': verb({
+    namespace: 'fleet',
+    target: 'fleet',
+    arguments: z.strictObject({
+      /** SHA-256 of the secret, which never leaves the operator's terminal before the host uses it. */
+      hash: z.custom<string>((value) => sha256Hex.is(value)),
+      labels: labelsMessage,
+      ttlMs: z.int().positive().max(3_600_000),
+      approve: z.boolean(),
+    }),
+  }),
+  'enroll.approve': verb({ namespace: 'fleet', target: 'agents', arguments: z.strictObject({ labels: labelsMessage }) }),
+  'enroll.reject': verb({ namespace: 'fleet', target: 'agents', arguments: z.strictObject({}) }),
+  'agent.label': verb({ namespace: 'fleet', target: 'agents', arguments: z.strictObject({ labels: labelsMessage }) }),
+  'agent.revoke': verb({ namespace: 'fleet', target: 'agents', arguments: z.strictObject({ revocation: statementText }) }),
+  'repo.sync': verb({
+    namespace: 'repo',
+    target: 'repository',
+    arguments: z.strictObject({ createSnapshot: z.boolean(), snapshotName: safeName.optional() }),
+  }),
+  'repo.publish': verb({ namespace: 'publish', target: 'repository', arguments: z.strictObject({ snapshot: safeName.optional() }) }),
+  'snapshot.create': verb({
+    namespace: 'snapshot',
+    target: 'repository',
+    arguments: z.strictObject({ name: safeName, description: z.string().max(1024) }),
+  }),
+  'snapshot.delete': verb({ namespace: 'snapshot', target: 'repository', arguments: z.strictObject({ name: safeName }) }),
+  'artifact.add': verb({
+    namespace: 'artifact',
+    target: 'fleet',
+    arguments: z.strictObject({ blob: blobText, size: z.int().nonnegative() }),
+  }),
+  'run.start': verb({ namespace: 'run', target: 'agents', arguments: runOrder }),
+  'run.stop': verb({
+    namespace: 'run',
+    target: 'agents',
+    arguments: z.strictObject({
+      run: runText,
+      graceMs: z.int().nonnegative().max(600_000),
+      signal: z
+        .string()
+        .regex(/^SIG[A-Z0-9+]{2,12}$/)
+        .optional(),
+    }),
+  }),
+  'grant.add': verb({ namespace: 'policy', target: 'fleet', arguments: z.strictObject({ grant: statementText }) }),
+  'grant.revoke': verb({ namespace: 'policy', target: 'fleet', arguments: z.strictObject({ revocation: statementText }) }),
+} as const satisfies Record<string, VerbSpec>
+
+export type Verb = keyof typeof VERBS
+export type ArgumentsOf<V extends Verb> = z.infer<(typeof VERBS)[V]['arguments']>
+
+export const isVerb = (text: string): text is Verb => Object.hasOwn(VERBS, text)

@@ -1,0 +1,27 @@
+/** The messages of `/muster/enroll/1`. */
+import { z } from 'zod'
+import { agentId } from '../../shared/ids.ts'
+import { bytesOf, signedMessage } from '../statement.ts'
+
+export const joinRequest = z.object({
+  agent: z.custom<string>((value) => agentId.is(value), 'expected an agent id'),
+  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/),
+  /** Absent when the host waits for an operator's approval. */
+  token: bytesOf(32).optional(),
+  /** What the host says of itself, shown to the operator who approves; nothing selects by it (ID-14). */
+  claims: z.record(z.string().max(64), z.string().max(256)).refine((claims) => Object.keys(claims).length <= 32),
+  version: z.string().max(64),
+})
+export type JoinRequest = z.infer<typeof joinRequest>
+
+export const joinResponse = z.object({
+  status: z.enum(['approved', 'pending']),
+  /** The chain of root statements, oldest first. The host checks it against the fingerprint in its ticket. */
+  roots: z.array(z.array(signedMessage).min(1).max(16)).min(1).max(64),
+  /** Present once approved. */
+  certificate: signedMessage.optional(),
+})
+export type JoinResponse = z.infer<typeof joinResponse>
+
+export const renewRequest = z.object({ version: z.string().max(64), addresses: z.array(z.string().max(256)).max(16) })
+export const renewResponse = z.object({ certificate: signedMessage })

@@ -1,0 +1,72 @@
+/**
+ * Tickets and tokens. A ticket says where a fleet's coordinators are and pins the fleet's root; it holds nothing secret. A token is a
+ * ticket with a single-use secret. Both are one word of base32 behind `muster1-`, safe to paste into any shell (ID-10).
+ */
+import { decode, encode } from 'cborg'
+import { z } from 'zod'
+import { decodeBase32, encodeBase32 } from '../../shared/base32.ts'
+import { defineErrors } from '../../shared/errors.ts'
+import { type FleetId, fleetId } from '../../shared/ids.ts'
+
+export interface Ticket {
+  readonly fleet: FleetId
+  /** SHA-256 of the first root statement's bytes. Whoever joins refuses a fleet whose root is another (ID-13). */
+  readonly root: Uint8Array
+  /** Multiaddrs that end in `/p2p/<peer id>`; the peer id is checked before anything is sent. */
+  readonly addresses: readonly string[]
+  /** 32 random bytes: in a token only. */
+  readonly secret?: Uint8Array
+}
+
+export const ticketError = defineErrors({
+  'ticket.malformed': {
+    exit: 'usage',
+    message: (d: { reason: string }) => `the ticket is not valid: ${d.reason}`,
+    hint: () => 'copy the whole line that `muster ticket` or `muster enroll token` printed',
+  },
+})
+
+const PREFIX = 'muster1-'
+/** Sixteen addresses of 256 bytes, twice over. */
+const MAX_TICKET_CHARACTERS = 16_384
+
+const bytes32 = z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.byteLength === 32)
+const shape = z.strictObject({
+  f: z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.byteLength === 16),
+  r: bytes32,
+  a: z
+    .array(z.string().regex(/^\/[!-~]{1,255}\/p2p\/[1-9A-HJ-NP-Za-km-z]{40,64}$/))
+    .min(1)
+    .max(16),
+  s: bytes32.optional(),
+})
+
+export function formatTicket(ticket: Ticket): string {
+  const body = {
+    f: Buffer.from(ticket.fleet, 'hex'),
+    r: ticket.root,
+    a: [...ticket.addresses],
+    ...(ticket.secret ? { s: ticket.secret } : {}),
+  }
+  return PREFIX + encodeBase32(encode(body))
+}
+
+/** @throws ticket.malformed for anything that {@link formatTicket} did not write. */
+export function parseTicket(text: string): Ticket {
+  const trimmed = text.trim()
+  if (!trimmed.startsWith(PREFIX)) throw ticketError('ticket.malformed', { reason: `it does not begin with ${PREFIX}` })
+  if (trimmed.length > MAX_TICKET_CHARACTERS)
+    throw ticketError('ticket.malformed', { reason: `it is longer than ${MAX_TICKET_CHARACTERS} characters` })
+  const bytes = decodeBase32(trimmed.slice(PREFIX.length))
+  if (bytes === undefined) throw ticketError('ticket.malformed', { reason: 'it holds characters that no ticket has, or is cut short' })
+  let decoded: unknown
+  try {
+    decoded = decode(bytes, { strict: true, rejectDuplicateMapKeys: true, allowIndefinite: false })
+  } catch (cause) {
+    throw ticketError('ticket.malformed', { reason: 'it is cut short or altered' }, { cause })
+  }
+  const result = shape.safeParse(decoded)
+  if (!result.success) throw ticketError('ticket.malformed', { reason: 'it is of another version, or altered' })
+  const { f, r, a, s } = result.data
+  return { fleet: fleetId.parse(Buffer.from(f).toString('hex')), root: r, addresses: a, ...(s ? { secret: s } : {}) }
+}

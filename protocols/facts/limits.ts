@@ -1,0 +1,18 @@
+/** Bounds of `/muster/facts/1`, each with its reason. */
+import { KIB, MIB } from '../../shared/units.ts'
+import type { Limits } from '../define-protocol.ts'
+
+export const limits: Limits = {
+  // One statement of at most 48 KiB.
+  maxRequestBytes: 64 * KIB,
+  // 256 statements of events; what is larger comes as one full set.
+  maxResponseBytes: 4 * MIB,
+  maxProgressBytes: 1 * KIB,
+  callMs: 60_000,
+  idleMs: 30_000,
+  stallMs: 30_000,
+  maxInboundStreams: 4,
+  maxOutboundStreams: 4,
+  // A transaction of the package manager makes one update; a gap one pull.
+  quota: { burst: 60, perSecond: 2 },
+}

@@ -1,0 +1,13 @@
+/** The messages of `/muster/facts/1`. */
+import { z } from 'zod'
+import { signedMessage } from '../statement.ts'
+
+/** Coordinator → agent: what follows the state that the coordinator holds. (0, 0) asks for everything. */
+export const pullRequest = z.object({ epoch: z.int().nonnegative(), sequence: z.int().nonnegative() })
+/** Statements in order. A `full` one is followed by the canonical JSON of the package set as data. */
+export const pullResponse = z.object({ updates: z.array(signedMessage).max(256) })
+
+/** Agent → coordinator, in one-shot mode: the same the other way round, the set as upload where the statement is `full`. */
+export const pushRequest = z.object({ update: signedMessage })
+/** `gap`: the coordinator holds (epoch, sequence) and needs what follows it. */
+export const pushResponse = z.object({ result: z.enum(['applied', 'known', 'gap']), epoch: z.int(), sequence: z.int() })

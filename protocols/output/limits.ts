@@ -1,0 +1,17 @@
+/** Bounds of `/muster/output/1`, each with its reason. */
+import { KIB } from '../../shared/units.ts'
+import type { Limits } from '../define-protocol.ts'
+
+export const limits: Limits = {
+  maxRequestBytes: 1 * KIB,
+  maxResponseBytes: 4 * KIB,
+  maxProgressBytes: 1 * KIB,
+  // Until the run ends.
+  callMs: Number.POSITIVE_INFINITY,
+  idleMs: 10_000,
+  // An operator who holds the stream with Ctrl-S; the run does not notice.
+  stallMs: 3_600_000,
+  maxInboundStreams: 64,
+  maxOutboundStreams: 64,
+  quota: { burst: 200, perSecond: 50 },
+}

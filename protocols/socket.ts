@@ -1,0 +1,209 @@
+/**
+ * Protocols over a unix socket: a select frame with the protocol's id, then the protocol as over libp2p. The socket has mode 0600 in a folder
+ * of mode 0700, so whoever can open it is the node's own user (or root): that is what the capability `local` means.
+ */
+import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
+import { type Server, type Socket, connect, createServer } from 'node:net'
+import { dirname } from 'node:path'
+import { once } from 'node:events'
+import type { Clock } from '../shared/clock.ts'
+import { MusterError, defineErrors } from '../shared/errors.ts'
+import type { Logger } from '../shared/logger.ts'
+import type { PeerContext } from './peer.ts'
+import type { Serve } from './serve.ts'
+import type { Duplex } from './wire/duplex.ts'
+import { wireError } from './wire/errors.ts'
+import { FrameReader, encodeFrame } from './wire/frame.ts'
+import { socketDuplex } from './wire/socket-duplex.ts'
+import { encodeError } from './wire/status.ts'
+
+export const socketError = defineErrors({
+  'socket.absent': {
+    exit: 'unreachable',
+    retryable: true,
+    message: (d: { path: string }) => `nothing answers on ${d.path}`,
+    hint: () => 'start the coordinator or agent whose home this is, or name another one with --home',
+  },
+  'socket.denied': {
+    exit: 'denied',
+    message: (d: { path: string }) => `no permission to open ${d.path}`,
+    hint: () => 'only the user that the node runs as, and root, may use its socket',
+  },
+  'socket.in-use': {
+    exit: 'conflict',
+    message: (d: { path: string }) => `another process already answers on ${d.path}`,
+    hint: () => 'stop it first; two nodes cannot share one home',
+  },
+  'socket.unusable': {
+    exit: 'usage',
+    message: (d: { path: string; reason: string }) => `no socket can be made at ${d.path}: ${d.reason}`,
+  },
+})
+
+/** sockaddr_un.sun_path of Linux without its final zero (unix(7)). */
+const MAX_PATH_BYTES = 107
+/** The first frame holds a protocol id. */
+const MAX_SELECT_BYTES = 128
+/** A caller that has not named its protocol by then is a stray. */
+const SELECT_MS = 10_000
+/** Callers at once: a person, a handful of scripts, a dashboard. */
+const MAX_CALLERS = 256
+
+export interface SocketServer {
+  readonly path: string
+  /** Stops listening, ends every connection, removes the socket. */
+  close(): Promise<void>
+}
+
+export interface ServeSocketOptions {
+  /** Absolute path of the socket; its folder is made with mode 0700, or must be ours and gets that mode. */
+  readonly path: string
+  /** What is served, by protocol id. */
+  readonly protocols: ReadonlyMap<string, Serve>
+}
+
+/** Listens on the path. Replaces a socket that nobody answers on; throws socket.in-use where somebody does. */
+export async function serveSocket(deps: { clock: Clock; log: Logger }, options: ServeSocketOptions): Promise<SocketServer> {
+  const { path } = options
+  checkPath(path)
+  await makeFolder(dirname(path))
+  await removeStale(path)
+  const closing = new AbortController()
+  const running = new Set<Promise<void>>()
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    const serving = serveOne(deps, options.protocols, socket, closing.signal).finally(() => running.delete(serving))
+    running.add(serving)
+  })
+  server.maxConnections = MAX_CALLERS
+  await listen(server, path)
+  await chmod(path, 0o600)
+  return {
+    path,
+    close: async () => {
+      const closed = once(server, 'close')
+      server.close()
+      closing.abort(wireError('protocol.closed', { what: 'the socket' }))
+      await Promise.all(running)
+      await closed
+    },
+  }
+}
+
+/** Opens the protocol on the socket. Throws socket.absent or socket.denied; a protocol that isn't served shows at the first call. */
+export async function dialSocket(path: string, protocolId: string, signal?: AbortSignal): Promise<Duplex> {
+  checkPath(path)
+  signal?.throwIfAborted()
+  const socket = connect({ path, allowHalfOpen: true })
+  try {
+    await once(socket, 'connect', signal === undefined ? {} : { signal })
+  } catch (cause) {
+    socket.destroy()
+    if (signal?.aborted === true) throw signal.reason
+    throw dialError(path, cause)
+  }
+  const duplex = socketDuplex(socket)
+  await duplex.write(encodeFrame('select', Buffer.from(protocolId, 'latin1')))
+  return duplex
+}
+
+async function serveOne(
+  deps: { clock: Clock; log: Logger },
+  protocols: ReadonlyMap<string, Serve>,
+  socket: Socket,
+  signal: AbortSignal,
+): Promise<void> {
+  const duplex = socketDuplex(socket)
+  const stop = (): void => duplex.abort(signal.reason as Error)
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    const { id, rest } = await selected(deps, duplex)
+    const serve = protocols.get(id)
+    if (serve === undefined) throw wireError('protocol.unsupported', { what: id.slice(0, MAX_SELECT_BYTES) })
+    const peer: PeerContext = { transport: 'unix', peerId: undefined, address: 'unix', member: undefined }
+    await serve({ ...duplex, source: rest }, peer, signal)
+  } catch (error) {
+    deps.log.debug({ error }, 'socket caller refused')
+    if (error instanceof MusterError) await duplex.write(encodeFrame('error', encodeError(error))).then(duplex.close, () => undefined)
+    duplex.abort(error as Error)
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+/** Reads the select frame and gives back what comes behind it. */
+async function selected(deps: { clock: Clock }, duplex: Duplex): Promise<{ id: string; rest: AsyncIterable<Uint8Array> }> {
+  const cancel = deps.clock.after(SELECT_MS, () =>
+    duplex.abort(wireError('protocol.timeout', { what: 'the name of the protocol', ms: SELECT_MS })),
+  )
+  try {
+    const reader = new FrameReader(duplex.source, { maxBytes: MAX_SELECT_BYTES })
+    const frame = await reader.next()
+    if (frame?.kind !== 'select')
+      throw wireError('protocol.malformed', { what: 'socket stream', reason: 'it does not begin with a select frame' })
+    return { id: Buffer.from(frame.payload).toString('latin1'), rest: reader.rest() }
+  } finally {
+    cancel()
+  }
+}
+
+function checkPath(path: string): void {
+  const bytes = Buffer.byteLength(path)
+  if (bytes <= MAX_PATH_BYTES) return
+  throw socketError('socket.unusable', {
+    path,
+    reason: `the path has ${bytes} bytes, and the system allows ${MAX_PATH_BYTES}; choose a shorter --home`,
+  })
+}
+
+/** Makes the folder with mode 0700, or gives an existing one of ours that mode. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 })
+    const found = await lstat(path)
+    if (!found.isDirectory()) throw socketError('socket.unusable', { path, reason: 'its folder is not a folder' })
+    if (found.uid !== process.getuid?.()) throw socketError('socket.unusable', { path, reason: `its folder belongs to user ${found.uid}` })
+    if ((found.mode & 0o077) !== 0) await chmod(path, 0o700)
+  } catch (cause) {
+    if (cause instanceof MusterError) throw cause
+    throw socketError('socket.unusable', { path, reason: systemCode(cause) }, { cause })
+  }
+}
+
+/** Removes a socket that a process left behind which is no more. */
+async function removeStale(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined)
+  if (found === undefined) return
+  if (!found.isSocket()) throw socketError('socket.unusable', { path, reason: 'there is a file that is not a socket' })
+  const probe = connect(path)
+  try {
+    await once(probe, 'connect')
+  } catch (error) {
+    if (systemCode(error) !== 'ECONNREFUSED') throw socketError('socket.unusable', { path, reason: systemCode(error) }, { cause: error })
+    await rm(path, { force: true })
+    return
+  } finally {
+    probe.destroy()
+  }
+  throw socketError('socket.in-use', { path })
+}
+
+async function listen(server: Server, path: string): Promise<void> {
+  try {
+    server.listen(path)
+    await once(server, 'listening')
+  } catch (cause) {
+    if (systemCode(cause) === 'EADDRINUSE') throw socketError('socket.in-use', { path }, { cause })
+    throw socketError('socket.unusable', { path, reason: systemCode(cause) }, { cause })
+  }
+}
+
+function dialError(path: string, cause: unknown): MusterError {
+  const code = systemCode(cause)
+  if (code === 'EACCES' || code === 'EPERM') return socketError('socket.denied', { path }, { cause })
+  if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'EAGAIN') return socketError('socket.absent', { path }, { cause })
+  return socketError('socket.unusable', { path, reason: code }, { cause })
+}
+
+function systemCode(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'unknown'
+}

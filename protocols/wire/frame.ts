@@ -1,0 +1,136 @@
+/**
+ * Frames: an unsigned varint with the length of what follows, one byte with the kind, the payload. A length is checked against its limit
+ * before anything is kept for it, and memory grows only with what really arrived. Payloads of data frames are handed on piece by piece
+ * as they come, never copied; all others arrive whole.
+ */
+import { KIB } from '../../shared/units.ts'
+import type { Duplex } from './duplex.ts'
+import { wireError } from './errors.ts'
+import { createVarintReader, writeVarint } from './varint.ts'
+
+/** One request, response, progress report or error is one frame; an upload or download is any number of data frames. */
+const KINDS = { request: 1, response: 2, progress: 3, data: 4, end: 5, error: 6, select: 7 } as const
+export type FrameKind = keyof typeof KINDS
+const NAMES: readonly (FrameKind | undefined)[] = [undefined, 'request', 'response', 'progress', 'data', 'end', 'error', 'select']
+
+/** Sixteen chunk groups with their tree nodes: large enough that framing costs nothing, small enough to keep other streams lively. */
+export const MAX_DATA_BYTES = 256 * KIB
+const MAX_HEADER_BYTES = 5
+
+export interface Frame {
+  readonly kind: FrameKind
+  /** The whole payload; of a data frame the piece that has arrived. A view into the transport's buffer: valid until the next read. */
+  readonly payload: Uint8Array
+}
+
+/** A frame as one piece of memory: for everything but bulk data. */
+export function encodeFrame(kind: FrameKind, payload: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(MAX_HEADER_BYTES + payload.length)
+  const start = writeHeader(frame, kind, payload.length)
+  frame.set(payload, start)
+  return frame.subarray(0, start + payload.length)
+}
+
+/** Sends bulk bytes as data frames without copying them. */
+export async function writeData(duplex: Duplex, bytes: Uint8Array): Promise<void> {
+  for (let start = 0; start < bytes.length; start += MAX_DATA_BYTES) {
+    const piece = bytes.length <= MAX_DATA_BYTES ? bytes : bytes.subarray(start, start + MAX_DATA_BYTES)
+    const header = new Uint8Array(MAX_HEADER_BYTES)
+    await duplex.write(header.subarray(0, writeHeader(header, 'data', piece.length)), piece)
+  }
+}
+
+function writeHeader(target: Uint8Array, kind: FrameKind, length: number): number {
+  const at = writeVarint(target, 0, length + 1)
+  target[at] = KINDS[kind]
+  return at + 1
+}
+
+/** Reads frames from a source. Only one `next` at a time. */
+export class FrameReader {
+  readonly #source: AsyncIterator<Uint8Array>
+  readonly #maxBytes: number
+  readonly #length = createVarintReader()
+  // Owned by next().
+  #chunk: Uint8Array = new Uint8Array(0)
+  #offset = 0
+  /** Bytes of the current data frame that have not been handed on. */
+  #dataLeft = 0
+
+  /** `maxBytes` bounds the payload of every frame but data, whose bound is {@link MAX_DATA_BYTES}. */
+  constructor(source: AsyncIterable<Uint8Array>, options: { maxBytes: number }) {
+    this.#source = source[Symbol.asyncIterator]()
+    this.#maxBytes = options.maxBytes
+  }
+
+  /**
+   * The next frame, or the next piece of a data frame; undefined when the source ended between two frames.
+   * Throws protocol.malformed, protocol.too-large, protocol.closed when it ended inside one, or what the transport throws.
+   */
+  async next(): Promise<Frame | undefined> {
+    if (this.#dataLeft > 0) return this.#piece()
+    let length: number | undefined
+    while (length === undefined) {
+      if (this.#offset === this.#chunk.length && !(await this.#fill())) {
+        if (this.#length.empty) return undefined
+        throw truncated()
+      }
+      length = this.#length.push(this.#chunk[this.#offset++] as number)
+    }
+    if (length === 0) throw wireError('protocol.malformed', { what: 'frame', reason: 'it has no kind' })
+    if (this.#offset === this.#chunk.length && !(await this.#fill())) throw truncated()
+    const byte = this.#chunk[this.#offset++] as number
+    const kind = NAMES[byte]
+    if (kind === undefined) throw wireError('protocol.malformed', { what: 'frame', reason: `kind ${byte} is unknown` })
+    const limit = kind === 'data' ? MAX_DATA_BYTES : this.#maxBytes
+    if (length - 1 > limit) throw wireError('protocol.too-large', { what: `${kind} frame`, bytes: length - 1, limit })
+    if (kind !== 'data') return { kind, payload: await this.#whole(length - 1) }
+    if (length === 1) throw wireError('protocol.malformed', { what: 'data frame', reason: 'it is empty' })
+    this.#dataLeft = length - 1
+    return this.#piece()
+  }
+
+  /** What follows the frames read so far, for whoever goes on in another way. Call it between two frames, and `next` no more. */
+  async *rest(): AsyncGenerator<Uint8Array> {
+    if (this.#offset < this.#chunk.length) yield this.#chunk.subarray(this.#offset)
+    for (let item = await this.#source.next(); item.done !== true; item = await this.#source.next()) yield item.value
+  }
+
+  async #piece(): Promise<Frame> {
+    if (this.#offset === this.#chunk.length && !(await this.#fill())) throw truncated()
+    const end = Math.min(this.#chunk.length, this.#offset + this.#dataLeft)
+    const payload = this.#chunk.subarray(this.#offset, end)
+    this.#offset = end
+    this.#dataLeft -= payload.length
+    return { kind: 'data', payload }
+  }
+
+  async #whole(length: number): Promise<Uint8Array> {
+    const parts: Uint8Array[] = []
+    let left = length
+    while (left > 0) {
+      if (this.#offset === this.#chunk.length && !(await this.#fill())) throw truncated()
+      const part = this.#chunk.subarray(this.#offset, Math.min(this.#chunk.length, this.#offset + left))
+      this.#offset += part.length
+      left -= part.length
+      if (left === 0 && parts.length === 0) return part
+      parts.push(part)
+    }
+    return parts.length === 0 ? new Uint8Array(0) : Buffer.concat(parts, length)
+  }
+
+  /** Fetches the next chunk that is not empty; false at the end of the source. */
+  async #fill(): Promise<boolean> {
+    do {
+      const { done, value } = await this.#source.next()
+      if (done === true) return false
+      this.#chunk = value
+    } while (this.#chunk.length === 0)
+    this.#offset = 0
+    return true
+  }
+}
+
+function truncated(): Error {
+  return wireError('protocol.closed', { what: 'a frame' })
+}

@@ -1,0 +1,102 @@
+/**
+ * How a refusal crosses the wire: a status of a fixed, closed set, the code of the error and its plain data. Prose is never sent: each side
+ * makes it from its own tables. Data that arrives is foreign, so it is cut and freed of control characters before anybody prints it.
+ */
+import { z } from 'zod'
+import { type ErrorData, type ErrorValue, MusterError, restoreError } from '../../shared/errors.ts'
+import type { ExitName } from '../../shared/exit-codes.ts'
+import { decodeCbor, encodeCbor } from './cbor.ts'
+import { wireError } from './errors.ts'
+
+/** Every status, with the reason that stands for it where the code is unknown. */
+export const STATUS = {
+  malformed: 'the request does not have the form that the protocol asks for',
+  denied: 'the caller may not do this',
+  unsupported: 'no such protocol or method here',
+  'not-found': 'no such thing here',
+  conflict: 'it clashes with what is already there',
+  busy: 'more than the limits allow; try again later',
+  unreachable: 'something that this needs cannot be reached now',
+  unverified: 'something did not pass its check',
+  pending: 'it waits for somebody',
+  failed: 'it failed',
+  internal: 'the other side has a fault; its log has the reason',
+} as const
+export type Status = keyof typeof STATUS
+
+const BY_CODE: Readonly<Record<string, Status>> = {
+  'protocol.malformed': 'malformed',
+  'protocol.too-large': 'malformed',
+  'protocol.too-many': 'malformed',
+  'protocol.unsupported': 'unsupported',
+  'protocol.busy': 'busy',
+  'protocol.internal': 'internal',
+}
+const BY_EXIT: Readonly<Record<ExitName, Status>> = {
+  done: 'internal',
+  failed: 'failed',
+  usage: 'malformed',
+  partly: 'failed',
+  denied: 'denied',
+  notFound: 'not-found',
+  conflict: 'conflict',
+  unreachable: 'unreachable',
+  pending: 'pending',
+  verification: 'unverified',
+  upstreamChanged: 'failed',
+  ownFailure: 'failed',
+  interrupted: 'failed',
+  terminated: 'failed',
+}
+
+export function statusOf(error: MusterError): Status {
+  return BY_CODE[error.code] ?? BY_EXIT[error.exit]
+}
+
+/** Longest code and text that an honest error carries; the rest of a foreign text is cut off. */
+const MAX_CODE = 64
+const MAX_TEXT = 1024
+const MAX_FIELDS = 16
+
+const Value = z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.string()).max(64)])
+const ErrorFrame = z.object({
+  status: z.string().max(MAX_CODE),
+  code: z.string().max(MAX_CODE),
+  data: z.record(z.string().max(MAX_CODE), Value).refine((data) => Object.keys(data).length <= MAX_FIELDS, 'too many fields'),
+})
+
+/** The payload of an error frame. */
+export function encodeError(error: MusterError): Uint8Array {
+  const data = Object.fromEntries(Object.entries(error.data).map(([key, value]) => [key, cut(value)]))
+  return encodeCbor({ status: statusOf(error), code: error.code, data })
+}
+
+/** The error that another side sent for `method`, with prose from our own tables; protocol.refused where its code is unknown here. */
+export function decodeError(payload: Uint8Array, method: string): MusterError {
+  const frame = ErrorFrame.safeParse(decodeCbor(payload, 'error frame'))
+  if (!frame.success)
+    return wireError('protocol.malformed', { what: 'error frame', reason: 'its fields are wrong' }, { cause: frame.error })
+  const data = Object.fromEntries(Object.entries(frame.data.data).map(([key, value]) => [cutText(key), cut(value)]))
+  const status = frame.data.status in STATUS ? frame.data.status : 'internal'
+  return restored(frame.data.code, data) ?? wireError('protocol.refused', { method, status, code: cutText(frame.data.code) })
+}
+
+function restored(code: string, data: ErrorData): MusterError | undefined {
+  try {
+    return restoreError(code, data)
+  } catch {
+    // The data are not what our table's prose needs: another version, or a liar. The status still says enough.
+    return undefined
+  }
+}
+
+function cut(value: ErrorValue): ErrorValue {
+  if (typeof value === 'string') return cutText(value)
+  // CBOR of ours has no floats that are not numbers; an error's data must never be what makes a refusal fail.
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null
+  return Array.isArray(value) ? value.slice(0, 64).map((text: string) => cutText(text)) : value
+}
+
+function cutText(text: string): string {
+  return text.slice(0, MAX_TEXT).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}')
+}
