@@ -62,7 +62,7 @@ test('frame: malformed ones are refused by what is wrong with them', async () =>
     ['0100', 'protocol.malformed'],
     ['0108', 'protocol.malformed'],
     ['0301aa', 'protocol.closed'],
-    ['0104', 'protocol.closed'],
+    ['0104', 'protocol.malformed'],
     ['0304ff', 'protocol.closed'],
     ['80', 'protocol.closed'],
     ['82080100', 'protocol.too-large'],
