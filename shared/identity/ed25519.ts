@@ -1,0 +1,120 @@
+/**
+ * Ed25519 with one fixed table of what is accepted, the same on every platform: RFC 8032 section 5.1.7 without the cofactor,
+ * and before it, whatever the platform's library thinks of them, refusal of
+ *   - keys and signatures of the wrong length;
+ *   - keys A and commitments R whose encoding is not canonical (y ≥ p, or x = 0 with the sign bit set);
+ *   - keys A and commitments R of small order (some libraries let such a key verify every message);
+ *   - S ≥ L (a second signature could be made from the first).
+ * This is what "Taming the many EdDSAs" (Chalkias, Garillot, Nikolaenko, 2020) calls strict and ed25519-dalek `verify_strict`.
+ */
+import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto'
+
+export const PUBLIC_KEY_BYTES = 32
+export const SEED_BYTES = 32
+export const SIGNATURE_BYTES = 64
+
+/** DER up to the key itself (RFC 8410): SubjectPublicKeyInfo and PrivateKeyInfo of id-Ed25519. */
+const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
+const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
+
+/**
+ * y coordinates, little endian and without the sign bit, of the points of order 1, 2, 4 and 8. Encodings that are not canonical (y + p)
+ * need no row: the canonical check refuses them.
+ */
+const SMALL_ORDER_Y: ReadonlySet<string> = new Set([
+  '0100000000000000000000000000000000000000000000000000000000000000', // order 1: (0, 1)
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f', // order 2: (0, -1)
+  '0000000000000000000000000000000000000000000000000000000000000000', // order 4: (±sqrt(-1), 0)
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05', // order 8
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a', // order 8
+])
+
+/** L, the order of the base point (RFC 8032 section 5.1), little endian. */
+const GROUP_ORDER = Buffer.from('edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010', 'hex')
+/** p = 2^255 - 19, little endian. */
+const FIELD_PRIME = Buffer.from('edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f', 'hex')
+
+/** True if the little-endian number `a` is less than `b`; both 32 bytes. Public values only: the time depends on them. */
+function lessThan(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 31; i >= 0; i--) {
+    const difference = (a[i] as number) - (b[i] as number)
+    if (difference !== 0) return difference < 0
+  }
+  return false
+}
+
+/** Why these 32 bytes may not be a key or a commitment; undefined if they may. Whether they are a point at all is not checked here. */
+function badPoint(bytes: Uint8Array): string | undefined {
+  const y = Buffer.from(bytes)
+  y[31] = (y[31] as number) & 0x7f
+  if (!lessThan(y, FIELD_PRIME)) return 'its encoding is not canonical'
+  // The points with x = 0, whose sign bit has no meaning, are of order 1 and 2: refused here with either sign.
+  if (SMALL_ORDER_Y.has(y.toString('hex'))) return 'it is a point of small order'
+  return undefined
+}
+
+/** Why `bytes` cannot be an ed25519 public key; undefined if it can. Decodes the point: a string that is no point is refused too. */
+export function publicKeyFault(bytes: Uint8Array): string | undefined {
+  if (bytes.length !== PUBLIC_KEY_BYTES) return `it has ${bytes.length} bytes instead of ${PUBLIC_KEY_BYTES}`
+  return badPoint(bytes) ?? (isOnCurve(bytes) ? undefined : 'it is not a point of the curve')
+}
+
+const P = 2n ** 255n - 19n
+/** d of the curve -x² + y² = 1 + d x² y² (RFC 8032 section 5.1). */
+const D = 37095705934669439343138083508754565189542113879843219016388785533085940283555n
+
+/** True if some x belongs to this y: (y² - 1) / (d y² + 1) is a square (Euler's criterion on u·v, which is one exactly when u/v is). */
+function isOnCurve(bytes: Uint8Array): boolean {
+  const big = Buffer.from(bytes).reverse()
+  big[0] = (big[0] as number) & 0x7f
+  const y = BigInt(`0x${big.toString('hex')}`)
+  const y2 = (y * y) % P
+  const product = (((y2 + P - 1n) % P) * ((D * y2 + 1n) % P)) % P
+  return product === 0n || power(product, (P - 1n) / 2n) === 1n
+}
+
+function power(base: bigint, exponent: bigint): bigint {
+  let result = 1n
+  for (let square = base, left = exponent; left > 0n; left >>= 1n) {
+    if ((left & 1n) === 1n) result = (result * square) % P
+    square = (square * square) % P
+  }
+  return result
+}
+
+/** Whether `signature` is a good ed25519 signature by `publicKey` over `bytes`, by the table above. Never throws. */
+export function verifyEd25519(publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array): boolean {
+  if (publicKey.length !== PUBLIC_KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false
+  if (badPoint(publicKey) !== undefined || badPoint(signature.subarray(0, 32)) !== undefined) return false
+  if (!lessThan(signature.subarray(32), GROUP_ORDER)) return false
+  try {
+    return verify(null, bytes, publicKeyObject(publicKey), signature)
+  } catch {
+    // OpenSSL refuses to import some strings that are no point; others it imports and never verifies. Both are a plain no.
+    return false
+  }
+}
+
+export function publicKeyObject(publicKey: Uint8Array): KeyObject {
+  return createPublicKey({ key: Buffer.concat([SPKI_PREFIX, publicKey]), format: 'der', type: 'spki' })
+}
+
+/** The private key of a 32-byte seed (RFC 8032 section 5.1.5). */
+export function privateKeyObject(seed: Uint8Array): KeyObject {
+  const der = Buffer.concat([PKCS8_PREFIX, seed])
+  try {
+    return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+  } finally {
+    der.fill(0)
+  }
+}
+
+/** The public key of a private or public key object, 32 bytes. */
+export function rawPublicKey(key: KeyObject): Uint8Array {
+  const object = key.type === 'private' ? createPublicKey(key) : key
+  return new Uint8Array(object.export({ format: 'der', type: 'spki' }).subarray(SPKI_PREFIX.length))
+}
+
+export function signEd25519(privateKey: KeyObject, bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(sign(null, bytes, privateKey))
+}

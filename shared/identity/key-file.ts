@@ -1,0 +1,96 @@
+/**
+ * Key files on disk. A private key is read only from a regular file of at most 64 KiB that belongs to this user or to root and that
+ * nobody else can read; neither a link nor a pipe nor a device is followed into. A key is written once, durably, and never replaced.
+ */
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { writeDurable } from '../durable-file.ts'
+import type { Random } from '../random.ts'
+import { identityError } from './errors.ts'
+import { formatPrivateKey, parsePrivateKey, type PrivateKeyFile } from './private-key.ts'
+import type { NodeKey } from './signer.ts'
+
+/** An ed25519 key file has about 400 bytes, an RSA key (to be refused by name) up to 7 KiB. */
+const MAX_FILE_BYTES = 64 * 1024
+
+/**
+ * Reads a private key file, decrypting it if need be.
+ * @param options.passphrase asked for only if the file is encrypted
+ * @throws identity.key-file-missing, identity.key-file, and what {@link parsePrivateKey} and its unlock() throw
+ */
+export async function loadKeyFile(
+  path: string,
+  options: { passphrase?: () => Promise<string>; signal?: AbortSignal } = {},
+): Promise<NodeKey> {
+  const file = await readPrivateKeyFile(path, options.signal)
+  return file.unlock(file.encrypted ? await options.passphrase?.() : undefined)
+}
+
+/** The same without unlocking: its public half, and whether it needs a passphrase. */
+export async function readPrivateKeyFile(path: string, signal?: AbortSignal): Promise<PrivateKeyFile> {
+  return parsePrivateKey(await readKeyText(path, { secret: true }, signal), path)
+}
+
+/**
+ * Writes `key` to a new file in OpenSSH format, mode 0600.
+ * @throws identity.key-exists, identity.key-file
+ */
+export async function saveKeyFile(
+  deps: { random: Random },
+  path: string,
+  key: NodeKey,
+  options: { passphrase?: string; comment?: string } = {},
+): Promise<void> {
+  try {
+    await writeDurable(deps, path, formatPrivateKey(deps, key, options), { mode: 0o600, exclusive: true })
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code
+    if (code === 'EEXIST') throw identityError('identity.key-exists', { path }, { cause })
+    if (code === undefined) throw cause
+    throw identityError('identity.key-file', { path, reason: code }, { cause })
+  }
+}
+
+/**
+ * The text of a key file, public or private.
+ * @param options.secret also refuses links, other owners, and any permission for group and others
+ * @throws identity.key-file-missing, identity.key-file
+ */
+export async function readKeyText(path: string, options: { secret: boolean }, signal?: AbortSignal): Promise<string> {
+  signal?.throwIfAborted()
+  // O_NONBLOCK: opening a pipe nobody writes to must not hang. O_NOCTTY: a terminal device must not become ours.
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY | (options.secret ? constants.O_NOFOLLOW : 0)
+  let file: FileHandle
+  try {
+    file = await open(path, flags)
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw identityError('identity.key-file-missing', { path }, { cause })
+    const reason =
+      code === 'ELOOP' ? 'it is a symbolic link' : code === 'EACCES' ? 'reading it is not permitted' : (code ?? 'it cannot be opened')
+    throw identityError('identity.key-file', { path, reason }, { cause })
+  }
+  try {
+    // Of the open file, not of the path: what is checked is what is read.
+    const stat = await file.stat()
+    const refuse = (reason: string): Error => identityError('identity.key-file', { path, reason })
+    if (!stat.isFile()) throw refuse('it is not a regular file')
+    if (stat.size > MAX_FILE_BYTES) throw refuse(`it has ${stat.size} bytes, more than ${MAX_FILE_BYTES}`)
+    if (options.secret) {
+      if (stat.uid !== process.getuid?.() && stat.uid !== 0) throw refuse(`it belongs to user ${stat.uid}`)
+      if ((stat.mode & 0o077) !== 0)
+        throw refuse(`mode ${(stat.mode & 0o777).toString(8).padStart(4, '0')} lets others at it, expected 0600`)
+    }
+    // One byte more than allowed: a file that grew since, or one whose size is not known beforehand (/proc), is seen.
+    const buffer = Buffer.alloc(MAX_FILE_BYTES + 1)
+    let length = 0
+    for (let read = 1; read > 0 && length < buffer.length; length += read)
+      read = (await file.read(buffer, length, buffer.length - length, length)).bytesRead
+    if (length > MAX_FILE_BYTES) throw refuse(`it has more than ${MAX_FILE_BYTES} bytes`)
+    const text = buffer.toString('utf8', 0, length)
+    buffer.fill(0)
+    return text
+  } finally {
+    await file.close()
+  }
+}

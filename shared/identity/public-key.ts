@@ -1,0 +1,67 @@
+/**
+ * OpenSSH public keys: the line in a `.pub` file and the blob inside it (RFC 8709 section 4). Only ed25519; keys of small
+ * order, of a non-canonical encoding or off the curve are refused here, when a key enters, whatever a verifier would think of them later.
+ */
+import { publicKeyFault } from './ed25519.ts'
+import { identityError } from './errors.ts'
+import { readSsh, SshWireEnd, sshString } from './ssh-wire.ts'
+
+export const KEY_TYPE = 'ssh-ed25519'
+
+/** A key line with a long comment is well below this; anything longer is not a key line. */
+const MAX_LINE_CHARACTERS = 8192
+
+/** The key as SSH carries it: string "ssh-ed25519", string key. */
+export function publicKeyBlob(publicKey: Uint8Array): Uint8Array {
+  return Buffer.concat([sshString(KEY_TYPE), sshString(publicKey)])
+}
+
+/**
+ * The 32-byte key of an SSH public key blob.
+ * @param what named in the error: where the blob came from
+ * @throws identity.public-key for another type, trailing bytes, or a key that {@link publicKeyFault} refuses
+ */
+export function parsePublicKeyBlob(blob: Uint8Array, what: string): Uint8Array {
+  try {
+    const reader = readSsh(blob)
+    const type = reader.name()
+    if (type !== KEY_TYPE) throw identityError('identity.public-key', { what, reason: `its type is ${type}, expected ${KEY_TYPE}` })
+    const key = new Uint8Array(reader.string())
+    if (reader.left() !== 0) throw identityError('identity.public-key', { what, reason: `${reader.left()} bytes follow the key` })
+    return requirePublicKey(key, what)
+  } catch (cause) {
+    if (!(cause instanceof SshWireEnd)) throw cause
+    throw identityError('identity.public-key', { what, reason: 'it is truncated' }, { cause })
+  }
+}
+
+/** `key` itself if it can be an ed25519 public key; else throws identity.public-key. */
+export function requirePublicKey(key: Uint8Array, what: string): Uint8Array {
+  const reason = publicKeyFault(key)
+  if (reason !== undefined) throw identityError('identity.public-key', { what, reason })
+  return key
+}
+
+/**
+ * One line of a `.pub` file: `ssh-ed25519 AAAA… comment`.
+ * @throws identity.public-key
+ */
+export function parsePublicKeyLine(line: string, what = 'the key line'): { publicKey: Uint8Array; comment: string } {
+  if (line.length > MAX_LINE_CHARACTERS)
+    throw identityError('identity.public-key', { what, reason: `it is longer than ${MAX_LINE_CHARACTERS} characters` })
+  const text = line.trim()
+  if (/[\r\n]/.test(text)) throw identityError('identity.public-key', { what, reason: 'it has more than one line' })
+  const match = /^([A-Za-z0-9@._-]+)[ \t]+([A-Za-z0-9+/]+={0,2})(?:[ \t]+(.*))?$/.exec(text)
+  if (match === null)
+    throw identityError('identity.public-key', { what, reason: `it is not a line of the form "${KEY_TYPE} AAAA… comment"` })
+  const [, type, base64, comment = ''] = match
+  if (type !== KEY_TYPE) throw identityError('identity.public-key', { what, reason: `its type is ${type}, expected ${KEY_TYPE}` })
+  return { publicKey: parsePublicKeyBlob(Buffer.from(base64 as string, 'base64'), what), comment }
+}
+
+/** `ssh-ed25519 AAAA… comment` without a line end. Line breaks in the comment become blanks. */
+export function formatPublicKeyLine(publicKey: Uint8Array, comment = ''): string {
+  const line = `${KEY_TYPE} ${Buffer.from(publicKeyBlob(publicKey)).toString('base64')}`
+  const flat = comment.replace(/[\r\n]+/g, ' ').trim()
+  return flat === '' ? line : `${line} ${flat}`
+}

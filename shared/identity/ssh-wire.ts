@@ -1,0 +1,61 @@
+/**
+ * The data types of the SSH protocol (RFC 4251 section 5) that keys and signatures are made of. A read past the end never
+ * allocates and never returns a part: it raises {@link SshWireEnd}, which each caller turns into an error of its own.
+ */
+
+/** Raised when a length or a value does not fit in what is left; callers catch it and say what was being read. */
+export class SshWireEnd extends Error {
+  override readonly name = 'SshWireEnd'
+}
+
+export interface SshReader {
+  uint32(): number
+  byte(): number
+  /** `length` bytes as they are; a view, not a copy. */
+  raw(length: number): Uint8Array
+  /** A string: uint32 length and that many bytes; a view, not a copy. */
+  string(): Uint8Array
+  /** A string that must be printable ASCII, such as an algorithm name. */
+  name(): string
+  /** How many bytes are left. */
+  left(): number
+}
+
+export function readSsh(bytes: Uint8Array): SshReader {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let at = 0
+  const take = (length: number): Uint8Array => {
+    if (length > buffer.length - at) throw new SshWireEnd(`${length} bytes wanted, ${buffer.length - at} left`)
+    at += length
+    return bytes.subarray(at - length, at)
+  }
+  const uint32 = (): number => {
+    take(4)
+    return buffer.readUInt32BE(at - 4)
+  }
+  const string = (): Uint8Array => take(uint32())
+  return {
+    uint32,
+    byte: () => take(1)[0] as number,
+    raw: take,
+    string,
+    name: () => {
+      const text = Buffer.from(string()).toString('latin1')
+      if (!/^[\x21-\x7e]{0,64}$/.test(text)) throw new SshWireEnd('a name that is not short printable ASCII')
+      return text
+    },
+    left: () => buffer.length - at,
+  }
+}
+
+export function sshUint32(value: number): Uint8Array {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value)
+  return bytes
+}
+
+/** A string: its length as uint32 and its bytes; text is UTF-8. */
+export function sshString(value: Uint8Array | string): Uint8Array {
+  const bytes = typeof value === 'string' ? Buffer.from(value) : value
+  return Buffer.concat([sshUint32(bytes.length), bytes])
+}

@@ -1,0 +1,36 @@
+/** A node certificate: a coordinator says which member of the fleet a key is, for a day. */
+import { z } from 'zod'
+import { agentField, counterField, fleetField, keyField, labelsField, nameField, timeField, validityFault } from './fields.ts'
+
+export const ROLES = ['coordinator', 'agent', 'observer'] as const
+export type Role = (typeof ROLES)[number]
+
+/** 24 hours, and room to date it back a little for hosts whose clocks are behind. Bounds how long a revoked, unreachable node is believed. */
+export const MAX_CERTIFICATE_MS = 25 * 3_600_000
+
+export const certificateSchema = z
+  .strictObject({
+    type: z.literal('muster/certificate/v1'),
+    fleet: fleetField,
+    serial: z.string().regex(/^[0-9A-Za-z-]{1,64}$/, 'expected a serial of letters, digits and -'),
+    /** The node's ed25519 public key, which is its peer id. */
+    subject: keyField,
+    role: z.enum(ROLES),
+    /** The agent's id; null for the other roles. */
+    agent: agentField.nullable(),
+    name: nameField,
+    /** What the coordinator's log says the host is; never the host's own words. */
+    labels: labelsField,
+    /** Rises when the host is enrolled anew or its labels change; a reader that has seen a higher one refuses the lower. */
+    epoch: counterField,
+    notBefore: timeField,
+    notAfter: timeField,
+  })
+  .superRefine((certificate, context) => {
+    const fault = validityFault(certificate.notBefore, certificate.notAfter, MAX_CERTIFICATE_MS)
+    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault, path: ['notAfter'] })
+    if ((certificate.role === 'agent') !== (certificate.agent !== null))
+      context.addIssue({ code: 'custom', message: 'expected an agent id for the role agent and null for every other', path: ['agent'] })
+  })
+
+export type Certificate = z.infer<typeof certificateSchema>

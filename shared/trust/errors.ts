@@ -1,0 +1,77 @@
+/** The errors of statements and rights: bytes that are not what they claim, signed by someone who may not, or out of their time. */
+import { defineErrors } from '../errors.ts'
+
+export const trustError = defineErrors({
+  'trust.malformed': {
+    exit: 'verification',
+    message: (d: { what: string; reason: string }) => `${d.what} is malformed: ${d.reason}`,
+  },
+  'trust.type': {
+    exit: 'verification',
+    message: (d: { expected: string; got: string }) => `a statement of type ${d.got} stands where ${d.expected} is expected`,
+  },
+  'trust.scheme': {
+    exit: 'verification',
+    message: (d: { what: string; expected: string; got: string }) => `${d.what} is signed as ${d.got}, expected ${d.expected}`,
+  },
+  'trust.signature': {
+    exit: 'verification',
+    message: (d: { what: string; reason: string }) => `the signature of ${d.what} is not valid: ${d.reason}`,
+  },
+  'trust.author': {
+    exit: 'verification',
+    message: (d: { what: string; expected: string; got: string }) =>
+      `${d.what} is signed by ${d.got}, but names ${d.expected} as its author`,
+  },
+  'trust.fleet': {
+    exit: 'verification',
+    message: (d: { what: string; expected: string; got: string }) => `${d.what} belongs to fleet ${d.got}, expected ${d.expected}`,
+    hint: () => 'muster context use NAME chooses a fleet; muster ticket prints the ticket of one',
+  },
+  'trust.too-early': {
+    exit: 'denied',
+    retryable: true,
+    message: (d: { what: string; from: string; at: string }) => `${d.what} is valid only from ${d.from}, and it is ${d.at}`,
+    hint: () => 'compare the clocks of the two hosts',
+  },
+  'trust.expired': {
+    exit: 'denied',
+    message: (d: { what: string; until: string; at: string }) => `${d.what} expired at ${d.until}, and it is ${d.at}`,
+    hint: () => 'ask again for a fresh one; if that does not help, compare the clocks of the two hosts',
+  },
+  'trust.issuer': {
+    exit: 'denied',
+    message: (d: { what: string; key: string }) =>
+      `${d.what} is signed by ${d.key}, which is not an issuing key of the fleet's root statement`,
+  },
+  'trust.other-coordinator': {
+    exit: 'denied',
+    message: (d: { expected: string; got: string }) => `the session was made for coordinator ${d.got}, not for ${d.expected}`,
+  },
+  'trust.revoked': {
+    exit: 'denied',
+    message: (d: { what: string; target: string }) => `${d.what} is void: ${d.target} was revoked`,
+  },
+  'trust.root': {
+    exit: 'verification',
+    message: (d: { version: number; reason: string }) => `root statement version ${d.version} is not acceptable: ${d.reason}`,
+    hint: () => 'compare the root fingerprint that muster ticket prints with the one you pinned',
+  },
+  'trust.epoch': {
+    exit: 'verification',
+    message: (d: { epoch: number; known: number; limit: number }) =>
+      `revocation epoch ${d.epoch} is more than ${d.limit} ahead of the known epoch ${d.known}`,
+  },
+  'trust.equivocation': {
+    exit: 'verification',
+    message: (d: { what: string }) => `two different signed statements claim to be ${d.what}: somebody equivocates`,
+    hint: () => 'keep both, and find out who signed them: muster audit verify',
+  },
+  'trust.denied': {
+    exit: 'denied',
+    message: (d: { actor: string; namespace: string; level: string; reason: string }) =>
+      `${d.actor} may not ${d.level} ${d.namespace}: ${d.reason}`,
+    hint: (d: { actor: string; namespace: string; level: string; reason: string }) =>
+      `an operator can allow it: muster grant add --to ${d.actor} --namespace ${d.namespace} --level ${d.level}`,
+  },
+})

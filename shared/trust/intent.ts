@@ -1,0 +1,37 @@
+/**
+ * An intent: what one operator orders, once, now. An agent acts on nothing else. The arguments belong to the verb, whose own schema
+ * checks them where it is carried out; here they are any JSON object.
+ */
+import { z } from 'zod'
+import { fingerprintField, fleetField, objectField, operationField, timeField, validityFault } from './fields.ts'
+import { namespaceField } from './grant.ts'
+
+/** An order older than this is not carried out; agents remember operation ids for as long. */
+export const MAX_INTENT_MS = 5 * 60_000
+/** More hosts are more intents; a statement of 48 KiB holds about 400 with their run ids. */
+const MAX_TARGETS = 1024
+
+export const intentSchema = z
+  .strictObject({
+    type: z.literal('muster/intent/v1'),
+    fleet: fleetField,
+    /** UUIDv7 drawn by the operator's command line; the same operation sent again is the same bytes. */
+    operation: operationField,
+    actor: fingerprintField,
+    /** `area.verb`, such as `run.start`. */
+    verb: z.string().regex(/^[a-z][a-z0-9-]{0,31}(\.[a-z][a-z0-9-]{0,31}){1,2}$/, 'expected a verb such as run.start'),
+    namespace: namespaceField,
+    /** Agent ids, or names of repositories, snapshots and the like, as the verb wants them. */
+    targets: z.array(z.string().min(1).max(256)).max(MAX_TARGETS),
+    arguments: objectField,
+    issuedAt: timeField,
+    expiresAt: timeField,
+  })
+  .superRefine((intent, context) => {
+    const fault = validityFault(intent.issuedAt, intent.expiresAt, MAX_INTENT_MS)
+    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault, path: ['expiresAt'] })
+    if (new Set(intent.targets).size !== intent.targets.length)
+      context.addIssue({ code: 'custom', message: 'expected every target once', path: ['targets'] })
+  })
+
+export type Intent = z.infer<typeof intentSchema>

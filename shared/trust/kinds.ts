@@ -1,0 +1,70 @@
+/**
+ * The kinds of signed statement: for each its type (which stands inside the signed bytes), its shape, the one scheme it may be signed
+ * with, and whose key must have signed it. A statement of one kind never verifies as another.
+ */
+import type { z } from 'zod'
+import type { SshsigNamespace } from '../identity/sshsig.ts'
+import type { Fingerprint, FleetId } from '../ids.ts'
+import { certificateSchema } from './certificate.ts'
+import { factsSchema } from './facts-statement.ts'
+import { grantSchema } from './grant.ts'
+import { intentSchema } from './intent.ts'
+import { outcomeSchema } from './outcome.ts'
+import { revocationSchema } from './revocation.ts'
+import { rootSchema } from './root.ts'
+import { sessionSchema } from './session.ts'
+import { trustEventSchema } from './trust-event.ts'
+
+/** `sshsig`: an operator's SSH key. `dsse`: a node's or an issuing key, over DSSE-PAE(type, bytes). */
+export type Scheme = 'sshsig' | 'dsse'
+
+const SCHEMAS = {
+  root: rootSchema,
+  grant: grantSchema,
+  revocation: revocationSchema,
+  session: sessionSchema,
+  intent: intentSchema,
+  certificate: certificateSchema,
+  outcome: outcomeSchema,
+  facts: factsSchema,
+  trust: trustEventSchema,
+} as const
+
+export type Kind = keyof typeof SCHEMAS
+/** The body of a statement of this kind, its type included. */
+export type Statement<K extends Kind = Kind> = z.infer<(typeof SCHEMAS)[K]>
+
+interface KindRow<K extends Kind> {
+  readonly type: Statement<K>['type']
+  readonly scheme: Scheme
+  /** For `sshsig` only. */
+  readonly namespace?: SshsigNamespace
+  /** The field that names the signer. Kinds without one are checked against keys that the reader knows: root, certificate, … */
+  readonly author?: (body: Statement<K>) => Fingerprint
+}
+
+const ROWS: { readonly [K in Kind]: KindRow<K> } = {
+  root: { type: 'muster/root/v1', scheme: 'sshsig', namespace: 'muster-root' },
+  grant: { type: 'muster/grant/v1', scheme: 'sshsig', namespace: 'muster', author: (grant) => grant.issuer },
+  revocation: { type: 'muster/revocation/v1', scheme: 'sshsig', namespace: 'muster', author: (revocation) => revocation.issuer },
+  session: { type: 'muster/session/v1', scheme: 'sshsig', namespace: 'muster', author: (session) => session.actor },
+  intent: { type: 'muster/intent/v1', scheme: 'sshsig', namespace: 'muster', author: (intent) => intent.actor },
+  certificate: { type: 'muster/certificate/v1', scheme: 'dsse' },
+  outcome: { type: 'muster/outcome/v1', scheme: 'dsse' },
+  facts: { type: 'muster/facts/v1', scheme: 'dsse' },
+  trust: { type: 'muster/trust/v1', scheme: 'dsse' },
+}
+
+export const KINDS = Object.keys(ROWS) as readonly Kind[]
+
+export function kindRow<K extends Kind>(kind: K): KindRow<K> & { readonly schema: z.ZodType<Statement<K>> } {
+  return { ...ROWS[kind], schema: SCHEMAS[kind] as unknown as z.ZodType<Statement<K>> }
+}
+
+/** The kind that a statement's `type` names; undefined for a type of another version or program. */
+export function kindOfType(type: string): Kind | undefined {
+  return KINDS.find((kind) => ROWS[kind].type === type)
+}
+
+/** Every statement names its fleet. */
+export type AnyStatement = Statement & { readonly fleet: FleetId }

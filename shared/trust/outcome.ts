@@ -1,0 +1,19 @@
+/** An outcome: what became of an operation on one target, signed by whoever carried it out. */
+import { z } from 'zod'
+import { fleetField, objectField, operationField, timeField } from './fields.ts'
+
+export const RESULTS = ['done', 'failed', 'refused', 'unknown'] as const
+
+export const outcomeSchema = z.strictObject({
+  type: z.literal('muster/outcome/v1'),
+  fleet: fleetField,
+  operation: operationField,
+  verb: z.string().min(1).max(128),
+  /** The one target of the intent that this is about. */
+  target: z.string().max(256),
+  result: z.enum(RESULTS),
+  detail: objectField,
+  at: timeField,
+})
+
+export type Outcome = z.infer<typeof outcomeSchema>

@@ -1,0 +1,90 @@
+/**
+ * The chain of root statements. A root is accepted if enough of its own operators signed the same bytes and it is the pinned one, or if
+ * it follows the known one: the next version, naming it by digest, signed by the threshold of the old root and by the new root's own.
+ * A root that comes out of here may be believed; its version only rises.
+ */
+import { createHash } from 'node:crypto'
+import type { FleetId, Sha256 } from '../ids.ts'
+import { trustError } from './errors.ts'
+import { MAX_ROOT_KEYS, type Root } from './root.ts'
+import { readSigned, type Signed } from './signed.ts'
+
+export interface RootState {
+  readonly root: Root
+  /** SHA-256 of the statement bytes: the root fingerprint that tickets carry and the next version names. */
+  readonly digest: Sha256
+  /** The statement with every signature that counted. */
+  readonly signatures: readonly Signed[]
+}
+
+export function rootDigest(statement: Uint8Array): Sha256 {
+  return createHash('sha256').update(statement).digest('hex') as Sha256
+}
+
+/**
+ * Opens a root by itself: version 1 where a fleet begins, or any version whose digest the caller has pinned.
+ * @param signatures the same statement, signed by one operator each
+ * @throws trust.root, and whatever {@link readSigned} throws
+ */
+export function openRoot(signatures: readonly Signed[], expect: { fleet?: FleetId; digest?: Sha256 } = {}): RootState {
+  const state = readRoot(signatures)
+  if (expect.digest !== undefined && state.digest !== expect.digest)
+    throw refuse(state.root, `its fingerprint is ${state.digest}, expected ${expect.digest}`)
+  if (expect.fleet !== undefined && state.root.fleet !== expect.fleet)
+    throw trustError('trust.fleet', { what: 'the root statement', expected: expect.fleet, got: state.root.fleet })
+  if (expect.digest === undefined && state.root.version !== 1) throw refuse(state.root, 'nothing says that it follows version 1')
+  requireThreshold(state, state.root, 'its own operators')
+  return state
+}
+
+/**
+ * The root after `current`.
+ * @throws trust.root unless it is exactly the next version of the same fleet, signed by both thresholds
+ */
+export function nextRoot(current: RootState, signatures: readonly Signed[]): RootState {
+  const state = readRoot(signatures)
+  const { root } = state
+  if (root.fleet !== current.root.fleet)
+    throw trustError('trust.fleet', { what: 'the root statement', expected: current.root.fleet, got: root.fleet })
+  if (root.version === current.root.version && state.digest !== current.digest)
+    throw trustError('trust.equivocation', { what: `root version ${root.version}` })
+  if (root.version !== current.root.version + 1) throw refuse(root, `expected version ${current.root.version + 1}`)
+  if (root.previous !== current.digest) throw refuse(root, `it follows ${root.previous}, expected ${current.digest}`)
+  requireThreshold(state, current.root, `the operators of version ${current.root.version}`)
+  requireThreshold(state, root, 'its own operators')
+  return state
+}
+
+/** Opens the first root and follows it to the last. */
+export function openRootChain(versions: readonly (readonly Signed[])[], expect: { fleet?: FleetId; digest?: Sha256 } = {}): RootState {
+  const [first, ...rest] = versions
+  return rest.reduce(nextRoot, openRoot(first ?? [], expect))
+}
+
+function readRoot(signatures: readonly Signed[]): RootState {
+  const first = signatures[0]
+  if (first === undefined) throw trustError('trust.malformed', { what: 'a root statement', reason: 'nobody signed it' })
+  // A signature costs the reader a verification each: no more than keys of two roots could have made.
+  if (signatures.length > 2 * MAX_ROOT_KEYS)
+    throw trustError('trust.malformed', {
+      what: 'a root statement',
+      reason: `it has ${signatures.length} signatures, more than ${2 * MAX_ROOT_KEYS}`,
+    })
+  const root = readSigned(first, 'root')
+  for (const signed of signatures) {
+    if (!Buffer.from(signed.statement).equals(first.statement)) throw refuse(root, 'its signatures are over different bytes')
+    readSigned(signed, 'root')
+  }
+  return { root, digest: rootDigest(first.statement), signatures }
+}
+
+/** Counts operators, not signatures: ten signatures by one key are one. */
+function requireThreshold(state: RootState, by: Root, whose: string): void {
+  const signers = new Set(state.signatures.map((signed) => Buffer.from(signed.key).toString('base64')))
+  const count = by.operators.filter((operator) => signers.has(operator.key)).length
+  if (count < by.threshold) throw refuse(state.root, `${count} of ${whose} signed it, expected ${by.threshold}`)
+}
+
+function refuse(root: Root, reason: string): Error {
+  return trustError('trust.root', { version: root.version, reason })
+}

@@ -1,0 +1,36 @@
+/**
+ * The root statement: who the fleet's operators are, how many of them must sign the next root, and which issuing keys speak for the
+ * coordinators. Everything that is allowed in a fleet leads here. Versions form a chain: see root-chain.ts.
+ */
+import { z } from 'zod'
+import { fleetField, keyField, nameField, sha256Field } from './fields.ts'
+
+/** Signatures to check per root; a fleet has a handful of operators and coordinators. */
+export const MAX_ROOT_KEYS = 64
+
+const keyRow = z.strictObject({ key: keyField, name: nameField })
+
+export const rootSchema = z
+  .strictObject({
+    type: z.literal('muster/root/v1'),
+    fleet: fleetField,
+    /** 1 at `muster init`; each next root is exactly one higher. */
+    version: z.int().min(1),
+    /** How many operators must sign the next version. */
+    threshold: z.int().min(1),
+    operators: z.array(keyRow).min(1).max(MAX_ROOT_KEYS),
+    /** Keys that sign node certificates, checkpoints and the coordinator's own log statements. */
+    issuers: z.array(keyRow).min(1).max(MAX_ROOT_KEYS),
+    /** SHA-256 of the statement bytes of the version before; null in version 1. */
+    previous: sha256Field.nullable(),
+  })
+  .superRefine((root, context) => {
+    const refuse = (message: string, path: string): void => context.addIssue({ code: 'custom', message, path: [path] })
+    if (root.threshold > root.operators.length) refuse('expected no more than there are operators', 'threshold')
+    if ((root.previous === null) !== (root.version === 1)) refuse('expected null in version 1 and a digest in every other', 'previous')
+    const keys = [...root.operators, ...root.issuers].map((row) => row.key)
+    // One key in two roles would let a coordinator sign as an operator; one listed twice would count twice towards the threshold.
+    if (new Set(keys).size !== keys.length) refuse('expected every key once, as operator or as issuer', 'operators')
+  })
+
+export type Root = z.infer<typeof rootSchema>

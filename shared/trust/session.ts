@@ -1,0 +1,28 @@
+/**
+ * A session delegation: an operator lets an ephemeral key speak to one coordinator for some hours. It opens a session and nothing else;
+ * every mutating operation carries an intent that the operator's key itself signed.
+ */
+import { z } from 'zod'
+import { fingerprintField, fleetField, keyField, peerIdField, timeField, validityFault } from './fields.ts'
+
+/** A working day: a stolen laptop session can observe no longer than this. */
+export const MAX_SESSION_MS = 12 * 3_600_000
+
+export const sessionSchema = z
+  .strictObject({
+    type: z.literal('muster/session/v1'),
+    fleet: fleetField,
+    /** The ephemeral ed25519 public key. */
+    key: keyField,
+    actor: fingerprintField,
+    /** The peer id of the one coordinator that may accept it. */
+    coordinator: peerIdField,
+    notBefore: timeField,
+    notAfter: timeField,
+  })
+  .superRefine((session, context) => {
+    const fault = validityFault(session.notBefore, session.notAfter, MAX_SESSION_MS)
+    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault, path: ['notAfter'] })
+  })
+
+export type Session = z.infer<typeof sessionSchema>
