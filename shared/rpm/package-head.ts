@@ -1,0 +1,56 @@
+/**
+ * Reads the beginning of an RPM package file: lead, signature header and main header, and says where the payload begins. The payload itself
+ * isn't touched. For a caller that streams, {@link packageHeadLength} says how many bytes it must have first.
+ */
+import { rpmError } from './errors.ts'
+import { headerLength, readHeader } from './header.ts'
+import type { Header } from './header.ts'
+
+export interface PackageHead {
+  signature: Header
+  header: Header
+  /** Where the main header stands in the file, as `header-range` in primary.xml; `end` is the first byte of the payload. */
+  headerRange: { start: number; end: number }
+}
+
+const LEAD_BYTES = 96
+const LEAD_MAGIC = 0xedabeedb
+/** Magic and sizes of a header. */
+const INTRO_BYTES = 16
+
+/**
+ * Reads the head of a package from its first bytes (more may follow).
+ * @throws rpm.package if it isn't an RPM or too short, rpm.header if a header is broken
+ */
+export function readPackageHead(bytes: Uint8Array, what: string): PackageHead {
+  const end = packageHeadLength(bytes, what)
+  if (end === undefined || end > bytes.length)
+    throw rpmError('rpm.package', { what, reason: `it ends inside its headers, after ${bytes.length} bytes` })
+  const signatureEnd = LEAD_BYTES + (headerLength(bytes.subarray(LEAD_BYTES), { form: 'signature', what }) as number)
+  const start = align(signatureEnd)
+  return {
+    signature: readHeader(bytes.subarray(LEAD_BYTES, signatureEnd), { form: 'signature', what: `${what} (signature)` }),
+    header: readHeader(bytes.subarray(start, end), { form: 'package', what }),
+    headerRange: { start, end },
+  }
+}
+
+/**
+ * Bytes from the start of the file to its payload, as far as `bytes` tell; undefined while there are too few of them.
+ * @throws rpm.package, rpm.header as soon as the bytes show that it can't be a package within rpm's limits
+ */
+export function packageHeadLength(bytes: Uint8Array, what: string): number | undefined {
+  if (bytes.length < LEAD_BYTES + INTRO_BYTES) return undefined
+  if (new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) !== LEAD_MAGIC)
+    throw rpmError('rpm.package', { what, reason: 'the lead has another magic number' })
+  const signature = headerLength(bytes.subarray(LEAD_BYTES), { form: 'signature', what })
+  if (signature === undefined) return undefined
+  const start = align(LEAD_BYTES + signature)
+  if (bytes.length < start + INTRO_BYTES) return undefined
+  return start + (headerLength(bytes.subarray(start), { form: 'package', what }) as number)
+}
+
+/** The main header begins at a multiple of eight. */
+function align(offset: number): number {
+  return offset + ((8 - (offset % 8)) % 8)
+}
