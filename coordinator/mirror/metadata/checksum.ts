@@ -1,0 +1,44 @@
+/**
+ * The checksums of RPM metadata: `<checksum type="sha256">hex</checksum>`. Only SHA-2 of 256 bits and more is accepted, because MD5 and
+ * SHA-1 collisions let one listed file stand for another. What comes out is normalised: known algorithm, lower-case hex of its length.
+ */
+import { createHash } from 'node:crypto'
+
+export type ChecksumKind = 'sha256' | 'sha384' | 'sha512'
+
+export interface Checksum {
+  readonly kind: ChecksumKind
+  /** Lower-case hex of the full digest. */
+  readonly value: string
+}
+
+const HEX_DIGITS: Record<ChecksumKind, number> = { sha256: 64, sha384: 96, sha512: 128 }
+/** Known and no longer sound; named so that the refusal says why. `sha` is what old createrepo called SHA-1. */
+const WEAK = new Set(['md5', 'sha', 'sha1', 'sha224'])
+
+/** The checksum, or the reason why it is refused. Blanks around the digest and upper-case digits are tolerated, as they change nothing. */
+export function parseChecksum(kind: string | undefined, text: string): { checksum: Checksum } | { reason: string } {
+  const name = (kind ?? '').toLowerCase()
+  if (WEAK.has(name)) return { reason: `its checksum is ${name}, which is no proof any more; sha256 or stronger is needed` }
+  if (!Object.hasOwn(HEX_DIGITS, name)) return { reason: `its checksum type ${JSON.stringify((kind ?? '').slice(0, 20))} is unknown` }
+  const known = name as ChecksumKind
+  const value = text.trim().toLowerCase()
+  if (value.length !== HEX_DIGITS[known] || !/^[0-9a-f]+$/.test(value))
+    return { reason: `its ${known} ${JSON.stringify(value.slice(0, 140))} is not ${HEX_DIGITS[known]} hex digits` }
+  return { checksum: { kind: known, value } }
+}
+
+export function sameChecksum(a: Checksum, b: Checksum): boolean {
+  return a.kind === b.kind && a.value === b.value
+}
+
+/** Hashes as bytes pass by. */
+export interface ChecksumSink {
+  update(bytes: Uint8Array): void
+  value(): string
+}
+
+export function checksumSink(kind: ChecksumKind): ChecksumSink {
+  const hash = createHash(kind)
+  return { update: (bytes) => void hash.update(bytes), value: () => hash.digest('hex') }
+}

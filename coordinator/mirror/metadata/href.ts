@@ -1,0 +1,76 @@
+/**
+ * A path inside a repository, as its metadata names it. An {@link Href} has been checked: relative, no `.` or `..`, no empty segment,
+ * no control characters, and none of these after percent-decoding either. Only an Href is requested, stored or published.
+ *
+ * Metadata names files literally (createrepo_c writes `a b#c.rpm`, not `a%20b%23c.rpm`), so a URL percent-encodes every segment.
+ */
+declare const brand: unique symbol
+export type Href = string & { readonly [brand]: 'href' }
+
+/** A path of 1,024 bytes is far beyond what publishers write and still fits below PATH_MAX (4,096) with any prefix of ours. */
+export const MAX_HREF_BYTES = 1024
+/** NAME_MAX of every Linux filesystem that we publish to. */
+export const MAX_SEGMENT_BYTES = 255
+
+/** The checked path, or the reason why it is refused. */
+export function parseHref(text: string): { href: Href } | { reason: string } {
+  const reason = refusal(text)
+  if (reason !== undefined) return { reason }
+  const decoded = percentDecoded(text)
+  if (decoded !== undefined && decoded !== text) {
+    // A client that decodes once more than we do must not end up outside the repository.
+    const hidden = refusal(decoded)
+    if (hidden !== undefined) return { reason: `percent-decoded, ${hidden}` }
+  }
+  return { href: text as Href }
+}
+
+/** For paths that our own code wrote. */
+export function ownHref(text: string): Href {
+  const parsed = parseHref(text)
+  if ('reason' in parsed) throw new Error(`${JSON.stringify(text)} is no path: ${parsed.reason}`)
+  return parsed.href
+}
+
+/** The same path with percent-escapes resolved, where that is another path: what publishers mean who escape in metadata. */
+export function decodedHref(href: Href): Href | undefined {
+  const decoded = percentDecoded(href)
+  return decoded === undefined || decoded === href ? undefined : (decoded as Href)
+}
+
+/** Every segment percent-encoded, ready to append to a base address that ends in `/`. */
+export function encodeHref(href: string): string {
+  return href.split('/').map(encodeURIComponent).join('/')
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+/** Characters that reorder or hide text on a terminal (Unicode bidi controls, zero-width marks): a name with them lies to its reader. */
+const INVISIBLE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/
+
+function refusal(text: string): string | undefined {
+  if (text === '') return 'the path is empty'
+  if (!text.isWellFormed()) return 'the path is not valid Unicode'
+  if (Buffer.byteLength(text) > MAX_HREF_BYTES) return `the path is longer than ${MAX_HREF_BYTES} bytes`
+  if (CONTROL.test(text)) return 'the path has control characters'
+  if (INVISIBLE.test(text)) return 'the path has invisible or direction-changing characters'
+  if (text.includes('\\')) return 'the path has a backslash'
+  if (text.startsWith('/')) return 'the path is absolute'
+  if (/^[a-z][a-z0-9+.-]*:\//i.test(text)) return 'the path is an address'
+  for (const segment of text.split('/')) {
+    if (segment === '') return 'the path has an empty segment'
+    if (segment === '.' || segment === '..') return `the path has a ${segment} segment`
+    if (Buffer.byteLength(segment) > MAX_SEGMENT_BYTES) return `a name in the path is longer than ${MAX_SEGMENT_BYTES} bytes`
+  }
+  return undefined
+}
+
+function percentDecoded(text: string): string | undefined {
+  if (!text.includes('%')) return undefined
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    // A lone `%` is a legal character of a file name.
+    return undefined
+  }
+}
