@@ -93,7 +93,7 @@ function postgresqlDialect(pool: pg.Pool, shown: string, forceSynchronous: boole
   }
 }
 
-type InnerConnection = Awaited<ReturnType<PostgresDriver['acquireConnection']>>
+type InnerConnection = Parameters<PostgresDriver['releaseConnection']>[0]
 
 /** Kysely's own driver with our `begin` (settings last for the transaction: a pooler between us keeps no session) and our errors. */
 function postgresqlDriver(pool: pg.Pool, shown: string, begin: string): Driver {
@@ -120,7 +120,7 @@ function postgresqlDriver(pool: pg.Pool, shown: string, begin: string): Driver {
             streamQuery: (query, size, options) => connection.streamQuery(query, size, options),
           }
           translated.set(connection, outer)
-          originals.set(outer, connection)
+          originals.set(outer, connection as InnerConnection)
         }
         return outer
       }),
