@@ -19,35 +19,37 @@ export interface AcceptedRevocation {
 }
 
 export interface RevocationState {
-  /** The highest epoch accepted; 0 before the first revocation. */
+  /** The highest epoch known; 0 before the first revocation. */
   readonly epoch: number
-  /** In order of epoch. Some may be missing while a pull is under way: {@link missingEpochs}. */
+  /** What holds, in order of epoch. */
   readonly accepted: readonly AcceptedRevocation[]
+  /** Everything genuine, in order of epoch: also what doesn't hold because its issuer's key had been revoked before. */
+  readonly known: readonly AcceptedRevocation[]
 }
 
-export const NOTHING_REVOKED: RevocationState = { epoch: 0, accepted: [] }
+export const NOTHING_REVOKED: RevocationState = { epoch: 0, accepted: [], known: [] }
 
 /** How far ahead of what is known an epoch may be. Gossip may overtake a pull by some; a fleet that revokes more at once pulls in order. */
 export const MAX_EPOCH_JUMP = 1024
 
 /**
- * Takes a revocation in, checked against the root that holds now (an operator who is replaced later has still revoked).
+ * Takes a revocation in. Statements may arrive in any order: what holds in the end is what would hold had they come by epoch.
+ * @param former operators of earlier root versions (RootState.former). What they revoked stays revoked when they are replaced; so one who
+ *   may no longer revoke at all has their key revoked, too.
  * @returns the same state if the statement is known already
  * @throws trust.equivocation, trust.epoch, trust.denied, trust.revoked, and whatever {@link readSigned} throws
  */
-export function acceptRevocation(state: RevocationState, root: Root, signed: Signed): RevocationState {
+export function acceptRevocation(state: RevocationState, root: Root, signed: Signed, former: Iterable<Fingerprint> = []): RevocationState {
   const revocation = readSigned(signed, 'revocation', { fleet: root.fleet })
   const digest = createHash('sha256').update(signed.statement).digest('hex') as Sha256
-  const known = state.accepted.find((item) => item.revocation.epoch === revocation.epoch)
-  if (known !== undefined) {
-    if (known.digest === digest) return state
+  const twin = state.known.find((item) => item.revocation.epoch === revocation.epoch)
+  if (twin !== undefined) {
+    if (twin.digest === digest) return state
     throw trustError('trust.equivocation', { what: `revocation epoch ${revocation.epoch}` })
   }
   if (revocation.epoch > state.epoch + MAX_EPOCH_JUMP)
     throw trustError('trust.epoch', { epoch: revocation.epoch, known: state.epoch, limit: MAX_EPOCH_JUMP })
-  if (isKeyRevoked(state.accepted, revocation.issuer))
-    throw trustError('trust.revoked', { what: 'the revocation', target: revocation.issuer })
-  const byOperator = operatorsOf(root).has(revocation.issuer)
+  const byOperator = operatorsOf(root).has(revocation.issuer) || [...former].includes(revocation.issuer)
   if (!byOperator && revocation.kind !== 'grant')
     throw trustError('trust.denied', {
       actor: revocation.issuer,
@@ -55,13 +57,23 @@ export function acceptRevocation(state: RevocationState, root: Root, signed: Sig
       level: 'control',
       reason: `only an operator of the fleet revokes ${revocation.kind === 'key' ? 'keys' : 'agents'}`,
     })
-  const accepted = [...state.accepted, { revocation, byOperator, digest }].sort((a, b) => a.revocation.epoch - b.revocation.epoch)
-  return { epoch: Math.max(state.epoch, revocation.epoch), accepted }
+  const item = { revocation, byOperator, digest }
+  const known = [...state.known, item].sort((a, b) => a.revocation.epoch - b.revocation.epoch)
+  const accepted = settle(known)
+  if (!accepted.includes(item)) throw trustError('trust.revoked', { what: 'the revocation', target: revocation.issuer })
+  return { epoch: Math.max(state.epoch, revocation.epoch), accepted, known }
+}
+
+/** Leaves out what was said by a key after that key had itself been revoked. */
+function settle(known: readonly AcceptedRevocation[]): readonly AcceptedRevocation[] {
+  const accepted: AcceptedRevocation[] = []
+  for (const item of known) if (!isKeyRevoked(accepted, item.revocation.issuer)) accepted.push(item)
+  return accepted
 }
 
 /** The epochs up to the highest known one that have not arrived yet: what to pull. */
 export function missingEpochs(state: RevocationState): readonly number[] {
-  const present = new Set(state.accepted.map((item) => item.revocation.epoch))
+  const present = new Set(state.known.map((item) => item.revocation.epoch))
   return Array.from({ length: state.epoch }, (_, i) => i + 1).filter((epoch) => !present.has(epoch))
 }
 

@@ -4,8 +4,9 @@
  * A root that comes out of here may be believed; its version only rises.
  */
 import { createHash } from 'node:crypto'
-import type { FleetId, Sha256 } from '../ids.ts'
+import type { Fingerprint, FleetId, Sha256 } from '../ids.ts'
 import { trustError } from './errors.ts'
+import { operatorsOf } from './revocations.ts'
 import { MAX_ROOT_KEYS, type Root } from './root.ts'
 import { readSigned, type Signed } from './signed.ts'
 
@@ -13,8 +14,10 @@ export interface RootState {
   readonly root: Root
   /** SHA-256 of the statement bytes: the root fingerprint that tickets carry and the next version names. */
   readonly digest: Sha256
-  /** The statement with every signature that counted. */
+  /** The statement, once for each of its signatures. */
   readonly signatures: readonly Signed[]
+  /** Operators of earlier versions who are not operators any more; for acceptRevocation. Empty where the chain was opened. */
+  readonly former: readonly Fingerprint[]
 }
 
 export function rootDigest(statement: Uint8Array): Sha256 {
@@ -52,7 +55,9 @@ export function nextRoot(current: RootState, signatures: readonly Signed[]): Roo
   if (root.previous !== current.digest) throw refuse(root, `it follows ${root.previous}, expected ${current.digest}`)
   requireThreshold(state, current.root, `the operators of version ${current.root.version}`)
   requireThreshold(state, root, 'its own operators')
-  return state
+  const operators = operatorsOf(root)
+  const former = new Set([...current.former, ...operatorsOf(current.root)])
+  return { ...state, former: [...former].filter((key) => !operators.has(key)) }
 }
 
 /** Opens the first root and follows it to the last. */
@@ -75,7 +80,7 @@ function readRoot(signatures: readonly Signed[]): RootState {
     if (!Buffer.from(signed.statement).equals(first.statement)) throw refuse(root, 'its signatures are over different bytes')
     readSigned(signed, 'root')
   }
-  return { root, digest: rootDigest(first.statement), signatures }
+  return { root, digest: rootDigest(first.statement), signatures, former: [] }
 }
 
 /** Counts operators, not signatures: ten signatures by one key are one. */
