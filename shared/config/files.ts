@@ -1,0 +1,60 @@
+/**
+ * Reads configuration files with care: whoever may write one may make this process run programs, so each must be a regular file of root
+ * or of ourselves that not everybody may write, and an included one no symbolic link. Sizes are checked before anything is read.
+ */
+import { constants, globSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { configError } from './errors.ts'
+
+/** A configuration of a thousand repositories has about a third of this. */
+const MAX_FILE_BYTES = 1024 * 1024
+/** More repositories than the largest mirrors have. */
+const MAX_FILES = 10_000
+
+/** The text of one configuration file. @throws config.unreadable, config.unsafe */
+export async function readConfigFile(file: string, options: { uid: number; followLink: boolean }): Promise<string> {
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK | (options.followLink ? 0 : constants.O_NOFOLLOW)
+  let handle: FileHandle
+  try {
+    handle = await open(file, flags)
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code
+    if (code === 'ELOOP') throw configError('config.unsafe', { file, reason: 'it is a symbolic link' }, { cause })
+    const reason = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission denied' : String(code)
+    throw configError('config.unreadable', { file, reason }, { cause })
+  }
+  try {
+    // The open file is asked, not the path, so that it can't be exchanged between the check and the reading.
+    const stat = await handle.stat()
+    const refuse = (reason: string): Error => configError('config.unsafe', { file, reason })
+    if (!stat.isFile()) throw refuse(stat.isDirectory() ? 'it is a folder' : 'it is not a regular file')
+    if (stat.uid !== 0 && stat.uid !== options.uid) throw refuse(`it belongs to user ${stat.uid}, expected root or user ${options.uid}`)
+    if ((stat.mode & 0o002) !== 0) throw refuse('everybody may write it')
+    if (stat.size > MAX_FILE_BYTES) throw refuse(`it has ${stat.size} bytes, expected at most ${MAX_FILE_BYTES}`)
+    const bytes = Buffer.alloc(stat.size)
+    const { bytesRead } = await handle.read(bytes, 0, stat.size, 0)
+    return decode(file, bytes.subarray(0, bytesRead))
+  } finally {
+    await handle.close()
+  }
+}
+
+function decode(file: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw configError('config.unreadable', { file, reason: 'it is not UTF-8 text' }, { cause })
+  }
+}
+
+/**
+ * The files that `pattern` names, relative to the main file's folder, in the order of their names. What does not end in .yaml is left out,
+ * however wide the pattern: editors and package managers leave `x.yaml~` and `x.yaml.rpmsave`.
+ */
+export function includedFiles(mainFile: string, pattern: string): string[] {
+  const folder = dirname(mainFile)
+  const found = globSync(pattern, { cwd: folder }).filter((name) => name.endsWith('.yaml'))
+  if (found.length > MAX_FILES) throw configError('config.unsafe', { file: mainFile, reason: `include names more than ${MAX_FILES} files` })
+  return [...new Set(found.map((name) => resolve(folder, name)))].filter((file) => file !== resolve(mainFile)).sort()
+}

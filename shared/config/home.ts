@@ -1,0 +1,41 @@
+/** Where a node lives: its home folder and its configuration file. */
+import { access } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { configError } from './errors.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const SYSTEM_HOME = '/var/lib/muster'
+const SYSTEM_CONFIG = '/etc/muster/config.yaml'
+
+/** The home, absolute: --home, else MUSTER_HOME, else /var/lib/muster as root and ~/.local/share/muster as anyone else. */
+export function resolveHome(options: { flag?: string | undefined; env: Environment; uid: number }): string {
+  const named = options.flag ?? nonEmpty(options.env.MUSTER_HOME)
+  if (named !== undefined) return resolve(named)
+  return options.uid === 0 ? SYSTEM_HOME : join(options.env.HOME ?? homedir(), '.local', 'share', 'muster')
+}
+
+/**
+ * The configuration file: --config, else MUSTER_CONFIG, else `<home>/config.yaml`, else /etc/muster/config.yaml. One that is named is
+ * returned whether or not it exists; of the others, the first that does.
+ * @throws config.not-found
+ */
+export async function findConfigFile(options: { flag?: string | undefined; env: Environment; home: string }): Promise<string> {
+  const named = options.flag ?? nonEmpty(options.env.MUSTER_CONFIG)
+  if (named !== undefined) return resolve(named)
+  const candidates = [join(options.home, 'config.yaml'), SYSTEM_CONFIG]
+  for (const file of candidates) {
+    const exists = await access(file).then(
+      () => true,
+      // What may not be looked at is reported when it is read, not skipped.
+      (error: NodeJS.ErrnoException) => error.code !== 'ENOENT' && error.code !== 'ENOTDIR',
+    )
+    if (exists) return file
+  }
+  throw configError('config.not-found', { files: candidates })
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text
+}

@@ -1,0 +1,68 @@
+/**
+ * The configuration of a home, coordinator's or agent's: the one place that names its keys, their types, bounds, defaults and meaning.
+ * docs/CONFIG.md is generated from it.
+ */
+import { z } from 'zod'
+import { databaseUrl, hostPort, multiaddr, path } from './formats.ts'
+import type { RepositoryConfig } from './repository.ts'
+
+export const configSchema = z
+  .strictObject({
+    include: z
+      .string()
+      .min(1)
+      .default('conf.d/*.yaml')
+      .describe(
+        'further files, a glob relative to this file, read in the order of their names; only regular `*.yaml` files of root or of the user. ' +
+          'A file with `name` and `type` is a repository; any other adds to this configuration, later ones winning',
+      ),
+    storage: z
+      .strictObject({ base_path: path.optional().describe('the folder of blobs and working files; default: the home') })
+      .prefault({})
+      .describe('Where content is kept.'),
+    database: z
+      .strictObject({
+        url: databaseUrl.optional().describe('`sqlite:///path` or `postgresql://user@host/name`; default: `muster.db` in the home'),
+      })
+      .prefault({})
+      .describe('Where a coordinator keeps its records.'),
+    download: z
+      .strictObject({
+        // 64: beyond that no upstream is served faster and many refuse.
+        workers: z.int().min(1).max(64).default(10).describe('files fetched at the same time'),
+        retries: z.int().min(0).max(20).default(5).describe('further tries for each file'),
+        timeout: z.int().min(1).max(86_400).default(300).describe('seconds without a byte after which a try is given up'),
+      })
+      .prefault({})
+      .describe('How upstreams are read.'),
+    listen: z
+      .array(multiaddr)
+      .min(1)
+      // More addresses than a host has; each costs a socket.
+      .max(16)
+      .default(['/ip4/0.0.0.0/tcp/8470'])
+      .describe('addresses for other nodes, as multiaddrs'),
+    http: z
+      .strictObject({ listen: hostPort.default('127.0.0.1:8480').describe('address of the published repositories') })
+      .prefault({})
+      .describe("The coordinator's web server."),
+    gateway: z
+      .strictObject({ listen: hostPort.default('127.0.0.1:8481').describe("address for the host's own dnf and zypper") })
+      .prefault({})
+      .describe("The agent's gateway."),
+  })
+  .describe('The configuration file of a home.')
+
+type Parsed = z.output<typeof configSchema>
+
+/** A checked configuration: defaults filled in, every path absolute. */
+export interface Config extends Omit<Parsed, 'storage' | 'database' | 'include'> {
+  /** The home that relative paths start from. */
+  readonly home: string
+  /** Every file that was read, the main one first. */
+  readonly files: readonly string[]
+  readonly storage: { readonly base_path: string }
+  readonly database: { readonly url: string }
+  /** In the order of their names. */
+  readonly repositories: readonly RepositoryConfig[]
+}

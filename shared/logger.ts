@@ -1,0 +1,92 @@
+/**
+ * The log of a process: one JSON object a line on a file descriptor (stderr), or readable lines where a person watches. Every line passes
+ * the redactor as its last step, so no path to the log bypasses it. Writing is synchronous: what was logged before a crash is there.
+ */
+import { styleText } from 'node:util'
+import { destination, pino } from 'pino'
+import { type Clock, rfc3339 } from './clock.ts'
+import { MusterError } from './errors.ts'
+import type { Redactor } from './redact.ts'
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+/** Plain values; an error goes under the key `error`. */
+export type LogData = Readonly<Record<string, unknown>>
+
+export interface Logger {
+  debug(data: LogData, message: string): void
+  info(data: LogData, message: string): void
+  warn(data: LogData, message: string): void
+  error(data: LogData, message: string): void
+  /** A logger that adds `data` to each of its lines: the area, the peer, the operation. */
+  child(data: LogData): Logger
+}
+
+export interface LoggerOptions {
+  readonly level: LogLevel
+  /** `json` for collectors, `pretty` for a terminal. */
+  readonly format: 'json' | 'pretty'
+  /** Where the lines go. Default: 2, stderr. */
+  readonly fd?: number
+  /** Colours in the pretty format. */
+  readonly color?: boolean
+}
+
+/** Keys whose values are never logged, at the top of a line's data or one level below. */
+const SECRET_KEYS = ['password', 'passphrase', 'token', 'secret', 'seed', 'privateKey', 'authorization', 'cookie']
+/** A chain of causes longer than this is a loop or not worth reading. */
+const MAX_CAUSES = 5
+
+/** An error as data: code and prose of ours, name and stack of a stranger's, and the same of its causes. */
+export function describeError(error: unknown, depth = 0): Record<string, unknown> {
+  if (!(error instanceof Error)) return { message: String(error) }
+  const cause = error.cause === undefined || depth >= MAX_CAUSES ? {} : { cause: describeError(error.cause, depth + 1) }
+  if (error instanceof MusterError) return { code: error.code, message: error.message, ...cause }
+  const code = (error as NodeJS.ErrnoException).code
+  return { name: error.name, ...(code === undefined ? {} : { code }), message: error.message, stack: error.stack, ...cause }
+}
+
+export function createLogger(deps: { clock: Clock; redactor: Redactor }, options: LoggerOptions): Logger {
+  const sink = destination({ dest: options.fd ?? 2, sync: true })
+  // The reader of the log went away or the disk is full. A daemon goes on without a log rather than stop serving.
+  sink.on('error', () => undefined)
+  const write = (line: string): void => {
+    sink.write(options.format === 'json' ? line : pretty(line, options.color ?? false))
+  }
+  return pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: () => `,"time":"${rfc3339(deps.clock.now())}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { error: (error: unknown) => describeError(error) },
+      redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: '[secret]' },
+      hooks: { streamWrite: (line) => deps.redactor.text(line) },
+    },
+    { write },
+  )
+}
+
+const COLORS = { debug: 'gray', info: 'cyan', warn: 'yellow', error: 'red' } as const
+
+/** `14:02:11.250 info  message  key=value`: one JSON line as a person reads it. */
+function pretty(line: string, color: boolean): string {
+  const { level, time, msg, error, ...data } = JSON.parse(line) as {
+    level: LogLevel
+    time: string
+    msg?: string
+    error?: { message: string; stack?: string }
+  }
+  const word = color ? styleText(COLORS[level], level.padEnd(5), { validateStream: false }) : level.padEnd(5)
+  const pairs = Object.entries(data).map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+  const failure = error === undefined ? [] : [`error=${JSON.stringify(error.message)}`]
+  return `${[time.slice(11, 23), word, msg ?? '', ...pairs, ...failure].join(' ')}\n${error?.stack === undefined ? '' : `${error.stack}\n`}`
+}
+
+/** Drops everything: for tests and for code that runs without a log. */
+export const silentLogger: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silentLogger,
+}

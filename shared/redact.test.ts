@@ -1,0 +1,58 @@
+/** No secret passes, whatever it is wrapped in; ordinary text is left alone. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { createRedactor, MASK } from './redact.ts'
+
+test('redact: a protected secret is masked wherever it stands, also as JSON and in a URL', () => {
+  const redactor = createRedactor()
+  redactor.protect('p"ss w/rd')
+  for (const text of ['p"ss w/rd', `x${JSON.stringify({ a: 'p"ss w/rd' })}`, `?q=${encodeURIComponent('p"ss w/rd')}`]) {
+    const masked = redactor.text(text)
+    assert.ok(masked.includes(MASK), masked)
+    assert.doesNotMatch(masked, /w(\/|%2F)rd/)
+  }
+})
+
+test('redact: any protected secret is gone from any text', () => {
+  fc.assert(
+    fc.property(fc.string({ minLength: 4, maxLength: 20 }), fc.string(), fc.string(), (secret, before, after) => {
+      const redactor = createRedactor()
+      redactor.protect(secret)
+      assert.ok(MASK.includes(secret) || '[private key]'.includes(secret) || !redactor.text(before + secret + after).includes(secret))
+    }),
+  )
+})
+
+test('redact: the usual shapes of secrets are masked without being told', () => {
+  const redactor = createRedactor()
+  const shapes = [
+    'postgresql://muster:hunter2@db/muster',
+    'GET https://user:hun@ter2@cdn.example/os failed',
+    'authorization: Basic aHVudGVyMg==hunter2',
+    '{"password":"hunter2"}',
+    'password=hunter2&user=x',
+    '-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n-----END OPENSSH PRIVATE KEY-----',
+    '-----BEGIN PRIVATE KEY-----\nhunter2',
+    'muster1-abcdefghijklmnop234567hunter2',
+  ]
+  for (const text of shapes) assert.doesNotMatch(redactor.text(text), /hunter2|ter2@/, text)
+})
+
+test('redact: ordinary text is left as it is', () => {
+  const redactor = createRedactor()
+  const ordinary = [
+    'https://cdn.example:8443/os/repodata/repomd.xml',
+    'listen on /ip4/127.0.0.1/tcp/8470 and http://127.0.0.1:8480/',
+    'SHA256:abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ',
+    'the password is wrong',
+  ]
+  for (const text of ordinary) assert.equal(redactor.text(text), text)
+})
+
+test('redact: what is too short to be a secret is not masked', () => {
+  const redactor = createRedactor()
+  redactor.protect('a')
+  redactor.protect('')
+  assert.equal(redactor.text('a banana'), 'a banana')
+})

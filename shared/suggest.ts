@@ -1,0 +1,36 @@
+/** "Did you mean": the known word nearest to a mistyped one. */
+
+/** Words longer than this are not typing mistakes; the bound keeps the table small whatever the input. */
+const MAX_WORD = 64
+
+/** The candidate that `word` most likely meant: at most two edits away, and no more than a third of its length; else undefined. */
+export function closest(word: string, candidates: Iterable<string>): string | undefined {
+  if (word.length === 0 || word.length > MAX_WORD) return undefined
+  let best: string | undefined
+  let bestDistance = Math.min(2, Math.ceil(word.length / 3)) + 1
+  for (const candidate of candidates) {
+    if (candidate.length > MAX_WORD) continue
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
+  }
+  return best
+}
+
+/** Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours, each 1. */
+export function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = []
+  let last = Array.from({ length: b.length + 1 }, (_, column) => column)
+  for (let i = 1; i <= a.length; i += 1) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j += 1) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1
+      let cost = Math.min((last[j] as number) + 1, (row[j - 1] as number) + 1, (last[j - 1] as number) + same)
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      if (swapped) cost = Math.min(cost, (beforeLast[j - 2] as number) + 1)
+      row.push(cost)
+    }
+    beforeLast = last
+    last = row
+  }
+  return last[b.length] as number
+}
