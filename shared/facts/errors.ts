@@ -1,0 +1,9 @@
+/** Errors of facts that are not what they must be. */
+import { defineErrors } from '../errors.ts'
+
+export const factsError = defineErrors({
+  'facts.malformed': {
+    exit: 'verification',
+    message: (d: { what: string; reason: string }) => `${d.what} can't be used: ${d.reason}`,
+  },
+})

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { blake3Of } from '../blake3/hash.ts'
+import { factPackage, factSet, factSetBytes, MAX_PACKAGES, parseFactSet, rootOf } from './package-set.ts'
+
+const os = { id: 'debian', version: '12', name: 'Debian GNU/Linux 12', kernel: '6.1', arch: 'x86_64', hostname: 'a1' }
+const packages = [
+  factPackage('rpm', 'kernel', 'x86_64', '5.14-2'),
+  factPackage('dpkg', 'apt', 'amd64', '2.6.1'),
+  factPackage('rpm', 'kernel', 'x86_64', '5.14-1'),
+  factPackage('dpkg', 'dash', 'amd64', '1:0.5-2-3'),
+]
+const encoded =
+  '{"os":{"arch":"x86_64","hostname":"a1","id":"debian","kernel":"6.1","name":"Debian GNU/Linux 12","version":"12"},"packages":[' +
+  '{"arch":"amd64","epoch":0,"manager":"dpkg","name":"apt","release":"","version":"2.6.1"},' +
+  '{"arch":"amd64","epoch":1,"manager":"dpkg","name":"dash","release":"3","version":"0.5-2"},' +
+  '{"arch":"x86_64","epoch":0,"manager":"rpm","name":"kernel","release":"1","version":"5.14"},' +
+  '{"arch":"x86_64","epoch":0,"manager":"rpm","name":"kernel","release":"2","version":"5.14"}]}'
+
+test('facts set: one encoding whatever the order, and its BLAKE3 is the root', () => {
+  const set = factSet(os, packages)
+  assert.equal(Buffer.from(factSetBytes(set)).toString(), encoded)
+  assert.equal(rootOf(set), blake3Of(Buffer.from(encoded)))
+  // What b3sum prints for the text above.
+  assert.equal(rootOf(set), '5a0d6ed44efd257f63ed7c151768984e2733226a1b11cd8a4b4dbce11ddb3246')
+  assert.equal(rootOf(factSet(os, [...packages.toReversed(), ...packages])), rootOf(set))
+})
+
+test('facts set: an encoding is read back, and only that', () => {
+  assert.deepEqual(parseFactSet(Buffer.from(encoded)), factSet(os, packages))
+  const refused = (text: string, message: RegExp): void => {
+    assert.throws(() => parseFactSet(Buffer.from(text)), { message })
+  }
+  const [head, ...rows] = encoded.split(/(?=\{"arch":"(?:amd64|x86_64)","epoch)/) as [string, ...string[]]
+  refused(`${head}${rows[1]}${rows[0]}${rows.slice(2).join('')}`, /out of order/)
+  refused(`${head}${rows[0]}${rows.join('')}`, /there twice/)
+  refused(encoded.replace('"epoch":1', '"epoch":-1'), /epoch/)
+  refused(encoded.replace('"name":"apt"', '"name":""'), /name/)
+  refused(encoded.replace('"name":"apt"', `"name":"${'a'.repeat(513)}"`), /512/)
+  refused(encoded.replace('"manager":"dpkg"', '"manager":"pip"'), /manager/)
+  refused(encoded.replace('"release":"","version":"2.6.1"', '"release":"","version":"2.6-1"'), /ambiguous/)
+  refused(encoded.replace('"os":{', '"os": {'), /not canonical/)
+})
+
+test('FG-12: a set of more packages than anybody has is refused', () => {
+  const many = Array.from({ length: MAX_PACKAGES + 1 }, (_, i) => factPackage('rpm', `p${i}`, 'noarch', '1-1'))
+  assert.throws(() => factSet(os, many), { code: 'facts.malformed', message: /at most 100000/ })
+})

@@ -1,0 +1,78 @@
+/**
+ * One step of a host's facts, as its journal keeps it and as its signed statement carries it. Small changes travel as events inside the
+ * statement; anything else as the full set, whose blob id is its root.
+ */
+import { canonicalJson } from '../canonical-json.ts'
+import type { Json } from '../canonical-json.ts'
+import { blobId, sha256Hex } from '../ids.ts'
+import type { BlobId } from '../ids.ts'
+import type { FactsStatement } from '../trust/facts-statement.ts'
+import type { JsonObject } from '../trust/fields.ts'
+import { KIB } from '../units.ts'
+import { factsError } from './errors.ts'
+import { factEventSchema } from './events.ts'
+import type { FactEvent } from './events.ts'
+import { factSetBytes, parseFactSet } from './package-set.ts'
+import type { FactSet } from './package-set.ts'
+
+/** A host's place in its own history. A new journal begins a new epoch; within one, sequence numbers have no gaps. */
+export interface FactPosition {
+  readonly epoch: number
+  readonly sequence: number
+}
+
+interface UpdateBase extends FactPosition {
+  /** Root of the full set after this update. */
+  readonly root: BlobId
+  /** When the agent saw it, RFC 3339. For people; order is (epoch, sequence). */
+  readonly at: string
+}
+
+export type FactUpdate =
+  | (UpdateBase & { readonly kind: 'events'; readonly events: readonly FactEvent[] })
+  | (UpdateBase & { readonly kind: 'full'; readonly set: FactSet })
+
+/** Of canonical JSON that a statement carries itself: a statement is at most 48 KiB, and has more in it than its events. */
+export const MAX_INLINE_BYTES = 40 * KIB
+/** Events in one statement. */
+export const MAX_INLINE_EVENTS = 1000
+
+export type FactsBody = Omit<FactsStatement, 'type' | 'fleet' | 'agent'>
+
+/** True if the events fit into a statement. */
+export function fitsInline(events: readonly FactEvent[]): boolean {
+  return events.length <= MAX_INLINE_EVENTS && Buffer.byteLength(canonicalJson(events as unknown as Json)) <= MAX_INLINE_BYTES
+}
+
+/** What to sign for an update, and the bytes of the blob that the statement names, if it names one. */
+export function factsBody(update: FactUpdate): { body: FactsBody; payload: Uint8Array | undefined } {
+  const { epoch, sequence, at } = update
+  const base = { epoch, sequence, root: sha256Hex.parse(update.root), at }
+  if (update.kind === 'events') {
+    return { body: { ...base, kind: 'events', payload: null, events: update.events as unknown as JsonObject[] }, payload: undefined }
+  }
+  return { body: { ...base, kind: 'full', payload: update.root, events: null }, payload: factSetBytes(update.set) }
+}
+
+/**
+ * The update that a statement announces. The statement's signature has been checked; what it says has not.
+ * @param payload the bytes of the blob that the statement names; needed exactly where it names one
+ * @throws facts.malformed, json.not-canonical
+ */
+export function readUpdate(statement: FactsBody, payload?: Uint8Array): FactUpdate {
+  const malformed = (reason: string): Error => factsError('facts.malformed', { what: 'the facts statement', reason })
+  const base = { epoch: statement.epoch, sequence: statement.sequence, root: blobId.parse(statement.root), at: statement.at }
+  if (base.epoch < 1 || base.sequence < 1) throw malformed('epochs and sequence numbers begin with 1')
+  if (statement.kind === 'full') {
+    if (statement.payload !== base.root) throw malformed('its payload is not the set that its root names')
+    if (payload === undefined) throw malformed('its payload is missing')
+    return { ...base, kind: 'full', set: parseFactSet(payload) }
+  }
+  if (statement.events === null) throw malformed('its events are not in it')
+  const events = statement.events.map((event, i) => {
+    const parsed = factEventSchema.safeParse(event)
+    if (!parsed.success) throw malformed(`event ${i}: ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`)
+    return parsed.data
+  })
+  return { ...base, kind: 'events', events }
+}
