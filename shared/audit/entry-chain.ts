@@ -1,0 +1,105 @@
+/**
+ * Whether a sequence of entries is a log of one fleet: it begins with the root statement, every statement verifies under its own
+ * signature and belongs to this fleet, the coordinators' own statements are signed by issuing keys of the root that stands at that
+ * point, later roots follow the first by the rules of root-chain.ts, and time never steps back. Feed it the entries in order.
+ */
+import { MusterError } from '../errors.ts'
+import { fingerprintOf } from '../identity/fingerprint.ts'
+import type { FleetId, Sha256 } from '../ids.ts'
+import { requireIssuer } from '../trust/credentials.ts'
+import { nextRoot, openRoot, type RootState } from '../trust/root-chain.ts'
+import { readSigned, type Signed } from '../trust/signed.ts'
+import { decodeEntry, type Entry, entryTime, statementOf } from './entry.ts'
+import { auditError } from './errors.ts'
+
+export interface EntryChain {
+  /** Checks the next entry and gives it back decoded. @throws audit.entry with its index */
+  next(bytes: Uint8Array): Entry
+  /** Checks that nothing is left half done. @throws audit.entry */
+  finish(): void
+  /** The root that stands after the entries so far; undefined before enough operators' signatures were seen. */
+  root(): RootState | undefined
+  /** Entries so far. */
+  size(): number
+  /** Fingerprints of the keys that signed outcomes without being issuing keys: the hosts' own. */
+  hostKeys(): readonly string[]
+}
+
+/** Hosts' keys that are remembered for the report. */
+const MAX_HOST_KEYS = 10_000
+
+export function createEntryChain(expect: { fleet?: FleetId; root?: Sha256 } = {}): EntryChain {
+  // Owned by next().
+  let index = 0
+  let lastAt = 0
+  let root: RootState | undefined
+  /** Signatures under a root statement that are not enough yet, where they begin, and why they are not. */
+  let gathering: { from: number; signatures: Signed[]; fault: MusterError } | undefined
+  const hostKeys = new Set<string>()
+
+  /** Each entry carries one operator's signature under a root; the root counts once enough of them stand together. */
+  const gather = (signed: Signed): void => {
+    readSigned(signed, 'root', expect.fleet === undefined ? {} : { fleet: expect.fleet })
+    if (root !== undefined && sameStatement(root.signatures, signed)) return
+    if (gathering !== undefined && !sameStatement(gathering.signatures, signed)) throw incomplete()
+    const signatures = [...(gathering?.signatures ?? []), signed]
+    try {
+      root =
+        root === undefined ? openRoot(signatures, expect.root === undefined ? {} : { digest: expect.root }) : nextRoot(root, signatures)
+      gathering = undefined
+    } catch (fault) {
+      if (!(fault instanceof MusterError)) throw fault
+      gathering = { from: gathering?.from ?? index, signatures, fault }
+    }
+  }
+
+  const incomplete = (): Error =>
+    auditError(
+      'audit.entry',
+      { index: gathering?.from ?? 0, reason: gathering?.fault.message ?? 'it is no root statement' },
+      { cause: gathering?.fault },
+    )
+
+  const check = (entry: Entry): void => {
+    const { signed, kind } = statementOf(entry, index)
+    if (kind === 'root') return gather(signed)
+    if (root === undefined || gathering !== undefined) throw incomplete()
+    const body = readSigned(signed, kind, { fleet: root.root.fleet })
+    if ('operation' in body && body.operation !== entry.operation)
+      throw auditError('audit.entry', { index, reason: 'it and its statement name different operations' })
+    if (kind === 'trust' || kind === 'certificate') requireIssuer(signed, root.root, 'it')
+    if (kind === 'outcome' || kind === 'facts') {
+      const key = Buffer.from(signed.key).toString('base64')
+      if (!root.root.issuers.some((issuer) => issuer.key === key) && hostKeys.size < MAX_HOST_KEYS) hostKeys.add(fingerprintOf(signed.key))
+    }
+  }
+
+  return {
+    next(bytes) {
+      const entry = decodeEntry(bytes, index)
+      if (index === 0 && entry.type !== 'root')
+        throw auditError('audit.entry', { index, reason: 'the log does not begin with a root statement' })
+      const at = entryTime(entry)
+      if (at < lastAt) throw auditError('audit.entry', { index, reason: 'its time is before that of the entry before it' })
+      try {
+        check(entry)
+      } catch (error) {
+        if (!(error instanceof MusterError) || error.code === 'audit.entry') throw error
+        throw auditError('audit.entry', { index, reason: error.message }, { cause: error })
+      }
+      lastAt = at
+      index += 1
+      return entry
+    },
+    finish() {
+      if (gathering !== undefined) throw incomplete()
+    },
+    root: () => root,
+    size: () => index,
+    hostKeys: () => [...hostKeys],
+  }
+}
+
+function sameStatement(signatures: readonly Signed[], signed: Signed): boolean {
+  return signatures.every((other) => Buffer.from(other.statement).equals(signed.statement))
+}

@@ -1,0 +1,133 @@
+/**
+ * Log entries as bytes. An entry is canonical JSON that carries one signed statement as the text that was signed, with its signature, so
+ * that every entry can be checked by itself; the bytes are never made again from what they mean.
+ */
+import { canonicalJson, type Json, parseCanonicalJson } from '../canonical-json.ts'
+import { parseRfc3339, rfc3339 } from '../clock.ts'
+import { type OperationId, operationId } from '../ids.ts'
+import { type Kind, kindOfType } from '../trust/kinds.ts'
+import { fromText, type SignedText, toText } from '../trust/transport.ts'
+import type { Signed } from '../trust/signed.ts'
+import { auditError } from './errors.ts'
+import { MAX_ENTRY_BYTES } from './tile.ts'
+
+/** What an entry is about, and the kinds of statement that it may carry. */
+const KINDS_OF = {
+  /** One signature under a root statement; the log begins with them. */
+  root: ['root'],
+  /** An operator's order, before it has any effect. */
+  intent: ['intent'],
+  /** What became of an operation on one target. */
+  outcome: ['outcome'],
+  /** Rights given and taken. */
+  policy: ['intent', 'grant', 'revocation'],
+  /** The coordinator's own records. */
+  trust: ['trust', 'certificate', 'facts'],
+} as const satisfies Record<string, readonly Kind[]>
+
+export type EntryType = keyof typeof KINDS_OF
+export const ENTRY_TYPES = Object.keys(KINDS_OF) as readonly EntryType[]
+
+export interface Entry extends SignedText {
+  readonly type: EntryType
+  /** When the coordinator took it in, RFC 3339. Never earlier than the entry before. */
+  readonly at: string
+  /** Present where the coordinator's clock was behind the entry before, whose time then stands here too. */
+  readonly clamped?: true
+  readonly operation: OperationId | null
+  /** Name of the coordinator that appended it. */
+  readonly coordinator: string
+}
+
+const KEYS = new Set(['v', 'type', 'at', 'clamped', 'operation', 'coordinator', 'statement', 'scheme', 'key', 'signature'])
+/** As long as the names in a root statement. */
+const MAX_NAME = 64
+
+export interface NewEntry {
+  readonly type: EntryType
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly clamped?: boolean
+  readonly operation: OperationId | null
+  readonly coordinator: string
+  readonly signed: Signed
+}
+
+/**
+ * The bytes to append.
+ * @throws audit.entry if {@link decodeEntry} would not take them back, also for statements that become too long
+ */
+export function encodeEntry(entry: NewEntry): Uint8Array {
+  const { type, operation, coordinator, signed } = entry
+  const value = {
+    v: 1,
+    type,
+    at: rfc3339(entry.at),
+    operation,
+    coordinator,
+    ...toText(signed),
+    ...(entry.clamped === true ? { clamped: true } : {}),
+  }
+  const bytes = Buffer.from(canonicalJson(value as unknown as Json))
+  const { statement } = decodeEntry(bytes)
+  // The statement travels as text: bytes that are no UTF-8 would come back as others.
+  if (!Buffer.from(statement).equals(signed.statement))
+    throw auditError('audit.entry', { index: null, reason: 'its statement is not UTF-8' })
+  return bytes
+}
+
+/**
+ * Reads an entry. Says nothing about its signature: see entry-chain.ts.
+ * @param index for messages
+ * @throws audit.entry
+ */
+export function decodeEntry(bytes: Uint8Array, index: number | null = null): Entry {
+  const bad = (reason: string, cause?: unknown): Error => auditError('audit.entry', { index, reason }, { cause })
+  if (bytes.length > MAX_ENTRY_BYTES) throw bad(`it has ${bytes.length} bytes, more than ${MAX_ENTRY_BYTES}`)
+  let value: Json
+  try {
+    value = parseCanonicalJson(bytes, 'the entry')
+  } catch (cause) {
+    throw bad((cause as Error).message, cause)
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw bad('it is not an object')
+  const entry = value as { readonly [key: string]: Json }
+  const unknown = Object.keys(entry).find((key) => !KEYS.has(key))
+  if (unknown !== undefined) throw bad(`it has an unknown key ${JSON.stringify(unknown.slice(0, 40))}`)
+  if (entry['v'] !== 1) throw bad('its version is not 1')
+  if (!ENTRY_TYPES.includes(entry['type'] as EntryType)) throw bad('its type is unknown')
+  const at = entry['at']
+  if (typeof at !== 'string' || Number.isNaN(parseRfc3339(at)) || rfc3339(parseRfc3339(at)) !== at) throw bad('its time is not RFC 3339')
+  if (entry['clamped'] !== undefined && entry['clamped'] !== true) throw bad('its mark of a late clock is not true')
+  if (entry['operation'] !== null && !operationId.is(entry['operation'])) throw bad('its operation is not a UUID')
+  const coordinator = entry['coordinator']
+  if (typeof coordinator !== 'string' || coordinator === '' || coordinator.length > MAX_NAME)
+    throw bad('its coordinator has no acceptable name')
+  for (const key of ['statement', 'scheme', 'key', 'signature']) if (typeof entry[key] !== 'string') throw bad(`its ${key} is not text`)
+  return entry as unknown as Entry
+}
+
+/** Milliseconds since the epoch of the entry's time. */
+export function entryTime(entry: Entry): number {
+  return parseRfc3339(entry.at)
+}
+
+/**
+ * The signed statement in an entry and its kind, which fits the entry's type. The signature is not checked yet.
+ * @throws audit.entry
+ */
+export function statementOf(entry: Entry, index: number | null = null): { signed: Signed; kind: Kind } {
+  const bad = (reason: string, cause?: unknown): Error => auditError('audit.entry', { index, reason }, { cause })
+  let signed: Signed
+  let type: unknown
+  try {
+    signed = fromText(entry)
+    type = (JSON.parse(entry.statement) as { type?: unknown } | null)?.type
+  } catch (cause) {
+    throw bad('its statement cannot be read', cause)
+  }
+  const kind = typeof type === 'string' ? kindOfType(type) : undefined
+  if (kind === undefined || !(KINDS_OF[entry.type] as readonly Kind[]).includes(kind))
+    throw bad(`an entry of type ${entry.type} carries a statement of type ${JSON.stringify(String(type).slice(0, 64))}`)
+  return { signed, kind }
+}

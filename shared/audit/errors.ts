@@ -1,0 +1,48 @@
+/** What can be wrong with a log that somebody shows us. */
+import { defineErrors } from '../errors.ts'
+
+export const auditError = defineErrors({
+  'audit.range': {
+    exit: 'usage',
+    message: (d: { what: string; got: number; limit: number }) => `${d.what} ${d.got} is outside of the log, which ends at ${d.limit}`,
+  },
+  'audit.proof': {
+    exit: 'verification',
+    message: (d: { what: string; reason: string }) => `the ${d.what} proof does not hold: ${d.reason}`,
+    hint: () => 'keep the checkpoints of both sides: they are evidence that the log was changed',
+  },
+  'audit.note': {
+    exit: 'verification',
+    message: (d: { reason: string }) => `the signed note is not acceptable: ${d.reason}`,
+  },
+  'audit.checkpoint': {
+    exit: 'verification',
+    message: (d: { reason: string }) => `the checkpoint is not acceptable: ${d.reason}`,
+  },
+  'audit.entry': {
+    exit: 'verification',
+    message: (d: { index: number | null; reason: string }) => `log entry ${d.index ?? '(new)'} is not acceptable: ${d.reason}`,
+  },
+  'audit.smaller': {
+    exit: 'verification',
+    message: (d: { known: number; got: number }) =>
+      `the log shrank: a checkpoint of ${d.known} entries is known and one of ${d.got} was presented`,
+    hint: () => 'the log was rolled back or is being hidden; keep both checkpoints',
+  },
+  'audit.equivocation': {
+    exit: 'verification',
+    message: (d: { size: number; known: string; got: string }) =>
+      `two different logs of ${d.size} entries were signed: ${d.known} and ${d.got}`,
+    hint: () => 'keep both checkpoints: together they prove that the log equivocates',
+  },
+  'audit.bundle': {
+    exit: 'verification',
+    message: (d: { file: string; reason: string }) => `the bundle does not verify: ${d.file}: ${d.reason}`,
+    hint: () => 'keep the bundle as it is and ask for another copy',
+  },
+  'audit.bundle-missing': {
+    exit: 'notFound',
+    message: (d: { folder: string; reason: string }) => `${d.folder} is not an exported log: ${d.reason}`,
+    hint: () => 'muster audit export --to DIR writes one',
+  },
+})

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { auditError } from './errors.ts'
+import { decodeBundle, decodeHashes, encodeBundle, MAX_ENTRY_BYTES, tileLevels, tilePath, tilesOf } from './tile.ts'
+
+describe('tiles', () => {
+  it('is named as C2SP tlog-tiles says', () => {
+    assert.equal(tilePath({ level: 0, index: 1_234_067, width: 256 }), 'tile/0/x001/x234/067')
+    assert.equal(tilePath({ level: 1, index: 0, width: 17 }), 'tile/1/000.p/17')
+    assert.equal(tilePath({ level: 'entries', index: 273, width: 112 }), 'tile/entries/273.p/112')
+    assert.equal(tilePath({ level: 'entries', index: 1000, width: 256 }), 'tile/entries/x001/000')
+  })
+
+  it('lists the files of the example in the specification', () => {
+    // tlog-tiles: "a tree of size 70,000 will include 273 full level 0 tiles and one partial one, one full level 1 tile and one partial
+    // one, and one partial level 2 tile".
+    const names = [...tilesOf(70_000)].map(tilePath)
+    const hashTiles = names.filter((name) => !name.includes('entries'))
+    assert.equal(hashTiles.filter((name) => /^tile\/0\/\d{3}$/.test(name)).length, 273)
+    assert.deepEqual(
+      hashTiles.filter((name) => name.includes('.p/') || !name.startsWith('tile/0')),
+      ['tile/0/273.p/112', 'tile/1/000', 'tile/1/001.p/17', 'tile/2/000.p/1'],
+    )
+    assert.equal(names.filter((name) => name.includes('entries')).length, 274)
+    assert.deepEqual([...tilesOf(0)], [])
+    assert.deepEqual([0, 1, 256, 65_536].map(tileLevels), [0, 1, 2, 3])
+  })
+
+  it('takes bundles apart exactly as they were made', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 600 }), { maxLength: 20 }), (entries) => {
+        const bytes = encodeBundle(entries)
+        assert.deepEqual(
+          decodeBundle(bytes, entries.length)?.map((entry) => [...entry]),
+          entries.map((entry) => [...entry]),
+        )
+        assert.equal(decodeBundle(bytes, entries.length + 1), undefined)
+        if (entries.length > 0) assert.equal(decodeBundle(bytes, entries.length - 1), undefined)
+        if (bytes.length > 0) assert.equal(decodeBundle(bytes.subarray(1), entries.length) === undefined || entries.length > 1, true)
+        assert.equal(decodeBundle(Buffer.concat([bytes, Buffer.of(0)]), entries.length), undefined)
+      }),
+    )
+    assert.equal(decodeHashes(Buffer.alloc(64), 2)?.length, 2)
+    assert.equal(decodeHashes(Buffer.alloc(63), 2), undefined)
+  })
+
+  it('AL-14: keeps one entry one record, whatever is in it', () => {
+    const entries = ['{"a":1}\n{"fake":"entry"}', '\u001b[2J', '\u0000\u0000'].map((text) => Buffer.from(text))
+    assert.deepEqual(decodeBundle(encodeBundle(entries), 3)?.map(String), entries.map(String))
+    assert.equal(encodeBundle([Buffer.alloc(MAX_ENTRY_BYTES)]).length, MAX_ENTRY_BYTES + 2)
+    assert.throws(
+      () => encodeBundle([Buffer.alloc(MAX_ENTRY_BYTES + 1)]),
+      (error) => auditError.is(error, 'audit.entry'),
+    )
+  })
+})

@@ -1,0 +1,123 @@
+/**
+ * The Merkle tree of RFC 6962 section 2.1 over SHA-256. Leaves and nodes are hashed with different prefixes, so that neither passes for
+ * the other. Positions are (level, index): level 0 are the leaves, and a node of level l covers 2^l of them.
+ */
+import { hash } from 'node:crypto'
+
+export const HASH_BYTES = 32
+/** Sizes are numbers below 2^53, so no path in any tree has more hashes. */
+export const MAX_LEVELS = 53
+
+/** Root of the tree without entries: the hash of nothing. */
+export const EMPTY_ROOT: Uint8Array = sha256(new Uint8Array())
+
+function sha256(bytes: Uint8Array): Uint8Array {
+  return hash('sha256', bytes, 'buffer')
+}
+
+/** Hash of an entry: SHA-256(0x00 ‖ entry). */
+export function leafHash(entry: Uint8Array): Uint8Array {
+  const prefixed = Buffer.allocUnsafe(entry.length + 1)
+  prefixed[0] = 0
+  prefixed.set(entry, 1)
+  return sha256(prefixed)
+}
+
+// Owned by nodeHash, which does not await between filling and hashing it.
+const pair = Buffer.alloc(1 + 2 * HASH_BYTES, 1)
+
+/** Hash of an inner node: SHA-256(0x01 ‖ left ‖ right). */
+export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+  pair.set(left, 1)
+  pair.set(right, 1 + HASH_BYTES)
+  return sha256(pair)
+}
+
+/** Root of 2^n hashes that stand side by side. */
+export function perfectRoot(hashes: readonly Uint8Array[]): Uint8Array {
+  let level = hashes
+  while (level.length > 1) {
+    const above: Uint8Array[] = []
+    for (let i = 0; i < level.length; i += 2) above.push(nodeHash(level[i] as Uint8Array, level[i + 1] as Uint8Array))
+    level = above
+  }
+  return level[0] as Uint8Array
+}
+
+export interface Node {
+  readonly level: number
+  readonly index: number
+}
+
+/** The largest power of two below `size`, which must be at least 2. */
+export function split(size: number): number {
+  let power = 1
+  while (power * 2 < size) power *= 2
+  return power
+}
+
+/**
+ * The perfect subtrees that cover leaves `start` (inclusive) to `end` (exclusive), left to right, widest first. `start` must be a
+ * multiple of the widest one, as it is for every range that a proof names.
+ */
+export function subtrees(start: number, end: number): Node[] {
+  const nodes: Node[] = []
+  let level = 0
+  while (2 ** (level + 1) <= end - start) level += 1
+  for (let at = start; at < end; level -= 1) {
+    const width = 2 ** level
+    if (end - at < width) continue
+    nodes.push({ level, index: at / width })
+    at += width
+  }
+  return nodes
+}
+
+/** Hash of a range from the hashes of its {@link subtrees}. */
+export function joinSubtrees(hashes: readonly Uint8Array[]): Uint8Array {
+  return hashes.length === 0 ? EMPTY_ROOT : hashes.reduceRight((right, left) => nodeHash(left, right))
+}
+
+/**
+ * A tree that can only grow, known by the roots of its perfect subtrees: all that is needed to append to it and to tell its root.
+ * Changed in place by {@link append}.
+ */
+export interface Frontier {
+  size: number
+  /** Widest first: as many as `size` has one bits. */
+  readonly hashes: Uint8Array[]
+}
+
+export function emptyFrontier(): Frontier {
+  return { size: 0, hashes: [] }
+}
+
+/** Adds one leaf by its hash. */
+export function append(frontier: Frontier, leaf: Uint8Array): void {
+  let node = leaf
+  // Each trailing one bit of the old size is a subtree as wide as the new node: they join.
+  for (let size = frontier.size; size % 2 === 1; size = (size - 1) / 2) node = nodeHash(frontier.hashes.pop() as Uint8Array, node)
+  frontier.hashes.push(node)
+  frontier.size += 1
+}
+
+export function frontierRoot(frontier: Frontier): Uint8Array {
+  return joinSubtrees(frontier.hashes)
+}
+
+/** The hashes one after the other, as the head row keeps them. */
+export function packFrontier(frontier: Frontier): Uint8Array {
+  return Buffer.concat(frontier.hashes)
+}
+
+/** The reverse of {@link packFrontier}; undefined if the bytes cannot belong to a tree of that size. */
+export function unpackFrontier(size: number, bytes: Uint8Array): Frontier | undefined {
+  if (bytes.length !== subtrees(0, size).length * HASH_BYTES) return undefined
+  const hashes: Uint8Array[] = []
+  for (let at = 0; at < bytes.length; at += HASH_BYTES) hashes.push(bytes.slice(at, at + HASH_BYTES))
+  return { size, hashes }
+}
+
+export function sameHash(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0
+}
