@@ -56,3 +56,8 @@ export function parseRfc3339(text: string): number {
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/.test(text)) return Number.NaN
   return Date.parse(text)
 }
+
+/** The form of a time in HTTP headers (RFC 9110 section 5.6.7), whole seconds: `Sun, 06 Nov 1994 08:49:37 GMT`. */
+export function httpDate(ms: number): string {
+  return new Date(ms).toUTCString()
+}

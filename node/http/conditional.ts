@@ -1,0 +1,95 @@
+/** Conditional and range requests (RFC 9110 sections 13 and 14), decided from headers alone. */
+export interface Validators {
+  /** Strong entity tag with its quotes. */
+  readonly etag: string
+  /** Milliseconds since the epoch. */
+  readonly modifiedAt?: number
+}
+
+/** Header names in lower case, as node:http gives them. */
+export type RequestHeaders = Readonly<Record<string, string | string[] | undefined>>
+
+export interface ByteRange {
+  /** First byte. */
+  readonly start: number
+  /** Behind the last byte. */
+  readonly end: number
+}
+
+export type Decision =
+  | { readonly status: 200 }
+  | { readonly status: 206; readonly range: ByteRange }
+  | { readonly status: 304 }
+  | { readonly status: 412 }
+  | { readonly status: 416 }
+
+/** What a GET or HEAD of a file with these validators and this size is answered with. */
+export function decide(headers: RequestHeaders, file: Validators & { readonly size: number }): Decision {
+  const ifMatch = single(headers['if-match'])
+  if (ifMatch !== undefined && !matches(ifMatch, file.etag, 'strong')) return { status: 412 }
+  const ifUnmodified = time(headers['if-unmodified-since'])
+  if (ifMatch === undefined && ifUnmodified !== undefined && modifiedAfter(file, ifUnmodified)) return { status: 412 }
+  const ifNoneMatch = single(headers['if-none-match'])
+  if (ifNoneMatch !== undefined) {
+    if (matches(ifNoneMatch, file.etag, 'weak')) return { status: 304 }
+  } else {
+    const since = time(headers['if-modified-since'])
+    if (since !== undefined && file.modifiedAt !== undefined && !modifiedAfter(file, since)) return { status: 304 }
+  }
+  const wanted = single(headers.range)
+  if (wanted === undefined || !rangeStillHolds(single(headers['if-range']), file)) return { status: 200 }
+  const range = parseRange(wanted, file.size)
+  if (range === 'whole') return { status: 200 }
+  return range === undefined ? { status: 416 } : { status: 206, range }
+}
+
+/**
+ * The one range of a Range header; undefined if it lies outside the file. `whole` for what need not be honoured: another unit, a
+ * malformed header, and several ranges at once (a thousand of them would cost more than the file).
+ */
+export function parseRange(header: string, size: number): ByteRange | 'whole' | undefined {
+  const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header.trim())
+  if (match === null || (match[1] === '' && match[2] === '')) return 'whole'
+  if (match[1] === '') {
+    const last = Number(match[2])
+    return last === 0 || size === 0 ? undefined : { start: Math.max(0, size - last), end: size }
+  }
+  const start = Number(match[1])
+  const end = match[2] === '' ? size : Math.min(Number(match[2]) + 1, size)
+  if (match[2] !== '' && Number(match[2]) < start) return 'whole'
+  return start >= size ? undefined : { start, end }
+}
+
+/** If-Range holds a strong tag or an exact date; anything else means the whole file. */
+function rangeStillHolds(condition: string | undefined, file: Validators): boolean {
+  if (condition === undefined) return true
+  if (condition.startsWith('"')) return condition === file.etag
+  const at = time(condition)
+  return at !== undefined && file.modifiedAt !== undefined && seconds(file.modifiedAt) === seconds(at)
+}
+
+function matches(list: string, etag: string, strength: 'strong' | 'weak'): boolean {
+  if (list.trim() === '*') return true
+  return list.split(',').some((each) => {
+    const tag = each.trim()
+    return tag === etag || (strength === 'weak' && tag.startsWith('W/') && tag.slice(2) === etag)
+  })
+}
+
+/** HTTP dates have whole seconds. */
+function modifiedAfter(file: Validators, at: number): boolean {
+  return file.modifiedAt !== undefined && seconds(file.modifiedAt) > seconds(at)
+}
+
+function seconds(ms: number): number {
+  return Math.floor(ms / 1000)
+}
+
+function single(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(', ') : value
+}
+
+function time(value: string | string[] | undefined): number | undefined {
+  const at = Date.parse(single(value) ?? '')
+  return Number.isNaN(at) ? undefined : at
+}

@@ -1,0 +1,84 @@
+/**
+ * A folder on disk as something to serve. Only regular files and real folders below it are found: symbolic links, devices and sockets are
+ * not, so nothing outside can be reached however the folder was filled.
+ */
+import { constants } from 'node:fs'
+import { type FileHandle, lstat, open, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { FolderEntry, Served } from './served.ts'
+
+/** Bytes read at once: large enough that the disk is not the limit. */
+const READ_BYTES = 256 * 1024
+/** A page with more entries than this helps nobody and costs a stat for each. */
+const MAX_LISTED = 20_000
+
+const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EACCES'])
+
+/** What lies at `segments` below `root`. `cacheControl` is asked for each file. */
+export async function resolveInFolder(
+  root: string,
+  segments: readonly string[],
+  options: { cacheControl?: (segments: readonly string[]) => string | undefined } = {},
+): Promise<Served | undefined> {
+  try {
+    let path = root
+    for (const segment of segments.slice(0, -1)) {
+      path = join(path, segment)
+      if (!(await lstat(path)).isDirectory()) return undefined
+    }
+    path = join(path, ...segments.slice(-1))
+    const stats = await lstat(path, { bigint: true })
+    if (stats.isDirectory()) return { kind: 'folder', entries: () => list(path) }
+    if (!stats.isFile()) return undefined
+    return await openFile(path, options.cacheControl?.(segments))
+  } catch (error) {
+    if (ABSENT.has((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw error
+  }
+}
+
+async function openFile(path: string, cacheControl: string | undefined): Promise<Served> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  try {
+    const stats = await handle.stat({ bigint: true })
+    // A published file never changes in place, so what identifies its inode identifies its bytes.
+    const etag = `"${stats.ino.toString(36)}-${stats.size.toString(36)}-${stats.mtimeNs.toString(36)}"`
+    return {
+      kind: 'file',
+      size: Number(stats.size),
+      etag,
+      modifiedAt: Number(stats.mtimeMs),
+      ...(cacheControl === undefined ? {} : { cacheControl }),
+      read: (range) =>
+        handle.createReadStream({
+          autoClose: false,
+          highWaterMark: READ_BYTES,
+          ...(range === undefined ? {} : { start: range.start, end: range.end - 1 }),
+        }),
+      close: () => handle.close(),
+    }
+  } catch (error) {
+    await closeQuietly(handle)
+    throw error
+  }
+}
+
+async function closeQuietly(handle: FileHandle): Promise<void> {
+  try {
+    await handle.close()
+  } catch {
+    // The error that brought us here says more.
+  }
+}
+
+async function list(path: string): Promise<FolderEntry[]> {
+  const names = (await readdir(path, { withFileTypes: true })).slice(0, MAX_LISTED)
+  const entries: FolderEntry[] = []
+  for (const each of names) {
+    if (each.isDirectory()) entries.push({ name: each.name, kind: 'folder' })
+    if (!each.isFile()) continue
+    const stats = await lstat(join(path, each.name))
+    entries.push({ name: each.name, kind: 'file', size: stats.size, modifiedAt: stats.mtimeMs })
+  }
+  return entries
+}

@@ -1,0 +1,27 @@
+/** The page that lists a folder: plain links, which people, mirror tools and our own sync can read. */
+import { rfc3339 } from '../../shared/clock.ts'
+import { formatSize } from '../../shared/units.ts'
+import type { FolderEntry } from './served.ts'
+
+export function indexPage(path: string, entries: readonly FolderEntry[]): string {
+  const rows = [...entries].sort((a, b) => Number(a.kind === 'file') - Number(b.kind === 'file') || (a.name < b.name ? -1 : 1)).map(row)
+  const up = path === '/' ? '' : '<tr><td><a href="../">../</a></td><td></td><td></td></tr>\n'
+  return `<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>${escape(path)}</title></head>
+<body><h1>${escape(path)}</h1><table>
+${up}${rows.join('')}</table></body></html>
+`
+}
+
+function row(entry: FolderEntry): string {
+  const slash = entry.kind === 'folder' ? '/' : ''
+  // `./` keeps a name with a colon from being read as an address.
+  const link = `./${encodeURIComponent(entry.name)}${slash}`
+  const modified = entry.modifiedAt === undefined ? '' : rfc3339(entry.modifiedAt)
+  const size = entry.size === undefined ? '' : formatSize(entry.size)
+  return `<tr><td><a href="${escape(link)}">${escape(entry.name)}${slash}</a></td><td>${modified}</td><td>${size}</td></tr>\n`
+}
+
+function escape(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+}
