@@ -76,11 +76,8 @@ export async function readKeyText(path: string, options: { secret: boolean }, si
     const refuse = (reason: string): Error => identityError('identity.key-file', { path, reason })
     if (!stat.isFile()) throw refuse('it is not a regular file')
     if (stat.size > MAX_FILE_BYTES) throw refuse(`it has ${stat.size} bytes, more than ${MAX_FILE_BYTES}`)
-    if (options.secret) {
-      if (stat.uid !== process.getuid?.() && stat.uid !== 0) throw refuse(`it belongs to user ${stat.uid}`)
-      if ((stat.mode & 0o077) !== 0)
-        throw refuse(`mode ${(stat.mode & 0o777).toString(8).padStart(4, '0')} lets others at it, expected 0600`)
-    }
+    const fault = options.secret ? permissionFault(stat, process.getuid?.() ?? 0) : undefined
+    if (fault !== undefined) throw refuse(fault)
     // One byte more than allowed: a file that grew since, or one whose size is not known beforehand (/proc), is seen.
     const buffer = Buffer.alloc(MAX_FILE_BYTES + 1)
     let length = 0
@@ -93,4 +90,11 @@ export async function readKeyText(path: string, options: { secret: boolean }, si
   } finally {
     await file.close()
   }
+}
+
+/** Why a private key must not be read from a file with this owner and mode by user `uid`; undefined if it may. */
+export function permissionFault(stat: { readonly uid: number; readonly mode: number }, uid: number): string | undefined {
+  if (stat.uid !== uid && stat.uid !== 0) return `it belongs to user ${stat.uid}`
+  if ((stat.mode & 0o077) !== 0) return `mode ${(stat.mode & 0o777).toString(8).padStart(4, '0')} lets others at it, expected 0600`
+  return undefined
 }

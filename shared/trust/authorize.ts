@@ -11,8 +11,8 @@ import type { AgentId, Fingerprint } from '../ids.ts'
 import { CLOCK_SKEW_MS } from './credentials.ts'
 import { trustError } from './errors.ts'
 import type { Grant, Level } from './grant.ts'
-import { type AcceptedRevocation, isKeyRevoked, operatorsOf } from './revocations.ts'
-import type { Root } from './root.ts'
+import { type AcceptedRevocation, isKeyRevoked } from './revocations.ts'
+import { operatorsOf, type Root } from './root.ts'
 
 export interface Target {
   readonly agent: AgentId

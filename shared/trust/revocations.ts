@@ -3,11 +3,10 @@
  * and an epoch far ahead is refused, or one forged number would make every later revocation look old.
  */
 import { createHash } from 'node:crypto'
-import { fingerprintOf } from '../identity/fingerprint.ts'
 import type { Fingerprint, Sha256 } from '../ids.ts'
 import { trustError } from './errors.ts'
 import type { Revocation } from './revocation.ts'
-import type { Root } from './root.ts'
+import { operatorsOf, type Root } from './root.ts'
 import { readSigned, type Signed } from './signed.ts'
 
 export interface AcceptedRevocation {
@@ -83,9 +82,4 @@ export function isKeyRevoked(accepted: readonly AcceptedRevocation[], key: Finge
 
 export function isAgentRevoked(accepted: readonly AcceptedRevocation[], agent: string): boolean {
   return accepted.some(({ revocation }) => revocation.kind === 'agent' && revocation.target === agent)
-}
-
-/** The fingerprints of a root's operators. */
-export function operatorsOf(root: Root): ReadonlySet<Fingerprint> {
-  return new Set(root.operators.map((operator) => fingerprintOf(Buffer.from(operator.key, 'base64'))))
 }

@@ -6,8 +6,7 @@
 import { createHash } from 'node:crypto'
 import type { Fingerprint, FleetId, Sha256 } from '../ids.ts'
 import { trustError } from './errors.ts'
-import { operatorsOf } from './revocations.ts'
-import { MAX_ROOT_KEYS, type Root } from './root.ts'
+import { MAX_ROOT_KEYS, operatorsOf, type Root } from './root.ts'
 import { readSigned, type Signed } from './signed.ts'
 
 export interface RootState {

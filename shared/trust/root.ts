@@ -3,6 +3,8 @@
  * coordinators. Everything that is allowed in a fleet leads here. Versions form a chain: see root-chain.ts.
  */
 import { z } from 'zod'
+import { fingerprintOf } from '../identity/fingerprint.ts'
+import type { Fingerprint } from '../ids.ts'
 import { fleetField, keyField, nameField, sha256Field } from './fields.ts'
 
 /** Signatures to check per root; a fleet has a handful of operators and coordinators. */
@@ -34,3 +36,8 @@ export const rootSchema = z
   })
 
 export type Root = z.infer<typeof rootSchema>
+
+/** The fingerprints of a root's operators. */
+export function operatorsOf(root: Root): ReadonlySet<Fingerprint> {
+  return new Set(root.operators.map((operator) => fingerprintOf(Buffer.from(operator.key, 'base64'))))
+}

@@ -1,0 +1,76 @@
+/**
+ * The real OpenSSH tools for tests: ssh-keygen and ssh-agent from openssh-client, in a temporary folder that goes away with the test.
+ */
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { systemClock } from '../clock.ts'
+
+export interface TempFolder extends AsyncDisposable {
+  readonly path: string
+  file(name: string): string
+}
+
+export async function tempFolder(): Promise<TempFolder> {
+  const path = await mkdtemp(join(tmpdir(), 'muster-test-'))
+  return { path, file: (name) => join(path, name), [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+}
+
+export interface ToolResult {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs `ssh-keygen`, `ssh-add` or the like to its end. */
+export async function runTool(
+  command: string,
+  args: readonly string[],
+  options: { input?: string | Uint8Array; env?: NodeJS.ProcessEnv } = {},
+): Promise<ToolResult> {
+  const child = spawn(command, args, { env: { ...process.env, SSH_ASKPASS_REQUIRE: 'never', ...options.env } })
+  child.stdin.end(options.input ?? '')
+  const closed = new Promise<number | null>((resolve, reject) => child.on('close', resolve).on('error', reject))
+  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), closed])
+  return { code, stdout, stderr }
+}
+
+/** Makes a key file; ed25519 without a passphrase unless the arguments say otherwise. */
+export async function makeKey(path: string, args: readonly string[] = [], passphrase = ''): Promise<string> {
+  const type = args.includes('-t') ? [] : ['-t', 'ed25519']
+  const { code, stderr } = await runTool('ssh-keygen', ['-q', ...type, '-N', passphrase, '-C', 'a comment', '-f', path, ...args])
+  if (code !== 0) throw new Error(`ssh-keygen failed: ${stderr}`)
+  return path
+}
+
+export interface RunningAgent extends AsyncDisposable {
+  readonly socket: string
+  add(keyFile: string): Promise<void>
+}
+
+/** How long an ssh-agent may take to listen; it takes a few milliseconds. */
+const START_MS = 10_000
+
+export async function startSshAgent(socket: string): Promise<RunningAgent> {
+  const child = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
+  const ended = new Promise<void>((resolve) => child.on('close', () => resolve()))
+  const deadline = systemClock.monotonic() + START_MS
+  while (!existsSync(socket)) {
+    if (systemClock.monotonic() > deadline || child.exitCode !== null) throw new Error('ssh-agent did not start')
+    await systemClock.sleep(5)
+  }
+  return {
+    socket,
+    add: async (keyFile) => {
+      const { code, stderr } = await runTool('ssh-add', ['-q', keyFile], { env: { SSH_AUTH_SOCK: socket } })
+      if (code !== 0) throw new Error(`ssh-add failed: ${stderr}`)
+    },
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGTERM')
+      await ended
+    },
+  }
+}
