@@ -14,6 +14,8 @@ export const EXIT = {
   pending: 8,
   verification: 9,
   upstreamChanged: 100,
+  /** Whoever read our output went away (128 + SIGPIPE, as a shell reports it). */
+  outputClosed: 141,
   /** `muster run`: Muster's own failure, as distinct from the remote program's exit code. */
   ownFailure: 125,
   interrupted: 130,

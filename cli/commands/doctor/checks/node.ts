@@ -1,0 +1,16 @@
+/** The Node.js that runs us: 24.12 is where running TypeScript became stable. */
+import type { Check } from '../check.ts'
+
+export const node: Check = {
+  name: 'node',
+  run: async () => {
+    const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+    const detail = `node ${process.version}`
+    if (major > 24 || (major === 24 && minor >= 12)) return { status: 'ok', detail }
+    return {
+      status: 'fail',
+      detail: `${detail} is older than 24.12`,
+      fix: 'install Node 24, or start muster through bin/muster, which brings one',
+    }
+  },
+}

@@ -1,0 +1,23 @@
+/** Free space where content is kept. */
+import { statfs } from 'node:fs/promises'
+import { formatSize, GIB } from '../../../../shared/units.ts'
+import type { Check } from '../check.ts'
+
+/** Below this a single sync of a middle-sized repository fills the disk. */
+const LOW_BYTES = 5 * GIB
+
+export const space: Check = {
+  name: 'space',
+  run: async (context) => {
+    const folder = await context.config().then(
+      (config) => config.storage.base_path,
+      () => context.home(),
+    )
+    const stats = await statfs(folder).catch(() => undefined)
+    if (stats === undefined) return undefined
+    const free = stats.bavail * stats.bsize
+    const detail = `${formatSize(free)} free in ${folder}`
+    if (free >= LOW_BYTES) return { status: 'ok', detail }
+    return { status: 'warn', detail, fix: '`muster gc run` removes what nothing needs; or move storage.base_path to a larger disk' }
+  },
+}

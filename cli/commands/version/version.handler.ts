@@ -1,0 +1,17 @@
+/** Prints the version; in JSON and wide form also of what Muster runs on. */
+import { VERSION } from '../../../shared/version.ts'
+import type { CommandContext } from '../../context.ts'
+
+export async function handle(context: CommandContext): Promise<void> {
+  if (context.globals.output === 'table') return context.stdout.write(`${VERSION}\n`)
+  const { platform, arch, versions } = process
+  await context.printOne({
+    value: { version: VERSION, node: versions.node, platform, arch },
+    fields: [
+      ['muster', VERSION],
+      ['node', versions.node],
+      ['platform', `${platform}-${arch}`],
+    ],
+    name: VERSION,
+  })
+}

@@ -1,0 +1,129 @@
+/** What a handler gets: its flags and arguments, the terminal, and the means to load everything else when it needs it. */
+import { systemClock, type Clock } from '../shared/clock.ts'
+import type { Config } from '../shared/config/schema.ts'
+import { resolveHome } from '../shared/config/home.ts'
+import type { Logger } from '../shared/logger.ts'
+import { systemRandom, type Random } from '../shared/random.ts'
+import type { Redactor } from '../shared/redact.ts'
+import { cliError } from './errors.ts'
+import type { GlobalFlags } from './global-flags.ts'
+import type { ListResult, ValueResult } from './output.ts'
+import type { Progress, ProgressOptions } from './progress.ts'
+import { printable, type Sink } from './sink.ts'
+
+// biome-ignore format: one line each
+export interface CommandContext<F = Readonly<Record<string, unknown>>, A = Readonly<Record<string, unknown>>> {
+  readonly flags: F
+  readonly args: A
+  readonly globals: GlobalFlags
+  readonly stdin: NodeJS.ReadStream
+  /** For results only. */
+  readonly stdout: Sink
+  /** For everything else; prefer {@link note}. */
+  readonly stderr: Sink
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly clock: Clock
+  readonly random: Random
+  readonly redactor: Redactor
+  /** Aborts at the first Ctrl-C or SIGTERM, and when the reader of stdout goes away. Its reason is the error to end with. */
+  readonly signal: AbortSignal
+  /** The home, absolute; not checked to exist. */
+  home(): string
+  /** The configuration of the home, loaded once. @throws config.* */
+  config(): Promise<Config>
+  /** The log of a daemon: JSON lines on stderr, readable ones on a terminal. */
+  log(): Promise<Logger>
+  /** Prints a result in the form that -o asks for. */
+  printList<Row>(result: ListResult<Row>): Promise<void>
+  printOne(result: ValueResult): Promise<void>
+  /** A line for the person, on stderr; silent with -q. */
+  note(text: string): Promise<void>
+  /** Like {@link note}, with -v only. */
+  detail(text: string): Promise<void>
+  /** Progress on stderr: bars on a terminal, a line now and then elsewhere, nothing with -q. */
+  progress(options: ProgressOptions): Promise<Progress>
+  /**
+   * Asks before something is destroyed. `action` completes "this …": `deletes 4211 blobs (38 GiB)`. `yes` is the command's --yes.
+   * @throws cli.not-confirmed where nobody can be asked, cli.declined
+   */
+  confirm(action: string, yes: boolean): Promise<void>
+}
+
+export interface ContextOptions {
+  readonly flags: Readonly<Record<string, unknown>>
+  readonly args: Readonly<Record<string, unknown>>
+  readonly globals: GlobalFlags
+  readonly stdin: NodeJS.ReadStream
+  readonly stdout: Sink
+  readonly stderr: Sink
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly redactor: Redactor
+  readonly signal: AbortSignal
+}
+
+export function createContext(options: ContextOptions): CommandContext {
+  const { globals, stdout, stderr, env } = options
+  const uid = process.getuid?.() ?? 0
+  let config: Promise<Config> | undefined
+  let log: Promise<Logger> | undefined
+  const home = (): string => resolveHome({ flag: globals.home, env, uid })
+  const write = async (text: string): Promise<void> => {
+    // Nobody reads our notes: no reason to stop the work.
+    await stderr.write(`${text.split('\n').map(printable).join('\n')}\n`).catch(() => undefined)
+  }
+  return {
+    ...options,
+    clock: systemClock,
+    random: systemRandom,
+    home,
+    config: () => (config ??= loadFor(options, home(), uid)),
+    log: () => (log ??= createLog(options)),
+    printList: async (result) => {
+      const { formatList } = await import('./output.ts')
+      const text = await formatList(globals.output, result)
+      if (text !== '') await stdout.write(text)
+      else if (!globals.quiet) await write('nothing to list')
+    },
+    printOne: async (result) => {
+      const { formatOne } = await import('./output.ts')
+      await stdout.write(await formatOne(globals.output, result))
+    },
+    note: async (text) => {
+      if (!globals.quiet) await write(text)
+    },
+    detail: async (text) => {
+      if (globals.verbose && !globals.quiet) await write(text)
+    },
+    progress: async (progress) => {
+      const { createProgress } = await import('./progress.ts')
+      const tty = stderr.isTTY && env.TERM !== 'dumb' && (env.CI ?? '') === ''
+      const mode = globals.quiet ? 'none' : globals.output === 'json' && !tty ? 'json' : tty ? 'tty' : 'plain'
+      return createProgress({ clock: systemClock, sink: stderr }, { ...progress, mode })
+    },
+    confirm: async (action, yes) => {
+      if (yes) return
+      if (!options.stdin.isTTY || !stderr.isTTY) throw cliError('cli.not-confirmed', { action })
+      const { createInterface } = await import('node:readline/promises')
+      const prompt = createInterface({ input: options.stdin, output: process.stderr })
+      try {
+        const answer = await prompt.question(`This ${action}. Go on? [y/N] `, { signal: options.signal })
+        if (!/^y(es)?$/i.test(answer.trim())) throw cliError('cli.declined', { action })
+      } finally {
+        prompt.close()
+      }
+    },
+  }
+}
+
+async function loadFor(options: ContextOptions, home: string, uid: number): Promise<Config> {
+  const [{ findConfigFile }, { loadConfig }] = await Promise.all([import('../shared/config/home.ts'), import('../shared/config/load.ts')])
+  const file = await findConfigFile({ flag: options.globals.config, env: options.env, home })
+  return loadConfig({ env: options.env, uid, protect: options.redactor.protect }, { file, home })
+}
+
+async function createLog({ globals, stderr, redactor }: ContextOptions): Promise<Logger> {
+  const { createLogger } = await import('../shared/logger.ts')
+  const level = globals.verbose ? 'debug' : globals.quiet ? 'warn' : 'info'
+  const color = stderr.style('red', 'x') !== 'x'
+  return createLogger({ clock: systemClock, redactor }, { level, format: stderr.isTTY ? 'pretty' : 'json', color })
+}

@@ -1,0 +1,19 @@
+/** What can go wrong at the command line itself. */
+import { defineErrors } from '../shared/errors.ts'
+
+export const cliError = defineErrors({
+  'cli.usage': {
+    exit: 'usage',
+    message: (d: { reason: string; hint: string }) => d.reason,
+    hint: (d: { reason: string; hint: string }) => d.hint,
+  },
+  'cli.interrupted': { exit: 'interrupted', message: () => 'interrupted' },
+  'cli.terminated': { exit: 'terminated', message: () => 'terminated' },
+  'cli.output-closed': { exit: 'outputClosed', message: () => 'the reader of the output went away' },
+  'cli.not-confirmed': {
+    exit: 'usage',
+    message: (d: { action: string }) => `this ${d.action}, and nobody is there to be asked`,
+    hint: () => 'pass --yes to answer the question',
+  },
+  'cli.declined': { exit: 'failed', message: (d: { action: string }) => `not done: this ${d.action}` },
+})

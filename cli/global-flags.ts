@@ -1,0 +1,29 @@
+/** The flags that every command takes, wherever they stand among its own. */
+import type { FlagSpecs, FlagValues } from './command.ts'
+
+export const OUTPUT_FORMATS = ['table', 'wide', 'json', 'yaml', 'name'] as const
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number]
+
+export const globalFlags = {
+  home: {
+    type: 'string',
+    value: 'DIR',
+    summary: 'the home of the node; default: $MUSTER_HOME, /var/lib/muster as root, ~/.local/share/muster',
+  },
+  config: {
+    type: 'string',
+    value: 'FILE',
+    summary: 'the configuration; default: $MUSTER_CONFIG, <home>/config.yaml, /etc/muster/config.yaml',
+  },
+  identity: { type: 'string', value: 'FILE', summary: 'the key that signs; default: $MUSTER_IDENTITY, the ssh-agent, ~/.ssh/id_ed25519' },
+  coordinator: { type: 'string', value: 'TICKET', summary: 'the coordinator; default: $MUSTER_COORDINATOR, the current context, the home' },
+  output: { type: 'choice', short: 'o', value: 'FORMAT', choices: OUTPUT_FORMATS, default: 'table', summary: 'how results are printed' },
+  quiet: { type: 'boolean', short: 'q', summary: 'no progress and no notes' },
+  verbose: { type: 'boolean', short: 'v', summary: 'more detail, and the causes of errors' },
+} as const satisfies FlagSpecs
+
+/** `color` is true unless --no-color was given; the environment (NO_COLOR, TERM) is judged per stream. */
+export type GlobalFlags = FlagValues<typeof globalFlags> & { readonly color: boolean }
+
+/** Global flags that take a value, as typed: what stands after one of these before the noun is not the noun. */
+export const GLOBAL_VALUE_FLAGS: ReadonlySet<string> = new Set(['--home', '--config', '--identity', '--coordinator', '--output', '-o'])

@@ -1,0 +1,113 @@
+/** Help pages. They lead with examples, fit in eighty columns where they can, and are made from the declarations alone. */
+import { type Declaration, type FlagSpec, type FlagSpecs, flagName, type Registry } from './command.ts'
+import { globalFlags } from './global-flags.ts'
+
+const WIDTH = 100
+
+/** A flag as it is typed: `-o, --output FORMAT`. */
+export function flagUsage(key: string, spec: FlagSpec): string {
+  const value = spec.type === 'boolean' ? '' : ` ${spec.value}`
+  return `${spec.short === undefined ? '' : `-${spec.short}, `}--${flagName(key)}${value}`
+}
+
+/** What is worth knowing of a flag beyond its summary: choices, default, that it is required or repeatable. */
+export function flagNotes(spec: FlagSpec): string {
+  const notes: string[] = []
+  if (spec.type === 'choice') notes.push(spec.choices.join('|'))
+  if ('default' in spec && spec.default !== undefined) notes.push(`default ${spec.default}`)
+  if ('required' in spec && spec.required === true) notes.push('required')
+  if (spec.type === 'list' || spec.type === 'pairs') notes.push('repeatable')
+  return notes.length === 0 ? '' : ` (${notes.join('; ')})`
+}
+
+/** `muster repo sync [--flags] [ID]` */
+export function usageLine(words: readonly string[], command: Declaration): string {
+  const names = Object.entries(command.arguments).map(([name, spec]) => {
+    const shown = name.toUpperCase() + (spec.variadic === true ? '...' : '')
+    return spec.optional === true ? `[${shown}]` : shown
+  })
+  const flags = Object.keys(command.flags).length > 0 ? ['[--flags]'] : []
+  return ['muster', ...words, ...flags, ...(command.passThrough ? ['[--]'] : []), ...names].join(' ')
+}
+
+export function commandHelp(words: readonly string[], command: Declaration): string {
+  const sections = [`${sentence(command.summary)}${command.description === undefined ? '' : `\n\n${wrap(command.description)}`}`]
+  sections.push(`Usage: ${usageLine(words, command)}`)
+  sections.push(`Examples:\n${command.examples.map(({ command: line, does }) => `  ${line.padEnd(60)}  ${does}`.trimEnd()).join('\n')}`)
+  const args = Object.entries(command.arguments)
+  if (args.length > 0) sections.push(`Arguments:\n${columns(args.map(([name, spec]) => [name.toUpperCase(), spec.summary]))}`)
+  if (Object.keys(command.flags).length > 0) sections.push(`Flags:\n${flagList(command.flags)}`)
+  sections.push(`Flags of every command:\n${globalFlagList()}`)
+  return `${sections.join('\n\n')}\n`
+}
+
+export function nounHelp(noun: string, summary: string, verbs: readonly (readonly [verb: string, summary: string])[]): string {
+  return `${sentence(summary)}
+
+Usage: muster ${noun} COMMAND [--flags]
+
+Commands:
+${columns(verbs)}
+
+See \`muster ${noun} COMMAND --help\` for the flags and examples of one.
+`
+}
+
+export function programHelp(registry: Registry, topics: readonly string[]): string {
+  const entries = Object.entries(registry).filter(([word]) => !word.startsWith('__'))
+  const nouns = entries.filter(([, entry]) => 'verbs' in entry).map(([noun, entry]) => [noun, entry.summary] as const)
+  const words = entries.filter(([, entry]) => !('verbs' in entry)).map(([word, entry]) => [word, entry.summary] as const)
+  return `Muster keeps a fleet of hosts supplied, known and under control.
+
+Usage: muster NOUN VERB [--flags] [arguments]
+
+Examples:
+  muster demo --once                          the whole system on this machine, nothing configured
+  muster run --on role=web -- uname -r        a command on every host with this label
+
+Nouns:
+${columns(nouns)}
+
+Commands:
+${columns(words)}
+
+Flags of every command:
+${globalFlagList()}
+
+See \`muster NOUN --help\` for its verbs, and \`muster help TOPIC\` for ${topics.join(', ')}.
+`
+}
+
+function flagList(flags: FlagSpecs): string {
+  return columns(Object.entries(flags).map(([key, spec]) => [flagUsage(key, spec), `${spec.summary}${flagNotes(spec)}`]))
+}
+
+function globalFlagList(): string {
+  const own = Object.entries(globalFlags).map(([key, spec]) => [flagUsage(key, spec), `${spec.summary}${flagNotes(spec)}`] as const)
+  return columns([...own, ['--no-color', 'no colours; NO_COLOR does the same'], ['-h, --help', 'this page']])
+}
+
+function columns(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.min(32, Math.max(0, ...rows.map(([left]) => left.length)))
+  return rows
+    .map(([left, right]) => (left.length > width ? `  ${left}\n  ${' '.repeat(width)}  ${right}` : `  ${left.padEnd(width)}  ${right}`))
+    .join('\n')
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
+}
+
+function wrap(text: string): string {
+  return text
+    .split('\n')
+    .map((paragraph) =>
+      paragraph.split(' ').reduce<string[]>((lines, word) => {
+        const last = lines.at(-1)
+        if (last === undefined || last.length + word.length + 1 > WIDTH) return [...lines, word]
+        return [...lines.slice(0, -1), `${last} ${word}`]
+      }, []),
+    )
+    .map((lines) => lines.join('\n'))
+    .join('\n')
+}

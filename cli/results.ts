@@ -1,0 +1,46 @@
+/** What an operation's results mean for the person and for the exit code. */
+import type { OperateResponse, OperateResult } from '../protocols/control/messages.ts'
+import { defineErrors, MusterError, restoreError } from '../shared/errors.ts'
+
+export const resultError = defineErrors({
+  'result.partly': {
+    exit: 'partly',
+    message: (d: { failed: number; of: number; lines: readonly string[] }) =>
+      [`${d.failed} of ${d.of} hosts failed`, ...d.lines].join('\n'),
+  },
+  'result.unknown': {
+    exit: 'failed',
+    message: (d: { target: string }) => `it is not known whether it was done on ${d.target}: the connection ended in between`,
+    hint: () => 'muster audit log shows the outcome once it is known',
+  },
+  'result.failed': {
+    exit: 'failed',
+    message: (d: { target: string; result: string }) => `${d.target}: ${d.result}`,
+  },
+})
+
+/** The error of a target that was not done. */
+export function errorOf(row: OperateResult, name = row.target): MusterError {
+  if (row.result === 'unknown') return resultError('result.unknown', { target: name })
+  const known = row.error && restore(row.error.code, row.error.data)
+  return known ?? resultError('result.failed', { target: name, result: row.error?.code ?? row.result })
+}
+
+function restore(code: string, data: NonNullable<OperateResult['error']>['data']): MusterError | undefined {
+  try {
+    return restoreError(code, data)
+  } catch {
+    // The data are not what our prose needs: another version.
+    return undefined
+  }
+}
+
+/** Throws unless every target is done: a single target's own error, or one that lists those that failed. */
+export function requireDone(response: OperateResponse, nameOf: (target: string) => string = (target) => target): OperateResponse {
+  const bad = response.results.filter((row) => row.result !== 'done')
+  const [first] = bad
+  if (first === undefined) return response
+  if (response.results.length === 1) throw errorOf(first, nameOf(first.target))
+  const lines = bad.map((row) => `${nameOf(row.target)}: ${errorOf(row, nameOf(row.target)).message}`)
+  throw resultError('result.partly', { failed: bad.length, of: response.results.length, lines })
+}

@@ -1,0 +1,133 @@
+/**
+ * An operator's conversation with a coordinator: over the unix socket of the home, or over libp2p with a ticket. Opens a session with the operator's SSH
+ * key, asks, and signs an intent for everything that changes something. libp2p is loaded only where a ticket asks for it.
+ */
+import { type CallOptions, type Client, openClient } from '../protocols/call.ts'
+import type { OperateResponse } from '../protocols/control/messages.ts'
+import { PROOF_TYPE, proofBytes } from '../protocols/control/proof.ts'
+import { control } from '../protocols/control/protocol.ts'
+import { type ArgumentsOf, type Verb, VERBS } from '../protocols/control/verbs.ts'
+import type { ProgressOf, RequestOf, ResponseOf } from '../protocols/define-protocol.ts'
+import { dialSocket } from '../protocols/socket.ts'
+import type { Duplex } from '../protocols/wire/duplex.ts'
+import { type Clock, rfc3339 } from '../shared/clock.ts'
+import { type FleetId, fleetId, operationId, uuidv7Generator } from '../shared/ids.ts'
+import { generateKey, type Signer } from '../shared/identity/signer.ts'
+import type { Random } from '../shared/random.ts'
+import { pae } from '../shared/trust/dsse.ts'
+import type { JsonObject } from '../shared/trust/fields.ts'
+import { type Signed, signStatement } from '../shared/trust/signed.ts'
+
+/** One command line; the longest stream that anybody watches. */
+const SESSION_MS = 11 * 3_600_000
+/** The coordinator's clock may be behind the operator's. */
+const BACKDATED_MS = 60_000
+/** Time for the coordinator and the hosts to check an intent; details.md allows five minutes. */
+const INTENT_MS = 4 * 60_000
+
+type Methods = (typeof control)['methods']
+type Query = Exclude<keyof Methods & string, 'operate' | 'session.begin' | 'session.open'>
+
+export interface SessionDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly operator: Signer
+}
+
+export interface Session {
+  readonly fleet: FleetId
+  readonly coordinator: { readonly name: string; readonly peerId: string; readonly version: string }
+  readonly operator: Signer
+  readonly newId: () => string
+  ask<K extends Query>(method: K, request: RequestOf<Methods[K]>, options?: CallOptions<Methods[K]>): Promise<ResponseOf<Methods[K]>>
+  /** Signs an intent and has it performed. Rejects where it was refused; what became of each target is in the response. */
+  operate<V extends Verb>(
+    order: { verb: V; targets: readonly string[]; arguments: ArgumentsOf<V> },
+    options?: OperateOptions,
+  ): Promise<OperateResponse>
+  close(): Promise<void>
+}
+
+export interface OperateOptions {
+  readonly signal?: AbortSignal
+  readonly onProgress?: (report: ProgressOf<Methods['operate']>) => void
+  readonly upload?: AsyncIterable<Uint8Array>
+}
+
+/** Where the coordinator is: its home's socket, or an open duplex (over libp2p) that speaks the control protocol. */
+export type Reach = { readonly socket: string } | { readonly duplex: Duplex; readonly close: () => Promise<void> }
+
+export async function openSession(deps: SessionDeps, reach: Reach, signal?: AbortSignal): Promise<Session> {
+  const duplex = 'socket' in reach ? await dialSocket(reach.socket, control.id, signal) : reach.duplex
+  const client: Client<typeof control> = openClient(control, duplex, deps)
+  const options = signal === undefined ? {} : { signal }
+  const challenge = await client.call('session.begin', {}, options)
+  const fleet = fleetId.parse(challenge.fleet)
+  await client.call('session.open', await answer(deps, { ...challenge, fleet }, signal), options)
+  const newId = uuidv7Generator(deps)
+
+  return {
+    fleet,
+    coordinator: { name: challenge.name, peerId: challenge.coordinator, version: challenge.version },
+    operator: deps.operator,
+    newId,
+    ask: (method, request, more) => client.call(method, request, { ...options, ...more }),
+    async operate(order, more = {}) {
+      const intent = await signIntent(deps, { ...order, fleet, operation: newId() }, signal)
+      return client.call('operate', { intent }, { ...options, ...more })
+    },
+    async close() {
+      await client.close()
+      if ('close' in reach) await reach.close()
+    },
+  }
+}
+
+async function answer(
+  deps: SessionDeps,
+  challenge: { nonce: Uint8Array; fleet: FleetId; coordinator: string },
+  signal: AbortSignal | undefined,
+): Promise<{ delegation: Signed; proof: Uint8Array }> {
+  const ephemeral = generateKey(deps)
+  const now = deps.clock.now()
+  const delegation = await signStatement(
+    deps.operator,
+    'session',
+    {
+      fleet: challenge.fleet,
+      key: Buffer.from(ephemeral.publicKey).toString('base64'),
+      actor: deps.operator.fingerprint,
+      coordinator: challenge.coordinator,
+      notBefore: rfc3339(now - BACKDATED_MS),
+      notAfter: rfc3339(now + SESSION_MS),
+    },
+    undefined,
+    signal,
+  )
+  return { delegation, proof: await ephemeral.sign(pae(PROOF_TYPE, proofBytes(challenge.nonce, challenge.coordinator))) }
+}
+
+async function signIntent<V extends Verb>(
+  deps: SessionDeps,
+  order: { verb: V; targets: readonly string[]; arguments: ArgumentsOf<V>; fleet: FleetId; operation: string },
+  signal: AbortSignal | undefined,
+): Promise<Signed> {
+  const now = deps.clock.now()
+  return signStatement(
+    deps.operator,
+    'intent',
+    {
+      fleet: order.fleet,
+      operation: operationId.parse(order.operation),
+      actor: deps.operator.fingerprint,
+      verb: order.verb,
+      namespace: VERBS[order.verb].namespace,
+      targets: [...order.targets],
+      arguments: order.arguments as JsonObject,
+      issuedAt: rfc3339(now),
+      expiresAt: rfc3339(now + INTENT_MS),
+    },
+    undefined,
+    signal,
+  )
+}
