@@ -1,6 +1,6 @@
 /** SSHSIG signatures, both ways with the real ssh-keygen, and everything that must not pass for one. */
 import assert from 'node:assert/strict'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { MusterError } from '../errors.ts'
@@ -93,7 +93,7 @@ describe('SSHSIG', () => {
       // Renaming the namespace in the envelope doesn't help: it is signed.
       const renamed = assemble({ ...parseSshsig(binary), namespace: 'muster' }, {})
       assert.throws(() => verifySshsig(renamed, 'muster', MESSAGE), { ...refused, message: /does not belong/ })
-      await runTool('rm', [folder.file('m.sig')])
+      await rm(folder.file('m.sig'))
     }
   })
 

@@ -32,6 +32,8 @@ export async function runTool(
   options: { input?: string | Uint8Array; env?: NodeJS.ProcessEnv } = {},
 ): Promise<ToolResult> {
   const child = spawn(command, args, { env: { ...process.env, SSH_ASKPASS_REQUIRE: 'never', ...options.env } })
+  // A tool that ends without reading its input breaks the pipe; its exit code says all there is to say.
+  child.stdin.on('error', () => {})
   child.stdin.end(options.input ?? '')
   const closed = new Promise<number | null>((resolve, reject) => child.on('close', resolve).on('error', reject))
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), closed])
