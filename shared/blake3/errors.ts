@@ -1,0 +1,35 @@
+/** Errors of the BLAKE3 tree: what a decoder refuses, and a kernel that computes wrong. Callers that know the blob's id say so in their own. */
+import { defineErrors } from '../errors.ts'
+
+export const blake3Error = defineErrors({
+  'blake3.altered': {
+    exit: 'verification',
+    message: (d: { part: string; offset: number }) =>
+      `${d.part} at byte ${d.offset} does not belong to this content: expected bytes that hash to the id, got others`,
+    hint: () => 'the sender is wrong or malicious; fetch from another one',
+  },
+  'blake3.truncated': {
+    exit: 'verification',
+    message: (d: { expected: string; got: number }) => `the encoding ended early: expected ${d.expected}, got the end after ${d.got} bytes`,
+    hint: () => 'fetch the rest from this or another sender',
+  },
+  'blake3.trailing': {
+    exit: 'verification',
+    message: (d: { bytes: number }) => `${d.bytes} bytes follow the end of the encoding: expected none`,
+  },
+  'blake3.size': {
+    exit: 'verification',
+    message: (d: { expected: string; got: number }) => `the encoding announces ${d.got} bytes of content: expected ${d.expected}`,
+  },
+  'blake3.range': {
+    exit: 'usage',
+    message: (d: { start: number; end: number; size: number }) =>
+      `bytes ${d.start} to ${d.end} are not a range of ${d.size} bytes: expected 0 ≤ start ≤ end ≤ size`,
+  },
+  'blake3.kernel': {
+    exit: 'failed',
+    message: (d: { kernel: string }) =>
+      `the ${d.kernel} BLAKE3 kernel computes wrong hashes on this machine: expected the published test value`,
+    hint: () => 'set MUSTER_BLAKE3=typescript and report the processor and the version of Node',
+  },
+})

@@ -1,0 +1,29 @@
+/** Loads the WebAssembly kernel (kernel.wasm, built by tools/wasm.ts). It has no imports: it can reach nothing but its own memory. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Kernel } from './kernel.ts'
+import { MEMORY_BYTES } from './memory.ts'
+
+/** The little of WebAssembly's interface that this needs; neither TypeScript's es2024 library nor Node's types declare it. */
+declare const WebAssembly: {
+  Module: new (bytes: Uint8Array) => object
+  Instance: new (module: object, imports: Record<string, never>) => { readonly exports: object }
+}
+
+type Exports = Pick<Kernel, 'subtree' | 'groups' | 'parent'> & { memory: { buffer: ArrayBuffer } }
+
+/** Undefined where WebAssembly SIMD is missing or switched off, or the file isn't there. */
+export function simdKernel(): Kernel | undefined {
+  let exports: Exports
+  try {
+    const module = new WebAssembly.Module(readFileSync(join(import.meta.dirname, 'kernel.wasm')))
+    exports = new WebAssembly.Instance(module, {}).exports as Exports
+  } catch {
+    // Old processors and hardened runtimes land here: that is what the fallback is for, and `kernel().name` says which one runs.
+    return undefined
+  }
+  const buffer = exports.memory.buffer
+  if (buffer.byteLength !== MEMORY_BYTES) return undefined
+  const { subtree, groups, parent } = exports
+  return { name: 'simd', bytes: new Uint8Array(buffer), words: new Uint32Array(buffer), subtree, groups, parent }
+}

@@ -1,0 +1,71 @@
+/**
+ * Checks the items of an encoding, in its order, against the hash of the whole: a parent against the chaining value that is expected of it, whose two
+ * halves are then expected of its children; a group against the value that its parent gave it. What it accepts is part of the content; nothing else is.
+ */
+import { CHUNK_BYTES, groupCount, groupLength, type GroupRange, HASH_BYTES, PARENT_BYTES, Walk } from './geometry.ts'
+import type { Kernel } from './kernel.ts'
+import { OUTPUT_AT } from './memory.ts'
+
+const HASH_WORDS = HASH_BYTES / 4
+
+export interface Shape {
+  /** Bytes of the content, as claimed. A wrong claim can't get past the last group. */
+  readonly size: number
+  /** The groups that the encoding holds. */
+  readonly range: GroupRange
+  readonly groupBytes: number
+}
+
+export class Verifier {
+  /** The current item, once `next` has returned true. */
+  readonly walk: Walk
+  readonly #kernel: Kernel
+  readonly #shape: Shape
+  // Chaining values expected of the nodes that the walk has yet to visit, in its order: one on top of the other.
+  readonly #expected: Uint32Array
+  #depth = 0
+
+  constructor(kernel: Kernel, root: Uint8Array, shape: Shape) {
+    const groups = groupCount(shape.size, shape.groupBytes)
+    this.#kernel = kernel
+    this.#shape = shape
+    this.walk = new Walk(groups, shape.range)
+    // A path from the root has at most one open right sibling for each level, and the node itself.
+    this.#expected = new Uint32Array((Math.ceil(Math.log2(groups)) + 2) * HASH_WORDS)
+    new Uint8Array(this.#expected.buffer).set(root)
+    this.#depth = 1
+  }
+
+  /** Goes to the next item; false at the end. Every item must be checked before the next. */
+  next(): boolean {
+    return this.walk.next()
+  }
+
+  /** Bytes of the current item. */
+  get length(): number {
+    return this.walk.parent ? PARENT_BYTES : groupLength(this.walk.start, this.#shape.size, this.#shape.groupBytes)
+  }
+
+  /** Whether the current item, at `at` in the kernel's memory, is what it must be. After false, the verifier is of no more use. */
+  check(at: number): boolean {
+    const { parent, root, start, left, right } = this.walk
+    const kernel = this.#kernel
+    const flag = root ? 1 : 0
+    if (parent) kernel.parent(at, flag, OUTPUT_AT)
+    else kernel.subtree(at, this.length, start * (this.#shape.groupBytes / CHUNK_BYTES), flag, OUTPUT_AT)
+    this.#depth -= 1
+    const base = this.#depth * HASH_WORDS
+    for (let i = 0; i < HASH_WORDS; i += 1) {
+      if (kernel.words[OUTPUT_AT / 4 + i] !== this.#expected[base + i]) return false
+    }
+    if (parent && right) this.#expect(at + HASH_BYTES)
+    if (parent && left) this.#expect(at)
+    return true
+  }
+
+  #expect(at: number): void {
+    const base = this.#depth * HASH_WORDS
+    for (let i = 0; i < HASH_WORDS; i += 1) this.#expected[base + i] = this.#kernel.words[at / 4 + i] as number
+    this.#depth += 1
+  }
+}
