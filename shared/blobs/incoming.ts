@@ -1,0 +1,312 @@
+/**
+ * One blob on its way in, from any number of senders at once: verified groups go straight to their place in the partial blob, and can be read from there
+ * before the rest has come. Whoever asks for the same blob joins; the transfer stops when the last of them gives up, and what was verified stays for later.
+ */
+import type { Batch } from '../blake3/decode.ts'
+import { type ByteRange, GROUP_BYTES, groupCount, groupsOf, HEADER_BYTES, PARENT_BYTES } from '../blake3/geometry.ts'
+import type { BlobId } from '../ids.ts'
+import { MIB } from '../units.ts'
+import { blobError } from './errors.ts'
+import { bytesOf, closePartial, discardPartial, type Partial, writeBitmap } from './partial.ts'
+import { createSink, type Landing, type RangeSink } from './sink.ts'
+import { admit, commit, SPACE_CHECK_BYTES, type Store, settle } from './store.ts'
+
+export interface Incoming {
+  readonly id: BlobId
+  /** Bytes, as claimed. */
+  readonly size: number
+  /** True once the last group is verified: only then is the size certain. */
+  sizeProven(): boolean
+  /** What has not been verified yet, in order. */
+  missing(): ByteRange[]
+  /** Takes the encoding of the groups that `range` touches. Throws blob.range unless it lies inside the blob. */
+  decoder(range: ByteRange): RangeSink
+  /** Bytes from the start on that are verified and can be read. */
+  verifiedPrefix(): number
+  /** Resolves once the prefix reaches `offset`; rejects when the transfer is given up or the signal aborts. */
+  waitFor(offset: number, signal?: AbortSignal): Promise<void>
+  /** Verified bytes. Throws blob.unverified if some of them are missing, blob.range past the end or for more than 16 MiB at once. */
+  read(range: ByteRange): Promise<Uint8Array>
+  /** Moves the blob to its final place, durably. Throws blob.incomplete while something is missing. */
+  finish(): Promise<{ size: number }>
+  /** Leaves the transfer; does nothing after `finish` or a second time. */
+  abort(): Promise<void>
+}
+
+/** The most that one `read` returns: callers stream in far smaller pieces. */
+const MAX_READ_BYTES = 16 * MIB
+/** Progress is made durable after this much, or this long, whichever is first: what a crash may cost. */
+const CHECKPOINT_BYTES = 64 * MIB
+const CHECKPOINT_MS = 10_000
+
+/** The transfer itself, shared by its joiners. Owned by the pool's receiver; a joiner sees it only through its own Incoming. */
+export class Transfer implements Landing {
+  readonly partial: Partial
+  /** Resolves once its files are closed, for whatever reason. */
+  readonly over: Promise<void>
+  readonly #store: Store
+  readonly #groups: number
+  readonly #over: () => void
+  readonly #sinks = new Set<RangeSink>()
+  readonly #waiters = new Set<{ offset: number; wake: PromiseWithResolvers<void> }>()
+  #joiners = 0
+  #state: 'open' | 'finishing' | 'finished' | 'closed' = 'open'
+  #writing = 0
+  #idle: PromiseWithResolvers<void> | undefined
+  #finished: Promise<{ size: number }> | undefined
+  #checkpointing: Promise<void> | undefined
+  #checkpointGroups: number
+  #checkpointAt: number
+  #admitted = 0
+
+  constructor(store: Store, partial: Partial, closed: () => void) {
+    const over = Promise.withResolvers<void>()
+    this.over = over.promise
+    this.#over = () => {
+      closed()
+      over.resolve()
+    }
+    this.#store = store
+    this.partial = partial
+    this.#groups = groupCount(partial.size)
+    this.#checkpointGroups = partial.verified.count
+    this.#checkpointAt = store.clock.monotonic()
+  }
+
+  get id(): BlobId {
+    return this.partial.id
+  }
+
+  get size(): number {
+    return this.partial.size
+  }
+
+  hungry(): boolean {
+    return this.#waiters.size > 0
+  }
+
+  /** Another handle on the transfer; undefined once it ends. */
+  join(): Incoming | undefined {
+    if (this.#state === 'closed' || this.#state === 'finished') return undefined
+    this.#joiners += 1
+    let joined = true
+    const leave = async (): Promise<void> => {
+      if (!joined) return
+      joined = false
+      this.#joiners -= 1
+      if (this.#joiners === 0) await this.#close()
+    }
+    return {
+      id: this.id,
+      size: this.size,
+      sizeProven: () => this.partial.verified.has(this.#groups - 1),
+      missing: () => this.#runs(false),
+      decoder: (range) => this.#decoder(range),
+      verifiedPrefix: () => this.#prefix(),
+      waitFor: (offset, signal) => this.#waitFor(offset, signal),
+      read: (range) => this.#read(range),
+      finish: () => this.#finish(),
+      abort: leave,
+    }
+  }
+
+  /** What is verified and can be read. */
+  verified(): ByteRange[] {
+    return this.#runs(true)
+  }
+
+  async land(batch: Batch): Promise<void> {
+    this.#writing += 1
+    try {
+      const { disk } = this.#store
+      const { data, outboard } = this.partial
+      if (this.#admitted <= 0) {
+        await admit(this.#store, SPACE_CHECK_BYTES)
+        this.#admitted = SPACE_CHECK_BYTES
+      }
+      this.#admitted -= batch.end - batch.start
+      const writes = [disk.write(data.file, batch.content, batch.start)]
+      for (const run of batch.parents) writes.push(disk.write(outboard.file, run.bytes, HEADER_BYTES + run.index * PARENT_BYTES))
+      // All of them must be over before the batch may be released, failed or not.
+      for (const result of await Promise.allSettled(writes)) if (result.status === 'rejected') throw result.reason
+      if (batch.end > batch.start || this.size === 0) this.#mark(batch)
+    } finally {
+      batch.release()
+      this.#writing -= 1
+      if (this.#writing === 0) this.#idle?.resolve()
+    }
+  }
+
+  #mark(batch: Batch): void {
+    const { verified } = this.partial
+    verified.addRange({ first: batch.start / GROUP_BYTES, end: groupCount(batch.end) })
+    const prefix = this.#prefix()
+    for (const waiter of this.#waiters) if (waiter.offset <= prefix) waiter.wake.resolve()
+    const { clock } = this.#store
+    const news = verified.count - this.#checkpointGroups
+    if (news >= CHECKPOINT_BYTES / GROUP_BYTES || clock.monotonic() - this.#checkpointAt >= CHECKPOINT_MS) this.#checkpoint()
+  }
+
+  /** Makes what is verified now survive a crash; at most one at a time, in the background. */
+  #checkpoint(): void {
+    this.#checkpointing ??= this.#saveProgress().then(
+      () => {
+        this.#checkpointing = undefined
+      },
+      (error: unknown) => {
+        // The next write meets the same disk and fails for its caller; here is nobody to tell.
+        this.#checkpointing = undefined
+        this.#store.log.warn({ blob: this.id, error: String(error) }, 'the progress of a transfer could not be saved')
+      },
+    )
+  }
+
+  async #saveProgress(): Promise<void> {
+    const { disk, clock } = this.#store
+    const { data, outboard, verified } = this.partial
+    const bits = verified.bytes()
+    this.#checkpointGroups = verified.count
+    this.#checkpointAt = clock.monotonic()
+    await Promise.all([disk.sync(data.file), disk.sync(outboard.file)])
+    // Crash here: data without its bits. They are fetched again.
+    await writeBitmap(this.#store, this.partial, bits)
+  }
+
+  #decoder(range: ByteRange): RangeSink {
+    this.#requireOpen()
+    this.#requireInside(range)
+    const sink = createSink(this, range)
+    this.#sinks.add(sink)
+    const forget = (): boolean => this.#sinks.delete(sink)
+    return {
+      write: (encoded) => sink.write(encoded),
+      get done() {
+        return sink.done
+      },
+      drained: () => sink.drained(),
+      end: () => {
+        forget()
+        sink.end()
+      },
+      close: () => {
+        forget()
+        sink.close()
+      },
+    }
+  }
+
+  async #waitFor(offset: number, signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted()
+    if (offset > this.size) throw blobError('blob.range', { start: offset, end: offset, size: this.size })
+    if (this.#prefix() >= offset) return
+    this.#requireOpen()
+    const waiter = { offset, wake: Promise.withResolvers<void>() }
+    const onAbort = (): void => waiter.wake.reject(signal?.reason as Error)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    this.#waiters.add(waiter)
+    try {
+      await waiter.wake.promise
+    } finally {
+      this.#waiters.delete(waiter)
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  async #read(range: ByteRange): Promise<Uint8Array> {
+    this.#requireInside(range)
+    if (range.end - range.start > MAX_READ_BYTES) throw blobError('blob.range', { ...range, size: this.size })
+    if (this.#state === 'closed' || this.#state === 'finished') throw blobError('blob.aborted', { id: this.id })
+    if (range.end > range.start && !this.partial.verified.hasRange(groupsOf(range, this.size))) {
+      throw blobError('blob.unverified', { id: this.id, start: range.start, end: range.end })
+    }
+    const bytes = Buffer.allocUnsafe(range.end - range.start)
+    const { bytesRead } = await this.partial.data.file.read(bytes, 0, bytes.length, range.start)
+    if (bytesRead < bytes.length) throw blobError('blob.damaged', { id: this.id, reason: 'its partial file was cut short' })
+    return bytes
+  }
+
+  #finish(): Promise<{ size: number }> {
+    this.#finished ??= this.#finishOnce().catch((error: unknown) => {
+      this.#finished = undefined
+      throw error
+    })
+    return this.#finished
+  }
+
+  async #finishOnce(): Promise<{ size: number }> {
+    if (this.#state !== 'open') throw blobError('blob.aborted', { id: this.id })
+    await this.#quiet()
+    const missing = this.#runs(false).reduce((sum, run) => sum + run.end - run.start, 0)
+    if (this.partial.verified.count < this.#groups) throw blobError('blob.incomplete', { id: this.id, missing })
+    this.#state = 'finishing'
+    try {
+      await this.#checkpointing
+      const { data, outboard, bitmapPath } = this.partial
+      this.#store.disk.admit()
+      await settle(this.#store, [data, outboard])
+      // Crash here: all of the data, and perhaps an older bitmap; a resumption hashes it again and fetches the rest.
+      await commit(this.#store, this.id, data, this.#groups > 1 ? outboard : undefined)
+      // Crash here: a blob that is whole, and a bitmap without data, which is swept.
+      await this.#store.disk.remove(bitmapPath)
+      if (this.#groups === 1) await this.#store.disk.remove(outboard.path)
+    } catch (error) {
+      this.#state = 'open'
+      throw error
+    }
+    this.#state = 'finished'
+    await closePartial(this.partial)
+    this.#release()
+    return { size: this.size }
+  }
+
+  async #close(): Promise<void> {
+    if (this.#state === 'finishing') await this.#finished?.catch(() => undefined)
+    if (this.#state !== 'open') return
+    this.#state = 'closed'
+    for (const sink of this.#sinks) sink.close()
+    await this.#quiet()
+    await this.#checkpointing
+    if (this.partial.verified.count > this.#checkpointGroups) {
+      await this.#saveProgress().catch((error: unknown) => {
+        this.#store.log.warn({ blob: this.id, error: String(error) }, 'the progress of a transfer could not be saved')
+      })
+    }
+    if (this.partial.verified.count === 0) await discardPartial(this.#store, this.partial)
+    else await closePartial(this.partial)
+    this.#release()
+  }
+
+  #release(): void {
+    for (const waiter of this.#waiters) {
+      if (this.#state === 'finished') waiter.wake.resolve()
+      else waiter.wake.reject(blobError('blob.aborted', { id: this.id }))
+    }
+    this.#over()
+  }
+
+  /** Resolves once no write is under way. */
+  async #quiet(): Promise<void> {
+    while (this.#writing > 0) {
+      this.#idle ??= Promise.withResolvers()
+      await this.#idle.promise
+      this.#idle = undefined
+    }
+  }
+
+  #prefix(): number {
+    return Math.min(this.partial.verified.prefix * GROUP_BYTES, this.size)
+  }
+
+  #runs(verified: boolean): ByteRange[] {
+    return this.partial.verified.runs(this.#groups, verified).map((run) => bytesOf(run, this.size))
+  }
+
+  #requireOpen(): void {
+    if (this.#state !== 'open') throw blobError('blob.aborted', { id: this.id })
+  }
+
+  #requireInside({ start, end }: ByteRange): void {
+    const whole = Number.isSafeInteger(start) && Number.isSafeInteger(end)
+    if (!whole || start < 0 || end < start || end > this.size) throw blobError('blob.range', { start, end, size: this.size })
+  }
+}

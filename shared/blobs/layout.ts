@@ -1,0 +1,122 @@
+/**
+ * Where a pool keeps what, and the check that nobody else can change it: `blobs/ab/<id>` and `<id>.outboard` beside it, read-only; `temporary/` for
+ * what is being taken in, `partial/` for what is being received, `quarantine/` for what turned out damaged. Names are made only of checked ids and dice.
+ */
+import type { Stats } from 'node:fs'
+import { lstat, mkdir, readdir, realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../clock.ts'
+import { type BlobId, blobId } from '../ids.ts'
+import type { Random } from '../random.ts'
+import { errno, type GuardedDisk } from './disk.ts'
+import { blobError } from './errors.ts'
+
+export interface Layout {
+  readonly folder: string
+  readonly blobs: string
+  readonly temporary: string
+  readonly partial: string
+  readonly quarantine: string
+  /** The blob's file. Throws id.malformed for anything but an id, whatever its type says. */
+  blob(id: BlobId): string
+  outboard(id: BlobId): string
+  /** The folder of the blob's file, made if it is absent and checked once. */
+  shard(id: BlobId): Promise<string>
+}
+
+/** What a crash or a kill left in `temporary/` is removed after this long without a write; a live writer is never so slow. */
+const STALE_TEMPORARY_MS = 3_600_000
+/** A partial blob that nobody went on with for this long. */
+const STALE_PARTIAL_MS = 7 * 86_400_000
+
+/** Makes the folders that are absent, refuses those that others could change, and removes what crashes left behind. */
+export async function openLayout(deps: { disk: GuardedDisk; clock: Clock }, path: string): Promise<Layout> {
+  await mkdir(path, { recursive: true })
+  // An administrator may link the whole pool to another volume; from here on no link is followed.
+  const folder = await realpath(path)
+  await checkFolder(folder, 0o002)
+  const sub = (name: string): Promise<string> => openFolder(join(folder, name), name === 'blobs' ? 0o755 : 0o700)
+  const [blobs, temporary, partial, quarantine] = [
+    await sub('blobs'),
+    await sub('temporary'),
+    await sub('partial'),
+    await sub('quarantine'),
+  ]
+  await deps.disk.syncFolder(folder)
+  await sweep(deps, temporary, STALE_TEMPORARY_MS)
+  await sweep(deps, partial, STALE_PARTIAL_MS)
+
+  const shards = new Set<string>()
+  const blob = (id: BlobId): string => join(blobs, blobId.parse(id).slice(0, 2), id)
+  return {
+    folder,
+    blobs,
+    temporary,
+    partial,
+    quarantine,
+    blob,
+    outboard: (id) => `${blob(id)}.outboard`,
+    shard: async (id) => {
+      const shard = join(blobs, blobId.parse(id).slice(0, 2))
+      if (!shards.has(shard)) {
+        await openFolder(shard, 0o755)
+        await deps.disk.syncFolder(blobs)
+        shards.add(shard)
+      }
+      return shard
+    },
+  }
+}
+
+/** A name that nobody can guess and that no other process draws: 16 random bytes. */
+export function drawName(random: Random): string {
+  return Buffer.from(random.bytes(16)).toString('hex')
+}
+
+/** lstat, or undefined if there is nothing. */
+export async function statIfAny(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path)
+  } catch (error) {
+    if (errno(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+async function openFolder(path: string, mode: number): Promise<string> {
+  try {
+    await mkdir(path, { mode })
+  } catch (error) {
+    if (errno(error) !== 'EEXIST')
+      throw blobError('blob.folder', { path, expected: 'to make it', got: errno(error) ?? String(error) }, { cause: error })
+  }
+  await checkFolder(path, 0o022)
+  return path
+}
+
+/** Refuses a link, a file, a folder of another user, and one that those of `forbidden` may write to. */
+async function checkFolder(path: string, forbidden: number): Promise<void> {
+  const stat = await lstat(path)
+  const self = process.geteuid?.() ?? stat.uid
+  if (!stat.isDirectory())
+    throw blobError('blob.folder', { path, expected: 'a folder', got: stat.isSymbolicLink() ? 'a symbolic link' : 'a file' })
+  if (self !== 0 && stat.uid !== self && stat.uid !== 0) {
+    throw blobError('blob.folder', { path, expected: `a folder of user ${self}`, got: `one of user ${stat.uid}` })
+  }
+  if ((stat.mode & forbidden) !== 0) {
+    throw blobError('blob.folder', {
+      path,
+      expected: 'that only its owner can write to it',
+      got: `mode ${(stat.mode & 0o777).toString(8)}`,
+    })
+  }
+}
+
+async function sweep(deps: { disk: GuardedDisk; clock: Clock }, folder: string, staleMs: number): Promise<void> {
+  const before = deps.clock.now() - staleMs
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name)
+    const stat = await statIfAny(path)
+    if (stat !== undefined && stat.mtimeMs < before) await deps.disk.remove(path)
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * A partial blob on the disk: data and outboard in their final form with gaps, and a bitmap of the groups that were verified. The bitmap is written only
+ * after data and outboard are synced, and even so it is no more than a hint: on resumption each group that it names is hashed again.
+ */
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CHUNK_GROUPS, encode } from '../blake3/encode.ts'
+import { groupCount, groupLength, GROUP_BYTES, type GroupRange, HEADER_BYTES, MAX_BLOB_BYTES } from '../blake3/geometry.ts'
+import { blake3Of } from '../blake3/hash.ts'
+import { MusterError } from '../errors.ts'
+import { type BlobId, blobId } from '../ids.ts'
+import { errno } from './disk.ts'
+import { sourceOfFiles } from './file-source.ts'
+import { GroupSet } from './group-set.ts'
+import { drawName, statIfAny } from './layout.ts'
+import { type Draft, discard, type Store } from './store.ts'
+
+export interface Partial {
+  readonly id: BlobId
+  /** As claimed by whoever named the blob; proved once the last group is verified. */
+  readonly size: number
+  readonly data: Draft
+  readonly outboard: Draft
+  /** Where the bitmap is kept. */
+  readonly bitmapPath: string
+  readonly verified: GroupSet
+}
+
+/** Names in the folder: `<id>.<32 hex digits>` and one of these. A name is drawn anew for each download, so no process ever reuses another one's. */
+const DATA = '.data'
+const OUTBOARD = '.outboard'
+const BITMAP = '.verified'
+
+export async function createPartial(store: Store, id: BlobId, size: number): Promise<Partial> {
+  const base = join(store.layout.partial, `${blobId.parse(id)}.${drawName(store.random)}`)
+  const data = { path: base + DATA, file: await store.disk.create(base + DATA) }
+  try {
+    const outboard = { path: base + OUTBOARD, file: await store.disk.create(base + OUTBOARD) }
+    const header = Buffer.alloc(HEADER_BYTES)
+    header.writeBigUInt64LE(BigInt(size))
+    const partial: Partial = { id, size, data, outboard, bitmapPath: base + BITMAP, verified: new GroupSet() }
+    await store.disk.write(outboard.file, [header], 0)
+    return partial
+  } catch (error) {
+    await discard(store, data)
+    throw error
+  }
+}
+
+/** What the disk says of partial copies of a blob, without opening them: bitmaps that are whole, not yet believed. */
+export async function findPartials(store: Store, id: BlobId): Promise<{ base: string; size: number; claimed: GroupSet }[]> {
+  const pattern = new RegExp(`^${blobId.parse(id)}\\.[0-9a-f]{32}\\${BITMAP}$`)
+  const found = []
+  for (const name of await readdir(store.layout.partial)) {
+    if (!pattern.test(name)) continue
+    const base = join(store.layout.partial, name.slice(0, -BITMAP.length))
+    const bitmap = parseBitmap(await readFile(base + BITMAP))
+    if (bitmap !== undefined) found.push({ base, ...bitmap })
+  }
+  return found
+}
+
+/** Opens a partial blob and hashes again whatever its bitmap claims; what doesn't hold is fetched anew. Undefined if its files are gone. */
+export async function resumePartial(
+  store: Store,
+  id: BlobId,
+  found: { base: string; size: number; claimed: GroupSet },
+  signal?: AbortSignal,
+): Promise<Partial | undefined> {
+  const { base, size, claimed } = found
+  if ((await statIfAny(base + DATA)) === undefined || (await statIfAny(base + OUTBOARD)) === undefined) return undefined
+  const data = { path: base + DATA, file: await store.disk.reopen(base + DATA) }
+  try {
+    const outboard = { path: base + OUTBOARD, file: await store.disk.reopen(base + OUTBOARD) }
+    const partial: Partial = { id, size, data, outboard, bitmapPath: base + BITMAP, verified: new GroupSet() }
+    try {
+      for (const run of claimed.runs(groupCount(size), true)) await verifyRun(partial, run, signal)
+      return partial
+    } catch (error) {
+      await outboard.file.close()
+      throw error
+    }
+  } catch (error) {
+    await data.file.close()
+    throw error
+  }
+}
+
+/** Adds to `verified` the groups of `run` that hash to what they must, up to the first chunk that doesn't. */
+async function verifyRun(partial: Partial, run: GroupRange, signal: AbortSignal | undefined): Promise<void> {
+  let group = run.first
+  try {
+    for await (const _checked of encode(sourceOfFiles(partial), run, signal)) {
+      const end = Math.min(group + CHUNK_GROUPS, run.end)
+      partial.verified.addRange({ first: group, end })
+      group = end
+    }
+  } catch (error) {
+    signal?.throwIfAborted()
+    // Files that end early, tree nodes that were never written, rot: all of it means only that these groups are still missing.
+    if (!(error instanceof MusterError)) throw error
+  }
+}
+
+/** Writes the bitmap beside the data. Only for groups whose data and parents have been synced. */
+export async function writeBitmap(store: Store, partial: Partial, verified: Uint8Array): Promise<void> {
+  const body = Buffer.alloc(8 + verified.length)
+  body.writeBigUInt64LE(BigInt(partial.size))
+  body.set(verified, 8)
+  const path = join(store.layout.temporary, drawName(store.random))
+  const draft = { path, file: await store.disk.create(path) }
+  try {
+    await store.disk.write(draft.file, [Buffer.from(blake3Of(body), 'hex'), body], 0)
+    await store.disk.sync(draft.file)
+    // Crash here: the older bitmap stands; groups that came since are fetched again.
+    await store.disk.rename(path, partial.bitmapPath)
+  } finally {
+    await discard(store, draft)
+  }
+}
+
+/** A bitmap file: BLAKE3 of the rest (32 bytes), the blob's claimed size (8, little-endian), the bits. Undefined unless it is whole. */
+function parseBitmap(bytes: Buffer): { size: number; claimed: GroupSet } | undefined {
+  if (bytes.length < 40) return undefined
+  const body = bytes.subarray(32)
+  if (blake3Of(body) !== bytes.toString('hex', 0, 32)) return undefined
+  const size = Number(body.readBigUInt64LE())
+  if (size > MAX_BLOB_BYTES) return undefined
+  return { size, claimed: new GroupSet(body.subarray(8), groupCount(size)) }
+}
+
+/** The bytes of a run of groups of a blob of `size` bytes. */
+export function bytesOf(run: GroupRange, size: number): { start: number; end: number } {
+  return { start: run.first * GROUP_BYTES, end: (run.end - 1) * GROUP_BYTES + groupLength(run.end - 1, size) }
+}
+
+export async function closePartial(partial: Partial): Promise<void> {
+  await partial.data.file.close().catch(() => undefined)
+  await partial.outboard.file.close().catch(() => undefined)
+}
+
+/** Closes and removes a partial blob. */
+export async function discardPartial(store: Store, partial: Partial): Promise<void> {
+  await store.disk.remove(partial.bitmapPath).catch(() => undefined)
+  await discard(store, partial.data)
+  await discard(store, partial.outboard)
+}
+
+/** Removes the files of a partial blob that isn't open. */
+export async function removePartial(store: Store, base: string): Promise<void> {
+  for (const suffix of [BITMAP, DATA, OUTBOARD]) await store.disk.remove(base + suffix)
+}
+
+/** Whether an error says that a file isn't there. */
+export function isMissing(error: unknown): boolean {
+  return errno(error) === 'ENOENT' || (error instanceof Error && errno(error.cause) === 'ENOENT')
+}

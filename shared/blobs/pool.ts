@@ -1,0 +1,150 @@
+/**
+ * The content-addressed pool: blobs under `<folder>/blobs/ab/<id>`, read-only, each with its BLAKE3 outboard beside it. What has its final name is whole,
+ * was verified, and is on the disk; every failure before that, a kill included, leaves the pool sound. Several processes may take content in at once.
+ */
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ByteRange } from '../blake3/geometry.ts'
+import type { Clock } from '../clock.ts'
+import { type BlobId, blobId } from '../ids.ts'
+import type { Random } from '../random.ts'
+import { MIB } from '../units.ts'
+import { checkBlob } from './check.ts'
+import { type Disk, guard, systemDisk } from './disk.ts'
+import { blobError } from './errors.ts'
+import type { Incoming } from './incoming.ts'
+import { type Ingested, type IngestOptions, ingest, ingestFile } from './ingest.ts'
+import { openLayout, statIfAny } from './layout.ts'
+import { createReceiver } from './receiver.ts'
+import { serve } from './serve.ts'
+import { openBlob, type PoolLog, type Store } from './store.ts'
+
+export type { ByteRange } from '../blake3/geometry.ts'
+export type { Incoming } from './incoming.ts'
+export type { Ingested, IngestOptions } from './ingest.ts'
+export type { RangeSink } from './sink.ts'
+
+export interface Pool {
+  /** Where the pool is, links resolved. */
+  readonly folder: string
+  /**
+   * Takes content in. Throws blob.too-large, blob.mismatch, blob.no-space, blob.disk, blob.suspect, the source's own error, or the signal's reason; then
+   * nothing of the content stays. Taking in what is there already checks the pool's copy and replaces it if it has rotted.
+   */
+  ingest(content: AsyncIterable<Uint8Array>, options: IngestOptions): Promise<Ingested>
+  /** The same for a regular file. Throws blob.not-a-file too. */
+  ingestFile(path: string, options: IngestOptions): Promise<Ingested>
+  /** Size in bytes; undefined if the pool doesn't have the blob whole. */
+  stat(id: BlobId): Promise<{ size: number } | undefined>
+  /** The blob's file, for hard links and for reading; it must never be written to. */
+  path(id: BlobId): string
+  /** The content, or bytes `start` up to `end` of it, in pieces of up to 1 MiB as the disk has them. Throws blob.unknown, blob.range. */
+  read(id: BlobId, range?: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>
+  /**
+   * The bao encoding (groups of 16 KiB) of the groups that the range touches, verified, in buffers of up to 1 MiB that belong to the caller.
+   * Throws blob.unknown, blob.range, blob.unverified (still being received), blob.damaged.
+   */
+  encode(id: BlobId, range: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>
+  /**
+   * Begins, joins or resumes the transfer of a blob that somebody says has `size` bytes. Throws blob.size if that contradicts what is known, blob.too-large,
+   * blob.no-space, blob.suspect. Each handle must be finished or aborted.
+   */
+  receive(id: BlobId, size: number): Promise<Incoming>
+  /** What is verified of a blob that isn't whole; its size is as claimed. Undefined if there is nothing, or all of it. */
+  partial(id: BlobId): Promise<{ size: number; ranges: ByteRange[] } | undefined>
+  /** Every whole blob, in the order of ids, from behind `after` on. */
+  list(after?: BlobId): AsyncIterable<{ id: BlobId; size: number }>
+  /** Hashes the whole content again. False if it was damaged: then it is in quarantine. Throws blob.unknown. */
+  check(id: BlobId, signal?: AbortSignal): Promise<boolean>
+  /** Removes a blob and what was received of it, durably. Does nothing if it isn't there. */
+  remove(id: BlobId): Promise<void>
+}
+
+export interface PoolOptions {
+  /** The pool's folder, made if it is absent. */
+  readonly folder: string
+  /** Bytes of the volume that must stay free; default 0. */
+  readonly reserveBytes?: number
+}
+
+export interface PoolDeps {
+  readonly random: Random
+  readonly clock: Clock
+  /** Told of damage that was found and repaired. */
+  readonly log?: PoolLog
+  /** Default: the real one. */
+  readonly disk?: Disk
+}
+
+/** Opens a pool, and removes what interrupted processes left in it long ago. Throws blob.folder if somebody else could change it. */
+export async function openPool(deps: PoolDeps, options: PoolOptions): Promise<Pool> {
+  const disk = guard(deps.disk ?? systemDisk, options.folder)
+  const layout = await openLayout({ disk, clock: deps.clock }, options.folder)
+  const log = deps.log ?? { warn: () => undefined }
+  const store: Store = { layout, disk, random: deps.random, clock: deps.clock, log, reserveBytes: options.reserveBytes ?? 0 }
+  const receiver = createReceiver(store)
+  return {
+    folder: layout.folder,
+    ingest: (content, ingestOptions) => ingest(store, content, ingestOptions),
+    ingestFile: (path, ingestOptions) => ingestFile(store, path, ingestOptions),
+    stat: async (id) => {
+      const stat = await statIfAny(layout.blob(id))
+      return stat?.isFile() === true ? { size: stat.size } : undefined
+    },
+    path: (id) => layout.blob(id),
+    read: (id, range, signal) => read(store, id, range, signal),
+    encode: (id, range, signal) => serve(store, receiver, blobId.parse(id), range, signal),
+    receive: (id, size) => receiver.receive(id, size),
+    partial: (id) => receiver.partial(id),
+    list: (after) => list(store, after),
+    check: (id, signal) => checkBlob(store, id, signal),
+    remove: (id) => remove(store, receiver, id),
+  }
+}
+
+const READ_BYTES = MIB
+
+async function* read(store: Store, id: BlobId, range?: ByteRange, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  signal?.throwIfAborted()
+  const { file, size } = await openBlob(store.layout.blob(id), id)
+  try {
+    const { start, end } = range ?? { start: 0, end: size }
+    if (!(Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end && end <= size)) {
+      throw blobError('blob.range', { start, end, size })
+    }
+    for (let position = start; position < end; ) {
+      signal?.throwIfAborted()
+      const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, end - position))
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, position)
+      if (bytesRead === 0) throw blobError('blob.damaged', { id, reason: `its file ends at byte ${position}, before byte ${end}` })
+      position += bytesRead
+      yield buffer.subarray(0, bytesRead)
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+async function* list(store: Store, after?: BlobId): AsyncGenerator<{ id: BlobId; size: number }> {
+  const { blobs } = store.layout
+  const first = after === undefined ? '' : blobId.parse(after)
+  for (const shard of (await readdir(blobs)).sort()) {
+    if (shard < first.slice(0, 2)) continue
+    for (const name of (await readdir(join(blobs, shard))).sort()) {
+      if (name <= first || !blobId.is(name)) continue
+      const stat = await statIfAny(join(blobs, shard, name))
+      if (stat?.isFile() === true) yield { id: name, size: stat.size }
+    }
+  }
+}
+
+async function remove(store: Store, receiver: ReturnType<typeof createReceiver>, id: BlobId): Promise<void> {
+  const { disk, layout } = store
+  await receiver.forget(blobId.parse(id))
+  const there = [await statIfAny(layout.blob(id)), await statIfAny(layout.outboard(id))]
+  if (there.every((stat) => stat === undefined)) return
+  await disk.remove(layout.blob(id))
+  // Crash here: the blob may come back after a power loss, whole, or be gone with its outboard left; a second removal finishes.
+  await disk.remove(layout.outboard(id))
+  await disk.syncFolder(await layout.shard(id))
+}
