@@ -113,6 +113,8 @@ export function describeDatabase(dialect: Dialect): void {
         created_at: 1,
         primary_checksum: null,
         repomd_checksum: null,
+        upstream_etag: null,
+        upstream_modified: null,
         packages: 0,
         bytes: 0,
         operation: null,

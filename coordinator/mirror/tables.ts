@@ -10,6 +10,7 @@ export interface MirrorTables {
   sync_run: SyncRunTable
   snapshot: SnapshotTable
   publication: PublicationTable
+  generation: GenerationTable
   blob: BlobTable
 }
 
@@ -31,6 +32,9 @@ export interface RepositoryVersionTable {
   primary_checksum: string | null
   /** SHA-256 of repomd.xml itself. */
   repomd_checksum: string | null
+  /** What the upstream said of its repomd.xml, for conditional requests. */
+  upstream_etag: string | null
+  upstream_modified: string | null
   packages: number
   bytes: number
   operation: string | null
@@ -41,7 +45,10 @@ export interface VersionPackageTable {
   package: number
 }
 
-/** One package file at one place. Two repositories that hold it at the same place share the row. */
+/**
+ * One package file at one place, as one name. Two repositories that list it alike share the row; one that lies about the name of a
+ * package that another has too gets a row of its own.
+ */
 export interface PackageTable {
   pk: Generated<number>
   /** Checksum of the package file as primary metadata names it, of the type beside it. */
@@ -56,7 +63,7 @@ export interface PackageTable {
   version: string
   release: string
   arch: string
-  /** Place below the repository's root. */
+  /** Place below the repository's root, where the upstream has it and where it is published. */
   href: string
   size: number
   installed_size: number | null
@@ -102,9 +109,23 @@ export interface PublicationTable {
   repository: string
   target: string
   version: number
-  /** Name of the generation folder. */
-  generation: string
+  /** Number of the generation, rising by one with each publication of this target. */
+  generation: number
+  /** Name of the generation's folder. */
+  folder: string
   at: number
+}
+
+/** Every generation of a target whose metadata may still be asked for. The row with the next number is written by whoever publishes it: that is the fence. */
+export interface GenerationTable {
+  repository: string
+  target: string
+  number: number
+  version: number
+  folder: string
+  at: number
+  /** When the next one took its place; null for the newest. */
+  replaced_at: number | null
 }
 
 export interface BlobTable {

@@ -17,6 +17,8 @@ export const migration: Migration = {
       created_at ${integer} not null,
       primary_checksum ${text},
       repomd_checksum ${text},
+      upstream_etag ${text},
+      upstream_modified ${text},
       packages ${integer} not null,
       bytes ${integer} not null,
       operation ${text}
@@ -46,9 +48,10 @@ export const migration: Migration = {
       build_time ${integer},
       source_rpm ${text},
       summary ${text},
-      unique (pkgid, href)
+      unique (pkgid, href, name, epoch, version, release, arch, checksum_type, size)
     )${end}`,
     `create index package_name on package (name, arch)`,
+    `create index package_href on package (href)`,
     `create index package_sha256 on package (sha256)`,
     `create index package_blob on package (blob)`,
     `create table version_package (
@@ -92,10 +95,22 @@ export const migration: Migration = {
       repository ${text} not null references repository (id),
       target ${text} not null,
       version ${integer} not null references repository_version (id),
-      generation ${text} not null,
+      generation ${integer} not null,
+      folder ${text} not null,
       at ${integer} not null,
       primary key (repository, target)
     )${end}`,
     `create index publication_version on publication (version)`,
+    `create table generation (
+      repository ${text} not null references repository (id),
+      target ${text} not null,
+      number ${integer} not null,
+      version ${integer} not null references repository_version (id),
+      folder ${text} not null,
+      at ${integer} not null,
+      replaced_at ${integer},
+      primary key (repository, target, number)
+    )${end}`,
+    `create index generation_version on generation (version)`,
   ],
 }
