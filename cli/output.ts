@@ -64,12 +64,20 @@ export async function formatOne(format: OutputFormat, result: ValueResult): Prom
   )
 }
 
+/** What JSON and YAML would let through and a terminal obeys. */
+const INVISIBLE = /[\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+
 async function formatValue(format: 'json' | 'yaml', value: unknown): Promise<string> {
-  // Escaped beyond what JSON demands, so that a foreign string can't act on a terminal.
-  if (format === 'json')
-    return `${JSON.stringify(value, undefined, 2).replace(/[\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (c) => printable(c))}\n`
-  const { stringify } = await import('yaml')
-  return stringify(value, { lineWidth: 0 })
+  if (format === 'json') return `${JSON.stringify(value, undefined, 2).replace(INVISIBLE, printable)}\n`
+  const { Document, Scalar, visit } = await import('yaml')
+  const document = new Document(value, { aliasDuplicateObjects: false })
+  visit(document, {
+    Scalar: (_, scalar) => {
+      // Only between double quotes does \u mean anything in YAML.
+      if (typeof scalar.value === 'string' && scalar.value.search(INVISIBLE) >= 0) scalar.type = Scalar.QUOTE_DOUBLE
+    },
+  })
+  return document.toString({ lineWidth: 0 }).replace(INVISIBLE, printable)
 }
 
 function cell(value: string | number | undefined): string {

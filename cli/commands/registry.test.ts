@@ -1,0 +1,87 @@
+/** Every declared command keeps the rules of the command line: names, voice, examples that parse, files that load. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Declaration, flagName, type LoadDeclaration } from '../command.ts'
+import { globalFlags } from '../global-flags.ts'
+import { findInvocation } from '../invocation.ts'
+import { parseCommand } from '../parse.ts'
+import { TOPIC_NAMES } from '../program.ts'
+import { TOPICS } from '../topics.ts'
+import { registry } from './index.ts'
+
+async function declarations(): Promise<{ words: string[]; command: Declaration; summary?: string }[]> {
+  const load = async (words: string[], load: LoadDeclaration): Promise<{ words: string[]; command: Declaration }> => ({
+    words,
+    command: (await load()).command,
+  })
+  const nested = Object.entries(registry).map(async ([noun, entry]) =>
+    'verbs' in entry
+      ? Promise.all(Object.entries(entry.verbs).map(([verb, get]) => load([noun, verb], get)))
+      : [{ ...(await load([noun], entry.command)), summary: entry.summary }],
+  )
+  return (await Promise.all(nested)).flat()
+}
+
+const all = await declarations()
+
+test('commands: summaries are one lower-case line without a period', () => {
+  const summaries = [
+    ...Object.entries(registry).map(([noun, { summary }]) => [noun, summary] as const),
+    ...all.flatMap(({ words, command }) => [
+      [words.join(' '), command.summary] as const,
+      ...Object.entries({ ...command.flags, ...command.arguments }).map(
+        ([name, { summary }]) => [`${words.join(' ')} ${name}`, summary] as const,
+      ),
+    ]),
+  ]
+  for (const [what, summary] of summaries) assert.match(summary, /^(?![A-Z][a-z])[^\n]{3,160}(?<!\.)$/, what)
+  for (const { words, command, summary } of all) if (summary !== undefined) assert.equal(command.summary, summary, words.join(' '))
+})
+
+test('commands: no flag shadows a global one, and short flags are unique', () => {
+  const taken = new Set([...Object.keys(globalFlags), 'help', 'color', 'noColor'])
+  for (const { words, command } of all) {
+    const shorts = Object.values({ ...globalFlags, ...command.flags }).flatMap((spec) => ('short' in spec ? [spec.short] : []))
+    assert.equal(new Set(shorts).size, shorts.length, words.join(' '))
+    for (const key of Object.keys(command.flags)) {
+      assert.ok(!taken.has(key), `${words.join(' ')} --${key}`)
+      assert.match(flagName(key), /^[a-z][a-z0-9-]*$/)
+    }
+  }
+})
+
+test('commands: only the last argument is variadic or optional, and what passes through ends in a variadic one', () => {
+  for (const { words, command } of all) {
+    const specs = Object.values(command.arguments)
+    for (const spec of specs.slice(0, -1)) assert.ok(spec.variadic !== true, words.join(' '))
+    const firstOptional = specs.findIndex((spec) => spec.optional === true)
+    if (firstOptional >= 0)
+      assert.ok(
+        specs.slice(firstOptional).every((spec) => spec.optional === true),
+        words.join(' '),
+      )
+    if (command.passThrough) assert.equal(specs.at(-1)?.variadic, true, words.join(' '))
+  }
+})
+
+test('commands: every example is a command line that parses as this command', () => {
+  for (const { words, command } of all) {
+    assert.ok(command.examples.length > 0, words.join(' '))
+    for (const { command: line } of command.examples) {
+      const own = /(?:^|\(|\s)muster ([^|>)]*)/.exec(line)?.[1]
+      assert.ok(own !== undefined, line)
+      const argv = (own.match(/"[^"]*"|'[^']*'|\S+/g) ?? []).map((word) => word.replace(/^(['"])(.*)\1$/, '$2'))
+      const found = findInvocation(registry, argv, TOPIC_NAMES)
+      assert.ok(found.kind === 'command' && found.words.join(' ') === words.join(' '), line)
+      assert.doesNotThrow(() => parseCommand(found.words, command, found.rest), line)
+    }
+  }
+})
+
+test('commands: every handler loads and has a handle function', async () => {
+  for (const { words, command } of all) assert.equal(typeof (await command.handler()).handle, 'function', words.join(' '))
+})
+
+test('commands: every help topic is there', () => {
+  assert.deepEqual(Object.keys(TOPICS).sort(), [...TOPIC_NAMES])
+})

@@ -1,0 +1,66 @@
+/** Results look the same to every reader, and nothing in them acts on a terminal. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { formatList, formatOne, type ListResult } from './output.ts'
+import { printable } from './sink.ts'
+
+interface Host {
+  readonly name: string
+  readonly id: string
+  readonly size?: number
+}
+const hosts: ListResult<Host> = {
+  rows: [
+    { name: 'web-1', id: 'a', size: 5 },
+    { name: '名前', id: 'b\u001b[2J\u202e' },
+  ],
+  columns: [
+    { header: 'name', value: (host) => host.name },
+    { header: 'size', value: (host) => host.size, align: 'right' },
+    { header: 'id', value: (host) => host.id, wide: true },
+  ],
+  name: (host) => host.id,
+}
+
+test('output: a table has upper-case headers, aligned columns, - for nothing and no trailing blanks', async () => {
+  assert.equal(await formatList('table', hosts), 'NAME    SIZE\nweb-1      5\n名前       -\n')
+  assert.equal(await formatList('wide', hosts), 'NAME    SIZE   ID\nweb-1      5   a\n名前       -   b\\u001b[2J\\u202e\n')
+  assert.equal(await formatList('table', { ...hosts, rows: [] }), '')
+})
+
+test('output: JSON and YAML carry the whole rows, also when there are none', async () => {
+  assert.deepEqual(JSON.parse(await formatList('json', hosts)), hosts.rows)
+  assert.equal(await formatList('json', { ...hosts, rows: [] }), '[]\n')
+  assert.equal(await formatList('yaml', { ...hosts, rows: hosts.rows.slice(0, 1), json: ({ name }) => ({ name }) }), '- name: web-1\n')
+})
+
+test('output: names are one a line', async () => {
+  assert.equal(await formatList('name', hosts), 'a\nb\\u001b[2J\\u202e\n')
+})
+
+test('output: one value is a list of labels, further lines aligned', async () => {
+  const result = {
+    value: { id: 1 },
+    name: 'x',
+    fields: [
+      ['id', 1],
+      ['files', 'a\nb'],
+      ['none', undefined],
+      ['more', 'w', true],
+    ] as const,
+  }
+  assert.equal(await formatOne('table', result), 'id      1\nfiles   a\n        b\nnone    -\n')
+  assert.match(await formatOne('wide', result), /more {4}w\n/)
+  assert.equal(await formatOne('json', result), '{\n  "id": 1\n}\n')
+  assert.equal(await formatOne('name', result), 'x\n')
+})
+
+test('output: nothing printed acts on a terminal', async () => {
+  const hostile = '\u001b]0;title\u0007\u009b2J\u202eabc\r\n\t'
+  for (const format of ['table', 'json', 'name', 'yaml'] as const) {
+    const text = await formatList(format, { rows: [{ name: hostile, id: hostile }], columns: hosts.columns, name: hosts.name })
+    // oxlint-disable-next-line no-control-regex
+    assert.doesNotMatch(text.replaceAll('\n', ''), /[\u0000-\u001f\u007f-\u009f\u202e]/, format)
+  }
+  assert.equal(printable('Grüße 名前 😀'), 'Grüße 名前 😀')
+})

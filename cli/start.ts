@@ -1,0 +1,29 @@
+/**
+ * Wires one run of the command line to this process: streams, signals, defects, exit code. Ends by itself; a command that leaves something
+ * open is ended after a grace.
+ */
+import { systemClock } from '../shared/clock.ts'
+import { createRedactor } from '../shared/redact.ts'
+import type { Registry } from './command.ts'
+import { watchInterrupts } from './interrupt.ts'
+import { runProgram } from './program.ts'
+import { reportError } from './report-error.ts'
+import { createSink } from './sink.ts'
+
+/** How long a finished command may keep the process alive before it is ended; something was left open then. */
+const EXIT_GRACE_MS = 2000
+
+export async function start(registry: Registry, argv: readonly string[]): Promise<void> {
+  const color = !argv.includes('--no-color')
+  const stdout = createSink(process.stdout, { color })
+  const stderr = createSink(process.stderr, { color })
+  const interrupts = watchInterrupts({ stdout, stderr })
+  // A defect: unknown state is fatal for the process, and said in the same form as every other failure.
+  process.on('uncaughtException', (error) => {
+    const options = { json: false, verbose: argv.includes('-v') || argv.includes('--verbose') }
+    void reportError(error, { stderr, redactor: createRedactor() }, options).then((code) => process.exit(code))
+  })
+  process.exitCode = await runProgram(registry, argv, { stdin: process.stdin, stdout, stderr, env: process.env, interrupts })
+  interrupts.stop()
+  systemClock.after(EXIT_GRACE_MS, () => process.exit())
+}

@@ -1,0 +1,109 @@
+/**
+ * A command line of its own for the tests of the frame: commands that wait, flood, fail and leak. Run as a real process, so that signals,
+ * pipes and exit codes are the real ones. What it hides: the start of the real registry, which main.test.ts covers.
+ */
+import { open } from 'node:fs/promises'
+import { defineCommand, type Registry } from '../command.ts'
+import type { CommandContext } from '../context.ts'
+import { start } from '../start.ts'
+
+type Handler = (context: CommandContext) => Promise<number | void>
+
+const command =
+  (handle: Handler, more: { daemon?: true; passThrough?: true } = {}) =>
+  async () => ({
+    command: defineCommand({
+      summary: 'for tests',
+      flags: {
+        on: { type: 'list', value: 'HOST', summary: 'a host' },
+        env: { type: 'pairs', value: 'K=V', summary: 'a variable' },
+        memory: { type: 'size', value: 'SIZE', summary: 'a size' },
+        timeout: { type: 'duration', value: 'TIME', summary: 'a time', default: 1000 },
+        level: { type: 'choice', value: 'LEVEL', choices: ['observe', 'control'], summary: 'a choice' },
+        count: { type: 'integer', value: 'N', summary: 'a number', min: 1, max: 9 },
+        yes: { type: 'boolean', summary: 'an answer' },
+      },
+      ...(more.passThrough === true
+        ? { arguments: { command: { summary: 'words', variadic: true } } }
+        : { arguments: { word: { summary: 'a word', optional: true } } }),
+      examples: [{ command: 'muster x', does: 'x' }],
+      ...more,
+      handler: async () => ({ handle }),
+    }),
+  })
+
+/** Longer than any test; the timer keeps the process alive as a real wait would. */
+const FOREVER_MS = 3_600_000
+const aborted = ({ clock, signal }: CommandContext): Promise<void> => clock.sleep(FOREVER_MS, signal)
+
+const testRegistry: Registry = {
+  /** Prints what it was given. */
+  echo: {
+    summary: 'x',
+    command: command(async (c) => c.stdout.write(`${JSON.stringify({ flags: c.flags, args: c.args, globals: c.globals })}\n`)),
+  },
+  pass: {
+    summary: 'x',
+    command: command(async (c) => c.stdout.write(`${JSON.stringify({ flags: c.flags, args: c.args })}\n`), { passThrough: true }),
+  },
+  /** Waits for an interrupt and then cleans up. */
+  wait: {
+    summary: 'x',
+    command: command(async (c) => {
+      await c.stdout.write('waiting\n')
+      await aborted(c).finally(() => c.stdout.write('cleaned up\n'))
+    }),
+  },
+  /** Does not listen. */
+  stubborn: {
+    summary: 'x',
+    command: command(async (c) => {
+      await c.stdout.write('waiting\n')
+      await c.clock.sleep(FOREVER_MS)
+    }),
+  },
+  daemon: {
+    summary: 'x',
+    command: command(
+      async (c) => {
+        const log = await c.log()
+        log.info({ password: 'canary-in-data' }, 'ready')
+        await aborted(c).catch(() => undefined)
+      },
+      { daemon: true },
+    ),
+  },
+  /** Writes until it is told that nobody reads. */
+  flood: {
+    summary: 'x',
+    command: command(async (c) => {
+      for (;;) await c.stdout.write(`${'x'.repeat(1023)}\n`)
+    }),
+  },
+  /** Fails with a secret in the message, in the cause and in its stack. */
+  secret: {
+    summary: 'x',
+    command: command(async (c) => {
+      c.redactor.protect('canary-told')
+      throw new Error('canary-told postgresql://u:canary-in-url@h/d', { cause: new Error('authorization: Bearer canary-in-header') })
+    }),
+  },
+  defect: {
+    summary: 'x',
+    command: command(async (c) => {
+      void Promise.reject(new Error('nobody waits for this'))
+      await aborted(c)
+    }),
+  },
+  /** Succeeds and leaves a handle open that would keep the process alive. */
+  leak: {
+    summary: 'x',
+    command: command(async () => {
+      await open('/dev/null')
+      process.stdin.resume()
+    }),
+  },
+  destroy: { summary: 'x', command: command(async (c) => c.confirm('deletes everything', c.flags.yes === true)) },
+}
+
+await start(testRegistry, process.argv.slice(2))
