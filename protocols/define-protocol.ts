@@ -101,7 +101,7 @@ export interface CallContext<Prog = never> {
   progress(report: Prog): Promise<void>
   /** What the caller uploads; ends at the end of the upload. Empty for methods without `upload`. */
   readonly upload: AsyncIterable<Uint8Array>
-  /** Sends bytes ahead of the response; resolves when more may be sent and `bytes` may be used again. */
+  /** Sends bytes ahead of the response; resolves when more may be sent. The bytes are given away and never changed again. */
   send(bytes: Uint8Array): Promise<void>
 }
 

@@ -15,7 +15,7 @@ export interface Channel {
   /** As `take`, but the duplex is aborted when nothing comes in `ms`. */
   takeWithin(ms: number, what: string): Promise<Frame | undefined>
   send(kind: FrameKind, payload: Uint8Array): Promise<void>
-  /** Sends bulk bytes as data frames. The bytes must stay unchanged until it resolves. */
+  /** Sends bulk bytes as data frames. The bytes are given away and never changed again. */
   sendData(bytes: Uint8Array): Promise<void>
   /** Half-closes after everything that was sent. */
   close(): Promise<void>

@@ -6,8 +6,8 @@ export interface Duplex {
   /** What the other side sent, in order. Ends when it half-closed; throws when the stream was reset or broke. Iterated once. */
   readonly source: AsyncIterable<Uint8Array>
   /**
-   * Sends the chunks one after the other. Resolves once the transport accepts more; rejects when the stream broke. The caller must
-   * not change the chunks before it resolves, and waits for one write before it starts the next.
+   * Sends the chunks one after the other. Resolves once the transport accepts more; rejects when the stream broke. The chunks are given
+   * away: nothing is copied, so the caller never changes them again. One write at a time.
    */
   write(chunk: Uint8Array, ...more: Uint8Array[]): Promise<void>
   /** Half-closes: the other side's source ends after what was written; ours goes on. Idempotent. */

@@ -32,25 +32,20 @@ const BY_CODE: Readonly<Record<string, Status>> = {
   'protocol.busy': 'busy',
   'protocol.internal': 'internal',
 }
-const BY_EXIT: Readonly<Record<ExitName, Status>> = {
+/** Exits that aren't listed are `failed` to the other side: what they mean is this process's own affair. */
+const BY_EXIT: Partial<Readonly<Record<ExitName, Status>>> = {
   done: 'internal',
-  failed: 'failed',
   usage: 'malformed',
-  partly: 'failed',
   denied: 'denied',
   notFound: 'not-found',
   conflict: 'conflict',
   unreachable: 'unreachable',
   pending: 'pending',
   verification: 'unverified',
-  upstreamChanged: 'failed',
-  ownFailure: 'failed',
-  interrupted: 'failed',
-  terminated: 'failed',
 }
 
 export function statusOf(error: MusterError): Status {
-  return BY_CODE[error.code] ?? BY_EXIT[error.exit]
+  return BY_CODE[error.code] ?? BY_EXIT[error.exit] ?? 'failed'
 }
 
 /** Longest code and text that an honest error carries; the rest of a foreign text is cut off. */

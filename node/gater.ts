@@ -1,0 +1,37 @@
+/**
+ * Who may connect, before anything is known but the key: ed25519 only, in both directions. Addresses that peers tell of themselves are never
+ * kept, so nothing is ever dialled because a peer said so; and a peer is dialled only while `dial` asks for it.
+ */
+import type { ConnectionGater, PeerId } from '@libp2p/interface'
+
+export interface Gater extends ConnectionGater {
+  /** Allows dials to the address's peer while `work` runs. */
+  whileDialling<T>(peer: string, work: () => Promise<T>): Promise<T>
+}
+
+export interface GaterOptions {
+  /** Whether one more connection of a peer that is no known member may be taken. */
+  mayTakeStranger(): boolean
+  isMember(peer: string): boolean
+}
+
+export function createGater(options: GaterOptions): Gater {
+  const dialling = new Map<string, number>()
+  const wrongKey = (peer: PeerId): boolean => peer.type !== 'Ed25519'
+  return {
+    denyDialPeer: (peer) => wrongKey(peer) || !dialling.has(peer.toString()),
+    denyOutboundEncryptedConnection: wrongKey,
+    denyInboundEncryptedConnection: (peer) => wrongKey(peer) || (!options.isMember(peer.toString()) && !options.mayTakeStranger()),
+    filterMultiaddrForPeer: () => false,
+    whileDialling: async (peer, work) => {
+      dialling.set(peer, (dialling.get(peer) ?? 0) + 1)
+      try {
+        return await work()
+      } finally {
+        const left = (dialling.get(peer) as number) - 1
+        if (left === 0) dialling.delete(peer)
+        else dialling.set(peer, left)
+      }
+    },
+  }
+}

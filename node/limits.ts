@@ -1,0 +1,41 @@
+/** The bounds of a node, each with its reason. Protocols have their own in their folders. */
+import { KIB, MIB } from '../shared/units.ts'
+
+/** Connections of an agent: the coordinators, the providers of a fetch, and room. A coordinator takes four times its fleet. */
+export const MAX_CONNECTIONS = 64
+/** Of them, connections of peers without a certificate: candidates and operators at work. The rest is reserved for members. */
+export const MAX_STRANGERS = 32
+/** Handshakes under way at once; each costs some milliseconds, so a flood of them waits outside. */
+export const MAX_PENDING = 10
+/** New connections per second from one address: js-libp2p's own default. A coordinator of a fleet behind one address needs more. */
+export const INBOUND_PER_SECOND = 5
+/** From the first byte of a connection to its last byte of negotiation: cuts off a slow loris. */
+export const UPGRADE_MS = 10_000
+export const DIAL_MS = 10_000
+/** A socket on which nothing passes for so long is dead; the muxer and the monitor ask every few seconds. */
+export const SOCKET_IDLE_MS = 120_000
+/** How often every connection is asked for a sign of life, and how long the answer may take while the other side hashes a gigabyte. */
+export const MONITOR_EVERY_MS = 10_000
+export const MONITOR_ANSWER_MS = 20_000
+/** A stranger without an open stream is closed after this. */
+export const STRANGER_IDLE_MS = 30_000
+export const STRANGER_SWEEP_MS = 5_000
+
+/**
+ * The receive window of a stream in yamux: what a sender may have under way. 4 MiB keep a 1 Gbit/s line with 30 ms full. The read buffer must
+ * hold a whole window, because a paused stream fills it: libp2p's default of 4 MiB against a window of 16 MiB kills paused streams.
+ */
+export const STREAM_WINDOW_BYTES = 4 * MIB
+export const STREAM_BUFFER_BYTES = STREAM_WINDOW_BYTES + 1 * MIB
+/** Streams of one connection, all protocols together; each protocol has its own lower bound. */
+export const MAX_STREAMS = 128
+
+/** Gossip messages carry a fact delta or a hint; what is larger is fetched as a blob. */
+export const GOSSIP_MESSAGE_BYTES = 64 * KIB
+export const GOSSIP_FRAME_BYTES = 256 * KIB
+/** What waits to be sent to a peer that reads slowly, before its gossip stream is dropped. */
+export const GOSSIP_OUTBOX_BYTES = 4 * MIB
+/** Validation of one message; later than this it is ignored. */
+export const GOSSIP_VALIDATION_MS = 5_000
+/** Messages under validation at once; what comes on top is ignored and pulled later. */
+export const GOSSIP_VALIDATIONS = 64

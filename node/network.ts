@@ -1,0 +1,89 @@
+/**
+ * The only place that builds libp2p: TCP, TLS 1.3 first and noise second, yamux, identify, ping, gossipsub, and every limit set. Nothing that
+ * discovers, relays or routes is in it.
+ */
+import { privateKeyFromRaw } from '@libp2p/crypto/keys'
+import type { GossipSub } from '@libp2p/gossipsub'
+import { type Identify, identify } from '@libp2p/identify'
+import type { Libp2p } from '@libp2p/interface'
+import { noise } from '@libp2p/noise'
+import { type Ping, ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { type Libp2pOptions, createLibp2p } from 'libp2p'
+import type { Clock } from '../shared/clock.ts'
+import type { Gater } from './gater.ts'
+import { gossipService } from './gossip.ts'
+import * as bounds from './limits.ts'
+import type { Membership } from './membership.ts'
+import type { NodeOptions } from './node.ts'
+import { directTls } from './tls.ts'
+
+interface Services extends Record<string, unknown> {
+  readonly identify: Identify
+  readonly ping: Ping
+  readonly gossip: GossipSub
+}
+export type Network = Libp2p<Services>
+
+/** A libp2p node that has not started: it listens once `start` is called. */
+export function createNetwork(deps: { clock: Clock; membership: Membership; gater: Gater }, options: NodeOptions): Promise<Network> {
+  return createLibp2p(networkOptions(deps, options))
+}
+
+function networkOptions(deps: { clock: Clock; membership: Membership; gater: Gater }, options: NodeOptions): Libp2pOptions<Services> {
+  const maxConnections = options.maxConnections ?? bounds.MAX_CONNECTIONS
+  return {
+    start: false,
+    privateKey: privateKeyFromRaw(Buffer.concat([options.key.seed, options.key.publicKey])),
+    addresses: { listen: [...options.listen] },
+    nodeInfo: { name: 'muster', version: options.version, userAgent: `muster/${options.version}` },
+    transports: [
+      tcp({
+        inboundSocketInactivityTimeout: bounds.SOCKET_IDLE_MS,
+        outboundSocketInactivityTimeout: bounds.SOCKET_IDLE_MS,
+        // Sockets beyond this are closed by the system's side at once; the connection manager refuses before.
+        maxConnections: maxConnections + bounds.MAX_PENDING,
+      }),
+    ],
+    connectionEncrypters: [directTls(deps), noise()],
+    streamMuxers: [
+      yamux({
+        maxInboundStreams: bounds.MAX_STREAMS,
+        maxOutboundStreams: bounds.MAX_STREAMS,
+        streamOptions: {
+          initialStreamWindowSize: 256 * 1024,
+          maxStreamWindowSize: bounds.STREAM_WINDOW_BYTES,
+          maxReadBufferLength: bounds.STREAM_BUFFER_BYTES,
+          inactivityTimeout: bounds.SOCKET_IDLE_MS,
+        },
+      }),
+    ],
+    connectionGater: deps.gater,
+    connectionManager: {
+      maxConnections,
+      maxIncomingPendingConnections: bounds.MAX_PENDING,
+      inboundConnectionThreshold: options.inboundPerSecond ?? bounds.INBOUND_PER_SECOND,
+      inboundUpgradeTimeout: bounds.UPGRADE_MS,
+      inboundStreamProtocolNegotiationTimeout: bounds.UPGRADE_MS,
+      outboundStreamProtocolNegotiationTimeout: bounds.UPGRADE_MS,
+      dialTimeout: bounds.DIAL_MS,
+      addressDialTimeout: bounds.DIAL_MS,
+      maxParallelDials: 16,
+      maxDialQueueLength: 256,
+      maxPeerAddrsToDial: 4,
+      reconnectRetries: 0,
+      resolvers: {},
+    },
+    connectionMonitor: {
+      pingInterval: bounds.MONITOR_EVERY_MS,
+      pingTimeout: { minTimeout: bounds.MONITOR_ANSWER_MS, maxTimeout: bounds.MONITOR_ANSWER_MS },
+      abortConnectionOnPingFailure: true,
+    },
+    services: {
+      identify: identify({ maxObservedAddresses: 1, maxMessageSize: 8 * 1024 }),
+      ping: ping({ maxInboundStreams: 2, maxOutboundStreams: 2 }),
+      gossip: gossipService(deps, options.fleet) as (components: object) => GossipSub,
+    },
+  }
+}

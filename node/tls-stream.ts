@@ -1,0 +1,78 @@
+/**
+ * A TLS socket as libp2p's message stream. Data go to the muxer as they come off the socket; pausing the stream pauses the socket; a write that
+ * fills the socket says so, and the stream says `drain` when the socket does.
+ */
+import { once } from 'node:events'
+import type { TLSSocket } from 'node:tls'
+import type { AbortOptions, MultiaddrConnection } from '@libp2p/interface'
+import { AbstractMessageStream } from '@libp2p/utils'
+
+type SendData = Parameters<AbstractMessageStream['sendData']>[0]
+type SendResult = ReturnType<AbstractMessageStream['sendData']>
+
+export class TlsStream extends AbstractMessageStream {
+  readonly #socket: TLSSocket
+  readonly #transport: MultiaddrConnection
+  #closed: Promise<void> | undefined
+
+  constructor(transport: MultiaddrConnection, socket: TLSSocket) {
+    super({
+      log: transport.log,
+      inactivityTimeout: transport.inactivityTimeout,
+      maxReadBufferLength: transport.maxReadBufferLength,
+      direction: transport.direction,
+    })
+    this.#socket = socket
+    this.#transport = transport
+    socket.on('data', (bytes: Buffer) => this.onData(bytes))
+    socket.on('error', (error) => transport.abort(error))
+    socket.on('drain', () => this.safeDispatchEvent('drain'))
+    const onClose = (): void => {
+      this.#closed ??= transport.close().catch((error: Error) => transport.abort(error))
+    }
+    if (socket.destroyed) onClose()
+    else socket.once('close', onClose)
+    transport.addEventListener('close', (event) => {
+      socket.destroy()
+      // The reason of the transport is passed on: a reset must not look like a clean end.
+      if (event.error === undefined) this.onTransportClosed()
+      else if (event.local === true) this.abort(event.error)
+      else this.onRemoteReset()
+    })
+  }
+
+  async close(options?: AbortOptions): Promise<void> {
+    if (this.#closed === undefined) {
+      const closed = once(this.#socket, 'close', options?.signal === undefined ? {} : { signal: options.signal })
+      this.#socket.destroySoon()
+      await closed
+    }
+    await this.#closed
+  }
+
+  override sendData(data: SendData): SendResult {
+    const socket = this.#socket
+    let sentBytes = 0
+    // One record layer pass for a header and its payload.
+    socket.cork()
+    for (const bytes of data) {
+      sentBytes += bytes.byteLength
+      socket.write(bytes)
+    }
+    socket.uncork()
+    return { sentBytes, canSendMore: !socket.writableNeedDrain }
+  }
+
+  override sendReset(error: Error): void {
+    this.#socket.destroy()
+    this.#transport.abort(error)
+  }
+
+  override sendPause(): void {
+    this.#socket.pause()
+  }
+
+  override sendResume(): void {
+    this.#socket.resume()
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * What a node believes of its fleet: the root chain from the one it pinned, revocations, the newest checkpoint of the log, and its own certificate.
+ * Durable before it is used and monotone: a lower root version, a smaller log or a shorter list of revocations changes nothing.
+ */
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Checkpoint, openCheckpoint } from '../shared/audit/checkpoint.ts'
+import { createFollower, type Follower } from '../shared/audit/follower.ts'
+import { writeDurable } from '../shared/durable-file.ts'
+import { defineErrors } from '../shared/errors.ts'
+import type { FleetId, Sha256 } from '../shared/ids.ts'
+import type { Random } from '../shared/random.ts'
+import { acceptRevocation, NOTHING_REVOKED, type RevocationState } from '../shared/trust/revocations.ts'
+import { nextRoot, openRootChain, type RootState } from '../shared/trust/root-chain.ts'
+import type { Signed } from '../shared/trust/signed.ts'
+import { fromText, type SignedText, toText } from '../shared/trust/transport.ts'
+
+export const trustStateError = defineErrors({
+  'trust-state.damaged': {
+    exit: 'failed',
+    message: (d: { path: string }) => `what this node knows of its fleet cannot be read: ${d.path}`,
+    hint: () => 'restore the file, or join again with an empty home',
+  },
+})
+
+export interface TrustState {
+  root(): RootState
+  /** Public keys that sign certificates and checkpoints, 32 bytes each. */
+  issuers(): Uint8Array[]
+  revocations(): RevocationState
+  certificate(): Signed | undefined
+  /** The newest checkpoint; accepts only what extends it. */
+  readonly log: Follower
+  /** A checkpoint note signed by one of the root's issuers. @throws audit.note, audit.checkpoint */
+  openCheckpoint(note: string): Checkpoint
+  /** Takes in newer roots and revocations; older ones change nothing. @throws trust.* for what does not check out */
+  learn(news: { roots?: readonly (readonly Signed[])[]; revocations?: readonly Signed[] }): Promise<void>
+  keepCertificate(certificate: Signed): Promise<void>
+}
+
+interface Stored {
+  readonly roots: readonly (readonly Signed[])[]
+  readonly revocations: readonly Signed[]
+  readonly certificate: Signed | undefined
+}
+
+export interface TrustStateOptions {
+  /** 0700, made if it is absent. */
+  readonly folder: string
+  readonly fleet: FleetId
+  /** The first root statement's SHA-256, from the ticket that the host joined with. */
+  readonly rootDigest: Sha256
+  /** For a node that starts without a file: what the coordinator sent when it joined. */
+  readonly roots?: readonly (readonly Signed[])[]
+}
+
+/** @throws trust-state.damaged, trust.* where the stored statements do not lead from the pinned root */
+export async function openTrustState(deps: { random: Random }, options: TrustStateOptions): Promise<TrustState> {
+  const file = join(options.folder, 'trust.json')
+  const checkpointFile = join(options.folder, 'checkpoint')
+  await mkdir(options.folder, { recursive: true, mode: 0o700 })
+  // Owned by learn() and keepCertificate(), which run one after the other in `turn`.
+  let stored = (await load(file)) ?? { roots: options.roots ?? [], revocations: [], certificate: undefined }
+  let root = openRootChain(stored.roots, { fleet: options.fleet, digest: options.rootDigest })
+  let revoked = stored.revocations.reduce((state, signed) => acceptRevocation(state, root.root, signed), NOTHING_REVOKED)
+  let last: Promise<unknown> = Promise.resolve()
+
+  const save = async (next: Stored): Promise<void> => {
+    await writeDurable(deps, file, JSON.stringify(toFile(next)))
+    stored = next
+  }
+  const turn = <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = last.then(work, work)
+    last = mine.catch(() => undefined)
+    return mine
+  }
+  const issuers = (): Uint8Array[] => root.root.issuers.map((issuer) => new Uint8Array(Buffer.from(issuer.key, 'base64')))
+  const open = (note: string): Checkpoint => openCheckpoint(note, { fleet: options.fleet, issuers: issuers() })
+
+  const log = createFollower({
+    load: async () => {
+      const note = await readFile(checkpointFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return undefined
+        throw trustStateError('trust-state.damaged', { path: checkpointFile }, { cause: error })
+      })
+      return note === undefined ? undefined : open(note)
+    },
+    save: (checkpoint) => writeDurable(deps, checkpointFile, checkpoint.note),
+  })
+
+  return {
+    root: () => root,
+    issuers,
+    revocations: () => revoked,
+    certificate: () => stored.certificate,
+    log,
+    openCheckpoint: open,
+    learn: ({ roots = [], revocations = [] }) =>
+      turn(async () => {
+        let newest = root
+        const known = stored.roots.length
+        for (const version of roots.slice(known)) newest = nextRoot(newest, version)
+        let after = revoked
+        const added: Signed[] = []
+        for (const signed of revocations) {
+          const next = acceptRevocation(after, newest.root, signed)
+          if (next !== after) added.push(signed)
+          after = next
+        }
+        if (newest === root && added.length === 0) return
+        await save({ ...stored, roots: [...stored.roots, ...roots.slice(known)], revocations: [...stored.revocations, ...added] })
+        // Crash before this: the file holds the news and the next start believes them.
+        root = newest
+        revoked = after
+      }),
+    keepCertificate: (certificate) => turn(() => save({ ...stored, certificate })),
+  }
+}
+
+interface File {
+  readonly roots: readonly (readonly SignedText[])[]
+  readonly revocations: readonly SignedText[]
+  readonly certificate: SignedText | null
+}
+
+function toFile(stored: Stored): File {
+  return {
+    roots: stored.roots.map((version) => version.map(toText)),
+    revocations: stored.revocations.map(toText),
+    certificate: stored.certificate === undefined ? null : toText(stored.certificate),
+  }
+}
+
+async function load(path: string): Promise<Stored | undefined> {
+  try {
+    const { roots, revocations, certificate } = JSON.parse(await readFile(path, 'utf8')) as File
+    return {
+      roots: roots.map((version) => version.map(fromText)),
+      revocations: revocations.map(fromText),
+      certificate: certificate === null ? undefined : fromText(certificate),
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw trustStateError('trust-state.damaged', { path }, { cause: error })
+  }
+}

@@ -1,0 +1,19 @@
+/** Bounds of `/muster/hello/1`, each with its reason. */
+import { KIB } from '../../shared/units.ts'
+import type { Limits } from '../define-protocol.ts'
+
+export const limits: Limits = {
+  // A certificate statement of at most 48 KiB with its key and signature.
+  maxRequestBytes: 64 * KIB,
+  maxResponseBytes: 64 * KIB,
+  maxProgressBytes: 0,
+  // One signature check; the rest is for a busy host.
+  callMs: 10_000,
+  idleMs: 10_000,
+  stallMs: 10_000,
+  // Once when a connection opens, again when a certificate is renewed; both sides may start at the same time.
+  maxInboundStreams: 2,
+  maxOutboundStreams: 2,
+  // Strangers may call this, and each call costs us a signature check.
+  quota: { burst: 10, perSecond: 0.2 },
+}

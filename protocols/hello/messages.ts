@@ -1,0 +1,23 @@
+/** The messages of `/muster/hello/1`. */
+import { z } from 'zod'
+import { signedMessage } from '../statement.ts'
+
+/** What each side says of itself. Both directions have the same fields. */
+const introduction = {
+  /** The sender's node certificate; absent for candidates and operators, who have none. */
+  certificate: signedMessage.optional(),
+  /** The capability number (protocols/capability.ts); absent means 0. */
+  capability: z.int().min(0).max(65_535).default(0),
+  /** The sender's clock, milliseconds since the Unix epoch. */
+  at: z.int().nonnegative(),
+  /** The program's version, for people. */
+  version: z.string().max(64),
+}
+export const greetRequest = z.object(introduction)
+export const greetResponse = z.object({
+  ...introduction,
+  /** The code of the reason for which the caller's certificate was not accepted; absent if it was, or if none was shown. */
+  refused: z.string().max(64).optional(),
+})
+export type Greeting = z.infer<typeof greetRequest>
+export type GreetingAnswer = z.infer<typeof greetResponse>

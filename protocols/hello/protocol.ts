@@ -1,0 +1,20 @@
+/** `/muster/hello/1`: two nodes show each other their certificates. Page: README.md. */
+import { defineProtocol, method } from '../define-protocol.ts'
+import { limits } from './limits.ts'
+import { greetRequest, greetResponse } from './messages.ts'
+
+export const hello = defineProtocol({
+  name: 'hello',
+  version: 1,
+  limits,
+  methods: {
+    greet: method({
+      capability: {
+        kind: 'stranger',
+        why: 'everybody is a stranger until the certificate in this very request is checked; the answer holds only what is public',
+      },
+      request: greetRequest,
+      response: greetResponse,
+    }),
+  },
+})

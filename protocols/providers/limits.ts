@@ -1,0 +1,19 @@
+/** Bounds of `/muster/providers/1`, each with its reason. */
+import { KIB, MIB } from '../../shared/units.ts'
+import type { Limits } from '../define-protocol.ts'
+
+export const limits: Limits = {
+  // 1,000 holdings of 80 bytes, some with ranges.
+  maxRequestBytes: 256 * KIB,
+  // 64 blobs with 32 providers of some 150 bytes each, some with ranges.
+  maxResponseBytes: 2 * MIB,
+  maxProgressBytes: 0,
+  callMs: 30_000,
+  idleMs: 60_000,
+  stallMs: 30_000,
+  // One stream that stays open, and one that follows it after a reconnect.
+  maxInboundStreams: 4,
+  maxOutboundStreams: 4,
+  // 40,000 blobs of a fresh pool are 40 announcements; a sync of as many asks 625 times.
+  quota: { burst: 1_000, perSecond: 50 },
+}

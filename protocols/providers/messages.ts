@@ -1,0 +1,56 @@
+/** The messages of `/muster/providers/1`. */
+import { z } from 'zod'
+import { keyOfPeerId } from '../../shared/identity/peer-id.ts'
+import { MAX_RANGES, blobField, rangeField } from '../blobs/messages.ts'
+
+/** Announcements in one message: a page of a pool's list, 80 bytes each. */
+export const MAX_ANNOUNCED = 1000
+export const MAX_ASKED = 64
+/** Providers named for one blob: more than a fetch uses at once. */
+export const MAX_PROVIDERS = 32
+/** Addresses of one node: two families, two networks. */
+export const MAX_ADDRESSES = 4
+
+const size = z.int().nonnegative()
+const addresses = z.array(z.string().max(256)).max(MAX_ADDRESSES)
+const peerField = z.string().refine((text) => {
+  try {
+    return keyOfPeerId(text).length > 0
+  } catch {
+    return false
+  }
+}, 'expected the peer id of an ed25519 key')
+
+export const announceRequest = z.object({
+  /** Where other members may dial the sender; the coordinator passes on those that are plausible. */
+  addresses,
+  holds: z
+    .array(z.object({ id: blobField, size, /** Absent: all of it. */ ranges: z.array(rangeField).max(MAX_RANGES).optional() }))
+    .max(MAX_ANNOUNCED),
+  /** Held no longer. */
+  drops: z.array(blobField).max(MAX_ANNOUNCED),
+})
+/** Milliseconds for which the announcement stands; announce again in half of it. */
+export const announceResponse = z.object({ expiresInMs: z.int().positive() })
+
+export const findRequest = z.object({ ids: z.array(blobField).min(1).max(MAX_ASKED) })
+export const findResponse = z.object({
+  /** One item for each id, in order; an empty list where nobody is known. */
+  found: z
+    .array(
+      z
+        .array(
+          z.object({
+            peer: peerField,
+            /** Empty: the coordinator itself, or a node that only it can reach. */
+            addresses,
+            size,
+            ranges: z.array(rangeField).max(MAX_RANGES).optional(),
+          }),
+        )
+        .max(MAX_PROVIDERS),
+    )
+    .max(MAX_ASKED),
+})
+export type Announcement = z.infer<typeof announceRequest>
+export type Provider = z.infer<typeof findResponse>['found'][number][number]
