@@ -59,8 +59,9 @@ export function outboardSize(size: number, groupBytes: number = GROUP_BYTES): nu
 export class Walk {
   /** The node that `next` came to: a parent, or a group. */
   parent = false
-  /** Its first group. */
+  /** Its first group, and how many it holds. */
   start = 0
+  count = 0
   /** True for the node over everything, which is hashed with the root flag. */
   root = false
   /** A parent's place among all parents of the tree in pre-order. */
@@ -88,6 +89,7 @@ export class Walk {
     const count = stack.pop() as number
     const start = stack.pop() as number
     this.start = start
+    this.count = count
     this.index = index
     this.root = count === this.#groups
     this.parent = count > 1
