@@ -52,7 +52,8 @@ export const MAX_TEXT = 512
 /** Bytes of an encoded set that anybody accepts. */
 export const MAX_SET_BYTES = 32 * MIB
 
-export const factText = z.string().max(MAX_TEXT)
+/** Any text but NUL, which PostgreSQL can't store and no package manager allows. Whoever prints it escapes it. */
+export const factText = z.string().max(MAX_TEXT).refine(isText, 'expected no NUL')
 
 const factSetSchema = z.strictObject({
   os: z.strictObject({ id: factText, version: factText, name: factText, kernel: factText, arch: factText, hostname: factText }),
@@ -80,22 +81,26 @@ export function factPackage(manager: Manager, name: string, arch: string, evr: s
 
 /**
  * A set of these packages in any order, repetitions dropped.
- * @throws facts.malformed if there are more than {@link MAX_PACKAGES}
+ * @throws facts.malformed if there are more than {@link MAX_PACKAGES}, or one that {@link parseFactSet} would refuse
  */
 export function factSet(os: HostFacts, packages: Iterable<FactPackage>): FactSet {
   const sorted = [...packages].sort(comparePackages)
   const unique = sorted.filter((pkg, i) => i === 0 || comparePackages(sorted[i - 1] as FactPackage, pkg) !== 0)
-  if (unique.length > MAX_PACKAGES)
-    throw factsError('facts.malformed', {
-      what: 'the package set',
-      reason: `it has ${unique.length} packages, at most ${MAX_PACKAGES} are allowed`,
-    })
+  if (unique.length > MAX_PACKAGES) throw malformed(`it has ${unique.length} packages, at most ${MAX_PACKAGES} are allowed`)
+  const odd = unique.find((pkg) => pkg.name === '' || ![pkg.name, pkg.arch, pkg.version, pkg.release].every(isText))
+  if (odd !== undefined)
+    throw malformed(`${odd.manager} lists a package with an impossible name or version: ${JSON.stringify(odd.name.slice(0, 80))}`)
   return { os, packages: unique }
 }
 
-/** The set's one encoding: canonical JSON `{"os":{…},"packages":[…]}`. */
+/**
+ * The set's one encoding: canonical JSON `{"os":{…},"packages":[…]}`.
+ * @throws facts.malformed if it is larger than anybody accepts
+ */
 export function factSetBytes(set: FactSet): Uint8Array {
-  return Buffer.from(canonicalJson(set as unknown as Json))
+  const bytes = Buffer.from(canonicalJson(set as unknown as Json))
+  if (bytes.length > MAX_SET_BYTES) throw malformed(`it has ${bytes.length} bytes, at most ${MAX_SET_BYTES} are allowed`)
+  return bytes
 }
 
 /** BLAKE3 of {@link factSetBytes}: what `b3sum` prints for the set's encoding. */
@@ -108,7 +113,6 @@ export function rootOf(set: FactSet): BlobId {
  * @throws json.not-canonical, facts.malformed if it isn't exactly what {@link factSetBytes} writes for some set
  */
 export function parseFactSet(bytes: Uint8Array): FactSet {
-  const malformed = (reason: string): Error => factsError('facts.malformed', { what: 'the package set', reason })
   if (bytes.length > MAX_SET_BYTES) throw malformed(`it has ${bytes.length} bytes, at most ${MAX_SET_BYTES} are allowed`)
   const parsed = factSetSchema.safeParse(parseCanonicalJson(bytes, 'the package set'))
   if (!parsed.success) throw malformed(`${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`)
@@ -136,6 +140,14 @@ export function comparePackages(a: FactPackage, b: FactPackage): number {
 /** True if both mean the same installed thing in perhaps another version. */
 export function isSamePackage(a: FactPackage, b: FactPackage): boolean {
   return a.manager === b.manager && a.name === b.name && a.arch === b.arch
+}
+
+function malformed(reason: string): Error {
+  return factsError('facts.malformed', { what: 'the package set', reason })
+}
+
+function isText(text: string): boolean {
+  return text.length <= MAX_TEXT && !text.includes('\0')
 }
 
 function compareText(a: string, b: string): number {

@@ -3,7 +3,6 @@
  * statement; anything else as the full set, whose blob id is its root.
  */
 import { canonicalJson } from '../canonical-json.ts'
-import type { Json } from '../canonical-json.ts'
 import { blobId, sha256Hex } from '../ids.ts'
 import type { BlobId } from '../ids.ts'
 import type { FactsStatement } from '../trust/facts-statement.ts'
@@ -41,7 +40,7 @@ export type FactsBody = Omit<FactsStatement, 'type' | 'fleet' | 'agent'>
 
 /** True if the events fit into a statement. */
 export function fitsInline(events: readonly FactEvent[]): boolean {
-  return events.length <= MAX_INLINE_EVENTS && Buffer.byteLength(canonicalJson(events as unknown as Json)) <= MAX_INLINE_BYTES
+  return events.length <= MAX_INLINE_EVENTS && Buffer.byteLength(canonicalJson(events)) <= MAX_INLINE_BYTES
 }
 
 /** What to sign for an update, and the bytes of the blob that the statement names, if it names one. */

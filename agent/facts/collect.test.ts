@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { factSetBytes, parseFactSet } from '../../shared/facts/package-set.ts'
+import { recordedLog } from '../../shared/testing/recorded-log.ts'
+import { collect } from './collect.ts'
+import { parseOsRelease } from './host.ts'
+
+async function inRoot(work: (root: string) => Promise<void>): Promise<void> {
+  const root = await mkdtemp(join(tmpdir(), 'muster-collect-'))
+  try {
+    await work(root)
+  } finally {
+    await rm(root, { recursive: true })
+  }
+}
+
+test('facts collect: the set of a host is whole and its encoding is read back', () =>
+  inRoot(async (root) => {
+    await mkdir(join(root, 'etc'))
+    await writeFile(join(root, 'etc/os-release'), 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n')
+    await mkdir(join(root, 'var/lib/dpkg'), { recursive: true })
+    await cp(new URL('../../fixtures/dpkg/status', import.meta.url), join(root, 'var/lib/dpkg/status'))
+    const set = await collect({ log: recordedLog() }, { root })
+    assert.equal(set.packages.length, 7)
+    assert.deepEqual(
+      [set.os.id, set.os.version, set.os.name, set.os.hostname],
+      ['debian', '12', 'Debian GNU/Linux 12 (bookworm)', hostname()],
+    )
+    assert.deepEqual(parseFactSet(factSetBytes(set)), set)
+  }))
+
+test('facts collect: where one database is unreadable there is no set at all', () =>
+  inRoot(async (root) => {
+    await mkdir(join(root, 'var/lib/dpkg'), { recursive: true })
+    await mkdir(join(root, 'var/lib/rpm'), { recursive: true })
+    await writeFile(join(root, 'var/lib/dpkg/status'), '')
+    await writeFile(join(root, 'var/lib/rpm/Packages'), '')
+    await assert.rejects(collect({ log: recordedLog() }, { root, rpm: join(root, 'no-rpm') }), { code: 'facts.rpm' })
+  }))
+
+test('facts collect: a host without any package manager has no packages', () =>
+  inRoot(async (root) => {
+    const set = await collect({ log: recordedLog() }, { root })
+    assert.deepEqual(set.packages, [])
+    assert.equal(set.os.name, 'Linux')
+  }))
+
+test('facts collect: it stops when it is told to', async () => {
+  await assert.rejects(collect({ log: recordedLog() }, {}, AbortSignal.abort(new Error('enough'))), { message: 'enough' })
+})
+
+test('os-release: quotes, escapes and lines that are none', () => {
+  const text = `# comment\nNAME=Fedora\\ Linux\nID='fe"d'\nPRETTY_NAME="a \\"b\\" \\$c \\\\ d" \nlower=1\n=x\nEMPTY=\nBROKEN="half\n`
+  assert.deepEqual(
+    [...parseOsRelease(text)],
+    [
+      ['NAME', 'Fedora Linux'],
+      ['ID', 'fe"d'],
+      ['PRETTY_NAME', 'a "b" $c \\ d'],
+      ['EMPTY', ''],
+      ['BROKEN', '"half'],
+    ],
+  )
+})

@@ -1,0 +1,27 @@
+/** Errors of collecting facts and of keeping them. */
+import { defineErrors } from '../../shared/errors.ts'
+
+export const collectError = defineErrors({
+  'facts.unreadable': {
+    exit: 'failed',
+    retryable: true,
+    message: (d: { manager: string; path: string; reason: string }) => `the ${d.manager} database ${d.path} can't be read: ${d.reason}`,
+    hint: () => 'facts stay as they were last seen; run the agent as a user who can read the database',
+  },
+  'facts.rpm': {
+    exit: 'failed',
+    retryable: true,
+    message: (d: { reason: string }) => `rpm can't list the installed packages: ${d.reason}`,
+  },
+  'facts.journal': {
+    exit: 'failed',
+    message: (d: { path: string; reason: string }) => `the facts journal ${d.path} can't be used: ${d.reason}`,
+    hint: () => 'free space or mend the disk, then start the agent again: it reads the journal anew',
+  },
+  'facts.epoch': {
+    exit: 'verification',
+    message: (d: { asked: number; own: number }) =>
+      `somebody claims epoch ${d.asked} of this host's facts, which is too far from our epoch ${d.own}`,
+    hint: () => 'the coordinator that asked is damaged or lying: run `muster audit verify` there',
+  },
+})
