@@ -91,6 +91,16 @@ export function parseConfigDocument(file: string, text: string, env: Readonly<Re
         if (!isScalar(key) || typeof key.value !== 'string') problems.push(at(offset, [], 'expected a key of plain text; quote it'))
         else if (key.value === '__proto__') problems.push(at(offset, [], 'unknown key "__proto__"'))
       },
+      Alias: (_, alias, ancestors) => {
+        if (alias.resolve(parsed) !== undefined) return
+        problems.push(
+          at(
+            alias.range?.[0] ?? 0,
+            pathOf([...ancestors, alias]),
+            `there is no &${alias.source} before this *${alias.source}; quote it if it is text`,
+          ),
+        )
+      },
       Scalar: (position, scalar, ancestors) => {
         if (position === 'key') return
         const path = pathOf([...ancestors, scalar])

@@ -157,6 +157,9 @@ test('CC-01: prototype keys, tags, tabs, several documents and broken YAML are e
   assert.match((await problems('http: !!js/function "x"\n'))[0] ?? '', /config\.yaml:1:7: expected a plain value, got one with a tag/)
   assert.match((await problems('http: { listen: "x\n'))[0] ?? '', /config\.yaml:\d+:\d+: not valid YAML: /)
   assert.match((await problems('? [a, b]\n: 1\n'))[0] ?? '', /config\.yaml:1:3: expected a key of plain text/)
+  assert.deepEqual(await problems('include: *.yaml\n'), [
+    'config.yaml:1:10 include: there is no &.yaml before this *.yaml; quote it if it is text',
+  ])
   assert.equal(({} as Record<string, unknown>).home, undefined)
 })
 

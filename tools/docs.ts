@@ -1,0 +1,26 @@
+/**
+ * Writes the pages of docs/ that are made from the code: CLI.md from the declarations of the commands, CONFIG.md from the schema. A test
+ * compares them with the files, so they can't drift.
+ *
+ * usage: node tools/run.mjs tools/docs.ts
+ */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { registry } from '../cli/commands/index.ts'
+import { renderCli } from './docs-cli.ts'
+import { renderConfig } from './docs-config.ts'
+
+/** File name → how it is made. */
+export const pages: Readonly<Record<string, () => Promise<string> | string>> = {
+  'CLI.md': () => renderCli(registry),
+  'CONFIG.md': renderConfig,
+}
+
+export const docsFolder = join(import.meta.dirname, '..', 'docs')
+
+if (import.meta.main) {
+  for (const [name, render] of Object.entries(pages)) {
+    writeFileSync(join(docsFolder, name), await render())
+    console.log(`wrote docs/${name}`)
+  }
+}
