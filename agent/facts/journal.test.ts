@@ -234,7 +234,7 @@ test('facts journal: killed while it writes, it has every update that anybody wa
         if (told.length === 20 * kills) child.kill('SIGKILL')
       }
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-      const [epoch, sequence, root] = (told.at(-1) as string).split(' ')
+      const [epoch, sequence, root] = (told.at(-1) ?? '').split(' ')
       await withJournal(folder, async (journal) => {
         const position = journal.position()
         assert.equal(position?.epoch, Number(epoch))
@@ -245,7 +245,7 @@ test('facts journal: killed while it writes, it has every update that anybody wa
     }
   }))
 
-test('facts journal: where the disk refuses, the update is not given out, and the journal stands', () =>
+test('facts journal: where the disk is full, the update is not given out, and the journal takes the next that fits', () =>
   inFolder(async (folder) => {
     const program = join(import.meta.dirname, '../testing/journal-writer.ts')
     // Files of the child may have 16 blocks of 512 bytes; writing beyond fails as a full disk does, in the middle of a line.
@@ -258,6 +258,8 @@ test('facts journal: where the disk refuses, the update is not given out, and th
     await once(child, 'close')
     assert.match(err, /facts\.journal/)
     const told = out.trimEnd().split('\n')
+    assert.ok(told.length > 1)
+    assert.equal(told.pop(), 'a smaller one fits')
     await withJournal(folder, async (journal) => {
       assert.deepEqual(`${journal.position()?.epoch} ${journal.position()?.sequence} ${journal.position()?.root}`, told.at(-1))
     })

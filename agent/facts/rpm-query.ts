@@ -1,4 +1,5 @@
 /** Asks rpm itself for the installed packages: for databases that only rpm can read (Berkeley DB, ndb), or that we couldn't. */
+import type { Readable } from 'node:stream'
 import { execa } from 'execa'
 import { factPackage } from '../../shared/facts/package-set.ts'
 import type { FactPackage } from '../../shared/facts/package-set.ts'
@@ -11,8 +12,8 @@ const RECORD_END = '\x1e'
 const FIELDS = ['%{NAME}', '%{EPOCHNUM}', '%{VERSION}', '%{RELEASE}', '%|ARCH?{%{ARCH}}:{}|']
 /** `rpm -qa` of a large host takes two seconds; on a slow disk, with a cold cache, half a minute. */
 const TIMEOUT_MS = 120_000
-/** A hundred bytes a package. */
-const MAX_OUTPUT_BYTES = 16 * MIB
+/** Some sixty bytes a package; the largest hosts have ten thousand. */
+const MAX_OUTPUT_BYTES = 8 * MIB
 const MAX_REASON = 200
 
 /**
@@ -22,28 +23,46 @@ const MAX_REASON = 200
  */
 export async function queryRpm(options: { program: string; folder: string }, signal?: AbortSignal): Promise<FactPackage[]> {
   const format = FIELDS.join(FIELD_END) + RECORD_END
-  const result = await execa(options.program, ['--dbpath', options.folder, '-qa', '--qf', format], {
+  const child = execa(options.program, ['--dbpath', options.folder, '-qa', '--qf', format], {
     reject: false,
     stdin: 'ignore',
-    encoding: 'buffer',
-    stripFinalNewline: false,
+    // Collected below: execa would put all that it buffered into its error, escaped, and that takes seconds.
+    buffer: false,
     // Nothing of our own environment; a home that isn't there, so that no ~/.rpmmacros speaks.
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', HOME: '/nonexistent' },
     extendEnv: false,
     cwd: '/',
     timeout: TIMEOUT_MS,
-    maxBuffer: MAX_OUTPUT_BYTES,
     ...(signal === undefined ? {} : { cancelSignal: signal }),
   })
+  const stdout = firstBytes(child.stdout, MAX_OUTPUT_BYTES, () => child.kill())
+  const stderr = firstBytes(child.stderr, MAX_REASON, () => undefined)
+  const result = await child
   signal?.throwIfAborted()
   const fail = (reason: string): Error => collectError('facts.rpm', { reason }, { cause: result.cause })
   if (result.timedOut) throw fail(`it took longer than ${TIMEOUT_MS / 1000} s`)
-  if (result.isMaxBuffer) throw fail(`it printed more than ${MAX_OUTPUT_BYTES} bytes`)
+  if (stdout.isMore) throw fail(`it printed more than ${MAX_OUTPUT_BYTES} bytes`)
   if (result.exitCode !== 0) {
-    const said = Buffer.from(result.stderr ?? []).toString('utf8')
-    throw fail(`${result.code ?? `exit code ${result.exitCode ?? result.signal}`} ${firstLine(said)}`.trim())
+    const said = stderr.bytes().toString('utf8').split('\n', 1)[0] ?? ''
+    throw fail(`${result.code ?? `exit code ${result.exitCode ?? result.signal}`} ${said}`.trim())
   }
-  return parseAnswer(Buffer.from(result.stdout).toString('utf8'), fail)
+  return parseAnswer(stdout.bytes().toString('utf8'), fail)
+}
+
+/** Reads a stream to its end and keeps at most `max` bytes; calls `onMore` once there are more. */
+function firstBytes(stream: Readable, max: number, onMore: () => void): { bytes(): Buffer; isMore: boolean } {
+  const chunks: Buffer[] = []
+  let size = 0
+  const kept = { bytes: () => Buffer.concat(chunks), isMore: false }
+  stream.on('data', (chunk: Buffer) => {
+    const room = max - size
+    if (room > 0) chunks.push(chunk.subarray(0, room))
+    size += chunk.length
+    if (size <= max || kept.isMore) return
+    kept.isMore = true
+    onMore()
+  })
+  return kept
 }
 
 function parseAnswer(text: string, fail: (reason: string) => Error): FactPackage[] {
@@ -55,8 +74,4 @@ function parseAnswer(text: string, fail: (reason: string) => Error): FactPackage
       throw fail(`it lists a package in another form: ${JSON.stringify(record.slice(0, MAX_REASON))}`)
     return factPackage('rpm', name as string, arch, `${epoch}:${version}-${release}`)
   })
-}
-
-function firstLine(text: string): string {
-  return (text.split('\n', 1)[0] ?? '').slice(0, MAX_REASON)
 }

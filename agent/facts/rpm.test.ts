@@ -157,6 +157,6 @@ test('rpm facts: rpm that fails, floods or is absent is an error with its first 
     await assert.rejects(read(), { code: 'facts.rpm', message: /ENOENT/ })
     await fakeRpm('echo "cannot open Packages" >&2; echo more >&2; exit 3')
     await assert.rejects(read(), { code: 'facts.rpm', message: /exit code 3 cannot open Packages$/ })
-    await fakeRpm('exec head -c 20000000 /dev/zero')
-    await assert.rejects(read(), { code: 'facts.rpm', message: /more than 16777216 bytes/ })
+    await fakeRpm('exec head -c 10000000 /dev/zero')
+    await assert.rejects(read(), { code: 'facts.rpm', message: /more than 8388608 bytes/ })
   }))

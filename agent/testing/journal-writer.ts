@@ -1,23 +1,37 @@
 /**
  * Observes one new package set after the other in the journal of the folder that is its argument, and prints `epoch sequence root` of each
- * update once it is durable; until it is killed, or the disk refuses.
+ * update once it is durable; until it is killed, or the disk refuses. Then it observes one that differs less from the last, and says whether
+ * that fits.
  */
 import { writeSync } from 'node:fs'
 import { openJournal } from '../facts/journal.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { factPackage, factSet } from '../../shared/facts/package-set.ts'
+import type { FactSet } from '../../shared/facts/package-set.ts'
+import type { FactUpdate } from '../../shared/facts/update.ts'
 import { systemRandom } from '../../shared/random.ts'
 import { recordedLog } from '../../shared/testing/recorded-log.ts'
 
 const os = { id: 'test', version: '1', name: 'Test', kernel: '6', arch: 'x86_64', hostname: 'a1' }
 const journal = await openJournal({ random: systemRandom, clock: systemClock, log: recordedLog() }, { folder: process.argv[2] as string })
+const setOf = (...evrs: string[]): FactSet =>
+  factSet(
+    os,
+    evrs.map((evr, i) => factPackage('rpm', `package-${i}`, 'noarch', evr)),
+  )
+const tell = (update: FactUpdate | undefined): void => {
+  if (update !== undefined) writeSync(1, `${update.epoch} ${update.sequence} ${update.root}\n`)
+}
+
+let last = setOf()
 try {
   for (let i = journal.position()?.sequence ?? 0; ; i++) {
-    const packages = Array.from({ length: 20 }, (_, n) => factPackage('rpm', `package-${n}`, 'noarch', `${i}-${n}`))
-    const update = await journal.observe(factSet(os, packages))
-    if (update !== undefined) writeSync(1, `${update.epoch} ${update.sequence} ${update.root}\n`)
+    const next = setOf(...Array.from({ length: 20 }, (_, n) => `${i}-${n}`))
+    tell(await journal.observe(next))
+    last = next
   }
 } catch (error) {
   writeSync(2, `${(error as { code?: string }).code}: ${(error as Error).message}\n`)
-  process.exitCode = 1
+  tell(await journal.observe(factSet(os, last.packages.slice(1))))
+  writeSync(1, 'a smaller one fits\n')
 }
