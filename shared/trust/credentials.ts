@@ -73,5 +73,6 @@ export function checkIntent(signed: Signed, state: { fleet: FleetId; at: number 
 
 function requireTime(what: string, from: string, until: string, at: number): void {
   if (at < parseRfc3339(from) - CLOCK_SKEW_MS) throw trustError('trust.too-early', { what, from, at: rfc3339(at) })
-  if (at >= parseRfc3339(until)) throw trustError('trust.expired', { what, until, at: rfc3339(at) })
+  // Written so that a time that is no number is too late.
+  if (!(at < parseRfc3339(until))) throw trustError('trust.expired', { what, until, at: rfc3339(at) })
 }

@@ -8,7 +8,7 @@ export type Level = (typeof LEVELS)[number]
 
 /** What can be granted. A first part alone covers everything below it: `repo` covers `repo/rhel9-baseos`. */
 export const NAMESPACES = ['fleet', 'repo', 'snapshot', 'publish', 'artifact', 'facts', 'run', 'deploy', 'audit', 'policy'] as const
-const NAMESPACE = new RegExp(`^(${NAMESPACES.join('|')})(/[A-Za-z0-9._:@+=,-]{1,200}){0,4}$`)
+const NAMESPACE = new RegExp(`^(${NAMESPACES.join('|')})(/[A-Za-z0-9][A-Za-z0-9._:@+=,-]{0,199}){0,4}$`)
 export const namespaceField = z.string().regex(NAMESPACE, `expected one of ${NAMESPACES.join(', ')}, or one of them with /NAME`)
 
 /** How often rights may be passed on. Longer chains have no use and make "who may do this?" hard to answer. */

@@ -32,7 +32,8 @@ export const NOTHING_REVOKED: RevocationState = { epoch: 0, accepted: [], known:
 export const MAX_EPOCH_JUMP = 1024
 
 /**
- * Takes a revocation in. Statements may arrive in any order: what holds in the end is what would hold had they come by epoch.
+ * Takes a revocation in. Statements may arrive in any order: what holds in the end is what would hold had they come by epoch. Until none is
+ * missing, one may be known and not hold, or hold and later not.
  * @param former operators of earlier root versions (RootState.former). What they revoked stays revoked when they are replaced; so one who
  *   may no longer revoke at all has their key revoked, too.
  * @returns the same state if the statement is known already
@@ -59,15 +60,20 @@ export function acceptRevocation(state: RevocationState, root: Root, signed: Sig
   const item = { revocation, byOperator, digest }
   const known = [...state.known, item].sort((a, b) => a.revocation.epoch - b.revocation.epoch)
   const accepted = settle(known)
-  if (!accepted.includes(item)) throw trustError('trust.revoked', { what: 'the revocation', target: revocation.issuer })
+  // With every earlier epoch known the verdict is final. Before that the statement is kept: the one that voids it may itself turn out void.
+  const complete = known.findIndex((each) => each === item) === revocation.epoch - 1
+  if (complete && !accepted.includes(item)) throw trustError('trust.revoked', { what: 'the revocation', target: revocation.issuer })
   return { epoch: Math.max(state.epoch, revocation.epoch), accepted, known }
 }
 
 /** Leaves out what was said by a key after that key had itself been revoked. */
 function settle(known: readonly AcceptedRevocation[]): readonly AcceptedRevocation[] {
-  const accepted: AcceptedRevocation[] = []
-  for (const item of known) if (!isKeyRevoked(accepted, item.revocation.issuer)) accepted.push(item)
-  return accepted
+  const revokedKeys = new Set<string>()
+  return known.filter(({ revocation }) => {
+    if (revokedKeys.has(revocation.issuer)) return false
+    if (revocation.kind === 'key') revokedKeys.add(revocation.target)
+    return true
+  })
 }
 
 /** The epochs up to the highest known one that have not arrived yet: what to pull. */

@@ -1,0 +1,454 @@
+/** The one function that checks grants: by example, against a naive oracle, and by the laws it must obey. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { AgentId, Fingerprint } from '../ids.ts'
+import { base64Key, minutesLater, OTHER_FLEET, sampleBody, TEST_AGENT, TEST_TIME, testKey, testUuid } from '../testing/statements.ts'
+import { type Ask, authorize, type Decision, type DenyReason, requireRight, type Target, type TrustState } from './authorize.ts'
+import { CLOCK_SKEW_MS } from './credentials.ts'
+import { type Grant, grantSchema } from './grant.ts'
+import type { AcceptedRevocation } from './revocations.ts'
+import type { Root } from './root.ts'
+
+const [operator, second, alice, bob, carol, dave] = [1, 2, 3, 4, 5, 6].map((n) => testKey(n).fingerprint) as [
+  Fingerprint,
+  Fingerprint,
+  Fingerprint,
+  Fingerprint,
+  Fingerprint,
+  Fingerprint,
+]
+const root = {
+  ...sampleBody('root', testKey(1)),
+  type: 'muster/root/v1',
+  operators: [1, 2].map((n) => ({ key: base64Key(testKey(n)), name: `o${n}` })),
+} as Root
+const OTHER_AGENT = testUuid(0xa2) as AgentId
+const web: Target = { agent: TEST_AGENT, labels: { role: 'web', site: 'a' } }
+const db: Target = { agent: OTHER_AGENT, labels: { role: 'db' } }
+
+/** A grant from the operator to alice, with some fields changed; always one that could have been signed. */
+function grant(changes: Partial<Grant> = {}): Grant {
+  const made = { ...sampleBody('grant', testKey(1)), type: 'muster/grant/v1', issuer: operator, subject: alice, ...changes }
+  return grantSchema.parse(made)
+}
+
+function revocation(kind: 'grant' | 'key' | 'agent', target: string, issuer = operator): AcceptedRevocation {
+  const body = { ...sampleBody('revocation', testKey(1)), type: 'muster/revocation/v1', kind, target, issuer }
+  return { revocation: body, byOperator: issuer === operator || issuer === second, digest: '' } as unknown as AcceptedRevocation
+}
+
+function decide(grants: readonly Grant[], ask: Partial<Ask> = {}, revocations: readonly AcceptedRevocation[] = []): Decision {
+  const state = { root, grants: grants.map((each) => ({ grant: each })), revocations }
+  return authorize(state, { actor: alice, namespace: 'run', level: 'observe', at: TEST_TIME, ...ask })
+}
+
+const allows = (grants: readonly Grant[], ask: Partial<Ask> = {}, revocations?: readonly AcceptedRevocation[]): boolean =>
+  decide(grants, ask, revocations).allowed
+
+function denies(reason: DenyReason, grants: readonly Grant[], ask: Partial<Ask> = {}, revocations?: readonly AcceptedRevocation[]): void {
+  assert.deepEqual(decide(grants, ask, revocations), { allowed: false, reason })
+}
+
+describe('authorize', () => {
+  test('an operator of the root may do everything without a grant, until the key is revoked', () => {
+    for (const namespace of ['run', 'policy', 'repo/x', 'fleet'])
+      assert.deepEqual(decide([], { actor: second, namespace, level: 'control' }), { allowed: true, chain: [] })
+    denies('its key was revoked', [], { actor: operator }, [revocation('key', operator, second)])
+  })
+
+  test('a stranger may do nothing, and is told so', () => {
+    denies('no grant names it', [])
+    denies('no grant names it', [grant()], { actor: bob })
+    const state = { root, grants: [], revocations: [] }
+    assert.throws(() => requireRight(state, { actor: bob, namespace: 'run', level: 'control', at: TEST_TIME }), {
+      code: 'trust.denied',
+      exit: 'denied',
+      message: `${bob} may not control run: no grant names it`,
+    })
+    assert.deepEqual(requireRight(state, { actor: operator, namespace: 'run', level: 'control', at: TEST_TIME }), [])
+  })
+
+  test('control implies observe and not the other way round', () => {
+    assert.ok(allows([grant({ level: 'control' })], { level: 'control' }))
+    assert.ok(allows([grant({ level: 'control' })], { level: 'observe' }))
+    assert.ok(allows([grant({ level: 'observe' })], { level: 'observe' }))
+    denies('its grant allows only to observe', [grant({ level: 'observe' })], { level: 'control' })
+  })
+
+  test('a namespace covers itself and what is below it, by whole parts', () => {
+    for (const [granted, asked, expected] of [
+      ['repo', 'repo', true],
+      ['repo', 'repo/rhel9', true],
+      ['repo/rhel9', 'repo/rhel9', true],
+      ['repo/rhel9', 'repo/rhel9/x', true],
+      ['repo/rhel9', 'repo', false],
+      ['repo/rhel9', 'repo/rhel', false],
+      ['repo/rhel', 'repo/rhel9', false],
+      ['repo', 'publish/rhel9', false],
+      ['run', 'repo', false],
+      ['fleet', 'policy', false],
+    ] as const)
+      assert.equal(allows([grant({ namespace: granted })], { namespace: asked }), expected, `${granted} for ${asked}`)
+    denies('no grant covers this namespace', [grant({ namespace: 'repo/x' })], { namespace: 'repo/y' })
+  })
+
+  test('a namespace about hosts may name one host or some labels', () => {
+    for (const [granted, asked, target, expected] of [
+      [`run/${TEST_AGENT}`, 'run', web, true],
+      [`run/${TEST_AGENT}`, `run/${TEST_AGENT}`, web, true],
+      [`run/${TEST_AGENT}`, 'run', db, false],
+      ['run/role=web', 'run', web, true],
+      ['run/role=web,site=a', 'run', web, true],
+      ['run/role=web,site=b', 'run', web, false],
+      ['run/role=web', 'run', db, false],
+      ['run/role', 'run', web, false],
+      ['run/toString=x', 'run', web, false],
+      [`deploy/${TEST_AGENT}`, 'run', web, false],
+      [`repo/${TEST_AGENT}`, 'repo', web, false],
+      [`run/${TEST_AGENT}`, 'run', undefined, false],
+    ] as const)
+      assert.equal(
+        allows([grant({ namespace: granted })], { namespace: asked, ...(target && { target }) }),
+        expected,
+        `${granted} for ${asked}`,
+      )
+  })
+
+  test('asking in the name of one host about another is covered by nothing', () => {
+    for (const namespace of ['run', `run/${TEST_AGENT}`])
+      assert.equal(allows([grant({ namespace })], { namespace: `run/${TEST_AGENT}`, target: db }), false)
+  })
+
+  test('a selector covers the hosts it lists and those with all its labels; a question about the fleet needs all', () => {
+    assert.ok(allows([grant({ selector: { agents: [TEST_AGENT] } })], { target: web }))
+    assert.ok(allows([grant({ selector: { labels: { role: 'web' } } })], { target: web }))
+    assert.ok(allows([grant({ selector: { labels: { role: 'web' }, agents: [OTHER_AGENT] } })], { target: db }))
+    denies('its grant does not cover this host', [grant({ selector: { agents: [TEST_AGENT] } })], { target: db })
+    denies('its grant does not cover this host', [grant({ selector: { labels: { role: 'web', site: 'b' } } })], { target: web })
+    denies('its grant does not cover this host', [grant({ selector: { labels: { constructor: 'x' } } })], { target: web })
+    denies('its grant covers only some hosts', [grant({ selector: { agents: [TEST_AGENT] } })])
+    assert.ok(allows([grant()]))
+    assert.ok(allows([grant()], { target: db }))
+  })
+
+  test('a grant begins with room for a slow clock and ends on the millisecond', () => {
+    const timed = grant({ notBefore: minutesLater(0), notAfter: minutesLater(10) })
+    assert.ok(allows([timed], { at: TEST_TIME - CLOCK_SKEW_MS }))
+    denies('its grant is not valid yet', [timed], { at: TEST_TIME - CLOCK_SKEW_MS - 1 })
+    assert.ok(allows([timed], { at: TEST_TIME + 600_000 - 1 }))
+    denies('its grant has expired', [timed], { at: TEST_TIME + 600_000 })
+    denies('its grant has expired', [timed], { at: Number.NaN })
+  })
+
+  test('ID-21: an operation is judged at the time of its log entry, also when the grant has expired since', () => {
+    const timed = grant({ notAfter: minutesLater(10) })
+    assert.ok(allows([timed], { at: TEST_TIME + 9 * 60_000 }))
+    assert.ok(!allows([timed], { at: TEST_TIME + 11 * 60_000 }))
+  })
+
+  test('a grant by somebody who holds nothing leads nowhere', () => {
+    denies('its grant does not lead to an operator of the fleet', [grant({ issuer: bob })])
+    denies('its grant does not lead to an operator of the fleet', [grant({ issuer: alice })])
+    denies('its grant does not lead to an operator of the fleet', [grant({ issuer: bob, parent: testUuid(99) })])
+    // An operator's grant that claims a parent is judged by that parent.
+    denies('its grant does not lead to an operator of the fleet', [grant({ parent: testUuid(99) })])
+  })
+
+  test('a grant of another fleet does not count', () => {
+    assert.ok(!allows([grant({ fleet: OTHER_FLEET })]))
+  })
+
+  describe('chains', () => {
+    const one = (changes: Partial<Grant> = {}): Grant => grant({ id: testUuid(0x11), level: 'control', depth: 2, ...changes })
+    const two = (changes: Partial<Grant> = {}): Grant =>
+      grant({ id: testUuid(0x12), level: 'control', issuer: alice, subject: bob, parent: testUuid(0x11), depth: 1, ...changes })
+    const three = (changes: Partial<Grant> = {}): Grant =>
+      grant({ id: testUuid(0x13), level: 'control', issuer: bob, subject: carol, parent: testUuid(0x12), depth: 0, ...changes })
+    const asked = { actor: carol, level: 'control' as const }
+
+    test('a right passed on twice is held, and the chain is given from the operator down', () => {
+      assert.deepEqual(decide([three(), one(), two()], asked), { allowed: true, chain: [one(), two(), three()] })
+    })
+
+    test('every link must be there, name the next, and have depth to spare', () => {
+      for (const [reason, links] of [
+        ['without the first', [two(), three()]],
+        ['without the middle', [one(), three()]],
+        ['middle for another subject', [one(), two({ subject: dave }), three()]],
+        ['middle by another issuer', [one(), two({ issuer: dave }), three()]],
+        ['wrong parent', [one(), two(), three({ parent: testUuid(0x11) })]],
+        ['first without depth', [one({ depth: 1 }), two(), three()]],
+        ['middle without depth', [one(), two({ depth: 0 }), three()]],
+        ['first by no operator', [one({ issuer: dave }), two(), three()]],
+        ['own parent', [three({ parent: testUuid(0x13), subject: bob }), three({ parent: testUuid(0x13) })]],
+      ] as const)
+        assert.equal(allows(links, asked), false, reason)
+    })
+
+    test('passing on cannot widen: whatever a later link says, an earlier one still limits it', () => {
+      for (const narrow of [
+        { level: 'observe' },
+        { namespace: `run/${OTHER_AGENT}` },
+        { selector: { agents: [OTHER_AGENT] } },
+        { selector: { labels: { role: 'db' } } },
+        { notAfter: minutesLater(0) },
+        { notBefore: minutesLater(30) },
+      ] as const satisfies readonly Partial<Grant>[]) {
+        const ask = { ...asked, target: web }
+        assert.ok(allows([one(), two(), three()], ask))
+        for (const links of [
+          [one(narrow), two(), three()],
+          [one(), two(narrow), three()],
+          [one(), two(), three(narrow)],
+        ])
+          assert.equal(allows(links, ask), false, JSON.stringify(narrow))
+      }
+    })
+
+    test('revoking a link, by an operator or by whoever is above it, voids all below', () => {
+      const links = [one(), two(), three()]
+      for (const issuer of [operator, second, alice, bob])
+        assert.equal(allows(links, asked, [revocation('grant', testUuid(0x13), issuer)]), false)
+      for (const issuer of [operator, second, alice])
+        assert.equal(allows(links, asked, [revocation('grant', testUuid(0x12), issuer)]), false)
+      for (const issuer of [operator, second]) assert.equal(allows(links, asked, [revocation('grant', testUuid(0x11), issuer)]), false)
+      // From below or from the side it has no effect.
+      for (const issuer of [carol, dave]) assert.ok(allows(links, asked, [revocation('grant', testUuid(0x13), issuer)]))
+      for (const issuer of [bob, carol, dave]) assert.ok(allows(links, asked, [revocation('grant', testUuid(0x12), issuer)]))
+      for (const issuer of [alice, bob, dave]) assert.ok(allows(links, asked, [revocation('grant', testUuid(0x11), issuer)]))
+      for (const key of [alice, bob, carol]) assert.equal(allows(links, asked, [revocation('key', key)]), false)
+      assert.ok(allows(links, asked, [revocation('key', dave), revocation('agent', TEST_AGENT), revocation('grant', testUuid(0x99))]))
+    })
+
+    test('a grant with the id of another neither borrows its chain nor gets it revoked', () => {
+      // Dave, who holds nothing, makes a grant with the id of alice's; it helps no one.
+      const fake = grant({ id: testUuid(0x11), level: 'control', issuer: dave, subject: dave, depth: 3 })
+      const child = grant({ id: testUuid(0x20), level: 'control', issuer: dave, subject: carol, parent: testUuid(0x11) })
+      assert.equal(allows([one(), fake, child], asked), false)
+      assert.ok(allows([fake, one(), two(), three()], asked))
+      assert.ok(allows([fake, one(), two(), three()], asked, [revocation('grant', testUuid(0x11), dave)]))
+    })
+
+    test('a flood of grants with one id is denied soon, and does not hide a direct grant', () => {
+      const flood = Array.from({ length: 2000 }, (_, i) =>
+        grant({ id: testUuid(0x11), issuer: dave, subject: dave, parent: testUuid(0x11), depth: 1 + (i % 3), level: 'control' }),
+      )
+      const child = grant({ id: testUuid(0x20), level: 'control', issuer: dave, subject: carol, parent: testUuid(0x11) })
+      assert.equal(allows([...flood, child], asked), false)
+      assert.ok(allows([...flood, child, grant({ id: testUuid(0x21), level: 'control', subject: carol })], asked))
+    })
+
+    test('the reason is that of the grant that came nearest', () => {
+      denies('its grant has expired', [
+        grant({ namespace: 'repo' }),
+        grant({ notAfter: minutesLater(-0.5) }),
+        grant({ level: 'observe', namespace: 'audit' }),
+      ])
+    })
+  })
+})
+
+// ---- random fleets ----
+
+const SUBJECTS = [operator, alice, bob, carol]
+const IDS = [testUuid(1), testUuid(2), testUuid(3), testUuid(4)]
+
+const BASE = grant()
+const FIELDS = {
+  id: fc.constantFrom(...IDS),
+  issuer: fc.constantFrom(...SUBJECTS),
+  subject: fc.constantFrom(...SUBJECTS),
+  namespace: fc.constantFrom('run', 'repo', `run/${TEST_AGENT}`, 'run/role=web'),
+  level: fc.constantFrom('observe' as const, 'control' as const),
+  selector: fc.constantFrom({ all: true as const }, { agents: [TEST_AGENT] }, { labels: { role: 'web' } }, { labels: { role: 'db' } }),
+  notBefore: fc.constantFrom(minutesLater(-60), minutesLater(10)),
+  notAfter: fc.constantFrom(minutesLater(60), minutesLater(20)),
+  depth: fc.nat(3),
+  parent: fc.constantFrom(null, ...IDS),
+} as const
+
+/** Any grant at all. */
+const randomGrant: fc.Arbitrary<Grant> = fc.record(FIELDS).map((fields) => ({ ...BASE, ...fields }) as Grant)
+/** A grant that covers everything but for one or two fields. */
+const wideGrant: fc.Arbitrary<Grant> = fc
+  .tuple(fc.record(FIELDS), fc.subarray(Object.keys(FIELDS), { maxLength: 2 }))
+  .map(([fields, changed]) => ({
+    ...BASE,
+    level: 'control',
+    ...Object.fromEntries(Object.entries(fields).filter(([name]) => changed.includes(name))),
+  }))
+
+/** Wide grants linked into a chain from the operator, through alice and bob, to carol; the linking may be undone in places. */
+const randomChain: fc.Arbitrary<Grant[]> = fc
+  .tuple(
+    fc.array(wideGrant, { minLength: 1, maxLength: 3 }),
+    fc.array(fc.tuple(fc.nat(2), randomGrant, fc.constantFrom('id', 'issuer', 'subject', 'depth', 'parent')), { maxLength: 1 }),
+  )
+  .map(([grants, faults]) => {
+    const linked = grants.map((each, i) => ({
+      ...each,
+      id: IDS[i] as string,
+      parent: i === 0 ? null : (IDS[i - 1] as string),
+      issuer: SUBJECTS[i] as Fingerprint,
+      subject: SUBJECTS[i + 1] as Fingerprint,
+      depth: 3 - i,
+    }))
+    for (const [i, from, field] of faults) if (linked[i]) Object.assign(linked[i], { [field]: from[field as 'id'] })
+    return linked
+  })
+
+const randomRevocation = fc
+  .record({
+    kind: fc.constantFrom('grant' as const, 'grant' as const, 'key' as const),
+    issuer: fc.constantFrom(...SUBJECTS),
+    which: fc.nat(3),
+  })
+  .map(({ kind, issuer, which }) => revocation(kind, (kind === 'key' ? SUBJECTS : IDS)[which] as string, issuer))
+
+const randomState: fc.Arbitrary<TrustState> = fc.record({
+  root: fc.constant(root),
+  grants: fc
+    .tuple(randomChain, fc.array(randomGrant, { maxLength: 3 }))
+    .chain(([chain, others]) => fc.shuffledSubarray([...chain, ...others], { minLength: chain.length }))
+    .map((grants) => grants.map((each) => ({ grant: each }))),
+  revocations: fc.oneof({ weight: 2, arbitrary: fc.constant([]) }, fc.array(randomRevocation, { maxLength: 2 })),
+})
+
+const randomAsk: fc.Arbitrary<Ask> = fc
+  .record({
+    actor: fc.constantFrom(alice, bob, carol),
+    namespace: fc.constantFrom('run', 'run', 'run', 'repo'),
+    level: fc.constantFrom('observe' as const, 'control' as const),
+    target: fc.constantFrom(web, web, db, undefined),
+    at: fc.constantFrom(TEST_TIME, TEST_TIME + 15 * 60_000, TEST_TIME + 30 * 60_000, TEST_TIME + 90 * 60_000),
+  })
+  .map(({ target, ...rest }) => ({ ...rest, ...(target && { target }) }))
+
+/** The rules said again in the plainest way: try every sequence of up to four grants. */
+function oracle(state: TrustState, ask: Ask): boolean {
+  const grants = state.grants.map((item) => item.grant)
+  const revokedKey = (key: string): boolean => state.revocations.some((r) => r.revocation.kind === 'key' && r.revocation.target === key)
+  if (revokedKey(ask.actor)) return false
+  if (ask.actor === operator || ask.actor === second) return true
+  const covers = (g: Grant): boolean => {
+    if (ask.level === 'control' && g.level === 'observe') return false
+    if (ask.at < Date.parse(g.notBefore) - 120_000 || ask.at >= Date.parse(g.notAfter)) return false
+    const area = g.namespace.split('/')[0]
+    if (area !== ask.namespace) return false
+    if (g.namespace === `run/${TEST_AGENT}` && ask.target?.agent !== TEST_AGENT) return false
+    if (g.namespace === 'run/role=web' && ask.target?.labels['role'] !== 'web') return false
+    if (g.selector.all) return true
+    if (!ask.target) return false
+    if (g.selector.agents) return g.selector.agents.includes(ask.target.agent)
+    return ask.target.labels['role'] === g.selector.labels?.['role']
+  }
+  const good = (chain: readonly Grant[]): boolean => {
+    const issuers = chain.map((g) => g.issuer)
+    return (
+      chain[0]?.parent === null &&
+      [operator, second].includes(chain[0].issuer) &&
+      chain.at(-1)?.subject === ask.actor &&
+      !issuers.some(revokedKey) &&
+      chain.every((g, i) => {
+        const above = chain[i - 1]
+        const linked = above === undefined || (g.parent === above.id && g.issuer === above.subject && g.depth < above.depth)
+        const void_ = state.revocations.some(
+          ({ revocation: r, byOperator }) =>
+            r.kind === 'grant' && r.target === g.id && (byOperator || issuers.slice(0, i + 1).includes(r.issuer)),
+        )
+        return linked && covers(g) && !void_
+      })
+    )
+  }
+  const extend = (chain: readonly Grant[]): boolean =>
+    (chain.length > 0 && good(chain)) || (chain.length < 4 && grants.some((g) => extend([...chain, g])))
+  return extend([])
+}
+
+describe('authorize on random fleets', () => {
+  test('agrees with the oracle, and often enough says yes', () => {
+    let yes = 0
+    let chained = 0
+    fc.assert(
+      fc.property(randomState, randomAsk, (state, ask) => {
+        const decision = authorize(state, ask)
+        if (decision.allowed) yes += 1
+        if (decision.allowed && decision.chain.length > 1) chained += 1
+        assert.equal(decision.allowed, oracle(state, ask))
+      }),
+      { numRuns: 1500 },
+    )
+    assert.ok(yes > 100 && chained > 5, `${yes} allowed, ${chained} by a chain`)
+  })
+
+  test('the chain it gives is by itself enough', () => {
+    fc.assert(
+      fc.property(randomState, randomAsk, (state, ask) => {
+        const decision = authorize(state, ask)
+        if (!decision.allowed) return
+        assert.equal(authorize({ ...state, grants: decision.chain.map((each) => ({ grant: each })) }, ask).allowed, true)
+      }),
+      { numRuns: 400 },
+    )
+  })
+
+  test('attenuation is monotone: whatever a grantee passes on, nobody gets what the grantee lacked', () => {
+    fc.assert(
+      fc.property(
+        randomState,
+        randomAsk,
+        fc.array(randomGrant, { minLength: 1, maxLength: 3 }),
+        fc.constantFrom(alice, bob, carol),
+        (state, ask, extra, grantee) => {
+          const before = authorize(state, ask)
+          const passedOn = extra.map((each) => ({ grant: { ...each, issuer: grantee } }))
+          const after = authorize({ ...state, grants: [...state.grants, ...passedOn] }, ask)
+          // Anything newly allowed is something that the grantee was allowed already.
+          if (after.allowed && !before.allowed) assert.equal(authorize(state, { ...ask, actor: grantee }).allowed, true)
+        },
+      ),
+      { numRuns: 600 },
+    )
+  })
+
+  test('a revocation never allows, a grant never denies', () => {
+    fc.assert(
+      fc.property(randomState, randomAsk, randomRevocation, randomGrant, (state, ask, revoke, more) => {
+        const before = authorize(state, ask).allowed
+        if (authorize({ ...state, revocations: [...state.revocations, revoke] }, ask).allowed) assert.ok(before)
+        if (before) assert.ok(authorize({ ...state, grants: [...state.grants, { grant: more }] }, ask).allowed)
+      }),
+      { numRuns: 1500 },
+    )
+  })
+
+  test('who may control may observe; who may act on the fleet may act on every host', () => {
+    fc.assert(
+      fc.property(randomState, randomAsk, (state, ask) => {
+        if (authorize(state, { ...ask, level: 'control' }).allowed) assert.ok(authorize(state, { ...ask, level: 'observe' }).allowed)
+        const { target: _, ...fleet } = ask
+        if (authorize(state, fleet).allowed) for (const target of [web, db]) assert.ok(authorize(state, { ...fleet, target }).allowed)
+      }),
+      { numRuns: 1500 },
+    )
+  })
+
+  test('the answer depends on nothing but the question: order, repetition and frozen input change nothing', () => {
+    const freeze = <T>(value: T): T => {
+      if (typeof value === 'object' && value !== null) for (const item of Object.values(Object.freeze(value))) freeze(item)
+      return value
+    }
+    fc.assert(
+      fc.property(randomState, randomAsk, (state, ask) => {
+        const first = authorize(freeze(structuredClone(state)), freeze(ask)).allowed
+        assert.equal(
+          authorize({ ...state, grants: state.grants.toReversed(), revocations: state.revocations.toReversed() }, ask).allowed,
+          first,
+        )
+        assert.equal(authorize({ ...state, grants: [...state.grants, ...state.grants] }, ask).allowed, first)
+      }),
+      { numRuns: 500 },
+    )
+  })
+})

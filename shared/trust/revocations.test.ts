@@ -1,0 +1,135 @@
+/** The revocation state: it only grows, forks are alarms, and the order of arrival makes no difference. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { MusterError } from '../errors.ts'
+import type { Signer } from '../identity/signer.ts'
+import { base64Key, OTHER_FLEET, sampleBody, signedSample, TEST_AGENT, testKey, testUuid } from '../testing/statements.ts'
+import {
+  acceptRevocation,
+  isAgentRevoked,
+  isKeyRevoked,
+  MAX_EPOCH_JUMP,
+  missingEpochs,
+  NOTHING_REVOKED,
+  type RevocationState,
+} from './revocations.ts'
+import type { Root } from './root.ts'
+import { type Signed, type Unsigned } from './signed.ts'
+
+const operator = testKey(1)
+const second = testKey(2)
+const stranger = testKey(3)
+const root = {
+  ...sampleBody('root', operator),
+  type: 'muster/root/v1',
+  operators: [operator, second].map((key, i) => ({ key: base64Key(key), name: `o${i}` })),
+} as Root
+
+const revoke = (epoch: number, changes: Partial<Unsigned<'revocation'>> = {}, signer: Signer = operator): Promise<Signed> =>
+  signedSample('revocation', signer, { epoch, id: testUuid(epoch % 2 ** 40), ...changes })
+const revokeKey = (epoch: number, target: Signer, signer: Signer = operator): Promise<Signed> =>
+  revoke(epoch, { kind: 'key', target: target.fingerprint }, signer)
+const acceptAll = (signed: readonly Signed[], state: RevocationState = NOTHING_REVOKED): RevocationState =>
+  signed.reduce((sum, each) => acceptRevocation(sum, root, each), state)
+
+describe('revocations', () => {
+  test('a grant, a key and an agent are revoked by an operator', async () => {
+    const state = acceptAll([await revoke(1), await revokeKey(2, stranger), await revoke(3, { kind: 'agent', target: TEST_AGENT })])
+    assert.equal(state.epoch, 3)
+    assert.ok(isKeyRevoked(state.accepted, stranger.fingerprint))
+    assert.ok(isAgentRevoked(state.accepted, TEST_AGENT))
+    assert.ok(!isKeyRevoked(state.accepted, operator.fingerprint))
+    assert.ok(state.accepted.every((item) => item.byOperator))
+  })
+
+  test('ID-26: an old list replayed changes nothing', async () => {
+    const list = await Promise.all([1, 2, 3, 4].map((epoch) => revoke(epoch)))
+    const state = acceptAll(list)
+    assert.equal(acceptAll(list.slice(0, 2), state), state)
+    assert.equal(acceptAll(list, state), state)
+  })
+
+  test('ID-26: a known epoch with other content is an alarm, and the first one stands', async () => {
+    const state = acceptAll([await revoke(1), await revoke(2)])
+    for (const fork of [await revoke(2, { target: testUuid(77) }), await revoke(2, {}, second)])
+      assert.throws(() => acceptRevocation(state, root, fork), { code: 'trust.equivocation', message: /revocation epoch 2/ })
+  })
+
+  test('ID-27: an epoch far ahead is refused, so it cannot make later ones look old', async () => {
+    const state = acceptAll([await revoke(1)])
+    for (const epoch of [2 + MAX_EPOCH_JUMP, 2 ** 32, Number.MAX_SAFE_INTEGER]) {
+      const signed = await revoke(epoch)
+      assert.throws(() => acceptRevocation(state, root, signed), { code: 'trust.epoch' })
+    }
+    await assert.rejects(revoke(2 ** 53), MusterError)
+    await assert.rejects(revoke(2 ** 64), MusterError)
+    assert.equal(acceptRevocation(state, root, await revoke(1 + MAX_EPOCH_JUMP)).epoch, 1 + MAX_EPOCH_JUMP)
+    assert.equal(state.epoch, 1)
+  })
+
+  test('epochs that have not arrived are known to be missing', async () => {
+    const state = acceptAll([await revoke(5), await revoke(2)])
+    assert.equal(state.epoch, 5)
+    assert.deepEqual(missingEpochs(state), [1, 3, 4])
+    assert.deepEqual(missingEpochs(NOTHING_REVOKED), [])
+  })
+
+  test('who is no operator revokes neither keys nor agents, and grants only as their issuer', async () => {
+    for (const changes of [
+      { kind: 'key' as const, target: operator.fingerprint },
+      { kind: 'agent' as const, target: TEST_AGENT },
+    ]) {
+      const signed = await revoke(1, changes, stranger)
+      assert.throws(() => acceptRevocation(NOTHING_REVOKED, root, signed), { code: 'trust.denied', exit: 'denied' })
+    }
+    assert.equal(acceptAll([await revoke(1, {}, stranger)]).accepted[0]?.byOperator, false)
+    const foreign = await revoke(1, { fleet: OTHER_FLEET })
+    assert.throws(() => acceptRevocation(NOTHING_REVOKED, root, foreign), { code: 'trust.fleet' })
+  })
+
+  test('a revoked key revokes nothing any more; of two operators who revoke each other the earlier epoch wins', async () => {
+    const state = acceptAll([await revokeKey(1, second)])
+    const late = await revokeKey(2, operator, second)
+    assert.throws(() => acceptRevocation(state, root, late), { code: 'trust.revoked' })
+    assert.ok(!isKeyRevoked(state.accepted, operator.fingerprint))
+    // The later epoch arrived first: it gives way as soon as the earlier one is known.
+    const other = acceptAll([late, await revokeKey(1, second)])
+    assert.deepEqual(other.accepted, state.accepted)
+  })
+
+  test('what an operator revoked stays revoked when the operator is replaced', async () => {
+    const next = { ...root, version: 2, operators: root.operators.slice(1) } as Root
+    const signed = await revokeKey(1, stranger)
+    assert.throws(() => acceptRevocation(NOTHING_REVOKED, next, signed), { code: 'trust.denied' })
+    const state = acceptRevocation(NOTHING_REVOKED, next, signed, [operator.fingerprint])
+    assert.ok(isKeyRevoked(state.accepted, stranger.fingerprint))
+  })
+
+  test('what holds in the end does not depend on the order of arrival', async () => {
+    const pool = await Promise.all([
+      revoke(1),
+      revokeKey(2, stranger),
+      revokeKey(3, second),
+      revokeKey(4, operator, second),
+      revoke(5, { target: testUuid(50) }, second),
+      revoke(6, { kind: 'agent', target: TEST_AGENT }),
+      revokeKey(7, operator),
+      revoke(8, { target: testUuid(80) }),
+    ])
+    const settle = (order: readonly Signed[]): unknown => {
+      let state = NOTHING_REVOKED
+      for (const signed of order)
+        try {
+          state = acceptRevocation(state, root, signed)
+        } catch (error) {
+          assert.ok(error instanceof MusterError && error.code === 'trust.revoked', String(error))
+        }
+      return state.accepted.map((item) => item.revocation.epoch)
+    }
+    fc.assert(
+      fc.property(fc.shuffledSubarray(pool, { minLength: pool.length }), (order) => assert.deepEqual(settle(order), [1, 2, 3, 6, 7])),
+      { numRuns: 40 },
+    )
+  })
+})
