@@ -1,8 +1,43 @@
 /** A coordinator over libp2p, by ticket. The node that dials is new for every command: an operator's SSH key is never a libp2p identity. */
+import { createNode } from '../node/node.ts'
 import { control } from '../protocols/control/protocol.ts'
 import { parseTicket } from '../protocols/enroll/ticket.ts'
-import { createNode } from '../node/node.ts'
-import { nodeError } from '../node/errors.ts'
+import { MusterError } from '../shared/errors.ts'
 import { generateKey } from '../shared/identity/signer.ts'
+import { trustError } from '../shared/trust/errors.ts'
+import { VERSION } from '../shared/version.ts'
 import type { CommandContext } from './context.ts'
 import type { Reach } from './session.ts'
+
+/** Tries the ticket's addresses in order. @throws ticket.malformed, node.unreachable, node.wrong-peer */
+export async function dialCoordinator(context: CommandContext<unknown, unknown>, text: string): Promise<Reach> {
+  const ticket = parseTicket(text)
+  const node = await createNode(
+    { clock: context.clock, random: context.random, log: await context.log() },
+    {
+      key: generateKey(context),
+      listen: [],
+      fleet: ticket.fleet,
+      version: VERSION,
+      // Nobody's member: the session proves who asks, and nothing that the coordinator says here is believed for what it claims to be.
+      credentials: {
+        own: () => undefined,
+        check: () => {
+          throw trustError('trust.issuer', { what: 'the node certificate', key: 'a key that this command line was not told about' })
+        },
+      },
+    },
+  )
+  let failure: unknown
+  for (const address of ticket.addresses) {
+    try {
+      const peer = await node.dial(address, context.signal)
+      return { open: (signal) => node.open(peer.id, control.id, signal), close: () => node.close() }
+    } catch (error) {
+      if (!(error instanceof MusterError) || context.signal.aborted) throw error
+      failure = error
+    }
+  }
+  await node.close()
+  throw failure
+}

@@ -4,7 +4,7 @@ import type { Signer } from '../shared/identity/signer.ts'
 import type { CommandContext } from './context.ts'
 
 /** @throws identity.* */
-export function openOperatorKey(context: CommandContext, identity: string | undefined = context.globals.identity): Promise<Signer> {
+export function openOperatorKey(context: CommandContext<unknown, unknown>, identity: string | undefined = context.globals.identity): Promise<Signer> {
   return openOperator(context, {
     identity,
     env: context.env,
@@ -17,7 +17,7 @@ export function openOperatorKey(context: CommandContext, identity: string | unde
 const MAX_PASSPHRASE = 1024
 
 /** Reads a line from the terminal without showing it. */
-async function askPassphrase(context: CommandContext): Promise<string> {
+async function askPassphrase(context: CommandContext<unknown, unknown>): Promise<string> {
   const { stdin, stderr } = context
   await stderr.write('Pass phrase of the key: ')
   stdin.setRawMode(true)

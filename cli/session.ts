@@ -45,6 +45,8 @@ export interface Session {
     order: { verb: V; targets: readonly string[]; arguments: ArgumentsOf<V> },
     options?: OperateOptions,
   ): Promise<OperateResponse>
+  /** Runs `work` in a further session with the same coordinator: calls of one session go one after the other. */
+  another<T>(work: (session: Session) => Promise<T>): Promise<T>
   close(): Promise<void>
 }
 
@@ -54,12 +56,17 @@ export interface OperateOptions {
   readonly upload?: AsyncIterable<Uint8Array>
 }
 
-/** Where the coordinator is: its home's socket, or an open duplex (over libp2p) that speaks the control protocol. */
-export type Reach = { readonly socket: string } | { readonly duplex: Duplex; readonly close: () => Promise<void> }
+/** Where the coordinator is: its home's socket, or a libp2p connection. */
+export interface Reach {
+  /** Opens a stream of the control protocol; may be called again. */
+  open(signal?: AbortSignal): Promise<Duplex>
+  close(): Promise<void>
+}
+
+export const socketReach = (path: string): Reach => ({ open: (signal) => dialSocket(path, control.id, signal), close: async () => undefined })
 
 export async function openSession(deps: SessionDeps, reach: Reach, signal?: AbortSignal): Promise<Session> {
-  const duplex = 'socket' in reach ? await dialSocket(reach.socket, control.id, signal) : reach.duplex
-  const client: Client<typeof control> = openClient(control, duplex, deps)
+  const client: Client<typeof control> = openClient(control, await reach.open(signal), deps)
   const options = signal === undefined ? {} : { signal }
   const challenge = await client.call('session.begin', {}, options)
   const fleet = fleetId.parse(challenge.fleet)
@@ -76,9 +83,17 @@ export async function openSession(deps: SessionDeps, reach: Reach, signal?: Abor
       const intent = await signIntent(deps, { ...order, fleet, operation: newId() }, signal)
       return client.call('operate', { intent }, { ...options, ...more })
     },
+    async another(work) {
+      const further = await openSession(deps, { ...reach, close: async () => undefined }, signal)
+      try {
+        return await work(further)
+      } finally {
+        await further.close()
+      }
+    },
     async close() {
       await client.close()
-      if ('close' in reach) await reach.close()
+      await reach.close()
     },
   }
 }

@@ -123,14 +123,7 @@ export const runOutputRequest = z.object({
 })
 
 // Facts
-export const packageRow = z.object({
-  manager: z.string(),
-  name,
-  epoch: z.string().nullable(),
-  version: z.string(),
-  release: z.string().nullable(),
-  arch: z.string().nullable(),
-})
+export const packageRow = z.object({ manager: z.string(), name, epoch: z.int(), version: z.string(), release: z.string(), arch: z.string() })
 export const hostRequest = z.object({ host: name })
 export const factsResponse = z.object({
   host: name,

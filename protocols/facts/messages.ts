@@ -3,7 +3,12 @@ import { z } from 'zod'
 import { signedMessage } from '../statement.ts'
 
 /** Coordinator → agent: what follows the state that the coordinator holds. (0, 0) asks for everything. */
-export const pullRequest = z.object({ epoch: z.int().nonnegative(), sequence: z.int().nonnegative() })
+export const pullRequest = z.object({
+  epoch: z.int().nonnegative(),
+  sequence: z.int().nonnegative(),
+  /** Root of the set at that position, so that a host whose disk went back in time notices. Absent with (0, 0). */
+  root: z.string().max(64).optional(),
+})
 /** Statements in order. A `full` one is followed by the canonical JSON of the package set as data. */
 export const pullResponse = z.object({ updates: z.array(signedMessage).max(256) })
 

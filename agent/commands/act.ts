@@ -1,0 +1,60 @@
+/** Carries out an order that was verified and journalled: the only caller of the runner that changes anything. */
+import type { ArgumentsOf } from '../../protocols/control/verbs.ts'
+import { MusterError } from '../../shared/errors.ts'
+import { type AgentId, runId } from '../../shared/ids.ts'
+import type { JsonObject } from '../../shared/trust/fields.ts'
+import type { RunnerClient } from '../runner/client.ts'
+import type { RunStatus } from '../runner/run-status.ts'
+import type { VerifiedOrder } from './verify.ts'
+
+export interface Acted {
+  readonly result: 'done' | 'failed'
+  readonly detail: JsonObject
+}
+
+export async function act(deps: { runner: RunnerClient; agent: AgentId }, order: VerifiedOrder): Promise<Acted> {
+  try {
+    switch (order.verb) {
+      case 'run.start':
+        return await start(deps, order.arguments)
+      case 'run.stop':
+        return await stop(deps, order.arguments)
+      default:
+        return order satisfies never
+    }
+  } catch (error) {
+    if (!(error instanceof MusterError)) throw error
+    return { result: 'failed', detail: { error: error.message } }
+  }
+}
+
+async function start(deps: { runner: RunnerClient; agent: AgentId }, order: ArgumentsOf<'run.start'>): Promise<Acted> {
+  const { memoryBytes, cpuMillis, pids, timeoutMs, outputBytes } = order.limits
+  const status = await deps.runner.start({
+    run: runId.parse(order.runs[deps.agent] as string),
+    command: order.command,
+    env: order.env,
+    ...(order.cwd === undefined ? {} : { cwd: order.cwd }),
+    ...(order.user === undefined ? {} : { user: order.user }),
+    ...(order.name === undefined ? {} : { name: order.name }),
+    limits: {
+      outputBytes,
+      ...(memoryBytes === undefined ? {} : { memoryBytes }),
+      ...(cpuMillis === undefined ? {} : { cpu: cpuMillis / 1000 }),
+      ...(pids === undefined ? {} : { pids }),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    },
+  })
+  if (status.state === 'failed to start') return { result: 'failed', detail: { ...detail(status), error: status.reason ?? 'unknown' } }
+  return { result: 'done', detail: detail(status) }
+}
+
+async function stop(deps: { runner: RunnerClient }, order: ArgumentsOf<'run.stop'>): Promise<Acted> {
+  const run = runId.parse(order.run)
+  const status = await deps.runner.stop(run, { graceMs: order.graceMs, ...(order.signal === undefined ? {} : { signal: order.signal }) })
+  return { result: 'done', detail: detail(status) }
+}
+
+function detail(status: RunStatus): JsonObject {
+  return { run: status.run, state: status.state, limits: status.limits, containment: status.containment }
+}

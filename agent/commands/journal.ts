@@ -1,0 +1,101 @@
+/**
+ * The orders that this agent accepted, one durable file each, written before anything is done. An order is accepted once: sent again it gets the first
+ * outcome again, and after a crash in between it is carried out again under the same run id, which the runner turns into the same run.
+ */
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../../shared/clock.ts'
+import { writeDurable } from '../../shared/durable-file.ts'
+import { type OperationId, operationId } from '../../shared/ids.ts'
+import type { Random } from '../../shared/random.ts'
+import type { Signed } from '../../shared/trust/signed.ts'
+import { fromText, toText } from '../../shared/trust/transport.ts'
+import { commandError } from './errors.ts'
+
+/** Outcomes are kept for a week, so that a coordinator that was away can still ask what became of an order (a replay is refused by its expiry long before). */
+const KEEP_MS = 7 * 86_400_000
+/** Orders in a week on one host; beyond it the oldest finished ones go early. */
+const MAX_KEPT = 20_000
+
+interface Row {
+  /** SHA-256 of the intent's statement. */
+  readonly digest: string
+  readonly acceptedAt: number
+  readonly expiresAt: number
+  readonly outcome?: Signed
+}
+
+export interface Journal {
+  /** Writes down that the order is accepted. `outcome` is there if it was carried out before. @throws command.replayed, command.journal-full */
+  accept(operation: OperationId, intent: Signed, expiresAt: number): Promise<{ outcome: Signed | undefined }>
+  conclude(operation: OperationId, outcome: Signed): Promise<void>
+  outcome(operation: OperationId): Signed | undefined
+}
+
+export async function openJournal(deps: { clock: Clock; random: Random }, options: { folder: string }): Promise<Journal> {
+  const { folder } = options
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  // Owned by this journal: what the files say. Written after the file, read instead of it.
+  const rows = new Map<OperationId, Row>()
+  for (const name of await readdir(folder)) {
+    const id = name.endsWith('.json') ? name.slice(0, -5) : ''
+    if (operationId.is(id)) rows.set(id, await read(join(folder, name)))
+    // A crash inside writeDurable leaves its temporary file, which holds nothing that counts.
+    else await rm(join(folder, name), { force: true })
+  }
+
+  const path = (operation: OperationId): string => join(folder, `${operation}.json`)
+
+  const write = async (operation: OperationId, row: Row): Promise<void> => {
+    const { outcome, ...rest } = row
+    await writeDurable(deps, path(operation), JSON.stringify({ ...rest, ...(outcome ? { outcome: toText(outcome) } : {}) }))
+    rows.set(operation, row)
+  }
+
+  const tidy = async (): Promise<void> => {
+    const now = deps.clock.now()
+    const removable = [...rows].filter(([, row]) => row.expiresAt < now && row.outcome !== undefined).sort((a, b) => a[1].acceptedAt - b[1].acceptedAt)
+    const old = removable.filter(([, row]) => row.acceptedAt + KEEP_MS < now)
+    const excess = removable.slice(0, Math.max(0, rows.size - MAX_KEPT))
+    for (const [operation] of new Set([...old, ...excess])) {
+      await rm(path(operation), { force: true })
+      rows.delete(operation)
+    }
+    if (rows.size >= MAX_KEPT) throw commandError('command.journal-full', { limit: MAX_KEPT })
+  }
+
+  return {
+    async accept(operation, intent, expiresAt) {
+      const digest = createHash('sha256').update(intent.statement).digest('hex')
+      const known = rows.get(operation)
+      if (known) {
+        if (known.digest !== digest) throw commandError('command.replayed', { operation })
+        return { outcome: known.outcome }
+      }
+      await tidy()
+      await write(operation, { digest, acceptedAt: deps.clock.now(), expiresAt })
+      // Crash here: the order is accepted and nothing was done. Sent again, it is carried out; never sent again, it never is.
+      return { outcome: undefined }
+    },
+
+    async conclude(operation, outcome) {
+      const row = rows.get(operation)
+      if (row === undefined) throw new Error(`operation ${operation} was never accepted`)
+      await write(operation, { ...row, outcome })
+      // Crash before this: it was done and no outcome is written. Sent again, the runner answers with the same run, and the outcome is made anew.
+    },
+
+    outcome: (operation) => rows.get(operation)?.outcome,
+  }
+}
+
+async function read(path: string): Promise<Row> {
+  try {
+    const { digest, acceptedAt, expiresAt, outcome } = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>
+    if (typeof digest !== 'string' || typeof acceptedAt !== 'number' || typeof expiresAt !== 'number') throw new Error('fields are missing')
+    return { digest, acceptedAt, expiresAt, ...(outcome === undefined ? {} : { outcome: fromText(outcome) }) }
+  } catch (cause) {
+    throw commandError('command.journal-damaged', { path }, { cause })
+  }
+}

@@ -1,0 +1,21 @@
+/** What the runner says of a run, as the command protocol says it. */
+import type { RunStatusMessage } from '../../protocols/command/messages.ts'
+import { rfc3339 } from '../../shared/clock.ts'
+import type { RunStatus } from '../runner/run-status.ts'
+
+export function statusMessage(status: RunStatus): RunStatusMessage {
+  return {
+    run: status.run,
+    state: status.state,
+    exitCode: status.exitCode ?? null,
+    signal: status.signal ?? null,
+    reason: status.reason ?? null,
+    startedAt: rfc3339(status.startedAt),
+    endedAt: status.endedAt === undefined ? null : rfc3339(status.endedAt),
+    stdoutBytes: status.outputBytes.stdout,
+    stderrBytes: status.outputBytes.stderr,
+    droppedBytes: status.droppedBytes,
+    limits: status.limits,
+    containment: status.containment,
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * No proof, no run: everything that must hold before this host acts on an order, in one place and in this order. The coordinator that brings the order
+ * is not believed; what it brings is checked against the root that the host pinned when it joined.
+ *
+ * 1. the intent is signed by its actor, of this fleet, fresh; 2. roots and revocations extend what the host knows; 3. a chain of grants leads from the
+ * root to the actor and covers this host; 4. the checkpoint is signed by an issuer of the root and extends the last one seen; 5. the log entry is
+ * included in it and holds this very intent. Whether the operation was seen before is the journal's question, which comes next.
+ */
+import type { PerformRequest } from '../../protocols/command/messages.ts'
+import { type ArgumentsOf, VERBS } from '../../protocols/control/verbs.ts'
+import type { TrustState } from '../../node/trust-state.ts'
+import { decodeEntry, statementOf } from '../../shared/audit/entry.ts'
+import { auditError } from '../../shared/audit/errors.ts'
+import { verifyInclusion } from '../../shared/audit/proof.ts'
+import { leafHash } from '../../shared/audit/tree.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { MusterError } from '../../shared/errors.ts'
+import type { AgentId, FleetId } from '../../shared/ids.ts'
+import { authorize } from '../../shared/trust/authorize.ts'
+import { checkIntent } from '../../shared/trust/credentials.ts'
+import type { Intent } from '../../shared/trust/intent.ts'
+import { readSigned } from '../../shared/trust/signed.ts'
+import { commandError } from './errors.ts'
+
+interface Order<V extends 'run.start' | 'run.stop'> {
+  readonly intent: Intent
+  readonly verb: V
+  readonly arguments: ArgumentsOf<V>
+}
+export type VerifiedOrder = Order<'run.start'> | Order<'run.stop'>
+
+export interface VerifyDeps {
+  readonly trust: TrustState
+  readonly clock: Clock
+  readonly fleet: FleetId
+  readonly agent: AgentId
+  /** The labels in this host's certificate: the coordinator's log put them there. */
+  readonly labels: () => Readonly<Record<string, string>>
+}
+
+/** @throws trust.*, audit.*, command.*: the reason goes into the signed refusal */
+export async function verifyOrder(deps: VerifyDeps, request: PerformRequest): Promise<VerifiedOrder> {
+  const at = deps.clock.now()
+  const intent = checkIntent(request.intent, { fleet: deps.fleet, at })
+  const order = readOrder(deps, intent)
+  await deps.trust.learn({ roots: request.roots, revocations: request.revocations })
+  requireGrant(deps, intent, request, at)
+  await requireProof(deps, request)
+  return order
+}
+
+function readOrder(deps: VerifyDeps, intent: Intent): VerifiedOrder {
+  if (!intent.targets.includes(deps.agent)) throw commandError('command.not-for-us', { agent: deps.agent })
+  const { verb } = intent
+  if (verb !== 'run.start' && verb !== 'run.stop') throw commandError('command.unknown-verb', { verb })
+  if (intent.namespace !== VERBS[verb].namespace) throw commandError('command.malformed', { reason: `its namespace is ${intent.namespace}` })
+  const parsed = VERBS[verb].arguments.safeParse(intent.arguments)
+  if (!parsed.success) throw commandError('command.malformed', { reason: 'its arguments are not those of the verb' }, { cause: parsed.error })
+  const order = { intent, verb, arguments: parsed.data } as VerifiedOrder
+  if (order.verb === 'run.start' && order.arguments.runs[deps.agent] === undefined)
+    throw commandError('command.malformed', { reason: 'it has no run id for this host' })
+  return order
+}
+
+function requireGrant(deps: VerifyDeps, intent: Intent, request: PerformRequest, at: number): void {
+  const grants = request.grants.flatMap((signed) => {
+    try {
+      return [{ grant: readSigned(signed, 'grant', { fleet: deps.fleet }) }]
+    } catch (error) {
+      // One that does not verify counts for nothing; it does not take the others with it.
+      if (error instanceof MusterError) return []
+      throw error
+    }
+  })
+  const state = { root: deps.trust.root().root, grants, revocations: deps.trust.revocations().accepted }
+  const target = { agent: deps.agent, labels: deps.labels() }
+  const decision = authorize(state, { actor: intent.actor, namespace: intent.namespace, level: 'control', target, at })
+  if (!decision.allowed) throw commandError('command.not-covered', { actor: intent.actor, reason: decision.reason })
+}
+
+async function requireProof(deps: VerifyDeps, request: PerformRequest): Promise<void> {
+  const checkpoint = deps.trust.openCheckpoint(request.checkpoint)
+  const entry = decodeEntry(request.entry, request.index)
+  const { signed } = statementOf(entry, request.index)
+  if (!Buffer.from(signed.statement).equals(request.intent.statement) || !Buffer.from(signed.signature).equals(request.intent.signature))
+    throw commandError('command.no-proof', { reason: 'the log entry holds another order' })
+  if (request.index >= checkpoint.size) throw auditError('audit.proof', { what: 'inclusion', reason: 'the entry is beyond the checkpoint' })
+  verifyInclusion({ index: request.index, size: checkpoint.size, hashes: request.inclusion }, leafHash(request.entry), checkpoint.root)
+  // Last, because it is remembered: a checkpoint is the newest one seen even if what came with it is refused later.
+  try {
+    await deps.trust.log.accept(checkpoint, { from: request.consistentFrom, to: checkpoint.size, hashes: request.consistency })
+  } catch (error) {
+    const size = (await deps.trust.log.known())?.size ?? 0
+    // Another order moved this host's position while this one was on its way: no fault of anybody's, the coordinator proves again.
+    if (size !== request.consistentFrom) throw commandError('command.position-moved', { size })
+    throw error
+  }
+}

@@ -1,0 +1,59 @@
+/** An agent's `agent.json`: who it is, which fleet it belongs to, the root that it pinned when it joined, and where its coordinators are. */
+import { readFile } from 'node:fs/promises'
+import { z } from 'zod'
+import { writeDurable } from '../shared/durable-file.ts'
+import { defineErrors } from '../shared/errors.ts'
+import { agentPaths } from '../shared/home.ts'
+import { type AgentId, agentId, type FleetId, fleetId, type Sha256, sha256Hex } from '../shared/ids.ts'
+import type { Random } from '../shared/random.ts'
+
+export const agentHomeError = defineErrors({
+  'agent.no-home': {
+    exit: 'usage',
+    message: (d: { folder: string }) => `${d.folder} is not an agent's home`,
+    hint: () => 'muster agent join TOKEN --home DIR makes one',
+  },
+  'agent.home-exists': {
+    exit: 'conflict',
+    message: (d: { folder: string; what: string }) => `${d.folder} is ${d.what}`,
+    hint: () => 'choose an empty --home',
+  },
+  'agent.home-damaged': {
+    exit: 'failed',
+    message: (d: { file: string }) => `${d.file} is not what muster agent join wrote`,
+    hint: () => 'restore it from a backup, or join again with an empty home',
+  },
+  'agent.home-unwritable': {
+    exit: 'failed',
+    message: (d: { folder: string; reason: string }) => `the home ${d.folder} cannot be made: ${d.reason}`,
+  },
+})
+
+const schema = z.strictObject({
+  id: z.custom<AgentId>((value) => agentId.is(value)),
+  name: z.string(),
+  fleet: z.custom<FleetId>((value) => fleetId.is(value)),
+  root: z.custom<Sha256>((value) => sha256Hex.is(value)),
+  coordinators: z.array(z.string()).min(1).max(16),
+})
+export type AgentIdentity = z.infer<typeof schema>
+
+/** @throws agent.no-home, agent.home-damaged */
+export async function readAgentIdentity(home: string): Promise<AgentIdentity> {
+  const { identity: file } = agentPaths(home)
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (cause) {
+    throw agentHomeError('agent.no-home', { folder: home }, { cause })
+  }
+  try {
+    return schema.parse(JSON.parse(text))
+  } catch (cause) {
+    throw agentHomeError('agent.home-damaged', { file }, { cause })
+  }
+}
+
+export function writeAgentIdentity(deps: { random: Random }, home: string, identity: AgentIdentity): Promise<void> {
+  return writeDurable(deps, agentPaths(home).identity, `${JSON.stringify(identity, undefined, 2)}\n`)
+}

@@ -1,0 +1,18 @@
+/** `muster agent label` */
+import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../command.ts'
+
+const args = {
+  host: { summary: 'a name, an id, a key fingerprint, or a unique prefix' },
+  labels: { summary: 'K=V', variadic: true },
+} as const satisfies ArgumentSpecs
+export type Args = ArgumentValues<typeof args>
+
+export const command = defineCommand({
+  summary: 'set labels of a host; an empty value takes one away',
+  arguments: args,
+  examples: [
+    { command: 'muster agent label web-17 role=web site=ber', does: 'two labels' },
+    { command: 'muster agent label web-17 site=', does: 'without site' },
+  ],
+  handler: () => import('./label.handler.ts'),
+})

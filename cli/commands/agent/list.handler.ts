@@ -1,0 +1,9 @@
+/** The hosts of the fleet. */
+import { agentColumns } from '../../agent-columns.ts'
+import { withSession } from '../../connect.ts'
+import type { CommandContext } from '../../context.ts'
+
+export async function handle(context: CommandContext): Promise<void> {
+  const { agents } = await withSession(context, (session) => session.ask('agent.list', {}))
+  await context.printList({ rows: agents, name: (agent) => agent.name, columns: agentColumns })
+}

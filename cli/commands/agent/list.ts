@@ -1,0 +1,12 @@
+/** `muster agent list` */
+import { defineCommand } from '../../command.ts'
+
+export const command = defineCommand({
+  summary: 'the hosts of the fleet',
+  examples: [
+    { command: 'muster agent list', does: 'names, states and labels' },
+    { command: 'muster agent list -o json', does: 'everything' },
+  ],
+  output: true,
+  handler: () => import('./list.handler.ts'),
+})

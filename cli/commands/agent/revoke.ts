@@ -1,0 +1,22 @@
+/** `muster agent revoke` */
+import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+
+const flags = {
+  yes: { type: 'boolean', summary: 'do not ask' },
+} as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
+
+const args = {
+  host: { summary: 'a name, an id, a key fingerprint, or a unique prefix' },
+} as const satisfies ArgumentSpecs
+export type Args = ArgumentValues<typeof args>
+
+export const command = defineCommand({
+  summary: 'take a host out of the fleet for good',
+  flags,
+  arguments: args,
+  examples: [
+    { command: 'muster agent revoke web-17 --yes', does: 'its connections end at once, its key is never accepted again' },
+  ],
+  handler: () => import('./revoke.handler.ts'),
+})

@@ -1,0 +1,25 @@
+/** One host. */
+import { chooseAgent } from '../../choose-agent.ts'
+import { withSession } from '../../connect.ts'
+import type { CommandContext } from '../../context.ts'
+import type { Args } from './show.ts'
+
+export async function handle(context: CommandContext<Readonly<Record<never, never>>, Args>): Promise<void> {
+  const agent = await withSession(context, (session) => chooseAgent(session, context.args.host))
+  await context.printOne({
+    value: agent,
+    name: agent.name,
+    fields: [
+      ['name', agent.name],
+      ['id', agent.id],
+      ['status', agent.status],
+      ['labels', Object.entries(agent.labels).map(([key, value]) => `${key}=${value}`).join('\n')],
+      ['fingerprint', agent.fingerprint],
+      ['peer id', agent.peerId],
+      ['enrolled', agent.enrolledAt ?? undefined],
+      ['last seen', agent.lastSeen ?? undefined],
+      ['version', agent.version ?? undefined],
+      ['addresses', agent.addresses.join('\n')],
+    ],
+  })
+}

@@ -1,0 +1,10 @@
+/** Write the whole log as files that verify offline. */
+import { withSession } from '../../connect.ts'
+import { receiveBundle } from '../../receive-bundle.ts'
+import type { CommandContext } from '../../context.ts'
+import type { Flags } from './export.ts'
+
+export async function handle(context: CommandContext<Flags>): Promise<void> {
+  const files = await withSession(context, (session) => receiveBundle(context, session, context.flags.to))
+  await context.note(`${files} files in ${context.flags.to}; check them anywhere: muster audit verify --bundle ${context.flags.to}`)
+}

@@ -1,0 +1,16 @@
+/** `muster audit export` */
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+
+const flags = {
+  to: { type: 'string', value: 'DIR', summary: 'a folder that does not exist yet', required: true },
+} as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
+
+export const command = defineCommand({
+  summary: 'write the whole log as files that verify offline',
+  flags,
+  examples: [
+    { command: 'muster audit export --to log-2026-11', does: 'then: muster audit verify --bundle log-2026-11' },
+  ],
+  handler: () => import('./export.handler.ts'),
+})

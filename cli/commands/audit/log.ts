@@ -1,0 +1,19 @@
+/** `muster audit log` */
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+
+const flags = {
+  actor: { type: 'string', value: 'FINGERPRINT', summary: 'only what this key signed' },
+  count: { type: 'integer', value: 'N', summary: 'how many entries', default: 100, min: 1, max: 1_000_000 },
+} as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
+
+export const command = defineCommand({
+  summary: 'the newest entries of the log',
+  flags,
+  examples: [
+    { command: 'muster audit log', does: 'the last 100' },
+    { command: 'muster audit log --actor SHA256:… -o json', does: 'one actor, for machines' },
+  ],
+  output: true,
+  handler: () => import('./log.handler.ts'),
+})

@@ -1,0 +1,39 @@
+/** Check the whole log, or an exported one without any network. */
+import { verifyBundle } from '../../../shared/audit/bundle.ts'
+import { rfc3339 } from '../../../shared/clock.ts'
+import { sha256Hex } from '../../../shared/ids.ts'
+import { withSession } from '../../connect.ts'
+import type { CommandContext } from '../../context.ts'
+import type { Flags } from './verify.ts'
+
+export async function handle(context: CommandContext<Flags>): Promise<void> {
+  const { bundle, root } = context.flags
+  if (bundle === undefined) {
+    const report = await withSession(context, (session) => session.ask('audit.verify', {}))
+    return context.printOne({
+      value: report,
+      name: String(report.size),
+      fields: [
+        ['entries', report.size],
+        ['root', report.root],
+        ['signed by', report.signer],
+        ['open', report.openIntents],
+        ['checkpoint', report.checkpoint, true],
+      ],
+    })
+  }
+  const report = await verifyBundle(bundle, { signal: context.signal, ...(root === undefined ? {} : { root: sha256Hex.parse(root) }) })
+  await context.printOne({
+    value: report,
+    name: String(report.size),
+    fields: [
+      ['entries', report.size],
+      ['tree root', report.treeRoot],
+      ['fleet', report.fleet],
+      ['root statement', report.root],
+      ['operators', report.operators.map((operator) => `${operator.fingerprint} ${operator.name}`).join('\n')],
+      ['signed', `${rfc3339(report.signedAt)} by ${report.signer}`],
+    ],
+  })
+  if (root === undefined) await context.note('the bundle is whole and consistent in itself; pass --root with the fingerprint you pinned to know that it is your fleet’s')
+}

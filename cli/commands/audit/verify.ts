@@ -1,0 +1,19 @@
+/** `muster audit verify` */
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+
+const flags = {
+  bundle: { type: 'string', value: 'DIR', summary: 'an exported log' },
+  root: { type: 'string', value: 'SHA256', summary: 'with --bundle: the root fingerprint to pin' },
+} as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
+
+export const command = defineCommand({
+  summary: 'check the whole log, or an exported one without any network',
+  flags,
+  examples: [
+    { command: 'muster audit verify', does: 'the coordinator re-derives its log' },
+    { command: 'muster audit verify --bundle DIR', does: 'an export, offline' },
+  ],
+  output: true,
+  handler: () => import('./verify.handler.ts'),
+})

@@ -1,0 +1,14 @@
+/** Make a waiting host a member. */
+import { chooseAgent } from '../../choose-agent.ts'
+import { withSession } from '../../connect.ts'
+import { requireDone } from '../../results.ts'
+import type { CommandContext } from '../../context.ts'
+import type { Args, Flags } from './approve.ts'
+
+export async function handle(context: CommandContext<Flags, Args>): Promise<void> {
+  await withSession(context, async (session) => {
+    const agent = await chooseAgent(session, context.args.host)
+    requireDone(await session.operate({ verb: 'enroll.approve', targets: [agent.id], arguments: { labels: { ...context.flags.label } } }))
+    await context.note(`${agent.name} is a member now; it notices within seconds`)
+  })
+}

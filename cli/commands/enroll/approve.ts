@@ -1,0 +1,22 @@
+/** `muster enroll approve` */
+import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+
+const flags = {
+  label: { type: 'pairs', value: 'K=V', summary: 'a label of the host; repeatable' },
+} as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
+
+const args = {
+  host: { summary: 'a name, an id, a key fingerprint, or a unique prefix' },
+} as const satisfies ArgumentSpecs
+export type Args = ArgumentValues<typeof args>
+
+export const command = defineCommand({
+  summary: 'make a waiting host a member',
+  flags,
+  arguments: args,
+  examples: [
+    { command: 'muster enroll approve web-17 --label role=web', does: 'after comparing its fingerprint' },
+  ],
+  handler: () => import('./approve.handler.ts'),
+})

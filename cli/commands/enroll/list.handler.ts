@@ -1,0 +1,17 @@
+/** Hosts that wait for approval. */
+import { withSession } from '../../connect.ts'
+import type { CommandContext } from '../../context.ts'
+
+export async function handle(context: CommandContext): Promise<void> {
+  const { agents } = await withSession(context, (session) => session.ask('agent.list', {}))
+  await context.printList({
+    rows: agents.filter((agent) => agent.status === 'pending'),
+    name: (agent) => agent.id,
+    columns: [
+      { header: 'name', value: (agent) => agent.name },
+      { header: 'fingerprint', value: (agent) => agent.fingerprint },
+      { header: 'version', value: (agent) => agent.version ?? undefined },
+      { header: 'id', value: (agent) => agent.id, wide: true },
+    ],
+  })
+}

@@ -1,0 +1,11 @@
+/** `muster enroll list` */
+import { defineCommand } from '../../command.ts'
+
+export const command = defineCommand({
+  summary: 'hosts that wait for approval',
+  examples: [
+    { command: 'muster enroll list', does: 'with the fingerprints to compare' },
+  ],
+  output: true,
+  handler: () => import('./list.handler.ts'),
+})

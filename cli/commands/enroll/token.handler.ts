@@ -1,0 +1,20 @@
+/** Print a single-use token for a new host. */
+import { tokenHash } from '../../../protocols/enroll/token-hash.ts'
+import { formatTicket, parseTicket } from '../../../protocols/enroll/ticket.ts'
+import { withSession } from '../../connect.ts'
+import { requireDone } from '../../results.ts'
+import type { CommandContext } from '../../context.ts'
+import type { Flags } from './token.ts'
+
+export async function handle(context: CommandContext<Flags>): Promise<void> {
+  const { label, ttl, approve } = context.flags
+  const token = await withSession(context, async (session) => {
+    const { ticket } = await session.ask('ticket', {})
+    // Drawn here: the coordinator and the log hold only its hash until a host uses it.
+    const secret = context.random.bytes(32)
+    requireDone(await session.operate({ verb: 'enroll.token', targets: [], arguments: { hash: tokenHash(secret), labels: { ...label }, ttlMs: ttl, approve } }))
+    return formatTicket({ ...parseTicket(ticket), secret })
+  })
+  await context.stdout.write(`${token}\n`)
+  await context.note('on the new host: muster agent join TOKEN, then muster agent run')
+}

@@ -1,0 +1,21 @@
+/** What was installed, updated and removed on a host. */
+import { withSession } from '../../connect.ts'
+import type { CommandContext } from '../../context.ts'
+import type { Args, Flags } from './history.ts'
+
+export async function handle(context: CommandContext<Flags, Args>): Promise<void> {
+  const name = context.flags.package
+  const { events } = await withSession(context, (session) => session.ask('facts.history', { host: context.args.host, ...(name === undefined ? {} : { package: name }) }))
+  await context.printList({
+    rows: events,
+    name: (event) => event.name,
+    columns: [
+      { header: 'at', value: (event) => event.at },
+      { header: 'event', value: (event) => event.event },
+      { header: 'package', value: (event) => event.name },
+      { header: 'from', value: (event) => event.from ?? undefined },
+      { header: 'to', value: (event) => event.to ?? undefined },
+      { header: 'manager', value: (event) => event.manager, wide: true },
+    ],
+  })
+}

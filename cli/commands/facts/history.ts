@@ -1,0 +1,23 @@
+/** `muster facts history` */
+import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+
+const flags = {
+  package: { type: 'string', value: 'NAME', summary: 'only this package' },
+} as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
+
+const args = {
+  host: { summary: 'a name, an id, a key fingerprint, or a unique prefix' },
+} as const satisfies ArgumentSpecs
+export type Args = ArgumentValues<typeof args>
+
+export const command = defineCommand({
+  summary: 'what was installed, updated and removed on a host',
+  flags,
+  arguments: args,
+  examples: [
+    { command: 'muster facts history web-17 --package openssl-libs', does: 'one package' },
+  ],
+  output: true,
+  handler: () => import('./history.handler.ts'),
+})

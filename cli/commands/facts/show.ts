@@ -1,0 +1,18 @@
+/** `muster facts show` */
+import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../command.ts'
+
+const args = {
+  host: { summary: 'a name, an id, a key fingerprint, or a unique prefix' },
+} as const satisfies ArgumentSpecs
+export type Args = ArgumentValues<typeof args>
+
+export const command = defineCommand({
+  summary: 'what a host has installed',
+  arguments: args,
+  examples: [
+    { command: 'muster facts show web-17', does: 'names and versions' },
+    { command: 'muster facts show web-17 -o json', does: 'with the host itself' },
+  ],
+  output: true,
+  handler: () => import('./show.handler.ts'),
+})

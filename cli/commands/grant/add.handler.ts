@@ -1,0 +1,24 @@
+/** Let a key observe or control. */
+import { withSession } from '../../connect.ts'
+import { requireDone } from '../../results.ts'
+import { signGrant } from '../../grant.ts'
+import type { CommandContext } from '../../context.ts'
+import type { Flags } from './add.ts'
+
+export async function handle(context: CommandContext<Flags>): Promise<void> {
+  await withSession(context, async (session) => {
+    const { grant, statement } = await signGrant(context, session, context.flags)
+    requireDone(await session.operate({ verb: 'grant.add', targets: [], arguments: { grant: statement } }))
+    await context.printOne({
+      value: grant,
+      name: grant.id,
+      fields: [
+        ['grant', grant.id],
+        ['to', grant.subject],
+        ['namespace', grant.namespace],
+        ['level', grant.level],
+        ['until', grant.notAfter],
+      ],
+    })
+  })
+}

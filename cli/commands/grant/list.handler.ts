@@ -1,0 +1,20 @@
+/** Who may do what. */
+import { withSession } from '../../connect.ts'
+import type { CommandContext } from '../../context.ts'
+
+export async function handle(context: CommandContext): Promise<void> {
+  const { grants } = await withSession(context, (session) => session.ask('grant.list', {}))
+  await context.printList({
+    rows: grants,
+    name: (grant) => grant.id,
+    columns: [
+      { header: 'id', value: (grant) => grant.id },
+      { header: 'to', value: (grant) => grant.subject },
+      { header: 'namespace', value: (grant) => grant.namespace },
+      { header: 'level', value: (grant) => grant.level },
+      { header: 'on', value: (grant) => grant.selector },
+      { header: 'until', value: (grant) => (grant.revoked ? 'revoked' : grant.notAfter) },
+      { header: 'by', value: (grant) => grant.issuer, wide: true },
+    ],
+  })
+}

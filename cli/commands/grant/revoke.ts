@@ -1,0 +1,22 @@
+/** `muster grant revoke` */
+import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+
+const flags = {
+  yes: { type: 'boolean', summary: 'do not ask' },
+} as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
+
+const args = {
+  id: { summary: 'the grant' },
+} as const satisfies ArgumentSpecs
+export type Args = ArgumentValues<typeof args>
+
+export const command = defineCommand({
+  summary: 'take a grant back, and everything passed on from it',
+  flags,
+  arguments: args,
+  examples: [
+    { command: 'muster grant revoke 0198f3b1-7c2e-7d1a-9a41-5d0f6f0c2b77 --yes', does: 'at once, everywhere' },
+  ],
+  handler: () => import('./revoke.handler.ts'),
+})

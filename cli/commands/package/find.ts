@@ -1,0 +1,24 @@
+/** `muster package find` */
+import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+
+const flags = {
+  version: { type: 'string', value: 'COND', summary: 'a condition such as < 3.0.7-25.el9; versions compare as rpm does' },
+  on: { type: 'list', value: 'HOSTS', summary: 'only these hosts: a name, k=v[,k=v], or all; repeatable' },
+} as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
+
+const args = {
+  name: { summary: 'the package' },
+} as const satisfies ArgumentSpecs
+export type Args = ArgumentValues<typeof args>
+
+export const command = defineCommand({
+  summary: 'which hosts have a package',
+  flags,
+  arguments: args,
+  examples: [
+    { command: "muster package find openssl-libs --version '< 1:3.2.2-6.el9'", does: 'hosts that have an older one' },
+  ],
+  output: true,
+  handler: () => import('./find.handler.ts'),
+})

@@ -1,0 +1,22 @@
+/** Runs on the hosts. */
+import { withSession } from '../../connect.ts'
+import type { CommandContext } from '../../context.ts'
+import type { Flags } from './list.ts'
+
+export async function handle(context: CommandContext<Flags>): Promise<void> {
+  const { on, all } = context.flags
+  const { runs } = await withSession(context, (session) => session.ask('run.list', { all, ...(on.length === 0 ? {} : { on: [...on] }) }))
+  await context.printList({
+    rows: runs,
+    name: (run) => run.run,
+    columns: [
+      { header: 'run', value: (run) => run.run },
+      { header: 'host', value: (run) => run.host },
+      { header: 'status', value: (run) => run.status },
+      { header: 'started', value: (run) => run.startedAt ?? undefined },
+      { header: 'command', value: (run) => run.command.join(' ') },
+      { header: 'ended', value: (run) => run.endedAt ?? undefined, wide: true },
+      { header: 'by', value: (run) => run.actor, wide: true },
+    ],
+  })
+}

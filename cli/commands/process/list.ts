@@ -1,0 +1,19 @@
+/** `muster process list` */
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+
+const flags = {
+  on: { type: 'list', value: 'HOSTS', summary: 'only these hosts; repeatable' },
+  all: { type: 'boolean', summary: 'ended ones too' },
+} as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
+
+export const command = defineCommand({
+  summary: 'runs on the hosts',
+  flags,
+  examples: [
+    { command: 'muster process list', does: 'those that are running' },
+    { command: 'muster process list --all --on web-17', does: 'and those that ended, on one host' },
+  ],
+  output: true,
+  handler: () => import('./list.handler.ts'),
+})

@@ -1,0 +1,18 @@
+/** `muster process start` */
+import { type ArgumentValues, defineCommand } from '../../command.ts'
+import { runArguments, runFlags } from '../../run-order.ts'
+
+export type Args = ArgumentValues<typeof runArguments>
+
+export const command = defineCommand({
+  summary: 'start a process on a host and print its run id',
+  description: 'The command is signed with your key, stands in the log before it starts, and each host checks both. No shell is involved unless you name one.',
+  flags: runFlags,
+  arguments: runArguments,
+  examples: [
+    { command: 'muster process start --on web-17 -- dnf -y upgrade openssl', does: 'then: muster process stream RUN' },
+    { command: "muster process start --on role=web --memory 512M -- sh -c 'make test'", does: 'on every web host, one run id a line' },
+  ],
+  passThrough: true,
+  handler: () => import('./start.handler.ts'),
+})

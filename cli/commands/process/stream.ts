@@ -1,0 +1,16 @@
+/** `muster process stream` */
+import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../command.ts'
+
+const args = {
+  run: { summary: 'the run id, or a unique prefix of it' },
+} as const satisfies ArgumentSpecs
+export type Args = ArgumentValues<typeof args>
+
+export const command = defineCommand({
+  summary: "a run's output from its first byte until it ends",
+  arguments: args,
+  examples: [
+    { command: 'muster process stream 0198f3b1', does: 'Ctrl-C ends the stream, not the run' },
+  ],
+  handler: () => import('./stream.handler.ts'),
+})

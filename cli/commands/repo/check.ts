@@ -1,0 +1,17 @@
+/** `muster repo check` */
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+
+const flags = {
+  repoId: { type: 'string', value: 'ID', summary: 'the repository' },
+} as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
+
+export const command = defineCommand({
+  summary: 'whether upstream has changes; exit code 100 if so',
+  flags,
+  examples: [
+    { command: 'muster repo check --repo-id epel9 || muster repo sync --repo-id epel9', does: 'sync only where there is something' },
+  ],
+  output: true,
+  handler: () => import('./check.handler.ts'),
+})

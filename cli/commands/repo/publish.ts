@@ -1,0 +1,18 @@
+/** `muster repo publish` */
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+
+const flags = {
+  repoId: { type: 'string', value: 'ID', summary: 'the repository', required: true },
+  snapshot: { type: 'string', value: 'NAME', summary: 'the snapshot to serve; default: the newest synced state' },
+} as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
+
+export const command = defineCommand({
+  summary: 'switch what `latest` serves',
+  flags,
+  examples: [
+    { command: 'muster repo publish --repo-id epel9', does: 'the newest synced state' },
+    { command: 'muster repo publish --repo-id epel9 --snapshot 2026-10', does: 'back to a snapshot' },
+  ],
+  handler: () => import('./publish.handler.ts'),
+})

@@ -1,0 +1,42 @@
+/** Mirror a repository and publish it. */
+import { EXIT } from '../../../shared/exit-codes.ts'
+import { formatSize } from '../../../shared/units.ts'
+import { withSession } from '../../connect.ts'
+import { cliError } from '../../errors.ts'
+import { syncRepository } from '../../sync.ts'
+import type { Session } from '../../session.ts'
+import type { CommandContext } from '../../context.ts'
+import type { Flags } from './sync.ts'
+
+export async function handle(context: CommandContext<Flags>): Promise<number> {
+  const { repoId, all, dryRun } = context.flags
+  if ((repoId === undefined) === !all) throw cliError('cli.usage', { reason: 'either --repo-id or --all is needed', hint: 'muster repo sync --help' })
+  return withSession(context, async (session) => {
+    const ids = repoId === undefined ? await enabled(session) : [repoId]
+    if (ids.length === 0) await context.note('no repository is enabled')
+    let exit: number = EXIT.done
+    for (const id of ids) {
+      if (dryRun) await plan(context, session, id)
+      // The first failure that stops everything is thrown; an incomplete repository does not keep the others from being synced.
+      else exit = Math.max(exit, await syncRepository(context, session, { id, last: id === ids.at(-1), snapshot: snapshotName(context) }))
+    }
+    return exit
+  })
+}
+
+async function enabled(session: Session): Promise<string[]> {
+  const { repositories } = await session.ask('repo.list', {})
+  return repositories.filter((repository) => repository.enabled).map((repository) => repository.id)
+}
+
+async function plan(context: CommandContext<Flags>, session: Session, id: string): Promise<void> {
+  const { fetch, bytes, remove, unchanged } = await session.ask('repo.plan', { repository: id })
+  await context.stdout.write(`${id}: would fetch ${fetch} files (${formatSize(bytes)}), would remove ${remove}, ${unchanged} unchanged\n`)
+}
+
+function snapshotName(context: CommandContext<Flags>): string | undefined {
+  const { createSnapshot, snapshotName: named } = context.flags
+  if (named !== undefined && !createSnapshot) throw cliError('cli.usage', { reason: '--snapshot-name needs --create-snapshot', hint: 'muster repo sync --help' })
+  if (!createSnapshot) return undefined
+  return named ?? new Date(context.clock.now()).toISOString().slice(0, 19).replaceAll(':', '').replace('T', '-')
+}

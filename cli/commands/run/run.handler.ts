@@ -1,0 +1,13 @@
+/** Run a command on hosts and show its output. */
+import { withSession } from '../../connect.ts'
+import { watchMany, watchOne } from '../../run-watch.ts'
+import type { CommandContext } from '../../context.ts'
+import { type RunFlags, startRuns } from '../../run-order.ts'
+import type { Args } from './run.ts'
+
+export async function handle(context: CommandContext<RunFlags, Args>): Promise<number> {
+  return withSession(context, async (session) => {
+    const started = await startRuns(session, context.flags, context.args.command)
+    return started.runs.length === 1 ? watchOne(context, session, started) : watchMany(context, session, started)
+  })
+}

@@ -1,0 +1,18 @@
+/** `muster run` */
+import { type ArgumentValues, defineCommand } from '../../command.ts'
+import { runArguments, runFlags } from '../../run-order.ts'
+
+export type Args = ArgumentValues<typeof runArguments>
+
+export const command = defineCommand({
+  summary: 'run a command on hosts and show its output',
+  description: 'On one host it exits with the remote exit code (128 + n for a signal, 125 where it could not be started), on several with 0 only if all did. Ctrl-C ends the watching; the runs go on.',
+  flags: runFlags,
+  arguments: runArguments,
+  examples: [
+    { command: 'muster run --on web-17 -- systemctl is-active httpd', does: 'exits with its exit code' },
+    { command: 'muster run --on role=web -- uptime', does: 'lines prefixed with the host' },
+  ],
+  passThrough: true,
+  handler: () => import('./run.handler.ts'),
+})

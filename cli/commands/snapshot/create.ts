@@ -1,0 +1,18 @@
+/** `muster snapshot create` */
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+
+const flags = {
+  repoId: { type: 'string', value: 'ID', summary: 'the repository', required: true },
+  name: { type: 'string', value: 'NAME', summary: 'the snapshot', required: true },
+  description: { type: 'string', value: 'TEXT', summary: 'what it is for', default: '' },
+} as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
+
+export const command = defineCommand({
+  summary: 'keep the present state of a repository under a name',
+  flags,
+  examples: [
+    { command: 'muster snapshot create --repo-id epel9 --name 2026-11', does: 'costs no copy' },
+  ],
+  handler: () => import('./create.handler.ts'),
+})

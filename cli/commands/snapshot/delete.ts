@@ -1,0 +1,18 @@
+/** `muster snapshot delete` */
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+
+const flags = {
+  name: { type: 'string', value: 'NAME', summary: 'the snapshot', required: true },
+  repoId: { type: 'string', value: 'ID', summary: 'the repository' },
+  yes: { type: 'boolean', summary: 'do not ask' },
+} as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
+
+export const command = defineCommand({
+  summary: 'delete a snapshot',
+  flags,
+  examples: [
+    { command: 'muster snapshot delete --name 2026-10 --yes', does: 'its packages stay as long as anything else needs them' },
+  ],
+  handler: () => import('./delete.handler.ts'),
+})

@@ -1,0 +1,11 @@
+/** The snapshots. */
+import { snapshotColumns } from '../../snapshot-columns.ts'
+import { withSession } from '../../connect.ts'
+import type { CommandContext } from '../../context.ts'
+import type { Flags } from './list.ts'
+
+export async function handle(context: CommandContext<Flags>): Promise<void> {
+  const { repoId } = context.flags
+  const { snapshots } = await withSession(context, (session) => session.ask('snapshot.list', repoId === undefined ? {} : { repository: repoId }))
+  await context.printList({ rows: snapshots, name: (snapshot) => snapshot.name, columns: snapshotColumns })
+}

@@ -1,0 +1,18 @@
+/** `muster snapshot list` */
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+
+const flags = {
+  repoId: { type: 'string', value: 'ID', summary: 'the repository' },
+} as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
+
+export const command = defineCommand({
+  summary: 'the snapshots',
+  flags,
+  examples: [
+    { command: 'muster snapshot list', does: 'of all repositories' },
+    { command: 'muster snapshot list --repo-id epel9', does: 'of one' },
+  ],
+  output: true,
+  handler: () => import('./list.handler.ts'),
+})

@@ -1,0 +1,18 @@
+/** `muster snapshot show` */
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+
+const flags = {
+  name: { type: 'string', value: 'NAME', summary: 'the snapshot', required: true },
+  repoId: { type: 'string', value: 'ID', summary: 'the repository' },
+} as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
+
+export const command = defineCommand({
+  summary: 'one snapshot',
+  flags,
+  examples: [
+    { command: 'muster snapshot show --name 2026-11', does: 'its repository, time and size' },
+  ],
+  output: true,
+  handler: () => import('./show.handler.ts'),
+})

@@ -1,0 +1,10 @@
+/** Print the ticket: where the coordinator is, and the root to pin. */
+import { withSession } from '../../connect.ts'
+import type { CommandContext } from '../../context.ts'
+
+export async function handle(context: CommandContext): Promise<void> {
+  await withSession(context, async (session) => {
+    const { ticket } = await session.ask('ticket', {})
+    await context.stdout.write(`${ticket}\n`)
+  })
+}

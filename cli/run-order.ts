@@ -1,0 +1,73 @@
+/** What `process start` and `run` have in common: the options of a run, and starting it on its hosts. */
+import type { OperateResponse } from '../protocols/control/messages.ts'
+import type { RunOrderArguments } from '../protocols/control/verbs.ts'
+import { DEFAULT_OUTPUT_BYTES } from '../shared/run-defaults.ts'
+import { cliError } from './errors.ts'
+import type { ArgumentSpecs, FlagSpecs, FlagValues } from './command.ts'
+import type { Session } from './session.ts'
+
+export const runFlags = {
+  on: { type: 'list', value: 'HOSTS', summary: 'where: a name, an id, k=v[,k=v], or all; repeatable', required: true },
+  env: { type: 'pairs', value: 'K=V', summary: 'an environment variable of the process; repeatable' },
+  cwd: { type: 'string', value: 'DIR', summary: 'its working directory; default: /' },
+  user: { type: 'string', value: 'USER', summary: "whom it runs as; default: the agent's user" },
+  name: { type: 'string', value: 'NAME', summary: 'a name for lists' },
+  memory: { type: 'size', value: 'SIZE', summary: 'memory of the whole run; beyond it the run is killed', min: 1 },
+  cpu: { type: 'string', value: 'N', summary: 'processors, such as 1.5' },
+  pids: { type: 'integer', value: 'N', summary: 'processes and threads at once', min: 1, max: 4_194_304 },
+  timeout: { type: 'duration', value: 'TIME', summary: 'it is killed after this time', min: 1 },
+  outputLimit: { type: 'size', value: 'SIZE', summary: 'output that is kept; beyond it the middle is dropped', default: DEFAULT_OUTPUT_BYTES, min: 65_536 },
+} as const satisfies FlagSpecs
+export type RunFlags = FlagValues<typeof runFlags>
+
+export const runArguments = {
+  command: { summary: 'the program and its arguments; everything from here on goes to the host unchanged', variadic: true },
+} as const satisfies ArgumentSpecs
+
+export interface StartedRun {
+  readonly agent: string
+  readonly host: string
+  readonly run: string
+}
+
+export interface Started {
+  readonly runs: readonly StartedRun[]
+  readonly response: OperateResponse
+}
+
+/** Signs one intent for all hosts and has it performed. */
+export async function startRuns(session: Session, flags: RunFlags, command: readonly string[]): Promise<Started> {
+  if (command.length === 0) throw cliError('cli.usage', { reason: 'a command is needed', hint: 'muster process start --on HOST -- COMMAND [ARG...]' })
+  const order = orderOf(flags, command)
+  const { agents } = await session.ask('target.resolve', { on: [...flags.on] })
+  const runs = agents.map((agent) => ({ agent: agent.id, host: agent.name, run: session.newId() }))
+  const response = await session.operate({
+    verb: 'run.start',
+    targets: runs.map((run) => run.agent),
+    arguments: { ...order, runs: Object.fromEntries(runs.map((run) => [run.agent, run.run])) },
+  })
+  return { runs, response }
+}
+
+function orderOf(flags: RunFlags, command: readonly string[]): Omit<RunOrderArguments, 'runs'> {
+  return {
+    command: [...command],
+    env: { ...flags.env },
+    ...(flags.cwd === undefined ? {} : { cwd: flags.cwd }),
+    ...(flags.user === undefined ? {} : { user: flags.user }),
+    ...(flags.name === undefined ? {} : { name: flags.name }),
+    limits: {
+      outputBytes: flags.outputLimit,
+      ...(flags.memory === undefined ? {} : { memoryBytes: flags.memory }),
+      ...(flags.cpu === undefined ? {} : { cpuMillis: cpuMillis(flags.cpu) }),
+      ...(flags.pids === undefined ? {} : { pids: flags.pids }),
+      ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),
+    },
+  }
+}
+
+function cpuMillis(text: string): number {
+  const millis = /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Math.round(Number(text) * 1000) : 0
+  if (millis < 10) throw cliError('cli.usage', { reason: `${JSON.stringify(text)} is not a number of processors such as 1.5`, hint: '--cpu takes 0.01 or more' })
+  return millis
+}

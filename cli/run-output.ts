@@ -1,0 +1,65 @@
+/** A run's output on the terminal: stdout to stdout, stderr to stderr, bytes as they are. */
+import type { RunRow } from '../protocols/control/messages.ts'
+import { STDOUT } from '../protocols/output/messages.ts'
+import { printable, type Sink } from './sink.ts'
+import type { Session } from './session.ts'
+
+export interface OutputOptions {
+  readonly run: string
+  /** Until the run has ended, or what there is now. */
+  readonly follow: boolean
+  readonly stdout: (bytes: Uint8Array) => Promise<void>
+  readonly stderr: (bytes: Uint8Array) => Promise<void>
+}
+
+/** Reads from the beginning. Resolves with the run's state once everything was written. */
+export function readOutput(session: Session, options: OutputOptions): Promise<RunRow> {
+  return session.ask(
+    'run.output',
+    { run: options.run, follow: options.follow, stdout: 0, stderr: 0 },
+    {
+      onData: async (bytes) => {
+        const write = bytes[0] === STDOUT ? options.stdout : options.stderr
+        await write(bytes.subarray(1))
+      },
+    },
+  )
+}
+
+/** Bytes as they are, but for a terminal: there, what it would obey is made visible, line by line (PC-13). */
+export function plainWriter(sink: Sink): (bytes: Uint8Array) => Promise<void> {
+  if (!sink.isTTY) return (bytes) => sink.write(bytes)
+  const decoder = new TextDecoder()
+  return (bytes) => {
+    const lines = decoder.decode(bytes, { stream: true }).split('\n')
+    // Tabs and carriage returns of progress bars do no harm and are what people expect to see at work.
+    return sink.write(lines.map((line) => line.split(/([\t\r])/).map((part) => (part === '\t' || part === '\r' ? part : printable(part))).join('')).join('\n'))
+  }
+}
+
+/** Longest part of a line that is held back to be prefixed as a whole. */
+const MAX_LINE_BYTES = 64 * 1024
+
+/** Prefixes each line with the host it comes from, for several hosts at once; a line is written whole. */
+export function prefixedWriter(sink: Sink, host: string): { write: (bytes: Uint8Array) => Promise<void>; end: () => Promise<void> } {
+  const prefix = Buffer.from(`${printable(host)}: `)
+  let rest: Uint8Array = new Uint8Array(0)
+  const emit = (line: Uint8Array): Promise<void> => sink.write(Buffer.concat([prefix, line]))
+  return {
+    async write(bytes) {
+      let buffer = rest.length > 0 ? Buffer.concat([rest, bytes]) : Buffer.from(bytes)
+      for (let end = buffer.indexOf(0x0a); end >= 0; end = buffer.indexOf(0x0a)) {
+        await emit(buffer.subarray(0, end + 1))
+        buffer = buffer.subarray(end + 1)
+      }
+      if (buffer.length > MAX_LINE_BYTES) {
+        await emit(Buffer.concat([buffer, Buffer.from('\n')]))
+        buffer = Buffer.alloc(0)
+      }
+      rest = new Uint8Array(buffer)
+    },
+    async end() {
+      if (rest.length > 0) await emit(Buffer.concat([rest, Buffer.from('\n')]))
+    },
+  }
+}

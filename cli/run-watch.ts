@@ -1,0 +1,58 @@
+/** Watches started runs to their end and turns how they ended into an exit code. */
+import { constants } from 'node:os'
+import type { RunRow } from '../protocols/control/messages.ts'
+import { exitCodeOf } from '../protocols/command/status-words.ts'
+import { EXIT } from '../shared/exit-codes.ts'
+import { concurrently } from '../shared/concurrently.ts'
+import { MusterError } from '../shared/errors.ts'
+import type { CommandContext } from './context.ts'
+import { errorOf } from './results.ts'
+import { plainWriter, prefixedWriter, readOutput } from './run-output.ts'
+import type { Started, StartedRun } from './run-order.ts'
+import type { Session } from './session.ts'
+
+type Context = CommandContext<unknown, unknown>
+
+/** `muster run` on one host: its output as it is, its exit code. */
+export async function watchOne(context: Context, session: Session, started: Started): Promise<number> {
+  const [run] = started.runs as [StartedRun]
+  const [result] = started.response.results
+  if (result === undefined || result.result !== 'done') {
+    const error = result ? errorOf(result, run.host) : new Error('no result')
+    // What kept it from starting is our failure, not the program's exit code; refusals keep theirs.
+    if (!(error instanceof MusterError) || error.exit === 'denied') throw error
+    await context.stderr.write(`muster: error: ${error.message}\n${error.hint === undefined ? '' : `muster: hint: ${error.hint}\n`}`)
+    return EXIT.ownFailure
+  }
+  const row = await readOutput(session, { run: run.run, follow: true, stdout: plainWriter(context.stdout), stderr: plainWriter(context.stderr) })
+  if (row.state !== 'exited') await context.note(`${run.host}: ${row.status}`)
+  return remoteExitCode(row)
+}
+
+/** On several: lines prefixed with the host; 0 only if all ended with 0. */
+export async function watchMany(context: Context, session: Session, started: Started): Promise<number> {
+  const failures: string[] = []
+  const begun = started.runs.filter((run) => {
+    const result = started.response.results.find((row) => row.target === run.agent)
+    if (result?.result === 'done') return true
+    failures.push(`${run.host}: ${result ? errorOf(result, run.host).message : 'no result'}`)
+    return false
+  })
+  // One stream is one call after the other, so each host is read on a stream of its own.
+  await concurrently(begun, begun.length, async (run) => {
+    const out = prefixedWriter(context.stdout, run.host)
+    const err = prefixedWriter(context.stderr, run.host)
+    const row = await session.another((own) => readOutput(own, { run: run.run, follow: true, stdout: out.write, stderr: err.write }))
+    await out.end()
+    await err.end()
+    if (row.state !== 'exited' || row.exitCode !== 0) failures.push(`${run.host}: ${row.status}`)
+  })
+  for (const line of failures) await context.stderr.write(`${line}\n`)
+  if (failures.length > 0) await context.note(`${failures.length} of ${started.runs.length} hosts failed`)
+  return failures.length === 0 ? EXIT.done : EXIT.partly
+}
+
+export function remoteExitCode(row: RunRow): number {
+  const state = row.state as Parameters<typeof exitCodeOf>[0]['state']
+  return exitCodeOf({ state, exitCode: row.exitCode, signal: row.signal }, (name) => constants.signals[name as NodeJS.Signals])
+}

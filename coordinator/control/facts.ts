@@ -1,0 +1,89 @@
+/** Answers about hosts' packages. Every answer says how old it is; an offline host's facts are never shown as if they were true now. */
+import type { control } from '../../protocols/control/protocol.ts'
+import type { Handlers } from '../../protocols/define-protocol.ts'
+import type { Target } from '../../protocols/peer.ts'
+import { rfc3339 } from '../../shared/clock.ts'
+import { compareEvr, formatEvr, parseEvr } from '../../shared/rpm/evr.ts'
+import { inventoryError } from '../inventory/errors.ts'
+import type { FactStore } from '../inventory/fact-store.ts'
+import type { Agents } from '../registry/agents.ts'
+import { registryError } from '../registry/errors.ts'
+
+type Control = Handlers<typeof control>
+export type FactsHandlers = Pick<Control, 'facts.show' | 'facts.history' | 'package.find'>
+
+export function factsHandlers(deps: { agents: Agents; store: FactStore; connected: (peerId: string) => boolean }): FactsHandlers {
+  const targets = async ({ host }: { host: string }): Promise<Target[]> => {
+    try {
+      const agent = await deps.agents.find(host)
+      return [{ agent: agent.id, labels: agent.labels }]
+    } catch (error) {
+      // Whoever may see every host learns that there is none of this name; others get the same refusal either way.
+      if (registryError.is(error)) return [{}]
+      throw error
+    }
+  }
+
+  return {
+    'facts.show': {
+      targets,
+      async run({ host }) {
+        const agent = await deps.agents.find(host)
+        const state = await deps.store.state(agent.id)
+        if (state === undefined) throw inventoryError('inventory.none', { host: agent.name })
+        return {
+          host: agent.name,
+          agent: agent.id,
+          epoch: state.epoch,
+          sequence: state.sequence,
+          root: state.root,
+          at: state.at,
+          os: { ...state.set.os },
+          packages: [...state.set.packages],
+        }
+      },
+    },
+
+    'facts.history': {
+      targets,
+      async run(request) {
+        const agent = await deps.agents.find(request.host)
+        const events = await deps.store.history(agent.id, request.package)
+        return { events: events.map(({ at, event, manager, name, from, to, source, durationSeconds }) => ({ at, event, manager, name, from, to, source, durationSeconds })) }
+      },
+    },
+
+    'package.find': async ({ name, version, on }) => {
+      const agents = on === undefined ? await deps.agents.list() : await deps.agents.select(on)
+      const byId = new Map<string, (typeof agents)[number]>(agents.map((agent) => [agent.id, agent]))
+      const matches = condition(version)
+      const rows = await deps.store.installed(name, on === undefined ? undefined : agents.map((agent) => agent.id))
+      const found = rows.flatMap((row) => {
+        const agent = byId.get(row.agent)
+        if (agent === undefined || !matches(row)) return []
+        return [{ host: agent.name, manager: row.manager, name, version: formatEvr(row), arch: row.arch, seenAt: rfc3339(row.at), stale: !deps.connected(agent.peerId) }]
+      })
+      return { found }
+    },
+  }
+}
+
+type Evr = { epoch: number; version: string; release: string }
+const OPERATORS: Record<string, (order: number) => boolean> = {
+  '<': (order) => order < 0,
+  '<=': (order) => order <= 0,
+  '=': (order) => order === 0,
+  '==': (order) => order === 0,
+  '>=': (order) => order >= 0,
+  '>': (order) => order > 0,
+}
+
+/** `< 3.0.7-25.el9` as a test; without a condition every version passes. @throws inventory.bad-version */
+function condition(text: string | undefined): (row: Evr) => boolean {
+  if (text === undefined) return () => true
+  const match = /^\s*(<=|>=|==|<|>|=)?\s*(\S+)\s*$/.exec(text)
+  const holds = match && OPERATORS[match[1] ?? '=']
+  if (!match || !holds) throw inventoryError('inventory.bad-version', { version: text })
+  const wanted = parseEvr(match[2] as string)
+  return (row) => holds(compareEvr(row, wanted))
+}

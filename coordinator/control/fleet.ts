@@ -1,0 +1,108 @@
+/** Answers about the fleet itself: the coordinator, its hosts, how to join. */
+import type { control } from '../../protocols/control/protocol.ts'
+import type { AgentRow } from '../../protocols/control/messages.ts'
+import type { Handlers } from '../../protocols/define-protocol.ts'
+import { formatTicket } from '../../protocols/enroll/ticket.ts'
+import { rfc3339 } from '../../shared/clock.ts'
+import type { FleetId, Sha256 } from '../../shared/ids.ts'
+import { VERSION } from '../../shared/version.ts'
+import type { Ledger } from '../audit/ledger.ts'
+import type { Database } from '../database/database.ts'
+import type { AgentRecord, Agents } from '../registry/agents.ts'
+import { selectHosts } from '../registry/selector.ts'
+
+type Control = Handlers<typeof control>
+export type FleetHandlers = Pick<Control, 'status' | 'ticket' | 'agent.list' | 'target.resolve'>
+
+export interface FleetDeps {
+  readonly agents: Agents
+  readonly database: Database
+  readonly ledger: Ledger
+  readonly connected: (peerId: string) => boolean
+  readonly addresses: () => readonly string[]
+  readonly http: () => string | undefined
+}
+
+export interface FleetOptions {
+  readonly fleet: FleetId
+  readonly name: string
+  readonly peerId: string
+  readonly rootDigest: Sha256
+  readonly startedAt: number
+}
+
+export function agentRow(agent: AgentRecord, connected: (peerId: string) => boolean): AgentRow {
+  const status = agent.status === 'approved' ? (connected(agent.peerId) ? 'connected' : 'offline') : agent.status
+  return {
+    name: agent.name,
+    id: agent.id,
+    status,
+    labels: { ...agent.labels },
+    lastSeen: agent.lastSeen,
+    version: agent.version,
+    peerId: agent.peerId,
+    fingerprint: agent.fingerprint,
+    enrolledAt: agent.enrolledAt,
+    addresses: [...agent.addresses],
+  }
+}
+
+export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHandlers {
+  const { agents, database, ledger } = deps
+
+  const repositories = async (): Promise<{ id: string; lastSync: string | null; result: string | null }[]> => {
+    const known = await database.query.selectFrom('repository').select('id').orderBy('id').execute()
+    return Promise.all(
+      known.map(async ({ id }) => {
+        const last = await database.query
+          .selectFrom('sync_run')
+          .select(['finished_at', 'result'])
+          .where('repository', '=', id)
+          .orderBy('started_at', 'desc')
+          .limit(1)
+          .executeTakeFirst()
+        return { id, lastSync: last?.finished_at == null ? null : rfc3339(last.finished_at), result: last?.result ?? null }
+      }),
+    )
+  }
+
+  return {
+    async status() {
+      const rows = (await agents.list()).map((agent) => agentRow(agent, deps.connected))
+      const count = (status: AgentRow['status']): number => rows.filter((row) => row.status === status).length
+      const head = await ledger.head()
+      const signed = ledger.published()
+      const store = await database.query
+        .selectFrom('blob')
+        .select((row) => [row.fn.countAll().as('blobs'), row.fn.sum('size').as('bytes')])
+        .executeTakeFirstOrThrow()
+      return {
+        coordinator: {
+          name: options.name,
+          version: VERSION,
+          peerId: options.peerId,
+          startedAt: rfc3339(options.startedAt),
+          addresses: [...deps.addresses()],
+          http: deps.http() ?? null,
+        },
+        repositories: await repositories(),
+        agents: { connected: count('connected'), offline: count('offline'), pending: count('pending'), revoked: count('revoked') },
+        store: { blobs: Number(store.blobs), bytes: Number(store.bytes ?? 0) },
+        log: { size: head.size, root: Buffer.from(head.root).toString('hex'), at: signed === undefined ? null : rfc3339(signed.at), openIntents: (await ledger.openIntents({ all: true })).length },
+      }
+    },
+
+    async ticket() {
+      const root = Buffer.from(options.rootDigest, 'hex')
+      return { ticket: formatTicket({ fleet: options.fleet, root, addresses: deps.addresses() }) }
+    },
+
+    'agent.list': async () => ({ agents: (await agents.list()).map((agent) => agentRow(agent, deps.connected)) }),
+
+    'target.resolve': async ({ on }) => {
+      // Pending hosts resolve too: approving one begins with naming it.
+      const chosen = selectHosts(await agents.list(), on).map((agent) => agentRow(agent, deps.connected))
+      return { agents: chosen.map(({ id, name, status }) => ({ id, name, status })) }
+    },
+  }
+}

@@ -1,0 +1,38 @@
+/** What can go wrong when the coordinator brings an order to a host. */
+import { defineErrors } from '../../shared/errors.ts'
+
+export const dispatchError = defineErrors({
+  'dispatch.unknown-run': {
+    exit: 'notFound',
+    // The words are process-manager's; scripts compare them.
+    message: () => 'process not found',
+    hint: () => 'muster process list --all shows what there was',
+  },
+  'dispatch.ambiguous-run': {
+    exit: 'conflict',
+    message: (d: { run: string }) => `more than one run begins with ${d.run}`,
+    hint: () => 'give more of the run id',
+  },
+  'dispatch.offline': {
+    exit: 'unreachable',
+    retryable: true,
+    message: (d: { host: string }) => `${d.host} is not connected`,
+    hint: (d: { host: string }) => `muster agent list shows when ${d.host} was last seen; on the host: muster agent run`,
+  },
+  'dispatch.refused': {
+    exit: 'denied',
+    message: (d: { host: string; reason: string }) => `${d.host} refused the order: ${d.reason}`,
+  },
+  'dispatch.start-failed': {
+    exit: 'failed',
+    message: (d: { host: string; reason: string }) => `${d.host} could not start it: ${d.reason}`,
+  },
+  'dispatch.failed': {
+    exit: 'failed',
+    message: (d: { host: string; reason: string }) => `${d.host} could not do it: ${d.reason}`,
+  },
+  'dispatch.bad-outcome': {
+    exit: 'verification',
+    message: (d: { host: string; reason: string }) => `the outcome that ${d.host} sent does not check out: ${d.reason}`,
+  },
+})

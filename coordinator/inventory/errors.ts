@@ -1,0 +1,22 @@
+/** What can be wrong with the facts that a host sends. */
+import { defineErrors } from '../../shared/errors.ts'
+
+export const inventoryError = defineErrors({
+  'inventory.not-theirs': {
+    exit: 'denied',
+    message: (d: { host: string }) => `${d.host} sent facts that are not about itself, or are signed by another key`,
+  },
+  'inventory.refused': {
+    exit: 'verification',
+    message: (d: { host: string; reason: string }) => `the facts of ${d.host} are not acceptable: ${d.reason}`,
+  },
+  'inventory.none': {
+    exit: 'notFound',
+    message: (d: { host: string }) => `${d.host} has not reported its packages yet`,
+    hint: () => 'muster agent list shows whether it is connected',
+  },
+  'inventory.bad-version': {
+    exit: 'usage',
+    message: (d: { version: string }) => `${JSON.stringify(d.version)} is not a version condition, such as '< 3.0.7-25.el9'`,
+  },
+})

@@ -1,0 +1,100 @@
+/** Each host's package state and its history in the database. Derived from the hosts' signed facts, never edited. */
+import type { Kysely } from 'kysely'
+import { parseRfc3339, rfc3339 } from '../../shared/clock.ts'
+import type { FactEvent } from '../../shared/facts/events.ts'
+import type { FactState } from '../../shared/facts/apply.ts'
+import { type FactPackage, factSet, type HostFacts, type Manager } from '../../shared/facts/package-set.ts'
+import { type AgentId, blobId } from '../../shared/ids.ts'
+import type { Database } from '../database/database.ts'
+import type { Tables } from '../database/tables.ts'
+
+type Tx = Kysely<Tables>
+export type StoredEvent = Omit<FactEvent, 'event'> & { readonly event: FactEvent['event'] }
+
+/** Rows a statement inserts: 7 columns each stay far below both databases' limit of bound values (32,766 and 65,535). */
+const ROWS = 500
+/** Events that one answer holds; older ones are asked for by package. */
+const MAX_HISTORY = 10_000
+
+export interface FactStore {
+  state(agent: AgentId, tx?: Tx): Promise<FactState | undefined>
+  /** Replaces the host's state and appends what changed to its history. */
+  save(tx: Tx, agent: AgentId, state: FactState, events: readonly FactEvent[]): Promise<void>
+  history(agent: AgentId, name?: string): Promise<StoredEvent[]>
+  /** Every installed version of the package. */
+  installed(name: string, agents?: readonly AgentId[]): Promise<{ agent: string; manager: string; arch: string; epoch: number; version: string; release: string; at: number }[]>
+}
+
+export function createFactStore(deps: { database: Database }): FactStore {
+  const { database } = deps
+  return {
+    async state(agent, tx = database.query) {
+      const row = await tx.selectFrom('fact_state').selectAll().where('agent', '=', agent).executeTakeFirst()
+      if (row === undefined) return undefined
+      const packages = await tx.selectFrom('fact_package').selectAll().where('agent', '=', agent).execute()
+      const set = factSet(
+        JSON.parse(row.os) as HostFacts,
+        packages.map(({ manager, name, arch, epoch, version, release }): FactPackage => ({ manager: manager as Manager, name, arch, epoch, version, release })),
+      )
+      return { epoch: row.epoch, sequence: row.sequence, root: blobId.parse(row.root), at: rfc3339(row.at), set }
+    },
+
+    async save(tx, agent, state, events) {
+      const row = { epoch: state.epoch, sequence: state.sequence, root: state.root, at: parseRfc3339(state.at), os: JSON.stringify(state.set.os) }
+      await tx
+        .insertInto('fact_state')
+        .values({ agent, ...row })
+        .onConflict((conflict) => conflict.column('agent').doUpdateSet(row))
+        .execute()
+      await tx.deleteFrom('fact_package').where('agent', '=', agent).execute()
+      for (const part of chunks(state.set.packages)) await tx.insertInto('fact_package').values(part.map((pkg) => ({ agent, ...pkg }))).execute()
+      const rows = events.map((event, position) => ({
+        agent,
+        epoch: state.epoch,
+        sequence: state.sequence,
+        position,
+        at: parseRfc3339(event.at),
+        event: event.event,
+        manager: event.manager,
+        name: event.name,
+        arch: event.arch,
+        from: event.from,
+        to: event.to,
+        source: event.source,
+        duration: event.durationSeconds === null ? null : event.durationSeconds * 1000,
+      }))
+      for (const part of chunks(rows)) await tx.insertInto('fact_event').values(part).execute()
+    },
+
+    async history(agent, name) {
+      let query = database.query.selectFrom('fact_event').selectAll().where('agent', '=', agent)
+      if (name !== undefined) query = query.where('name', '=', name)
+      const rows = await query.orderBy('epoch', 'desc').orderBy('sequence', 'desc').orderBy('position', 'desc').limit(MAX_HISTORY).execute()
+      return rows.reverse().map((row) => ({
+        event: row.event as FactEvent['event'],
+        at: rfc3339(row.at),
+        manager: row.manager as Manager,
+        name: row.name,
+        arch: row.arch,
+        from: row.from,
+        to: row.to,
+        source: row.source as FactEvent['source'],
+        durationSeconds: row.duration === null ? null : Math.round(row.duration / 1000),
+      }))
+    },
+
+    async installed(name, agents) {
+      let query = database.query
+        .selectFrom('fact_package')
+        .innerJoin('fact_state', 'fact_state.agent', 'fact_package.agent')
+        .select(['fact_package.agent', 'manager', 'arch', 'fact_package.epoch', 'version', 'release', 'fact_state.at'])
+        .where('name', '=', name)
+      if (agents) query = query.where('fact_package.agent', 'in', agents)
+      return query.orderBy('fact_package.agent').execute()
+    },
+  }
+}
+
+function* chunks<T>(rows: readonly T[]): Generator<T[]> {
+  for (let start = 0; start < rows.length; start += ROWS) yield rows.slice(start, start + ROWS)
+}

@@ -1,0 +1,137 @@
+/**
+ * Takes in what hosts say of their packages. A statement counts only if the host it is about signed it; it is applied only if it follows what is known and
+ * leads to the root that it names. Anything else is a gap, and a pull fills it: gossip carries news, pulls carry truth.
+ */
+import { openClient } from '../../protocols/call.ts'
+import { facts } from '../../protocols/facts/protocol.ts'
+import type { Duplex } from '../../protocols/wire/duplex.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { MusterError } from '../../shared/errors.ts'
+import { apply } from '../../shared/facts/apply.ts'
+import { MAX_SET_BYTES } from '../../shared/facts/package-set.ts'
+import { type FactPosition, readUpdate } from '../../shared/facts/update.ts'
+import type { AgentId, FleetId } from '../../shared/ids.ts'
+import type { Logger } from '../../shared/logger.ts'
+import { readSigned, type Signed } from '../../shared/trust/signed.ts'
+import type { Database } from '../database/database.ts'
+import type { AgentRecord, Agents } from '../registry/agents.ts'
+import { inventoryError } from './errors.ts'
+import type { FactStore } from './fact-store.ts'
+
+export type Ingested = { readonly result: 'applied' | 'known' } | { readonly result: 'gap'; readonly from: FactPosition }
+
+export interface IngestDeps {
+  readonly database: Database
+  readonly store: FactStore
+  readonly agents: Agents
+  readonly clock: Clock
+  readonly log: Logger
+  readonly open: (peerId: string, protocolId: string, signal: AbortSignal) => Promise<Duplex>
+}
+
+export interface Ingest {
+  /** @param payload the set's bytes where the statement is `full`. @throws inventory.*, facts.*, trust.* */
+  take(agent: AgentRecord, signed: Signed, payload?: Uint8Array): Promise<Ingested>
+  /** Takes what the host has beyond what is known; joins a pull under way. Failures are logged: the next connection or news tries again. */
+  pull(agent: AgentRecord, signal: AbortSignal): Promise<void>
+  /** News from gossip: applies them, or pulls what is missing. */
+  news(signed: Signed, signal: AbortSignal): Promise<void>
+  close(): Promise<void>
+}
+
+/** A pull that has not moved for this long is given up; the next news starts another. */
+const PULL_MS = 60_000
+
+export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ingest {
+  // Owned by inTurn(): the last job of each host. Two updates of one host must not both read the state before either wrote it.
+  const turns = new Map<AgentId, Promise<unknown>>()
+  const pulls = new Map<AgentId, Promise<void>>()
+
+  const inTurn = <T>(agent: AgentId, job: () => Promise<T>): Promise<T> => {
+    const mine = (turns.get(agent) ?? Promise.resolve()).then(job, job)
+    const settled = mine.then(
+      () => undefined,
+      () => undefined,
+    )
+    turns.set(agent, settled)
+    void settled.then(() => {
+      if (turns.get(agent) === settled) turns.delete(agent)
+    })
+    return mine
+  }
+
+  const take = async (agent: AgentRecord, signed: Signed, payload?: Uint8Array): Promise<Ingested> => {
+    const statement = readSigned(signed, 'facts', { fleet: options.fleet })
+    if (statement.agent !== agent.id || !Buffer.from(signed.key).equals(agent.publicKey)) throw inventoryError('inventory.not-theirs', { host: agent.name })
+    // News of a full set come without the set: whoever gossips does not carry megabytes.
+    if (statement.kind === 'full' && payload === undefined) {
+      const state = await deps.store.state(agent.id)
+      if (state !== undefined && state.epoch === statement.epoch && state.sequence >= statement.sequence) return { result: 'known' }
+      return { result: 'gap', from: state ?? { epoch: 0, sequence: 0 } }
+    }
+    const update = readUpdate(statement, payload)
+    return inTurn(agent.id, () =>
+      deps.database.transaction(async (tx): Promise<Ingested> => {
+        const applied = apply(await deps.store.state(agent.id, tx), update, { now: deps.clock.now() })
+        if (applied.result === 'refused') throw inventoryError('inventory.refused', { host: agent.name, reason: applied.reason })
+        if (applied.result === 'gap') return { result: 'gap', from: applied.from }
+        if (applied.result === 'known') return { result: 'known' }
+        await deps.store.save(tx, agent.id, applied.state, applied.events)
+        return { result: 'applied' }
+      }),
+    )
+  }
+
+  const pullFrom = async (agent: AgentRecord, from: FactPosition & { readonly root?: string }, signal: AbortSignal): Promise<void> => {
+    const client = openClient(facts, await deps.open(agent.peerId, facts.id, signal), deps)
+    const parts: Uint8Array[] = []
+    let bytes = 0
+    const { updates } = await client.call('pull', { epoch: from.epoch, sequence: from.sequence, ...(from.root === undefined ? {} : { root: from.root }) }, {
+      signal,
+      onData: (part) => {
+        bytes += part.length
+        if (bytes > MAX_SET_BYTES) throw inventoryError('inventory.refused', { host: agent.name, reason: `the set is larger than ${MAX_SET_BYTES} bytes` })
+        parts.push(part.slice())
+      },
+    })
+    await client.close()
+    const set = bytes > 0 ? Buffer.concat(parts) : undefined
+    for (const signed of updates) {
+      const result = await take(agent, signed, readSigned(signed, 'facts').kind === 'full' ? set : undefined)
+      // What the host sent does not follow what is known, or does not lead where it says: only the whole set settles it, once.
+      if (result.result === 'gap' && (from.epoch !== 0 || from.sequence !== 0)) return pullFrom(agent, { epoch: 0, sequence: 0 }, signal)
+    }
+  }
+
+  const pull = (agent: AgentRecord, outer: AbortSignal): Promise<void> => {
+    const joined = pulls.get(agent.id)
+    if (joined) return joined
+    const signal = AbortSignal.any([outer, deps.clock.timeout(PULL_MS)])
+    const running = (async () => {
+      const state = await deps.store.state(agent.id)
+      await pullFrom(agent, state ?? { epoch: 0, sequence: 0 }, signal)
+    })()
+      .catch((error: unknown) => {
+        if (!(error instanceof MusterError) && !signal.aborted) deps.log.error({ host: agent.name, error }, 'pull of facts failed')
+        else deps.log.warn({ host: agent.name, error }, 'pull of facts failed')
+      })
+      .finally(() => pulls.delete(agent.id))
+    pulls.set(agent.id, running)
+    return running
+  }
+
+  return {
+    take,
+    pull,
+    async news(signed, signal) {
+      const { agent: id } = readSigned(signed, 'facts', { fleet: options.fleet })
+      const agent = await deps.agents.byId(id)
+      if (agent?.status !== 'approved') return
+      const { result } = await take(agent, signed)
+      if (result === 'gap') await pull(agent, signal)
+    },
+    async close() {
+      await Promise.all([...pulls.values(), ...turns.values()])
+    },
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * Whether an intent may become an operation: signature, fleet, time, verb, arguments and rights, in this order. Nothing is written and
+ * nothing is revealed about targets that the actor may not touch.
+ */
+import { isVerb, VERBS, type Verb } from '../../protocols/control/verbs.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { type AgentId, agentId, type FleetId } from '../../shared/ids.ts'
+import { checkIntent } from '../../shared/trust/credentials.ts'
+import type { Signed } from '../../shared/trust/signed.ts'
+import type { Access } from '../registry/access.ts'
+import { registryError } from '../registry/errors.ts'
+import type { Agents } from '../registry/agents.ts'
+import { operationError } from './errors.ts'
+import type { Operation } from './operation.ts'
+
+export interface AcceptDeps {
+  readonly fleet: FleetId
+  readonly access: Access
+  readonly agents: Agents
+  readonly clock: Clock
+}
+
+/** @throws trust.*, operation.unknown-verb, operation.malformed, registry.unknown-host */
+export async function acceptIntent(deps: AcceptDeps, signed: Signed): Promise<Operation> {
+  const now = deps.clock.now()
+  const intent = checkIntent(signed, { fleet: deps.fleet, at: now })
+  if (!isVerb(intent.verb)) throw operationError('operation.unknown-verb', { verb: intent.verb })
+  const verb: Verb = intent.verb
+  const spec = VERBS[verb]
+  if (intent.namespace !== spec.namespace)
+    throw operationError('operation.malformed', { verb, reason: `its namespace is ${intent.namespace}, expected ${spec.namespace}` })
+  const parsed = spec.arguments.safeParse(intent.arguments)
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]
+    throw operationError('operation.malformed', { verb, reason: `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? ''}`.slice(0, 300) }, { cause: parsed.error })
+  }
+  await authorizeTargets(deps, verb, intent, now)
+  return { id: intent.operation, verb, actor: intent.actor, targets: intent.targets, arguments: parsed.data, signed } as Operation
+}
+
+async function authorizeTargets(deps: AcceptDeps, verb: Verb, intent: { actor: Operation['actor']; targets: readonly string[] }, at: number): Promise<void> {
+  const { target, namespace } = VERBS[verb]
+  const ask = { actor: intent.actor, level: 'control' as const, at }
+  switch (target) {
+    case 'fleet':
+      return deps.access.require({ ...ask, namespace })
+    case 'repository':
+      if (intent.targets.length !== 1) throw operationError('operation.too-many-targets', { verb, targets: intent.targets.length })
+      return deps.access.require({ ...ask, namespace: `${namespace}/${intent.targets[0]}` })
+    case 'agents': {
+      if (intent.targets.length === 0) throw operationError('operation.malformed', { verb, reason: 'it names no host' })
+      for (const id of intent.targets) {
+        const agent = agentId.is(id) ? await deps.agents.byId(id as AgentId) : undefined
+        // Only who may act on every host learns which hosts do not exist.
+        if (agent === undefined) await deps.access.require({ ...ask, namespace })
+        if (agent === undefined) throw registryError('registry.unknown-host', { host: id })
+        await deps.access.require({ ...ask, namespace, target: { agent: agent.id, labels: agent.labels } })
+      }
+      return
+    }
+    default:
+      throw new Error(`unknown target kind ${target satisfies never}`)
+  }
+}

@@ -1,0 +1,40 @@
+/** Why an operation is refused before anything is logged, or what became of it. */
+import { defineErrors } from '../../shared/errors.ts'
+
+export const operationError = defineErrors({
+  'operation.unknown-verb': {
+    exit: 'usage',
+    message: (d: { verb: string }) => `this coordinator knows no operation ${d.verb}`,
+    hint: () => 'compare the versions of the command line and the coordinator: muster version',
+  },
+  'operation.malformed': {
+    exit: 'usage',
+    message: (d: { verb: string; reason: string }) => `the arguments of ${d.verb} are not valid: ${d.reason}`,
+  },
+  'operation.too-many-targets': {
+    exit: 'usage',
+    message: (d: { verb: string; targets: number }) => `${d.verb} takes one target, not ${d.targets}`,
+  },
+  'operation.reused-id': {
+    exit: 'conflict',
+    message: (d: { operation: string }) => `operation ${d.operation} was used before, for another order`,
+    hint: () => 'every order needs an id of its own; the command line draws one',
+  },
+  'operation.in-progress': {
+    exit: 'conflict',
+    retryable: true,
+    message: (d: { operation: string }) => `operation ${d.operation} is under way on another coordinator`,
+    hint: () => 'muster audit log shows its outcome when it has one',
+  },
+  'operation.blocked': {
+    exit: 'conflict',
+    message: (d: { verb: string; target: string; operation: string }) =>
+      `${d.verb} of ${d.target} has to wait: operation ${d.operation} has an unknown outcome`,
+    hint: () => 'muster audit log shows the operation; find out what really happened before you go on',
+  },
+  'operation.failed': {
+    exit: 'failed',
+    message: (d: { verb: string; target: string }) => `${d.verb} of ${d.target} failed inside the coordinator`,
+    hint: () => "the coordinator's log has the reason",
+  },
+})

@@ -1,0 +1,66 @@
+/** What an operation is, and what each verb's handler promises. The order of things is in perform.ts and nowhere else. */
+import type { Kysely } from 'kysely'
+import type { OperateProgress } from '../../protocols/control/messages.ts'
+import type { ArgumentsOf, Verb } from '../../protocols/control/verbs.ts'
+import type { ErrorData, ErrorValue } from '../../shared/errors.ts'
+import type { Fingerprint, OperationId } from '../../shared/ids.ts'
+import type { Signed } from '../../shared/trust/signed.ts'
+import type { Tables } from '../database/tables.ts'
+
+export type Tx = Kysely<Tables>
+
+/** A signed intent whose signature, form, time and rights were checked. */
+export interface Operation<V extends Verb = Verb> {
+  readonly id: OperationId
+  readonly verb: V
+  readonly actor: Fingerprint
+  readonly targets: readonly string[]
+  readonly arguments: ArgumentsOf<V>
+  readonly signed: Signed
+}
+
+/** An operation whose intent stands in the log. */
+export interface LoggedOperation<V extends Verb = Verb> extends Operation<V> {
+  readonly index: number
+}
+
+export interface TargetResult {
+  readonly target: string
+  readonly result: 'done' | 'failed' | 'refused' | 'unknown'
+  readonly detail: Readonly<Record<string, ErrorValue>>
+  readonly error?: { readonly code: string; readonly data: ErrorData }
+  /** Where an agent carried it out: the outcome that it signed, logged as it is. */
+  readonly signed?: Signed
+}
+
+export interface OperateContext {
+  readonly signal: AbortSignal
+  progress(report: OperateProgress): Promise<void>
+  readonly upload: AsyncIterable<Uint8Array>
+}
+
+/** A change of the database alone: it and both log entries are one transaction, so there is no gap to recover. */
+export interface RecordHandler<V extends Verb> {
+  readonly kind: 'record'
+  /** Makes the change. Throwing rolls everything back, the intent included: the operation never was. */
+  record(tx: Tx, operation: Operation<V>, at: number): Promise<TargetResult[]>
+  /** After the commit: tells whoever should know. Not an effect that anybody relies on. */
+  announce?(operation: Operation<V>): void
+}
+
+/** A change outside of the database. Idempotent by operation id. */
+export interface ActHandler<V extends Verb> {
+  readonly kind: 'act'
+  /** Refuses what cannot work before anything is logged. */
+  check?(operation: Operation<V>): Promise<void>
+  /** Rows that must exist if the intent does. */
+  open?(tx: Tx, operation: Operation<V>, at: number): Promise<void>
+  act(operation: LoggedOperation<V>, context: OperateContext): Promise<TargetResult[]>
+  /** Finds out what became of the operation after a crash, without doing it. */
+  probe(operation: LoggedOperation<V>, signal: AbortSignal): Promise<TargetResult[]>
+}
+
+export type VerbHandler<V extends Verb = Verb> = RecordHandler<V> | ActHandler<V>
+export type VerbHandlers = { readonly [V in Verb]: VerbHandler<V> }
+
+export const done = (target: string, detail: TargetResult['detail'] = {}): TargetResult => ({ target, result: 'done', detail })

@@ -1,0 +1,91 @@
+/** Outcomes in the log: what became of each target, signed by the agent that did it or else by this coordinator's issuing key. */
+import type { OperateResponse, OperateResult } from '../../protocols/control/messages.ts'
+import { VERBS } from '../../protocols/control/verbs.ts'
+import type { Json } from '../../shared/canonical-json.ts'
+import { type Clock, rfc3339 } from '../../shared/clock.ts'
+import type { FleetId } from '../../shared/ids.ts'
+import type { Signer } from '../../shared/identity/signer.ts'
+import { decodeEntry } from '../../shared/audit/entry.ts'
+import type { Outcome } from '../../shared/trust/outcome.ts'
+import { fromText } from '../../shared/trust/transport.ts'
+import { readSigned, type Signed, signStatement } from '../../shared/trust/signed.ts'
+import type { Ledger } from '../audit/ledger.ts'
+import type { Database } from '../database/database.ts'
+import { operationError } from './errors.ts'
+import type { LoggedOperation, Operation, TargetResult, Tx } from './operation.ts'
+
+export interface Outcomes {
+  /** Logs one outcome for each result. */
+  append(tx: Tx, operation: Operation, results: readonly TargetResult[]): Promise<void>
+  /** The response that the operation got when it was performed before; undefined if it is new. @throws operation.in-progress, operation.reused-id */
+  find(operation: Operation): Promise<OperateResponse | undefined>
+  /** The operation whose intent stands at `index` of the log. */
+  operationAt(index: number): Promise<LoggedOperation>
+}
+
+export function createOutcomes(deps: { database: Database; ledger: Ledger; issuer: Signer; clock: Clock; fleet: FleetId }): Outcomes {
+  const { database, ledger } = deps
+
+  const sign = (operation: Operation, row: TargetResult): Promise<Signed> =>
+    signStatement(deps.issuer, 'outcome', {
+      fleet: deps.fleet,
+      operation: operation.id,
+      verb: operation.verb,
+      target: row.target,
+      result: row.result,
+      detail: { ...row.detail, ...(row.error ? { error: { code: row.error.code, data: integers(row.error.data) } } : {}) } as { [key: string]: Json },
+      at: rfc3339(deps.clock.now()),
+    })
+
+  return {
+    async append(tx, operation, results) {
+      for (const row of results)
+        await ledger.append(tx, { type: 'outcome', operation: operation.id, signed: row.signed ?? (await sign(operation, row)) })
+    },
+
+    async find(operation) {
+      const rows = await database.query
+        .selectFrom('log_entry')
+        .select(['index', 'bytes', 'type'])
+        .where('operation', '=', operation.id)
+        .orderBy('index')
+        .execute()
+      const [intent, ...rest] = rows
+      if (intent === undefined) return undefined
+      requireSame(fromText(decodeEntry(intent.bytes)), operation)
+      if (rest.length === 0) throw operationError('operation.in-progress', { operation: operation.id })
+      const results = rest.filter((row) => row.type === 'outcome').map((row) => resultOf(readSigned(fromText(decodeEntry(row.bytes)), 'outcome')))
+      return { operation: operation.id, index: intent.index, results }
+    },
+
+    async operationAt(index) {
+      const row = await database.query.selectFrom('log_entry').select(['bytes']).where('index', '=', index).executeTakeFirstOrThrow()
+      const signed = fromText(decodeEntry(row.bytes))
+      const intent = readSigned(signed, 'intent', { fleet: deps.fleet })
+      const verb = intent.verb as Operation['verb']
+      const args = VERBS[verb].arguments.parse(intent.arguments)
+      return { id: intent.operation, verb, actor: intent.actor, targets: intent.targets, arguments: args, signed, index } as LoggedOperation
+    },
+  }
+}
+
+/** Refuses another order under the id of an earlier one. */
+export function requireSame(earlier: Signed, operation: Operation): void {
+  if (!Buffer.from(earlier.statement).equals(operation.signed.statement))
+    throw operationError('operation.reused-id', { operation: operation.id })
+}
+
+function resultOf(outcome: Outcome): OperateResult {
+  const { error, ...detail } = outcome.detail as Record<string, Json>
+  return {
+    target: outcome.target,
+    result: outcome.result,
+    detail: detail as OperateResult['detail'],
+    ...(error ? { error: error as unknown as NonNullable<OperateResult['error']> } : {}),
+  }
+}
+
+/** Statements hold whole numbers only. */
+function integers(data: Readonly<Record<string, unknown>>): Record<string, Json> {
+  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, typeof value === 'number' && !Number.isSafeInteger(value) ? String(value) : (value as Json)]))
+}

@@ -1,0 +1,67 @@
+/** Verbs on runs. The coordinator writes down that there is a run, and the host decides for itself whether it starts. */
+import { agentId, runId } from '../../../shared/ids.ts'
+import type { Dispatch } from '../../dispatch/dispatch.ts'
+import type { Runs } from '../../dispatch/runs.ts'
+import type { Agents } from '../../registry/agents.ts'
+import { registryError } from '../../registry/errors.ts'
+import { operationError } from '../errors.ts'
+import type { ActHandler, LoggedOperation, TargetResult } from '../operation.ts'
+
+export interface RunVerbsDeps {
+  readonly agents: Agents
+  readonly dispatch: Dispatch
+  readonly runs: Runs
+}
+
+export function runVerbs(deps: RunVerbsDeps) {
+  /** A run that never began must not look as if it still might. */
+  const settleStart = async (operation: LoggedOperation<'run.start'>, results: TargetResult[]): Promise<TargetResult[]> => {
+    for (const result of results) {
+      if (result.result === 'done' || result.result === 'unknown') continue
+      const reason = String(result.error?.data['reason'] ?? result.error?.code ?? result.result)
+      await deps.runs.failed(runId.parse(operation.arguments.runs[result.target] as string), reason)
+    }
+    return results
+  }
+
+  const start: ActHandler<'run.start'> = {
+    kind: 'act',
+    async check(operation) {
+      for (const target of operation.targets) {
+        const agent = await deps.agents.byId(agentId.parse(target))
+        if (agent?.status !== 'approved') throw registryError('registry.not-approved', { name: agent?.name ?? target, status: agent?.status ?? 'unknown' })
+        if (operation.arguments.runs[target] === undefined)
+          throw operationError('operation.malformed', { verb: operation.verb, reason: `it has no run id for ${target}` })
+      }
+      if (Object.keys(operation.arguments.runs).length !== operation.targets.length)
+        throw operationError('operation.malformed', { verb: operation.verb, reason: 'it has run ids for hosts that are no targets' })
+    },
+    async open(tx, operation, at) {
+      for (const [agent, run] of Object.entries(operation.arguments.runs))
+        await deps.runs.insert(tx, {
+          id: runId.parse(run),
+          agent: agentId.parse(agent),
+          operation: operation.id,
+          command: operation.arguments.command,
+          name: operation.arguments.name,
+          actor: operation.actor,
+          at,
+        })
+    },
+    act: async (operation, context) => settleStart(operation, await deps.dispatch.deliver(operation, context.signal)),
+    probe: async (operation, signal) => settleStart(operation, await deps.dispatch.probe(operation, signal)),
+  }
+
+  const stop: ActHandler<'run.stop'> = {
+    kind: 'act',
+    async check(operation) {
+      const record = await deps.runs.find(operation.arguments.run)
+      if (operation.targets.length !== 1 || operation.targets[0] !== record.agent)
+        throw operationError('operation.malformed', { verb: operation.verb, reason: 'the run is not on that host' })
+    },
+    act: (operation, context) => deps.dispatch.deliver(operation, context.signal),
+    probe: (operation, signal) => deps.dispatch.probe(operation, signal),
+  }
+
+  return { 'run.start': start, 'run.stop': stop }
+}

@@ -1,0 +1,170 @@
+/**
+ * What this coordinator knows of trust: the root chain, grants and revocations. The decision itself is `authorize()` of shared/trust, which agents
+ * run again for themselves. Statements are read from the database at every question, so that several coordinators agree; each is verified once.
+ */
+import type { Kysely } from 'kysely'
+import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
+import type { Fingerprint, FleetId, Sha256 } from '../../shared/ids.ts'
+import { parseRfc3339 } from '../../shared/clock.ts'
+import { type Ask, requireRight, type TrustState } from '../../shared/trust/authorize.ts'
+import type { Grant } from '../../shared/trust/grant.ts'
+import { acceptRevocation, NOTHING_REVOKED, type RevocationState } from '../../shared/trust/revocations.ts'
+import { openRootChain, type RootState } from '../../shared/trust/root-chain.ts'
+import { readSigned, type Signed } from '../../shared/trust/signed.ts'
+import type { Database } from '../database/database.ts'
+import type { Tables } from '../database/tables.ts'
+import { registryError } from './errors.ts'
+
+type Tx = Kysely<Tables>
+
+/** Statements as an agent needs them to decide for itself. */
+export interface Evidence {
+  readonly roots: readonly (readonly Signed[])[]
+  readonly grants: readonly Signed[]
+  readonly revocations: readonly Signed[]
+}
+
+export interface Access {
+  /** @throws trust.denied */
+  require(ask: Ask): Promise<void>
+  state(tx?: Tx): Promise<TrustState & { readonly epoch: number }>
+  root(): Promise<RootState>
+  /** An operator's name where the root statement has one; else the fingerprint. */
+  nameOf(actor: Fingerprint): Promise<string>
+  evidence(): Promise<Evidence>
+  insertGrant(tx: Tx, signed: Signed, at: number): Promise<Grant>
+  /** @returns the state with the revocation in it. @throws trust.* as acceptRevocation does */
+  insertRevocation(tx: Tx, signed: Signed, at: number): Promise<RevocationState>
+}
+
+interface StatementRow {
+  readonly statement: Uint8Array
+  readonly scheme: string
+  readonly signature: Uint8Array
+  readonly key: Uint8Array
+}
+
+const toSigned = (row: StatementRow): Signed => ({
+  statement: new Uint8Array(row.statement),
+  scheme: row.scheme as Signed['scheme'],
+  signature: new Uint8Array(row.signature),
+  key: new Uint8Array(row.key),
+})
+
+export function createAccess(deps: { database: Database }, options: { fleet: FleetId; rootDigest: Sha256 }): Access {
+  const { database } = deps
+  // Owned by state(): grants that were checked in this process, by their signature.
+  const verifiedGrants = new Map<string, Grant>()
+  let chain: RootState | undefined
+  let revoked: { count: number; state: RevocationState } | undefined
+
+  const roots = async (tx: Tx = database.query): Promise<Signed[][]> =>
+    (await tx.selectFrom('root_record').selectAll().orderBy('version').execute()).map((row) =>
+      (JSON.parse(row.signatures) as { scheme: string; key: string; signature: string }[]).map((one) => ({
+        statement: new Uint8Array(row.statement),
+        scheme: one.scheme as Signed['scheme'],
+        key: new Uint8Array(Buffer.from(one.key, 'base64')),
+        signature: new Uint8Array(Buffer.from(one.signature, 'base64')),
+      })),
+    )
+
+  const root = async (tx?: Tx): Promise<RootState> => {
+    const versions = await roots(tx)
+    if (chain === undefined || chain.root.version !== versions.length) chain = openRootChain(versions, { fleet: options.fleet, digest: options.rootDigest })
+    return chain
+  }
+
+  const revocationRows = (tx: Tx = database.query) => tx.selectFrom('revocation_record').selectAll().orderBy('epoch').execute()
+
+  const revocations = async (tx?: Tx): Promise<RevocationState> => {
+    const rows = await revocationRows(tx)
+    if (revoked === undefined || revoked.count !== rows.length) {
+      const { root: current } = await root(tx)
+      revoked = { count: rows.length, state: rows.reduce((state, row) => acceptRevocation(state, current, toSigned(row)), NOTHING_REVOKED) }
+    }
+    return revoked.state
+  }
+
+  const grantRows = (tx: Tx = database.query) => tx.selectFrom('grant_record').selectAll().orderBy('added_at').execute()
+
+  const state = async (tx?: Tx): Promise<TrustState & { readonly epoch: number }> => {
+    const rows = await grantRows(tx)
+    const grants = rows.map((row) => {
+      const seen = Buffer.from(row.signature).toString('base64')
+      const known = verifiedGrants.get(seen) ?? readSigned(toSigned(row), 'grant', { fleet: options.fleet })
+      verifiedGrants.set(seen, known)
+      return { grant: known }
+    })
+    const { accepted, epoch } = await revocations(tx)
+    return { root: (await root(tx)).root, grants, revocations: accepted, epoch }
+  }
+
+  return {
+    state,
+    root,
+
+    async require(ask) {
+      requireRight(await state(), ask)
+    },
+
+    async nameOf(actor) {
+      const { operators } = (await root()).root
+      return operators.find((operator) => fingerprintOf(Buffer.from(operator.key, 'base64')) === actor)?.name ?? actor
+    },
+
+    async evidence() {
+      return { roots: await roots(), grants: (await grantRows()).map(toSigned), revocations: (await revocationRows()).map(toSigned) }
+    },
+
+    async insertGrant(tx, signed, at) {
+      const grant = readSigned(signed, 'grant', { fleet: options.fleet })
+      const taken = await tx.selectFrom('grant_record').select('id').where('id', '=', grant.id).executeTakeFirst()
+      if (taken) throw registryError('registry.grant-taken', { id: grant.id })
+      await tx
+        .insertInto('grant_record')
+        .values({
+          id: grant.id,
+          statement: Buffer.from(signed.statement),
+          scheme: signed.scheme,
+          signature: Buffer.from(signed.signature),
+          key: Buffer.from(signed.key),
+          issuer: grant.issuer,
+          subject: grant.subject,
+          namespace: grant.namespace,
+          level: grant.level,
+          not_after: parseRfc3339(grant.notAfter),
+          epoch: grant.epoch,
+          added_at: at,
+          revoked_at: null,
+        })
+        .execute()
+      return grant
+    },
+
+    async insertRevocation(tx, signed, at) {
+      const before = await revocations(tx)
+      const after = acceptRevocation(before, (await root(tx)).root, signed)
+      if (after === before) return before
+      const revocation = readSigned(signed, 'revocation', { fleet: options.fleet })
+      // Epochs are handed out one by one: two operators who revoke at the same moment must not both take the next number.
+      if (revocation.epoch !== before.epoch + 1) throw registryError('registry.epoch', { expected: before.epoch + 1, got: revocation.epoch })
+      await tx
+        .insertInto('revocation_record')
+        .values({
+          id: revocation.id,
+          statement: Buffer.from(signed.statement),
+          scheme: signed.scheme,
+          signature: Buffer.from(signed.signature),
+          key: Buffer.from(signed.key),
+          kind: revocation.kind,
+          target: revocation.target,
+          epoch: revocation.epoch,
+          issuer: revocation.issuer,
+          added_at: at,
+        })
+        .execute()
+      if (revocation.kind === 'grant') await tx.updateTable('grant_record').set({ revoked_at: at }).where('id', '=', revocation.target).execute()
+      return after
+    },
+  }
+}

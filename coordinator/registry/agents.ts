@@ -1,0 +1,183 @@
+/**
+ * The hosts of the fleet as the coordinator knows them. A row is made when a host first asks to join, and never deleted: a revoked host's id,
+ * name and key stay taken, so that nobody becomes it again.
+ */
+import type { Kysely, Selectable as Row } from 'kysely'
+import { rfc3339 } from '../../shared/clock.ts'
+import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
+import { type AgentId, agentId, type Fingerprint } from '../../shared/ids.ts'
+import type { Database } from '../database/database.ts'
+import type { Tables } from '../database/tables.ts'
+import { registryError } from './errors.ts'
+import { selectHost, selectHosts } from './selector.ts'
+
+export type AgentStatus = 'pending' | 'approved' | 'revoked'
+
+export interface AgentRecord {
+  readonly id: AgentId
+  readonly name: string
+  readonly status: AgentStatus
+  readonly peerId: string
+  readonly publicKey: Uint8Array
+  readonly fingerprint: Fingerprint
+  readonly labels: Readonly<Record<string, string>>
+  /** What the host said of itself when it asked to join. */
+  readonly claims: Readonly<Record<string, string>>
+  /** Raised by revocation and re-enrolment; certificates of an older epoch are void. */
+  readonly epoch: number
+  readonly enrolledAt: string | null
+  readonly lastSeen: string | null
+  readonly version: string | null
+  readonly addresses: readonly string[]
+}
+
+export interface Candidate {
+  readonly id: AgentId
+  readonly name: string
+  readonly peerId: string
+  readonly publicKey: Uint8Array
+  readonly claims: Readonly<Record<string, string>>
+  readonly version: string
+}
+
+/** Hosts that may wait for approval at once: more are a flood, not a roll-out. */
+const MAX_PENDING = 1000
+
+type Tx = Kysely<Tables>
+
+export interface Agents {
+  list(): Promise<AgentRecord[]>
+  byId(id: AgentId, tx?: Tx): Promise<AgentRecord | undefined>
+  byPeer(peerId: string, tx?: Tx): Promise<AgentRecord | undefined>
+  /** @throws registry.unknown-host, registry.ambiguous-host */
+  find(text: string): Promise<AgentRecord>
+  /** Of the approved hosts. @throws registry.unknown-host where a selector matches none */
+  select(selectors: readonly string[]): Promise<AgentRecord[]>
+  /** Records a host that asks to join; asking again with the same id, key and name changes nothing. @throws registry.*-taken, registry.revoked */
+  admit(tx: Tx, candidate: Candidate, at: number): Promise<AgentRecord>
+  approve(tx: Tx, id: AgentId, labels: Record<string, string>, at: number): Promise<void>
+  relabel(tx: Tx, id: AgentId, labels: Record<string, string>): Promise<void>
+  revoke(tx: Tx, id: AgentId, at: number): Promise<void>
+  /** Forgets a host that was never approved. */
+  reject(tx: Tx, id: AgentId): Promise<void>
+  seen(id: AgentId, at: number, facts?: { version?: string; addresses?: readonly string[] }): Promise<void>
+}
+
+export function createAgents(deps: { database: Database }): Agents {
+  const { database } = deps
+
+  const list = async (): Promise<AgentRecord[]> =>
+    (await database.query.selectFrom('agent').selectAll().orderBy('name').execute()).map(fromRow)
+
+  const one = async (column: 'id' | 'peer_id' | 'name', value: string, tx: Tx = database.query): Promise<AgentRecord | undefined> => {
+    const row = await tx.selectFrom('agent').selectAll().where(column, '=', value).executeTakeFirst()
+    return row && fromRow(row)
+  }
+
+  return {
+    list,
+    byId: (id, tx) => one('id', id, tx),
+    byPeer: (peerId, tx) => one('peer_id', peerId, tx),
+    find: async (text) => selectHost(await list(), text),
+    select: async (selectors) =>
+      selectHosts(
+        (await list()).filter((agent) => agent.status === 'approved'),
+        selectors,
+      ),
+
+    async admit(tx, candidate, at) {
+      const known = await one('id', candidate.id, tx)
+      if (known) {
+        if (known.peerId !== candidate.peerId) throw registryError('registry.agent-taken', { agent: candidate.id })
+        if (known.status === 'revoked') throw registryError('registry.revoked', { name: known.name })
+        return known
+      }
+      const sameKey = await one('peer_id', candidate.peerId, tx)
+      if (sameKey) throw registryError('registry.key-taken', { name: sameKey.name })
+      if (await one('name', candidate.name, tx)) throw registryError('registry.name-taken', { name: candidate.name })
+      const pending = await tx
+        .selectFrom('agent')
+        .select((row) => row.fn.countAll().as('count'))
+        .where('status', '=', 'pending')
+        .executeTakeFirstOrThrow()
+      if (Number(pending.count) >= MAX_PENDING) throw registryError('registry.too-many-pending', { limit: MAX_PENDING })
+      await tx
+        .insertInto('agent')
+        .values({
+          id: candidate.id,
+          peer_id: candidate.peerId,
+          public_key: Buffer.from(candidate.publicKey),
+          name: candidate.name,
+          status: 'pending',
+          labels: '{}',
+          claims: JSON.stringify(candidate.claims),
+          epoch: 1,
+          enrolled_at: at,
+          approved_at: null,
+          revoked_at: null,
+          last_seen: null,
+          version: candidate.version,
+          addresses: '[]',
+        })
+        .execute()
+      return (await one('id', candidate.id, tx)) as AgentRecord
+    },
+
+    async approve(tx, id, labels, at) {
+      const agent = await one('id', id, tx)
+      if (!agent) throw registryError('registry.unknown-host', { host: id })
+      if (agent.status !== 'pending') throw registryError('registry.not-pending', { name: agent.name, status: agent.status })
+      await tx.updateTable('agent').set({ status: 'approved', labels: JSON.stringify(labels), approved_at: at }).where('id', '=', id).execute()
+    },
+
+    async relabel(tx, id, labels) {
+      await tx.updateTable('agent').set({ labels: JSON.stringify(labels) }).where('id', '=', id).execute()
+    },
+
+    async revoke(tx, id, at) {
+      await tx
+        .updateTable('agent')
+        .set((row) => ({ status: 'revoked' as const, revoked_at: at, epoch: row('epoch', '+', 1) }))
+        .where('id', '=', id)
+        .execute()
+    },
+
+    async reject(tx, id) {
+      const agent = await one('id', id, tx)
+      if (!agent) throw registryError('registry.unknown-host', { host: id })
+      if (agent.status !== 'pending') throw registryError('registry.not-pending', { name: agent.name, status: agent.status })
+      await tx.deleteFrom('agent').where('id', '=', id).where('status', '=', 'pending').execute()
+    },
+
+    async seen(id, at, facts = {}) {
+      await database.query
+        .updateTable('agent')
+        .set({
+          last_seen: at,
+          ...(facts.version === undefined ? {} : { version: facts.version }),
+          ...(facts.addresses === undefined ? {} : { addresses: JSON.stringify(facts.addresses) }),
+        })
+        .where('id', '=', id)
+        .execute()
+    },
+  }
+}
+
+function fromRow(row: Row<Tables['agent']>): AgentRecord {
+  const publicKey = new Uint8Array(row.public_key)
+  return {
+    id: agentId.parse(row.id),
+    name: row.name,
+    status: row.status,
+    peerId: row.peer_id,
+    publicKey,
+    fingerprint: fingerprintOf(publicKey),
+    labels: JSON.parse(row.labels) as Record<string, string>,
+    claims: JSON.parse(row.claims) as Record<string, string>,
+    epoch: row.epoch,
+    enrolledAt: row.approved_at === null ? null : rfc3339(row.approved_at),
+    lastSeen: row.last_seen === null ? null : rfc3339(row.last_seen),
+    version: row.version,
+    addresses: JSON.parse(row.addresses) as string[],
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * How a host becomes a member: with a token that approves, with a token and an operator's approval, or with an approval alone. Each step is one
+ * transaction with its log entry. The host's key is the one that the transport authenticated, never one from a message (ID-02).
+ */
+import type { JoinRequest, JoinResponse } from '../../protocols/enroll/messages.ts'
+import type { Json } from '../../shared/canonical-json.ts'
+import { type Clock, rfc3339 } from '../../shared/clock.ts'
+import { type AgentId, agentId, type FleetId } from '../../shared/ids.ts'
+import { keyOfPeerId } from '../../shared/identity/peer-id.ts'
+import type { Signer } from '../../shared/identity/signer.ts'
+import { type Signed, signStatement } from '../../shared/trust/signed.ts'
+import type { Ledger } from '../audit/ledger.ts'
+import type { Database } from '../database/database.ts'
+import type { Access } from './access.ts'
+import type { AgentRecord, Agents } from './agents.ts'
+import type { Certificates } from './certificates.ts'
+import { registryError } from './errors.ts'
+import { tokens } from './tokens.ts'
+
+export interface Enrolment {
+  /** @throws registry.* */
+  join(peerId: string, request: JoinRequest): Promise<JoinResponse>
+  /** A fresh certificate for a member, with the labels and epoch that hold now. @throws registry.revoked */
+  renew(peerId: string): Promise<Signed>
+}
+
+export interface EnrolmentDeps {
+  readonly database: Database
+  readonly ledger: Ledger
+  readonly agents: Agents
+  readonly access: Access
+  readonly certificates: Certificates
+  readonly issuer: Signer
+  readonly clock: Clock
+}
+
+export function createEnrolment(deps: EnrolmentDeps, options: { fleet: FleetId }): Enrolment {
+  const { database, ledger, agents, access, certificates } = deps
+
+  const statement = (event: string, agent: AgentId, detail: Record<string, Json>): Promise<Signed> =>
+    signStatement(deps.issuer, 'trust', { fleet: options.fleet, event, agent, actor: null, operation: null, detail, at: rfc3339(deps.clock.now()) })
+
+  return {
+    async join(peerId, request) {
+      const candidate = {
+        id: agentId.parse(request.agent),
+        name: request.name,
+        peerId,
+        publicKey: keyOfPeerId(peerId),
+        claims: request.claims,
+        version: request.version,
+      }
+      const { agent, changed } = await database.transaction(async (tx) => {
+        const at = deps.clock.now()
+        // The log's head is locked first, as in every transaction that writes to it: two hosts that join at once go one after the other.
+        const known = await agents.byId(candidate.id, tx)
+        const admitted = await agents.admit(tx, candidate, at)
+        const detail = { name: admitted.name, fingerprint: admitted.fingerprint }
+        let changed = false
+        if (known === undefined) {
+          await ledger.append(tx, { type: 'trust', operation: null, signed: await statement('asked', admitted.id, detail) })
+          changed = true
+        }
+        if (request.token !== undefined && admitted.status === 'pending') {
+          const terms = await tokens.redeem(tx, request.token, admitted.id, at)
+          if (terms.approve) {
+            await agents.approve(tx, admitted.id, terms.labels, at)
+            await ledger.append(tx, { type: 'trust', operation: null, signed: await statement('enrolled', admitted.id, { ...detail, labels: terms.labels }) })
+          } else await agents.relabel(tx, admitted.id, terms.labels)
+          changed = true
+        }
+        return { agent: (await agents.byId(admitted.id, tx)) as AgentRecord, changed }
+      })
+      // Crash here: the host is admitted and logged; it asks again and gets the same answer, its token used or not.
+      if (changed) await ledger.checkpoint()
+      const { roots } = await access.evidence()
+      const answer = { roots: roots.map((versions) => [...versions]) }
+      if (agent.status !== 'approved') return { ...answer, status: 'pending' }
+      return { ...answer, status: 'approved', certificate: await certificates.forAgent(agent) }
+    },
+
+    async renew(peerId) {
+      const agent = await agents.byPeer(peerId)
+      if (agent === undefined) throw registryError('registry.unknown-host', { host: peerId })
+      if (agent.status !== 'approved') throw registryError('registry.revoked', { name: agent.name })
+      return certificates.forAgent(agent)
+    },
+  }
+}

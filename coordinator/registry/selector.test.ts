@@ -1,0 +1,36 @@
+/** Selectors name hosts exactly, or say why not. */
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { agentId } from '../../shared/ids.ts'
+import { registryError } from './errors.ts'
+import { selectHost, selectHosts } from './selector.ts'
+
+const host = (digit: string, name: string, labels: Record<string, string>) => ({
+  id: agentId.parse(`${digit.repeat(8)}-0000-4000-8000-000000000000`),
+  name,
+  fingerprint: `SHA256:${digit.repeat(43)}`,
+  labels,
+})
+const web1 = host('1', 'web-1', { role: 'web', site: 'ber' })
+const web2 = host('2', 'web-2', { role: 'web', site: 'muc' })
+const db = host('3', 'db', { role: 'db', site: 'ber' })
+const agents = [web1, web2, db]
+
+test('a host is found by name, id, fingerprint and unique prefix', () => {
+  for (const text of ['web-1', web1.id, web1.fingerprint, '11111']) assert.equal(selectHost(agents, text), web1)
+  assert.equal(selectHost([...agents, host('4', 'db-2', {})], 'db'), db, 'an exact name beats a longer one')
+})
+
+test('an ambiguous prefix lists candidates and an unknown host is not found', () => {
+  assert.throws(() => selectHost(agents, 'web-'), (error) => registryError.is(error, 'registry.ambiguous-host') && /web-1, web-2/.test(error.message))
+  for (const text of ['nope', '', 'w']) assert.throws(() => selectHost(agents, text), (error) => registryError.is(error, 'registry.unknown-host'))
+})
+
+test('labels select by all of their pairs, several selectors add up, and order is the registry’s', () => {
+  assert.deepEqual(selectHosts(agents, ['role=web,site=ber']), [web1])
+  assert.deepEqual(selectHosts(agents, ['db', 'role=web']), agents)
+  assert.deepEqual(selectHosts(agents, ['all']), agents)
+  assert.throws(() => selectHosts(agents, ['role=cache']), (error) => registryError.is(error, 'registry.unknown-host'))
+  for (const bad of ['=web', 'role=web=x', 'a=b,']) assert.throws(() => selectHosts(agents, [bad]), (error) => registryError.is(error, 'registry.bad-selector'))
+  assert.throws(() => selectHosts(agents, ['__proto__=x']), (error) => registryError.is(error, 'registry.unknown-host'))
+})

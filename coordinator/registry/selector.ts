@@ -1,0 +1,44 @@
+/**
+ * Which hosts an operator means. A selector is a host's name, its agent id, its key fingerprint, a unique prefix of name or id, `k=v[,k=v]`, or
+ * `all`; several selectors add up. Pure: it decides over the rows that it is given.
+ */
+import type { AgentId } from '../../shared/ids.ts'
+import { registryError } from './errors.ts'
+
+export interface Selectable {
+  readonly id: AgentId
+  readonly name: string
+  readonly fingerprint: string
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** The one host that `text` means. @throws registry.unknown-host, registry.ambiguous-host */
+export function selectHost<T extends Selectable>(agents: readonly T[], text: string): T {
+  const exact = agents.find((agent) => agent.name === text || agent.id === text || agent.fingerprint === text)
+  if (exact) return exact
+  const candidates = text.length < 2 ? [] : agents.filter((agent) => agent.name.startsWith(text) || agent.id.startsWith(text))
+  if (candidates.length > 1) throw registryError('registry.ambiguous-host', { host: text, candidates: candidates.map((agent) => agent.name) })
+  const [only] = candidates
+  if (only === undefined) throw registryError('registry.unknown-host', { host: text })
+  return only
+}
+
+/** Every host that any of the selectors means, in the order of `agents`. @throws registry.unknown-host if a selector matches none */
+export function selectHosts<T extends Selectable>(agents: readonly T[], selectors: readonly string[]): T[] {
+  const chosen = new Set<T>()
+  for (const selector of selectors) for (const agent of select(agents, selector)) chosen.add(agent)
+  return agents.filter((agent) => chosen.has(agent))
+}
+
+function select<T extends Selectable>(agents: readonly T[], selector: string): readonly T[] {
+  if (selector === 'all') return agents
+  if (!selector.includes('=')) return [selectHost(agents, selector)]
+  const wanted = selector.split(',').map((pair) => {
+    const [key, value, ...rest] = pair.split('=')
+    if (!key || value === undefined || rest.length > 0) throw registryError('registry.bad-selector', { selector })
+    return [key, value] as const
+  })
+  const matching = agents.filter((agent) => wanted.every(([key, value]) => Object.hasOwn(agent.labels, key) && agent.labels[key] === value))
+  if (matching.length === 0) throw registryError('registry.unknown-host', { host: selector })
+  return matching
+}

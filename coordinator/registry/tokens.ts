@@ -1,0 +1,58 @@
+/**
+ * Enrolment tokens. Only the SHA-256 of a token's secret is stored, and it is used up in the transaction that admits the host, so a token works
+ * once even if two hosts present it to two coordinators at the same moment (ID-08).
+ */
+import type { Kysely } from 'kysely'
+import { tokenHash } from '../../protocols/enroll/token-hash.ts'
+import type { AgentId, Fingerprint } from '../../shared/ids.ts'
+import type { Tables } from '../database/tables.ts'
+import { registryError } from './errors.ts'
+
+type Tx = Kysely<Tables>
+
+export interface TokenTerms {
+  readonly labels: Record<string, string>
+  /** True where the host needs no further approval. */
+  readonly approve: boolean
+}
+
+export interface Tokens {
+  create(tx: Tx, token: { hash: string; createdBy: Fingerprint; createdAt: number; expiresAt: number } & TokenTerms): Promise<void>
+  /** Uses the token up for `agent`. @throws registry.token-unknown: the same answer for unknown, expired and used (ID-11) */
+  redeem(tx: Tx, secret: Uint8Array, agent: AgentId, at: number): Promise<TokenTerms>
+}
+
+export const tokens: Tokens = {
+  async create(tx, token) {
+    await tx
+      .insertInto('enroll_token')
+      .values({
+        hash: token.hash,
+        labels: JSON.stringify(token.labels),
+        approve: token.approve ? 1 : 0,
+        created_at: token.createdAt,
+        created_by: token.createdBy,
+        expires_at: token.expiresAt,
+        used_at: null,
+        used_by: null,
+      })
+      .execute()
+  },
+
+  async redeem(tx, secret, agent, at) {
+    const hash = tokenHash(secret)
+    // The condition and the change are one statement: of two that race, the second one changes no row. A clock that was set back does not
+    // revive a token before the moment it was made (ID-09).
+    const used = await tx
+      .updateTable('enroll_token')
+      .set({ used_at: at, used_by: agent })
+      .where('hash', '=', hash)
+      .where('used_at', 'is', null)
+      .where('expires_at', '>', at)
+      .where('created_at', '<=', at)
+      .executeTakeFirst()
+    if (used.numUpdatedRows !== 1n) throw registryError('registry.token-unknown')
+    const row = await tx.selectFrom('enroll_token').select(['labels', 'approve']).where('hash', '=', hash).executeTakeFirstOrThrow()
+    return { labels: JSON.parse(row.labels) as Record<string, string>, approve: row.approve === 1 }
+  },
+}

@@ -1,0 +1,57 @@
+/**
+ * Operators' sessions. A session binds one duplex to an operator: the operator's SSH key signed a delegation to an ephemeral key, and the ephemeral
+ * key signed this duplex's nonce. It proves who asks; what they may do is asked of the grants at every request.
+ */
+import type { DuplexPeer, OperatorSession } from '../../protocols/peer.ts'
+import { PROOF_TYPE, proofBytes } from '../../protocols/control/proof.ts'
+import { type Clock, parseRfc3339 } from '../../shared/clock.ts'
+import { defineErrors } from '../../shared/errors.ts'
+import { verifyEd25519 } from '../../shared/identity/ed25519.ts'
+import type { FleetId } from '../../shared/ids.ts'
+import type { Random } from '../../shared/random.ts'
+import { checkSession } from '../../shared/trust/credentials.ts'
+import { pae } from '../../shared/trust/dsse.ts'
+import type { Signed } from '../../shared/trust/signed.ts'
+import type { Access } from '../registry/access.ts'
+
+export const sessionError = defineErrors({
+  'session.not-begun': {
+    exit: 'denied',
+    message: () => 'session.open came without session.begin on the same stream',
+  },
+  'session.bad-proof': {
+    exit: 'denied',
+    message: () => 'the proof does not belong to the delegated key and this session',
+  },
+})
+
+export interface Sessions {
+  /** A nonce for this duplex; asking again replaces it. */
+  begin(peer: DuplexPeer): Uint8Array
+  /** Sets the duplex's session. @throws session.*, trust.* */
+  open(peer: DuplexPeer, delegation: Signed, proof: Uint8Array): Promise<OperatorSession>
+}
+
+export function createSessions(deps: { access: Access; clock: Clock; random: Random }, options: { fleet: FleetId; coordinator: string }): Sessions {
+  const nonces = new WeakMap<DuplexPeer, Uint8Array>()
+  return {
+    begin(peer) {
+      const nonce = deps.random.bytes(32)
+      nonces.set(peer, nonce)
+      return nonce
+    },
+
+    async open(peer, delegation, proof) {
+      const nonce = nonces.get(peer)
+      if (nonce === undefined) throw sessionError('session.not-begun')
+      // Used up whatever comes of it: a second guess needs a second nonce.
+      nonces.delete(peer)
+      const { revocations } = await deps.access.state()
+      const session = checkSession(delegation, { fleet: options.fleet, coordinator: options.coordinator, revocations, at: deps.clock.now() })
+      const key = Buffer.from(session.key, 'base64')
+      if (!verifyEd25519(key, pae(PROOF_TYPE, proofBytes(nonce, options.coordinator)), proof)) throw sessionError('session.bad-proof')
+      peer.session = { operator: session.actor, notAfter: parseRfc3339(session.notAfter) }
+      return peer.session
+    },
+  }
+}

@@ -1,0 +1,19 @@
+/** `/muster/local/1`: content of the node itself, over its own socket only. Page: README.md. */
+import { z } from 'zod'
+import { defineProtocol, method } from '../define-protocol.ts'
+import { limits } from './limits.ts'
+import { addResponse, getProgress, getRequest, getResponse, infoResponse, providersRequest, providersResponse } from './messages.ts'
+
+const local = { kind: 'local' } as const
+
+export const localProtocol = defineProtocol({
+  name: 'local',
+  version: 1,
+  limits,
+  methods: {
+    info: method({ capability: local, request: z.object({}), response: infoResponse }),
+    'blob.add': method({ capability: local, request: z.object({}), response: addResponse, upload: true }),
+    'blob.get': method({ capability: local, request: getRequest, response: getResponse, progress: getProgress, download: true }),
+    'blob.providers': method({ capability: local, request: providersRequest, response: providersResponse }),
+  },
+})

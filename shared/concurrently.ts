@@ -1,0 +1,21 @@
+/** Runs a job for each item, a bounded number at a time, and keeps the order of the results. */
+
+/** Rejects with the first failure once the jobs under way have settled; no new one is started after it. */
+export async function concurrently<T, R>(items: readonly T[], limit: number, job: (item: T, index: number) => Promise<R>): Promise<R[]> {
+  const results = new Array<R>(items.length)
+  const failures: unknown[] = []
+  let next = 0
+  const worker = async (): Promise<void> => {
+    while (next < items.length && failures.length === 0) {
+      const index = next++
+      try {
+        results[index] = await job(items[index] as T, index)
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker))
+  if (failures.length > 0) throw failures[0]
+  return results
+}
