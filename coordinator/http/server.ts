@@ -1,0 +1,35 @@
+/** The coordinator's web server: published trees and a health check. Reads only; everything that changes something goes over libp2p. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { listen, type WebServer } from '../../node/http/listen.ts'
+import { respond } from '../../node/http/respond.ts'
+import type { Resolve } from '../../node/http/served.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { Logger } from '../../shared/logger.ts'
+import { type PublishedRepository, resolveTree } from './trees.ts'
+
+export interface HttpServerOptions {
+  /** `HOST:PORT`. */
+  readonly listen: string
+  /** Asked for at each request, so that a changed configuration needs no restart. */
+  readonly repositories: () => readonly PublishedRepository[]
+}
+
+/** @throws `http.address-taken`, `http.address` */
+export function createHttpServer(deps: { clock: Clock; log: Logger }, options: HttpServerOptions): Promise<WebServer> {
+  const resolve: Resolve = async ([top, ...rest]) => {
+    if (top === undefined) return { kind: 'folder', entries: async () => [{ name: 'repos', kind: 'folder' }] }
+    return top === 'repos' ? resolveTree(options.repositories(), rest) : undefined
+  }
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    if (request.url === '/healthz') health(request, response)
+    else void respond({ log: deps.log, resolve }, request, response)
+  }
+  return listen(deps, { listen: options.listen }, handle)
+}
+
+/** Says that this process answers; what it thinks of its database and log is `muster status`. */
+function health(request: IncomingMessage, response: ServerResponse): void {
+  const body = 'ok\n'
+  response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'content-length': body.length, 'cache-control': 'no-store' })
+  response.end(request.method === 'HEAD' ? undefined : body)
+}

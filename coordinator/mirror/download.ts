@@ -1,0 +1,111 @@
+/**
+ * One file of a repository into the pool: streamed, hashed on the way with BLAKE3 and with the repository's own checksum, and kept only
+ * if both size and checksum are what the metadata says. A file that comes wrong is fetched again a few times, because one bit flips on
+ * the way more often than a publisher lies.
+ */
+import { backoffMs } from '../../shared/backoff.ts'
+import { blobError } from '../../shared/blobs/errors.ts'
+import type { Pool } from '../../shared/blobs/pool.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { Sha256 } from '../../shared/ids.ts'
+import type { Random } from '../../shared/random.ts'
+import type { BlobRecord } from '../content/blobs.ts'
+import { mirrorError } from './errors.ts'
+import { type Checksum, checksumSink } from './metadata/checksum.ts'
+import { decodedHref, type Href } from './metadata/href.ts'
+import type { OnSyncEvent } from './progress.ts'
+import type { Upstream } from './upstream/upstream.ts'
+
+/** How often a file is fetched that turns out not to be what is listed. */
+const DIGEST_TRIES = 3
+const DIGEST_BACKOFF = { baseMs: 500, maxMs: 5_000 }
+
+export interface DownloadDeps {
+  readonly upstream: Upstream
+  readonly pool: Pool
+  readonly clock: Clock
+  readonly random: Random
+}
+
+export interface WantedFile {
+  readonly href: Href
+  readonly checksum: Checksum
+  /** Bytes, where the metadata says so. */
+  readonly size?: number
+  readonly maxBytes: number
+}
+
+export interface Downloaded extends BlobRecord {
+  /** Where the upstream has it: `href`, or what that is percent-decoded. */
+  readonly path: Href
+}
+
+export async function downloadFile(
+  deps: DownloadDeps,
+  wanted: WantedFile,
+  options: { signal: AbortSignal; onEvent: OnSyncEvent },
+): Promise<Downloaded> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await once(deps, wanted, wanted.href, options)
+    } catch (error) {
+      options.signal.throwIfAborted()
+      // Some publishers percent-encode in metadata what others write literally; the file then lies under the decoded name.
+      const decoded = mirrorError.is(error, 'mirror.missing') ? decodedHref(wanted.href) : undefined
+      if (decoded !== undefined) return await once(deps, wanted, decoded, options)
+      if (!mirrorError.is(error, 'mirror.digest') || tries >= DIGEST_TRIES) throw error
+      const waitMs = backoffMs(deps, DIGEST_BACKOFF, tries - 1)
+      options.onEvent({ type: 'retry', file: wanted.href, reason: error.message, waitMs })
+      await deps.clock.sleep(waitMs, options.signal)
+    }
+  }
+}
+
+async function once(
+  deps: DownloadDeps,
+  wanted: WantedFile,
+  path: Href,
+  options: { signal: AbortSignal; onEvent: OnSyncEvent },
+): Promise<Downloaded> {
+  const { checksum, size, maxBytes } = wanted
+  const { signal, onEvent } = options
+  const source = deps.upstream.stream(path, {
+    ...(size === undefined ? {} : { size }),
+    maxBytes,
+    signal,
+    onRetry: (notice) => onEvent({ type: 'retry', ...notice }),
+  })
+  const expect = { ...(size === undefined ? {} : { size }), ...(checksum.kind === 'sha256' ? { sha256: checksum.value as Sha256 } : {}) }
+  try {
+    const taken = await deps.pool.ingest(watched(source, wanted, onEvent), { maxBytes: size ?? maxBytes, expect, signal })
+    onEvent({ type: 'fetched', file: wanted.href, bytes: taken.size })
+    return { id: taken.id, sha256: taken.sha256, size: taken.size, path }
+  } catch (error) {
+    if (blobError.is(error, 'blob.mismatch')) {
+      const { what, expected, got } = error.data
+      throw mirrorError(
+        'mirror.digest',
+        { file: wanted.href, kind: String(what), expected: String(expected), got: String(got) },
+        { cause: error },
+      )
+    }
+    if (blobError.is(error, 'blob.too-large'))
+      throw mirrorError('mirror.too-big', { file: wanted.href, limit: size ?? maxBytes }, { cause: error })
+    throw error
+  }
+}
+
+/** Reports how far the file is, and checks checksums that the pool does not: a wrong one fails the source, so the pool keeps nothing. */
+async function* watched(source: AsyncIterable<Uint8Array>, wanted: WantedFile, onEvent: OnSyncEvent): AsyncGenerator<Uint8Array> {
+  const sink = wanted.checksum.kind === 'sha256' ? undefined : checksumSink(wanted.checksum.kind)
+  let done = 0
+  for await (const chunk of source) {
+    sink?.update(chunk)
+    done += chunk.length
+    onEvent({ type: 'file', file: wanted.href, done, size: wanted.size ?? 0 })
+    yield chunk
+  }
+  const got = sink?.value()
+  if (got !== undefined && got !== wanted.checksum.value)
+    throw mirrorError('mirror.digest', { file: wanted.href, kind: wanted.checksum.kind, expected: wanted.checksum.value, got })
+}

@@ -1,0 +1,35 @@
+/** Judgements about a new version before it is accepted: is it a step back, has it lost nearly everything, can we do what is asked. Pure. */
+import type { RepositoryConfig } from '../../shared/config/repository.ts'
+import { mirrorError } from './errors.ts'
+
+/** A repository this small may well change wholly. */
+const SHRINK_FROM = 10
+/** RS-31: losing more than four fifths at once is an accident or an attack more often than a decision. */
+const SHRINK_TO = 0.2
+
+/** RS-14. @throws `mirror.rollback` where both revisions are numbers and the new one is smaller */
+export function refuseRollback(repository: string, last: string | null | undefined, now: string): void {
+  // Beyond 15 digits numbers lose digits; and a revision of 2^63 would lock the repository for ever (RS-17), so it is no baseline.
+  const isNumber = /^\d{1,15}$/
+  if (last == null || !isNumber.test(last) || !isNumber.test(now)) return
+  if (Number(now) < Number(last)) throw mirrorError('mirror.rollback', { repository, last, now })
+}
+
+/** RS-31. @throws `mirror.shrunk` */
+export function refuseShrink(repository: string, before: number, now: number): void {
+  if (before >= SHRINK_FROM && now < before * SHRINK_TO) throw mirrorError('mirror.shrunk', { repository, before, now })
+}
+
+/** Refuses a configuration that promises what this version would not do: never a success that is not what was asked for. */
+export function refuseUnsupported(config: RepositoryConfig): void {
+  const refuse = (what: string): Error => mirrorError('mirror.unsupported', { repository: config.name, what })
+  const { policy, deleted_packages: deleted } = config.retention
+  if (policy !== 'mirror') throw refuse(`retention.policy ${policy} is not available in this version; mirror is`)
+  if (deleted !== 'remove') throw refuse(`retention.deleted_packages ${deleted} is not available in this version; remove is`)
+  if (config.rpm.architectures !== undefined)
+    throw refuse('rpm.architectures would need metadata of our own, which this version does not write; leave it out to mirror all')
+  if (config.rpm.gpgcheck || config.rpm.repo_gpgcheck)
+    throw refuse(
+      'this version can not check OpenPGP signatures; to mirror without that check set rpm.gpgcheck and rpm.repo_gpgcheck to false',
+    )
+}

@@ -1,0 +1,94 @@
+/**
+ * Fetches the packages of a plan, several at a time. One that can't be had does not stop the others, so a person learns of all of them
+ * at once; an upstream that has stopped answering does, so that a sync does not spend hours on hopeless tries.
+ */
+import { MusterError } from '../../shared/errors.ts'
+import { type BlobRecord, recordBlobs } from '../content/blobs.ts'
+import type { Database } from '../database/database.ts'
+import { type DownloadDeps, type Downloaded, downloadFile } from './download.ts'
+import { mirrorError } from './errors.ts'
+import type { PrimaryPackage } from './metadata/primary.ts'
+import { type ChecksumKey, checksumKey } from './plan.ts'
+import type { OnSyncEvent } from './progress.ts'
+
+export interface FailedFile {
+  readonly file: string
+  readonly reason: string
+  /** Code of the error. */
+  readonly code: string
+}
+
+export interface PackageDownloads {
+  readonly got: ReadonlyMap<ChecksumKey, Downloaded>
+  readonly bytes: number
+  readonly failures: readonly FailedFile[]
+  readonly untried: number
+}
+
+/** Files in a row that fail for reasons of the network, each after all its tries, after which the upstream counts as gone. */
+const GONE_AFTER = 5
+/** Fetched blobs are recorded in groups of this size: what a kill makes us fetch again at most. */
+const RECORD_EVERY = 16
+
+export async function fetchPackages(
+  deps: DownloadDeps & { database: Database },
+  wanted: readonly PrimaryPackage[],
+  options: { signal: AbortSignal; onEvent: OnSyncEvent; workers: number },
+): Promise<PackageDownloads> {
+  const { signal, onEvent } = options
+  // Owned by the workers below, which share one thread; nothing is read across an await and then written.
+  const got = new Map<ChecksumKey, Downloaded>()
+  const failures: FailedFile[] = []
+  let unrecorded: BlobRecord[] = []
+  let bytes = 0
+  let next = 0
+  let unreachableInRow = 0
+  // Ends the other workers when one meets what is no fault of a single file: a full disk, a bug.
+  const stop = new AbortController()
+  const both = AbortSignal.any([signal, stop.signal])
+
+  const record = async (): Promise<void> => {
+    const group = unrecorded
+    unrecorded = []
+    await recordBlobs(deps.database.query, group, deps.clock.now())
+    // Crash before this: blobs in the pool that the database does not know. The next sync fetches these few again and finds them there.
+  }
+  const worker = async (): Promise<void> => {
+    while (next < wanted.length && unreachableInRow < GONE_AFTER) {
+      both.throwIfAborted()
+      const file = wanted[next++] as PrimaryPackage
+      try {
+        const maxBytes = file.size
+        const taken = await downloadFile(
+          deps,
+          { href: file.href, checksum: file.checksum, size: file.size, maxBytes },
+          { signal: both, onEvent },
+        )
+        got.set(checksumKey(file.checksum), taken)
+        bytes += taken.size
+        unreachableInRow = 0
+        if (unrecorded.push(taken) >= RECORD_EVERY) await record()
+      } catch (error) {
+        both.throwIfAborted()
+        if (!(error instanceof MusterError) || !mirrorError.is(error)) throw error
+        unreachableInRow = mirrorError.is(error, 'mirror.unreachable') ? unreachableInRow + 1 : 0
+        failures.push({ file: file.href, reason: error.message, code: error.code })
+        onEvent({ type: 'failed', file: file.href, reason: error.message })
+      }
+    }
+  }
+  const workers = Array.from({ length: Math.min(options.workers, wanted.length) }, async () => {
+    try {
+      await worker()
+    } catch (error) {
+      stop.abort(error)
+      throw error
+    }
+  })
+  const ended = await Promise.allSettled(workers)
+  await record()
+  signal.throwIfAborted()
+  const failed = ended.find((each) => each.status === 'rejected')
+  if (failed !== undefined) throw stop.signal.reason
+  return { got, bytes, failures, untried: wanted.length - next }
+}

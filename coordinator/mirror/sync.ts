@@ -1,0 +1,253 @@
+/**
+ * One sync of one repository: repomd.xml, every metadata file, a plan, the missing packages, and, only if all of it is there and is what
+ * the metadata says, one new version. Whatever goes wrong before that leaves the last version as it was; what was fetched stays in the
+ * pool and is not fetched again.
+ */
+import { createHash } from 'node:crypto'
+import type { Pool } from '../../shared/blobs/pool.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { RepositoryConfig } from '../../shared/config/repository.ts'
+import type { BlobId, Sha256 } from '../../shared/ids.ts'
+import type { Random } from '../../shared/random.ts'
+import { type BlobRecord, findBySha256, recordBlobs } from '../content/blobs.ts'
+import { typeOf } from '../content/manifest.ts'
+import type { Database } from '../database/database.ts'
+import { configHash } from './config-hash.ts'
+import type { DownloadDeps } from './download.ts'
+import { mirrorError } from './errors.ts'
+import { refuseRollback, refuseShrink } from './guards.ts'
+import { findKeyFiles, type KeyFileDeps } from './key-files.ts'
+import { decodedHref, ownHref } from './metadata/href.ts'
+import type { PrimaryPackage } from './metadata/primary.ts'
+import { MAX_REPOMD_BYTES, REPOMD, type Repomd, readRepomd } from './metadata/repomd.ts'
+import { fetchMetadata, type MetadataFile, primaryPackages, verifyOpen } from './metadata-files.ts'
+import { type FailedFile, fetchPackages } from './packages.ts'
+import { mapParallel } from './parallel.ts'
+import { type ChecksumKey, checkPaths, checksumKey, planSync } from './plan.ts'
+import type { OnSyncEvent } from './progress.ts'
+import type { SmallFile, Upstream } from './upstream/upstream.ts'
+import {
+  contentsOf,
+  newestVersion,
+  recordedContent,
+  saveVersion,
+  type VersionFile,
+  type VersionPackage,
+  type VersionRecord,
+} from './versions.ts'
+
+/** Signatures and keys of repomd.xml are a few KiB. */
+const MAX_SIGNATURE_BYTES = 256 * 1024
+
+export interface SyncDeps extends KeyFileDeps {
+  readonly database: Database
+  readonly pool: Pool
+  readonly clock: Clock
+  readonly random: Random
+  readonly upstream: Upstream
+}
+
+export interface SyncOptions {
+  readonly signal: AbortSignal
+  readonly onEvent: OnSyncEvent
+  readonly workers: number
+  /** Reads and plans; fetches no package and accepts nothing. */
+  readonly dryRun?: boolean | undefined
+  readonly allowRollback?: boolean | undefined
+  readonly acceptShrink?: boolean | undefined
+  /** Recorded with the version. */
+  readonly operation?: string | undefined
+}
+
+export interface SyncOutcome {
+  readonly result: 'complete' | 'incomplete'
+  /** The accepted version; undefined if nothing was accepted (incomplete, dry run). */
+  readonly version: number | undefined
+  /** True if the upstream has what we have: nothing was done. */
+  readonly upToDate: boolean
+  /** Packages fetched, or in a dry run: to be fetched. */
+  readonly fetched: number
+  readonly bytes: number
+  readonly unchanged: number
+  readonly removed: number
+  readonly failures: readonly FailedFile[]
+  /** Files that were not tried because the upstream had stopped answering. */
+  readonly untried: number
+}
+
+/** Throws what made the whole sync fail; single packages that can't be had are in the outcome. */
+export async function syncRepository(deps: SyncDeps, config: RepositoryConfig, options: SyncOptions): Promise<SyncOutcome> {
+  const { database } = deps
+  const { signal, onEvent } = options
+  const configured = configHash(config)
+  const repository = await database.query.selectFrom('repository').select('config_hash').where('id', '=', config.name).executeTakeFirst()
+  const last = await newestVersion(database.query, config.name)
+  // A version made under another configuration says nothing about what this one wants of the same upstream.
+  const comparable = repository?.config_hash === configured ? last : undefined
+  onEvent({ type: 'phase', phase: 'metadata' })
+  const fetched = await fetchRepomd(deps.upstream, comparable, options)
+  if (fetched === 'unchanged') return upToDate(last as VersionRecord)
+  const repomd = readRepomd(fetched.file.bytes)
+  if (options.allowRollback !== true) refuseRollback(config.name, last?.revision, repomd.revision)
+
+  const { files, primary } = await fetchAllMetadata(deps, repomd, options)
+  const extras = await fetchExtras(deps, config, fetched, options)
+  const listed: PrimaryPackage[] = []
+  for await (const each of primaryPackages(deps, primary, signal)) listed.push(each)
+  if (options.acceptShrink !== true) refuseShrink(config.name, last?.packages ?? 0, listed.length)
+
+  const known = await pooledContent(deps, listed)
+  const pooled = new Map([...known].map(([key, blob]) => [key, blob.id]))
+  const previous = last === undefined ? new Set<ChecksumKey>() : await contentsOf(database.query, last.id)
+  const plan = planSync({ listed, pooled, previous }, primary.record.href)
+  checkPaths([...plan.packages.map((each) => each.href), ...files.map((each) => each.path), ...extras.map((each) => each.path)], REPOMD)
+  onEvent({ type: 'total', files: plan.fetch.length, bytes: plan.bytes })
+  const counts = { unchanged: plan.unchanged, removed: plan.removed }
+  if (options.dryRun === true) {
+    const nothing = { version: undefined, upToDate: false, failures: [], untried: 0 }
+    return { result: 'complete', fetched: plan.fetch.length, bytes: plan.bytes, ...counts, ...nothing }
+  }
+
+  onEvent({ type: 'phase', phase: 'packages' })
+  const downloads = await fetchPackages({ ...downloadDeps(deps), database }, plan.fetch, options)
+  const got = { fetched: downloads.got.size, bytes: downloads.bytes, ...counts, upToDate: false }
+  if (downloads.failures.length > 0 || downloads.untried > 0)
+    return { ...got, result: 'incomplete', version: undefined, failures: downloads.failures, untried: downloads.untried }
+
+  onEvent({ type: 'phase', phase: 'saving' })
+  const packages = plan.packages.map((each): VersionPackage => {
+    const blob = (downloads.got.get(checksumKey(each.checksum)) ?? known.get(checksumKey(each.checksum))) as BlobRecord & { path: string }
+    const decoded = decodedHref(each.href)
+    return { ...each, path: decoded !== undefined && blob.path === decoded ? decoded : each.href, blob: blob.id, sha256: blob.sha256 }
+  })
+  const version = await saveVersion(
+    database,
+    {
+      repository: config.name,
+      configHash: configured,
+      revision: repomd.revision,
+      repomdSha256: fetched.sha256,
+      primaryChecksum: primary.record.checksum.value,
+      etag: fetched.file.etag,
+      lastModified: fetched.file.lastModified,
+      operation: options.operation,
+      packages,
+      files: [...files, ...extras],
+    },
+    { signal },
+  )
+  // Crash here: the version is there and not published. Publishing is the next step of whoever asked, and of the next sync.
+  return { ...got, result: 'complete', version, failures: [], untried: 0 }
+}
+
+function upToDate(last: VersionRecord): SyncOutcome {
+  const nothing = { fetched: 0, bytes: 0, removed: 0, failures: [], untried: 0 }
+  return { result: 'complete', version: last.id, upToDate: true, unchanged: last.packages, ...nothing }
+}
+
+interface FetchedRepomd {
+  readonly file: SmallFile
+  readonly sha256: Sha256
+}
+
+/** repomd.xml, unless it is the one that the last version was made from: then that cost one request. */
+export async function fetchRepomd(
+  upstream: Upstream,
+  last: VersionRecord | undefined,
+  options: { signal: AbortSignal; onEvent: OnSyncEvent },
+): Promise<FetchedRepomd | 'unchanged'> {
+  const validators = { etag: last?.upstream_etag ?? undefined, lastModified: last?.upstream_modified ?? undefined }
+  const onRetry = (notice: { file: string; reason: string; waitMs: number }): void => options.onEvent({ type: 'retry', ...notice })
+  const file = await upstream.small(ownHref(REPOMD), { maxBytes: MAX_REPOMD_BYTES, validators, signal: options.signal, onRetry })
+  if (file === 'unchanged') return 'unchanged'
+  if (file === 'absent') throw mirrorError('mirror.missing', { url: new URL(REPOMD, upstream.base).href, status: 404 })
+  const sha256 = createHash('sha256').update(file.bytes).digest('hex') as Sha256
+  return sha256 === last?.repomd_checksum ? 'unchanged' : { file, sha256 }
+}
+
+function downloadDeps(deps: SyncDeps): DownloadDeps {
+  return { upstream: deps.upstream, pool: deps.pool, clock: deps.clock, random: deps.random }
+}
+
+/** Every file that repomd.xml lists, verified; primary is verified as it is read. */
+async function fetchAllMetadata(
+  deps: SyncDeps,
+  repomd: Repomd,
+  options: SyncOptions,
+): Promise<{ files: VersionFile[]; primary: MetadataFile }> {
+  const digests = repomd.records.filter((record) => record.checksum.kind === 'sha256').map((record) => record.checksum.value)
+  const recorded = await findBySha256(deps.database.query, digests)
+  const fetched = await mapParallel(repomd.records, options.workers, async (record) => {
+    const known = recorded.get(record.checksum.value)
+    const pooled = known !== undefined && (await deps.pool.stat(known.id)) !== undefined ? known : undefined
+    const file = await fetchMetadata(downloadDeps(deps), record, pooled, options)
+    if (record.type !== 'primary') await verifyOpen(deps, file, options.signal)
+    return file
+  })
+  // Crash here: metadata in the pool without a record. The next sync fetches it again and finds the pool has it.
+  await recordBlobs(deps.database.query, fetched, deps.clock.now())
+  return {
+    primary: fetched.find((file) => file.record.type === 'primary') as MetadataFile,
+    files: fetched.map(({ record, id, sha256, size }) => ({
+      id,
+      sha256,
+      size,
+      path: record.href,
+      type: record.type,
+      checksum: record.checksum,
+    })),
+  }
+}
+
+/** What no checksum of the metadata covers: repomd.xml itself, its signature and key, and the repository's key files. */
+async function fetchExtras(deps: SyncDeps, config: RepositoryConfig, repomd: FetchedRepomd, options: SyncOptions): Promise<VersionFile[]> {
+  const { signal } = options
+  const small: { path: string; bytes: Buffer; type: string }[] = [{ path: REPOMD, bytes: repomd.file.bytes, type: typeOf('repomd') }]
+  for (const [path, kind] of [
+    [`${REPOMD}.asc`, 'signature'],
+    [`${REPOMD}.key`, 'signing-key'],
+  ] as const) {
+    const file = await optional(deps.upstream, path, signal)
+    if (file !== undefined) small.push({ path, bytes: file.bytes, type: typeOf(kind) })
+  }
+  for (const key of await findKeyFiles(deps, config, options)) small.push({ ...key, type: typeOf('key-file') })
+  const files: VersionFile[] = []
+  for (const { path, bytes, type } of small) {
+    const taken = await deps.pool.ingest(chunk(bytes), { maxBytes: bytes.length, expect: { size: bytes.length }, signal })
+    files.push({ id: taken.id, sha256: taken.sha256, size: taken.size, path: ownHref(path), type })
+  }
+  return files
+}
+
+/** A file that many repositories have not. Content networks say that with 403 as well. */
+async function optional(upstream: Upstream, path: string, signal: AbortSignal): Promise<SmallFile | undefined> {
+  try {
+    const file = await upstream.small(ownHref(path), { maxBytes: MAX_SIGNATURE_BYTES, signal })
+    return typeof file === 'string' ? undefined : file
+  } catch (error) {
+    if (mirrorError.is(error, 'mirror.denied')) return undefined
+    throw error
+  }
+}
+
+async function* chunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}
+
+/** Pool lookups at once: they are stats of files, and a disk answers many as fast as one. */
+const LOOKUPS = 32
+
+/** Listed content that the pool really has, of the size that is listed. */
+async function pooledContent(deps: SyncDeps, listed: readonly PrimaryPackage[]): Promise<Map<ChecksumKey, BlobRecord & { path: string }>> {
+  const recorded = await recordedContent(deps.database.query, listed)
+  const wanted = new Map<ChecksumKey, { id: BlobId; size: number }>()
+  for (const each of listed) {
+    const blob = recorded.get(checksumKey(each.checksum))
+    if (blob !== undefined && blob.size === each.size) wanted.set(checksumKey(each.checksum), blob)
+  }
+  const found = new Map<ChecksumKey, BlobRecord & { path: string }>()
+  await mapParallel([...wanted], LOOKUPS, async ([key, { id, size }]) => {
+    if ((await deps.pool.stat(id))?.size === size) found.set(key, recorded.get(key) as BlobRecord & { path: string })
+  })
+  return found
+}

@@ -1,0 +1,53 @@
+/** What can keep a version from being published, as data. Whatever it is, what was published before still is. */
+import { defineErrors } from '../../shared/errors.ts'
+
+export const publishError = defineErrors({
+  'publish.target': {
+    exit: 'conflict',
+    message: (d: { path: string; reason: string }) => `${d.path} can't be switched: ${d.reason}`,
+    hint: (d: { path: string }) => `Muster only replaces links that it made; move ${d.path} away, or publish to another path`,
+  },
+  'publish.conflict': {
+    exit: 'conflict',
+    retryable: true,
+    message: (d: { repository: string; target: string; generation: number }) =>
+      `${d.repository}/${d.target}: somebody else published generation ${d.generation} meanwhile`,
+    hint: () => 'look at what is published now, and publish again if it is not what you want',
+  },
+  'publish.missing-blob': {
+    exit: 'failed',
+    message: (d: { path: string; blob: string }) => `the pool has no blob ${d.blob} for ${d.path}`,
+    hint: () => 'sync the repository again; it fetches what the pool has lost',
+  },
+  'publish.unsound': {
+    exit: 'verification',
+    message: (d: { path: string; reason: string }) => `${d.path} was laid out wrong: ${d.reason}`,
+    hint: () => 'somebody else writes to the publish folder, or its disk is failing; nothing was switched',
+  },
+  'publish.disk': {
+    exit: 'failed',
+    message: (d: { operation: string; path: string; reason: string }) => `${d.operation} ${d.path} failed: ${d.reason}`,
+    hint: () => 'check space and permissions of the publish folder; nothing was switched',
+  },
+  'publish.unknown-version': {
+    exit: 'notFound',
+    message: (d: { repository: string; version: number }) => `${d.repository} has no version ${d.version}`,
+  },
+})
+
+/** Our error for a failing file operation; others pass as they are. */
+export function diskError(operation: string, path: string, error: unknown): unknown {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code
+  if (publishError.is(error) || typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) return error
+  return publishError('publish.disk', { operation, path, reason: REASONS[code] ?? code }, { cause: error })
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota is used up',
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  EROFS: 'the file system is read-only',
+  ENOTDIR: 'a part of its path is no folder',
+  EIO: 'the disk has an error',
+}
