@@ -16,8 +16,8 @@ export interface EncodeSource {
   readonly groupBytes?: number
   /** Fills `into` with the content from `position` on; throws if it ends before. */
   readContent(into: readonly Uint8Array[], position: number): Promise<void>
-  /** Fills `into` with parents in pre-order, from place `index` on; throws if the outboard ends before. */
-  readParents(into: Uint8Array, index: number): Promise<void>
+  /** Reads parents in pre-order, from place `index` on; returns how many there were, at most as many as fit `into` and at least one, else throws. */
+  readParents(into: Uint8Array, index: number): Promise<number>
 }
 
 /** Groups in every chunk but the last: with their parents they stay under 1 MiB. */
@@ -135,9 +135,9 @@ class ChunkReader {
     const ahead = this.#walk.left ? this.#range.end - group + PATH_PARENTS : 1
     const count = Math.min(WINDOW_PARENTS, this.#parents - index, ahead)
     this.#windowEnd = this.#windowStart
-    await this.#source.readParents(this.#window.subarray(0, count * PARENT_BYTES), index)
+    const got = await this.#source.readParents(this.#window.subarray(0, count * PARENT_BYTES), index)
     this.#windowStart = index
-    this.#windowEnd = index + count
+    this.#windowEnd = index + got
   }
 }
 

@@ -18,22 +18,26 @@ export function sourceOfFiles({ id, size, data, outboard }: BlobFiles): EncodeSo
   return {
     root: Buffer.from(id, 'hex'),
     size,
-    readContent: (into, position) => readAll(id, data, into, position),
+    readContent: async (into, position) => {
+      const length = into.reduce((sum, part) => sum + part.length, 0)
+      const got = await read(data, into, position)
+      // A regular file on a local disk is read short only at its end.
+      if (got < length) throw blobError('blob.damaged', { id, reason: `its content ends at byte ${position + got}, in the middle of it` })
+    },
     readParents: async (into, index) => {
       if (outboard === undefined) throw blobError('blob.damaged', { id, reason: 'its outboard is missing' })
-      await readAll(id, outboard, [into], HEADER_BYTES + index * PARENT_BYTES)
+      const got = Math.floor((await read(outboard, [into], HEADER_BYTES + index * PARENT_BYTES)) / PARENT_BYTES)
+      if (got === 0) throw blobError('blob.damaged', { id, reason: `its outboard ends before parent ${index}` })
+      return got
     },
   }
 }
 
-/** Fills `into` from `position` on, or throws. */
-async function readAll(id: BlobId, from: { path: string; file: FileHandle }, into: readonly Uint8Array[], position: number): Promise<void> {
-  const length = into.reduce((sum, part) => sum + part.length, 0)
-  const { bytesRead } = await from.file.readv(into as Uint8Array[], position).catch((error: unknown) => {
+async function read(from: { path: string; file: FileHandle }, into: readonly Uint8Array[], position: number): Promise<number> {
+  try {
+    const { bytesRead } = await from.file.readv(into as Uint8Array[], position)
+    return bytesRead
+  } catch (error) {
     throw diskFailure('reading', from.path, error)
-  })
-  // A regular file on a local disk is read short only at its end.
-  if (bytesRead < length) {
-    throw blobError('blob.damaged', { id, reason: `${from.path} ends at byte ${position + bytesRead}, in the middle of it` })
   }
 }

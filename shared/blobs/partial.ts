@@ -33,16 +33,16 @@ const BITMAP = '.verified'
 
 export async function createPartial(store: Store, id: BlobId, size: number): Promise<Partial> {
   const base = join(store.layout.partial, `${blobId.parse(id)}.${drawName(store.random)}`)
-  const data = { path: base + DATA, file: await store.disk.create(base + DATA) }
+  const header = Buffer.alloc(HEADER_BYTES)
+  header.writeBigUInt64LE(BigInt(size))
+  const drafts: Draft[] = []
   try {
-    const outboard = { path: base + OUTBOARD, file: await store.disk.create(base + OUTBOARD) }
-    const header = Buffer.alloc(HEADER_BYTES)
-    header.writeBigUInt64LE(BigInt(size))
-    const partial: Partial = { id, size, data, outboard, bitmapPath: base + BITMAP, verified: new GroupSet() }
+    for (const suffix of [DATA, OUTBOARD]) drafts.push({ path: base + suffix, file: await store.disk.create(base + suffix) })
+    const [data, outboard] = drafts as [Draft, Draft]
     await store.disk.write(outboard.file, [header], 0)
-    return partial
+    return { id, size, data, outboard, bitmapPath: base + BITMAP, verified: new GroupSet() }
   } catch (error) {
-    await discard(store, data)
+    for (const draft of drafts) await discard(store, draft)
     throw error
   }
 }

@@ -2,12 +2,12 @@
 import { constants } from 'node:fs'
 import { blake3Error } from '../blake3/errors.ts'
 import { encode } from '../blake3/encode.ts'
-import { type ByteRange, GROUP_BYTES, groupsOf, outboardSize } from '../blake3/geometry.ts'
+import { type ByteRange, GROUP_BYTES, groupsOf, HEADER_BYTES, outboardSize } from '../blake3/geometry.ts'
 import type { BlobId } from '../ids.ts'
-import { checkBlob, repairOutboard } from './check.ts'
-import { type FileHandle, errno } from './disk.ts'
+import { repairOutboard } from './check.ts'
+import { diskFailure, errno, type FileHandle } from './disk.ts'
 import { blobError } from './errors.ts'
-import { sourceOfFiles } from './file-source.ts'
+import { type BlobFiles, sourceOfFiles } from './file-source.ts'
 import type { Receiver } from './receiver.ts'
 import { openBlob, openFile, type Store } from './store.ts'
 
@@ -22,26 +22,56 @@ export async function* serve(
   range: ByteRange,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const transfer = receiver.live(id)
-  if (transfer !== undefined) {
-    const groups = groupsOf(checked(range, transfer.size), transfer.size)
-    if (!transfer.partial.verified.hasRange(groups)) throw blobError('blob.unverified', { id, start: range.start, end: range.end })
-    yield* encode(sourceOfFiles(transfer.partial), groups, signal)
-    return
-  }
-  const { file, size } = await openBlob(store.layout.blob(id), id)
-  let outboard: { path: string; file: FileHandle } | undefined
+  const arriving = await openArriving(receiver, id, range)
+  if (arriving !== undefined) return yield* sendAndClose(arriving, range, signal)
+  const path = store.layout.blob(id)
+  const { file, size } = await openBlob(path, id)
+  const files: BlobFiles = { id, size, data: { path, file } }
   try {
-    const groups = groupsOf(checked(range, size), size)
-    if (size > GROUP_BYTES) outboard = await openOutboard(store, id, file, size, signal)
-    const files = { id, size, data: { path: store.layout.blob(id), file } }
-    yield* encode(sourceOfFiles(outboard === undefined ? files : { ...files, outboard }), groups, signal)
+    checked(range, size)
+    const outboard = size > GROUP_BYTES ? await openOutboard(store, id, file, size, signal) : undefined
+    yield* sendAndClose(outboard === undefined ? files : { ...files, outboard }, range, signal)
   } catch (error) {
-    if (blake3Error.is(error, 'blake3.altered') || blobError.is(error, 'blob.damaged')) throw await damaged(store, id, file, error)
+    if (blake3Error.is(error, 'blake3.altered') || blobError.is(error, 'blob.damaged')) throw await damaged(store, id, error)
     throw error
   } finally {
     await file.close()
-    await outboard?.file.close()
+  }
+}
+
+async function* sendAndClose(files: BlobFiles, range: ByteRange, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  try {
+    yield* encode(sourceOfFiles(files), groupsOf(range, files.size), signal)
+  } finally {
+    await files.data.file.close()
+    await files.outboard?.file.close()
+  }
+}
+
+/** The files of a blob that is being received, opened anew: the transfer may end before the last byte of them has been sent. */
+async function openArriving(receiver: Receiver, id: BlobId, range: ByteRange): Promise<BlobFiles | undefined> {
+  const partial = receiver.live(id)?.partial
+  if (partial === undefined) return undefined
+  const { size, verified, data, outboard } = partial
+  if (!verified.hasRange(groupsOf(checked(range, size), size)))
+    throw blobError('blob.unverified', { id, start: range.start, end: range.end })
+  const opened = await openIfAny(data.path)
+  const beside = await openIfAny(outboard.path)
+  if (opened !== undefined && beside !== undefined) {
+    return { id, size, data: { path: data.path, file: opened.file }, outboard: { path: outboard.path, file: beside.file } }
+  }
+  // It has got its final name since.
+  await opened?.file.close()
+  await beside?.file.close()
+  return undefined
+}
+
+async function openIfAny(path: string): Promise<{ file: FileHandle; size: number } | undefined> {
+  try {
+    return await openFile(path, constants.O_NOFOLLOW)
+  } catch (error) {
+    if (errno(error) === 'ENOENT') return undefined
+    throw diskFailure('opening', path, error)
   }
 }
 
@@ -54,7 +84,7 @@ function checked(range: ByteRange, size: number): ByteRange {
   return range
 }
 
-/** Opens the outboard, computing it again if it is missing or has the wrong length. */
+/** Opens the outboard, computing it again if it is missing or is not for a content of this size. */
 async function openOutboard(
   store: Store,
   id: BlobId,
@@ -64,10 +94,8 @@ async function openOutboard(
 ): Promise<{ path: string; file: FileHandle }> {
   const path = store.layout.outboard(id)
   for (let repaired = false; ; repaired = true) {
-    const found = await openFile(path, constants.O_NOFOLLOW).catch((error: unknown) => {
-      if (errno(error) !== 'ENOENT') throw error
-    })
-    if (found?.size === outboardSize(size)) return { path, file: found.file }
+    const found = await openIfAny(path)
+    if (found?.size === outboardSize(size) && (await announcedSize(found.file)) === size) return { path, file: found.file }
     await found?.file.close()
     if (repaired || !(await repairOutboard(store, id, data, signal))) {
       throw blobError('blob.damaged', { id, reason: 'neither its content nor its outboard is right' })
@@ -75,12 +103,30 @@ async function openOutboard(
   }
 }
 
+async function announcedSize(outboard: FileHandle): Promise<number> {
+  const header = Buffer.alloc(HEADER_BYTES)
+  await outboard.read(header, 0, HEADER_BYTES, 0)
+  return Number(header.readBigUInt64LE())
+}
+
 /** Finds out what of a blob is wrong and deals with it; returns the error for the one who asked. */
-async function damaged(store: Store, id: BlobId, data: FileHandle, cause: unknown): Promise<Error> {
-  const sound = await checkBlob(store, id)
-  if (sound) await repairOutboard(store, id, data)
+async function damaged(store: Store, id: BlobId, cause: unknown): Promise<Error> {
+  const sound = await repair(store, id).catch((error: unknown) => {
+    if (blobError.is(error, 'blob.unknown')) return false
+    throw error
+  })
   const reason = sound
     ? 'its outboard did not fit its content and was computed again'
     : 'its content is not what its id says; it is in quarantine'
   return blobError('blob.damaged', { id, reason }, { cause })
+}
+
+/** Computes the outboard again; false if the content is wrong too and so in quarantine. Throws blob.unknown if it went there before. */
+async function repair(store: Store, id: BlobId): Promise<boolean> {
+  const { file } = await openBlob(store.layout.blob(id), id)
+  try {
+    return await repairOutboard(store, id, file)
+  } finally {
+    await file.close()
+  }
 }

@@ -64,7 +64,10 @@ export async function encoded({ content, outboard, root, groupBytes }: Encodable
         at += part.length
       }
     },
-    readParents: async (into: Uint8Array, index: number) => fill(into, outboard, HEADER_BYTES + index * PARENT_BYTES),
+    readParents: async (into: Uint8Array, index: number) => {
+      fill(into, outboard, HEADER_BYTES + index * PARENT_BYTES)
+      return into.length / PARENT_BYTES
+    },
   }
   const chunks: Uint8Array[] = []
   for await (const chunk of encode(source, groupsOf(range ?? { start: 0, end: size }, size, groupBytes))) chunks.push(chunk)

@@ -1,0 +1,233 @@
+/** Faults at every single step of an ingest and of a transfer: the pool stays sound, and the same work done again succeeds. */
+import assert from 'node:assert/strict'
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { blake3Of } from '../blake3/hash.ts'
+import { type Clock, systemClock } from '../clock.ts'
+import { someBytes } from '../testing/bao.ts'
+import { errnoError, type Step, type Watch, watchedDisk } from '../testing/faulty-disk.ts'
+import { PROGRAM_CONTENT } from '../testing/pool-program.ts'
+import { assertSound, contentOf, idsOf, inPieces, send, type TestPool, testPool } from '../testing/pools.ts'
+import { blobError } from './errors.ts'
+
+const PROGRAM = join(import.meta.dirname, '../testing/pool-program.ts')
+const MAX = 1 << 24
+const ID = blake3Of(PROGRAM_CONTENT)
+const failsWith = (code: Parameters<typeof blobError>[0]) => (error: unknown) => blobError.is(error, code)
+/** The system's clock, two hours on: what a crash left is stale then. */
+const later: Clock = { ...systemClock, now: () => systemClock.now() + 7_200_000 }
+
+/** Runs the program on a pool until it is killed at a step; false if that step never came. */
+function killedAt(folder: string, step: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [PROGRAM, folder, String(step)], (error) => {
+      if (error === null) resolve(false)
+      else if (error.signal === 'SIGKILL') resolve(true)
+      else reject(error)
+    })
+  })
+}
+
+async function assertRecovers(folder: string, pool: TestPool, source: TestPool): Promise<void> {
+  const { quarantine } = await assertSound(pool)
+  assert.deepEqual(quarantine, [])
+  const incoming = await pool.receive(ID, PROGRAM_CONTENT.length)
+  for (const range of incoming.missing()) await send(source, incoming, range)
+  await incoming.finish()
+  assert((await contentOf(pool.read(ID))).equals(PROGRAM_CONTENT))
+  await contentOf(pool.encode(ID, { start: 0, end: PROGRAM_CONTENT.length }))
+  const swept = await assertSound(await testPool({ folder, clock: later }))
+  assert.deepEqual(swept.temporary, [])
+}
+
+/** A transfer that is given up half-way and resumed. */
+async function receiveInTwo(pool: TestPool, source: TestPool): Promise<void> {
+  const first = await pool.receive(ID, PROGRAM_CONTENT.length)
+  try {
+    await send(source, first, { start: 0, end: 30_000 })
+    await first.abort()
+    const second = await pool.receive(ID, PROGRAM_CONTENT.length)
+    try {
+      for (const range of second.missing()) await send(source, second, range)
+      await second.finish()
+    } finally {
+      await second.abort()
+    }
+  } finally {
+    await first.abort()
+  }
+}
+
+test('CA-01: kill -9 at every step of an ingest leaves a sound pool, and the next one works', async () => {
+  await using source = await testPool()
+  await source.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })
+  const run = async (step: number): Promise<boolean> => {
+    const folder = await mkdtemp(join(tmpdir(), 'muster-crash-'))
+    try {
+      const killed = await killedAt(folder, step)
+      await assertRecovers(folder, await testPool({ folder }), source)
+      return killed
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  }
+  let steps = 0
+  // Two processes at a time, a step further each, until a step is never reached.
+  while ((await Promise.all([run(steps), run(steps + 1)])).every(Boolean)) steps += 2
+  assert(steps >= 10, `only ${steps} steps`)
+})
+
+test('CA-01: a process that stops for good at any step of an ingest or of a transfer leaves a sound pool', async () => {
+  await using source = await testPool()
+  await source.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })
+  const works = {
+    ingest: (pool: TestPool): Promise<unknown> => pool.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX }),
+    receive: (pool: TestPool): Promise<unknown> => receiveInTwo(pool, source),
+  }
+  for (const [name, work] of Object.entries(works)) {
+    for (let number = 0, going = true; going; number += 1) {
+      const frozen = Promise.withResolvers<'frozen'>()
+      const freeze = (step: Step): undefined | 'freeze' => {
+        if (step.number < number) return undefined
+        frozen.resolve('frozen')
+        return 'freeze'
+      }
+      const folder = await mkdtemp(join(tmpdir(), 'muster-crash-'))
+      const disk = watchedDisk({ before: freeze })
+      try {
+        const running = testPool({ folder, disk }).then(work)
+        going = (await Promise.race([running, frozen.promise])) === 'frozen'
+        await assertRecovers(folder, await testPool({ folder }), source)
+      } finally {
+        await disk.die()
+        await rm(folder, { recursive: true })
+      }
+      assert(going || number >= 10, `only ${number} steps of ${name}`)
+    }
+  }
+})
+
+/** Runs `work` on pools whose disk fails at step 0, 1, 2, … with `code`, before or after doing it, until a run meets no fault. */
+async function atEveryStep(
+  code: string,
+  work: (pool: TestPool) => Promise<unknown>,
+  check: (pool: TestPool, step: Step) => Promise<void>,
+): Promise<number> {
+  for (let number = 0; ; number += 1) {
+    for (const when of ['before', 'after'] as const) {
+      let met: Step | undefined
+      // Steps of opening the pool come first; their faults are not what is asked about.
+      let opened = false
+      let first = 0
+      const fault = (step: Step): void => {
+        if (!opened) first = step.number + 1
+        else if (step.number - first === number) {
+          met = step
+          throw errnoError(code)
+        }
+      }
+      const disk = watchedDisk({ [when]: fault } as Watch)
+      await using pool = await testPool({ disk })
+      opened = true
+      const outcome = await work(pool).then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+      if (met === undefined) {
+        assert.equal(outcome, undefined)
+        return number
+      }
+      if (outcome !== undefined) assert(blobError.is(outcome), String(outcome))
+      await disk.die()
+      await check(pool, met)
+    }
+  }
+}
+
+for (const code of ['EIO', 'ENOSPC']) {
+  test(`CA-01: ${code} at every step of an ingest, done or not done: a clear error, a sound pool, and the next ingest works`, async () => {
+    const steps = await atEveryStep(
+      code,
+      (pool) => pool.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX }),
+      async (pool, step) => {
+        assert.deepEqual((await assertSound(pool)).quarantine, [])
+        await using fresh = await testPool({ folder: pool.folder })
+        assert.equal((await fresh.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })).id, ID)
+        if (step.name === 'create' || step.name === 'remove') return
+        assert.deepEqual((await assertSound(fresh)).temporary, [], `a failed ${step.name} leaves no temporary file`)
+      },
+    )
+    assert(steps >= 9, `only ${steps} steps`)
+  })
+}
+
+test('CA-01: EIO at every step of a transfer, done or not done: a clear error, a sound pool, and the next transfer works', async () => {
+  await using source = await testPool()
+  await source.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })
+  const steps = await atEveryStep(
+    'EIO',
+    (pool) => receiveInTwo(pool, source),
+    async (pool) => {
+      assert.deepEqual((await assertSound(pool)).quarantine, [])
+      await using fresh = await testPool({ folder: pool.folder })
+      await assertRecovers(pool.folder, fresh, source)
+    },
+  )
+  assert(steps >= 15, `only ${steps} steps`)
+})
+
+test('CA-02: nothing gets its final name before its bytes and those of its outboard are synced', async () => {
+  const dirty = new Set<unknown>()
+  const renamed: string[] = []
+  const folders: string[] = []
+  await using pool = await testPool({
+    disk: watchedDisk({
+      after: ({ name, args }) => {
+        if (name === 'write') dirty.add(args[0])
+        if (name === 'sync') dirty.delete(args[0])
+        if (name === 'rename') {
+          assert.equal(dirty.size, 0, 'a rename while something written is not synced')
+          renamed.push(args[1] as string)
+        }
+        if (name === 'syncFolder') folders.push(args[0] as string)
+      },
+    }),
+  })
+  const { id } = await pool.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })
+  assert.deepEqual(renamed, [`${pool.path(id)}.outboard`, pool.path(id)])
+  assert.equal(folders.at(-1), join(pool.folder, 'blobs', id.slice(0, 2)), 'the folder is synced last')
+})
+
+test('CA-03: after a failed fsync the pool takes nothing more, and gives what it has', async () => {
+  let fail = false
+  const fault = ({ name }: Step): void => {
+    if (fail && name === 'sync') throw errnoError('EIO')
+  }
+  await using pool = await testPool({ disk: watchedDisk({ before: fault }) })
+  const { id } = await pool.ingest(inPieces(someBytes(20_000)), { maxBytes: MAX })
+  fail = true
+  await assert.rejects(pool.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX }), failsWith('blob.disk'))
+  fail = false
+  await assert.rejects(pool.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX }), failsWith('blob.suspect'))
+  await assert.rejects(pool.receive(ID, PROGRAM_CONTENT.length), failsWith('blob.suspect'))
+  assert.equal((await contentOf(pool.read(id))).length, 20_000)
+  assert.deepEqual(await idsOf(pool), [id])
+  assert.deepEqual((await assertSound(pool)).temporary, [])
+})
+
+test('CA-10: when the disk takes no more in the middle of an ingest, it fails cleanly and smaller content still goes in', async () => {
+  await using pool = await testPool()
+  // The shell limits the size of files for the program under it (in blocks of 512 or 1,024 bytes): the kernel then refuses the write as on a full disk.
+  const script = `
+    import { testPool, inPieces, assertSound } from ${JSON.stringify(join(import.meta.dirname, '../testing/pools.ts'))}
+    const pool = await testPool({ folder: process.argv[1] })
+    const outcome = await pool.ingest(inPieces(Buffer.alloc(8 << 20)), { maxBytes: 1 << 24 }).catch((error) => error.code)
+    const small = await pool.ingest(inPieces(Buffer.alloc(50_000)), { maxBytes: 1 << 24 })
+    console.log(JSON.stringify([outcome, small.size, (await assertSound(pool)).temporary]))`
+  const shell = 'ulimit -f 4096 && exec "$0" --input-type=module -e "$1" "$2"'
+  const output = execFileSync('/bin/sh', ['-c', shell, process.execPath, script, pool.folder], { encoding: 'utf8' })
+  assert.deepEqual(JSON.parse(output), ['blob.no-space', 50_000, []])
+})

@@ -1,0 +1,20 @@
+/**
+ * A program that works on a pool and kills itself with SIGKILL at one step of it: `node pool-program.ts FOLDER NUMBER`. It writes nothing and ends
+ * with 0 if the work is done before the step comes.
+ */
+import { someBytes } from './bao.ts'
+import { type Step, watchedDisk } from './faulty-disk.ts'
+import { inPieces, testPool } from './pools.ts'
+
+/** Five groups: an outboard, and more than one item in every encoding. */
+export const PROGRAM_CONTENT = someBytes(70_000, 42)
+
+if (import.meta.main) {
+  const [folder, number] = process.argv.slice(2) as [string, string]
+  const kill = (step: Step): void => {
+    if (step.number === Number(number)) process.kill(process.pid, 'SIGKILL')
+  }
+  // Opening the pool is part of the work: its steps count too.
+  const pool = await testPool({ folder, disk: watchedDisk({ before: kill }) })
+  await pool.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: 1 << 20 })
+}
