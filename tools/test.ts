@@ -1,9 +1,9 @@
 /**
  * npm test: runs every *.test.ts of the project (or those below the given paths) in processes of their own, and prints node's summary.
  * The real-client scenarios (e2e/clients) need root and Debian packages, so they run only with --clients.
- * A test file that doesn't exit by itself after its last test is a failure: something leaked a timer, socket or child.
+ * A test file that doesn't exit by itself after its last test fails (tools/test-exit.ts): something leaked a timer, socket or child.
  *
- * usage: npm test [-- [--clients] [--only PATTERN] [PATH...]]
+ * usage: npm test [-- [--clients] [--only PATTERN] [--concurrency N] [PATH...]]
  */
 import { spawn } from 'node:child_process'
 import { globSync, statSync } from 'node:fs'
@@ -13,15 +13,19 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-/** Longer than any file may take on a busy two-core machine; a file that has not exited by then hangs. */
-const FILE_TIMEOUT_MS = 300_000
+/** Longer than any test may take on a busy two-core machine. */
+const TEST_TIMEOUT_MS = 300_000
 /** Test processes at once. Most tests wait for processes and disks rather than compute: on two cores 3 measured best (CONTRIBUTING.md). */
 const CONCURRENCY = Math.max(2, Math.ceil(availableParallelism() * 1.5))
 const CLIENTS = 'e2e/clients/'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { clients: { type: 'boolean', default: false }, only: { type: 'string' }, concurrency: { type: 'string' } },
+  options: {
+    clients: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    concurrency: { type: 'string' },
+  },
 })
 
 /** Test files of the project, as paths relative to its root, in a fixed order. */
@@ -41,7 +45,9 @@ function selected(): string[] {
     }
     return relative(root, absolute)
   })
-  return all.filter((file) => wanted.some((path) => path === '' || file === path || file.startsWith(`${path}/`)))
+  // A file that is named is run, whatever it is called.
+  const named = wanted.filter((path) => path.endsWith('.ts') && !all.includes(path))
+  return [...named, ...all].filter((file) => wanted.some((path) => path === '' || file === path || file.startsWith(`${path}/`)))
 }
 
 const files = selected()
@@ -50,13 +56,17 @@ if (files.length === 0) {
   process.exit(2)
 }
 const only = values.only === undefined ? [] : [`--test-name-pattern=${values.only}`]
-const options = [`--test-concurrency=${values.concurrency ?? CONCURRENCY}`, `--test-timeout=${FILE_TIMEOUT_MS}`, ...only]
-const child = spawn(process.execPath, ['--test', ...options, ...files.map((file) => join(root, file))], {
-  cwd: root,
-  stdio: 'inherit',
-  // Compiled once, used by every test process: halves their start.
-  env: { ...process.env, NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'tests') },
-})
+const options = [`--test-concurrency=${values.concurrency ?? CONCURRENCY}`, `--test-timeout=${TEST_TIMEOUT_MS}`, ...only]
+const child = spawn(
+  process.execPath,
+  ['--test', `--import=${join(root, 'tools/test-exit.ts')}`, ...options, ...files.map((file) => join(root, file))],
+  {
+    cwd: root,
+    stdio: 'inherit',
+    // Compiled once, used by every test process: halves their start.
+    env: { ...process.env, NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'tests') },
+  },
+)
 process.on('SIGINT', () => undefined)
 process.on('SIGTERM', () => child.kill('SIGTERM'))
 child.on('exit', (code, signal) => {

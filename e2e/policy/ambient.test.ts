@@ -1,0 +1,52 @@
+/** Time and dice come in from outside: only shared/clock.ts and shared/random.ts may reach for the ambient ones. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { source, sources } from './sources.ts'
+
+const AMBIENT: readonly RegExp[] = [
+  /\bDate\.now\b/,
+  /\bnew Date\(/,
+  /(?<![.\w])Date\(\)/,
+  /\bMath\.random\b/,
+  /\bperformance\.now\b/,
+  /\bprocess\.hrtime\b/,
+  /\brandom(?:Bytes|UUID|UUIDv7|Int|FillSync|Fill)\b/,
+  /\bgetRandomValues\b/,
+  /\bAbortSignal\.timeout\b/,
+  /(?<!\.)\bset(?:Timeout|Interval)\(/,
+  /\bglobalThis\.set(?:Timeout|Interval)\b/,
+  /^import.*\bset(?:Timeout|Interval)\b.*'node:timers/,
+  // Databases have clocks too.
+  /\bcurrent_timestamp\b/i,
+]
+
+/** Where it is allowed, with the reason. */
+const ALLOWED: Readonly<Record<string, string>> = {
+  'shared/clock.ts': 'is the clock',
+  'shared/random.ts': 'is the dice',
+  'e2e/policy/ambient.test.ts': 'names what it looks for',
+}
+
+/** `path:line: text` of every ambient use. */
+function ambientUses(path: string): string[] {
+  const { code } = source(path)
+  return code
+    .split('\n')
+    .flatMap((line, index) => (AMBIENT.some((pattern) => pattern.test(line)) ? [`${path}:${index + 1}: ${line.trim()}`] : []))
+}
+
+test('policy: no ambient time or randomness outside shared/clock.ts and shared/random.ts', () => {
+  const uses = sources()
+    .filter(({ path }) => !Object.hasOwn(ALLOWED, path))
+    .flatMap(({ path }) => ambientUses(path))
+  assert.deepEqual(uses, [])
+})
+
+test('policy: the ambient guard fires on every line of its fixture that is marked, and on no other', () => {
+  const path = 'e2e/policy/fixtures/ambient.ts'
+  const marked = source(path)
+    .text.split('\n')
+    .flatMap((line, index) => (line.includes('// BAD') ? [index + 1] : []))
+  const found = ambientUses(path).map((use) => Number(use.split(':')[1]))
+  assert.deepEqual(found, marked)
+})

@@ -1,0 +1,89 @@
+/** Files are small, begin by saying what they guarantee, and are named by one noun. */
+import assert from 'node:assert/strict'
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { root, sources } from './sources.ts'
+
+const MAX_LINES = 400
+/** What the header of a longer file must say, with the reason behind it. */
+const REASON = /\bone file because\b/i
+/** A header shorter than this says nothing. */
+const MIN_HEADER = 10
+
+/** The comment that a file begins with, or undefined. */
+function headerOf(text: string): string | undefined {
+  const match = /^(?:#!.*\n)?(?:\/\*\*([\s\S]*?)\*\/|((?:\/\/.*\n)+))/.exec(text)
+  return (match?.[1] ?? match?.[2])?.replace(/^[\s*/]+/gm, '').trim()
+}
+
+test('policy: every file begins with a comment that says what it guarantees', () => {
+  // Tests say what they guarantee in their names.
+  const bare = sources().filter(({ path, text }) => !path.endsWith('.test.ts') && (headerOf(text)?.length ?? 0) < MIN_HEADER)
+  assert.deepEqual(
+    bare.map(({ path }) => path),
+    [],
+  )
+})
+
+test('policy: the scripts that are no TypeScript begin with a comment as well', () => {
+  for (const path of [
+    ...globSync('tools/*.mjs', { cwd: root }),
+    ...['bin/muster', '.ci/run'].filter((file) => existsSync(join(root, file))),
+  ]) {
+    const [first = '', second = ''] = readFileSync(join(root, path), 'utf8').split('\n')
+    assert.match(first.startsWith('#!') ? second : first, /^(\/\/|#) .{20}/, path)
+  }
+})
+
+test('policy: no file past 400 lines without its reason', () => {
+  const long = sources().filter(({ text }) => text.split('\n').length - 1 > MAX_LINES && !REASON.test(headerOf(text) ?? ''))
+  assert.deepEqual(
+    long.map(({ path, text }) => `${path}: ${text.split('\n').length - 1} lines; split it, or let its header say "One file because …"`),
+    [],
+  )
+})
+
+test('policy: no drawers for everything, and no file that only passes on others', () => {
+  const drawers = sources().filter(
+    ({ path }) => /(^|\/)(utils?|helpers?|common|misc|shared)\.ts$/.test(path) || /\/(utils?|helpers?|common|misc)\//.test(path),
+  )
+  assert.deepEqual(
+    drawers.map(({ path }) => path),
+    [],
+  )
+  const barrels = sources().filter(
+    ({ code }) =>
+      /^\s*export\s/m.test(code) &&
+      code
+        .split('\n')
+        .every((line) => line.trim() === '' || /^\s*(export\s+(type\s+)?(\*|\{[^}]*\})[^;]*from\s|\}\s*from\s|[\w\s,]+$)/.test(line)),
+  )
+  assert.deepEqual(
+    barrels.map(({ path }) => path),
+    [],
+  )
+})
+
+test('policy: every protocol has the same five files', () => {
+  const folders = readdirSync(join(root, 'protocols'), { withFileTypes: true }).filter(
+    (entry) => entry.isDirectory() && entry.name !== 'wire',
+  )
+  const missing = folders.flatMap(({ name }) =>
+    ['README.md', 'messages.ts', 'limits.ts', 'protocol.ts', 'cases.ts']
+      .filter((file) => !existsSync(join(root, 'protocols', name, file)))
+      .map((file) => `protocols/${name}/${file}`),
+  )
+  assert.deepEqual(missing, [])
+})
+
+test('policy: nothing is left for later', () => {
+  const later = sources().flatMap(({ path, text }) =>
+    text
+      .split('\n')
+      .flatMap((line, index) =>
+        /\b(TODO|FIXME|XXX|HACK)\b/.test(line) && path !== 'e2e/policy/files.test.ts' ? [`${path}:${index + 1}: ${line.trim()}`] : [],
+      ),
+  )
+  assert.deepEqual(later, [])
+})
