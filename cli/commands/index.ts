@@ -5,6 +5,83 @@
 import type { Registry } from '../command.ts'
 
 export const registry: Registry = {
+  init: { summary: "make a coordinator's home", command: () => import('./init/init.ts') },
+  coordinator: { summary: 'the coordinator daemon', verbs: { run: () => import('./coordinator/run.ts') } },
+  ticket: { summary: 'print how to reach and trust this fleet', command: () => import('./ticket/ticket.ts') },
+  enroll: {
+    summary: 'bring hosts into the fleet',
+    verbs: {
+      token: () => import('./enroll/token.ts'),
+      list: () => import('./enroll/list.ts'),
+      approve: () => import('./enroll/approve.ts'),
+      reject: () => import('./enroll/reject.ts'),
+    },
+  },
+  agent: {
+    summary: 'hosts, and the agent on this one',
+    verbs: {
+      join: () => import('./agent/join.ts'),
+      run: () => import('./agent/run.ts'),
+      facts: () => import('./agent/facts.ts'),
+      repofile: () => import('./agent/repofile.ts'),
+      list: () => import('./agent/list.ts'),
+      show: () => import('./agent/show.ts'),
+      label: () => import('./agent/label.ts'),
+      revoke: () => import('./agent/revoke.ts'),
+    },
+  },
+  status: { summary: 'one screen: is everything fine?', command: () => import('./status/status.ts') },
+  repo: {
+    summary: 'mirrored repositories',
+    verbs: {
+      list: () => import('./repo/list.ts'),
+      show: () => import('./repo/show.ts'),
+      check: () => import('./repo/check.ts'),
+      sync: () => import('./repo/sync.ts'),
+      publish: () => import('./repo/publish.ts'),
+    },
+  },
+  snapshot: {
+    summary: 'named states of repositories',
+    verbs: {
+      create: () => import('./snapshot/create.ts'),
+      list: () => import('./snapshot/list.ts'),
+      show: () => import('./snapshot/show.ts'),
+      delete: () => import('./snapshot/delete.ts'),
+    },
+  },
+  blob: {
+    summary: 'content by its BLAKE3 id',
+    verbs: { add: () => import('./blob/add.ts'), get: () => import('./blob/get.ts'), providers: () => import('./blob/providers.ts') },
+  },
+  run: { summary: 'run a command on hosts and show its output', command: () => import('./run/run.ts') },
+  process: {
+    summary: 'processes on hosts',
+    verbs: {
+      start: () => import('./process/start.ts'),
+      status: () => import('./process/status.ts'),
+      stop: () => import('./process/stop.ts'),
+      stream: () => import('./process/stream.ts'),
+      output: () => import('./process/output.ts'),
+      list: () => import('./process/list.ts'),
+      wait: () => import('./process/wait.ts'),
+    },
+  },
+  facts: { summary: 'what hosts have installed', verbs: { show: () => import('./facts/show.ts'), history: () => import('./facts/history.ts') } },
+  package: { summary: 'packages across the fleet', verbs: { find: () => import('./package/find.ts') } },
+  audit: {
+    summary: 'the tamper-evident log',
+    verbs: {
+      log: () => import('./audit/log.ts'),
+      verify: () => import('./audit/verify.ts'),
+      prove: () => import('./audit/prove.ts'),
+      export: () => import('./audit/export.ts'),
+    },
+  },
+  grant: {
+    summary: 'who may do what',
+    verbs: { add: () => import('./grant/add.ts'), list: () => import('./grant/list.ts'), revoke: () => import('./grant/revoke.ts') },
+  },
   config: {
     summary: 'the configuration of a home',
     verbs: {

@@ -20,8 +20,10 @@ import { dispatchError } from './errors.ts'
 
 /** Hosts that are spoken to at once: more would only queue in the event loop. */
 const PARALLEL_HOSTS = 32
-/** A connected host answers this in a round trip; one that does not is treated as gone. */
-const PROBE_MS = 10_000
+/** After a restart, hosts come back within seconds; one that has not answered by then is asked no further. */
+const PROBE_MS = 30_000
+/** Between two looks at whether the host is back. */
+const AGAIN_MS = 500
 /** A host's position moves once for each order that others bring at the same moment. */
 const PRESENT_ATTEMPTS = 16
 /** The agent's error code (agent/commands/errors.ts), which crosses the wire. */
@@ -111,7 +113,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   const probeOne = async (operation: LoggedOperation, agent: AgentRecord, outer: AbortSignal): Promise<TargetResult> => {
     const signal = AbortSignal.any([outer, deps.clock.timeout(PROBE_MS)])
     try {
-      const client = await connect(agent, signal)
+      const client = await connectSoon(agent, signal)
       try {
         const { outcome } = await client.call('probe', { operation: operation.id }, { signal })
         return outcome === undefined
@@ -121,8 +123,21 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
         await client.close().catch(() => undefined)
       }
     } catch (error) {
-      if (!(error instanceof MusterError)) throw error
-      return { ...failed(agent.id, error), result: 'unknown' }
+      outer.throwIfAborted()
+      const known = error instanceof MusterError ? error : dispatchError('dispatch.offline', { host: agent.name }, { cause: error })
+      return { ...failed(agent.id, known), result: 'unknown' }
+    }
+  }
+
+  /** Waits for a host that is on its way back. */
+  const connectSoon = async (agent: AgentRecord, signal: AbortSignal): Promise<Client<typeof command>> => {
+    for (;;) {
+      try {
+        return await connect(agent, signal)
+      } catch (error) {
+        if (!dispatchError.is(error, 'dispatch.offline')) throw error
+        await deps.clock.sleep(AGAIN_MS, signal)
+      }
     }
   }
 

@@ -31,8 +31,8 @@ export interface OperationsDeps extends AcceptDeps {
 
 export interface Operations {
   perform(signed: Signed, context: OperateContext): Promise<OperateResponse>
-  /** Closes every intent that a crash left open, by probing what really happened. Called once, before the coordinator serves. */
-  recover(signal: AbortSignal): Promise<number>
+  /** Closes the intents that a crash left open, by probing what really happened; those of hosts once the hosts may be connected again. */
+  recover(signal: AbortSignal, which: (verb: string) => boolean): Promise<number>
 }
 
 export function createOperations(deps: OperationsDeps): Operations {
@@ -51,8 +51,8 @@ export function createOperations(deps: OperationsDeps): Operations {
     return running
   }
 
-  const recover = async (signal: AbortSignal): Promise<number> => {
-    const open = await deps.ledger.openIntents()
+  const recover = async (signal: AbortSignal, which: (verb: string) => boolean): Promise<number> => {
+    const open = (await deps.ledger.openIntents()).filter((intent) => which(intent.verb) && !underWay.has(intent.operation))
     for (const intent of open) {
       const operation = await deps.outcomes.operationAt(intent.index)
       const handler = deps.handlers[operation.verb] as VerbHandler

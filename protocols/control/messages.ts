@@ -208,6 +208,9 @@ export const grantList = z.object({ grants: z.array(grantRow), epoch: z.int() })
 
 // Content
 export const blobRequest = z.object({ blob: z.custom<string>((value) => blobId.is(value), 'expected a blob id') })
+/** Bytes from `start` to before `end`. */
+export const byteRange = z.object({ start: z.int().nonnegative(), end: z.int().positive() })
+export const blobGetRequest = blobRequest.extend({ range: byteRange.optional() })
 export const blobInfo = z.object({ size: z.int() })
 export const providerList = z.object({ providers: z.array(z.object({ name, peerId: z.string(), whole: z.boolean() })) })
 

@@ -60,7 +60,7 @@ export const control = defineProtocol({
 
     'blob.get': method({
       capability: observe('artifact'),
-      request: m.blobRequest,
+      request: m.blobGetRequest,
       response: m.blobInfo,
       download: true,
       limits: { callMs: WATCHED_MS },

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { defineProtocol, method } from '../define-protocol.ts'
 import { limits } from './limits.ts'
-import { addResponse, getProgress, getRequest, getResponse, infoResponse, providersRequest, providersResponse } from './messages.ts'
+import { addResponse, getProgress, getRequest, getResponse, infoResponse, providersRequest, providersResponse, repositoriesResponse } from './messages.ts'
 
 const local = { kind: 'local' } as const
 
@@ -12,6 +12,7 @@ export const localProtocol = defineProtocol({
   limits,
   methods: {
     info: method({ capability: local, request: z.object({}), response: infoResponse }),
+    repositories: method({ capability: local, request: z.object({}), response: repositoriesResponse }),
     'blob.add': method({ capability: local, request: z.object({}), response: addResponse, upload: true }),
     'blob.get': method({ capability: local, request: getRequest, response: getResponse, progress: getProgress, download: true }),
     'blob.providers': method({ capability: local, request: providersRequest, response: providersResponse }),

@@ -1,0 +1,75 @@
+/**
+ * Serves the fleet's repositories to this host's own dnf and zypper, under the same paths as the coordinator. What stands at a path is asked of the
+ * coordinator; the bytes come from whoever holds them, and each is verified before dnf gets it. What was asked before is answered from memory for a moment
+ * while the coordinator is away.
+ */
+import type { Content } from '../../node/content.ts'
+import { listen, type WebServer } from '../../node/http/listen.ts'
+import { respond } from '../../node/http/respond.ts'
+import type { Resolve, Served } from '../../node/http/served.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { MusterError } from '../../shared/errors.ts'
+import { type BlobId, blobId } from '../../shared/ids.ts'
+import type { Logger } from '../../shared/logger.ts'
+import type { Catalog, TreeAnswer } from './catalog.ts'
+
+export interface GatewayDeps {
+  readonly catalog: Catalog
+  readonly content: Content
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** @throws http.address-taken, http.address */
+export function createGateway(deps: GatewayDeps, options: { listen: string }): Promise<WebServer> {
+  const resolve: Resolve = async ([top, ...rest], signal) => {
+    if (top === undefined) return folder(['repos/'])
+    return top === 'repos' ? resolveRepository(deps, rest, signal) : undefined
+  }
+  return listen(deps, options, (request, response) => void respond({ log: deps.log, resolve }, request, response))
+}
+
+async function resolveRepository(deps: GatewayDeps, segments: readonly string[], signal: AbortSignal): Promise<Served | undefined> {
+  const [id, kind, ...rest] = segments
+  try {
+    if (id === undefined) return folder((await deps.catalog.repositories(signal)).map((repository) => `${repository.id}/`))
+    if (kind === undefined) return folder(['latest/', 'snapshots/'])
+    if (kind === 'latest') return served(deps, await deps.catalog.tree({ repository: id, path: rest.join('/') }, signal))
+    if (kind !== 'snapshots') return undefined
+    const [snapshot, ...path] = rest
+    if (snapshot !== undefined) return served(deps, await deps.catalog.tree({ repository: id, snapshot, path: path.join('/') }, signal))
+    const known = (await deps.catalog.repositories(signal)).find((repository) => repository.id === id)
+    return known && folder(known.snapshots.map((name) => `${name}/`))
+  } catch (error) {
+    if (!(error instanceof MusterError)) throw error
+    deps.log.warn({ path: segments.join('/'), error }, 'gateway could not look a path up')
+    // dnf tries the next mirror, or again, on 503; a 404 it would believe.
+    return { kind: 'status', status: 503, message: 'no coordinator can be reached', retryAfterSeconds: 5 }
+  }
+}
+
+async function served(deps: GatewayDeps, answer: TreeAnswer): Promise<Served | undefined> {
+  if (answer.found === 'nothing') return undefined
+  if (answer.found === 'folder') return folder(answer.entries ?? [])
+  if (answer.blob === undefined || answer.size === undefined) return undefined
+  return file(deps, blobId.parse(answer.blob), answer.size)
+}
+
+function file(deps: GatewayDeps, blob: BlobId, size: number): Served {
+  return {
+    kind: 'file',
+    size,
+    etag: `"${blob}"`,
+    async *read(range, signal) {
+      const opened = await deps.content.open(blob, signal, { size })
+      yield* opened.read(range, signal)
+    },
+  }
+}
+
+function folder(names: readonly string[]): Served {
+  return {
+    kind: 'folder',
+    entries: async () => names.map((name) => (name.endsWith('/') ? { name: name.slice(0, -1), kind: 'folder' } : { name, kind: 'file' })),
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Keeps this host connected to a coordinator: dials the ones it knows in turn, asks for a fresh certificate on every new connection, and dials again with
+ * growing pauses when the connection ends. A fleet that lost its coordinator comes back spread over the jitter of the pauses (TR-13).
+ */
+import type { MusterNode } from '../node/node.ts'
+import type { TrustState } from '../node/trust-state.ts'
+import { type BackoffOptions, backoffMs } from '../shared/backoff.ts'
+import type { Clock } from '../shared/clock.ts'
+import { MusterError } from '../shared/errors.ts'
+import type { Logger } from '../shared/logger.ts'
+import type { Random } from '../shared/random.ts'
+import { askToJoin } from './enrol.ts'
+import type { AgentIdentity } from './identity.ts'
+
+/** Back within seconds after a restart of the coordinator; a minute's pause at most while it is away for long. */
+const BACKOFF: BackoffOptions = { baseMs: 500, maxMs: 60_000 }
+/** A host that waits for approval asks again this often: the enrolment quota allows twice as much. */
+const PENDING_MS = 5_000
+/** One attempt, handshake and certificate included. */
+const ATTEMPT_MS = 20_000
+/** A connection that stays is asked for a new certificate at the old one's half-life. */
+const RENEW_MS = 12 * 3_600_000
+
+export interface LinkDeps {
+  readonly node: MusterNode
+  readonly trust: TrustState
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+}
+
+export interface LinkOptions {
+  readonly identity: AgentIdentity
+  readonly claims: Readonly<Record<string, string>>
+  /** Called with the coordinator's peer id each time this host has connected as a member. */
+  readonly onConnected: (coordinator: string) => void | Promise<void>
+  /** Called once for each spell of waiting for an operator. */
+  readonly onPending: () => void
+}
+
+export interface Link {
+  /** The coordinator that this host is connected to as a member; undefined while there is none. */
+  coordinator(): string | undefined
+  /** Runs until the signal aborts. Rejects where it makes no sense to go on: this host was revoked, or the fleet's root is another. */
+  run(signal: AbortSignal): Promise<void>
+}
+
+export function createLink(deps: LinkDeps, options: LinkOptions): Link {
+  const { node, trust, clock, log } = deps
+  const { identity } = options
+  // Owned by run().
+  let coordinator: string | undefined
+
+  /** Dials and becomes a member. @returns the coordinator, or undefined where an operator has yet to approve */
+  const connect = async (address: string, signal: AbortSignal): Promise<string | undefined> => {
+    const peer = await node.dial(address, signal)
+    const open = (protocolId: string) => node.open(peer.id, protocolId, signal)
+    const enrolled = await askToJoin({ clock, open }, { identity, claims: options.claims, signal })
+    await trust.learn({ roots: enrolled.roots })
+    if (enrolled.certificate === undefined) return undefined
+    await trust.keepCertificate(enrolled.certificate)
+    await node.reintroduce()
+    return peer.id
+  }
+
+  const untilDisconnected = (peerId: string, signal: AbortSignal): Promise<void> =>
+    new Promise((resolve) => {
+      const ended = (): void => {
+        off()
+        stopRenewing()
+        signal.removeEventListener('abort', ended)
+        resolve()
+      }
+      const off = node.on('disconnect', (peer) => {
+        if (peer === peerId) ended()
+      })
+      // A new certificate comes with a new connection; the old one still holds for half its life if that fails.
+      const stopRenewing = clock.after(RENEW_MS, () => void node.peer(peerId)?.close())
+      signal.addEventListener('abort', ended, { once: true })
+      if (signal.aborted || node.peer(peerId) === undefined) ended()
+    })
+
+  const attempt = async (signal: AbortSignal): Promise<'connected' | 'pending' | 'failed'> => {
+    for (const address of identity.coordinators) {
+      try {
+        const peerId = await connect(address, AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)]))
+        if (peerId === undefined) return 'pending'
+        coordinator = peerId
+        log.info({ coordinator: peerId, address }, 'connected')
+        await options.onConnected(peerId)
+        await untilDisconnected(peerId, signal)
+        coordinator = undefined
+        log.warn({ coordinator: peerId }, 'connection ended')
+        return 'connected'
+      } catch (error) {
+        coordinator = undefined
+        signal.throwIfAborted()
+        if (error instanceof MusterError && (error.exit === 'denied' || error.exit === 'verification' || error.exit === 'conflict')) throw error
+        log.warn({ address, error }, 'coordinator cannot be reached')
+      }
+    }
+    return 'failed'
+  }
+
+  return {
+    coordinator: () => coordinator,
+    async run(signal) {
+      let failures = 0
+      let pending = false
+      while (!signal.aborted) {
+        const result = await attempt(signal)
+        if (result === 'pending' && !pending) options.onPending()
+        pending = result === 'pending'
+        failures = result === 'failed' ? failures + 1 : 0
+        await clock.sleep(pending ? PENDING_MS : backoffMs(deps, BACKOFF, failures), signal).catch(() => undefined)
+      }
+    },
+  }
+}

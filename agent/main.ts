@@ -1,0 +1,163 @@
+/**
+ * An agent, composed by hand: what each part needs is in its line here. Everything that is acquired is released in reverse order. Runs go on without it:
+ * they belong to the runner, a process of its own.
+ */
+import { watch } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { createContent } from '../node/content.ts'
+import { nodeError } from '../node/errors.ts'
+import { createNode, type MusterNode } from '../node/node.ts'
+import { createNodePolicy } from '../node/policy.ts'
+import { openTrustState } from '../node/trust-state.ts'
+import type { Capability } from '../protocols/capability.ts'
+import { command } from '../protocols/command/protocol.ts'
+import { facts } from '../protocols/facts/protocol.ts'
+import { localProtocol } from '../protocols/local/protocol.ts'
+import { output } from '../protocols/output/protocol.ts'
+import type { Policy } from '../protocols/peer.ts'
+import { serveProtocol } from '../protocols/serve.ts'
+import { serveSocket } from '../protocols/socket.ts'
+import { wireError } from '../protocols/wire/errors.ts'
+import { openPool } from '../shared/blobs/pool.ts'
+import type { Clock } from '../shared/clock.ts'
+import type { Config } from '../shared/config/schema.ts'
+import { agentPaths } from '../shared/home.ts'
+import { loadKeyFile } from '../shared/identity/key-file.ts'
+import type { Logger } from '../shared/logger.ts'
+import type { Random } from '../shared/random.ts'
+import { checkCertificate } from '../shared/trust/credentials.ts'
+import { readSigned } from '../shared/trust/signed.ts'
+import { VERSION } from '../shared/version.ts'
+import { commandHandlers } from './commands/command.ts'
+import { openJournal as openCommandJournal } from './commands/journal.ts'
+import { collect } from './facts/collect.ts'
+import { openJournal as openFactJournal } from './facts/journal.ts'
+import { createReport } from './facts/report.ts'
+import { watchPackages } from './facts/watch.ts'
+import { createCatalog } from './gateway/catalog.ts'
+import { createGateway } from './gateway/gateway.ts'
+import { readAgentIdentity } from './identity.ts'
+import { createLink } from './link.ts'
+import { followNews } from './news.ts'
+import { outputHandlers } from './output.ts'
+import { connectRunner } from './runner/client.ts'
+
+export interface AgentDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+}
+
+export interface AgentOptions {
+  readonly home: string
+  readonly config: Config
+  readonly signal: AbortSignal
+  /** Called each time this host has connected as a member. */
+  readonly onReady: (ready: { coordinator: string; gateway: string }) => void
+  readonly onPending: (fingerprint: string) => void
+}
+
+/** Runs until the signal aborts. @throws agent.*, identity.*, node.listen, http.address-taken, socket.in-use, registry.revoked, … */
+export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<void> {
+  const { clock, random, log } = deps
+  const { home, config, signal } = options
+  const paths = agentPaths(home)
+  await using stack = new AsyncDisposableStack()
+  const ending = new AbortController()
+  stack.defer(() => ending.abort(signal.reason))
+  const working = AbortSignal.any([signal, ending.signal])
+
+  const identity = await readAgentIdentity(home)
+  const { fleet, id: agent } = identity
+  const key = await loadKeyFile(paths.nodeKey)
+  const trust = await openTrustState(deps, { folder: paths.trust, fleet, rootDigest: identity.root })
+  const pool = await openPool({ clock, random, log }, { folder: join(config.storage.base_path, 'pool') })
+  const runner = await connectRunner({ clock }, { home, spawnIfAbsent: true, signal: working })
+  const commandJournal = await openCommandJournal(deps, { folder: paths.commands })
+  const factJournal = await openFactJournal(deps, { folder: paths.facts })
+  stack.defer(() => factJournal.close())
+
+  const labels = (): Readonly<Record<string, string>> => {
+    const certificate = trust.certificate()
+    return certificate === undefined ? {} : readSigned(certificate, 'certificate').labels
+  }
+  const report = createReport(
+    { journal: factJournal, key, clock, log, collect: (more) => collect({ log }, {}, more), publish: (bytes) => node.gossip.publish('facts', bytes) },
+    { fleet, agent },
+  )
+  const serving = { policy: agentPolicy(), clock, log }
+  const commandServe = serveProtocol(command, commandHandlers({ trust, clock, fleet, agent, labels, journal: commandJournal, runner, key, log }), serving)
+  const outputServe = serveProtocol(output, outputHandlers({ runner }), serving)
+  const factsServe = serveProtocol(
+    facts,
+    {
+      pull: report.pull,
+      push: async () => {
+        throw wireError('protocol.unsupported', { what: 'facts push on an agent' })
+      },
+    },
+    serving,
+  )
+
+  const node: MusterNode = await createNode(deps, {
+    key,
+    listen: config.listen,
+    fleet,
+    version: VERSION,
+    credentials: {
+      own: () => trust.certificate(),
+      check: (other) => checkCertificate(other, { root: trust.root().root, revocations: trust.revocations().accepted, at: clock.now() }),
+    },
+    setup: async (made) => {
+      await made.handle(command, commandServe)
+      await made.handle(output, outputServe)
+      await made.handle(facts, factsServe)
+    },
+  })
+  stack.defer(() => node.close())
+
+  const link = createLink(
+    { node, trust, clock, random, log },
+    {
+      identity,
+      claims: { hostname: hostname() },
+      onConnected: async (coordinator) => {
+        await content.announce(working)
+        options.onReady({ coordinator, gateway: gateway.url })
+      },
+      onPending: () => options.onPending(key.fingerprint),
+    },
+  )
+  const coordinators = (): string[] => [link.coordinator()].filter((peer) => peer !== undefined)
+  const content = await createContent({ node, pool, clock, log, policy: serving.policy }, { tracker: false, coordinators })
+  stack.defer(() => content.close())
+  const openCoordinator: Parameters<typeof createCatalog>[0]['open'] = async (protocolId, more) => {
+    const [coordinator] = coordinators()
+    if (coordinator === undefined) throw nodeError('node.not-connected', { peer: 'any coordinator' })
+    return node.open(coordinator, protocolId, more)
+  }
+  const catalog = createCatalog({ clock, open: openCoordinator })
+  const gateway = await createGateway({ catalog, content, clock, log }, { listen: config.gateway.listen })
+  stack.defer(() => gateway.close())
+  const socket = await serveSocket(
+    { clock, log },
+    { path: paths.socket, protocols: new Map([[localProtocol.id, serveProtocol(localProtocol, content.local({ role: 'agent', name: identity.name, gateway: gateway.url }), serving)]]) },
+  )
+  stack.defer(() => socket.close())
+  const offNews = followNews({ node, trust, clock, log, fleet, coordinator: link.coordinator }, working)
+  stack.defer(offNews)
+  const offPackages = watchPackages({ clock, log, watch }, () => report.look(working), working)
+  stack.defer(offPackages)
+
+  await link.run(signal)
+}
+
+/** An agent answers members and its own socket. Intents are checked by what they carry, whoever brings them; only a coordinator may bring them. */
+function agentPolicy(): Policy {
+  const bringer: Capability = { kind: 'member', roles: ['coordinator'] }
+  const members = createNodePolicy()
+  return {
+    allow: (capability, peer, ask) => members.allow(capability.kind === 'intent' ? bringer : capability, peer, ask),
+  }
+}

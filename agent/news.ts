@@ -1,0 +1,96 @@
+/** The agent's part in gossip: follows the log's checkpoints as a witness and learns revocations early. Everything is checked as if nobody were honest. */
+import { decode } from 'cborg'
+import type { MusterNode } from '../node/node.ts'
+import type { Verdict } from '../node/gossip.ts'
+import type { TrustState } from '../node/trust-state.ts'
+import { openClient } from '../protocols/call.ts'
+import { audit } from '../protocols/audit/protocol.ts'
+import { type Clock, rfc3339 } from '../shared/clock.ts'
+import { MusterError } from '../shared/errors.ts'
+import type { FleetId } from '../shared/ids.ts'
+import { peerIdOfKey } from '../shared/identity/peer-id.ts'
+import type { Logger } from '../shared/logger.ts'
+import { readSigned } from '../shared/trust/signed.ts'
+import { fromWire } from '../shared/trust/transport.ts'
+
+export interface NewsDeps {
+  readonly node: MusterNode
+  readonly trust: TrustState
+  readonly clock: Clock
+  readonly log: Logger
+  readonly fleet: FleetId
+  /** The coordinator to ask for proofs; undefined while there is none. */
+  readonly coordinator: () => string | undefined
+}
+
+/** @returns a function that stops listening */
+export function followNews(deps: NewsDeps, signal: AbortSignal): () => void {
+  const { node, trust, log } = deps
+  const offs = [
+    node.gossip.on('audit', (message): Verdict => {
+      try {
+        const checkpoint = trust.openCheckpoint(Buffer.from(message.bytes).toString())
+        witness(deps, checkpoint.note, signal).catch((error: unknown) => {
+          // A log that shrank or forked is an attack or a restored backup; this host goes on to refuse orders that do not extend what it saw.
+          if (!signal.aborted) log.error({ size: checkpoint.size, at: rfc3339(checkpoint.at), error }, 'a checkpoint does not extend the log that this host has seen')
+        })
+        return 'accept'
+      } catch (error) {
+        log.debug({ author: message.author, error }, 'gossip that is no checkpoint')
+        return 'reject'
+      }
+    }),
+    node.gossip.on('policy', async (message): Promise<Verdict> => {
+      try {
+        const signed = fromWire(decode(message.bytes))
+        readSigned(signed, 'revocation', { fleet: deps.fleet })
+        await trust.learn({ revocations: [signed] })
+        node.recheck()
+        return 'accept'
+      } catch (error) {
+        log.debug({ author: message.author, error }, 'gossip that is no revocation of this fleet')
+        return error instanceof MusterError ? 'reject' : 'ignore'
+      }
+    }),
+    // Agents pass each other's facts on; what they say is the coordinator's to judge, who said it is judged here.
+    node.gossip.on('facts', (message): Verdict => {
+      try {
+        const signed = fromWire(decode(message.bytes))
+        readSigned(signed, 'facts', { fleet: deps.fleet })
+        return peerIdOfKey(signed.key) === message.author ? 'accept' : 'reject'
+      } catch {
+        return 'reject'
+      }
+    }),
+  ]
+  return () => {
+    for (const off of offs) off()
+  }
+}
+
+/** Accepts a checkpoint if it extends what is known, asking for the proof. A failure to ask is no finding; a proof that does not hold is. */
+async function witness(deps: NewsDeps, note: string, signal: AbortSignal): Promise<void> {
+  const { trust, node } = deps
+  const checkpoint = trust.openCheckpoint(note)
+  const known = await trust.log.known()
+  if (known === undefined || known.size === checkpoint.size) return trust.log.accept(checkpoint)
+  // News overtake each other; a smaller one that was signed earlier is old, one that was signed later is a log that shrank.
+  if (checkpoint.size < known.size && checkpoint.at <= known.at) return
+  const coordinator = deps.coordinator()
+  if (checkpoint.size < known.size || coordinator === undefined) {
+    if (coordinator === undefined) return
+    return trust.log.accept(checkpoint)
+  }
+  let proof: Uint8Array[]
+  try {
+    const client = openClient(audit, await node.open(coordinator, audit.id, signal), deps)
+    proof = (await client.call('consistency', { from: known.size, to: checkpoint.size }, { signal })).proof
+    await client.close()
+  } catch (error) {
+    if (error instanceof MusterError) return
+    throw error
+  }
+  // Another checkpoint may have been accepted while the proof was on its way: then this one is no news any more.
+  if ((await trust.log.known())?.size !== known.size) return
+  await trust.log.accept(checkpoint, { from: known.size, to: checkpoint.size, hashes: proof })
+}

@@ -1,0 +1,146 @@
+/** Content of the node whose home it is: of an agent over its own socket, of a coordinator as an operator (adding is an operation, signed and logged). */
+import { createReadStream } from 'node:fs'
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { openClient, type Client } from '../protocols/call.ts'
+import { localProtocol } from '../protocols/local/protocol.ts'
+import { dialSocket } from '../protocols/socket.ts'
+import { createBlake3 } from '../shared/blake3/hash.ts'
+import { syncFolder } from '../shared/durable-file.ts'
+import { defineErrors } from '../shared/errors.ts'
+import { agentPaths } from '../shared/home.ts'
+import { blobId } from '../shared/ids.ts'
+import { KIB } from '../shared/units.ts'
+import { cliError } from './errors.ts'
+import { withSession } from './connect.ts'
+import type { CommandContext } from './context.ts'
+import { homeKind } from './home-kind.ts'
+import { requireDone } from './results.ts'
+import './error-tables.ts'
+
+type Context = CommandContext<unknown, unknown>
+
+export const fileError = defineErrors({
+  'file.unreadable': {
+    exit: 'usage',
+    message: (d: { file: string; reason: string }) => `${d.file} cannot be read: ${d.reason}`,
+  },
+  'file.unwritable': {
+    exit: 'failed',
+    message: (d: { file: string; reason: string }) => `${d.file} cannot be written: ${d.reason}`,
+  },
+})
+
+/** One data frame. */
+const PIECE_BYTES = 256 * KIB
+
+/** @returns the BLAKE3 id of the file's bytes */
+export async function addBlob(context: Context, file: string): Promise<string> {
+  await requireFile(file)
+  if ((await homeKind(context.home())) === 'agent')
+    return (await withLocal(context, (client) => client.call('blob.add', {}, { upload: pieces(file, context.signal), signal: context.signal }))).blob
+  const { blob, size } = await hashFile(context, file)
+  await withSession(context, async (session) => {
+    requireDone(await session.operate({ verb: 'artifact.add', targets: [], arguments: { blob, size } }, { upload: pieces(file, context.signal) }))
+  })
+  return blob
+}
+
+export async function getBlob(context: Context, options: { blob: string; to: string; range: string | undefined }): Promise<void> {
+  const blob = blobId.parse(options.blob)
+  const range = options.range === undefined ? undefined : parseRange(options.range)
+  await toFile(context, options.to, async (write) => {
+    if ((await homeKind(context.home())) === 'agent')
+      await withLocal(context, (client) => client.call('blob.get', { blob, ...(range === undefined ? {} : { range }) }, { onData: write, signal: context.signal }))
+    else await withSession(context, (session) => session.ask('blob.get', { blob, ...(range === undefined ? {} : { range }) }, { onData: write }))
+  })
+}
+
+export async function blobProviders(context: Context, text: string): Promise<readonly { name: string; peerId: string; whole: boolean }[]> {
+  const blob = blobId.parse(text)
+  if ((await homeKind(context.home())) === 'agent') return (await withLocal(context, (client) => client.call('blob.providers', { blob }))).providers
+  return (await withSession(context, (session) => session.ask('blob.providers', { blob }))).providers
+}
+
+async function withLocal<T>(context: Context, work: (client: Client<typeof localProtocol>) => Promise<T>): Promise<T> {
+  const client = openClient(localProtocol, await dialSocket(agentPaths(context.home()).socket, localProtocol.id, context.signal), context)
+  try {
+    return await work(client)
+  } finally {
+    await client.close().catch(() => undefined)
+  }
+}
+
+async function requireFile(file: string): Promise<void> {
+  try {
+    if (!(await stat(file)).isFile()) throw new Error('it is not a regular file')
+  } catch (cause) {
+    throw fileError('file.unreadable', { file, reason: reasonOf(cause) }, { cause })
+  }
+}
+
+async function* pieces(file: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  for await (const chunk of createReadStream(file, { highWaterMark: PIECE_BYTES, signal })) yield chunk as Uint8Array
+}
+
+/** The intent names the content, so it is hashed before it is sent; the coordinator hashes it again. */
+async function hashFile(context: Context, file: string): Promise<{ blob: string; size: number }> {
+  const hasher = createBlake3()
+  let size = 0
+  for await (const piece of pieces(file, context.signal)) {
+    hasher.update(piece)
+    size += piece.length
+  }
+  return { blob: hasher.digest(), size }
+}
+
+function parseRange(text: string): { start: number; end: number } {
+  const match = /^(\d{1,15})-(\d{1,15})$/.exec(text)
+  const [start, end] = [Number(match?.[1]), Number(match?.[2])]
+  if (!match || end <= start) throw cliError('cli.usage', { reason: `${JSON.stringify(text)} is not a range A-B with A below B`, hint: '--range 0-65536 is the first 64 KiB' })
+  return { start, end }
+}
+
+/** Writes beside the target and renames, so that a broken transfer leaves what was there before. */
+async function toFile(context: Context, to: string, fetch: (write: (bytes: Uint8Array) => Promise<void>) => Promise<unknown>): Promise<void> {
+  if (to === '-') {
+    await fetch((bytes) => context.stdout.write(bytes))
+    return
+  }
+  const target = resolve(to)
+  const part = join(dirname(target), `.${basename(target)}.${Buffer.from(context.random.bytes(4)).toString('hex')}.part`)
+  let handle: FileHandle
+  try {
+    handle = await open(part, 'wx', 0o644)
+  } catch (cause) {
+    throw fileError('file.unwritable', { file: to, reason: reasonOf(cause) }, { cause })
+  }
+  try {
+    await fetch(async (bytes) => {
+      await handle.write(bytes).catch((cause: unknown) => {
+        throw fileError('file.unwritable', { file: to, reason: reasonOf(cause) }, { cause })
+      })
+    })
+    await handle.sync()
+    await handle.close()
+    // Crash before this: a hidden .part file is left, and the target is as it was.
+    await rename(part, target)
+    await syncFolder(dirname(target))
+  } catch (error) {
+    await handle.close().catch(() => undefined)
+    await rm(part, { force: true })
+    throw error
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  EACCES: 'permission denied',
+  EISDIR: 'it is a folder',
+  ENOSPC: 'the disk is full',
+  EROFS: 'the file system is read-only',
+}
+function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  return (code !== undefined && REASONS[code]) || code || message
+}

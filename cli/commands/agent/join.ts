@@ -1,0 +1,24 @@
+/** `muster agent join` */
+import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+
+const flags = {
+  name: { type: 'string', value: 'NAME', summary: 'what people call this host; default: the host name' },
+  hostKey: { type: 'string', value: 'FILE', summary: 'an OpenSSH ed25519 private key to use as the node’s key' },
+} as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
+
+const args = {
+  ticket: { summary: 'what muster ticket or muster enroll token printed; - reads it from standard input' },
+} as const satisfies ArgumentSpecs
+export type Args = ArgumentValues<typeof args>
+
+export const command = defineCommand({
+  summary: 'join a fleet with a ticket or a token',
+  flags,
+  arguments: args,
+  examples: [
+    { command: 'muster agent join muster1-… --name web-17', does: 'writes the home and prints the agent id; then: muster agent run' },
+    { command: 'muster agent join muster1-… --host-key /etc/ssh/ssh_host_ed25519_key', does: 'with the host’s SSH key as the node’s' },
+  ],
+  handler: () => import('./join.handler.ts'),
+})

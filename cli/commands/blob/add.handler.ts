@@ -1,0 +1,8 @@
+/** Put a file into the store and print its BLAKE3 id. */
+import { addBlob } from '../../blob.ts'
+import type { CommandContext } from '../../context.ts'
+import type { Args } from './add.ts'
+
+export async function handle(context: CommandContext<Readonly<Record<never, never>>, Args>): Promise<void> {
+  await context.stdout.write(`${await addBlob(context, context.args.file)}\n`)
+}

@@ -1,0 +1,8 @@
+/** Write a blob to a file, from whoever holds it, verified. */
+import { getBlob } from '../../blob.ts'
+import type { CommandContext } from '../../context.ts'
+import type { Args, Flags } from './get.ts'
+
+export async function handle(context: CommandContext<Flags, Args>): Promise<void> {
+  await getBlob(context, { blob: context.args.blob, ...context.flags })
+}

@@ -1,0 +1,24 @@
+/** `muster blob get` */
+import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+
+const flags = {
+  to: { type: 'string', value: 'FILE', summary: 'where to; - is standard output', required: true },
+  range: { type: 'string', value: 'A-B', summary: 'bytes from A to before B' },
+} as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
+
+const args = {
+  blob: { summary: 'the BLAKE3 id, as b3sum prints it' },
+} as const satisfies ArgumentSpecs
+export type Args = ArgumentValues<typeof args>
+
+export const command = defineCommand({
+  summary: 'write a blob to a file, from whoever holds it, verified',
+  flags,
+  arguments: args,
+  examples: [
+    { command: 'muster blob get ID --to build.tar', does: 'resumes where it stopped' },
+    { command: 'muster blob get ID --to part --range 0-65536', does: 'only these bytes' },
+  ],
+  handler: () => import('./get.handler.ts'),
+})

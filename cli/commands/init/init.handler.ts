@@ -1,0 +1,39 @@
+/** Make a coordinator's home: keys, database, configuration, the fleet's root. */
+import { hostname } from 'node:os'
+import { initCoordinator } from '../../../coordinator/init.ts'
+import { parsePublicKeyLine } from '../../../shared/identity/public-key.ts'
+import { readKeyText } from '../../../shared/identity/key-file.ts'
+import { openOperatorKey } from '../../operator-key.ts'
+import type { CommandContext } from '../../context.ts'
+import type { Flags } from './init.ts'
+
+export async function handle(context: CommandContext<Flags>): Promise<void> {
+  const { fleet, operator, name } = context.flags
+  const signer = await openOperatorKey(context)
+  const operators = operator.length === 0 ? [{ publicKey: signer.publicKey, name: nameOf(signer.comment, 'operator') }] : []
+  for (const [index, file] of operator.entries()) {
+    const { publicKey, comment } = parsePublicKeyLine(await readKeyText(file, { secret: false }, context.signal), file)
+    operators.push({ publicKey, name: nameOf(comment, `operator ${index + 1}`) })
+  }
+  const home = context.home()
+  const report = await initCoordinator(
+    { clock: context.clock, random: context.random, log: await context.log() },
+    { home, fleetName: fleet, name: nameOf(name ?? hostname(), 'coordinator'), operators, signer },
+  )
+  await context.printOne({
+    value: { home, ...report },
+    name: report.fleet,
+    fields: [
+      ['home', home],
+      ['fleet', `${fleet}   ${report.fleet}`],
+      ['root', `${report.root}   operators: ${operators.map((one) => one.name).join(', ')}`],
+      ['node key', report.nodeFingerprint],
+    ],
+  })
+  await context.note('next: muster coordinator run, and in another terminal: muster enroll token --approve')
+}
+
+/** A name as statements allow it: the comment of an SSH key may hold anything. */
+function nameOf(text: string, otherwise: string): string {
+  return text.replace(/[^A-Za-z0-9 ._@:+-]/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 64) || otherwise
+}

@@ -1,0 +1,87 @@
+/** Answers about repositories and snapshots. */
+import type { control } from '../../protocols/control/protocol.ts'
+import type { RepositoryRow, SnapshotRow } from '../../protocols/control/messages.ts'
+import type { Handlers } from '../../protocols/define-protocol.ts'
+import type { Target } from '../../protocols/peer.ts'
+import { rfc3339 } from '../../shared/clock.ts'
+import type { RepositoryConfig } from '../../shared/config/repository.ts'
+import { concurrently } from '../../shared/concurrently.ts'
+import type { Database } from '../database/database.ts'
+import type { Mirror } from '../mirror/mirror.ts'
+import { newestVersion } from '../mirror/versions.ts'
+import type { Repositories } from '../repositories.ts'
+import type { Snapshot, Snapshots } from '../snapshots/snapshots.ts'
+
+type Control = Handlers<typeof control>
+export type RepositoryHandlers = Pick<Control, 'repo.list' | 'repo.show' | 'repo.check' | 'repo.plan' | 'snapshot.list'>
+
+export interface RepositoryDeps {
+  readonly repositories: Repositories
+  readonly mirror: Mirror
+  readonly snapshots: Snapshots
+  readonly database: Database
+  /** Where the web server serves `latest`; undefined while there is none. */
+  readonly url: (repository: string) => string | undefined
+}
+
+/** Upstreams that are asked at once for news. */
+const PARALLEL_CHECKS = 4
+
+export function repositoryHandlers(deps: RepositoryDeps): RepositoryHandlers {
+  const { database, repositories, snapshots } = deps
+  const target = ({ repository }: { repository: string }): Promise<Target[]> => Promise.resolve([{ namespace: `repo/${repository}` }])
+
+  const row = async (config: RepositoryConfig): Promise<RepositoryRow> => {
+    const version = await newestVersion(database.query, config.name)
+    const last = await database.query.selectFrom('sync_run').selectAll().where('repository', '=', config.name).orderBy('started_at', 'desc').limit(1).executeTakeFirst()
+    return {
+      id: config.name,
+      type: config.type,
+      enabled: config.enabled,
+      upstream: config.upstream.url,
+      packages: version?.packages ?? 0,
+      bytes: version?.bytes ?? 0,
+      revision: version?.revision ?? null,
+      lastSync:
+        last === undefined
+          ? null
+          : {
+              startedAt: rfc3339(last.started_at),
+              finishedAt: last.finished_at === null ? null : rfc3339(last.finished_at),
+              result: last.result === 'running' ? null : last.result,
+              message: last.message,
+            },
+      snapshots: (await snapshots.list({ repository: config.name })).map((snapshot) => snapshot.name),
+      retention: config.retention.policy,
+      published: version === undefined ? null : (deps.url(config.name) ?? null),
+    }
+  }
+
+  return {
+    'repo.list': async () => ({ repositories: await Promise.all(repositories.all.map(row)) }),
+    'repo.show': { targets: target, run: ({ repository }) => row(repositories.get(repository)) },
+    'repo.check': async ({ repository }, { signal }) => {
+      const chosen = repository === undefined ? repositories.all.filter((config) => config.enabled) : [repositories.get(repository)]
+      const checked = await concurrently(chosen, PARALLEL_CHECKS, async (config) => ({ id: config.name, ...(await deps.mirror.check(config, signal)) }))
+      const ids = (changed: boolean): string[] => checked.filter((one) => one.changed === changed).map((one) => one.id)
+      return { changed: ids(true), unchanged: ids(false) }
+    },
+    'repo.plan': {
+      targets: target,
+      async run({ repository }, { signal }) {
+        const result = await deps.mirror.sync(repositories.get(repository), { signal, dryRun: true })
+        if (result.result === 'failed') throw result.error
+        return { repository, fetch: result.fetched, bytes: result.bytes, remove: result.removed, unchanged: result.unchanged }
+      },
+    },
+    'snapshot.list': async ({ repository }) => {
+      if (repository !== undefined) repositories.get(repository)
+      return { snapshots: (await snapshots.list({ repository })).map(snapshotRow) }
+    },
+  }
+}
+
+function snapshotRow(snapshot: Snapshot): SnapshotRow {
+  const { name, repository, createdAt, description, packages, bytes, revision } = snapshot
+  return { name, repository, createdAt: rfc3339(createdAt), description, packages, bytes, revision }
+}

@@ -1,0 +1,273 @@
+/**
+ * A coordinator, composed by hand: what each part needs is in its line here. Everything that is acquired is released in reverse order, whether the
+ * coordinator ends well or fails half-way up. Nothing is served before what a crash left open was closed.
+ */
+import { join } from 'node:path'
+import { createContent } from '../node/content.ts'
+import { createNode, type MusterNode } from '../node/node.ts'
+import { createNodePolicy } from '../node/policy.ts'
+import { audit } from '../protocols/audit/protocol.ts'
+import { catalog } from '../protocols/catalog/protocol.ts'
+import { control } from '../protocols/control/protocol.ts'
+import type { Handlers, Protocol } from '../protocols/define-protocol.ts'
+import { enroll } from '../protocols/enroll/protocol.ts'
+import { facts } from '../protocols/facts/protocol.ts'
+import { localProtocol } from '../protocols/local/protocol.ts'
+import type { Policy } from '../protocols/peer.ts'
+import { type Serve, serveProtocol } from '../protocols/serve.ts'
+import { serveSocket } from '../protocols/socket.ts'
+import { openPool } from '../shared/blobs/pool.ts'
+import type { Clock } from '../shared/clock.ts'
+import type { Config } from '../shared/config/schema.ts'
+import { coordinatorPaths } from '../shared/home.ts'
+import { loadKeyFile } from '../shared/identity/key-file.ts'
+import { uuidv7Generator } from '../shared/ids.ts'
+import type { Logger } from '../shared/logger.ts'
+import type { Random } from '../shared/random.ts'
+import { GIB } from '../shared/units.ts'
+import { VERSION } from '../shared/version.ts'
+import type { Signed } from '../shared/trust/signed.ts'
+import { openLedger } from './audit/ledger.ts'
+import { auditServiceHandlers } from './audit-service.ts'
+import { catalogHandlers } from './catalog.ts'
+import { controlHandlers } from './control/control.ts'
+import { openDatabase } from './database/database.ts'
+import { createDispatch } from './dispatch/dispatch.ts'
+import { createRuns } from './dispatch/runs.ts'
+import { factsServiceHandlers } from './facts-service.ts'
+import { createHttpServer } from './http/server.ts'
+import { readCoordinatorIdentity } from './identity.ts'
+import { createFactStore } from './inventory/fact-store.ts'
+import { createIngest } from './inventory/ingest.ts'
+import { watchMembers } from './members.ts'
+import { createMirror } from './mirror/mirror.ts'
+import { createAnnouncer, takeFacts } from './news.ts'
+import { createOutcomes } from './operations/outcomes.ts'
+import { createOperations } from './operations/perform.ts'
+import { artifactVerbs } from './operations/verbs/artifacts.ts'
+import { enrolmentVerbs } from './operations/verbs/enrolment.ts'
+import { grantVerbs } from './operations/verbs/grants.ts'
+import { repositoryVerbs } from './operations/verbs/repositories.ts'
+import { runVerbs } from './operations/verbs/runs.ts'
+import { snapshotVerbs } from './operations/verbs/snapshots.ts'
+import { createLookup } from './publish/lookup.ts'
+import { createPublisher } from './publish/publisher.ts'
+import { createAccess } from './registry/access.ts'
+import { createAgents } from './registry/agents.ts'
+import { createCertificates } from './registry/certificates.ts'
+import { createEnrolment } from './registry/enrolment.ts'
+import { createRepositories } from './repositories.ts'
+import { createPolicy } from './sessions/policy.ts'
+import { createSessions } from './sessions/sessions.ts'
+import { createSnapshots } from './snapshots/snapshots.ts'
+import { openTrustCache } from './trust-cache.ts'
+
+/** Kept free on the pool's volume, so that the database and the log can always be written (CA-10). */
+const RESERVE_BYTES = 1 * GIB
+/** The coordinator's own certificate lives a day; renewed at half-life. */
+const RENEW_MS = 12 * 3_600_000
+/** Connections: room for a fleet of a few thousand hosts on the default limits of a process. */
+const MAX_CONNECTIONS = 4096
+/** A whole fleet behind one address comes back within seconds after a restart. */
+const INBOUND_PER_SECOND = 200
+
+export interface CoordinatorDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+}
+
+export interface CoordinatorOptions {
+  readonly home: string
+  readonly config: Config
+  readonly signal: AbortSignal
+  /** Called once everything is served. */
+  readonly onReady: (ready: { addresses: readonly string[]; http: string }) => void
+}
+
+/** Runs until the signal aborts. @throws home.*, database.*, node.listen, http.address-taken, socket.in-use, … */
+export async function runCoordinator(deps: CoordinatorDeps, options: CoordinatorOptions): Promise<void> {
+  const { clock, random, log } = deps
+  const { home, config, signal } = options
+  const paths = coordinatorPaths(home)
+  await using stack = new AsyncDisposableStack()
+  // Ends background work when this function ends, by signal or by failure.
+  const ending = new AbortController()
+  stack.defer(() => ending.abort(signal.reason))
+  const working = AbortSignal.any([signal, ending.signal])
+
+  const identity = await readCoordinatorIdentity(home)
+  const { fleet, name } = identity
+  const [nodeKey, issuer] = [await loadKeyFile(paths.nodeKey), await loadKeyFile(paths.issuingKey)]
+  const database = await openDatabase(deps, { url: config.database.url })
+  stack.defer(() => database.close())
+  const pool = await openPool({ ...deps, log }, { folder: join(config.storage.base_path, 'pool'), reserveBytes: RESERVE_BYTES })
+
+  const sealed = await openLedger({ clock, random, database, signer: issuer }, { fleet, coordinator: name, folder: paths.log })
+  const access = createAccess({ database }, { fleet, rootDigest: identity.root })
+  const agents = createAgents({ database })
+  const certificates = createCertificates({ issuer, clock, newId: uuidv7Generator(deps) }, { fleet })
+  let certificate: Signed = await certificates.forCoordinator({ publicKey: nodeKey.publicKey, name })
+
+  const repositories = createRepositories(config.repositories)
+  const mirror = createMirror({ database, pool, clock, random, log }, config.download)
+  const publisher = createPublisher({ database, pool, clock, random, log })
+  const snapshots = createSnapshots({ database })
+  const lookup = createLookup({ database, clock })
+  const store = createFactStore({ database })
+  const runs = createRuns({ database })
+  await mirror.recover()
+  await publisher.recover(await publications(database, repositories), working)
+
+  const trust = await openTrustCache({ access, agents, clock, log, changed: () => node.recheck() })
+  stack.defer(() => trust.close())
+  const policy = createPolicy({ access, clock })
+  const serving = { policy: createNodePolicy({ operators: policy }), clock, log }
+  // Registered before the node listens, so that an early peer finds nothing missing.
+  const register: { protocol: Protocol; serve: Serve }[] = []
+  const serve = <P extends Protocol>(protocol: P, handlers: Handlers<P>): void => {
+    register.push({ protocol, serve: serveProtocol(protocol, handlers, serving) })
+  }
+  const open: MusterNode['open'] = (peerId, protocolId, more) => node.open(peerId, protocolId, more)
+  const ingest = createIngest({ database, store, agents, clock, log, open }, { fleet })
+  stack.defer(() => ingest.close())
+  const announced = { checkpoint: (_note: string): void => undefined, revocations: (): void => undefined }
+  const ledger = {
+    ...sealed,
+    checkpoint: async (more?: AbortSignal) => {
+      const before = sealed.published()?.size
+      const made = await sealed.checkpoint(more)
+      if (made.size !== before) announced.checkpoint(made.note)
+      return made
+    },
+  }
+
+  serve(enroll, enrolHandlers(createEnrolment({ database, ledger, agents, access, certificates, issuer, clock }, { fleet })))
+  serve(audit, auditServiceHandlers({ ledger }))
+  serve(facts, factsServiceHandlers({ ingest, store, agents }))
+  serve(catalog, catalogHandlers({ lookup, repositories }))
+
+  const node: MusterNode = await createNode(deps, {
+    key: nodeKey,
+    listen: config.listen,
+    fleet,
+    version: VERSION,
+    credentials: { own: () => certificate, check: (other) => trust.check(other) },
+    maxConnections: MAX_CONNECTIONS,
+    inboundPerSecond: INBOUND_PER_SECOND,
+    expected: (peer) => trust.approved(peer),
+    setup: async (made) => {
+      for (const { protocol, serve: handler } of register) await made.handle(protocol, handler)
+    },
+  })
+  stack.defer(() => node.close())
+  const content = await createContent({ node, pool, clock, log, policy: serving.policy }, { tracker: true, coordinators: () => [] })
+  stack.defer(() => content.close())
+
+  const dispatch = createDispatch({ ledger, access, agents, clock, log, open })
+  const outcomes = createOutcomes({ database, ledger, issuer, clock, fleet })
+  const changed = (): void => {
+    // Who lost its rights is cut off; who got others comes back and is told them.
+    void trust.refresh().catch((error: unknown) => log.error({ error }, 'the trust state cannot be read'))
+    announced.revocations()
+  }
+  const operations = createOperations({
+    database,
+    ledger,
+    outcomes,
+    clock,
+    log,
+    fleet,
+    access,
+    agents,
+    handlers: {
+      ...enrolmentVerbs({ agents, access, changed: (ids) => void rejoin(node, agents, ids).then(changed) }),
+      ...grantVerbs({ access, revoked: changed }),
+      ...repositoryVerbs({ repositories, mirror, publisher, snapshots, database, clock }),
+      ...snapshotVerbs({ repositories, snapshots, publisher }),
+      ...runVerbs({ agents, dispatch, runs }),
+      ...artifactVerbs({ pool, database, clock }),
+    },
+  })
+  await operations.recover(working, (verb) => !verb.startsWith('run.'))
+
+  const http = await createHttpServer({ clock, log }, { listen: config.http.listen, repositories: () => repositories.all })
+  stack.defer(() => http.close())
+  const sessions = createSessions({ access, clock, random }, { fleet, coordinator: node.peerId })
+  const connected = (peerId: string): boolean => node.peer(peerId)?.member !== undefined
+  const controlServe = serveProtocol(
+    control,
+    controlHandlers(
+      { agents, database, ledger, connected, addresses: () => node.addresses(), http: () => http.url, runs, dispatch, clock, open, access, content, repositories, mirror, snapshots, sessions, operations, store },
+      { fleet, name, peerId: node.peerId, rootDigest: identity.root, startedAt: clock.now() },
+    ),
+    serving,
+  )
+  await node.handle(control, controlServe)
+  const localServe = serveProtocol(localProtocol, content.local({ role: 'coordinator', name, gateway: null }), serving)
+  const socket = await serveSocket(
+    { clock, log },
+    {
+      path: paths.socket,
+      protocols: new Map([
+        [control.id, controlServe],
+        [localProtocol.id, localServe],
+      ]),
+    },
+  )
+  stack.defer(() => socket.close())
+
+  Object.assign(announced, createAnnouncer({ node, access, log }))
+  const offFacts = takeFacts({ node, ingest, log, fleet }, working)
+  stack.defer(offFacts)
+  const offMembers = watchMembers({ node, agents, ingest, clock, log }, working)
+  stack.defer(offMembers)
+  const offRenewal = clock.every(RENEW_MS, () => {
+    certificates
+      .forCoordinator({ publicKey: nodeKey.publicKey, name })
+      .then((renewed) => {
+        certificate = renewed
+        return node.reintroduce()
+      })
+      .catch((error: unknown) => log.error({ error }, 'the certificate was not renewed'))
+  })
+  stack.defer(offRenewal)
+
+  options.onReady({ addresses: node.addresses(), http: http.url })
+  // Orders to hosts that a crash left open: their hosts come back one by one and are asked.
+  const recovering = operations.recover(working, (verb) => verb.startsWith('run.')).catch((error: unknown) => {
+    if (!working.aborted) log.error({ error }, 'open orders could not be closed; the next start tries again')
+  })
+  stack.defer(() => recovering.then(() => undefined))
+  await aborted(signal)
+  ending.abort(signal.reason)
+}
+
+function enrolHandlers(enrolment: ReturnType<typeof createEnrolment>): Handlers<typeof enroll> {
+  return {
+    join: (request, { peer }) => enrolment.join(peer.peerId as string, request),
+    renew: async (_request, { peer }) => ({ certificate: await enrolment.renew(peer.peerId as string) }),
+  }
+}
+
+/** Ends the connections of hosts whose standing changed: they come back at once and get a certificate that says how they stand now. */
+async function rejoin(node: MusterNode, agents: ReturnType<typeof createAgents>, ids: readonly Parameters<typeof agents.byId>[0][]): Promise<void> {
+  for (const id of ids) {
+    const agent = await agents.byId(id)
+    if (agent !== undefined) await node.peer(agent.peerId)?.close()
+  }
+}
+
+/** Where each known target is published. */
+async function publications(database: Awaited<ReturnType<typeof openDatabase>>, repositories: ReturnType<typeof createRepositories>) {
+  const rows = await database.query.selectFrom('publication').select(['repository', 'target']).execute()
+  const configured = new Set(repositories.all.map((repository) => repository.name))
+  return rows.filter((row) => configured.has(row.repository)).map(({ repository, target }) => ({ repository, target, path: repositories.path(repository, target) }))
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,59 @@
+/** The coordinator's part in gossip: takes hosts' facts, tells of new checkpoints and revocations. News only; agents and observers check what they hear. */
+import { decode, encode } from 'cborg'
+import type { MusterNode } from '../node/node.ts'
+import type { Verdict } from '../node/gossip.ts'
+import { MusterError } from '../shared/errors.ts'
+import { peerIdOfKey } from '../shared/identity/peer-id.ts'
+import type { FleetId } from '../shared/ids.ts'
+import type { Logger } from '../shared/logger.ts'
+import { readSigned } from '../shared/trust/signed.ts'
+import { fromWire, toWire } from '../shared/trust/transport.ts'
+import type { Ingest } from './inventory/ingest.ts'
+import type { Access } from './registry/access.ts'
+
+export interface NewsDeps {
+  readonly node: MusterNode
+  readonly ingest: Ingest
+  readonly log: Logger
+  readonly fleet: FleetId
+}
+
+/** Takes facts from gossip. A host speaks for itself only: author, signing key and statement must agree (FG-01). */
+export function takeFacts(deps: NewsDeps, signal: AbortSignal): () => void {
+  return deps.node.gossip.on('facts', (message): Verdict => {
+    try {
+      const signed = fromWire(decode(message.bytes))
+      readSigned(signed, 'facts', { fleet: deps.fleet })
+      if (peerIdOfKey(signed.key) !== message.author) return 'reject'
+      // Passed on before it is applied: others can judge it as well as we can.
+      deps.ingest.news(signed, signal).catch((error: unknown) => deps.log.warn({ author: message.author, error }, 'facts from gossip were not taken'))
+      return 'accept'
+    } catch (error) {
+      deps.log.debug({ author: message.author, error }, 'gossip that is no facts statement')
+      return 'reject'
+    }
+  })
+}
+
+export interface Announcer {
+  checkpoint(note: string): void
+  revocations(): void
+}
+
+/** Tells the fleet. Failures are logged: whoever missed it learns it with the next order or connection. */
+export function createAnnouncer(deps: { node: MusterNode; access: Access; log: Logger }): Announcer {
+  const publish = (topic: 'audit' | 'policy', bytes: Uint8Array): Promise<void> =>
+    deps.node.gossip.publish(topic, bytes).catch((error: unknown) => {
+      if (!(error instanceof MusterError)) throw error
+      deps.log.debug({ topic, error }, 'news were not published')
+    })
+  return {
+    checkpoint: (note) => void publish('audit', Buffer.from(note)),
+    revocations: () =>
+      void (async () => {
+        // The newest one is enough: its epoch shows whoever lacks others that there is something to pull.
+        const newest = (await deps.access.evidence()).revocations.at(-1)
+        if (newest !== undefined) await publish('policy', encode(toWire(newest)))
+      })().catch((error: unknown) => deps.log.warn({ error }, 'a revocation was not announced')),
+  }
+}

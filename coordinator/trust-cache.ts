@@ -1,0 +1,46 @@
+/**
+ * What the connection gate needs without waiting for the database: root, revocations and approved peers as of a moment ago. Refreshed after every change
+ * made here, and now and then for changes that other coordinators made; a certificate's own life bounds what staleness can cost.
+ */
+import type { Clock } from '../shared/clock.ts'
+import type { Logger } from '../shared/logger.ts'
+import type { Certificate } from '../shared/trust/certificate.ts'
+import { checkCertificate } from '../shared/trust/credentials.ts'
+import type { AcceptedRevocation } from '../shared/trust/revocations.ts'
+import type { Root } from '../shared/trust/root.ts'
+import type { Signed } from '../shared/trust/signed.ts'
+import type { Access } from './registry/access.ts'
+import type { Agents } from './registry/agents.ts'
+
+/** Another coordinator's revocation holds here at the latest after this; the goal is five seconds (I5). */
+const REFRESH_MS = 3_000
+
+export interface TrustCache {
+  check(certificate: Signed): Certificate
+  approved(peerId: string): boolean
+  /** Reads everything anew. */
+  refresh(): Promise<void>
+  close(): void
+}
+
+export async function openTrustCache(deps: { access: Access; agents: Agents; clock: Clock; log: Logger; changed: () => void }): Promise<TrustCache> {
+  // Owned by refresh(): replaced as a whole.
+  let state: { root: Root; revocations: readonly AcceptedRevocation[]; peers: ReadonlySet<string> }
+  const refresh = async (): Promise<void> => {
+    const { root, revocations } = await deps.access.state()
+    const peers = new Set((await deps.agents.list()).filter((agent) => agent.status === 'approved').map((agent) => agent.peerId))
+    const revoked = state !== undefined && (revocations.length !== state.revocations.length || root.version !== state.root.version)
+    state = { root, revocations, peers }
+    if (revoked) deps.changed()
+  }
+  await refresh()
+  const stop = deps.clock.every(REFRESH_MS, () => {
+    refresh().catch((error: unknown) => deps.log.error({ error }, 'the trust state cannot be read; what was known goes on to hold'))
+  })
+  return {
+    check: (certificate) => checkCertificate(certificate, { root: state.root, revocations: state.revocations, at: deps.clock.now() }),
+    approved: (peerId) => state.peers.has(peerId),
+    refresh,
+    close: stop,
+  }
+}
