@@ -13,7 +13,7 @@ import { decodeEntry, type Entry, entryTime, statementOf } from './entry.ts'
 import { auditError } from './errors.ts'
 
 export interface EntryChain {
-  /** Checks the next entry and gives it back decoded. @throws audit.entry with its index */
+  /** Checks the next entry and gives it back decoded; after an error the one after it may follow. @throws audit.entry with its index */
   next(bytes: Uint8Array): Entry
   /** Checks that nothing is left half done. @throws audit.entry */
   finish(): void
@@ -74,22 +74,27 @@ export function createEntryChain(expect: { fleet?: FleetId; root?: Sha256 } = {}
     }
   }
 
+  const take = (bytes: Uint8Array): Entry => {
+    const entry = decodeEntry(bytes, index)
+    if (index === 0 && entry.type !== 'root')
+      throw auditError('audit.entry', { index, reason: 'the log does not begin with a root statement' })
+    const at = entryTime(entry)
+    if (at < lastAt) throw auditError('audit.entry', { index, reason: 'its time is before that of the entry before it' })
+    check(entry)
+    lastAt = at
+    return entry
+  }
+
   return {
     next(bytes) {
-      const entry = decodeEntry(bytes, index)
-      if (index === 0 && entry.type !== 'root')
-        throw auditError('audit.entry', { index, reason: 'the log does not begin with a root statement' })
-      const at = entryTime(entry)
-      if (at < lastAt) throw auditError('audit.entry', { index, reason: 'its time is before that of the entry before it' })
       try {
-        check(entry)
+        return take(bytes)
       } catch (error) {
         if (!(error instanceof MusterError) || error.code === 'audit.entry') throw error
         throw auditError('audit.entry', { index, reason: error.message }, { cause: error })
+      } finally {
+        index += 1
       }
-      lastAt = at
-      index += 1
-      return entry
     },
     finish() {
       if (gathering !== undefined) throw incomplete()

@@ -1,0 +1,76 @@
+/**
+ * Appending: the entry is one row in the caller's own transaction, under the lock of the head row. So entries have no gaps, their order
+ * is the order of commits on however many coordinators, and a change in the database and its entry are there together or not at all.
+ */
+import type { Kysely } from 'kysely'
+import { type EntryType, encodeEntry, type NewEntry, statementOf, decodeEntry } from '../../shared/audit/entry.ts'
+import { append, leafHash } from '../../shared/audit/tree.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { MusterError } from '../../shared/errors.ts'
+import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
+import type { FleetId, OperationId } from '../../shared/ids.ts'
+import { readSigned, type Signed } from '../../shared/trust/signed.ts'
+import type { Dialect } from '../database/columns.ts'
+import type { Tables } from '../database/tables.ts'
+import { ledgerError } from './errors.ts'
+import { lockHead, writeHead } from './head.ts'
+
+/** What to log: one signed statement. */
+export interface Append {
+  readonly type: EntryType
+  /** The operation that it belongs to; where the statement names one, the same. */
+  readonly operation?: OperationId | null
+  readonly signed: Signed
+}
+
+export interface Appended {
+  readonly index: number
+  /** The entry's time, milliseconds since the epoch. */
+  readonly at: number
+}
+
+/**
+ * Appends one entry. The statement must verify: nothing gets into the log that nobody could check later.
+ * @throws ledger.entry, ledger.first, ledger.damaged
+ */
+export async function appendEntry(
+  deps: { clock: Clock },
+  tx: Kysely<Tables>,
+  options: { dialect: Dialect; fleet: FleetId; coordinator: string },
+  entry: Append,
+): Promise<Appended> {
+  const operation = entry.operation ?? null
+  const { coordinator, fleet, dialect } = options
+  const wanted: NewEntry = { type: entry.type, operation, coordinator, signed: entry.signed, at: deps.clock.now() }
+  requireGenuine(wanted, fleet)
+  const head = await lockHead(tx, dialect)
+  if (head.size === 0 && entry.type !== 'root') throw ledgerError('ledger.first', { got: entry.type })
+  // Order is the index. A clock that steps back must not make the log look reordered, so the time stays and the entry says so.
+  const clamped = wanted.at < head.lastAt
+  const at = clamped ? head.lastAt : wanted.at
+  const bytes = encodeEntry({ ...wanted, at, clamped })
+  const index = head.size
+  const leaf = leafHash(bytes)
+  await tx
+    .insertInto('log_entry')
+    .values({ index, leaf_hash: leaf, bytes, at, type: entry.type, operation, actor: fingerprintOf(entry.signed.key) })
+    .execute()
+  append(head.frontier, leaf)
+  await writeHead(tx, head.frontier, at)
+  // Crash from here to the caller's commit: the database rolls entry, head and the caller's change back together.
+  return { index, at }
+}
+
+function requireGenuine(entry: NewEntry, fleet: FleetId): void {
+  try {
+    const { signed, kind } = statementOf(decodeEntry(encodeEntry(entry)))
+    const body = readSigned(signed, kind, { fleet })
+    if ('operation' in body && body.operation !== entry.operation)
+      throw ledgerError('ledger.entry', {
+        reason: `it is filed under operation ${entry.operation}, but its statement names ${body.operation}`,
+      })
+  } catch (cause) {
+    if (!(cause instanceof MusterError) || ledgerError.is(cause)) throw cause
+    throw ledgerError('ledger.entry', { reason: cause.message }, { cause })
+  }
+}

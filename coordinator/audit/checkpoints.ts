@@ -1,0 +1,97 @@
+/** The table of checkpoints, which all coordinators of a fleet share: one signed note for each size at most, sizes only rising. */
+import type { Kysely } from 'kysely'
+import { type Checkpoint, openCheckpoint } from '../../shared/audit/checkpoint.ts'
+import { decodeEntry, statementOf } from '../../shared/audit/entry.ts'
+import { sameHash } from '../../shared/audit/tree.ts'
+import type { FleetId } from '../../shared/ids.ts'
+import { nextRoot, openRoot, type RootState } from '../../shared/trust/root-chain.ts'
+import type { Signed } from '../../shared/trust/signed.ts'
+import type { Database } from '../database/database.ts'
+import type { Tables } from '../database/tables.ts'
+import { ledgerError } from './errors.ts'
+import { lockHead } from './head.ts'
+
+/** The newest checkpoint that any coordinator signed; undefined before the first. Its signature is checked. */
+export async function newestCheckpoint(query: Kysely<Tables>, fleet: FleetId): Promise<Checkpoint | undefined> {
+  const row = await query.selectFrom('checkpoint').selectAll().orderBy('size', 'desc').limit(1).executeTakeFirst()
+  if (row === undefined) return undefined
+  try {
+    return openStored(row, fleet, (await issuersOf(query)).all)
+  } catch (cause) {
+    if (ledgerError.is(cause)) throw cause
+    throw ledgerError(
+      'ledger.damaged',
+      { index: null, reason: `the checkpoint row of size ${row.size}: ${(cause as Error).message}` },
+      { cause },
+    )
+  }
+}
+
+/** A row whose note says the same as its columns and is signed by one of the keys. @throws ledger.damaged, audit.note, audit.checkpoint */
+export function openStored(row: Tables['checkpoint'], fleet: FleetId, issuers: readonly Uint8Array[]): Checkpoint {
+  const checkpoint = openCheckpoint(row.note, { fleet, issuers })
+  if (checkpoint.size !== row.size || !sameHash(checkpoint.root, row.root))
+    throw ledgerError('ledger.damaged', { index: null, reason: `the checkpoint row of size ${row.size} does not say what its note says` })
+  return checkpoint
+}
+
+/**
+ * Stores a checkpoint unless one of its size or a larger one is there.
+ * @returns false where another coordinator was first
+ * @throws ledger.forked if one of the same size has another root
+ */
+export async function storeCheckpoint(database: Database, checkpoint: Checkpoint): Promise<boolean> {
+  return database.transaction(async (tx) => {
+    // The head's lock makes comparing and storing one step among all coordinators.
+    await lockHead(tx, database.dialect)
+    const newest = await tx.selectFrom('checkpoint').select(['size', 'root']).orderBy('size', 'desc').limit(1).executeTakeFirst()
+    if (newest !== undefined && newest.size >= checkpoint.size) {
+      if (newest.size === checkpoint.size && !sameHash(newest.root, checkpoint.root))
+        throw ledgerError('ledger.forked', {
+          source: 'a stored checkpoint',
+          size: newest.size,
+          known: hex(newest.root),
+          got: hex(checkpoint.root),
+        })
+      return false
+    }
+    const { size, root, note, at } = checkpoint
+    await tx.insertInto('checkpoint').values({ size, root, note, at }).execute()
+    return true
+  })
+}
+
+export interface Issuers {
+  /** Of every root in the log: an old checkpoint may have been signed under an older one. */
+  readonly all: readonly Uint8Array[]
+  /** Of the root that stands now: only these sign. */
+  readonly current: readonly Uint8Array[]
+}
+
+/** The issuing keys, 32 bytes each, as the log itself says. */
+export async function issuersOf(query: Kysely<Tables>): Promise<Issuers> {
+  const rows = await query.selectFrom('log_entry').select(['index', 'bytes']).where('type', '=', 'root').orderBy('index').execute()
+  const keys = new Set<string>()
+  let state: RootState | undefined
+  let signatures: Signed[] = []
+  for (const row of rows) {
+    const { signed } = statementOf(decodeEntry(row.bytes, row.index), row.index)
+    // One more signature under the root that stands already.
+    if (state?.signatures.some((known) => Buffer.from(known.statement).equals(signed.statement)) === true) continue
+    signatures = signatures.every((other) => Buffer.from(other.statement).equals(signed.statement)) ? [...signatures, signed] : [signed]
+    try {
+      state = state === undefined ? openRoot(signatures) : nextRoot(state, signatures)
+      signatures = []
+    } catch {
+      // Not enough signatures yet; `verify` tells if they never come.
+      continue
+    }
+    for (const issuer of state.root.issuers) keys.add(issuer.key)
+  }
+  const decode = (key: string): Uint8Array => Buffer.from(key, 'base64')
+  return { all: [...keys].map(decode), current: (state?.root.issuers ?? []).map((issuer) => decode(issuer.key)) }
+}
+
+function hex(hash: Uint8Array): string {
+  return Buffer.from(hash).toString('hex')
+}

@@ -1,0 +1,67 @@
+/** Writing the log as a bundle that anybody can check offline: shared/audit/bundle.ts says how. */
+import { access, mkdir, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import type { Kysely } from 'kysely'
+import { type BundleReport, CHECKPOINT_FILE, verifyBundle } from '../../shared/audit/bundle.ts'
+import type { Checkpoint } from '../../shared/audit/checkpoint.ts'
+import { TILE_WIDTH, tilePath } from '../../shared/audit/tile.ts'
+import { createTileBuilder, EMPTY_TILES } from '../../shared/audit/tile-builder.ts'
+import { syncFolder } from '../../shared/durable-file.ts'
+import type { FleetId } from '../../shared/ids.ts'
+import type { Random } from '../../shared/random.ts'
+import type { Tables } from '../database/tables.ts'
+import { ledgerError } from './errors.ts'
+import { readRows } from './rows.ts'
+import { tileFiles } from './tile-files.ts'
+
+/** A bundle is for others to read. */
+const FILE_MODE = 0o644
+
+/**
+ * Writes the log up to `checkpoint` into the new folder `folder` and checks it there before the folder gets its name.
+ * @throws ledger.export-exists, ledger.storage, ledger.damaged, audit.*
+ */
+export async function exportLog(
+  deps: { query: Kysely<Tables>; random: Random },
+  options: { checkpoint: Checkpoint; fleet: FleetId; folder: string; signal?: AbortSignal },
+): Promise<BundleReport> {
+  const { checkpoint, fleet, folder, signal } = options
+  await requireAbsent(folder)
+  const temporary = join(dirname(folder), `.${basename(folder)}.${Buffer.from(deps.random.bytes(6)).toString('hex')}.tmp`)
+  try {
+    const files = tileFiles(deps, { folder: temporary, mode: FILE_MODE })
+    const builder = createTileBuilder(EMPTY_TILES, (name, bytes) => files.write(tilePath(name), bytes))
+    for (let from = 0; from < checkpoint.size; from += TILE_WIDTH) {
+      signal?.throwIfAborted()
+      const rows = await readRows(deps.query, from, checkpoint.size)
+      await builder.add(
+        rows.map((row) => row.bytes),
+        rows.map((row) => row.hash),
+      )
+    }
+    await builder.finish()
+    await files.write(CHECKPOINT_FILE, Buffer.from(checkpoint.note))
+    const report = await verifyBundle(temporary, { fleet, ...(signal === undefined ? {} : { signal }) })
+    // Crash before this: a hidden folder that nobody takes for a bundle.
+    await rename(temporary, folder)
+    await syncFolder(dirname(folder))
+    return report
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true })
+    if ((error as NodeJS.ErrnoException).code === 'ENOTEMPTY') throw ledgerError('ledger.export-exists', { folder }, { cause: error })
+    throw error
+  }
+}
+
+async function requireAbsent(folder: string): Promise<void> {
+  const there = await access(folder).then(
+    () => true,
+    () => false,
+  )
+  if (there) throw ledgerError('ledger.export-exists', { folder })
+  try {
+    await mkdir(dirname(folder), { recursive: true })
+  } catch (cause) {
+    throw ledgerError('ledger.storage', { path: dirname(folder), reason: (cause as NodeJS.ErrnoException).code ?? 'unknown' }, { cause })
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * The audit log of the fleet as a coordinator keeps it. Entries are appended in the caller's transaction (append.ts), made into tiles
+ * and signed afterwards (publisher.ts), and can be proved, verified and exported at any time. A log that contradicts itself or what was
+ * signed is frozen: reading goes on, and every append fails, so nothing can be changed unlogged.
+ */
+import type { Kysely } from 'kysely'
+import type { BundleReport } from '../../shared/audit/bundle.ts'
+import type { Checkpoint } from '../../shared/audit/checkpoint.ts'
+import { decodeEntry, type Entry } from '../../shared/audit/entry.ts'
+import { auditError } from '../../shared/audit/errors.ts'
+import {
+  type ConsistencyProof,
+  type InclusionProof,
+  proveConsistency,
+  proveInclusion,
+  verifyConsistency,
+  verifyInclusion,
+} from '../../shared/audit/proof.ts'
+import { joinSubtrees, subtrees } from '../../shared/audit/tree.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { MusterError } from '../../shared/errors.ts'
+import type { Signer } from '../../shared/identity/signer.ts'
+import type { FleetId, OperationId } from '../../shared/ids.ts'
+import type { Random } from '../../shared/random.ts'
+import type { Database } from '../database/database.ts'
+import type { Tables } from '../database/tables.ts'
+import { type Append, type Appended, appendEntry } from './append.ts'
+import { ledgerError } from './errors.ts'
+import { exportLog } from './export.ts'
+import { ensureHead, readHead } from './head.ts'
+import { closeIntent, type OpenIntent, openIntent, openIntents } from './open-intents.ts'
+import { openPublisher, type Publisher } from './publisher.ts'
+import { PAGE, readRows } from './rows.ts'
+import { tileFiles } from './tile-files.ts'
+import { type VerifyReport, verifyLog } from './verify.ts'
+
+type Tx = Kysely<Tables>
+
+export interface LoggedEntry {
+  readonly index: number
+  readonly bytes: Uint8Array
+  readonly entry: Entry
+}
+
+export interface Ledger {
+  /**
+   * Appends one signed statement inside the caller's transaction. From here to the commit no other coordinator can append.
+   * @throws ledger.frozen, ledger.entry, ledger.first; whatever it throws, the transaction must not be committed
+   */
+  append(tx: Tx, entry: Append): Promise<Appended>
+  /** Notes that an intent has no outcome yet, in the transaction that appends it. */
+  openIntent(tx: Tx, intent: { operation: OperationId; index: number; verb: string }): Promise<void>
+  /** Takes the note back, in the transaction that appends the last outcome. @throws ledger.intent-closed */
+  closeIntent(tx: Tx, operation: OperationId): Promise<void>
+  /** This coordinator's intents without outcome, oldest first; with `all`, every coordinator's. */
+  openIntents(options?: { all?: boolean }): Promise<OpenIntent[]>
+  /**
+   * Signs the log: tiles written durably and read back, then a checkpoint that covers every entry committed when this was called.
+   * @throws ledger.frozen, ledger.empty, ledger.storage (try again), ledger.damaged, ledger.forked, ledger.rolled-back (frozen from then on)
+   */
+  checkpoint(signal?: AbortSignal): Promise<Checkpoint>
+  /** The newest checkpoint that this coordinator has published. */
+  published(): Checkpoint | undefined
+  /** Entries and root as committed now, signed or not. */
+  head(): Promise<{ size: number; root: Uint8Array }>
+  /** Proves entry `index` in the log of the first `size` entries, which must be covered by a checkpoint. @throws audit.range, ledger.damaged */
+  prove(index: number, size: number): Promise<InclusionProof>
+  /** Proves that the log of `to` entries continues the one of `from`. @throws audit.range, ledger.damaged */
+  consistency(from: number, to: number): Promise<ConsistencyProof>
+  /** Entries from `from` to `to` (exclusive; the end of the log by default), in order. @throws audit.range, ledger.damaged */
+  entries(from: number, to?: number): AsyncIterable<LoggedEntry>
+  /** Checks everything and names what is wrong. Reads the whole log. */
+  verify(signal?: AbortSignal): Promise<VerifyReport>
+  /** Writes the signed log into a new folder for checking offline. @throws ledger.export-exists */
+  export(folder: string, signal?: AbortSignal): Promise<BundleReport>
+  /** Takes a checkpoint that an agent or a witness holds, and freezes the log if it has lost or changed what that one has seen. */
+  witnessed(note: string): Promise<void>
+  /** Why the log takes no entries; undefined if it does. */
+  frozen(): MusterError | undefined
+}
+
+export interface LedgerDeps {
+  readonly database: Database
+  readonly clock: Clock
+  readonly random: Random
+  /** An issuing key of the fleet's root statement: signs checkpoints. */
+  readonly signer: Signer
+}
+
+export interface LedgerOptions {
+  readonly fleet: FleetId
+  /** Of this coordinator, as it stands in entries. */
+  readonly coordinator: string
+  /** For tiles and the newest checkpoint; belongs to this coordinator alone. */
+  readonly folder: string
+}
+
+/** Only the coordinator reads its own tiles. */
+const TILE_MODE = 0o600
+
+/**
+ * Opens the log and signs what a crash left unsigned. A log that is not sound opens frozen: ask {@link Ledger.frozen}.
+ * @throws ledger.storage, database.*
+ */
+export async function openLedger(deps: LedgerDeps, options: LedgerOptions): Promise<Ledger> {
+  const { database, clock, random } = deps
+  const { fleet, coordinator, folder } = options
+  const { dialect } = database
+  await ensureHead(database)
+  const files = tileFiles({ random }, { folder, mode: TILE_MODE })
+  const publisher = await openPublisher({ database, clock, signer: deps.signer, files, fleet })
+
+  return {
+    async append(tx, entry) {
+      publisher.requireSound()
+      return appendEntry({ clock }, tx, { dialect, fleet, coordinator }, entry)
+    },
+    openIntent: (tx, intent) => openIntent({ clock }, tx, { ...intent, coordinator }),
+    closeIntent,
+    openIntents: (which = {}) => openIntents(database.query, which.all === true ? undefined : coordinator),
+    checkpoint: publisher.checkpoint,
+    published: publisher.published,
+    async head() {
+      const { size, root } = await readHead(database.query)
+      return { size, root }
+    },
+    prove: (index, size) => prove(database, publisher, index, size),
+    consistency: (from, to) => proveContinued(publisher, from, to),
+    entries: (from, to) => entries(database, from, to),
+    async verify(signal) {
+      // Partial tiles are replaced at every checkpoint; the others never change.
+      const { tiles, partial } = await publisher.quietly(async (store) => ({
+        tiles: store?.size() ?? 0,
+        partial: await store?.partialTiles(),
+      }))
+      const read = async (path: string): Promise<Uint8Array | undefined> => partial?.get(path) ?? files.read(path)
+      return verifyLog({ query: database.query, fleet, read }, { tiles, published: publisher.published(), ...(signal ? { signal } : {}) })
+    },
+    async export(target, signal) {
+      const checkpoint = publisher.frozen() === undefined ? await publisher.checkpoint(signal) : publisher.published()
+      if (checkpoint === undefined) throw ledgerError('ledger.empty')
+      return exportLog({ query: database.query, random }, { checkpoint, fleet, folder: target, ...(signal ? { signal } : {}) })
+    },
+    witnessed: publisher.witnessed,
+    frozen: publisher.frozen,
+  }
+}
+
+/** What is handed out has been checked: a proof that does not hold would look to its reader like a log that lies. */
+async function prove(database: Database, publisher: Publisher, index: number, size: number): Promise<InclusionProof> {
+  const tiles = publisher.tiles()
+  if (size > tiles.size()) throw auditError('audit.range', { what: 'size', got: size, limit: tiles.size() })
+  const proof = await proveInclusion(index, size, tiles.nodes)
+  const [row] = await readRows(database.query, index, index + 1)
+  const root = joinSubtrees(await tiles.nodes(subtrees(0, size)))
+  checked(index, () => verifyInclusion(proof, (row as { hash: Uint8Array }).hash, root))
+  return proof
+}
+
+async function proveContinued(publisher: Publisher, from: number, to: number): Promise<ConsistencyProof> {
+  const tiles = publisher.tiles()
+  if (to > tiles.size()) throw auditError('audit.range', { what: 'size', got: to, limit: tiles.size() })
+  const proof = await proveConsistency(from, to, tiles.nodes)
+  const roots = await Promise.all([from, to].map(async (size) => joinSubtrees(await tiles.nodes(subtrees(0, size)))))
+  checked(null, () => verifyConsistency(proof, roots[0] as Uint8Array, roots[1] as Uint8Array))
+  return proof
+}
+
+function checked(index: number | null, verify: () => void): void {
+  try {
+    verify()
+  } catch (cause) {
+    throw ledgerError('ledger.damaged', { index, reason: 'its row and its tiles do not belong together' }, { cause })
+  }
+}
+
+async function* entries(database: Database, from: number, to: number | undefined): AsyncGenerator<LoggedEntry> {
+  const { size } = await readHead(database.query)
+  const end = to ?? size
+  for (const [what, got] of [
+    ['entry', from],
+    ['entry', end],
+  ] as const)
+    if (!Number.isSafeInteger(got) || got < 0 || got > size) throw auditError('audit.range', { what, got, limit: size })
+  for (let at = from; at < end; at += PAGE)
+    for (const { index, bytes } of await readRows(database.query, at, end)) yield { index, bytes, entry: decodeEntry(bytes, index) }
+}

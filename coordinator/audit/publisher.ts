@@ -1,0 +1,220 @@
+/**
+ * Signing the log: rows → tiles on disk, read back → signature → the shared checkpoint row → this coordinator's own checkpoint file.
+ * Nothing is signed that is smaller than or different from what was signed before: each signed state continues the last one, entry by
+ * entry, because the tiles can only be extended by rows that lead to the head's root. One run at a time; callers that come meanwhile
+ * share the next.
+ */
+import { type Checkpoint, openCheckpoint, signCheckpoint } from '../../shared/audit/checkpoint.ts'
+import { joinSubtrees, sameHash, subtrees } from '../../shared/audit/tree.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { MusterError } from '../../shared/errors.ts'
+import type { Signer } from '../../shared/identity/signer.ts'
+import type { FleetId } from '../../shared/ids.ts'
+import { CHECKPOINT_FILE } from '../../shared/audit/bundle.ts'
+import type { Database } from '../database/database.ts'
+import { issuersOf, newestCheckpoint, storeCheckpoint } from './checkpoints.ts'
+import { ledgerError } from './errors.ts'
+import { type Head, readHead } from './head.ts'
+import { readRows } from './rows.ts'
+import type { TileFiles } from './tile-files.ts'
+import { emptyTileStore, openTileStore, type TileStore } from './tile-store.ts'
+
+export interface PublisherDeps {
+  readonly database: Database
+  readonly clock: Clock
+  /** An issuing key of the fleet's root statement. */
+  readonly signer: Signer
+  readonly files: TileFiles
+  readonly fleet: FleetId
+}
+
+export interface Publisher {
+  /** A checkpoint that covers every entry which was committed when this was called. @throws ledger.*, also ledger.frozen */
+  checkpoint(signal?: AbortSignal): Promise<Checkpoint>
+  /** The newest checkpoint that this coordinator published. */
+  published(): Checkpoint | undefined
+  /** Why nothing may be changed any more; undefined as long as all is well. */
+  frozen(): MusterError | undefined
+  /** @throws ledger.frozen */
+  requireSound(): void
+  /** Compares a checkpoint that somebody else holds with this log, and freezes if it shows that entries were lost or changed. */
+  witnessed(note: string): Promise<void>
+  /** The tiles, for proofs. @throws ledger.frozen */
+  tiles(): TileStore
+  /** Runs between two checkpoints, when the partial tiles stand still. */
+  quietly<T>(work: (store: TileStore | undefined) => Promise<T>): Promise<T>
+}
+
+/**
+ * Opens the tiles and signs what a crash left unsigned. A log that is not sound opens frozen: it can be read and verified, not changed.
+ * @throws ledger.storage, database.*
+ */
+export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
+  const { database, clock, signer, files, fleet } = deps
+  let store: TileStore | undefined
+  let published: Checkpoint | undefined
+  let fault: MusterError | undefined
+  // Owned by turn(): the run under way and the one that callers wait for.
+  let last: Promise<unknown> = Promise.resolve()
+  let next: Promise<Checkpoint> | undefined
+
+  const turn = <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = last.then(work, work)
+    last = mine.catch(() => {})
+    return mine
+  }
+
+  const freezing = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work()
+    } catch (error) {
+      // The log contradicts itself, or what was signed: no later run may sign over that. Anything else may pass (disk full, database away).
+      if (isFatal(error)) fault ??= error
+      throw error
+    }
+  }
+
+  const requireSound = (): void => {
+    if (fault !== undefined) throw ledgerError('ledger.frozen', { reason: fault.message }, { cause: fault })
+  }
+
+  const tiles = (): TileStore => {
+    requireSound()
+    return store as TileStore
+  }
+
+  /** Makes the tiles of the whole log and returns its head. */
+  const extend = async (): Promise<Head> => {
+    const head = await readHead(database.query)
+    requireNotSmaller(head, published, 'this coordinator')
+    await tiles().extend(head.size, head.root, (from, to) => readRows(database.query, from, to))
+    return head
+  }
+
+  const rootAt = async (size: number): Promise<Uint8Array> => joinSubtrees(await tiles().nodes(subtrees(0, size)))
+
+  const run = async (): Promise<Checkpoint> => {
+    requireSound()
+    const needed = (await readHead(database.query)).size
+    if (needed === 0) throw ledgerError('ledger.empty')
+    if (published !== undefined && published.size === needed) return published
+    for (;;) {
+      const head = await extend()
+      const newest = await newestCheckpoint(database.query, fleet)
+      // Another coordinator is ahead of the head that was read: read again.
+      if (newest !== undefined && newest.size > head.size) continue
+      if (newest !== undefined && newest.size >= needed) {
+        requireSameLog(newest, await rootAt(newest.size), 'a stored checkpoint')
+        return publish(newest)
+      }
+      await requireIssuing()
+      const { size, root } = head
+      const checkpoint = await signCheckpoint(signer, fleet, { size, root, at: clock.now() })
+      // Crash here: a signature that nobody has seen. The next start signs again.
+      if (await storeCheckpoint(database, checkpoint)) return publish(checkpoint)
+    }
+  }
+
+  /** A checkpoint by a key that the root does not name would be refused by everybody. */
+  const requireIssuing = async (): Promise<void> => {
+    const { current } = await issuersOf(database.query)
+    if (!current.some((key) => sameHash(key, signer.publicKey))) throw ledgerError('ledger.signer', { key: signer.fingerprint })
+  }
+
+  const publish = async (checkpoint: Checkpoint): Promise<Checkpoint> => {
+    // Crash here: the row says it and the file is older. The next start extends the tiles from the file's size, which checks the rows since.
+    await files.write(CHECKPOINT_FILE, Buffer.from(checkpoint.note))
+    published = checkpoint
+    await tiles().prune()
+    return checkpoint
+  }
+
+  const open = async (): Promise<void> => {
+    const head = await readHead(database.query)
+    // Our own key first: with an empty or foreign database the note is still ours.
+    const issuers = [signer.publicKey, ...(await issuersOf(database.query)).all]
+    const note = await files.read(CHECKPOINT_FILE)
+    const own = note && openOwn(Buffer.from(note).toString(), fleet, issuers)
+    published = own
+    requireNotSmaller(head, own, "this coordinator's own checkpoint")
+    requireNotSmaller(head, await newestCheckpoint(database.query, fleet), 'a stored checkpoint')
+    store = own ? await openTileStore(files, own) : emptyTileStore(files)
+    if (store === undefined && own !== undefined) {
+      // Tiles lost or damaged. They are made again from the rows, if the rows still have the root that was signed.
+      store = emptyTileStore(files)
+      await store.extend(own.size, own.root, (from, to) => readRows(database.query, from, to))
+    }
+    if (head.size > 0) await run()
+  }
+
+  await turn(() => freezing(open)).catch((error: unknown) => {
+    if (!isFatal(error)) throw error
+  })
+
+  return {
+    async checkpoint(signal) {
+      signal?.throwIfAborted()
+      // The run under way may have read the head before the caller's commit; the one after it has not.
+      next ??= turn(() => {
+        next = undefined
+        return freezing(run)
+      })
+      return abortable(next, signal)
+    },
+    published: () => published,
+    frozen: () => fault,
+    requireSound,
+    witnessed: (note) =>
+      turn(() =>
+        freezing(async () => {
+          const seen = openCheckpoint(note, { fleet, issuers: [signer.publicKey, ...(await issuersOf(database.query)).all] })
+          const head = await readHead(database.query)
+          requireNotSmaller(head, seen, 'a member of the fleet')
+          if (seen.size > tiles().size()) await extend()
+          requireSameLog(seen, await rootAt(seen.size), 'a member of the fleet')
+        }),
+      ),
+    tiles,
+    quietly: (work) => turn(() => work(store)),
+  }
+}
+
+/** Our own file, written whole or not at all: if it does not open, the disk or somebody changed it. */
+function openOwn(note: string, fleet: FleetId, issuers: readonly Uint8Array[]): Checkpoint {
+  try {
+    return openCheckpoint(note, { fleet, issuers })
+  } catch (cause) {
+    throw ledgerError(
+      'ledger.damaged',
+      { index: null, reason: `this coordinator's own checkpoint file: ${(cause as Error).message}` },
+      { cause },
+    )
+  }
+}
+
+function isFatal(error: unknown): error is MusterError {
+  const codes = ['ledger.rolled-back', 'ledger.forked', 'ledger.damaged', 'ledger.read-back', 'audit.entry'] as const
+  return codes.some((code) => (error as { code?: unknown }).code === code)
+}
+
+function requireNotSmaller(head: Head, known: Checkpoint | undefined, source: string): void {
+  if (known !== undefined && known.size > head.size) throw ledgerError('ledger.rolled-back', { source, known: known.size, got: head.size })
+}
+
+function requireSameLog(known: Checkpoint, root: Uint8Array, source: string): void {
+  if (sameHash(known.root, root)) return
+  throw ledgerError('ledger.forked', { source, size: known.size, known: hex(known.root), got: hex(root) })
+}
+
+function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error)
+    signal.addEventListener('abort', onAbort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}
+
+function hex(hash: Uint8Array): string {
+  return Buffer.from(hash).toString('hex')
+}

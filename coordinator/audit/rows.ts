@@ -1,0 +1,39 @@
+/** Reading the log's rows in pages, each row checked against its own hash and its place. */
+import { TILE_WIDTH } from '../../shared/audit/tile.ts'
+import { leafHash, sameHash } from '../../shared/audit/tree.ts'
+import type { Kysely } from 'kysely'
+import type { Tables } from '../database/tables.ts'
+import { ledgerError } from './errors.ts'
+
+export interface EntryRow {
+  readonly index: number
+  readonly bytes: Uint8Array
+  /** Made from `bytes`, and the same as the one that was stored. */
+  readonly hash: Uint8Array
+}
+
+/** Entries in a page. One page is one bundle: at most 16 MiB, and usually a few hundred KiB. */
+export const PAGE = TILE_WIDTH
+
+/**
+ * Entries `from` to `to` (exclusive), at most {@link PAGE} of them.
+ * @throws ledger.damaged with the index of the first row that is missing or does not have its hash
+ */
+export async function readRows(query: Kysely<Tables>, from: number, to: number): Promise<EntryRow[]> {
+  const rows = await query
+    .selectFrom('log_entry')
+    .select(['index', 'bytes', 'leaf_hash'])
+    .where('index', '>=', from)
+    .where('index', '<', Math.min(to, from + PAGE))
+    .orderBy('index')
+    .execute()
+  return Array.from({ length: Math.max(0, Math.min(to - from, PAGE)) }, (_, i) => {
+    const row = rows[i]
+    const index = from + i
+    if (row === undefined || row.index !== index) throw ledgerError('ledger.damaged', { index, reason: 'its row is missing' })
+    const hash = leafHash(row.bytes)
+    if (!sameHash(hash, row.leaf_hash))
+      throw ledgerError('ledger.damaged', { index, reason: 'its bytes do not have the hash that was stored with them' })
+    return { index, bytes: row.bytes, hash }
+  })
+}

@@ -1,0 +1,68 @@
+/** A ledger for tests: a real database, a folder of its own, the fixed keys of fixtures/audit/fleet.ts. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { FLEET, issuer, logStatements, type Statement } from '../../fixtures/audit/fleet.ts'
+import { type Clock, systemClock } from '../../shared/clock.ts'
+import type { Signer } from '../../shared/identity/signer.ts'
+import { systemRandom } from '../../shared/random.ts'
+import type { Dialect } from '../database/columns.ts'
+import { type Database, openDatabase } from '../database/database.ts'
+import { migrate } from '../database/migrate.ts'
+import { testPlace } from '../database/testing.ts'
+import { type Ledger, openLedger } from './ledger.ts'
+
+export interface TestLog extends AsyncDisposable {
+  readonly url: string
+  /** The coordinator's tiles. */
+  readonly folder: string
+  /** For exports and anything else. */
+  readonly scratch: string
+  /** Of the newest {@link TestLog.open}. */
+  readonly database: Database
+  readonly ledger: Ledger
+  /** Closes what is open and opens it again, as a restart does. */
+  reopen(options?: { clock?: Clock; signer?: Signer; folder?: string }): Promise<Ledger>
+  /** Appends statements, each in a transaction of its own. */
+  fill(statements: readonly Statement[]): Promise<void>
+}
+
+export async function testLog(dialect: Dialect = 'sqlite', entries = 0): Promise<TestLog> {
+  const place = await testPlace(dialect)
+  const scratch = await mkdtemp(join(tmpdir(), 'muster-ledger-'))
+  const folder = join(scratch, 'log')
+  let database: Database | undefined
+  let ledger: Ledger | undefined
+  const reopen: TestLog['reopen'] = async (options = {}) => {
+    await database?.close()
+    const clock = options.clock ?? systemClock
+    database = await openDatabase({ clock }, { url: place.url, create: true })
+    await migrate(database)
+    const deps = { database, clock, random: systemRandom, signer: options.signer ?? issuer }
+    ledger = await openLedger(deps, { fleet: FLEET, coordinator: 'c1', folder: options.folder ?? folder })
+    return ledger
+  }
+  await reopen()
+  const log: TestLog = {
+    url: place.url,
+    folder,
+    scratch,
+    get database() {
+      return database as Database
+    },
+    get ledger() {
+      return ledger as Ledger
+    },
+    reopen,
+    async fill(statements) {
+      for (const statement of statements) await log.database.transaction((tx) => log.ledger.append(tx, statement))
+    },
+    [Symbol.asyncDispose]: async () => {
+      await database?.close()
+      await place.remove()
+      await rm(scratch, { recursive: true, force: true })
+    },
+  }
+  await log.fill(await logStatements(entries))
+  return log
+}

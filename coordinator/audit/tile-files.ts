@@ -1,0 +1,90 @@
+/**
+ * The files of a log below one folder: written durably and read back before anybody signs what they say.
+ */
+import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { type TileName, TILE_WIDTH, tilePath } from '../../shared/audit/tile.ts'
+import { sameHash } from '../../shared/audit/tree.ts'
+import { syncFolder, writeDurable } from '../../shared/durable-file.ts'
+import type { Random } from '../../shared/random.ts'
+import { ledgerError } from './errors.ts'
+
+export interface TileFiles {
+  readonly folder: string
+  /** Writes a file and its folders so that they survive a power loss, and reads it back. @throws ledger.storage, ledger.read-back */
+  write(path: string, bytes: Uint8Array): Promise<void>
+  /** undefined where there is none. @throws ledger.storage */
+  read(path: string): Promise<Uint8Array | undefined>
+  /** Removes partial tiles that stand beside these, which replace them. Best effort: nobody reads the old ones. */
+  prune(current: readonly TileName[]): Promise<void>
+}
+
+/** @param options.mode permission bits of the files */
+export function tileFiles(deps: { random: Random }, options: { folder: string; mode: number }): TileFiles {
+  const { folder, mode } = options
+  // Owned by ensure(): folders that are known to exist durably.
+  const known = new Set<string>()
+
+  const ensure = async (path: string): Promise<void> => {
+    if (known.has(path)) return
+    if (path !== folder) await ensure(dirname(path))
+    try {
+      await mkdir(path, { recursive: path === folder, mode: 0o755 })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+    await syncFolder(dirname(path))
+    known.add(path)
+  }
+
+  return {
+    folder,
+    async write(path, bytes) {
+      const target = join(folder, path)
+      let stored: Uint8Array
+      try {
+        await ensure(dirname(target))
+        await writeDurable(deps, target, bytes, { mode })
+        // Through the page cache, so this finds faults of memory and of our own code, not of the disk behind it; `verify` reads again.
+        stored = await readFile(target)
+      } catch (cause) {
+        throw storage(target, cause)
+      }
+      if (!sameHash(stored, bytes)) throw ledgerError('ledger.read-back', { path: target })
+    },
+    async read(path) {
+      try {
+        return await readFile(join(folder, path))
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+        throw storage(join(folder, path), cause)
+      }
+    },
+    async prune(current) {
+      const keep = new Set(current.filter((name) => name.width < TILE_WIDTH).map((name) => join(folder, tilePath(name))))
+      // A partial tile stands in `NNN.p/`, beside the other tiles of its thousand.
+      const parents = new Set(current.map((name) => dirname(join(folder, tilePath({ ...name, width: TILE_WIDTH })))))
+      for (const parent of parents) {
+        for (const entry of await readdir(parent).catch(() => [])) {
+          if (!entry.endsWith('.p')) continue
+          const partial = join(parent, entry)
+          for (const file of await readdir(partial).catch(() => []))
+            if (!keep.has(join(partial, file))) await rm(join(partial, file), { force: true }).catch(() => {})
+          // Fails where a current tile is left, which is right.
+          await rmdir(partial).then(
+            () => known.delete(partial),
+            () => {},
+          )
+        }
+      }
+    },
+  }
+}
+
+function storage(path: string, cause: unknown): Error {
+  return ledgerError(
+    'ledger.storage',
+    { path, reason: (cause as NodeJS.ErrnoException).code ?? String((cause as Error).message) },
+    { cause },
+  )
+}

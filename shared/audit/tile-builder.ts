@@ -1,0 +1,87 @@
+/**
+ * Makes the tiles of a growing log in order, 256 entries at a time. The coordinator writes them to its disk, an export to its folder,
+ * and whoever checks a bundle compares them with the files it holds: all three run this one code.
+ */
+import { encodeBundle, type TileName, TILE_WIDTH } from './tile.ts'
+import { joinSubtrees, type Node, perfectRoot, subtrees } from './tree.ts'
+
+/** A log as far as its tiles are made: all that is needed to go on. */
+export interface TileState {
+  readonly size: number
+  /** For each tile level the hashes of its right-most tile, if that is partial; empty where the last one is full. */
+  readonly edges: readonly (readonly Uint8Array[])[]
+}
+
+export const EMPTY_TILES: TileState = { size: 0, edges: [] }
+
+export type WriteTile = (name: TileName, bytes: Uint8Array) => Promise<void>
+
+export interface TileBuilder {
+  /**
+   * Takes one bundle: all its entries from its first on, those that were there before included, up to 256.
+   * @param hashes the entries' leaf hashes, which the caller has made from the bytes
+   */
+  add(entries: readonly Uint8Array[], hashes: readonly Uint8Array[]): Promise<void>
+  /** Hands out the partial tiles that changed. */
+  finish(): Promise<TileState>
+}
+
+export function createTileBuilder(start: TileState, write: WriteTile): TileBuilder {
+  let { size } = start
+  const edges = start.edges.map((hashes) => [...hashes])
+  const dirty = new Set<number>()
+
+  /** Adds the hash of a full tile to the level above it, and so on upwards. */
+  const carry = async (level: number, hash: Uint8Array): Promise<void> => {
+    edges[level] ??= []
+    const edge = edges[level]
+    edge.push(hash)
+    dirty.add(level)
+    if (edge.length < TILE_WIDTH) return
+    await write({ level, index: Math.floor(size / TILE_WIDTH ** (level + 1)) - 1, width: TILE_WIDTH }, Buffer.concat(edge))
+    edges[level] = []
+    dirty.delete(level)
+    await carry(level + 1, perfectRoot(edge))
+  }
+
+  return {
+    async add(entries, hashes) {
+      const index = Math.floor(size / TILE_WIDTH)
+      const width = entries.length
+      await write({ level: 'entries', index, width }, encodeBundle(entries))
+      await write({ level: 0, index, width }, Buffer.concat(hashes))
+      size = index * TILE_WIDTH + width
+      if (width < TILE_WIDTH) {
+        edges[0] = [...hashes]
+      } else {
+        edges[0] = []
+        await carry(1, perfectRoot(hashes))
+      }
+    },
+    async finish() {
+      for (const level of [...dirty].sort((a, b) => a - b)) {
+        const edge = edges[level] as Uint8Array[]
+        await write({ level, index: Math.floor(size / TILE_WIDTH ** (level + 1)), width: edge.length }, Buffer.concat(edge))
+      }
+      dirty.clear()
+      return { size, edges: edges.map((hashes) => [...hashes]) }
+    },
+  }
+}
+
+/** A node of the tree from the partial tiles alone; undefined where a full tile holds it. */
+export function edgeNode(state: TileState, { level, index }: Node): Uint8Array | undefined {
+  const tileLevel = Math.floor(level / 8)
+  const width = 2 ** (level % 8)
+  const first = index * width
+  const edge = state.edges[tileLevel]
+  const edgeStart = Math.floor(Math.floor(state.size / TILE_WIDTH ** tileLevel) / TILE_WIDTH) * TILE_WIDTH
+  if (edge === undefined || first < edgeStart) return undefined
+  const hashes = edge.slice(first - edgeStart, first - edgeStart + width)
+  return hashes.length === width ? perfectRoot(hashes) : undefined
+}
+
+/** Root of the log. Every subtree that makes it up ends at the right edge, so the partial tiles are enough. */
+export function rootOfTiles(state: TileState): Uint8Array {
+  return joinSubtrees(subtrees(0, state.size).map((node) => edgeNode(state, node) as Uint8Array))
+}
