@@ -1,7 +1,12 @@
-/** Which names an exported log's files have: the checkpoint and the tiles, as tile.ts lays them out. Anything else is not a bundle's. */
-const TILE = /^tile\/(entries|[0-9]|[1-5][0-9])\/(x[0-9]{3}\/){0,5}[0-9]{3}(\.p\/[1-9][0-9]{0,2})?$/
+/** The names of a bundle's files, for whoever receives one from elsewhere: a name that passes is safe to join to a folder. */
 
-/** True for a name that is safe to create below a new folder. */
+/** The signed note. */
+export const CHECKPOINT_FILE = 'checkpoint'
+
+/** C2SP tlog-tiles; at most six groups of three digits, which is more than any size below 2^53 needs. */
+const TILE = /^tile\/(entries|[0-6])\/(x[0-9]{3}\/){0,5}[0-9]{3}(\.p\/[1-9][0-9]{0,2})?$/
+
+/** Whether an exported log can have a file of this name, as a path below its folder. */
 export function isBundlePath(path: string): boolean {
-  return path === 'checkpoint' || TILE.test(path)
+  return path === CHECKPOINT_FILE || TILE.test(path)
 }

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { MusterError } from '../errors.ts'
 import { fingerprintOf } from '../identity/fingerprint.ts'
 import type { Fingerprint, FleetId, Sha256 } from '../ids.ts'
+import { CHECKPOINT_FILE } from './bundle-layout.ts'
 import { checkpointKeys, openCheckpoint } from './checkpoint.ts'
 import { createEntryChain } from './entry-chain.ts'
 import { auditError } from './errors.ts'
@@ -17,8 +18,6 @@ import { decodeBundle, hashCount, MAX_BUNDLE_BYTES, TILE_WIDTH, tileLevels, tile
 import { createTileBuilder, EMPTY_TILES, rootOfTiles } from './tile-builder.ts'
 import { leafHash, sameHash } from './tree.ts'
 
-/** Name of the signed note in the folder. */
-export const CHECKPOINT_FILE = 'checkpoint'
 /** Files in a bundle of 250 million entries; a folder with more was not written by an export. */
 const MAX_FILES = 2_000_000
 

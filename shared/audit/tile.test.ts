@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { isBundlePath } from './bundle-layout.ts'
 import { auditError } from './errors.ts'
 import { decodeBundle, decodeHashes, encodeBundle, MAX_ENTRY_BYTES, tileLevels, tilePath, tilesOf } from './tile.ts'
 
@@ -25,6 +26,24 @@ describe('tiles', () => {
     assert.equal(names.filter((name) => name.includes('entries')).length, 274)
     assert.deepEqual([...tilesOf(0)], [])
     assert.deepEqual([0, 1, 256, 65_536].map(tileLevels), [0, 1, 2, 3])
+  })
+
+  it('names only files that a bundle can have', () => {
+    for (const size of [1, 300, 70_000]) for (const name of tilesOf(size)) assert.ok(isBundlePath(tilePath(name)))
+    assert.ok(isBundlePath(tilePath({ level: 0, index: Math.floor((2 ** 53 - 1) / 256), width: 255 })))
+    assert.ok(isBundlePath('checkpoint'))
+    for (const path of [
+      '',
+      '/checkpoint',
+      '../checkpoint',
+      'tile/0/../../x',
+      'tile/7/000',
+      'tile/0/0000',
+      'tile/0/000.p/0',
+      'tile/0/000\n',
+      'tile/x/000',
+    ])
+      assert.equal(isBundlePath(path), false, path)
   })
 
   it('takes bundles apart exactly as they were made', () => {
