@@ -14,7 +14,10 @@ export function outputHandlers(deps: { runner: RunnerClient }): Handlers<typeof 
   return {
     async read(request, context) {
       const run = runId.parse(request.run)
-      const send = (stream: 'stdout' | 'stderr', bytes: Uint8Array): Promise<void> => context.send(tagged(stream, bytes))
+      // Every frame carries its own stream's byte, so none may be so long that it would be cut in two on its way.
+      const send = async (stream: 'stdout' | 'stderr', bytes: Uint8Array): Promise<void> => {
+        for (let at = 0; at < bytes.length; at += PIECE_BYTES) await context.send(tagged(stream, bytes.subarray(at, at + PIECE_BYTES)))
+      }
       const offsets = { stdout: request.stdout, stderr: request.stderr }
       if (request.follow) for await (const part of runner.follow(run, { offsets }, context.signal)) await send(part.stream, part.bytes)
       else
