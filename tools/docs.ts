@@ -1,5 +1,6 @@
 /**
- * Writes the pages of docs/ that are made from the code: CLI.md from the declarations of the commands, CONFIG.md from the schema. A test
+ * Writes the pages of docs/ that are made from the code: CLI.md from the declarations of the commands, CONFIG.md from the schema,
+ * ERRORS.md from the error tables. A test
  * compares them with the files, so they can't drift.
  *
  * usage: node tools/run.mjs tools/docs.ts
@@ -9,11 +10,13 @@ import { join } from 'node:path'
 import { registry } from '../cli/commands/index.ts'
 import { renderCli } from './docs-cli.ts'
 import { renderConfig } from './docs-config.ts'
+import { renderErrors } from './docs-errors.ts'
 
 /** File name → how it is made. */
 export const pages: Readonly<Record<string, () => Promise<string> | string>> = {
   'CLI.md': () => renderCli(registry),
   'CONFIG.md': renderConfig,
+  'ERRORS.md': renderErrors,
 }
 
 export const docsFolder = join(import.meta.dirname, '..', 'docs')

@@ -1,7 +1,7 @@
 /** Time and dice come in from outside: only shared/clock.ts and shared/random.ts may reach for the ambient ones. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { source, sources } from './sources.ts'
+import { source, sources } from '../../tools/sources.ts'
 
 const AMBIENT: readonly RegExp[] = [
   /\bDate\.now\b/,

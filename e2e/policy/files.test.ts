@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { root, sources } from './sources.ts'
+import { root, sources } from '../../tools/sources.ts'
 
 const MAX_LINES = 400
 /** What the header of a longer file must say, with the reason behind it. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { type Folder, importsOf, root, source, sources, type Source } from './sources.ts'
+import { type Folder, importsOf, root, source, sources, type Source } from '../../tools/sources.ts'
 
 /** What a part may import, itself included. fixtures are data and writers: for tests, the demo, scenarios and benchmarks only. */
 const MAY_IMPORT: Readonly<Record<Folder, readonly Folder[]>> = {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { root, sources } from './sources.ts'
+import { root, sources } from '../../tools/sources.ts'
 
 const tests = sources().filter(({ path }) => path.endsWith('.test.ts'))
 

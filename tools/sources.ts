@@ -1,8 +1,9 @@
-/** The project's own source files, as the policy tests read them. */
+/** The project's own source files, as the policy tests and the documentation read them. */
 import { globSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { withoutComments } from './comments.ts'
 
-export const root = join(import.meta.dirname, '..', '..')
+export const root = join(import.meta.dirname, '..')
 
 /** The parts of the program, each a top-level folder. */
 export const FOLDERS = ['shared', 'protocols', 'node', 'coordinator', 'agent', 'cli', 'fixtures', 'e2e', 'bench', 'tools'] as const
@@ -47,12 +48,6 @@ export function source(path: string): Source {
   const text = readFileSync(join(root, path), 'utf8')
   const isTest = path.endsWith('.test.ts') || /(^|\/)testing(\/|\.ts$)/.test(path) || path.endsWith('contract.ts')
   return { path, folder: path.split('/')[0] as Folder, text, code: withoutComments(text), isTest }
-}
-
-/** Blanks comments and keeps line numbers. A `//` inside a string stays if it looks like an address. */
-export function withoutComments(text: string): string {
-  const blank = (match: string): string => match.replace(/[^\n]/g, ' ')
-  return text.replace(/\/\*[\s\S]*?\*\//g, blank).replace(/(?<=^|[\s;,{}()[\]])\/\/.*$/gm, blank)
 }
 
 const IMPORT = /\b(?:import|export)\s+(type\s+)?(?:[\w*{][^'";]*?\sfrom\s+)?'([^'\n]+)'|\bimport\(\s*'([^'\n]+)'\s*\)/g
