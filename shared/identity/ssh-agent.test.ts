@@ -28,9 +28,8 @@ async function fakeAgent(
   const server = createServer((connection) => {
     connections.add(connection)
     connection.on('error', () => {})
-    connection.once('data', async (bytes) => {
-      const reply = await answer(bytes.subarray(4), connection)
-      if (reply !== undefined) connection.end(reply)
+    connection.once('data', (bytes) => {
+      void Promise.resolve(answer(bytes.subarray(4), connection)).then((reply) => reply !== undefined && connection.end(reply))
     })
   })
   await new Promise<void>((resolve) => server.listen(socket, resolve))

@@ -120,7 +120,7 @@ async function ask(
   const deadline = deps.clock.timeout(ms)
   const socket = createConnection(options.socket)
   const onAbort = (): void => void socket.destroy(signal?.reason as Error)
-  const onDeadline = (): void => void socket.destroy(failed(options, `no answer within ${ms / 1000} s`) as Error)
+  const onDeadline = (): void => void socket.destroy(failed(options, `no answer within ${ms / 1000} s`))
   signal?.addEventListener('abort', onAbort, { once: true })
   deadline.addEventListener('abort', onDeadline, { once: true })
   try {

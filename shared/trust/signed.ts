@@ -43,7 +43,7 @@ export async function signStatement<K extends Kind>(
 ): Promise<Signed> {
   const row = kindRow(kind)
   if (scheme !== row.scheme) throw trustError('trust.scheme', { what: `a ${kind} statement`, expected: row.scheme, got: scheme })
-  const statement = Buffer.from(canonicalJson({ ...body, type: row.type } as unknown as Json))
+  const statement = Buffer.from(canonicalJson({ ...body, type: row.type }))
   // What is signed is read back first: nobody signs what nobody would accept.
   const read = parseStatement(statement, kind)
   checkAuthor(read, kind, signer.publicKey)
