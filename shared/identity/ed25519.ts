@@ -56,8 +56,22 @@ function badPoint(bytes: Uint8Array): string | undefined {
 /** Why `bytes` cannot be an ed25519 public key; undefined if it can. Decodes the point: a string that is no point is refused too. */
 export function publicKeyFault(bytes: Uint8Array): string | undefined {
   if (bytes.length !== PUBLIC_KEY_BYTES) return `it has ${bytes.length} bytes instead of ${PUBLIC_KEY_BYTES}`
-  return badPoint(bytes) ?? (isOnCurve(bytes) ? undefined : 'it is not a point of the curve')
+  const name = Buffer.from(bytes).toString('latin1')
+  if (goodKeys.has(name)) return undefined
+  const fault = badPoint(bytes) ?? (isOnCurve(bytes) ? undefined : 'it is not a point of the curve')
+  if (fault === undefined) {
+    if (goodKeys.size >= MAX_GOOD_KEYS) goodKeys.clear()
+    goodKeys.add(name)
+  }
+  return fault
 }
+
+/**
+ * Keys that were found good. Deciding takes longer than verifying a signature, and whoever reads a log meets a few keys many times.
+ * 4096 keys are a quarter of a megabyte; past that the memory starts anew.
+ */
+const goodKeys = new Set<string>()
+const MAX_GOOD_KEYS = 4096
 
 const P = 2n ** 255n - 19n
 /** d of the curve -x² + y² = 1 + d x² y² (RFC 8032 section 5.1). */
