@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import type { Signer } from '../identity/signer.ts'
 import { base64Key, OTHER_FLEET, sampleBody, signedSample, TEST_FLEET, testKey } from '../testing/statements.ts'
 import { nextRoot, openRoot, openRootChain, rootDigest, type RootState } from './root-chain.ts'
+import { acceptRevocation, NOTHING_REVOKED } from './revocations.ts'
 import { operatorsOf } from './root.ts'
 import { type Signed, signStatement, type Unsigned } from './signed.ts'
 
@@ -90,6 +91,17 @@ describe('root chain', () => {
     await assert.rejects(async () => nextRoot(one, await following(one, [d], { ...changes, operators: rows(d), threshold: 1 })), {
       message: /0 of the operators of version 1/,
     })
+  })
+
+  test('an operator whose key was revoked does not count towards a new root', async () => {
+    const one = await first()
+    const signed = await signedSample('revocation', b, { kind: 'key', target: a.fingerprint })
+    const { accepted } = acceptRevocation(NOTHING_REVOKED, one.root, signed)
+    const byRevoked = await following(one, [a, b], {})
+    assert.throws(() => nextRoot(one, byRevoked, accepted), { code: 'trust.root', message: /1 of the operators of version 1/ })
+    assert.equal(nextRoot(one, await following(one, [b, c], {}), accepted).root.version, 2)
+    // A chain that was accepted before stands.
+    assert.equal(openRootChain([one.signatures, byRevoked]).root.version, 2)
   })
 
   test('versions follow one by one, each naming the one before', async () => {

@@ -4,8 +4,10 @@
  * A root that comes out of here may be believed; its version only rises.
  */
 import { createHash } from 'node:crypto'
+import { fingerprintOf } from '../identity/fingerprint.ts'
 import type { Fingerprint, FleetId, Sha256 } from '../ids.ts'
 import { trustError } from './errors.ts'
+import { type AcceptedRevocation, isKeyRevoked } from './revocations.ts'
 import { MAX_ROOT_KEYS, operatorsOf, type Root } from './root.ts'
 import { readSigned, type Signed } from './signed.ts'
 
@@ -41,9 +43,11 @@ export function openRoot(signatures: readonly Signed[], expect: { fleet?: FleetI
 
 /**
  * The root after `current`.
+ * @param revocations what is revoked now, for whoever takes in a new root: a revoked operator's signature does not count. Left out where a chain
+ *   is read that was accepted long ago, since nothing says which came first.
  * @throws trust.root unless it is exactly the next version of the same fleet, signed by both thresholds
  */
-export function nextRoot(current: RootState, signatures: readonly Signed[]): RootState {
+export function nextRoot(current: RootState, signatures: readonly Signed[], revocations: readonly AcceptedRevocation[] = []): RootState {
   const state = readRoot(signatures)
   const { root } = state
   if (root.fleet !== current.root.fleet)
@@ -52,8 +56,8 @@ export function nextRoot(current: RootState, signatures: readonly Signed[]): Roo
     throw trustError('trust.equivocation', { what: `root version ${root.version}` })
   if (root.version !== current.root.version + 1) throw refuse(root, `expected version ${current.root.version + 1}`)
   if (root.previous !== current.digest) throw refuse(root, `it follows ${root.previous}, expected ${current.digest}`)
-  requireThreshold(state, current.root, `the operators of version ${current.root.version}`)
-  requireThreshold(state, root, 'its own operators')
+  requireThreshold(state, current.root, `the operators of version ${current.root.version}`, revocations)
+  requireThreshold(state, root, 'its own operators', revocations)
   const operators = operatorsOf(root)
   const former = new Set([...current.former, ...operatorsOf(current.root)])
   return { ...state, former: [...former].filter((key) => !operators.has(key)) }
@@ -62,7 +66,7 @@ export function nextRoot(current: RootState, signatures: readonly Signed[]): Roo
 /** Opens the first root and follows it to the last. */
 export function openRootChain(versions: readonly (readonly Signed[])[], expect: { fleet?: FleetId; digest?: Sha256 } = {}): RootState {
   const [first, ...rest] = versions
-  return rest.reduce(nextRoot, openRoot(first ?? [], expect))
+  return rest.reduce((state, signatures) => nextRoot(state, signatures), openRoot(first ?? [], expect))
 }
 
 function readRoot(signatures: readonly Signed[]): RootState {
@@ -83,8 +87,9 @@ function readRoot(signatures: readonly Signed[]): RootState {
 }
 
 /** Counts operators, not signatures: ten signatures by one key are one. */
-function requireThreshold(state: RootState, by: Root, whose: string): void {
-  const signers = new Set(state.signatures.map((signed) => Buffer.from(signed.key).toString('base64')))
+function requireThreshold(state: RootState, by: Root, whose: string, revocations: readonly AcceptedRevocation[] = []): void {
+  const counting = state.signatures.filter((signed) => !isKeyRevoked(revocations, fingerprintOf(signed.key)))
+  const signers = new Set(counting.map((signed) => Buffer.from(signed.key).toString('base64')))
   const count = by.operators.filter((operator) => signers.has(operator.key)).length
   if (count < by.threshold) throw refuse(state.root, `${count} of ${whose} signed it, expected ${by.threshold}`)
 }
