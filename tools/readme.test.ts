@@ -1,0 +1,79 @@
+/** The runner of console blocks finds what a page says wrongly, and lets daemons and several hosts work together. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { VERSION } from '../shared/version.ts'
+import { runPage } from './readme.ts'
+import { difference, readBlocks } from './readme-blocks.ts'
+
+const block = (text: string, directive = ''): string =>
+  `${directive === '' ? '' : `<!-- readme: ${directive} -->\n`}\`\`\`console\n${text}\n\`\`\`\n`
+
+test('readme: blocks are read with their directives, and other fences are not run', () => {
+  const page = `# x\n\n${block('$ a\nout\n$ b \\\n>   c\n\n$ d', 'host=web-1, background, timeout=5')}\n\`\`\`sh\n$ no\n\`\`\`\n${block('$ e', 'skip: it needs two machines')}`
+  const [first, second] = readBlocks(page)
+  assert.deepEqual(
+    first?.commands.map(({ text, expected, line }) => [line, text, expected]),
+    [
+      [5, 'a', ['out']],
+      [7, 'b \\\n  c', ['']],
+      [10, 'd', []],
+    ],
+  )
+  assert.deepEqual([first?.host, first?.background, first?.timeoutMs, second?.skip], ['web-1', true, 5000, 'it needs two machines'])
+  assert.throws(() => readBlocks(block('$ a', 'hots=x')), /hots=x is no directive/)
+  assert.throws(() => readBlocks(block('a')), /line 2: a console block begins with/)
+})
+
+test('readme: output is compared line by line, with … for what differs each time', () => {
+  assert.equal(difference([], 'anything'), undefined)
+  assert.equal(difference(['id …', '…', 'end'], 'id 42\nx\ny\nend\n'), undefined)
+  assert.equal(difference(['id …', '…'], 'id 42\n'), undefined)
+  assert.match(difference(['a'], 'b\n') ?? '', /nothing like "a" came/)
+  assert.match(difference(['a'], 'a\nb\n') ?? '', /more come/)
+  assert.match(difference(['a.c'], 'abc\n') ?? '', /nothing like "a.c" came/)
+})
+
+test('readme: commands run in order, share shortened words, and stop at the first that is not as the page says', async () => {
+  const page = [
+    block(`$ muster version\n${VERSION}\n$ pwd\n…/work`),
+    block('$ echo token-12345 of $HOME\ntoken-… of …/other\n$ echo token-…\ntoken-12345', 'host=other'),
+    block('$ exit 3'),
+    block('$ echo not reached'),
+  ].join('\n')
+  const outcomes = await runPage(page)
+  assert.deepEqual(
+    outcomes.map(({ problem }) => problem),
+    [undefined, undefined, undefined, undefined, 'it exited with 3'],
+  )
+})
+
+test('readme: a background command is awaited until it is ready and ended with the page', async () => {
+  const page = [
+    block('$ echo "ready $$"; exec sleep 600', 'background, host=mirror'),
+    block('$ echo up\nup'),
+    block('$ sleep 100', 'timeout=1'),
+  ].join('\n')
+  const outcomes = await runPage(page)
+  assert.deepEqual(
+    outcomes.map(({ problem }) => problem),
+    [undefined, undefined, 'it did not end in time'],
+  )
+  const pid = Number(/ready (\d+)/.exec(outcomes[0]?.output ?? '')?.[1])
+  assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
+})
+
+test('readme: hosts and default ports of the page become free ports of the loopback, the same ones each time', async () => {
+  const outcomes = await runPage(
+    block('$ echo http://mirror.example:8480/repos\n$ echo mirror.example:8480 web.example:8480 127.0.0.1:8481 127.0.0.1:9999'),
+  )
+  const [first = '', second = ''] = outcomes.map(({ output }) => output)
+  const port = /127\.0\.0\.1:(\d+)\/repos/.exec(first)?.[1]
+  assert.notEqual(port, undefined)
+  const [mirror, web, gateway, other] = second
+    .trim()
+    .split(' ')
+    .map((address) => address.split(':')[1])
+  assert.equal(mirror, port)
+  assert.equal(new Set([mirror, web, gateway, '8480', '8481']).size, 5)
+  assert.equal(other, '9999')
+})
