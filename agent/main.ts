@@ -7,6 +7,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { createContent } from '../node/content.ts'
 import { nodeError } from '../node/errors.ts'
+import { type LocalInfo, localHandlers } from '../node/local.ts'
 import { createNode, type MusterNode } from '../node/node.ts'
 import { createNodePolicy } from '../node/policy.ts'
 import { openTrustState } from '../node/trust-state.ts'
@@ -130,7 +131,7 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
     },
   )
   const coordinators = (): string[] => [link.coordinator()].filter((peer) => peer !== undefined)
-  const content = await createContent({ node, pool, clock, log, policy: serving.policy }, { tracker: false, coordinators })
+  const content = await createContent({ node, pool, clock, random, log, policy: serving.policy }, { tracker: false, coordinators })
   stack.defer(() => content.close())
   const openCoordinator: Parameters<typeof createCatalog>[0]['open'] = async (protocolId, more) => {
     const [coordinator] = coordinators()
@@ -140,9 +141,16 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
   const catalog = createCatalog({ clock, open: openCoordinator })
   const gateway = await createGateway({ catalog, content, clock, log }, { listen: config.gateway.listen })
   stack.defer(() => gateway.close())
+  const info: LocalInfo = {
+    role: 'agent',
+    name: identity.name,
+    peerId: node.peerId,
+    gateway: gateway.url,
+    repositories: async (more) => (await catalog.repositories(more)).map(({ id, gpgkey }) => ({ id, gpgkey })),
+  }
   const socket = await serveSocket(
     { clock, log },
-    { path: paths.socket, protocols: new Map([[localProtocol.id, serveProtocol(localProtocol, content.local({ role: 'agent', name: identity.name, gateway: gateway.url }), serving)]]) },
+    { path: paths.socket, protocols: new Map([[localProtocol.id, serveProtocol(localProtocol, localHandlers({ content, pool }, info), serving)]]) },
   )
   stack.defer(() => socket.close())
   const offNews = followNews({ node, trust, clock, log, fleet, coordinator: link.coordinator }, working)

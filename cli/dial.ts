@@ -3,6 +3,7 @@ import { createNode } from '../node/node.ts'
 import { control } from '../protocols/control/protocol.ts'
 import { parseTicket } from '../protocols/enroll/ticket.ts'
 import { MusterError } from '../shared/errors.ts'
+import { silentLogger } from '../shared/logger.ts'
 import { generateKey } from '../shared/identity/signer.ts'
 import { trustError } from '../shared/trust/errors.ts'
 import { VERSION } from '../shared/version.ts'
@@ -13,7 +14,7 @@ import type { Reach } from './session.ts'
 export async function dialCoordinator(context: CommandContext<unknown, unknown>, text: string): Promise<Reach> {
   const ticket = parseTicket(text)
   const node = await createNode(
-    { clock: context.clock, random: context.random, log: await context.log() },
+    { clock: context.clock, random: context.random, log: context.globals.verbose ? await context.log() : silentLogger },
     {
       key: generateKey(context),
       listen: [],

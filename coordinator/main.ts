@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import { createContent } from '../node/content.ts'
+import { localHandlers } from '../node/local.ts'
 import { createNode, type MusterNode } from '../node/node.ts'
 import { createNodePolicy } from '../node/policy.ts'
 import { audit } from '../protocols/audit/protocol.ts'
@@ -161,7 +162,7 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
     },
   })
   stack.defer(() => node.close())
-  const content = await createContent({ node, pool, clock, log, policy: serving.policy }, { tracker: true, coordinators: () => [] })
+  const content = await createContent({ node, pool, clock, random, log, policy: serving.policy }, { tracker: true, coordinators: () => [] })
   stack.defer(() => content.close())
 
   const dispatch = createDispatch({ ledger, access, agents, clock, log, open })
@@ -204,7 +205,7 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
     serving,
   )
   await node.handle(control, controlServe)
-  const localServe = serveProtocol(localProtocol, content.local({ role: 'coordinator', name, gateway: null }), serving)
+  const localServe = serveProtocol(localProtocol, localHandlers({ content, pool }, { role: 'coordinator', name, peerId: node.peerId, gateway: null, repositories: async () => [] }), serving)
   const socket = await serveSocket(
     { clock, log },
     {

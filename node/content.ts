@@ -1,72 +1,231 @@
 /**
- * Content by its id, wherever it is: from this node's pool, or from the nodes that hold it, into the pool and to the reader at once. Every byte that a reader
- * gets was verified against the id.
+ * Content by its id, wherever it is: from this node's pool, or from the nodes that hold it, into the pool and to the reader at once. Every byte that a
+ * reader gets was verified against the id before. Serves the pool to other members, tells the coordinators what is in it, and on a coordinator keeps track
+ * of who holds what.
  */
-import type { Handlers } from '../protocols/define-protocol.ts'
-import type { localProtocol } from '../protocols/local/protocol.ts'
+import { blobs } from '../protocols/blobs/protocol.ts'
+import { openClient } from '../protocols/call.ts'
 import type { Policy } from '../protocols/peer.ts'
-import type { Pool } from '../shared/blobs/pool.ts'
+import { MAX_ANNOUNCED } from '../protocols/providers/messages.ts'
+import { providers } from '../protocols/providers/protocol.ts'
+import { serveProtocol } from '../protocols/serve.ts'
 import { blobError } from '../shared/blobs/errors.ts'
+import type { Incoming, Pool } from '../shared/blobs/pool.ts'
 import type { Clock } from '../shared/clock.ts'
-import { type BlobId, blobId } from '../shared/ids.ts'
+import { MusterError } from '../shared/errors.ts'
+import type { BlobId } from '../shared/ids.ts'
 import type { Logger } from '../shared/logger.ts'
-import { VERSION } from '../shared/version.ts'
+import { createQueue } from '../shared/queue.ts'
+import type { Random } from '../shared/random.ts'
+import { KIB } from '../shared/units.ts'
 import type { MusterNode } from './node.ts'
+import { fetchBlob } from './transfer/fetch.ts'
+import { createProviderIndex, type ProviderIndex, trackerHandlers } from './transfer/provider-index.ts'
+import { blobHandlers, holdingOf } from './transfer/serve.ts'
+import type { ProviderHint } from './transfer/source.ts'
 
 export interface ByteRange {
   readonly start: number
+  /** Behind the last byte. */
   readonly end: number
 }
 
 export interface Opened {
   /** Bytes of the whole blob. */
   readonly size: number
+  /** @throws blob.range; blob.unknown, transfer.* where nobody can bring what is missing */
   read(range: ByteRange | undefined, signal: AbortSignal): AsyncIterable<Uint8Array>
 }
 
+export interface Provider {
+  readonly name: string
+  readonly peerId: string
+  readonly whole: boolean
+}
+
 export interface Content {
-  /** @throws blob.unknown where no connected node holds it */
+  /**
+   * The blob. With its size known from something verified, reading begins while the rest is on its way; without, it is fetched whole first.
+   * @throws blob.unknown where no connected node holds it
+   */
   open(id: BlobId, signal: AbortSignal, known?: { size: number }): Promise<Opened>
-  providers(id: BlobId, signal: AbortSignal): Promise<{ name: string; peerId: string; whole: boolean }[]>
-  /** Tells the coordinators what this node holds. */
+  providers(id: BlobId, signal: AbortSignal): Promise<Provider[]>
+  /** Tells the coordinators all that this node holds. Failures are logged: the next announcement tells again. */
   announce(signal: AbortSignal): Promise<void>
-  /** The handlers of `/muster/local/1`. */
-  local(info: { role: 'coordinator' | 'agent'; name: string; gateway: string | null; repositories?: () => Promise<{ id: string; gpgkey: string | null }[]> }): Handlers<typeof localProtocol>
+  /** Tells the coordinators of one more blob. */
+  added(id: BlobId, size: number): void
   close(): Promise<void>
 }
 
-/** The largest blob that a person may add: a fleet's largest images, and a bound all the same. */
-const MAX_BLOB_BYTES = 1024 ** 4
+export interface ContentDeps {
+  readonly node: MusterNode
+  readonly pool: Pool
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly policy: Policy
+}
 
-export async function createContent(
-  deps: { node: MusterNode; pool: Pool; clock: Clock; log: Logger; policy: Policy },
-  _options: { tracker: boolean; coordinators: () => readonly string[] },
-): Promise<Content> {
-  const { pool, node } = deps
-  const open = async (id: BlobId): Promise<Opened> => {
-    const here = await pool.stat(id)
-    if (here === undefined) throw blobError('blob.unknown', { id })
-    return { size: here.size, read: (range, more) => pool.read(id, range, more) }
+export interface ContentOptions {
+  /** Keep track of who holds what, for everybody: a coordinator's part. */
+  readonly tracker: boolean
+  /** Peer ids of the connected coordinators, to ask and to tell. */
+  readonly coordinators: () => readonly string[]
+}
+
+/** Blobs fetched at once; each may use several providers. */
+const FETCHES = 8
+/** Fetches that wait: dnf asks for a few at a time, scripts for many. */
+const WAITING = 10_000
+/** A reader follows a fetch in steps of this. */
+const PIECE_BYTES = 256 * KIB
+/** Half of what an announcement stands for (EXPIRES_MS of the index). */
+const ANNOUNCE_MS = 15 * 60_000
+/** A coordinator that does not take an announcement within this gets it at the next connection. */
+const TELL_MS = 30_000
+
+export async function createContent(deps: ContentDeps, options: ContentOptions): Promise<Content> {
+  const { node, pool, clock, log } = deps
+  const serving = { policy: deps.policy, clock, log }
+  const index = options.tracker ? createProviderIndex(deps) : undefined
+  const closing = new AbortController()
+  const queue = createQueue({ name: 'the queue of blob fetches', concurrency: FETCHES, capacity: WAITING })
+  await node.handle(blobs, serveProtocol(blobs, blobHandlers(pool), serving))
+  if (index !== undefined) {
+    const own = (id: BlobId) => holdingOf(pool, id)
+    await node.handle(providers, serveProtocol(providers, trackerHandlers(index, { self: node.peerId, own }), serving))
   }
+  const offs = index === undefined ? [] : [node.on('disconnect', (peer) => index.drop(peer))]
+
+  const find = (id: BlobId, signal: AbortSignal): Promise<readonly ProviderHint[]> =>
+    findProviders({ node, clock }, { index, coordinators: options.coordinators() }, id, signal)
+
+  /** Brings the blob into the pool; several callers share one fetch, which ends when the last of them leaves. */
+  const fetch = (id: BlobId, signal: AbortSignal, size?: number): Promise<{ size: number }> =>
+    queue.run(
+      async (shared) => {
+        const fetched = await fetchBlob({ node, pool, clock, log, find }, id, {
+          signal: AbortSignal.any([shared, closing.signal]),
+          ...(size === undefined ? {} : { size }),
+        })
+        added(id, fetched.size)
+        return fetched
+      },
+      { key: id, signal },
+    )
+
+  const tell = async (announcement: { holds: { id: BlobId; size: number }[] }, signal: AbortSignal): Promise<void> => {
+    for (const coordinator of options.coordinators()) {
+      try {
+        const client = openClient(providers, await node.open(coordinator, providers.id, signal), deps)
+        await client.call('announce', { addresses: node.addresses().slice(0, 4), holds: announcement.holds, drops: [] }, { signal })
+        await client.close()
+      } catch (error) {
+        if (!(error instanceof MusterError) && !signal.aborted) throw error
+        log.debug({ coordinator, error }, 'an announcement was not taken')
+      }
+    }
+  }
+  const bounded = (signal: AbortSignal): AbortSignal => AbortSignal.any([signal, closing.signal, clock.timeout(TELL_MS)])
+  const added = (id: BlobId, size: number): void => {
+    void tell({ holds: [{ id, size }] }, bounded(closing.signal)).catch((error: unknown) =>
+      log.error({ error }, 'a blob was not announced'),
+    )
+  }
+  const announce = async (signal: AbortSignal): Promise<void> => {
+    let holds: { id: BlobId; size: number }[] = []
+    for await (const held of pool.list()) {
+      holds.push(held)
+      if (holds.length === MAX_ANNOUNCED) {
+        await tell({ holds }, bounded(signal))
+        holds = []
+      }
+    }
+    // Also with nothing to tell: the coordinator learns where this node can be dialled.
+    await tell({ holds }, bounded(signal))
+  }
+  if (!options.tracker)
+    offs.push(
+      clock.every(
+        ANNOUNCE_MS,
+        () => void announce(closing.signal).catch((error: unknown) => log.warn({ error }, 'the pool was not announced')),
+      ),
+    )
+
+  const here = (id: BlobId, size: number): Opened => ({ size, read: (range, signal) => pool.read(id, range, signal) })
+
   return {
-    open,
-    providers: async (id) => ((await pool.stat(id)) === undefined ? [] : [{ name: 'this node', peerId: node.peerId, whole: true }]),
-    announce: async () => undefined,
-    local: (info) => ({
-      info: async () => ({ role: info.role, name: info.name, peerId: node.peerId, version: VERSION, gateway: info.gateway }),
-      repositories: async () => ({ repositories: (await info.repositories?.()) ?? [] }),
-      'blob.add': async (_request, { upload, signal }) => {
-        const stored = await pool.ingest(upload, { maxBytes: MAX_BLOB_BYTES, signal })
-        return { blob: stored.id, size: stored.size, existed: stored.existed }
-      },
-      'blob.get': async ({ blob, range }, { send, progress, signal }) => {
-        const opened = await open(blobId.parse(blob))
-        await progress({ size: opened.size, done: opened.size })
-        for await (const piece of opened.read(range, signal)) await send(piece)
-        return { size: opened.size }
-      },
-      'blob.providers': async () => ({ providers: [] }),
-    }),
-    close: async () => undefined,
+    async open(id, signal, known) {
+      const stored = await pool.stat(id)
+      if (stored !== undefined) return here(id, stored.size)
+      if (known === undefined) return here(id, (await fetch(id, signal)).size)
+      return {
+        size: known.size,
+        read: (range, more) => follow({ pool, id, size: known.size, fetch: () => fetch(id, more, known.size) }, range, more),
+      }
+    },
+    async providers(id, signal) {
+      const hints = await find(id, signal)
+      const nameOf = (peer: string): string => node.peer(peer)?.member?.name ?? peer
+      const others = hints.map((hint) => ({ name: nameOf(hint.peer), peerId: hint.peer, whole: hint.ranges === undefined }))
+      const own = await holdingOf(pool, id)
+      if (own.size === undefined || others.some((other) => other.peerId === node.peerId)) return others
+      return [{ name: 'this node', peerId: node.peerId, whole: own.ranges === undefined }, ...others]
+    },
+    announce,
+    added,
+    async close() {
+      closing.abort(blobError('blob.aborted', { id: 'every fetch' }))
+      for (const off of offs) off()
+      await queue.close()
+    },
+  }
+}
+
+/** Who holds the blob: from our own index where we keep one, else from the coordinators. */
+async function findProviders(
+  deps: { node: MusterNode; clock: Clock },
+  where: { index: ProviderIndex | undefined; coordinators: readonly string[] },
+  id: BlobId,
+  signal: AbortSignal,
+): Promise<readonly ProviderHint[]> {
+  if (where.index !== undefined) return where.index.find(id, undefined)
+  const found: ProviderHint[] = []
+  for (const coordinator of where.coordinators) {
+    const client = openClient(providers, await deps.node.open(coordinator, providers.id, signal), deps)
+    found.push(...((await client.call('find', { ids: [id] }, { signal })).found[0] ?? []))
+    await client.close()
+  }
+  return found.filter((hint) => hint.peer !== deps.node.peerId)
+}
+
+/** Reads the range while the blob is fetched: each piece as soon as the verified prefix reaches it, the rest from the pool once it is whole. */
+async function* follow(
+  job: { pool: Pool; id: BlobId; size: number; fetch: () => Promise<unknown> },
+  range: ByteRange | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const { pool, id, size } = job
+  const { start, end } = range ?? { start: 0, end: size }
+  if (start < 0 || end > size || start > end) throw blobError('blob.range', { start, end, size })
+  const incoming: Incoming = await pool.receive(id, size)
+  try {
+    let whole = false
+    const fetching = job.fetch().then(() => {
+      whole = true
+    })
+    // A reader that leaves early does not wait for it; whoever waits below hears of its failure.
+    fetching.catch(() => undefined)
+    for (let at = start; at < end; ) {
+      const next = Math.min(end, at + PIECE_BYTES)
+      if (!whole) await Promise.race([incoming.waitFor(next, signal), fetching])
+      if (whole) return yield* pool.read(id, { start: at, end }, signal)
+      yield await incoming.read({ start: at, end: next })
+      at = next
+    }
+    // dnf has its bytes; the pool gets the file only if the fetch may end.
+    await fetching
+  } finally {
+    await incoming.abort()
   }
 }

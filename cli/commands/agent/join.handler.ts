@@ -1,6 +1,7 @@
 /** Join a fleet with a ticket or a token. */
 import { hostname } from 'node:os'
 import { joinFleet } from '../../../agent/join.ts'
+import { silentLogger } from '../../../shared/logger.ts'
 import { parseTicket } from '../../../protocols/enroll/ticket.ts'
 import '../../error-tables.ts'
 import type { CommandContext } from '../../context.ts'
@@ -14,7 +15,7 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
   const text = context.args.ticket === '-' ? await readAll(context.stdin) : context.args.ticket
   if (hostKey !== undefined) await context.note('the SSH host key now also speaks for this node: whoever holds it is this host in both')
   const joined = await joinFleet(
-    { clock: context.clock, random: context.random, log: await context.log() },
+    { clock: context.clock, random: context.random, log: context.globals.verbose ? await context.log() : silentLogger },
     {
       home: context.home(),
       ticket: parseTicket(text),

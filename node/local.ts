@@ -1,0 +1,39 @@
+/** The node's side of `/muster/local/1`: content for whoever holds the node's own socket. */
+import type { Handlers } from '../protocols/define-protocol.ts'
+import type { localProtocol } from '../protocols/local/protocol.ts'
+import type { Pool } from '../shared/blobs/pool.ts'
+import { blobId } from '../shared/ids.ts'
+import { VERSION } from '../shared/version.ts'
+import type { Content } from './content.ts'
+
+export interface LocalInfo {
+  readonly role: 'coordinator' | 'agent'
+  readonly name: string
+  readonly peerId: string
+  readonly gateway: string | null
+  /** What the gateway serves. */
+  readonly repositories: (signal: AbortSignal) => Promise<{ id: string; gpgkey: string | null }[]>
+}
+
+/** The largest blob that a person may add: larger than any image, and a bound all the same. */
+const MAX_BLOB_BYTES = 1024 ** 4
+
+export function localHandlers(deps: { content: Content; pool: Pool }, info: LocalInfo): Handlers<typeof localProtocol> {
+  const { content, pool } = deps
+  return {
+    info: async () => ({ role: info.role, name: info.name, peerId: info.peerId, version: VERSION, gateway: info.gateway }),
+    repositories: async (_request, { signal }) => ({ repositories: await info.repositories(signal) }),
+    'blob.add': async (_request, { upload, signal }) => {
+      const stored = await pool.ingest(upload, { maxBytes: MAX_BLOB_BYTES, signal })
+      content.added(stored.id, stored.size)
+      return { blob: stored.id, size: stored.size, existed: stored.existed }
+    },
+    'blob.get': async ({ blob, range }, { send, progress, signal }) => {
+      const opened = await content.open(blobId.parse(blob), signal)
+      await progress({ size: opened.size, done: opened.size })
+      for await (const piece of opened.read(range, signal)) await send(piece)
+      return { size: opened.size }
+    },
+    'blob.providers': async ({ blob }, { signal }) => ({ providers: await content.providers(blobId.parse(blob), signal) }),
+  }
+}
