@@ -3,8 +3,8 @@ import { KIB, MIB } from '../shared/units.ts'
 
 /** Connections of an agent: the coordinators, the providers of a fetch, and room. A coordinator takes four times its fleet. */
 export const MAX_CONNECTIONS = 64
-/** Of them, connections of peers without a certificate: candidates and operators at work. The rest is reserved for members. */
-export const MAX_STRANGERS = 32
+/** Of them, connections of peers without a certificate; the rest is reserved for members. A coordinator, which candidates and operators call, takes more. */
+export const MAX_STRANGERS = 8
 /** Handshakes under way at once; each costs some milliseconds, so a flood of them waits outside. */
 export const MAX_PENDING = 10
 /** New connections per second from one address: js-libp2p's own default. A coordinator of a fleet behind one address needs more. */
@@ -22,13 +22,15 @@ export const STRANGER_IDLE_MS = 30_000
 export const STRANGER_SWEEP_MS = 5_000
 
 /**
- * The receive window of a stream in yamux: what a sender may have under way. 4 MiB keep a 1 Gbit/s line with 30 ms full. The read buffer must
- * hold a whole window, because a paused stream fills it: libp2p's default of 4 MiB against a window of 16 MiB kills paused streams.
+ * The receive window of a stream in yamux, at first and after it has grown with a quick reader: what a sender may have under way. A fetch uses several
+ * streams; four of 1 MiB fill a 1 Gbit/s line of 30 ms. The read buffer must hold a whole window, because a paused stream fills it: libp2p's default
+ * of 4 MiB against a window of 16 MiB kills paused streams.
  */
-export const STREAM_WINDOW_BYTES = 4 * MIB
-export const STREAM_BUFFER_BYTES = STREAM_WINDOW_BYTES + 1 * MIB
-/** Streams of one connection, all protocols together; each protocol has its own lower bound. */
-export const MAX_STREAMS = 128
+export const STREAM_WINDOW_BYTES = 256 * KIB
+export const MAX_STREAM_WINDOW_BYTES = 1 * MIB
+export const STREAM_BUFFER_BYTES = MAX_STREAM_WINDOW_BYTES + 256 * KIB
+/** Streams of one connection in each direction, all protocols together; each protocol has its own lower bound. */
+export const MAX_STREAMS = 64
 
 /** Gossip messages carry a fact delta or a hint; what is larger is fetched as a blob. */
 export const GOSSIP_MESSAGE_BYTES = 64 * KIB

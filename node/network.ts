@@ -52,8 +52,8 @@ function networkOptions(deps: { clock: Clock; membership: Membership; gater: Gat
         maxInboundStreams: bounds.MAX_STREAMS,
         maxOutboundStreams: bounds.MAX_STREAMS,
         streamOptions: {
-          initialStreamWindowSize: 256 * 1024,
-          maxStreamWindowSize: bounds.STREAM_WINDOW_BYTES,
+          initialStreamWindowSize: bounds.STREAM_WINDOW_BYTES,
+          maxStreamWindowSize: bounds.MAX_STREAM_WINDOW_BYTES,
           maxReadBufferLength: bounds.STREAM_BUFFER_BYTES,
           inactivityTimeout: bounds.SOCKET_IDLE_MS,
         },

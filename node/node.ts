@@ -16,6 +16,7 @@ import { type Serve, serveProtocol } from '../protocols/serve.ts'
 import type { Duplex } from '../protocols/wire/duplex.ts'
 import { wireError } from '../protocols/wire/errors.ts'
 import { parseAddress, toMultiaddr } from './address.ts'
+import { countBuffersWithHeap } from './collector.ts'
 import { nodeError } from './errors.ts'
 import { dialFailure, listenFailure, openFailure } from './failures.ts'
 import { type Gater, createGater } from './gater.ts'
@@ -98,6 +99,7 @@ export interface NodeDeps {
 /** Builds and starts a node. Throws node.listen, node.address. */
 export async function createNode(deps: NodeDeps, options: NodeOptions): Promise<MusterNode> {
   for (const address of options.listen) parseAddress(address)
+  countBuffersWithHeap()
   const membership = createMembership(deps, options)
   const gater = createGater({
     isMember: (peer) => membership.member(peer) !== undefined || options.expected?.(peer) === true,

@@ -81,11 +81,25 @@ function read(stream: Stream, reason: () => Error): AsyncIterator<Uint8Array> {
     waiting?.()
     waiting = undefined
   }
+  const hold = (): void => {
+    if (queued > PAUSE_ABOVE_BYTES && stream.readStatus === 'readable') stream.pause()
+  }
+  // `resume` hands over everything that came meanwhile before it opens the window again; a pause from within that would be lost.
+  let resuming = false
+  const resume = (): void => {
+    resuming = true
+    try {
+      stream.resume()
+    } finally {
+      resuming = false
+    }
+    hold()
+  }
   stream.addEventListener('message', (event) => {
     const { data } = event
     for (const chunk of data instanceof Uint8Array ? [data] : data) queue.push(chunk)
     queued += data.byteLength
-    if (queued > PAUSE_ABOVE_BYTES && stream.readStatus === 'readable') stream.pause()
+    if (!resuming) hold()
     wake()
   })
   stream.addEventListener('end', () => {
@@ -110,7 +124,7 @@ function read(stream: Stream, reason: () => Error): AsyncIterator<Uint8Array> {
             queue.splice(0, head)
             head = 0
           }
-          if (queued < RESUME_BELOW_BYTES && stream.readStatus === 'paused') stream.resume()
+          if (queued < RESUME_BELOW_BYTES && stream.readStatus === 'paused') resume()
           return { done: false, value: chunk }
         }
         if (failed) throw reason()

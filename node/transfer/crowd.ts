@@ -1,0 +1,68 @@
+/** The providers of one fetch: those that were named, those that the tracker knows, and what each of them turned out to be worth. */
+import { blobError } from '../../shared/blobs/errors.ts'
+import type { BlobId } from '../../shared/ids.ts'
+import { transferError } from './errors.ts'
+import type { FetchDeps, FetchOptions } from './fetch.ts'
+import { type Source, createSource } from './source.ts'
+
+/** Providers that one fetch gets to know; a hostile tracker could name any number. */
+const MAX_KNOWN = 64
+/** Different claims about the size that are tried, the most frequent first. */
+const MAX_SIZES = 4
+
+export interface Crowd {
+  /** Asks the tracker again and the new ones what they have. True if somebody usable is new or has more than before. */
+  refresh(): Promise<boolean>
+  /** Those not given up that say the blob has this size, in the order in which they were named. */
+  usable(size: number): Source[]
+  /** The sizes that are claimed, by the number of claims. */
+  sizes(): number[]
+  /** Why it did not come to an end, `missing` bytes short. */
+  failure(size: number, missing: number): Error
+}
+
+export function createCrowd(deps: FetchDeps, id: BlobId, options: FetchOptions): Crowd {
+  const sources = new Map<string, Source>()
+  const alive = (): Source[] => [...sources.values()].filter((source) => source.usable && source.holding !== undefined)
+  return {
+    refresh: async () => {
+      const found = await deps.find(id, options.signal).catch(() => [])
+      options.signal.throwIfAborted()
+      let better = false
+      const asked: Promise<void>[] = []
+      for (const hint of [...(options.providers ?? []), ...found]) {
+        const known = sources.get(hint.peer)
+        if (known !== undefined) better = known.update(hint) || better
+        else if (hint.peer !== deps.node.peerId && sources.size < MAX_KNOWN) {
+          const source = createSource(deps, id, hint)
+          sources.set(hint.peer, source)
+          asked.push(
+            source.ask(options.signal).then(() => {
+              better ||= source.usable
+            }),
+          )
+        }
+      }
+      await Promise.all(asked)
+      return better
+    },
+    usable: (size) => alive().filter((source) => source.holding?.size === size),
+    sizes: () => {
+      const claims = new Map<number, number>()
+      for (const { holding } of alive()) if (holding !== undefined) claims.set(holding.size, (claims.get(holding.size) ?? 0) + 1)
+      return [...claims]
+        .sort((a, b) => b[1] - a[1])
+        .slice(0, MAX_SIZES)
+        .map(([size]) => size)
+    },
+    failure: (size, missing) => {
+      const errors = [...sources.values()].flatMap((source) => (source.lastError instanceof Error ? [source.lastError] : []))
+      if (errors.every((error) => blobError.is(error, 'blob.unknown'))) return blobError('blob.unknown', { id })
+      const last = errors.at(-1) as Error
+      // Everybody who had it sent something else: that is not a matter of who is connected.
+      if (errors.every((error) => blobError.is(error, 'blob.altered'))) return last
+      const reason = last.message
+      return transferError('transfer.incomplete', { id, missing, size, providers: sources.size, reason }, { cause: last })
+    },
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * One blob from several providers at once: disjoint ranges, verified group by group into the pool, stalled ranges moved to someone else, interrupted fetches
+ * gone on with. Ends when the blob is whole and durable, or when nobody is left who could bring what is missing; what was verified stays in either case.
+ */
+import { blobError } from '../../shared/blobs/errors.ts'
+import type { Pool } from '../../shared/blobs/pool.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { BlobId } from '../../shared/ids.ts'
+import type { Logger } from '../../shared/logger.ts'
+import type { MusterNode } from '../node.ts'
+import { transferError } from './errors.ts'
+import { type Crowd, createCrowd } from './crowd.ts'
+import { pull } from './pull.ts'
+import type { ProviderHint } from './source.ts'
+
+export interface FetchOptions {
+  /** The size in bytes where signed or verified metadata say it; without it the providers' claims are tried. */
+  readonly size?: number
+  /** Who may have it, besides whom {@link FetchDeps.find} names. */
+  readonly providers?: readonly ProviderHint[]
+  readonly signal: AbortSignal
+  /** Called after each range with the bytes that are verified. */
+  readonly progress?: (progress: { verified: number; size: number }) => void
+  /** Without a byte for so long, a provider has stalled; default 10 s. */
+  readonly stallMs?: number
+}
+
+export interface FetchDeps {
+  readonly node: MusterNode
+  readonly pool: Pool
+  readonly clock: Clock
+  readonly log: Logger
+  /** Asks the tracker. An error counts as an empty answer. */
+  readonly find: (id: BlobId, signal: AbortSignal) => Promise<readonly ProviderHint[]>
+}
+
+/** Brings the blob into the pool. Throws blob.unknown, transfer.incomplete, errors of the pool's disk, or the signal's reason. */
+export async function fetchBlob(deps: FetchDeps, id: BlobId, options: FetchOptions): Promise<{ size: number }> {
+  const here = await deps.pool.stat(id)
+  if (here !== undefined) return here
+  const crowd = createCrowd(deps, id, options)
+  await crowd.refresh()
+  const sizes = options.size === undefined ? crowd.sizes() : [options.size]
+  let failure: unknown = blobError('blob.unknown', { id })
+  for (const size of sizes) {
+    try {
+      return await fetchSized(deps, id, size, crowd, options)
+    } catch (error) {
+      options.signal.throwIfAborted()
+      // A wrong claim about the size fails like this; the next claim may be true. Errors of our own disk fail for every size.
+      if (!transferError.is(error) && !blobError.is(error, 'blob.size') && !blobError.is(error, 'blob.unknown')) throw error
+      failure = error
+    }
+  }
+  throw failure
+}
+
+async function fetchSized(deps: FetchDeps, id: BlobId, size: number, crowd: Crowd, options: FetchOptions): Promise<{ size: number }> {
+  const incoming = await deps.pool.receive(id, size)
+  try {
+    await pull(deps, incoming, crowd, options)
+    return await incoming.finish()
+  } finally {
+    // After `finish` this does nothing; before it, what is verified stays for the next fetch.
+    await incoming.abort()
+  }
+}

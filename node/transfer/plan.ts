@@ -1,0 +1,127 @@
+/**
+ * Which part of a blob is asked of whom: pure bookkeeping, no clock and no network. Every missing byte is either pending or in flight; a piece in flight
+ * that fails comes back; at the end an idle provider doubles what a slow one still owes, and whoever is first wins.
+ */
+import { type ByteRange, GROUP_BYTES } from '../../shared/blake3/geometry.ts'
+import { MIB } from '../../shared/units.ts'
+
+/** Below this, asking costs more than it brings; above it, a slow provider holds too much. */
+const MIN_PIECE_BYTES = 1 * MIB
+const MAX_PIECE_BYTES = 32 * MIB
+/** Doubling a rest that is smaller would end no sooner. */
+const MIN_DOUBLE_BYTES = 256 * 1024
+
+export interface Piece {
+  readonly range: ByteRange
+  readonly provider: string
+  /** The piece of another provider that this one races against, or that raced against it. */
+  rival: Piece | undefined
+}
+
+export interface Plan {
+  /**
+   * The next piece for a provider, of what it holds (undefined: everything), in order from the start of the blob; undefined if nothing is left for it
+   * now. `workers` is how many pull at once: the pieces shrink towards the end, so that all end together.
+   */
+  take(provider: string, holds: readonly ByteRange[] | undefined, workers: number): Piece | undefined
+  /** A rest of another provider's piece to race for, given what is still missing; undefined if there is none worth it. */
+  double(provider: string, holds: readonly ByteRange[] | undefined, missing: readonly ByteRange[]): Piece | undefined
+  /** The piece is verified. */
+  finish(piece: Piece): void
+  /** The piece failed; what of it is still missing is pending again, unless its rival still works on it. */
+  giveBack(piece: Piece, missing: readonly ByteRange[]): void
+  /** Bytes that nobody works on. */
+  pendingBytes(): number
+  inFlight(): number
+}
+
+/** `missing` is sorted and free of overlaps, as Incoming.missing() gives it. */
+export function createPlan(missing: readonly ByteRange[]): Plan {
+  let pending: ByteRange[] = [...missing]
+  const flying = new Set<Piece>()
+
+  const add = (range: ByteRange, provider: string): Piece => {
+    const piece: Piece = { range, provider, rival: undefined }
+    flying.add(piece)
+    return piece
+  }
+  const pendingBytes = (): number => sum(pending)
+  return {
+    take: (provider, holds, workers) => {
+      const offered = holds === undefined ? pending : intersect(pending, holds)
+      const first = offered[0]
+      if (first === undefined) return undefined
+      const share = roundUp(pendingBytes() / (2 * workers))
+      const length = Math.min(MAX_PIECE_BYTES, Math.max(MIN_PIECE_BYTES, share))
+      const range = { start: first.start, end: Math.min(first.end, first.start + length) }
+      pending = subtract(pending, range)
+      return add(range, provider)
+    },
+    double: (provider, holds, left) => {
+      let best: { piece: Piece; rest: ByteRange; bytes: number } | undefined
+      for (const piece of flying) {
+        if (piece.provider === provider || piece.rival !== undefined) continue
+        const rest = intersect(holds === undefined ? left : intersect(left, holds), [piece.range])
+        const bytes = sum(rest)
+        const range = rest[0]
+        if (range !== undefined && bytes >= MIN_DOUBLE_BYTES && bytes > (best?.bytes ?? 0)) best = { piece, rest: range, bytes }
+      }
+      if (best === undefined) return undefined
+      const rival = add(best.rest, provider)
+      rival.rival = best.piece
+      best.piece.rival = rival
+      return rival
+    },
+    finish: (piece) => {
+      flying.delete(piece)
+      if (piece.rival !== undefined) piece.rival.rival = undefined
+    },
+    giveBack: (piece, left) => {
+      flying.delete(piece)
+      let rest = intersect(left, [piece.range])
+      if (piece.rival !== undefined) {
+        piece.rival.rival = undefined
+        rest = subtract(rest, piece.rival.range)
+      }
+      // What another piece in flight or a pending range covers already is not owed twice.
+      for (const other of flying) rest = subtract(rest, other.range)
+      for (const range of pending) rest = subtract(rest, range)
+      pending = [...pending, ...rest].sort((a, b) => a.start - b.start)
+    },
+    pendingBytes,
+    inFlight: () => flying.size,
+  }
+}
+
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / GROUP_BYTES) * GROUP_BYTES
+}
+
+export function sum(ranges: readonly ByteRange[]): number {
+  return ranges.reduce((total, { start, end }) => total + end - start, 0)
+}
+
+/** What both lists have, in order; a range of length 0 (an empty blob) is in every list. */
+export function intersect(a: readonly ByteRange[], b: readonly ByteRange[]): ByteRange[] {
+  const found: ByteRange[] = []
+  for (const x of a) {
+    if (x.start === x.end) found.push(x)
+    for (const y of b) {
+      const start = Math.max(x.start, y.start)
+      const end = Math.min(x.end, y.end)
+      if (start < end) found.push({ start, end })
+    }
+  }
+  return found.sort((x, y) => x.start - y.start)
+}
+
+/** The list without the range. */
+export function subtract(list: readonly ByteRange[], range: ByteRange): ByteRange[] {
+  return list.flatMap((item) => {
+    if (range.end <= item.start || range.start >= item.end) return item.start === item.end && item.start === range.start ? [] : [item]
+    const rest: ByteRange[] = []
+    if (item.start < range.start) rest.push({ start: item.start, end: range.start })
+    if (range.end < item.end) rest.push({ start: range.end, end: item.end })
+    return rest
+  })
+}

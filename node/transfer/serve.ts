@@ -1,0 +1,58 @@
+/**
+ * Serves blobs of a pool to members. Who may ask was decided before anything is looked up; what goes out was hashed again on its way from the disk.
+ * A few encodings run at once, the others wait: each holds a megabyte, and more of them only make the disk seek.
+ */
+import { GROUP_BYTES } from '../../shared/blake3/geometry.ts'
+import { blobError } from '../../shared/blobs/errors.ts'
+import type { Pool } from '../../shared/blobs/pool.ts'
+import type { BlobId } from '../../shared/ids.ts'
+import { createQueue } from '../../shared/queue.ts'
+import { MIB } from '../../shared/units.ts'
+import { type Holding, MAX_RANGES } from '../../protocols/blobs/messages.ts'
+import type { blobs } from '../../protocols/blobs/protocol.ts'
+import type { Handlers } from '../../protocols/define-protocol.ts'
+import { wireError } from '../../protocols/wire/errors.ts'
+
+/** The longest range that one request may ask for: at 1 Mbit/s it takes nine minutes. */
+export const MAX_FETCH_BYTES = 64 * MIB
+/** Encodings at once: enough for the disks and cores of a server, 32 MiB of memory. */
+const SERVING = 32
+/** Requests that wait for their turn: every member of a large fleet with four under way. */
+const WAITING = 4_096
+
+export function blobHandlers(pool: Pool): Handlers<typeof blobs> {
+  const queue = createQueue({ name: 'the queue of blob requests', concurrency: SERVING, capacity: WAITING })
+  return {
+    fetch: async ({ id, size, start, end }, { send, signal }) => {
+      if (end - start > MAX_FETCH_BYTES)
+        throw wireError('protocol.too-large', { what: 'range', bytes: end - start, limit: MAX_FETCH_BYTES })
+      if (start % GROUP_BYTES !== 0 || (end % GROUP_BYTES !== 0 && end !== size)) throw blobError('blob.range', { start, end, size })
+      const holding = await holdingOf(pool, id)
+      if (holding.size === undefined) throw blobError('blob.unknown', { id })
+      if (holding.size !== size) throw blobError('blob.size', { id, expected: holding.size, got: size })
+      const serve = async (): Promise<number> => {
+        let bytes = 0
+        for await (const chunk of pool.encode(id, { start, end }, signal)) {
+          bytes += chunk.length
+          await send(chunk)
+        }
+        return bytes
+      }
+      return { bytes: await queue.run(serve, { signal }) }
+    },
+    have: async ({ ids }) => {
+      const holdings: Holding[] = []
+      for (const id of ids) holdings.push(await holdingOf(pool, id))
+      return { holdings }
+    },
+  }
+}
+
+/** What the pool has of a blob. */
+export async function holdingOf(pool: Pool, id: BlobId): Promise<Holding> {
+  const whole = await pool.stat(id)
+  if (whole !== undefined) return { size: whole.size }
+  const part = await pool.partial(id)
+  if (part === undefined || part.ranges.length === 0) return {}
+  return { size: part.size, ranges: part.ranges.slice(0, MAX_RANGES) }
+}
