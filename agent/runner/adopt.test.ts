@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFile, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { lives, readStat } from './process-identity.ts'
+import type { RunRecord } from './run-state.ts'
+import { type RunStatus, statusText } from './run-status.ts'
+import { program } from './testing/programs.ts'
+import { eventually, openRunnerHome, type RunnerHome } from './testing/runner-home.ts'
+
+/** Changes a run's record while no runner is there to notice. */
+async function rewrite(runner: RunnerHome, run: string, change: (record: RunRecord) => RunRecord): Promise<void> {
+  await runner.killRunner()
+  const path = join(runner.home, 'runs', run, 'record.json')
+  await writeFile(path, JSON.stringify(change(JSON.parse(await readFile(path, 'utf8')) as RunRecord)))
+}
+
+const stream = async (runner: RunnerHome, run: RunStatus['run']): Promise<string> => (await runner.output(run)).stdout.toString()
+
+for (const containment of ['auto', 'none'] as const)
+  test(`PC-24: the runner is killed: its runs live, write on without a gap, are found again, and can be stopped (${containment})`, async () => {
+    await using runner = await openRunnerHome({ containment })
+    const ticks = join(runner.home, 'ticks')
+    await writeFile(ticks, '..')
+    const counted = await runner.start(['sh', program('count-lines.sh'), '5', ticks])
+    const deaf = await runner.start([program('ignore-sigterm.sh')])
+    const short = await runner.start(['sleep', '0.2'])
+    await eventually('two lines', async () => (await runner.client.status(counted.run)).outputBytes.stdout === 14)
+    await eventually('ready', async () => (await runner.client.status(deaf.run)).outputBytes.stdout > 0)
+    await runner.killRunner()
+    assert.ok(lives(readStat(counted.pid as number)) && lives(readStat(deaf.pid as number)))
+    await appendFile(ticks, '.')
+    await eventually('the short run has ended', () => !lives(readStat(short.pid as number)))
+    const found = await runner.client.status(counted.run)
+    assert.deepEqual([statusText(found), found.supervised, found.pid], ['running', false, counted.pid])
+    assert.equal(statusText(await runner.client.status(short.run)), 'lost: runner died')
+    await appendFile(ticks, '..')
+    assert.equal(statusText(await runner.client.wait(counted.run)), 'lost: runner died')
+    assert.equal(await stream(runner, counted.run), 'line 0\nline 1\nline 2\nline 3\nline 4\n')
+    assert.equal(statusText(await runner.client.stop(deaf.run, { graceMs: 50 })), 'stopped')
+    assert.equal(lives(readStat(deaf.pid as number)), false)
+  })
+
+test('PC-24: a run that writes more than a pipe holds waits for the next runner, and none of it is lost', async () => {
+  await using runner = await openRunnerHome()
+  const go = join(runner.home, 'go')
+  const { run } = await runner.start(['sh', '-c', 'while [ ! -e "$1" ]; do sleep 0.02; done; seq 1 60000; sleep 0.5', 'sh', go])
+  await runner.killRunner()
+  await writeFile(go, '')
+  const expected = Array.from({ length: 60_000 }, (_, index) => `${index + 1}\n`).join('')
+  assert.equal(await stream(runner, run), expected)
+})
+
+test('PC-24: what a run left behind when it ended is still ended by a stop after the runner died too', async () => {
+  await using runner = await openRunnerHome()
+  const { run } = await runner.start(['sh', '-c', 'sleep 614 & echo "left $!"'])
+  const left = Number((await stream(runner, run)).slice('left '.length))
+  await runner.killRunner()
+  assert.equal(statusText(await runner.client.stop(run, { graceMs: 1000 })), 'exited: 0')
+  assert.equal(lives(readStat(left)), false)
+})
+
+test('PC-03: a process that has a run’s pid now is not the run, and no stop touches it', async () => {
+  await using runner = await openRunnerHome()
+  const stranger = spawn('/bin/sleep', ['615'], { stdio: 'ignore', detached: true })
+  await once(stranger, 'spawn')
+  const pid = stranger.pid as number
+  const { run } = await runner.start(['sleep', '616'])
+  const another = await runner.start(['sleep', '617'])
+  // Same pid, another start; and the whole identity of a process that isn't in the run's group.
+  await rewrite(runner, run, (record) => ({ ...record, process: { ...(record.process as NonNullable<typeof record.process>), pid } }))
+  await rewrite(runner, another.run, (record) => ({
+    ...record,
+    process: { ...(record.process as NonNullable<typeof record.process>), pid, startTime: readStat(pid)?.startTime ?? '' },
+  }))
+  for (const id of [run, another.run]) {
+    assert.equal(statusText(await runner.client.status(id)), 'lost: runner died')
+    assert.equal(statusText(await runner.client.stop(id, { graceMs: 0 })), 'lost: runner died')
+  }
+  assert.ok(lives(readStat(pid)))
+  stranger.kill('SIGKILL')
+  await once(stranger, 'exit')
+})
+
+test('PC-04: after a reboot every run is lost, and nothing is signalled', async () => {
+  await using runner = await openRunnerHome()
+  const { run, pid } = await runner.start(['sleep', '618'])
+  await rewrite(runner, run, (record) => ({
+    ...record,
+    process: { ...(record.process as NonNullable<typeof record.process>), bootId: 'an earlier boot' },
+  }))
+  assert.equal(statusText(await runner.client.status(run)), 'lost: reboot')
+  assert.equal(statusText(await runner.client.stop(run, { graceMs: 0 })), 'lost: reboot')
+  assert.ok(lives(readStat(pid as number)))
+  process.kill(pid as number, 'SIGKILL')
+})

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { statusText } from './run-status.ts'
+import { newRunId, openRunnerHome } from './testing/runner-home.ts'
+
+test('PC-16: wherever a runner is killed, an order that is sent again never starts a second child', async () => {
+  const file = fileURLToPath(new URL('./testing/crashing-runner.ts', import.meta.url))
+  const states: string[] = []
+  for (let moment = 1; states.at(-1) !== 'quiet'; moment += 1) {
+    await using runner = await openRunnerHome()
+    await runner.client.shutdown()
+    const marks = join(runner.home, 'marks')
+    const order = {
+      run: newRunId(),
+      command: ['sh', '-c', 'echo x >>"$1"; exit 3', 'sh', marks],
+      env: {},
+      limits: { outputBytes: 1024 * 1024 },
+    }
+    const crashing = spawn(process.execPath, [file, runner.home, JSON.stringify(order), String(moment)], { stdio: 'ignore' })
+    const [code] = (await once(crashing, 'exit')) as [number | null]
+    await runner.client.start(order)
+    const status = await runner.client.wait(order.run)
+    const started = (await readFile(marks, 'utf8').catch(() => '')).length / 2
+    assert.ok(started <= 1, `${started} children after a crash at write ${moment}`)
+    // What is told agrees with what happened: an exit code only if it ran, and a failed start only if it didn't.
+    if (status.state === 'exited') assert.equal(started, 1)
+    if (status.state === 'failed to start') assert.equal(started, 0)
+    states.push(code === 0 ? 'quiet' : statusText(status))
+  }
+  // Nothing was written; the order was; the program may have begun; (its end was written, but not that of its output;) all was.
+  const told = ['exited: 3', 'failed to start: EINTR: the runner died before the program began', 'lost: runner died', 'quiet']
+  assert.deepEqual([...new Set(states)], told)
+})

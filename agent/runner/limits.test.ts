@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { statusText } from './run-status.ts'
+import { program } from './testing/programs.ts'
+import { type Containment, openRunnerHome } from './testing/runner-home.ts'
+
+const MIB = 1024 * 1024
+
+for (const containment of ['auto', 'cgroup1'] as const satisfies readonly Containment[]) {
+  test(`PC-10: a run that takes too much memory is killed for it, whole and alone (${containment})`, async () => {
+    await using runner = await openRunnerHome({ containment })
+    const beside = await runner.start(['sleep', '616'])
+    // The shell itself is small: without the group's rule only its child would go.
+    const hog = await runner.start(['sh', '-c', 'tail /dev/zero; sleep 617'], {}, { memoryBytes: 48 * MIB })
+    if (hog.limits === 'weak') return void (await runner.client.stop(hog.run, { graceMs: 0 }))
+    const ended = await runner.client.wait(hog.run)
+    assert.deepEqual([ended.state, ended.reason], ['killed', 'oom'])
+    assert.equal(statusText(await runner.client.status(beside.run)), 'running')
+    assert.equal(statusText(await runner.client.wait((await runner.start(['true'])).run)), 'exited: 0')
+  })
+
+  test(`PC-09: a fork bomb stays within its limit and is ended (${containment})`, async () => {
+    await using runner = await openRunnerHome({ containment })
+    const bomb = await runner.start([program('fork-bomb.sh')], {}, { pids: 30 })
+    if (bomb.limits === 'enforced') {
+      assert.equal(statusText(await runner.client.wait((await runner.start(['true'])).run)), 'exited: 0')
+      assert.equal(statusText(await runner.client.status(bomb.run)), 'running')
+    }
+    assert.equal(statusText(await runner.client.stop(bomb.run, { graceMs: 50 })), 'stopped')
+  })
+}
+
+test('without control groups limits are said to be weak, and a run without limits is contained all the same', async () => {
+  await using runner = await openRunnerHome({ containment: 'none' })
+  const status = await runner.start(['sleep', '618'], {}, { memoryBytes: MIB })
+  assert.deepEqual([status.limits, status.containment], ['weak', 'process group'])
+  assert.equal(statusText(await runner.client.stop(status.run, { graceMs: 1000 })), 'stopped')
+})
+
+test('a run whose time is up is asked, then killed, and said to have run out of time', async () => {
+  await using runner = await openRunnerHome()
+  const polite = await runner.start(['sleep', '619'], {}, { timeoutMs: 50 })
+  const ended = await runner.client.wait(polite.run)
+  assert.deepEqual([ended.state, ended.reason, ended.signal], ['killed', 'timeout', 'SIGTERM'])
+  const quick = await runner.start(['true'], {}, { timeoutMs: 60_000 })
+  assert.equal(statusText(await runner.client.wait(quick.run)), 'exited: 0')
+})
+
+test('a processor limit holds', async () => {
+  await using runner = await openRunnerHome()
+  // Counts the processor time that a busy second gives it; a tenth of one processor is asked for.
+  const script = 'end=$(($(date +%s%N) + 600000000)); while [ "$(date +%s%N)" -lt "$end" ]; do :; done; cat /proc/$$/stat'
+  const { run, limits } = await runner.start(['sh', '-c', script], {}, { cpu: 0.1 })
+  const fields = (await runner.output(run)).stdout.toString().trim().split(' ')
+  const ticks = [13, 14, 15, 16].reduce((sum, index) => sum + Number(fields[index]), 0)
+  if (limits === 'enforced') assert.ok(ticks <= 20, `${ticks} hundredths of a second of processor time in 0.6 s`)
+})

@@ -1,0 +1,105 @@
+/**
+ * The runner: a process of its own that parents all runs of a host. It opens no network socket and loads no package; the agent beside
+ * it may be restarted, updated or killed without any run noticing.
+ *
+ * usage: node agent/runner/main.ts --home DIR [--idle-exit MS] [--containment auto|cgroup1|none]
+ *   --idle-exit: ends when for so long nobody was connected and no run lived; the next call starts it again. 0: never. Default 10 minutes.
+ *   --containment: `cgroup1` leaves version 2 alone, `none` uses process groups only.
+ */
+import { lstatSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
+import { parseArgs } from 'node:util'
+import { systemClock as clock } from '../../shared/clock.ts'
+import { systemRandom as random } from '../../shared/random.ts'
+import { closeCgroups, openCgroups } from './cgroup.ts'
+import { runnerError } from './errors.ts'
+import { openFifoStock } from './fifo.ts'
+import { closeInherited } from './inherited.ts'
+import { acquireLock, type Lock } from './lock.ts'
+import { createLog } from './log.ts'
+import { runnerPaths } from './paths.ts'
+import { readBootId } from './process-identity.ts'
+import { EXIT_HELD } from './requests.ts'
+import { listen } from './server.ts'
+import { ownFolder } from './socket-path.ts'
+import { Supervisor } from './supervisor.ts'
+import { findTools } from './system-tools.ts'
+
+const IDLE_EXIT_MS = 600_000
+const IDLE_LOOK_MS = 1000
+/** Killed after nearly everything else when memory runs out: without it every run's exit code is lost. Runs get 0 again. */
+const OOM_SCORE = '-900'
+const VERSIONS = { auto: [2, 1], cgroup1: [1], none: [] } as const
+
+closeInherited()
+process.umask(0o077)
+process.chdir('/')
+const log = createLog({ clock }, (line) => process.stderr.write(line))
+
+const { values } = parseArgs({
+  options: { home: { type: 'string' }, 'idle-exit': { type: 'string' }, containment: { type: 'string', default: 'auto' } },
+})
+const home = realpathSync(values.home ?? '')
+const versions = VERSIONS[values.containment as keyof typeof VERSIONS]
+const idleExitMs = Number(values['idle-exit'] ?? IDLE_EXIT_MS)
+
+/** Ends the process when another runner is at work: the caller finds that one. */
+function takeLock(path: string): Lock {
+  try {
+    return acquireLock(path)
+  } catch (error) {
+    if (!runnerError.is(error, 'runner.held')) throw error
+    process.exit(EXIT_HELD)
+  }
+}
+
+// What nobody foresaw leaves runs as they are: they live on, and the next runner adopts them.
+process.on('uncaughtException', (error) => {
+  log('died of an error', { error })
+  process.exit(1)
+})
+
+const paths = runnerPaths(home)
+ownFolder(paths.runFolder)
+ownFolder(paths.runs)
+const lock = takeLock(paths.lock)
+try {
+  writeFileSync('/proc/self/oom_score_adj', OOM_SCORE)
+} catch {
+  // Only root may: an unprivileged runner takes its chances.
+}
+
+const tools = findTools()
+const cgroups = versions.length === 0 ? undefined : openCgroups({ home, versions })
+const fifos = await openFifoStock(tools, paths.spares)
+const supervisor = await Supervisor.open({ clock, random, log, tools, fifos, cgroups, bootId: readBootId() }, paths.runs)
+const server = await listen({ clock, log, supervisor, shutdown: () => void setImmediate(() => void end('asked to')) }, paths.socket)
+const socket = lstatSync(paths.socket).ino
+log('ready', { pid: process.pid, live: supervisor.live(), track: cgroups?.track.folder ?? 'process group' })
+// Now rather than at the end, which may be a kill.
+flushCompileCache()
+
+let ending = false
+async function end(reason: string): Promise<void> {
+  if (ending) return
+  ending = true
+  await server.close()
+  await supervisor.close()
+  rmSync(paths.socket, { force: true })
+  if (cgroups !== undefined) closeCgroups(cgroups)
+  log('ended', { reason, live: supervisor.live() })
+  lock.release()
+  process.exit(0)
+}
+
+process.on('SIGTERM', () => void end('SIGTERM'))
+process.on('SIGINT', () => void end('SIGINT'))
+process.on('SIGHUP', () => undefined)
+
+let idleSince = clock.monotonic()
+clock.every(IDLE_LOOK_MS, () => {
+  if (server.connections() > 0 || !supervisor.isIdle()) idleSince = clock.monotonic()
+  else if (idleExitMs > 0 && clock.monotonic() - idleSince >= idleExitMs) void end('idle')
+  // Its home was removed: nobody will ever ask again.
+  else if (lstatSync(paths.socket, { throwIfNoEntry: false })?.ino !== socket) void end('socket removed')
+})

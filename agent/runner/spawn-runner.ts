@@ -1,0 +1,90 @@
+/**
+ * Starts the runner as a process of its own: its own session, nothing of the starter's environment but where compiled code is kept, its standard error in runner.log.
+ * Two starters at once are no harm: the second runner finds the lock held and ends, and both starters reach the first.
+ */
+import { spawn } from 'node:child_process'
+import { closeSync, openSync, renameSync, statSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Clock } from '../../shared/clock.ts'
+import { type RunnerConnection, openConnection } from './connection.ts'
+import { runnerError } from './errors.ts'
+import { type RunnerPaths, runnerPaths } from './paths.ts'
+import { EXIT_HELD } from './requests.ts'
+import { ownFolder } from './socket-path.ts'
+
+/** A cold start takes a fifth of a second; a machine that is starting everything at once may need much longer. */
+const READY_MS = 20_000
+const LOOK_MS = 10
+/** The log of a runner that is started anew more often than it should. The one before is kept beside it. */
+const MAX_LOG_BYTES = 1024 * 1024
+/** It keeps no data in memory, so it never needs more; an error must not make it the host's largest process. */
+const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=128']
+
+export interface SpawnOptions {
+  readonly home: string
+  /** More arguments for agent/runner/main.ts. */
+  readonly arguments?: readonly string[]
+  readonly signal?: AbortSignal
+}
+
+/** Resolves to a connection once the new runner, or one that somebody else started meanwhile, answers. Throws runner.unreachable. */
+export async function spawnRunner(deps: { clock: Clock }, options: SpawnOptions): Promise<RunnerConnection> {
+  const paths = runnerPaths(options.home)
+  const owner = statSync(options.home).uid
+  if (owner !== process.geteuid?.())
+    throw runnerError('runner.unsafe-path', { path: options.home, reason: `it belongs to user ${owner}, who has to start the runner` })
+  ownFolder(paths.runFolder)
+  const state = start(paths, options)
+  const until = deps.clock.monotonic() + READY_MS
+  for (;;) {
+    try {
+      return await openConnection(paths.socket, options.signal)
+    } catch (error) {
+      if (!runnerError.is(error, 'runner.unreachable')) throw error
+      const code = state.exitCode()
+      if ((code !== undefined && code !== EXIT_HELD) || deps.clock.monotonic() > until)
+        throw runnerError('runner.unreachable', {
+          socket: paths.socket,
+          reason: code === undefined ? 'it is not ready' : `it ended with exit code ${code}`,
+        })
+    }
+    await deps.clock.sleep(LOOK_MS, options.signal)
+  }
+}
+
+function start(paths: RunnerPaths, options: SpawnOptions): { exitCode: () => number | undefined } {
+  const main = fileURLToPath(new URL(`./main${extname(import.meta.filename)}`, import.meta.url))
+  const log = openLog(paths.log)
+  try {
+    const child = spawn(process.execPath, [...NODE_FLAGS, main, '--home', options.home, ...(options.arguments ?? [])], {
+      cwd: '/',
+      detached: true,
+      stdio: ['ignore', log, log],
+      env: {
+        PATH: '/usr/bin:/bin',
+        HOME: userInfo().homedir,
+        LANG: 'C.UTF-8',
+        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? paths.compileCache,
+      },
+    })
+    let exitCode: number | undefined
+    child.once('exit', (code) => {
+      exitCode = code ?? 1
+    })
+    child.once('error', () => {
+      exitCode = 1
+    })
+    // It outlives us: we don't wait for it.
+    child.unref()
+    return { exitCode: () => exitCode }
+  } finally {
+    closeSync(log)
+  }
+}
+
+function openLog(path: string): number {
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG_BYTES) renameSync(path, `${path}.1`)
+  return openSync(path, 'a', 0o600)
+}

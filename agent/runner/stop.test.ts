@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { runnerError } from './errors.ts'
+import { lives, readStat } from './process-identity.ts'
+import { statusText } from './run-status.ts'
+import { program } from './testing/programs.ts'
+import { type Containment, eventually, openRunnerHome, type RunnerHome } from './testing/runner-home.ts'
+import type { RunId } from '../../shared/ids.ts'
+
+const CONTAINMENTS: readonly Containment[] = ['auto', 'cgroup1', 'none']
+
+/** Waits until the run has written a line that matches, and gives what it caught. */
+function said(runner: RunnerHome, run: RunId, pattern: RegExp): Promise<string> {
+  return eventually(`the run says ${pattern}`, async () => {
+    const { bytes } = await runner.client.read(run, 'stdout', 0, 4096)
+    return pattern.exec(Buffer.from(bytes).toString())?.at(-1)
+  })
+}
+
+for (const containment of CONTAINMENTS) {
+  test(`PC-08: a stop ends all that a run started, daemons and the deaf too (${containment})`, async () => {
+    await using runner = await openRunnerHome({ containment })
+    const daemon = await runner.start([program('spawn-setsid-child.sh'), join(runner.home, 'pid')])
+    const grandchild = Number(await said(runner, daemon.run, /ready \d+ (\d+)/))
+    assert.equal(readStat(grandchild)?.session, grandchild)
+    const deaf = await runner.start([program('ignore-sigterm.sh')])
+    await said(runner, deaf.run, /ready/)
+    const [first, second] = await Promise.all([daemon, deaf].map(({ run }) => runner.client.stop(run, { graceMs: 200 })))
+    assert.deepEqual(
+      [first, second].map((status) => statusText(status as never)),
+      ['stopped', 'stopped'],
+    )
+    assert.equal(second?.signal, 'SIGKILL')
+    for (const pid of [grandchild, daemon.pid, deaf.pid]) assert.equal(lives(readStat(pid as number)), false)
+  })
+
+  test(`what an ended run left behind is ended by a stop, and the run stays as it ended (${containment})`, async () => {
+    await using runner = await openRunnerHome({ containment })
+    const { run } = await runner.start(['sh', '-c', 'sleep 615 & echo "left $!"'])
+    const left = Number(await said(runner, run, /left (\d+)/))
+    assert.equal(statusText(await runner.client.wait(run)), 'exited: 0')
+    assert.ok(lives(readStat(left)))
+    assert.equal(statusText(await runner.client.stop(run, { graceMs: 10_000 })), 'exited: 0')
+    assert.equal(lives(readStat(left)), false)
+  })
+}
+
+test('five stops at once agree, and a stop of what was stopped says so again', async () => {
+  await using runner = await openRunnerHome()
+  const { run } = await runner.start(['sleep', '616'])
+  const stops = await Promise.all([1, 2, 3, 4, 5].map(() => runner.client.stop(run, { graceMs: 10_000 })))
+  for (const status of stops) assert.deepEqual([statusText(status), status.signal], ['stopped', 'SIGTERM'])
+  assert.equal(statusText(await runner.client.stop(run, { graceMs: 0 })), 'stopped')
+})
+
+test('a run that ends well when it is asked to is stopped, whatever its exit code', async () => {
+  await using runner = await openRunnerHome()
+  const { run } = await runner.start(['sh', '-c', 'trap "echo bye; exit 3" TERM; echo ready; while :; do sleep 0.05; done'])
+  await said(runner, run, /ready/)
+  const status = await runner.client.stop(run, { graceMs: 20_000 })
+  assert.deepEqual([statusText(status), status.exitCode], ['stopped', 3])
+  assert.match((await runner.output(run)).stdout.toString(), /bye/)
+})
+
+test('the signal of a stop can be chosen, and a hurried stop shortens the grace of the one under way', async () => {
+  await using runner = await openRunnerHome()
+  const polite = await runner.start(['sh', '-c', 'trap "exit 4" HUP; echo ready; while :; do sleep 0.05; done'])
+  await said(runner, polite.run, /ready/)
+  assert.equal((await runner.client.stop(polite.run, { graceMs: 20_000, signal: 'hup' })).exitCode, 4)
+  const deaf = await runner.start([program('ignore-sigterm.sh')])
+  await said(runner, deaf.run, /ready/)
+  const patient = runner.client.stop(deaf.run, { graceMs: 600_000 })
+  assert.equal(statusText(await runner.client.stop(deaf.run, { graceMs: 0 })), 'stopped')
+  assert.equal((await patient).signal, 'SIGKILL')
+})
+
+test('a signal goes to the main process, and to an ended run not at all', async () => {
+  await using runner = await openRunnerHome()
+  const { run } = await runner.start(['sh', '-c', 'trap "echo got it" USR1; echo ready; while :; do sleep 0.05; done'])
+  await said(runner, run, /ready/)
+  await runner.client.signal(run, 'USR1')
+  await said(runner, run, /got it/)
+  await assert.rejects(runner.client.signal(run, 'SIGNOTHING'), (error) => runnerError.is(error, 'runner.invalid-request'))
+  await runner.client.signal(run, 'SIGKILL')
+  assert.equal(statusText(await runner.client.wait(run)), 'killed: SIGKILL')
+  await assert.rejects(runner.client.signal(run, 'USR1'), (error) => runnerError.is(error, 'runner.ended'))
+})

@@ -1,0 +1,132 @@
+/** All runs of one home: started once each, found again after a crash, stopped, read, and in the end forgotten. */
+import { join } from 'node:path'
+import type { RunId } from '../../shared/ids.ts'
+import { sweepCgroups } from './cgroup.ts'
+import { runnerError } from './errors.ts'
+import { orderDigest, type RunOrder } from './order.ts'
+import { allProcesses, type ProcessStat } from './process-identity.ts'
+import { loadRecords } from './record-file.ts'
+import { recover } from './recovery.ts'
+import { forgettable } from './retention.ts'
+import { Run, type RunDeps } from './run.ts'
+import { hasEnded } from './run-state.ts'
+import type { RunStatus } from './run-status.ts'
+
+/** Each live run holds up to six descriptors; an unprivileged process may open 4096 on old systems. */
+const MAX_LIVE_RUNS = 512
+/** How soon the end of a run that isn't our child, or a memory kill on control groups version 1, is noticed. */
+const TICK_MS = 250
+/** Output of live runs survives a power loss but for the last second. */
+const SYNC_TICKS = 4
+const RETENTION_TICKS = 240
+
+export class Supervisor {
+  readonly #deps: RunDeps
+  readonly #folder: string
+  readonly #runs = new Map<RunId, Run>()
+  #closing = false
+  #ticks = 0
+  readonly #creating = new Map<RunId, Promise<Run>>()
+  readonly #stopTicking: () => void
+
+  private constructor(deps: RunDeps, folder: string) {
+    this.#deps = deps
+    this.#folder = folder
+    this.#stopTicking = deps.clock.every(TICK_MS, () => this.#tick())
+  }
+
+  /** Reads the records below `folder` and finds out what became of the runs that were live. */
+  static async open(deps: RunDeps, folder: string): Promise<Supervisor> {
+    const supervisor = new Supervisor(deps, folder)
+    const { records, broken } = loadRecords(folder)
+    for (const path of broken) deps.log('record not readable', { path })
+    const runs = records.map((record) => new Run(deps, join(folder, record.run), record))
+    for (const run of runs) supervisor.#runs.set(run.id, run)
+    await Promise.all(runs.map((run) => recover(deps, run)))
+    if (deps.cgroups !== undefined) sweepCgroups(deps.cgroups)
+    return supervisor
+  }
+
+  /** The run of the order's id: new, or the one that was started by the same order before. Throws runner.conflict, runner.full, runner.closing. */
+  async start(order: RunOrder): Promise<RunStatus> {
+    const known = this.#runs.get(order.run) ?? (await this.#create(order))
+    if (known.record.digest !== orderDigest(order)) throw runnerError('runner.conflict', { run: order.run })
+    await known.started
+    return known.status()
+  }
+
+  #create(order: RunOrder): Promise<Run> {
+    const creating = this.#creating.get(order.run)
+    if (creating !== undefined) return creating
+    if (this.#closing) throw runnerError('runner.closing')
+    const live = this.live() + this.#creating.size
+    if (live >= MAX_LIVE_RUNS) throw runnerError('runner.full', { live, limit: MAX_LIVE_RUNS })
+    const created = Run.create(this.#deps, join(this.#folder, order.run), order)
+      .then((run) => {
+        this.#runs.set(run.id, run)
+        return run
+      })
+      .finally(() => this.#creating.delete(order.run))
+    this.#creating.set(order.run, created)
+    return created
+  }
+
+  /** Throws runner.unknown-run. */
+  get(run: RunId): Run {
+    const found = this.#runs.get(run)
+    if (found === undefined) throw runnerError('runner.unknown-run', { run })
+    return found
+  }
+
+  /** Ascending by id, which is by start for UUIDv7s. */
+  list(): Run[] {
+    return [...this.#runs.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+
+  /** Runs that haven't ended. */
+  live(): number {
+    return this.list().filter(({ record }) => !hasEnded(record)).length
+  }
+
+  /** True if the runner could end now and nobody would miss it. */
+  isIdle(): boolean {
+    return this.#creating.size === 0 && this.list().every((run) => run.isQuiet())
+  }
+
+  /** Refuses new runs from now on. Runs that live are left alone: the next runner adopts them. */
+  async close(): Promise<void> {
+    this.#closing = true
+    this.#stopTicking()
+    await Promise.allSettled(this.#creating.values())
+    await Promise.allSettled(this.list().map((run) => run.settled()))
+    for (const run of this.list()) run.clear()
+  }
+
+  #tick(): void {
+    this.#ticks += 1
+    let listed: ProcessStat[] | undefined
+    const processes = (): readonly ProcessStat[] => (listed ??= allProcesses())
+    for (const run of this.#runs.values())
+      if (!run.isQuiet()) {
+        this.#background(run.tick(processes), 'tick failed')
+        if (this.#ticks % SYNC_TICKS === 0) this.#background(run.output.store.sync(), 'output not synced')
+      }
+    if (this.#ticks % RETENTION_TICKS === 0) this.#background(this.#forget(), 'ended runs not removed')
+  }
+
+  #background(work: Promise<void>, failure: string): void {
+    work.catch((error: unknown) => this.#deps.log(failure, { error }))
+  }
+
+  async #forget(): Promise<void> {
+    const ended = this.list().flatMap((run) => {
+      const { endedAt, output } = run.record
+      return run.isQuiet() ? [{ run: run.id, endedAt: endedAt ?? 0, bytes: output.stdout + output.stderr - output.dropped }] : []
+    })
+    for (const id of forgettable(ended, this.#deps.clock.now())) {
+      const run = this.#runs.get(id) as Run
+      this.#runs.delete(id)
+      await run.forget()
+    }
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * An agent as far as the runner can tell: connects to the runner of a home (starting it if need be), starts one order, says so, and stays.
+ * usage: node agent-stand-in.ts HOME ORDER-AS-JSON
+ */
+import { systemClock as clock } from '../../../shared/clock.ts'
+import { connectRunner } from '../client.ts'
+import { parseOrder } from '../order.ts'
+
+const [home, order] = process.argv.slice(2) as [string, string]
+const client = await connectRunner({ clock }, { home, spawnIfAbsent: true })
+const status = await client.start(parseOrder(JSON.parse(order)))
+process.stdout.write(`${JSON.stringify(status)}\n`)
+await clock.sleep(600_000)

@@ -1,0 +1,81 @@
+/** A real runner on a home of its own for tests; when the test ends nothing of it is left, however it ended. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemClock as clock } from '../../../shared/clock.ts'
+import { type RunId, runId, uuidv7Generator } from '../../../shared/ids.ts'
+import { systemRandom as random } from '../../../shared/random.ts'
+import { connectRunner, type RunnerClient } from '../client.ts'
+import { readStat } from '../process-identity.ts'
+import type { RunLimits, RunOrder } from '../order.ts'
+import type { RunStatus } from '../run-status.ts'
+
+const newUuid = uuidv7Generator({ clock, random })
+/** Longer than anything here takes on a busy machine; what isn't so by then won't be. */
+const PATIENCE_MS = 30_000
+
+export type Containment = 'auto' | 'cgroup1' | 'none'
+
+export interface RunnerHome extends AsyncDisposable {
+  readonly home: string
+  readonly client: RunnerClient
+  /** Starts a command; everything else has defaults. */
+  start(command: readonly string[], order?: Partial<Omit<RunOrder, 'limits'>>, limits?: Partial<RunLimits>): Promise<RunStatus>
+  /** The whole output, once it ended. */
+  output(run: RunId): Promise<{ stdout: Buffer; stderr: Buffer; dropped: number }>
+  /** kill -9; the next call on `client` starts a new runner. */
+  killRunner(): Promise<void>
+}
+
+export function newRunId(): RunId {
+  return runId.parse(newUuid())
+}
+
+/** Looks until `condition` gives something, then gives it back. */
+export async function eventually<T>(what: string, condition: () => T | Promise<T>): Promise<NonNullable<T>> {
+  const until = clock.monotonic() + PATIENCE_MS
+  for (;;) {
+    const value = await condition()
+    if (value !== undefined && value !== null && value !== false) return value
+    if (clock.monotonic() > until) throw new Error(`not within ${PATIENCE_MS} ms: ${what}`)
+    await clock.sleep(5)
+  }
+}
+
+export async function openRunnerHome(options: { containment?: Containment } = {}): Promise<RunnerHome> {
+  const home = await mkdtemp(join(tmpdir(), 'muster-runner-'))
+  const client = await connectRunner(
+    { clock },
+    {
+      home,
+      spawnIfAbsent: true,
+      runnerArguments: ['--containment', options.containment ?? 'auto'],
+    },
+  )
+  return {
+    home,
+    client,
+    start: (command, order = {}, limits = {}) =>
+      client.start({ run: newRunId(), command, env: {}, ...order, limits: { outputBytes: 64 * 1024 * 1024, ...limits } }),
+    output: async (run) => {
+      const parts = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] }
+      let dropped = 0
+      for await (const part of client.follow(run)) {
+        parts[part.stream].push(part.bytes)
+        dropped += part.dropped
+      }
+      return { stdout: Buffer.concat(parts.stdout), stderr: Buffer.concat(parts.stderr), dropped }
+    },
+    killRunner: async () => {
+      const { pid } = await client.info()
+      process.kill(pid, 'SIGKILL')
+      await eventually('the runner is dead', () => readStat(pid) === undefined)
+    },
+    [Symbol.asyncDispose]: async () => {
+      const { pid } = await client.info()
+      await client.shutdown({ stopRuns: true, graceMs: 0 })
+      await eventually('the runner has ended', () => readStat(pid) === undefined)
+      await rm(home, { recursive: true })
+    },
+  }
+}

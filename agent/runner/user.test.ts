@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { chmod, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { ownAccount } from './account.ts'
+import { statusText } from './run-status.ts'
+import { openRunnerHome } from './testing/runner-home.ts'
+
+/** Exists on every distribution. */
+const NOBODY = 'nobody'
+
+test('PC-20: a run as another user has exactly that user’s identity, or fails to start where the runner may not give it', async () => {
+  await using runner = await openRunnerHome()
+  const script =
+    'id; umask; grep -E "NoNewPrivs|CapEff|CapPrm|CapInh|CapAmb" /proc/self/status; ls /proc/self/fd | tr "\\n" " "; echo; env; echo up >/dev/stderr'
+  const { run, ...status } = await runner.start(['sh', '-c', script], { user: NOBODY })
+  if (process.geteuid?.() !== 0) return assert.equal(statusText(status), `failed to start: EPERM: operation not permitted: user ${NOBODY}`)
+  const { stdout, stderr } = await runner.output(run)
+  const [id, umask, ...rest] = stdout.toString().trimEnd().split('\n')
+  assert.equal(`${id}\n`, execFileSync('id', [NOBODY]).toString())
+  assert.equal(umask, '0022')
+  const facts = Object.fromEntries(rest.slice(0, 5).map((line) => line.split(/:\s+/)))
+  assert.deepEqual(facts, {
+    CapInh: '0000000000000000',
+    CapPrm: '0000000000000000',
+    CapEff: '0000000000000000',
+    CapAmb: '0000000000000000',
+    NoNewPrivs: '1',
+  })
+  assert.equal(rest[5], '0 1 2 3 ')
+  assert.ok(rest.includes(`USER=${NOBODY}`))
+  assert.equal(stderr.toString(), 'up\n', 'its pipes belong to it: /dev/stderr can be opened')
+})
+
+test('PC-20: a run as another user reads no secret of the agent’s, not even by what it inherits', async (t) => {
+  if (process.geteuid?.() !== 0) return t.diagnostic('only root can become another user: not tried')
+  await using runner = await openRunnerHome()
+  const key = join(runner.home, 'key')
+  await writeFile(key, 'secret', { mode: 0o600 })
+  // The folder itself is open, so that it is the file's own mode that protects it.
+  await chmod(runner.home, 0o755)
+  const { run } = await runner.start(
+    ['sh', '-c', 'cat "$1"; cat "$2"/runs/*/record.json; ls "$2/run"; echo done', 'sh', key, runner.home],
+    { user: NOBODY },
+  )
+  const { stdout, stderr } = await runner.output(run)
+  assert.equal(stdout.toString(), 'done\n')
+  assert.equal(stderr.toString().match(/denied/gi)?.length, 3)
+})
+
+test('PC-15: a program that its user may not execute is a failed start in the kernel’s words', async (t) => {
+  if (process.geteuid?.() !== 0) return t.diagnostic('only root can become another user: not tried')
+  await using runner = await openRunnerHome()
+  const own = join(runner.home, 'own')
+  await writeFile(own, '#!/bin/sh\necho never\n')
+  await chmod(own, 0o700)
+  const status = await runner.start([own], { user: NOBODY })
+  assert.equal(statusText(status), `failed to start: EACCES: permission denied: ${own}`)
+})
+
+test('the runner’s own user may be named by anybody', async () => {
+  await using runner = await openRunnerHome()
+  const { run } = await runner.start(['id', '-u'], { user: ownAccount().name })
+  assert.equal((await runner.output(run)).stdout.toString(), `${process.geteuid?.()}\n`)
+})
