@@ -14,6 +14,7 @@ import { mirrorError } from './errors.ts'
 import { type Checksum, checksumSink } from './metadata/checksum.ts'
 import { decodedHref, type Href } from './metadata/href.ts'
 import type { OnSyncEvent } from './progress.ts'
+import type { Slots } from './slots.ts'
 import type { Upstream } from './upstream/upstream.ts'
 
 /** How often a file is fetched that turns out not to be what is listed. */
@@ -25,6 +26,8 @@ export interface DownloadDeps {
   readonly pool: Pool
   readonly clock: Clock
   readonly random: Random
+  /** Requests to the upstream at once. Held while bytes come, not while the pool makes them durable. */
+  readonly slots: Slots
 }
 
 export interface WantedFile {
@@ -69,15 +72,17 @@ async function once(
 ): Promise<Downloaded> {
   const { checksum, size, maxBytes } = wanted
   const { signal, onEvent } = options
+  const expect = { ...(size === undefined ? {} : { size }), ...(checksum.kind === 'sha256' ? { sha256: checksum.value as Sha256 } : {}) }
+  const release = await deps.slots.take(signal)
+  const over = new AbortController()
   const source = deps.upstream.stream(path, {
     ...(size === undefined ? {} : { size }),
     maxBytes,
-    signal,
+    signal: AbortSignal.any([signal, over.signal]),
     onRetry: (notice) => onEvent({ type: 'retry', ...notice }),
   })
-  const expect = { ...(size === undefined ? {} : { size }), ...(checksum.kind === 'sha256' ? { sha256: checksum.value as Sha256 } : {}) }
   try {
-    const taken = await deps.pool.ingest(watched(source, wanted, onEvent), { maxBytes: size ?? maxBytes, expect, signal })
+    const taken = await deps.pool.ingest(watched(begun(source), wanted, onEvent, release), { maxBytes: size ?? maxBytes, expect, signal })
     onEvent({ type: 'fetched', file: wanted.href, bytes: taken.size })
     return { id: taken.id, sha256: taken.sha256, size: taken.size, path }
   } catch (error) {
@@ -92,11 +97,41 @@ async function once(
     if (blobError.is(error, 'blob.too-large'))
       throw mirrorError('mirror.too-big', { file: wanted.href, limit: size ?? maxBytes }, { cause: error })
     throw error
+  } finally {
+    release()
+    // The pool may have given up before it read anything; the request that is on its way already must not outlive that.
+    over.abort()
+    source.return(undefined).catch(() => {})
   }
 }
 
-/** Reports how far the file is, and checks checksums that the pool does not: a wrong one fails the source, so the pool keeps nothing. */
-async function* watched(source: AsyncIterable<Uint8Array>, wanted: WantedFile, onEvent: OnSyncEvent): AsyncGenerator<Uint8Array> {
+/** Asks for the first bytes at once, so that the request is on its way while the pool makes room for the file. */
+function begun(source: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const first = source.next()
+  // If nobody comes to read, its failure is nobody's.
+  first.catch(() => {})
+  return (async function* () {
+    try {
+      const { value, done } = await first
+      if (done === true) return
+      yield value
+      yield* source
+    } finally {
+      await source.return(undefined)
+    }
+  })()
+}
+
+/**
+ * Reports how far the file is, gives the slot back when the last byte is there, and checks checksums that the pool does not: a wrong one
+ * fails the source, so the pool keeps nothing.
+ */
+async function* watched(
+  source: AsyncIterable<Uint8Array>,
+  wanted: WantedFile,
+  onEvent: OnSyncEvent,
+  release: () => void,
+): AsyncGenerator<Uint8Array> {
   const sink = wanted.checksum.kind === 'sha256' ? undefined : checksumSink(wanted.checksum.kind)
   let done = 0
   for await (const chunk of source) {
@@ -105,6 +140,7 @@ async function* watched(source: AsyncIterable<Uint8Array>, wanted: WantedFile, o
     onEvent({ type: 'file', file: wanted.href, done, size: wanted.size ?? 0 })
     yield chunk
   }
+  release()
   const got = sink?.value()
   if (got !== undefined && got !== wanted.checksum.value)
     throw mirrorError('mirror.digest', { file: wanted.href, kind: wanted.checksum.kind, expected: wanted.checksum.value, got })

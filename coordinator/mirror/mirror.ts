@@ -15,6 +15,7 @@ import { mirrorError } from './errors.ts'
 import { refuseUnsupported } from './guards.ts'
 import type { FailedFile } from './packages.ts'
 import type { OnSyncEvent } from './progress.ts'
+import { createSlots } from './slots.ts'
 import { fetchRepomd, type SyncOptions, type SyncOutcome, syncRepository } from './sync.ts'
 import { baseAddress } from './upstream/address.ts'
 import { openConnection } from './upstream/connection.ts'
@@ -110,7 +111,7 @@ export function createMirror(deps: MirrorDeps, options: MirrorOptions): Mirror {
     try {
       const outcome = await withUpstream(deps, config, options, onEvent, (upstreams) => {
         const syncOptions: SyncOptions = { ...request, onEvent, workers: options.workers, operation: request.run }
-        return syncRepository({ ...deps, ...upstreams }, config, syncOptions)
+        return syncRepository({ ...deps, ...upstreams, slots: createSlots(options.workers) }, config, syncOptions)
       })
       await finish(outcome.result, { packages: outcome.fetched, bytes: outcome.bytes }, summary(outcome))
       return { ...outcome, run, notices }

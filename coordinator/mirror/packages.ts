@@ -25,6 +25,8 @@ export interface PackageDownloads {
   readonly untried: number
 }
 
+/** While one file's bytes come, those of the one before it are being synced to the disk: so the line is never idle for that. */
+const WORKERS_PER_SLOT = 2
 /** Files in a row that fail for reasons of the network, each after all its tries, after which the upstream counts as gone. */
 const GONE_AFTER = 5
 /** Fetched blobs are recorded in groups of this size: what a kill makes us fetch again at most. */
@@ -77,7 +79,7 @@ export async function fetchPackages(
       }
     }
   }
-  const workers = Array.from({ length: Math.min(options.workers, wanted.length) }, async () => {
+  const workers = Array.from({ length: Math.min(options.workers * WORKERS_PER_SLOT, wanted.length) }, async () => {
     try {
       await worker()
     } catch (error) {

@@ -4,11 +4,8 @@
  * pool and is not fetched again.
  */
 import { createHash } from 'node:crypto'
-import type { Pool } from '../../shared/blobs/pool.ts'
-import type { Clock } from '../../shared/clock.ts'
 import type { RepositoryConfig } from '../../shared/config/repository.ts'
 import type { BlobId, Sha256 } from '../../shared/ids.ts'
-import type { Random } from '../../shared/random.ts'
 import { type BlobRecord, findBySha256, recordBlobs } from '../content/blobs.ts'
 import { typeOf } from '../content/manifest.ts'
 import type { Database } from '../database/database.ts'
@@ -39,12 +36,14 @@ import {
 /** Signatures and keys of repomd.xml are a few KiB. */
 const MAX_SIGNATURE_BYTES = 256 * 1024
 
-export interface SyncDeps extends KeyFileDeps {
+/**
+ * Metadata from this size on is not fetched again when the pool has it. Below, fetching costs no more than a look-up, and shows that the
+ * upstream really has the set that its repomd.xml lists.
+ */
+const REUSED_FROM_BYTES = 1024 * 1024
+
+export interface SyncDeps extends KeyFileDeps, DownloadDeps {
   readonly database: Database
-  readonly pool: Pool
-  readonly clock: Clock
-  readonly random: Random
-  readonly upstream: Upstream
 }
 
 export interface SyncOptions {
@@ -75,8 +74,36 @@ export interface SyncOutcome {
   readonly untried: number
 }
 
-/** Throws what made the whole sync fail; single packages that can't be had are in the outcome. */
+/**
+ * Throws what made the whole sync fail; single packages that can't be had are in the outcome. An upstream that was updated under our
+ * hands (RS-16: what its old repomd.xml lists is gone) is synced once more, from its new one.
+ */
 export async function syncRepository(deps: SyncDeps, config: RepositoryConfig, options: SyncOptions): Promise<SyncOutcome> {
+  const seen: Seen = { repomd: undefined }
+  try {
+    const outcome = await attempt(deps, config, options, seen)
+    if (outcome.result === 'complete' || !(await hasMoved(deps.upstream, seen, options))) return outcome
+  } catch (error) {
+    options.signal.throwIfAborted()
+    const cured = mirrorError.is(error, 'mirror.missing') || mirrorError.is(error, 'mirror.digest')
+    if (!cured || !(await hasMoved(deps.upstream, seen, options))) throw error
+  }
+  options.onEvent({ type: 'notice', message: `${config.name}: the upstream was updated during the sync; starting again` })
+  return attempt(deps, config, options, seen)
+}
+
+/** What an attempt got before it failed. */
+interface Seen {
+  repomd: Sha256 | undefined
+}
+
+async function hasMoved(upstream: Upstream, seen: Seen, options: SyncOptions): Promise<boolean> {
+  if (seen.repomd === undefined) return false
+  const now = await fetchRepomd(upstream, undefined, options)
+  return now !== 'unchanged' && now.sha256 !== seen.repomd
+}
+
+async function attempt(deps: SyncDeps, config: RepositoryConfig, options: SyncOptions, seen: Seen): Promise<SyncOutcome> {
   const { database } = deps
   const { signal, onEvent } = options
   const configured = configHash(config)
@@ -87,11 +114,14 @@ export async function syncRepository(deps: SyncDeps, config: RepositoryConfig, o
   onEvent({ type: 'phase', phase: 'metadata' })
   const fetched = await fetchRepomd(deps.upstream, comparable, options)
   if (fetched === 'unchanged') return upToDate(last as VersionRecord)
+  seen.repomd = fetched.sha256
   const repomd = readRepomd(fetched.file.bytes)
   if (options.allowRollback !== true) refuseRollback(config.name, last?.revision, repomd.revision)
 
-  const { files, primary } = await fetchAllMetadata(deps, repomd, options)
-  const extras = await fetchExtras(deps, config, fetched, options)
+  const [{ files, primary }, extras] = await allSettled(
+    fetchAllMetadata(deps, repomd, options),
+    fetchExtras(deps, config, fetched, options),
+  )
   const listed: PrimaryPackage[] = []
   for await (const each of primaryPackages(deps, primary, signal)) listed.push(each)
   if (options.acceptShrink !== true) refuseShrink(config.name, last?.packages ?? 0, listed.length)
@@ -109,7 +139,7 @@ export async function syncRepository(deps: SyncDeps, config: RepositoryConfig, o
   }
 
   onEvent({ type: 'phase', phase: 'packages' })
-  const downloads = await fetchPackages({ ...downloadDeps(deps), database }, plan.fetch, options)
+  const downloads = await fetchPackages(deps, plan.fetch, options)
   const got = { fetched: downloads.got.size, bytes: downloads.bytes, ...counts, upToDate: false }
   if (downloads.failures.length > 0 || downloads.untried > 0)
     return { ...got, result: 'incomplete', version: undefined, failures: downloads.failures, untried: downloads.untried }
@@ -165,10 +195,6 @@ export async function fetchRepomd(
   return sha256 === last?.repomd_checksum ? 'unchanged' : { file, sha256 }
 }
 
-function downloadDeps(deps: SyncDeps): DownloadDeps {
-  return { upstream: deps.upstream, pool: deps.pool, clock: deps.clock, random: deps.random }
-}
-
 /** Every file that repomd.xml lists, verified; primary is verified as it is read. */
 async function fetchAllMetadata(
   deps: SyncDeps,
@@ -179,8 +205,9 @@ async function fetchAllMetadata(
   const recorded = await findBySha256(deps.database.query, digests)
   const fetched = await mapParallel(repomd.records, options.workers, async (record) => {
     const known = recorded.get(record.checksum.value)
-    const pooled = known !== undefined && (await deps.pool.stat(known.id)) !== undefined ? known : undefined
-    const file = await fetchMetadata(downloadDeps(deps), record, pooled, options)
+    const pooled =
+      known !== undefined && known.size >= REUSED_FROM_BYTES && (await deps.pool.stat(known.id)) !== undefined ? known : undefined
+    const file = await fetchMetadata(deps, record, pooled, options)
     if (record.type !== 'primary') await verifyOpen(deps, file, options.signal)
     return file
   })
@@ -202,15 +229,13 @@ async function fetchAllMetadata(
 /** What no checksum of the metadata covers: repomd.xml itself, its signature and key, and the repository's key files. */
 async function fetchExtras(deps: SyncDeps, config: RepositoryConfig, repomd: FetchedRepomd, options: SyncOptions): Promise<VersionFile[]> {
   const { signal } = options
-  const small: { path: string; bytes: Buffer; type: string }[] = [{ path: REPOMD, bytes: repomd.file.bytes, type: typeOf('repomd') }]
-  for (const [path, kind] of [
-    [`${REPOMD}.asc`, 'signature'],
-    [`${REPOMD}.key`, 'signing-key'],
-  ] as const) {
+  const beside = async (path: string, kind: 'signature' | 'signing-key') => {
     const file = await optional(deps.upstream, path, signal)
-    if (file !== undefined) small.push({ path, bytes: file.bytes, type: typeOf(kind) })
+    return file === undefined ? [] : [{ path, bytes: file.bytes, type: typeOf(kind) }]
   }
-  for (const key of await findKeyFiles(deps, config, options)) small.push({ ...key, type: typeOf('key-file') })
+  const [signature, signingKey] = await allSettled(beside(`${REPOMD}.asc`, 'signature'), beside(`${REPOMD}.key`, 'signing-key'))
+  const keys = (await findKeyFiles(deps, config, options)).map((key) => ({ ...key, type: typeOf('key-file') }))
+  const small = [{ path: REPOMD as string, bytes: repomd.file.bytes, type: typeOf('repomd') }, ...signature, ...signingKey, ...keys]
   const files: VersionFile[] = []
   for (const { path, bytes, type } of small) {
     const taken = await deps.pool.ingest(chunk(bytes), { maxBytes: bytes.length, expect: { size: bytes.length }, signal })
@@ -228,6 +253,12 @@ async function optional(upstream: Upstream, path: string, signal: AbortSignal): 
     if (mirrorError.is(error, 'mirror.denied')) return undefined
     throw error
   }
+}
+
+/** Both results once both have settled; the first failure if there is one. */
+async function allSettled<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([a, b])
+  return [await a, await b]
 }
 
 async function* chunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

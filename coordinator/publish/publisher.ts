@@ -91,12 +91,8 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     const root = rootOf(files)
     const current = await currentPublication(database.query, request)
     const sizes = { files: files.length, bytes: files.reduce((sum, file) => sum + file.size, 0) }
-    if (
-      current !== undefined &&
-      current.version === version &&
-      current.folder === linked &&
-      linked === generationName(current.generation, root)
-    ) {
+    const isThis = current?.version === version && current.folder === generationName(current.generation, root)
+    if (isThis && current.folder === linked && (await isWhole(layout, linked))) {
       if (request.also !== undefined) await database.transaction(request.also)
       return { generation: current.generation, folder: current.folder, changed: false, ...sizes }
     }

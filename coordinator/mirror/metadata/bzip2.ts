@@ -2,6 +2,8 @@
  * bzip2, all streams, with block and stream checksums verified. Old repositories still have it, node:zlib does not. One block (at most
  * 900,000 bytes) is held at a time. Source of the format: bzip2 1.0.8 (decompress.c), and "bzip2 file format" by Joe Tsai.
  */
+import { Undecodable } from './undecodable.ts'
+
 const BLOCK_MAGIC = 0x314159265359
 const END_MAGIC = 0x177245385090
 /** Symbols of a Huffman group before the next selector is taken. */
@@ -19,14 +21,14 @@ export async function* bunzip2(source: AsyncIterable<Uint8Array>): AsyncGenerato
         const magic = bits.number(24) * 2 ** 24 + bits.number(24)
         const crc = bits.number(32)
         if (magic === END_MAGIC) {
-          if (crc !== combined) throw new Error('the checksum of a stream is wrong')
+          if (crc !== combined) throw new Undecodable('the checksum of a stream is wrong')
           bits.align()
           break
         }
-        if (magic !== BLOCK_MAGIC) throw new Error('a block does not begin as a block')
+        if (magic !== BLOCK_MAGIC) throw new Undecodable('a block does not begin as a block')
         const block = readBlock(bits, level * 100_000)
         const got = crc32(block)
-        if (got !== crc) throw new Error('the checksum of a block is wrong')
+        if (got !== crc) throw new Undecodable('the checksum of a block is wrong')
         combined = (((combined << 1) | (combined >>> 31)) ^ got) >>> 0
         yield block
       }
@@ -39,17 +41,17 @@ export async function* bunzip2(source: AsyncIterable<Uint8Array>): AsyncGenerato
 async function streamHeader(bits: BitReader): Promise<number> {
   await bits.fill()
   const level = bits.number(24) === 0x425a68 ? bits.number(8) - 0x30 : 0
-  if (level < 1 || level > 9) throw new Error('something that is not a bzip2 stream follows')
+  if (level < 1 || level > 9) throw new Undecodable('something that is not a bzip2 stream follows')
   return level
 }
 
 /** One block: Huffman codes, move-to-front, Burrows-Wheeler, run lengths; in that order back to the bytes. */
 function readBlock(bits: BitReader, capacity: number): Buffer {
-  if (bits.number(1) === 1) throw new Error('a block is randomised, which bzip2 has not written since 1997')
+  if (bits.number(1) === 1) throw new Undecodable('a block is randomised, which bzip2 has not written since 1997')
   const origin = bits.number(24)
   const symbols = usedSymbols(bits)
   const { transformed, count } = readSymbols(bits, symbols, capacity)
-  if (origin >= count) throw new Error('the origin of a block lies outside it')
+  if (origin >= count) throw new Undecodable('the origin of a block lies outside it')
   invert(transformed, count)
   return unrun(transformed, count, origin)
 }
@@ -62,19 +64,19 @@ function usedSymbols(bits: BitReader): Uint8Array {
     const members = bits.number(16)
     for (let member = 0; member < 16; member += 1) if ((members & (0x8000 >> member)) !== 0) used.push(range * 16 + member)
   }
-  if (used.length === 0) throw new Error('a block uses no symbols')
+  if (used.length === 0) throw new Undecodable('a block uses no symbols')
   return Uint8Array.from(used)
 }
 
 function readSymbols(bits: BitReader, used: Uint8Array, capacity: number): { transformed: Uint32Array; count: number } {
   const groups = bits.number(3)
   const selectorCount = bits.number(15)
-  if (groups < 2 || groups > 6 || selectorCount < 1) throw new Error('a block has no valid Huffman groups')
+  if (groups < 2 || groups > 6 || selectorCount < 1) throw new Undecodable('a block has no valid Huffman groups')
   const order = [0, 1, 2, 3, 4, 5].slice(0, groups)
   const selectors = new Uint8Array(selectorCount)
   for (let index = 0; index < selectorCount; index += 1) {
     let position = 0
-    while (bits.number(1) === 1) if (++position >= groups) throw new Error('a selector names no group')
+    while (bits.number(1) === 1) if (++position >= groups) throw new Undecodable('a selector names no group')
     const [chosen] = order.splice(position, 1)
     order.unshift(chosen as number)
     selectors[index] = chosen as number
@@ -91,13 +93,13 @@ function readSymbols(bits: BitReader, used: Uint8Array, capacity: number): { tra
   let left = 0
   let table = tables[0] as CodeTable
   const append = (byte: number, times: number): void => {
-    if (count + times > capacity) throw new Error('a block is longer than its stream allows')
+    if (count + times > capacity) throw new Undecodable('a block is longer than its stream allows')
     transformed.fill(byte, count, count + times)
     count += times
   }
   for (;;) {
     if (left === 0) {
-      if (selector >= selectorCount) throw new Error('a block has too few selectors')
+      if (selector >= selectorCount) throw new Undecodable('a block has too few selectors')
       table = tables[selectors[selector++] as number] as CodeTable
       left = GROUP
     }
@@ -107,7 +109,7 @@ function readSymbols(bits: BitReader, used: Uint8Array, capacity: number): { tra
       // Bijective base-2 number of repeats: symbol 0 adds one, symbol 1 two of the current weight.
       run += runBit << symbol
       runBit <<= 1
-      if (run > capacity) throw new Error('a run is longer than its block')
+      if (run > capacity) throw new Undecodable('a run is longer than its block')
       continue
     }
     if (run > 0) {
@@ -136,7 +138,7 @@ function codeTable(bits: BitReader, alphabet: number): CodeTable {
   let length = bits.number(5)
   for (let symbol = 0; symbol < alphabet; symbol += 1) {
     for (;;) {
-      if (length < 1 || length > MAX_CODE_BITS) throw new Error('a Huffman code has an impossible length')
+      if (length < 1 || length > MAX_CODE_BITS) throw new Undecodable('a Huffman code has an impossible length')
       if (bits.number(1) === 0) break
       length += bits.number(1) === 0 ? 1 : -1
     }
@@ -172,7 +174,7 @@ function decode(bits: BitReader, table: CodeTable): number {
       return table.symbols[index] as number
     }
   }
-  throw new Error('a Huffman code is invalid')
+  throw new Undecodable('a Huffman code is invalid')
 }
 
 /** The inverse of the Burrows-Wheeler transform, in place: the high 24 bits of each entry say where the text goes on. */
@@ -269,7 +271,7 @@ class BitReader {
   number(count: number): number {
     if (count > 24) return this.number(count - 24) * 2 ** 24 + this.number(24)
     while (this.#bitCount < count) {
-      if (this.#at >= this.#held.length) throw new Error('the file ends in the middle of a block')
+      if (this.#at >= this.#held.length) throw new Undecodable('the file ends in the middle of a block')
       this.#bits = ((this.#bits << 8) | (this.#held[this.#at++] as number)) & 0x7fffffff
       this.#bitCount += 8
     }

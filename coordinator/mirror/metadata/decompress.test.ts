@@ -75,7 +75,7 @@ test('RS-07: a file that is cut, damaged or followed by something else is refuse
   }
   const crc = Buffer.from(whole.gzip)
   crc[crc.length - 8] = (crc[crc.length - 8] as number) ^ 1
-  await assert.rejects(all(crc), /mirror|can't be decompressed/)
+  await assert.rejects(all(crc), /can't be decompressed: it is damaged/)
 })
 
 test('RS-05: a bomb is stopped at the limit, where maxOutputLength of node:zlib would let it through', async () => {

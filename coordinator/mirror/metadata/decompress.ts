@@ -7,6 +7,7 @@ import { createGunzip } from 'node:zlib'
 import { mirrorError } from '../errors.ts'
 import { bunzip2 } from './bzip2.ts'
 import { through } from './through.ts'
+import { Undecodable } from './undecodable.ts'
 import { unxz } from './xz.ts'
 import { unzstd } from './zstd.ts'
 
@@ -51,11 +52,7 @@ export async function* decompress(
     // Only a decoder's own complaint is about the file; what `source` threw (an abort, a lost blob) is passed on as it is.
     if (error instanceof SourceFailure) throw error.cause
     if (mirrorError.is(error)) throw error
-    throw mirrorError(
-      'mirror.metadata',
-      { file: options.file, reason: `it can't be decompressed (${(error as Error).message})` },
-      { cause: error },
-    )
+    throw mirrorError('mirror.metadata', { file: options.file, reason: `it can't be decompressed: ${reasonOf(error)}` }, { cause: error })
   }
 }
 
@@ -70,12 +67,18 @@ function decoded(compression: Compression, source: AsyncIterable<Uint8Array>): A
     case 'bzip2':
       return bunzip2(source)
     case 'zchunk':
-      throw new Error('zchunk is not read; repositories list the same metadata in another compression beside it')
+      throw new Undecodable('zchunk is not read; repositories list the same metadata in another compression beside it')
     case 'none':
       return source
     default:
       return compression satisfies never
   }
+}
+
+/** The decoders' own words differ by version; what is wrong is one of two things. */
+function reasonOf(error: unknown): string {
+  if (error instanceof Undecodable) return error.message
+  return (error as NodeJS.ErrnoException).code === 'Z_BUF_ERROR' ? 'it ends too early' : 'it is damaged or cut off'
 }
 
 /** Marks errors of the source on their way through a decoder. */

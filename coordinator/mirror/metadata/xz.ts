@@ -5,6 +5,7 @@
 import { ReadableStream } from 'node:stream/web'
 // CommonJS without names that Node can see.
 import xzDecompress from 'xz-decompress'
+import { Undecodable } from './undecodable.ts'
 
 /** `xz -9` uses 64 MiB; twice that is accepted, as for zstandard. */
 const MAX_DICTIONARY = 2 ** 27
@@ -55,9 +56,9 @@ export async function* unxz(source: AsyncIterable<Uint8Array>): AsyncGenerator<U
 
 /** Stream header and first block header (xz file format 1.0.4, sections 2.1.1 and 3.1). */
 function inspect(head: Buffer): void {
-  if (head.length < 24) throw new Error('the file ends in its header')
+  if (head.length < 24) throw new Undecodable('the file ends in its header')
   const check = (head[7] as number) & 0x0f
-  if (!KNOWN_CHECKS.has(check)) throw new Error(`its integrity check has type ${check}; recompress with xz --check=crc64`)
+  if (!KNOWN_CHECKS.has(check)) throw new Undecodable(`its integrity check has type ${check}; recompress with xz --check=crc64`)
   const headerSize = ((head[12] as number) + 1) * 4
   if (head[12] === 0) return // an index follows at once: an empty stream
   const block = head.subarray(12, 12 + headerSize)
@@ -80,7 +81,7 @@ function inspect(head: Buffer): void {
     if (id === LZMA2) {
       const bits = block[at] ?? 0
       const dictionary = bits >= 40 ? 2 ** 32 : (2 | (bits & 1)) * 2 ** (bits / 2 + 11 - (bits & 1) / 2)
-      if (dictionary > MAX_DICTIONARY) throw new Error(`its dictionary is ${dictionary} bytes; at most ${MAX_DICTIONARY} is accepted`)
+      if (dictionary > MAX_DICTIONARY) throw new Undecodable(`its dictionary is ${dictionary} bytes; at most ${MAX_DICTIONARY} is accepted`)
     }
     at += propertyBytes
   }

@@ -4,6 +4,7 @@
  */
 import { constants, createZstdDecompress } from 'node:zlib'
 import { through } from './through.ts'
+import { Undecodable } from './undecodable.ts'
 
 /** dnf and zypper accept windows up to 2^27 (`zstd --long=27`); the window is memory that the sender makes us use. */
 const MAX_WINDOW_LOG = 27
@@ -23,7 +24,7 @@ export async function* unzstd(source: AsyncIterable<Uint8Array>): AsyncGenerator
       } else if (magic === FRAME_MAGIC) {
         const options = { params: { [constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG } }
         yield* through(frame(input), createZstdDecompress(options))
-      } else throw new Error('something that is not a zstandard frame follows')
+      } else throw new Undecodable('something that is not a zstandard frame follows')
     }
   } finally {
     await input.close()
@@ -44,7 +45,7 @@ async function* frame(input: ByteReader): AsyncGenerator<Buffer> {
   const windowBytes = singleSegment ? 0 : 1
   const rest = await input.take(windowBytes + dictionaryBytes + sizeBytes, 'a frame header')
   const window = singleSegment ? contentSize(rest.subarray(dictionaryBytes), sizeFlag) : windowSize(rest[0] as number)
-  if (window > MAX_WINDOW) throw new Error(`its window is ${window} bytes; at most ${MAX_WINDOW} is accepted`)
+  if (window > MAX_WINDOW) throw new Undecodable(`its window is ${window} bytes; at most ${MAX_WINDOW} is accepted`)
   yield Buffer.concat([descriptor, rest])
   for (let last = false; !last; ) {
     const header = await input.take(3, 'a block')
@@ -89,7 +90,7 @@ interface ByteReader {
 function byteReader(source: AsyncIterable<Uint8Array>): ByteReader {
   const iterator = source[Symbol.asyncIterator]()
   let held: Buffer = Buffer.alloc(0)
-  const cut = (what: string): Error => new Error(`the file ends in the middle of ${what}`)
+  const cut = (what: string): Undecodable => new Undecodable(`the file ends in the middle of ${what}`)
   const has = async (count: number): Promise<boolean> => {
     while (held.length < count) {
       const { value, done } = await iterator.next()

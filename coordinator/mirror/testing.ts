@@ -1,0 +1,106 @@
+/** A mirror for tests with everything real around it: an upstream on loopback that serves a folder, a pool, a database, a publish folder. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { resolveInFolder } from '../../node/http/folder.ts'
+import { respond } from '../../node/http/respond.ts'
+import { openPool, type Pool } from '../../shared/blobs/pool.ts'
+import { type Clock, systemClock } from '../../shared/clock.ts'
+import { type RepositoryConfig, repositorySchema } from '../../shared/config/repository.ts'
+import type { Logger } from '../../shared/logger.ts'
+import { systemRandom } from '../../shared/random.ts'
+import type { Dialect } from '../database/columns.ts'
+import type { Database } from '../database/database.ts'
+import { testDatabase } from '../database/testing.ts'
+import { createPublisher, type Publisher } from '../publish/publisher.ts'
+import { createMirror, type Mirror, type SyncRequest, type SyncResult } from './mirror.ts'
+import type { SyncEvent } from './progress.ts'
+import { type TestServer, testServer } from './upstream/testing.ts'
+
+export const silentLog: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silentLog }
+
+/** Answers a request in place of the folder; false lets the folder answer. */
+export type Fault = (request: IncomingMessage, response: ServerResponse, nth: number) => boolean | Promise<boolean>
+
+export interface TestMirror extends AsyncDisposable {
+  /** The folder that the upstream serves. */
+  readonly upstream: string
+  readonly server: TestServer
+  /** Paths of the requests since the last call, without the leading slash, decoded. */
+  asked(): string[]
+  fault: Fault | undefined
+  readonly folder: string
+  readonly database: Database
+  readonly pool: Pool
+  readonly mirror: Mirror
+  readonly publisher: Publisher
+  config(overrides?: Record<string, unknown>): RepositoryConfig
+  /** Events of the last sync are in `events`. */
+  sync(request?: Partial<SyncRequest>, config?: RepositoryConfig): Promise<SyncResult>
+  readonly events: SyncEvent[]
+}
+
+/** Waits for another try are not waited: a tenth of a millisecond stands for each. */
+export const hurriedClock: Clock = { ...systemClock, sleep: (_ms, signal) => systemClock.sleep(0.1, signal) }
+
+export async function testMirror(
+  options: { dialect?: Dialect; workers?: number; retries?: number; clock?: Clock } = {},
+): Promise<TestMirror> {
+  await using stack = new AsyncDisposableStack()
+  const folder = await mkdtemp(join(tmpdir(), 'muster-mirror-'))
+  stack.defer(() => rm(folder, { recursive: true, force: true }))
+  const upstream = join(folder, 'upstream')
+  await mkdir(upstream)
+  const clock = options.clock ?? hurriedClock
+  const { database } = stack.use(await testDatabase(options.dialect ?? 'sqlite', clock))
+  const pool = await openPool({ clock, random: systemRandom }, { folder: join(folder, 'pool') })
+  const deps = { database, pool, clock, random: systemRandom, log: silentLog }
+  const faults: { fault: Fault | undefined } = { fault: undefined }
+  const server = stack.use(
+    await testServer(async (request, response, nth) => {
+      if ((await faults.fault?.(request, response, nth)) === true) return
+      await respond({ log: silentLog, resolve: (segments) => resolveInFolder(upstream, segments) }, request, response)
+    }),
+  )
+  let seen = 0
+  const events: SyncEvent[] = []
+  const mirror = createMirror(deps, { workers: options.workers ?? 10, retries: options.retries ?? 3, timeout: 5 })
+  const config = (overrides: Record<string, unknown> = {}): RepositoryConfig => {
+    const parsed = repositorySchema.parse({ name: 'repo', type: 'rpm', upstream: { url: server.url }, ...overrides })
+    const published = join(folder, 'publish', parsed.name)
+    return {
+      ...parsed,
+      publish: { latest_path: join(published, 'latest'), snapshots_path: join(published, 'snapshots') },
+      file: 'repo.yaml',
+    }
+  }
+  const owned = stack.move()
+  return {
+    upstream,
+    server,
+    asked() {
+      const paths = server.asked.slice(seen).map(({ path }) => decodeURIComponent(path).slice(1))
+      seen = server.asked.length
+      return paths
+    },
+    get fault() {
+      return faults.fault
+    },
+    set fault(fault) {
+      faults.fault = fault
+    },
+    folder,
+    database,
+    pool,
+    mirror,
+    publisher: createPublisher(deps),
+    config,
+    events,
+    sync(request = {}, repository = config()) {
+      events.length = 0
+      return mirror.sync(repository, { signal: new AbortController().signal, onEvent: (event) => void events.push(event), ...request })
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
