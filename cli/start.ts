@@ -10,8 +10,11 @@ import { runProgram } from './program.ts'
 import { reportError } from './report-error.ts'
 import { createSink } from './sink.ts'
 
-/** How long a finished command may keep the process alive before it is ended; something was left open then. */
-const EXIT_GRACE_MS = 2000
+/**
+ * How long a finished command may keep the process alive before it is ended. Everything that it wrote was handed to the system by then; what is left are
+ * timers of libraries (gossipsub and libp2p hold theirs for a second after they were stopped).
+ */
+const EXIT_GRACE_MS = 100
 
 export async function start(registry: Registry, argv: readonly string[]): Promise<void> {
   const color = !argv.includes('--no-color')
