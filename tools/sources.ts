@@ -52,7 +52,8 @@ export function source(path: string): Source {
 
 const IMPORT = /\b(?:import|export)\s+(type\s+)?(?:[\w*{][^'";]*?\sfrom\s+)?'([^'\n]+)'|\bimport\(\s*'([^'\n]+)'\s*\)/g
 
-export function importsOf({ path, code }: Source): Import[] {
+/** What a file imports; `path` is where it stands, `code` has no comments. */
+export function importsOf({ path, code }: Pick<Source, 'path' | 'code'>): Import[] {
   return [...code.matchAll(IMPORT)].map((match) => {
     const specifier = (match[2] ?? match[3]) as string
     const relativeFile = specifier.startsWith('.') ? relative(root, join(root, path, '..', specifier)) : undefined

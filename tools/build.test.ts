@@ -1,0 +1,77 @@
+/** The published package: packed and unpacked as npm does, it starts, and it holds what it loads and nothing else. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { VERSION } from '../shared/version.ts'
+import { build } from './build.ts'
+import { withoutComments } from './comments.ts'
+import { importsOf, root } from './sources.ts'
+
+let folder = ''
+/** Where `npm install` would have put the package. */
+let installed = ''
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'muster-build-'))
+  build(join(folder, 'package'))
+  const env = { ...process.env, npm_config_cache: join(folder, 'cache'), npm_config_update_notifier: 'false' }
+  const [tarball = ''] = (
+    JSON.parse(execFileSync('npm', ['pack', '--json', '--offline', './package'], { cwd: folder, env, encoding: 'utf8' })) as {
+      filename: string
+    }[]
+  ).map(({ filename }) => filename)
+  installed = join(folder, 'prefix/node_modules/muster-fleet')
+  mkdirSync(installed, { recursive: true })
+  execFileSync('tar', ['-xzf', join(folder, tarball), '-C', installed, '--strip-components=1'])
+  // What `npm install` would have fetched.
+  symlinkSync(join(root, 'node_modules'), join(installed, 'node_modules'))
+  symlinkSync(join(installed, 'bin/muster.js'), join(folder, 'muster'))
+})
+after(() => rmSync(folder, { recursive: true }))
+
+/** The Node on the machine's own path, which may be an old one. */
+function systemNode(): string | undefined {
+  const folders = (process.env.PATH ?? '').split(':').filter((entry) => !entry.startsWith(root))
+  return folders.map((entry) => join(entry, 'node')).find((node) => existsSync(node))
+}
+
+test("package: muster starts from where npm links it, also under the machine's own Node", () => {
+  for (const node of [process.execPath, systemNode()].filter((path) => path !== undefined)) {
+    const run = (...args: string[]): string => execFileSync(node, [join(folder, 'muster'), ...args], { cwd: folder, encoding: 'utf8' })
+    assert.equal(run('version'), `${VERSION}\n`, node)
+    assert.match(run('--help'), /Usage: muster NOUN VERB/)
+    assert.match(run('doctor', '-q'), /blake3 kernel simd/)
+  }
+})
+
+test('package: it holds what it loads, and neither tests nor TypeScript', () => {
+  const files = globSync('**/*', { cwd: installed, exclude: ['node_modules'] })
+  assert.deepEqual(
+    files.filter((file) => /\.ts$|\.test\.|(^|\/)(testing|e2e|bench|tools)(\/|$)/.test(file)),
+    [],
+  )
+  for (const file of ['LICENSE', 'README.md', 'agent/runner/main.js', 'shared/blake3/kernel.wasm', 'bin/muster.js'])
+    assert.ok(files.includes(file), file)
+  for (const file of files.filter((name) => name.endsWith('.js'))) {
+    const code = withoutComments(readFileSync(join(installed, file), 'utf8'))
+    for (const { specifier, file: target } of importsOf({ path: file, code })) {
+      if (target !== undefined) assert.ok(existsSync(join(installed, target)), `${file} loads ${specifier}`)
+    }
+    // A path to a TypeScript file of ours that is started or read; it has to follow the name of the running file (import.meta.filename).
+    assert.doesNotMatch(code, /["'`]\.{1,2}\/[^"'`\s]*\.ts["'`]/, file)
+  }
+})
+
+test('package: every package that it loads is one of its dependencies', () => {
+  const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as { dependencies: Record<string, string> }
+  const loaded = new Set<string>()
+  for (const file of globSync('{agent,cli,coordinator,node,protocols,shared,fixtures}/**/*.js', { cwd: installed })) {
+    const code = withoutComments(readFileSync(join(installed, file), 'utf8'))
+    for (const { package: name } of importsOf({ path: file, code })) if (name !== undefined) loaded.add(name)
+  }
+  assert.ok(loaded.has('commander'))
+  assert.deepEqual([...loaded].filter((name) => dependencies[name] === undefined).sort(), [])
+})

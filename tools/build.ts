@@ -1,0 +1,99 @@
+/**
+ * npm run build: makes the package that is published, in dist/package. Node refuses TypeScript below node_modules, so the package holds
+ * JavaScript: every file that the command line and the runner load, types stripped, and what these read beside themselves.
+ *
+ * usage: npm run build [-- --out FOLDER]
+ */
+import { execFileSync } from 'node:child_process'
+import { chmodSync, copyFileSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { importsOf, root, source } from './sources.ts'
+
+/** What is started as a process; everything else is reached from these. */
+const ENTRIES = ['cli/main.ts', 'agent/runner/main.ts']
+/** Files that code reads beside itself. */
+const ASSETS = ['wasm']
+const PAGES = ['README.md', 'LICENSE', 'CHANGELOG.md', 'docs/CLI.md', 'docs/CONFIG.md', 'docs/ERRORS.md']
+
+/** Every file that the entries load, now or later, themselves included. */
+export function productionFiles(): string[] {
+  const files = new Set<string>()
+  const visit = (path: string): void => {
+    if (files.has(path)) return
+    files.add(path)
+    for (const { file, typeOnly } of importsOf(source(path))) {
+      // Types vanish, but the compiler wants to see their files; it finds them by itself.
+      if (file !== undefined && !typeOnly && existsSync(join(root, file))) visit(file)
+    }
+  }
+  for (const entry of ENTRIES) visit(entry)
+  return [...files].sort()
+}
+
+/** Builds the package into `out`, which is emptied first. */
+export function build(out: string): void {
+  rmSync(out, { recursive: true, force: true })
+  mkdirSync(out, { recursive: true })
+  const files = productionFiles()
+  compile(files, out)
+  for (const file of files) {
+    for (const asset of globSync(`${dirname(file)}/*.{${ASSETS.join(',')},}`, { cwd: root })) copy(asset, out)
+  }
+  for (const page of PAGES.filter((name) => existsSync(join(root, name)))) copy(page, out)
+  mkdirSync(join(out, 'bin'), { recursive: true })
+  copyFileSync(join(root, 'tools/package-bin.mjs'), join(out, 'bin/muster.js'))
+  chmodSync(join(out, 'bin/muster.js'), 0o755)
+  writeFileSync(join(out, 'package.json'), `${JSON.stringify(manifest(), undefined, 2)}\n`)
+}
+
+/** Strips the types of `files`. They have been checked by `npm run check`; here only the emit matters. */
+function compile(files: readonly string[], out: string): void {
+  const config = join(out, 'tsconfig.json')
+  const options = {
+    noEmit: false,
+    noCheck: true,
+    outDir: out,
+    rootDir: root,
+    removeComments: false,
+    sourceMap: false,
+    declaration: false,
+    types: [],
+  }
+  writeFileSync(
+    config,
+    JSON.stringify({
+      extends: join(root, 'tsconfig.json'),
+      compilerOptions: options,
+      files: files.map((file) => join(root, file)),
+      include: [],
+      exclude: [],
+    }),
+  )
+  execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', config], { stdio: 'inherit' })
+  rmSync(config)
+  // The compiler also emits what is only imported for its types; nothing loads that.
+  const wanted = new Set(files.map((file) => file.replace(/\.ts$/, '.js')))
+  for (const made of globSync('**/*.js', { cwd: out })) if (!wanted.has(made)) rmSync(join(out, made))
+}
+
+function copy(file: string, out: string): void {
+  mkdirSync(join(out, dirname(file)), { recursive: true })
+  copyFileSync(join(root, file), join(out, file))
+}
+
+/** The package's own package.json: what users need, nothing of how it is made. */
+function manifest(): object {
+  const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, unknown>
+  const { name, version, description, license, type, engines, dependencies, optionalDependencies } = own
+  return { name, version, description, license, type, bin: { muster: 'bin/muster.js' }, engines, dependencies, optionalDependencies }
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({ options: { out: { type: 'string', default: join(root, 'dist/package') } } })
+  build(resolve(values.out))
+  const files = globSync('**/*', { cwd: values.out, withFileTypes: true }).filter((entry) => entry.isFile())
+  console.log(
+    `${relative(process.cwd(), values.out)}: ${files.length} files; \`npm pack ./${relative(process.cwd(), values.out)}\` packs it`,
+  )
+}
