@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { sql } from 'kysely'
 import { FLEET, intentStatement, issuer, logStatements, stranger } from '../../fixtures/audit/fleet.ts'
 import { signCheckpoint } from '../../shared/audit/checkpoint.ts'
 import { ledgerError } from './errors.ts'
@@ -97,6 +98,20 @@ describe('a ledger whose database went back in time', () => {
     await log.fill((await logStatements(6)).slice(3))
     assert.equal(log.ledger.published()?.size, 3)
     assert.equal((await log.reopen()).published()?.size, 6)
+  })
+
+  it('DB-13: notices that the newest transactions are gone with the write-ahead log', async () => {
+    await using log = await testLog('sqlite', 3)
+    await log.ledger.checkpoint()
+    await sql`pragma wal_checkpoint(truncate)`.execute(log.database.query)
+    await copyFile(file(log), join(log.scratch, 'without-wal.db'))
+    await log.fill([await intentStatement(50)])
+    await log.ledger.checkpoint()
+    await log.database.close()
+    await copyFile(join(log.scratch, 'without-wal.db'), file(log))
+    const ledger = await log.reopen()
+    assert.ok(is('ledger.rolled-back')(ledger.frozen()))
+    assert.match(ledger.frozen()?.hint ?? '', /restore/)
   })
 
   it('AL-04: refuses its own checkpoint file when it was changed', async () => {

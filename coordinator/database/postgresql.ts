@@ -60,6 +60,8 @@ export async function openPostgresql(url: string, shown: string): Promise<Postgr
   })
   // An idle connection that the server closes: the pool has dropped it already, and the next query opens another.
   pool.on('error', () => {})
+  // One that breaks while it is in use says so twice: to the query, which fails, and to nobody, which would end this process.
+  pool.on('connect', (client) => client.on('error', () => {}))
   try {
     const { rows } = await pool.query(
       `select current_setting('server_version_num')::bigint as version, current_setting('server_encoding') as encoding,
@@ -136,7 +138,14 @@ function postgresqlDriver(pool: pg.Pool, shown: string, begin: string): Driver {
         throw postgresqlFailure(error, shown)
       }
     },
-    rollbackTransaction: (connection) => guard(() => inner.rollbackTransaction(original(connection))),
+    rollbackTransaction: async (connection) => {
+      try {
+        await inner.rollbackTransaction(original(connection))
+      } catch {
+        // The connection is gone, so the server has rolled back by itself, and the pool drops the connection. What led here is the error
+        // that the caller must see: above all an unknown outcome.
+      }
+    },
     destroy: () => inner.destroy(),
   }
 }

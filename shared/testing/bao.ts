@@ -57,13 +57,7 @@ export async function encoded({ content, outboard, root, groupBytes }: Encodable
     root,
     size,
     groupBytes,
-    readContent: async (into: readonly Uint8Array[], position: number) => {
-      let at = position
-      for (const part of into) {
-        fill(part, content, at)
-        at += part.length
-      }
-    },
+    readContent: async (into: Uint8Array, position: number) => fill(into, content, position),
     readParents: async (into: Uint8Array, index: number) => {
       fill(into, outboard, HEADER_BYTES + index * PARENT_BYTES)
       return into.length / PARENT_BYTES
@@ -89,9 +83,13 @@ export function decoded(options: DecodeOptions, encoding: Uint8Array, pieceBytes
   const result: Decoded = { start: -1, content: Buffer.alloc(0), parents: new Map(), error: undefined }
   const contents: Uint8Array[] = []
   const decoder = new Decoder(options, (batch: Batch) => {
-    if (batch.content.length > 0 && result.start < 0) result.start = batch.start
-    for (const piece of batch.content) contents.push(Buffer.from(piece))
-    for (const run of batch.parents) for (const [i, bytes] of run.bytes.entries()) result.parents.set(run.index + i, Buffer.from(bytes))
+    if (batch.groups > 0 && result.start < 0) result.start = batch.start
+    contents.push(Buffer.from(batch.content))
+    for (const { index, bytes } of batch.parents) {
+      for (let at = 0; at < bytes.length; at += PARENT_BYTES) {
+        result.parents.set(index + at / PARENT_BYTES, Buffer.from(bytes.subarray(at, at + PARENT_BYTES)))
+      }
+    }
     batch.release()
   })
   try {

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { outcomeStatement } from '../../fixtures/audit/fleet.ts'
+import { testLog } from './testing.ts'
+
+const program = fileURLToPath(new URL('./testing/act-until-killed.ts', import.meta.url))
+/** More than an operation has places. */
+const MAX_PLACES = 60
+
+it('AL-01: killed at every place from intent to reply, each operation has one outcome and at most one effect', async () => {
+  await using log = await testLog('sqlite', 1)
+  await log.ledger.checkpoint()
+  const effects = join(log.scratch, 'effects')
+  await mkdir(effects)
+  // Two dozen starts of the same program: compiled once.
+  const env = { ...process.env, NODE_COMPILE_CACHE: join(log.scratch, 'compiled') }
+  let place = 0
+  for (let died = true; died; ) {
+    place += 1
+    assert.ok(place < MAX_PLACES)
+    await log.database.close()
+    const child = spawnSync(process.execPath, [program, log.url, log.folder, effects, String(place)], { stdio: 'inherit', env })
+    died = child.signal === 'SIGKILL'
+    assert.ok(died || child.status === 0, `place ${place}: ${child.status} ${child.signal}`)
+    // The next start: the log is sound, and whatever is open is closed by looking at what really happened.
+    const ledger = await log.reopen()
+    assert.equal(ledger.frozen(), undefined, `place ${place}`)
+    for (const open of await ledger.openIntents()) {
+      const outcome = await outcomeStatement(place)
+      assert.equal(open.operation, outcome.operation)
+      await log.database.transaction(async (tx) => {
+        await ledger.append(tx, outcome)
+        await ledger.closeIntent(tx, open.operation)
+      })
+    }
+    await ledger.checkpoint()
+  }
+  const { ledger } = log
+  assert.deepEqual((await ledger.verify()).findings, [])
+  const outcomes = new Map<string, number>()
+  for await (const { entry } of ledger.entries(1)) {
+    const id = entry.operation as string
+    if (entry.type === 'intent') assert.equal(outcomes.has(id), false)
+    outcomes.set(id, (outcomes.get(id) ?? 0) + (entry.type === 'outcome' ? 1 : 0))
+  }
+  assert.ok([...outcomes.values()].every((count) => count === 1))
+  // No effect without an intent.
+  for (const effect of await readdir(effects)) assert.ok(outcomes.has(effect))
+  assert.ok(outcomes.size > 8 && outcomes.size < place && place > 14, `${outcomes.size} of ${place}`)
+  assert.equal(existsSync(join(log.folder, 'checkpoint')), true)
+})

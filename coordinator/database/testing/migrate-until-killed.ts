@@ -1,0 +1,29 @@
+/**
+ * `node migrate-until-killed.ts URL N`: migrates the database and dies before the N-th statement or ledger row. Run by migrate.test.ts.
+ */
+import { systemClock } from '../../../shared/clock.ts'
+import { openDatabase } from '../database.ts'
+import { MIGRATIONS, migrate } from '../migrate.ts'
+import type { Migration } from '../migration.ts'
+import { dieAt } from './die.ts'
+
+const [url, place] = process.argv.slice(2) as [string, string]
+const pass = dieAt(Number(place))
+
+/** The same statements; the process passes a place before each, where they are executed as where their checksum is made. */
+const deadly = (migration: Migration): Migration => ({
+  name: migration.name,
+  statements: (types) =>
+    ({
+      *[Symbol.iterator]() {
+        for (const statement of migration.statements(types)) {
+          pass()
+          yield statement
+        }
+      },
+    }) as unknown as readonly string[],
+})
+
+const database = await openDatabase({ clock: systemClock }, { url, create: true })
+await migrate(database, MIGRATIONS.map(deadly))
+await database.close()
