@@ -11,7 +11,7 @@ const SHRINK_TO = 0.2
 export function refuseRollback(repository: string, last: string | null | undefined, now: string): void {
   // Beyond 15 digits numbers lose digits; and a revision of 2^63 would lock the repository for ever (RS-17), so it is no baseline.
   const isNumber = /^\d{1,15}$/
-  if (last == null || !isNumber.test(last) || !isNumber.test(now)) return
+  if (last === null || last === undefined || !isNumber.test(last) || !isNumber.test(now)) return
   if (Number(now) < Number(last)) throw mirrorError('mirror.rollback', { repository, last, now })
 }
 

@@ -5,7 +5,7 @@
  * settled, so nothing goes on behind the caller's back.
  */
 export async function mapParallel<T, R>(items: readonly T[], limit: number, work: (item: T, index: number) => Promise<R>): Promise<R[]> {
-  const results = new Array<R>(items.length)
+  const results = Array.from<R>({ length: items.length })
   let next = 0
   let failed = false
   const worker = async (): Promise<void> => {

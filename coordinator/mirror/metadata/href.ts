@@ -43,8 +43,7 @@ export function encodeHref(href: string): string {
   return href.split('/').map(encodeURIComponent).join('/')
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+const CONTROL = /\p{Cc}/u
 /** Characters that reorder or hide text on a terminal (Unicode bidi controls, zero-width marks): a name with them lies to its reader. */
 const INVISIBLE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/
 

@@ -46,7 +46,7 @@ export async function* unxz(source: AsyncIterable<Uint8Array>): AsyncGenerator<U
     },
   })
   try {
-    yield* new xzDecompress.XzReadableStream(input as never) as unknown as AsyncIterable<Uint8Array>
+    yield* new xzDecompress.XzReadableStream(input) as unknown as AsyncIterable<Uint8Array>
   } catch (error) {
     throw failure === undefined ? error : failure.error
   } finally {

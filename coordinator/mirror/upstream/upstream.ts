@@ -248,7 +248,7 @@ function rangeHeaders(resumeAt: number | undefined, validator: string | undefine
 function checkEncoding(path: string, answer: Answer): void {
   const encoding = answer.headers['content-encoding']?.trim().toLowerCase()
   if (encoding === undefined || encoding === '' || encoding === 'identity') return
-  const stored = /\.gz$/.test(path) && (encoding === 'gzip' || encoding === 'x-gzip')
+  const stored = path.endsWith('.gz') && (encoding === 'gzip' || encoding === 'x-gzip')
   if (!stored) throw mirrorError('mirror.encoding', { url: answer.url, encoding: encoding.slice(0, 80) })
 }
 
