@@ -47,8 +47,8 @@ export async function fetchBlob(deps: FetchDeps, id: BlobId, options: FetchOptio
       return await fetchSized(deps, id, size, crowd, options)
     } catch (error) {
       options.signal.throwIfAborted()
-      // A wrong claim about the size fails like this; the next claim may be true. Errors of our own disk fail for every size.
-      if (!transferError.is(error) && !blobError.is(error, 'blob.size') && !blobError.is(error, 'blob.unknown')) throw error
+      // A wrong claim about the size fails in many ways, and the next claim may be true. Anything but these is a fault of ours.
+      if (!transferError.is(error) && !blobError.is(error)) throw error
       failure = error
     }
   }

@@ -119,7 +119,7 @@ async function runStream(work: Work, source: Source, first: Piece, workers: numb
         if (signal.aborted) return
         if (error !== LOST_RACE) {
           source.blame(error)
-          await deps.clock.sleep(RETRY_MS, signal).catch(() => undefined)
+          if (source.usable) await deps.clock.sleep(RETRY_MS, signal).catch(() => undefined)
         }
       }
       work.changed.ring()

@@ -1,0 +1,72 @@
+/** Nodes with pools for tests of transfers, and providers that misbehave in one named way. What they hide: the tracker's protocol; `find` answers from a list. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { type Pool, openPool } from '../../shared/blobs/pool.ts'
+import { systemClock } from '../../shared/clock.ts'
+import type { BlobId } from '../../shared/ids.ts'
+import { systemRandom } from '../../shared/random.ts'
+import type { Handlers } from '../../protocols/define-protocol.ts'
+import { blobs } from '../../protocols/blobs/protocol.ts'
+import { serveProtocol } from '../../protocols/serve.ts'
+import { createNodePolicy } from '../policy.ts'
+import { type FetchOptions, fetchBlob } from '../transfer/fetch.ts'
+import { blobHandlers } from '../transfer/serve.ts'
+import type { ProviderHint } from '../transfer/source.ts'
+import { type TestFleet, type TestNode, addressOf } from './fleet.ts'
+
+export interface Holder {
+  readonly node: TestNode
+  readonly pool: Pool
+  /** How another node's fetch is told of this one. */
+  readonly hint: ProviderHint
+  fetch(id: BlobId, providers: readonly ProviderHint[], options?: Partial<FetchOptions>): Promise<{ size: number }>
+}
+
+export async function temporaryPool(t: TestContext): Promise<Pool> {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-pool-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  return openPool({ clock: systemClock, random: systemRandom }, { folder: join(folder, 'pool') })
+}
+
+/** A member that serves its pool; `distort` replaces parts of how it does so. */
+export async function holder(
+  t: TestContext,
+  fleet: TestFleet,
+  name: string,
+  distort: (honest: Handlers<typeof blobs>) => Partial<Handlers<typeof blobs>> = () => ({}),
+): Promise<Holder> {
+  const pool = await temporaryPool(t)
+  const node = await fleet.node(t, { role: 'agent', name })
+  const honest = blobHandlers(pool)
+  const serving = { clock: systemClock, log: node.log, policy: createNodePolicy() }
+  await node.handle(blobs, serveProtocol(blobs, { ...honest, ...distort(honest) }, serving))
+  return {
+    node,
+    pool,
+    hint: { peer: node.peerId, addresses: [addressOf(node)] },
+    fetch: (id, providers, options = {}) =>
+      fetchBlob({ node, pool, clock: systemClock, log: node.log, find: async () => providers }, id, {
+        signal: new AbortController().signal,
+        ...options,
+      }),
+  }
+}
+
+/** Takes random content of this many bytes in. */
+export async function addContent(pool: Pool, size: number): Promise<{ id: BlobId; content: Buffer }> {
+  const content = Buffer.from(systemRandom.bytes(size))
+  return { id: await putContent(pool, content), content }
+}
+
+export async function putContent(pool: Pool, content: Uint8Array): Promise<BlobId> {
+  const source = async function* (): AsyncGenerator<Uint8Array> {
+    yield content
+  }
+  return (await pool.ingest(source(), { maxBytes: content.length })).id
+}
+
+export async function contentOf(pool: Pool, id: BlobId): Promise<Buffer> {
+  return Buffer.concat(await Array.fromAsync(pool.read(id)))
+}

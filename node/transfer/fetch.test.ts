@@ -1,0 +1,328 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { z } from 'zod'
+import type { Pool } from '../../shared/blobs/pool.ts'
+import { systemClock } from '../../shared/clock.ts'
+import { type BlobId, blobId } from '../../shared/ids.ts'
+import { KIB, MIB } from '../../shared/units.ts'
+import { blobs } from '../../protocols/blobs/protocol.ts'
+import { openClient } from '../../protocols/call.ts'
+import { createTestFleet } from '../testing/fleet.ts'
+import { addContent, contentOf, holder, putContent } from '../testing/holder.ts'
+
+test('fetch: a blob comes from one provider that was never connected before, with progress', async (t) => {
+  const fleet = await createTestFleet()
+  const [source, target] = [await holder(t, fleet, 'source'), await holder(t, fleet, 'target')]
+  const { id, content } = await addContent(source.pool, 5 * MIB + 123)
+  const reports: number[] = []
+  const done = await target.fetch(id, [source.hint], { progress: ({ verified }) => reports.push(verified) })
+  assert.equal(done.size, content.length)
+  assert.ok(content.equals(await contentOf(target.pool, id)))
+  assert.equal(reports.at(-1), content.length)
+  assert.deepEqual(await target.fetch(id, []), { size: content.length })
+})
+
+test('fetch: blobs of 0, 1, 16 KiB and one byte around it', async (t) => {
+  const fleet = await createTestFleet()
+  const [source, target] = [await holder(t, fleet, 'source'), await holder(t, fleet, 'target')]
+  for (const size of [0, 1, 16 * KIB - 1, 16 * KIB, 16 * KIB + 1]) {
+    const { id, content } = await addContent(source.pool, size)
+    await target.fetch(id, [source.hint])
+    assert.ok(content.equals(await contentOf(target.pool, id)), `${size} bytes`)
+  }
+})
+
+test('fetch: several providers share the work', async (t) => {
+  const fleet = await createTestFleet()
+  const served = new Map<string, number>()
+  const names = ['a', 'b', 'c']
+  const sources = await Promise.all(
+    names.map((name) =>
+      holder(t, fleet, name, (honest) => ({
+        fetch: async (request, context) => {
+          served.set(name, (served.get(name) ?? 0) + request.end - request.start)
+          return honest.fetch(request, context)
+        },
+      })),
+    ),
+  )
+  const target = await holder(t, fleet, 'target')
+  const { id, content } = await addContent((sources[0] as (typeof sources)[0]).pool, 24 * MIB)
+  for (const source of sources.slice(1)) await source.fetch(id, [(sources[0] as (typeof sources)[0]).hint])
+  served.clear()
+  await target.fetch(
+    id,
+    sources.map(({ hint }) => hint),
+  )
+  assert.ok(content.equals(await contentOf(target.pool, id)))
+  assert.equal(served.size, 3)
+  const total = [...served.values()].reduce((sum, bytes) => sum + bytes, 0)
+  assert.ok(total <= 32 * MIB, `${total} bytes were asked for to get 24 MiB`)
+})
+
+test('fetch: nobody has it, nobody can be reached, nobody is known', async (t) => {
+  const fleet = await createTestFleet()
+  const [source, target] = [await holder(t, fleet, 'source'), await holder(t, fleet, 'target')]
+  const id = blobId.parse('7'.repeat(64))
+  await assert.rejects(target.fetch(id, [source.hint]), { code: 'blob.unknown', exit: 'notFound' })
+  await assert.rejects(target.fetch(id, []), { code: 'blob.unknown' })
+  await source.node.close()
+  await assert.rejects(target.fetch(id, [source.hint]), { code: 'blob.unknown' })
+  await assert.rejects(target.fetch(id, [source.hint], { size: 100 }), { code: 'transfer.incomplete', exit: 'unreachable' })
+})
+
+test('BT-01: a provider that flips a bit is left at that group, and nothing wrong is kept', async (t) => {
+  const fleet = await createTestFleet()
+  // In the first group, in a parent node, in the middle, in the last group; the length in front is BT-03.
+  for (const [name, offset] of [
+    ['first', 2_000],
+    ['parent', 40],
+    ['middle', 1_600_000],
+    ['last', 3 * MIB - 10],
+  ] as const) {
+    let lies = 0
+    const liar = await holder(t, fleet, `liar-${name}`, (honest) => ({
+      fetch: async (request, context) => {
+        // The encoding of a range is a little longer than the range, so this lands in the same group or the one before.
+        const position = offset - request.start
+        let at = 0
+        const send = async (bytes: Uint8Array): Promise<void> => {
+          const copy = Uint8Array.from(bytes)
+          if (position >= at && position < at + copy.length) {
+            copy[position - at] = (copy[position - at] as number) ^ 1
+            lies += 1
+          }
+          at += copy.length
+          await context.send(copy)
+        }
+        return honest.fetch(request, { ...context, send })
+      },
+    }))
+    const honest = await holder(t, fleet, `honest-${name}`)
+    const target = await holder(t, fleet, `target-${name}`)
+    const { id, content } = await addContent(liar.pool, 3 * MIB)
+    await assert.rejects(target.fetch(id, [liar.hint], { size: content.length }), { code: 'blob.altered', exit: 'verification' }, name)
+    assert.ok(lies > 0)
+    const kept = await target.pool.partial(id)
+    for (const { start, end } of kept?.ranges ?? []) assert.ok(end <= content.length && start < end)
+    assert.ok(target.node.log.lines.some(({ message }) => message === 'provider sent bad data'))
+    await putContent(honest.pool, content)
+    await target.fetch(id, [liar.hint, honest.hint])
+    assert.ok(content.equals(await contentOf(target.pool, id)), name)
+  }
+})
+
+test('BT-02: an empty blob is believed only under the id of the empty blob', async (t) => {
+  const fleet = await createTestFleet()
+  const liar = await holder(t, fleet, 'liar', () => ({
+    have: async ({ ids }) => ({ holdings: ids.map(() => ({ size: 0 })) }),
+    fetch: async (_request, { send }) => {
+      await send(Buffer.alloc(8))
+      return { bytes: 8 }
+    },
+  }))
+  const target = await holder(t, fleet, 'target')
+  const id = blobId.parse('7'.repeat(64))
+  await assert.rejects(target.fetch(id, [liar.hint]), { code: 'blob.altered' })
+  assert.equal(await target.pool.stat(id), undefined)
+})
+
+test('BT-03: a provider that lies about the size is found out, and the honest one is believed', async (t) => {
+  const fleet = await createTestFleet()
+  const honest = await holder(t, fleet, 'honest')
+  const { id, content } = await addContent(honest.pool, 300_001)
+  for (const lie of [content.length + 1, content.length - 1, 0, 2 ** 53 - 1]) {
+    const liar = await holder(t, fleet, `liar-${lie}`, () => ({
+      have: async ({ ids }) => ({ holdings: ids.map(() => ({ size: lie })) }),
+      fetch: async (request, { send }) => ({ bytes: await serveLie(honest.pool, request, content.length, send) }),
+    }))
+    const target = await holder(t, fleet, `target-${lie}`)
+    await assert.rejects(
+      target.fetch(id, [liar.hint]),
+      (error: { code: string }) => /^blob\.(altered|too-large|range|truncated)$|^transfer/.test(error.code),
+      `${lie}`,
+    )
+    await target.fetch(id, [liar.hint, honest.hint])
+    assert.ok(content.equals(await contentOf(target.pool, id)), `${lie}`)
+  }
+})
+
+test('BT-04: an encoding that ends early is never taken for the whole', async (t) => {
+  const fleet = await createTestFleet()
+  const honest = await holder(t, fleet, 'honest')
+  const { id, content } = await addContent(honest.pool, 100_000)
+  const short = await holder(t, fleet, 'short', () => ({
+    have: async ({ ids }) => ({ holdings: ids.map(() => ({ size: content.length })) }),
+    fetch: async ({ start, end }, { send }) => {
+      const whole = Buffer.concat(await Array.fromAsync(honest.pool.encode(id, { start, end })))
+      await send(whole.subarray(0, -1))
+      return { bytes: whole.length }
+    },
+  }))
+  const target = await holder(t, fleet, 'target')
+  await assert.rejects(target.fetch(id, [short.hint]), { exit: 'unreachable' })
+  assert.equal(await target.pool.stat(id), undefined)
+  await target.fetch(id, [short.hint, honest.hint])
+  assert.ok(content.equals(await contentOf(target.pool, id)))
+})
+
+test('BT-05: ranges that are reversed, past the end, off the groups or too long are refused', async (t) => {
+  const fleet = await createTestFleet()
+  const [source, target] = [await holder(t, fleet, 'source'), await holder(t, fleet, 'target')]
+  const { id, content } = await addContent(source.pool, 100_000)
+  const size = content.length
+  await target.node.dial((source.hint.addresses as string[])[0] as string)
+  const loose = { ...blobs, methods: { ...blobs.methods, fetch: { ...blobs.methods.fetch, request: z.any() } } }
+  const client = openClient(loose, await target.node.open(source.node.peerId, blobs.id), { clock: systemClock })
+  const ask = (start: number, end: number, claimed = size): Promise<unknown> =>
+    client.call('fetch', { id, size: claimed, start, end }, { onData: () => undefined })
+  for (const [start, end] of [
+    [32_768, 16_384],
+    [0, size + 1],
+    [size, size],
+    [-16_384, 16_384],
+    [0.5, 16_384],
+    [0, 2 ** 53],
+  ] as const) {
+    await assert.rejects(ask(start, end), { code: 'protocol.malformed' }, `${start}-${end}`)
+  }
+  await assert.rejects(ask(1, 16_384), { code: 'blob.range' })
+  await assert.rejects(ask(0, 16_385), { code: 'blob.range' })
+  await assert.rejects(ask(0, 16_384, size + 1), { code: 'blob.size' })
+  await assert.rejects(ask(0, 65 * MIB, 100 * MIB), { code: 'protocol.too-large' })
+  assert.equal(((await ask(0, size)) as { bytes: number }).bytes > size, true)
+})
+
+test('BT-06: bytes behind a valid encoding are an error of the provider', async (t) => {
+  const fleet = await createTestFleet()
+  const chatty = await holder(t, fleet, 'chatty', (honest) => ({
+    fetch: async (request, context) => {
+      const done = await honest.fetch(request, context)
+      await context.send(Buffer.from([0]))
+      return done
+    },
+  }))
+  const target = await holder(t, fleet, 'target')
+  const { id } = await addContent(chatty.pool, 100_000)
+  await target.fetch(id, [chatty.hint])
+  assert.ok(target.node.log.lines.some(({ message, data }) => message === 'provider sent bad data' && data['peer'] === chatty.node.peerId))
+})
+
+test('BT-07: a provider that stalls near the end is left, and another one brings the rest', async (t) => {
+  const fleet = await createTestFleet()
+  let asked = 0
+  const staller = await holder(t, fleet, 'staller', (honest) => ({
+    fetch: async (request, context) => {
+      let left = 200_000
+      const send = async (bytes: Uint8Array): Promise<void> => {
+        await context.send(bytes.subarray(0, left))
+        left -= bytes.length
+        if (left <= 0) await systemClock.sleep(60_000, context.signal)
+      }
+      return honest.fetch(request, { ...context, send })
+    },
+  }))
+  const rescuer = await holder(t, fleet, 'rescuer', (honest) => ({
+    fetch: async (request, context) => {
+      asked += request.end - request.start
+      return honest.fetch(request, context)
+    },
+  }))
+  const target = await holder(t, fleet, 'target')
+  const { id, content } = await addContent(staller.pool, 1 * MIB)
+  await putContent(rescuer.pool, content)
+  const alone = target.fetch(id, [staller.hint], { stallMs: 100 })
+  await assert.rejects(alone, { code: 'transfer.incomplete' })
+  const partial = await target.pool.partial(id)
+  assert.ok((partial?.ranges.length ?? 0) > 0, 'what came before the stall is kept')
+  await target.fetch(id, [staller.hint, rescuer.hint], { stallMs: 100 })
+  assert.ok(content.equals(await contentOf(target.pool, id)))
+  assert.ok(asked < content.length, 'what was verified is not fetched again')
+})
+
+test('BT-08: a provider that never stops is cut off at the end of the range', async (t) => {
+  const fleet = await createTestFleet()
+  let sent = 0
+  const endless = await holder(t, fleet, 'endless', (honest) => ({
+    fetch: async (request, context) => {
+      await honest.fetch(request, context)
+      for (const junk = Buffer.alloc(64 * KIB); ; sent += junk.length) await context.send(junk)
+    },
+  }))
+  const target = await holder(t, fleet, 'target')
+  const { id } = await addContent(endless.pool, 50_000)
+  await target.fetch(id, [endless.hint])
+  assert.ok(sent < 4 * MIB, `${sent} bytes of junk were taken`)
+})
+
+test('BT-10: two fetches of one blob race, one is given up, and one file is the result', async (t) => {
+  const fleet = await createTestFleet()
+  const [source, target] = [await holder(t, fleet, 'source'), await holder(t, fleet, 'target')]
+  const { id, content } = await addContent(source.pool, 8 * MIB)
+  const stop = new AbortController()
+  const given = target.fetch(id, [source.hint], { signal: stop.signal, progress: () => stop.abort(new Error('enough')) })
+  const kept = target.fetch(id, [source.hint])
+  await assert.rejects(given, { message: 'enough' })
+  await kept
+  assert.ok(content.equals(await contentOf(target.pool, id)))
+  assert.equal((await Array.fromAsync(target.pool.list())).length, 1)
+})
+
+test('BT-12: a stranger is refused alike whether the blob is there or not', async (t) => {
+  const fleet = await createTestFleet()
+  const source = await holder(t, fleet, 'source')
+  const { id } = await addContent(source.pool, 1000)
+  const stranger = await fleet.node(t, { role: undefined, name: 'stranger' }, { listen: [] })
+  await stranger.dial((source.hint.addresses as string[])[0] as string)
+  const answers: unknown[] = []
+  for (const asked of [id, blobId.parse('0'.repeat(64))]) {
+    const client = openClient(blobs, await stranger.open(source.node.peerId, blobs.id), { clock: systemClock })
+    const error = await client
+      .call('fetch', { id: asked, size: 1000, start: 0, end: 1000 })
+      .catch((reason: unknown) => reason as { code: string; data: object })
+    answers.push([(error as { code: string }).code, (error as { data: object }).data])
+  }
+  assert.deepEqual(answers[0], answers[1])
+  assert.equal((answers[0] as string[])[0], 'protocol.denied')
+})
+
+test('transfer: eight clients at once get the same blob whole, while others reset and leave half-way', async (t) => {
+  const fleet = await createTestFleet()
+  const source = await holder(t, fleet, 'source')
+  const { id, content } = await addContent(source.pool, 6 * MIB)
+  const targets = await Promise.all(Array.from({ length: 8 }, (_, i) => holder(t, fleet, `t${i}`)))
+  const vandals = await Promise.all(Array.from({ length: 4 }, (_, i) => holder(t, fleet, `v${i}`)))
+  const vandalism = vandals.map(async (vandal, i) => {
+    await vandal.node.dial((source.hint.addresses as string[])[0] as string)
+    for (let round = 0; round < 6; round += 1) {
+      const duplex = await vandal.node.open(source.node.peerId, blobs.id)
+      const client = openClient(blobs, duplex, { clock: systemClock })
+      const call = client.call(
+        'fetch',
+        { id, size: content.length, start: 0, end: content.length },
+        { onData: () => (i % 2 === 0 ? client.abort(new Error('reset')) : duplex.close()) },
+      )
+      await call.catch(() => undefined)
+    }
+  })
+  await Promise.all(targets.map((target) => target.fetch(id, [source.hint])))
+  await Promise.all(vandalism)
+  for (const target of targets) assert.ok(content.equals(await contentOf(target.pool, id)))
+  assert.equal(source.node.peers().length, 12)
+})
+
+async function serveLie(
+  pool: Pool,
+  request: { id: BlobId; start: number; end: number },
+  size: number,
+  send: (bytes: Uint8Array) => Promise<void>,
+): Promise<number> {
+  const end = Math.min(request.end, size)
+  let bytes = 0
+  if (request.start >= end && size > 0) return bytes
+  for await (const chunk of pool.encode(request.id, { start: request.start, end })) {
+    bytes += chunk.length
+    await send(chunk)
+  }
+  return bytes
+}
