@@ -9,7 +9,7 @@ import { TOPIC_NAMES } from '../program.ts'
 import { TOPICS } from '../topics.ts'
 import { registry } from './index.ts'
 
-async function declarations(): Promise<{ words: string[]; command: Declaration; summary?: string }[]> {
+async function declarations(): Promise<{ words: string[]; command: Declaration }[]> {
   const load = async (words: string[], load: LoadDeclaration): Promise<{ words: string[]; command: Declaration }> => ({
     words,
     command: (await load()).command,
@@ -17,7 +17,7 @@ async function declarations(): Promise<{ words: string[]; command: Declaration; 
   const nested = Object.entries(registry).map(async ([noun, entry]) =>
     'verbs' in entry
       ? Promise.all(Object.entries(entry.verbs).map(([verb, get]) => load([noun, verb], get)))
-      : [{ ...(await load([noun], entry.command)), summary: entry.summary }],
+      : [await load([noun], entry.command)],
   )
   return (await Promise.all(nested)).flat()
 }
@@ -35,7 +35,6 @@ test('commands: summaries are one lower-case line without a period', () => {
     ]),
   ]
   for (const [what, summary] of summaries) assert.match(summary, /^(?![A-Z][a-z])[^\n]{3,160}(?<!\.)$/, what)
-  for (const { words, command, summary } of all) if (summary !== undefined) assert.equal(command.summary, summary, words.join(' '))
 })
 
 test('commands: no flag shadows a global one, and short flags are unique', () => {
