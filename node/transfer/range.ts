@@ -61,8 +61,9 @@ export async function fetchRange(
     await ours(() => sink.drained())
   } finally {
     stopWatch()
-    // Nothing happens to a sink that is done; of one that isn't, the verified groups stay.
+    // Of a sink that isn't done the verified groups stay; once they have landed, what is still missing can be asked of somebody else.
     sink.close()
+    await sink.drained().catch(() => undefined)
   }
 }
 
