@@ -5,6 +5,7 @@
 import type { Registry } from '../command.ts'
 
 export const registry: Registry = {
+  demo: { summary: 'a whole fleet on this machine, with nothing configured', command: () => import('./demo/demo.ts') },
   init: { summary: "make a coordinator's home", command: () => import('./init/init.ts') },
   coordinator: { summary: 'the coordinator daemon', verbs: { run: () => import('./coordinator/run.ts') } },
   ticket: { summary: 'print how to reach and trust this fleet', command: () => import('./ticket/ticket.ts') },

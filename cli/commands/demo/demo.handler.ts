@@ -1,0 +1,113 @@
+/** The tour: what a fleet does in its first minutes, as real processes and real commands. */
+import { join } from 'node:path'
+import { formatDuration } from '../../../shared/units.ts'
+import type { CommandContext } from '../../context.ts'
+import type { Flags } from './demo.ts'
+import { openDemoFleet, type DemoFleet } from './fleet.ts'
+import { openScratch } from './scratch.ts'
+import { createStage, type Stage } from './stage.ts'
+import { startUpstream } from './upstream.ts'
+
+/** Bytes of the file that travels between hosts: several fetch ranges, and still instant. */
+const BLOB_BYTES = 8 * 1024 * 1024
+
+export async function handle(context: CommandContext<Flags>): Promise<void> {
+  const { flags, clock, signal } = context
+  const started = clock.monotonic()
+  await using stack = new AsyncDisposableStack()
+  const scratch = stack.use(await openScratch(context, flags.keep))
+  const upstream = stack.use(await startUpstream(context, join(scratch.folder, 'upstream')))
+  const fleet = stack.use(await openDemoFleet(context, scratch.folder))
+  const stage = createStage(context, fleet)
+
+  await context.note(`Muster demo: a coordinator and ${flags.agents} agents in ${scratch.folder}\n`)
+  await mirror(stage, fleet, upstream.url)
+  await enrol(stage, fleet, flags.agents)
+  await distribute(stage, fleet, scratch)
+  await know(stage)
+  await run(stage)
+  await prove(stage, scratch.folder)
+  await context.note(`\nEverything worked, in ${formatDuration(clock.monotonic() - started)}.`)
+  if (flags.once || signal.aborted) return
+
+  await context.note(lookAround(fleet))
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  await context.note('\nstopping')
+}
+
+async function mirror(stage: Stage, fleet: DemoFleet, upstream: string): Promise<void> {
+  await stage.chapter('A coordinator, and a repository mirrored into its store')
+  await stage.muster(['init', '--fleet', 'demo'])
+  await fleet.configure(upstream)
+  await fleet.startCoordinator()
+  await stage.muster(['repo', 'sync', '--repo-id', 'demo'])
+  await stage.muster(['snapshot', 'create', '--repo-id', 'demo', '--name', 'day-1'])
+  await stage.muster(['repo', 'list'])
+}
+
+async function enrol(stage: Stage, fleet: DemoFleet, agents: number): Promise<void> {
+  await stage.chapter('Hosts join with single-use tokens')
+  for (let number = 1; number <= agents; number++) {
+    const name = `host-${number}`
+    const role = number === 1 ? 'db' : 'web'
+    const token = (await stage.muster(['enroll', 'token', '--approve', '--label', `role=${role}`], { quiet: true })).trim()
+    await stage.muster(['agent', 'join', token, '--name', name], { home: name, shown: ['agent', 'join', `${token.slice(0, 16)}…`, '--name', name], quiet: true })
+    await fleet.startAgent(name)
+  }
+  await stage.muster(['agent', 'list'])
+}
+
+async function distribute(stage: Stage, fleet: DemoFleet, scratch: { folder: string; writeRandom(name: string, bytes: number): Promise<string> }): Promise<void> {
+  await stage.chapter('Content moves from host to host; every block proves itself against its id')
+  const hosts = fleet.agents()
+  const first = hosts[0] as (typeof hosts)[number]
+  const repomd = await stage.get(`${first.gateway}/repos/demo/latest/repodata/repomd.xml`)
+  await stage.say(`dnf on ${first.name} gets the repository from its own agent: ${first.gateway}/repos/demo/latest/ (${repomd.length} bytes of repomd.xml)`)
+  const file = await scratch.writeRandom('build.bin', BLOB_BYTES)
+  const id = (await stage.muster(['blob', 'add', file])).trim()
+  for (const { name } of hosts.slice(0, 2)) await stage.muster(['blob', 'get', id, '--to', join(scratch.folder, `${name}.bin`)], { home: name })
+  await stage.muster(['blob', 'providers', id])
+}
+
+async function know(stage: Stage): Promise<void> {
+  await stage.chapter('Every host says what it has installed, signed with its own key')
+  // The first report follows the first connection; it may still be on its way.
+  const shown = await stage.until(['facts', 'show', 'host-1', '-o', 'json'])
+  const facts = JSON.parse(shown) as { packages: unknown[]; os: { name?: string }; sequence: number }
+  await stage.say(`host-1 runs ${facts.os.name ?? 'an unknown system'} with ${facts.packages.length} packages (fact ${facts.sequence} of its history)`)
+}
+
+async function run(stage: Stage): Promise<void> {
+  await stage.chapter('A signed order, logged before it runs; each host checks the proof itself')
+  await stage.muster(['run', '--on', 'all', '--', 'sh', '-c', 'echo "hello from process $$"'])
+  await stage.muster(['process', 'list', '--all'])
+}
+
+async function prove(stage: Stage, folder: string): Promise<void> {
+  await stage.chapter('The log tells who did what, and can be checked by anyone, offline')
+  await stage.muster(['audit', 'log', '--count', '6'])
+  await stage.muster(['audit', 'verify'])
+  const bundle = join(folder, 'log-export')
+  await stage.muster(['audit', 'export', '--to', bundle])
+  await stage.muster(['audit', 'verify', '--bundle', bundle])
+}
+
+function lookAround(fleet: DemoFleet): string {
+  const lines = [
+    '',
+    'Look around (in another terminal):',
+    ...fleet.environment().map((line) => `  export ${line}`),
+    '  muster status',
+    "  muster run --on role=web -- uptime        muster process start --on host-1 -- sh -c 'while sleep 1; do date; done'",
+    '  muster audit log                          muster grant list',
+    '',
+    `  published repository   ${fleet.http()}/repos/demo/latest/`,
+    ...fleet.agents().map((agent) => `  gateway of ${agent.name}      ${agent.gateway}/repos/demo/latest/`),
+    '',
+    'Ctrl-C ends the demo.',
+  ]
+  return lines.join('\n')
+}

@@ -1,0 +1,90 @@
+/** How the demo tells what it does: each step as the command that a person would type, and what it printed. */
+import { spawn } from 'node:child_process'
+import type { CommandContext } from '../../context.ts'
+import { printable } from '../../sink.ts'
+import type { DemoFleet } from './fleet.ts'
+import { demoError } from './scratch.ts'
+
+/** A step that has not ended by then hangs. */
+const STEP_MS = 60_000
+/** Between two looks at something that is on its way. */
+const AGAIN_MS = 200
+/** Lines of a step that are shown; the rest is counted. */
+const MAX_LINES = 14
+
+export interface StepOptions {
+  /** Whose home it acts on. Default: the coordinator's. */
+  readonly home?: string
+  /** What is shown instead of the words, where they hold a secret. */
+  readonly shown?: readonly string[]
+  /** Shows the command and not its output. */
+  readonly quiet?: boolean
+}
+
+export interface Stage {
+  chapter(title: string): Promise<void>
+  say(text: string): Promise<void>
+  /** Runs a command, shows it and what it printed, and gives its stdout. @throws demo.step unless it ends with 0 */
+  muster(words: readonly string[], options?: StepOptions): Promise<string>
+  /** Runs a command until it succeeds. */
+  until(words: readonly string[]): Promise<string>
+  get(url: string): Promise<string>
+}
+
+export function createStage(context: CommandContext<unknown, unknown>, fleet: DemoFleet): Stage {
+  const { stderr, clock, signal } = context
+  let chapters = 0
+  const line = (text: string): Promise<void> => context.note(text)
+
+  const execute = (words: readonly string[], home: string): Promise<{ code: number; stdout: string; stderr: string }> =>
+    new Promise((resolve, reject) => {
+      const env = { ...context.env, ...Object.fromEntries(fleet.environment(home).map((pair) => pair.split('=', 2) as [string, string])) }
+      const child = spawn(process.execPath, [process.argv[1] as string, ...words], { env, stdio: ['ignore', 'pipe', 'pipe'], timeout: STEP_MS, signal })
+      const [out, err]: [Buffer[], Buffer[]] = [[], []]
+      child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
+      child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
+      child.once('error', (error) => reject(signal.aborted ? (signal.reason as Error) : error))
+      child.once('close', (code) => resolve({ code: code ?? 1, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }))
+    })
+
+  const show = async (words: readonly string[]): Promise<void> => {
+    const quoted = words.map((word) => (/^[\w@%+=:,./…-]+$/.test(word) ? word : `'${word}'`)).join(' ')
+    await line(`  ${stderr.style('bold', `$ muster ${printable(quoted)}`)}`)
+  }
+  const indent = async (text: string): Promise<void> => {
+    const lines = text.trimEnd().split('\n')
+    for (const shown of lines.slice(0, MAX_LINES)) if (shown !== '') await line(`  ${shown}`)
+    if (lines.length > MAX_LINES) await line(`  … and ${lines.length - MAX_LINES} lines more`)
+  }
+
+  return {
+    async chapter(title) {
+      chapters += 1
+      await line(`\n${stderr.style('cyan', `${chapters}. ${title}`)}`)
+    },
+    say: (text) => line(`  ${text}`),
+    async muster(words, options = {}) {
+      await show(options.shown ?? words)
+      const { code, stdout, stderr: errors } = await execute(words, options.home ?? 'coordinator')
+      if (code !== 0) throw demoError('demo.step', { command: `muster ${(options.shown ?? words).join(' ')}`, code, output: (errors || stdout).trimEnd() })
+      if (options.quiet !== true) await indent(stdout || errors)
+      return stdout
+    },
+    async until(words) {
+      await show(words)
+      const deadline = clock.monotonic() + STEP_MS
+      for (;;) {
+        const { code, stdout, stderr: errors } = await execute(words, 'coordinator')
+        if (code === 0) return stdout
+        if (clock.monotonic() > deadline) throw demoError('demo.step', { command: `muster ${words.join(' ')}`, code, output: errors.trimEnd() })
+        await clock.sleep(AGAIN_MS, signal)
+      }
+    },
+    async get(url) {
+      const response = await fetch(url, { signal: AbortSignal.any([signal, clock.timeout(STEP_MS)]) })
+      const text = await response.text()
+      if (!response.ok) throw demoError('demo.step', { command: `GET ${url}`, code: response.status, output: text })
+      return text
+    },
+  }
+}
