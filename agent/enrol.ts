@@ -27,7 +27,10 @@ export interface EnrolOptions {
 }
 
 /** @throws registry.* as the coordinator refuses, trust.* where its answer does not lead to the pinned root */
-export async function askToJoin(deps: { clock: Clock; open: (protocolId: string) => Promise<Duplex> }, options: EnrolOptions): Promise<Enrolled> {
+export async function askToJoin(
+  deps: { clock: Clock; open: (protocolId: string) => Promise<Duplex> },
+  options: EnrolOptions,
+): Promise<Enrolled> {
   const { identity, token, claims, signal } = options
   const client = openClient(enroll, await deps.open(enroll.id), deps)
   const answer = await client.call(

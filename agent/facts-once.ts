@@ -39,7 +39,10 @@ export async function sendFactsOnce(
   const journal = await openJournal(deps, { folder: paths.facts })
   stack.defer(() => journal.close())
   const set = await collect({ log: deps.log }, {}, signal)
-  const report = createReport({ journal, key, ...deps, collect: async () => set, publish: async () => undefined }, { fleet: identity.fleet, agent: identity.id })
+  const report = createReport(
+    { journal, key, ...deps, collect: async () => set, publish: async () => undefined },
+    { fleet: identity.fleet, agent: identity.id },
+  )
   await report.look(signal)
 
   const node = await createNode(deps, {
@@ -49,7 +52,8 @@ export async function sendFactsOnce(
     version: VERSION,
     credentials: {
       own: () => trust.certificate(),
-      check: (other) => checkCertificate(other, { root: trust.root().root, revocations: trust.revocations().accepted, at: deps.clock.now() }),
+      check: (other) =>
+        checkCertificate(other, { root: trust.root().root, revocations: trust.revocations().accepted, at: deps.clock.now() }),
     },
   })
   stack.defer(() => node.close())
@@ -57,7 +61,10 @@ export async function sendFactsOnce(
   for (const address of identity.coordinators) {
     try {
       const peer = await node.dial(address, signal)
-      const enrolled = await askToJoin({ clock: deps.clock, open: (protocolId) => node.open(peer.id, protocolId, signal) }, { identity, claims: {}, signal })
+      const enrolled = await askToJoin(
+        { clock: deps.clock, open: (protocolId) => node.open(peer.id, protocolId, signal) },
+        { identity, claims: {}, signal },
+      )
       if (enrolled.certificate === undefined) throw factsOnceError('facts.not-a-member', { name: identity.name })
       await trust.keepCertificate(enrolled.certificate)
       await node.reintroduce()

@@ -49,7 +49,12 @@ export async function joinFleet(deps: JoinDeps, options: JoinOptions): Promise<J
   const { identity, key, made } = await prepare(deps, options)
   try {
     const enrolled = await ask(deps, options, identity, key)
-    const trust = await openTrustState(deps, { folder: agentPaths(home).trust, fleet: identity.fleet, rootDigest: identity.root, roots: enrolled.roots })
+    const trust = await openTrustState(deps, {
+      folder: agentPaths(home).trust,
+      fleet: identity.fleet,
+      rootDigest: identity.root,
+      roots: enrolled.roots,
+    })
     await trust.learn({ roots: enrolled.roots })
     if (enrolled.certificate !== undefined) await trust.keepCertificate(enrolled.certificate)
     return { identity, status: enrolled.status, fingerprint: key.fingerprint }
@@ -70,12 +75,19 @@ async function prepare(deps: JoinDeps, options: JoinOptions): Promise<{ identity
   })
   if (existing.includes('agent.json')) {
     const identity = await readAgentIdentity(home)
-    if (identity.fleet !== ticket.fleet || identity.root !== root) throw agentHomeError('agent.home-exists', { folder: home, what: 'the home of an agent of another fleet' })
+    if (identity.fleet !== ticket.fleet || identity.root !== root)
+      throw agentHomeError('agent.home-exists', { folder: home, what: 'the home of an agent of another fleet' })
     return { identity: { ...identity, coordinators: [...ticket.addresses] }, key: await loadKeyFile(paths.nodeKey), made: false }
   }
   if (existing.length > 0) throw agentHomeError('agent.home-exists', { folder: home, what: 'not empty, and no agent’s home' })
   const key = options.hostKey === undefined ? generateKey(deps, { comment: `${options.name} node` }) : await loadKeyFile(options.hostKey)
-  const identity: AgentIdentity = { id: agentId.parse(uuid(deps)), name: options.name, fleet: ticket.fleet, root, coordinators: [...ticket.addresses] }
+  const identity: AgentIdentity = {
+    id: agentId.parse(uuid(deps)),
+    name: options.name,
+    fleet: ticket.fleet,
+    root,
+    coordinators: [...ticket.addresses],
+  }
   try {
     await mkdir(dirname(home), { recursive: true })
     await mkdir(home, { recursive: true, mode: 0o700 })

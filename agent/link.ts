@@ -95,7 +95,8 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
       } catch (error) {
         coordinator = undefined
         signal.throwIfAborted()
-        if (error instanceof MusterError && (error.exit === 'denied' || error.exit === 'verification' || error.exit === 'conflict')) throw error
+        if (error instanceof MusterError && (error.exit === 'denied' || error.exit === 'verification' || error.exit === 'conflict'))
+          throw error
         log.warn({ address, error }, 'coordinator cannot be reached')
       }
     }

@@ -84,11 +84,22 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
     return certificate === undefined ? {} : readSigned(certificate, 'certificate').labels
   }
   const report = createReport(
-    { journal: factJournal, key, clock, log, collect: (more) => collect({ log }, {}, more), publish: (bytes) => node.gossip.publish('facts', bytes) },
+    {
+      journal: factJournal,
+      key,
+      clock,
+      log,
+      collect: (more) => collect({ log }, {}, more),
+      publish: (bytes) => node.gossip.publish('facts', bytes),
+    },
     { fleet, agent },
   )
   const serving = { policy: agentPolicy(), clock, log }
-  const commandServe = serveProtocol(command, commandHandlers({ trust, clock, fleet, agent, labels, journal: commandJournal, runner, key, log }), serving)
+  const commandServe = serveProtocol(
+    command,
+    commandHandlers({ trust, clock, fleet, agent, labels, journal: commandJournal, runner, key, log }),
+    serving,
+  )
   const outputServe = serveProtocol(output, outputHandlers({ runner }), serving)
   const factsServe = serveProtocol(
     facts,
@@ -150,7 +161,10 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
   }
   const socket = await serveSocket(
     { clock, log },
-    { path: paths.socket, protocols: new Map([[localProtocol.id, serveProtocol(localProtocol, localHandlers({ content, pool }, info), serving)]]) },
+    {
+      path: paths.socket,
+      protocols: new Map([[localProtocol.id, serveProtocol(localProtocol, localHandlers({ content, pool }, info), serving)]]),
+    },
   )
   stack.defer(() => socket.close())
   const offNews = followNews({ node, trust, clock, log, fleet, coordinator: link.coordinator }, working)

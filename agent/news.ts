@@ -32,7 +32,11 @@ export function followNews(deps: NewsDeps, signal: AbortSignal): () => void {
         const checkpoint = trust.openCheckpoint(Buffer.from(message.bytes).toString())
         witness(deps, checkpoint.note, signal).catch((error: unknown) => {
           // A log that shrank or forked is an attack or a restored backup; this host goes on to refuse orders that do not extend what it saw.
-          if (!signal.aborted) log.error({ size: checkpoint.size, at: rfc3339(checkpoint.at), error }, 'a checkpoint does not extend the log that this host has seen')
+          if (!signal.aborted)
+            log.error(
+              { size: checkpoint.size, at: rfc3339(checkpoint.at), error },
+              'a checkpoint does not extend the log that this host has seen',
+            )
         })
         return 'accept'
       } catch (error) {

@@ -7,7 +7,13 @@ export const agentColumns: readonly Column<AgentRow>[] = [
   { header: 'status', value: (agent) => agent.status },
   { header: 'version', value: (agent) => agent.version ?? undefined },
   { header: 'last seen', value: (agent) => agent.lastSeen ?? undefined },
-  { header: 'labels', value: (agent) => Object.entries(agent.labels).map(([key, value]) => `${key}=${value}`).join(',') },
+  {
+    header: 'labels',
+    value: (agent) =>
+      Object.entries(agent.labels)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(','),
+  },
   { header: 'id', value: (agent) => agent.id, wide: true },
   { header: 'fingerprint', value: (agent) => agent.fingerprint, wide: true },
 ]

@@ -38,10 +38,14 @@ const PIECE_BYTES = 256 * KIB
 export async function addBlob(context: Context, file: string): Promise<string> {
   await requireFile(file)
   if ((await homeKind(context.home())) === 'agent')
-    return (await withLocal(context, (client) => client.call('blob.add', {}, { upload: pieces(file, context.signal), signal: context.signal }))).blob
+    return (
+      await withLocal(context, (client) => client.call('blob.add', {}, { upload: pieces(file, context.signal), signal: context.signal }))
+    ).blob
   const { blob, size } = await hashFile(context, file)
   await withSession(context, async (session) => {
-    requireDone(await session.operate({ verb: 'artifact.add', targets: [], arguments: { blob, size } }, { upload: pieces(file, context.signal) }))
+    requireDone(
+      await session.operate({ verb: 'artifact.add', targets: [], arguments: { blob, size } }, { upload: pieces(file, context.signal) }),
+    )
   })
   return blob
 }
@@ -51,14 +55,20 @@ export async function getBlob(context: Context, options: { blob: string; to: str
   const range = options.range === undefined ? undefined : parseRange(options.range)
   await toFile(context, options.to, async (write) => {
     if ((await homeKind(context.home())) === 'agent')
-      await withLocal(context, (client) => client.call('blob.get', { blob, ...(range === undefined ? {} : { range }) }, { onData: write, signal: context.signal }))
-    else await withSession(context, (session) => session.ask('blob.get', { blob, ...(range === undefined ? {} : { range }) }, { onData: write }))
+      await withLocal(context, (client) =>
+        client.call('blob.get', { blob, ...(range === undefined ? {} : { range }) }, { onData: write, signal: context.signal }),
+      )
+    else
+      await withSession(context, (session) =>
+        session.ask('blob.get', { blob, ...(range === undefined ? {} : { range }) }, { onData: write }),
+      )
   })
 }
 
 export async function blobProviders(context: Context, text: string): Promise<readonly { name: string; peerId: string; whole: boolean }[]> {
   const blob = blobId.parse(text)
-  if ((await homeKind(context.home())) === 'agent') return (await withLocal(context, (client) => client.call('blob.providers', { blob }))).providers
+  if ((await homeKind(context.home())) === 'agent')
+    return (await withLocal(context, (client) => client.call('blob.providers', { blob }))).providers
   return (await withSession(context, (session) => session.ask('blob.providers', { blob }))).providers
 }
 
@@ -97,12 +107,20 @@ async function hashFile(context: Context, file: string): Promise<{ blob: string;
 function parseRange(text: string): { start: number; end: number } {
   const match = /^(\d{1,15})-(\d{1,15})$/.exec(text)
   const [start, end] = [Number(match?.[1]), Number(match?.[2])]
-  if (!match || end <= start) throw cliError('cli.usage', { reason: `${JSON.stringify(text)} is not a range A-B with A below B`, hint: '--range 0-65536 is the first 64 KiB' })
+  if (!match || end <= start)
+    throw cliError('cli.usage', {
+      reason: `${JSON.stringify(text)} is not a range A-B with A below B`,
+      hint: '--range 0-65536 is the first 64 KiB',
+    })
   return { start, end }
 }
 
 /** Writes beside the target and renames, so that a broken transfer leaves what was there before. */
-async function toFile(context: Context, to: string, fetch: (write: (bytes: Uint8Array) => Promise<void>) => Promise<unknown>): Promise<void> {
+async function toFile(
+  context: Context,
+  to: string,
+  fetch: (write: (bytes: Uint8Array) => Promise<void>) => Promise<unknown>,
+): Promise<void> {
   if (to === '-') {
     await fetch((bytes) => context.stdout.write(bytes))
     return

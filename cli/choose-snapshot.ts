@@ -9,6 +9,7 @@ export async function chooseSnapshot(session: Session, flags: { name: string; re
   const matching = snapshots.filter((snapshot) => snapshot.name === flags.name)
   const [only] = matching
   if (only === undefined) throw snapshotError('snapshot.unknown', { name: flags.name.slice(0, 80), repository: flags.repoId ?? '' })
-  if (matching.length > 1) throw snapshotError('snapshot.ambiguous', { name: flags.name, repositories: matching.map((snapshot) => snapshot.repository) })
+  if (matching.length > 1)
+    throw snapshotError('snapshot.ambiguous', { name: flags.name, repositories: matching.map((snapshot) => snapshot.repository) })
   return only
 }

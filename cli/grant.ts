@@ -43,7 +43,11 @@ export interface GrantFlags {
   readonly depth: number
 }
 
-export async function signGrant(context: CommandContext<unknown, unknown>, session: Session, flags: GrantFlags): Promise<{ grant: Grant; statement: SignedText & { scheme: 'sshsig' } }> {
+export async function signGrant(
+  context: CommandContext<unknown, unknown>,
+  session: Session,
+  flags: GrantFlags,
+): Promise<{ grant: Grant; statement: SignedText & { scheme: 'sshsig' } }> {
   const subject = await readKeyArgument(flags.to)
   const now = context.clock.now()
   const { epoch } = await session.ask('grant.list', {})
@@ -67,8 +71,11 @@ export async function signGrant(context: CommandContext<unknown, unknown>, sessi
 /** `--on` as a grant says it: labels stay labels, so that hosts that come later are covered too. */
 async function selector(session: Session, on: readonly string[]): Promise<Selector> {
   if (on.length === 0 || on.includes('all')) return { all: true }
-  const labels = Object.fromEntries(on.filter((text) => text.includes('=')).flatMap((text) => text.split(',').map((pair) => pair.split('=', 2) as [string, string])))
+  const labels = Object.fromEntries(
+    on.filter((text) => text.includes('=')).flatMap((text) => text.split(',').map((pair) => pair.split('=', 2) as [string, string])),
+  )
   const hosts = on.filter((text) => !text.includes('='))
-  const agents = hosts.length === 0 ? [] : (await session.ask('target.resolve', { on: hosts })).agents.map((agent) => agentId.parse(agent.id))
+  const agents =
+    hosts.length === 0 ? [] : (await session.ask('target.resolve', { on: hosts })).agents.map((agent) => agentId.parse(agent.id))
   return { ...(Object.keys(labels).length > 0 ? { labels } : {}), ...(agents.length > 0 ? { agents } : {}) }
 }

@@ -4,7 +4,10 @@ import type { Signer } from '../shared/identity/signer.ts'
 import type { CommandContext } from './context.ts'
 
 /** @throws identity.* */
-export function openOperatorKey(context: CommandContext<unknown, unknown>, identity: string | undefined = context.globals.identity): Promise<Signer> {
+export function openOperatorKey(
+  context: CommandContext<unknown, unknown>,
+  identity: string | undefined = context.globals.identity,
+): Promise<Signer> {
   return openOperator(context, {
     identity,
     env: context.env,

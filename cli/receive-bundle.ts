@@ -43,13 +43,15 @@ export async function receiveBundle(context: CommandContext<unknown, unknown>, s
       {
         onProgress: async ({ path, size }) => {
           await finish()
-          if (!isBundlePath(path)) throw exportError('export.malformed', { reason: `${JSON.stringify(path.slice(0, 80))} is no name of a bundle's file` })
+          if (!isBundlePath(path))
+            throw exportError('export.malformed', { reason: `${JSON.stringify(path.slice(0, 80))} is no name of a bundle's file` })
           await mkdir(dirname(join(part, path)), { recursive: true })
           file = { handle: await open(join(part, path), 'wx'), left: size }
           files += 1
         },
         onData: async (bytes) => {
-          if (file === undefined || bytes.length > file.left) throw exportError('export.malformed', { reason: 'a file is longer than announced' })
+          if (file === undefined || bytes.length > file.left)
+            throw exportError('export.malformed', { reason: 'a file is longer than announced' })
           await file.handle.write(bytes)
           file.left -= bytes.length
         },

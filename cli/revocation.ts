@@ -4,7 +4,10 @@ import { toText } from '../shared/trust/transport.ts'
 import { signStatement } from '../shared/trust/signed.ts'
 import type { Session } from './session.ts'
 
-export async function signRevocation(session: Session, what: { kind: 'grant' | 'key' | 'agent'; target: string }): Promise<SignedText & { scheme: 'sshsig' }> {
+export async function signRevocation(
+  session: Session,
+  what: { kind: 'grant' | 'key' | 'agent'; target: string },
+): Promise<SignedText & { scheme: 'sshsig' }> {
   const { epoch } = await session.ask('grant.list', {})
   const signed = await signStatement(session.operator, 'revocation', {
     fleet: session.fleet,

@@ -16,7 +16,13 @@ export const runFlags = {
   cpu: { type: 'string', value: 'N', summary: 'processors, such as 1.5' },
   pids: { type: 'integer', value: 'N', summary: 'processes and threads at once', min: 1, max: 4_194_304 },
   timeout: { type: 'duration', value: 'TIME', summary: 'it is killed after this time', min: 1 },
-  outputLimit: { type: 'size', value: 'SIZE', summary: 'output that is kept; beyond it the middle is dropped', default: DEFAULT_OUTPUT_BYTES, min: 65_536 },
+  outputLimit: {
+    type: 'size',
+    value: 'SIZE',
+    summary: 'output that is kept; beyond it the middle is dropped',
+    default: DEFAULT_OUTPUT_BYTES,
+    min: 65_536,
+  },
 } as const satisfies FlagSpecs
 export type RunFlags = FlagValues<typeof runFlags>
 
@@ -37,7 +43,8 @@ export interface Started {
 
 /** Signs one intent for all hosts and has it performed. */
 export async function startRuns(session: Session, flags: RunFlags, command: readonly string[]): Promise<Started> {
-  if (command.length === 0) throw cliError('cli.usage', { reason: 'a command is needed', hint: 'muster process start --on HOST -- COMMAND [ARG...]' })
+  if (command.length === 0)
+    throw cliError('cli.usage', { reason: 'a command is needed', hint: 'muster process start --on HOST -- COMMAND [ARG...]' })
   const order = orderOf(flags, command)
   const { agents } = await session.ask('target.resolve', { on: [...flags.on] })
   const runs = agents.map((agent) => ({ agent: agent.id, host: agent.name, run: session.newId() }))
@@ -68,6 +75,10 @@ function orderOf(flags: RunFlags, command: readonly string[]): Omit<RunOrderArgu
 
 function cpuMillis(text: string): number {
   const millis = /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Math.round(Number(text) * 1000) : 0
-  if (millis < 10) throw cliError('cli.usage', { reason: `${JSON.stringify(text)} is not a number of processors such as 1.5`, hint: '--cpu takes 0.01 or more' })
+  if (millis < 10)
+    throw cliError('cli.usage', {
+      reason: `${JSON.stringify(text)} is not a number of processors such as 1.5`,
+      hint: '--cpu takes 0.01 or more',
+    })
   return millis
 }

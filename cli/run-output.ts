@@ -33,7 +33,16 @@ export function plainWriter(sink: Sink): (bytes: Uint8Array) => Promise<void> {
   return (bytes) => {
     const lines = decoder.decode(bytes, { stream: true }).split('\n')
     // Tabs and carriage returns of progress bars do no harm and are what people expect to see at work.
-    return sink.write(lines.map((line) => line.split(/([\t\r])/).map((part) => (part === '\t' || part === '\r' ? part : printable(part))).join('')).join('\n'))
+    return sink.write(
+      lines
+        .map((line) =>
+          line
+            .split(/([\t\r])/)
+            .map((part) => (part === '\t' || part === '\r' ? part : printable(part)))
+            .join(''),
+        )
+        .join('\n'),
+    )
   }
 }
 

@@ -24,7 +24,12 @@ export async function watchOne(context: Context, session: Session, started: Star
     await context.stderr.write(`muster: error: ${error.message}\n${error.hint === undefined ? '' : `muster: hint: ${error.hint}\n`}`)
     return EXIT.ownFailure
   }
-  const row = await readOutput(session, { run: run.run, follow: true, stdout: plainWriter(context.stdout), stderr: plainWriter(context.stderr) })
+  const row = await readOutput(session, {
+    run: run.run,
+    follow: true,
+    stdout: plainWriter(context.stdout),
+    stderr: plainWriter(context.stderr),
+  })
   if (row.state !== 'exited') await context.note(`${run.host}: ${row.status}`)
   return remoteExitCode(row)
 }

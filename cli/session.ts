@@ -63,7 +63,10 @@ export interface Reach {
   close(): Promise<void>
 }
 
-export const socketReach = (path: string): Reach => ({ open: (signal) => dialSocket(path, control.id, signal), close: async () => undefined })
+export const socketReach = (path: string): Reach => ({
+  open: (signal) => dialSocket(path, control.id, signal),
+  close: async () => undefined,
+})
 
 export async function openSession(deps: SessionDeps, reach: Reach, signal?: AbortSignal): Promise<Session> {
   const client: Client<typeof control> = openClient(control, await reach.open(signal), deps)

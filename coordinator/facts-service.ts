@@ -21,7 +21,8 @@ export function factsServiceHandlers(deps: { ingest: Ingest; store: FactStore; a
       let bytes = 0
       for await (const part of upload) {
         bytes += part.length
-        if (bytes > MAX_SET_BYTES) throw inventoryError('inventory.refused', { host: agent.name, reason: `the set is larger than ${MAX_SET_BYTES} bytes` })
+        if (bytes > MAX_SET_BYTES)
+          throw inventoryError('inventory.refused', { host: agent.name, reason: `the set is larger than ${MAX_SET_BYTES} bytes` })
         parts.push(part.slice())
       }
       const { result } = await deps.ingest.take(agent, update, bytes > 0 ? Buffer.concat(parts) : undefined)

@@ -115,7 +115,11 @@ function signRoot(options: InitOptions, fleet: FleetId, issuer: NodeKey): Promis
 }
 
 /** The database with the root in it, and a log that begins with it. */
-async function found(deps: Deps, options: InitOptions, made: { folder: string; fleet: FleetId; issuer: NodeKey; root: Signed }): Promise<void> {
+async function found(
+  deps: Deps,
+  options: InitOptions,
+  made: { folder: string; fleet: FleetId; issuer: NodeKey; root: Signed },
+): Promise<void> {
   const paths = coordinatorPaths(made.folder)
   const database = await openDatabase(deps, { url: `sqlite://${paths.database.replaceAll('%', '%25')}`, create: true })
   try {
@@ -126,10 +130,19 @@ async function found(deps: Deps, options: InitOptions, made: { folder: string; f
     )
     await database.transaction(async (tx) => {
       await ledger.append(tx, { type: 'root', signed: made.root })
-      const signature = { scheme: made.root.scheme, key: Buffer.from(made.root.key).toString('base64'), signature: Buffer.from(made.root.signature).toString('base64') }
+      const signature = {
+        scheme: made.root.scheme,
+        key: Buffer.from(made.root.key).toString('base64'),
+        signature: Buffer.from(made.root.signature).toString('base64'),
+      }
       await tx
         .insertInto('root_record')
-        .values({ version: 1, statement: Buffer.from(made.root.statement), signatures: JSON.stringify([signature]), added_at: deps.clock.now() })
+        .values({
+          version: 1,
+          statement: Buffer.from(made.root.statement),
+          signatures: JSON.stringify([signature]),
+          added_at: deps.clock.now(),
+        })
         .execute()
     })
     await ledger.checkpoint()

@@ -199,13 +199,36 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
   const controlServe = serveProtocol(
     control,
     controlHandlers(
-      { agents, database, ledger, connected, addresses: () => node.addresses(), http: () => http.url, runs, dispatch, clock, open, access, content, repositories, mirror, snapshots, sessions, operations, store },
+      {
+        agents,
+        database,
+        ledger,
+        connected,
+        addresses: () => node.addresses(),
+        http: () => http.url,
+        runs,
+        dispatch,
+        clock,
+        open,
+        access,
+        content,
+        repositories,
+        mirror,
+        snapshots,
+        sessions,
+        operations,
+        store,
+      },
       { fleet, name, peerId: node.peerId, rootDigest: identity.root, startedAt: clock.now() },
     ),
     serving,
   )
   await node.handle(control, controlServe)
-  const localServe = serveProtocol(localProtocol, localHandlers({ content, pool }, { role: 'coordinator', name, peerId: node.peerId, gateway: null, repositories: async () => [] }), serving)
+  const localServe = serveProtocol(
+    localProtocol,
+    localHandlers({ content, pool }, { role: 'coordinator', name, peerId: node.peerId, gateway: null, repositories: async () => [] }),
+    serving,
+  )
   const socket = await serveSocket(
     { clock, log },
     {
@@ -236,9 +259,11 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
 
   options.onReady({ addresses: node.addresses(), http: http.url })
   // Orders to hosts that a crash left open: their hosts come back one by one and are asked.
-  const recovering = operations.recover(working, (verb) => verb.startsWith('run.')).catch((error: unknown) => {
-    if (!working.aborted) log.error({ error }, 'open orders could not be closed; the next start tries again')
-  })
+  const recovering = operations
+    .recover(working, (verb) => verb.startsWith('run.'))
+    .catch((error: unknown) => {
+      if (!working.aborted) log.error({ error }, 'open orders could not be closed; the next start tries again')
+    })
   stack.defer(() => recovering.then(() => undefined))
   await aborted(signal)
   ending.abort(signal.reason)
@@ -252,7 +277,11 @@ function enrolHandlers(enrolment: ReturnType<typeof createEnrolment>): Handlers<
 }
 
 /** Ends the connections of hosts whose standing changed: they come back at once and get a certificate that says how they stand now. */
-async function rejoin(node: MusterNode, agents: ReturnType<typeof createAgents>, ids: readonly Parameters<typeof agents.byId>[0][]): Promise<void> {
+async function rejoin(
+  node: MusterNode,
+  agents: ReturnType<typeof createAgents>,
+  ids: readonly Parameters<typeof agents.byId>[0][],
+): Promise<void> {
   for (const id of ids) {
     const agent = await agents.byId(id)
     if (agent !== undefined) await node.peer(agent.peerId)?.close()
@@ -263,7 +292,9 @@ async function rejoin(node: MusterNode, agents: ReturnType<typeof createAgents>,
 async function publications(database: Awaited<ReturnType<typeof openDatabase>>, repositories: ReturnType<typeof createRepositories>) {
   const rows = await database.query.selectFrom('publication').select(['repository', 'target']).execute()
   const configured = new Set(repositories.all.map((repository) => repository.name))
-  return rows.filter((row) => configured.has(row.repository)).map(({ repository, target }) => ({ repository, target, path: repositories.path(repository, target) }))
+  return rows
+    .filter((row) => configured.has(row.repository))
+    .map(({ repository, target }) => ({ repository, target, path: repositories.path(repository, target) }))
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

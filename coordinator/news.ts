@@ -26,7 +26,9 @@ export function takeFacts(deps: NewsDeps, signal: AbortSignal): () => void {
       readSigned(signed, 'facts', { fleet: deps.fleet })
       if (peerIdOfKey(signed.key) !== message.author) return 'reject'
       // Passed on before it is applied: others can judge it as well as we can.
-      deps.ingest.news(signed, signal).catch((error: unknown) => deps.log.warn({ author: message.author, error }, 'facts from gossip were not taken'))
+      deps.ingest
+        .news(signed, signal)
+        .catch((error: unknown) => deps.log.warn({ author: message.author, error }, 'facts from gossip were not taken'))
       return 'accept'
     } catch (error) {
       deps.log.debug({ author: message.author, error }, 'gossip that is no facts statement')

@@ -13,7 +13,8 @@ export const repositoryError = defineErrors({
   'repository.incomplete': {
     exit: 'partly',
     retryable: true,
-    message: (d: { repository: string; missing: number; of: number }) => `${d.missing} of ${d.of} files of ${d.repository} could not be had; nothing was published`,
+    message: (d: { repository: string; missing: number; of: number }) =>
+      `${d.missing} of ${d.of} files of ${d.repository} could not be had; nothing was published`,
     hint: () => 'the next sync fetches only what is missing',
   },
   'repository.interrupted': {

@@ -23,7 +23,13 @@ export interface TrustCache {
   close(): void
 }
 
-export async function openTrustCache(deps: { access: Access; agents: Agents; clock: Clock; log: Logger; changed: () => void }): Promise<TrustCache> {
+export async function openTrustCache(deps: {
+  access: Access
+  agents: Agents
+  clock: Clock
+  log: Logger
+  changed: () => void
+}): Promise<TrustCache> {
   // Owned by refresh(): replaced as a whole.
   let state: { root: Root; revocations: readonly AcceptedRevocation[]; peers: ReadonlySet<string> }
   const refresh = async (): Promise<void> => {

@@ -1,6 +1,26 @@
 import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import test from 'node:test'
+import { systemClock } from '../shared/clock.ts'
+import { generateKey } from '../shared/identity/signer.ts'
+import { systemRandom } from '../shared/random.ts'
+import { recordedLog } from '../shared/testing/recorded-log.ts'
+import type { Protocol } from '../protocols/define-protocol.ts'
+import { hello } from '../protocols/hello/protocol.ts'
+import { openClient } from '../protocols/call.ts'
+import { serveProtocol } from '../protocols/serve.ts'
+import { FrameReader, encodeFrame } from '../protocols/wire/frame.ts'
+import { encodeRequest } from '../protocols/wire/request.ts'
+import { decodeError } from '../protocols/wire/status.ts'
+import { createNodePolicy } from './policy.ts'
 import { addressOf, createTestFleet } from './testing/fleet.ts'
+
+/** Waits until the condition holds; the test's own timeout ends a wait in vain. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await systemClock.sleep(10)
+}
 
 test('node: two members greet each other and know who they are', async (t) => {
   const fleet = await createTestFleet()
@@ -14,4 +34,262 @@ test('node: two members greet each other and know who they are', async (t) => {
   assert.equal(coordinator.peer(agent.peerId)?.member?.name, 'web-1')
   assert.deepEqual(met, [agent.peerId])
   assert.equal(coordinator.peers().length, 1)
+  assert.equal((await agent.dial(addressOf(coordinator))).id, coordinator.peerId)
+  assert.deepEqual(met, [agent.peerId])
+})
+
+test('ID-01: a stranger who calls every method of every protocol gets an answer from none but the open ones, before its body is parsed', async (t) => {
+  const fleet = await createTestFleet()
+  const folders = readdirSync(new URL('../protocols/', import.meta.url), { withFileTypes: true }).filter(
+    (entry) => entry.isDirectory() && entry.name !== 'wire',
+  )
+  const protocols: Protocol[] = []
+  for (const { name } of folders) {
+    const exported = (await import(`../protocols/${name}/protocol.ts`)) as Record<string, unknown>
+    protocols.push(
+      ...Object.values(exported).filter((value): value is Protocol => typeof value === 'object' && value !== null && 'methods' in value),
+    )
+  }
+  assert.ok(protocols.length >= 9, `${protocols.length} protocols were found`)
+  let reached: string[] = []
+  const log = recordedLog()
+  const coordinator = await fleet.node(
+    t,
+    { role: 'coordinator', name: 'coord' },
+    {
+      setup: async (node) => {
+        for (const protocol of protocols.filter(({ id }) => id !== hello.id)) {
+          const reach = async (): Promise<never> => {
+            reached.push(protocol.id)
+            throw new Error('reached')
+          }
+          const handlers = Object.fromEntries(
+            Object.entries(protocol.methods).map(([name, { capability }]) => [
+              name,
+              capability.kind === 'operator' && capability.scope === 'targets' ? { targets: reach, run: reach } : reach,
+            ]),
+          )
+          await node.handle(protocol, serveProtocol(protocol, handlers as never, { clock: systemClock, log, policy: createNodePolicy() }))
+        }
+      },
+    },
+  )
+  const stranger = await fleet.node(t, { role: undefined, name: 'stranger' }, { listen: [] })
+  await stranger.dial(addressOf(coordinator))
+  assert.equal(coordinator.served().length, protocols.length)
+  let open = 0
+  let refused = 0
+  for (const protocol of coordinator.served()) {
+    for (const [name, { capability }] of Object.entries(protocol.methods)) {
+      assert.ok(capability.kind.length > 0, `${protocol.id} ${name} has no capability`)
+      const duplex = await stranger.open(coordinator.peerId, protocol.id)
+      // No CBOR at all: whoever parses it before asking the policy says `malformed` instead of `denied`.
+      const request = Buffer.concat([encodeRequest(name, 0).subarray(0, -1), Buffer.from('ffff', 'hex')])
+      await duplex.write(encodeFrame('request', request))
+      const frame = await new FrameReader(duplex.source, { maxBytes: 65_536 }).next()
+      assert.equal(frame?.kind, 'error')
+      const { code } = decodeError(frame?.payload as Uint8Array, name)
+      assert.equal(code, capability.kind === 'stranger' ? 'protocol.malformed' : 'protocol.denied', `${protocol.id} ${name}`)
+      if (capability.kind === 'stranger') open += 1
+      else refused += 1
+      duplex.abort(new Error('done'))
+    }
+  }
+  assert.deepEqual(reached, [])
+  assert.ok(open >= 1 && refused > open)
+  reached = []
+})
+
+test('node: a certificate counts only for its own key, its own fleet, its own time, and not below a known epoch', async (t) => {
+  const fleet = await createTestFleet()
+  const other = await createTestFleet()
+  const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
+  const agent = await fleet.node(t, { role: 'agent', name: 'web-1' })
+  const thief = await fleet.node(t, { role: undefined, name: 'thief' })
+  const standing = (): string | undefined => coordinator.peer(thief.peerId)?.member?.name
+  const refusals = (): unknown[] =>
+    coordinator.log.lines.flatMap(({ message, data }) =>
+      message === 'certificate not accepted' ? [(data['error'] as { code: string }).code] : [],
+    )
+  await thief.dial(addressOf(coordinator))
+  assert.equal(standing(), undefined)
+  thief.certificate = agent.certificate
+  await thief.reintroduce()
+  thief.certificate = await other.certify(thief.key, { role: 'agent', name: 'thief' })
+  await thief.reintroduce()
+  thief.certificate = await fleet.certify(thief.key, { role: 'agent', name: 'thief', issuer: thief.key })
+  await thief.reintroduce()
+  thief.certificate = await fleet.certify(thief.key, { role: 'agent', name: 'thief', ttlMs: -500 })
+  await thief.reintroduce()
+  assert.equal(standing(), undefined)
+  assert.deepEqual(refusals(), ['node.borrowed-certificate', 'trust.fleet', 'trust.issuer', 'trust.expired'])
+  thief.certificate = await fleet.certify(thief.key, { role: 'agent', name: 'epoch 5', epoch: 5 })
+  await thief.reintroduce()
+  assert.equal(standing(), 'epoch 5')
+  thief.certificate = await fleet.certify(thief.key, { role: 'agent', name: 'epoch 4', epoch: 4 })
+  await thief.reintroduce()
+  assert.equal(standing(), 'epoch 5')
+  assert.equal(refusals().at(-1), 'node.stale-certificate')
+})
+
+test('node: a membership ends with its certificate, and comes back with a new one', async (t) => {
+  const fleet = await createTestFleet()
+  const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
+  const agent = await fleet.node(t, { role: 'agent', name: 'web-1' })
+  agent.certificate = await fleet.certify(agent.key, { role: 'agent', name: 'web-1', ttlMs: 400 })
+  const changes: string[] = []
+  coordinator.on('member', () => changes.push('member'))
+  coordinator.on('stranger', () => changes.push('stranger'))
+  await agent.dial(addressOf(coordinator))
+  const peer = coordinator.peer(agent.peerId)
+  assert.equal(peer?.member?.name, 'web-1')
+  await until(() => peer?.member === undefined)
+  agent.certificate = await fleet.certify(agent.key, { role: 'agent', name: 'web-1', epoch: 2 })
+  await agent.reintroduce()
+  assert.equal(peer?.member?.epoch, 2)
+  assert.deepEqual(changes, ['member', 'stranger', 'member'])
+})
+
+test('node: a revocation closes the connection and lets nobody back in as a member', async (t) => {
+  const fleet = await createTestFleet()
+  const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
+  const agent = await fleet.node(t, { role: 'agent', name: 'web-1' })
+  await agent.dial(addressOf(coordinator))
+  const left = new Promise<string>((resolve) => {
+    coordinator.on('disconnect', resolve)
+  })
+  fleet.revoked.add('web-1')
+  coordinator.recheck()
+  assert.equal(await left, agent.peerId)
+  await until(() => agent.peer(coordinator.peerId) === undefined)
+  await agent.dial(addressOf(coordinator))
+  assert.equal(coordinator.peer(agent.peerId)?.member, undefined)
+})
+
+test('node: a stranger that wants nothing is disconnected, a member is not', async (t) => {
+  const fleet = await createTestFleet()
+  const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' }, { strangerIdleMs: 100 })
+  const stranger = await fleet.node(t, { role: undefined, name: 'stranger' })
+  const agent = await fleet.node(t, { role: 'agent', name: 'web-1' })
+  await Promise.all([stranger.dial(addressOf(coordinator)), agent.dial(addressOf(coordinator))])
+  await until(() => coordinator.peer(stranger.peerId) === undefined)
+  assert.equal(coordinator.peer(agent.peerId)?.member?.name, 'web-1')
+})
+
+test('FG-06: strangers beyond their share are turned away, and members still get in', async (t) => {
+  const fleet = await createTestFleet()
+  const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' }, { maxStrangers: 3 })
+  const crowd = await Promise.all(Array.from({ length: 6 }, (_, i) => fleet.node(t, { role: undefined, name: `s${i}` }, { listen: [] })))
+  const results = []
+  for (const stranger of crowd)
+    results.push(
+      await stranger.dial(addressOf(coordinator)).then(
+        () => 'in',
+        () => 'out',
+      ),
+    )
+  assert.deepEqual(results, ['in', 'in', 'in', 'out', 'out', 'out'])
+  // A member that the coordinator expects, as it does all of its registry, needs no free place.
+  const key = generateKey({ random: systemRandom })
+  const second = await fleet.node(
+    t,
+    { role: 'coordinator', name: 'coord2' },
+    { maxStrangers: 0, expected: (peer) => peer === expected.peerId },
+  )
+  const expected = await fleet.node(t, { role: 'agent', name: 'web-1' }, { key })
+  assert.equal((await expected.dial(addressOf(second))).member?.role, 'coordinator')
+  await assert.rejects((crowd[0] as (typeof crowd)[0]).dial(addressOf(second)))
+})
+
+test('node: dials that cannot work say why', async (t) => {
+  const fleet = await createTestFleet()
+  const node = await fleet.node(t, { role: 'agent', name: 'web-1' })
+  const other = await fleet.node(t, { role: 'agent', name: 'web-2' })
+  const port = addressOf(other).split('/')[4]
+  const stranger = 'p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN'
+  await assert.rejects(node.dial(`/ip4/127.0.0.1/tcp/1/${stranger}`), { code: 'node.unreachable', message: /ECONNREFUSED/ })
+  await assert.rejects(node.dial(`/ip4/127.0.0.1/tcp/${port}/${stranger}`), { code: 'node.wrong-peer', exit: 'denied' })
+  await assert.rejects(node.dial(`/ip4/127.0.0.1/tcp/${port}`), { code: 'node.address' })
+  for (const bad of [
+    '',
+    'localhost:7400',
+    '/unix/tmp',
+    '/ip4/127.0.0.1/udp/1',
+    `/ip4/127.0.0.1/tcp/1/p2p/QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N`,
+    `/dnsaddr/example.org/${stranger}`,
+  ]) {
+    await assert.rejects(node.dial(bad), { code: 'node.address' }, bad)
+  }
+  await assert.rejects(node.dial(addressOf(other), AbortSignal.abort(new Error('stop'))), { message: 'stop' })
+  await assert.rejects(node.open(other.peerId, hello.id), { code: 'node.not-connected' })
+  await node.dial(addressOf(other))
+  await assert.rejects(node.open(other.peerId, '/muster/tea/1'), { code: 'protocol.unsupported' })
+  const silent = createServer(() => undefined).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  t.after(() => silent.close())
+  const { port: deaf } = silent.address() as { port: number }
+  await assert.rejects(node.dial(`/ip4/127.0.0.1/tcp/${deaf}/${stranger}`, systemClock.timeout(300)), { name: 'TimeoutError' })
+})
+
+test('node: an occupied port is named, and a closed node says so', async (t) => {
+  const fleet = await createTestFleet()
+  const first = await fleet.node(t, { role: 'agent', name: 'web-1' })
+  const port = addressOf(first).split('/')[4]
+  await assert.rejects(fleet.node(t, { role: 'agent', name: 'web-2' }, { listen: [`/ip4/127.0.0.1/tcp/${port}`] }), {
+    code: 'node.listen',
+    exit: 'conflict',
+  })
+  await first.close()
+  await first.close()
+  await assert.rejects(first.dial(`/ip4/127.0.0.1/tcp/1/p2p/${first.peerId}`), { code: 'node.closed' })
+})
+
+test('TR-10: what a peer says about its addresses is not kept, and nobody is dialled without being asked to', async (t) => {
+  const fleet = await createTestFleet()
+  const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
+  const agent = await fleet.node(t, { role: 'agent', name: 'web-1' })
+  await agent.dial(addressOf(coordinator))
+  await systemClock.sleep(100)
+  assert.equal(coordinator.peers().length, 1)
+  await (coordinator.peer(agent.peerId) as { close(): Promise<void> }).close()
+  await until(() => coordinator.peer(agent.peerId) === undefined)
+  await assert.rejects(coordinator.open(agent.peerId, hello.id), { code: 'node.not-connected' })
+})
+
+test('TR-17: relay, discovery and routing protocols are not served', async (t) => {
+  const fleet = await createTestFleet()
+  const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
+  const agent = await fleet.node(t, { role: 'agent', name: 'web-1' })
+  await agent.dial(addressOf(coordinator))
+  for (const id of [
+    '/libp2p/circuit/relay/0.2.0/hop',
+    '/libp2p/circuit/relay/0.2.0/stop',
+    '/ipfs/kad/1.0.0',
+    '/libp2p/autonat/1.0.0',
+    '/libp2p/dcutr',
+    '/ipfs/id/push/1.0.0',
+    '/floodsub/1.0.0',
+    '/libp2p/fetch/0.0.1',
+  ]) {
+    await assert.rejects(agent.open(coordinator.peerId, id), { code: 'protocol.unsupported' }, id)
+  }
+})
+
+test('node: greetings more often than the quota are refused, and the connection stays', async (t) => {
+  const fleet = await createTestFleet()
+  const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
+  const stranger = await fleet.node(t, { role: undefined, name: 'stranger' })
+  await stranger.dial(addressOf(coordinator))
+  const client = openClient(hello, await stranger.open(coordinator.peerId, hello.id), { clock: systemClock })
+  const greet = (): Promise<unknown> => client.call('greet', stranger.membership.introduce())
+  const codes: unknown[] = []
+  for (let n = 0; n < 12; n += 1)
+    codes.push(
+      await greet().then(
+        () => 'ok',
+        (error: { code: string }) => error.code,
+      ),
+    )
+  assert.equal(codes.at(-1), 'protocol.busy')
+  assert.ok(coordinator.peer(stranger.peerId) !== undefined)
 })

@@ -50,6 +50,7 @@ export function parseCanonicalJson(bytes: Uint8Array, what: string): Json {
   } catch (cause) {
     throw jsonError('json.not-canonical', { what, reason: 'it is not UTF-8 JSON' }, { cause })
   }
-  if (encode(value, 0) !== text) throw jsonError('json.not-canonical', { what, reason: 'keys, blanks or numbers are not in canonical form' })
+  if (encode(value, 0) !== text)
+    throw jsonError('json.not-canonical', { what, reason: 'keys, blanks or numbers are not in canonical form' })
   return value
 }

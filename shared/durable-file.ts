@@ -14,7 +14,12 @@ export interface DurableWriteOptions {
 }
 
 /** Writes `data` to `path` atomically and durably. Once it resolves, a power loss keeps the new contents. */
-export async function writeDurable(deps: { random: Random }, path: string, data: Uint8Array | string, options: DurableWriteOptions = {}): Promise<void> {
+export async function writeDurable(
+  deps: { random: Random },
+  path: string,
+  data: Uint8Array | string,
+  options: DurableWriteOptions = {},
+): Promise<void> {
   const mode = options.mode ?? 0o600
   if (options.exclusive === true) {
     const target = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, mode)

@@ -34,7 +34,11 @@ export const idError = defineErrors({
 const HEX64 = /^[0-9a-f]{64}$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
-function parser<T extends string>(kind: string, expected: string, pattern: RegExp): { is(text: unknown): text is T; parse(text: string): T } {
+function parser<T extends string>(
+  kind: string,
+  expected: string,
+  pattern: RegExp,
+): { is(text: unknown): text is T; parse(text: string): T } {
   const is = (text: unknown): text is T => typeof text === 'string' && pattern.test(text)
   return {
     is,

@@ -34,7 +34,11 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
   // Owned by perform(): orders under way, so that one that is sent twice at once is carried out once.
   const underWay = new Map<OperationId, Promise<Signed>>()
 
-  const outcome = (order: { operation: OperationId; verb: string }, result: 'done' | 'failed' | 'refused', detail: JsonObject): Promise<Signed> =>
+  const outcome = (
+    order: { operation: OperationId; verb: string },
+    result: 'done' | 'failed' | 'refused',
+    detail: JsonObject,
+  ): Promise<Signed> =>
     signStatement(deps.key, 'outcome', {
       fleet: deps.fleet,
       operation: order.operation,

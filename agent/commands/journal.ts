@@ -55,7 +55,9 @@ export async function openJournal(deps: { clock: Clock; random: Random }, option
 
   const tidy = async (): Promise<void> => {
     const now = deps.clock.now()
-    const removable = [...rows].filter(([, row]) => row.expiresAt < now && row.outcome !== undefined).sort((a, b) => a[1].acceptedAt - b[1].acceptedAt)
+    const removable = [...rows]
+      .filter(([, row]) => row.expiresAt < now && row.outcome !== undefined)
+      .sort((a, b) => a[1].acceptedAt - b[1].acceptedAt)
     const old = removable.filter(([, row]) => row.acceptedAt + KEEP_MS < now)
     const excess = removable.slice(0, Math.max(0, rows.size - MAX_KEPT))
     for (const [operation] of new Set([...old, ...excess])) {

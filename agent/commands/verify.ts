@@ -53,9 +53,11 @@ function readOrder(deps: VerifyDeps, intent: Intent): VerifiedOrder {
   if (!intent.targets.includes(deps.agent)) throw commandError('command.not-for-us', { agent: deps.agent })
   const { verb } = intent
   if (verb !== 'run.start' && verb !== 'run.stop') throw commandError('command.unknown-verb', { verb })
-  if (intent.namespace !== VERBS[verb].namespace) throw commandError('command.malformed', { reason: `its namespace is ${intent.namespace}` })
+  if (intent.namespace !== VERBS[verb].namespace)
+    throw commandError('command.malformed', { reason: `its namespace is ${intent.namespace}` })
   const parsed = VERBS[verb].arguments.safeParse(intent.arguments)
-  if (!parsed.success) throw commandError('command.malformed', { reason: 'its arguments are not those of the verb' }, { cause: parsed.error })
+  if (!parsed.success)
+    throw commandError('command.malformed', { reason: 'its arguments are not those of the verb' }, { cause: parsed.error })
   const order = { intent, verb, arguments: parsed.data } as VerifiedOrder
   if (order.verb === 'run.start' && order.arguments.runs[deps.agent] === undefined)
     throw commandError('command.malformed', { reason: 'it has no run id for this host' })

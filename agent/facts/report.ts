@@ -67,7 +67,8 @@ export function createReport(deps: ReportDeps, options: ReportOptions): Report {
       for (const update of chosen) {
         const statement = await sign(update)
         const { payload } = statement
-        if (payload !== undefined) for (let at = 0; at < payload.length; at += PIECE_BYTES) await context.send(payload.subarray(at, at + PIECE_BYTES))
+        if (payload !== undefined)
+          for (let at = 0; at < payload.length; at += PIECE_BYTES) await context.send(payload.subarray(at, at + PIECE_BYTES))
         signed.push(statement.signed)
       }
       return { updates: signed.map(toWire) }

@@ -13,7 +13,11 @@ const SETTLE_MS = 1_000
 const ANYWAY_MS = 5 * 60_000
 
 /** Looks once at the start. @returns a function that stops */
-export function watchPackages(deps: { clock: Clock; log: Logger; watch: typeof fsWatch }, look: () => Promise<unknown>, signal: AbortSignal): () => void {
+export function watchPackages(
+  deps: { clock: Clock; log: Logger; watch: typeof fsWatch },
+  look: () => Promise<unknown>,
+  signal: AbortSignal,
+): () => void {
   // Owned by run(): at most one look at a time, and one more if something changed meanwhile.
   let running = false
   let again = false
@@ -47,7 +51,9 @@ export function watchPackages(deps: { clock: Clock; log: Logger; watch: typeof f
   const watchers: FSWatcher[] = []
   for (const folder of FOLDERS) {
     try {
-      watchers.push(deps.watch(folder, { persistent: false }, soon).on('error', (error) => deps.log.debug({ folder, error }, 'no more notifications')))
+      watchers.push(
+        deps.watch(folder, { persistent: false }, soon).on('error', (error) => deps.log.debug({ folder, error }, 'no more notifications')),
+      )
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') deps.log.debug({ folder, error }, 'no notifications')
     }

@@ -54,7 +54,9 @@ export function createCatalog(deps: { clock: Clock; open: (protocolId: string, s
   }
 
   return {
-    tree: (question, signal) => remembered(JSON.stringify(question), () => ask((client) => client.call('tree', question, { signal }), signal)),
-    repositories: (signal) => remembered('repositories', async () => (await ask((client) => client.call('repositories', {}, { signal }), signal)).repositories),
+    tree: (question, signal) =>
+      remembered(JSON.stringify(question), () => ask((client) => client.call('tree', question, { signal }), signal)),
+    repositories: (signal) =>
+      remembered('repositories', async () => (await ask((client) => client.call('repositories', {}, { signal }), signal)).repositories),
   }
 }

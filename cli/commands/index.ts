@@ -68,7 +68,10 @@ export const registry: Registry = {
       wait: () => import('./process/wait.ts'),
     },
   },
-  facts: { summary: 'what hosts have installed', verbs: { show: () => import('./facts/show.ts'), history: () => import('./facts/history.ts') } },
+  facts: {
+    summary: 'what hosts have installed',
+    verbs: { show: () => import('./facts/show.ts'), history: () => import('./facts/history.ts') },
+  },
   package: { summary: 'packages across the fleet', verbs: { find: () => import('./package/find.ts') } },
   audit: {
     summary: 'the tamper-evident log',

@@ -32,14 +32,20 @@ export function auditHandlers(deps: AuditDeps): AuditHandlers {
       const names = await keyNames(deps)
       const entries: LogRow[] = []
       if (from < size) for await (const logged of ledger.entries(from, Math.min(size, from + count))) entries.push(row(logged, names))
-      return { size, entries: actor === undefined ? entries : entries.filter((one) => one.actor.fingerprint === actor || one.actor.name === actor) }
+      return {
+        size,
+        entries: actor === undefined ? entries : entries.filter((one) => one.actor.fingerprint === actor || one.actor.name === actor),
+      }
     },
 
     'audit.verify': async (_request, { signal }) => {
       const report = await ledger.verify(signal)
       const [first] = report.findings
       if (!report.ok && first !== undefined)
-        throw ledgerError('ledger.damaged', { index: first.index, reason: `${first.where}: ${first.reason}${report.findings.length > 1 ? `, and ${report.findings.length - 1} more` : ''}` })
+        throw ledgerError('ledger.damaged', {
+          index: first.index,
+          reason: `${first.where}: ${first.reason}${report.findings.length > 1 ? `, and ${report.findings.length - 1} more` : ''}`,
+        })
       const checkpoint = await ledger.checkpoint(signal)
       return {
         size: report.size,
@@ -109,7 +115,17 @@ function row({ index, entry }: LoggedEntry, names: ReadonlyMap<string, string>):
 /** What the statement says, whatever its kind: the log's table has one shape. */
 function described(entry: Entry, statement: Readonly<Record<string, Json>>): Pick<LogRow, 'verb' | 'targets' | 'arguments' | 'result'> {
   const text = (key: string): string | null => (typeof statement[key] === 'string' ? statement[key] : null)
-  const targets = Array.isArray(statement['targets']) ? statement['targets'].map(String) : [text('target') ?? text('agent')].filter((target) => target !== null)
-  const shown = statement['arguments'] ?? statement['detail'] ?? (entry.type === 'root' ? { operators: statement['operators'], issuers: statement['issuers'] } : {})
-  return { verb: text('verb') ?? text('event') ?? entry.type, targets: targets.filter((target) => target !== ''), arguments: canonicalJson(shown as Json), result: text('result') }
+  const targets = Array.isArray(statement['targets'])
+    ? statement['targets'].map(String)
+    : [text('target') ?? text('agent')].filter((target) => target !== null)
+  const shown =
+    statement['arguments'] ??
+    statement['detail'] ??
+    (entry.type === 'root' ? { operators: statement['operators'], issuers: statement['issuers'] } : {})
+  return {
+    verb: text('verb') ?? text('event') ?? entry.type,
+    targets: targets.filter((target) => target !== ''),
+    arguments: canonicalJson(shown as Json),
+    result: text('result'),
+  }
 }

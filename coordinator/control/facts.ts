@@ -49,7 +49,18 @@ export function factsHandlers(deps: { agents: Agents; store: FactStore; connecte
       async run(request) {
         const agent = await deps.agents.find(request.host)
         const events = await deps.store.history(agent.id, request.package)
-        return { events: events.map(({ at, event, manager, name, from, to, source, durationSeconds }) => ({ at, event, manager, name, from, to, source, durationSeconds })) }
+        return {
+          events: events.map(({ at, event, manager, name, from, to, source, durationSeconds }) => ({
+            at,
+            event,
+            manager,
+            name,
+            from,
+            to,
+            source,
+            durationSeconds,
+          })),
+        }
       },
     },
 
@@ -61,7 +72,17 @@ export function factsHandlers(deps: { agents: Agents; store: FactStore; connecte
       const found = rows.flatMap((row) => {
         const agent = byId.get(row.agent)
         if (agent === undefined || !matches(row)) return []
-        return [{ host: agent.name, manager: row.manager, name, version: formatEvr(row), arch: row.arch, seenAt: rfc3339(row.at), stale: !deps.connected(agent.peerId) }]
+        return [
+          {
+            host: agent.name,
+            manager: row.manager,
+            name,
+            version: formatEvr(row),
+            arch: row.arch,
+            seenAt: rfc3339(row.at),
+            stale: !deps.connected(agent.peerId),
+          },
+        ]
       })
       return { found }
     },

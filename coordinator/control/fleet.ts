@@ -88,7 +88,12 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
         repositories: await repositories(),
         agents: { connected: count('connected'), offline: count('offline'), pending: count('pending'), revoked: count('revoked') },
         store: { blobs: Number(store.blobs), bytes: Number(store.bytes ?? 0) },
-        log: { size: head.size, root: Buffer.from(head.root).toString('hex'), at: signed === undefined ? null : rfc3339(signed.at), openIntents: (await ledger.openIntents({ all: true })).length },
+        log: {
+          size: head.size,
+          root: Buffer.from(head.root).toString('hex'),
+          at: signed === undefined ? null : rfc3339(signed.at),
+          openIntents: (await ledger.openIntents({ all: true })).length,
+        },
       }
     },
 

@@ -8,7 +8,9 @@ export function grantHandlers(deps: { access: Access }): Pick<Handlers<typeof co
   return {
     'grant.list': async () => {
       const { grants, revocations, epoch } = await deps.access.state()
-      const revoked = new Set(revocations.filter(({ revocation }) => revocation.kind === 'grant').map(({ revocation }) => revocation.target))
+      const revoked = new Set(
+        revocations.filter(({ revocation }) => revocation.kind === 'grant').map(({ revocation }) => revocation.target),
+      )
       return {
         epoch,
         grants: grants.map(({ grant }) => ({

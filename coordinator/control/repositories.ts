@@ -33,7 +33,13 @@ export function repositoryHandlers(deps: RepositoryDeps): RepositoryHandlers {
 
   const row = async (config: RepositoryConfig): Promise<RepositoryRow> => {
     const version = await newestVersion(database.query, config.name)
-    const last = await database.query.selectFrom('sync_run').selectAll().where('repository', '=', config.name).orderBy('started_at', 'desc').limit(1).executeTakeFirst()
+    const last = await database.query
+      .selectFrom('sync_run')
+      .selectAll()
+      .where('repository', '=', config.name)
+      .orderBy('started_at', 'desc')
+      .limit(1)
+      .executeTakeFirst()
     return {
       id: config.name,
       type: config.type,
@@ -62,7 +68,10 @@ export function repositoryHandlers(deps: RepositoryDeps): RepositoryHandlers {
     'repo.show': { targets: target, run: ({ repository }) => row(repositories.get(repository)) },
     'repo.check': async ({ repository }, { signal }) => {
       const chosen = repository === undefined ? repositories.all.filter((config) => config.enabled) : [repositories.get(repository)]
-      const checked = await concurrently(chosen, PARALLEL_CHECKS, async (config) => ({ id: config.name, ...(await deps.mirror.check(config, signal)) }))
+      const checked = await concurrently(chosen, PARALLEL_CHECKS, async (config) => ({
+        id: config.name,
+        ...(await deps.mirror.check(config, signal)),
+      }))
       const ids = (changed: boolean): string[] => checked.filter((one) => one.changed === changed).map((one) => one.id)
       return { changed: ids(true), unchanged: ids(false) }
     },

@@ -46,7 +46,11 @@ export function runHandlers(deps: RunDeps): RunHandlers {
   const agentTarget = async (id: AgentId): Promise<Target> => ({ agent: id, labels: (await agents.byId(id))?.labels ?? {} })
 
   /** Asks the host for the states of its runs and writes down what it says. */
-  const refresh = async (agent: AgentRecord | undefined, of: readonly RunRecord[], outer: AbortSignal): Promise<Map<string, RunStatusMessage>> => {
+  const refresh = async (
+    agent: AgentRecord | undefined,
+    of: readonly RunRecord[],
+    outer: AbortSignal,
+  ): Promise<Map<string, RunStatusMessage>> => {
     const answers = new Map<string, RunStatusMessage>()
     if (agent === undefined || of.length === 0) return answers
     const signal = AbortSignal.any([outer, deps.clock.timeout(ASK_MS)])
@@ -107,7 +111,11 @@ export function runHandlers(deps: RunDeps): RunHandlers {
         })
         const client = openClient(output, duplex, deps)
         const { follow, stdout, stderr } = request
-        const { status } = await client.call('read', { run: record.run, follow, stdout, stderr }, { signal: context.signal, onData: (bytes) => context.send(bytes) })
+        const { status } = await client.call(
+          'read',
+          { run: record.run, follow, stdout, stderr },
+          { signal: context.signal, onData: (bytes) => context.send(bytes) },
+        )
         await client.close()
         await runs.update(status)
         return row(record, agent, status)

@@ -163,7 +163,8 @@ function fromOutcome(operation: LoggedOperation, agent: AgentRecord, signed: Sig
   if (!Buffer.from(signed.key).equals(agent.publicKey)) throw bad('it is signed by another key than the host’s')
   try {
     const outcome = readSigned(signed, 'outcome')
-    if (outcome.operation !== operation.id || outcome.target !== agent.id || outcome.verb !== operation.verb) throw bad('it is about another order')
+    if (outcome.operation !== operation.id || outcome.target !== agent.id || outcome.verb !== operation.verb)
+      throw bad('it is about another order')
     const { error, ...detail } = outcome.detail
     return {
       target: agent.id,
@@ -185,5 +186,7 @@ function hostError(agent: AgentRecord, result: string, error: Json | undefined):
 }
 
 function plain(detail: Readonly<Record<string, Json>>): Record<string, ErrorValue> {
-  return Object.fromEntries(Object.entries(detail).map(([key, value]) => [key, typeof value === 'object' && value !== null ? JSON.stringify(value) : value]))
+  return Object.fromEntries(
+    Object.entries(detail).map(([key, value]) => [key, typeof value === 'object' && value !== null ? JSON.stringify(value) : value]),
+  )
 }

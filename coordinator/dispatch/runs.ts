@@ -32,7 +32,18 @@ export interface RunRecord {
 const MAX_LISTED = 1000
 
 export interface Runs {
-  insert(tx: Tx, run: { id: RunId; agent: AgentId; operation: OperationId; command: readonly string[]; name: string | undefined; actor: Fingerprint; at: number }): Promise<void>
+  insert(
+    tx: Tx,
+    run: {
+      id: RunId
+      agent: AgentId
+      operation: OperationId
+      command: readonly string[]
+      name: string | undefined
+      actor: Fingerprint
+      at: number
+    },
+  ): Promise<void>
   /** A run by its id or a unique prefix of it. @throws dispatch.unknown-run, dispatch.ambiguous-run */
   find(text: string): Promise<RunRecord>
   list(options: { agents?: readonly AgentId[]; all: boolean }): Promise<RunRecord[]>
@@ -85,7 +96,12 @@ export function createRuns(deps: { database: Database }): Runs {
     },
 
     async failed(run, reason) {
-      await database.query.updateTable('run_record').set({ status: 'failed to start', reason }).where('id', '=', run).where('status', '=', 'starting').execute()
+      await database.query
+        .updateTable('run_record')
+        .set({ status: 'failed to start', reason })
+        .where('id', '=', run)
+        .where('status', '=', 'starting')
+        .execute()
     },
 
     async update(status) {

@@ -22,7 +22,10 @@ export interface FactStore {
   save(tx: Tx, agent: AgentId, state: FactState, events: readonly FactEvent[]): Promise<void>
   history(agent: AgentId, name?: string): Promise<StoredEvent[]>
   /** Every installed version of the package. */
-  installed(name: string, agents?: readonly AgentId[]): Promise<{ agent: string; manager: string; arch: string; epoch: number; version: string; release: string; at: number }[]>
+  installed(
+    name: string,
+    agents?: readonly AgentId[],
+  ): Promise<{ agent: string; manager: string; arch: string; epoch: number; version: string; release: string; at: number }[]>
 }
 
 export function createFactStore(deps: { database: Database }): FactStore {
@@ -34,20 +37,39 @@ export function createFactStore(deps: { database: Database }): FactStore {
       const packages = await tx.selectFrom('fact_package').selectAll().where('agent', '=', agent).execute()
       const set = factSet(
         JSON.parse(row.os) as HostFacts,
-        packages.map(({ manager, name, arch, epoch, version, release }): FactPackage => ({ manager: manager as Manager, name, arch, epoch, version, release })),
+        packages.map(
+          ({ manager, name, arch, epoch, version, release }): FactPackage => ({
+            manager: manager as Manager,
+            name,
+            arch,
+            epoch,
+            version,
+            release,
+          }),
+        ),
       )
       return { epoch: row.epoch, sequence: row.sequence, root: blobId.parse(row.root), at: rfc3339(row.at), set }
     },
 
     async save(tx, agent, state, events) {
-      const row = { epoch: state.epoch, sequence: state.sequence, root: state.root, at: parseRfc3339(state.at), os: JSON.stringify(state.set.os) }
+      const row = {
+        epoch: state.epoch,
+        sequence: state.sequence,
+        root: state.root,
+        at: parseRfc3339(state.at),
+        os: JSON.stringify(state.set.os),
+      }
       await tx
         .insertInto('fact_state')
         .values({ agent, ...row })
         .onConflict((conflict) => conflict.column('agent').doUpdateSet(row))
         .execute()
       await tx.deleteFrom('fact_package').where('agent', '=', agent).execute()
-      for (const part of chunks(state.set.packages)) await tx.insertInto('fact_package').values(part.map((pkg) => ({ agent, ...pkg }))).execute()
+      for (const part of chunks(state.set.packages))
+        await tx
+          .insertInto('fact_package')
+          .values(part.map((pkg) => ({ agent, ...pkg })))
+          .execute()
       const rows = events.map((event, position) => ({
         agent,
         epoch: state.epoch,

@@ -62,7 +62,8 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
 
   const take = async (agent: AgentRecord, signed: Signed, payload?: Uint8Array): Promise<Ingested> => {
     const statement = readSigned(signed, 'facts', { fleet: options.fleet })
-    if (statement.agent !== agent.id || !Buffer.from(signed.key).equals(agent.publicKey)) throw inventoryError('inventory.not-theirs', { host: agent.name })
+    if (statement.agent !== agent.id || !Buffer.from(signed.key).equals(agent.publicKey))
+      throw inventoryError('inventory.not-theirs', { host: agent.name })
     // News of a full set come without the set: whoever gossips does not carry megabytes.
     if (statement.kind === 'full' && payload === undefined) {
       const state = await deps.store.state(agent.id)
@@ -86,14 +87,19 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
     const client = openClient(facts, await deps.open(agent.peerId, facts.id, signal), deps)
     const parts: Uint8Array[] = []
     let bytes = 0
-    const { updates } = await client.call('pull', { epoch: from.epoch, sequence: from.sequence, ...(from.root === undefined ? {} : { root: from.root }) }, {
-      signal,
-      onData: (part) => {
-        bytes += part.length
-        if (bytes > MAX_SET_BYTES) throw inventoryError('inventory.refused', { host: agent.name, reason: `the set is larger than ${MAX_SET_BYTES} bytes` })
-        parts.push(part.slice())
+    const { updates } = await client.call(
+      'pull',
+      { epoch: from.epoch, sequence: from.sequence, ...(from.root === undefined ? {} : { root: from.root }) },
+      {
+        signal,
+        onData: (part) => {
+          bytes += part.length
+          if (bytes > MAX_SET_BYTES)
+            throw inventoryError('inventory.refused', { host: agent.name, reason: `the set is larger than ${MAX_SET_BYTES} bytes` })
+          parts.push(part.slice())
+        },
       },
-    })
+    )
     await client.close()
     const set = bytes > 0 ? Buffer.concat(parts) : undefined
     for (const signed of updates) {

@@ -32,13 +32,22 @@ export async function acceptIntent(deps: AcceptDeps, signed: Signed): Promise<Op
   const parsed = spec.arguments.safeParse(intent.arguments)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
-    throw operationError('operation.malformed', { verb, reason: `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? ''}`.slice(0, 300) }, { cause: parsed.error })
+    throw operationError(
+      'operation.malformed',
+      { verb, reason: `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? ''}`.slice(0, 300) },
+      { cause: parsed.error },
+    )
   }
   await authorizeTargets(deps, verb, intent, now)
   return { id: intent.operation, verb, actor: intent.actor, targets: intent.targets, arguments: parsed.data, signed } as Operation
 }
 
-async function authorizeTargets(deps: AcceptDeps, verb: Verb, intent: { actor: Operation['actor']; targets: readonly string[] }, at: number): Promise<void> {
+async function authorizeTargets(
+  deps: AcceptDeps,
+  verb: Verb,
+  intent: { actor: Operation['actor']; targets: readonly string[] },
+  at: number,
+): Promise<void> {
   const { target, namespace } = VERBS[verb]
   const ask = { actor: intent.actor, level: 'control' as const, at }
   switch (target) {

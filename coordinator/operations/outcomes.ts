@@ -33,7 +33,9 @@ export function createOutcomes(deps: { database: Database; ledger: Ledger; issue
       verb: operation.verb,
       target: row.target,
       result: row.result,
-      detail: { ...row.detail, ...(row.error ? { error: { code: row.error.code, data: integers(row.error.data) } } : {}) } as { [key: string]: Json },
+      detail: { ...row.detail, ...(row.error ? { error: { code: row.error.code, data: integers(row.error.data) } } : {}) } as {
+        [key: string]: Json
+      },
       at: rfc3339(deps.clock.now()),
     })
 
@@ -54,7 +56,9 @@ export function createOutcomes(deps: { database: Database; ledger: Ledger; issue
       if (intent === undefined) return undefined
       requireSame(fromText(decodeEntry(intent.bytes)), operation)
       if (rest.length === 0) throw operationError('operation.in-progress', { operation: operation.id })
-      const results = rest.filter((row) => row.type === 'outcome').map((row) => resultOf(readSigned(fromText(decodeEntry(row.bytes)), 'outcome')))
+      const results = rest
+        .filter((row) => row.type === 'outcome')
+        .map((row) => resultOf(readSigned(fromText(decodeEntry(row.bytes)), 'outcome')))
       return { operation: operation.id, index: intent.index, results }
     },
 
@@ -87,5 +91,10 @@ function resultOf(outcome: Outcome): OperateResult {
 
 /** Statements hold whole numbers only. */
 function integers(data: Readonly<Record<string, unknown>>): Record<string, Json> {
-  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, typeof value === 'number' && !Number.isSafeInteger(value) ? String(value) : (value as Json)]))
+  return Object.fromEntries(
+    Object.entries(data).map(([key, value]) => [
+      key,
+      typeof value === 'number' && !Number.isSafeInteger(value) ? String(value) : (value as Json),
+    ]),
+  )
 }

@@ -17,7 +17,16 @@ import type { Ledger } from '../audit/ledger.ts'
 import type { Database } from '../database/database.ts'
 import { type AcceptDeps, acceptIntent } from './accept.ts'
 import { operationError } from './errors.ts'
-import type { ActHandler, LoggedOperation, OperateContext, Operation, RecordHandler, TargetResult, VerbHandler, VerbHandlers } from './operation.ts'
+import type {
+  ActHandler,
+  LoggedOperation,
+  OperateContext,
+  Operation,
+  RecordHandler,
+  TargetResult,
+  VerbHandler,
+  VerbHandlers,
+} from './operation.ts'
 import { type Outcomes, requireSame } from './outcomes.ts'
 
 export interface OperationsDeps extends AcceptDeps {
@@ -60,7 +69,10 @@ export function createOperations(deps: OperationsDeps): Operations {
         handler.kind === 'act' ? handler.probe(operation as never, signal) : Promise.reject(new Error('a record verb is never open')),
       )
       await conclude(deps, operation, results)
-      deps.log.warn({ operation: operation.id, verb: operation.verb, results: results.map((row) => row.result) }, 'closed an operation that a crash left open')
+      deps.log.warn(
+        { operation: operation.id, verb: operation.verb, results: results.map((row) => row.result) },
+        'closed an operation that a crash left open',
+      )
     }
     return open.length
   }
@@ -89,7 +101,12 @@ async function record(deps: OperationsDeps, handler: RecordHandler<never>, opera
   return response(operation, index, results)
 }
 
-async function act(deps: OperationsDeps, handler: ActHandler<never>, operation: Operation, context: OperateContext): Promise<OperateResponse> {
+async function act(
+  deps: OperationsDeps,
+  handler: ActHandler<never>,
+  operation: Operation,
+  context: OperateContext,
+): Promise<OperateResponse> {
   await handler.check?.(operation as never)
   const index = await deps.database.transaction(async (tx) => {
     const { index } = await deps.ledger.append(tx, { type: entryType(operation), operation: operation.id, signed: operation.signed })
@@ -111,7 +128,10 @@ async function settle(deps: OperationsDeps, operation: LoggedOperation, run: () 
   try {
     return await run()
   } catch (error) {
-    const known = error instanceof MusterError ? error : operationError('operation.failed', { verb: operation.verb, target: operation.targets.join(', ') }, { cause: error })
+    const known =
+      error instanceof MusterError
+        ? error
+        : operationError('operation.failed', { verb: operation.verb, target: operation.targets.join(', ') }, { cause: error })
     deps.log[error instanceof MusterError ? 'warn' : 'error']({ operation: operation.id, verb: operation.verb, error }, 'operation failed')
     const targets = operation.targets.length > 0 ? operation.targets : ['']
     return targets.map((target) => ({ target, result: 'failed', detail: {}, error: { code: known.code, data: known.data } }))
@@ -135,6 +155,16 @@ function response(operation: Operation, index: number, results: readonly TargetR
 /** What the caller learns of a result. */
 export function publicResult(row: TargetResult): OperateResult {
   const plain = (data: Readonly<Record<string, unknown>>): OperateResult['detail'] =>
-    Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Array.isArray(value) ? value.map(String) : (value as string | number | boolean | null)]))
-  return { target: row.target, result: row.result, detail: plain(row.detail), ...(row.error ? { error: { code: row.error.code, data: plain(row.error.data) } } : {}) }
+    Object.fromEntries(
+      Object.entries(data).map(([key, value]) => [
+        key,
+        Array.isArray(value) ? value.map(String) : (value as string | number | boolean | null),
+      ]),
+    )
+  return {
+    target: row.target,
+    result: row.result,
+    detail: plain(row.detail),
+    ...(row.error ? { error: { code: row.error.code, data: plain(row.error.data) } } : {}),
+  }
 }

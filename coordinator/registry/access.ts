@@ -70,7 +70,8 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
 
   const root = async (tx?: Tx): Promise<RootState> => {
     const versions = await roots(tx)
-    if (chain === undefined || chain.root.version !== versions.length) chain = openRootChain(versions, { fleet: options.fleet, digest: options.rootDigest })
+    if (chain === undefined || chain.root.version !== versions.length)
+      chain = openRootChain(versions, { fleet: options.fleet, digest: options.rootDigest })
     return chain
   }
 
@@ -147,7 +148,8 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
       if (after === before) return before
       const revocation = readSigned(signed, 'revocation', { fleet: options.fleet })
       // Epochs are handed out one by one: two operators who revoke at the same moment must not both take the next number.
-      if (revocation.epoch !== before.epoch + 1) throw registryError('registry.epoch', { expected: before.epoch + 1, got: revocation.epoch })
+      if (revocation.epoch !== before.epoch + 1)
+        throw registryError('registry.epoch', { expected: before.epoch + 1, got: revocation.epoch })
       await tx
         .insertInto('revocation_record')
         .values({
@@ -163,7 +165,8 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
           added_at: at,
         })
         .execute()
-      if (revocation.kind === 'grant') await tx.updateTable('grant_record').set({ revoked_at: at }).where('id', '=', revocation.target).execute()
+      if (revocation.kind === 'grant')
+        await tx.updateTable('grant_record').set({ revoked_at: at }).where('id', '=', revocation.target).execute()
       return after
     },
   }

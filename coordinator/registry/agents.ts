@@ -127,11 +127,19 @@ export function createAgents(deps: { database: Database }): Agents {
       const agent = await one('id', id, tx)
       if (!agent) throw registryError('registry.unknown-host', { host: id })
       if (agent.status !== 'pending') throw registryError('registry.not-pending', { name: agent.name, status: agent.status })
-      await tx.updateTable('agent').set({ status: 'approved', labels: JSON.stringify(labels), approved_at: at }).where('id', '=', id).execute()
+      await tx
+        .updateTable('agent')
+        .set({ status: 'approved', labels: JSON.stringify(labels), approved_at: at })
+        .where('id', '=', id)
+        .execute()
     },
 
     async relabel(tx, id, labels) {
-      await tx.updateTable('agent').set({ labels: JSON.stringify(labels) }).where('id', '=', id).execute()
+      await tx
+        .updateTable('agent')
+        .set({ labels: JSON.stringify(labels) })
+        .where('id', '=', id)
+        .execute()
     },
 
     async revoke(tx, id, at) {

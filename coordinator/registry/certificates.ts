@@ -16,7 +16,10 @@ export interface Certificates {
 }
 
 export function createCertificates(deps: { issuer: Signer; clock: Clock; newId: () => string }, options: { fleet: FleetId }): Certificates {
-  const issue = (subject: Uint8Array, rest: { role: 'agent' | 'coordinator'; agent: AgentRecord['id'] | null; name: string; labels: Record<string, string>; epoch: number }): Promise<Signed> => {
+  const issue = (
+    subject: Uint8Array,
+    rest: { role: 'agent' | 'coordinator'; agent: AgentRecord['id'] | null; name: string; labels: Record<string, string>; epoch: number },
+  ): Promise<Signed> => {
     const now = deps.clock.now()
     return signStatement(deps.issuer, 'certificate', {
       fleet: options.fleet,
@@ -28,7 +31,8 @@ export function createCertificates(deps: { issuer: Signer; clock: Clock; newId: 
     })
   }
   return {
-    forAgent: (agent) => issue(agent.publicKey, { role: 'agent', agent: agent.id, name: agent.name, labels: { ...agent.labels }, epoch: agent.epoch }),
+    forAgent: (agent) =>
+      issue(agent.publicKey, { role: 'agent', agent: agent.id, name: agent.name, labels: { ...agent.labels }, epoch: agent.epoch }),
     forCoordinator: (node) => issue(node.publicKey, { role: 'coordinator', agent: null, name: node.name, labels: {}, epoch: 0 }),
   }
 }

@@ -38,7 +38,15 @@ export function createEnrolment(deps: EnrolmentDeps, options: { fleet: FleetId }
   const { database, ledger, agents, access, certificates } = deps
 
   const statement = (event: string, agent: AgentId, detail: Record<string, Json>): Promise<Signed> =>
-    signStatement(deps.issuer, 'trust', { fleet: options.fleet, event, agent, actor: null, operation: null, detail, at: rfc3339(deps.clock.now()) })
+    signStatement(deps.issuer, 'trust', {
+      fleet: options.fleet,
+      event,
+      agent,
+      actor: null,
+      operation: null,
+      detail,
+      at: rfc3339(deps.clock.now()),
+    })
 
   return {
     async join(peerId, request) {
@@ -65,7 +73,11 @@ export function createEnrolment(deps: EnrolmentDeps, options: { fleet: FleetId }
           const terms = await tokens.redeem(tx, request.token, admitted.id, at)
           if (terms.approve) {
             await agents.approve(tx, admitted.id, terms.labels, at)
-            await ledger.append(tx, { type: 'trust', operation: null, signed: await statement('enrolled', admitted.id, { ...detail, labels: terms.labels }) })
+            await ledger.append(tx, {
+              type: 'trust',
+              operation: null,
+              signed: await statement('enrolled', admitted.id, { ...detail, labels: terms.labels }),
+            })
           } else await agents.relabel(tx, admitted.id, terms.labels)
           changed = true
         }

@@ -9,7 +9,8 @@ export const registryError = defineErrors({
   },
   'registry.ambiguous-host': {
     exit: 'conflict',
-    message: (d: { host: string; candidates: readonly string[] }) => `${JSON.stringify(d.host)} matches ${d.candidates.length} hosts: ${d.candidates.slice(0, 5).join(', ')}`,
+    message: (d: { host: string; candidates: readonly string[] }) =>
+      `${JSON.stringify(d.host)} matches ${d.candidates.length} hosts: ${d.candidates.slice(0, 5).join(', ')}`,
     hint: () => 'give more of the name or id',
   },
   'registry.bad-selector': {
@@ -57,7 +58,8 @@ export const registryError = defineErrors({
   'registry.epoch': {
     exit: 'conflict',
     retryable: true,
-    message: (d: { expected: number; got: number }) => `somebody else revoked at the same moment: the next revocation epoch is ${d.expected}, not ${d.got}`,
+    message: (d: { expected: number; got: number }) =>
+      `somebody else revoked at the same moment: the next revocation epoch is ${d.expected}, not ${d.got}`,
     hint: () => 'run the command again',
   },
   'registry.too-many-pending': {

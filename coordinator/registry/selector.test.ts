@@ -22,15 +22,32 @@ test('a host is found by name, id, fingerprint and unique prefix', () => {
 })
 
 test('an ambiguous prefix lists candidates and an unknown host is not found', () => {
-  assert.throws(() => selectHost(agents, 'web-'), (error) => registryError.is(error, 'registry.ambiguous-host') && /web-1, web-2/.test(error.message))
-  for (const text of ['nope', '', 'w']) assert.throws(() => selectHost(agents, text), (error) => registryError.is(error, 'registry.unknown-host'))
+  assert.throws(
+    () => selectHost(agents, 'web-'),
+    (error) => registryError.is(error, 'registry.ambiguous-host') && /web-1, web-2/.test(error.message),
+  )
+  for (const text of ['nope', '', 'w'])
+    assert.throws(
+      () => selectHost(agents, text),
+      (error) => registryError.is(error, 'registry.unknown-host'),
+    )
 })
 
 test('labels select by all of their pairs, several selectors add up, and order is the registry’s', () => {
   assert.deepEqual(selectHosts(agents, ['role=web,site=ber']), [web1])
   assert.deepEqual(selectHosts(agents, ['db', 'role=web']), agents)
   assert.deepEqual(selectHosts(agents, ['all']), agents)
-  assert.throws(() => selectHosts(agents, ['role=cache']), (error) => registryError.is(error, 'registry.unknown-host'))
-  for (const bad of ['=web', 'role=web=x', 'a=b,']) assert.throws(() => selectHosts(agents, [bad]), (error) => registryError.is(error, 'registry.bad-selector'))
-  assert.throws(() => selectHosts(agents, ['__proto__=x']), (error) => registryError.is(error, 'registry.unknown-host'))
+  assert.throws(
+    () => selectHosts(agents, ['role=cache']),
+    (error) => registryError.is(error, 'registry.unknown-host'),
+  )
+  for (const bad of ['=web', 'role=web=x', 'a=b,'])
+    assert.throws(
+      () => selectHosts(agents, [bad]),
+      (error) => registryError.is(error, 'registry.bad-selector'),
+    )
+  assert.throws(
+    () => selectHosts(agents, ['__proto__=x']),
+    (error) => registryError.is(error, 'registry.unknown-host'),
+  )
 })

@@ -17,7 +17,8 @@ export function selectHost<T extends Selectable>(agents: readonly T[], text: str
   const exact = agents.find((agent) => agent.name === text || agent.id === text || agent.fingerprint === text)
   if (exact) return exact
   const candidates = text.length < 2 ? [] : agents.filter((agent) => agent.name.startsWith(text) || agent.id.startsWith(text))
-  if (candidates.length > 1) throw registryError('registry.ambiguous-host', { host: text, candidates: candidates.map((agent) => agent.name) })
+  if (candidates.length > 1)
+    throw registryError('registry.ambiguous-host', { host: text, candidates: candidates.map((agent) => agent.name) })
   const [only] = candidates
   if (only === undefined) throw registryError('registry.unknown-host', { host: text })
   return only

@@ -10,10 +10,15 @@ import type { Fingerprint } from '../../shared/ids.ts'
 import type { Access } from '../registry/access.ts'
 
 export function createPolicy(deps: { access: Access; clock: Clock }): Policy {
-  const nameOf = async (operator: Fingerprint): Promise<Caller> => ({ kind: 'operator', name: await deps.access.nameOf(operator), operator })
+  const nameOf = async (operator: Fingerprint): Promise<Caller> => ({
+    kind: 'operator',
+    name: await deps.access.nameOf(operator),
+    operator,
+  })
   return {
     async allow(capability, peer, ask) {
-      const refuse = (): Error => wireError('protocol.denied', { method: `${ask.protocol} ${ask.method}`, needs: describeCapability(capability) })
+      const refuse = (): Error =>
+        wireError('protocol.denied', { method: `${ask.protocol} ${ask.method}`, needs: describeCapability(capability) })
       const now = deps.clock.now()
       const session = peer.session !== undefined && peer.session.notAfter > now ? peer.session : undefined
       switch (capability.kind) {
@@ -21,7 +26,8 @@ export function createPolicy(deps: { access: Access; clock: Clock }): Policy {
           return { kind: 'stranger', name: peer.peerId ?? peer.address, peerId: peer.peerId }
         case 'member': {
           const { member, peerId } = peer
-          if (member === undefined || peerId === undefined || member.notAfter <= now || !capability.roles.includes(member.role)) throw refuse()
+          if (member === undefined || peerId === undefined || member.notAfter <= now || !capability.roles.includes(member.role))
+            throw refuse()
           return { kind: 'member', name: member.name, peerId, member }
         }
         case 'intent': {

@@ -32,7 +32,10 @@ export interface Sessions {
   open(peer: DuplexPeer, delegation: Signed, proof: Uint8Array): Promise<OperatorSession>
 }
 
-export function createSessions(deps: { access: Access; clock: Clock; random: Random }, options: { fleet: FleetId; coordinator: string }): Sessions {
+export function createSessions(
+  deps: { access: Access; clock: Clock; random: Random },
+  options: { fleet: FleetId; coordinator: string },
+): Sessions {
   const nonces = new WeakMap<DuplexPeer, Uint8Array>()
   return {
     begin(peer) {
@@ -47,7 +50,12 @@ export function createSessions(deps: { access: Access; clock: Clock; random: Ran
       // Used up whatever comes of it: a second guess needs a second nonce.
       nonces.delete(peer)
       const { revocations } = await deps.access.state()
-      const session = checkSession(delegation, { fleet: options.fleet, coordinator: options.coordinator, revocations, at: deps.clock.now() })
+      const session = checkSession(delegation, {
+        fleet: options.fleet,
+        coordinator: options.coordinator,
+        revocations,
+        at: deps.clock.now(),
+      })
       const key = Buffer.from(session.key, 'base64')
       if (!verifyEd25519(key, pae(PROOF_TYPE, proofBytes(nonce, options.coordinator)), proof)) throw sessionError('session.bad-proof')
       peer.session = { operator: session.actor, notAfter: parseRfc3339(session.notAfter) }

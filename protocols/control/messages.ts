@@ -123,7 +123,14 @@ export const runOutputRequest = z.object({
 })
 
 // Facts
-export const packageRow = z.object({ manager: z.string(), name, epoch: z.int(), version: z.string(), release: z.string(), arch: z.string() })
+export const packageRow = z.object({
+  manager: z.string(),
+  name,
+  epoch: z.int(),
+  version: z.string(),
+  release: z.string(),
+  arch: z.string(),
+})
 export const hostRequest = z.object({ host: name })
 export const factsResponse = z.object({
   host: name,

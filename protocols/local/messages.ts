@@ -17,4 +17,10 @@ export const providersRequest = z.object({ blob })
 export const providersResponse = z.object({ providers: z.array(z.object({ name: z.string(), peerId: z.string(), whole: z.boolean() })) })
 /** Repositories that this agent's gateway serves; `gpgkey` is the path of a key to import, null where there is none. */
 export const repositoriesResponse = z.object({ repositories: z.array(z.object({ id: z.string(), gpgkey: z.string().nullable() })) })
-export const infoResponse = z.object({ role: z.enum(['coordinator', 'agent']), name: z.string(), peerId: z.string(), version: z.string(), gateway: z.string().nullable() })
+export const infoResponse = z.object({
+  role: z.enum(['coordinator', 'agent']),
+  name: z.string(),
+  peerId: z.string(),
+  version: z.string(),
+  gateway: z.string().nullable(),
+})

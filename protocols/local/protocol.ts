@@ -2,7 +2,16 @@
 import { z } from 'zod'
 import { defineProtocol, method } from '../define-protocol.ts'
 import { limits } from './limits.ts'
-import { addResponse, getProgress, getRequest, getResponse, infoResponse, providersRequest, providersResponse, repositoriesResponse } from './messages.ts'
+import {
+  addResponse,
+  getProgress,
+  getRequest,
+  getResponse,
+  infoResponse,
+  providersRequest,
+  providersResponse,
+  repositoriesResponse,
+} from './messages.ts'
 
 const local = { kind: 'local' } as const
 

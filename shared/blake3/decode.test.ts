@@ -161,7 +161,7 @@ test('more decoders at once than the kernel has slots all decode, and every slot
     const pieces: Buffer[] = []
     gathered.push(pieces)
     return new Decoder({ root: sample.root, range }, (batch) => {
-      pieces.push(...batch.content.map((piece) => Buffer.from(piece)))
+      pieces.push(Buffer.from(batch.content))
       batch.release()
     })
   })

@@ -3,9 +3,9 @@
  * groups. Only verified groups come out, in batches; a false byte stops it at the item that holds it, and a false length at the latest at the last group.
  */
 import { blake3Error } from './errors.ts'
-import { type ByteRange, GROUP_BYTES, groupsOf, HEADER_BYTES, MAX_BLOB_BYTES } from './geometry.ts'
+import { type ByteRange, GROUP_BYTES, groupsOf, HEADER_BYTES, MAX_BLOB_BYTES, PARENT_BYTES } from './geometry.ts'
 import { kernel } from './kernel.ts'
-import { BATCH_GROUPS, SLOT_BYTES } from './memory.ts'
+import { BATCH_BYTES, BATCH_GROUPS, SLOT_BYTES } from './memory.ts'
 import { type Slot, takeSlot } from './slot.ts'
 import { Verifier } from './verifier.ts'
 
@@ -14,10 +14,12 @@ export interface Batch {
   /** Where the groups stand in the content: bytes from `start` up to `end`. */
   readonly start: number
   readonly end: number
-  /** The bytes of these groups, in pieces. */
-  readonly content: readonly Uint8Array[]
+  /** How many groups: none if only parents have come yet, one of no bytes for the empty content. */
+  readonly groups: number
+  /** The bytes of these groups. */
+  readonly content: Uint8Array
   /** Parents that came with them: runs of nodes that follow one another in pre-order, from place `index` on. */
-  readonly parents: readonly { readonly index: number; readonly bytes: readonly Uint8Array[] }[]
+  readonly parents: readonly { readonly index: number; readonly bytes: Uint8Array }[]
   release(): void
 }
 
@@ -39,9 +41,9 @@ export class Decoder {
   // Undefined until the header is whole.
   #verifier: Verifier | undefined
   #size = -1
-  // What the current item still lacks, and where it began in the slot.
+  // What the current item still lacks, and where its next byte goes in the slot.
   #need = HEADER_BYTES
-  #itemAt = 0
+  #at = 0
   #slot: SharedSlot | undefined
   #batch: OpenBatch | undefined
   #consumed = 0
@@ -121,8 +123,8 @@ export class Decoder {
 
   #place(piece: Uint8Array): void {
     const slot = this.#slot as SharedSlot
-    slot.bytes.set(piece, slot.filled)
-    slot.filled += piece.length
+    slot.bytes.set(piece, this.#at)
+    this.#at += piece.length
   }
 
   #itemWhole(): void {
@@ -151,27 +153,28 @@ export class Decoder {
       return
     }
     this.#need = verifier.length
-    if (this.#slot !== undefined && this.#slot.filled + this.#need > SLOT_BYTES) {
+    const { parent } = verifier.walk
+    if (this.#slot?.hasRoom(parent, this.#need) === false) {
       this.flush()
       this.#dropSlot()
     }
     this.#slot ??= new SharedSlot()
-    this.#itemAt = this.#slot.filled
+    this.#at = this.#slot.reserve(parent, this.#need)
     // The empty content is a group of no bytes, and must be checked all the same: any root would do for it otherwise.
     if (this.#need === 0) this.#itemWhole()
   }
 
   #verify(verifier: Verifier): void {
     const slot = this.#slot as SharedSlot
-    const length = slot.filled - this.#itemAt
+    const { length } = verifier
     const { parent, start, index } = verifier.walk
-    if (!verifier.check(slot.place(this.#itemAt, length))) {
+    const at = this.#at - length
+    if (!verifier.check(slot.place(at, length))) {
       throw blake3Error('blake3.altered', { part: parent ? 'a tree node' : 'the content', offset: this.#consumed - length })
     }
-    const bytes = slot.bytes.subarray(this.#itemAt, slot.filled)
     this.#batch ??= new OpenBatch(slot)
-    if (parent) this.#batch.addParent(index, bytes)
-    else this.#batch.addGroup(start * (this.#options.groupBytes ?? GROUP_BYTES), bytes)
+    if (parent) this.#batch.addParent(index, at)
+    else this.#batch.addGroup(start * (this.#options.groupBytes ?? GROUP_BYTES), at, length)
     if (this.#batch.groups === BATCH_GROUPS) this.flush()
   }
 
@@ -181,14 +184,30 @@ export class Decoder {
   }
 }
 
-/** A slot that is given back when the decoder and every batch in it have let go. */
+/**
+ * A slot that is given back when the decoder and every batch in it have let go. Groups fill it from the start, parents from BATCH_BYTES on, so that a batch
+ * is one piece of content and few of parents however they were mixed on the way.
+ */
 class SharedSlot {
   readonly #slot: Slot = takeSlot()
   #holders = 1
-  filled = 0
+  #content = 0
+  #parents = BATCH_BYTES
 
   get bytes(): Uint8Array {
     return this.#slot.bytes
+  }
+
+  hasRoom(parent: boolean, length: number): boolean {
+    return parent ? this.#parents + length <= SLOT_BYTES : this.#content + length <= BATCH_BYTES
+  }
+
+  /** Where the next item goes. */
+  reserve(parent: boolean, length: number): number {
+    const at = parent ? this.#parents : this.#content
+    if (parent) this.#parents += length
+    else this.#content += length
+    return at
   }
 
   place(offset: number, length: number): number {
@@ -205,12 +224,13 @@ class SharedSlot {
   }
 }
 
+/** Verified items of one slot: neighbours there, for nothing but items goes in and each in its turn. */
 class OpenBatch {
   readonly #slot: SharedSlot
-  readonly #content: Uint8Array[] = []
-  readonly #parents: { index: number; bytes: Uint8Array[] }[] = []
+  readonly #runs: { index: number; at: number; count: number }[] = []
   #start = 0
-  #end = 0
+  #contentAt = 0
+  #length = 0
   groups = 0
 
   constructor(slot: SharedSlot) {
@@ -218,17 +238,19 @@ class OpenBatch {
     slot.retain()
   }
 
-  addParent(index: number, bytes: Uint8Array): void {
-    const run = this.#parents.at(-1)
-    if (run !== undefined && run.index + run.bytes.length === index) run.bytes.push(bytes)
-    else this.#parents.push({ index, bytes: [bytes] })
+  addParent(index: number, at: number): void {
+    const run = this.#runs.at(-1)
+    if (run !== undefined && run.index + run.count === index) run.count += 1
+    else this.#runs.push({ index, at, count: 1 })
   }
 
-  addGroup(start: number, bytes: Uint8Array): void {
-    if (this.groups === 0) this.#start = start
-    this.#end = start + bytes.length
+  addGroup(start: number, at: number, length: number): void {
+    if (this.groups === 0) {
+      this.#start = start
+      this.#contentAt = at
+    }
     this.groups += 1
-    this.#content.push(bytes)
+    this.#length += length
   }
 
   close(): Batch {
@@ -236,9 +258,10 @@ class OpenBatch {
     let held = true
     return {
       start: this.#start,
-      end: this.groups === 0 ? this.#start : this.#end,
-      content: this.#content,
-      parents: this.#parents,
+      end: this.#start + this.#length,
+      groups: this.groups,
+      content: slot.bytes.subarray(this.#contentAt, this.#contentAt + this.#length),
+      parents: this.#runs.map(({ index, at, count }) => ({ index, bytes: slot.bytes.subarray(at, at + count * PARENT_BYTES) })),
       release: () => {
         if (held) slot.release()
         held = false

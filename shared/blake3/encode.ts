@@ -3,9 +3,10 @@
  * content and its outboard. Every byte is checked against the hash before it goes out, so rot on the disk is found here and not by whoever receives it.
  */
 import { blake3Error } from './errors.ts'
-import { encodedSize, GROUP_BYTES, groupCount, groupLength, type GroupRange, HEADER_BYTES, PARENT_BYTES, Walk } from './geometry.ts'
+import { GROUP_BYTES, groupCount, groupLength, type GroupRange, HEADER_BYTES, PARENT_BYTES, Walk } from './geometry.ts'
 import { kernel } from './kernel.ts'
 import { INPUT_AT } from './memory.ts'
+import { type Slot, takeSlot } from './slot.ts'
 import { Verifier } from './verifier.ts'
 
 export interface EncodeSource {
@@ -15,13 +16,17 @@ export interface EncodeSource {
   readonly size: number
   readonly groupBytes?: number
   /** Fills `into` with the content from `position` on; throws if it ends before. */
-  readContent(into: readonly Uint8Array[], position: number): Promise<void>
+  readContent(into: Uint8Array, position: number): Promise<void>
   /** Reads parents in pre-order, from place `index` on; returns how many there were, at most as many as fit `into` and at least one, else throws. */
   readParents(into: Uint8Array, index: number): Promise<number>
 }
 
 /** Groups in every chunk but the last: with their parents they stay under 1 MiB. */
 export const CHUNK_GROUPS = 63
+/** A path down the largest tree (256 GiB in groups of 1 KiB) has fewer parents than this. */
+const PATH_PARENTS = 32
+/** Parents in one chunk: between its groups, and on the way down to the first. */
+const CHUNK_PARENTS = CHUNK_GROUPS + PATH_PARENTS
 /** Parents are read this many at once, 64 KiB: those of 16 MiB of content. */
 const WINDOW_PARENTS = 1024
 
@@ -37,25 +42,33 @@ export async function* encode(source: EncodeSource, range: GroupRange, signal?: 
     for (let sent = 0; ; ) {
       const chunk = await reading
       if (chunk === undefined) return
+      // What is awaited in the end must not be a chunk that has been released already.
+      reading = NOTHING
+      const bytes = assemble(verifier, chunk, sent, source.size)
+      sent += bytes.length
       signal?.throwIfAborted()
       reading = ahead(reader)
-      verify(verifier, chunk, sent)
-      sent += chunk.bytes.length
-      yield chunk.bytes
+      yield bytes
       signal?.throwIfAborted()
     }
   } finally {
-    // Whoever closes the files after this must not do so under a read.
-    await Promise.allSettled([reading])
+    // Whoever closes the files after this must not do so under a read, and the read's slot must not go to anybody else before.
+    const [rest] = await Promise.allSettled([reading])
+    if (rest.status === 'fulfilled') rest.value?.slot.release()
   }
 }
 
+/** What the next items of the encoding are made of. */
 interface Chunk {
-  readonly bytes: Uint8Array
-  /** Where its first item begins: after the header in the first chunk. */
-  readonly start: number
+  /** Content of the groups, one after the other. */
+  readonly slot: Slot
+  readonly parents: Uint8Array
   readonly items: number
+  /** Bytes of all items. */
+  readonly length: number
 }
+
+const NOTHING: Promise<undefined> = Promise.resolve(undefined)
 
 /** Starts to read a chunk; a failure waits for whoever awaits it. */
 function ahead(reader: ChunkReader): Promise<Chunk | undefined> {
@@ -64,21 +77,37 @@ function ahead(reader: ChunkReader): Promise<Chunk | undefined> {
   return reading
 }
 
-function verify(verifier: Verifier, chunk: Chunk, sent: number): void {
-  const { bytes } = kernel()
-  let at = chunk.start
-  for (let item = 0; item < chunk.items; item += 1) {
-    verifier.next()
-    const { length } = verifier
-    bytes.set(chunk.bytes.subarray(at, at + length), INPUT_AT)
-    if (!verifier.check(INPUT_AT)) {
-      throw blake3Error('blake3.altered', { part: verifier.walk.parent ? 'a tree node' : 'the content', offset: sent + at })
+/** Verifies a chunk's items, lays them out in their order, and gives the slot back. */
+function assemble(verifier: Verifier, { slot, parents, items, length }: Chunk, sent: number, size: number): Uint8Array {
+  try {
+    const memory = kernel().bytes
+    const header = sent === 0 ? HEADER_BYTES : 0
+    const bytes = Buffer.allocUnsafeSlow(header + length)
+    if (header > 0) bytes.writeBigUInt64LE(BigInt(size))
+    for (let item = 0, at = header, parent = 0, content = 0; item < items; item += 1) {
+      verifier.next()
+      const { length: count, walk } = verifier
+      let place = INPUT_AT
+      if (walk.parent) {
+        memory.set(parents.subarray(parent, parent + PARENT_BYTES), INPUT_AT)
+        parent += PARENT_BYTES
+      } else {
+        place = slot.place(content, count)
+        content += count
+      }
+      if (!verifier.check(place)) {
+        throw blake3Error('blake3.altered', { part: walk.parent ? 'a tree node' : 'the content', offset: sent + at })
+      }
+      bytes.set(memory.subarray(place, place + count), at)
+      at += count
     }
-    at += length
+    return bytes
+  } finally {
+    slot.release()
   }
 }
 
-/** Lays items out in chunks and reads them in. */
+/** Reads content and parents in, ahead of the verifier. */
 class ChunkReader {
   readonly #source: EncodeSource
   readonly #groupBytes: number
@@ -89,7 +118,6 @@ class ChunkReader {
   // Which parents the window holds.
   #windowStart = 0
   #windowEnd = 0
-  #rest: number
 
   constructor(source: EncodeSource, range: GroupRange) {
     this.#source = source
@@ -98,50 +126,42 @@ class ChunkReader {
     this.#parents = groups - 1
     this.#range = range
     this.#walk = new Walk(groups, range)
-    this.#rest = encodedSize(source.size, range, this.#groupBytes)
   }
 
   async next(): Promise<Chunk | undefined> {
-    if (this.#rest === 0) return undefined
-    const first = this.#walk.fresh
-    const bytes = Buffer.allocUnsafeSlow(Math.min(this.#rest, CHUNK_LIMIT))
-    if (first) bytes.writeBigUInt64LE(BigInt(this.#source.size))
-    const start = first ? HEADER_BYTES : 0
-    let at = start
-    let items = 0
-    let position = -1
-    const content: Uint8Array[] = []
-    while (content.length < CHUNK_GROUPS && this.#walk.next()) {
+    const parents = Buffer.allocUnsafe(CHUNK_PARENTS * PARENT_BYTES)
+    let [items, groups, nodes, position, content] = [0, 0, 0, 0, 0]
+    while (groups < CHUNK_GROUPS && this.#walk.next()) {
       const { parent, start: group, index } = this.#walk
       items += 1
       if (parent) {
         if (index < this.#windowStart || index >= this.#windowEnd) await this.#fillWindow(index, group)
         const from = (index - this.#windowStart) * PARENT_BYTES
-        at += this.#window.copy(bytes, at, from, from + PARENT_BYTES)
+        nodes += this.#window.copy(parents, nodes, from, from + PARENT_BYTES)
         continue
       }
-      if (position < 0) position = group * this.#groupBytes
-      const length = groupLength(group, this.#source.size, this.#groupBytes)
-      content.push(bytes.subarray(at, at + length))
-      at += length
+      if (groups === 0) position = group * this.#groupBytes
+      groups += 1
+      content += groupLength(group, this.#source.size, this.#groupBytes)
     }
-    if (position >= 0 && at > start) await this.#source.readContent(content, position)
-    this.#rest -= at
-    return { bytes: bytes.subarray(0, at), start, items }
+    if (items === 0) return undefined
+    const slot = takeSlot()
+    try {
+      if (content > 0) await this.#source.readContent(slot.bytes.subarray(0, content), position)
+    } catch (error) {
+      slot.release()
+      throw error
+    }
+    return { slot, parents, items, length: nodes + content }
   }
 
   async #fillWindow(index: number, group: number): Promise<void> {
     // On the way down to a range that begins further right, the next parent stands elsewhere; and few follow where few groups do.
-    const ahead = this.#walk.left ? this.#range.end - group + PATH_PARENTS : 1
-    const count = Math.min(WINDOW_PARENTS, this.#parents - index, ahead)
+    const following = this.#walk.left ? this.#range.end - group + PATH_PARENTS : 1
+    const count = Math.min(WINDOW_PARENTS, this.#parents - index, following)
     this.#windowEnd = this.#windowStart
     const got = await this.#source.readParents(this.#window.subarray(0, count * PARENT_BYTES), index)
     this.#windowStart = index
     this.#windowEnd = index + got
   }
 }
-
-/** A path down the largest tree (256 GiB in groups of 1 KiB) has fewer parents than this. */
-const PATH_PARENTS = 32
-/** Room for the groups of a chunk and the parents between them. */
-const CHUNK_LIMIT = HEADER_BYTES + CHUNK_GROUPS * GROUP_BYTES + (CHUNK_GROUPS + PATH_PARENTS) * PARENT_BYTES

@@ -102,11 +102,6 @@ export class Walk {
     if (this.left) stack.push(start, left, index + 1)
     return true
   }
-
-  /** True before the first step. */
-  get fresh(): boolean {
-    return this.#stack.length === 3 && this.#stack[1] === this.#groups
-  }
 }
 
 /** Bytes of the combined encoding of the groups of `range`: header, parents on the way, content. */

@@ -1,5 +1,5 @@
 /**
- * The BLAKE3 kernel for WebAssembly with SIMD, in AssemblyScript. tools/wasm.ts puts the generated `compress`, `hash4` and `setIv` of
+ * The BLAKE3 kernel for WebAssembly with SIMD, in AssemblyScript. tools/wasm.ts puts the generated `compress`, `hash4`, `hash8` and `setIv` of
  * tools/blake3-rounds.ts in front of it and compiles both to kernel.wasm. Positions and flags are those of memory.ts and kernel-typescript.ts.
  */
 
@@ -29,9 +29,15 @@ function chunk(at: usize, length: usize, number: u64, root: u32, out: usize): vo
   compress(out, at, number, <u32>length, flags | CHUNK_END | (root * ROOT), out);
 }
 
-/** Chaining values of `count` whole chunks: four at a time in the lanes. */
+/** Chaining values of `count` whole chunks: eight or four at a time in the lanes. */
 function chunks(at: usize, count: i32, number: u64, out: usize): void {
   let i = 0;
+  for (; i + 8 <= count; i += 8) {
+    hash8(at, 1024, 16, number, 1, 0, CHUNK_START, CHUNK_END, out);
+    at += 8192;
+    number += 8;
+    out += 256;
+  }
   for (; i + 4 <= count; i += 4) {
     hash4(at, 1024, 16, number, 1, 0, CHUNK_START, CHUNK_END, out);
     at += 4096;
@@ -50,6 +56,11 @@ function chunks(at: usize, count: i32, number: u64, out: usize): void {
 function level(at: usize, count: i32, out: usize): i32 {
   const pairs = count >> 1;
   let i = 0;
+  for (; i + 8 <= pairs; i += 8) {
+    hash8(at, 64, 1, 0, 0, PARENT, 0, 0, out);
+    at += 512;
+    out += 256;
+  }
   for (; i + 4 <= pairs; i += 4) {
     hash4(at, 64, 1, 0, 0, PARENT, 0, 0, out);
     at += 256;

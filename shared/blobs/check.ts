@@ -7,13 +7,13 @@ import { GROUP_BYTES, outboardSize } from '../blake3/geometry.ts'
 import { createBlake3 } from '../blake3/hash.ts'
 import { kernel } from '../blake3/kernel.ts'
 import { BATCH_BYTES } from '../blake3/memory.ts'
-import { takeSlot } from '../blake3/slot.ts'
+import { type Slot, takeSlot } from '../blake3/slot.ts'
 import { Tree } from '../blake3/tree.ts'
 import { type BlobId, blobId } from '../ids.ts'
 import { MIB } from '../units.ts'
 import type { FileHandle } from './disk.ts'
 import { drawName, statIfAny } from './layout.ts'
-import { sourceOfFile } from './source.ts'
+import { handled, sourceOfFile } from './source.ts'
 import { createDraft, discard, openBlob, type Store, settle } from './store.ts'
 
 /** The id of a file's contents. */
@@ -29,21 +29,25 @@ export async function digestFile(file: FileHandle, signal?: AbortSignal): Promis
   }
 }
 
-/** The id and the outboard of a file's contents. */
+/** The id and the outboard of a file's contents; the next batch is read while one is hashed. */
 export async function treeOfFile(file: FileHandle, signal?: AbortSignal): Promise<{ id: BlobId; size: number; outboard: Uint8Array }> {
   const source = sourceOfFile(file)
   const tree = new Tree(kernel())
-  const slot = takeSlot()
-  const bytes = slot.bytes.subarray(0, BATCH_BYTES)
+  const slots = [takeSlot(), takeSlot()] as const
+  const slotOf = (batch: number): Slot => slots[(batch % 2) as 0 | 1]
+  const fill = (batch: number): Promise<number> => handled(source.fill(slotOf(batch).bytes.subarray(0, BATCH_BYTES)))
+  let filling = fill(0)
   try {
-    for (let last = false; !last; ) {
+    for (let batch = 0, last = false; !last; batch += 1) {
+      const length = await filling
       signal?.throwIfAborted()
-      const length = await source.fill(bytes)
       last = length < BATCH_BYTES
-      tree.add(slot.place(0, length), length, last)
+      if (!last) filling = fill(batch + 1)
+      tree.add(slotOf(batch).place(0, length), length, last)
     }
   } finally {
-    slot.release()
+    await Promise.allSettled([filling])
+    for (const slot of slots) slot.release()
   }
   const { root, outboard } = tree.finish()
   return { id: blobId.parse(Buffer.from(root).toString('hex')), size: tree.size, outboard }

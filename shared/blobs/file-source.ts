@@ -19,23 +19,23 @@ export function sourceOfFiles({ id, size, data, outboard }: BlobFiles): EncodeSo
     root: Buffer.from(id, 'hex'),
     size,
     readContent: async (into, position) => {
-      const length = into.reduce((sum, part) => sum + part.length, 0)
       const got = await read(data, into, position)
       // A regular file on a local disk is read short only at its end.
-      if (got < length) throw blobError('blob.damaged', { id, reason: `its content ends at byte ${position + got}, in the middle of it` })
+      if (got < into.length)
+        throw blobError('blob.damaged', { id, reason: `its content ends at byte ${position + got}, in the middle of it` })
     },
     readParents: async (into, index) => {
       if (outboard === undefined) throw blobError('blob.damaged', { id, reason: 'its outboard is missing' })
-      const got = Math.floor((await read(outboard, [into], HEADER_BYTES + index * PARENT_BYTES)) / PARENT_BYTES)
+      const got = Math.floor((await read(outboard, into, HEADER_BYTES + index * PARENT_BYTES)) / PARENT_BYTES)
       if (got === 0) throw blobError('blob.damaged', { id, reason: `its outboard ends before parent ${index}` })
       return got
     },
   }
 }
 
-async function read(from: { path: string; file: FileHandle }, into: readonly Uint8Array[], position: number): Promise<number> {
+async function read(from: { path: string; file: FileHandle }, into: Uint8Array, position: number): Promise<number> {
   try {
-    const { bytesRead } = await from.file.readv(into as Uint8Array[], position)
+    const { bytesRead } = await from.file.read(into, 0, into.length, position)
     return bytesRead
   } catch (error) {
     throw diskFailure('reading', from.path, error)

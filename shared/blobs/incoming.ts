@@ -125,11 +125,11 @@ export class Transfer implements Landing {
         this.#admitted = SPACE_CHECK_BYTES
       }
       this.#admitted -= batch.end - batch.start
-      const writes = [disk.write(data.file, batch.content, batch.start)]
-      for (const run of batch.parents) writes.push(disk.write(outboard.file, run.bytes, HEADER_BYTES + run.index * PARENT_BYTES))
+      const writes = [disk.write(data.file, [batch.content], batch.start)]
+      for (const run of batch.parents) writes.push(disk.write(outboard.file, [run.bytes], HEADER_BYTES + run.index * PARENT_BYTES))
       // All of them must be over before the batch may be released, failed or not.
       for (const result of await Promise.allSettled(writes)) if (result.status === 'rejected') throw result.reason
-      if (batch.end > batch.start || this.size === 0) this.#mark(batch)
+      if (batch.groups > 0) this.#mark(batch)
     } finally {
       batch.release()
       this.#writing -= 1

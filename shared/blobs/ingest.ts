@@ -13,7 +13,7 @@ import { digestFile } from './check.ts'
 import { diskFailure } from './disk.ts'
 import { blobError } from './errors.ts'
 import { statIfAny } from './layout.ts'
-import { type Source, sourceOfFile, sourceOfIterable } from './source.ts'
+import { handled, type Source, sourceOfFile, sourceOfIterable } from './source.ts'
 import { admit, commit, createDraft, type Draft, discard, openBlob, openFile, SPACE_CHECK_BYTES, type Store, settle } from './store.ts'
 
 export interface IngestOptions {
@@ -128,12 +128,6 @@ async function pour(store: Store, source: Source, data: Draft, options: IngestOp
     await Promise.allSettled([filling, writing])
     for (const slot of slots) slot.release()
   }
-}
-
-/** The promise, marked as looked after: it is awaited, but later than it may reject. */
-function handled<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined)
-  return promise
 }
 
 function expected(expect: IngestOptions['expect'], got: { id: BlobId; sha256: Sha256; size: number }): void {

@@ -67,3 +67,9 @@ export function sourceOfIterable(chunks: AsyncIterable<Uint8Array>, signal: Abor
     },
   }
 }
+
+/** The promise, marked as looked after: it is awaited, but later than it may reject. */
+export function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined)
+  return promise
+}

@@ -26,7 +26,10 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
     },
   )
   await context.stdout.write(`${joined.identity.id}\n`)
-  if (joined.status === 'pending') await context.note(`waiting for approval; compare the fingerprint ${joined.fingerprint}, then on the coordinator: muster enroll approve ${joined.identity.name}`)
+  if (joined.status === 'pending')
+    await context.note(
+      `waiting for approval; compare the fingerprint ${joined.fingerprint}, then on the coordinator: muster enroll approve ${joined.identity.name}`,
+    )
   await context.note('next: muster agent run')
 }
 

@@ -11,12 +11,20 @@ export async function handle(context: CommandContext<Readonly<Record<never, neve
   await withSession(context, async (session) => {
     const agent = await chooseAgent(session, context.args.host)
     requireDone(await session.operate({ verb: 'agent.label', targets: [agent.id], arguments: { labels } }))
-    await context.note(`${agent.name}: ${Object.entries({ ...agent.labels, ...labels }).filter(([, value]) => value !== '').map(([key, value]) => `${key}=${value}`).join(' ') || 'no labels'}`)
+    await context.note(
+      `${agent.name}: ${
+        Object.entries({ ...agent.labels, ...labels })
+          .filter(([, value]) => value !== '')
+          .map(([key, value]) => `${key}=${value}`)
+          .join(' ') || 'no labels'
+      }`,
+    )
   })
 }
 
 function pair(text: string): [string, string] {
   const at = text.indexOf('=')
-  if (at < 1) throw cliError('cli.usage', { reason: `${JSON.stringify(text)} is not a label of the form K=V`, hint: 'muster agent label --help' })
+  if (at < 1)
+    throw cliError('cli.usage', { reason: `${JSON.stringify(text)} is not a label of the form K=V`, hint: 'muster agent label --help' })
   return [text.slice(0, at), text.slice(at + 1)]
 }

@@ -15,8 +15,6 @@ export const command = defineCommand({
   summary: 'take a host out of the fleet for good',
   flags,
   arguments: args,
-  examples: [
-    { command: 'muster agent revoke web-17 --yes', does: 'its connections end at once, its key is never accepted again' },
-  ],
+  examples: [{ command: 'muster agent revoke web-17 --yes', does: 'its connections end at once, its key is never accepted again' }],
   handler: () => import('./revoke.handler.ts'),
 })

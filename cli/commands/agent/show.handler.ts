@@ -13,7 +13,12 @@ export async function handle(context: CommandContext<Readonly<Record<never, neve
       ['name', agent.name],
       ['id', agent.id],
       ['status', agent.status],
-      ['labels', Object.entries(agent.labels).map(([key, value]) => `${key}=${value}`).join('\n')],
+      [
+        'labels',
+        Object.entries(agent.labels)
+          .map(([key, value]) => `${key}=${value}`)
+          .join('\n'),
+      ],
       ['fingerprint', agent.fingerprint],
       ['peer id', agent.peerId],
       ['enrolled', agent.enrolledAt ?? undefined],

@@ -9,9 +9,7 @@ export type Args = ArgumentValues<typeof args>
 export const command = defineCommand({
   summary: 'one host',
   arguments: args,
-  examples: [
-    { command: 'muster agent show web-17', does: 'its id, key, labels and addresses' },
-  ],
+  examples: [{ command: 'muster agent show web-17', does: 'its id, key, labels and addresses' }],
   output: true,
   handler: () => import('./show.handler.ts'),
 })

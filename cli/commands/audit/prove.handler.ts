@@ -5,11 +5,18 @@ import type { CommandContext } from '../../context.ts'
 import type { Args } from './prove.ts'
 
 export async function handle(context: CommandContext<Readonly<Record<never, never>>, Args>): Promise<void> {
-  if (!/^\d{1,15}$/.test(context.args.index)) throw cliError('cli.usage', { reason: `${JSON.stringify(context.args.index)} is not an index`, hint: 'muster audit log shows them' })
+  if (!/^\d{1,15}$/.test(context.args.index))
+    throw cliError('cli.usage', { reason: `${JSON.stringify(context.args.index)} is not an index`, hint: 'muster audit log shows them' })
   const proof = await withSession(context, (session) => session.ask('audit.prove', { index: Number(context.args.index) }))
   const hashes = proof.proof.map((hash) => Buffer.from(hash).toString('hex'))
   await context.printOne({
-    value: { index: proof.index, size: proof.size, entry: Buffer.from(proof.entry).toString(), proof: hashes, checkpoint: proof.checkpoint },
+    value: {
+      index: proof.index,
+      size: proof.size,
+      entry: Buffer.from(proof.entry).toString(),
+      proof: hashes,
+      checkpoint: proof.checkpoint,
+    },
     name: String(proof.index),
     fields: [
       ['index', proof.index],

@@ -35,5 +35,8 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
       ['signed', `${rfc3339(report.signedAt)} by ${report.signer}`],
     ],
   })
-  if (root === undefined) await context.note('the bundle is whole and consistent in itself; pass --root with the fingerprint you pinned to know that it is your fleet’s')
+  if (root === undefined)
+    await context.note(
+      'the bundle is whole and consistent in itself; pass --root with the fingerprint you pinned to know that it is your fleet’s',
+    )
 }

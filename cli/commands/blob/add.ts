@@ -10,8 +10,6 @@ export const command = defineCommand({
   summary: 'put a file into the store and print its BLAKE3 id',
   description: 'On a coordinator it is an operation of yours: signed and logged. On an agent the file goes into the pool of that host.',
   arguments: args,
-  examples: [
-    { command: 'muster blob add build.tar', does: 'the id is what b3sum prints' },
-  ],
+  examples: [{ command: 'muster blob add build.tar', does: 'the id is what b3sum prints' }],
   handler: () => import('./add.handler.ts'),
 })

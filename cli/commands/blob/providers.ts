@@ -9,9 +9,7 @@ export type Args = ArgumentValues<typeof args>
 export const command = defineCommand({
   summary: 'who holds a blob',
   arguments: args,
-  examples: [
-    { command: 'muster blob providers ID', does: 'nodes that hold all or part of it' },
-  ],
+  examples: [{ command: 'muster blob providers ID', does: 'nodes that hold all or part of it' }],
   output: true,
   handler: () => import('./providers.handler.ts'),
 })

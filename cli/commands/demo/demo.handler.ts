@@ -54,21 +54,32 @@ async function enrol(stage: Stage, fleet: DemoFleet, agents: number): Promise<vo
     const name = `host-${number}`
     const role = number === 1 ? 'db' : 'web'
     const token = (await stage.muster(['enroll', 'token', '--approve', '--label', `role=${role}`], { quiet: true })).trim()
-    await stage.muster(['agent', 'join', token, '--name', name], { home: name, shown: ['agent', 'join', `${token.slice(0, 16)}…`, '--name', name], quiet: true })
+    await stage.muster(['agent', 'join', token, '--name', name], {
+      home: name,
+      shown: ['agent', 'join', `${token.slice(0, 16)}…`, '--name', name],
+      quiet: true,
+    })
     await fleet.startAgent(name)
   }
   await stage.muster(['agent', 'list'])
 }
 
-async function distribute(stage: Stage, fleet: DemoFleet, scratch: { folder: string; writeRandom(name: string, bytes: number): Promise<string> }): Promise<void> {
+async function distribute(
+  stage: Stage,
+  fleet: DemoFleet,
+  scratch: { folder: string; writeRandom(name: string, bytes: number): Promise<string> },
+): Promise<void> {
   await stage.chapter('Content moves from host to host; every block proves itself against its id')
   const hosts = fleet.agents()
   const first = hosts[0] as (typeof hosts)[number]
   const repomd = await stage.get(`${first.gateway}/repos/demo/latest/repodata/repomd.xml`)
-  await stage.say(`dnf on ${first.name} gets the repository from its own agent: ${first.gateway}/repos/demo/latest/ (${repomd.length} bytes of repomd.xml)`)
+  await stage.say(
+    `dnf on ${first.name} gets the repository from its own agent: ${first.gateway}/repos/demo/latest/ (${repomd.length} bytes of repomd.xml)`,
+  )
   const file = await scratch.writeRandom('build.bin', BLOB_BYTES)
   const id = (await stage.muster(['blob', 'add', file])).trim()
-  for (const { name } of hosts.slice(0, 2)) await stage.muster(['blob', 'get', id, '--to', join(scratch.folder, `${name}.bin`)], { home: name })
+  for (const { name } of hosts.slice(0, 2))
+    await stage.muster(['blob', 'get', id, '--to', join(scratch.folder, `${name}.bin`)], { home: name })
   await stage.muster(['blob', 'providers', id])
 }
 
@@ -77,7 +88,9 @@ async function know(stage: Stage): Promise<void> {
   // The first report follows the first connection; it may still be on its way.
   const shown = await stage.until(['facts', 'show', 'host-1', '-o', 'json'])
   const facts = JSON.parse(shown) as { packages: unknown[]; os: { name?: string }; sequence: number }
-  await stage.say(`host-1 runs ${facts.os.name ?? 'an unknown system'} with ${facts.packages.length} packages (fact ${facts.sequence} of its history)`)
+  await stage.say(
+    `host-1 runs ${facts.os.name ?? 'an unknown system'} with ${facts.packages.length} packages (fact ${facts.sequence} of its history)`,
+  )
 }
 
 async function run(stage: Stage): Promise<void> {

@@ -94,7 +94,10 @@ interface Daemon {
   stop(): Promise<void>
 }
 
-function startDaemon(context: CommandContext<unknown, unknown>, options: { name: string; words: readonly string[]; env: readonly string[]; log: string }): Daemon {
+function startDaemon(
+  context: CommandContext<unknown, unknown>,
+  options: { name: string; words: readonly string[]; env: readonly string[]; log: string },
+): Daemon {
   const env = { ...context.env, ...Object.fromEntries(options.env.map((line) => line.split('=', 2) as [string, string])) }
   const log = createWriteStream(options.log)
   const child = spawn(process.execPath, [process.argv[1] as string, ...options.words], { env, stdio: ['ignore', 'ignore', 'pipe'] })

@@ -39,12 +39,19 @@ export function createStage(context: CommandContext<unknown, unknown>, fleet: De
   const execute = (words: readonly string[], home: string): Promise<{ code: number; stdout: string; stderr: string }> =>
     new Promise((resolve, reject) => {
       const env = { ...context.env, ...Object.fromEntries(fleet.environment(home).map((pair) => pair.split('=', 2) as [string, string])) }
-      const child = spawn(process.execPath, [process.argv[1] as string, ...words], { env, stdio: ['ignore', 'pipe', 'pipe'], timeout: STEP_MS, signal })
+      const child = spawn(process.execPath, [process.argv[1] as string, ...words], {
+        env,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        timeout: STEP_MS,
+        signal,
+      })
       const [out, err]: [Buffer[], Buffer[]] = [[], []]
       child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
       child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
       child.once('error', (error) => reject(signal.aborted ? (signal.reason as Error) : error))
-      child.once('close', (code) => resolve({ code: code ?? 1, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }))
+      child.once('close', (code) =>
+        resolve({ code: code ?? 1, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }),
+      )
     })
 
   const show = async (words: readonly string[]): Promise<void> => {
@@ -66,7 +73,12 @@ export function createStage(context: CommandContext<unknown, unknown>, fleet: De
     async muster(words, options = {}) {
       await show(options.shown ?? words)
       const { code, stdout, stderr: errors } = await execute(words, options.home ?? 'coordinator')
-      if (code !== 0) throw demoError('demo.step', { command: `muster ${(options.shown ?? words).join(' ')}`, code, output: (errors || stdout).trimEnd() })
+      if (code !== 0)
+        throw demoError('demo.step', {
+          command: `muster ${(options.shown ?? words).join(' ')}`,
+          code,
+          output: (errors || stdout).trimEnd(),
+        })
       if (options.quiet !== true) await indent(stdout || errors)
       return stdout
     },
@@ -76,7 +88,8 @@ export function createStage(context: CommandContext<unknown, unknown>, fleet: De
       for (;;) {
         const { code, stdout, stderr: errors } = await execute(words, 'coordinator')
         if (code === 0) return stdout
-        if (clock.monotonic() > deadline) throw demoError('demo.step', { command: `muster ${words.join(' ')}`, code, output: errors.trimEnd() })
+        if (clock.monotonic() > deadline)
+          throw demoError('demo.step', { command: `muster ${words.join(' ')}`, code, output: errors.trimEnd() })
         await clock.sleep(AGAIN_MS, signal)
       }
     },

@@ -13,6 +13,10 @@ export interface Upstream extends AsyncDisposable {
 export async function startUpstream(deps: { clock: Clock }, folder: string): Promise<Upstream> {
   await sampleRepository(folder)
   const resolve = (segments: readonly string[]) => resolveInFolder(folder, segments, {})
-  const server = await listen(deps, { listen: '127.0.0.1:0' }, (request, response) => void respond({ log: silentLogger, resolve }, request, response))
+  const server = await listen(
+    deps,
+    { listen: '127.0.0.1:0' },
+    (request, response) => void respond({ log: silentLogger, resolve }, request, response),
+  )
   return { url: `${server.url}/`, [Symbol.asyncDispose]: () => server.close() }
 }

@@ -15,8 +15,6 @@ export const command = defineCommand({
   summary: 'make a waiting host a member',
   flags,
   arguments: args,
-  examples: [
-    { command: 'muster enroll approve web-17 --label role=web', does: 'after comparing its fingerprint' },
-  ],
+  examples: [{ command: 'muster enroll approve web-17 --label role=web', does: 'after comparing its fingerprint' }],
   handler: () => import('./approve.handler.ts'),
 })

@@ -3,9 +3,7 @@ import { defineCommand } from '../../command.ts'
 
 export const command = defineCommand({
   summary: 'hosts that wait for approval',
-  examples: [
-    { command: 'muster enroll list', does: 'with the fingerprints to compare' },
-  ],
+  examples: [{ command: 'muster enroll list', does: 'with the fingerprints to compare' }],
   output: true,
   handler: () => import('./list.handler.ts'),
 })

@@ -9,8 +9,6 @@ export type Args = ArgumentValues<typeof args>
 export const command = defineCommand({
   summary: 'forget a waiting host',
   arguments: args,
-  examples: [
-    { command: 'muster enroll reject web-17', does: 'it may ask again' },
-  ],
+  examples: [{ command: 'muster enroll reject web-17', does: 'it may ask again' }],
   handler: () => import('./reject.handler.ts'),
 })

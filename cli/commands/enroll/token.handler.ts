@@ -12,7 +12,13 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
     const { ticket } = await session.ask('ticket', {})
     // Drawn here: the coordinator and the log hold only its hash until a host uses it.
     const secret = context.random.bytes(32)
-    requireDone(await session.operate({ verb: 'enroll.token', targets: [], arguments: { hash: tokenHash(secret), labels: { ...label }, ttlMs: ttl, approve } }))
+    requireDone(
+      await session.operate({
+        verb: 'enroll.token',
+        targets: [],
+        arguments: { hash: tokenHash(secret), labels: { ...label }, ttlMs: ttl, approve },
+      }),
+    )
     return formatTicket({ ...parseTicket(ticket), secret })
   })
   await context.stdout.write(`${token}\n`)

@@ -15,9 +15,7 @@ export const command = defineCommand({
   summary: 'what was installed, updated and removed on a host',
   flags,
   arguments: args,
-  examples: [
-    { command: 'muster facts history web-17 --package openssl-libs', does: 'one package' },
-  ],
+  examples: [{ command: 'muster facts history web-17 --package openssl-libs', does: 'one package' }],
   output: true,
   handler: () => import('./history.handler.ts'),
 })

@@ -12,7 +12,10 @@ export async function handle(context: CommandContext<Readonly<Record<never, neve
     name: (pkg) => pkg.name,
     columns: [
       { header: 'package', value: (pkg) => pkg.name },
-      { header: 'version', value: (pkg) => `${pkg.epoch > 0 ? `${pkg.epoch}:` : ''}${pkg.version}${pkg.release === '' ? '' : `-${pkg.release}`}` },
+      {
+        header: 'version',
+        value: (pkg) => `${pkg.epoch > 0 ? `${pkg.epoch}:` : ''}${pkg.version}${pkg.release === '' ? '' : `-${pkg.release}`}`,
+      },
       { header: 'arch', value: (pkg) => pkg.arch },
       { header: 'manager', value: (pkg) => pkg.manager },
     ],

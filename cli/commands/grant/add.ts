@@ -3,7 +3,12 @@ import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts
 
 const flags = {
   to: { type: 'string', value: 'FILE.pub|FINGERPRINT', summary: 'whose key', required: true },
-  namespace: { type: 'string', value: 'NS', summary: 'fleet, repo, snapshot, publish, artifact, facts, run, deploy, audit or policy, each with /NAME to narrow it', required: true },
+  namespace: {
+    type: 'string',
+    value: 'NS',
+    summary: 'fleet, repo, snapshot, publish, artifact, facts, run, deploy, audit or policy, each with /NAME to narrow it',
+    required: true,
+  },
   level: { type: 'choice', value: 'LEVEL', choices: ['observe', 'control'], summary: 'control includes observe', required: true },
   on: { type: 'list', value: 'HOSTS', summary: 'which hosts: a name, k=v[,k=v], or all; repeatable; default: all' },
   ttl: { type: 'duration', value: 'TIME', summary: 'how long', default: 2_592_000_000, min: 1_000 },
@@ -15,7 +20,10 @@ export const command = defineCommand({
   summary: 'let a key observe or control',
   flags,
   examples: [
-    { command: 'muster grant add --to alice.pub --namespace run --level observe --on role=web', does: 'alice may watch runs on web hosts for 30 days' },
+    {
+      command: 'muster grant add --to alice.pub --namespace run --level observe --on role=web',
+      does: 'alice may watch runs on web hosts for 30 days',
+    },
   ],
   output: true,
   handler: () => import('./add.handler.ts'),

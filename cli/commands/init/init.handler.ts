@@ -35,5 +35,10 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
 
 /** A name as statements allow it: the comment of an SSH key may hold anything. */
 function nameOf(text: string, otherwise: string): string {
-  return text.replace(/[^A-Za-z0-9 ._@:+-]/g, '-').replace(/^[^A-Za-z0-9]+/, '').slice(0, 64) || otherwise
+  return (
+    text
+      .replace(/[^A-Za-z0-9 ._@:+-]/g, '-')
+      .replace(/^[^A-Za-z0-9]+/, '')
+      .slice(0, 64) || otherwise
+  )
 }

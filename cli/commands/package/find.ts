@@ -16,9 +16,7 @@ export const command = defineCommand({
   summary: 'which hosts have a package',
   flags,
   arguments: args,
-  examples: [
-    { command: "muster package find openssl-libs --version '< 1:3.2.2-6.el9'", does: 'hosts that have an older one' },
-  ],
+  examples: [{ command: "muster package find openssl-libs --version '< 1:3.2.2-6.el9'", does: 'hosts that have an older one' }],
   output: true,
   handler: () => import('./find.handler.ts'),
 })

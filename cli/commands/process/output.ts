@@ -9,8 +9,6 @@ export type Args = ArgumentValues<typeof args>
 export const command = defineCommand({
   summary: "a run's output so far",
   arguments: args,
-  examples: [
-    { command: 'muster process output 0198f3b1 > log', does: 'what there is now' },
-  ],
+  examples: [{ command: 'muster process output 0198f3b1 > log', does: 'what there is now' }],
   handler: () => import('./output.handler.ts'),
 })

@@ -6,7 +6,8 @@ export type Args = ArgumentValues<typeof runArguments>
 
 export const command = defineCommand({
   summary: 'start a process on a host and print its run id',
-  description: 'The command is signed with your key, stands in the log before it starts, and each host checks both. No shell is involved unless you name one.',
+  description:
+    'The command is signed with your key, stands in the log before it starts, and each host checks both. No shell is involved unless you name one.',
   flags: runFlags,
   arguments: runArguments,
   examples: [

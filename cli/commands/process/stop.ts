@@ -3,7 +3,14 @@ import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs,
 import { DEFAULT_GRACE_MS } from '../../../shared/run-defaults.ts'
 
 const flags = {
-  grace: { type: 'duration', value: 'TIME', summary: 'time between the signal and SIGKILL', default: DEFAULT_GRACE_MS, min: 0, max: 600_000 },
+  grace: {
+    type: 'duration',
+    value: 'TIME',
+    summary: 'time between the signal and SIGKILL',
+    default: DEFAULT_GRACE_MS,
+    min: 0,
+    max: 600_000,
+  },
   signal: { type: 'string', value: 'NAME', summary: 'the first signal; default: SIGTERM' },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
@@ -18,8 +25,6 @@ export const command = defineCommand({
   description: 'Prints `process stopped` once nothing of it lives.',
   flags,
   arguments: args,
-  examples: [
-    { command: 'muster process stop 0198f3b1 --grace 30s', does: 'SIGTERM, and SIGKILL after 30 seconds' },
-  ],
+  examples: [{ command: 'muster process stop 0198f3b1 --grace 30s', does: 'SIGTERM, and SIGKILL after 30 seconds' }],
   handler: () => import('./stop.handler.ts'),
 })

@@ -9,8 +9,6 @@ export type Args = ArgumentValues<typeof args>
 export const command = defineCommand({
   summary: "a run's output from its first byte until it ends",
   arguments: args,
-  examples: [
-    { command: 'muster process stream 0198f3b1', does: 'Ctrl-C ends the stream, not the run' },
-  ],
+  examples: [{ command: 'muster process stream 0198f3b1', does: 'Ctrl-C ends the stream, not the run' }],
   handler: () => import('./stream.handler.ts'),
 })

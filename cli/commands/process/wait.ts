@@ -9,8 +9,6 @@ export type Args = ArgumentValues<typeof args>
 export const command = defineCommand({
   summary: 'wait for a run to end; exits as it did',
   arguments: args,
-  examples: [
-    { command: 'muster process wait 0198f3b1', does: 'without its output' },
-  ],
+  examples: [{ command: 'muster process wait 0198f3b1', does: 'without its output' }],
   handler: () => import('./wait.handler.ts'),
 })

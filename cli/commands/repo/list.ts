@@ -3,9 +3,7 @@ import { defineCommand } from '../../command.ts'
 
 export const command = defineCommand({
   summary: 'the repositories',
-  examples: [
-    { command: 'muster repo list', does: 'sizes and last syncs' },
-  ],
+  examples: [{ command: 'muster repo list', does: 'sizes and last syncs' }],
   output: true,
   handler: () => import('./list.handler.ts'),
 })

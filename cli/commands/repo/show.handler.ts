@@ -17,7 +17,12 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
       ['packages', `${repository.packages}, ${formatSize(repository.bytes)}`],
       ['revision', repository.revision ?? undefined],
       ['retention', repository.retention],
-      ['last sync', lastSync === null ? undefined : `${lastSync.finishedAt ?? lastSync.startedAt}   ${lastSync.result ?? 'under way'}${lastSync.message ? `\n${lastSync.message}` : ''}`],
+      [
+        'last sync',
+        lastSync === null
+          ? undefined
+          : `${lastSync.finishedAt ?? lastSync.startedAt}   ${lastSync.result ?? 'under way'}${lastSync.message ? `\n${lastSync.message}` : ''}`,
+      ],
       ['snapshots', repository.snapshots.join('\n')],
       ['published', repository.published ?? undefined],
     ],

@@ -10,7 +10,8 @@ import type { Flags } from './sync.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<number> {
   const { repoId, all, dryRun } = context.flags
-  if ((repoId === undefined) === !all) throw cliError('cli.usage', { reason: 'either --repo-id or --all is needed', hint: 'muster repo sync --help' })
+  if ((repoId === undefined) === !all)
+    throw cliError('cli.usage', { reason: 'either --repo-id or --all is needed', hint: 'muster repo sync --help' })
   return withSession(context, async (session) => {
     const ids = repoId === undefined ? await enabled(session) : [repoId]
     if (ids.length === 0) await context.note('no repository is enabled')
@@ -36,7 +37,8 @@ async function plan(context: CommandContext<Flags>, session: Session, id: string
 
 function snapshotName(context: CommandContext<Flags>): string | undefined {
   const { createSnapshot, snapshotName: named } = context.flags
-  if (named !== undefined && !createSnapshot) throw cliError('cli.usage', { reason: '--snapshot-name needs --create-snapshot', hint: 'muster repo sync --help' })
+  if (named !== undefined && !createSnapshot)
+    throw cliError('cli.usage', { reason: '--snapshot-name needs --create-snapshot', hint: 'muster repo sync --help' })
   if (!createSnapshot) return undefined
   return named ?? new Date(context.clock.now()).toISOString().slice(0, 19).replaceAll(':', '').replace('T', '-')
 }

@@ -12,7 +12,8 @@ export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
   summary: 'mirror a repository and publish it',
-  description: 'Nothing is published unless every file that the metadata names was fetched and verified; otherwise the exit code is 3 and the missing files are named.',
+  description:
+    'Nothing is published unless every file that the metadata names was fetched and verified; otherwise the exit code is 3 and the missing files are named.',
   flags,
   examples: [
     { command: 'muster repo sync --repo-id epel9', does: 'one' },

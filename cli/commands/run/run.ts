@@ -6,7 +6,8 @@ export type Args = ArgumentValues<typeof runArguments>
 
 export const command = defineCommand({
   summary: 'run a command on hosts and show its output',
-  description: 'On one host it exits with the remote exit code (128 + n for a signal, 125 where it could not be started), on several with 0 only if all did. Ctrl-C ends the watching; the runs go on.',
+  description:
+    'On one host it exits with the remote exit code (128 + n for a signal, 125 where it could not be started), on several with 0 only if all did. Ctrl-C ends the watching; the runs go on.',
   flags: runFlags,
   arguments: runArguments,
   examples: [

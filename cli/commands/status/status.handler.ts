@@ -21,6 +21,7 @@ export async function handle(context: CommandContext): Promise<void> {
       ['root', log.root, true],
     ],
   })
-  for (const repository of stale) await context.note(`${repository.id} is ${repository.result ?? 'not synced yet'}: muster repo sync --repo-id ${repository.id}`)
+  for (const repository of stale)
+    await context.note(`${repository.id} is ${repository.result ?? 'not synced yet'}: muster repo sync --repo-id ${repository.id}`)
   if (agents.pending > 0) await context.note(`${agents.pending} waiting for approval: muster enroll list`)
 }

@@ -19,9 +19,13 @@ export function grantVerbs(deps: GrantVerbsDeps) {
       const signed = fromText(operation.arguments.grant)
       const grant = readSigned(signed, 'grant')
       if (grant.issuer !== operation.actor)
-        throw operationError('operation.malformed', { verb: operation.verb, reason: `the grant is issued by ${grant.issuer}, not by who adds it` })
+        throw operationError('operation.malformed', {
+          verb: operation.verb,
+          reason: `the grant is issued by ${grant.issuer}, not by who adds it`,
+        })
       // Nobody gives what they do not hold: checked here for an early, clear answer, and again along the chain whenever the grant is used.
-      if (grant.selector.all === true) requireRight(await deps.access.state(tx), { actor: operation.actor, namespace: grant.namespace, level: grant.level, at })
+      if (grant.selector.all === true)
+        requireRight(await deps.access.state(tx), { actor: operation.actor, namespace: grant.namespace, level: grant.level, at })
       await deps.access.insertGrant(tx, signed, at)
       return [done('', { grant: grant.id, subject: grant.subject })]
     },
@@ -34,7 +38,10 @@ export function grantVerbs(deps: GrantVerbsDeps) {
       if (revocation.kind === 'agent')
         throw operationError('operation.malformed', { verb: operation.verb, reason: 'it revokes a host: muster agent revoke does that' })
       if (revocation.issuer !== operation.actor)
-        throw operationError('operation.malformed', { verb: operation.verb, reason: `the revocation is issued by ${revocation.issuer}, not by who adds it` })
+        throw operationError('operation.malformed', {
+          verb: operation.verb,
+          reason: `the revocation is issued by ${revocation.issuer}, not by who adds it`,
+        })
       await deps.access.insertRevocation(tx, signed, at)
       return [done('', { revoked: revocation.target, epoch: revocation.epoch })]
     },

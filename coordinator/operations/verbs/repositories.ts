@@ -25,10 +25,18 @@ export interface RepositoryVerbsDeps {
 const MAX_NAMED = 100
 
 export function repositoryVerbs(deps: RepositoryVerbsDeps) {
-  const targetOf = (operation: { readonly targets: readonly string[] }): RepositoryConfig => deps.repositories.get(operation.targets[0] as string)
+  const targetOf = (operation: { readonly targets: readonly string[] }): RepositoryConfig =>
+    deps.repositories.get(operation.targets[0] as string)
 
   const publishVersion = (config: RepositoryConfig, version: number, operation: string, signal: AbortSignal): Promise<Published> =>
-    deps.publisher.publish({ repository: config.name, target: 'latest', path: deps.repositories.path(config.name, 'latest'), version, signal, operation })
+    deps.publisher.publish({
+      repository: config.name,
+      target: 'latest',
+      path: deps.repositories.path(config.name, 'latest'),
+      version,
+      signal,
+      operation,
+    })
 
   const sync: ActHandler<'repo.sync'> = {
     kind: 'act',
@@ -54,10 +62,21 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
     async probe(operation, signal) {
       const config = targetOf(operation)
       const run = await deps.database.query.selectFrom('sync_run').selectAll().where('id', '=', operation.id).executeTakeFirst()
-      const made = await deps.database.query.selectFrom('repository_version').select('id').where('operation', '=', operation.id).executeTakeFirst()
+      const made = await deps.database.query
+        .selectFrom('repository_version')
+        .select('id')
+        .where('operation', '=', operation.id)
+        .executeTakeFirst()
       if (made === undefined) {
         const error = repositoryError('repository.interrupted', { repository: config.name })
-        return [{ target: config.name, result: 'failed', detail: { outcome: run?.result ?? 'failed' }, error: { code: error.code, data: error.data } }]
+        return [
+          {
+            target: config.name,
+            result: 'failed',
+            detail: { outcome: run?.result ?? 'failed' },
+            error: { code: error.code, data: error.data },
+          },
+        ]
       }
       // The version was accepted; publishing it is idempotent, and leaving it unpublished would be a half-done sync.
       const published = await publishVersion(config, made.id, operation.id, signal)
@@ -65,12 +84,24 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
     },
   }
 
-  const snapshotOf = async (operation: LoggedOperation<'repo.sync'>, config: RepositoryConfig, version: number, context: OperateContext): Promise<Record<string, ErrorValue>> => {
+  const snapshotOf = async (
+    operation: LoggedOperation<'repo.sync'>,
+    config: RepositoryConfig,
+    version: number,
+    context: OperateContext,
+  ): Promise<Record<string, ErrorValue>> => {
     const { createSnapshot, snapshotName } = operation.arguments
     if (!createSnapshot || snapshotName === undefined) return {}
     await deps.snapshots.create({ repository: config.name, name: snapshotName, version })
     const path = deps.repositories.path(config.name, snapshotName)
-    await deps.publisher.publish({ repository: config.name, target: snapshotName, path, version, signal: context.signal, operation: operation.id })
+    await deps.publisher.publish({
+      repository: config.name,
+      target: snapshotName,
+      path,
+      version,
+      signal: context.signal,
+      operation: operation.id,
+    })
     return { snapshot: snapshotName }
   }
 
@@ -93,7 +124,10 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
   }
 
   /** The version that the operation asks for: a snapshot's, or the one that was synced last. */
-  const versionOf = async (operation: { readonly targets: readonly string[]; readonly arguments: { readonly snapshot?: string | undefined } }): Promise<number> => {
+  const versionOf = async (operation: {
+    readonly targets: readonly string[]
+    readonly arguments: { readonly snapshot?: string | undefined }
+  }): Promise<number> => {
     const config = targetOf(operation)
     const { snapshot } = operation.arguments
     if (snapshot !== undefined) return (await deps.snapshots.show({ repository: config.name, name: snapshot })).version
@@ -125,7 +159,11 @@ function publishedDetail(published: Published): Record<string, ErrorValue> {
 function incomplete(config: RepositoryConfig, result: Synced): TargetResult {
   const failures = result.failures.slice(0, MAX_NAMED).map(({ file, reason }) => `${file}: ${reason}`.slice(0, 400))
   const missing = result.failures.length + result.untried
-  const error = repositoryError('repository.incomplete', { repository: config.name, missing, of: missing + result.fetched + result.unchanged })
+  const error = repositoryError('repository.incomplete', {
+    repository: config.name,
+    missing,
+    of: missing + result.fetched + result.unchanged,
+  })
   return {
     target: config.name,
     result: 'failed',

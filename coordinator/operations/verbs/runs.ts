@@ -29,7 +29,8 @@ export function runVerbs(deps: RunVerbsDeps) {
     async check(operation) {
       for (const target of operation.targets) {
         const agent = await deps.agents.byId(agentId.parse(target))
-        if (agent?.status !== 'approved') throw registryError('registry.not-approved', { name: agent?.name ?? target, status: agent?.status ?? 'unknown' })
+        if (agent?.status !== 'approved')
+          throw registryError('registry.not-approved', { name: agent?.name ?? target, status: agent?.status ?? 'unknown' })
         if (operation.arguments.runs[target] === undefined)
           throw operationError('operation.malformed', { verb: operation.verb, reason: `it has no run id for ${target}` })
       }
