@@ -106,8 +106,16 @@ export async function saveVersion(
 ): Promise<number> {
   const at = database.clock.now()
   await recordBlobs(database.query, version.files, at)
+  // Most packages of an update are those of the version before it: their rows are there.
+  const known = await rowsOfNewest(database.query, version.repository)
   const packages: number[] = []
-  for (const part of batches(version.packages)) {
+  const fresh: VersionPackage[] = []
+  for (const each of version.packages) {
+    const pk = known.get(identityOf({ ...each, pkgid: each.checksum.value, checksum_type: each.checksum.kind, href: each.path }))
+    if (pk === undefined) fresh.push(each)
+    else packages.push(pk)
+  }
+  for (const part of batches(fresh)) {
     options.signal?.throwIfAborted()
     packages.push(...(await savePackages(database, part, at)))
   }
@@ -143,6 +151,27 @@ export async function saveVersion(
     },
     options.signal === undefined ? {} : { signal: options.signal },
   )
+}
+
+/** The columns that make a package row unique, as one text; none of them holds a line feed. */
+function identityOf(
+  row: Pick<Tables['package'], 'pkgid' | 'checksum_type' | 'name' | 'version' | 'release' | 'arch' | 'href' | 'size'> & {
+    epoch: number | string
+  },
+): string {
+  return [row.checksum_type, row.pkgid, row.size, row.name, row.epoch, row.version, row.release, row.arch, row.href].join('\n')
+}
+
+async function rowsOfNewest(db: Kysely<Tables>, repository: string): Promise<Map<string, number>> {
+  const newest = await newestVersion(db, repository)
+  if (newest === undefined) return new Map()
+  const rows = await db
+    .selectFrom('version_package')
+    .innerJoin('package', 'package.pk', 'version_package.package')
+    .select(['pk', 'checksum_type', 'pkgid', 'size', 'name', 'epoch', 'package.version', 'release', 'arch', 'href'])
+    .where('version_package.version', '=', newest.id)
+    .execute()
+  return new Map(rows.map((row) => [identityOf(row), row.pk]))
 }
 
 function fileRow(version: number, file: VersionFile): Tables['version_file'] {

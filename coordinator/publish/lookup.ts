@@ -5,7 +5,8 @@
 import type { Kysely } from 'kysely'
 import type { Clock } from '../../shared/clock.ts'
 import type { BlobId } from '../../shared/ids.ts'
-import { kindOf, type FileKind } from '../content/manifest.ts'
+import { batches } from '../content/blobs.ts'
+import { type FileKind, kindOf } from '../content/manifest.ts'
 import type { Database } from '../database/database.ts'
 import type { Tables } from '../database/tables.ts'
 import { reachableVersions } from './carried.ts'
@@ -88,15 +89,21 @@ async function fileOf(db: Kysely<Tables>, version: number, path: string): Promis
   return { file, carried: row.checksum !== null && path.includes(row.checksum) }
 }
 
+/** Two look-ups by key. As one join, SQLite walks through all packages of the version instead: 25 ms for 40,000 of them. */
 async function packageOf(db: Kysely<Tables>, version: number, path: string): Promise<PublishedFile | undefined> {
-  const row = await db
-    .selectFrom('package')
-    .innerJoin('version_package', 'version_package.package', 'package.pk')
-    .select(['package.blob', 'package.size'])
-    .where('package.href', '=', path)
-    .where('version_package.version', '=', version)
-    .executeTakeFirst()
-  return row === undefined ? undefined : { blob: row.blob as BlobId, size: row.size, kind: 'package' }
+  const rows = await db.selectFrom('package').select(['pk', 'blob', 'size']).where('href', '=', path).execute()
+  for (const part of batches(rows)) {
+    const keys = part.map((row) => row.pk)
+    const member = await db
+      .selectFrom('version_package')
+      .select('package')
+      .where('version', '=', version)
+      .where('package', 'in', keys)
+      .executeTakeFirst()
+    const row = member === undefined ? undefined : rows.find((each) => each.pk === member.package)
+    if (row !== undefined) return { blob: row.blob as BlobId, size: row.size, kind: 'package' }
+  }
+  return undefined
 }
 
 /** Paths that begin with `prefix`, by comparing text (ordered by bytes on both databases): U+10FFFF ends the range. */

@@ -132,15 +132,20 @@ function finish(draft: Draft, refuse: (reason: string) => Error): PrimaryPackage
   if (href.href.startsWith('repodata/')) throw refuse('its path is among the repository metadata')
   const buildTime = Number(draft.buildTime ?? '0')
   return {
-    name: word('name', draft.texts.get('name')),
-    arch: word('architecture', draft.texts.get('arch')),
-    epoch,
-    version: word('version', draft.version.ver),
-    release: word('release', draft.version.rel),
-    checksum: checksum.checksum,
+    name: own(word('name', draft.texts.get('name'))),
+    arch: own(word('architecture', draft.texts.get('arch'))),
+    epoch: own(epoch),
+    version: own(word('version', draft.version.ver)),
+    release: own(word('release', draft.version.rel)),
+    checksum: { kind: checksum.checksum.kind, value: own(checksum.checksum.value) },
     size: Number(draft.size),
-    href: href.href,
-    sourceRpm: (draft.texts.get('rpm:sourcerpm') ?? '').slice(0, 512),
+    href: own(href.href) as Href,
+    sourceRpm: own((draft.texts.get('rpm:sourcerpm') ?? '').slice(0, 512)),
     buildTime: Number.isSafeInteger(buildTime) && buildTime > 0 ? buildTime : 0,
   }
+}
+
+/** A copy with memory of its own. What a parser cuts out of its input keeps all of that input alive: 100 MB for a large repository. */
+function own(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8')
 }
