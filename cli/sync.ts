@@ -33,7 +33,7 @@ export async function syncRepository(context: CommandContext<unknown, unknown>, 
     progress.stop()
     const [row] = response.results
     if (row === undefined) throw new Error('the coordinator answered without a result')
-    const detail = row.detail as Record<string, string | number | boolean | null | string[]>
+    const { detail } = row
     if (row.result !== 'done') {
       const failures = Array.isArray(detail['failures']) ? detail['failures'] : []
       for (const line of failures) await context.stderr.write(`${id}: ${line}\n`)

@@ -20,7 +20,7 @@ export function catalogHandlers(deps: { lookup: Lookup; repositories: Repositori
         repositories.all.map(async ({ name }) => {
           const targets = (await lookup.targets(name)).map((target) => target.target)
           const keys = targets.includes('latest') ? ((await lookup.list(name, 'latest', '')) ?? []) : []
-          const gpgkey = keys.find((entry) => entry.kind === 'file' && /^RPM-GPG-KEY-/.test(entry.name))?.name ?? null
+          const gpgkey = keys.find((entry) => entry.kind === 'file' && entry.name.startsWith('RPM-GPG-KEY-'))?.name ?? null
           return { id: name, snapshots: targets.filter((target) => target !== 'latest'), gpgkey, latest: targets.includes('latest') }
         }),
       )

@@ -2,7 +2,7 @@
 
 /** Rejects with the first failure once the jobs under way have settled; no new one is started after it. */
 export async function concurrently<T, R>(items: readonly T[], limit: number, job: (item: T, index: number) => Promise<R>): Promise<R[]> {
-  const results = new Array<R>(items.length)
+  const results: R[] = Array.from({ length: items.length })
   const failures: unknown[] = []
   let next = 0
   const worker = async (): Promise<void> => {

@@ -61,7 +61,7 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
           .orderBy('started_at', 'desc')
           .limit(1)
           .executeTakeFirst()
-        return { id, lastSync: last?.finished_at == null ? null : rfc3339(last.finished_at), result: last?.result ?? null }
+        return { id, lastSync: typeof last?.finished_at === 'number' ? rfc3339(last.finished_at) : null, result: last?.result ?? null }
       }),
     )
   }

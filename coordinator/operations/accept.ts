@@ -4,7 +4,7 @@
  */
 import { isVerb, VERBS, type Verb } from '../../protocols/control/verbs.ts'
 import type { Clock } from '../../shared/clock.ts'
-import { type AgentId, agentId, type FleetId } from '../../shared/ids.ts'
+import { agentId, type FleetId } from '../../shared/ids.ts'
 import { checkIntent } from '../../shared/trust/credentials.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import type { Access } from '../registry/access.ts'
@@ -39,7 +39,7 @@ export async function acceptIntent(deps: AcceptDeps, signed: Signed): Promise<Op
     )
   }
   await authorizeTargets(deps, verb, intent, now)
-  return { id: intent.operation, verb, actor: intent.actor, targets: intent.targets, arguments: parsed.data, signed } as Operation
+  return { id: intent.operation, verb, actor: intent.actor, targets: intent.targets, arguments: parsed.data, signed }
 }
 
 async function authorizeTargets(
@@ -59,7 +59,7 @@ async function authorizeTargets(
     case 'agents': {
       if (intent.targets.length === 0) throw operationError('operation.malformed', { verb, reason: 'it names no host' })
       for (const id of intent.targets) {
-        const agent = agentId.is(id) ? await deps.agents.byId(id as AgentId) : undefined
+        const agent = agentId.is(id) ? await deps.agents.byId(id) : undefined
         // Only who may act on every host learns which hosts do not exist.
         if (agent === undefined) await deps.access.require({ ...ask, namespace })
         if (agent === undefined) throw registryError('registry.unknown-host', { host: id })

@@ -33,9 +33,7 @@ export function createOutcomes(deps: { database: Database; ledger: Ledger; issue
       verb: operation.verb,
       target: row.target,
       result: row.result,
-      detail: { ...row.detail, ...(row.error ? { error: { code: row.error.code, data: integers(row.error.data) } } : {}) } as {
-        [key: string]: Json
-      },
+      detail: { ...row.detail, ...(row.error ? { error: { code: row.error.code, data: integers(row.error.data) } } : {}) },
       at: rfc3339(deps.clock.now()),
     })
 
@@ -68,7 +66,7 @@ export function createOutcomes(deps: { database: Database; ledger: Ledger; issue
       const intent = readSigned(signed, 'intent', { fleet: deps.fleet })
       const verb = intent.verb as Operation['verb']
       const args = VERBS[verb].arguments.parse(intent.arguments)
-      return { id: intent.operation, verb, actor: intent.actor, targets: intent.targets, arguments: args, signed, index } as LoggedOperation
+      return { id: intent.operation, verb, actor: intent.actor, targets: intent.targets, arguments: args, signed, index }
     },
   }
 }

@@ -64,7 +64,7 @@ export function createOperations(deps: OperationsDeps): Operations {
     const open = (await deps.ledger.openIntents()).filter((intent) => which(intent.verb) && !underWay.has(intent.operation))
     for (const intent of open) {
       const operation = await deps.outcomes.operationAt(intent.index)
-      const handler = deps.handlers[operation.verb] as VerbHandler
+      const handler = deps.handlers[operation.verb]
       const results = await settle(deps, operation, () =>
         handler.kind === 'act' ? handler.probe(operation as never, signal) : Promise.reject(new Error('a record verb is never open')),
       )
@@ -83,7 +83,7 @@ export function createOperations(deps: OperationsDeps): Operations {
 async function start(deps: OperationsDeps, operation: Operation, context: OperateContext): Promise<OperateResponse> {
   const before = await deps.outcomes.find(operation)
   if (before) return before
-  const handler = deps.handlers[operation.verb] as VerbHandler
+  const handler = deps.handlers[operation.verb]
   return handler.kind === 'record' ? record(deps, handler, operation) : act(deps, handler, operation, context)
 }
 

@@ -108,7 +108,7 @@ function startDaemon(
   }
   const ready = new Promise<string[]>((resolve, reject) => {
     let text = ''
-    const cancel = context.clock.after(READY_MS, () => failed().catch(reject))
+    const cancel = context.clock.after(READY_MS, () => void failed().catch(reject))
     child.stderr.on('data', (chunk: Buffer) => {
       log.write(chunk)
       // Only what stands before `ready` is kept.
