@@ -142,7 +142,7 @@ export function defineCommand<const F extends FlagSpecs = Record<never, never>, 
     passThrough: spec.passThrough ?? false,
     daemon: spec.daemon ?? false,
     hidden: spec.hidden ?? false,
-    handler: spec.handler as unknown as Declaration['handler'],
+    handler: spec.handler,
   }
 }
 

@@ -59,7 +59,6 @@ test('output: nothing printed acts on a terminal', async () => {
   const hostile = '\u001b]0;title\u0007\u009b2J\u202eabc\r\n\t'
   for (const format of ['table', 'json', 'name', 'yaml'] as const) {
     const text = await formatList(format, { rows: [{ name: hostile, id: hostile }], columns: hosts.columns, name: hosts.name })
-    // oxlint-disable-next-line no-control-regex
     assert.doesNotMatch(text.replaceAll('\n', ''), /[\u0000-\u001f\u007f-\u009f\u202e]/, format)
   }
   assert.equal(printable('Grüße 名前 😀'), 'Grüße 名前 😀')

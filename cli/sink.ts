@@ -40,13 +40,12 @@ export function createSink(stream: NodeJS.WritableStream & Partial<WriteStream>,
       return stream.columns ?? 80
     },
     // styleText judges NO_COLOR, FORCE_COLOR, TERM and the terminal itself.
-    style: (format, text) => (options.color ? styleText(format, text, { stream: stream as NodeJS.WritableStream }) : text),
+    style: (format, text) => (options.color ? styleText(format, text, { stream: stream }) : text),
     closed: gone.signal,
   }
 }
 
 /** C0 and C1 controls, and the marks that reorder text: a host name or package summary could redraw the screen with them. */
-// oxlint-disable-next-line no-control-regex
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
 
 /** One line of text that a terminal shows and does not obey. */

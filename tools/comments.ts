@@ -28,8 +28,8 @@ export function withoutComments(text: string): string {
       templates.pop()
       take(endOfTemplate(text, at + 1, templates))
     } else {
-      if (templates.length > 0 && one === '{') templates[templates.length - 1] = (templates.at(-1) as number) + 1
-      if (templates.length > 0 && one === '}') templates[templates.length - 1] = (templates.at(-1) as number) - 1
+      if (templates.length > 0 && one === '{') templates[templates.length - 1] = templates.at(-1) + 1
+      if (templates.length > 0 && one === '}') templates[templates.length - 1] = templates.at(-1) - 1
       take(at + 1)
     }
   }

@@ -16,7 +16,7 @@ for (const [name, render] of Object.entries(pages)) {
 }
 
 test('docs/CONFIG.md: the examples load, and every key of them is described', async () => {
-  const page = await (pages['CONFIG.md'] as () => string)()
+  const page = (pages['CONFIG.md'] as () => string)()
   const [main = '', repository = ''] = [...page.matchAll(/```yaml\n(.*?)```/gs)].map((match) => match[1])
   const home = mkdtempSync(join(tmpdir(), 'muster-docs-'))
   try {

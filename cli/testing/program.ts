@@ -51,7 +51,11 @@ const testRegistry: Registry = {
     summary: 'x',
     command: command(async (c) => {
       await c.stdout.write('waiting\n')
-      await aborted(c).finally(() => c.stdout.write('cleaned up\n'))
+      try {
+        await aborted(c)
+      } finally {
+        await c.stdout.write('cleaned up\n')
+      }
     }),
   },
   /** Does not listen. */

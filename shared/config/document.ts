@@ -155,7 +155,7 @@ function pathOf(nodes: readonly (Node | Document | Pair)[]): KeyPath {
   for (const [index, node] of nodes.entries()) {
     const next = nodes[index + 1]
     if (next === undefined) break
-    if ('items' in node && !isMap(node)) path.push((node.items as unknown[]).indexOf(next))
+    if ('items' in node && !isMap(node)) path.push(node.items.indexOf(next))
     else if ('key' in node) path.push(String((node.key as Scalar | null)?.value))
   }
   return path

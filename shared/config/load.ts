@@ -126,7 +126,7 @@ function coerce(value: unknown, issues: readonly z.core.$ZodIssue[], documents: 
     const path = issue.path as KeyPath
     if (!owner(documents, path).substituted.has(joinPath(path))) continue
     copy ??= structuredClone(value)
-    const parent = path.slice(0, -1).reduce((at, step) => (at as PlainMap)[step] as PlainMap, copy as PlainMap)
+    const parent = path.slice(0, -1).reduce((at, step) => at[step] as PlainMap, copy as PlainMap)
     const key = path.at(-1) as string
     const text = String(parent[key])
     if (issue.expected === 'boolean' ? /^(true|false)$/.test(text) : /^-?(0|[1-9]\d*)(\.\d+)?$/.test(text))

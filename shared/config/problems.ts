@@ -127,7 +127,7 @@ type Def = z.core.$ZodTypeDef & {
   discriminator?: string
   values?: unknown[]
 }
-const defOf = (schema: z.ZodType): Def => schema.def as unknown as Def
+const defOf = (schema: z.ZodType): Def => schema.def
 
 /** The schema below optional, default and transform. */
 export function unwrap(schema: z.ZodType): z.ZodType {
