@@ -1,0 +1,7 @@
+/** Every benchmark by its name, loaded only when it is run. Whoever adds one adds its line here. */
+import type { Benchmark } from './harness.ts'
+
+export const BENCHMARKS: Readonly<Record<string, () => Promise<{ benchmark: Benchmark }>>> = {
+  b4: () => import('./b4-import.ts'),
+  b5: () => import('./b5-chunk-groups.ts'),
+}

@@ -1,0 +1,107 @@
+/**
+ * Contenders that run in processes of their own, so that one's memory and just-in-time code are not another's: a job in a module of the benchmark, in a
+ * process that lives through all rounds, or a program that is started anew for each.
+ */
+import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { accessSync, constants } from 'node:fs'
+import type { Clock } from '../shared/clock.ts'
+import type { Contender, Sample } from './harness.ts'
+
+/** A job: does the work once. What it returns is kept as the sample's notes. */
+export type Job = (argument: unknown) => Promise<Readonly<Record<string, number>> | void>
+
+/** A contender that calls the exported function `job` of `module` (a path) with `argument`, again and again in one process. */
+export function inProcess(options: {
+  name: string
+  module: string
+  job: string
+  argument: unknown
+  env?: Record<string, string>
+}): Contender {
+  let child: ChildProcess | undefined
+  const start = (): ChildProcess => {
+    const started = fork(join(import.meta.dirname, 'job.ts'), [options.module, options.job], { env: { ...process.env, ...options.env } })
+    started.setMaxListeners(0)
+    return started
+  }
+  return {
+    name: options.name,
+    measure: () =>
+      new Promise<Sample>((resolve, reject) => {
+        child ??= start()
+        const onExit = (code: number | null): void => reject(new Error(`the process of ${options.name} ended with ${code}`))
+        child.once('exit', onExit)
+        child.once('message', (sample: Sample & { error?: string }) => {
+          child?.off('exit', onExit)
+          if (sample.error === undefined) resolve(sample)
+          else reject(new Error(`${options.name}: ${sample.error}`))
+        })
+        child.send({ argument: options.argument })
+      }),
+    close: async () => {
+      child?.disconnect()
+      child = undefined
+    },
+  }
+}
+
+/** How often a program's memory is looked at: it is short-lived, and its peak can't be read once it is gone. */
+const LOOK_MS = 5
+
+/** A contender that starts a program each time. `absent` says what to do if it isn't there. */
+export function program(
+  deps: { clock: Clock },
+  options: { name: string; command: string; args: readonly string[]; absent: string },
+): Contender {
+  const path = which(options.command)
+  if (path === undefined) return { name: options.name, absent: options.absent, measure: () => Promise.reject(new Error(options.absent)) }
+  return {
+    name: options.name,
+    measure: async () => {
+      const startedAt = deps.clock.monotonic()
+      const child = spawn(path, options.args, { stdio: ['ignore', 'ignore', 'pipe'] })
+      let complaint = ''
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        complaint += text
+      })
+      let rssBytes = 0
+      let ticks = 0
+      const stop = deps.clock.every(LOOK_MS, () => {
+        const usage = usageOf(child.pid as number)
+        rssBytes = Math.max(rssBytes, usage?.rssBytes ?? 0)
+        ticks = Math.max(ticks, usage?.ticks ?? 0)
+      })
+      const code = await new Promise<number | null>((resolve, reject) => {
+        child.once('error', reject)
+        child.once('exit', resolve)
+      }).finally(stop)
+      const seconds = (deps.clock.monotonic() - startedAt) / 1000
+      if (code !== 0) throw new Error(`${options.command} ended with ${code}: ${complaint.slice(0, 500)}`)
+      return rssBytes === 0 ? { seconds } : { seconds, cpuSeconds: ticks / 100, rssBytes }
+    },
+  }
+}
+
+/** CPU time (clock ticks of 10 ms, so far) and peak memory of a process, on Linux. */
+function usageOf(pid: number): { ticks: number; rssBytes: number } | undefined {
+  try {
+    const peak = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+    return { ticks: Number(fields[11]) + Number(fields[12]), rssBytes: Number(peak?.[1] ?? 0) * 1024 }
+  } catch {
+    // It has ended, or this isn't Linux.
+    return undefined
+  }
+}
+
+function which(command: string): string | undefined {
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    try {
+      accessSync(join(folder, command), constants.X_OK)
+      return join(folder, command)
+    } catch {}
+  }
+  return undefined
+}
