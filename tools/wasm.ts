@@ -15,7 +15,7 @@ export async function buildKernel(): Promise<Uint8Array> {
   const source = `${roundsAssemblyScript()}\n${readFileSync(join(FOLDER, 'kernel.as.ts'), 'utf8')}`
   let wasm: Uint8Array | undefined
   const args = ['kernel.ts', '--outFile', 'kernel.wasm', '-O3', '--converge', '--runtime', 'stub', '--enable', 'simd', '--noAssert']
-  const { error, stderr } = await asc.main(
+  const { error } = await asc.main(
     [...args, '--initialMemory', `${MEMORY_PAGES}`, '--maximumMemory', `${MEMORY_PAGES}`, '--use', 'abort='],
     {
       readFile: (name) => (name === 'kernel.ts' ? source : null),
@@ -25,7 +25,7 @@ export async function buildKernel(): Promise<Uint8Array> {
       listFiles: () => [],
     },
   )
-  if (error !== null || wasm === undefined) throw new Error(`the kernel does not compile: ${stderr.toString()}`, { cause: error })
+  if (error !== null || wasm === undefined) throw new Error('the kernel does not compile', { cause: error })
   return wasm
 }
 

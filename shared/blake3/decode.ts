@@ -71,7 +71,7 @@ export class Decoder {
     return this.#consumed
   }
 
-  /** Takes the encoding's next bytes, copying them. Throws blake3.altered, .size, .trailing or .range; verified groups before the bad item have been emitted. */
+  /** Takes the encoding's next bytes, copying them. Throws blake3.altered, .size or .trailing; verified groups before the bad item have been emitted. */
   write(bytes: Uint8Array): void {
     if (this.#failure !== undefined) throw this.#failure
     try {

@@ -21,11 +21,6 @@ export const blake3Error = defineErrors({
     exit: 'verification',
     message: (d: { expected: string; got: number }) => `the encoding announces ${d.got} bytes of content: expected ${d.expected}`,
   },
-  'blake3.range': {
-    exit: 'usage',
-    message: (d: { start: number; end: number; size: number }) =>
-      `bytes ${d.start} to ${d.end} are not a range of ${d.size} bytes: expected 0 ≤ start ≤ end ≤ size`,
-  },
   'blake3.kernel': {
     exit: 'failed',
     message: (d: { kernel: string }) =>

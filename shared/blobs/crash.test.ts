@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { blake3Of } from '../blake3/hash.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { someBytes } from '../testing/bao.ts'
-import { errnoError, type Step, type Watch, watchedDisk } from '../testing/faulty-disk.ts'
+import { errnoError, type Step, watchedDisk } from '../testing/faulty-disk.ts'
 import { PROGRAM_CONTENT } from '../testing/pool-program.ts'
 import { assertSound, contentOf, idsOf, inPieces, send, type TestPool, testPool } from '../testing/pools.ts'
 import { blobError } from './errors.ts'
@@ -129,7 +129,7 @@ async function atEveryStep(
           throw errnoError(code)
         }
       }
-      const disk = watchedDisk({ [when]: fault } as Watch)
+      const disk = watchedDisk({ [when]: fault })
       await using pool = await testPool({ disk })
       opened = true
       const outcome = await work(pool).then(
@@ -140,7 +140,7 @@ async function atEveryStep(
         assert.equal(outcome, undefined)
         return number
       }
-      if (outcome !== undefined) assert(blobError.is(outcome), String(outcome))
+      if (outcome !== undefined) assert(blobError.is(outcome), met.name)
       await disk.die()
       await check(pool, met)
     }
