@@ -12,7 +12,8 @@ import type { FleetId, Sha256 } from '../shared/ids.ts'
 import type { Random } from '../shared/random.ts'
 import { acceptRevocation, NOTHING_REVOKED, type RevocationState } from '../shared/trust/revocations.ts'
 import { nextRoot, openRootChain, type RootState } from '../shared/trust/root-chain.ts'
-import type { Signed } from '../shared/trust/signed.ts'
+import type { Root } from '../shared/trust/root.ts'
+import { readSigned, type Signed } from '../shared/trust/signed.ts'
 import { fromText, type SignedText, toText } from '../shared/trust/transport.ts'
 
 export const trustStateError = defineErrors({
@@ -62,7 +63,7 @@ export async function openTrustState(deps: { random: Random }, options: TrustSta
   // Owned by learn() and keepCertificate(), which run one after the other in `turn`.
   let stored = (await load(file)) ?? { roots: options.roots ?? [], revocations: [], certificate: undefined }
   let root = openRootChain(stored.roots, { fleet: options.fleet, digest: options.rootDigest })
-  let revoked = stored.revocations.reduce((state, signed) => acceptRevocation(state, root.root, signed), NOTHING_REVOKED)
+  let revoked = stored.revocations.reduce((state, signed) => acceptRevocation(state, root.root, signed, root.former), NOTHING_REVOKED)
   let last: Promise<unknown> = Promise.resolve()
 
   const save = async (next: Stored): Promise<void> => {
@@ -74,8 +75,11 @@ export async function openTrustState(deps: { random: Random }, options: TrustSta
     last = mine.catch(() => undefined)
     return mine
   }
-  const issuers = (): Uint8Array[] => root.root.issuers.map((issuer) => new Uint8Array(Buffer.from(issuer.key, 'base64')))
+  const issuers = (): Uint8Array[] => issuersOf(root.root)
   const open = (note: string): Checkpoint => openCheckpoint(note, { fleet: options.fleet, issuers: issuers() })
+  // What was accepted stays accepted: the key that signed it may have been replaced since.
+  let everIssuers = issuersEver(stored.roots)
+  const openAccepted = (note: string): Checkpoint => openCheckpoint(note, { fleet: options.fleet, issuers: everIssuers })
 
   const log = createFollower({
     load: async () => {
@@ -83,7 +87,7 @@ export async function openTrustState(deps: { random: Random }, options: TrustSta
         if (error.code === 'ENOENT') return undefined
         throw trustStateError('trust-state.damaged', { path: checkpointFile }, { cause: error })
       })
-      return note === undefined ? undefined : open(note)
+      return note === undefined ? undefined : openAccepted(note)
     },
     save: (checkpoint) => writeDurable(deps, checkpointFile, checkpoint.note),
   })
@@ -99,11 +103,12 @@ export async function openTrustState(deps: { random: Random }, options: TrustSta
       turn(async () => {
         let newest = root
         const known = stored.roots.length
-        for (const version of roots.slice(known)) newest = nextRoot(newest, version)
+        // A revoked operator's signature does not make a new root; who was revoked is what this node knew before these news.
+        for (const version of roots.slice(known)) newest = nextRoot(newest, version, revoked.accepted)
         let after = revoked
         const added: Signed[] = []
         for (const signed of revocations) {
-          const next = acceptRevocation(after, newest.root, signed)
+          const next = acceptRevocation(after, newest.root, signed, newest.former)
           if (next !== after) added.push(signed)
           after = next
         }
@@ -112,9 +117,20 @@ export async function openTrustState(deps: { random: Random }, options: TrustSta
         // Crash before this: the file holds the news and the next start believes them.
         root = newest
         revoked = after
+        everIssuers = issuersEver(stored.roots)
       }),
     keepCertificate: (certificate) => turn(() => save({ ...stored, certificate })),
   }
+}
+
+function issuersOf(root: Root): Uint8Array[] {
+  return root.issuers.map((issuer) => new Uint8Array(Buffer.from(issuer.key, 'base64')))
+}
+
+/** The issuing keys of every root version, each once. */
+function issuersEver(roots: Stored['roots']): Uint8Array[] {
+  const keys = roots.flatMap((version) => readSigned(version[0] as Signed, 'root').issuers.map((issuer) => issuer.key))
+  return [...new Set(keys)].map((key) => new Uint8Array(Buffer.from(key, 'base64')))
 }
 
 interface File {

@@ -56,7 +56,8 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
   // Owned by state(): grants that were checked in this process, by their signature.
   const verifiedGrants = new Map<string, Grant>()
   let chain: RootState | undefined
-  let revoked: { count: number; state: RevocationState } | undefined
+  // Owned by revocations(): of exactly these rows under this root.
+  let revoked: { of: string; state: RevocationState } | undefined
 
   const roots = async (tx: Tx = database.query): Promise<Signed[][]> =>
     (await tx.selectFrom('root_record').selectAll().orderBy('version').execute()).map((row) =>
@@ -79,10 +80,11 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
 
   const revocations = async (tx?: Tx): Promise<RevocationState> => {
     const rows = await revocationRows(tx)
-    if (revoked === undefined || revoked.count !== rows.length) {
-      const { root: current } = await root(tx)
-      revoked = { count: rows.length, state: rows.reduce((state, row) => acceptRevocation(state, current, toSigned(row)), NOTHING_REVOKED) }
-    }
+    const { root: current, digest, former } = await root(tx)
+    // Not the number of rows: inside a transaction that is rolled back there is one that never was.
+    const of = [digest, ...rows.map((row) => row.id)].join(' ')
+    if (revoked?.of !== of)
+      revoked = { of, state: rows.reduce((state, row) => acceptRevocation(state, current, toSigned(row), former), NOTHING_REVOKED) }
     return revoked.state
   }
 
@@ -144,7 +146,8 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
 
     async insertRevocation(tx, signed, at) {
       const before = await revocations(tx)
-      const after = acceptRevocation(before, (await root(tx)).root, signed)
+      const { root: current, former } = await root(tx)
+      const after = acceptRevocation(before, current, signed, former)
       if (after === before) return before
       const revocation = readSigned(signed, 'revocation', { fleet: options.fleet })
       // Epochs are handed out one by one: two operators who revoke at the same moment must not both take the next number.
