@@ -1,0 +1,59 @@
+/** `muster config validate` and `show`: which file is read, what is said of it, and that no secret is shown (CC-04). */
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { runMuster } from '../../testing/run-muster.ts'
+
+let home = ''
+before(() => {
+  home = mkdtempSync(join(tmpdir(), 'muster-cli-config-'))
+  mkdirSync(join(home, 'conf.d'))
+  writeFileSync(join(home, 'config.yaml'), 'database: { url: "postgresql://m:canary-in-url@db/muster" }\n')
+  const repository =
+    'name: epel9\ntype: rpm\nupstream: { url: "https://m.example/" }\ncredentials: { type: basic, username: u, password: canary-in-field }\n'
+  writeFileSync(join(home, 'conf.d/10-epel9.yaml'), repository)
+})
+after(() => rmSync(home, { recursive: true }))
+
+test('config validate: says which files and repositories are good', async () => {
+  const { code, stdout, stderr } = await runMuster(['config', 'validate', '-o', 'json'], { MUSTER_HOME: home })
+  assert.equal(code, 0, stderr)
+  assert.deepEqual(JSON.parse(stdout), {
+    valid: true,
+    files: [join(home, 'config.yaml'), join(home, 'conf.d/10-epel9.yaml')],
+    repositories: ['epel9'],
+  })
+})
+
+test('config validate: --config goes before MUSTER_CONFIG, that before the home; problems are exit 2 with file and line', async () => {
+  const bad = join(home, 'bad.txt')
+  writeFileSync(bad, 'http: {}\ndownlaod: {}\nlisten: 3\n')
+  const byFlag = await runMuster(['config', 'validate', '--config', bad], { MUSTER_HOME: home, MUSTER_CONFIG: join(home, 'none.yaml') })
+  assert.equal(byFlag.code, 2)
+  assert.equal(byFlag.stdout, '')
+  const [first, second, third, hint] = byFlag.stderr.split('\n')
+  assert.equal(first, 'muster: error: 2 problems in the configuration')
+  assert.equal(second, `  ${bad}:3:9 listen: expected a list, got 3`)
+  assert.equal(third, `  ${bad}:2:1 downlaod: unknown key "downlaod"; did you mean "download"?`)
+  assert.match(hint ?? '', /^muster: hint: /)
+  const byVariable = await runMuster(['config', 'validate'], { MUSTER_HOME: home, MUSTER_CONFIG: join(home, 'none.yaml') })
+  assert.deepEqual([byVariable.code, /none\.yaml: there is no such file/.test(byVariable.stderr)], [2, true])
+})
+
+test('config validate: without any configuration the error names the places', async () => {
+  const { code, stderr } = await runMuster(['config', 'validate', '--home', join(home, 'nowhere')])
+  assert.equal(code, 2)
+  assert.match(stderr, /there is no configuration: looked for .*nowhere\/config\.yaml and \/etc\/muster\/config\.yaml/)
+})
+
+test('CC-04: config show masks every secret, in YAML and in JSON', async () => {
+  for (const format of ['table', 'yaml', 'json']) {
+    const { code, stdout, stderr } = await runMuster(['config', 'show', '-o', format, '-v'], { MUSTER_HOME: home })
+    assert.equal(code, 0, stderr)
+    assert.match(stdout, /"?password"?: "?\[secret\]/)
+    assert.match(stdout, /postgresql:\/\/m:\[secret\]@db\/muster/)
+    assert.doesNotMatch(stdout + stderr, /canary/)
+  }
+})

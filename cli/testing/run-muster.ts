@@ -1,0 +1,24 @@
+/** Runs the real command line as a process of its own, with an environment that has nothing of Muster in it. */
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+
+export interface Ended {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export function runMuster(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(MUSTER_|SSH_AUTH_SOCK|NODE_TEST_CONTEXT)/.test(name)))
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [join(import.meta.dirname, '../main.ts'), ...args],
+      { env: { ...clean, ...env } },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
+        resolve({ code, stdout, stderr })
+      },
+    )
+  })
+}

@@ -1,0 +1,28 @@
+/** Where the home and the configuration are looked for, and in which order. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { test } from 'node:test'
+import { findConfigFile, resolveHome } from './home.ts'
+
+test('home: the flag goes before the variable, that before the default of the user', () => {
+  const env = { MUSTER_HOME: '/by/variable', HOME: '/home/a' }
+  assert.equal(resolveHome({ flag: 'by/flag', env, uid: 0 }), resolve('by/flag'))
+  assert.equal(resolveHome({ env, uid: 0 }), '/by/variable')
+  assert.equal(resolveHome({ env: { ...env, MUSTER_HOME: '' }, uid: 0 }), '/var/lib/muster')
+  assert.equal(resolveHome({ env: { HOME: '/home/a' }, uid: 1000 }), '/home/a/.local/share/muster')
+})
+
+test('home: a configuration that is named is taken whether or not it exists, others only if they do', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'muster-home-'))
+  try {
+    assert.equal(await findConfigFile({ flag: 'x.yaml', env: { MUSTER_CONFIG: '/y.yaml' }, home }), resolve('x.yaml'))
+    assert.equal(await findConfigFile({ env: { MUSTER_CONFIG: '/y.yaml' }, home }), '/y.yaml')
+    await assert.rejects(findConfigFile({ env: {}, home }), { code: 'config.not-found' })
+    writeFileSync(join(home, 'config.yaml'), '')
+    assert.equal(await findConfigFile({ env: {}, home }), join(home, 'config.yaml'))
+  } finally {
+    rmSync(home, { recursive: true })
+  }
+})
