@@ -144,7 +144,9 @@ export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
       store = emptyTileStore(files)
       await store.extend(own.size, own.root, (from, to) => readRows(database.query, from, to))
     }
-    if (head.size > 0) await run()
+    if (head.size === 0) return
+    await requireIssuing()
+    await run()
   }
 
   await turn(() => freezing(open)).catch((error: unknown) => {

@@ -5,6 +5,7 @@ import { copyFile, mkdtemp, open as openFile, readFile, rm, stat, truncate, writ
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import Sqlite from 'better-sqlite3'
 import { sql } from 'kysely'
 import { systemClock } from '../../shared/clock.ts'
 import { type Database, openDatabase } from './database.ts'
@@ -68,6 +69,21 @@ describe('SQLite database', () => {
     )
     await database.query.insertInto('repository').values({ id: 'r', type: 'rpm', config_hash: '', created_at: 1 }).execute()
     for (const suffix of ['', '-wal', '-shm']) assert.equal((await stat(path + suffix)).mode & 0o777, 0o600, suffix)
+    await database.close()
+  })
+
+  it('begins each transaction as a writer, so that it cannot fail at its first write', async () => {
+    await using folder = await scratch()
+    const path = join(folder.path, 'muster.db')
+    const database = await open(path, true)
+    await migrate(database)
+    const person = new Sqlite(path, { timeout: 0 })
+    await database.transaction(async (tx) => {
+      await tx.selectFrom('repository').selectAll().execute()
+      assert.throws(() => person.exec('begin immediate'), { code: 'SQLITE_BUSY' })
+      assert.deepEqual(person.prepare('select * from repository').all(), [])
+    })
+    person.close()
     await database.close()
   })
 
