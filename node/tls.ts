@@ -3,6 +3,7 @@
  * and checks as @libp2p/tls at 1.2 to 1.6 times its speed. Only ed25519 identities pass, and they are recognised before any other key is parsed.
  */
 import { Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { TLSSocket, type TLSSocketOptions, connect } from 'node:tls'
 import type {
   ConnectionEncrypter,
@@ -61,6 +62,11 @@ export function directTls(deps: { clock: Clock }): (components: Components) => C
       }
       takeOver(raw, connection as unknown as Buffered)
       const socket = server ? new TLSSocket(raw, settings) : connect({ socket: raw, ...settings })
+      // libp2p resets the sockets of connections that it refuses. Below TLS that frees the TLS state at once, which see `handshake`.
+      raw.resetAndDestroy = () => {
+        socket.destroy()
+        return raw
+      }
       const remotePeer = await handshake(socket, server, options)
       const alpn = server ? chosen : socket.alpnProtocol
       const streamMuxer = typeof alpn === 'string' && alpn !== NO_MUXER ? components.upgrader.getStreamMuxers().get(alpn) : undefined
@@ -135,6 +141,9 @@ async function handshake(socket: TLSSocket, server: boolean, options?: SecureCon
   try {
     if (signal?.aborted === true) onAbort()
     await promise
+    // The event comes from inside of OpenSSL's handshake, and so would everything that only promises separate from it. To close the connection in there,
+    // for a wrong key for example, frees memory that OpenSSL goes on to use: node 24 dies of that with a segmentation fault. So leave it first.
+    await setImmediate()
     const { raw } = socket.getPeerCertificate()
     if (raw === undefined) throw nodeError('node.handshake', { reason: 'the other side showed no certificate' })
     hostKeyOf(raw)
