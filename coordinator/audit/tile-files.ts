@@ -19,9 +19,16 @@ export interface TileFiles {
   prune(current: readonly TileName[]): Promise<void>
 }
 
-/** @param options.mode permission bits of the files */
-export function tileFiles(deps: { random: Random }, options: { folder: string; mode: number }): TileFiles {
+/**
+ * @param deps.readBack reads a file that was just written; tests hand in one that finds other bytes
+ * @param options.mode permission bits of the files
+ */
+export function tileFiles(
+  deps: { random: Random; readBack?: (path: string) => Promise<Uint8Array> },
+  options: { folder: string; mode: number },
+): TileFiles {
   const { folder, mode } = options
+  const { readBack = readFile } = deps
   // Owned by ensure(): folders that are known to exist durably.
   const known = new Set<string>()
 
@@ -46,7 +53,7 @@ export function tileFiles(deps: { random: Random }, options: { folder: string; m
         await ensure(dirname(target))
         await writeDurable(deps, target, bytes, { mode })
         // Through the page cache, so this finds faults of memory and of our own code, not of the disk behind it; `verify` reads again.
-        stored = await readFile(target)
+        stored = await readBack(target)
       } catch (cause) {
         throw storage(target, cause)
       }
