@@ -186,9 +186,9 @@ test('a transfer that was given up goes on later from what was verified, also in
   await first.abort()
   await first.abort()
   const expected = [{ start: 30 * GROUP, end: 43 * GROUP }]
-  assert.deepEqual(await it.to.partial(it.id), { size: 2_000_000, ranges: expected })
+  assert.deepEqual(await it.to.partial(it.id), { size: 2_000_000, proven: false, ranges: expected })
   await using another = await testPool({ folder: it.to.folder })
-  assert.deepEqual(await another.partial(it.id), { size: 2_000_000, ranges: expected })
+  assert.deepEqual(await another.partial(it.id), { size: 2_000_000, proven: false, ranges: expected })
   const second = await another.receive(it.id, 2_000_000)
   assert.deepEqual(second.missing(), [
     { start: 0, end: 30 * GROUP },
@@ -227,6 +227,17 @@ test('BT-11: on resumption, groups that the bitmap claims but the disk does not 
   await sendMissing(it.from, fourth)
   await fourth.finish()
   assert((await contentOf(it.to.read(it.id))).equals(it.content))
+})
+
+test('a reader that follows a transfer reads on when it ends', async () => {
+  await using it = await pair(200_000)
+  const incoming = await it.to.receive(it.id, 200_000)
+  await sendMissing(it.from, incoming)
+  const before = await incoming.read({ start: 0, end: 100_000 })
+  const [, during] = await Promise.all([incoming.finish(), incoming.read({ start: 100_000, end: 150_000 })])
+  const after = await incoming.read({ start: 150_000, end: 200_000 })
+  assert(Buffer.concat([before, during, after]).equals(it.content))
+  await incoming.waitFor(200_000)
 })
 
 test('BT-10: whoever wants the same blob joins, one giving up does not stop the other, and there is one file', async () => {

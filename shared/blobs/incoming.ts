@@ -6,10 +6,12 @@ import type { Batch } from '../blake3/decode.ts'
 import { type ByteRange, GROUP_BYTES, groupCount, groupsOf, HEADER_BYTES, PARENT_BYTES } from '../blake3/geometry.ts'
 import type { BlobId } from '../ids.ts'
 import { MIB } from '../units.ts'
+import type { FileHandle } from './disk.ts'
 import { blobError } from './errors.ts'
 import { bytesOf, closePartial, discardPartial, type Partial, writeBitmap } from './partial.ts'
+import { requireInside } from './range.ts'
 import { createSink, type Landing, type RangeSink } from './sink.ts'
-import { admit, commit, SPACE_CHECK_BYTES, type Store, settle } from './store.ts'
+import { admit, commit, openBlob, SPACE_CHECK_BYTES, type Store, settle } from './store.ts'
 
 export interface Incoming {
   readonly id: BlobId
@@ -34,7 +36,7 @@ export interface Incoming {
 }
 
 /** The most that one `read` returns: callers stream in far smaller pieces. */
-const MAX_READ_BYTES = 16 * MIB
+export const MAX_READ_BYTES = 16 * MIB
 /** Progress is made durable after this much, or this long, whichever is first: what a crash may cost. */
 const CHECKPOINT_BYTES = 64 * MIB
 const CHECKPOINT_MS = 10_000
@@ -110,9 +112,9 @@ export class Transfer implements Landing {
     }
   }
 
-  /** What is verified and can be read. */
-  verified(): ByteRange[] {
-    return this.#runs(true)
+  /** What is verified and can be read, and whether the size is certain. */
+  progress(): { size: number; proven: boolean; ranges: ByteRange[] } {
+    return { size: this.size, proven: this.partial.verified.has(this.#groups - 1), ranges: this.#runs(true) }
   }
 
   async land(batch: Batch): Promise<void> {
@@ -174,7 +176,7 @@ export class Transfer implements Landing {
 
   #decoder(range: ByteRange): RangeSink {
     this.#requireOpen()
-    this.#requireInside(range)
+    requireInside(range, this.size)
     const sink = createSink(this, range)
     this.#sinks.add(sink)
     const forget = (): boolean => this.#sinks.delete(sink)
@@ -213,16 +215,15 @@ export class Transfer implements Landing {
   }
 
   async #read(range: ByteRange): Promise<Uint8Array> {
-    this.#requireInside(range)
+    requireInside(range, this.size)
     if (range.end - range.start > MAX_READ_BYTES) throw blobError('blob.range', { ...range, size: this.size })
-    if (this.#state === 'closed' || this.#state === 'finished') throw blobError('blob.aborted', { id: this.id })
+    if (this.#state === 'closed') throw blobError('blob.aborted', { id: this.id })
+    // A reader may be one step behind the transfer's end: the bytes are the same, under another name.
+    if (this.#state === 'finished') return readWhole(this.#store, this.id, range)
     if (range.end > range.start && !this.partial.verified.hasRange(groupsOf(range, this.size))) {
       throw blobError('blob.unverified', { id: this.id, start: range.start, end: range.end })
     }
-    const bytes = Buffer.allocUnsafe(range.end - range.start)
-    const { bytesRead } = await this.partial.data.file.read(bytes, 0, bytes.length, range.start)
-    if (bytesRead < bytes.length) throw blobError('blob.damaged', { id: this.id, reason: 'its partial file was cut short' })
-    return bytes
+    return readBytes(this.id, this.partial.data.file, range)
   }
 
   #finish(): Promise<{ size: number }> {
@@ -304,9 +305,21 @@ export class Transfer implements Landing {
   #requireOpen(): void {
     if (this.#state !== 'open') throw blobError('blob.aborted', { id: this.id })
   }
+}
 
-  #requireInside({ start, end }: ByteRange): void {
-    const whole = Number.isSafeInteger(start) && Number.isSafeInteger(end)
-    if (!whole || start < 0 || end < start || end > this.size) throw blobError('blob.range', { start, end, size: this.size })
+/** Bytes of a blob that the pool has whole. */
+export async function readWhole(store: Store, id: BlobId, range: ByteRange): Promise<Uint8Array> {
+  const { file } = await openBlob(store.layout.blob(id), id)
+  try {
+    return await readBytes(id, file, range)
+  } finally {
+    await file.close()
   }
+}
+
+async function readBytes(id: BlobId, file: FileHandle, { start, end }: ByteRange): Promise<Uint8Array> {
+  const bytes = Buffer.allocUnsafe(end - start)
+  const { bytesRead } = await file.read(bytes, 0, bytes.length, start)
+  if (bytesRead < bytes.length) throw blobError('blob.damaged', { id, reason: 'its file was cut short' })
+  return bytes
 }

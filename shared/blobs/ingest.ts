@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { GROUP_BYTES, MAX_BLOB_BYTES } from '../blake3/geometry.ts'
 import { kernel } from '../blake3/kernel.ts'
 import { BATCH_BYTES } from '../blake3/memory.ts'
-import { takeSlot } from '../blake3/slot.ts'
+import { type Slot, takeSlot } from '../blake3/slot.ts'
 import { Tree } from '../blake3/tree.ts'
 import { type BlobId, blobId, type Sha256, sha256Hex } from '../ids.ts'
 import { digestFile } from './check.ts'
@@ -88,11 +88,15 @@ interface Poured {
   readonly outboard: Uint8Array
 }
 
+/** Places for batches: one that arrives, one that is hashed, one that is written. */
+const SLOTS = 3
+
 /** Streams the source to the draft. While one batch is hashed, the next one arrives and the one before is written. */
 async function pour(store: Store, source: Source, data: Draft, options: IngestOptions): Promise<Poured> {
   const limit = Math.min(options.maxBytes, MAX_BLOB_BYTES)
-  const slots = [takeSlot(), takeSlot(), takeSlot()]
-  const slotOf = (batch: number): (typeof slots)[number] => slots[batch % slots.length] as (typeof slots)[number]
+  // Most contents end within the first batch, so a place for a further one is taken only when it comes.
+  const slots: Slot[] = []
+  const slotOf = (batch: number): Slot => (slots[batch % SLOTS] ??= takeSlot())
   const fill = (batch: number): Promise<number> => handled(source.fill(slotOf(batch).bytes.subarray(0, BATCH_BYTES)))
   const tree = new Tree(kernel())
   const sha256 = createHash('sha256')

@@ -146,6 +146,11 @@ export async function discardPartial(store: Store, partial: Partial): Promise<vo
   await discard(store, partial.outboard)
 }
 
+/** Where a partial blob's data and outboard are. */
+export function pathsOf(base: string): readonly [data: string, outboard: string] {
+  return [base + DATA, base + OUTBOARD]
+}
+
 /** Removes the files of a partial blob that isn't open. */
 export async function removePartial(store: Store, base: string): Promise<void> {
   for (const suffix of [BITMAP, DATA, OUTBOARD]) await store.disk.remove(base + suffix)

@@ -15,13 +15,15 @@ import { blobError } from './errors.ts'
 import type { Incoming } from './incoming.ts'
 import { type Ingested, type IngestOptions, ingest, ingestFile } from './ingest.ts'
 import { openLayout, statIfAny } from './layout.ts'
-import { createReceiver } from './receiver.ts'
+import { createReceiver, type PartialProgress } from './receiver.ts'
+import { requireInside } from './range.ts'
 import { serve } from './serve.ts'
 import { openBlob, type PoolLog, type Store } from './store.ts'
 
 export type { ByteRange } from '../blake3/geometry.ts'
 export type { Incoming } from './incoming.ts'
 export type { Ingested, IngestOptions } from './ingest.ts'
+export type { PartialProgress } from './receiver.ts'
 export type { RangeSink } from './sink.ts'
 
 export interface Pool {
@@ -42,7 +44,7 @@ export interface Pool {
   read(id: BlobId, range?: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>
   /**
    * The bao encoding (groups of 16 KiB) of the groups that the range touches, verified, in buffers of up to 1 MiB that belong to the caller.
-   * Throws blob.unknown, blob.range, blob.unverified (still being received), blob.damaged.
+   * A blob that isn't whole is encoded as far as it is verified. Throws blob.unknown, blob.range, blob.unverified, blob.damaged.
    */
   encode(id: BlobId, range: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>
   /**
@@ -50,8 +52,8 @@ export interface Pool {
    * blob.no-space, blob.suspect. Each handle must be finished or aborted.
    */
   receive(id: BlobId, size: number): Promise<Incoming>
-  /** What is verified of a blob that isn't whole; its size is as claimed. Undefined if there is nothing, or all of it. */
-  partial(id: BlobId): Promise<{ size: number; ranges: ByteRange[] } | undefined>
+  /** What is verified of a blob that isn't whole, and can be encoded. Undefined if there is nothing, or all of it. */
+  partial(id: BlobId): Promise<PartialProgress | undefined>
   /** Every whole blob, in the order of ids, from behind `after` on. */
   list(after?: BlobId): AsyncIterable<{ id: BlobId; size: number }>
   /** Hashes the whole content again. False if it was damaged: then it is in quarantine. Throws blob.unknown. */
@@ -109,9 +111,7 @@ async function* read(store: Store, id: BlobId, range?: ByteRange, signal?: Abort
   const { file, size } = await openBlob(store.layout.blob(id), id)
   try {
     const { start, end } = range ?? { start: 0, end: size }
-    if (!(Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end && end <= size)) {
-      throw blobError('blob.range', { start, end, size })
-    }
+    requireInside({ start, end }, size)
     for (let position = start; position < end; ) {
       signal?.throwIfAborted()
       const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, end - position))

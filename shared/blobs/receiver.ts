@@ -1,9 +1,11 @@
 /** Opens transfers into the pool: one for each blob, joined by whoever wants it, going on where an earlier process stopped. */
 import type { ByteRange } from '../blake3/geometry.ts'
-import { groupCount, MAX_BLOB_BYTES } from '../blake3/geometry.ts'
+import { groupCount, groupsOf, MAX_BLOB_BYTES } from '../blake3/geometry.ts'
 import { type BlobId, blobId } from '../ids.ts'
 import { blobError } from './errors.ts'
-import { type Incoming, Transfer } from './incoming.ts'
+import type { BlobFiles } from './file-source.ts'
+import type { GroupSet } from './group-set.ts'
+import { type Incoming, MAX_READ_BYTES, readWhole, Transfer } from './incoming.ts'
 import { statIfAny } from './layout.ts'
 import {
   bytesOf,
@@ -13,16 +15,26 @@ import {
   findPartials,
   isMissing,
   type Partial,
+  pathsOf,
   removePartial,
   resumePartial,
 } from './partial.ts'
-import { admit, openBlob, type Store } from './store.ts'
+import { requireInside } from './range.ts'
+import { admit, openIfAny, type Store } from './store.ts'
+
+/** How far the receipt of a blob has come. */
+export interface PartialProgress {
+  /** Bytes; a mere claim until `proven`, which the last group does. */
+  readonly size: number
+  readonly proven: boolean
+  readonly ranges: ByteRange[]
+}
 
 export interface Receiver {
   receive(id: BlobId, size: number): Promise<Incoming>
-  partial(id: BlobId): Promise<{ size: number; ranges: ByteRange[] } | undefined>
-  /** The transfer of a blob that is under way. */
-  live(id: BlobId): Transfer | undefined
+  partial(id: BlobId): Promise<PartialProgress | undefined>
+  /** Opens the files of a blob that isn't whole, if all of `range` is verified there. The caller closes them. */
+  openPartial(id: BlobId, range: ByteRange): Promise<BlobFiles | undefined>
   /** Removes what is left of a blob that is not being received. */
   forget(id: BlobId): Promise<void>
 }
@@ -71,12 +83,27 @@ export function createReceiver(store: Store): Receiver {
     }
   }
 
-  async function partial(id: BlobId): Promise<{ size: number; ranges: ByteRange[] } | undefined> {
+  async function partial(id: BlobId): Promise<PartialProgress | undefined> {
     const transfer = live.get(blobId.parse(id))
-    if (transfer !== undefined) return { size: transfer.size, ranges: transfer.verified() }
+    if (transfer !== undefined) return transfer.progress()
     const [found] = await findPartials(store, id)
     if (found === undefined) return undefined
-    return { size: found.size, ranges: found.claimed.runs(groupCount(found.size), true).map((run) => bytesOf(run, found.size)) }
+    const groups = groupCount(found.size)
+    const ranges = found.claimed.runs(groups, true).map((run) => bytesOf(run, found.size))
+    return { size: found.size, proven: found.claimed.has(groups - 1), ranges }
+  }
+
+  async function openPartial(id: BlobId, range: ByteRange): Promise<BlobFiles | undefined> {
+    const transfer = live.get(id)
+    if (transfer !== undefined) {
+      const { size, verified, data, outboard } = transfer.partial
+      const files = await openVerified(id, { size, verified, paths: [data.path, outboard.path] }, range)
+      // Between the renames of its end neither name is whole.
+      if (files === undefined) await transfer.over
+      return files
+    }
+    const [found] = await findPartials(store, id)
+    return found && openVerified(id, { size: found.size, verified: found.claimed, paths: pathsOf(found.base) }, range)
   }
 
   async function forget(id: BlobId): Promise<void> {
@@ -84,7 +111,7 @@ export function createReceiver(store: Store): Receiver {
     for (const { base } of await findPartials(store, id)) await removePartial(store, base)
   }
 
-  return { receive, partial, live: (id) => live.get(id), forget }
+  return { receive, partial, openPartial, forget }
 }
 
 /**
@@ -126,18 +153,31 @@ function whole(store: Store, id: BlobId, size: number): Incoming {
     },
     verifiedPrefix: () => size,
     waitFor: async () => undefined,
-    read: async ({ start, end }) => {
-      if (!(start >= 0 && start <= end && end <= size)) throw blobError('blob.range', { start, end, size })
-      const { file } = await openBlob(store.layout.blob(id), id)
-      try {
-        const bytes = Buffer.alloc(end - start)
-        await file.read(bytes, 0, bytes.length, start)
-        return bytes
-      } finally {
-        await file.close()
-      }
+    read: async (range) => {
+      requireInside(range, size)
+      if (range.end - range.start > MAX_READ_BYTES) throw blobError('blob.range', { ...range, size })
+      return readWhole(store, id, range)
     },
     finish: async () => ({ size }),
     abort: async () => undefined,
   }
+}
+
+/** Opens a partial blob's files anew, because the transfer may end while they are still being read. Undefined if they have just moved. */
+async function openVerified(
+  id: BlobId,
+  partial: { size: number; verified: GroupSet; paths: readonly [data: string, outboard: string] },
+  range: ByteRange,
+): Promise<BlobFiles | undefined> {
+  const { size, verified, paths } = partial
+  requireInside(range, size)
+  if (!verified.hasRange(groupsOf(range, size))) throw blobError('blob.unverified', { id, start: range.start, end: range.end })
+  const data = await openIfAny(paths[0])
+  const outboard = await openIfAny(paths[1])
+  if (data !== undefined && outboard !== undefined) {
+    return { id, size, data: { path: paths[0], file: data.file }, outboard: { path: paths[1], file: outboard.file } }
+  }
+  await data?.file.close()
+  await outboard?.file.close()
+  return undefined
 }

@@ -1,7 +1,8 @@
 /** Giving blobs away: ranges as asked, and never a byte that the disk has changed. */
 import assert from 'node:assert/strict'
 import { createReadStream } from 'node:fs'
-import { chmod, open, rm, truncate, writeFile } from 'node:fs/promises'
+import { chmod, open, readdir, rm, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { BlobId } from '../ids.ts'
 import { encodable, encoded, referenceOutboard, someBytes } from '../testing/bao.ts'
@@ -153,7 +154,42 @@ test('a blob that is still arriving is served as far as it is verified', async (
   assert(onward.verifiedPrefix() >= 900_000)
   await assert.rejects(contentOf(relay.encode(id, { start: 900_000, end: 1_100_000 })), failsWith('blob.unverified'))
   await incoming.abort()
+  assert((await relay.partial(id))?.proven === false)
+  await send(relay, onward, { start: 900_000, end: 1_000_000 })
   await onward.abort()
+})
+
+test('BT-09: a partial blob that has rotted is not given away', async () => {
+  await using pool = await testPool()
+  await using relay = await testPool()
+  const { id } = await pool.ingest(inPieces(content), { maxBytes: MANY })
+  const incoming = await relay.receive(id, LENGTH)
+  await send(pool, incoming, { start: 0, end: 1_000_000 })
+  await incoming.abort()
+  const name = (await readdir(join(relay.folder, 'partial'))).find((entry) => entry.endsWith('.data')) as string
+  await flip(join(relay.folder, 'partial', name), 500_000)
+  await assert.rejects(contentOf(relay.encode(id, { start: 0, end: 1_000_000 })), failsWith('blob.unverified'))
+  const again = await relay.receive(id, LENGTH)
+  assert(again.verifiedPrefix() <= 500_000)
+  for (const range of again.missing()) await send(pool, again, range)
+  await again.finish()
+  assert((await contentOf(relay.read(id))).equals(content))
+})
+
+test('a blob that gets its final name while it is asked for is given all the same', async () => {
+  await using pool = await testPool()
+  await using relay = await testPool()
+  const { id } = await pool.ingest(inPieces(content), { maxBytes: MANY })
+  const sound = await contentOf(pool.encode(id, { start: 0, end: LENGTH }))
+  const incoming = await relay.receive(id, LENGTH)
+  await send(pool, incoming)
+  const readers: Promise<Buffer>[] = []
+  const finishing = incoming.finish()
+  for (let ended = false; !ended; ) {
+    readers.push(contentOf(relay.encode(id, { start: 0, end: LENGTH })))
+    ended = await Promise.race([finishing.then(() => true), new Promise<boolean>((resolve) => setImmediate(resolve, false))])
+  }
+  for (const sent of await Promise.all(readers)) assert(sent.equals(sound))
 })
 
 test('a reader that stops early or gives up closes the files', async () => {

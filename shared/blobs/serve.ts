@@ -1,15 +1,16 @@
 /** Gives the encoding of a blob, or of a range of it, to whoever may have it. What the disk holds is hashed again before it goes out. */
-import { constants } from 'node:fs'
 import { blake3Error } from '../blake3/errors.ts'
 import { encode } from '../blake3/encode.ts'
 import { type ByteRange, GROUP_BYTES, groupsOf, HEADER_BYTES, outboardSize } from '../blake3/geometry.ts'
 import type { BlobId } from '../ids.ts'
 import { repairOutboard } from './check.ts'
-import { diskFailure, errno, type FileHandle } from './disk.ts'
+import type { FileHandle } from './disk.ts'
 import { blobError } from './errors.ts'
 import { type BlobFiles, sourceOfFiles } from './file-source.ts'
+import { statIfAny } from './layout.ts'
 import type { Receiver } from './receiver.ts'
-import { openBlob, openFile, type Store } from './store.ts'
+import { requireInside } from './range.ts'
+import { openBlob, openIfAny, type Store } from './store.ts'
 
 /**
  * The encoding of the groups that `range` touches, in buffers of up to 1 MiB. A blob that is still being received is served as far as it is verified.
@@ -22,21 +23,48 @@ export async function* serve(
   range: ByteRange,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const arriving = await openArriving(receiver, id, range)
-  if (arriving !== undefined) return yield* sendAndClose(arriving, range, signal)
   const path = store.layout.blob(id)
-  const { file, size } = await openBlob(path, id)
-  const files: BlobFiles = { id, size, data: { path, file } }
+  const whole = await openIfAny(path)
+  if (whole === undefined) return yield* serveArriving(store, receiver, id, range, signal)
+  const { file, size } = whole
   try {
-    checked(range, size)
+    requireInside(range, size)
     const outboard = size > GROUP_BYTES ? await openOutboard(store, id, file, size, signal) : undefined
+    const files: BlobFiles = { id, size, data: { path, file } }
     yield* sendAndClose(outboard === undefined ? files : { ...files, outboard }, range, signal)
   } catch (error) {
-    if (blake3Error.is(error, 'blake3.altered') || blobError.is(error, 'blob.damaged')) throw await damaged(store, id, error)
+    if (isDamage(error)) throw await damaged(store, id, error)
     throw error
   } finally {
     await file.close()
   }
+}
+
+/** What has been verified of a blob that isn't whole; hashed again on its way out, as everything. */
+async function* serveArriving(
+  store: Store,
+  receiver: Receiver,
+  id: BlobId,
+  range: ByteRange,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const files = await receiver.openPartial(id, range)
+  if (files === undefined) {
+    // It may have got its final name in this moment.
+    if ((await statIfAny(store.layout.blob(id))) === undefined) throw blobError('blob.unknown', { id })
+    return yield* serve(store, receiver, id, range, signal)
+  }
+  try {
+    yield* sendAndClose(files, range, signal)
+  } catch (error) {
+    // Its next receipt finds out what is still right of it.
+    if (isDamage(error)) throw blobError('blob.unverified', { id, start: range.start, end: range.end }, { cause: error })
+    throw error
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  return blake3Error.is(error, 'blake3.altered') || blobError.is(error, 'blob.damaged')
 }
 
 async function* sendAndClose(files: BlobFiles, range: ByteRange, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -46,42 +74,6 @@ async function* sendAndClose(files: BlobFiles, range: ByteRange, signal?: AbortS
     await files.data.file.close()
     await files.outboard?.file.close()
   }
-}
-
-/** The files of a blob that is being received, opened anew: the transfer may end before the last byte of them has been sent. */
-async function openArriving(receiver: Receiver, id: BlobId, range: ByteRange): Promise<BlobFiles | undefined> {
-  const partial = receiver.live(id)?.partial
-  if (partial === undefined) return undefined
-  const { size, verified, data, outboard } = partial
-  if (!verified.hasRange(groupsOf(checked(range, size), size)))
-    throw blobError('blob.unverified', { id, start: range.start, end: range.end })
-  const opened = await openIfAny(data.path)
-  const beside = await openIfAny(outboard.path)
-  if (opened !== undefined && beside !== undefined) {
-    return { id, size, data: { path: data.path, file: opened.file }, outboard: { path: outboard.path, file: beside.file } }
-  }
-  // It has got its final name since.
-  await opened?.file.close()
-  await beside?.file.close()
-  return undefined
-}
-
-async function openIfAny(path: string): Promise<{ file: FileHandle; size: number } | undefined> {
-  try {
-    return await openFile(path, constants.O_NOFOLLOW)
-  } catch (error) {
-    if (errno(error) === 'ENOENT') return undefined
-    throw diskFailure('opening', path, error)
-  }
-}
-
-/** The range, if it lies inside the blob. */
-function checked(range: ByteRange, size: number): ByteRange {
-  const { start, end } = range
-  if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || end < start || end > size) {
-    throw blobError('blob.range', { start, end, size })
-  }
-  return range
 }
 
 /** Opens the outboard, computing it again if it is missing or is not for a content of this size. */

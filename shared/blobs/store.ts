@@ -102,3 +102,13 @@ export async function openFile(path: string, flags = 0): Promise<{ file: FileHan
     throw error
   }
 }
+
+/** Opens a regular file, if there is one; follows no link. */
+export async function openIfAny(path: string): Promise<{ file: FileHandle; size: number } | undefined> {
+  try {
+    return await openFile(path, constants.O_NOFOLLOW)
+  } catch (error) {
+    if (errno(error) === 'ENOENT') return undefined
+    throw diskFailure('opening', path, error)
+  }
+}
