@@ -166,7 +166,7 @@ async function withUpstream<T>(
   const base = baseAddress(config.name, config.upstream.url)
   const credentials = await loadCredentials(deps, config.credentials)
   for (const message of credentials.notices) onEvent({ type: 'notice', message })
-  onEvent({ type: 'notice', message: `${config.name}: OpenPGP signatures were not checked; checksums of everything were` })
+  onEvent({ type: 'notice', message: 'OpenPGP signatures were not checked; checksums of everything were' })
   const idleMs = options.timeout * 1000
   const limits = { connections: options.workers, idleMs }
   await using open = new AsyncDisposableStack()

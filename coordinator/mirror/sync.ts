@@ -16,7 +16,7 @@ import { refuseRollback, refuseShrink } from './guards.ts'
 import { findKeyFiles, type KeyFileDeps } from './key-files.ts'
 import { decodedHref, ownHref } from './metadata/href.ts'
 import type { PrimaryPackage } from './metadata/primary.ts'
-import { MAX_REPOMD_BYTES, REPOMD, type Repomd, readRepomd } from './metadata/repomd.ts'
+import { MAX_REPOMD_BYTES, REPOMD, type Repomd, type RepomdRecord, readRepomd } from './metadata/repomd.ts'
 import { fetchMetadata, type MetadataFile, primaryPackages, verifyOpen } from './metadata-files.ts'
 import { type FailedFile, fetchPackages } from './packages.ts'
 import { mapParallel } from './parallel.ts'
@@ -88,7 +88,7 @@ export async function syncRepository(deps: SyncDeps, config: RepositoryConfig, o
     const cured = mirrorError.is(error, 'mirror.missing') || mirrorError.is(error, 'mirror.digest')
     if (!cured || !(await hasMoved(deps.upstream, seen, options))) throw error
   }
-  options.onEvent({ type: 'notice', message: `${config.name}: the upstream was updated during the sync; starting again` })
+  options.onEvent({ type: 'notice', message: `the upstream was updated during the sync; starting again` })
   return attempt(deps, config, options, seen)
 }
 
@@ -118,7 +118,7 @@ async function attempt(deps: SyncDeps, config: RepositoryConfig, options: SyncOp
   const repomd = readRepomd(fetched.file.bytes)
   if (options.allowRollback !== true) refuseRollback(config.name, last?.revision, repomd.revision)
 
-  const [{ files, primary }, extras] = await allSettled(
+  const [{ files, primary, fetched: metadata }, extras] = await allSettled(
     fetchAllMetadata(deps, repomd, options),
     fetchExtras(deps, config, fetched, options),
   )
@@ -131,7 +131,7 @@ async function attempt(deps: SyncDeps, config: RepositoryConfig, options: SyncOp
   const previous = last === undefined ? new Set<ChecksumKey>() : await contentsOf(database.query, last.id)
   const plan = planSync({ listed, pooled, previous }, primary.record.href)
   checkPaths([...plan.packages.map((each) => each.href), ...files.map((each) => each.path), ...extras.map((each) => each.path)], REPOMD)
-  onEvent({ type: 'total', files: plan.fetch.length, bytes: plan.bytes })
+  onEvent({ type: 'total', files: metadata.files + plan.fetch.length, bytes: metadata.bytes + plan.bytes })
   const counts = { unchanged: plan.unchanged, removed: plan.removed }
   if (options.dryRun === true) {
     const nothing = { version: undefined, upToDate: false, failures: [], untried: 0 }
@@ -195,25 +195,34 @@ export async function fetchRepomd(
   return sha256 === last?.repomd_checksum ? 'unchanged' : { file, sha256 }
 }
 
+interface Metadata {
+  readonly files: VersionFile[]
+  readonly primary: MetadataFile
+  /** What of it was not in the pool. */
+  readonly fetched: { readonly files: number; readonly bytes: number }
+}
+
 /** Every file that repomd.xml lists, verified; primary is verified as it is read. */
-async function fetchAllMetadata(
-  deps: SyncDeps,
-  repomd: Repomd,
-  options: SyncOptions,
-): Promise<{ files: VersionFile[]; primary: MetadataFile }> {
+async function fetchAllMetadata(deps: SyncDeps, repomd: Repomd, options: SyncOptions): Promise<Metadata> {
   const digests = repomd.records.filter((record) => record.checksum.kind === 'sha256').map((record) => record.checksum.value)
   const recorded = await findBySha256(deps.database.query, digests)
-  const fetched = await mapParallel(repomd.records, options.workers, async (record) => {
+  const pooled = new Map<RepomdRecord, BlobRecord>()
+  for (const record of repomd.records) {
     const known = recorded.get(record.checksum.value)
-    const pooled =
-      known !== undefined && known.size >= REUSED_FROM_BYTES && (await deps.pool.stat(known.id)) !== undefined ? known : undefined
-    const file = await fetchMetadata(deps, record, pooled, options)
+    if (known !== undefined && known.size >= REUSED_FROM_BYTES && (await deps.pool.stat(known.id)) !== undefined) pooled.set(record, known)
+  }
+  const missing = repomd.records.filter((record) => !pooled.has(record))
+  options.onEvent({ type: 'total', files: missing.length, bytes: missing.reduce((sum, record) => sum + (record.size ?? 0), 0) })
+  const fetched = await mapParallel(repomd.records, options.workers, async (record) => {
+    const file = await fetchMetadata(deps, record, pooled.get(record), options)
     if (record.type !== 'primary') await verifyOpen(deps, file, options.signal)
     return file
   })
   // Crash here: metadata in the pool without a record. The next sync fetches it again and finds the pool has it.
   await recordBlobs(deps.database.query, fetched, deps.clock.now())
+  const news = fetched.filter((file) => !pooled.has(file.record))
   return {
+    fetched: { files: news.length, bytes: news.reduce((sum, file) => sum + file.size, 0) },
     primary: fetched.find((file) => file.record.type === 'primary') as MetadataFile,
     files: fetched.map(({ record, id, sha256, size }) => ({
       id,
