@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { existsSync, openSync, readdirSync, readlinkSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -91,7 +91,7 @@ test('PC-25: the socket is its owner’s alone', async (t) => {
     '/bin/sh',
     ['-c', 'exec setpriv --reuid=65534 --regid=65534 --clear-groups /proc/self/fd/3 -e "$1"', 'sh', script],
     {
-      stdio: ['ignore', 'pipe', 'inherit', (await import('node:fs')).openSync(process.execPath, 'r')],
+      stdio: ['ignore', 'pipe', 'inherit', openSync(process.execPath, 'r')],
       cwd: '/',
     },
   )
@@ -103,7 +103,7 @@ test('PC-25: a runner does not start on a path that somebody prepared', async ()
   const home = await mkdtemp(join(tmpdir(), 'muster-prepared-'))
   const paths = runnerPaths(home)
   const main = fileURLToPath(new URL('./main.ts', import.meta.url))
-  await (await import('node:fs/promises')).mkdir(paths.runFolder, { mode: 0o700 })
+  await mkdir(paths.runFolder, { mode: 0o700 })
   await symlink('/dev/null', paths.socket)
   const child = spawn(process.execPath, [main, '--home', home], { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
@@ -112,6 +112,25 @@ test('PC-25: a runner does not start on a path that somebody prepared', async ()
   assert.match(said, /can't be trusted as the runner's: it is a symbolic link/)
   await assert.rejects(connectRunner({ clock }, { home, spawnIfAbsent: true }), is('runner.unsafe-path'))
   await rm(home, { recursive: true })
+})
+
+test('PC-20: a runner lets go of files that it inherited, so that no run has them', async () => {
+  const home = await mkdtemp(join(tmpdir(), 'muster-inherit-'))
+  const secret = join(home, 'secret')
+  const main = fileURLToPath(new URL('./main.ts', import.meta.url))
+  // A number far from the others: node itself protects those that follow its own without a gap.
+  const script = 'exec 40>"$1"; exec "$2" "$3" --home "$4"'
+  const child = spawn('bash', ['-c', script, 'bash', secret, process.execPath, main, home], { stdio: 'ignore' })
+  const ended = once(child, 'exit')
+  try {
+    await eventually('the runner answers', () => connectRunner({ clock }, { home, spawnIfAbsent: false }).catch(() => undefined))
+    const links = readdirSync(`/proc/${child.pid}/fd`).map((fd) => readlinkSync(`/proc/${child.pid}/fd/${fd}`))
+    assert.ok(!links.includes(secret))
+  } finally {
+    child.kill()
+    await ended
+    await rm(home, { recursive: true })
+  }
 })
 
 test('what is no request ends its connection and nothing else', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -90,7 +90,7 @@ test('run output that the disk refuses is dropped and counted, and what comes af
   const store = new OutputStore(gone, 64 * KIB)
   store.append('stdout', pattern('stdout', 0, KIB))
   assert.deepEqual(store.count(), { stdout: KIB, stderr: 0, dropped: KIB })
-  await (await import('node:fs/promises')).mkdir(gone)
+  await mkdir(gone)
   store.append('stdout', pattern('stdout', KIB, KIB))
   const chunk = await store.read('stdout', 0, 4 * KIB)
   assert.deepEqual([chunk.offset, chunk.dropped], [KIB, KIB])

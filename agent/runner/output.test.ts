@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { statusText } from './run-status.ts'
 import { program } from './testing/programs.ts'
@@ -67,7 +68,7 @@ test('PC-12: a grandchild that writes on after the end is not stuck', async () =
     `${runner.home}/unstuck`,
   ])
   assert.equal((await runner.output(run)).stdout.toString(), 'done\n')
-  await eventually('the grandchild went on', async () => (await import('node:fs')).existsSync(`${runner.home}/unstuck`))
+  await eventually('the grandchild went on', () => existsSync(`${runner.home}/unstuck`))
 })
 
 test('PC-13: bytes stay the bytes they were', async () => {

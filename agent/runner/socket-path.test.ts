@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { statSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -32,7 +33,7 @@ test('PC-25: the folder of the runner’s socket is ours alone, or refused', asy
   ownFolder(run)
   await chmod(run, 0o755)
   ownFolder(run)
-  assert.equal((await import('node:fs')).statSync(run).mode & 0o777, 0o700)
+  assert.equal(statSync(run).mode & 0o777, 0o700)
   await chmod(run, 0o777)
   assert.throws(() => ownFolder(run), unsafe)
   await rm(run, { recursive: true })

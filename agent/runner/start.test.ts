@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, open, readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { runnerError } from './errors.ts'
@@ -64,7 +64,7 @@ test('PC-15: an exec that only the kernel refuses is a failed start too, and say
   const busy = join(runner.home, 'busy')
   await writeFile(busy, await readFile('/bin/true'))
   await chmod(busy, 0o755)
-  await using writer = await (await import('node:fs/promises')).open(busy, 'r+')
+  await using writer = await open(busy, 'r+')
   assert.ok(writer.fd > 2)
   const status = await runner.start([busy])
   assert.equal(statusText(status), `failed to start: ETXTBSY: text file busy: ${busy}`)

@@ -21,7 +21,15 @@ function said(runner: RunnerHome, run: RunId, pattern: RegExp): Promise<string> 
 for (const containment of CONTAINMENTS) {
   test(`PC-08: a stop ends all that a run started, daemons and the deaf too (${containment})`, async () => {
     await using runner = await openRunnerHome({ containment })
-    const daemon = await runner.start([program('spawn-setsid-child.sh'), join(runner.home, 'pid')])
+    // What is ignored stays ignored in those that it starts: only being killed ends the grandchild, which no process group reaches.
+    const daemon = await runner.start([
+      'sh',
+      '-c',
+      'trap "" TERM; exec "$@"',
+      'sh',
+      program('spawn-setsid-child.sh'),
+      join(runner.home, 'pid'),
+    ])
     const grandchild = Number(await said(runner, daemon.run, /ready \d+ (\d+)/))
     assert.equal(readStat(grandchild)?.session, grandchild)
     const deaf = await runner.start([program('ignore-sigterm.sh')])

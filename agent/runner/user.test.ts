@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -10,15 +11,24 @@ import { openRunnerHome } from './testing/runner-home.ts'
 /** Exists on every distribution. */
 const NOBODY = 'nobody'
 
+/** A user with supplementary groups if there is one, because exact groups are more than none. */
+function anotherUser(): string {
+  const names = readFileSync('/etc/group', 'utf8')
+    .split('\n')
+    .flatMap((line) => line.split(':')[3]?.split(',') ?? [])
+  return names.find((name) => name !== '' && name !== ownAccount().name) ?? NOBODY
+}
+
 test('PC-20: a run as another user has exactly that user’s identity, or fails to start where the runner may not give it', async () => {
   await using runner = await openRunnerHome()
+  const user = anotherUser()
   const script =
     'id; umask; grep -E "NoNewPrivs|CapEff|CapPrm|CapInh|CapAmb" /proc/self/status; ls /proc/self/fd | tr "\\n" " "; echo; env; echo up >/dev/stderr'
-  const { run, ...status } = await runner.start(['sh', '-c', script], { user: NOBODY })
-  if (process.geteuid?.() !== 0) return assert.equal(statusText(status), `failed to start: EPERM: operation not permitted: user ${NOBODY}`)
+  const { run, ...status } = await runner.start(['sh', '-c', script], { user })
+  if (process.geteuid?.() !== 0) return assert.equal(statusText(status), `failed to start: EPERM: operation not permitted: user ${user}`)
   const { stdout, stderr } = await runner.output(run)
   const [id, umask, ...rest] = stdout.toString().trimEnd().split('\n')
-  assert.equal(`${id}\n`, execFileSync('id', [NOBODY]).toString())
+  assert.equal(`${id}\n`, execFileSync('id', [user]).toString())
   assert.equal(umask, '0022')
   const facts = Object.fromEntries(rest.slice(0, 5).map((line) => line.split(/:\s+/)))
   assert.deepEqual(facts, {
@@ -29,7 +39,7 @@ test('PC-20: a run as another user has exactly that user’s identity, or fails 
     NoNewPrivs: '1',
   })
   assert.equal(rest[5], '0 1 2 3 ')
-  assert.ok(rest.includes(`USER=${NOBODY}`))
+  assert.ok(rest.includes(`USER=${user}`))
   assert.equal(stderr.toString(), 'up\n', 'its pipes belong to it: /dev/stderr can be opened')
 })
 
