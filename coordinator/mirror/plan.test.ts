@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { BlobId } from '../../shared/ids.ts'
-import { keyNames } from './key-files.ts'
 import { ownHref } from './metadata/href.ts'
 import type { PrimaryPackage } from './metadata/primary.ts'
 import { type ChecksumKey, checkPaths, checksumKey, planSync } from './plan.ts'
@@ -64,18 +63,4 @@ test('after what a plan fetches, every package of it has its content', () => {
       assert.equal(new Set(plan.fetch.map((each) => checksumKey(each.checksum))).size, plan.fetch.length)
     }),
   )
-})
-
-test('key files are known by name in the index pages of common servers, and nothing else is followed', () => {
-  assert.deepEqual(keyNames('<a href="RPM-GPG-KEY-lab">x</a> <A HREF=\'./RPM-GPG-KEY-EPEL-9\'>y</A> <a href="RPM-GPG-KEY-lab">'), [
-    'RPM-GPG-KEY-EPEL-9',
-    'RPM-GPG-KEY-lab',
-  ])
-  assert.deepEqual(
-    keyNames(
-      '<a href="../RPM-GPG-KEY-up"><a href="/RPM-GPG-KEY-abs"><a href="http://evil/RPM-GPG-KEY-x"><a href="RPM-GPG-KEY-a/b"><a href="RPM-GPG-KEY-%2e%2e">',
-    ),
-    [],
-  )
-  assert.equal(keyNames(Array.from({ length: 100 }, (_, index) => `<a href="RPM-GPG-KEY-${index}">`).join('')).length, 16)
 })

@@ -1,15 +1,19 @@
 /** A mirror for tests with everything real around it: an upstream on loopback that serves a folder, a pool, a database, a publish folder. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { PackageSpec } from '../../fixtures/rpm/spec.ts'
 import { resolveInFolder } from '../../node/http/folder.ts'
 import { respond } from '../../node/http/respond.ts'
 import { openPool, type Pool } from '../../shared/blobs/pool.ts'
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { type RepositoryConfig, repositorySchema } from '../../shared/config/repository.ts'
+import type { MusterError } from '../../shared/errors.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { systemRandom } from '../../shared/random.ts'
+import { readManifest } from '../content/manifest.ts'
 import type { Dialect } from '../database/columns.ts'
 import type { Database } from '../database/database.ts'
 import { testDatabase } from '../database/testing.ts'
@@ -103,4 +107,32 @@ export async function testMirror(
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
+}
+
+/** Small packages that differ in name and, given another version, in content. */
+export const testPackages = (count: number, version = '1.0'): PackageSpec[] =>
+  Array.from({ length: count }, (_, index) => ({
+    name: `pkg${index}`,
+    version,
+    release: '1',
+    files: [{ path: `/usr/share/p${index}`, content: `${index} ${version}` }],
+  }))
+
+/** The bytes of a version's file; undefined if it has none at this path. */
+export async function bytesAt(mirror: TestMirror, version: number | undefined, path: string): Promise<Buffer | undefined> {
+  const file = (await readManifest(mirror.database.query, version as number)).find((each) => each.path === path)
+  return file === undefined ? undefined : readFile(mirror.pool.path(file.blob))
+}
+
+/** The result of a sync that must have been complete. */
+export function complete(result: SyncResult) {
+  if (result.result === 'failed') throw result.error
+  assert.equal(result.result, 'complete', JSON.stringify(result.failures))
+  return result
+}
+
+/** The error of a sync that must have failed. */
+export function failed(result: SyncResult): MusterError {
+  if (result.result !== 'failed') throw new assert.AssertionError({ message: `the sync was ${result.result}` })
+  return result.error
 }
