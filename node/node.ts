@@ -213,31 +213,35 @@ async function assemble(deps: NodeDeps, parts: Parts): Promise<MusterNode> {
   }
   await handle(hello, serveProtocol(hello, answerGreeting, { ...deps, policy: createNodePolicy() }))
   const greeted = new WeakSet<object>()
+  const dial = async (address: string, signal?: AbortSignal): Promise<Peer> => {
+    const { peer: id } = parseAddress(address)
+    if (id === undefined) throw nodeError('node.address', { address, reason: 'it does not end with the peer id of the node' })
+    if (closing.signal.aborted) throw nodeError('node.closed')
+    const before = new Set<object>(connectionsOf(network, id))
+    const connection = await gater
+      .whileDialling(id, () => network.dial(toMultiaddr(address), signal === undefined ? {} : { signal }))
+      .catch((error: unknown) => {
+        throw dialFailure(error, { address, peer: id, signal })
+      })
+    try {
+      // On every new connection, also to a member that is remembered: the other side may have forgotten us.
+      if (!greeted.has(connection)) await greet(id, signal)
+      greeted.add(connection)
+    } catch (error) {
+      connection.abort(error as Error)
+      // A connection that was there already may just have been closed by the other side: then a new one is what the caller wants.
+      if (before.has(connection) && signal?.aborted !== true) return dial(address, signal)
+      throw error
+    }
+    const found = peer(id)
+    if (found === undefined) throw nodeError('node.not-connected', { peer: id })
+    return found
+  }
   let closed: Promise<void> | undefined
   return {
     peerId: network.peerId.toString(),
     addresses: () => network.getMultiaddrs().map((address) => address.toString()),
-    dial: async (address, signal) => {
-      const { peer: id } = parseAddress(address)
-      if (id === undefined) throw nodeError('node.address', { address, reason: 'it does not end with the peer id of the node' })
-      if (closing.signal.aborted) throw nodeError('node.closed')
-      const connection = await gater
-        .whileDialling(id, () => network.dial(toMultiaddr(address), signal === undefined ? {} : { signal }))
-        .catch((error: unknown) => {
-          throw dialFailure(error, { address, peer: id, signal })
-        })
-      try {
-        // On every new connection, also to a member that is remembered: the other side may have forgotten us.
-        if (!greeted.has(connection)) await greet(id, signal)
-        greeted.add(connection)
-      } catch (error) {
-        connection.abort(error as Error)
-        throw error
-      }
-      const found = peer(id)
-      if (found === undefined) throw nodeError('node.not-connected', { peer: id })
-      return found
-    },
+    dial,
     peer,
     peers: () => network.getPeers().flatMap((id) => peer(id.toString()) ?? []),
     handle,

@@ -35,7 +35,7 @@ export function hostKeyOf(certificate: Uint8Array): Uint8Array {
   const encoded = certificate.subarray(key.start, key.end)
   if (encoded.length !== KEY_PREFIX.length + 32 || !KEY_PREFIX.every((byte, i) => encoded[i] === byte))
     throw refused('it is not an ed25519 key')
-  const publicKey = encoded.slice(KEY_PREFIX.length)
+  const publicKey = Uint8Array.from(encoded.subarray(KEY_PREFIX.length))
   const fault = publicKeyFault(publicKey)
   if (fault !== undefined) throw refused(fault)
   return publicKey
