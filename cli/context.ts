@@ -5,7 +5,6 @@ import { resolveHome } from '../shared/config/home.ts'
 import type { Logger } from '../shared/logger.ts'
 import { systemRandom, type Random } from '../shared/random.ts'
 import type { Redactor } from '../shared/redact.ts'
-import { cliError } from './errors.ts'
 import type { GlobalFlags } from './global-flags.ts'
 import type { ListResult, ValueResult } from './output.ts'
 import type { Progress, ProgressOptions } from './progress.ts'
@@ -102,15 +101,8 @@ export function createContext(options: ContextOptions): CommandContext {
     },
     confirm: async (action, yes) => {
       if (yes) return
-      if (!options.stdin.isTTY || !stderr.isTTY) throw cliError('cli.not-confirmed', { action })
-      const { createInterface } = await import('node:readline/promises')
-      const prompt = createInterface({ input: options.stdin, output: process.stderr })
-      try {
-        const answer = await prompt.question(`This ${action}. Go on? [y/N] `, { signal: options.signal })
-        if (!/^y(es)?$/i.test(answer.trim())) throw cliError('cli.declined', { action })
-      } finally {
-        prompt.close()
-      }
+      const { confirm } = await import('./confirm.ts')
+      await confirm({ action, input: options.stdin, output: process.stderr, signal: options.signal })
     },
   }
 }
