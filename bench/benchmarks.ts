@@ -4,4 +4,6 @@ import type { Benchmark } from './harness.ts'
 export const BENCHMARKS: Readonly<Record<string, () => Promise<{ benchmark: Benchmark }>>> = {
   b4: () => import('./b4-import.ts'),
   b5: () => import('./b5-chunk-groups.ts'),
+  b12: () => import('./b12-append.ts'),
+  b13: () => import('./b13-proof.ts'),
 }

@@ -3,7 +3,7 @@
  * is the order of commits on however many coordinators, and a change in the database and its entry are there together or not at all.
  */
 import type { Kysely } from 'kysely'
-import { type EntryType, encodeEntry, type NewEntry, statementOf, decodeEntry } from '../../shared/audit/entry.ts'
+import { type EntryType, encodeEntry, kindFor } from '../../shared/audit/entry.ts'
 import { append, leafHash } from '../../shared/audit/tree.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
@@ -41,14 +41,14 @@ export async function appendEntry(
 ): Promise<Appended> {
   const operation = entry.operation ?? null
   const { coordinator, fleet, dialect } = options
-  const wanted: NewEntry = { type: entry.type, operation, coordinator, signed: entry.signed, at: deps.clock.now() }
-  requireGenuine(wanted, fleet)
+  requireGenuine(entry, operation, fleet)
   const head = await lockHead(tx, dialect)
   if (head.size === 0 && entry.type !== 'root') throw ledgerError('ledger.first', { got: entry.type })
   // Order is the index. A clock that steps back must not make the log look reordered, so the time stays and the entry says so.
-  const clamped = wanted.at < head.lastAt
-  const at = clamped ? head.lastAt : wanted.at
-  const bytes = encodeEntry({ ...wanted, at, clamped })
+  const now = deps.clock.now()
+  const clamped = now < head.lastAt
+  const at = clamped ? head.lastAt : now
+  const bytes = refusing(() => encodeEntry({ type: entry.type, operation, coordinator, signed: entry.signed, at, clamped }))
   const index = head.size
   const leaf = leafHash(bytes)
   await tx
@@ -61,16 +61,17 @@ export async function appendEntry(
   return { index, at }
 }
 
-function requireGenuine(entry: NewEntry, fleet: FleetId): void {
+function requireGenuine(entry: Append, operation: OperationId | null, fleet: FleetId): void {
+  const body = refusing(() => readSigned(entry.signed, kindFor(entry.type, entry.signed), { fleet }))
+  if ('operation' in body && body.operation !== operation)
+    throw ledgerError('ledger.entry', { reason: `it is filed under operation ${operation}, but its statement names ${body.operation}` })
+}
+
+function refusing<T>(work: () => T): T {
   try {
-    const { signed, kind } = statementOf(decodeEntry(encodeEntry(entry)))
-    const body = readSigned(signed, kind, { fleet })
-    if ('operation' in body && body.operation !== entry.operation)
-      throw ledgerError('ledger.entry', {
-        reason: `it is filed under operation ${entry.operation}, but its statement names ${body.operation}`,
-      })
+    return work()
   } catch (cause) {
-    if (!(cause instanceof MusterError) || ledgerError.is(cause)) throw cause
+    if (!(cause instanceof MusterError)) throw cause
     throw ledgerError('ledger.entry', { reason: cause.message }, { cause })
   }
 }

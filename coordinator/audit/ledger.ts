@@ -32,6 +32,7 @@ import { closeIntent, type OpenIntent, openIntent, openIntents } from './open-in
 import { openPublisher, type Publisher } from './publisher.ts'
 import { PAGE, readRows } from './rows.ts'
 import { tileFiles } from './tile-files.ts'
+import type { TileStore } from './tile-store.ts'
 import { type VerifyReport, verifyLog } from './verify.ts'
 
 type Tx = Kysely<Tables>
@@ -152,7 +153,7 @@ async function prove(database: Database, publisher: Publisher, index: number, si
   if (size > tiles.size()) throw auditError('audit.range', { what: 'size', got: size, limit: tiles.size() })
   const proof = await proveInclusion(index, size, tiles.nodes)
   const [row] = await readRows(database.query, index, index + 1)
-  const root = joinSubtrees(await tiles.nodes(subtrees(0, size)))
+  const root = await rootAt(tiles, size)
   checked(index, () => verifyInclusion(proof, (row as { hash: Uint8Array }).hash, root))
   return proof
 }
@@ -161,9 +162,13 @@ async function proveContinued(publisher: Publisher, from: number, to: number): P
   const tiles = publisher.tiles()
   if (to > tiles.size()) throw auditError('audit.range', { what: 'size', got: to, limit: tiles.size() })
   const proof = await proveConsistency(from, to, tiles.nodes)
-  const roots = await Promise.all([from, to].map(async (size) => joinSubtrees(await tiles.nodes(subtrees(0, size)))))
-  checked(null, () => verifyConsistency(proof, roots[0] as Uint8Array, roots[1] as Uint8Array))
+  const [before, after] = [await rootAt(tiles, from), await rootAt(tiles, to)]
+  checked(null, () => verifyConsistency(proof, before, after))
   return proof
+}
+
+async function rootAt(tiles: TileStore, size: number): Promise<Uint8Array> {
+  return size === tiles.size() ? tiles.root() : joinSubtrees(await tiles.nodes(subtrees(0, size)))
 }
 
 function checked(index: number | null, verify: () => void): void {

@@ -4,15 +4,24 @@
  *
  * Only the newest partial tiles are kept; each size that was ever signed can still be proved from the full ones and those.
  */
+import { auditError } from '../../shared/audit/errors.ts'
 import type { NodeReader } from '../../shared/audit/proof.ts'
 import { decodeHashes, hashCount, TILE_WIDTH, tileLevels, tilePath, type TileName } from '../../shared/audit/tile.ts'
-import { createTileBuilder, EMPTY_TILES, edgeNode, rootOfTiles, type TileState } from '../../shared/audit/tile-builder.ts'
-import { type Node, perfectRoot, sameHash } from '../../shared/audit/tree.ts'
+import {
+  createTileBuilder,
+  EMPTY_TILES,
+  placeOf,
+  rootOfTiles,
+  type TileState,
+  type TileTree,
+  tileTree,
+} from '../../shared/audit/tile-builder.ts'
+import { type Node, sameHash } from '../../shared/audit/tree.ts'
 import { ledgerError } from './errors.ts'
 import type { EntryRow } from './rows.ts'
 import type { TileFiles } from './tile-files.ts'
 
-/** Full tiles kept in memory for proofs, 8 KiB each: the upper levels of a log of millions and what is being asked for. */
+/** Full tiles kept in memory for proofs, 16 KiB each with the nodes above: the upper levels of a log of millions and what is being asked for. */
 const CACHED_TILES = 128
 
 export interface TileStore {
@@ -61,11 +70,19 @@ function edgeTile(level: number | 'entries', size: number): TileName {
 }
 
 function createTileStore(files: TileFiles, start: TileState): TileStore {
-  // Owned by extend(), replaced as a whole.
+  // Owned by adopt(), replaced together.
   let state = start
-  const cache = new Map<string, readonly Uint8Array[]>()
+  let edges = state.edges.map(tileTree)
+  let root = rootOfTiles(state)
+  const cache = new Map<string, TileTree>()
 
-  const fullTile = async (level: number, index: number): Promise<readonly Uint8Array[]> => {
+  const adopt = (next: TileState): void => {
+    state = next
+    edges = next.edges.map(tileTree)
+    root = rootOfTiles(next)
+  }
+
+  const fullTile = async (level: number, index: number): Promise<TileTree> => {
     const path = tilePath({ level, index, width: TILE_WIDTH })
     const cached = cache.get(path)
     if (cached !== undefined) return cached
@@ -74,18 +91,19 @@ function createTileStore(files: TileFiles, start: TileState): TileStore {
       throw ledgerError('ledger.damaged', { index: index * TILE_WIDTH ** (level + 1), reason: `${path} is missing or not a tile` })
     const oldest = cache.size >= CACHED_TILES ? cache.keys().next().value : undefined
     if (oldest !== undefined) cache.delete(oldest)
-    cache.set(path, hashes)
-    return hashes
+    const tree = tileTree(hashes)
+    cache.set(path, tree)
+    return tree
   }
 
-  const node = async ({ level, index }: Node): Promise<Uint8Array> => {
-    const edge = edgeNode(state, { level, index })
-    if (edge !== undefined) return edge
-    const tileLevel = Math.floor(level / 8)
-    const width = 2 ** (level % 8)
-    const hashes = await fullTile(tileLevel, Math.floor((index * width) / TILE_WIDTH))
-    const first = (index * width) % TILE_WIDTH
-    return perfectRoot(hashes.slice(first, first + width))
+  const node = async (wanted: Node): Promise<Uint8Array> => {
+    const { tileLevel, tile, row, column } = placeOf(wanted)
+    const partial = tile === edgeTile(tileLevel, state.size).index
+    const tree = partial ? edges[tileLevel] : await fullTile(tileLevel, tile)
+    const hash = tree?.[row]?.[column]
+    if (hash === undefined)
+      throw auditError('audit.range', { what: 'node', got: (wanted.index + 1) * 2 ** wanted.level, limit: state.size })
+    return hash
   }
 
   const current = (): TileName[] => {
@@ -95,8 +113,8 @@ function createTileStore(files: TileFiles, start: TileState): TileStore {
 
   return {
     size: () => state.size,
-    root: () => rootOfTiles(state),
-    async extend(to, root, rows) {
+    root: () => root,
+    async extend(to, expected, rows) {
       const builder = createTileBuilder(state, (name, bytes) => files.write(tilePath(name), bytes))
       const published = state.edges[0] ?? []
       let from = Math.floor(state.size / TILE_WIDTH) * TILE_WIDTH
@@ -115,9 +133,9 @@ function createTileStore(files: TileFiles, start: TileState): TileStore {
       }
       const next = await builder.finish()
       // Crash here: tiles of a size that nobody signed. The next start opens the signed size and writes these again.
-      if (!sameHash(rootOfTiles(next), root))
+      if (!sameHash(rootOfTiles(next), expected))
         throw ledgerError('ledger.damaged', { index: null, reason: `the rows do not have the root that the head says (${to} entries)` })
-      state = next
+      adopt(next)
     },
     nodes: (wanted) => Promise.all(wanted.map(node)),
     async partialTiles() {

@@ -117,17 +117,25 @@ export function entryTime(entry: Entry): number {
  * @throws audit.entry
  */
 export function statementOf(entry: Entry, index: number | null = null): { signed: Signed; kind: Kind } {
-  const bad = (reason: string, cause?: unknown): Error => auditError('audit.entry', { index, reason }, { cause })
-  let signed: Signed
-  let type: unknown
   try {
-    signed = fromText(entry)
-    type = (JSON.parse(entry.statement) as { type?: unknown } | null)?.type
+    const signed = fromText(entry)
+    return { signed, kind: kindFor(entry.type, signed, index) }
   } catch (cause) {
-    throw bad('its statement cannot be read', cause)
+    if (auditError.is(cause)) throw cause
+    throw auditError('audit.entry', { index, reason: 'its statement cannot be read' }, { cause })
   }
-  const kind = typeof type === 'string' ? kindOfType(type) : undefined
-  if (kind === undefined || !(KINDS_OF[entry.type] as readonly Kind[]).includes(kind))
-    throw bad(`an entry of type ${entry.type} carries a statement of type ${JSON.stringify(String(type).slice(0, 64))}`)
-  return { signed, kind }
+}
+
+/** The kind of a statement that an entry of this type may carry. @throws audit.entry for any other */
+export function kindFor(type: EntryType, signed: Signed, index: number | null = null): Kind {
+  let found: unknown
+  try {
+    found = (JSON.parse(Buffer.from(signed.statement).toString()) as { type?: unknown } | null)?.type
+  } catch (cause) {
+    throw auditError('audit.entry', { index, reason: 'its statement is not JSON' }, { cause })
+  }
+  const kind = typeof found === 'string' ? kindOfType(found) : undefined
+  if (kind !== undefined && (KINDS_OF[type] as readonly Kind[]).includes(kind)) return kind
+  const reason = `an entry of type ${type} carries a statement of type ${JSON.stringify(String(found).slice(0, 64))}`
+  throw auditError('audit.entry', { index, reason })
 }

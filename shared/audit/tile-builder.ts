@@ -2,8 +2,8 @@
  * Makes the tiles of a growing log in order, 256 entries at a time. The coordinator writes them to its disk, an export to its folder,
  * and whoever checks a bundle compares them with the files it holds: all three run this one code.
  */
-import { encodeBundle, type TileName, TILE_WIDTH } from './tile.ts'
-import { joinSubtrees, type Node, perfectRoot, subtrees } from './tree.ts'
+import { encodeBundle, TILE_HEIGHT, TILE_WIDTH, type TileName } from './tile.ts'
+import { joinSubtrees, type Node, nodeHash, perfectRoot, subtrees } from './tree.ts'
 
 /** A log as far as its tiles are made: all that is needed to go on. */
 export interface TileState {
@@ -48,8 +48,10 @@ export function createTileBuilder(start: TileState, write: WriteTile): TileBuild
     async add(entries, hashes) {
       const index = Math.floor(size / TILE_WIDTH)
       const width = entries.length
-      await write({ level: 'entries', index, width }, encodeBundle(entries))
-      await write({ level: 0, index, width }, Buffer.concat(hashes))
+      await Promise.all([
+        write({ level: 'entries', index, width }, encodeBundle(entries)),
+        write({ level: 0, index, width }, Buffer.concat(hashes)),
+      ])
       size = index * TILE_WIDTH + width
       if (width < TILE_WIDTH) {
         edges[0] = [...hashes]
@@ -69,19 +71,35 @@ export function createTileBuilder(start: TileState, write: WriteTile): TileBuild
   }
 }
 
-/** A node of the tree from the partial tiles alone; undefined where a full tile holds it. */
-export function edgeNode(state: TileState, { level, index }: Node): Uint8Array | undefined {
-  const tileLevel = Math.floor(level / 8)
-  const width = 2 ** (level % 8)
-  const first = index * width
-  const edge = state.edges[tileLevel]
-  const edgeStart = Math.floor(Math.floor(state.size / TILE_WIDTH ** tileLevel) / TILE_WIDTH) * TILE_WIDTH
-  if (edge === undefined || first < edgeStart) return undefined
-  const hashes = edge.slice(first - edgeStart, first - edgeStart + width)
-  return hashes.length === width ? perfectRoot(hashes) : undefined
+/** The complete nodes that stand over a tile's hashes: `[r][i]` covers 2^r of them. */
+export type TileTree = readonly (readonly Uint8Array[])[]
+
+export function tileTree(hashes: readonly Uint8Array[]): TileTree {
+  const levels: Uint8Array[][] = [[...hashes]]
+  for (let below = levels[0] as Uint8Array[]; below.length > 1; ) {
+    const above: Uint8Array[] = []
+    for (let i = 0; i + 1 < below.length; i += 2) above.push(nodeHash(below[i] as Uint8Array, below[i + 1] as Uint8Array))
+    levels.push(above)
+    below = above
+  }
+  return levels
+}
+
+/** Where a node is found: in which tile, and where in its {@link TileTree}. */
+export function placeOf({ level, index }: Node): { tileLevel: number; tile: number; row: number; column: number } {
+  const tileLevel = Math.floor(level / TILE_HEIGHT)
+  const row = level % TILE_HEIGHT
+  const perTile = TILE_WIDTH / 2 ** row
+  return { tileLevel, tile: Math.floor(index / perTile), row, column: index % perTile }
 }
 
 /** Root of the log. Every subtree that makes it up ends at the right edge, so the partial tiles are enough. */
 export function rootOfTiles(state: TileState): Uint8Array {
-  return joinSubtrees(subtrees(0, state.size).map((node) => edgeNode(state, node) as Uint8Array))
+  const trees = state.edges.map(tileTree)
+  return joinSubtrees(
+    subtrees(0, state.size).map((node) => {
+      const { tileLevel, row, column } = placeOf(node)
+      return trees[tileLevel]?.[row]?.[column] as Uint8Array
+    }),
+  )
 }

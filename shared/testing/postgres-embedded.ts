@@ -20,8 +20,6 @@ const READY_TIMEOUT_MS = 30_000
 const RETRY_MS = 20
 const SETTINGS = {
   listen_addresses: '',
-  fsync: 'off',
-  full_page_writes: 'off',
   // Group commit and visibility work as in production; only the wait for the disk is left out.
   synchronous_commit: 'on',
   shared_buffers: '32MB',
@@ -29,8 +27,13 @@ const SETTINGS = {
   autovacuum: 'off',
 }
 
-/** Starts a server whose files all live below `folder`, which must not exist yet. */
-export async function startEmbedded(folder: string): Promise<EmbeddedServer> {
+const FORGETFUL = { fsync: 'off', full_page_writes: 'off' }
+
+/**
+ * Starts a server whose files all live below `folder`, which must not exist yet, in a folder that everybody may pass through.
+ * @param options.durable waits for the disk at each commit, as a real one does: for benchmarks
+ */
+export async function startEmbedded(folder: string, options: { durable?: boolean } = {}): Promise<EmbeddedServer> {
   const root = process.getuid?.() === 0
   const identity = root ? { uid: NOBODY, gid: NOBODY } : {}
   mkdirSync(folder, { mode: 0o711 })
@@ -49,7 +52,10 @@ export async function startEmbedded(folder: string): Promise<EmbeddedServer> {
     ['-D', data, '-U', USER, '-A', 'trust', '--no-sync', '-E', 'UTF8', '--locale=C', '--no-instructions'],
     { ...identity, env, stdio: ['ignore', 'ignore', 'pipe'], cwd: data },
   )
-  const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  const settings = Object.entries({ ...SETTINGS, ...(options.durable === true ? {} : FORGETFUL) }).flatMap(([name, value]) => [
+    '-c',
+    `${name}=${value}`,
+  ])
   const server = spawn(join(programs, 'bin/postgres'), ['-D', data, '-k', sockets, ...settings], {
     ...identity,
     env,
