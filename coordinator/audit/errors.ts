@@ -6,7 +6,7 @@ export const ledgerError = defineErrors({
     exit: 'verification',
     message: (d: { source: string; known: number; got: number }) =>
       `the log has ${d.got} entries, but ${d.source} has seen ${d.known}: the database was rolled back`,
-    hint: () => 'restore the newest database; entries that agents have seen cannot be taken back. See docs/RECOVERY.md',
+    hint: () => 'restore the newest database; entries that agents have seen cannot be taken back; see docs/RECOVERY.md',
   },
   'ledger.forked': {
     exit: 'verification',
