@@ -34,7 +34,9 @@ export interface Gossip {
    * passed on for a topic without a handler.
    */
   on(topic: Topic, handler: (message: GossipMessage) => Promise<Verdict> | Verdict): () => void
-  /** The peers that pass on this topic to and from us. */
+  /** The connected members that listen to the topic. */
+  listeners(topic: Topic): string[]
+  /** Those of them that pass on everything to us and from us; the others are told what there is and ask for it. */
   mesh(topic: Topic): string[]
 }
 
@@ -171,6 +173,7 @@ export function createGossip(deps: { clock: Clock; log: Logger }, service: Gossi
       started = true
       for (const name of handlers.keys()) pubsub.subscribe(name)
     },
+    listeners: (topic) => pubsub.getSubscribers(topicName(fleet, topic)).map(String),
     mesh: (topic) => pubsub.getMeshPeers(topicName(fleet, topic)),
   }
 }

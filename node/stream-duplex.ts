@@ -112,7 +112,7 @@ function read(stream: Stream, reason: () => Error): AsyncIterator<Uint8Array> {
     wake()
   })
   if (stream.status === 'aborted' || stream.status === 'reset') failed = true
-  else if (stream.readStatus === 'closed') ended = true
+  else if (stream.readStatus === 'closed' || (stream.remoteWriteStatus === 'closed' && stream.readBufferLength === 0)) ended = true
   return {
     next: async () => {
       for (;;) {

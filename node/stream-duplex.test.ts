@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict'
+import test, { type TestContext } from 'node:test'
+import { systemClock } from '../shared/clock.ts'
+import { KIB, MIB } from '../shared/units.ts'
+import { blobs } from '../protocols/blobs/protocol.ts'
+import type { Duplex } from '../protocols/wire/duplex.ts'
+import { MAX_STREAM_WINDOW_BYTES, STREAM_BUFFER_BYTES } from './limits.ts'
+import { addressOf, createTestFleet } from './testing/fleet.ts'
+
+/** Both ends of a stream between two real nodes; `open` opens one more. */
+async function ends(t: TestContext): Promise<{ open(): Promise<{ near: Duplex; far: Duplex }>; streams(): number }> {
+  const fleet = await createTestFleet()
+  const accepted: ((far: Duplex) => void)[] = []
+  const server = await fleet.node(t, { role: 'coordinator', name: 'coord' })
+  await server.handle({ ...blobs, limits: { ...blobs.limits, maxInboundStreams: 64 } }, async (far) => accepted.shift()?.(far))
+  const client = await fleet.node(t, { role: 'agent', name: 'web-1' })
+  await client.dial(addressOf(server))
+  return {
+    open: async () => {
+      const { promise, resolve } = Promise.withResolvers<Duplex>()
+      accepted.push(resolve)
+      const near = await client.open(server.peerId, blobs.id)
+      return { near, far: await promise }
+    },
+    streams: () => accepted.length,
+  }
+}
+
+async function readAll(duplex: Duplex): Promise<Buffer> {
+  return Buffer.concat(await Array.fromAsync(duplex.source))
+}
+
+test('duplex: after a half-close the other direction goes on', async (t) => {
+  const { open } = await ends(t)
+  const { near, far } = await open()
+  await near.write(Buffer.from('ques'), Buffer.from('tion'))
+  await near.close()
+  assert.equal((await readAll(far)).toString(), 'question')
+  await far.write(Buffer.from('answer'))
+  await far.close()
+  await far.close()
+  assert.equal((await readAll(near)).toString(), 'answer')
+  await assert.rejects(near.write(Buffer.from('more')), { code: 'protocol.closed' })
+})
+
+test('duplex: a reset breaks reading and writing on the other side, after what was sent before it', async (t) => {
+  const { open } = await ends(t)
+  const { near, far } = await open()
+  await far.write(Buffer.from('last words'))
+  const reader = near.source[Symbol.asyncIterator]()
+  assert.equal(Buffer.from((await reader.next()).value as Uint8Array).toString(), 'last words')
+  far.abort(new Error('enough'))
+  await assert.rejects(reader.next(), { code: 'protocol.closed' })
+  await assert.rejects(near.write(Buffer.alloc(1)), { code: 'protocol.closed' })
+  await assert.rejects(far.write(Buffer.alloc(1)), { code: 'protocol.closed' })
+  near.abort(new Error('twice'))
+})
+
+test('TR-05: over libp2p, a writer stops at the window of a reader that does not read, and goes on when it does', async (t) => {
+  const { open } = await ends(t)
+  const { near, far } = await open()
+  const reader = near.source[Symbol.asyncIterator]()
+  let sent = 0
+  const total = 48 * MIB
+  const writing = (async () => {
+    for (const chunk = Buffer.alloc(256 * KIB, 1); sent < total; sent += chunk.length) await far.write(chunk)
+    await far.close()
+  })()
+  let before = -1
+  while (sent > before) {
+    before = sent
+    await systemClock.sleep(150)
+  }
+  // The window, what waits on our side, one chunk, and the sockets of the system.
+  assert.ok(
+    sent <= MAX_STREAM_WINDOW_BYTES + STREAM_BUFFER_BYTES + 8 * MIB,
+    `${sent} bytes are on their way to a reader that reads nothing`,
+  )
+  let got = 0
+  for (let item = await reader.next(); item.done !== true; item = await reader.next()) got += item.value.length
+  await writing
+  assert.equal(got, total)
+})
+
+test('duplex: a reader that is slow for long gets every byte in order', async (t) => {
+  const { open } = await ends(t)
+  const { near, far } = await open()
+  const total = 12 * MIB
+  void (async () => {
+    for (let at = 0; at < total; at += 64 * KIB) {
+      const chunk = Buffer.alloc(64 * KIB)
+      for (let i = 0; i < chunk.length; i += 4) chunk.writeUInt32BE(at + i, i)
+      await far.write(chunk)
+    }
+    await far.close()
+  })()
+  let at = 0
+  let naps = 0
+  for await (const chunk of near.source) {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    for (let i = (4 - (at % 4)) % 4; i + 4 <= bytes.length; i += 16 * KIB) assert.equal(bytes.readUInt32BE(i), at + i)
+    at += bytes.length
+    if (at > naps * MIB) {
+      naps += 1
+      await systemClock.sleep(20)
+    }
+  }
+  assert.equal(at, total)
+})
+
+test('duplex: forty streams of one connection carry their own bytes, while every third is reset', async (t) => {
+  const { open } = await ends(t)
+  const work = async (n: number): Promise<void> => {
+    const { near, far } = await open()
+    const fill = Buffer.alloc(512 * KIB, n)
+    if (n % 3 === 0) {
+      await far.write(fill)
+      far.abort(new Error('reset'))
+      await assert.rejects(readAll(near), { code: 'protocol.closed' })
+      return
+    }
+    void far.write(fill).then(() => far.close())
+    assert.ok((await readAll(near)).equals(fill), `stream ${n}`)
+    await near.close()
+  }
+  for (let round = 0; round < 2; round += 1) await Promise.all(Array.from({ length: 20 }, (_, n) => work(n + 1)))
+})
