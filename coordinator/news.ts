@@ -54,7 +54,7 @@ export function createAnnouncer(deps: { node: MusterNode; access: Access; log: L
     revocations: () =>
       void (async () => {
         // The newest one is enough: its epoch shows whoever lacks others that there is something to pull.
-        const newest = (await deps.access.evidence()).revocations.at(-1)
+        const newest = await deps.access.newestRevocation()
         if (newest !== undefined) await publish('policy', encode(toWire(newest)))
       })().catch((error: unknown) => deps.log.warn({ error }, 'a revocation was not announced')),
   }

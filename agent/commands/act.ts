@@ -12,6 +12,7 @@ export interface Acted {
   readonly detail: JsonObject
 }
 
+/** @throws runner.unreachable: nobody knows then whether it was done, and asking the runner later tells */
 export async function act(deps: { runner: RunnerClient; agent: AgentId }, order: VerifiedOrder): Promise<Acted> {
   try {
     switch (order.verb) {
@@ -23,7 +24,7 @@ export async function act(deps: { runner: RunnerClient; agent: AgentId }, order:
         return order satisfies never
     }
   } catch (error) {
-    if (!(error instanceof MusterError)) throw error
+    if (!(error instanceof MusterError) || error.exit === 'unreachable') throw error
     return { result: 'failed', detail: { error: error.message } }
   }
 }
@@ -45,16 +46,21 @@ async function start(deps: { runner: RunnerClient; agent: AgentId }, order: Argu
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     },
   })
-  if (status.state === 'failed to start') return { result: 'failed', detail: { ...detail(status), error: status.reason ?? 'unknown' } }
-  return { result: 'done', detail: detail(status) }
+  return startOutcome(status)
+}
+
+/** What a start comes to, by the run that there is. */
+export function startOutcome(status: RunStatus): Acted {
+  if (status.state === 'failed to start') return { result: 'failed', detail: { ...runDetail(status), error: status.reason ?? 'unknown' } }
+  return { result: 'done', detail: runDetail(status) }
 }
 
 async function stop(deps: { runner: RunnerClient }, order: ArgumentsOf<'run.stop'>): Promise<Acted> {
   const run = runId.parse(order.run)
   const status = await deps.runner.stop(run, { graceMs: order.graceMs, ...(order.signal === undefined ? {} : { signal: order.signal }) })
-  return { result: 'done', detail: detail(status) }
+  return { result: 'done', detail: runDetail(status) }
 }
 
-function detail(status: RunStatus): JsonObject {
+export function runDetail(status: RunStatus): JsonObject {
   return { run: status.run, state: status.state, limits: status.limits, containment: status.containment }
 }

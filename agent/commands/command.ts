@@ -1,24 +1,28 @@
 /**
  * The agent's side of `/muster/command/1`. A refusal is an outcome like any other: signed, so that nobody can claim that this host refused, or did, what
- * it did not.
+ * it did not. Of one operation there is one outcome: it is written down before it is told, and told again to whoever asks again.
  */
+import { createHash } from 'node:crypto'
 import type { command } from '../../protocols/command/protocol.ts'
 import type { Handlers } from '../../protocols/define-protocol.ts'
 import type { PerformRequest } from '../../protocols/command/messages.ts'
 import { type Clock, parseRfc3339, rfc3339 } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
-import { type AgentId, type FleetId, type OperationId, operationId, runId } from '../../shared/ids.ts'
+import { type AgentId, type FleetId, type OperationId, runId } from '../../shared/ids.ts'
 import type { Signer } from '../../shared/identity/signer.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { JsonObject } from '../../shared/trust/fields.ts'
+import type { Intent } from '../../shared/trust/intent.ts'
+import { missingEpochs } from '../../shared/trust/revocations.ts'
 import { readSigned, type Signed, signStatement } from '../../shared/trust/signed.ts'
 import type { RunnerClient } from '../runner/client.ts'
 import { runnerError } from '../runner/errors.ts'
-import { act } from './act.ts'
+import { type Acted, act } from './act.ts'
+import { whatBecameOf } from './aftermath.ts'
 import { commandError } from './errors.ts'
 import type { Journal } from './journal.ts'
 import { statusMessage } from './status.ts'
-import { type VerifyDeps, verifyOrder } from './verify.ts'
+import { readOrder, type VerifiedOrder, type VerifyDeps, verifyOrder } from './verify.ts'
 
 export interface CommandDeps extends VerifyDeps {
   readonly journal: Journal
@@ -30,54 +34,101 @@ export interface CommandDeps extends VerifyDeps {
   readonly agent: AgentId
 }
 
-export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
-  // Owned by perform(): orders under way, so that one that is sent twice at once is carried out once.
-  const underWay = new Map<OperationId, Promise<Signed>>()
+interface Concluded {
+  readonly result: Acted['result'] | 'refused'
+  readonly detail: JsonObject
+}
 
-  const outcome = (
-    order: { operation: OperationId; verb: string },
-    result: 'done' | 'failed' | 'refused',
-    detail: JsonObject,
-  ): Promise<Signed> =>
+export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
+  const { journal } = deps
+  // Owned by inTurn(): the last job of each operation. Whatever is done or said about one operation comes one after the other.
+  const turns = new Map<OperationId, Promise<unknown>>()
+
+  const inTurn = <T>(operation: OperationId, job: () => Promise<T>): Promise<T> => {
+    const mine = (turns.get(operation) ?? Promise.resolve()).then(job, job)
+    const settled = mine.then(
+      () => undefined,
+      () => undefined,
+    )
+    turns.set(operation, settled)
+    void settled.then(() => {
+      if (turns.get(operation) === settled) turns.delete(operation)
+    })
+    return mine
+  }
+
+  const outcome = (signed: Signed, intent: Intent, { result, detail }: Concluded): Promise<Signed> =>
     signStatement(deps.key, 'outcome', {
       fleet: deps.fleet,
-      operation: order.operation,
-      verb: order.verb,
+      operation: intent.operation,
+      verb: intent.verb,
       target: deps.agent,
       result,
-      detail,
+      // Anybody may draw another's operation id: what was refused or done is this statement and no other.
+      detail: { ...detail, intent: createHash('sha256').update(signed.statement).digest('hex') },
       at: rfc3339(deps.clock.now()),
     })
 
-  const perform = async (request: PerformRequest): Promise<Signed> => {
-    // Signature and form first: a refusal names the operation, and only a genuine intent has one.
-    const { operation, verb } = readSigned(request.intent, 'intent', { fleet: deps.fleet })
+  /** The order is accepted, or refused for good: either way there is a row for it. */
+  const conclude = async (signed: Signed, intent: Intent, concluded: Concluded): Promise<Signed> => {
+    const said = await outcome(signed, intent, concluded)
+    await journal.conclude(intent.operation, said)
+    return said
+  }
+  const accept = (signed: Signed, intent: Intent): Promise<unknown> =>
+    journal.accept(intent.operation, signed, parseRfc3339(intent.expiresAt))
+
+  const aftermath = async (signed: Signed, intent: Intent): Promise<Signed> =>
+    conclude(signed, intent, await whatBecameOf(deps, readOrder(deps, intent)))
+
+  const perform = async (request: PerformRequest, intent: Intent): Promise<Signed> => {
+    const signed = request.intent
+    let known: ReturnType<Journal['find']>
+    let order: VerifiedOrder
     try {
-      const order = await verifyOrder(deps, request)
-      const { outcome: before } = await deps.journal.accept(operation, request.intent, parseRfc3339(order.intent.expiresAt))
-      if (before) return before
-      const { result, detail } = await act(deps, order)
-      const signed = await outcome({ operation, verb }, result, detail)
-      await deps.journal.conclude(operation, signed)
-      return signed
+      known = journal.find(intent.operation, signed)
+      if (known?.outcome !== undefined) return known.outcome
+      order = await verifyOrder(deps, request)
+      await accept(signed, intent)
     } catch (error) {
       if (!(error instanceof MusterError) || commandError.is(error, 'command.position-moved')) throw error
-      deps.log.warn({ operation, verb, code: error.code }, 'order refused')
-      return outcome({ operation, verb }, 'refused', { error: error.message })
+      // Accepted before a crash, and by now it has expired: what counts is what was done then.
+      if (known !== undefined) return aftermath(signed, intent)
+      deps.log.warn({ operation: intent.operation, verb: intent.verb, code: error.code }, 'order refused')
+      const refusal = { result: 'refused', detail: { error: error.message } } as const
+      if (commandError.is(error, 'command.replayed') || commandError.is(error, 'command.journal-full'))
+        return outcome(signed, intent, refusal)
+      // For good: whoever brings it again with a better proof does not get a second, different outcome.
+      await accept(signed, intent)
+      return conclude(signed, intent, refusal)
     }
+    // What fails from here on is no refusal: the order has no outcome until somebody finds out what became of it.
+    return conclude(signed, intent, await act(deps, order))
+  }
+
+  const probe = async (signed: Signed, intent: Intent): Promise<Signed> => {
+    const known = journal.find(intent.operation, signed)
+    if (known !== undefined) return known.outcome ?? aftermath(signed, intent)
+    await accept(signed, intent)
+    // Crash here: the next probe finds it accepted, and the runner knows of no run.
+    return conclude(signed, intent, { result: 'refused', detail: { error: 'the order had not arrived when its outcome was asked for' } })
   }
 
   return {
     position: async () => {
       const known = await deps.trust.log.known()
-      return { size: known?.size ?? 0, root: known?.root ?? null }
+      return { size: known?.size ?? 0, root: known?.root ?? null, epoch: completeEpoch(deps) }
+    },
+
+    async learn({ revocations }) {
+      await deps.trust.learn({ revocations })
+      return { epoch: completeEpoch(deps) }
     },
 
     async perform(request) {
-      const { operation } = readSigned(request.intent, 'intent', { fleet: deps.fleet })
-      const joined = underWay.get(operation) ?? perform(request).finally(() => underWay.delete(operation))
-      underWay.set(operation, joined)
-      return { outcome: await joined }
+      // Signature and form first: a refusal names the operation, and only a genuine intent has one.
+      const intent = readSigned(request.intent, 'intent', { fleet: deps.fleet })
+      return { outcome: await inTurn(intent.operation, () => perform(request, intent)) }
     },
 
     async status({ runs }) {
@@ -92,9 +143,16 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
       return { runs: known }
     },
 
-    probe: async ({ operation }) => {
-      const signed = deps.journal.outcome(operationId.parse(operation))
-      return signed === undefined ? {} : { outcome: signed }
+    async probe({ intent: signed }) {
+      const intent = readSigned(signed, 'intent', { fleet: deps.fleet })
+      return { outcome: await inTurn(intent.operation, () => probe(signed, intent)) }
     },
   }
+}
+
+/** Every revocation up to this epoch is known here. */
+function completeEpoch(deps: VerifyDeps): number {
+  const state = deps.trust.revocations()
+  const [missing] = missingEpochs(state)
+  return missing === undefined ? state.epoch : missing - 1
 }

@@ -15,7 +15,7 @@ import { commandError } from './errors.ts'
 
 /** Outcomes are kept for a week, so that a coordinator that was away can still ask what became of an order (a replay is refused by its expiry long before). */
 const KEEP_MS = 7 * 86_400_000
-/** Orders in a week on one host; beyond it the oldest finished ones go early. */
+/** Orders in a week on one host; beyond it the oldest finished ones go early. A row has 2 KiB, on disk and in memory. */
 const MAX_KEPT = 20_000
 
 interface Row {
@@ -30,11 +30,12 @@ export interface Journal {
   /** Writes down that the order is accepted. `outcome` is there if it was carried out before. @throws command.replayed, command.journal-full */
   accept(operation: OperationId, intent: Signed, expiresAt: number): Promise<{ outcome: Signed | undefined }>
   conclude(operation: OperationId, outcome: Signed): Promise<void>
-  outcome(operation: OperationId): Signed | undefined
+  /** What is written down of this very intent; undefined: nothing. @throws command.replayed */
+  find(operation: OperationId, intent: Signed): { outcome: Signed | undefined } | undefined
 }
 
-export async function openJournal(deps: { clock: Clock; random: Random }, options: { folder: string }): Promise<Journal> {
-  const { folder } = options
+export async function openJournal(deps: { clock: Clock; random: Random }, options: { folder: string; maxKept?: number }): Promise<Journal> {
+  const { folder, maxKept = MAX_KEPT } = options
   await mkdir(folder, { recursive: true, mode: 0o700 })
   // Owned by this journal: what the files say. Written after the file, read instead of it.
   const rows = new Map<OperationId, Row>()
@@ -59,24 +60,29 @@ export async function openJournal(deps: { clock: Clock; random: Random }, option
       .filter(([, row]) => row.expiresAt < now && row.outcome !== undefined)
       .sort((a, b) => a[1].acceptedAt - b[1].acceptedAt)
     const old = removable.filter(([, row]) => row.acceptedAt + KEEP_MS < now)
-    const excess = removable.slice(0, Math.max(0, rows.size - MAX_KEPT))
+    // Room for the one that comes.
+    const excess = removable.slice(0, Math.max(0, rows.size - maxKept + 1))
     for (const [operation] of new Set([...old, ...excess])) {
       await rm(path(operation), { force: true })
       rows.delete(operation)
     }
-    if (rows.size >= MAX_KEPT) throw commandError('command.journal-full', { limit: MAX_KEPT })
+    if (rows.size >= maxKept) throw commandError('command.journal-full', { limit: maxKept })
+  }
+
+  const find: Journal['find'] = (operation, intent) => {
+    const known = rows.get(operation)
+    if (known === undefined) return undefined
+    if (known.digest !== digestOf(intent)) throw commandError('command.replayed', { operation })
+    return { outcome: known.outcome }
   }
 
   return {
+    find,
     async accept(operation, intent, expiresAt) {
-      const digest = createHash('sha256').update(intent.statement).digest('hex')
-      const known = rows.get(operation)
-      if (known) {
-        if (known.digest !== digest) throw commandError('command.replayed', { operation })
-        return { outcome: known.outcome }
-      }
+      const known = find(operation, intent)
+      if (known) return known
       await tidy()
-      await write(operation, { digest, acceptedAt: deps.clock.now(), expiresAt })
+      await write(operation, { digest: digestOf(intent), acceptedAt: deps.clock.now(), expiresAt })
       // Crash here: the order is accepted and nothing was done. Sent again, it is carried out; never sent again, it never is.
       return { outcome: undefined }
     },
@@ -87,10 +93,10 @@ export async function openJournal(deps: { clock: Clock; random: Random }, option
       await write(operation, { ...row, outcome })
       // Crash before this: it was done and no outcome is written. Sent again, the runner answers with the same run, and the outcome is made anew.
     },
-
-    outcome: (operation) => rows.get(operation)?.outcome,
   }
 }
+
+const digestOf = (intent: Signed): string => createHash('sha256').update(intent.statement).digest('hex')
 
 async function read(path: string): Promise<Row> {
   try {

@@ -49,7 +49,8 @@ export async function verifyOrder(deps: VerifyDeps, request: PerformRequest): Pr
   return order
 }
 
-function readOrder(deps: VerifyDeps, intent: Intent): VerifiedOrder {
+/** What the intent orders of this host; nothing of who may. @throws command.not-for-us, command.unknown-verb, command.malformed */
+export function readOrder(deps: Pick<VerifyDeps, 'agent'>, intent: Intent): VerifiedOrder {
   if (!intent.targets.includes(deps.agent)) throw commandError('command.not-for-us', { agent: deps.agent })
   const { verb } = intent
   if (verb !== 'run.start' && verb !== 'run.stop') throw commandError('command.unknown-verb', { verb })

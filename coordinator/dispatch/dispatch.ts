@@ -2,8 +2,12 @@
  * Brings an operation to its hosts with everything that they need to check it, and brings back the outcome that each one signed. What a host did is
  * only ever said by that host: without its signed outcome the result is `failed` where it was never reached, and `unknown` where it may have been.
  */
+import { createHash } from 'node:crypto'
 import { type Client, openClient } from '../../protocols/call.ts'
+import { MAX_REVOCATIONS } from '../../protocols/command/messages.ts'
 import { command } from '../../protocols/command/protocol.ts'
+import { VERBS } from '../../protocols/control/verbs.ts'
+import type { RequestOf } from '../../protocols/define-protocol.ts'
 import type { Duplex } from '../../protocols/wire/duplex.ts'
 import type { Json } from '../../shared/canonical-json.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -13,6 +17,7 @@ import { agentId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import type { Ledger } from '../audit/ledger.ts'
+import { operationError } from '../operations/errors.ts'
 import type { LoggedOperation, TargetResult } from '../operations/operation.ts'
 import type { Access } from '../registry/access.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
@@ -28,6 +33,8 @@ const AGAIN_MS = 500
 const PRESENT_ATTEMPTS = 16
 /** The agent's error code (agent/commands/errors.ts), which crosses the wire. */
 const POSITION_MOVED = 'command.position-moved'
+/** Answers that come before an order is looked at. After any other failure only the host knows whether it acted. */
+const NOT_TAKEN: ReadonlySet<string> = new Set(['protocol.denied', 'protocol.unsupported', 'protocol.busy', 'protocol.too-large'])
 
 export interface DispatchDeps {
   readonly ledger: Ledger
@@ -42,7 +49,7 @@ export interface DispatchDeps {
 export interface Dispatch {
   /** Brings the operation to each of its targets. */
   deliver(operation: LoggedOperation, signal: AbortSignal): Promise<TargetResult[]>
-  /** Asks each target for the outcome that it signed, without doing anything. */
+  /** Asks each target for the outcome that it signed. A target that the order has not reached refuses it from then on. */
   probe(operation: LoggedOperation, signal: AbortSignal): Promise<TargetResult[]>
   /** A client of the host's command protocol. @throws dispatch.offline */
   connect(agent: AgentRecord, signal: AbortSignal): Promise<Client<typeof command>>
@@ -65,37 +72,68 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       try {
         return await job(agent)
       } catch (error) {
-        if (!(error instanceof MusterError)) throw error
-        return failed(target, error)
+        if (error instanceof MusterError) return failed(target, error)
+        // One host's trouble is not the others'; and of this one nothing is known.
+        deps.log.error({ host: agent.name, operation: operation.id, error }, 'order could not be brought')
+        return { ...failed(target, operationError('operation.failed', { verb: operation.verb, target: agent.name })), result: 'unknown' }
       }
     })
 
   const deliverTo = async (operation: LoggedOperation, agent: AgentRecord, signal: AbortSignal): Promise<TargetResult> => {
     const client = await connect(agent, signal)
+    const brought = { order: false }
     try {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return fromOutcome(operation, agent, await present(client, operation, signal))
-        } catch (error) {
-          // Another order reached the host first and moved its position in the log: prove again from there.
-          if (!(error instanceof MusterError && error.code === POSITION_MOVED) || attempt === PRESENT_ATTEMPTS) throw error
-        }
-      }
+      return fromOutcome(operation, agent, await bring(client, operation, agent, brought, signal))
     } catch (error) {
-      deps.log.warn({ host: agent.name, operation: operation.id, error }, 'order was not answered')
-      if (!(error instanceof MusterError)) throw error
-      // A connection that ended while the order was with the host: only the host knows whether it acted. Any other refusal came before it could.
-      return { ...failed(agent.id, error), result: error.exit === 'unreachable' ? 'unknown' : 'failed' }
+      if (!brought.order || (error instanceof MusterError && NOT_TAKEN.has(error.code))) throw error
+      if (dispatchError.is(error)) return { ...failed(agent.id, error), result: 'unknown' }
+      deps.log.warn({ host: agent.name, operation: operation.id, error }, 'order was not answered; asking the host what became of it')
     } finally {
       await client.close().catch(() => undefined)
     }
+    // Not with the caller's signal: whoever gave the order may have gone, and its outcome belongs into the log all the same.
+    return probeOne(operation, agent, new AbortController().signal)
   }
 
-  const present = async (client: Client<typeof command>, operation: LoggedOperation, signal: AbortSignal): Promise<Signed> => {
+  const bring = async (
+    client: Client<typeof command>,
+    operation: LoggedOperation,
+    agent: AgentRecord,
+    brought: { order: boolean },
+    signal: AbortSignal,
+  ): Promise<Signed> => {
+    for (let attempt = 1; ; attempt++) {
+      const request = await order(client, operation, agent, signal)
+      try {
+        brought.order = true
+        return (await client.call('perform', request, { signal })).outcome
+      } catch (error) {
+        // Another order reached the host first and moved its position in the log: prove again from there.
+        if (!isPositionMoved(error) || attempt === PRESENT_ATTEMPTS) throw error
+        brought.order = false
+      }
+    }
+  }
+
+  /** The order with all that this host needs to check it. */
+  const order = async (
+    client: Client<typeof command>,
+    operation: LoggedOperation,
+    agent: AgentRecord,
+    signal: AbortSignal,
+  ): Promise<RequestOf<(typeof command)['methods']['perform']>> => {
     const position = await client.call('position', {}, { signal })
-    const checkpoint = deps.ledger.published() ?? (await deps.ledger.checkpoint(signal))
-    const evidence = await deps.access.evidence()
-    const request = {
+    const published = deps.ledger.published()
+    const covers = published !== undefined && published.size > operation.index && published.size >= position.size
+    const checkpoint = covers ? published : await deps.ledger.checkpoint(signal)
+    if (checkpoint.size < position.size)
+      throw dispatchError('dispatch.log-behind', { host: agent.name, seen: position.size, size: checkpoint.size })
+    const ask = { actor: operation.actor, namespace: VERBS[operation.verb].namespace, level: 'control', at: deps.clock.now() } as const
+    const evidence = await deps.access.evidence({ ...ask, target: { agent: agent.id, labels: agent.labels } }, position.epoch)
+    const revocations = [...evidence.revocations]
+    while (revocations.length > MAX_REVOCATIONS)
+      await client.call('learn', { revocations: revocations.splice(0, MAX_REVOCATIONS) }, { signal })
+    return {
       intent: operation.signed,
       entry: await entryBytes(deps.ledger, operation.index),
       index: operation.index,
@@ -105,9 +143,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       consistentFrom: position.size,
       roots: evidence.roots.map((versions) => [...versions]),
       grants: [...evidence.grants],
-      revocations: [...evidence.revocations],
+      revocations,
     }
-    return (await client.call('perform', request, { signal })).outcome
   }
 
   const probeOne = async (operation: LoggedOperation, agent: AgentRecord, outer: AbortSignal): Promise<TargetResult> => {
@@ -115,10 +152,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     try {
       const client = await connectSoon(agent, signal)
       try {
-        const { outcome } = await client.call('probe', { operation: operation.id }, { signal })
-        return outcome === undefined
-          ? failed(agent.id, dispatchError('dispatch.failed', { host: agent.name, reason: 'the order never arrived' }))
-          : fromOutcome(operation, agent, outcome)
+        return fromOutcome(operation, agent, (await client.call('probe', { intent: operation.signed }, { signal })).outcome)
       } finally {
         await client.close().catch(() => undefined)
       }
@@ -151,6 +185,14 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
 async function entryBytes(ledger: Ledger, index: number): Promise<Uint8Array> {
   for await (const { bytes } of ledger.entries(index, index + 1)) return bytes
   throw new Error(`the log has no entry ${index}`)
+}
+
+function isPositionMoved(error: unknown): boolean {
+  // A process that does not have the agent's table of errors sees a refusal with its code.
+  return (
+    error instanceof MusterError &&
+    (error.code === POSITION_MOVED || (error.code === 'protocol.refused' && error.data['code'] === POSITION_MOVED))
+  )
 }
 
 function failed(target: string, error: MusterError): TargetResult {

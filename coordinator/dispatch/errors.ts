@@ -31,6 +31,12 @@ export const dispatchError = defineErrors({
     exit: 'failed',
     message: (d: { host: string; reason: string }) => `${d.host} could not do it: ${d.reason}`,
   },
+  'dispatch.log-behind': {
+    exit: 'verification',
+    message: (d: { host: string; seen: number; size: number }) =>
+      `${d.host} has seen ${d.seen} entries of the log, and it has ${d.size} here: entries were lost`,
+    hint: () => 'the database was restored or another log is served; compare with muster audit verify before you go on',
+  },
   'dispatch.bad-outcome': {
     exit: 'verification',
     message: (d: { host: string; reason: string }) => `the outcome that ${d.host} sent does not check out: ${d.reason}`,

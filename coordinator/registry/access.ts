@@ -6,7 +6,7 @@ import type { Kysely } from 'kysely'
 import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
 import type { Fingerprint, FleetId, Sha256 } from '../../shared/ids.ts'
 import { parseRfc3339 } from '../../shared/clock.ts'
-import { type Ask, requireRight, type TrustState } from '../../shared/trust/authorize.ts'
+import { type Ask, authorize, requireRight, type TrustState } from '../../shared/trust/authorize.ts'
 import type { Grant } from '../../shared/trust/grant.ts'
 import { acceptRevocation, NOTHING_REVOKED, type RevocationState } from '../../shared/trust/revocations.ts'
 import { openRootChain, type RootState } from '../../shared/trust/root-chain.ts'
@@ -31,7 +31,11 @@ export interface Access {
   root(): Promise<RootState>
   /** An operator's name where the root statement has one; else the fingerprint. */
   nameOf(actor: Fingerprint): Promise<string>
-  evidence(): Promise<Evidence>
+  /** The roots; the grants that let `ask` be asked, none if it may not; the revocations behind `after`, an epoch. */
+  evidence(ask: Ask, after: number): Promise<Evidence>
+  /** The chain of root statements, oldest first. */
+  roots(): Promise<Signed[][]>
+  newestRevocation(): Promise<Signed | undefined>
   insertGrant(tx: Tx, signed: Signed, at: number): Promise<Grant>
   /** @returns the state with the revocation in it. @throws trust.* as acceptRevocation does */
   insertRevocation(tx: Tx, signed: Signed, at: number): Promise<RevocationState>
@@ -90,14 +94,18 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
 
   const grantRows = (tx: Tx = database.query) => tx.selectFrom('grant_record').selectAll().orderBy('added_at').execute()
 
-  const state = async (tx?: Tx): Promise<TrustState & { readonly epoch: number }> => {
-    const rows = await grantRows(tx)
-    const grants = rows.map((row) => {
+  /** Every grant, checked, with the statement that it stands in. */
+  const statements = async (tx?: Tx): Promise<{ grant: Grant; signed: Signed }[]> =>
+    (await grantRows(tx)).map((row) => {
+      const signed = toSigned(row)
       const seen = Buffer.from(row.signature).toString('base64')
-      const known = verifiedGrants.get(seen) ?? readSigned(toSigned(row), 'grant', { fleet: options.fleet })
-      verifiedGrants.set(seen, known)
-      return { grant: known }
+      const grant = verifiedGrants.get(seen) ?? readSigned(signed, 'grant', { fleet: options.fleet })
+      verifiedGrants.set(seen, grant)
+      return { grant, signed }
     })
+
+  const state = async (tx?: Tx): Promise<TrustState & { readonly epoch: number }> => {
+    const grants = await statements(tx)
     const { accepted, epoch } = await revocations(tx)
     return { root: (await root(tx)).root, grants, revocations: accepted, epoch }
   }
@@ -115,8 +123,25 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
       return operators.find((operator) => fingerprintOf(Buffer.from(operator.key, 'base64')) === actor)?.name ?? actor
     },
 
-    async evidence() {
-      return { roots: await roots(), grants: (await grantRows()).map(toSigned), revocations: (await revocationRows()).map(toSigned) }
+    async evidence(ask, after) {
+      const grants = await statements()
+      const { accepted } = await revocations()
+      const decision = authorize({ root: (await root()).root, grants, revocations: accepted }, ask)
+      const chain = decision.allowed ? decision.chain : []
+      const rows = await revocationRows()
+      return {
+        roots: await roots(),
+        // Not all that there are: an order carries a bounded number, and a host needs one way to the root.
+        grants: grants.filter(({ grant }) => chain.includes(grant)).map(({ signed }) => signed),
+        revocations: rows.filter((row) => row.epoch > after).map(toSigned),
+      }
+    },
+
+    roots: () => roots(),
+
+    async newestRevocation() {
+      const row = await database.query.selectFrom('revocation_record').selectAll().orderBy('epoch', 'desc').limit(1).executeTakeFirst()
+      return row && toSigned(row)
     },
 
     async insertGrant(tx, signed, at) {

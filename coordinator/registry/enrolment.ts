@@ -85,7 +85,7 @@ export function createEnrolment(deps: EnrolmentDeps, options: { fleet: FleetId }
       })
       // Crash here: the host is admitted and logged; it asks again and gets the same answer, its token used or not.
       if (changed) await ledger.checkpoint()
-      const { roots } = await access.evidence()
+      const roots = await access.roots()
       const answer = { roots: roots.map((versions) => [...versions]) }
       if (agent.status !== 'approved') return { ...answer, status: 'pending' }
       return { ...answer, status: 'approved', certificate: await certificates.forAgent(agent) }

@@ -1,9 +1,12 @@
 /** The messages of `/muster/command/1`: what a coordinator brings to an agent. */
 import { z } from 'zod'
-import { operationId, runId } from '../../shared/ids.ts'
+import { runId } from '../../shared/ids.ts'
 import { bytesOf, hashMessage, proofMessage, signedMessage } from '../statement.ts'
 
 const runText = z.custom<string>((value) => runId.is(value), 'expected a run id')
+
+/** Revocations in one message, 700 bytes each. */
+export const MAX_REVOCATIONS = 1024
 
 /** An order with everything that an agent needs to check it without trusting who brought it. */
 export const performRequest = z.object({
@@ -19,14 +22,27 @@ export const performRequest = z.object({
   consistency: proofMessage,
   consistentFrom: z.int().nonnegative(),
   roots: z.array(z.array(signedMessage).min(1).max(16)).min(1).max(64),
+  /** The chain that leads from the root to the actor, for this host. */
   grants: z.array(signedMessage).max(64),
-  revocations: z.array(signedMessage).max(1024),
+  /** Those that the agent lacks, by the epoch that it named. */
+  revocations: z.array(signedMessage).max(MAX_REVOCATIONS),
 })
 export type PerformRequest = z.infer<typeof performRequest>
 export const performResponse = z.object({ outcome: signedMessage })
 
-/** The newest checkpoint that the agent holds, so that the coordinator can prove consistency from it. */
-export const positionResponse = z.object({ size: z.int().nonnegative(), root: hashMessage.nullable() })
+/** What the agent holds, so that the coordinator brings what it lacks. */
+export const positionResponse = z.object({
+  /** Of the newest checkpoint; the coordinator proves consistency from it. */
+  size: z.int().nonnegative(),
+  root: hashMessage.nullable(),
+  /** The agent knows every revocation up to this epoch; absent: none. */
+  epoch: z.int().nonnegative().default(0),
+})
+
+/** Revocations ahead of an order, for a host that lacks more than one message holds. Oldest first. */
+export const learnRequest = z.object({ revocations: z.array(signedMessage).min(1).max(MAX_REVOCATIONS) })
+/** The epoch up to which the agent now knows every revocation. */
+export const learnResponse = z.object({ epoch: z.int().nonnegative() })
 
 export const runStatus = z.object({
   run: runText,
@@ -46,6 +62,7 @@ export type RunStatusMessage = z.infer<typeof runStatus>
 export const statusRequest = z.object({ runs: z.array(runText).max(1000) })
 /** Only the runs that the agent knows. */
 export const statusResponse = z.object({ runs: z.array(runStatus) })
-export const probeRequest = z.object({ operation: z.custom<string>((value) => operationId.is(value), 'expected an operation id') })
-/** The outcome that the agent signed for the operation; absent where it never accepted the operation. */
-export const probeResponse = z.object({ outcome: signedMessage.optional() })
+/** What became of this very order? */
+export const probeRequest = z.object({ intent: signedMessage })
+/** The outcome that the agent signed. An order that had not arrived is refused from then on, so that the answer stays true. */
+export const probeResponse = z.object({ outcome: signedMessage })

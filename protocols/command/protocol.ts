@@ -3,6 +3,8 @@ import { z } from 'zod'
 import { defineProtocol, method } from '../define-protocol.ts'
 import { limits } from './limits.ts'
 import {
+  learnRequest,
+  learnResponse,
   performRequest,
   performResponse,
   positionResponse,
@@ -20,6 +22,7 @@ export const command = defineProtocol({
   limits,
   methods: {
     position: method({ capability: coordinator, request: z.object({}), response: positionResponse }),
+    learn: method({ capability: coordinator, request: learnRequest, response: learnResponse }),
     perform: method({
       capability: { kind: 'intent' },
       request: performRequest,
