@@ -3,7 +3,7 @@ import type { control } from '../../protocols/control/protocol.ts'
 import type { Handlers } from '../../protocols/define-protocol.ts'
 import { VERSION } from '../../shared/version.ts'
 import type { Operations } from '../operations/perform.ts'
-import type { Sessions } from '../sessions/sessions.ts'
+import { sessionError, type Sessions } from '../sessions/sessions.ts'
 import { type AuditDeps, auditHandlers } from './audit.ts'
 import { type ContentDeps, contentHandlers } from './content.ts'
 import { factsHandlers } from './facts.ts'
@@ -42,6 +42,10 @@ export function controlHandlers(deps: ControlDeps, options: FleetOptions): Handl
     ...auditHandlers(deps),
     ...grantHandlers(deps),
     ...contentHandlers(deps),
-    operate: ({ intent }, context) => deps.operations.perform(intent, context),
+    operate: ({ intent }, { caller, signal, progress, upload }) => {
+      // The policy lets nobody else in; a caller without a session has no name to compare the intent's actor with.
+      if (caller.kind !== 'operator') throw sessionError('session.not-begun')
+      return deps.operations.perform(intent, { caller: caller.operator, signal, progress, upload })
+    },
   }
 }

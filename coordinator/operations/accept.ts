@@ -4,7 +4,7 @@
  */
 import { isVerb, VERBS, type Verb } from '../../protocols/control/verbs.ts'
 import type { Clock } from '../../shared/clock.ts'
-import { agentId, type FleetId } from '../../shared/ids.ts'
+import { type AgentId, agentId, type Fingerprint, type FleetId } from '../../shared/ids.ts'
 import { checkIntent } from '../../shared/trust/credentials.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import type { Access } from '../registry/access.ts'
@@ -20,10 +20,12 @@ export interface AcceptDeps {
   readonly clock: Clock
 }
 
-/** @throws trust.*, operation.unknown-verb, operation.malformed, registry.unknown-host */
-export async function acceptIntent(deps: AcceptDeps, signed: Signed): Promise<Operation> {
+/** @throws trust.*, operation.not-yours, operation.unknown-verb, operation.malformed, registry.unknown-host */
+export async function acceptIntent(deps: AcceptDeps, signed: Signed, caller: Fingerprint): Promise<Operation> {
   const now = deps.clock.now()
   const intent = checkIntent(signed, { fleet: deps.fleet, at: now })
+  // Whoever got hold of a copy has no use of it.
+  if (intent.actor !== caller) throw operationError('operation.not-yours', { actor: intent.actor, caller })
   if (!isVerb(intent.verb)) throw operationError('operation.unknown-verb', { verb: intent.verb })
   const verb: Verb = intent.verb
   const spec = VERBS[verb]

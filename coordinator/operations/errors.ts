@@ -15,6 +15,10 @@ export const operationError = defineErrors({
     exit: 'usage',
     message: (d: { verb: string; targets: number }) => `${d.verb} takes one target, not ${d.targets}`,
   },
+  'operation.not-yours': {
+    exit: 'denied',
+    message: (d: { actor: string; caller: string }) => `the order is signed by ${d.actor}, and ${d.caller} handed it in`,
+  },
   'operation.reused-id': {
     exit: 'conflict',
     message: (d: { operation: string }) => `operation ${d.operation} was used before, for another order`,
@@ -31,6 +35,12 @@ export const operationError = defineErrors({
     message: (d: { verb: string; target: string; operation: string }) =>
       `${d.verb} of ${d.target} has to wait: operation ${d.operation} has an unknown outcome`,
     hint: () => 'muster audit log shows the operation; find out what really happened before you go on',
+  },
+  'operation.unsigned': {
+    exit: 'failed',
+    retryable: true,
+    message: (d: { verb: string; target: string }) => `${d.verb} of ${d.target} was not begun: the log could not be signed`,
+    hint: () => 'muster doctor on the coordinator shows what keeps it from writing',
   },
   'operation.failed': {
     exit: 'failed',

@@ -34,6 +34,8 @@ export interface TargetResult {
 }
 
 export interface OperateContext {
+  /** Who hands the intent in, proved by a session. */
+  readonly caller: Fingerprint
   readonly signal: AbortSignal
   progress(report: OperateProgress): Promise<void>
   readonly upload: AsyncIterable<Uint8Array>

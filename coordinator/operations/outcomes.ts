@@ -1,14 +1,17 @@
 /** Outcomes in the log: what became of each target, signed by the agent that did it or else by this coordinator's issuing key. */
 import type { OperateResponse, OperateResult } from '../../protocols/control/messages.ts'
 import { VERBS } from '../../protocols/control/verbs.ts'
-import type { Json } from '../../shared/canonical-json.ts'
+import { canonicalJson, type Json } from '../../shared/canonical-json.ts'
 import { type Clock, rfc3339 } from '../../shared/clock.ts'
+import type { ErrorValue } from '../../shared/errors.ts'
 import type { FleetId } from '../../shared/ids.ts'
 import type { Signer } from '../../shared/identity/signer.ts'
 import { decodeEntry } from '../../shared/audit/entry.ts'
 import type { Outcome } from '../../shared/trust/outcome.ts'
+import type { JsonObject } from '../../shared/trust/fields.ts'
 import { fromText } from '../../shared/trust/transport.ts'
 import { readSigned, type Signed, signStatement } from '../../shared/trust/signed.ts'
+import { KIB } from '../../shared/units.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import type { Database } from '../database/database.ts'
 import { operationError } from './errors.ts'
@@ -33,7 +36,10 @@ export function createOutcomes(deps: { database: Database; ledger: Ledger; issue
       verb: operation.verb,
       target: row.target,
       result: row.result,
-      detail: { ...row.detail, ...(row.error ? { error: { code: row.error.code, data: integers(row.error.data) } } : {}) },
+      detail: bounded({
+        ...statementValues(row.detail),
+        ...(row.error ? { error: { code: row.error.code, data: statementValues(row.error.data) } } : {}),
+      }),
       at: rfc3339(deps.clock.now()),
     })
 
@@ -87,12 +93,35 @@ function resultOf(outcome: Outcome): OperateResult {
   }
 }
 
-/** Statements hold whole numbers only. */
-function integers(data: Readonly<Record<string, unknown>>): Record<string, Json> {
+/** Statements hold whole numbers and well-formed text only. */
+function statementValues(values: Readonly<Record<string, ErrorValue>>): Record<string, Json> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, statementValue(value)]))
+}
+
+function statementValue(value: ErrorValue): Json {
+  if (typeof value === 'string') return value.toWellFormed()
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? value + 0 : String(value)
+  return Array.isArray(value) ? value.map((item: string) => item.toWellFormed()) : value
+}
+
+/** Of a statement's 48 KiB; the rest is for what names the operation. */
+const MAX_DETAIL_BYTES = 40 * KIB
+
+/** An outcome must fit into the log, whatever a handler found worth telling: lists are cut to ever fewer items, texts to ever fewer characters. */
+function bounded(detail: Record<string, Json>): JsonObject {
+  for (let most = 1024; ; most = Math.floor(most / 2)) {
+    const cut = most === 1024 ? detail : (shortened(detail, most) as JsonObject)
+    if (Buffer.byteLength(canonicalJson(cut)) <= MAX_DETAIL_BYTES) return cut
+  }
+}
+
+function shortened(value: Json, most: number): Json {
+  if (typeof value === 'string') return value.length > most ? value.slice(0, most).toWellFormed() : value
+  if (Array.isArray(value)) return value.slice(0, most).map((item: Json) => shortened(item, most))
+  if (value === null || typeof value !== 'object') return value
   return Object.fromEntries(
-    Object.entries(data).map(([key, value]) => [
-      key,
-      typeof value === 'number' && !Number.isSafeInteger(value) ? String(value) : (value as Json),
-    ]),
+    Object.entries(value)
+      .slice(0, most)
+      .map(([key, item]) => [key, shortened(item, most)]),
   )
 }

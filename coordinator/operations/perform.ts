@@ -14,6 +14,7 @@ import type { OperationId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import type { Ledger } from '../audit/ledger.ts'
+import type { OpenIntent } from '../audit/open-intents.ts'
 import type { Database } from '../database/database.ts'
 import { type AcceptDeps, acceptIntent } from './accept.ts'
 import { operationError } from './errors.ts'
@@ -24,6 +25,7 @@ import type {
   Operation,
   RecordHandler,
   TargetResult,
+  Tx,
   VerbHandler,
   VerbHandlers,
 } from './operation.ts'
@@ -40,39 +42,64 @@ export interface OperationsDeps extends AcceptDeps {
 
 export interface Operations {
   perform(signed: Signed, context: OperateContext): Promise<OperateResponse>
-  /** Closes the intents that a crash left open, by probing what really happened; those of hosts once the hosts may be connected again. */
+  /**
+   * Closes the intents that a crash left open, by probing what really happened; those of hosts once the hosts may be connected again.
+   * @returns how many it closed: fewer than there are only if the signal aborted
+   */
   recover(signal: AbortSignal, which: (verb: string) => boolean): Promise<number>
 }
 
 export function createOperations(deps: OperationsDeps): Operations {
   // Owned by perform(): operations under way in this process, by id.
   const underWay = new Map<OperationId, { operation: Operation; running: Promise<OperateResponse> }>()
+  // Owned by close(): open operations that are being closed, by id.
+  const closing = new Map<OperationId, Promise<void>>()
 
   const perform = async (signed: Signed, context: OperateContext): Promise<OperateResponse> => {
-    const operation = await acceptIntent(deps, signed)
+    const operation = await acceptIntent(deps, signed, context.caller)
     const joined = underWay.get(operation.id)
     if (joined) {
       requireSame(joined.operation.signed, operation)
       return joined.running
     }
-    const running = start(deps, operation, context).finally(() => underWay.delete(operation.id))
+    const running = start(operation, context).finally(() => underWay.delete(operation.id))
     underWay.set(operation.id, { operation, running })
+    return running
+  }
+
+  const start = async (operation: Operation, context: OperateContext): Promise<OperateResponse> => {
+    try {
+      const before = await deps.outcomes.find(operation)
+      if (before) return before
+      const handler = deps.handlers[operation.verb] as VerbHandler
+      return handler.kind === 'record' ? await record(deps, handler, operation) : await act(deps, handler, operation, context)
+    } catch (error) {
+      if (!operationError.is(error, 'operation.in-progress')) throw error
+      // Left open by this coordinator, and nobody is at it: its outcome is found out now. Else another one has it, or has just finished it.
+      const open = (await deps.ledger.openIntents()).find((intent) => intent.operation === operation.id)
+      if (open !== undefined) await close(open, context.signal)
+      return (await deps.outcomes.find(operation)) as OperateResponse
+    }
+  }
+
+  /** Finds out what became of an open operation and logs it. Joins whoever is at it. */
+  const close = (open: OpenIntent, signal: AbortSignal): Promise<void> => {
+    const joined = closing.get(open.operation)
+    if (joined) return joined
+    const running = settleOpen(deps, open, signal).finally(() => closing.delete(open.operation))
+    closing.set(open.operation, running)
     return running
   }
 
   const recover = async (signal: AbortSignal, which: (verb: string) => boolean): Promise<number> => {
     const open = (await deps.ledger.openIntents()).filter((intent) => which(intent.verb) && !underWay.has(intent.operation))
-    for (const intent of open) {
-      const operation = await deps.outcomes.operationAt(intent.index)
-      const handler = deps.handlers[operation.verb]
-      const results = await settle(deps, operation, () =>
-        handler.kind === 'act' ? handler.probe(operation as never, signal) : Promise.reject(new Error('a record verb is never open')),
-      )
-      await conclude(deps, operation, results)
-      deps.log.warn(
-        { operation: operation.id, verb: operation.verb, results: results.map((row) => row.result) },
-        'closed an operation that a crash left open',
-      )
+    for (const [closed, intent] of open.entries()) {
+      try {
+        await close(intent, signal)
+      } catch (error) {
+        if (!signal.aborted) throw error
+        return closed
+      }
     }
     return open.length
   }
@@ -80,24 +107,21 @@ export function createOperations(deps: OperationsDeps): Operations {
   return { perform, recover }
 }
 
-async function start(deps: OperationsDeps, operation: Operation, context: OperateContext): Promise<OperateResponse> {
-  const before = await deps.outcomes.find(operation)
-  if (before) return before
-  const handler = deps.handlers[operation.verb]
-  return handler.kind === 'record' ? record(deps, handler, operation) : act(deps, handler, operation, context)
-}
-
 async function record(deps: OperationsDeps, handler: RecordHandler<never>, operation: Operation): Promise<OperateResponse> {
   const { index, results } = await deps.database.transaction(async (tx) => {
     const at = deps.clock.now()
-    const { index } = await deps.ledger.append(tx, { type: entryType(operation), operation: operation.id, signed: operation.signed })
+    const index = await logIntent(deps, tx, operation)
     const results = await handler.record(tx, operation as never, at)
     await deps.outcomes.append(tx, operation, results)
     return { index, results }
   })
   // Crash here: intent, change and outcome are all durable; only the caller does not know, and learns it by sending the same operation again.
-  await deps.ledger.checkpoint()
-  handler.announce?.(operation as never)
+  try {
+    await deps.ledger.checkpoint()
+  } finally {
+    // Signed or not, it holds: whoever lost a right must hear of it.
+    handler.announce?.(operation as never)
+  }
   return response(operation, index, results)
 }
 
@@ -109,18 +133,61 @@ async function act(
 ): Promise<OperateResponse> {
   await handler.check?.(operation as never)
   const index = await deps.database.transaction(async (tx) => {
-    const { index } = await deps.ledger.append(tx, { type: entryType(operation), operation: operation.id, signed: operation.signed })
+    const index = await logIntent(deps, tx, operation)
     await deps.ledger.openIntent(tx, { operation: operation.id, index, verb: operation.verb })
     await handler.open?.(tx, operation as never, deps.clock.now())
     return index
   })
   // Crash here: the intent is open and nothing was done. recover() probes, finds nothing, and logs that outcome.
-  await deps.ledger.checkpoint()
   const logged: LoggedOperation = { ...operation, index }
+  await signIntent(deps, logged)
   const results = await settle(deps, logged, () => handler.act(logged as never, context))
   // Crash here: it was done and the log does not say so. recover() probes and logs what it finds.
   await conclude(deps, logged, results)
+  await deps.ledger.checkpoint()
   return response(operation, index, results)
+}
+
+/** Logs the intent under the lock of the log's head. @throws operation.in-progress if another coordinator has logged it meanwhile */
+async function logIntent(deps: OperationsDeps, tx: Tx, operation: Operation): Promise<number> {
+  const { index } = await deps.ledger.append(tx, { type: entryType(operation), operation: operation.id, signed: operation.signed })
+  const earlier = await tx
+    .selectFrom('log_entry')
+    .select('index')
+    .where('operation', '=', operation.id)
+    .where('index', '<', index)
+    .limit(1)
+    .executeTakeFirst()
+  if (earlier !== undefined) throw operationError('operation.in-progress', { operation: operation.id })
+  return index
+}
+
+/** Nothing is done before the intent stands in a signed log. Where it cannot be signed, that is the outcome. */
+async function signIntent(deps: OperationsDeps, operation: LoggedOperation): Promise<void> {
+  try {
+    await deps.ledger.checkpoint()
+  } catch (error) {
+    const unsigned = operationError('operation.unsigned', { verb: operation.verb, target: operation.targets.join(', ') })
+    await conclude(deps, operation, failedAll(operation, unsigned)).catch((late: unknown) =>
+      deps.log.error({ operation: operation.id, error: late }, 'the intent stays open until the next start'),
+    )
+    throw error
+  }
+}
+
+async function settleOpen(deps: OperationsDeps, open: OpenIntent, signal: AbortSignal): Promise<void> {
+  const operation = await deps.outcomes.operationAt(open.index)
+  const handler = deps.handlers[operation.verb] as VerbHandler
+  if (handler.kind !== 'act') throw new Error(`${operation.verb} is never open`)
+  const results = await settle(deps, operation, () => handler.probe(operation as never, signal))
+  // A probe that was cut short has found nothing out: the intent stays open for the next start.
+  signal.throwIfAborted()
+  await conclude(deps, operation, results)
+  await deps.ledger.checkpoint()
+  deps.log.warn(
+    { operation: operation.id, verb: operation.verb, results: results.map((row) => row.result) },
+    'closed an operation that a crash left open',
+  )
 }
 
 /** Runs a handler; what it throws becomes the outcome of every target. */
@@ -133,9 +200,13 @@ async function settle(deps: OperationsDeps, operation: LoggedOperation, run: () 
         ? error
         : operationError('operation.failed', { verb: operation.verb, target: operation.targets.join(', ') }, { cause: error })
     deps.log[error instanceof MusterError ? 'warn' : 'error']({ operation: operation.id, verb: operation.verb, error }, 'operation failed')
-    const targets = operation.targets.length > 0 ? operation.targets : ['']
-    return targets.map((target) => ({ target, result: 'failed', detail: {}, error: { code: known.code, data: known.data } }))
+    return failedAll(operation, known)
   }
+}
+
+function failedAll(operation: LoggedOperation, error: MusterError): TargetResult[] {
+  const targets = operation.targets.length > 0 ? operation.targets : ['']
+  return targets.map((target) => ({ target, result: 'failed', detail: {}, error: { code: error.code, data: error.data } }))
 }
 
 async function conclude(deps: OperationsDeps, operation: LoggedOperation, results: readonly TargetResult[]): Promise<void> {
@@ -143,7 +214,6 @@ async function conclude(deps: OperationsDeps, operation: LoggedOperation, result
     await deps.outcomes.append(tx, operation, results)
     await deps.ledger.closeIntent(tx, operation.id)
   })
-  await deps.ledger.checkpoint()
 }
 
 const entryType = (operation: Operation): 'intent' | 'policy' => (operation.verb.startsWith('grant.') ? 'policy' : 'intent')
