@@ -36,10 +36,10 @@ function wholeNumber(text: string): number {
   return value
 }
 
-const types = {
+const types: pg.CustomTypesConfig = {
   getTypeParser: (oid: number, format?: 'text' | 'binary') =>
     format !== 'binary' && (oid === INT8 || oid === NUMERIC) ? wholeNumber : pg.types.getTypeParser(oid, format),
-} as pg.CustomTypesConfig
+}
 
 export interface PostgresqlPool {
   readonly dialect: Dialect

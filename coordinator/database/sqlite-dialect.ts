@@ -72,8 +72,7 @@ function sqliteConnection(raw: Sqlite.Database, shown: string): DatabaseConnecti
         throw sqliteFailure(error, shown)
       }
     },
-    // biome-ignore lint/correctness/useYield: it says no instead
-    streamQuery: async function* () {
+    streamQuery: () => {
       throw sqliteFailure(new Error('streams hold the only connection; read in pages by key instead'), shown)
     },
   }
