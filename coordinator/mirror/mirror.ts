@@ -69,7 +69,10 @@ export interface Mirror {
   sync(repository: RepositoryConfig, request: SyncRequest): Promise<SyncResult>
   /** Whether the upstream has another repomd.xml than the newest version: one small request. */
   check(repository: RepositoryConfig, signal: AbortSignal): Promise<{ changed: boolean }>
-  /** Marks syncs that a dead process left running as failed. Called once at the start, before the first sync. */
+  /**
+   * Marks syncs that a dead process left running as failed. Called once at the start, before the first sync. Of several coordinators one may so
+   * mark a sync that another still runs; that one corrects its record when it ends.
+   */
   recover(): Promise<number>
 }
 
