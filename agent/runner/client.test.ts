@@ -33,6 +33,7 @@ test('without a runner there is an answer that says so, and none is started unas
   await assert.rejects(connectRunner({ clock }, { home, spawnIfAbsent: false }), is('runner.unreachable'))
   assert.equal(existsSync(runnerPaths(home).runFolder), false)
   await rm(home, { recursive: true })
+  await assert.rejects(connectRunner({ clock }, { home, spawnIfAbsent: true }), is('runner.unreachable'))
 })
 
 test('a runner that dies between two calls is replaced at the next one', async () => {

@@ -20,7 +20,8 @@ export function acquireLock(path: string): Lock {
     throw runnerError('runner.unsafe-path', { path, reason: 'it is not a file of our own' })
   const database = new DatabaseSync(path)
   try {
-    database.exec('BEGIN EXCLUSIVE')
+    // Nothing is ever written, so there is nothing to keep for a rollback.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (cause) {
     database.close()
     if ((cause as { errcode?: number }).errcode === SQLITE_BUSY) throw runnerError('runner.held', { lock: path }, { cause })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, symlink } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -31,13 +31,19 @@ test('a process is known by boot, pid and start, whatever it calls itself', asyn
 })
 
 test('a zombie does not live', async () => {
-  // The inner shell ends at once; the outer one becomes a sleep that never asks how.
-  const parent = spawn('/bin/sh', ['-c', 'sh -c "exit 0" & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] })
-  const [line] = (await once(parent.stdout, 'data')) as [Buffer]
-  const pid = Number(line.toString())
-  await eventually('a zombie', () => readStat(pid)?.state === 'Z')
-  assert.equal(lives(readStat(pid)), false)
-  assert.ok(!allProcesses().some((process) => process.pid === pid))
-  parent.kill('SIGKILL')
-  await once(parent, 'exit')
+  // The inner program ends when its input does; by then the outer one is a sleep that never asks how.
+  const parent = spawn('/bin/sh', ['-c', 'exec 3<&0; cat <&3 >/dev/null & echo $!; exec sleep 1000'], { stdio: ['pipe', 'pipe', 'ignore'] })
+  try {
+    const [line] = (await once(parent.stdout, 'data')) as [Buffer]
+    const pid = Number(line.toString())
+    await eventually('the outer one is a sleep', async () => (await readFile(`/proc/${parent.pid}/comm`, 'utf8')) === 'sleep\n')
+    assert.equal(lives(readStat(pid)), true)
+    parent.stdin.end()
+    await eventually('a zombie', () => readStat(pid)?.state === 'Z')
+    assert.equal(lives(readStat(pid)), false)
+    assert.ok(!allProcesses().some((process) => process.pid === pid))
+  } finally {
+    parent.kill('SIGKILL')
+    await once(parent, 'exit')
+  }
 })

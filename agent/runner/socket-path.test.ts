@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { runnerError } from './errors.ts'
 import { acquireLock } from './lock.ts'
@@ -84,6 +84,7 @@ test('an old socket of ours is cleared', async () => {
 
 test('a socket path longer than the kernel takes works through its folder', async () => {
   const deep = join(home, 'x'.repeat(100), 'run')
+  await mkdir(dirname(deep))
   ownFolder(deep)
   const path = join(deep, 'runner.sock')
   const short = shortSocketPath(path)

@@ -9,9 +9,13 @@ import { runnerError } from './errors.ts'
 /** A socket's path must fit into 108 bytes with its final NUL (unix(7)); longer ones go through the folder's descriptor. */
 const MAX_SOCKET_PATH_BYTES = 107
 
-/** Makes a folder that only we may enter, or checks that it is one. Throws runner.unsafe-path. */
+/** Makes a folder that only we may enter, or checks that it is one; its parent must be there. Throws runner.unsafe-path. */
 export function ownFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 })
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
   const found = lstatSync(path)
   const reason = folderReason(found, [process.geteuid?.() as number])
   if (reason !== undefined) throw runnerError('runner.unsafe-path', { path, reason })

@@ -8,6 +8,7 @@ import { userInfo } from 'node:os'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../../shared/clock.ts'
+import { MusterError } from '../../shared/errors.ts'
 import { type RunnerConnection, openConnection } from './connection.ts'
 import { runnerError } from './errors.ts'
 import { type RunnerPaths, runnerPaths } from './paths.ts'
@@ -32,15 +33,19 @@ export interface SpawnOptions {
 /** Resolves to a connection once the new runner, or one that somebody else started meanwhile, answers. Throws runner.unreachable. */
 export async function spawnRunner(deps: { clock: Clock }, options: SpawnOptions): Promise<RunnerConnection> {
   const paths = runnerPaths(options.home)
-  const owner = statSync(options.home).uid
+  const owner = statSync(options.home, { throwIfNoEntry: false })?.uid
+  if (owner === undefined) throw runnerError('runner.unreachable', { socket: paths.socket, reason: 'its home does not exist' })
   if (owner !== process.geteuid?.())
     throw runnerError('runner.unsafe-path', { path: options.home, reason: `it belongs to user ${owner}, who has to start the runner` })
-  ownFolder(paths.runFolder)
   const state = start(paths, options)
   const until = deps.clock.monotonic() + READY_MS
   for (;;) {
     try {
-      return await openConnection(paths.socket, options.signal)
+      const connection = await openConnection(paths.socket, options.signal)
+      const { result } = await connection.request({ method: 'hello' }, options.signal)
+      // Somebody else's was faster. Ours would end by itself, unless that one ended first: then nobody would know of ours.
+      if ((result as { pid: number }).pid !== state.pid) state.kill()
+      return connection
     } catch (error) {
       if (!runnerError.is(error, 'runner.unreachable')) throw error
       const code = state.exitCode()
@@ -54,9 +59,15 @@ export async function spawnRunner(deps: { clock: Clock }, options: SpawnOptions)
   }
 }
 
-function start(paths: RunnerPaths, options: SpawnOptions): { exitCode: () => number | undefined } {
+interface Starting {
+  readonly pid: number | undefined
+  exitCode(): number | undefined
+  kill(): void
+}
+
+function start(paths: RunnerPaths, options: SpawnOptions): Starting {
+  const log = openLog(paths)
   const main = fileURLToPath(new URL(`./main${extname(import.meta.filename)}`, import.meta.url))
-  const log = openLog(paths.log)
   try {
     const child = spawn(process.execPath, [...NODE_FLAGS, main, '--home', options.home, ...(options.arguments ?? [])], {
       cwd: '/',
@@ -78,13 +89,23 @@ function start(paths: RunnerPaths, options: SpawnOptions): { exitCode: () => num
     })
     // It outlives us: we don't wait for it.
     child.unref()
-    return { exitCode: () => exitCode }
+    return { pid: child.pid, exitCode: () => exitCode, kill: () => child.kill() }
   } finally {
     closeSync(log)
   }
 }
 
-function openLog(path: string): number {
-  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG_BYTES) renameSync(path, `${path}.1`)
-  return openSync(path, 'a', 0o600)
+function openLog({ runFolder, log, socket }: RunnerPaths): number {
+  try {
+    ownFolder(runFolder)
+    if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG_BYTES) renameSync(log, `${log}.1`)
+    return openSync(log, 'a', 0o600)
+  } catch (cause) {
+    if (cause instanceof MusterError) throw cause
+    throw runnerError(
+      'runner.unreachable',
+      { socket, reason: `its log can't be written (${(cause as NodeJS.ErrnoException).code})` },
+      { cause },
+    )
+  }
 }

@@ -1,6 +1,7 @@
 /** All runs of one home: started once each, found again after a crash, stopped, read, and in the end forgotten. */
 import { join } from 'node:path'
 import type { RunId } from '../../shared/ids.ts'
+import { liveRunLimit } from './capacity.ts'
 import { sweepCgroups } from './cgroup.ts'
 import { runnerError } from './errors.ts'
 import { orderDigest, type RunOrder } from './order.ts'
@@ -12,8 +13,6 @@ import { Run, type RunDeps } from './run.ts'
 import { hasEnded } from './run-state.ts'
 import type { RunStatus } from './run-status.ts'
 
-/** Each live run holds up to six descriptors; an unprivileged process may open 4096 on old systems. */
-const MAX_LIVE_RUNS = 512
 /** How soon the end of a run that isn't our child, or a memory kill on control groups version 1, is noticed. */
 const TICK_MS = 250
 /** Output of live runs survives a power loss but for the last second. */
@@ -23,6 +22,7 @@ const RETENTION_TICKS = 240
 export class Supervisor {
   readonly #deps: RunDeps
   readonly #folder: string
+  readonly #limit = liveRunLimit()
   readonly #runs = new Map<RunId, Run>()
   #closing = false
   #ticks = 0
@@ -60,7 +60,7 @@ export class Supervisor {
     if (creating !== undefined) return creating
     if (this.#closing) throw runnerError('runner.closing')
     const live = this.live() + this.#creating.size
-    if (live >= MAX_LIVE_RUNS) throw runnerError('runner.full', { live, limit: MAX_LIVE_RUNS })
+    if (live >= this.#limit) throw runnerError('runner.full', { live, limit: this.#limit })
     const created = Run.create(this.#deps, join(this.#folder, order.run), order)
       .then((run) => {
         this.#runs.set(run.id, run)
