@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { blake3Of } from '../blake3/hash.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { someBytes } from '../testing/bao.ts'
-import { errnoError, type Step, watchedDisk } from '../testing/faulty-disk.ts'
+import { errnoError, type Step, type Watch, watchedDisk } from '../testing/faulty-disk.ts'
 import { PROGRAM_CONTENT } from '../testing/pool-program.ts'
 import { assertSound, contentOf, idsOf, inPieces, send, type TestPool, testPool } from '../testing/pools.ts'
 import { blobError } from './errors.ts'
@@ -140,7 +140,7 @@ async function atEveryStep(
         assert.equal(outcome, undefined)
         return number
       }
-      if (outcome !== undefined) assert(blobError.is(outcome), met.name)
+      if (outcome !== undefined) assert(blobError.is(outcome, code === 'ENOSPC' ? 'blob.no-space' : 'blob.disk'), met.name)
       await disk.die()
       await check(pool, met)
     }
@@ -179,26 +179,43 @@ test('CA-01: EIO at every step of a transfer, done or not done: a clear error, a
   assert(steps >= 15, `only ${steps} steps`)
 })
 
-test('CA-02: nothing gets its final name before its bytes and those of its outboard are synced', async () => {
+/** A watch that fails a rename while anything written has not been synced, and notes renames and the last folder synced. */
+function orderWatch(): Watch & { readonly renamed: string[]; folder: string } {
   const dirty = new Set<unknown>()
-  const renamed: string[] = []
-  const folders: string[] = []
-  await using pool = await testPool({
-    disk: watchedDisk({
-      after: ({ name, args }) => {
-        if (name === 'write') dirty.add(args[0])
-        if (name === 'sync') dirty.delete(args[0])
-        if (name === 'rename') {
-          assert.equal(dirty.size, 0, 'a rename while something written is not synced')
-          renamed.push(args[1] as string)
-        }
-        if (name === 'syncFolder') folders.push(args[0] as string)
-      },
-    }),
-  })
+  const watch = {
+    renamed: [] as string[],
+    folder: '',
+    after: ({ name, args }: Step): void => {
+      if (name === 'write') dirty.add(args[0])
+      if (name === 'sync') dirty.delete(args[0])
+      if (name === 'rename') {
+        assert.equal(dirty.size, 0, 'a rename while something written is not synced')
+        watch.renamed.push(args[1] as string)
+      }
+      if (name === 'syncFolder') watch.folder = args[0] as string
+    },
+  }
+  return watch
+}
+
+test('CA-02: nothing gets its final name before its bytes and those of its outboard are synced', async () => {
+  const watch = orderWatch()
+  await using pool = await testPool({ disk: watchedDisk(watch) })
   const { id } = await pool.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })
-  assert.deepEqual(renamed, [`${pool.path(id)}.outboard`, pool.path(id)])
-  assert.equal(folders.at(-1), join(pool.folder, 'blobs', id.slice(0, 2)), 'the folder is synced last')
+  assert.deepEqual(watch.renamed, [`${pool.path(id)}.outboard`, pool.path(id)])
+  assert.equal(watch.folder, join(pool.folder, 'blobs', id.slice(0, 2)), 'the folder is synced last')
+})
+
+test('BT-11: the bitmap is written only after what it claims is synced, and so is the name of the whole', async () => {
+  await using source = await testPool()
+  await source.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })
+  const watch = orderWatch()
+  await using pool = await testPool({ disk: watchedDisk(watch) })
+  await receiveInTwo(pool, source)
+  assert.equal(watch.renamed.length, 3)
+  assert.match(watch.renamed[0] as string, /partial\/[0-9a-f.]+\.verified$/)
+  assert.deepEqual(watch.renamed.slice(1), [`${pool.path(ID)}.outboard`, pool.path(ID)])
+  assert.equal(watch.folder, join(pool.folder, 'blobs', ID.slice(0, 2)))
 })
 
 test('CA-03: after a failed fsync the pool takes nothing more, and gives what it has', async () => {

@@ -53,13 +53,26 @@ export class GroupSet {
   runs(limit: number, present: boolean): GroupRange[] {
     const runs: GroupRange[] = []
     for (let group = 0; group < limit; ) {
-      const first = group
-      while (group < limit && this.has(group) === present) group += 1
-      if (group > first) runs.push({ first, end: group })
-      // Outside the bitmap nothing is present, so the rest is one run or none.
-      else group += 1
+      const first = this.#next(group, present, limit)
+      if (first === limit) break
+      const end = this.#next(first, !present, limit)
+      runs.push({ first, end })
+      group = end
     }
     return runs
+  }
+
+  /** The first group from `from` on that is present, or absent; `limit` if there is none before. */
+  #next(from: number, present: boolean, limit: number): number {
+    const nothing = present ? 0 : 0xff
+    let group = from
+    while (group < limit && this.has(group) !== present) {
+      // Eight at a time where a byte holds none of the kind; beyond the bitmap all are absent.
+      const byte = this.#bits[group >> 3]
+      if (byte === undefined) return limit
+      group += byte === nothing ? 8 - (group & 7) : 1
+    }
+    return Math.min(group, limit)
   }
 
   bytes(): Uint8Array {

@@ -12,6 +12,7 @@ import { type BlobId, blobId, sha256Hex } from '../ids.ts'
 import { referenceOutboard, someBytes } from '../testing/bao.ts'
 import { assertSound, contentOf, idsOf, inPieces, testPool } from '../testing/pools.ts'
 import { blobError } from './errors.ts'
+import { openPool } from './pool.ts'
 
 const MANY = 10 << 20
 const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
@@ -186,6 +187,22 @@ test('CA-08: folders that are links, files, or open to others are refused, and a
     assert.deepEqual(await readdir(outside), ['moved'])
   } finally {
     await rm(outside, { recursive: true })
+  }
+})
+
+test('CA-08: a temporary name that somebody made first, as a file or a link, is not written to', async () => {
+  await using pool = await testPool()
+  const victim = join(pool.folder, 'victim')
+  await writeFile(victim, 'precious')
+  // Dice that everybody knows: the name is drawn from zeros.
+  const random = { bytes: (length: number) => new Uint8Array(length), fraction: () => 0 }
+  const guessed = join(pool.folder, 'temporary', '0'.repeat(32))
+  const naive = await openPool({ random, clock: systemClock }, { folder: pool.folder })
+  for (const make of [() => symlink(victim, guessed), () => symlink(join(pool.folder, 'nowhere'), guessed), () => link(victim, guessed)]) {
+    await make()
+    await assert.rejects(naive.ingest(inPieces(someBytes(10)), { maxBytes: MANY }), failsWith('blob.disk'))
+    assert.equal(await readFile(victim, 'utf8'), 'precious')
+    await rm(guessed)
   }
 })
 
