@@ -5,16 +5,15 @@
  */
 import { z } from 'zod'
 import { agentId, blobId, runId, sha256Hex } from '../../shared/ids.ts'
+import { labelsField } from '../../shared/trust/fields.ts'
 import { GIB } from '../../shared/units.ts'
 
 /** Names of repositories, snapshots and hosts: what is safe as one path component on every file system (GC-08). */
 export const safeName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected a letter or digit, then up to 63 letters, digits, dots, dashes, underscores')
-const label = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/)
-export const labelsMessage = z
-  .record(label, z.string().regex(/^[A-Za-z0-9._/-]{0,63}$/))
-  .refine((labels) => Object.keys(labels).length <= 64, 'expected at most 64 labels')
+/** As node certificates hold them: a host whose labels no certificate takes could never come in. */
+export const labelsMessage = labelsField
 
 const agentText = z.custom<string>((value) => agentId.is(value), 'expected an agent id')
 const runText = z.custom<string>((value) => runId.is(value), 'expected a run id')

@@ -1,0 +1,96 @@
+/** Messages of `/muster/local/1` and their bytes. */
+import type { Case } from '../case.ts'
+
+const blob = 'ab'.repeat(32)
+
+export const cases: readonly Case[] = [
+  {
+    id: 'an agent',
+    method: 'info',
+    part: 'response',
+    message: { role: 'agent', name: 'web-1', peerId: '12D3KooW', version: '0.1.0', gateway: 'http://127.0.0.1:8481' },
+    hex: `
+      a5646e616d65657765622d3164726f6c65656167656e746670656572496468313244334b6f6f57676761746577617975687474703a2f2f3132372e30
+      2e302e313a383438316776657273696f6e65302e312e30`,
+  },
+  {
+    id: 'a coordinator, which has no gateway',
+    method: 'info',
+    part: 'response',
+    message: { role: 'coordinator', name: 'c', peerId: '12D3KooW', version: '0.1.0', gateway: null },
+    hex: `
+      a5646e616d65616364726f6c656b636f6f7264696e61746f726670656572496468313244334b6f6f576767617465776179f66776657273696f6e6530
+      2e312e30`,
+  },
+  {
+    id: 'what the gateway serves',
+    method: 'repositories',
+    part: 'response',
+    message: {
+      repositories: [
+        { id: 'a', gpgkey: 'RPM-GPG-KEY-a' },
+        { id: 'b', gpgkey: null },
+      ],
+    },
+    hex: `
+      a16c7265706f7369746f7269657382a26269646161666770676b65796d52504d2d4750472d4b45592d61a26269646162666770676b6579f6`,
+  },
+  {
+    id: 'added, and new',
+    method: 'blob.add',
+    part: 'response',
+    message: { blob, size: 0, existed: false },
+    hex: `
+      a364626c6f62784061626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162
+      6162616261626162616261626473697a65006765786973746564f4`,
+  },
+  {
+    id: 'all of it',
+    method: 'blob.get',
+    part: 'request',
+    message: { blob },
+    hex: `
+      a164626c6f62784061626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162
+      616261626162616261626162`,
+  },
+  {
+    id: 'bytes 10 to 19',
+    method: 'blob.get',
+    part: 'request',
+    message: { blob, range: { start: 10, end: 20 } },
+    hex: `
+      a264626c6f62784061626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162
+      6162616261626162616261626572616e6765a263656e64146573746172740a`,
+  },
+  {
+    id: 'how much is here',
+    method: 'blob.get',
+    part: 'progress',
+    message: { size: 2 ** 40, done: 16384 },
+    hex: 'a264646f6e651940006473697a651b0000010000000000',
+  },
+  { id: 'how much there is', method: 'blob.get', part: 'response', message: { size: 2 ** 40 }, hex: 'a16473697a651b0000010000000000' },
+  {
+    id: 'who has it?',
+    method: 'blob.providers',
+    part: 'request',
+    message: { blob },
+    hex: `
+      a164626c6f62784061626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162
+      616261626162616261626162`,
+  },
+  {
+    id: 'one whole, one in part',
+    method: 'blob.providers',
+    part: 'response',
+    message: {
+      providers: [
+        { name: 'c', peerId: '12D3KooWa', whole: true },
+        { name: 'web-1', peerId: '12D3KooWb', whole: false },
+      ],
+    },
+    hex: `
+      a16970726f76696465727382a3646e616d6561636577686f6c65f56670656572496469313244334b6f6f5761a3646e616d65657765622d316577686f
+      6c65f46670656572496469313244334b6f6f5762`,
+  },
+]
