@@ -1,6 +1,6 @@
 /** A run's output on the terminal: stdout to stdout, stderr to stderr, bytes as they are. */
 import type { RunRow } from '../protocols/control/messages.ts'
-import { STDOUT } from '../protocols/output/messages.ts'
+import { createPieceReader } from '../protocols/output/pieces.ts'
 import { printable, type Sink } from './sink.ts'
 import type { Session } from './session.ts'
 
@@ -10,20 +10,20 @@ export interface OutputOptions {
   readonly follow: boolean
   readonly stdout: (bytes: Uint8Array) => Promise<void>
   readonly stderr: (bytes: Uint8Array) => Promise<void>
+  /** Told where bytes are not kept any more: the output limit was reached. */
+  readonly gap?: (stream: 'stdout' | 'stderr', dropped: number) => Promise<void>
 }
 
 /** Reads from the beginning. Resolves with the run's state once everything was written. */
-export function readOutput(session: Session, options: OutputOptions): Promise<RunRow> {
-  return session.ask(
-    'run.output',
-    { run: options.run, follow: options.follow, stdout: 0, stderr: 0 },
-    {
-      onData: async (bytes) => {
-        const write = bytes[0] === STDOUT ? options.stdout : options.stderr
-        await write(bytes.subarray(1))
-      },
-    },
-  )
+export async function readOutput(session: Session, options: OutputOptions): Promise<RunRow> {
+  const reader = createPieceReader(async (piece) => {
+    if (piece.kind === 'gap') await options.gap?.(piece.stream, piece.dropped)
+    else await options[piece.kind](piece.bytes)
+  })
+  const request = { run: options.run, follow: options.follow, stdout: 0, stderr: 0 }
+  const row = await session.ask('run.output', request, { onData: (bytes) => reader.write(bytes) })
+  reader.end()
+  return row
 }
 
 /** Bytes as they are, but for a terminal: there, what it would obey is made visible, line by line (PC-13). */

@@ -1,4 +1,4 @@
-/** The messages of `/muster/output/1`. The data that follows the request: one byte for the stream (1 stdout, 2 stderr), then bytes of it in order. */
+/** The messages of `/muster/output/1`. The data that precede the response are pieces, see pieces.ts. */
 import { z } from 'zod'
 import { runId } from '../../shared/ids.ts'
 import { runStatus } from '../command/messages.ts'
@@ -12,5 +12,3 @@ export const outputRequest = z.object({
   stderr: z.int().nonnegative(),
 })
 export const outputResponse = z.object({ status: runStatus })
-export const STDOUT = 1
-export const STDERR = 2

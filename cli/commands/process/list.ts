@@ -2,7 +2,7 @@
 import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
 
 const flags = {
-  on: { type: 'list', value: 'HOSTS', summary: 'only these hosts; repeatable' },
+  on: { type: 'list', value: 'HOSTS', summary: 'only these hosts' },
   all: { type: 'boolean', summary: 'ended ones too' },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>

@@ -8,13 +8,13 @@ import type { Args } from './output.ts'
 export function handle(context: CommandContext<Readonly<Record<never, never>>, Args>): Promise<number | void> {
   return orUnknownRun(context, () =>
     withSession(context, async (session) => {
-      const row = await readOutput(session, {
+      await readOutput(session, {
         run: context.args.run,
         follow: false,
         stdout: plainWriter(context.stdout),
         stderr: plainWriter(context.stderr),
+        gap: (stream, dropped) => context.note(`${dropped} bytes of ${stream} are missing here: the output limit was reached`),
       })
-      if (row.droppedBytes > 0) await context.note(`${row.droppedBytes} bytes in the middle were dropped: the output limit was reached`)
     }),
   )
 }
