@@ -10,6 +10,8 @@ export interface SyncOptions {
   /** Only the last of several may throw; a failure before it is printed and the next one goes on. */
   readonly last: boolean
   readonly snapshot: string | undefined
+  readonly allowRollback: boolean
+  readonly acceptShrink: boolean
 }
 
 /** @returns EXIT.done, or EXIT.partly where files are missing. @throws what stopped the sync altogether */
@@ -19,7 +21,13 @@ export async function syncRepository(context: CommandContext<unknown, unknown>, 
   const started = context.clock.monotonic()
   let before = 0
   try {
-    const order = { createSnapshot: snapshot !== undefined, ...(snapshot === undefined ? {} : { snapshotName: snapshot }) }
+    const { allowRollback, acceptShrink } = options
+    const order = {
+      allowRollback,
+      acceptShrink,
+      createSnapshot: snapshot !== undefined,
+      ...(snapshot === undefined ? {} : { snapshotName: snapshot }),
+    }
     const response = await session.operate(
       { verb: 'repo.sync', targets: [id], arguments: order },
       {

@@ -32,6 +32,7 @@ import { auditServiceHandlers } from './audit-service.ts'
 import { catalogHandlers } from './catalog.ts'
 import { controlHandlers } from './control/control.ts'
 import { openDatabase } from './database/database.ts'
+import { migrate } from './database/migrate.ts'
 import { createDispatch } from './dispatch/dispatch.ts'
 import { createRuns } from './dispatch/runs.ts'
 import { factsServiceHandlers } from './facts-service.ts'
@@ -101,6 +102,8 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
   const [nodeKey, issuer] = [await loadKeyFile(paths.nodeKey), await loadKeyFile(paths.issuingKey)]
   const database = await openDatabase(deps, { url: config.database.url })
   stack.defer(() => database.close())
+  const { applied } = await migrate(database)
+  if (applied.length > 0) log.info({ applied }, 'database migrated')
   const pool = await openPool({ ...deps, log }, { folder: join(config.storage.base_path, 'pool'), reserveBytes: RESERVE_BYTES })
 
   const sealed = await openLedger({ clock, random, database, signer: issuer }, { fleet, coordinator: name, folder: paths.log })
@@ -189,7 +192,11 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
       ...artifactVerbs({ pool, database, clock }),
     },
   })
-  await operations.recover(working, (verb) => !verb.startsWith('run.'))
+  const frozen = sealed.frozen()
+  // Observing goes on over a log that contradicts itself; nothing that would have to be logged does.
+  if (frozen !== undefined)
+    log.error({ error: frozen }, 'the log is frozen: every operation is refused until docs/RECOVERY.md was followed')
+  else await operations.recover(working, (verb) => !verb.startsWith('run.'))
 
   const http = await createHttpServer({ clock, log }, { listen: config.http.listen, repositories: () => repositories.all })
   stack.defer(() => http.close())
@@ -210,6 +217,7 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
         clock,
         open,
         access,
+        pool,
         content,
         repositories,
         mirror,
@@ -258,12 +266,13 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
 
   options.onReady({ addresses: node.addresses(), http: http.url })
   // Orders to hosts that a crash left open: their hosts come back one by one and are asked.
-  const recovering = operations
-    .recover(working, (verb) => verb.startsWith('run.'))
-    .catch((error: unknown) => {
-      if (!working.aborted) log.error({ error }, 'open orders could not be closed; the next start tries again')
-    })
-  stack.defer(() => recovering.then(() => undefined))
+  const recover = async (): Promise<void> => {
+    if (frozen === undefined) await operations.recover(working, (verb) => verb.startsWith('run.'))
+  }
+  const recovering = recover().catch((error: unknown) => {
+    if (!working.aborted) log.error({ error }, 'open orders could not be closed; the next start tries again')
+  })
+  stack.defer(() => recovering)
   await aborted(signal)
   ending.abort(signal.reason)
 }

@@ -49,6 +49,7 @@ export const registry: Registry = {
       list: () => import('./snapshot/list.ts'),
       show: () => import('./snapshot/show.ts'),
       delete: () => import('./snapshot/delete.ts'),
+      diff: () => import('./snapshot/diff.ts'),
     },
   },
   blob: {

@@ -3,6 +3,7 @@ import type { control } from '../../protocols/control/protocol.ts'
 import type { RepositoryRow, SnapshotRow } from '../../protocols/control/messages.ts'
 import type { Handlers } from '../../protocols/define-protocol.ts'
 import type { Target } from '../../protocols/peer.ts'
+import type { Pool } from '../../shared/blobs/pool.ts'
 import { rfc3339 } from '../../shared/clock.ts'
 import type { RepositoryConfig } from '../../shared/config/repository.ts'
 import { concurrently } from '../../shared/concurrently.ts'
@@ -10,16 +11,18 @@ import type { Database } from '../database/database.ts'
 import type { Mirror } from '../mirror/mirror.ts'
 import { newestVersion } from '../mirror/versions.ts'
 import type { Repositories } from '../repositories.ts'
+import { diffVersions } from '../snapshots/diff.ts'
 import type { Snapshot, Snapshots } from '../snapshots/snapshots.ts'
 
 type Control = Handlers<typeof control>
-export type RepositoryHandlers = Pick<Control, 'repo.list' | 'repo.show' | 'repo.check' | 'repo.plan' | 'snapshot.list'>
+export type RepositoryHandlers = Pick<Control, 'repo.list' | 'repo.show' | 'repo.check' | 'repo.plan' | 'snapshot.list' | 'snapshot.diff'>
 
 export interface RepositoryDeps {
   readonly repositories: Repositories
   readonly mirror: Mirror
   readonly snapshots: Snapshots
   readonly database: Database
+  readonly pool: Pool
   /** Where the web server serves `latest`; undefined while there is none. */
   readonly url: (repository: string) => string | undefined
 }
@@ -86,6 +89,19 @@ export function repositoryHandlers(deps: RepositoryDeps): RepositoryHandlers {
     'snapshot.list': async ({ repository }) => {
       if (repository !== undefined) repositories.get(repository)
       return { snapshots: (await snapshots.list({ repository })).map(snapshotRow) }
+    },
+    'snapshot.diff': {
+      targets: async ({ repository }) => [{ namespace: `snapshot/${repository}` }],
+      async run({ repository, from, to }, { signal }) {
+        const [before, after] = [await snapshots.show({ repository, name: from }), await snapshots.show({ repository, name: to })]
+        const { added, removed, updated, advisories } = await diffVersions(
+          { query: database.query, pool: deps.pool },
+          before.version,
+          after.version,
+          signal,
+        )
+        return { added: [...added], removed: [...removed], updated: [...updated], advisories: [...advisories] }
+      },
     },
   }
 }

@@ -23,10 +23,6 @@ export const dispatchError = defineErrors({
     exit: 'denied',
     message: (d: { host: string; reason: string }) => `${d.host} refused the order: ${d.reason}`,
   },
-  'dispatch.start-failed': {
-    exit: 'failed',
-    message: (d: { host: string; reason: string }) => `${d.host} could not start it: ${d.reason}`,
-  },
   'dispatch.failed': {
     exit: 'failed',
     message: (d: { host: string; reason: string }) => `${d.host} could not do it: ${d.reason}`,

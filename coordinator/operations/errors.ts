@@ -30,12 +30,6 @@ export const operationError = defineErrors({
     message: (d: { operation: string }) => `operation ${d.operation} is under way on another coordinator`,
     hint: () => 'muster audit log shows its outcome when it has one',
   },
-  'operation.blocked': {
-    exit: 'conflict',
-    message: (d: { verb: string; target: string; operation: string }) =>
-      `${d.verb} of ${d.target} has to wait: operation ${d.operation} has an unknown outcome`,
-    hint: () => 'muster audit log shows the operation; find out what really happened before you go on',
-  },
   'operation.unsigned': {
     exit: 'failed',
     retryable: true,

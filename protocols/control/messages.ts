@@ -89,6 +89,14 @@ export const snapshotRow = z.object({
 export type SnapshotRow = z.infer<typeof snapshotRow>
 export const snapshotListRequest = z.object({ repository: name.optional() })
 export const snapshotList = z.object({ snapshots: z.array(snapshotRow) })
+export const diffRequest = z.object({ repository: name, from: name, to: name })
+export const diffResponse = z.object({
+  /** NEVRAs. */
+  added: z.array(z.string()),
+  removed: z.array(z.string()),
+  updated: z.array(z.object({ name: z.string(), arch: z.string(), from: z.string(), to: z.string() })),
+  advisories: z.array(z.string()),
+})
 export const syncPlan = z.object({ repository: name, fetch: z.int(), bytes: z.int(), remove: z.int(), unchanged: z.int() })
 
 // Runs

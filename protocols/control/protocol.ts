@@ -30,6 +30,7 @@ export const control = defineProtocol({
     'repo.check': method({ capability: observe('repo'), request: m.repositoryRequest.partial(), response: m.checkResponse }),
     'repo.plan': method({ capability: observeEach('repo'), request: m.repositoryRequest, response: m.syncPlan }),
     'snapshot.list': method({ capability: observe('snapshot'), request: m.snapshotListRequest, response: m.snapshotList }),
+    'snapshot.diff': method({ capability: observeEach('snapshot'), request: m.diffRequest, response: m.diffResponse }),
 
     'run.status': method({ capability: observeEach('run'), request: m.runRequest, response: m.runRow }),
     'run.list': method({ capability: observeEach('run'), request: m.runListRequest, response: m.runList }),

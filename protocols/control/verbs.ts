@@ -87,7 +87,14 @@ export const VERBS = {
   'repo.sync': verb({
     namespace: 'repo',
     target: 'repository',
-    arguments: z.strictObject({ createSnapshot: z.boolean(), snapshotName: safeName.optional() }),
+    arguments: z.strictObject({
+      createSnapshot: z.boolean(),
+      snapshotName: safeName.optional(),
+      /** Accept a revision below the last one. */
+      allowRollback: z.boolean(),
+      /** Accept the loss of nearly all packages. */
+      acceptShrink: z.boolean(),
+    }),
   }),
   'repo.publish': verb({ namespace: 'publish', target: 'repository', arguments: z.strictObject({ snapshot: safeName.optional() }) }),
   'snapshot.create': verb({

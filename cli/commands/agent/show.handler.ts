@@ -1,4 +1,4 @@
-/** One host. */
+/** Prints all that the registry says of one host. */
 import { chooseAgent } from '../../choose-agent.ts'
 import { withSession } from '../../connect.ts'
 import type { CommandContext } from '../../context.ts'

@@ -2,7 +2,7 @@
 import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
 
 const flags = {
-  label: { type: 'pairs', value: 'K=V', summary: 'a label of the host; repeatable' },
+  label: { type: 'pairs', value: 'K=V', summary: 'a label of the host' },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 

@@ -2,7 +2,7 @@
 import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
 
 const flags = {
-  label: { type: 'pairs', value: 'K=V', summary: 'a label of the host; repeatable' },
+  label: { type: 'pairs', value: 'K=V', summary: 'a label of the host' },
   ttl: { type: 'duration', value: 'TIME', summary: 'how long it is valid, at most 1h', default: 900_000, min: 1_000, max: 3_600_000 },
   approve: { type: 'boolean', summary: 'no further approval is needed' },
 } as const satisfies FlagSpecs

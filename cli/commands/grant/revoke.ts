@@ -15,6 +15,6 @@ export const command = defineCommand({
   summary: 'take a grant back, and everything passed on from it',
   flags,
   arguments: args,
-  examples: [{ command: 'muster grant revoke 0198f3b1-7c2e-7d1a-9a41-5d0f6f0c2b77 --yes', does: 'at once, everywhere' }],
+  examples: [{ command: 'muster grant revoke 0198f3b1-7c2e-7d1a-9a41-5d0f6f0c2b77 --yes', does: 'at once' }],
   handler: () => import('./revoke.handler.ts'),
 })

@@ -3,7 +3,7 @@ import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts
 
 const flags = {
   fleet: { type: 'string', value: 'NAME', summary: 'what people call the fleet', default: 'fleet' },
-  operator: { type: 'list', value: 'FILE.pub', summary: "an operator's public key; repeatable; default: the key that signs" },
+  operator: { type: 'list', value: 'FILE.pub', summary: "an operator's public key; default: the key that signs" },
   name: { type: 'string', value: 'NAME', summary: 'what people call this coordinator; default: the host name' },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>

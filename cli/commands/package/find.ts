@@ -3,7 +3,7 @@ import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs,
 
 const flags = {
   version: { type: 'string', value: 'COND', summary: 'a condition such as < 3.0.7-25.el9; versions compare as rpm does' },
-  on: { type: 'list', value: 'HOSTS', summary: 'only these hosts: a name, k=v[,k=v], or all; repeatable' },
+  on: { type: 'list', value: 'HOSTS', summary: 'only these hosts: a name, k=v[,k=v], or all' },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 

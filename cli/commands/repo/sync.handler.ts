@@ -1,4 +1,5 @@
 /** Mirror a repository and publish it. */
+import { rfc3339 } from '../../../shared/clock.ts'
 import { EXIT } from '../../../shared/exit-codes.ts'
 import { formatSize } from '../../../shared/units.ts'
 import { withSession } from '../../connect.ts'
@@ -9,7 +10,7 @@ import type { CommandContext } from '../../context.ts'
 import type { Flags } from './sync.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<number> {
-  const { repoId, all, dryRun } = context.flags
+  const { repoId, all, dryRun, allowRollback, acceptShrink } = context.flags
   if ((repoId === undefined) === !all)
     throw cliError('cli.usage', { reason: 'either --repo-id or --all is needed', hint: 'muster repo sync --help' })
   return withSession(context, async (session) => {
@@ -19,7 +20,17 @@ export async function handle(context: CommandContext<Flags>): Promise<number> {
     for (const id of ids) {
       if (dryRun) await plan(context, session, id)
       // The first failure that stops everything is thrown; an incomplete repository does not keep the others from being synced.
-      else exit = Math.max(exit, await syncRepository(context, session, { id, last: id === ids.at(-1), snapshot: snapshotName(context) }))
+      else
+        exit = Math.max(
+          exit,
+          await syncRepository(context, session, {
+            id,
+            last: id === ids.at(-1),
+            snapshot: snapshotName(context),
+            allowRollback,
+            acceptShrink,
+          }),
+        )
     }
     return exit
   })
@@ -40,5 +51,5 @@ function snapshotName(context: CommandContext<Flags>): string | undefined {
   if (named !== undefined && !createSnapshot)
     throw cliError('cli.usage', { reason: '--snapshot-name needs --create-snapshot', hint: 'muster repo sync --help' })
   if (!createSnapshot) return undefined
-  return named ?? new Date(context.clock.now()).toISOString().slice(0, 19).replaceAll(':', '').replace('T', '-')
+  return named ?? rfc3339(context.clock.now()).slice(0, 19).replaceAll(':', '').replace('T', '-')
 }

@@ -6,6 +6,8 @@ const flags = {
   all: { type: 'boolean', summary: 'every enabled repository' },
   createSnapshot: { type: 'boolean', summary: 'make a snapshot of the result' },
   snapshotName: { type: 'string', value: 'NAME', summary: 'its name; default: the date and time' },
+  allowRollback: { type: 'boolean', summary: 'accept a revision below the last one' },
+  acceptShrink: { type: 'boolean', summary: 'accept the loss of nearly all packages' },
   dryRun: { type: 'boolean', summary: 'say what would be fetched and removed, and do nothing' },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>

@@ -4,6 +4,8 @@ import type { ErrorValue } from '../../../shared/errors.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { Database } from '../../database/database.ts'
 import type { Mirror, SyncResult } from '../../mirror/mirror.ts'
+import { syncRunResult } from '../../mirror/status.ts'
+import { newestVersion } from '../../mirror/versions.ts'
 import type { Published, Publisher } from '../../publish/publisher.ts'
 import { currentPublication } from '../../publish/publications.ts'
 import { type Repositories, repositoryError } from '../../repositories.ts'
@@ -48,7 +50,14 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
     async act(operation, context) {
       const config = targetOf(operation)
       const reporter = createReporter(deps, context)
-      const result = await deps.mirror.sync(config, { signal: context.signal, run: operation.id, onEvent: reporter.onEvent })
+      const { allowRollback, acceptShrink } = operation.arguments
+      const result = await deps.mirror.sync(config, {
+        signal: context.signal,
+        run: operation.id,
+        onEvent: reporter.onEvent,
+        allowRollback,
+        acceptShrink,
+      })
       if (result.result === 'failed') {
         const { code, data } = result.error
         return [{ target: config.name, result: 'failed', detail: { outcome: 'failed', notes: [...result.notices] }, error: { code, data } }]
@@ -61,25 +70,27 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
     },
     async probe(operation, signal) {
       const config = targetOf(operation)
-      const run = await deps.database.query.selectFrom('sync_run').selectAll().where('id', '=', operation.id).executeTakeFirst()
+      const ended = await syncRunResult(deps.database.query, operation.id)
       const made = await deps.database.query
         .selectFrom('repository_version')
         .select('id')
         .where('operation', '=', operation.id)
         .executeTakeFirst()
-      if (made === undefined) {
+      // A sync that found nothing new made no version: then it is the newest one that has to be published.
+      const version = made ?? (ended === 'complete' ? await newestVersion(deps.database.query, config.name) : undefined)
+      if (version === undefined) {
         const error = repositoryError('repository.interrupted', { repository: config.name })
         return [
           {
             target: config.name,
             result: 'failed',
-            detail: { outcome: run?.result ?? 'failed' },
+            detail: { outcome: ended ?? 'failed' },
             error: { code: error.code, data: error.data },
           },
         ]
       }
       // The version was accepted; publishing it is idempotent, and leaving it unpublished would be a half-done sync.
-      const published = await publishVersion(config, made.id, operation.id, signal)
+      const published = await publishVersion(config, version.id, operation.id, signal)
       return [{ target: config.name, result: 'done', detail: { outcome: 'complete', recovered: true, ...publishedDetail(published) } }]
     },
   }

@@ -18,6 +18,6 @@ export const space: Check = {
     const free = stats.bavail * stats.bsize
     const detail = `${formatSize(free)} free in ${folder}`
     if (free >= LOW_BYTES) return { status: 'ok', detail }
-    return { status: 'warn', detail, fix: '`muster gc run` removes what nothing needs; or move storage.base_path to a larger disk' }
+    return { status: 'warn', detail, fix: 'move storage.base_path to a larger disk; nothing in it is removed by itself' }
   },
 }

@@ -1,0 +1,22 @@
+/** `muster snapshot diff` */
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+
+const flags = {
+  from: { type: 'string', value: 'NAME', summary: 'the older snapshot', required: true },
+  to: { type: 'string', value: 'NAME', summary: 'the newer snapshot', required: true },
+  repoId: { type: 'string', value: 'ID', summary: 'the repository' },
+} as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
+
+export const command = defineCommand({
+  summary: 'what one snapshot has that another has not',
+  flags,
+  examples: [
+    {
+      command: 'muster snapshot diff --from 2026-10 --to 2026-11',
+      does: 'packages added, removed and updated, and the advisories that come with them',
+    },
+  ],
+  output: true,
+  handler: () => import('./diff.handler.ts'),
+})
