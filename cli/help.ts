@@ -14,10 +14,22 @@ export function flagUsage(key: string, spec: FlagSpec): string {
 export function flagNotes(spec: FlagSpec): string {
   const notes: string[] = []
   if (spec.type === 'choice') notes.push(spec.choices.join('|'))
-  if ('default' in spec && spec.default !== undefined) notes.push(`default ${spec.default}`)
+  if ('default' in spec && spec.default !== undefined && spec.default !== '') notes.push(`default ${typed(spec, spec.default)}`)
   if ('required' in spec && spec.required === true) notes.push('required')
   if (spec.type === 'list' || spec.type === 'pairs') notes.push('repeatable')
   return notes.length === 0 ? '' : ` (${notes.join('; ')})`
+}
+
+const UNITS = {
+  duration: { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 },
+  size: { G: 1_073_741_824, M: 1_048_576, K: 1024, '': 1 },
+} as const
+
+/** A default as somebody would type it: `15m`, `64M`. */
+function typed(spec: FlagSpec, value: string | number): string {
+  if (typeof value === 'string' || (spec.type !== 'duration' && spec.type !== 'size')) return String(value)
+  const [unit, size] = Object.entries(UNITS[spec.type]).find(([, each]) => value % each === 0) as [string, number]
+  return `${value / size}${unit}`
 }
 
 /** `muster repo sync [--flags] [ID]` */
@@ -94,8 +106,9 @@ function columns(rows: readonly (readonly [string, string])[]): string {
     .join('\n')
 }
 
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
+/** A summary as a sentence. */
+export function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('?') ? '' : '.'}`
 }
 
 function wrap(text: string): string {

@@ -7,8 +7,8 @@ import type { ArgumentSpecs, FlagSpecs, FlagValues } from './command.ts'
 import type { Session } from './session.ts'
 
 export const runFlags = {
-  on: { type: 'list', value: 'HOSTS', summary: 'where: a name, an id, k=v[,k=v], or all; repeatable', required: true },
-  env: { type: 'pairs', value: 'K=V', summary: 'an environment variable of the process; repeatable' },
+  on: { type: 'list', value: 'HOSTS', summary: 'where: a name, an id, k=v[,k=v], or all', required: true },
+  env: { type: 'pairs', value: 'K=V', summary: 'an environment variable of the process' },
   cwd: { type: 'string', value: 'DIR', summary: 'its working directory; default: /' },
   user: { type: 'string', value: 'USER', summary: "whom it runs as; default: the agent's user" },
   name: { type: 'string', value: 'NAME', summary: 'a name for lists' },

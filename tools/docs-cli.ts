@@ -1,7 +1,7 @@
 /** docs/CLI.md, from the declarations of the commands. */
 import { type Declaration, type FlagSpecs, type Registry } from '../cli/command.ts'
 import { globalFlags } from '../cli/global-flags.ts'
-import { flagNotes, flagUsage, usageLine } from '../cli/help.ts'
+import { flagNotes, flagUsage, sentence, usageLine } from '../cli/help.ts'
 import { ENVIRONMENT, EXIT_MEANING } from '../cli/topics.ts'
 import { EXIT, type ExitName } from '../shared/exit-codes.ts'
 
@@ -83,4 +83,3 @@ function flagTable(flags: FlagSpecs, more: readonly (readonly [string, string])[
 const code = (text: string): string => `\`${text}\``
 /** A cell of a Markdown table: a bar would end it, angle brackets would be HTML. */
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;')
-const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`

@@ -59,12 +59,13 @@ name: rhel9-baseos
 type: rpm
 upstream: { url: "https://cdn.redhat.com/content/dist/rhel9/9/x86_64/baseos/os" }
 credentials: { type: client_cert, cert: /etc/pki/entitlement/123.pem, key: /etc/pki/entitlement/123-key.pem, ca_cert: /etc/rhsm/ca/redhat-uep.pem }
-rpm: { architectures: [x86_64], gpgkey_url: "https://access.redhat.com/security/data/fd431d51.txt" }
 retention: { policy: mirror, deleted_packages: remove }
-schedule: { cron: "0 2 * * *" }
+publish: { latest_path: /srv/repos/rhel9-baseos/latest, snapshots_path: /srv/repos/rhel9-baseos/snapshots }
 \`\`\`
 
-A file with \`name\` and \`type\` at its top is a repository; by custom each has its own file in \`conf.d\`.
+A file with \`name\` and \`type\` at its top is a repository; by custom each has its own file in \`conf.d\`. The coordinator reads
+them when it starts. A value that this version cannot honour makes \`muster repo sync\` fail with \`mirror.unsupported\` and exit code 2;
+\`muster config validate\` accepts it.
 
 ${table(shapeOf(repositorySchema))}`
 }

@@ -58,42 +58,25 @@ in angle brackets are filled in.
 ${sections.join('\n')}`
 }
 
-/** A message with its values replaced by their names; the code alone where the message computes with them. */
+/** A message with its values replaced by their names; what it computes from them is `<n>`. */
 function form(render: (data: never) => string): string {
-  try {
-    return render(placeholder('') as never).replace(/\s+/g, ' ')
-  } catch {
-    return ''
-  }
+  return String(render(placeholder('') as never))
+    .replace(/\bNaN\b/g, '<n>')
+    .replace(/\s+/g, ' ')
+    .trim()
 }
 
-/** Stands for any value: reads as \`<name>\`, has whatever is asked of it. */
+/** Stands for any value and whatever is asked of it: `d.hosts.slice(0, 3).join(', ')` reads as `<hosts>`. */
 function placeholder(name: string): unknown {
   const text = `<${name}>`
-  return new Proxy(() => text, {
+  return new Proxy(() => undefined, {
     get: (_, key) => {
       if (key === Symbol.toPrimitive || key === 'toString' || key === 'toJSON' || key === 'valueOf') return () => text
-      if (typeof key === 'symbol') return undefined
-      return name === '' || /^[a-z]+[A-Z]?/.test(key) === false ? placeholder(key) : METHODS.has(key) ? () => text : placeholder(name)
+      if (key === Symbol.iterator) return () => [placeholder(name)][Symbol.iterator]()
+      return typeof key === 'symbol' ? undefined : placeholder(name === '' ? key : name)
     },
-    apply: () => text,
+    apply: () => placeholder(name),
   })
 }
-/** What messages call on their values to print them. */
-const METHODS = new Set([
-  'join',
-  'slice',
-  'map',
-  'filter',
-  'at',
-  'toFixed',
-  'toUpperCase',
-  'toLowerCase',
-  'replace',
-  'replaceAll',
-  'trim',
-  'padEnd',
-  'toLocaleString',
-])
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;')

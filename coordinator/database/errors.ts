@@ -16,13 +16,13 @@ export const databaseError = defineErrors({
     exit: 'conflict',
     retryable: true,
     message: (d: { database: string; owner: string }) => `${d.database} is already open in ${d.owner}`,
-    hint: () => 'a SQLite database belongs to one coordinator; stop the other one, or use PostgreSQL to run several',
+    hint: () => 'a SQLite database belongs to one coordinator: stop the other one',
   },
   'database.network-folder': {
     exit: 'usage',
     message: (d: { database: string; filesystem: string }) =>
       `${d.database} lies on a network file system (${d.filesystem}), where SQLite's locks do not hold`,
-    hint: () => 'put the database on a local disk, or use PostgreSQL',
+    hint: () => 'put the database on a local disk',
   },
   'database.library': {
     exit: 'failed',

@@ -6,7 +6,7 @@ export const blobError = defineErrors({
   'blob.unknown': {
     exit: 'notFound',
     message: (d: { id: string }) => `no blob ${d.id} is in the pool`,
-    hint: () => 'see which blobs are there with `muster blob list`, or fetch it from a node that has it',
+    hint: () => 'fetch it from a node that has it: muster blob providers ID shows which',
   },
   'blob.altered': {
     exit: 'verification',

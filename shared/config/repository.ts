@@ -32,9 +32,14 @@ const rpm = z
     architectures: z
       .array(z.string().regex(/^[a-z0-9_]{1,32}$/, 'expected an architecture, such as x86_64'))
       .optional()
-      .describe('keep only packages of these architectures (noarch always stays); default: all'),
-    gpgcheck: z.boolean().optional().describe('check the signature of every package; default: true where a key is configured'),
-    repo_gpgcheck: z.boolean().optional().describe('check the signature of repomd.xml; default: true where a key is configured'),
+      .describe('keep only packages of these architectures (noarch always stays); default: all, and this version mirrors nothing less'),
+    gpgcheck: z
+      .boolean()
+      .optional()
+      .describe(
+        'check the signature of every package; default: true where a key is configured. This version cannot: it refuses to sync unless it is false',
+      ),
+    repo_gpgcheck: z.boolean().optional().describe('check the signature of repomd.xml; default and refusal as for `gpgcheck`'),
     gpgkey_url: httpUrl.optional().describe('where the public keys are fetched from'),
     gpgkey_file: path.optional().describe('a file with the public keys'),
     trusted_fingerprints: z.array(openpgpFingerprint).min(1).optional().describe('accept only these keys, whatever the key file holds'),
@@ -74,9 +79,12 @@ export const repositorySchema = z
           .enum(['mirror', 'newest-only', 'keep-all'])
           .default('mirror')
           .describe(
-            'mirror: what upstream has, metadata byte for byte; newest-only: the newest version of each package; keep-all: never drop',
+            'mirror: what upstream has, metadata byte for byte; newest-only: the newest version of each package; keep-all: never drop. This version syncs with `mirror` only',
           ),
-        deleted_packages: z.enum(['remove', 'keep']).default('remove').describe('what happens to packages that upstream no longer has'),
+        deleted_packages: z
+          .enum(['remove', 'keep'])
+          .default('remove')
+          .describe('what happens to packages that upstream no longer has. This version syncs with `remove` only'),
       })
       .prefault({})
       .describe('Which packages are kept.'),
@@ -89,7 +97,9 @@ export const repositorySchema = z
       .describe('Where it is published on disk.'),
     schedule: z
       .strictObject({
-        cron: cron.describe('when to sync: minute, hour, day of the month, month, day of the week; in UTC'),
+        cron: cron.describe(
+          'when to sync: minute, hour, day of the month, month, day of the week; in UTC. This version reads it and starts nothing: let cron run `muster repo sync`',
+        ),
         create_snapshot: z.boolean().default(false).describe('make a snapshot after each sync that changed something'),
       })
       .optional()

@@ -22,7 +22,11 @@ export const configSchema = z
       .describe('Where content is kept.'),
     database: z
       .strictObject({
-        url: databaseUrl.optional().describe('`sqlite:///path` or `postgresql://user@host/name`; default: `muster.db` in the home'),
+        url: databaseUrl
+          .optional()
+          .describe(
+            '`sqlite:///path` or `postgresql://user@host/name`; default: `muster.db` in the home, where `muster init` makes it. This version founds a fleet nowhere else',
+          ),
       })
       .prefault({})
       .describe('Where a coordinator keeps its records.'),

@@ -26,7 +26,7 @@ export const trustError = defineErrors({
   'trust.fleet': {
     exit: 'verification',
     message: (d: { what: string; expected: string; got: string }) => `${d.what} belongs to fleet ${d.got}, expected ${d.expected}`,
-    hint: () => 'muster context use NAME chooses a fleet; muster ticket prints the ticket of one',
+    hint: () => '--home and --coordinator choose a fleet; muster ticket prints the ticket of one',
   },
   'trust.too-early': {
     exit: 'denied',
