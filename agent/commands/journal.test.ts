@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test, { type TestContext } from 'node:test'
+import { systemRandom } from '../../shared/random.ts'
+import { signedSample, TEST_TIME } from '../../shared/testing/statements.ts'
+import type { Signed } from '../../shared/trust/signed.ts'
+import { toText } from '../../shared/trust/transport.ts'
+import { hostKey, operationOf, startIntent, testClock, type TestClock } from '../testing/coordinator-stand-in.ts'
+import { commandError } from './errors.ts'
+import { type Journal, openJournal } from './journal.ts'
+
+const MINUTE = 60_000
+const DAY = 24 * 60 * MINUTE
+const is = (code: Parameters<typeof commandError.is>[1]) => (error: unknown) => commandError.is(error, code)
+const outcome = (): Promise<Signed> => signedSample('outcome', hostKey)
+
+async function place(t: TestContext): Promise<{ folder: string; clock: TestClock; open(maxKept?: number): Promise<Journal> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-journal-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const clock = testClock()
+  return {
+    folder,
+    clock,
+    open: (maxKept) =>
+      openJournal({ clock, random: systemRandom }, { folder: join(folder, 'commands'), ...(maxKept === undefined ? {} : { maxKept }) }),
+  }
+}
+
+async function finish(journal: Journal, n: number): Promise<void> {
+  await journal.accept(operationOf(n), await startIntent(n), TEST_TIME + 5 * MINUTE)
+  await journal.conclude(operationOf(n), await outcome())
+}
+
+test('commands/journal: an order is known with its outcome, and still is after a restart', async (t) => {
+  const { open } = await place(t)
+  const first = await open()
+  const intent = await startIntent(1)
+  assert.equal(first.find(operationOf(1), intent), undefined)
+  assert.deepEqual(await first.accept(operationOf(1), intent, TEST_TIME), { outcome: undefined })
+  const second = await open()
+  assert.deepEqual(second.find(operationOf(1), intent), { outcome: undefined })
+  assert.deepEqual(await second.accept(operationOf(1), intent, TEST_TIME), { outcome: undefined })
+  await second.conclude(operationOf(1), await outcome())
+  for (const journal of [second, await open()]) {
+    const found = await journal.accept(operationOf(1), intent, TEST_TIME)
+    assert.deepEqual(toText(found.outcome as Signed), toText(await outcome()))
+  }
+})
+
+test('commands/journal: another order under the id of an earlier one is refused, also after a restart', async (t) => {
+  const { open } = await place(t)
+  await finish(await open(), 1)
+  const other = await startIntent(1, { targets: [] })
+  for (const journal of [await open()]) {
+    await assert.rejects(journal.accept(operationOf(1), other, TEST_TIME), is('command.replayed'))
+    assert.throws(() => journal.find(operationOf(1), other), is('command.replayed'))
+  }
+})
+
+test('commands/journal: an outcome for what was never accepted is a defect, not a row', async (t) => {
+  const { open, folder } = await place(t)
+  const journal = await open()
+  await assert.rejects(journal.conclude(operationOf(1), await outcome()), /never accepted/)
+  assert.deepEqual(await readdir(join(folder, 'commands')), [])
+})
+
+test('commands/journal: old outcomes go after a week, expired or not they stay until then', async (t) => {
+  const { open, clock, folder } = await place(t)
+  const journal = await open()
+  await finish(journal, 1)
+  await journal.accept(operationOf(2), await startIntent(2), TEST_TIME + 5 * MINUTE)
+  clock.at += 6 * DAY
+  await finish(journal, 3)
+  assert.notEqual(journal.find(operationOf(1), await startIntent(1)), undefined)
+  clock.at += 1 * DAY + 1
+  await finish(journal, 4)
+  assert.equal(journal.find(operationOf(1), await startIntent(1)), undefined)
+  // Accepted without outcome: nobody knows yet what became of it, so it is never forgotten.
+  assert.deepEqual(journal.find(operationOf(2), await startIntent(2)), { outcome: undefined })
+  assert.deepEqual(
+    (await readdir(join(folder, 'commands'))).sort(),
+    [2, 3, 4].map((n) => `${operationOf(n)}.json`),
+  )
+})
+
+test('commands/journal: a full one lets go of its oldest expired outcomes, and takes nothing while there are none', async (t) => {
+  const { open, clock } = await place(t)
+  const journal = await open(3)
+  for (const n of [1, 2, 3]) {
+    await finish(journal, n)
+    clock.at += 1
+  }
+  const fourth = await startIntent(4)
+  await assert.rejects(journal.accept(operationOf(4), fourth, clock.at + 5 * MINUTE), is('command.journal-full'))
+  assert.equal(journal.find(operationOf(4), fourth), undefined)
+  clock.at += 5 * MINUTE
+  await journal.accept(operationOf(4), fourth, clock.at + 5 * MINUTE)
+  assert.equal(journal.find(operationOf(1), await startIntent(1)), undefined)
+  assert.notEqual(journal.find(operationOf(2), await startIntent(2)), undefined)
+})
+
+test('commands/journal: what a crash left of a write is removed, and a damaged row stops the agent', async (t) => {
+  const { open, folder } = await place(t)
+  await finish(await open(), 1)
+  const file = join(folder, 'commands', `${operationOf(1)}.json`)
+  const good = await readFile(file, 'utf8')
+  await writeFile(join(folder, 'commands', `.${operationOf(2)}.json.tmp`), good.slice(0, 20))
+  await open()
+  assert.deepEqual(await readdir(join(folder, 'commands')), [`${operationOf(1)}.json`])
+  for (const bad of ['', '{}', good.slice(0, -5), good.replace('dsse', 'none'), good.replace('digest', 'digits')]) {
+    await writeFile(file, bad)
+    await assert.rejects(open(), is('command.journal-damaged'), bad.slice(0, 60))
+  }
+})
+
+test('commands/journal: an order is not accepted where it cannot be written down', async (t) => {
+  const { folder, clock } = await place(t)
+  const random = {
+    ...systemRandom,
+    bytes: (): Uint8Array => {
+      throw new Error('disk full')
+    },
+  }
+  const journal = await openJournal({ clock, random }, { folder: join(folder, 'commands') })
+  await assert.rejects(journal.accept(operationOf(1), await startIntent(1), TEST_TIME), /disk full/)
+  assert.equal(journal.find(operationOf(1), await startIntent(1)), undefined)
+})

@@ -1,0 +1,94 @@
+/** An agent's commands on a real socket with a real runner, its journal and trust state on a disk that outlives them. What it hides: who may bring orders. */
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { type Client, openClient } from '../../protocols/call.ts'
+import type { PerformRequest } from '../../protocols/command/messages.ts'
+import { command } from '../../protocols/command/protocol.ts'
+import { serveProtocol } from '../../protocols/serve.ts'
+import { dialSocket, serveSocket } from '../../protocols/socket.ts'
+import { systemRandom } from '../../shared/random.ts'
+import { recordedLog } from '../../shared/testing/recorded-log.ts'
+import { TEST_AGENT, TEST_FLEET } from '../../shared/testing/statements.ts'
+import type { Outcome } from '../../shared/trust/outcome.ts'
+import { readSigned, type Signed } from '../../shared/trust/signed.ts'
+import { type CommandDeps, commandHandlers } from '../commands/command.ts'
+import { openJournal } from '../commands/journal.ts'
+import { openRunnerHome, type RunnerHome } from '../runner/testing/runner-home.ts'
+import { hostKey, joinedTrust, LABELS, orderOf, type TestClock, testClock, type TestLog, testLog } from './coordinator-stand-in.ts'
+
+type CommandHandlers = ReturnType<typeof commandHandlers>
+
+export interface CommandedAgent {
+  readonly client: Client<typeof command>
+  readonly clock: TestClock
+  readonly log: TestLog
+  readonly runner: RunnerHome
+  readonly handlers: CommandHandlers
+  /** What a restarted agent has: the same disk, nothing in memory. */
+  again(change?: (deps: CommandDeps) => Partial<CommandDeps>): Promise<CommandHandlers>
+  /** An order as it is brought to a host that says where it stands. */
+  order(intent: Signed): Promise<PerformRequest>
+}
+
+export async function commandedAgent(
+  t: TestContext,
+  change: (deps: CommandDeps) => Partial<CommandDeps> = () => ({}),
+): Promise<CommandedAgent> {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-commands-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const runner = await openRunnerHome()
+  t.after(() => runner[Symbol.asyncDispose]())
+  const clock = testClock()
+  const trust = await joinedTrust(t)
+  const again: CommandedAgent['again'] = async (more = () => ({})) => {
+    const deps: CommandDeps = {
+      trust: await trust.again(),
+      journal: await openJournal({ clock, random: systemRandom }, { folder: join(folder, 'journal') }),
+      runner: runner.client,
+      key: hostKey,
+      clock,
+      log: recordedLog(),
+      fleet: TEST_FLEET,
+      agent: TEST_AGENT,
+      labels: () => LABELS,
+    }
+    return commandHandlers({ ...deps, ...more(deps) })
+  }
+  const handlers = await again(change)
+  const policy = { allow: async () => ({ kind: 'local', name: 'coordinator' }) as const }
+  const serve = serveProtocol(command, handlers, { policy, clock, log: recordedLog() })
+  const path = join(folder, 's', 'socket')
+  const server = await serveSocket({ clock, log: recordedLog() }, { path, protocols: new Map([[command.id, serve]]) })
+  const client = openClient(command, await dialSocket(path, command.id), { clock })
+  t.after(async () => {
+    await client.close().catch(() => undefined)
+    await server.close()
+  })
+  const log = testLog()
+  return {
+    client,
+    clock,
+    log,
+    runner,
+    handlers,
+    again,
+    order: async (intent) => orderOf(log, intent, { from: (await client.call('position', {})).size }),
+  }
+}
+
+/** Reads the outcome as a coordinator does: signed by the host, about this very intent. */
+export function said(outcome: Signed, intent: Signed): Outcome {
+  assert.deepEqual(Buffer.from(outcome.key), Buffer.from(hostKey.publicKey))
+  const body = readSigned(outcome, 'outcome', { fleet: TEST_FLEET })
+  assert.equal(body.target, TEST_AGENT)
+  assert.equal(body.detail['intent'], createHash('sha256').update(intent.statement).digest('hex'))
+  return body
+}
+
+export const same = (a: Signed, b: Signed): void => assert.equal(Buffer.from(a.statement).toString(), Buffer.from(b.statement).toString())
+export const call = (handlers: CommandHandlers, request: PerformRequest) => handlers.perform(request, undefined as never)
+export const probe = (handlers: CommandHandlers, intent: Signed) => handlers.probe({ intent }, undefined as never)
