@@ -1,0 +1,110 @@
+/** Bad input of every kind: a clear error, the documented exit code, the process alive, and nothing half-written. */
+import assert from 'node:assert/strict'
+import { createServer, type AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import { access, readdir, writeFile } from 'node:fs/promises'
+import test from 'node:test'
+import { startFleet } from '../testing/fleet.ts'
+
+const ZERO = '0'.repeat(64)
+const NOBODY = '01890000-0000-7000-8000-000000000000'
+
+test('every bad input gets its exit code and an error with a hint, and the fleet goes on', async (t) => {
+  await using fleet = await startFleet({ coordinator: false })
+  await fleet.configure('coordinator', '20-gone.yaml', 'name: gone\ntype: rpm\nupstream: { url: "http://127.0.0.1:9/nothing/" }\n')
+  await fleet.coordinator()
+  await fleet.agent('a1')
+  const stranger = await fleet.key('stranger')
+  const used = await fleet.ok(['enroll', 'token', '--approve'])
+  await fleet.ok(['agent', 'join', used, '--name', 'b1'], { home: 'b1' })
+
+  const cases: readonly [
+    what: string,
+    args: readonly string[],
+    code: number,
+    says: RegExp,
+    options?: { home?: string; identity?: string },
+  ][] = [
+    ['unknown command', ['frobnicate'], 2, /is not a command/],
+    ['unknown verb, nearly right', ['repo', 'snyc'], 2, /did you mean `muster repo sync`/],
+    ['unknown flag', ['repo', 'list', '--colour'], 2, /--colour/],
+    ['missing flag', ['repo', 'show'], 2, /--repo-id/],
+    ['flag of a wrong type', ['process', 'start', '--on', 'a1', '--memory', 'lots', 'true'], 2, /lots/],
+    ['unknown output format', ['repo', 'list', '-o', 'xml'], 2, /xml/],
+    ['unknown repository', ['repo', 'sync', '--repo-id', 'nope'], 5, /no repository "nope"/],
+    ['unknown snapshot', ['snapshot', 'show', '--name', 'nope'], 5, /no snapshot/],
+    ['malformed snapshot name', ['snapshot', 'create', '--repo-id', 'sample', '--name', '../x'], 2, /name/],
+    ['unknown host', ['process', 'start', '--on', 'nope', 'true'], 5, /no host matches "nope"/],
+    ['malformed selector', ['process', 'start', '--on', '=x', 'true'], 2, /neither a host/],
+    ['unknown run', ['process', 'status', NOBODY], 5, /^/],
+    ['unknown blob', ['blob', 'get', ZERO, '--to', 'none'], 5, /no blob/],
+    ['unknown blob on an agent', ['blob', 'get', ZERO, '--to', 'none'], 5, /blob/, { home: 'a1' }],
+    ['malformed blob id', ['blob', 'get', 'XYZ', '--to', 'none'], 2, /not a blob id/],
+    ['missing file', ['blob', 'add', '/no/such/file'], 2, /\/no\/such\/file/],
+    ['no home', ['status'], 7, /nothing answers/, { home: 'nowhere' }],
+    ['existing home', ['init'], 6, /exists/],
+    ['missing identity', ['status'], 5, /does not exist/, { identity: '/no/such/key' }],
+    ['a stranger’s key', ['agent', 'list'], 4, /may not observe fleet/, { identity: stranger }],
+    ['a stranger’s order', ['process', 'start', '--on', 'a1', 'true'], 4, /may not/, { identity: stranger }],
+    ['a used token', ['agent', 'join', used, '--name', 'b2'], 4, /token is not valid/, { home: 'b2' }],
+    ['a truncated token', ['agent', 'join', used.slice(0, -9), '--name', 'b3'], 2, /ticket is not valid/, { home: 'b3' }],
+    ['a taken name', ['agent', 'join', used, '--name', 'a1'], 6, /already called a1/, { home: 'b4' }],
+    ['unreachable upstream', ['repo', 'sync', '--repo-id', 'gone'], 7, /gone|127\.0\.0\.1/],
+    ['a never-synced repository', ['repo', 'publish', '--repo-id', 'sample'], 5, /never been synced/],
+    ['a destructive command without anybody to ask', ['agent', 'revoke', 'a1'], 2, /--yes/],
+    ['a bundle that is none', ['audit', 'verify', '--bundle', '/tmp'], 5, /not an exported log|tmp/],
+    ['an index beyond the log', ['audit', 'prove', '999999'], 2, /outside of the log/],
+    ['a grant to nobody', ['grant', 'add', '--to', 'nobody', '--namespace', 'run', '--level', 'observe'], 2, /neither a key fingerprint/],
+    [
+      'a grant in no namespace',
+      ['grant', 'add', '--to', fleet.path('stranger.pub'), '--namespace', 'moon', '--level', 'observe'],
+      9,
+      /namespace/,
+    ],
+  ]
+  for (const [what, args, code, says, options] of cases)
+    await t.test(what, async () => {
+      const ended = await fleet.muster(args, options)
+      assert.equal(ended.code, code, `muster ${args.join(' ')}\n${ended.stdout}${ended.stderr}`)
+      assert.match(`${ended.stdout}${ended.stderr}`, says)
+      if (what !== 'unknown run') assert.match(ended.stderr, /^muster: error: ([^A-Z]|SHA256:).*[^.]$/m)
+      assert.doesNotMatch(ended.stderr, /\n\s+at |node:internal|undefined/)
+    })
+
+  await t.test('nothing half-written is left of them', async () => {
+    for (const home of ['b2', 'b3', 'b4']) await assert.rejects(access(fleet.path(home)), `${home} was made for a join that was refused`)
+    await assert.rejects(access('none'))
+    assert.equal(await fleet.ok(['run', '--on', 'a1', '--', 'echo', 'still here']), 'still here')
+    assert.equal((await readdir(fleet.path('coordinator', 'publish')).catch((): string[] => [])).includes('gone'), false)
+  })
+})
+
+test('an occupied port and broken configuration stop a coordinator with a clear error', async () => {
+  await using fleet = await startFleet({ coordinator: false })
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  try {
+    await fleet.configure('coordinator', '30-port.yaml', `listen: ["/ip4/127.0.0.1/tcp/${port}"]\n`)
+    const taken = await fleet.muster(['coordinator', 'run'])
+    assert.equal(taken.code, 6)
+    assert.match(taken.stderr, new RegExp(`cannot listen on .*${port}`))
+    await fleet.configure('coordinator', '30-port.yaml', `http: { listen: "127.0.0.1:${port}" }\n`)
+    const http = await fleet.muster(['coordinator', 'run'])
+    assert.equal(http.code, 6)
+    assert.match(http.stderr, new RegExp(`127\\.0\\.0\\.1:${port}`))
+  } finally {
+    server.close()
+  }
+  for (const [text, says] of [
+    ['download: { workers: many }\n', /30-port\.yaml:1:\d+ .*workers/],
+    ['downlaod: { workers: 3 }\n', /downlaod.*[Dd]id you mean "download"/],
+    ['a: [\n', /30-port\.yaml:\d+/],
+    ['http: { listen: "x" }\nhttp: { listen: "y" }\n', /30-port\.yaml:2/],
+  ] as const) {
+    await writeFile(fleet.path('coordinator', 'conf.d', '30-port.yaml'), text)
+    const ended = await fleet.muster(['coordinator', 'run'])
+    assert.equal(ended.code, 2, ended.stderr)
+    assert.match(ended.stderr, says)
+  }
+})

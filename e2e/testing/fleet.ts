@@ -1,0 +1,232 @@
+/**
+ * A fleet of real processes for scenarios: a coordinator and agents of this clone, each with a home in a temporary folder, on free ports of the
+ * loopback. Everything ends with it, runners included; when a test fails, the logs' folder is the last thing it prints.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connectRunner } from '../../agent/runner/client.ts'
+import { sampleRepository } from '../../fixtures/rpm/sample.ts'
+import { resolveInFolder } from '../../node/http/folder.ts'
+import { listen } from '../../node/http/listen.ts'
+import { respond } from '../../node/http/respond.ts'
+import { systemClock } from '../../shared/clock.ts'
+import { MusterError } from '../../shared/errors.ts'
+import { saveKeyFile } from '../../shared/identity/key-file.ts'
+import { formatPublicKeyLine } from '../../shared/identity/public-key.ts'
+import { generateKey } from '../../shared/identity/signer.ts'
+import { silentLogger } from '../../shared/logger.ts'
+import { systemRandom } from '../../shared/random.ts'
+
+const BIN = join(import.meta.dirname, '..', '..', 'bin', 'muster')
+const deps = { clock: systemClock, random: systemRandom }
+
+/** A daemon on a machine that runs other tests beside. */
+const READY_MS = 60_000
+const STOP_MS = 10_000
+/** Between two looks at a condition. */
+const AGAIN_MS = 50
+const WITHIN_MS = 30_000
+
+export interface Ended {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  /** Name of the node whose home it acts on. Default: the coordinator's. */
+  readonly home?: string
+  /** Key file of the operator. Default: the fleet's. */
+  readonly identity?: string
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
+
+export interface Daemon {
+  readonly pid: number
+  /** The words of its `ready` line. */
+  readonly ready: readonly string[]
+  log(): Promise<string>
+  /** Sends the signal and waits for the end. Default SIGTERM. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>
+}
+
+export interface Fleet extends AsyncDisposable {
+  readonly folder: string
+  /** The sample repository, on a web server of the test. */
+  readonly upstream: string
+  path(...parts: string[]): string
+  /** Makes an SSH key; returns the path of its private half, the public one beside it as `.pub`. */
+  key(name: string): Promise<string>
+  muster(args: readonly string[], options?: RunOptions): Promise<Ended>
+  /** The same; rejects unless it ends with 0. Gives stdout without the last line end. */
+  ok(args: readonly string[], options?: RunOptions): Promise<string>
+  configure(name: string, file: string, text: string): Promise<void>
+  coordinator(): Promise<Daemon>
+  /** Enrols an agent and starts it. */
+  agent(name: string, labels?: readonly string[]): Promise<Daemon>
+  /** Starts a daemon on a home that is there. */
+  start(name: string, words: readonly string[]): Promise<Daemon>
+}
+
+export async function startFleet(options: { coordinator?: boolean; agents?: number } = {}): Promise<Fleet> {
+  // Disposed of by the fleet's owner, or here if it does not get that far. Daemons are added to it as they start.
+  const stack = new AsyncDisposableStack()
+  try {
+    return await build(stack, options)
+  } catch (error) {
+    await stack.disposeAsync()
+    throw error
+  }
+}
+
+async function build(stack: AsyncDisposableStack, options: { coordinator?: boolean; agents?: number }): Promise<Fleet> {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-e2e-'))
+  stack.defer(() => rm(folder, { recursive: true, force: true }))
+  const path = (...parts: string[]): string => join(folder, ...parts)
+  await sampleRepository(path('upstream'))
+  const resolve = (segments: readonly string[]) => resolveInFolder(path('upstream'), segments, {})
+  const server = await listen(
+    deps,
+    { listen: '127.0.0.1:0' },
+    (request, response) => void respond({ log: silentLogger, resolve }, request, response),
+  )
+  stack.defer(() => server.close())
+  const homes = new Set<string>()
+  stack.defer(() => Promise.all([...homes].map((name) => endRunner(path(name)))).then(() => undefined))
+
+  const key = async (name: string): Promise<string> => {
+    const made = generateKey(deps, { comment: name })
+    await saveKeyFile(deps, path(name), made)
+    await writeFile(path(`${name}.pub`), `${formatPublicKeyLine(made.publicKey, name)}\n`)
+    return path(name)
+  }
+  const operator = await key('operator')
+  const environment = (more: RunOptions = {}): NodeJS.ProcessEnv => ({
+    PATH: process.env['PATH'],
+    HOME: folder,
+    MUSTER_HOME: path(more.home ?? 'coordinator'),
+    MUSTER_IDENTITY: more.identity ?? operator,
+    ...more.env,
+  })
+  const muster = (args: readonly string[], more: RunOptions = {}): Promise<Ended> => run(args, environment(more))
+  const ok = async (args: readonly string[], more: RunOptions = {}): Promise<string> => {
+    const { code, stdout, stderr } = await muster(args, more)
+    if (code !== 0) throw new Error(`muster ${args.join(' ')} ended with ${code}\n${stdout}${stderr}`)
+    return stdout.trimEnd()
+  }
+  const configure = async (name: string, file: string, text: string): Promise<void> => {
+    await mkdir(path(name, 'conf.d'), { recursive: true })
+    await writeFile(path(name, 'conf.d', file), text)
+  }
+  const start = async (name: string, words: readonly string[]): Promise<Daemon> => {
+    homes.add(name)
+    const daemon = await startDaemon(words, environment({ home: name }), path(`${name}.log`))
+    stack.defer(() => daemon.stop().then(() => undefined))
+    return daemon
+  }
+  const fleet: Fleet = {
+    folder,
+    upstream: `${server.url}/`,
+    path,
+    key,
+    muster,
+    ok,
+    configure,
+    start: (name, words) => start(name, words),
+    coordinator: () => start('coordinator', ['coordinator', 'run']),
+    async agent(name, labels = []) {
+      const token = await ok(['enroll', 'token', '--approve', ...labels.flatMap((label) => ['--label', label])])
+      await ok(['agent', 'join', token, '--name', name], { home: name })
+      await configure(name, '00-test.yaml', 'listen: ["/ip4/127.0.0.1/tcp/0"]\ngateway: { listen: "127.0.0.1:0" }\n')
+      return start(name, ['agent', 'run'])
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+  await ok(['init', '--fleet', 'test'])
+  await configure('coordinator', '00-test.yaml', 'listen: ["/ip4/127.0.0.1/tcp/0"]\nhttp: { listen: "127.0.0.1:0" }\n')
+  await configure('coordinator', '10-sample.yaml', `name: sample\ntype: rpm\nupstream: { url: "${server.url}/" }\n`)
+  if (options.coordinator !== false) await fleet.coordinator()
+  for (let number = 1; number <= (options.agents ?? 0); number++) await fleet.agent(`a${number}`, [`number=${number}`])
+  return fleet
+}
+
+/** Polls until the condition holds; rejects with what it saw last. */
+export async function within<T>(condition: () => Promise<T | undefined | false>, what: string): Promise<T> {
+  const deadline = systemClock.monotonic() + WITHIN_MS
+  for (;;) {
+    const value = await condition()
+    if (value !== undefined && value !== false) return value
+    if (systemClock.monotonic() > deadline) throw new Error(`${what} did not happen within ${WITHIN_MS / 1000} seconds`)
+    await systemClock.sleep(AGAIN_MS)
+  }
+}
+
+async function endRunner(home: string): Promise<void> {
+  try {
+    const runner = await connectRunner(deps, { home, spawnIfAbsent: false })
+    await runner.shutdown({ stopRuns: true, graceMs: 1_000 })
+  } catch (error) {
+    if (!(error instanceof MusterError)) throw error
+  }
+}
+
+function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(BIN, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const [out, err]: [Buffer[], Buffer[]] = [[], []]
+    child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
+    child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
+    child.once('error', reject)
+    child.once('close', (code, signal) =>
+      resolve({
+        code: code ?? (signal === null ? -1 : -2),
+        stdout: Buffer.concat(out).toString('latin1'),
+        stderr: Buffer.concat(err).toString(),
+      }),
+    )
+  })
+}
+
+async function startDaemon(words: readonly string[], env: NodeJS.ProcessEnv, logFile: string): Promise<Daemon> {
+  const log = createWriteStream(logFile, { flags: 'a' })
+  const child: ChildProcess = spawn(BIN, words, { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)))
+  const read = (): Promise<string> => readFile(logFile, 'utf8').catch(() => '')
+  const ready = await new Promise<string[]>((resolve, reject) => {
+    let text = ''
+    const fail = (what: string): void => {
+      // Whoever waits in vain must not leave a daemon behind.
+      child.kill('SIGKILL')
+      reject(new Error(`muster ${words.join(' ')} ${what}\n${text.slice(-4000)}`))
+    }
+    const cancel = systemClock.after(READY_MS, () => fail('was not ready in time'))
+    child.stderr?.on('data', (chunk: Buffer) => {
+      log.write(chunk)
+      text = `${text}${chunk.toString()}`.slice(-20_000)
+      const line = /^ready .*$/m.exec(text)?.[0]
+      if (line === undefined) return
+      cancel()
+      resolve(line.split(' '))
+    })
+    void ended.then((code) => {
+      cancel()
+      fail(`ended with ${code}`)
+    })
+  })
+  return {
+    pid: child.pid as number,
+    ready,
+    log: read,
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal)
+      const cancel = systemClock.after(STOP_MS, () => child.kill('SIGKILL'))
+      const code = await ended
+      cancel()
+      log.end()
+      return code
+    },
+  }
+}
