@@ -52,6 +52,14 @@ async function home(t: TestContext): Promise<{ folder: string; open(random?: Ran
 const revoke = (signer: NodeKey, epoch: number, what: { kind: 'grant' | 'key' | 'agent'; target: string }): Promise<Signed> =>
   signedSample('revocation', signer, { id: testUuid(100 + epoch), epoch, ...what })
 
+test('trust-state: the root that a host joined with is there after a restart, also while it waits for approval', async (t) => {
+  const { folder, open } = await home(t)
+  await open()
+  const again = await openTrustState({ random: systemRandom }, { folder, fleet: TEST_FLEET, rootDigest: digest })
+  assert.equal(again.root().digest, digest)
+  assert.equal(again.certificate(), undefined)
+})
+
 test('trust-state: what was learned is there after a restart, and older news change nothing', async (t) => {
   const { open } = await home(t)
   const trust = await open()

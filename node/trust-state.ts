@@ -61,7 +61,8 @@ export async function openTrustState(deps: { random: Random }, options: TrustSta
   const checkpointFile = join(options.folder, 'checkpoint')
   await mkdir(options.folder, { recursive: true, mode: 0o700 })
   // Owned by learn() and keepCertificate(), which run one after the other in `turn`.
-  let stored = (await load(file)) ?? { roots: options.roots ?? [], revocations: [], certificate: undefined }
+  const found = await load(file)
+  let stored = found ?? { roots: options.roots ?? [], revocations: [], certificate: undefined }
   let root = openRootChain(stored.roots, { fleet: options.fleet, digest: options.rootDigest })
   let revoked = stored.revocations.reduce((state, signed) => acceptRevocation(state, root.root, signed, root.former), NOTHING_REVOKED)
   let last: Promise<unknown> = Promise.resolve()
@@ -70,6 +71,8 @@ export async function openTrustState(deps: { random: Random }, options: TrustSta
     await writeDurable(deps, file, JSON.stringify(toFile(next)))
     stored = next
   }
+  // A host that waits for approval learns nothing more before it starts again, and must find its root then.
+  if (found === undefined) await save(stored)
   const turn = <T>(work: () => Promise<T>): Promise<T> => {
     const mine = last.then(work, work)
     last = mine.catch(() => undefined)
