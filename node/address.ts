@@ -68,6 +68,11 @@ export function plausible(announced: string, seenAt: string): boolean {
   }
 }
 
+/** Whether an address leads back to the machine that dials it. */
+export function isLoopback(address: string): boolean {
+  return scopeOf(hostOf(address)) === 'loopback'
+}
+
 function hostOf(text: string): string {
   try {
     return parseAddress(text).host

@@ -2,13 +2,15 @@
 import type { control } from '../../protocols/control/protocol.ts'
 import type { AgentRow } from '../../protocols/control/messages.ts'
 import type { Handlers } from '../../protocols/define-protocol.ts'
-import { formatTicket } from '../../protocols/enroll/ticket.ts'
+import { isLoopback } from '../../node/address.ts'
+import { formatTicket, MAX_TICKET_ADDRESSES } from '../../protocols/enroll/ticket.ts'
 import { rfc3339 } from '../../shared/clock.ts'
 import type { FleetId, Sha256 } from '../../shared/ids.ts'
 import { VERSION } from '../../shared/version.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import type { Database } from '../database/database.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
+import { registryError } from '../registry/errors.ts'
 import { selectHosts } from '../registry/selector.ts'
 
 type Control = Handlers<typeof control>
@@ -47,6 +49,15 @@ export function agentRow(agent: AgentRecord, connected: (peerId: string) => bool
   }
 }
 
+/**
+ * The addresses that a ticket names: where other hosts find this node. Loopback only where there is nothing else, since on another host it is that
+ * host, where an agent may listen on the same port.
+ */
+export function ticketAddresses(addresses: readonly string[]): readonly string[] {
+  const elsewhere = addresses.filter((address) => !isLoopback(address))
+  return (elsewhere.length > 0 ? elsewhere : addresses).slice(0, MAX_TICKET_ADDRESSES)
+}
+
 export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHandlers {
   const { agents, database, ledger } = deps
 
@@ -64,6 +75,14 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
         return { id, lastSync: typeof last?.finished_at === 'number' ? rfc3339(last.finished_at) : null, result: last?.result ?? null }
       }),
     )
+  }
+
+  /** A set means the hosts that take part. A pending or revoked one is meant by its name only: approving one begins with naming it. */
+  const resolve = async (on: readonly string[]): Promise<AgentRecord[]> => {
+    const all = await agents.list()
+    const approved = all.filter((agent) => agent.status === 'approved')
+    const chosen = new Set(on.flatMap((text) => selectHosts(text === 'all' || text.includes('=') ? approved : all, [text])))
+    return all.filter((agent) => chosen.has(agent))
   }
 
   return {
@@ -99,15 +118,25 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
 
     async ticket() {
       const root = Buffer.from(options.rootDigest, 'hex')
-      return { ticket: formatTicket({ fleet: options.fleet, root, addresses: deps.addresses() }) }
+      return { ticket: formatTicket({ fleet: options.fleet, root, addresses: ticketAddresses(deps.addresses()) }) }
     },
 
     'agent.list': async () => ({ agents: (await agents.list()).map((agent) => agentRow(agent, deps.connected)) }),
 
-    'target.resolve': async ({ on }) => {
-      // Pending hosts resolve too: approving one begins with naming it.
-      const chosen = selectHosts(await agents.list(), on).map((agent) => agentRow(agent, deps.connected))
-      return { agents: chosen.map(({ id, name, status }) => ({ id, name, status })) }
+    'target.resolve': {
+      async targets({ on }) {
+        try {
+          return (await resolve(on)).map((agent) => ({ agent: agent.id, labels: agent.labels }))
+        } catch (error) {
+          // Whoever may see every host learns that there is none of this name; others get the same refusal either way.
+          if (registryError.is(error)) return [{}]
+          throw error
+        }
+      },
+      async run({ on }) {
+        const chosen = (await resolve(on)).map((agent) => agentRow(agent, deps.connected))
+        return { agents: chosen.map(({ id, name, status }) => ({ id, name, status })) }
+      },
     },
   }
 }

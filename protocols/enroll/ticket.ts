@@ -27,7 +27,9 @@ export const ticketError = defineErrors({
 })
 
 const PREFIX = 'muster1-'
-/** Sixteen addresses of 256 bytes, twice over. */
+/** More than the interfaces of a coordinator; each that does not answer costs whoever joins a timeout. */
+export const MAX_TICKET_ADDRESSES = 16
+/** So many addresses of 256 bytes, twice over. */
 const MAX_TICKET_CHARACTERS = 16_384
 
 const bytes32 = z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.byteLength === 32)
@@ -37,7 +39,7 @@ const shape = z.strictObject({
   a: z
     .array(z.string().regex(/^\/[!-~]{1,255}\/p2p\/[1-9A-HJ-NP-Za-km-z]{40,64}$/))
     .min(1)
-    .max(16),
+    .max(MAX_TICKET_ADDRESSES),
   s: bytes32.optional(),
 })
 
