@@ -218,6 +218,27 @@ export const cases: readonly Case[] = [
       74656441747818323032362d30312d33315430383a30303a30302e3030305a6a7265706f7369746f727965746f6461796b6465736372697074696f6e
       716265666f72652074686520757064617465`,
   },
+  {
+    id: 'what changed between two snapshots',
+    method: 'snapshot.diff',
+    part: 'request',
+    message: { repository: 'today', from: '2026-10', to: '2026-11' },
+    hex: `a362746f67323032362d31316466726f6d67323032362d31306a7265706f7369746f727965746f646179`,
+  },
+  {
+    id: 'a difference',
+    method: 'snapshot.diff',
+    part: 'response',
+    message: {
+      added: ['ash-1-1.noarch'],
+      removed: [],
+      updated: [{ name: 'oak', arch: 'x86_64', from: '1-1', to: '1-2' }],
+      advisories: ['LAB-2023:0001'],
+    },
+    hex: `
+      a4656164646564816e6173682d312d312e6e6f617263686772656d6f76656480677570646174656481a462746f63312d326461726368667838365f36
+      346466726f6d63312d31646e616d65636f616b6a61647669736f72696573816d4c41422d323032333a30303031`,
+  },
 
   { id: 'a run by a prefix', method: 'run.status', part: 'request', message: { run: '01990' }, hex: 'a16372756e653031393930' },
   {
