@@ -1,13 +1,14 @@
 /** Watches started runs to their end and turns how they ended into an exit code. */
 import { constants } from 'node:os'
 import type { RunRow } from '../protocols/control/messages.ts'
-import { exitCodeOf } from '../protocols/command/status-words.ts'
+import { runExitCode } from '../shared/run-words.ts'
 import { EXIT } from '../shared/exit-codes.ts'
 import { concurrently } from '../shared/concurrently.ts'
 import { MusterError } from '../shared/errors.ts'
 import type { CommandContext } from './context.ts'
 import { errorOf } from './results.ts'
 import { plainWriter, prefixedWriter, readOutput } from './run-output.ts'
+import { printable } from './sink.ts'
 import type { Started, StartedRun } from './run-order.ts'
 import type { Session } from './session.ts'
 
@@ -21,7 +22,8 @@ export async function watchOne(context: Context, session: Session, started: Star
     const error = result ? errorOf(result, run.host) : new Error('no result')
     // What kept it from starting is our failure, not the program's exit code; refusals keep theirs.
     if (!(error instanceof MusterError) || error.exit === 'denied') throw error
-    await context.stderr.write(`muster: error: ${error.message}\n${error.hint === undefined ? '' : `muster: hint: ${error.hint}\n`}`)
+    const hint = error.hint === undefined ? '' : `muster: hint: ${printable(error.hint)}\n`
+    await context.stderr.write(`muster: error: ${printable(error.message)}\n${hint}`)
     return EXIT.ownFailure
   }
   const row = await readOutput(session, {
@@ -52,12 +54,13 @@ export async function watchMany(context: Context, session: Session, started: Sta
     await err.end()
     if (row.state !== 'exited' || row.exitCode !== 0) failures.push(`${run.host}: ${row.status}`)
   })
-  for (const line of failures) await context.stderr.write(`${line}\n`)
+  // A host chooses the words of its reasons.
+  for (const line of failures) await context.stderr.write(`${printable(line)}\n`)
   if (failures.length > 0) await context.note(`${failures.length} of ${started.runs.length} hosts failed`)
   return failures.length === 0 ? EXIT.done : EXIT.partly
 }
 
 export function remoteExitCode(row: RunRow): number {
-  const state = row.state as Parameters<typeof exitCodeOf>[0]['state']
-  return exitCodeOf({ state, exitCode: row.exitCode, signal: row.signal }, (name) => constants.signals[name as NodeJS.Signals])
+  const state = row.state as Parameters<typeof runExitCode>[0]['state']
+  return runExitCode({ state, exitCode: row.exitCode, signal: row.signal }, (name) => constants.signals[name as NodeJS.Signals])
 }

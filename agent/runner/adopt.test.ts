@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { lives, readStat } from './process-identity.ts'
 import type { RunRecord } from './run-state.ts'
-import { type RunStatus, statusText } from './run-status.ts'
+import { type RunStatus } from './run-status.ts'
+import { runWords } from '../../shared/run-words.ts'
 import { program } from './testing/programs.ts'
 import { eventually, openRunnerHome, type RunnerHome } from './testing/runner-home.ts'
 
@@ -34,12 +35,12 @@ for (const containment of ['auto', 'none'] as const)
     await appendFile(ticks, '.')
     await eventually('the short run has ended', () => !lives(readStat(short.pid as number)))
     const found = await runner.client.status(counted.run)
-    assert.deepEqual([statusText(found), found.supervised, found.pid], ['running', false, counted.pid])
-    assert.equal(statusText(await runner.client.status(short.run)), 'lost: runner died')
+    assert.deepEqual([runWords(found), found.supervised, found.pid], ['running', false, counted.pid])
+    assert.equal(runWords(await runner.client.status(short.run)), 'lost: runner died')
     await appendFile(ticks, '..')
-    assert.equal(statusText(await runner.client.wait(counted.run)), 'lost: runner died')
+    assert.equal(runWords(await runner.client.wait(counted.run)), 'lost: runner died')
     assert.equal(await stream(runner, counted.run), 'line 0\nline 1\nline 2\nline 3\nline 4\n')
-    assert.equal(statusText(await runner.client.stop(deaf.run, { graceMs: 50 })), 'stopped')
+    assert.equal(runWords(await runner.client.stop(deaf.run, { graceMs: 50 })), 'stopped')
     assert.equal(lives(readStat(deaf.pid as number)), false)
   })
 
@@ -58,7 +59,7 @@ test('PC-24: what a run left behind when it ended is still ended by a stop after
   const { run } = await runner.start(['sh', '-c', 'sleep 614 & echo "left $!"'])
   const left = Number((await stream(runner, run)).slice('left '.length))
   await runner.killRunner()
-  assert.equal(statusText(await runner.client.stop(run, { graceMs: 1000 })), 'exited: 0')
+  assert.equal(runWords(await runner.client.stop(run, { graceMs: 1000 })), 'exited: 0')
   assert.equal(lives(readStat(left)), false)
 })
 
@@ -79,8 +80,8 @@ test('PC-03: a process that has a run’s pid now is not the run, and no stop to
       process: { ...(record.process as NonNullable<typeof record.process>), pid, startTime: readStat(pid)?.startTime ?? '' },
     }))
   for (const id of grouped ? [run, another.run] : [run]) {
-    assert.equal(statusText(await runner.client.status(id)), 'lost: runner died')
-    assert.equal(statusText(await runner.client.stop(id, { graceMs: 0 })), 'lost: runner died')
+    assert.equal(runWords(await runner.client.status(id)), 'lost: runner died')
+    assert.equal(runWords(await runner.client.stop(id, { graceMs: 0 })), 'lost: runner died')
   }
   assert.ok(lives(readStat(pid)))
   stranger.kill('SIGKILL')
@@ -94,8 +95,8 @@ test('PC-04: after a reboot every run is lost, and nothing is signalled', async 
     ...record,
     process: { ...(record.process as NonNullable<typeof record.process>), bootId: 'an earlier boot' },
   }))
-  assert.equal(statusText(await runner.client.status(run)), 'lost: reboot')
-  assert.equal(statusText(await runner.client.stop(run, { graceMs: 0 })), 'lost: reboot')
+  assert.equal(runWords(await runner.client.status(run)), 'lost: reboot')
+  assert.equal(runWords(await runner.client.stop(run, { graceMs: 0 })), 'lost: reboot')
   assert.ok(lives(readStat(pid as number)))
   process.kill(pid as number, 'SIGKILL')
 })

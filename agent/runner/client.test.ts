@@ -13,7 +13,7 @@ import { connectRunner } from './client.ts'
 import { runnerError } from './errors.ts'
 import { runnerPaths } from './paths.ts'
 import { lives, readStat } from './process-identity.ts'
-import { statusText } from './run-status.ts'
+import { runWords } from '../../shared/run-words.ts'
 import { eventually, newRunId, openRunnerHome } from './testing/runner-home.ts'
 
 const is = (code: Parameters<typeof runnerError.is>[1]) => (error: unknown) => runnerError.is(error, code)
@@ -63,10 +63,10 @@ test('a runner with live runs does not end unless it is told to end them', async
   await using runner = await openRunnerHome()
   const { run, pid } = await runner.start(['sleep', '616'])
   await assert.rejects(runner.client.shutdown(), is('runner.live'))
-  assert.equal(statusText(await runner.client.status(run)), 'running')
+  assert.equal(runWords(await runner.client.status(run)), 'running')
   await runner.client.shutdown({ stopRuns: true })
   await eventually('the run has ended', () => !lives(readStat(pid as number)))
-  assert.equal(statusText(await runner.client.status(run)), 'stopped', 'the next runner knows how it ended')
+  assert.equal(runWords(await runner.client.status(run)), 'stopped', 'the next runner knows how it ended')
 })
 
 test('a runner that nobody needs ends by itself, and one whose home is removed does too', async () => {

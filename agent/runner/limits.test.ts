@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { statusText } from './run-status.ts'
+import { runWords } from '../../shared/run-words.ts'
 import { program } from './testing/programs.ts'
 import { type Containment, openRunnerHome } from './testing/runner-home.ts'
 
@@ -15,18 +15,18 @@ for (const containment of ['auto', 'cgroup1'] as const satisfies readonly Contai
     if (hog.limits === 'weak') return void (await runner.client.stop(hog.run, { graceMs: 0 }))
     const ended = await runner.client.wait(hog.run)
     assert.deepEqual([ended.state, ended.reason], ['killed', 'oom'])
-    assert.equal(statusText(await runner.client.status(beside.run)), 'running')
-    assert.equal(statusText(await runner.client.wait((await runner.start(['true'])).run)), 'exited: 0')
+    assert.equal(runWords(await runner.client.status(beside.run)), 'running')
+    assert.equal(runWords(await runner.client.wait((await runner.start(['true'])).run)), 'exited: 0')
   })
 
   test(`PC-09: a fork bomb stays within its limit and is ended (${containment})`, async () => {
     await using runner = await openRunnerHome({ containment })
     const bomb = await runner.start([program('fork-bomb.sh')], {}, { pids: 30 })
     if (bomb.limits === 'enforced') {
-      assert.equal(statusText(await runner.client.wait((await runner.start(['true'])).run)), 'exited: 0')
-      assert.equal(statusText(await runner.client.status(bomb.run)), 'running')
+      assert.equal(runWords(await runner.client.wait((await runner.start(['true'])).run)), 'exited: 0')
+      assert.equal(runWords(await runner.client.status(bomb.run)), 'running')
     }
-    assert.equal(statusText(await runner.client.stop(bomb.run, { graceMs: 50 })), 'stopped')
+    assert.equal(runWords(await runner.client.stop(bomb.run, { graceMs: 50 })), 'stopped')
   })
 }
 
@@ -34,7 +34,7 @@ test('without control groups limits are said to be weak, and a run without limit
   await using runner = await openRunnerHome({ containment: 'none' })
   const status = await runner.start(['sleep', '618'], {}, { memoryBytes: MIB })
   assert.deepEqual([status.limits, status.containment], ['weak', 'process group'])
-  assert.equal(statusText(await runner.client.stop(status.run, { graceMs: 1000 })), 'stopped')
+  assert.equal(runWords(await runner.client.stop(status.run, { graceMs: 1000 })), 'stopped')
 })
 
 test('a run whose time is up is asked, then killed, and said to have run out of time', async () => {
@@ -43,7 +43,7 @@ test('a run whose time is up is asked, then killed, and said to have run out of 
   const ended = await runner.client.wait(polite.run)
   assert.deepEqual([ended.state, ended.reason, ended.signal], ['killed', 'timeout', 'SIGTERM'])
   const quick = await runner.start(['true'], {}, { timeoutMs: 60_000 })
-  assert.equal(statusText(await runner.client.wait(quick.run)), 'exited: 0')
+  assert.equal(runWords(await runner.client.wait(quick.run)), 'exited: 0')
 })
 
 test('a processor limit holds', async () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runnerError } from './errors.ts'
-import { DEFAULT_OUTPUT_BYTES, MAX_ARGUMENT_BYTES, MIN_OUTPUT_BYTES, orderDigest, parseOrder } from './order.ts'
+import { DEFAULT_OUTPUT_BYTES } from '../../shared/run-defaults.ts'
+import { MAX_ARGUMENT_BYTES, MIN_OUTPUT_BYTES, orderDigest, parseOrder } from './order.ts'
 
 const run = '01890a5d-ac96-774b-bcce-b302099a8057'
 const least = { run, command: ['true'], env: {}, limits: {} }

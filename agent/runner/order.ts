@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { type RunId, runId } from '../../shared/ids.ts'
+import { DEFAULT_OUTPUT_BYTES } from '../../shared/run-defaults.ts'
 import { runnerError } from './errors.ts'
 
 export interface RunLimits {
@@ -35,7 +36,6 @@ export interface RunOrder {
   readonly limits: RunLimits
 }
 
-export const DEFAULT_OUTPUT_BYTES = 64 * 1024 * 1024
 /** Below this a head, a tail and their segment files make no sense. */
 export const MIN_OUTPUT_BYTES = 64 * 1024
 /** More than any kernel passes to a program (a quarter of the stack limit, 2 MiB by default), so E2BIG comes from the kernel. */

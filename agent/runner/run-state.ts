@@ -4,12 +4,13 @@
  * is `killed` for that reason.
  */
 import type { RunId } from '../../shared/ids.ts'
+import type { RunState } from '../../shared/run-words.ts'
 import type { RunLimits } from './order.ts'
 
+export type { RunState }
 export type Stream = 'stdout' | 'stderr'
 export const STREAMS: readonly Stream[] = ['stdout', 'stderr']
 
-export type RunState = 'starting' | 'running' | 'exited' | 'stopped' | 'killed' | 'failed to start' | 'lost'
 /** Why Muster itself ended a run. */
 export type Cause = 'stop' | 'timeout' | 'oom'
 

@@ -55,26 +55,6 @@ export function statusOf(record: RunRecord, outputEnded: boolean): RunStatus {
   }
 }
 
-/** One line for people and scripts: `running`, `exited: 0`, `stopped`, `killed: SIGKILL`, `failed to start: …`, `lost: …`. */
-export function statusText(status: Pick<RunStatus, 'state' | 'exitCode' | 'signal' | 'reason'>): string {
-  switch (status.state) {
-    case 'starting':
-    case 'running':
-      return 'running'
-    case 'stopped':
-      return 'stopped'
-    case 'exited':
-      return `exited: ${status.exitCode}`
-    case 'killed':
-      return `killed: ${status.signal ?? status.reason}`
-    case 'failed to start':
-    case 'lost':
-      return `${status.state}: ${status.reason}`
-    default:
-      return status.state satisfies never
-  }
-}
-
 /** Longest shown: enough to recognise a command; a list of a thousand runs stays a few hundred kilobytes. */
 const SHOWN_ARGUMENTS = 32
 const SHOWN_CHARS = 512

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { runnerError } from './errors.ts'
 import { lives, readStat } from './process-identity.ts'
-import { statusText } from './run-status.ts'
+import { runWords } from '../../shared/run-words.ts'
 import { program } from './testing/programs.ts'
 import { type Containment, eventually, openRunnerHome, type RunnerHome } from './testing/runner-home.ts'
 import type { RunId } from '../../shared/ids.ts'
@@ -36,7 +36,7 @@ for (const containment of CONTAINMENTS) {
     await said(runner, deaf.run, /ready/)
     const [first, second] = await Promise.all([daemon, deaf].map(({ run }) => runner.client.stop(run, { graceMs: 200 })))
     assert.deepEqual(
-      [first, second].map((status) => statusText(status as never)),
+      [first, second].map((status) => runWords(status as never)),
       ['stopped', 'stopped'],
     )
     assert.equal(second?.signal, 'SIGKILL')
@@ -47,9 +47,9 @@ for (const containment of CONTAINMENTS) {
     await using runner = await openRunnerHome({ containment })
     const { run } = await runner.start(['sh', '-c', 'sleep 615 & echo "left $!"'])
     const left = Number(await said(runner, run, /left (\d+)/))
-    assert.equal(statusText(await runner.client.wait(run)), 'exited: 0')
+    assert.equal(runWords(await runner.client.wait(run)), 'exited: 0')
     assert.ok(lives(readStat(left)))
-    assert.equal(statusText(await runner.client.stop(run, { graceMs: 10_000 })), 'exited: 0')
+    assert.equal(runWords(await runner.client.stop(run, { graceMs: 10_000 })), 'exited: 0')
     assert.equal(lives(readStat(left)), false)
   })
 }
@@ -58,8 +58,8 @@ test('five stops at once agree, and a stop of what was stopped says so again', a
   await using runner = await openRunnerHome()
   const { run } = await runner.start(['sleep', '616'])
   const stops = await Promise.all([1, 2, 3, 4, 5].map(() => runner.client.stop(run, { graceMs: 10_000 })))
-  for (const status of stops) assert.deepEqual([statusText(status), status.signal], ['stopped', 'SIGTERM'])
-  assert.equal(statusText(await runner.client.stop(run, { graceMs: 0 })), 'stopped')
+  for (const status of stops) assert.deepEqual([runWords(status), status.signal], ['stopped', 'SIGTERM'])
+  assert.equal(runWords(await runner.client.stop(run, { graceMs: 0 })), 'stopped')
 })
 
 test('a run that ends well when it is asked to is stopped, whatever its exit code', async () => {
@@ -67,7 +67,7 @@ test('a run that ends well when it is asked to is stopped, whatever its exit cod
   const { run } = await runner.start(['sh', '-c', 'trap "echo bye; exit 3" TERM; echo ready; while :; do sleep 0.05; done'])
   await said(runner, run, /ready/)
   const status = await runner.client.stop(run, { graceMs: 20_000 })
-  assert.deepEqual([statusText(status), status.exitCode], ['stopped', 3])
+  assert.deepEqual([runWords(status), status.exitCode], ['stopped', 3])
   assert.match((await runner.output(run)).stdout.toString(), /bye/)
 })
 
@@ -79,7 +79,7 @@ test('the signal of a stop can be chosen, and a hurried stop shortens the grace 
   const deaf = await runner.start([program('ignore-sigterm.sh')])
   await said(runner, deaf.run, /ready/)
   const patient = runner.client.stop(deaf.run, { graceMs: 600_000 })
-  assert.equal(statusText(await runner.client.stop(deaf.run, { graceMs: 0 })), 'stopped')
+  assert.equal(runWords(await runner.client.stop(deaf.run, { graceMs: 0 })), 'stopped')
   assert.equal((await patient).signal, 'SIGKILL')
 })
 
@@ -91,6 +91,6 @@ test('a signal goes to the main process, and to an ended run not at all', async 
   await said(runner, run, /got it/)
   await assert.rejects(runner.client.signal(run, 'SIGNOTHING'), (error) => runnerError.is(error, 'runner.invalid-request'))
   await runner.client.signal(run, 'SIGKILL')
-  assert.equal(statusText(await runner.client.wait(run)), 'killed: SIGKILL')
+  assert.equal(runWords(await runner.client.wait(run)), 'killed: SIGKILL')
   await assert.rejects(runner.client.signal(run, 'USR1'), (error) => runnerError.is(error, 'runner.ended'))
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import { readBootId, readStat } from './process-identity.ts'
-import { statusText } from './run-status.ts'
+import { runWords } from '../../shared/run-words.ts'
 import { eventually, openRunnerHome } from './testing/runner-home.ts'
 
 /** The numbers of threats.md divided by a hundred: enough for a leak of one a run to show, small enough for every test run. */
@@ -23,7 +23,7 @@ test('PC-21: after many short runs there is no zombie, no open file and no contr
   const before = files()
   const batch = async (): Promise<void> => {
     const { run } = await runner.start(['true'])
-    assert.equal(statusText(await runner.client.wait(run)), 'exited: 0')
+    assert.equal(runWords(await runner.client.wait(run)), 'exited: 0')
   }
   for (let done = 0; done < SHORT_RUNS; done += AT_ONCE) await Promise.all(Array.from({ length: AT_ONCE }, batch))
   const children = readdirSync('/proc').filter((name) => readStat(Number(name))?.parent === pid)
@@ -44,7 +44,7 @@ test('PC-22: a stop that meets the natural end gives one end, told the same by e
     const later = await runner.client.status(run)
     assert.deepEqual([stopped.state, stopped.exitCode, stopped.signal], [waited.state, waited.exitCode, waited.signal])
     assert.deepEqual([later.state, later.endedAt], [waited.state, waited.endedAt])
-    return statusText(later)
+    return runWords(later)
   }
   const ends = new Set<string>()
   for (let done = 0; done < RACES; done += AT_ONCE)

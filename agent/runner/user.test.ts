@@ -5,7 +5,7 @@ import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ownAccount } from './account.ts'
-import { statusText } from './run-status.ts'
+import { runWords } from '../../shared/run-words.ts'
 import { openRunnerHome } from './testing/runner-home.ts'
 
 /** Exists on every distribution. */
@@ -25,7 +25,7 @@ test('PC-20: a run as another user has exactly that user’s identity, or fails 
   const script =
     'id; umask; grep -E "NoNewPrivs|CapEff|CapPrm|CapInh|CapAmb" /proc/self/status; ls /proc/self/fd | tr "\\n" " "; echo; env; echo up >/dev/stderr'
   const { run, ...status } = await runner.start(['sh', '-c', script], { user })
-  if (process.geteuid?.() !== 0) return assert.equal(statusText(status), `failed to start: EPERM: operation not permitted: user ${user}`)
+  if (process.geteuid?.() !== 0) return assert.equal(runWords(status), `failed to start: EPERM: operation not permitted: user ${user}`)
   const { stdout, stderr } = await runner.output(run)
   const [id, umask, ...rest] = stdout.toString().trimEnd().split('\n')
   assert.equal(`${id}\n`, execFileSync('id', [user]).toString())
@@ -66,7 +66,7 @@ test('PC-15: a program that its user may not execute is a failed start in the ke
   await writeFile(own, '#!/bin/sh\necho never\n')
   await chmod(own, 0o700)
   const status = await runner.start([own], { user: NOBODY })
-  assert.equal(statusText(status), `failed to start: EACCES: permission denied: ${own}`)
+  assert.equal(runWords(status), `failed to start: EACCES: permission denied: ${own}`)
 })
 
 test('the runner’s own user may be named by anybody', async () => {

@@ -4,7 +4,7 @@ import type { RunRow } from '../../protocols/control/messages.ts'
 import type { Handlers } from '../../protocols/define-protocol.ts'
 import { openClient } from '../../protocols/call.ts'
 import type { RunStatusMessage } from '../../protocols/command/messages.ts'
-import { isTerminal, statusWords } from '../../protocols/command/status-words.ts'
+import { isTerminal, runWords } from '../../shared/run-words.ts'
 import { output } from '../../protocols/output/protocol.ts'
 import type { Target } from '../../protocols/peer.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -14,7 +14,9 @@ import type { AgentId } from '../../shared/ids.ts'
 import type { Dispatch, DispatchDeps } from '../dispatch/dispatch.ts'
 import { dispatchError } from '../dispatch/errors.ts'
 import type { RunRecord, Runs } from '../dispatch/runs.ts'
+import type { Access } from '../registry/access.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
+import { whileAllowed } from './standing.ts'
 
 type Control = Handlers<typeof control>
 export type RunHandlers = Pick<Control, 'run.status' | 'run.list' | 'run.output'>
@@ -24,6 +26,7 @@ export interface RunDeps {
   readonly runs: Runs
   readonly dispatch: Dispatch
   readonly clock: Clock
+  readonly access: Access
   readonly open: DispatchDeps['open']
 }
 
@@ -56,8 +59,9 @@ export function runHandlers(deps: RunDeps): RunHandlers {
     const signal = AbortSignal.any([outer, deps.clock.timeout(ASK_MS)])
     try {
       const client = await deps.dispatch.connect(agent, signal)
-      const { runs: states } = await client.call('status', { runs: of.map((run) => run.run) }, { signal })
-      await client.close()
+      const { runs: states } = await client
+        .call('status', { runs: of.map((run) => run.run) }, { signal })
+        .finally(() => client.close().catch(() => undefined))
       for (const state of states) {
         answers.set(state.run, state)
         await runs.update(state)
@@ -67,6 +71,24 @@ export function runHandlers(deps: RunDeps): RunHandlers {
       if (!(error instanceof MusterError) && !signal.aborted) throw error
     }
     return answers
+  }
+
+  const read = async (
+    agent: AgentRecord,
+    record: RunRecord,
+    { follow, stdout, stderr }: { follow: boolean; stdout: number; stderr: number },
+    { signal, send }: { signal: AbortSignal; send: (bytes: Uint8Array) => Promise<void> },
+  ): Promise<RunStatusMessage> => {
+    const duplex = await deps.open(agent.peerId, output.id, signal).catch((cause: unknown) => {
+      throw dispatchError('dispatch.offline', { host: agent.name }, { cause })
+    })
+    const client = openClient(output, duplex, deps)
+    try {
+      return (await client.call('read', { run: record.run, follow, stdout, stderr }, { signal, onData: send })).status
+    } finally {
+      // Also after a refusal: the stream would stay open, and there are few of them for each host.
+      await client.close().catch(() => undefined)
+    }
   }
 
   const show = async (record: RunRecord, signal: AbortSignal): Promise<RunRow> => {
@@ -106,17 +128,8 @@ export function runHandlers(deps: RunDeps): RunHandlers {
         const agent = await agents.byId(record.agent)
         if (record.state === 'failed to start') return row(record, agent, undefined)
         if (agent === undefined) throw dispatchError('dispatch.offline', { host: record.agent })
-        const duplex = await deps.open(agent.peerId, output.id, context.signal).catch((cause: unknown) => {
-          throw dispatchError('dispatch.offline', { host: agent.name }, { cause })
-        })
-        const client = openClient(output, duplex, deps)
-        const { follow, stdout, stderr } = request
-        const { status } = await client.call(
-          'read',
-          { run: record.run, follow, stdout, stderr },
-          { signal: context.signal, onData: (bytes) => context.send(bytes) },
-        )
-        await client.close()
+        const right = { namespace: 'run', target: () => agentTarget(record.agent) } as const
+        const status = await whileAllowed(deps, context, right, (signal) => read(agent, record, request, { ...context, signal }))
         await runs.update(status)
         return row(record, agent, status)
       },
@@ -132,7 +145,7 @@ function row(record: RunRecord, agent: AgentRecord | undefined, answer: RunStatu
     agent: record.agent,
     command: [...record.command],
     name: record.name,
-    status: statusWords(known),
+    status: runWords(known),
     state: known.state,
     startedAt: answer?.startedAt ?? record.startedAt,
     endedAt: answer?.endedAt ?? record.endedAt,
