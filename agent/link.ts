@@ -20,6 +20,11 @@ const PENDING_MS = 5_000
 const ATTEMPT_MS = 20_000
 /** A connection that stays is asked for a new certificate at the old one's half-life. */
 const RENEW_MS = 12 * 3_600_000
+/**
+ * What the coordinator that the ticket names says for good; asking again cannot change it. Every other failure may pass: another program has the port, the
+ * host has started with a wrong clock, or whoever answers lies. An agent that ended for those would have to be started again by hand.
+ */
+const FINAL: ReadonlySet<string> = new Set(['registry.revoked', 'registry.agent-taken', 'registry.key-taken', 'registry.name-taken'])
 
 export interface LinkDeps {
   readonly node: MusterNode
@@ -41,7 +46,7 @@ export interface LinkOptions {
 export interface Link {
   /** The coordinator that this host is connected to as a member; undefined while there is none. */
   coordinator(): string | undefined
-  /** Runs until the signal aborts. Rejects where it makes no sense to go on: this host was revoked, or the fleet's root is another. */
+  /** Runs until the signal aborts. Rejects where it makes no sense to go on: this host was revoked, or another one has its id, key or name. */
   run(signal: AbortSignal): Promise<void>
 }
 
@@ -75,7 +80,12 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
         if (peer === peerId) ended()
       })
       // A new certificate comes with a new connection; the old one still holds for half its life if that fails.
-      const stopRenewing = clock.after(RENEW_MS, () => void node.peer(peerId)?.close())
+      const stopRenewing = clock.after(RENEW_MS, () => {
+        node
+          .peer(peerId)
+          ?.close()
+          .catch((error: unknown) => log.warn({ coordinator: peerId, error }, 'connection did not end well'))
+      })
       signal.addEventListener('abort', ended, { once: true })
       if (signal.aborted || node.peer(peerId) === undefined) ended()
     })
@@ -95,8 +105,7 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
       } catch (error) {
         coordinator = undefined
         signal.throwIfAborted()
-        if (error instanceof MusterError && (error.exit === 'denied' || error.exit === 'verification' || error.exit === 'conflict'))
-          throw error
+        if (isFinal(error)) throw error
         log.warn({ address, error }, 'coordinator cannot be reached')
       }
     }
@@ -117,4 +126,10 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
       }
     },
   }
+}
+
+function isFinal(error: unknown): boolean {
+  if (!(error instanceof MusterError)) return false
+  // A process that does not have the registry's table of errors sees a refusal with its code.
+  return FINAL.has(error.code) || (error.code === 'protocol.refused' && FINAL.has(String(error.data['code'])))
 }

@@ -23,7 +23,7 @@ export const control = defineProtocol({
     status: method({ capability: observe('fleet'), request: m.empty, response: m.statusResponse }),
     ticket: method({ capability: observe('fleet'), request: m.empty, response: m.ticketResponse }),
     'agent.list': method({ capability: observe('fleet'), request: m.empty, response: m.agentList }),
-    'target.resolve': method({ capability: observe('run'), request: m.resolveRequest, response: m.resolveResponse }),
+    'target.resolve': method({ capability: observeEach('run'), request: m.resolveRequest, response: m.resolveResponse }),
 
     'repo.list': method({ capability: observe('repo'), request: m.empty, response: m.repositoryList }),
     'repo.show': method({ capability: observeEach('repo'), request: m.repositoryRequest, response: m.repositoryRow }),

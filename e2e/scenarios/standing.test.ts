@@ -1,0 +1,89 @@
+/** Rights and memberships while they change: grants for some hosts only, grants that end in mid-stream, hosts that left, an address that somebody else took. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import test, { type TestContext } from 'node:test'
+import { createNode } from '../../node/node.ts'
+import { systemClock } from '../../shared/clock.ts'
+import { fleetId } from '../../shared/ids.ts'
+import { generateKey } from '../../shared/identity/signer.ts'
+import { silentLogger } from '../../shared/logger.ts'
+import { systemRandom } from '../../shared/random.ts'
+import { trustError } from '../../shared/trust/errors.ts'
+import { type Fleet, startFleet, within } from '../testing/fleet.ts'
+
+const BIN = join(import.meta.dirname, '..', '..', 'bin', 'muster')
+const deps = { clock: systemClock, random: systemRandom, log: silentLogger }
+
+/** `process stream` of a run by an operator, as a process. */
+function watch(t: TestContext, fleet: Fleet, identity: string, run: string) {
+  const env = { PATH: process.env['PATH'], HOME: fleet.folder, MUSTER_HOME: fleet.path('coordinator'), MUSTER_IDENTITY: identity }
+  const child = spawn(BIN, ['process', 'stream', run], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  t.after(() => child.kill('SIGKILL'))
+  const seen = { bytes: 0, errors: '' }
+  child.stdout.on('data', (chunk: Buffer) => (seen.bytes += chunk.length))
+  child.stderr.on('data', (chunk: Buffer) => (seen.errors += chunk.toString()))
+  return { seen, ended: new Promise<number | null>((resolve) => child.once('close', resolve)) }
+}
+
+test('rights hold where and for as long as they are given', async (t) => {
+  await using fleet = await startFleet({ agents: 2 })
+  const some = await fleet.key('some')
+  const grant = async (key: string, level: string, ...more: string[]): Promise<string> =>
+    fleet.ok(['grant', 'add', '--to', `${key}.pub`, '--namespace', 'run', '--level', level, ...more, '-o', 'name'])
+
+  await t.test('a grant for some hosts starts runs on those, by name and by label, and on no other', async () => {
+    await grant(some, 'control', '--on', 'number=1')
+    for (const on of ['a1', 'number=1']) assert.equal(await fleet.ok(['run', '--on', on, '--', 'echo', 'hi'], { identity: some }), 'hi')
+    for (const on of ['a2', 'number=2', 'all', 'nowhere'])
+      assert.equal((await fleet.muster(['run', '--on', on, '--', 'true'], { identity: some })).code, 4, on)
+  })
+
+  await t.test('ID-24: a stream ends within five seconds of the revocation of the grant that allowed it', async (t) => {
+    const eye = await fleet.key('eye')
+    const id = await grant(eye, 'observe')
+    const run = await fleet.ok(['process', 'start', '--on', 'a1', '--', 'sh', '-c', 'while :; do echo x; sleep 0.1; done'])
+    const { seen, ended } = watch(t, fleet, eye, run)
+    await within(async () => seen.bytes > 0, 'output')
+    await fleet.ok(['grant', 'revoke', id, '--yes'])
+    const limit = new AbortController()
+    const code = await Promise.race([ended, systemClock.sleep(5_000, limit.signal).then(() => 'still watching')])
+    limit.abort()
+    assert.equal(code, 4, seen.errors)
+    await fleet.ok(['process', 'stop', run])
+  })
+
+  await t.test('all hosts are those that take part: one that was revoked is not asked', async () => {
+    await fleet.ok(['agent', 'revoke', 'a2', '--yes'])
+    assert.equal(await fleet.ok(['run', '--on', 'all', '--', 'echo', 'hi']), 'hi')
+    assert.equal((await fleet.muster(['run', '--on', 'a2', '--', 'true'])).code, 6)
+  })
+})
+
+test('an agent outlives whoever answers at its coordinator’s address, and comes back to the coordinator', async () => {
+  await using fleet = await startFleet({ coordinator: false })
+  const first = await fleet.coordinator()
+  const agent = await fleet.agent('a1')
+  const port = /tcp\/(\d+)\//.exec(first.ready[1] as string)?.[1] as string
+  await first.stop()
+  const other = await createNode(deps, {
+    key: generateKey(deps),
+    listen: [`/ip4/127.0.0.1/tcp/${port}`],
+    fleet: fleetId.parse('0'.repeat(32)),
+    version: '0',
+    credentials: {
+      own: () => undefined,
+      check: () => {
+        throw trustError('trust.issuer', { what: 'the certificate', key: 'none' })
+      },
+    },
+  })
+  try {
+    await within(async () => (await agent.log()).includes('node.wrong-peer'), 'the agent meeting somebody else')
+  } finally {
+    await other.close()
+  }
+  await fleet.configure('coordinator', '00-test.yaml', `listen: ["/ip4/127.0.0.1/tcp/${port}"]\nhttp: { listen: "127.0.0.1:0" }\n`)
+  await fleet.coordinator()
+  await within(async () => (await fleet.muster(['run', '--on', 'a1', '--', 'true'])).code === 0, 'the agent coming back')
+})
