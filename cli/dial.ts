@@ -33,7 +33,11 @@ export async function dialCoordinator(context: CommandContext<unknown, unknown>,
   for (const address of ticket.addresses) {
     try {
       const peer = await node.dial(address, context.signal)
-      return { open: (signal) => node.open(peer.id, control.id, signal), close: () => node.close() }
+      return {
+        expected: { fleet: ticket.fleet, peerId: peer.id },
+        open: (signal) => node.open(peer.id, control.id, signal),
+        close: () => node.close(),
+      }
     } catch (error) {
       if (!(error instanceof MusterError) || context.signal.aborted) throw error
       failure = error

@@ -15,5 +15,11 @@ export const cliError = defineErrors({
     message: (d: { action: string }) => `this ${d.action}, and nobody is there to be asked`,
     hint: () => 'pass --yes to answer the question',
   },
+  'cli.other-coordinator': {
+    exit: 'verification',
+    message: (d: { expected: string; fleet: string }) =>
+      `the coordinator does not say that it is ${d.expected} of fleet ${d.fleet}, as the ticket does`,
+    hint: () => 'nothing was signed; ask the operator of the fleet for a fresh ticket',
+  },
   'cli.declined': { exit: 'failed', message: (d: { action: string }) => `not done: this ${d.action}` },
 })

@@ -12,6 +12,7 @@ import { dialSocket } from '../protocols/socket.ts'
 import type { Duplex } from '../protocols/wire/duplex.ts'
 import { type Clock, rfc3339 } from '../shared/clock.ts'
 import { type FleetId, fleetId, operationId, uuidv7Generator } from '../shared/ids.ts'
+import { cliError } from './errors.ts'
 import { generateKey, type Signer } from '../shared/identity/signer.ts'
 import type { Random } from '../shared/random.ts'
 import { pae } from '../shared/trust/dsse.ts'
@@ -58,6 +59,8 @@ export interface OperateOptions {
 
 /** Where the coordinator is: its home's socket, or a libp2p connection. */
 export interface Reach {
+  /** Whom the ticket names; undefined for the socket of one's own home. */
+  readonly expected?: { readonly fleet: FleetId; readonly peerId: string }
   /** Opens a stream of the control protocol; may be called again. */
   open(signal?: AbortSignal): Promise<Duplex>
   close(): Promise<void>
@@ -73,6 +76,12 @@ export async function openSession(deps: SessionDeps, reach: Reach, signal?: Abor
   const options = signal === undefined ? {} : { signal }
   const challenge = await client.call('session.begin', {}, options)
   const fleet = fleetId.parse(challenge.fleet)
+  // Signed is only what is meant for the coordinator at the other end: one that names another could hand session and intents on to that one.
+  const { expected } = reach
+  if (expected !== undefined && (expected.fleet !== fleet || expected.peerId !== challenge.coordinator)) {
+    client.abort(cliError('cli.other-coordinator', { expected: expected.peerId, fleet: expected.fleet }))
+    throw cliError('cli.other-coordinator', { expected: expected.peerId, fleet: expected.fleet })
+  }
   await client.call('session.open', await answer(deps, { ...challenge, fleet }, signal), options)
   const newId = uuidv7Generator(deps)
 
