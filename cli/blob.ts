@@ -21,6 +21,11 @@ import './error-tables.ts'
 type Context = CommandContext<unknown, unknown>
 
 export const fileError = defineErrors({
+  'file.altered': {
+    exit: 'verification',
+    message: (d: { blob: string; got: string }) => `what came for blob ${d.blob} is ${d.got}`,
+    hint: () => 'nothing was kept of it; the node that sent it is damaged or lies',
+  },
   'file.unreadable': {
     exit: 'usage',
     message: (d: { file: string; reason: string }) => `${d.file} cannot be read: ${d.reason}`,
@@ -53,7 +58,13 @@ export async function addBlob(context: Context, file: string): Promise<string> {
 export async function getBlob(context: Context, options: { blob: string; to: string; range: string | undefined }): Promise<void> {
   const blob = blobId.parse(options.blob)
   const range = options.range === undefined ? undefined : parseRange(options.range)
-  await toFile(context, options.to, async (write) => {
+  await toFile(context, options.to, async (put) => {
+    // Whoever sends it is not believed; of a range there is nothing to compare, and the node that sends it has verified it.
+    const hasher = range === undefined ? createBlake3() : undefined
+    const write = async (bytes: Uint8Array): Promise<void> => {
+      hasher?.update(bytes)
+      await put(bytes)
+    }
     if ((await homeKind(context.home())) === 'agent')
       await withLocal(context, (client) =>
         client.call('blob.get', { blob, ...(range === undefined ? {} : { range }) }, { onData: write, signal: context.signal }),
@@ -62,6 +73,8 @@ export async function getBlob(context: Context, options: { blob: string; to: str
       await withSession(context, (session) =>
         session.ask('blob.get', { blob, ...(range === undefined ? {} : { range }) }, { onData: write }),
       )
+    const got = hasher?.digest() ?? blob
+    if (got !== blob) throw fileError('file.altered', { blob, got })
   })
 }
 
@@ -135,7 +148,8 @@ async function toFile(
   }
   try {
     await fetch(async (bytes) => {
-      await handle.write(bytes).catch((cause: unknown) => {
+      // Not write(): that may take a part of the bytes.
+      await handle.writeFile(bytes).catch((cause: unknown) => {
         throw fileError('file.unwritable', { file: to, reason: reasonOf(cause) }, { cause })
       })
     })

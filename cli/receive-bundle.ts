@@ -52,7 +52,7 @@ export async function receiveBundle(context: CommandContext<unknown, unknown>, s
         onData: async (bytes) => {
           if (file === undefined || bytes.length > file.left)
             throw exportError('export.malformed', { reason: 'a file is longer than announced' })
-          await file.handle.write(bytes)
+          await file.handle.writeFile(bytes)
           file.left -= bytes.length
         },
       },

@@ -52,8 +52,9 @@ const MAX_LINE_BYTES = 64 * 1024
 /** Prefixes each line with the host it comes from, for several hosts at once; a line is written whole. */
 export function prefixedWriter(sink: Sink, host: string): { write: (bytes: Uint8Array) => Promise<void>; end: () => Promise<void> } {
   const prefix = Buffer.from(`${printable(host)}: `)
+  const plain = plainWriter(sink)
   let rest: Uint8Array = new Uint8Array(0)
-  const emit = (line: Uint8Array): Promise<void> => sink.write(Buffer.concat([prefix, line]))
+  const emit = (line: Uint8Array): Promise<void> => plain(Buffer.concat([prefix, line]))
   return {
     async write(bytes) {
       let buffer = rest.length > 0 ? Buffer.concat([rest, bytes]) : Buffer.from(bytes)

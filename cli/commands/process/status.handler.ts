@@ -1,5 +1,6 @@
 /** The state of a run in a few words. */
 import { withSession } from '../../connect.ts'
+import { printable } from '../../sink.ts'
 import { orUnknownRun } from '../../unknown-run.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './status.ts'
@@ -10,7 +11,8 @@ export function handle(context: CommandContext<Readonly<Record<never, never>>, A
       const run = await session.ask('run.status', { run: context.args.run })
       const { output } = context.globals
       if (output === 'json' || output === 'yaml') return context.printOne({ value: run, fields: [], name: run.run })
-      await context.stdout.write(`${run.status}\n`)
+      // The host chooses the words of the reason.
+      await context.stdout.write(`${printable(run.status)}\n`)
     }),
   )
 }
