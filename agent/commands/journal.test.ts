@@ -101,6 +101,18 @@ test('commands/journal: a full one lets go of its oldest expired outcomes, and t
   assert.notEqual(journal.find(operationOf(2), await startIntent(2)), undefined)
 })
 
+test('commands/journal: an order that claims to end in a hundred years takes no room for longer than a genuine one', async (t) => {
+  const { open, clock } = await place(t)
+  const journal = await open(2)
+  for (const n of [1, 2]) {
+    await journal.accept(operationOf(n), await startIntent(n), TEST_TIME + 36_500 * DAY)
+    await journal.conclude(operationOf(n), await outcome())
+  }
+  await assert.rejects(journal.accept(operationOf(3), await startIntent(3), TEST_TIME + 5 * MINUTE), is('command.journal-full'))
+  clock.at = TEST_TIME + 8 * MINUTE
+  assert.deepEqual(await journal.accept(operationOf(3), await startIntent(3), clock.at + 5 * MINUTE), { outcome: undefined })
+})
+
 test('commands/journal: what a crash left of a write is removed, and a damaged row stops the agent', async (t) => {
   const { open, folder } = await place(t)
   await finish(await open(), 1)

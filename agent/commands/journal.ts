@@ -9,6 +9,8 @@ import type { Clock } from '../../shared/clock.ts'
 import { writeDurable } from '../../shared/durable-file.ts'
 import { type OperationId, operationId } from '../../shared/ids.ts'
 import type { Random } from '../../shared/random.ts'
+import { CLOCK_SKEW_MS } from '../../shared/trust/credentials.ts'
+import { MAX_INTENT_MS } from '../../shared/trust/intent.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import { fromText, toText } from '../../shared/trust/transport.ts'
 import { commandError } from './errors.ts'
@@ -82,7 +84,10 @@ export async function openJournal(deps: { clock: Clock; random: Random }, option
       const known = find(operation, intent)
       if (known) return known
       await tidy()
-      await write(operation, { digest: digestOf(intent), acceptedAt: deps.clock.now(), expiresAt })
+      const acceptedAt = deps.clock.now()
+      // A genuine order expires within minutes. One that claims a later end was refused for that; its row must not stay for as long as it says.
+      const end = Math.min(expiresAt, acceptedAt + CLOCK_SKEW_MS + MAX_INTENT_MS)
+      await write(operation, { digest: digestOf(intent), acceptedAt, expiresAt: end })
       // Crash here: the order is accepted and nothing was done. Sent again, it is carried out; never sent again, it never is.
       return { outcome: undefined }
     },
