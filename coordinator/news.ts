@@ -2,11 +2,10 @@
 import { decode, encode } from 'cborg'
 import type { MusterNode } from '../node/node.ts'
 import type { Verdict } from '../node/gossip.ts'
-import { MusterError } from '../shared/errors.ts'
 import { peerIdOfKey } from '../shared/identity/peer-id.ts'
 import type { FleetId } from '../shared/ids.ts'
 import type { Logger } from '../shared/logger.ts'
-import { readSigned } from '../shared/trust/signed.ts'
+import { readSigned, type Signed } from '../shared/trust/signed.ts'
 import { fromWire, toWire } from '../shared/trust/transport.ts'
 import type { Ingest } from './inventory/ingest.ts'
 import type { Access } from './registry/access.ts'
@@ -20,15 +19,31 @@ export interface NewsDeps {
 
 /** Takes facts from gossip. A host speaks for itself only: author, signing key and statement must agree (FG-01). */
 export function takeFacts(deps: NewsDeps, signal: AbortSignal): () => void {
+  // Owned by take(): the newest news of each author whose last ones are still being applied. What it replaced shows as a gap, which a pull fills; so a
+  // host that talks faster than the database writes costs one statement of memory.
+  const waiting = new Map<string, { next: Signed | undefined }>()
+  const take = async (author: string, signed: Signed): Promise<void> => {
+    const busy = waiting.get(author)
+    if (busy !== undefined) {
+      busy.next = signed
+      return
+    }
+    const mine: { next: Signed | undefined } = { next: signed }
+    waiting.set(author, mine)
+    while (mine.next !== undefined) {
+      const one = mine.next
+      mine.next = undefined
+      await deps.ingest.news(one, signal).catch((error: unknown) => deps.log.warn({ author, error }, 'facts from gossip were not taken'))
+    }
+    waiting.delete(author)
+  }
   return deps.node.gossip.on('facts', (message): Verdict => {
     try {
       const signed = fromWire(decode(message.bytes))
       readSigned(signed, 'facts', { fleet: deps.fleet })
       if (peerIdOfKey(signed.key) !== message.author) return 'reject'
       // Passed on before it is applied: others can judge it as well as we can.
-      deps.ingest
-        .news(signed, signal)
-        .catch((error: unknown) => deps.log.warn({ author: message.author, error }, 'facts from gossip were not taken'))
+      void take(message.author, signed)
       return 'accept'
     } catch (error) {
       deps.log.debug({ author: message.author, error }, 'gossip that is no facts statement')
@@ -45,10 +60,8 @@ export interface Announcer {
 /** Tells the fleet. Failures are logged: whoever missed it learns it with the next order or connection. */
 export function createAnnouncer(deps: { node: MusterNode; access: Access; log: Logger }): Announcer {
   const publish = (topic: 'audit' | 'policy', bytes: Uint8Array): Promise<void> =>
-    deps.node.gossip.publish(topic, bytes).catch((error: unknown) => {
-      if (!(error instanceof MusterError)) throw error
-      deps.log.debug({ topic, error }, 'news were not published')
-    })
+    // Gossip that has stopped throws what it likes, and nobody waits for this: an error that went on from here would end the coordinator.
+    deps.node.gossip.publish(topic, bytes).catch((error: unknown) => deps.log.debug({ topic, error }, 'news were not published'))
   return {
     checkpoint: (note) => void publish('audit', Buffer.from(note)),
     revocations: () =>

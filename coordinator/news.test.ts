@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { encode } from 'cborg'
+import type { GossipMessage, Verdict } from '../node/gossip.ts'
+import type { MusterNode } from '../node/node.ts'
+import { systemClock } from '../shared/clock.ts'
+import { peerIdOfKey } from '../shared/identity/peer-id.ts'
+import { recordedLog } from '../shared/testing/recorded-log.ts'
+import { signedSample, TEST_FLEET, testKey } from '../shared/testing/statements.ts'
+import { toWire } from '../shared/trust/transport.ts'
+import type { Ingest } from './inventory/ingest.ts'
+import { createAnnouncer, takeFacts } from './news.ts'
+import type { Access } from './registry/access.ts'
+
+test('news: an announcement that cannot be made ends nobody, whatever it was that failed', async () => {
+  const log = recordedLog()
+  const node = { gossip: { publish: () => Promise.reject(new Error('not one of ours')) } } as unknown as MusterNode
+  const access = { newestRevocation: () => signedSample('revocation', testKey(1)) } as unknown as Access
+  const unhandled: unknown[] = []
+  const note = (error: unknown): void => void unhandled.push(error)
+  process.on('unhandledRejection', note)
+  try {
+    const announcer = createAnnouncer({ node, access, log })
+    announcer.checkpoint('a note')
+    announcer.revocations()
+    await systemClock.sleep(20)
+  } finally {
+    process.off('unhandledRejection', note)
+  }
+  assert.deepEqual([unhandled, log.lines.length], [[], 2])
+})
+
+test('FG-03: a host that gossips faster than its facts can be written costs one statement, and its newest one counts', async () => {
+  const host = testKey(204)
+  let handler: ((message: GossipMessage) => Promise<Verdict> | Verdict) | undefined
+  const node = {
+    gossip: {
+      on: (_topic: string, take: typeof handler) => {
+        handler = take
+        return () => undefined
+      },
+    },
+  } as unknown as MusterNode
+  const taken: Uint8Array[] = []
+  const first = Promise.withResolvers<void>()
+  const ingest = {
+    news: async (signed: { signature: Uint8Array }) => {
+      taken.push(signed.signature)
+      if (taken.length === 1) await first.promise
+    },
+  } as unknown as Ingest
+  takeFacts({ node, ingest, log: recordedLog(), fleet: TEST_FLEET }, new AbortController().signal)
+  const statements = await Promise.all(Array.from({ length: 100 }, (_, n) => signedSample('facts', host, { sequence: n + 1 })))
+  const author = peerIdOfKey(host.publicKey)
+  for (const signed of statements) assert.equal(await handler?.({ author, from: author, bytes: encode(toWire(signed)) }), 'accept')
+  assert.equal(taken.length, 1)
+  first.resolve()
+  await systemClock.sleep(10)
+  assert.deepEqual(taken, [statements[0]?.signature, statements[99]?.signature])
+})
