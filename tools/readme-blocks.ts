@@ -1,9 +1,10 @@
 /**
  * Reads the console blocks of a Markdown page: what a reader would type, and what the page says comes back.
  *
- * ```console blocks hold `$ command` lines (a final backslash goes on in the next line, which may begin with `> `), each followed by its
- * expected output. `…` stands for any text within a line, a line of nothing else for any lines. A comment right before a block says how it
- * is run: `<!-- readme: host=web-1, background, clone, timeout=120 -->` or `<!-- readme: skip: reason -->`.
+ * ```console blocks hold `$ command` lines, each followed by its expected output. A command goes on in lines that begin with `> `, as a shell
+ * shows them (here-documents, a final backslash). `…` stands for any text within a line, a line of nothing else for any lines. A comment right
+ * before a block says how it is run: `<!-- readme: host=web-1, background, clone, needs=dnf, timeout=120 -->` or
+ * `<!-- readme: skip: reason -->`.
  */
 export interface Command {
   /** Line of the page, from 1. */
@@ -21,6 +22,8 @@ export interface Block {
   readonly host: string
   /** The last command goes on until the page ends; the next block begins once it printed `ready`. */
   readonly background: boolean
+  /** A program without which the block is left out: real clients of distributions, which a bare machine does not have. */
+  readonly needs?: string
   /** Run in the clone instead of an empty folder. */
   readonly clone: boolean
   readonly timeoutMs: number
@@ -45,7 +48,12 @@ export function readBlocks(page: string): Block[] {
 
 function options(directive: string, line: number): Omit<Block, 'line' | 'commands'> {
   const skip = /^skip: (.+)$/.exec(directive)?.[1]
-  const result = { host: 'local', background: false, clone: false, timeoutMs: DEFAULT_TIMEOUT_SECONDS * 1000 }
+  const result: { -readonly [K in keyof Omit<Block, 'line' | 'commands'>]: Block[K] } = {
+    host: 'local',
+    background: false,
+    clone: false,
+    timeoutMs: DEFAULT_TIMEOUT_SECONDS * 1000,
+  }
   if (skip !== undefined) return { ...result, skip }
   for (const word of directive
     .split(',')
@@ -53,6 +61,7 @@ function options(directive: string, line: number): Omit<Block, 'line' | 'command
     .filter(Boolean)) {
     const [key, value = ''] = word.split('=')
     if (key === 'host' && /^[a-z0-9-]+$/.test(value)) result.host = value
+    else if (key === 'needs' && /^[a-z0-9_-]+$/.test(value)) result.needs = value
     else if (key === 'timeout' && /^\d+$/.test(value)) result.timeoutMs = Number(value) * 1000
     else if (word === 'background' || word === 'clone') result[word] = true
     else throw new Error(`line ${line}: ${word} is no directive of a console block`)
@@ -65,7 +74,7 @@ function commandsOf(lines: readonly string[], first: number): Command[] {
   let open = false
   for (const [index, line] of lines.entries()) {
     const last = commands.at(-1)
-    if (open && last !== undefined) last.text += `\n${line.replace(/^> /, '')}`
+    if (last !== undefined && (open || (line.startsWith('> ') && last.expected.length === 0))) last.text += `\n${line.replace(/^> /, '')}`
     else if (line.startsWith('$ ')) commands.push({ line: first + index, text: line.slice(2), expected: [] })
     else if (last === undefined && line.trim() !== '') throw new Error(`line ${first + index}: a console block begins with "$ command"`)
     else last?.expected.push(line)

@@ -77,3 +77,27 @@ test('readme: hosts and default ports of the page become free ports of the loopb
   assert.equal(new Set([mirror, web, gateway, '8480', '8481']).size, 5)
   assert.equal(other, '9999')
 })
+
+test('readme: here-documents, exports that hold for one host, and programs that are not there', async () => {
+  const page = [
+    block('$ cat > note <<END\n> one\n> $HOME two\n> END\n$ cat note\none\n…/other two', 'host=other'),
+    block('$ export GREETING=hello\n$ echo $GREETING\nhello', 'host=other'),
+    block('$ echo "[$GREETING]"\n[]'),
+    block('$ no-such-program-of-anybody', 'needs=no-such-program-of-anybody'),
+    block('$ cat ~/.ssh/id_ed25519.pub\nssh-ed25519 AAAA… you@local'),
+  ].join('\n')
+  const outcomes = await runPage(page)
+  assert.deepEqual(
+    outcomes.map(({ command, problem }) => [command.split('\n')[0], problem]),
+    ['cat > note <<END', 'cat note', 'export GREETING=hello', 'echo $GREETING', 'echo "[$GREETING]"', 'cat ~/.ssh/id_ed25519.pub'].map(
+      (command) => [command, undefined],
+    ),
+  )
+})
+
+test('readme: whatever a page mirrors is a real repository', async () => {
+  const [outcome] = await runPage(
+    block("$ node -e 'fetch(process.argv[1]).then((r) => console.log(r.status))' http://packages.example/x/repodata/repomd.xml\n200"),
+  )
+  assert.equal(outcome?.problem, undefined)
+})

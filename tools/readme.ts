@@ -1,6 +1,7 @@
 /**
- * Runs the console blocks of a Markdown page as a reader would: real commands in a temporary folder, each host of the page with a home of its
- * own on this machine, names below `.example` and the default ports led to free ports of the loopback. Fails where a command fails or
+ * Runs the console blocks of a Markdown page as a reader would: real commands in a temporary folder, each host of the page with a home and an
+ * SSH key of its own on this machine. Names below `.example` and the default ports are led to free ports of the loopback; what the page mirrors
+ * from http://packages.example is a small real repository; `export` holds for the later commands of a host. Fails where a command fails or
  * prints something else than the page says.
  *
  * usage: node tools/run.mjs tools/readme.ts [FILE]
@@ -9,8 +10,13 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
+import { delimiter, join, relative } from 'node:path'
+import { startUpstream, type Upstream } from '../cli/commands/demo/upstream.ts'
 import { systemClock } from '../shared/clock.ts'
+import { saveKeyFile } from '../shared/identity/key-file.ts'
+import { formatPublicKeyLine } from '../shared/identity/public-key.ts'
+import { generateKey } from '../shared/identity/signer.ts'
+import { systemRandom } from '../shared/random.ts'
 import { type Block, type Command, difference, readBlocks } from './readme-blocks.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -20,6 +26,10 @@ const STOP_MS = 10_000
 /** A command of a page prints little; more than this is a runaway. */
 const MAX_OUTPUT = 1024 * 1024
 const PORTS = [8470, 8480, 8481]
+/** What a page mirrors; every folder there is the sample repository. */
+const UPSTREAM = /http:\/\/packages\.example\/[\w-]+\//g
+/** A node's home where it is by default, so that a page may write into it as its reader would. */
+const HOME = '.local/share/muster'
 
 export interface Outcome {
   readonly line: number
@@ -35,16 +45,20 @@ interface World {
   /** What was printed so far: words that the page shortens with `…` are looked up here, newest first. */
   printed: string
   readonly daemons: ChildProcess[]
+  /** What a host exported. */
+  readonly exported: Map<string, Record<string, string>>
+  upstream?: Promise<Upstream>
 }
 
 /** Runs every block in order and stops at the first problem. `muster` on the path is this clone's. */
 export async function runPage(page: string, report: (outcome: Outcome) => void = () => undefined): Promise<Outcome[]> {
-  const world: World = { folder: mkdtempSync(join(tmpdir(), 'muster-readme-')), ports: new Map(), printed: '', daemons: [] }
+  const folder = mkdtempSync(join(tmpdir(), 'muster-readme-'))
+  const world: World = { folder, ports: new Map(), printed: '', daemons: [], exported: new Map() }
   const outcomes: Outcome[] = []
   try {
     mkdirSync(join(world.folder, 'bin'))
     symlinkSync(join(root, 'bin/muster'), join(world.folder, 'bin/muster'))
-    for (const block of readBlocks(page).filter(({ skip }) => skip === undefined)) {
+    for (const block of readBlocks(page).filter(({ skip, needs }) => skip === undefined && (needs === undefined || isInstalled(needs)))) {
       for (const command of block.commands) {
         const outcome = await runCommand(world, block, command)
         outcomes.push(outcome)
@@ -55,38 +69,47 @@ export async function runPage(page: string, report: (outcome: Outcome) => void =
     return outcomes
   } finally {
     await Promise.all(world.daemons.map(stop))
+    await (await world.upstream)?.[Symbol.asyncDispose]()
+    // A runner outlives its agent and ends when its home is gone.
     rmSync(world.folder, { recursive: true, force: true })
   }
 }
 
+const isInstalled = (program: string): boolean =>
+  (process.env.PATH ?? '').split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, program)))
+
 async function runCommand(world: World, block: Block, command: Command): Promise<Outcome> {
-  const home = join(world.folder, block.host)
-  mkdirSync(join(home, 'work'), { recursive: true })
+  const home = await hostHome(world, block.host)
   const text = await translate(world, block.host, command.text)
-  // NODE_TEST_CONTEXT: a test of ours may be running this page, and what it runs are no tests.
-  const { NODE_TEST_CONTEXT: _, ...inherited } = process.env
+  const exported = /^export ([A-Z_]+)=(\S*)$/.exec(text)
+  if (exported !== null) {
+    world.exported.set(block.host, { ...world.exported.get(block.host), [exported[1] as string]: exported[2] as string })
+    return { line: command.line, command: command.text, output: '' }
+  }
+  // NODE_TEST_CONTEXT: a test of ours may be running this page, and what it runs are no tests. Whoever runs it may have a fleet of their own.
+  const inherited = Object.entries(process.env).filter(([name]) => name !== 'NODE_TEST_CONTEXT' && !name.startsWith('MUSTER_'))
   const env = {
-    ...inherited,
+    ...Object.fromEntries(inherited),
     HOME: home,
-    MUSTER_HOME: join(home, 'home'),
+    MUSTER_HOME: join(home, HOME),
     PATH: `${join(world.folder, 'bin')}:${process.env.PATH}`,
     SSH_AUTH_SOCK: '',
     NO_COLOR: '1',
+    ...world.exported.get(block.host),
   }
-  const child = spawn('bash', ['-c', text], {
+  // One stream, as on a terminal: results and notes stay in order.
+  const child = spawn('bash', ['-c', `exec 2>&1\n${text}`], {
     cwd: block.clone ? root : join(home, 'work'),
     env,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'ignore'],
     detached: true,
   })
   let output = ''
   const ready = Promise.withResolvers<void>()
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (chunk: string) => {
-      output = (output + chunk).slice(-MAX_OUTPUT)
-      if (/^ready/m.test(output)) ready.resolve()
-    })
-  }
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    output = (output + chunk).slice(-MAX_OUTPUT)
+    if (/^ready/m.test(output)) ready.resolve()
+  })
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
   const daemon = block.background && command === block.commands.at(-1)
   if (daemon) world.daemons.push(child)
@@ -108,6 +131,19 @@ function problemOf(result: number | null | 'too long' | 'ready', daemon: boolean
   return difference(command.expected, output)
 }
 
+/** The home of a host's user, with the SSH key that every reader has. */
+async function hostHome(world: World, host: string): Promise<string> {
+  const home = join(world.folder, host)
+  if (existsSync(home)) return home
+  mkdirSync(join(home, 'work'), { recursive: true })
+  mkdirSync(join(home, '.ssh'), { mode: 0o700 })
+  const deps = { random: systemRandom }
+  const key = generateKey(deps, { comment: `you@${host}` })
+  await saveKeyFile(deps, join(home, '.ssh/id_ed25519'), key)
+  writeFileSync(join(home, '.ssh/id_ed25519.pub'), `${formatPublicKeyLine(key.publicKey, key.comment)}\n`)
+  return home
+}
+
 /** What the page types, as it must be typed here: shortened words in full, hosts and ports on the loopback. */
 async function translate(world: World, host: string, text: string): Promise<string> {
   const words = world.printed.split(/\s+/).reverse()
@@ -117,6 +153,11 @@ async function translate(world: World, host: string, text: string): Promise<stri
   )
   for (const [whole, name = host, port = ''] of translated.matchAll(/\b(?:([a-z0-9-]+)\.example|127\.0\.0\.1|localhost):(\d{4})\b/g)) {
     if (PORTS.includes(Number(port))) translated = translated.replace(whole, `127.0.0.1:${await portOf(world, name, Number(port))}`)
+  }
+  if (translated.search(UPSTREAM) >= 0) {
+    world.upstream ??= startUpstream({ clock: systemClock }, join(world.folder, 'upstream'))
+    const { url } = await world.upstream
+    translated = translated.replaceAll(UPSTREAM, url)
   }
   return translated
 }
@@ -135,7 +176,7 @@ async function portOf(world: World, host: string, port: number): Promise<number>
 
 /** A home that a command just made gets ports of its own, so that several hosts fit on this machine and no port is taken. */
 async function quieten(world: World, host: string): Promise<void> {
-  const home = join(world.folder, host, 'home')
+  const home = join(world.folder, host, HOME)
   const fragment = join(home, 'conf.d/99-readme.yaml')
   if (!existsSync(join(home, 'config.yaml')) || existsSync(fragment)) return
   const [node, http, gateway] = await Promise.all(PORTS.map((port) => portOf(world, host, port)))

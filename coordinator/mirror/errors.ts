@@ -78,12 +78,12 @@ export const mirrorError = defineErrors({
     exit: 'verification',
     message: (d: { repository: string; last: string; now: string }) =>
       `${d.repository} went back from revision ${d.last} to ${d.now}: this may be a replay of old, vulnerable packages`,
-    hint: () => 'if the upstream did this on purpose, mirror it anew: give the repository another name',
+    hint: () => 'if the upstream did this on purpose, sync once with --allow-rollback',
   },
   'mirror.shrunk': {
     exit: 'verification',
     message: (d: { repository: string; before: number; now: number }) => `${d.repository} shrank from ${d.before} to ${d.now} packages`,
-    hint: () => 'if the upstream did this on purpose, mirror it anew: give the repository another name',
+    hint: () => 'if the upstream did this on purpose, sync once with --accept-shrink',
   },
   'mirror.unsupported': {
     exit: 'usage',
