@@ -17,11 +17,15 @@ export interface Enrolled {
   readonly roots: readonly (readonly Signed[])[]
   /** Present once approved: checked against the root, and this agent's. */
   readonly certificate: Signed | undefined
+  /** As the coordinator sent them: whoever learns them checks them. */
+  readonly revocations: readonly Signed[]
 }
 
 export interface EnrolOptions {
   readonly identity: AgentIdentity
   readonly token?: Uint8Array
+  /** Every revocation up to this epoch is known here. */
+  readonly epoch?: number
   readonly claims: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
 }
@@ -31,16 +35,24 @@ export async function askToJoin(
   deps: { clock: Clock; open: (protocolId: string) => Promise<Duplex> },
   options: EnrolOptions,
 ): Promise<Enrolled> {
-  const { identity, token, claims, signal } = options
+  const { identity, token, epoch, claims, signal } = options
   const client = openClient(enroll, await deps.open(enroll.id), deps)
-  const answer = await client.call(
-    'join',
-    { agent: identity.id, name: identity.name, claims: { ...claims }, version: VERSION, ...(token === undefined ? {} : { token }) },
-    signal === undefined ? {} : { signal },
-  )
-  await client.close()
+  const answer = await client
+    .call(
+      'join',
+      {
+        agent: identity.id,
+        name: identity.name,
+        claims: { ...claims },
+        version: VERSION,
+        ...(token === undefined ? {} : { token }),
+        ...(epoch === undefined ? {} : { epoch }),
+      },
+      signal === undefined ? {} : { signal },
+    )
+    .finally(() => client.close().catch(() => undefined))
   const { root } = openRootChain(answer.roots, { fleet: identity.fleet, digest: identity.root })
-  if (answer.certificate === undefined) return { status: 'pending', roots: answer.roots, certificate: undefined }
+  if (answer.certificate === undefined) return { status: 'pending', roots: answer.roots, certificate: undefined, revocations: [] }
   checkCertificate(answer.certificate, { root, revocations: [], at: deps.clock.now() })
-  return { status: 'approved', roots: answer.roots, certificate: answer.certificate }
+  return { status: 'approved', roots: answer.roots, certificate: answer.certificate, revocations: answer.revocations ?? [] }
 }

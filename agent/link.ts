@@ -9,6 +9,7 @@ import type { Clock } from '../shared/clock.ts'
 import { MusterError } from '../shared/errors.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Random } from '../shared/random.ts'
+import { completeEpoch } from '../shared/trust/revocations.ts'
 import { askToJoin } from './enrol.ts'
 import type { AgentIdentity } from './identity.ts'
 
@@ -60,8 +61,16 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
   const connect = async (address: string, signal: AbortSignal): Promise<string | undefined> => {
     const peer = await node.dial(address, signal)
     const open = (protocolId: string) => node.open(peer.id, protocolId, signal)
-    const enrolled = await askToJoin({ clock, open }, { identity, claims: options.claims, signal })
+    const enrolled = await askToJoin(
+      { clock, open },
+      { identity, claims: options.claims, epoch: completeEpoch(trust.revocations()), signal },
+    )
     await trust.learn({ roots: enrolled.roots })
+    // Such as two of one epoch: an alarm, and no reason to be without the coordinator; orders that rest on them are refused all the same.
+    await trust
+      .learn({ revocations: enrolled.revocations })
+      .catch((error: unknown) => log.error({ coordinator: peer.id, error }, 'revocations that do not fit those that this host knows'))
+    node.recheck()
     if (enrolled.certificate === undefined) return undefined
     await trust.keepCertificate(enrolled.certificate)
     await node.reintroduce()

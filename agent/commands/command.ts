@@ -13,7 +13,7 @@ import type { Signer } from '../../shared/identity/signer.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { JsonObject } from '../../shared/trust/fields.ts'
 import type { Intent } from '../../shared/trust/intent.ts'
-import { missingEpochs } from '../../shared/trust/revocations.ts'
+import { completeEpoch } from '../../shared/trust/revocations.ts'
 import { readSigned, type Signed, signStatement } from '../../shared/trust/signed.ts'
 import type { RunnerClient } from '../runner/client.ts'
 import { runnerError } from '../runner/errors.ts'
@@ -117,12 +117,12 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
   return {
     position: async () => {
       const known = await deps.trust.log.known()
-      return { size: known?.size ?? 0, root: known?.root ?? null, epoch: completeEpoch(deps) }
+      return { size: known?.size ?? 0, root: known?.root ?? null, epoch: completeEpoch(deps.trust.revocations()) }
     },
 
     async learn({ revocations }) {
       await deps.trust.learn({ revocations })
-      return { epoch: completeEpoch(deps) }
+      return { epoch: completeEpoch(deps.trust.revocations()) }
     },
 
     async perform(request) {
@@ -148,11 +148,4 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
       return { outcome: await inTurn(intent.operation, () => probe(signed, intent)) }
     },
   }
-}
-
-/** Every revocation up to this epoch is known here. */
-function completeEpoch(deps: VerifyDeps): number {
-  const state = deps.trust.revocations()
-  const [missing] = missingEpochs(state)
-  return missing === undefined ? state.epoch : missing - 1
 }

@@ -6,7 +6,8 @@ import type { Kysely } from 'kysely'
 import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
 import type { Fingerprint, FleetId, Sha256 } from '../../shared/ids.ts'
 import { parseRfc3339 } from '../../shared/clock.ts'
-import { type Ask, authorize, requireRight, type TrustState } from '../../shared/trust/authorize.ts'
+import { type Ask, authorize, type DenyReason, requireRight, type TrustState } from '../../shared/trust/authorize.ts'
+import { trustError } from '../../shared/trust/errors.ts'
 import type { Grant } from '../../shared/trust/grant.ts'
 import { acceptRevocation, NOTHING_REVOKED, type RevocationState } from '../../shared/trust/revocations.ts'
 import { openRootChain, type RootState } from '../../shared/trust/root-chain.ts'
@@ -25,8 +26,12 @@ export interface Evidence {
 }
 
 export interface Access {
-  /** @throws trust.denied */
-  require(ask: Ask): Promise<void>
+  /**
+   * @param about `host`: what is asked for names a host, known or not. Whoever may not is told the same then, whether there is such a host,
+   *   whatever its labels are (PC-27)
+   * @throws trust.denied
+   */
+  require(ask: Ask, about: 'fleet' | 'host'): Promise<void>
   state(tx?: Tx): Promise<TrustState & { readonly epoch: number }>
   root(): Promise<RootState>
   /** An operator's name where the root statement has one; else the fingerprint. */
@@ -36,6 +41,8 @@ export interface Access {
   /** The chain of root statements, oldest first. */
   roots(): Promise<Signed[][]>
   newestRevocation(): Promise<Signed | undefined>
+  /** Revocations behind the epoch, oldest first. */
+  revocationsAfter(epoch: number): Promise<Signed[]>
   insertGrant(tx: Tx, signed: Signed, at: number): Promise<Grant>
   /** @returns the state with the revocation in it. @throws trust.* as acceptRevocation does */
   insertRevocation(tx: Tx, signed: Signed, at: number): Promise<RevocationState>
@@ -114,8 +121,16 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
     state,
     root,
 
-    async require(ask) {
-      requireRight(await state(), ask)
+    async require(ask, about) {
+      const current = await state()
+      if (about === 'fleet') return void requireRight(current, ask)
+      if (authorize(current, ask).allowed) return
+      // As if every grant were for all hosts: what is wrong apart from the host is what the actor may know.
+      const { target: _, ...anywhere } = ask
+      const widened = current.grants.map(({ grant }) => ({ grant: { ...grant, selector: { all: true } as const } }))
+      requireRight({ ...current, grants: widened }, anywhere)
+      const { actor, namespace, level } = ask
+      throw trustError('trust.denied', { actor, namespace, level, reason: 'its grant does not cover this host' satisfies DenyReason })
     },
 
     async nameOf(actor) {
@@ -142,6 +157,10 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
     async newestRevocation() {
       const row = await database.query.selectFrom('revocation_record').selectAll().orderBy('epoch', 'desc').limit(1).executeTakeFirst()
       return row && toSigned(row)
+    },
+
+    async revocationsAfter(epoch) {
+      return (await revocationRows()).filter((row) => row.epoch > epoch).map(toSigned)
     },
 
     async insertGrant(tx, signed, at) {

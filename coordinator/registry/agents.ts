@@ -53,8 +53,10 @@ export interface Agents {
   find(text: string): Promise<AgentRecord>
   /** Of the approved hosts. @throws registry.unknown-host where a selector matches none */
   select(selectors: readonly string[]): Promise<AgentRecord[]>
-  /** Records a host that asks to join; asking again with the same id, key and name changes nothing. @throws registry.*-taken, registry.revoked */
-  admit(tx: Tx, candidate: Candidate, at: number): Promise<AgentRecord>
+  /**
+   * Records a host that asks to join; asking again with the same id, key and name changes nothing. One that is `invited`, by a token that the same
+   * transaction checks, finds room whatever strangers are waiting. @throws registry.*-taken, registry.revoked */
+  admit(tx: Tx, candidate: Candidate, at: number, options?: { invited?: boolean }): Promise<AgentRecord>
   approve(tx: Tx, id: AgentId, labels: Record<string, string>, at: number): Promise<void>
   relabel(tx: Tx, id: AgentId, labels: Record<string, string>): Promise<void>
   revoke(tx: Tx, id: AgentId, at: number): Promise<void>
@@ -85,7 +87,7 @@ export function createAgents(deps: { database: Database }): Agents {
         selectors,
       ),
 
-    async admit(tx, candidate, at) {
+    async admit(tx, candidate, at, { invited = false } = {}) {
       const known = await one('id', candidate.id, tx)
       if (known) {
         if (known.peerId !== candidate.peerId) throw registryError('registry.agent-taken', { agent: candidate.id })
@@ -100,7 +102,7 @@ export function createAgents(deps: { database: Database }): Agents {
         .select((row) => row.fn.countAll().as('count'))
         .where('status', '=', 'pending')
         .executeTakeFirstOrThrow()
-      if (Number(pending.count) >= MAX_PENDING) throw registryError('registry.too-many-pending', { limit: MAX_PENDING })
+      if (!invited && Number(pending.count) >= MAX_PENDING) throw registryError('registry.too-many-pending', { limit: MAX_PENDING })
       await tx
         .insertInto('agent')
         .values({

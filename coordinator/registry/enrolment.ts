@@ -2,7 +2,7 @@
  * How a host becomes a member: with a token that approves, with a token and an operator's approval, or with an approval alone. Each step is one
  * transaction with its log entry. The host's key is the one that the transport authenticated, never one from a message (ID-02).
  */
-import type { JoinRequest, JoinResponse } from '../../protocols/enroll/messages.ts'
+import { type JoinRequest, type JoinResponse, MAX_JOIN_REVOCATIONS } from '../../protocols/enroll/messages.ts'
 import type { Json } from '../../shared/canonical-json.ts'
 import { type Clock, rfc3339 } from '../../shared/clock.ts'
 import { type AgentId, agentId, type FleetId } from '../../shared/ids.ts'
@@ -62,7 +62,7 @@ export function createEnrolment(deps: EnrolmentDeps, options: { fleet: FleetId }
         const at = deps.clock.now()
         // The log's head is locked first, as in every transaction that writes to it: two hosts that join at once go one after the other.
         const known = await agents.byId(candidate.id, tx)
-        const admitted = await agents.admit(tx, candidate, at)
+        const admitted = await agents.admit(tx, candidate, at, { invited: request.token !== undefined })
         const detail = { name: admitted.name, fingerprint: admitted.fingerprint }
         let changed = false
         if (known === undefined) {
@@ -88,7 +88,9 @@ export function createEnrolment(deps: EnrolmentDeps, options: { fleet: FleetId }
       const roots = await access.roots()
       const answer = { roots: roots.map((versions) => [...versions]) }
       if (agent.status !== 'approved') return { ...answer, status: 'pending' }
-      return { ...answer, status: 'approved', certificate: await certificates.forAgent(agent) }
+      // News of them may have passed it by while it was away: until it knows, whoever was revoked is a member to it.
+      const revocations = (await access.revocationsAfter(request.epoch ?? 0)).slice(0, MAX_JOIN_REVOCATIONS)
+      return { ...answer, status: 'approved', certificate: await certificates.forAgent(agent), revocations }
     },
 
     async renew(peerId) {

@@ -1,10 +1,12 @@
 /** Rights and memberships while they change: grants for some hosts only, grants that end in mid-stream, hosts that left, an address that somebody else took. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { createNode } from '../../node/node.ts'
 import { systemClock } from '../../shared/clock.ts'
+import { agentPaths } from '../../shared/home.ts'
 import { fleetId } from '../../shared/ids.ts'
 import { generateKey } from '../../shared/identity/signer.ts'
 import { silentLogger } from '../../shared/logger.ts'
@@ -58,6 +60,18 @@ test('rights hold where and for as long as they are given', async (t) => {
     assert.equal(await fleet.ok(['run', '--on', 'all', '--', 'echo', 'hi']), 'hi')
     assert.equal((await fleet.muster(['run', '--on', 'a2', '--', 'true'])).code, 6)
   })
+})
+
+test('ID-25: a host that was away learns what was revoked meanwhile when it comes back, before any order', async () => {
+  await using fleet = await startFleet({ agents: 1 })
+  const away = await fleet.agent('a2')
+  await fleet.agent('a3')
+  await away.stop()
+  await fleet.ok(['agent', 'revoke', 'a3', '--yes'])
+  await fleet.start('a2', ['agent', 'run'])
+  const { trust } = agentPaths(fleet.path('a2'))
+  const { revocations } = JSON.parse(await readFile(join(trust, 'trust.json'), 'utf8')) as { revocations: unknown[] }
+  assert.equal(revocations.length, 1)
 })
 
 test('an agent outlives whoever answers at its coordinator’s address, and comes back to the coordinator', async () => {

@@ -3,6 +3,9 @@ import { z } from 'zod'
 import { agentId } from '../../shared/ids.ts'
 import { bytesOf, signedMessage } from '../statement.ts'
 
+/** Half of the largest response; a host that was away for more learns the rest with its orders. */
+export const MAX_JOIN_REVOCATIONS = 500
+
 export const joinRequest = z.object({
   agent: z.custom<string>((value) => agentId.is(value), 'expected an agent id'),
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/),
@@ -11,6 +14,8 @@ export const joinRequest = z.object({
   /** What the host says of itself, shown to the operator who approves; nothing selects by it (ID-14). */
   claims: z.record(z.string().max(64), z.string().max(256)).refine((claims) => Object.keys(claims).length <= 32),
   version: z.string().max(64),
+  /** A host that comes back: it knows every revocation up to this epoch. */
+  epoch: z.int().nonnegative().optional(),
 })
 export type JoinRequest = z.infer<typeof joinRequest>
 
@@ -20,6 +25,8 @@ export const joinResponse = z.object({
   roots: z.array(z.array(signedMessage).min(1).max(16)).min(1).max(64),
   /** Present once approved. */
   certificate: signedMessage.optional(),
+  /** To a host that is approved: what was revoked since its `epoch`, in order; the oldest if they are more. */
+  revocations: z.array(signedMessage).max(MAX_JOIN_REVOCATIONS).optional(),
 })
 export type JoinResponse = z.infer<typeof joinResponse>
 

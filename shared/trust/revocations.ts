@@ -82,6 +82,12 @@ export function missingEpochs(state: RevocationState): readonly number[] {
   return Array.from({ length: state.epoch }, (_, i) => i + 1).filter((epoch) => !present.has(epoch))
 }
 
+/** Every revocation up to this epoch is known. */
+export function completeEpoch(state: RevocationState): number {
+  const [missing] = missingEpochs(state)
+  return missing === undefined ? state.epoch : missing - 1
+}
+
 export function isKeyRevoked(accepted: readonly AcceptedRevocation[], key: Fingerprint): boolean {
   return accepted.some(({ revocation }) => revocation.kind === 'key' && revocation.target === key)
 }
