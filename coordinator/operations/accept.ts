@@ -54,18 +54,18 @@ async function authorizeTargets(
   const ask = { actor: intent.actor, level: 'control' as const, at }
   switch (target) {
     case 'fleet':
-      return deps.access.require({ ...ask, namespace })
+      return deps.access.require({ ...ask, namespace }, 'fleet')
     case 'repository':
       if (intent.targets.length !== 1) throw operationError('operation.too-many-targets', { verb, targets: intent.targets.length })
-      return deps.access.require({ ...ask, namespace: `${namespace}/${intent.targets[0]}` })
+      return deps.access.require({ ...ask, namespace: `${namespace}/${intent.targets[0]}` }, 'fleet')
     case 'agents': {
       if (intent.targets.length === 0) throw operationError('operation.malformed', { verb, reason: 'it names no host' })
       for (const id of intent.targets) {
         const agent = agentId.is(id) ? await deps.agents.byId(id) : undefined
         // Only who may act on every host learns which hosts do not exist.
-        if (agent === undefined) await deps.access.require({ ...ask, namespace })
+        if (agent === undefined) await deps.access.require({ ...ask, namespace }, 'host')
         if (agent === undefined) throw registryError('registry.unknown-host', { host: id })
-        await deps.access.require({ ...ask, namespace, target: { agent: agent.id, labels: agent.labels } })
+        await deps.access.require({ ...ask, namespace, target: { agent: agent.id, labels: agent.labels } }, 'host')
       }
       return
     }

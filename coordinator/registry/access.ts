@@ -27,11 +27,11 @@ export interface Evidence {
 
 export interface Access {
   /**
-   * @param about `host`: what is asked for names a host, known or not. Whoever may not is told the same then, whether there is such a host,
+   * @param about `host`: what is asked for names a host, known or not (default: where there is a target). Whoever may not is told the same then, whether there is such a host,
    *   whatever its labels are (PC-27)
    * @throws trust.denied
    */
-  require(ask: Ask, about: 'fleet' | 'host'): Promise<void>
+  require(ask: Ask, about?: 'fleet' | 'host'): Promise<void>
   state(tx?: Tx): Promise<TrustState & { readonly epoch: number }>
   root(): Promise<RootState>
   /** An operator's name where the root statement has one; else the fingerprint. */
@@ -121,7 +121,7 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
     state,
     root,
 
-    async require(ask, about) {
+    async require(ask, about = ask.target === undefined ? 'fleet' : 'host') {
       const current = await state()
       if (about === 'fleet') return void requireRight(current, ask)
       if (authorize(current, ask).allowed) return

@@ -41,11 +41,14 @@ export function createPolicy(deps: { access: Access; clock: Clock }): Policy {
           // The first question of a `targets` method comes before the body is parsed; what it touches is authorised by the second one.
           const targets: readonly (Target | undefined)[] = ask.targets ?? (capability.scope === 'fleet' ? [undefined] : [])
           for (const target of targets)
-            await deps.access.require({
-              ...question,
-              namespace: target?.namespace ?? capability.namespace,
-              ...(target?.agent === undefined ? {} : { target: { agent: target.agent, labels: target.labels ?? {} } }),
-            })
+            await deps.access.require(
+              {
+                ...question,
+                namespace: target?.namespace ?? capability.namespace,
+                ...(target?.agent === undefined ? {} : { target: { agent: target.agent, labels: target.labels ?? {} } }),
+              },
+              capability.scope === 'targets' ? 'host' : 'fleet',
+            )
           return nameOf(session.operator)
         }
         case 'local':
