@@ -121,13 +121,16 @@ export class Transfer implements Landing {
     this.#writing += 1
     try {
       const { disk } = this.#store
-      const { data, outboard } = this.partial
+      const { data, bulk, outboard } = this.partial
       if (this.#admitted <= 0) {
         await admit(this.#store, SPACE_CHECK_BYTES)
         this.#admitted = SPACE_CHECK_BYTES
       }
       this.#admitted -= batch.end - batch.start
-      const writes = [disk.write(data.file, [batch.content], batch.start)]
+      const content = async (): Promise<void> => {
+        if ((await bulk?.write(batch.content, batch.start)) !== true) await disk.write(data.file, [batch.content], batch.start)
+      }
+      const writes = [content()]
       for (const run of batch.parents) writes.push(disk.write(outboard.file, [run.bytes], HEADER_BYTES + run.index * PARENT_BYTES))
       // All of them must be over before the batch may be released, failed or not.
       for (const result of await Promise.allSettled(writes)) if (result.status === 'rejected') throw result.reason

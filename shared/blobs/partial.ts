@@ -9,6 +9,7 @@ import { groupCount, groupLength, GROUP_BYTES, type GroupRange, HEADER_BYTES, MA
 import { blake3Of } from '../blake3/hash.ts'
 import { MusterError } from '../errors.ts'
 import { type BlobId, blobId } from '../ids.ts'
+import { type BulkWriter, openBulkWriter } from './bulk.ts'
 import { errno } from './disk.ts'
 import { sourceOfFiles } from './file-source.ts'
 import { GroupSet } from './group-set.ts'
@@ -20,6 +21,8 @@ export interface Partial {
   /** As claimed by whoever named the blob; proved once the last group is verified. */
   readonly size: number
   readonly data: Draft
+  /** Another way to write the data, for large blobs where there is one. */
+  readonly bulk: BulkWriter | undefined
   readonly outboard: Draft
   /** Where the bitmap is kept. */
   readonly bitmapPath: string
@@ -40,7 +43,8 @@ export async function createPartial(store: Store, id: BlobId, size: number): Pro
     for (const suffix of [DATA, OUTBOARD]) drafts.push({ path: base + suffix, file: await store.disk.create(base + suffix) })
     const [data, outboard] = drafts as [Draft, Draft]
     await store.disk.write(outboard.file, [header], 0)
-    return { id, size, data, outboard, bitmapPath: base + BITMAP, verified: new GroupSet() }
+    const bulk = await openBulkWriter(data.path, size)
+    return { id, size, data, bulk, outboard, bitmapPath: base + BITMAP, verified: new GroupSet() }
   } catch (error) {
     for (const draft of drafts) await discard(store, draft)
     throw error
@@ -72,11 +76,13 @@ export async function resumePartial(
   const data = { path: base + DATA, file: await store.disk.reopen(base + DATA) }
   try {
     const outboard = { path: base + OUTBOARD, file: await store.disk.reopen(base + OUTBOARD) }
-    const partial: Partial = { id, size, data, outboard, bitmapPath: base + BITMAP, verified: new GroupSet() }
+    const bulk = await openBulkWriter(data.path, size)
+    const partial: Partial = { id, size, data, bulk, outboard, bitmapPath: base + BITMAP, verified: new GroupSet() }
     try {
       for (const run of claimed.runs(groupCount(size), true)) await verifyRun(partial, run, signal)
       return partial
     } catch (error) {
+      await bulk?.close()
       await outboard.file.close()
       throw error
     }
@@ -135,6 +141,7 @@ export function bytesOf(run: GroupRange, size: number): { start: number; end: nu
 }
 
 export async function closePartial(partial: Partial): Promise<void> {
+  await partial.bulk?.close()
   await partial.data.file.close().catch(() => undefined)
   await partial.outboard.file.close().catch(() => undefined)
 }
@@ -142,6 +149,7 @@ export async function closePartial(partial: Partial): Promise<void> {
 /** Closes and removes a partial blob. */
 export async function discardPartial(store: Store, partial: Partial): Promise<void> {
   await store.disk.remove(partial.bitmapPath).catch(() => undefined)
+  await partial.bulk?.close()
   await discard(store, partial.data)
   await discard(store, partial.outboard)
 }
