@@ -5,11 +5,14 @@
 import type { MusterNode } from '../node/node.ts'
 import type { TrustState } from '../node/trust-state.ts'
 import { type BackoffOptions, backoffMs } from '../shared/backoff.ts'
+import { openClient } from '../protocols/call.ts'
+import { enroll } from '../protocols/enroll/protocol.ts'
 import type { Clock } from '../shared/clock.ts'
 import { MusterError } from '../shared/errors.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Random } from '../shared/random.ts'
 import { completeEpoch } from '../shared/trust/revocations.ts'
+import { VERSION } from '../shared/version.ts'
 import { askToJoin } from './enrol.ts'
 import type { AgentIdentity } from './identity.ts'
 
@@ -77,6 +80,17 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
     return peer.id
   }
 
+  /** A fresh certificate on the connection that there is, so that streams over it go on. */
+  const renew = async (peerId: string, signal: AbortSignal): Promise<void> => {
+    const limit = AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)])
+    const client = openClient(enroll, await node.open(peerId, enroll.id, limit), deps)
+    const { certificate } = await client.call('renew', { version: VERSION, addresses: node.addresses().slice(0, 16) }, { signal: limit })
+    await client.close()
+    await trust.keepCertificate(certificate)
+    await node.reintroduce()
+    log.info({ coordinator: peerId }, 'certificate renewed')
+  }
+
   const untilDisconnected = (peerId: string, signal: AbortSignal): Promise<void> =>
     new Promise((resolve) => {
       const ended = (): void => {
@@ -88,12 +102,15 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
       const off = node.on('disconnect', (peer) => {
         if (peer === peerId) ended()
       })
-      // A new certificate comes with a new connection; the old one still holds for half its life if that fails.
-      const stopRenewing = clock.after(RENEW_MS, () => {
-        node
-          .peer(peerId)
-          ?.close()
-          .catch((error: unknown) => log.warn({ coordinator: peerId, error }, 'connection did not end well'))
+      // The old certificate still holds for half its life if this fails; a new connection brings a new one in any case.
+      const stopRenewing = clock.every(RENEW_MS, () => {
+        renew(peerId, signal).catch(async (error: unknown) => {
+          log.warn({ coordinator: peerId, error }, 'the certificate was not renewed; connecting anew')
+          await node
+            .peer(peerId)
+            ?.close()
+            .catch((failure: unknown) => log.warn({ coordinator: peerId, error: failure }, 'connection did not end well'))
+        })
       })
       signal.addEventListener('abort', ended, { once: true })
       if (signal.aborted || node.peer(peerId) === undefined) ended()

@@ -17,7 +17,7 @@ import { facts } from '../protocols/facts/protocol.ts'
 import { localProtocol } from '../protocols/local/protocol.ts'
 import { output } from '../protocols/output/protocol.ts'
 import type { Policy } from '../protocols/peer.ts'
-import { serveProtocol } from '../protocols/serve.ts'
+import { type Serve, serveProtocol } from '../protocols/serve.ts'
 import { serveSocket } from '../protocols/socket.ts'
 import { wireError } from '../protocols/wire/errors.ts'
 import { openPool } from '../shared/blobs/pool.ts'
@@ -71,6 +71,12 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
 
   const identity = await readAgentIdentity(home)
   const { fleet, id: agent } = identity
+  // First of all: a second agent on this home must be refused before it touches the journals of the first one.
+  const socketProtocols = new Map<string, Serve>()
+  const socket = await serveSocket({ clock, log }, { path: paths.socket, protocols: socketProtocols })
+  let socketClosed: Promise<void> | undefined
+  const closeSocket = (): Promise<void> => (socketClosed ??= socket.close())
+  stack.defer(closeSocket)
   const key = await loadKeyFile(paths.nodeKey)
   const trust = await openTrustState(deps, { folder: paths.trust, fleet, rootDigest: identity.root })
   const pool = await openPool({ clock, random, log }, { folder: join(config.storage.base_path, 'pool') })
@@ -159,14 +165,9 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
     gateway: gateway.url,
     repositories: async (more) => (await catalog.repositories(more)).map(({ id, gpgkey }) => ({ id, gpgkey })),
   }
-  const socket = await serveSocket(
-    { clock, log },
-    {
-      path: paths.socket,
-      protocols: new Map([[localProtocol.id, serveProtocol(localProtocol, localHandlers({ content, pool }, info), serving)]]),
-    },
-  )
-  stack.defer(() => socket.close())
+  socketProtocols.set(localProtocol.id, serveProtocol(localProtocol, localHandlers({ content, pool }, info), serving))
+  // Also here: callers are sent away before what they use is taken down.
+  stack.defer(closeSocket)
   const offNews = followNews({ node, trust, clock, log, fleet, coordinator: link.coordinator }, working)
   stack.defer(offNews)
   const offPackages = watchPackages({ clock, log, watch }, () => report.look(working), working)

@@ -20,6 +20,10 @@ export async function syncRepository(context: CommandContext<unknown, unknown>, 
   const progress = await context.progress({ what: id, unit: 'files' })
   const started = context.clock.monotonic()
   let before = 0
+  // The coordinator goes on without us: what was begun under an intent ends with an outcome.
+  const detached = (): void =>
+    progress.log(`${id}: the sync goes on in the coordinator; muster repo show --repo-id ${id} tells how it ends`)
+  context.signal.addEventListener('abort', detached, { once: true })
   try {
     const { allowRollback, acceptShrink } = options
     const order = {
@@ -60,6 +64,7 @@ export async function syncRepository(context: CommandContext<unknown, unknown>, 
     for (const note of Array.isArray(detail['notes']) ? detail['notes'] : []) await context.note(`${id}: ${note}`)
     return EXIT.done
   } finally {
+    context.signal.removeEventListener('abort', detached)
     progress.stop()
   }
 }

@@ -99,9 +99,18 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
 
   const identity = await readCoordinatorIdentity(home)
   const { fleet, name } = identity
+  // First of all: a second coordinator on this home must be refused before it repairs what the first one is in the middle of.
+  const socketProtocols = new Map<string, Serve>()
+  const socket = await serveSocket({ clock, log }, { path: paths.socket, protocols: socketProtocols })
+  let socketClosed: Promise<void> | undefined
+  const closeSocket = (): Promise<void> => (socketClosed ??= socket.close())
+  stack.defer(closeSocket)
   const [nodeKey, issuer] = [await loadKeyFile(paths.nodeKey), await loadKeyFile(paths.issuingKey)]
   const database = await openDatabase(deps, { url: config.database.url })
   stack.defer(() => database.close())
+  // Runs after the node is closed and before the database is: operations that were under way write their outcomes.
+  const late = { idle: async (): Promise<void> => undefined }
+  stack.defer(() => late.idle())
   const { applied } = await migrate(database)
   if (applied.length > 0) log.info({ applied }, 'database migrated')
   const pool = await openPool({ ...deps, log }, { folder: join(config.storage.base_path, 'pool'), reserveBytes: RESERVE_BYTES })
@@ -184,7 +193,14 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
     access,
     agents,
     handlers: {
-      ...enrolmentVerbs({ agents, access, changed: (ids) => void rejoin(node, agents, ids).then(changed) }),
+      ...enrolmentVerbs({
+        agents,
+        access,
+        changed: (ids) => {
+          changed()
+          rejoin(node, agents, ids).catch((error: unknown) => log.warn({ error }, 'a host was not told to come back'))
+        },
+      }),
       ...grantVerbs({ access, revoked: changed }),
       ...repositoryVerbs({ repositories, mirror, publisher, snapshots, database, clock }),
       ...snapshotVerbs({ repositories, snapshots, publisher }),
@@ -192,6 +208,7 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
       ...artifactVerbs({ pool, database, clock }),
     },
   })
+  late.idle = operations.idle
   const frozen = sealed.frozen()
   // Observing goes on over a log that contradicts itself; nothing that would have to be logged does.
   if (frozen !== undefined)
@@ -236,17 +253,9 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
     localHandlers({ content, pool }, { role: 'coordinator', name, peerId: node.peerId, gateway: null, repositories: async () => [] }),
     serving,
   )
-  const socket = await serveSocket(
-    { clock, log },
-    {
-      path: paths.socket,
-      protocols: new Map([
-        [control.id, controlServe],
-        [localProtocol.id, localServe],
-      ]),
-    },
-  )
-  stack.defer(() => socket.close())
+  socketProtocols.set(control.id, controlServe).set(localProtocol.id, localServe)
+  // Also here: callers are sent away before what they use is taken down.
+  stack.defer(closeSocket)
 
   Object.assign(announced, createAnnouncer({ node, access, log }))
   const offFacts = takeFacts({ node, ingest, log, fleet }, working)

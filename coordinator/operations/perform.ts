@@ -47,6 +47,8 @@ export interface Operations {
    * @returns how many it closed: fewer than there are only if the signal aborted
    */
   recover(signal: AbortSignal, which: (verb: string) => boolean): Promise<number>
+  /** Resolves once nothing is under way; does not start waiting for what begins later. */
+  idle(): Promise<void>
 }
 
 export function createOperations(deps: OperationsDeps): Operations {
@@ -104,7 +106,11 @@ export function createOperations(deps: OperationsDeps): Operations {
     return open.length
   }
 
-  return { perform, recover }
+  const idle = async (): Promise<void> => {
+    await Promise.allSettled([...underWay.values()].map(({ running }) => running))
+  }
+
+  return { perform, recover, idle }
 }
 
 async function record(deps: OperationsDeps, handler: RecordHandler<never>, operation: Operation): Promise<OperateResponse> {
