@@ -50,7 +50,7 @@ export async function askToJoin(
       },
       signal === undefined ? {} : { signal },
     )
-    .finally(() => client.close().catch(() => undefined))
+    .finally(() => void client.close().catch(() => undefined))
   const { root } = openRootChain(answer.roots, { fleet: identity.fleet, digest: identity.root })
   if (answer.certificate === undefined) return { status: 'pending', roots: answer.roots, certificate: undefined, revocations: [] }
   checkCertificate(answer.certificate, { root, revocations: [], at: deps.clock.now() })

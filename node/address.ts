@@ -84,7 +84,7 @@ function hostOf(text: string): string {
 function scopeOf(host: string): 'loopback' | 'useless' | 'other' {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(host)
   const ip = mapped?.[1] ?? host.toLowerCase()
-  if (/^127\./.test(ip) || ip === '::1') return 'loopback'
+  if (ip.startsWith('127.') || ip === '::1') return 'loopback'
   // This network, link-local, multicast and reserved (RFC 6890); unspecified, link-local and multicast of IPv6, and every other mapped form.
   if (/^(0\.|169\.254\.|22[4-9]\.|2[3-5]\d\.)/.test(ip) || /^(::|fe[89ab][0-9a-f]:|ff)/.test(ip)) return 'useless'
   return 'other'

@@ -45,7 +45,7 @@ async function select(socket: Socket, protocol: string): Promise<string> {
   socket.write(Buffer.from([protocol.length + 1, ...Buffer.from(`${protocol}\n`)]))
   for (;;) {
     const length = socket.read(1) as Buffer | null
-    const line = length === null ? null : (socket.read(length[0] as number) as Buffer | null)
+    const line = length === null ? null : (socket.read(length[0]) as Buffer | null)
     if (line !== null) return line.toString().trim()
     if (length !== null) socket.unshift(length)
     await once(socket, 'readable')
@@ -132,7 +132,7 @@ test('ID-06: a hundred handshakes with forged keys cost little, and the node goe
   }
   for (let round = 0; round < 20; round += 1) await Promise.all(Array.from({ length: 5 }, attack))
   assert.deepEqual(node.peers(), [])
-  const other = await plainNode(t, tls() as Encrypter)
+  const other = await plainNode(t, tls())
   await other.dial(multiaddr(addressOf(node)))
 })
 

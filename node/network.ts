@@ -83,7 +83,7 @@ function networkOptions(deps: { clock: Clock; membership: Membership; gater: Gat
     services: {
       identify: identify({ maxObservedAddresses: 1, maxMessageSize: 8 * 1024 }),
       ping: ping({ maxInboundStreams: 2, maxOutboundStreams: 2 }),
-      gossip: gossipService(deps, options.fleet) as (components: object) => GossipSub,
+      gossip: gossipService(deps, options.fleet),
     },
   }
 }

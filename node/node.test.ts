@@ -88,7 +88,7 @@ test('ID-01: a stranger who calls every method of every protocol gets an answer 
       await duplex.write(encodeFrame('request', request))
       const frame = await new FrameReader(duplex.source, { maxBytes: 65_536 }).next()
       assert.equal(frame?.kind, 'error')
-      const { code } = decodeError(frame?.payload as Uint8Array, name)
+      const { code } = decodeError(frame?.payload, name)
       assert.equal(code, capability.kind === 'stranger' ? 'protocol.malformed' : 'protocol.denied', `${protocol.id} ${name}`)
       if (capability.kind === 'stranger') open += 1
       else refused += 1

@@ -29,7 +29,7 @@ export function streamDuplex(stream: Stream): Duplex {
     source: { [Symbol.asyncIterator]: () => read(stream, reason) },
     write: async (...chunks) => {
       if (stream.writeStatus !== 'writable') throw reason()
-      const more = stream.send(chunks.length === 1 ? (chunks[0] as Uint8Array) : new Uint8ArrayList(...chunks))
+      const more = stream.send(chunks.length === 1 ? chunks[0] : new Uint8ArrayList(...chunks))
       if (!more || !clear(stream)) await drained(stream, reason)
     },
     close: async () => {

@@ -10,7 +10,7 @@ type PrivateKey = Parameters<typeof generateCertificate>[0]
 
 async function certificateOf(key: PrivateKey): Promise<Buffer> {
   const { cert } = await generateCertificate(key)
-  return new X509Certificate(cert as string).raw
+  return new X509Certificate(cert).raw
 }
 
 /** A certificate whose host key is of this type and these bytes, whatever they are. */

@@ -167,7 +167,7 @@ async function answer(channel: Channel, call: Call): Promise<unknown> {
         if (method.progress === undefined) throw unexpected('progress')
         measure(`progress of ${what}`, frame.payload, call.limits.maxProgressBytes)
         const report = check(method.progress, frame.payload, `progress of ${what}`)
-        await options.onProgress?.(report as never)
+        await options.onProgress?.(report)
         break
       }
       case 'response':

@@ -61,7 +61,7 @@ export function runHandlers(deps: RunDeps): RunHandlers {
       const client = await deps.dispatch.connect(agent, signal)
       const { runs: states } = await client
         .call('status', { runs: of.map((run) => run.run) }, { signal })
-        .finally(() => client.close().catch(() => undefined))
+        .finally(() => void client.close().catch(() => undefined))
       for (const state of states) {
         answers.set(state.run, state)
         await runs.update(state)

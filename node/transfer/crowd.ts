@@ -58,7 +58,7 @@ export function createCrowd(deps: FetchDeps, id: BlobId, options: FetchOptions):
     failure: (size, missing) => {
       const errors = [...sources.values()].flatMap((source) => (source.lastError instanceof Error ? [source.lastError] : []))
       if (errors.every((error) => blobError.is(error, 'blob.unknown'))) return blobError('blob.unknown', { id })
-      const last = errors.at(-1) as Error
+      const last = errors.at(-1)
       // Everybody who had it sent something else: that is not a matter of who is connected.
       if (errors.every((error) => blobError.is(error, 'blob.altered'))) return last
       const reason = last.message

@@ -50,7 +50,7 @@ export function createProviderIndex(deps: { clock: Clock; random: Random }): Pro
   const drop = (peer: string): void => {
     const known = peers.get(peer)
     if (known === undefined) return
-    for (const id of [...known.holds.keys()]) release(peer, known, id)
+    for (const id of known.holds.keys()) release(peer, known, id)
     peers.delete(peer)
   }
   return {
@@ -74,7 +74,7 @@ export function createProviderIndex(deps: { clock: Clock; random: Random }): Pro
     find: (id, asker) => {
       const now = deps.clock.monotonic()
       const found: { provider: Provider; order: number }[] = []
-      for (const peer of [...(holders.get(id) ?? [])]) {
+      for (const peer of holders.get(id) ?? []) {
         const known = peers.get(peer) as Known
         if (known.expiresAt <= now) drop(peer)
         else if (peer !== asker) {

@@ -77,7 +77,7 @@ function streams(work: Work): number {
 
 /** Starts streams for which there is a piece. */
 function staff(work: Work, crowd: Crowd, fail: (error: unknown) => void): void {
-  const { plan, running, incoming } = work
+  const { running, incoming } = work
   const sources = crowd.usable(incoming.size).slice(0, MAX_SOURCES)
   const workers = sources.length * STREAMS_PER_SOURCE
   for (const source of sources) {

@@ -21,7 +21,12 @@ test('command: messages and their bytes', () => {
     ['more revocations ahead', 'learn', 'request', { revocations: many(1025) }],
     ['nothing to learn', 'learn', 'request', { revocations: [] }],
     ['a path for a run', 'status', 'request', { runs: ['../../x'] }],
-    ['an unknown state', 'status', 'response', { runs: [{ ...(cases[8]?.message as { runs: object[] }).runs[0], state: 'zombie' }] }],
+    [
+      'an unknown state',
+      'status',
+      'response',
+      { runs: [{ ...((cases[8] as { message: unknown }).message as { runs: object[] }).runs[0], state: 'zombie' }] },
+    ],
     ['an operation for an intent', 'probe', 'request', { operation: '01990000-0000-7000-8000-000000000001' }],
   ])
   // An agent of the first version does not say which revocations it knows: it gets them all.

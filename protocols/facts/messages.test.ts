@@ -3,7 +3,7 @@ import { checkCases, checkRefused } from '../check-cases.ts'
 import { cases } from './cases.ts'
 import { facts } from './protocol.ts'
 
-const update = (cases[4]?.message as { update: object }).update
+const update = ((cases[4] as { message: unknown }).message as { update: object }).update
 
 test('facts: messages and their bytes', () => {
   checkCases(facts, cases)
