@@ -176,7 +176,7 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
   const content = await createContent({ node, pool, clock, random, log, policy: serving.policy }, { tracker: true, coordinators: () => [] })
   stack.defer(() => content.close())
 
-  const dispatch = createDispatch({ ledger, access, agents, clock, log, open })
+  const dispatch = createDispatch({ ledger, access, agents, clock, log, open, closing: working })
   const outcomes = createOutcomes({ database, ledger, issuer, clock, fleet })
   const changed = (): void => {
     // Who lost its rights is cut off; who got others comes back and is told them.
@@ -184,6 +184,7 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
     announced.revocations()
   }
   const operations = createOperations({
+    closing: working,
     database,
     ledger,
     outcomes,

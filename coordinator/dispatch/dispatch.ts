@@ -44,6 +44,8 @@ export interface DispatchDeps {
   readonly log: Logger
   /** Opens a protocol towards a connected node. Rejects with an `unreachable` error where it is not connected. */
   readonly open: (peerId: string, protocolId: string, signal: AbortSignal) => Promise<Duplex>
+  /** Aborts when the coordinator ends: nobody is asked any more then. */
+  readonly closing?: AbortSignal
 }
 
 export interface Dispatch {
@@ -92,7 +94,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       await client.close().catch(() => undefined)
     }
     // Not with the caller's signal: whoever gave the order may have gone, and its outcome belongs into the log all the same.
-    return probeOne(operation, agent, new AbortController().signal)
+    return probeOne(operation, agent, deps.closing ?? new AbortController().signal)
   }
 
   const bring = async (

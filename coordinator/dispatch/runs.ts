@@ -48,7 +48,7 @@ export interface Runs {
   find(text: string): Promise<RunRecord>
   list(options: { agents?: readonly AgentId[]; all: boolean }): Promise<RunRecord[]>
   /** A run that its host never started, and why. */
-  failed(run: RunId, reason: string): Promise<void>
+  failed(run: RunId, reason: string, tx?: Tx): Promise<void>
   /** Copies what the agent said. A state that is terminal stays. */
   update(status: RunStatusMessage): Promise<void>
 }
@@ -95,8 +95,8 @@ export function createRuns(deps: { database: Database }): Runs {
       return (await query.execute()).map(fromRow)
     },
 
-    async failed(run, reason) {
-      await database.query
+    async failed(run, reason, tx = database.query) {
+      await tx
         .updateTable('run_record')
         .set({ status: 'failed to start', reason })
         .where('id', '=', run)

@@ -36,6 +36,12 @@ export const operationError = defineErrors({
     message: (d: { verb: string; target: string }) => `${d.verb} of ${d.target} was not begun: the log could not be signed`,
     hint: () => 'muster doctor on the coordinator shows what keeps it from writing',
   },
+  'operation.interrupted': {
+    exit: 'unreachable',
+    retryable: true,
+    message: (d: { operation: string }) => `the coordinator ended before it knew what became of operation ${d.operation}`,
+    hint: () => 'it finds out when it starts again; muster audit log shows the outcome then',
+  },
   'operation.failed': {
     exit: 'failed',
     message: (d: { verb: string; target: string }) => `${d.verb} of ${d.target} failed inside the coordinator`,

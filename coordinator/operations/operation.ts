@@ -57,6 +57,8 @@ export interface ActHandler<V extends Verb> {
   check?(operation: Operation<V>): Promise<void>
   /** Rows that must exist if the intent does. */
   open?(tx: Tx, operation: Operation<V>, at: number): Promise<void>
+  /** The operation is over before it was begun: what {@link open} wrote must not look as if it still might begin. */
+  abandon?(tx: Tx, operation: LoggedOperation<V>): Promise<void>
   act(operation: LoggedOperation<V>, context: OperateContext): Promise<TargetResult[]>
   /** Finds out what became of the operation after a crash, without doing it. */
   probe(operation: LoggedOperation<V>, signal: AbortSignal): Promise<TargetResult[]>

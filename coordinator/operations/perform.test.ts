@@ -357,6 +357,29 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await logged(coordinator), ['intent artifact.add', 'outcome done'])
     })
 
+    it(`what nobody knows when the coordinator ends stays open, and the next start finds it out (${dialect})`, async () => {
+      const handler = counting()
+      const ending = new AbortController()
+      const cut: ActHandler<'artifact.add'> = {
+        ...handler,
+        act: async (operation, context) => {
+          await handler.act(operation, context)
+          ending.abort(new Error('shutting down'))
+          return [{ target: blob, result: 'unknown', detail: {} }]
+        },
+      }
+      await using coordinator = await testCoordinator(dialect, { handlers: { 'artifact.add': cut }, closing: ending.signal })
+      const intent = await coordinator.intent('artifact.add', { arguments: content })
+      const running = coordinator.perform(intent)
+      await assert.rejects(running, code('operation.interrupted'))
+      await coordinator.operations.idle()
+      assert.deepEqual(await logged(coordinator), ['intent artifact.add'])
+      const next = await coordinator.start({ handlers: { 'artifact.add': handler } })
+      assert.equal(await next.operations.recover(new AbortController().signal, () => true), 1)
+      assert.equal((await coordinator.perform(intent, { at: next })).results[0]?.result, 'done')
+      assert.equal(handler.effects.length, 1)
+    })
+
     it(`a recovery that is cut short leaves the intent open for the next start (${dialect})`, async () => {
       const handler = counting()
       const cut = new AbortController()

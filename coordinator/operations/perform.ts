@@ -38,6 +38,8 @@ export interface OperationsDeps extends AcceptDeps {
   readonly handlers: VerbHandlers
   readonly clock: Clock
   readonly log: Logger
+  /** Aborts when the coordinator ends: what nobody knows by then stays open, and the next start finds it out. */
+  readonly closing?: AbortSignal
 }
 
 export interface Operations {
@@ -146,8 +148,10 @@ async function act(
   })
   // Crash here: the intent is open and nothing was done. recover() probes, finds nothing, and logs that outcome.
   const logged: LoggedOperation = { ...operation, index }
-  await signIntent(deps, logged)
+  await signIntent(deps, handler, logged)
   const results = await settle(deps, logged, () => handler.act(logged as never, context))
+  if (deps.closing?.aborted === true && results.some((row) => row.result === 'unknown'))
+    throw operationError('operation.interrupted', { operation: operation.id })
   // Crash here: it was done and the log does not say so. recover() probes and logs what it finds.
   await conclude(deps, logged, results)
   await deps.ledger.checkpoint()
@@ -169,12 +173,12 @@ async function logIntent(deps: OperationsDeps, tx: Tx, operation: Operation): Pr
 }
 
 /** Nothing is done before the intent stands in a signed log. Where it cannot be signed, that is the outcome. */
-async function signIntent(deps: OperationsDeps, operation: LoggedOperation): Promise<void> {
+async function signIntent(deps: OperationsDeps, handler: ActHandler<never>, operation: LoggedOperation): Promise<void> {
   try {
     await deps.ledger.checkpoint()
   } catch (error) {
     const unsigned = operationError('operation.unsigned', { verb: operation.verb, target: operation.targets.join(', ') })
-    await conclude(deps, operation, failedAll(operation, unsigned)).catch((late: unknown) =>
+    await conclude(deps, operation, failedAll(operation, unsigned), handler.abandon).catch((late: unknown) =>
       deps.log.error({ operation: operation.id, error: late }, 'the intent stays open until the next start'),
     )
     throw error
@@ -215,10 +219,16 @@ function failedAll(operation: LoggedOperation, error: MusterError): TargetResult
   return targets.map((target) => ({ target, result: 'failed', detail: {}, error: { code: error.code, data: error.data } }))
 }
 
-async function conclude(deps: OperationsDeps, operation: LoggedOperation, results: readonly TargetResult[]): Promise<void> {
+async function conclude(
+  deps: OperationsDeps,
+  operation: LoggedOperation,
+  results: readonly TargetResult[],
+  also?: (tx: Tx, operation: never) => Promise<void>,
+): Promise<void> {
   await deps.database.transaction(async (tx) => {
     await deps.outcomes.append(tx, operation, results)
     await deps.ledger.closeIntent(tx, operation.id)
+    await also?.(tx, operation as never)
   })
 }
 

@@ -2,6 +2,7 @@
  * What this coordinator knows of trust: the root chain, grants and revocations. The decision itself is `authorize()` of shared/trust, which agents
  * run again for themselves. Statements are read from the database at every question, so that several coordinators agree; each is verified once.
  */
+import { createHash } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
 import type { Fingerprint, FleetId, Sha256 } from '../../shared/ids.ts'
@@ -190,13 +191,14 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
 
     async insertRevocation(tx, signed, at) {
       const before = await revocations(tx)
-      const { root: current, former } = await root(tx)
-      const after = acceptRevocation(before, current, signed, former)
-      if (after === before) return before
       const revocation = readSigned(signed, 'revocation', { fleet: options.fleet })
-      // Epochs are handed out one by one: two operators who revoke at the same moment must not both take the next number.
+      const digest = createHash('sha256').update(signed.statement).digest('hex')
+      if (before.known.some((known) => known.digest === digest)) return before
+      // Epochs are handed out one by one: of two operators who revoke at the same moment one takes the next number, and the other asks again.
       if (revocation.epoch !== before.epoch + 1)
         throw registryError('registry.epoch', { expected: before.epoch + 1, got: revocation.epoch })
+      const { root: current, former } = await root(tx)
+      const after = acceptRevocation(before, current, signed, former)
       await tx
         .insertInto('revocation_record')
         .values({

@@ -67,6 +67,7 @@ export interface StartOptions {
   readonly database?: (database: Database) => Database
   readonly ledger?: (ledger: Ledger) => Ledger
   readonly random?: typeof systemRandom
+  readonly closing?: AbortSignal
 }
 
 export interface TestCoordinator extends AsyncDisposable, CoordinatorParts {
@@ -137,7 +138,19 @@ export async function testCoordinator(dialect: Dialect = 'sqlite', first: StartO
       ...grantVerbs({ access, revoked: () => (told.revoked += 1) }),
       ...options.handlers,
     }
-    const operations = createOperations({ database: own, ledger, outcomes, handlers, clock, log, fleet: TEST_FLEET, access, agents })
+    const closing = options.closing === undefined ? {} : { closing: options.closing }
+    const operations = createOperations({
+      database: own,
+      ledger,
+      outcomes,
+      handlers,
+      clock,
+      log,
+      fleet: TEST_FLEET,
+      access,
+      agents,
+      ...closing,
+    })
     return { name, database: own, ledger, access, agents, certificates, enrolment, outcomes, operations, log, told }
   }
 

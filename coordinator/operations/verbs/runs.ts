@@ -49,6 +49,9 @@ export function runVerbs(deps: RunVerbsDeps) {
           at,
         })
     },
+    async abandon(tx, operation) {
+      for (const run of Object.values(operation.arguments.runs)) await deps.runs.failed(runId.parse(run), 'the log could not be signed', tx)
+    },
     act: async (operation, context) => settleStart(operation, await deps.dispatch.deliver(operation, context.signal)),
     probe: async (operation, signal) => settleStart(operation, await deps.dispatch.probe(operation, signal)),
   }

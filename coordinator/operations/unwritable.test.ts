@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { it } from 'node:test'
+import { type ArgumentsOf, VERBS, type Verb } from '../../protocols/control/verbs.ts'
+import { signCheckpoint } from '../../shared/audit/checkpoint.ts'
+import { openPool, type Pool } from '../../shared/blobs/pool.ts'
+import { repositorySchema } from '../../shared/config/repository.ts'
+import { MusterError } from '../../shared/errors.ts'
+import { blobId, runId } from '../../shared/ids.ts'
+import { systemRandom } from '../../shared/random.ts'
+import { recordedLog } from '../../shared/testing/recorded-log.ts'
+import { signedSample, TEST_FLEET, TEST_TIME, testKey, testUuid } from '../../shared/testing/statements.ts'
+import { toText } from '../../shared/trust/transport.ts'
+import { peerIdOfKey } from '../../shared/identity/peer-id.ts'
+import { ledgerError } from '../audit/errors.ts'
+import { createDispatch } from '../dispatch/dispatch.ts'
+import { createRuns } from '../dispatch/runs.ts'
+import { createMirror } from '../mirror/mirror.ts'
+import { createPublisher } from '../publish/publisher.ts'
+import { createRepositories } from '../repositories.ts'
+import { createSnapshots } from '../snapshots/snapshots.ts'
+import { delegate, issuer, newOperation, operator, type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
+import { artifactVerbs } from './verbs/artifacts.ts'
+import { repositoryVerbs } from './verbs/repositories.ts'
+import { runVerbs } from './verbs/runs.ts'
+import { snapshotVerbs } from './verbs/snapshots.ts'
+
+const CONTENT = Buffer.from('hello')
+/** b3sum of it. */
+const BLOB = 'ea8f163db38682925e4491c5e58d4bb3506ef8c14eb78a86e908c5624a67200f'
+
+interface Everything {
+  readonly coordinator: TestCoordinator
+  readonly pool: Pool
+  /** Attempts to reach a host or an upstream. */
+  readonly reached: string[]
+  readonly orders: { readonly [V in Verb]: { targets?: string[]; arguments: ArgumentsOf<V> } }
+  /** All that a verb could have changed, the log aside. */
+  state(): Promise<unknown>
+}
+
+/** A coordinator with every verb's real handler, and for each verb an order that would be carried out. */
+async function everything(stack: AsyncDisposableStack, change: { checkpointFails?: () => boolean } = {}): Promise<Everything> {
+  const coordinator = stack.use(
+    await testCoordinator('sqlite', {
+      ledger: (ledger) => ({
+        ...ledger,
+        checkpoint: (signal) =>
+          change.checkpointFails?.() === true
+            ? Promise.reject(ledgerError('ledger.storage', { path: '/log', reason: 'ENOSPC' }))
+            : ledger.checkpoint(signal),
+      }),
+    }),
+  )
+  const { database, clock, ledger, access, agents, folder } = coordinator
+  const log = recordedLog()
+  const pool = await openPool({ clock, random: systemRandom, log }, { folder: join(folder, 'pool') })
+  const reached: string[] = []
+  const parsed = repositorySchema.parse({ name: 'today', type: 'rpm', upstream: { url: 'http://127.0.0.1:9/' } })
+  const published = join(folder, 'published')
+  const repositories = createRepositories([
+    { ...parsed, publish: { latest_path: join(published, 'latest'), snapshots_path: join(published, 'snapshots') }, file: 'today.yaml' },
+  ])
+  const mirror = createMirror({ database, pool, clock, random: systemRandom, log }, { workers: 1, retries: 0, timeout: 1 })
+  const watched: typeof mirror = {
+    ...mirror,
+    sync: (...args) => {
+      reached.push('upstream')
+      return mirror.sync(...args)
+    },
+  }
+  const publisher = createPublisher({ database, pool, clock, random: systemRandom, log })
+  const snapshots = createSnapshots({ database })
+  const runs = createRuns({ database })
+  const dispatch = createDispatch({
+    ledger,
+    access,
+    agents,
+    clock,
+    log,
+    open: (peer) => {
+      reached.push(peer)
+      return Promise.reject(new Error('not connected'))
+    },
+  })
+  const handlers = {
+    ...artifactVerbs({ pool, database, clock }),
+    ...repositoryVerbs({ repositories, mirror: watched, publisher, snapshots, database, clock }),
+    ...snapshotVerbs({ repositories, snapshots, publisher }),
+    ...runVerbs({ agents, dispatch, runs }),
+  }
+  const parts = await coordinator.start({ handlers, ledger: () => ledger })
+
+  const [web, waiting, gone] = [await coordinator.member('web-1'), await coordinator.member('web-2'), await coordinator.member('web-3')]
+  await database.query.updateTable('agent').set({ status: 'pending' }).where('id', 'in', [waiting.id, gone.id]).execute()
+  const config = { id: 'today', type: 'rpm', config_hash: '00', created_at: 1 }
+  await database.query.insertInto('repository').values(config).execute()
+  const version = { repository: 'today', revision: null, created_at: 1, primary_checksum: null, repomd_checksum: null, upstream_etag: null }
+  const row = { ...version, upstream_modified: null, packages: 0, bytes: 0, operation: null }
+  await database.query.insertInto('repository_version').values(row).execute()
+  await snapshots.create({ repository: 'today', name: 'old' })
+  await database.transaction((tx) =>
+    runs.insert(tx, {
+      id: runId.parse(testUuid(1)),
+      agent: web.id,
+      operation: newOperation(),
+      command: ['true'],
+      name: undefined,
+      actor: operator.fingerprint,
+      at: 1,
+    }),
+  )
+  const revocation = async (epoch: number, kind: 'agent' | 'key', target: string) =>
+    toText(await signedSample('revocation', operator, { id: testUuid(800 + epoch), epoch, kind, target })) as never
+  const orders: Everything['orders'] = {
+    'enroll.token': { arguments: { hash: 'ab'.repeat(32), labels: {}, ttlMs: 60_000, approve: true } },
+    'enroll.approve': { targets: [waiting.id], arguments: { labels: { role: 'web' } } },
+    'enroll.reject': { targets: [gone.id], arguments: {} },
+    'agent.label': { targets: [web.id], arguments: { labels: { role: 'web' } } },
+    'agent.revoke': { targets: [web.id], arguments: { revocation: await revocation(1, 'agent', web.id) } },
+    'repo.sync': { targets: ['today'], arguments: { createSnapshot: false, allowRollback: false, acceptShrink: false } },
+    'repo.publish': { targets: ['today'], arguments: {} },
+    'snapshot.create': { targets: ['today'], arguments: { name: 'new', description: '' } },
+    'snapshot.delete': { targets: ['today'], arguments: { name: 'old' } },
+    'artifact.add': { arguments: { blob: BLOB, size: CONTENT.length } },
+    'run.start': {
+      targets: [web.id],
+      arguments: { runs: { [web.id]: testUuid(2) }, command: ['true'], env: {}, limits: { outputBytes: 1 } },
+    },
+    'run.stop': { targets: [web.id], arguments: { run: testUuid(1), graceMs: 0 } },
+    'grant.add': { arguments: { grant: toText(await signedSample('grant', operator, { subject: delegate.fingerprint })) as never } },
+    'grant.revoke': { arguments: { revocation: await revocation(2, 'key', delegate.fingerprint) } },
+  }
+  const state = async (): Promise<unknown> => [
+    await coordinator.rows(),
+    await database.query.selectFrom('publication').selectAll().execute(),
+    await database.query.selectFrom('sync_run').selectAll().execute(),
+    await readdir(published, { recursive: true }).catch(() => []),
+    await pool.stat(blobId.parse(BLOB)),
+  ]
+  return { coordinator: { ...coordinator, ...parts }, pool, reached, orders, state }
+}
+
+async function attempt({ coordinator, orders }: Everything, verb: Verb): Promise<string> {
+  const intent = await coordinator.intent(verb, orders[verb] as never)
+  const upload = async function* (): AsyncGenerator<Uint8Array> {
+    yield CONTENT
+  }
+  try {
+    const { results } = await coordinator.perform(intent, { at: coordinator, context: { upload: upload() } })
+    return results[0]?.result ?? 'nothing'
+  } catch (error) {
+    if (!(error instanceof MusterError)) throw error
+    return error.code
+  }
+}
+
+it('AL-02: with a frozen log no verb changes anything, and every question is still answered', async () => {
+  await using stack = new AsyncDisposableStack()
+  const all = await everything(stack)
+  const { ledger } = all.coordinator
+  // Somebody holds a checkpoint of a longer log: this one has lost entries.
+  const { note } = await signCheckpoint(issuer, TEST_FLEET, { size: 1000, root: new Uint8Array(32), at: TEST_TIME })
+  await assert.rejects(ledger.witnessed(note), { code: 'ledger.rolled-back' })
+  assert.ok(ledger.frozen() !== undefined)
+  const before = await all.state()
+  const size = (await ledger.head()).size
+  for (const verb of Object.keys(VERBS) as Verb[]) assert.equal(await attempt(all, verb), 'ledger.frozen', verb)
+  assert.deepEqual(await all.state(), before)
+  assert.deepEqual(all.reached, [])
+  assert.equal((await ledger.head()).size, size)
+  assert.deepEqual(await ledger.openIntents({ all: true }), [])
+  const key = testKey(150)
+  const join = { agent: testUuid(9), name: 'late', claims: {}, version: '1' }
+  await assert.rejects(all.coordinator.enrolment.join(peerIdOfKey(key.publicKey), join), { code: 'ledger.frozen' })
+  assert.equal((await all.coordinator.agents.list()).length, 3)
+  assert.equal((await Array.fromAsync(ledger.entries(0))).length, size)
+})
+
+it('AL-02: where the log cannot be signed no verb acts outside of the database', async () => {
+  await using stack = new AsyncDisposableStack()
+  let full = false
+  const all = await everything(stack, { checkpointFails: () => full })
+  const outside = (Object.keys(VERBS) as Verb[]).filter((verb) => /^(repo|snapshot|artifact|run)\./.test(verb))
+  assert.equal(outside.length, 7)
+  const before = await all.state()
+  full = true
+  for (const verb of outside) assert.equal(await attempt(all, verb), 'ledger.storage', verb)
+  assert.deepEqual(all.reached, [])
+  assert.deepEqual(await all.coordinator.ledger.openIntents({ all: true }), [])
+  // The run that was to be started is known, and known not to have been.
+  const run = await all.coordinator.database.query.selectFrom('run_record').selectAll().where('id', '=', testUuid(2)).executeTakeFirst()
+  assert.equal(run?.status, 'failed to start')
+  await all.coordinator.database.query.deleteFrom('run_record').where('id', '=', testUuid(2)).execute()
+  assert.deepEqual(await all.state(), before)
+})
+
+it('AL-02: with a log that can be written the same orders do change something', async () => {
+  await using stack = new AsyncDisposableStack()
+  const all = await everything(stack)
+  const results: Record<string, string> = {}
+  // The revocation of the host comes last: it would be no target any more.
+  const verbs = (Object.keys(VERBS) as Verb[]).sort((a, b) => Number(a.endsWith('.revoke')) - Number(b.endsWith('.revoke')))
+  for (const verb of verbs) {
+    const before = await all.state()
+    results[verb] = await attempt(all, verb)
+    if (results[verb] === 'done') assert.notDeepEqual(await all.state(), before, verb)
+  }
+  const { 'repo.sync': sync, 'run.start': start, 'run.stop': stop, ...rest } = results
+  assert.deepEqual([sync, start, stop], ['failed', 'failed', 'failed'])
+  assert.equal(all.reached.length, 3)
+  assert.deepEqual([...new Set(Object.values(rest))], ['done'], JSON.stringify(rest))
+})
