@@ -23,11 +23,11 @@ export const STRANGER_SWEEP_MS = 5_000
 
 /**
  * The receive window of a stream in yamux, at first and after it has grown with a quick reader: what a sender may have under way. A fetch uses several
- * streams; four of 1 MiB fill a 1 Gbit/s line of 30 ms. The read buffer must hold a whole window, because a paused stream fills it: libp2p's default
+ * streams; two of 2 MiB fill a 1 Gbit/s line of 30 ms. The read buffer must hold a whole window, because a paused stream fills it: libp2p's default
  * of 4 MiB against a window of 16 MiB kills paused streams.
  */
 export const STREAM_WINDOW_BYTES = 256 * KIB
-export const MAX_STREAM_WINDOW_BYTES = 1 * MIB
+export const MAX_STREAM_WINDOW_BYTES = 2 * MIB
 export const STREAM_BUFFER_BYTES = MAX_STREAM_WINDOW_BYTES + 256 * KIB
 /** Streams of one connection in each direction, all protocols together; each protocol has its own lower bound. */
 export const MAX_STREAMS = 64

@@ -1,0 +1,106 @@
+/** The pair of B1 and B2 that is ours: a coordinator's node serves its pool, an agent's node fetches into its own, verified, with the outboard, durable. */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { blobs } from '../protocols/blobs/protocol.ts'
+import { serveProtocol } from '../protocols/serve.ts'
+import { type MusterNode, createNode } from '../node/node.ts'
+import { createNodePolicy } from '../node/policy.ts'
+import { fetchBlob } from '../node/transfer/fetch.ts'
+import { blobHandlers } from '../node/transfer/serve.ts'
+import { type Pool, openPool } from '../shared/blobs/pool.ts'
+import { rfc3339, systemClock } from '../shared/clock.ts'
+import { generateKey, keyFromSeed } from '../shared/identity/signer.ts'
+import { blobId, fleetId } from '../shared/ids.ts'
+import { createLogger } from '../shared/logger.ts'
+import { systemRandom } from '../shared/random.ts'
+import { createRedactor } from '../shared/redact.ts'
+import { checkCertificate } from '../shared/trust/credentials.ts'
+import { openRoot } from '../shared/trust/root-chain.ts'
+import { signStatement } from '../shared/trust/signed.ts'
+
+interface Argument {
+  readonly content: string
+  readonly folder: string
+}
+interface Ticket {
+  readonly peer: string
+  readonly address: string
+  readonly id: string
+  readonly size: number
+}
+
+const deps = {
+  clock: systemClock,
+  random: systemRandom,
+  log: createLogger({ clock: systemClock, redactor: createRedactor() }, { level: 'error', format: 'json' }),
+}
+/** Both processes belong to one fleet: its keys come from fixed seeds. */
+const FLEET = fleetId.parse('b1'.repeat(16))
+const operator = keyFromSeed(new Uint8Array(32).fill(1))
+const issuer = keyFromSeed(new Uint8Array(32).fill(2))
+
+let node: MusterNode | undefined
+let pool: Pool | undefined
+
+export async function provide(argument: unknown): Promise<Ticket> {
+  const { content, folder } = argument as Argument
+  // As in a coordinator: the node is there before anything is taken in.
+  const provider = await createMember('provider', ['/ip4/127.0.0.1/tcp/0'])
+  const source = await openPool(deps, { folder: join(folder, 'muster-source') })
+  const { id, size } = await source.ingestFile(content, { maxBytes: Number.MAX_SAFE_INTEGER })
+  await provider.handle(blobs, serveProtocol(blobs, blobHandlers(source), { ...deps, policy: createNodePolicy() }))
+  return { peer: provider.peerId, address: provider.addresses()[0] as string, id, size }
+}
+
+export async function reset(argument: unknown): Promise<void> {
+  const folder = join((argument as Argument).folder, 'muster-target')
+  await rm(folder, { recursive: true, force: true })
+  pool = await openPool(deps, { folder })
+  node ??= await createMember('fetcher', [])
+}
+
+export async function fetch(ticket: unknown): Promise<void> {
+  const { peer, address, id, size } = ticket as Ticket
+  if (node === undefined || pool === undefined) throw new Error('reset comes first')
+  const signal = new AbortController().signal
+  const find = async (): Promise<[]> => []
+  const fetched = await fetchBlob({ ...deps, node, pool, find }, blobId.parse(id), {
+    size,
+    providers: [{ peer, addresses: [address] }],
+    signal,
+  })
+  if (fetched.size !== size) throw new Error(`expected ${size} bytes, got ${fetched.size}`)
+}
+
+/** A node with a certificate, as every member has. */
+async function createMember(name: string, listen: string[]): Promise<MusterNode> {
+  const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
+  const key = generateKey(deps)
+  const statement = {
+    fleet: FLEET,
+    version: 1,
+    threshold: 1,
+    operators: [{ key: base64(operator.publicKey), name: 'operator' }],
+    issuers: [{ key: base64(issuer.publicKey), name: 'issuer' }],
+    previous: null,
+  }
+  const { root } = openRoot([await signStatement(operator, 'root', statement)])
+  const now = deps.clock.now()
+  const certificate = await signStatement(issuer, 'certificate', {
+    fleet: FLEET,
+    serial: name,
+    subject: base64(key.publicKey),
+    role: 'coordinator',
+    agent: null,
+    name,
+    labels: {},
+    epoch: 1,
+    notBefore: rfc3339(now),
+    notAfter: rfc3339(now + 3_600_000),
+  })
+  const credentials = {
+    own: () => certificate,
+    check: (signed: typeof certificate) => checkCertificate(signed, { root, revocations: [], at: deps.clock.now() }),
+  }
+  return createNode(deps, { key, listen, fleet: FLEET, credentials, version: 'bench' })
+}

@@ -1,0 +1,78 @@
+/**
+ * Contenders of two processes: one that provides and one that fetches, each with memory and just-in-time code of its own, alive through all rounds. The
+ * sample counts what both used. A module takes part by exporting `provide`, `fetch` and `reset`.
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import { join } from 'node:path'
+import type { Contender, Sample } from './harness.ts'
+
+export interface PairModule {
+  /** Sets the provider up; what it returns is handed to every `fetch`. */
+  provide(argument: unknown): Promise<unknown>
+  /** The work that is measured. */
+  fetch(ticket: unknown, argument: unknown): Promise<Readonly<Record<string, number>> | void>
+  /** Undoes a fetch, so that the next one does all the work again; not measured. Called before the first fetch too. */
+  reset(argument: unknown): Promise<void>
+}
+
+export interface Usage {
+  readonly cpuSeconds: number
+  readonly rssBytes: number
+}
+
+export type PairRequest =
+  | { do: 'provide' | 'reset'; argument: unknown }
+  | { do: 'fetch'; ticket: unknown; argument: unknown }
+  | { do: 'usage' }
+export type PairAnswer = { result?: unknown; sample?: Sample; usage?: Usage; error?: string }
+
+/** A contender whose two processes load `module` (a path) and call its functions with `argument`. */
+export function pair(options: { name: string; module: string; argument: unknown; env?: Record<string, string> }): Contender {
+  const { argument } = options
+  let running: { provider: ChildProcess; fetcher: ChildProcess; ticket: unknown } | undefined
+  const start = async (): Promise<NonNullable<typeof running>> => {
+    const child = (): ChildProcess =>
+      fork(join(import.meta.dirname, 'pair-process.ts'), [options.module], { env: { ...process.env, ...options.env } })
+    const started = { provider: child(), fetcher: child(), ticket: undefined as unknown }
+    running = started
+    started.ticket = (await ask(options.name, started.provider, { do: 'provide', argument })).result
+    return started
+  }
+  return {
+    name: options.name,
+    measure: async () => {
+      running ??= await start()
+      const { provider, fetcher, ticket } = running
+      await ask(options.name, fetcher, { do: 'reset', argument })
+      const before = await ask(options.name, provider, { do: 'usage' })
+      const { sample } = await ask(options.name, fetcher, { do: 'fetch', ticket, argument })
+      const after = await ask(options.name, provider, { do: 'usage' })
+      const { seconds, cpuSeconds = 0, rssBytes = 0, notes } = sample as Sample
+      const provided = (after.usage?.cpuSeconds ?? 0) - (before.usage?.cpuSeconds ?? 0)
+      return {
+        seconds,
+        cpuSeconds: cpuSeconds + provided,
+        rssBytes: rssBytes + (after.usage?.rssBytes ?? 0),
+        notes: { ...notes, fetcherCpuSeconds: cpuSeconds, providerCpuSeconds: provided, fetcherRssBytes: rssBytes },
+      }
+    },
+    close: async () => {
+      running?.fetcher.disconnect()
+      running?.provider.disconnect()
+      running = undefined
+    },
+  }
+}
+
+function ask(name: string, child: ChildProcess, request: PairRequest): Promise<PairAnswer> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number | null): void => reject(new Error(`a process of ${name} ended with ${code}`))
+    child.once('exit', onExit)
+    child.once('message', (answer: PairAnswer) => {
+      child.off('exit', onExit)
+      if (answer.error === undefined) resolve(answer)
+      else reject(new Error(`${name}: ${answer.error}`))
+    })
+    child.send(request)
+  })
+}
