@@ -10,7 +10,7 @@ interface NodePaths {
   readonly confD: string
   /** The node's ed25519 key, OpenSSH format, 0600. Trusted: whoever reads it is this node until it is revoked. */
   readonly nodeKey: string
-  /** Content-addressed pool. Not trusted: every byte is checked against its id when it is used. */
+  /** Content-addressed pool. Verified when it is taken in and again when it is sent to another node; trusted for what this node itself reads from it. */
   readonly pool: string
   /** 0700: who can reach the socket in it owns the node. */
   readonly runFolder: string

@@ -14,7 +14,7 @@ import { importsOf, root, source } from './sources.ts'
 const ENTRIES = ['cli/main.ts', 'agent/runner/main.ts']
 /** Files that code reads beside itself. */
 const ASSETS = ['wasm']
-const PAGES = ['README.md', 'LICENSE', 'CHANGELOG.md', 'docs/CLI.md', 'docs/CONFIG.md', 'docs/ERRORS.md']
+const PAGES = ['README.md', 'LICENSE', 'CHANGELOG.md', ...globSync('docs/*.md', { cwd: root })]
 
 /** Every file that the entries load, now or later, themselves included. */
 export function productionFiles(): string[] {

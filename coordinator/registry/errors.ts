@@ -25,7 +25,7 @@ export const registryError = defineErrors({
   'registry.name-taken': {
     exit: 'conflict',
     message: (d: { name: string }) => `another host is already called ${d.name}`,
-    hint: () => 'join with another --name, or revoke the old host first',
+    hint: () => 'join with another --name; the names of revoked hosts stay taken',
   },
   'registry.agent-taken': {
     exit: 'conflict',
@@ -36,6 +36,10 @@ export const registryError = defineErrors({
     exit: 'conflict',
     message: (d: { name: string }) => `this node key belongs to ${d.name}`,
     hint: () => 'a cloned disk needs a new home: muster agent join with an empty --home',
+  },
+  'registry.labels': {
+    exit: 'usage',
+    message: (d: { name: string; reason: string }) => `${d.name} cannot have these labels: ${d.reason}`,
   },
   'registry.revoked': {
     exit: 'denied',
