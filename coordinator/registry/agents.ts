@@ -3,9 +3,11 @@
  * name and key stay taken, so that nobody becomes it again.
  */
 import type { Kysely, Selectable as Row } from 'kysely'
+import { canonicalJson } from '../../shared/canonical-json.ts'
 import { rfc3339 } from '../../shared/clock.ts'
 import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
 import { type AgentId, agentId, type Fingerprint } from '../../shared/ids.ts'
+import { labelsField } from '../../shared/trust/fields.ts'
 import type { Database } from '../database/database.ts'
 import type { Tables } from '../database/tables.ts'
 import { registryError } from './errors.ts'
@@ -23,7 +25,7 @@ export interface AgentRecord {
   readonly labels: Readonly<Record<string, string>>
   /** What the host said of itself when it asked to join. */
   readonly claims: Readonly<Record<string, string>>
-  /** Raised by revocation and re-enrolment; certificates of an older epoch are void. */
+  /** Raised by revocation and by other labels; certificates of an older epoch are void. */
   readonly epoch: number
   readonly enrolledAt: string | null
   readonly lastSeen: string | null
@@ -131,15 +133,19 @@ export function createAgents(deps: { database: Database }): Agents {
       if (agent.status !== 'pending') throw registryError('registry.not-pending', { name: agent.name, status: agent.status })
       await tx
         .updateTable('agent')
-        .set({ status: 'approved', labels: JSON.stringify(labels), approved_at: at })
+        .set({ status: 'approved', labels: labelsText(agent.name, labels), approved_at: at })
         .where('id', '=', id)
         .execute()
     },
 
     async relabel(tx, id, labels) {
+      const agent = await one('id', id, tx)
+      if (!agent) throw registryError('registry.unknown-host', { host: id })
+      const text = labelsText(agent.name, labels)
+      if (text === labelsText(agent.name, agent.labels)) return
       await tx
         .updateTable('agent')
-        .set({ labels: JSON.stringify(labels) })
+        .set((row) => ({ labels: text, epoch: row('epoch', '+', 1) }))
         .where('id', '=', id)
         .execute()
     },
@@ -171,6 +177,13 @@ export function createAgents(deps: { database: Database }): Agents {
         .execute()
     },
   }
+}
+
+/** Labels as they are stored, in one order. A host whose labels no certificate holds would be locked out. @throws registry.labels */
+function labelsText(name: string, labels: Readonly<Record<string, string>>): string {
+  const parsed = labelsField.safeParse(labels)
+  if (!parsed.success) throw registryError('registry.labels', { name, reason: parsed.error.issues[0]?.message ?? 'unknown' })
+  return canonicalJson(parsed.data)
 }
 
 function fromRow(row: Row<Tables['agent']>): AgentRecord {

@@ -9,6 +9,7 @@ import { type AgentId, agentId, type FleetId } from '../../shared/ids.ts'
 import { keyOfPeerId } from '../../shared/identity/peer-id.ts'
 import type { Signer } from '../../shared/identity/signer.ts'
 import { type Signed, signStatement } from '../../shared/trust/signed.ts'
+import { lockHead } from '../audit/head.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import type { Database } from '../database/database.ts'
 import type { Access } from './access.ts'
@@ -48,6 +49,15 @@ export function createEnrolment(deps: EnrolmentDeps, options: { fleet: FleetId }
       at: rfc3339(deps.clock.now()),
     })
 
+  const welcome = async (agent: AgentRecord, request: JoinRequest): Promise<JoinResponse> => {
+    const roots = await access.roots()
+    const answer = { roots: roots.map((versions) => [...versions]) }
+    if (agent.status !== 'approved') return { ...answer, status: 'pending' }
+    // News of them may have passed it by while it was away: until it knows, whoever was revoked is a member to it.
+    const revocations = (await access.revocationsAfter(request.epoch ?? 0)).slice(0, MAX_JOIN_REVOCATIONS)
+    return { ...answer, status: 'approved', certificate: await certificates.forAgent(agent), revocations }
+  }
+
   return {
     async join(peerId, request) {
       const candidate = {
@@ -58,9 +68,13 @@ export function createEnrolment(deps: EnrolmentDeps, options: { fleet: FleetId }
         claims: request.claims,
         version: request.version,
       }
+      const member = await agents.byId(candidate.id)
+      // A host that comes back, as all do at once after a restart of the coordinator: there is nothing to write.
+      if (member?.status === 'approved' && member.peerId === peerId) return welcome(member, request)
       const { agent, changed } = await database.transaction(async (tx) => {
         const at = deps.clock.now()
-        // The log's head is locked first, as in every transaction that writes to it: two hosts that join at once go one after the other.
+        // First, as in every transaction that writes to the log: of two hosts that join at once the second one sees what the first one took.
+        await lockHead(tx, database.dialect)
         const known = await agents.byId(candidate.id, tx)
         const admitted = await agents.admit(tx, candidate, at, { invited: request.token !== undefined })
         const detail = { name: admitted.name, fingerprint: admitted.fingerprint }
@@ -85,12 +99,7 @@ export function createEnrolment(deps: EnrolmentDeps, options: { fleet: FleetId }
       })
       // Crash here: the host is admitted and logged; it asks again and gets the same answer, its token used or not.
       if (changed) await ledger.checkpoint()
-      const roots = await access.roots()
-      const answer = { roots: roots.map((versions) => [...versions]) }
-      if (agent.status !== 'approved') return { ...answer, status: 'pending' }
-      // News of them may have passed it by while it was away: until it knows, whoever was revoked is a member to it.
-      const revocations = (await access.revocationsAfter(request.epoch ?? 0)).slice(0, MAX_JOIN_REVOCATIONS)
-      return { ...answer, status: 'approved', certificate: await certificates.forAgent(agent), revocations }
+      return welcome(agent, request)
     },
 
     async renew(peerId) {
