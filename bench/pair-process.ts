@@ -6,17 +6,22 @@ import type { PairAnswer, PairModule, PairRequest, Usage } from './pair.ts'
 
 const module = (await import(pathToFileURL(resolve(process.argv[2] as string)).href)) as PairModule
 
-process.on('message', (request: PairRequest) => {
-  void answer(request).then(
-    (done) => process.send?.(done),
-    (error: unknown) => process.send?.({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
-  )
-})
+process.on('message', (request: PairRequest) => void reply(request))
 process.on('disconnect', () => process.exit())
 
 function usage(since?: NodeJS.CpuUsage): Usage {
   const { user, system } = process.cpuUsage(since)
   return { cpuSeconds: (user + system) / 1e6, rssBytes: process.resourceUsage().maxRSS * 1024 }
+}
+
+async function reply(request: PairRequest): Promise<void> {
+  let done: PairAnswer
+  try {
+    done = await answer(request)
+  } catch (error) {
+    done = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+  }
+  process.send?.(done)
 }
 
 async function answer(request: PairRequest): Promise<PairAnswer> {

@@ -48,6 +48,7 @@ export interface MethodSpec<Req, Res, Prog, C extends Capability> {
 export type Method<Req = unknown, Res = unknown, Prog = unknown, C extends Capability = Capability> = MethodSpec<Req, Res, Prog, C>
 
 // `any`, not `unknown`: a method of unknown messages would refuse every concrete one, because schemas are invariant.
+// oxlint-disable-next-line typescript/no-explicit-any
 export type AnyMethod = Method<any, any, any, Capability>
 
 /** Declares a method; exists for inference only. */
