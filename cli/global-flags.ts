@@ -16,7 +16,11 @@ export const globalFlags = {
     summary: 'the configuration; default: $MUSTER_CONFIG, <home>/config.yaml, /etc/muster/config.yaml',
   },
   identity: { type: 'string', value: 'FILE', summary: 'the key that signs; default: $MUSTER_IDENTITY, the ssh-agent, ~/.ssh/id_ed25519' },
-  coordinator: { type: 'string', value: 'TICKET', summary: 'the coordinator, by its ticket; default: $MUSTER_COORDINATOR, else the one of the home' },
+  coordinator: {
+    type: 'string',
+    value: 'TICKET',
+    summary: 'the coordinator, by its ticket; default: $MUSTER_COORDINATOR, else the one of the home',
+  },
   output: { type: 'choice', short: 'o', value: 'FORMAT', choices: OUTPUT_FORMATS, default: 'table', summary: 'how results are printed' },
   quiet: { type: 'boolean', short: 'q', summary: 'no progress and no notes' },
   verbose: { type: 'boolean', short: 'v', summary: 'more detail, and the causes of errors' },

@@ -1,3 +1,4 @@
+/** Orders with one thing wrong, each refused for that reason. One file because the rows of the table share one genuine order and its log. */
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import type { TrustState } from '../../node/trust-state.ts'

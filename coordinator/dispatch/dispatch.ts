@@ -2,7 +2,6 @@
  * Brings an operation to its hosts with everything that they need to check it, and brings back the outcome that each one signed. What a host did is
  * only ever said by that host: without its signed outcome the result is `failed` where it was never reached, and `unknown` where it may have been.
  */
-import { createHash } from 'node:crypto'
 import { type Client, openClient } from '../../protocols/call.ts'
 import { MAX_REVOCATIONS } from '../../protocols/command/messages.ts'
 import { command } from '../../protocols/command/protocol.ts'

@@ -4,7 +4,7 @@
  */
 import { isVerb, VERBS, type Verb } from '../../protocols/control/verbs.ts'
 import type { Clock } from '../../shared/clock.ts'
-import { type AgentId, agentId, type Fingerprint, type FleetId } from '../../shared/ids.ts'
+import { agentId, type Fingerprint, type FleetId } from '../../shared/ids.ts'
 import { checkIntent } from '../../shared/trust/credentials.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import type { Access } from '../registry/access.ts'

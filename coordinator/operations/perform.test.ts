@@ -1,3 +1,4 @@
+/** The order of intent, act and outcome on both databases. One file because every case drives the same coordinator through the same steps. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { MusterError } from '../../shared/errors.ts'

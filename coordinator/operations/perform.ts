@@ -75,7 +75,7 @@ export function createOperations(deps: OperationsDeps): Operations {
     try {
       const before = await deps.outcomes.find(operation)
       if (before) return before
-      const handler = deps.handlers[operation.verb] as VerbHandler
+      const handler = deps.handlers[operation.verb]
       return handler.kind === 'record' ? await record(deps, handler, operation) : await act(deps, handler, operation, context)
     } catch (error) {
       if (!operationError.is(error, 'operation.in-progress')) throw error
@@ -187,9 +187,9 @@ async function signIntent(deps: OperationsDeps, handler: ActHandler<never>, oper
 
 async function settleOpen(deps: OperationsDeps, open: OpenIntent, signal: AbortSignal): Promise<void> {
   const operation = await deps.outcomes.operationAt(open.index)
-  const handler = deps.handlers[operation.verb] as VerbHandler
+  const handler = deps.handlers[operation.verb]
   if (handler.kind !== 'act') throw new Error(`${operation.verb} is never open`)
-  const results = await settle(deps, operation, () => handler.probe(operation as never, signal))
+  const results = await settle(deps, operation, () => handler.probe(operation, signal))
   // A probe that was cut short has found nothing out: the intent stays open for the next start.
   signal.throwIfAborted()
   await conclude(deps, operation, results)

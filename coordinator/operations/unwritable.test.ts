@@ -143,7 +143,7 @@ async function everything(stack: AsyncDisposableStack, change: { checkpointFails
 }
 
 async function attempt({ coordinator, orders }: Everything, verb: Verb): Promise<string> {
-  const intent = await coordinator.intent(verb, orders[verb] as never)
+  const intent = await coordinator.intent(verb, orders[verb])
   const upload = async function* (): AsyncGenerator<Uint8Array> {
     yield CONTENT
   }

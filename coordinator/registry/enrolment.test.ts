@@ -102,7 +102,7 @@ for (const dialect of DIALECTS) {
         const both = await Promise.allSettled([join(coordinator, a), join(second, b)])
         assert.deepEqual(both.map((one) => one.status).sort(), ['fulfilled', 'rejected'])
         const [lost] = both.filter((one) => one.status === 'rejected')
-        assert.equal((lost?.reason as { code: string }).code, 'registry.token-unknown')
+        assert.equal(((lost as PromiseRejectedResult).reason as { code: string }).code, 'registry.token-unknown')
         const winner = both[0]?.status === 'fulfilled' ? a : b
         assert.deepEqual(
           (await coordinator.agents.list()).filter((agent) => [testUuid(a), testUuid(b)].includes(agent.id)).map((agent) => agent.id),
