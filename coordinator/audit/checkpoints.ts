@@ -15,8 +15,10 @@ import { lockHead } from './head.ts'
 export async function newestCheckpoint(query: Kysely<Tables>, fleet: FleetId): Promise<Checkpoint | undefined> {
   const row = await query.selectFrom('checkpoint').selectAll().orderBy('size', 'desc').limit(1).executeTakeFirst()
   if (row === undefined) return undefined
+  // Outside of what follows: a database that cannot be reached says nothing about the log, and must not freeze it.
+  const { all } = await issuersOf(query)
   try {
-    return openStored(row, fleet, (await issuersOf(query)).all)
+    return openStored(row, fleet, all)
   } catch (cause) {
     if (ledgerError.is(cause)) throw cause
     throw ledgerError(

@@ -187,9 +187,10 @@ async function signIntent(deps: OperationsDeps, handler: ActHandler<never>, oper
 
 async function settleOpen(deps: OperationsDeps, open: OpenIntent, signal: AbortSignal): Promise<void> {
   const operation = await deps.outcomes.operationAt(open.index)
-  const handler = deps.handlers[operation.verb]
+  // Which handler it is and what it takes go together by construction of the table; the type checker sees a union on both sides.
+  const handler: VerbHandler<never> = deps.handlers[operation.verb]
   if (handler.kind !== 'act') throw new Error(`${operation.verb} is never open`)
-  const results = await settle(deps, operation, () => handler.probe(operation, signal))
+  const results = await settle(deps, operation, () => handler.probe(operation as never, signal))
   // A probe that was cut short has found nothing out: the intent stays open for the next start.
   signal.throwIfAborted()
   await conclude(deps, operation, results)

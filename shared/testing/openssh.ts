@@ -2,6 +2,7 @@
  * The real OpenSSH tools for tests: ssh-keygen and ssh-agent from openssh-client, in a temporary folder that goes away with the test.
  */
 import { spawn } from 'node:child_process'
+import { connect } from 'node:net'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -56,11 +57,20 @@ export interface RunningAgent extends AsyncDisposable {
 /** How long an ssh-agent may take to listen; it takes a few milliseconds. */
 const START_MS = 10_000
 
+function listens(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+    socket.once('connect', () => socket.destroy())
+  })
+}
+
 export async function startSshAgent(socket: string): Promise<RunningAgent> {
   const child = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()))
   const deadline = systemClock.monotonic() + START_MS
-  while (!existsSync(socket)) {
+  // The socket is there a moment before anybody listens on it.
+  while (!(existsSync(socket) && (await listens(socket)))) {
     if (systemClock.monotonic() > deadline || child.exitCode !== null) throw new Error('ssh-agent did not start')
     await systemClock.sleep(5)
   }

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { OTHER_FLEET, signedSample, TEST_AGENT, testKey, testUuid } from '../../shared/testing/statements.ts'
+import { isKeyRevoked } from '../../shared/trust/revocations.ts'
+import { readSigned, type Signed } from '../../shared/trust/signed.ts'
+import { toText } from '../../shared/trust/transport.ts'
+import { DIALECTS } from '../database/testing.ts'
+import { delegate, operator, secondOperator, stranger, type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
+
+const grantOf = (n: number, changes: Parameters<typeof signedSample<'grant'>>[2] = {}, by = operator): Promise<Signed> =>
+  signedSample('grant', by, { id: testUuid(500 + n), subject: delegate.fingerprint, level: 'control', ...changes })
+const revocationOf = (
+  epoch: number,
+  what: { kind: 'grant' | 'key' | 'agent'; target: string },
+  by = operator,
+  id = epoch,
+): Promise<Signed> => signedSample('revocation', by, { id: testUuid(800 + id), epoch, ...what })
+
+async function add(coordinator: TestCoordinator, grant: Signed, by = operator) {
+  return coordinator.perform(await coordinator.intent('grant.add', { arguments: { grant: toText(grant) as never }, by }), { by })
+}
+async function revoke(coordinator: TestCoordinator, revocation: Signed, by = operator) {
+  return coordinator.perform(await coordinator.intent('grant.revoke', { arguments: { revocation: toText(revocation) as never }, by }), {
+    by,
+  })
+}
+const ask = (coordinator: TestCoordinator, actor = delegate) =>
+  ({
+    actor: actor.fingerprint,
+    namespace: 'run',
+    level: 'control',
+    at: coordinator.clock.at,
+    target: { agent: TEST_AGENT, labels: {} },
+  }) as const
+
+for (const dialect of DIALECTS) {
+  describe(`access on ${dialect}`, () => {
+    it(`a grant holds as soon as it is added and no longer than it is revoked, on every coordinator (${dialect})`, async () => {
+      await using coordinator = await testCoordinator(dialect)
+      const second = await coordinator.start({ name: 'c2' })
+      const may = async (): Promise<boolean[]> =>
+        Promise.all(
+          [coordinator.access, second.access].map((access) =>
+            access.require(ask(coordinator)).then(
+              () => true,
+              () => false,
+            ),
+          ),
+        )
+      assert.deepEqual(await may(), [false, false])
+      await add(coordinator, await grantOf(1))
+      assert.deepEqual(await may(), [true, true])
+      await revoke(coordinator, await revocationOf(1, { kind: 'grant', target: testUuid(501) }))
+      assert.deepEqual(await may(), [false, false])
+      await add(coordinator, await grantOf(2))
+      assert.deepEqual(await may(), [true, true])
+      await revoke(coordinator, await revocationOf(2, { kind: 'key', target: delegate.fingerprint }))
+      assert.deepEqual(await may(), [false, false])
+      const row = await coordinator.database.query.selectFrom('grant_record').select(['id', 'revoked_at']).orderBy('id').execute()
+      assert.deepEqual(
+        row.map((grant) => grant.revoked_at !== null),
+        [true, false],
+      )
+      assert.equal((await second.access.state()).epoch, 2)
+      assert.equal(coordinator.told.revoked, 2)
+    })
+
+    it(`what is no good grant is not added (${dialect})`, async () => {
+      await using coordinator = await testCoordinator(dialect)
+      await add(coordinator, await grantOf(1))
+      const size = (await coordinator.ledger.head()).size
+      const good = await grantOf(2)
+      const bad: [string, Signed][] = [
+        ['registry.grant-taken', await grantOf(1, { level: 'observe' })],
+        ['operation.malformed', await grantOf(3, {}, secondOperator)],
+        ['trust.signature', { ...good, key: secondOperator.publicKey }],
+        ['trust.fleet', await grantOf(4, { fleet: OTHER_FLEET })],
+        ['trust.type', await revocationOf(1, { kind: 'grant', target: testUuid(1) })],
+      ]
+      for (const [code, grant] of bad) await assert.rejects(add(coordinator, grant), { code }, code)
+      assert.equal((await coordinator.ledger.head()).size, size)
+    })
+
+    it(`nobody passes on what they do not hold (${dialect})`, async () => {
+      await using coordinator = await testCoordinator(dialect)
+      await add(coordinator, await grantOf(1, { namespace: 'policy', depth: 1 }))
+      const friend = testKey(4)
+      const onward = await grantOf(2, { subject: friend.fingerprint, parent: testUuid(501) }, delegate)
+      await assert.rejects(add(coordinator, onward, delegate), { code: 'trust.denied' })
+      await add(coordinator, await grantOf(3, { depth: 1 }))
+      await add(coordinator, await grantOf(4, { subject: friend.fingerprint, parent: testUuid(503) }, delegate), delegate)
+      await coordinator.access.require(ask(coordinator, friend))
+    })
+
+    it(`of two who revoke at the same moment one is asked to try again, and a repeated revocation changes nothing (${dialect})`, async () => {
+      await using coordinator = await testCoordinator(dialect)
+      const [mine, yours] = [
+        await revocationOf(1, { kind: 'key', target: stranger.fingerprint }),
+        await revocationOf(1, { kind: 'key', target: delegate.fingerprint }, secondOperator, 50),
+      ]
+      const second = await coordinator.start({ name: 'c2' })
+      const intent = await coordinator.intent('grant.revoke', { arguments: { revocation: toText(yours) as never }, by: secondOperator })
+      const both = await Promise.allSettled([revoke(coordinator, mine), coordinator.perform(intent, { by: secondOperator, at: second })])
+      const lost = both.filter((one) => one.status === 'rejected')
+      assert.deepEqual(
+        lost.map((one) => (one.reason as { code: string }).code),
+        ['registry.epoch'],
+      )
+      const epochs = await coordinator.database.query.selectFrom('revocation_record').select('epoch').execute()
+      assert.deepEqual(epochs, [{ epoch: 1 }])
+      const winner = both[0]?.status === 'fulfilled' ? mine : yours
+      await revoke(coordinator, winner, winner === mine ? operator : secondOperator)
+      assert.equal((await coordinator.database.query.selectFrom('revocation_record').selectAll().execute()).length, 1)
+      await assert.rejects(revoke(coordinator, await revocationOf(3, { kind: 'grant', target: testUuid(1) })), { code: 'registry.epoch' })
+    })
+
+    it(`ID-24: a revocation that was rolled back leaves nothing in memory, and the real one of its number counts (${dialect})`, async () => {
+      await using coordinator = await testCoordinator(dialect)
+      const { access, database } = coordinator
+      const never = await revocationOf(1, { kind: 'key', target: delegate.fingerprint })
+      const rolledBack = database.transaction(async (tx) => {
+        await access.insertRevocation(tx, never, 1)
+        assert.equal(isKeyRevoked((await access.state(tx)).revocations, delegate.fingerprint), true)
+        throw new Error('rolled back')
+      })
+      await assert.rejects(rolledBack, /rolled back/)
+      // By another coordinator, so that this one has only the number of rows to go by.
+      const second = await coordinator.start({ name: 'c2' })
+      const real = await revocationOf(1, { kind: 'key', target: stranger.fingerprint }, operator, 2)
+      await database.transaction((tx) => second.access.insertRevocation(tx, real, 1))
+      const { revocations } = await access.state()
+      assert.deepEqual([isKeyRevoked(revocations, delegate.fingerprint), isKeyRevoked(revocations, stranger.fingerprint)], [false, true])
+    })
+
+    it(`revoking a host takes an operator's signature, whoever may change the fleet (${dialect})`, async () => {
+      await using coordinator = await testCoordinator(dialect)
+      const [web, db] = [await coordinator.member('web-1'), await coordinator.member('db-1')]
+      await add(coordinator, await grantOf(1, { namespace: 'fleet' }))
+      const attempt = async (revocation: Signed, target: string, by = operator) => {
+        const intent = await coordinator.intent('agent.revoke', {
+          targets: [target],
+          arguments: { revocation: toText(revocation) as never },
+          by,
+        })
+        return coordinator.perform(intent, { by })
+      }
+      const own = await revocationOf(1, { kind: 'agent', target: web.id }, delegate)
+      await assert.rejects(attempt(own, web.id, delegate), { code: 'trust.denied' })
+      await assert.rejects(attempt(await revocationOf(1, { kind: 'agent', target: web.id }), db.id), { code: 'operation.malformed' })
+      await assert.rejects(attempt(await revocationOf(1, { kind: 'key', target: stranger.fingerprint }), web.id), {
+        code: 'operation.malformed',
+      })
+      await attempt(await revocationOf(1, { kind: 'agent', target: web.id }), web.id)
+      const revoked = await coordinator.agents.byId(web.id)
+      assert.deepEqual([revoked?.status, revoked?.epoch], ['revoked', 2])
+      assert.deepEqual(coordinator.told.changed, [web.id])
+      const hostInGrants = await revocationOf(2, { kind: 'agent', target: db.id })
+      await assert.rejects(revoke(coordinator, hostInGrants), { code: 'operation.malformed' })
+    })
+
+    it(`an order carries the one chain that covers it, however many grants there are, and what the host lacks (${dialect})`, async () => {
+      await using coordinator = await testCoordinator(dialect)
+      const friend = testKey(4)
+      const others = await Promise.all(
+        Array.from({ length: 80 }, (_, n) => grantOf(10 + n, { subject: stranger.fingerprint, namespace: 'facts', level: 'observe' })),
+      )
+      await coordinator.database.transaction(async (tx) => {
+        for (const grant of others) await coordinator.access.insertGrant(tx, grant, 1)
+      })
+      await add(coordinator, await grantOf(1, { depth: 1 }))
+      await add(coordinator, await grantOf(3, { namespace: 'policy' }))
+      await add(coordinator, await grantOf(2, { subject: friend.fingerprint, parent: testUuid(501) }, delegate), delegate)
+      for (const epoch of [1, 2, 3]) await revoke(coordinator, await revocationOf(epoch, { kind: 'grant', target: testUuid(epoch) }))
+      const ids = (grants: readonly Signed[]) => grants.map((grant) => readSigned(grant, 'grant').id).sort()
+      const evidence = await coordinator.access.evidence(ask(coordinator, friend), 1)
+      assert.deepEqual(ids(evidence.grants), [testUuid(501), testUuid(502)])
+      assert.deepEqual(
+        evidence.revocations.map((one) => readSigned(one, 'revocation').epoch),
+        [2, 3],
+      )
+      assert.equal(evidence.roots.length, 1)
+      assert.deepEqual((await coordinator.access.evidence(ask(coordinator, operator), 3)).grants, [])
+      assert.deepEqual((await coordinator.access.evidence(ask(coordinator, stranger), 3)).grants, [])
+      assert.equal(readSigned((await coordinator.access.newestRevocation()) as Signed, 'revocation').epoch, 3)
+    })
+
+    it(`names stand in the root, and a key without one is its fingerprint (${dialect})`, async () => {
+      await using coordinator = await testCoordinator(dialect)
+      const names = await Promise.all([operator, secondOperator, stranger].map((key) => coordinator.access.nameOf(key.fingerprint)))
+      assert.deepEqual(names, ['olive', 'oscar', stranger.fingerprint])
+    })
+  })
+}
