@@ -7,6 +7,7 @@ import { type BlobId, blobId } from '../../shared/ids.ts'
 import { KIB, MIB } from '../../shared/units.ts'
 import { blobs } from '../../protocols/blobs/protocol.ts'
 import { openClient } from '../../protocols/call.ts'
+import { wireError } from '../../protocols/wire/errors.ts'
 import { createTestFleet } from '../testing/fleet.ts'
 import { addContent, contentOf, holder, putContent } from '../testing/holder.ts'
 
@@ -238,6 +239,23 @@ test('BT-07: a provider that stalls near the end is left, and another one brings
   await target.fetch(id, [staller.hint, rescuer.hint], { stallMs: 100 })
   assert.ok(content.equals(await contentOf(target.pool, id)))
   assert.ok(asked < content.length, 'what was verified is not fetched again')
+})
+
+test('fetch: the only provider breaks off twice, and is asked for the rest', async (t) => {
+  const fleet = await createTestFleet()
+  let failures = 0
+  const shaky = await holder(t, fleet, 'shaky', (honest) => ({
+    fetch: async (request, context) => {
+      if (failures === 2) return honest.fetch(request, context)
+      failures += 1
+      throw wireError('protocol.busy', { what: 'blobs fetch' })
+    },
+  }))
+  const target = await holder(t, fleet, 'target')
+  const { id, content } = await addContent(shaky.pool, 3 * MIB)
+  await target.fetch(id, [shaky.hint])
+  assert.equal(failures, 2)
+  assert.ok(content.equals(await contentOf(target.pool, id)))
 })
 
 test('BT-08: a provider that never stops is cut off at the end of the range', async (t) => {
