@@ -114,9 +114,13 @@ function transpose(rows: readonly string[], tag: string): { setup: string[]; col
   return { setup, columns }
 }
 
+/**
+ * Turning by whole bytes is one instruction if the pattern stands in a register or in memory: V8 assembles a constant pattern anew at each use, which
+ * costs more than it saves, so kernel.as.ts keeps both patterns in memory. All their indices are below 16, where the relaxed swizzle is exactly defined.
+ */
 function rotateLanes(name: string, by: number): string {
-  return by === 16
-    ? `i8x16.shuffle(${name}, ${name}, 2,3,0,1,6,7,4,5,10,11,8,9,14,15,12,13)`
+  return by === 16 || by === 8
+    ? `i8x16.relaxed_swizzle(${name}, turn${by})`
     : `v128.or(i32x4.shr_u(${name}, ${by}), i32x4.shl(${name}, ${32 - by}))`
 }
 
@@ -192,6 +196,7 @@ function hashLanes(name: string, sets: readonly string[]): string {
   )
   return `function ${name}(at: usize, stride: usize, blocks: i32, counter: u64, step: u32, flags: u32, first: u32, last: u32, out: usize): void {
 ${setup.join('\n')}
+const turn16 = v128.load(TURN), turn8 = v128.load(TURN, 16);
 let flag = flags | first;
 let offset: usize = 0;
 for (let block = 0; block < blocks; block++) {

@@ -14,9 +14,10 @@ const FOLDER = join(import.meta.dirname, '../shared/blake3')
 export async function buildKernel(): Promise<Uint8Array> {
   const source = `${roundsAssemblyScript()}\n${readFileSync(join(FOLDER, 'kernel.as.ts'), 'utf8')}`
   let wasm: Uint8Array | undefined
-  const args = ['kernel.ts', '--outFile', 'kernel.wasm', '-O3', '--converge', '--runtime', 'stub', '--enable', 'simd', '--noAssert']
+  const args = ['kernel.ts', '--outFile', 'kernel.wasm', '-O3', '--converge', '--runtime', 'stub', '--noAssert']
+  const features = ['simd', 'relaxed-simd'].flatMap((feature) => ['--enable', feature])
   const { error } = await asc.main(
-    [...args, '--initialMemory', `${MEMORY_PAGES}`, '--maximumMemory', `${MEMORY_PAGES}`, '--use', 'abort='],
+    [...args, ...features, '--initialMemory', `${MEMORY_PAGES}`, '--maximumMemory', `${MEMORY_PAGES}`, '--use', 'abort='],
     {
       readFile: (name) => (name === 'kernel.ts' ? source : null),
       writeFile: (name, contents) => {

@@ -7,6 +7,11 @@ const BLOCK: usize = 1024;
 const KEY: usize = 1088;
 const FOLD: usize = 2048;
 
+// The patterns by which the lanes turn their words by 16 and by 8 bits; tools/blake3-rounds.ts says why they are in memory.
+const TURN: usize = 1152;
+v128.store(TURN, i8x16(2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+v128.store(TURN, i8x16(1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12), 16);
+
 const CHUNK_START: u32 = 1;
 const CHUNK_END: u32 = 2;
 const PARENT: u32 = 4;

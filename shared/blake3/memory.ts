@@ -4,7 +4,7 @@
  */
 import { GROUP_BYTES, HASH_BYTES, PARENT_BYTES } from './geometry.ts'
 
-/** Where a kernel pads the last block of a chunk, keeps the initial vector, and folds chaining values; kernel.as.ts has the same numbers. */
+/** Where a kernel pads the last block of a chunk, keeps the initial vector, and folds chaining values; kernel.as.ts has the same numbers, and at 1152 a table. */
 export const BLOCK_AT = 1024
 export const IV_AT = 1088
 export const FOLD_AT = 2048
