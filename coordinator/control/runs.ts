@@ -13,6 +13,7 @@ import { MusterError } from '../../shared/errors.ts'
 import type { AgentId } from '../../shared/ids.ts'
 import type { Dispatch, DispatchDeps } from '../dispatch/dispatch.ts'
 import { dispatchError } from '../dispatch/errors.ts'
+import { heardOf } from '../dispatch/heard.ts'
 import type { RunRecord, Runs } from '../dispatch/runs.ts'
 import type { Access } from '../registry/access.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
@@ -62,9 +63,12 @@ export function runHandlers(deps: RunDeps): RunHandlers {
       const { runs: states } = await client
         .call('status', { runs: of.map((run) => run.run) }, { signal })
         .finally(() => void client.close().catch(() => undefined))
-      for (const state of states) {
-        answers.set(state.run, state)
-        await runs.update(state)
+      for (const [run, heard] of heardOf(
+        of.map((record) => record.run),
+        states,
+      )) {
+        answers.set(run, heard)
+        await runs.update(agent.id, heard)
       }
     } catch (error) {
       outer.throwIfAborted()
@@ -129,9 +133,10 @@ export function runHandlers(deps: RunDeps): RunHandlers {
         if (record.state === 'failed to start') return row(record, agent, undefined)
         if (agent === undefined) throw dispatchError('dispatch.offline', { host: record.agent })
         const right = { namespace: 'run', target: () => agentTarget(record.agent) } as const
-        const status = await whileAllowed(deps, context, right, (signal) => read(agent, record, request, { ...context, signal }))
-        await runs.update(status)
-        return row(record, agent, status)
+        const said = await whileAllowed(deps, context, right, (signal) => read(agent, record, request, { ...context, signal }))
+        const heard = heardOf([record.run], [said]).get(record.run)
+        if (heard !== undefined) await runs.update(agent.id, heard)
+        return row(record, agent, heard)
       },
     },
   }

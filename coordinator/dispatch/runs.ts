@@ -49,8 +49,8 @@ export interface Runs {
   list(options: { agents?: readonly AgentId[]; all: boolean }): Promise<RunRecord[]>
   /** A run that its host never started, and why. */
   failed(run: RunId, reason: string, tx?: Tx): Promise<void>
-  /** Copies what the agent said. A state that is terminal stays. */
-  update(status: RunStatusMessage): Promise<void>
+  /** Copies what the run's host said (heard.ts). What is over stays as it is; only a run that was given up as lost may turn out to have ended. */
+  update(host: AgentId, status: RunStatusMessage): Promise<void>
 }
 
 export function createRuns(deps: { database: Database }): Runs {
@@ -104,8 +104,8 @@ export function createRuns(deps: { database: Database }): Runs {
         .execute()
     },
 
-    async update(status) {
-      let change = database.query
+    async update(host, status) {
+      await database.query
         .updateTable('run_record')
         .set({
           status: status.state,
@@ -117,9 +117,10 @@ export function createRuns(deps: { database: Database }): Runs {
           output_bytes: status.stdoutBytes + status.stderrBytes,
         })
         .where('id', '=', status.run)
-      // An older answer that arrives late must not bring a run back to life.
-      if (!isTerminal(status.state)) change = change.where('status', 'in', ['starting', 'running'])
-      await change.execute()
+        .where('agent', '=', host)
+        // An older answer that arrives late must not bring a run back to life.
+        .where('status', 'in', isTerminal(status.state) ? ['starting', 'running', 'lost'] : ['starting', 'running'])
+        .execute()
     },
   }
 }

@@ -1,0 +1,115 @@
+/** Answers about runs, from hosts that tell the truth and from hosts that do not. */
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { type RunId, runId } from '../../shared/ids.ts'
+import { testUuid } from '../../shared/testing/statements.ts'
+import type { Dialect } from '../database/columns.ts'
+import { DIALECTS } from '../database/testing.ts'
+import { createDispatch } from '../dispatch/dispatch.ts'
+import { createRuns } from '../dispatch/runs.ts'
+import type { AgentRecord } from '../registry/agents.ts'
+import { newOperation, operator, type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
+import { stateOf, type TestHosts, testHosts } from '../testing/hosts.ts'
+import { runHandlers } from './runs.ts'
+
+const forever = new AbortController().signal
+const context = { signal: forever } as never
+
+interface Scene {
+  readonly coordinator: TestCoordinator
+  readonly hosts: TestHosts
+  readonly a: AgentRecord
+  readonly b: AgentRecord
+  readonly runs: ReturnType<typeof createRuns>
+  readonly ask: ReturnType<typeof runHandlers>
+  /** A run that the coordinator has heard nothing of. */
+  started(host: AgentRecord, number: number): Promise<RunId>
+  status(run: string): Promise<string>
+}
+
+async function scene(stack: AsyncDisposableStack, dialect: Dialect): Promise<Scene> {
+  const coordinator = stack.use(await testCoordinator(dialect))
+  const hosts = stack.use(await testHosts(coordinator.clock))
+  const { ledger, access, agents, clock, log, database } = coordinator
+  const runs = createRuns({ database })
+  const dispatch = createDispatch({ ledger, access, agents, clock, log, open: hosts.open })
+  const ask = runHandlers({ agents, runs, dispatch, clock, access, open: hosts.open })
+  return {
+    coordinator,
+    hosts,
+    runs,
+    ask,
+    a: await coordinator.member('a', { role: 'web' }),
+    b: await coordinator.member('b', { role: 'db' }),
+    async started(host, number) {
+      const id = runId.parse(testUuid(number))
+      const command = ['sleep', '9']
+      const row = { id, agent: host.id, operation: newOperation(), command, name: undefined, actor: operator.fingerprint, at: clock.now() }
+      await database.transaction((tx) => runs.insert(tx, row))
+      return id
+    },
+    status: async (run) => (await ask['run.status'].run({ run }, context)).status,
+  }
+}
+
+for (const dialect of DIALECTS) {
+  it(`runs: what a host says of another host’s run counts for nothing (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { coordinator, hosts, a, b, started, status, ask, runs } = await scene(stack, dialect)
+    const [own, other] = [await started(a, 1), await started(b, 2)]
+    const lies = [stateOf(own), stateOf(other, { state: 'exited', exitCode: 0 })]
+    await hosts.connect(a, { command: { status: async () => ({ runs: lies }) } })
+    assert.equal(await status(own), 'running')
+    assert.equal((await ask['run.list'].run({ all: false }, context)).runs.length, 2)
+    assert.equal(await status(other), 'running')
+    // Also as the end of its output, where it is asked about one run and answers about another.
+    await hosts.connect(a, { output: { read: async () => ({ status: stateOf(other, { state: 'killed', signal: 'SIGKILL' }) }) } })
+    const session = { operator: operator.fingerprint, notAfter: coordinator.clock.at + 60_000 }
+    const watching = { signal: forever, caller: { kind: 'operator', ...session }, peer: { session }, send: async () => undefined } as never
+    const shown = await ask['run.output'].run({ run: own, follow: false, stdout: 0, stderr: 0 }, watching)
+    assert.deepEqual([shown.run, shown.state], [own, 'running'])
+    await runs.update(a.id, stateOf(other, { state: 'exited', exitCode: 0 }))
+    assert.equal((await runs.find(other)).state, 'starting')
+    assert.equal((await runs.find(own)).state, 'running')
+  })
+
+  it(`runs: a host that answers with what no list could show spoils nobody’s list (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { hosts, a, b, started, ask, runs } = await scene(stack, dialect)
+    const [own, other] = [await started(a, 1), await started(b, 2)]
+    const odd = {
+      startedAt: 'yesterday, or the day before that one',
+      endedAt: '\0',
+      reason: `\0${'x'.repeat(300_000)}`,
+      limits: 'y'.repeat(100_000),
+      signal: 'SIG'.repeat(1000),
+      stdoutBytes: Number.MAX_SAFE_INTEGER,
+      stderrBytes: Number.MAX_SAFE_INTEGER,
+      droppedBytes: -1,
+    }
+    await hosts.connect(a, { command: { status: async () => ({ runs: [stateOf(own, odd)] }) } })
+    for (const asked of ['the host', 'the rows']) {
+      const { runs: rows } = await ask['run.list'].run({ all: false }, context)
+      assert.deepEqual(rows.map((row) => row.run).sort(), [own, other], asked)
+      const row = rows.find((one) => one.run === own)
+      assert.ok(JSON.stringify(row).length < 3000, asked)
+      assert.ok(Number.isSafeInteger(row?.outputBytes) && row?.startedAt === null && row.endedAt === null, asked)
+      hosts.disconnect(a)
+    }
+    assert.equal((await runs.find(own)).reason?.startsWith('\uFFFDxxx'), true)
+  })
+
+  it(`runs: what is over stays, but for a run that was given up as lost (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { a, started, runs } = await scene(stack, dialect)
+    const run = await started(a, 1)
+    await runs.update(a.id, stateOf(run, { state: 'lost', reason: 'reboot' }))
+    await runs.update(a.id, stateOf(run))
+    assert.equal((await runs.find(run)).state, 'lost')
+    await runs.update(a.id, stateOf(run, { state: 'exited', exitCode: 3 }))
+    await runs.update(a.id, stateOf(run, { state: 'killed', signal: 'SIGKILL' }))
+    await runs.update(a.id, stateOf(run, { state: 'lost', reason: 'reboot' }))
+    const { state, exitCode, signal } = await runs.find(run)
+    assert.deepEqual({ state, exitCode, signal }, { state: 'exited', exitCode: 3, signal: null })
+  })
+}
