@@ -1,6 +1,9 @@
 /** Answers about runs, from hosts that tell the truth and from hosts that do not. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
+import type { MusterError } from '../../shared/errors.ts'
+import { control } from '../../protocols/control/protocol.ts'
+import { createPolicy } from '../sessions/policy.ts'
 import { type RunId, runId } from '../../shared/ids.ts'
 import { testUuid } from '../../shared/testing/statements.ts'
 import type { Dialect } from '../database/columns.ts'
@@ -8,7 +11,7 @@ import { DIALECTS } from '../database/testing.ts'
 import { createDispatch } from '../dispatch/dispatch.ts'
 import { createRuns } from '../dispatch/runs.ts'
 import type { AgentRecord } from '../registry/agents.ts'
-import { newOperation, operator, type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
+import { newOperation, operator, stranger, type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
 import { stateOf, type TestHosts, testHosts } from '../testing/hosts.ts'
 import { runHandlers } from './runs.ts'
 
@@ -51,6 +54,28 @@ async function scene(stack: AsyncDisposableStack, dialect: Dialect): Promise<Sce
     status: async (run) => (await ask['run.status'].run({ run }, context)).status,
   }
 }
+
+it('PC-27: whoever may not see a host’s runs does not learn by asking for them whether there is such a host', async () => {
+  await using stack = new AsyncDisposableStack()
+  const { coordinator, ask } = await scene(stack, 'sqlite')
+  await coordinator.member('app-1')
+  await coordinator.member('app-2')
+  const policy = createPolicy(coordinator)
+  const refusal = async (on: string): Promise<string> => {
+    const targets = await ask['run.list'].targets({ on: [on], all: true })
+    const peer = { session: { operator: stranger.fingerprint, notAfter: coordinator.clock.at + 60_000 } } as never
+    const { capability } = control.methods['run.list']
+    const error = await policy.allow(capability, peer, { protocol: 'control', method: 'run.list', targets }).then(
+      () => undefined,
+      (reason: MusterError) => reason,
+    )
+    return `${error?.code} ${JSON.stringify(error?.data)}`
+  }
+  // One that there is, one that there is not, two that begin so; a label that some have, one that none has, and what is no selector at all.
+  const refusals = await Promise.all(['a', 'nobody', 'app', 'role=web', 'role=none', '=', 'all'].map(refusal))
+  assert.match(refusals[0] as string, /^trust\.denied /)
+  assert.deepEqual([...new Set(refusals)], [refusals[0]])
+})
 
 for (const dialect of DIALECTS) {
   it(`runs: what a host says of another host’s run counts for nothing (${dialect})`, async () => {

@@ -17,6 +17,7 @@ import { heardOf } from '../dispatch/heard.ts'
 import type { RunRecord, Runs } from '../dispatch/runs.ts'
 import type { Access } from '../registry/access.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
+import { registryError } from '../registry/errors.ts'
 import { whileAllowed } from './standing.ts'
 
 type Control = Handlers<typeof control>
@@ -110,7 +111,13 @@ export function runHandlers(deps: RunDeps): RunHandlers {
     'run.list': {
       async targets({ on }) {
         if (on === undefined) return [{}]
-        return (await agents.select(on)).map((agent) => ({ agent: agent.id, labels: agent.labels }))
+        try {
+          return (await agents.select(on)).map((agent) => ({ agent: agent.id, labels: agent.labels }))
+        } catch (error) {
+          // As in targetOf: names and labels are nothing that whoever asks may find out by asking.
+          if (registryError.is(error)) return [{}]
+          throw error
+        }
       },
       async run({ on, all }, context) {
         const chosen = on === undefined ? undefined : (await agents.select(on)).map((agent) => agent.id)
