@@ -104,14 +104,15 @@ function statementValue(value: ErrorValue): Json {
   return Array.isArray(value) ? value.map((item: string) => item.toWellFormed()) : value
 }
 
-/** Of a statement's 48 KiB; the rest is for what names the operation. */
+/** Of a statement's 48 KiB and of an entry's 64 KiB, in which the statement is text once more; the rest is for what names the operation. */
 const MAX_DETAIL_BYTES = 40 * KIB
 
 /** An outcome must fit into the log, whatever a handler found worth telling: lists are cut to ever fewer items, texts to ever fewer characters. */
 function bounded(detail: Record<string, Json>): JsonObject {
   for (let most = 1024; ; most = Math.floor(most / 2)) {
     const cut = most === 1024 ? detail : (shortened(detail, most) as JsonObject)
-    if (Buffer.byteLength(canonicalJson(cut)) <= MAX_DETAIL_BYTES) return cut
+    // As the entry holds it: quotes and line ends are escaped twice there.
+    if (Buffer.byteLength(JSON.stringify(canonicalJson(cut))) <= MAX_DETAIL_BYTES) return cut
   }
 }
 

@@ -278,20 +278,24 @@ for (const dialect of DIALECTS) {
     })
 
     it(`AL-13: an outcome that is too large or not plain is cut to what an entry holds (${dialect})`, async () => {
+      // Quotes are the worst: they are escaped in the statement, and again in the entry.
+      const quotes = { target: blob, result: 'failed', detail: { failures: Array.from({ length: 45 }, () => '"'.repeat(400)) } } as const
       const wordy: ActHandler<'artifact.add'> = {
         kind: 'act',
-        act: async () => [
-          {
-            target: blob,
-            result: 'failed',
-            detail: {
-              failures: Array.from({ length: 3000 }, (_, i) => `${i}: ${'€'.repeat(200)}`),
-              ratio: 0.5,
-              minus: -0,
-              half: 'a\ud800b',
-            },
-            error: { code: 'repository.incomplete', data: { repository: 'x'.repeat(70_000), missing: 0.25, of: 2 } },
-          },
+        act: async ({ arguments: { size } }) => [
+          size === 2
+            ? quotes
+            : {
+                target: blob,
+                result: 'failed',
+                detail: {
+                  failures: Array.from({ length: 3000 }, (_, i) => `${i}: ${'€'.repeat(200)}`),
+                  ratio: 0.5,
+                  minus: -0,
+                  half: 'a\ud800b',
+                },
+                error: { code: 'repository.incomplete', data: { repository: 'x'.repeat(70_000), missing: 0.25, of: 2 } },
+              },
         ],
         probe: async () => [],
       }
@@ -303,6 +307,9 @@ for (const dialect of DIALECTS) {
       assert.equal(outcome.detail['half'], 'a\ufffdb')
       assert.ok((outcome.detail['failures'] as string[]).length > 10)
       assert.match((outcome.detail['failures'] as string[])[9] as string, /^9: €/)
+      const quoted = await coordinator.perform(await coordinator.intent('artifact.add', { arguments: { blob, size: 2 } }))
+      assert.equal(quoted.results[0]?.result, 'failed')
+      assert.deepEqual(await coordinator.ledger.openIntents(), [])
     })
 
     it(`AL-02: where the intent cannot be signed nothing is done, and that is the outcome (${dialect})`, async () => {
