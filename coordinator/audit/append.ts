@@ -61,6 +61,14 @@ export async function appendEntry(
   return { index, at }
 }
 
+/** Refuses what {@link appendEntry} would refuse whatever the state of the log, so that it is known before a transaction depends on it. @throws ledger.entry */
+export function requireLoggable(options: { fleet: FleetId; coordinator: string }, entry: Append, at: number): void {
+  const operation = entry.operation ?? null
+  requireGenuine(entry, operation, options.fleet)
+  // With the mark that makes an entry longest.
+  refusing(() => encodeEntry({ type: entry.type, operation, coordinator: options.coordinator, signed: entry.signed, at, clamped: true }))
+}
+
 function requireGenuine(entry: Append, operation: OperationId | null, fleet: FleetId): void {
   const body = refusing(() => readSigned(entry.signed, kindFor(entry.type, entry.signed), { fleet }))
   if ('operation' in body && body.operation !== operation)

@@ -24,7 +24,7 @@ import type { FleetId, OperationId } from '../../shared/ids.ts'
 import type { Random } from '../../shared/random.ts'
 import type { Database } from '../database/database.ts'
 import type { Tables } from '../database/tables.ts'
-import { type Append, type Appended, appendEntry } from './append.ts'
+import { type Append, type Appended, appendEntry, requireLoggable } from './append.ts'
 import { ledgerError } from './errors.ts'
 import { exportLog } from './export.ts'
 import { ensureHead, readHead } from './head.ts'
@@ -49,6 +49,8 @@ export interface Ledger {
    * @throws ledger.frozen, ledger.entry, ledger.first; whatever it throws, the transaction must not be committed
    */
   append(tx: Tx, entry: Append): Promise<Appended>
+  /** Refuses a foreign statement that no transaction could append. @throws ledger.entry */
+  requireLoggable(entry: Append): void
   /** Notes that an intent has no outcome yet, in the transaction that appends it. */
   openIntent(tx: Tx, intent: { operation: OperationId; index: number; verb: string }): Promise<void>
   /** Takes the note back, in the transaction that appends the last outcome. @throws ledger.intent-closed */
@@ -116,6 +118,7 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions): Prom
       publisher.requireSound()
       return appendEntry({ clock }, tx, { dialect, fleet, coordinator }, entry)
     },
+    requireLoggable: (entry) => requireLoggable({ fleet, coordinator }, entry, clock.now()),
     openIntent: (tx, intent) => openIntent({ clock }, tx, { ...intent, coordinator }),
     closeIntent,
     openIntents: (which = {}) => openIntents(database.query, which.all === true ? undefined : coordinator),

@@ -8,19 +8,19 @@ import { command } from '../../protocols/command/protocol.ts'
 import { VERBS } from '../../protocols/control/verbs.ts'
 import type { RequestOf } from '../../protocols/define-protocol.ts'
 import type { Duplex } from '../../protocols/wire/duplex.ts'
-import type { Json } from '../../shared/canonical-json.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { concurrently } from '../../shared/concurrently.ts'
-import { type ErrorData, type ErrorValue, MusterError } from '../../shared/errors.ts'
+import { MusterError } from '../../shared/errors.ts'
 import { agentId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
-import { readSigned, type Signed } from '../../shared/trust/signed.ts'
+import type { Signed } from '../../shared/trust/signed.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import { operationError } from '../operations/errors.ts'
 import type { LoggedOperation, TargetResult } from '../operations/operation.ts'
 import type { Access } from '../registry/access.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
 import { dispatchError } from './errors.ts'
+import { checkedOutcome } from './host-outcome.ts'
 
 /** Hosts that are spoken to at once: more would only queue in the event loop. */
 const PARALLEL_HOSTS = 32
@@ -66,17 +66,22 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     }
   }
 
-  const each = (operation: LoggedOperation, job: (agent: AgentRecord) => Promise<TargetResult>): Promise<TargetResult[]> =>
+  /** @param lost what a target is whose job fails: `failed` while it cannot have been reached, `unknown` where it may have been */
+  const each = (
+    operation: LoggedOperation,
+    lost: 'failed' | 'unknown',
+    job: (agent: AgentRecord) => Promise<TargetResult>,
+  ): Promise<TargetResult[]> =>
     concurrently(operation.targets, PARALLEL_HOSTS, async (target) => {
-      const agent = await deps.agents.byId(agentId.parse(target))
-      if (agent === undefined) return failed(target, dispatchError('dispatch.offline', { host: target }))
+      // One host's trouble is not the others': what they said must get into the log.
       try {
+        const agent = await deps.agents.byId(agentId.parse(target))
+        if (agent === undefined) throw dispatchError('dispatch.offline', { host: target })
         return await job(agent)
       } catch (error) {
-        if (error instanceof MusterError) return failed(target, error)
-        // One host's trouble is not the others'; and of this one nothing is known.
-        deps.log.error({ host: agent.name, operation: operation.id, error }, 'order could not be brought')
-        return { ...failed(target, operationError('operation.failed', { verb: operation.verb, target: agent.name })), result: 'unknown' }
+        if (!(error instanceof MusterError)) deps.log.error({ host: target, operation: operation.id, error }, 'order could not be brought')
+        const known = error instanceof MusterError ? error : operationError('operation.failed', { verb: operation.verb, target })
+        return { ...failed(target, known), result: lost }
       }
     })
 
@@ -84,8 +89,9 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const client = await connect(agent, signal)
     const brought = { order: false }
     try {
-      return fromOutcome(operation, agent, await bring(client, operation, agent, brought, signal))
+      return checkedOutcome(deps, operation, agent, await bring(client, operation, agent, brought, signal))
     } catch (error) {
+      // Thrown is only what says that the host has not taken the order.
       if (!brought.order || (error instanceof MusterError && NOT_TAKEN.has(error.code))) throw error
       if (dispatchError.is(error)) return { ...failed(agent.id, error), result: 'unknown' }
       deps.log.warn({ host: agent.name, operation: operation.id, error }, 'order was not answered; asking the host what became of it')
@@ -148,18 +154,19 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     }
   }
 
+  /** Never rejects: whatever keeps the host from answering, the coordinator's own end included, nothing is known then. */
   const probeOne = async (operation: LoggedOperation, agent: AgentRecord, outer: AbortSignal): Promise<TargetResult> => {
     const signal = AbortSignal.any([outer, deps.clock.timeout(PROBE_MS)])
     try {
       const client = await connectSoon(agent, signal)
       try {
-        return fromOutcome(operation, agent, (await client.call('probe', { intent: operation.signed }, { signal })).outcome)
+        return checkedOutcome(deps, operation, agent, (await client.call('probe', { intent: operation.signed }, { signal })).outcome)
       } finally {
         await client.close().catch(() => undefined)
       }
     } catch (error) {
-      outer.throwIfAborted()
-      const known = error instanceof MusterError ? error : dispatchError('dispatch.offline', { host: agent.name }, { cause: error })
+      const known =
+        error instanceof MusterError && !signal.aborted ? error : dispatchError('dispatch.offline', { host: agent.name }, { cause: error })
       return { ...failed(agent.id, known), result: 'unknown' }
     }
   }
@@ -178,8 +185,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
 
   return {
     connect,
-    deliver: (operation, signal) => each(operation, (agent) => deliverTo(operation, agent, signal)),
-    probe: (operation, signal) => each(operation, (agent) => probeOne(operation, agent, signal)),
+    deliver: (operation, signal) => each(operation, 'failed', (agent) => deliverTo(operation, agent, signal)),
+    probe: (operation, signal) => each(operation, 'unknown', (agent) => probeOne(operation, agent, signal)),
   }
 }
 
@@ -198,38 +205,4 @@ function isPositionMoved(error: unknown): boolean {
 
 function failed(target: string, error: MusterError): TargetResult {
   return { target, result: 'failed', detail: {}, error: { code: error.code, data: error.data } }
-}
-
-/** What a host's signed outcome says. @throws dispatch.bad-outcome where it is not that host's, or about something else */
-function fromOutcome(operation: LoggedOperation, agent: AgentRecord, signed: Signed): TargetResult {
-  const bad = (reason: string, cause?: unknown): Error => dispatchError('dispatch.bad-outcome', { host: agent.name, reason }, { cause })
-  if (!Buffer.from(signed.key).equals(agent.publicKey)) throw bad('it is signed by another key than the host’s')
-  try {
-    const outcome = readSigned(signed, 'outcome')
-    if (outcome.operation !== operation.id || outcome.target !== agent.id || outcome.verb !== operation.verb)
-      throw bad('it is about another order')
-    const { error, ...detail } = outcome.detail
-    return {
-      target: agent.id,
-      result: outcome.result,
-      detail: plain(detail),
-      signed,
-      ...(outcome.result === 'done' ? {} : { error: hostError(agent, outcome.result, error) }),
-    }
-  } catch (error) {
-    throw dispatchError.is(error) ? error : bad(error instanceof MusterError ? error.message : 'it is malformed', error)
-  }
-}
-
-/** A host's reason as one of our own errors, so that it reads the same whichever side raised it. */
-function hostError(agent: AgentRecord, result: string, error: Json | undefined): { code: string; data: ErrorData } {
-  const reason = typeof error === 'string' ? error : 'it gave no reason'
-  const code = result === 'refused' ? 'dispatch.refused' : 'dispatch.failed'
-  return { code, data: { host: agent.name, reason } }
-}
-
-function plain(detail: Readonly<Record<string, Json>>): Record<string, ErrorValue> {
-  return Object.fromEntries(
-    Object.entries(detail).map(([key, value]) => [key, typeof value === 'object' && value !== null ? JSON.stringify(value) : value]),
-  )
 }

@@ -14,6 +14,7 @@ import { readSigned, type Signed, signStatement } from '../../shared/trust/signe
 import { KIB } from '../../shared/units.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import type { Database } from '../database/database.ts'
+import { hostResult } from '../dispatch/host-outcome.ts'
 import { operationError } from './errors.ts'
 import type { LoggedOperation, Operation, TargetResult, Tx } from './operation.ts'
 
@@ -43,6 +44,14 @@ export function createOutcomes(deps: { database: Database; ledger: Ledger; issue
       at: rfc3339(deps.clock.now()),
     })
 
+  /** The outcome as its caller was told of it. */
+  const told = async (signed: Signed): Promise<OperateResult> => {
+    const outcome = readSigned(signed, 'outcome')
+    const host = await database.query.selectFrom('agent').select(['name', 'public_key']).where('id', '=', outcome.target).executeTakeFirst()
+    if (host === undefined || !Buffer.from(host.public_key).equals(signed.key)) return resultOf(outcome)
+    return publicResult({ target: outcome.target, ...hostResult(host.name, outcome) })
+  }
+
   return {
     async append(tx, operation, results) {
       for (const row of results)
@@ -60,9 +69,8 @@ export function createOutcomes(deps: { database: Database; ledger: Ledger; issue
       if (intent === undefined) return undefined
       requireSame(fromText(decodeEntry(intent.bytes)), operation)
       if (rest.length === 0) throw operationError('operation.in-progress', { operation: operation.id })
-      const results = rest
-        .filter((row) => row.type === 'outcome')
-        .map((row) => resultOf(readSigned(fromText(decodeEntry(row.bytes)), 'outcome')))
+      const results: OperateResult[] = []
+      for (const row of rest) if (row.type === 'outcome') results.push(await told(fromText(decodeEntry(row.bytes))))
       return { operation: operation.id, index: intent.index, results }
     },
 
@@ -81,6 +89,23 @@ export function createOutcomes(deps: { database: Database; ledger: Ledger; issue
 export function requireSame(earlier: Signed, operation: Operation): void {
   if (!Buffer.from(earlier.statement).equals(operation.signed.statement))
     throw operationError('operation.reused-id', { operation: operation.id })
+}
+
+/** What the caller learns of a result. */
+export function publicResult(row: TargetResult): OperateResult {
+  const plain = (data: Readonly<Record<string, unknown>>): OperateResult['detail'] =>
+    Object.fromEntries(
+      Object.entries(data).map(([key, value]) => [
+        key,
+        Array.isArray(value) ? value.map(String) : (value as string | number | boolean | null),
+      ]),
+    )
+  return {
+    target: row.target,
+    result: row.result,
+    detail: plain(row.detail),
+    ...(row.error ? { error: { code: row.error.code, data: plain(row.error.data) } } : {}),
+  }
 }
 
 function resultOf(outcome: Outcome): OperateResult {

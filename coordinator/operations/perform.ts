@@ -7,15 +7,17 @@
  * A verb that changes the database alone is one transaction with both of its entries instead. The same operation sent again joins the one under
  * way or gets the outcomes that the log holds; it never acts twice.
  */
-import type { OperateResponse, OperateResult } from '../../protocols/control/messages.ts'
+import type { OperateResponse } from '../../protocols/control/messages.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
 import type { OperationId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
+import { ledgerError } from '../audit/errors.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import type { OpenIntent } from '../audit/open-intents.ts'
 import type { Database } from '../database/database.ts'
+import { databaseError } from '../database/errors.ts'
 import { type AcceptDeps, acceptIntent } from './accept.ts'
 import { operationError } from './errors.ts'
 import type {
@@ -29,7 +31,7 @@ import type {
   VerbHandler,
   VerbHandlers,
 } from './operation.ts'
-import { type Outcomes, requireSame } from './outcomes.ts'
+import { type Outcomes, publicResult, requireSame } from './outcomes.ts'
 
 export interface OperationsDeps extends AcceptDeps {
   readonly database: Database
@@ -46,7 +48,8 @@ export interface Operations {
   perform(signed: Signed, context: OperateContext): Promise<OperateResponse>
   /**
    * Closes the intents that a crash left open, by probing what really happened; those of hosts once the hosts may be connected again.
-   * @returns how many it closed: fewer than there are only if the signal aborted
+   * @returns how many it closed: fewer than there are if the signal aborted, or if there are some that this version cannot read, which the log tells
+   * @throws database.*, ledger.*
    */
   recover(signal: AbortSignal, which: (verb: string) => boolean): Promise<number>
   /** Resolves once nothing is under way; does not start waiting for what begins later. */
@@ -97,15 +100,20 @@ export function createOperations(deps: OperationsDeps): Operations {
 
   const recover = async (signal: AbortSignal, which: (verb: string) => boolean): Promise<number> => {
     const open = (await deps.ledger.openIntents()).filter((intent) => which(intent.verb) && !underWay.has(intent.operation))
-    for (const [closed, intent] of open.entries()) {
+    let closed = 0
+    for (const intent of open) {
       try {
         await close(intent, signal)
+        closed += 1
       } catch (error) {
-        if (!signal.aborted) throw error
-        return closed
+        if (signal.aborted) return closed
+        if (databaseError.is(error) || ledgerError.is(error)) throw error
+        // One that cannot be read, such as one that another version began, must keep neither the others nor the coordinator from going on.
+        const { operation, verb, index } = intent
+        deps.log.error({ operation, verb, index, error }, 'an open operation cannot be closed; start the version that began it')
       }
     }
-    return open.length
+    return closed
   }
 
   const idle = async (): Promise<void> => {
@@ -237,21 +245,4 @@ const entryType = (operation: Operation): 'intent' | 'policy' => (operation.verb
 
 function response(operation: Operation, index: number, results: readonly TargetResult[]): OperateResponse {
   return { operation: operation.id, index, results: results.map(publicResult) }
-}
-
-/** What the caller learns of a result. */
-export function publicResult(row: TargetResult): OperateResult {
-  const plain = (data: Readonly<Record<string, unknown>>): OperateResult['detail'] =>
-    Object.fromEntries(
-      Object.entries(data).map(([key, value]) => [
-        key,
-        Array.isArray(value) ? value.map(String) : (value as string | number | boolean | null),
-      ]),
-    )
-  return {
-    target: row.target,
-    result: row.result,
-    detail: plain(row.detail),
-    ...(row.error ? { error: { code: row.error.code, data: plain(row.error.data) } } : {}),
-  }
 }

@@ -1,4 +1,5 @@
 /** Verbs on runs. The coordinator writes down that there is a run, and the host decides for itself whether it starts. */
+import { restoreError } from '../../../shared/errors.ts'
 import { agentId, runId } from '../../../shared/ids.ts'
 import type { Dispatch } from '../../dispatch/dispatch.ts'
 import type { Runs } from '../../dispatch/runs.ts'
@@ -18,8 +19,7 @@ export function runVerbs(deps: RunVerbsDeps) {
   const settleStart = async (operation: LoggedOperation<'run.start'>, results: TargetResult[]): Promise<TargetResult[]> => {
     for (const result of results) {
       if (result.result === 'done' || result.result === 'unknown') continue
-      const reason = String(result.error?.data['reason'] ?? result.error?.code ?? result.result)
-      await deps.runs.failed(runId.parse(operation.arguments.runs[result.target] as string), reason)
+      await deps.runs.failed(runId.parse(operation.arguments.runs[result.target] as string), reasonOf(result))
     }
     return results
   }
@@ -68,4 +68,11 @@ export function runVerbs(deps: RunVerbsDeps) {
   }
 
   return { 'run.start': start, 'run.stop': stop }
+}
+
+/** Why a run never began, as a person reads it: in the host's own words where it gave some, else in those of our error. */
+function reasonOf({ result, error }: TargetResult): string {
+  if (error === undefined) return result
+  const { reason } = error.data
+  return typeof reason === 'string' ? reason : (restoreError(error.code, error.data)?.message ?? error.code)
 }

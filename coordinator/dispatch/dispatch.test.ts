@@ -1,0 +1,217 @@
+/** Orders to hosts from the intent to the outcome in the log: with hosts that answer, that are away, that break off, and that lie. */
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import type { command } from '../../protocols/command/protocol.ts'
+import type { Handlers } from '../../protocols/define-protocol.ts'
+import { MusterError } from '../../shared/errors.ts'
+import { runId } from '../../shared/ids.ts'
+import { OTHER_FLEET, testKey, testUuid } from '../../shared/testing/statements.ts'
+import { wireError } from '../../protocols/wire/errors.ts'
+import { readSigned, type Signed } from '../../shared/trust/signed.ts'
+import type { Dialect } from '../database/columns.ts'
+import { DIALECTS } from '../database/testing.ts'
+import { runVerbs } from '../operations/verbs/runs.ts'
+import type { AgentRecord } from '../registry/agents.ts'
+import { type CoordinatorParts, type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
+import { outcomeBy, type TestHosts, testHosts } from '../testing/hosts.ts'
+import { createDispatch } from './dispatch.ts'
+import { createRuns } from './runs.ts'
+
+type Commands = Partial<Handlers<typeof command>>
+
+interface Scene {
+  readonly coordinator: TestCoordinator
+  readonly parts: CoordinatorParts
+  readonly hosts: TestHosts
+  readonly members: readonly AgentRecord[]
+  readonly runs: ReturnType<typeof createRuns>
+  /** The next start, over the same database and log. */
+  again(closing?: AbortSignal): Promise<CoordinatorParts>
+  /** `run.start` on all of them; run n is the n-th host's. */
+  intent(): Promise<Signed>
+  perform(signed: Signed, at?: CoordinatorParts, signal?: AbortSignal): Promise<string[]>
+  /** Results in the log, in its order, with who signed: the host or the coordinator. */
+  logged(): Promise<string[]>
+}
+
+const keyOf = (index: number) => testKey(100 + index)
+const runOf = (index: number) => runId.parse(testUuid(index + 1))
+
+async function scene(stack: AsyncDisposableStack, dialect: Dialect, count: number, closing?: AbortSignal): Promise<Scene> {
+  const coordinator = stack.use(await testCoordinator(dialect))
+  const hosts = stack.use(await testHosts(coordinator.clock))
+  const { ledger, access, agents, clock, log, database } = coordinator
+  const runs = createRuns({ database })
+  const again: Scene['again'] = (ending) => {
+    const dispatch = createDispatch({ ledger, access, agents, clock, log, open: hosts.open, ...(ending ? { closing: ending } : {}) })
+    return coordinator.start({ handlers: runVerbs({ agents, dispatch, runs }), ...(ending ? { closing: ending } : {}) })
+  }
+  const members: AgentRecord[] = []
+  for (let index = 0; index < count; index += 1) members.push(await coordinator.member(`host-${index}`))
+  const parts = await again(closing)
+  return {
+    coordinator,
+    parts,
+    hosts,
+    members,
+    runs,
+    again,
+    intent: () =>
+      coordinator.intent('run.start', {
+        targets: members.map((host) => host.id),
+        arguments: {
+          runs: Object.fromEntries(members.map((host, index) => [host.id, runOf(index)])),
+          command: ['true'],
+          env: {},
+          limits: { outputBytes: 1 },
+        },
+      }),
+    async perform(signed, at = parts, signal = new AbortController().signal) {
+      const { results } = await coordinator.perform(signed, { at, context: { signal } })
+      return results.map(({ target, result, error }) =>
+        [members.find((host) => host.id === target)?.name, result, error?.code ?? ''].join(' '),
+      )
+    },
+    async logged() {
+      const rows = (await coordinator.entries()).filter(({ entry }) => entry.type === 'outcome')
+      return rows.map(({ entry, statement }) => {
+        const index = members.findIndex((host) => Buffer.from(host.publicKey).toString('base64') === entry.key)
+        return `${index < 0 ? 'coordinator' : members[index]?.name}: ${String(statement['result'])}`
+      })
+    },
+  }
+}
+
+/** A host that says it did what it was told. */
+const doing = (host: AgentRecord, index: number, changes: Parameters<typeof outcomeBy>[3] = {}): Commands => ({
+  perform: async ({ intent }) => ({ outcome: await outcomeBy(keyOf(index), host, intent, changes) }),
+})
+
+for (const dialect of DIALECTS) {
+  it(`dispatch: each host’s own outcome gets into the log, and whoever asks again hears the same (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { coordinator, parts, hosts, members, intent, logged, runs } = await scene(stack, dialect, 4)
+    const [a, b, c] = members as [AgentRecord, AgentRecord, AgentRecord]
+    await hosts.connect(a, { command: doing(a, 0, { detail: { pid: 7, limits: { memory: 1 }, list: ['x'] } }) })
+    await hosts.connect(b, { command: doing(b, 1, { result: 'refused', detail: { error: 'it does not like it' } }) })
+    await hosts.connect(c, { command: doing(c, 2, { result: 'failed', detail: { error: 'no such file' } }) })
+    const signed = await intent()
+    const first = await coordinator.perform(signed, { at: parts })
+    assert.deepEqual(
+      first.results.map(({ result, error }) => `${result} ${String(error?.code)}: ${String(error?.data['reason'])}`),
+      [
+        'done undefined: undefined',
+        'refused dispatch.refused: it does not like it',
+        'failed dispatch.failed: no such file',
+        'failed dispatch.offline: undefined',
+      ],
+    )
+    assert.deepEqual(await logged(), ['host-0: done', 'host-1: refused', 'host-2: failed', 'coordinator: failed'])
+    // From the log, where nested values and reasons stand as the hosts wrote them.
+    assert.deepEqual(await coordinator.perform(signed, { at: await coordinator.start() }), first)
+    const states = await Promise.all([0, 1, 2, 3].map(async (index) => (await runs.find(runOf(index))).reason))
+    assert.deepEqual(states, [null, 'it does not like it', 'no such file', 'host-3 is not connected'])
+    assert.deepEqual(members.map(hosts.streams), [0, 0, 0, 0])
+  })
+
+  it(`dispatch: a host that signs what no log takes, or what is not its to sign, spoils nobody else’s outcome (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { coordinator, hosts, members, intent, perform, logged, again } = await scene(stack, dialect, 5)
+    const [honest, foreign, wide, other, stranger] = members as [AgentRecord, AgentRecord, AgentRecord, AgentRecord, AgentRecord]
+    await hosts.connect(honest, { command: doing(honest, 0) })
+    await hosts.connect(foreign, { command: doing(foreign, 1, { fleet: OTHER_FLEET }) })
+    // 40 KiB of quotes: a good statement, and as the text of an entry twice as long.
+    await hosts.connect(wide, { command: doing(wide, 2, { detail: { error: '"'.repeat(20_000) } }) })
+    await hosts.connect(other, { command: doing(honest, 3) })
+    await hosts.connect(stranger, { command: doing(stranger, 99) })
+    assert.deepEqual(await perform(await intent()), [
+      'host-0 done ',
+      ...[1, 2, 3, 4].map((index) => `host-${index} unknown dispatch.bad-outcome`),
+    ])
+    assert.deepEqual(await logged(), ['host-0: done', ...Array.from({ length: 4 }, () => 'coordinator: unknown')])
+    assert.deepEqual(await coordinator.ledger.openIntents(), [])
+    assert.deepEqual((await (await again()).ledger.verify()).findings, [])
+    assert.deepEqual(members.map(hosts.streams), [0, 0, 0, 0, 0])
+  })
+
+  it(`dispatch: a host that breaks off is asked what became of the order, and one that never got it failed (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { hosts, members, intent, perform } = await scene(stack, dialect, 3)
+    const [breaks, denies, unprepared] = members as [AgentRecord, AgentRecord, AgentRecord]
+    const probe: Commands['probe'] = async ({ intent: signed }) => ({ outcome: await outcomeBy(keyOf(0), breaks, signed) })
+    await hosts.connect(breaks, { command: { perform: () => Promise.reject(new Error('a bug')), probe } })
+    const denial = (): never => {
+      throw wireError('protocol.denied', { method: 'perform', needs: 'another certificate' })
+    }
+    await hosts.connect(denies, { command: { perform: denial, probe: () => assert.fail('it said that it has not taken it') } })
+    const bug = (): Promise<never> => Promise.reject(new Error('before the order is brought'))
+    await hosts.connect(unprepared, { command: { position: bug, probe: () => assert.fail('it was not brought there') } })
+    assert.deepEqual(await perform(await intent()), ['host-0 done ', 'host-1 failed protocol.denied', 'host-2 failed protocol.internal'])
+  })
+
+  it(`dispatch: a host whose position moves is shown the proof from there (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { hosts, members, intent, perform, coordinator } = await scene(stack, dialect, 1)
+    const [host] = members as [AgentRecord]
+    const seen: number[] = []
+    const checkpoint = await coordinator.ledger.checkpoint()
+    const position: Commands['position'] = async () => ({ size: seen.length === 0 ? 0 : checkpoint.size, root: null, epoch: 0 })
+    const moved: Commands['perform'] = async ({ intent: signed, consistentFrom }) => {
+      seen.push(consistentFrom)
+      if (seen.length === 1) throw new MusterError('command.position-moved', { exit: 'conflict', message: () => '' }, {})
+      return { outcome: await outcomeBy(keyOf(0), host, signed) }
+    }
+    await hosts.connect(host, { command: { position, perform: moved } })
+    assert.deepEqual(await perform(await intent()), ['host-0 done '])
+    assert.deepEqual(seen, [0, checkpoint.size])
+  })
+
+  it(`dispatch: an order that is with its host when the coordinator ends stays open, and the next start asks for it (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const ending = new AbortController()
+    const { coordinator, hosts, members, intent, perform, logged, again, parts, runs } = await scene(stack, dialect, 1, ending.signal)
+    const [host] = members as [AgentRecord]
+    // It does it, and before it can say so the coordinator is told to end, in the words of the command line.
+    const told: Commands['perform'] = async () => {
+      ending.abort(wireError('protocol.closed', { what: 'this process' }))
+      throw new Error('the connection is gone')
+    }
+    await hosts.connect(host, { command: { perform: told } })
+    const signed = await intent()
+    await assert.rejects(perform(signed, parts), (error) => error instanceof MusterError && error.code === 'operation.interrupted')
+    assert.deepEqual(await logged(), [])
+    assert.equal((await runs.find(runOf(0))).state, 'starting')
+    await hosts.connect(host, { command: { probe: async ({ intent: asked }) => ({ outcome: await outcomeBy(keyOf(0), host, asked) }) } })
+    const next = await again()
+    assert.equal(await next.operations.recover(new AbortController().signal, () => true), 1)
+    assert.deepEqual(await logged(), ['host-0: done'])
+    assert.deepEqual(await perform(signed, next), ['host-0 done '])
+    assert.deepEqual(await coordinator.ledger.openIntents(), [])
+  })
+
+  it(`dispatch: an open order that this version cannot read keeps no other one open, and no coordinator from starting (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { coordinator, hosts, members, intent, logged, again } = await scene(stack, dialect, 1)
+    const [host] = members as [AgentRecord]
+    const { database, ledger } = coordinator
+    const strange = await coordinator.intent('run.stop', {
+      targets: [host.id],
+      arguments: { run: runOf(0), graceMs: 1, gently: true } as never,
+    })
+    for (const [verb, signed] of [['run.stop', strange] as const, ['run.start', await intent()] as const])
+      await database.transaction(async (tx) => {
+        const { operation } = readSigned(signed, 'intent')
+        const { index } = await ledger.append(tx, { type: 'intent', operation, signed })
+        await ledger.openIntent(tx, { operation, index, verb })
+      })
+    await hosts.connect(host, { command: { probe: async ({ intent: asked }) => ({ outcome: await outcomeBy(keyOf(0), host, asked) }) } })
+    const next = await again()
+    assert.equal(await next.operations.recover(new AbortController().signal, () => true), 1)
+    assert.deepEqual(await logged(), ['host-0: done'])
+    assert.deepEqual(
+      (await ledger.openIntents()).map((open) => open.verb),
+      ['run.stop'],
+    )
+    assert.ok(next.log.lines.some((line) => line.level === 'error' && line.data['verb'] === 'run.stop'))
+  })
+}
