@@ -197,6 +197,7 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
       ...enrolmentVerbs({
         agents,
         access,
+        runs,
         changed: (ids) => {
           changed()
           rejoin(node, agents, ids).catch((error: unknown) => log.warn({ error }, 'a host was not told to come back'))

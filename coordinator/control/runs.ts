@@ -57,7 +57,7 @@ export function runHandlers(deps: RunDeps): RunHandlers {
     outer: AbortSignal,
   ): Promise<Map<string, RunStatusMessage>> => {
     const answers = new Map<string, RunStatusMessage>()
-    if (agent === undefined || of.length === 0) return answers
+    if (agent === undefined || agent.status === 'revoked' || of.length === 0) return answers
     const signal = AbortSignal.any([outer, deps.clock.timeout(ASK_MS)])
     try {
       const client = await deps.dispatch.connect(agent, signal)
@@ -139,6 +139,7 @@ export function runHandlers(deps: RunDeps): RunHandlers {
         const agent = await agents.byId(record.agent)
         if (record.state === 'failed to start') return row(record, agent, undefined)
         if (agent === undefined) throw dispatchError('dispatch.offline', { host: record.agent })
+        if (agent.status === 'revoked') throw dispatchError('dispatch.revoked', { host: agent.name })
         const right = { namespace: 'run', target: () => agentTarget(record.agent) } as const
         const said = await whileAllowed(deps, context, right, (signal) => read(agent, record, request, { ...context, signal }))
         const heard = heardOf([record.run], [said]).get(record.run)

@@ -5,14 +5,16 @@ import type { command } from '../../protocols/command/protocol.ts'
 import type { Handlers } from '../../protocols/define-protocol.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { runId } from '../../shared/ids.ts'
-import { OTHER_FLEET, testKey, testUuid } from '../../shared/testing/statements.ts'
+import { OTHER_FLEET, signedSample, testKey, testUuid } from '../../shared/testing/statements.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
+import { toText } from '../../shared/trust/transport.ts'
 import type { Dialect } from '../database/columns.ts'
 import { DIALECTS } from '../database/testing.ts'
+import type { LoggedOperation } from '../operations/operation.ts'
 import { runVerbs } from '../operations/verbs/runs.ts'
 import type { AgentRecord } from '../registry/agents.ts'
-import { type CoordinatorParts, type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
+import { type CoordinatorParts, operator, type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
 import { outcomeBy, type TestHosts, testHosts } from '../testing/hosts.ts'
 import { createDispatch } from './dispatch.ts'
 import { createRuns } from './runs.ts'
@@ -213,5 +215,38 @@ for (const dialect of DIALECTS) {
       ['run.stop'],
     )
     assert.ok(next.log.lines.some((line) => line.level === 'error' && line.data['verb'] === 'run.stop'))
+  })
+
+  it(`dispatch: a host that was revoked gets no order any more, connected or not, and its runs are lost (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { coordinator, parts, hosts, members, intent, perform, logged, runs } = await scene(stack, dialect, 2)
+    const [leaves, stays] = members as [AgentRecord, AgentRecord]
+    for (const [index, host] of members.entries()) await hosts.connect(host, { command: doing(host, index) })
+    await perform(await intent())
+    const body = { kind: 'agent', target: leaves.id, epoch: 1 } as const
+    const revocation = toText(await signedSample('revocation', operator, body)) as never
+    const revoke = await coordinator.intent('agent.revoke', { targets: [leaves.id], arguments: { revocation } })
+    const { results } = await coordinator.perform(revoke, { at: parts })
+    assert.deepEqual(results[0]?.detail, { lost: 1, runs: [runOf(0)] })
+    assert.deepEqual(await runs.find(runOf(0)).then(({ state, reason }) => [state, reason]), ['lost', 'host-0 was revoked while it ran'])
+    assert.equal((await runs.find(runOf(1))).state, 'starting')
+    const before = (await coordinator.entries()).length
+    const stop = await coordinator.intent('run.stop', { targets: [leaves.id], arguments: { run: runOf(0), graceMs: 0 } })
+    await assert.rejects(coordinator.perform(stop, { at: parts }), { code: 'dispatch.revoked' })
+    assert.equal((await coordinator.entries()).length, before)
+    // Revoked between the check and the order: it is still connected, and is not given it.
+    const operation = { id: readSigned(stop, 'intent').operation, verb: 'run.stop', actor: operator.fingerprint, index: before } as const
+    const late = { ...operation, targets: [leaves.id], arguments: { run: runOf(0), graceMs: 0 }, signed: stop } as LoggedOperation
+    await hosts.connect(leaves, { command: { position: () => assert.fail('it is spoken to') } })
+    const { ledger, access, agents, clock, log } = coordinator
+    const dispatch = createDispatch({ ledger, access, agents, clock, log, open: hosts.open })
+    const signal = new AbortController().signal
+    const said = [...(await dispatch.deliver(late, signal)), ...(await dispatch.probe(late, signal))]
+    assert.deepEqual(
+      said.map((row) => `${row.result} ${String(row.error?.code)}`),
+      ['failed dispatch.revoked', 'unknown dispatch.revoked'],
+    )
+    assert.equal((await logged()).filter((line) => line === 'host-1: done').length, 1)
+    assert.equal(stays.status, 'approved')
   })
 }

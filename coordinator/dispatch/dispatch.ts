@@ -77,6 +77,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       try {
         const agent = await deps.agents.byId(agentId.parse(target))
         if (agent === undefined) throw dispatchError('dispatch.offline', { host: target })
+        // Since the intent was logged: its connection may last a moment longer, and it must not be given anything to do in that.
+        if (agent.status === 'revoked') throw dispatchError('dispatch.revoked', { host: agent.name })
         return await job(agent)
       } catch (error) {
         if (!(error instanceof MusterError)) deps.log.error({ host: target, operation: operation.id, error }, 'order could not be brought')

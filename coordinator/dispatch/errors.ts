@@ -19,6 +19,11 @@ export const dispatchError = defineErrors({
     message: (d: { host: string }) => `${d.host} is not connected`,
     hint: (d: { host: string }) => `muster agent list shows when ${d.host} was last seen; on the host: muster agent run`,
   },
+  'dispatch.revoked': {
+    exit: 'conflict',
+    message: (d: { host: string }) => `${d.host} was revoked, so nothing on it can be asked or ordered any more`,
+    hint: () => 'what still runs there ends by itself, or is ended on the host itself',
+  },
   'dispatch.refused': {
     exit: 'denied',
     message: (d: { host: string; reason: string }) => `${d.host} refused the order: ${d.reason}`,

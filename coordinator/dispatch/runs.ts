@@ -49,6 +49,11 @@ export interface Runs {
   list(options: { agents?: readonly AgentId[]; all: boolean }): Promise<RunRecord[]>
   /** A run that its host never started, and why. */
   failed(run: RunId, reason: string, tx?: Tx): Promise<void>
+  /**
+   * Gives up the runs of a host that leaves the fleet: nobody hears of them again. In the transaction that revokes it.
+   * @returns those that were not over, as far as anybody had heard
+   */
+  lose(tx: Tx, agent: AgentId, reason: string): Promise<RunId[]>
   /** Copies what the run's host said (heard.ts). What is over stays as it is; only a run that was given up as lost may turn out to have ended. */
   update(host: AgentId, status: RunStatusMessage): Promise<void>
 }
@@ -102,6 +107,17 @@ export function createRuns(deps: { database: Database }): Runs {
         .where('id', '=', run)
         .where('status', '=', 'starting')
         .execute()
+    },
+
+    async lose(tx, agent, reason) {
+      const rows = await tx
+        .updateTable('run_record')
+        .set({ status: 'lost', reason })
+        .where('agent', '=', agent)
+        .where('status', 'in', ['starting', 'running'])
+        .returning('id')
+        .execute()
+      return rows.map((row) => runId.parse(row.id)).sort()
     },
 
     async update(host, status) {

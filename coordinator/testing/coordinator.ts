@@ -23,6 +23,7 @@ import type { Dialect } from '../database/columns.ts'
 import { type Database, openDatabase } from '../database/database.ts'
 import { migrate } from '../database/migrate.ts'
 import { testPlace } from '../database/testing.ts'
+import { createRuns } from '../dispatch/runs.ts'
 import type { ActHandler, OperateContext, VerbHandlers } from '../operations/operation.ts'
 import { createOutcomes, type Outcomes } from '../operations/outcomes.ts'
 import { createOperations, type Operations } from '../operations/perform.ts'
@@ -134,7 +135,7 @@ export async function testCoordinator(dialect: Dialect = 'sqlite', first: StartO
     const told: CoordinatorParts['told'] = { changed: [], revoked: 0 }
     const handlers: VerbHandlers = {
       ...(Object.fromEntries(Object.keys(VERBS).map((verb) => [verb, absent])) as unknown as VerbHandlers),
-      ...enrolmentVerbs({ agents, access, changed: (ids) => void told.changed.push(...ids) }),
+      ...enrolmentVerbs({ agents, access, runs: createRuns({ database: own }), changed: (ids) => void told.changed.push(...ids) }),
       ...grantVerbs({ access, revoked: () => (told.revoked += 1) }),
       ...options.handlers,
     }

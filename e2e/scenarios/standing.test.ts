@@ -56,7 +56,22 @@ test('rights hold where and for as long as they are given', async (t) => {
   })
 
   await t.test('all hosts are those that take part: one that was revoked is not asked', async () => {
-    await fleet.ok(['agent', 'revoke', 'a2', '--yes'])
+    const start = async (...command: string[]) => fleet.ok(['process', 'start', '--on', 'a2', '--', ...command])
+    const [over, alive] = [await start('true'), await start('sleep', '600')]
+    await fleet.ok(['process', 'wait', over])
+    const { stderr, code } = await fleet.muster(['agent', 'revoke', 'a2', '--yes'])
+    assert.equal(code, 0, stderr)
+    // What nobody can stop any more is said at once, and shown as what it is ever after.
+    assert.deepEqual([stderr.includes(alive), stderr.includes(over)], [true, false], stderr)
+    assert.equal(await fleet.ok(['process', 'status', alive]), 'lost: a2 was revoked while it ran')
+    assert.equal(await fleet.ok(['process', 'status', over]), 'exited: 0')
+    for (const words of [
+      ['process', 'stop', alive],
+      ['process', 'output', alive],
+    ]) {
+      const refused = await fleet.muster(words)
+      assert.deepEqual([refused.code, /a2 was revoked/.test(refused.stderr)], [6, true], refused.stderr)
+    }
     assert.equal(await fleet.ok(['run', '--on', 'all', '--', 'echo', 'hi']), 'hi')
     assert.equal((await fleet.muster(['run', '--on', 'a2', '--', 'true'])).code, 6)
   })

@@ -1,17 +1,39 @@
 /** Take a host out of the fleet for good. */
+import type { RunRow } from '../../../protocols/control/messages.ts'
+import { MusterError } from '../../../shared/errors.ts'
 import { chooseAgent } from '../../choose-agent.ts'
 import { withSession } from '../../connect.ts'
 import { requireDone } from '../../results.ts'
 import { signRevocation } from '../../revocation.ts'
+import type { Session } from '../../session.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args, Flags } from './revoke.ts'
 
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {
   await withSession(context, async (session) => {
     const agent = await chooseAgent(session, context.args.host)
-    await context.confirm(`revokes ${agent.name} for good`, context.flags.yes)
+    const alive = context.flags.yes ? 0 : (await aliveOn(session, agent.id)).length
+    const lost = alive === 0 ? '' : `, with ${runs(alive)} alive there that nobody can stop from here then`
+    await context.confirm(`revokes ${agent.name} for good${lost}`, context.flags.yes)
     const revocation = await signRevocation(session, { kind: 'agent', target: agent.id })
-    requireDone(await session.operate({ verb: 'agent.revoke', targets: [agent.id], arguments: { revocation } }))
+    const { results } = requireDone(await session.operate({ verb: 'agent.revoke', targets: [agent.id], arguments: { revocation } }))
     await context.note(`${agent.name} is revoked`)
+    const { lost: count, runs: named } = results[0]?.detail ?? {}
+    if (typeof count !== 'number' || !Array.isArray(named)) return
+    await context.note(`${runs(count)} may still be alive there, and can only be ended on the host itself:`)
+    for (const run of named) await context.note(`  ${run}`)
+    if (count > named.length) await context.note(`  and ${count - named.length} more`)
   })
 }
+
+/** Runs on the host that are not over. Only to ask the better question: whoever may not see runs may revoke all the same. */
+async function aliveOn(session: Session, host: string): Promise<readonly RunRow[]> {
+  try {
+    return (await session.ask('run.list', { on: [host], all: false })).runs
+  } catch (error) {
+    if (error instanceof MusterError && (error.code === 'trust.denied' || error.code === 'registry.unknown-host')) return []
+    throw error
+  }
+}
+
+const runs = (count: number): string => (count === 1 ? '1 run' : `${count} runs`)

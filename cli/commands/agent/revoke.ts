@@ -15,6 +15,11 @@ export const command = defineCommand({
   summary: 'take a host out of the fleet for good',
   flags,
   arguments: args,
-  examples: [{ command: 'muster agent revoke web-17 --yes', does: 'its connections end at once, its key is never accepted again' }],
+  examples: [
+    {
+      command: 'muster agent revoke web-17 --yes',
+      does: 'its connections end at once, its key is never accepted again; names the runs that are left there',
+    },
+  ],
   handler: () => import('./revoke.handler.ts'),
 })

@@ -3,15 +3,20 @@ import { agentId, type AgentId } from '../../../shared/ids.ts'
 import { rfc3339 } from '../../../shared/clock.ts'
 import { fromText } from '../../../shared/trust/transport.ts'
 import { readSigned } from '../../../shared/trust/signed.ts'
+import type { Runs } from '../../dispatch/runs.ts'
 import type { Access } from '../../registry/access.ts'
 import type { Agents } from '../../registry/agents.ts'
 import { tokens } from '../../registry/tokens.ts'
 import { operationError } from '../errors.ts'
 import { done, type Operation, type RecordHandler, type TargetResult, type Tx } from '../operation.ts'
 
+/** Runs that one outcome names; the rest is counted. */
+const MAX_NAMED = 100
+
 export interface EnrolmentVerbsDeps {
   readonly agents: Agents
   readonly access: Access
+  readonly runs: Pick<Runs, 'lose'>
   /** Called after a host's rights changed: its certificate is void or has other labels, its connections may have to end. */
   readonly changed: (agents: readonly AgentId[]) => void
 }
@@ -65,8 +70,11 @@ export function enrolmentVerbs(deps: EnrolmentVerbsDeps) {
       if (revocation.kind !== 'agent' || revocation.target !== target || operation.targets.length !== 1)
         throw operationError('operation.malformed', { verb: operation.verb, reason: 'the signed revocation is about another host' })
       await deps.access.insertRevocation(tx, signed, at)
-      await deps.agents.revoke(tx, agentId.parse(target), at)
-      return [done(target)]
+      const id = agentId.parse(target)
+      await deps.agents.revoke(tx, id, at)
+      const name = (await deps.agents.byId(id, tx))?.name ?? target
+      const lost = await deps.runs.lose(tx, id, `${name} was revoked while it ran`)
+      return [done(target, lost.length === 0 ? {} : { lost: lost.length, runs: lost.slice(0, MAX_NAMED) })]
     },
     announce: (operation) => deps.changed(operation.targets.map((target) => agentId.parse(target))),
   }

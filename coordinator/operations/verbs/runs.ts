@@ -2,6 +2,7 @@
 import { restoreError } from '../../../shared/errors.ts'
 import { agentId, runId } from '../../../shared/ids.ts'
 import type { Dispatch } from '../../dispatch/dispatch.ts'
+import { dispatchError } from '../../dispatch/errors.ts'
 import type { Runs } from '../../dispatch/runs.ts'
 import type { Agents } from '../../registry/agents.ts'
 import { registryError } from '../../registry/errors.ts'
@@ -62,6 +63,8 @@ export function runVerbs(deps: RunVerbsDeps) {
       const record = await deps.runs.find(operation.arguments.run)
       if (operation.targets.length !== 1 || operation.targets[0] !== record.agent)
         throw operationError('operation.malformed', { verb: operation.verb, reason: 'the run is not on that host' })
+      const agent = await deps.agents.byId(record.agent)
+      if (agent?.status === 'revoked') throw dispatchError('dispatch.revoked', { host: agent.name })
     },
     act: (operation, context) => deps.dispatch.deliver(operation, context.signal),
     probe: (operation, signal) => deps.dispatch.probe(operation, signal),
