@@ -16,7 +16,7 @@ export function factsServiceHandlers(deps: { ingest: Ingest; store: FactStore; a
     },
     async push({ update }, { caller, upload }) {
       const agent = caller.kind === 'member' ? await deps.agents.byPeer(caller.peerId) : undefined
-      if (agent === undefined) throw inventoryError('inventory.not-theirs', { host: caller.name })
+      if (agent?.status !== 'approved') throw inventoryError('inventory.not-theirs', { host: caller.name })
       const parts: Uint8Array[] = []
       let bytes = 0
       for await (const part of upload) {

@@ -5,6 +5,7 @@
 import { openClient } from '../../protocols/call.ts'
 import { facts } from '../../protocols/facts/protocol.ts'
 import type { Duplex } from '../../protocols/wire/duplex.ts'
+import { wireError } from '../../protocols/wire/errors.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { apply } from '../../shared/facts/apply.ts'
@@ -14,6 +15,8 @@ import type { AgentId, FleetId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import type { Database } from '../database/database.ts'
+import { lockRow } from '../database/lock-row.ts'
+import { createSlots } from '../mirror/slots.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
 import { inventoryError } from './errors.ts'
 import type { FactStore } from './fact-store.ts'
@@ -39,13 +42,17 @@ export interface Ingest {
   close(): Promise<void>
 }
 
-/** A pull that has not moved for this long is given up; the next news starts another. */
+/** A pull that takes longer is given up; the next news starts another. */
 const PULL_MS = 60_000
+/** Pulls at once, of at most 32 MiB each: after a restart the whole fleet comes back, and the database takes one host at a time anyway. */
+const PARALLEL_PULLS = 8
 
 export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ingest {
   // Owned by inTurn(): the last job of each host. Two updates of one host must not both read the state before either wrote it.
   const turns = new Map<AgentId, Promise<unknown>>()
+  // Owned by pull(): the pull of each host that is under way or waits for its place.
   const pulls = new Map<AgentId, Promise<void>>()
+  const places = createSlots(PARALLEL_PULLS)
 
   const inTurn = <T>(agent: AgentId, job: () => Promise<T>): Promise<T> => {
     const mine = (turns.get(agent) ?? Promise.resolve()).then(job, job)
@@ -73,6 +80,8 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
     const update = readUpdate(statement, payload)
     return inTurn(agent.id, () =>
       deps.database.transaction(async (tx): Promise<Ingested> => {
+        // Of two coordinators that take in the same host's news, the second one sees what the first one made of them.
+        await lockRow(deps.database.dialect, tx.selectFrom('agent').select('id').where('id', '=', agent.id)).execute()
         const applied = apply(await deps.store.state(agent.id, tx), update, { now: deps.clock.now() })
         if (applied.result === 'refused') throw inventoryError('inventory.refused', { host: agent.name, reason: applied.reason })
         if (applied.result === 'gap') return { result: 'gap', from: applied.from }
@@ -87,38 +96,49 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
     const client = openClient(facts, await deps.open(agent.peerId, facts.id, signal), deps)
     const parts: Uint8Array[] = []
     let bytes = 0
-    const { updates } = await client.call(
-      'pull',
-      { epoch: from.epoch, sequence: from.sequence, ...(from.root === undefined ? {} : { root: from.root }) },
-      {
-        signal,
-        onData: (part) => {
-          bytes += part.length
-          if (bytes > MAX_SET_BYTES)
-            throw inventoryError('inventory.refused', { host: agent.name, reason: `the set is larger than ${MAX_SET_BYTES} bytes` })
-          parts.push(part.slice())
-        },
-      },
-    )
-    await client.close()
+    const onData = (part: Uint8Array): void => {
+      bytes += part.length
+      if (bytes > MAX_SET_BYTES)
+        throw inventoryError('inventory.refused', { host: agent.name, reason: `the set is larger than ${MAX_SET_BYTES} bytes` })
+      parts.push(part.slice())
+    }
+    const request = { epoch: from.epoch, sequence: from.sequence, ...(from.root === undefined ? {} : { root: from.root }) }
+    const { updates } = await client
+      .call('pull', request, { signal, onData })
+      // Also after a refusal: the stream would stay open, and there are few of them for each host.
+      .finally(() => client.close().catch(() => undefined))
     const set = bytes > 0 ? Buffer.concat(parts) : undefined
     for (const signed of updates) {
       const result = await take(agent, signed, readSigned(signed, 'facts').kind === 'full' ? set : undefined)
+      if (result.result !== 'gap') continue
       // What the host sent does not follow what is known, or does not lead where it says: only the whole set settles it, once.
-      if (result.result === 'gap' && (from.epoch !== 0 || from.sequence !== 0)) return pullFrom(agent, { epoch: 0, sequence: 0 }, signal)
+      if (from.epoch !== 0 || from.sequence !== 0) return pullFrom(agent, { epoch: 0, sequence: 0 }, signal)
+      throw inventoryError('inventory.refused', {
+        host: agent.name,
+        reason: 'it was asked for all of them, and they do not follow each other',
+      })
     }
   }
 
   const pull = (agent: AgentRecord, outer: AbortSignal): Promise<void> => {
     const joined = pulls.get(agent.id)
     if (joined) return joined
-    const signal = AbortSignal.any([outer, deps.clock.timeout(PULL_MS)])
     const running = (async () => {
-      const state = await deps.store.state(agent.id)
-      await pullFrom(agent, state ?? { epoch: 0, sequence: 0 }, signal)
+      const leave = await places.take(outer)
+      const signal = AbortSignal.any([outer, deps.clock.timeout(PULL_MS)])
+      try {
+        const state = await deps.store.state(agent.id)
+        await pullFrom(agent, state ?? { epoch: 0, sequence: 0 }, signal)
+      } catch (error) {
+        throw signal.aborted && !outer.aborted
+          ? wireError('protocol.timeout', { what: 'facts pull', ms: PULL_MS }, { cause: error })
+          : error
+      } finally {
+        leave()
+      }
     })()
       .catch((error: unknown) => {
-        if (!(error instanceof MusterError) && !signal.aborted) deps.log.error({ host: agent.name, error }, 'pull of facts failed')
+        if (!(error instanceof MusterError) && !outer.aborted) deps.log.error({ host: agent.name, error }, 'pull of facts failed')
         else deps.log.warn({ host: agent.name, error }, 'pull of facts failed')
       })
       .finally(() => pulls.delete(agent.id))
@@ -133,8 +153,12 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
       const { agent: id } = readSigned(signed, 'facts', { fleet: options.fleet })
       const agent = await deps.agents.byId(id)
       if (agent?.status !== 'approved') return
-      const { result } = await take(agent, signed)
-      if (result === 'gap') await pull(agent, signal)
+      const missing = async (): Promise<boolean> => (await take(agent, signed)).result === 'gap'
+      if (!(await missing())) return
+      const joined = pulls.has(agent.id)
+      await pull(agent, signal)
+      // Its host may have answered the pull under way before it had these news; and nobody tells them again.
+      if (joined && (await missing())) await pull(agent, signal)
     },
     async close() {
       await Promise.all([...pulls.values(), ...turns.values()])

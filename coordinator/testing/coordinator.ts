@@ -74,6 +74,8 @@ export interface StartOptions {
 export interface TestCoordinator extends AsyncDisposable, CoordinatorParts {
   readonly clock: TestClock
   readonly folder: string
+  /** Of the database. */
+  readonly url: string
   start(options?: StartOptions): Promise<CoordinatorParts>
   /** A host that is a member. */
   member(name: string, labels?: Record<string, string>, key?: NodeKey): Promise<AgentRecord>
@@ -176,6 +178,7 @@ export async function testCoordinator(dialect: Dialect = 'sqlite', first: StartO
     ...parts,
     clock,
     folder,
+    url: place.url,
     start,
     async member(name, labels = {}, key = testKey(100 + members)) {
       members += 1

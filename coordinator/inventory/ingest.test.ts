@@ -1,0 +1,331 @@
+/** Facts of hosts from the wire to the rows, on both databases: in order, with gaps, from several coordinators, and from hosts that lie. */
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { openDatabase } from '../database/database.ts'
+import { rfc3339 } from '../../shared/clock.ts'
+import { diff } from '../../shared/facts/events.ts'
+import { factPackage, type FactSet, factSet, MAX_SET_BYTES, rootOf } from '../../shared/facts/package-set.ts'
+import { factsBody, type FactUpdate } from '../../shared/facts/update.ts'
+import { recordedLog, type RecordedLog } from '../../shared/testing/recorded-log.ts'
+import { TEST_FLEET, TEST_TIME, testKey } from '../../shared/testing/statements.ts'
+import { type Signed, signStatement } from '../../shared/trust/signed.ts'
+import { toWire } from '../../shared/trust/transport.ts'
+import { wireError } from '../../protocols/wire/errors.ts'
+import type { Dialect } from '../database/columns.ts'
+import { DIALECTS } from '../database/testing.ts'
+import { factsServiceHandlers } from '../facts-service.ts'
+import type { AgentRecord } from '../registry/agents.ts'
+import { type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
+import { type Answers, type TestHosts, testHosts } from '../testing/hosts.ts'
+import { createFactStore } from './fact-store.ts'
+import { createIngest, type Ingest } from './ingest.ts'
+
+type Pull = NonNullable<Answers['facts']>['pull']
+
+const forever = new AbortController().signal
+const os = { id: 'test', version: '1', name: 'Test', kernel: '6', arch: 'x86_64', hostname: 'a' }
+/** `bash=5.1-1` and the like. */
+const setOf = (...packages: string[]): FactSet =>
+  factSet(
+    os,
+    packages.map((text) => {
+      const [name, evr] = text.split('=') as [string, string]
+      return factPackage('rpm', name, 'x86_64', evr)
+    }),
+  )
+
+/** A host's journal: what it has installed, step by step, and what it answers to a pull. */
+class Host {
+  readonly record: AgentRecord
+  readonly key: ReturnType<typeof testKey>
+  readonly updates: FactUpdate[] = []
+  readonly asked: string[] = []
+  epoch = 1
+  sets: FactSet[] = []
+
+  constructor(record: AgentRecord, key: ReturnType<typeof testKey>) {
+    this.record = record
+    this.key = key
+  }
+
+  install(...packages: string[]): FactUpdate {
+    const set = setOf(...packages)
+    const before = this.sets.at(-1)
+    this.sets.push(set)
+    const at = rfc3339(TEST_TIME + this.sets.length * 1000)
+    const base = { epoch: this.epoch, sequence: this.sets.length, root: rootOf(set), at }
+    const update: FactUpdate =
+      before === undefined ? { ...base, kind: 'full', set } : { ...base, kind: 'events', events: diff(before.packages, set.packages, at) }
+    this.updates.push(update)
+    return update
+  }
+
+  /** It lost its journal. */
+  forget(): void {
+    this.epoch += 1
+    this.sets = []
+    this.updates.length = 0
+  }
+
+  full(): FactUpdate {
+    const last = this.updates.at(-1) as FactUpdate
+    return { epoch: last.epoch, sequence: last.sequence, root: last.root, at: last.at, kind: 'full', set: this.sets.at(-1) as FactSet }
+  }
+
+  sign(update: FactUpdate, changes: object = {}): Promise<Signed> {
+    return signStatement(this.key, 'facts', { fleet: TEST_FLEET, agent: this.record.id, ...factsBody(update).body, ...changes })
+  }
+
+  readonly pull: NonNullable<Pull> = async ({ epoch, sequence }, { send }) => {
+    this.asked.push(`${epoch}.${sequence}`)
+    const chosen = epoch === this.epoch ? this.updates.filter((update) => update.sequence > sequence) : [this.full()]
+    for (const update of chosen) {
+      const { payload } = factsBody(update)
+      if (payload !== undefined) await send(payload)
+    }
+    return { updates: (await Promise.all(chosen.map((update) => this.sign(update)))).map(toWire) }
+  }
+}
+
+interface Scene {
+  readonly coordinator: TestCoordinator
+  readonly hosts: TestHosts
+  readonly ingest: Ingest
+  readonly store: ReturnType<typeof createFactStore>
+  readonly log: RecordedLog
+  host(name: string): Promise<Host>
+  /** What the coordinator believes that the host has installed. */
+  installed(host: Host): Promise<string[]>
+  position(host: Host): Promise<string>
+  history(host: Host, name?: string): Promise<string[]>
+  news(host: Host, update: FactUpdate): Promise<void>
+}
+
+async function scene(stack: AsyncDisposableStack, dialect: Dialect): Promise<Scene> {
+  const coordinator = stack.use(await testCoordinator(dialect))
+  const hosts = stack.use(await testHosts(coordinator.clock))
+  const { database, agents, clock } = coordinator
+  const store = createFactStore({ database })
+  const log = recordedLog()
+  const ingest = createIngest({ database, store, agents, clock, log, open: hosts.open }, { fleet: TEST_FLEET })
+  stack.defer(() => ingest.close())
+  // Owned by host().
+  let made = 0
+  return {
+    coordinator,
+    hosts,
+    ingest,
+    store,
+    log,
+    async host(name) {
+      const key = testKey(100 + made++)
+      const host = new Host(await coordinator.member(name, {}, key), key)
+      await hosts.connect(host.record, { facts: { pull: host.pull } })
+      return host
+    },
+    async installed(host) {
+      const state = await store.state(host.record.id)
+      return (state?.set.packages ?? []).map((pkg) => `${pkg.name}=${pkg.version}-${pkg.release}`)
+    },
+    async position(host) {
+      const state = await store.state(host.record.id)
+      return `${state?.epoch ?? 0}.${state?.sequence ?? 0}`
+    },
+    async history(host, name) {
+      const events = await store.history(host.record.id, name)
+      return events.map((event) => `${event.event} ${event.name} ${event.from} ${event.to}`)
+    },
+    news: async (host, update) => ingest.news(await host.sign(update), forever),
+  }
+}
+
+for (const dialect of DIALECTS) {
+  it(`facts: what a host installs, updates and removes is its state and its history (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { host, news, installed, history, position } = await scene(stack, dialect)
+    const [a, b] = [await host('a'), await host('b')]
+    await news(a, a.install('bash=5.1-1', 'zsh=5-1'))
+    await news(b, b.install('bash=4.0-1'))
+    await news(a, a.install('bash=5.2-1', 'zsh=5-1'))
+    await news(a, a.install('bash=5.2-1', 'vim=9-1'))
+    assert.deepEqual(await installed(a), ['bash=5.2-1', 'vim=9-1'])
+    assert.deepEqual(await history(a), ['update bash 5.1-1 5.2-1', 'install vim null 9-1', 'uninstall zsh 5-1 null'])
+    assert.deepEqual(await history(a, 'vim'), ['install vim null 9-1'])
+    assert.deepEqual([await installed(b), await history(b)], [['bash=4.0-1'], []])
+    // The whole set at once was all that it took: news of events are applied as they are.
+    assert.deepEqual([a.asked, await position(a)], [['0.0'], '1.3'])
+  })
+
+  it(`facts: missing news are pulled, replayed ones change nothing (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { host, news, installed, history, position } = await scene(stack, dialect)
+    const a = await host('a')
+    const first = a.install('bash=1-1')
+    await news(a, first)
+    const missed = a.install('bash=2-1')
+    await news(a, a.install('bash=3-1'))
+    assert.deepEqual([a.asked, await position(a), await installed(a)], [['0.0', '1.1'], '1.3', ['bash=3-1']])
+    const before = await history(a)
+    assert.deepEqual(before, ['update bash 1-1 2-1', 'update bash 2-1 3-1'])
+    for (const old of [missed, first, a.full()]) await news(a, old)
+    assert.deepEqual([a.asked.length, await position(a), await history(a)], [2, '1.3', before])
+  })
+
+  it(`facts: what does not lead to its root is settled by the whole set (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { host, news, installed, history, position, coordinator } = await scene(stack, dialect)
+    const a = await host('a')
+    await news(a, a.install('bash=1-1', 'vim=1-1'))
+    // The rows are not what the host said: by hand, by a bug.
+    await coordinator.database.query.deleteFrom('fact_package').where('name', '=', 'vim').execute()
+    await news(a, a.install('bash=2-1', 'vim=1-1'))
+    assert.deepEqual(a.asked, ['0.0', '1.1', '0.0'])
+    assert.deepEqual([await position(a), await installed(a)], ['1.2', ['bash=2-1', 'vim=1-1']])
+    // What the coordinator saw change, with what it had.
+    assert.deepEqual(await history(a), ['update bash 1-1 2-1', 'install vim null 1-1'])
+  })
+
+  it(`facts: a host that lost its journal begins a new epoch, and its history goes on (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { host, news, installed, history, position } = await scene(stack, dialect)
+    const a = await host('a')
+    await news(a, a.install('bash=1-1'))
+    await news(a, a.install('bash=2-1'))
+    a.forget()
+    await news(a, a.install('bash=3-1'))
+    await news(a, a.install('bash=4-1'))
+    assert.deepEqual([await position(a), await installed(a)], ['2.2', ['bash=4-1']])
+    assert.deepEqual(await history(a), ['update bash 1-1 2-1', 'update bash 2-1 3-1', 'update bash 3-1 4-1'])
+  })
+
+  it(`FG-01: no host says anything of another one, by gossip, by push or in answer to a pull (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { host, news, ingest, installed, hosts, log, coordinator, store } = await scene(stack, dialect)
+    const [a, b, gone] = [await host('a'), await host('b'), await host('gone')]
+    for (const one of [a, b, gone]) await news(one, one.install('bash=1-1'))
+    const lie = a.install('bash=1-1', 'rootkit=1-1')
+    const about = await a.sign(lie, { agent: b.record.id })
+    await assert.rejects(ingest.news(about, forever), { code: 'inventory.not-theirs' })
+    await assert.rejects(ingest.take(a.record, about), { code: 'inventory.not-theirs' })
+    await assert.rejects(ingest.take(b.record, await a.sign(lie)), { code: 'inventory.not-theirs' })
+    await hosts.connect(a.record, { facts: { pull: async () => ({ updates: [toWire(about)] }) } })
+    await ingest.pull(a.record, forever)
+    assert.ok(log.lines.some(({ data }) => (data['error'] as { code?: string }).code === 'inventory.not-theirs'))
+    const { push } = factsServiceHandlers({ ingest, store, agents: coordinator.agents })
+    const nothing = async function* (): AsyncGenerator<Uint8Array> {}
+    const as = (one: Host) => ({ caller: { kind: 'member', name: 'x', peerId: one.record.peerId }, upload: nothing() }) as never
+    await assert.rejects(push({ update: toWire(about) }, as(a)), { code: 'inventory.not-theirs' })
+    await assert.rejects(push({ update: toWire(await a.sign(lie)) }, as(b)), { code: 'inventory.not-theirs' })
+    // Nor of itself, once it is no member any more.
+    await coordinator.database.transaction((tx) => coordinator.agents.revoke(tx, gone.record.id, TEST_TIME))
+    const late = gone.install('bash=2-1')
+    await ingest.news(await gone.sign(late), forever)
+    await assert.rejects(push({ update: toWire(await gone.sign(late)) }, as(gone)), { code: 'inventory.not-theirs' })
+    for (const one of [a, b, gone]) assert.deepEqual(await installed(one), ['bash=1-1'])
+  })
+
+  it(`facts: news that come while a pull is answered are not lost with it (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { host, news, installed, hosts, ingest } = await scene(stack, dialect)
+    const a = await host('a')
+    await news(a, a.install('bash=1-1'))
+    a.install('bash=2-1')
+    const [answered, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    // The host has read its journal for the answer, and then something is installed.
+    const slow: typeof a.pull = async (request, context) => {
+      const answer = await a.pull(request, context)
+      answered.resolve()
+      await go.promise
+      return answer
+    }
+    await hosts.connect(a.record, { facts: { pull: slow } })
+    const pulling = ingest.pull(a.record, forever)
+    await answered.promise
+    const newest = news(a, a.install('bash=3-1'))
+    go.resolve()
+    await Promise.all([pulling, newest])
+    assert.deepEqual(await installed(a), ['bash=3-1'])
+  })
+
+  it(`facts: pulls that fail leave no stream open, and what a host sends is bounded (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { host, hosts, ingest, log, installed } = await scene(stack, dialect)
+    const a = await host('a')
+    a.install('bash=1-1')
+    const pulls: NonNullable<Pull>[] = [
+      async () => {
+        throw wireError('protocol.busy', { what: 'facts pull' })
+      },
+      async (_request, { send }) => {
+        for (let sent = 0; sent <= MAX_SET_BYTES; sent += 256 * 1024) await send(new Uint8Array(256 * 1024))
+        return { updates: [] }
+      },
+      // All of them, it says, and begins in the middle.
+      async () => ({ updates: [toWire(await a.sign({ ...a.install('bash=2-1'), sequence: 7 }))] }),
+    ]
+    for (const pull of pulls) {
+      await hosts.connect(a.record, { facts: { pull } })
+      await ingest.pull(a.record, forever)
+      assert.equal(hosts.streams(a.record), 0)
+    }
+    assert.deepEqual(
+      log.lines.map(({ data }) => (data['error'] as { code?: string }).code),
+      ['protocol.busy', 'inventory.refused', 'inventory.refused'],
+    )
+    assert.deepEqual(await installed(a), [])
+  })
+
+  it(`facts: two coordinators that hear of a host at once make one history of it (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { coordinator, host, news, installed, history, position, ingest, hosts } = await scene(stack, dialect)
+    const { agents, clock, log } = coordinator
+    // Where a database takes several coordinators, the second one has connections of its own.
+    const database = dialect === 'sqlite' ? coordinator.database : await openDatabase({ clock }, { url: coordinator.url })
+    if (dialect !== 'sqlite') stack.defer(() => database.close())
+    const other = createIngest(
+      { database, store: createFactStore({ database }), agents, clock, log, open: hosts.open },
+      { fleet: TEST_FLEET },
+    )
+    const a = await host('a')
+    await news(a, a.install('bash=0-1'))
+    for (let round = 1; round <= 20; round += 1) {
+      const [next, after] = [a.install(`bash=${round}-1`), a.install(`bash=${round}-2`)]
+      const [first, second] = [await a.sign(next), await a.sign(after)]
+      await Promise.all([ingest.take(a.record, first), other.take(a.record, first)])
+      await Promise.all([other.take(a.record, second), ingest.take(a.record, second), other.take(a.record, first)])
+    }
+    assert.deepEqual([await position(a), await installed(a)], ['1.41', ['bash=20-2']])
+    assert.equal((await history(a)).length, 40)
+    await other.close()
+  })
+}
+
+it('facts: a fleet that comes back at once is asked a few hosts at a time, and all of them in the end', async () => {
+  await using stack = new AsyncDisposableStack()
+  const { host, hosts, ingest, installed } = await scene(stack, 'sqlite')
+  const fleet: Host[] = []
+  const [eight, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let [now, most] = [0, 0]
+  for (let number = 0; number < 20; number += 1) {
+    const one = await host(`host-${number}`)
+    one.install('bash=1-1')
+    fleet.push(one)
+    const counted: typeof one.pull = async (request, context) => {
+      now += 1
+      most = Math.max(most, now)
+      if (now === 8) eight.resolve()
+      await go.promise
+      const answer = await one.pull(request, context)
+      now -= 1
+      return answer
+    }
+    await hosts.connect(one.record, { facts: { pull: counted } })
+  }
+  const pulling = fleet.map((one) => ingest.pull(one.record, forever))
+  await eight.promise
+  assert.equal(fleet.filter((one) => hosts.streams(one.record) > 0).length, 8)
+  go.resolve()
+  await Promise.all(pulling)
+  assert.equal(most, 8)
+  for (const one of fleet) assert.deepEqual(await installed(one), ['bash=1-1'])
+})
