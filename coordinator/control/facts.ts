@@ -65,7 +65,9 @@ export function factsHandlers(deps: { agents: Agents; store: FactStore; connecte
     },
 
     'package.find': async ({ name, version, on }) => {
-      const agents = on === undefined ? await deps.agents.list() : await deps.agents.select(on)
+      // Of members only: what a host said before it was revoked is no finding about the fleet; `facts show` still has it.
+      const agents =
+        on === undefined ? (await deps.agents.list()).filter((agent) => agent.status === 'approved') : await deps.agents.select(on)
       const byId = new Map<string, (typeof agents)[number]>(agents.map((agent) => [agent.id, agent]))
       const matches = condition(version)
       const rows = await deps.store.installed(name, on === undefined ? undefined : agents.map((agent) => agent.id))

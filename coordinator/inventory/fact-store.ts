@@ -16,12 +16,15 @@ const ROWS = 500
 /** Events that one answer holds; older ones are asked for by package. */
 const MAX_HISTORY = 10_000
 
+/** Of one package on one host: more than anybody installs side by side. A host that claims more would make the answer about all hosts too large. */
+export const MAX_VERSIONS = 100
+
 export interface FactStore {
   state(agent: AgentId, tx?: Tx): Promise<FactState | undefined>
   /** Replaces the host's state and appends what changed to its history. */
   save(tx: Tx, agent: AgentId, state: FactState, events: readonly FactEvent[]): Promise<void>
   history(agent: AgentId, name?: string): Promise<StoredEvent[]>
-  /** Every installed version of the package. */
+  /** The installed versions of the package, at most {@link MAX_VERSIONS} of one host. */
   installed(
     name: string,
     agents?: readonly AgentId[],
@@ -112,7 +115,8 @@ export function createFactStore(deps: { database: Database }): FactStore {
         .select(['fact_package.agent', 'manager', 'arch', 'fact_package.epoch', 'version', 'release', 'fact_state.at'])
         .where('name', '=', name)
       if (agents) query = query.where('fact_package.agent', 'in', agents)
-      return query.orderBy('fact_package.agent').execute()
+      const rows = await query.orderBy('fact_package.agent').execute()
+      return rows.filter((row, index) => rows[index - MAX_VERSIONS]?.agent !== row.agent)
     },
   }
 }
