@@ -19,8 +19,9 @@ interface ValueFlag extends FlagBase {
 }
 
 /**
- * What a flag takes and what the handler gets: `string`, `list` (repeatable, string[]), `pairs` (repeatable K=V, Record), `integer`,
- * `size` (`512M`, in bytes), `duration` (`10s`, in ms), `choice` (one of some words), `boolean`.
+ * What a flag takes and what the handler gets: `string`, `list` (repeatable, string[]), `pairs` (repeatable K=V, Record), `variables` (the
+ * same, and K alone, which is undefined in the Record), `integer`, `size` (`512M`, in bytes), `duration` (`10s`, in ms), `choice` (one of some
+ * words), `boolean`.
  */
 export type FlagSpec =
   | (FlagBase & { readonly type: 'boolean' })
@@ -38,7 +39,7 @@ export type FlagSpec =
       readonly default?: string
       readonly required?: true
     })
-  | (FlagBase & { readonly type: 'list' | 'pairs'; readonly value: string; readonly required?: true })
+  | (FlagBase & { readonly type: 'list' | 'pairs' | 'variables'; readonly value: string; readonly required?: true })
 
 /** Keyed by the name in camelCase: `repoId` is `--repo-id`. */
 export type FlagSpecs = Readonly<Record<string, FlagSpec>>
@@ -50,11 +51,13 @@ type FlagValue<S extends FlagSpec> = S extends { type: 'boolean' }
     ? readonly string[]
     : S extends { type: 'pairs' }
       ? Readonly<Record<string, string>>
-      : S extends { type: 'integer' | 'size' | 'duration' }
-        ? Given<S, number>
-        : S extends { type: 'choice'; choices: infer C extends readonly string[] }
-          ? Given<S, C[number]>
-          : Given<S, string>
+      : S extends { type: 'variables' }
+        ? Readonly<Record<string, string | undefined>>
+        : S extends { type: 'integer' | 'size' | 'duration' }
+          ? Given<S, number>
+          : S extends { type: 'choice'; choices: infer C extends readonly string[] }
+            ? Given<S, C[number]>
+            : Given<S, string>
 
 /** The values that the handler gets for these flags. */
 export type FlagValues<F extends FlagSpecs> = { readonly [K in keyof F]: FlagValue<F[K]> }

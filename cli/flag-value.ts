@@ -36,6 +36,16 @@ export function parseFlag(name: string, spec: FlagSpec, text: string, before: un
         [text.slice(0, equals), text.slice(equals + 1)],
       ])
     }
+    case 'variables': {
+      const equals = text.indexOf('=')
+      const key = equals < 0 ? text : text.slice(0, equals)
+      // Not the text: what stands behind the name may be a secret, and messages are kept.
+      if (key === '') throw refuse(name, '', 'NAME=VALUE or NAME')
+      return Object.fromEntries([
+        ...Object.entries((before as Record<string, string | undefined> | undefined) ?? {}),
+        [key, equals < 0 ? undefined : text.slice(equals + 1)],
+      ])
+    }
     default:
       return spec satisfies never
   }
@@ -45,7 +55,7 @@ export function parseFlag(name: string, spec: FlagSpec, text: string, before: un
 export function absentFlag(spec: FlagSpec): unknown {
   if (spec.type === 'boolean') return false
   if (spec.type === 'list') return []
-  if (spec.type === 'pairs') return {}
+  if (spec.type === 'pairs' || spec.type === 'variables') return {}
   return 'default' in spec ? spec.default : undefined
 }
 

@@ -16,7 +16,7 @@ export function flagNotes(spec: FlagSpec): string {
   if (spec.type === 'choice') notes.push(spec.choices.join('|'))
   if ('default' in spec && spec.default !== undefined && spec.default !== '') notes.push(`default ${typed(spec, spec.default)}`)
   if ('required' in spec && spec.required === true) notes.push('required')
-  if (spec.type === 'list' || spec.type === 'pairs') notes.push('repeatable')
+  if (spec.type === 'list' || spec.type === 'pairs' || spec.type === 'variables') notes.push('repeatable')
   return notes.length === 0 ? '' : ` (${notes.join('; ')})`
 }
 

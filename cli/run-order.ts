@@ -4,11 +4,16 @@ import type { RunOrderArguments } from '../protocols/control/verbs.ts'
 import { DEFAULT_OUTPUT_BYTES } from '../shared/run-defaults.ts'
 import { cliError } from './errors.ts'
 import type { ArgumentSpecs, FlagSpecs, FlagValues } from './command.ts'
+import type { CommandContext } from './context.ts'
 import type { Session } from './session.ts'
 
 export const runFlags = {
   on: { type: 'list', value: 'HOSTS', summary: 'where: a name, an id, k=v[,k=v], or all', required: true },
-  env: { type: 'pairs', value: 'K=V', summary: 'an environment variable of the process' },
+  env: {
+    type: 'variables',
+    value: 'K[=V]',
+    summary: 'an environment variable of the process, whose value is in no log; K alone passes on the value that it has here',
+  },
   cwd: { type: 'string', value: 'DIR', summary: 'its working directory; default: /' },
   user: { type: 'string', value: 'USER', summary: "whom it runs as; default: the agent's user" },
   name: { type: 'string', value: 'NAME', summary: 'a name for lists' },
@@ -27,7 +32,11 @@ export const runFlags = {
 export type RunFlags = FlagValues<typeof runFlags>
 
 export const runArguments = {
-  command: { summary: 'the program and its arguments; everything from here on goes to the host unchanged', variadic: true },
+  command: {
+    summary:
+      'the program and its arguments; everything from here on goes to the host unchanged, and stands in the log: secrets go into --env',
+    variadic: true,
+  },
 } as const satisfies ArgumentSpecs
 
 export interface StartedRun {
@@ -42,24 +51,33 @@ export interface Started {
 }
 
 /** Signs one intent for all hosts and has it performed. */
-export async function startRuns(session: Session, flags: RunFlags, command: readonly string[]): Promise<Started> {
+export async function startRuns(
+  context: Pick<CommandContext<RunFlags, { readonly command: readonly string[] }>, 'flags' | 'args' | 'env' | 'random'>,
+  session: Session,
+): Promise<Started> {
+  const { flags } = context
+  const { command } = context.args
   if (command.length === 0)
     throw cliError('cli.usage', { reason: 'a command is needed', hint: 'muster process start --on HOST -- COMMAND [ARG...]' })
-  const order = orderOf(flags, command)
+  const { sealEnvironment } = await import('./run-environment.ts')
+  const { env, values } = sealEnvironment(context, flags.env, context.env)
+  const order = { ...orderOf(flags, command), env }
   const { agents } = await session.ask('target.resolve', { on: [...flags.on] })
   const runs = agents.map((agent) => ({ agent: agent.id, host: agent.name, run: session.newId() }))
-  const response = await session.operate({
-    verb: 'run.start',
-    targets: runs.map((run) => run.agent),
-    arguments: { ...order, runs: Object.fromEntries(runs.map((run) => [run.agent, run.run])) },
-  })
+  const response = await session.operate(
+    {
+      verb: 'run.start',
+      targets: runs.map((run) => run.agent),
+      arguments: { ...order, runs: Object.fromEntries(runs.map((run) => [run.agent, run.run])) },
+    },
+    { values },
+  )
   return { runs, response }
 }
 
-function orderOf(flags: RunFlags, command: readonly string[]): Omit<RunOrderArguments, 'runs'> {
+function orderOf(flags: RunFlags, command: readonly string[]): Omit<RunOrderArguments, 'runs' | 'env'> {
   return {
     command: [...command],
-    env: { ...flags.env },
     ...(flags.cwd === undefined ? {} : { cwd: flags.cwd }),
     ...(flags.user === undefined ? {} : { user: flags.user }),
     ...(flags.name === undefined ? {} : { name: flags.name }),

@@ -16,6 +16,7 @@ import { cliError } from './errors.ts'
 import { generateKey, type Signer } from '../shared/identity/signer.ts'
 import type { Random } from '../shared/random.ts'
 import { pae } from '../shared/trust/dsse.ts'
+import type { Opening } from '../shared/trust/commitment.ts'
 import type { JsonObject } from '../shared/trust/fields.ts'
 import { type Signed, signStatement } from '../shared/trust/signed.ts'
 
@@ -55,6 +56,8 @@ export interface OperateOptions {
   readonly signal?: AbortSignal
   readonly onProgress?: (report: ProgressOf<Methods['operate']>) => void
   readonly upload?: AsyncIterable<Uint8Array>
+  /** What the intent only commits to. */
+  readonly values?: readonly Opening[]
 }
 
 /** Where the coordinator is: its home's socket, or a libp2p connection. */
@@ -91,9 +94,9 @@ export async function openSession(deps: SessionDeps, reach: Reach, signal?: Abor
     operator: deps.operator,
     newId,
     ask: (method, request, more) => client.call(method, request, { ...options, ...more }),
-    async operate(order, more = {}) {
+    async operate(order, { values = [], ...more } = {}) {
       const intent = await signIntent(deps, { ...order, fleet, operation: newId() }, signal)
-      return client.call('operate', { intent }, { ...options, ...more })
+      return client.call('operate', { intent, ...(values.length === 0 ? {} : { values: [...values] }) }, { ...options, ...more })
     },
     async another(work) {
       const further = await openSession(deps, { ...reach, close: async () => undefined }, signal)

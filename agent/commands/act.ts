@@ -17,7 +17,7 @@ export async function act(deps: { runner: RunnerClient; agent: AgentId }, order:
   try {
     switch (order.verb) {
       case 'run.start':
-        return await start(deps, order.arguments)
+        return await start(deps, order.arguments, order.environment)
       case 'run.stop':
         return await stop(deps, order.arguments)
       default:
@@ -29,12 +29,16 @@ export async function act(deps: { runner: RunnerClient; agent: AgentId }, order:
   }
 }
 
-async function start(deps: { runner: RunnerClient; agent: AgentId }, order: ArgumentsOf<'run.start'>): Promise<Acted> {
+async function start(
+  deps: { runner: RunnerClient; agent: AgentId },
+  order: ArgumentsOf<'run.start'>,
+  environment: VerifiedOrder['environment'],
+): Promise<Acted> {
   const { memoryBytes, cpuMillis, pids, timeoutMs, outputBytes } = order.limits
   const status = await deps.runner.start({
     run: runId.parse(order.runs[deps.agent] as string),
     command: order.command,
-    env: order.env,
+    env: environment,
     ...(order.cwd === undefined ? {} : { cwd: order.cwd }),
     ...(order.user === undefined ? {} : { user: order.user }),
     ...(order.name === undefined ? {} : { name: order.name }),

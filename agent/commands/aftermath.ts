@@ -6,10 +6,10 @@ import { isTerminal } from '../../shared/run-words.ts'
 import { type AgentId, runId } from '../../shared/ids.ts'
 import type { RunnerClient } from '../runner/client.ts'
 import { type Acted, runDetail, startOutcome } from './act.ts'
-import type { VerifiedOrder } from './verify.ts'
+import type { ReadOrder } from './verify.ts'
 
 /** @throws runner.unreachable where it cannot be found out now */
-export async function whatBecameOf(deps: { runner: RunnerClient; agent: AgentId }, order: VerifiedOrder): Promise<Acted> {
+export async function whatBecameOf(deps: { runner: RunnerClient; agent: AgentId }, order: ReadOrder): Promise<Acted> {
   switch (order.verb) {
     case 'run.start': {
       const status = await deps.runner.probe(runId.parse(order.arguments.runs[deps.agent] as string))

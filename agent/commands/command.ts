@@ -34,6 +34,9 @@ export interface CommandDeps extends VerifyDeps {
   readonly agent: AgentId
 }
 
+/** An order that a coordinator did not bring before it ended: nobody brings it any more, and its values are gone. */
+const NOT_ARRIVED = 'it was not delivered, and is not carried out any more; give the order again'
+
 interface Concluded {
   readonly result: Acted['result'] | 'refused'
   readonly detail: JsonObject
@@ -95,7 +98,7 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
       // Accepted before a crash, and by now it has expired: what counts is what was done then.
       if (known !== undefined) return aftermath(signed, intent)
       deps.log.warn({ operation: intent.operation, verb: intent.verb, code: error.code }, 'order refused')
-      const refusal = { result: 'refused', detail: { error: error.message } } as const
+      const refusal = { result: 'refused', detail: { error: error.message, code: error.code } } as const
       if (commandError.is(error, 'command.replayed') || commandError.is(error, 'command.journal-full'))
         return outcome(signed, intent, refusal)
       // For good: whoever brings it again with a better proof does not get a second, different outcome.
@@ -111,7 +114,7 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
     if (known !== undefined) return known.outcome ?? aftermath(signed, intent)
     await accept(signed, intent)
     // Crash here: the next probe finds it accepted, and the runner knows of no run.
-    return conclude(signed, intent, { result: 'refused', detail: { error: 'the order had not arrived when its outcome was asked for' } })
+    return conclude(signed, intent, { result: 'refused', detail: { error: NOT_ARRIVED } })
   }
 
   return {

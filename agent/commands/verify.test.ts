@@ -5,6 +5,7 @@ import type { TrustState } from '../../node/trust-state.ts'
 import type { PerformRequest } from '../../protocols/command/messages.ts'
 import { leafHash } from '../../shared/audit/tree.ts'
 import { MusterError } from '../../shared/errors.ts'
+import { systemRandom } from '../../shared/random.ts'
 import {
   base64Key,
   minutesLater,
@@ -17,6 +18,7 @@ import {
   testKey,
   testUuid,
 } from '../../shared/testing/statements.ts'
+import { type Opening, openingsOf } from '../../shared/trust/commitment.ts'
 import { rootDigest } from '../../shared/trust/root-chain.ts'
 import { type Signed, signStatement } from '../../shared/trust/signed.ts'
 import {
@@ -74,6 +76,7 @@ test('PC-06: an order that is good in every respect is accepted, by an operator 
   const order = await verifyOrder(deps, await orderOf(log, await startIntent(1)))
   assert.equal(order.verb, 'run.start')
   assert.deepEqual(order.arguments, startArguments(runOf(1)))
+  assert.deepEqual(order.environment, {})
   const known = await deps.trust.log.known()
   assert.equal(known?.size, 2)
 
@@ -92,7 +95,21 @@ test('PC-06: an order that is good in every respect is accepted, by an operator 
   assert.equal(await verdict(deps, third), 'accepted', 'the same once more; whether it is carried out again is the journal’s question')
   const stop = await orderOf(log, await stopIntent(5, runOf(1), 0), { from: (await deps.trust.log.known())?.size as number })
   assert.equal((await verifyOrder(deps, stop)).verb, 'run.stop')
+  const sealed = await startIntent(6, { arguments: startArguments(runOf(6), ['true'], VALUES) })
+  const sixth = await orderOf(log, sealed, { from: (await deps.trust.log.known())?.size as number, values: VALUES })
+  assert.deepEqual((await verifyOrder(deps, sixth)).environment, { TOKEN: 'hunter2', OTHER: 'x' })
 })
+
+const VALUES = openingsOf({ random: systemRandom }, { TOKEN: 'hunter2', OTHER: 'x' })
+const [TOKEN, OTHER] = VALUES as [Opening, Opening]
+/** An order that commits to {@link VALUES}, brought with others. */
+const withValues =
+  (values?: Opening[]) =>
+  async ({ log }: Host): Promise<PerformRequest> =>
+    orderOf(log, await startIntent(1, { arguments: startArguments(runOf(1), ['true'], VALUES) }), {
+      from: 2,
+      ...(values ? { values } : {}),
+    })
 
 /** Each is a good order with one thing wrong. The host knows the log up to its second entry. */
 const WRONG: Record<string, { says: string; order: (host: Host) => Promise<PerformRequest> }> = {
@@ -171,6 +188,33 @@ const WRONG: Record<string, { says: string; order: (host: Host) => Promise<Perfo
     says: 'command.malformed: its arguments are not those of the verb',
     order: async ({ log }) =>
       orderOf(log, await startIntent(1, { arguments: { ...startArguments(runOf(1)), privileged: true } }), { from: 2 }),
+  },
+  'its values were left out': { says: 'trust.opening: it did not come with the order', order: withValues() },
+  'one of its values was left out': { says: 'trust.opening: it did not come with the order', order: withValues([TOKEN]) },
+  'one of its values was altered': {
+    says: 'trust.opening: it is not the one that was signed',
+    order: withValues([{ ...TOKEN, value: 'hunter3' }, OTHER]),
+  },
+  'its values were exchanged': {
+    says: 'trust.opening: it is not the one that was signed',
+    order: withValues([
+      { ...TOKEN, salt: OTHER.salt, value: OTHER.value },
+      { ...OTHER, salt: TOKEN.salt, value: TOKEN.value },
+    ]),
+  },
+  'one of its values came twice': { says: 'trust.opening: it came twice', order: withValues([TOKEN, TOKEN, OTHER]) },
+  'a variable was added that nobody signed': {
+    says: 'trust.opening: the order does not name it',
+    order: withValues([TOKEN, OTHER, { ...TOKEN, name: 'LD_PRELOAD' }]),
+  },
+  'a stop was given variables': {
+    says: 'trust.opening: the order does not name it',
+    order: async ({ log }) => orderOf(log, await stopIntent(1, runOf(1), 0), { from: 2, values: [TOKEN] }),
+  },
+  'its variables stand in it in clear, as those of version 0.1.0 did': {
+    says: 'command.malformed: its arguments are not those of the verb',
+    order: async ({ log }) =>
+      orderOf(log, await startIntent(1, { arguments: { ...startArguments(runOf(1)), env: { A: 'x' } } }), { from: 2 }),
   },
   'nobody granted it': {
     says: 'command.not-covered: no grant names it',
@@ -382,7 +426,7 @@ const WRONG: Record<string, { says: string; order: (host: Host) => Promise<Perfo
   },
 }
 
-test('PC-06, PC-07, AL-16: an order with one thing wrong is refused for that reason, and moves nothing that this host remembers', async (t) => {
+test('PC-06, PC-07, AL-13, AL-16: an order with one thing wrong is refused for that reason, and moves nothing that this host remembers', async (t) => {
   for (const [what, { says, order }] of Object.entries(WRONG)) {
     const each = await host(t)
     each.log.append('intent', await startIntent(50), operationOf(50))

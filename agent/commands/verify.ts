@@ -3,8 +3,8 @@
  * is not believed; what it brings is checked against the root that the host pinned when it joined.
  *
  * 1. the intent is signed by its actor, of this fleet, fresh; 2. roots and revocations extend what the host knows; 3. a chain of grants leads from the
- * root to the actor and covers this host; 4. the checkpoint is signed by an issuer of the root and extends the last one seen; 5. the log entry is
- * included in it and holds this very intent. Whether the operation was seen before is the journal's question, which comes next.
+ * root to the actor and covers this host; 4. the values beside the intent are those that it commits to, no more and no fewer; 5. the checkpoint is
+ * signed by an issuer of the root and extends the last one seen; 6. the log entry is included in it and holds this very intent. Whether the operation was seen before is the journal's question, which comes next.
  */
 import type { PerformRequest } from '../../protocols/command/messages.ts'
 import { type ArgumentsOf, VERBS } from '../../protocols/control/verbs.ts'
@@ -17,6 +17,7 @@ import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
 import type { AgentId, FleetId } from '../../shared/ids.ts'
 import { authorize } from '../../shared/trust/authorize.ts'
+import { openCommitments } from '../../shared/trust/commitment.ts'
 import { checkIntent } from '../../shared/trust/credentials.ts'
 import type { Intent } from '../../shared/trust/intent.ts'
 import { readSigned } from '../../shared/trust/signed.ts'
@@ -27,7 +28,10 @@ interface Order<V extends 'run.start' | 'run.stop'> {
   readonly verb: V
   readonly arguments: ArgumentsOf<V>
 }
-export type VerifiedOrder = Order<'run.start'> | Order<'run.stop'>
+/** What an intent orders of this host. */
+export type ReadOrder = Order<'run.start'> | Order<'run.stop'>
+/** With what it only commits to: the environment of a run by name, which is nobody's to keep. */
+export type VerifiedOrder = ReadOrder & { readonly environment: Readonly<Record<string, string>> }
 
 export interface VerifyDeps {
   readonly trust: TrustState
@@ -45,12 +49,13 @@ export async function verifyOrder(deps: VerifyDeps, request: PerformRequest): Pr
   const order = readOrder(deps, intent)
   await deps.trust.learn({ roots: request.roots, revocations: request.revocations })
   requireGrant(deps, intent, request, at)
+  const environment = openCommitments(order.verb === 'run.start' ? order.arguments.env : {}, request.values ?? [])
   await requireProof(deps, request)
-  return order
+  return { ...order, environment }
 }
 
 /** What the intent orders of this host; nothing of who may. @throws command.not-for-us, command.unknown-verb, command.malformed */
-export function readOrder(deps: Pick<VerifyDeps, 'agent'>, intent: Intent): VerifiedOrder {
+export function readOrder(deps: Pick<VerifyDeps, 'agent'>, intent: Intent): ReadOrder {
   if (!intent.targets.includes(deps.agent)) throw commandError('command.not-for-us', { agent: deps.agent })
   const { verb } = intent
   if (verb !== 'run.start' && verb !== 'run.stop') throw commandError('command.unknown-verb', { verb })
@@ -59,7 +64,7 @@ export function readOrder(deps: Pick<VerifyDeps, 'agent'>, intent: Intent): Veri
   const parsed = VERBS[verb].arguments.safeParse(intent.arguments)
   if (!parsed.success)
     throw commandError('command.malformed', { reason: 'its arguments are not those of the verb' }, { cause: parsed.error })
-  const order = { intent, verb, arguments: parsed.data } as VerifiedOrder
+  const order = { intent, verb, arguments: parsed.data } as ReadOrder
   if (order.verb === 'run.start' && order.arguments.runs[deps.agent] === undefined)
     throw commandError('command.malformed', { reason: 'it has no run id for this host' })
   return order

@@ -42,10 +42,17 @@ test('an order is taken whole or refused with the field that is wrong', () => {
     )
 })
 
-test('an order has the same digest however its environment is ordered, and another one for any other order', () => {
+test('AL-13: an order has the same digest whatever the values of its environment, and another one for any other order', () => {
   const order = parseOrder({ ...least, env: { A: '1', B: '2' } })
-  assert.equal(orderDigest(order), orderDigest(parseOrder({ ...least, env: { B: '2', A: '1' } })))
-  const others = [{ command: ['false'] }, { env: { A: '12' } }, { cwd: '/tmp' }, { user: 'root' }, { name: 'n' }, { limits: { pids: 1 } }]
+  assert.equal(orderDigest(order), orderDigest(parseOrder({ ...least, env: { B: '3', A: '' } })))
+  const others = [
+    { command: ['false'] },
+    { env: { A: '1', C: '2' } },
+    { cwd: '/tmp' },
+    { user: 'root' },
+    { name: 'n' },
+    { limits: { pids: 1 } },
+  ]
   const digests = [{}, ...others].map((change) => orderDigest(parseOrder({ ...least, ...change })))
   assert.equal(new Set(digests).size, digests.length)
 })

@@ -87,9 +87,13 @@ function parseLimits(value: unknown): RunLimits {
   }
 }
 
-/** Two orders with the same digest ask for the same run. Kept instead of the order, because an environment may hold secrets. */
+/**
+ * Two orders with the same digest ask for the same run. Kept on the disk instead of the order, because an environment may hold secrets; and of
+ * that only the names, because whoever reads a digest can try every likely password against it. That the values are the ordered ones the agent
+ * has checked against the signed intent.
+ */
 export function orderDigest(order: RunOrder): string {
-  const env = Object.entries(order.env).sort(([a], [b]) => (a < b ? -1 : 1))
+  const env = Object.keys(order.env).sort()
   const { memoryBytes, cpu, pids, timeoutMs, outputBytes } = order.limits
   const parts = [order.command, env, order.cwd, order.user, order.name, memoryBytes, cpu, pids, timeoutMs, outputBytes]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')

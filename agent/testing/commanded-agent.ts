@@ -23,6 +23,8 @@ import { hostKey, joinedTrust, LABELS, orderOf, type TestClock, testClock, type 
 type CommandHandlers = ReturnType<typeof commandHandlers>
 
 export interface CommandedAgent {
+  /** Where its journal is. */
+  readonly folder: string
   readonly client: Client<typeof command>
   readonly clock: TestClock
   readonly log: TestLog
@@ -70,6 +72,7 @@ export async function commandedAgent(
   })
   const log = testLog()
   return {
+    folder,
     client,
     clock,
     log,

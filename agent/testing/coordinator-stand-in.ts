@@ -17,6 +17,7 @@ import type { NodeKey } from '../../shared/identity/signer.ts'
 import type { OperationId } from '../../shared/ids.ts'
 import { systemRandom } from '../../shared/random.ts'
 import { minutesLater, signedSample, TEST_AGENT, TEST_FLEET, TEST_TIME, testKey, testUuid } from '../../shared/testing/statements.ts'
+import { commitmentOf, type Opening } from '../../shared/trust/commitment.ts'
 import type { Intent } from '../../shared/trust/intent.ts'
 import { rootDigest } from '../../shared/trust/root-chain.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
@@ -77,10 +78,10 @@ export function testLog(): TestLog {
   return log
 }
 
-export const startArguments = (run: string, command: readonly string[] = ['true']) => ({
+export const startArguments = (run: string, command: readonly string[] = ['true'], values: readonly Opening[] = []) => ({
   runs: { [TEST_AGENT]: run },
   command: [...command],
-  env: {},
+  env: Object.fromEntries(values.map((one) => [one.name, commitmentOf(one)])),
   limits: { outputBytes: 1024 * 1024 },
 })
 
@@ -112,7 +113,7 @@ export function webGrant(changes: Parameters<typeof signedSample<'grant'>>[2] = 
 export async function orderOf(
   log: TestLog,
   intent: Signed,
-  options: { from?: number; grants?: Signed[]; revocations?: Signed[] } = {},
+  options: { from?: number; grants?: Signed[]; revocations?: Signed[]; values?: Opening[] } = {},
 ): Promise<PerformRequest> {
   const index = log.append('intent', intent, (JSON.parse(Buffer.from(intent.statement).toString()) as Intent).operation)
   const from = options.from ?? 0
@@ -127,6 +128,7 @@ export async function orderOf(
     roots: [[root]],
     grants: options.grants ?? [],
     revocations: options.revocations ?? [],
+    ...(options.values === undefined ? {} : { values: options.values }),
   }
 }
 

@@ -42,10 +42,10 @@ export function controlHandlers(deps: ControlDeps, options: FleetOptions): Handl
     ...auditHandlers(deps),
     ...grantHandlers(deps),
     ...contentHandlers(deps),
-    operate: ({ intent }, { caller, signal, progress, upload }) => {
+    operate: ({ intent, values = [] }, { caller, signal, progress, upload }) => {
       // The policy lets nobody else in; a caller without a session has no name to compare the intent's actor with.
       if (caller.kind !== 'operator') throw sessionError('session.not-begun')
-      return deps.operations.perform(intent, { caller: caller.operator, signal, progress, upload })
+      return deps.operations.perform(intent, { caller: caller.operator, signal, progress, upload, values })
     },
   }
 }

@@ -13,6 +13,7 @@ import { concurrently } from '../../shared/concurrently.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { agentId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
+import type { Opening } from '../../shared/trust/commitment.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import { operationError } from '../operations/errors.ts'
@@ -48,8 +49,8 @@ export interface DispatchDeps {
 }
 
 export interface Dispatch {
-  /** Brings the operation to each of its targets. */
-  deliver(operation: LoggedOperation, signal: AbortSignal): Promise<TargetResult[]>
+  /** Brings the operation to each of its targets, with the values that its intent commits to. */
+  deliver(operation: LoggedOperation, values: readonly Opening[], signal: AbortSignal): Promise<TargetResult[]>
   /** Asks each target for the outcome that it signed. A target that the order has not reached refuses it from then on. */
   probe(operation: LoggedOperation, signal: AbortSignal): Promise<TargetResult[]>
   /** A client of the host's command protocol. @throws dispatch.offline */
@@ -87,11 +88,16 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       }
     })
 
-  const deliverTo = async (operation: LoggedOperation, agent: AgentRecord, signal: AbortSignal): Promise<TargetResult> => {
+  const deliverTo = async (
+    operation: LoggedOperation,
+    values: readonly Opening[],
+    agent: AgentRecord,
+    signal: AbortSignal,
+  ): Promise<TargetResult> => {
     const client = await connect(agent, signal)
     const brought = { order: false }
     try {
-      return checkedOutcome(deps, operation, agent, await bring(client, operation, agent, brought, signal))
+      return checkedOutcome(deps, operation, agent, await bring(client, { operation, values }, agent, brought, signal))
     } catch (error) {
       // Thrown is only what says that the host has not taken the order.
       if (!brought.order || (error instanceof MusterError && NOT_TAKEN.has(error.code))) throw error
@@ -106,13 +112,13 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
 
   const bring = async (
     client: Client<typeof command>,
-    operation: LoggedOperation,
+    { operation, values }: { operation: LoggedOperation; values: readonly Opening[] },
     agent: AgentRecord,
     brought: { order: boolean },
     signal: AbortSignal,
   ): Promise<Signed> => {
     for (let attempt = 1; ; attempt++) {
-      const request = await order(client, operation, agent, signal)
+      const request = { ...(await order(client, operation, agent, signal)), ...(values.length === 0 ? {} : { values: [...values] }) }
       try {
         brought.order = true
         return (await client.call('perform', request, { signal })).outcome
@@ -187,7 +193,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
 
   return {
     connect,
-    deliver: (operation, signal) => each(operation, 'failed', (agent) => deliverTo(operation, agent, signal)),
+    deliver: (operation, values, signal) => each(operation, 'failed', (agent) => deliverTo(operation, values, agent, signal)),
     probe: (operation, signal) => each(operation, 'unknown', (agent) => probeOne(operation, agent, signal)),
   }
 }

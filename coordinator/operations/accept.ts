@@ -1,10 +1,11 @@
 /**
- * Whether an intent may become an operation: signature, fleet, time, verb, arguments and rights, in this order. Nothing is written and
- * nothing is revealed about targets that the actor may not touch.
+ * Whether an intent may become an operation: signature, fleet, time, verb, arguments, rights and the values beside it, in this order. Nothing is
+ * written and nothing is revealed about targets that the actor may not touch.
  */
 import { isVerb, VERBS, type Verb } from '../../protocols/control/verbs.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { agentId, type Fingerprint, type FleetId } from '../../shared/ids.ts'
+import { openCommitments, type Opening } from '../../shared/trust/commitment.ts'
 import { checkIntent } from '../../shared/trust/credentials.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import type { Access } from '../registry/access.ts'
@@ -20,8 +21,16 @@ export interface AcceptDeps {
   readonly clock: Clock
 }
 
-/** @throws trust.*, operation.not-yours, operation.unknown-verb, operation.malformed, registry.unknown-host */
-export async function acceptIntent(deps: AcceptDeps, signed: Signed, caller: Fingerprint): Promise<Operation> {
+/**
+ * @param handed.values checked here and not kept: an operation is what may be written down
+ * @throws trust.*, operation.not-yours, operation.unknown-verb, operation.malformed, registry.unknown-host
+ */
+export async function acceptIntent(
+  deps: AcceptDeps,
+  signed: Signed,
+  handed: { readonly caller: Fingerprint; readonly values: readonly Opening[] },
+): Promise<Operation> {
+  const { caller, values } = handed
   const now = deps.clock.now()
   const intent = checkIntent(signed, { fleet: deps.fleet, at: now })
   // Whoever got hold of a copy has no use of it.
@@ -41,6 +50,8 @@ export async function acceptIntent(deps: AcceptDeps, signed: Signed, caller: Fin
     )
   }
   await authorizeTargets(deps, verb, intent, now)
+  // The hosts check the same. Here it keeps an order out of the log that none of them could carry out.
+  openCommitments('env' in parsed.data ? parsed.data.env : {}, values)
   return { id: intent.operation, verb, actor: intent.actor, targets: intent.targets, arguments: parsed.data, signed }
 }
 

@@ -4,6 +4,7 @@ import type { OperateProgress } from '../../protocols/control/messages.ts'
 import type { ArgumentsOf, Verb } from '../../protocols/control/verbs.ts'
 import type { ErrorData, ErrorValue } from '../../shared/errors.ts'
 import type { Fingerprint, OperationId } from '../../shared/ids.ts'
+import type { Opening } from '../../shared/trust/commitment.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import type { Tables } from '../database/tables.ts'
 
@@ -39,6 +40,11 @@ export interface OperateContext {
   readonly signal: AbortSignal
   progress(report: OperateProgress): Promise<void>
   readonly upload: AsyncIterable<Uint8Array>
+  /**
+   * The values that the intent commits to, checked against it by accept.ts. Here and in the messages to the hosts, and nowhere else: they are
+   * in no operation, row, entry or log line, so that whoever ends up with those has no secret. After a crash they are gone.
+   */
+  readonly values: readonly Opening[]
 }
 
 /** A change of the database alone: it and both log entries are one transaction, so there is no gap to recover. */

@@ -63,7 +63,7 @@ export function createOperations(deps: OperationsDeps): Operations {
   const closing = new Map<OperationId, Promise<void>>()
 
   const perform = async (signed: Signed, context: OperateContext): Promise<OperateResponse> => {
-    const operation = await acceptIntent(deps, signed, context.caller)
+    const operation = await acceptIntent(deps, signed, context)
     const joined = underWay.get(operation.id)
     if (joined) {
       requireSame(joined.operation.signed, operation)

@@ -209,6 +209,7 @@ export async function testCoordinator(dialect: Dialect = 'sqlite', first: StartO
         signal: new AbortController().signal,
         progress: async () => undefined,
         upload: nothing(),
+        values: [],
         ...context,
       }),
     async entries() {

@@ -6,7 +6,10 @@ import { positionResponse } from './messages.ts'
 import { command } from './protocol.ts'
 
 const order = cases.find((one) => one.method === 'perform')?.message as { intent: object }
+const states = cases.find((one) => one.method === 'status' && one.part === 'response')?.message
 const many = (count: number): object[] => Array.from({ length: count }, () => order.intent)
+
+const value = (name: string, text: string): object => ({ name, salt: new Uint8Array(32), value: text })
 
 test('command: messages and their bytes', () => {
   checkCases(command, cases)
@@ -18,15 +21,17 @@ test('command: messages and their bytes', () => {
     ['a negative index', 'perform', 'request', { ...order, index: -1 }],
     ['more grants than any chain has', 'perform', 'request', { ...order, grants: many(65) }],
     ['more revocations than one message holds', 'perform', 'request', { ...order, revocations: many(1025) }],
+    ['a value without its salt', 'perform', 'request', { ...order, values: [{ name: 'A', value: 'x' }] }],
+    [
+      'more values than an order has',
+      'perform',
+      'request',
+      { ...order, values: Array.from({ length: 257 }, (_, n) => value(`A${n}`, 'x')) },
+    ],
     ['more revocations ahead', 'learn', 'request', { revocations: many(1025) }],
     ['nothing to learn', 'learn', 'request', { revocations: [] }],
     ['a path for a run', 'status', 'request', { runs: ['../../x'] }],
-    [
-      'an unknown state',
-      'status',
-      'response',
-      { runs: [{ ...((cases[8] as { message: unknown }).message as { runs: object[] }).runs[0], state: 'zombie' }] },
-    ],
+    ['an unknown state', 'status', 'response', { runs: [{ ...(states as { runs: object[] }).runs[0], state: 'zombie' }] }],
     ['an operation for an intent', 'probe', 'request', { operation: '01990000-0000-7000-8000-000000000001' }],
   ])
   // An agent of the first version does not say which revocations it knows: it gets them all.

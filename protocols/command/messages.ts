@@ -1,6 +1,7 @@
 /** The messages of `/muster/command/1`: what a coordinator brings to an agent. */
 import { z } from 'zod'
 import { runId } from '../../shared/ids.ts'
+import { openingsMessage } from '../openings.ts'
 import { bytesOf, hashMessage, proofMessage, signedMessage } from '../statement.ts'
 
 const runText = z.custom<string>((value) => runId.is(value), 'expected a run id')
@@ -26,6 +27,8 @@ export const performRequest = z.object({
   grants: z.array(signedMessage).max(64),
   /** Those that the agent lacks, by the epoch that it named. */
   revocations: z.array(signedMessage).max(MAX_REVOCATIONS),
+  /** What the intent only commits to: the values of the variables of a `run.start`. Absent: it names none. */
+  values: openingsMessage.optional(),
 })
 export type PerformRequest = z.infer<typeof performRequest>
 export const performResponse = z.object({ outcome: signedMessage })

@@ -3,7 +3,7 @@ import { KIB, MIB } from '../../shared/units.ts'
 import type { Limits } from '../define-protocol.ts'
 
 export const limits: Limits = {
-  // An intent with a command line of 48 KiB.
+  // An intent of 48 KiB, and up to 256 values beside it: 128 KiB with their names, 16 KiB of salts.
   maxRequestBytes: 256 * KIB,
   // The package list of one host: 5,000 packages of 200 bytes. Longer answers are downloads.
   maxResponseBytes: 16 * MIB,

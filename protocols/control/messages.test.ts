@@ -7,6 +7,8 @@ import { control } from './protocol.ts'
 import { labelsMessage, runOrder, safeName, VERBS } from './verbs.ts'
 
 const opened = cases.find((one) => one.id === 'delegation and proof')?.message as { delegation: object }
+const intent = opened.delegation
+const value = (name: string, text: string): object => ({ name, salt: new Uint8Array(32), value: text })
 const agent = '3f0c1e6a-6a55-4c3b-9f4e-0d9a2b1c7e10'
 
 test('control: messages and their bytes', () => {
@@ -22,6 +24,17 @@ test('control: messages and their bytes', () => {
     ['more entries than a page', 'audit.log', 'request', { from: 0, count: 1001 }],
     ['a blob by its path', 'blob.get', 'request', { blob: '/etc/passwd' }],
     ['an intent as text', 'operate', 'request', { intent: '{}' }],
+    ['a value without its salt', 'operate', 'request', { intent, values: [{ name: 'A', value: 'x' }] }],
+    ['a salt that is too short', 'operate', 'request', { intent, values: [{ ...value('A', 'x'), salt: new Uint8Array(16) }] }],
+    ['a value of a name that no shell knows', 'operate', 'request', { intent, values: [value('A B', 'x')] }],
+    [
+      'more values than an intent has',
+      'operate',
+      'request',
+      { intent, values: Array.from({ length: 257 }, (_, n) => value(`A${n}`, 'x')) },
+    ],
+    ['more bytes of values than a host takes', 'operate', 'request', { intent, values: [value('A', 'x'.repeat(131_072))] }],
+    ['the same in fewer characters', 'operate', 'request', { intent, values: [value('A', 'ü'.repeat(65_536))] }],
     [
       'a nested value in a detail',
       'operate',
@@ -39,12 +52,16 @@ test('ID-01: control says for every method what its caller needs, and only the s
   )
 })
 
+const commitment = 'ab'.repeat(32)
+
 test('control: what an operator may sign is what a host will take', () => {
   const order = { runs: { [agent]: agent }, command: ['true'], env: {}, limits: { outputBytes: 1 } }
   const bad: [string, object][] = [
     ['no command', { command: [] }],
-    ['a variable with a blank', { env: { 'A B': 'x' } }],
-    ['a variable that begins with a digit', { env: { '1A': 'x' } }],
+    ['a variable with a blank', { env: { 'A B': commitment } }],
+    ['a variable that begins with a digit', { env: { '1A': commitment } }],
+    ['a value in clear', { env: { A: 'x' } }],
+    ['more variables than 256', { env: Object.fromEntries(Array.from({ length: 257 }, (_, n) => [`A${n}`, commitment])) }],
     ['an argument beyond its limit', { command: ['x'.repeat(32_769)] }],
     ['a user with a colon', { user: 'root:root' }],
     ['a host that is no agent id', { runs: { 'web-1': agent } }],
@@ -54,7 +71,7 @@ test('control: what an operator may sign is what a host will take', () => {
     ['a key that nobody knows', { privileged: true }],
     ['a limit that nobody knows', { limits: { outputBytes: 1, gpus: 1 } }],
   ]
-  assert.equal(runOrder.safeParse(order).success, true)
+  for (const env of [{}, { A: commitment }]) assert.equal(runOrder.safeParse({ ...order, env }).success, true)
   for (const [why, change] of bad) assert.equal(runOrder.safeParse({ ...order, ...change }).success, false, why)
   for (const name of ['', '.', '..', '.x', 'a/b', 'a\\b', 'a b', 'ä', 'x'.repeat(65), 'a\n'])
     assert.equal(safeName.safeParse(name).success, false, name)

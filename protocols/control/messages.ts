@@ -1,6 +1,7 @@
 /** The messages of `/muster/control/1`: what an operator's command line asks of a coordinator. Field meanings: README.md beside this file. */
 import { z } from 'zod'
 import { agentId, blobId, runId } from '../../shared/ids.ts'
+import { openingsMessage } from '../openings.ts'
 import { bytesOf, signedMessage } from '../statement.ts'
 
 const agentText = z.custom<string>((value) => agentId.is(value), 'expected an agent id')
@@ -230,7 +231,11 @@ export const blobInfo = z.object({ size: z.int() })
 export const providerList = z.object({ providers: z.array(z.object({ name, peerId: z.string(), whole: z.boolean() })) })
 
 // Operations: everything that changes something
-export const operateRequest = z.object({ intent: signedMessage })
+export const operateRequest = z.object({
+  intent: signedMessage,
+  /** What the intent only commits to: the values of the variables of a `run.start`. Absent: it names none. */
+  values: openingsMessage.optional(),
+})
 export const operateProgress = z.object({
   what: text,
   done: z.int(),

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { agentId, blobId, runId, sha256Hex } from '../../shared/ids.ts'
 import { labelsField } from '../../shared/trust/fields.ts'
 import { GIB } from '../../shared/units.ts'
+import { MAX_VARIABLES, variableName } from '../openings.ts'
 
 /** Names of repositories, snapshots and hosts: what is safe as one path component on every file system (GC-08). */
 export const safeName = z
@@ -18,6 +19,7 @@ export const labelsMessage = labelsField
 const agentText = z.custom<string>((value) => agentId.is(value), 'expected an agent id')
 const runText = z.custom<string>((value) => runId.is(value), 'expected a run id')
 const blobText = z.custom<string>((value) => blobId.is(value), 'expected a blob id')
+const commitmentText = z.custom<string>((value) => sha256Hex.is(value), 'expected the commitment to a value: 64 lower-case hex digits')
 /** A signed statement inside an intent's arguments: base64 of its parts, so that the log entry holds all that is needed to check it. */
 const statementText = z.strictObject({
   statement: z.string().max(65_536),
@@ -31,13 +33,10 @@ export const runOrder = z.strictObject({
   /** One run id for each target agent. */
   runs: z.record(agentText, runText),
   command: z.array(z.string().max(32_768)).min(1).max(1024),
-  env: z.record(
-    z
-      .string()
-      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
-      .max(256),
-    z.string().max(16_384),
-  ),
+  /** For each variable the commitment to its value (AL-13). The values themselves travel beside the intent: `protocols/openings.ts`. */
+  env: z
+    .record(variableName, commitmentText)
+    .refine((env) => Object.keys(env).length <= MAX_VARIABLES, `expected at most ${MAX_VARIABLES} variables`),
   cwd: z.string().max(4096).optional(),
   user: z
     .string()

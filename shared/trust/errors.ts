@@ -67,6 +67,11 @@ export const trustError = defineErrors({
     message: (d: { what: string }) => `two different signed statements claim to be ${d.what}: somebody equivocates`,
     hint: () => 'keep both, and find out who signed them: muster audit verify',
   },
+  'trust.opening': {
+    exit: 'verification',
+    message: (d: { variable: string; reason: string }) => `the value of the variable ${d.variable} is refused: ${d.reason}`,
+    hint: () => 'values are kept nowhere; give the order again',
+  },
   'trust.denied': {
     exit: 'denied',
     message: (d: { actor: string; namespace: string; level: string; reason: string }) =>

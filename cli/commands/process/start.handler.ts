@@ -7,7 +7,7 @@ import type { Args } from './start.ts'
 
 export async function handle(context: CommandContext<RunFlags, Args>): Promise<void> {
   await withSession(context, async (session) => {
-    const { runs, response } = await startRuns(session, context.flags, context.args.command)
+    const { runs, response } = await startRuns(context, session)
     const started = new Set(response.results.filter((row) => row.result === 'done').map((row) => row.target))
     for (const run of runs) if (started.has(run.agent)) await context.stdout.write(`${run.run}\n`)
     requireDone(response, (target) => runs.find((run) => run.agent === target)?.host ?? target)

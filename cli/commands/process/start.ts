@@ -13,6 +13,10 @@ export const command = defineCommand({
   examples: [
     { command: 'muster process start --on web-17 -- dnf -y upgrade openssl', does: 'then: muster process stream RUN' },
     { command: "muster process start --on role=web --memory 512M -- sh -c 'make test'", does: 'on every web host, one run id a line' },
+    {
+      command: 'muster process start --on db --env PGPASSWORD -- pg_dump -h db app',
+      does: 'the password that is set here, in no log and no process list',
+    },
   ],
   passThrough: true,
   handler: () => import('./start.handler.ts'),

@@ -7,7 +7,7 @@ import type { Args } from './run.ts'
 
 export async function handle(context: CommandContext<RunFlags, Args>): Promise<number> {
   return withSession(context, async (session) => {
-    const started = await startRuns(session, context.flags, context.args.command)
+    const started = await startRuns(context, session)
     return started.runs.length === 1 ? watchOne(context, session, started) : watchMany(context, session, started)
   })
 }

@@ -13,6 +13,10 @@ export const command = defineCommand({
   examples: [
     { command: 'muster run --on web-17 -- systemctl is-active httpd', does: 'exits with its exit code' },
     { command: 'muster run --on role=web -- uptime', does: 'lines prefixed with the host' },
+    {
+      command: 'muster run --on db --env PGPASSWORD -- pg_dump -h db app',
+      does: 'the password that is set here, in no log and no process list',
+    },
   ],
   passThrough: true,
   handler: () => import('./run.handler.ts'),

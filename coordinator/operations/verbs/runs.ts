@@ -53,7 +53,7 @@ export function runVerbs(deps: RunVerbsDeps) {
     async abandon(tx, operation) {
       for (const run of Object.values(operation.arguments.runs)) await deps.runs.failed(runId.parse(run), 'the log could not be signed', tx)
     },
-    act: async (operation, context) => settleStart(operation, await deps.dispatch.deliver(operation, context.signal)),
+    act: async (operation, context) => settleStart(operation, await deps.dispatch.deliver(operation, context.values, context.signal)),
     probe: async (operation, signal) => settleStart(operation, await deps.dispatch.probe(operation, signal)),
   }
 
@@ -66,7 +66,7 @@ export function runVerbs(deps: RunVerbsDeps) {
       const agent = await deps.agents.byId(record.agent)
       if (agent?.status === 'revoked') throw dispatchError('dispatch.revoked', { host: agent.name })
     },
-    act: (operation, context) => deps.dispatch.deliver(operation, context.signal),
+    act: (operation, context) => deps.dispatch.deliver(operation, [], context.signal),
     probe: (operation, signal) => deps.dispatch.probe(operation, signal),
   }
 

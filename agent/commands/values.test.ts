@@ -1,0 +1,100 @@
+/** Values that an order only commits to, on a host with a real runner and a journal on a disk. */
+import assert from 'node:assert/strict'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'node:test'
+import { runId } from '../../shared/ids.ts'
+import { systemRandom } from '../../shared/random.ts'
+import { type Opening, openingsOf } from '../../shared/trust/commitment.ts'
+import type { Signed } from '../../shared/trust/signed.ts'
+import { call, commandedAgent, probe, said, same } from '../testing/commanded-agent.ts'
+import { runOf, startArguments, startIntent } from '../testing/coordinator-stand-in.ts'
+import type { CommandDeps } from './command.ts'
+
+const CANARY = 'canary-0a1b2c3d'
+const values = (): Opening[] => openingsOf({ random: systemRandom }, { TOKEN: CANARY, LANG: 'C' })
+const sealed = (n: number, openings: readonly Opening[], command = ['sh', '-c', 'echo "$TOKEN $LANG"']): Promise<Signed> =>
+  startIntent(n, { arguments: startArguments(runOf(n), command, openings) })
+
+/** Files below a folder that hold the text. */
+async function holding(folder: string, text: string): Promise<string[]> {
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
+  const found = await Promise.all(
+    files.map(async (file) => ((await readFile(join(file.parentPath, file.name))).includes(text) ? [file.name] : [])),
+  )
+  return found.flat()
+}
+
+test('AL-13: the program gets its values, and the host’s disk nothing of them but what the program wrote', async (t) => {
+  const { client, runner, order, folder } = await commandedAgent(t)
+  const openings = values()
+  const intent = await sealed(1, openings)
+  const { outcome } = await client.call('perform', { ...(await order(intent)), values: openings })
+  assert.equal(said(outcome, intent).result, 'done')
+  await runner.client.wait(runId.parse(runOf(1)))
+  assert.equal((await runner.output(runId.parse(runOf(1)))).stdout.toString(), `${CANARY} C\n`)
+  assert.deepEqual(await holding(folder, CANARY), [])
+  assert.deepEqual(
+    (await holding(runner.home, CANARY)).filter((name) => !/^stdout/.test(name)),
+    [],
+  )
+})
+
+test('AL-13: an order with a wrong value is refused for good, with a code and the name, and starts nothing', async (t) => {
+  const { client, runner, order, log } = await commandedAgent(t)
+  const openings = values()
+  const intent = await sealed(1, openings)
+  const good = await order(intent)
+  const { outcome } = await client.call('perform', { ...good, values: openings.map((one) => ({ ...one, value: `${one.value}!` })) })
+  const refusal = said(outcome, intent)
+  assert.deepEqual([refusal.result, refusal.detail['code']], ['refused', 'trust.opening'])
+  assert.match(String(refusal.detail['error']), /^the value of the variable TOKEN is refused: it is not the one that was signed$/)
+  assert.doesNotMatch(Buffer.from(outcome.statement).toString(), /canary/)
+  same((await client.call('perform', { ...good, values: openings })).outcome, outcome)
+  assert.deepEqual(await runner.client.list(), [])
+  assert.ok(log.size > 0)
+})
+
+test('AL-13: brought again without its values, an order gets the outcome of what was done, and an order that was not begun is over', async (t) => {
+  const dying = (deps: CommandDeps): Partial<CommandDeps> => ({
+    runner: {
+      ...deps.runner,
+      start: () => {
+        throw new Error('kill -9')
+      },
+    },
+  })
+  const { client, handlers, runner, order, again } = await commandedAgent(t)
+  const openings = values()
+  const done = await sealed(1, openings)
+  const request = { ...(await order(done)), values: openings }
+  const { outcome } = await client.call('perform', request)
+  const { values: _gone, ...bare } = request
+  for (const answer of [await call(handlers, bare), await call(await again(), bare), await probe(handlers, done)])
+    same(answer.outcome, outcome)
+
+  // Accepted, and killed before the act: what is brought without its values then is not started with variables missing.
+  const [late, resent] = [await sealed(2, openings), await sealed(3, openings)]
+  const bareLate = await order(late)
+  await assert.rejects(call(await again(dying), { ...bareLate, values: openings }), /kill -9/)
+  const restarted = await again()
+  const over = said((await call(restarted, bareLate)).outcome, late)
+  assert.equal(over.result, 'failed')
+  assert.match(String(over.detail['error']), /before it started the run/)
+  // With its values it is carried out, once.
+  const whole = { ...(await order(resent)), values: openings }
+  await assert.rejects(call(await again(dying), whole), /kill -9/)
+  assert.equal(said((await call(restarted, whole)).outcome, resent).result, 'done')
+  assert.deepEqual(
+    (await runner.client.list()).map((one) => one.run),
+    [runOf(1), runOf(3)],
+  )
+})
+
+test('AL-13: asked about an order that never arrived, the host says so, and that it has to be given again', async (t) => {
+  const { client } = await commandedAgent(t)
+  const intent = await sealed(1, values())
+  const refusal = said((await client.call('probe', { intent })).outcome, intent)
+  assert.equal(refusal.result, 'refused')
+  assert.match(String(refusal.detail['error']), /^it was not delivered, .*; give the order again$/)
+})

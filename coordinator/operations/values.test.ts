@@ -1,0 +1,166 @@
+/** Values beside an intent: checked, brought to the hosts that it names, and kept nowhere. The hosts speak the real protocol on a socket. */
+import assert from 'node:assert/strict'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import type { PerformRequest } from '../../protocols/command/messages.ts'
+import { command } from '../../protocols/command/protocol.ts'
+import type { Handlers } from '../../protocols/define-protocol.ts'
+import { serveProtocol } from '../../protocols/serve.ts'
+import { dialSocket, serveSocket } from '../../protocols/socket.ts'
+import { MusterError } from '../../shared/errors.ts'
+import { systemRandom } from '../../shared/random.ts'
+import { recordedLog } from '../../shared/testing/recorded-log.ts'
+import { minutesLater, TEST_FLEET, testKey } from '../../shared/testing/statements.ts'
+import { commitmentOf, type Opening, openingsOf } from '../../shared/trust/commitment.ts'
+import type { Intent } from '../../shared/trust/intent.ts'
+import { type Signed, signStatement } from '../../shared/trust/signed.ts'
+import { createDispatch, type DispatchDeps } from '../dispatch/dispatch.ts'
+import { createRuns } from '../dispatch/runs.ts'
+import { type CoordinatorParts, newOperation, type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
+import type { VerbHandlers } from './operation.ts'
+import { runVerbs } from './verbs/runs.ts'
+
+const CANARY = 'canary-9f8e7d6c'
+const OPENINGS = openingsOf({ random: systemRandom }, { TOKEN: CANARY, LANG: 'C' })
+const HOSTS = ['web-1', 'web-2']
+
+interface Hosts {
+  readonly coordinator: TestCoordinator
+  /** What each host was brought. */
+  readonly brought: { host: string; request: PerformRequest }[]
+  /** Parts over the same database whose hosts are reached in another way. */
+  again(open?: DispatchDeps['open']): Promise<CoordinatorParts>
+  intent(env?: readonly Opening[]): Promise<Signed>
+}
+
+async function hosts(t: TestContext): Promise<Hosts> {
+  const coordinator = await testCoordinator('sqlite')
+  t.after(() => coordinator[Symbol.asyncDispose]())
+  const folder = await mkdtemp(join(tmpdir(), 'muster-hosts-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const brought: Hosts['brought'] = []
+  const sockets = new Map<string, string>()
+  const members = await Promise.all(
+    HOSTS.map(async (name, index) => {
+      const key = testKey(100 + index)
+      const member = await coordinator.member(name, {}, key)
+      const outcome = (signed: Signed, result: 'done' | 'refused', detail: Record<string, string>) => {
+        const intent = JSON.parse(Buffer.from(signed.statement).toString()) as Intent
+        const { operation, verb } = intent
+        return signStatement(key, 'outcome', { fleet: TEST_FLEET, operation, verb, target: member.id, result, detail, at: minutesLater(1) })
+      }
+      const handlers = {
+        position: async () => ({ size: 0, root: null, epoch: 0 }),
+        perform: async (request: PerformRequest) => {
+          brought.push({ host: name, request })
+          return { outcome: await outcome(request.intent, 'done', {}) }
+        },
+        probe: async ({ intent }: { intent: Signed }) => ({ outcome: await outcome(intent, 'refused', { error: 'it was not delivered' }) }),
+      } as unknown as Handlers<typeof command>
+      const policy = { allow: async () => ({ kind: 'local', name: 'coordinator' }) as const }
+      const serve = serveProtocol(command, handlers, { policy, clock: coordinator.clock, log: recordedLog() })
+      const path = join(folder, name, 'socket')
+      const server = await serveSocket(
+        { clock: coordinator.clock, log: recordedLog() },
+        { path, protocols: new Map([[command.id, serve]]) },
+      )
+      t.after(() => server.close())
+      sockets.set(member.peerId, path)
+      return member
+    }),
+  )
+  const dial: DispatchDeps['open'] = (peer, id, signal) => dialSocket(sockets.get(peer) as string, id, signal)
+  const again = (open = dial) => {
+    const { database, ledger, access, agents, clock, log } = coordinator
+    const dispatch = createDispatch({ ledger, access, agents, clock, log, open })
+    const handlers: Partial<VerbHandlers> = runVerbs({ agents, dispatch, runs: createRuns({ database }) })
+    return coordinator.start({ handlers })
+  }
+  return {
+    coordinator,
+    brought,
+    again,
+    intent: (openings = OPENINGS) =>
+      coordinator.intent('run.start', {
+        targets: members.map((member) => member.id),
+        arguments: {
+          runs: Object.fromEntries(members.map((member) => [member.id, newOperation()])),
+          command: ['true'],
+          env: Object.fromEntries(openings.map((one) => [one.name, commitmentOf(one)])),
+          limits: { outputBytes: 65_536 },
+        },
+      }),
+  }
+}
+
+/** Everything that a coordinator keeps: rows, entries, the log's folder, and what it told its own log. */
+async function kept({ coordinator }: Hosts, parts: CoordinatorParts): Promise<string> {
+  const files = (await readdir(coordinator.folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
+  const texts = await Promise.all(files.map((file) => readFile(join(file.parentPath, file.name), 'latin1')))
+  return [...texts, JSON.stringify([await coordinator.rows(), await coordinator.entries(), parts.log.lines])].join('\n')
+}
+
+test('AL-13: each host of an order gets the values, and nothing that is kept has them', async (t) => {
+  const all = await hosts(t)
+  const parts = await all.again()
+  const { results } = await all.coordinator.perform(await all.intent(), { at: parts, context: { values: OPENINGS } })
+  assert.deepEqual(
+    results.map((row) => row.result),
+    ['done', 'done'],
+  )
+  assert.deepEqual(all.brought.map((one) => one.host).sort(), HOSTS)
+  for (const { request } of all.brought)
+    assert.deepEqual(
+      request.values?.map(({ name, value, salt }) => [name, value, Buffer.from(salt).toString('hex')]),
+      OPENINGS.map(({ name, value, salt }) => [name, value, Buffer.from(salt).toString('hex')]),
+    )
+  const text = await kept(all, parts)
+  assert.match(text, /"TOKEN/)
+  for (const secret of [
+    CANARY,
+    ...OPENINGS.flatMap(({ salt }) => [Buffer.from(salt).toString('hex'), Buffer.from(salt).toString('base64')]),
+  ])
+    assert.ok(!text.includes(secret), secret)
+})
+
+test('AL-13: an order whose values are not those that it commits to leaves no trace and reaches nobody', async (t) => {
+  const all = await hosts(t)
+  const parts = await all.again()
+  const [token, lang] = OPENINGS as [Opening, Opening]
+  const before = (await all.coordinator.entries()).length
+  for (const values of [[], [token], [token, { ...lang, value: 'D' }], [...OPENINGS, { ...lang, name: 'MORE' }]])
+    await assert.rejects(all.coordinator.perform(await all.intent(), { at: parts, context: { values } }), (error) => {
+      assert.ok(error instanceof MusterError && error.code === 'trust.opening')
+      assert.doesNotMatch(JSON.stringify([error.message, error.data]), /canary/)
+      return true
+    })
+  const other = await all.coordinator.intent('enroll.token', {
+    arguments: { hash: 'ab'.repeat(32), labels: {}, ttlMs: 60_000, approve: true },
+  })
+  await assert.rejects(all.coordinator.perform(other, { at: parts, context: { values: OPENINGS } }), { code: 'trust.opening' })
+  assert.equal((await all.coordinator.entries()).length, before)
+  assert.deepEqual(all.brought, [])
+})
+
+test('AL-13: an order that a dead coordinator had not delivered is not delivered without its values, and the outcome says so', async (t) => {
+  const all = await hosts(t)
+  const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
+  const dying = await all.again(async () => {
+    reach()
+    // The coordinator ends here, with the intent in the log and the values in its memory.
+    return new Promise<never>(() => undefined)
+  })
+  const intent = await all.intent()
+  void all.coordinator.perform(intent, { at: dying, context: { values: OPENINGS } })
+  await reached
+  const next = await all.again()
+  assert.equal(await next.operations.recover(new AbortController().signal, () => true), 1)
+  assert.deepEqual(all.brought, [])
+  // The operator sends it again, with its values: it is told what became of it.
+  const answer = await all.coordinator.perform(intent, { at: next, context: { values: OPENINGS } })
+  for (const row of answer.results) assert.equal(row.result, 'refused')
+  assert.deepEqual(all.brought, [])
+  assert.ok(!(await kept(all, next)).includes(CANARY))
+})
