@@ -4,7 +4,8 @@
  * the disk. If the runner dies before that line, the shell reads the end of its input and ends: the program was never started.
  *
  * shell (gate) → setpriv (only for another user) → env -i (the exact environment) → program: execs all, so pid and start time stay.
- * The order's words are arguments in every step, never text that a shell reads.
+ * The order's words are arguments in every step, never text that a shell reads. Its environment is no argument of any step, because every user of
+ * the host can read those: each variable is the value of one of ours, which no program on the way obeys, and env(1) puts them in their places.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, readSync } from 'node:fs'
@@ -56,13 +57,15 @@ export async function launch(deps: { tools: SystemTools }, spec: LaunchSpec): Pr
   const { tools } = deps
   const nul = spec.command.findIndex((part) => part.includes('\0'))
   if (nul !== -1) throw startFailure('EINVAL', `a NUL byte in argument ${nul}`)
-  const words = [...becomeUser(tools, spec.account), tools.env, '-i', '--', ...spec.environment, ...plain(spec.command)]
+  const carriers = Object.fromEntries(spec.environment.map((variable, index) => [`MUSTER_${index}`, variable]))
+  const exactly = ['-i', '--', ...Object.keys(carriers).map((name) => `\${${name}}`)].join(' ')
+  const words = [...becomeUser(tools, spec.account), tools.env, '-S', exactly, ...plain(spec.command)]
   const fallback = spec.account !== undefined && tools.setpriv === undefined ? { uid: spec.account.uid, gid: spec.account.gid } : {}
   const child = await spawned(() =>
     spawn(tools.sh, ['-c', GATE, 'muster-run', ...words], {
       ...fallback,
       cwd: spec.cwd,
-      env: { LC_ALL: 'C' },
+      env: { LC_ALL: 'C', ...carriers },
       // A session of its own: no signal of ours or of a terminal reaches it by accident.
       detached: true,
       stdio: ['pipe', spec.stdout, spec.stderr],
@@ -84,7 +87,7 @@ export async function launch(deps: { tools: SystemTools }, spec: LaunchSpec): Pr
 /** True while the process is still one of ours on the way to the program. */
 export function isLaunching(tools: SystemTools, pid: number): boolean {
   const line = commandLine(pid)
-  const ours = [[tools.sh, '-c', GATE], [tools.env, '-i', '--'], ...(tools.setpriv === undefined ? [] : [[tools.setpriv, '--reuid']])]
+  const ours = [[tools.sh, '-c', GATE], [tools.env, '-S'], ...(tools.setpriv === undefined ? [] : [[tools.setpriv, '--reuid']])]
   // Empty for a moment while an exec replaces it.
   return line === '' || ours.some((words) => line?.startsWith(words.join('\0')))
 }
