@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { MusterError } from '../../shared/errors.ts'
-import { TEST_TIME } from '../../shared/testing/statements.ts'
+import { runId } from '../../shared/ids.ts'
+import { rfc3339 } from '../../shared/clock.ts'
+import { TEST_TIME, testUuid } from '../../shared/testing/statements.ts'
 import type { RunnerClient } from '../runner/client.ts'
 import { runnerError } from '../runner/errors.ts'
 import { call, commandedAgent, probe, said, same } from '../testing/commanded-agent.ts'
-import { runOf, startIntent } from '../testing/coordinator-stand-in.ts'
+import { OTHER_AGENT, runOf, startArguments, startIntent, stopIntent, stranger } from '../testing/coordinator-stand-in.ts'
 import type { CommandDeps } from './command.ts'
 
 test('AL-01: killed before the act, a resent order is carried out once; asked about instead, it is over', async (t) => {
@@ -111,4 +113,64 @@ test('AL-01: where the runner cannot be asked there is no outcome yet, and later
   await assert.rejects(client.call('probe', { intent }), unreachable)
   away = false
   assert.equal(said((await client.call('probe', { intent })).outcome, intent).result, 'done')
+})
+
+test('AL-16: of an order that it may have forgotten a host does not say that it never came, and does not carry it out again', async (t) => {
+  const { client, clock, runner, order, again } = await commandedAgent(t)
+  const intent = await startIntent(1)
+  const request = await order(intent)
+  assert.equal(said((await client.call('perform', request)).outcome, intent).result, 'done')
+  const never = await startIntent(2)
+  clock.at = TEST_TIME + 8 * 86_400_000
+  const times = { issuedAt: rfc3339(clock.at), expiresAt: rfc3339(clock.at + 60_000) }
+  // Taking this one in lets the old one go.
+  const later = await startIntent(3, times)
+  assert.equal(said((await client.call('perform', await order(later))).outcome, later).result, 'done')
+  const restarted = await again()
+  for (const asked of [intent, never]) {
+    const { outcome } = await probe(restarted, asked)
+    assert.equal(said(outcome, asked).result, 'unknown')
+    assert.match(String(said(outcome, asked).detail['error']), /too long ago/)
+  }
+  // Not even with the clock set back to when it was fresh.
+  clock.at = TEST_TIME
+  assert.equal(said((await call(restarted, request)).outcome, intent).result, 'unknown')
+  assert.equal((await runner.client.list()).length, 2)
+  // What is newer than all that was forgotten is known not to have come.
+  clock.at = TEST_TIME + 8 * 86_400_000
+  const fresh = await startIntent(4, times)
+  assert.equal(said((await probe(restarted, fresh)).outcome, fresh).result, 'refused')
+})
+
+test('AL-16: a crash in a refusal leaves the refusal, or nothing; never the outcome of something else', async (t) => {
+  const { client, runner, order, again } = await commandedAgent(t)
+  const start = await startIntent(1)
+  await client.call('perform', await order(start))
+  await runner.client.wait(runId.parse(runOf(1)))
+  const dying = await again((deps) => ({
+    journal: {
+      ...deps.journal,
+      conclude: () => {
+        throw new Error('kill -9')
+      },
+    },
+  }))
+  // The run ended by itself: asked what became of the stop, the runner would say that nothing of it lives.
+  const stop = await stopIntent(2, runOf(1), 0)
+  const forged = await startIntent(3, { verb: 'run.stop', arguments: { run: runOf(1), graceMs: 0 } }, stranger)
+  const elsewhere = await startIntent(4, { targets: [OTHER_AGENT] })
+  const other = await startIntent(5, { arguments: startArguments(testUuid(7)) })
+  const requests = [
+    { ...(await order(stop)), inclusion: [] },
+    await order(forged),
+    await order(elsewhere),
+    { ...(await order(other)), grants: [], checkpoint: '' },
+  ]
+  for (const request of requests) {
+    await call(dying, request).catch(() => undefined)
+    const { outcome } = await probe(await again(), request.intent)
+    const { result, detail } = said(outcome, request.intent)
+    assert.equal(result, 'refused', String(detail['error']))
+    same((await probe(await again(), request.intent)).outcome, outcome)
+  }
 })

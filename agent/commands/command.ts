@@ -37,8 +37,11 @@ export interface CommandDeps extends VerifyDeps {
 /** An order that a coordinator did not bring before it ended: nobody brings it any more, and its values are gone. */
 const NOT_ARRIVED = 'it was not delivered, and is not carried out any more; give the order again'
 
+/** The answer then is no refusal: it may have been carried out, and it may not. */
+const FORGOTTEN = 'it was too long ago: this host does not remember whether it ever came'
+
 interface Concluded {
-  readonly result: Acted['result'] | 'refused'
+  readonly result: Acted['result'] | 'refused' | 'unknown'
   readonly detail: JsonObject
 }
 
@@ -72,14 +75,21 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
       at: rfc3339(deps.clock.now()),
     })
 
-  /** The order is accepted, or refused for good: either way there is a row for it. */
+  /** The order was accepted: there is a row for it. */
   const conclude = async (signed: Signed, intent: Intent, concluded: Concluded): Promise<Signed> => {
     const said = await outcome(signed, intent, concluded)
     await journal.conclude(intent.operation, said)
     return said
   }
-  const accept = (signed: Signed, intent: Intent): Promise<unknown> =>
-    journal.accept(intent.operation, signed, parseRfc3339(intent.expiresAt))
+  const expiry = (intent: Intent): number => parseRfc3339(intent.expiresAt)
+  /** For good: whoever brings it again with a better proof does not get a second, different outcome. */
+  const refuse = async (signed: Signed, intent: Intent, detail: JsonObject): Promise<Signed> => {
+    const said = await outcome(signed, intent, { result: 'refused', detail })
+    await journal.refuse(intent.operation, signed, expiry(intent), said)
+    return said
+  }
+  const forgotten = (signed: Signed, intent: Intent): Promise<Signed> =>
+    outcome(signed, intent, { result: 'unknown', detail: { error: FORGOTTEN } })
 
   const aftermath = async (signed: Signed, intent: Intent): Promise<Signed> =>
     conclude(signed, intent, await whatBecameOf(deps, readOrder(deps, intent)))
@@ -91,19 +101,18 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
     try {
       known = journal.find(intent.operation, signed)
       if (known?.outcome !== undefined) return known.outcome
+      if (known === undefined && journal.mayHaveForgotten(expiry(intent))) return await forgotten(signed, intent)
       order = await verifyOrder(deps, request)
-      await accept(signed, intent)
+      await journal.accept(intent.operation, signed, expiry(intent))
     } catch (error) {
       if (!(error instanceof MusterError) || commandError.is(error, 'command.position-moved')) throw error
       // Accepted before a crash, and by now it has expired: what counts is what was done then.
       if (known !== undefined) return aftermath(signed, intent)
       deps.log.warn({ operation: intent.operation, verb: intent.verb, code: error.code }, 'order refused')
-      const refusal = { result: 'refused', detail: { error: error.message, code: error.code } } as const
+      const detail = { error: error.message, code: error.code }
       if (commandError.is(error, 'command.replayed') || commandError.is(error, 'command.journal-full'))
-        return outcome(signed, intent, refusal)
-      // For good: whoever brings it again with a better proof does not get a second, different outcome.
-      await accept(signed, intent)
-      return conclude(signed, intent, refusal)
+        return outcome(signed, intent, { result: 'refused', detail })
+      return refuse(signed, intent, detail)
     }
     // What fails from here on is no refusal: the order has no outcome until somebody finds out what became of it.
     return conclude(signed, intent, await act(deps, order))
@@ -112,9 +121,8 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
   const probe = async (signed: Signed, intent: Intent): Promise<Signed> => {
     const known = journal.find(intent.operation, signed)
     if (known !== undefined) return known.outcome ?? aftermath(signed, intent)
-    await accept(signed, intent)
-    // Crash here: the next probe finds it accepted, and the runner knows of no run.
-    return conclude(signed, intent, { result: 'refused', detail: { error: NOT_ARRIVED } })
+    if (journal.mayHaveForgotten(expiry(intent))) return forgotten(signed, intent)
+    return refuse(signed, intent, { error: NOT_ARRIVED })
   }
 
   return {

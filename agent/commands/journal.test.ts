@@ -59,6 +59,24 @@ test('commands/journal: another order under the id of an earlier one is refused,
   }
 })
 
+test('commands/journal: a refused order is written down with its outcome, once, and never over an accepted one', async (t) => {
+  const { open } = await place(t)
+  const journal = await open()
+  const [refused, accepted] = [await startIntent(1), await startIntent(2)]
+  await journal.refuse(operationOf(1), refused, TEST_TIME + MINUTE, await outcome())
+  await journal.accept(operationOf(2), accepted, TEST_TIME + MINUTE)
+  await assert.rejects(journal.refuse(operationOf(2), accepted, TEST_TIME + MINUTE, await outcome()), /is known/)
+  await assert.rejects(
+    journal.refuse(operationOf(1), await startIntent(1, { targets: [] }), TEST_TIME, await outcome()),
+    is('command.replayed'),
+  )
+  for (const each of [journal, await open()]) {
+    assert.notEqual(each.find(operationOf(1), refused)?.outcome, undefined)
+    assert.deepEqual(each.find(operationOf(2), accepted), { outcome: undefined })
+    assert.equal(each.mayHaveForgotten(TEST_TIME), false)
+  }
+})
+
 test('commands/journal: an outcome for what was never accepted is a defect, not a row', async (t) => {
   const { open, folder } = await place(t)
   const journal = await open()
@@ -79,10 +97,12 @@ test('commands/journal: old outcomes go after a week, expired or not they stay u
   assert.equal(journal.find(operationOf(1), await startIntent(1)), undefined)
   // Accepted without outcome: nobody knows yet what became of it, so it is never forgotten.
   assert.deepEqual(journal.find(operationOf(2), await startIntent(2)), { outcome: undefined })
-  assert.deepEqual(
-    (await readdir(join(folder, 'commands'))).sort(),
-    [2, 3, 4].map((n) => `${operationOf(n)}.json`),
-  )
+  assert.deepEqual((await readdir(join(folder, 'commands'))).sort(), [...[2, 3, 4].map((n) => `${operationOf(n)}.json`), 'forgotten.json'])
+  // What may have been among it is not taken for an order that never came, here and after a restart; what is newer is.
+  for (const each of [journal, await open()]) {
+    assert.equal(each.mayHaveForgotten(TEST_TIME + 5 * MINUTE), true)
+    assert.equal(each.mayHaveForgotten(TEST_TIME + 5 * MINUTE + 1), false)
+  }
 })
 
 test('commands/journal: a full one lets go of its oldest expired outcomes, and takes nothing while there are none', async (t) => {
@@ -138,4 +158,11 @@ test('commands/journal: an order is not accepted where it cannot be written down
   const journal = await openJournal({ clock, random }, { folder: join(folder, 'commands') })
   await assert.rejects(journal.accept(operationOf(1), await startIntent(1), TEST_TIME), /disk full/)
   assert.equal(journal.find(operationOf(1), await startIntent(1)), undefined)
+})
+
+test('commands/journal: a damaged mark of what was forgotten stops the agent', async (t) => {
+  const { open, folder } = await place(t)
+  await open()
+  await writeFile(join(folder, 'commands', 'forgotten.json'), '{"until":')
+  await assert.rejects(open(), is('command.journal-damaged'))
 })

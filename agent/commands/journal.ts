@@ -1,6 +1,7 @@
 /**
  * The orders that this agent accepted, one durable file each, written before anything is done. An order is accepted once: sent again it gets the first
- * outcome again, and after a crash in between it is carried out again under the same run id, which the runner turns into the same run.
+ * outcome again, and after a crash in between it is carried out again under the same run id, which the runner turns into the same run. What is let go
+ * leaves a mark of how far back that reaches, so that nobody takes a forgotten order for one that never came.
  */
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
@@ -28,12 +29,19 @@ interface Row {
   readonly outcome?: Signed
 }
 
+/** Until when orders that expired may have been forgotten; no operation id, so no order's file. */
+const MARK = 'forgotten.json'
+
 export interface Journal {
   /** Writes down that the order is accepted. `outcome` is there if it was carried out before. @throws command.replayed, command.journal-full */
   accept(operation: OperationId, intent: Signed, expiresAt: number): Promise<{ outcome: Signed | undefined }>
   conclude(operation: OperationId, outcome: Signed): Promise<void>
+  /** Writes down an order together with its outcome: one that is refused. @throws command.replayed, command.journal-full */
+  refuse(operation: OperationId, intent: Signed, expiresAt: number, outcome: Signed): Promise<void>
   /** What is written down of this very intent; undefined: nothing. @throws command.replayed */
   find(operation: OperationId, intent: Signed): { outcome: Signed | undefined } | undefined
+  /** True for an order that ended so long ago that it may have been here and was forgotten. Ask only of what {@link find} does not find. */
+  mayHaveForgotten(expiresAt: number): boolean
 }
 
 export async function openJournal(deps: { clock: Clock; random: Random }, options: { folder: string; maxKept?: number }): Promise<Journal> {
@@ -41,7 +49,13 @@ export async function openJournal(deps: { clock: Clock; random: Random }, option
   await mkdir(folder, { recursive: true, mode: 0o700 })
   // Owned by this journal: what the files say. Written after the file, read instead of it.
   const rows = new Map<OperationId, Row>()
+  // Owned by tidy(): grows only.
+  let forgotten = Number.NEGATIVE_INFINITY
   for (const name of await readdir(folder)) {
+    if (name === MARK) {
+      forgotten = await readMark(join(folder, name))
+      continue
+    }
     const id = name.endsWith('.json') ? name.slice(0, -5) : ''
     if (operationId.is(id)) rows.set(id, await read(join(folder, name)))
     // A crash inside writeDurable leaves its temporary file, which holds nothing that counts.
@@ -56,7 +70,14 @@ export async function openJournal(deps: { clock: Clock; random: Random }, option
     rows.set(operation, row)
   }
 
-  const tidy = async (): Promise<void> => {
+  // One after the other: of two at once the mark of the later one could be overwritten by the earlier one's.
+  let tidied: Promise<void> = Promise.resolve()
+  const tidy = (): Promise<void> => {
+    const mine = tidied.then(tidyNow)
+    tidied = mine.catch(() => undefined)
+    return mine
+  }
+  const tidyNow = async (): Promise<void> => {
     const now = deps.clock.now()
     const removable = [...rows]
       .filter(([, row]) => row.expiresAt < now && row.outcome !== undefined)
@@ -64,7 +85,14 @@ export async function openJournal(deps: { clock: Clock; random: Random }, option
     const old = removable.filter(([, row]) => row.acceptedAt + KEEP_MS < now)
     // Room for the one that comes.
     const excess = removable.slice(0, Math.max(0, rows.size - maxKept + 1))
-    for (const [operation] of new Set([...old, ...excess])) {
+    const leaving = new Set([...old, ...excess])
+    const until = Math.max(forgotten, ...[...leaving].map(([, row]) => row.expiresAt))
+    if (until > forgotten) {
+      await writeDurable(deps, join(folder, MARK), JSON.stringify({ until }))
+      forgotten = until
+      // Crash here: more is said to be forgotten than is.
+    }
+    for (const [operation] of leaving) {
       await rm(path(operation), { force: true })
       rows.delete(operation)
     }
@@ -78,16 +106,21 @@ export async function openJournal(deps: { clock: Clock; random: Random }, option
     return { outcome: known.outcome }
   }
 
+  const newRow = async (intent: Signed, expiresAt: number): Promise<Row> => {
+    await tidy()
+    const acceptedAt = deps.clock.now()
+    // A genuine order expires within minutes. One that claims a later end was refused for that; its row must not stay for as long as it says.
+    return { digest: digestOf(intent), acceptedAt, expiresAt: Math.min(expiresAt, acceptedAt + CLOCK_SKEW_MS + MAX_INTENT_MS) }
+  }
+
   return {
     find,
+    mayHaveForgotten: (expiresAt) => expiresAt <= forgotten,
+
     async accept(operation, intent, expiresAt) {
       const known = find(operation, intent)
       if (known) return known
-      await tidy()
-      const acceptedAt = deps.clock.now()
-      // A genuine order expires within minutes. One that claims a later end was refused for that; its row must not stay for as long as it says.
-      const end = Math.min(expiresAt, acceptedAt + CLOCK_SKEW_MS + MAX_INTENT_MS)
-      await write(operation, { digest: digestOf(intent), acceptedAt, expiresAt: end })
+      await write(operation, await newRow(intent, expiresAt))
       // Crash here: the order is accepted and nothing was done. Sent again, it is carried out; never sent again, it never is.
       return { outcome: undefined }
     },
@@ -98,6 +131,23 @@ export async function openJournal(deps: { clock: Clock; random: Random }, option
       await write(operation, { ...row, outcome })
       // Crash before this: it was done and no outcome is written. Sent again, the runner answers with the same run, and the outcome is made anew.
     },
+
+    async refuse(operation, intent, expiresAt, outcome) {
+      if (find(operation, intent) !== undefined)
+        throw new Error(`operation ${operation} is known: what became of it is not for a refusal to say`)
+      await write(operation, { ...(await newRow(intent, expiresAt)), outcome })
+      // Crash before this: the order never came. Refusing it again may say another reason; nobody has heard the first one.
+    },
+  }
+}
+
+async function readMark(path: string): Promise<number> {
+  try {
+    const { until } = JSON.parse(await readFile(path, 'utf8')) as { until?: unknown }
+    if (typeof until !== 'number') throw new Error('the time is missing')
+    return until
+  } catch (cause) {
+    throw commandError('command.journal-damaged', { path }, { cause })
   }
 }
 

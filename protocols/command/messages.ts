@@ -67,5 +67,8 @@ export const statusRequest = z.object({ runs: z.array(runText).max(1000) })
 export const statusResponse = z.object({ runs: z.array(runStatus) })
 /** What became of this very order? */
 export const probeRequest = z.object({ intent: signedMessage })
-/** The outcome that the agent signed. An order that had not arrived is refused from then on, so that the answer stays true. */
+/**
+ * The outcome that the agent signed. An order that had not arrived is refused from then on, so that the answer stays true; one that it may have
+ * forgotten is `unknown`.
+ */
 export const probeResponse = z.object({ outcome: signedMessage })
