@@ -241,7 +241,7 @@ for (const dialect of DIALECTS) {
     const { ledger, access, agents, clock, log } = coordinator
     const dispatch = createDispatch({ ledger, access, agents, clock, log, open: hosts.open })
     const signal = new AbortController().signal
-    const said = [...(await dispatch.deliver(late, signal)), ...(await dispatch.probe(late, signal))]
+    const said = [...(await dispatch.deliver(late, [], signal)), ...(await dispatch.probe(late, signal))]
     assert.deepEqual(
       said.map((row) => `${row.result} ${String(row.error?.code)}`),
       ['failed dispatch.revoked', 'unknown dispatch.revoked'],

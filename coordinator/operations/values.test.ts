@@ -1,25 +1,19 @@
 /** Values beside an intent: checked, brought to the hosts that it names, and kept nowhere. The hosts speak the real protocol on a socket. */
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import type { PerformRequest } from '../../protocols/command/messages.ts'
-import { command } from '../../protocols/command/protocol.ts'
-import type { Handlers } from '../../protocols/define-protocol.ts'
-import { serveProtocol } from '../../protocols/serve.ts'
-import { dialSocket, serveSocket } from '../../protocols/socket.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { systemRandom } from '../../shared/random.ts'
-import { recordedLog } from '../../shared/testing/recorded-log.ts'
-import { minutesLater, TEST_FLEET, testKey } from '../../shared/testing/statements.ts'
+import { testKey } from '../../shared/testing/statements.ts'
 import { commitmentOf, type Opening, openingsOf } from '../../shared/trust/commitment.ts'
-import type { Intent } from '../../shared/trust/intent.ts'
-import { type Signed, signStatement } from '../../shared/trust/signed.ts'
+import type { Signed } from '../../shared/trust/signed.ts'
 import { createDispatch, type DispatchDeps } from '../dispatch/dispatch.ts'
 import { createRuns } from '../dispatch/runs.ts'
+import type { AgentRecord } from '../registry/agents.ts'
 import { type CoordinatorParts, newOperation, type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
-import type { VerbHandlers } from './operation.ts'
+import { outcomeBy, testHosts } from '../testing/hosts.ts'
 import { runVerbs } from './verbs/runs.ts'
 
 const CANARY = 'canary-9f8e7d6c'
@@ -38,50 +32,34 @@ interface Hosts {
 async function hosts(t: TestContext): Promise<Hosts> {
   const coordinator = await testCoordinator('sqlite')
   t.after(() => coordinator[Symbol.asyncDispose]())
-  const folder = await mkdtemp(join(tmpdir(), 'muster-hosts-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
+  const sockets = await testHosts(coordinator.clock)
+  t.after(() => sockets[Symbol.asyncDispose]())
   const brought: Hosts['brought'] = []
-  const sockets = new Map<string, string>()
-  const members = await Promise.all(
-    HOSTS.map(async (name, index) => {
-      const key = testKey(100 + index)
-      const member = await coordinator.member(name, {}, key)
-      const outcome = (signed: Signed, result: 'done' | 'refused', detail: Record<string, string>) => {
-        const intent = JSON.parse(Buffer.from(signed.statement).toString()) as Intent
-        const { operation, verb } = intent
-        return signStatement(key, 'outcome', { fleet: TEST_FLEET, operation, verb, target: member.id, result, detail, at: minutesLater(1) })
-      }
-      const handlers = {
-        position: async () => ({ size: 0, root: null, epoch: 0 }),
-        perform: async (request: PerformRequest) => {
+  const members: AgentRecord[] = []
+  for (const [index, name] of HOSTS.entries()) {
+    const key = testKey(100 + index)
+    const member = await coordinator.member(name, {}, key)
+    members.push(member)
+    await sockets.connect(member, {
+      command: {
+        perform: async (request) => {
           brought.push({ host: name, request })
-          return { outcome: await outcome(request.intent, 'done', {}) }
+          return { outcome: await outcomeBy(key, member, request.intent) }
         },
-        probe: async ({ intent }: { intent: Signed }) => ({ outcome: await outcome(intent, 'refused', { error: 'it was not delivered' }) }),
-      } as unknown as Handlers<typeof command>
-      const policy = { allow: async () => ({ kind: 'local', name: 'coordinator' }) as const }
-      const serve = serveProtocol(command, handlers, { policy, clock: coordinator.clock, log: recordedLog() })
-      const path = join(folder, name, 'socket')
-      const server = await serveSocket(
-        { clock: coordinator.clock, log: recordedLog() },
-        { path, protocols: new Map([[command.id, serve]]) },
-      )
-      t.after(() => server.close())
-      sockets.set(member.peerId, path)
-      return member
-    }),
-  )
-  const dial: DispatchDeps['open'] = (peer, id, signal) => dialSocket(sockets.get(peer) as string, id, signal)
-  const again = (open = dial) => {
-    const { database, ledger, access, agents, clock, log } = coordinator
-    const dispatch = createDispatch({ ledger, access, agents, clock, log, open })
-    const handlers: Partial<VerbHandlers> = runVerbs({ agents, dispatch, runs: createRuns({ database }) })
-    return coordinator.start({ handlers })
+        probe: async ({ intent }) => ({
+          outcome: await outcomeBy(key, member, intent, { result: 'refused', detail: { error: 'it was not delivered' } }),
+        }),
+      },
+    })
   }
   return {
     coordinator,
     brought,
-    again,
+    again(open = sockets.open) {
+      const { database, ledger, access, agents, clock, log } = coordinator
+      const dispatch = createDispatch({ ledger, access, agents, clock, log, open })
+      return coordinator.start({ handlers: runVerbs({ agents, dispatch, runs: createRuns({ database }) }) })
+    },
     intent: (openings = OPENINGS) =>
       coordinator.intent('run.start', {
         targets: members.map((member) => member.id),
