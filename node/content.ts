@@ -4,7 +4,6 @@
  * of who holds what.
  */
 import { blobs } from '../protocols/blobs/protocol.ts'
-import { openClient } from '../protocols/call.ts'
 import type { Policy } from '../protocols/peer.ts'
 import { MAX_ANNOUNCED } from '../protocols/providers/messages.ts'
 import { providers } from '../protocols/providers/protocol.ts'
@@ -12,17 +11,18 @@ import { serveProtocol } from '../protocols/serve.ts'
 import { blobError } from '../shared/blobs/errors.ts'
 import type { Incoming, Pool } from '../shared/blobs/pool.ts'
 import type { Clock } from '../shared/clock.ts'
-import { MusterError } from '../shared/errors.ts'
 import type { BlobId } from '../shared/ids.ts'
 import type { Logger } from '../shared/logger.ts'
 import { createQueue } from '../shared/queue.ts'
 import type { Random } from '../shared/random.ts'
 import { KIB } from '../shared/units.ts'
+import { nodeError } from './errors.ts'
 import type { MusterNode } from './node.ts'
 import { fetchBlob } from './transfer/fetch.ts'
-import { createProviderIndex, type ProviderIndex, trackerHandlers } from './transfer/provider-index.ts'
+import { createProviderIndex, trackerHandlers } from './transfer/provider-index.ts'
 import { blobHandlers, holdingOf } from './transfer/serve.ts'
 import type { ProviderHint } from './transfer/source.ts'
+import { createTracker, type Held } from './transfer/tracker.ts'
 
 export interface ByteRange {
   readonly start: number
@@ -46,7 +46,7 @@ export interface Provider {
 export interface Content {
   /**
    * The blob. With its size known from something verified, reading begins while the rest is on its way; without, it is fetched whole first.
-   * @throws blob.unknown where no connected node holds it
+   * @throws blob.unknown where no connected node holds it, node.not-connected and the like where no coordinator could say
    */
   open(id: BlobId, signal: AbortSignal, known?: { size: number }): Promise<Opened>
   providers(id: BlobId, signal: AbortSignal): Promise<Provider[]>
@@ -81,8 +81,6 @@ const WAITING = 10_000
 const PIECE_BYTES = 256 * KIB
 /** Half of what an announcement stands for (EXPIRES_MS of the index). */
 const ANNOUNCE_MS = 15 * 60_000
-/** A coordinator that does not take an announcement within this gets it at the next connection. */
-const TELL_MS = 30_000
 
 export async function createContent(deps: ContentDeps, options: ContentOptions): Promise<Content> {
   const { node, pool, clock, log } = deps
@@ -97,15 +95,16 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
   }
   const offs = index === undefined ? [] : [node.on('disconnect', (peer) => index.drop(peer))]
 
-  const find = (id: BlobId, signal: AbortSignal): Promise<readonly ProviderHint[]> =>
-    findProviders({ node, clock }, { index, coordinators: options.coordinators() }, id, signal)
+  const tracker = createTracker({ node, clock, log }, options)
+  const find = async (id: BlobId, signal: AbortSignal): Promise<readonly ProviderHint[]> =>
+    index === undefined ? tracker.find(id, signal) : index.find(id, undefined)
 
   /** Brings the blob into the pool; several callers share one fetch, which ends when the last of them leaves. */
   const fetch = (id: BlobId, signal: AbortSignal, size?: number): Promise<{ size: number }> =>
     queue.run(
       async (shared) => {
         const fetched = await fetchBlob({ node, pool, clock, log, find }, id, {
-          signal: AbortSignal.any([shared, closing.signal]),
+          signal: shared,
           ...(size === undefined ? {} : { size }),
         })
         added(id, fetched.size)
@@ -114,35 +113,21 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
       { key: id, signal },
     )
 
-  const tell = async (announcement: { holds: { id: BlobId; size: number }[] }, signal: AbortSignal): Promise<void> => {
-    for (const coordinator of options.coordinators()) {
-      try {
-        const client = openClient(providers, await node.open(coordinator, providers.id, signal), deps)
-        await client.call('announce', { addresses: node.addresses().slice(0, 4), holds: announcement.holds, drops: [] }, { signal })
-        await client.close()
-      } catch (error) {
-        if (!(error instanceof MusterError) && !signal.aborted) throw error
-        log.debug({ coordinator, error }, 'an announcement was not taken')
-      }
-    }
-  }
-  const bounded = (signal: AbortSignal): AbortSignal => AbortSignal.any([signal, closing.signal, clock.timeout(TELL_MS)])
   const added = (id: BlobId, size: number): void => {
-    void tell({ holds: [{ id, size }] }, bounded(closing.signal)).catch((error: unknown) =>
-      log.error({ error }, 'a blob was not announced'),
-    )
+    void tracker.tell([{ id, size }]).catch((error: unknown) => log.error({ error }, 'a blob was not announced'))
   }
   const announce = async (signal: AbortSignal): Promise<void> => {
-    let holds: { id: BlobId; size: number }[] = []
+    let holds: Held[] = []
     for await (const held of pool.list()) {
+      if (signal.aborted) return
       holds.push(held)
       if (holds.length === MAX_ANNOUNCED) {
-        await tell({ holds }, bounded(signal))
+        await tracker.tell(holds)
         holds = []
       }
     }
     // Also with nothing to tell: the coordinator learns where this node can be dialled.
-    await tell({ holds }, bounded(signal))
+    await tracker.tell(holds)
   }
   if (!options.tracker)
     offs.push(
@@ -165,38 +150,26 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
       }
     },
     async providers(id, signal) {
-      const hints = await find(id, signal)
+      const own = await holdingOf(pool, id)
+      const hints = await find(id, signal).catch((error: unknown) => {
+        // Without a coordinator this node still knows of itself.
+        if (own.size === undefined) throw error
+        return []
+      })
       const nameOf = (peer: string): string => node.peer(peer)?.member?.name ?? peer
       const others = hints.map((hint) => ({ name: nameOf(hint.peer), peerId: hint.peer, whole: hint.ranges === undefined }))
-      const own = await holdingOf(pool, id)
       if (own.size === undefined || others.some((other) => other.peerId === node.peerId)) return others
       return [{ name: 'this node', peerId: node.peerId, whole: own.ranges === undefined }, ...others]
     },
     announce,
     added,
     async close() {
-      closing.abort(blobError('blob.aborted', { id: 'every fetch' }))
+      closing.abort(nodeError('node.closed'))
+      tracker.close()
       for (const off of offs) off()
       await queue.close()
     },
   }
-}
-
-/** Who holds the blob: from our own index where we keep one, else from the coordinators. */
-async function findProviders(
-  deps: { node: MusterNode; clock: Clock },
-  where: { index: ProviderIndex | undefined; coordinators: readonly string[] },
-  id: BlobId,
-  signal: AbortSignal,
-): Promise<readonly ProviderHint[]> {
-  if (where.index !== undefined) return where.index.find(id, undefined)
-  const found: ProviderHint[] = []
-  for (const coordinator of where.coordinators) {
-    const client = openClient(providers, await deps.node.open(coordinator, providers.id, signal), deps)
-    found.push(...((await client.call('find', { ids: [id] }, { signal })).found[0] ?? []))
-    await client.close()
-  }
-  return found.filter((hint) => hint.peer !== deps.node.peerId)
 }
 
 /** Reads the range while the blob is fetched: each piece as soon as the verified prefix reaches it, the rest from the pool once it is whole. */

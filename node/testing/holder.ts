@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import type { Disk } from '../../shared/blobs/disk.ts'
 import { type Pool, openPool } from '../../shared/blobs/pool.ts'
 import { systemClock } from '../../shared/clock.ts'
 import type { BlobId } from '../../shared/ids.ts'
@@ -24,20 +25,21 @@ export interface Holder {
   fetch(id: BlobId, providers: readonly ProviderHint[], options?: Partial<FetchOptions>): Promise<{ size: number }>
 }
 
-export async function temporaryPool(t: TestContext): Promise<Pool> {
+export async function temporaryPool(t: TestContext, disk?: Disk): Promise<Pool> {
   const folder = await mkdtemp(join(tmpdir(), 'muster-pool-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
-  return openPool({ clock: systemClock, random: systemRandom }, { folder: join(folder, 'pool') })
+  return openPool({ clock: systemClock, random: systemRandom, ...(disk && { disk }) }, { folder: join(folder, 'pool') })
 }
 
-/** A member that serves its pool; `distort` replaces parts of how it does so. */
+/** A member that serves its pool; `distort` replaces parts of how it does so, `disk` what its pool lies on. */
 export async function holder(
   t: TestContext,
   fleet: TestFleet,
   name: string,
   distort: (honest: Handlers<typeof blobs>) => Partial<Handlers<typeof blobs>> = () => ({}),
+  disk?: Disk,
 ): Promise<Holder> {
-  const pool = await temporaryPool(t)
+  const pool = await temporaryPool(t, disk)
   const node = await fleet.node(t, { role: 'agent', name })
   const honest = blobHandlers(pool)
   const serving = { clock: systemClock, log: node.log, policy: createNodePolicy() }

@@ -17,16 +17,24 @@ export interface Crowd {
   usable(size: number): Source[]
   /** The sizes that are claimed, by the number of claims. */
   sizes(): number[]
-  /** Why it did not come to an end, `missing` bytes short. */
-  failure(size: number, missing: number): Error
+  /** What to throw where nobody says that it has the blob. */
+  nobody(): unknown
+  /** What to throw where it did not come to an end, `missing` bytes short. */
+  failure(size: number, missing: number): unknown
 }
 
 export function createCrowd(deps: FetchDeps, id: BlobId, options: FetchOptions): Crowd {
   const sources = new Map<string, Source>()
+  let unanswered: unknown
+  // Where nobody could say whom to ask, it is not known whether the blob exists.
+  const nobody = (): unknown => (sources.size === 0 && unanswered !== undefined ? unanswered : blobError('blob.unknown', { id }))
   const alive = (): Source[] => [...sources.values()].filter((source) => source.usable && source.holding !== undefined)
   return {
     refresh: async () => {
-      const found = await deps.find(id, options.signal).catch(() => [])
+      const found = await deps.find(id, options.signal).catch((error: unknown) => {
+        unanswered = error
+        return []
+      })
       options.signal.throwIfAborted()
       let better = false
       const asked: Promise<void>[] = []
@@ -55,13 +63,14 @@ export function createCrowd(deps: FetchDeps, id: BlobId, options: FetchOptions):
         .slice(0, MAX_SIZES)
         .map(([size]) => size)
     },
+    nobody,
     failure: (size, missing) => {
       const errors = [...sources.values()].flatMap((source) => (source.lastError instanceof Error ? [source.lastError] : []))
-      if (errors.every((error) => blobError.is(error, 'blob.unknown'))) return blobError('blob.unknown', { id })
+      if (alive().length === 0 && errors.every((error) => blobError.is(error, 'blob.unknown'))) return nobody()
       const last = errors.at(-1)
       // Everybody who had it sent something else: that is not a matter of who is connected.
-      if (errors.every((error) => blobError.is(error, 'blob.altered'))) return last
-      const reason = last.message
+      if (last !== undefined && errors.every((error) => blobError.is(error, 'blob.altered'))) return last
+      const reason = last?.message ?? 'they hold only part of it'
       return transferError('transfer.incomplete', { id, missing, size, providers: sources.size, reason }, { cause: last })
     },
   }

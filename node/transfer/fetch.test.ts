@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Pool } from '../../shared/blobs/pool.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { type BlobId, blobId } from '../../shared/ids.ts'
+import { errnoError, type Step, watchedDisk } from '../../shared/testing/faulty-disk.ts'
 import { KIB, MIB } from '../../shared/units.ts'
 import { blobs } from '../../protocols/blobs/protocol.ts'
 import { openClient } from '../../protocols/call.ts'
@@ -70,6 +71,57 @@ test('fetch: nobody has it, nobody can be reached, nobody is known', async (t) =
   await source.node.close()
   await assert.rejects(target.fetch(id, [source.hint]), { code: 'blob.unknown' })
   await assert.rejects(target.fetch(id, [source.hint], { size: 100 }), { code: 'transfer.incomplete', exit: 'unreachable' })
+})
+
+test('fetch: providers that hold only part of a blob make it whole together, and alone leave it incomplete', async (t) => {
+  const fleet = await createTestFleet()
+  const size = 6 * MIB
+  const parts = [
+    { start: 0, end: 2 * MIB },
+    { start: 2 * MIB, end: 5 * MIB },
+    { start: 4 * MIB, end: size },
+  ]
+  const sources = await Promise.all(
+    parts.map((part, i) =>
+      holder(t, fleet, `part-${i}`, (honest) => ({
+        have: async ({ ids }) => ({ holdings: ids.map(() => ({ size, ranges: [part] })) }),
+        fetch: async (request, context) => {
+          if (request.start < part.start || request.end > part.end) throw new Error('it was asked for what it did not offer')
+          return honest.fetch(request, context)
+        },
+      })),
+    ),
+  )
+  const target = await holder(t, fleet, 'target')
+  const { id, content } = await addContent((sources[0] as (typeof sources)[0]).pool, size)
+  for (const { pool } of sources.slice(1)) await putContent(pool, content)
+  const hints = sources.map(({ hint }) => hint)
+  await assert.rejects(target.fetch(id, hints.slice(0, 2)), {
+    code: 'transfer.incomplete',
+    exit: 'unreachable',
+    data: { id, missing: MIB, size, providers: 2, reason: 'they hold only part of it' },
+  })
+  await target.fetch(id, hints)
+  assert.ok(content.equals(await contentOf(target.pool, id)))
+  for (const { node } of sources) assert.ok(!node.log.lines.some(({ level }) => level === 'error'))
+})
+
+test('fetch: a full disk ends it at once, and is not taken for a false claim about the size', async (t) => {
+  const fleet = await createTestFleet()
+  let full = true
+  // There is space for the header of an outboard, so that the false claim gets as far as it can.
+  const before = ({ name, args }: Step): void => {
+    if (full && name === 'write' && (args[1] as Uint8Array[]).some((part) => part.length > 8)) throw errnoError('ENOSPC')
+  }
+  const honest = [await holder(t, fleet, 'honest-0'), await holder(t, fleet, 'honest-1')] as const
+  const liar = await holder(t, fleet, 'liar', () => ({ have: async ({ ids }) => ({ holdings: ids.map(() => ({ size: 77 })) }) }))
+  const target = await holder(t, fleet, 'target', undefined, watchedDisk({ before }))
+  const { id, content } = await addContent(honest[0].pool, 100_000)
+  await putContent(honest[1].pool, content)
+  const hints = [honest[0].hint, honest[1].hint, liar.hint]
+  await assert.rejects(target.fetch(id, hints), { code: 'blob.no-space' })
+  full = false
+  assert.equal((await target.fetch(id, hints)).size, content.length)
 })
 
 test('BT-01: a provider that flips a bit is left at that group, and nothing wrong is kept', async (t) => {

@@ -30,30 +30,35 @@ export interface FetchDeps {
   readonly pool: Pool
   readonly clock: Clock
   readonly log: Logger
-  /** Asks the tracker. An error counts as an empty answer. */
+  /** Asks the tracker. An error counts as an empty answer, unless nobody else is known: then it is the fetch's own. */
   readonly find: (id: BlobId, signal: AbortSignal) => Promise<readonly ProviderHint[]>
 }
 
-/** Brings the blob into the pool. Throws blob.unknown, transfer.incomplete, errors of the pool's disk, or the signal's reason. */
+/** Brings the blob into the pool. Throws blob.unknown, transfer.incomplete, errors of the pool's disk or of `find`, or the signal's reason. */
 export async function fetchBlob(deps: FetchDeps, id: BlobId, options: FetchOptions): Promise<{ size: number }> {
   const here = await deps.pool.stat(id)
   if (here !== undefined) return here
   const crowd = createCrowd(deps, id, options)
   await crowd.refresh()
   const sizes = options.size === undefined ? crowd.sizes() : [options.size]
-  let failure: unknown = blobError('blob.unknown', { id })
+  let failure: unknown
   for (const size of sizes) {
     try {
       return await fetchSized(deps, id, size, crowd, options)
     } catch (error) {
       options.signal.throwIfAborted()
-      // A wrong claim about the size fails in many ways, and the next claim may be true. Anything but these is a fault of ours.
-      if (!transferError.is(error) && !blobError.is(error)) throw error
+      if (!maybeWrongSize(error)) throw error
       failure = error
     }
   }
-  throw failure
+  throw failure ?? crowd.nobody()
 }
+
+/** A wrong claim about the size fails in many ways, and the next claim may be true. A disk that is full or broken is our own, whatever was claimed. */
+function maybeWrongSize(error: unknown): boolean {
+  return transferError.is(error) || (blobError.is(error) && !OWN_DISK.includes(error.code))
+}
+const OWN_DISK: readonly string[] = ['blob.no-space', 'blob.disk', 'blob.suspect', 'blob.folder']
 
 async function fetchSized(deps: FetchDeps, id: BlobId, size: number, crowd: Crowd, options: FetchOptions): Promise<{ size: number }> {
   const incoming = await deps.pool.receive(id, size)

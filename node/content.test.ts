@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict'
+import test, { type TestContext } from 'node:test'
+import { blobs } from '../protocols/blobs/protocol.ts'
+import type { Handlers } from '../protocols/define-protocol.ts'
+import { providers } from '../protocols/providers/protocol.ts'
+import { serveProtocol } from '../protocols/serve.ts'
+import type { Disk } from '../shared/blobs/disk.ts'
+import type { Pool } from '../shared/blobs/pool.ts'
+import { systemClock } from '../shared/clock.ts'
+import { blobId } from '../shared/ids.ts'
+import { systemRandom } from '../shared/random.ts'
+import { errnoError, type Step, watchedDisk } from '../shared/testing/faulty-disk.ts'
+import { MIB } from '../shared/units.ts'
+import { type Content, createContent } from './content.ts'
+import { createNodePolicy } from './policy.ts'
+import { addressOf, createTestFleet, type TestFleet, type TestNode } from './testing/fleet.ts'
+import { addContent, contentOf, temporaryPool } from './testing/holder.ts'
+import { blobHandlers } from './transfer/serve.ts'
+
+const forever = new AbortController().signal
+
+interface Site {
+  readonly node: TestNode
+  readonly pool: Pool
+  readonly content: Content
+}
+
+/** A node with content, connected to the coordinators. `distort` replaces parts of how it serves blobs. */
+async function site(
+  t: TestContext,
+  fleet: TestFleet,
+  name: string,
+  options: { coordinators?: TestNode[]; disk?: Disk; distort?: (honest: Handlers<typeof blobs>) => Partial<Handlers<typeof blobs>> } = {},
+): Promise<Site> {
+  const { coordinators, distort = () => ({}) } = options
+  const node = await fleet.node(t, { role: coordinators === undefined ? 'coordinator' : 'agent', name })
+  const pool = await temporaryPool(t, options.disk)
+  const policy = createNodePolicy()
+  // createContent registers its own handlers, so it gets a node that puts the distorted ones in their place.
+  const handle: TestNode['handle'] = (protocol, serve) => {
+    const honest = blobHandlers(pool)
+    const distorted = serveProtocol(blobs, { ...honest, ...distort(honest) }, { clock: systemClock, log: node.log, policy })
+    return node.handle(protocol, protocol.id === blobs.id ? distorted : serve)
+  }
+  const content = await createContent(
+    { node: { ...node, handle }, pool, clock: systemClock, random: systemRandom, log: node.log, policy },
+    {
+      tracker: coordinators === undefined,
+      coordinators: () => (coordinators ?? []).map(({ peerId }) => peerId).filter((peer) => node.peer(peer) !== undefined),
+    },
+  )
+  t.after(() => content.close())
+  for (const coordinator of coordinators ?? []) await node.dial(addressOf(coordinator))
+  return { node, pool, content }
+}
+
+/** Resolves once `done` says so; asks again whenever the event loop has turned. */
+async function until(done: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await done())) await systemClock.sleep(5)
+}
+
+test('content: many blobs asked for at once all come, though a connection carries few streams', async (t) => {
+  const fleet = await createTestFleet()
+  const origin = await site(t, fleet, 'origin')
+  const { content, pool } = await site(t, fleet, 'host', { coordinators: [origin.node] })
+  const wanted = await Promise.all(
+    Array.from({ length: 3 * providers.limits.maxOutboundStreams + 20 }, () => addContent(origin.pool, 40_000)),
+  )
+  await Promise.all(wanted.map(({ id }) => content.open(id, forever)))
+  for (const { id, content: bytes } of wanted) assert.ok(bytes.equals(await contentOf(pool, id)))
+})
+
+test('content: what one host took in, another one finds and fetches; a host that left is not named', async (t) => {
+  const fleet = await createTestFleet()
+  const tracker = await site(t, fleet, 'tracker')
+  const [holder, reader] = [
+    await site(t, fleet, 'holder', { coordinators: [tracker.node] }),
+    await site(t, fleet, 'reader', { coordinators: [tracker.node] }),
+  ]
+  const { id, content } = await addContent(holder.pool, 300_000)
+  await assert.rejects(reader.content.open(id, forever), { code: 'blob.unknown' })
+  await holder.content.announce(forever)
+  const opened = await reader.content.open(id, forever)
+  assert.equal(opened.size, content.length)
+  assert.ok(content.equals(Buffer.concat(await Array.fromAsync(opened.read(undefined, forever)))))
+  // The reader tells of it by itself.
+  await until(async () => (await tracker.content.providers(id, forever)).length === 2)
+  const later = await addContent(holder.pool, 10)
+  holder.content.added(later.id, 10)
+  await until(async () => (await tracker.content.providers(later.id, forever)).length === 1)
+  await holder.node.close()
+  await until(async () => (await tracker.content.providers(later.id, forever)).length === 0)
+  assert.deepEqual(
+    (await reader.content.providers(id, forever)).map(({ name, whole }) => [name, whole]),
+    [['this node', true]],
+  )
+})
+
+test('content: without a coordinator nobody can say whether a blob exists, and what is here is here', async (t) => {
+  const fleet = await createTestFleet()
+  const alone = await site(t, fleet, 'alone', { coordinators: [] })
+  const id = blobId.parse('7'.repeat(64))
+  await assert.rejects(alone.content.open(id, forever), { code: 'node.not-connected', exit: 'unreachable' })
+  await assert.rejects(alone.content.providers(id, forever), { code: 'node.not-connected' })
+  const own = await addContent(alone.pool, 100)
+  assert.equal((await alone.content.open(own.id, forever)).size, 100)
+  assert.deepEqual(
+    (await alone.content.providers(own.id, forever)).map(({ name }) => name),
+    ['this node'],
+  )
+})
+
+test('content: a coordinator that does not answer hides nothing of what another one knows', async (t) => {
+  const fleet = await createTestFleet()
+  const refusing = await fleet.node(t, { role: 'coordinator', name: 'refusing' })
+  const origin = await site(t, fleet, 'origin')
+  const host = await site(t, fleet, 'host', { coordinators: [refusing, origin.node] })
+  const { id } = await addContent(origin.pool, 1000)
+  assert.equal((await host.content.open(id, forever)).size, 1000)
+  // The refusing one speaks no such protocol; alone, that is what the caller hears.
+  const { content } = await site(t, fleet, 'other', { coordinators: [refusing] })
+  await assert.rejects(content.open(id, forever), { code: 'protocol.unsupported' })
+})
+
+/** A coordinator whose blobs come up to `first` bytes of a request, and the rest once the gate opens. */
+async function gated(t: TestContext, fleet: TestFleet, first: number) {
+  const gate = Promise.withResolvers<void>()
+  const seen = { calls: 0, aborted: 0 }
+  const made = await site(t, fleet, 'gated', {
+    distort: (honest) => ({
+      fetch: async (request, context) => {
+        seen.calls += 1
+        context.signal.addEventListener('abort', () => (seen.aborted += 1))
+        let left = first
+        const send = async (bytes: Uint8Array): Promise<void> => {
+          if (left > 0) await context.send(bytes.subarray(0, left))
+          const rest = bytes.subarray(left)
+          left = Math.max(0, left - bytes.length)
+          if (rest.length === 0) return
+          const gone = Promise.withResolvers<void>()
+          context.signal.addEventListener('abort', () => gone.resolve())
+          await Promise.race([gate.promise, gone.promise])
+          context.signal.throwIfAborted()
+          await context.send(rest)
+        }
+        return honest.fetch(request, { ...context, send })
+      },
+    }),
+  })
+  t.after(() => gate.resolve())
+  return { ...made, gate, seen }
+}
+
+test('content: with a known size, reading begins before the rest has come, in any range, and ends with the blob in the pool', async (t) => {
+  const fleet = await createTestFleet()
+  const { node, pool, gate } = await gated(t, fleet, 600_000)
+  const host = await site(t, fleet, 'host', { coordinators: [node] })
+  const { id, content } = await addContent(pool, 900_000)
+  const opened = await host.content.open(id, forever, { size: content.length })
+  const reader = opened.read({ start: 1000, end: 800_000 }, forever)[Symbol.asyncIterator]()
+  const first = await reader.next()
+  assert.ok(first.done !== true && content.subarray(1000, 1000 + first.value.length).equals(first.value))
+  assert.equal(await host.pool.stat(id), undefined, 'the blob is not whole yet')
+  gate.resolve()
+  const rest = [first.value]
+  for (let next = await reader.next(); next.done !== true; next = await reader.next()) rest.push(next.value)
+  assert.ok(content.subarray(1000, 800_000).equals(Buffer.concat(rest)))
+  assert.deepEqual(await host.pool.stat(id), { size: content.length })
+  await assert.rejects(Array.fromAsync(opened.read({ start: 0, end: content.length + 1 }, forever)), { code: 'blob.range' })
+})
+
+test('BT-10: whoever wants a blob that is on its way joins; one leaving disturbs nobody, the last one leaving ends the fetch', async (t) => {
+  const fleet = await createTestFleet()
+  const { node, pool, gate, seen } = await gated(t, fleet, 100_000)
+  const host = await site(t, fleet, 'host', { coordinators: [node] })
+  const { id, content } = await addContent(pool, 700_000)
+  const leavers = [new AbortController(), new AbortController(), new AbortController()]
+  const opening = leavers.map(({ signal }) => host.content.open(id, signal).catch((error: Error) => error.message))
+  await until(() => seen.calls === 1)
+  for (const [i, leaver] of leavers.entries()) {
+    assert.equal(seen.aborted, 0)
+    leaver.abort(new Error(`left ${i}`))
+    assert.equal(await opening[i], `left ${i}`)
+  }
+  await until(() => seen.aborted === 1)
+  assert.equal(seen.calls, 1)
+  // Whoever comes after that begins anew, and goes on from what was verified.
+  await until(async () => (await host.pool.partial(id)) !== undefined)
+  const again = host.content.open(id, forever)
+  await until(() => seen.calls === 2)
+  gate.resolve()
+  assert.equal((await again).size, content.length)
+  assert.ok(content.equals(await contentOf(host.pool, id)))
+})
+
+test('content: a reader that leaves ends the fetch, and so does the end of the node', async (t) => {
+  const fleet = await createTestFleet()
+  const { node, pool, seen } = await gated(t, fleet, 600_000)
+  const host = await site(t, fleet, 'host', { coordinators: [node] })
+  const { id, content } = await addContent(pool, 900_000)
+  const leaver = new AbortController()
+  const opened = await host.content.open(id, leaver.signal, { size: content.length })
+  const reader = opened.read(undefined, leaver.signal)[Symbol.asyncIterator]()
+  await reader.next()
+  leaver.abort(new Error('gone'))
+  await reader.return?.()
+  await until(() => seen.aborted === 1)
+  const other = host.content.open(id, forever)
+  other.catch(() => undefined)
+  await until(() => seen.calls === 2)
+  await host.content.close()
+  await assert.rejects(other, { code: 'queue.closed' })
+  await until(() => seen.aborted === 2)
+  await assert.rejects(host.content.open(id, forever), { code: 'queue.closed' })
+})
+
+test('CA-10: a disk that is full while a blob arrives is named as that, whoever sent it, and the fetch goes on once there is space', async (t) => {
+  const fleet = await createTestFleet()
+  const origin = await site(t, fleet, 'origin')
+  let full = false
+  let written = 0
+  const before = ({ name, args }: Step): void => {
+    if (name === 'write') written += (args[1] as Uint8Array[]).reduce((sum, part) => sum + part.length, 0)
+    if (full && written > 3 * MIB) throw errnoError('ENOSPC')
+  }
+  const host = await site(t, fleet, 'host', { coordinators: [origin.node], disk: watchedDisk({ before }) })
+  const { id, content } = await addContent(origin.pool, 8 * MIB)
+  full = true
+  await assert.rejects(host.content.open(id, forever), { code: 'blob.no-space' })
+  const opened = await host.content.open(id, forever, { size: content.length })
+  await assert.rejects(Array.fromAsync(opened.read(undefined, forever)), { code: 'blob.no-space' })
+  assert.equal(await host.pool.stat(id), undefined)
+  full = false
+  await host.content.open(id, forever)
+  assert.ok(content.equals(await contentOf(host.pool, id)))
+})

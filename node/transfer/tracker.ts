@@ -1,0 +1,170 @@
+/**
+ * The asking side of `/muster/providers/1`: asks the coordinators who holds what, and tells them what this node holds. One stream to each coordinator at a
+ * time, however much is asked at once: what comes up while a call is under way goes out together in the next one. A stream for each question would meet the
+ * protocol's bound on streams as soon as a few fetches run side by side.
+ */
+import { openClient, type Client } from '../../protocols/call.ts'
+import { MAX_ADDRESSES, MAX_ANNOUNCED, MAX_ASKED, type Provider } from '../../protocols/providers/messages.ts'
+import { providers } from '../../protocols/providers/protocol.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { MusterError } from '../../shared/errors.ts'
+import type { BlobId } from '../../shared/ids.ts'
+import type { Logger } from '../../shared/logger.ts'
+import { queueError } from '../../shared/queue.ts'
+import { nodeError } from '../errors.ts'
+import type { MusterNode } from '../node.ts'
+
+/** A coordinator that does not answer within this is given up for what was asked; announcements reach it at the next connection. */
+const ANSWER_MS = 30_000
+/** Questions and announcements that wait for one coordinator: more than the fetches that may wait. What is over is refused. */
+const MAX_WAITING = 20_000
+
+export interface Held {
+  readonly id: BlobId
+  /** Bytes. */
+  readonly size: number
+}
+
+export interface Tracker {
+  /** Who holds the blob, as the coordinators know. @throws node.not-connected, protocol.* where none of them answers; the signal's reason */
+  find(id: BlobId, signal: AbortSignal): Promise<readonly Provider[]>
+  /**
+   * Tells every coordinator of up to {@link MAX_ANNOUNCED} more blobs and, with none too, where this node can be dialled. Resolves once each has taken it or
+   * has failed to, which is logged: the next announcement of everything tells again.
+   */
+  tell(holds: readonly Held[]): Promise<void>
+  /** Ends what is under way. */
+  close(): void
+}
+
+interface Job {
+  readonly ask: BlobId | undefined
+  readonly holds: readonly Held[]
+  readonly done: PromiseWithResolvers<readonly Provider[]>
+}
+
+export function createTracker(
+  deps: { node: MusterNode; clock: Clock; log: Logger },
+  options: { coordinators: () => readonly string[] },
+): Tracker {
+  const closing = new AbortController()
+  const lines = new Map<string, Line>()
+  const lineTo = (coordinator: string): Line => {
+    const line = lines.get(coordinator) ?? createLine(deps, coordinator, closing.signal, () => lines.delete(coordinator))
+    lines.set(coordinator, line)
+    return line
+  }
+  return {
+    find: async (id, signal) => {
+      signal.throwIfAborted()
+      const coordinators = options.coordinators()
+      if (coordinators.length === 0) throw nodeError('node.not-connected', { peer: 'any coordinator' })
+      const answers = await unlessAborted(Promise.allSettled(coordinators.map((peer) => lineTo(peer)({ ask: id, holds: [] }))), signal)
+      const found = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
+      const refusals = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason as unknown] : []))
+      if (refusals.length === answers.length) throw refusals[0]
+      return found.filter((provider) => provider.peer !== deps.node.peerId)
+    },
+    tell: async (holds) => {
+      const told = options.coordinators().map(async (coordinator) => {
+        try {
+          await lineTo(coordinator)({ ask: undefined, holds })
+        } catch (error) {
+          if (!(error instanceof MusterError) && !closing.signal.aborted) throw error
+          deps.log.debug({ coordinator, error }, 'an announcement was not taken')
+        }
+      })
+      await Promise.all(told)
+    },
+    close: () => closing.abort(nodeError('node.closed')),
+  }
+}
+
+type Line = (job: Omit<Job, 'done'>) => Promise<readonly Provider[]>
+
+/** The jobs for one coordinator, in order. `over` is called when none is left. */
+function createLine(
+  deps: { node: MusterNode; clock: Clock; log: Logger },
+  coordinator: string,
+  closing: AbortSignal,
+  over: () => void,
+): Line {
+  // Owned by add() and work().
+  const waiting: Job[] = []
+  let working = false
+
+  const work = async (): Promise<void> => {
+    let client: Client<typeof providers> | undefined
+    for (let batch = nextBatch(waiting); batch.length > 0; batch = nextBatch(waiting)) {
+      const signal = AbortSignal.any([closing, deps.clock.timeout(ANSWER_MS)])
+      try {
+        client ??= openClient(providers, await deps.node.open(coordinator, providers.id, signal), deps)
+        await answer(deps, client, batch, signal)
+      } catch (error) {
+        client?.abort(error as Error)
+        client = undefined
+        for (const { done } of batch) done.reject(error)
+      }
+    }
+    working = false
+    over()
+    await client?.close().catch(() => undefined)
+  }
+  return (job) => {
+    if (waiting.length >= MAX_WAITING) {
+      return Promise.reject(queueError('queue.full', { queue: `the line to coordinator ${coordinator}`, capacity: MAX_WAITING }))
+    }
+    const whole: Job = { ...job, done: Promise.withResolvers() }
+    waiting.push(whole)
+    if (!working) {
+      working = true
+      // In a microtask, so that what is asked in one turn goes out together.
+      queueMicrotask(() => void work())
+    }
+    return whole.done.promise
+  }
+}
+
+/** Takes the first jobs that one call can carry: questions, or announcements. */
+function nextBatch(waiting: Job[]): Job[] {
+  const questions = waiting[0]?.ask !== undefined
+  let count = 0
+  let weight = 0
+  while (count < waiting.length) {
+    const job = waiting[count] as Job
+    weight += questions ? 1 : job.holds.length
+    if ((job.ask !== undefined) !== questions || (count > 0 && weight > (questions ? MAX_ASKED : MAX_ANNOUNCED))) break
+    count += 1
+  }
+  return waiting.splice(0, count)
+}
+
+async function answer(
+  deps: { node: MusterNode },
+  client: Client<typeof providers>,
+  batch: readonly Job[],
+  signal: AbortSignal,
+): Promise<void> {
+  const ids = batch.flatMap((job) => job.ask ?? [])
+  if (ids.length > 0) {
+    const { found } = await client.call('find', { ids }, { signal })
+    for (const [i, job] of batch.entries()) job.done.resolve(found[i] ?? [])
+    return
+  }
+  // The coordinator takes four addresses: two families, two networks.
+  const addresses = deps.node.addresses().slice(0, MAX_ADDRESSES)
+  await client.call('announce', { addresses, holds: batch.flatMap((job) => job.holds), drops: [] }, { signal })
+  for (const job of batch) job.done.resolve([])
+}
+
+/** The result, or the signal's reason as soon as it aborts; the work itself goes on for others. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = (): void => aborted.reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([work, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
