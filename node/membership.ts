@@ -26,7 +26,12 @@ export interface Credentials {
 }
 
 /** Memberships that are remembered after their connections ended, so that members come back through a crowd of strangers. */
-const MAX_REMEMBERED = 10_000
+const MAX_MEMBERS = 10_000
+/**
+ * What strangers said of themselves: more than may be connected at once. They have a place of their own, because anybody can make keys and greet: thousands
+ * of such greetings must not push out a member who is connected.
+ */
+const MAX_STRANGERS = 1_000
 
 export interface Membership {
   /** The peer's membership at this moment; undefined for strangers. */
@@ -55,18 +60,29 @@ interface Entry {
 }
 
 export function createMembership(deps: { clock: Clock; log: Logger }, options: { credentials: Credentials; version: string }): Membership {
-  const entries = new Map<string, Entry>()
+  // A peer is in one of them; the order of each is that of the last greeting, oldest first.
+  const members = new Map<string, Entry>()
+  const strangers = new Map<string, Entry>()
+  const entryOf = (peer: string): Entry | undefined => members.get(peer) ?? strangers.get(peer)
   const listeners = new Set<(peer: string, standing: 'member' | 'stranger') => void>()
   const tell = (peer: string, standing: 'member' | 'stranger'): void => {
     for (const listener of listeners) listener(peer, standing)
   }
+  const place = (peer: string, entry: Entry): void => {
+    members.delete(peer)
+    strangers.delete(peer)
+    const [map, limit] = entry.member === undefined ? [strangers, MAX_STRANGERS] : [members, MAX_MEMBERS]
+    map.set(peer, entry)
+    if (map.size > limit) map.delete(map.keys().next().value as string)
+  }
   const forget = (peer: string, entry: Entry): void => {
     entry.member = undefined
     entry.certificate = undefined
+    place(peer, entry)
     tell(peer, 'stranger')
   }
   const current = (peer: string): Member | undefined => {
-    const entry = entries.get(peer)
+    const entry = members.get(peer)
     if (entry?.member === undefined) return undefined
     if (deps.clock.now() < entry.member.notAfter) return entry.member
     deps.log.info({ peer, name: entry.member.name }, 'certificate expired')
@@ -81,14 +97,11 @@ export function createMembership(deps: { clock: Clock; log: Logger }, options: {
     return member
   }
   const learn = (peer: string, greeting: Greeting): string | undefined => {
-    const known = entries.get(peer)
+    const known = entryOf(peer)
     const entry: Entry = known ?? { certificate: undefined, member: undefined, capability: 0, clockOffset: 0 }
     entry.capability = greeting.capability
     entry.clockOffset = greeting.at - deps.clock.now()
-    // At the end of the map: the order is that of the last greeting.
-    entries.delete(peer)
-    entries.set(peer, entry)
-    if (entries.size > MAX_REMEMBERED) entries.delete(entries.keys().next().value as string)
+    place(peer, entry)
     if (greeting.certificate === undefined) {
       if (entry.member !== undefined) forget(peer, entry)
       return undefined
@@ -102,6 +115,7 @@ export function createMembership(deps: { clock: Clock; log: Logger }, options: {
       deps.log.info({ peer, error }, 'certificate not accepted')
       return error.code
     }
+    place(peer, entry)
     tell(peer, 'member')
     return undefined
   }
@@ -112,8 +126,8 @@ export function createMembership(deps: { clock: Clock; log: Logger }, options: {
   }
   return {
     member: current,
-    capability: (peer) => entries.get(peer)?.capability ?? 0,
-    clockOffset: (peer) => entries.get(peer)?.clockOffset ?? 0,
+    capability: (peer) => entryOf(peer)?.capability ?? 0,
+    clockOffset: (peer) => entryOf(peer)?.clockOffset ?? 0,
     introduce,
     learn,
     handlers: {
@@ -124,7 +138,7 @@ export function createMembership(deps: { clock: Clock; log: Logger }, options: {
     },
     recheck: () => {
       const lost: string[] = []
-      for (const [peer, entry] of entries) {
+      for (const [peer, entry] of [...members]) {
         if (entry.certificate === undefined) continue
         try {
           entry.member = toMember(peer, options.credentials.check(entry.certificate))
