@@ -1,14 +1,21 @@
 import assert from 'node:assert/strict'
+import { mkdir, rm } from 'node:fs/promises'
 import test from 'node:test'
 import { z } from 'zod'
 import type { Pool } from '../../shared/blobs/pool.ts'
 import { systemClock } from '../../shared/clock.ts'
+import type { MusterError } from '../../shared/errors.ts'
+import { generateKey } from '../../shared/identity/signer.ts'
 import { type BlobId, blobId } from '../../shared/ids.ts'
+import { systemRandom } from '../../shared/random.ts'
 import { errnoError, type Step, watchedDisk } from '../../shared/testing/faulty-disk.ts'
 import { KIB, MIB } from '../../shared/units.ts'
 import { blobs } from '../../protocols/blobs/protocol.ts'
 import { openClient } from '../../protocols/call.ts'
+import type { Duplex } from '../../protocols/wire/duplex.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
+import { encodeFrame } from '../../protocols/wire/frame.ts'
+import { encodeRequest } from '../../protocols/wire/request.ts'
 import { createTestFleet } from '../testing/fleet.ts'
 import { addContent, contentOf, holder, putContent } from '../testing/holder.ts'
 
@@ -354,6 +361,44 @@ test('BT-12: a stranger is refused alike whether the blob is there or not', asyn
   }
   assert.deepEqual(answers[0], answers[1])
   assert.equal((answers[0] as string[])[0], 'protocol.denied')
+})
+
+test('TR-05: a member that asks for much and reads nothing keeps nobody else from content', async (t) => {
+  const fleet = await createTestFleet()
+  const source = await holder(t, fleet, 'source')
+  const { id, content } = await addContent(source.pool, 8 * MIB)
+  // Several connections of one key, each full of streams that ask for all of it and never take a byte.
+  const key = generateKey({ random: systemRandom })
+  const stuck: Duplex[] = []
+  for (let connection = 0; connection < 5; connection += 1) {
+    const hostile = await fleet.node(t, { role: 'agent', name: 'hostile' }, { key, listen: [] })
+    await hostile.dial((source.hint.addresses as string[])[0] as string)
+    for (let i = 0; i < blobs.limits.maxOutboundStreams; i += 1) {
+      const duplex = await hostile.open(source.node.peerId, blobs.id)
+      // A source that nobody reads from closes the window; one that nobody has begun to read would be reset.
+      duplex.source[Symbol.asyncIterator]()
+      await duplex.write(encodeFrame('request', encodeRequest('fetch', { id, size: content.length, start: 0, end: content.length })))
+      stuck.push(duplex)
+    }
+  }
+  const targets = await Promise.all(Array.from({ length: 3 }, (_, i) => holder(t, fleet, `target-${i}`)))
+  await Promise.all(targets.map((target) => target.fetch(id, [source.hint], { stallMs: 5_000 })))
+  for (const target of targets) assert.ok(content.equals(await contentOf(target.pool, id)))
+  for (const duplex of stuck) duplex.abort(new Error('done'))
+})
+
+test('transfer: a provider whose disk fails says that it has a fault, and nothing of its folders', async (t) => {
+  const fleet = await createTestFleet()
+  const source = await holder(t, fleet, 'source')
+  const { id, content } = await addContent(source.pool, 100_000)
+  // A folder in the outboard's place is a disk that can't be read, also for root.
+  await rm(`${source.pool.path(id)}.outboard`)
+  await mkdir(`${source.pool.path(id)}.outboard`)
+  const target = await holder(t, fleet, 'target')
+  const failure = await target.fetch(id, [source.hint], { size: content.length }).catch((error: Error) => error)
+  assert.match(String(failure), /the other side failed inside blobs fetch/)
+  assert.ok(!JSON.stringify((failure as MusterError).data).includes(source.pool.folder))
+  assert.ok(source.node.log.lines.some(({ level, message }) => level === 'error' && message === 'handler failed'))
 })
 
 test('transfer: eight clients at once get the same blob whole, while others reset and leave half-way', async (t) => {

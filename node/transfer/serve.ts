@@ -1,44 +1,51 @@
 /**
  * Serves blobs of a pool to members. Who may ask was decided before anything is looked up; what goes out was hashed again on its way from the disk.
- * A few encodings run at once, the others wait: each holds a megabyte, and more of them only make the disk seek.
+ * A few encodings run at once, the others wait: each holds two megabytes, and more of them only make the disk seek. Nobody gets more than a few of the
+ * turns, so that a reader that is slow, or never reads, keeps nobody else from content.
  */
 import { GROUP_BYTES } from '../../shared/blake3/geometry.ts'
 import { blobError } from '../../shared/blobs/errors.ts'
 import type { Pool } from '../../shared/blobs/pool.ts'
 import type { BlobId } from '../../shared/ids.ts'
-import { createQueue } from '../../shared/queue.ts'
 import { MIB } from '../../shared/units.ts'
 import { type Holding, MAX_RANGES } from '../../protocols/blobs/messages.ts'
 import type { blobs } from '../../protocols/blobs/protocol.ts'
 import type { Handlers } from '../../protocols/define-protocol.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
+import { createTurns } from './turns.ts'
 
 /** The longest range that one request may ask for: at 1 Mbit/s it takes nine minutes. */
 export const MAX_FETCH_BYTES = 64 * MIB
-/** Encodings at once: enough for the disks and cores of a server, 32 MiB of memory. */
-const SERVING = 32
+/** Encodings at once: enough for the disks and cores of a server, some 130 MiB of memory at most. */
+const SERVING = 64
+/** Of them for one member: two fetches at once with their two streams each. */
+const SERVING_EACH = 4
 /** Requests that wait for their turn: every member of a large fleet with four under way. */
 const WAITING = 4_096
 
 export function blobHandlers(pool: Pool): Handlers<typeof blobs> {
-  const queue = createQueue({ name: 'the queue of blob requests', concurrency: SERVING, capacity: WAITING })
+  const turns = createTurns({ name: 'the queue of blob requests', total: SERVING, each: SERVING_EACH, waiting: WAITING })
   return {
-    fetch: async ({ id, size, start, end }, { send, signal }) => {
+    fetch: async ({ id, size, start, end }, { peer, send, signal }) => {
       if (end - start > MAX_FETCH_BYTES)
         throw wireError('protocol.too-large', { what: 'range', bytes: end - start, limit: MAX_FETCH_BYTES })
       if (start % GROUP_BYTES !== 0 || (end % GROUP_BYTES !== 0 && end !== size)) throw blobError('blob.range', { start, end, size })
       const holding = await holdingOf(pool, id)
       if (holding.size === undefined) throw blobError('blob.unknown', { id })
       if (holding.size !== size) throw blobError('blob.size', { id, expected: holding.size, got: size })
-      const serve = async (): Promise<number> => {
-        let bytes = 0
+      const over = await turns.take(peer.peerId ?? peer.transport, signal)
+      let bytes = 0
+      try {
         for await (const chunk of pool.encode(id, { start, end }, signal)) {
           bytes += chunk.length
           await send(chunk)
         }
-        return bytes
+      } catch (error) {
+        throw ownAffair(error)
+      } finally {
+        over()
       }
-      return { bytes: await queue.run(serve, { signal }) }
+      return { bytes }
     },
     have: async ({ ids }) => {
       const holdings: Holding[] = []
@@ -46,6 +53,12 @@ export function blobHandlers(pool: Pool): Handlers<typeof blobs> {
       return { holdings }
     },
   }
+}
+
+/** A disk that fails is nobody else's affair, with the paths that it names: the caller hears of a fault here, and our own log has the rest. */
+function ownAffair(error: unknown): unknown {
+  const own = blobError.is(error) && ['blob.disk', 'blob.folder', 'blob.no-space', 'blob.not-a-file', 'blob.suspect'].includes(error.code)
+  return own ? new Error('the pool failed', { cause: error }) : error
 }
 
 /** What the pool has of a blob. */
