@@ -10,6 +10,8 @@ export interface Gater extends ConnectionGater {
 }
 
 export interface GaterOptions {
+  /** Whether the peer has as many connections here as one may have. */
+  hasEnough(peer: string): boolean
   /** Whether one more connection of a peer that is no known member may be taken. */
   mayTakeStranger(): boolean
   isMember(peer: string): boolean
@@ -18,10 +20,11 @@ export interface GaterOptions {
 export function createGater(options: GaterOptions): Gater {
   const dialling = new Map<string, number>()
   const wrongKey = (peer: PeerId): boolean => peer.type !== 'Ed25519'
+  const unwanted = (peer: string): boolean => options.hasEnough(peer) || (!options.isMember(peer) && !options.mayTakeStranger())
   return {
     denyDialPeer: (peer) => wrongKey(peer) || !dialling.has(peer.toString()),
     denyOutboundEncryptedConnection: wrongKey,
-    denyInboundEncryptedConnection: (peer) => wrongKey(peer) || (!options.isMember(peer.toString()) && !options.mayTakeStranger()),
+    denyInboundEncryptedConnection: (peer) => wrongKey(peer) || unwanted(peer.toString()),
     filterMultiaddrForPeer: () => false,
     whileDialling: async (peer, work) => {
       dialling.set(peer, (dialling.get(peer) ?? 0) + 1)

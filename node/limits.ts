@@ -5,6 +5,11 @@ import { KIB, MIB } from '../shared/units.ts'
 export const MAX_CONNECTIONS = 64
 /** Of them, connections of peers without a certificate; the rest is reserved for members. A coordinator, which candidates and operators call, takes more. */
 export const MAX_STRANGERS = 8
+/**
+ * Connections of one peer: one, a second when both sides dial at the same time, and those of a host that came back from a broken line several times before
+ * the monitor noticed that the old ones are dead. Streams and requests are bounded for each connection, so this bounds what one key can have of them.
+ */
+export const MAX_PEER_CONNECTIONS = 8
 /** Handshakes under way at once; each costs some milliseconds, so a flood of them waits outside. */
 export const MAX_PENDING = 10
 /** New connections per second from one address: js-libp2p's own default. A coordinator of a fleet behind one address needs more. */

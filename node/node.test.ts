@@ -14,6 +14,7 @@ import { serveProtocol } from '../protocols/serve.ts'
 import { FrameReader, encodeFrame } from '../protocols/wire/frame.ts'
 import { encodeRequest } from '../protocols/wire/request.ts'
 import { decodeError } from '../protocols/wire/status.ts'
+import { MAX_PEER_CONNECTIONS } from './limits.ts'
 import { createNodePolicy } from './policy.ts'
 import { addressOf, createTestFleet } from './testing/fleet.ts'
 
@@ -199,6 +200,30 @@ test('FG-06: strangers beyond their share are turned away, and members still get
   const expected = await fleet.node(t, { role: 'agent', name: 'web-1' }, { key })
   assert.equal((await expected.dial(addressOf(second))).member?.role, 'coordinator')
   await assert.rejects((crowd[0] as (typeof crowd)[0]).dial(addressOf(second)))
+})
+
+test('TR-03: one key has a bounded number of connections, member or not, and others still get in', async (t) => {
+  const fleet = await createTestFleet()
+  const node = await fleet.node(t, { role: 'coordinator', name: 'origin' })
+  const key = generateKey({ random: systemRandom })
+  const dials: Promise<unknown>[] = []
+  for (let i = 0; i < MAX_PEER_CONNECTIONS + 4; i += 1) {
+    const twin = await fleet.node(t, { role: 'agent', name: 'twin' }, { key, listen: [] })
+    dials.push(
+      twin.dial(addressOf(node)).then(
+        () => 'in',
+        (error: { code: string }) => error.code,
+      ),
+    )
+  }
+  const outcomes = await Promise.all(dials)
+  assert.equal(outcomes.filter((outcome) => outcome === 'in').length, MAX_PEER_CONNECTIONS)
+  assert.ok(
+    outcomes.every((outcome) => outcome === 'in' || /^(node|protocol)\./.test(String(outcome))),
+    String(outcomes),
+  )
+  const other = await fleet.node(t, { role: 'agent', name: 'other' }, { listen: [] })
+  assert.equal((await other.dial(addressOf(node))).member?.name, 'origin')
 })
 
 test('node: dials that cannot work say why', async (t) => {

@@ -102,6 +102,7 @@ export async function createNode(deps: NodeDeps, options: NodeOptions): Promise<
   countBuffersWithHeap()
   const membership = createMembership(deps, options)
   const gater = createGater({
+    hasEnough: (peer) => connectionsOf(network, peer).length >= bounds.MAX_PEER_CONNECTIONS,
     isMember: (peer) => membership.member(peer) !== undefined || options.expected?.(peer) === true,
     mayTakeStranger: () => {
       const strangers = network.getConnections().filter((item) => membership.member(item.remotePeer.toString()) === undefined)
