@@ -1,7 +1,7 @@
 /** Faults at every single step of an ingest and of a transfer: the pool stays sound, and the same work done again succeeds. */
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chown, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -15,6 +15,7 @@ import { blobError } from './errors.ts'
 
 const PROGRAM = join(import.meta.dirname, '../testing/pool-program.ts')
 const MAX = 1 << 24
+const NOBODY = 65_534
 const ID = blake3Of(PROGRAM_CONTENT)
 const failsWith = (code: Parameters<typeof blobError>[0]) => (error: unknown) => blobError.is(error, code)
 /** The system's clock, two hours on: what a crash left is stale then. */
@@ -166,19 +167,49 @@ for (const code of ['EIO', 'ENOSPC']) {
   })
 }
 
-test('CA-01: EIO at every step of a transfer, done or not done: a clear error, a sound pool, and the next transfer works', async () => {
+for (const code of ['EIO', 'ENOSPC']) {
+  test(`CA-01: ${code} at every step of a transfer, done or not done: a clear error, a sound pool, and the next transfer works`, async () => {
+    await using source = await testPool()
+    await source.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })
+    const steps = await atEveryStep(
+      code,
+      (pool) => receiveInTwo(pool, source),
+      async (pool) => {
+        assert.deepEqual((await assertSound(pool)).quarantine, [])
+        await using fresh = await testPool({ folder: pool.folder })
+        await assertRecovers(pool.folder, fresh, source)
+      },
+    )
+    assert(steps >= 15, `only ${steps} steps`)
+  })
+}
+
+test('CA-01: a transfer that was killed after its files became read-only goes on as a user who is not root', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-crash-'))
+  t.after(() => rm(folder, { recursive: true }))
+  // Root may write to any file, so a test that runs as root becomes nobody for a while.
+  if (process.geteuid?.() === 0) {
+    await chown(folder, NOBODY, NOBODY)
+    process.seteuid?.(NOBODY)
+    t.after(() => process.seteuid?.(0))
+  }
   await using source = await testPool()
   await source.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })
-  const steps = await atEveryStep(
-    'EIO',
-    (pool) => receiveInTwo(pool, source),
-    async (pool) => {
-      assert.deepEqual((await assertSound(pool)).quarantine, [])
-      await using fresh = await testPool({ folder: pool.folder })
-      await assertRecovers(pool.folder, fresh, source)
-    },
-  )
-  assert(steps >= 15, `only ${steps} steps`)
+  const frozen = Promise.withResolvers<void>()
+  const before = ({ name, args }: Step): undefined | 'freeze' => {
+    if (name !== 'rename' || !String(args[1]).includes('/blobs/')) return undefined
+    frozen.resolve()
+    return 'freeze'
+  }
+  const disk = watchedDisk({ before })
+  void testPool({ folder, disk }).then((pool) => receiveInTwo(pool, source))
+  await frozen.promise
+  await disk.die()
+  const incoming = await (await testPool({ folder })).receive(ID, PROGRAM_CONTENT.length)
+  assert.ok(incoming.missing().reduce((sum, { start, end }) => sum + end - start, 0) < PROGRAM_CONTENT.length, 'what was verified is kept')
+  for (const range of incoming.missing()) await send(source, incoming, range)
+  await incoming.finish()
+  assert((await contentOf((await testPool({ folder })).read(ID))).equals(PROGRAM_CONTENT))
 })
 
 /** A watch that fails a rename while anything written has not been synced, and notes renames and the last folder synced. */

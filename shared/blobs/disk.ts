@@ -14,7 +14,7 @@ export type { FileHandle } from 'node:fs/promises'
 export interface Disk {
   /** A new empty file, readable by its owner only; fails if the name exists, be it a dangling link. */
   create(path: string): Promise<FileHandle>
-  /** An existing file for reading and writing. */
+  /** An existing file for reading and writing, also one of ours that was sealed. */
   reopen(path: string): Promise<FileHandle>
   /** Writes all of `parts`, one after the other, from `position` on. */
   write(file: FileHandle, parts: readonly Uint8Array[], position: number): Promise<void>
@@ -30,7 +30,7 @@ export interface Disk {
 
 export const systemDisk: Disk = {
   create: (path) => open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600),
-  reopen: (path) => open(path, constants.O_RDWR | constants.O_NOFOLLOW),
+  reopen,
   write: writeAll,
   seal: (file) => file.chmod(0o444),
   sync: (file) => file.sync(),
@@ -43,6 +43,23 @@ export const systemDisk: Disk = {
     }
   },
   syncFolder,
+}
+
+/** A transfer that broke off between the sealing of its files and their renames goes on with them: they belong to us, so they can be opened up again. */
+async function reopen(path: string): Promise<FileHandle> {
+  const writable = (): Promise<FileHandle> => open(path, constants.O_RDWR | constants.O_NOFOLLOW)
+  try {
+    return await writable()
+  } catch (error) {
+    if (errno(error) !== 'EACCES') throw error
+  }
+  const sealed = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  try {
+    await sealed.chmod(0o600)
+  } finally {
+    await sealed.close()
+  }
+  return writable()
 }
 
 /** One writev takes at most this many parts (IOV_MAX is 1,024 on Linux). */

@@ -248,7 +248,7 @@ export class Transfer implements Landing {
       const { data, outboard, bitmapPath } = this.partial
       this.#store.disk.admit()
       await settle(this.#store, [data, outboard])
-      // Crash here: all of the data, and perhaps an older bitmap; a resumption hashes it again and fetches the rest.
+      // Crash here: all of the data, read-only, and perhaps an older bitmap; a resumption opens it up, hashes it again and fetches the rest.
       await commit(this.#store, this.id, data, this.#groups > 1 ? outboard : undefined)
       // Crash here: a blob that is whole, and a bitmap without data, which is swept.
       await this.#store.disk.remove(bitmapPath)
