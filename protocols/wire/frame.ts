@@ -16,6 +16,8 @@ const NAMES: readonly (FrameKind | undefined)[] = [undefined, 'request', 'respon
 /** Sixteen chunk groups with their tree nodes: large enough that framing costs nothing, small enough to keep other streams lively. */
 export const MAX_DATA_BYTES = 256 * KIB
 const MAX_HEADER_BYTES = 5
+/** What is taken at first for a frame that comes in pieces; it doubles with what arrives, never with what was announced. */
+const MIN_GATHER_BYTES = 4 * KIB
 
 export interface Frame {
   readonly kind: FrameKind
@@ -106,17 +108,29 @@ export class FrameReader {
   }
 
   async #whole(length: number): Promise<Uint8Array> {
-    const parts: Uint8Array[] = []
-    let left = length
-    while (left > 0) {
-      if (this.#offset === this.#chunk.length && !(await this.#fill())) throw truncated()
-      const part = this.#chunk.subarray(this.#offset, Math.min(this.#chunk.length, this.#offset + left))
-      this.#offset += part.length
-      left -= part.length
-      if (left === 0 && parts.length === 0) return part
-      parts.push(part)
+    if (length > 0 && this.#offset === this.#chunk.length && !(await this.#fill())) throw truncated()
+    if (this.#chunk.length - this.#offset >= length) return this.#take(length)
+    // Copied as it comes: a sender that cuts its frame into single bytes would otherwise make us keep an object for each of them.
+    let gathered = Buffer.allocUnsafeSlow(Math.min(length, Math.max(MIN_GATHER_BYTES, this.#chunk.length)))
+    let filled = 0
+    for (;;) {
+      const part = this.#take(Math.min(this.#chunk.length - this.#offset, length - filled))
+      if (filled + part.length > gathered.length) {
+        const larger = Buffer.allocUnsafeSlow(Math.min(length, Math.max(filled + part.length, gathered.length * 2)))
+        gathered.copy(larger, 0, 0, filled)
+        gathered = larger
+      }
+      gathered.set(part, filled)
+      filled += part.length
+      if (filled === length) return gathered.subarray(0, length)
+      if (!(await this.#fill())) throw truncated()
     }
-    return parts.length === 0 ? new Uint8Array(0) : Buffer.concat(parts, length)
+  }
+
+  /** A view of the next bytes of the chunk, which are not read again. */
+  #take(length: number): Uint8Array {
+    this.#offset += length
+    return this.#chunk.subarray(this.#offset - length, this.#offset)
   }
 
   /** Fetches the next chunk that is not empty; false at the end of the source. */
