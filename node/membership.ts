@@ -26,12 +26,12 @@ export interface Credentials {
 }
 
 /** Memberships that are remembered after their connections ended, so that members come back through a crowd of strangers. */
-const MAX_MEMBERS = 10_000
+const MAX_REMEMBERED_MEMBERS = 10_000
 /**
  * What strangers said of themselves: more than may be connected at once. They have a place of their own, because anybody can make keys and greet: thousands
  * of such greetings must not push out a member who is connected.
  */
-const MAX_STRANGERS = 1_000
+const MAX_REMEMBERED_STRANGERS = 1_000
 
 export interface Membership {
   /** The peer's membership at this moment; undefined for strangers. */
@@ -71,7 +71,7 @@ export function createMembership(deps: { clock: Clock; log: Logger }, options: {
   const place = (peer: string, entry: Entry): void => {
     members.delete(peer)
     strangers.delete(peer)
-    const [map, limit] = entry.member === undefined ? [strangers, MAX_STRANGERS] : [members, MAX_MEMBERS]
+    const [map, limit] = entry.member === undefined ? [strangers, MAX_REMEMBERED_STRANGERS] : [members, MAX_REMEMBERED_MEMBERS]
     map.set(peer, entry)
     if (map.size > limit) map.delete(map.keys().next().value as string)
   }

@@ -5,6 +5,7 @@ import { peerIdOfKey } from '../../shared/identity/peer-id.ts'
 import { type BlobId, blobId } from '../../shared/ids.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { systemRandom } from '../../shared/random.ts'
+import { MAX_RANGES } from '../../protocols/blobs/messages.ts'
 import { plausible } from '../address.ts'
 import { EXPIRES_MS, createProviderIndex } from './provider-index.ts'
 
@@ -35,7 +36,7 @@ test('provider index: announced, grown, dropped, left', () => {
   )
   index.announce(a, SEEN, { addresses: [], holds: [], drops: [id('2')] })
   assert.deepEqual(index.find(id('2'), undefined), [])
-  assert.equal(index.size, 2)
+  assert.equal(index.size, 3, 'a range of a partial blob counts too')
   index.drop(a)
   index.drop(b)
   assert.equal(index.size, 0)
@@ -63,6 +64,21 @@ test('provider index: one peer takes a bounded part of it, and keeps what it ann
   assert.equal(index.size, 100_000)
   assert.equal(index.find(blob(0), undefined).length, 0)
   assert.equal(index.find(blob(100_999), undefined).length, 1)
+})
+
+test('provider index: partial blobs count with their ranges, so that nobody fills the memory with them', () => {
+  const index = createProviderIndex({ clock: systemClock, random: systemRandom })
+  const a = peer()
+  const blob = (n: number): BlobId => blobId.parse(n.toString(16).padStart(64, '0'))
+  const ranges = Array.from({ length: MAX_RANGES }, (_, i) => ({ start: i * 20, end: i * 20 + 10 }))
+  for (let n = 0; n < 3_000; n += 1) index.announce(a, SEEN, { addresses: [], holds: [{ id: blob(n), size: 10_000, ranges }], drops: [] })
+  assert.ok(index.size <= 100_000, `${index.size}`)
+  assert.deepEqual(index.find(blob(0), undefined), [])
+  assert.equal(index.find(blob(2_999), undefined)[0]?.ranges?.length, MAX_RANGES)
+  for (let n = 0; n < 3_000; n += 1) index.announce(a, SEEN, { addresses: [], holds: [{ id: blob(n), size: 10_000 }], drops: [] })
+  assert.equal(index.size, 3_000)
+  index.drop(a)
+  assert.equal(index.size, 0)
 })
 
 test('TR-10: addresses that would send others to a metadata service, to themselves or nowhere are not passed on', () => {

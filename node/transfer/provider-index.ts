@@ -13,9 +13,9 @@ import { plausible } from '../address.ts'
 
 /** Nodes announce again in half of this; a node that vanished without a word is named no longer than this. */
 export const EXPIRES_MS = 30 * 60_000
-/** A host with more blobs announces those that it took last. */
+/** A host with more blobs announces those that it took last. A blob counts once, and once more for each range of a partial one, which takes as much memory. */
 const MAX_BLOBS_PER_PEER = 100_000
-/** All together: some 200 bytes each. */
+/** All together, counted in the same way: some 200 bytes each. */
 const MAX_ENTRIES = 1_000_000
 
 export interface ProviderIndex {
@@ -25,13 +25,15 @@ export interface ProviderIndex {
   find(id: BlobId, asker: string | undefined): Provider[]
   /** Forgets a peer that left. */
   drop(peer: string): void
-  /** Entries held, for metrics. */
+  /** Entries held, each range of a partial blob counted as one more, for metrics. */
   readonly size: number
 }
 
 interface Known {
   addresses: string[]
   expiresAt: number
+  /** What its holdings count for. */
+  weight: number
   readonly holds: Map<BlobId, Holding & { size: number }>
 }
 
@@ -41,8 +43,11 @@ export function createProviderIndex(deps: { clock: Clock; random: Random }): Pro
   let entries = 0
 
   const release = (peer: string, known: Known, id: BlobId): void => {
-    if (!known.holds.delete(id)) return
-    entries -= 1
+    const held = known.holds.get(id)
+    if (held === undefined) return
+    known.holds.delete(id)
+    known.weight -= weightOf(held)
+    entries -= weightOf(held)
     const set = holders.get(id)
     set?.delete(peer)
     if (set?.size === 0) holders.delete(id)
@@ -55,17 +60,19 @@ export function createProviderIndex(deps: { clock: Clock; random: Random }): Pro
   }
   return {
     announce: (peer, seenAt, announcement) => {
-      const known: Known = peers.get(peer) ?? { addresses: [], expiresAt: 0, holds: new Map() }
+      const known: Known = peers.get(peer) ?? { addresses: [], expiresAt: 0, weight: 0, holds: new Map() }
       peers.set(peer, known)
       known.addresses = announcement.addresses.filter((address) => plausible(address, seenAt))
       known.expiresAt = deps.clock.monotonic() + EXPIRES_MS
       for (const id of announcement.drops) release(peer, known, id)
       for (const { id, ...holding } of announcement.holds) {
         release(peer, known, id)
-        if (entries >= MAX_ENTRIES) break
-        if (known.holds.size >= MAX_BLOBS_PER_PEER) release(peer, known, known.holds.keys().next().value as BlobId)
+        const weight = weightOf(holding)
+        if (entries + weight > MAX_ENTRIES) break
+        while (known.weight + weight > MAX_BLOBS_PER_PEER) release(peer, known, known.holds.keys().next().value as BlobId)
         known.holds.set(id, holding)
-        entries += 1
+        known.weight += weight
+        entries += weight
         const set = holders.get(id) ?? new Set()
         holders.set(id, set.add(peer))
       }
@@ -93,6 +100,10 @@ export function createProviderIndex(deps: { clock: Clock; random: Random }): Pro
       return entries
     },
   }
+}
+
+function weightOf(holding: Holding): number {
+  return 1 + (holding.ranges?.length ?? 0)
 }
 
 export interface TrackerOptions {
