@@ -69,6 +69,8 @@ const RESERVE_BYTES = 1 * GIB
 const RENEW_MS = 12 * 3_600_000
 /** Connections: room for a fleet of a few thousand hosts on the default limits of a process. */
 const MAX_CONNECTIONS = 4096
+/** Of them, those of candidates and operators, who have no certificate: a rollout that enrols many hosts at once, and everybody who watches a run. */
+const MAX_STRANGERS = 256
 /** A whole fleet behind one address comes back within seconds after a restart. */
 const INBOUND_PER_SECOND = 200
 
@@ -166,6 +168,7 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
     version: VERSION,
     credentials: { own: () => certificate, check: (other) => trust.check(other) },
     maxConnections: MAX_CONNECTIONS,
+    maxStrangers: MAX_STRANGERS,
     inboundPerSecond: INBOUND_PER_SECOND,
     expected: (peer) => trust.approved(peer),
     setup: async (made) => {
