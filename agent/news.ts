@@ -10,7 +10,10 @@ import { MusterError } from '../shared/errors.ts'
 import type { FleetId } from '../shared/ids.ts'
 import { peerIdOfKey } from '../shared/identity/peer-id.ts'
 import type { Logger } from '../shared/logger.ts'
-import { readSigned } from '../shared/trust/signed.ts'
+import { trustError } from '../shared/trust/errors.ts'
+import type { Revocation } from '../shared/trust/revocation.ts'
+import { requireRevoker } from '../shared/trust/revoker.ts'
+import { readSigned, type Signed } from '../shared/trust/signed.ts'
 import { fromWire } from '../shared/trust/transport.ts'
 
 export interface NewsDeps {
@@ -45,15 +48,26 @@ export function followNews(deps: NewsDeps, signal: AbortSignal): () => void {
       }
     }),
     node.gossip.on('policy', async (message): Promise<Verdict> => {
+      let signed: Signed
+      let revocation: Revocation
       try {
-        const signed = fromWire(decode(message.bytes))
-        readSigned(signed, 'revocation', { fleet: deps.fleet })
-        await trust.learn({ revocations: [signed] })
-        node.recheck()
-        return 'accept'
+        signed = fromWire(decode(message.bytes))
+        revocation = readSigned(signed, 'revocation', { fleet: deps.fleet })
       } catch (error) {
         log.debug({ author: message.author, error }, 'gossip that is no revocation of this fleet')
-        return error instanceof MusterError ? 'reject' : 'ignore'
+        return 'reject'
+      }
+      try {
+        const { root, former } = trust.root()
+        // The log hands out the numbers. Operators are believed to use no others; of anybody else a coordinator brings it, with the next order.
+        if (requireRevoker(revocation, root, former) !== 'operator') return 'ignore'
+        await trust.learn({ revocations: [signed] })
+        return 'accept'
+      } catch (error) {
+        // What this host does not know yet, such as a new root, makes good news look bad: whoever passed them on is not blamed.
+        if (trustError.is(error, 'trust.equivocation')) log.error({ author: message.author, error }, 'two revocations claim one number')
+        else log.warn({ author: message.author, error }, 'a revocation from gossip was not taken')
+        return 'ignore'
       }
     }),
     // Agents pass each other's facts on; what they say is the coordinator's to judge, who said it is judged here.

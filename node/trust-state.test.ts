@@ -99,7 +99,7 @@ test('trust-state: a root or revocation that does not check out takes nothing el
   const cases: [string, Parameters<TrustState['learn']>[0]][] = [
     ['trust.root', { roots: [[first], [await second(stranger, { operators: [stranger] })]] }],
     [
-      'trust.denied',
+      'trust.revoker',
       { roots: [[first], [await second(oscar)]], revocations: [await revoke(stranger, 2, { kind: 'key', target: olive.fingerprint })] },
     ],
     ['trust.equivocation', { revocations: [await revoke(olive, 1, { kind: 'grant', target: testUuid(8) })] }],
@@ -109,6 +109,25 @@ test('trust-state: a root or revocation that does not check out takes nothing el
   assert.equal(trust.root().root.version, 1)
   assert.equal(trust.revocations().epoch, 1)
   assert.deepEqual(await readFile(join(folder, 'trust.json')), before)
+})
+
+test('trust-state: who learns of changes is told after they are on the disk, once for each, and not of what was known', async (t) => {
+  const { open } = await home(t)
+  const trust = await open()
+  const seen: number[] = []
+  const off = trust.onChange(() => seen.push(trust.revocations().epoch * 10 + trust.root().root.version))
+  const one = await revoke(olive, 1, { kind: 'grant', target: testUuid(7) })
+  await trust.learn({ revocations: [one] })
+  await trust.learn({ roots: [[first]], revocations: [one] })
+  await trust.learn({ roots: [[first], [await second(oscar)]] })
+  await assert.rejects(
+    trust.learn({ revocations: [await revoke(stranger, 2, { kind: 'grant', target: testUuid(7) })] }),
+    code('trust.revoker'),
+  )
+  await trust.keepCertificate(await signedSample('certificate', issuer))
+  off()
+  await trust.learn({ revocations: [await revoke(olive, 2, { kind: 'grant', target: testUuid(8) })] })
+  assert.deepEqual(seen, [11, 12])
 })
 
 test('trust-state: a revoked operator does not make the next root', async (t) => {

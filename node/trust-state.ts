@@ -37,6 +37,8 @@ export interface TrustState {
   /** Takes in newer roots and revocations; older ones change nothing. @throws trust.* for what does not check out */
   learn(news: { roots?: readonly (readonly Signed[])[]; revocations?: readonly Signed[] }): Promise<void>
   keepCertificate(certificate: Signed): Promise<void>
+  /** Calls `listener` when other roots or revocations hold, however this node heard of them. */
+  onChange(listener: () => void): () => void
 }
 
 interface Stored {
@@ -66,6 +68,7 @@ export async function openTrustState(deps: { random: Random }, options: TrustSta
   let root = openRootChain(stored.roots, { fleet: options.fleet, digest: options.rootDigest })
   let revoked = stored.revocations.reduce((state, signed) => acceptRevocation(state, root.root, signed, root.former), NOTHING_REVOKED)
   let last: Promise<unknown> = Promise.resolve()
+  const listeners = new Set<() => void>()
 
   const save = async (next: Stored): Promise<void> => {
     await writeDurable(deps, file, JSON.stringify(toFile(next)))
@@ -121,7 +124,12 @@ export async function openTrustState(deps: { random: Random }, options: TrustSta
         root = newest
         revoked = after
         everIssuers = issuersEver(stored.roots)
+        for (const listener of listeners) listener()
       }),
+    onChange: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
     keepCertificate: (certificate) => turn(() => save({ ...stored, certificate })),
   }
 }

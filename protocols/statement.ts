@@ -1,5 +1,6 @@
 /** Message parts that several protocols share: signed statements and hashes. */
 import { z } from 'zod'
+import type { Signed } from '../shared/trust/signed.ts'
 import { signedWire } from '../shared/trust/transport.ts'
 
 export const bytesOf = (max: number): z.ZodType<Uint8Array> =>
@@ -15,3 +16,15 @@ export const hashMessage: z.ZodType<Uint8Array> = z.custom<Uint8Array>(
 )
 /** Inclusion and consistency proofs have at most one hash a level of the tree, twice. */
 export const proofMessage = z.array(hashMessage).max(128)
+
+/** Field names and heads of one statement in CBOR. */
+const STATEMENT_OVERHEAD = 64
+/** How many of the statements, from the first on, one message takes: at most `most`, and together at most `bytes`, but always one. */
+export function fitting(statements: readonly Signed[], { most, bytes }: { most: number; bytes: number }): number {
+  let left = bytes
+  const end = statements.findIndex(({ statement, key, signature }) => {
+    left -= statement.length + key.length + signature.length + STATEMENT_OVERHEAD
+    return left < 0
+  })
+  return Math.min(most, end === -1 ? statements.length : Math.max(1, end))
+}

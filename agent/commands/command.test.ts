@@ -149,7 +149,7 @@ test('command: a host says how far it knows the log and the revocations, and lea
   const forged = await signedSample('revocation', stranger, { id: testUuid(804), epoch: 4, kind: 'key', target: operator.fingerprint })
   await assert.rejects(
     client.call('learn', { revocations: [forged] }),
-    (error) => error instanceof MusterError && error.code === 'trust.denied',
+    (error) => error instanceof MusterError && error.code === 'trust.revoker',
   )
 })
 

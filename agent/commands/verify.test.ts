@@ -293,7 +293,7 @@ const WRONG: Record<string, { says: string; order: (host: Host) => Promise<Perfo
       }),
   },
   'somebody revokes a key who may not': {
-    says: 'trust.denied: only an operator of the fleet revokes keys',
+    says: 'trust.revoker: only an operator of the fleet revokes keys',
     order: async ({ log }) =>
       orderOf(log, await startIntent(1), {
         from: 2,

@@ -1,6 +1,7 @@
 /** Answers about rights. */
 import type { control } from '../../protocols/control/protocol.ts'
 import type { Handlers } from '../../protocols/define-protocol.ts'
+import { isGrantRevoked } from '../../shared/trust/authorize.ts'
 import type { Selector } from '../../shared/trust/grant.ts'
 import type { Access } from '../registry/access.ts'
 
@@ -8,9 +9,6 @@ export function grantHandlers(deps: { access: Access }): Pick<Handlers<typeof co
   return {
     'grant.list': async () => {
       const { grants, revocations, epoch } = await deps.access.state()
-      const revoked = new Set(
-        revocations.filter(({ revocation }) => revocation.kind === 'grant').map(({ revocation }) => revocation.target),
-      )
       return {
         epoch,
         grants: grants.map(({ grant }) => ({
@@ -21,7 +19,7 @@ export function grantHandlers(deps: { access: Access }): Pick<Handlers<typeof co
           level: grant.level,
           selector: selectorText(grant.selector),
           notAfter: grant.notAfter,
-          revoked: revoked.has(grant.id),
+          revoked: isGrantRevoked(revocations, grant),
         })),
       }
     },

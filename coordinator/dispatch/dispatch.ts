@@ -3,10 +3,11 @@
  * only ever said by that host: without its signed outcome the result is `failed` where it was never reached, and `unknown` where it may have been.
  */
 import { type Client, openClient } from '../../protocols/call.ts'
-import { MAX_REVOCATIONS } from '../../protocols/command/messages.ts'
+import { MAX_REVOCATION_BYTES, MAX_REVOCATIONS } from '../../protocols/command/messages.ts'
 import { command } from '../../protocols/command/protocol.ts'
 import { VERBS } from '../../protocols/control/verbs.ts'
 import type { RequestOf } from '../../protocols/define-protocol.ts'
+import { fitting } from '../../protocols/statement.ts'
 import type { Duplex } from '../../protocols/wire/duplex.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { concurrently } from '../../shared/concurrently.ts'
@@ -146,8 +147,11 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const ask = { actor: operation.actor, namespace: VERBS[operation.verb].namespace, level: 'control', at: deps.clock.now() } as const
     const evidence = await deps.access.evidence({ ...ask, target: { agent: agent.id, labels: agent.labels } }, position.epoch)
     const revocations = [...evidence.revocations]
-    while (revocations.length > MAX_REVOCATIONS)
-      await client.call('learn', { revocations: revocations.splice(0, MAX_REVOCATIONS) }, { signal })
+    for (;;) {
+      const count = fitting(revocations, { most: MAX_REVOCATIONS, bytes: MAX_REVOCATION_BYTES })
+      if (count === revocations.length) break
+      await client.call('learn', { revocations: revocations.splice(0, count) }, { signal })
+    }
     return {
       intent: operation.signed,
       entry: await entryBytes(deps.ledger, operation.index),

@@ -7,7 +7,7 @@ import type { Kysely } from 'kysely'
 import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
 import type { Fingerprint, FleetId, Sha256 } from '../../shared/ids.ts'
 import { parseRfc3339 } from '../../shared/clock.ts'
-import { type Ask, authorize, type DenyReason, requireRight, type TrustState } from '../../shared/trust/authorize.ts'
+import { type Ask, authorize, type DenyReason, isGrantRevoked, requireRight, type TrustState } from '../../shared/trust/authorize.ts'
 import { trustError } from '../../shared/trust/errors.ts'
 import type { Grant } from '../../shared/trust/grant.ts'
 import { acceptRevocation, NOTHING_REVOKED, type RevocationState } from '../../shared/trust/revocations.ts'
@@ -41,7 +41,6 @@ export interface Access {
   evidence(ask: Ask, after: number): Promise<Evidence>
   /** The chain of root statements, oldest first. */
   roots(): Promise<Signed[][]>
-  newestRevocation(): Promise<Signed | undefined>
   /** Revocations behind the epoch, oldest first. */
   revocationsAfter(epoch: number): Promise<Signed[]>
   insertGrant(tx: Tx, signed: Signed, at: number): Promise<Grant>
@@ -155,11 +154,6 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
 
     roots: () => roots(),
 
-    async newestRevocation() {
-      const row = await database.query.selectFrom('revocation_record').selectAll().orderBy('epoch', 'desc').limit(1).executeTakeFirst()
-      return row && toSigned(row)
-    },
-
     async revocationsAfter(epoch) {
       return (await revocationRows()).filter((row) => row.epoch > epoch).map(toSigned)
     },
@@ -214,8 +208,10 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
           added_at: at,
         })
         .execute()
-      if (revocation.kind === 'grant')
-        await tx.updateTable('grant_record').set({ revoked_at: at }).where('id', '=', revocation.target).execute()
+      // A note for whoever looks into the database; what holds is decided from the statements.
+      const grant = revocation.kind === 'grant' && (await statements(tx)).find((each) => each.grant.id === revocation.target)?.grant
+      if (grant && isGrantRevoked(after.accepted, grant))
+        await tx.updateTable('grant_record').set({ revoked_at: at }).where('id', '=', grant.id).execute()
       return after
     },
   }

@@ -2,7 +2,8 @@
  * How a host becomes a member: with a token that approves, with a token and an operator's approval, or with an approval alone. Each step is one
  * transaction with its log entry. The host's key is the one that the transport authenticated, never one from a message (ID-02).
  */
-import { type JoinRequest, type JoinResponse, MAX_JOIN_REVOCATIONS } from '../../protocols/enroll/messages.ts'
+import { type JoinRequest, type JoinResponse, MAX_JOIN_REVOCATION_BYTES, MAX_JOIN_REVOCATIONS } from '../../protocols/enroll/messages.ts'
+import { fitting } from '../../protocols/statement.ts'
 import type { Json } from '../../shared/canonical-json.ts'
 import { type Clock, rfc3339 } from '../../shared/clock.ts'
 import { type AgentId, agentId, type FleetId } from '../../shared/ids.ts'
@@ -54,7 +55,8 @@ export function createEnrolment(deps: EnrolmentDeps, options: { fleet: FleetId }
     const answer = { roots: roots.map((versions) => [...versions]) }
     if (agent.status !== 'approved') return { ...answer, status: 'pending' }
     // News of them may have passed it by while it was away: until it knows, whoever was revoked is a member to it.
-    const revocations = (await access.revocationsAfter(request.epoch ?? 0)).slice(0, MAX_JOIN_REVOCATIONS)
+    const missing = await access.revocationsAfter(request.epoch ?? 0)
+    const revocations = missing.slice(0, fitting(missing, { most: MAX_JOIN_REVOCATIONS, bytes: MAX_JOIN_REVOCATION_BYTES }))
     return { ...answer, status: 'approved', certificate: await certificates.forAgent(agent), revocations }
   }
 

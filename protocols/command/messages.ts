@@ -2,12 +2,15 @@
 import { z } from 'zod'
 import { runId } from '../../shared/ids.ts'
 import { openingsMessage } from '../openings.ts'
+import { MIB } from '../../shared/units.ts'
 import { bytesOf, hashMessage, proofMessage, signedMessage } from '../statement.ts'
 
 const runText = z.custom<string>((value) => runId.is(value), 'expected a run id')
 
-/** Revocations in one message, 700 bytes each. */
+/** Revocations in one message, 700 bytes each; those that bring their chain of grants are longer. */
 export const MAX_REVOCATIONS = 1024
+/** Half of the largest request: an order has other parts. */
+export const MAX_REVOCATION_BYTES = 1 * MIB
 
 /** An order with everything that an agent needs to check it without trusting who brought it. */
 export const performRequest = z.object({

@@ -1,10 +1,13 @@
 /** The messages of `/muster/enroll/1`. */
 import { z } from 'zod'
 import { agentId } from '../../shared/ids.ts'
+import { KIB } from '../../shared/units.ts'
 import { bytesOf, signedMessage } from '../statement.ts'
 
-/** Half of the largest response; a host that was away for more learns the rest with its orders. */
+/** A host that was away for more learns the rest with its orders. */
 export const MAX_JOIN_REVOCATIONS = 500
+/** Half of the largest response. */
+export const MAX_JOIN_REVOCATION_BYTES = 512 * KIB
 
 export const joinRequest = z.object({
   agent: z.custom<string>((value) => agentId.is(value), 'expected an agent id'),

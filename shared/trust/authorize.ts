@@ -96,12 +96,17 @@ function faultOf(grant: Grant, state: TrustState, ask: Ask): DenyReason | undefi
   }
   if (ask.at < parseRfc3339(grant.notBefore) - CLOCK_SKEW_MS) return 'its grant is not valid yet'
   if (!(ask.at < parseRfc3339(grant.notAfter))) return 'its grant has expired'
-  const revoked = state.revocations.some(
+  return isGrantRevoked(state.revocations, grant) ? 'its grant was revoked' : undefined
+}
+
+/** True if an operator or its own issuer took the grant back, or the issuer's key was revoked. Who stands further up counts along the chain. */
+export function isGrantRevoked(revocations: readonly AcceptedRevocation[], grant: Grant): boolean {
+  // Not by the id alone: whoever may pass a right on can give the id of another grant to one of its own, and revoke that.
+  const taken = revocations.some(
     ({ revocation, byOperator }) =>
       revocation.kind === 'grant' && revocation.target === grant.id && (byOperator || revocation.issuer === grant.issuer),
   )
-  if (revoked || isKeyRevoked(state.revocations, grant.issuer)) return 'its grant was revoked'
-  return undefined
+  return taken || isKeyRevoked(revocations, grant.issuer)
 }
 
 /** The chain from an operator down to `grant`; undefined if none is whole. `grant` itself has been found to cover what is asked. */

@@ -72,6 +72,12 @@ export const trustError = defineErrors({
     message: (d: { variable: string; reason: string }) => `the value of the variable ${d.variable} is refused: ${d.reason}`,
     hint: () => 'values are kept nowhere; give the order again',
   },
+  'trust.revoker': {
+    exit: 'denied',
+    message: (d: { actor: string; kind: string; target: string; reason: string }) =>
+      `${d.actor} may not revoke the ${d.kind} ${d.target}: ${d.reason}`,
+    hint: () => "no grant gives this right: an operator of the fleet's root statement must revoke it",
+  },
   'trust.denied': {
     exit: 'denied',
     message: (d: { actor: string; namespace: string; level: string; reason: string }) =>

@@ -16,10 +16,13 @@ import {
 } from './revocations.ts'
 import type { Root } from './root.ts'
 import { type Signed, type Unsigned } from './signed.ts'
+import { toText } from './transport.ts'
 
 const operator = testKey(1)
 const second = testKey(2)
 const stranger = testKey(3)
+const alice = testKey(4)
+const bob = testKey(5)
 const root = {
   ...sampleBody('root', operator),
   type: 'muster/root/v1',
@@ -30,6 +33,12 @@ const revoke = (epoch: number, changes: Partial<Unsigned<'revocation'>> = {}, si
   signedSample('revocation', signer, { epoch, id: testUuid(epoch % 2 ** 40), ...changes })
 const revokeKey = (epoch: number, target: Signer, signer: Signer = operator): Promise<Signed> =>
   revoke(epoch, { kind: 'key', target: target.fingerprint }, signer)
+/** The grants from an operator over alice to bob, and the first of them alone. */
+const grants = async (): Promise<[Signed, Signed]> => [
+  await signedSample('grant', operator, { id: testUuid(60), subject: alice.fingerprint, depth: 2 }),
+  await signedSample('grant', alice, { id: testUuid(61), subject: bob.fingerprint, parent: testUuid(60), depth: 1 }),
+]
+const chainOf = (signed: readonly Signed[]) => signed.map((one) => ({ ...toText(one), scheme: 'sshsig' as const }))
 const acceptAll = (signed: readonly Signed[], state: RevocationState = NOTHING_REVOKED): RevocationState =>
   signed.reduce((sum, each) => acceptRevocation(sum, root, each), state)
 
@@ -75,17 +84,95 @@ describe('revocations', () => {
     assert.deepEqual(missingEpochs(NOTHING_REVOKED), [])
   })
 
-  test('who is no operator revokes neither keys nor agents, and grants only as their issuer', async () => {
+  test('who is no operator revokes neither keys nor agents, and no grant without the chain to it', async () => {
+    const [first, second_] = await grants()
     for (const changes of [
       { kind: 'key' as const, target: operator.fingerprint },
       { kind: 'agent' as const, target: TEST_AGENT },
+      {},
+      { target: testUuid(61) },
+      { target: testUuid(61), chain: chainOf([second_]) },
+      { target: testUuid(61), chain: chainOf([first, second_]) },
     ]) {
       const signed = await revoke(1, changes, stranger)
-      assert.throws(() => acceptRevocation(NOTHING_REVOKED, root, signed), { code: 'trust.denied', exit: 'denied' })
+      assert.throws(() => acceptRevocation(NOTHING_REVOKED, root, signed), { code: 'trust.revoker', exit: 'denied' })
     }
-    assert.equal(acceptAll([await revoke(1, {}, stranger)]).accepted[0]?.byOperator, false)
     const foreign = await revoke(1, { fleet: OTHER_FLEET })
     assert.throws(() => acceptRevocation(NOTHING_REVOKED, root, foreign), { code: 'trust.fleet' })
+  })
+
+  test('who passed a right on revokes it and what is below, with the chain that shows it', async () => {
+    const [first, onward] = await grants()
+    const below = await signedSample('grant', bob, { id: testUuid(62), subject: stranger.fingerprint, parent: testUuid(61), depth: 0 })
+    const flat = await signedSample('grant', bob, { id: testUuid(62), subject: stranger.fingerprint, parent: testUuid(61), depth: 1 })
+    const good: [Signer, number, Signed[]][] = [
+      [alice, 61, [first, onward]],
+      [alice, 62, [first, onward, below]],
+      [bob, 62, [first, onward, below]],
+    ]
+    for (const [by, target, chain] of good) {
+      const state = acceptAll([await revoke(1, { target: testUuid(target), chain: chainOf(chain) }, by)])
+      assert.deepEqual(
+        state.accepted.map((item) => item.byOperator),
+        [false],
+      )
+    }
+    const fromFormer = await revoke(1, { target: testUuid(61), chain: chainOf([first, onward]) }, alice)
+    const later = { ...root, version: 2, operators: root.operators.slice(1) } as Root
+    assert.throws(() => acceptRevocation(NOTHING_REVOKED, later, fromFormer), { code: 'trust.revoker' })
+    assert.equal(acceptRevocation(NOTHING_REVOKED, later, fromFormer, [operator.fingerprint]).epoch, 1)
+
+    const own = await signedSample('grant', stranger, { id: testUuid(61), subject: bob.fingerprint })
+    const posing = await signedSample('grant', stranger, { id: testUuid(61), subject: bob.fingerprint, parent: testUuid(60) })
+    const forged = { ...onward, key: stranger.publicKey }
+    const bad: [string, Signer, number, Signed[]][] = [
+      ['trust.revoker', bob, 61, [first, onward]],
+      ['trust.revoker', stranger, 61, [own]],
+      ['trust.revoker', stranger, 61, [first, posing]],
+      ['trust.revoker', alice, 61, [onward]],
+      ['trust.revoker', alice, 60, [first, onward]],
+      ['trust.revoker', alice, 61, [onward, first]],
+      ['trust.revoker', stranger, 62, [first, onward, below]],
+      // What was passed on may not be passed on as often again.
+      ['trust.revoker', bob, 62, [first, onward, flat]],
+      ['trust.signature', alice, 61, [first, forged]],
+      ['trust.fleet', stranger, 61, [await signedSample('grant', stranger, { id: testUuid(61), fleet: OTHER_FLEET })]],
+      ['trust.type', alice, 61, [await revoke(9)]],
+    ]
+    for (const [code, by, target, chain] of bad) {
+      const signed = await revoke(1, { target: testUuid(target), chain: chainOf(chain) }, by)
+      assert.throws(() => acceptRevocation(NOTHING_REVOKED, root, signed), { code }, `${code} ${target} ${chain.length}`)
+    }
+    await assert.rejects(revoke(1, { kind: 'agent', target: TEST_AGENT, chain: chainOf([first]) }), { code: 'trust.malformed' })
+    await assert.rejects(revoke(1, { target: testUuid(60), chain: [] }), { code: 'trust.malformed' })
+  })
+
+  test('ID-26: who may not revoke takes no epoch: the genuine one of that number counts, and is no fork', async () => {
+    let state = acceptAll([await revoke(1)])
+    for (const squat of [await revoke(2, {}, stranger), await revoke(1, { target: testUuid(5) }, stranger)])
+      assert.throws(() => acceptRevocation(state, root, squat), { code: 'trust.revoker' })
+    // A key that was revoked, too, however far ahead it writes.
+    state = acceptAll([await revokeKey(2, second)], state)
+    const ahead = await revoke(9, {}, second)
+    assert.throws(() => acceptRevocation(state, root, ahead), { code: 'trust.revoked' })
+    state = acceptAll([await revokeKey(9, stranger), await revoke(3)], state)
+    assert.deepEqual(
+      state.known.map((item) => item.revocation.epoch),
+      [1, 2, 3, 9],
+    )
+  })
+
+  test('ID-26: a number that a revoked key took before that was known is free again once it is certain', async () => {
+    const squat = await revoke(4, {}, second)
+    const early = acceptAll([await revoke(1), squat])
+    // Epoch 2 is not known yet, and could void the revocation of the key that takes epoch 3.
+    const between = acceptAll([await revokeKey(3, second)], early)
+    assert.deepEqual([between.known.length, between.accepted.length], [3, 2])
+    const certain = acceptAll([await revoke(2)], between)
+    assert.deepEqual(missingEpochs(certain), [4])
+    const genuine = acceptAll([await revokeKey(4, stranger)], certain)
+    assert.ok(isKeyRevoked(genuine.accepted, stranger.fingerprint))
+    assert.throws(() => acceptRevocation(genuine, root, squat), { code: 'trust.revoked' })
   })
 
   test('a revoked key revokes nothing any more; of two operators who revoke each other the earlier epoch wins', async () => {
@@ -101,7 +188,7 @@ describe('revocations', () => {
   test('what an operator revoked stays revoked when the operator is replaced', async () => {
     const next = { ...root, version: 2, operators: root.operators.slice(1) } as Root
     const signed = await revokeKey(1, stranger)
-    assert.throws(() => acceptRevocation(NOTHING_REVOKED, next, signed), { code: 'trust.denied' })
+    assert.throws(() => acceptRevocation(NOTHING_REVOKED, next, signed), { code: 'trust.revoker' })
     const state = acceptRevocation(NOTHING_REVOKED, next, signed, [operator.fingerprint])
     assert.ok(isKeyRevoked(state.accepted, stranger.fingerprint))
   })

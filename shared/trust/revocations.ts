@@ -6,7 +6,8 @@ import { createHash } from 'node:crypto'
 import type { Fingerprint, Sha256 } from '../ids.ts'
 import { trustError } from './errors.ts'
 import type { Revocation } from './revocation.ts'
-import { operatorsOf, type Root } from './root.ts'
+import { requireRevoker } from './revoker.ts'
+import type { Root } from './root.ts'
 import { readSigned, type Signed } from './signed.ts'
 
 export interface AcceptedRevocation {
@@ -22,7 +23,7 @@ export interface RevocationState {
   readonly epoch: number
   /** What holds, in order of epoch. */
   readonly accepted: readonly AcceptedRevocation[]
-  /** Everything genuine, in order of epoch: also what doesn't hold because its issuer's key had been revoked before. */
+  /** Everything genuine, in order of epoch: also what doesn't hold as far as is known, because its issuer's key had been revoked before. */
   readonly known: readonly AcceptedRevocation[]
 }
 
@@ -37,32 +38,23 @@ export const MAX_EPOCH_JUMP = 1024
  * @param former operators of earlier root versions (RootState.former). What they revoked stays revoked when they are replaced; so one who
  *   may no longer revoke at all has their key revoked, too.
  * @returns the same state if the statement is known already
- * @throws trust.equivocation, trust.epoch, trust.denied, trust.revoked, and whatever {@link readSigned} throws
+ * @throws trust.equivocation, trust.epoch, trust.revoker, trust.revoked, and whatever {@link readSigned} throws
  */
 export function acceptRevocation(state: RevocationState, root: Root, signed: Signed, former: Iterable<Fingerprint> = []): RevocationState {
   const revocation = readSigned(signed, 'revocation', { fleet: root.fleet })
   const digest = createHash('sha256').update(signed.statement).digest('hex') as Sha256
   const twin = state.known.find((item) => item.revocation.epoch === revocation.epoch)
-  if (twin !== undefined) {
-    if (twin.digest === digest) return state
-    throw trustError('trust.equivocation', { what: `revocation epoch ${revocation.epoch}` })
-  }
+  if (twin?.digest === digest) return state
+  // First of all: else a number that anybody may write down would stand in the way of the genuine one.
+  const byOperator = requireRevoker(revocation, root, former) === 'operator'
+  const item = { revocation, byOperator, digest }
+  const all = [...state.known.filter((each) => each !== twin), item].sort((a, b) => a.revocation.epoch - b.revocation.epoch)
+  const accepted = settle(all)
+  const known = all.filter((each) => !isVoidForGood(each, all, accepted))
+  if (!known.includes(item)) throw trustError('trust.revoked', { what: 'the revocation', target: revocation.issuer })
+  if (twin !== undefined) throw trustError('trust.equivocation', { what: `revocation epoch ${revocation.epoch}` })
   if (revocation.epoch > state.epoch + MAX_EPOCH_JUMP)
     throw trustError('trust.epoch', { epoch: revocation.epoch, known: state.epoch, limit: MAX_EPOCH_JUMP })
-  const byOperator = operatorsOf(root).has(revocation.issuer) || [...former].includes(revocation.issuer)
-  if (!byOperator && revocation.kind !== 'grant')
-    throw trustError('trust.denied', {
-      actor: revocation.issuer,
-      namespace: 'policy',
-      level: 'control',
-      reason: `only an operator of the fleet revokes ${revocation.kind === 'key' ? 'keys' : 'agents'}`,
-    })
-  const item = { revocation, byOperator, digest }
-  const known = [...state.known, item].sort((a, b) => a.revocation.epoch - b.revocation.epoch)
-  const accepted = settle(known)
-  // With every earlier epoch known the verdict is final. Before that the statement is kept: the one that voids it may itself turn out void.
-  const complete = known.findIndex((each) => each === item) === revocation.epoch - 1
-  if (complete && !accepted.includes(item)) throw trustError('trust.revoked', { what: 'the revocation', target: revocation.issuer })
   return { epoch: Math.max(state.epoch, revocation.epoch), accepted, known }
 }
 
@@ -74,6 +66,16 @@ function settle(known: readonly AcceptedRevocation[]): readonly AcceptedRevocati
     if (revocation.kind === 'key') revokedKeys.add(revocation.target)
     return true
   })
+}
+
+/**
+ * True if the key that said it was revoked before, by what stands for good: with every epoch up to there known, nothing can come that voids it. A
+ * thief of a revoked key takes no epochs with it then. Before that the statement is kept: what voids it may itself turn out void.
+ */
+function isVoidForGood(item: AcceptedRevocation, all: readonly AcceptedRevocation[], accepted: readonly AcceptedRevocation[]): boolean {
+  if (accepted.includes(item)) return false
+  const by = accepted.find(({ revocation }) => revocation.kind === 'key' && revocation.target === item.revocation.issuer)
+  return by !== undefined && all.indexOf(by) === by.revocation.epoch - 1
 }
 
 /** The epochs up to the highest known one that have not arrived yet: what to pull. */
