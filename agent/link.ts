@@ -73,7 +73,6 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
     await trust
       .learn({ revocations: enrolled.revocations })
       .catch((error: unknown) => log.error({ coordinator: peer.id, error }, 'revocations that do not fit those that this host knows'))
-    node.recheck()
     if (enrolled.certificate === undefined) return undefined
     await trust.keepCertificate(enrolled.certificate)
     await node.reintroduce()

@@ -134,6 +134,8 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
     },
   })
   stack.defer(() => node.close())
+  // Also what came with an order: a host that was revoked is no member from then on, not from the next greeting on (ID-24).
+  stack.defer(trust.onChange(() => node.recheck()))
 
   const link = createLink(
     { node, trust, clock, random, log },

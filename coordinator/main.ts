@@ -262,7 +262,7 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
   // Also here: callers are sent away before what they use is taken down.
   stack.defer(closeSocket)
 
-  Object.assign(announced, createAnnouncer({ node, access, log }))
+  Object.assign(announced, createAnnouncer({ node, access, log }, (await access.state()).epoch))
   const offFacts = takeFacts({ node, ingest, log, fleet }, working)
   stack.defer(offFacts)
   const offMembers = watchMembers({ node, agents, ingest, clock, log }, working)

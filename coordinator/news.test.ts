@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { encode } from 'cborg'
+import { decode, encode } from 'cborg'
 import type { GossipMessage, Verdict } from '../node/gossip.ts'
 import type { MusterNode } from '../node/node.ts'
 import { systemClock } from '../shared/clock.ts'
 import { peerIdOfKey } from '../shared/identity/peer-id.ts'
 import { recordedLog } from '../shared/testing/recorded-log.ts'
-import { signedSample, TEST_FLEET, testKey } from '../shared/testing/statements.ts'
-import { toWire } from '../shared/trust/transport.ts'
+import { signedSample, TEST_FLEET, testKey, testUuid } from '../shared/testing/statements.ts'
+import { readSigned } from '../shared/trust/signed.ts'
+import { fromWire, toWire } from '../shared/trust/transport.ts'
 import type { Ingest } from './inventory/ingest.ts'
 import { createAnnouncer, takeFacts } from './news.ts'
 import type { Access } from './registry/access.ts'
@@ -15,12 +16,12 @@ import type { Access } from './registry/access.ts'
 test('news: an announcement that cannot be made ends nobody, whatever it was that failed', async () => {
   const log = recordedLog()
   const node = { gossip: { publish: () => Promise.reject(new Error('not one of ours')) } } as unknown as MusterNode
-  const access = { newestRevocation: () => signedSample('revocation', testKey(1)) } as unknown as Access
+  const access = { revocationsAfter: async () => [await signedSample('revocation', testKey(1))] } as unknown as Access
   const unhandled: unknown[] = []
   const note = (error: unknown): void => void unhandled.push(error)
   process.on('unhandledRejection', note)
   try {
-    const announcer = createAnnouncer({ node, access, log })
+    const announcer = createAnnouncer({ node, access, log }, 0)
     announcer.checkpoint('a note')
     announcer.revocations()
     await systemClock.sleep(20)
@@ -28,6 +29,27 @@ test('news: an announcement that cannot be made ends nobody, whatever it was tha
     process.off('unhandledRejection', note)
   }
   assert.deepEqual([unhandled, log.lines.length], [[], 2])
+})
+
+test('news: of revocations that come at once, or while one is told of, every one is told, once and in order', async () => {
+  const all = await Promise.all([1, 2, 3, 4].map((epoch) => signedSample('revocation', testKey(1), { epoch, id: testUuid(epoch) })))
+  let there = 1
+  const access = { revocationsAfter: async (after: number) => all.slice(after, there) } as unknown as Access
+  const told: number[] = []
+  const publish = async (_topic: string, bytes: Uint8Array): Promise<void> => {
+    told.push(readSigned(fromWire(decode(bytes)), 'revocation').epoch)
+  }
+  const node = { gossip: { publish } } as unknown as MusterNode
+  const announcer = createAnnouncer({ node, access, log: recordedLog() }, 1)
+  announcer.revocations()
+  there = 3
+  announcer.revocations()
+  announcer.revocations()
+  await systemClock.sleep(10)
+  there = 4
+  announcer.revocations()
+  await systemClock.sleep(10)
+  assert.deepEqual(told, [2, 3, 4])
 })
 
 test('FG-03: a host that gossips faster than its facts can be written costs one statement, and its newest one counts', async () => {

@@ -57,18 +57,27 @@ export interface Announcer {
   revocations(): void
 }
 
-/** Tells the fleet. Failures are logged: whoever missed it learns it with the next order or connection. */
-export function createAnnouncer(deps: { node: MusterNode; access: Access; log: Logger }): Announcer {
+/**
+ * Tells the fleet. Failures are logged: whoever missed it learns it with the next order or connection.
+ * @param from the revocation epoch when this coordinator began: hosts learn what is older as they connect
+ */
+export function createAnnouncer(deps: { node: MusterNode; access: Access; log: Logger }, from: number): Announcer {
   const publish = (topic: 'audit' | 'policy', bytes: Uint8Array): Promise<void> =>
     // Gossip that has stopped throws what it likes, and nobody waits for this: an error that went on from here would end the coordinator.
     deps.node.gossip.publish(topic, bytes).catch((error: unknown) => deps.log.debug({ topic, error }, 'news were not published'))
+  // Owned by revocations(): the last epoch that was told of.
+  let told = from
   return {
     checkpoint: (note) => void publish('audit', Buffer.from(note)),
     revocations: () =>
       void (async () => {
-        // The newest one is enough: its epoch shows whoever lacks others that there is something to pull.
-        const newest = await deps.access.newestRevocation()
-        if (newest !== undefined) await publish('policy', encode(toWire(newest)))
+        // All since the last time: of two that come at once, the hosts need both.
+        for (const signed of await deps.access.revocationsAfter(told)) {
+          const { epoch } = readSigned(signed, 'revocation')
+          if (epoch <= told) continue
+          told = epoch
+          await publish('policy', encode(toWire(signed)))
+        }
       })().catch((error: unknown) => deps.log.warn({ error }, 'a revocation was not announced')),
   }
 }
