@@ -18,6 +18,7 @@ import { type Serve, serveProtocol } from '../protocols/serve.ts'
 import { serveSocket } from '../protocols/socket.ts'
 import { openPool } from '../shared/blobs/pool.ts'
 import type { Clock } from '../shared/clock.ts'
+import { configError } from '../shared/config/errors.ts'
 import type { Config } from '../shared/config/schema.ts'
 import { coordinatorPaths } from '../shared/home.ts'
 import { loadKeyFile } from '../shared/identity/key-file.ts'
@@ -93,6 +94,10 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
   const { clock, random, log } = deps
   const { home, config, signal } = options
   const paths = coordinatorPaths(home)
+  if (config.unsupported.settings.length > 0) throw configError('config.unsupported', { problems: config.unsupported.settings })
+  // The others are served and synced all the same.
+  for (const problem of config.unsupported.repositories)
+    log.warn({ problem }, 'a repository asks for what this version does not do; it is not synced')
   await using stack = new AsyncDisposableStack()
   // Ends background work when this function ends, by signal or by failure.
   const ending = new AbortController()

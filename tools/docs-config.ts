@@ -64,8 +64,8 @@ publish: { latest_path: /srv/repos/rhel9-baseos/latest, snapshots_path: /srv/rep
 \`\`\`
 
 A file with \`name\` and \`type\` at its top is a repository; by custom each has its own file in \`conf.d\`. The coordinator reads
-them when it starts. A value that this version cannot honour makes \`muster repo sync\` fail with \`mirror.unsupported\` and exit code 2;
-\`muster config validate\` accepts it.
+them when it starts. A value that this version cannot honour is refused: by \`muster config validate\` (\`config.unsupported\`), and by \`muster repo sync\`
+for that repository (\`mirror.unsupported\`), each with exit code 2. The coordinator says so as it starts, and goes on with the others.
 
 ${table(shapeOf(repositorySchema))}`
 }

@@ -1,5 +1,6 @@
 /** Judgements about a new version before it is accepted: is it a step back, has it lost nearly everything, can we do what is asked. Pure. */
 import type { RepositoryConfig } from '../../shared/config/repository.ts'
+import { unsupportedOf } from '../../shared/config/unsupported.ts'
 import { mirrorError } from './errors.ts'
 
 /** A repository this small may well change wholly. */
@@ -20,16 +21,8 @@ export function refuseShrink(repository: string, before: number, now: number): v
   if (before >= SHRINK_FROM && now < before * SHRINK_TO) throw mirrorError('mirror.shrunk', { repository, before, now })
 }
 
-/** Refuses a configuration that promises what this version would not do: never a success that is not what was asked for. */
+/** Refuses to sync what this version would not do as it is asked to. @throws `mirror.unsupported` */
 export function refuseUnsupported(config: RepositoryConfig): void {
-  const refuse = (what: string): Error => mirrorError('mirror.unsupported', { repository: config.name, what })
-  const { policy, deleted_packages: deleted } = config.retention
-  if (policy !== 'mirror') throw refuse(`retention.policy ${policy} is not available in this version; mirror is`)
-  if (deleted !== 'remove') throw refuse(`retention.deleted_packages ${deleted} is not available in this version; remove is`)
-  if (config.rpm.architectures !== undefined)
-    throw refuse('rpm.architectures would need metadata of our own, which this version does not write; leave it out to mirror all')
-  if (config.rpm.gpgcheck || config.rpm.repo_gpgcheck)
-    throw refuse(
-      'this version can not check OpenPGP signatures; to mirror without that check set rpm.gpgcheck and rpm.repo_gpgcheck to false',
-    )
+  const found = unsupportedOf(config).map(({ path, text }) => `${path.join('.')}: ${text}`)
+  if (found.length > 0) throw mirrorError('mirror.unsupported', { repository: config.name, what: found.join('; ') })
 }

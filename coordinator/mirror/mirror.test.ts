@@ -7,9 +7,10 @@ test('what this version can not do is refused before anything is asked for, neve
   await using mirror = await testMirror()
   for (const [overrides, reason] of [
     [{ retention: { policy: 'newest-only' } }, /newest-only is not available/],
-    [{ retention: { deleted_packages: 'keep' } }, /deleted_packages keep/],
+    [{ retention: { deleted_packages: 'keep' } }, /retention\.deleted_packages: keep is not/],
     [{ rpm: { architectures: ['x86_64'] } }, /architectures/],
-    [{ rpm: { gpgkey_url: 'https://keys.invalid/k' } }, /can not check OpenPGP signatures/],
+    [{ schedule: { cron: '0 2 * * *', create_snapshot: false } }, /schedule: this version does not start syncs by itself/],
+    [{ rpm: { gpgkey_url: 'https://keys.invalid/k' } }, /rpm\.gpgcheck: .*cannot check OpenPGP signatures.*; rpm\.repo_gpgcheck: /],
   ] as const) {
     const error = failed(await mirror.sync({}, mirror.config(overrides)))
     assert.deepEqual([error.code, error.exit], ['mirror.unsupported', 'usage'])

@@ -23,4 +23,12 @@ export const configError = defineErrors({
       d.problems.length === 1 ? (d.problems[0] as string) : `${d.problems.length} problems in the configuration\n${d.problems.join('\n')}`,
     hint: () => 'correct the configuration and try it with `muster config validate`; docs/CONFIG.md describes every key',
   },
+  'config.unsupported': {
+    exit: 'usage',
+    message: (d: { problems: readonly string[] }) =>
+      d.problems.length === 1
+        ? (d.problems[0] as string)
+        : `the configuration asks for ${d.problems.length} things that this version does not do\n${d.problems.join('\n')}`,
+    hint: () => 'take it out of the configuration; docs/CONFIG.md says what this version does',
+  },
 })

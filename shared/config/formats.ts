@@ -1,11 +1,17 @@
 /** The little languages inside configuration values. Each message says what is expected; the loader adds what it got. */
+import { isIPv4, isIPv6 } from 'node:net'
 import { z } from 'zod'
 
-/** A multiaddr to listen on. Only its outline is checked here; what libp2p can't listen on is refused when the node starts. */
-export const multiaddr = z
-  .string()
-  .max(256)
-  .regex(/^\/(ip4|ip6|dns4|dns6|unix)\/[!-~]+$/, 'expected a multiaddr, such as /ip4/0.0.0.0/tcp/8470')
+/** A multiaddr that a node can listen on: an address of this host and a TCP port. */
+export const multiaddr = z.string().refine(
+  (text) => {
+    const match = /^\/(ip4|ip6|dns4|dns6)\/([^/\s]{1,253})\/tcp\/(\d{1,5})$/.exec(text)
+    if (match === null || Number(match[3]) > 65_535) return false
+    const [, protocol, host] = match as unknown as [string, string, string]
+    return protocol === 'ip4' ? isIPv4(host) : protocol === 'ip6' ? isIPv6(host) && !host.includes('%') : true
+  },
+  { error: 'expected a multiaddr with a TCP port, such as /ip4/0.0.0.0/tcp/8470' },
+)
 
 /** `HOST:PORT`, IPv6 in brackets. Port 0 takes any free port. */
 export const hostPort = z.string().refine(

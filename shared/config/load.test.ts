@@ -121,7 +121,7 @@ test('CC-01: wrong types and ranges are errors that say what was expected and wh
     'listen: /ip4/0.0.0.0/tcp/1': '1:9 listen: expected a list, got "/ip4/0.0.0.0/tcp/1"',
     'listen: []': '1:9 listen: expected at least 1 entry, got an empty list',
     'listen: [8470]': '1:10 listen[0]: expected text, got 8470; put it in quotes',
-    'listen: ["0.0.0.0:8470"]': '1:10 listen[0]: expected a multiaddr, such as /ip4/0.0.0.0/tcp/8470, got "0.0.0.0:8470"',
+    'listen: ["0.0.0.0:8470"]': '1:10 listen[0]: expected a multiaddr with a TCP port, such as /ip4/0.0.0.0/tcp/8470, got "0.0.0.0:8470"',
     'http: { listen: "127.0.0.1" }': '1:17 http.listen: expected HOST:PORT, such as 127.0.0.1:8480 or [::1]:8480, got "127.0.0.1"',
     'http: { listen: "[::1]:99999" }': '1:17 http.listen: expected HOST:PORT, such as 127.0.0.1:8480 or [::1]:8480, got "[::1]:99999"',
   }

@@ -8,6 +8,7 @@ import { type ConfigDocument, joinPath, type KeyPath, type Problem, parseConfigD
 import { configError } from './errors.ts'
 import { includedFiles, readConfigFile } from './files.ts'
 import { findings, formatProblem } from './problems.ts'
+import { type Unsupported, unsupportedOf, unsupportedSettings } from './unsupported.ts'
 import { type RepositoryConfig, repositorySchema } from './repository.ts'
 import { type Config, configSchema } from './schema.ts'
 
@@ -144,6 +145,23 @@ function refuseTwins(repositories: readonly { document: ConfigDocument; value: {
   }
 }
 
+/** Two repositories at one place: each sync of one would replace what the other published, as happens when a file is copied and changed. */
+function refuseSharedPaths(repositories: readonly RepositoryConfig[], documents: readonly ConfigDocument[]): void {
+  const first = new Map<string, string>()
+  const problems: Problem[] = []
+  for (const { publish, file } of repositories) {
+    for (const key of ['latest_path', 'snapshots_path'] as const) {
+      const other = first.get(publish[key])
+      if (other === undefined) first.set(publish[key], file)
+      else {
+        const document = documents.find((each) => each.file === file) as ConfigDocument
+        problems.push(document.problem(['publish', key], `expected a path of its own, got ${publish[key]}, which ${other} has too`))
+      }
+    }
+  }
+  stopAt(problems)
+}
+
 const SQLITE = 'sqlite://'
 
 function protectPassword(deps: ConfigDeps, url: string): void {
@@ -181,13 +199,25 @@ function finish(
       },
     }
   }
+  const shown = (document: (path: KeyPath) => ConfigDocument, found: readonly Unsupported[]): string[] =>
+    found.map(({ path, text }) => formatProblem(document(path).problem(path, text)))
+  const unsupported = {
+    settings: shown((path) => owner(fragments, path), unsupportedSettings({ database: { url } })),
+    repositories: repositories.flatMap(({ document, value: repository }) => shown(() => document, unsupportedOf(repository))),
+  }
+  const completed = repositories.map(complete).sort((a, b) => (a.name < b.name ? -1 : 1))
+  refuseSharedPaths(
+    completed,
+    repositories.map(({ document }) => document),
+  )
   return {
     ...value,
     home,
+    unsupported,
     files: [...fragments.map((document) => document.file), ...repositories.map(({ document }) => document.file)],
     storage: { base_path: absolute(value.storage.base_path ?? home) },
     // sqlite://path/below/home: what follows the two slashes is a path, relative unless it begins with a third. It is percent-decoded later.
     database: { url: url.startsWith(SQLITE) ? SQLITE + resolve(home.replaceAll('%', '%25'), url.slice(SQLITE.length)) : url },
-    repositories: repositories.map(complete).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    repositories: completed,
   }
 }

@@ -8,7 +8,11 @@ const credentials = z
     z
       .strictObject({
         type: z.literal('basic').describe('HTTP basic authentication'),
-        username: z.string().min(1).describe('the user name'),
+        // RFC 7617: the first colon ends the user name.
+        username: z
+          .string()
+          .regex(/^[^:]+$/, 'expected a user name without a colon')
+          .describe('the user name'),
         password: z.string().min(1).optional().describe('the password; better `password_file` or `${NAME}`'),
         password_file: path.optional().describe('a file whose first line is the password'),
       })
@@ -36,9 +40,7 @@ const rpm = z
     gpgcheck: z
       .boolean()
       .optional()
-      .describe(
-        'check the signature of every package; default: true where a key is configured. This version cannot: it refuses to sync unless it is false',
-      ),
+      .describe('check the signature of every package; default: true where a key is configured. This version cannot, and refuses true'),
     repo_gpgcheck: z.boolean().optional().describe('check the signature of repomd.xml; default and refusal as for `gpgcheck`'),
     gpgkey_url: httpUrl.optional().describe('where the public keys are fetched from'),
     gpgkey_file: path.optional().describe('a file with the public keys'),
@@ -98,7 +100,7 @@ export const repositorySchema = z
     schedule: z
       .strictObject({
         cron: cron.describe(
-          'when to sync: minute, hour, day of the month, month, day of the week; in UTC. This version reads it and starts nothing: let cron run `muster repo sync`',
+          'when to sync: minute, hour, day of the month, month, day of the week; in UTC. This version starts nothing by itself and refuses it, unless the repository is disabled: let cron run `muster repo sync`',
         ),
         create_snapshot: z.boolean().default(false).describe('make a snapshot after each sync that changed something'),
       })

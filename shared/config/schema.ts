@@ -25,7 +25,7 @@ export const configSchema = z
         url: databaseUrl
           .optional()
           .describe(
-            '`sqlite:///path` or `postgresql://user@host/name`; default: `muster.db` in the home, where `muster init` makes it. This version founds a fleet nowhere else',
+            '`sqlite:///path` or `postgresql://user@host/name`; default: `muster.db` in the home, where `muster init` makes it. This version founds a fleet in no PostgreSQL, and refuses its address',
           ),
       })
       .prefault({})
@@ -67,6 +67,8 @@ export interface Config extends Omit<Parsed, 'storage' | 'database' | 'include'>
   readonly files: readonly string[]
   readonly storage: { readonly base_path: string }
   readonly database: { readonly url: string }
+  /** What this version does not do (unsupported.ts), each as `file:line:col key: text`; of the repositories it concerns those alone. */
+  readonly unsupported: { readonly settings: readonly string[]; readonly repositories: readonly string[] }
   /** In the order of their names. */
   readonly repositories: readonly RepositoryConfig[]
 }

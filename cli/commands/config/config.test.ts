@@ -18,13 +18,34 @@ before(() => {
 after(() => rmSync(home, { recursive: true }))
 
 test('config validate: says which files and repositories are good', async () => {
-  const { code, stdout, stderr } = await runMuster(['config', 'validate', '-o', 'json'], { MUSTER_HOME: home })
+  const file = join(home, 'good.yaml')
+  writeFileSync(file, 'http: {}\n')
+  const { code, stdout, stderr } = await runMuster(['config', 'validate', '-o', 'json', '--config', file], { MUSTER_HOME: home })
   assert.equal(code, 0, stderr)
-  assert.deepEqual(JSON.parse(stdout), {
-    valid: true,
-    files: [join(home, 'config.yaml'), join(home, 'conf.d/10-epel9.yaml')],
-    repositories: ['epel9'],
-  })
+  assert.deepEqual(JSON.parse(stdout), { valid: true, files: [file, join(home, 'conf.d/10-epel9.yaml')], repositories: ['epel9'] })
+})
+
+test('config validate: what this version does not do is refused with file and line, and doctor says so', async (t) => {
+  const other = mkdtempSync(join(tmpdir(), 'muster-cli-unsupported-'))
+  t.after(() => rmSync(other, { recursive: true }))
+  mkdirSync(join(other, 'conf.d'))
+  writeFileSync(join(other, 'config.yaml'), '')
+  const file = join(other, 'conf.d/epel9.yaml')
+  writeFileSync(file, 'name: epel9\ntype: rpm\nupstream: { url: "https://m.example/" }\nschedule: { cron: "0 2 * * *" }\n')
+  const validate = await runMuster(['config', 'validate'], { MUSTER_HOME: other })
+  assert.deepEqual([validate.code, validate.stdout], [2, ''])
+  assert.match(validate.stderr, /^muster: error: .*epel9\.yaml:4:11 schedule: this version does not start syncs by itself; .*cron/)
+  const doctor = await runMuster(['doctor', '-o', 'json'], { MUSTER_HOME: other })
+  const row = (JSON.parse(doctor.stdout) as { check: string; status: string; detail: string }[]).find(({ check }) => check === 'config')
+  assert.deepEqual([row?.status, /schedule: this version/.test(row?.detail ?? '')], ['warn', true])
+  const postgres = await runMuster(['config', 'validate'], { MUSTER_HOME: home })
+  assert.equal(postgres.code, 2)
+  assert.match(postgres.stderr, /config\.yaml:1:18 database\.url: this version founds no fleet in PostgreSQL/)
+  assert.doesNotMatch(postgres.stderr, /canary/)
+  const run = await runMuster(['coordinator', 'run'], { MUSTER_HOME: home })
+  assert.equal(run.code, 2)
+  assert.match(run.stderr, /founds no fleet in PostgreSQL/)
+  assert.equal((await runMuster(['config', 'show'], { MUSTER_HOME: other })).stdout.includes('unsupported:'), false)
 })
 
 test('config validate: --config goes before MUSTER_CONFIG, that before the home; problems are exit 2 with file and line', async () => {

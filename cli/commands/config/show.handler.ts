@@ -5,7 +5,7 @@ import type { CommandContext } from '../../context.ts'
 const SECRET_KEYS = new Set(['password'])
 
 export async function handle(context: CommandContext): Promise<void> {
-  const config = await context.config()
+  const { unsupported: _, ...config } = await context.config()
   const masked = mask(config, context.redactor.text)
   if (context.globals.output === 'name') return context.stdout.write(`${config.files[0]}\n`)
   const { formatOne } = await import('../../output.ts')

@@ -1,8 +1,11 @@
-/** Loads the configuration; the loader's error lists what is wrong. */
+/** Loads the configuration; the loader's error lists what is wrong, ours what is right and not done by this version. */
+import { configError } from '../../../shared/config/errors.ts'
 import type { CommandContext } from '../../context.ts'
 
 export async function handle(context: CommandContext): Promise<void> {
-  const { files, repositories } = await context.config()
+  const { files, repositories, unsupported } = await context.config()
+  const problems = [...unsupported.settings, ...unsupported.repositories]
+  if (problems.length > 0) throw configError('config.unsupported', { problems })
   await context.printOne({
     value: { valid: true, files, repositories: repositories.map(({ name }) => name) },
     fields: [

@@ -3,6 +3,7 @@
  * not, so a redirect must not reach into the operator's network (RS-27) or to a cloud's metadata service.
  */
 import { BlockList, isIP } from 'node:net'
+import { addressFault } from '../../../shared/config/unsupported.ts'
 import { mirrorError } from '../errors.ts'
 
 /** Reach of an address, from the most private on. */
@@ -48,11 +49,9 @@ export function mayRedirect(from: Reach, to: Reach): boolean {
 
 /** The base address of a repository: a folder, so it ends in `/`. */
 export function baseAddress(repository: string, url: string): URL {
+  const fault = addressFault(url)
+  if (fault !== undefined) throw mirrorError('mirror.unsupported', { repository, what: `upstream.url: ${fault}` })
   const base = new URL(url)
-  const refuse = (what: string): Error => mirrorError('mirror.unsupported', { repository, what })
-  if (base.username !== '' || base.password !== '') throw refuse('upstream.url holds a user name or password; write them under credentials')
-  if (base.search !== '' || base.hash !== '')
-    throw refuse('upstream.url has a query or fragment; it must be the folder that holds repodata/')
   if (!base.pathname.endsWith('/')) base.pathname += '/'
   return base
 }

@@ -1,4 +1,4 @@
-/** The configuration loads. */
+/** The configuration loads, and asks for nothing that this version does not do. */
 import { MusterError } from '../../../../shared/errors.ts'
 import type { Check } from '../check.ts'
 
@@ -6,7 +6,12 @@ export const configuration: Check = {
   name: 'config',
   run: async (context) => {
     try {
-      const { files, repositories } = await context.config()
+      const { files, repositories, unsupported } = await context.config()
+      const [problem] = [...unsupported.settings, ...unsupported.repositories]
+      if (problem !== undefined) {
+        const status = unsupported.settings.length > 0 ? 'fail' : 'warn'
+        return { status, detail: `this version does not do what the configuration asks for: ${problem}`, fix: 'muster config validate' }
+      }
       return { status: 'ok', detail: `configuration ${files[0]}, ${files.length} files, ${repositories.length} repositories` }
     } catch (error) {
       if (error instanceof MusterError && error.code === 'config.not-found') return undefined
