@@ -13,7 +13,7 @@ import type { Logger } from '../shared/logger.ts'
 import type { Random } from '../shared/random.ts'
 import { completeEpoch } from '../shared/trust/revocations.ts'
 import { VERSION } from '../shared/version.ts'
-import { askToJoin } from './enrol.ts'
+import { askToJoin, type Enrolled } from './enrol.ts'
 import type { AgentIdentity } from './identity.ts'
 
 /** Back within seconds after a restart of the coordinator; a minute's pause at most while it is away for long. */
@@ -24,6 +24,11 @@ const PENDING_MS = 5_000
 const ATTEMPT_MS = 20_000
 /** A connection that stays is asked for a new certificate at the old one's half-life. */
 const RENEW_MS = 12 * 3_600_000
+/**
+ * Roots and revocations are asked for again this often. Gossip brings them within a second, but it may lose any, and a host that is flooded drops what
+ * comes: this bounds for how long a revoked host stays a member here.
+ */
+const PULL_MS = 5 * 60_000
 /**
  * What the coordinator that the ticket names says for good; asking again cannot change it. Every other failure may pass: another program has the port, the
  * host has started with a wrong clock, or whoever answers lies. An agent that ended for those would have to be started again by hand.
@@ -50,6 +55,8 @@ export interface LinkOptions {
 export interface Link {
   /** The coordinator that this host is connected to as a member; undefined while there is none. */
   coordinator(): string | undefined
+  /** Asks it for roots and revocations that this host lacks; at once, unless it is being asked already. */
+  pull(): void
   /** Runs until the signal aborts. Rejects where it makes no sense to go on: this host was revoked, or another one has its id, key or name. */
   run(signal: AbortSignal): Promise<void>
 }
@@ -59,11 +66,12 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
   const { identity } = options
   // Owned by run().
   let coordinator: string | undefined
+  // Owned by untilDisconnected().
+  let pullNow = (): void => undefined
 
-  /** Dials and becomes a member. @returns the coordinator, or undefined where an operator has yet to approve */
-  const connect = async (address: string, signal: AbortSignal): Promise<string | undefined> => {
-    const peer = await node.dial(address, signal)
-    const open = (protocolId: string) => node.open(peer.id, protocolId, signal)
+  /** Asks as a host that comes back, and believes what the answer proves. */
+  const ask = async (peerId: string, signal: AbortSignal): Promise<Enrolled> => {
+    const open = (protocolId: string) => node.open(peerId, protocolId, signal)
     const enrolled = await askToJoin(
       { clock, open },
       { identity, claims: options.claims, epoch: completeEpoch(trust.revocations()), signal },
@@ -72,7 +80,14 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
     // Such as two of one epoch: an alarm, and no reason to be without the coordinator; orders that rest on them are refused all the same.
     await trust
       .learn({ revocations: enrolled.revocations })
-      .catch((error: unknown) => log.error({ coordinator: peer.id, error }, 'revocations that do not fit those that this host knows'))
+      .catch((error: unknown) => log.error({ coordinator: peerId, error }, 'revocations that do not fit those that this host knows'))
+    return enrolled
+  }
+
+  /** Dials and becomes a member. @returns the coordinator, or undefined where an operator has yet to approve */
+  const connect = async (address: string, signal: AbortSignal): Promise<string | undefined> => {
+    const peer = await node.dial(address, signal)
+    const enrolled = await ask(peer.id, signal)
     if (enrolled.certificate === undefined) return undefined
     await trust.keepCertificate(enrolled.certificate)
     await node.reintroduce()
@@ -95,6 +110,8 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
       const ended = (): void => {
         off()
         stopRenewing()
+        stopPulling()
+        pullNow = () => undefined
         signal.removeEventListener('abort', ended)
         resolve()
       }
@@ -111,6 +128,17 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
             .catch((failure: unknown) => log.warn({ coordinator: peerId, error: failure }, 'connection did not end well'))
         })
       })
+      let pulling = false
+      pullNow = () => {
+        if (pulling) return
+        pulling = true
+        ask(peerId, AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)]))
+          .catch((error: unknown) => log.warn({ coordinator: peerId, error }, 'the coordinator was not asked for news; it is again'))
+          .finally(() => {
+            pulling = false
+          })
+      }
+      const stopPulling = clock.every(PULL_MS, () => pullNow())
       signal.addEventListener('abort', ended, { once: true })
       if (signal.aborted || node.peer(peerId) === undefined) ended()
     })
@@ -139,6 +167,7 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
 
   return {
     coordinator: () => coordinator,
+    pull: () => pullNow(),
     async run(signal) {
       let failures = 0
       let pending = false

@@ -170,7 +170,7 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
   socketProtocols.set(localProtocol.id, serveProtocol(localProtocol, localHandlers({ content, pool }, info), serving))
   // Also here: callers are sent away before what they use is taken down.
   stack.defer(closeSocket)
-  const offNews = followNews({ node, trust, clock, log, fleet, coordinator: link.coordinator }, working)
+  const offNews = followNews({ node, trust, clock, log, fleet, coordinator: link.coordinator, pull: link.pull }, working)
   stack.defer(offNews)
   const offPackages = watchPackages({ clock, log, watch }, () => report.look(working), working)
   stack.defer(offPackages)

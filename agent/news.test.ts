@@ -1,16 +1,19 @@
-/** What this host makes of revocations that are gossiped. */
+/** What this host makes of revocations and checkpoints that are gossiped. */
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { encode } from 'cborg'
 import type { GossipMessage, Verdict } from '../node/gossip.ts'
 import type { MusterNode } from '../node/node.ts'
+import { signCheckpoint } from '../shared/audit/checkpoint.ts'
+import { leafHash } from '../shared/audit/tree.ts'
+import { systemClock } from '../shared/clock.ts'
 import { recordedLog } from '../shared/testing/recorded-log.ts'
-import { OTHER_FLEET, signedSample, TEST_AGENT, TEST_FLEET, testKey, testUuid } from '../shared/testing/statements.ts'
+import { OTHER_FLEET, signedSample, TEST_AGENT, TEST_FLEET, TEST_TIME, testKey, testUuid } from '../shared/testing/statements.ts'
 import { isKeyRevoked } from '../shared/trust/revocations.ts'
 import type { Signed } from '../shared/trust/signed.ts'
 import { toText, toWire } from '../shared/trust/transport.ts'
 import { followNews } from './news.ts'
-import { delegate, joinedTrust, operator, stranger, testClock } from './testing/coordinator-stand-in.ts'
+import { delegate, issuer, joinedTrust, operator, stranger, testClock } from './testing/coordinator-stand-in.ts'
 
 async function listening(t: TestContext) {
   const { trust, again } = await joinedTrust(t)
@@ -24,13 +27,17 @@ async function listening(t: TestContext) {
     },
   } as unknown as MusterNode
   const log = recordedLog()
+  let pulls = 0
+  const pull = (): void => void (pulls += 1)
   const off = followNews(
-    { node, trust, clock: testClock(), log, fleet: TEST_FLEET, coordinator: () => undefined },
+    { node, trust, clock: testClock(), log, fleet: TEST_FLEET, coordinator: () => undefined, pull },
     new AbortController().signal,
   )
   t.after(off)
+  const audit = async (note: string): Promise<Verdict | undefined> =>
+    handlers.get('audit')?.({ author: 'a', from: 'b', bytes: Buffer.from(note) })
   const hear = async (bytes: Uint8Array): Promise<Verdict | undefined> => handlers.get('policy')?.({ author: 'a', from: 'b', bytes })
-  return { trust, again, log, hear, policy: (signed: Signed) => hear(encode(toWire(signed))) }
+  return { trust, again, log, hear, audit, pulls: () => pulls, policy: (signed: Signed) => hear(encode(toWire(signed))) }
 }
 
 const revoke = (epoch: number, changes: Parameters<typeof signedSample<'revocation'>>[2] = {}, by = operator): Promise<Signed> =>
@@ -86,4 +93,31 @@ test('ID-32: gossip that is wrong by itself is held against who passes it on, wh
   // An operator of the next root, which this host has not heard of; and an epoch far ahead.
   assert.equal(await policy(await revoke(2, { kind: 'agent', target: TEST_AGENT }, testKey(30))), 'ignore')
   assert.equal(await policy(await revoke(5000)), 'ignore')
+})
+
+test('FG-07: a revocation that overtook another makes this host ask for the missing one', async (t) => {
+  const { policy, pulls } = await listening(t)
+  await policy(await revoke(1))
+  assert.equal(pulls(), 0)
+  await policy(await revoke(3))
+  assert.equal(pulls(), 1)
+  await policy(await revoke(2))
+  assert.equal(pulls(), 1)
+})
+
+test('AL-04: a log that shrank is an alarm that keeps the proof, also while no coordinator is there', async (t) => {
+  const { trust, log, audit } = await listening(t)
+  const sign = (size: number, leaf: string, at: number) =>
+    signCheckpoint(issuer, TEST_FLEET, { size, root: leafHash(Buffer.from(leaf)), at: TEST_TIME + at })
+  await trust.log.accept(await sign(5, 'a', 5))
+  // Signed before, so it has been overtaken.
+  await audit((await sign(4, 'b', 4)).note)
+  const shrunk = await sign(4, 'b', 6)
+  const forked = await sign(5, 'c', 6)
+  for (const { note } of [shrunk, forked]) {
+    assert.equal(await audit(note), 'accept')
+    while (!log.lines.some((line) => JSON.stringify(line).includes(JSON.stringify(note).slice(1, -1)))) await systemClock.sleep(1)
+  }
+  assert.equal(log.lines.length, 2)
+  assert.equal((await trust.log.known())?.size, 5)
 })

@@ -12,6 +12,7 @@ import { peerIdOfKey } from '../shared/identity/peer-id.ts'
 import type { Logger } from '../shared/logger.ts'
 import { trustError } from '../shared/trust/errors.ts'
 import type { Revocation } from '../shared/trust/revocation.ts'
+import { missingEpochs } from '../shared/trust/revocations.ts'
 import { requireRevoker } from '../shared/trust/revoker.ts'
 import { readSigned, type Signed } from '../shared/trust/signed.ts'
 import { fromWire } from '../shared/trust/transport.ts'
@@ -24,6 +25,8 @@ export interface NewsDeps {
   readonly fleet: FleetId
   /** The coordinator to ask for proofs; undefined while there is none. */
   readonly coordinator: () => string | undefined
+  /** Asks the coordinator for the revocations that are missing. */
+  readonly pull: () => void
 }
 
 /** @returns a function that stops listening */
@@ -34,10 +37,11 @@ export function followNews(deps: NewsDeps, signal: AbortSignal): () => void {
       try {
         const checkpoint = trust.openCheckpoint(Buffer.from(message.bytes).toString())
         witness(deps, checkpoint.note, signal).catch((error: unknown) => {
-          // A log that shrank or forked is an attack or a restored backup; this host goes on to refuse orders that do not extend what it saw.
+          // A log that shrank or forked is an attack or a restored backup; this host goes on to refuse orders that do not extend what it saw. The note
+          // is signed: with the one that this host keeps it is the proof.
           if (!signal.aborted)
             log.error(
-              { size: checkpoint.size, at: rfc3339(checkpoint.at), error },
+              { size: checkpoint.size, at: rfc3339(checkpoint.at), note: checkpoint.note, error },
               'a checkpoint does not extend the log that this host has seen',
             )
         })
@@ -62,6 +66,7 @@ export function followNews(deps: NewsDeps, signal: AbortSignal): () => void {
         // The log hands out the numbers. Operators are believed to use no others; of anybody else a coordinator brings it, with the next order.
         if (requireRevoker(revocation, root, former) !== 'operator') return 'ignore'
         await trust.learn({ revocations: [signed] })
+        if (missingEpochs(trust.revocations()).length > 0) deps.pull()
         return 'accept'
       } catch (error) {
         // What this host does not know yet, such as a new root, makes good news look bad: whoever passed them on is not blamed.
@@ -94,16 +99,17 @@ async function witness(deps: NewsDeps, note: string, signal: AbortSignal): Promi
   if (known === undefined || known.size === checkpoint.size) return trust.log.accept(checkpoint)
   // News overtake each other; a smaller one that was signed earlier is old, one that was signed later is a log that shrank.
   if (checkpoint.size < known.size && checkpoint.at <= known.at) return
+  // Nobody needs to be asked about it: it is refused, and said so.
+  if (checkpoint.size < known.size) return trust.log.accept(checkpoint)
   const coordinator = deps.coordinator()
-  if (checkpoint.size < known.size || coordinator === undefined) {
-    if (coordinator === undefined) return
-    return trust.log.accept(checkpoint)
-  }
+  if (coordinator === undefined) return
   let proof: Uint8Array[]
   try {
     const client = openClient(audit, await node.open(coordinator, audit.id, signal), deps)
-    proof = (await client.call('consistency', { from: known.size, to: checkpoint.size }, { signal })).proof
-    await client.close()
+    proof = await client
+      .call('consistency', { from: known.size, to: checkpoint.size }, { signal })
+      .then((answer) => answer.proof)
+      .finally(() => void client.close().catch(() => undefined))
   } catch (error) {
     if (error instanceof MusterError) return
     throw error
