@@ -88,6 +88,11 @@ for (const dialect of DIALECTS) {
       const friend = testKey(4)
       const onward = await grantOf(2, { subject: friend.fingerprint, parent: testUuid(501) }, delegate)
       await assert.rejects(add(coordinator, onward, delegate), { code: 'trust.denied' })
+      // What would never allow anything is no grant: without a parent, with one that may not be passed on, or that nobody knows.
+      for (const changes of [{ parent: null }, { parent: testUuid(599) }, { parent: testUuid(501), depth: 1 }]) {
+        const nothing = await grantOf(9, { subject: friend.fingerprint, selector: { agents: [TEST_AGENT] }, ...changes }, delegate)
+        await assert.rejects(add(coordinator, nothing, delegate), { code: 'registry.grant-void', exit: 'denied' })
+      }
       await add(coordinator, await grantOf(3, { depth: 1 }))
       await add(coordinator, await grantOf(4, { subject: friend.fingerprint, parent: testUuid(503) }, delegate), delegate)
       await coordinator.access.require(ask(coordinator, friend))

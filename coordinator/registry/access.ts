@@ -8,10 +8,12 @@ import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
 import type { Fingerprint, FleetId, Sha256 } from '../../shared/ids.ts'
 import { parseRfc3339 } from '../../shared/clock.ts'
 import { type Ask, authorize, type DenyReason, isGrantRevoked, requireRight, type TrustState } from '../../shared/trust/authorize.ts'
+import { leadsToOperator } from '../../shared/trust/chain.ts'
 import { trustError } from '../../shared/trust/errors.ts'
 import type { Grant } from '../../shared/trust/grant.ts'
 import { acceptRevocation, NOTHING_REVOKED, type RevocationState } from '../../shared/trust/revocations.ts'
 import { openRootChain, type RootState } from '../../shared/trust/root-chain.ts'
+import { operatorsOf } from '../../shared/trust/root.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import type { Database } from '../database/database.ts'
 import type { Tables } from '../database/tables.ts'
@@ -43,6 +45,7 @@ export interface Access {
   roots(): Promise<Signed[][]>
   /** Revocations behind the epoch, oldest first. */
   revocationsAfter(epoch: number): Promise<Signed[]>
+  /** @throws registry.grant-taken, registry.grant-void for one that no operator and no known grant leads to, trust.* */
   insertGrant(tx: Tx, signed: Signed, at: number): Promise<Grant>
   /** @returns the state with the revocation in it. @throws trust.* as acceptRevocation does */
   insertRevocation(tx: Tx, signed: Signed, at: number): Promise<RevocationState>
@@ -67,8 +70,8 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
   // Owned by state(): grants that were checked in this process, by their signature.
   const verifiedGrants = new Map<string, Grant>()
   let chain: RootState | undefined
-  // Owned by revocations(): of exactly these rows under this root.
-  let revoked: { of: string; state: RevocationState } | undefined
+  // Owned by revocations(): of exactly these rows under this root. A signature is checked once; only what was added since is read anew.
+  let revoked: { root: Sha256; ids: readonly string[]; state: RevocationState } | undefined
 
   const roots = async (tx: Tx = database.query): Promise<Signed[][]> =>
     (await tx.selectFrom('root_record').selectAll().orderBy('version').execute()).map((row) =>
@@ -93,10 +96,14 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
     const rows = await revocationRows(tx)
     const { root: current, digest, former } = await root(tx)
     // Not the number of rows: inside a transaction that is rolled back there is one that never was.
-    const of = [digest, ...rows.map((row) => row.id)].join(' ')
-    if (revoked?.of !== of)
-      revoked = { of, state: rows.reduce((state, row) => acceptRevocation(state, current, toSigned(row), former), NOTHING_REVOKED) }
-    return revoked.state
+    const known = revoked?.root === digest && revoked.ids.every((id, i) => rows[i]?.id === id) ? revoked : undefined
+    if (known === undefined || known.ids.length < rows.length) {
+      const added = rows.slice(known?.ids.length ?? 0)
+      const state = added.reduce((sum, row) => acceptRevocation(sum, current, toSigned(row), former), known?.state ?? NOTHING_REVOKED)
+      revoked = { root: digest, ids: rows.map((row) => row.id), state }
+      return state
+    }
+    return known.state
   }
 
   const grantRows = (tx: Tx = database.query) => tx.selectFrom('grant_record').selectAll().orderBy('added_at').execute()
@@ -162,6 +169,9 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
       const grant = readSigned(signed, 'grant', { fleet: options.fleet })
       const taken = await tx.selectFrom('grant_record').select('id').where('id', '=', grant.id).executeTakeFirst()
       if (taken) throw registryError('registry.grant-taken', { id: grant.id })
+      const others = (await statements(tx)).map((each) => each.grant)
+      if (!leadsToOperator(grant, others, operatorsOf((await root(tx)).root)))
+        throw registryError('registry.grant-void', { issuer: grant.issuer })
       await tx
         .insertInto('grant_record')
         .values({

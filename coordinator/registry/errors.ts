@@ -59,6 +59,12 @@ export const registryError = defineErrors({
     exit: 'conflict',
     message: (d: { id: string }) => `there is already a grant ${d.id}`,
   },
+  'registry.grant-void': {
+    exit: 'denied',
+    message: (d: { issuer: string }) =>
+      `the grant would allow nothing: ${d.issuer} is no operator of the fleet, and names no grant of its own that may be passed on`,
+    hint: () => "an operator of the fleet's root statement can add it",
+  },
   'registry.epoch': {
     exit: 'conflict',
     retryable: true,

@@ -70,6 +70,14 @@ describe('chain of entries', () => {
     assert.throws(() => feed([one as Statement, other as Statement]), refused(0, /1 of its own operators/))
   })
 
+  it('does not gather signatures under a root for ever', async () => {
+    const [one] = (await rootStatements({ threshold: 2, operators: [operator, secondOperator] })) as [Statement]
+    const chain = createEntryChain()
+    const bytes = bytesOf(one)
+    for (let n = 0; n < 64; n += 1) chain.next(bytes)
+    for (let n = 64; n < 80; n += 1) assert.throws(() => chain.next(bytes), refused(0, /1 of its own operators/))
+  })
+
   it('follows a change of the root, and no other change', async () => {
     const [first] = (await rootStatements({ issuers: [issuer] })) as [Statement]
     const [next] = (await rootStatements({ version: 2, issuers: [secondIssuer], previous: first.signed.statement })) as [Statement]

@@ -8,6 +8,7 @@ import { fingerprintOf } from '../identity/fingerprint.ts'
 import type { FleetId, Sha256 } from '../ids.ts'
 import { requireIssuer } from '../trust/credentials.ts'
 import { nextRoot, openRoot, type RootState } from '../trust/root-chain.ts'
+import { MAX_ROOT_KEYS } from '../trust/root.ts'
 import { readSigned, type Signed } from '../trust/signed.ts'
 import { decodeEntry, type Entry, entryTime, statementOf } from './entry.ts'
 import { auditError } from './errors.ts'
@@ -43,6 +44,8 @@ export function createEntryChain(expect: { fleet?: FleetId; root?: Sha256 } = {}
     if (root !== undefined && sameStatement(root.signatures, signed)) return
     if (gathering !== undefined && !sameStatement(gathering.signatures, signed)) throw incomplete()
     const signatures = [...(gathering?.signatures ?? []), signed]
+    // Each one more is checked together with those before it; honest roots need no more than their keys.
+    if (signatures.length > MAX_ROOT_KEYS) throw incomplete()
     try {
       root =
         root === undefined ? openRoot(signatures, expect.root === undefined ? {} : { digest: expect.root }) : nextRoot(root, signatures)

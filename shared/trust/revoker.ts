@@ -3,8 +3,8 @@
  * this, coordinator and host alike, before a revocation's number counts for anything.
  */
 import type { Fingerprint } from '../ids.ts'
+import { isLink } from './chain.ts'
 import { trustError } from './errors.ts'
-import type { Grant } from './grant.ts'
 import type { Revocation } from './revocation.ts'
 import { operatorsOf, type Root } from './root.ts'
 import { readSigned } from './signed.ts'
@@ -28,11 +28,6 @@ export function requireRevoker(revocation: Revocation, root: Root, former: Itera
   if (!leads || !chain.some((grant) => grant.issuer === revocation.issuer))
     throw denied(revocation, 'only an operator of the fleet, or who passed the right on, takes back a grant')
   return 'issuer'
-}
-
-function isLink(grant: Grant, above: Grant | undefined, operators: ReadonlySet<Fingerprint>): boolean {
-  if (above === undefined) return grant.parent === null && operators.has(grant.issuer)
-  return grant.parent === above.id && grant.issuer === above.subject && grant.depth < above.depth
 }
 
 function denied({ issuer, kind, target }: Revocation, reason: string): Error {

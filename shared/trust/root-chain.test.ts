@@ -81,7 +81,7 @@ describe('root chain', () => {
     assert.equal(openRoot(signatures, { digest }).root.version, 2)
   })
 
-  test('rotation needs the threshold of the old root and of the new one', async () => {
+  test('ID-28: rotation needs the threshold of the old root and of the new one', async () => {
     const one = await first()
     const changes = { operators: rows(c, d), threshold: 2 }
     assert.deepEqual([...operatorsOf(nextRoot(one, await following(one, [a, c, d], changes)).root)], [c.fingerprint, d.fingerprint])
