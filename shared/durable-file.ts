@@ -2,14 +2,14 @@
  * Files that survive a crash whole or not at all: written beside their target, fsynced, renamed over it, and the folder fsynced.
  */
 import { constants } from 'node:fs'
-import { open, rename, rm } from 'node:fs/promises'
+import { link, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Random } from './random.ts'
 
 export interface DurableWriteOptions {
   /** Permission bits of the new file. */
   mode?: number
-  /** Fails with EEXIST if the target exists, instead of replacing it. */
+  /** Fails with EEXIST if the target exists, instead of replacing it. Whole or not there, like every other. */
   exclusive?: boolean
 }
 
@@ -20,31 +20,29 @@ export async function writeDurable(
   data: Uint8Array | string,
   options: DurableWriteOptions = {},
 ): Promise<void> {
-  const mode = options.mode ?? 0o600
-  if (options.exclusive === true) {
-    const target = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, mode)
-    try {
-      await target.writeFile(data)
-      await target.sync()
-    } finally {
-      await target.close()
-    }
-    // Crash before this: the file may be missing or short. Exclusive writers make homes; `init` refuses a home that is not whole.
-    return syncFolder(dirname(path))
-  }
   const temporary = join(dirname(path), `.${basename(path)}.${Buffer.from(deps.random.bytes(6)).toString('hex')}.tmp`)
+  const file = await open(
+    temporary,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+    options.mode ?? 0o600,
+  )
   try {
-    const file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, mode)
     try {
       await file.writeFile(data)
       await file.sync()
     } finally {
       await file.close()
     }
-    // Crash here: the old file stands, and an orphan .tmp that nothing reads.
-    await rename(temporary, path)
+    // Crash here: what was there before stands, and an orphan .tmp that nothing reads.
+    if (options.exclusive === true) {
+      // A second name is made only where there is none yet; renaming would replace.
+      await link(temporary, path)
+      // Crash here: the target is whole and has two names.
+      await rm(temporary)
+    } else await rename(temporary, path)
   } catch (error) {
-    await rm(temporary, { force: true })
+    // Its own failure would hide the one that counts; the orphan harms nobody.
+    await rm(temporary, { force: true }).catch(() => undefined)
     throw error
   }
   await syncFolder(dirname(path))

@@ -1,0 +1,64 @@
+/** Files that are whole or not there: replaced at once, never half written, also where the disk gives out. */
+import assert from 'node:assert/strict'
+import { lstat, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { writeDurable } from './durable-file.ts'
+import { systemRandom } from './random.ts'
+import { runTool, tempFolder } from './testing/openssh.ts'
+
+const deps = { random: systemRandom }
+
+test('durable file: a file is made with its mode, replaced at once, and nothing else is left', async () => {
+  await using folder = await tempFolder()
+  const path = folder.file('f')
+  await writeDurable(deps, path, 'one')
+  assert.equal((await lstat(path)).mode & 0o777, 0o600)
+  const before = await lstat(path)
+  await writeDurable(deps, path, Buffer.from('two'), { mode: 0o640 })
+  const after = await lstat(path)
+  assert.equal(await readFile(path, 'utf8'), 'two')
+  assert.equal(after.mode & 0o777, 0o640)
+  assert.notEqual(after.ino, before.ino)
+  assert.deepEqual(await readdir(folder.path), ['f'])
+})
+
+test('durable file: an exclusive one replaces nothing, not even a link that leads nowhere', async () => {
+  await using folder = await tempFolder()
+  await writeDurable(deps, folder.file('new'), 'mine', { exclusive: true })
+  assert.equal(await readFile(folder.file('new'), 'utf8'), 'mine')
+  assert.equal((await lstat(folder.file('new'))).nlink, 1)
+  await writeFile(folder.file('there'), 'theirs')
+  await symlink(folder.file('nowhere'), folder.file('link'))
+  for (const name of ['new', 'there', 'link'])
+    await assert.rejects(writeDurable(deps, folder.file(name), 'x', { exclusive: true }), { code: 'EEXIST' }, name)
+  assert.equal(await readFile(folder.file('there'), 'utf8'), 'theirs')
+  assert.deepEqual((await readdir(folder.path)).sort(), ['link', 'new', 'there'])
+})
+
+test('durable file: of several exclusive writers at once exactly one has written', async () => {
+  await using folder = await tempFolder()
+  const texts = Array.from({ length: 8 }, (_, i) => `writer ${i}`)
+  const all = await Promise.allSettled(texts.map((text) => writeDurable(deps, folder.file('f'), text, { exclusive: true })))
+  const winners = texts.filter((_, i) => all[i]?.status === 'fulfilled')
+  assert.deepEqual([await readFile(folder.file('f'), 'utf8')], winners)
+  assert.deepEqual(await readdir(folder.path), ['f'])
+})
+
+test('durable file: where no byte can be written the old file stands, and a new one is not there', async () => {
+  await using folder = await tempFolder()
+  await writeFile(folder.file('old'), 'old')
+  // The shell takes away the right to write anything; Node reports that as EFBIG.
+  const program = `
+    import { writeDurable } from ${JSON.stringify(pathToFileURL(`${import.meta.dirname}/durable-file.ts`).href)}
+    import { systemRandom } from ${JSON.stringify(pathToFileURL(`${import.meta.dirname}/random.ts`).href)}
+    const failed = []
+    for (const [name, exclusive] of [['old', false], ['new', true], ['other', false]])
+      await writeDurable({ random: systemRandom }, process.argv[1] + '/' + name, 'something', { exclusive }).catch((error) => failed.push(error.code))
+    process.exitCode = failed.join() === 'EFBIG,EFBIG,EFBIG' ? 7 : 1`
+  const shell = 'ulimit -f 0 && exec "$0" --input-type=module -e "$1" "$2"'
+  const { code, stderr } = await runTool('/bin/sh', ['-c', shell, process.execPath, program, folder.path])
+  assert.equal(code, 7, stderr)
+  assert.deepEqual(await readdir(folder.path), ['old'])
+  assert.equal(await readFile(folder.file('old'), 'utf8'), 'old')
+})
