@@ -172,7 +172,7 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
   stack.defer(closeSocket)
   const offNews = followNews({ node, trust, clock, log, fleet, coordinator: link.coordinator, pull: link.pull }, working)
   stack.defer(offNews)
-  const offPackages = watchPackages({ clock, log, watch }, () => report.look(working), working)
+  const offPackages = watchPackages({ clock, log, watch }, { root: '/' }, () => report.look(working), working)
   stack.defer(offPackages)
 
   await link.run(signal)

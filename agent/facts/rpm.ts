@@ -11,10 +11,10 @@ import { readRpmDatabase } from './rpm-database.ts'
 import { queryRpm } from './rpm-query.ts'
 
 /** Where distributions keep the database: Fedora, RHEL 10 and SUSE; ostree; everybody else. */
-const FOLDERS = ['usr/lib/sysimage/rpm', 'usr/share/rpm', 'var/lib/rpm'] as const
+export const RPM_FOLDERS = ['usr/lib/sysimage/rpm', 'usr/share/rpm', 'var/lib/rpm'] as const
 const SQLITE = 'rpmdb.sqlite'
-/** ndb (SUSE), and Berkeley DB (RHEL 8 and older): only rpm reads them. */
-const OTHER_BACKENDS = ['Packages.db', 'Packages'] as const
+/** The first that is there is the database. ndb (SUSE), and Berkeley DB (RHEL 8 and older): only rpm reads them. */
+export const RPM_FILES = [SQLITE, 'Packages.db', 'Packages'] as const
 
 /**
  * @param options.root the file system's root, `/` but in tests
@@ -44,8 +44,8 @@ export async function readRpm(
 }
 
 async function findDatabase(root: string): Promise<string | undefined> {
-  for (const folder of FOLDERS) {
-    for (const file of [SQLITE, ...OTHER_BACKENDS]) {
+  for (const folder of RPM_FOLDERS) {
+    for (const file of RPM_FILES) {
       const path = join(root, folder, file)
       // An unreadable one counts as there: facts must fail then, not say that the host has no packages.
       const there = await access(path).then(

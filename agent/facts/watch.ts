@@ -5,16 +5,21 @@
 import type { FSWatcher, watch as fsWatch } from 'node:fs'
 import type { Clock } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'
+import { databaseFolders, databaseStamp } from './stamp.ts'
 
-/** Where dpkg and rpm keep their databases. */
-const FOLDERS = ['/var/lib/dpkg', '/var/lib/rpm', '/usr/lib/sysimage/rpm']
 /** A transaction writes many times; the state after it counts. Facts are at most five seconds old (F9). */
 const SETTLE_MS = 1_000
 const ANYWAY_MS = 5 * 60_000
 
+export interface WatchOptions {
+  /** Root of the file system whose databases are watched, `/` but in tests. */
+  readonly root: string
+}
+
 /** Looks once at the start. @returns a function that stops */
 export function watchPackages(
   deps: { clock: Clock; log: Logger; watch: typeof fsWatch },
+  options: WatchOptions,
   look: () => Promise<unknown>,
   signal: AbortSignal,
 ): () => void {
@@ -22,15 +27,22 @@ export function watchPackages(
   let running = false
   let again = false
   let cancel: (() => void) | undefined
+  /** As the databases were before the last look that succeeded. */
+  let seen: string | undefined
 
-  const run = async (): Promise<void> => {
+  const run = async (reason: 'notified' | 'anyway'): Promise<void> => {
     if (running) {
       again = true
       return
     }
     running = true
     try {
+      const stamp = await databaseStamp(options.root)
+      // What our own reading touches is notified too: looking for that would never end.
+      if (reason === 'notified' && stamp === seen) return deps.log.debug({}, 'the package databases are as they were')
+      seen = undefined
       await look()
+      seen = stamp
     } catch (error) {
       if (!signal.aborted) deps.log.error({ error }, 'the package state could not be read; the next change or minute tries again')
     } finally {
@@ -44,12 +56,12 @@ export function watchPackages(
   const soon = (): void => {
     cancel ??= deps.clock.after(SETTLE_MS, () => {
       cancel = undefined
-      void run()
+      void run('notified')
     })
   }
 
   const watchers: FSWatcher[] = []
-  for (const folder of FOLDERS) {
+  for (const folder of databaseFolders(options.root)) {
     try {
       watchers.push(
         deps.watch(folder, { persistent: false }, soon).on('error', (error) => deps.log.debug({ folder, error }, 'no more notifications')),
@@ -58,8 +70,8 @@ export function watchPackages(
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') deps.log.debug({ folder, error }, 'no notifications')
     }
   }
-  const stop = deps.clock.every(ANYWAY_MS, () => void run())
-  void run()
+  const stop = deps.clock.every(ANYWAY_MS, () => void run('anyway'))
+  void run('anyway')
   return () => {
     stop()
     cancel?.()

@@ -1,0 +1,15 @@
+/** Waits in tests until something is so. */
+import { systemClock } from '../../shared/clock.ts'
+
+/** Longer than anything takes on a machine that runs other tests beside. */
+const WITHIN_MS = 20_000
+const AGAIN_MS = 5
+
+/** Looks again and again until the condition holds; rejects after twenty seconds. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const end = systemClock.monotonic() + WITHIN_MS
+  while (!(await condition())) {
+    if (systemClock.monotonic() > end) throw new Error(`it did not become so within ${WITHIN_MS} ms: ${condition.toString()}`)
+    await systemClock.sleep(AGAIN_MS)
+  }
+}
