@@ -1,5 +1,9 @@
 /** Reads small files of the host whole, and never more of them than the caller expects. */
 import { open } from 'node:fs/promises'
+import { MIB } from '../../shared/units.ts'
+
+/** Between two looks at the signal. */
+const READ_BYTES = 4 * MIB
 
 /** The file's bytes, or undefined if there is no such file. Throws a RangeError if it has more than `maxBytes`. */
 export async function readBounded(path: string, maxBytes: number, signal?: AbortSignal): Promise<Buffer | undefined> {
@@ -14,7 +18,16 @@ export async function readBounded(path: string, maxBytes: number, signal?: Abort
     const { size } = await file.stat()
     if (size > maxBytes) throw new RangeError(`it has ${size} bytes, at most ${maxBytes} are read`)
     signal?.throwIfAborted()
-    return await file.readFile(signal === undefined ? {} : { signal })
+    // By its size and not to its end: a file that grows while it is read is not read further.
+    const bytes = Buffer.alloc(size)
+    let at = 0
+    while (at < size) {
+      signal?.throwIfAborted()
+      const { bytesRead } = await file.read(bytes, at, Math.min(READ_BYTES, size - at), at)
+      if (bytesRead === 0) break
+      at += bytesRead
+    }
+    return bytes.subarray(0, at)
   } finally {
     await file.close()
   }

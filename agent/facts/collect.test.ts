@@ -24,7 +24,7 @@ test('facts collect: the set of a host is whole and its encoding is read back', 
     await mkdir(join(root, 'var/lib/dpkg'), { recursive: true })
     await cp(new URL('../../fixtures/dpkg/status', import.meta.url), join(root, 'var/lib/dpkg/status'))
     const set = await collect({ log: recordedLog() }, { root })
-    assert.equal(set.packages.length, 7)
+    assert.equal(set.packages.length, 8)
     assert.deepEqual(
       [set.os.id, set.os.version, set.os.name, set.os.hostname],
       ['debian', '12', 'Debian GNU/Linux 12 (bookworm)', hostname()],

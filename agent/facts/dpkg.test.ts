@@ -1,22 +1,33 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { diff } from '../../shared/facts/events.ts'
+import type { FactPackage } from '../../shared/facts/package-set.ts'
 import { formatEvr } from '../../shared/rpm/evr.ts'
 import { readDpkg } from './dpkg.ts'
 import { parseDpkgStatus } from './dpkg-status.ts'
 
 const STATUS = new URL('../../fixtures/dpkg/status', import.meta.url)
 
+async function packagesOf(files: Readonly<Record<string, string | Uint8Array>>): Promise<FactPackage[]> {
+  const packages = await readFiles(files)
+  assert.ok(packages)
+  return packages
+}
+
 async function listed(files: Readonly<Record<string, string | Uint8Array>>): Promise<string[] | undefined> {
+  return (await readFiles(files))?.map((pkg) => `${pkg.name}:${pkg.arch} ${formatEvr(pkg)}`)
+}
+
+async function readFiles(files: Readonly<Record<string, string | Uint8Array>>): Promise<FactPackage[] | undefined> {
   const root = await mkdtemp(join(tmpdir(), 'muster-dpkg-'))
   try {
     await mkdir(join(root, 'var/lib/dpkg/updates'), { recursive: true })
     for (const [name, text] of Object.entries(files)) await writeFile(join(root, 'var/lib/dpkg', name), text)
-    const packages = await readDpkg({ root })
-    return packages?.map((pkg) => `${pkg.name}:${pkg.arch} ${formatEvr(pkg)}`)
+    return await readDpkg({ root })
   } finally {
     await rm(root, { recursive: true })
   }
@@ -25,7 +36,7 @@ async function listed(files: Readonly<Record<string, string | Uint8Array>>): Pro
 const paragraph = (name: string, status: string, version = '1-1', more = ''): string =>
   `Package: ${name}\nStatus: ${status}\nArchitecture: amd64\nVersion: ${version}\n${more}\n`
 
-test('dpkg: of every status word, only installed is installed, whatever is wanted', async () => {
+test('dpkg: of every status word, all are on the host but what is not installed or has left only its configuration, whatever is wanted', async () => {
   const states = [
     'not-installed',
     'config-files',
@@ -41,7 +52,7 @@ test('dpkg: of every status word, only installed is installed, whatever is wante
     states.flatMap((state) => ['ok', 'reinstreq'].map((flag) => ({ want, flag, state, name: `${want}-${flag}-${state}` }))),
   )
   const text = all.map(({ want, flag, state, name }) => paragraph(name, `${want} ${flag} ${state}`)).join('')
-  const expected = all.filter(({ state }) => state === 'installed').map(({ name }) => `${name}:amd64 1-1`)
+  const expected = all.filter(({ state }) => state !== 'not-installed' && state !== 'config-files').map(({ name }) => `${name}:amd64 1-1`)
   assert.deepEqual(await listed({ status: text }), expected)
 })
 
@@ -54,6 +65,7 @@ test('dpkg: a status file as real ones are', async () => {
     'kept-back:all 1:2.0~rc1-3+b1',
     'native:all 20230311',
     'hyphens:all 1.0-beta-2-1',
+    'broken:amd64 3.0-1',
   ])
 })
 
@@ -75,6 +87,36 @@ test('dpkg: updates of a run that has not ended replace what the status file say
     'updates/tmp.i': paragraph('d', 'install ok installed'),
   }
   assert.deepEqual(await listed({ status, ...updates }), ['a:amd64 2-1', 'c:amd64 2-1', 'c:i386 3-1'])
+})
+
+test('dpkg: a package in the middle of its upgrade is an update once it is done, no removal and no new installation', async () => {
+  const seen = ['installed 1-1', 'half-configured 1-1', 'half-installed 1-1', 'unpacked 2-1', 'triggers-pending 2-1', 'installed 2-1']
+  const sets: FactPackage[][] = []
+  for (const step of seen) {
+    const [state, version] = step.split(' ') as [string, string]
+    sets.push(await packagesOf({ status: paragraph('a', `install ok ${state}`, version) }))
+  }
+  const events = sets.slice(1).flatMap((set, i) => diff(sets[i] as FactPackage[], set, '2026-01-01T00:00:00.000Z'))
+  assert.deepEqual(
+    events.map(({ event }) => event),
+    ['update'],
+  )
+})
+
+test('dpkg: a package whose record names no version yet is not on the host', async () => {
+  assert.deepEqual(await listed({ status: 'Package: a\nStatus: install reinstreq half-installed\nArchitecture: all\n' }), [])
+})
+
+test('dpkg: a status file of more than 128 MiB is refused before it is read', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'muster-dpkg-'))
+  try {
+    await mkdir(join(root, 'var/lib/dpkg'), { recursive: true })
+    await writeFile(join(root, 'var/lib/dpkg/status'), '')
+    await truncate(join(root, 'var/lib/dpkg/status'), 128 * 1024 * 1024 + 1)
+    await assert.rejects(readDpkg({ root }), { code: 'facts.unreadable', message: /134217729 bytes, at most 134217728/ })
+  } finally {
+    await rm(root, { recursive: true })
+  }
 })
 
 test('dpkg: a status file that dpkg did not write is an error, not an empty host', async () => {

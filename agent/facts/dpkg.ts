@@ -1,5 +1,7 @@
 /**
- * Which packages dpkg has installed: those whose state is `installed`, whatever is planned for them (a package on hold is installed, too).
+ * Which packages dpkg has on the host, whatever is planned for them (a package on hold is there, too): all but those that are not installed or have left
+ * only their configuration, as apt counts them. One that waits to be configured counts: its files are there, and in the middle of an upgrade every
+ * package waits so, which would be told as its removal and a new installation.
  * Read from dpkg's own files, as dpkg-query reads them: the status file and the updates of a run that hasn't folded them into it yet.
  * No lock and no rights beyond reading are needed.
  */
@@ -38,7 +40,7 @@ export async function readDpkg(options: { root: string }, signal?: AbortSignal):
         if (bytes !== undefined) texts.push(bytes.toString('utf8'))
       }
       const isStill = texts.length === files.length && (await versionOf(status)) === before
-      if (isStill) return installed(texts.map(parseDpkgStatus))
+      if (isStill) return present(texts.map(parseDpkgStatus))
     } catch (error) {
       if (signal?.aborted === true) throw error
       throw unreadable((error as Error).message, error)
@@ -48,7 +50,7 @@ export async function readDpkg(options: { root: string }, signal?: AbortSignal):
 }
 
 /** Later records replace earlier ones of the same package. */
-function installed(files: readonly (readonly DpkgRecord[])[]): FactPackage[] {
+function present(files: readonly (readonly DpkgRecord[])[]): FactPackage[] {
   const byName = new Map<string, DpkgRecord[]>()
   for (const [i, records] of files.entries()) {
     for (const record of records) {
@@ -58,8 +60,14 @@ function installed(files: readonly (readonly DpkgRecord[])[]): FactPackage[] {
       byName.set(record.name, [...kept, record])
     }
   }
-  const all = [...byName.values()].flat().filter((record) => record.state === 'installed')
+  const all = [...byName.values()].flat().filter((record) => isThere(record))
   return all.map((record) => factPackage('dpkg', record.name, record.arch, record.version))
+}
+
+/** `half-installed` is there in part: its old or new files, under the version that its record names, if it names one yet. */
+function isThere({ state, version, arch }: DpkgRecord): boolean {
+  if (state === 'not-installed' || state === 'config-files') return false
+  return version !== '' && arch !== ''
 }
 
 /** Inode, size and time of the last change; undefined if there is no such file. */

@@ -11,7 +11,9 @@ export const collectError = defineErrors({
   'facts.rpm': {
     exit: 'failed',
     retryable: true,
-    message: (d: { reason: string }) => `rpm can't list the installed packages: ${d.reason}`,
+    message: (d: { folder: string; reason: string }) => `rpm can't list the packages of its database in ${d.folder}: ${d.reason}`,
+    hint: (d: { folder: string }) =>
+      `only rpm reads a database of this kind: install rpm, or move the database away if it is left over from another system (${d.folder})`,
   },
   'facts.journal': {
     exit: 'failed',

@@ -39,12 +39,16 @@ export async function queryRpm(options: { program: string; folder: string }, sig
   const stderr = firstBytes(child.stderr, MAX_REASON, () => undefined)
   const result = await child
   signal?.throwIfAborted()
-  const fail = (reason: string): Error => collectError('facts.rpm', { reason }, { cause: result.cause })
+  const fail = (reason: string): Error => collectError('facts.rpm', { folder: options.folder, reason }, { cause: result.cause })
   if (result.timedOut) throw fail(`it took longer than ${TIMEOUT_MS / 1000} s`)
   if (stdout.isMore) throw fail(`it printed more than ${MAX_OUTPUT_BYTES} bytes`)
   if (result.exitCode !== 0) {
     const said = stderr.bytes().toString('utf8').split('\n', 1)[0] ?? ''
-    throw fail(`${result.code ?? `exit code ${result.exitCode ?? result.signal}`} ${said}`.trim())
+    throw fail(
+      result.code === 'ENOENT'
+        ? 'there is no rpm on this host'
+        : `${result.code ?? `exit code ${result.exitCode ?? result.signal}`} ${said}`.trim(),
+    )
   }
   return parseAnswer(stdout.bytes().toString('utf8'), fail)
 }
