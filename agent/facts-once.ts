@@ -1,6 +1,12 @@
-/** `muster agent facts --once`: for hosts without the daemon. The same journal, the same signed statement, sent instead of asked for. */
+/**
+ * `muster agent facts --once`, for cron. Where an agent runs on this home, it does it: its journal has one writer. Else the same journal, the same signed
+ * statement, sent instead of asked for.
+ */
 import { openClient } from '../protocols/call.ts'
 import { facts } from '../protocols/facts/protocol.ts'
+import { localProtocol } from '../protocols/local/protocol.ts'
+import { dialSocket, socketError } from '../protocols/socket.ts'
+import { wireError } from '../protocols/wire/errors.ts'
 import { createNode } from '../node/node.ts'
 import { openTrustState } from '../node/trust-state.ts'
 import type { Clock } from '../shared/clock.ts'
@@ -11,11 +17,13 @@ import type { Logger } from '../shared/logger.ts'
 import type { Random } from '../shared/random.ts'
 import { checkCertificate } from '../shared/trust/credentials.ts'
 import { VERSION } from '../shared/version.ts'
-import { askToJoin } from './enrol.ts'
+import { becomeMember } from './admission.ts'
 import { collect } from './facts/collect.ts'
 import { openJournal } from './facts/journal.ts'
+import { type Pushed, pushFacts } from './facts/push.ts'
 import { createReport } from './facts/report.ts'
-import { readAgentIdentity } from './identity.ts'
+import { lockHome } from './home-lock.ts'
+import { agentHomeError, readAgentIdentity } from './identity.ts'
 
 export const factsOnceError = defineErrors({
   'facts.not-a-member': {
@@ -25,25 +33,63 @@ export const factsOnceError = defineErrors({
   },
 })
 
-/** @returns what became of it at the coordinator, and how many packages this host has */
-export async function sendFactsOnce(
-  deps: { clock: Clock; random: Random; log: Logger },
-  options: { home: string; signal: AbortSignal },
-): Promise<{ result: 'applied' | 'known'; packages: number }> {
-  const { home, signal } = options
+export interface FactsSent {
+  /** What became of it at the coordinator. */
+  readonly result: Pushed
+  /** How many this host has. */
+  readonly packages: number
+}
+
+export interface FactsOnceDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+}
+
+/** @throws agent.home-in-use, facts.*, node.* and protocol.* where no coordinator can be reached, registry.* as it refuses */
+export async function sendFactsOnce(deps: FactsOnceDeps, options: { home: string; signal: AbortSignal }): Promise<FactsSent> {
+  const identity = await readAgentIdentity(options.home)
+  return (await askDaemon(deps, options)) ?? sendOurselves(deps, identity, options)
+}
+
+/** Undefined where no agent answers in this home. */
+async function askDaemon(deps: FactsOnceDeps, { home, signal }: { home: string; signal: AbortSignal }): Promise<FactsSent | undefined> {
+  let client
+  try {
+    client = openClient(localProtocol, await dialSocket(agentPaths(home).socket, localProtocol.id, signal), deps)
+  } catch (error) {
+    if (socketError.is(error, 'socket.absent')) return undefined
+    throw error
+  }
+  try {
+    return await client.call('facts.report', {}, { signal })
+  } catch (cause) {
+    // It has just begun and serves nothing yet, or it is older than this program. Either way it collects by itself.
+    if (wireError.is(cause, 'protocol.unsupported')) throw agentHomeError('agent.home-in-use', { folder: home }, { cause })
+    throw cause
+  } finally {
+    await client.close().catch(() => undefined)
+  }
+}
+
+async function sendOurselves(
+  deps: FactsOnceDeps,
+  identity: Awaited<ReturnType<typeof readAgentIdentity>>,
+  { home, signal }: { home: string; signal: AbortSignal },
+): Promise<FactsSent> {
   const paths = agentPaths(home)
   await using stack = new AsyncDisposableStack()
-  const identity = await readAgentIdentity(home)
+  const lock = await lockHome(deps, { home, patienceMs: 0, signal })
+  stack.defer(() => lock.release())
   const key = await loadKeyFile(paths.nodeKey)
   const trust = await openTrustState(deps, { folder: paths.trust, fleet: identity.fleet, rootDigest: identity.root })
   const journal = await openJournal(deps, { folder: paths.facts })
   stack.defer(() => journal.close())
-  const set = await collect({ log: deps.log }, {}, signal)
   const report = createReport(
-    { journal, key, ...deps, collect: async () => set, publish: async () => undefined },
+    { journal, key, ...deps, collect: (more) => collect({ log: deps.log }, {}, more), publish: async () => undefined },
     { fleet: identity.fleet, agent: identity.id },
   )
-  await report.look(signal)
+  const { packages } = await report.look(signal)
 
   const node = await createNode(deps, {
     key,
@@ -60,42 +106,16 @@ export async function sendFactsOnce(
   let failure: unknown
   for (const address of identity.coordinators) {
     try {
-      const peer = await node.dial(address, signal)
-      const enrolled = await askToJoin(
-        { clock: deps.clock, open: (protocolId) => node.open(peer.id, protocolId, signal) },
-        { identity, claims: {}, signal },
-      )
-      if (enrolled.certificate === undefined) throw factsOnceError('facts.not-a-member', { name: identity.name })
-      await trust.keepCertificate(enrolled.certificate)
-      await node.reintroduce()
-      const client = openClient(facts, await node.open(peer.id, facts.id, signal), deps)
-      return { result: await push(client, report, journal, signal), packages: set.packages.length }
+      const coordinator = await becomeMember({ node, trust, ...deps }, { identity, claims: {}, address }, signal)
+      if (coordinator === undefined) throw factsOnceError('facts.not-a-member', { name: identity.name })
+      const client = openClient(facts, await node.open(coordinator, facts.id, signal), deps)
+      const result = await pushFacts({ client, report, journal }, signal)
+      await client.close()
+      return { result, packages }
     } catch (error) {
       if (!(error instanceof MusterError) || error.exit !== 'unreachable') throw error
       failure = error
     }
   }
   throw failure
-}
-
-/** Sends the newest state; where the coordinator says what it holds instead, sends what follows that. */
-async function push(
-  client: ReturnType<typeof openClient<typeof facts>>,
-  report: ReturnType<typeof createReport>,
-  journal: Awaited<ReturnType<typeof openJournal>>,
-  signal: AbortSignal,
-): Promise<'applied' | 'known'> {
-  const full = journal.full()
-  if (full === undefined) return 'known'
-  const { signed, payload } = await report.sign(full)
-  const answer = await client.call('push', { update: signed }, { signal, upload: once(payload) })
-  await client.close()
-  return answer.result === 'known' ? 'known' : 'applied'
-}
-
-/** One data frame holds at most this. */
-const PIECE_BYTES = 256 * 1024
-
-async function* once(bytes: Uint8Array | undefined): AsyncIterable<Uint8Array> {
-  for (let at = 0; bytes !== undefined && at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES)
 }

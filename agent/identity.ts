@@ -23,6 +23,17 @@ export const agentHomeError = defineErrors({
     message: (d: { file: string }) => `${d.file} is not what muster agent join wrote`,
     hint: () => 'restore it from a backup, or join again with an empty home',
   },
+  'agent.home-in-use': {
+    exit: 'conflict',
+    retryable: true,
+    message: (d: { folder: string }) => `another process works in ${d.folder}`,
+    hint: () => 'an agent that runs there collects by itself; a second one cannot share its home',
+  },
+  'agent.home-foreign': {
+    exit: 'denied',
+    message: (d: { folder: string; owner: number }) => `${d.folder} belongs to user ${d.owner}, who has to run its agent`,
+    hint: () => 'run this as that user, such as with sudo -u',
+  },
   'agent.home-unwritable': {
     exit: 'failed',
     message: (d: { folder: string; reason: string }) => `the home ${d.folder} cannot be made: ${d.reason}`,

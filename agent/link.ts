@@ -11,9 +11,8 @@ import type { Clock } from '../shared/clock.ts'
 import { MusterError } from '../shared/errors.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Random } from '../shared/random.ts'
-import { completeEpoch } from '../shared/trust/revocations.ts'
 import { VERSION } from '../shared/version.ts'
-import { askToJoin, type Enrolled } from './enrol.ts'
+import { askForNews, becomeMember } from './admission.ts'
 import type { AgentIdentity } from './identity.ts'
 
 /** Back within seconds after a restart of the coordinator; a minute's pause at most while it is away for long. */
@@ -63,36 +62,11 @@ export interface Link {
 
 export function createLink(deps: LinkDeps, options: LinkOptions): Link {
   const { node, trust, clock, log } = deps
-  const { identity } = options
+  const { identity, claims } = options
   // Owned by run().
   let coordinator: string | undefined
   // Owned by untilDisconnected().
   let pullNow = (): void => undefined
-
-  /** Asks as a host that comes back, and believes what the answer proves. */
-  const ask = async (peerId: string, signal: AbortSignal): Promise<Enrolled> => {
-    const open = (protocolId: string) => node.open(peerId, protocolId, signal)
-    const enrolled = await askToJoin(
-      { clock, open },
-      { identity, claims: options.claims, epoch: completeEpoch(trust.revocations()), signal },
-    )
-    await trust.learn({ roots: enrolled.roots })
-    // Such as two of one epoch: an alarm, and no reason to be without the coordinator; orders that rest on them are refused all the same.
-    await trust
-      .learn({ revocations: enrolled.revocations })
-      .catch((error: unknown) => log.error({ coordinator: peerId, error }, 'revocations that do not fit those that this host knows'))
-    return enrolled
-  }
-
-  /** Dials and becomes a member. @returns the coordinator, or undefined where an operator has yet to approve */
-  const connect = async (address: string, signal: AbortSignal): Promise<string | undefined> => {
-    const peer = await node.dial(address, signal)
-    const enrolled = await ask(peer.id, signal)
-    if (enrolled.certificate === undefined) return undefined
-    await trust.keepCertificate(enrolled.certificate)
-    await node.reintroduce()
-    return peer.id
-  }
 
   /** A fresh certificate on the connection that there is, so that streams over it go on. */
   const renew = async (peerId: string, signal: AbortSignal): Promise<void> => {
@@ -132,7 +106,7 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
       pullNow = () => {
         if (pulling) return
         pulling = true
-        ask(peerId, AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)]))
+        askForNews(deps, { identity, claims }, peerId, AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)]))
           .catch((error: unknown) => log.warn({ coordinator: peerId, error }, 'the coordinator was not asked for news; it is again'))
           .finally(() => {
             pulling = false
@@ -146,7 +120,7 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
   const attempt = async (signal: AbortSignal): Promise<'connected' | 'pending' | 'failed'> => {
     for (const address of identity.coordinators) {
       try {
-        const peerId = await connect(address, AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)]))
+        const peerId = await becomeMember(deps, { identity, claims, address }, AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)]))
         if (peerId === undefined) return 'pending'
         coordinator = peerId
         log.info({ coordinator: peerId, address }, 'connected')

@@ -11,6 +11,7 @@ import { type LocalInfo, localHandlers } from '../node/local.ts'
 import { createNode, type MusterNode } from '../node/node.ts'
 import { createNodePolicy } from '../node/policy.ts'
 import { openTrustState } from '../node/trust-state.ts'
+import { openClient } from '../protocols/call.ts'
 import type { Capability } from '../protocols/capability.ts'
 import { command } from '../protocols/command/protocol.ts'
 import { facts } from '../protocols/facts/protocol.ts'
@@ -34,15 +35,20 @@ import { commandHandlers } from './commands/command.ts'
 import { openJournal as openCommandJournal } from './commands/journal.ts'
 import { collect } from './facts/collect.ts'
 import { openJournal as openFactJournal } from './facts/journal.ts'
+import { pushFacts } from './facts/push.ts'
 import { createReport } from './facts/report.ts'
 import { watchPackages } from './facts/watch.ts'
 import { createCatalog } from './gateway/catalog.ts'
 import { createGateway } from './gateway/gateway.ts'
+import { lockHome } from './home-lock.ts'
 import { readAgentIdentity } from './identity.ts'
 import { createLink } from './link.ts'
 import { followNews } from './news.ts'
 import { outputHandlers } from './output.ts'
 import { connectRunner } from './runner/client.ts'
+
+/** A `muster agent facts --once` that cron began takes this long; with less patience the agent would not start because of it. */
+const LOCK_PATIENCE_MS = 30_000
 
 export interface AgentDeps {
   readonly clock: Clock
@@ -59,7 +65,7 @@ export interface AgentOptions {
   readonly onPending: (fingerprint: string) => void
 }
 
-/** Runs until the signal aborts. @throws agent.*, identity.*, node.listen, http.address-taken, socket.in-use, registry.revoked, … */
+/** Runs until the signal aborts. @throws agent.* (agent.home-in-use where another process has this home), identity.*, node.listen, http.address-taken, socket.in-use, registry.revoked, … */
 export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<void> {
   const { clock, random, log } = deps
   const { home, config, signal } = options
@@ -72,6 +78,8 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
   const identity = await readAgentIdentity(home)
   const { fleet, id: agent } = identity
   // First of all: a second agent on this home must be refused before it touches the journals of the first one.
+  const lock = await lockHome({ clock }, { home, patienceMs: LOCK_PATIENCE_MS, signal })
+  stack.defer(() => lock.release())
   const socketProtocols = new Map<string, Serve>()
   const socket = await serveSocket({ clock, log }, { path: paths.socket, protocols: socketProtocols })
   let socketClosed: Promise<void> | undefined
@@ -166,6 +174,15 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
     peerId: node.peerId,
     gateway: gateway.url,
     repositories: async (more) => (await catalog.repositories(more)).map(({ id, gpgkey }) => ({ id, gpgkey })),
+    reportFacts: async (more) => {
+      const { packages } = await report.look(more)
+      const client = openClient(facts, await openCoordinator(facts.id, more), { clock })
+      try {
+        return { result: await pushFacts({ client, report, journal: factJournal }, more), packages }
+      } finally {
+        await client.close().catch(() => undefined)
+      }
+    },
   }
   socketProtocols.set(localProtocol.id, serveProtocol(localProtocol, localHandlers({ content, pool }, info), serving))
   // Also here: callers are sent away before what they use is taken down.

@@ -1,6 +1,7 @@
 /** The node's side of `/muster/local/1`: content for whoever holds the node's own socket. */
 import type { Handlers } from '../protocols/define-protocol.ts'
 import type { localProtocol } from '../protocols/local/protocol.ts'
+import { wireError } from '../protocols/wire/errors.ts'
 import type { Pool } from '../shared/blobs/pool.ts'
 import { blobId } from '../shared/ids.ts'
 import { VERSION } from '../shared/version.ts'
@@ -13,6 +14,8 @@ export interface LocalInfo {
   readonly gateway: string | null
   /** What the gateway serves. */
   readonly repositories: (signal: AbortSignal) => Promise<{ id: string; gpgkey: string | null }[]>
+  /** Collects this host's packages and sends them. Absent on a coordinator, which reports none. */
+  readonly reportFacts?: (signal: AbortSignal) => Promise<{ result: 'applied' | 'known'; packages: number }>
 }
 
 /** The largest blob that a person may add: larger than any image, and a bound all the same. */
@@ -23,6 +26,10 @@ export function localHandlers(deps: { content: Content; pool: Pool }, info: Loca
   return {
     info: async () => ({ role: info.role, name: info.name, peerId: info.peerId, version: VERSION, gateway: info.gateway }),
     repositories: async (_request, { signal }) => ({ repositories: await info.repositories(signal) }),
+    'facts.report': async (_request, { signal }) => {
+      if (info.reportFacts === undefined) throw wireError('protocol.unsupported', { what: 'facts of a coordinator' })
+      return info.reportFacts(signal)
+    },
     'blob.add': async (_request, { upload, signal }) => {
       const stored = await pool.ingest(upload, { maxBytes: MAX_BLOB_BYTES, signal })
       content.added(stored.id, stored.size)

@@ -15,7 +15,7 @@ interface NodePaths {
   /** 0700: who can reach the socket in it owns the node. */
   readonly runFolder: string
   readonly socket: string
-  /** Present while a daemon runs on this home. */
+  /** Held by the process that works in this home. The file stays; the lock on it ends with its holder. */
   readonly lock: string
 }
 

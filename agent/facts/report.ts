@@ -31,8 +31,8 @@ export interface ReportOptions {
 }
 
 export interface Report {
-  /** Collects, and gossips what changed. @returns the update, undefined if nothing changed */
-  look(signal: AbortSignal): Promise<FactUpdate | undefined>
+  /** Collects, and gossips what changed; one look after the other. @returns the update, if anything changed, and how many packages there are */
+  look(signal: AbortSignal): Promise<{ readonly update: FactUpdate | undefined; readonly packages: number }>
   /** The agent's side of `pull`; `push` is the coordinator's and never served here. */
   readonly pull: Handlers<typeof facts>['pull']
   /** An update as a signed statement, and the set's bytes where the statement is `full`. */
@@ -49,15 +49,24 @@ export function createReport(deps: ReportDeps, options: ReportOptions): Report {
     const { body, payload } = factsBody(update)
     return { signed: await signStatement(deps.key, 'facts', { ...options, ...body }), payload }
   }
-  return {
-    sign,
-    async look(signal) {
-      const update = await deps.journal.observe(await deps.collect(signal))
-      if (update === undefined) return undefined
+  // Two looks at once could be written down in the other order than they were taken, and the host would go back to what it was.
+  let turn: Promise<unknown> = Promise.resolve()
+  const look: Report['look'] = async (signal) => {
+    const set = await deps.collect(signal)
+    const update = await deps.journal.observe(set)
+    if (update !== undefined) {
       const { signed } = await sign(update)
       deps.log.info({ epoch: update.epoch, sequence: update.sequence, kind: update.kind }, 'package state changed')
       await deps.publish(encode(toWire(signed)))
-      return update
+    }
+    return { update, packages: set.packages.length }
+  }
+  return {
+    sign,
+    look: (signal) => {
+      const mine = turn.then(() => look(signal))
+      turn = mine.catch(() => undefined)
+      return mine
     },
     async pull({ epoch, sequence, root }, context) {
       const updates = await deps.journal.since(epoch, sequence, root)

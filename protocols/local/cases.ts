@@ -36,6 +36,13 @@ export const cases: readonly Case[] = [
       a16c7265706f7369746f7269657382a26269646161666770676b65796d52504d2d4750472d4b45592d61a26269646162666770676b6579f6`,
   },
   {
+    id: 'facts that the coordinator had already',
+    method: 'facts.report',
+    part: 'response',
+    message: { result: 'known', packages: 312 },
+    hex: 'a266726573756c74656b6e6f776e687061636b61676573190138',
+  },
+  {
     id: 'added, and new',
     method: 'blob.add',
     part: 'response',

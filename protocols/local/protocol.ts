@@ -4,6 +4,7 @@ import { defineProtocol, method } from '../define-protocol.ts'
 import { limits } from './limits.ts'
 import {
   addResponse,
+  factsResponse,
   getProgress,
   getRequest,
   getResponse,
@@ -22,6 +23,7 @@ export const localProtocol = defineProtocol({
   methods: {
     info: method({ capability: local, request: z.object({}), response: infoResponse }),
     repositories: method({ capability: local, request: z.object({}), response: repositoriesResponse }),
+    'facts.report': method({ capability: local, request: z.object({}), response: factsResponse }),
     'blob.add': method({ capability: local, request: z.object({}), response: addResponse, upload: true }),
     'blob.get': method({ capability: local, request: getRequest, response: getResponse, progress: getProgress, download: true }),
     'blob.providers': method({ capability: local, request: providersRequest, response: providersResponse }),

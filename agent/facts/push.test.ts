@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { openClient } from '../../protocols/call.ts'
+import { facts } from '../../protocols/facts/protocol.ts'
+import { serveProtocol } from '../../protocols/serve.ts'
+import { dialSocket, serveSocket } from '../../protocols/socket.ts'
+import { wireError } from '../../protocols/wire/errors.ts'
+import { systemClock as clock } from '../../shared/clock.ts'
+import { defineErrors } from '../../shared/errors.ts'
+import { apply, type FactState } from '../../shared/facts/apply.ts'
+import { factPackage, type FactSet, factSet } from '../../shared/facts/package-set.ts'
+import { readUpdate } from '../../shared/facts/update.ts'
+import { systemRandom as random } from '../../shared/random.ts'
+import { recordedLog } from '../../shared/testing/recorded-log.ts'
+import { TEST_AGENT, TEST_FLEET, testKey } from '../../shared/testing/statements.ts'
+import { readSigned } from '../../shared/trust/signed.ts'
+import { openJournal } from './journal.ts'
+import { pushFacts } from './push.ts'
+import { createReport } from './report.ts'
+
+/** As the coordinator's own (coordinator/inventory/errors.ts). */
+const inventoryError = defineErrors({
+  'inventory.refused': { exit: 'verification', message: (d: { host: string; reason: string }) => `${d.host}: ${d.reason}` },
+})
+const os = { id: 'test', version: '1', name: 'Test', kernel: '6', arch: 'x86_64', hostname: 'a1' }
+const setOf = (...names: string[]): FactSet =>
+  factSet(
+    os,
+    names.map((name) => factPackage('rpm', name, 'noarch', '1-1')),
+  )
+
+/** A coordinator that applies what it is sent as the real one does, and a host whose journals can be lost. What it hides: the database. */
+async function fleetOfTwo(t: TestContext) {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-push-'))
+  const log = recordedLog()
+  const coordinator: { state: FactState | undefined } = { state: undefined }
+  const serve = serveProtocol(
+    facts,
+    {
+      pull: async () => {
+        throw wireError('protocol.unsupported', { what: 'pull' })
+      },
+      push: async ({ update }, { upload }) => {
+        const payload = Buffer.concat(await Array.fromAsync(upload, (part) => part.slice()))
+        const applied = apply(coordinator.state, readUpdate(readSigned(update, 'facts'), payload), { now: clock.now() })
+        if (applied.result === 'refused') throw inventoryError('inventory.refused', { host: 'a1', reason: applied.reason })
+        if (applied.result === 'applied') coordinator.state = applied.state
+        return { result: applied.result, epoch: coordinator.state?.epoch ?? 0, sequence: coordinator.state?.sequence ?? 0 }
+      },
+    },
+    { policy: { allow: async () => ({ kind: 'local', name: 'a1' }) as const }, clock, log },
+  )
+  const server = await serveSocket({ clock, log }, { path: join(folder, 's', 'socket'), protocols: new Map([[facts.id, serve]]) })
+  t.after(async () => {
+    await server.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+  let journals = 0
+  /** A host with an empty disk that has seen these sets. */
+  const host = async (...sets: FactSet[]) => {
+    const journal = await openJournal({ random, clock, log }, { folder: join(folder, `journal-${(journals += 1)}`) })
+    t.after(() => journal.close())
+    const report = createReport(
+      { journal, key: testKey(204), clock, log, collect: async () => sets.shift() as FactSet, publish: async () => undefined },
+      { fleet: TEST_FLEET, agent: TEST_AGENT },
+    )
+    const signal = new AbortController().signal
+    while (sets.length > 0) await report.look(signal)
+    const client = openClient(facts, await dialSocket(server.path, facts.id), { clock })
+    t.after(() => client.close().catch(() => undefined))
+    return () => pushFacts({ client, report, journal }, signal)
+  }
+  const known = () => [coordinator.state?.epoch, coordinator.state?.sequence, coordinator.state?.set.packages.map(({ name }) => name)]
+  return { host, known }
+}
+
+test('facts push: what the coordinator lacks is applied once, and known when it is sent again', async (t) => {
+  const { host, known } = await fleetOfTwo(t)
+  const push = await host(setOf('a'), setOf('a', 'b'))
+  assert.equal(await push(), 'applied')
+  assert.deepEqual(known(), [1, 2, ['a', 'b']])
+  assert.equal(await push(), 'known')
+})
+
+test('facts push: a host that lost its journal begins a new epoch where the coordinator knows more, and is not unchanged for ever', async (t) => {
+  const { host, known } = await fleetOfTwo(t)
+  await (await host(setOf('a'), setOf('a', 'b'), setOf('a')))()
+  assert.equal(await (await host(setOf('c')))(), 'applied')
+  assert.deepEqual(known(), [2, 1, ['c']])
+})
+
+test('facts push: a host whose new journal stands where the old one stood, with another set, begins a new epoch too', async (t) => {
+  const { host, known } = await fleetOfTwo(t)
+  await (await host(setOf('a')))()
+  assert.equal(await (await host(setOf('c')))(), 'applied')
+  assert.deepEqual(known(), [2, 1, ['c']])
+})
