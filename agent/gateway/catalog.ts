@@ -23,10 +23,25 @@ const FRESH_MS = 1_000
 const STALE_MS = 3_600_000
 /** Answers remembered; the oldest go first. A package and a folder need one each. */
 const MAX_REMEMBERED = 20_000
+/** Of all of them together, paths and listings: a folder may hold a hundred thousand names, and dnf asks for none. */
+const MAX_REMEMBERED_CHARS = 16 * 1024 * 1024
 
 export function createCatalog(deps: { clock: Clock; open: (protocolId: string, signal: AbortSignal) => Promise<Duplex> }): Catalog {
-  // Owned by remembered().
-  const memory = new Map<string, { at: number; value: unknown }>()
+  // Owned by remembered() and keep().
+  const memory = new Map<string, { at: number; value: unknown; chars: number }>()
+  let chars = 0
+
+  const forget = (key: string): void => {
+    chars -= memory.get(key)?.chars ?? 0
+    memory.delete(key)
+  }
+  const keep = (key: string, value: unknown): void => {
+    forget(key)
+    const size = key.length + JSON.stringify(value).length
+    memory.set(key, { at: deps.clock.monotonic(), value, chars: size })
+    chars += size
+    while (memory.size > MAX_REMEMBERED || chars > MAX_REMEMBERED_CHARS) forget(memory.keys().next().value as string)
+  }
 
   const ask = async <T>(call: (client: Client<typeof catalog>) => Promise<T>, signal: AbortSignal): Promise<T> => {
     const client = openClient(catalog, await deps.open(catalog.id, signal), deps)
@@ -43,9 +58,7 @@ export function createCatalog(deps: { clock: Clock; open: (protocolId: string, s
     if (known !== undefined && age < FRESH_MS) return known.value as T
     try {
       const value = await load()
-      memory.delete(key)
-      memory.set(key, { at: deps.clock.monotonic(), value })
-      if (memory.size > MAX_REMEMBERED) memory.delete(memory.keys().next().value as string)
+      keep(key, value)
       return value
     } catch (error) {
       if (known !== undefined && age < STALE_MS && error instanceof MusterError && error.exit === 'unreachable') return known.value as T
@@ -54,8 +67,11 @@ export function createCatalog(deps: { clock: Clock; open: (protocolId: string, s
   }
 
   return {
-    tree: (question, signal) =>
-      remembered(JSON.stringify(question), () => ask((client) => client.call('tree', question, { signal }), signal)),
+    tree: async (question, signal) =>
+      // What cannot be the name of anything is not worth the coordinator's time, and no fault of its.
+      !catalog.methods.tree.request.safeParse(question).success
+        ? { found: 'nothing' }
+        : remembered(JSON.stringify(question), () => ask((client) => client.call('tree', question, { signal }), signal)),
     repositories: (signal) =>
       remembered('repositories', async () => (await ask((client) => client.call('repositories', {}, { signal }), signal)).repositories),
   }

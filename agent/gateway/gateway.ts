@@ -3,6 +3,7 @@
  * coordinator; the bytes come from whoever holds them, and each is verified before dnf gets it. What was asked before is answered from memory for a moment
  * while the coordinator is away.
  */
+import { hostname } from 'node:os'
 import type { Content } from '../../node/content.ts'
 import { listen, type WebServer } from '../../node/http/listen.ts'
 import { respond } from '../../node/http/respond.ts'
@@ -12,6 +13,7 @@ import { MusterError } from '../../shared/errors.ts'
 import { type BlobId, blobId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Catalog, TreeAnswer } from './catalog.ts'
+import { answersTo } from './host.ts'
 
 export interface GatewayDeps {
   readonly catalog: Catalog
@@ -26,7 +28,12 @@ export function createGateway(deps: GatewayDeps, options: { listen: string }): P
     if (top === undefined) return folder(['repos/'])
     return top === 'repos' ? resolveRepository(deps, rest, signal) : undefined
   }
-  return listen(deps, options, (request, response) => void respond({ log: deps.log, resolve }, request, response))
+  const own = [hostname(), options.listen.replace(/:\d+$/, '')]
+  return listen(deps, options, (request, response) => {
+    if (answersTo(request.headers.host, own)) return void respond({ log: deps.log, resolve }, request, response)
+    deps.log.warn({ host: request.headers.host }, 'gateway was asked by a name that is not its own')
+    response.writeHead(421, { 'content-type': 'text/plain; charset=utf-8' }).end('this gateway has no such name; ask it by its address\n')
+  })
 }
 
 async function resolveRepository(deps: GatewayDeps, segments: readonly string[], signal: AbortSignal): Promise<Served | undefined> {
@@ -44,7 +51,8 @@ async function resolveRepository(deps: GatewayDeps, segments: readonly string[],
     if (!(error instanceof MusterError)) throw error
     deps.log.warn({ path: segments.join('/'), error }, 'gateway could not look a path up')
     // dnf tries the next mirror, or again, on 503; a 404 it would believe.
-    return { kind: 'status', status: 503, message: 'no coordinator can be reached', retryAfterSeconds: 5 }
+    const message = error.exit === 'unreachable' ? 'no coordinator can be reached' : 'the coordinator does not say what is here'
+    return { kind: 'status', status: 503, message, retryAfterSeconds: 5 }
   }
 }
 
