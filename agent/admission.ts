@@ -17,6 +17,8 @@ export interface AdmissionDeps {
 export interface HostOptions {
   readonly identity: AgentIdentity
   readonly claims: Readonly<Record<string, string>>
+  /** Of an agent that stays: drawn when it started, so that a coordinator notices a second one with its key. */
+  readonly instance?: string
 }
 
 export interface AdmissionOptions extends HostOptions {
@@ -43,8 +45,11 @@ export async function becomeMember(deps: AdmissionDeps, options: AdmissionOption
 export async function askForNews(deps: AdmissionDeps, options: HostOptions, coordinator: string, signal: AbortSignal): Promise<Enrolled> {
   const { node, trust, clock, log } = deps
   const open = (protocolId: string) => node.open(coordinator, protocolId, signal)
-  const { identity, claims } = options
-  const enrolled = await askToJoin({ clock, open }, { identity, claims, epoch: completeEpoch(trust.revocations()), signal })
+  const { identity, claims, instance } = options
+  const enrolled = await askToJoin(
+    { clock, open },
+    { identity, claims, epoch: completeEpoch(trust.revocations()), signal, ...(instance === undefined ? {} : { instance }) },
+  )
   await trust.learn({ roots: enrolled.roots })
   // Such as two of one epoch: an alarm, and no reason to be without the coordinator; orders that rest on them are refused all the same.
   await trust

@@ -27,6 +27,8 @@ export interface EnrolOptions {
   /** Every revocation up to this epoch is known here. */
   readonly epoch?: number
   readonly claims: Readonly<Record<string, string>>
+  /** Of an agent that stays: drawn when it started. */
+  readonly instance?: string
   readonly signal?: AbortSignal
 }
 
@@ -35,7 +37,7 @@ export async function askToJoin(
   deps: { clock: Clock; open: (protocolId: string) => Promise<Duplex> },
   options: EnrolOptions,
 ): Promise<Enrolled> {
-  const { identity, token, epoch, claims, signal } = options
+  const { identity, token, epoch, claims, instance, signal } = options
   const client = openClient(enroll, await deps.open(enroll.id), deps)
   const answer = await client
     .call(
@@ -47,6 +49,7 @@ export async function askToJoin(
         version: VERSION,
         ...(token === undefined ? {} : { token }),
         ...(epoch === undefined ? {} : { epoch }),
+        ...(instance === undefined ? {} : { instance }),
       },
       signal === undefined ? {} : { signal },
     )

@@ -66,7 +66,7 @@ test('FG-07: revocations that no gossip brought are asked for again and again, a
   const connected = Promise.withResolvers<void>()
   const link = createLink(
     { node, trust, clock, random: systemRandom, log },
-    { identity, claims: {}, onConnected: () => connected.resolve(), onPending: () => undefined },
+    { identity, claims: {}, instance: '11'.repeat(16), onConnected: () => connected.resolve(), onPending: () => undefined },
   )
   const stop = new AbortController()
   const running = link.run(stop.signal)

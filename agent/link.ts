@@ -45,6 +45,8 @@ export interface LinkDeps {
 export interface LinkOptions {
   readonly identity: AgentIdentity
   readonly claims: Readonly<Record<string, string>>
+  /** 32 hexadecimal digits, drawn anew at each start of the agent. */
+  readonly instance: string
   /** Called with the coordinator's peer id each time this host has connected as a member. */
   readonly onConnected: (coordinator: string) => void | Promise<void>
   /** Called once for each spell of waiting for an operator. */
@@ -62,7 +64,7 @@ export interface Link {
 
 export function createLink(deps: LinkDeps, options: LinkOptions): Link {
   const { node, trust, clock, log } = deps
-  const { identity, claims } = options
+  const { identity, claims, instance } = options
   // Owned by run().
   let coordinator: string | undefined
   // Owned by untilDisconnected().
@@ -106,7 +108,7 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
       pullNow = () => {
         if (pulling) return
         pulling = true
-        askForNews(deps, { identity, claims }, peerId, AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)]))
+        askForNews(deps, { identity, claims, instance }, peerId, AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)]))
           .catch((error: unknown) => log.warn({ coordinator: peerId, error }, 'the coordinator was not asked for news; it is again'))
           .finally(() => {
             pulling = false
@@ -120,7 +122,11 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
   const attempt = async (signal: AbortSignal): Promise<'connected' | 'pending' | 'failed'> => {
     for (const address of identity.coordinators) {
       try {
-        const peerId = await becomeMember(deps, { identity, claims, address }, AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)]))
+        const peerId = await becomeMember(
+          deps,
+          { identity, claims, instance, address },
+          AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)]),
+        )
         if (peerId === undefined) return 'pending'
         coordinator = peerId
         log.info({ coordinator: peerId, address }, 'connected')

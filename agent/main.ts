@@ -150,6 +150,7 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
     {
       identity,
       claims: { hostname: hostname() },
+      instance: Buffer.from(random.bytes(16)).toString('hex'),
       onConnected: async (coordinator) => {
         await content.announce(working)
         options.onReady({ coordinator, gateway: gateway.url })

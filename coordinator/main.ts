@@ -57,7 +57,8 @@ import { createPublisher } from './publish/publisher.ts'
 import { createAccess } from './registry/access.ts'
 import { createAgents } from './registry/agents.ts'
 import { createCertificates } from './registry/certificates.ts'
-import { createEnrolment } from './registry/enrolment.ts'
+import { type Copies, createCopies } from './registry/copies.ts'
+import { createEnrolment, type Enrolment } from './registry/enrolment.ts'
 import { createRepositories } from './repositories.ts'
 import { createPolicy } from './sessions/policy.ts'
 import { createSessions } from './sessions/sessions.ts'
@@ -161,7 +162,17 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
     },
   }
 
-  serve(enroll, enrolHandlers(createEnrolment({ database, ledger, agents, access, certificates, issuer, clock }, { fleet })))
+  const hangUp = (peerId: string): void => {
+    node
+      .peer(peerId)
+      ?.close()
+      .catch((error: unknown) => log.warn({ peer: peerId, error }, 'a host was not told to come back'))
+  }
+  const copies = createCopies({ clock, log, hangUp })
+  stack.defer(copies.close)
+  const enrolment = createEnrolment({ database, ledger, agents, access, certificates, issuer, clock }, { fleet })
+  const isElsewhere = (peerId: string, address: string): boolean => (node.peer(peerId)?.address ?? address) !== address
+  serve(enroll, enrolHandlers({ enrolment, copies, isElsewhere }))
   serve(audit, auditServiceHandlers({ ledger }))
   serve(facts, factsServiceHandlers({ ingest, store, agents }))
   serve(catalog, catalogHandlers({ lookup, repositories }))
@@ -184,7 +195,7 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
   const content = await createContent({ node, pool, clock, random, log, policy: serving.policy }, { tracker: true, coordinators: () => [] })
   stack.defer(() => content.close())
 
-  const dispatch = createDispatch({ ledger, access, agents, clock, log, open, closing: working })
+  const dispatch = createDispatch({ ledger, access, agents, clock, log, open, copies: copies.of, closing: working })
   const outcomes = createOutcomes({ database, ledger, issuer, clock, fleet })
   const changed = (): void => {
     // Who lost its rights is cut off; who got others comes back and is told them.
@@ -237,6 +248,7 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
         database,
         ledger,
         connected,
+        copies: copies.of,
         addresses: () => node.addresses(),
         http: () => http.url,
         runs,
@@ -296,9 +308,24 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
   ending.abort(signal.reason)
 }
 
-function enrolHandlers(enrolment: ReturnType<typeof createEnrolment>): Handlers<typeof enroll> {
+interface EnrolDeps {
+  readonly enrolment: Enrolment
+  readonly copies: Copies
+  /** Whether the peer has another connection than the one from this address. */
+  readonly isElsewhere: (peerId: string, address: string) => boolean
+}
+
+function enrolHandlers({ enrolment, copies, isElsewhere }: EnrolDeps): Handlers<typeof enroll> {
   return {
-    join: (request, { peer }) => enrolment.join(peer.peerId as string, request),
+    async join(request, { peer, signal }) {
+      const peerId = peer.peerId as string
+      const answer = await enrolment.join(peerId, request)
+      const { instance } = request
+      // One that has gone meanwhile may have been overtaken by the next start of the same host.
+      if (answer.status === 'approved' && instance !== undefined && !signal.aborted)
+        copies.arrived({ peerId, instance, address: peer.address, elsewhere: isElsewhere(peerId, peer.address) })
+      return answer
+    },
     renew: async (_request, { peer }) => ({ certificate: await enrolment.renew(peer.peerId as string) }),
   }
 }

@@ -21,6 +21,8 @@ export interface FleetDeps {
   readonly database: Database
   readonly ledger: Ledger
   readonly connected: (peerId: string) => boolean
+  /** Addresses of the machines that run as one host. */
+  readonly copies: (peerId: string) => readonly string[] | undefined
   readonly addresses: () => readonly string[]
   readonly http: () => string | undefined
 }
@@ -33,7 +35,8 @@ export interface FleetOptions {
   readonly startedAt: number
 }
 
-export function agentRow(agent: AgentRecord, connected: (peerId: string) => boolean): AgentRow {
+export function agentRow(agent: AgentRecord, { connected, copies }: Pick<FleetDeps, 'connected' | 'copies'>): AgentRow {
+  const copied = copies(agent.peerId)
   const status = agent.status === 'approved' ? (connected(agent.peerId) ? 'connected' : 'offline') : agent.status
   return {
     name: agent.name,
@@ -46,6 +49,7 @@ export function agentRow(agent: AgentRecord, connected: (peerId: string) => bool
     fingerprint: agent.fingerprint,
     enrolledAt: agent.enrolledAt,
     addresses: [...agent.addresses],
+    ...(copied === undefined ? {} : { copies: [...copied] }),
   }
 }
 
@@ -87,7 +91,7 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
 
   return {
     async status() {
-      const rows = (await agents.list()).map((agent) => agentRow(agent, deps.connected))
+      const rows = (await agents.list()).map((agent) => agentRow(agent, deps))
       const count = (status: AgentRow['status']): number => rows.filter((row) => row.status === status).length
       const head = await ledger.head()
       const signed = ledger.published()
@@ -121,7 +125,7 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
       return { ticket: formatTicket({ fleet: options.fleet, root, addresses: ticketAddresses(deps.addresses()) }) }
     },
 
-    'agent.list': async () => ({ agents: (await agents.list()).map((agent) => agentRow(agent, deps.connected)) }),
+    'agent.list': async () => ({ agents: (await agents.list()).map((agent) => agentRow(agent, deps)) }),
 
     'target.resolve': {
       async targets({ on }) {
@@ -134,7 +138,7 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
         }
       },
       async run({ on }) {
-        const chosen = (await resolve(on)).map((agent) => agentRow(agent, deps.connected))
+        const chosen = (await resolve(on)).map((agent) => agentRow(agent, deps))
         return { agents: chosen.map(({ id, name, status }) => ({ id, name, status })) }
       },
     },

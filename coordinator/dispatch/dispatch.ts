@@ -45,6 +45,8 @@ export interface DispatchDeps {
   readonly log: Logger
   /** Opens a protocol towards a connected node. Rejects with an `unreachable` error where it is not connected. */
   readonly open: (peerId: string, protocolId: string, signal: AbortSignal) => Promise<Duplex>
+  /** Addresses of the machines that run as this host, where it was noticed that they are two. */
+  readonly copies?: (peerId: string) => readonly string[] | undefined
   /** Aborts when the coordinator ends: nobody is asked any more then. */
   readonly closing?: AbortSignal
 }
@@ -54,12 +56,15 @@ export interface Dispatch {
   deliver(operation: LoggedOperation, values: readonly Opening[], signal: AbortSignal): Promise<TargetResult[]>
   /** Asks each target for the outcome that it signed. A target that the order has not reached refuses it from then on. */
   probe(operation: LoggedOperation, signal: AbortSignal): Promise<TargetResult[]>
-  /** A client of the host's command protocol. @throws dispatch.offline */
+  /** A client of the host's command protocol. @throws dispatch.offline, dispatch.copied */
   connect(agent: AgentRecord, signal: AbortSignal): Promise<Client<typeof command>>
 }
 
 export function createDispatch(deps: DispatchDeps): Dispatch {
   const connect = async (agent: AgentRecord, signal: AbortSignal): Promise<Client<typeof command>> => {
+    const addresses = deps.copies?.(agent.peerId)
+    // Which of the two would get it is chance, and the other one would deny it with the same signature.
+    if (addresses !== undefined) throw dispatchError('dispatch.copied', { host: agent.name, addresses })
     try {
       return openClient(command, await deps.open(agent.peerId, command.id, signal), deps)
     } catch (cause) {

@@ -24,6 +24,13 @@ export const dispatchError = defineErrors({
     message: (d: { host: string }) => `${d.host} was revoked, so nothing on it can be asked or ordered any more`,
     hint: () => 'what still runs there ends by itself, or is ended on the host itself',
   },
+  'dispatch.copied': {
+    exit: 'conflict',
+    message: (d: { host: string; addresses: readonly string[] }) =>
+      `${d.addresses.length} machines run as ${d.host} (${d.addresses.join(', ')}): its disk was copied, and no orders go to it`,
+    hint: (d: { host: string }) =>
+      `end the copy and give it an empty home: muster agent join there; orders go to ${d.host} again within ten minutes after that`,
+  },
   'dispatch.refused': {
     exit: 'denied',
     message: (d: { host: string; reason: string }) => `${d.host} refused the order: ${d.reason}`,

@@ -32,6 +32,8 @@ export const agentRow = z.object({
   fingerprint: z.string(),
   enrolledAt: time.nullable(),
   addresses: z.array(z.string()),
+  /** Present where several machines run as this host: their addresses. */
+  copies: z.array(z.string()).optional(),
 })
 export type AgentRow = z.infer<typeof agentRow>
 export const agentList = z.object({ agents: z.array(agentRow) })

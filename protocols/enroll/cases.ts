@@ -27,6 +27,15 @@ export const cases: readonly Case[] = [
       6776657273696f6e60`,
   },
   {
+    id: 'an agent that comes back',
+    method: 'join',
+    part: 'request',
+    message: { agent, name: 'w', claims: {}, version: '', epoch: 3, instance: 'ab'.repeat(16) },
+    hex: `
+      a6646e616d656177656167656e74782433663063316536612d366135352d346333622d396634652d3064396132623163376531306565706f63680366
+      636c61696d73a06776657273696f6e6068696e7374616e636578206162616261626162616261626162616261626162616261626162616261626162`,
+  },
+  {
     id: 'wait',
     method: 'join',
     part: 'response',

@@ -19,6 +19,11 @@ export const joinRequest = z.object({
   version: z.string().max(64),
   /** A host that comes back: it knows every revocation up to this epoch. */
   epoch: z.int().nonnegative().optional(),
+  /** Drawn by an agent when it starts: tells the same host, started again, from a copy of its disk. */
+  instance: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .optional(),
 })
 export type JoinRequest = z.infer<typeof joinRequest>
 

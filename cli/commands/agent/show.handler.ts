@@ -13,6 +13,7 @@ export async function handle(context: CommandContext<Readonly<Record<never, neve
       ['name', agent.name],
       ['id', agent.id],
       ['status', agent.status],
+      ['copied', agent.copies && `its disk runs on ${agent.copies.length} machines, no orders go to it: ${agent.copies.join(', ')}`],
       [
         'labels',
         Object.entries(agent.labels)

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Clock, systemClock } from '../../shared/clock.ts'
+import { recordedLog } from '../../shared/testing/recorded-log.ts'
+import { createCopies } from './copies.ts'
+
+/** Timers fire when the test says so; hanging up is noted. */
+function copiesByHand() {
+  let check = (): void => undefined
+  const clock: Clock = {
+    ...systemClock,
+    every: (_ms, run) => {
+      check = run
+      return () => undefined
+    },
+    after: (_ms, run) => {
+      run()
+      return () => undefined
+    },
+  }
+  const hungUp: string[] = []
+  const log = recordedLog()
+  const copies = createCopies({ clock, log, hangUp: (peer) => hungUp.push(peer) })
+  const arrive = (instance: string, elsewhere = false, peerId = 'P'): void =>
+    copies.arrived({ peerId, instance, address: `at-${instance}`, elsewhere })
+  return { copies, arrive, hungUp, log, check: () => check() }
+}
+
+test('ID-30: an agent that is started again and again is one host, and its old connection is ended once', () => {
+  const { copies, arrive, hungUp, log } = copiesByHand()
+  arrive('a')
+  arrive('a', true)
+  arrive('b')
+  // Its power was cut: the old connection has not been noticed to be dead yet. Nobody comes back over it.
+  arrive('c', true)
+  arrive('c')
+  for (let n = 0; n < 100; n++) arrive(`later-${n}`)
+  arrive('other', false, 'Q')
+  assert.deepEqual(hungUp, ['P'])
+  assert.equal(copies.of('P'), undefined)
+  assert.deepEqual(log.lines, [])
+})
+
+test('ID-30: two agents that take turns with one key are noticed, told with their addresses, and told once', () => {
+  const { copies, arrive, hungUp, log } = copiesByHand()
+  arrive('original')
+  arrive('clone', true)
+  assert.deepEqual(hungUp, ['P'])
+  assert.equal(copies.of('P'), undefined)
+  arrive('clone')
+  arrive('original', true)
+  assert.deepEqual(copies.of('P'), ['at-clone', 'at-original'])
+  arrive('clone', true)
+  assert.deepEqual(hungUp, ['P'])
+  assert.deepEqual(
+    log.lines.map(({ level, data }) => [level, data['addresses']]),
+    [['error', ['at-clone', 'at-original']]],
+  )
+  assert.equal(copies.of('Q'), undefined)
+})
+
+test('ID-30: a host that was copied is asked to come back now and then, and is one again once only one does', () => {
+  const { copies, arrive, hungUp, log, check } = copiesByHand()
+  arrive('original')
+  arrive('clone', true)
+  arrive('original')
+  check()
+  assert.equal(hungUp.length, 2)
+  assert.equal(copies.of('P')?.length, 2)
+  arrive('clone')
+  assert.equal(copies.of('P')?.length, 2)
+  arrive('original')
+  check()
+  assert.equal(hungUp.length, 3)
+  // The clone was switched off.
+  arrive('original')
+  check()
+  assert.equal(copies.of('P'), undefined)
+  assert.equal(log.lines.at(-1)?.message, 'a host that was copied is one again')
+  check()
+  assert.equal(hungUp.length, 3)
+})
