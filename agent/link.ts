@@ -19,6 +19,8 @@ import type { AgentIdentity } from './identity.ts'
 const BACKOFF: BackoffOptions = { baseMs: 500, maxMs: 60_000 }
 /** A host that waits for approval asks again this often: the enrolment quota allows twice as much. */
 const PENDING_MS = 5_000
+/** A connection that lasted for so long was one. A coordinator that drops whom it lets in is waited for like one that does not answer. */
+const LASTED_MS = 30_000
 /** One attempt, handshake and certificate included. */
 const ATTEMPT_MS = 20_000
 /** A connection that stays is asked for a new certificate at the old one's half-life. */
@@ -119,7 +121,7 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
       if (signal.aborted || node.peer(peerId) === undefined) ended()
     })
 
-  const attempt = async (signal: AbortSignal): Promise<'connected' | 'pending' | 'failed'> => {
+  const attempt = async (signal: AbortSignal): Promise<'lasted' | 'dropped' | 'pending' | 'failed'> => {
     for (const address of identity.coordinators) {
       try {
         const peerId = await becomeMember(
@@ -129,15 +131,17 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
         )
         if (peerId === undefined) return 'pending'
         coordinator = peerId
+        const since = clock.monotonic()
         log.info({ coordinator: peerId, address }, 'connected')
         await options.onConnected(peerId)
         await untilDisconnected(peerId, signal)
         coordinator = undefined
+        if (signal.aborted) return 'lasted'
         log.warn({ coordinator: peerId }, 'connection ended')
-        return 'connected'
+        return clock.monotonic() - since < LASTED_MS ? 'dropped' : 'lasted'
       } catch (error) {
         coordinator = undefined
-        signal.throwIfAborted()
+        if (signal.aborted) return 'failed'
         if (isFinal(error)) throw error
         log.warn({ address, error }, 'coordinator cannot be reached')
       }
@@ -155,7 +159,7 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
         const result = await attempt(signal)
         if (result === 'pending' && !pending) options.onPending()
         pending = result === 'pending'
-        failures = result === 'failed' ? failures + 1 : 0
+        failures = result === 'failed' || result === 'dropped' ? failures + 1 : 0
         await clock.sleep(pending ? PENDING_MS : backoffMs(deps, BACKOFF, failures), signal).catch(() => undefined)
       }
     },

@@ -29,6 +29,8 @@ export interface TestNode extends MusterNode {
 export interface TestFleet {
   readonly id: FleetId
   readonly root: Root
+  /** The chain that leads to it, as it travels. */
+  readonly roots: readonly (readonly Signed[])[]
   readonly issuer: NodeKey
   /** Names of members whose certificates count no longer. */
   readonly revoked: Set<string>
@@ -96,7 +98,7 @@ export async function createTestFleet(): Promise<TestFleet> {
       },
     })
   }
-  return { id, root, issuer, revoked, certify, node }
+  return { id, root, roots: [[signedRoot]], issuer, revoked, certify, node }
 }
 
 function agentIdOf(serial: number): AgentId {
