@@ -27,7 +27,7 @@ export const agentHomeError = defineErrors({
     exit: 'conflict',
     retryable: true,
     message: (d: { folder: string }) => `another process works in ${d.folder}`,
-    hint: () => 'an agent that runs there collects by itself; a second one cannot share its home',
+    hint: () => 'end the agent that runs there first; two cannot share one home',
   },
   'agent.home-foreign': {
     exit: 'denied',

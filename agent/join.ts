@@ -19,6 +19,7 @@ import type { Random } from '../shared/random.ts'
 import { trustError } from '../shared/trust/errors.ts'
 import { VERSION } from '../shared/version.ts'
 import { askToJoin, type Enrolled } from './enrol.ts'
+import { lockHome } from './home-lock.ts'
 import { type AgentIdentity, agentHomeError, readAgentIdentity, writeAgentIdentity } from './identity.ts'
 
 export interface JoinDeps {
@@ -43,11 +44,15 @@ export interface Joined {
   readonly fingerprint: string
 }
 
-/** @throws agent.home-*, node.*, registry.*, trust.* */
+/** Joining again with a ticket of the same fleet takes over the addresses in it. @throws agent.home-*, node.*, registry.*, trust.* */
 export async function joinFleet(deps: JoinDeps, options: JoinOptions): Promise<Joined> {
   const { home } = options
   const { identity, key, made } = await prepare(deps, options)
+  await using stack = new AsyncDisposableStack()
   try {
+    // An agent that runs there has the trust state open, and would go on with the old addresses.
+    const lock = await lockHome(deps, { home, patienceMs: 0, signal: options.signal ?? new AbortController().signal })
+    stack.defer(() => lock.release())
     const enrolled = await ask(deps, options, identity, key)
     const trust = await openTrustState(deps, {
       folder: agentPaths(home).trust,
@@ -57,6 +62,8 @@ export async function joinFleet(deps: JoinDeps, options: JoinOptions): Promise<J
     })
     await trust.learn({ roots: enrolled.roots })
     if (enrolled.certificate !== undefined) await trust.keepCertificate(enrolled.certificate)
+    // A ticket that was good enough to get in says where the coordinators are now. Crash before this: joining again does it.
+    if (!made) await writeAgentIdentity(deps, home, identity)
     return { identity, status: enrolled.status, fingerprint: key.fingerprint }
   } catch (error) {
     // Refused: nothing of this home is of use. Unreachable: the host may have been admitted, and must be able to ask again as itself.

@@ -5,21 +5,16 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { createNodePolicy } from '../node/policy.ts'
-import { addressOf, createTestFleet, type TestFleet, type TestNode } from '../node/testing/fleet.ts'
+import { addressOf, createTestFleet, type TestFleet } from '../node/testing/fleet.ts'
 import { openTrustState } from '../node/trust-state.ts'
-import type { Handlers } from '../protocols/define-protocol.ts'
-import type { JoinRequest } from '../protocols/enroll/messages.ts'
-import { enroll } from '../protocols/enroll/protocol.ts'
-import { serveProtocol } from '../protocols/serve.ts'
 import { type Clock, systemClock } from '../shared/clock.ts'
-import { defineErrors, MusterError } from '../shared/errors.ts'
+import { defineErrors } from '../shared/errors.ts'
 import { agentId } from '../shared/ids.ts'
-import { keyOfPeerId } from '../shared/identity/peer-id.ts'
 import { systemRandom as random } from '../shared/random.ts'
 import { rootDigest } from '../shared/trust/root-chain.ts'
 import type { Signed } from '../shared/trust/signed.ts'
 import { createLink } from './link.ts'
+import { coordinatorOf } from './testing/admitting-coordinator.ts'
 import { until } from './testing/until.ts'
 
 /** As the coordinator's own (coordinator/registry/errors.ts). */
@@ -29,40 +24,6 @@ const registryError = defineErrors({
 })
 const INSTANCE = 'ab'.repeat(16)
 const HALF_LIFE_MS = 12 * 3_600_000
-
-interface Coordinator {
-  readonly node: TestNode
-  readonly address: string
-  readonly asked: JoinRequest[]
-  renewed: number
-  /** How it answers; `approve` unless the test says otherwise. */
-  answer: 'approve' | 'pending' | 'hang up' | MusterError
-}
-
-/** A coordinator as far as enrolment goes. What it hides: registry and log. */
-async function coordinatorOf(t: TestContext, fleet: TestFleet, name = 'mirror'): Promise<Coordinator> {
-  const node = await fleet.node(t, { role: 'coordinator', name })
-  const certify = (peerId: string): Promise<Signed> =>
-    fleet.certify({ publicKey: keyOfPeerId(peerId) } as Parameters<TestFleet['certify']>[0], { role: 'agent', name: 'web-1' })
-  const made: Coordinator = { node, address: addressOf(node), asked: [], renewed: 0, answer: 'approve' }
-  const handlers: Handlers<typeof enroll> = {
-    async join(request, { peer }) {
-      made.asked.push(request)
-      if (made.answer instanceof MusterError) throw made.answer
-      const roots = fleet.roots.map((versions) => [...versions])
-      if (made.answer === 'pending') return { status: 'pending', roots }
-      if (made.answer === 'hang up') systemClock.after(5, () => void node.peer(peer.peerId as string)?.close())
-      return { status: 'approved', roots, certificate: await certify(peer.peerId as string), revocations: [] }
-    },
-    async renew(_request, { peer }) {
-      made.renewed += 1
-      if (made.answer instanceof MusterError) throw made.answer
-      return { certificate: await certify(peer.peerId as string) }
-    },
-  }
-  await node.handle(enroll, serveProtocol(enroll, handlers, { policy: createNodePolicy(), clock: systemClock, log: node.log }))
-  return made
-}
 
 /** An agent's link that runs until the test ends. Its pauses are noted and cut short; its certificate's half-life ends when the test says so. */
 async function linkOf(t: TestContext, fleet: TestFleet, coordinators: readonly string[]) {
