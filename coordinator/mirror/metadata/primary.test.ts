@@ -102,6 +102,8 @@ const refused: [string, string | Uint8Array, RegExp][] = [
     /more than 64 attributes/,
   ],
   ['RS-10 long text', document(one({ name: 'x'.repeat(MAX_TOKEN + 200_000) })), /longer than/],
+  ['RS-10 long text in parts', document(one({ name: `<![CDATA[${'x'.repeat(1000)}]]><!-- -->`.repeat(1100) })), /longer than/],
+  ['two places', document(one({ location: '<location href="a.rpm"/><location href="b.rpm"/>' })), /two location elements/],
   ['RS-10 long attribute', `<metadata a="${'x'.repeat(MAX_TOKEN + 200_000)}"/>`, /longer than/],
   ['RS-10 invalid UTF-8', Buffer.concat([Buffer.from('<metadata>'), Buffer.from([0xff, 0xfe]), Buffer.from('</metadata>')]), /not UTF-8/],
   ['RS-10 cut UTF-8', Buffer.concat([Buffer.from('<metadata/>'), Buffer.from([0xe4])]), /not UTF-8/],
@@ -115,4 +117,19 @@ const refused: [string, string | Uint8Array, RegExp][] = [
 
 test('RS-01, RS-09, RS-10, RS-12, RS-22: primary metadata that could do harm is refused with its reason', async () => {
   for (const [name, input, reason] of refused) await assert.rejects(read(input), { code: 'mirror.metadata', message: reason }, name)
+})
+
+test('RS-10: what a package says beside what is read of it is never held, however much it is', async () => {
+  const huge = 'x'.repeat(1_000_000)
+  async function* source(): AsyncGenerator<Uint8Array> {
+    const [head, tail] = document(one()).split('<packager/>') as [string, string]
+    yield Buffer.from(head)
+    for (let index = 0; index < 40; index += 1) yield Buffer.from(`<made-up-${index}>${huge}</made-up-${index}>`)
+    yield Buffer.from(tail)
+  }
+  const before = process.resourceUsage().maxRSS
+  const found = await Array.fromAsync(readPrimary(source(), 'primary.xml'))
+  assert.equal(found.length, 1)
+  const grown = (process.resourceUsage().maxRSS - before) / 1024
+  assert.ok(grown < 35, `reading 40 MB of it took ${Math.round(grown)} MiB`)
 })

@@ -29,7 +29,11 @@ export interface PrimaryPackage {
   readonly buildTime: number
 }
 
+/** The elements of a package that are read, each at most once; what else a package says is passed over and never held. */
+const READ = new Set(['name', 'arch', 'version', 'checksum', 'size', 'time', 'location', 'rpm:sourcerpm'])
+
 interface Draft {
+  /** Texts of the elements in {@link READ} that are closed. */
   texts: Map<string, string>
   checksumKind: string | undefined
   version: Readonly<Record<string, string>>
@@ -49,10 +53,14 @@ export async function* readPrimary(source: AsyncIterable<Uint8Array>, file: stri
   let count = 0
   let draft: Draft | undefined
   let text = ''
+  // Whether the innermost open element is one that is read.
+  let reading = false
   const refuse = (reason: string): Error => mirrorError('mirror.metadata', { file, reason })
+  const isRead = (name: string, depth: number): boolean => READ.has(name) && depth === (name === 'rpm:sourcerpm' ? 4 : 3)
   const reader = createXmlReader(file, {
     open(name, attributes, depth) {
       text = ''
+      reading = draft !== undefined && isRead(name, depth)
       if (depth === 1 && name !== 'metadata') throw refuse(`its root element is ${name.slice(0, 40)}, not metadata; is this a web page?`)
       if (depth === 2) {
         if (name !== 'package') return
@@ -72,11 +80,11 @@ export async function* readPrimary(source: AsyncIterable<Uint8Array>, file: stri
       } else if (depth === 3 && draft !== undefined) readElement(draft, name, attributes)
     },
     text(part) {
-      if (draft !== undefined) text += part
+      if (reading) text += part
     },
     close(name, depth) {
       if (draft === undefined) return
-      if (depth === 3 || (depth === 4 && name === 'rpm:sourcerpm')) {
+      if (isRead(name, depth)) {
         if (draft.texts.has(name)) throw refuse(`package ${count} has two ${name} elements`)
         draft.texts.set(name, text)
       }
@@ -85,6 +93,7 @@ export async function* readPrimary(source: AsyncIterable<Uint8Array>, file: stri
         draft = undefined
       }
       text = ''
+      reading = false
     },
   })
   for await (const bytes of source) {

@@ -9,8 +9,9 @@ import { mirrorError } from '../errors.ts'
 export const MAX_DEPTH = 32
 /** Elements of repository metadata have at most six attributes. */
 export const MAX_ATTRIBUTES = 64
-/** The longest text or tag, in characters: a package description of 1 MiB is already absurd. */
+/** The longest tag, and all text directly inside one element, in characters: a package description of 1 MiB is already absurd. */
 export const MAX_TOKEN = 1024 * 1024
+const TOO_LONG = `a text or tag is longer than ${MAX_TOKEN} characters`
 /** Bytes given to the parser at once, so that the token bound is checked at least this often. */
 const STEP = 64 * 1024
 
@@ -34,6 +35,8 @@ export function createXmlReader(file: string, handlers: XmlHandlers): XmlReader 
   let depth = 0
   let attributes = 0
   let sinceEvent = 0
+  // Text may come in any number of parts, between comments or as CDATA; a reader that joins them must not be made to hold more than a token.
+  let textSinceTag = 0
   let bytesRead = 0
   let sawRoot = false
   const refuse = (reason: string, cause?: unknown): Error => mirrorError('mirror.metadata', { file, reason }, { cause })
@@ -55,21 +58,23 @@ export function createXmlReader(file: string, handlers: XmlHandlers): XmlReader 
   })
   parser.on('opentag', (tag) => {
     sinceEvent = 0
+    textSinceTag = 0
     sawRoot = true
     depth += 1
     if (depth > MAX_DEPTH) throw refuse(`elements are nested deeper than ${MAX_DEPTH}`)
     handlers.open?.(tag.name, tag.attributes, depth)
   })
-  parser.on('text', (text) => {
+  const onText = (text: string): void => {
     sinceEvent = 0
+    textSinceTag += text.length
+    if (textSinceTag > MAX_TOKEN) throw refuse(TOO_LONG)
     handlers.text?.(text)
-  })
-  parser.on('cdata', (text) => {
-    sinceEvent = 0
-    handlers.text?.(text)
-  })
+  }
+  parser.on('text', onText)
+  parser.on('cdata', onText)
   parser.on('closetag', (tag) => {
     sinceEvent = 0
+    textSinceTag = 0
     handlers.close?.(tag.name, depth)
     depth -= 1
   })
@@ -97,7 +102,7 @@ export function createXmlReader(file: string, handlers: XmlHandlers): XmlReader 
           sinceEvent += text.length
           parser.write(text)
         })
-        if (sinceEvent > MAX_TOKEN) throw refuse(`a text or tag is longer than ${MAX_TOKEN} characters`)
+        if (sinceEvent > MAX_TOKEN) throw refuse(TOO_LONG)
       }
     },
     end() {
