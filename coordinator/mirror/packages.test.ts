@@ -112,3 +112,32 @@ test('an upstream that stops answering ends the sync early', async () => {
   assert.equal(result.result, 'incomplete')
   assert.ok(result.result === 'incomplete' && result.untried > 40 && result.failures.length < 20)
 })
+
+test('RS-32: an upstream that is overloaded or asks us to come back tomorrow is not asked for every package', async () => {
+  for (const head of [{ status: 503 }, { status: 429, headers: { 'retry-after': '86400' } }]) {
+    await using mirror = await testMirror({ workers: 2, retries: 0 })
+    await writeRepository(mirror.upstream, testPackages(60))
+    mirror.fault = (request, response) => {
+      if (!request.url?.endsWith('.rpm')) return false
+      response.writeHead(head.status, head.headers).end()
+      return true
+    }
+    const result = await mirror.sync()
+    assert.equal(result.result, 'incomplete')
+    assert.ok(mirror.asked().filter((path) => path.endsWith('.rpm')).length < 20)
+  }
+})
+
+test('RS-32: an upstream that is gone altogether in the middle leaves an incomplete sync that names the missing files', async () => {
+  await using mirror = await testMirror({ workers: 2, retries: 0 })
+  await writeRepository(mirror.upstream, testPackages(60))
+  let gone = false
+  mirror.fault = (request) => {
+    gone ||= request.url?.endsWith('.rpm') === true
+    if (gone) request.socket.destroy()
+    return gone
+  }
+  const result = await mirror.sync()
+  assert.equal(result.result, 'incomplete')
+  assert.match(result.failures[0]?.file ?? '', /\.rpm$/)
+})

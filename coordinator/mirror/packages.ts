@@ -10,6 +10,7 @@ import { mirrorError } from './errors.ts'
 import type { PrimaryPackage } from './metadata/primary.ts'
 import { type ChecksumKey, checksumKey } from './plan.ts'
 import type { OnSyncEvent } from './progress.ts'
+import { isRetryable } from './upstream/failure.ts'
 
 export interface FailedFile {
   readonly file: string
@@ -27,10 +28,15 @@ export interface PackageDownloads {
 
 /** While one file's bytes come, those of the one before it are being synced to the disk: so the line is never idle for that. */
 const WORKERS_PER_SLOT = 2
-/** Files in a row that fail for reasons of the network, each after all its tries, after which the upstream counts as gone. */
+/** Files in a row that fail for reasons that are not the file's, each after all its tries, after which the upstream counts as gone. */
 const GONE_AFTER = 5
 /** Fetched blobs are recorded in groups of this size: what a kill makes us fetch again at most. */
 const RECORD_EVERY = 16
+
+/** Silence, 5xx, 429 and `come back tomorrow` will meet the next file as well; a 400 may be about this one's name. */
+function isUpstreams(error: MusterError): boolean {
+  return error.exit === 'unreachable' && (!mirrorError.is(error, 'mirror.status') || isRetryable(error))
+}
 
 export async function fetchPackages(
   deps: DownloadDeps & { database: Database },
@@ -73,7 +79,7 @@ export async function fetchPackages(
       } catch (error) {
         both.throwIfAborted()
         if (!(error instanceof MusterError) || !mirrorError.is(error)) throw error
-        unreachableInRow = mirrorError.is(error, 'mirror.unreachable') ? unreachableInRow + 1 : 0
+        unreachableInRow = isUpstreams(error) ? unreachableInRow + 1 : 0
         failures.push({ file: file.href, reason: error.message, code: error.code })
         onEvent({ type: 'failed', file: file.href, reason: error.message })
       }

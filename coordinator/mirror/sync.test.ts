@@ -3,6 +3,7 @@ import { readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { writeRepository } from '../../fixtures/rpm/repository.ts'
+import type { BlobId } from '../../shared/ids.ts'
 import { readManifest } from '../content/manifest.ts'
 import { bytesAt, complete, failed, testMirror, testPackages } from './testing.ts'
 
@@ -99,7 +100,23 @@ test('a dry run says what a sync would do and does none of it', async () => {
   const plan = complete(await mirror.sync({ dryRun: true }))
   assert.deepEqual([plan.fetched, plan.version], [5, undefined])
   assert.ok(!mirror.asked().some((path) => path.endsWith('.rpm')))
+  const recorded = await mirror.database.query.selectFrom('sync_run').selectAll().execute()
+  assert.deepEqual(recorded, [], 'a dry run is no sync')
   assert.equal(complete(await mirror.sync()).fetched, 5)
+})
+
+test('content that the pool has lost is fetched again although the upstream is unchanged', async () => {
+  await using mirror = await testMirror()
+  await writeRepository(mirror.upstream, testPackages(3))
+  const first = complete(await mirror.sync())
+  const [lost] = (await readManifest(mirror.database.query, first.version as number)).filter((file) => file.kind === 'package')
+  await mirror.pool.remove((lost as { blob: BlobId }).blob)
+  mirror.asked()
+  const second = complete(await mirror.sync())
+  assert.deepEqual([second.upToDate, second.fetched], [false, 1])
+  assert.match(second.notices.join(), /has lost files/)
+  assert.ok(await bytesAt(mirror, second.version, (lost as { path: string }).path))
+  assert.equal(complete(await mirror.sync()).upToDate, true)
 })
 
 test('a changed configuration makes the next sync look again at an unchanged upstream', async () => {

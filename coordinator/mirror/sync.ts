@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import type { RepositoryConfig } from '../../shared/config/repository.ts'
 import type { BlobId, Sha256 } from '../../shared/ids.ts'
 import { type BlobRecord, findBySha256, recordBlobs } from '../content/blobs.ts'
-import { typeOf } from '../content/manifest.ts'
+import { readManifest, typeOf } from '../content/manifest.ts'
 import type { Database } from '../database/database.ts'
 import { configHash } from './config-hash.ts'
 import type { DownloadDeps } from './download.ts'
@@ -97,10 +97,17 @@ interface Seen {
   repomd: Sha256 | undefined
 }
 
+/** Whether the upstream has another repomd.xml now. One that can't be asked any more has not: what it failed with before is the news. */
 async function hasMoved(upstream: Upstream, seen: Seen, options: SyncOptions): Promise<boolean> {
   if (seen.repomd === undefined) return false
-  const now = await fetchRepomd(upstream, undefined, options)
-  return now !== 'unchanged' && now.sha256 !== seen.repomd
+  try {
+    const now = await fetchRepomd(upstream, undefined, options)
+    return now !== 'unchanged' && now.sha256 !== seen.repomd
+  } catch (error) {
+    options.signal.throwIfAborted()
+    if (mirrorError.is(error)) return false
+    throw error
+  }
 }
 
 async function attempt(deps: SyncDeps, config: RepositoryConfig, options: SyncOptions, seen: Seen): Promise<SyncOutcome> {
@@ -112,8 +119,12 @@ async function attempt(deps: SyncDeps, config: RepositoryConfig, options: SyncOp
   // A version made under another configuration says nothing about what this one wants of the same upstream.
   const comparable = repository?.config_hash === configured ? last : undefined
   onEvent({ type: 'phase', phase: 'metadata' })
-  const fetched = await fetchRepomd(deps.upstream, comparable, options)
-  if (fetched === 'unchanged') return upToDate(last as VersionRecord)
+  let fetched = await fetchRepomd(deps.upstream, comparable, options)
+  if (fetched === 'unchanged') {
+    if (await isWhole(deps, (last as VersionRecord).id)) return upToDate(last as VersionRecord)
+    onEvent({ type: 'notice', message: 'the pool has lost files of the last version; they are fetched again' })
+    fetched = (await fetchRepomd(deps.upstream, undefined, options)) as FetchedRepomd
+  }
   seen.repomd = fetched.sha256
   const repomd = readRepomd(fetched.file.bytes)
   if (options.allowRollback !== true) refuseRollback(config.name, last?.revision, repomd.revision)
@@ -276,6 +287,15 @@ async function* chunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 
 /** Pool lookups at once: they are stats of files, and a disk answers many as fast as one. */
 const LOOKUPS = 32
+
+/** Whether the pool still has every file of a version: the disk may have lost one, or a check has put it into quarantine. */
+async function isWhole(deps: SyncDeps, version: number): Promise<boolean> {
+  let whole = true
+  await mapParallel(await readManifest(deps.database.query, version), LOOKUPS, async ({ blob, size }) => {
+    if (whole && (await deps.pool.stat(blob))?.size !== size) whole = false
+  })
+  return whole
+}
 
 /** Listed content that the pool really has, of the size that is listed. */
 async function pooledContent(deps: SyncDeps, listed: readonly PrimaryPackage[]): Promise<Map<ChecksumKey, BlobRecord & { path: string }>> {
