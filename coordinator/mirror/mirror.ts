@@ -98,8 +98,11 @@ export function createMirror(deps: MirrorDeps, options: MirrorOptions): Mirror {
       bytes: 0,
       message: null,
     }
-    await ensureRepository(database, config)
-    await database.query.insertInto('sync_run').values(row).execute()
+    // A dry run syncs nothing, so it is no sync that `repo show` may tell of.
+    if (request.dryRun !== true) {
+      await ensureRepository(database, config)
+      await database.query.insertInto('sync_run').values(row).execute()
+    }
     // Crash here: a run that never ends. recover() closes it at the next start.
     const finish = (
       result: 'complete' | 'incomplete' | 'failed',
@@ -120,7 +123,10 @@ export function createMirror(deps: MirrorDeps, options: MirrorOptions): Mirror {
       return { ...outcome, run, notices }
     } catch (error) {
       const message = request.signal.aborted ? 'interrupted' : error instanceof Error ? error.message : String(error)
-      await finish('failed', { packages: 0, bytes: 0 }, message)
+      // A disk that is full for the pool may be full for the database too: the record stays open then, and what went wrong is still told.
+      await finish('failed', { packages: 0, bytes: 0 }, message).catch((late: unknown) =>
+        deps.log.error({ repository: config.name, run, error: late }, 'the end of a sync could not be recorded'),
+      )
       request.signal.throwIfAborted()
       if (!(error instanceof MusterError)) throw error
       deps.log.warn({ repository: config.name, run, error }, 'sync failed')

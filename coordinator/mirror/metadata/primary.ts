@@ -7,8 +7,8 @@ import { type Checksum, parseChecksum } from './checksum.ts'
 import { type Href, parseHref } from './href.ts'
 import { createXmlReader } from './xml.ts'
 
-/** Ten times the largest public repository (Fedora everything: 75,000). */
-export const MAX_PACKAGES = 1_000_000
+/** Three times the largest public repository (Fedora everything: 75,000). A sync holds all of them, at 1.3 KB each. */
+export const MAX_PACKAGES = 250_000
 /** RPM's own bound of a package file (its size tag was 32 bits for most of its life); no real one comes near. */
 export const MAX_PACKAGE_BYTES = 64 * 1024 ** 3
 
