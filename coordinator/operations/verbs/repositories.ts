@@ -10,8 +10,8 @@ import type { Published, Publisher } from '../../publish/publisher.ts'
 import { currentPublication } from '../../publish/publications.ts'
 import { type Repositories, repositoryError } from '../../repositories.ts'
 import type { Snapshots } from '../../snapshots/snapshots.ts'
-import type { ActHandler, LoggedOperation, OperateContext, TargetResult } from '../operation.ts'
-import { requireFree } from './snapshots.ts'
+import type { ActHandler, LoggedOperation, TargetResult } from '../operation.ts'
+import { finishSnapshot, requireFree } from './snapshots.ts'
 import { createReporter } from './sync-reporter.ts'
 
 export interface RepositoryVerbsDeps {
@@ -65,7 +65,7 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
       if (result.result === 'incomplete' || result.version === undefined) return [incomplete(config, result)]
       reporter.phase('publishing')
       const published = await publishVersion(config, result.version, operation.id, context.signal)
-      const snapshot = await snapshotOf(operation, config, result.version, context)
+      const snapshot = await snapshotOf(operation, result.version, context.signal)
       return [{ target: config.name, result: 'done', detail: { ...syncDetail(result), ...publishedDetail(published), ...snapshot } }]
     },
     async probe(operation, signal) {
@@ -91,29 +91,23 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
       }
       // The version was accepted; publishing it is idempotent, and leaving it unpublished would be a half-done sync.
       const published = await publishVersion(config, version.id, operation.id, signal)
-      return [{ target: config.name, result: 'done', detail: { outcome: 'complete', recovered: true, ...publishedDetail(published) } }]
+      const snapshot = await snapshotOf(operation, version.id, signal)
+      const detail = { outcome: 'complete', recovered: true, ...publishedDetail(published), ...snapshot }
+      return [{ target: config.name, result: 'done', detail }]
     },
   }
 
+  /** The snapshot that was asked for with the sync; of an interrupted one it may be there already. */
   const snapshotOf = async (
     operation: LoggedOperation<'repo.sync'>,
-    config: RepositoryConfig,
     version: number,
-    context: OperateContext,
+    signal: AbortSignal,
   ): Promise<Record<string, ErrorValue>> => {
-    const { createSnapshot, snapshotName } = operation.arguments
-    if (!createSnapshot || snapshotName === undefined) return {}
-    await deps.snapshots.create({ repository: config.name, name: snapshotName, version })
-    const path = deps.repositories.path(config.name, snapshotName)
-    await deps.publisher.publish({
-      repository: config.name,
-      target: snapshotName,
-      path,
-      version,
-      signal: context.signal,
-      operation: operation.id,
-    })
-    return { snapshot: snapshotName }
+    const { createSnapshot, snapshotName: name } = operation.arguments
+    if (!createSnapshot || name === undefined) return {}
+    const repository = targetOf(operation).name
+    await finishSnapshot(deps, { repository, name, description: '', version, operation: operation.id, signal })
+    return { snapshot: name }
   }
 
   const publish: ActHandler<'repo.publish'> = {

@@ -3,7 +3,7 @@ import type { Repositories } from '../../repositories.ts'
 import type { Publisher } from '../../publish/publisher.ts'
 import { snapshotError } from '../../snapshots/errors.ts'
 import { snapshotName } from '../../snapshots/name.ts'
-import type { Snapshots } from '../../snapshots/snapshots.ts'
+import type { Snapshot, Snapshots } from '../../snapshots/snapshots.ts'
 import { type ActHandler, done, type LoggedOperation } from '../operation.ts'
 
 export interface SnapshotVerbsDeps {
@@ -22,13 +22,49 @@ async function find(snapshots: Snapshots, repository: string, name: string) {
   return (await snapshots.list({ repository })).find((snapshot) => snapshot.name === name)
 }
 
+export interface WantedSnapshot {
+  readonly repository: string
+  readonly name: string
+  readonly description: string
+  /** Default: the newest. */
+  readonly version?: number
+  readonly operation: string
+  readonly signal: AbortSignal
+}
+
+/** Makes a snapshot and serves it: both, or neither. @throws what the snapshots and the publisher throw */
+export async function takeSnapshot(deps: SnapshotVerbsDeps, { operation, signal, ...wanted }: WantedSnapshot): Promise<Snapshot> {
+  const snapshot = await deps.snapshots.create(wanted)
+  // Crash here: the snapshot exists and is not served. The verb's probe serves it.
+  try {
+    await serve(deps, snapshot, operation, signal)
+  } catch (error) {
+    // Not served it is none, and its name must be free for the next try. What the link was is told by `error`; it may stand in our way here too.
+    await deps.snapshots.remove(snapshot)
+    await deps.publisher.withdraw(publicationOf(deps, snapshot)).catch(() => {})
+    throw error
+  }
+  return snapshot
+}
+
+/** The same where an interrupted operation may have made it already. */
+export async function finishSnapshot(deps: SnapshotVerbsDeps, wanted: WantedSnapshot): Promise<Snapshot> {
+  const made = await find(deps.snapshots, wanted.repository, wanted.name)
+  if (made === undefined) return takeSnapshot(deps, wanted)
+  await serve(deps, made, wanted.operation, wanted.signal)
+  return made
+}
+
+async function serve(deps: SnapshotVerbsDeps, snapshot: Snapshot, operation: string, signal: AbortSignal): Promise<void> {
+  await deps.publisher.publish({ ...publicationOf(deps, snapshot), version: snapshot.version, signal, operation })
+}
+
+function publicationOf({ repositories }: SnapshotVerbsDeps, { repository, name }: { repository: string; name: string }) {
+  return { repository, target: name, path: repositories.path(repository, name) }
+}
+
 export function snapshotVerbs(deps: SnapshotVerbsDeps) {
   const { snapshots, publisher, repositories } = deps
-  const publication = (repository: string, name: string) => ({ repository, target: name, path: repositories.path(repository, name) })
-  const publish = async (operation: LoggedOperation<'snapshot.create'>, version: number, signal: AbortSignal): Promise<void> => {
-    const repository = operation.targets[0] as string
-    await publisher.publish({ ...publication(repository, operation.arguments.name), version, signal, operation: operation.id })
-  }
 
   const create: ActHandler<'snapshot.create'> = {
     kind: 'act',
@@ -36,16 +72,14 @@ export function snapshotVerbs(deps: SnapshotVerbsDeps) {
     async act(operation, { signal }) {
       const repository = operation.targets[0] as string
       const { name, description } = operation.arguments
-      const snapshot = await snapshots.create({ repository, name, description })
-      // Crash here: the snapshot exists and is not served. probe() publishes it.
-      await publish(operation, snapshot.version, signal)
+      const snapshot = await takeSnapshot(deps, { repository, name, description, operation: operation.id, signal })
       return [done(repository, { snapshot: name, packages: snapshot.packages })]
     },
     async probe(operation, signal) {
       const repository = operation.targets[0] as string
       const made = await find(snapshots, repository, operation.arguments.name)
       if (made === undefined) return [{ target: repository, result: 'failed', detail: { recovered: true } }]
-      await publish(operation, made.version, signal)
+      await serve(deps, made, operation.id, signal)
       return [done(repository, { snapshot: made.name, recovered: true })]
     },
   }
@@ -62,7 +96,7 @@ export function snapshotVerbs(deps: SnapshotVerbsDeps) {
   const withdraw = async (operation: LoggedOperation<'snapshot.delete'>) => {
     const repository = operation.targets[0] as string
     const { name } = operation.arguments
-    await publisher.withdraw(publication(repository, name))
+    await publisher.withdraw(publicationOf(deps, { repository, name }))
     if (await find(snapshots, repository, name)) await snapshots.remove({ repository, name })
     return [done(repository, { snapshot: name })]
   }
