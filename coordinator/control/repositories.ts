@@ -9,7 +9,7 @@ import type { RepositoryConfig } from '../../shared/config/repository.ts'
 import { concurrently } from '../../shared/concurrently.ts'
 import type { Database } from '../database/database.ts'
 import type { Mirror } from '../mirror/mirror.ts'
-import { newestVersion } from '../mirror/versions.ts'
+import { repositoryStatus } from '../mirror/status.ts'
 import type { Repositories } from '../repositories.ts'
 import { diffVersions } from '../snapshots/diff.ts'
 import type { Snapshot, Snapshots } from '../snapshots/snapshots.ts'
@@ -35,34 +35,24 @@ export function repositoryHandlers(deps: RepositoryDeps): RepositoryHandlers {
   const target = ({ repository }: { repository: string }): Promise<Target[]> => Promise.resolve([{ namespace: `repo/${repository}` }])
 
   const row = async (config: RepositoryConfig): Promise<RepositoryRow> => {
-    const version = await newestVersion(database.query, config.name)
-    const last = await database.query
-      .selectFrom('sync_run')
-      .selectAll()
-      .where('repository', '=', config.name)
-      .orderBy('started_at', 'desc')
-      .limit(1)
-      .executeTakeFirst()
+    const { packages, bytes, revision, lastSync, snapshots: names, published } = await repositoryStatus(database.query, config.name)
     return {
       id: config.name,
       type: config.type,
       enabled: config.enabled,
       upstream: config.upstream.url,
-      packages: version?.packages ?? 0,
-      bytes: version?.bytes ?? 0,
-      revision: version?.revision ?? null,
-      lastSync:
-        last === undefined
-          ? null
-          : {
-              startedAt: rfc3339(last.started_at),
-              finishedAt: last.finished_at === null ? null : rfc3339(last.finished_at),
-              result: last.result === 'running' ? null : last.result,
-              message: last.message,
-            },
-      snapshots: (await snapshots.list({ repository: config.name })).map((snapshot) => snapshot.name),
+      packages,
+      bytes,
+      revision,
+      lastSync: lastSync && {
+        startedAt: rfc3339(lastSync.startedAt),
+        finishedAt: lastSync.finishedAt === null ? null : rfc3339(lastSync.finishedAt),
+        result: lastSync.result,
+        message: lastSync.message,
+      },
+      snapshots: [...names],
       retention: config.retention.policy,
-      published: version === undefined ? null : (deps.url(config.name) ?? null),
+      published: published === null ? null : (deps.url(config.name) ?? null),
     }
   }
 
