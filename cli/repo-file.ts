@@ -30,6 +30,6 @@ export async function writeRepoFile(context: CommandContext<unknown, unknown>, o
 
 /** Signatures are checked where the repository brings its key; that a key is there does not make it trusted: dnf asks before it imports one. */
 function section(url: string, repository: { id: string; gpgkey: string | null }): string {
-  const key = repository.gpgkey === null ? ['gpgcheck=0'] : ['gpgcheck=1', `gpgkey=${url}${repository.gpgkey}`]
+  const key = repository.gpgkey === null ? ['gpgcheck=0'] : ['gpgcheck=1', `gpgkey=${url}${encodeURIComponent(repository.gpgkey)}`]
   return [`[muster-${repository.id}]`, `name=${repository.id} (Muster)`, `baseurl=${url}`, 'enabled=1', ...key, ''].join('\n')
 }

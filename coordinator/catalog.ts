@@ -19,8 +19,7 @@ export function catalogHandlers(deps: { lookup: Lookup; repositories: Repositori
       const rows = await Promise.all(
         repositories.all.map(async ({ name }) => {
           const targets = (await lookup.targets(name)).map((target) => target.target)
-          const keys = targets.includes('latest') ? ((await lookup.list(name, 'latest', '')) ?? []) : []
-          const gpgkey = keys.find((entry) => entry.kind === 'file' && entry.name.startsWith('RPM-GPG-KEY-'))?.name ?? null
+          const gpgkey = (await lookup.keys(name, 'latest'))[0] ?? null
           return { id: name, snapshots: targets.filter((target) => target !== 'latest'), gpgkey, latest: targets.includes('latest') }
         }),
       )

@@ -23,6 +23,19 @@ test('key files are found at the upstream, or come from where the configuration 
   const url = new URL('RPM-GPG-KEY-fixtures', mirror.server.url).href
   const remote = mirror.config({ name: 'remote', rpm: { gpgkey_url: url, gpgcheck: false, repo_gpgcheck: false } })
   assert.ok(await bytesAt(mirror, complete(await mirror.sync({}, remote)).version, 'RPM-GPG-KEY-fixtures'))
+  await writeFile(join(mirror.upstream, '100%.asc'), armored)
+  const odd = mirror.config({ name: 'odd', rpm: { gpgkey_url: `${mirror.server.url}100%.asc`, gpgcheck: false, repo_gpgcheck: false } })
+  assert.ok(await bytesAt(mirror, complete(await mirror.sync({}, odd)).version, '100%.asc'))
+  for (const [wrong, reason] of [
+    [`${url}?op=get&search=0x1234`, /has a query/],
+    [url.replace('://', '://user:secret@'), /holds a user name/],
+    [mirror.server.url, /names no file/],
+  ] as const) {
+    const asked = mirror.config({ name: 'wrong', rpm: { gpgkey_url: wrong, gpgcheck: false, repo_gpgcheck: false } })
+    const error = failed(await mirror.sync({}, asked))
+    assert.match(error.message, reason)
+    assert.ok(error.exit === 'usage' && !error.message.includes('secret'))
+  }
   const none = mirror.config({ name: 'none', rpm: { gpgkey_url: `${url}-none`, gpgcheck: false, repo_gpgcheck: false } })
   assert.equal(failed(await mirror.sync({}, none)).code, 'mirror.missing')
 })

@@ -43,7 +43,7 @@ export async function findKeyFiles(
   const { gpgkey_file: file, gpgkey_url: url } = config.rpm
   const configured: KeyFile[] = []
   if (file !== undefined) configured.push(await localKey(file))
-  if (url !== undefined) configured.push(await remoteKey(deps, url, options.signal))
+  if (url !== undefined) configured.push(await remoteKey(deps, config.name, url, options.signal))
   if (configured.length > 0) return configured
   try {
     return await upstreamKeys(deps.upstream, options.signal)
@@ -66,16 +66,26 @@ async function localKey(file: string): Promise<KeyFile> {
   }
 }
 
-async function remoteKey(deps: KeyFileDeps, url: string, signal: AbortSignal): Promise<KeyFile> {
+async function remoteKey(deps: KeyFileDeps, repository: string, url: string, signal: AbortSignal): Promise<KeyFile> {
   const address = new URL(url)
+  const refuse = (reason: string): Error => mirrorError('mirror.unsupported', { repository, what: `rpm.gpgkey_url ${reason}` })
+  if (address.username !== '' || address.password !== '') throw refuse('holds a user name or password; keys are public')
+  if (address.search !== '') throw refuse('has a query, as key servers want it; save the key to a file and name that in rpm.gpgkey_file')
   const folder = new URL('.', address)
-  const name = decodeURIComponent(address.pathname.slice(folder.pathname.length))
-  const path = parseHref(name)
-  const refuse = (reason: string): Error => mirrorError('mirror.metadata', { file: url, reason })
-  if ('reason' in path) throw refuse(path.reason)
+  const path = parseHref(decoded(address.pathname.slice(folder.pathname.length)))
+  if ('reason' in path) throw refuse(`names no file: ${path.reason}`)
   const found = await deps.elsewhere(folder).small(path.href, { maxBytes: MAX_KEY_BYTES, signal })
   if (typeof found === 'string') throw mirrorError('mirror.missing', { url, status: 404 })
-  return armored(publishedName(name), found.bytes, refuse)
+  return armored(publishedName(path.href), found.bytes, (reason) => mirrorError('mirror.metadata', { file: url, reason }))
+}
+
+/** With percent-escapes resolved; a lone `%` stands for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 /** The name that it has, if it can be published under it. */

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { samplePackages } from '../../fixtures/rpm/sample.ts'
 import { writeRepository } from '../../fixtures/rpm/repository.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { DIALECTS } from '../database/testing.ts'
-import { testMirror } from '../mirror/testing.ts'
+import { catalogHandlers } from '../catalog.ts'
+import { complete, testMirror } from '../mirror/testing.ts'
+import { createRepositories } from '../repositories.ts'
 import { createLookup } from './lookup.ts'
 
 const signal = new AbortController().signal
@@ -54,3 +56,20 @@ for (const dialect of DIALECTS) {
     )
   })
 }
+
+test('the key that a repository is configured with is known as its key, whatever its name', async () => {
+  await using mirror = await testMirror()
+  const lookup = createLookup({ database: mirror.database, clock: systemClock })
+  await writeRepository(mirror.upstream, samplePackages.slice(1))
+  const file = join(mirror.folder, 'vendor key.asc')
+  await writeFile(file, '-----BEGIN PGP PUBLIC KEY BLOCK-----')
+  const config = mirror.config({ rpm: { gpgkey_file: file, gpgcheck: false, repo_gpgcheck: false } })
+  const { version } = complete(await mirror.sync({}, config))
+  assert.deepEqual(await lookup.keys('repo', 'latest'), [])
+  await mirror.publisher.publish({ repository: 'repo', target: 'latest', path: config.publish.latest_path, version: version as number, signal })
+  assert.deepEqual(await lookup.keys('repo', 'latest'), ['vendor key.asc'])
+  const catalog = catalogHandlers({ lookup, repositories: createRepositories([config]) })
+  assert.deepEqual(await (catalog.repositories as () => Promise<unknown>)(), {
+    repositories: [{ id: 'repo', snapshots: [], gpgkey: 'vendor key.asc', latest: true }],
+  })
+})

@@ -6,7 +6,7 @@ import type { Kysely } from 'kysely'
 import type { Clock } from '../../shared/clock.ts'
 import type { BlobId } from '../../shared/ids.ts'
 import { batches } from '../content/blobs.ts'
-import { type FileKind, kindOf } from '../content/manifest.ts'
+import { type FileKind, kindOf, typeOf } from '../content/manifest.ts'
 import type { Database } from '../database/database.ts'
 import type { Tables } from '../database/tables.ts'
 import { reachableVersions } from './carried.ts'
@@ -31,6 +31,8 @@ export interface Lookup {
   lookup(repository: string, target: string, path: string): Promise<PublishedFile | undefined>
   /** What lies in a folder of the published version, in order of name; '' is its root. Undefined if there is no such folder. */
   list(repository: string, target: string, folder: string): Promise<PublishedEntry[] | undefined>
+  /** Paths of the public keys that the published version brings, in order of path; empty if nothing is published. */
+  keys(repository: string, target: string): Promise<string[]>
   /** What of a repository is published: `latest` and names of snapshots. */
   targets(repository: string): Promise<{ target: string; version: number; generation: number; at: number }[]>
 }
@@ -66,6 +68,18 @@ export function createLookup(deps: { database: Database; clock: Clock }): Lookup
       }
       if (entries.size === 0 && prefix !== '') return undefined
       return [...entries.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+    },
+    async keys(repository, target) {
+      const rows = await db
+        .selectFrom('publication')
+        .innerJoin('version_file', 'version_file.version', 'publication.version')
+        .select('version_file.path')
+        .where('publication.repository', '=', repository)
+        .where('publication.target', '=', target)
+        .where('version_file.type', '=', typeOf('key-file'))
+        .orderBy('version_file.path')
+        .execute()
+      return rows.map((row) => row.path)
     },
     targets: (repository) =>
       db
