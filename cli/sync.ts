@@ -58,7 +58,7 @@ export async function syncRepository(context: CommandContext<unknown, unknown>, 
     if (detail['changed'] === false) await context.stdout.write(`${id}: nothing to do, upstream is unchanged (${took})\n`)
     else
       await context.stdout.write(
-        `${id}: ${detail['fetched']} fetched (${formatSize(Number(detail['bytes']))}), ${detail['unchanged']} unchanged, ${detail['removed']} removed upstream; published as revision ${detail['revision']} (${took})\n`,
+        `${id}: ${detail['fetched']} fetched (${formatSize(Number(detail['bytes']))}), ${detail['unchanged']} unchanged, ${detail['removed']} removed; published as revision ${detail['revision']} (${took})\n`,
       )
     if (snapshot !== undefined) await context.stdout.write(`snapshot ${snapshot} created\n`)
     for (const note of Array.isArray(detail['notes']) ? detail['notes'] : []) await context.note(`${id}: ${note}`)

@@ -6,8 +6,6 @@ import { complete, failed, testMirror, testPackages } from './testing.ts'
 test('what this version can not do is refused before anything is asked for, never quietly left out', async () => {
   await using mirror = await testMirror()
   for (const [overrides, reason] of [
-    [{ retention: { policy: 'newest-only' } }, /newest-only is not available/],
-    [{ retention: { deleted_packages: 'keep' } }, /retention\.deleted_packages: keep is not/],
     [{ rpm: { architectures: ['x86_64'] } }, /architectures/],
     [{ schedule: { cron: '0 2 * * *', create_snapshot: false } }, /schedule: this version does not start syncs by itself/],
     [{ rpm: { gpgkey_url: 'https://keys.invalid/k' } }, /rpm\.gpgcheck: .*cannot check OpenPGP signatures.*; rpm\.repo_gpgcheck: /],

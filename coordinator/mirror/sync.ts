@@ -1,5 +1,5 @@
 /**
- * One sync of one repository: repomd.xml, every metadata file, a plan, the missing packages, and, only if all of it is there and is what
+ * One sync of one repository: repomd.xml, every metadata file, the choice of packages, a plan, the missing ones, and, only if all of it is there and is what
  * the metadata says, one new version. Whatever goes wrong before that leaves the last version as it was; what was fetched stays in the
  * pool and is not fetched again.
  */
@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import type { RepositoryConfig } from '../../shared/config/repository.ts'
 import type { BlobId, Sha256 } from '../../shared/ids.ts'
 import { type BlobRecord, findBySha256, recordBlobs } from '../content/blobs.ts'
-import { readManifest, typeOf } from '../content/manifest.ts'
+import { kindOf, readManifest, typeOf } from '../content/manifest.ts'
 import type { Database } from '../database/database.ts'
 import { configHash } from './config-hash.ts'
 import type { DownloadDeps } from './download.ts'
@@ -22,6 +22,8 @@ import { type FailedFile, fetchPackages } from './packages.ts'
 import { mapParallel } from './parallel.ts'
 import { type ChecksumKey, checkPaths, checksumKey, planSync } from './plan.ts'
 import type { OnSyncEvent } from './progress.ts'
+import { writeOwnMetadata } from './retention/own-metadata.ts'
+import { type PooledFile, selectPackages } from './retention/select.ts'
 import type { SmallFile, Upstream } from './upstream/upstream.ts'
 import {
   contentsOf,
@@ -135,12 +137,18 @@ async function attempt(deps: SyncDeps, config: RepositoryConfig, options: SyncOp
   )
   const listed: PrimaryPackage[] = []
   for await (const each of primaryPackages(deps, primary, signal)) listed.push(each)
-  if (options.acceptShrink !== true) refuseShrink(config.name, last?.packages ?? 0, listed.length)
+  const chosen = { listed, files: [...files, ...extras].map(pooledFile), last: last?.id, acceptShrink: options.acceptShrink === true }
+  const lookups = { query: database.query, pool: deps.pool, pooled: (each: readonly PrimaryPackage[]) => pooledContent(deps, each) }
+  const selection = await selectPackages(lookups, config.retention, chosen, signal)
+  for (const message of selection.notices) onEvent({ type: 'notice', message })
+  // Under another configuration the last version has another share of the upstream's packages.
+  const remaining = comparable === undefined ? listed.length : selection.packages.length
+  if (options.acceptShrink !== true) refuseShrink(config.name, last?.packages ?? 0, remaining)
 
-  const known = await pooledContent(deps, listed)
+  const known = await pooledContent(deps, selection.packages)
   const pooled = new Map([...known].map(([key, blob]) => [key, blob.id]))
   const previous = last === undefined ? new Set<ChecksumKey>() : await contentsOf(database.query, last.id)
-  const plan = planSync({ listed, pooled, previous }, primary.record.href)
+  const plan = planSync({ listed: selection.packages, pooled, previous }, primary.record.href)
   checkPaths([...plan.packages.map((each) => each.href), ...files.map((each) => each.path), ...extras.map((each) => each.path)], REPOMD)
   onEvent({ type: 'total', files: metadata.files + plan.fetch.length, bytes: metadata.bytes + plan.bytes })
   const counts = { unchanged: plan.unchanged, removed: plan.removed }
@@ -161,6 +169,8 @@ async function attempt(deps: SyncDeps, config: RepositoryConfig, options: SyncOp
     const decoded = decodedHref(each.href)
     return { ...each, path: decoded !== undefined && blob.path === decoded ? decoded : each.href, blob: blob.id, sha256: blob.sha256 }
   })
+  const input = { selection, listed, repomd, files }
+  const own = selection.asListed ? undefined : await writeOwnMetadata(deps, input, signal)
   const version = await saveVersion(
     database,
     {
@@ -173,12 +183,16 @@ async function attempt(deps: SyncDeps, config: RepositoryConfig, options: SyncOp
       lastModified: fetched.file.lastModified,
       operation: options.operation,
       packages,
-      files: [...files, ...extras],
+      files: own === undefined ? [...files, ...extras] : [...own, ...extras.filter((each) => kindOf(each.type) === 'key-file')],
     },
     { signal },
   )
   // Crash here: the version is there and not published. Publishing is the next step of whoever asked, and of the next sync.
   return { ...got, result: 'complete', version, failures: [], untried: 0 }
+}
+
+function pooledFile({ type, path, id }: VersionFile): PooledFile {
+  return { type, path, blob: id }
 }
 
 function upToDate(last: VersionRecord): SyncOutcome {

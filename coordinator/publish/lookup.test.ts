@@ -66,7 +66,13 @@ test('the key that a repository is configured with is known as its key, whatever
   const config = mirror.config({ rpm: { gpgkey_file: file, gpgcheck: false, repo_gpgcheck: false } })
   const { version } = complete(await mirror.sync({}, config))
   assert.deepEqual(await lookup.keys('repo', 'latest'), [])
-  await mirror.publisher.publish({ repository: 'repo', target: 'latest', path: config.publish.latest_path, version: version as number, signal })
+  await mirror.publisher.publish({
+    repository: 'repo',
+    target: 'latest',
+    path: config.publish.latest_path,
+    version: version as number,
+    signal,
+  })
   assert.deepEqual(await lookup.keys('repo', 'latest'), ['vendor key.asc'])
   const catalog = catalogHandlers({ lookup, repositories: createRepositories([config]) })
   assert.deepEqual(await (catalog.repositories as () => Promise<unknown>)(), {

@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { writeRepository } from '../../fixtures/rpm/repository.ts'
 import { repositoryStatus, syncRunResult } from '../mirror/status.ts'
-import { type TestMirror, testMirror } from '../mirror/testing.ts'
+import { testMirror } from '../mirror/testing.ts'
 import { diffPackages, diffVersions, nevra, type PackageVersion } from './diff.ts'
 
 const pkg = (name: string, version: string, arch = 'x86_64', epoch = 0): PackageVersion => ({ name, epoch, version, release: '1', arch })
@@ -59,15 +56,8 @@ test('a diff is empty for equal sets, and applied to the first set it gives the 
   )
 })
 
-/** Adds an updateinfo with these advisories to a repository that was written. */
-async function addAdvisories(mirror: TestMirror, ids: readonly string[]): Promise<void> {
-  const xml = `<updates>${ids.map((id) => `<update type="security"><id>${id}</id><title>t</title><references><reference id="CVE-1"/></references></update>`).join('')}</updates>`
-  const href = `repodata/${createHash('sha256').update(xml).digest('hex')}-updateinfo.xml`
-  await writeFile(join(mirror.upstream, href), xml)
-  const file = join(mirror.upstream, 'repodata/repomd.xml')
-  const record = `<data type="updateinfo"><checksum type="sha256">${createHash('sha256').update(xml).digest('hex')}</checksum><location href="${href}"/></data></repomd>`
-  await writeFile(file, (await readFile(file, 'utf8')).replace('</repomd>', record))
-}
+const updateinfo = (ids: readonly string[]): string =>
+  `<updates>${ids.map((id) => `<update type="security"><id>${id}</id><title>t</title><references><reference id="CVE-1"/></references></update>`).join('')}</updates>`
 
 test('a diff of versions names the advisories that came with it, and status tells how the last sync went', async () => {
   await using mirror = await testMirror()
@@ -78,8 +68,8 @@ test('a diff of versions names the advisories that came with it, and status tell
     [1_700_000_000, ['LAB-1']],
     [1_800_000_000, ['LAB-1', 'LAB-3', 'LAB-2']],
   ] as const) {
-    await writeRepository(mirror.upstream, [{ name: 'a', version: String(revision), release: '1' }], { revision })
-    await addAdvisories(mirror, ids)
+    const also = [{ type: 'updateinfo', name: 'updateinfo.xml', text: updateinfo(ids) }]
+    await writeRepository(mirror.upstream, [{ name: 'a', version: String(revision), release: '1' }], { revision, also })
     const result = await mirror.sync({ run: `run-${revision}` })
     assert.equal(result.result, 'complete')
     versions.push((result as { version: number }).version)

@@ -81,12 +81,14 @@ export const repositorySchema = z
           .enum(['mirror', 'newest-only', 'keep-all'])
           .default('mirror')
           .describe(
-            'mirror: what upstream has, metadata byte for byte; newest-only: the newest version of each package; keep-all: never drop. This version syncs with `mirror` only',
+            'mirror: what upstream has; newest-only: of that the newest version of each package, module streams apart, as `dnf reposync --newest-only`; keep-all: what upstream has or ever had here. Metadata stay byte for byte, and signed by upstream, where they list just what is kept; else they are written anew and unsigned',
           ),
         deleted_packages: z
           .enum(['remove', 'keep'])
           .default('remove')
-          .describe('what happens to packages that upstream no longer has. This version syncs with `remove` only'),
+          .describe(
+            'what happens to packages that upstream no longer has; `keep-all` keeps them in any case. Under `newest-only` a kept one still gives way to a newer',
+          ),
       })
       .prefault({})
       .describe('Which packages are kept.'),

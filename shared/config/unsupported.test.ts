@@ -70,12 +70,9 @@ test('config: what this version does not do is listed with its place, and nothin
     '': [],
     'rpm: { gpgcheck: false, repo_gpgcheck: false, gpgkey_url: "https://k.example/k" }': [],
     'retention: { policy: mirror, deleted_packages: remove }': [],
+    'retention: { policy: keep-all, deleted_packages: keep }': [],
     'enabled: false\nschedule: { cron: "0 2 * * *" }': [],
     'schedule: { cron: "0 2 * * *", create_snapshot: true }': ['10-a.yaml:4:11 schedule'],
-    'retention: { policy: keep-all, deleted_packages: keep }': [
-      '10-a.yaml:4:22 retention.policy',
-      '10-a.yaml:4:50 retention.deleted_packages',
-    ],
     'rpm: { architectures: [x86_64] }': ['10-a.yaml:4:23 rpm.architectures'],
     // The key that asks for it need not be there: a key makes it so.
     'rpm: { gpgkey_file: k.asc }': ['10-a.yaml:4:6 rpm.gpgcheck', '10-a.yaml:4:6 rpm.repo_gpgcheck'],

@@ -14,20 +14,14 @@ export interface Unsupported {
 
 /** Of one repository; the coordinator goes on without syncing it. */
 export function unsupportedOf(
-  config: Pick<RepositoryConfig, 'enabled' | 'upstream' | 'retention' | 'rpm' | 'schedule'>,
+  config: Pick<RepositoryConfig, 'enabled' | 'upstream' | 'rpm' | 'schedule'>,
 ): readonly Unsupported[] {
   const found: Unsupported[] = []
   const add = (path: KeyPath, text: string): unknown => found.push({ path, text })
   const address = addressFault(config.upstream.url)
   if (address !== undefined) add(['upstream', 'url'], address)
-  const { policy, deleted_packages: deleted } = config.retention
-  if (policy !== 'mirror') add(['retention', 'policy'], `${policy} is not available in this version; mirror is`)
-  if (deleted !== 'remove') add(['retention', 'deleted_packages'], `${deleted} is not available in this version; remove is`)
   if (config.rpm.architectures !== undefined)
-    add(
-      ['rpm', 'architectures'],
-      'this version writes no metadata of its own, which a part of a repository needs; leave it out to mirror all',
-    )
+    add(['rpm', 'architectures'], 'this version mirrors all architectures of a repository; leave it out')
   for (const key of ['gpgcheck', 'repo_gpgcheck'] as const)
     if (config.rpm[key]) add(['rpm', key], 'this version cannot check OpenPGP signatures; to mirror without that check set it to false')
   // Of a repository that is disabled nobody expects that it is synced.

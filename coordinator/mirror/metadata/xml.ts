@@ -21,12 +21,16 @@ export interface XmlHandlers {
   /** Text directly inside the innermost open element; CDATA too. May come in several parts. */
   text?(text: string): void
   close?(name: string, depth: number): void
+  /** The decoded text of the document, before what is in it is told of: for whoever copies parts of it as they stand. */
+  decoded?(text: string): void
 }
 
 export interface XmlReader {
   /** Throws `mirror.metadata` at the first thing that is wrong. */
   write(bytes: Uint8Array): void
   end(): void
+  /** Characters of the document up to the end of the tag that `open` or `close` is being told of. */
+  position(): number
 }
 
 export function createXmlReader(file: string, handlers: XmlHandlers): XmlReader {
@@ -93,6 +97,7 @@ export function createXmlReader(file: string, handlers: XmlHandlers): XmlReader 
     }
   }
   return {
+    position: () => parser.position,
     write(bytes) {
       for (let from = 0; from < bytes.length; from += STEP) {
         const piece = bytes.subarray(from, from + STEP)
@@ -100,6 +105,7 @@ export function createXmlReader(file: string, handlers: XmlHandlers): XmlReader 
         guarded(() => {
           const text = decoder.decode(piece, { stream: true })
           sinceEvent += text.length
+          handlers.decoded?.(text)
           parser.write(text)
         })
         if (sinceEvent > MAX_TOKEN) throw refuse(TOO_LONG)
