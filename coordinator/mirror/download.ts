@@ -38,24 +38,23 @@ export interface WantedFile {
   readonly maxBytes: number
 }
 
-export interface Downloaded extends BlobRecord {
-  /** Where the upstream has it: `href`, or what that is percent-decoded. */
-  readonly path: Href
-}
-
 export async function downloadFile(
   deps: DownloadDeps,
   wanted: WantedFile,
   options: { signal: AbortSignal; onEvent: OnSyncEvent },
-): Promise<Downloaded> {
+): Promise<BlobRecord> {
+  let path = wanted.href
   for (let tries = 1; ; tries += 1) {
     try {
-      return await once(deps, wanted, wanted.href, options)
+      return await once(deps, wanted, path, options)
     } catch (error) {
       options.signal.throwIfAborted()
-      // Some publishers percent-encode in metadata what others write literally; the file then lies under the decoded name.
-      const decoded = mirrorError.is(error, 'mirror.missing') ? decodedHref(wanted.href) : undefined
-      if (decoded !== undefined) return await once(deps, wanted, decoded, options)
+      // Some publishers percent-encode in metadata what others write literally; their file lies under the decoded name.
+      const decoded = mirrorError.is(error, 'mirror.missing') ? decodedHref(path) : undefined
+      if (decoded !== undefined && path === wanted.href) {
+        path = decoded
+        continue
+      }
       if (!mirrorError.is(error, 'mirror.digest') || tries >= DIGEST_TRIES) throw error
       const waitMs = backoffMs(deps, DIGEST_BACKOFF, tries - 1)
       options.onEvent({ type: 'retry', file: wanted.href, reason: error.message, waitMs })
@@ -69,7 +68,7 @@ async function once(
   wanted: WantedFile,
   path: Href,
   options: { signal: AbortSignal; onEvent: OnSyncEvent },
-): Promise<Downloaded> {
+): Promise<BlobRecord> {
   const { checksum, size, maxBytes } = wanted
   const { signal, onEvent } = options
   const expect = { ...(size === undefined ? {} : { size }), ...(checksum.kind === 'sha256' ? { sha256: checksum.value as Sha256 } : {}) }
@@ -84,7 +83,7 @@ async function once(
   try {
     const taken = await deps.pool.ingest(watched(begun(source), wanted, onEvent, release), { maxBytes: size ?? maxBytes, expect, signal })
     onEvent({ type: 'fetched', file: wanted.href, bytes: taken.size })
-    return { id: taken.id, sha256: taken.sha256, size: taken.size, path }
+    return { id: taken.id, sha256: taken.sha256, size: taken.size }
   } catch (error) {
     if (blobError.is(error, 'blob.mismatch')) {
       const { what, expected, got } = error.data

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { writeRepository } from '../../fixtures/rpm/repository.ts'
-import { complete, testMirror, testPackages } from './testing.ts'
+import type { PackageSpec } from '../../fixtures/rpm/spec.ts'
+import { bytesAt, complete, testMirror, testPackages } from './testing.ts'
 
 test('ten downloads are really in flight at once', async () => {
   await using mirror = await testMirror()
@@ -140,4 +141,26 @@ test('RS-32: an upstream that is gone altogether in the middle leaves an incompl
   const result = await mirror.sync()
   assert.equal(result.result, 'incomplete')
   assert.match(result.failures[0]?.file ?? '', /\.rpm$/)
+})
+
+test('a package that metadata names percent-encoded is published under just that name, which is what dnf and zypper ask for', async () => {
+  await using mirror = await testMirror()
+  const href = (spec: PackageSpec): string => `Packages/${spec.name}-1%2E0.rpm`
+  const { packages: written } = await writeRepository(mirror.upstream, testPackages(2), { href })
+  // One lies at the decoded name, the other as it is written.
+  await rename(join(mirror.upstream, 'Packages/pkg0-1%2E0.rpm'), join(mirror.upstream, 'Packages/pkg0-1.0.rpm'))
+  mirror.fault = (request, response, nth) => {
+    const cut = request.url === '/Packages/pkg0-1.0.rpm' && nth === 1
+    if (cut) response.end('x'.repeat(written[0]?.bytes.length ?? 0))
+    return cut
+  }
+  const first = complete(await mirror.sync())
+  // The same contents elsewhere, under other names, change nothing for this repository.
+  const other = join(mirror.upstream, 'other')
+  await writeRepository(other, testPackages(2))
+  complete(await mirror.sync({}, mirror.config({ name: 'other', upstream: { url: `${mirror.server.url}other/` } })))
+  await writeRepository(mirror.upstream, testPackages(3), { href, revision: 1_800_000_000 })
+  const second = complete(await mirror.sync())
+  for (const { version } of [first, second])
+    for (const { href: path } of written) assert.ok(await bytesAt(mirror, version, path), path)
 })

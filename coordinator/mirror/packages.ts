@@ -5,7 +5,7 @@
 import { MusterError } from '../../shared/errors.ts'
 import { type BlobRecord, recordBlobs } from '../content/blobs.ts'
 import type { Database } from '../database/database.ts'
-import { type DownloadDeps, type Downloaded, downloadFile } from './download.ts'
+import { type DownloadDeps, downloadFile } from './download.ts'
 import { mirrorError } from './errors.ts'
 import type { PrimaryPackage } from './metadata/primary.ts'
 import { type ChecksumKey, checksumKey } from './plan.ts'
@@ -20,7 +20,7 @@ export interface FailedFile {
 }
 
 export interface PackageDownloads {
-  readonly got: ReadonlyMap<ChecksumKey, Downloaded>
+  readonly got: ReadonlyMap<ChecksumKey, BlobRecord>
   readonly bytes: number
   readonly failures: readonly FailedFile[]
   readonly untried: number
@@ -45,7 +45,7 @@ export async function fetchPackages(
 ): Promise<PackageDownloads> {
   const { signal, onEvent } = options
   // Owned by the workers below, which share one thread; nothing is read across an await and then written.
-  const got = new Map<ChecksumKey, Downloaded>()
+  const got = new Map<ChecksumKey, BlobRecord>()
   const failures: FailedFile[] = []
   let unrecorded: BlobRecord[] = []
   let bytes = 0

@@ -14,7 +14,7 @@ import type { DownloadDeps } from './download.ts'
 import { mirrorError } from './errors.ts'
 import { refuseRollback, refuseShrink } from './guards.ts'
 import { findKeyFiles, type KeyFileDeps } from './key-files.ts'
-import { decodedHref, ownHref } from './metadata/href.ts'
+import { ownHref } from './metadata/href.ts'
 import type { PrimaryPackage } from './metadata/primary.ts'
 import { MAX_REPOMD_BYTES, REPOMD, type Repomd, type RepomdRecord, readRepomd } from './metadata/repomd.ts'
 import { fetchMetadata, type MetadataFile, primaryPackages, verifyOpen } from './metadata-files.ts'
@@ -165,9 +165,8 @@ async function attempt(deps: SyncDeps, config: RepositoryConfig, options: SyncOp
 
   onEvent({ type: 'phase', phase: 'saving' })
   const packages = plan.packages.map((each): VersionPackage => {
-    const blob = (downloads.got.get(checksumKey(each.checksum)) ?? known.get(checksumKey(each.checksum))) as BlobRecord & { path: string }
-    const decoded = decodedHref(each.href)
-    return { ...each, path: decoded !== undefined && blob.path === decoded ? decoded : each.href, blob: blob.id, sha256: blob.sha256 }
+    const blob = (downloads.got.get(checksumKey(each.checksum)) ?? known.get(checksumKey(each.checksum))) as BlobRecord
+    return { ...each, blob: blob.id, sha256: blob.sha256 }
   })
   const input = { selection, listed, repomd, files }
   const own = selection.asListed ? undefined : await writeOwnMetadata(deps, input, signal)
@@ -312,16 +311,16 @@ async function isWhole(deps: SyncDeps, version: number): Promise<boolean> {
 }
 
 /** Listed content that the pool really has, of the size that is listed. */
-async function pooledContent(deps: SyncDeps, listed: readonly PrimaryPackage[]): Promise<Map<ChecksumKey, BlobRecord & { path: string }>> {
+async function pooledContent(deps: SyncDeps, listed: readonly PrimaryPackage[]): Promise<Map<ChecksumKey, BlobRecord>> {
   const recorded = await recordedContent(deps.database.query, listed)
   const wanted = new Map<ChecksumKey, { id: BlobId; size: number }>()
   for (const each of listed) {
     const blob = recorded.get(checksumKey(each.checksum))
     if (blob !== undefined && blob.size === each.size) wanted.set(checksumKey(each.checksum), blob)
   }
-  const found = new Map<ChecksumKey, BlobRecord & { path: string }>()
+  const found = new Map<ChecksumKey, BlobRecord>()
   await mapParallel([...wanted], LOOKUPS, async ([key, { id, size }]) => {
-    if ((await deps.pool.stat(id))?.size === size) found.set(key, recorded.get(key) as BlobRecord & { path: string })
+    if ((await deps.pool.stat(id))?.size === size) found.set(key, recorded.get(key) as BlobRecord)
   })
   return found
 }

@@ -10,8 +10,6 @@ import type { PrimaryPackage } from './metadata/primary.ts'
 import type { ChecksumKey } from './plan.ts'
 
 export interface VersionPackage extends PrimaryPackage {
-  /** Where it is published; differs from `href` only where metadata is percent-encoded and the upstream's names are not. */
-  readonly path: Href
   readonly blob: BlobId
   readonly sha256: Sha256
 }
@@ -70,27 +68,22 @@ export async function contentsOf(db: Kysely<Tables>, version: number): Promise<S
 }
 
 /** Content that is recorded under the checksums that packages are listed with. The pool is not asked. */
-export async function recordedContent(
-  db: Kysely<Tables>,
-  packages: readonly PrimaryPackage[],
-): Promise<Map<ChecksumKey, BlobRecord & { path: Href }>> {
-  const found = new Map<ChecksumKey, BlobRecord & { path: Href }>()
-  const add = (kind: string, value: string, blob: BlobRecord & { path: Href }): void => void found.set(`${kind}:${value}`, blob)
+export async function recordedContent(db: Kysely<Tables>, packages: readonly PrimaryPackage[]): Promise<Map<ChecksumKey, BlobRecord>> {
+  const found = new Map<ChecksumKey, BlobRecord>()
+  const add = (kind: string, value: string, { id, sha256, size }: { id: string; sha256: string; size: number }): void =>
+    void found.set(`${kind}:${value}`, { id: id as BlobId, sha256: sha256 as Sha256, size })
   for (const part of batches(packages)) {
     const digests = [...new Set(part.map((each) => each.checksum.value))]
     const known = await db
       .selectFrom('package')
       .innerJoin('blob', 'blob.id', 'package.blob')
-      .select(['package.checksum_type', 'package.pkgid', 'package.href', 'blob.id', 'blob.sha256', 'blob.size'])
+      .select(['package.checksum_type', 'package.pkgid', 'blob.id', 'blob.sha256', 'blob.size'])
       .where('package.pkgid', 'in', digests)
       .execute()
-    for (const row of known)
-      add(row.checksum_type, row.pkgid, { id: row.id as BlobId, sha256: row.sha256 as Sha256, size: row.size, path: row.href as Href })
+    for (const row of known) add(row.checksum_type, row.pkgid, row)
     // Fetched by a sync that did not end: recorded, and not yet part of any version.
     const loose = await db.selectFrom('blob').select(['id', 'sha256', 'size']).where('sha256', 'in', digests).execute()
-    for (const row of loose)
-      if (!found.has(`sha256:${row.sha256}`))
-        add('sha256', row.sha256, { id: row.id as BlobId, sha256: row.sha256 as Sha256, size: row.size, path: '' as Href })
+    for (const row of loose) if (!found.has(`sha256:${row.sha256}`)) add('sha256', row.sha256, row)
   }
   return found
 }
@@ -111,7 +104,7 @@ export async function saveVersion(
   const packages: number[] = []
   const fresh: VersionPackage[] = []
   for (const each of version.packages) {
-    const pk = known.get(identityOf({ ...each, pkgid: each.checksum.value, checksum_type: each.checksum.kind, href: each.path }))
+    const pk = known.get(identityOf({ ...each, pkgid: each.checksum.value, checksum_type: each.checksum.kind, href: each.href }))
     if (pk === undefined) fresh.push(each)
     else packages.push(pk)
   }
@@ -196,7 +189,7 @@ async function savePackages(database: Database, packages: readonly VersionPackag
     version: each.version,
     release: each.release,
     arch: each.arch,
-    href: each.path,
+    href: each.href,
     size: each.size,
     installed_size: null,
     build_time: each.buildTime,
