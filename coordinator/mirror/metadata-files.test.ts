@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { constants, zstdCompressSync } from 'node:zlib'
 import { writeRepository } from '../../fixtures/rpm/repository.ts'
-import { failed, testMirror, testPackages } from './testing.ts'
+import { complete, failed, testMirror, testPackages } from './testing.ts'
 
 test('RS-12: metadata that does not match repomd.xml, stored or decompressed, fails the sync and accepts nothing', async () => {
   for (const [field, reason] of [
@@ -23,4 +25,24 @@ test('RS-12: metadata that does not match repomd.xml, stored or decompressed, fa
     assert.match(failed(await mirror.sync()).message, reason, field)
     assert.equal((await mirror.database.query.selectFrom('repository_version').selectAll().execute()).length, 0)
   }
+})
+
+test('RS-06: many files with large windows are not decompressed at once', async () => {
+  await using mirror = await testMirror()
+  await writeRepository(mirror.upstream, testPackages(1))
+  const open = Buffer.alloc(64 * 1024 * 1024)
+  const stored = zstdCompressSync(open, { params: { [constants.ZSTD_c_windowLog]: 26 } })
+  const [sha256, openSha256] = [stored, open].map((bytes) => createHash('sha256').update(bytes).digest('hex'))
+  const records = Array.from({ length: 10 }, (_, index) => {
+    const href = `repodata/${index}.zst`
+    const checksums = `<checksum type="sha256">${sha256}</checksum><open-checksum type="sha256">${openSha256}</open-checksum>`
+    return { href, xml: `<data type="made-up-${index}">${checksums}<location href="${href}"/><open-size>${open.length}</open-size></data>` }
+  })
+  for (const { href } of records) await writeFile(join(mirror.upstream, href), stored)
+  const file = join(mirror.upstream, 'repodata/repomd.xml')
+  await writeFile(file, (await readFile(file, 'utf8')).replace('</repomd>', `${records.map(({ xml }) => xml).join('')}</repomd>`))
+  const before = process.resourceUsage().maxRSS
+  complete(await mirror.sync())
+  const grown = (process.resourceUsage().maxRSS - before) / 1024
+  assert.ok(grown < 350, `ten windows of 64 MiB took ${Math.round(grown)} MiB`)
 })

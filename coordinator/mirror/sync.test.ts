@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { writeRepository } from '../../fixtures/rpm/repository.ts'
+import { type Disk, systemDisk } from '../../shared/blobs/disk.ts'
 import type { BlobId } from '../../shared/ids.ts'
 import { readManifest } from '../content/manifest.ts'
 import { bytesAt, complete, failed, testMirror, testPackages } from './testing.ts'
@@ -140,4 +141,27 @@ test('an upstream without repodata, and content that the pool has lost since, ar
   await rm(join(mirror.upstream, 'repodata'), { recursive: true })
   assert.equal(failed(await mirror.sync()).code, 'mirror.missing')
   await unlink(join(mirror.upstream, written[0]?.href as string))
+})
+
+test('a disk that is full in the middle fails the sync by name, accepts nothing, and the next sync goes on from there', async () => {
+  let left = 60_000
+  const disk: Disk = {
+    ...systemDisk,
+    async write(file, parts, position) {
+      left -= parts.reduce((sum, part) => sum + part.length, 0)
+      if (left < 0) throw Object.assign(new Error('ENOSPC: no space left on device, writev'), { code: 'ENOSPC' })
+      return systemDisk.write(file, parts, position)
+    },
+  }
+  await using mirror = await testMirror({ workers: 2, disk })
+  await writeRepository(mirror.upstream, testPackages(60))
+  const error = failed(await mirror.sync())
+  assert.deepEqual([error.code, error.exit], ['blob.no-space', 'failed'])
+  const [run] = await mirror.database.query.selectFrom('sync_run').select(['result', 'message']).execute()
+  assert.deepEqual([run?.result, run?.message], ['failed', error.message])
+  assert.deepEqual(await mirror.database.query.selectFrom('repository_version').selectAll().execute(), [])
+  assert.deepEqual(await readdir(join(mirror.pool.folder, 'temporary')), [], 'nothing half-written is left')
+  left = Number.POSITIVE_INFINITY
+  const { fetched } = complete(await mirror.sync())
+  assert.ok(fetched > 0 && fetched < 60, `${fetched} of 60 packages were fetched by the second sync`)
 })

@@ -24,6 +24,7 @@ import { type ChecksumKey, checkPaths, checksumKey, planSync } from './plan.ts'
 import type { OnSyncEvent } from './progress.ts'
 import { writeOwnMetadata } from './retention/own-metadata.ts'
 import { type PooledFile, selectPackages } from './retention/select.ts'
+import { createSlots } from './slots.ts'
 import type { SmallFile, Upstream } from './upstream/upstream.ts'
 import {
   contentsOf,
@@ -43,6 +44,9 @@ const MAX_SIGNATURE_BYTES = 256 * 1024
  * upstream really has the set that its repomd.xml lists.
  */
 const REUSED_FROM_BYTES = 1024 * 1024
+
+/** RS-06: each may make us hold a window or dictionary of 128 MiB, and a processor is busy with one anyway. */
+const DECOMPRESSED_AT_ONCE = 2
 
 export interface SyncDeps extends KeyFileDeps, DownloadDeps {
   readonly database: Database
@@ -237,9 +241,16 @@ async function fetchAllMetadata(deps: SyncDeps, repomd: Repomd, options: SyncOpt
   }
   const missing = repomd.records.filter((record) => !pooled.has(record))
   options.onEvent({ type: 'total', files: missing.length, bytes: missing.reduce((sum, record) => sum + (record.size ?? 0), 0) })
+  const decompressing = createSlots(DECOMPRESSED_AT_ONCE)
   const fetched = await mapParallel(repomd.records, options.workers, async (record) => {
     const file = await fetchMetadata(deps, record, pooled.get(record), options)
-    if (record.type !== 'primary') await verifyOpen(deps, file, options.signal)
+    if (record.type === 'primary') return file
+    const release = await decompressing.take(options.signal)
+    try {
+      await verifyOpen(deps, file, options.signal)
+    } finally {
+      release()
+    }
     return file
   })
   // Crash here: metadata in the pool without a record. The next sync fetches it again and finds the pool has it.

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { PackageSpec } from '../../fixtures/rpm/spec.ts'
 import { resolveInFolder } from '../../node/http/folder.ts'
 import { respond } from '../../node/http/respond.ts'
+import { type Disk, systemDisk } from '../../shared/blobs/disk.ts'
 import { openPool, type Pool } from '../../shared/blobs/pool.ts'
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { type RepositoryConfig, repositorySchema } from '../../shared/config/repository.ts'
@@ -49,7 +50,7 @@ export interface TestMirror extends AsyncDisposable {
 export const hurriedClock: Clock = { ...systemClock, sleep: (_ms, signal) => systemClock.sleep(0.1, signal) }
 
 export async function testMirror(
-  options: { dialect?: Dialect; workers?: number; retries?: number; clock?: Clock } = {},
+  options: { dialect?: Dialect; workers?: number; retries?: number; clock?: Clock; disk?: Disk } = {},
 ): Promise<TestMirror> {
   await using stack = new AsyncDisposableStack()
   const folder = await mkdtemp(join(tmpdir(), 'muster-mirror-'))
@@ -58,7 +59,8 @@ export async function testMirror(
   await mkdir(upstream)
   const clock = options.clock ?? hurriedClock
   const { database } = stack.use(await testDatabase(options.dialect ?? 'sqlite', clock))
-  const pool = await openPool({ clock, random: systemRandom }, { folder: join(folder, 'pool') })
+  const disk = options.disk ?? systemDisk
+  const pool = await openPool({ clock, random: systemRandom, disk }, { folder: join(folder, 'pool') })
   const deps = { database, pool, clock, random: systemRandom, log: silentLog }
   const faults: { fault: Fault | undefined } = { fault: undefined }
   const server = stack.use(
