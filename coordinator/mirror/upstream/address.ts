@@ -56,17 +56,23 @@ export function baseAddress(repository: string, url: string): URL {
   return base
 }
 
+/** An address as errors and the log may show it: what follows `?` at a content network, or stands before `@`, lets its reader in. */
+export function shownAddress({ origin, pathname }: URL): string {
+  return `${origin}${pathname}`
+}
+
 /** Hops that real content networks need are one or two. */
 export const MAX_REDIRECTS = 5
 
 /** Where a `Location` header leads. @throws `mirror.redirect` */
 export function redirectTarget(from: URL, location: string | undefined, hops: number): URL {
-  const shown = (location ?? '').slice(0, 200)
-  const refuse = (reason: string): Error => mirrorError('mirror.redirect', { url: from.href, to: shown, reason })
-  if (hops >= MAX_REDIRECTS) throw refuse(`more than ${MAX_REDIRECTS} redirects`)
   const to = location === undefined ? null : URL.parse(location, from.href)
+  const isHttp = to?.protocol === 'https:' || to?.protocol === 'http:'
+  const shown = to !== null && isHttp ? shownAddress(to) : (location ?? '').replace(/[?#].*$/s, '')
+  const refuse = (reason: string): Error => mirrorError('mirror.redirect', { url: shownAddress(from), to: shown.slice(0, 200), reason })
+  if (hops >= MAX_REDIRECTS) throw refuse(`more than ${MAX_REDIRECTS} redirects`)
   if (to === null) throw refuse('that is no address')
-  if (to.protocol !== 'https:' && to.protocol !== 'http:') throw refuse('only http and https are followed')
+  if (!isHttp) throw refuse('only http and https are followed')
   if (from.protocol === 'https:' && to.protocol === 'http:') throw refuse('it leaves https')
   if (to.username !== '' || to.password !== '') throw refuse('it holds credentials')
   return to

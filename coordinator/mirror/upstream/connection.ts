@@ -7,7 +7,7 @@ import { lookup as systemLookup, type LookupAddress } from 'node:dns'
 import { isIP } from 'node:net'
 import { Agent, type Dispatcher } from 'undici'
 import { mirrorError } from '../errors.ts'
-import { mayRedirect, type Reach, reachOf, redirectTarget } from './address.ts'
+import { mayRedirect, type Reach, reachOf, redirectTarget, shownAddress } from './address.ts'
 import type { Credentials } from './credentials.ts'
 import { requestFailure } from './failure.ts'
 
@@ -32,7 +32,7 @@ export interface Answer {
   /** Lower-case names; of a repeated header the first value. */
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: AsyncIterable<Uint8Array> & { destroy(error?: Error): unknown }
-  /** Where it came from in the end. */
+  /** Where it came from in the end, for errors. */
   readonly url: string
 }
 
@@ -85,13 +85,13 @@ export function openConnection(options: ConnectionOptions): Connection {
         } catch (error) {
           signal.throwIfAborted()
           if ((error as NodeJS.ErrnoException).code === INNER_ADDRESS) throw innerAddress(base, url)
-          throw requestFailure(error, url.href)
+          throw requestFailure(error, shownAddress(url))
         }
         // Destroying a body that nobody finished reading makes it emit an error; it must not be an unhandled one.
         answer.body.on('error', () => {})
         const first = firstValues(answer.headers)
         if (![301, 302, 303, 307, 308].includes(answer.statusCode)) {
-          return { status: answer.statusCode, headers: first, body: answer.body, url: url.href }
+          return { status: answer.statusCode, headers: first, body: answer.body, url: shownAddress(url) }
         }
         // What a redirect says beside its address is never read.
         answer.body.destroy()
@@ -116,8 +116,8 @@ const INNER_ADDRESS = 'MUSTER_INNER_ADDRESS'
 
 function innerAddress(base: URL, to: URL): Error {
   return mirrorError('mirror.redirect', {
-    url: base.href,
-    to: to.href,
+    url: shownAddress(base),
+    to: shownAddress(to),
     reason: 'it leads to an inner address that the upstream itself is not at',
   })
 }

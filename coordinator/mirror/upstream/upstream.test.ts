@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib'
 import { test } from 'node:test'
 import { type Clock, systemClock } from '../../../shared/clock.ts'
 import { systemRandom } from '../../../shared/random.ts'
+import type { MusterError } from '../../../shared/errors.ts'
 import { ownHref } from '../metadata/href.ts'
 import { baseAddress } from './address.ts'
 import { openConnection } from './connection.ts'
@@ -223,6 +224,25 @@ test('RS-27: a redirect to a cloud metadata address, another scheme or with cred
     await using opened = open(server.url)
     await assert.rejects(read(opened.upstream, 'x'), { code: 'mirror.redirect' }, location)
   }
+})
+
+test('RS-25: what a redirect holds to let us in is shown in no error', async () => {
+  await using server = await testServer((request, response) => {
+    const to = new Map([
+      ['/status', '/signed?token=s3cret'],
+      ['/user', 'http://me:s3cret@127.0.0.1/'],
+      ['/inner', 'http://169.254.169.254/x?token=s3cret'],
+      ['/scheme', 'ftp://host/x?token=s3cret'],
+      ['/loop', '/loop?token=s3cret'],
+      ['/cut', '/drop?token=s3cret'],
+    ]).get((request.url as string).replace(/\?.*/, ''))
+    if (to !== undefined) return void response.writeHead(302, { location: to }).end()
+    if (request.url?.startsWith('/drop') === true) return void request.socket.destroy()
+    response.writeHead(500).end()
+  })
+  await using opened = open(server.url, { retries: 0 })
+  for (const path of ['status', 'user', 'inner', 'scheme', 'loop', 'cut'])
+    await assert.rejects(read(opened.upstream, path), (error: MusterError) => !JSON.stringify([error.message, error.data]).includes('s3cret'), path)
 })
 
 test('what does not listen, does not speak HTTP or does not go on is named as such', async () => {
