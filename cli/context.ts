@@ -2,6 +2,7 @@
 import { systemClock, type Clock } from '../shared/clock.ts'
 import type { Config } from '../shared/config/schema.ts'
 import { resolveHome } from '../shared/config/home.ts'
+import type { MusterError } from '../shared/errors.ts'
 import type { Logger } from '../shared/logger.ts'
 import { systemRandom, type Random } from '../shared/random.ts'
 import type { Redactor } from '../shared/redact.ts'
@@ -39,6 +40,8 @@ export interface CommandContext<F = Readonly<Record<string, unknown>>, A = Reado
   note(text: string): Promise<void>
   /** Like {@link note}, with -v only. */
   detail(text: string): Promise<void>
+  /** A failure that does not end the command, said in the same form as one that does. Returns its exit code. */
+  report(error: MusterError): Promise<number>
   /** Progress on stderr: bars on a terminal, a line now and then elsewhere, nothing with -q. */
   progress(options: ProgressOptions): Promise<Progress>
   /**
@@ -92,6 +95,10 @@ export function createContext(options: ContextOptions): CommandContext {
     },
     detail: async (text) => {
       if (globals.verbose && !globals.quiet) await write(text)
+    },
+    report: async (error) => {
+      const { reportError } = await import('./report-error.ts')
+      return reportError(error, options, { json: globals.output === 'json', verbose: globals.verbose })
     },
     progress: async (progress) => {
       const { createProgress } = await import('./progress.ts')

@@ -22,8 +22,7 @@ export async function watchOne(context: Context, session: Session, started: Star
     const error = result ? errorOf(result, run.host) : new Error('no result')
     // What kept it from starting is our failure, not the program's exit code; refusals keep theirs.
     if (!(error instanceof MusterError) || error.exit === 'denied') throw error
-    const hint = error.hint === undefined ? '' : `muster: hint: ${printable(error.hint)}\n`
-    await context.stderr.write(`muster: error: ${printable(error.message)}\n${hint}`)
+    await context.report(error)
     return EXIT.ownFailure
   }
   const row = await readOutput(session, {

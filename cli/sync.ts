@@ -4,11 +4,10 @@ import { formatDuration, formatSize } from '../shared/units.ts'
 import type { CommandContext } from './context.ts'
 import { errorOf } from './results.ts'
 import type { Session } from './session.ts'
+import { printable } from './sink.ts'
 
 export interface SyncOptions {
   readonly id: string
-  /** Only the last of several may throw; a failure before it is printed and the next one goes on. */
-  readonly last: boolean
   readonly snapshot: string | undefined
   readonly allowRollback: boolean
   readonly acceptShrink: boolean
@@ -48,10 +47,11 @@ export async function syncRepository(context: CommandContext<unknown, unknown>, 
     const { detail } = row
     if (row.result !== 'done') {
       const failures = Array.isArray(detail['failures']) ? detail['failures'] : []
-      for (const line of failures) await context.stderr.write(`${id}: ${line}\n`)
+      // Upstream chooses the names in them.
+      for (const line of failures) await context.stderr.write(`${printable(`${id}: ${line}`)}\n`)
       const error = errorOf(row, id)
       if (detail['outcome'] !== 'incomplete') throw error
-      await context.stderr.write(`muster: error: ${error.message}\n${error.hint === undefined ? '' : `muster: hint: ${error.hint}\n`}`)
+      await context.report(error)
       return EXIT.partly
     }
     const took = formatDuration(context.clock.monotonic() - started)

@@ -1,5 +1,6 @@
 /** Mirror a repository and publish it. */
 import { rfc3339 } from '../../../shared/clock.ts'
+import { MusterError } from '../../../shared/errors.ts'
 import { EXIT } from '../../../shared/exit-codes.ts'
 import { formatSize } from '../../../shared/units.ts'
 import { withSession } from '../../connect.ts'
@@ -16,24 +17,30 @@ export async function handle(context: CommandContext<Flags>): Promise<number> {
   return withSession(context, async (session) => {
     const ids = repoId === undefined ? await enabled(session) : [repoId]
     if (ids.length === 0) await context.note('no repository is enabled')
-    let exit: number = EXIT.done
-    for (const id of ids) {
-      if (dryRun) await plan(context, session, id)
-      // The first failure that stops everything is thrown; an incomplete repository does not keep the others from being synced.
-      else
-        exit = Math.max(
-          exit,
-          await syncRepository(context, session, {
-            id,
-            last: id === ids.at(-1),
-            snapshot: snapshotName(context),
-            allowRollback,
-            acceptShrink,
-          }),
-        )
-    }
-    return exit
+    const snapshot = snapshotName(context)
+    const each = (id: string): Promise<number> =>
+      dryRun ? plan(context, session, id) : syncRepository(context, session, { id, snapshot, allowRollback, acceptShrink })
+    const codes: number[] = []
+    for (const id of ids) codes.push(await (ids.length === 1 ? each(id) : reported(context, () => each(id))))
+    return exitOf(codes)
   })
+}
+
+/** One repository that cannot be synced does not keep the others from it: its error is printed, its exit code counts. */
+async function reported(context: CommandContext<Flags>, work: () => Promise<number>): Promise<number> {
+  try {
+    return await work()
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (!(error instanceof MusterError)) throw error
+    return context.report(error)
+  }
+}
+
+/** What all of them say, or that only a part was done. */
+function exitOf(codes: readonly number[]): number {
+  const [first = EXIT.done] = codes
+  return codes.every((code) => code === first) ? first : EXIT.partly
 }
 
 async function enabled(session: Session): Promise<string[]> {
@@ -41,9 +48,10 @@ async function enabled(session: Session): Promise<string[]> {
   return repositories.filter((repository) => repository.enabled).map((repository) => repository.id)
 }
 
-async function plan(context: CommandContext<Flags>, session: Session, id: string): Promise<void> {
+async function plan(context: CommandContext<Flags>, session: Session, id: string): Promise<number> {
   const { fetch, bytes, remove, unchanged } = await session.ask('repo.plan', { repository: id })
   await context.stdout.write(`${id}: would fetch ${fetch} files (${formatSize(bytes)}), would remove ${remove}, ${unchanged} unchanged\n`)
+  return EXIT.done
 }
 
 function snapshotName(context: CommandContext<Flags>): string | undefined {

@@ -15,7 +15,7 @@ export type Flags = FlagValues<typeof flags>
 export const command = defineCommand({
   summary: 'mirror a repository and publish it',
   description:
-    'Nothing is published unless every file that the metadata names was fetched and verified; otherwise the exit code is 3 and the missing files are named.',
+    'Nothing is published unless every file that the metadata names was fetched and verified; otherwise the exit code is 3 and the missing files are named. With --all a repository that fails does not keep the others from being synced; the exit code is 3 if only some were.',
   flags,
   examples: [
     { command: 'muster repo sync --repo-id epel9', does: 'one' },
