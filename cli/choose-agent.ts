@@ -1,9 +1,20 @@
-/** The host that a person means, whatever its state: pending and revoked ones too. */
+/** The one host that a person means, whatever its state: pending and revoked ones too. */
+import { registryError } from '../coordinator/registry/errors.ts'
 import type { AgentRow } from '../protocols/control/messages.ts'
+import { cliError } from './errors.ts'
 import type { Session } from './session.ts'
 
+/** @throws cli.usage for what means a set, even one of a single host: whoever revokes `role=web` must not hit the first of them; registry.unknown-host */
 export async function chooseAgent(session: Session, text: string): Promise<AgentRow> {
+  if (text === 'all' || text.includes('='))
+    throw cliError('cli.usage', {
+      reason: `${JSON.stringify(text)} means a set of hosts, and one host is needed here`,
+      hint: 'give a name, an id, a key fingerprint, or a unique prefix; muster agent list shows them',
+    })
   const { agents } = await session.ask('target.resolve', { on: [text] })
   const { agents: rows } = await session.ask('agent.list', {})
-  return rows.find((row) => row.id === agents[0]?.id) as AgentRow
+  const chosen = rows.find((row) => row.id === agents[0]?.id)
+  // Forgotten between the two answers.
+  if (chosen === undefined) throw registryError('registry.unknown-host', { host: text })
+  return chosen
 }

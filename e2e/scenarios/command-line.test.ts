@@ -16,3 +16,31 @@ test('several repositories: one that cannot be synced does not keep the others f
   assert.match(synced.stdout, /^sample: 9 fetched/m)
   assert.match(synced.stderr, /^muster: error: http:\/\/127\.0\.0\.1:9\/nothing\/.*\nmuster: hint: /m)
 })
+
+test('what is about hosts', async (t) => {
+  await using fleet = await startFleet({ agents: 2 })
+  const eye = await fleet.key('eye')
+
+  await t.test('a set of hosts is refused where one is meant, and nothing is done to any of them', async () => {
+    for (const words of [['agent', 'show'], ['agent', 'revoke', '--yes'], ['agent', 'label'], ['enroll', 'reject']])
+      for (const set of ['all', 'number=1']) {
+        const ended = await fleet.muster([...words, set, ...(words[1] === 'label' ? ['x=1'] : [])])
+        assert.deepEqual([ended.code, /means a set of hosts/.test(ended.stderr)], [2, true], `${words.join(' ')} ${set}\n${ended.stderr}`)
+      }
+    const rows = JSON.parse(await fleet.ok(['agent', 'list', '-o', 'json'])) as { status: string; labels: object }[]
+    assert.deepEqual(
+      rows.map(({ status, labels }) => ({ status, labels })),
+      [1, 2].map((number) => ({ status: 'connected', labels: { number: `${number}` } })),
+    )
+  })
+
+  await t.test('a grant covers the labels that were given, or it is refused', async () => {
+    const add = (...on: string[]) =>
+      fleet.muster(['grant', 'add', '--to', `${eye}.pub`, '--namespace', 'run', '--level', 'observe', ...on.flatMap((text) => ['--on', text])])
+    for (const on of [['number=1', 'number=2'], ['number=1,'], ['a=b=c'], ['=x'], ['number=1,number']])
+      assert.equal((await add(...on)).code, 2, on.join(' '))
+    assert.equal((await add('number=1,role=web', 'a2')).code, 0)
+    const [row, ...more] = JSON.parse(await fleet.ok(['grant', 'list', '-o', 'json'])) as { selector: string }[]
+    assert.deepEqual([more.length, row?.selector.includes('number=1,role=web')], [0, true], row?.selector)
+  })
+})
