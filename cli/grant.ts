@@ -1,5 +1,6 @@
 /** Signs a grant for a key, for some hosts and a time. */
 import { readFile, stat } from 'node:fs/promises'
+import { labelsOf } from '../coordinator/registry/selector.ts'
 import { rfc3339 } from '../shared/clock.ts'
 import { fingerprintOf } from '../shared/identity/fingerprint.ts'
 import { parsePublicKeyLine } from '../shared/identity/public-key.ts'
@@ -9,6 +10,7 @@ import type { Grant, Selector } from '../shared/trust/grant.ts'
 import { readSigned, signStatement } from '../shared/trust/signed.ts'
 import { type SignedText, toText } from '../shared/trust/transport.ts'
 import type { CommandContext } from './context.ts'
+import { cliError } from './errors.ts'
 import type { Session } from './session.ts'
 
 export const keyArgumentError = defineErrors({
@@ -68,14 +70,23 @@ export async function signGrant(
   return { grant: readSigned(signed, 'grant'), statement: { ...toText(signed), scheme: 'sshsig' } }
 }
 
-/** `--on` as a grant says it: labels stay labels, so that hosts that come later are covered too. */
+/**
+ * `--on` as a grant says it: labels stay labels, so that hosts that come later are covered too. A grant has one set of labels, of which a host must
+ * have all; several sets would be one that nobody asked for, so they are refused.
+ */
 async function selector(session: Session, on: readonly string[]): Promise<Selector> {
   if (on.length === 0 || on.includes('all')) return { all: true }
-  const labels = Object.fromEntries(
-    on.filter((text) => text.includes('=')).flatMap((text) => text.split(',').map((pair) => pair.split('=', 2) as [string, string])),
-  )
+  const [labels, ...more] = on.filter((text) => text.includes('='))
+  if (labels !== undefined && more.length > 0)
+    throw cliError('cli.usage', {
+      reason: `a grant covers one set of labels, and ${[labels, ...more].join(' and ')} are ${more.length + 1}`,
+      hint: 'add a grant for each; k=v,k=v in one --on means hosts that have both',
+    })
   const hosts = on.filter((text) => !text.includes('='))
   const agents =
     hosts.length === 0 ? [] : (await session.ask('target.resolve', { on: hosts })).agents.map((agent) => agentId.parse(agent.id))
-  return { ...(Object.keys(labels).length > 0 ? { labels } : {}), ...(agents.length > 0 ? { agents } : {}) }
+  return {
+    ...(labels === undefined ? {} : { labels: Object.fromEntries(labelsOf(labels)) }),
+    ...(agents.length > 0 ? { agents } : {}),
+  }
 }

@@ -34,12 +34,17 @@ export function selectHosts<T extends Selectable>(agents: readonly T[], selector
 function select<T extends Selectable>(agents: readonly T[], selector: string): readonly T[] {
   if (selector === 'all') return agents
   if (!selector.includes('=')) return [selectHost(agents, selector)]
-  const wanted = selector.split(',').map((pair) => {
+  const wanted = labelsOf(selector)
+  const matching = agents.filter((agent) => wanted.every(([key, value]) => Object.hasOwn(agent.labels, key) && agent.labels[key] === value))
+  if (matching.length === 0) throw registryError('registry.unknown-host', { host: selector })
+  return matching
+}
+
+/** The labels of `k=v[,k=v]`. @throws registry.bad-selector */
+export function labelsOf(selector: string): (readonly [key: string, value: string])[] {
+  return selector.split(',').map((pair) => {
     const [key, value, ...rest] = pair.split('=')
     if (!key || value === undefined || rest.length > 0) throw registryError('registry.bad-selector', { selector })
     return [key, value] as const
   })
-  const matching = agents.filter((agent) => wanted.every(([key, value]) => Object.hasOwn(agent.labels, key) && agent.labels[key] === value))
-  if (matching.length === 0) throw registryError('registry.unknown-host', { host: selector })
-  return matching
 }

@@ -10,7 +10,7 @@ const flags = {
     required: true,
   },
   level: { type: 'choice', value: 'LEVEL', choices: ['observe', 'control'], summary: 'control includes observe', required: true },
-  on: { type: 'list', value: 'HOSTS', summary: 'which hosts: a name, k=v[,k=v], or all; default: all' },
+  on: { type: 'list', value: 'HOSTS', summary: 'which hosts: names, one k=v[,k=v], or all; default: all' },
   ttl: { type: 'duration', value: 'TIME', summary: 'how long', default: 2_592_000_000, min: 1_000 },
   depth: { type: 'integer', value: 'N', summary: 'how often it may be passed on', default: 0, min: 0, max: 3 },
 } as const satisfies FlagSpecs
