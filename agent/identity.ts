@@ -37,6 +37,7 @@ export const agentHomeError = defineErrors({
   'agent.home-unwritable': {
     exit: 'failed',
     message: (d: { folder: string; reason: string }) => `the home ${d.folder} cannot be made: ${d.reason}`,
+    hint: () => 'check space and permissions, then join again',
   },
 })
 

@@ -8,6 +8,7 @@ import { createNode, type MusterNode } from '../node/node.ts'
 import { openTrustState } from '../node/trust-state.ts'
 import type { Ticket } from '../protocols/enroll/ticket.ts'
 import type { Clock } from '../shared/clock.ts'
+import { diskReason } from '../shared/disk-reason.ts'
 import { writeDurable } from '../shared/durable-file.ts'
 import { MusterError } from '../shared/errors.ts'
 import { agentPaths } from '../shared/home.ts'
@@ -68,7 +69,7 @@ export async function joinFleet(deps: JoinDeps, options: JoinOptions): Promise<J
   } catch (error) {
     // Refused: nothing of this home is of use. Unreachable: the host may have been admitted, and must be able to ask again as itself.
     if (made && error instanceof MusterError && error.exit !== 'unreachable') await rm(home, { recursive: true, force: true })
-    throw error
+    throw unwritable(home, error)
   }
 }
 
@@ -78,7 +79,7 @@ async function prepare(deps: JoinDeps, options: JoinOptions): Promise<{ identity
   const root = sha256Hex.parse(Buffer.from(ticket.root).toString('hex'))
   const existing = await readdir(home).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [] as string[]
-    throw agentHomeError('agent.home-unwritable', { folder: home, reason: error.message }, { cause: error })
+    throw unwritable(home, error)
   })
   if (existing.includes('agent.json')) {
     const identity = await readAgentIdentity(home)
@@ -95,19 +96,31 @@ async function prepare(deps: JoinDeps, options: JoinOptions): Promise<{ identity
     root,
     coordinators: [...ticket.addresses],
   }
+  // Of two joins into one folder, only one makes the first folder in it.
+  let ours = false
   try {
     await mkdir(dirname(home), { recursive: true })
     await mkdir(home, { recursive: true, mode: 0o700 })
-    for (const folder of [join(home, 'keys'), paths.confD, paths.pool]) await mkdir(folder, { mode: 0o700 })
+    for (const folder of [join(home, 'keys'), paths.confD, paths.pool]) {
+      await mkdir(folder, { mode: 0o700 })
+      ours = true
+    }
     await saveKeyFile(deps, paths.nodeKey, key)
     await writeDurable(deps, paths.config, CONFIG, { mode: 0o644 })
     // Last: this file is what makes the folder an agent's home.
     await writeAgentIdentity(deps, home, identity)
-  } catch (cause) {
-    if (cause instanceof MusterError) throw cause
-    throw agentHomeError('agent.home-unwritable', { folder: home, reason: (cause as Error).message }, { cause })
+  } catch (error) {
+    // Nothing was sent yet: what there is of the home is of no use, and would keep the next join from making one.
+    if (ours) await rm(home, { recursive: true, force: true })
+    throw unwritable(home, error)
   }
   return { identity, key, made: true }
+}
+
+/** Our error where the disk failed; others as they are. */
+function unwritable(folder: string, error: unknown): unknown {
+  const reason = diskReason(error)
+  return reason === undefined ? error : agentHomeError('agent.home-unwritable', { folder, reason }, { cause: error })
 }
 
 /** Asks the first coordinator of the ticket that can be reached. */

@@ -1,11 +1,12 @@
 /** Content of the node whose home it is: of an agent over its own socket, of a coordinator as an operator (adding is an operation, signed and logged). */
 import { createReadStream } from 'node:fs'
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
+import { open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { openClient, type Client } from '../protocols/call.ts'
 import { localProtocol } from '../protocols/local/protocol.ts'
 import { dialSocket } from '../protocols/socket.ts'
 import { createBlake3 } from '../shared/blake3/hash.ts'
+import { diskReason } from '../shared/disk-reason.ts'
 import { syncFolder } from '../shared/durable-file.ts'
 import { defineErrors } from '../shared/errors.ts'
 import { agentPaths } from '../shared/home.ts'
@@ -29,10 +30,12 @@ export const fileError = defineErrors({
   'file.unreadable': {
     exit: 'usage',
     message: (d: { file: string; reason: string }) => `${d.file} cannot be read: ${d.reason}`,
+    hint: () => 'give the path of a file that you may read',
   },
   'file.unwritable': {
     exit: 'failed',
     message: (d: { file: string; reason: string }) => `${d.file} cannot be written: ${d.reason}`,
+    hint: () => 'what was there before is there still; give --to the path of a file, on a disk with room for it',
   },
 })
 
@@ -95,15 +98,16 @@ async function withLocal<T>(context: Context, work: (client: Client<typeof local
 }
 
 async function requireFile(file: string): Promise<void> {
-  try {
-    if (!(await stat(file)).isFile()) throw new Error('it is not a regular file')
-  } catch (cause) {
-    throw fileError('file.unreadable', { file, reason: reasonOf(cause) }, { cause })
-  }
+  const found = await stat(file).catch((error: unknown) => Promise.reject(unreadable(file, error)))
+  if (!found.isFile()) throw fileError('file.unreadable', { file, reason: 'it is not a regular file' })
 }
 
 async function* pieces(file: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
-  for await (const chunk of createReadStream(file, { highWaterMark: PIECE_BYTES, signal })) yield chunk as Uint8Array
+  try {
+    for await (const chunk of createReadStream(file, { highWaterMark: PIECE_BYTES, signal })) yield chunk as Uint8Array
+  } catch (error) {
+    throw unreadable(file, error)
+  }
 }
 
 /** The intent names the content, so it is hashed before it is sent; the coordinator hashes it again. */
@@ -140,24 +144,19 @@ async function toFile(
   }
   const target = resolve(to)
   const part = join(dirname(target), `.${basename(target)}.${Buffer.from(context.random.bytes(4)).toString('hex')}.part`)
-  let handle: FileHandle
+  const disk = <T>(work: Promise<T>): Promise<T> => work.catch((error: unknown) => Promise.reject(unwritable(to, error)))
+  // Known before anything is fetched, not after hours of it.
+  const before = await stat(target).catch(() => undefined)
+  if (before?.isDirectory() === true) throw fileError('file.unwritable', { file: to, reason: 'it is a folder' })
+  const handle = await disk(open(part, 'wx', 0o644))
   try {
-    handle = await open(part, 'wx', 0o644)
-  } catch (cause) {
-    throw fileError('file.unwritable', { file: to, reason: reasonOf(cause) }, { cause })
-  }
-  try {
-    await fetch(async (bytes) => {
-      // Not write(): that may take a part of the bytes.
-      await handle.writeFile(bytes).catch((cause: unknown) => {
-        throw fileError('file.unwritable', { file: to, reason: reasonOf(cause) }, { cause })
-      })
-    })
-    await handle.sync()
-    await handle.close()
+    // Not write(): that may take a part of the bytes.
+    await fetch((bytes) => disk(handle.writeFile(bytes)))
+    await disk(handle.sync())
+    await disk(handle.close())
     // Crash before this: a hidden .part file is left, and the target is as it was.
-    await rename(part, target)
-    await syncFolder(dirname(target))
+    await disk(rename(part, target))
+    await disk(syncFolder(dirname(target)))
   } catch (error) {
     await handle.close().catch(() => undefined)
     await rm(part, { force: true })
@@ -165,14 +164,12 @@ async function toFile(
   }
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file or folder',
-  EACCES: 'permission denied',
-  EISDIR: 'it is a folder',
-  ENOSPC: 'the disk is full',
-  EROFS: 'the file system is read-only',
+function unreadable(file: string, error: unknown): unknown {
+  const reason = diskReason(error)
+  return reason === undefined ? error : fileError('file.unreadable', { file, reason }, { cause: error })
 }
-function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException
-  return (code !== undefined && REASONS[code]) || code || message
+
+function unwritable(file: string, error: unknown): unknown {
+  const reason = diskReason(error)
+  return reason === undefined ? error : fileError('file.unwritable', { file, reason }, { cause: error })
 }

@@ -25,6 +25,7 @@ export const homeError = defineErrors({
   'home.unwritable': {
     exit: 'failed',
     message: (d: { folder: string; reason: string }) => `the home ${d.folder} cannot be made: ${d.reason}`,
+    hint: () => 'check space and permissions, then run muster init again',
   },
   'home.not-operator': {
     exit: 'usage',

@@ -4,6 +4,7 @@
  */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { diskReason } from '../shared/disk-reason.ts'
 import { writeDurable, syncFolder } from '../shared/durable-file.ts'
 import { coordinatorPaths } from '../shared/home.ts'
 import { fleetId } from '../shared/ids.ts'
@@ -58,8 +59,14 @@ export async function initCoordinator(deps: Deps, options: InitOptions): Promise
     return report
   } catch (error) {
     await rm(part, { recursive: true, force: true })
-    throw error
+    throw unwritable(home, error)
   }
+}
+
+/** Our error where the disk failed; others as they are. */
+function unwritable(folder: string, error: unknown): unknown {
+  const reason = diskReason(error)
+  return reason === undefined ? error : homeError('home.unwritable', { folder, reason }, { cause: error })
 }
 
 async function requireEmpty(home: string): Promise<void> {
@@ -71,8 +78,7 @@ async function requireEmpty(home: string): Promise<void> {
       if (homeError.is(error)) throw error
       return
     }
-    const reason = (error as NodeJS.ErrnoException).code === 'ENOTDIR' ? 'it is not a folder' : (error as Error).message
-    throw homeError('home.unwritable', { folder: home, reason }, { cause: error })
+    throw unwritable(home, error)
   }
 }
 
@@ -94,12 +100,8 @@ async function build(deps: Deps, options: InitOptions, folder: string): Promise<
 }
 
 async function makeFolders(folder: string, inside: readonly string[]): Promise<void> {
-  try {
-    await mkdir(folder, { mode: 0o700 })
-    for (const path of inside) await mkdir(path, { mode: 0o700 })
-  } catch (cause) {
-    throw homeError('home.unwritable', { folder, reason: (cause as Error).message }, { cause })
-  }
+  await mkdir(folder, { mode: 0o700 })
+  for (const path of inside) await mkdir(path, { mode: 0o700 })
 }
 
 function signRoot(options: InitOptions, fleet: FleetId, issuer: NodeKey): Promise<Signed> {

@@ -1,4 +1,5 @@
 /** What can keep a version from being published, as data. Whatever it is, what was published before still is. */
+import { diskReason } from '../../shared/disk-reason.ts'
 import { defineErrors } from '../../shared/errors.ts'
 
 export const publishError = defineErrors({
@@ -37,17 +38,7 @@ export const publishError = defineErrors({
 
 /** Our error for a failing file operation; others pass as they are. */
 export function diskError(operation: string, path: string, error: unknown): unknown {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code
-  if (publishError.is(error) || typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) return error
-  return publishError('publish.disk', { operation, path, reason: REASONS[code] ?? code }, { cause: error })
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the quota is used up',
-  EACCES: 'permission denied',
-  EPERM: 'not permitted',
-  EROFS: 'the file system is read-only',
-  ENOTDIR: 'a part of its path is no folder',
-  EIO: 'the disk has an error',
+  const reason = diskReason(error)
+  if (publishError.is(error) || reason === undefined) return error
+  return publishError('publish.disk', { operation, path, reason }, { cause: error })
 }

@@ -42,6 +42,8 @@ export interface RunOptions {
   /** Key file of the operator. Default: the fleet's. */
   readonly identity?: string
   readonly env?: Readonly<Record<string, string | undefined>>
+  /** A disk that takes no file larger than this: what is beyond it fails in the middle, as on one that is full. */
+  readonly fileBytes?: number
 }
 
 export interface Daemon {
@@ -67,8 +69,8 @@ export interface Fleet extends AsyncDisposable {
   coordinator(): Promise<Daemon>
   /** Enrols an agent and starts it. */
   agent(name: string, labels?: readonly string[]): Promise<Daemon>
-  /** Starts a daemon on a home that is there. */
-  start(name: string, words: readonly string[]): Promise<Daemon>
+  /** Starts a daemon on a home that is there, by a program that becomes it if one is given. */
+  start(name: string, words: readonly string[], through?: readonly string[]): Promise<Daemon>
 }
 
 export async function startFleet(options: { coordinator?: boolean; agents?: number } = {}): Promise<Fleet> {
@@ -111,7 +113,7 @@ async function build(stack: AsyncDisposableStack, options: { coordinator?: boole
     MUSTER_IDENTITY: more.identity ?? operator,
     ...more.env,
   })
-  const muster = (args: readonly string[], more: RunOptions = {}): Promise<Ended> => run(args, environment(more))
+  const muster = (args: readonly string[], more: RunOptions = {}): Promise<Ended> => run(args, environment(more), more.fileBytes)
   const ok = async (args: readonly string[], more: RunOptions = {}): Promise<string> => {
     const { code, stdout, stderr } = await muster(args, more)
     if (code !== 0) throw new Error(`muster ${args.join(' ')} ended with ${code}\n${stdout}${stderr}`)
@@ -121,9 +123,9 @@ async function build(stack: AsyncDisposableStack, options: { coordinator?: boole
     await mkdir(path(name, 'conf.d'), { recursive: true })
     await writeFile(path(name, 'conf.d', file), text)
   }
-  const start = async (name: string, words: readonly string[]): Promise<Daemon> => {
+  const start = async (name: string, words: readonly string[], through: readonly string[] = []): Promise<Daemon> => {
     homes.add(name)
-    const daemon = await startDaemon(words, environment({ home: name }), path(`${name}.log`))
+    const daemon = await startDaemon([...through, BIN, ...words], environment({ home: name }), path(`${name}.log`))
     stack.defer(() => daemon.stop().then(() => undefined))
     return daemon
   }
@@ -135,7 +137,7 @@ async function build(stack: AsyncDisposableStack, options: { coordinator?: boole
     muster,
     ok,
     configure,
-    start: (name, words) => start(name, words),
+    start,
     coordinator: () => start('coordinator', ['coordinator', 'run']),
     async agent(name, labels = []) {
       const token = await ok(['enroll', 'token', '--approve', ...labels.flatMap((label) => ['--label', label])])
@@ -173,9 +175,10 @@ async function endRunner(home: string): Promise<void> {
   }
 }
 
-function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ended> {
+function run(args: readonly string[], env: NodeJS.ProcessEnv, fileBytes: number | undefined): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(BIN, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const [program, words] = fileBytes === undefined ? [BIN, args] : ['prlimit', [`--fsize=${fileBytes}`, BIN, ...args]]
+    const child = spawn(program, words, { env, stdio: ['ignore', 'pipe', 'pipe'] })
     const [out, err]: [Buffer[], Buffer[]] = [[], []]
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
     child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
@@ -190,9 +193,10 @@ function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ended> {
   })
 }
 
-async function startDaemon(words: readonly string[], env: NodeJS.ProcessEnv, logFile: string): Promise<Daemon> {
+async function startDaemon(line: readonly string[], env: NodeJS.ProcessEnv, logFile: string): Promise<Daemon> {
   const log = createWriteStream(logFile, { flags: 'a' })
-  const child: ChildProcess = spawn(BIN, words, { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  const [program, ...words] = line as [string, ...string[]]
+  const child: ChildProcess = spawn(program, words, { env, stdio: ['ignore', 'ignore', 'pipe'] })
   const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)))
   const read = (): Promise<string> => readFile(logFile, 'utf8').catch(() => '')
   const ready = await new Promise<string[]>((resolve, reject) => {
@@ -200,7 +204,7 @@ async function startDaemon(words: readonly string[], env: NodeJS.ProcessEnv, log
     const fail = (what: string): void => {
       // Whoever waits in vain must not leave a daemon behind.
       child.kill('SIGKILL')
-      reject(new Error(`muster ${words.join(' ')} ${what}\n${text.slice(-4000)}`))
+      reject(new Error(`${line.join(' ')} ${what}\n${text.slice(-4000)}`))
     }
     const cancel = systemClock.after(READY_MS, () => fail('was not ready in time'))
     child.stderr?.on('data', (chunk: Buffer) => {

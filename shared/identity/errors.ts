@@ -17,6 +17,11 @@ export const identityError = defineErrors({
           ? 'name the file itself, not a link to it'
           : 'give the path of an OpenSSH ed25519 private key; ssh-keygen -t ed25519 makes one',
   },
+  'identity.key-unwritable': {
+    exit: 'failed',
+    message: (d: { path: string; reason: string }) => `key file ${d.path} cannot be written: ${d.reason}`,
+    hint: () => 'check space and permissions of its folder',
+  },
   'identity.key-file-missing': {
     exit: 'notFound',
     message: (d: { path: string }) => `key file ${d.path} does not exist`,

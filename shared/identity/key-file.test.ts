@@ -83,5 +83,5 @@ test('a missing key file is said to be missing', async () => {
   await using folder = await tempFolder()
   await assert.rejects(loadKeyFile(folder.file('none')), { code: 'identity.key-file-missing', exit: 'notFound' })
   await assert.rejects(loadKeyFile(folder.file('none/none')), { code: 'identity.key-file-missing' })
-  await assert.rejects(saveKeyFile(deps, folder.file('none/none'), key), { code: 'identity.key-file' })
+  await assert.rejects(saveKeyFile(deps, folder.file('none/none'), key), { code: 'identity.key-unwritable' })
 })

@@ -4,6 +4,7 @@
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { diskReason } from '../disk-reason.ts'
 import { writeDurable } from '../durable-file.ts'
 import type { Random } from '../random.ts'
 import { identityError } from './errors.ts'
@@ -33,7 +34,7 @@ export async function readPrivateKeyFile(path: string, signal?: AbortSignal): Pr
 
 /**
  * Writes `key` to a new file in OpenSSH format, mode 0600.
- * @throws identity.key-exists, identity.key-file
+ * @throws identity.key-exists, identity.key-unwritable
  */
 export async function saveKeyFile(
   deps: { random: Random },
@@ -44,10 +45,10 @@ export async function saveKeyFile(
   try {
     await writeDurable(deps, path, formatPrivateKey(deps, key, options), { mode: 0o600, exclusive: true })
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code
-    if (code === 'EEXIST') throw identityError('identity.key-exists', { path }, { cause })
-    if (code === undefined) throw cause
-    throw identityError('identity.key-file', { path, reason: code }, { cause })
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') throw identityError('identity.key-exists', { path }, { cause })
+    const reason = diskReason(cause)
+    if (reason === undefined) throw cause
+    throw identityError('identity.key-unwritable', { path, reason }, { cause })
   }
 }
 

@@ -1,0 +1,25 @@
+/** What the operating system says about a file, in words for people. */
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  EEXIST: 'it exists already',
+  ENOTEMPTY: 'it exists and is not empty',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of its path is no folder',
+  ENAMETOOLONG: 'its name is too long',
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota is used up',
+  EFBIG: 'the file system takes no file of that size',
+  EIO: 'the disk has an error',
+  EMFILE: 'too many files are open',
+}
+
+/** The reason in words, the system's own name for one that is rare, undefined for an error that is not the system's. */
+export function diskReason(error: unknown): string | undefined {
+  const code = (error as NodeJS.ErrnoException | null | undefined)?.code
+  if (!(error instanceof Error) || typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) return undefined
+  return REASONS[code] ?? code
+}
