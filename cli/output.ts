@@ -21,6 +21,8 @@ export interface ListResult<Row> {
   readonly name: (row: Row) => string
   /** What JSON and YAML say of a row; default: the row itself. */
   readonly json?: (row: Row) => unknown
+  /** People read a line for each row instead of a table: what a script takes as it is. */
+  readonly line?: (row: Row) => string
 }
 
 export interface ValueResult {
@@ -30,6 +32,8 @@ export interface ValueResult {
   readonly fields: readonly (readonly [label: string, text: string | number | undefined, wide?: true])[]
   /** What `-o name` prints. */
   readonly name: string
+  /** People read this line instead of the fields: what a script takes as it is. */
+  readonly line?: string
 }
 
 /** The text of a list in one form, ending in a newline unless it is empty. */
@@ -37,6 +41,8 @@ export async function formatList<Row>(format: OutputFormat, result: ListResult<R
   const values = (): unknown[] => result.rows.map((row) => (result.json === undefined ? row : result.json(row)))
   if (format === 'json' || format === 'yaml') return formatValue(format, values())
   if (format === 'name') return lines(result.rows.map((row) => printable(result.name(row))))
+  const { line } = result
+  if (line !== undefined) return lines(result.rows.map((row) => printable(line(row))))
   const columns = result.columns.filter((column) => format === 'wide' || column.wide !== true)
   if (result.rows.length === 0) return ''
   return table(
@@ -50,6 +56,7 @@ export async function formatList<Row>(format: OutputFormat, result: ListResult<R
 export async function formatOne(format: OutputFormat, result: ValueResult): Promise<string> {
   if (format === 'json' || format === 'yaml') return formatValue(format, result.value)
   if (format === 'name') return lines([printable(result.name)])
+  if (result.line !== undefined) return lines([printable(result.line)])
   const shown = result.fields.filter(([, , wide]) => format === 'wide' || wide !== true)
   const width = Math.max(0, ...shown.map(([label]) => label.length))
   const indent = `\n${' '.repeat(width + 3)}`

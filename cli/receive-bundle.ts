@@ -51,7 +51,9 @@ export async function receiveBundle(context: CommandContext<unknown, unknown>, s
         onProgress: async ({ path, size }) => {
           await finish()
           if (!isBundlePath(path) || named.has(path))
-            throw exportError('export.malformed', { reason: `${JSON.stringify(path.slice(0, 80))} is no name of a bundle's file, or came before` })
+            throw exportError('export.malformed', {
+              reason: `${JSON.stringify(path.slice(0, 80))} is no name of a bundle's file, or came before`,
+            })
           named.add(path)
           await disk(mkdir(dirname(join(part, path)), { recursive: true }))
           file = { handle: await disk(open(join(part, path), 'wx')), left: size }

@@ -35,12 +35,24 @@ function restore(code: string, data: NonNullable<OperateResult['error']>['data']
   }
 }
 
-/** Throws unless every target is done: a single target's own error, or one that lists those that failed. */
-export function requireDone(response: OperateResponse, nameOf: (target: string) => string = (target) => target): OperateResponse {
+/** Undefined if every target is done; else a single target's own error, or one that lists those that failed. */
+export function failureOf(response: OperateResponse, nameOf: (target: string) => string = (target) => target): MusterError | undefined {
   const bad = response.results.filter((row) => row.result !== 'done')
   const [first] = bad
-  if (first === undefined) return response
-  if (response.results.length === 1) throw errorOf(first, nameOf(first.target))
-  const lines = bad.map((row) => `${nameOf(row.target)}: ${errorOf(row, nameOf(row.target)).message}`)
-  throw resultError('result.partly', { failed: bad.length, of: response.results.length, lines })
+  if (first === undefined) return undefined
+  if (response.results.length === 1) return errorOf(first, nameOf(first.target))
+  const lines = bad.map((row) => failureLine(nameOf(row.target), errorOf(row, nameOf(row.target))))
+  return resultError('result.partly', { failed: bad.length, of: response.results.length, lines })
+}
+
+/** One target's failure among several; an error that names its host already does not name it twice. */
+export function failureLine(name: string, { message }: MusterError): string {
+  return message.startsWith(`${name} `) || message.startsWith(`${name}: `) ? message : `${name}: ${message}`
+}
+
+/** Throws unless every target is done. */
+export function requireDone(response: OperateResponse, nameOf?: (target: string) => string): OperateResponse {
+  const failure = failureOf(response, nameOf)
+  if (failure !== undefined) throw failure
+  return response
 }

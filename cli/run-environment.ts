@@ -1,4 +1,4 @@
-/** The variables of `--env` on their way to a run: values that the command line gave or that this environment has, sealed for the intent. */
+/** The variables of `--env` on their way to a run: values that the command line gave or that this environment has, and their seals for an intent. */
 import { openingsMessage } from '../protocols/openings.ts'
 import type { Random } from '../shared/random.ts'
 import { commitmentOf, type Opening, openingsOf } from '../shared/trust/commitment.ts'
@@ -15,11 +15,10 @@ export interface SealedEnvironment {
  * @param given by name; undefined takes the value that the variable has in `environment`
  * @throws cli.usage, which names a variable and never its value
  */
-export function sealEnvironment(
-  deps: { random: Random },
+export function variablesOf(
   given: Readonly<Record<string, string | undefined>>,
   environment: Readonly<Record<string, string | undefined>>,
-): SealedEnvironment {
+): Record<string, string> {
   const variables = Object.entries(given).map(([name, value]) => {
     const known = value ?? (Object.hasOwn(environment, name) ? environment[name] : undefined)
     if (known === undefined)
@@ -29,7 +28,16 @@ export function sealEnvironment(
       })
     return [name, known] as const
   })
-  const values = openingsOf(deps, Object.fromEntries(variables))
+  return Object.fromEntries(variables)
+}
+
+/** Values and commitments to them. @throws as {@link variablesOf} */
+export function sealEnvironment(
+  deps: { random: Random },
+  given: Readonly<Record<string, string | undefined>>,
+  environment: Readonly<Record<string, string | undefined>>,
+): SealedEnvironment {
+  const values = openingsOf(deps, variablesOf(given, environment))
   const checked = openingsMessage.safeParse(values)
   if (!checked.success) {
     const [issue] = checked.error.issues

@@ -7,8 +7,10 @@ import type { ArgumentSpecs, FlagSpecs, FlagValues } from './command.ts'
 import type { CommandContext } from './context.ts'
 import type { Session } from './session.ts'
 
-export const runFlags = {
-  on: { type: 'list', value: 'HOSTS', summary: 'where: a name, an id, k=v[,k=v], or all', required: true },
+const onFlag = { type: 'list', value: 'HOSTS', summary: 'where: a name, an id, k=v[,k=v], or all' } as const
+
+export const runOptions = {
+  on: onFlag,
   env: {
     type: 'variables',
     value: 'K[=V]',
@@ -29,7 +31,10 @@ export const runFlags = {
     min: 65_536,
   },
 } as const satisfies FlagSpecs
-export type RunFlags = FlagValues<typeof runFlags>
+export type RunFlags = FlagValues<typeof runOptions>
+
+/** The options of a command that always names its hosts. */
+export const runFlags = { ...runOptions, on: { ...onFlag, required: true } } as const satisfies FlagSpecs
 
 export const runArguments = {
   command: {
@@ -52,13 +57,11 @@ export interface Started {
 
 /** Signs one intent for all hosts and has it performed. */
 export async function startRuns(
-  context: Pick<CommandContext<RunFlags, { readonly command: readonly string[] }>, 'flags' | 'args' | 'env' | 'random'>,
+  context: Pick<CommandContext, 'env' | 'random'>,
   session: Session,
+  flags: RunFlags,
+  command: readonly string[],
 ): Promise<Started> {
-  const { flags } = context
-  const { command } = context.args
-  if (command.length === 0)
-    throw cliError('cli.usage', { reason: 'a command is needed', hint: 'muster process start --on HOST -- COMMAND [ARG...]' })
   const { sealEnvironment } = await import('./run-environment.ts')
   const { env, values } = sealEnvironment(context, flags.env, context.env)
   const order = { ...orderOf(flags, command), env }
@@ -75,7 +78,10 @@ export async function startRuns(
   return { runs, response }
 }
 
-function orderOf(flags: RunFlags, command: readonly string[]): Omit<RunOrderArguments, 'runs' | 'env'> {
+/** What the flags say of a run, but for its environment. @throws cli.usage */
+export function orderOf(flags: RunFlags, command: readonly string[]): Omit<RunOrderArguments, 'runs' | 'env'> {
+  if (command.length === 0)
+    throw cliError('cli.usage', { reason: 'a command is needed', hint: 'muster process start --on HOST -- COMMAND [ARG...]' })
   return {
     command: [...command],
     ...(flags.cwd === undefined ? {} : { cwd: flags.cwd }),

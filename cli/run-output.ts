@@ -1,6 +1,8 @@
 /** A run's output on the terminal: stdout to stdout, stderr to stderr, bytes as they are. */
 import type { RunRow } from '../protocols/control/messages.ts'
 import { createPieceReader } from '../protocols/output/pieces.ts'
+import type { FlagSpecs } from './command.ts'
+import type { CommandContext } from './context.ts'
 import { printable, type Sink } from './sink.ts'
 import type { Session } from './session.ts'
 
@@ -26,33 +28,47 @@ export async function readOutput(session: Session, options: OutputOptions): Prom
   return row
 }
 
+export const rawFlag = {
+  raw: { type: 'boolean', summary: 'on a terminal too, bytes as they are: a hostile program may write what the terminal obeys' },
+} as const satisfies FlagSpecs
+
+/** Says where bytes are missing. */
+export function gapNote(context: CommandContext<unknown, unknown>): (stream: 'stdout' | 'stderr', dropped: number) => Promise<void> {
+  return (stream, dropped) => context.note(`${dropped} bytes of ${stream} are missing here: the output limit was reached`)
+}
+
 /** Bytes as they are, but for a terminal: there, what it would obey is made visible, line by line (PC-13). */
-export function plainWriter(sink: Sink): (bytes: Uint8Array) => Promise<void> {
-  if (!sink.isTTY) return (bytes) => sink.write(bytes)
+export function plainWriter(sink: Sink, options: { raw: boolean }): (bytes: Uint8Array) => Promise<void> {
+  // Carriage returns of progress bars do no harm where all that they overwrite is the program's own.
+  return writer(sink, options.raw, /([\t\r\n])/)
+}
+
+function writer(sink: Sink, raw: boolean, kept: RegExp): (bytes: Uint8Array) => Promise<void> {
+  if (!sink.isTTY || raw) return (bytes) => sink.write(bytes)
   const decoder = new TextDecoder()
-  return (bytes) => {
-    const lines = decoder.decode(bytes, { stream: true }).split('\n')
-    // Tabs and carriage returns of progress bars do no harm and are what people expect to see at work.
-    return sink.write(
-      lines
-        .map((line) =>
-          line
-            .split(/([\t\r])/)
-            .map((part) => (part === '\t' || part === '\r' ? part : printable(part)))
-            .join(''),
-        )
-        .join('\n'),
+  // Split by a pattern with a group: what stands between two separators is at even places.
+  return (bytes) =>
+    sink.write(
+      decoder
+        .decode(bytes, { stream: true })
+        .split(kept)
+        .map((part, index) => (index % 2 === 0 ? printable(part) : part))
+        .join(''),
     )
-  }
 }
 
 /** Longest part of a line that is held back to be prefixed as a whole. */
 const MAX_LINE_BYTES = 64 * 1024
 
 /** Prefixes each line with the host it comes from, for several hosts at once; a line is written whole. */
-export function prefixedWriter(sink: Sink, host: string): { write: (bytes: Uint8Array) => Promise<void>; end: () => Promise<void> } {
+export function prefixedWriter(
+  sink: Sink,
+  host: string,
+  options: { raw: boolean },
+): { write: (bytes: Uint8Array) => Promise<void>; end: () => Promise<void> } {
   const prefix = Buffer.from(`${printable(host)}: `)
-  const plain = plainWriter(sink)
+  // A carriage return inside a line would let one host write over its name and pass its line off as another's.
+  const plain = writer(sink, options.raw, /(\t|\r?\n)/)
   let rest: Uint8Array = new Uint8Array(0)
   const emit = (line: Uint8Array): Promise<void> => plain(Buffer.concat([prefix, line]))
   return {

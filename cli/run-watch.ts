@@ -6,13 +6,13 @@ import { EXIT } from '../shared/exit-codes.ts'
 import { concurrently } from '../shared/concurrently.ts'
 import { MusterError } from '../shared/errors.ts'
 import type { CommandContext } from './context.ts'
-import { errorOf } from './results.ts'
-import { plainWriter, prefixedWriter, readOutput } from './run-output.ts'
+import { errorOf, failureLine } from './results.ts'
+import { gapNote, plainWriter, prefixedWriter, readOutput } from './run-output.ts'
 import { printable } from './sink.ts'
 import type { Started, StartedRun } from './run-order.ts'
 import type { Session } from './session.ts'
 
-type Context = CommandContext<unknown, unknown>
+type Context = CommandContext<{ readonly raw: boolean }, unknown>
 
 /** `muster run` on one host: its output as it is, its exit code. */
 export async function watchOne(context: Context, session: Session, started: Started): Promise<number> {
@@ -28,8 +28,9 @@ export async function watchOne(context: Context, session: Session, started: Star
   const row = await readOutput(session, {
     run: run.run,
     follow: true,
-    stdout: plainWriter(context.stdout),
-    stderr: plainWriter(context.stderr),
+    stdout: plainWriter(context.stdout, context.flags),
+    stderr: plainWriter(context.stderr, context.flags),
+    gap: gapNote(context),
   })
   if (row.state !== 'exited') await context.note(`${run.host}: ${row.status}`)
   return remoteExitCode(row)
@@ -41,22 +42,36 @@ export async function watchMany(context: Context, session: Session, started: Sta
   const begun = started.runs.filter((run) => {
     const result = started.response.results.find((row) => row.target === run.agent)
     if (result?.result === 'done') return true
-    failures.push(`${run.host}: ${result ? errorOf(result, run.host).message : 'no result'}`)
+    failures.push(result ? failureLine(run.host, errorOf(result, run.host)) : `${run.host}: no result`)
     return false
   })
   // One stream is one call after the other, so each host is read on a stream of its own.
   await concurrently(begun, begun.length, async (run) => {
-    const out = prefixedWriter(context.stdout, run.host)
-    const err = prefixedWriter(context.stderr, run.host)
-    const row = await session.another((own) => readOutput(own, { run: run.run, follow: true, stdout: out.write, stderr: err.write }))
-    await out.end()
-    await err.end()
-    if (row.state !== 'exited' || row.exitCode !== 0) failures.push(`${run.host}: ${row.status}`)
+    try {
+      const row = await watch(context, session, run)
+      if (row.state !== 'exited' || row.exitCode !== 0) failures.push(`${run.host}: ${row.status}`)
+    } catch (error) {
+      context.signal.throwIfAborted()
+      if (!(error instanceof MusterError)) throw error
+      // One host that is lost is no reason to stop watching the others.
+      failures.push(failureLine(run.host, error))
+    }
   })
   // A host chooses the words of its reasons.
   for (const line of failures) await context.stderr.write(`${printable(line)}\n`)
   if (failures.length > 0) await context.note(`${failures.length} of ${started.runs.length} hosts failed`)
   return failures.length === 0 ? EXIT.done : EXIT.partly
+}
+
+async function watch(context: Context, session: Session, run: StartedRun): Promise<RunRow> {
+  const out = prefixedWriter(context.stdout, run.host, context.flags)
+  const err = prefixedWriter(context.stderr, run.host, context.flags)
+  try {
+    return await session.another((own) => readOutput(own, { run: run.run, follow: true, stdout: out.write, stderr: err.write }))
+  } finally {
+    await out.end()
+    await err.end()
+  }
 }
 
 export function remoteExitCode(row: RunRow): number {

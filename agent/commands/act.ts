@@ -5,6 +5,7 @@ import { type AgentId, runId } from '../../shared/ids.ts'
 import type { JsonObject } from '../../shared/trust/fields.ts'
 import type { RunnerClient } from '../runner/client.ts'
 import type { RunStatus } from '../runner/run-status.ts'
+import { runnerOrder } from './runner-order.ts'
 import type { VerifiedOrder } from './verify.ts'
 
 export interface Acted {
@@ -34,22 +35,7 @@ async function start(
   order: ArgumentsOf<'run.start'>,
   environment: VerifiedOrder['environment'],
 ): Promise<Acted> {
-  const { memoryBytes, cpuMillis, pids, timeoutMs, outputBytes } = order.limits
-  const status = await deps.runner.start({
-    run: runId.parse(order.runs[deps.agent] as string),
-    command: order.command,
-    env: environment,
-    ...(order.cwd === undefined ? {} : { cwd: order.cwd }),
-    ...(order.user === undefined ? {} : { user: order.user }),
-    ...(order.name === undefined ? {} : { name: order.name }),
-    limits: {
-      outputBytes,
-      ...(memoryBytes === undefined ? {} : { memoryBytes }),
-      ...(cpuMillis === undefined ? {} : { cpu: cpuMillis / 1000 }),
-      ...(pids === undefined ? {} : { pids }),
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    },
-  })
+  const status = await deps.runner.start(runnerOrder(runId.parse(order.runs[deps.agent] as string), order, environment))
   return startOutcome(status)
 }
 

@@ -1,7 +1,10 @@
 /** The command line as a person or a script meets it: what it does with several things at once, and what it says when a part of them fails. */
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
 import test from 'node:test'
-import { startFleet } from '../testing/fleet.ts'
+import { startFleet, within } from '../testing/fleet.ts'
+
+const NOBODY = '01890000-0000-7000-8000-000000000000'
 
 test('several repositories: one that cannot be synced does not keep the others from it', async () => {
   await using fleet = await startFleet({ coordinator: false })
@@ -18,7 +21,8 @@ test('several repositories: one that cannot be synced does not keep the others f
 })
 
 test('what is about hosts', async (t) => {
-  await using fleet = await startFleet({ agents: 2 })
+  await using fleet = await startFleet()
+  const agents = [await fleet.agent('a1', ['number=1']), await fleet.agent('a2', ['number=2'])]
   const eye = await fleet.key('eye')
 
   await t.test('a set of hosts is refused where one is meant, and nothing is done to any of them', async () => {
@@ -42,5 +46,45 @@ test('what is about hosts', async (t) => {
     assert.equal((await add('number=1,role=web', 'a2')).code, 0)
     const [row, ...more] = JSON.parse(await fleet.ok(['grant', 'list', '-o', 'json'])) as { selector: string }[]
     assert.deepEqual([more.length, row?.selector.includes('number=1,role=web')], [0, true], row?.selector)
+  })
+
+  await t.test('--local: runs of one host through its runner, with no key, no coordinator and no agent', async () => {
+    await agents[0]?.stop()
+    const local = (words: readonly string[], more: readonly string[] = []) =>
+      fleet.muster(['process', ...words, '--local', ...more], { home: 'a1', identity: '/no/such/key' })
+    const began = await local(['start', '--name', 'x', '--env', 'A=b c'], ['--', 'sh', '-c', 'echo "$A"; echo err >&2; sleep 600'])
+    assert.deepEqual([began.code, began.stderr], [0, ''])
+    assert.match(began.stdout, /^[0-9a-f-]{36}\n$/)
+    const run = began.stdout.trim()
+    const prefix = run.slice(0, -1)
+    await within(async () => (await local(['output', prefix])).stdout === 'b c\n', 'its output')
+    assert.equal((await local(['output', run])).stderr, 'err\n')
+    assert.equal((await local(['status', prefix])).stdout, 'running\n')
+    assert.equal((await local(['wait', run, '--timeout', '50ms'])).code, 8)
+    const [row] = JSON.parse((await local(['list', '-o', 'json'])).stdout) as Record<string, unknown>[]
+    assert.deepEqual([row?.['run'], row?.['host'], row?.['name'], row?.['outputBytes']], [run, 'a1', 'x', 8])
+    assert.deepEqual(await local(['stop', run, '--grace', '5s']), { code: 0, stdout: 'process stopped\n', stderr: '' })
+    assert.equal((await local(['status', run])).stdout, 'stopped\n')
+    assert.equal((await local(['stream', run])).stdout, 'b c\n')
+    assert.deepEqual(await local(['status', NOBODY]), { code: 5, stdout: 'process not found\n', stderr: '' })
+    const none = await local(['start'], ['--', '/no/such/program'])
+    assert.deepEqual([none.code, none.stdout], [1, ''])
+    assert.match(none.stderr, /^muster: error: a1 could not do it: ENOENT/)
+    for (const args of [['process', 'start', '--', 'true'], ['process', 'start', '--local', '--on', 'a1', '--', 'true'], ['process', 'stop', run, '--signal', 'NOPE']])
+      assert.equal((await fleet.muster(args, { home: 'a1' })).code, 2, args.join(' '))
+    assert.equal((await fleet.muster(['process', 'list', '--local'])).code, 2, 'a coordinator has no runner')
+    await fleet.start('a1', ['agent', 'run'])
+  })
+
+  await t.test('of several hosts one that is lost ends its own watching only', async () => {
+    const watching = fleet.muster(['run', '--on', 'all', '--', 'sh', '-c', 'echo begun; while ! test -e "$0"; do sleep 0.1; done; echo done', fleet.path('go')])
+    await within(async () => JSON.parse(await fleet.ok(['process', 'list', '-o', 'json'])).length === 2, 'two runs')
+    await agents[1]?.stop('SIGKILL')
+    await within(async () => (await fleet.ok(['agent', 'list'])).includes('offline'), 'a2 being offline')
+    await writeFile(fleet.path('go'), '')
+    const ended = await watching
+    assert.equal(ended.code, 3, ended.stderr)
+    assert.match(ended.stdout, /^a1: done$/m)
+    assert.match(ended.stderr, /^a2\b.*\n1 of 2 hosts failed\n$/m)
   })
 })

@@ -1,13 +1,13 @@
 /** Runs on the hosts. */
-import { withSession } from '../../connect.ts'
+import { withRuns } from '../../runs.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './list.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {
   const { on, all } = context.flags
-  const { runs } = await withSession(context, (session) => session.ask('run.list', { all, ...(on.length === 0 ? {} : { on: [...on] }) }))
+  const rows = await withRuns(context, (runs) => runs.list({ on, all }))
   await context.printList({
-    rows: runs,
+    rows,
     name: (run) => run.run,
     columns: [
       { header: 'run', value: (run) => run.run },

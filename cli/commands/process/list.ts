@@ -1,8 +1,10 @@
 /** `muster process list` */
 import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import { localFlag } from '../../runs.ts'
 
 const flags = {
   on: { type: 'list', value: 'HOSTS', summary: 'only these hosts' },
+  ...localFlag,
   all: { type: 'boolean', summary: 'ended ones too' },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>

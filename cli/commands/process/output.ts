@@ -1,5 +1,10 @@
 /** `muster process output` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../command.ts'
+import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import { rawFlag } from '../../run-output.ts'
+import { localFlag } from '../../runs.ts'
+
+const flags = { ...localFlag, ...rawFlag } as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
 
 const args = {
   run: { summary: 'the run id, or a unique prefix of it' },
@@ -8,6 +13,7 @@ export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
   summary: "a run's output so far",
+  flags,
   arguments: args,
   examples: [{ command: 'muster process output 0198f3b1 > log', does: 'what there is now' }],
   handler: () => import('./output.handler.ts'),

@@ -1,15 +1,23 @@
 /** Start a process on a host and print its run id. */
-import { withSession } from '../../connect.ts'
-import { requireDone } from '../../results.ts'
+import { cliError } from '../../errors.ts'
+import { withRuns } from '../../runs.ts'
 import type { CommandContext } from '../../context.ts'
-import { type RunFlags, startRuns } from '../../run-order.ts'
-import type { Args } from './start.ts'
+import type { Args, Flags } from './start.ts'
 
-export async function handle(context: CommandContext<RunFlags, Args>): Promise<void> {
-  await withSession(context, async (session) => {
-    const { runs, response } = await startRuns(context, session)
-    const started = new Set(response.results.filter((row) => row.result === 'done').map((row) => row.target))
-    for (const run of runs) if (started.has(run.agent)) await context.stdout.write(`${run.run}\n`)
-    requireDone(response, (target) => runs.find((run) => run.agent === target)?.host ?? target)
+export async function handle(context: CommandContext<Flags, Args>): Promise<void> {
+  const { on, local } = context.flags
+  if (!local && on.length === 0)
+    throw cliError('cli.usage', { reason: 'it is not said where', hint: '--on HOST, --on k=v or --on all; --local on the host itself' })
+  await withRuns(context, async (runs) => {
+    const { started, failure } = await runs.start(context.flags, context.args.command)
+    if (started.length > 0 || failure === undefined)
+      await context.printList({
+        rows: started,
+        name: ({ run }) => run,
+        line: ({ run }) => run,
+        json: ({ run, host, agent }) => ({ run, host, agent }),
+        columns: [],
+      })
+    if (failure !== undefined) throw failure
   })
 }

@@ -1,19 +1,28 @@
 /** Stop a run and everything it started. */
-import { withSession } from '../../connect.ts'
-import { requireDone } from '../../results.ts'
+import { constants } from 'node:os'
+import { cliError } from '../../errors.ts'
+import { withRuns } from '../../runs.ts'
 import { orUnknownRun } from '../../unknown-run.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args, Flags } from './stop.ts'
 
 export function handle(context: CommandContext<Flags, Args>): Promise<number | void> {
   const { grace, signal } = context.flags
+  const options = { graceMs: grace, ...(signal === undefined ? {} : { signal: signalName(signal) }) }
   return orUnknownRun(context, () =>
-    withSession(context, async (session) => {
-      const { run, agent, host } = await session.ask('run.status', { run: context.args.run })
-      const name = signal === undefined ? {} : { signal: signal.toUpperCase().replace(/^(?!SIG)/, 'SIG') }
-      const response = await session.operate({ verb: 'run.stop', targets: [agent], arguments: { run, graceMs: grace, ...name } })
-      requireDone(response, () => host)
-      await context.stdout.write('process stopped\n')
+    withRuns(context, async (runs) => {
+      const { run, host } = await runs.stop(context.args.run, options)
+      await context.printOne({ value: { run, host, result: 'stopped' }, fields: [], line: 'process stopped', name: run })
     }),
   )
+}
+
+/** `usr1` and `SIGUSR1` are the same. Before an order is signed that the host would refuse. */
+function signalName(text: string): string {
+  const name = text.toUpperCase().replace(/^(?!SIG)/, 'SIG')
+  if (Object.hasOwn(constants.signals, name)) return name
+  throw cliError('cli.usage', {
+    reason: `--signal: expected the name of a signal, got ${JSON.stringify(text)}`,
+    hint: 'such as TERM, INT, HUP or USR1',
+  })
 }

@@ -1,8 +1,10 @@
 /** `muster process stop` */
 import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import { localFlag } from '../../runs.ts'
 import { DEFAULT_GRACE_MS } from '../../../shared/run-defaults.ts'
 
 const flags = {
+  ...localFlag,
   grace: {
     type: 'duration',
     value: 'TIME',
@@ -25,6 +27,7 @@ export const command = defineCommand({
   description: 'Prints `process stopped` once nothing of it lives.',
   flags,
   arguments: args,
+  output: true,
   examples: [{ command: 'muster process stop 0198f3b1 --grace 30s', does: 'SIGTERM, and SIGKILL after 30 seconds' }],
   handler: () => import('./stop.handler.ts'),
 })

@@ -1,19 +1,20 @@
 /** A run's output from its first byte until it ends. */
-import { withSession } from '../../connect.ts'
-import { plainWriter, readOutput } from '../../run-output.ts'
+import { gapNote, plainWriter } from '../../run-output.ts'
+import { withRuns } from '../../runs.ts'
 import { orUnknownRun } from '../../unknown-run.ts'
 import type { CommandContext } from '../../context.ts'
-import type { Args } from './stream.ts'
+import type { Args, Flags } from './stream.ts'
 
-export function handle(context: CommandContext<Readonly<Record<never, never>>, Args>): Promise<number | void> {
+export function handle(context: CommandContext<Flags, Args>): Promise<number | void> {
+  const { raw } = context.flags
   return orUnknownRun(context, () =>
-    withSession(context, async (session) => {
-      await readOutput(session, {
+    withRuns(context, async (runs) => {
+      await runs.output({
         run: context.args.run,
         follow: true,
-        stdout: plainWriter(context.stdout),
-        stderr: plainWriter(context.stderr),
-        gap: (stream, dropped) => context.note(`${dropped} bytes of ${stream} are missing here: the output limit was reached`),
+        stdout: plainWriter(context.stdout, { raw }),
+        stderr: plainWriter(context.stderr, { raw }),
+        gap: gapNote(context),
       })
     }),
   )

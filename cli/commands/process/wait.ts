@@ -1,5 +1,12 @@
 /** `muster process wait` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../command.ts'
+import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import { localFlag } from '../../runs.ts'
+
+const flags = {
+  ...localFlag,
+  timeout: { type: 'duration', value: 'TIME', summary: 'how long to wait; exit code 8 if it still runs then', min: 1, max: 2_147_483_647 },
+} as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
 
 const args = {
   run: { summary: 'the run id, or a unique prefix of it' },
@@ -8,7 +15,12 @@ export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
   summary: 'wait for a run to end; exits as it did',
+  description: 'Says on stderr how it ended, and exits as `muster run` would. The run goes on when the waiting ends before it.',
+  flags,
   arguments: args,
-  examples: [{ command: 'muster process wait 0198f3b1', does: 'without its output' }],
+  examples: [
+    { command: 'muster process wait 0198f3b1', does: 'without its output' },
+    { command: 'muster process wait 0198f3b1 --timeout 10m', does: 'at most ten minutes' },
+  ],
   handler: () => import('./wait.handler.ts'),
 })

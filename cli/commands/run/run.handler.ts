@@ -2,12 +2,12 @@
 import { withSession } from '../../connect.ts'
 import { watchMany, watchOne } from '../../run-watch.ts'
 import type { CommandContext } from '../../context.ts'
-import { type RunFlags, startRuns } from '../../run-order.ts'
-import type { Args } from './run.ts'
+import { startRuns } from '../../run-order.ts'
+import type { Args, Flags } from './run.ts'
 
-export async function handle(context: CommandContext<RunFlags, Args>): Promise<number> {
+export async function handle(context: CommandContext<Flags, Args>): Promise<number> {
   return withSession(context, async (session) => {
-    const started = await startRuns(context, session)
+    const started = await startRuns(context, session, context.flags, context.args.command)
     return started.runs.length === 1 ? watchOne(context, session, started) : watchMany(context, session, started)
   })
 }

@@ -1,6 +1,10 @@
 /** `muster run` */
-import { type ArgumentValues, defineCommand } from '../../command.ts'
+import { type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
 import { runArguments, runFlags } from '../../run-order.ts'
+import { rawFlag } from '../../run-output.ts'
+
+const flags = { ...runFlags, ...rawFlag } as const satisfies FlagSpecs
+export type Flags = FlagValues<typeof flags>
 
 export type Args = ArgumentValues<typeof runArguments>
 
@@ -8,7 +12,7 @@ export const command = defineCommand({
   summary: 'run a command on hosts and show its output',
   description:
     'On one host it exits with the remote exit code (128 + n for a signal, 125 where it could not be started), on several with 0 only if all did. Ctrl-C ends the watching; the runs go on.',
-  flags: runFlags,
+  flags,
   arguments: runArguments,
   examples: [
     { command: 'muster run --on web-17 -- systemctl is-active httpd', does: 'exits with its exit code' },
