@@ -20,7 +20,7 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
   const fleet = stack.use(await openDemoFleet(context, scratch.folder))
   const stage = createStage(context, fleet)
 
-  await context.note(`Muster demo: a coordinator and ${flags.agents} agents in ${scratch.folder}\n`)
+  await context.note(`Muster demo: a coordinator and ${flags.agents} agents in ${scratch.folder}`)
   await mirror(stage, fleet, upstream.url)
   await enrol(stage, fleet, flags.agents)
   await distribute(stage, fleet, scratch)
@@ -30,7 +30,7 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
   await context.note(`\nEverything worked, in ${formatDuration(clock.monotonic() - started)}.`)
   if (flags.once || signal.aborted) return
 
-  await context.note(lookAround(fleet))
+  await context.note(lookAround(context, fleet))
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => resolve(), { once: true })
@@ -108,10 +108,12 @@ async function prove(stage: Stage, folder: string): Promise<void> {
   await stage.muster(['audit', 'verify', '--bundle', bundle])
 }
 
-function lookAround(fleet: DemoFleet): string {
+function lookAround({ env }: CommandContext<Flags>, fleet: DemoFleet): string {
+  const elsewhere = ['MUSTER_COORDINATOR', 'MUSTER_CONTEXT', 'MUSTER_CONFIG'].filter((name) => env[name])
   const lines = [
     '',
     'Look around (in another terminal):',
+    ...(elsewhere.length === 0 ? [] : [`  unset ${elsewhere.join(' ')}`]),
     ...fleet.environment().map((line) => `  export ${line}`),
     '  muster status',
     "  muster run --on role=web -- uptime        muster process start --on host-1 -- sh -c 'while sleep 1; do date; done'",

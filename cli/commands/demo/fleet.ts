@@ -45,7 +45,7 @@ export async function openDemoFleet(context: CommandContext<unknown, unknown>, f
   const environment = (name = 'coordinator'): string[] => [`MUSTER_HOME=${home(name)}`, `MUSTER_IDENTITY=${identity}`]
 
   const start = async (name: string, words: readonly string[]): Promise<string[]> => {
-    const daemon = startDaemon(context, { name, words, env: environment(name), log: join(folder, `${name}.log`) })
+    const daemon = startDaemon(context, { name, words, env: processEnvironment(context, environment(name)), log: join(folder, `${name}.log`) })
     daemons.push(daemon)
     return daemon.ready
   }
@@ -78,6 +78,13 @@ export async function openDemoFleet(context: CommandContext<unknown, unknown>, f
   }
 }
 
+/** The environment of a process of the demo: nothing of it may lead to a coordinator or a configuration of the user's own. */
+export function processEnvironment(context: CommandContext<unknown, unknown>, own: readonly string[]): NodeJS.ProcessEnv {
+  const inherited = Object.entries(context.env).filter(([name]) => !name.startsWith('MUSTER_') || name === 'MUSTER_BLAKE3')
+  const pair = (line: string): [string, string] => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]
+  return Object.fromEntries([...inherited, ...own.map(pair)])
+}
+
 /** Runs outlive their agent by design; the demo's must not outlive the demo. */
 async function endRunner(context: CommandContext<unknown, unknown>, home: string): Promise<void> {
   try {
@@ -96,11 +103,10 @@ interface Daemon {
 
 function startDaemon(
   context: CommandContext<unknown, unknown>,
-  options: { name: string; words: readonly string[]; env: readonly string[]; log: string },
+  options: { name: string; words: readonly string[]; env: NodeJS.ProcessEnv; log: string },
 ): Daemon {
-  const env = { ...context.env, ...Object.fromEntries(options.env.map((line) => line.split('=', 2) as [string, string])) }
   const log = createWriteStream(options.log)
-  const child = spawn(process.execPath, [process.argv[1] as string, ...options.words], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(process.execPath, [process.argv[1] as string, ...options.words], { env: options.env, stdio: ['ignore', 'ignore', 'pipe'] })
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
   const failed = async (): Promise<never> => {
     const lines = (await readFile(options.log, 'utf8').catch(() => '')).trimEnd().split('\n')

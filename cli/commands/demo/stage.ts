@@ -2,11 +2,13 @@
 import { spawn } from 'node:child_process'
 import type { CommandContext } from '../../context.ts'
 import { printable } from '../../sink.ts'
-import type { DemoFleet } from './fleet.ts'
+import { type DemoFleet, processEnvironment } from './fleet.ts'
 import { demoError } from './scratch.ts'
 
 /** A step that has not ended by then hangs. */
 const STEP_MS = 60_000
+/** The node on whose home most of the tour acts. */
+const COORDINATOR = 'coordinator'
 /** Between two looks at something that is on its way. */
 const AGAIN_MS = 200
 /** Lines of a step that are shown; the rest is counted. */
@@ -38,7 +40,7 @@ export function createStage(context: CommandContext<unknown, unknown>, fleet: De
 
   const execute = (words: readonly string[], home: string): Promise<{ code: number; stdout: string; stderr: string }> =>
     new Promise((resolve, reject) => {
-      const env = { ...context.env, ...Object.fromEntries(fleet.environment(home).map((pair) => pair.split('=', 2) as [string, string])) }
+      const env = processEnvironment(context, fleet.environment(home))
       const child = spawn(process.execPath, [process.argv[1] as string, ...words], {
         env,
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -54,9 +56,10 @@ export function createStage(context: CommandContext<unknown, unknown>, fleet: De
       )
     })
 
-  const show = async (words: readonly string[]): Promise<void> => {
+  // Before the prompt, on which host it is typed.
+  const show = async (words: readonly string[], home: string): Promise<void> => {
     const quoted = words.map((word) => (/^[\w@%+=:,./…-]+$/.test(word) ? word : `'${word}'`)).join(' ')
-    await line(`  ${stderr.style('bold', `$ muster ${printable(quoted)}`)}`)
+    await line(`  ${stderr.style('bold', `${home === COORDINATOR ? '' : `${home} `}$ muster ${printable(quoted)}`)}`)
   }
   const indent = async (text: string): Promise<void> => {
     const lines = text.trimEnd().split('\n')
@@ -71,8 +74,9 @@ export function createStage(context: CommandContext<unknown, unknown>, fleet: De
     },
     say: (text) => line(`  ${text}`),
     async muster(words, options = {}) {
-      await show(options.shown ?? words)
-      const { code, stdout, stderr: errors } = await execute(words, options.home ?? 'coordinator')
+      const { home = COORDINATOR } = options
+      await show(options.shown ?? words, home)
+      const { code, stdout, stderr: errors } = await execute(words, home)
       if (code !== 0)
         throw demoError('demo.step', {
           command: `muster ${(options.shown ?? words).join(' ')}`,
@@ -83,10 +87,10 @@ export function createStage(context: CommandContext<unknown, unknown>, fleet: De
       return stdout
     },
     async until(words) {
-      await show(words)
+      await show(words, COORDINATOR)
       const deadline = clock.monotonic() + STEP_MS
       for (;;) {
-        const { code, stdout, stderr: errors } = await execute(words, 'coordinator')
+        const { code, stdout, stderr: errors } = await execute(words, COORDINATOR)
         if (code === 0) return stdout
         if (clock.monotonic() > deadline)
           throw demoError('demo.step', { command: `muster ${words.join(' ')}`, code, output: errors.trimEnd() })
