@@ -1,5 +1,6 @@
-/** Reaches the coordinator that a command means and opens a session there; the only place that decides between socket and ticket. */
+/** Reaches the coordinator that a command means and opens a session there. */
 import { coordinatorPaths } from '../shared/home.ts'
+import { chooseCoordinator } from './choose-coordinator.ts'
 import type { CommandContext } from './context.ts'
 import { openOperatorKey } from './operator-key.ts'
 import './error-tables.ts'
@@ -7,9 +8,12 @@ import { openSession, type Reach, type Session, socketReach } from './session.ts
 
 /** Runs `work` in a session and closes it, whatever comes of it. */
 export async function withSession<T>(context: CommandContext<unknown, unknown>, work: (session: Session) => Promise<T>): Promise<T> {
+  const { ticket, identity } = await chooseCoordinator(context)
+  // The key of a context is that of whoever named no other.
+  const key = context.globals.identity ?? (context.env['MUSTER_IDENTITY'] ? undefined : identity)
   const session = await openSession(
-    { clock: context.clock, random: context.random, operator: await openOperatorKey(context) },
-    await reach(context),
+    { clock: context.clock, random: context.random, operator: await openOperatorKey(context, key) },
+    await reach(context, ticket),
     context.signal,
   )
   try {
@@ -19,8 +23,7 @@ export async function withSession<T>(context: CommandContext<unknown, unknown>, 
   }
 }
 
-async function reach(context: CommandContext<unknown, unknown>): Promise<Reach> {
-  const ticket = context.globals.coordinator ?? (context.env['MUSTER_COORDINATOR'] || undefined)
+async function reach(context: CommandContext<unknown, unknown>, ticket: string | undefined): Promise<Reach> {
   if (ticket === undefined) return socketReach(coordinatorPaths(context.home()).socket)
   const { dialCoordinator } = await import('./dial.ts')
   return dialCoordinator(context, ticket)

@@ -19,8 +19,9 @@ export const globalFlags = {
   coordinator: {
     type: 'string',
     value: 'TICKET',
-    summary: 'the coordinator, by its ticket; default: $MUSTER_COORDINATOR, else the one of the home',
+    summary: 'the coordinator, by its ticket; default: $MUSTER_COORDINATOR, the context, the one of the home',
   },
+  context: { type: 'string', value: 'NAME', summary: 'the coordinator, by the name of a context; default: $MUSTER_CONTEXT, the current one' },
   output: { type: 'choice', short: 'o', value: 'FORMAT', choices: OUTPUT_FORMATS, default: 'table', summary: 'how results are printed' },
   quiet: { type: 'boolean', short: 'q', summary: 'no progress and no notes' },
   verbose: { type: 'boolean', short: 'v', summary: 'more detail, and the causes of errors' },
@@ -30,4 +31,4 @@ export const globalFlags = {
 export type GlobalFlags = FlagValues<typeof globalFlags> & { readonly color: boolean }
 
 /** Global flags that take a value, as typed: what stands after one of these before the noun is not the noun. */
-export const GLOBAL_VALUE_FLAGS: ReadonlySet<string> = new Set(['--home', '--config', '--identity', '--coordinator', '--output', '-o'])
+export const GLOBAL_VALUE_FLAGS: ReadonlySet<string> = new Set(['--home', '--config', '--identity', '--coordinator', '--context', '--output', '-o'])

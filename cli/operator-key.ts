@@ -6,7 +6,7 @@ import type { CommandContext } from './context.ts'
 /** @throws identity.* */
 export function openOperatorKey(
   context: CommandContext<unknown, unknown>,
-  identity: string | undefined = context.globals.identity,
+  identity: string | undefined,
 ): Promise<Signer> {
   return openOperator(context, {
     identity,

@@ -87,6 +87,15 @@ export const registry: Registry = {
     summary: 'who may do what',
     verbs: { add: () => import('./grant/add.ts'), list: () => import('./grant/list.ts'), revoke: () => import('./grant/revoke.ts') },
   },
+  context: {
+    summary: 'coordinators by name, for this user',
+    verbs: {
+      add: () => import('./context/add.ts'),
+      list: () => import('./context/list.ts'),
+      use: () => import('./context/use.ts'),
+      remove: () => import('./context/remove.ts'),
+    },
+  },
   config: {
     summary: 'the configuration of a home',
     verbs: {

@@ -14,7 +14,8 @@ export function runMuster(args: readonly string[], env: Readonly<Record<string, 
     execFile(
       process.execPath,
       [join(import.meta.dirname, '../main.ts'), ...args],
-      { env: { ...clean, ...env } },
+      // No contexts of whoever runs the tests.
+      { env: { ...clean, XDG_CONFIG_HOME: '/nonexistent', ...env } },
       (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
         resolve({ code, stdout, stderr })

@@ -1,7 +1,8 @@
 /** The command line as a person or a script meets it: what it does with several things at once, and what it says when a part of them fails. */
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import test from 'node:test'
+import { formatTicket, parseTicket } from '../../protocols/enroll/ticket.ts'
 import { startFleet, within } from '../testing/fleet.ts'
 
 const NOBODY = '01890000-0000-7000-8000-000000000000'
@@ -86,5 +87,55 @@ test('what is about hosts', async (t) => {
     assert.equal(ended.code, 3, ended.stderr)
     assert.match(ended.stdout, /^a1: done$/m)
     assert.match(ended.stderr, /^a2\b.*\n1 of 2 hosts failed\n$/m)
+  })
+
+  await t.test('contexts: the current one is where commands go, and whatever is said for one call goes before it', async () => {
+    const desk = { home: 'desk', env: { MUSTER_IDENTITY: undefined } }
+    const at = (...words: string[]) => fleet.muster(words, desk)
+    const ticket = await fleet.ok(['ticket'])
+    const token = await fleet.ok(['enroll', 'token'])
+    assert.equal((await at('context', 'add', 'real', ticket, '--identity', fleet.path('operator'))).code, 0)
+    // An address where nobody is: whoever reaches it was sent there.
+    const { addresses, ...rest } = parseTicket(token)
+    const gone = formatTicket({ ...rest, addresses: addresses.map((address) => address.replace(/tcp\/\d+/, 'tcp/9')) })
+    assert.equal((await at('context', 'add', 'gone', gone)).code, 0)
+    const text = await readFile(fleet.path('.config', 'muster', 'contexts.json'), 'utf8')
+    assert.equal(text.includes(gone), false, 'the secret of a token was kept')
+    const rows = JSON.parse((await at('context', 'list', '-o', 'json')).stdout) as { name: string; current: boolean }[]
+    assert.deepEqual(
+      rows.map(({ name, current }) => [name, current]),
+      [
+        ['gone', false],
+        ['real', true],
+      ],
+    )
+    const reached = async (words: readonly string[], env: Record<string, string> = {}, home = 'desk'): Promise<number> =>
+      (await fleet.muster([...words, 'agent', 'list', '--identity', fleet.path('operator')], { home, env })).code
+    assert.equal((await at('agent', 'list')).code, 0, 'the current context, with its key')
+    assert.equal(await reached(['--context', 'gone']), 7)
+    assert.equal(await reached([], { MUSTER_CONTEXT: 'gone' }), 7)
+    assert.equal(await reached(['--context', 'real'], { MUSTER_COORDINATOR: gone }), 0)
+    assert.equal((await at('context', 'use', 'gone')).code, 0)
+    assert.equal(await reached([]), 7)
+    assert.equal(await reached(['--coordinator', ticket]), 0)
+    assert.equal(await reached([], { MUSTER_COORDINATOR: ticket, MUSTER_CONTEXT: 'gone' }), 0)
+    assert.equal(await reached([], {}, 'coordinator'), 0, 'a coordinator’s home that is named')
+    assert.equal(await reached(['--context', 'real', '--coordinator', ticket]), 2)
+    for (const [words, code] of [
+      [['use', 'nobody'], 5],
+      [['use'], 2],
+      [['add', 'real', ticket], 6],
+      [['add', '../x', ticket], 2],
+      [['add', 'x', 'muster1-x'], 2],
+      [['remove', 'gone'], 0],
+      [['use', '--none'], 0],
+    ] as const) {
+      const ended = await at('context', ...words)
+      assert.equal(ended.code, code, `${words.join(' ')}: ${ended.stderr}`)
+    }
+    await writeFile(fleet.path('.config', 'muster', 'contexts.json'), '{')
+    const damaged = await at('agent', 'list')
+    assert.deepEqual([damaged.code, /contexts\.json cannot be used: they are not what muster wrote/.test(damaged.stderr)], [2, true])
+    await rm(fleet.path('.config'), { recursive: true })
   })
 })

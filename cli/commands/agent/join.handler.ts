@@ -5,14 +5,12 @@ import { silentLogger } from '../../../shared/logger.ts'
 import { parseTicket } from '../../../protocols/enroll/ticket.ts'
 import '../../error-tables.ts'
 import type { CommandContext } from '../../context.ts'
+import { readLine } from '../../read-line.ts'
 import type { Args, Flags } from './join.ts'
-
-/** A ticket with sixteen addresses is a fraction of this. */
-const MAX_TICKET_BYTES = 65_536
 
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {
   const { name, hostKey } = context.flags
-  const text = context.args.ticket === '-' ? await readAll(context.stdin) : context.args.ticket
+  const text = context.args.ticket === '-' ? await readLine(context, 'ticket or token') : context.args.ticket
   if (hostKey !== undefined) await context.note('the SSH host key now also speaks for this node: whoever holds it is this host in both')
   const joined = await joinFleet(
     { clock: context.clock, random: context.random, log: context.globals.verbose ? await context.log() : silentLogger },
@@ -25,19 +23,16 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
       ...(hostKey === undefined ? {} : { hostKey }),
     },
   )
-  await context.stdout.write(`${joined.identity.id}\n`)
+  const { id, name: called } = joined.identity
+  await context.printOne({
+    value: { id, name: called, status: joined.status, fingerprint: joined.fingerprint },
+    fields: [],
+    line: id,
+    name: id,
+  })
   if (joined.status === 'pending')
     await context.note(
-      `waiting for approval; compare the fingerprint ${joined.fingerprint}, then on the coordinator: muster enroll approve ${joined.identity.name}`,
+      `waiting for approval; compare the fingerprint ${joined.fingerprint}, then on the coordinator: muster enroll approve ${called}`,
     )
   await context.note('next: muster agent run')
-}
-
-async function readAll(stream: NodeJS.ReadStream): Promise<string> {
-  let text = ''
-  for await (const chunk of stream) {
-    text += String(chunk)
-    if (text.length > MAX_TICKET_BYTES) break
-  }
-  return text
 }

@@ -20,5 +20,6 @@ export const command = defineCommand({
     { command: 'muster agent join muster1-… --name web-17', does: 'writes the home and prints the agent id; then: muster agent run' },
     { command: 'muster agent join muster1-… --host-key /etc/ssh/ssh_host_ed25519_key', does: 'with the host’s SSH key as the node’s' },
   ],
+  output: true,
   handler: () => import('./join.handler.ts'),
 })

@@ -9,7 +9,7 @@ import type { Flags } from './init.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {
   const { fleet, operator, name } = context.flags
-  const signer = await openOperatorKey(context)
+  const signer = await openOperatorKey(context, context.globals.identity)
   const operators = operator.length === 0 ? [{ publicKey: signer.publicKey, name: nameOf(signer.comment, 'operator') }] : []
   for (const [index, file] of operator.entries()) {
     const { publicKey, comment } = parsePublicKeyLine(await readKeyText(file, { secret: false }, context.signal), file)

@@ -1,0 +1,21 @@
+/** Give a coordinator a name. */
+import { resolve } from 'node:path'
+import { formatTicket, parseTicket } from '../../../protocols/enroll/ticket.ts'
+import { contextError, contextFile, requireContextName } from '../../contexts.ts'
+import type { CommandContext } from '../../context.ts'
+import { readLine } from '../../read-line.ts'
+import type { Args } from './add.ts'
+
+export async function handle(context: CommandContext<Readonly<Record<never, never>>, Args>): Promise<void> {
+  const name = requireContextName(context.args.name)
+  const { identity } = context.globals
+  const text = context.args.ticket === '-' ? await readLine(context, 'ticket') : context.args.ticket
+  // Of a token only what is no secret: it lets one host in, and is of no use here.
+  const { secret: _, ...ticket } = parseTicket(text)
+  const file = contextFile(context, context.env)
+  const { current, contexts } = await file.read()
+  if (Object.hasOwn(contexts, name)) throw contextError('context.exists', { name })
+  const added = { ticket: formatTicket(ticket), ...(identity === undefined ? {} : { identity: resolve(identity) }) }
+  await file.write({ current: current ?? name, contexts: { ...contexts, [name]: added } })
+  await context.note(current === null ? `${name} is the current context` : `to use it: muster context use ${name}, or --context ${name}`)
+}

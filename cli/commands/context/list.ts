@@ -1,0 +1,9 @@
+/** `muster context list` */
+import { defineCommand } from '../../command.ts'
+
+export const command = defineCommand({
+  summary: 'the coordinators that have a name',
+  examples: [{ command: 'muster context list', does: 'the current one is marked' }],
+  output: true,
+  handler: () => import('./list.handler.ts'),
+})
