@@ -1,7 +1,8 @@
 /** Prints the words that may stand at the end of the given ones, one a line; nothing where a file or a free value may. */
 import { type Declaration, type FlagSpec, type FlagSpecs, flagName, type Registry } from '../../command.ts'
 import type { CommandContext } from '../../context.ts'
-import { globalFlags } from '../../global-flags.ts'
+import { GLOBAL_VALUE_FLAGS, globalFlags, OUTPUT_FORMATS } from '../../global-flags.ts'
+import { findInvocation } from '../../invocation.ts'
 import { registry } from '../index.ts'
 
 export async function handle(context: CommandContext<unknown, { words: readonly string[] }>): Promise<void> {
@@ -17,30 +18,51 @@ export async function complete(commands: Registry, words: readonly string[]): Pr
 }
 
 async function candidates(commands: Registry, before: readonly string[], current: string): Promise<string[]> {
-  const [noun, second] = before.filter((word) => !word.startsWith('-'))
-  if (noun === undefined) return Object.keys(commands).filter((word) => !word.startsWith('__'))
-  const entry = Object.hasOwn(commands, noun) ? commands[noun] : undefined
-  if (entry === undefined) return []
-  if (!('verbs' in entry)) return ofCommand((await entry.command()).command, before.slice(before.indexOf(noun) + 1), current)
-  if (second === undefined) return Object.keys(entry.verbs)
-  const load = Object.hasOwn(entry.verbs, second) ? entry.verbs[second] : undefined
-  return load === undefined ? [] : ofCommand((await load()).command, before.slice(before.indexOf(second) + 1), current)
+  const invocation = findInvocation(commands, before, [])
+  switch (invocation.kind) {
+    case 'command':
+      return ofCommand((await invocation.load()).command, invocation.rest, current)
+    case 'help':
+      return invocation.asked && before.length > 0 ? [] : ofWords(commands, invocation.words, before, current)
+    default:
+      return []
+  }
 }
+
+/** Nouns, the verbs of one, or what a flag before them may be. */
+function ofWords(commands: Registry, words: readonly string[], before: readonly string[], current: string): string[] {
+  const last = before.at(-1) ?? ''
+  if (GLOBAL_VALUE_FLAGS.has(last)) return /^(-o|--output)$/.test(last) ? [...OUTPUT_FORMATS] : []
+  if (current.startsWith('-')) return flagNames(globalFlags)
+  const entry = words[0] === undefined ? undefined : commands[words[0]]
+  if (entry !== undefined && 'verbs' in entry) return Object.keys(entry.verbs)
+  return Object.keys(commands).filter((word) => !word.startsWith('__'))
+}
+
+const flagNames = (flags: FlagSpecs): string[] => [...Object.keys(flags).map((key) => `--${flagName(key)}`), '--no-color', '--help']
 
 /** Flags, the choices of a flag, or the choices of an argument. */
 function ofCommand(declaration: Declaration, before: readonly string[], current: string): string[] {
   const flags: FlagSpecs = { ...declaration.flags, ...globalFlags }
   const byName = new Map<string, FlagSpec>(
-    Object.entries(flags).flatMap(([key, spec]) => [[`--${flagName(key)}`, spec] as const, [`-${spec.short}`, spec] as const]),
+    Object.entries(flags).flatMap(([key, spec]) => [
+      [`--${flagName(key)}`, spec] as const,
+      ...(spec.short === undefined ? [] : [[`-${spec.short}`, spec] as const]),
+    ]),
   )
-  const last = before.at(-1) ?? ''
-  const waiting = byName.get(last)
-  if (waiting !== undefined && waiting.type !== 'boolean') return waiting.type === 'choice' ? [...waiting.choices] : []
-  if (current.startsWith('-')) return [...byName.keys(), '--no-color', '--help'].filter((name) => name.startsWith('--'))
   let position = 0
-  for (const [index, word] of before.entries()) {
-    const owner = byName.get(before[index - 1] ?? '')
-    if (!word.startsWith('-') && (owner === undefined || owner.type === 'boolean')) position += 1
+  let waiting: FlagSpec | undefined
+  for (const word of before) {
+    if (waiting !== undefined) waiting = undefined
+    else if (word.startsWith('-')) {
+      // What stands behind a bare -- is the remote command's.
+      if (word === '--' && declaration.passThrough) return []
+      const flag = byName.get(word)
+      waiting = flag === undefined || flag.type === 'boolean' ? undefined : flag
+    } else if (declaration.passThrough) return []
+    else position += 1
   }
+  if (waiting !== undefined) return waiting.type === 'choice' ? [...waiting.choices] : []
+  if (current.startsWith('-')) return flagNames(flags)
   return [...(Object.values(declaration.arguments)[position]?.choices ?? [])]
 }

@@ -17,9 +17,16 @@ _muster() {
   if (( \${#found} )) && [[ -n "$found[1]" ]]; then compadd -- "\${found[@]}"; else _files; fi
 }
 compdef _muster muster
+# Read from a folder of $fpath, this file is the function, and what it is called for is to complete.
+if [[ "$funcstack[1]" == _muster ]]; then _muster "$@"; fi
 `,
   fish: `# fish completion of muster
-complete -c muster -a '(muster __complete -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+function __muster_words
+  muster __complete -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null
+end
+# Files only where muster knows no words.
+complete -c muster -n 'test (count (__muster_words)) -gt 0' -f
+complete -c muster -a '(__muster_words)'
 `,
 }
 
