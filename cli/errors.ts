@@ -7,6 +7,11 @@ export const cliError = defineErrors({
     message: (d: { reason: string; hint: string }) => d.reason,
     hint: (d: { reason: string; hint: string }) => d.hint,
   },
+  'cli.not-yet': {
+    exit: 'usage',
+    message: (d: { command: string; version: string; instead: string }) => `muster ${d.command} is not part of version ${d.version}`,
+    hint: (d: { command: string; version: string; instead: string }) => d.instead,
+  },
   'cli.interrupted': { exit: 'interrupted', message: () => 'interrupted' },
   'cli.terminated': { exit: 'terminated', message: () => 'terminated' },
   'cli.output-closed': { exit: 'outputClosed', message: () => 'the reader of the output went away' },

@@ -29,7 +29,7 @@ export async function runProgram(registry: Registry, argv: readonly string[], te
   let report = { json: wantsJson(argv), verbose: argv.includes('-v') || argv.includes('--verbose') }
   try {
     const invocation = findInvocation(registry, argv, TOPIC_NAMES)
-    if (invocation.kind === 'unknown') throw unknownWord(registry, invocation)
+    if (invocation.kind === 'unknown') throw await unknownWord(registry, invocation)
     if (invocation.kind === 'topic') {
       const { TOPICS } = await import('./topics.ts')
       await terminal.stdout.write((TOPICS[invocation.topic] as () => string)())
@@ -95,7 +95,11 @@ async function helpPage(registry: Registry, words: readonly string[]): Promise<s
   )
 }
 
-function unknownWord(registry: Registry, { words, word }: Extract<Invocation, { kind: 'unknown' }>): Error {
+async function unknownWord(registry: Registry, { words, word }: Extract<Invocation, { kind: 'unknown' }>): Promise<Error> {
+  const [{ NOT_YET }, { VERSION }] = await Promise.all([import('./not-yet.ts'), import('../shared/version.ts')])
+  const command = [...words, word].join(' ')
+  if (Object.hasOwn(NOT_YET, command))
+    return cliError('cli.not-yet', { command, version: VERSION, instead: NOT_YET[command] as string })
   const entry = words[0] === undefined ? undefined : registry[words[0]]
   const known = entry !== undefined && 'verbs' in entry ? Object.keys(entry.verbs) : Object.keys(registry)
   const meant = closest(word, known)

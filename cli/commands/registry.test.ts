@@ -5,8 +5,11 @@ import { type Declaration, flagName, type LoadDeclaration } from '../command.ts'
 import { globalFlags } from '../global-flags.ts'
 import { findInvocation } from '../invocation.ts'
 import { parseCommand } from '../parse.ts'
+import { NOT_YET } from '../not-yet.ts'
 import { TOPIC_NAMES } from '../program.ts'
 import { TOPICS } from '../topics.ts'
+import { VERSION } from '../../shared/version.ts'
+import { runMuster } from '../testing/run-muster.ts'
 import { registry } from './index.ts'
 
 async function declarations(): Promise<{ words: string[]; command: Declaration }[]> {
@@ -83,4 +86,13 @@ test('commands: every handler loads and has a handle function', async () => {
 
 test('commands: every help topic is there', () => {
   assert.deepEqual(Object.keys(TOPICS).sort(), [...TOPIC_NAMES])
+})
+
+test('commands: what this version does not have is said to be so, with what serves in its place', async () => {
+  for (const [words, instead] of Object.entries(NOT_YET)) {
+    const found = findInvocation(registry, words.split(' '), TOPIC_NAMES)
+    assert.equal(found.kind, 'unknown', `${words} is there now`)
+    const { code, stderr } = await runMuster([...words.split(' '), '--all'])
+    assert.deepEqual([code, stderr], [2, `muster: error: muster ${words} is not part of version ${VERSION}\nmuster: hint: ${instead}\n`])
+  }
 })
