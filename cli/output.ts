@@ -21,6 +21,8 @@ export interface ListResult<Row> {
   readonly name: (row: Row) => string
   /** What JSON and YAML say of a row; default: the row itself. */
   readonly json?: (row: Row) => unknown
+  /** The columns' widths so far, of a list that comes in parts: the first part prints the header, and all of them stand below it. */
+  readonly widths?: number[]
   /** People read a line for each row instead of a table: what a script takes as it is. */
   readonly line?: (row: Row) => string
 }
@@ -49,6 +51,7 @@ export async function formatList<Row>(format: OutputFormat, result: ListResult<R
     columns.map((column) => column.header.toUpperCase()),
     result.rows.map((row) => columns.map((column) => cell(column.value(row)))),
     columns.map((column) => column.align === 'right'),
+    result.widths,
   )
 }
 
@@ -72,7 +75,7 @@ export async function formatOne(format: OutputFormat, result: ValueResult): Prom
 }
 
 /** What JSON and YAML would let through and a terminal obeys. */
-const INVISIBLE = /[\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+const INVISIBLE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 async function formatValue(format: 'json' | 'yaml', value: unknown): Promise<string> {
   if (format === 'json') return `${JSON.stringify(value, undefined, 2).replace(INVISIBLE, printable)}\n`
@@ -91,25 +94,30 @@ function cell(value: string | number | undefined): string {
   return value === undefined || value === '' ? '-' : printable(String(value))
 }
 
-function table(header: readonly string[], rows: readonly (readonly string[])[], right: readonly boolean[]): string {
-  const widths = header.map((title, column) => Math.max(width(title), ...rows.map((row) => width(row[column] as string))))
+function table(header: readonly string[], rows: readonly (readonly string[])[], right: readonly boolean[], known: number[] = []): string {
+  const begun = known.length > 0
+  const widths = header.map((title, column) =>
+    rows.reduce((widest, row) => Math.max(widest, width(row[column] as string)), known[column] ?? width(title)),
+  )
+  known.splice(0, known.length, ...widths)
   const pad = (text: string, column: number): string => {
     const blanks = ' '.repeat((widths[column] as number) - width(text))
     return right[column] === true ? blanks + text : text + blanks
   }
-  return lines([header, ...rows].map((row) => row.map(pad).join('   ').trimEnd()))
+  return lines((begun ? rows : [header, ...rows]).map((row) => row.map(pad).join('   ').trimEnd()))
 }
 
-/** Terminal columns of a text, near enough: wide East Asian characters and emoji take two. */
+/** Terminal columns of a text, near enough: wide East Asian characters and emoji take two, marks that sit on another character none. */
 function width(text: string): number {
   let columns = 0
   for (const character of text)
-    columns +=
-      /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u.test(
-        character,
-      )
-        ? 2
-        : 1
+    if (!/[\p{Mn}\p{Me}\p{Cf}]/u.test(character))
+      columns +=
+        /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u.test(
+          character,
+        )
+          ? 2
+          : 1
   return columns
 }
 

@@ -45,8 +45,8 @@ export function createSink(stream: NodeJS.WritableStream & Partial<WriteStream>,
   }
 }
 
-/** C0 and C1 controls, and the marks that reorder text: a host name or package summary could redraw the screen with them. */
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+/** C0 and C1 controls, the marks that reorder text, and Unicode's own line ends: a host name or package summary could redraw the screen with them. */
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 /** One line of text that a terminal shows and does not obey. */
 export function printable(text: string): string {
