@@ -21,7 +21,11 @@ export const globalFlags = {
     value: 'TICKET',
     summary: 'the coordinator, by its ticket; default: $MUSTER_COORDINATOR, the context, the one of the home',
   },
-  context: { type: 'string', value: 'NAME', summary: 'the coordinator, by the name of a context; default: $MUSTER_CONTEXT, the current one' },
+  context: {
+    type: 'string',
+    value: 'NAME',
+    summary: 'the coordinator, by the name of a context; default: $MUSTER_CONTEXT, the current one',
+  },
   output: { type: 'choice', short: 'o', value: 'FORMAT', choices: OUTPUT_FORMATS, default: 'table', summary: 'how results are printed' },
   quiet: { type: 'boolean', short: 'q', summary: 'no progress and no notes' },
   verbose: { type: 'boolean', short: 'v', summary: 'more detail, and the causes of errors' },
@@ -31,4 +35,12 @@ export const globalFlags = {
 export type GlobalFlags = FlagValues<typeof globalFlags> & { readonly color: boolean }
 
 /** Global flags that take a value, as typed: what stands after one of these before the noun is not the noun. */
-export const GLOBAL_VALUE_FLAGS: ReadonlySet<string> = new Set(['--home', '--config', '--identity', '--coordinator', '--context', '--output', '-o'])
+export const GLOBAL_VALUE_FLAGS: ReadonlySet<string> = new Set([
+  '--home',
+  '--config',
+  '--identity',
+  '--coordinator',
+  '--context',
+  '--output',
+  '-o',
+])

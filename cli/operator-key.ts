@@ -4,10 +4,7 @@ import type { Signer } from '../shared/identity/signer.ts'
 import type { CommandContext } from './context.ts'
 
 /** @throws identity.* */
-export function openOperatorKey(
-  context: CommandContext<unknown, unknown>,
-  identity: string | undefined,
-): Promise<Signer> {
+export function openOperatorKey(context: CommandContext<unknown, unknown>, identity: string | undefined): Promise<Signer> {
   return openOperator(context, {
     identity,
     env: context.env,

@@ -98,8 +98,7 @@ async function helpPage(registry: Registry, words: readonly string[]): Promise<s
 async function unknownWord(registry: Registry, { words, word }: Extract<Invocation, { kind: 'unknown' }>): Promise<Error> {
   const [{ NOT_YET }, { VERSION }] = await Promise.all([import('./not-yet.ts'), import('../shared/version.ts')])
   const command = [...words, word].join(' ')
-  if (Object.hasOwn(NOT_YET, command))
-    return cliError('cli.not-yet', { command, version: VERSION, instead: NOT_YET[command] as string })
+  if (Object.hasOwn(NOT_YET, command)) return cliError('cli.not-yet', { command, version: VERSION, instead: NOT_YET[command] as string })
   const entry = words[0] === undefined ? undefined : registry[words[0]]
   const known = entry !== undefined && 'verbs' in entry ? Object.keys(entry.verbs) : Object.keys(registry)
   const meant = closest(word, known)

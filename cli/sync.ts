@@ -13,8 +13,26 @@ export interface SyncOptions {
   readonly acceptShrink: boolean
 }
 
-/** @returns EXIT.done, or EXIT.partly where files are missing. @throws what stopped the sync altogether */
-export async function syncRepository(context: CommandContext<unknown, unknown>, session: Session, options: SyncOptions): Promise<number> {
+export interface SyncRow {
+  readonly repository: string
+  readonly changed: boolean
+  readonly fetched: number
+  readonly bytes: number
+  readonly unchanged: number
+  readonly removed: number
+  /** Which of our versions of the repository is served now. */
+  readonly version: number
+  readonly snapshot: string | null
+  readonly seconds: number
+}
+
+/** `done` is told of a sync that is complete. @returns EXIT.done, or EXIT.partly where files are missing. @throws what stopped the sync altogether */
+export async function syncRepository(
+  context: CommandContext<unknown, unknown>,
+  session: Session,
+  options: SyncOptions,
+  done: (row: SyncRow) => Promise<void>,
+): Promise<number> {
   const { id, snapshot } = options
   const progress = await context.progress({ what: id, unit: 'files' })
   const started = context.clock.monotonic()
@@ -54,17 +72,30 @@ export async function syncRepository(context: CommandContext<unknown, unknown>, 
       await context.report(error)
       return EXIT.partly
     }
-    const took = formatDuration(context.clock.monotonic() - started)
-    if (detail['changed'] === false) await context.stdout.write(`${id}: nothing to do, upstream is unchanged (${took})\n`)
-    else
-      await context.stdout.write(
-        `${id}: ${detail['fetched']} fetched (${formatSize(Number(detail['bytes']))}), ${detail['unchanged']} unchanged, ${detail['removed']} removed; published as revision ${detail['revision']} (${took})\n`,
-      )
-    if (snapshot !== undefined) await context.stdout.write(`snapshot ${snapshot} created\n`)
+    const seconds = (context.clock.monotonic() - started) / 1000
+    await done({
+      repository: id,
+      changed: detail['changed'] !== false,
+      fetched: Number(detail['fetched'] ?? 0),
+      bytes: Number(detail['bytes'] ?? 0),
+      unchanged: Number(detail['unchanged'] ?? 0),
+      removed: Number(detail['removed'] ?? 0),
+      version: Number(detail['revision'] ?? 0),
+      snapshot: snapshot ?? null,
+      seconds,
+    })
     for (const note of Array.isArray(detail['notes']) ? detail['notes'] : []) await context.note(`${id}: ${note}`)
     return EXIT.done
   } finally {
     context.signal.removeEventListener('abort', detached)
     progress.stop()
   }
+}
+
+/** What people read of it. */
+export function syncLine({ repository, changed, fetched, bytes, unchanged, removed, version, snapshot, seconds }: SyncRow): string {
+  const what = changed
+    ? `${fetched} fetched (${formatSize(bytes)}), ${unchanged} unchanged, ${removed} removed; published as version ${version}`
+    : 'nothing to do, upstream is unchanged'
+  return `${repository}: ${what} (${formatDuration(seconds * 1000)})${snapshot === null ? '' : `; snapshot ${snapshot} created`}`
 }

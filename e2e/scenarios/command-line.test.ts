@@ -1,10 +1,14 @@
 /** The command line as a person or a script meets it: what it does with several things at once, and what it says when a part of them fails. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import test from 'node:test'
 import { formatTicket, parseTicket } from '../../protocols/enroll/ticket.ts'
+import { blake3Of } from '../../shared/blake3/hash.ts'
 import { startFleet, within } from '../testing/fleet.ts'
 
+const BIN = join(import.meta.dirname, '..', '..', 'bin', 'muster')
 const NOBODY = '01890000-0000-7000-8000-000000000000'
 
 test('several repositories: one that cannot be synced does not keep the others from it', async () => {
@@ -27,7 +31,12 @@ test('what is about hosts', async (t) => {
   const eye = await fleet.key('eye')
 
   await t.test('a set of hosts is refused where one is meant, and nothing is done to any of them', async () => {
-    for (const words of [['agent', 'show'], ['agent', 'revoke', '--yes'], ['agent', 'label'], ['enroll', 'reject']])
+    for (const words of [
+      ['agent', 'show'],
+      ['agent', 'revoke', '--yes'],
+      ['agent', 'label'],
+      ['enroll', 'reject'],
+    ])
       for (const set of ['all', 'number=1']) {
         const ended = await fleet.muster([...words, set, ...(words[1] === 'label' ? ['x=1'] : [])])
         assert.deepEqual([ended.code, /means a set of hosts/.test(ended.stderr)], [2, true], `${words.join(' ')} ${set}\n${ended.stderr}`)
@@ -41,7 +50,17 @@ test('what is about hosts', async (t) => {
 
   await t.test('a grant covers the labels that were given, or it is refused', async () => {
     const add = (...on: string[]) =>
-      fleet.muster(['grant', 'add', '--to', `${eye}.pub`, '--namespace', 'run', '--level', 'observe', ...on.flatMap((text) => ['--on', text])])
+      fleet.muster([
+        'grant',
+        'add',
+        '--to',
+        `${eye}.pub`,
+        '--namespace',
+        'run',
+        '--level',
+        'observe',
+        ...on.flatMap((text) => ['--on', text]),
+      ])
     for (const on of [['number=1', 'number=2'], ['number=1,'], ['a=b=c'], ['=x'], ['number=1,number']])
       assert.equal((await add(...on)).code, 2, on.join(' '))
     assert.equal((await add('number=1,role=web', 'a2')).code, 0)
@@ -71,14 +90,27 @@ test('what is about hosts', async (t) => {
     const none = await local(['start'], ['--', '/no/such/program'])
     assert.deepEqual([none.code, none.stdout], [1, ''])
     assert.match(none.stderr, /^muster: error: a1 could not do it: ENOENT/)
-    for (const args of [['process', 'start', '--', 'true'], ['process', 'start', '--local', '--on', 'a1', '--', 'true'], ['process', 'stop', run, '--signal', 'NOPE']])
+    for (const args of [
+      ['process', 'start', '--', 'true'],
+      ['process', 'start', '--local', '--on', 'a1', '--', 'true'],
+      ['process', 'stop', run, '--signal', 'NOPE'],
+    ])
       assert.equal((await fleet.muster(args, { home: 'a1' })).code, 2, args.join(' '))
     assert.equal((await fleet.muster(['process', 'list', '--local'])).code, 2, 'a coordinator has no runner')
     await fleet.start('a1', ['agent', 'run'])
   })
 
   await t.test('of several hosts one that is lost ends its own watching only', async () => {
-    const watching = fleet.muster(['run', '--on', 'all', '--', 'sh', '-c', 'echo begun; while ! test -e "$0"; do sleep 0.1; done; echo done', fleet.path('go')])
+    const watching = fleet.muster([
+      'run',
+      '--on',
+      'all',
+      '--',
+      'sh',
+      '-c',
+      'echo begun; while ! test -e "$0"; do sleep 0.1; done; echo done',
+      fleet.path('go'),
+    ])
     await within(async () => JSON.parse(await fleet.ok(['process', 'list', '-o', 'json'])).length === 2, 'two runs')
     await agents[1]?.stop('SIGKILL')
     await within(async () => (await fleet.ok(['agent', 'list'])).includes('offline'), 'a2 being offline')
@@ -137,5 +169,58 @@ test('what is about hosts', async (t) => {
     const damaged = await at('agent', 'list')
     assert.deepEqual([damaged.code, /contexts\.json cannot be used: they are not what muster wrote/.test(damaged.stderr)], [2, true])
     await rm(fleet.path('.config'), { recursive: true })
+  })
+})
+
+test('results are JSON where it is asked for, and the log can be followed', async (t) => {
+  await using fleet = await startFleet()
+  const json = async (...words: string[]): Promise<unknown> => JSON.parse(await fleet.ok([...words, '-o', 'json']))
+
+  await t.test('what prints one word for people prints an object or a list with -o json', async () => {
+    assert.deepEqual(await json('ticket'), { ticket: await fleet.ok(['ticket']) })
+    const { token, ...rest } = (await json('enroll', 'token', '--approve', '--label', 'role=web', '--ttl', '1m')) as { token: string }
+    assert.deepEqual(rest, { ttlMs: 60_000, approve: true, labels: { role: 'web' } })
+    const joined = JSON.parse(await fleet.ok(['agent', 'join', token, '--name', 'h', '-o', 'json'], { home: 'h' })) as Record<
+      string,
+      string
+    >
+    assert.deepEqual([joined['name'], joined['status']], ['h', 'approved'])
+    assert.deepEqual(await json('blob', 'add', fleet.path('operator.pub')), { blob: blake3Of(await readFile(fleet.path('operator.pub'))) })
+    const [planned] = [await json('repo', 'sync', '--repo-id', 'sample', '--dry-run')] as [{ repository: string; fetch: number }]
+    assert.deepEqual([planned.repository, planned.fetch], ['sample', 9])
+    const [row, ...more] = (await json('repo', 'sync', '--all')) as { repository: string; fetched: number; version: number }[]
+    assert.deepEqual([row?.repository, row?.fetched, row?.version, more.length], ['sample', 9, 1, 0])
+  })
+
+  await t.test('AL-14: audit log --follow prints an entry as it comes, on a line of its own, whatever is in it', async (t) => {
+    const env = {
+      PATH: process.env['PATH'],
+      HOME: fleet.folder,
+      MUSTER_HOME: fleet.path('coordinator'),
+      MUSTER_IDENTITY: fleet.path('operator'),
+    }
+    const follow = (...words: string[]) => {
+      const child = spawn(BIN, ['audit', 'log', '--follow', '--count', '1', ...words], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+      t.after(() => child.kill('SIGKILL'))
+      const seen = { text: '' }
+      child.stdout.on('data', (chunk: Buffer) => (seen.text += chunk.toString()))
+      return { seen, child, ended: new Promise<number | null>((resolve) => child.once('close', resolve)) }
+    }
+    const [table, lines] = [follow(), follow('-o', 'json')]
+    await within(async () => table.seen.text !== '' && lines.seen.text !== '', 'the newest entry')
+    await fleet.ok(['snapshot', 'create', '--repo-id', 'sample', '--name', 'one', '--description', 'x\n\u001b[2J{"index":0}\u202e'])
+    await within(async () => [table, lines].every(({ seen }) => seen.text.split('snapshot.create').length === 3), 'intent and outcome')
+    for (const { child } of [table, lines]) child.kill('SIGINT')
+    assert.deepEqual([await table.ended, await lines.ended], [130, 130])
+    const indexes = lines.seen.text
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { index: number }).index)
+    assert.deepEqual(
+      indexes,
+      [0, 1, 2].map((more) => (indexes[0] as number) + more),
+    )
+    assert.match(table.seen.text, /^INDEX .*\n +\d+ .*\n +\d+ .* snapshot\.create .*\n +\d+ .* snapshot\.create .*\n$/)
+    assert.doesNotMatch(table.seen.text + lines.seen.text, /[\u001b\u202e]/)
   })
 })

@@ -70,7 +70,10 @@ test('a command that finds no room says so and leaves nothing behind', async (t)
       const exported = await fleet.muster(['audit', 'export', '--to', to])
       assert.equal(exported.code, to === folder ? 6 : 1, exported.stderr)
     }
-    assert.deepEqual((await readdir(dirname(folder))).filter((name) => name.includes('.part')), [])
+    assert.deepEqual(
+      (await readdir(dirname(folder))).filter((name) => name.includes('.part')),
+      [],
+    )
   })
 })
 

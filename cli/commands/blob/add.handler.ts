@@ -4,5 +4,6 @@ import type { CommandContext } from '../../context.ts'
 import type { Args } from './add.ts'
 
 export async function handle(context: CommandContext<Readonly<Record<never, never>>, Args>): Promise<void> {
-  await context.stdout.write(`${await addBlob(context, context.args.file)}\n`)
+  const blob = await addBlob(context, context.args.file)
+  await context.printOne({ value: { blob }, fields: [], line: blob, name: blob })
 }

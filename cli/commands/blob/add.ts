@@ -11,5 +11,6 @@ export const command = defineCommand({
   description: 'On a coordinator it is an operation of yours: signed and logged. On an agent the file goes into the pool of that host.',
   arguments: args,
   examples: [{ command: 'muster blob add build.tar', does: 'the id is what b3sum prints' }],
+  output: true,
   handler: () => import('./add.handler.ts'),
 })

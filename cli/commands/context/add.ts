@@ -9,7 +9,8 @@ export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
   summary: 'give a coordinator a name',
-  description: 'With --identity the key is kept too, for whoever names no other. The first context becomes the current one. Nothing is connected to.',
+  description:
+    'With --identity the key is kept too, for whoever names no other. The first context becomes the current one. Nothing is connected to.',
   arguments: args,
   examples: [
     { command: 'muster context add prod muster1-…', does: 'then every command goes to prod, unless told otherwise' },

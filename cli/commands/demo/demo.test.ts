@@ -18,7 +18,9 @@ test('demo: it never leads to a coordinator or a configuration of the user’s o
   assert.match(stderr, /\n {2}host-1 \$ muster blob get [0-9a-f]{64} --to /)
   assert.match(stderr, /\nEverything worked, in .*\n$/)
   assert.match(await readFile(join(folder, 'host-1.log'), 'utf8'), /^ready /m)
-  await assert.rejects(connectRunner({ clock: systemClock }, { home: join(folder, 'host-1'), spawnIfAbsent: false }), { code: 'runner.unreachable' })
+  await assert.rejects(connectRunner({ clock: systemClock }, { home: join(folder, 'host-1'), spawnIfAbsent: false }), {
+    code: 'runner.unreachable',
+  })
   const again = await runMuster(['demo', '--once', '--keep', folder])
   assert.deepEqual([again.code, /it exists/.test(again.stderr)], [6, true])
 })

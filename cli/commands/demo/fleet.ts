@@ -45,7 +45,12 @@ export async function openDemoFleet(context: CommandContext<unknown, unknown>, f
   const environment = (name = 'coordinator'): string[] => [`MUSTER_HOME=${home(name)}`, `MUSTER_IDENTITY=${identity}`]
 
   const start = async (name: string, words: readonly string[]): Promise<string[]> => {
-    const daemon = startDaemon(context, { name, words, env: processEnvironment(context, environment(name)), log: join(folder, `${name}.log`) })
+    const daemon = startDaemon(context, {
+      name,
+      words,
+      env: processEnvironment(context, environment(name)),
+      log: join(folder, `${name}.log`),
+    })
     daemons.push(daemon)
     return daemon.ready
   }
@@ -106,7 +111,10 @@ function startDaemon(
   options: { name: string; words: readonly string[]; env: NodeJS.ProcessEnv; log: string },
 ): Daemon {
   const log = createWriteStream(options.log)
-  const child = spawn(process.execPath, [process.argv[1] as string, ...options.words], { env: options.env, stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(process.execPath, [process.argv[1] as string, ...options.words], {
+    env: options.env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
   const failed = async (): Promise<never> => {
     const lines = (await readFile(options.log, 'utf8').catch(() => '')).trimEnd().split('\n')

@@ -16,5 +16,6 @@ export const command = defineCommand({
     { command: 'muster enroll token --approve --label role=web', does: 'the host that uses it within 15 minutes is a member at once' },
     { command: 'muster enroll token', does: 'the host waits for `muster enroll approve`' },
   ],
+  output: true,
   handler: () => import('./token.handler.ts'),
 })

@@ -5,7 +5,7 @@ import { EXIT } from '../../../shared/exit-codes.ts'
 import { formatSize } from '../../../shared/units.ts'
 import { withSession } from '../../connect.ts'
 import { cliError } from '../../errors.ts'
-import { syncRepository } from '../../sync.ts'
+import { type SyncRow, syncLine, syncRepository } from '../../sync.ts'
 import type { Session } from '../../session.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './sync.ts'
@@ -18,10 +18,17 @@ export async function handle(context: CommandContext<Flags>): Promise<number> {
     const ids = repoId === undefined ? await enabled(session) : [repoId]
     if (ids.length === 0) await context.note('no repository is enabled')
     const snapshot = snapshotName(context)
+    const print = (rows: readonly SyncRow[]): Promise<void> =>
+      context.printList({ rows, name: (row) => row.repository, line: syncLine, columns: [] })
+    // People see each when it is done; JSON is one list.
+    const rows: SyncRow[] = []
+    const atOnce = ['table', 'wide'].includes(context.globals.output)
+    const done = async (row: SyncRow): Promise<void> => void (atOnce ? await print([row]) : rows.push(row))
     const each = (id: string): Promise<number> =>
-      dryRun ? plan(context, session, id) : syncRepository(context, session, { id, snapshot, allowRollback, acceptShrink })
+      dryRun ? plan(context, session, id) : syncRepository(context, session, { id, snapshot, allowRollback, acceptShrink }, done)
     const codes: number[] = []
     for (const id of ids) codes.push(await (ids.length === 1 ? each(id) : reported(context, () => each(id))))
+    if (!atOnce && !dryRun) await print(rows)
     return exitOf(codes)
   })
 }
@@ -50,7 +57,12 @@ async function enabled(session: Session): Promise<string[]> {
 
 async function plan(context: CommandContext<Flags>, session: Session, id: string): Promise<number> {
   const { fetch, bytes, remove, unchanged } = await session.ask('repo.plan', { repository: id })
-  await context.stdout.write(`${id}: would fetch ${fetch} files (${formatSize(bytes)}), would remove ${remove}, ${unchanged} unchanged\n`)
+  await context.printOne({
+    value: { repository: id, fetch, bytes, remove, unchanged },
+    fields: [],
+    line: `${id}: would fetch ${fetch} files (${formatSize(bytes)}), would remove ${remove}, ${unchanged} unchanged`,
+    name: id,
+  })
   return EXIT.done
 }
 

@@ -22,5 +22,6 @@ export const command = defineCommand({
     { command: 'muster repo sync --all', does: 'every enabled one' },
     { command: 'muster repo sync --repo-id epel9 --create-snapshot --snapshot-name 2026-11', does: 'and keep this state' },
   ],
+  output: true,
   handler: () => import('./sync.handler.ts'),
 })

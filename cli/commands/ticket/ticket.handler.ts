@@ -5,6 +5,6 @@ import type { CommandContext } from '../../context.ts'
 export async function handle(context: CommandContext): Promise<void> {
   await withSession(context, async (session) => {
     const { ticket } = await session.ask('ticket', {})
-    await context.stdout.write(`${ticket}\n`)
+    await context.printOne({ value: { ticket }, fields: [], line: ticket, name: ticket })
   })
 }
