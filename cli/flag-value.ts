@@ -67,12 +67,24 @@ function convert(name: string, text: string, parse: (text: string) => number, ex
   }
 }
 
-function bounded(name: string, spec: { min?: number; max?: number }, text: string, value: number): number {
-  if (spec.min !== undefined && value < spec.min) throw refuse(name, text, `at least ${spec.min}`)
-  if (spec.max !== undefined && value > spec.max) throw refuse(name, text, `at most ${spec.max}`)
+function bounded(name: string, spec: FlagSpec & { min?: number; max?: number }, text: string, value: number): number {
+  if (spec.min !== undefined && value < spec.min) throw refuse(name, text, `at least ${asTyped(spec, spec.min)}`)
+  if (spec.max !== undefined && value > spec.max) throw refuse(name, text, `at most ${asTyped(spec, spec.max)}`)
   return value
 }
 
 function refuse(name: string, text: string, expected: string, cause?: unknown): Error {
   return cliError('cli.usage', { reason: `--${name}: expected ${expected}, got ${JSON.stringify(text)}`, hint: 'see --help' }, { cause })
+}
+
+const UNITS = {
+  duration: { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 },
+  size: { G: 1_073_741_824, M: 1_048_576, K: 1024, '': 1 },
+} as const
+
+/** A value of the flag as somebody would type it: `15m`, `64M`. */
+export function asTyped(spec: FlagSpec, value: string | number): string {
+  if (typeof value === 'string' || (spec.type !== 'duration' && spec.type !== 'size')) return String(value)
+  const [unit, size] = Object.entries(UNITS[spec.type]).find(([, each]) => value % each === 0) as [string, number]
+  return `${value / size}${unit}`
 }

@@ -1,8 +1,9 @@
-/** Help pages. They lead with examples, fit in eighty columns where they can, and are made from the declarations alone. */
+/** Help pages. They lead with examples, keep to eighty columns but for words that are longer, and are made from the declarations alone. */
 import { type Declaration, type FlagSpec, type FlagSpecs, flagName, type Registry } from './command.ts'
+import { asTyped } from './flag-value.ts'
 import { globalFlags } from './global-flags.ts'
 
-const WIDTH = 100
+const WIDTH = 80
 
 /** A flag as it is typed: `-o, --output FORMAT`. */
 export function flagUsage(key: string, spec: FlagSpec): string {
@@ -14,22 +15,10 @@ export function flagUsage(key: string, spec: FlagSpec): string {
 export function flagNotes(spec: FlagSpec): string {
   const notes: string[] = []
   if (spec.type === 'choice') notes.push(spec.choices.join('|'))
-  if ('default' in spec && spec.default !== undefined && spec.default !== '') notes.push(`default ${typed(spec, spec.default)}`)
+  if ('default' in spec && spec.default !== undefined && spec.default !== '') notes.push(`default ${asTyped(spec, spec.default)}`)
   if ('required' in spec && spec.required === true) notes.push('required')
   if (spec.type === 'list' || spec.type === 'pairs' || spec.type === 'variables') notes.push('repeatable')
   return notes.length === 0 ? '' : ` (${notes.join('; ')})`
-}
-
-const UNITS = {
-  duration: { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 },
-  size: { G: 1_073_741_824, M: 1_048_576, K: 1024, '': 1 },
-} as const
-
-/** A default as somebody would type it: `15m`, `64M`. */
-function typed(spec: FlagSpec, value: string | number): string {
-  if (typeof value === 'string' || (spec.type !== 'duration' && spec.type !== 'size')) return String(value)
-  const [unit, size] = Object.entries(UNITS[spec.type]).find(([, each]) => value % each === 0) as [string, number]
-  return `${value / size}${unit}`
 }
 
 /** `muster repo sync [--flags] [ID]` */
@@ -45,7 +34,7 @@ export function usageLine(words: readonly string[], command: Declaration): strin
 export function commandHelp(words: readonly string[], command: Declaration): string {
   const sections = [`${sentence(command.summary)}${command.description === undefined ? '' : `\n\n${wrap(command.description)}`}`]
   sections.push(`Usage: ${usageLine(words, command)}`)
-  sections.push(`Examples:\n${command.examples.map(({ command: line, does }) => `  ${line.padEnd(60)}  ${does}`.trimEnd()).join('\n')}`)
+  sections.push(`Examples:\n${command.examples.map(({ command: line, does }) => example(line, does)).join('\n')}`)
   const args = Object.entries(command.arguments)
   if (args.length > 0) sections.push(`Arguments:\n${columns(args.map(([name, spec]) => [name.toUpperCase(), spec.summary]))}`)
   if (Object.keys(command.flags).length > 0) sections.push(`Flags:\n${flagList(command.flags)}`)
@@ -74,8 +63,8 @@ export function programHelp(registry: Registry, topics: readonly string[]): stri
 Usage: muster NOUN VERB [--flags] [arguments]
 
 Examples:
-  muster demo --once                          the whole system on this machine, nothing configured
-  muster run --on role=web -- uname -r        a command on every host with this label
+  muster demo --once                    the whole system here, nothing configured
+  muster run --on role=web -- uname -r  a command on every host with this label
 
 Nouns:
 ${columns(nouns)}
@@ -86,7 +75,8 @@ ${columns(words)}
 Flags of every command:
 ${globalFlagList()}
 
-See \`muster NOUN --help\` for its verbs, and \`muster help TOPIC\` for ${topics.join(', ')}.
+See \`muster NOUN --help\` for its verbs, and \`muster help TOPIC\` for
+${topics.join(', ')}.
 `
 }
 
@@ -102,8 +92,18 @@ function globalFlagList(): string {
 function columns(rows: readonly (readonly [string, string])[]): string {
   const width = Math.min(32, Math.max(0, ...rows.map(([left]) => left.length)))
   return rows
-    .map(([left, right]) => (left.length > width ? `  ${left}\n  ${' '.repeat(width)}  ${right}` : `  ${left.padEnd(width)}  ${right}`))
+    .map(([left, right]) => {
+      const lines = wrap(right, WIDTH - width - 4).split('\n')
+      const first = left.length > width ? [`  ${left}`] : [`  ${left.padEnd(width)}  ${lines.shift()}`]
+      return [...first, ...lines.map((line) => `  ${' '.repeat(width)}  ${line}`)].join('\n')
+    })
     .join('\n')
+}
+
+/** What it does stands behind it, or below where there is no room. */
+function example(line: string, does: string): string {
+  const beside = `  ${line.padEnd(44)}  ${does}`
+  return line.length <= 44 && beside.length <= WIDTH ? beside : `  ${line}\n${wrap(does, WIDTH - 6).replace(/^/gm, '      ')}`
 }
 
 /** A summary as a sentence. */
@@ -111,13 +111,13 @@ export function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('?') ? '' : '.'}`
 }
 
-function wrap(text: string): string {
+function wrap(text: string, width = WIDTH): string {
   return text
     .split('\n')
     .map((paragraph) =>
       paragraph.split(' ').reduce<string[]>((lines, word) => {
         const last = lines.at(-1)
-        if (last === undefined || last.length + word.length + 1 > WIDTH) return [...lines, word]
+        if (last === undefined || last.length + word.length + 1 > width) return [...lines, word]
         return [...lines.slice(0, -1), `${last} ${word}`]
       }, []),
     )

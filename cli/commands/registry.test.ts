@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Declaration, flagName, type LoadDeclaration } from '../command.ts'
 import { globalFlags } from '../global-flags.ts'
+import { commandHelp, programHelp } from '../help.ts'
 import { findInvocation } from '../invocation.ts'
 import { parseCommand } from '../parse.ts'
 import { NOT_YET } from '../not-yet.ts'
@@ -95,4 +96,9 @@ test('commands: what this version does not have is said to be so, with what serv
     const { code, stderr } = await runMuster([...words.split(' '), '--all'])
     assert.deepEqual([code, stderr], [2, `muster: error: muster ${words} is not part of version ${VERSION}\nmuster: hint: ${instead}\n`])
   }
+})
+
+test('commands: help keeps to eighty columns but for examples and words that are longer', async () => {
+  const pages = [programHelp(registry, TOPIC_NAMES), ...all.map(({ words, command }) => commandHelp(words, command))]
+  for (const line of pages.join('\n').split('\n')) assert.ok(line.length <= 80 || /^ {2}(muster|source) /.test(line), line)
 })
