@@ -1,5 +1,5 @@
 /**
- * The tables of every area whose errors a coordinator may send: an error crosses the wire as a code with plain data, and gets its prose here. Importing
+ * The tables of every area whose errors a coordinator or an agent may send: an error crosses the wire as a code with plain data, and gets its prose here. Importing
  * a table costs a few kilobytes and nothing else.
  */
 import '../agent/commands/errors.ts'
@@ -12,9 +12,13 @@ import '../coordinator/operations/errors.ts'
 import '../coordinator/publish/errors.ts'
 import '../coordinator/registry/errors.ts'
 import '../coordinator/repositories.ts'
+import '../coordinator/sessions/sessions.ts'
 import '../coordinator/snapshots/errors.ts'
 import '../node/errors.ts'
+import '../node/transfer/errors.ts'
 import '../shared/audit/errors.ts'
 import '../shared/blobs/errors.ts'
 import '../shared/facts/errors.ts'
+import '../shared/queue.ts'
+import '../shared/rpm/errors.ts'
 import '../shared/trust/errors.ts'

@@ -26,5 +26,5 @@ export const cliError = defineErrors({
       `the coordinator does not say that it is ${d.expected} of fleet ${d.fleet}, as the ticket does`,
     hint: () => 'nothing was signed; ask the operator of the fleet for a fresh ticket',
   },
-  'cli.declined': { exit: 'failed', message: (d: { action: string }) => `not done: this ${d.action}` },
+  'cli.declined': { exit: 'failed', message: (d: { action: string }) => `not done: this ${d.action}`, hint: () => 'only y or yes goes on' },
 })

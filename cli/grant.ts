@@ -6,7 +6,7 @@ import { fingerprintOf } from '../shared/identity/fingerprint.ts'
 import { parsePublicKeyLine } from '../shared/identity/public-key.ts'
 import { agentId, type Fingerprint, fingerprint } from '../shared/ids.ts'
 import { defineErrors } from '../shared/errors.ts'
-import type { Grant, Selector } from '../shared/trust/grant.ts'
+import { type Grant, namespaceField, type Selector } from '../shared/trust/grant.ts'
 import { readSigned, signStatement } from '../shared/trust/signed.ts'
 import { type SignedText, toText } from '../shared/trust/transport.ts'
 import type { CommandContext } from './context.ts'
@@ -51,6 +51,12 @@ export async function signGrant(
   flags: GrantFlags,
 ): Promise<{ grant: Grant; statement: SignedText & { scheme: 'sshsig' } }> {
   const subject = await readKeyArgument(flags.to)
+  const namespace = namespaceField.safeParse(flags.namespace)
+  if (!namespace.success)
+    throw cliError('cli.usage', {
+      reason: `--namespace: ${namespace.error.issues[0]?.message}, got ${JSON.stringify(flags.namespace)}`,
+      hint: 'such as run, or repo/epel9; see `muster grant add --help`',
+    })
   const now = context.clock.now()
   const { epoch } = await session.ask('grant.list', {})
   const signed = await signStatement(session.operator, 'grant', {

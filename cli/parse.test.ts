@@ -10,8 +10,8 @@ import { parseCommand } from './parse.ts'
 const flags = {
   on: { type: 'list', value: 'HOST', summary: 'hosts' },
   env: { type: 'pairs', value: 'K=V', summary: 'variables' },
-  memory: { type: 'size', value: 'SIZE', summary: 'a size' },
-  timeout: { type: 'duration', value: 'TIME', summary: 'a time', default: 1000 },
+  memory: { type: 'size', value: 'SIZE', summary: 'a size', min: 65_536 },
+  timeout: { type: 'duration', value: 'TIME', summary: 'a time', default: 1000, max: 7_200_000 },
   level: { type: 'choice', value: 'LEVEL', choices: ['observe', 'control'], summary: 'a choice' },
   count: { type: 'integer', value: 'N', summary: 'a number', min: 1, max: 9 },
 } as const satisfies FlagSpecs
@@ -42,6 +42,9 @@ test('parse: wrong flags and values say what was expected and what came', () => 
     [['a', 'b'], /too many arguments/],
     [['c'], /'c' is invalid for argument 'word'. Allowed choices are a, b/],
     [['--on'], /option '--on <value>' argument missing/],
+    [['--home', ''], /^--home: expected a value, got ""$/],
+    [['--timeout', '3h'], /^--timeout: expected at most 2h, got "3h"$/],
+    [['--memory', '1K'], /^--memory: expected at least 64K, got "1K"$/],
   ]
   for (const [words, message, hint] of cases) {
     assert.throws(

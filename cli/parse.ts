@@ -42,6 +42,10 @@ export function parseCommand(words: readonly string[], declaration: Declaration,
     throw usageError(words, declaration, error)
   }
   const given: Record<string, unknown> = command.opts()
+  // An unset variable of a script, as in --home "$DIR": it must not become the folder that the script happens to run in.
+  const empty = Object.keys(globalFlags).find((key) => given[key] === '')
+  if (empty !== undefined)
+    throw cliError('cli.usage', { reason: `--${flagName(empty)}: expected a value, got ""`, hint: 'leave it out for its default' })
   const pick = (specs: FlagSpecs): Record<string, unknown> =>
     Object.fromEntries(Object.entries(specs).map(([key, spec]) => [key, given[key] ?? absentFlag(spec)]))
   return {

@@ -1,4 +1,5 @@
 /** The `.repo` file with which this host's dnf and zypper use the agent's gateway. */
+import { readAgentIdentity } from '../agent/identity.ts'
 import { openClient } from '../protocols/call.ts'
 import { localProtocol } from '../protocols/local/protocol.ts'
 import { dialSocket } from '../protocols/socket.ts'
@@ -16,12 +17,14 @@ export const repoFileError = defineErrors({
 })
 
 export async function writeRepoFile(context: CommandContext<unknown, unknown>, only: string | undefined): Promise<string> {
+  await readAgentIdentity(context.home())
   const client = openClient(localProtocol, await dialSocket(agentPaths(context.home()).socket, localProtocol.id, context.signal), context)
   try {
     const { gateway } = await client.call('info', {})
     const { repositories } = await client.call('repositories', {})
     const chosen = repositories.filter((repository) => only === undefined || repository.id === only)
     if (only !== undefined && chosen.length === 0) throw repoFileError('repo-file.unknown', { id: only })
+    if (chosen.length === 0) await context.note('no repository is published yet: muster repo sync on the coordinator')
     return chosen.map((repository) => section(`${gateway}/repos/${repository.id}/latest/`, repository)).join('\n')
   } finally {
     await client.close().catch(() => undefined)

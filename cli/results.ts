@@ -7,6 +7,7 @@ export const resultError = defineErrors({
     exit: 'partly',
     message: (d: { failed: number; of: number; lines: readonly string[] }) =>
       [`${d.failed} of ${d.of} hosts failed`, ...d.lines].join('\n'),
+    hint: () => 'what is listed was not done; the rest was',
   },
   'result.unknown': {
     exit: 'failed',
@@ -16,6 +17,7 @@ export const resultError = defineErrors({
   'result.failed': {
     exit: 'failed',
     message: (d: { target: string; result: string }) => `${d.target}: ${d.result}`,
+    hint: () => 'muster audit log shows the outcome',
   },
 })
 

@@ -16,6 +16,7 @@ export const nodeError = defineErrors({
     exit: 'unreachable',
     retryable: true,
     message: (d: { address: string; reason: string }) => `${d.address} cannot be reached: ${d.reason}`,
+    hint: () => 'check that it runs, and that no firewall stands between; muster status on the coordinator shows its addresses',
   },
   'node.wrong-peer': {
     exit: 'denied',
@@ -26,6 +27,7 @@ export const nodeError = defineErrors({
     exit: 'unreachable',
     retryable: true,
     message: (d: { peer: string }) => `no connection to ${d.peer}`,
+    hint: () => 'try again in a moment: connections are made again by themselves',
   },
   'node.key-type': {
     exit: 'denied',
@@ -46,6 +48,7 @@ export const nodeError = defineErrors({
     exit: 'unreachable',
     retryable: true,
     message: (d: { reason: string }) => `the handshake failed: ${d.reason}`,
+    hint: () => 'check that both ends run versions of Muster that know each other: muster version',
   },
   'node.closed': {
     exit: 'unreachable',

@@ -37,6 +37,7 @@ export const socketError = defineErrors({
   'socket.unusable': {
     exit: 'usage',
     message: (d: { path: string; reason: string }) => `no socket can be made at ${d.path}: ${d.reason}`,
+    hint: () => 'check space and permissions of the home, or name another one with --home',
   },
 })
 

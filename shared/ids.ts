@@ -28,6 +28,7 @@ export const idError = defineErrors({
   'id.malformed': {
     exit: 'usage',
     message: (d: { kind: string; expected: string; got: string }) => `${d.got} is not a ${d.kind}: expected ${d.expected}`,
+    hint: () => 'copy the whole of it, as the command that printed it has it',
   },
 })
 

@@ -15,6 +15,7 @@ export const runnerError = defineErrors({
   'runner.invalid-order': {
     exit: 'usage',
     message: (d: { field: string; expected: string; got: string }) => `run order: ${d.field}: expected ${d.expected}, got ${d.got}`,
+    hint: () => 'correct the command and give it again; nothing was started',
   },
   'runner.invalid-request': {
     exit: 'usage',

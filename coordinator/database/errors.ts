@@ -55,6 +55,7 @@ export const databaseError = defineErrors({
     exit: 'unreachable',
     retryable: true,
     message: (d: { database: string; reason: string }) => `${d.database} cannot be reached: ${d.reason}`,
+    hint: () => 'check that it is running and that its files and disk can be used; what was asked for was not done',
   },
   'database.outcome-unknown': {
     exit: 'unreachable',
@@ -65,6 +66,7 @@ export const databaseError = defineErrors({
     exit: 'conflict',
     retryable: true,
     message: (d: { database: string; reason: string }) => `${d.database} is busy: ${d.reason}`,
+    hint: () => 'another process uses it; try again, and find out which if that goes on',
   },
   'database.full': {
     exit: 'failed',

@@ -38,6 +38,7 @@ export const dispatchError = defineErrors({
   'dispatch.failed': {
     exit: 'failed',
     message: (d: { host: string; reason: string }) => `${d.host} could not do it: ${d.reason}`,
+    hint: (d: { host: string; reason: string }) => `mend it on ${d.host}, or correct the command and give it again`,
   },
   'dispatch.log-behind': {
     exit: 'verification',

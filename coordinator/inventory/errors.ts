@@ -18,5 +18,6 @@ export const inventoryError = defineErrors({
   'inventory.bad-version': {
     exit: 'usage',
     message: (d: { version: string }) => `${JSON.stringify(d.version)} is not a version condition, such as '< 3.0.7-25.el9'`,
+    hint: () => 'a comparison and a version: <, <=, =, >= or >, then [epoch:]version[-release], quoted for the shell',
   },
 })

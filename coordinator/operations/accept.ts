@@ -43,9 +43,11 @@ export async function acceptIntent(
   const parsed = spec.arguments.safeParse(intent.arguments)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
+    const inner = issue?.code === 'invalid_key' ? issue.issues[0] : undefined
     throw operationError(
       'operation.malformed',
-      { verb, reason: `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? ''}`.slice(0, 300) },
+      // Of a key that does not fit, the reason stands one level deeper.
+      { verb, reason: `${issue?.path.map(String).join('.') ?? ''}: ${inner?.message ?? issue?.message ?? ''}`.slice(0, 300) },
       { cause: parsed.error },
     )
   }

@@ -10,10 +10,12 @@ export const operationError = defineErrors({
   'operation.malformed': {
     exit: 'usage',
     message: (d: { verb: string; reason: string }) => `the arguments of ${d.verb} are not valid: ${d.reason}`,
+    hint: () => 'correct them and give the command again; nothing was done',
   },
   'operation.too-many-targets': {
     exit: 'usage',
     message: (d: { verb: string; targets: number }) => `${d.verb} takes one target, not ${d.targets}`,
+    hint: () => 'give the command once for each',
   },
   'operation.not-yours': {
     exit: 'denied',

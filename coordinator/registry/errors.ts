@@ -16,6 +16,7 @@ export const registryError = defineErrors({
   'registry.bad-selector': {
     exit: 'usage',
     message: (d: { selector: string }) => `${JSON.stringify(d.selector)} is neither a host, nor k=v[,k=v], nor all`,
+    hint: () => 'such as web-1, role=web, role=web,site=ber, or all',
   },
   'registry.token-unknown': {
     exit: 'denied',
@@ -40,6 +41,7 @@ export const registryError = defineErrors({
   'registry.labels': {
     exit: 'usage',
     message: (d: { name: string; reason: string }) => `${d.name} cannot have these labels: ${d.reason}`,
+    hint: () => 'muster agent show NAME tells which it has',
   },
   'registry.revoked': {
     exit: 'denied',
@@ -49,6 +51,8 @@ export const registryError = defineErrors({
   'registry.not-pending': {
     exit: 'conflict',
     message: (d: { name: string; status: string }) => `${d.name} is ${d.status}, not waiting for approval`,
+    hint: (d: { name: string; status: string }) =>
+      d.status === 'approved' ? `to take it out of the fleet: muster agent revoke ${d.name}` : 'muster enroll list shows who waits',
   },
   'registry.not-approved': {
     exit: 'conflict',
@@ -58,6 +62,7 @@ export const registryError = defineErrors({
   'registry.grant-taken': {
     exit: 'conflict',
     message: (d: { id: string }) => `there is already a grant ${d.id}`,
+    hint: () => 'muster grant list shows it',
   },
   'registry.grant-void': {
     exit: 'denied',

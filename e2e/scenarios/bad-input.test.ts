@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
-import { access, readdir, writeFile } from 'node:fs/promises'
+import { access, chmod, readdir, truncate, writeFile } from 'node:fs/promises'
 import test from 'node:test'
-import { startFleet } from '../testing/fleet.ts'
+import { systemClock } from '../../shared/clock.ts'
+import { startFleet, within } from '../testing/fleet.ts'
 
 const ZERO = '0'.repeat(64)
 const NOBODY = '01890000-0000-7000-8000-000000000000'
@@ -17,6 +18,22 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
   const stranger = await fleet.key('stranger')
   const used = await fleet.ok(['enroll', 'token', '--approve'])
   await fleet.ok(['agent', 'join', used, '--name', 'b1'], { home: 'b1' })
+
+  const add = async (name: string, text: string): Promise<string> => {
+    await writeFile(fleet.path(name), text)
+    return fleet.ok(['blob', 'add', fleet.path(name)])
+  }
+  const stored = (blob: string): string => fleet.path('coordinator', 'pool', 'blobs', blob.slice(0, 2), blob)
+  const [small, altered, truncated] = [
+    await add('small', 'small'),
+    await add('altered', 'x'.repeat(99_999)),
+    await add('cut', 'y'.repeat(99_999)),
+  ]
+  for (const blob of [altered, truncated]) await chmod(stored(blob), 0o600)
+  await writeFile(stored(altered), `${'x'.repeat(50_000)}z${'x'.repeat(49_998)}`)
+  await truncate(stored(truncated), 1000)
+  const expired = await fleet.ok(['enroll', 'token', '--approve', '--ttl', '1s'])
+  const until = systemClock.monotonic() + 1_000
 
   const cases: readonly [
     what: string,
@@ -58,28 +75,55 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
     [
       'a grant in no namespace',
       ['grant', 'add', '--to', fleet.path('stranger.pub'), '--namespace', 'moon', '--level', 'observe'],
-      9,
-      /namespace/,
+      2,
+      /--namespace: expected one of fleet, .*, got "moon"/,
     ],
+    ['an unknown host, asked for its facts', ['facts', 'show', 'nope'], 5, /no host matches "nope"/],
+    ['an unknown repository, asked for', ['repo', 'show', '--repo-id', 'nope'], 5, /no repository "nope"/],
+    ['an unknown repository of a gateway', ['agent', 'repofile', '--repo-id', 'nope'], 5, /no repository nope/, { home: 'a1' }],
+    ['a gateway asked of a coordinator', ['agent', 'repofile'], 2, /not an agent's home/],
+    ['an unknown grant', ['grant', 'revoke', NOBODY, '--yes'], 5, /no grant/],
+    ['a range beyond the blob', ['blob', 'get', small, '--to', 'none', '--range', '0-999999'], 2, /not a range/],
+    [
+      'a damaged blob, of the only node that has it',
+      ['blob', 'get', altered, '--to', 'none'],
+      7,
+      /could not be|no provider|providers/,
+      { home: 'a1' },
+    ],
+    ['a truncated blob, on the node itself', ['blob', 'get', truncated, '--to', 'none'], 9, /what came for blob/],
+    ['an expired token', ['agent', 'join', expired, '--name', 'b5'], 4, /token is not valid/, { home: 'b5' }],
+    ['a configuration that is not there', ['config', 'validate', '--config', '/no/such.yaml'], 2, /\/no\/such\.yaml/],
+    ['a home that is empty', ['--home', '', 'status'], 2, /--home: expected a value/],
+    ['a value above its bound', ['enroll', 'token', '--ttl', '2h'], 2, /--ttl: expected at most 1h, got "2h"/],
+    ['a label that is none', ['agent', 'label', 'a1', 'a b=1'], 2, /a b: expected a label name/],
+    ['a version condition that is none', ['package', 'find', 'bash', '--version', 'about 5'], 2, /not a version condition/],
+    ['a host that does not wait', ['enroll', 'approve', 'a1'], 6, /is approved, not waiting/],
+    ['a second coordinator on one home', ['coordinator', 'run'], 6, /another process already answers/],
+    ['a coordinator without a home', ['coordinator', 'run'], 2, /no configuration|not a coordinator's home/, { home: 'nowhere' }],
+    ['a ticket that is none', ['status', '--coordinator', 'muster1-x'], 2, /ticket is not valid/],
+    ['a program that is not there', ['process', 'start', '--on', 'a1', '/no/such'], 1, /a1 could not do it: ENOENT/],
   ]
   for (const [what, args, code, says, options] of cases)
     await t.test(what, async () => {
+      if (what === 'an expired token') await within(async () => systemClock.monotonic() > until, 'the end of a token')
       const ended = await fleet.muster(args, options)
       assert.equal(ended.code, code, `muster ${args.join(' ')}\n${ended.stdout}${ended.stderr}`)
       assert.match(`${ended.stdout}${ended.stderr}`, says)
-      if (what !== 'unknown run') assert.match(ended.stderr, /^muster: error: ([^A-Z]|SHA256:).*[^.]$/m)
+      if (what !== 'unknown run') assert.match(ended.stderr, /^muster: error: ([^A-Z]|SHA256:).*[^.]\nmuster: hint: \S.*[^.]\n$/m)
       assert.doesNotMatch(ended.stderr, /\n\s+at |node:internal|undefined/)
     })
 
   await t.test('nothing half-written is left of them', async () => {
-    for (const home of ['b2', 'b3', 'b4']) await assert.rejects(access(fleet.path(home)), `${home} was made for a join that was refused`)
+    for (const home of ['b2', 'b3', 'b4', 'b5'])
+      await assert.rejects(access(fleet.path(home)), `${home} was made for a join that was refused`)
     await assert.rejects(access('none'))
     assert.equal(await fleet.ok(['run', '--on', 'a1', '--', 'echo', 'still here']), 'still here')
     assert.equal((await readdir(fleet.path('coordinator', 'publish')).catch((): string[] => [])).includes('gone'), false)
   })
 })
 
-test('an occupied port and broken configuration stop a coordinator with a clear error', async () => {
+test('an occupied port and broken configuration stop a daemon with a clear error', async () => {
   await using fleet = await startFleet({ coordinator: false })
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -93,6 +137,12 @@ test('an occupied port and broken configuration stop a coordinator with a clear 
     const http = await fleet.muster(['coordinator', 'run'])
     assert.equal(http.code, 6)
     assert.match(http.stderr, new RegExp(`127\\.0\\.0\\.1:${port}`))
+    await fleet.configure('coordinator', '30-port.yaml', 'http: { listen: "127.0.0.1:0" }\n')
+    await fleet.coordinator()
+    await fleet.ok(['agent', 'join', await fleet.ok(['enroll', 'token', '--approve']), '--name', 'a1'], { home: 'a1' })
+    await fleet.configure('a1', '00-port.yaml', `listen: ["/ip4/127.0.0.1/tcp/0"]\ngateway: { listen: "127.0.0.1:${port}" }\n`)
+    const gateway = await fleet.muster(['agent', 'run'], { home: 'a1' })
+    assert.deepEqual([gateway.code, new RegExp(`127\\.0\\.0\\.1:${port}`).test(gateway.stderr)], [6, true], gateway.stderr)
   } finally {
     server.close()
   }

@@ -5,6 +5,7 @@ export const auditError = defineErrors({
   'audit.range': {
     exit: 'usage',
     message: (d: { what: string; got: number; limit: number }) => `${d.what} ${d.got} is outside of the log, which ends at ${d.limit}`,
+    hint: () => 'muster audit log shows the newest entries with their indexes',
   },
   'audit.proof': {
     exit: 'verification',

@@ -48,6 +48,7 @@ export const blobError = defineErrors({
     exit: 'usage',
     message: (d: { start: number; end: number; size: number }) =>
       `bytes ${d.start} to ${d.end} are not a range of a blob of ${d.size} bytes: expected 0 ≤ start ≤ end ≤ size`,
+    hint: (d: { start: number; end: number; size: number }) => `its bytes are 0 to ${d.size}; the end is not part of a range`,
   },
   'blob.unverified': {
     exit: 'failed',
@@ -61,6 +62,7 @@ export const blobError = defineErrors({
   'blob.not-a-file': {
     exit: 'usage',
     message: (d: { path: string; reason: string }) => `${d.path} can't be read as a file: ${d.reason}`,
+    hint: () => 'give the path of a regular file that you may read',
   },
   'blob.no-space': {
     exit: 'failed',

@@ -10,6 +10,7 @@ export const configError = defineErrors({
   'config.unreadable': {
     exit: 'usage',
     message: (d: { file: string; reason: string }) => `can't read the configuration file ${d.file}: ${d.reason}`,
+    hint: () => 'check its path and permissions; --config or MUSTER_CONFIG names another file, --home another home',
   },
   'config.unsafe': {
     exit: 'usage',
