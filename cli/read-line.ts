@@ -5,7 +5,7 @@ import type { CommandContext } from './context.ts'
 /** A ticket with sixteen addresses is a fraction of this. */
 const MAX_LINE_CHARACTERS = 65_536
 
-/** Without its line end; what is longer than any ticket is cut, and is none. @throws the signal's reason */
+/** Without blanks and line ends around it; what is longer than any ticket is cut, and is none. @throws the signal's reason */
 export async function readLine(context: CommandContext<unknown, unknown>, what: string): Promise<string> {
   if (context.stdin.isTTY) await context.note(`paste the ${what}, then Enter`)
   let text = ''
@@ -18,5 +18,5 @@ export async function readLine(context: CommandContext<unknown, unknown>, what: 
     context.signal.throwIfAborted()
     throw error
   }
-  return text.trimStart().split('\n', 1)[0] as string
+  return (text.trimStart().split('\n', 1)[0] as string).trimEnd()
 }

@@ -3,6 +3,7 @@ import type { RunRow } from '../protocols/control/messages.ts'
 import { createPieceReader } from '../protocols/output/pieces.ts'
 import type { FlagSpecs } from './command.ts'
 import type { CommandContext } from './context.ts'
+import { cliError } from './errors.ts'
 import { printable, type Sink } from './sink.ts'
 import type { Session } from './session.ts'
 
@@ -31,6 +32,19 @@ export async function readOutput(session: Session, options: OutputOptions): Prom
 export const rawFlag = {
   raw: { type: 'boolean', summary: 'on a terminal too, bytes as they are: a hostile program may write what the terminal obeys' },
 } as const satisfies FlagSpecs
+
+/** Watches runs; whoever interrupts the watching learns that it was only that. */
+export async function watching<T>(context: CommandContext<unknown, unknown>, runs: readonly string[], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } finally {
+    const { aborted, reason } = context.signal
+    if (aborted && cliError.is(reason, 'cli.interrupted'))
+      await context.note(
+        runs.length === 1 ? `the run goes on; to end it: muster process stop ${runs[0]}` : 'the runs go on; muster process list shows them',
+      )
+  }
+}
 
 /** Says where bytes are missing. */
 export function gapNote(context: CommandContext<unknown, unknown>): (stream: 'stdout' | 'stderr', dropped: number) => Promise<void> {

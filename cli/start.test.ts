@@ -161,3 +161,24 @@ test('CC-06: what destroys is refused where nobody can be asked, and done with -
 test('cli: a command that leaves a handle open still ends', async () => {
   assert.equal((await run('leak')).code, 0)
 })
+
+test('CC-05: a line is read from a standard input that stays open, and Ctrl-C ends the waiting for one', async () => {
+  for (const [typed, line] of [
+    ['  word\r\nmore', '"word"'],
+    ['\n\nword\n', '"word"'],
+  ] as const) {
+    const { child, ended, printed } = begin('line')
+    await printed('reading')
+    child.stdin.write(typed)
+    assert.deepEqual((await ended).stdout, `reading\n${line}\n`)
+  }
+  const ending = begin('line')
+  await ending.printed('reading')
+  ending.child.stdin.end('no line end')
+  assert.equal((await ending.ended).stdout, 'reading\n"no line end"\n')
+  const waiting = begin('line')
+  await waiting.printed('reading')
+  waiting.child.kill('SIGINT')
+  const { code, stderr } = await waiting.ended
+  assert.deepEqual([code, stderr], [130, 'muster: error: interrupted\n'])
+})

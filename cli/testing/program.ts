@@ -5,6 +5,7 @@
 import { open } from 'node:fs/promises'
 import { defineCommand, type Registry } from '../command.ts'
 import type { CommandContext } from '../context.ts'
+import { readLine } from '../read-line.ts'
 import { start } from '../start.ts'
 
 type Handler = (context: CommandContext) => Promise<number | void>
@@ -56,6 +57,14 @@ const testRegistry: Registry = {
       } finally {
         await c.stdout.write('cleaned up\n')
       }
+    }),
+  },
+  /** Reads a line from standard input. */
+  line: {
+    summary: 'x',
+    command: command(async (c) => {
+      await c.stdout.write('reading\n')
+      await c.stdout.write(`${JSON.stringify(await readLine(c, 'word'))}\n`)
     }),
   },
   /** Does not listen. */

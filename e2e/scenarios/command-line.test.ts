@@ -121,6 +121,23 @@ test('what is about hosts', async (t) => {
     assert.match(ended.stderr, /^a2\b.*\n1 of 2 hosts failed\n$/m)
   })
 
+  await t.test('Ctrl-C ends the watching, and says that the run goes on and how to end it', async (t) => {
+    const env = { PATH: process.env['PATH'], HOME: fleet.folder, MUSTER_HOME: fleet.path('coordinator'), MUSTER_IDENTITY: fleet.path('operator') }
+    const child = spawn(BIN, ['run', '--on', 'a1', '--', 'sh', '-c', 'echo begun; sleep 600'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    t.after(() => child.kill('SIGKILL'))
+    const seen = { out: '', err: '' }
+    child.stdout.on('data', (chunk: Buffer) => (seen.out += chunk.toString()))
+    child.stderr.on('data', (chunk: Buffer) => (seen.err += chunk.toString()))
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+    await within(async () => seen.out === 'begun\n', 'its output')
+    child.kill('SIGINT')
+    assert.equal(await ended, 130)
+    const run = /^the run goes on; to end it: muster process stop ([0-9a-f-]{36})\nmuster: error: interrupted\n$/.exec(seen.err)?.[1]
+    assert.ok(run, seen.err)
+    assert.equal(await fleet.ok(['process', 'status', run]), 'running')
+    await fleet.ok(['process', 'stop', run])
+  })
+
   await t.test('contexts: the current one is where commands go, and whatever is said for one call goes before it', async () => {
     const desk = { home: 'desk', env: { MUSTER_IDENTITY: undefined } }
     const at = (...words: string[]) => fleet.muster(words, desk)

@@ -1,5 +1,5 @@
 /** A run's output from its first byte until it ends. */
-import { gapNote, plainWriter } from '../../run-output.ts'
+import { gapNote, plainWriter, watching } from '../../run-output.ts'
 import { withRuns } from '../../runs.ts'
 import { orUnknownRun } from '../../unknown-run.ts'
 import type { CommandContext } from '../../context.ts'
@@ -9,13 +9,9 @@ export function handle(context: CommandContext<Flags, Args>): Promise<number | v
   const { raw } = context.flags
   return orUnknownRun(context, () =>
     withRuns(context, async (runs) => {
-      await runs.output({
-        run: context.args.run,
-        follow: true,
-        stdout: plainWriter(context.stdout, { raw }),
-        stderr: plainWriter(context.stderr, { raw }),
-        gap: gapNote(context),
-      })
+      const { run } = context.args
+      const to = { stdout: plainWriter(context.stdout, { raw }), stderr: plainWriter(context.stderr, { raw }), gap: gapNote(context) }
+      await watching(context, [run], () => runs.output({ run, follow: true, ...to }))
     }),
   )
 }

@@ -3,11 +3,17 @@ import { withSession } from '../../connect.ts'
 import { watchMany, watchOne } from '../../run-watch.ts'
 import type { CommandContext } from '../../context.ts'
 import { startRuns } from '../../run-order.ts'
+import { watching } from '../../run-output.ts'
 import type { Args, Flags } from './run.ts'
 
 export async function handle(context: CommandContext<Flags, Args>): Promise<number> {
   return withSession(context, async (session) => {
     const started = await startRuns(context, session, context.flags, context.args.command)
-    return started.runs.length === 1 ? watchOne(context, session, started) : watchMany(context, session, started)
+    const watch = started.runs.length === 1 ? watchOne : watchMany
+    return watching(
+      context,
+      started.runs.map(({ run }) => run),
+      () => watch(context, session, started),
+    )
   })
 }
