@@ -2,7 +2,7 @@
 // On first use, and whenever package-lock.json changed, it installs the dependencies; then it runs the script under Node >= 24.12:
 // the running one if it is new enough, else the one that comes as an optional dependency. The script's exit code is passed on.
 // Plain JavaScript without dependencies, because it runs before anything is installed.
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import {
   closeSync,
   copyFileSync,
@@ -72,10 +72,15 @@ const alive = (pid) => {
  * Installs into a folder of this process's own, then renames its node_modules into place. So two first uses at once can't mix their
  * files, and one that is killed leaves a folder that nothing reads and that the next install removes.
  */
-function install() {
+async function install() {
   for (const name of readdirSync(root)) {
     const pid = /^\.install-(\d+)$/.exec(name)?.[1]
-    if (pid !== undefined && !alive(Number(pid))) rmSync(join(root, name), { recursive: true, force: true })
+    if (pid === undefined || alive(Number(pid))) continue
+    try {
+      rmSync(join(root, name), { recursive: true, force: true })
+    } catch {
+      // Another user's, or its npm outlived it and still writes: it is in nobody's way, and a later install removes it.
+    }
   }
   const folder = join(root, `.install-${process.pid}`)
   console.error('Installing dependencies from package-lock.json (first use, about 150 MB) ...')
@@ -100,11 +105,16 @@ function install() {
     '--loglevel=error',
   ]
   const options = { cwd: folder, env: environment, stdio: ['ignore', 2, 2] }
+  // The npm that runs us, which need not be the first on the path. yarn and others set the variable too, and know no `ci`.
   const npm = process.env.npm_execpath
-  const result = npm?.endsWith('.js') ? spawnSync(process.execPath, [npm, ...command], options) : spawnSync('npm', command, options)
-  if (result.status !== 0) {
+  const own = npm?.endsWith('/npm-cli.js')
+  const child = own ? spawn(process.execPath, [npm, ...command], options) : spawn('npm', command, options)
+  // Outright, whatever the signal: npm would first wait for its downloads, then roll back a folder that is removed anyway.
+  const { code, error, sent } = await ended(child, () => child.kill('SIGKILL'))
+  if (code !== 0) {
     rmSync(folder, { recursive: true, force: true })
-    if (result.error) fail(`can't start npm: ${result.error.message}`, 'install npm 10 or newer')
+    if (error !== undefined) fail(`can't start npm: ${error.message}`, 'install npm 10 or newer')
+    if (sent !== null) process.exit(128 + constants.signals[sent])
     fail('`npm ci` failed; its own words stand above', 'check the network and the npm registry settings, then start again')
   }
   try {
@@ -154,19 +164,35 @@ function hasTerminal() {
   }
 }
 
+/** Waits for a child. `pass` is called with each signal that this process is sent meanwhile; the last one is `sent`. */
+function ended(child, pass) {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2']
+  let sent = null
+  const listener = (signal) => {
+    sent = signal
+    pass(signal)
+  }
+  for (const signal of signals) process.on(signal, listener)
+  return new Promise((resolve) => {
+    const end = (result) => {
+      for (const signal of signals) process.off(signal, listener)
+      resolve(result)
+    }
+    child.on('error', (error) => end({ code: null, signal: null, sent, error }))
+    child.on('exit', (code, signal) => end({ code, signal, sent }))
+  })
+}
+
 const [what, ...args] = process.argv.slice(2)
 if (what === undefined) fail('nothing to run', 'usage: node tools/run.mjs SCRIPT-OR-PACKAGE [ARGUMENT...]')
-if (!installed()) install()
+if (!installed()) await install()
 touch()
 const node = findNode()
 const path = [dirname(node), join(modules, '.bin'), process.env.PATH ?? ''].join(delimiter)
 const child = spawn(node, [findScript(what), ...args], { stdio: 'inherit', env: { ...process.env, PATH: path } })
-child.on('error', (error) =>
-  fail(`can't start ${node}: ${error.message}`, 'this system may lack the C library that it needs; install Node 24'),
-)
 const terminal = hasTerminal()
-process.on('SIGINT', () => {
-  if (!terminal) child.kill('SIGINT')
+const { code, error, signal } = await ended(child, (sent) => {
+  if (sent !== 'SIGINT' || !terminal) child.kill(sent)
 })
-for (const signal of ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2']) process.on(signal, () => child.kill(signal))
-child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 128 + constants.signals[signal]))
+if (error !== undefined) fail(`can't start ${node}: ${error.message}`, 'this system may lack the C library that it needs; install Node 24')
+process.exit(code ?? 128 + constants.signals[signal])

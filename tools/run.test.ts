@@ -5,8 +5,9 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
+import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,6 +18,8 @@ const root = join(import.meta.dirname, '..')
 let folder = ''
 let server: Server
 let tarballs = 0
+/** While it is there, tarballs are asked for and never come; called with each request. */
+let stall: ((response: ServerResponse) => void) | undefined
 
 interface Ended {
   readonly code: number | null
@@ -46,6 +49,7 @@ before(async () => {
     const version = /dep-(.+)\.tgz$/.exec(request.url ?? '')?.[1]
     if (version !== undefined) {
       tarballs += 1
+      if (stall !== undefined) return stall(response)
       response.end(packages.get(version))
       return
     }
@@ -95,14 +99,15 @@ function makeProject(name: string): string {
 }
 
 function launch(
-  project: string,
+  at: string | { project: string; execpath: string },
   ...args: string[]
 ): { ended: Promise<Ended>; kill: (signal: NodeJS.Signals) => void; printed: Promise<void> } {
+  const { project, execpath } = typeof at === 'string' ? { project: at, execpath: '' } : at
   const env = {
     ...process.env,
     npm_config_registry: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     npm_config_cache: join(project, '.cache'),
-    npm_execpath: '',
+    npm_execpath: execpath,
   }
   const child = spawn(process.execPath, [join(project, 'tools/run.mjs'), ...args], { cwd: folder, env, stdio: ['pipe', 'pipe', 'pipe'] })
   let [stdout, stderr] = ['', '']
@@ -172,6 +177,34 @@ test('launcher: a failed install says what to do and leaves nothing', async () =
     readdirSync(project).filter((name) => name.startsWith('.install') || name === 'node_modules'),
     [],
   )
+})
+
+test('launcher: a signal in mid-install ends npm as well and leaves nothing', async () => {
+  const project = makeProject('interrupted')
+  const asked = Promise.withResolvers<ServerResponse>()
+  stall = asked.resolve
+  try {
+    const launched = launch(project, 'dep')
+    const response = await asked.promise
+    const gone = once(response, 'close')
+    launched.kill('SIGTERM')
+    assert.equal((await launched.ended).code, 143)
+    await gone
+  } finally {
+    stall = undefined
+  }
+  assert.deepEqual(
+    readdirSync(project).filter((name) => name.startsWith('.install') || name === 'node_modules'),
+    [],
+  )
+  assert.equal((await launch(project, 'dep').ended).stdout, 'dep 1.0.0\n')
+})
+
+test('launcher: another package manager that starts us is not asked to install', async () => {
+  const project = makeProject('yarn')
+  writeFileSync(join(project, 'yarn.js'), 'process.exit(1)\n')
+  const { code, stdout, stderr } = await launch({ project, execpath: join(project, 'yarn.js') }, 'dep').ended
+  assert.deepEqual([code, stdout], [0, 'dep 1.0.0\n'], stderr)
 })
 
 test('launcher: what is neither a script nor a package is an error that says so', async () => {
