@@ -1,7 +1,19 @@
 /** The published package: packed and unpacked as npm does, it starts, and it holds what it loads and nothing else. */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -74,4 +86,42 @@ test('package: every package that it loads is one of its dependencies', () => {
   }
   assert.ok(loaded.has('commander'))
   assert.deepEqual([...loaded].filter((name) => dependencies[name] === undefined).sort(), [])
+})
+
+test('package: a build replaces an earlier one and refuses a folder that holds anything else', () => {
+  assert.throws(() => build(root), /expected an empty folder or an earlier build/)
+  const other = join(folder, 'other')
+  mkdirSync(other)
+  writeFileSync(join(other, 'thesis.txt'), 'years of work')
+  assert.throws(() => build(other), /other holds thesis\.txt/)
+  assert.deepEqual(readdirSync(other), ['thesis.txt'])
+  const stale = join(folder, 'package/stale.js')
+  writeFileSync(stale, '')
+  build(join(folder, 'package'))
+  assert.equal(existsSync(stale), false)
+})
+
+test('package: under an old Node the program gets the signals that muster is sent, and its exit code is passed on', async () => {
+  const place = join(folder, 'old-node')
+  const bundled = join(place, `node_modules/node-${process.platform}-${process.arch}`)
+  for (const path of ['bin', 'cli']) mkdirSync(join(place, path), { recursive: true })
+  mkdirSync(join(bundled, 'bin'), { recursive: true })
+  writeFileSync(join(bundled, 'package.json'), '{}')
+  symlinkSync(process.execPath, join(bundled, 'bin/node'))
+  writeFileSync(join(place, 'package.json'), '{ "type": "module" }')
+  copyFileSync(join(installed, 'bin/muster.js'), join(place, 'bin/muster.js'))
+  const program = "for (const [i, s] of ['SIGINT', 'SIGTERM', 'SIGHUP'].entries()) process.on(s, () => process.exit(41 + i))"
+  writeFileSync(join(place, 'cli/main.js'), `${program}\nconsole.log('ready')\nprocess.stdin.resume()\n`)
+  const older = 'data:text/javascript,Object.defineProperty(process, "versions", { value: { node: "20.0.0" } })'
+  for (const [signal, code] of [
+    ['SIGINT', 41],
+    ['SIGTERM', 42],
+    ['SIGHUP', 43],
+  ] as const) {
+    // A session of its own has no terminal, as under a service manager.
+    const child = spawn(process.execPath, ['--import', older, join(place, 'bin/muster.js')], { stdio: 'pipe', detached: true })
+    await once(child.stdout, 'data')
+    child.kill(signal)
+    assert.deepEqual(await once(child, 'exit'), [code, null], signal)
+  }
 })

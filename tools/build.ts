@@ -5,7 +5,7 @@
  * usage: npm run build [-- --out FOLDER]
  */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, copyFileSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { importsOf, root, source } from './sources.ts'
@@ -14,6 +14,8 @@ import { importsOf, root, source } from './sources.ts'
 const ENTRIES = ['cli/main.ts', 'agent/runner/main.ts']
 /** Files that code reads beside itself. */
 const ASSETS = ['wasm']
+/** What npm links as `muster`. */
+const PROGRAM = 'bin/muster.js'
 const PAGES = ['README.md', 'LICENSE', 'CHANGELOG.md', ...globSync('docs/*.md', { cwd: root })]
 
 /** Every file that the entries load, now or later, themselves included. */
@@ -31,8 +33,12 @@ export function productionFiles(): string[] {
   return [...files].sort()
 }
 
-/** Builds the package into `out`, which is emptied first. */
+/** Builds the package into `out`. What an earlier build made there goes first; @throws Error for a folder that holds anything else. */
 export function build(out: string): void {
+  const entries = existsSync(out) ? readdirSync(out) : []
+  // The checkout has a package.json too, but no program of this name.
+  if (entries.length > 0 && !existsSync(join(out, PROGRAM)))
+    throw new Error(`${out} holds ${entries[0]}, expected an empty folder or an earlier build`)
   rmSync(out, { recursive: true, force: true })
   mkdirSync(out, { recursive: true })
   const files = productionFiles()
@@ -42,8 +48,8 @@ export function build(out: string): void {
   }
   for (const page of PAGES.filter((name) => existsSync(join(root, name)))) copy(page, out)
   mkdirSync(join(out, 'bin'), { recursive: true })
-  copyFileSync(join(root, 'tools/package-bin.mjs'), join(out, 'bin/muster.js'))
-  chmodSync(join(out, 'bin/muster.js'), 0o755)
+  copyFileSync(join(root, 'tools/package-bin.mjs'), join(out, PROGRAM))
+  chmodSync(join(out, PROGRAM), 0o755)
   writeFileSync(join(out, 'package.json'), `${JSON.stringify(manifest(), undefined, 2)}\n`)
 }
 
@@ -86,14 +92,19 @@ function copy(file: string, out: string): void {
 function manifest(): object {
   const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, unknown>
   const { name, version, description, license, type, engines, dependencies, optionalDependencies } = own
-  return { name, version, description, license, type, bin: { muster: 'bin/muster.js' }, engines, dependencies, optionalDependencies }
+  return { name, version, description, license, type, bin: { muster: PROGRAM }, engines, dependencies, optionalDependencies }
 }
 
 if (import.meta.main) {
   const { values } = parseArgs({ options: { out: { type: 'string', default: join(root, 'dist/package') } } })
-  build(resolve(values.out))
-  const files = globSync('**/*', { cwd: values.out, withFileTypes: true }).filter((entry) => entry.isFile())
-  console.log(
-    `${relative(process.cwd(), values.out)}: ${files.length} files; \`npm pack ./${relative(process.cwd(), values.out)}\` packs it`,
-  )
+  const out = resolve(values.out)
+  try {
+    build(out)
+  } catch (error) {
+    console.error(`muster: error: ${(error as Error).message}\nmuster: hint: name another one with --out, or remove it yourself`)
+    process.exit(1)
+  }
+  const files = globSync('**/*', { cwd: out, withFileTypes: true }).filter((entry) => entry.isFile())
+  const shown = relative(process.cwd(), out)
+  console.log(`${shown}: ${files.length} files; \`npm pack ./${shown}\` packs it`)
 }

@@ -2,7 +2,7 @@
 // The `muster` of the published package (there it is bin/muster.js): runs the command line under Node >= 24.12, the running one or the
 // one that came as an optional dependency. Plain JavaScript, because the Node that starts it may be an old one.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -22,6 +22,16 @@ function bundled() {
   }
 }
 
+/** Whether a Ctrl-C reaches the child by itself: the terminal signals the whole foreground group. As in tools/run.mjs, which is not in the package. */
+function hasTerminal() {
+  try {
+    closeSync(openSync('/dev/tty', 'r'))
+    return true
+  } catch {
+    return false
+  }
+}
+
 if (major > 24 || (major === 24 && minor >= 12)) {
   await import(main.href)
 } else {
@@ -32,8 +42,10 @@ if (major > 24 || (major === 24 && minor >= 12)) {
     process.exit(69)
   }
   const child = spawn(node, [fileURLToPath(main), ...process.argv.slice(2)], { stdio: 'inherit' })
-  // A terminal sends Ctrl-C to the child by itself.
-  process.on('SIGINT', () => undefined)
+  const terminal = hasTerminal()
+  process.on('SIGINT', () => {
+    if (!terminal) child.kill('SIGINT')
+  })
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 128 + constants.signals[signal]))
 }
