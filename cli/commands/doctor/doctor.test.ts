@@ -39,6 +39,12 @@ test('doctor: a slow fallback is a warning that says so, not a failure', async (
   assert.deepEqual([rows.get('blake3')?.status, /slower/.test(rows.get('blake3')?.detail ?? '')], ['warn', true])
 })
 
+test('doctor: a native library that does not load is a warning that says so', async () => {
+  const { code, rows } = await doctor({ MUSTER_BLAKE3: 'simd' })
+  assert.equal(code, 0)
+  assert.deepEqual([rows.get('blake3')?.status, /without the native library/.test(rows.get('blake3')?.detail ?? '')], ['warn', true])
+})
+
 test('doctor: a home that others may write and a broken configuration are failures with a fix', async () => {
   writeFileSync(join(home, 'config.yaml'), 'downlaod: {}\n')
   chmodSync(home, 0o777)
