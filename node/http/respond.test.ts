@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
+import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -15,6 +17,7 @@ const log: Logger = { debug() {}, info() {}, warn() {}, error: (_data, message) 
 const BYTES = Buffer.from(Array.from({ length: 200_000 }, (_, index) => index & 0xff))
 let root = ''
 let server: WebServer
+let special: Server
 
 before(async () => {
   root = await mkdtemp(join(tmpdir(), 'muster-http-'))
@@ -25,6 +28,8 @@ before(async () => {
   await writeFile(join(root, 'tree/Packages/a & b#1 %41?漢.rpm'), BYTES)
   await symlink('../secret', join(root, 'tree/link'))
   await symlink('..', join(root, 'tree/up'))
+  special = createServer().listen(join(root, 'tree/socket'))
+  await once(special, 'listening')
   server = await listen({ clock: systemClock }, { listen: '127.0.0.1:0' }, (incoming, response) => {
     const resolve = async (segments: readonly string[]) => {
       if (segments[0] === 'broken') throw new Error('disk on fire')
@@ -36,6 +41,7 @@ before(async () => {
 })
 after(async () => {
   await server.close()
+  special.close()
   await rm(root, { recursive: true, force: true })
 })
 
@@ -93,7 +99,7 @@ test('PB-14: no path leads out of the folder, and nothing but regular files is s
     '*',
   ])
     assert.equal((await get(path)).status, 400, path)
-  for (const path of ['/link', '/up/secret', '/up/', '/none', '/empty/x', `/${'n'.repeat(300)}`, `${NAME}/`])
+  for (const path of ['/link', '/socket', '/up/secret', '/up/', '/none', '/empty/x', `/${'n'.repeat(300)}`, `${NAME}/`])
     assert.equal((await get(path)).status, 404, path)
   assert.equal((await get(`/${'a/'.repeat(5000)}`)).status, 400)
 })

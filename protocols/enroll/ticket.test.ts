@@ -45,6 +45,8 @@ test('ID-10: a token holds base32 only, and every other text is refused with a r
       (error) => ticketError.is(error, 'ticket.malformed'),
       bad,
     )
+  // For its length, before anything of it is decoded.
+  assert.throws(() => parseTicket(`muster1-${'a'.repeat(20_000)}`), /longer than 16384 characters/)
 })
 
 test('a ticket never parses after one character changed into another meaning of the same length', () => {

@@ -42,6 +42,18 @@ test('facts set: an encoding is read back, and only that', () => {
   refused(encoded.replace('"os":{', '"os": {'), /not canonical/)
 })
 
+test('facts set: a package that no reader would accept is not put into a set', () => {
+  const good = factPackage('dpkg', 'apt', 'amd64', '2.6.1')
+  for (const odd of [
+    { name: '' },
+    { name: 'a'.repeat(513) },
+    { arch: 'x'.repeat(513) },
+    { version: '1\0' },
+    { release: 'x'.repeat(513) },
+  ])
+    assert.throws(() => factSet(os, [good, { ...good, ...odd }]), { code: 'facts.malformed', message: /impossible name or version/ })
+})
+
 test('FG-12: a set of more packages than anybody has is refused', () => {
   const many = Array.from({ length: MAX_PACKAGES + 1 }, (_, i) => factPackage('rpm', `p${i}`, 'noarch', '1-1'))
   assert.throws(() => factSet(os, many), { code: 'facts.malformed', message: /at most 100000/ })

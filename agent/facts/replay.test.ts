@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Json } from '../../shared/canonical-json.ts'
+import { diff } from '../../shared/facts/events.ts'
+import { factPackage, factSet, rootOf } from '../../shared/facts/package-set.ts'
+import { replay } from './replay.ts'
+
+const os = { id: 'test', version: '1', name: 'Test', kernel: '6', arch: 'x86_64', hostname: 'a1' }
+const pkg = (number: number) => factPackage('rpm', `p${number}`, 'noarch', '1-1')
+const setOf = (count: number) =>
+  factSet(
+    os,
+    Array.from({ length: count }, (_, i) => pkg(i)),
+  )
+const at = '2026-01-31T08:00:00.000Z'
+const full = { kind: 'full', epoch: 1, sequence: 1, root: rootOf(setOf(1)), at, set: setOf(1) }
+/** The update after which the host has `count` packages. */
+const grown = (count: number, changes: object = {}) => {
+  const events = diff(setOf(count - 1).packages, setOf(count).packages, at)
+  return { kind: 'events', epoch: 1, sequence: count, root: rootOf(setOf(count)), at, events, ...changes }
+}
+const replayed = (...records: object[]) => replay(records as unknown as Json[])
+
+test('facts replay: updates that follow each other lead to the set that the last one names', () => {
+  const { state, kept } = replayed(full, grown(2), grown(3))
+  assert.deepEqual([state?.sequence, state?.set], [3, setOf(3)])
+  assert.deepEqual(
+    kept.map(({ sequence }) => sequence),
+    [2, 3],
+  )
+})
+
+test('facts replay: a gap, a repetition, another epoch, or a root of another set is damage', () => {
+  assert.throws(() => replayed(full, grown(3)), /update 1\.3 follows 1\.1/)
+  assert.throws(() => replayed(full, grown(2), grown(2)), /update 1\.2 follows 1\.2/)
+  assert.throws(() => replayed(full, grown(2, { epoch: 2 })), /update 2\.2 follows 1\.1/)
+  assert.throws(() => replayed(full, grown(2, { root: rootOf(setOf(3)) })), /its set is not the one that its root names/)
+})
+
+test('facts replay: updates before the state of a file that was written anew are kept for others, and not applied again', () => {
+  const { state, kept } = replayed(grown(2), { ...full, kind: 'base', sequence: 2, root: rootOf(setOf(2)), set: setOf(2) }, grown(3))
+  assert.deepEqual([state?.sequence, state?.set, kept.length], [3, setOf(3), 2])
+})
