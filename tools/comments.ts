@@ -3,6 +3,9 @@
 /** After one of these a slash begins a regular expression, after anything else it divides. */
 const BEFORE_REGEX = /(?:^|[(,=:[!&|?{};+\-*%~^<>\n]|\b(?:return|typeof|case|in|of|do|else|yield|await|void))\s*$/
 
+/** What can be neither the beginning nor the end of anything that is looked for here. */
+const PLAIN = /[^'"`{}/]+/y
+
 export function withoutComments(text: string): string {
   let result = ''
   let at = 0
@@ -27,6 +30,10 @@ export function withoutComments(text: string): string {
     else if (one === '}' && templates.at(-1) === 0) {
       templates.pop()
       take(endOfTemplate(text, at + 1, templates))
+    } else if (!/[{}/]/.test(one)) {
+      PLAIN.lastIndex = at
+      PLAIN.test(text)
+      take(PLAIN.lastIndex)
     } else {
       if (templates.length > 0 && one === '{') templates[templates.length - 1] = templates.at(-1) + 1
       if (templates.length > 0 && one === '}') templates[templates.length - 1] = templates.at(-1) - 1

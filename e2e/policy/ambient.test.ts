@@ -4,20 +4,23 @@ import { test } from 'node:test'
 import { source, sources } from '../../tools/sources.ts'
 
 const AMBIENT: readonly RegExp[] = [
-  /\bDate\.now\b/,
-  /\bnew Date\(/,
-  /(?<![.\w])Date\(\)/,
-  /\bMath\.random\b/,
-  /\bperformance\.now\b/,
-  /\bprocess\.hrtime\b/,
+  // However it is reached: called, constructed, or handed on under another name. Two of its functions only calculate.
+  /(?<![.\w])Date\b(?!\.(?:UTC|parse)\b)/,
+  /\bMath\.random\b|\bMath\[/,
+  /\bperformance\b/,
+  /\bhrtime\b/,
+  /(?<!\.)\buptime\(\)|\b(?:os|process)\.uptime\b/,
   /\brandom(?:Bytes|UUID|UUIDv7|Int|FillSync|Fill)\b/,
   /\bgetRandomValues\b/,
+  /\bgenerateKeyPairSync\b/,
   /\bAbortSignal\.timeout\b/,
-  /(?<!\.)\bset(?:Timeout|Interval)\(/,
-  /\bglobalThis\.set(?:Timeout|Interval)\b/,
-  /^import.*\bset(?:Timeout|Interval)\b.*'node:timers/,
+  /(?<![.\w])set(?:Timeout|Interval)\b/,
+  /\bglobalThis\b.*\b(?:Date|Math|crypto|set(?:Timeout|Interval))\b/,
+  // setImmediate is no clock.
+  /^(?!import \{ setImmediate \} from 'node:timers(?:\/promises)?'$).*'node:timers\b/,
   // Databases have clocks too.
-  /\bcurrent_timestamp\b/i,
+  /\b(?:current_timestamp|current_time|clock_timestamp|unixepoch|strftime)\b/i,
+  /\bdatetime\(|\b(?:select|set|where|values|default)\b.*(?<![.\w])now\(\)/i,
 ]
 
 /** Where it is allowed, with the reason. */

@@ -26,6 +26,20 @@ test('policy: every file begins with a comment that says what it guarantees', ()
   )
 })
 
+test('policy: no code stands where these policies do not look', () => {
+  const exclude = (path: string): boolean => /(^|\/)(node_modules|dist|\.[^/]+)$/.test(path)
+  const found = globSync('**/*.{ts,mts,cts,tsx,js,mjs,cjs,jsx}', { cwd: root, exclude })
+  const known = new Set([
+    ...sources().map(({ path }) => path),
+    // Run before anything is installed, by whatever Node there is, or by the published package.
+    ...['tools/lockfile.mjs', 'tools/package-bin.mjs', 'tools/run.mjs'],
+  ])
+  assert.deepEqual(
+    found.filter((path) => !known.has(path) && !path.endsWith('.as.ts') && !path.startsWith('e2e/policy/fixtures/')),
+    [],
+  )
+})
+
 test('policy: the scripts that are no TypeScript begin with a comment as well', () => {
   for (const path of [
     ...globSync('tools/*.mjs', { cwd: root }),

@@ -144,6 +144,26 @@ test('policy: imports point one way and packages stay where they belong', () => 
   assert.deepEqual(files.flatMap(violations), [])
 })
 
+/** Ways to load what no import names, each with its reason. Neither the rules above nor the build of the package see what comes by them. */
+const MAY_REQUIRE: Readonly<Record<string, string>> = {
+  'shared/blake3/hash.ts': 'the native library, which may be missing; a hash must not wait for an import',
+  'shared/testing/postgres-embedded.ts': 'finds the folder of a package for this platform',
+}
+
+function hiddenLoads({ path, code }: Pick<Source, 'path' | 'code'>): string[] {
+  const loads = Object.hasOwn(MAY_REQUIRE, path) ? [] : [...code.matchAll(/\b(?:createRequire|getBuiltinModule)\b/g)]
+  const unnamed = [...code.matchAll(/(?<![.\w])import\((?!\s*'[^'\n]+'\s*\))/g)]
+  return [...loads, ...unnamed].map((match) => `${path}: ${match[0]} loads what no import names`)
+}
+
+test('policy: what the program loads is named by an import', () => {
+  const looked = sources().filter(({ path, isTest, folder }) => Object.hasOwn(MAY_REQUIRE, path) || !(isTest || FREE.has(folder)))
+  assert.deepEqual(looked.flatMap(hiddenLoads), [])
+  const fires = (code: string): boolean => hiddenLoads({ path: 'shared/x.ts', code }).length > 0
+  for (const code of ['await import(name)', 'import(`./${name}.ts`)', "createRequire(import.meta.url)('zod')"]) assert.ok(fires(code), code)
+  for (const code of ["await import('zod')", "import x from './x.ts'"]) assert.ok(!fires(code), code)
+})
+
 test('policy: libp2p is built in one place, in node/', () => {
   const builders = sources().filter(
     (file) =>

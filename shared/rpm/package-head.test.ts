@@ -27,7 +27,8 @@ test('rpm package head: the digests of a written package are those of its bytes'
 
 test('rpm package head: as soon as enough bytes are there, it says how many it needs', () => {
   const { start, end } = harbor.headerRange
-  for (const length of [0, 3, 96, 111, start + 15]) assert.equal(packageHeadLength(harbor.bytes.subarray(0, length), 'x'), undefined)
+  for (const length of [0, 3, 96, 111, start + 15])
+    assert.equal(packageHeadLength(Uint8Array.from(harbor.bytes.subarray(0, length)), 'x'), undefined)
   assert.equal(packageHeadLength(harbor.bytes.subarray(0, start + 16), 'x'), end)
   assert.throws(() => readPackageHead(harbor.bytes.subarray(0, end - 1), 'x'), { code: 'rpm.package', message: /inside its headers/ })
   assert.throws(() => packageHeadLength(Buffer.alloc(200), 'x'), { code: 'rpm.package', message: /magic/ })
