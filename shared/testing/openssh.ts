@@ -36,9 +36,16 @@ export async function runTool(
   // A tool that ends without reading its input breaks the pipe; its exit code says all there is to say.
   child.stdin.on('error', () => {})
   child.stdin.end(options.input ?? '')
-  const closed = new Promise<number | null>((resolve, reject) => child.on('close', resolve).on('error', reject))
+  const closed = new Promise<number | null>((resolve, reject) => {
+    child.on('close', resolve).on('error', (error) => reject(unavailable(command, error)))
+  })
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), closed])
   return { code, stdout, stderr }
+}
+
+/** These tests are about agreeing with OpenSSH: without it they fail, and say what to install. */
+function unavailable(command: string, error: NodeJS.ErrnoException): Error {
+  return error.code === 'ENOENT' ? new Error(`${command} is not installed; on Debian: apt-get install openssh-client`) : error
 }
 
 /** Makes a key file; ed25519 without a passphrase unless the arguments say otherwise. */
@@ -67,10 +74,13 @@ function listens(path: string): Promise<boolean> {
 
 export async function startSshAgent(socket: string): Promise<RunningAgent> {
   const child = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
+  let failure: Error | undefined
+  child.on('error', (error) => (failure = unavailable('ssh-agent', error)))
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()))
   const deadline = systemClock.monotonic() + START_MS
   // The socket is there a moment before anybody listens on it.
   while (!(existsSync(socket) && (await listens(socket)))) {
+    if (failure !== undefined) throw failure
     if (systemClock.monotonic() > deadline || child.exitCode !== null) throw new Error('ssh-agent did not start')
     await systemClock.sleep(5)
   }
