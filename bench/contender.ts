@@ -41,7 +41,8 @@ export function inProcess(options: {
         child.send({ argument: options.argument })
       }),
     close: async () => {
-      child?.disconnect()
+      // One that ended by itself has no channel any more.
+      if (child?.connected === true) child.disconnect()
       child = undefined
     },
   }

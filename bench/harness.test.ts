@@ -8,6 +8,7 @@ import { systemClock } from '../shared/clock.ts'
 import { BENCHMARKS } from './benchmarks.ts'
 import { inProcess, program } from './contender.ts'
 import { type Benchmark, type Contender, formatTable, runBenchmark, saveResult, spread } from './harness.ts'
+import { pair } from './pair.ts'
 
 /** A contender that claims the seconds it is given, and notes each turn. */
 function claiming(name: string, seconds: readonly number[], turns: string[]): Contender {
@@ -86,4 +87,12 @@ test('every benchmark of the list loads and has the name it is listed under', as
 test('a spread of samples', () => {
   assert.deepEqual(spread([3, 1, 2]), { median: 2, min: 1, max: 3 })
   assert.deepEqual(spread([4, 1, 2, 3]), { median: 2.5, min: 1, max: 4 })
+})
+
+test('bench: a process of a contender that ends by itself is that contender’s failure, and closing it is none', async () => {
+  const module = '/no/such/module.ts'
+  for (const contender of [inProcess({ name: 'job', module, job: 'run', argument: 1 }), pair({ name: 'pair', module, argument: 1 })]) {
+    await assert.rejects(contender.measure(), /process of (job|pair) ended with \d/)
+    await contender.close?.()
+  }
 })

@@ -57,8 +57,8 @@ export function pair(options: { name: string; module: string; argument: unknown;
       }
     },
     close: async () => {
-      running?.fetcher.disconnect()
-      running?.provider.disconnect()
+      // One that ended by itself has no channel any more.
+      for (const child of running === undefined ? [] : [running.fetcher, running.provider]) if (child.connected) child.disconnect()
       running = undefined
     },
   }

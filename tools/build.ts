@@ -38,7 +38,7 @@ export function build(out: string): void {
   const entries = existsSync(out) ? readdirSync(out) : []
   // The checkout has a package.json too, but no program of this name.
   if (entries.length > 0 && !existsSync(join(out, PROGRAM)))
-    throw new Error(`${out} holds ${entries[0]}, expected an empty folder or an earlier build`)
+    throw new Error(`${out} holds ${entries[0]}, expected an empty folder or an earlier build; name another one, or remove it yourself`)
   rmSync(out, { recursive: true, force: true })
   mkdirSync(out, { recursive: true })
   const files = productionFiles()
@@ -96,12 +96,13 @@ function manifest(): object {
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { out: { type: 'string', default: join(root, 'dist/package') } } })
-  const out = resolve(values.out)
+  let out = ''
   try {
+    const { values } = parseArgs({ options: { out: { type: 'string', default: join(root, 'dist/package') } } })
+    out = resolve(values.out)
     build(out)
   } catch (error) {
-    console.error(`muster: error: ${(error as Error).message}\nmuster: hint: name another one with --out, or remove it yourself`)
+    console.error(`muster: error: ${(error as Error).message}`)
     process.exit(1)
   }
   const files = globSync('**/*', { cwd: out, withFileTypes: true }).filter((entry) => entry.isFile())

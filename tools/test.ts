@@ -19,14 +19,22 @@ const TEST_TIMEOUT_MS = 300_000
 const CONCURRENCY = Math.max(2, Math.ceil(availableParallelism() * 1.5))
 const CLIENTS = 'e2e/clients/'
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    clients: { type: 'boolean', default: false },
-    only: { type: 'string' },
-    concurrency: { type: 'string' },
-  },
-})
+function parse() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        clients: { type: 'boolean', default: false },
+        only: { type: 'string' },
+        concurrency: { type: 'string' },
+      },
+    })
+  } catch (error) {
+    console.error(`muster: error: ${(error as Error).message}`)
+    return process.exit(2)
+  }
+}
+const { values, positionals } = parse()
 
 /** Test files of the project, as paths relative to its root, in a fixed order. */
 function testFiles(): string[] {

@@ -69,3 +69,16 @@ test('policy: a test file that leaves a handle open fails, one that does not pas
   assert.match(leaky.output, /leaky\.ts does not end by itself; still open: TCPServerWrap/)
   assert.equal(tidy.code, 0, tidy.output)
 })
+
+test('policy: the test runner refuses what it does not know, without a stack', async () => {
+  for (const [args, message] of [
+    [['--olny', 'x'], /^muster: error: Unknown option '--olny'/],
+    [['no/such/folder'], /^muster: error: there is no no\/such\/folder\n$/],
+    [['docs'], /^muster: error: no test file matches\n$/],
+  ] as const) {
+    const { code, output } = await runTests(...args)
+    assert.equal(code, 2, output)
+    assert.match(output, message)
+    assert.doesNotMatch(output, /\n\s+at /)
+  }
+})
