@@ -1,6 +1,6 @@
 /**
  * A fleet of real processes for scenarios: a coordinator and agents of this clone, each with a home in a temporary folder, on free ports of the
- * loopback. Everything ends with it, runners included; when a test fails, the logs' folder is the last thing it prints.
+ * loopback. Everything ends with it, runners and logs included; a command or daemon that fails says in its error what it wrote.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
@@ -155,7 +155,7 @@ async function build(stack: AsyncDisposableStack, options: { coordinator?: boole
   return fleet
 }
 
-/** Polls until the condition holds; rejects with what it saw last. */
+/** Polls until the condition holds, and gives what it saw; rejects once that takes too long. */
 export async function within<T>(condition: () => Promise<T | undefined | false>, what: string): Promise<T> {
   const deadline = systemClock.monotonic() + WITHIN_MS
   for (;;) {
