@@ -44,13 +44,7 @@ test('facts set: an encoding is read back, and only that', () => {
 
 test('facts set: a package that no reader would accept is not put into a set', () => {
   const good = factPackage('dpkg', 'apt', 'amd64', '2.6.1')
-  for (const odd of [
-    { name: '' },
-    { name: 'a'.repeat(513) },
-    { arch: 'x'.repeat(513) },
-    { version: '1\0' },
-    { release: 'x'.repeat(513) },
-  ])
+  for (const odd of [{ name: '' }, { name: 'a'.repeat(513) }, { arch: 'x'.repeat(513) }, { version: '1\0' }, { release: 'x'.repeat(513) }])
     assert.throws(() => factSet(os, [good, { ...good, ...odd }]), { code: 'facts.malformed', message: /impossible name or version/ })
 })
 
