@@ -41,7 +41,7 @@ const tea = defineProtocol({
       capability: local,
       request: z.object({}),
       response: Text,
-      progress: z.object({ n: z.number() }),
+      progress: z.object({ n: z.number(), note: z.string().optional() }),
       limits: { callMs: Number.POSITIVE_INFINITY },
     }),
     pour: method({ capability: local, request: z.object({ max: z.number() }), response: Count, upload: true }),
@@ -241,6 +241,21 @@ test('serve: an aborted call and a caller that vanished both abort the handler',
   const gone = other.call('count', {}, { onProgress: () => other.abort(new Error('gone')) })
   await assert.rejects(gone)
   while (seen.aborted.length < 2) await systemClock.sleep(5)
+})
+
+test('serve: a progress report past its limit is our own fault, and the caller hears no more than that', async (t) => {
+  const { client, log } = await serveTea(t, {
+    handlers: {
+      count: async (_request, { progress }) => {
+        await progress({ n: 1, note: 'x'.repeat(300) })
+        return { text: 'done' }
+      },
+    },
+  })
+  const caller = await client()
+  await assert.rejects(caller.call('count', {}), { code: 'protocol.internal' })
+  assert.match(JSON.stringify(log.lines), /handler failed/)
+  assert.deepEqual(await caller.call('echo', { text: 'still here' }), { text: 'still here' })
 })
 
 test('serve: uploads arrive whole; one that is refused early leaves the stream usable', async (t) => {

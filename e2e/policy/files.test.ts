@@ -32,7 +32,9 @@ test('policy: no code stands where these policies do not look', () => {
   const known = new Set([
     ...sources().map(({ path }) => path),
     // Run before anything is installed, by whatever Node there is, or by the published package.
-    ...['tools/lockfile.mjs', 'tools/package-bin.mjs', 'tools/run.mjs'],
+    'tools/lockfile.mjs',
+    'tools/package-bin.mjs',
+    'tools/run.mjs',
   ])
   assert.deepEqual(
     found.filter((path) => !known.has(path) && !path.endsWith('.as.ts') && !path.startsWith('e2e/policy/fixtures/')),

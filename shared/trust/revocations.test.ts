@@ -9,6 +9,7 @@ import {
   acceptRevocation,
   isAgentRevoked,
   isKeyRevoked,
+  completeEpoch,
   MAX_EPOCH_JUMP,
   missingEpochs,
   NOTHING_REVOKED,
@@ -81,6 +82,10 @@ describe('revocations', () => {
     const state = acceptAll([await revoke(5), await revoke(2)])
     assert.equal(state.epoch, 5)
     assert.deepEqual(missingEpochs(state), [1, 3, 4])
+    // What is told to a coordinator, which then sends all that follows.
+    assert.deepEqual([completeEpoch(state), completeEpoch(NOTHING_REVOKED)], [0, 0])
+    assert.equal(completeEpoch(acceptAll([await revoke(1)], state)), 2)
+    assert.equal(completeEpoch(acceptAll([await revoke(1), await revoke(3), await revoke(4)], state)), 5)
     assert.deepEqual(missingEpochs(NOTHING_REVOKED), [])
   })
 

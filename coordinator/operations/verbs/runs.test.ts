@@ -80,7 +80,7 @@ test('run verbs: a stop goes to the one host that has the run, and to no other',
   const web = await coordinator.member('web-1')
   const db = await coordinator.member('db-1')
   await perform(await coordinator.intent('run.start', { targets: [web.id], arguments: starting({ [web.id]: run(1) }) }))
-  const stop = (targets: readonly string[]) => coordinator.intent('run.stop', { targets, arguments: { run: run(1), graceMs: 0 } as never })
+  const stop = (targets: readonly string[]) => coordinator.intent('run.stop', { targets, arguments: { run: run(1), graceMs: 0 } })
   for (const targets of [[db.id], [web.id, db.id]]) await assert.rejects(perform(await stop(targets)), { code: 'operation.malformed' })
   assert.deepEqual((await perform(await stop([web.id]))).results, [{ target: web.id, result: 'done', detail: {} }])
 })
