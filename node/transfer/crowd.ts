@@ -13,7 +13,7 @@ const MAX_SIZES = 4
 export interface Crowd {
   /** Asks the tracker again and the new ones what they have. True if somebody usable is new or has more than before. */
   refresh(): Promise<boolean>
-  /** Those not given up that say the blob has this size, in the order in which they were named. */
+  /** Those not given up that say the blob has this size: those that are connected first, because others may turn out to be out of reach. */
   usable(size: number): Source[]
   /** The sizes that are claimed, by the number of claims. */
   sizes(): number[]
@@ -54,7 +54,11 @@ export function createCrowd(deps: FetchDeps, id: BlobId, options: FetchOptions):
       await Promise.all(asked)
       return better
     },
-    usable: (size) => alive().filter((source) => source.holding?.size === size),
+    usable: (size) => {
+      const sized = alive().filter((source) => source.holding?.size === size)
+      const connected = (source: Source): boolean => deps.node.peer(source.peer) !== undefined
+      return [...sized.filter(connected), ...sized.filter((source) => !connected(source))]
+    },
     sizes: () => {
       const claims = new Map<number, number>()
       for (const { holding } of alive()) if (holding !== undefined) claims.set(holding.size, (claims.get(holding.size) ?? 0) + 1)

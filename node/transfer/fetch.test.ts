@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdir, rm } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import test from 'node:test'
 import { z } from 'zod'
 import type { Pool } from '../../shared/blobs/pool.ts'
 import { systemClock } from '../../shared/clock.ts'
 import type { MusterError } from '../../shared/errors.ts'
+import { peerIdOfKey } from '../../shared/identity/peer-id.ts'
 import { generateKey } from '../../shared/identity/signer.ts'
 import { type BlobId, blobId } from '../../shared/ids.ts'
 import { systemRandom } from '../../shared/random.ts'
@@ -314,6 +317,59 @@ test('fetch: the only provider breaks off twice, and is asked for the rest', asy
   const { id, content } = await addContent(shaky.pool, 3 * MIB)
   await target.fetch(id, [shaky.hint])
   assert.equal(failures, 2)
+  assert.ok(content.equals(await contentOf(target.pool, id)))
+})
+
+test('BT-07: neither a provider that can not be reached nor one that drips holds a small blob up while another one has it', async (t) => {
+  const fleet = await createTestFleet()
+  const dripping = await holder(t, fleet, 'dripping', (honest) => ({
+    fetch: async (request, context) => {
+      const send = async (bytes: Uint8Array): Promise<void> => {
+        for (let at = 0; at < bytes.length; at += 1) {
+          await context.send(bytes.subarray(at, at + 1))
+          await systemClock.sleep(20, context.signal)
+        }
+      }
+      return honest.fetch(request, { ...context, send })
+    },
+  }))
+  const good = await holder(t, fleet, 'good')
+  const target = await holder(t, fleet, 'target')
+  const { id, content } = await addContent(good.pool, 100_000)
+  await putContent(dripping.pool, content)
+  // Takes connections and says nothing, as a firewall makes a host look from outside.
+  const silent = createServer(() => undefined).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  t.after(() => silent.close())
+  const { port } = silent.address() as AddressInfo
+  const nobody = peerIdOfKey(generateKey({ random: systemRandom }).publicKey)
+  const size = content.length
+  const hints = [
+    { peer: nobody, addresses: [`/ip4/127.0.0.1/tcp/${port}`], size },
+    { ...dripping.hint, size },
+    { ...good.hint, size },
+  ]
+  const before = systemClock.monotonic()
+  await target.fetch(id, hints)
+  assert.ok(content.equals(await contentOf(target.pool, id)))
+  assert.ok(systemClock.monotonic() - before < 8_000, 'long before a dial or a stall is given up')
+})
+
+test('fetch: a provider that breaks off again and again is gone on with as long as something comes in between', async (t) => {
+  const fleet = await createTestFleet()
+  let calls = 0
+  const shaky = await holder(t, fleet, 'shaky', (honest) => ({
+    fetch: async (request, context) => {
+      calls += 1
+      // Every other piece breaks off in the middle.
+      if (calls % 2 === 1) return honest.fetch(request, context)
+      throw wireError('protocol.busy', { what: 'blobs fetch' })
+    },
+  }))
+  const target = await holder(t, fleet, 'target')
+  const { id, content } = await addContent(shaky.pool, 24 * MIB)
+  await target.fetch(id, [shaky.hint])
+  assert.ok(calls > 8, `${calls}`)
   assert.ok(content.equals(await contentOf(target.pool, id)))
 })
 

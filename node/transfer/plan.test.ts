@@ -5,6 +5,8 @@ import { GROUP_BYTES } from '../../shared/blake3/geometry.ts'
 import { MIB } from '../../shared/units.ts'
 import { type Piece, createPlan, intersect, subtract, sum } from './plan.ts'
 
+const never = (): boolean => false
+
 test('plan: whatever fails and whoever races, every byte is fetched once it is missing and nothing is forgotten', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 400 }), fc.array(fc.tuple(fc.nat(3), fc.nat(9)), { maxLength: 200 }), (groups, steps) => {
@@ -19,7 +21,8 @@ test('plan: whatever fails and whoever races, every byte is fetched once it is m
       for (const [provider, action] of steps) {
         const name = `p${provider}`
         const piece =
-          plan.take(name, provider === 0 ? [{ start: 0, end: size / 2 }] : undefined, 4) ?? plan.double(name, undefined, missing)
+          plan.take(name, provider === 0 ? [{ start: 0, end: size / 2 }] : undefined, 4) ??
+          plan.double(name, undefined, missing, () => action % 2 === 0)
         if (piece !== undefined) flying.push(piece)
         const chosen = flying.splice(action % Math.max(1, flying.length), 1)[0]
         if (chosen === undefined) continue
@@ -58,14 +61,35 @@ test('plan: an idle provider races for the largest rest of another one, once, an
   const slow = plan.take('slow', undefined, 1) as Piece
   plan.take('slow', undefined, 1)
   const missing = [{ start: 512 * 1024, end: 2 * MIB }]
-  assert.equal(plan.double('slow', undefined, missing), undefined)
-  const fast = plan.double('fast', undefined, missing) as Piece
+  assert.equal(plan.double('slow', undefined, missing, never), undefined)
+  const fast = plan.double('fast', undefined, missing, never) as Piece
   assert.deepEqual(fast.range, { start: 1 * MIB, end: 2 * MIB })
-  const second = plan.double('fast', undefined, missing) as Piece
+  const second = plan.double('fast', undefined, missing, never) as Piece
   assert.deepEqual(second.range, { start: 512 * 1024, end: 1 * MIB })
-  assert.equal(plan.double('third', undefined, missing), undefined)
+  assert.equal(plan.double('third', undefined, missing, never), undefined)
   plan.giveBack(slow, missing)
   assert.equal(plan.pendingBytes(), 0)
+})
+
+test('plan: what is owed for long is doubled however little it is, by one provider after the other', () => {
+  const missing = [{ start: 0, end: 1000 }]
+  const plan = createPlan(missing)
+  const late = new Set<Piece>()
+  const double = (provider: string): Piece | undefined => plan.double(provider, undefined, missing, (piece) => late.has(piece))
+  const first = plan.take('first', undefined, 3) as Piece
+  assert.equal(double('second'), undefined)
+  late.add(first)
+  assert.equal(double('first'), undefined)
+  const second = double('second') as Piece
+  assert.deepEqual(second.range, first.range)
+  assert.equal(double('third'), undefined)
+  late.add(second)
+  const third = double('third') as Piece
+  plan.giveBack(first, missing)
+  plan.giveBack(second, missing)
+  assert.equal(plan.pendingBytes(), 0, 'the third still works on it')
+  plan.giveBack(third, missing)
+  assert.equal(plan.pendingBytes(), 1000)
 })
 
 test('plan: an empty blob is one piece without bytes', () => {

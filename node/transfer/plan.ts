@@ -1,6 +1,7 @@
 /**
  * Which part of a blob is asked of whom: pure bookkeeping, no clock and no network. Every missing byte is either pending or in flight; a piece in flight
- * that fails comes back; at the end an idle provider doubles what a slow one still owes, and whoever is first wins.
+ * that fails comes back; at the end an idle provider doubles what another one still owes, and whoever is first wins. What is owed for long, however little,
+ * is doubled by one idle provider after the other, so that neither one that can't be reached nor one that drips holds a small blob up.
  */
 import { type ByteRange, GROUP_BYTES } from '../../shared/blake3/geometry.ts'
 import { MIB } from '../../shared/units.ts'
@@ -8,14 +9,12 @@ import { MIB } from '../../shared/units.ts'
 /** Below this, asking costs more than it brings; above it, a slow provider holds too much. */
 const MIN_PIECE_BYTES = 1 * MIB
 const MAX_PIECE_BYTES = 32 * MIB
-/** Doubling a rest that is smaller would end no sooner. */
+/** Doubling a rest that is smaller would end no sooner, unless its provider is late. */
 const MIN_DOUBLE_BYTES = 256 * 1024
 
 export interface Piece {
   readonly range: ByteRange
   readonly provider: string
-  /** The piece of another provider that this one races against, or that raced against it. */
-  rival: Piece | undefined
 }
 
 export interface Plan {
@@ -24,11 +23,19 @@ export interface Plan {
    * now. `workers` is how many pull at once: the pieces shrink towards the end, so that all end together.
    */
   take(provider: string, holds: readonly ByteRange[] | undefined, workers: number): Piece | undefined
-  /** A rest of another provider's piece to race for, given what is still missing; undefined if there is none worth it. */
-  double(provider: string, holds: readonly ByteRange[] | undefined, missing: readonly ByteRange[]): Piece | undefined
+  /**
+   * A rest of another provider's piece to race for, given what is still missing; undefined if there is none worth it. A piece that is `late` is worth it
+   * however small its rest is, and again when those that race for it are late too.
+   */
+  double(
+    provider: string,
+    holds: readonly ByteRange[] | undefined,
+    missing: readonly ByteRange[],
+    late: (piece: Piece) => boolean,
+  ): Piece | undefined
   /** The piece is verified. */
   finish(piece: Piece): void
-  /** The piece failed; what of it is still missing is pending again, unless its rival still works on it. */
+  /** The piece failed; what of it is still missing is pending again, unless others in flight work on it. */
   giveBack(piece: Piece, missing: readonly ByteRange[]): void
   /** Bytes that nobody works on. */
   pendingBytes(): number
@@ -41,7 +48,7 @@ export function createPlan(missing: readonly ByteRange[]): Plan {
   const flying = new Set<Piece>()
 
   const add = (range: ByteRange, provider: string): Piece => {
-    const piece: Piece = { range, provider, rival: undefined }
+    const piece: Piece = { range, provider }
     flying.add(piece)
     return piece
   }
@@ -57,32 +64,25 @@ export function createPlan(missing: readonly ByteRange[]): Plan {
       pending = subtract(pending, range)
       return add(range, provider)
     },
-    double: (provider, holds, left) => {
-      let best: { piece: Piece; rest: ByteRange; bytes: number } | undefined
+    double: (provider, holds, left, late) => {
+      let best: { rest: ByteRange; bytes: number } | undefined
       for (const piece of flying) {
-        if (piece.provider === provider || piece.rival !== undefined) continue
+        const racing = [...flying].filter((other) => other === piece || overlap(other.range, piece.range))
+        if (racing.some((other) => other.provider === provider)) continue
         const rest = intersect(holds === undefined ? left : intersect(left, holds), [piece.range])
         const bytes = sum(rest)
         const range = rest[0]
-        if (range !== undefined && bytes >= MIN_DOUBLE_BYTES && bytes > (best?.bytes ?? 0)) best = { piece, rest: range, bytes }
+        const worth = racing.every(late) || (racing.length === 1 && bytes >= MIN_DOUBLE_BYTES)
+        if (range !== undefined && worth && bytes > (best?.bytes ?? -1)) best = { rest: range, bytes }
       }
-      if (best === undefined) return undefined
-      const rival = add(best.rest, provider)
-      rival.rival = best.piece
-      best.piece.rival = rival
-      return rival
+      return best && add(best.rest, provider)
     },
     finish: (piece) => {
       flying.delete(piece)
-      if (piece.rival !== undefined) piece.rival.rival = undefined
     },
     giveBack: (piece, left) => {
       flying.delete(piece)
       let rest = intersect(left, [piece.range])
-      if (piece.rival !== undefined) {
-        piece.rival.rival = undefined
-        rest = subtract(rest, piece.rival.range)
-      }
       // What another piece in flight or a pending range covers already is not owed twice.
       for (const other of flying) rest = subtract(rest, other.range)
       for (const range of pending) rest = subtract(rest, range)
@@ -91,6 +91,11 @@ export function createPlan(missing: readonly ByteRange[]): Plan {
     pendingBytes,
     inFlight: () => flying.size,
   }
+}
+
+/** Whether two pieces owe bytes in common; those of an empty blob do. */
+function overlap(a: ByteRange, b: ByteRange): boolean {
+  return (a.start < b.end && b.start < a.end) || (a.start === b.start && a.end === b.end)
 }
 
 function roundUp(bytes: number): number {

@@ -19,6 +19,8 @@ const MAX_SOURCES = 8
 const STREAMS_PER_SOURCE = 2
 /** Without a byte for so long, a provider has stalled and its range is given to another. */
 const STALL_MS = 10_000
+/** A piece that takes so long may be raced for, however small it is; it comes in a fraction of this from most providers. */
+const LATE_MS = 1_000
 /** How often the tracker is asked for more providers while a fetch goes on. */
 const REFRESH_MS = 5_000
 /** How long a provider that was busy or reset is left alone. */
@@ -34,13 +36,16 @@ interface Work {
   readonly changed: Bell
   /** Streams per source. Owned by pull(). */
   readonly running: Map<Source, number>
+  /** When a piece was handed out, in milliseconds of the monotonic clock. */
+  readonly since: WeakMap<Piece, number>
 }
 
 /** Resolves once all is verified and written. Rejects with the crowd's failure, an error of our own disk, or the signal's reason. */
 export async function pull(deps: FetchDeps, incoming: Incoming, crowd: Crowd, options: FetchOptions): Promise<void> {
   const over = new AbortController()
   const signal = AbortSignal.any([options.signal, over.signal])
-  const work: Work = { deps, incoming, plan: createPlan(incoming.missing()), signal, options, changed: createBell(), running: new Map() }
+  const plan = createPlan(incoming.missing())
+  const work: Work = { deps, incoming, plan, signal, options, changed: createBell(), running: new Map(), since: new WeakMap() }
   const onAbort = (): void => work.changed.ring()
   signal.addEventListener('abort', onAbort, { once: true })
   let failure: OwnFailure | undefined
@@ -61,7 +66,7 @@ export async function pull(deps: FetchDeps, incoming: Incoming, crowd: Crowd, op
         if (idle && !better) throw crowd.failure(incoming.size, sum(incoming.missing()))
         continue
       }
-      const cancel = deps.clock.after(Math.max(1, refreshAt - deps.clock.monotonic()), work.changed.ring)
+      const cancel = deps.clock.after(Math.min(LATE_MS, Math.max(1, refreshAt - deps.clock.monotonic())), work.changed.ring)
       await work.changed.wait()
       cancel()
     }
@@ -95,9 +100,13 @@ function staff(work: Work, crowd: Crowd, fail: (error: unknown) => void): void {
   }
 }
 
-function nextPiece({ plan, incoming }: Work, source: Source, workers: number, mayRace: boolean): Piece | undefined {
+function nextPiece({ deps, plan, incoming, since }: Work, source: Source, workers: number, mayRace: boolean): Piece | undefined {
   const holds = source.holding?.ranges
-  return plan.take(source.peer, holds, workers) ?? (mayRace ? plan.double(source.peer, holds, incoming.missing()) : undefined)
+  const now = deps.clock.monotonic()
+  const late = (piece: Piece): boolean => now - (since.get(piece) ?? now) >= LATE_MS
+  const piece = plan.take(source.peer, holds, workers) ?? (mayRace ? plan.double(source.peer, holds, incoming.missing(), late) : undefined)
+  if (piece !== undefined) since.set(piece, now)
+  return piece
 }
 
 /** One stream to one source: piece after piece, until there is no more for it or it fails. Rejects only with an {@link OwnFailure}. */
@@ -111,6 +120,7 @@ async function runStream(work: Work, source: Source, first: Piece, workers: numb
         client ??= await source.open(signal)
         await runPiece(work, client, piece)
         plan.finish(piece)
+        source.praise()
       } catch (error) {
         client?.abort(error as Error)
         client = undefined

@@ -22,7 +22,7 @@ export interface ProviderHint {
   readonly ranges?: readonly ByteRange[] | undefined
 }
 
-/** Stalls, resets and refusals for lack of capacity that are forgiven. */
+/** Stalls, resets and refusals for lack of capacity that are forgiven between two pieces that came. */
 const MAX_STRIKES = 3
 
 export interface Source {
@@ -38,6 +38,8 @@ export interface Source {
   open(signal: AbortSignal): Promise<Client<typeof blobs>>
   /** Judges what went wrong: gives it up at once for bad data and for not having the blob, after a few strikes for the rest. */
   blame(error: unknown): void
+  /** It brought a piece: what it was blamed for before is forgotten, so that a long fetch outlasts any number of short interruptions. */
+  praise(): void
   /** What it was blamed for last. */
   lastError: unknown
 }
@@ -72,8 +74,7 @@ export function createSource(deps: { node: MusterNode; clock: Clock; log: Logger
       if (source.holding !== undefined) return
       try {
         const client = await open(signal)
-        const { holdings } = await client.call('have', { ids: [id] }, { signal })
-        await client.close()
+        const { holdings } = await client.call('have', { ids: [id] }, { signal }).finally(() => void client.close().catch(() => undefined))
         const found = holdings[0]
         if (found?.size === undefined) throw blobError('blob.unknown', { id })
         source.holding = { size: found.size, ranges: found.ranges && aligned(found.ranges, found.size) }
@@ -92,6 +93,9 @@ export function createSource(deps: { node: MusterNode; clock: Clock; log: Logger
       return more
     },
     open,
+    praise: () => {
+      strikes = 0
+    },
     blame: (error) => {
       source.lastError = error
       strikes += 1
