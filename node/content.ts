@@ -181,7 +181,7 @@ async function* follow(
   const { pool, id, size } = job
   const { start, end } = range ?? { start: 0, end: size }
   if (start < 0 || end > size || start > end) throw blobError('blob.range', { start, end, size })
-  const incoming: Incoming = await pool.receive(id, size)
+  const incoming: Incoming = await pool.receive(id, size, signal)
   try {
     let whole = false
     const fetching = job.fetch().then(() => {

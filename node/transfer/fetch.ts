@@ -61,7 +61,7 @@ function maybeWrongSize(error: unknown): boolean {
 const OWN_DISK: readonly string[] = ['blob.no-space', 'blob.disk', 'blob.suspect', 'blob.folder']
 
 async function fetchSized(deps: FetchDeps, id: BlobId, size: number, crowd: Crowd, options: FetchOptions): Promise<{ size: number }> {
-  const incoming = await deps.pool.receive(id, size)
+  const incoming = await deps.pool.receive(id, size, options.signal)
   try {
     await pull(deps, incoming, crowd, options)
     return await incoming.finish()

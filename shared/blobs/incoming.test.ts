@@ -201,6 +201,33 @@ test('a transfer that was given up goes on later from what was verified, also in
   assert.deepEqual(await assertSound(another), NO_LEFTOVERS)
 })
 
+test('whoever waits for a transfer to be resumed can leave, and the last one to leave ends the resumption', async () => {
+  const size = 24_000_000
+  await using it = await pair(size)
+  const first = await it.to.receive(it.id, size)
+  await send(it.from, first, { start: 0, end: size - 1_000_000 })
+  await first.abort()
+  await using another = await testPool({ folder: it.to.folder })
+  const stops = [new AbortController(), new AbortController()]
+  const left = stops.map(({ signal }) => another.receive(it.id, size, signal).catch((error: Error) => error.message))
+  for (const [i, stop] of stops.entries()) {
+    stop.abort(new Error(`left ${i}`))
+    assert.equal(await left[i], `left ${i}`)
+  }
+  await assert.rejects(another.receive(it.id, size, AbortSignal.abort(new Error('early'))), { message: 'early' })
+  // One more is not taken down with those that left, and finds everything that was verified.
+  const [stays, leaves] = [another.receive(it.id, size), new AbortController()]
+  const leaver = another.receive(it.id, size, leaves.signal)
+  leaves.abort(new Error('left'))
+  await assert.rejects(leaver, { message: 'left' })
+  const second = await stays
+  assert.ok((second.missing()[0] as ByteRange).start > size - 1_000_000 - GROUP)
+  await sendMissing(it.from, second)
+  await second.finish()
+  assert((await contentOf(another.read(it.id))).equals(it.content))
+  assert.deepEqual(await assertSound(another), NO_LEFTOVERS)
+})
+
 test('BT-11: on resumption, groups that the bitmap claims but the disk does not hold are fetched again', async () => {
   await using it = await pair(1_000_000)
   const first = await it.to.receive(it.id, 1_000_000)

@@ -49,9 +49,10 @@ export interface Pool {
   encode(id: BlobId, range: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>
   /**
    * Begins, joins or resumes the transfer of a blob that somebody says has `size` bytes. Throws blob.size if that contradicts what is known, blob.too-large,
-   * blob.no-space, blob.suspect. Each handle must be finished or aborted.
+   * blob.no-space, blob.suspect, or the signal's reason: to resume a transfer takes as long as hashing what is there of it. Each handle must be finished or
+   * aborted; the signal is of no use to it any more.
    */
-  receive(id: BlobId, size: number): Promise<Incoming>
+  receive(id: BlobId, size: number, signal?: AbortSignal): Promise<Incoming>
   /** What is verified of a blob that isn't whole, and can be encoded. Undefined if there is nothing, or all of it. */
   partial(id: BlobId): Promise<PartialProgress | undefined>
   /** Every whole blob, in the order of ids, from behind `after` on. */
@@ -96,7 +97,7 @@ export async function openPool(deps: PoolDeps, options: PoolOptions): Promise<Po
     path: (id) => layout.blob(id),
     read: (id, range, signal) => read(store, id, range, signal),
     encode: (id, range, signal) => serve(store, receiver, blobId.parse(id), range, signal),
-    receive: (id, size) => receiver.receive(id, size),
+    receive: (id, size, signal) => receiver.receive(id, size, signal),
     partial: (id) => receiver.partial(id),
     list: (after) => list(store, after),
     check: (id, signal) => checkBlob(store, id, signal),

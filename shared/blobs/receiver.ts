@@ -31,7 +31,7 @@ export interface PartialProgress {
 }
 
 export interface Receiver {
-  receive(id: BlobId, size: number): Promise<Incoming>
+  receive(id: BlobId, size: number, signal?: AbortSignal): Promise<Incoming>
   partial(id: BlobId): Promise<PartialProgress | undefined>
   /** Opens the files of a blob that isn't whole, if all of `range` is verified there. The caller closes them. */
   openPartial(id: BlobId, range: ByteRange): Promise<BlobFiles | undefined>
@@ -39,14 +39,22 @@ export interface Receiver {
   forget(id: BlobId): Promise<void>
 }
 
+/** A transfer that is being opened, which takes as long as hashing what an earlier process left of it. */
+interface Opening {
+  readonly transfer: Promise<Transfer>
+  readonly abort: AbortController
+  /** Owned by receive(): how many wait for it. When the last one leaves, it is aborted. */
+  waiting: number
+}
+
 export function createReceiver(store: Store): Receiver {
   // A transfer stays here from the first request until its files are closed, so that nobody opens them twice.
-  const transfers = new Map<BlobId, Promise<Transfer>>()
+  const transfers = new Map<BlobId, Opening>()
   const live = new Map<BlobId, Transfer>()
 
-  async function begin(id: BlobId, size: number): Promise<Transfer> {
+  async function begin(id: BlobId, size: number, signal: AbortSignal): Promise<Transfer> {
     await admit(store, 0)
-    const partial = (await resume(store, id, size)) ?? (await createPartial(store, id, size))
+    const partial = (await resume(store, id, size, signal)) ?? (await createPartial(store, id, size))
     const transfer = new Transfer(store, partial, () => {
       live.delete(id)
       transfers.delete(id)
@@ -55,23 +63,54 @@ export function createReceiver(store: Store): Receiver {
     return transfer
   }
 
-  async function receive(id: BlobId, size: number): Promise<Incoming> {
+  function open(id: BlobId, size: number): Opening {
+    const abort = new AbortController()
+    const opening: Opening = { transfer: begin(id, size, abort.signal), abort, waiting: 0 }
+    transfers.set(id, opening)
+    opening.transfer.catch(() => transfers.delete(id))
+    return opening
+  }
+
+  /** The transfer once it is open, or the signal's reason as soon as it aborts. */
+  async function opened(opening: Opening, signal: AbortSignal | undefined): Promise<Transfer> {
+    opening.waiting += 1
+    const left = Promise.withResolvers<never>()
+    const onAbort = (): void => left.reject(signal?.reason)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal?.aborted === true) onAbort()
+    try {
+      return await Promise.race([opening.transfer, left.promise])
+    } catch (error) {
+      if (opening.waiting === 1) {
+        opening.abort.abort(error)
+        // It may have come to its end all the same; then nobody wants it, and joining and leaving closes it.
+        opening.transfer.then((transfer) => transfer.join()?.abort()).catch(() => undefined)
+      }
+      throw error
+    } finally {
+      opening.waiting -= 1
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  async function receive(id: BlobId, size: number, signal?: AbortSignal): Promise<Incoming> {
     blobId.parse(id)
     if (!Number.isSafeInteger(size) || size < 0) throw blobError('blob.range', { start: 0, end: size, size: 0 })
     if (size > MAX_BLOB_BYTES) throw blobError('blob.too-large', { limit: MAX_BLOB_BYTES, got: size })
     for (;;) {
+      signal?.throwIfAborted()
       const stat = await statIfAny(store.layout.blob(id))
       if (stat !== undefined) {
         if (stat.size !== size) throw blobError('blob.size', { id, expected: stat.size, got: size })
         return whole(store, id, size)
       }
-      const known = transfers.get(id)
-      const opening = known ?? begin(id, size)
-      if (known === undefined) {
-        transfers.set(id, opening)
-        opening.catch(() => transfers.delete(id))
+      const opening = transfers.get(id) ?? open(id, size)
+      if (opening.abort.signal.aborted) {
+        // Whoever wanted it has left, and its files are being closed.
+        await opening.transfer.then((transfer) => transfer.over).catch(() => undefined)
+        continue
       }
-      const transfer = await opening
+      const transfer = await opened(opening, signal)
       const handle = transfer.join()
       if (handle !== undefined) {
         if (transfer.size === size) return handle
@@ -118,10 +157,10 @@ export function createReceiver(store: Store): Receiver {
  * The partial blob that an earlier process left, if it is one of this size. One of another size is proof against the claim if its last group is there,
  * and otherwise as little worth as the claim that it was begun with: it is removed.
  */
-async function resume(store: Store, id: BlobId, size: number): Promise<Partial | undefined> {
+async function resume(store: Store, id: BlobId, size: number, signal: AbortSignal): Promise<Partial | undefined> {
   let chosen: Partial | undefined
   for (const found of await findPartials(store, id)) {
-    const partial = chosen === undefined ? await resumePartial(store, id, found).catch(unlessMissing) : undefined
+    const partial = chosen === undefined ? await resumePartial(store, id, found, signal).catch(unlessMissing) : undefined
     if (partial === undefined) {
       if (chosen === undefined) await removePartial(store, found.base)
     } else if (partial.size === size) {
