@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
+import { streamPair } from '@libp2p/utils'
 import { systemClock } from '../shared/clock.ts'
 import { KIB, MIB } from '../shared/units.ts'
 import { blobs } from '../protocols/blobs/protocol.ts'
 import type { Duplex } from '../protocols/wire/duplex.ts'
 import { MAX_STREAM_WINDOW_BYTES, STREAM_BUFFER_BYTES } from './limits.ts'
+import { streamDuplex } from './stream-duplex.ts'
 import { addressOf, createTestFleet } from './testing/fleet.ts'
 
 /** Both ends of a stream between two real nodes; `open` opens one more. */
@@ -80,6 +82,41 @@ test('TR-05: over libp2p, a writer stops at the window of a reader that does not
   for (let item = await reader.next(); item.done !== true; item = await reader.next()) got += item.value.length
   await writing
   assert.equal(got, total)
+})
+
+test('TR-05: bytes that come one by one for a reader that does not read are kept as bytes, not as pieces', async (t) => {
+  const { open } = await ends(t)
+  const { near, far } = await open()
+  const reader = far.source[Symbol.asyncIterator]()
+  // Past what we hold back, so that libp2p's own buffer fills too; then the rest of the window in single bytes.
+  const first = Buffer.alloc(600 * KIB, 255)
+  await near.write(first)
+  const singles = 30_000
+  for (let i = 0; i < singles; i += 1) await near.write(Uint8Array.of(i % 251))
+  void near.close()
+  const chunks: Uint8Array[] = []
+  for (let item = await reader.next(); item.done !== true; item = await reader.next()) chunks.push(item.value)
+  const all = Buffer.concat(chunks)
+  assert.ok(all.subarray(0, first.length).equals(first))
+  assert.ok(all.subarray(first.length).equals(Buffer.from(Array.from({ length: singles }, (_, i) => i % 251))))
+  assert.ok(chunks.length < 1000, `${chunks.length} pieces were kept`)
+})
+
+test('TR-05: also what libp2p keeps of a paused stream is kept as bytes', async () => {
+  const [near, far] = await streamPair()
+  const reader = streamDuplex(far).source[Symbol.asyncIterator]()
+  // As the muxer hands frames of one byte over.
+  const inside = far as unknown as { onData(bytes: Uint8Array): void; readBuffer: { bufs: Uint8Array[] } }
+  far.pause()
+  const singles = 20_000
+  for (let i = 0; i < singles; i += 1) inside.onData(Uint8Array.of(i % 251))
+  assert.equal(far.readBufferLength, singles)
+  assert.ok(inside.readBuffer.bufs.length < 50, `${inside.readBuffer.bufs.length} pieces are kept`)
+  far.resume()
+  let got = Buffer.alloc(0)
+  while (got.length < singles) got = Buffer.concat([got, (await reader.next()).value as Uint8Array])
+  assert.ok(got.equals(Buffer.from(Array.from({ length: singles }, (_, i) => i % 251))))
+  near.abort(new Error('done'))
 })
 
 test('duplex: a reader that is slow for long gets every byte in order', async (t) => {
