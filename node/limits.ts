@@ -10,8 +10,12 @@ export const MAX_STRANGERS = 8
  * the monitor noticed that the old ones are dead. Streams and requests are bounded for each connection, so this bounds what one key can have of them.
  */
 export const MAX_PEER_CONNECTIONS = 8
-/** Handshakes under way at once; each costs some milliseconds, so a flood of them waits outside. */
-export const MAX_PENDING = 10
+/**
+ * Connections that have not finished their handshake. Beyond this libp2p refuses everybody, so it must be more than one address can fill: a connection that
+ * says nothing lasts {@link UPGRADE_MS}, and one address opens so many a second. Twice that, and never less than this.
+ */
+export const MIN_PENDING = 64
+export const maxPending = (inboundPerSecond: number): number => Math.max(MIN_PENDING, (2 * inboundPerSecond * UPGRADE_MS) / 1000)
 /** New connections per second from one address: js-libp2p's own default. A coordinator of a fleet behind one address needs more. */
 export const INBOUND_PER_SECOND = 5
 /** From the first byte of a connection to its last byte of negotiation: cuts off a slow loris. */

@@ -32,7 +32,8 @@ export function createNetwork(deps: { clock: Clock; membership: Membership; gate
 }
 
 function networkOptions(deps: { clock: Clock; membership: Membership; gater: Gater }, options: NodeOptions): Libp2pOptions<Services> {
-  const maxConnections = options.maxConnections ?? bounds.MAX_CONNECTIONS
+  const { maxConnections = bounds.MAX_CONNECTIONS, inboundPerSecond = bounds.INBOUND_PER_SECOND } = options
+  const maxPending = bounds.maxPending(inboundPerSecond)
   return {
     start: false,
     privateKey: privateKeyFromRaw(Buffer.concat([options.key.seed, options.key.publicKey])),
@@ -43,7 +44,7 @@ function networkOptions(deps: { clock: Clock; membership: Membership; gater: Gat
         inboundSocketInactivityTimeout: bounds.SOCKET_IDLE_MS,
         outboundSocketInactivityTimeout: bounds.SOCKET_IDLE_MS,
         // Sockets beyond this are closed by the system's side at once; the connection manager refuses before.
-        maxConnections: maxConnections + bounds.MAX_PENDING,
+        maxConnections: maxConnections + maxPending,
       }),
     ],
     connectionEncrypters: [directTls(deps), noise()],
@@ -62,8 +63,8 @@ function networkOptions(deps: { clock: Clock; membership: Membership; gater: Gat
     connectionGater: deps.gater,
     connectionManager: {
       maxConnections,
-      maxIncomingPendingConnections: bounds.MAX_PENDING,
-      inboundConnectionThreshold: options.inboundPerSecond ?? bounds.INBOUND_PER_SECOND,
+      maxIncomingPendingConnections: maxPending,
+      inboundConnectionThreshold: inboundPerSecond,
       inboundUpgradeTimeout: bounds.UPGRADE_MS,
       inboundStreamProtocolNegotiationTimeout: bounds.UPGRADE_MS,
       outboundStreamProtocolNegotiationTimeout: bounds.UPGRADE_MS,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import test from 'node:test'
@@ -201,6 +201,31 @@ test('FG-06: strangers beyond their share are turned away, and members still get
   const expected = await fleet.node(t, { role: 'agent', name: 'web-1' }, { key })
   assert.equal((await expected.dial(addressOf(second))).member?.role, 'coordinator')
   await assert.rejects((crowd[0] as (typeof crowd)[0]).dial(addressOf(second)))
+})
+
+test('TR-01: connections from one address that say nothing, or a byte now and then, keep no member out, and are closed', async (t) => {
+  const fleet = await createTestFleet()
+  const node = await fleet.node(t, { role: 'coordinator', name: 'origin' }, { inboundPerSecond: 40 })
+  const port = Number(/tcp\/(\d+)/.exec(addressOf(node))?.[1])
+  const sockets = Array.from({ length: 60 }, () => connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' }))
+  t.after(() => {
+    for (const socket of sockets) socket.destroy()
+  })
+  let closed = 0
+  for (const [i, socket] of sockets.entries()) {
+    socket.on('error', () => undefined).on('close', () => (closed += 1))
+    socket.resume()
+    // TR-02: every other one is a slow loris.
+    if (i % 2 === 0) t.after(systemClock.every(1_000, () => socket.write('\x13')))
+  }
+  await Promise.all(sockets.map((socket) => (socket.connecting ? once(socket, 'connect').catch(() => undefined) : undefined)))
+  // Those beyond the rate of one address are refused at once.
+  await until(() => closed >= 10)
+  const member = await fleet.node(t, { role: 'agent', name: 'member' }, { listen: [] })
+  assert.equal((await member.dial(addressOf(node))).member?.name, 'origin')
+  // The rest at the end of the time for a handshake; the test's own timeout bounds the wait.
+  await until(() => closed === sockets.length)
+  assert.equal(node.peers().length, 1)
 })
 
 test('TR-03: one key has a bounded number of connections, member or not, and others still get in', async (t) => {
