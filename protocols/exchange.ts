@@ -35,7 +35,7 @@ export interface Exchange {
   readonly call: AbortController
   /** False once the answer is on its way: what a handler sends after that is refused. */
   open: boolean
-  /** True when a handler did not leave in time; the duplex can't be trusted after that. */
+  /** True when the duplex can't be gone on with: a handler did not leave in time, or the caller did not wait for its answer. */
   abandoned: boolean
 }
 
@@ -116,13 +116,18 @@ function callTimer(side: Side, exchange: Exchange, what: string, limits: MethodL
 
 /**
  * A caller that has gone ends its side of the duplex, on a unix socket in the same way as a half-close: so an end while a request is answered
- * means that nobody waits, and the handler is told. After an upload this is watched from the upload's end on.
+ * means that nobody waits, and the handler is told. After an upload this is watched from the upload's end on. A caller that sends more before its
+ * answer is cut off: behind what it sent its end could not be seen, and what it follows would be followed for good.
  */
 function watch(exchange: Exchange, method: string, uploads: boolean): void {
   const look = (): void => {
     exchange.channel.peek().then(
       (frame) => {
-        if (frame === undefined && exchange.open) exchange.call.abort(closed(method))
+        if (!exchange.open) return
+        exchange.abandoned = frame !== undefined
+        const early = (kind: string): MusterError =>
+          wireError('protocol.malformed', { what: 'stream', reason: `${kind} before the answer` })
+        exchange.call.abort(frame === undefined ? closed(method) : early(frame.kind))
       },
       (error: unknown) => exchange.call.abort(error),
     )

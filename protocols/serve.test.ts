@@ -14,8 +14,9 @@ import type { Ask, Policy } from './peer.ts'
 import { serveProtocol } from './serve.ts'
 import { dialSocket, serveSocket } from './socket.ts'
 import { wireError } from './wire/errors.ts'
-import { encodeFrame } from './wire/frame.ts'
+import { FrameReader, encodeFrame } from './wire/frame.ts'
 import { encodeRequest } from './wire/request.ts'
+import { decodeError } from './wire/status.ts'
 
 const local: Capability = { kind: 'local' }
 const limits: Limits = {
@@ -256,6 +257,26 @@ test('serve: a progress report past its limit is our own fault, and the caller h
   await assert.rejects(caller.call('count', {}), { code: 'protocol.internal' })
   assert.match(JSON.stringify(log.lines), /handler failed/)
   assert.deepEqual(await caller.call('echo', { text: 'still here' }), { text: 'still here' })
+})
+
+test('serve: a caller that sends more before its answer is cut off, so that its end can always be seen', async (t) => {
+  const { path, seen } = await serveTea(t)
+  const duplex = await dialSocket(path, tea.id)
+  t.after(() => duplex.abort(new Error('the test is over')))
+  const reader = new FrameReader(duplex.source, { maxBytes: 4096 })
+  const request = encodeFrame('request', encodeRequest('count', {}))
+  await duplex.write(request)
+  assert.equal((await reader.next())?.kind, 'progress')
+  await duplex.write(request)
+  let frame = await reader.next()
+  while (frame?.kind === 'progress') frame = await reader.next()
+  assert.equal(frame?.kind, 'error')
+  assert.equal(decodeError(frame.payload, 'count').code, 'protocol.malformed')
+  while (seen.aborted.length < 1) await systemClock.sleep(5)
+  await assert.rejects(async () => {
+    for (let next = await reader.next(); next !== undefined; next = await reader.next()) assert.equal(next.kind, 'error')
+    throw new Error('ended')
+  })
 })
 
 test('serve: uploads arrive whole; one that is refused early leaves the stream usable', async (t) => {
