@@ -419,6 +419,30 @@ test('BT-12: a stranger is refused alike whether the blob is there or not', asyn
   assert.equal((answers[0] as string[])[0], 'protocol.denied')
 })
 
+test('transfer: all that one member asks for at once is served at once, so that on a slow line no request of its own counts as stalled', async (t) => {
+  const fleet = await createTestFleet()
+  const source = await holder(t, fleet, 'source')
+  const { id, content } = await addContent(source.pool, 8 * MIB)
+  const target = await holder(t, fleet, 'target')
+  await target.node.dial((source.hint.addresses as string[])[0] as string)
+  // Each call takes a first piece and holds back until all have one, as a slow line would.
+  const all = 16
+  let begun = 0
+  const everybody = Promise.withResolvers<void>()
+  const calls = Array.from({ length: all }, async () => {
+    const client = openClient(blobs, await target.node.open(source.node.peerId, blobs.id), { clock: systemClock })
+    let first = true
+    const onData = async (): Promise<void> => {
+      if (first) begun += 1
+      first = false
+      if (begun === all) everybody.resolve()
+      await everybody.promise
+    }
+    return client.call('fetch', { id, size: content.length, start: 0, end: content.length }, { onData })
+  })
+  for (const { bytes } of await Promise.all(calls)) assert.ok(bytes > content.length)
+})
+
 test('TR-05: a member that asks for much and reads nothing keeps nobody else from content', async (t) => {
   const fleet = await createTestFleet()
   const source = await holder(t, fleet, 'source')
@@ -426,7 +450,7 @@ test('TR-05: a member that asks for much and reads nothing keeps nobody else fro
   // Several connections of one key, each full of streams that ask for all of it and never take a byte.
   const key = generateKey({ random: systemRandom })
   const stuck: Duplex[] = []
-  for (let connection = 0; connection < 5; connection += 1) {
+  for (let connection = 0; connection < 6; connection += 1) {
     const hostile = await fleet.node(t, { role: 'agent', name: 'hostile' }, { key, listen: [] })
     await hostile.dial((source.hint.addresses as string[])[0] as string)
     for (let i = 0; i < blobs.limits.maxOutboundStreams; i += 1) {

@@ -16,10 +16,13 @@ import { createTurns } from './turns.ts'
 
 /** The longest range that one request may ask for: at 1 Mbit/s it takes nine minutes. */
 export const MAX_FETCH_BYTES = 64 * MIB
-/** Encodings at once: enough for the disks and cores of a server, some 130 MiB of memory at most. */
-const SERVING = 64
-/** Of them for one member: two fetches at once with their two streams each. */
-const SERVING_EACH = 4
+/** Encodings at once, some 270 MiB of memory at most: each lasts as long as its reader's line takes for 32 MiB, so few would be held by few slow hosts. */
+const SERVING = 128
+/**
+ * Of them for one member: all that a node asks one provider for at once, eight fetches with two streams each. Fewer would make its own requests wait for one
+ * another, and on a slow line longer than it takes a provider for stalled.
+ */
+const SERVING_EACH = 16
 /** Requests that wait for their turn: every member of a large fleet with four under way. */
 const WAITING = 4_096
 
