@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { MusterError } from '../shared/errors.ts'
+import { command as grantAdd } from './commands/grant/add.ts'
 import { defineCommand, type Declaration, type FlagSpecs, type Registry } from './command.ts'
 import { findInvocation } from './invocation.ts'
 import { parseCommand } from './parse.ts'
@@ -58,6 +59,13 @@ test('parse: wrong flags and values say what was expected and what came', () => 
     )
   }
   assert.throws(() => parseCommand(['x'], pass, []), /missing required argument 'command'/)
+})
+
+test('parse: a grant lasts no longer than a statement can say', () => {
+  const words = ['--to', 'SHA256:x', '--namespace', 'run', '--level', 'observe', '--ttl']
+  assert.equal(parsed(grantAdd, [...words, '3650d']).flags['ttl'], 315_360_000_000)
+  for (const ttl of ['3651d', '99999999d', '9007199254740991'])
+    assert.throws(() => parseCommand(['x'], grantAdd, [...words, ttl]), { code: 'cli.usage', message: /--ttl: expected/ }, ttl)
 })
 
 test('parse: pairs keep what stands behind the first equals sign, and keys that objects have already', () => {
