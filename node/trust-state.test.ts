@@ -173,6 +173,21 @@ test('trust-state: after a change of issuing keys the old checkpoint still count
   assert.equal((await (await open()).log.known())?.size, 2)
 })
 
+test('ID-24: an issuing key that was revoked signs no further checkpoint, and the one that it signed before stands', async (t) => {
+  const { open } = await home(t)
+  const trust = await open()
+  const sign = (size: number, by = issuer) =>
+    signCheckpoint(by, TEST_FLEET, { size, root: leafHash(Buffer.from('a')), at: TEST_TIME + size })
+  const known = await sign(1)
+  await trust.log.accept(trust.openCheckpoint(known.note))
+  await trust.learn({ revocations: [await revoke(olive, 1, { kind: 'key', target: issuer.fingerprint })] })
+  for (const state of [trust, await open()]) {
+    const { note } = await sign(2)
+    assert.throws(() => state.openCheckpoint(note), code('audit.note'))
+    assert.deepEqual([state.issuers(), (await state.log.known())?.note], [[], known.note])
+  }
+})
+
 test('trust-state: a checkpoint that does not extend the last one is refused, whatever came in between', async (t) => {
   const { open } = await home(t)
   const trust = await open()

@@ -8,9 +8,10 @@ import { type Checkpoint, openCheckpoint } from '../shared/audit/checkpoint.ts'
 import { createFollower, type Follower } from '../shared/audit/follower.ts'
 import { writeDurable } from '../shared/durable-file.ts'
 import { defineErrors } from '../shared/errors.ts'
+import { fingerprintOf } from '../shared/identity/fingerprint.ts'
 import type { FleetId, Sha256 } from '../shared/ids.ts'
 import type { Random } from '../shared/random.ts'
-import { acceptRevocation, NOTHING_REVOKED, type RevocationState } from '../shared/trust/revocations.ts'
+import { acceptRevocation, isKeyRevoked, NOTHING_REVOKED, type RevocationState } from '../shared/trust/revocations.ts'
 import { nextRoot, openRootChain, type RootState } from '../shared/trust/root-chain.ts'
 import type { Root } from '../shared/trust/root.ts'
 import { readSigned, type Signed } from '../shared/trust/signed.ts'
@@ -26,7 +27,7 @@ export const trustStateError = defineErrors({
 
 export interface TrustState {
   root(): RootState
-  /** Public keys that sign certificates and checkpoints, 32 bytes each. */
+  /** Public keys that sign certificates and checkpoints, 32 bytes each; those that were revoked sign nothing any more. */
   issuers(): Uint8Array[]
   revocations(): RevocationState
   certificate(): Signed | undefined
@@ -81,7 +82,7 @@ export async function openTrustState(deps: { random: Random }, options: TrustSta
     last = mine.catch(() => undefined)
     return mine
   }
-  const issuers = (): Uint8Array[] => issuersOf(root.root)
+  const issuers = (): Uint8Array[] => issuersOf(root.root).filter((key) => !isKeyRevoked(revoked.accepted, fingerprintOf(key)))
   const open = (note: string): Checkpoint => openCheckpoint(note, { fleet: options.fleet, issuers: issuers() })
   // What was accepted stays accepted: the key that signed it may have been replaced since.
   let everIssuers = issuersEver(stored.roots)
