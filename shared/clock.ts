@@ -51,10 +51,14 @@ export function rfc3339(ms: number): string {
   return new Date(ms).toISOString()
 }
 
-/** Milliseconds since the epoch of a time that {@link rfc3339} wrote; NaN for anything else. */
+const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
+
+/** Milliseconds since the epoch of a time exactly as {@link rfc3339} writes it; NaN for anything else, such as the 31st of February. */
 export function parseRfc3339(text: string): number {
-  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/.test(text)) return Number.NaN
-  return Date.parse(text)
+  if (!RFC3339.test(text)) return Number.NaN
+  const ms = Date.parse(text)
+  // Date.parse takes days that no month has, and 24:00, for later ones.
+  return !Number.isNaN(ms) && rfc3339(ms) === text ? ms : Number.NaN
 }
 
 /** The form of a time in HTTP headers (RFC 9110 section 5.6.7), whole seconds: `Sun, 06 Nov 1994 08:49:37 GMT`. */
