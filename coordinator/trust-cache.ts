@@ -18,7 +18,7 @@ const REFRESH_MS = 3_000
 export interface TrustCache {
   check(certificate: Signed): Certificate
   approved(peerId: string): boolean
-  /** Reads everything anew. */
+  /** Reads everything anew: what was there when this is called, or later. */
   refresh(): Promise<void>
   close(): void
 }
@@ -30,14 +30,31 @@ export async function openTrustCache(deps: {
   log: Logger
   changed: () => void
 }): Promise<TrustCache> {
-  // Owned by refresh(): replaced as a whole.
+  // Owned by read(): replaced as a whole.
   let state: { root: Root; revocations: readonly AcceptedRevocation[]; peers: ReadonlySet<string> }
-  const refresh = async (): Promise<void> => {
+  const read = async (): Promise<void> => {
     const { root, revocations } = await deps.access.state()
     const peers = new Set((await deps.agents.list()).filter((agent) => agent.status === 'approved').map((agent) => agent.peerId))
     const revoked = state !== undefined && (revocations.length !== state.revocations.length || root.version !== state.root.version)
     state = { root, revocations, peers }
     if (revoked) deps.changed()
+  }
+  // Owned by refresh(): the reading under way, and the one that begins after it. Two at once could end in the wrong order, and what was revoked in
+  // between would count again.
+  let current: Promise<void> | undefined
+  let next: Promise<void> | undefined
+  const refresh = (): Promise<void> => {
+    if (current === undefined)
+      return (current = read().finally(() => {
+        current = undefined
+      }))
+    // The one under way may have read before the change that this is about.
+    return (next ??= current
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined
+        return refresh()
+      }))
   }
   await refresh()
   const stop = deps.clock.every(REFRESH_MS, () => {
