@@ -59,6 +59,8 @@ export interface Agents {
    * Records a host that asks to join; asking again with the same id, key and name changes nothing. One that is `invited`, by a token that the same
    * transaction checks, finds room whatever strangers are waiting. @throws registry.*-taken, registry.revoked */
   admit(tx: Tx, candidate: Candidate, at: number, options?: { invited?: boolean }): Promise<AgentRecord>
+  /** Forgets the stranger that waits under this name, if one does: it came without a token, and a name costs it nothing. */
+  displace(tx: Tx, name: string): Promise<AgentRecord | undefined>
   approve(tx: Tx, id: AgentId, labels: Record<string, string>, at: number): Promise<void>
   relabel(tx: Tx, id: AgentId, labels: Record<string, string>): Promise<void>
   revoke(tx: Tx, id: AgentId, at: number): Promise<void>
@@ -125,6 +127,15 @@ export function createAgents(deps: { database: Database }): Agents {
         })
         .execute()
       return (await one('id', candidate.id, tx)) as AgentRecord
+    },
+
+    async displace(tx, name) {
+      const holder = await one('name', name, tx)
+      if (holder?.status !== 'pending') return undefined
+      const invited = await tx.selectFrom('enroll_token').select('hash').where('used_by', '=', holder.id).executeTakeFirst()
+      if (invited !== undefined) return undefined
+      await tx.deleteFrom('agent').where('id', '=', holder.id).where('status', '=', 'pending').execute()
+      return holder
     },
 
     async approve(tx, id, labels, at) {

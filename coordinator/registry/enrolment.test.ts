@@ -167,6 +167,32 @@ for (const dialect of DIALECTS) {
       await assert.rejects(enrolment.renew(peerOf(9)), { code: 'registry.unknown-host' })
     })
 
+    it(`ID-11: a stranger that waits under a name keeps no invited host from it (${dialect})`, async () => {
+      await using coordinator = await testCoordinator(dialect)
+      const { enrolment } = coordinator
+      await enrolment.join(peerOf(1), request(1, { name: 'db-1' }))
+      const before = await coordinator.agents.list()
+      // A token that is not good changes nothing, and neither does one more stranger.
+      await assert.rejects(enrolment.join(peerOf(2), request(2, { name: 'db-1', token: systemRandom.bytes(32) })), {
+        code: 'registry.token-unknown',
+      })
+      await assert.rejects(enrolment.join(peerOf(2), request(2, { name: 'db-1' })), { code: 'registry.name-taken' })
+      assert.deepEqual(await coordinator.agents.list(), before)
+      const welcome = await enrolment.join(peerOf(2), request(2, { name: 'db-1', token: await tokenOf(coordinator, { approve: false }) }))
+      assert.equal(welcome.status, 'pending')
+      assert.deepEqual(
+        (await coordinator.agents.list()).map(({ id, name }) => [id, name]),
+        [[testUuid(2), 'db-1']],
+      )
+      assert.deepEqual(await events(coordinator), [`asked ${testUuid(1)}`, `displaced ${testUuid(1)}`, `asked ${testUuid(2)}`])
+      // It was invited itself: it keeps the name, and so does a member.
+      const other = async (n: number) => enrolment.join(peerOf(n), request(n, { name: 'db-1', token: await tokenOf(coordinator) }))
+      await assert.rejects(other(3), { code: 'registry.name-taken' })
+      await coordinator.perform(await coordinator.intent('enroll.approve', { targets: [testUuid(2)], arguments: { labels: {} } }))
+      await assert.rejects(other(3), { code: 'registry.name-taken' })
+      await assert.rejects(enrolment.join(peerOf(1), request(1, { name: 'db-1' })), { code: 'registry.name-taken' })
+    })
+
     it(`two hosts that want one name at once get two different answers (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const second = await coordinator.start({ name: 'c2' })

@@ -78,6 +78,16 @@ export function createEnrolment(deps: EnrolmentDeps, options: { fleet: FleetId }
         // First, as in every transaction that writes to the log: of two hosts that join at once the second one sees what the first one took.
         await lockHead(tx, database.dialect)
         const known = await agents.byId(candidate.id, tx)
+        // Whoever reaches this port could otherwise keep out every host whose name it guesses. Undone with the rest if the token is not good.
+        const displaced = known === undefined && request.token !== undefined ? await agents.displace(tx, candidate.name) : undefined
+        if (displaced !== undefined) {
+          const { name, fingerprint } = displaced
+          await ledger.append(tx, {
+            type: 'trust',
+            operation: null,
+            signed: await statement('displaced', displaced.id, { name, fingerprint }),
+          })
+        }
         const admitted = await agents.admit(tx, candidate, at, { invited: request.token !== undefined })
         const detail = { name: admitted.name, fingerprint: admitted.fingerprint }
         let changed = false

@@ -1,6 +1,6 @@
 /**
- * What a coordinator writes to the log in its own name: hosts that came, were labelled or left, work that its schedule started, and
- * operations that it closed after a crash. Signed by its issuing key; no such statement ever makes an agent act.
+ * What a coordinator writes to the log in its own name, because no operator's intent says it: hosts that came, with a token or to wait.
+ * Signed by its issuing key; no such statement ever makes an agent act.
  */
 import { z } from 'zod'
 import { agentField, fingerprintField, fleetField, objectField, operationField, timeField } from './fields.ts'
@@ -8,7 +8,7 @@ import { agentField, fingerprintField, fleetField, objectField, operationField, 
 export const trustEventSchema = z.strictObject({
   type: z.literal('muster/trust/v1'),
   fleet: fleetField,
-  /** One word or several with dashes, such as `enrolled`, `labelled`, `revoked`, `scheduled`, `recovered`. */
+  /** One word or several with dashes, such as `asked`, `enrolled`, `displaced`. */
   event: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected an event such as enrolled'),
   /** The host it is about; null if it is about none. */
   agent: agentField.nullable(),
