@@ -111,7 +111,9 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
         if (pulling) return
         pulling = true
         askForNews(deps, { identity, claims, instance }, peerId, AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)]))
-          .catch((error: unknown) => log.warn({ coordinator: peerId, error }, 'the coordinator was not asked for news; it is again'))
+          .catch((error: unknown) => {
+            if (!signal.aborted) log.warn({ coordinator: peerId, error }, 'the coordinator did not say what was revoked; it is asked again')
+          })
           .finally(() => {
             pulling = false
           })

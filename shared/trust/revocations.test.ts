@@ -152,6 +152,14 @@ describe('revocations', () => {
     await assert.rejects(revoke(1, { target: testUuid(60), chain: [] }), { code: 'trust.malformed' })
   })
 
+  test('ID-29: a chain is no longer than rights can be passed on, and is not followed beyond it', async () => {
+    const [first, onward] = await grants()
+    const five = chainOf([first, onward, onward, onward, onward])
+    await assert.rejects(revoke(1, { target: testUuid(61), chain: five }, alice), { code: 'trust.malformed', message: /chain/ })
+    const four = await revoke(1, { target: testUuid(61), chain: five.slice(0, 4) }, alice)
+    assert.throws(() => acceptRevocation(NOTHING_REVOKED, root, four), { code: 'trust.revoker' })
+  })
+
   test('ID-26: who may not revoke takes no epoch: the genuine one of that number counts, and is no fork', async () => {
     let state = acceptAll([await revoke(1)])
     for (const squat of [await revoke(2, {}, stranger), await revoke(1, { target: testUuid(5) }, stranger)])
