@@ -35,7 +35,7 @@ test('AL-13: the program gets its values, and the host’s disk nothing of them 
   assert.equal((await runner.output(runId.parse(runOf(1)))).stdout.toString(), `${CANARY} C\n`)
   assert.deepEqual(await holding(folder, CANARY), [])
   assert.deepEqual(
-    (await holding(runner.home, CANARY)).filter((name) => !/^stdout/.test(name)),
+    (await holding(runner.home, CANARY)).filter((name) => !name.startsWith('stdout')),
     [],
   )
 })
