@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { inspect } from 'node:util'
 import type { PerformRequest } from '../../protocols/command/messages.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { systemRandom } from '../../shared/random.ts'
@@ -29,7 +30,7 @@ interface Hosts {
   intent(env?: readonly Opening[]): Promise<Signed>
 }
 
-async function hosts(t: TestContext): Promise<Hosts> {
+async function hosts(t: TestContext, answer: (request: PerformRequest) => void = () => undefined): Promise<Hosts> {
   const coordinator = await testCoordinator('sqlite')
   t.after(() => coordinator[Symbol.asyncDispose]())
   const sockets = await testHosts(coordinator.clock)
@@ -44,6 +45,7 @@ async function hosts(t: TestContext): Promise<Hosts> {
       command: {
         perform: async (request) => {
           brought.push({ host: name, request })
+          answer(request)
           return { outcome: await outcomeBy(key, member, request.intent) }
         },
         probe: async ({ intent }) => ({
@@ -73,11 +75,12 @@ async function hosts(t: TestContext): Promise<Hosts> {
   }
 }
 
-/** Everything that a coordinator keeps: rows, entries, the log's folder, and what it told its own log. */
+/** Everything that a coordinator keeps: rows, entries, the log's folder, and what it told its own log, causes of errors included. */
 async function kept({ coordinator }: Hosts, parts: CoordinatorParts): Promise<string> {
   const files = (await readdir(coordinator.folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
   const texts = await Promise.all(files.map((file) => readFile(join(file.parentPath, file.name), 'latin1')))
-  return [...texts, JSON.stringify([await coordinator.rows(), await coordinator.entries(), parts.log.lines])].join('\n')
+  const told = inspect([coordinator.log.lines, parts.log.lines], { depth: 20, maxStringLength: null })
+  return [...texts, JSON.stringify([await coordinator.rows(), await coordinator.entries()]), told].join('\n')
 }
 
 test('AL-13: each host of an order gets the values, and nothing that is kept has them', async (t) => {
@@ -141,4 +144,17 @@ test('AL-13: an order that a dead coordinator had not delivered is not delivered
   for (const row of answer.results) assert.equal(row.result, 'refused')
   assert.deepEqual(all.brought, [])
   assert.ok(!(await kept(all, next)).includes(CANARY))
+})
+
+test('AL-13: hosts that break off over an order bring its values into no log line', async (t) => {
+  const all = await hosts(t, (request) => {
+    // A bug of the host's, which says what it was at.
+    throw new Error(`cannot start with ${request.values?.map((one) => one.value).join()}`)
+  })
+  const parts = await all.again()
+  const { results } = await all.coordinator.perform(await all.intent(), { at: parts, context: { values: OPENINGS } })
+  assert.ok(results.every((row) => row.result === 'refused'))
+  const text = await kept(all, parts)
+  assert.match(text, /order was not answered/)
+  assert.ok(!text.includes(CANARY))
 })
