@@ -111,6 +111,21 @@ const withValues =
       ...(values ? { values } : {}),
     })
 
+/** A good order whose log entry says something else of it than it does of itself. */
+async function disguised(
+  log: TestLog,
+  type: 'intent' | 'policy',
+  operation: string | null,
+  changes: Partial<Signed> = {},
+): Promise<PerformRequest> {
+  const intent = await startIntent(1)
+  const index = log.append(type, { ...intent, ...changes }, operation)
+  const { note: checkpoint, size } = await log.checkpoint()
+  const good = await orderOf(testLog(), intent, {})
+  const proof = { inclusion: await log.inclusion(index), checkpoint, consistency: await log.consistency(2, size), consistentFrom: 2 }
+  return { ...good, entry: log.entry(index), index, ...proof }
+}
+
 /** Each is a good order with one thing wrong. The host knows the log up to its second entry. */
 const WRONG: Record<string, { says: string; order: (host: Host) => Promise<PerformRequest> }> = {
   'it has expired': {
@@ -357,6 +372,22 @@ const WRONG: Record<string, { says: string; order: (host: Host) => Promise<Perfo
       const index = log.append('outcome', await signedSample('outcome', testKey(200)), operationOf(1))
       return { ...(await orderOf(testLog(), intent, {})), entry: log.entry(index), index, inclusion: await log.inclusion(index) }
     },
+  },
+  'its entry files it under another operation, where nobody looks for it': {
+    says: 'command.no-proof: the log entry files it as intent under another operation',
+    order: async ({ log }) => disguised(log, 'intent', operationOf(999)),
+  },
+  'its entry files it under no operation': {
+    says: 'command.no-proof: the log entry files it as intent under another operation',
+    order: async ({ log }) => disguised(log, 'intent', null),
+  },
+  'its entry files it as a change of rights': {
+    says: 'command.no-proof: the log entry files it as policy',
+    order: async ({ log }) => disguised(log, 'policy', operationOf(1)),
+  },
+  'its entry names another key, so that nobody can verify it later': {
+    says: 'command.no-proof: the log entry holds another order',
+    order: async ({ log }) => disguised(log, 'intent', operationOf(1), { key: stranger.publicKey }),
   },
   'its entry is no entry': {
     says: 'audit.entry',

@@ -4,7 +4,8 @@
  *
  * 1. the intent is signed by its actor, of this fleet, fresh; 2. roots and revocations extend what the host knows; 3. a chain of grants leads from the
  * root to the actor and covers this host; 4. the values beside the intent are those that it commits to, no more and no fewer; 5. the checkpoint is
- * signed by an issuer of the root and extends the last one seen; 6. the log entry is included in it and holds this very intent. Whether the operation was seen before is the journal's question, which comes next.
+ * signed by an issuer of the root and extends the last one seen; 6. the log entry is included in it, holds this very intent, and files it as what it
+ * is. Whether the operation was seen before is the journal's question, which comes next.
  */
 import type { PerformRequest } from '../../protocols/command/messages.ts'
 import { type ArgumentsOf, VERBS } from '../../protocols/control/verbs.ts'
@@ -20,7 +21,7 @@ import { authorize } from '../../shared/trust/authorize.ts'
 import { openCommitments } from '../../shared/trust/commitment.ts'
 import { checkIntent } from '../../shared/trust/credentials.ts'
 import type { Intent } from '../../shared/trust/intent.ts'
-import { readSigned } from '../../shared/trust/signed.ts'
+import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import { commandError } from './errors.ts'
 
 interface Order<V extends 'run.start' | 'run.stop'> {
@@ -50,7 +51,7 @@ export async function verifyOrder(deps: VerifyDeps, request: PerformRequest): Pr
   await deps.trust.learn({ roots: request.roots, revocations: request.revocations })
   requireGrant(deps, intent, request, at)
   const environment = openCommitments(order.verb === 'run.start' ? order.arguments.env : {}, request.values ?? [])
-  await requireProof(deps, request)
+  await requireProof(deps, intent, request)
   return { ...order, environment }
 }
 
@@ -86,14 +87,18 @@ function requireGrant(deps: VerifyDeps, intent: Intent, request: PerformRequest,
   if (!decision.allowed) throw commandError('command.not-covered', { actor: intent.actor, reason: decision.reason })
 }
 
-async function requireProof(deps: VerifyDeps, request: PerformRequest): Promise<void> {
+async function requireProof(deps: VerifyDeps, intent: Intent, request: PerformRequest): Promise<void> {
   const checkpoint = deps.trust.openCheckpoint(request.checkpoint)
   const entry = decodeEntry(request.entry, request.index)
   const { signed } = statementOf(entry, request.index)
-  if (!Buffer.from(signed.statement).equals(request.intent.statement) || !Buffer.from(signed.signature).equals(request.intent.signature))
-    throw commandError('command.no-proof', { reason: 'the log entry holds another order' })
+  if (!isSame(signed, request.intent)) throw commandError('command.no-proof', { reason: 'the log entry holds another order' })
   if (request.index >= checkpoint.size) throw auditError('audit.proof', { what: 'inclusion', reason: 'the entry is beyond the checkpoint' })
   verifyInclusion({ index: request.index, size: checkpoint.size, hashes: request.inclusion }, leafHash(request.entry), checkpoint.root)
+  // Whoever reads the log finds it by these two: filed elsewhere it would stand there and be seen by nobody who looks for what was run.
+  if (entry.type !== 'intent' || entry.operation !== intent.operation) {
+    const reason = `the log entry files it as ${entry.type}${entry.operation === intent.operation ? '' : ' under another operation'}`
+    throw commandError('command.no-proof', { reason })
+  }
   // Last, because it is remembered: a checkpoint is the newest one seen even if what came with it is refused later.
   try {
     await deps.trust.log.accept(checkpoint, { from: request.consistentFrom, to: checkpoint.size, hashes: request.consistency })
@@ -103,4 +108,8 @@ async function requireProof(deps: VerifyDeps, request: PerformRequest): Promise<
     if (size !== request.consistentFrom) throw commandError('command.position-moved', { size })
     throw error
   }
+}
+
+function isSame(a: Signed, b: Signed): boolean {
+  return a.scheme === b.scheme && (['statement', 'key', 'signature'] as const).every((part) => Buffer.from(a[part]).equals(b[part]))
 }
