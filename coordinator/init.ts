@@ -2,7 +2,7 @@
  * Makes a coordinator's home: keys, database, configuration, the fleet's root statement, and a log whose first entry is that root. The folder is built
  * beside its place and renamed into it, so a home is there whole or not at all.
  */
-import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { diskReason } from '../shared/disk-reason.ts'
 import { writeDurable, syncFolder } from '../shared/durable-file.ts'
@@ -47,14 +47,14 @@ interface Deps {
 export async function initCoordinator(deps: Deps, options: InitOptions): Promise<InitReport> {
   if (!options.operators.some((operator) => Buffer.from(operator.publicKey).equals(options.signer.publicKey)))
     throw homeError('home.not-operator', { fingerprint: options.signer.fingerprint })
-  const { home } = options
-  await requireEmpty(home)
+  await requireEmpty(options.home)
+  // A link leads to the disk where the home shall be; it is not what is replaced.
+  const home = await realpath(options.home).catch(() => options.home)
   const part = join(dirname(home), `.${basename(home)}.init-${Buffer.from(deps.random.bytes(4)).toString('hex')}`)
   try {
     const report = await build(deps, options, part)
     // Crash before this: a folder .HOME.init-… is left beside the home, which does not exist; the next init is not hindered by it.
-    await rm(home, { recursive: true, force: true })
-    await rename(part, home)
+    await place(part, home)
     await syncFolder(dirname(home))
     return report
   } catch (error) {
@@ -67,6 +67,23 @@ export async function initCoordinator(deps: Deps, options: InitOptions): Promise
 function unwritable(folder: string, error: unknown): unknown {
   const reason = diskReason(error)
   return reason === undefined ? error : homeError('home.unwritable', { folder, reason }, { cause: error })
+}
+
+/** Takes the place of an empty folder and of nothing else: whatever came there meanwhile, such as the home of another init, stays. */
+async function place(part: string, home: string): Promise<void> {
+  try {
+    await rename(part, home)
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === 'ENOTEMPTY' || code === 'EEXIST') throw homeError('home.exists', { folder: home }, { cause })
+    if (code === 'EBUSY')
+      throw homeError(
+        'home.unwritable',
+        { folder: home, reason: 'it is a mount point: name a folder that does not exist yet below it' },
+        { cause },
+      )
+    throw cause
+  }
 }
 
 async function requireEmpty(home: string): Promise<void> {
