@@ -12,6 +12,11 @@ export const homeError = defineErrors({
     message: (d: { folder: string }) => `${d.folder} is not a coordinator's home`,
     hint: () => 'muster init makes one; --home names another',
   },
+  'home.unreadable': {
+    exit: 'denied',
+    message: (d: { file: string; reason: string }) => `${d.file} cannot be read: ${d.reason}`,
+    hint: () => 'run this as the user whose home it is',
+  },
   'home.exists': {
     exit: 'conflict',
     message: (d: { folder: string }) => `${d.folder} exists and is not empty`,
@@ -42,13 +47,16 @@ const schema = z.strictObject({
 })
 export type CoordinatorIdentity = z.infer<typeof schema>
 
-/** @throws home.absent, home.damaged */
+/** @throws home.absent, home.unreadable, home.damaged */
 export async function readCoordinatorIdentity(home: string): Promise<CoordinatorIdentity> {
   const { identity: file } = coordinatorPaths(home)
   let text: string
   try {
     text = await readFile(file, 'utf8')
   } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown'
+    // Whoever may not look must not be told that there is nothing, and make another one.
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw homeError('home.unreadable', { file, reason: code }, { cause })
     throw homeError('home.absent', { folder: home }, { cause })
   }
   try {

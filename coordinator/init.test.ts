@@ -48,3 +48,11 @@ test('init: an empty folder, and one behind a link, become the home; one that ho
   assert.deepEqual(await readdir(join(folder, 'full')), ['thesis.txt'])
   assert.deepEqual((await readdir(folder)).sort(), ['disk', 'empty', 'full', 'link'])
 })
+
+test('init: a home that cannot be looked into is not said to be none', async (t) => {
+  const folder = await scratch(t)
+  await assert.rejects(readCoordinatorIdentity(join(folder, 'nowhere')), { code: 'home.absent' })
+  // Stands for any file that cannot be read; root may read all others.
+  await mkdir(join(folder, 'home', 'coordinator.json'), { recursive: true })
+  await assert.rejects(readCoordinatorIdentity(join(folder, 'home')), { code: 'home.unreadable', exit: 'denied' })
+})
