@@ -2,6 +2,7 @@
 import { decode, encode } from 'cborg'
 import type { MusterNode } from '../node/node.ts'
 import type { Verdict } from '../node/gossip.ts'
+import type { FactPosition } from '../shared/facts/update.ts'
 import { peerIdOfKey } from '../shared/identity/peer-id.ts'
 import type { FleetId } from '../shared/ids.ts'
 import type { Logger } from '../shared/logger.ts'
@@ -17,33 +18,39 @@ export interface NewsDeps {
   readonly fleet: FleetId
 }
 
+interface News extends FactPosition {
+  readonly signed: Signed
+}
+
 /** Takes facts from gossip. A host speaks for itself only: author, signing key and statement must agree (FG-01). */
 export function takeFacts(deps: NewsDeps, signal: AbortSignal): () => void {
   // Owned by take(): the newest news of each author whose last ones are still being applied. What it replaced shows as a gap, which a pull fills; so a
   // host that talks faster than the database writes costs one statement of memory.
-  const waiting = new Map<string, { next: Signed | undefined }>()
-  const take = async (author: string, signed: Signed): Promise<void> => {
+  const waiting = new Map<string, { next: News | undefined }>()
+  const take = async (author: string, news: News): Promise<void> => {
     const busy = waiting.get(author)
     if (busy !== undefined) {
-      busy.next = signed
+      // By the host's own count: somebody who repeats its older news must not drive out the newest.
+      if (busy.next === undefined || busy.next.epoch < news.epoch || (busy.next.epoch === news.epoch && busy.next.sequence < news.sequence))
+        busy.next = news
       return
     }
-    const mine: { next: Signed | undefined } = { next: signed }
+    const mine: { next: News | undefined } = { next: news }
     waiting.set(author, mine)
     while (mine.next !== undefined) {
-      const one = mine.next
+      const { signed } = mine.next
       mine.next = undefined
-      await deps.ingest.news(one, signal).catch((error: unknown) => deps.log.warn({ author, error }, 'facts from gossip were not taken'))
+      await deps.ingest.news(signed, signal).catch((error: unknown) => deps.log.warn({ author, error }, 'facts from gossip were not taken'))
     }
     waiting.delete(author)
   }
   return deps.node.gossip.on('facts', (message): Verdict => {
     try {
       const signed = fromWire(decode(message.bytes))
-      readSigned(signed, 'facts', { fleet: deps.fleet })
+      const { epoch, sequence } = readSigned(signed, 'facts', { fleet: deps.fleet })
       if (peerIdOfKey(signed.key) !== message.author) return 'reject'
       // Passed on before it is applied: others can judge it as well as we can.
-      void take(message.author, signed)
+      void take(message.author, { signed, epoch, sequence })
       return 'accept'
     } catch (error) {
       deps.log.debug({ author: message.author, error }, 'gossip that is no facts statement')
