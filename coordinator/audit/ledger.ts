@@ -34,6 +34,7 @@ import { PAGE, readRows } from './rows.ts'
 import { tileFiles } from './tile-files.ts'
 import type { TileStore } from './tile-store.ts'
 import { type VerifyReport, verifyLog } from './verify.ts'
+import { newestSigned } from './writable.ts'
 
 type Tx = Kysely<Tables>
 
@@ -64,6 +65,8 @@ export interface Ledger {
   checkpoint(signal?: AbortSignal): Promise<Checkpoint>
   /** The newest checkpoint that this coordinator has published. */
   published(): Checkpoint | undefined
+  /** True after a checkpoint that failed for a reason that may pass, until one is made: see writable.ts. */
+  behind(): boolean
   /** Entries and root as committed now, signed or not. */
   head(): Promise<{ size: number; root: Uint8Array }>
   /** Proves entry `index` in the log of the first `size` entries, which must be covered by a checkpoint. @throws audit.range, ledger.damaged */
@@ -124,6 +127,7 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions): Prom
     openIntents: (which = {}) => openIntents(database.query, which.all === true ? undefined : coordinator),
     checkpoint: publisher.checkpoint,
     published: publisher.published,
+    behind: publisher.behind,
     async head() {
       const { size, root } = await readHead(database.query)
       return { size, root }
@@ -141,7 +145,7 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions): Prom
       return verifyLog({ query: database.query, fleet, read }, { tiles, published: publisher.published(), ...(signal ? { signal } : {}) })
     },
     async export(target, signal) {
-      const checkpoint = publisher.frozen() === undefined ? await publisher.checkpoint(signal) : publisher.published()
+      const checkpoint = publisher.frozen() === undefined ? await newestSigned(publisher, signal) : publisher.published()
       if (checkpoint === undefined) throw ledgerError('ledger.empty')
       return exportLog({ query: database.query, random }, { checkpoint, fleet, folder: target, ...(signal ? { signal } : {}) })
     },

@@ -33,6 +33,8 @@ export interface Publisher {
   checkpoint(signal?: AbortSignal): Promise<Checkpoint>
   /** The newest checkpoint that this coordinator published. */
   published(): Checkpoint | undefined
+  /** True after a checkpoint that failed for a reason that may pass, until one is made. */
+  behind(): boolean
   /** Why nothing may be changed any more; undefined as long as all is well. */
   frozen(): MusterError | undefined
   /** @throws ledger.frozen */
@@ -54,6 +56,8 @@ export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
   let store: TileStore | undefined
   let published: Checkpoint | undefined
   let fault: MusterError | undefined
+  // Owned by signing().
+  let behind = false
   // Owned by turn(): the run under way and the one that callers wait for.
   let last: Promise<unknown> = Promise.resolve()
   let next: Promise<Checkpoint> | undefined
@@ -72,6 +76,13 @@ export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
       if (isFatal(error)) fault ??= error
       throw error
     }
+  }
+
+  const signing = async (): Promise<Checkpoint> => {
+    behind = true
+    const made = await freezing(run)
+    behind = false
+    return made
   }
 
   const requireSound = (): void => {
@@ -159,11 +170,12 @@ export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
       // The run under way may have read the head before the caller's commit; the one after it has not.
       next ??= turn(() => {
         next = undefined
-        return freezing(run)
+        return signing()
       })
       return abortable(next, signal)
     },
     published: () => published,
+    behind: () => behind,
     frozen: () => fault,
     requireSound,
     witnessed: (note) =>

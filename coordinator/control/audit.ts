@@ -12,6 +12,7 @@ import { canonicalJson, type Json } from '../../shared/canonical-json.ts'
 import { readSigned } from '../../shared/trust/signed.ts'
 import { ledgerError } from '../audit/errors.ts'
 import type { Ledger, LoggedEntry } from '../audit/ledger.ts'
+import { newestSigned } from '../audit/writable.ts'
 import type { Access } from '../registry/access.ts'
 import type { Agents } from '../registry/agents.ts'
 
@@ -46,7 +47,7 @@ export function auditHandlers(deps: AuditDeps): AuditHandlers {
           index: first.index,
           reason: `${first.where}: ${first.reason}${report.findings.length > 1 ? `, and ${report.findings.length - 1} more` : ''}`,
         })
-      const checkpoint = await ledger.checkpoint(signal)
+      const checkpoint = await newestSigned(ledger, signal)
       return {
         size: report.size,
         root: report.root,
@@ -57,7 +58,7 @@ export function auditHandlers(deps: AuditDeps): AuditHandlers {
     },
 
     'audit.prove': async ({ index }, { signal }) => {
-      const checkpoint = await ledger.checkpoint(signal)
+      const checkpoint = await newestSigned(ledger, signal)
       const proof = await ledger.prove(index, checkpoint.size)
       for await (const { bytes } of ledger.entries(index, index + 1))
         return { index, size: checkpoint.size, entry: bytes, proof: [...proof.hashes], checkpoint: checkpoint.note }

@@ -38,6 +38,19 @@ export const operationError = defineErrors({
     message: (d: { verb: string; target: string }) => `${d.verb} of ${d.target} was not begun: the log could not be signed`,
     hint: () => 'muster doctor on the coordinator shows what keeps it from writing',
   },
+  'operation.done-unsigned': {
+    exit: 'partly',
+    message: (d: { verb: string; target: string; reason: string }) =>
+      `${d.verb}${d.target === '' ? '' : ` of ${d.target}`} is done and logged, but the log could not be signed: ${d.reason}`,
+    hint: () =>
+      'it holds; nothing more is changed until the log is signed: muster doctor on the coordinator shows what keeps it from writing',
+  },
+  'operation.unlogged': {
+    exit: 'failed',
+    message: (d: { verb: string; target: string; reason: string }) =>
+      `what became of ${d.verb}${d.target === '' ? '' : ` of ${d.target}`} could not be logged: ${d.reason}`,
+    hint: () => 'it may be done; once the log can be written, the next start of the coordinator finds out and logs it: muster audit log',
+  },
   'operation.interrupted': {
     exit: 'unreachable',
     retryable: true,

@@ -5,6 +5,7 @@ import { MusterError } from '../../shared/errors.ts'
 import { OTHER_FLEET, signedSample, TEST_TIME, testUuid } from '../../shared/testing/statements.ts'
 import { toText } from '../../shared/trust/transport.ts'
 import { ledgerError } from '../audit/errors.ts'
+import { databaseError } from '../database/errors.ts'
 import { DIALECTS } from '../database/testing.ts'
 import { dispatchError } from '../dispatch/errors.ts'
 import {
@@ -336,7 +337,7 @@ for (const dialect of DIALECTS) {
       const revocation = toText(await signedSample('revocation', operator, { kind: 'key', target: delegate.fingerprint })) as never
       full = true
       const revoke = await coordinator.intent('grant.revoke', { arguments: { revocation } })
-      await assert.rejects(coordinator.perform(revoke), code('ledger.storage'))
+      await assert.rejects(coordinator.perform(revoke), code('operation.done-unsigned'))
       assert.equal(coordinator.told.revoked, 1)
       full = false
       assert.equal((await coordinator.perform(revoke)).results[0]?.result, 'done')
@@ -349,14 +350,16 @@ for (const dialect of DIALECTS) {
         handlers: { 'artifact.add': handler },
         ledger: (ledger) => ({
           ...ledger,
-          closeIntent: (tx, operation) => (broken ? Promise.reject(new Error('connection lost')) : ledger.closeIntent(tx, operation)),
+          closeIntent: (tx, operation) =>
+            broken ? Promise.reject(databaseError('database.full', { database: 'it' })) : ledger.closeIntent(tx, operation),
         }),
       })
       broken = true
       const intent = await coordinator.intent('artifact.add', { arguments: content })
-      await assert.rejects(coordinator.perform(intent), /connection lost/)
+      // Not "nothing was changed", as the database says of its own transaction.
+      await assert.rejects(coordinator.perform(intent), code('operation.unlogged'))
       assert.equal(handler.effects.length, 1)
-      await assert.rejects(coordinator.perform(intent), /connection lost/)
+      await assert.rejects(coordinator.perform(intent), code('database.full'))
       broken = false
       const [again, third] = await Promise.all([coordinator.perform(intent), coordinator.perform(intent)])
       assert.deepEqual(again.results, [{ target: blob, result: 'done', detail: { recovered: true } }])

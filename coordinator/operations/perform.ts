@@ -16,6 +16,7 @@ import type { Signed } from '../../shared/trust/signed.ts'
 import { ledgerError } from '../audit/errors.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import type { OpenIntent } from '../audit/open-intents.ts'
+import { requireWritable } from '../audit/writable.ts'
 import type { Database } from '../database/database.ts'
 import { databaseError } from '../database/errors.ts'
 import { type AcceptDeps, acceptIntent } from './accept.ts'
@@ -78,6 +79,7 @@ export function createOperations(deps: OperationsDeps): Operations {
     try {
       const before = await deps.outcomes.find(operation)
       if (before) return before
+      await requireWritable(deps.ledger)
       const handler = deps.handlers[operation.verb]
       return handler.kind === 'record' ? await record(deps, handler, operation) : await act(deps, handler, operation, context)
     } catch (error) {
@@ -134,6 +136,9 @@ async function record(deps: OperationsDeps, handler: RecordHandler<never>, opera
   // Crash here: intent, change and outcome are all durable; only the caller does not know, and learns it by sending the same operation again.
   try {
     await deps.ledger.checkpoint()
+  } catch (error) {
+    if (!(error instanceof MusterError) || deps.ledger.frozen() !== undefined) throw error
+    throw operationError('operation.done-unsigned', { ...named(operation), reason: error.message }, { cause: error })
   } finally {
     // Signed or not, it holds: whoever lost a right must hear of it.
     handler.announce?.(operation as never)
@@ -161,8 +166,19 @@ async function act(
   if (deps.closing?.aborted === true && results.some((row) => row.result === 'unknown'))
     throw operationError('operation.interrupted', { operation: operation.id })
   // Crash here: it was done and the log does not say so. recover() probes and logs what it finds.
-  await conclude(deps, logged, results)
-  await deps.ledger.checkpoint()
+  try {
+    await conclude(deps, logged, results)
+  } catch (error) {
+    if (!(error instanceof MusterError)) throw error
+    throw operationError('operation.unlogged', { ...named(operation), reason: error.message }, { cause: error })
+  }
+  try {
+    await deps.ledger.checkpoint()
+  } catch (error) {
+    // The outcome is in the database, and the next change is not made before it is signed: whoever waits is told what is true.
+    if (!(error instanceof MusterError) || deps.ledger.frozen() !== undefined) throw error
+    deps.log.error({ operation: operation.id, error }, 'the outcome is logged and not signed yet')
+  }
   return response(operation, index, results)
 }
 
@@ -185,7 +201,7 @@ async function signIntent(deps: OperationsDeps, handler: ActHandler<never>, oper
   try {
     await deps.ledger.checkpoint()
   } catch (error) {
-    const unsigned = operationError('operation.unsigned', { verb: operation.verb, target: operation.targets.join(', ') })
+    const unsigned = operationError('operation.unsigned', named(operation))
     await conclude(deps, operation, failedAll(operation, unsigned), handler.abandon).catch((late: unknown) =>
       deps.log.error({ operation: operation.id, error: late }, 'the intent stays open until the next start'),
     )
@@ -214,10 +230,7 @@ async function settle(deps: OperationsDeps, operation: LoggedOperation, run: () 
   try {
     return await run()
   } catch (error) {
-    const known =
-      error instanceof MusterError
-        ? error
-        : operationError('operation.failed', { verb: operation.verb, target: operation.targets.join(', ') }, { cause: error })
+    const known = error instanceof MusterError ? error : operationError('operation.failed', named(operation), { cause: error })
     deps.log[error instanceof MusterError ? 'warn' : 'error']({ operation: operation.id, verb: operation.verb, error }, 'operation failed')
     return failedAll(operation, known)
   }
@@ -241,6 +254,7 @@ async function conclude(
   })
 }
 
+const named = ({ verb, targets }: Operation) => ({ verb, target: targets.join(', ') })
 const entryType = (operation: Operation): 'intent' | 'policy' => (operation.verb.startsWith('grant.') ? 'policy' : 'intent')
 
 function response(operation: Operation, index: number, results: readonly TargetResult[]): OperateResponse {

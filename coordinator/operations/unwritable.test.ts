@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import { type ArgumentsOf, VERBS, type Verb } from '../../protocols/control/verbs.ts'
@@ -13,7 +13,10 @@ import { recordedLog } from '../../shared/testing/recorded-log.ts'
 import { signedSample, TEST_FLEET, TEST_TIME, testKey, testUuid } from '../../shared/testing/statements.ts'
 import { toText } from '../../shared/trust/transport.ts'
 import { peerIdOfKey } from '../../shared/identity/peer-id.ts'
+import { sql } from 'kysely'
 import { ledgerError } from '../audit/errors.ts'
+import { auditHandlers } from '../control/audit.ts'
+import { databaseError } from '../database/errors.ts'
 import { createDispatch } from '../dispatch/dispatch.ts'
 import { createRuns } from '../dispatch/runs.ts'
 import { createMirror } from '../mirror/mirror.ts'
@@ -142,6 +145,35 @@ async function everything(stack: AsyncDisposableStack, change: { checkpointFails
   return { coordinator: { ...coordinator, ...parts }, pool, reached, orders, state }
 }
 
+/** Files that the next checkpoint has to write cannot be: folders stand where they belong. What was written before can be read. */
+async function block(folder: string, what: 'tiles' | 'checkpoint', size: number): Promise<() => Promise<void>> {
+  const log = join(folder, 'c1')
+  const places =
+    what === 'checkpoint'
+      ? [join(log, 'checkpoint')]
+      : Array.from({ length: 8 }, (_, index) => join(log, 'tile', 'entries', '000.p', String(size + 1 + index)))
+  if (what === 'checkpoint') await rename(join(log, 'checkpoint'), join(log, 'checkpoint.away'))
+  for (const place of places) await mkdir(join(place, 'x'), { recursive: true })
+  return async () => {
+    for (const place of places) await rm(place, { recursive: true })
+    if (what === 'checkpoint') await rename(join(log, 'checkpoint.away'), join(log, 'checkpoint'))
+  }
+}
+
+/** Whatever only reads is answered, and answered well. */
+async function reads({ coordinator }: Everything): Promise<void> {
+  const { ledger, access, agents, folder } = coordinator
+  const ask = auditHandlers({ ledger, access, agents })
+  const context = { signal: new AbortController().signal } as never
+  const { size, entries } = await ask['audit.log']({ from: 0, count: 1000 }, context)
+  assert.equal(entries.length, size)
+  const verified = await ask['audit.verify']({}, context)
+  assert.equal(verified.size, size)
+  assert.match((await ask['audit.prove']({ index: 0 }, context)).checkpoint, /audit/)
+  const bundle = join(folder, `bundle-${newOperation()}`)
+  assert.equal((await ledger.export(bundle)).size, ledger.published()?.size)
+}
+
 async function attempt({ coordinator, orders }: Everything, verb: Verb): Promise<string> {
   const intent = await coordinator.intent(verb, orders[verb])
   const upload = async function* (): AsyncGenerator<Uint8Array> {
@@ -211,4 +243,61 @@ it('AL-02: with a log that can be written the same orders do change something', 
   assert.deepEqual([sync, start, stop], ['failed', 'failed', 'failed'])
   assert.equal(all.reached.length, 3)
   assert.deepEqual([...new Set(Object.values(rest))], ['done'], JSON.stringify(rest))
+})
+
+for (const what of ['tiles', 'checkpoint'] as const)
+  it(`AL-11: while the log takes no ${what} nothing more is changed, everything is answered, and then it goes on by itself`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const all = await everything(stack)
+    const { ledger, folder, agents, database } = all.coordinator
+    const unblock = await block(folder, what, (await ledger.head()).size)
+    // The one that finds it out is done, as it says: its change and its entries were one transaction.
+    assert.equal(await attempt(all, 'agent.label'), 'operation.done-unsigned')
+    assert.deepEqual((await agents.list())[0]?.labels, { role: 'web' })
+    const before = await all.state()
+    const { size } = await ledger.head()
+    for (const verb of Object.keys(VERBS) as Verb[]) assert.equal(await attempt(all, verb), 'ledger.storage', verb)
+    const join = { agent: testUuid(9), name: 'late', claims: {}, version: '1' }
+    await assert.rejects(all.coordinator.enrolment.join(peerIdOfKey(testKey(150).publicKey), join), { code: 'ledger.storage' })
+    assert.deepEqual(await all.state(), before)
+    assert.deepEqual([all.reached, (await ledger.head()).size, ledger.frozen()], [[], size, undefined])
+    await reads(all)
+    await unblock()
+    assert.equal(await attempt(all, 'enroll.token'), 'done')
+    assert.equal(ledger.published()?.size, size + 2)
+    const after = await all.coordinator.start()
+    assert.deepEqual([after.ledger.frozen(), (await after.ledger.verify()).findings], [undefined, []])
+    assert.equal((await database.query.selectFrom('enroll_token').selectAll().execute()).length, 1)
+  })
+
+it('AL-11: with a database that takes no more nothing is changed, everything is answered, and then it goes on by itself', async () => {
+  await using stack = new AsyncDisposableStack()
+  const all = await everything(stack)
+  const { ledger, database } = all.coordinator
+  const pages = async (limit?: number): Promise<void> =>
+    void (await sql
+      .raw(limit === undefined ? 'pragma max_page_count = 1073741823' : `pragma max_page_count = ${limit}`)
+      .execute(database.query))
+  // The limit is never below what the file has: it is full, but for the room in its pages, which orders as short as any fill.
+  await pages(1)
+  for (let full = false; !full; ) {
+    const operation = newOperation()
+    const signed = await all.coordinator.intent('repo.publish', { ...all.orders['repo.publish'], operation })
+    await database
+      .transaction((tx) => ledger.append(tx, { type: 'intent', operation, signed }))
+      .catch((error: unknown) => {
+        full = databaseError.is(error, 'database.full')
+        if (!full) throw error
+      })
+  }
+  const before = await all.state()
+  const { size } = await ledger.head()
+  for (const verb of Object.keys(VERBS) as Verb[]) assert.equal(await attempt(all, verb), 'database.full', verb)
+  assert.deepEqual(await all.state(), before)
+  assert.deepEqual([all.reached, (await ledger.head()).size, await ledger.openIntents({ all: true })], [[], size, []])
+  await reads(all)
+  await pages()
+  assert.equal(await attempt(all, 'run.start'), 'failed')
+  assert.equal(await attempt(all, 'agent.label'), 'done')
+  assert.deepEqual((await (await all.coordinator.start()).ledger.verify()).findings, [])
 })

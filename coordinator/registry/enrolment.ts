@@ -12,6 +12,7 @@ import type { Signer } from '../../shared/identity/signer.ts'
 import { type Signed, signStatement } from '../../shared/trust/signed.ts'
 import { lockHead } from '../audit/head.ts'
 import type { Ledger } from '../audit/ledger.ts'
+import { requireWritable } from '../audit/writable.ts'
 import type { Database } from '../database/database.ts'
 import type { Access } from './access.ts'
 import type { AgentRecord, Agents } from './agents.ts'
@@ -73,6 +74,7 @@ export function createEnrolment(deps: EnrolmentDeps, options: { fleet: FleetId }
       const member = await agents.byId(candidate.id)
       // A host that comes back, as all do at once after a restart of the coordinator: there is nothing to write.
       if (member?.status === 'approved' && member.peerId === peerId) return welcome(member, request)
+      await requireWritable(ledger)
       const { agent, changed } = await database.transaction(async (tx) => {
         const at = deps.clock.now()
         // First, as in every transaction that writes to the log: of two hosts that join at once the second one sees what the first one took.
