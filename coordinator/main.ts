@@ -282,7 +282,7 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
   Object.assign(announced, createAnnouncer({ node, access, log }, (await access.state()).epoch))
   const offFacts = takeFacts({ node, ingest, log, fleet }, working)
   stack.defer(offFacts)
-  const offMembers = watchMembers({ node, agents, ingest, clock, log }, working)
+  const offMembers = watchMembers({ node, agents, ingest, witness: dispatch.witness, clock, log }, working)
   stack.defer(offMembers)
   const offRenewal = clock.every(RENEW_MS, () => {
     certificates

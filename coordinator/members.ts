@@ -1,9 +1,12 @@
-/** What the coordinator does when hosts come and go: notes when it saw them, and asks them for the facts that it missed. */
+/**
+ * What the coordinator does when hosts come and go: notes when it saw them, compares the log with what they have seen of it, and asks them for the facts
+ * that it missed.
+ */
 import type { MusterNode } from '../node/node.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Ingest } from './inventory/ingest.ts'
-import type { Agents } from './registry/agents.ts'
+import type { AgentRecord, Agents } from './registry/agents.ts'
 
 /** `lastSeen` of a connected host is at most this old: one write a host and minute. */
 const SEEN_MS = 60_000
@@ -12,6 +15,8 @@ export interface MembersDeps {
   readonly node: MusterNode
   readonly agents: Agents
   readonly ingest: Ingest
+  /** Compares the log with what the host has seen of it. */
+  readonly witness: (agent: AgentRecord, signal: AbortSignal) => Promise<void>
   readonly clock: Clock
   readonly log: Logger
 }
@@ -34,6 +39,10 @@ export function watchMembers(deps: MembersDeps, signal: AbortSignal): () => void
     if (agent?.status !== 'approved') return
     deps.log.info({ host: agent.name, address: node.peer(peerId)?.address }, 'host connected')
     await agents.seen(agent.id, deps.clock.now())
+    // First of all that comes of it: after a restore it is the hosts that know how far the log was.
+    await deps.witness(agent, signal).catch((error: unknown) => {
+      if (!signal.aborted) deps.log.warn({ host: agent.name, error }, 'the log could not be compared with what a host has seen of it')
+    })
     await deps.ingest.pull(agent, signal)
   }
   const offs = [

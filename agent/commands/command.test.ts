@@ -136,12 +136,13 @@ test('PC-17: whoever asks about a stop that is under way waits for its end; inte
 })
 
 test('command: a host says how far it knows the log and the revocations, and learns more ahead of an order', async (t) => {
-  const { client, order } = await commandedAgent(t)
+  const { client, log, order } = await commandedAgent(t)
   assert.deepEqual(await client.call('position', {}), { size: 0, root: null, epoch: 0 })
   const revoke = (epoch: number): Promise<Signed> =>
     signedSample('revocation', operator, { id: testUuid(800 + epoch), epoch, kind: 'grant', target: testUuid(900 + epoch) })
   await client.call('perform', await order(await startIntent(1)))
-  assert.equal((await client.call('position', {})).size, 2)
+  const { size, checkpoint } = await client.call('position', {})
+  assert.deepEqual([size, checkpoint], [2, (await log.checkpoint(2)).note])
   // One is missing in between: what comes behind it counts, and is still asked for.
   assert.deepEqual(await client.call('learn', { revocations: [await revoke(1), await revoke(3)] }), { epoch: 1 })
   assert.deepEqual(await client.call('learn', { revocations: [await revoke(2)] }), { epoch: 3 })

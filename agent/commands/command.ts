@@ -128,7 +128,8 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
   return {
     position: async () => {
       const known = await deps.trust.log.known()
-      return { size: known?.size ?? 0, root: known?.root ?? null, epoch: completeEpoch(deps.trust.revocations()) }
+      const held = { size: known?.size ?? 0, root: known?.root ?? null, epoch: completeEpoch(deps.trust.revocations()) }
+      return known === undefined ? held : { ...held, checkpoint: known.note }
     },
 
     async learn({ revocations }) {

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import type { command } from '../../protocols/command/protocol.ts'
 import type { Handlers } from '../../protocols/define-protocol.ts'
+import { signCheckpoint } from '../../shared/audit/checkpoint.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { runId } from '../../shared/ids.ts'
-import { OTHER_FLEET, signedSample, testKey, testUuid } from '../../shared/testing/statements.ts'
+import { OTHER_FLEET, signedSample, TEST_FLEET, TEST_TIME, testKey, testUuid } from '../../shared/testing/statements.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import { toText } from '../../shared/trust/transport.ts'
@@ -14,7 +15,7 @@ import { DIALECTS } from '../database/testing.ts'
 import type { LoggedOperation } from '../operations/operation.ts'
 import { runVerbs } from '../operations/verbs/runs.ts'
 import type { AgentRecord } from '../registry/agents.ts'
-import { type CoordinatorParts, operator, type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
+import { type CoordinatorParts, issuer, operator, type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
 import { outcomeBy, type TestHosts, testHosts } from '../testing/hosts.ts'
 import { createDispatch } from './dispatch.ts'
 import { createRuns } from './runs.ts'
@@ -248,5 +249,50 @@ for (const dialect of DIALECTS) {
     )
     assert.equal((await logged()).filter((line) => line === 'host-1: done').length, 1)
     assert.equal(stays.status, 'approved')
+  })
+
+  it(`AL-04: a host that has seen more of the log, or another one, freezes it; one that only says so does not (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { coordinator, hosts, members, intent, again } = await scene(stack, dialect, 1)
+    const [host] = members as [AgentRecord]
+    const note = async (size: number, root: Uint8Array, signer = issuer): Promise<string> =>
+      (await signCheckpoint(signer, TEST_FLEET, { size, root, at: TEST_TIME })).note
+    const shows = (size: number, checkpoint?: string): Promise<void> =>
+      hosts.connect(host, {
+        command: { ...doing(host, 0), position: async () => ({ size, root: null, epoch: 0, ...(checkpoint ? { checkpoint } : {}) }) },
+      })
+    const { ledger, access, agents, clock, log } = coordinator
+    const start = async () => {
+      const next = (await again()).ledger
+      return { ledger: next, dispatch: createDispatch({ ledger: next, access, agents, clock, log, open: hosts.open }) }
+    }
+    const { root, size, note: own } = await ledger.checkpoint()
+    const witness = async (): Promise<string> => {
+      const { dispatch, ledger: own } = await start()
+      const code = await dispatch.witness(host, new AbortController().signal).then(
+        () => 'sound',
+        (error: MusterError) => error.code,
+      )
+      return `${code}, ${own.frozen()?.code ?? 'goes on'}`
+    }
+    await shows(size, own)
+    assert.equal(await witness(), 'sound, goes on')
+    await shows(0)
+    assert.equal(await witness(), 'sound, goes on')
+    await shows(1000, await note(1000, root, testKey(9)))
+    assert.equal(await witness(), 'audit.note, goes on')
+    await shows(1000, await note(1000, root))
+    assert.equal(await witness(), 'ledger.rolled-back, ledger.rolled-back')
+    await shows(size, await note(size, Buffer.alloc(32, 7)))
+    assert.equal(await witness(), 'ledger.forked, ledger.forked')
+    // An order finds it out as well, and is not brought.
+    await shows(1000, await note(1000, root))
+    const signed = await intent()
+    const { operation: id } = readSigned(signed, 'intent')
+    const order = { id, verb: 'run.start', actor: operator.fingerprint, index: 0, targets: [host.id], arguments: {}, signed } as never
+    const { dispatch, ledger: frozen } = await start()
+    const [result] = await dispatch.deliver(order, new AbortController().signal)
+    assert.deepEqual([result?.result, result?.error?.code, frozen.frozen()?.code], ['failed', 'ledger.rolled-back', 'ledger.rolled-back'])
+    assert.equal(hosts.streams(host), 0)
   })
 }

@@ -32,6 +32,8 @@ const PROBE_MS = 30_000
 const AGAIN_MS = 500
 /** A host's position moves once for each order that others bring at the same moment. */
 const PRESENT_ATTEMPTS = 16
+/** Checkpoints that need not be looked at again: hosts that follow the log hold the same few. */
+const SOUND_NOTES = 64
 /** The agent's error code (agent/commands/errors.ts), which crosses the wire. */
 const POSITION_MOVED = 'command.position-moved'
 /** Answers that come before an order is looked at. After any other failure only the host knows whether it acted. */
@@ -56,11 +58,16 @@ export interface Dispatch {
   deliver(operation: LoggedOperation, values: readonly Opening[], signal: AbortSignal): Promise<TargetResult[]>
   /** Asks each target for the outcome that it signed. A target that the order has not reached refuses it from then on. */
   probe(operation: LoggedOperation, signal: AbortSignal): Promise<TargetResult[]>
+  /** Compares the log with the checkpoint that the host holds. @throws ledger.rolled-back, ledger.forked: the log is frozen from then on */
+  witness(agent: AgentRecord, signal: AbortSignal): Promise<void>
   /** A client of the host's command protocol. @throws dispatch.offline, dispatch.copied */
   connect(agent: AgentRecord, signal: AbortSignal): Promise<Client<typeof command>>
 }
 
 export function createDispatch(deps: DispatchDeps): Dispatch {
+  // Owned by compare(): notes that fit the log.
+  const sound = new Set<string>()
+
   const connect = async (agent: AgentRecord, signal: AbortSignal): Promise<Client<typeof command>> => {
     const addresses = deps.copies?.(agent.peerId)
     // Which of the two would get it is chance, and the other one would deny it with the same signature.
@@ -136,6 +143,20 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     }
   }
 
+  /** A host that has seen entries which this log has not, or other ones, shows that it was rolled back or replaced: then it is frozen (AL-04). */
+  const compare = async (agent: AgentRecord, { checkpoint: note }: { readonly checkpoint?: string | undefined }): Promise<void> => {
+    if (note === undefined || sound.has(note)) return
+    try {
+      await deps.ledger.witnessed(note)
+    } catch (error) {
+      deps.log.error({ host: agent.name, error }, 'the checkpoint that a host holds does not fit this log')
+      throw error
+    }
+    const oldest = sound.size >= SOUND_NOTES ? sound.values().next().value : undefined
+    if (oldest !== undefined) sound.delete(oldest)
+    sound.add(note)
+  }
+
   /** The order with all that this host needs to check it. */
   const order = async (
     client: Client<typeof command>,
@@ -144,6 +165,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     signal: AbortSignal,
   ): Promise<RequestOf<(typeof command)['methods']['perform']>> => {
     const position = await client.call('position', {}, { signal })
+    await compare(agent, position)
     const published = deps.ledger.published()
     const covers = published !== undefined && published.size > operation.index && published.size >= position.size
     const checkpoint = covers ? published : await deps.ledger.checkpoint(signal)
@@ -202,6 +224,14 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
 
   return {
     connect,
+    async witness(agent, signal) {
+      const client = await connect(agent, signal)
+      try {
+        await compare(agent, await client.call('position', {}, { signal }))
+      } finally {
+        await client.close().catch(() => undefined)
+      }
+    },
     deliver: (operation, values, signal) => each(operation, 'failed', (agent) => deliverTo(operation, values, agent, signal)),
     probe: (operation, signal) => each(operation, 'unknown', (agent) => probeOne(operation, agent, signal)),
   }

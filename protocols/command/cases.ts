@@ -34,6 +34,13 @@ export const cases: readonly Case[] = [
     hex: 'a364726f6f74582007070707070707070707070707070707070707070707070707070707070707076473697a65076565706f636802',
   },
   {
+    id: 'a host that shows the checkpoint it holds',
+    method: 'position',
+    part: 'response',
+    message: { size: 7, root: fill(32, 7), epoch: 0, checkpoint: 'note' },
+    hex: 'a464726f6f74582007070707070707070707070707070707070707070707070707070707070707076473697a65076565706f6368006a636865636b706f696e74646e6f7465',
+  },
+  {
     id: 'revocations ahead',
     method: 'learn',
     part: 'request',

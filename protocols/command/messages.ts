@@ -41,6 +41,8 @@ export const positionResponse = z.object({
   /** Of the newest checkpoint; the coordinator proves consistency from it. */
   size: z.int().nonnegative(),
   root: hashMessage.nullable(),
+  /** The signed note of that checkpoint: what shows a coordinator that its own log has lost or changed entries. Absent: none. */
+  checkpoint: z.string().max(16_384).optional(),
   /** The agent knows every revocation up to this epoch; absent: none. */
   epoch: z.int().nonnegative().default(0),
 })
