@@ -79,10 +79,14 @@ export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
   }
 
   const signing = async (): Promise<Checkpoint> => {
-    behind = true
-    const made = await freezing(run)
-    behind = false
-    return made
+    try {
+      const made = await freezing(run)
+      behind = false
+      return made
+    } catch (error) {
+      behind = true
+      throw error
+    }
   }
 
   const requireSound = (): void => {
@@ -112,8 +116,11 @@ export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
     for (;;) {
       const head = await extend()
       const newest = await newestCheckpoint(database.query, fleet)
-      // Another coordinator is ahead of the head that was read: read again.
-      if (newest !== undefined && newest.size > head.size) continue
+      // Another coordinator is ahead of the head that was read: read again. A head that stays behind what was signed has lost entries.
+      if (newest !== undefined && newest.size > head.size) {
+        requireNotSmaller(await readHead(database.query), newest, 'a stored checkpoint')
+        continue
+      }
       if (newest !== undefined && newest.size >= needed) {
         requireSameLog(newest, await rootAt(newest.size), 'a stored checkpoint')
         return publish(newest)

@@ -5,6 +5,7 @@ import { describe, it } from 'node:test'
 import { sql } from 'kysely'
 import { FLEET, intentStatement, issuer, logStatements, stranger } from '../../fixtures/audit/fleet.ts'
 import { signCheckpoint } from '../../shared/audit/checkpoint.ts'
+import { systemClock } from '../../shared/clock.ts'
 import { ledgerError } from './errors.ts'
 import { testLog, type TestLog } from './testing.ts'
 
@@ -36,6 +37,19 @@ describe('a ledger whose database went back in time', () => {
     assert.equal(report.ok, false)
     assert.equal((await ledger.head()).size, 4)
     assert.equal((await Array.fromAsync(ledger.entries(0))).length, 4)
+  })
+
+  it('AL-04: does not look for ever for entries that a stored checkpoint covers and the running log has lost', async () => {
+    await using log = await testLog('sqlite', 4)
+    const { root } = await log.ledger.checkpoint()
+    const { size, note, at } = await signCheckpoint(issuer, FLEET, { size: 50, root, at: systemClock.now() })
+    await log.database.query
+      .insertInto('checkpoint')
+      .values({ size, root: Buffer.from(root), note, at })
+      .execute()
+    await log.fill([await intentStatement(30)])
+    await assert.rejects(log.ledger.checkpoint(systemClock.timeout(20_000)), is('ledger.rolled-back'))
+    assert.ok(is('ledger.rolled-back')(log.ledger.frozen()))
   })
 
   it('AL-04: sees the same when a member of the fleet shows a newer checkpoint, though its own files are old too', async () => {
