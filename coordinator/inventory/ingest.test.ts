@@ -68,8 +68,9 @@ class Host {
   }
 
   full(): FactUpdate {
-    const last = this.updates.at(-1) as FactUpdate
-    return { epoch: last.epoch, sequence: last.sequence, root: last.root, at: last.at, kind: 'full', set: this.sets.at(-1) as FactSet }
+    const [last, set] = [this.updates.at(-1), this.sets.at(-1)]
+    assert.ok(last !== undefined && set !== undefined)
+    return { epoch: last.epoch, sequence: last.sequence, root: last.root, at: last.at, kind: 'full', set }
   }
 
   sign(update: FactUpdate, changes: object = {}): Promise<Signed> {

@@ -3,6 +3,7 @@
  * leads to the root that it names. Anything else is a gap, and a pull fills it: gossip carries news, pulls carry truth.
  */
 import { openClient } from '../../protocols/call.ts'
+import type { ResponseOf } from '../../protocols/define-protocol.ts'
 import { facts } from '../../protocols/facts/protocol.ts'
 import type { Duplex } from '../../protocols/wire/duplex.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
@@ -103,10 +104,13 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
       parts.push(part.slice())
     }
     const request = { epoch: from.epoch, sequence: from.sequence, ...(from.root === undefined ? {} : { root: from.root }) }
-    const { updates } = await client
-      .call('pull', request, { signal, onData })
+    let updates: ResponseOf<(typeof facts)['methods']['pull']>['updates']
+    try {
+      updates = (await client.call('pull', request, { signal, onData })).updates
+    } finally {
       // Also after a refusal: the stream would stay open, and there are few of them for each host.
-      .finally(() => client.close().catch(() => undefined))
+      await client.close().catch(() => undefined)
+    }
     const set = bytes > 0 ? Buffer.concat(parts) : undefined
     for (const signed of updates) {
       const result = await take(agent, signed, readSigned(signed, 'facts').kind === 'full' ? set : undefined)

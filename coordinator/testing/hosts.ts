@@ -17,7 +17,6 @@ import { defineErrors } from '../../shared/errors.ts'
 import type { NodeKey } from '../../shared/identity/signer.ts'
 import { recordedLog } from '../../shared/testing/recorded-log.ts'
 import { TEST_FLEET } from '../../shared/testing/statements.ts'
-import type { Intent } from '../../shared/trust/intent.ts'
 import { readSigned, type Signed, signStatement, type Unsigned } from '../../shared/trust/signed.ts'
 import type { AgentRecord } from '../registry/agents.ts'
 
@@ -108,7 +107,7 @@ export async function testHosts(clock: Clock): Promise<TestHosts> {
 
 /** The outcome of the intent as the host signs it, with some fields changed. */
 export function outcomeBy(key: NodeKey, host: AgentRecord, intent: Signed, changes: Partial<Unsigned<'outcome'>> = {}): Promise<Signed> {
-  const { operation, verb, issuedAt } = readSigned(intent, 'intent') as Intent
+  const { operation, verb, issuedAt } = readSigned(intent, 'intent')
   const body = { fleet: TEST_FLEET, operation, verb, target: host.id, result: 'done', detail: {}, at: issuedAt } as const
   return signStatement(key, 'outcome', { ...body, ...changes })
 }
