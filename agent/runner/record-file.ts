@@ -27,27 +27,31 @@ export function loadRecords(runs: string): LoadedRecords {
   const broken: string[] = []
   for (const name of readdirSync(runs).filter(runId.is)) {
     const folder = join(runs, name)
-    for (const temporary of readdirSync(folder).filter((file) => file.endsWith('.tmp'))) rmSync(join(folder, temporary))
-    let text: string
     try {
-      text = readFileSync(join(folder, NAME), 'utf8')
+      for (const temporary of readdirSync(folder).filter((file) => file.endsWith('.tmp'))) rmSync(join(folder, temporary))
+      const record = read(join(folder, NAME))
+      if (record === undefined) rmSync(folder, { recursive: true })
+      else if (record.run === name) records.push(record)
+      else broken.push(folder)
     } catch {
-      rmSync(folder, { recursive: true })
-      continue
+      // Not what we wrote, or a disk that does not give it: the output beside it may still be somebody's only one.
+      broken.push(folder)
     }
-    const record = parse(text)
-    if (record?.run === name) records.push(record)
-    else broken.push(folder)
   }
   return { records, broken }
 }
 
-/** Written by ourselves into a folder that is ours alone: only its form is checked, not every field. */
-function parse(text: string): RunRecord | undefined {
+/** Undefined if there is none. Written by ourselves into a folder that is ours alone: only its form is checked, not every field. */
+function read(path: string): RunRecord | undefined {
+  let text: string
   try {
-    const record = JSON.parse(text) as RunRecord
-    return record.format === 1 && typeof record.state === 'string' && typeof record.output === 'object' ? record : undefined
-  } catch {
-    return undefined
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
   }
+  const record = JSON.parse(text) as RunRecord
+  const isOurs = record.format === 1 && typeof record.state === 'string' && typeof record.output === 'object'
+  if (!isOurs || typeof record.limits?.outputBytes !== 'number') throw new Error('it is no record of a run')
+  return record
 }
