@@ -88,7 +88,9 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
   const key = await loadKeyFile(paths.nodeKey)
   const trust = await openTrustState(deps, { folder: paths.trust, fleet, rootDigest: identity.root })
   const pool = await openPool({ clock, random, log }, { folder: join(config.storage.base_path, 'pool') })
-  const runner = await connectRunner({ clock }, { home, spawnIfAbsent: true, signal: working })
+  const { keep: runs, keep_bytes: bytes, keep_days: days } = config.runs
+  const keep = { runs, bytes, ...(days === undefined ? {} : { days }) }
+  const runner = await connectRunner({ clock }, { home, spawnIfAbsent: true, keep, signal: working })
   const commandJournal = await openCommandJournal(deps, { folder: paths.commands })
   const factJournal = await openFactJournal(deps, { folder: paths.facts })
   stack.defer(() => factJournal.close())

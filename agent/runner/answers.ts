@@ -4,6 +4,7 @@ import { MAX_BODY_BYTES } from './codec.ts'
 import { runnerError } from './errors.ts'
 import { RUNNER_PROTOCOL, type Request } from './requests.ts'
 import type { Run } from './run.ts'
+import type { RunStatus } from './run-status.ts'
 import { hasEnded, STREAMS } from './run-state.ts'
 import type { Supervisor } from './supervisor.ts'
 
@@ -21,22 +22,31 @@ export interface AnswerDeps {
 
 /** A client that waits longer asks again: a connection that died unnoticed is found in this time. */
 const WAIT_MS = 30_000
-/** Statuses in one answer: with the longest commands still well below a frame. */
+/** Statuses in one answer, and their characters: a status with the longest command of strange characters has a hundred thousand, escaped. */
 const LIST_PAGE = 500
+const LIST_CHARS = 4 * 1024 * 1024
 
 /** `signal` aborts when the client is gone. Throws runner errors only. */
 export async function answer(deps: AnswerDeps, request: Request, signal: AbortSignal): Promise<Answer> {
   const { supervisor } = deps
   switch (request.method) {
     case 'hello':
+      // The agent says at its start what its configuration wants; other callers have no say.
+      if (request.keep !== undefined) supervisor.keep(request.keep)
       return { result: { protocol: RUNNER_PROTOCOL, pid: process.pid, live: supervisor.live() } }
     case 'start':
       return { result: await supervisor.start(request.order) }
     case 'status':
       return { result: supervisor.get(request.run).status() }
     case 'list': {
-      const page = supervisor.list().filter(({ id }) => id > request.after)
-      return { result: { runs: page.slice(0, LIST_PAGE).map((run) => run.status()), more: page.length > LIST_PAGE } }
+      const rest = supervisor.list().filter(({ id }) => id > request.after)
+      const runs: RunStatus[] = []
+      for (let chars = 0; runs.length < Math.min(rest.length, LIST_PAGE) && chars < LIST_CHARS; ) {
+        const status = (rest[runs.length] as Run).status()
+        runs.push(status)
+        chars += JSON.stringify(status).length
+      }
+      return { result: { runs, more: rest.length > runs.length } }
     }
     case 'wait': {
       const run = supervisor.get(request.run)

@@ -10,6 +10,7 @@ import { runnerError } from './errors.ts'
 import { parseOrder, type RunOrder } from './order.ts'
 import { runnerPaths } from './paths.ts'
 import { RUNNER_PROTOCOL, type Request } from './requests.ts'
+import type { Keep } from './retention.ts'
 import type { Stream } from './run-state.ts'
 import type { RunStatus } from './run-status.ts'
 import { spawnRunner } from './spawn-runner.ts'
@@ -19,6 +20,8 @@ export interface ConnectOptions {
   readonly home: string
   /** Start a runner when none answers. */
   readonly spawnIfAbsent: boolean
+  /** Which ended runs it shall keep; without it the runner keeps what it was told before, or {@link DEFAULT_KEEP}. */
+  readonly keep?: Keep
   /** More arguments for a runner that is started (agent/runner/main.ts says which). */
   readonly runnerArguments?: readonly string[]
   readonly signal?: AbortSignal
@@ -90,14 +93,19 @@ const RETRIES = 2
 /** Finds the runner of a home, or starts it. Throws runner.unreachable, runner.unsafe-path, runner.protocol. */
 export async function connectRunner(deps: { clock: Clock }, options: ConnectOptions): Promise<RunnerClient> {
   const { socket } = runnerPaths(options.home)
-  const spawnArguments = options.runnerArguments === undefined ? {} : { arguments: options.runnerArguments }
+  const keep = options.keep === undefined ? {} : { keep: options.keep }
+  const spawnOptions = {
+    home: options.home,
+    ...keep,
+    ...(options.runnerArguments === undefined ? {} : { arguments: options.runnerArguments }),
+  }
 
   async function connect(signal?: AbortSignal, spawn = options.spawnIfAbsent): Promise<RunnerConnection> {
     try {
       return await openConnection(socket, signal)
     } catch (error) {
       if (!spawn || !runnerError.is(error, 'runner.unreachable')) throw error
-      return spawnRunner(deps, { home: options.home, ...spawnArguments, ...(signal === undefined ? {} : { signal }) })
+      return spawnRunner(deps, { ...spawnOptions, ...(signal === undefined ? {} : { signal }) })
     }
   }
 
@@ -155,7 +163,7 @@ export async function connectRunner(deps: { clock: Clock }, options: ConnectOpti
       await connection?.request({ method: 'shutdown', stopRuns, graceMs }).finally(() => connection.close())
     },
   }
-  const { protocol } = await client.info(options.signal)
+  const { protocol } = await of<RunnerInfo>({ method: 'hello', ...keep }, options.signal)
   if (protocol !== RUNNER_PROTOCOL) throw runnerError('runner.protocol', { expected: RUNNER_PROTOCOL, got: protocol })
   return client
 }

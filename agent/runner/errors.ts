@@ -27,6 +27,12 @@ export const runnerError = defineErrors({
     message: (d: { live: number; limit: number }) => `the runner has ${d.live} live runs, its limit is ${d.limit}`,
     hint: () => 'stop runs or wait for some to end',
   },
+  'runner.crowded': {
+    exit: 'conflict',
+    retryable: true,
+    message: (d: { known: number; limit: number }) => `the runner started ${d.known} runs within minutes, and remembers ${d.limit} at most`,
+    hint: () => 'wait a few minutes; a loop that starts a run for each item belongs into one run',
+  },
   'runner.live': {
     exit: 'conflict',
     message: (d: { live: number }) => `the runner has ${d.live} live runs`,

@@ -5,6 +5,7 @@ import { MAX_BODY_BYTES } from './codec.ts'
 import { runnerError } from './errors.ts'
 import type { RunOrder } from './order.ts'
 import { parseOrder } from './order.ts'
+import type { Keep } from './retention.ts'
 import type { Stream } from './run-state.ts'
 
 /** Changes when an old runner would misunderstand a new client. A runner outlives the agent that started it, so they do meet. */
@@ -14,7 +15,7 @@ export const RUNNER_PROTOCOL = 1
 export const EXIT_HELD = 75
 
 export type Request =
-  | { readonly method: 'hello' }
+  | { readonly method: 'hello'; readonly keep?: Keep }
   | { readonly method: 'start'; readonly order: RunOrder }
   | { readonly method: 'status'; readonly run: RunId }
   | { readonly method: 'list'; readonly after: string }
@@ -36,7 +37,7 @@ export function parseRequest(head: Readonly<Record<string, unknown>>): Request {
   }
   switch (head.method) {
     case 'hello':
-      return { method: 'hello' }
+      return head.keep === undefined ? { method: 'hello' } : { method: 'hello', keep: keepOf(head.keep) }
     case 'start':
       return { method: 'start', order: parseOrder(head.order) }
     case 'status':
@@ -76,6 +77,16 @@ export function signalName(value: unknown): NodeJS.Signals {
   const name = upper.startsWith('SIG') ? upper : `SIG${upper}`
   if (!Object.hasOwn(constants.signals, name)) throw invalid('signal', 'a signal of this system, such as SIGTERM')
   return name as NodeJS.Signals
+}
+
+function keepOf(value: unknown): Keep {
+  if (typeof value !== 'object' || value === null) throw invalid('keep', 'an object')
+  const { runs, bytes, days } = value as Record<string, unknown>
+  return {
+    runs: whole('keep.runs', runs),
+    bytes: whole('keep.bytes', bytes),
+    ...(days === undefined ? {} : { days: whole('keep.days', days) }),
+  }
 }
 
 function streamName(value: unknown): Stream {

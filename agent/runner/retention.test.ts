@@ -1,28 +1,77 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import { type EndedRun, forgettable } from './retention.ts'
-import { newRunId } from './testing/runner-home.ts'
+import { systemClock as clock } from '../../shared/clock.ts'
+import { connectRunner } from './client.ts'
+import { runnerPaths } from './paths.ts'
+import { DEFAULT_KEEP, type EndedRun, forgettable } from './retention.ts'
+import { endedRun } from './testing/ended-runs.ts'
+import { eventually, newRunId } from './testing/runner-home.ts'
 
 const HOUR = 3_600_000
 const GIB = 1024 ** 3
-const now = 1_000 * HOUR
+const now = 1_000_000 * HOUR
 const ended = (hoursAgo: number, bytes = 0): EndedRun => ({ run: newRunId(), endedAt: now - hoursAgo * HOUR, bytes })
 
-test('ended runs are forgotten oldest first, beyond a thousand, and never within an hour', () => {
+test('ended runs are forgotten oldest first, beyond as many as are wanted, and not for their number within an hour', () => {
   const old = Array.from({ length: 1003 }, (_, index) => ended(2 + index))
-  assert.deepEqual(
-    forgettable(old, now),
-    old
-      .slice(1000)
-      .reverse()
-      .map(({ run }) => run),
-  )
+  const oldest = old
+    .slice(1000)
+    .reverse()
+    .map(({ run }) => run)
+  assert.deepEqual(forgettable(old, now), oldest)
   const fresh = Array.from({ length: 3000 }, () => ended(0.9))
   assert.deepEqual(forgettable(fresh, now), [])
   assert.equal(forgettable([...fresh, ...old], now).length, 1003, 'recent ones count')
+  assert.equal(forgettable(old, now, { ...DEFAULT_KEEP, runs: 0 }).length, 1003)
 })
 
-test('ended runs are forgotten when together they take too much of the disk', () => {
-  const [newest, middle, oldest] = [ended(2, 3 * GIB), ended(3, GIB), ended(4, 1)]
+test('ended runs are forgotten when together they take too much of the disk, within the hour too', () => {
+  const [newest, middle, oldest] = [ended(0.2, 3 * GIB), ended(0.3, GIB), ended(0.4, 1)]
   assert.deepEqual(forgettable([oldest, middle, newest], now), [oldest.run])
+})
+
+test('ended runs are forgotten for their age if a host wants that, and none of the last ten minutes for any reason', () => {
+  const [week, month] = [ended(7 * 24 - 1), ended(30 * 24)]
+  assert.deepEqual(forgettable([week, month], now, { ...DEFAULT_KEEP, days: 7 }), [month.run])
+  const justNow = Array.from({ length: 12_000 }, () => ended(0.1, GIB))
+  assert.deepEqual(forgettable(justNow, now, { runs: 0, bytes: 0, days: 0 }), [])
+})
+
+test('PC-21: a storm of runs does not take the memory of the runner: ten thousand of the last hour stay', () => {
+  const storm = Array.from({ length: 30_000 }, (_, index) => ended(0.2 + index / 60_000))
+  assert.equal(forgettable(storm, now).length, 20_000)
+})
+
+test('ended runs: a runner keeps what the agent says when it connects, and forgets the rest from its disk', async () => {
+  const home = await mkdtemp(join(tmpdir(), 'muster-keep-'))
+  const runs = Array.from({ length: 5 }, (_, index) => endedRun(home, { endedAt: clock.now() - (10 - index) * HOUR }))
+  const before = await connectRunner({ clock }, { home, spawnIfAbsent: true })
+  assert.equal((await before.list()).length, 5)
+  const client = await connectRunner({ clock }, { home, spawnIfAbsent: true, keep: { runs: 2, bytes: GIB } })
+  await eventually('three are forgotten', async () => (await client.list()).length === 2)
+  const { runs: folder } = runnerPaths(home)
+  await eventually('and gone', () => runs.slice(0, 3).every((run) => !existsSync(join(folder, run))))
+  assert.deepEqual(
+    (await client.list()).map(({ run }) => run),
+    runs.slice(3),
+  )
+  await client.shutdown()
+  await rm(home, { recursive: true, force: true })
+})
+
+test('runner list: hosts with a thousand runs of long commands in any script are listed whole', async () => {
+  const home = await mkdtemp(join(tmpdir(), 'muster-list-'))
+  const command = Array.from({ length: 32 }, () => '\u0001走'.repeat(256))
+  const runs = Array.from({ length: 600 }, () => endedRun(home, { command, endedAt: clock.now() }))
+  const client = await connectRunner({ clock }, { home, spawnIfAbsent: true })
+  assert.deepEqual(
+    (await client.list()).map(({ run }) => run),
+    [...runs].sort(),
+  )
+  await client.shutdown()
+  await rm(home, { recursive: true, force: true })
 })

@@ -4,20 +4,23 @@
  */
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, renameSync, statSync } from 'node:fs'
-import { userInfo } from 'node:os'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
+import { ownAccount } from './account.ts'
 import { type RunnerConnection, openConnection } from './connection.ts'
 import { runnerError } from './errors.ts'
 import { type RunnerPaths, runnerPaths } from './paths.ts'
 import { EXIT_HELD } from './requests.ts'
+import type { Keep } from './retention.ts'
 import { ownFolder } from './socket-path.ts'
 
 /** A cold start takes a fifth of a second; a machine that is starting everything at once may need much longer. */
 const READY_MS = 20_000
 const LOOK_MS = 10
+/** Before another try to be the runner, while one that ends still holds the lock. */
+const HELD_MS = 100
 /** The log of a runner that is started anew more often than it should. The one before is kept beside it. */
 const MAX_LOG_BYTES = 1024 * 1024
 /** It keeps no data in memory, so it never needs more; an error must not make it the host's largest process. */
@@ -25,6 +28,8 @@ const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=128']
 
 export interface SpawnOptions {
   readonly home: string
+  /** Which ended runs it shall keep. */
+  readonly keep?: Keep
   /** More arguments for agent/runner/main.ts. */
   readonly arguments?: readonly string[]
   readonly signal?: AbortSignal
@@ -37,18 +42,27 @@ export async function spawnRunner(deps: { clock: Clock }, options: SpawnOptions)
   if (owner === undefined) throw runnerError('runner.unreachable', { socket: paths.socket, reason: 'its home does not exist' })
   if (owner !== process.geteuid?.())
     throw runnerError('runner.unsafe-path', { path: options.home, reason: `it belongs to user ${owner}, who has to start the runner` })
-  const state = start(paths, options)
+  let state = start(paths, options)
   const until = deps.clock.monotonic() + READY_MS
   for (;;) {
     try {
       const connection = await openConnection(paths.socket, options.signal)
-      const { result } = await connection.request({ method: 'hello' }, options.signal)
+      const { result } = await connection.request(
+        { method: 'hello', ...(options.keep === undefined ? {} : { keep: options.keep }) },
+        options.signal,
+      )
       // Somebody else's was faster. Ours would end by itself, unless that one ended first: then nobody would know of ours.
       if ((result as { pid: number }).pid !== state.pid) state.kill()
       return connection
     } catch (error) {
       if (!runnerError.is(error, 'runner.unreachable')) throw error
       const code = state.exitCode()
+      // The one that held the lock did not answer either: it is about to end, and ours left too early.
+      if (code === EXIT_HELD && deps.clock.monotonic() <= until) {
+        await deps.clock.sleep(HELD_MS, options.signal)
+        state = start(paths, options)
+        continue
+      }
       if ((code !== undefined && code !== EXIT_HELD) || deps.clock.monotonic() > until)
         throw runnerError('runner.unreachable', {
           socket: paths.socket,
@@ -75,7 +89,7 @@ function start(paths: RunnerPaths, options: SpawnOptions): Starting {
       stdio: ['ignore', log, log],
       env: {
         PATH: '/usr/bin:/bin',
-        HOME: userInfo().homedir,
+        HOME: ownAccount().home,
         LANG: 'C.UTF-8',
         NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? paths.compileCache,
       },

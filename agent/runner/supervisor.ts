@@ -8,7 +8,7 @@ import { orderDigest, type RunOrder } from './order.ts'
 import { allProcesses, type ProcessStat } from './process-identity.ts'
 import { loadRecords } from './record-file.ts'
 import { recover } from './recovery.ts'
-import { forgettable } from './retention.ts'
+import { DEFAULT_KEEP, forgettable, type Keep, MAX_KNOWN } from './retention.ts'
 import { Run, type RunDeps } from './run.ts'
 import { hasEnded } from './run-state.ts'
 import type { RunStatus } from './run-status.ts'
@@ -25,6 +25,7 @@ export class Supervisor {
   readonly #limit = liveRunLimit()
   readonly #runs = new Map<RunId, Run>()
   #closing = false
+  #keep: Keep = DEFAULT_KEEP
   #ticks = 0
   readonly #creating = new Map<RunId, Promise<Run>>()
   readonly #stopTicking: () => void
@@ -47,7 +48,13 @@ export class Supervisor {
     return supervisor
   }
 
-  /** The run of the order's id: new, or the one that was started by the same order before. Throws runner.conflict, runner.full, runner.closing. */
+  /** Which ended runs are kept from now on. */
+  keep(keep: Keep): void {
+    this.#keep = keep
+    this.#background(this.#forget(), 'ended runs not removed')
+  }
+
+  /** The run of the order's id: new, or the one that was started by the same order before. Throws runner.conflict, runner.full, runner.crowded, runner.closing. */
   async start(order: RunOrder): Promise<RunStatus> {
     const known = this.#runs.get(order.run) ?? (await this.#create(order))
     if (known.record.digest !== orderDigest(order)) throw runnerError('runner.conflict', { run: order.run })
@@ -61,7 +68,8 @@ export class Supervisor {
     if (this.#closing) throw runnerError('runner.closing')
     const live = this.live() + this.#creating.size
     if (live >= this.#limit) throw runnerError('runner.full', { live, limit: this.#limit })
-    const created = Run.create(this.#deps, join(this.#folder, order.run), order)
+    const created = this.#makeRoom()
+      .then(() => Run.create(this.#deps, join(this.#folder, order.run), order))
       .then((run) => {
         this.#runs.set(run.id, run)
         return run
@@ -85,12 +93,14 @@ export class Supervisor {
 
   /** Runs that haven't ended. */
   live(): number {
-    return this.list().filter(({ record }) => !hasEnded(record)).length
+    let live = 0
+    for (const { record } of this.#runs.values()) if (!hasEnded(record)) live += 1
+    return live
   }
 
   /** True if the runner could end now and nobody would miss it. */
   isIdle(): boolean {
-    return this.#creating.size === 0 && this.list().every((run) => run.isQuiet())
+    return this.#creating.size === 0 && this.#runs.values().every((run) => run.isQuiet())
   }
 
   /** Refuses new runs from now on. Runs that live are left alone: the next runner adopts them. */
@@ -118,13 +128,22 @@ export class Supervisor {
     work.catch((error: unknown) => this.#deps.log(failure, { error }))
   }
 
+  /** Throws runner.crowded while so many runs ended a moment ago that none of them may be forgotten yet. */
+  async #makeRoom(): Promise<void> {
+    if (this.#runs.size < MAX_KNOWN) return
+    await this.#forget()
+    if (this.#runs.size >= MAX_KNOWN) throw runnerError('runner.crowded', { known: this.#runs.size, limit: MAX_KNOWN })
+  }
+
   async #forget(): Promise<void> {
     const ended = this.list().flatMap((run) => {
       const { endedAt, output } = run.record
       return run.isQuiet() ? [{ run: run.id, endedAt: endedAt ?? 0, bytes: output.stdout + output.stderr - output.dropped }] : []
     })
-    for (const id of forgettable(ended, this.#deps.clock.now())) {
-      const run = this.#runs.get(id) as Run
+    for (const id of forgettable(ended, this.#deps.clock.now(), this.#keep)) {
+      const run = this.#runs.get(id)
+      if (run === undefined) continue
+      // Gone for whoever asks before it is gone from the disk. Crash in between: what is left of its folder is read, or removed, at the next start.
       this.#runs.delete(id)
       await run.forget()
     }

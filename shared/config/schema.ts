@@ -3,6 +3,7 @@
  * docs/CONFIG.md is generated from it.
  */
 import { z } from 'zod'
+import { DEFAULT_KEEP_BYTES, DEFAULT_KEEP_RUNS } from '../run-defaults.ts'
 import { databaseUrl, hostPort, multiaddr, path } from './formats.ts'
 import type { RepositoryConfig } from './repository.ts'
 
@@ -54,6 +55,29 @@ export const configSchema = z
       .strictObject({ listen: hostPort.default('127.0.0.1:8481').describe("address for the host's own dnf and zypper") })
       .prefault({})
       .describe("The agent's gateway."),
+    runs: z
+      .strictObject({
+        // 10,000: more than that a runner does not hold in its memory beside those of the last hour.
+        keep: z
+          .int()
+          .min(0)
+          .max(10_000)
+          .default(DEFAULT_KEEP_RUNS)
+          .describe('ended runs that are kept with their output, the newest; all of them for an hour'),
+        keep_bytes: z
+          .int()
+          .min(0)
+          .default(DEFAULT_KEEP_BYTES)
+          .describe('bytes of output of all ended runs together; beyond it the oldest go'),
+        keep_days: z
+          .int()
+          .min(1)
+          .max(36_500)
+          .optional()
+          .describe('days after its end when a run is forgotten; default: never for its age alone'),
+      })
+      .prefault({})
+      .describe("What the agent's host keeps of ended runs. Each is kept for ten minutes at least."),
   })
   .describe('The configuration file of a home.')
 
