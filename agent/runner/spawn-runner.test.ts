@@ -42,17 +42,17 @@ test('a runner is started under an id that no passwd entry names, as in some con
     await cp(join(import.meta.dirname, '../..', part), join(folder, 'code', part), { recursive: true })
   await cp(process.execPath, join(folder, 'node'))
   const script = `
-    import { mkdirSync } from 'node:fs'
-    import { connectRunner } from '${join(folder, 'code/agent/runner/client.ts')}'
-    import { systemClock as clock } from '${join(folder, 'code/shared/clock.ts')}'
-    mkdirSync('${home}')
-    const client = await connectRunner({ clock }, { home: '${home}', spawnIfAbsent: true })
-    console.log((await client.info()).live)
-    await client.shutdown()`
+      const [home, client, time] = process.argv.slice(1)
+      const [{ connectRunner }, { systemClock: clock }] = await Promise.all([client, time].map((path) => import(path)))
+      process.getBuiltinModule('node:fs').mkdirSync(home)
+      const runner = await connectRunner({ clock }, { home, spawnIfAbsent: true })
+      console.log((await runner.info()).live)
+      await runner.shutdown()`
+  const modules = ['agent/runner/client.ts', 'shared/clock.ts'].map((path) => join(folder, 'code', path))
   await chown(folder, 54_321, 54_321)
   const child = spawn(
     'setpriv',
-    ['--reuid=54321', '--regid=54321', '--clear-groups', join(folder, 'node'), '--input-type=module', '-e', script],
+    ['--reuid=54321', '--regid=54321', '--clear-groups', join(folder, 'node'), '--input-type=module', '-e', script, home, ...modules],
     {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
