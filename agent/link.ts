@@ -76,8 +76,9 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
   const renew = async (peerId: string, signal: AbortSignal): Promise<void> => {
     const limit = AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)])
     const client = openClient(enroll, await node.open(peerId, enroll.id, limit), deps)
-    const { certificate } = await client.call('renew', { version: VERSION, addresses: node.addresses().slice(0, 16) }, { signal: limit })
-    await client.close()
+    const { certificate } = await client
+      .call('renew', { version: VERSION, addresses: node.addresses().slice(0, 16) }, { signal: limit })
+      .finally(() => void client.close().catch(() => undefined))
     await trust.keepCertificate(certificate)
     await node.reintroduce()
     log.info({ coordinator: peerId }, 'certificate renewed')

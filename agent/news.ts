@@ -106,10 +106,12 @@ async function witness(deps: NewsDeps, note: string, signal: AbortSignal): Promi
   let proof: Uint8Array[]
   try {
     const client = openClient(audit, await node.open(coordinator, audit.id, signal), deps)
-    proof = await client
-      .call('consistency', { from: known.size, to: checkpoint.size }, { signal })
-      .then((answer) => answer.proof)
-      .finally(() => void client.close().catch(() => undefined))
+    try {
+      proof = (await client.call('consistency', { from: known.size, to: checkpoint.size }, { signal })).proof
+    } finally {
+      // After a refusal too: streams that stay open are counted, and one day no proof could be asked for any more.
+      await client.close().catch(() => undefined)
+    }
   } catch (error) {
     if (error instanceof MusterError) return
     throw error

@@ -241,7 +241,7 @@ test('gateway: a file that nobody can bring ends before its length, so that nobo
   const { id, content } = await addContent(elsewhere.pool, MIB)
   put('tools/lost.rpm', id, content.length)
   const got = await get('/repos/tools/latest/lost.rpm').catch((error: NodeJS.ErrnoException) => error)
-  if (got instanceof Error) assert.equal((got as NodeJS.ErrnoException).code, 'ECONNRESET')
+  if (got instanceof Error) assert.equal(got.code, 'ECONNRESET')
   else assert.equal(got.complete, false)
 })
 

@@ -18,7 +18,7 @@ test('ID-30: a copied home is noticed, said, and gets no orders; an agent that i
   assert.equal((await fleet.muster(['run', '--on', 'a1', '--', 'true'])).code, 0)
 
   // A disk copy has the sockets of the first machine, too; they answer nobody there.
-  await cp(fleet.path('a1'), fleet.path('clone'), { recursive: true, filter: (path) => !/\/a1\/run$/.test(path) })
+  await cp(fleet.path('a1'), fleet.path('clone'), { recursive: true, filter: (path) => !path.endsWith('/a1/run') })
   await fleet.start('clone', ['agent', 'run'])
   const copied = await within(row, 'a row').then(() =>
     within(async () => ((await row())?.copies?.length === 2 ? row() : undefined), 'the copy'),
