@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { startFleet, within } from '../testing/fleet.ts'
 
 test('ID-30: a copied home is noticed, said, and gets no orders; an agent that is started again is no copy', {
-  timeout: 180_000,
+  timeout: 280_000,
 }, async () => {
   await using fleet = await startFleet()
   const original = await fleet.agent('a1')

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { acquireLock } from '../../agent/runner/lock.ts'
 import { startFleet } from '../testing/fleet.ts'
 
-test('facts --once: the agent does it where one runs, else it is done here, by one at a time', { timeout: 180_000 }, async () => {
+test('facts --once: the agent does it where one runs, else it is done here, by one at a time', { timeout: 280_000 }, async () => {
   await using fleet = await startFleet()
   const agent = await fleet.agent('a1')
   const once = () => fleet.muster(['agent', 'facts', '--once'], { home: 'a1' })
