@@ -8,14 +8,14 @@ import type { Signed } from '../../../shared/trust/signed.ts'
 import type { Dispatch } from '../../dispatch/dispatch.ts'
 import { createRuns } from '../../dispatch/runs.ts'
 import { testCoordinator } from '../../testing/coordinator.ts'
-import { done, type TargetResult } from '../operation.ts'
+import { done, type LoggedOperation, type TargetResult } from '../operation.ts'
 import { runVerbs } from './runs.ts'
 
 /** A coordinator with the real verbs of runs, over a dispatch in which every host answers as `answer` says. */
 async function withRuns(answer: (target: string) => TargetResult = (target) => done(target)) {
   const coordinator = await testCoordinator()
   const runs = createRuns({ database: coordinator.database })
-  const answers: Dispatch['deliver'] = async (operation) => operation.targets.map(answer)
+  const answers = async (operation: LoggedOperation): Promise<TargetResult[]> => operation.targets.map(answer)
   const dispatch: Dispatch = { deliver: answers, probe: answers, connect: () => Promise.reject(new Error('nobody connects here')) }
   const at = await coordinator.start({ handlers: runVerbs({ dispatch, agents: coordinator.agents, runs }) })
   return { coordinator, runs, perform: (intent: Signed) => coordinator.perform(intent, { at }) }
