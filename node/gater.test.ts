@@ -7,7 +7,7 @@ const peer = (name: string, type = 'Ed25519'): PeerId => ({ type, toString: () =
 const connection = undefined as never
 
 test('gater: a peer is dialled only while somebody asks for exactly that peer, and no longer', async () => {
-  const gater = createGater({ mayTakeStranger: () => true, isMember: () => false })
+  const gater = createGater({ mayTakeStranger: () => true, isMember: () => false, hasEnough: () => false })
   const denied = (name: string): unknown => gater.denyDialPeer?.(peer(name))
   assert.equal(denied('a'), true)
   const held = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const
@@ -27,12 +27,16 @@ test('gater: a peer is dialled only while somebody asks for exactly that peer, a
 
 test('gater: keys of another kind are refused both ways; strangers only where there is no room, members always come in', async () => {
   let room = true
-  const gater = createGater({ mayTakeStranger: () => room, isMember: (name) => name === 'member' })
+  let enough = false
+  const gater = createGater({ mayTakeStranger: () => room, isMember: (name) => name === 'member', hasEnough: () => enough })
   const inbound = (who: PeerId): unknown => gater.denyInboundEncryptedConnection?.(who, connection)
   assert.deepEqual([inbound(peer('member')), inbound(peer('stranger'))], [false, false])
   room = false
   assert.deepEqual([inbound(peer('member')), inbound(peer('stranger'))], [false, true])
   room = true
+  enough = true
+  assert.deepEqual([inbound(peer('member')), inbound(peer('stranger'))], [true, true], 'one key has as many connections as it may')
+  enough = false
   for (const type of ['RSA', 'secp256k1']) {
     assert.deepEqual([inbound(peer('member', type)), gater.denyOutboundEncryptedConnection?.(peer('a', type), connection)], [true, true])
     assert.equal(await gater.whileDialling('a', async () => gater.denyDialPeer?.(peer('a', type))), true)

@@ -291,7 +291,7 @@ for (const dialect of DIALECTS) {
     const { operation: id } = readSigned(signed, 'intent')
     const order = { id, verb: 'run.start', actor: operator.fingerprint, index: 0, targets: [host.id], arguments: {}, signed } as never
     const { dispatch, ledger: frozen } = await start()
-    const [result] = await dispatch.deliver(order, new AbortController().signal)
+    const [result] = await dispatch.deliver(order, [], new AbortController().signal)
     assert.deepEqual([result?.result, result?.error?.code, frozen.frozen()?.code], ['failed', 'ledger.rolled-back', 'ledger.rolled-back'])
     assert.equal(hosts.streams(host), 0)
   })

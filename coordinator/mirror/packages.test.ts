@@ -161,6 +161,5 @@ test('a package that metadata names percent-encoded is published under just that
   complete(await mirror.sync({}, mirror.config({ name: 'other', upstream: { url: `${mirror.server.url}other/` } })))
   await writeRepository(mirror.upstream, testPackages(3), { href, revision: 1_800_000_000 })
   const second = complete(await mirror.sync())
-  for (const { version } of [first, second])
-    for (const { href: path } of written) assert.ok(await bytesAt(mirror, version, path), path)
+  for (const { version } of [first, second]) for (const { href: path } of written) assert.ok(await bytesAt(mirror, version, path), path)
 })

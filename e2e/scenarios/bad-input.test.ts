@@ -114,6 +114,13 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
       assert.doesNotMatch(ended.stderr, /\n\s+at |node:internal|undefined/)
     })
 
+  await t.test('RS-29: a repository that fails does not keep the others from being synced', async () => {
+    const ended = await fleet.muster(['repo', 'sync', '--all'])
+    assert.equal(ended.code, 3, ended.stderr)
+    assert.match(ended.stderr, /^muster: error: .*127\.0\.0\.1:9/m)
+    assert.match(ended.stdout, /^sample: 9 fetched/m)
+  })
+
   await t.test('nothing half-written is left of them', async () => {
     for (const home of ['b2', 'b3', 'b4', 'b5'])
       await assert.rejects(access(fleet.path(home)), `${home} was made for a join that was refused`)

@@ -122,7 +122,12 @@ test('what is about hosts', async (t) => {
   })
 
   await t.test('Ctrl-C ends the watching, and says that the run goes on and how to end it', async (t) => {
-    const env = { PATH: process.env['PATH'], HOME: fleet.folder, MUSTER_HOME: fleet.path('coordinator'), MUSTER_IDENTITY: fleet.path('operator') }
+    const env = {
+      PATH: process.env['PATH'],
+      HOME: fleet.folder,
+      MUSTER_HOME: fleet.path('coordinator'),
+      MUSTER_IDENTITY: fleet.path('operator'),
+    }
     const child = spawn(BIN, ['run', '--on', 'a1', '--', 'sh', '-c', 'echo begun; sleep 600'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
     t.after(() => child.kill('SIGKILL'))
     const seen = { out: '', err: '' }

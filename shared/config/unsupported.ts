@@ -13,9 +13,7 @@ export interface Unsupported {
 }
 
 /** Of one repository; the coordinator goes on without syncing it. */
-export function unsupportedOf(
-  config: Pick<RepositoryConfig, 'enabled' | 'upstream' | 'rpm' | 'schedule'>,
-): readonly Unsupported[] {
+export function unsupportedOf(config: Pick<RepositoryConfig, 'enabled' | 'upstream' | 'rpm' | 'schedule'>): readonly Unsupported[] {
   const found: Unsupported[] = []
   const add = (path: KeyPath, text: string): unknown => found.push({ path, text })
   const address = addressFault(config.upstream.url)

@@ -242,7 +242,11 @@ test('RS-25: what a redirect holds to let us in is shown in no error', async () 
   })
   await using opened = open(server.url, { retries: 0 })
   for (const path of ['status', 'user', 'inner', 'scheme', 'loop', 'cut'])
-    await assert.rejects(read(opened.upstream, path), (error: MusterError) => !JSON.stringify([error.message, error.data]).includes('s3cret'), path)
+    await assert.rejects(
+      read(opened.upstream, path),
+      (error: MusterError) => !JSON.stringify([error.message, error.data]).includes('s3cret'),
+      path,
+    )
 })
 
 test('what does not listen, does not speak HTTP or does not go on is named as such', async () => {

@@ -16,7 +16,8 @@ async function withRuns(answer: (target: string) => TargetResult = (target) => d
   const coordinator = await testCoordinator()
   const runs = createRuns({ database: coordinator.database })
   const answers = async (operation: LoggedOperation): Promise<TargetResult[]> => operation.targets.map(answer)
-  const dispatch: Dispatch = { deliver: answers, probe: answers, connect: () => Promise.reject(new Error('nobody connects here')) }
+  const absent = () => Promise.reject(new Error('nobody connects here'))
+  const dispatch: Dispatch = { deliver: answers, probe: answers, witness: absent, connect: absent }
   const at = await coordinator.start({ handlers: runVerbs({ dispatch, agents: coordinator.agents, runs }) })
   return { coordinator, runs, perform: (intent: Signed) => coordinator.perform(intent, { at }) }
 }
