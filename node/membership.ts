@@ -138,7 +138,7 @@ export function createMembership(deps: { clock: Clock; log: Logger }, options: {
     },
     recheck: () => {
       const lost: string[] = []
-      for (const [peer, entry] of [...members]) {
+      for (const [peer, entry] of members) {
         if (entry.certificate === undefined) continue
         try {
           entry.member = toMember(peer, options.credentials.check(entry.certificate))

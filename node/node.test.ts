@@ -218,7 +218,7 @@ test('TR-01: connections from one address that say nothing, or a byte now and th
     // TR-02: every other one is a slow loris.
     if (i % 2 === 0) t.after(systemClock.every(1_000, () => socket.write('\x13')))
   }
-  await Promise.all(sockets.map((socket) => (socket.connecting ? once(socket, 'connect').catch(() => undefined) : undefined)))
+  await Promise.all(sockets.filter((socket) => socket.connecting).map((socket) => once(socket, 'connect').catch(() => undefined)))
   // Those beyond the rate of one address are refused at once.
   await until(() => closed >= 10)
   const member = await fleet.node(t, { role: 'agent', name: 'member' }, { listen: [] })
