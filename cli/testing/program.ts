@@ -5,6 +5,7 @@
 import { open } from 'node:fs/promises'
 import { defineCommand, type Registry } from '../command.ts'
 import type { CommandContext } from '../context.ts'
+import { openOperatorKey } from '../operator-key.ts'
 import { readLine } from '../read-line.ts'
 import { start } from '../start.ts'
 
@@ -114,6 +115,15 @@ const testRegistry: Registry = {
     command: command(async () => {
       await open('/dev/null')
       process.stdin.resume()
+    }),
+  },
+  /** Opens the key of --identity and asks a question after it. */
+  sign: {
+    summary: 'x',
+    command: command(async (c) => {
+      const { fingerprint } = await openOperatorKey(c, c.globals.identity)
+      await c.confirm('deletes everything', false)
+      await c.stdout.write(`${fingerprint}\n`)
     }),
   },
   destroy: { summary: 'x', command: command(async (c) => c.confirm('deletes everything', c.flags.yes === true)) },
