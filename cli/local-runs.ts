@@ -83,7 +83,7 @@ export async function openLocalRuns(context: CommandContext<unknown, unknown>): 
 }
 
 function rowOf(status: RunStatus, agent: { readonly id: string; readonly name: string }): RunRow {
-  const { stdoutBytes, stderrBytes, reason, containment, ...message } = statusMessage(status)
+  const { stdoutBytes, stderrBytes, reason, containment: _, ...message } = statusMessage(status)
   return {
     ...message,
     host: agent.name,
