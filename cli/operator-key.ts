@@ -19,11 +19,12 @@ const MAX_PASSPHRASE = 1024
 /** Reads a line from the terminal without showing it. What was typed behind it stays for the next question. @throws the signal's reason */
 async function askPassphrase(context: CommandContext<unknown, unknown>): Promise<string> {
   const { stdin, stderr, signal } = context
-  await stderr.write('Pass phrase of the key: ')
-  stdin.setRawMode(true)
   const decoder = new TextDecoder()
   const stop = new AbortController()
+  // Before the question: what somebody fast types at once must not be shown either.
+  stdin.setRawMode(true)
   try {
+    await stderr.write('Pass phrase of the key: ')
     // Not for await: that would end standard input with the line, and the next question would wait for ever.
     return await new Promise<string>((resolve, reject) => {
       let text = ''
