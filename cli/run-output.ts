@@ -1,7 +1,6 @@
 /** A run's output on the terminal: stdout to stdout, stderr to stderr, bytes as they are. */
 import type { RunRow } from '../protocols/control/messages.ts'
 import { createPieceReader } from '../protocols/output/pieces.ts'
-import type { FlagSpecs } from './command.ts'
 import type { CommandContext } from './context.ts'
 import { cliError } from './errors.ts'
 import { printable, type Sink } from './sink.ts'
@@ -28,10 +27,6 @@ export async function readOutput(session: Session, options: OutputOptions): Prom
   reader.end()
   return row
 }
-
-export const rawFlag = {
-  raw: { type: 'boolean', summary: 'on a terminal too, bytes as they are: a hostile program may write what the terminal obeys' },
-} as const satisfies FlagSpecs
 
 /** Watches runs; whoever interrupts the watching learns that it was only that. */
 export async function watching<T>(context: CommandContext<unknown, unknown>, runs: readonly string[], work: () => Promise<T>): Promise<T> {

@@ -4,15 +4,10 @@
  */
 import type { RunRow } from '../protocols/control/messages.ts'
 import type { MusterError } from '../shared/errors.ts'
-import type { FlagSpecs } from './command.ts'
 import type { CommandContext } from './context.ts'
 import { cliError } from './errors.ts'
 import type { RunFlags, StartedRun } from './run-order.ts'
 import type { OutputOptions } from './run-output.ts'
-
-export const localFlag = {
-  local: { type: 'boolean', summary: "on this agent's own host, through its runner's socket: nothing is signed or logged" },
-} as const satisfies FlagSpecs
 
 export interface StopOptions {
   readonly graceMs: number

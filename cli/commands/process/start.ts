@@ -1,7 +1,7 @@
 /** `muster process start` */
 import { type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
 import { runArguments, runOptions } from '../../run-order.ts'
-import { localFlag } from '../../runs.ts'
+import { localFlag } from '../../run-flags.ts'
 
 const flags = { ...runOptions, ...localFlag } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>

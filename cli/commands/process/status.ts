@@ -1,6 +1,6 @@
 /** `muster process status` */
 import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagValues } from '../../command.ts'
-import { localFlag } from '../../runs.ts'
+import { localFlag } from '../../run-flags.ts'
 
 export type Flags = FlagValues<typeof localFlag>
 

@@ -1,6 +1,6 @@
 /** `muster process stop` */
 import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
-import { localFlag } from '../../runs.ts'
+import { localFlag } from '../../run-flags.ts'
 import { DEFAULT_GRACE_MS } from '../../../shared/run-defaults.ts'
 
 const flags = {

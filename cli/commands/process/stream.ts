@@ -1,7 +1,6 @@
 /** `muster process stream` */
 import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
-import { rawFlag } from '../../run-output.ts'
-import { localFlag } from '../../runs.ts'
+import { localFlag, rawFlag } from '../../run-flags.ts'
 
 const flags = { ...localFlag, ...rawFlag } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>

@@ -1,6 +1,6 @@
 /** `muster process wait` */
 import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
-import { localFlag } from '../../runs.ts'
+import { localFlag } from '../../run-flags.ts'
 
 const flags = {
   ...localFlag,

@@ -1,7 +1,7 @@
 /** `muster run` */
 import { type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
 import { runArguments, runFlags } from '../../run-order.ts'
-import { rawFlag } from '../../run-output.ts'
+import { rawFlag } from '../../run-flags.ts'
 
 const flags = { ...runFlags, ...rawFlag } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
