@@ -77,22 +77,24 @@ test('a command that finds no room says so and leaves nothing behind', async (t)
   })
 })
 
-test('a coordinator without room refuses what needs some, stays alive, and goes on once there is', async (t) => {
+test('a coordinator without room refuses what needs some, stays alive, and goes on once there is', async () => {
   const mounts = await promisify(execFile)(MOUNT[0] as string, [...MOUNT.slice(1), 'true']).then(
     () => true,
     () => false,
   )
-  if (!mounts) return t.skip('this machine lets nobody but root mount a file system')
   await using fleet = await startFleet({ coordinator: false })
   const disk = fleet.path('disk')
   await mkdir(disk)
   await fleet.configure('coordinator', '01-disk.yaml', `storage: { base_path: "${disk}" }\n`)
-  const small = await fleet.start('coordinator', ['coordinator', 'run'], smallDisk(disk, '1m'))
+  // Where only root may mount, files of less than the blob's size stand for the disk; the packages of the sample fit then.
+  const through = mounts ? smallDisk(disk, '1m') : ['prlimit', '--fsize=2000000']
+  const small = await fleet.start('coordinator', ['coordinator', 'run'], through)
   await writeFile(fleet.path('blob'), systemRandom.bytes(3_000_000))
   refused(await fleet.muster(['blob', 'add', fleet.path('blob')]))
-  const synced = await fleet.muster(['repo', 'sync', '--repo-id', 'sample'])
-  refused(synced)
-  assert.deepEqual(await readdir(fleet.path('coordinator', 'publish')).catch(() => []), [])
+  if (mounts) {
+    refused(await fleet.muster(['repo', 'sync', '--repo-id', 'sample']))
+    assert.deepEqual(await readdir(fleet.path('coordinator', 'publish')).catch(() => []), [])
+  }
   await fleet.ok(['audit', 'verify'])
   assert.equal(await small.stop(), 0)
   await fleet.coordinator()
