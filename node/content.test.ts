@@ -122,16 +122,16 @@ test('content: a coordinator that does not answer hides nothing of what another 
   await assert.rejects(content.open(id, forever), { code: 'protocol.unsupported' })
 })
 
-/** A coordinator whose blobs come up to `first` bytes of a request, and the rest once the gate opens. */
+/** A coordinator that sends `first` bytes in all, and everything else once the gate opens. */
 async function gated(t: TestContext, fleet: TestFleet, first: number) {
   const gate = Promise.withResolvers<void>()
   const seen = { calls: 0, aborted: 0 }
+  let left = first
   const made = await site(t, fleet, 'gated', {
     distort: (honest) => ({
       fetch: async (request, context) => {
         seen.calls += 1
         context.signal.addEventListener('abort', () => (seen.aborted += 1))
-        let left = first
         const send = async (bytes: Uint8Array): Promise<void> => {
           if (left > 0) await context.send(bytes.subarray(0, left))
           const rest = bytes.subarray(left)
