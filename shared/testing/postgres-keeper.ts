@@ -1,8 +1,8 @@
 /**
  * The process that owns a run's PostgreSQL server: `node postgres-keeper.ts FOLDER RUNNER_PID`. It listens on FOLDER/keeper.sock, tells
- * whoever connects the server's URL, and when the runner is gone and nobody is connected it stops the server and removes the folder.
+ * whoever connects the server's URL, and when the runner is gone and nobody is connected it stops the server and removes what it made.
  */
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { systemClock } from '../clock.ts'
@@ -14,6 +14,8 @@ const IDLE_MS = 15_000
 const CHECK_MS = 200
 
 const path = join(folder, 'keeper.sock')
+/** Its own: the keeper before this one may still be taking down its server, which takes a moment on a busy machine. */
+const place = join(folder, `server-${process.pid}`)
 const clients = new Set<Socket>()
 let idleSince = systemClock.monotonic()
 let embedded: Promise<EmbeddedServer> | undefined
@@ -28,10 +30,16 @@ function runnerLives(): boolean {
 }
 
 async function stop(): Promise<void> {
+  cancelLooking()
   listener.close()
   const server = await embedded?.catch(() => undefined)
   await server?.stop()
-  rmSync(folder, { recursive: true, force: true })
+  rmSync(place, { recursive: true, force: true })
+  try {
+    rmdirSync(folder)
+  } catch {
+    // The next keeper is there already.
+  }
   process.exit(0)
 }
 
@@ -43,7 +51,7 @@ const listener = createServer((client) => {
     idleSince = systemClock.monotonic()
   })
   client.resume()
-  embedded ??= startEmbedded(join(folder, 'server'))
+  embedded ??= startEmbedded(place)
   embedded.then(
     ({ url }) => client.write(`${JSON.stringify({ url })}\n`),
     (error: Error) => client.end(`${JSON.stringify({ error: error.message })}\n`),
@@ -62,7 +70,7 @@ listener.on('error', (error: NodeJS.ErrnoException) => {
 })
 listener.listen(path)
 
-systemClock.every(CHECK_MS, () => {
+const cancelLooking = systemClock.every(CHECK_MS, () => {
   if (clients.size > 0) return
   const idle = systemClock.monotonic() - idleSince
   // A test file that has just started this keeper gets a moment to connect, even if its runner is gone already.

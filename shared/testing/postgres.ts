@@ -19,6 +19,8 @@ import { systemRandom } from '../random.ts'
 /** Copying the binaries and initdb take 1.5 s on an idle machine; a busy one gets time. */
 const START_TIMEOUT_MS = 60_000
 const RETRY_MS = 25
+/** A keeper listens well within this; one that ended just then is replaced. */
+const RESPAWN_MS = 5_000
 
 export interface TestPostgres {
   /** Of a fresh, empty database, as openDatabase takes it. */
@@ -56,14 +58,15 @@ async function administer(url: string, statement: string): Promise<void> {
 async function embeddedServer(): Promise<string> {
   // All test files of a run are children of the same runner.
   const folder = join(tmpdir(), `muster-test-postgres-${process.getuid?.() ?? 0}-${process.ppid}`)
-  mkdirSync(folder, { recursive: true, mode: 0o711 })
   const deadline = systemClock.monotonic() + START_TIMEOUT_MS
-  let started = false
+  let startedAt = Number.NEGATIVE_INFINITY
   while (systemClock.monotonic() < deadline) {
     const socket = await dial(join(folder, 'keeper.sock'))
-    if (socket !== undefined) return answer(socket, deadline)
-    if (!started) {
-      started = true
+    const url = socket === undefined ? undefined : await answer(socket, deadline)
+    if (url !== undefined) return url
+    if (systemClock.monotonic() - startedAt > RESPAWN_MS) {
+      startedAt = systemClock.monotonic()
+      mkdirSync(folder, { recursive: true, mode: 0o711 })
       const keeper = fileURLToPath(new URL('./postgres-keeper.ts', import.meta.url))
       spawn(process.execPath, [keeper, folder, String(process.ppid)], { detached: true, stdio: 'ignore' }).unref()
     }
@@ -80,8 +83,11 @@ function dial(path: string): Promise<Socket | undefined> {
   })
 }
 
-/** One line of JSON: `{url}` or `{error}`. The connection then stays open, which is what keeps the server alive. */
-function answer(socket: Socket, deadline: number): Promise<string> {
+/**
+ * One line of JSON: `{url}` or `{error}`. The connection then stays open, which is what keeps the server alive.
+ * @returns undefined where the keeper was about to end, because nobody had needed it for a while: the next one answers
+ */
+function answer(socket: Socket, deadline: number): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     let text = ''
     const failed = (reason: string): void => {
@@ -91,8 +97,12 @@ function answer(socket: Socket, deadline: number): Promise<string> {
     }
     const cancel = systemClock.after(deadline - systemClock.monotonic(), () => failed('the keeper does not answer'))
     socket.setEncoding('utf8')
-    socket.on('error', (error) => failed(error.message))
-    socket.on('close', () => failed('the keeper ended'))
+    const ended = (): void => {
+      cancel()
+      resolve(undefined)
+    }
+    socket.on('error', ended)
+    socket.on('close', ended)
     socket.on('data', (chunk: string) => {
       text += chunk
       if (!text.endsWith('\n')) return
