@@ -22,7 +22,7 @@ export const dispatchError = defineErrors({
   'dispatch.revoked': {
     exit: 'conflict',
     message: (d: { host: string }) => `${d.host} was revoked, so nothing on it can be asked or ordered any more`,
-    hint: () => 'what still runs there ends by itself, or is ended on the host itself',
+    hint: () => 'what still runs there ends by itself, or is ended on the host itself: muster process stop RUN --local',
   },
   'dispatch.copied': {
     exit: 'conflict',
