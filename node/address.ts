@@ -1,4 +1,5 @@
 /** Addresses of nodes as multiaddrs, of which Muster uses one shape: `/ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT`, with `/p2p/PEER` where one dials. */
+import { BlockList, isIPv6 } from 'node:net'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { keyOfPeerId } from '../shared/identity/peer-id.ts'
 import { nodeError } from './errors.ts'
@@ -71,6 +72,15 @@ export function plausible(announced: string, seenAt: string): boolean {
 /** Whether an address leads back to the machine that dials it. */
 export function isLoopback(address: string): boolean {
   return scopeOf(hostOf(address)) === 'loopback'
+}
+
+/** Whether another address is of the same host as this one: in IPv6 of the same /64, which is what one customer or machine has of addresses. */
+export function sameHost(address: string): (other: string) => boolean {
+  const host = hostOf(address)
+  if (!isIPv6(host) || host.toLowerCase().startsWith('::ffff:')) return (other) => hostOf(other) === host
+  const network = new BlockList()
+  network.addSubnet(host, 64, 'ipv6')
+  return (other) => isIPv6(hostOf(other)) && network.check(hostOf(other), 'ipv6')
 }
 
 function hostOf(text: string): string {

@@ -4,7 +4,7 @@ import type { PeerId } from '@libp2p/interface'
 import { createGater } from './gater.ts'
 
 const peer = (name: string, type = 'Ed25519'): PeerId => ({ type, toString: () => name }) as unknown as PeerId
-const connection = undefined as never
+const connection = { remoteAddr: '/ip4/192.0.2.1/tcp/1' } as never
 
 test('gater: a peer is dialled only while somebody asks for exactly that peer, and no longer', async () => {
   const gater = createGater({ mayTakeStranger: () => true, isMember: () => false, hasEnough: () => false })
@@ -28,7 +28,11 @@ test('gater: a peer is dialled only while somebody asks for exactly that peer, a
 test('gater: keys of another kind are refused both ways; strangers only where there is no room, members always come in', async () => {
   let room = true
   let enough = false
-  const gater = createGater({ mayTakeStranger: () => room, isMember: (name) => name === 'member', hasEnough: () => enough })
+  const gater = createGater({
+    mayTakeStranger: (from) => room && from === '/ip4/192.0.2.1/tcp/1',
+    isMember: (name) => name === 'member',
+    hasEnough: () => enough,
+  })
   const inbound = (who: PeerId): unknown => gater.denyInboundEncryptedConnection?.(who, connection)
   assert.deepEqual([inbound(peer('member')), inbound(peer('stranger'))], [false, false])
   room = false

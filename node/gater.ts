@@ -12,19 +12,20 @@ export interface Gater extends ConnectionGater {
 export interface GaterOptions {
   /** Whether the peer has as many connections here as one may have. */
   hasEnough(peer: string): boolean
-  /** Whether one more connection of a peer that is no known member may be taken. */
-  mayTakeStranger(): boolean
+  /** Whether one more connection of a peer that is no known member may be taken from this multiaddr. */
+  mayTakeStranger(from: string): boolean
   isMember(peer: string): boolean
 }
 
 export function createGater(options: GaterOptions): Gater {
   const dialling = new Map<string, number>()
   const wrongKey = (peer: PeerId): boolean => peer.type !== 'Ed25519'
-  const unwanted = (peer: string): boolean => options.hasEnough(peer) || (!options.isMember(peer) && !options.mayTakeStranger())
+  const unwanted = (peer: string, from: string): boolean =>
+    options.hasEnough(peer) || (!options.isMember(peer) && !options.mayTakeStranger(from))
   return {
     denyDialPeer: (peer) => wrongKey(peer) || !dialling.has(peer.toString()),
     denyOutboundEncryptedConnection: wrongKey,
-    denyInboundEncryptedConnection: (peer) => wrongKey(peer) || unwanted(peer.toString()),
+    denyInboundEncryptedConnection: (peer, connection) => wrongKey(peer) || unwanted(peer.toString(), connection.remoteAddr.toString()),
     filterMultiaddrForPeer: () => false,
     whileDialling: async (peer, work) => {
       dialling.set(peer, (dialling.get(peer) ?? 0) + 1)

@@ -6,6 +6,11 @@ export const MAX_CONNECTIONS = 64
 /** Of them, connections of peers without a certificate; the rest is reserved for members. A coordinator, which candidates and operators call, takes more. */
 export const MAX_STRANGERS = 8
 /**
+ * Of them, those of one address: whoever makes keys by the thousand keeps out others behind his own address, and nobody elsewhere. Few places are not
+ * divided: a whole fleet behind one address must be able to come in.
+ */
+export const strangersFrom = (most: number): number => Math.max(MAX_STRANGERS, Math.floor(most / 2))
+/**
  * Connections of one peer: one, a second when both sides dial at the same time, and those of a host that came back from a broken line several times before
  * the monitor noticed that the old ones are dead. Streams and requests are bounded for each connection, so this bounds what one key can have of them.
  */

@@ -203,6 +203,19 @@ test('FG-06: strangers beyond their share are turned away, and members still get
   await assert.rejects((crowd[0] as (typeof crowd)[0]).dial(addressOf(second)))
 })
 
+test('FG-06: strangers of one address take half of the places at most, unless there are few', async (t) => {
+  const fleet = await createTestFleet()
+  const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' }, { maxStrangers: 18, inboundPerSecond: 40 })
+  const crowd = await Promise.all(Array.from({ length: 11 }, (_, i) => fleet.node(t, { role: undefined, name: `n${i}` }, { listen: [] })))
+  const dials = await Promise.allSettled(crowd.map((stranger) => stranger.dial(addressOf(coordinator))))
+  assert.equal(dials.filter(({ status }) => status === 'fulfilled').length, 9)
+  const agent = await fleet.node(t, { role: 'agent', name: 'web-1' })
+  const [first] = coordinator.peers()
+  await first?.close()
+  await until(() => coordinator.peers().length === 8)
+  assert.equal((await agent.dial(addressOf(coordinator))).member?.role, 'coordinator')
+})
+
 test('TR-01: connections from one address that say nothing, or a byte now and then, keep no member out, and are closed', async (t) => {
   const fleet = await createTestFleet()
   const node = await fleet.node(t, { role: 'coordinator', name: 'origin' }, { inboundPerSecond: 40 })

@@ -15,7 +15,7 @@ import type { Member, PeerContext } from '../protocols/peer.ts'
 import { type Serve, serveProtocol } from '../protocols/serve.ts'
 import type { Duplex } from '../protocols/wire/duplex.ts'
 import { wireError } from '../protocols/wire/errors.ts'
-import { parseAddress, toMultiaddr } from './address.ts'
+import { parseAddress, sameHost, toMultiaddr } from './address.ts'
 import { countBuffersWithHeap } from './collector.ts'
 import { nodeError } from './errors.ts'
 import { dialFailure, listenFailure, openFailure } from './failures.ts'
@@ -104,9 +104,12 @@ export async function createNode(deps: NodeDeps, options: NodeOptions): Promise<
   const gater = createGater({
     hasEnough: (peer) => connectionsOf(network, peer).length >= bounds.MAX_PEER_CONNECTIONS,
     isMember: (peer) => membership.member(peer) !== undefined || options.expected?.(peer) === true,
-    mayTakeStranger: () => {
+    mayTakeStranger: (from) => {
       const strangers = network.getConnections().filter((item) => membership.member(item.remotePeer.toString()) === undefined)
-      return strangers.length < (options.maxStrangers ?? bounds.MAX_STRANGERS)
+      const isNear = sameHost(from)
+      const near = strangers.filter((item) => isNear(item.remoteAddr.toString())).length
+      const most = options.maxStrangers ?? bounds.MAX_STRANGERS
+      return strangers.length < most && near < bounds.strangersFrom(most)
     },
   })
   const network = await createNetwork({ ...deps, membership, gater }, options)

@@ -20,7 +20,9 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
     await context.note(`${agent.name} is revoked`)
     const { lost: count, runs: named } = results[0]?.detail ?? {}
     if (typeof count !== 'number' || !Array.isArray(named)) return
-    await context.note(`${runs(count)} may still be alive there, and can only be ended on the host itself, with muster process stop RUN --local:`)
+    await context.note(
+      `${runs(count)} may still be alive there, and can only be ended on the host itself, with muster process stop RUN --local:`,
+    )
     for (const run of named) await context.note(`  ${run}`)
     if (count > named.length) await context.note(`  and ${count - named.length} more`)
   })
