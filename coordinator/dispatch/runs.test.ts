@@ -4,24 +4,12 @@ import type { RunStatusMessage } from '../../protocols/command/messages.ts'
 import { type AgentId, agentId, operationId, runId } from '../../shared/ids.ts'
 import { TEST_TIME, testUuid } from '../../shared/testing/statements.ts'
 import { operator, testCoordinator } from '../testing/coordinator.ts'
+import { stateOf } from '../testing/hosts.ts'
 import { createRuns, type Runs } from './runs.ts'
 
 const id = (n: number) => runId.parse(`0000000${n}-0000-4000-8000-000000000000`)
-const status = (n: number, state: RunStatusMessage['state'], changes: Partial<RunStatusMessage> = {}): RunStatusMessage => ({
-  run: id(n),
-  state,
-  exitCode: null,
-  signal: null,
-  reason: null,
-  startedAt: null,
-  endedAt: null,
-  stdoutBytes: 0,
-  stderrBytes: 0,
-  droppedBytes: 0,
-  limits: null,
-  containment: null,
-  ...changes,
-})
+const status = (n: number, state: RunStatusMessage['state'], changes: Partial<RunStatusMessage> = {}): RunStatusMessage =>
+  stateOf(id(n), { state, startedAt: null, ...changes })
 
 /** Work on runs of one host, all just ordered. */
 async function withRuns(count: number, work: (runs: Runs, host: AgentId) => Promise<void>): Promise<void> {
