@@ -14,7 +14,7 @@ import { mirrorError } from './errors.ts'
 import { type Checksum, checksumSink } from './metadata/checksum.ts'
 import { decodedHref, type Href } from './metadata/href.ts'
 import type { OnSyncEvent } from './progress.ts'
-import type { Slots } from './slots.ts'
+import type { Slots } from '../../shared/slots.ts'
 import type { Upstream } from './upstream/upstream.ts'
 
 /** How often a file is fetched that turns out not to be what is listed. */

@@ -24,7 +24,7 @@ import { type ChecksumKey, checkPaths, checksumKey, planSync } from './plan.ts'
 import type { OnSyncEvent } from './progress.ts'
 import { writeOwnMetadata } from './retention/own-metadata.ts'
 import { type PooledFile, selectPackages } from './retention/select.ts'
-import { createSlots } from './slots.ts'
+import { createSlots } from '../../shared/slots.ts'
 import type { SmallFile, Upstream } from './upstream/upstream.ts'
 import {
   contentsOf,

@@ -1,4 +1,4 @@
-/** A number of places that are taken and given back, first come, first served: how many requests an upstream sees at once. */
+/** A number of places that are taken and given back, first come, first served: how many may do the same thing at once. */
 export interface Slots {
   /** Resolves with the function that gives the place back; calling that twice does nothing. Rejects with the signal's reason. */
   take(signal: AbortSignal): Promise<() => void>
