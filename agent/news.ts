@@ -71,7 +71,8 @@ export function followNews(deps: NewsDeps, signal: AbortSignal): () => void {
       } catch (error) {
         // What this host does not know yet, such as a new root, makes good news look bad: whoever passed them on is not blamed.
         if (trustError.is(error, 'trust.equivocation')) log.error({ author: message.author, error }, 'two revocations claim one number')
-        else log.warn({ author: message.author, error }, 'a revocation from gossip was not taken')
+        // Any member can sign one that it may not sign; a warning for each would be its own to multiply.
+        else log.debug({ author: message.author, error }, 'a revocation from gossip was not taken')
         return 'ignore'
       }
     }),
