@@ -31,7 +31,11 @@ export interface AdmissionOptions extends HostOptions {
  * @returns the coordinator's peer id, or undefined where an operator has yet to approve
  * @throws node.*, protocol.*, registry.* as the coordinator refuses, trust.* where its answer does not lead to the pinned root
  */
-export async function becomeMember(deps: AdmissionDeps, options: AdmissionOptions, signal: AbortSignal): Promise<string | undefined> {
+export async function becomeMember(
+  deps: AdmissionDeps,
+  options: AdmissionOptions,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const { node, trust } = deps
   const peer = await node.dial(options.address, signal)
   const { certificate } = await askForNews(deps, options, peer.id, signal)
@@ -42,18 +46,31 @@ export async function becomeMember(deps: AdmissionDeps, options: AdmissionOption
 }
 
 /** Asks as a host that comes back, and believes what the answer proves. @throws as {@link becomeMember} */
-export async function askForNews(deps: AdmissionDeps, options: HostOptions, coordinator: string, signal: AbortSignal): Promise<Enrolled> {
+export async function askForNews(
+  deps: AdmissionDeps,
+  options: HostOptions,
+  coordinator: string,
+  signal: AbortSignal,
+): Promise<Enrolled> {
   const { node, trust, clock, log } = deps
   const open = (protocolId: string) => node.open(coordinator, protocolId, signal)
   const { identity, claims, instance } = options
   const enrolled = await askToJoin(
     { clock, open },
-    { identity, claims, epoch: completeEpoch(trust.revocations()), signal, ...(instance === undefined ? {} : { instance }) },
+    {
+      identity,
+      claims,
+      epoch: completeEpoch(trust.revocations()),
+      signal,
+      ...(instance === undefined ? {} : { instance }),
+    },
   )
   await trust.learn({ roots: enrolled.roots })
   // Such as two of one epoch: an alarm, and no reason to be without the coordinator; orders that rest on them are refused all the same.
   await trust
     .learn({ revocations: enrolled.revocations })
-    .catch((error: unknown) => log.error({ coordinator, error }, 'revocations that do not fit those that this host knows'))
+    .catch((error: unknown) =>
+      log.error({ coordinator, error }, 'revocations that do not fit those that this host knows'),
+    )
   return enrolled
 }

@@ -55,7 +55,13 @@ export async function askToJoin(
     )
     .finally(() => void client.close().catch(() => undefined))
   const { root } = openRootChain(answer.roots, { fleet: identity.fleet, digest: identity.root })
-  if (answer.certificate === undefined) return { status: 'pending', roots: answer.roots, certificate: undefined, revocations: [] }
+  if (answer.certificate === undefined)
+    return { status: 'pending', roots: answer.roots, certificate: undefined, revocations: [] }
   checkCertificate(answer.certificate, { root, revocations: [], at: deps.clock.now() })
-  return { status: 'approved', roots: answer.roots, certificate: answer.certificate, revocations: answer.revocations ?? [] }
+  return {
+    status: 'approved',
+    roots: answer.roots,
+    certificate: answer.certificate,
+    revocations: answer.revocations ?? [],
+  }
 }

@@ -47,16 +47,26 @@ export interface FactsOnceDeps {
 }
 
 /** @throws agent.home-in-use, facts.*, node.* and protocol.* where no coordinator can be reached, registry.* as it refuses */
-export async function sendFactsOnce(deps: FactsOnceDeps, options: { home: string; signal: AbortSignal }): Promise<FactsSent> {
+export async function sendFactsOnce(
+  deps: FactsOnceDeps,
+  options: { home: string; signal: AbortSignal },
+): Promise<FactsSent> {
   const identity = await readAgentIdentity(options.home)
   return (await askDaemon(deps, options)) ?? sendOurselves(deps, identity, options)
 }
 
 /** Undefined where no agent answers in this home. */
-async function askDaemon(deps: FactsOnceDeps, { home, signal }: { home: string; signal: AbortSignal }): Promise<FactsSent | undefined> {
+async function askDaemon(
+  deps: FactsOnceDeps,
+  { home, signal }: { home: string; signal: AbortSignal },
+): Promise<FactsSent | undefined> {
   let client
   try {
-    client = openClient(localProtocol, await dialSocket(agentPaths(home).socket, localProtocol.id, signal), deps)
+    client = openClient(
+      localProtocol,
+      await dialSocket(agentPaths(home).socket, localProtocol.id, signal),
+      deps,
+    )
   } catch (error) {
     if (socketError.is(error, 'socket.absent')) return undefined
     throw error
@@ -65,7 +75,8 @@ async function askDaemon(deps: FactsOnceDeps, { home, signal }: { home: string; 
     return await client.call('facts.report', {}, { signal })
   } catch (cause) {
     // It has just begun and serves nothing yet, or it is older than this program. Either way it collects by itself.
-    if (wireError.is(cause, 'protocol.unsupported')) throw agentHomeError('agent.home-in-use', { folder: home }, { cause })
+    if (wireError.is(cause, 'protocol.unsupported'))
+      throw agentHomeError('agent.home-in-use', { folder: home }, { cause })
     throw cause
   } finally {
     await client.close().catch(() => undefined)
@@ -82,11 +93,21 @@ async function sendOurselves(
   const lock = await lockHome(deps, { home, patienceMs: 0, signal })
   stack.defer(() => lock.release())
   const key = await loadKeyFile(paths.nodeKey)
-  const trust = await openTrustState(deps, { folder: paths.trust, fleet: identity.fleet, rootDigest: identity.root })
+  const trust = await openTrustState(deps, {
+    folder: paths.trust,
+    fleet: identity.fleet,
+    rootDigest: identity.root,
+  })
   const journal = await openJournal(deps, { folder: paths.facts })
   stack.defer(() => journal.close())
   const report = createReport(
-    { journal, key, ...deps, collect: (more) => collect({ log: deps.log }, {}, more), publish: async () => undefined },
+    {
+      journal,
+      key,
+      ...deps,
+      collect: (more) => collect({ log: deps.log }, {}, more),
+      publish: async () => undefined,
+    },
     { fleet: identity.fleet, agent: identity.id },
   )
   const { packages } = await report.look(signal)
@@ -99,15 +120,24 @@ async function sendOurselves(
     credentials: {
       own: () => trust.certificate(),
       check: (other) =>
-        checkCertificate(other, { root: trust.root().root, revocations: trust.revocations().accepted, at: deps.clock.now() }),
+        checkCertificate(other, {
+          root: trust.root().root,
+          revocations: trust.revocations().accepted,
+          at: deps.clock.now(),
+        }),
     },
   })
   stack.defer(() => node.close())
   let failure: unknown
   for (const address of identity.coordinators) {
     try {
-      const coordinator = await becomeMember({ node, trust, ...deps }, { identity, claims: {}, address }, signal)
-      if (coordinator === undefined) throw factsOnceError('facts.not-a-member', { name: identity.name })
+      const coordinator = await becomeMember(
+        { node, trust, ...deps },
+        { identity, claims: {}, address },
+        signal,
+      )
+      if (coordinator === undefined)
+        throw factsOnceError('facts.not-a-member', { name: identity.name })
       const client = openClient(facts, await node.open(coordinator, facts.id, signal), deps)
       const result = await pushFacts({ client, report, journal }, signal)
       await client.close()

@@ -19,7 +19,10 @@ const never = new AbortController().signal
 test('home lock: one at a time, and the next one once it was given back', async (t) => {
   const options = { home: await home(t), patienceMs: 0, signal: never }
   const first = await lockHome({ clock }, options)
-  await assert.rejects(lockHome({ clock }, options), { code: 'agent.home-in-use', exit: 'conflict' })
+  await assert.rejects(lockHome({ clock }, options), {
+    code: 'agent.home-in-use',
+    exit: 'conflict',
+  })
   first.release()
   ;(await lockHome({ clock }, options)).release()
 })
@@ -40,7 +43,10 @@ test('home lock: nobody waits for an agent that answers, and a wait ends with it
   const waiting = lockHome({ clock }, { ...options, signal: abort.signal })
   abort.abort(new Error('enough'))
   await assert.rejects(waiting, { message: 'enough' })
-  const server = await serveSocket({ clock, log: recordedLog() }, { path: agentPaths(options.home).socket, protocols: new Map() })
+  const server = await serveSocket(
+    { clock, log: recordedLog() },
+    { path: agentPaths(options.home).socket, protocols: new Map() },
+  )
   t.after(() => server.close())
   await assert.rejects(lockHome({ clock }, options), { code: 'agent.home-in-use' })
 })
@@ -51,6 +57,9 @@ test('home lock: a home of another user is left alone', async (t) => {
   const folder = isRoot ? await home(t) : '/'
   if (isRoot) await chown(folder, 65_534, 65_534)
   const before = await readdir(folder)
-  await assert.rejects(lockHome({ clock }, { home: folder, patienceMs: 0, signal: never }), { code: 'agent.home-foreign', exit: 'denied' })
+  await assert.rejects(lockHome({ clock }, { home: folder, patienceMs: 0, signal: never }), {
+    code: 'agent.home-foreign',
+    exit: 'denied',
+  })
   assert.deepEqual(await readdir(folder), before)
 })

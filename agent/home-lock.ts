@@ -27,7 +27,8 @@ export async function lockHome(deps: { clock: Clock }, options: LockOptions): Pr
   const { runFolder, lock, socket } = agentPaths(home)
   const { uid } = await stat(home)
   // Files of ours in it would be in the way of the agent whose home it is.
-  if (uid !== process.geteuid?.()) throw agentHomeError('agent.home-foreign', { folder: home, owner: uid })
+  if (uid !== process.geteuid?.())
+    throw agentHomeError('agent.home-foreign', { folder: home, owner: uid })
   ownFolder(runFolder)
   const until = deps.clock.monotonic() + patienceMs
   for (;;) {

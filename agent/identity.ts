@@ -4,7 +4,14 @@ import { z } from 'zod'
 import { writeDurable } from '../shared/durable-file.ts'
 import { defineErrors } from '../shared/errors.ts'
 import { agentPaths } from '../shared/home.ts'
-import { type AgentId, agentId, type FleetId, fleetId, type Sha256, sha256Hex } from '../shared/ids.ts'
+import {
+  type AgentId,
+  agentId,
+  type FleetId,
+  fleetId,
+  type Sha256,
+  sha256Hex,
+} from '../shared/ids.ts'
 import type { Random } from '../shared/random.ts'
 
 export const agentHomeError = defineErrors({
@@ -31,12 +38,14 @@ export const agentHomeError = defineErrors({
   },
   'agent.home-foreign': {
     exit: 'denied',
-    message: (d: { folder: string; owner: number }) => `${d.folder} belongs to user ${d.owner}, who has to run its agent`,
+    message: (d: { folder: string; owner: number }) =>
+      `${d.folder} belongs to user ${d.owner}, who has to run its agent`,
     hint: () => 'run this as that user, such as with sudo -u',
   },
   'agent.home-unwritable': {
     exit: 'failed',
-    message: (d: { folder: string; reason: string }) => `the home ${d.folder} cannot be made: ${d.reason}`,
+    message: (d: { folder: string; reason: string }) =>
+      `the home ${d.folder} cannot be made: ${d.reason}`,
     hint: () => 'check space and permissions, then join again',
   },
 })
@@ -66,6 +75,14 @@ export async function readAgentIdentity(home: string): Promise<AgentIdentity> {
   }
 }
 
-export function writeAgentIdentity(deps: { random: Random }, home: string, identity: AgentIdentity): Promise<void> {
-  return writeDurable(deps, agentPaths(home).identity, `${JSON.stringify(identity, undefined, 2)}\n`)
+export function writeAgentIdentity(
+  deps: { random: Random },
+  home: string,
+  identity: AgentIdentity,
+): Promise<void> {
+  return writeDurable(
+    deps,
+    agentPaths(home).identity,
+    `${JSON.stringify(identity, undefined, 2)}\n`,
+  )
 }

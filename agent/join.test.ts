@@ -16,14 +16,20 @@ import { joinFleet } from './join.ts'
 import { coordinatorOf } from './testing/admitting-coordinator.ts'
 
 const registryError = defineErrors({
-  'registry.name-taken': { exit: 'conflict', message: (d: { name: string }) => `another host is already called ${d.name}` },
+  'registry.name-taken': {
+    exit: 'conflict',
+    message: (d: { name: string }) => `another host is already called ${d.name}`,
+  },
 })
 
 async function joining(t: TestContext, fleet: TestFleet) {
   const folder = await mkdtemp(join(tmpdir(), 'muster-join-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const home = join(folder, 'home')
-  const root = Buffer.from(rootDigest((fleet.roots[0] as readonly Signed[])[0]?.statement as Uint8Array), 'hex')
+  const root = Buffer.from(
+    rootDigest((fleet.roots[0] as readonly Signed[])[0]?.statement as Uint8Array),
+    'hex',
+  )
   const log = recordedLog()
   return {
     folder,
@@ -58,7 +64,10 @@ test('join: a home in which an agent runs is left to it', async (t) => {
   const coordinator = await coordinatorOf(t, fleet)
   const { home, join: joinWith } = await joining(t, fleet)
   await joinWith([coordinator.address])
-  const lock = await lockHome({ clock }, { home, patienceMs: 0, signal: new AbortController().signal })
+  const lock = await lockHome(
+    { clock },
+    { home, patienceMs: 0, signal: new AbortController().signal },
+  )
   t.after(() => lock.release())
   await assert.rejects(joinWith([coordinator.address]), { code: 'agent.home-in-use' })
   assert.equal(coordinator.asked.length, 1)

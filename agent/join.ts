@@ -21,7 +21,12 @@ import { trustError } from '../shared/trust/errors.ts'
 import { VERSION } from '../shared/version.ts'
 import { askToJoin, type Enrolled } from './enrol.ts'
 import { lockHome } from './home-lock.ts'
-import { type AgentIdentity, agentHomeError, readAgentIdentity, writeAgentIdentity } from './identity.ts'
+import {
+  type AgentIdentity,
+  agentHomeError,
+  readAgentIdentity,
+  writeAgentIdentity,
+} from './identity.ts'
 
 export interface JoinDeps {
   readonly clock: Clock
@@ -52,7 +57,11 @@ export async function joinFleet(deps: JoinDeps, options: JoinOptions): Promise<J
   await using stack = new AsyncDisposableStack()
   try {
     // An agent that runs there has the trust state open, and would go on with the old addresses.
-    const lock = await lockHome(deps, { home, patienceMs: 0, signal: options.signal ?? new AbortController().signal })
+    const lock = await lockHome(deps, {
+      home,
+      patienceMs: 0,
+      signal: options.signal ?? new AbortController().signal,
+    })
     stack.defer(() => lock.release())
     const enrolled = await ask(deps, options, identity, key)
     const trust = await openTrustState(deps, {
@@ -68,12 +77,16 @@ export async function joinFleet(deps: JoinDeps, options: JoinOptions): Promise<J
     return { identity, status: enrolled.status, fingerprint: key.fingerprint }
   } catch (error) {
     // Refused: nothing of this home is of use. Unreachable: the host may have been admitted, and must be able to ask again as itself.
-    if (made && error instanceof MusterError && error.exit !== 'unreachable') await rm(home, { recursive: true, force: true })
+    if (made && error instanceof MusterError && error.exit !== 'unreachable')
+      await rm(home, { recursive: true, force: true })
     throw unwritable(home, error)
   }
 }
 
-async function prepare(deps: JoinDeps, options: JoinOptions): Promise<{ identity: AgentIdentity; key: NodeKey; made: boolean }> {
+async function prepare(
+  deps: JoinDeps,
+  options: JoinOptions,
+): Promise<{ identity: AgentIdentity; key: NodeKey; made: boolean }> {
   const { home, ticket } = options
   const paths = agentPaths(home)
   const root = sha256Hex.parse(Buffer.from(ticket.root).toString('hex'))
@@ -84,11 +97,25 @@ async function prepare(deps: JoinDeps, options: JoinOptions): Promise<{ identity
   if (existing.includes('agent.json')) {
     const identity = await readAgentIdentity(home)
     if (identity.fleet !== ticket.fleet || identity.root !== root)
-      throw agentHomeError('agent.home-exists', { folder: home, what: 'the home of an agent of another fleet' })
-    return { identity: { ...identity, coordinators: [...ticket.addresses] }, key: await loadKeyFile(paths.nodeKey), made: false }
+      throw agentHomeError('agent.home-exists', {
+        folder: home,
+        what: 'the home of an agent of another fleet',
+      })
+    return {
+      identity: { ...identity, coordinators: [...ticket.addresses] },
+      key: await loadKeyFile(paths.nodeKey),
+      made: false,
+    }
   }
-  if (existing.length > 0) throw agentHomeError('agent.home-exists', { folder: home, what: 'not empty, and no agent’s home' })
-  const key = options.hostKey === undefined ? generateKey(deps, { comment: `${options.name} node` }) : await loadKeyFile(options.hostKey)
+  if (existing.length > 0)
+    throw agentHomeError('agent.home-exists', {
+      folder: home,
+      what: 'not empty, and no agent’s home',
+    })
+  const key =
+    options.hostKey === undefined
+      ? generateKey(deps, { comment: `${options.name} node` })
+      : await loadKeyFile(options.hostKey)
   const identity: AgentIdentity = {
     id: agentId.parse(uuid(deps)),
     name: options.name,
@@ -120,11 +147,18 @@ async function prepare(deps: JoinDeps, options: JoinOptions): Promise<{ identity
 /** Our error where the disk failed; others as they are. */
 function unwritable(folder: string, error: unknown): unknown {
   const reason = diskReason(error)
-  return reason === undefined ? error : agentHomeError('agent.home-unwritable', { folder, reason }, { cause: error })
+  return reason === undefined
+    ? error
+    : agentHomeError('agent.home-unwritable', { folder, reason }, { cause: error })
 }
 
 /** Asks the first coordinator of the ticket that can be reached. */
-async function ask(deps: JoinDeps, options: JoinOptions, identity: AgentIdentity, key: NodeKey): Promise<Enrolled> {
+async function ask(
+  deps: JoinDeps,
+  options: JoinOptions,
+  identity: AgentIdentity,
+  key: NodeKey,
+): Promise<Enrolled> {
   const node = await candidateNode(deps, identity, key)
   try {
     let failure: unknown
@@ -132,7 +166,10 @@ async function ask(deps: JoinDeps, options: JoinOptions, identity: AgentIdentity
       try {
         const peer = await node.dial(address, options.signal)
         return await askToJoin(
-          { clock: deps.clock, open: (protocolId) => node.open(peer.id, protocolId, options.signal) },
+          {
+            clock: deps.clock,
+            open: (protocolId) => node.open(peer.id, protocolId, options.signal),
+          },
           {
             identity,
             claims: options.claims,
@@ -161,7 +198,10 @@ function candidateNode(deps: JoinDeps, identity: AgentIdentity, key: NodeKey): P
     credentials: {
       own: () => undefined,
       check: () => {
-        throw trustError('trust.issuer', { what: 'the node certificate', key: 'a key that this host does not know before it has joined' })
+        throw trustError('trust.issuer', {
+          what: 'the node certificate',
+          key: 'a key that this host does not know before it has joined',
+        })
       },
     },
   })

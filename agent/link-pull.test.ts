@@ -16,12 +16,20 @@ import { signedSample, TEST_AGENT, TEST_FLEET, testUuid } from '../shared/testin
 import { rootDigest } from '../shared/trust/root-chain.ts'
 import type { Signed } from '../shared/trust/signed.ts'
 import { createLink } from './link.ts'
-import { issuer, joinedTrust, operator, root, stranger, testClock } from './testing/coordinator-stand-in.ts'
+import {
+  issuer,
+  joinedTrust,
+  operator,
+  root,
+  stranger,
+  testClock,
+} from './testing/coordinator-stand-in.ts'
 
 test('FG-07: revocations that no gossip brought are asked for again and again, and at once when told to', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-link-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
-  const revoke = (epoch: number, by = operator): Promise<Signed> => signedSample('revocation', by, { epoch, id: testUuid(700 + epoch) })
+  const revoke = (epoch: number, by = operator): Promise<Signed> =>
+    signedSample('revocation', by, { epoch, id: testUuid(700 + epoch) })
   const log = recordedLog()
   const policy = { allow: async () => ({ kind: 'local', name: 'host' }) as const }
   const certificate = await signedSample('certificate', issuer)
@@ -30,13 +38,21 @@ test('FG-07: revocations that no gossip brought are asked for again and again, a
   const handlers = {
     join: async (request: JoinRequest) => {
       asked.push(request.epoch)
-      return { status: 'approved' as const, roots: [[root]], certificate, revocations: known.slice(request.epoch) }
+      return {
+        status: 'approved' as const,
+        roots: [[root]],
+        certificate,
+        revocations: known.slice(request.epoch),
+      }
     },
     renew: async () => ({ certificate }),
   }
   const path = join(folder, 's', 'socket')
   const serve = serveProtocol(enroll, handlers, { policy, clock: systemClock, log })
-  const server = await serveSocket({ clock: systemClock, log }, { path, protocols: new Map([[enroll.id, serve]]) })
+  const server = await serveSocket(
+    { clock: systemClock, log },
+    { path, protocols: new Map([[enroll.id, serve]]) },
+  )
   t.after(() => server.close())
 
   const { trust } = await joinedTrust(t)
@@ -51,7 +67,8 @@ test('FG-07: revocations that no gossip brought are asked for again and again, a
   }
   const node = {
     dial: async () => ({ id: 'coordinator' }),
-    open: (_peer: string, protocol: string, signal?: AbortSignal) => dialSocket(path, protocol, signal),
+    open: (_peer: string, protocol: string, signal?: AbortSignal) =>
+      dialSocket(path, protocol, signal),
     peer: () => ({}),
     on: () => () => undefined,
     reintroduce: async () => undefined,
@@ -66,7 +83,13 @@ test('FG-07: revocations that no gossip brought are asked for again and again, a
   const connected = Promise.withResolvers<void>()
   const link = createLink(
     { node, trust, clock, random: systemRandom, log },
-    { identity, claims: {}, instance: '11'.repeat(16), onConnected: () => connected.resolve(), onPending: () => undefined },
+    {
+      identity,
+      claims: {},
+      instance: '11'.repeat(16),
+      onConnected: () => connected.resolve(),
+      onPending: () => undefined,
+    },
   )
   const stop = new AbortController()
   const running = link.run(stop.signal)
@@ -86,7 +109,12 @@ test('FG-07: revocations that no gossip brought are asked for again and again, a
   await until(() => trust.revocations().epoch === 2)
   // The second one joined the first; and one that may not stand is said, and ends nothing.
   known.push(await revoke(3, stranger))
-  await until(() => (link.pull(), log.lines.some((line) => JSON.stringify(line).includes('revocations that do not fit'))))
+  await until(
+    () => (
+      link.pull(),
+      log.lines.some((line) => JSON.stringify(line).includes('revocations that do not fit'))
+    ),
+  )
   assert.equal(link.coordinator(), 'coordinator')
   assert.deepEqual(asked.slice(0, 4), [0, 0, 1, 2])
   stop.abort()

@@ -31,7 +31,10 @@ async function linkOf(t: TestContext, fleet: TestFleet, coordinators: readonly s
   t.after(() => rm(folder, { recursive: true, force: true }))
   const node = await fleet.node(t, { role: undefined, name: 'web-1' }, { listen: [] })
   const root = rootDigest((fleet.roots[0] as readonly Signed[])[0]?.statement as Uint8Array)
-  const opened = await openTrustState({ random }, { folder, fleet: fleet.id, rootDigest: root, roots: fleet.roots })
+  const opened = await openTrustState(
+    { random },
+    { folder, fleet: fleet.id, rootDigest: root, roots: fleet.roots },
+  )
   const trust = {
     ...opened,
     keepCertificate: async (certificate: Signed) => {
@@ -97,7 +100,8 @@ async function linkOf(t: TestContext, fleet: TestFleet, coordinators: readonly s
     halfLife: () => {
       for (const run of halfLives) run()
     },
-    warnings: () => node.log.lines.filter(({ level }) => level === 'warn').map(({ message }) => message),
+    warnings: () =>
+      node.log.lines.filter(({ level }) => level === 'warn').map(({ message }) => message),
   }
 }
 
@@ -117,7 +121,10 @@ test('link: connects, says which coordinator there is, and comes back when the c
   await until(() => connected.length === 1)
   assert.equal(link.coordinator(), coordinator.node.peerId)
   assert.ok(trust.certificate())
-  assert.deepEqual([coordinator.asked[0]?.claims, coordinator.asked[0]?.instance], [{ hostname: 'web-1.example' }, INSTANCE])
+  assert.deepEqual(
+    [coordinator.asked[0]?.claims, coordinator.asked[0]?.instance],
+    [{ hostname: 'web-1.example' }, INSTANCE],
+  )
   await coordinator.node.peer(node.peerId)?.close()
   await until(() => connected.length === 2)
   assert.equal(link.coordinator(), coordinator.node.peerId)
@@ -125,7 +132,9 @@ test('link: connects, says which coordinator there is, and comes back when the c
 
 test('TR-13: pauses grow, to a minute at most, while no coordinator answers', async (t) => {
   const fleet = await createTestFleet()
-  const { link, pauses, warnings, abort, running } = await linkOf(t, fleet, [await deadAddress(fleet, t)])
+  const { link, pauses, warnings, abort, running } = await linkOf(t, fleet, [
+    await deadAddress(fleet, t),
+  ])
   await until(() => pauses.length >= 12)
   assert.equal(link.coordinator(), undefined)
   assert.ok(
@@ -158,7 +167,10 @@ test('link: a coordinator that lets hosts in and drops them at once is asked eve
 test('link: the second coordinator is taken where the first does not answer', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await coordinatorOf(t, fleet)
-  const { link, connected } = await linkOf(t, fleet, [await deadAddress(fleet, t), coordinator.address])
+  const { link, connected } = await linkOf(t, fleet, [
+    await deadAddress(fleet, t),
+    coordinator.address,
+  ])
   await until(() => connected.length === 1)
   assert.equal(link.coordinator(), coordinator.node.peerId)
 })

@@ -34,7 +34,12 @@ const PULL_MS = 5 * 60_000
  * What the coordinator that the ticket names says for good; asking again cannot change it. Every other failure may pass: another program has the port, the
  * host has started with a wrong clock, or whoever answers lies. An agent that ended for those would have to be started again by hand.
  */
-const FINAL: ReadonlySet<string> = new Set(['registry.revoked', 'registry.agent-taken', 'registry.key-taken', 'registry.name-taken'])
+const FINAL: ReadonlySet<string> = new Set([
+  'registry.revoked',
+  'registry.agent-taken',
+  'registry.key-taken',
+  'registry.name-taken',
+])
 
 export interface LinkDeps {
   readonly node: MusterNode
@@ -77,7 +82,11 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
     const limit = AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)])
     const client = openClient(enroll, await node.open(peerId, enroll.id, limit), deps)
     const { certificate } = await client
-      .call('renew', { version: VERSION, addresses: node.addresses().slice(0, 16) }, { signal: limit })
+      .call(
+        'renew',
+        { version: VERSION, addresses: node.addresses().slice(0, 16) },
+        { signal: limit },
+      )
       .finally(() => void client.close().catch(() => undefined))
     await trust.keepCertificate(certificate)
     await node.reintroduce()
@@ -100,20 +109,34 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
       // The old certificate still holds for half its life if this fails; a new connection brings a new one in any case.
       const stopRenewing = clock.every(RENEW_MS, () => {
         renew(peerId, signal).catch(async (error: unknown) => {
-          log.warn({ coordinator: peerId, error }, 'the certificate was not renewed; connecting anew')
+          log.warn(
+            { coordinator: peerId, error },
+            'the certificate was not renewed; connecting anew',
+          )
           await node
             .peer(peerId)
             ?.close()
-            .catch((failure: unknown) => log.warn({ coordinator: peerId, error: failure }, 'connection did not end well'))
+            .catch((failure: unknown) =>
+              log.warn({ coordinator: peerId, error: failure }, 'connection did not end well'),
+            )
         })
       })
       let pulling = false
       pullNow = () => {
         if (pulling) return
         pulling = true
-        askForNews(deps, { identity, claims, instance }, peerId, AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)]))
+        askForNews(
+          deps,
+          { identity, claims, instance },
+          peerId,
+          AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)]),
+        )
           .catch((error: unknown) => {
-            if (!signal.aborted) log.warn({ coordinator: peerId, error }, 'the coordinator did not say what was revoked; it is asked again')
+            if (!signal.aborted)
+              log.warn(
+                { coordinator: peerId, error },
+                'the coordinator did not say what was revoked; it is asked again',
+              )
           })
           .finally(() => {
             pulling = false
@@ -124,7 +147,9 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
       if (signal.aborted || node.peer(peerId) === undefined) ended()
     })
 
-  const attempt = async (signal: AbortSignal): Promise<'lasted' | 'dropped' | 'pending' | 'failed'> => {
+  const attempt = async (
+    signal: AbortSignal,
+  ): Promise<'lasted' | 'dropped' | 'pending' | 'failed'> => {
     for (const address of identity.coordinators) {
       try {
         const peerId = await becomeMember(
@@ -163,7 +188,9 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
         if (result === 'pending' && !pending) options.onPending()
         pending = result === 'pending'
         failures = result === 'failed' || result === 'dropped' ? failures + 1 : 0
-        await clock.sleep(pending ? PENDING_MS : backoffMs(deps, BACKOFF, failures), signal).catch(() => undefined)
+        await clock
+          .sleep(pending ? PENDING_MS : backoffMs(deps, BACKOFF, failures), signal)
+          .catch(() => undefined)
       }
     },
   }
@@ -172,5 +199,8 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
 function isFinal(error: unknown): boolean {
   if (!(error instanceof MusterError)) return false
   // A process that does not have the registry's table of errors sees a refusal with its code.
-  return FINAL.has(error.code) || (error.code === 'protocol.refused' && FINAL.has(String(error.data['code'])))
+  return (
+    FINAL.has(error.code) ||
+    (error.code === 'protocol.refused' && FINAL.has(String(error.data['code'])))
+  )
 }

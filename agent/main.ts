@@ -81,16 +81,29 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
   const lock = await lockHome({ clock }, { home, patienceMs: LOCK_PATIENCE_MS, signal })
   stack.defer(() => lock.release())
   const socketProtocols = new Map<string, Serve>()
-  const socket = await serveSocket({ clock, log }, { path: paths.socket, protocols: socketProtocols })
+  const socket = await serveSocket(
+    { clock, log },
+    { path: paths.socket, protocols: socketProtocols },
+  )
   let socketClosed: Promise<void> | undefined
   const closeSocket = (): Promise<void> => (socketClosed ??= socket.close())
   stack.defer(closeSocket)
   const key = await loadKeyFile(paths.nodeKey)
-  const trust = await openTrustState(deps, { folder: paths.trust, fleet, rootDigest: identity.root })
-  const pool = await openPool({ clock, random, log }, { folder: join(config.storage.base_path, 'pool') })
+  const trust = await openTrustState(deps, {
+    folder: paths.trust,
+    fleet,
+    rootDigest: identity.root,
+  })
+  const pool = await openPool(
+    { clock, random, log },
+    { folder: join(config.storage.base_path, 'pool') },
+  )
   const { keep: runs, keep_bytes: bytes, keep_days: days } = config.runs
   const keep = { runs, bytes, ...(days === undefined ? {} : { days }) }
-  const runner = await connectRunner({ clock }, { home, spawnIfAbsent: true, keep, signal: working })
+  const runner = await connectRunner(
+    { clock },
+    { home, spawnIfAbsent: true, keep, signal: working },
+  )
   const commandJournal = await openCommandJournal(deps, { folder: paths.commands })
   const factJournal = await openFactJournal(deps, { folder: paths.facts })
   stack.defer(() => factJournal.close())
@@ -113,7 +126,17 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
   const serving = { policy: agentPolicy(), clock, log }
   const commandServe = serveProtocol(
     command,
-    commandHandlers({ trust, clock, fleet, agent, labels, journal: commandJournal, runner, key, log }),
+    commandHandlers({
+      trust,
+      clock,
+      fleet,
+      agent,
+      labels,
+      journal: commandJournal,
+      runner,
+      key,
+      log,
+    }),
     serving,
   )
   const outputServe = serveProtocol(output, outputHandlers({ runner }), serving)
@@ -135,7 +158,12 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
     version: VERSION,
     credentials: {
       own: () => trust.certificate(),
-      check: (other) => checkCertificate(other, { root: trust.root().root, revocations: trust.revocations().accepted, at: clock.now() }),
+      check: (other) =>
+        checkCertificate(other, {
+          root: trust.root().root,
+          revocations: trust.revocations().accepted,
+          at: clock.now(),
+        }),
     },
     setup: async (made) => {
       await made.handle(command, commandServe)
@@ -161,22 +189,30 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
     },
   )
   const coordinators = (): string[] => [link.coordinator()].filter((peer) => peer !== undefined)
-  const content = await createContent({ node, pool, clock, random, log, policy: serving.policy }, { tracker: false, coordinators })
+  const content = await createContent(
+    { node, pool, clock, random, log, policy: serving.policy },
+    { tracker: false, coordinators },
+  )
   stack.defer(() => content.close())
   const openCoordinator: Parameters<typeof createCatalog>[0]['open'] = async (protocolId, more) => {
     const [coordinator] = coordinators()
-    if (coordinator === undefined) throw nodeError('node.not-connected', { peer: 'any coordinator' })
+    if (coordinator === undefined)
+      throw nodeError('node.not-connected', { peer: 'any coordinator' })
     return node.open(coordinator, protocolId, more)
   }
   const catalog = createCatalog({ clock, open: openCoordinator })
-  const gateway = await createGateway({ catalog, content, clock, log }, { listen: config.gateway.listen })
+  const gateway = await createGateway(
+    { catalog, content, clock, log },
+    { listen: config.gateway.listen },
+  )
   stack.defer(() => gateway.close())
   const info: LocalInfo = {
     role: 'agent',
     name: identity.name,
     peerId: node.peerId,
     gateway: gateway.url,
-    repositories: async (more) => (await catalog.repositories(more)).map(({ id, gpgkey }) => ({ id, gpgkey })),
+    repositories: async (more) =>
+      (await catalog.repositories(more)).map(({ id, gpgkey }) => ({ id, gpgkey })),
     reportFacts: async (more) => {
       const { packages } = await report.look(more)
       const client = openClient(facts, await openCoordinator(facts.id, more), { clock })
@@ -187,12 +223,23 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
       }
     },
   }
-  socketProtocols.set(localProtocol.id, serveProtocol(localProtocol, localHandlers({ content, pool }, info), serving))
+  socketProtocols.set(
+    localProtocol.id,
+    serveProtocol(localProtocol, localHandlers({ content, pool }, info), serving),
+  )
   // Also here: callers are sent away before what they use is taken down.
   stack.defer(closeSocket)
-  const offNews = followNews({ node, trust, clock, log, fleet, coordinator: link.coordinator, pull: link.pull }, working)
+  const offNews = followNews(
+    { node, trust, clock, log, fleet, coordinator: link.coordinator, pull: link.pull },
+    working,
+  )
   stack.defer(offNews)
-  const offPackages = watchPackages({ clock, log, watch }, { root: '/' }, () => report.look(working), working)
+  const offPackages = watchPackages(
+    { clock, log, watch },
+    { root: '/' },
+    () => report.look(working),
+    working,
+  )
   stack.defer(offPackages)
 
   await link.run(signal)
@@ -203,6 +250,7 @@ function agentPolicy(): Policy {
   const bringer: Capability = { kind: 'member', roles: ['coordinator'] }
   const members = createNodePolicy()
   return {
-    allow: (capability, peer, ask) => members.allow(capability.kind === 'intent' ? bringer : capability, peer, ask),
+    allow: (capability, peer, ask) =>
+      members.allow(capability.kind === 'intent' ? bringer : capability, peer, ask),
   }
 }

@@ -22,7 +22,9 @@ test('news: a coordinator that refuses proofs is asked again at every checkpoint
   const unsupported = async (): Promise<never> => {
     throw wireError('protocol.unsupported', { what: 'a test' })
   }
-  const handlers = Object.fromEntries(Object.keys(audit.methods).map((name) => [name, unsupported])) as unknown as Handlers<typeof audit>
+  const handlers = Object.fromEntries(
+    Object.keys(audit.methods).map((name) => [name, unsupported]),
+  ) as unknown as Handlers<typeof audit>
   const consistency: Handlers<typeof audit>['consistency'] = async ({ from, to }) => {
     asked += 1
     if (refuse) throw wireError('protocol.busy', { what: 'a test' })
@@ -30,7 +32,11 @@ test('news: a coordinator that refuses proofs is asked again at every checkpoint
   }
   await coordinator.handle(
     audit,
-    serveProtocol(audit, { ...handlers, consistency }, { policy: createNodePolicy(), clock, log: coordinator.log }),
+    serveProtocol(
+      audit,
+      { ...handlers, consistency },
+      { policy: createNodePolicy(), clock, log: coordinator.log },
+    ),
   )
   const node = await fleet.node(t, { role: 'agent', name: 'web-1' })
   const { trust } = await joinedTrust(t)
@@ -38,7 +44,15 @@ test('news: a coordinator that refuses proofs is asked again at every checkpoint
   const abort = new AbortController()
   t.after(() => abort.abort())
   const off = followNews(
-    { node, trust, clock, log: node.log, fleet: fleet.id, coordinator: () => coordinator.peerId, pull: () => undefined },
+    {
+      node,
+      trust,
+      clock,
+      log: node.log,
+      fleet: fleet.id,
+      coordinator: () => coordinator.peerId,
+      pull: () => undefined,
+    },
     abort.signal,
   )
   await node.dial(addressOf(coordinator))

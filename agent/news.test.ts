@@ -8,12 +8,27 @@ import { signCheckpoint } from '../shared/audit/checkpoint.ts'
 import { leafHash } from '../shared/audit/tree.ts'
 import { systemClock } from '../shared/clock.ts'
 import { recordedLog } from '../shared/testing/recorded-log.ts'
-import { OTHER_FLEET, signedSample, TEST_AGENT, TEST_FLEET, TEST_TIME, testKey, testUuid } from '../shared/testing/statements.ts'
+import {
+  OTHER_FLEET,
+  signedSample,
+  TEST_AGENT,
+  TEST_FLEET,
+  TEST_TIME,
+  testKey,
+  testUuid,
+} from '../shared/testing/statements.ts'
 import { isKeyRevoked } from '../shared/trust/revocations.ts'
 import type { Signed } from '../shared/trust/signed.ts'
 import { toText, toWire } from '../shared/trust/transport.ts'
 import { followNews } from './news.ts'
-import { delegate, issuer, joinedTrust, operator, stranger, testClock } from './testing/coordinator-stand-in.ts'
+import {
+  delegate,
+  issuer,
+  joinedTrust,
+  operator,
+  stranger,
+  testClock,
+} from './testing/coordinator-stand-in.ts'
 
 async function listening(t: TestContext) {
   const { trust, again } = await joinedTrust(t)
@@ -36,11 +51,24 @@ async function listening(t: TestContext) {
   t.after(off)
   const audit = async (note: string): Promise<Verdict | undefined> =>
     handlers.get('audit')?.({ author: 'a', from: 'b', bytes: Buffer.from(note) })
-  const hear = async (bytes: Uint8Array): Promise<Verdict | undefined> => handlers.get('policy')?.({ author: 'a', from: 'b', bytes })
-  return { trust, again, log, hear, audit, pulls: () => pulls, policy: (signed: Signed) => hear(encode(toWire(signed))) }
+  const hear = async (bytes: Uint8Array): Promise<Verdict | undefined> =>
+    handlers.get('policy')?.({ author: 'a', from: 'b', bytes })
+  return {
+    trust,
+    again,
+    log,
+    hear,
+    audit,
+    pulls: () => pulls,
+    policy: (signed: Signed) => hear(encode(toWire(signed))),
+  }
 }
 
-const revoke = (epoch: number, changes: Parameters<typeof signedSample<'revocation'>>[2] = {}, by = operator): Promise<Signed> =>
+const revoke = (
+  epoch: number,
+  changes: Parameters<typeof signedSample<'revocation'>>[2] = {},
+  by = operator,
+): Promise<Signed> =>
   signedSample('revocation', by, { epoch, id: testUuid(900 + epoch), ...changes })
 
 test('ID-24: a revocation that was heard of holds at once, and whoever asks is told of the change', async (t) => {
@@ -60,8 +88,16 @@ test('ID-24: a revocation that was heard of holds at once, and whoever asks is t
 test('ID-26: no member takes a revocation epoch with a statement that it signed for itself, and the genuine one counts', async (t) => {
   const { trust, again, policy } = await listening(t)
   // By a key of nobody, by one that holds a grant, and by one that passed a right on: all may be true, none has a number of its own.
-  const first = await signedSample('grant', operator, { id: testUuid(60), subject: delegate.fingerprint, depth: 1 })
-  const onward = await signedSample('grant', delegate, { id: testUuid(61), subject: stranger.fingerprint, parent: testUuid(60) })
+  const first = await signedSample('grant', operator, {
+    id: testUuid(60),
+    subject: delegate.fingerprint,
+    depth: 1,
+  })
+  const onward = await signedSample('grant', delegate, {
+    id: testUuid(61),
+    subject: stranger.fingerprint,
+    parent: testUuid(60),
+  })
   const chain = [first, onward].map((one) => ({ ...toText(one), scheme: 'sshsig' as const }))
   const squats = [
     await revoke(1, {}, stranger),
@@ -71,8 +107,12 @@ test('ID-26: no member takes a revocation epoch with a statement that it signed 
   ]
   for (const squat of squats) assert.equal(await policy(squat), 'ignore')
   assert.equal(trust.revocations().epoch, 0)
-  assert.equal(await policy(await revoke(1, { kind: 'key', target: stranger.fingerprint })), 'accept')
-  for (const state of [trust, await again()]) assert.equal(isKeyRevoked(state.revocations().accepted, stranger.fingerprint), true)
+  assert.equal(
+    await policy(await revoke(1, { kind: 'key', target: stranger.fingerprint })),
+    'accept',
+  )
+  for (const state of [trust, await again()])
+    assert.equal(isKeyRevoked(state.revocations().accepted, stranger.fingerprint), true)
 })
 
 test('ID-26: two revocations of one number by operators are an alarm in the log, and the first one stands', async (t) => {
@@ -86,12 +126,19 @@ test('ID-26: two revocations of one number by operators are an alarm in the log,
 test('ID-32: gossip that is wrong by itself is held against who passes it on, what this host may not know enough of is not', async (t) => {
   const { policy, hear } = await listening(t)
   const good = await revoke(1)
-  const wrong = [{ ...good, key: stranger.publicKey }, await revoke(1, { fleet: OTHER_FLEET }), await signedSample('grant', operator)]
+  const wrong = [
+    { ...good, key: stranger.publicKey },
+    await revoke(1, { fleet: OTHER_FLEET }),
+    await signedSample('grant', operator),
+  ]
   for (const signed of wrong) assert.equal(await policy(signed), 'reject')
   for (const bytes of [new Uint8Array(), Buffer.from('no cbor'), new Uint8Array(60_000).fill(0x81)])
     assert.equal(await hear(bytes), 'reject')
   // An operator of the next root, which this host has not heard of; and an epoch far ahead.
-  assert.equal(await policy(await revoke(2, { kind: 'agent', target: TEST_AGENT }, testKey(30))), 'ignore')
+  assert.equal(
+    await policy(await revoke(2, { kind: 'agent', target: TEST_AGENT }, testKey(30))),
+    'ignore',
+  )
   assert.equal(await policy(await revoke(5000)), 'ignore')
 })
 
@@ -108,7 +155,11 @@ test('FG-07: a revocation that overtook another makes this host ask for the miss
 test('AL-04: a log that shrank is an alarm that keeps the proof, also while no coordinator is there', async (t) => {
   const { trust, log, audit } = await listening(t)
   const sign = (size: number, leaf: string, at: number) =>
-    signCheckpoint(issuer, TEST_FLEET, { size, root: leafHash(Buffer.from(leaf)), at: TEST_TIME + at })
+    signCheckpoint(issuer, TEST_FLEET, {
+      size,
+      root: leafHash(Buffer.from(leaf)),
+      at: TEST_TIME + at,
+    })
   await trust.log.accept(await sign(5, 'a', 5))
   // Signed before, so it has been overtaken.
   await audit((await sign(4, 'b', 4)).note)
@@ -116,7 +167,10 @@ test('AL-04: a log that shrank is an alarm that keeps the proof, also while no c
   const forked = await sign(5, 'c', 6)
   for (const { note } of [shrunk, forked]) {
     assert.equal(await audit(note), 'accept')
-    while (!log.lines.some((line) => JSON.stringify(line).includes(JSON.stringify(note).slice(1, -1)))) await systemClock.sleep(1)
+    while (
+      !log.lines.some((line) => JSON.stringify(line).includes(JSON.stringify(note).slice(1, -1)))
+    )
+      await systemClock.sleep(1)
   }
   assert.equal(log.lines.length, 2)
   assert.equal((await trust.log.known())?.size, 5)

@@ -70,7 +70,8 @@ export function followNews(deps: NewsDeps, signal: AbortSignal): () => void {
         return 'accept'
       } catch (error) {
         // What this host does not know yet, such as a new root, makes good news look bad: whoever passed them on is not blamed.
-        if (trustError.is(error, 'trust.equivocation')) log.error({ author: message.author, error }, 'two revocations claim one number')
+        if (trustError.is(error, 'trust.equivocation'))
+          log.error({ author: message.author, error }, 'two revocations claim one number')
         // Any member can sign one that it may not sign; a warning for each would be its own to multiply.
         else log.debug({ author: message.author, error }, 'a revocation from gossip was not taken')
         return 'ignore'
@@ -108,7 +109,9 @@ async function witness(deps: NewsDeps, note: string, signal: AbortSignal): Promi
   try {
     const client = openClient(audit, await node.open(coordinator, audit.id, signal), deps)
     try {
-      proof = (await client.call('consistency', { from: known.size, to: checkpoint.size }, { signal })).proof
+      proof = (
+        await client.call('consistency', { from: known.size, to: checkpoint.size }, { signal })
+      ).proof
     } finally {
       // After a refusal too: streams that stay open are counted, and one day no proof could be asked for any more.
       await client.close().catch(() => undefined)

@@ -45,7 +45,12 @@ function contender(
 }
 
 /** A new log at `url` with `count` statements to append to it. */
-async function appending(context: BenchmarkContext, name: string, url: string, count: number): Promise<Contender> {
+async function appending(
+  context: BenchmarkContext,
+  name: string,
+  url: string,
+  count: number,
+): Promise<Contender> {
   const { clock, folder } = context
   const database = await openDatabase({ clock }, { url, create: true })
   await migrate(database)
@@ -57,7 +62,8 @@ async function appending(context: BenchmarkContext, name: string, url: string, c
   const [root, ...others] = (await logStatements(65)) as [Statement, ...Statement[]]
   await database.transaction((tx) => ledger.append(tx, root))
   const run = async (): Promise<void> => {
-    for (let i = 0; i < count; i += 1) await database.transaction((tx) => ledger.append(tx, others[i % others.length] as Statement))
+    for (let i = 0; i < count; i += 1)
+      await database.transaction((tx) => ledger.append(tx, others[i % others.length] as Statement))
   }
   return contender(context, name, count, run, () => database.close())
 }
@@ -75,13 +81,21 @@ function bareSqlite(context: BenchmarkContext, count: number): Contender {
   return contender(context, 'better-sqlite3, a bare row', count, run, async () => void raw.close())
 }
 
-async function barePostgresql(context: BenchmarkContext, url: string, count: number, close: () => Promise<void>): Promise<Contender> {
+async function barePostgresql(
+  context: BenchmarkContext,
+  url: string,
+  count: number,
+  close: () => Promise<void>,
+): Promise<Contender> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
-  await client.query('create table row (id bigint generated always as identity primary key, bytes bytea)')
+  await client.query(
+    'create table row (id bigint generated always as identity primary key, bytes bytea)',
+  )
   const row = Buffer.alloc(ROW_BYTES)
   const run = async (): Promise<void> => {
-    for (let i = 0; i < count; i += 1) await client.query('insert into row (bytes) values ($1)', [row])
+    for (let i = 0; i < count; i += 1)
+      await client.query('insert into row (bytes) values ($1)', [row])
   }
   return contender(context, 'pg, a bare row', count, run, async () => {
     await client.end()
@@ -94,7 +108,8 @@ export const benchmark: Benchmark = {
   title: 'audit append, one durable transaction for each entry',
   remarks: () => {
     const figures = [...rates].map(
-      ([name, values]) => `${name}: ${Math.round(values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0)} a second`,
+      ([name, values]) =>
+        `${name}: ${Math.round(values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0)} a second`,
     )
     return [...figures, 'floor 500 a second, goal 2000']
   },
@@ -109,7 +124,12 @@ export const benchmark: Benchmark = {
       await rm(place, { recursive: true, force: true })
     }
     return [
-      await appending(context, 'muster on SQLite', `sqlite://${join(context.folder, 'muster.db')}`, count),
+      await appending(
+        context,
+        'muster on SQLite',
+        `sqlite://${join(context.folder, 'muster.db')}`,
+        count,
+      ),
       bareSqlite(context, count),
       await appending(context, 'muster on PostgreSQL', server.url, count),
       await barePostgresql(context, server.url, count, stop),

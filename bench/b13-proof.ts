@@ -24,15 +24,22 @@ export const benchmark: Benchmark = {
   title: `${PROOFS} inclusion proofs`,
   remarks: () => [
     ...[...milliseconds].map(
-      ([name, values]) => `${name}: ${(values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0).toFixed(3)} ms each`,
+      ([name, values]) =>
+        `${name}: ${(values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0).toFixed(3)} ms each`,
     ),
     `in a log of ${entries} entries; goals: made in 1 ms, verified in 0.2 ms`,
   ],
   async contenders({ clock, folder, smoke }) {
-    const database = await openDatabase({ clock }, { url: `sqlite://${join(folder, 'muster.db')}`, create: true })
+    const database = await openDatabase(
+      { clock },
+      { url: `sqlite://${join(folder, 'muster.db')}`, create: true },
+    )
     await migrate(database)
     const options = { fleet: FLEET, coordinator: 'bench', folder: join(folder, 'log') }
-    const ledger = await openLedger({ database, clock, random: systemRandom, signer: issuer }, options)
+    const ledger = await openLedger(
+      { database, clock, random: systemRandom, signer: issuer },
+      options,
+    )
     const statements = (await logStatements(65)) as [Statement, ...Statement[]]
     entries = smoke ? 300 : 20_000
     for (let at = 0; at < entries; at += BATCH)

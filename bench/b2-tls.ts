@@ -18,7 +18,11 @@ export const benchmark: Benchmark = {
     const argument = { content, folder }
     return [
       pair({ name: 'muster', module: join(import.meta.dirname, 'fetch-muster.ts'), argument }),
-      pair({ name: 'node:tls, memory to memory', module: join(import.meta.dirname, 'fetch-tls.ts'), argument }),
+      pair({
+        name: 'node:tls, memory to memory',
+        module: join(import.meta.dirname, 'fetch-tls.ts'),
+        argument,
+      }),
     ]
   },
 }

@@ -43,9 +43,28 @@ export const benchmark: Benchmark = {
     const module = import.meta.filename
     const args = ['--num-threads', '1', path]
     return [
-      inProcess({ name: 'muster, hash and outboard', module, job: 'hashAndOutboard', argument: path }),
-      program({ clock }, { name: 'b3sum --num-threads 1', command: 'b3sum', args, absent: 'install it (Debian: apt-get install b3sum)' }),
-      inProcess({ name: 'muster, without SIMD', module, job: 'hashAndOutboard', argument: path, env: { MUSTER_BLAKE3: 'typescript' } }),
+      inProcess({
+        name: 'muster, hash and outboard',
+        module,
+        job: 'hashAndOutboard',
+        argument: path,
+      }),
+      program(
+        { clock },
+        {
+          name: 'b3sum --num-threads 1',
+          command: 'b3sum',
+          args,
+          absent: 'install it (Debian: apt-get install b3sum)',
+        },
+      ),
+      inProcess({
+        name: 'muster, without SIMD',
+        module,
+        job: 'hashAndOutboard',
+        argument: path,
+        env: { MUSTER_BLAKE3: 'typescript' },
+      }),
       inProcess({ name: 'muster, into the pool', module, job: 'intoPool', argument: path }),
     ]
   },

@@ -6,7 +6,14 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { GROUP_BYTES } from '../shared/blake3/geometry.ts'
 import { kernel } from '../shared/blake3/kernel.ts'
-import { BATCH_BYTES, BATCH_GROUPS, INPUT_AT, OUTPUT_AT, SLOT_COUNT, slotAt } from '../shared/blake3/memory.ts'
+import {
+  BATCH_BYTES,
+  BATCH_GROUPS,
+  INPUT_AT,
+  OUTPUT_AT,
+  SLOT_COUNT,
+  slotAt,
+} from '../shared/blake3/memory.ts'
 import { GIB, MIB } from '../shared/units.ts'
 import { inProcess } from './contender.ts'
 import type { Benchmark } from './harness.ts'
@@ -26,7 +33,8 @@ export async function oneByOne(bytes: unknown): Promise<void> {
   const { subtree } = kernel()
   for (let done = 0, slot = 0; done < (bytes as number); done += BATCH_BYTES, slot += 1) {
     const at = slotAt(slot % SLOT_COUNT)
-    for (let group = 0; group < BATCH_GROUPS; group += 1) subtree(at + group * GROUP_BYTES, GROUP_BYTES, group * CHUNKS, 0, OUTPUT_AT)
+    for (let group = 0; group < BATCH_GROUPS; group += 1)
+      subtree(at + group * GROUP_BYTES, GROUP_BYTES, group * CHUNKS, 0, OUTPUT_AT)
   }
 }
 
@@ -43,7 +51,9 @@ export async function copied(bytes: unknown): Promise<void> {
 }
 
 function nativeLibrary(): typeof import('@napi-rs/blake-hash') {
-  return createRequire(import.meta.url)('@napi-rs/blake-hash') as typeof import('@napi-rs/blake-hash')
+  return createRequire(import.meta.url)(
+    '@napi-rs/blake-hash',
+  ) as typeof import('@napi-rs/blake-hash')
 }
 
 export async function nativeStream(bytes: unknown): Promise<void> {
@@ -67,7 +77,11 @@ export async function nativeGroups(bytes: unknown): Promise<void> {
 function vectors(): string {
   try {
     const flags = readFileSync('/proc/cpuinfo', 'utf8')
-    return flags.includes('avx512vl') ? 'AVX-512' : flags.includes('avx2') ? 'AVX2' : 'vectors of 128 bits'
+    return flags.includes('avx512vl')
+      ? 'AVX-512'
+      : flags.includes('avx2')
+        ? 'AVX2'
+        : 'vectors of 128 bits'
   } catch {
     return 'unknown vectors'
   }
@@ -79,7 +93,9 @@ export const benchmark: Benchmark = {
   floor: 0.45,
   goal: 0.5,
   rounds: 9,
-  remarks: () => [`the native library uses ${vectors()} on this processor; the figures of the goal are for AVX2`],
+  remarks: () => [
+    `the native library uses ${vectors()} on this processor; the figures of the goal are for AVX2`,
+  ],
   async contenders({ smoke }) {
     const argument = smoke ? 16 * MIB : 2 * GIB
     const contender = (name: string, job: string, env: Record<string, string> = {}) =>

@@ -22,7 +22,9 @@ export function inProcess(options: {
 }): Contender {
   let child: ChildProcess | undefined
   const start = (): ChildProcess => {
-    const started = fork(join(import.meta.dirname, 'job.ts'), [options.module, options.job], { env: { ...process.env, ...options.env } })
+    const started = fork(join(import.meta.dirname, 'job.ts'), [options.module, options.job], {
+      env: { ...process.env, ...options.env },
+    })
     started.setMaxListeners(0)
     return started
   }
@@ -31,7 +33,8 @@ export function inProcess(options: {
     measure: () =>
       new Promise<Sample>((resolve, reject) => {
         child ??= start()
-        const onExit = (code: number | null): void => reject(new Error(`the process of ${options.name} ended with ${code}`))
+        const onExit = (code: number | null): void =>
+          reject(new Error(`the process of ${options.name} ended with ${code}`))
         child.once('exit', onExit)
         child.once('message', (sample: Sample & { error?: string }) => {
           child?.off('exit', onExit)
@@ -57,7 +60,12 @@ export function program(
   options: { name: string; command: string; args: readonly string[]; absent: string },
 ): Contender {
   const path = which(options.command)
-  if (path === undefined) return { name: options.name, absent: options.absent, measure: () => Promise.reject(new Error(options.absent)) }
+  if (path === undefined)
+    return {
+      name: options.name,
+      absent: options.absent,
+      measure: () => Promise.reject(new Error(options.absent)),
+    }
   return {
     name: options.name,
     measure: async () => {
@@ -79,7 +87,8 @@ export function program(
         child.once('exit', resolve)
       }).finally(stop)
       const seconds = (deps.clock.monotonic() - startedAt) / 1000
-      if (code !== 0) throw new Error(`${options.command} ended with ${code}: ${complaint.slice(0, 500)}`)
+      if (code !== 0)
+        throw new Error(`${options.command} ended with ${code}: ${complaint.slice(0, 500)}`)
       return rssBytes === 0 ? { seconds } : { seconds, cpuSeconds: ticks / 100, rssBytes }
     },
   }
@@ -90,7 +99,10 @@ function usageOf(pid: number): { ticks: number; rssBytes: number } | undefined {
   try {
     const peak = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
-    return { ticks: Number(fields[11]) + Number(fields[12]), rssBytes: Number(peak?.[1] ?? 0) * 1024 }
+    return {
+      ticks: Number(fields[11]) + Number(fields[12]),
+      rssBytes: Number(peak?.[1] ?? 0) * 1024,
+    }
   } catch {
     // It has ended, or this isn't Linux.
     return undefined

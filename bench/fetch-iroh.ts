@@ -26,7 +26,11 @@ export async function provide(argument: unknown): Promise<string> {
       })
       .catch(reject)
   })
-  const ticket = await provider.blobs.share(hash, 'Raw' as iroh.BlobFormat, 'Addresses' as iroh.AddrInfoOptions)
+  const ticket = await provider.blobs.share(
+    hash,
+    'Raw' as iroh.BlobFormat,
+    'Addresses' as iroh.AddrInfoOptions,
+  )
   return ticket.toString()
 }
 

@@ -32,7 +32,10 @@ interface Ticket {
 const deps = {
   clock: systemClock,
   random: systemRandom,
-  log: createLogger({ clock: systemClock, redactor: createRedactor() }, { level: 'error', format: 'json' }),
+  log: createLogger(
+    { clock: systemClock, redactor: createRedactor() },
+    { level: 'error', format: 'json' },
+  ),
 }
 /** Both processes belong to one fleet: its keys come from fixed seeds. */
 const FLEET = fleetId.parse('b1'.repeat(16))
@@ -48,7 +51,10 @@ export async function provide(argument: unknown): Promise<Ticket> {
   const provider = await createMember('provider', ['/ip4/127.0.0.1/tcp/0'])
   const source = await openPool(deps, { folder: join(folder, 'muster-source') })
   const { id, size } = await source.ingestFile(content, { maxBytes: Number.MAX_SAFE_INTEGER })
-  await provider.handle(blobs, serveProtocol(blobs, blobHandlers(source), { ...deps, policy: createNodePolicy() }))
+  await provider.handle(
+    blobs,
+    serveProtocol(blobs, blobHandlers(source), { ...deps, policy: createNodePolicy() }),
+  )
   return { peer: provider.peerId, address: provider.addresses()[0] as string, id, size }
 }
 
@@ -100,7 +106,8 @@ async function createMember(name: string, listen: string[]): Promise<MusterNode>
   })
   const credentials = {
     own: () => certificate,
-    check: (signed: typeof certificate) => checkCertificate(signed, { root, revocations: [], at: deps.clock.now() }),
+    check: (signed: typeof certificate) =>
+      checkCertificate(signed, { root, revocations: [], at: deps.clock.now() }),
   }
   return createNode(deps, { key, listen, fleet: FLEET, credentials, version: 'bench' })
 }

@@ -20,7 +20,8 @@ export async function provide(argument: unknown): Promise<Ticket> {
   const server = createServer({ ...credentials, minVersion: 'TLSv1.3' }, (socket) => {
     socket.on('error', () => undefined)
     void (async () => {
-      for (let sent = 0; sent < size; sent += chunk.length) if (!socket.write(chunk)) await once(socket, 'drain')
+      for (let sent = 0; sent < size; sent += chunk.length)
+        if (!socket.write(chunk)) await once(socket, 'drain')
       socket.end()
     })()
   })

@@ -7,7 +7,14 @@ import { test } from 'node:test'
 import { systemClock } from '../shared/clock.ts'
 import { BENCHMARKS } from './benchmarks.ts'
 import { inProcess, program } from './contender.ts'
-import { type Benchmark, type Contender, formatTable, runBenchmark, saveResult, spread } from './harness.ts'
+import {
+  type Benchmark,
+  type Contender,
+  formatTable,
+  runBenchmark,
+  saveResult,
+  spread,
+} from './harness.ts'
 import { pair } from './pair.ts'
 
 /** A contender that claims the seconds it is given, and notes each turn. */
@@ -32,7 +39,10 @@ test('the median ratio is taken over rounds that alternate, after one that warms
     floor: 2,
     goal: 4,
     rounds: 3,
-    contenders: async () => [claiming('ours', [9, 1, 2, 4], turns), claiming('theirs', [9, 3, 8, 8], turns)],
+    contenders: async () => [
+      claiming('ours', [9, 1, 2, 4], turns),
+      claiming('theirs', [9, 3, 8, 8], turns),
+    ],
   }
   const rows = await runBenchmark(benchmark, context)
   assert.deepEqual(turns, ['ours', 'theirs', 'ours', 'theirs', 'theirs', 'ours', 'ours', 'theirs'])
@@ -46,7 +56,9 @@ test('the median ratio is taken over rounds that alternate, after one that warms
 
   const folder = await mkdtemp(join(tmpdir(), 'muster-results-'))
   try {
-    const saved = JSON.parse(await readFile(await saveResult({ clock: systemClock }, folder, benchmark, rows), 'utf8')) as {
+    const saved = JSON.parse(
+      await readFile(await saveResult({ clock: systemClock }, folder, benchmark, rows), 'utf8'),
+    ) as {
       rows: unknown[]
     }
     assert.equal(saved.rows.length, 2)
@@ -56,15 +68,30 @@ test('the median ratio is taken over rounds that alternate, after one that warms
 })
 
 test('a rival that is not installed is named with what to do, and nothing is measured for it', async () => {
-  const rival = program(context, { name: 'nobody', command: 'no-such-program-anywhere', args: [], absent: 'install it' })
-  const benchmark: Benchmark = { id: 'b0', title: 'a job', floor: 2, contenders: async () => [claiming('ours', [1], []), rival] }
+  const rival = program(context, {
+    name: 'nobody',
+    command: 'no-such-program-anywhere',
+    args: [],
+    absent: 'install it',
+  })
+  const benchmark: Benchmark = {
+    id: 'b0',
+    title: 'a job',
+    floor: 2,
+    contenders: async () => [claiming('ours', [1], []), rival],
+  }
   const table = formatTable(benchmark, await runBenchmark(benchmark, context), false)
   assert.match(table, /nobody +absent/)
   assert.match(table, /nobody is absent: install it\nno rival, no verdict/)
 })
 
 test('jobs in processes and programs are measured, and their failures are told', async () => {
-  const job = inProcess({ name: 'job', module: join(import.meta.dirname, 'b5-chunk-groups.ts'), job: 'inPlace', argument: 1 << 20 })
+  const job = inProcess({
+    name: 'job',
+    module: join(import.meta.dirname, 'b5-chunk-groups.ts'),
+    job: 'inPlace',
+    argument: 1 << 20,
+  })
   const first = await job.measure()
   assert(first.seconds > 0 && (first.rssBytes ?? 0) > 1 << 20 && (first.cpuSeconds ?? 0) > 0)
   await job.close?.()
@@ -76,12 +103,18 @@ test('jobs in processes and programs are measured, and their failures are told',
   })
   await assert.rejects(wrong.measure(), /wrong: .*ENOENT/)
   await wrong.close?.()
-  const shell = program(context, { name: 'shell', command: 'sh', args: ['-c', 'echo no good >&2; exit 3'], absent: '' })
+  const shell = program(context, {
+    name: 'shell',
+    command: 'sh',
+    args: ['-c', 'echo no good >&2; exit 3'],
+    absent: '',
+  })
   await assert.rejects(shell.measure(), /sh ended with 3: no good/)
 })
 
 test('every benchmark of the list loads and has the name it is listed under', async () => {
-  for (const [name, load] of Object.entries(BENCHMARKS)) assert.equal((await load()).benchmark.id, name)
+  for (const [name, load] of Object.entries(BENCHMARKS))
+    assert.equal((await load()).benchmark.id, name)
 })
 
 test('a spread of samples', () => {
@@ -91,7 +124,10 @@ test('a spread of samples', () => {
 
 test('bench: a process of a contender that ends by itself is that contender’s failure, and closing it is none', async () => {
   const module = '/no/such/module.ts'
-  for (const contender of [inProcess({ name: 'job', module, job: 'run', argument: 1 }), pair({ name: 'pair', module, argument: 1 })]) {
+  for (const contender of [
+    inProcess({ name: 'job', module, job: 'run', argument: 1 }),
+    pair({ name: 'pair', module, argument: 1 }),
+  ]) {
     await assert.rejects(contender.measure(), /process of (job|pair) ended with \d/)
     await contender.close?.()
   }

@@ -69,7 +69,10 @@ const ROUNDS = 5
 const SMOKE_ROUNDS = 1
 
 /** Runs all rounds after one that warms up and isn't counted. */
-export async function runBenchmark(benchmark: Benchmark, context: BenchmarkContext): Promise<Row[]> {
+export async function runBenchmark(
+  benchmark: Benchmark,
+  context: BenchmarkContext,
+): Promise<Row[]> {
   const contenders = await benchmark.contenders(context)
   try {
     const present = contenders.filter(({ absent }) => absent === undefined)
@@ -78,27 +81,48 @@ export async function runBenchmark(benchmark: Benchmark, context: BenchmarkConte
     if (!context.smoke) for (const contender of present) await contender.measure()
     for (let round = 0; round < rounds; round += 1) {
       // Every second round backwards: nobody always runs after the same one.
-      for (const contender of round % 2 === 0 ? present : present.toReversed()) samples.get(contender)?.push(await contender.measure())
+      for (const contender of round % 2 === 0 ? present : present.toReversed())
+        samples.get(contender)?.push(await contender.measure())
     }
     const ours = samples.get(contenders[0]) ?? []
-    return contenders.map((contender, i) => rowOf(contender, samples.get(contender) ?? [], i === 0 ? undefined : ours))
+    return contenders.map((contender, i) =>
+      rowOf(contender, samples.get(contender) ?? [], i === 0 ? undefined : ours),
+    )
   } finally {
     for (const contender of contenders) await contender.close?.()
   }
 }
 
-function rowOf(contender: Contender, samples: readonly Sample[], ours: readonly Sample[] | undefined): Row {
+function rowOf(
+  contender: Contender,
+  samples: readonly Sample[],
+  ours: readonly Sample[] | undefined,
+): Row {
   const seconds = spread(samples.map((sample) => sample.seconds))
   const row = { name: contender.name, samples, seconds }
   if (contender.absent !== undefined) return { ...row, absent: contender.absent }
-  return ours === undefined ? row : { ...row, ratio: spread(samples.map((sample, i) => sample.seconds / (ours[i]?.seconds ?? Number.NaN))) }
+  return ours === undefined
+    ? row
+    : {
+        ...row,
+        ratio: spread(
+          samples.map((sample, i) => sample.seconds / (ours[i]?.seconds ?? Number.NaN)),
+        ),
+      }
 }
 
 export function spread(values: readonly number[]): Spread {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
-  const median = sorted.length % 2 === 1 ? sorted[middle] : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2
-  return { median: median ?? Number.NaN, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN }
+  const median =
+    sorted.length % 2 === 1
+      ? sorted[middle]
+      : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2
+  return {
+    median: median ?? Number.NaN,
+    min: sorted[0] ?? Number.NaN,
+    max: sorted.at(-1) ?? Number.NaN,
+  }
 }
 
 /** The table for people. */
@@ -124,30 +148,68 @@ export function formatTable(benchmark: Benchmark, rows: readonly Row[], smoke: b
       ratio === undefined ? '' : `${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)}`,
     ])
   }
-  const widths = (lines[0] as string[]).map((_, column) => Math.max(...lines.map((line) => (line[column] as string).length)))
-  const table = lines.map((line) =>
-    line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] as number) : cell.padStart(widths[i] as number))).join('  '),
+  const widths = (lines[0] as string[]).map((_, column) =>
+    Math.max(...lines.map((line) => (line[column] as string).length)),
   )
-  const absent = rows.flatMap((row) => (row.absent === undefined ? [] : [`${row.name} is absent: ${row.absent}`]))
+  const table = lines.map((line) =>
+    line
+      .map((cell, i) =>
+        i === 0 ? cell.padEnd(widths[i] as number) : cell.padStart(widths[i] as number),
+      )
+      .join('  '),
+  )
+  const absent = rows.flatMap((row) =>
+    row.absent === undefined ? [] : [`${row.name} is absent: ${row.absent}`],
+  )
   const verdict = smoke ? ['smoke run: the figures mean nothing'] : verdictOf(benchmark, rows)
-  return [`${benchmark.id.toUpperCase()}  ${benchmark.title}`, ...table, ...absent, ...(benchmark.remarks?.() ?? []), ...verdict].join('\n')
+  return [
+    `${benchmark.id.toUpperCase()}  ${benchmark.title}`,
+    ...table,
+    ...absent,
+    ...(benchmark.remarks?.() ?? []),
+    ...verdict,
+  ].join('\n')
 }
 
 function verdictOf({ floor, goal }: Benchmark, rows: readonly Row[]): string[] {
   const ratio = rows[1]?.ratio?.median
   if (floor === undefined) return []
   if (ratio === undefined) return ['no rival, no verdict']
-  const place = goal !== undefined && ratio >= goal ? 'goal reached' : ratio >= floor ? 'floor reached' : 'BELOW THE FLOOR'
+  const place =
+    goal !== undefined && ratio >= goal
+      ? 'goal reached'
+      : ratio >= floor
+        ? 'floor reached'
+        : 'BELOW THE FLOOR'
   return [`${ratio.toFixed(2)}× ${rows[1]?.name}: ${place} (floor ${floor}×, goal ${goal ?? '–'}×)`]
 }
 
 /** Writes rows and samples to `<folder>/<id>.json`, with what one must know of the machine. */
-export async function saveResult(deps: { clock: Clock }, folder: string, benchmark: Benchmark, rows: readonly Row[]): Promise<string> {
+export async function saveResult(
+  deps: { clock: Clock },
+  folder: string,
+  benchmark: Benchmark,
+  rows: readonly Row[],
+): Promise<string> {
   await mkdir(folder, { recursive: true })
   const path = join(folder, `${benchmark.id}.json`)
-  const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, kernel: release(), node: process.version }
+  const machine = {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    kernel: release(),
+    node: process.version,
+  }
   const { id, title, floor, goal } = benchmark
-  const result = { id, title, floor, goal, at: rfc3339(deps.clock.now()), machine, remarks: benchmark.remarks?.() ?? [], rows }
+  const result = {
+    id,
+    title,
+    floor,
+    goal,
+    at: rfc3339(deps.clock.now()),
+    machine,
+    remarks: benchmark.remarks?.() ?? [],
+    rows,
+  }
   await writeFile(path, `${JSON.stringify(result, null, 2)}\n`)
   return path
 }

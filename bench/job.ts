@@ -21,7 +21,11 @@ async function measure(argument: unknown): Promise<object> {
     const notes = await (job as Job)(argument)
     const seconds = (systemClock.monotonic() - startedAt) / 1000
     const { user, system } = process.cpuUsage(usedBefore)
-    const sample = { seconds, cpuSeconds: (user + system) / 1e6, rssBytes: process.resourceUsage().maxRSS * 1024 }
+    const sample = {
+      seconds,
+      cpuSeconds: (user + system) / 1e6,
+      rssBytes: process.resourceUsage().maxRSS * 1024,
+    }
     return typeof notes === 'object' ? { ...sample, notes } : sample
   } catch (error) {
     return { error: error instanceof Error ? (error.stack ?? error.message) : String(error) }

@@ -35,7 +35,9 @@ async function main(args: readonly string[]): Promise<number> {
       if (!smoke) await saveResult({ clock: systemClock }, RESULTS, benchmark, rows)
     } catch (error) {
       failed += 1
-      process.stderr.write(`bench: error: ${name} failed: ${error instanceof Error ? error.stack : String(error)}\n\n`)
+      process.stderr.write(
+        `bench: error: ${name} failed: ${error instanceof Error ? error.stack : String(error)}\n\n`,
+      )
     } finally {
       await rm(folder, { recursive: true, force: true })
     }

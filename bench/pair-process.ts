@@ -38,7 +38,9 @@ async function answer(request: PairRequest): Promise<PairAnswer> {
       const startedAt = systemClock.monotonic()
       const notes = await module.fetch(request.ticket, request.argument)
       const seconds = (systemClock.monotonic() - startedAt) / 1000
-      return { sample: { seconds, ...usage(before), ...(typeof notes === 'object' ? { notes } : {}) } }
+      return {
+        sample: { seconds, ...usage(before), ...(typeof notes === 'object' ? { notes } : {}) },
+      }
     }
     default:
       return request satisfies never

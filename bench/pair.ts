@@ -27,12 +27,19 @@ export type PairRequest =
 export type PairAnswer = { result?: unknown; sample?: Sample; usage?: Usage; error?: string }
 
 /** A contender whose two processes load `module` (a path) and call its functions with `argument`. */
-export function pair(options: { name: string; module: string; argument: unknown; env?: Record<string, string> }): Contender {
+export function pair(options: {
+  name: string
+  module: string
+  argument: unknown
+  env?: Record<string, string>
+}): Contender {
   const { argument } = options
   let running: { provider: ChildProcess; fetcher: ChildProcess; ticket: unknown } | undefined
   const start = async (): Promise<NonNullable<typeof running>> => {
     const child = (): ChildProcess =>
-      fork(join(import.meta.dirname, 'pair-process.ts'), [options.module], { env: { ...process.env, ...options.env } })
+      fork(join(import.meta.dirname, 'pair-process.ts'), [options.module], {
+        env: { ...process.env, ...options.env },
+      })
     const started = { provider: child(), fetcher: child(), ticket: undefined as unknown }
     running = started
     started.ticket = (await ask(options.name, started.provider, { do: 'provide', argument })).result
@@ -53,12 +60,18 @@ export function pair(options: { name: string; module: string; argument: unknown;
         seconds,
         cpuSeconds: cpuSeconds + provided,
         rssBytes: rssBytes + (after.usage?.rssBytes ?? 0),
-        notes: { ...notes, fetcherCpuSeconds: cpuSeconds, providerCpuSeconds: provided, fetcherRssBytes: rssBytes },
+        notes: {
+          ...notes,
+          fetcherCpuSeconds: cpuSeconds,
+          providerCpuSeconds: provided,
+          fetcherRssBytes: rssBytes,
+        },
       }
     },
     close: async () => {
       // One that ended by itself has no channel any more.
-      for (const child of running === undefined ? [] : [running.fetcher, running.provider]) if (child.connected) child.disconnect()
+      for (const child of running === undefined ? [] : [running.fetcher, running.provider])
+        if (child.connected) child.disconnect()
       running = undefined
     },
   }
@@ -66,7 +79,8 @@ export function pair(options: { name: string; module: string; argument: unknown;
 
 function ask(name: string, child: ChildProcess, request: PairRequest): Promise<PairAnswer> {
   return new Promise((resolve, reject) => {
-    const onExit = (code: number | null): void => reject(new Error(`a process of ${name} ended with ${code}`))
+    const onExit = (code: number | null): void =>
+      reject(new Error(`a process of ${name} ended with ${code}`))
     child.once('exit', onExit)
     child.once('message', (answer: PairAnswer) => {
       child.off('exit', onExit)

@@ -4,7 +4,10 @@ import type { Column } from './output.ts'
 
 export const agentColumns: readonly Column<AgentRow>[] = [
   { header: 'name', value: (agent) => agent.name },
-  { header: 'status', value: (agent) => (agent.copies === undefined ? agent.status : `${agent.status}, copied`) },
+  {
+    header: 'status',
+    value: (agent) => (agent.copies === undefined ? agent.status : `${agent.status}, copied`),
+  },
   { header: 'version', value: (agent) => agent.version ?? undefined },
   { header: 'last seen', value: (agent) => agent.lastSeen ?? undefined },
   {

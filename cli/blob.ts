@@ -35,7 +35,8 @@ export const fileError = defineErrors({
   'file.unwritable': {
     exit: 'failed',
     message: (d: { file: string; reason: string }) => `${d.file} cannot be written: ${d.reason}`,
-    hint: () => 'what was there before is there still; give --to the path of a file, on a disk with room for it',
+    hint: () =>
+      'what was there before is there still; give --to the path of a file, on a disk with room for it',
   },
 })
 
@@ -47,18 +48,30 @@ export async function addBlob(context: Context, file: string): Promise<string> {
   await requireFile(file)
   if ((await homeKind(context.home())) === 'agent')
     return (
-      await withLocal(context, (client) => client.call('blob.add', {}, { upload: pieces(file, context.signal), signal: context.signal }))
+      await withLocal(context, (client) =>
+        client.call(
+          'blob.add',
+          {},
+          { upload: pieces(file, context.signal), signal: context.signal },
+        ),
+      )
     ).blob
   const { blob, size } = await hashFile(context, file)
   await withSession(context, async (session) => {
     requireDone(
-      await session.operate({ verb: 'artifact.add', targets: [], arguments: { blob, size } }, { upload: pieces(file, context.signal) }),
+      await session.operate(
+        { verb: 'artifact.add', targets: [], arguments: { blob, size } },
+        { upload: pieces(file, context.signal) },
+      ),
     )
   })
   return blob
 }
 
-export async function getBlob(context: Context, options: { blob: string; to: string; range: string | undefined }): Promise<void> {
+export async function getBlob(
+  context: Context,
+  options: { blob: string; to: string; range: string | undefined },
+): Promise<void> {
   const blob = blobId.parse(options.blob)
   const range = options.range === undefined ? undefined : parseRange(options.range)
   await toFile(context, options.to, async (put) => {
@@ -70,26 +83,45 @@ export async function getBlob(context: Context, options: { blob: string; to: str
     }
     if ((await homeKind(context.home())) === 'agent')
       await withLocal(context, (client) =>
-        client.call('blob.get', { blob, ...(range === undefined ? {} : { range }) }, { onData: write, signal: context.signal }),
+        client.call(
+          'blob.get',
+          { blob, ...(range === undefined ? {} : { range }) },
+          { onData: write, signal: context.signal },
+        ),
       )
     else
       await withSession(context, (session) =>
-        session.ask('blob.get', { blob, ...(range === undefined ? {} : { range }) }, { onData: write }),
+        session.ask(
+          'blob.get',
+          { blob, ...(range === undefined ? {} : { range }) },
+          { onData: write },
+        ),
       )
     const got = hasher?.digest() ?? blob
     if (got !== blob) throw fileError('file.altered', { blob, got })
   })
 }
 
-export async function blobProviders(context: Context, text: string): Promise<readonly { name: string; peerId: string; whole: boolean }[]> {
+export async function blobProviders(
+  context: Context,
+  text: string,
+): Promise<readonly { name: string; peerId: string; whole: boolean }[]> {
   const blob = blobId.parse(text)
   if ((await homeKind(context.home())) === 'agent')
     return (await withLocal(context, (client) => client.call('blob.providers', { blob }))).providers
-  return (await withSession(context, (session) => session.ask('blob.providers', { blob }))).providers
+  return (await withSession(context, (session) => session.ask('blob.providers', { blob })))
+    .providers
 }
 
-async function withLocal<T>(context: Context, work: (client: Client<typeof localProtocol>) => Promise<T>): Promise<T> {
-  const client = openClient(localProtocol, await dialSocket(agentPaths(context.home()).socket, localProtocol.id, context.signal), context)
+async function withLocal<T>(
+  context: Context,
+  work: (client: Client<typeof localProtocol>) => Promise<T>,
+): Promise<T> {
+  const client = openClient(
+    localProtocol,
+    await dialSocket(agentPaths(context.home()).socket, localProtocol.id, context.signal),
+    context,
+  )
   try {
     return await work(client)
   } finally {
@@ -99,12 +131,14 @@ async function withLocal<T>(context: Context, work: (client: Client<typeof local
 
 async function requireFile(file: string): Promise<void> {
   const found = await stat(file).catch((error: unknown) => Promise.reject(unreadable(file, error)))
-  if (!found.isFile()) throw fileError('file.unreadable', { file, reason: 'it is not a regular file' })
+  if (!found.isFile())
+    throw fileError('file.unreadable', { file, reason: 'it is not a regular file' })
 }
 
 async function* pieces(file: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
   try {
-    for await (const chunk of createReadStream(file, { highWaterMark: PIECE_BYTES, signal })) yield chunk as Uint8Array
+    for await (const chunk of createReadStream(file, { highWaterMark: PIECE_BYTES, signal }))
+      yield chunk as Uint8Array
   } catch (error) {
     throw unreadable(file, error)
   }
@@ -143,11 +177,16 @@ async function toFile(
     return
   }
   const target = resolve(to)
-  const part = join(dirname(target), `.${basename(target)}.${Buffer.from(context.random.bytes(4)).toString('hex')}.part`)
-  const disk = <T>(work: Promise<T>): Promise<T> => work.catch((error: unknown) => Promise.reject(unwritable(to, error)))
+  const part = join(
+    dirname(target),
+    `.${basename(target)}.${Buffer.from(context.random.bytes(4)).toString('hex')}.part`,
+  )
+  const disk = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => Promise.reject(unwritable(to, error)))
   // Known before anything is fetched, not after hours of it.
   const before = await stat(target).catch(() => undefined)
-  if (before?.isDirectory() === true) throw fileError('file.unwritable', { file: to, reason: 'it is a folder' })
+  if (before?.isDirectory() === true)
+    throw fileError('file.unwritable', { file: to, reason: 'it is a folder' })
   const handle = await disk(open(part, 'wx', 0o644))
   try {
     // Not write(): that may take a part of the bytes.
@@ -166,10 +205,14 @@ async function toFile(
 
 function unreadable(file: string, error: unknown): unknown {
   const reason = diskReason(error)
-  return reason === undefined ? error : fileError('file.unreadable', { file, reason }, { cause: error })
+  return reason === undefined
+    ? error
+    : fileError('file.unreadable', { file, reason }, { cause: error })
 }
 
 function unwritable(file: string, error: unknown): unknown {
   const reason = diskReason(error)
-  return reason === undefined ? error : fileError('file.unwritable', { file, reason }, { cause: error })
+  return reason === undefined
+    ? error
+    : fileError('file.unwritable', { file, reason }, { cause: error })
 }

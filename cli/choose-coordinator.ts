@@ -16,16 +16,22 @@ export interface Chosen {
 }
 
 /** @throws cli.usage, context.* */
-export async function chooseCoordinator(context: CommandContext<unknown, unknown>): Promise<Chosen> {
+export async function chooseCoordinator(
+  context: CommandContext<unknown, unknown>,
+): Promise<Chosen> {
   const { globals, env } = context
   if (globals.coordinator !== undefined && globals.context !== undefined)
-    throw cliError('cli.usage', { reason: '--coordinator and --context exclude each other', hint: 'give the one that you mean' })
+    throw cliError('cli.usage', {
+      reason: '--coordinator and --context exclude each other',
+      hint: 'give the one that you mean',
+    })
   if (globals.coordinator !== undefined) return { ticket: globals.coordinator }
   if (globals.context !== undefined) return named(context, globals.context)
   if (env['MUSTER_COORDINATOR']) return { ticket: env['MUSTER_COORDINATOR'] }
   if (env['MUSTER_CONTEXT']) return named(context, env['MUSTER_CONTEXT'])
   // Whoever names a coordinator's home means that coordinator, not the one that was used last.
-  if ((globals.home !== undefined || env['MUSTER_HOME']) && (await isCoordinator(context.home()))) return { ticket: undefined }
+  if ((globals.home !== undefined || env['MUSTER_HOME']) && (await isCoordinator(context.home())))
+    return { ticket: undefined }
   const { current } = await contextFile(context, env).read()
   return current === null ? { ticket: undefined } : named(context, current)
 }

@@ -39,7 +39,11 @@ export type FlagSpec =
       readonly default?: string
       readonly required?: true
     })
-  | (FlagBase & { readonly type: 'list' | 'pairs' | 'variables'; readonly value: string; readonly required?: true })
+  | (FlagBase & {
+      readonly type: 'list' | 'pairs' | 'variables'
+      readonly value: string
+      readonly required?: true
+    })
 
 /** Keyed by the name in camelCase: `repoId` is `--repo-id`. */
 export type FlagSpecs = Readonly<Record<string, FlagSpec>>
@@ -132,9 +136,10 @@ export interface Declaration {
  * // sync.handler.ts
  * export async function handle(context: CommandContext<Flags>): Promise<void> { … }
  */
-export function defineCommand<const F extends FlagSpecs = Record<never, never>, const A extends ArgumentSpecs = Record<never, never>>(
-  spec: CommandSpec<F, A>,
-): Declaration {
+export function defineCommand<
+  const F extends FlagSpecs = Record<never, never>,
+  const A extends ArgumentSpecs = Record<never, never>,
+>(spec: CommandSpec<F, A>): Declaration {
   return {
     summary: spec.summary,
     ...(spec.description === undefined ? {} : { description: spec.description }),

@@ -7,7 +7,9 @@ import { test } from 'node:test'
 /** Types `keys` once the question stands there; the exit code and what the terminal showed. */
 function answer(keys: string): Promise<{ code: number | null; shown: string }> {
   const program = `${process.execPath} ${join(import.meta.dirname, 'testing/program.ts')} destroy`
-  const child = spawn('script', ['--quiet', '--return', '--command', program, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn('script', ['--quiet', '--return', '--command', program, '/dev/null'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   let shown = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     const asked = shown.includes('[y/N]')

@@ -23,7 +23,8 @@ export async function confirm({ action, input, output, signal }: ConfirmOptions)
     output.write('\n')
     signal.throwIfAborted()
     // Ctrl-D: the end of the input is no yes.
-    if (error instanceof Error && error.name === 'AbortError') throw cliError('cli.declined', { action }, { cause: error })
+    if (error instanceof Error && error.name === 'AbortError')
+      throw cliError('cli.declined', { action }, { cause: error })
     throw error
   } finally {
     prompt.close()

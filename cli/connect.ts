@@ -7,7 +7,10 @@ import './error-tables.ts'
 import { openSession, type Reach, type Session, socketReach } from './session.ts'
 
 /** Runs `work` in a session and closes it, whatever comes of it. */
-export async function withSession<T>(context: CommandContext<unknown, unknown>, work: (session: Session) => Promise<T>): Promise<T> {
+export async function withSession<T>(
+  context: CommandContext<unknown, unknown>,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
   const { ticket, identity } = await chooseCoordinator(context)
   // The key of a context is that of whoever named no other.
   const key = context.globals.identity ?? (context.env['MUSTER_IDENTITY'] ? undefined : identity)
@@ -23,7 +26,10 @@ export async function withSession<T>(context: CommandContext<unknown, unknown>, 
   }
 }
 
-async function reach(context: CommandContext<unknown, unknown>, ticket: string | undefined): Promise<Reach> {
+async function reach(
+  context: CommandContext<unknown, unknown>,
+  ticket: string | undefined,
+): Promise<Reach> {
   if (ticket === undefined) return socketReach(coordinatorPaths(context.home()).socket)
   const { dialCoordinator } = await import('./dial.ts')
   return dialCoordinator(context, ticket)

@@ -98,24 +98,41 @@ export function createContext(options: ContextOptions): CommandContext {
     },
     report: async (error) => {
       const { reportError } = await import('./report-error.ts')
-      return reportError(error, options, { json: globals.output === 'json', verbose: globals.verbose })
+      return reportError(error, options, {
+        json: globals.output === 'json',
+        verbose: globals.verbose,
+      })
     },
     progress: async (progress) => {
       const { createProgress } = await import('./progress.ts')
       const tty = stderr.isTTY && env.TERM !== 'dumb' && (env.CI ?? '') === ''
-      const mode = globals.quiet ? 'none' : globals.output === 'json' && !tty ? 'json' : tty ? 'tty' : 'plain'
+      const mode = globals.quiet
+        ? 'none'
+        : globals.output === 'json' && !tty
+          ? 'json'
+          : tty
+            ? 'tty'
+            : 'plain'
       return createProgress({ clock: systemClock, sink: stderr }, { ...progress, mode })
     },
     confirm: async (action, yes) => {
       if (yes) return
       const { confirm } = await import('./confirm.ts')
-      await confirm({ action, input: options.stdin, output: process.stderr, signal: options.signal })
+      await confirm({
+        action,
+        input: options.stdin,
+        output: process.stderr,
+        signal: options.signal,
+      })
     },
   }
 }
 
 async function loadFor(options: ContextOptions, home: string, uid: number): Promise<Config> {
-  const [{ findConfigFile }, { loadConfig }] = await Promise.all([import('../shared/config/home.ts'), import('../shared/config/load.ts')])
+  const [{ findConfigFile }, { loadConfig }] = await Promise.all([
+    import('../shared/config/home.ts'),
+    import('../shared/config/load.ts'),
+  ])
   const file = await findConfigFile({ flag: options.globals.config, env: options.env, home })
   return loadConfig({ env: options.env, uid, protect: options.redactor.protect }, { file, home })
 }
@@ -124,5 +141,8 @@ async function createLog({ globals, stderr, redactor }: ContextOptions): Promise
   const { createLogger } = await import('../shared/logger.ts')
   const level = globals.verbose ? 'debug' : globals.quiet ? 'warn' : 'info'
   const color = stderr.style('red', 'x') !== 'x'
-  return createLogger({ clock: systemClock, redactor }, { level, format: stderr.isTTY ? 'pretty' : 'json', color })
+  return createLogger(
+    { clock: systemClock, redactor },
+    { level, format: stderr.isTTY ? 'pretty' : 'json', color },
+  )
 }

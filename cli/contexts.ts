@@ -24,12 +24,14 @@ export const contextError = defineErrors({
   },
   'context.name': {
     exit: 'usage',
-    message: (d: { name: string }) => `${JSON.stringify(d.name)} is no name for a context: expected letters, digits, . _ and -, at most 64`,
+    message: (d: { name: string }) =>
+      `${JSON.stringify(d.name)} is no name for a context: expected letters, digits, . _ and -, at most 64`,
     hint: () => 'such as prod or lab-2',
   },
   'context.file': {
     exit: 'usage',
-    message: (d: { file: string; reason: string }) => `the contexts in ${d.file} cannot be used: ${d.reason}`,
+    message: (d: { file: string; reason: string }) =>
+      `the contexts in ${d.file} cannot be used: ${d.reason}`,
     hint: (d: { file: string }) => `mend ${d.file}, or move it away and add them again`,
   },
 })
@@ -40,7 +42,10 @@ const MAX_FILE_BYTES = 1024 * 1024
 
 const shape = z.strictObject({
   current: z.string().nullable(),
-  contexts: z.record(z.string().regex(NAME), z.strictObject({ ticket: z.string(), identity: z.string().optional() })),
+  contexts: z.record(
+    z.string().regex(NAME),
+    z.strictObject({ ticket: z.string(), identity: z.string().optional() }),
+  ),
 })
 export type Contexts = z.infer<typeof shape>
 export type StoredContext = Contexts['contexts'][string]
@@ -53,9 +58,17 @@ export interface ContextFile {
   write(contexts: Contexts): Promise<void>
 }
 
-export function contextFile(deps: { random: Random }, env: Readonly<Record<string, string | undefined>>): ContextFile {
-  const path = join(env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config'), 'muster', 'contexts.json')
-  const failed = (reason: string, cause?: unknown): Error => contextError('context.file', { file: path, reason }, { cause })
+export function contextFile(
+  deps: { random: Random },
+  env: Readonly<Record<string, string | undefined>>,
+): ContextFile {
+  const path = join(
+    env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config'),
+    'muster',
+    'contexts.json',
+  )
+  const failed = (reason: string, cause?: unknown): Error =>
+    contextError('context.file', { file: path, reason }, { cause })
   return {
     path,
     async read() {
@@ -65,8 +78,11 @@ export function contextFile(deps: { random: Random }, env: Readonly<Record<strin
         if (size > MAX_FILE_BYTES) throw failed(`it has ${size} bytes, more than ${MAX_FILE_BYTES}`)
         text = await readFile(path, 'utf8')
       } catch (error) {
-        if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return { current: null, contexts: {} }
-        throw contextError.is(error) ? error : failed(diskReason(error) ?? 'it cannot be read', error)
+        if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
+          return { current: null, contexts: {} }
+        throw contextError.is(error)
+          ? error
+          : failed(diskReason(error) ?? 'it cannot be read', error)
       }
       try {
         return shape.parse(JSON.parse(text))
@@ -78,7 +94,9 @@ export function contextFile(deps: { random: Random }, env: Readonly<Record<strin
       try {
         await mkdir(dirname(path), { recursive: true, mode: 0o700 })
         // Crash before it is done: the old contexts stand.
-        await writeDurable(deps, path, `${JSON.stringify(contexts, undefined, 2)}\n`, { mode: 0o600 })
+        await writeDurable(deps, path, `${JSON.stringify(contexts, undefined, 2)}\n`, {
+          mode: 0o600,
+        })
       } catch (error) {
         throw failed(diskReason(error) ?? 'it cannot be written', error)
       }

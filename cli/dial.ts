@@ -11,10 +11,17 @@ import type { CommandContext } from './context.ts'
 import type { Reach } from './session.ts'
 
 /** Tries the ticket's addresses in order. @throws ticket.malformed, node.unreachable, node.wrong-peer */
-export async function dialCoordinator(context: CommandContext<unknown, unknown>, text: string): Promise<Reach> {
+export async function dialCoordinator(
+  context: CommandContext<unknown, unknown>,
+  text: string,
+): Promise<Reach> {
   const ticket = parseTicket(text)
   const node = await createNode(
-    { clock: context.clock, random: context.random, log: context.globals.verbose ? await context.log() : silentLogger },
+    {
+      clock: context.clock,
+      random: context.random,
+      log: context.globals.verbose ? await context.log() : silentLogger,
+    },
     {
       key: generateKey(context),
       listen: [],
@@ -24,7 +31,10 @@ export async function dialCoordinator(context: CommandContext<unknown, unknown>,
       credentials: {
         own: () => undefined,
         check: () => {
-          throw trustError('trust.issuer', { what: 'the node certificate', key: 'a key that this command line was not told about' })
+          throw trustError('trust.issuer', {
+            what: 'the node certificate',
+            key: 'a key that this command line was not told about',
+          })
         },
       },
     },

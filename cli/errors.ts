@@ -9,12 +9,16 @@ export const cliError = defineErrors({
   },
   'cli.not-yet': {
     exit: 'usage',
-    message: (d: { command: string; version: string; instead: string }) => `muster ${d.command} is not part of version ${d.version}`,
+    message: (d: { command: string; version: string; instead: string }) =>
+      `muster ${d.command} is not part of version ${d.version}`,
     hint: (d: { command: string; version: string; instead: string }) => d.instead,
   },
   'cli.interrupted': { exit: 'interrupted', message: () => 'interrupted' },
   'cli.terminated': { exit: 'terminated', message: () => 'terminated' },
-  'cli.output-closed': { exit: 'outputClosed', message: () => 'the reader of the output went away' },
+  'cli.output-closed': {
+    exit: 'outputClosed',
+    message: () => 'the reader of the output went away',
+  },
   'cli.not-confirmed': {
     exit: 'usage',
     message: (d: { action: string }) => `this ${d.action}, and nobody is there to be asked`,
@@ -26,5 +30,9 @@ export const cliError = defineErrors({
       `the coordinator does not say that it is ${d.expected} of fleet ${d.fleet}, as the ticket does`,
     hint: () => 'nothing was signed; ask the operator of the fleet for a fresh ticket',
   },
-  'cli.declined': { exit: 'failed', message: (d: { action: string }) => `not done: this ${d.action}`, hint: () => 'only y or yes goes on' },
+  'cli.declined': {
+    exit: 'failed',
+    message: (d: { action: string }) => `not done: this ${d.action}`,
+    hint: () => 'only y or yes goes on',
+  },
 })

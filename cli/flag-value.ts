@@ -14,15 +14,26 @@ export function parseFlag(name: string, spec: FlagSpec, text: string, before: un
     case 'string':
       return text
     case 'choice':
-      if (!spec.choices.includes(text)) throw refuse(name, text, `one of ${spec.choices.join(', ')}`)
+      if (!spec.choices.includes(text))
+        throw refuse(name, text, `one of ${spec.choices.join(', ')}`)
       return text
     case 'integer':
       if (!/^\d{1,15}$/.test(text)) throw refuse(name, text, 'a whole number')
       return bounded(name, spec, text, Number(text))
     case 'size':
-      return bounded(name, spec, text, convert(name, text, parseSize, 'a size, such as 512M or 10G'))
+      return bounded(
+        name,
+        spec,
+        text,
+        convert(name, text, parseSize, 'a size, such as 512M or 10G'),
+      )
     case 'duration':
-      return bounded(name, spec, text, convert(name, text, parseDuration, 'a duration, such as 10s, 15m or 30d'))
+      return bounded(
+        name,
+        spec,
+        text,
+        convert(name, text, parseDuration, 'a duration, such as 10s, 15m or 30d'),
+      )
     case 'list': {
       const list = [...((before as string[] | undefined) ?? []), text]
       if (list.length > MAX_REPEATS) throw refuse(name, text, `at most ${MAX_REPEATS} times`)
@@ -59,7 +70,12 @@ export function absentFlag(spec: FlagSpec): unknown {
   return 'default' in spec ? spec.default : undefined
 }
 
-function convert(name: string, text: string, parse: (text: string) => number, expected: string): number {
+function convert(
+  name: string,
+  text: string,
+  parse: (text: string) => number,
+  expected: string,
+): number {
   try {
     return parse(text)
   } catch (cause) {
@@ -67,14 +83,25 @@ function convert(name: string, text: string, parse: (text: string) => number, ex
   }
 }
 
-function bounded(name: string, spec: FlagSpec & { min?: number; max?: number }, text: string, value: number): number {
-  if (spec.min !== undefined && value < spec.min) throw refuse(name, text, `at least ${asTyped(spec, spec.min)}`)
-  if (spec.max !== undefined && value > spec.max) throw refuse(name, text, `at most ${asTyped(spec, spec.max)}`)
+function bounded(
+  name: string,
+  spec: FlagSpec & { min?: number; max?: number },
+  text: string,
+  value: number,
+): number {
+  if (spec.min !== undefined && value < spec.min)
+    throw refuse(name, text, `at least ${asTyped(spec, spec.min)}`)
+  if (spec.max !== undefined && value > spec.max)
+    throw refuse(name, text, `at most ${asTyped(spec, spec.max)}`)
   return value
 }
 
 function refuse(name: string, text: string, expected: string, cause?: unknown): Error {
-  return cliError('cli.usage', { reason: `--${name}: expected ${expected}, got ${JSON.stringify(text)}`, hint: 'see --help' }, { cause })
+  return cliError(
+    'cli.usage',
+    { reason: `--${name}: expected ${expected}, got ${JSON.stringify(text)}`, hint: 'see --help' },
+    { cause },
+  )
 }
 
 const UNITS = {
@@ -84,7 +111,11 @@ const UNITS = {
 
 /** A value of the flag as somebody would type it: `15m`, `64M`. */
 export function asTyped(spec: FlagSpec, value: string | number): string {
-  if (typeof value === 'string' || (spec.type !== 'duration' && spec.type !== 'size')) return String(value)
-  const [unit, size] = Object.entries(UNITS[spec.type]).find(([, each]) => value % each === 0) as [string, number]
+  if (typeof value === 'string' || (spec.type !== 'duration' && spec.type !== 'size'))
+    return String(value)
+  const [unit, size] = Object.entries(UNITS[spec.type]).find(([, each]) => value % each === 0) as [
+    string,
+    number,
+  ]
   return `${value / size}${unit}`
 }

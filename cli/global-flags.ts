@@ -8,25 +8,39 @@ export const globalFlags = {
   home: {
     type: 'string',
     value: 'DIR',
-    summary: 'the home of the node; default: $MUSTER_HOME, /var/lib/muster as root, ~/.local/share/muster',
+    summary:
+      'the home of the node; default: $MUSTER_HOME, /var/lib/muster as root, ~/.local/share/muster',
   },
   config: {
     type: 'string',
     value: 'FILE',
-    summary: 'the configuration; default: $MUSTER_CONFIG, <home>/config.yaml, /etc/muster/config.yaml',
+    summary:
+      'the configuration; default: $MUSTER_CONFIG, <home>/config.yaml, /etc/muster/config.yaml',
   },
-  identity: { type: 'string', value: 'FILE', summary: 'the key that signs; default: $MUSTER_IDENTITY, the ssh-agent, ~/.ssh/id_ed25519' },
+  identity: {
+    type: 'string',
+    value: 'FILE',
+    summary: 'the key that signs; default: $MUSTER_IDENTITY, the ssh-agent, ~/.ssh/id_ed25519',
+  },
   coordinator: {
     type: 'string',
     value: 'TICKET',
-    summary: 'the coordinator, by its ticket; default: $MUSTER_COORDINATOR, the context, the one of the home',
+    summary:
+      'the coordinator, by its ticket; default: $MUSTER_COORDINATOR, the context, the one of the home',
   },
   context: {
     type: 'string',
     value: 'NAME',
     summary: 'the coordinator, by the name of a context; default: $MUSTER_CONTEXT, the current one',
   },
-  output: { type: 'choice', short: 'o', value: 'FORMAT', choices: OUTPUT_FORMATS, default: 'table', summary: 'how results are printed' },
+  output: {
+    type: 'choice',
+    short: 'o',
+    value: 'FORMAT',
+    choices: OUTPUT_FORMATS,
+    default: 'table',
+    summary: 'how results are printed',
+  },
   quiet: { type: 'boolean', short: 'q', summary: 'no progress and no notes' },
   verbose: { type: 'boolean', short: 'v', summary: 'more detail, and the causes of errors' },
 } as const satisfies FlagSpecs

@@ -16,7 +16,8 @@ import type { Session } from './session.ts'
 export const keyArgumentError = defineErrors({
   'key-argument.unreadable': {
     exit: 'usage',
-    message: (d: { text: string; reason: string }) => `${d.text} is neither a key fingerprint nor a public key file: ${d.reason}`,
+    message: (d: { text: string; reason: string }) =>
+      `${d.text} is neither a key fingerprint nor a public key file: ${d.reason}`,
     hint: () => 'give a .pub file, or what ssh-keygen -lf prints: SHA256:…',
   },
 })
@@ -32,7 +33,11 @@ export async function readKeyArgument(text: string): Promise<Fingerprint> {
     if (size > MAX_KEY_FILE_BYTES) throw new Error(`it has ${size} bytes`)
     return fingerprintOf(parsePublicKeyLine(await readFile(text, 'utf8'), text).publicKey)
   } catch (cause) {
-    throw keyArgumentError('key-argument.unreadable', { text, reason: (cause as Error).message }, { cause })
+    throw keyArgumentError(
+      'key-argument.unreadable',
+      { text, reason: (cause as Error).message },
+      { cause },
+    )
   }
 }
 
@@ -90,7 +95,11 @@ async function selector(session: Session, on: readonly string[]): Promise<Select
     })
   const hosts = on.filter((text) => !text.includes('='))
   const agents =
-    hosts.length === 0 ? [] : (await session.ask('target.resolve', { on: hosts })).agents.map((agent) => agentId.parse(agent.id))
+    hosts.length === 0
+      ? []
+      : (await session.ask('target.resolve', { on: hosts })).agents.map((agent) =>
+          agentId.parse(agent.id),
+        )
   return {
     ...(labels === undefined ? {} : { labels: Object.fromEntries(labelsOf(labels)) }),
     ...(agents.length > 0 ? { agents } : {}),

@@ -1,5 +1,11 @@
 /** Help pages. They lead with examples, keep to eighty columns but for words that are longer, and are made from the declarations alone. */
-import { type Declaration, type FlagSpec, type FlagSpecs, flagName, type Registry } from './command.ts'
+import {
+  type Declaration,
+  type FlagSpec,
+  type FlagSpecs,
+  flagName,
+  type Registry,
+} from './command.ts'
 import { asTyped } from './flag-value.ts'
 import { globalFlags } from './global-flags.ts'
 
@@ -15,9 +21,11 @@ export function flagUsage(key: string, spec: FlagSpec): string {
 export function flagNotes(spec: FlagSpec): string {
   const notes: string[] = []
   if (spec.type === 'choice') notes.push(spec.choices.join('|'))
-  if ('default' in spec && spec.default !== undefined && spec.default !== '') notes.push(`default ${asTyped(spec, spec.default)}`)
+  if ('default' in spec && spec.default !== undefined && spec.default !== '')
+    notes.push(`default ${asTyped(spec, spec.default)}`)
   if ('required' in spec && spec.required === true) notes.push('required')
-  if (spec.type === 'list' || spec.type === 'pairs' || spec.type === 'variables') notes.push('repeatable')
+  if (spec.type === 'list' || spec.type === 'pairs' || spec.type === 'variables')
+    notes.push('repeatable')
   return notes.length === 0 ? '' : ` (${notes.join('; ')})`
 }
 
@@ -28,21 +36,34 @@ export function usageLine(words: readonly string[], command: Declaration): strin
     return spec.optional === true ? `[${shown}]` : shown
   })
   const flags = Object.keys(command.flags).length > 0 ? ['[--flags]'] : []
-  return ['muster', ...words, ...flags, ...(command.passThrough ? ['[--]'] : []), ...names].join(' ')
+  return ['muster', ...words, ...flags, ...(command.passThrough ? ['[--]'] : []), ...names].join(
+    ' ',
+  )
 }
 
 export function commandHelp(words: readonly string[], command: Declaration): string {
-  const sections = [`${sentence(command.summary)}${command.description === undefined ? '' : `\n\n${wrap(command.description)}`}`]
+  const sections = [
+    `${sentence(command.summary)}${command.description === undefined ? '' : `\n\n${wrap(command.description)}`}`,
+  ]
   sections.push(`Usage: ${usageLine(words, command)}`)
-  sections.push(`Examples:\n${command.examples.map(({ command: line, does }) => example(line, does)).join('\n')}`)
+  sections.push(
+    `Examples:\n${command.examples.map(({ command: line, does }) => example(line, does)).join('\n')}`,
+  )
   const args = Object.entries(command.arguments)
-  if (args.length > 0) sections.push(`Arguments:\n${columns(args.map(([name, spec]) => [name.toUpperCase(), spec.summary]))}`)
+  if (args.length > 0)
+    sections.push(
+      `Arguments:\n${columns(args.map(([name, spec]) => [name.toUpperCase(), spec.summary]))}`,
+    )
   if (Object.keys(command.flags).length > 0) sections.push(`Flags:\n${flagList(command.flags)}`)
   sections.push(`Flags of every command:\n${globalFlagList()}`)
   return `${sections.join('\n\n')}\n`
 }
 
-export function nounHelp(noun: string, summary: string, verbs: readonly (readonly [verb: string, summary: string])[]): string {
+export function nounHelp(
+  noun: string,
+  summary: string,
+  verbs: readonly (readonly [verb: string, summary: string])[],
+): string {
   return `${sentence(summary)}
 
 Usage: muster ${noun} COMMAND [--flags]
@@ -56,8 +77,12 @@ See \`muster ${noun} COMMAND --help\` for the flags and examples of one.
 
 export function programHelp(registry: Registry, topics: readonly string[]): string {
   const entries = Object.entries(registry).filter(([word]) => !word.startsWith('__'))
-  const nouns = entries.filter(([, entry]) => 'verbs' in entry).map(([noun, entry]) => [noun, entry.summary] as const)
-  const words = entries.filter(([, entry]) => !('verbs' in entry)).map(([word, entry]) => [word, entry.summary] as const)
+  const nouns = entries
+    .filter(([, entry]) => 'verbs' in entry)
+    .map(([noun, entry]) => [noun, entry.summary] as const)
+  const words = entries
+    .filter(([, entry]) => !('verbs' in entry))
+    .map(([word, entry]) => [word, entry.summary] as const)
   return `Muster keeps a fleet of hosts supplied, known and under control.
 
 Usage: muster NOUN VERB [--flags] [arguments]
@@ -81,12 +106,23 @@ ${topics.join(', ')}.
 }
 
 function flagList(flags: FlagSpecs): string {
-  return columns(Object.entries(flags).map(([key, spec]) => [flagUsage(key, spec), `${spec.summary}${flagNotes(spec)}`]))
+  return columns(
+    Object.entries(flags).map(([key, spec]) => [
+      flagUsage(key, spec),
+      `${spec.summary}${flagNotes(spec)}`,
+    ]),
+  )
 }
 
 function globalFlagList(): string {
-  const own = Object.entries(globalFlags).map(([key, spec]) => [flagUsage(key, spec), `${spec.summary}${flagNotes(spec)}`] as const)
-  return columns([...own, ['--no-color', 'no colours; NO_COLOR does the same'], ['-h, --help', 'this page']])
+  const own = Object.entries(globalFlags).map(
+    ([key, spec]) => [flagUsage(key, spec), `${spec.summary}${flagNotes(spec)}`] as const,
+  )
+  return columns([
+    ...own,
+    ['--no-color', 'no colours; NO_COLOR does the same'],
+    ['-h, --help', 'this page'],
+  ])
 }
 
 function columns(rows: readonly (readonly [string, string])[]): string {
@@ -94,7 +130,8 @@ function columns(rows: readonly (readonly [string, string])[]): string {
   return rows
     .map(([left, right]) => {
       const lines = wrap(right, WIDTH - width - 4).split('\n')
-      const first = left.length > width ? [`  ${left}`] : [`  ${left.padEnd(width)}  ${lines.shift()}`]
+      const first =
+        left.length > width ? [`  ${left}`] : [`  ${left.padEnd(width)}  ${lines.shift()}`]
       return [...first, ...lines.map((line) => `  ${' '.repeat(width)}  ${line}`)].join('\n')
     })
     .join('\n')
@@ -103,7 +140,9 @@ function columns(rows: readonly (readonly [string, string])[]): string {
 /** What it does stands behind it, or below where there is no room. */
 function example(line: string, does: string): string {
   const beside = `  ${line.padEnd(44)}  ${does}`
-  return line.length <= 44 && beside.length <= WIDTH ? beside : `  ${line}\n${wrap(does, WIDTH - 6).replace(/^/gm, '      ')}`
+  return line.length <= 44 && beside.length <= WIDTH
+    ? beside
+    : `  ${line}\n${wrap(does, WIDTH - 6).replace(/^/gm, '      ')}`
 }
 
 /** A summary as a sentence. */

@@ -18,7 +18,8 @@ export function watchInterrupts(deps: { stdout: Sink; stderr: Sink }): Interrupt
     const exit = name === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
     if (abort.signal.aborted) process.exit(exit)
     abort.abort(cliError(name === 'SIGINT' ? 'cli.interrupted' : 'cli.terminated'))
-    if (name === 'SIGINT' && deps.stderr.isTTY) void deps.stderr.write('stopping; Ctrl-C again to stop now\n').catch(() => undefined)
+    if (name === 'SIGINT' && deps.stderr.isTTY)
+      void deps.stderr.write('stopping; Ctrl-C again to stop now\n').catch(() => undefined)
   }
   const onInterrupt = (): void => onSignal('SIGINT')
   const onTerminate = (): void => onSignal('SIGTERM')

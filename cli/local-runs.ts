@@ -32,41 +32,66 @@ export async function openLocalRuns(context: CommandContext<unknown, unknown>): 
   /** The run that an id or a unique prefix of it means. */
   const find = async (text: string): Promise<RunId> => {
     if (runId.is(text)) return text
-    const found = /^[0-9a-f-]{4,36}$/.test(text) ? (await runner.list(signal)).filter(({ run }) => run.startsWith(text)) : []
+    const found = /^[0-9a-f-]{4,36}$/.test(text)
+      ? (await runner.list(signal)).filter(({ run }) => run.startsWith(text))
+      : []
     if (found.length > 1) throw dispatchError('dispatch.ambiguous-run', { run: text })
     if (found[0] === undefined) throw dispatchError('dispatch.unknown-run')
     return found[0].run
   }
   const known = <T>(work: Promise<T>): Promise<T> =>
     work.catch((error: unknown) => {
-      if (runnerError.is(error, 'runner.unknown-run')) throw dispatchError('dispatch.unknown-run', {}, { cause: error })
+      if (runnerError.is(error, 'runner.unknown-run'))
+        throw dispatchError('dispatch.unknown-run', {}, { cause: error })
       throw error
     })
 
   return {
     async start(flags, command) {
       const run = runId.parse(uuidv7Generator(context)())
-      const status = await runner.start(runnerOrder(run, orderOf(flags, command), variablesOf(flags.env, context.env)), signal)
+      const status = await runner.start(
+        runnerOrder(run, orderOf(flags, command), variablesOf(flags.env, context.env)),
+        signal,
+      )
       if (status.state === 'failed to start')
-        return { started: [], failure: dispatchError('dispatch.failed', { host: agent.name, reason: status.reason ?? 'unknown' }) }
-      return { started: [{ agent: agent.id, host: agent.name, run: status.run }], failure: undefined }
+        return {
+          started: [],
+          failure: dispatchError('dispatch.failed', {
+            host: agent.name,
+            reason: status.reason ?? 'unknown',
+          }),
+        }
+      return {
+        started: [{ agent: agent.id, host: agent.name, run: status.run }],
+        failure: undefined,
+      }
     },
     status: async (text) => row(await known(runner.status(await find(text), signal))),
     stop: async (text, options) => row(await known(runner.stop(await find(text), options, signal))),
     async output(options) {
       const run = await find(options.run)
       await known(runner.status(run, signal))
-      const write = async (stream: 'stdout' | 'stderr', part: { bytes: Uint8Array; dropped: number }): Promise<void> => {
+      const write = async (
+        stream: 'stdout' | 'stderr',
+        part: { bytes: Uint8Array; dropped: number },
+      ): Promise<void> => {
         if (part.dropped > 0) await options.gap?.(stream, part.dropped)
         if (part.bytes.length > 0) await options[stream](part.bytes)
       }
-      if (options.follow) for await (const part of runner.follow(run, {}, signal)) await write(part.stream, part)
+      if (options.follow)
+        for await (const part of runner.follow(run, {}, signal)) await write(part.stream, part)
       else
         for (const stream of ['stdout', 'stderr'] as const) {
           // What there is at this moment: a run that writes faster than it is read must not make this endless.
           const { size } = await runner.read(run, stream, 0, 1, signal)
           for (let at = 0; at < size; ) {
-            const part = await runner.read(run, stream, at, Math.min(PIECE_BYTES, size - at), signal)
+            const part = await runner.read(
+              run,
+              stream,
+              at,
+              Math.min(PIECE_BYTES, size - at),
+              signal,
+            )
             await write(stream, part)
             if (part.bytes.length === 0) break
             at = part.offset + part.bytes.length

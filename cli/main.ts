@@ -5,5 +5,8 @@ import { join } from 'node:path'
 // Beside the dependencies, which whoever may write there can replace anyway. Never the shared temporary folder, where anybody may plant code.
 enableCompileCache(join(import.meta.dirname, '..', 'node_modules', '.cache', 'muster'))
 
-const [{ start }, { registry }] = await Promise.all([import('./start.ts'), import('./commands/index.ts')])
+const [{ start }, { registry }] = await Promise.all([
+  import('./start.ts'),
+  import('./commands/index.ts'),
+])
 await start(registry, process.argv.slice(2))

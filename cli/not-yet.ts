@@ -4,7 +4,8 @@
  */
 export const NOT_YET: Readonly<Record<string, string>> = {
   artifact: 'muster blob add and muster blob get move single files',
-  deploy: 'muster run fetches and installs on hosts: muster run --on role=web -- dnf -y install NAME',
+  deploy:
+    'muster run fetches and installs on hosts: muster run --on role=web -- dnf -y install NAME',
   gc: 'nothing is removed from the store yet; muster doctor says how much room there is',
   db: 'muster coordinator run migrates the database when it starts; docs/RECOVERY.md has the rest',
   drift: 'muster package find NAME --version COND shows which hosts have which version',

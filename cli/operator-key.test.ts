@@ -15,7 +15,9 @@ function type(
   answers: readonly (readonly [question: string, keys: string])[],
 ): Promise<{ code: number | null; shown: string }> {
   const program = `${process.execPath} ${join(import.meta.dirname, 'testing/program.ts')} sign --identity ${file}`
-  const child = spawn('script', ['--quiet', '--return', '--command', program, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn('script', ['--quiet', '--return', '--command', program, '/dev/null'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const left = [...answers]
   let shown = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -52,6 +54,11 @@ test('CC-05: after a pass phrase the next question is heard, Ctrl-C ends the wai
   assert.deepEqual([no.code, no.shown.includes('not done')], [1, true], no.shown)
   assert.deepEqual([both.code, both.shown.includes(fingerprint)], [0, true], both.shown)
   assert.equal(wrong.code, 4, wrong.shown)
-  assert.deepEqual([interrupted.code, / interrupted\r?\n/.test(interrupted.shown)], [130, true], interrupted.shown)
-  for (const { shown } of [yes, no, both, wrong, interrupted]) assert.doesNotMatch(shown, /grü|nothing|internal error/)
+  assert.deepEqual(
+    [interrupted.code, / interrupted\r?\n/.test(interrupted.shown)],
+    [130, true],
+    interrupted.shown,
+  )
+  for (const { shown } of [yes, no, both, wrong, interrupted])
+    assert.doesNotMatch(shown, /grü|nothing|internal error/)
 })

@@ -4,7 +4,10 @@ import type { Signer } from '../shared/identity/signer.ts'
 import type { CommandContext } from './context.ts'
 
 /** @throws identity.* */
-export function openOperatorKey(context: CommandContext<unknown, unknown>, identity: string | undefined): Promise<Signer> {
+export function openOperatorKey(
+  context: CommandContext<unknown, unknown>,
+  identity: string | undefined,
+): Promise<Signer> {
   return openOperator(context, {
     identity,
     env: context.env,
@@ -46,8 +49,13 @@ async function askPassphrase(context: CommandContext<unknown, unknown>): Promise
       }
       stdin.on('data', take)
       stdin.once('end', () => resolve(text))
-      stop.signal.addEventListener('abort', () => stdin.removeListener('data', take), { once: true })
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true, signal: stop.signal })
+      stop.signal.addEventListener('abort', () => stdin.removeListener('data', take), {
+        once: true,
+      })
+      signal.addEventListener('abort', () => reject(signal.reason as Error), {
+        once: true,
+        signal: stop.signal,
+      })
       if (signal.aborted) reject(signal.reason as Error)
       stdin.resume()
     })

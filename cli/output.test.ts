@@ -24,14 +24,24 @@ const hosts: ListResult<Host> = {
 
 test('output: a table has upper-case headers, aligned columns, - for nothing and no trailing blanks', async () => {
   assert.equal(await formatList('table', hosts), 'NAME    SIZE\nweb-1      5\n名前       -\n')
-  assert.equal(await formatList('wide', hosts), 'NAME    SIZE   ID\nweb-1      5   a\n名前       -   b\\u001b[2J\\u202e\n')
+  assert.equal(
+    await formatList('wide', hosts),
+    'NAME    SIZE   ID\nweb-1      5   a\n名前       -   b\\u001b[2J\\u202e\n',
+  )
   assert.equal(await formatList('table', { ...hosts, rows: [] }), '')
 })
 
 test('output: JSON and YAML carry the whole rows, also when there are none', async () => {
   assert.deepEqual(JSON.parse(await formatList('json', hosts)), hosts.rows)
   assert.equal(await formatList('json', { ...hosts, rows: [] }), '[]\n')
-  assert.equal(await formatList('yaml', { ...hosts, rows: hosts.rows.slice(0, 1), json: ({ name }) => ({ name }) }), '- name: web-1\n')
+  assert.equal(
+    await formatList('yaml', {
+      ...hosts,
+      rows: hosts.rows.slice(0, 1),
+      json: ({ name }) => ({ name }),
+    }),
+    '- name: web-1\n',
+  )
 })
 
 test('output: names are one a line', async () => {
@@ -58,30 +68,51 @@ test('output: one value is a list of labels, further lines aligned', async () =>
 test('output: nothing printed acts on a terminal', async () => {
   const hostile = '\u001b]0;title\u0007\u009b2J\u202eabc\r\n\t\u2028\u2029\u061c'
   for (const format of ['table', 'json', 'name', 'yaml'] as const) {
-    const text = await formatList(format, { rows: [{ name: hostile, id: hostile }], columns: hosts.columns, name: hosts.name })
-    assert.doesNotMatch(text.replaceAll('\n', ''), /[\u0000-\u001f\u007f-\u009f\u061c\u2028\u2029\u202e]/, format)
+    const text = await formatList(format, {
+      rows: [{ name: hostile, id: hostile }],
+      columns: hosts.columns,
+      name: hosts.name,
+    })
+    assert.doesNotMatch(
+      text.replaceAll('\n', ''),
+      /[\u0000-\u001f\u007f-\u009f\u061c\u2028\u2029\u202e]/,
+      format,
+    )
   }
   assert.equal(printable('Grüße 名前 😀'), 'Grüße 名前 😀')
 })
 
 test('output: a list that comes in parts has one header, and its columns stay where they are', async () => {
   const widths: number[] = []
-  const part = (...names: string[]) => formatList('table', { ...hosts, rows: names.map((name) => ({ name, id: name, size: 1 })), widths })
+  const part = (...names: string[]) =>
+    formatList('table', {
+      ...hosts,
+      rows: names.map((name) => ({ name, id: name, size: 1 })),
+      widths,
+    })
   assert.equal(await part('web-1'), 'NAME    SIZE\nweb-1      1\n')
   assert.equal(await part('a', 'a-long-name'), 'a                1\na-long-name      1\n')
   assert.equal(await part('b'), 'b                1\n')
 })
 
 test('output: lines that scripts take as they are stand in the place of a table only', async () => {
-  const result = { ...hosts, rows: hosts.rows.slice(0, 1), line: (host: Host) => `${host.name} is up` }
-  assert.deepEqual(await Promise.all((['table', 'wide', 'name'] as const).map((format) => formatList(format, result))), [
-    'web-1 is up\n',
-    'web-1 is up\n',
-    'a\n',
-  ])
+  const result = {
+    ...hosts,
+    rows: hosts.rows.slice(0, 1),
+    line: (host: Host) => `${host.name} is up`,
+  }
+  assert.deepEqual(
+    await Promise.all(
+      (['table', 'wide', 'name'] as const).map((format) => formatList(format, result)),
+    ),
+    ['web-1 is up\n', 'web-1 is up\n', 'a\n'],
+  )
   assert.deepEqual(JSON.parse(await formatList('json', result)), result.rows)
   const one = { value: { id: 1 }, name: 'x', fields: [], line: 'x\u001b' }
-  assert.deepEqual([await formatOne('table', one), await formatOne('json', one)], ['x\\u001b\n', '{\n  "id": 1\n}\n'])
+  assert.deepEqual(
+    [await formatOne('table', one), await formatOne('json', one)],
+    ['x\\u001b\n', '{\n  "id": 1\n}\n'],
+  )
 })
 
 test('output: marks on characters take no column, and a list may have more rows than a call has arguments', async () => {
@@ -89,7 +120,14 @@ test('output: marks on characters take no column, and a list may have more rows 
     { name: 'e\u0301', id: 'a', size: 1 },
     { name: 'web\u200b', id: 'b', size: 1 },
   ]
-  assert.equal(await formatList('table', { ...hosts, rows }), 'NAME   SIZE\ne\u0301         1\nweb\u200b       1\n')
-  const many = Array.from({ length: 200_000 }, (_, index) => ({ name: `${index}`, id: 'a', size: 1 }))
+  assert.equal(
+    await formatList('table', { ...hosts, rows }),
+    'NAME   SIZE\ne\u0301         1\nweb\u200b       1\n',
+  )
+  const many = Array.from({ length: 200_000 }, (_, index) => ({
+    name: `${index}`,
+    id: 'a',
+    size: 1,
+  }))
   assert.equal((await formatList('table', { ...hosts, rows: many })).split('\n').length, 200_002)
 })

@@ -31,7 +31,11 @@ export interface ValueResult {
   /** What JSON and YAML say. */
   readonly value: unknown
   /** What people read: label and text. Several lines of text are allowed. */
-  readonly fields: readonly (readonly [label: string, text: string | number | undefined, wide?: true])[]
+  readonly fields: readonly (readonly [
+    label: string,
+    text: string | number | undefined,
+    wide?: true,
+  ])[]
   /** What `-o name` prints. */
   readonly name: string
   /** People read this line instead of the fields: what a script takes as it is. */
@@ -39,8 +43,12 @@ export interface ValueResult {
 }
 
 /** The text of a list in one form, ending in a newline unless it is empty. */
-export async function formatList<Row>(format: OutputFormat, result: ListResult<Row>): Promise<string> {
-  const values = (): unknown[] => result.rows.map((row) => (result.json === undefined ? row : result.json(row)))
+export async function formatList<Row>(
+  format: OutputFormat,
+  result: ListResult<Row>,
+): Promise<string> {
+  const values = (): unknown[] =>
+    result.rows.map((row) => (result.json === undefined ? row : result.json(row)))
   if (format === 'json' || format === 'yaml') return formatValue(format, values())
   if (format === 'name') return lines(result.rows.map((row) => printable(result.name(row))))
   const { line } = result
@@ -78,13 +86,15 @@ export async function formatOne(format: OutputFormat, result: ValueResult): Prom
 const INVISIBLE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 async function formatValue(format: 'json' | 'yaml', value: unknown): Promise<string> {
-  if (format === 'json') return `${JSON.stringify(value, undefined, 2).replace(INVISIBLE, printable)}\n`
+  if (format === 'json')
+    return `${JSON.stringify(value, undefined, 2).replace(INVISIBLE, printable)}\n`
   const { Document, Scalar, visit } = await import('yaml')
   const document = new Document(value, { aliasDuplicateObjects: false })
   visit(document, {
     Scalar: (_, scalar) => {
       // Only between double quotes does \u mean anything in YAML.
-      if (typeof scalar.value === 'string' && scalar.value.search(INVISIBLE) >= 0) scalar.type = Scalar.QUOTE_DOUBLE
+      if (typeof scalar.value === 'string' && scalar.value.search(INVISIBLE) >= 0)
+        scalar.type = Scalar.QUOTE_DOUBLE
     },
   })
   return document.toString({ lineWidth: 0 }).replace(INVISIBLE, printable)
@@ -94,10 +104,18 @@ function cell(value: string | number | undefined): string {
   return value === undefined || value === '' ? '-' : printable(String(value))
 }
 
-function table(header: readonly string[], rows: readonly (readonly string[])[], right: readonly boolean[], known: number[] = []): string {
+function table(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  right: readonly boolean[],
+  known: number[] = [],
+): string {
   const begun = known.length > 0
   const widths = header.map((title, column) =>
-    rows.reduce((widest, row) => Math.max(widest, width(row[column] as string)), known[column] ?? width(title)),
+    rows.reduce(
+      (widest, row) => Math.max(widest, width(row[column] as string)),
+      known[column] ?? width(title),
+    ),
   )
   known.splice(0, known.length, ...widths)
   const pad = (text: string, column: number): string => {

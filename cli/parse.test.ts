@@ -16,11 +16,26 @@ const flags = {
   level: { type: 'choice', value: 'LEVEL', choices: ['observe', 'control'], summary: 'a choice' },
   count: { type: 'integer', value: 'N', summary: 'a number', min: 1, max: 9 },
 } as const satisfies FlagSpecs
-const shared = { summary: 'x', flags, examples: [], handler: async () => ({ handle: async () => undefined }) }
-const one = defineCommand({ ...shared, arguments: { word: { summary: 'a word', optional: true, choices: ['a', 'b'] } } })
-const pass = defineCommand({ ...shared, arguments: { command: { summary: 'words', variadic: true } }, passThrough: true })
+const shared = {
+  summary: 'x',
+  flags,
+  examples: [],
+  handler: async () => ({ handle: async () => undefined }),
+}
+const one = defineCommand({
+  ...shared,
+  arguments: { word: { summary: 'a word', optional: true, choices: ['a', 'b'] } },
+})
+const pass = defineCommand({
+  ...shared,
+  arguments: { command: { summary: 'words', variadic: true } },
+  passThrough: true,
+})
 
-const parsed = (declaration: Declaration, words: readonly string[]): Exclude<ReturnType<typeof parseCommand>, 'help'> => {
+const parsed = (
+  declaration: Declaration,
+  words: readonly string[],
+): Exclude<ReturnType<typeof parseCommand>, 'help'> => {
   const result = parseCommand(['x'], declaration, words)
   assert.notEqual(result, 'help')
   return result as Exclude<typeof result, 'help'>
@@ -32,7 +47,10 @@ test('parse: wrong flags and values say what was expected and what came', () => 
     [['--ouput=json'], /unknown option '--ouput=json'/, /did you mean --output\?/],
     [['--zzzzzz'], /unknown option '--zzzzzz'/, /^see `muster x --help`$/],
     [['--memory', 'much'], /^--memory: expected a size, such as 512M or 10G, got "much"$/],
-    [['--timeout', 'soon'], /^--timeout: expected a duration, such as 10s, 15m or 30d, got "soon"$/],
+    [
+      ['--timeout', 'soon'],
+      /^--timeout: expected a duration, such as 10s, 15m or 30d, got "soon"$/,
+    ],
     [['--count', '0'], /^--count: expected at least 1, got "0"$/],
     [['--count', '10'], /^--count: expected at most 9, got "10"$/],
     [['--count', '1e3'], /^--count: expected a whole number, got "1e3"$/],
@@ -65,11 +83,18 @@ test('parse: a grant lasts no longer than a statement can say', () => {
   const words = ['--to', 'SHA256:x', '--namespace', 'run', '--level', 'observe', '--ttl']
   assert.equal(parsed(grantAdd, [...words, '3650d']).flags['ttl'], 315_360_000_000)
   for (const ttl of ['3651d', '99999999d', '9007199254740991'])
-    assert.throws(() => parseCommand(['x'], grantAdd, [...words, ttl]), { code: 'cli.usage', message: /--ttl: expected/ }, ttl)
+    assert.throws(
+      () => parseCommand(['x'], grantAdd, [...words, ttl]),
+      { code: 'cli.usage', message: /--ttl: expected/ },
+      ttl,
+    )
 })
 
 test('parse: pairs keep what stands behind the first equals sign, and keys that objects have already', () => {
-  assert.deepEqual(parsed(one, ['--env', 'A=1', '--env', 'B=x=y', '--env', 'A=2']).flags.env, { A: '2', B: 'x=y' })
+  assert.deepEqual(parsed(one, ['--env', 'A=1', '--env', 'B=x=y', '--env', 'A=2']).flags.env, {
+    A: '2',
+    B: 'x=y',
+  })
   const odd = parsed(one, ['--env', '__proto__=1', '--env', 'constructor=2']).flags.env as object
   assert.deepEqual(Object.entries(odd).sort(), [
     ['__proto__', '1'],
@@ -112,7 +137,10 @@ test('parse: everything from the first word on goes to the host unchanged, one l
 })
 
 const load = async (): Promise<{ command: Declaration }> => ({ command: one })
-const registry: Registry = { repo: { summary: 'x', verbs: { sync: load, list: load } }, run: { summary: 'x', command: load } }
+const registry: Registry = {
+  repo: { summary: 'x', verbs: { sync: load, list: load } },
+  run: { summary: 'x', command: load },
+}
 
 test('invocation: flags before the noun and the verb move behind it, the rest stays', () => {
   const cases: [string, string, string][] = [
@@ -125,7 +153,11 @@ test('invocation: flags before the noun and the verb move behind it, the rest st
   for (const [line, words, rest] of cases) {
     const found = findInvocation(registry, line.split(' '), [])
     assert.equal(found.kind, 'command', line)
-    assert.deepEqual(found.kind === 'command' && [found.words.join(' '), found.rest.join(' ')], [words, rest], line)
+    assert.deepEqual(
+      found.kind === 'command' && [found.words.join(' '), found.rest.join(' ')],
+      [words, rest],
+      line,
+    )
   }
 })
 
@@ -145,7 +177,11 @@ test('invocation: help, topics and unknown words are told apart', () => {
     ['--', { kind: 'unknown', words: [], word: '--' }],
   ]
   for (const [line, expected] of kinds)
-    assert.deepEqual(findInvocation(registry, line === '' ? [] : line.split(' '), ['exit-codes']), expected, line)
+    assert.deepEqual(
+      findInvocation(registry, line === '' ? [] : line.split(' '), ['exit-codes']),
+      expected,
+      line,
+    )
   const asked = findInvocation(registry, ['help', 'repo', 'sync'], [])
   assert.deepEqual(asked.kind === 'command' && asked.rest, ['--help'])
   assert.equal(parseCommand(['repo', 'sync'], one, ['--help']), 'help')

@@ -13,7 +13,11 @@ export interface Parsed {
 }
 
 /** The values, or `help` if the user asked for that. @throws cli.usage */
-export function parseCommand(words: readonly string[], declaration: Declaration, rest: readonly string[]): Parsed | 'help' {
+export function parseCommand(
+  words: readonly string[],
+  declaration: Declaration,
+  rest: readonly string[],
+): Parsed | 'help' {
   const command = new Command(words.join(' '))
     .exitOverride()
     .configureOutput({ writeErr: () => undefined, writeOut: () => undefined })
@@ -45,12 +49,19 @@ export function parseCommand(words: readonly string[], declaration: Declaration,
   // An unset variable of a script, as in --home "$DIR": it must not become the folder that the script happens to run in.
   const empty = Object.keys(globalFlags).find((key) => given[key] === '')
   if (empty !== undefined)
-    throw cliError('cli.usage', { reason: `--${flagName(empty)}: expected a value, got ""`, hint: 'leave it out for its default' })
+    throw cliError('cli.usage', {
+      reason: `--${flagName(empty)}: expected a value, got ""`,
+      hint: 'leave it out for its default',
+    })
   const pick = (specs: FlagSpecs): Record<string, unknown> =>
-    Object.fromEntries(Object.entries(specs).map(([key, spec]) => [key, given[key] ?? absentFlag(spec)]))
+    Object.fromEntries(
+      Object.entries(specs).map(([key, spec]) => [key, given[key] ?? absentFlag(spec)]),
+    )
   return {
     flags: pick(declaration.flags),
-    args: Object.fromEntries(Object.keys(declaration.arguments).map((name, index) => [name, values[index]])),
+    args: Object.fromEntries(
+      Object.keys(declaration.arguments).map((name, index) => [name, values[index]]),
+    ),
     globals: { ...pick(globalFlags), color: given.color !== false } as GlobalFlags,
   }
 }
@@ -58,19 +69,35 @@ export function parseCommand(words: readonly string[], declaration: Declaration,
 function addFlags(command: Command, specs: FlagSpecs): void {
   for (const [key, spec] of Object.entries(specs)) {
     const name = flagName(key)
-    const option = new Option(`${spec.short === undefined ? '' : `-${spec.short}, `}--${name}${spec.type === 'boolean' ? '' : ' <value>'}`)
-    if (spec.type !== 'boolean') option.argParser((text, before) => parseFlag(name, spec, text, before))
+    const option = new Option(
+      `${spec.short === undefined ? '' : `-${spec.short}, `}--${name}${spec.type === 'boolean' ? '' : ' <value>'}`,
+    )
+    if (spec.type !== 'boolean')
+      option.argParser((text, before) => parseFlag(name, spec, text, before))
     if ('required' in spec && spec.required === true) option.makeOptionMandatory()
     command.addOption(option)
   }
 }
 
 /** Commander's complaint in our form, with the flag that was probably meant. */
-function usageError(words: readonly string[], declaration: Declaration, error: CommanderError): Error {
+function usageError(
+  words: readonly string[],
+  declaration: Declaration,
+  error: CommanderError,
+): Error {
   const help = `see \`muster ${words.join(' ')} --help\``
   const reason = error.message.replace(/^error: /, '').replace(/\.$/, '')
   const unknown = /^unknown option '(--[^'=]+)/.exec(reason)?.[1]
-  const known = [...Object.keys(declaration.flags), ...Object.keys(globalFlags), 'noColor', 'help'].map((key) => `--${flagName(key)}`)
+  const known = [
+    ...Object.keys(declaration.flags),
+    ...Object.keys(globalFlags),
+    'noColor',
+    'help',
+  ].map((key) => `--${flagName(key)}`)
   const meant = unknown === undefined ? undefined : closest(unknown, known)
-  return cliError('cli.usage', { reason, hint: meant === undefined ? help : `did you mean ${meant}? ${help}` }, { cause: error })
+  return cliError(
+    'cli.usage',
+    { reason, hint: meant === undefined ? help : `did you mean ${meant}? ${help}` },
+    { cause: error },
+  )
 }

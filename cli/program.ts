@@ -23,7 +23,11 @@ export interface Terminal {
 }
 
 /** Runs the command line and resolves to the exit code. Never rejects. */
-export async function runProgram(registry: Registry, argv: readonly string[], terminal: Terminal): Promise<number> {
+export async function runProgram(
+  registry: Registry,
+  argv: readonly string[],
+  terminal: Terminal,
+): Promise<number> {
   const redactor = createRedactor()
   // Until the flags are parsed, the words themselves say how an error should look.
   let report = { json: wantsJson(argv), verbose: argv.includes('-v') || argv.includes('--verbose') }
@@ -42,7 +46,10 @@ export async function runProgram(registry: Registry, argv: readonly string[], te
         return EXIT.done
       }
       await terminal.stderr.write(page)
-      throw cliError('cli.usage', { reason: `\`muster ${invocation.words.join(' ')}\` needs a command`, hint: 'choose one of those above' })
+      throw cliError('cli.usage', {
+        reason: `\`muster ${invocation.words.join(' ')}\` needs a command`,
+        hint: 'choose one of those above',
+      })
     }
     const { command } = await invocation.load()
     const { parseCommand } = await import('./parse.ts')
@@ -55,27 +62,44 @@ export async function runProgram(registry: Registry, argv: readonly string[], te
     report = { json: parsed.globals.output === 'json', verbose: parsed.globals.verbose }
     return await runHandler(command, parsed, terminal, redactor)
   } catch (error) {
-    return reportError(endOf(error, terminal.interrupts.signal), { stderr: terminal.stderr, redactor }, report)
+    return reportError(
+      endOf(error, terminal.interrupts.signal),
+      { stderr: terminal.stderr, redactor },
+      report,
+    )
   }
 }
 
 function wantsJson(argv: readonly string[]): boolean {
   return argv.some(
-    (word, index) => /^(-o=?json|--output=json)$/.test(word) || (word === 'json' && /^(-o|--output)$/.test(argv[index - 1] ?? '')),
+    (word, index) =>
+      /^(-o=?json|--output=json)$/.test(word) ||
+      (word === 'json' && /^(-o|--output)$/.test(argv[index - 1] ?? '')),
   )
 }
 
 /** What to report: the interrupt, if that is what made the command fail; otherwise the failure. */
 function endOf(error: unknown, signal: AbortSignal): unknown {
   if (!signal.aborted) return error
-  for (let at = error; at instanceof Error; at = at.cause) if (at === signal.reason) return signal.reason
+  for (let at = error; at instanceof Error; at = at.cause)
+    if (at === signal.reason) return signal.reason
   return error instanceof MusterError ? error : signal.reason
 }
 
-async function runHandler(command: Declaration, parsed: Parsed, terminal: Terminal, redactor: Redactor): Promise<number> {
-  const [{ createContext }, { handle }] = await Promise.all([import('./context.ts'), command.handler()])
+async function runHandler(
+  command: Declaration,
+  parsed: Parsed,
+  terminal: Terminal,
+  redactor: Redactor,
+): Promise<number> {
+  const [{ createContext }, { handle }] = await Promise.all([
+    import('./context.ts'),
+    command.handler(),
+  ])
   const { interrupts, ...streams } = terminal
-  const code = await handle(createContext({ ...parsed, ...streams, redactor, signal: interrupts.signal }))
+  const code = await handle(
+    createContext({ ...parsed, ...streams, redactor, signal: interrupts.signal }),
+  )
   if (typeof code === 'number') return code
   if (interrupts.signal.aborted && !command.daemon) throw interrupts.signal.reason
   return EXIT.done
@@ -87,24 +111,45 @@ async function helpPage(registry: Registry, words: readonly string[]): Promise<s
   if (noun === undefined) return programHelp(registry, TOPIC_NAMES)
   const entry = registry[noun]
   if (entry === undefined || !('verbs' in entry)) return programHelp(registry, TOPIC_NAMES)
-  const verbs = await Promise.all(Object.entries(entry.verbs).map(async ([verb, load]) => [verb, (await load()).command] as const))
+  const verbs = await Promise.all(
+    Object.entries(entry.verbs).map(
+      async ([verb, load]) => [verb, (await load()).command] as const,
+    ),
+  )
   return nounHelp(
     noun,
     entry.summary,
-    verbs.filter(([, command]) => !command.hidden).map(([verb, command]) => [verb, command.summary]),
+    verbs
+      .filter(([, command]) => !command.hidden)
+      .map(([verb, command]) => [verb, command.summary]),
   )
 }
 
-async function unknownWord(registry: Registry, { words, word }: Extract<Invocation, { kind: 'unknown' }>): Promise<Error> {
-  const [{ NOT_YET }, { VERSION }] = await Promise.all([import('./not-yet.ts'), import('../shared/version.ts')])
+async function unknownWord(
+  registry: Registry,
+  { words, word }: Extract<Invocation, { kind: 'unknown' }>,
+): Promise<Error> {
+  const [{ NOT_YET }, { VERSION }] = await Promise.all([
+    import('./not-yet.ts'),
+    import('../shared/version.ts'),
+  ])
   const command = [...words, word].join(' ')
-  if (Object.hasOwn(NOT_YET, command)) return cliError('cli.not-yet', { command, version: VERSION, instead: NOT_YET[command] as string })
+  if (Object.hasOwn(NOT_YET, command))
+    return cliError('cli.not-yet', {
+      command,
+      version: VERSION,
+      instead: NOT_YET[command] as string,
+    })
   const entry = words[0] === undefined ? undefined : registry[words[0]]
-  const known = entry !== undefined && 'verbs' in entry ? Object.keys(entry.verbs) : Object.keys(registry)
+  const known =
+    entry !== undefined && 'verbs' in entry ? Object.keys(entry.verbs) : Object.keys(registry)
   const meant = closest(word, known)
   const help = `see \`${['muster', ...words].join(' ')} --help\``
   return cliError('cli.usage', {
     reason: `${JSON.stringify(word)} is not a command${words.length === 0 ? '' : ` of muster ${words.join(' ')}`}`,
-    hint: meant === undefined ? help : `did you mean \`${['muster', ...words, meant].join(' ')}\`? ${help}`,
+    hint:
+      meant === undefined
+        ? help
+        : `did you mean \`${['muster', ...words, meant].join(' ')}\`? ${help}`,
   })
 }

@@ -6,7 +6,11 @@ import { createProgress, type ProgressMode } from './progress.ts'
 import type { Sink } from './sink.ts'
 
 /** A progress on a clock that ticks when told to, and all that it wrote. */
-function started(mode: ProgressMode): { progress: ReturnType<typeof createProgress>; tick: (ms: number) => void; text: () => string } {
+function started(mode: ProgressMode): {
+  progress: ReturnType<typeof createProgress>
+  tick: (ms: number) => void
+  text: () => string
+} {
   let at = 0
   let run = (): void => undefined
   let text = ''
@@ -60,7 +64,8 @@ test('progress: off a terminal it is whole lines with count, bytes, rate and tim
 test('progress: on a terminal bars are redrawn in place and the cursor comes back', () => {
   const { progress, tick, text } = started('tty')
   progress.total({ count: 9, bytes: 9 * MIB })
-  for (let i = 0; i < 8; i += 1) progress.update(String(i), { name: `p-${i}-${'x'.repeat(100)}.rpm`, done: MIB / 2, size: MIB })
+  for (let i = 0; i < 8; i += 1)
+    progress.update(String(i), { name: `p-${i}-${'x'.repeat(100)}.rpm`, done: MIB / 2, size: MIB })
   tick(100)
   const frame = text().slice('\u001b[?25l'.length)
   const lines = frame.trimEnd().split('\n')

@@ -43,7 +43,10 @@ interface Item {
   readonly size: number
 }
 
-export function createProgress(deps: { clock: Clock; sink: Sink }, options: ProgressOptions & { mode: ProgressMode }): Progress {
+export function createProgress(
+  deps: { clock: Clock; sink: Sink },
+  options: ProgressOptions & { mode: ProgressMode },
+): Progress {
   const { clock, sink } = deps
   const { mode } = options
   const items = new Map<string, Item>()
@@ -77,13 +80,18 @@ export function createProgress(deps: { clock: Clock; sink: Sink }, options: Prog
     if (whole.bytes > 0) {
       const left = rate > 0 ? formatDuration(((whole.bytes - bytes) / rate) * 1000) : '-'
       const percent = Math.min(100, Math.floor((bytes / whole.bytes) * 100))
-      parts.push(`${formatSize(bytes)}/${formatSize(whole.bytes)} ${percent}% ${formatSize(Math.round(rate))}/s ETA ${left}`)
+      parts.push(
+        `${formatSize(bytes)}/${formatSize(whole.bytes)} ${percent}% ${formatSize(Math.round(rate))}/s ETA ${left}`,
+      )
     } else if (bytes > 0) parts.push(formatSize(bytes))
     return parts.join(' ')
   }
 
   const bar = (item: Item, width: number): string => {
-    const filled = item.size === 0 ? BAR_WIDTH : Math.min(BAR_WIDTH, Math.round((BAR_WIDTH * item.done) / item.size))
+    const filled =
+      item.size === 0
+        ? BAR_WIDTH
+        : Math.min(BAR_WIDTH, Math.round((BAR_WIDTH * item.done) / item.size))
     const name = printable(item.name)
     const shown = name.length > width ? `${name.slice(0, width - 1)}…` : name.padEnd(width)
     return `  ${shown} ${sink.style('cyan', '━'.repeat(filled))}${sink.style('dim', '━'.repeat(BAR_WIDTH - filled))} ${formatSize(item.done).padStart(9)}`
@@ -116,7 +124,8 @@ export function createProgress(deps: { clock: Clock; sink: Sink }, options: Prog
   const showCursor = (): void => {
     process.stderr.write('\x1b[?25h')
   }
-  const stopTicking = mode === 'none' ? () => undefined : clock.every(mode === 'tty' ? REDRAW_MS : PLAIN_MS, tick)
+  const stopTicking =
+    mode === 'none' ? () => undefined : clock.every(mode === 'tty' ? REDRAW_MS : PLAIN_MS, tick)
   if (mode === 'tty') {
     write('\x1b[?25l')
     process.once('exit', showCursor)

@@ -6,7 +6,10 @@ import type { CommandContext } from './context.ts'
 const MAX_LINE_CHARACTERS = 65_536
 
 /** Without blanks and line ends around it; what is longer than any ticket is cut, and is none. @throws the signal's reason */
-export async function readLine(context: CommandContext<unknown, unknown>, what: string): Promise<string> {
+export async function readLine(
+  context: CommandContext<unknown, unknown>,
+  what: string,
+): Promise<string> {
   if (context.stdin.isTTY) await context.note(`paste the ${what}, then Enter`)
   let text = ''
   try {

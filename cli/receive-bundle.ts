@@ -16,26 +16,37 @@ export const exportError = defineErrors({
   },
   'export.malformed': {
     exit: 'verification',
-    message: (d: { reason: string }) => `the coordinator sent a log that is not laid out as one: ${d.reason}`,
+    message: (d: { reason: string }) =>
+      `the coordinator sent a log that is not laid out as one: ${d.reason}`,
   },
   'export.unwritable': {
     exit: 'failed',
-    message: (d: { folder: string; reason: string }) => `${d.folder} cannot be written: ${d.reason}`,
+    message: (d: { folder: string; reason: string }) =>
+      `${d.folder} cannot be written: ${d.reason}`,
     hint: () => 'check space and permissions; nothing of the export was kept',
   },
 })
 
 /** @returns how many files were written */
-export async function receiveBundle(context: CommandContext<unknown, unknown>, session: Session, to: string): Promise<number> {
+export async function receiveBundle(
+  context: CommandContext<unknown, unknown>,
+  session: Session,
+  to: string,
+): Promise<number> {
   const folder = resolve(to)
   // A name of its own: what an export that was killed has left does not hinder the next one.
-  const part = join(dirname(folder), `.${basename(folder)}.${Buffer.from(context.random.bytes(4)).toString('hex')}.part`)
+  const part = join(
+    dirname(folder),
+    `.${basename(folder)}.${Buffer.from(context.random.bytes(4)).toString('hex')}.part`,
+  )
   let file: { handle: FileHandle; left: number } | undefined
   let files = 0
-  const disk = <T>(work: Promise<T>): Promise<T> => work.catch((error: unknown) => Promise.reject(unwritable(to, error)))
+  const disk = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => Promise.reject(unwritable(to, error)))
   const finish = async (): Promise<void> => {
     if (file === undefined) return
-    if (file.left !== 0) throw exportError('export.malformed', { reason: `a file is ${file.left} bytes short` })
+    if (file.left !== 0)
+      throw exportError('export.malformed', { reason: `a file is ${file.left} bytes short` })
     await disk(file.handle.sync())
     await disk(file.handle.close())
     file = undefined
@@ -81,7 +92,9 @@ export async function receiveBundle(context: CommandContext<unknown, unknown>, s
 
 function unwritable(folder: string, error: unknown): unknown {
   const reason = diskReason(error)
-  return reason === undefined ? error : exportError('export.unwritable', { folder, reason }, { cause: error })
+  return reason === undefined
+    ? error
+    : exportError('export.unwritable', { folder, reason }, { cause: error })
 }
 
 const exists = (path: string): Promise<boolean> =>

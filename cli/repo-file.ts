@@ -16,16 +16,27 @@ export const repoFileError = defineErrors({
   },
 })
 
-export async function writeRepoFile(context: CommandContext<unknown, unknown>, only: string | undefined): Promise<string> {
+export async function writeRepoFile(
+  context: CommandContext<unknown, unknown>,
+  only: string | undefined,
+): Promise<string> {
   await readAgentIdentity(context.home())
-  const client = openClient(localProtocol, await dialSocket(agentPaths(context.home()).socket, localProtocol.id, context.signal), context)
+  const client = openClient(
+    localProtocol,
+    await dialSocket(agentPaths(context.home()).socket, localProtocol.id, context.signal),
+    context,
+  )
   try {
     const { gateway } = await client.call('info', {})
     const { repositories } = await client.call('repositories', {})
     const chosen = repositories.filter((repository) => only === undefined || repository.id === only)
-    if (only !== undefined && chosen.length === 0) throw repoFileError('repo-file.unknown', { id: only })
-    if (chosen.length === 0) await context.note('no repository is published yet: muster repo sync on the coordinator')
-    return chosen.map((repository) => section(`${gateway}/repos/${repository.id}/latest/`, repository)).join('\n')
+    if (only !== undefined && chosen.length === 0)
+      throw repoFileError('repo-file.unknown', { id: only })
+    if (chosen.length === 0)
+      await context.note('no repository is published yet: muster repo sync on the coordinator')
+    return chosen
+      .map((repository) => section(`${gateway}/repos/${repository.id}/latest/`, repository))
+      .join('\n')
   } finally {
     await client.close().catch(() => undefined)
   }
@@ -33,6 +44,16 @@ export async function writeRepoFile(context: CommandContext<unknown, unknown>, o
 
 /** Signatures are checked where the repository brings its key; that a key is there does not make it trusted: dnf asks before it imports one. */
 function section(url: string, repository: { id: string; gpgkey: string | null }): string {
-  const key = repository.gpgkey === null ? ['gpgcheck=0'] : ['gpgcheck=1', `gpgkey=${url}${encodeURIComponent(repository.gpgkey)}`]
-  return [`[muster-${repository.id}]`, `name=${repository.id} (Muster)`, `baseurl=${url}`, 'enabled=1', ...key, ''].join('\n')
+  const key =
+    repository.gpgkey === null
+      ? ['gpgcheck=0']
+      : ['gpgcheck=1', `gpgkey=${url}${encodeURIComponent(repository.gpgkey)}`]
+  return [
+    `[muster-${repository.id}]`,
+    `name=${repository.id} (Muster)`,
+    `baseurl=${url}`,
+    'enabled=1',
+    ...key,
+    '',
+  ].join('\n')
 }

@@ -20,8 +20,12 @@ export async function reportError(
   const exit = known === undefined ? EXIT.failed : EXIT[known.exit]
   // Whoever closed our output or pressed Ctrl-C knows.
   if (known?.code === 'cli.output-closed') return exit
-  const message = known?.message ?? `internal error: ${error instanceof Error ? error.message : String(error)}`
-  const hint = known === undefined ? 'this is a defect of Muster: please report it with what -v prints' : known.hint
+  const message =
+    known?.message ?? `internal error: ${error instanceof Error ? error.message : String(error)}`
+  const hint =
+    known === undefined
+      ? 'this is a defect of Muster: please report it with what -v prints'
+      : known.hint
   const text = options.json
     ? `${JSON.stringify({ type: 'error', code: known?.code ?? 'internal', exit, message, ...(hint === undefined ? {} : { hint }) })}\n`
     : `${paint(deps.stderr, 'red', 'error', message)}${hint === undefined ? '' : paint(deps.stderr, 'cyan', 'hint', hint)}`

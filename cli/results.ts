@@ -11,7 +11,8 @@ export const resultError = defineErrors({
   },
   'result.unknown': {
     exit: 'failed',
-    message: (d: { target: string }) => `it is not known whether it was done on ${d.target}: the connection ended in between`,
+    message: (d: { target: string }) =>
+      `it is not known whether it was done on ${d.target}: the connection ended in between`,
     hint: () => 'muster audit log shows the outcome once it is known',
   },
   'result.failed': {
@@ -25,10 +26,15 @@ export const resultError = defineErrors({
 export function errorOf(row: OperateResult, name = row.target): MusterError {
   if (row.result === 'unknown') return resultError('result.unknown', { target: name })
   const known = row.error && restore(row.error.code, row.error.data)
-  return known ?? resultError('result.failed', { target: name, result: row.error?.code ?? row.result })
+  return (
+    known ?? resultError('result.failed', { target: name, result: row.error?.code ?? row.result })
+  )
 }
 
-function restore(code: string, data: NonNullable<OperateResult['error']>['data']): MusterError | undefined {
+function restore(
+  code: string,
+  data: NonNullable<OperateResult['error']>['data'],
+): MusterError | undefined {
   try {
     return restoreError(code, data)
   } catch {
@@ -38,7 +44,10 @@ function restore(code: string, data: NonNullable<OperateResult['error']>['data']
 }
 
 /** Undefined if every target is done; else a single target's own error, or one that lists those that failed. */
-export function failureOf(response: OperateResponse, nameOf: (target: string) => string = (target) => target): MusterError | undefined {
+export function failureOf(
+  response: OperateResponse,
+  nameOf: (target: string) => string = (target) => target,
+): MusterError | undefined {
   const bad = response.results.filter((row) => row.result !== 'done')
   const [first] = bad
   if (first === undefined) return undefined
@@ -49,11 +58,16 @@ export function failureOf(response: OperateResponse, nameOf: (target: string) =>
 
 /** One target's failure among several; an error that names its host already does not name it twice. */
 export function failureLine(name: string, { message }: MusterError): string {
-  return message.startsWith(`${name} `) || message.startsWith(`${name}: `) ? message : `${name}: ${message}`
+  return message.startsWith(`${name} `) || message.startsWith(`${name}: `)
+    ? message
+    : `${name}: ${message}`
 }
 
 /** Throws unless every target is done. */
-export function requireDone(response: OperateResponse, nameOf?: (target: string) => string): OperateResponse {
+export function requireDone(
+  response: OperateResponse,
+  nameOf?: (target: string) => string,
+): OperateResponse {
   const failure = failureOf(response, nameOf)
   if (failure !== undefined) throw failure
   return response

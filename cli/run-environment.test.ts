@@ -17,11 +17,26 @@ const command = defineCommand({
 const seal = (words: readonly string[], environment: Record<string, string | undefined> = {}) => {
   const parsed = parseCommand(['one'], command, words)
   assert.ok(parsed !== 'help')
-  return sealEnvironment(deps, parsed.flags['env'] as Record<string, string | undefined>, environment)
+  return sealEnvironment(
+    deps,
+    parsed.flags['env'] as Record<string, string | undefined>,
+    environment,
+  )
 }
 
 test('AL-13: --env gives values, and by name alone those that are set here; what is signed has neither', () => {
-  const words = ['--env', 'A=x=y', '--env', 'TOKEN', '--env', 'EMPTY=', '--env', 'B=1', '--env', 'B=2']
+  const words = [
+    '--env',
+    'A=x=y',
+    '--env',
+    'TOKEN',
+    '--env',
+    'EMPTY=',
+    '--env',
+    'B=1',
+    '--env',
+    'B=2',
+  ]
   const { env, values } = seal(words, { TOKEN: 'canary', A: 'of the operator' })
   assert.deepEqual(openCommitments(env, values), { A: 'x=y', TOKEN: 'canary', EMPTY: '', B: '2' })
   assert.doesNotMatch(JSON.stringify(env), /canary|x=y/)
@@ -38,7 +53,10 @@ test('AL-13: a variable that cannot be passed on is said by its name, never by i
     [['--env', '1A=canary'], /^--env "1A": expected letters, digits and underscores/],
     [['--env', 'A B=canary'], /^--env "A B": expected letters/],
     [['--env', `A=${'canary'.repeat(30_000)}`], /^--env "A": /],
-    [['--env', `A=${'canary'.repeat(11_000)}`, '--env', `B=${'canary'.repeat(11_000)}`], /^--env: expected at most 131072 bytes/],
+    [
+      ['--env', `A=${'canary'.repeat(11_000)}`, '--env', `B=${'canary'.repeat(11_000)}`],
+      /^--env: expected at most 131072 bytes/,
+    ],
     [Array.from({ length: 257 }, (_, n) => ['--env', `A${n}=canary`]).flat(), /^--env: /],
   ]
   for (const [words, says] of wrong)

@@ -41,8 +41,12 @@ export function sealEnvironment(
   const checked = openingsMessage.safeParse(values)
   if (!checked.success) {
     const [issue] = checked.error.issues
-    const name = typeof issue?.path[0] === 'number' ? ` ${JSON.stringify(values[issue.path[0]]?.name)}` : ''
-    throw cliError('cli.usage', { reason: `--env${name}: ${issue?.message ?? 'it is not valid'}`, hint: 'see --help' })
+    const name =
+      typeof issue?.path[0] === 'number' ? ` ${JSON.stringify(values[issue.path[0]]?.name)}` : ''
+    throw cliError('cli.usage', {
+      reason: `--env${name}: ${issue?.message ?? 'it is not valid'}`,
+      hint: 'see --help',
+    })
   }
   return { env: Object.fromEntries(values.map((one) => [one.name, commitmentOf(one)])), values }
 }

@@ -2,9 +2,16 @@
 import type { FlagSpecs } from './command.ts'
 
 export const localFlag = {
-  local: { type: 'boolean', summary: "on this agent's own host, through its runner's socket: nothing is signed or logged" },
+  local: {
+    type: 'boolean',
+    summary: "on this agent's own host, through its runner's socket: nothing is signed or logged",
+  },
 } as const satisfies FlagSpecs
 
 export const rawFlag = {
-  raw: { type: 'boolean', summary: 'on a terminal too, bytes as they are: a hostile program may write what the terminal obeys' },
+  raw: {
+    type: 'boolean',
+    summary:
+      'on a terminal too, bytes as they are: a hostile program may write what the terminal obeys',
+  },
 } as const satisfies FlagSpecs

@@ -7,21 +7,37 @@ import type { ArgumentSpecs, FlagSpecs, FlagValues } from './command.ts'
 import type { CommandContext } from './context.ts'
 import type { Session } from './session.ts'
 
-const onFlag = { type: 'list', value: 'HOSTS', summary: 'where: a name, an id, k=v[,k=v], or all' } as const
+const onFlag = {
+  type: 'list',
+  value: 'HOSTS',
+  summary: 'where: a name, an id, k=v[,k=v], or all',
+} as const
 
 export const runOptions = {
   on: onFlag,
   env: {
     type: 'variables',
     value: 'K[=V]',
-    summary: 'an environment variable of the process, whose value is in no log; K alone passes on the value that it has here',
+    summary:
+      'an environment variable of the process, whose value is in no log; K alone passes on the value that it has here',
   },
   cwd: { type: 'string', value: 'DIR', summary: 'its working directory; default: /' },
   user: { type: 'string', value: 'USER', summary: "whom it runs as; default: the agent's user" },
   name: { type: 'string', value: 'NAME', summary: 'a name for lists' },
-  memory: { type: 'size', value: 'SIZE', summary: 'memory of the whole run; beyond it the run is killed', min: 1 },
+  memory: {
+    type: 'size',
+    value: 'SIZE',
+    summary: 'memory of the whole run; beyond it the run is killed',
+    min: 1,
+  },
   cpu: { type: 'string', value: 'N', summary: 'processors, such as 1.5' },
-  pids: { type: 'integer', value: 'N', summary: 'processes and threads at once', min: 1, max: 4_194_304 },
+  pids: {
+    type: 'integer',
+    value: 'N',
+    summary: 'processes and threads at once',
+    min: 1,
+    max: 4_194_304,
+  },
   timeout: { type: 'duration', value: 'TIME', summary: 'it is killed after this time', min: 1 },
   outputLimit: {
     type: 'size',
@@ -34,7 +50,10 @@ export const runOptions = {
 export type RunFlags = FlagValues<typeof runOptions>
 
 /** The options of a command that always names its hosts. */
-export const runFlags = { ...runOptions, on: { ...onFlag, required: true } } as const satisfies FlagSpecs
+export const runFlags = {
+  ...runOptions,
+  on: { ...onFlag, required: true },
+} as const satisfies FlagSpecs
 
 export const runArguments = {
   command: {
@@ -79,9 +98,15 @@ export async function startRuns(
 }
 
 /** What the flags say of a run, but for its environment. @throws cli.usage */
-export function orderOf(flags: RunFlags, command: readonly string[]): Omit<RunOrderArguments, 'runs' | 'env'> {
+export function orderOf(
+  flags: RunFlags,
+  command: readonly string[],
+): Omit<RunOrderArguments, 'runs' | 'env'> {
   if (command.length === 0)
-    throw cliError('cli.usage', { reason: 'a command is needed', hint: 'muster process start --on HOST -- COMMAND [ARG...]' })
+    throw cliError('cli.usage', {
+      reason: 'a command is needed',
+      hint: 'muster process start --on HOST -- COMMAND [ARG...]',
+    })
   return {
     command: [...command],
     ...(flags.cwd === undefined ? {} : { cwd: flags.cwd }),

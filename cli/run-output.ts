@@ -29,25 +29,37 @@ export async function readOutput(session: Session, options: OutputOptions): Prom
 }
 
 /** Watches runs; whoever interrupts the watching learns that it was only that. */
-export async function watching<T>(context: CommandContext<unknown, unknown>, runs: readonly string[], work: () => Promise<T>): Promise<T> {
+export async function watching<T>(
+  context: CommandContext<unknown, unknown>,
+  runs: readonly string[],
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work()
   } finally {
     const { aborted, reason } = context.signal
     if (aborted && cliError.is(reason, 'cli.interrupted'))
       await context.note(
-        runs.length === 1 ? `the run goes on; to end it: muster process stop ${runs[0]}` : 'the runs go on; muster process list shows them',
+        runs.length === 1
+          ? `the run goes on; to end it: muster process stop ${runs[0]}`
+          : 'the runs go on; muster process list shows them',
       )
   }
 }
 
 /** Says where bytes are missing. */
-export function gapNote(context: CommandContext<unknown, unknown>): (stream: 'stdout' | 'stderr', dropped: number) => Promise<void> {
-  return (stream, dropped) => context.note(`${dropped} bytes of ${stream} are missing here: the output limit was reached`)
+export function gapNote(
+  context: CommandContext<unknown, unknown>,
+): (stream: 'stdout' | 'stderr', dropped: number) => Promise<void> {
+  return (stream, dropped) =>
+    context.note(`${dropped} bytes of ${stream} are missing here: the output limit was reached`)
 }
 
 /** Bytes as they are, but for a terminal: there, what it would obey is made visible, line by line (PC-13). */
-export function plainWriter(sink: Sink, options: { raw: boolean }): (bytes: Uint8Array) => Promise<void> {
+export function plainWriter(
+  sink: Sink,
+  options: { raw: boolean },
+): (bytes: Uint8Array) => Promise<void> {
   // Carriage returns of progress bars do no harm where all that they overwrite is the program's own.
   return writer(sink, options.raw, /([\t\r\n])/)
 }

@@ -15,7 +15,11 @@ import type { Session } from './session.ts'
 type Context = CommandContext<{ readonly raw: boolean }, unknown>
 
 /** `muster run` on one host: its output as it is, its exit code. */
-export async function watchOne(context: Context, session: Session, started: Started): Promise<number> {
+export async function watchOne(
+  context: Context,
+  session: Session,
+  started: Started,
+): Promise<number> {
   const [run] = started.runs as [StartedRun]
   const [result] = started.response.results
   if (result === undefined || result.result !== 'done') {
@@ -37,12 +41,18 @@ export async function watchOne(context: Context, session: Session, started: Star
 }
 
 /** On several: lines prefixed with the host; 0 only if all ended with 0. */
-export async function watchMany(context: Context, session: Session, started: Started): Promise<number> {
+export async function watchMany(
+  context: Context,
+  session: Session,
+  started: Started,
+): Promise<number> {
   const failures: string[] = []
   const begun = started.runs.filter((run) => {
     const result = started.response.results.find((row) => row.target === run.agent)
     if (result?.result === 'done') return true
-    failures.push(result ? failureLine(run.host, errorOf(result, run.host)) : `${run.host}: no result`)
+    failures.push(
+      result ? failureLine(run.host, errorOf(result, run.host)) : `${run.host}: no result`,
+    )
     return false
   })
   // One stream is one call after the other, so each host is read on a stream of its own.
@@ -59,7 +69,8 @@ export async function watchMany(context: Context, session: Session, started: Sta
   })
   // A host chooses the words of its reasons.
   for (const line of failures) await context.stderr.write(`${printable(line)}\n`)
-  if (failures.length > 0) await context.note(`${failures.length} of ${started.runs.length} hosts failed`)
+  if (failures.length > 0)
+    await context.note(`${failures.length} of ${started.runs.length} hosts failed`)
   return failures.length === 0 ? EXIT.done : EXIT.partly
 }
 
@@ -67,7 +78,9 @@ async function watch(context: Context, session: Session, run: StartedRun): Promi
   const out = prefixedWriter(context.stdout, run.host, context.flags)
   const err = prefixedWriter(context.stderr, run.host, context.flags)
   try {
-    return await session.another((own) => readOutput(own, { run: run.run, follow: true, stdout: out.write, stderr: err.write }))
+    return await session.another((own) =>
+      readOutput(own, { run: run.run, follow: true, stdout: out.write, stderr: err.write }),
+    )
   } finally {
     await out.end()
     await err.end()
@@ -76,5 +89,8 @@ async function watch(context: Context, session: Session, run: StartedRun): Promi
 
 export function remoteExitCode(row: RunRow): number {
   const state = row.state as Parameters<typeof runExitCode>[0]['state']
-  return runExitCode({ state, exitCode: row.exitCode, signal: row.signal }, (name) => constants.signals[name as NodeJS.Signals])
+  return runExitCode(
+    { state, exitCode: row.exitCode, signal: row.signal },
+    (name) => constants.signals[name as NodeJS.Signals],
+  )
 }

@@ -17,7 +17,10 @@ export interface StopOptions {
 /** A run is named by its id or a unique prefix of it. All but start and list throw dispatch.unknown-run, dispatch.ambiguous-run. */
 export interface Runs {
   /** What was started, and why the rest was not. */
-  start(flags: RunFlags, command: readonly string[]): Promise<{ started: readonly StartedRun[]; failure: MusterError | undefined }>
+  start(
+    flags: RunFlags,
+    command: readonly string[],
+  ): Promise<{ started: readonly StartedRun[]; failure: MusterError | undefined }>
   status(run: string): Promise<RunRow>
   /** Resolves once nothing of it lives. */
   stop(run: string, options: StopOptions): Promise<RunRow>
@@ -34,11 +37,17 @@ export async function withRuns<T>(
 ): Promise<T> {
   const { local, on = [] } = context.flags
   if (local && on.length > 0)
-    throw cliError('cli.usage', { reason: '--local and --on exclude each other', hint: '--local is the host of this home alone' })
+    throw cliError('cli.usage', {
+      reason: '--local and --on exclude each other',
+      hint: '--local is the host of this home alone',
+    })
   if (local) {
     const { openLocalRuns } = await import('./local-runs.ts')
     return work(await openLocalRuns(context))
   }
-  const [{ remoteRuns }, { withSession }] = await Promise.all([import('./remote-runs.ts'), import('./connect.ts')])
+  const [{ remoteRuns }, { withSession }] = await Promise.all([
+    import('./remote-runs.ts'),
+    import('./connect.ts'),
+  ])
   return withSession(context, (session) => work(remoteRuns(context, session)))
 }

@@ -31,14 +31,19 @@ test('cli/session: a coordinator that passes itself off as another one gets no s
       return {}
     },
   } as unknown as Handlers<typeof control>
-  const policy = { allow: async () => ({ kind: 'stranger', name: 'x', peerId: undefined }) as const }
+  const policy = {
+    allow: async () => ({ kind: 'stranger', name: 'x', peerId: undefined }) as const,
+  }
   const socket = await serveSocket(deps, {
     path,
     protocols: new Map([[control.id, serveProtocol(control, handlers, { ...deps, policy })]]),
   })
   t.after(() => socket.close())
   const session = () =>
-    openSession({ ...deps, operator: testKey(1) }, { ...socketReach(path), expected: { fleet: TEST_FLEET, peerId: here } })
+    openSession(
+      { ...deps, operator: testKey(1) },
+      { ...socketReach(path), expected: { fleet: TEST_FLEET, peerId: here } },
+    )
 
   await assert.rejects(session(), { code: 'cli.other-coordinator' })
   said = { fleet: TEST_FLEET, coordinator: elsewhere }

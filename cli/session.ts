@@ -41,7 +41,11 @@ export interface Session {
   readonly coordinator: { readonly name: string; readonly peerId: string; readonly version: string }
   readonly operator: Signer
   readonly newId: () => string
-  ask<K extends Query>(method: K, request: RequestOf<Methods[K]>, options?: CallOptions<Methods[K]>): Promise<ResponseOf<Methods[K]>>
+  ask<K extends Query>(
+    method: K,
+    request: RequestOf<Methods[K]>,
+    options?: CallOptions<Methods[K]>,
+  ): Promise<ResponseOf<Methods[K]>>
   /** Signs an intent and has it performed. Rejects where it was refused; what became of each target is in the response. */
   operate<V extends Verb>(
     order: { verb: V; targets: readonly string[]; arguments: ArgumentsOf<V> },
@@ -74,15 +78,24 @@ export const socketReach = (path: string): Reach => ({
   close: async () => undefined,
 })
 
-export async function openSession(deps: SessionDeps, reach: Reach, signal?: AbortSignal): Promise<Session> {
+export async function openSession(
+  deps: SessionDeps,
+  reach: Reach,
+  signal?: AbortSignal,
+): Promise<Session> {
   const client: Client<typeof control> = openClient(control, await reach.open(signal), deps)
   const options = signal === undefined ? {} : { signal }
   const challenge = await client.call('session.begin', {}, options)
   const fleet = fleetId.parse(challenge.fleet)
   // Signed is only what is meant for the coordinator at the other end: one that names another could hand session and intents on to that one.
   const { expected } = reach
-  if (expected !== undefined && (expected.fleet !== fleet || expected.peerId !== challenge.coordinator)) {
-    client.abort(cliError('cli.other-coordinator', { expected: expected.peerId, fleet: expected.fleet }))
+  if (
+    expected !== undefined &&
+    (expected.fleet !== fleet || expected.peerId !== challenge.coordinator)
+  ) {
+    client.abort(
+      cliError('cli.other-coordinator', { expected: expected.peerId, fleet: expected.fleet }),
+    )
     throw cliError('cli.other-coordinator', { expected: expected.peerId, fleet: expected.fleet })
   }
   await client.call('session.open', await answer(deps, { ...challenge, fleet }, signal), options)
@@ -90,13 +103,21 @@ export async function openSession(deps: SessionDeps, reach: Reach, signal?: Abor
 
   return {
     fleet,
-    coordinator: { name: challenge.name, peerId: challenge.coordinator, version: challenge.version },
+    coordinator: {
+      name: challenge.name,
+      peerId: challenge.coordinator,
+      version: challenge.version,
+    },
     operator: deps.operator,
     newId,
     ask: (method, request, more) => client.call(method, request, { ...options, ...more }),
     async operate(order, { values = [], ...more } = {}) {
       const intent = await signIntent(deps, { ...order, fleet, operation: newId() }, signal)
-      return client.call('operate', { intent, ...(values.length === 0 ? {} : { values: [...values] }) }, { ...options, ...more })
+      return client.call(
+        'operate',
+        { intent, ...(values.length === 0 ? {} : { values: [...values] }) },
+        { ...options, ...more },
+      )
     },
     async another(work) {
       const further = await openSession(deps, { ...reach, close: async () => undefined }, signal)
@@ -134,12 +155,23 @@ async function answer(
     undefined,
     signal,
   )
-  return { delegation, proof: await ephemeral.sign(pae(PROOF_TYPE, proofBytes(challenge.nonce, challenge.coordinator))) }
+  return {
+    delegation,
+    proof: await ephemeral.sign(
+      pae(PROOF_TYPE, proofBytes(challenge.nonce, challenge.coordinator)),
+    ),
+  }
 }
 
 async function signIntent<V extends Verb>(
   deps: SessionDeps,
-  order: { verb: V; targets: readonly string[]; arguments: ArgumentsOf<V>; fleet: FleetId; operation: string },
+  order: {
+    verb: V
+    targets: readonly string[]
+    arguments: ArgumentsOf<V>
+    fleet: FleetId
+    operation: string
+  },
   signal: AbortSignal | undefined,
 ): Promise<Signed> {
   const now = deps.clock.now()

@@ -21,7 +21,10 @@ export interface Sink {
   readonly closed: AbortSignal
 }
 
-export function createSink(stream: NodeJS.WritableStream & Partial<WriteStream>, options: { color: boolean }): Sink {
+export function createSink(
+  stream: NodeJS.WritableStream & Partial<WriteStream>,
+  options: { color: boolean },
+): Sink {
   const gone = new AbortController()
   stream.on('error', () => gone.abort(cliError('cli.output-closed')))
   return {
@@ -50,5 +53,8 @@ const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\
 
 /** One line of text that a terminal shows and does not obey. */
 export function printable(text: string): string {
-  return text.replace(UNPRINTABLE, (character) => `\\u${(character.codePointAt(0) as number).toString(16).padStart(4, '0')}`)
+  return text.replace(
+    UNPRINTABLE,
+    (character) => `\\u${(character.codePointAt(0) as number).toString(16).padStart(4, '0')}`,
+  )
 }

@@ -14,11 +14,19 @@ interface Ended {
 }
 
 /** Starts the test program; stdin stays open, so commands that wait on it wait. */
-function begin(...args: string[]): { child: Child; ended: Promise<Ended>; printed: (text: string) => Promise<void> } {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'testing/program.ts'), ...args], {
-    stdio: 'pipe',
-    env: { ...process.env, CI: '' },
-  })
+function begin(...args: string[]): {
+  child: Child
+  ended: Promise<Ended>
+  printed: (text: string) => Promise<void>
+} {
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dirname, 'testing/program.ts'), ...args],
+    {
+      stdio: 'pipe',
+      env: { ...process.env, CI: '' },
+    },
+  )
   const text = { stdout: '', stderr: '' }
   const waiters: (() => void)[] = []
   for (const name of ['stdout', 'stderr'] as const) {
@@ -27,7 +35,9 @@ function begin(...args: string[]): { child: Child; ended: Promise<Ended>; printe
       for (const check of waiters) check()
     })
   }
-  const ended = new Promise<Ended>((resolve) => child.on('close', (code, signal) => resolve({ code, signal, ...text })))
+  const ended = new Promise<Ended>((resolve) =>
+    child.on('close', (code, signal) => resolve({ code, signal, ...text })),
+  )
   const printed = (wanted: string): Promise<void> =>
     new Promise((resolve) => {
       const check = (): void => {
@@ -57,11 +67,21 @@ test('cli: flags of every type reach the handler, wherever the global ones stand
     yes: true,
   })
   assert.deepEqual(got.args, { word: 'w' })
-  assert.deepEqual(got.globals, { home: '/h', output: 'json', quiet: true, verbose: true, color: false })
+  assert.deepEqual(got.globals, {
+    home: '/h',
+    output: 'json',
+    quiet: true,
+    verbose: true,
+    color: false,
+  })
 })
 
 test('cli: what is not given is empty, false or the default', async () => {
-  const got = JSON.parse((await run('echo')).stdout) as { flags: object; args: object; globals: object }
+  const got = JSON.parse((await run('echo')).stdout) as {
+    flags: object
+    args: object
+    globals: object
+  }
   assert.deepEqual(got, {
     flags: { on: [], env: {}, timeout: 1000, yes: false },
     args: {},
@@ -72,13 +92,19 @@ test('cli: what is not given is empty, false or the default', async () => {
 test('cli: what goes to a host passes through whole', async () => {
   const { stdout } = await run('pass', '--on', 'a', '--', 'ls', '--help', '-o', 'json', '--', '')
   const got = JSON.parse(stdout) as { flags: { on: string[] }; args: { command: string[] } }
-  assert.deepEqual([got.flags.on, got.args.command], [['a'], ['ls', '--help', '-o', 'json', '--', '']])
+  assert.deepEqual(
+    [got.flags.on, got.args.command],
+    [['a'], ['ls', '--help', '-o', 'json', '--', '']],
+  )
 })
 
 test('cli: a usage error is exit 2, on stderr only', async () => {
   const { code, stdout, stderr } = await run('echo', '--tiemout', '1s')
   assert.deepEqual([code, stdout], [2, ''])
-  assert.match(stderr, /^muster: error: unknown option '--tiemout'\nmuster: hint: did you mean --timeout\? see `muster echo --help`\n$/)
+  assert.match(
+    stderr,
+    /^muster: error: unknown option '--tiemout'\nmuster: hint: did you mean --timeout\? see `muster echo --help`\n$/,
+  )
 })
 
 test('cli: with -o json an error is one JSON object on stderr', async () => {
@@ -147,14 +173,20 @@ test('CC-04: canaries reach neither stderr nor stdout, in messages, causes, stac
 test('cli: a stack is shown only with -v, and a defect is exit 1', async () => {
   const plain = await run('defect')
   assert.equal(plain.code, 1)
-  assert.match(plain.stderr, /^muster: error: internal error: nobody waits for this\nmuster: hint: .*\n$/)
+  assert.match(
+    plain.stderr,
+    /^muster: error: internal error: nobody waits for this\nmuster: hint: .*\n$/,
+  )
   assert.match((await run('defect', '-v')).stderr, /at .*program\.ts/)
 })
 
 test('CC-06: what destroys is refused where nobody can be asked, and done with --yes', async () => {
   const refused = await run('destroy')
   assert.equal(refused.code, 2)
-  assert.match(refused.stderr, /error: this deletes everything, and nobody is there to be asked\nmuster: hint: pass --yes/)
+  assert.match(
+    refused.stderr,
+    /error: this deletes everything, and nobody is there to be asked\nmuster: hint: pass --yes/,
+  )
   assert.equal((await run('destroy', '--yes')).code, 0)
 })
 

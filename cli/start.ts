@@ -24,9 +24,17 @@ export async function start(registry: Registry, argv: readonly string[]): Promis
   // A defect: unknown state is fatal for the process, and said in the same form as every other failure.
   process.on('uncaughtException', (error) => {
     const options = { json: false, verbose: argv.includes('-v') || argv.includes('--verbose') }
-    void reportError(error, { stderr, redactor: createRedactor() }, options).then((code) => process.exit(code))
+    void reportError(error, { stderr, redactor: createRedactor() }, options).then((code) =>
+      process.exit(code),
+    )
   })
-  process.exitCode = await runProgram(registry, argv, { stdin: process.stdin, stdout, stderr, env: process.env, interrupts })
+  process.exitCode = await runProgram(registry, argv, {
+    stdin: process.stdin,
+    stdout,
+    stderr,
+    env: process.env,
+    interrupts,
+  })
   interrupts.stop()
   systemClock.after(EXIT_GRACE_MS, () => process.exit())
 }

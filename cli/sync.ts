@@ -39,7 +39,9 @@ export async function syncRepository(
   let before = 0
   // The coordinator goes on without us: what was begun under an intent ends with an outcome.
   const detached = (): void =>
-    progress.log(`${id}: the sync goes on in the coordinator; muster repo show --repo-id ${id} tells how it ends`)
+    progress.log(
+      `${id}: the sync goes on in the coordinator; muster repo show --repo-id ${id} tells how it ends`,
+    )
   context.signal.addEventListener('abort', detached, { once: true })
   try {
     const { allowRollback, acceptShrink } = options
@@ -55,7 +57,8 @@ export async function syncRepository(
         onProgress: (report) => {
           progress.total({ count: report.of ?? 0, bytes: report.total, phase: report.what })
           const files = report.files ?? 0
-          for (; before < files; before++) progress.finish(`${before}`, before === files - 1 ? report.done : undefined)
+          for (; before < files; before++)
+            progress.finish(`${before}`, before === files - 1 ? report.done : undefined)
         },
       },
     )
@@ -84,7 +87,8 @@ export async function syncRepository(
       snapshot: snapshot ?? null,
       seconds,
     })
-    for (const note of Array.isArray(detail['notes']) ? detail['notes'] : []) await context.note(`${id}: ${note}`)
+    for (const note of Array.isArray(detail['notes']) ? detail['notes'] : [])
+      await context.note(`${id}: ${note}`)
     return EXIT.done
   } finally {
     context.signal.removeEventListener('abort', detached)
@@ -93,7 +97,17 @@ export async function syncRepository(
 }
 
 /** What people read of it. */
-export function syncLine({ repository, changed, fetched, bytes, unchanged, removed, version, snapshot, seconds }: SyncRow): string {
+export function syncLine({
+  repository,
+  changed,
+  fetched,
+  bytes,
+  unchanged,
+  removed,
+  version,
+  snapshot,
+  seconds,
+}: SyncRow): string {
   const what = changed
     ? `${fetched} fetched (${formatSize(bytes)}), ${unchanged} unchanged, ${removed} removed; published as version ${version}`
     : 'nothing to do, upstream is unchanged'

@@ -44,13 +44,17 @@ export const TOPICS: Readonly<Record<string, () => string>> = {
         .sort(([, a], [, b]) => a - b)
         .map(([name, code]) => [code, EXIT_MEANING[name as ExitName]]),
     )}\n\`muster run\` on one host exits with the remote exit code, 128 + n for a signal.\n`,
-  environment: () => `Environment variables. A flag goes before a variable, a variable before the configuration.\n\n${list(ENVIRONMENT)}`,
+  environment: () =>
+    `Environment variables. A flag goes before a variable, a variable before the configuration.\n\n${list(ENVIRONMENT)}`,
   output: () => `Results go to stdout, everything else to stderr. -o chooses the form of a result:
 
 ${list([
   ['table', 'for people: upper-case headers, three blanks between columns, - for none'],
   ['wide', 'the same with more columns'],
-  ['json', 'camelCase keys, times in RFC 3339 UTC, sizes in bytes, hashes in lower-case hex; keys are only ever added'],
+  [
+    'json',
+    'camelCase keys, times in RFC 3339 UTC, sizes in bytes, hashes in lower-case hex; keys are only ever added',
+  ],
   ['yaml', 'the same as YAML'],
   ['name', 'one id a line, for another command'],
 ])}

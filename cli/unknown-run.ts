@@ -3,7 +3,10 @@ import { MusterError } from '../shared/errors.ts'
 import { EXIT } from '../shared/exit-codes.ts'
 import type { CommandContext } from './context.ts'
 
-export async function orUnknownRun(context: CommandContext<unknown, unknown>, work: () => Promise<number | void>): Promise<number | void> {
+export async function orUnknownRun(
+  context: CommandContext<unknown, unknown>,
+  work: () => Promise<number | void>,
+): Promise<number | void> {
   try {
     return await work()
   } catch (error) {

@@ -4,7 +4,10 @@ import type { Handlers } from '../protocols/define-protocol.ts'
 import type { Lookup } from './publish/lookup.ts'
 import type { Repositories } from './repositories.ts'
 
-export function catalogHandlers(deps: { lookup: Lookup; repositories: Repositories }): Handlers<typeof catalog> {
+export function catalogHandlers(deps: {
+  lookup: Lookup
+  repositories: Repositories
+}): Handlers<typeof catalog> {
   const { lookup, repositories } = deps
   return {
     async tree({ repository, snapshot, path }) {
@@ -13,14 +16,22 @@ export function catalogHandlers(deps: { lookup: Lookup; repositories: Repositori
       if (file !== undefined) return { found: 'file', blob: file.blob, size: file.size }
       const entries = await lookup.list(repository, target, path)
       if (entries === undefined) return { found: 'nothing' }
-      return { found: 'folder', entries: entries.map((entry) => (entry.kind === 'folder' ? `${entry.name}/` : entry.name)) }
+      return {
+        found: 'folder',
+        entries: entries.map((entry) => (entry.kind === 'folder' ? `${entry.name}/` : entry.name)),
+      }
     },
     async repositories() {
       const rows = await Promise.all(
         repositories.all.map(async ({ name }) => {
           const targets = (await lookup.targets(name)).map((target) => target.target)
           const gpgkey = (await lookup.keys(name, 'latest'))[0] ?? null
-          return { id: name, snapshots: targets.filter((target) => target !== 'latest'), gpgkey, latest: targets.includes('latest') }
+          return {
+            id: name,
+            snapshots: targets.filter((target) => target !== 'latest'),
+            gpgkey,
+            latest: targets.includes('latest'),
+          }
         }),
       )
       return { repositories: rows.filter((row) => row.latest || row.snapshots.length > 0) }

@@ -8,7 +8,11 @@ import { inventoryError } from './inventory/errors.ts'
 import type { Ingest } from './inventory/ingest.ts'
 import type { Agents } from './registry/agents.ts'
 
-export function factsServiceHandlers(deps: { ingest: Ingest; store: FactStore; agents: Agents }): Handlers<typeof facts> {
+export function factsServiceHandlers(deps: {
+  ingest: Ingest
+  store: FactStore
+  agents: Agents
+}): Handlers<typeof facts> {
   return {
     // Facts flow from hosts; nobody pulls a coordinator's.
     pull: async () => {
@@ -16,16 +20,24 @@ export function factsServiceHandlers(deps: { ingest: Ingest; store: FactStore; a
     },
     async push({ update }, { caller, upload }) {
       const agent = caller.kind === 'member' ? await deps.agents.byPeer(caller.peerId) : undefined
-      if (agent?.status !== 'approved') throw inventoryError('inventory.not-theirs', { host: caller.name })
+      if (agent?.status !== 'approved')
+        throw inventoryError('inventory.not-theirs', { host: caller.name })
       const parts: Uint8Array[] = []
       let bytes = 0
       for await (const part of upload) {
         bytes += part.length
         if (bytes > MAX_SET_BYTES)
-          throw inventoryError('inventory.refused', { host: agent.name, reason: `the set is larger than ${MAX_SET_BYTES} bytes` })
+          throw inventoryError('inventory.refused', {
+            host: agent.name,
+            reason: `the set is larger than ${MAX_SET_BYTES} bytes`,
+          })
         parts.push(part.slice())
       }
-      const { result } = await deps.ingest.take(agent, update, bytes > 0 ? Buffer.concat(parts) : undefined)
+      const { result } = await deps.ingest.take(
+        agent,
+        update,
+        bytes > 0 ? Buffer.concat(parts) : undefined,
+      )
       const state = await deps.store.state(agent.id)
       return { result, epoch: state?.epoch ?? 0, sequence: state?.sequence ?? 0 }
     },

@@ -29,12 +29,14 @@ export const homeError = defineErrors({
   },
   'home.unwritable': {
     exit: 'failed',
-    message: (d: { folder: string; reason: string }) => `the home ${d.folder} cannot be made: ${d.reason}`,
+    message: (d: { folder: string; reason: string }) =>
+      `the home ${d.folder} cannot be made: ${d.reason}`,
     hint: () => 'check space and permissions, then run muster init again',
   },
   'home.not-operator': {
     exit: 'usage',
-    message: (d: { fingerprint: string }) => `the key that signs (${d.fingerprint}) is none of the operators given with --operator`,
+    message: (d: { fingerprint: string }) =>
+      `the key that signs (${d.fingerprint}) is none of the operators given with --operator`,
     hint: () => 'add its .pub with --operator, or name one of the operators’ keys with --identity',
   },
 })
@@ -56,7 +58,8 @@ export async function readCoordinatorIdentity(home: string): Promise<Coordinator
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown'
     // Whoever may not look must not be told that there is nothing, and make another one.
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw homeError('home.unreadable', { file, reason: code }, { cause })
+    if (code !== 'ENOENT' && code !== 'ENOTDIR')
+      throw homeError('home.unreadable', { file, reason: code }, { cause })
     throw homeError('home.absent', { folder: home }, { cause })
   }
   try {

@@ -14,7 +14,13 @@ import { initCoordinator, type InitReport } from './init.ts'
 const deps = { clock: systemClock, random: systemRandom, log: recordedLog() }
 const signer = testKey(1)
 const init = (home: string): Promise<InitReport> =>
-  initCoordinator(deps, { home, fleetName: 'test', name: 'c1', operators: [{ publicKey: signer.publicKey, name: 'olive' }], signer })
+  initCoordinator(deps, {
+    home,
+    fleetName: 'test',
+    name: 'c1',
+    operators: [{ publicKey: signer.publicKey, name: 'olive' }],
+    signer,
+  })
 
 async function scratch(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'muster-init-'))
@@ -29,7 +35,9 @@ test('init: of several that make the same home at once one does, and no other on
   const reports = made.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   assert.equal(reports.length, 1)
   assert.equal((await readCoordinatorIdentity(home)).root, reports[0]?.root)
-  for (const one of made) if (one.status === 'rejected') assert.equal((one.reason as { code?: string }).code, 'home.exists')
+  for (const one of made)
+    if (one.status === 'rejected')
+      assert.equal((one.reason as { code?: string }).code, 'home.exists')
   assert.deepEqual(await readdir(folder), ['home'])
 })
 
@@ -54,5 +62,8 @@ test('init: a home that cannot be looked into is not said to be none', async (t)
   await assert.rejects(readCoordinatorIdentity(join(folder, 'nowhere')), { code: 'home.absent' })
   // Stands for any file that cannot be read; root may read all others.
   await mkdir(join(folder, 'home', 'coordinator.json'), { recursive: true })
-  await assert.rejects(readCoordinatorIdentity(join(folder, 'home')), { code: 'home.unreadable', exit: 'denied' })
+  await assert.rejects(readCoordinatorIdentity(join(folder, 'home')), {
+    code: 'home.unreadable',
+    exit: 'denied',
+  })
 })

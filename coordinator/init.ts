@@ -45,12 +45,19 @@ interface Deps {
 
 /** @throws home.exists, home.not-operator, home.unwritable */
 export async function initCoordinator(deps: Deps, options: InitOptions): Promise<InitReport> {
-  if (!options.operators.some((operator) => Buffer.from(operator.publicKey).equals(options.signer.publicKey)))
+  if (
+    !options.operators.some((operator) =>
+      Buffer.from(operator.publicKey).equals(options.signer.publicKey),
+    )
+  )
     throw homeError('home.not-operator', { fingerprint: options.signer.fingerprint })
   await requireEmpty(options.home)
   // A link leads to the disk where the home shall be; it is not what is replaced.
   const home = await realpath(options.home).catch(() => options.home)
-  const part = join(dirname(home), `.${basename(home)}.init-${Buffer.from(deps.random.bytes(4)).toString('hex')}`)
+  const part = join(
+    dirname(home),
+    `.${basename(home)}.init-${Buffer.from(deps.random.bytes(4)).toString('hex')}`,
+  )
   try {
     const report = await build(deps, options, part)
     // Crash before this: a folder .HOME.init-… is left beside the home, which does not exist; the next init is not hindered by it.
@@ -66,7 +73,9 @@ export async function initCoordinator(deps: Deps, options: InitOptions): Promise
 /** Our error where the disk failed; others as they are. */
 function unwritable(folder: string, error: unknown): unknown {
   const reason = diskReason(error)
-  return reason === undefined ? error : homeError('home.unwritable', { folder, reason }, { cause: error })
+  return reason === undefined
+    ? error
+    : homeError('home.unwritable', { folder, reason }, { cause: error })
 }
 
 /** Takes the place of an empty folder and of nothing else: whatever came there meanwhile, such as the home of another init, stays. */
@@ -75,11 +84,15 @@ async function place(part: string, home: string): Promise<void> {
     await rename(part, home)
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
-    if (code === 'ENOTEMPTY' || code === 'EEXIST') throw homeError('home.exists', { folder: home }, { cause })
+    if (code === 'ENOTEMPTY' || code === 'EEXIST')
+      throw homeError('home.exists', { folder: home }, { cause })
     if (code === 'EBUSY')
       throw homeError(
         'home.unwritable',
-        { folder: home, reason: 'it is a mount point: name a folder that does not exist yet below it' },
+        {
+          folder: home,
+          reason: 'it is a mount point: name a folder that does not exist yet below it',
+        },
         { cause },
       )
     throw cause
@@ -102,7 +115,10 @@ async function requireEmpty(home: string): Promise<void> {
 async function build(deps: Deps, options: InitOptions, folder: string): Promise<InitReport> {
   const paths = coordinatorPaths(folder)
   await makeFolders(folder, [join(folder, 'keys'), paths.confD, paths.log, paths.pool])
-  const [node, issuer] = [generateKey(deps, { comment: `${options.name} node` }), generateKey(deps, { comment: `${options.name} issuer` })]
+  const [node, issuer] = [
+    generateKey(deps, { comment: `${options.name} node` }),
+    generateKey(deps, { comment: `${options.name} issuer` }),
+  ]
   await saveKeyFile(deps, paths.nodeKey, node)
   await saveKeyFile(deps, paths.issuingKey, issuer)
   const fleet = fleetId.parse(Buffer.from(deps.random.bytes(16)).toString('hex'))
@@ -112,7 +128,9 @@ async function build(deps: Deps, options: InitOptions, folder: string): Promise<
   await found(deps, options, { folder, fleet, issuer, root })
   const identity = { fleet, fleetName: options.fleetName, name: options.name, root: digest }
   // Last: this file is what makes the folder a coordinator's home.
-  await writeDurable(deps, paths.identity, `${JSON.stringify(identity, undefined, 2)}\n`, { mode: 0o644 })
+  await writeDurable(deps, paths.identity, `${JSON.stringify(identity, undefined, 2)}\n`, {
+    mode: 0o644,
+  })
   return { fleet, root: digest, nodeFingerprint: node.fingerprint }
 }
 
@@ -127,7 +145,10 @@ function signRoot(options: InitOptions, fleet: FleetId, issuer: NodeKey): Promis
     fleet,
     version: 1,
     threshold: 1,
-    operators: options.operators.map((operator) => ({ key: key(operator.publicKey), name: operator.name })),
+    operators: options.operators.map((operator) => ({
+      key: key(operator.publicKey),
+      name: operator.name,
+    })),
     issuers: [{ key: key(issuer.publicKey), name: options.name }],
     previous: null,
   })
@@ -140,7 +161,10 @@ async function found(
   made: { folder: string; fleet: FleetId; issuer: NodeKey; root: Signed },
 ): Promise<void> {
   const paths = coordinatorPaths(made.folder)
-  const database = await openDatabase(deps, { url: `sqlite://${paths.database.replaceAll('%', '%25')}`, create: true })
+  const database = await openDatabase(deps, {
+    url: `sqlite://${paths.database.replaceAll('%', '%25')}`,
+    create: true,
+  })
   try {
     await migrate(database)
     const ledger = await openLedger(

@@ -36,6 +36,7 @@ import { openDatabase } from './database/database.ts'
 import { migrate } from './database/migrate.ts'
 import { createDispatch } from './dispatch/dispatch.ts'
 import { createRuns } from './dispatch/runs.ts'
+import { enrolHandlers } from './enrol-service.ts'
 import { factsServiceHandlers } from './facts-service.ts'
 import { createHttpServer } from './http/server.ts'
 import { readCoordinatorIdentity } from './identity.ts'
@@ -52,13 +53,14 @@ import { grantVerbs } from './operations/verbs/grants.ts'
 import { repositoryVerbs } from './operations/verbs/repositories.ts'
 import { runVerbs } from './operations/verbs/runs.ts'
 import { snapshotVerbs } from './operations/verbs/snapshots.ts'
+import { knownPublications } from './publish/known-publications.ts'
 import { createLookup } from './publish/lookup.ts'
 import { createPublisher } from './publish/publisher.ts'
 import { createAccess } from './registry/access.ts'
 import { createAgents } from './registry/agents.ts'
 import { createCertificates } from './registry/certificates.ts'
-import { type Copies, createCopies } from './registry/copies.ts'
-import { createEnrolment, type Enrolment } from './registry/enrolment.ts'
+import { createCopies } from './registry/copies.ts'
+import { createEnrolment } from './registry/enrolment.ts'
 import { createRepositories } from './repositories.ts'
 import { createPolicy } from './sessions/policy.ts'
 import { createSessions } from './sessions/sessions.ts'
@@ -91,11 +93,15 @@ export interface CoordinatorOptions {
 }
 
 /** Runs until the signal aborts. @throws home.*, database.*, node.listen, http.address-taken, socket.in-use, … */
-export async function runCoordinator(deps: CoordinatorDeps, options: CoordinatorOptions): Promise<void> {
+export async function runCoordinator(
+  deps: CoordinatorDeps,
+  options: CoordinatorOptions,
+): Promise<void> {
   const { clock, random, log } = deps
   const { home, config, signal } = options
   const paths = coordinatorPaths(home)
-  if (config.unsupported.settings.length > 0) throw configError('config.unsupported', { problems: config.unsupported.settings })
+  if (config.unsupported.settings.length > 0)
+    throw configError('config.unsupported', { problems: config.unsupported.settings })
   // The others are served and synced all the same.
   for (const problem of config.unsupported.repositories)
     log.warn({ problem }, 'a repository asks for what this version does not do; it is not synced')
@@ -109,7 +115,10 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
   const { fleet, name } = identity
   // First of all: a second coordinator on this home must be refused before it repairs what the first one is in the middle of.
   const socketProtocols = new Map<string, Serve>()
-  const socket = await serveSocket({ clock, log }, { path: paths.socket, protocols: socketProtocols })
+  const socket = await serveSocket(
+    { clock, log },
+    { path: paths.socket, protocols: socketProtocols },
+  )
   let socketClosed: Promise<void> | undefined
   const closeSocket = (): Promise<void> => (socketClosed ??= socket.close())
   stack.defer(closeSocket)
@@ -121,13 +130,25 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
   stack.defer(() => late.idle())
   const { applied } = await migrate(database)
   if (applied.length > 0) log.info({ applied }, 'database migrated')
-  const pool = await openPool({ ...deps, log }, { folder: join(config.storage.base_path, 'pool'), reserveBytes: RESERVE_BYTES })
+  const pool = await openPool(
+    { ...deps, log },
+    { folder: join(config.storage.base_path, 'pool'), reserveBytes: RESERVE_BYTES },
+  )
 
-  const sealed = await openLedger({ clock, random, database, signer: issuer }, { fleet, coordinator: name, folder: paths.log })
+  const sealed = await openLedger(
+    { clock, random, database, signer: issuer },
+    { fleet, coordinator: name, folder: paths.log },
+  )
   const access = createAccess({ database }, { fleet, rootDigest: identity.root })
   const agents = createAgents({ database })
-  const certificates = createCertificates({ issuer, clock, newId: uuidv7Generator(deps) }, { fleet })
-  let certificate: Signed = await certificates.forCoordinator({ publicKey: nodeKey.publicKey, name })
+  const certificates = createCertificates(
+    { issuer, clock, newId: uuidv7Generator(deps) },
+    { fleet },
+  )
+  let certificate: Signed = await certificates.forCoordinator({
+    publicKey: nodeKey.publicKey,
+    name,
+  })
 
   const repositories = createRepositories(config.repositories)
   const mirror = createMirror({ database, pool, clock, random, log }, config.download)
@@ -137,7 +158,7 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
   const store = createFactStore({ database })
   const runs = createRuns({ database })
   await mirror.recover()
-  await publisher.recover(await publications(database, repositories), working)
+  await publisher.recover(await knownPublications(database, repositories), working)
 
   const trust = await openTrustCache({ access, agents, clock, log, changed: () => node.recheck() })
   stack.defer(() => trust.close())
@@ -151,7 +172,10 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
   const open: MusterNode['open'] = (peerId, protocolId, more) => node.open(peerId, protocolId, more)
   const ingest = createIngest({ database, store, agents, clock, log, open }, { fleet })
   stack.defer(() => ingest.close())
-  const announced = { checkpoint: (_note: string): void => undefined, revocations: (): void => undefined }
+  const announced = {
+    checkpoint: (_note: string): void => undefined,
+    revocations: (): void => undefined,
+  }
   const ledger = {
     ...sealed,
     checkpoint: async (more?: AbortSignal) => {
@@ -166,12 +190,18 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
     node
       .peer(peerId)
       ?.close()
-      .catch((error: unknown) => log.warn({ peer: peerId, error }, 'a host was not told to come back'))
+      .catch((error: unknown) =>
+        log.warn({ peer: peerId, error }, 'a host was not told to come back'),
+      )
   }
   const copies = createCopies({ clock, log, hangUp })
   stack.defer(copies.close)
-  const enrolment = createEnrolment({ database, ledger, agents, access, certificates, issuer, clock }, { fleet })
-  const isElsewhere = (peerId: string, address: string): boolean => (node.peer(peerId)?.address ?? address) !== address
+  const enrolment = createEnrolment(
+    { database, ledger, agents, access, certificates, issuer, clock },
+    { fleet },
+  )
+  const isElsewhere = (peerId: string, address: string): boolean =>
+    (node.peer(peerId)?.address ?? address) !== address
   serve(enroll, enrolHandlers({ enrolment, copies, isElsewhere }))
   serve(audit, auditServiceHandlers({ ledger }))
   serve(facts, factsServiceHandlers({ ingest, store, agents }))
@@ -192,14 +222,28 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
     },
   })
   stack.defer(() => node.close())
-  const content = await createContent({ node, pool, clock, random, log, policy: serving.policy }, { tracker: true, coordinators: () => [] })
+  const content = await createContent(
+    { node, pool, clock, random, log, policy: serving.policy },
+    { tracker: true, coordinators: () => [] },
+  )
   stack.defer(() => content.close())
 
-  const dispatch = createDispatch({ ledger, access, agents, clock, log, open, copies: copies.of, closing: working })
+  const dispatch = createDispatch({
+    ledger,
+    access,
+    agents,
+    clock,
+    log,
+    open,
+    copies: copies.of,
+    closing: working,
+  })
   const outcomes = createOutcomes({ database, ledger, issuer, clock, fleet })
   const changed = (): void => {
     // Who lost its rights is cut off; who got others comes back and is told them.
-    void trust.refresh().catch((error: unknown) => log.error({ error }, 'the trust state cannot be read'))
+    void trust
+      .refresh()
+      .catch((error: unknown) => log.error({ error }, 'the trust state cannot be read'))
     announced.revocations()
   }
   const operations = createOperations({
@@ -219,7 +263,9 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
         runs,
         changed: (ids) => {
           changed()
-          rejoin(node, agents, ids).catch((error: unknown) => log.warn({ error }, 'a host was not told to come back'))
+          rejoin(node, agents, ids).catch((error: unknown) =>
+            log.warn({ error }, 'a host was not told to come back'),
+          )
         },
       }),
       ...grantVerbs({ access, revoked: changed }),
@@ -233,10 +279,16 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
   const frozen = sealed.frozen()
   // Observing goes on over a log that contradicts itself; nothing that would have to be logged does.
   if (frozen !== undefined)
-    log.error({ error: frozen }, 'the log is frozen: every operation is refused until docs/RECOVERY.md was followed')
+    log.error(
+      { error: frozen },
+      'the log is frozen: every operation is refused until docs/RECOVERY.md was followed',
+    )
   else await operations.recover(working, (verb) => !verb.startsWith('run.'))
 
-  const http = await createHttpServer({ clock, log }, { listen: config.http.listen, repositories: () => repositories.all })
+  const http = await createHttpServer(
+    { clock, log },
+    { listen: config.http.listen, repositories: () => repositories.all },
+  )
   stack.defer(() => http.close())
   const sessions = createSessions({ access, clock, random }, { fleet, coordinator: node.peerId })
   const connected = (peerId: string): boolean => node.peer(peerId)?.member !== undefined
@@ -272,7 +324,16 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
   await node.handle(control, controlServe)
   const localServe = serveProtocol(
     localProtocol,
-    localHandlers({ content, pool }, { role: 'coordinator', name, peerId: node.peerId, gateway: null, repositories: async () => [] }),
+    localHandlers(
+      { content, pool },
+      {
+        role: 'coordinator',
+        name,
+        peerId: node.peerId,
+        gateway: null,
+        repositories: async () => [],
+      },
+    ),
     serving,
   )
   socketProtocols.set(control.id, controlServe).set(localProtocol.id, localServe)
@@ -282,7 +343,10 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
   Object.assign(announced, createAnnouncer({ node, access, log }, (await access.state()).epoch))
   const offFacts = takeFacts({ node, ingest, log, fleet }, working)
   stack.defer(offFacts)
-  const offMembers = watchMembers({ node, agents, ingest, witness: dispatch.witness, clock, log }, working)
+  const offMembers = watchMembers(
+    { node, agents, ingest, witness: dispatch.witness, clock, log },
+    working,
+  )
   stack.defer(offMembers)
   const offRenewal = clock.every(RENEW_MS, () => {
     certificates
@@ -301,33 +365,12 @@ export async function runCoordinator(deps: CoordinatorDeps, options: Coordinator
     if (frozen === undefined) await operations.recover(working, (verb) => verb.startsWith('run.'))
   }
   const recovering = recover().catch((error: unknown) => {
-    if (!working.aborted) log.error({ error }, 'open orders could not be closed; the next start tries again')
+    if (!working.aborted)
+      log.error({ error }, 'open orders could not be closed; the next start tries again')
   })
   stack.defer(() => recovering)
   await aborted(signal)
   ending.abort(signal.reason)
-}
-
-interface EnrolDeps {
-  readonly enrolment: Enrolment
-  readonly copies: Copies
-  /** Whether the peer has another connection than the one from this address. */
-  readonly isElsewhere: (peerId: string, address: string) => boolean
-}
-
-function enrolHandlers({ enrolment, copies, isElsewhere }: EnrolDeps): Handlers<typeof enroll> {
-  return {
-    async join(request, { peer, signal }) {
-      const peerId = peer.peerId as string
-      const answer = await enrolment.join(peerId, request)
-      const { instance } = request
-      // One that has gone meanwhile may have been overtaken by the next start of the same host.
-      if (answer.status === 'approved' && instance !== undefined && !signal.aborted)
-        copies.arrived({ peerId, instance, address: peer.address, elsewhere: isElsewhere(peerId, peer.address) })
-      return answer
-    },
-    renew: async (_request, { peer }) => ({ certificate: await enrolment.renew(peer.peerId as string) }),
-  }
 }
 
 /** Ends the connections of hosts whose standing changed: they come back at once and get a certificate that says how they stand now. */
@@ -340,15 +383,6 @@ async function rejoin(
     const agent = await agents.byId(id)
     if (agent !== undefined) await node.peer(agent.peerId)?.close()
   }
-}
-
-/** Where each known target is published. */
-async function publications(database: Awaited<ReturnType<typeof openDatabase>>, repositories: ReturnType<typeof createRepositories>) {
-  const rows = await database.query.selectFrom('publication').select(['repository', 'target']).execute()
-  const configured = new Set(repositories.all.map((repository) => repository.name))
-  return rows
-    .filter((row) => configured.has(row.repository))
-    .map(({ repository, target }) => ({ repository, target, path: repositories.path(repository, target) }))
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -41,7 +41,11 @@ export function watchMembers(deps: MembersDeps, signal: AbortSignal): () => void
     await agents.seen(agent.id, deps.clock.now())
     // First of all that comes of it: after a restore it is the hosts that know how far the log was.
     await deps.witness(agent, signal).catch((error: unknown) => {
-      if (!signal.aborted) deps.log.warn({ host: agent.name, error }, 'the log could not be compared with what a host has seen of it')
+      if (!signal.aborted)
+        deps.log.warn(
+          { host: agent.name, error },
+          'the log could not be compared with what a host has seen of it',
+        )
     })
     await deps.ingest.pull(agent, signal)
   }

@@ -16,8 +16,12 @@ import type { Access } from './registry/access.ts'
 
 test('news: an announcement that cannot be made ends nobody, whatever it was that failed', async () => {
   const log = recordedLog()
-  const node = { gossip: { publish: () => Promise.reject(new Error('not one of ours')) } } as unknown as MusterNode
-  const access = { revocationsAfter: async () => [await signedSample('revocation', testKey(1))] } as unknown as Access
+  const node = {
+    gossip: { publish: () => Promise.reject(new Error('not one of ours')) },
+  } as unknown as MusterNode
+  const access = {
+    revocationsAfter: async () => [await signedSample('revocation', testKey(1))],
+  } as unknown as Access
   const unhandled: unknown[] = []
   const note = (error: unknown): void => void unhandled.push(error)
   process.on('unhandledRejection', note)
@@ -35,9 +39,15 @@ test('news: an announcement that cannot be made ends nobody, whatever it was tha
 })
 
 test('news: of revocations that come at once, or while one is told of, every one is told, once and in order', async () => {
-  const all = await Promise.all([1, 2, 3, 4].map((epoch) => signedSample('revocation', testKey(1), { epoch, id: testUuid(epoch) })))
+  const all = await Promise.all(
+    [1, 2, 3, 4].map((epoch) =>
+      signedSample('revocation', testKey(1), { epoch, id: testUuid(epoch) }),
+    ),
+  )
   let there = 1
-  const access = { revocationsAfter: async (after: number) => all.slice(after, there) } as unknown as Access
+  const access = {
+    revocationsAfter: async (after: number) => all.slice(after, there),
+  } as unknown as Access
   const told: number[] = []
   const publish = async (_topic: string, bytes: Uint8Array): Promise<void> => {
     told.push(readSigned(fromWire(decode(bytes)), 'revocation').epoch)
@@ -77,7 +87,9 @@ test('FG-03: a host that gossips faster than its facts can be written costs one 
     },
   } as unknown as Ingest
   takeFacts({ node, ingest, log: recordedLog(), fleet: TEST_FLEET }, new AbortController().signal)
-  const statements = await Promise.all(Array.from({ length: 100 }, (_, n) => signedSample('facts', host, { sequence: n + 1 })))
+  const statements = await Promise.all(
+    Array.from({ length: 100 }, (_, n) => signedSample('facts', host, { sequence: n + 1 })),
+  )
   const author = peerIdOfKey(host.publicKey)
   // Repeated at the end, by somebody to whom the newest is not welcome.
   for (const signed of [...statements, ...statements.slice(1, 9)])

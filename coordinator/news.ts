@@ -31,7 +31,11 @@ export function takeFacts(deps: NewsDeps, signal: AbortSignal): () => void {
     const busy = waiting.get(author)
     if (busy !== undefined) {
       // By the host's own count: somebody who repeats its older news must not drive out the newest.
-      if (busy.next === undefined || busy.next.epoch < news.epoch || (busy.next.epoch === news.epoch && busy.next.sequence < news.sequence))
+      if (
+        busy.next === undefined ||
+        busy.next.epoch < news.epoch ||
+        (busy.next.epoch === news.epoch && busy.next.sequence < news.sequence)
+      )
         busy.next = news
       return
     }
@@ -40,7 +44,11 @@ export function takeFacts(deps: NewsDeps, signal: AbortSignal): () => void {
     while (mine.next !== undefined) {
       const { signed } = mine.next
       mine.next = undefined
-      await deps.ingest.news(signed, signal).catch((error: unknown) => deps.log.warn({ author, error }, 'facts from gossip were not taken'))
+      await deps.ingest
+        .news(signed, signal)
+        .catch((error: unknown) =>
+          deps.log.warn({ author, error }, 'facts from gossip were not taken'),
+        )
     }
     waiting.delete(author)
   }
@@ -68,10 +76,15 @@ export interface Announcer {
  * Tells the fleet. Failures are logged: whoever missed it learns it with the next order or connection.
  * @param from the revocation epoch when this coordinator began: hosts learn what is older as they connect
  */
-export function createAnnouncer(deps: { node: MusterNode; access: Access; log: Logger }, from: number): Announcer {
+export function createAnnouncer(
+  deps: { node: MusterNode; access: Access; log: Logger },
+  from: number,
+): Announcer {
   const publish = (topic: 'audit' | 'policy', bytes: Uint8Array): Promise<void> =>
     // Gossip that has stopped throws what it likes, and nobody waits for this: an error that went on from here would end the coordinator.
-    deps.node.gossip.publish(topic, bytes).catch((error: unknown) => deps.log.debug({ topic, error }, 'news were not published'))
+    deps.node.gossip
+      .publish(topic, bytes)
+      .catch((error: unknown) => deps.log.debug({ topic, error }, 'news were not published'))
   // Owned by revocations(): the last epoch that was told of.
   let told = from
   return {

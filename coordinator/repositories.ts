@@ -8,7 +8,8 @@ export const repositoryError = defineErrors({
     exit: 'notFound',
     message: (d: { repository: string; known: readonly string[] }) =>
       `there is no repository ${JSON.stringify(d.repository)}${d.known.length > 0 ? `; there are ${d.known.slice(0, 10).join(', ')}` : ''}`,
-    hint: () => 'repositories are files in conf.d with name and type; the coordinator reads them when it starts',
+    hint: () =>
+      'repositories are files in conf.d with name and type; the coordinator reads them when it starts',
   },
   'repository.incomplete': {
     exit: 'partly',
@@ -20,8 +21,10 @@ export const repositoryError = defineErrors({
   'repository.interrupted': {
     exit: 'failed',
     retryable: true,
-    message: (d: { repository: string }) => `the sync of ${d.repository} stopped before it was complete; nothing was published`,
-    hint: (d: { repository: string }) => `muster repo sync --repo-id ${d.repository} goes on where it stopped`,
+    message: (d: { repository: string }) =>
+      `the sync of ${d.repository} stopped before it was complete; nothing was published`,
+    hint: (d: { repository: string }) =>
+      `muster repo sync --repo-id ${d.repository} goes on where it stopped`,
   },
   'repository.never-synced': {
     exit: 'notFound',
@@ -42,7 +45,8 @@ export function createRepositories(all: readonly RepositoryConfig[]): Repositori
   const byId = new Map(all.map((repository) => [repository.name, repository]))
   const get = (id: string): RepositoryConfig => {
     const found = byId.get(id)
-    if (found === undefined) throw repositoryError('repository.unknown', { repository: id, known: [...byId.keys()] })
+    if (found === undefined)
+      throw repositoryError('repository.unknown', { repository: id, known: [...byId.keys()] })
     return found
   }
   return {

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemClock } from '../shared/clock.ts'
 import { recordedLog } from '../shared/testing/recorded-log.ts'
-import { sampleBody, signedSample, TEST_AGENT, TEST_TIME, testKey } from '../shared/testing/statements.ts'
+import {
+  sampleBody,
+  signedSample,
+  TEST_AGENT,
+  TEST_TIME,
+  testKey,
+} from '../shared/testing/statements.ts'
 import type { AcceptedRevocation } from '../shared/trust/revocations.ts'
 import type { Root } from '../shared/trust/root.ts'
 import type { Access } from './registry/access.ts'
@@ -11,7 +17,12 @@ import { openTrustCache } from './trust-cache.ts'
 
 const root = { ...sampleBody('root', testKey(1)), type: 'muster/root/v1' } as Root
 const gone = {
-  revocation: { ...sampleBody('revocation', testKey(1)), type: 'muster/revocation/v1', kind: 'agent', target: TEST_AGENT },
+  revocation: {
+    ...sampleBody('revocation', testKey(1)),
+    type: 'muster/revocation/v1',
+    kind: 'agent',
+    target: TEST_AGENT,
+  },
   byOperator: true,
   digest: '',
 } as unknown as AcceptedRevocation
@@ -31,7 +42,13 @@ test('ID-24: a reading that began before a revocation does not bring back whom a
   const agents = { list: async () => [] } as unknown as Agents
   const clock = { ...systemClock, now: () => TEST_TIME }
   let changes = 0
-  const cache = await openTrustCache({ access, agents, clock, log: recordedLog(), changed: () => (changes += 1) })
+  const cache = await openTrustCache({
+    access,
+    agents,
+    clock,
+    log: recordedLog(),
+    changed: () => (changes += 1),
+  })
   const certificate = await signedSample('certificate', testKey(200))
   assert.equal(cache.check(certificate).agent, TEST_AGENT)
   const until = async (count: number): Promise<void> => {
@@ -65,7 +82,13 @@ test('trust cache: a reading that fails leaves what was known, and the next one 
     },
   } as unknown as Access
   const agents = { list: async () => [{ status: 'approved', peerId: 'p' }] } as unknown as Agents
-  const cache = await openTrustCache({ access, agents, clock: systemClock, log: recordedLog(), changed: () => undefined })
+  const cache = await openTrustCache({
+    access,
+    agents,
+    clock: systemClock,
+    log: recordedLog(),
+    changed: () => undefined,
+  })
   broken = true
   const all = await Promise.allSettled([cache.refresh(), cache.refresh(), cache.refresh()])
   assert.deepEqual(

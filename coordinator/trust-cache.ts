@@ -34,8 +34,14 @@ export async function openTrustCache(deps: {
   let state: { root: Root; revocations: readonly AcceptedRevocation[]; peers: ReadonlySet<string> }
   const read = async (): Promise<void> => {
     const { root, revocations } = await deps.access.state()
-    const peers = new Set((await deps.agents.list()).filter((agent) => agent.status === 'approved').map((agent) => agent.peerId))
-    const revoked = state !== undefined && (revocations.length !== state.revocations.length || root.version !== state.root.version)
+    const peers = new Set(
+      (await deps.agents.list())
+        .filter((agent) => agent.status === 'approved')
+        .map((agent) => agent.peerId),
+    )
+    const revoked =
+      state !== undefined &&
+      (revocations.length !== state.revocations.length || root.version !== state.root.version)
     state = { root, revocations, peers }
     if (revoked) deps.changed()
   }
@@ -58,10 +64,17 @@ export async function openTrustCache(deps: {
   }
   await refresh()
   const stop = deps.clock.every(REFRESH_MS, () => {
-    refresh().catch((error: unknown) => deps.log.error({ error }, 'the trust state cannot be read; what was known goes on to hold'))
+    refresh().catch((error: unknown) =>
+      deps.log.error({ error }, 'the trust state cannot be read; what was known goes on to hold'),
+    )
   })
   return {
-    check: (certificate) => checkCertificate(certificate, { root: state.root, revocations: state.revocations, at: deps.clock.now() }),
+    check: (certificate) =>
+      checkCertificate(certificate, {
+        root: state.root,
+        revocations: state.revocations,
+        at: deps.clock.now(),
+      }),
     approved: (peerId) => state.peers.has(peerId),
     refresh,
     close: stop,

@@ -17,19 +17,31 @@ const FAMILIES = ['ip4', 'ip6', 'dns', 'dns4', 'dns6']
 export function parseAddress(text: string): NodeAddress {
   const components = componentsOf(text)
   const [host, tcp, p2p] = components
-  const bad = (reason: string): Error => nodeError('node.address', { address: text.slice(0, 256), reason })
-  if (host === undefined || !FAMILIES.includes(host.name) || host.value === undefined) throw bad('it does not begin with a host')
+  const bad = (reason: string): Error =>
+    nodeError('node.address', { address: text.slice(0, 256), reason })
+  if (host === undefined || !FAMILIES.includes(host.name) || host.value === undefined)
+    throw bad('it does not begin with a host')
   if (tcp?.name !== 'tcp' || tcp.value === undefined) throw bad('it names no TCP port')
-  if (components.length > 3 || (p2p !== undefined && p2p.name !== 'p2p')) throw bad('something follows that is no peer id')
+  if (components.length > 3 || (p2p !== undefined && p2p.name !== 'p2p'))
+    throw bad('something follows that is no peer id')
   const peer = p2p?.value
   if (peer !== undefined) {
     try {
       keyOfPeerId(peer)
     } catch (cause) {
-      throw nodeError('node.address', { address: text.slice(0, 256), reason: 'its peer id is not that of an ed25519 key' }, { cause })
+      throw nodeError(
+        'node.address',
+        { address: text.slice(0, 256), reason: 'its peer id is not that of an ed25519 key' },
+        { cause },
+      )
     }
   }
-  return { host: host.value, family: host.name as NodeAddress['family'], port: Number(tcp.value), peer }
+  return {
+    host: host.value,
+    family: host.name as NodeAddress['family'],
+    port: Number(tcp.value),
+    peer,
+  }
 }
 
 /** The multiaddr of an address that was checked. */
@@ -42,7 +54,11 @@ function componentsOf(text: string): readonly { name: string; value?: string }[]
   try {
     return multiaddr(text).getComponents()
   } catch (cause) {
-    throw nodeError('node.address', { address: text.slice(0, 256), reason: 'it is not a multiaddr' }, { cause })
+    throw nodeError(
+      'node.address',
+      { address: text.slice(0, 256), reason: 'it is not a multiaddr' },
+      { cause },
+    )
   }
 }
 
@@ -77,7 +93,8 @@ export function isLoopback(address: string): boolean {
 /** Whether another address is of the same host as this one: in IPv6 of the same /64, which is what one customer or machine has of addresses. */
 export function sameHost(address: string): (other: string) => boolean {
   const host = hostOf(address)
-  if (!isIPv6(host) || host.toLowerCase().startsWith('::ffff:')) return (other) => hostOf(other) === host
+  if (!isIPv6(host) || host.toLowerCase().startsWith('::ffff:'))
+    return (other) => hostOf(other) === host
   const network = new BlockList()
   network.addSubnet(host, 64, 'ipv6')
   return (other) => isIPv6(hostOf(other)) && network.check(hostOf(other), 'ipv6')
@@ -96,6 +113,7 @@ function scopeOf(host: string): 'loopback' | 'useless' | 'other' {
   const ip = mapped?.[1] ?? host.toLowerCase()
   if (ip.startsWith('127.') || ip === '::1') return 'loopback'
   // This network, link-local, multicast and reserved (RFC 6890); unspecified, link-local and multicast of IPv6, and every other mapped form.
-  if (/^(0\.|169\.254\.|22[4-9]\.|2[3-5]\d\.)/.test(ip) || /^(::|fe[89ab][0-9a-f]:|ff)/.test(ip)) return 'useless'
+  if (/^(0\.|169\.254\.|22[4-9]\.|2[3-5]\d\.)/.test(ip) || /^(::|fe[89ab][0-9a-f]:|ff)/.test(ip))
+    return 'useless'
   return 'other'
 }

@@ -30,23 +30,44 @@ async function site(
   t: TestContext,
   fleet: TestFleet,
   name: string,
-  options: { coordinators?: TestNode[]; disk?: Disk; distort?: (honest: Handlers<typeof blobs>) => Partial<Handlers<typeof blobs>> } = {},
+  options: {
+    coordinators?: TestNode[]
+    disk?: Disk
+    distort?: (honest: Handlers<typeof blobs>) => Partial<Handlers<typeof blobs>>
+  } = {},
 ): Promise<Site> {
   const { coordinators, distort = () => ({}) } = options
-  const node = await fleet.node(t, { role: coordinators === undefined ? 'coordinator' : 'agent', name })
+  const node = await fleet.node(t, {
+    role: coordinators === undefined ? 'coordinator' : 'agent',
+    name,
+  })
   const pool = await temporaryPool(t, options.disk)
   const policy = createNodePolicy()
   // createContent registers its own handlers, so it gets a node that puts the distorted ones in their place.
   const handle: TestNode['handle'] = (protocol, serve) => {
     const honest = blobHandlers(pool)
-    const distorted = serveProtocol(blobs, { ...honest, ...distort(honest) }, { clock: systemClock, log: node.log, policy })
+    const distorted = serveProtocol(
+      blobs,
+      { ...honest, ...distort(honest) },
+      { clock: systemClock, log: node.log, policy },
+    )
     return node.handle(protocol, protocol.id === blobs.id ? distorted : serve)
   }
   const content = await createContent(
-    { node: { ...node, handle }, pool, clock: systemClock, random: systemRandom, log: node.log, policy },
+    {
+      node: { ...node, handle },
+      pool,
+      clock: systemClock,
+      random: systemRandom,
+      log: node.log,
+      policy,
+    },
     {
       tracker: coordinators === undefined,
-      coordinators: () => (coordinators ?? []).map(({ peerId }) => peerId).filter((peer) => node.peer(peer) !== undefined),
+      coordinators: () =>
+        (coordinators ?? [])
+          .map(({ peerId }) => peerId)
+          .filter((peer) => node.peer(peer) !== undefined),
     },
   )
   t.after(() => content.close())
@@ -64,7 +85,9 @@ test('content: many blobs asked for at once all come, though a connection carrie
   const origin = await site(t, fleet, 'origin')
   const { content, pool } = await site(t, fleet, 'host', { coordinators: [origin.node] })
   const wanted = await Promise.all(
-    Array.from({ length: 3 * providers.limits.maxOutboundStreams + 20 }, () => addContent(origin.pool, 40_000)),
+    Array.from({ length: 3 * providers.limits.maxOutboundStreams + 20 }, () =>
+      addContent(origin.pool, 40_000),
+    ),
   )
   await Promise.all(wanted.map(({ id }) => content.open(id, forever)))
   for (const { id, content: bytes } of wanted) assert.ok(bytes.equals(await contentOf(pool, id)))
@@ -100,7 +123,10 @@ test('content: without a coordinator nobody can say whether a blob exists, and w
   const fleet = await createTestFleet()
   const alone = await site(t, fleet, 'alone', { coordinators: [] })
   const id = blobId.parse('7'.repeat(64))
-  await assert.rejects(alone.content.open(id, forever), { code: 'node.not-connected', exit: 'unreachable' })
+  await assert.rejects(alone.content.open(id, forever), {
+    code: 'node.not-connected',
+    exit: 'unreachable',
+  })
   await assert.rejects(alone.content.providers(id, forever), { code: 'node.not-connected' })
   const own = await addContent(alone.pool, 100)
   assert.equal((await alone.content.open(own.id, forever)).size, 100)
@@ -159,14 +185,20 @@ test('content: with a known size, reading begins before the rest has come, in an
   const opened = await host.content.open(id, forever, { size: content.length })
   const reader = opened.read({ start: 1000, end: 800_000 }, forever)[Symbol.asyncIterator]()
   const first = await reader.next()
-  assert.ok(first.done !== true && content.subarray(1000, 1000 + first.value.length).equals(first.value))
+  assert.ok(
+    first.done !== true && content.subarray(1000, 1000 + first.value.length).equals(first.value),
+  )
   assert.equal(await host.pool.stat(id), undefined, 'the blob is not whole yet')
   gate.resolve()
   const rest = [first.value]
-  for (let next = await reader.next(); next.done !== true; next = await reader.next()) rest.push(next.value)
+  for (let next = await reader.next(); next.done !== true; next = await reader.next())
+    rest.push(next.value)
   assert.ok(content.subarray(1000, 800_000).equals(Buffer.concat(rest)))
   assert.deepEqual(await host.pool.stat(id), { size: content.length })
-  await assert.rejects(Array.fromAsync(opened.read({ start: 0, end: content.length + 1 }, forever)), { code: 'blob.range' })
+  await assert.rejects(
+    Array.fromAsync(opened.read({ start: 0, end: content.length + 1 }, forever)),
+    { code: 'blob.range' },
+  )
 })
 
 test('BT-10: whoever wants a blob that is on its way joins; one leaving disturbs nobody, the last one leaving ends the fetch', async (t) => {
@@ -175,7 +207,9 @@ test('BT-10: whoever wants a blob that is on its way joins; one leaving disturbs
   const host = await site(t, fleet, 'host', { coordinators: [node] })
   const { id, content } = await addContent(pool, 700_000)
   const leavers = [new AbortController(), new AbortController(), new AbortController()]
-  const opening = leavers.map(({ signal }) => host.content.open(id, signal).catch((error: Error) => error.message))
+  const opening = leavers.map(({ signal }) =>
+    host.content.open(id, signal).catch((error: Error) => error.message),
+  )
   await until(() => seen.calls === 1)
   for (const [i, leaver] of leavers.entries()) {
     assert.equal(seen.aborted, 0)
@@ -219,10 +253,14 @@ test('CA-10: a disk that is full while a blob arrives is named as that, whoever 
   let full = false
   let written = 0
   const before = ({ name, args }: Step): void => {
-    if (name === 'write') written += (args[1] as Uint8Array[]).reduce((sum, part) => sum + part.length, 0)
+    if (name === 'write')
+      written += (args[1] as Uint8Array[]).reduce((sum, part) => sum + part.length, 0)
     if (full && written > 3 * MIB) throw errnoError('ENOSPC')
   }
-  const host = await site(t, fleet, 'host', { coordinators: [origin.node], disk: watchedDisk({ before }) })
+  const host = await site(t, fleet, 'host', {
+    coordinators: [origin.node],
+    disk: watchedDisk({ before }),
+  })
   const { id, content } = await addContent(origin.pool, 8 * MIB)
   full = true
   await assert.rejects(host.content.open(id, forever), { code: 'blob.no-space' })

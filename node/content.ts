@@ -87,11 +87,18 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
   const serving = { policy: deps.policy, clock, log }
   const index = options.tracker ? createProviderIndex(deps) : undefined
   const closing = new AbortController()
-  const queue = createQueue({ name: 'the queue of blob fetches', concurrency: FETCHES, capacity: WAITING })
+  const queue = createQueue({
+    name: 'the queue of blob fetches',
+    concurrency: FETCHES,
+    capacity: WAITING,
+  })
   await node.handle(blobs, serveProtocol(blobs, blobHandlers(pool), serving))
   if (index !== undefined) {
     const own = (id: BlobId) => holdingOf(pool, id)
-    await node.handle(providers, serveProtocol(providers, trackerHandlers(index, { self: node.peerId, own }), serving))
+    await node.handle(
+      providers,
+      serveProtocol(providers, trackerHandlers(index, { self: node.peerId, own }), serving),
+    )
   }
   const offs = index === undefined ? [] : [node.on('disconnect', (peer) => index.drop(peer))]
 
@@ -114,7 +121,9 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
     )
 
   const added = (id: BlobId, size: number): void => {
-    void tracker.tell([{ id, size }]).catch((error: unknown) => log.error({ error }, 'a blob was not announced'))
+    void tracker
+      .tell([{ id, size }])
+      .catch((error: unknown) => log.error({ error }, 'a blob was not announced'))
   }
   const announce = async (signal: AbortSignal): Promise<void> => {
     let holds: Held[] = []
@@ -133,11 +142,17 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
     offs.push(
       clock.every(
         ANNOUNCE_MS,
-        () => void announce(closing.signal).catch((error: unknown) => log.warn({ error }, 'the pool was not announced')),
+        () =>
+          void announce(closing.signal).catch((error: unknown) =>
+            log.warn({ error }, 'the pool was not announced'),
+          ),
       ),
     )
 
-  const here = (id: BlobId, size: number): Opened => ({ size, read: (range, signal) => pool.read(id, range, signal) })
+  const here = (id: BlobId, size: number): Opened => ({
+    size,
+    read: (range, signal) => pool.read(id, range, signal),
+  })
 
   return {
     async open(id, signal, known) {
@@ -146,7 +161,12 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
       if (known === undefined) return here(id, (await fetch(id, signal)).size)
       return {
         size: known.size,
-        read: (range, more) => follow({ pool, id, size: known.size, fetch: () => fetch(id, more, known.size) }, range, more),
+        read: (range, more) =>
+          follow(
+            { pool, id, size: known.size, fetch: () => fetch(id, more, known.size) },
+            range,
+            more,
+          ),
       }
     },
     async providers(id, signal) {
@@ -157,9 +177,17 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
         return []
       })
       const nameOf = (peer: string): string => node.peer(peer)?.member?.name ?? peer
-      const others = hints.map((hint) => ({ name: nameOf(hint.peer), peerId: hint.peer, whole: hint.ranges === undefined }))
-      if (own.size === undefined || others.some((other) => other.peerId === node.peerId)) return others
-      return [{ name: 'this node', peerId: node.peerId, whole: own.ranges === undefined }, ...others]
+      const others = hints.map((hint) => ({
+        name: nameOf(hint.peer),
+        peerId: hint.peer,
+        whole: hint.ranges === undefined,
+      }))
+      if (own.size === undefined || others.some((other) => other.peerId === node.peerId))
+        return others
+      return [
+        { name: 'this node', peerId: node.peerId, whole: own.ranges === undefined },
+        ...others,
+      ]
     },
     announce,
     added,

@@ -4,24 +4,30 @@ import { defineErrors } from '../shared/errors.ts'
 export const nodeError = defineErrors({
   'node.address': {
     exit: 'usage',
-    message: (d: { address: string; reason: string }) => `${d.address} is not an address of a node: ${d.reason}`,
+    message: (d: { address: string; reason: string }) =>
+      `${d.address} is not an address of a node: ${d.reason}`,
     hint: () => 'an address looks like /ip4/192.0.2.7/tcp/7400/p2p/12D3KooW…',
   },
   'node.listen': {
     exit: 'conflict',
-    message: (d: { address: string; reason: string }) => `cannot listen on ${d.address}: ${d.reason}`,
+    message: (d: { address: string; reason: string }) =>
+      `cannot listen on ${d.address}: ${d.reason}`,
     hint: () => 'another process may use the port; choose another one, or stop it',
   },
   'node.unreachable': {
     exit: 'unreachable',
     retryable: true,
-    message: (d: { address: string; reason: string }) => `${d.address} cannot be reached: ${d.reason}`,
-    hint: () => 'check that it runs, and that no firewall stands between; muster status on the coordinator shows its addresses',
+    message: (d: { address: string; reason: string }) =>
+      `${d.address} cannot be reached: ${d.reason}`,
+    hint: () =>
+      'check that it runs, and that no firewall stands between; muster status on the coordinator shows its addresses',
   },
   'node.wrong-peer': {
     exit: 'denied',
-    message: (d: { address: string; expected: string }) => `the node at ${d.address} is not ${d.expected}`,
-    hint: () => 'its key changed, or another program answers there; ask the operator of the fleet for a fresh ticket',
+    message: (d: { address: string; expected: string }) =>
+      `the node at ${d.address} is not ${d.expected}`,
+    hint: () =>
+      'its key changed, or another program answers there; ask the operator of the fleet for a fresh ticket',
   },
   'node.not-connected': {
     exit: 'unreachable',
@@ -36,13 +42,15 @@ export const nodeError = defineErrors({
   },
   'node.borrowed-certificate': {
     exit: 'denied',
-    message: (d: { peer: string; subject: string }) => `${d.peer} showed the certificate of ${d.subject}`,
+    message: (d: { peer: string; subject: string }) =>
+      `${d.peer} showed the certificate of ${d.subject}`,
   },
   'node.stale-certificate': {
     exit: 'denied',
     message: (d: { peer: string; epoch: number; seen: number }) =>
       `${d.peer} showed a certificate of epoch ${d.epoch} after one of epoch ${d.seen}`,
-    hint: () => 'the host was enrolled anew or its labels changed; it gets a new certificate when it asks for one',
+    hint: () =>
+      'the host was enrolled anew or its labels changed; it gets a new certificate when it asks for one',
   },
   'node.handshake': {
     exit: 'unreachable',

@@ -4,41 +4,69 @@ import { wireError } from '../protocols/wire/errors.ts'
 import { nodeError } from './errors.ts'
 
 /** A dial that failed. An error of ours on the way, such as a refused key, is the reason; an abort by the caller is passed on as it is. */
-export function dialFailure(error: unknown, target: { address: string; peer: string; signal: AbortSignal | undefined }): Error {
+export function dialFailure(
+  error: unknown,
+  target: { address: string; peer: string; signal: AbortSignal | undefined },
+): Error {
   if (target.signal?.aborted === true) return target.signal.reason as Error
   const chain = causesOf(error)
   const own = chain.find((item) => item instanceof MusterError)
   if (own !== undefined) return own
   // libp2p's upgrader keeps only the message of what an encrypter threw; this is UnexpectedPeerError's.
-  if (chain.some((item) => /unexpected peer|does not match expected remote peer/i.test(item.message))) {
-    return nodeError('node.wrong-peer', { address: target.address, expected: target.peer }, { cause: error })
+  if (
+    chain.some((item) => /unexpected peer|does not match expected remote peer/i.test(item.message))
+  ) {
+    return nodeError(
+      'node.wrong-peer',
+      { address: target.address, expected: target.peer },
+      { cause: error },
+    )
   }
-  return nodeError('node.unreachable', { address: target.address, reason: reasonOf(chain) }, { cause: error })
+  return nodeError(
+    'node.unreachable',
+    { address: target.address, reason: reasonOf(chain) },
+    { cause: error },
+  )
 }
 
 /** A stream that could not be opened. */
-export function openFailure(error: unknown, target: { peer: string; protocol: string; signal: AbortSignal | undefined }): Error {
+export function openFailure(
+  error: unknown,
+  target: { peer: string; protocol: string; signal: AbortSignal | undefined },
+): Error {
   if (target.signal?.aborted === true) return target.signal.reason as Error
   if (error instanceof MusterError) return error
   const name = (error as Error).name
-  if (name === 'UnsupportedProtocolError') return wireError('protocol.unsupported', { what: target.protocol }, { cause: error })
-  if (/^TooMany(Out|In)bound/.test(name)) return wireError('protocol.busy', { what: target.protocol }, { cause: error })
+  if (name === 'UnsupportedProtocolError')
+    return wireError('protocol.unsupported', { what: target.protocol }, { cause: error })
+  if (/^TooMany(Out|In)bound/.test(name))
+    return wireError('protocol.busy', { what: target.protocol }, { cause: error })
   return nodeError('node.not-connected', { peer: target.peer }, { cause: error })
 }
 
 export function listenFailure(error: unknown, addresses: readonly string[]): Error {
   if (error instanceof MusterError) return error
-  return nodeError('node.listen', { address: addresses.join(', '), reason: reasonOf(causesOf(error)) }, { cause: error })
+  return nodeError(
+    'node.listen',
+    { address: addresses.join(', '), reason: reasonOf(causesOf(error)) },
+    { cause: error },
+  )
 }
 
 function causesOf(error: unknown, depth = 0): Error[] {
   if (!(error instanceof Error) || depth > 5) return []
   const inner = error instanceof AggregateError ? error.errors : []
-  return [error, ...inner.flatMap((item) => causesOf(item, depth + 1)), ...causesOf(error.cause, depth + 1)]
+  return [
+    error,
+    ...inner.flatMap((item) => causesOf(item, depth + 1)),
+    ...causesOf(error.cause, depth + 1),
+  ]
 }
 
 function reasonOf(chain: readonly Error[]): string {
-  const code = chain.map((item) => (item as NodeJS.ErrnoException).code).find((item) => typeof item === 'string' && /^E[A-Z]+$/.test(item))
+  const code = chain
+    .map((item) => (item as NodeJS.ErrnoException).code)
+    .find((item) => typeof item === 'string' && /^E[A-Z]+$/.test(item))
   if (code !== undefined) return code
   const named = chain.flatMap((item) => /\b(E[A-Z]{4,})\b/.exec(item.message)?.[1] ?? [])[0]
   if (named !== undefined) return named

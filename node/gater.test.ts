@@ -3,17 +3,24 @@ import { test } from 'node:test'
 import type { PeerId } from '@libp2p/interface'
 import { createGater } from './gater.ts'
 
-const peer = (name: string, type = 'Ed25519'): PeerId => ({ type, toString: () => name }) as unknown as PeerId
+const peer = (name: string, type = 'Ed25519'): PeerId =>
+  ({ type, toString: () => name }) as unknown as PeerId
 const connection = { remoteAddr: '/ip4/192.0.2.1/tcp/1' } as never
 
 test('gater: a peer is dialled only while somebody asks for exactly that peer, and no longer', async () => {
-  const gater = createGater({ mayTakeStranger: () => true, isMember: () => false, hasEnough: () => false })
+  const gater = createGater({
+    mayTakeStranger: () => true,
+    isMember: () => false,
+    hasEnough: () => false,
+  })
   const denied = (name: string): unknown => gater.denyDialPeer?.(peer(name))
   assert.equal(denied('a'), true)
   const held = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const
   const dials = [
     gater.whileDialling('a', () => held[0].promise),
-    gater.whileDialling('a', () => held[1].promise.then(() => Promise.reject(new Error('no answer')))),
+    gater.whileDialling('a', () =>
+      held[1].promise.then(() => Promise.reject(new Error('no answer'))),
+    ),
   ] as const
   assert.deepEqual([denied('a'), denied('b')], [false, true])
   held[0].resolve()
@@ -39,10 +46,23 @@ test('gater: keys of another kind are refused both ways; strangers only where th
   assert.deepEqual([inbound(peer('member')), inbound(peer('stranger'))], [false, true])
   room = true
   enough = true
-  assert.deepEqual([inbound(peer('member')), inbound(peer('stranger'))], [true, true], 'one key has as many connections as it may')
+  assert.deepEqual(
+    [inbound(peer('member')), inbound(peer('stranger'))],
+    [true, true],
+    'one key has as many connections as it may',
+  )
   enough = false
   for (const type of ['RSA', 'secp256k1']) {
-    assert.deepEqual([inbound(peer('member', type)), gater.denyOutboundEncryptedConnection?.(peer('a', type), connection)], [true, true])
-    assert.equal(await gater.whileDialling('a', async () => gater.denyDialPeer?.(peer('a', type))), true)
+    assert.deepEqual(
+      [
+        inbound(peer('member', type)),
+        gater.denyOutboundEncryptedConnection?.(peer('a', type), connection),
+      ],
+      [true, true],
+    )
+    assert.equal(
+      await gater.whileDialling('a', async () => gater.denyDialPeer?.(peer('a', type))),
+      true,
+    )
   }
 })

@@ -25,7 +25,8 @@ export function createGater(options: GaterOptions): Gater {
   return {
     denyDialPeer: (peer) => wrongKey(peer) || !dialling.has(peer.toString()),
     denyOutboundEncryptedConnection: wrongKey,
-    denyInboundEncryptedConnection: (peer, connection) => wrongKey(peer) || unwanted(peer.toString(), connection.remoteAddr.toString()),
+    denyInboundEncryptedConnection: (peer, connection) =>
+      wrongKey(peer) || unwanted(peer.toString(), connection.remoteAddr.toString()),
     filterMultiaddrForPeer: () => false,
     whileDialling: async (peer, work) => {
       dialling.set(peer, (dialling.get(peer) ?? 0) + 1)

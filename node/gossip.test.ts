@@ -12,7 +12,10 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 /** Listens to facts and keeps what it accepted. */
-function listen(node: { gossip: Gossip }, judge: (text: string, author: string) => Verdict = () => 'accept'): string[] {
+function listen(
+  node: { gossip: Gossip },
+  judge: (text: string, author: string) => Verdict = () => 'accept',
+): string[] {
   const heard: string[] = []
   node.gossip.on('facts', ({ bytes, author }) => {
     const text = Buffer.from(bytes).toString()
@@ -26,20 +29,26 @@ function listen(node: { gossip: Gossip }, judge: (text: string, author: string) 
 test('gossip: fourteen members behind one address all hear what any of them says', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
-  const agents = await Promise.all(Array.from({ length: 13 }, (_, i) => fleet.node(t, { role: 'agent', name: `web-${i}` })))
+  const agents = await Promise.all(
+    Array.from({ length: 13 }, (_, i) => fleet.node(t, { role: 'agent', name: `web-${i}` })),
+  )
   const everybody = [coordinator, ...agents]
   const heard = everybody.map((node) => listen(node))
   await Promise.all(agents.map((agent) => agent.dial(addressOf(coordinator))))
   await until(
-    () => coordinator.gossip.listeners('facts').length === 13 && agents.every((agent) => agent.gossip.listeners('facts').length === 1),
+    () =>
+      coordinator.gossip.listeners('facts').length === 13 &&
+      agents.every((agent) => agent.gossip.listeners('facts').length === 1),
   )
   // The score of a peer needs some heartbeats to turn; the default score would by then have silenced all of them.
   for (let round = 0; round < 3; round += 1) {
-    for (const [i, node] of everybody.entries()) await node.gossip.publish('facts', Buffer.from(`${round}:${i}`))
+    for (const [i, node] of everybody.entries())
+      await node.gossip.publish('facts', Buffer.from(`${round}:${i}`))
     await systemClock.sleep(300)
   }
   await until(() => heard.every((list) => list.length === 3 * 13))
-  for (const [i, list] of heard.entries()) assert.ok(!list.includes(`0:${i}`) && new Set(list).size === 39)
+  for (const [i, list] of heard.entries())
+    assert.ok(!list.includes(`0:${i}`) && new Set(list).size === 39)
 })
 
 test('gossip: strangers neither hear nor are heard, and a member hears once its certificate is shown', async (t) => {
@@ -47,7 +56,9 @@ test('gossip: strangers neither hear nor are heard, and a member hears once its 
   const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
   const agent = await fleet.node(t, { role: 'agent', name: 'web-1' })
   const stranger = await fleet.node(t, { role: undefined, name: 'stranger' })
-  const [atCoordinator, atAgent, atStranger] = [coordinator, agent, stranger].map((node) => listen(node)) as [string[], string[], string[]]
+  const [atCoordinator, atAgent, atStranger] = [coordinator, agent, stranger].map((node) =>
+    listen(node),
+  ) as [string[], string[], string[]]
   await Promise.all([agent.dial(addressOf(coordinator)), stranger.dial(addressOf(coordinator))])
   await until(() => coordinator.gossip.mesh('facts').includes(agent.peerId))
   await stranger.gossip.publish('facts', Buffer.from('let me in'))
@@ -66,10 +77,13 @@ test('gossip: strangers neither hear nor are heard, and a member hears once its 
 test('FG-01: a message that the validator rejects goes no further, and who sends three such messages is not listened to', async (t) => {
   const fleet = await createTestFleet()
   const [a, hub, b] = (await Promise.all(
-    ['a', 'hub', 'b'].map((name) => fleet.node(t, { role: name === 'hub' ? 'coordinator' : 'agent', name })),
+    ['a', 'hub', 'b'].map((name) =>
+      fleet.node(t, { role: name === 'hub' ? 'coordinator' : 'agent', name }),
+    ),
   )) as [TestNode, TestNode, TestNode]
   // A fact names its author; here that is the text before the colon.
-  const judge = (text: string, author: string): Verdict => (text.startsWith(`${author}:`) ? 'accept' : 'reject')
+  const judge = (text: string, author: string): Verdict =>
+    text.startsWith(`${author}:`) ? 'accept' : 'reject'
   listen(a)
   const atHub = listen(hub, judge)
   const atB = listen(b)
@@ -77,7 +91,8 @@ test('FG-01: a message that the validator rejects goes no further, and who sends
   await until(() => hub.gossip.mesh('facts').length === 2)
   await a.gossip.publish('facts', Buffer.from(`${a.peerId}:mine`))
   await until(() => atB.length === 1)
-  for (let n = 0; n < 4; n += 1) await a.gossip.publish('facts', Buffer.from(`${b.peerId}:forged ${n}`))
+  for (let n = 0; n < 4; n += 1)
+    await a.gossip.publish('facts', Buffer.from(`${b.peerId}:forged ${n}`))
   await systemClock.sleep(1_500)
   await a.gossip.publish('facts', Buffer.from(`${a.peerId}:too late`))
   await b.gossip.publish('facts', Buffer.from(`${b.peerId}:honest`))
@@ -89,7 +104,10 @@ test('FG-01: a message that the validator rejects goes no further, and who sends
 
 test('FG-13: a validator that throws or hangs ignores, and the next message is judged all the same', async (t) => {
   const fleet = await createTestFleet()
-  const [a, b] = [await fleet.node(t, { role: 'coordinator', name: 'a' }), await fleet.node(t, { role: 'agent', name: 'b' })]
+  const [a, b] = [
+    await fleet.node(t, { role: 'coordinator', name: 'a' }),
+    await fleet.node(t, { role: 'agent', name: 'b' }),
+  ]
   const heard: string[] = []
   listen(a)
   b.gossip.on('facts', async ({ bytes }) => {
@@ -110,7 +128,9 @@ test('FG-13: a validator that throws or hangs ignores, and the next message is j
 test('gossip: what is too large is not sent, and nobody listening is no error', async (t) => {
   const fleet = await createTestFleet()
   const node = await fleet.node(t, { role: 'agent', name: 'web-1' })
-  await assert.rejects(node.gossip.publish('facts', Buffer.alloc(GOSSIP_MESSAGE_BYTES + 1)), { code: 'protocol.too-large' })
+  await assert.rejects(node.gossip.publish('facts', Buffer.alloc(GOSSIP_MESSAGE_BYTES + 1)), {
+    code: 'protocol.too-large',
+  })
   await node.gossip.publish('audit', Buffer.from('into the void'))
   assert.equal(topicName(fleet.id, 'facts'), `muster/${fleet.id}/facts`)
 })
@@ -118,7 +138,11 @@ test('gossip: what is too large is not sent, and nobody listening is no error', 
 /** A length-delimited protobuf field; lengths of up to 2^28. */
 function field(number: number, bytes: Uint8Array): Buffer {
   const prefix = new Uint8Array(8)
-  return Buffer.concat([Uint8Array.of((number << 3) | 2), prefix.subarray(0, writeVarint(prefix, 0, bytes.length)), bytes])
+  return Buffer.concat([
+    Uint8Array.of((number << 3) | 2),
+    prefix.subarray(0, writeVarint(prefix, 0, bytes.length)),
+    bytes,
+  ])
 }
 
 test('FG-03: frames with more subscriptions, grafts and ids than any honest peer has are dropped, and memory stays flat', async (t) => {
@@ -130,7 +154,8 @@ test('FG-03: frames with more subscriptions, grafts and ids than any honest peer
   listen(honest)
   await Promise.all([honest.dial(addressOf(hub)), hostile.dial(addressOf(hub))])
   const topic = (n: number): Buffer => Buffer.from(`muster/${fleet.id}/t${n}`)
-  const many = (count: number, item: (n: number) => Buffer): Buffer => Buffer.concat(Array.from({ length: count }, (_, n) => item(n)))
+  const many = (count: number, item: (n: number) => Buffer): Buffer =>
+    Buffer.concat(Array.from({ length: count }, (_, n) => item(n)))
   // rpc.proto of gossipsub v1.1: RPC { subscriptions = 1 { subscribe = 1, topicid = 2 }, control = 3 { ihave = 1 { topicID = 1, messageIDs = 2 }, graft = 3 } }
   const frames = [
     many(4_000, (n) => field(1, Buffer.concat([Buffer.from('0801', 'hex'), field(2, topic(n))]))),
@@ -141,7 +166,13 @@ test('FG-03: frames with more subscriptions, grafts and ids than any honest peer
     ),
     field(
       3,
-      field(1, Buffer.concat([field(1, Buffer.from(topicName(fleet.id, 'facts'))), many(7_000, (n) => field(2, Buffer.alloc(30, n)))])),
+      field(
+        1,
+        Buffer.concat([
+          field(1, Buffer.from(topicName(fleet.id, 'facts'))),
+          many(7_000, (n) => field(2, Buffer.alloc(30, n))),
+        ]),
+      ),
     ),
     many(1_000_000, () => Buffer.from('0a00', 'hex')),
   ]
@@ -150,7 +181,9 @@ test('FG-03: frames with more subscriptions, grafts and ids than any honest peer
     for (let repeat = 0; repeat < 3; repeat += 1) {
       const duplex = await hostile.open(hub.peerId, '/meshsub/1.1.0')
       const prefix = new Uint8Array(8)
-      await duplex.write(prefix.subarray(0, writeVarint(prefix, 0, frame.length)), frame).catch(() => undefined)
+      await duplex
+        .write(prefix.subarray(0, writeVarint(prefix, 0, frame.length)), frame)
+        .catch(() => undefined)
       await duplex.close().catch(() => undefined)
     }
   }

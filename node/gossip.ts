@@ -2,13 +2,25 @@
  * News among the members of a fleet, over gossipsub: signed by the author's node key, validated before it is passed on, bounded everywhere. Gossip
  * carries news, never truth: a message may be lost, and what it says is checked by whoever acts on it.
  */
-import { type GossipSub, type GossipSubComponents, type GossipsubMessage, TopicValidatorResult, gossipsub } from '@libp2p/gossipsub'
+import {
+  type GossipSub,
+  type GossipSubComponents,
+  type GossipsubMessage,
+  TopicValidatorResult,
+  gossipsub,
+} from '@libp2p/gossipsub'
 import type { Registrar } from '@libp2p/interface-internal'
 import type { Clock } from '../shared/clock.ts'
 import type { FleetId } from '../shared/ids.ts'
 import type { Logger } from '../shared/logger.ts'
 import { wireError } from '../protocols/wire/errors.ts'
-import { GOSSIP_FRAME_BYTES, GOSSIP_MESSAGE_BYTES, GOSSIP_OUTBOX_BYTES, GOSSIP_VALIDATIONS, GOSSIP_VALIDATION_MS } from './limits.ts'
+import {
+  GOSSIP_FRAME_BYTES,
+  GOSSIP_MESSAGE_BYTES,
+  GOSSIP_OUTBOX_BYTES,
+  GOSSIP_VALIDATIONS,
+  GOSSIP_VALIDATION_MS,
+} from './limits.ts'
 import { memberRegistrar } from './member-registrar.ts'
 import type { Membership } from './membership.ts'
 
@@ -40,7 +52,11 @@ export interface Gossip {
   mesh(topic: Topic): string[]
 }
 
-const VERDICTS = { accept: TopicValidatorResult.Accept, ignore: TopicValidatorResult.Ignore, reject: TopicValidatorResult.Reject } as const
+const VERDICTS = {
+  accept: TopicValidatorResult.Accept,
+  ignore: TopicValidatorResult.Ignore,
+  reject: TopicValidatorResult.Reject,
+} as const
 
 /** What the service needs beyond the interface that @libp2p/gossipsub exports: these two are public on its class. */
 type Service = GossipSub & {
@@ -78,7 +94,9 @@ const TOPIC_SCORE = {
 /** The service for libp2p's `services`. Every option is set on purpose; see docs/PROTOCOLS.md. */
 export function gossipService(deps: { clock: Clock; membership: Membership }, fleet: FleetId) {
   const topics = TOPICS.map((topic) => topicName(fleet, topic))
-  return (components: Omit<GossipSubComponents, 'registrar'> & { registrar: Registrar }): GossipSub =>
+  return (
+    components: Omit<GossipSubComponents, 'registrar'> & { registrar: Registrar },
+  ): GossipSub =>
     gossipsub({
       globalSignaturePolicy: 'StrictSign',
       asyncValidation: true,
@@ -122,7 +140,11 @@ export function gossipService(deps: { clock: Clock; membership: Membership }, fl
 }
 
 /** `begin` is called once the service has started: what was handled before that is subscribed then. */
-export function createGossip(deps: { clock: Clock; log: Logger }, service: GossipSub, fleet: FleetId): Gossip & { begin(): void } {
+export function createGossip(
+  deps: { clock: Clock; log: Logger },
+  service: GossipSub,
+  fleet: FleetId,
+): Gossip & { begin(): void } {
   const pubsub = service as Service
   const handlers = new Map<string, (message: GossipMessage) => Promise<Verdict> | Verdict>()
   let underWay = 0
@@ -131,16 +153,24 @@ export function createGossip(deps: { clock: Clock; log: Logger }, service: Gossi
   const judge = async (event: GossipsubMessage): Promise<Verdict> => {
     const { msg } = event
     const handler = handlers.get(msg.topic)
-    if (handler === undefined || msg.type !== 'signed' || underWay >= GOSSIP_VALIDATIONS) return 'ignore'
+    if (handler === undefined || msg.type !== 'signed' || underWay >= GOSSIP_VALIDATIONS)
+      return 'ignore'
     if (msg.data.length > GOSSIP_MESSAGE_BYTES) return 'reject'
     underWay += 1
     const late = Promise.withResolvers<Verdict>()
     const cancel = deps.clock.after(GOSSIP_VALIDATION_MS, () => late.resolve('ignore'))
     try {
-      const message = { author: msg.from.toString(), from: event.propagationSource.toString(), bytes: msg.data }
+      const message = {
+        author: msg.from.toString(),
+        from: event.propagationSource.toString(),
+        bytes: msg.data,
+      }
       return await Promise.race([handler(message), late.promise])
     } catch (error) {
-      deps.log.warn({ topic: msg.topic, author: msg.from.toString(), error }, 'gossip handler failed')
+      deps.log.warn(
+        { topic: msg.topic, author: msg.from.toString(), error },
+        'gossip handler failed',
+      )
       return 'ignore'
     } finally {
       cancel()
@@ -149,13 +179,21 @@ export function createGossip(deps: { clock: Clock; log: Logger }, service: Gossi
   }
   pubsub.addEventListener('gossipsub:message', ({ detail }) => {
     void judge(detail).then((verdict) => {
-      pubsub.reportMessageValidationResult(detail.msgId, detail.propagationSource.toString(), VERDICTS[verdict])
+      pubsub.reportMessageValidationResult(
+        detail.msgId,
+        detail.propagationSource.toString(),
+        VERDICTS[verdict],
+      )
     })
   })
   return {
     publish: async (topic, bytes) => {
       if (bytes.length > GOSSIP_MESSAGE_BYTES) {
-        throw wireError('protocol.too-large', { what: `gossip about ${topic}`, bytes: bytes.length, limit: GOSSIP_MESSAGE_BYTES })
+        throw wireError('protocol.too-large', {
+          what: `gossip about ${topic}`,
+          bytes: bytes.length,
+          limit: GOSSIP_MESSAGE_BYTES,
+        })
       }
       await pubsub.publish(topicName(fleet, topic), bytes)
     },

@@ -19,10 +19,16 @@ import { type TestNode, addressOf, createTestFleet } from './testing/fleet.ts'
 import { directTls } from './tls.ts'
 import { TlsStream } from './tls-stream.ts'
 
-type Encrypter = NonNullable<NonNullable<Parameters<typeof createLibp2p>[0]>['connectionEncrypters']>[number]
+type Encrypter = NonNullable<
+  NonNullable<Parameters<typeof createLibp2p>[0]>['connectionEncrypters']
+>[number]
 
 /** A libp2p node as others build it, with one encrypter. */
-async function plainNode(t: TestContext, encrypter: Encrypter, privateKey?: PrivateKey): Promise<Libp2p<{ ping: Ping }>> {
+async function plainNode(
+  t: TestContext,
+  encrypter: Encrypter,
+  privateKey?: PrivateKey,
+): Promise<Libp2p<{ ping: Ping }>> {
   const node = await createLibp2p({
     privateKey: privateKey ?? (await generateKeyPair('Ed25519')),
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
@@ -70,7 +76,10 @@ async function openSocket(node: TestNode): Promise<Socket> {
 }
 
 test('handshake: TLS sits on the socket itself, on both sides', async (t) => {
-  const [a, b] = [await plainNode(t, directTls({ clock: systemClock })), await plainNode(t, directTls({ clock: systemClock }))]
+  const [a, b] = [
+    await plainNode(t, directTls({ clock: systemClock })),
+    await plainNode(t, directTls({ clock: systemClock })),
+  ]
   await b.dial(a.getMultiaddrs())
   for (const node of [a, b]) {
     while (node.getConnections().length === 0) await systemClock.sleep(5)
@@ -96,7 +105,10 @@ test('handshake: nodes with the TLS of libp2p, or with noise only, get through i
 test('ID-07: peers with RSA and secp256k1 keys are refused, over TLS and over noise', async (t) => {
   const node = await member(t)
   // libp2p itself has no peer ids for ECDSA keys.
-  for (const key of [await generateKeyPair('RSA', 2048), await generateKeyPair('secp256k1')] as PrivateKey[]) {
+  for (const key of [
+    await generateKeyPair('RSA', 2048),
+    await generateKeyPair('secp256k1'),
+  ] as PrivateKey[]) {
     for (const encrypter of [tls() as Encrypter, noise() as Encrypter]) {
       const other = await plainNode(t, encrypter, key)
       const outcome = await other.dial(multiaddr(addressOf(node))).then(
@@ -121,12 +133,23 @@ test('ID-07: peers with RSA and secp256k1 keys are refused, over TLS and over no
 test('ID-06: a hundred handshakes with forged keys cost little, and the node goes on', async (t) => {
   const node = await member(t)
   const der = Buffer.from('30820122300d06092a864886f70d01010105000384ffffffff', 'hex')
-  const forged = { type: 'RSA', publicKey: { raw: der }, sign: async () => new Uint8Array(64) } as unknown as PrivateKey
+  const forged = {
+    type: 'RSA',
+    publicKey: { raw: der },
+    sign: async () => new Uint8Array(64),
+  } as unknown as PrivateKey
   const { cert, key } = await generateCertificate(forged)
   const attack = async (): Promise<void> => {
     const socket = await openSocket(node)
     assert.equal(await select(socket, '/tls/1.0.0'), '/tls/1.0.0')
-    const secure = tlsConnect({ socket, cert, key, rejectUnauthorized: false, ALPNProtocols: ['libp2p'], minVersion: 'TLSv1.3' })
+    const secure = tlsConnect({
+      socket,
+      cert,
+      key,
+      rejectUnauthorized: false,
+      ALPNProtocols: ['libp2p'],
+      minVersion: 'TLSv1.3',
+    })
     secure.resume()
     await closed(secure)
   }
@@ -143,7 +166,14 @@ test('TR-11: plaintext and mplex are not there to be negotiated', async (t) => {
   assert.equal(await select(socket, '/secio/1.0.0'), 'na')
   assert.equal(await select(socket, '/tls/1.0.0'), '/tls/1.0.0')
   const { cert, key } = await generateCertificate(await generateKeyPair('Ed25519'))
-  const secure = tlsConnect({ socket, cert, key, rejectUnauthorized: false, ALPNProtocols: ['libp2p'], minVersion: 'TLSv1.3' })
+  const secure = tlsConnect({
+    socket,
+    cert,
+    key,
+    rejectUnauthorized: false,
+    ALPNProtocols: ['libp2p'],
+    minVersion: 'TLSv1.3',
+  })
   t.after(() => secure.destroy())
   await once(secure, 'secureConnect')
   assert.equal(secure.alpnProtocol, 'libp2p')
@@ -154,7 +184,11 @@ test('TR-11: plaintext and mplex are not there to be negotiated', async (t) => {
 
 test('handshake: one without a certificate, with TLS 1.2, or that ends half-way is refused and nothing stays', async (t) => {
   const node = await member(t)
-  const attempts: { maxVersion?: 'TLSv1.2'; half?: boolean }[] = [{}, { maxVersion: 'TLSv1.2' }, { half: true }]
+  const attempts: { maxVersion?: 'TLSv1.2'; half?: boolean }[] = [
+    {},
+    { maxVersion: 'TLSv1.2' },
+    { half: true },
+  ]
   for (const options of attempts) {
     const socket = await openSocket(node)
     await select(socket, '/tls/1.0.0')
@@ -165,7 +199,12 @@ test('handshake: one without a certificate, with TLS 1.2, or that ends half-way 
       await closed(socket)
       continue
     }
-    const secure = tlsConnect({ socket, rejectUnauthorized: false, ALPNProtocols: ['libp2p'], ...options })
+    const secure = tlsConnect({
+      socket,
+      rejectUnauthorized: false,
+      ALPNProtocols: ['libp2p'],
+      ...options,
+    })
     secure.resume()
     await closed(secure)
   }

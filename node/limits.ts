@@ -20,7 +20,8 @@ export const MAX_PEER_CONNECTIONS = 8
  * says nothing lasts {@link UPGRADE_MS}, and one address opens so many a second. Twice that, and never less than this.
  */
 export const MIN_PENDING = 64
-export const maxPending = (inboundPerSecond: number): number => Math.max(MIN_PENDING, (2 * inboundPerSecond * UPGRADE_MS) / 1000)
+export const maxPending = (inboundPerSecond: number): number =>
+  Math.max(MIN_PENDING, (2 * inboundPerSecond * UPGRADE_MS) / 1000)
 /** New connections per second from one address: js-libp2p's own default. A coordinator of a fleet behind one address needs more. */
 export const INBOUND_PER_SECOND = 5
 /** From the first byte of a connection to its last byte of negotiation: cuts off a slow loris. */

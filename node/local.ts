@@ -15,19 +15,33 @@ export interface LocalInfo {
   /** What the gateway serves. */
   readonly repositories: (signal: AbortSignal) => Promise<{ id: string; gpgkey: string | null }[]>
   /** Collects this host's packages and sends them. Absent on a coordinator, which reports none. */
-  readonly reportFacts?: (signal: AbortSignal) => Promise<{ result: 'applied' | 'known'; packages: number }>
+  readonly reportFacts?: (
+    signal: AbortSignal,
+  ) => Promise<{ result: 'applied' | 'known'; packages: number }>
 }
 
 /** The largest blob that a person may add: larger than any image, and a bound all the same. */
 const MAX_BLOB_BYTES = 1024 ** 4
 
-export function localHandlers(deps: { content: Content; pool: Pool }, info: LocalInfo): Handlers<typeof localProtocol> {
+export function localHandlers(
+  deps: { content: Content; pool: Pool },
+  info: LocalInfo,
+): Handlers<typeof localProtocol> {
   const { content, pool } = deps
   return {
-    info: async () => ({ role: info.role, name: info.name, peerId: info.peerId, version: VERSION, gateway: info.gateway }),
-    repositories: async (_request, { signal }) => ({ repositories: await info.repositories(signal) }),
+    info: async () => ({
+      role: info.role,
+      name: info.name,
+      peerId: info.peerId,
+      version: VERSION,
+      gateway: info.gateway,
+    }),
+    repositories: async (_request, { signal }) => ({
+      repositories: await info.repositories(signal),
+    }),
     'facts.report': async (_request, { signal }) => {
-      if (info.reportFacts === undefined) throw wireError('protocol.unsupported', { what: 'facts of a coordinator' })
+      if (info.reportFacts === undefined)
+        throw wireError('protocol.unsupported', { what: 'facts of a coordinator' })
       return info.reportFacts(signal)
     },
     'blob.add': async (_request, { upload, signal }) => {
@@ -41,6 +55,8 @@ export function localHandlers(deps: { content: Content; pool: Pool }, info: Loca
       for await (const piece of opened.read(range, signal)) await send(piece)
       return { size: opened.size }
     },
-    'blob.providers': async ({ blob }, { signal }) => ({ providers: await content.providers(blobId.parse(blob), signal) }),
+    'blob.providers': async ({ blob }, { signal }) => ({
+      providers: await content.providers(blobId.parse(blob), signal),
+    }),
   }
 }

@@ -13,7 +13,10 @@ const GREETING_MS = 10_000
 
 type Seen = { readonly peer: PeerId; readonly connection: Connection }
 
-export function memberRegistrar(deps: { clock: Clock; membership: Membership }, registrar: Registrar): Registrar {
+export function memberRegistrar(
+  deps: { clock: Clock; membership: Membership },
+  registrar: Registrar,
+): Registrar {
   const { membership } = deps
   const admitted = async (peer: string): Promise<boolean> => {
     if (membership.member(peer) !== undefined) return true
@@ -66,7 +69,8 @@ export function memberRegistrar(deps: { clock: Clock; membership: Membership }, 
     }
   }
   return {
-    handle: (protocol, handler, handlerOptions) => registrar.handle(protocol, guard(handler), handlerOptions),
+    handle: (protocol, handler, handlerOptions) =>
+      registrar.handle(protocol, guard(handler), handlerOptions),
     unhandle: (protocol, abort) => registrar.unhandle(protocol, abort),
     register: (protocol, topology, abort) => registrar.register(protocol, filter(topology), abort),
     unregister: (id) => registrar.unregister(id),

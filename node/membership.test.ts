@@ -24,7 +24,8 @@ test('FG-06: however many strangers greet, no member is forgotten for them', asy
   const certificate = toWire(await fleet.certify(key, { role: 'agent', name: 'host' }))
   assert.equal(membership.learn(peer, { ...greeting, certificate }), undefined)
   // A borrowed certificate makes nobody a member, and is no way in either.
-  for (let i = 0; i < 11_000; i += 1) membership.learn(`stranger ${i}`, i % 1000 === 0 ? { ...greeting, certificate } : greeting)
+  for (let i = 0; i < 11_000; i += 1)
+    membership.learn(`stranger ${i}`, i % 1000 === 0 ? { ...greeting, certificate } : greeting)
   assert.equal(membership.member(peer)?.name, 'host')
   assert.equal(membership.capability('stranger 0'), 0, 'strangers of long ago are forgotten')
   assert.equal(membership.capability('stranger 10999'), 1)

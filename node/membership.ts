@@ -59,7 +59,10 @@ interface Entry {
   clockOffset: number
 }
 
-export function createMembership(deps: { clock: Clock; log: Logger }, options: { credentials: Credentials; version: string }): Membership {
+export function createMembership(
+  deps: { clock: Clock; log: Logger },
+  options: { credentials: Credentials; version: string },
+): Membership {
   // A peer is in one of them; the order of each is that of the last greeting, oldest first.
   const members = new Map<string, Entry>()
   const strangers = new Map<string, Entry>()
@@ -71,7 +74,10 @@ export function createMembership(deps: { clock: Clock; log: Logger }, options: {
   const place = (peer: string, entry: Entry): void => {
     members.delete(peer)
     strangers.delete(peer)
-    const [map, limit] = entry.member === undefined ? [strangers, MAX_REMEMBERED_STRANGERS] : [members, MAX_REMEMBERED_MEMBERS]
+    const [map, limit] =
+      entry.member === undefined
+        ? [strangers, MAX_REMEMBERED_STRANGERS]
+        : [members, MAX_REMEMBERED_MEMBERS]
     map.set(peer, entry)
     if (map.size > limit) map.delete(map.keys().next().value as string)
   }
@@ -98,7 +104,12 @@ export function createMembership(deps: { clock: Clock; log: Logger }, options: {
   }
   const learn = (peer: string, greeting: Greeting): string | undefined => {
     const known = entryOf(peer)
-    const entry: Entry = known ?? { certificate: undefined, member: undefined, capability: 0, clockOffset: 0 }
+    const entry: Entry = known ?? {
+      certificate: undefined,
+      member: undefined,
+      capability: 0,
+      clockOffset: 0,
+    }
     entry.capability = greeting.capability
     entry.clockOffset = greeting.at - deps.clock.now()
     place(peer, entry)
@@ -122,7 +133,12 @@ export function createMembership(deps: { clock: Clock; log: Logger }, options: {
   const introduce = (): Greeting => {
     const own = options.credentials.own()
     const certificate = own === undefined ? {} : { certificate: toWire(own) }
-    return { ...certificate, capability: CAPABILITY_NUMBER, at: Math.round(deps.clock.now()), version: options.version }
+    return {
+      ...certificate,
+      capability: CAPABILITY_NUMBER,
+      at: Math.round(deps.clock.now()),
+      version: options.version,
+    }
   }
   return {
     member: current,

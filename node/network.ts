@@ -27,12 +27,19 @@ interface Services extends Record<string, unknown> {
 export type Network = Libp2p<Services>
 
 /** A libp2p node that has not started: it listens once `start` is called. */
-export function createNetwork(deps: { clock: Clock; membership: Membership; gater: Gater }, options: NodeOptions): Promise<Network> {
+export function createNetwork(
+  deps: { clock: Clock; membership: Membership; gater: Gater },
+  options: NodeOptions,
+): Promise<Network> {
   return createLibp2p(networkOptions(deps, options))
 }
 
-function networkOptions(deps: { clock: Clock; membership: Membership; gater: Gater }, options: NodeOptions): Libp2pOptions<Services> {
-  const { maxConnections = bounds.MAX_CONNECTIONS, inboundPerSecond = bounds.INBOUND_PER_SECOND } = options
+function networkOptions(
+  deps: { clock: Clock; membership: Membership; gater: Gater },
+  options: NodeOptions,
+): Libp2pOptions<Services> {
+  const { maxConnections = bounds.MAX_CONNECTIONS, inboundPerSecond = bounds.INBOUND_PER_SECOND } =
+    options
   const maxPending = bounds.maxPending(inboundPerSecond)
   return {
     start: false,

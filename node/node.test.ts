@@ -41,14 +41,17 @@ test('node: two members greet each other and know who they are', async (t) => {
 
 test('ID-01: a stranger who calls every method of every protocol gets an answer from none but the open ones, before its body is parsed', async (t) => {
   const fleet = await createTestFleet()
-  const folders = readdirSync(new URL('../protocols/', import.meta.url), { withFileTypes: true }).filter(
-    (entry) => entry.isDirectory() && entry.name !== 'wire',
-  )
+  const folders = readdirSync(new URL('../protocols/', import.meta.url), {
+    withFileTypes: true,
+  }).filter((entry) => entry.isDirectory() && entry.name !== 'wire')
   const protocols: Protocol[] = []
   for (const { name } of folders) {
     const exported = (await import(`../protocols/${name}/protocol.ts`)) as Record<string, unknown>
     protocols.push(
-      ...Object.values(exported).filter((value): value is Protocol => typeof value === 'object' && value !== null && 'methods' in value),
+      ...Object.values(exported).filter(
+        (value): value is Protocol =>
+          typeof value === 'object' && value !== null && 'methods' in value,
+      ),
     )
   }
   assert.ok(protocols.length >= 9, `${protocols.length} protocols were found`)
@@ -67,10 +70,19 @@ test('ID-01: a stranger who calls every method of every protocol gets an answer 
           const handlers = Object.fromEntries(
             Object.entries(protocol.methods).map(([name, { capability }]) => [
               name,
-              capability.kind === 'operator' && capability.scope === 'targets' ? { targets: reach, run: reach } : reach,
+              capability.kind === 'operator' && capability.scope === 'targets'
+                ? { targets: reach, run: reach }
+                : reach,
             ]),
           )
-          await node.handle(protocol, serveProtocol(protocol, handlers as never, { clock: systemClock, log, policy: createNodePolicy() }))
+          await node.handle(
+            protocol,
+            serveProtocol(protocol, handlers as never, {
+              clock: systemClock,
+              log,
+              policy: createNodePolicy(),
+            }),
+          )
         }
       },
     },
@@ -85,12 +97,19 @@ test('ID-01: a stranger who calls every method of every protocol gets an answer 
       assert.ok(capability.kind.length > 0, `${protocol.id} ${name} has no capability`)
       const duplex = await stranger.open(coordinator.peerId, protocol.id)
       // No CBOR at all: whoever parses it before asking the policy says `malformed` instead of `denied`.
-      const request = Buffer.concat([encodeRequest(name, 0).subarray(0, -1), Buffer.from('ffff', 'hex')])
+      const request = Buffer.concat([
+        encodeRequest(name, 0).subarray(0, -1),
+        Buffer.from('ffff', 'hex'),
+      ])
       await duplex.write(encodeFrame('request', request))
       const frame = await new FrameReader(duplex.source, { maxBytes: 65_536 }).next()
       assert.equal(frame?.kind, 'error')
       const { code } = decodeError(frame?.payload, name)
-      assert.equal(code, capability.kind === 'stranger' ? 'protocol.malformed' : 'protocol.denied', `${protocol.id} ${name}`)
+      assert.equal(
+        code,
+        capability.kind === 'stranger' ? 'protocol.malformed' : 'protocol.denied',
+        `${protocol.id} ${name}`,
+      )
       if (capability.kind === 'stranger') open += 1
       else refused += 1
       duplex.abort(new Error('done'))
@@ -118,12 +137,21 @@ test('node: a certificate counts only for its own key, its own fleet, its own ti
   await thief.reintroduce()
   thief.certificate = await other.certify(thief.key, { role: 'agent', name: 'thief' })
   await thief.reintroduce()
-  thief.certificate = await fleet.certify(thief.key, { role: 'agent', name: 'thief', issuer: thief.key })
+  thief.certificate = await fleet.certify(thief.key, {
+    role: 'agent',
+    name: 'thief',
+    issuer: thief.key,
+  })
   await thief.reintroduce()
   thief.certificate = await fleet.certify(thief.key, { role: 'agent', name: 'thief', ttlMs: -500 })
   await thief.reintroduce()
   assert.equal(standing(), undefined)
-  assert.deepEqual(refusals(), ['node.borrowed-certificate', 'trust.fleet', 'trust.issuer', 'trust.expired'])
+  assert.deepEqual(refusals(), [
+    'node.borrowed-certificate',
+    'trust.fleet',
+    'trust.issuer',
+    'trust.expired',
+  ])
   thief.certificate = await fleet.certify(thief.key, { role: 'agent', name: 'epoch 5', epoch: 5 })
   await thief.reintroduce()
   assert.equal(standing(), 'epoch 5')
@@ -140,10 +168,17 @@ test('node: a membership ends with its certificate, and comes back with a new on
   await agent.dial(addressOf(coordinator))
   const peer = coordinator.peer(agent.peerId)
   const changes: string[] = []
-  coordinator.on('member', () => changes.push(`member ${peer?.member?.name} ${peer?.member?.epoch}`))
+  coordinator.on('member', () =>
+    changes.push(`member ${peer?.member?.name} ${peer?.member?.epoch}`),
+  )
   coordinator.on('stranger', () => changes.push('stranger'))
   // Only a greeting of nodes that are connected already has to be over before this certificate is.
-  agent.certificate = await fleet.certify(agent.key, { role: 'agent', name: 'web-1', epoch: 2, ttlMs: 1_500 })
+  agent.certificate = await fleet.certify(agent.key, {
+    role: 'agent',
+    name: 'web-1',
+    epoch: 2,
+    ttlMs: 1_500,
+  })
   await agent.reintroduce()
   await until(() => peer?.member === undefined)
   agent.certificate = await fleet.certify(agent.key, { role: 'agent', name: 'web-1', epoch: 3 })
@@ -170,7 +205,11 @@ test('node: a revocation closes the connection and lets nobody back in as a memb
 
 test('node: a stranger that wants nothing is disconnected, a member is not', async (t) => {
   const fleet = await createTestFleet()
-  const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' }, { strangerIdleMs: 100 })
+  const coordinator = await fleet.node(
+    t,
+    { role: 'coordinator', name: 'coord' },
+    { strangerIdleMs: 100 },
+  )
   const stranger = await fleet.node(t, { role: undefined, name: 'stranger' })
   const agent = await fleet.node(t, { role: 'agent', name: 'web-1' })
   await Promise.all([stranger.dial(addressOf(coordinator)), agent.dial(addressOf(coordinator))])
@@ -180,8 +219,16 @@ test('node: a stranger that wants nothing is disconnected, a member is not', asy
 
 test('FG-06: strangers beyond their share are turned away, and members still get in', async (t) => {
   const fleet = await createTestFleet()
-  const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' }, { maxStrangers: 3 })
-  const crowd = await Promise.all(Array.from({ length: 6 }, (_, i) => fleet.node(t, { role: undefined, name: `s${i}` }, { listen: [] })))
+  const coordinator = await fleet.node(
+    t,
+    { role: 'coordinator', name: 'coord' },
+    { maxStrangers: 3 },
+  )
+  const crowd = await Promise.all(
+    Array.from({ length: 6 }, (_, i) =>
+      fleet.node(t, { role: undefined, name: `s${i}` }, { listen: [] }),
+    ),
+  )
   const results = []
   for (const stranger of crowd)
     results.push(
@@ -205,9 +252,19 @@ test('FG-06: strangers beyond their share are turned away, and members still get
 
 test('FG-06: strangers of one address take half of the places at most, unless there are few', async (t) => {
   const fleet = await createTestFleet()
-  const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' }, { maxStrangers: 18, inboundPerSecond: 40 })
-  const crowd = await Promise.all(Array.from({ length: 11 }, (_, i) => fleet.node(t, { role: undefined, name: `n${i}` }, { listen: [] })))
-  const dials = await Promise.allSettled(crowd.map((stranger) => stranger.dial(addressOf(coordinator))))
+  const coordinator = await fleet.node(
+    t,
+    { role: 'coordinator', name: 'coord' },
+    { maxStrangers: 18, inboundPerSecond: 40 },
+  )
+  const crowd = await Promise.all(
+    Array.from({ length: 11 }, (_, i) =>
+      fleet.node(t, { role: undefined, name: `n${i}` }, { listen: [] }),
+    ),
+  )
+  const dials = await Promise.allSettled(
+    crowd.map((stranger) => stranger.dial(addressOf(coordinator))),
+  )
   assert.equal(dials.filter(({ status }) => status === 'fulfilled').length, 9)
   const agent = await fleet.node(t, { role: 'agent', name: 'web-1' })
   const [first] = coordinator.peers()
@@ -218,9 +275,15 @@ test('FG-06: strangers of one address take half of the places at most, unless th
 
 test('TR-01: connections from one address that say nothing, or a byte now and then, keep no member out, and are closed', async (t) => {
   const fleet = await createTestFleet()
-  const node = await fleet.node(t, { role: 'coordinator', name: 'origin' }, { inboundPerSecond: 40 })
+  const node = await fleet.node(
+    t,
+    { role: 'coordinator', name: 'origin' },
+    { inboundPerSecond: 40 },
+  )
   const port = Number(/tcp\/(\d+)/.exec(addressOf(node))?.[1])
-  const sockets = Array.from({ length: 60 }, () => connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' }))
+  const sockets = Array.from({ length: 60 }, () =>
+    connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' }),
+  )
   t.after(() => {
     for (const socket of sockets) socket.destroy()
   })
@@ -231,7 +294,11 @@ test('TR-01: connections from one address that say nothing, or a byte now and th
     // TR-02: every other one is a slow loris.
     if (i % 2 === 0) t.after(systemClock.every(1_000, () => socket.write('\x13')))
   }
-  await Promise.all(sockets.filter((socket) => socket.connecting).map((socket) => once(socket, 'connect').catch(() => undefined)))
+  await Promise.all(
+    sockets
+      .filter((socket) => socket.connecting)
+      .map((socket) => once(socket, 'connect').catch(() => undefined)),
+  )
   // Those beyond the rate of one address are refused at once.
   await until(() => closed >= 10)
   const member = await fleet.node(t, { role: 'agent', name: 'member' }, { listen: [] })
@@ -271,8 +338,14 @@ test('node: dials that cannot work say why', async (t) => {
   const other = await fleet.node(t, { role: 'agent', name: 'web-2' })
   const port = addressOf(other).split('/')[4]
   const stranger = 'p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN'
-  await assert.rejects(node.dial(`/ip4/127.0.0.1/tcp/1/${stranger}`), { code: 'node.unreachable', message: /ECONNREFUSED/ })
-  await assert.rejects(node.dial(`/ip4/127.0.0.1/tcp/${port}/${stranger}`), { code: 'node.wrong-peer', exit: 'denied' })
+  await assert.rejects(node.dial(`/ip4/127.0.0.1/tcp/1/${stranger}`), {
+    code: 'node.unreachable',
+    message: /ECONNREFUSED/,
+  })
+  await assert.rejects(node.dial(`/ip4/127.0.0.1/tcp/${port}/${stranger}`), {
+    code: 'node.wrong-peer',
+    exit: 'denied',
+  })
   await assert.rejects(node.dial(`/ip4/127.0.0.1/tcp/${port}`), { code: 'node.address' })
   for (const bad of [
     '',
@@ -284,7 +357,9 @@ test('node: dials that cannot work say why', async (t) => {
   ]) {
     await assert.rejects(node.dial(bad), { code: 'node.address' }, bad)
   }
-  await assert.rejects(node.dial(addressOf(other), AbortSignal.abort(new Error('stop'))), { message: 'stop' })
+  await assert.rejects(node.dial(addressOf(other), AbortSignal.abort(new Error('stop'))), {
+    message: 'stop',
+  })
   await assert.rejects(node.open(other.peerId, hello.id), { code: 'node.not-connected' })
   await node.dial(addressOf(other))
   await assert.rejects(node.open(other.peerId, '/muster/tea/1'), { code: 'protocol.unsupported' })
@@ -292,20 +367,28 @@ test('node: dials that cannot work say why', async (t) => {
   await once(silent, 'listening')
   t.after(() => silent.close())
   const { port: deaf } = silent.address() as { port: number }
-  await assert.rejects(node.dial(`/ip4/127.0.0.1/tcp/${deaf}/${stranger}`, systemClock.timeout(300)), { name: 'TimeoutError' })
+  await assert.rejects(
+    node.dial(`/ip4/127.0.0.1/tcp/${deaf}/${stranger}`, systemClock.timeout(300)),
+    { name: 'TimeoutError' },
+  )
 })
 
 test('node: an occupied port is named, and a closed node says so', async (t) => {
   const fleet = await createTestFleet()
   const first = await fleet.node(t, { role: 'agent', name: 'web-1' })
   const port = addressOf(first).split('/')[4]
-  await assert.rejects(fleet.node(t, { role: 'agent', name: 'web-2' }, { listen: [`/ip4/127.0.0.1/tcp/${port}`] }), {
-    code: 'node.listen',
-    exit: 'conflict',
+  await assert.rejects(
+    fleet.node(t, { role: 'agent', name: 'web-2' }, { listen: [`/ip4/127.0.0.1/tcp/${port}`] }),
+    {
+      code: 'node.listen',
+      exit: 'conflict',
+    },
+  )
+  await first.close()
+  await first.close()
+  await assert.rejects(first.dial(`/ip4/127.0.0.1/tcp/1/p2p/${first.peerId}`), {
+    code: 'node.closed',
   })
-  await first.close()
-  await first.close()
-  await assert.rejects(first.dial(`/ip4/127.0.0.1/tcp/1/p2p/${first.peerId}`), { code: 'node.closed' })
 })
 
 test('TR-10: what a peer says about its addresses is not kept, and nobody is dialled without being asked to', async (t) => {
@@ -344,7 +427,9 @@ test('node: greetings more often than the quota are refused, and the connection 
   const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
   const stranger = await fleet.node(t, { role: undefined, name: 'stranger' })
   await stranger.dial(addressOf(coordinator))
-  const client = openClient(hello, await stranger.open(coordinator.peerId, hello.id), { clock: systemClock })
+  const client = openClient(hello, await stranger.open(coordinator.peerId, hello.id), {
+    clock: systemClock,
+  })
   const greet = (): Promise<unknown> => client.call('greet', stranger.membership.introduce())
   const codes: unknown[] = []
   for (let n = 0; n < 12; n += 1)

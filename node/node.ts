@@ -105,7 +105,9 @@ export async function createNode(deps: NodeDeps, options: NodeOptions): Promise<
     hasEnough: (peer) => connectionsOf(network, peer).length >= bounds.MAX_PEER_CONNECTIONS,
     isMember: (peer) => membership.member(peer) !== undefined || options.expected?.(peer) === true,
     mayTakeStranger: (from) => {
-      const strangers = network.getConnections().filter((item) => membership.member(item.remotePeer.toString()) === undefined)
+      const strangers = network
+        .getConnections()
+        .filter((item) => membership.member(item.remotePeer.toString()) === undefined)
       const isNear = sameHost(from)
       const near = strangers.filter((item) => isNear(item.remoteAddr.toString())).length
       const most = options.maxStrangers ?? bounds.MAX_STRANGERS
@@ -124,7 +126,10 @@ export async function createNode(deps: NodeDeps, options: NodeOptions): Promise<
   }
   gossip.begin()
   const { strangerIdleMs: idleMs = bounds.STRANGER_IDLE_MS } = options
-  const endWatch = watchStrangers({ ...deps, membership }, { connections: () => network.getConnections(), idleMs })
+  const endWatch = watchStrangers(
+    { ...deps, membership },
+    { connections: () => network.getConnections(), idleMs },
+  )
   return {
     ...node,
     close: async () => {
@@ -150,7 +155,9 @@ async function assemble(deps: NodeDeps, parts: Parts): Promise<MusterNode> {
     for (const listener of listeners.get(event) ?? []) listener(peer)
   }
   membership.onChange((peer, standing) => emit(standing, peer))
-  network.addEventListener('peer:disconnect', (event) => emit('disconnect', event.detail.toString()))
+  network.addEventListener('peer:disconnect', (event) =>
+    emit('disconnect', event.detail.toString()),
+  )
 
   const peer = (id: string): Peer | undefined => {
     const connection = connectionsOf(network, id)[0]
@@ -172,7 +179,9 @@ async function assemble(deps: NodeDeps, parts: Parts): Promise<MusterNode> {
     const connection = connectionsOf(network, id)[0]
     if (connection === undefined) throw nodeError('node.not-connected', { peer: id })
     try {
-      return streamDuplex(await connection.newStream(protocolId, signal === undefined ? {} : { signal }))
+      return streamDuplex(
+        await connection.newStream(protocolId, signal === undefined ? {} : { signal }),
+      )
     } catch (error) {
       throw openFailure(error, { peer: id, protocol: protocolId, signal })
     }
@@ -180,9 +189,14 @@ async function assemble(deps: NodeDeps, parts: Parts): Promise<MusterNode> {
   const greet = async (id: string, signal?: AbortSignal): Promise<void> => {
     const client = openClient(hello, await open(id, hello.id, signal), deps)
     try {
-      const answer = await client.call('greet', membership.introduce(), signal === undefined ? {} : { signal })
+      const answer = await client.call(
+        'greet',
+        membership.introduce(),
+        signal === undefined ? {} : { signal },
+      )
       membership.learn(id, answer)
-      if (answer.refused !== undefined) deps.log.warn({ peer: id, reason: answer.refused }, 'our certificate was not accepted')
+      if (answer.refused !== undefined)
+        deps.log.warn({ peer: id, reason: answer.refused }, 'our certificate was not accepted')
     } finally {
       await client.close().catch(() => undefined)
     }
@@ -219,11 +233,17 @@ async function assemble(deps: NodeDeps, parts: Parts): Promise<MusterNode> {
   const greeted = new WeakSet<object>()
   const dial = async (address: string, signal?: AbortSignal): Promise<Peer> => {
     const { peer: id } = parseAddress(address)
-    if (id === undefined) throw nodeError('node.address', { address, reason: 'it does not end with the peer id of the node' })
+    if (id === undefined)
+      throw nodeError('node.address', {
+        address,
+        reason: 'it does not end with the peer id of the node',
+      })
     if (closing.signal.aborted) throw nodeError('node.closed')
     const before = new Set<object>(connectionsOf(network, id))
     const connection = await gater
-      .whileDialling(id, () => network.dial(toMultiaddr(address), signal === undefined ? {} : { signal }))
+      .whileDialling(id, () =>
+        network.dial(toMultiaddr(address), signal === undefined ? {} : { signal }),
+      )
       .catch((error: unknown) => {
         throw dialFailure(error, { address, peer: id, signal })
       })
@@ -257,12 +277,16 @@ async function assemble(deps: NodeDeps, parts: Parts): Promise<MusterNode> {
       return () => set.delete(listener)
     },
     reintroduce: async () => {
-      const greetings = await Promise.allSettled(network.getPeers().map((id) => greet(id.toString(), deps.clock.timeout(bounds.DIAL_MS))))
-      for (const item of greetings) if (item.status === 'rejected') deps.log.debug({ error: item.reason }, 'greeting failed')
+      const greetings = await Promise.allSettled(
+        network.getPeers().map((id) => greet(id.toString(), deps.clock.timeout(bounds.DIAL_MS))),
+      )
+      for (const item of greetings)
+        if (item.status === 'rejected') deps.log.debug({ error: item.reason }, 'greeting failed')
     },
     recheck: () => {
       for (const id of membership.recheck()) {
-        for (const connection of connectionsOf(network, id)) connection.abort(wireError('protocol.closed', { what: 'the membership' }))
+        for (const connection of connectionsOf(network, id))
+          connection.abort(wireError('protocol.closed', { what: 'the membership' }))
       }
     },
     gossip: parts.gossip,
@@ -276,5 +300,7 @@ async function assemble(deps: NodeDeps, parts: Parts): Promise<MusterNode> {
 }
 
 function connectionsOf(network: Network, peer: string): ReturnType<Network['getConnections']> {
-  return network.getConnections(peerIdFromString(peer)).filter((connection) => connection.status === 'open')
+  return network
+    .getConnections(peerIdFromString(peer))
+    .filter((connection) => connection.status === 'open')
 }

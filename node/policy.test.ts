@@ -8,7 +8,14 @@ import { TEST_AGENT, testKey } from '../shared/testing/statements.ts'
 import { createNodePolicy } from './policy.ts'
 
 const ask: Ask = { protocol: '/muster/x/1', method: 'x', targets: undefined }
-const member = (role: Role): Member => ({ role, name: role, agent: TEST_AGENT, labels: {}, epoch: 1, notAfter: Number.MAX_SAFE_INTEGER })
+const member = (role: Role): Member => ({
+  role,
+  name: role,
+  agent: TEST_AGENT,
+  labels: {},
+  epoch: 1,
+  notAfter: Number.MAX_SAFE_INTEGER,
+})
 const peer = (changes: Partial<DuplexPeer>): DuplexPeer => ({
   transport: 'libp2p',
   peerId: '12D3KooWpeer',
@@ -55,7 +62,13 @@ async function admitted(policy: Policy): Promise<Record<string, string[]>> {
 test('node policy: a member needs a role that the method names, a local caller the unix socket, an operator somebody who decides', async () => {
   const without = await admitted(createNodePolicy())
   assert.deepEqual(without, {
-    stranger: ['stranger as stranger', 'agent as member', 'coordinator as member', 'operator as stranger', 'local as stranger'],
+    stranger: [
+      'stranger as stranger',
+      'agent as member',
+      'coordinator as member',
+      'operator as stranger',
+      'local as stranger',
+    ],
     'member agent': ['agent as member'],
     'member coordinator or observer': ['coordinator as member'],
     local: ['local as local'],
@@ -70,6 +83,10 @@ test('node policy: a member needs a role that the method names, a local caller t
     },
   }
   const everybody = Object.keys(callers).map((who) => `${who} as operator`)
-  assert.deepEqual(await admitted(createNodePolicy({ operators })), { ...without, operator: everybody, intent: everybody })
+  assert.deepEqual(await admitted(createNodePolicy({ operators })), {
+    ...without,
+    operator: everybody,
+    intent: everybody,
+  })
   assert.deepEqual(new Set(asked), new Set(['operator', 'intent']))
 })

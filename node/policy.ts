@@ -14,7 +14,12 @@ export function createNodePolicy(options: { operators?: Policy } = {}): Policy {
           return asStranger(peer)
         case 'member': {
           const { member, peerId } = peer
-          if (member === undefined || peerId === undefined || !capability.roles.includes(member.role)) throw denied(capability, ask)
+          if (
+            member === undefined ||
+            peerId === undefined ||
+            !capability.roles.includes(member.role)
+          )
+            throw denied(capability, ask)
           return { kind: 'member', name: member.name, peerId, member }
         }
         case 'local':
@@ -33,10 +38,14 @@ export function createNodePolicy(options: { operators?: Policy } = {}): Policy {
 
 function asStranger(peer: DuplexPeer): Caller {
   const { member, peerId } = peer
-  if (member !== undefined && peerId !== undefined) return { kind: 'member', name: member.name, peerId, member }
+  if (member !== undefined && peerId !== undefined)
+    return { kind: 'member', name: member.name, peerId, member }
   return { kind: 'stranger', name: peerId ?? 'local', peerId }
 }
 
 function denied(capability: Capability, ask: Ask): Error {
-  return wireError('protocol.denied', { method: `${ask.protocol} ${ask.method}`, needs: describeCapability(capability) })
+  return wireError('protocol.denied', {
+    method: `${ask.protocol} ${ask.method}`,
+    needs: describeCapability(capability),
+  })
 }

@@ -12,7 +12,10 @@ export interface StrangerOptions {
 }
 
 /** Returns the function that ends the watch. */
-export function watchStrangers(deps: { clock: Clock; log: Logger; membership: Membership }, options: StrangerOptions): () => void {
+export function watchStrangers(
+  deps: { clock: Clock; log: Logger; membership: Membership },
+  options: StrangerOptions,
+): () => void {
   const idleMs = options.idleMs ?? STRANGER_IDLE_MS
   const busyAt = new WeakMap<Connection, number>()
   const sweep = (): void => {
@@ -20,7 +23,10 @@ export function watchStrangers(deps: { clock: Clock; log: Logger; membership: Me
     for (const connection of options.connections()) {
       const peer = connection.remotePeer.toString()
       // Asking also ends memberships that have expired.
-      const idle = deps.membership.member(peer) === undefined && connection.direction === 'inbound' && !connection.streams.some(isOurs)
+      const idle =
+        deps.membership.member(peer) === undefined &&
+        connection.direction === 'inbound' &&
+        !connection.streams.some(isOurs)
       const since = busyAt.get(connection)
       if (!idle || since === undefined) busyAt.set(connection, now)
       else if (now - since > idleMs) {

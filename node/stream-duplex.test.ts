@@ -10,11 +10,16 @@ import { streamDuplex } from './stream-duplex.ts'
 import { addressOf, createTestFleet } from './testing/fleet.ts'
 
 /** Both ends of a stream between two real nodes; `open` opens one more. */
-async function ends(t: TestContext): Promise<{ open(): Promise<{ near: Duplex; far: Duplex }>; streams(): number }> {
+async function ends(
+  t: TestContext,
+): Promise<{ open(): Promise<{ near: Duplex; far: Duplex }>; streams(): number }> {
   const fleet = await createTestFleet()
   const accepted: ((far: Duplex) => void)[] = []
   const server = await fleet.node(t, { role: 'coordinator', name: 'coord' })
-  await server.handle({ ...blobs, limits: { ...blobs.limits, maxInboundStreams: 64 } }, async (far) => accepted.shift()?.(far))
+  await server.handle(
+    { ...blobs, limits: { ...blobs.limits, maxInboundStreams: 64 } },
+    async (far) => accepted.shift()?.(far),
+  )
   const client = await fleet.node(t, { role: 'agent', name: 'web-1' })
   await client.dial(addressOf(server))
   return {
@@ -65,7 +70,8 @@ test('TR-05: over libp2p, a writer stops at the window of a reader that does not
   let sent = 0
   const total = 48 * MIB
   const writing = (async () => {
-    for (const chunk = Buffer.alloc(256 * KIB, 1); sent < total; sent += chunk.length) await far.write(chunk)
+    for (const chunk = Buffer.alloc(256 * KIB, 1); sent < total; sent += chunk.length)
+      await far.write(chunk)
     await far.close()
   })()
   let before = -1
@@ -79,7 +85,8 @@ test('TR-05: over libp2p, a writer stops at the window of a reader that does not
     `${sent} bytes are on their way to a reader that reads nothing`,
   )
   let got = 0
-  for (let item = await reader.next(); item.done !== true; item = await reader.next()) got += item.value.length
+  for (let item = await reader.next(); item.done !== true; item = await reader.next())
+    got += item.value.length
   await writing
   assert.equal(got, total)
 })
@@ -95,10 +102,15 @@ test('TR-05: bytes that come one by one for a reader that does not read are kept
   for (let i = 0; i < singles; i += 1) await near.write(Uint8Array.of(i % 251))
   void near.close()
   const chunks: Uint8Array[] = []
-  for (let item = await reader.next(); item.done !== true; item = await reader.next()) chunks.push(item.value)
+  for (let item = await reader.next(); item.done !== true; item = await reader.next())
+    chunks.push(item.value)
   const all = Buffer.concat(chunks)
   assert.ok(all.subarray(0, first.length).equals(first))
-  assert.ok(all.subarray(first.length).equals(Buffer.from(Array.from({ length: singles }, (_, i) => i % 251))))
+  assert.ok(
+    all
+      .subarray(first.length)
+      .equals(Buffer.from(Array.from({ length: singles }, (_, i) => i % 251))),
+  )
   assert.ok(chunks.length < 1000, `${chunks.length} pieces were kept`)
 })
 
@@ -106,7 +118,10 @@ test('TR-05: also what libp2p keeps of a paused stream is kept as bytes', async 
   const [near, far] = await streamPair()
   const reader = streamDuplex(far).source[Symbol.asyncIterator]()
   // As the muxer hands frames of one byte over.
-  const inside = far as unknown as { onData(bytes: Uint8Array): void; readBuffer: { bufs: Uint8Array[] } }
+  const inside = far as unknown as {
+    onData(bytes: Uint8Array): void
+    readBuffer: { bufs: Uint8Array[] }
+  }
   far.pause()
   const singles = 20_000
   for (let i = 0; i < singles; i += 1) inside.onData(Uint8Array.of(i % 251))
@@ -135,7 +150,8 @@ test('duplex: a reader that is slow for long gets every byte in order', async (t
   let naps = 0
   for await (const chunk of near.source) {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-    for (let i = (4 - (at % 4)) % 4; i + 4 <= bytes.length; i += 16 * KIB) assert.equal(bytes.readUInt32BE(i), at + i)
+    for (let i = (4 - (at % 4)) % 4; i + 4 <= bytes.length; i += 16 * KIB)
+      assert.equal(bytes.readUInt32BE(i), at + i)
     at += bytes.length
     if (at > naps * MIB) {
       naps += 1
@@ -160,5 +176,6 @@ test('duplex: forty streams of one connection carry their own bytes, while every
     assert.ok((await readAll(near)).equals(fill), `stream ${n}`)
     await near.close()
   }
-  for (let round = 0; round < 2; round += 1) await Promise.all(Array.from({ length: 20 }, (_, n) => work(n + 1)))
+  for (let round = 0; round < 2; round += 1)
+    await Promise.all(Array.from({ length: 20 }, (_, n) => work(n + 1)))
 })

@@ -106,7 +106,11 @@ function createGatherer(): (list: Uint8Array[], chunk: Uint8Array) => void {
  */
 function gatherWhilePaused(stream: Stream): void {
   const { readBuffer } = stream as unknown as {
-    readBuffer?: { bufs: Uint8Array[]; length: number; append(data: Uint8Array | Iterable<Uint8Array>): void }
+    readBuffer?: {
+      bufs: Uint8Array[]
+      length: number
+      append(data: Uint8Array | Iterable<Uint8Array>): void
+    }
   }
   if (readBuffer === undefined) return
   const gather = createGatherer()
@@ -162,7 +166,11 @@ function read(stream: Stream, reason: () => Error): AsyncIterator<Uint8Array> {
     wake()
   })
   if (stream.status === 'aborted' || stream.status === 'reset') failed = true
-  else if (stream.readStatus === 'closed' || (stream.remoteWriteStatus === 'closed' && stream.readBufferLength === 0)) ended = true
+  else if (
+    stream.readStatus === 'closed' ||
+    (stream.remoteWriteStatus === 'closed' && stream.readBufferLength === 0)
+  )
+    ended = true
   return {
     next: async () => {
       for (;;) {

@@ -15,7 +15,11 @@ async function certificateOf(key: PrivateKey): Promise<Buffer> {
 
 /** A certificate whose host key is of this type and these bytes, whatever they are. */
 function forged(type: string, raw: Uint8Array): Promise<Buffer> {
-  return certificateOf({ type, publicKey: { raw }, sign: async () => new Uint8Array(64) } as unknown as PrivateKey)
+  return certificateOf({
+    type,
+    publicKey: { raw },
+    sign: async () => new Uint8Array(64),
+  } as unknown as PrivateKey)
 }
 
 test('tls certificate: the ed25519 host key is found where @libp2p/tls puts it', async () => {
@@ -26,14 +30,25 @@ test('tls certificate: the ed25519 host key is found where @libp2p/tls puts it',
 test('ID-06: a host key of another type, or with a forged length inside, is refused without a look at it', async () => {
   // An RSA public key in DER whose inner length says four gigabytes; and one that repeats itself 4,000 times.
   const der = Buffer.from('30820122300d06092a864886f70d01010105000384ffffffff', 'hex')
-  for (const raw of [der, Buffer.concat(Array.from({ length: 250 }, () => der)), new Uint8Array(0)]) {
+  for (const raw of [
+    der,
+    Buffer.concat(Array.from({ length: 250 }, () => der)),
+    new Uint8Array(0),
+  ]) {
     const certificate = await forged('RSA', raw)
     assert.throws(() => hostKeyOf(certificate), { code: 'node.key-type' })
   }
-  await assert.rejects(async () => hostKeyOf(await forged('secp256k1', new Uint8Array(33))), { code: 'node.key-type' })
-  await assert.rejects(async () => hostKeyOf(await forged('Ed25519', new Uint8Array(31))), { code: 'node.key-type' })
+  await assert.rejects(async () => hostKeyOf(await forged('secp256k1', new Uint8Array(33))), {
+    code: 'node.key-type',
+  })
+  await assert.rejects(async () => hostKeyOf(await forged('Ed25519', new Uint8Array(31))), {
+    code: 'node.key-type',
+  })
   // The identity point, under which any signature verifies.
-  await assert.rejects(async () => hostKeyOf(await forged('Ed25519', Uint8Array.of(1, ...new Uint8Array(31)))), { code: 'node.key-type' })
+  await assert.rejects(
+    async () => hostKeyOf(await forged('Ed25519', Uint8Array.of(1, ...new Uint8Array(31)))),
+    { code: 'node.key-type' },
+  )
 })
 
 test('tls certificate: no bytes make the walker throw anything but a refusal', async () => {

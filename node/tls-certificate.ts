@@ -20,8 +20,12 @@ const EXTENSIONS = 0xa3
 
 /** The 32-byte ed25519 host key that the certificate claims; the claim itself is for the handshake to check. Throws node.key-type. */
 export function hostKeyOf(certificate: Uint8Array): Uint8Array {
-  if (certificate.length > MAX_CERTIFICATE_BYTES) throw refused(`its certificate has ${certificate.length} bytes`)
-  const body = children(certificate, only(certificate, { start: 0, end: certificate.length }, SEQUENCE))[0]
+  if (certificate.length > MAX_CERTIFICATE_BYTES)
+    throw refused(`its certificate has ${certificate.length} bytes`)
+  const body = children(
+    certificate,
+    only(certificate, { start: 0, end: certificate.length }, SEQUENCE),
+  )[0]
   if (body === undefined) throw refused('its certificate is empty')
   const wrapper = children(certificate, body).filter((field) => field.tag === EXTENSIONS)
   if (wrapper.length !== 1) throw refused('its certificate has no extensions')
@@ -33,7 +37,10 @@ export function hostKeyOf(certificate: Uint8Array): Uint8Array {
   const key = children(certificate, only(certificate, value, SEQUENCE))[0]
   if (key?.tag !== OCTET_STRING) throw refused('the host key in its certificate is malformed')
   const encoded = certificate.subarray(key.start, key.end)
-  if (encoded.length !== KEY_PREFIX.length + 32 || !KEY_PREFIX.every((byte, i) => encoded[i] === byte))
+  if (
+    encoded.length !== KEY_PREFIX.length + 32 ||
+    !KEY_PREFIX.every((byte, i) => encoded[i] === byte)
+  )
     throw refused('it is not an ed25519 key')
   const publicKey = Uint8Array.from(encoded.subarray(KEY_PREFIX.length))
   const fault = publicKeyFault(publicKey)
@@ -51,7 +58,9 @@ interface Element extends Span {
 
 function isOurs(bytes: Uint8Array, extension: Element): boolean {
   const id = children(bytes, extension)[0]
-  return id?.tag === OBJECT_IDENTIFIER && Buffer.from(bytes.subarray(id.start, id.end)).equals(EXTENSION)
+  return (
+    id?.tag === OBJECT_IDENTIFIER && Buffer.from(bytes.subarray(id.start, id.end)).equals(EXTENSION)
+  )
 }
 
 /** The one element that fills the span, which must have this tag. */

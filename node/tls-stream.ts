@@ -43,7 +43,11 @@ export class TlsStream extends AbstractMessageStream {
 
   async close(options?: AbortOptions): Promise<void> {
     if (this.#closed === undefined) {
-      const closed = once(this.#socket, 'close', options?.signal === undefined ? {} : { signal: options.signal })
+      const closed = once(
+        this.#socket,
+        'close',
+        options?.signal === undefined ? {} : { signal: options.signal },
+      )
       this.#socket.destroySoon()
       await closed
     }

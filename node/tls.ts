@@ -45,7 +45,10 @@ export function directTls(deps: { clock: Clock }): (components: Components) => C
       const raw = rawSocket(connection)
       const own = await certificate(options?.signal)
       options?.signal?.throwIfAborted()
-      const muxers = options?.skipStreamMuxerNegotiation === true ? [] : [...components.upgrader.getStreamMuxers().keys()]
+      const muxers =
+        options?.skipStreamMuxerNegotiation === true
+          ? []
+          : [...components.upgrader.getStreamMuxers().keys()]
       let chosen: string | undefined
       const settings: TLSSocketOptions & { highWaterMark: number } = {
         ...own,
@@ -57,7 +60,11 @@ export function directTls(deps: { clock: Clock }): (components: Components) => C
         ALPNProtocols: [...muxers, NO_MUXER],
         highWaterMark: HIGH_WATER_BYTES,
         ...(server
-          ? { requestCert: true, ALPNCallback: ({ protocols }: { protocols: string[] }) => (chosen = choose(protocols, muxers)) }
+          ? {
+              requestCert: true,
+              ALPNCallback: ({ protocols }: { protocols: string[] }) =>
+                (chosen = choose(protocols, muxers)),
+            }
           : {}),
       }
       takeOver(raw, connection as unknown as Buffered)
@@ -69,9 +76,17 @@ export function directTls(deps: { clock: Clock }): (components: Components) => C
       }
       const remotePeer = await handshake(socket, server, options)
       const alpn = server ? chosen : socket.alpnProtocol
-      const streamMuxer = typeof alpn === 'string' && alpn !== NO_MUXER ? components.upgrader.getStreamMuxers().get(alpn) : undefined
-      const result = { remotePeer, connection: new TlsStream(connection as MultiaddrConnection, socket) }
-      return (streamMuxer === undefined ? result : { ...result, streamMuxer }) as SecuredConnection & { connection: TlsStream }
+      const streamMuxer =
+        typeof alpn === 'string' && alpn !== NO_MUXER
+          ? components.upgrader.getStreamMuxers().get(alpn)
+          : undefined
+      const result = {
+        remotePeer,
+        connection: new TlsStream(connection as MultiaddrConnection, socket),
+      }
+      return (
+        streamMuxer === undefined ? result : { ...result, streamMuxer }
+      ) as SecuredConnection & { connection: TlsStream }
     }
     return {
       protocol: TLS_PROTOCOL,
@@ -89,7 +104,10 @@ function choose(offered: readonly string[], muxers: readonly string[]): string |
 type Credentials = Awaited<ReturnType<typeof generateCertificate>>
 
 /** One certificate for all handshakes of an hour: the host key signs it once, and the spec allows its use. */
-function createCertificateSource(deps: { clock: Clock }, privateKey: PrivateKey): (signal?: AbortSignal) => Promise<Credentials> {
+function createCertificateSource(
+  deps: { clock: Clock },
+  privateKey: PrivateKey,
+): (signal?: AbortSignal) => Promise<Credentials> {
   let made: { credentials: Promise<Credentials>; at: number } | undefined
   return (signal) => {
     if (made === undefined || deps.clock.monotonic() - made.at > CERTIFICATE_MS) {
@@ -112,7 +130,11 @@ function rawSocket(connection: object): Socket {
 }
 
 interface Buffered {
-  readonly readBuffer: { readonly byteLength: number; subarray(): Uint8Array; consume(bytes: number): void }
+  readonly readBuffer: {
+    readonly byteLength: number
+    subarray(): Uint8Array
+    consume(bytes: number): void
+  }
 }
 
 /** Stops the connection from reading the socket, and gives back what it had read beyond the negotiation. */
@@ -128,12 +150,19 @@ function takeOver(raw: Socket, connection: Buffered): void {
 }
 
 /** Waits for the handshake, then checks who the other side is. Destroys the socket on any failure. */
-async function handshake(socket: TLSSocket, server: boolean, options?: SecureConnectionOptions): Promise<PeerId> {
+async function handshake(
+  socket: TLSSocket,
+  server: boolean,
+  options?: SecureConnectionOptions,
+): Promise<PeerId> {
   const signal = options?.signal
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const onAbort = (): void => reject(nodeError('node.handshake', { reason: 'it took too long' }, { cause: signal?.reason }))
-  const onError = (cause: Error): void => reject(nodeError('node.handshake', { reason: 'TLS failed' }, { cause }))
-  const onClose = (): void => reject(nodeError('node.handshake', { reason: 'the other side closed the connection' }))
+  const onAbort = (): void =>
+    reject(nodeError('node.handshake', { reason: 'it took too long' }, { cause: signal?.reason }))
+  const onError = (cause: Error): void =>
+    reject(nodeError('node.handshake', { reason: 'TLS failed' }, { cause }))
+  const onClose = (): void =>
+    reject(nodeError('node.handshake', { reason: 'the other side closed the connection' }))
   signal?.addEventListener('abort', onAbort, { once: true })
   socket.once(server ? 'secure' : 'secureConnect', resolve)
   socket.on('error', onError)
@@ -145,7 +174,8 @@ async function handshake(socket: TLSSocket, server: boolean, options?: SecureCon
     // for a wrong key for example, frees memory that OpenSSL goes on to use: node 24 dies of that with a segmentation fault. So leave it first.
     await setImmediate()
     const { raw } = socket.getPeerCertificate()
-    if (raw === undefined) throw nodeError('node.handshake', { reason: 'the other side showed no certificate' })
+    if (raw === undefined)
+      throw nodeError('node.handshake', { reason: 'the other side showed no certificate' })
     hostKeyOf(raw)
     return await verifyPeerCertificate(raw, options?.remotePeer)
   } catch (error) {

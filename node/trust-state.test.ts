@@ -9,14 +9,29 @@ import { MusterError } from '../shared/errors.ts'
 import type { NodeKey } from '../shared/identity/signer.ts'
 import type { Random } from '../shared/random.ts'
 import { systemRandom } from '../shared/random.ts'
-import { base64Key, sampleBody, signedSample, TEST_AGENT, TEST_FLEET, TEST_TIME, testKey, testUuid } from '../shared/testing/statements.ts'
+import {
+  base64Key,
+  sampleBody,
+  signedSample,
+  TEST_AGENT,
+  TEST_FLEET,
+  TEST_TIME,
+  testKey,
+  testUuid,
+} from '../shared/testing/statements.ts'
 import { rootDigest } from '../shared/trust/root-chain.ts'
 import { isAgentRevoked, isKeyRevoked } from '../shared/trust/revocations.ts'
 import { type Signed, signStatement } from '../shared/trust/signed.ts'
 import { toText } from '../shared/trust/transport.ts'
 import { openTrustState, type TrustState } from './trust-state.ts'
 
-const [olive, oscar, issuer, newIssuer, stranger] = [1, 2, 3, 4, 9].map(testKey) as [NodeKey, NodeKey, NodeKey, NodeKey, NodeKey]
+const [olive, oscar, issuer, newIssuer, stranger] = [1, 2, 3, 4, 9].map(testKey) as [
+  NodeKey,
+  NodeKey,
+  NodeKey,
+  NodeKey,
+  NodeKey,
+]
 const row = (key: NodeKey, name: string) => ({ key: base64Key(key), name })
 const code =
   (expected: string) =>
@@ -30,7 +45,10 @@ const first = await signedSample('root', olive, {
 const digest = rootDigest(first.statement)
 
 /** The root after `previous`, with other operators or issuers, signed by `signer`. */
-function second(signer: NodeKey, changes: { operators?: readonly NodeKey[]; issuers?: readonly NodeKey[] } = {}): Promise<Signed> {
+function second(
+  signer: NodeKey,
+  changes: { operators?: readonly NodeKey[]; issuers?: readonly NodeKey[] } = {},
+): Promise<Signed> {
   return signStatement(signer, 'root', {
     ...sampleBody('root', signer),
     version: 2,
@@ -40,22 +58,35 @@ function second(signer: NodeKey, changes: { operators?: readonly NodeKey[]; issu
   })
 }
 
-async function home(t: TestContext): Promise<{ folder: string; open(random?: Random): Promise<TrustState> }> {
+async function home(
+  t: TestContext,
+): Promise<{ folder: string; open(random?: Random): Promise<TrustState> }> {
   const folder = await mkdtemp(join(tmpdir(), 'muster-trust-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   return {
     folder,
-    open: (random = systemRandom) => openTrustState({ random }, { folder, fleet: TEST_FLEET, rootDigest: digest, roots: [[first]] }),
+    open: (random = systemRandom) =>
+      openTrustState(
+        { random },
+        { folder, fleet: TEST_FLEET, rootDigest: digest, roots: [[first]] },
+      ),
   }
 }
 
-const revoke = (signer: NodeKey, epoch: number, what: { kind: 'grant' | 'key' | 'agent'; target: string }): Promise<Signed> =>
+const revoke = (
+  signer: NodeKey,
+  epoch: number,
+  what: { kind: 'grant' | 'key' | 'agent'; target: string },
+): Promise<Signed> =>
   signedSample('revocation', signer, { id: testUuid(100 + epoch), epoch, ...what })
 
 test('trust-state: the root that a host joined with is there after a restart, also while it waits for approval', async (t) => {
   const { folder, open } = await home(t)
   await open()
-  const again = await openTrustState({ random: systemRandom }, { folder, fleet: TEST_FLEET, rootDigest: digest })
+  const again = await openTrustState(
+    { random: systemRandom },
+    { folder, fleet: TEST_FLEET, rootDigest: digest },
+  )
   assert.equal(again.root().digest, digest)
   assert.equal(again.certificate(), undefined)
 })
@@ -69,7 +100,10 @@ test('trust-state: what was learned is there after a restart, and older news cha
   const check = async (state: TrustState): Promise<void> => {
     assert.equal(state.root().root.version, 2)
     assert.equal(isAgentRevoked(state.revocations().accepted, TEST_AGENT), true)
-    assert.deepEqual(toText(state.certificate() as Signed), toText(await signedSample('certificate', issuer)))
+    assert.deepEqual(
+      toText(state.certificate() as Signed),
+      toText(await signedSample('certificate', issuer)),
+    )
     assert.deepEqual(state.issuers(), [issuer.publicKey])
   }
   await check(trust)
@@ -86,7 +120,10 @@ test('trust-state: a home whose first root is not the pinned one is not opened',
   const { folder } = await home(t)
   const other = await signedSample('root', stranger)
   await assert.rejects(
-    openTrustState({ random: systemRandom }, { folder, fleet: TEST_FLEET, rootDigest: digest, roots: [[other]] }),
+    openTrustState(
+      { random: systemRandom },
+      { folder, fleet: TEST_FLEET, rootDigest: digest, roots: [[other]] },
+    ),
     code('trust.root'),
   )
 })
@@ -94,18 +131,30 @@ test('trust-state: a home whose first root is not the pinned one is not opened',
 test('trust-state: a root or revocation that does not check out takes nothing else of the same news with it onto the disk', async (t) => {
   const { open, folder } = await home(t)
   const trust = await open()
-  await trust.learn({ revocations: [await revoke(olive, 1, { kind: 'grant', target: testUuid(7) })] })
+  await trust.learn({
+    revocations: [await revoke(olive, 1, { kind: 'grant', target: testUuid(7) })],
+  })
   const before = await readFile(join(folder, 'trust.json'))
   const cases: [string, Parameters<TrustState['learn']>[0]][] = [
     ['trust.root', { roots: [[first], [await second(stranger, { operators: [stranger] })]] }],
     [
       'trust.revoker',
-      { roots: [[first], [await second(oscar)]], revocations: [await revoke(stranger, 2, { kind: 'key', target: olive.fingerprint })] },
+      {
+        roots: [[first], [await second(oscar)]],
+        revocations: [await revoke(stranger, 2, { kind: 'key', target: olive.fingerprint })],
+      },
     ],
-    ['trust.equivocation', { revocations: [await revoke(olive, 1, { kind: 'grant', target: testUuid(8) })] }],
-    ['trust.epoch', { revocations: [await revoke(olive, 5000, { kind: 'grant', target: testUuid(8) })] }],
+    [
+      'trust.equivocation',
+      { revocations: [await revoke(olive, 1, { kind: 'grant', target: testUuid(8) })] },
+    ],
+    [
+      'trust.epoch',
+      { revocations: [await revoke(olive, 5000, { kind: 'grant', target: testUuid(8) })] },
+    ],
   ]
-  for (const [expected, news] of cases) await assert.rejects(trust.learn(news), code(expected), expected)
+  for (const [expected, news] of cases)
+    await assert.rejects(trust.learn(news), code(expected), expected)
   assert.equal(trust.root().root.version, 1)
   assert.equal(trust.revocations().epoch, 1)
   assert.deepEqual(await readFile(join(folder, 'trust.json')), before)
@@ -115,25 +164,33 @@ test('trust-state: who learns of changes is told after they are on the disk, onc
   const { open } = await home(t)
   const trust = await open()
   const seen: number[] = []
-  const off = trust.onChange(() => seen.push(trust.revocations().epoch * 10 + trust.root().root.version))
+  const off = trust.onChange(() =>
+    seen.push(trust.revocations().epoch * 10 + trust.root().root.version),
+  )
   const one = await revoke(olive, 1, { kind: 'grant', target: testUuid(7) })
   await trust.learn({ revocations: [one] })
   await trust.learn({ roots: [[first]], revocations: [one] })
   await trust.learn({ roots: [[first], [await second(oscar)]] })
   await assert.rejects(
-    trust.learn({ revocations: [await revoke(stranger, 2, { kind: 'grant', target: testUuid(7) })] }),
+    trust.learn({
+      revocations: [await revoke(stranger, 2, { kind: 'grant', target: testUuid(7) })],
+    }),
     code('trust.revoker'),
   )
   await trust.keepCertificate(await signedSample('certificate', issuer))
   off()
-  await trust.learn({ revocations: [await revoke(olive, 2, { kind: 'grant', target: testUuid(8) })] })
+  await trust.learn({
+    revocations: [await revoke(olive, 2, { kind: 'grant', target: testUuid(8) })],
+  })
   assert.deepEqual(seen, [11, 12])
 })
 
 test('trust-state: a revoked operator does not make the next root', async (t) => {
   const { open } = await home(t)
   const trust = await open()
-  await trust.learn({ revocations: [await revoke(olive, 1, { kind: 'key', target: oscar.fingerprint })] })
+  await trust.learn({
+    revocations: [await revoke(olive, 1, { kind: 'key', target: oscar.fingerprint })],
+  })
   await assert.rejects(trust.learn({ roots: [[first], [await second(oscar)]] }), code('trust.root'))
   await trust.learn({ roots: [[first], [await second(olive, { operators: [olive] })]] })
   assert.equal(trust.root().root.version, 2)
@@ -145,11 +202,15 @@ test('trust-state: what an operator revoked stays revoked when that operator is 
   const gone = await revoke(oscar, 1, { kind: 'key', target: stranger.fingerprint })
   await trust.learn({ revocations: [gone] })
   await trust.learn({ roots: [[first], [await second(olive, { operators: [olive] })]] })
-  for (const state of [trust, await open()]) assert.equal(isKeyRevoked(state.revocations().accepted, stranger.fingerprint), true)
+  for (const state of [trust, await open()])
+    assert.equal(isKeyRevoked(state.revocations().accepted, stranger.fingerprint), true)
   // A host that hears of both only now, in this order, ends where the others are.
   const { open: openLate } = await home(t)
   const late = await openLate()
-  await late.learn({ roots: [[first], [await second(olive, { operators: [olive] })]], revocations: [gone] })
+  await late.learn({
+    roots: [[first], [await second(olive, { operators: [olive] })]],
+    revocations: [gone],
+  })
   assert.equal(isKeyRevoked(late.revocations().accepted, stranger.fingerprint), true)
 })
 
@@ -180,7 +241,9 @@ test('ID-24: an issuing key that was revoked signs no further checkpoint, and th
     signCheckpoint(by, TEST_FLEET, { size, root: leafHash(Buffer.from('a')), at: TEST_TIME + size })
   const known = await sign(1)
   await trust.log.accept(trust.openCheckpoint(known.note))
-  await trust.learn({ revocations: [await revoke(olive, 1, { kind: 'key', target: issuer.fingerprint })] })
+  await trust.learn({
+    revocations: [await revoke(olive, 1, { kind: 'key', target: issuer.fingerprint })],
+  })
   for (const state of [trust, await open()]) {
     const { note } = await sign(2)
     assert.throws(() => state.openCheckpoint(note), code('audit.note'))
@@ -191,9 +254,13 @@ test('ID-24: an issuing key that was revoked signs no further checkpoint, and th
 test('trust-state: a checkpoint that does not extend the last one is refused, whatever came in between', async (t) => {
   const { open } = await home(t)
   const trust = await open()
-  const sign = (root: Uint8Array, size = 1) => signCheckpoint(issuer, TEST_FLEET, { size, root, at: TEST_TIME })
+  const sign = (root: Uint8Array, size = 1) =>
+    signCheckpoint(issuer, TEST_FLEET, { size, root, at: TEST_TIME })
   await trust.log.accept(await sign(leafHash(Buffer.from('a'))))
-  await assert.rejects(trust.log.accept(await sign(leafHash(Buffer.from('b')))), code('audit.equivocation'))
+  await assert.rejects(
+    trust.log.accept(await sign(leafHash(Buffer.from('b')))),
+    code('audit.equivocation'),
+  )
   await assert.rejects((await open()).log.accept(await sign(EMPTY_ROOT, 0)), code('audit.smaller'))
 })
 
@@ -207,7 +274,9 @@ test('trust-state: news that cannot be stored are not believed', async (t) => {
       return systemRandom.bytes(length)
     },
   })
-  await trust.learn({ revocations: [await revoke(olive, 1, { kind: 'grant', target: testUuid(7) })] })
+  await trust.learn({
+    revocations: [await revoke(olive, 1, { kind: 'grant', target: testUuid(7) })],
+  })
   full = true
   const gone = await revoke(olive, 2, { kind: 'agent', target: TEST_AGENT })
   await assert.rejects(trust.learn({ revocations: [gone] }), /no space/)
@@ -222,7 +291,14 @@ test('trust-state: files that nobody here wrote are damage, not an empty state',
   const trust = await open()
   await trust.keepCertificate(await signedSample('certificate', issuer))
   const good = await readFile(join(folder, 'trust.json'), 'utf8')
-  for (const bad of ['', '{', 'null', '{"roots":[]}', good.replace('sshsig', 'rot13'), good.slice(0, -10)]) {
+  for (const bad of [
+    '',
+    '{',
+    'null',
+    '{"roots":[]}',
+    good.replace('sshsig', 'rot13'),
+    good.slice(0, -10),
+  ]) {
     await writeFile(join(folder, 'trust.json'), bad)
     await assert.rejects(open(), code('trust-state.damaged'), bad.slice(0, 40))
   }

@@ -11,7 +11,12 @@ import { defineErrors } from '../shared/errors.ts'
 import { fingerprintOf } from '../shared/identity/fingerprint.ts'
 import type { FleetId, Sha256 } from '../shared/ids.ts'
 import type { Random } from '../shared/random.ts'
-import { acceptRevocation, isKeyRevoked, NOTHING_REVOKED, type RevocationState } from '../shared/trust/revocations.ts'
+import {
+  acceptRevocation,
+  isKeyRevoked,
+  NOTHING_REVOKED,
+  type RevocationState,
+} from '../shared/trust/revocations.ts'
 import { nextRoot, openRootChain, type RootState } from '../shared/trust/root-chain.ts'
 import type { Root } from '../shared/trust/root.ts'
 import { readSigned, type Signed } from '../shared/trust/signed.ts'
@@ -36,7 +41,10 @@ export interface TrustState {
   /** A checkpoint note signed by one of the root's issuers. @throws audit.note, audit.checkpoint */
   openCheckpoint(note: string): Checkpoint
   /** Takes in newer roots and revocations; older ones change nothing. @throws trust.* for what does not check out */
-  learn(news: { roots?: readonly (readonly Signed[])[]; revocations?: readonly Signed[] }): Promise<void>
+  learn(news: {
+    roots?: readonly (readonly Signed[])[]
+    revocations?: readonly Signed[]
+  }): Promise<void>
   keepCertificate(certificate: Signed): Promise<void>
   /** Calls `listener` when other roots or revocations hold, however this node heard of them. */
   onChange(listener: () => void): () => void
@@ -59,7 +67,10 @@ export interface TrustStateOptions {
 }
 
 /** @throws trust-state.damaged, trust.* where the stored statements do not lead from the pinned root */
-export async function openTrustState(deps: { random: Random }, options: TrustStateOptions): Promise<TrustState> {
+export async function openTrustState(
+  deps: { random: Random },
+  options: TrustStateOptions,
+): Promise<TrustState> {
   const file = join(options.folder, 'trust.json')
   const checkpointFile = join(options.folder, 'checkpoint')
   await mkdir(options.folder, { recursive: true, mode: 0o700 })
@@ -67,7 +78,10 @@ export async function openTrustState(deps: { random: Random }, options: TrustSta
   const found = await load(file)
   let stored = found ?? { roots: options.roots ?? [], revocations: [], certificate: undefined }
   let root = openRootChain(stored.roots, { fleet: options.fleet, digest: options.rootDigest })
-  let revoked = stored.revocations.reduce((state, signed) => acceptRevocation(state, root.root, signed, root.former), NOTHING_REVOKED)
+  let revoked = stored.revocations.reduce(
+    (state, signed) => acceptRevocation(state, root.root, signed, root.former),
+    NOTHING_REVOKED,
+  )
   let last: Promise<unknown> = Promise.resolve()
   const listeners = new Set<() => void>()
 
@@ -82,11 +96,14 @@ export async function openTrustState(deps: { random: Random }, options: TrustSta
     last = mine.catch(() => undefined)
     return mine
   }
-  const issuers = (): Uint8Array[] => issuersOf(root.root).filter((key) => !isKeyRevoked(revoked.accepted, fingerprintOf(key)))
-  const open = (note: string): Checkpoint => openCheckpoint(note, { fleet: options.fleet, issuers: issuers() })
+  const issuers = (): Uint8Array[] =>
+    issuersOf(root.root).filter((key) => !isKeyRevoked(revoked.accepted, fingerprintOf(key)))
+  const open = (note: string): Checkpoint =>
+    openCheckpoint(note, { fleet: options.fleet, issuers: issuers() })
   // What was accepted stays accepted: the key that signed it may have been replaced since.
   let everIssuers = issuersEver(stored.roots)
-  const openAccepted = (note: string): Checkpoint => openCheckpoint(note, { fleet: options.fleet, issuers: everIssuers })
+  const openAccepted = (note: string): Checkpoint =>
+    openCheckpoint(note, { fleet: options.fleet, issuers: everIssuers })
 
   const log = createFollower({
     load: async () => {
@@ -111,7 +128,8 @@ export async function openTrustState(deps: { random: Random }, options: TrustSta
         let newest = root
         const known = stored.roots.length
         // A revoked operator's signature does not make a new root; who was revoked is what this node knew before these news.
-        for (const version of roots.slice(known)) newest = nextRoot(newest, version, revoked.accepted)
+        for (const version of roots.slice(known))
+          newest = nextRoot(newest, version, revoked.accepted)
         let after = revoked
         const added: Signed[] = []
         for (const signed of revocations) {
@@ -120,7 +138,11 @@ export async function openTrustState(deps: { random: Random }, options: TrustSta
           after = next
         }
         if (newest === root && added.length === 0) return
-        await save({ ...stored, roots: [...stored.roots, ...roots.slice(known)], revocations: [...stored.revocations, ...added] })
+        await save({
+          ...stored,
+          roots: [...stored.roots, ...roots.slice(known)],
+          revocations: [...stored.revocations, ...added],
+        })
         // Crash before this: the file holds the news and the next start believes them.
         root = newest
         revoked = after
@@ -141,7 +163,9 @@ function issuersOf(root: Root): Uint8Array[] {
 
 /** The issuing keys of every root version, each once. */
 function issuersEver(roots: Stored['roots']): Uint8Array[] {
-  const keys = roots.flatMap((version) => readSigned(version[0] as Signed, 'root').issuers.map((issuer) => issuer.key))
+  const keys = roots.flatMap((version) =>
+    readSigned(version[0] as Signed, 'root').issuers.map((issuer) => issuer.key),
+  )
   return [...new Set(keys)].map((key) => new Uint8Array(Buffer.from(key, 'base64')))
 }
 

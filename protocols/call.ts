@@ -47,34 +47,56 @@ export interface Client<P extends Protocol> {
   abort(reason: Error): void
 }
 
-export function openClient<P extends Protocol>(protocol: P, duplex: Duplex, deps: { clock: Clock }): Client<P> {
+export function openClient<P extends Protocol>(
+  protocol: P,
+  duplex: Duplex,
+  deps: { clock: Clock },
+): Client<P> {
   const methods: Readonly<Record<string, AnyMethod>> = protocol.methods
   const limits = Object.values(methods).map((method) => limitsOf(protocol, method))
-  const maxBytes = Math.max(MAX_ERROR_BYTES, ...limits.flatMap((own) => [own.maxResponseBytes, own.maxProgressBytes]))
+  const maxBytes = Math.max(
+    MAX_ERROR_BYTES,
+    ...limits.flatMap((own) => [own.maxResponseBytes, own.maxProgressBytes]),
+  )
   const channel = createChannel(deps, duplex, { maxBytes, stallMs: protocol.limits.stallMs })
   let tail: Promise<unknown> = Promise.resolve()
   let broken: unknown
 
-  const call = async (name: string, request: unknown, options: CallOptions<AnyMethod>): Promise<unknown> => {
-    if (broken !== undefined) throw wireError('protocol.closed', { what: `${protocol.name} ${name}` }, { cause: broken })
+  const call = async (
+    name: string,
+    request: unknown,
+    options: CallOptions<AnyMethod>,
+  ): Promise<unknown> => {
+    if (broken !== undefined)
+      throw wireError('protocol.closed', { what: `${protocol.name} ${name}` }, { cause: broken })
     options.signal?.throwIfAborted()
     const method = methods[name] as AnyMethod
     const own = limitsOf(protocol, method)
     const payload = encodeRequest(name, method.request.parse(request))
     if (payload.length > own.maxRequestBytes) {
-      throw wireError('protocol.too-large', { what: `request ${name}`, bytes: payload.length, limit: own.maxRequestBytes })
+      throw wireError('protocol.too-large', {
+        what: `request ${name}`,
+        bytes: payload.length,
+        limit: own.maxRequestBytes,
+      })
     }
     const what = `${protocol.name} ${name}`
     const fail = (reason: unknown): void => {
       broken ??= reason
-      channel.abort(reason instanceof Error ? reason : wireError('protocol.closed', { what }, { cause: reason }))
+      channel.abort(
+        reason instanceof Error
+          ? reason
+          : wireError('protocol.closed', { what }, { cause: reason }),
+      )
     }
     const onAbort = (): void => fail(options.signal?.reason)
     options.signal?.addEventListener('abort', onAbort, { once: true })
     const cancelTimer =
       own.callMs === Number.POSITIVE_INFINITY
         ? undefined
-        : deps.clock.after(own.callMs, () => fail(wireError('protocol.timeout', { what, ms: own.callMs })))
+        : deps.clock.after(own.callMs, () =>
+            fail(wireError('protocol.timeout', { what, ms: own.callMs })),
+          )
     try {
       await channel.send('request', payload)
       return await exchange(channel, { what, method, limits: own, options })
@@ -122,7 +144,10 @@ interface Call {
 
 async function exchange(channel: Channel, call: Call): Promise<unknown> {
   const answered = Promise.withResolvers<typeof ANSWERED>()
-  const uploaded = call.method.upload === true ? upload(channel, call.options.upload ?? nothing(), answered.promise) : Promise.resolve()
+  const uploaded =
+    call.method.upload === true
+      ? upload(channel, call.options.upload ?? nothing(), answered.promise)
+      : Promise.resolve()
   // A failing source must end the call at once, not when the other side gets tired of waiting; a finished one only waits for the answer.
   const failed = uploaded.then(() => new Promise<never>(() => undefined))
   try {
@@ -136,7 +161,11 @@ async function exchange(channel: Channel, call: Call): Promise<unknown> {
 const ANSWERED = Symbol('answered')
 
 /** Sends the source up to its end, or to the answer if that comes first: the rest is of no use then. */
-async function upload(channel: Channel, source: AsyncIterable<Uint8Array>, answered: Promise<typeof ANSWERED>): Promise<void> {
+async function upload(
+  channel: Channel,
+  source: AsyncIterable<Uint8Array>,
+  answered: Promise<typeof ANSWERED>,
+): Promise<void> {
   const chunks = source[Symbol.asyncIterator]()
   for (;;) {
     const next = await Promise.race([chunks.next(), answered])
@@ -186,13 +215,18 @@ async function answer(channel: Channel, call: Call): Promise<unknown> {
 }
 
 function measure(what: string, payload: Uint8Array, limit: number): void {
-  if (payload.length > limit) throw wireError('protocol.too-large', { what, bytes: payload.length, limit })
+  if (payload.length > limit)
+    throw wireError('protocol.too-large', { what, bytes: payload.length, limit })
 }
 
 function check(schema: AnyMethod['response'], payload: Uint8Array, what: string): unknown {
   const parsed = schema.safeParse(decodeCbor(payload, what))
   if (parsed.success) return parsed.data
-  throw wireError('protocol.malformed', { what, reason: 'its fields are wrong' }, { cause: parsed.error })
+  throw wireError(
+    'protocol.malformed',
+    { what, reason: 'its fields are wrong' },
+    { cause: parsed.error },
+  )
 }
 
 function unexpected(kind: string): Error {

@@ -7,7 +7,18 @@
 export type Role = 'coordinator' | 'agent' | 'observer'
 export type Level = 'observe' | 'control'
 
-const AREAS = ['fleet', 'repo', 'snapshot', 'publish', 'artifact', 'facts', 'run', 'deploy', 'audit', 'policy'] as const
+const AREAS = [
+  'fleet',
+  'repo',
+  'snapshot',
+  'publish',
+  'artifact',
+  'facts',
+  'run',
+  'deploy',
+  'audit',
+  'policy',
+] as const
 type Area = (typeof AREAS)[number]
 /** A namespace of docs/ARCHITECTURE.md; `run` covers `run/<agent>`. */
 export type Namespace = Area | `${Area}/${string}`
@@ -18,7 +29,12 @@ export type Capability =
   /** A valid node certificate of one of these roles on this connection. */
   | { readonly kind: 'member'; readonly roles: readonly Role[] }
   /** A proved session of an operator and a grant. `targets`: the handler names the targets first, and each one is authorised. */
-  | { readonly kind: 'operator'; readonly namespace: Namespace; readonly level: Level; readonly scope: 'fleet' | 'targets' }
+  | {
+      readonly kind: 'operator'
+      readonly namespace: Namespace
+      readonly level: Level
+      readonly scope: 'fleet' | 'targets'
+    }
   /** Authorised from a signed intent inside the request, by the handler; the policy decides only who may hand one in. */
   | { readonly kind: 'intent' }
   /** Whoever could open the node's own unix socket (0600 in a 0700 folder). */

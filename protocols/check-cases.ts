@@ -12,7 +12,8 @@ export function checkCases(protocol: Protocol, cases: readonly Case[]): void {
   for (const one of cases) checkCase(protocol, one)
   const covered = new Set(cases.map((one) => `${one.method} ${one.part}`))
   for (const [name, method] of Object.entries(protocol.methods))
-    for (const part of partsOf(method)) assert.ok(covered.has(`${name} ${part}`), `no case shows the ${part} of ${name}`)
+    for (const part of partsOf(method))
+      assert.ok(covered.has(`${name} ${part}`), `no case shows the ${part} of ${name}`)
 }
 
 function checkCase(protocol: Protocol, one: Case): void {
@@ -20,7 +21,11 @@ function checkCase(protocol: Protocol, one: Case): void {
   const schema = method?.[one.part]
   assert.ok(schema, `${one.id}: ${protocol.name} has no ${one.part} of ${one.method}`)
   const bytes = new Uint8Array(Buffer.from(one.hex.replace(/\s+/g, ''), 'hex'))
-  assert.equal(Buffer.from(encodeCbor(schema.parse(one.message))).toString('hex'), Buffer.from(bytes).toString('hex'), `${one.id}: encoded`)
+  assert.equal(
+    Buffer.from(encodeCbor(schema.parse(one.message))).toString('hex'),
+    Buffer.from(bytes).toString('hex'),
+    `${one.id}: encoded`,
+  )
   const decoded = decodeCbor(bytes, one.id)
   assert.deepEqual(schema.parse(decoded), one.message, `${one.id}: decoded`)
   const later = { ...(decoded as object), zzFromALaterVersion: [1, { x: null }] }
@@ -30,29 +35,51 @@ function checkCase(protocol: Protocol, one: Case): void {
     `${one.id}: with a key of a later version`,
   )
   for (let length = 0; length < bytes.length; length += 1)
-    assert.throws(() => decodeCbor(bytes.subarray(0, length), one.id), `${one.id}: cut to ${length} bytes`)
-  const limit = { request: 'maxRequestBytes', response: 'maxResponseBytes', progress: 'maxProgressBytes' } as const
+    assert.throws(
+      () => decodeCbor(bytes.subarray(0, length), one.id),
+      `${one.id}: cut to ${length} bytes`,
+    )
+  const limit = {
+    request: 'maxRequestBytes',
+    response: 'maxResponseBytes',
+    progress: 'maxProgressBytes',
+  } as const
   const allowed = { ...protocol.limits, ...method?.limits }[limit[one.part]]
-  assert.ok(bytes.length <= allowed, `${one.id}: it has ${bytes.length} bytes, and the limit is ${allowed}`)
+  assert.ok(
+    bytes.length <= allowed,
+    `${one.id}: it has ${bytes.length} bytes, and the limit is ${allowed}`,
+  )
 }
 
 /** An empty message has one encoding; the table need not repeat it for every method. */
 function partsOf(method: AnyMethod): Case['part'][] {
-  const parts = (['request', 'response', 'progress'] as const).filter((part) => method[part] !== undefined)
+  const parts = (['request', 'response', 'progress'] as const).filter(
+    (part) => method[part] !== undefined,
+  )
   return parts.filter((part) => !isEmpty(method, part))
 }
 
 function isEmpty(method: AnyMethod, part: Case['part']): boolean {
   const parsed = method[part]?.safeParse({})
-  return parsed?.success === true && Object.keys(parsed.data as object).length === 0 && Object.keys(shapeOf(method[part])).length === 0
+  return (
+    parsed?.success === true &&
+    Object.keys(parsed.data as object).length === 0 &&
+    Object.keys(shapeOf(method[part])).length === 0
+  )
 }
 
-const shapeOf = (schema: unknown): object => (schema as { shape?: object }).shape ?? { unknown: true }
+const shapeOf = (schema: unknown): object =>
+  (schema as { shape?: object }).shape ?? { unknown: true }
 
 /** Messages that the schema refuses, each wrong in the one way that its name says. */
 export function checkRefused(
   protocol: Protocol,
-  refused: readonly (readonly [why: string, method: string, part: Case['part'], message: unknown])[],
+  refused: readonly (readonly [
+    why: string,
+    method: string,
+    part: Case['part'],
+    message: unknown,
+  ])[],
 ): void {
   for (const [why, name, part, message] of refused) {
     const schema = protocol.methods[name]?.[part]

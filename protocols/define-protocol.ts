@@ -45,7 +45,12 @@ export interface MethodSpec<Req, Res, Prog, C extends Capability> {
   readonly download?: true
   readonly limits?: Partial<MethodLimits>
 }
-export type Method<Req = unknown, Res = unknown, Prog = unknown, C extends Capability = Capability> = MethodSpec<Req, Res, Prog, C>
+export type Method<
+  Req = unknown,
+  Res = unknown,
+  Prog = unknown,
+  C extends Capability = Capability,
+> = MethodSpec<Req, Res, Prog, C>
 
 // `any`, not `unknown`: a method of unknown messages would refuse every concrete one, because schemas are invariant.
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -58,7 +63,9 @@ export function method<Req, Res, Prog = never, const C extends Capability = Capa
   return spec
 }
 
-export interface Protocol<M extends Readonly<Record<string, AnyMethod>> = Readonly<Record<string, AnyMethod>>> {
+export interface Protocol<
+  M extends Readonly<Record<string, AnyMethod>> = Readonly<Record<string, AnyMethod>>,
+> {
   /** `/muster/<name>/<version>`: what libp2p and the unix socket negotiate. */
   readonly id: string
   readonly name: string
@@ -76,8 +83,10 @@ export function defineProtocol<const M extends Readonly<Record<string, AnyMethod
   limits: Limits
   methods: M
 }): Protocol<M> {
-  if (!NAME.test(spec.name)) throw new TypeError(`protocol name ${spec.name} is not lower-case words`)
-  for (const name of Object.keys(spec.methods)) if (!METHOD.test(name)) throw new TypeError(`method name ${name} is not words and dots`)
+  if (!NAME.test(spec.name))
+    throw new TypeError(`protocol name ${spec.name} is not lower-case words`)
+  for (const name of Object.keys(spec.methods))
+    if (!METHOD.test(name)) throw new TypeError(`method name ${name} is not words and dots`)
   return { ...spec, id: `/muster/${spec.name}/${spec.version}` }
 }
 
@@ -86,9 +95,12 @@ export function limitsOf(protocol: Protocol, method: AnyMethod): MethodLimits {
   return { ...protocol.limits, ...method.limits }
 }
 
-export type RequestOf<M> = M extends Method<infer Req, infer _Res, infer _Prog, infer _C> ? Req : never
-export type ResponseOf<M> = M extends Method<infer _Req, infer Res, infer _Prog, infer _C> ? Res : never
-export type ProgressOf<M> = M extends Method<infer _Req, infer _Res, infer Prog, infer _C> ? Prog : never
+export type RequestOf<M> =
+  M extends Method<infer Req, infer _Res, infer _Prog, infer _C> ? Req : never
+export type ResponseOf<M> =
+  M extends Method<infer _Req, infer Res, infer _Prog, infer _C> ? Res : never
+export type ProgressOf<M> =
+  M extends Method<infer _Req, infer _Res, infer Prog, infer _C> ? Prog : never
 type CapabilityOf<M> = M extends Method<infer _Req, infer _Res, infer _Prog, infer C> ? C : never
 
 /** What a handler has besides its request. */
@@ -106,7 +118,10 @@ export interface CallContext<Prog = never> {
   send(bytes: Uint8Array): Promise<void>
 }
 
-export type PlainHandler<Req, Res, Prog> = (request: Req, context: CallContext<Prog>) => Promise<Res>
+export type PlainHandler<Req, Res, Prog> = (
+  request: Req,
+  context: CallContext<Prog>,
+) => Promise<Res>
 export interface TargetedHandler<Req, Res, Prog> {
   /** What the request touches, each to be authorised; asked before `run`. Must not reveal by its errors what exists. */
   targets(request: Req): Promise<readonly Target[]>
@@ -117,4 +132,6 @@ type HandlerOf<M> =
     ? TargetedHandler<RequestOf<M>, ResponseOf<M>, ProgressOf<M>>
     : PlainHandler<RequestOf<M>, ResponseOf<M>, ProgressOf<M>>
 
-export type Handlers<P extends Protocol> = { readonly [K in keyof P['methods']]: HandlerOf<P['methods'][K]> }
+export type Handlers<P extends Protocol> = {
+  readonly [K in keyof P['methods']]: HandlerOf<P['methods'][K]>
+}

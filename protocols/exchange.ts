@@ -3,7 +3,13 @@
  * looked at before the policy has said yes.
  */
 import { MusterError } from '../shared/errors.ts'
-import { type AnyMethod, type CallContext, type MethodLimits, type Protocol, limitsOf } from './define-protocol.ts'
+import {
+  type AnyMethod,
+  type CallContext,
+  type MethodLimits,
+  type Protocol,
+  limitsOf,
+} from './define-protocol.ts'
 import type { Ask, Caller, DuplexPeer, Target } from './peer.ts'
 import type { Quota } from './quota.ts'
 import type { ServeDeps } from './serve.ts'
@@ -25,7 +31,10 @@ export interface Side {
 
 export type Handler =
   | ((request: unknown, context: CallContext<unknown>) => Promise<unknown>)
-  | { targets(request: unknown): Promise<readonly Target[]>; run(request: unknown, context: CallContext<unknown>): Promise<unknown> }
+  | {
+      targets(request: unknown): Promise<readonly Target[]>
+      run(request: unknown, context: CallContext<unknown>): Promise<unknown>
+    }
 
 /** What belongs to one request. */
 export interface Exchange {
@@ -40,28 +49,47 @@ export interface Exchange {
 }
 
 /** The encoded response. Rejects with what the caller is told, or with any error at all if a handler fails. */
-export async function respond(side: Side, exchange: Exchange, split: { method: string; body: Uint8Array }): Promise<Uint8Array> {
+export async function respond(
+  side: Side,
+  exchange: Exchange,
+  split: { method: string; body: Uint8Array },
+): Promise<Uint8Array> {
   const { protocol } = side
   const name = split.method
-  const method = Object.hasOwn(protocol.methods, name) ? (protocol.methods[name] as AnyMethod) : undefined
-  if (method === undefined) throw wireError('protocol.unsupported', { what: `${protocol.id} ${name}` })
+  const method = Object.hasOwn(protocol.methods, name)
+    ? (protocol.methods[name] as AnyMethod)
+    : undefined
+  if (method === undefined)
+    throw wireError('protocol.unsupported', { what: `${protocol.id} ${name}` })
   if (method.upload === true) exchange.upload.expect()
   const limits = limitsOf(protocol, method)
   if (split.body.length > limits.maxRequestBytes) {
-    throw wireError('protocol.too-large', { what: `request ${name}`, bytes: split.body.length, limit: limits.maxRequestBytes })
+    throw wireError('protocol.too-large', {
+      what: `request ${name}`,
+      bytes: split.body.length,
+      limit: limits.maxRequestBytes,
+    })
   }
   if (!side.quota.take(exchange.peer.peerId ?? exchange.peer.transport))
     throw wireError('protocol.busy', { what: `${protocol.name} ${name}` })
   const handler = side.handlers[name] as Handler
-  const { request, caller } = await admit(side, exchange, { name, method, handler, body: split.body })
+  const { request, caller } = await admit(side, exchange, {
+    name,
+    method,
+    handler,
+    body: split.body,
+  })
   const context = callContext(exchange, { name, method, limits, caller })
   const cancelTimer = callTimer(side, exchange, name, limits)
   watch(exchange, name, method.upload === true)
   try {
-    const run = typeof handler === 'function' ? handler(request, context) : handler.run(request, context)
+    const run =
+      typeof handler === 'function' ? handler(request, context) : handler.run(request, context)
     const response = encodeCbor(method.response.parse(await settled(side.deps, run, exchange)))
     if (response.length <= limits.maxResponseBytes) return response
-    throw new RangeError(`the response of ${name} has ${response.length} bytes, more than its ${limits.maxResponseBytes}`)
+    throw new RangeError(
+      `the response of ${name} has ${response.length} bytes, more than its ${limits.maxResponseBytes}`,
+    )
   } finally {
     cancelTimer()
   }
@@ -77,11 +105,18 @@ async function admit(
   const caller = await policy.allow(call.method.capability, exchange.peer, ask)
   const parsed = call.method.request.safeParse(decodeCbor(call.body, `request ${call.name}`))
   if (!parsed.success) {
-    throw wireError('protocol.malformed', { what: `request ${call.name}`, reason: issuesOf(parsed.error) }, { cause: parsed.error })
+    throw wireError(
+      'protocol.malformed',
+      { what: `request ${call.name}`, reason: issuesOf(parsed.error) },
+      { cause: parsed.error },
+    )
   }
   if (typeof call.handler === 'function') return { request: parsed.data, caller }
   const targets = await call.handler.targets(parsed.data)
-  return { request: parsed.data, caller: await policy.allow(call.method.capability, exchange.peer, { ...ask, targets }) }
+  return {
+    request: parsed.data,
+    caller: await policy.allow(call.method.capability, exchange.peer, { ...ask, targets }),
+  }
 }
 
 function callContext(
@@ -97,7 +132,9 @@ function callContext(
       if (!exchange.open || call.method.progress === undefined) throw closed(call.name)
       const bytes = encodeCbor(call.method.progress.parse(report))
       if (bytes.length > call.limits.maxProgressBytes) {
-        throw new RangeError(`a progress report of ${call.name} has ${bytes.length} bytes, more than its ${call.limits.maxProgressBytes}`)
+        throw new RangeError(
+          `a progress report of ${call.name} has ${bytes.length} bytes, more than its ${call.limits.maxProgressBytes}`,
+        )
       }
       await exchange.channel.send('progress', bytes)
     },
@@ -111,7 +148,9 @@ function callContext(
 function callTimer(side: Side, exchange: Exchange, what: string, limits: MethodLimits): () => void {
   const ms = limits.callMs
   if (ms === Number.POSITIVE_INFINITY) return () => undefined
-  return side.deps.clock.after(ms, () => exchange.call.abort(wireError('protocol.timeout', { what, ms })))
+  return side.deps.clock.after(ms, () =>
+    exchange.call.abort(wireError('protocol.timeout', { what, ms })),
+  )
 }
 
 /**
@@ -163,7 +202,11 @@ function closed(what: string): MusterError {
 }
 
 /** The key paths that are wrong, without the values: those are the caller's own. */
-function issuesOf(error: { issues: readonly { path: readonly PropertyKey[]; code?: string }[] }): string {
-  const named = error.issues.slice(0, 3).map((issue) => `${issue.path.map(String).join('.') || 'body'} (${issue.code ?? 'invalid'})`)
+function issuesOf(error: {
+  issues: readonly { path: readonly PropertyKey[]; code?: string }[]
+}): string {
+  const named = error.issues
+    .slice(0, 3)
+    .map((issue) => `${issue.path.map(String).join('.') || 'body'} (${issue.code ?? 'invalid'})`)
   return `wrong at ${named.join(', ')}`
 }

@@ -19,7 +19,10 @@ export const MAX_VALUES_BYTES = 128 * KIB
 
 const opening = z.object({
   name: variableName,
-  salt: z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.byteLength === SALT_BYTES, `expected ${SALT_BYTES} bytes`),
+  salt: z.custom<Uint8Array>(
+    (value) => value instanceof Uint8Array && value.byteLength === SALT_BYTES,
+    `expected ${SALT_BYTES} bytes`,
+  ),
   value: z.string().max(MAX_VALUES_BYTES),
 })
 
@@ -27,6 +30,8 @@ export const openingsMessage = z
   .array(opening)
   .max(MAX_VARIABLES)
   .refine(
-    (openings) => openings.reduce((sum, { name, value }) => sum + name.length + Buffer.byteLength(value), 0) <= MAX_VALUES_BYTES,
+    (openings) =>
+      openings.reduce((sum, { name, value }) => sum + name.length + Buffer.byteLength(value), 0) <=
+      MAX_VALUES_BYTES,
     `expected at most ${MAX_VALUES_BYTES} bytes of names and values`,
   )

@@ -48,7 +48,12 @@ export interface Target {
 /** The caller as the policy recognised them; handlers and log lines use it. */
 export type Caller =
   | { readonly kind: 'stranger'; readonly name: string; readonly peerId: string | undefined }
-  | { readonly kind: 'member'; readonly name: string; readonly peerId: string; readonly member: Member }
+  | {
+      readonly kind: 'member'
+      readonly name: string
+      readonly peerId: string
+      readonly member: Member
+    }
   | { readonly kind: 'operator'; readonly name: string; readonly operator: Fingerprint }
   | { readonly kind: 'local'; readonly name: string }
 

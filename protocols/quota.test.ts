@@ -28,7 +28,11 @@ test('quota: of more peers than it remembers, the one that asked longest ago is 
   const quota = createQuota({ clock }, { burst: 1, perSecond: 1 })
   for (const peer of ['first', 'second']) assert.equal(quota.take(peer), true)
   for (let n = 0; n < 9_998; n += 1) quota.take(`peer ${n}`)
-  assert.deepEqual([quota.take('first'), quota.take('second')], [false, false], 'ten thousand are remembered')
+  assert.deepEqual(
+    [quota.take('first'), quota.take('second')],
+    [false, false],
+    'ten thousand are remembered',
+  )
   quota.take('first')
   for (let n = 0; n < 9_999; n += 1) quota.take(`other ${n}`)
   assert.deepEqual([quota.take('first'), quota.take('second')], [false, true])

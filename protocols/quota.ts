@@ -12,13 +12,19 @@ export interface Quota {
   take(peer: string): boolean
 }
 
-export function createQuota(deps: { clock: Clock }, options: { burst: number; perSecond: number }): Quota {
+export function createQuota(
+  deps: { clock: Clock },
+  options: { burst: number; perSecond: number },
+): Quota {
   const buckets = new Map<string, { tokens: number; at: number }>()
   return {
     take: (peer) => {
       const now = deps.clock.monotonic()
       const old = buckets.get(peer)
-      const tokens = old === undefined ? options.burst : Math.min(options.burst, old.tokens + ((now - old.at) / 1000) * options.perSecond)
+      const tokens =
+        old === undefined
+          ? options.burst
+          : Math.min(options.burst, old.tokens + ((now - old.at) / 1000) * options.perSecond)
       // Reinserted at the end: the map's order is the order of last use, oldest first.
       buckets.delete(peer)
       if (buckets.size >= MAX_PEERS) buckets.delete(buckets.keys().next().value as string)

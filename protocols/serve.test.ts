@@ -45,9 +45,19 @@ const tea = defineProtocol({
       progress: z.object({ n: z.number(), note: z.string().optional() }),
       limits: { callMs: Number.POSITIVE_INFINITY },
     }),
-    pour: method({ capability: local, request: z.object({ max: z.number() }), response: Count, upload: true }),
+    pour: method({
+      capability: local,
+      request: z.object({ max: z.number() }),
+      response: Count,
+      upload: true,
+    }),
     drink: method({ capability: local, request: Count, response: Count, download: true }),
-    slow: method({ capability: local, request: z.object({}), response: Text, limits: { callMs: 50 } }),
+    slow: method({
+      capability: local,
+      request: z.object({}),
+      response: Text,
+      limits: { callMs: 50 },
+    }),
     big: method({ capability: local, request: z.object({}), response: Text }),
     touch: method({
       capability: { kind: 'operator', namespace: 'run', level: 'control', scope: 'targets' },
@@ -74,7 +84,11 @@ interface Served {
 /** Serves `tea` on a real unix socket with a policy that allows everything but what `refuse` names. */
 async function serveTea(
   t: TestContext,
-  options: { refuse?: (ask: Ask) => Error | undefined; handlers?: Partial<Handlers<typeof tea>>; quota?: Limits['quota'] } = {},
+  options: {
+    refuse?: (ask: Ask) => Error | undefined
+    handlers?: Partial<Handlers<typeof tea>>
+    quota?: Limits['quota']
+  } = {},
 ): Promise<Served> {
   const folder = await mkdtemp(join(tmpdir(), 'muster-tea-'))
   const seen: Seen = { asks: [], aborted: [], sent: 0, poured: 0 }
@@ -120,7 +134,10 @@ async function serveTea(
       return { text: 'late' }
     },
     big: async () => ({ text: 'x'.repeat(2000) }),
-    touch: { targets: async ({ text }) => [{ namespace: `run/${text}` }], run: async ({ text }) => ({ text }) },
+    touch: {
+      targets: async ({ text }) => [{ namespace: `run/${text}` }],
+      run: async ({ text }) => ({ text }),
+    },
     ...options.handlers,
   }
   const protocol = { ...tea, limits: { ...limits, quota: options.quota ?? limits.quota } }
@@ -155,7 +172,8 @@ test('serve: requests follow one another on one stream, each authorised anew', a
 test('TR-16: a right that is revoked between two requests of one stream is refused at the second', async (t) => {
   let revoked = false
   const { client } = await serveTea(t, {
-    refuse: () => (revoked ? wireError('protocol.denied', { method: 'echo', needs: 'what you had' }) : undefined),
+    refuse: () =>
+      revoked ? wireError('protocol.denied', { method: 'echo', needs: 'what you had' }) : undefined,
   })
   const caller = await client()
   await caller.call('echo', { text: 'before' })
@@ -167,7 +185,10 @@ test('TR-16: a right that is revoked between two requests of one stream is refus
 
 test('serve: the policy is asked before the body is parsed, and again with the targets', async (t) => {
   const { seen, client, path } = await serveTea(t, {
-    refuse: (ask) => (ask.method === 'echo' ? wireError('protocol.denied', { method: 'echo', needs: 'luck' }) : undefined),
+    refuse: (ask) =>
+      ask.method === 'echo'
+        ? wireError('protocol.denied', { method: 'echo', needs: 'luck' })
+        : undefined,
   })
   const duplex = await dialSocket(path, tea.id)
   const reply = duplex.source[Symbol.asyncIterator]()
@@ -194,7 +215,11 @@ test('serve: refusals carry a code; a bug carries nothing but that there is one'
   const bug = await caller.call('echo', { text: 'bug' }).catch((error: unknown) => error as Error)
   assert.equal((bug as Error & { code: string }).code, 'protocol.internal')
   assert.doesNotMatch(JSON.stringify(bug), /secret/)
-  assert.ok(log.lines.some((line) => line.level === 'error' && (line.data['error'] as Error).message === 'secret detail'))
+  assert.ok(
+    log.lines.some(
+      (line) => line.level === 'error' && (line.data['error'] as Error).message === 'secret detail',
+    ),
+  )
   await assert.rejects(caller.call('big', {}), { code: 'protocol.internal' })
   await assert.rejects(caller.call('slow', {}), { code: 'protocol.timeout' })
 })
@@ -211,10 +236,15 @@ test('serve: unknown methods, malformed bodies and oversized requests are refuse
   })
   const caller = openClient(loose, await dialSocket(path, tea.id), { clock: systemClock })
   await assert.rejects(caller.call('spill', {}), { code: 'protocol.unsupported' })
-  await assert.rejects(caller.call('echo', { text: 5 }), { code: 'protocol.malformed', message: /text \(invalid_type\)/ })
+  await assert.rejects(caller.call('echo', { text: 5 }), {
+    code: 'protocol.malformed',
+    message: /text \(invalid_type\)/,
+  })
   await assert.rejects(caller.call('echo', 'text'), { code: 'protocol.malformed' })
   assert.deepEqual(await caller.call('echo', { text: 'fine', newer: true }), { text: 'fine' })
-  await assert.rejects(caller.call('echo', { text: 'x'.repeat(4096) }), { code: 'protocol.too-large' })
+  await assert.rejects(caller.call('echo', { text: 'x'.repeat(4096) }), {
+    code: 'protocol.too-large',
+  })
   await assert.rejects(caller.call('echo', { text: 'x' }), { code: 'protocol.closed' })
 })
 
@@ -222,7 +252,10 @@ test('serve: more requests than the quota are refused with busy', async (t) => {
   const { client } = await serveTea(t, { quota: { burst: 3, perSecond: 0.001 } })
   const caller = await client()
   for (let n = 0; n < 3; n += 1) await caller.call('echo', { text: 'a' })
-  await assert.rejects(caller.call('echo', { text: 'b' }), { code: 'protocol.busy', retryable: true })
+  await assert.rejects(caller.call('echo', { text: 'b' }), {
+    code: 'protocol.busy',
+    retryable: true,
+  })
 })
 
 test('serve: an aborted call and a caller that vanished both abort the handler', async (t) => {
@@ -234,7 +267,10 @@ test('serve: an aborted call and a caller that vanished both abort the handler',
   const call = caller.call(
     'count',
     {},
-    { signal: stop.signal, onProgress: ({ n }) => void (n === 3 ? stop.abort(reason) : reports.push(n)) },
+    {
+      signal: stop.signal,
+      onProgress: ({ n }) => void (n === 3 ? stop.abort(reason) : reports.push(n)),
+    },
   )
   await assert.rejects(call, reason)
   assert.deepEqual(reports.slice(0, 3), [0, 1, 2])
@@ -274,7 +310,8 @@ test('serve: a caller that sends more before its answer is cut off, so that its 
   assert.equal(decodeError(frame.payload, 'count').code, 'protocol.malformed')
   while (seen.aborted.length < 1) await systemClock.sleep(5)
   await assert.rejects(async () => {
-    for (let next = await reader.next(); next !== undefined; next = await reader.next()) assert.equal(next.kind, 'error')
+    for (let next = await reader.next(); next !== undefined; next = await reader.next())
+      assert.equal(next.kind, 'error')
     throw new Error('ended')
   })
 })
@@ -285,7 +322,9 @@ test('serve: uploads arrive whole; one that is refused early leaves the stream u
   const source = async function* (): AsyncGenerator<Uint8Array> {
     for (let n = 0; n < 100; n += 1) yield Buffer.alloc(50_000)
   }
-  assert.deepEqual(await caller.call('pour', { max: 10 * MIB }, { upload: source() }), { bytes: 5_000_000 })
+  assert.deepEqual(await caller.call('pour', { max: 10 * MIB }, { upload: source() }), {
+    bytes: 5_000_000,
+  })
   seen.poured = 0
   assert.deepEqual(await caller.call('pour', { max: 10 }, { upload: source() }), { bytes: -1 })
   assert.deepEqual(await caller.call('echo', { text: 'still here' }), { text: 'still here' })
@@ -294,14 +333,20 @@ test('serve: uploads arrive whole; one that is refused early leaves the stream u
     throw new Error('disk on fire')
   }
   seen.poured = 0
-  await assert.rejects(caller.call('pour', { max: 10 * MIB }, { upload: failing() }), { message: 'disk on fire' })
+  await assert.rejects(caller.call('pour', { max: 10 * MIB }, { upload: failing() }), {
+    message: 'disk on fire',
+  })
 })
 
 test('TR-05: a download waits for its reader, and one that never reads is cut off', async (t) => {
   const { seen, client } = await serveTea(t)
   const caller = await client()
   let got = 0
-  const slowly = await caller.call('drink', { bytes: 2 * MIB }, { onData: (bytes) => void (got += bytes.length) })
+  const slowly = await caller.call(
+    'drink',
+    { bytes: 2 * MIB },
+    { onData: (bytes) => void (got += bytes.length) },
+  )
   assert.deepEqual([slowly.bytes, got], [2 * MIB, 2 * MIB])
   seen.sent = 0
   const stuck = Promise.withResolvers<void>()

@@ -29,9 +29,24 @@ export interface ServeDeps {
   readonly log: Logger
 }
 
-export function serveProtocol<P extends Protocol>(protocol: P, handlers: Handlers<P>, deps: ServeDeps): Serve {
-  const maxBytes = NAME_BYTES + Math.max(...Object.values(protocol.methods).map((method) => limitsOf(protocol, method).maxRequestBytes))
-  const side: Side = { protocol, handlers: handlers as Side['handlers'], deps, quota: createQuota(deps, protocol.limits.quota) }
+export function serveProtocol<P extends Protocol>(
+  protocol: P,
+  handlers: Handlers<P>,
+  deps: ServeDeps,
+): Serve {
+  const maxBytes =
+    NAME_BYTES +
+    Math.max(
+      ...Object.values(protocol.methods).map(
+        (method) => limitsOf(protocol, method).maxRequestBytes,
+      ),
+    )
+  const side: Side = {
+    protocol,
+    handlers: handlers as Side['handlers'],
+    deps,
+    quota: createQuota(deps, protocol.limits.quota),
+  }
   return async (duplex, peer, signal) => {
     const channel = createChannel(deps, duplex, { maxBytes, stallMs: protocol.limits.stallMs })
     const onAbort = (): void => duplex.abort(closing(signal))
@@ -40,7 +55,10 @@ export function serveProtocol<P extends Protocol>(protocol: P, handlers: Handler
       if (signal.aborted) return onAbort()
       await converse(side, channel, duplexPeer(peer), signal)
     } catch (error) {
-      deps.log.debug({ protocol: protocol.id, peer: peer.peerId ?? peer.address, error }, 'stream ended')
+      deps.log.debug(
+        { protocol: protocol.id, peer: peer.peerId ?? peer.address, error },
+        'stream ended',
+      )
       duplex.abort(error as Error)
     } finally {
       signal.removeEventListener('abort', onAbort)
@@ -61,25 +79,48 @@ function duplexPeer(peer: PeerContext): DuplexPeer {
   }
 }
 
-async function converse(side: Side, channel: Channel, peer: DuplexPeer, signal: AbortSignal): Promise<void> {
+async function converse(
+  side: Side,
+  channel: Channel,
+  peer: DuplexPeer,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     for (;;) {
       const frame = await channel.takeWithin(side.protocol.limits.idleMs, 'the next request')
       if (frame === undefined) return await channel.close()
-      if (frame.kind !== 'request') throw wireError('protocol.malformed', { what: 'stream', reason: `${frame.kind} instead of a request` })
+      if (frame.kind !== 'request')
+        throw wireError('protocol.malformed', {
+          what: 'stream',
+          reason: `${frame.kind} instead of a request`,
+        })
       await answer(side, channel, peer, frame.payload, signal)
     }
   } catch (error) {
     // The framing is lost, so the stream ends; a peer that still listens gets the reason first.
-    if (error instanceof MusterError) await channel.send('error', encodeError(error)).then(channel.close, () => undefined)
+    if (error instanceof MusterError)
+      await channel.send('error', encodeError(error)).then(channel.close, () => undefined)
     throw error
   }
 }
 
 /** Answers one request; rejects only when the duplex can't go on. */
-async function answer(side: Side, channel: Channel, peer: DuplexPeer, payload: Uint8Array, outer: AbortSignal): Promise<void> {
+async function answer(
+  side: Side,
+  channel: Channel,
+  peer: DuplexPeer,
+  payload: Uint8Array,
+  outer: AbortSignal,
+): Promise<void> {
   const upload = createUpload(channel, side.protocol.limits.stallMs)
-  const exchange: Exchange = { channel, peer, upload, call: new AbortController(), open: true, abandoned: false }
+  const exchange: Exchange = {
+    channel,
+    peer,
+    upload,
+    call: new AbortController(),
+    open: true,
+    abandoned: false,
+  }
   const { call } = exchange
   const onOuter = (): void => call.abort(closing(outer))
   outer.addEventListener('abort', onOuter, { once: true })

@@ -28,7 +28,13 @@ const bell = defineProtocol({
     maxOutboundStreams: 1,
     quota: { burst: 10, perSecond: 10 },
   },
-  methods: { ring: method({ capability: { kind: 'local' }, request: z.object({}), response: z.object({ sound: z.string() }) }) },
+  methods: {
+    ring: method({
+      capability: { kind: 'local' },
+      request: z.object({}),
+      response: z.object({ sound: z.string() }),
+    }),
+  },
 })
 const deps = { clock: systemClock, log: recordedLog() }
 const serve = serveProtocol(
@@ -52,20 +58,33 @@ async function start(t: TestContext, path: string): Promise<SocketServer> {
 test('socket: only its owner may open it, and it is gone after close', async (t) => {
   const folder = await folderFor(t)
   await mkdir(join(folder, 'run'), { mode: 0o755 })
-  const server = await serveSocket(deps, { path: join(folder, 'run', 's'), protocols: new Map([[bell.id, serve]]) })
+  const server = await serveSocket(deps, {
+    path: join(folder, 'run', 's'),
+    protocols: new Map([[bell.id, serve]]),
+  })
   assert.equal((await stat(join(folder, 'run'))).mode & 0o777, 0o700)
   assert.equal((await stat(server.path)).mode & 0o777, 0o600)
   const client = openClient(bell, await dialSocket(server.path, bell.id), deps)
   assert.deepEqual(await client.call('ring', {}), { sound: 'ding' })
   await server.close()
   await assert.rejects(client.call('ring', {}), { code: 'protocol.closed' })
-  await assert.rejects(dialSocket(server.path, bell.id), { code: 'socket.absent', exit: 'unreachable' })
+  await assert.rejects(dialSocket(server.path, bell.id), {
+    code: 'socket.absent',
+    exit: 'unreachable',
+  })
 })
 
 test('socket: a protocol that is not served is refused by name, and rubbish ends only its own connection', async (t) => {
   const server = await start(t, join(await folderFor(t), 's'))
-  const client = openClient({ ...bell, id: '/muster/gong/1' }, await dialSocket(server.path, '/muster/gong/1'), deps)
-  await assert.rejects(client.call('ring', {}), { code: 'protocol.unsupported', message: /\/muster\/gong\/1/ })
+  const client = openClient(
+    { ...bell, id: '/muster/gong/1' },
+    await dialSocket(server.path, '/muster/gong/1'),
+    deps,
+  )
+  await assert.rejects(client.call('ring', {}), {
+    code: 'protocol.unsupported',
+    message: /\/muster\/gong\/1/,
+  })
   const rubbish = await dialSocket(server.path, 'x'.repeat(200))
   await assert.rejects(openClient(bell, rubbish, deps).call('ring', {}))
   const again = openClient(bell, await dialSocket(server.path, bell.id), deps)
@@ -80,18 +99,29 @@ test('socket: a second server on a live socket is refused, a dead one is replace
   await promisify(execFile)(process.execPath, ['-e', script]).catch(() => undefined)
   assert.ok((await stat(path)).isSocket())
   await start(t, path)
-  await assert.rejects(serveSocket(deps, { path, protocols: new Map() }), { code: 'socket.in-use', exit: 'conflict' })
+  await assert.rejects(serveSocket(deps, { path, protocols: new Map() }), {
+    code: 'socket.in-use',
+    exit: 'conflict',
+  })
 })
 
 test('socket: paths that cannot hold a socket are refused with the reason', async (t) => {
   const folder = await folderFor(t)
-  await assert.rejects(serveSocket(deps, { path: join(folder, 'x'.repeat(120)), protocols: new Map() }), {
-    code: 'socket.unusable',
-    message: /107/,
-  })
+  await assert.rejects(
+    serveSocket(deps, { path: join(folder, 'x'.repeat(120)), protocols: new Map() }),
+    {
+      code: 'socket.unusable',
+      message: /107/,
+    },
+  )
   await writeFile(join(folder, 'file'), '')
-  await assert.rejects(serveSocket(deps, { path: join(folder, 'file'), protocols: new Map() }), { code: 'socket.unusable' })
-  await assert.rejects(serveSocket(deps, { path: join(folder, 'file', 's'), protocols: new Map() }), { code: 'socket.unusable' })
+  await assert.rejects(serveSocket(deps, { path: join(folder, 'file'), protocols: new Map() }), {
+    code: 'socket.unusable',
+  })
+  await assert.rejects(
+    serveSocket(deps, { path: join(folder, 'file', 's'), protocols: new Map() }),
+    { code: 'socket.unusable' },
+  )
   await assert.rejects(dialSocket(join(folder, 'file', 's'), bell.id), { code: 'socket.unusable' })
   const signal = AbortSignal.abort(new Error('stop'))
   await assert.rejects(dialSocket(join(folder, 's'), bell.id, signal), { message: 'stop' })
@@ -104,5 +134,7 @@ test('socket: a server that accepts and says nothing ends a call at its deadline
   await chmod(path, 0o600).catch(() => undefined)
   const patient = { ...bell, limits: { ...bell.limits, callMs: 50 } }
   const duplex = await dialSocket(path, bell.id)
-  await assert.rejects(openClient(patient, duplex, deps).call('ring', {}), { code: 'protocol.timeout' })
+  await assert.rejects(openClient(patient, duplex, deps).call('ring', {}), {
+    code: 'protocol.timeout',
+  })
 })

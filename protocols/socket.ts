@@ -22,7 +22,8 @@ export const socketError = defineErrors({
     exit: 'unreachable',
     retryable: true,
     message: (d: { path: string }) => `nothing answers on ${d.path}`,
-    hint: () => 'start the coordinator or agent whose home this is, or name another one with --home',
+    hint: () =>
+      'start the coordinator or agent whose home this is, or name another one with --home',
   },
   'socket.denied': {
     exit: 'denied',
@@ -36,7 +37,8 @@ export const socketError = defineErrors({
   },
   'socket.unusable': {
     exit: 'usage',
-    message: (d: { path: string; reason: string }) => `no socket can be made at ${d.path}: ${d.reason}`,
+    message: (d: { path: string; reason: string }) =>
+      `no socket can be made at ${d.path}: ${d.reason}`,
     hint: () => 'check space and permissions of the home, or name another one with --home',
   },
 })
@@ -64,7 +66,10 @@ export interface ServeSocketOptions {
 }
 
 /** Listens on the path. Replaces a socket that nobody answers on; throws socket.in-use where somebody does. */
-export async function serveSocket(deps: { clock: Clock; log: Logger }, options: ServeSocketOptions): Promise<SocketServer> {
+export async function serveSocket(
+  deps: { clock: Clock; log: Logger },
+  options: ServeSocketOptions,
+): Promise<SocketServer> {
   const { path } = options
   checkPath(path)
   await makeFolder(dirname(path))
@@ -72,7 +77,9 @@ export async function serveSocket(deps: { clock: Clock; log: Logger }, options: 
   const closing = new AbortController()
   const running = new Set<Promise<void>>()
   const server = createServer({ allowHalfOpen: true }, (socket) => {
-    const serving = serveOne(deps, options.protocols, socket, closing.signal).finally(() => running.delete(serving))
+    const serving = serveOne(deps, options.protocols, socket, closing.signal).finally(() =>
+      running.delete(serving),
+    )
     running.add(serving)
   })
   server.maxConnections = MAX_CALLERS
@@ -91,7 +98,11 @@ export async function serveSocket(deps: { clock: Clock; log: Logger }, options: 
 }
 
 /** Opens the protocol on the socket. Throws socket.absent or socket.denied; a protocol that isn't served shows at the first call. */
-export async function dialSocket(path: string, protocolId: string, signal?: AbortSignal): Promise<Duplex> {
+export async function dialSocket(
+  path: string,
+  protocolId: string,
+  signal?: AbortSignal,
+): Promise<Duplex> {
   checkPath(path)
   signal?.throwIfAborted()
   const socket = connect({ path, allowHalfOpen: true })
@@ -119,12 +130,21 @@ async function serveOne(
   try {
     const { id, rest } = await selected(deps, duplex)
     const serve = protocols.get(id)
-    if (serve === undefined) throw wireError('protocol.unsupported', { what: id.slice(0, MAX_SELECT_BYTES) })
-    const peer: PeerContext = { transport: 'unix', peerId: undefined, address: 'unix', member: undefined }
+    if (serve === undefined)
+      throw wireError('protocol.unsupported', { what: id.slice(0, MAX_SELECT_BYTES) })
+    const peer: PeerContext = {
+      transport: 'unix',
+      peerId: undefined,
+      address: 'unix',
+      member: undefined,
+    }
     await serve({ ...duplex, source: rest }, peer, signal)
   } catch (error) {
     deps.log.debug({ error }, 'socket caller refused')
-    if (error instanceof MusterError) await duplex.write(encodeFrame('error', encodeError(error))).then(duplex.close, () => undefined)
+    if (error instanceof MusterError)
+      await duplex
+        .write(encodeFrame('error', encodeError(error)))
+        .then(duplex.close, () => undefined)
     duplex.abort(error as Error)
   } finally {
     signal.removeEventListener('abort', stop)
@@ -132,15 +152,23 @@ async function serveOne(
 }
 
 /** Reads the select frame and gives back what comes behind it. */
-async function selected(deps: { clock: Clock }, duplex: Duplex): Promise<{ id: string; rest: AsyncIterable<Uint8Array> }> {
+async function selected(
+  deps: { clock: Clock },
+  duplex: Duplex,
+): Promise<{ id: string; rest: AsyncIterable<Uint8Array> }> {
   const cancel = deps.clock.after(SELECT_MS, () =>
-    duplex.abort(wireError('protocol.timeout', { what: 'the name of the protocol', ms: SELECT_MS })),
+    duplex.abort(
+      wireError('protocol.timeout', { what: 'the name of the protocol', ms: SELECT_MS }),
+    ),
   )
   try {
     const reader = new FrameReader(duplex.source, { maxBytes: MAX_SELECT_BYTES })
     const frame = await reader.next()
     if (frame?.kind !== 'select')
-      throw wireError('protocol.malformed', { what: 'socket stream', reason: 'it does not begin with a select frame' })
+      throw wireError('protocol.malformed', {
+        what: 'socket stream',
+        reason: 'it does not begin with a select frame',
+      })
     return { id: Buffer.from(frame.payload).toString('latin1'), rest: reader.rest() }
   } finally {
     cancel()
@@ -161,8 +189,13 @@ async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 })
     const found = await lstat(path)
-    if (!found.isDirectory()) throw socketError('socket.unusable', { path, reason: 'its folder is not a folder' })
-    if (found.uid !== process.getuid?.()) throw socketError('socket.unusable', { path, reason: `its folder belongs to user ${found.uid}` })
+    if (!found.isDirectory())
+      throw socketError('socket.unusable', { path, reason: 'its folder is not a folder' })
+    if (found.uid !== process.getuid?.())
+      throw socketError('socket.unusable', {
+        path,
+        reason: `its folder belongs to user ${found.uid}`,
+      })
     if ((found.mode & 0o077) !== 0) await chmod(path, 0o700)
   } catch (cause) {
     if (cause instanceof MusterError) throw cause
@@ -174,12 +207,14 @@ async function makeFolder(path: string): Promise<void> {
 async function removeStale(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined)
   if (found === undefined) return
-  if (!found.isSocket()) throw socketError('socket.unusable', { path, reason: 'there is a file that is not a socket' })
+  if (!found.isSocket())
+    throw socketError('socket.unusable', { path, reason: 'there is a file that is not a socket' })
   const probe = connect(path)
   try {
     await once(probe, 'connect')
   } catch (error) {
-    if (systemCode(error) !== 'ECONNREFUSED') throw socketError('socket.unusable', { path, reason: systemCode(error) }, { cause: error })
+    if (systemCode(error) !== 'ECONNREFUSED')
+      throw socketError('socket.unusable', { path, reason: systemCode(error) }, { cause: error })
     await rm(path, { force: true })
     return
   } finally {
@@ -200,8 +235,10 @@ async function listen(server: Server, path: string): Promise<void> {
 
 function dialError(path: string, cause: unknown): MusterError {
   const code = systemCode(cause)
-  if (code === 'EACCES' || code === 'EPERM') return socketError('socket.denied', { path }, { cause })
-  if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'EAGAIN') return socketError('socket.absent', { path }, { cause })
+  if (code === 'EACCES' || code === 'EPERM')
+    return socketError('socket.denied', { path }, { cause })
+  if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'EAGAIN')
+    return socketError('socket.absent', { path }, { cause })
   return socketError('socket.unusable', { path, reason: code }, { cause })
 }
 

@@ -26,7 +26,11 @@ export function createUpload(channel: Channel, stallMs: number): Upload {
     const frame = await channel.takeWithin(stallMs, 'the next piece of the upload')
     if (frame?.kind === 'data') return frame.payload
     if (frame === undefined) throw wireError('protocol.closed', { what: 'the upload' })
-    if (frame.kind !== 'end') throw wireError('protocol.malformed', { what: 'upload', reason: `${frame.kind} frame inside it` })
+    if (frame.kind !== 'end')
+      throw wireError('protocol.malformed', {
+        what: 'upload',
+        reason: `${frame.kind} frame inside it`,
+      })
     ended = true
     whenEnded?.()
     return undefined
@@ -51,7 +55,11 @@ export function createUpload(channel: Channel, stallMs: number): Upload {
       for (let piece = await next(); piece !== undefined; piece = await next()) {
         dropped += piece.length
         if (dropped > MAX_DRAIN_BYTES)
-          throw wireError('protocol.too-large', { what: 'refused upload', bytes: dropped, limit: MAX_DRAIN_BYTES })
+          throw wireError('protocol.too-large', {
+            what: 'refused upload',
+            bytes: dropped,
+            limit: MAX_DRAIN_BYTES,
+          })
       }
     },
   }

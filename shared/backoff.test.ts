@@ -20,35 +20,53 @@ function notingClock(): { clock: Clock; waits: number[] } {
 }
 
 test('backoff doubles up to its ceiling', () => {
-  const waits = [0, 1, 2, 3, 10, 1000].map((attempt) => Math.round(backoffMs({ random: top }, options, attempt)))
+  const waits = [0, 1, 2, 3, 10, 1000].map((attempt) =>
+    Math.round(backoffMs({ random: top }, options, attempt)),
+  )
   assert.deepEqual(waits, [100, 200, 400, 800, 5000, 5000])
 })
 
 test('backoff is never negative nor above its ceiling', () => {
   fc.assert(
-    fc.property(fc.nat(), fc.double({ min: 0, max: 0.9999999, noNaN: true }), (attempt, fraction) => {
-      const ms = backoffMs({ random: { bytes: top.bytes, fraction: () => fraction } }, options, attempt)
-      assert.ok(ms >= 0 && ms <= options.maxMs)
-    }),
+    fc.property(
+      fc.nat(),
+      fc.double({ min: 0, max: 0.9999999, noNaN: true }),
+      (attempt, fraction) => {
+        const ms = backoffMs(
+          { random: { bytes: top.bytes, fraction: () => fraction } },
+          options,
+          attempt,
+        )
+        assert.ok(ms >= 0 && ms <= options.maxMs)
+      },
+    ),
   )
 })
 
 test('retry tries again while it helps and then throws the last error', async () => {
   const { clock, waits } = notingClock()
   let tries = 0
-  const failing = retry({ clock, random: top }, { ...options, retries: 3, retryable: () => true }, async () => {
-    tries += 1
-    throw new Error(`try ${tries}`)
-  })
+  const failing = retry(
+    { clock, random: top },
+    { ...options, retries: 3, retryable: () => true },
+    async () => {
+      tries += 1
+      throw new Error(`try ${tries}`)
+    },
+  )
   await assert.rejects(failing, { message: 'try 4' })
   assert.equal(waits.length, 3)
 })
 
 test('retry does not repeat what another try cannot mend', async () => {
   const { clock, waits } = notingClock()
-  const failing = retry({ clock, random: top }, { ...options, retries: 3, retryable: () => false }, async () => {
-    throw new Error('final')
-  })
+  const failing = retry(
+    { clock, random: top },
+    { ...options, retries: 3, retryable: () => false },
+    async () => {
+      throw new Error('final')
+    },
+  )
   await assert.rejects(failing, { message: 'final' })
   assert.deepEqual(waits, [])
 })
@@ -61,7 +79,14 @@ test('retry waits as long as the other side asked, within its own ceiling', asyn
     return 'done'
   }
   const askedMs = (): number => asks[waits.length] as number
-  assert.equal(await retry({ clock, random: top }, { ...options, retries: 5, retryable: () => true, askedMs }, work), 'done')
+  assert.equal(
+    await retry(
+      { clock, random: top },
+      { ...options, retries: 5, retryable: () => true, askedMs },
+      work,
+    ),
+    'done',
+  )
   assert.deepEqual(waits, [2000, 5000])
 })
 
@@ -70,7 +95,14 @@ test('an abort ends the wait of a retry with the reason of the signal', async ()
   const onRetry = (): void => abort.abort(new Error('enough'))
   const failing = retry(
     { clock: systemClock, random: top },
-    { baseMs: 60_000, maxMs: 60_000, retries: 3, retryable: () => true, onRetry, signal: abort.signal },
+    {
+      baseMs: 60_000,
+      maxMs: 60_000,
+      retries: 3,
+      retryable: () => true,
+      onRetry,
+      signal: abort.signal,
+    },
     async () => {
       throw new Error('busy')
     },
@@ -83,6 +115,15 @@ test('Retry-After: seconds and dates are read, anything else is not', () => {
   assert.equal(parseRetryAfter('120', now), 120_000)
   assert.equal(parseRetryAfter('Wed, 21 Oct 2015 07:28:10 GMT', now), 10_000)
   assert.equal(parseRetryAfter('Wed, 21 Oct 2015 07:00:00 GMT', now), 0)
-  for (const bad of [null, undefined, '', '-1', '1.5', 'soon', '2026-01-01', '99999999999999999999'])
+  for (const bad of [
+    null,
+    undefined,
+    '',
+    '-1',
+    '1.5',
+    'soon',
+    '2026-01-01',
+    '99999999999999999999',
+  ])
     assert.equal(parseRetryAfter(bad, now), undefined)
 })

@@ -13,7 +13,11 @@ export interface BackoffOptions {
 }
 
 /** The wait before try `attempt` + 1, in ms: uniform in [0, min(maxMs, baseMs · 2^attempt)). `attempt` counts failures from 0. */
-export function backoffMs(deps: { random: Random }, options: BackoffOptions, attempt: number): number {
+export function backoffMs(
+  deps: { random: Random },
+  options: BackoffOptions,
+  attempt: number,
+): number {
   // 2^30 · 1 ms is twelve days; beyond it the power only risks Infinity.
   const ceiling = Math.min(options.maxMs, options.baseMs * 2 ** Math.min(attempt, 30))
   return deps.random.fraction() * ceiling
@@ -45,7 +49,12 @@ export async function retry<T>(
     try {
       return await work(attempt)
     } catch (error) {
-      if (attempt >= options.retries || options.signal?.aborted === true || !options.retryable(error)) throw error
+      if (
+        attempt >= options.retries ||
+        options.signal?.aborted === true ||
+        !options.retryable(error)
+      )
+        throw error
       const asked = Math.min(options.askedMs?.(error) ?? 0, options.maxMs)
       const waitMs = Math.max(asked, backoffMs(deps, options, attempt))
       options.onRetry?.(error, attempt + 1, waitMs)
@@ -58,7 +67,10 @@ export async function retry<T>(
  * Milliseconds that a `Retry-After` header asks to wait (RFC 9110 section 10.2.3: seconds or an HTTP date), or undefined if it is absent
  * or malformed. A date in the past means 0.
  */
-export function parseRetryAfter(header: string | null | undefined, nowMs: number): number | undefined {
+export function parseRetryAfter(
+  header: string | null | undefined,
+  nowMs: number,
+): number | undefined {
   if (header === null || header === undefined) return undefined
   if (/^\d{1,9}$/.test(header)) return Number(header) * 1000
   // An HTTP date names its day; without this check Date.parse takes far too much for a date.

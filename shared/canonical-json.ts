@@ -5,12 +5,19 @@
  */
 import { defineErrors } from './errors.ts'
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+export type Json =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Json[]
+  | { readonly [key: string]: Json }
 
 export const jsonError = defineErrors({
   'json.not-canonical': {
     exit: 'verification',
-    message: (d: { what: string; reason: string }) => `${d.what} is not canonical JSON: ${d.reason}`,
+    message: (d: { what: string; reason: string }) =>
+      `${d.what} is not canonical JSON: ${d.reason}`,
   },
 })
 
@@ -22,18 +29,27 @@ export function canonicalJson(value: Json): string {
 }
 
 function encode(value: Json, depth: number): string {
-  if (depth > MAX_DEPTH) throw jsonError('json.not-canonical', { what: 'value', reason: `nested deeper than ${MAX_DEPTH}` })
+  if (depth > MAX_DEPTH)
+    throw jsonError('json.not-canonical', {
+      what: 'value',
+      reason: `nested deeper than ${MAX_DEPTH}`,
+    })
   if (value === null || typeof value === 'boolean') return String(value)
   if (typeof value === 'string') {
-    if (!value.isWellFormed()) throw jsonError('json.not-canonical', { what: 'string', reason: 'lone surrogate' })
+    if (!value.isWellFormed())
+      throw jsonError('json.not-canonical', { what: 'string', reason: 'lone surrogate' })
     return JSON.stringify(value)
   }
   if (typeof value === 'number') {
     if (!Number.isSafeInteger(value) || Object.is(value, -0))
-      throw jsonError('json.not-canonical', { what: 'number', reason: `${value} is not a safe integer` })
+      throw jsonError('json.not-canonical', {
+        what: 'number',
+        reason: `${value} is not a safe integer`,
+      })
     return String(value)
   }
-  if (Array.isArray(value)) return `[${value.map((item) => encode(item as Json, depth + 1)).join(',')}]`
+  if (Array.isArray(value))
+    return `[${value.map((item) => encode(item as Json, depth + 1)).join(',')}]`
   const object = value as { readonly [key: string]: Json }
   const keys = Object.keys(object).filter((key) => object[key] !== undefined)
   keys.sort()
@@ -51,6 +67,9 @@ export function parseCanonicalJson(bytes: Uint8Array, what: string): Json {
     throw jsonError('json.not-canonical', { what, reason: 'it is not UTF-8 JSON' }, { cause })
   }
   if (encode(value, 0) !== text)
-    throw jsonError('json.not-canonical', { what, reason: 'keys, blanks or numbers are not in canonical form' })
+    throw jsonError('json.not-canonical', {
+      what,
+      reason: 'keys, blanks or numbers are not in canonical form',
+    })
   return value
 }

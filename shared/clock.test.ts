@@ -7,7 +7,9 @@ import { httpDate, parseRfc3339, rfc3339, systemClock } from './clock.ts'
 
 test('clock: a time is read back as it was written, and no other text is a time', () => {
   fc.assert(
-    fc.property(fc.integer({ min: -62_167_219_200_000, max: 253_402_300_799_999 }), (ms) => assert.equal(parseRfc3339(rfc3339(ms)), ms)),
+    fc.property(fc.integer({ min: -62_167_219_200_000, max: 253_402_300_799_999 }), (ms) =>
+      assert.equal(parseRfc3339(rfc3339(ms)), ms),
+    ),
   )
   for (const text of [
     '2026-02-31T00:00:00.000Z',

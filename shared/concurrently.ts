@@ -1,7 +1,11 @@
 /** Runs a job for each item, a bounded number at a time, and keeps the order of the results. */
 
 /** Rejects with the first failure once the jobs under way have settled; no new one is started after it. */
-export async function concurrently<T, R>(items: readonly T[], limit: number, job: (item: T, index: number) => Promise<R>): Promise<R[]> {
+export async function concurrently<T, R>(
+  items: readonly T[],
+  limit: number,
+  job: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
   const results: R[] = Array.from({ length: items.length })
   const failures: unknown[] = []
   let next = 0

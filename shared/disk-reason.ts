@@ -20,6 +20,7 @@ const REASONS: Readonly<Record<string, string>> = {
 /** The reason in words, the system's own name for one that is rare, undefined for an error that is not the system's. */
 export function diskReason(error: unknown): string | undefined {
   const code = (error as NodeJS.ErrnoException | null | undefined)?.code
-  if (!(error instanceof Error) || typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) return undefined
+  if (!(error instanceof Error) || typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code))
+    return undefined
   return REASONS[code] ?? code
 }

@@ -31,7 +31,11 @@ test('durable file: an exclusive one replaces nothing, not even a link that lead
   await writeFile(folder.file('there'), 'theirs')
   await symlink(folder.file('nowhere'), folder.file('link'))
   for (const name of ['new', 'there', 'link'])
-    await assert.rejects(writeDurable(deps, folder.file(name), 'x', { exclusive: true }), { code: 'EEXIST' }, name)
+    await assert.rejects(
+      writeDurable(deps, folder.file(name), 'x', { exclusive: true }),
+      { code: 'EEXIST' },
+      name,
+    )
   assert.equal(await readFile(folder.file('there'), 'utf8'), 'theirs')
   assert.deepEqual((await readdir(folder.path)).sort(), ['link', 'new', 'there'])
 })
@@ -39,7 +43,9 @@ test('durable file: an exclusive one replaces nothing, not even a link that lead
 test('durable file: of several exclusive writers at once exactly one has written', async () => {
   await using folder = await tempFolder()
   const texts = Array.from({ length: 8 }, (_, i) => `writer ${i}`)
-  const all = await Promise.allSettled(texts.map((text) => writeDurable(deps, folder.file('f'), text, { exclusive: true })))
+  const all = await Promise.allSettled(
+    texts.map((text) => writeDurable(deps, folder.file('f'), text, { exclusive: true })),
+  )
   const winners = texts.filter((_, i) => all[i]?.status === 'fulfilled')
   assert.deepEqual([await readFile(folder.file('f'), 'utf8')], winners)
   assert.deepEqual(await readdir(folder.path), ['f'])
@@ -57,7 +63,13 @@ test('durable file: where no byte can be written the old file stands, and a new 
       await writeDurable({ random: systemRandom }, process.argv[1] + '/' + name, 'something', { exclusive }).catch((error) => failed.push(error.code))
     process.exitCode = failed.join() === 'EFBIG,EFBIG,EFBIG' ? 7 : 1`
   const shell = 'ulimit -f 0 && exec "$0" --input-type=module -e "$1" "$2"'
-  const { code, stderr } = await runTool('/bin/sh', ['-c', shell, process.execPath, program, folder.path])
+  const { code, stderr } = await runTool('/bin/sh', [
+    '-c',
+    shell,
+    process.execPath,
+    program,
+    folder.path,
+  ])
   assert.equal(code, 7, stderr)
   assert.deepEqual(await readdir(folder.path), ['old'])
   assert.equal(await readFile(folder.file('old'), 'utf8'), 'old')

@@ -20,7 +20,10 @@ export async function writeDurable(
   data: Uint8Array | string,
   options: DurableWriteOptions = {},
 ): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${Buffer.from(deps.random.bytes(6)).toString('hex')}.tmp`)
+  const temporary = join(
+    dirname(path),
+    `.${basename(path)}.${Buffer.from(deps.random.bytes(6)).toString('hex')}.tmp`,
+  )
   const file = await open(
     temporary,
     constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,

@@ -51,7 +51,10 @@ export interface Fail<T extends Kinds> {
       : [data?: Record<never, never>, options?: { cause?: unknown }]
   ): MusterError
   /** True if `error` is one of this area's errors, with this code if one is given. */
-  is<C extends keyof T & string = keyof T & string>(error: unknown, code?: C): error is MusterError & { readonly code: C }
+  is<C extends keyof T & string = keyof T & string>(
+    error: unknown,
+    code?: C,
+  ): error is MusterError & { readonly code: C }
   readonly codes: readonly (keyof T & string)[]
 }
 
@@ -66,8 +69,11 @@ export function defineErrors<const T extends Kinds>(kinds: T): Fail<T> {
     if (registry.has(code)) throw new Error(`error code ${code} is declared twice`)
     registry.set(code, kind as ErrorKind)
   }
-  const fail = (code: string, data: ErrorData = {}, options: { cause?: unknown } = {}): MusterError =>
-    new MusterError(code, registry.get(code) as ErrorKind, data, options)
+  const fail = (
+    code: string,
+    data: ErrorData = {},
+    options: { cause?: unknown } = {},
+  ): MusterError => new MusterError(code, registry.get(code) as ErrorKind, data, options)
   const is = (error: unknown, code?: string): boolean =>
     error instanceof MusterError && (code === undefined ? error.code in kinds : error.code === code)
   return Object.assign(fail, { is, codes: Object.keys(kinds) }) as unknown as Fail<T>

@@ -17,10 +17,23 @@ test('ids: a text is an id only if it is spelled as ids are', () => {
   ]
   for (const [is, text] of good) {
     assert.ok(is(text), text)
-    for (const bad of [`${text}\n`, ` ${text}`, text.slice(1), `${text}0`, '../../etc/passwd', '', null, 7])
+    for (const bad of [
+      `${text}\n`,
+      ` ${text}`,
+      text.slice(1),
+      `${text}0`,
+      '../../etc/passwd',
+      '',
+      null,
+      7,
+    ])
       assert.ok(!is(bad), String(bad))
   }
-  assert.ok(!agentId.is(uuid.toUpperCase()) && !blobId.is('AB'.repeat(32)) && !fingerprint.is(`MD5:${'A'.repeat(43)}`))
+  assert.ok(
+    !agentId.is(uuid.toUpperCase()) &&
+      !blobId.is('AB'.repeat(32)) &&
+      !fingerprint.is(`MD5:${'A'.repeat(43)}`),
+  )
   assert.throws(
     () => blobId.parse('x'.repeat(1000)),
     (error) => error instanceof MusterError && error.exit === 'usage' && error.message.length < 200,
@@ -38,5 +51,8 @@ test('ids: UUIDs of one generator rise, also when the clock stands still, steps 
   assert.deepEqual(made, made.toSorted())
   assert.equal(new Set(made).size, made.length)
   assert.ok(made.every((text) => operationId.is(text) && text[14] === '7'))
-  assert.equal(Number.parseInt((made[0] as string).replace('-', '').slice(0, 12), 16), 1_769_846_400_000)
+  assert.equal(
+    Number.parseInt((made[0] as string).replace('-', '').slice(0, 12), 16),
+    1_769_846_400_000,
+  )
 })

@@ -27,7 +27,8 @@ export type Fingerprint = Id<'fingerprint'>
 export const idError = defineErrors({
   'id.malformed': {
     exit: 'usage',
-    message: (d: { kind: string; expected: string; got: string }) => `${d.got} is not a ${d.kind}: expected ${d.expected}`,
+    message: (d: { kind: string; expected: string; got: string }) =>
+      `${d.got} is not a ${d.kind}: expected ${d.expected}`,
     hint: () => 'copy the whole of it, as the command that printed it has it',
   },
 })
@@ -44,7 +45,8 @@ function parser<T extends string>(
   return {
     is,
     parse: (text) => {
-      if (!is(text)) throw idError('id.malformed', { kind, expected, got: JSON.stringify(text.slice(0, 80)) })
+      if (!is(text))
+        throw idError('id.malformed', { kind, expected, got: JSON.stringify(text.slice(0, 80)) })
       return text
     },
   }
@@ -56,7 +58,11 @@ export const agentId = parser<AgentId>('agent id', 'a UUID', UUID)
 export const runId = parser<RunId>('run id', 'a UUID', UUID)
 export const operationId = parser<OperationId>('operation id', 'a UUID', UUID)
 export const fleetId = parser<FleetId>('fleet id', '32 lower-case hex digits', /^[0-9a-f]{32}$/)
-export const fingerprint = parser<Fingerprint>('key fingerprint', 'SHA256: and 43 base64 characters', /^SHA256:[A-Za-z0-9+/]{43}$/)
+export const fingerprint = parser<Fingerprint>(
+  'key fingerprint',
+  'SHA256: and 43 base64 characters',
+  /^SHA256:[A-Za-z0-9+/]{43}$/,
+)
 
 /**
  * Makes UUIDv7s (RFC 9562 section 5.7) that rise strictly within one generator: same-millisecond ids count up in the 12 bits after the

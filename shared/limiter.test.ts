@@ -41,16 +41,22 @@ test('limiter: tokens come back at the rate, never above the burst', () => {
 
 test('limiter: any sequence of takes stays under burst + rate · time', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 50 }), async (sizes) => {
-      const clock = virtualClock()
-      const limiter = createLimiter({ clock }, { burst: 20, perSecond: 7 })
-      let taken = 0
-      for (const size of sizes) {
-        await limiter.take(size)
-        taken += size
-        assert.ok(taken <= 20 + (clock.at / 1000) * 7 + 1e-6, `${taken} tokens after ${clock.at} ms`)
-      }
-    }),
+    fc.asyncProperty(
+      fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 50 }),
+      async (sizes) => {
+        const clock = virtualClock()
+        const limiter = createLimiter({ clock }, { burst: 20, perSecond: 7 })
+        let taken = 0
+        for (const size of sizes) {
+          await limiter.take(size)
+          taken += size
+          assert.ok(
+            taken <= 20 + (clock.at / 1000) * 7 + 1e-6,
+            `${taken} tokens after ${clock.at} ms`,
+          )
+        }
+      },
+    ),
     { numRuns: 50 },
   )
 })

@@ -12,7 +12,11 @@ import { createRedactor } from './redact.ts'
 const clock = { ...systemClock, now: () => Date.UTC(2026, 10, 21, 14, 2, 11, 250) }
 
 /** What a logger writes into a real file. */
-function logged(options: Partial<LoggerOptions>, use: (log: Logger) => void, secrets: string[] = []): string {
+function logged(
+  options: Partial<LoggerOptions>,
+  use: (log: Logger) => void,
+  secrets: string[] = [],
+): string {
   const folder = mkdtempSync(join(tmpdir(), 'muster-logger-'))
   const fd = openSync(join(folder, 'log'), 'w')
   const redactor = createRedactor()
@@ -27,8 +31,16 @@ function logged(options: Partial<LoggerOptions>, use: (log: Logger) => void, sec
 }
 
 test('logger: a line is one JSON object with time, level, message and data', () => {
-  const line = logged({}, (log) => log.child({ area: 'mirror' }).warn({ files: 3 }, 'slow\nupstream'))
-  assert.deepEqual(JSON.parse(line), { level: 'warn', time: '2026-11-21T14:02:11.250Z', area: 'mirror', files: 3, msg: 'slow\nupstream' })
+  const line = logged({}, (log) =>
+    log.child({ area: 'mirror' }).warn({ files: 3 }, 'slow\nupstream'),
+  )
+  assert.deepEqual(JSON.parse(line), {
+    level: 'warn',
+    time: '2026-11-21T14:02:11.250Z',
+    area: 'mirror',
+    files: 3,
+    msg: 'slow\nupstream',
+  })
   assert.equal(line.split('\n').length, 2)
 })
 
@@ -40,7 +52,11 @@ test('logger: what is below the level is not written', () => {
 })
 
 test('logger: an error keeps its code and its causes', () => {
-  const error = unitError('unit.malformed', { kind: 'size', got: 'x', example: '1M' }, { cause: new TypeError('root') })
+  const error = unitError(
+    'unit.malformed',
+    { kind: 'size', got: 'x', example: '1M' },
+    { cause: new TypeError('root') },
+  )
   const line = JSON.parse(logged({}, (log) => log.error({ error }, 'failed'))) as {
     error: Record<string, { name?: string; message?: string }>
   }
@@ -55,7 +71,10 @@ test('CC-04: canaries in data, nested data, messages, errors and causes do not r
     const text = logged(
       { format },
       (log) => {
-        log.info({ password: canary, nested: { token: canary, deeper: { any: canary } } }, `with ${canary}`)
+        log.info(
+          { password: canary, nested: { token: canary, deeper: { any: canary } } },
+          `with ${canary}`,
+        )
         log.child({ secret: canary }).error({ error: new Error(canary, { cause }) }, 'failed')
       },
       [canary],
@@ -63,7 +82,9 @@ test('CC-04: canaries in data, nested data, messages, errors and causes do not r
     assert.ok(text.length > 0)
     assert.ok(!text.includes(canary), text)
   }
-  const untold = logged({}, (log) => log.error({ error: cause, password: canary, upstream: { password: canary } }, 'failed'))
+  const untold = logged({}, (log) =>
+    log.error({ error: cause, password: canary, upstream: { password: canary } }, 'failed'),
+  )
   assert.ok(!untold.includes(canary), untold)
 })
 
@@ -81,7 +102,10 @@ test('logger: the pretty form is one readable line, with the stack of a stranger
 test('logger: a log that cannot be written does not stop the program', () => {
   const folder = mkdtempSync(join(tmpdir(), 'muster-logger-'))
   const fd = openSync('/dev/full', 'w')
-  const log = createLogger({ clock, redactor: createRedactor() }, { level: 'info', format: 'json', fd })
+  const log = createLogger(
+    { clock, redactor: createRedactor() },
+    { level: 'info', format: 'json', fd },
+  )
   log.info({}, 'to a full disk')
   closeSync(fd)
   rmSync(folder, { recursive: true })

@@ -32,20 +32,41 @@ export interface LoggerOptions {
 }
 
 /** Keys whose values are never logged, at the top of a line's data or one level below. */
-const SECRET_KEYS = ['password', 'passphrase', 'token', 'secret', 'seed', 'privateKey', 'authorization', 'cookie']
+const SECRET_KEYS = [
+  'password',
+  'passphrase',
+  'token',
+  'secret',
+  'seed',
+  'privateKey',
+  'authorization',
+  'cookie',
+]
 /** A chain of causes longer than this is a loop or not worth reading. */
 const MAX_CAUSES = 5
 
 /** An error as data: code and prose of ours, name and stack of a stranger's, and the same of its causes. */
 export function describeError(error: unknown, depth = 0): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: String(error) }
-  const cause = error.cause === undefined || depth >= MAX_CAUSES ? {} : { cause: describeError(error.cause, depth + 1) }
+  const cause =
+    error.cause === undefined || depth >= MAX_CAUSES
+      ? {}
+      : { cause: describeError(error.cause, depth + 1) }
   if (error instanceof MusterError) return { code: error.code, message: error.message, ...cause }
   const code = (error as NodeJS.ErrnoException).code
-  return { name: error.name, ...(code === undefined ? {} : { code }), message: error.message, stack: error.stack, ...cause }
+  return {
+    name: error.name,
+    ...(code === undefined ? {} : { code }),
+    message: error.message,
+    stack: error.stack,
+    ...cause,
+  }
 }
 
-export function createLogger(deps: { clock: Clock; redactor: Redactor }, options: LoggerOptions): Logger {
+export function createLogger(
+  deps: { clock: Clock; redactor: Redactor },
+  options: LoggerOptions,
+): Logger {
   const sink = destination({ dest: options.fd ?? 2, sync: true })
   // The reader of the log went away or the disk is full. A daemon goes on without a log rather than stop serving.
   sink.on('error', () => undefined)
@@ -76,8 +97,12 @@ function pretty(line: string, color: boolean): string {
     msg?: string
     error?: { message: string; stack?: string }
   }
-  const word = color ? styleText(COLORS[level], level.padEnd(5), { validateStream: false }) : level.padEnd(5)
-  const pairs = Object.entries(data).map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+  const word = color
+    ? styleText(COLORS[level], level.padEnd(5), { validateStream: false })
+    : level.padEnd(5)
+  const pairs = Object.entries(data).map(
+    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  )
   const failure = error === undefined ? [] : [`error=${JSON.stringify(error.message)}`]
   return `${[time.slice(11, 23), word, msg ?? '', ...pairs, ...failure].join(' ')}\n${error?.stack === undefined ? '' : `${error.stack}\n`}`
 }

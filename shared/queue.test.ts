@@ -5,7 +5,11 @@ import fc from 'fast-check'
 import { createQueue, queueError, type Work } from './queue.ts'
 
 /** Work that ends when told to, or when it is aborted. */
-function gate(): { work: Work<string>; open: (value: string) => void; started: Promise<AbortSignal> } {
+function gate(): {
+  work: Work<string>
+  open: (value: string) => void
+  started: Promise<AbortSignal>
+} {
   const started = Promise.withResolvers<AbortSignal>()
   const opened = Promise.withResolvers<string>()
   const work: Work<string> = async (signal) => {
@@ -18,25 +22,29 @@ function gate(): { work: Work<string>; open: (value: string) => void; started: P
 
 test('queue: never more than its concurrency runs, and all work is done in order', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 40 }), async (concurrency, count) => {
-      const queue = createQueue({ name: 'the test queue', concurrency, capacity: 100 })
-      let now = 0
-      let most = 0
-      const begun: number[] = []
-      const work = (id: number) => async (): Promise<number> => {
-        begun.push(id)
-        most = Math.max(most, ++now)
-        await new Promise<void>((resolve) => setImmediate(resolve))
-        now -= 1
-        return id
-      }
-      const ids = Array.from({ length: count }, (_, id) => id)
-      assert.deepEqual(await Promise.all(ids.map((id) => queue.run(work(id)))), ids)
-      assert.deepEqual(begun, ids)
-      assert.equal(most, Math.min(concurrency, count))
-      await queue.idle()
-      assert.equal(queue.running + queue.waiting, 0)
-    }),
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 5 }),
+      fc.integer({ min: 1, max: 40 }),
+      async (concurrency, count) => {
+        const queue = createQueue({ name: 'the test queue', concurrency, capacity: 100 })
+        let now = 0
+        let most = 0
+        const begun: number[] = []
+        const work = (id: number) => async (): Promise<number> => {
+          begun.push(id)
+          most = Math.max(most, ++now)
+          await new Promise<void>((resolve) => setImmediate(resolve))
+          now -= 1
+          return id
+        }
+        const ids = Array.from({ length: count }, (_, id) => id)
+        assert.deepEqual(await Promise.all(ids.map((id) => queue.run(work(id)))), ids)
+        assert.deepEqual(begun, ids)
+        assert.equal(most, Math.min(concurrency, count))
+        await queue.idle()
+        assert.equal(queue.running + queue.waiting, 0)
+      },
+    ),
     { numRuns: 20 },
   )
 })
@@ -48,7 +56,8 @@ test('queue: what would wait beyond its capacity is refused', async () => {
   const second = queue.run(waiting.work)
   await assert.rejects(
     queue.run(refused.work),
-    (error) => queueError.is(error, 'queue.full') && /the test queue is full: 1 jobs/.test(error.message),
+    (error) =>
+      queueError.is(error, 'queue.full') && /the test queue is full: 1 jobs/.test(error.message),
   )
   running.open('a')
   waiting.open('b')
@@ -67,7 +76,11 @@ test('queue: one key is one job, and its work runs once', async () => {
   job.open('same')
   assert.deepEqual(await Promise.all(joiners), ['same', 'same', 'same'])
   assert.equal(runs, 1)
-  assert.equal(await queue.run(async () => 'fresh', { key: 'k' }), 'fresh', 'a finished key starts anew')
+  assert.equal(
+    await queue.run(async () => 'fresh', { key: 'k' }),
+    'fresh',
+    'a finished key starts anew',
+  )
 })
 
 test('queue: a job outlives the joiner that leaves and ends with the last', async () => {
@@ -127,7 +140,9 @@ test('queue: a waiting job that is abandoned never starts and frees its place', 
 test('queue: closing aborts everything, waits for it, and refuses more', async () => {
   const queue = createQueue({ name: 'the test queue', concurrency: 1, capacity: 5 })
   const jobs = [gate(), gate()]
-  const results = jobs.map((job) => assert.rejects(queue.run(job.work), (error) => queueError.is(error, 'queue.closed')))
+  const results = jobs.map((job) =>
+    assert.rejects(queue.run(job.work), (error) => queueError.is(error, 'queue.closed')),
+  )
   await jobs[0]?.started
   await queue.close()
   await Promise.all(results)

@@ -9,7 +9,8 @@ export const queueError = defineErrors({
   'queue.full': {
     exit: 'failed',
     retryable: true,
-    message: (d: { queue: string; capacity: number }) => `${d.queue} is full: ${d.capacity} jobs are waiting`,
+    message: (d: { queue: string; capacity: number }) =>
+      `${d.queue} is full: ${d.capacity} jobs are waiting`,
     hint: () => 'try again once some of them are done',
   },
   'queue.closed': {
@@ -120,7 +121,13 @@ export function createQueue(options: QueueOptions): Queue {
     if (running.size >= options.concurrency && waiting.length >= options.capacity) {
       throw queueError('queue.full', { queue: options.name, capacity: options.capacity })
     }
-    const job: Job = { key, work, abort: new AbortController(), done: Promise.withResolvers(), joiners: 0 }
+    const job: Job = {
+      key,
+      work,
+      abort: new AbortController(),
+      done: Promise.withResolvers(),
+      joiners: 0,
+    }
     // Every joiner sees the failure; if all have left, nobody does, and that must not count as unhandled.
     job.done.promise.catch(() => undefined)
     if (key !== undefined) jobs.set(key, job)
@@ -137,7 +144,10 @@ export function createQueue(options: QueueOptions): Queue {
 
   return {
     idle,
-    run: async <T>(work: Work<T>, { key, signal }: { key?: string; signal?: AbortSignal } = {}): Promise<T> => {
+    run: async <T>(
+      work: Work<T>,
+      { key, signal }: { key?: string; signal?: AbortSignal } = {},
+    ): Promise<T> => {
       signal?.throwIfAborted()
       if (closed) throw queueError('queue.closed', { queue: options.name })
       const job = (key === undefined ? undefined : jobs.get(key)) ?? add(work, key)

@@ -7,7 +7,11 @@ import { createRedactor, MASK } from './redact.ts'
 test('redact: a protected secret is masked wherever it stands, also as JSON and in a URL', () => {
   const redactor = createRedactor()
   redactor.protect('p"ss w/rd')
-  for (const text of ['p"ss w/rd', `x${JSON.stringify({ a: 'p"ss w/rd' })}`, `?q=${encodeURIComponent('p"ss w/rd')}`]) {
+  for (const text of [
+    'p"ss w/rd',
+    `x${JSON.stringify({ a: 'p"ss w/rd' })}`,
+    `?q=${encodeURIComponent('p"ss w/rd')}`,
+  ]) {
     const masked = redactor.text(text)
     assert.ok(masked.includes(MASK), masked)
     assert.doesNotMatch(masked, /w(\/|%2F)rd/)
@@ -16,11 +20,20 @@ test('redact: a protected secret is masked wherever it stands, also as JSON and 
 
 test('redact: any protected secret is gone from any text', () => {
   fc.assert(
-    fc.property(fc.string({ minLength: 4, maxLength: 20 }), fc.string(), fc.string(), (secret, before, after) => {
-      const redactor = createRedactor()
-      redactor.protect(secret)
-      assert.ok(MASK.includes(secret) || '[private key]'.includes(secret) || !redactor.text(before + secret + after).includes(secret))
-    }),
+    fc.property(
+      fc.string({ minLength: 4, maxLength: 20 }),
+      fc.string(),
+      fc.string(),
+      (secret, before, after) => {
+        const redactor = createRedactor()
+        redactor.protect(secret)
+        assert.ok(
+          MASK.includes(secret) ||
+            '[private key]'.includes(secret) ||
+            !redactor.text(before + secret + after).includes(secret),
+        )
+      },
+    ),
   )
 })
 

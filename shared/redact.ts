@@ -19,13 +19,19 @@ const MAX_SECRETS = 1000
 
 const SHAPES: readonly (readonly [RegExp, string])[] = [
   // Private keys, PEM and OpenSSH; a truncated one as well.
-  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/g, '[private key]'],
+  [
+    /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/g,
+    '[private key]',
+  ],
   // The password of a URL: https://user:password@host, postgresql://user:password@host. The password may itself hold an @.
   [/\b([a-z][a-z0-9+.-]{1,20}:\/\/[^\s/:@"']{0,255}:)[^\s/"']{1,1024}@/gi, `$1${MASK}@`],
   // Enrolment tokens and tickets; they share one form, and only the program can tell them apart.
   [/\bmuster1-[a-z2-7]{16,}/gi, `muster1-${MASK}`],
   [/\b(authorization"?\s*[:=]\s*"?(?:basic|bearer|digest)?\s*)[^\s",]{4,}/gi, `$1${MASK}`],
-  [/\b((?:password|passwd|passphrase|secret|api[_-]?key|private[_-]?key)"?\s*[:=]\s*"?)[^\s"',}&]{4,}/gi, `$1${MASK}`],
+  [
+    /\b((?:password|passwd|passphrase|secret|api[_-]?key|private[_-]?key)"?\s*[:=]\s*"?)[^\s"',}&]{4,}/gi,
+    `$1${MASK}`,
+  ],
 ]
 
 export function createRedactor(): Redactor {
@@ -35,7 +41,8 @@ export function createRedactor(): Redactor {
       if (secret.length < MIN_SECRET_LENGTH || secrets.size >= MAX_SECRETS) return
       secrets.add(secret)
       // The forms in which it appears inside JSON and inside a URL.
-      for (const form of [JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]) secrets.add(form)
+      for (const form of [JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)])
+        secrets.add(form)
     },
     text: (text) => {
       let masked = text

@@ -22,5 +22,8 @@ test('a run’s state has the words and the exit code that the command line docu
     [{ state: 'lost', reason: 'reboot' }, 'lost: reboot', 125, true],
   ]
   for (const [run, words, code, ended] of table)
-    assert.deepEqual([runWords(run), runExitCode(run, (name) => numbers[name]), isTerminal(run.state)], [words, code, ended])
+    assert.deepEqual(
+      [runWords(run), runExitCode(run, (name) => numbers[name]), isTerminal(run.state)],
+      [words, code, ended],
+    )
 })

@@ -1,5 +1,12 @@
 /** A run's state in the few words that people and scripts read: remote-runner's and process-manager's, and those for the states that they lack. */
-export type RunState = 'starting' | 'running' | 'exited' | 'stopped' | 'killed' | 'failed to start' | 'lost'
+export type RunState =
+  | 'starting'
+  | 'running'
+  | 'exited'
+  | 'stopped'
+  | 'killed'
+  | 'failed to start'
+  | 'lost'
 
 export interface RunEnd {
   readonly state: RunState
@@ -34,7 +41,10 @@ export function isTerminal(state: RunState): boolean {
 }
 
 /** What `muster run` exits with: the remote code, 128 and the signal's number, 125 where Muster or the start failed. */
-export function runExitCode({ state, exitCode, signal }: RunEnd, signalNumber: (name: string) => number | undefined): number {
+export function runExitCode(
+  { state, exitCode, signal }: RunEnd,
+  signalNumber: (name: string) => number | undefined,
+): number {
   if (state === 'exited') return exitCode ?? 125
   if (state !== 'killed' && state !== 'stopped') return 125
   if (typeof signal === 'string') return 128 + (signalNumber(signal) ?? 0)

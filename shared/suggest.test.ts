@@ -6,9 +6,16 @@ import { closest, editDistance } from './suggest.ts'
 
 test('suggest: typing mistakes find their word', () => {
   const words = ['upstream', 'retention', 'name', 'type', 'repo']
-  const mistakes = { upstraem: 'upstream', retenton: 'retention', nmae: 'name', Type: 'type', rep: 'repo' }
+  const mistakes = {
+    upstraem: 'upstream',
+    retenton: 'retention',
+    nmae: 'name',
+    Type: 'type',
+    rep: 'repo',
+  }
   for (const [typed, meant] of Object.entries(mistakes)) assert.equal(closest(typed, words), meant)
-  for (const typed of ['', 'x', 'database', 'zzzzzzzz', 'u'.repeat(1000)]) assert.equal(closest(typed, words), undefined, typed)
+  for (const typed of ['', 'x', 'database', 'zzzzzzzz', 'u'.repeat(1000)])
+    assert.equal(closest(typed, words), undefined, typed)
 })
 
 test('suggest: the edit distance is a distance', () => {
@@ -18,7 +25,9 @@ test('suggest: the edit distance is a distance', () => {
       const distance = editDistance(a, b)
       assert.equal(distance, editDistance(b, a))
       assert.equal(distance === 0, a === b)
-      assert.ok(distance >= Math.abs(a.length - b.length) && distance <= Math.max(a.length, b.length))
+      assert.ok(
+        distance >= Math.abs(a.length - b.length) && distance <= Math.max(a.length, b.length),
+      )
     }),
   )
   assert.equal(editDistance('ab', 'ba'), 1)

@@ -17,7 +17,19 @@ test('units: sizes are powers of 1024, whatever the unit is called', () => {
     ['7B', 7],
   ] as const)
     assert.equal(parseSize(text), bytes, text)
-  for (const text of ['', '-1', '1e3', '1,5G', '5X', 'G', '1 0', '0x10', '9999999999T', 'NaN', 'Infinity'])
+  for (const text of [
+    '',
+    '-1',
+    '1e3',
+    '1,5G',
+    '5X',
+    'G',
+    '1 0',
+    '0x10',
+    '9999999999T',
+    'NaN',
+    'Infinity',
+  ])
     assert.throws(() => parseSize(text), { code: 'unit.malformed', exit: 'usage' }, text)
 })
 
@@ -36,7 +48,14 @@ test('units: a duration without a unit is seconds', () => {
 })
 
 test('units: what is shown has at most two units, no unit is full, and any number can be shown', () => {
-  assert.deepEqual([0, 17, 1023, 1024, 313 * KIB, 4.2 * GIB].map(formatSize), ['0 B', '17 B', '1023 B', '1.0 KiB', '313 KiB', '4.2 GiB'])
+  assert.deepEqual([0, 17, 1023, 1024, 313 * KIB, 4.2 * GIB].map(formatSize), [
+    '0 B',
+    '17 B',
+    '1023 B',
+    '1.0 KiB',
+    '313 KiB',
+    '4.2 GiB',
+  ])
   assert.deepEqual([0, 400, 9_900, 59_700, 192_000, 7_500_000, 183_600_000].map(formatDuration), [
     '0.0s',
     '0.4s',
@@ -57,6 +76,7 @@ test('units: what is shown has at most two units, no unit is full, and any numbe
 test('units: an error of a malformed size is short and quotes what came', () => {
   assert.throws(
     () => parseSize('many'),
-    (error) => error instanceof MusterError && error.message === '"many" is not a size, such as 512M or 10G',
+    (error) =>
+      error instanceof MusterError && error.message === '"many" is not a size, such as 512M or 10G',
   )
 })

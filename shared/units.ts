@@ -4,7 +4,8 @@ import { defineErrors } from './errors.ts'
 export const unitError = defineErrors({
   'unit.malformed': {
     exit: 'usage',
-    message: (d: { kind: string; got: string; example: string }) => `${JSON.stringify(d.got)} is not a ${d.kind}, such as ${d.example}`,
+    message: (d: { kind: string; got: string; example: string }) =>
+      `${JSON.stringify(d.got)} is not a ${d.kind}, such as ${d.example}`,
   },
 })
 
@@ -18,8 +19,11 @@ const DURATION: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_0
 /** Bytes from `512M`, `64KiB`, `10G`, `1000`. Powers of 1024. */
 export function parseSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([BKMGT]?)(?:i?B)?$/i.exec(text)
-  const bytes = match ? Number(match[1]) * (SIZE[(match[2] ?? '').toUpperCase()] as number) : Number.NaN
-  if (!Number.isSafeInteger(Math.round(bytes))) throw unitError('unit.malformed', { kind: 'size', got: text, example: '512M or 10G' })
+  const bytes = match
+    ? Number(match[1]) * (SIZE[(match[2] ?? '').toUpperCase()] as number)
+    : Number.NaN
+  if (!Number.isSafeInteger(Math.round(bytes)))
+    throw unitError('unit.malformed', { kind: 'size', got: text, example: '512M or 10G' })
   return Math.round(bytes)
 }
 
@@ -27,7 +31,8 @@ export function parseSize(text: string): number {
 export function parseDuration(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text)
   const ms = match ? Number(match[1]) * (DURATION[match[2] ?? 's'] as number) : Number.NaN
-  if (!Number.isSafeInteger(Math.round(ms))) throw unitError('unit.malformed', { kind: 'duration', got: text, example: '10s, 15m or 30d' })
+  if (!Number.isSafeInteger(Math.round(ms)))
+    throw unitError('unit.malformed', { kind: 'duration', got: text, example: '10s, 15m or 30d' })
   return Math.round(ms)
 }
 
@@ -49,7 +54,12 @@ export function formatDuration(ms: number): string {
   const seconds = ms / 1000
   if (seconds < 10) return `${seconds.toFixed(1)}s`
   const total = Math.round(seconds)
-  const [d, h, m, s] = [Math.floor(total / 86_400), Math.floor(total / 3600) % 24, Math.floor(total / 60) % 60, total % 60]
+  const [d, h, m, s] = [
+    Math.floor(total / 86_400),
+    Math.floor(total / 3600) % 24,
+    Math.floor(total / 60) % 60,
+    total % 60,
+  ]
   if (d > 0) return `${d}d ${h}h`
   if (h > 0) return `${h}h ${m}m`
   if (m > 0) return `${m}m ${s}s`

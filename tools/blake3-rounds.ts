@@ -5,7 +5,16 @@
  */
 
 /** First 32 bits of the fractional parts of the square roots of the first eight primes, as in SHA-256. */
-const IV = ['0x6a09e667', '0xbb67ae85', '0x3c6ef372', '0xa54ff53a', '0x510e527f', '0x9b05688c', '0x1f83d9ab', '0x5be0cd19']
+const IV = [
+  '0x6a09e667',
+  '0xbb67ae85',
+  '0x3c6ef372',
+  '0xa54ff53a',
+  '0x510e527f',
+  '0x9b05688c',
+  '0x1f83d9ab',
+  '0x5be0cd19',
+]
 const PERMUTATION = [2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8]
 const ROUNDS = 7
 /** The eight applications of the quarter round: columns, then diagonals. */
@@ -38,13 +47,18 @@ function schedule(): number[][] {
 /** Every quarter round in order, with the two message words that it mixes in. */
 function quarters(): { quarter: Quarter; x: number; y: number }[] {
   return schedule().flatMap((words) =>
-    QUARTERS.map((quarter, i) => ({ quarter, x: words[2 * i] as number, y: words[2 * i + 1] as number })),
+    QUARTERS.map((quarter, i) => ({
+      quarter,
+      x: words[2 * i] as number,
+      y: words[2 * i + 1] as number,
+    })),
   )
 }
 
 /** The source of shared/blake3/compress.ts. */
 export function compressTypescript(): string {
-  const rotate = (v: number, by: number): string => `v${v} = (v${v} >>> ${by}) | (v${v} << ${32 - by})`
+  const rotate = (v: number, by: number): string =>
+    `v${v} = (v${v} >>> ${by}) | (v${v} << ${32 - by})`
   const lines = quarters().flatMap(({ quarter: [a, b, c, d], x, y }) => [
     `  v${a} = (v${a} + v${b} + m${x}) | 0; v${d} ^= v${a}; ${rotate(d, 16)}; v${c} = (v${c} + v${d}) | 0; v${b} ^= v${c}; ${rotate(b, 12)}`,
     `  v${a} = (v${a} + v${b} + m${y}) | 0; v${d} ^= v${a}; ${rotate(d, 8)}; v${c} = (v${c} + v${d}) | 0; v${b} ^= v${c}; ${rotate(b, 7)}`,
@@ -103,14 +117,23 @@ ${eight.map((i) => `store<u32>(out, v${i} ^ v${i + 8}, ${4 * i});`).join('\n')}
 /** The columns of a 4×4 matrix of words held in the rows `rows`, as four statements' expressions, and the statements that they need before them. */
 function transpose(rows: readonly string[], tag: string): { setup: string[]; columns: string[] } {
   const [p, q, r, s] = rows as [string, string, string, string]
-  const shuffle = (x: string, y: string, lanes: string): string => `i8x16.shuffle(${x}, ${y}, ${lanes})`
-  const words = { low: '0,1,2,3,16,17,18,19,4,5,6,7,20,21,22,23', high: '8,9,10,11,24,25,26,27,12,13,14,15,28,29,30,31' }
-  const pairs = { low: '0,1,2,3,4,5,6,7,16,17,18,19,20,21,22,23', high: '8,9,10,11,12,13,14,15,24,25,26,27,28,29,30,31' }
+  const shuffle = (x: string, y: string, lanes: string): string =>
+    `i8x16.shuffle(${x}, ${y}, ${lanes})`
+  const words = {
+    low: '0,1,2,3,16,17,18,19,4,5,6,7,20,21,22,23',
+    high: '8,9,10,11,24,25,26,27,12,13,14,15,28,29,30,31',
+  }
+  const pairs = {
+    low: '0,1,2,3,4,5,6,7,16,17,18,19,20,21,22,23',
+    high: '8,9,10,11,12,13,14,15,24,25,26,27,28,29,30,31',
+  }
   const setup = [
     `const pq0${tag} = ${shuffle(p, q, words.low)}, pq1${tag} = ${shuffle(p, q, words.high)};`,
     `const rs0${tag} = ${shuffle(r, s, words.low)}, rs1${tag} = ${shuffle(r, s, words.high)};`,
   ]
-  const columns = [0, 1].flatMap((half) => [pairs.low, pairs.high].map((lanes) => shuffle(`pq${half}${tag}`, `rs${half}${tag}`, lanes)))
+  const columns = [0, 1].flatMap((half) =>
+    [pairs.low, pairs.high].map((lanes) => shuffle(`pq${half}${tag}`, `rs${half}${tag}`, lanes)),
+  )
   return { setup, columns }
 }
 
@@ -126,10 +149,19 @@ function rotateLanes(name: string, by: number): string {
 
 /** One half round of the lanes `set`: its four quarter rounds are independent, so each step is written for all four before the next. */
 function halfRound(step: { quarter: Quarter; x: number; y: number }[], set: string): string[] {
-  const each = (line: (q: { a: string; b: string; c: string; d: string; x: string; y: string }) => string): string =>
+  const each = (
+    line: (q: { a: string; b: string; c: string; d: string; x: string; y: string }) => string,
+  ): string =>
     step
       .map(({ quarter: [a, b, c, d], x, y }) =>
-        line({ a: `v${a}${set}`, b: `v${b}${set}`, c: `v${c}${set}`, d: `v${d}${set}`, x: `m${x}${set}`, y: `m${y}${set}` }),
+        line({
+          a: `v${a}${set}`,
+          b: `v${b}${set}`,
+          c: `v${c}${set}`,
+          d: `v${d}${set}`,
+          x: `m${x}${set}`,
+          y: `m${y}${set}`,
+        }),
       )
       .join(' ')
   return [
@@ -153,8 +185,14 @@ function blockOfLanes(set: string): string[] {
   const message = four.flatMap((row) => {
     const lanes = four.map((lane) => `r${lane}_${row}${set}`)
     const { setup, columns } = transpose(lanes, `_${row}${set}`)
-    const loads = lanes.map((name, lane) => `const ${name} = v128.load(at${lane}${set} + offset, ${16 * row});`)
-    return [...loads, ...setup, ...columns.map((column, i) => `const m${4 * row + i}${set} = ${column};`)]
+    const loads = lanes.map(
+      (name, lane) => `const ${name} = v128.load(at${lane}${set} + offset, ${16 * row});`,
+    )
+    return [
+      ...loads,
+      ...setup,
+      ...columns.map((column, i) => `const m${4 * row + i}${set} = ${column};`),
+    ]
   })
   const state = [
     ...eight.map((i) => `let v${i}${set} = h${i}${set};`),
@@ -164,7 +202,12 @@ function blockOfLanes(set: string): string[] {
   const steps = quarters()
   const mixing: string[] = []
   for (let i = 0; i < steps.length; i += 4) mixing.push(...halfRound(steps.slice(i, i + 4), set))
-  return [...message, ...state, ...mixing, ...eight.map((i) => `h${i}${set} = v128.xor(v${i}${set}, v${i + 8}${set});`)]
+  return [
+    ...message,
+    ...state,
+    ...mixing,
+    ...eight.map((i) => `h${i}${set} = v128.xor(v${i}${set}, v${i + 8}${set});`),
+  ]
 }
 
 /**
@@ -175,7 +218,12 @@ function hashLanes(name: string, sets: readonly string[]): string {
   const setup = sets.flatMap((set, number) => {
     const counter = (lane: number): string => `(counter + ${4 * number + lane} * step)`
     const lanes = (word: (lane: number) => string): string =>
-      four.slice(1).reduce((value, lane) => `i32x4.replace_lane(${value}, ${lane}, ${word(lane)})`, `i32x4.splat(${word(0)})`)
+      four
+        .slice(1)
+        .reduce(
+          (value, lane) => `i32x4.replace_lane(${value}, ${lane}, ${word(lane)})`,
+          `i32x4.splat(${word(0)})`,
+        )
     return [
       ...four.map((lane) => `const at${lane}${set} = at + ${4 * number + lane} * stride;`),
       ...eight.map((i) => `let h${i}${set} = i32x4.splat(IV${i});`),
@@ -191,7 +239,12 @@ function hashLanes(name: string, sets: readonly string[]): string {
         four.map((i) => `h${4 * half + i}${set}`),
         `_h${half}${set}`,
       )
-      return [...before, ...columns.map((column, lane) => `v128.store(out, ${column}, ${128 * number + 32 * lane + 16 * half});`)]
+      return [
+        ...before,
+        ...columns.map(
+          (column, lane) => `v128.store(out, ${column}, ${128 * number + 32 * lane + 16 * half});`,
+        ),
+      ]
     }),
   )
   return `function ${name}(at: usize, stride: usize, blocks: i32, counter: u64, step: u32, flags: u32, first: u32, last: u32, out: usize): void {

@@ -29,9 +29,19 @@ let installed = ''
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'muster-build-'))
   build(join(folder, 'package'))
-  const env = { ...process.env, npm_config_cache: join(folder, 'cache'), npm_config_update_notifier: 'false' }
+  const env = {
+    ...process.env,
+    npm_config_cache: join(folder, 'cache'),
+    npm_config_update_notifier: 'false',
+  }
   const [tarball = ''] = (
-    JSON.parse(execFileSync('npm', ['pack', '--json', '--offline', './package'], { cwd: folder, env, encoding: 'utf8' })) as {
+    JSON.parse(
+      execFileSync('npm', ['pack', '--json', '--offline', './package'], {
+        cwd: folder,
+        env,
+        encoding: 'utf8',
+      }),
+    ) as {
       filename: string
     }[]
   ).map(({ filename }) => filename)
@@ -52,7 +62,8 @@ function systemNode(): string | undefined {
 
 test("package: muster starts from where npm links it, also under the machine's own Node", () => {
   for (const node of [process.execPath, systemNode()].filter((path) => path !== undefined)) {
-    const run = (...args: string[]): string => execFileSync(node, [join(folder, 'muster'), ...args], { cwd: folder, encoding: 'utf8' })
+    const run = (...args: string[]): string =>
+      execFileSync(node, [join(folder, 'muster'), ...args], { cwd: folder, encoding: 'utf8' })
     assert.equal(run('version'), `${VERSION}\n`, node)
     assert.match(run('--help'), /Usage: muster NOUN VERB/)
     assert.match(run('doctor', '-q'), /blake3 kernel simd/)
@@ -65,12 +76,19 @@ test('package: it holds what it loads, and neither tests nor TypeScript', () => 
     files.filter((file) => /\.ts$|\.test\.|(^|\/)(testing|e2e|bench|tools)(\/|$)/.test(file)),
     [],
   )
-  for (const file of ['LICENSE', 'README.md', 'agent/runner/main.js', 'shared/blake3/kernel.wasm', 'bin/muster.js'])
+  for (const file of [
+    'LICENSE',
+    'README.md',
+    'agent/runner/main.js',
+    'shared/blake3/kernel.wasm',
+    'bin/muster.js',
+  ])
     assert.ok(files.includes(file), file)
   for (const file of files.filter((name) => name.endsWith('.js'))) {
     const code = withoutComments(readFileSync(join(installed, file), 'utf8'))
     for (const { specifier, file: target } of importsOf({ path: file, code })) {
-      if (target !== undefined) assert.ok(existsSync(join(installed, target)), `${file} loads ${specifier}`)
+      if (target !== undefined)
+        assert.ok(existsSync(join(installed, target)), `${file} loads ${specifier}`)
     }
     // A path to a TypeScript file of ours that is started or read; it has to follow the name of the running file (import.meta.filename).
     assert.doesNotMatch(code, /["'`]\.{1,2}\/[^"'`\s]*\.ts["'`]/, file)
@@ -78,11 +96,16 @@ test('package: it holds what it loads, and neither tests nor TypeScript', () => 
 })
 
 test('package: every package that it loads is one of its dependencies', () => {
-  const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as { dependencies: Record<string, string> }
+  const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>
+  }
   const loaded = new Set<string>()
-  for (const file of globSync('{agent,cli,coordinator,node,protocols,shared,fixtures}/**/*.js', { cwd: installed })) {
+  for (const file of globSync('{agent,cli,coordinator,node,protocols,shared,fixtures}/**/*.js', {
+    cwd: installed,
+  })) {
     const code = withoutComments(readFileSync(join(installed, file), 'utf8'))
-    for (const { package: name } of importsOf({ path: file, code })) if (name !== undefined) loaded.add(name)
+    for (const { package: name } of importsOf({ path: file, code }))
+      if (name !== undefined) loaded.add(name)
   }
   assert.ok(loaded.has('commander'))
   assert.deepEqual([...loaded].filter((name) => dependencies[name] === undefined).sort(), [])
@@ -110,16 +133,24 @@ test('package: under an old Node the program gets the signals that muster is sen
   symlinkSync(process.execPath, join(bundled, 'bin/node'))
   writeFileSync(join(place, 'package.json'), '{ "type": "module" }')
   copyFileSync(join(installed, 'bin/muster.js'), join(place, 'bin/muster.js'))
-  const program = "for (const [i, s] of ['SIGINT', 'SIGTERM', 'SIGHUP'].entries()) process.on(s, () => process.exit(41 + i))"
-  writeFileSync(join(place, 'cli/main.js'), `${program}\nconsole.log('ready')\nprocess.stdin.resume()\n`)
-  const older = 'data:text/javascript,Object.defineProperty(process, "versions", { value: { node: "20.0.0" } })'
+  const program =
+    "for (const [i, s] of ['SIGINT', 'SIGTERM', 'SIGHUP'].entries()) process.on(s, () => process.exit(41 + i))"
+  writeFileSync(
+    join(place, 'cli/main.js'),
+    `${program}\nconsole.log('ready')\nprocess.stdin.resume()\n`,
+  )
+  const older =
+    'data:text/javascript,Object.defineProperty(process, "versions", { value: { node: "20.0.0" } })'
   for (const [signal, code] of [
     ['SIGINT', 41],
     ['SIGTERM', 42],
     ['SIGHUP', 43],
   ] as const) {
     // A session of its own has no terminal, as under a service manager.
-    const child = spawn(process.execPath, ['--import', older, join(place, 'bin/muster.js')], { stdio: 'pipe', detached: true })
+    const child = spawn(process.execPath, ['--import', older, join(place, 'bin/muster.js')], {
+      stdio: 'pipe',
+      detached: true,
+    })
     await once(child.stdout, 'data')
     child.kill(signal)
     assert.deepEqual(await once(child, 'exit'), [code, null], signal)

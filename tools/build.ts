@@ -5,7 +5,17 @@
  * usage: npm run build [-- --out FOLDER]
  */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, copyFileSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { importsOf, root, source } from './sources.ts'
@@ -38,13 +48,16 @@ export function build(out: string): void {
   const entries = existsSync(out) ? readdirSync(out) : []
   // The checkout has a package.json too, but no program of this name.
   if (entries.length > 0 && !existsSync(join(out, PROGRAM)))
-    throw new Error(`${out} holds ${entries[0]}, expected an empty folder or an earlier build; name another one, or remove it yourself`)
+    throw new Error(
+      `${out} holds ${entries[0]}, expected an empty folder or an earlier build; name another one, or remove it yourself`,
+    )
   rmSync(out, { recursive: true, force: true })
   mkdirSync(out, { recursive: true })
   const files = productionFiles()
   compile(files, out)
   for (const file of files) {
-    for (const asset of globSync(`${dirname(file)}/*.{${ASSETS.join(',')},}`, { cwd: root })) copy(asset, out)
+    for (const asset of globSync(`${dirname(file)}/*.{${ASSETS.join(',')},}`, { cwd: root }))
+      copy(asset, out)
   }
   for (const page of PAGES.filter((name) => existsSync(join(root, name)))) copy(page, out)
   mkdirSync(join(out, 'bin'), { recursive: true })
@@ -76,11 +89,14 @@ function compile(files: readonly string[], out: string): void {
       exclude: [],
     }),
   )
-  execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', config], { stdio: 'inherit' })
+  execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', config], {
+    stdio: 'inherit',
+  })
   rmSync(config)
   // The compiler also emits what is only imported for its types; nothing loads that.
   const wanted = new Set(files.map((file) => file.replace(/\.ts$/, '.js')))
-  for (const made of globSync('**/*.js', { cwd: out })) if (!wanted.has(made)) rmSync(join(out, made))
+  for (const made of globSync('**/*.js', { cwd: out }))
+    if (!wanted.has(made)) rmSync(join(out, made))
 }
 
 function copy(file: string, out: string): void {
@@ -90,22 +106,40 @@ function copy(file: string, out: string): void {
 
 /** The package's own package.json: what users need, nothing of how it is made. */
 function manifest(): object {
-  const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, unknown>
-  const { name, version, description, license, type, engines, dependencies, optionalDependencies } = own
-  return { name, version, description, license, type, bin: { muster: PROGRAM }, engines, dependencies, optionalDependencies }
+  const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<
+    string,
+    unknown
+  >
+  const { name, version, description, license, type, engines, dependencies, optionalDependencies } =
+    own
+  return {
+    name,
+    version,
+    description,
+    license,
+    type,
+    bin: { muster: PROGRAM },
+    engines,
+    dependencies,
+    optionalDependencies,
+  }
 }
 
 if (import.meta.main) {
   let out = ''
   try {
-    const { values } = parseArgs({ options: { out: { type: 'string', default: join(root, 'dist/package') } } })
+    const { values } = parseArgs({
+      options: { out: { type: 'string', default: join(root, 'dist/package') } },
+    })
     out = resolve(values.out)
     build(out)
   } catch (error) {
     console.error(`muster: error: ${(error as Error).message}`)
     process.exit(1)
   }
-  const files = globSync('**/*', { cwd: out, withFileTypes: true }).filter((entry) => entry.isFile())
+  const files = globSync('**/*', { cwd: out, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  )
   const shown = relative(process.cwd(), out)
   console.log(`${shown}: ${files.length} files; \`npm pack ./${shown}\` packs it`)
 }

@@ -22,7 +22,8 @@ function run(command: readonly string[]): Promise<{ ok: boolean; output: string 
   const env = { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}` }
   const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text))
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text))
   return new Promise((resolve) => {
     child.on('error', (error) => resolve({ ok: false, output: error.message }))
     child.on('close', (code) => resolve({ ok: code === 0, output }))
@@ -33,7 +34,9 @@ let failed = 0
 for (const check of CHECKS) {
   const startedAt = systemClock.monotonic()
   const { ok, output } = await run(check.command)
-  console.log(`${ok ? 'ok  ' : 'FAIL'} ${check.name.padEnd(9)} ${((systemClock.monotonic() - startedAt) / 1000).toFixed(1)} s`)
+  console.log(
+    `${ok ? 'ok  ' : 'FAIL'} ${check.name.padEnd(9)} ${((systemClock.monotonic() - startedAt) / 1000).toFixed(1)} s`,
+  )
   if (ok) continue
   failed += 1
   console.log(output.trimEnd())

@@ -22,7 +22,8 @@ test('policy: comments are told from strings, templates and regular expressions'
 test('policy: no source confuses the reader of comments: every import and export of a line of its own is still there', () => {
   for (const { path, text, code } of sources()) {
     assert.equal(code.length, text.length, path)
-    const lines = (of: string): number => of.split('\n').filter((line) => /^(import|export) /.test(line)).length
+    const lines = (of: string): number =>
+      of.split('\n').filter((line) => /^(import|export) /.test(line)).length
     assert.equal(lines(code), lines(text), path)
   }
 })

@@ -1,7 +1,8 @@
 /** Blanks the comments of TypeScript source and keeps everything else in its place: strings, templates and regular expressions may hold `//`. */
 
 /** After one of these a slash begins a regular expression, after anything else it divides. */
-const BEFORE_REGEX = /(?:^|[(,=:[!&|?{};+\-*%~^<>\n]|\b(?:return|typeof|case|in|of|do|else|yield|await|void))\s*$/
+const BEFORE_REGEX =
+  /(?:^|[(,=:[!&|?{};+\-*%~^<>\n]|\b(?:return|typeof|case|in|of|do|else|yield|await|void))\s*$/
 
 /** What can be neither the beginning nor the end of anything that is looked for here. */
 const PLAIN = /[^'"`{}/]+/y
@@ -35,8 +36,10 @@ export function withoutComments(text: string): string {
       PLAIN.test(text)
       take(PLAIN.lastIndex)
     } else {
-      if (templates.length > 0 && one === '{') templates[templates.length - 1] = templates.at(-1) + 1
-      if (templates.length > 0 && one === '}') templates[templates.length - 1] = templates.at(-1) - 1
+      if (templates.length > 0 && one === '{')
+        templates[templates.length - 1] = templates.at(-1) + 1
+      if (templates.length > 0 && one === '}')
+        templates[templates.length - 1] = templates.at(-1) - 1
       take(at + 1)
     }
   }

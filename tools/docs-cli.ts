@@ -76,7 +76,10 @@ function section(depth: number, words: readonly string[], command: Declaration):
 }
 
 function flagTable(flags: FlagSpecs, more: readonly (readonly [string, string])[] = []): string {
-  const rows = Object.entries(flags).map(([key, spec]) => [code(flagUsage(key, spec)), cell(`${spec.summary}${flagNotes(spec)}`)] as const)
+  const rows = Object.entries(flags).map(
+    ([key, spec]) =>
+      [code(flagUsage(key, spec)), cell(`${spec.summary}${flagNotes(spec)}`)] as const,
+  )
   return `| flag | meaning |\n|---|---|\n${[...rows, ...more].map(([flag, meaning]) => `| ${flag} | ${meaning} |\n`).join('')}`
 }
 

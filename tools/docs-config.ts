@@ -75,7 +75,9 @@ function shapeOf(schema: z.ZodType): Shape {
 }
 
 function table(shape: Shape): string {
-  const rows = Object.entries(shape.properties ?? {}).flatMap(([key, value]) => rowsOf(key, value, shape.required?.includes(key) ?? false))
+  const rows = Object.entries(shape.properties ?? {}).flatMap(([key, value]) =>
+    rowsOf(key, value, shape.required?.includes(key) ?? false),
+  )
   return `| key | value | default | meaning |\n|---|---|---|---|\n${rows.map((row) => `| ${row.map(cell).join(' | ')} |\n`).join('')}`
 }
 
@@ -97,7 +99,12 @@ function rowsOf(key: string, shape: Shape, required: boolean): string[][] {
         const needed = kind.required?.includes(child) === true ? 'required' : ''
         return child === 'type'
           ? [`\`${key}.type\``, `\`${name}\``, '', value.description ?? '']
-          : [`\`${key}.${child}\``, kindOf(value), needed, `with \`${name}\`: ${value.description ?? ''}`]
+          : [
+              `\`${key}.${child}\``,
+              kindOf(value),
+              needed,
+              `with \`${name}\`: ${value.description ?? ''}`,
+            ]
       })
     })
     return [own, ...children]
@@ -113,10 +120,17 @@ function rowsOf(key: string, shape: Shape, required: boolean): string[][] {
 function kindOf(shape: Shape): string {
   if (shape.const !== undefined) return `\`${String(shape.const)}\``
   if (shape.enum !== undefined) return shape.enum.map((value) => `\`${String(value)}\``).join(', ')
-  if (shape.oneOf !== undefined || shape.anyOf !== undefined || shape.properties !== undefined) return 'map'
-  if (shape.type === 'array') return `list of ${shape.items === undefined ? 'values' : kindOf(shape.items)}`
+  if (shape.oneOf !== undefined || shape.anyOf !== undefined || shape.properties !== undefined)
+    return 'map'
+  if (shape.type === 'array')
+    return `list of ${shape.items === undefined ? 'values' : kindOf(shape.items)}`
   if (shape.type === 'integer') return `whole number, ${shape.minimum} to ${shape.maximum}`
-  return shape.type === 'boolean' ? 'true or false' : shape.type === 'string' ? 'text' : (shape.type ?? 'value')
+  return shape.type === 'boolean'
+    ? 'true or false'
+    : shape.type === 'string'
+      ? 'text'
+      : (shape.type ?? 'value')
 }
 
-const cell = (text: string): string => text.replaceAll('|', '\\|').replace(/<(?=[a-z])(?![^`]*`\s*$)/g, '&lt;')
+const cell = (text: string): string =>
+  text.replaceAll('|', '\\|').replace(/<(?=[a-z])(?![^`]*`\s*$)/g, '&lt;')

@@ -29,10 +29,9 @@ export async function renderErrors(): Promise<string> {
   const errors = await allErrors()
   const owners = new Map(
     errorTables().flatMap((path) =>
-      [...readFileSync(join(root, path), 'utf8').matchAll(/^ {2}'([a-z0-9-]+\.[a-z0-9.-]+)':/gm)].map((match) => [
-        match[1] as string,
-        path,
-      ]),
+      [
+        ...readFileSync(join(root, path), 'utf8').matchAll(/^ {2}'([a-z0-9-]+\.[a-z0-9.-]+)':/gm),
+      ].map((match) => [match[1] as string, path]),
     ),
   )
   const areas = Map.groupBy(
@@ -44,7 +43,9 @@ export async function renderErrors(): Promise<string> {
       const hint = kind.hint === undefined ? '' : form(kind.hint)
       return `| \`${code}\` | ${EXIT[kind.exit]}${kind.retryable === true ? ', may pass' : ''} | ${cell(form(kind.message))} | ${cell(hint)} |\n`
     })
-    const files = [...new Set(kinds.map(([code]) => owners.get(code)).filter((path) => path !== undefined))]
+    const files = [
+      ...new Set(kinds.map(([code]) => owners.get(code)).filter((path) => path !== undefined)),
+    ]
     return `## ${area}\n\nDeclared in ${files.map((path) => `\`${path}\``).join(', ')}.\n\n| code | exit | what happened | what to do |\n|---|---|---|---|\n${rows.join('')}`
   })
   return `# Errors
@@ -71,7 +72,8 @@ function placeholder(name: string): unknown {
   const text = `<${name}>`
   return new Proxy(() => undefined, {
     get: (_, key) => {
-      if (key === Symbol.toPrimitive || key === 'toString' || key === 'toJSON' || key === 'valueOf') return () => text
+      if (key === Symbol.toPrimitive || key === 'toString' || key === 'toJSON' || key === 'valueOf')
+        return () => text
       if (key === Symbol.iterator) return () => [placeholder(name)][Symbol.iterator]()
       return typeof key === 'symbol' ? undefined : placeholder(name === '' ? key : name)
     },

@@ -21,7 +21,8 @@ function resolve(from, name) {
 
 const missing = []
 for (const [key, entry] of Object.entries(lock.packages))
-  for (const name of Object.keys(entry.optionalDependencies ?? {})) if (!resolve(key, name)) missing.push([key, name])
+  for (const name of Object.keys(entry.optionalDependencies ?? {}))
+    if (!resolve(key, name)) missing.push([key, name])
 
 if (process.argv[2] === 'prune') {
   for (const [key, name] of missing) {
@@ -34,8 +35,10 @@ if (process.argv[2] === 'prune') {
   console.log(`pruned ${missing.length}`)
 } else {
   const addresses = Object.entries(lock.packages).filter(([, entry]) => entry.resolved)
-  for (const [key, name] of missing) console.error(`package-lock.json: ${key || 'the project'} names ${name}, which is not locked`)
-  for (const [key] of addresses) console.error(`package-lock.json: ${key} records a download address`)
+  for (const [key, name] of missing)
+    console.error(`package-lock.json: ${key || 'the project'} names ${name}, which is not locked`)
+  for (const [key] of addresses)
+    console.error(`package-lock.json: ${key} records a download address`)
   if (missing.length + addresses.length > 0) {
     console.error('Next: node tools/lockfile.mjs prune, then npm ci')
     process.exitCode = 1

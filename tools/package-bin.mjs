@@ -14,7 +14,9 @@ const [major, minor] = process.versions.node.split('.').map(Number)
 /** The Node that npm installed with this package, if it did. */
 function bundled() {
   try {
-    const manifest = createRequire(import.meta.url).resolve(`node-${process.platform}-${process.arch}/package.json`)
+    const manifest = createRequire(import.meta.url).resolve(
+      `node-${process.platform}-${process.arch}/package.json`,
+    )
     const node = join(dirname(manifest), 'bin', 'node')
     return existsSync(node) ? node : undefined
   } catch {
@@ -38,7 +40,9 @@ if (major > 24 || (major === 24 && minor >= 12)) {
   const node = bundled()
   if (node === undefined) {
     console.error(`muster: error: Node 24.12 or newer is needed; this is ${process.version}`)
-    console.error('muster: hint: install Node 24, or this package with --include=optional on linux-x64 or linux-arm64')
+    console.error(
+      'muster: hint: install Node 24, or this package with --include=optional on linux-x64 or linux-arm64',
+    )
     process.exit(69)
   }
   const child = spawn(node, [fileURLToPath(main), ...process.argv.slice(2)], { stdio: 'inherit' })
@@ -47,5 +51,7 @@ if (major > 24 || (major === 24 && minor >= 12)) {
     if (!terminal) child.kill('SIGINT')
   })
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-  child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 128 + constants.signals[signal]))
+  child.on('exit', (code, signal) =>
+    process.exit(signal === null ? (code ?? 1) : 128 + constants.signals[signal]),
+  )
 }

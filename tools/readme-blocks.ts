@@ -40,7 +40,11 @@ export function readBlocks(page: string): Block[] {
     const end = lines.findIndex((line, at) => at > index && /^```\s*$/.test(line))
     if (end < 0) throw new Error(`line ${index + 1}: the block does not end`)
     const directive = /^<!-- readme: (.*?) -->$/.exec(lines[index - 1] ?? '')?.[1] ?? ''
-    blocks.push({ line: index + 1, ...options(directive, index), commands: commandsOf(lines.slice(index + 1, end), index + 2) })
+    blocks.push({
+      line: index + 1,
+      ...options(directive, index),
+      commands: commandsOf(lines.slice(index + 1, end), index + 2),
+    })
     index = end
   }
   return blocks
@@ -74,9 +78,12 @@ function commandsOf(lines: readonly string[], first: number): Command[] {
   let open = false
   for (const [index, line] of lines.entries()) {
     const last = commands.at(-1)
-    if (last !== undefined && (open || (line.startsWith('> ') && last.expected.length === 0))) last.text += `\n${line.replace(/^> /, '')}`
-    else if (line.startsWith('$ ')) commands.push({ line: first + index, text: line.slice(2), expected: [] })
-    else if (last === undefined && line.trim() !== '') throw new Error(`line ${first + index}: a console block begins with "$ command"`)
+    if (last !== undefined && (open || (line.startsWith('> ') && last.expected.length === 0)))
+      last.text += `\n${line.replace(/^> /, '')}`
+    else if (line.startsWith('$ '))
+      commands.push({ line: first + index, text: line.slice(2), expected: [] })
+    else if (last === undefined && line.trim() !== '')
+      throw new Error(`line ${first + index}: a console block begins with "$ command"`)
     else last?.expected.push(line)
     open = (open || line.startsWith('$ ')) && line.endsWith('\\')
   }
@@ -90,13 +97,19 @@ export function difference(expected: readonly string[], output: string): string 
   if (wanted.length === 0) return undefined
   const lines = output.replace(/\n$/, '').split('\n')
   const source = wanted
-    .map((line) => (line.trim() === '…' ? '(?:.*\\n)*?' : `${line.split('…').map(escape).join('.*')}[ \\t]*\\n`))
+    .map((line) =>
+      line.trim() === '…' ? '(?:.*\\n)*?' : `${line.split('…').map(escape).join('.*')}[ \\t]*\\n`,
+    )
     .join('')
   if (new RegExp(`^${source}$`).test(`${lines.join('\n')}\n`)) return undefined
   const missing = wanted.find(
-    (line) => line.trim() !== '…' && !lines.some((got) => new RegExp(`^${line.split('…').map(escape).join('.*')}\\s*$`).test(got)),
+    (line) =>
+      line.trim() !== '…' &&
+      !lines.some((got) => new RegExp(`^${line.split('…').map(escape).join('.*')}\\s*$`).test(got)),
   )
-  return missing === undefined ? 'the lines come in another order, or more come' : `nothing like ${JSON.stringify(missing)} came`
+  return missing === undefined
+    ? 'the lines come in another order, or more come'
+    : `nothing like ${JSON.stringify(missing)} came`
 }
 
 const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')

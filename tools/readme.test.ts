@@ -19,7 +19,10 @@ test('readme: blocks are read with their directives, and other fences are not ru
       [10, 'd', []],
     ],
   )
-  assert.deepEqual([first?.host, first?.background, first?.timeoutMs, second?.skip], ['web-1', true, 5000, 'it needs two machines'])
+  assert.deepEqual(
+    [first?.host, first?.background, first?.timeoutMs, second?.skip],
+    ['web-1', true, 5000, 'it needs two machines'],
+  )
   assert.throws(() => readBlocks(block('$ a', 'hots=x')), /hots=x is no directive/)
   assert.throws(() => readBlocks(block('a')), /line 2: a console block begins with/)
 })
@@ -36,7 +39,10 @@ test('readme: output is compared line by line, with … for what differs each ti
 test('readme: commands run in order, share shortened words, and stop at the first that is not as the page says', async () => {
   const page = [
     block(`$ muster version\n${VERSION}\n$ pwd\n…/work`),
-    block('$ echo token-12345 of $HOME\ntoken-… of …/other\n$ echo token-…\ntoken-12345', 'host=other'),
+    block(
+      '$ echo token-12345 of $HOME\ntoken-… of …/other\n$ echo token-…\ntoken-12345',
+      'host=other',
+    ),
     block('$ exit 3'),
     block('$ echo not reached'),
   ].join('\n')
@@ -64,7 +70,9 @@ test('readme: a background command is awaited until it is ready and ended with t
 
 test('readme: hosts and default ports of the page become free ports of the loopback, the same ones each time', async () => {
   const outcomes = await runPage(
-    block('$ echo http://mirror.example:8480/repos\n$ echo mirror.example:8480 web.example:8480 127.0.0.1:8481 127.0.0.1:9999'),
+    block(
+      '$ echo http://mirror.example:8480/repos\n$ echo mirror.example:8480 web.example:8480 127.0.0.1:8481 127.0.0.1:9999',
+    ),
   )
   const [first = '', second = ''] = outcomes.map(({ output }) => output)
   const port = /127\.0\.0\.1:(\d+)\/repos/.exec(first)?.[1]
@@ -80,7 +88,10 @@ test('readme: hosts and default ports of the page become free ports of the loopb
 
 test('readme: here-documents, exports that hold for one host, and programs that are not there', async () => {
   const page = [
-    block('$ cat > note <<END\n> one\n> $HOME two\n> END\n$ cat note\none\n…/other two', 'host=other'),
+    block(
+      '$ cat > note <<END\n> one\n> $HOME two\n> END\n$ cat note\none\n…/other two',
+      'host=other',
+    ),
     block('$ export GREETING=hello\n$ echo $GREETING\nhello', 'host=other'),
     block('$ echo "[$GREETING]"\n[]'),
     block('$ no-such-program-of-anybody', 'needs=no-such-program-of-anybody'),
@@ -89,15 +100,22 @@ test('readme: here-documents, exports that hold for one host, and programs that 
   const outcomes = await runPage(page)
   assert.deepEqual(
     outcomes.map(({ command, problem }) => [command.split('\n')[0], problem]),
-    ['cat > note <<END', 'cat note', 'export GREETING=hello', 'echo $GREETING', 'echo "[$GREETING]"', 'cat ~/.ssh/id_ed25519.pub'].map(
-      (command) => [command, undefined],
-    ),
+    [
+      'cat > note <<END',
+      'cat note',
+      'export GREETING=hello',
+      'echo $GREETING',
+      'echo "[$GREETING]"',
+      'cat ~/.ssh/id_ed25519.pub',
+    ].map((command) => [command, undefined]),
   )
 })
 
 test('readme: whatever a page mirrors is a real repository', async () => {
   const [outcome] = await runPage(
-    block("$ node -e 'fetch(process.argv[1]).then((r) => console.log(r.status))' http://packages.example/x/repodata/repomd.xml\n200"),
+    block(
+      "$ node -e 'fetch(process.argv[1]).then((r) => console.log(r.status))' http://packages.example/x/repodata/repomd.xml\n200",
+    ),
   )
   assert.equal(outcome?.problem, undefined)
 })

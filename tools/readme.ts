@@ -7,7 +7,15 @@
  * usage: node tools/run.mjs tools/readme.ts [FILE]
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join, relative } from 'node:path'
@@ -51,14 +59,19 @@ interface World {
 }
 
 /** Runs every block in order and stops at the first problem. `muster` on the path is this clone's. */
-export async function runPage(page: string, report: (outcome: Outcome) => void = () => undefined): Promise<Outcome[]> {
+export async function runPage(
+  page: string,
+  report: (outcome: Outcome) => void = () => undefined,
+): Promise<Outcome[]> {
   const folder = mkdtempSync(join(tmpdir(), 'muster-readme-'))
   const world: World = { folder, ports: new Map(), printed: '', daemons: [], exported: new Map() }
   const outcomes: Outcome[] = []
   try {
     mkdirSync(join(world.folder, 'bin'))
     symlinkSync(join(root, 'bin/muster'), join(world.folder, 'bin/muster'))
-    for (const block of readBlocks(page).filter(({ skip, needs }) => skip === undefined && (needs === undefined || isInstalled(needs)))) {
+    for (const block of readBlocks(page).filter(
+      ({ skip, needs }) => skip === undefined && (needs === undefined || isInstalled(needs)),
+    )) {
       for (const command of block.commands) {
         const outcome = await runCommand(world, block, command)
         outcomes.push(outcome)
@@ -76,18 +89,25 @@ export async function runPage(page: string, report: (outcome: Outcome) => void =
 }
 
 const isInstalled = (program: string): boolean =>
-  (process.env.PATH ?? '').split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, program)))
+  (process.env.PATH ?? '')
+    .split(delimiter)
+    .some((folder) => folder !== '' && existsSync(join(folder, program)))
 
 async function runCommand(world: World, block: Block, command: Command): Promise<Outcome> {
   const home = await hostHome(world, block.host)
   const text = await translate(world, block.host, command.text)
   const exported = /^export ([A-Z_]+)=(\S*)$/.exec(text)
   if (exported !== null) {
-    world.exported.set(block.host, { ...world.exported.get(block.host), [exported[1] as string]: exported[2] as string })
+    world.exported.set(block.host, {
+      ...world.exported.get(block.host),
+      [exported[1] as string]: exported[2] as string,
+    })
     return { line: command.line, command: command.text, output: '' }
   }
   // NODE_TEST_CONTEXT: a test of ours may be running this page, and what it runs are no tests. Whoever runs it may have a fleet of their own.
-  const inherited = Object.entries(process.env).filter(([name]) => name !== 'NODE_TEST_CONTEXT' && !name.startsWith('MUSTER_'))
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => name !== 'NODE_TEST_CONTEXT' && !name.startsWith('MUSTER_'),
+  )
   const env = {
     ...Object.fromEntries(inherited),
     HOME: home,
@@ -114,18 +134,35 @@ async function runCommand(world: World, block: Block, command: Command): Promise
   const daemon = block.background && command === block.commands.at(-1)
   if (daemon) world.daemons.push(child)
   const limit = Promise.withResolvers<'too long'>()
-  const cancel = systemClock.after(daemon ? READY_MS : block.timeoutMs, () => limit.resolve('too long'))
-  const result = await Promise.race([ended, limit.promise, ...(daemon ? [ready.promise.then(() => 'ready' as const)] : [])])
+  const cancel = systemClock.after(daemon ? READY_MS : block.timeoutMs, () =>
+    limit.resolve('too long'),
+  )
+  const result = await Promise.race([
+    ended,
+    limit.promise,
+    ...(daemon ? [ready.promise.then(() => 'ready' as const)] : []),
+  ])
   cancel()
   if (result === 'too long') await stop(child)
   await quieten(world, block.host)
   world.printed += `${output}\n`
   const problem = problemOf(result, daemon, command, output)
-  return { line: command.line, command: command.text, output, ...(problem === undefined ? {} : { problem }) }
+  return {
+    line: command.line,
+    command: command.text,
+    output,
+    ...(problem === undefined ? {} : { problem }),
+  }
 }
 
-function problemOf(result: number | null | 'too long' | 'ready', daemon: boolean, command: Command, output: string): string | undefined {
-  if (result === 'too long') return daemon ? 'it did not say that it is ready' : 'it did not end in time'
+function problemOf(
+  result: number | null | 'too long' | 'ready',
+  daemon: boolean,
+  command: Command,
+  output: string,
+): string | undefined {
+  if (result === 'too long')
+    return daemon ? 'it did not say that it is ready' : 'it did not end in time'
   if (daemon && result !== 'ready') return `it ended with ${result} instead of becoming ready`
   if (typeof result === 'number' && result !== 0) return `it exited with ${result}`
   return difference(command.expected, output)
@@ -140,7 +177,10 @@ async function hostHome(world: World, host: string): Promise<string> {
   const deps = { random: systemRandom }
   const key = generateKey(deps, { comment: `you@${host}` })
   await saveKeyFile(deps, join(home, '.ssh/id_ed25519'), key)
-  writeFileSync(join(home, '.ssh/id_ed25519.pub'), `${formatPublicKeyLine(key.publicKey, key.comment)}\n`)
+  writeFileSync(
+    join(home, '.ssh/id_ed25519.pub'),
+    `${formatPublicKeyLine(key.publicKey, key.comment)}\n`,
+  )
   return home
 }
 
@@ -149,10 +189,14 @@ async function translate(world: World, host: string, text: string): Promise<stri
   const words = world.printed.split(/\s+/).reverse()
   let translated = text.replace(
     /([\w./:@-]+)…/g,
-    (whole, prefix: string) => words.find((word) => word.startsWith(prefix) && word.length > prefix.length) ?? whole,
+    (whole, prefix: string) =>
+      words.find((word) => word.startsWith(prefix) && word.length > prefix.length) ?? whole,
   )
-  for (const [whole, name = host, port = ''] of translated.matchAll(/\b(?:([a-z0-9-]+)\.example|127\.0\.0\.1|localhost):(\d{4})\b/g)) {
-    if (PORTS.includes(Number(port))) translated = translated.replace(whole, `127.0.0.1:${await portOf(world, name, Number(port))}`)
+  for (const [whole, name = host, port = ''] of translated.matchAll(
+    /\b(?:([a-z0-9-]+)\.example|127\.0\.0\.1|localhost):(\d{4})\b/g,
+  )) {
+    if (PORTS.includes(Number(port)))
+      translated = translated.replace(whole, `127.0.0.1:${await portOf(world, name, Number(port))}`)
   }
   if (translated.search(UPSTREAM) >= 0) {
     world.upstream ??= startUpstream({ clock: systemClock }, join(world.folder, 'upstream'))
@@ -206,9 +250,15 @@ async function stop(child: ChildProcess): Promise<void> {
 
 if (import.meta.main) {
   const file = process.argv[2] ?? join(root, 'README.md')
-  const outcomes = await runPage(readFileSync(file, 'utf8'), ({ line, command, problem, output }) => {
-    console.log(`${problem === undefined ? 'ok  ' : 'FAIL'} ${relative(process.cwd(), file)}:${line} $ ${command}`)
-    if (problem !== undefined) console.log(`     ${problem}; it printed:\n${output.replace(/^/gm, '     ')}`)
-  })
+  const outcomes = await runPage(
+    readFileSync(file, 'utf8'),
+    ({ line, command, problem, output }) => {
+      console.log(
+        `${problem === undefined ? 'ok  ' : 'FAIL'} ${relative(process.cwd(), file)}:${line} $ ${command}`,
+      )
+      if (problem !== undefined)
+        console.log(`     ${problem}; it printed:\n${output.replace(/^/gm, '     ')}`)
+    },
+  )
   process.exitCode = outcomes.some(({ problem }) => problem !== undefined) ? 1 : 0
 }

@@ -42,7 +42,9 @@ function installed() {
     if (key === '') continue
     const found = have[key]
     if (
-      found === undefined ? !entry.optional && !entry.devOptional : found.version !== entry.version || found.integrity !== entry.integrity
+      found === undefined
+        ? !entry.optional && !entry.devOptional
+        : found.version !== entry.version || found.integrity !== entry.integrity
     )
       return false
   }
@@ -86,14 +88,19 @@ async function install() {
   console.error('Installing dependencies from package-lock.json (first use, about 150 MB) ...')
   try {
     mkdirSync(folder)
-    for (const name of ['package.json', 'package-lock.json', '.npmrc']) copyFileSync(join(root, name), join(folder, name))
+    for (const name of ['package.json', 'package-lock.json', '.npmrc'])
+      copyFileSync(join(root, name), join(folder, name))
   } catch (error) {
-    fail(`can't install the dependencies: ${error.message}`, `run \`npm ci\` in ${root} as the user who owns it`)
+    fail(
+      `can't install the dependencies: ${error.message}`,
+      `run \`npm ci\` in ${root} as the user who owns it`,
+    )
   }
   // Under `npm run` the outer npm describes the project in npm_* variables; the inner one must see only what the user configured.
   const environment = { ...process.env, NODE_ENV: '' }
   for (const name of Object.keys(environment))
-    if (/^npm_(package|lifecycle|node|execpath|command|config_local_prefix)/.test(name)) delete environment[name]
+    if (/^npm_(package|lifecycle|node|execpath|command|config_local_prefix)/.test(name))
+      delete environment[name]
   const command = [
     'ci',
     '--ignore-scripts',
@@ -108,14 +115,19 @@ async function install() {
   // The npm that runs us, which need not be the first on the path. yarn and others set the variable too, and know no `ci`.
   const npm = process.env.npm_execpath
   const own = npm?.endsWith('/npm-cli.js')
-  const child = own ? spawn(process.execPath, [npm, ...command], options) : spawn('npm', command, options)
+  const child = own
+    ? spawn(process.execPath, [npm, ...command], options)
+    : spawn('npm', command, options)
   // Outright, whatever the signal: npm would first wait for its downloads, then roll back a folder that is removed anyway.
   const { code, error, sent } = await ended(child, () => child.kill('SIGKILL'))
   if (code !== 0) {
     rmSync(folder, { recursive: true, force: true })
     if (error !== undefined) fail(`can't start npm: ${error.message}`, 'install npm 10 or newer')
     if (sent !== null) process.exit(128 + constants.signals[sent])
-    fail('`npm ci` failed; its own words stand above', 'check the network and the npm registry settings, then start again')
+    fail(
+      '`npm ci` failed; its own words stand above',
+      'check the network and the npm registry settings, then start again',
+    )
   }
   try {
     if (existsSync(modules) && !installed()) renameSync(modules, join(folder, 'old'))
@@ -123,7 +135,8 @@ async function install() {
     renameSync(join(folder, 'node_modules'), modules)
   } catch (error) {
     // ENOTEMPTY, EEXIST: another first use was faster, and its files are as good as ours.
-    if (!installed()) fail(`can't put node_modules into place: ${error.message}`, `run \`npm ci\` in ${root}`)
+    if (!installed())
+      fail(`can't put node_modules into place: ${error.message}`, `run \`npm ci\` in ${root}`)
   }
   rmSync(folder, { recursive: true, force: true })
 }
@@ -151,7 +164,11 @@ function findScript(what) {
       'run `npm ci` to install the development dependencies',
     )
   const { bin } = JSON.parse(readFileSync(manifest, 'utf8'))
-  return join(modules, what, typeof bin === 'string' ? bin : (bin[what.split('/').pop()] ?? Object.values(bin)[0]))
+  return join(
+    modules,
+    what,
+    typeof bin === 'string' ? bin : (bin[what.split('/').pop()] ?? Object.values(bin)[0]),
+  )
 }
 
 /** Whether a Ctrl-C reaches the child by itself: the terminal signals the whole foreground group. */
@@ -184,15 +201,23 @@ function ended(child, pass) {
 }
 
 const [what, ...args] = process.argv.slice(2)
-if (what === undefined) fail('nothing to run', 'usage: node tools/run.mjs SCRIPT-OR-PACKAGE [ARGUMENT...]')
+if (what === undefined)
+  fail('nothing to run', 'usage: node tools/run.mjs SCRIPT-OR-PACKAGE [ARGUMENT...]')
 if (!installed()) await install()
 touch()
 const node = findNode()
 const path = [dirname(node), join(modules, '.bin'), process.env.PATH ?? ''].join(delimiter)
-const child = spawn(node, [findScript(what), ...args], { stdio: 'inherit', env: { ...process.env, PATH: path } })
+const child = spawn(node, [findScript(what), ...args], {
+  stdio: 'inherit',
+  env: { ...process.env, PATH: path },
+})
 const terminal = hasTerminal()
 const { code, error, signal } = await ended(child, (sent) => {
   if (sent !== 'SIGINT' || !terminal) child.kill(sent)
 })
-if (error !== undefined) fail(`can't start ${node}: ${error.message}`, 'this system may lack the C library that it needs; install Node 24')
+if (error !== undefined)
+  fail(
+    `can't start ${node}: ${error.message}`,
+    'this system may lack the C library that it needs; install Node 24',
+  )
 process.exit(code ?? 128 + constants.signals[signal])

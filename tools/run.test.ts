@@ -6,7 +6,17 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -31,8 +41,14 @@ interface Ended {
 function pack(version: string): Buffer {
   const at = join(folder, `pack-${version}`)
   mkdirSync(join(at, 'package'), { recursive: true })
-  writeFileSync(join(at, 'package/package.json'), JSON.stringify({ name: 'dep', version, bin: { dep: 'dep.js' } }))
-  writeFileSync(join(at, 'package/dep.js'), `console.log('dep ${version}', ...process.argv.slice(2))\n`)
+  writeFileSync(
+    join(at, 'package/package.json'),
+    JSON.stringify({ name: 'dep', version, bin: { dep: 'dep.js' } }),
+  )
+  writeFileSync(
+    join(at, 'package/dep.js'),
+    `console.log('dep ${version}', ...process.argv.slice(2))\n`,
+  )
   return execFileSync('tar', ['-czf', '-', '-C', at, 'package'])
 }
 
@@ -64,7 +80,13 @@ before(async () => {
       },
     ])
     response.setHeader('content-type', 'application/json')
-    response.end(JSON.stringify({ name: 'dep', 'dist-tags': { latest: '1.0.0' }, versions: Object.fromEntries(versions) }))
+    response.end(
+      JSON.stringify({
+        name: 'dep',
+        'dist-tags': { latest: '1.0.0' },
+        versions: Object.fromEntries(versions),
+      }),
+    )
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 })
@@ -76,14 +98,23 @@ after(() => {
 
 function lock(project: string, version: string): void {
   const dependencies = { dep: version }
-  writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'p', version: '1.0.0', dependencies }))
+  writeFileSync(
+    join(project, 'package.json'),
+    JSON.stringify({ name: 'p', version: '1.0.0', dependencies }),
+  )
   const packagesOf = {
     '': { name: 'p', version: '1.0.0', dependencies },
     'node_modules/dep': { version, integrity: integrity(version), bin: { dep: 'dep.js' } },
   }
   writeFileSync(
     join(project, 'package-lock.json'),
-    JSON.stringify({ name: 'p', version: '1.0.0', lockfileVersion: 3, requires: true, packages: packagesOf }),
+    JSON.stringify({
+      name: 'p',
+      version: '1.0.0',
+      lockfileVersion: 3,
+      requires: true,
+      packages: packagesOf,
+    }),
   )
 }
 
@@ -93,7 +124,10 @@ function makeProject(name: string): string {
   copyFileSync(join(root, 'tools/run.mjs'), join(project, 'tools/run.mjs'))
   writeFileSync(join(project, '.npmrc'), 'ignore-scripts=true\n')
   writeFileSync(join(project, 'exit.mjs'), 'process.exit(Number(process.argv[2]))\n')
-  writeFileSync(join(project, 'wait.mjs'), "process.on('SIGTERM', () => process.exit(7)); console.log('waiting'); process.stdin.resume()\n")
+  writeFileSync(
+    join(project, 'wait.mjs'),
+    "process.on('SIGTERM', () => process.exit(7)); console.log('waiting'); process.stdin.resume()\n",
+  )
   lock(project, '1.0.0')
   return project
 }
@@ -109,7 +143,11 @@ function launch(
     npm_config_cache: join(project, '.cache'),
     npm_execpath: execpath,
   }
-  const child = spawn(process.execPath, [join(project, 'tools/run.mjs'), ...args], { cwd: folder, env, stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [join(project, 'tools/run.mjs'), ...args], {
+    cwd: folder,
+    env,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
   let [stdout, stderr] = ['', '']
   const printed = Promise.withResolvers<void>()
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -117,7 +155,9 @@ function launch(
     printed.resolve()
   })
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-  const ended = new Promise<Ended>((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })))
+  const ended = new Promise<Ended>((resolve) =>
+    child.on('close', (code) => resolve({ code, stdout, stderr })),
+  )
   return { ended, printed: printed.promise, kill: (signal) => child.kill(signal) }
 }
 
@@ -135,7 +175,10 @@ test('launcher: the first use installs, the second does not, a changed lockfile 
   const second = await launch(project, 'dep').ended
   assert.deepEqual([second.code, second.stdout, second.stderr], [0, 'dep 1.0.0\n', ''])
   // A checkout gives the lockfile a new time; only its contents count.
-  writeFileSync(join(project, 'package-lock.json'), readFileSync(join(project, 'package-lock.json')))
+  writeFileSync(
+    join(project, 'package-lock.json'),
+    readFileSync(join(project, 'package-lock.json')),
+  )
   assert.equal((await launch(project, 'dep').ended).stderr, '')
   lock(project, '2.0.0')
   assert.equal((await launch(project, 'dep').ended).stdout, 'dep 2.0.0\n')
@@ -145,7 +188,8 @@ test('launcher: two first uses at once both work and leave one whole node_module
   const project = makeProject('twice')
   const before = tarballs
   const results = await Promise.all([launch(project, 'dep').ended, launch(project, 'dep').ended])
-  for (const { code, stdout, stderr } of results) assert.deepEqual([code, stdout], [0, 'dep 1.0.0\n'], stderr)
+  for (const { code, stdout, stderr } of results)
+    assert.deepEqual([code, stdout], [0, 'dep 1.0.0\n'], stderr)
   assert.ok(tarballs > before)
   assert.deepEqual(
     readdirSync(project).filter((name) => name.startsWith('.install')),
@@ -168,7 +212,9 @@ test('launcher: a failed install says what to do and leaves nothing', async () =
   const broken = JSON.parse(readFileSync(join(project, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { integrity?: string }>
   }
-  Object.assign(broken.packages['node_modules/dep'] as object, { integrity: `sha512-${'A'.repeat(86)}==` })
+  Object.assign(broken.packages['node_modules/dep'] as object, {
+    integrity: `sha512-${'A'.repeat(86)}==`,
+  })
   writeFileSync(join(project, 'package-lock.json'), JSON.stringify(broken))
   const { code, stderr } = await launch(project, 'dep').ended
   assert.equal(code, 69)
@@ -203,7 +249,10 @@ test('launcher: a signal in mid-install ends npm as well and leaves nothing', as
 test('launcher: another package manager that starts us is not asked to install', async () => {
   const project = makeProject('yarn')
   writeFileSync(join(project, 'yarn.js'), 'process.exit(1)\n')
-  const { code, stdout, stderr } = await launch({ project, execpath: join(project, 'yarn.js') }, 'dep').ended
+  const { code, stdout, stderr } = await launch(
+    { project, execpath: join(project, 'yarn.js') },
+    'dep',
+  ).ended
   assert.deepEqual([code, stdout], [0, 'dep 1.0.0\n'], stderr)
 })
 
@@ -211,7 +260,10 @@ test('launcher: what is neither a script nor a package is an error that says so'
   const project = makeProject('nothing')
   const { code, stderr } = await launch(project, 'nosuchtool').ended
   assert.equal(code, 69)
-  assert.match(stderr, /muster: error: nosuchtool is neither a script of this project nor an installed package/)
+  assert.match(
+    stderr,
+    /muster: error: nosuchtool is neither a script of this project nor an installed package/,
+  )
 })
 
 test('bin/muster: runs from any folder, through absolute, relative and chained symbolic links', () => {
@@ -219,8 +271,17 @@ test('bin/muster: runs from any folder, through absolute, relative and chained s
   mkdirSync(join(links, 'deep'), { recursive: true })
   symlinkSync(join(root, 'bin/muster'), join(links, 'absolute'))
   symlinkSync('../absolute', join(links, 'deep/chained'))
-  for (const program of [join(root, 'bin/muster'), join(links, 'absolute'), './deep/chained', '../links/deep/chained']) {
-    assert.equal(execFileSync(program, ['version'], { cwd: links, encoding: 'utf8' }), `${VERSION}\n`, program)
+  for (const program of [
+    join(root, 'bin/muster'),
+    join(links, 'absolute'),
+    './deep/chained',
+    '../links/deep/chained',
+  ]) {
+    assert.equal(
+      execFileSync(program, ['version'], { cwd: links, encoding: 'utf8' }),
+      `${VERSION}\n`,
+      program,
+    )
   }
   const onPath = execFileSync('sh', ['-c', 'absolute version'], {
     cwd: '/',
@@ -231,5 +292,8 @@ test('bin/muster: runs from any folder, through absolute, relative and chained s
 })
 
 test('the version in the code is that of the package', () => {
-  assert.equal((JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version, VERSION)
+  assert.equal(
+    (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version,
+    VERSION,
+  )
 })

@@ -6,7 +6,18 @@ import { withoutComments } from './comments.ts'
 export const root = join(import.meta.dirname, '..')
 
 /** The parts of the program, each a top-level folder. */
-export const FOLDERS = ['shared', 'protocols', 'node', 'coordinator', 'agent', 'cli', 'fixtures', 'e2e', 'bench', 'tools'] as const
+export const FOLDERS = [
+  'shared',
+  'protocols',
+  'node',
+  'coordinator',
+  'agent',
+  'cli',
+  'fixtures',
+  'e2e',
+  'bench',
+  'tools',
+] as const
 export type Folder = (typeof FOLDERS)[number]
 
 export interface Source {
@@ -38,7 +49,12 @@ let cached: readonly Source[] | undefined
 /** Every TypeScript file of the project but the AssemblyScript ones and the policies' own bad examples. */
 export function sources(): readonly Source[] {
   cached ??= globSync(`{${FOLDERS.join(',')}}/**/*.ts`, { cwd: root })
-    .filter((path) => !path.endsWith('.as.ts') && !path.startsWith('e2e/policy/fixtures/') && !path.includes('node_modules'))
+    .filter(
+      (path) =>
+        !path.endsWith('.as.ts') &&
+        !path.startsWith('e2e/policy/fixtures/') &&
+        !path.includes('node_modules'),
+    )
     .sort()
     .map((path) => source(path))
   return cached
@@ -46,17 +62,23 @@ export function sources(): readonly Source[] {
 
 export function source(path: string): Source {
   const text = readFileSync(join(root, path), 'utf8')
-  const isTest = path.endsWith('.test.ts') || /(^|\/)testing(\/|\.ts$)/.test(path) || path.endsWith('contract.ts')
+  const isTest =
+    path.endsWith('.test.ts') ||
+    /(^|\/)testing(\/|\.ts$)/.test(path) ||
+    path.endsWith('contract.ts')
   return { path, folder: path.split('/')[0] as Folder, text, code: withoutComments(text), isTest }
 }
 
-const IMPORT = /\b(?:import|export)\s+(type\s+)?(?:[\w*{][^'";]*?\sfrom\s+)?'([^'\n]+)'|\bimport\(\s*'([^'\n]+)'\s*\)/g
+const IMPORT =
+  /\b(?:import|export)\s+(type\s+)?(?:[\w*{][^'";]*?\sfrom\s+)?'([^'\n]+)'|\bimport\(\s*'([^'\n]+)'\s*\)/g
 
 /** What a file imports; `path` is where it stands, `code` has no comments. */
 export function importsOf({ path, code }: Pick<Source, 'path' | 'code'>): Import[] {
   return [...code.matchAll(IMPORT)].map((match) => {
     const specifier = (match[2] ?? match[3]) as string
-    const relativeFile = specifier.startsWith('.') ? relative(root, join(root, path, '..', specifier)) : undefined
+    const relativeFile = specifier.startsWith('.')
+      ? relative(root, join(root, path, '..', specifier))
+      : undefined
     const npm = relativeFile === undefined && !specifier.startsWith('node:')
     const name = specifier
       .split('/')

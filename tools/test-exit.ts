@@ -13,8 +13,12 @@ if (process.env.NODE_TEST_CONTEXT === 'child-v8' && process.argv[1]?.endsWith('.
   after(() => {
     // This timer keeps nothing alive: it fires only if something else does.
     systemClock.after(GRACE_MS, () => {
-      const open = process.getActiveResourcesInfo().filter((kind) => !/^(TTYWrap|PipeWrap|Timeout)$/.test(kind))
-      console.error(`${process.argv[1]} does not end by itself; still open: ${[...new Set(open)].join(', ') || 'a timer or a pipe'}`)
+      const open = process
+        .getActiveResourcesInfo()
+        .filter((kind) => !/^(TTYWrap|PipeWrap|Timeout)$/.test(kind))
+      console.error(
+        `${process.argv[1]} does not end by itself; still open: ${[...new Set(open)].join(', ') || 'a timer or a pipe'}`,
+      )
       process.exit(1)
     })
   })

@@ -38,13 +38,15 @@ const { values, positionals } = parse()
 
 /** Test files of the project, as paths relative to its root, in a fixed order. */
 function testFiles(): string[] {
-  const exclude = (path: string): boolean => /(^|\/)(node_modules|dist|results|\.[^/]+)$/.test(path) || path === 'e2e/policy/fixtures'
+  const exclude = (path: string): boolean =>
+    /(^|\/)(node_modules|dist|results|\.[^/]+)$/.test(path) || path === 'e2e/policy/fixtures'
   return globSync('**/*.test.ts', { cwd: root, exclude }).sort()
 }
 
 function selected(): string[] {
   const all = testFiles()
-  if (positionals.length === 0) return all.filter((file) => file.startsWith(CLIENTS) === values.clients)
+  if (positionals.length === 0)
+    return all.filter((file) => file.startsWith(CLIENTS) === values.clients)
   const wanted = positionals.map((path) => {
     const absolute = resolve(path)
     if (statSync(absolute, { throwIfNoEntry: false }) === undefined) {
@@ -55,7 +57,9 @@ function selected(): string[] {
   })
   // A file that is named is run, whatever it is called.
   const named = wanted.filter((path) => path.endsWith('.ts') && !all.includes(path))
-  return [...named, ...all].filter((file) => wanted.some((path) => path === '' || file === path || file.startsWith(`${path}/`)))
+  return [...named, ...all].filter((file) =>
+    wanted.some((path) => path === '' || file === path || file.startsWith(`${path}/`)),
+  )
 }
 
 const files = selected()
@@ -64,10 +68,19 @@ if (files.length === 0) {
   process.exit(2)
 }
 const only = values.only === undefined ? [] : [`--test-name-pattern=${values.only}`]
-const options = [`--test-concurrency=${values.concurrency ?? CONCURRENCY}`, `--test-timeout=${TEST_TIMEOUT_MS}`, ...only]
+const options = [
+  `--test-concurrency=${values.concurrency ?? CONCURRENCY}`,
+  `--test-timeout=${TEST_TIMEOUT_MS}`,
+  ...only,
+]
 const child = spawn(
   process.execPath,
-  ['--test', `--import=${join(root, 'tools/test-exit.ts')}`, ...options, ...files.map((file) => join(root, file))],
+  [
+    '--test',
+    `--import=${join(root, 'tools/test-exit.ts')}`,
+    ...options,
+    ...files.map((file) => join(root, file)),
+  ],
   {
     cwd: root,
     stdio: 'inherit',

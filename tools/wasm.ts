@@ -14,10 +14,28 @@ const FOLDER = join(import.meta.dirname, '../shared/blake3')
 export async function buildKernel(): Promise<Uint8Array> {
   const source = `${roundsAssemblyScript()}\n${readFileSync(join(FOLDER, 'kernel.as.ts'), 'utf8')}`
   let wasm: Uint8Array | undefined
-  const args = ['kernel.ts', '--outFile', 'kernel.wasm', '-O3', '--converge', '--runtime', 'stub', '--noAssert']
+  const args = [
+    'kernel.ts',
+    '--outFile',
+    'kernel.wasm',
+    '-O3',
+    '--converge',
+    '--runtime',
+    'stub',
+    '--noAssert',
+  ]
   const features = ['simd', 'relaxed-simd'].flatMap((feature) => ['--enable', feature])
   const { error } = await asc.main(
-    [...args, ...features, '--initialMemory', `${MEMORY_PAGES}`, '--maximumMemory', `${MEMORY_PAGES}`, '--use', 'abort='],
+    [
+      ...args,
+      ...features,
+      '--initialMemory',
+      `${MEMORY_PAGES}`,
+      '--maximumMemory',
+      `${MEMORY_PAGES}`,
+      '--use',
+      'abort=',
+    ],
     {
       readFile: (name) => (name === 'kernel.ts' ? source : null),
       writeFile: (name, contents) => {
@@ -26,7 +44,8 @@ export async function buildKernel(): Promise<Uint8Array> {
       listFiles: () => [],
     },
   )
-  if (error !== null || wasm === undefined) throw new Error('the kernel does not compile', { cause: error })
+  if (error !== null || wasm === undefined)
+    throw new Error('the kernel does not compile', { cause: error })
   return wasm
 }
 

@@ -14,7 +14,10 @@ export interface Acted {
 }
 
 /** @throws runner.unreachable: nobody knows then whether it was done, and asking the runner later tells */
-export async function act(deps: { runner: RunnerClient; agent: AgentId }, order: VerifiedOrder): Promise<Acted> {
+export async function act(
+  deps: { runner: RunnerClient; agent: AgentId },
+  order: VerifiedOrder,
+): Promise<Acted> {
   try {
     switch (order.verb) {
       case 'run.start':
@@ -35,22 +38,36 @@ async function start(
   order: ArgumentsOf<'run.start'>,
   environment: VerifiedOrder['environment'],
 ): Promise<Acted> {
-  const status = await deps.runner.start(runnerOrder(runId.parse(order.runs[deps.agent] as string), order, environment))
+  const status = await deps.runner.start(
+    runnerOrder(runId.parse(order.runs[deps.agent] as string), order, environment),
+  )
   return startOutcome(status)
 }
 
 /** What a start comes to, by the run that there is. */
 export function startOutcome(status: RunStatus): Acted {
-  if (status.state === 'failed to start') return { result: 'failed', detail: { ...runDetail(status), error: status.reason ?? 'unknown' } }
+  if (status.state === 'failed to start')
+    return { result: 'failed', detail: { ...runDetail(status), error: status.reason ?? 'unknown' } }
   return { result: 'done', detail: runDetail(status) }
 }
 
-async function stop(deps: { runner: RunnerClient }, order: ArgumentsOf<'run.stop'>): Promise<Acted> {
+async function stop(
+  deps: { runner: RunnerClient },
+  order: ArgumentsOf<'run.stop'>,
+): Promise<Acted> {
   const run = runId.parse(order.run)
-  const status = await deps.runner.stop(run, { graceMs: order.graceMs, ...(order.signal === undefined ? {} : { signal: order.signal }) })
+  const status = await deps.runner.stop(run, {
+    graceMs: order.graceMs,
+    ...(order.signal === undefined ? {} : { signal: order.signal }),
+  })
   return { result: 'done', detail: runDetail(status) }
 }
 
 export function runDetail(status: RunStatus): JsonObject {
-  return { run: status.run, state: status.state, limits: status.limits, containment: status.containment }
+  return {
+    run: status.run,
+    state: status.state,
+    limits: status.limits,
+    containment: status.containment,
+  }
 }

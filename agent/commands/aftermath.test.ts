@@ -7,7 +7,14 @@ import { TEST_TIME, testUuid } from '../../shared/testing/statements.ts'
 import type { RunnerClient } from '../runner/client.ts'
 import { runnerError } from '../runner/errors.ts'
 import { call, commandedAgent, probe, said, same } from '../testing/commanded-agent.ts'
-import { OTHER_AGENT, runOf, startArguments, startIntent, stopIntent, stranger } from '../testing/coordinator-stand-in.ts'
+import {
+  OTHER_AGENT,
+  runOf,
+  startArguments,
+  startIntent,
+  stopIntent,
+  stranger,
+} from '../testing/coordinator-stand-in.ts'
 import type { CommandDeps } from './command.ts'
 
 test('AL-01: killed before the act, a resent order is carried out once; asked about instead, it is over', async (t) => {
@@ -23,7 +30,10 @@ test('AL-01: killed before the act, a resent order is carried out once; asked ab
   const [first, second] = [await startIntent(1), await startIntent(2)]
   for (const intent of [first, second]) {
     const request = await order(intent)
-    await assert.rejects(client.call('perform', request), (error) => error instanceof MusterError && error.code === 'protocol.internal')
+    await assert.rejects(
+      client.call('perform', request),
+      (error) => error instanceof MusterError && error.code === 'protocol.internal',
+    )
   }
   const restarted = await again()
   // Resent: carried out under the same run id.
@@ -51,11 +61,15 @@ test('AL-01: killed between the act and its outcome, the run is found again and 
   })
   const { client, runner, order, again } = await commandedAgent(t, dying)
   const [asked, resent] = [await startIntent(1), await startIntent(2)]
-  for (const intent of [asked, resent]) await assert.rejects(client.call('perform', await order(intent)))
+  for (const intent of [asked, resent])
+    await assert.rejects(client.call('perform', await order(intent)))
   assert.equal((await runner.client.list()).length, 2)
   const restarted = await again()
   const { outcome } = await probe(restarted, asked)
-  assert.deepEqual([said(outcome, asked).result, said(outcome, asked).detail['run']], ['done', runOf(1)])
+  assert.deepEqual(
+    [said(outcome, asked).result, said(outcome, asked).detail['run']],
+    ['done', runOf(1)],
+  )
   same((await call(restarted, await order(asked))).outcome, outcome)
   assert.equal(said((await call(restarted, await order(resent))).outcome, resent).result, 'done')
   assert.equal((await runner.client.list()).length, 2)
@@ -107,7 +121,8 @@ test('AL-01: where the runner cannot be asked there is no outcome yet, and later
   })
   const { client, order } = await commandedAgent(t, flaky)
   const intent = await startIntent(1)
-  const unreachable = (error: unknown): boolean => error instanceof MusterError && error.code === 'runner.unreachable'
+  const unreachable = (error: unknown): boolean =>
+    error instanceof MusterError && error.code === 'runner.unreachable'
   const request = await order(intent)
   await assert.rejects(client.call('perform', request), unreachable)
   await assert.rejects(client.call('probe', { intent }), unreachable)
@@ -125,7 +140,10 @@ test('AL-16: of an order that it may have forgotten a host does not say that it 
   const times = { issuedAt: rfc3339(clock.at), expiresAt: rfc3339(clock.at + 60_000) }
   // Taking this one in lets the old one go.
   const later = await startIntent(3, times)
-  assert.equal(said((await client.call('perform', await order(later))).outcome, later).result, 'done')
+  assert.equal(
+    said((await client.call('perform', await order(later))).outcome, later).result,
+    'done',
+  )
   const restarted = await again()
   for (const asked of [intent, never]) {
     const { outcome } = await probe(restarted, asked)
@@ -157,7 +175,11 @@ test('AL-16: a crash in a refusal leaves the refusal, or nothing; never the outc
   }))
   // The run ended by itself: asked what became of the stop, the runner would say that nothing of it lives.
   const stop = await stopIntent(2, runOf(1), 0)
-  const forged = await startIntent(3, { verb: 'run.stop', arguments: { run: runOf(1), graceMs: 0 } }, stranger)
+  const forged = await startIntent(
+    3,
+    { verb: 'run.stop', arguments: { run: runOf(1), graceMs: 0 } },
+    stranger,
+  )
   const elsewhere = await startIntent(4, { targets: [OTHER_AGENT] })
   const other = await startIntent(5, { arguments: startArguments(testUuid(7)) })
   const requests = [

@@ -9,15 +9,23 @@ import { type Acted, runDetail, startOutcome } from './act.ts'
 import type { ReadOrder } from './verify.ts'
 
 /** @throws runner.unreachable where it cannot be found out now */
-export async function whatBecameOf(deps: { runner: RunnerClient; agent: AgentId }, order: ReadOrder): Promise<Acted> {
+export async function whatBecameOf(
+  deps: { runner: RunnerClient; agent: AgentId },
+  order: ReadOrder,
+): Promise<Acted> {
   switch (order.verb) {
     case 'run.start': {
-      const status = await deps.runner.probe(runId.parse(order.arguments.runs[deps.agent] as string))
-      return status === undefined ? interrupted('the agent ended before it started the run') : startOutcome(status)
+      const status = await deps.runner.probe(
+        runId.parse(order.arguments.runs[deps.agent] as string),
+      )
+      return status === undefined
+        ? interrupted('the agent ended before it started the run')
+        : startOutcome(status)
     }
     case 'run.stop': {
       const status = await deps.runner.probe(runId.parse(order.arguments.run))
-      if (status === undefined || !isTerminal(status.state)) return interrupted('the agent ended before the run had stopped')
+      if (status === undefined || !isTerminal(status.state))
+        return interrupted('the agent ended before the run had stopped')
       return { result: 'done', detail: runDetail(status) }
     }
     default:

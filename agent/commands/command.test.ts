@@ -6,7 +6,15 @@ import { signedSample, testUuid } from '../../shared/testing/statements.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import { program } from '../runner/testing/programs.ts'
 import { call, commandedAgent, probe, said, same } from '../testing/commanded-agent.ts'
-import { operationOf, operator, runOf, startArguments, startIntent, stopIntent, stranger } from '../testing/coordinator-stand-in.ts'
+import {
+  operationOf,
+  operator,
+  runOf,
+  startArguments,
+  startIntent,
+  stopIntent,
+  stranger,
+} from '../testing/coordinator-stand-in.ts'
 
 const run = (n: number) => runId.parse(runOf(n))
 
@@ -16,7 +24,10 @@ test('PC-17: an order is carried out once, however often it comes, and every tim
   const request = await order(intent)
   const { outcome } = await client.call('perform', request)
   const body = said(outcome, intent)
-  assert.deepEqual([body.result, body.operation, body.verb, body.detail['run']], ['done', operationOf(1), 'run.start', runOf(1)])
+  assert.deepEqual(
+    [body.result, body.operation, body.verb, body.detail['run']],
+    ['done', operationOf(1), 'run.start', runOf(1)],
+  )
   same((await client.call('perform', request)).outcome, outcome)
   same((await client.call('probe', { intent })).outcome, outcome)
   const restarted = await again()
@@ -29,7 +40,11 @@ test('PC-17: an order that comes twice at the same moment is one run', async (t)
   const { handlers, runner, order } = await commandedAgent(t)
   const intent = await startIntent(1)
   const request = await order(intent)
-  const both = await Promise.all([call(handlers, request), call(handlers, request), probe(handlers, intent)])
+  const both = await Promise.all([
+    call(handlers, request),
+    call(handlers, request),
+    probe(handlers, intent),
+  ])
   for (const { outcome } of both) same(outcome, both[0].outcome)
   assert.equal(said(both[0].outcome, intent).result, 'done')
   assert.equal((await runner.client.list()).length, 1)
@@ -39,9 +54,14 @@ test('PC-06: other words under the id of an earlier order are refused, before an
   const { client, runner, order, again } = await commandedAgent(t)
   const first = await startIntent(1)
   const { outcome } = await client.call('perform', await order(first))
-  const other = await startIntent(1, { arguments: startArguments(runOf(2), ['touch', '/tmp/never']) })
+  const other = await startIntent(1, {
+    arguments: startArguments(runOf(2), ['touch', '/tmp/never']),
+  })
   const request = await order(other)
-  for (const answer of [await client.call('perform', request), await call(await again(), request)]) {
+  for (const answer of [
+    await client.call('perform', request),
+    await call(await again(), request),
+  ]) {
     const refusal = said(answer.outcome, other)
     assert.equal(refusal.result, 'refused')
     assert.match(String(refusal.detail['error']), /accepted before with other contents/)
@@ -65,7 +85,11 @@ test('AL-16: a refusal is signed, names its reason, and is final: the same order
   const refusal = said(outcome, intent)
   assert.equal(refusal.result, 'refused')
   assert.match(String(refusal.detail['error']), /inclusion proof does not hold/)
-  for (const answer of [await client.call('perform', good), await call(await again(), good), await client.call('probe', { intent })])
+  for (const answer of [
+    await client.call('perform', good),
+    await call(await again(), good),
+    await client.call('probe', { intent }),
+  ])
     same(answer.outcome, outcome)
   assert.deepEqual(await runner.client.list(), [])
 })
@@ -77,14 +101,20 @@ test('AL-16: somebody else’s order under the same id does not refuse the real 
   const forged = await startIntent(1, {}, stranger)
   const refusal = (await client.call('perform', await order(forged))).outcome
   assert.equal(said(refusal, forged).result, 'refused')
-  assert.notEqual(readSigned(refusal, 'outcome').detail['intent'], readSigned(outcome, 'outcome').detail['intent'])
+  assert.notEqual(
+    readSigned(refusal, 'outcome').detail['intent'],
+    readSigned(outcome, 'outcome').detail['intent'],
+  )
   same((await client.call('probe', { intent: real })).outcome, outcome)
 })
 
 test('command: what is no genuine intent gets no outcome at all', async (t) => {
   const { client, order } = await commandedAgent(t)
   const good = await order(await startIntent(1))
-  const altered = { ...good.intent, statement: Buffer.concat([good.intent.statement, Buffer.from(' ')]) }
+  const altered = {
+    ...good.intent,
+    statement: Buffer.concat([good.intent.statement, Buffer.from(' ')]),
+  }
   await assert.rejects(
     client.call('perform', { ...good, intent: altered }),
     (error) => error instanceof MusterError && error.code === 'trust.signature',
@@ -110,7 +140,9 @@ test('command: a program that does not start is a failed outcome with the system
 
 test('PC-17: whoever asks about a stop that is under way waits for its end; interrupted, it tells how the run stands', async (t) => {
   const { client, handlers, runner, order, again } = await commandedAgent(t)
-  const start = await startIntent(1, { arguments: startArguments(runOf(1), [program('ignore-sigterm.sh')]) })
+  const start = await startIntent(1, {
+    arguments: startArguments(runOf(1), [program('ignore-sigterm.sh')]),
+  })
   await client.call('perform', await order(start))
   // Until the program ignores the signal, it would die of it.
   for await (const part of runner.client.follow(run(1))) if (part.bytes.length > 0) break
@@ -139,15 +171,28 @@ test('command: a host says how far it knows the log and the revocations, and lea
   const { client, log, order } = await commandedAgent(t)
   assert.deepEqual(await client.call('position', {}), { size: 0, root: null, epoch: 0 })
   const revoke = (epoch: number): Promise<Signed> =>
-    signedSample('revocation', operator, { id: testUuid(800 + epoch), epoch, kind: 'grant', target: testUuid(900 + epoch) })
+    signedSample('revocation', operator, {
+      id: testUuid(800 + epoch),
+      epoch,
+      kind: 'grant',
+      target: testUuid(900 + epoch),
+    })
   await client.call('perform', await order(await startIntent(1)))
   const { size, checkpoint } = await client.call('position', {})
   assert.deepEqual([size, checkpoint], [2, (await log.checkpoint(2)).note])
   // One is missing in between: what comes behind it counts, and is still asked for.
-  assert.deepEqual(await client.call('learn', { revocations: [await revoke(1), await revoke(3)] }), { epoch: 1 })
+  assert.deepEqual(
+    await client.call('learn', { revocations: [await revoke(1), await revoke(3)] }),
+    { epoch: 1 },
+  )
   assert.deepEqual(await client.call('learn', { revocations: [await revoke(2)] }), { epoch: 3 })
   assert.equal((await client.call('position', {})).epoch, 3)
-  const forged = await signedSample('revocation', stranger, { id: testUuid(804), epoch: 4, kind: 'key', target: operator.fingerprint })
+  const forged = await signedSample('revocation', stranger, {
+    id: testUuid(804),
+    epoch: 4,
+    kind: 'key',
+    target: operator.fingerprint,
+  })
   await assert.rejects(
     client.call('learn', { revocations: [forged] }),
     (error) => error instanceof MusterError && error.code === 'trust.revoker',

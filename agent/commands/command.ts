@@ -63,7 +63,11 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
     return mine
   }
 
-  const outcome = (signed: Signed, intent: Intent, { result, detail }: Concluded): Promise<Signed> =>
+  const outcome = (
+    signed: Signed,
+    intent: Intent,
+    { result, detail }: Concluded,
+  ): Promise<Signed> =>
     signStatement(deps.key, 'outcome', {
       fleet: deps.fleet,
       operation: intent.operation,
@@ -76,7 +80,11 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
     })
 
   /** The order was accepted: there is a row for it. */
-  const conclude = async (signed: Signed, intent: Intent, concluded: Concluded): Promise<Signed> => {
+  const conclude = async (
+    signed: Signed,
+    intent: Intent,
+    concluded: Concluded,
+  ): Promise<Signed> => {
     const said = await outcome(signed, intent, concluded)
     await journal.conclude(intent.operation, said)
     return said
@@ -101,16 +109,24 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
     try {
       known = journal.find(intent.operation, signed)
       if (known?.outcome !== undefined) return known.outcome
-      if (known === undefined && journal.mayHaveForgotten(expiry(intent))) return await forgotten(signed, intent)
+      if (known === undefined && journal.mayHaveForgotten(expiry(intent)))
+        return await forgotten(signed, intent)
       order = await verifyOrder(deps, request)
       await journal.accept(intent.operation, signed, expiry(intent))
     } catch (error) {
-      if (!(error instanceof MusterError) || commandError.is(error, 'command.position-moved')) throw error
+      if (!(error instanceof MusterError) || commandError.is(error, 'command.position-moved'))
+        throw error
       // Accepted before a crash, and by now it has expired: what counts is what was done then.
       if (known !== undefined) return aftermath(signed, intent)
-      deps.log.warn({ operation: intent.operation, verb: intent.verb, code: error.code }, 'order refused')
+      deps.log.warn(
+        { operation: intent.operation, verb: intent.verb, code: error.code },
+        'order refused',
+      )
       const detail = { error: error.message, code: error.code }
-      if (commandError.is(error, 'command.replayed') || commandError.is(error, 'command.journal-full'))
+      if (
+        commandError.is(error, 'command.replayed') ||
+        commandError.is(error, 'command.journal-full')
+      )
         return outcome(signed, intent, { result: 'refused', detail })
       return refuse(signed, intent, detail)
     }
@@ -128,7 +144,11 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
   return {
     position: async () => {
       const known = await deps.trust.log.known()
-      const held = { size: known?.size ?? 0, root: known?.root ?? null, epoch: completeEpoch(deps.trust.revocations()) }
+      const held = {
+        size: known?.size ?? 0,
+        root: known?.root ?? null,
+        epoch: completeEpoch(deps.trust.revocations()),
+      }
       return known === undefined ? held : { ...held, checkpoint: known.note }
     },
 

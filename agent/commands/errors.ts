@@ -16,25 +16,30 @@ export const commandError = defineErrors({
   },
   'command.no-proof': {
     exit: 'verification',
-    message: (d: { reason: string }) => `nothing proves that the order stands in the log: ${d.reason}`,
+    message: (d: { reason: string }) =>
+      `nothing proves that the order stands in the log: ${d.reason}`,
   },
   'command.position-moved': {
     exit: 'conflict',
     retryable: true,
-    message: (d: { size: number }) => `this host has seen the log at ${d.size} entries since it was asked`,
+    message: (d: { size: number }) =>
+      `this host has seen the log at ${d.size} entries since it was asked`,
   },
   'command.not-covered': {
     exit: 'denied',
-    message: (d: { actor: string; reason: string }) => `${d.actor} may not do this here: ${d.reason}`,
+    message: (d: { actor: string; reason: string }) =>
+      `${d.actor} may not do this here: ${d.reason}`,
   },
   'command.replayed': {
     exit: 'conflict',
-    message: (d: { operation: string }) => `operation ${d.operation} was accepted before with other contents`,
+    message: (d: { operation: string }) =>
+      `operation ${d.operation} was accepted before with other contents`,
   },
   'command.journal-full': {
     exit: 'failed',
     retryable: true,
-    message: (d: { limit: number }) => `this host accepted ${d.limit} orders within minutes and takes no more for now`,
+    message: (d: { limit: number }) =>
+      `this host accepted ${d.limit} orders within minutes and takes no more for now`,
   },
   'command.journal-damaged': {
     exit: 'failed',

@@ -7,16 +7,25 @@ import { systemRandom } from '../../shared/random.ts'
 import { signedSample, TEST_TIME } from '../../shared/testing/statements.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import { toText } from '../../shared/trust/transport.ts'
-import { hostKey, operationOf, startIntent, testClock, type TestClock } from '../testing/coordinator-stand-in.ts'
+import {
+  hostKey,
+  operationOf,
+  startIntent,
+  testClock,
+  type TestClock,
+} from '../testing/coordinator-stand-in.ts'
 import { commandError } from './errors.ts'
 import { type Journal, openJournal } from './journal.ts'
 
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
-const is = (code: Parameters<typeof commandError.is>[1]) => (error: unknown) => commandError.is(error, code)
+const is = (code: Parameters<typeof commandError.is>[1]) => (error: unknown) =>
+  commandError.is(error, code)
 const outcome = (): Promise<Signed> => signedSample('outcome', hostKey)
 
-async function place(t: TestContext): Promise<{ folder: string; clock: TestClock; open(maxKept?: number): Promise<Journal> }> {
+async function place(
+  t: TestContext,
+): Promise<{ folder: string; clock: TestClock; open(maxKept?: number): Promise<Journal> }> {
   const folder = await mkdtemp(join(tmpdir(), 'muster-journal-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const clock = testClock()
@@ -24,7 +33,10 @@ async function place(t: TestContext): Promise<{ folder: string; clock: TestClock
     folder,
     clock,
     open: (maxKept) =>
-      openJournal({ clock, random: systemRandom }, { folder: join(folder, 'commands'), ...(maxKept === undefined ? {} : { maxKept }) }),
+      openJournal(
+        { clock, random: systemRandom },
+        { folder: join(folder, 'commands'), ...(maxKept === undefined ? {} : { maxKept }) },
+      ),
   }
 }
 
@@ -65,9 +77,17 @@ test('commands/journal: a refused order is written down with its outcome, once, 
   const [refused, accepted] = [await startIntent(1), await startIntent(2)]
   await journal.refuse(operationOf(1), refused, TEST_TIME + MINUTE, await outcome())
   await journal.accept(operationOf(2), accepted, TEST_TIME + MINUTE)
-  await assert.rejects(journal.refuse(operationOf(2), accepted, TEST_TIME + MINUTE, await outcome()), /is known/)
   await assert.rejects(
-    journal.refuse(operationOf(1), await startIntent(1, { targets: [] }), TEST_TIME, await outcome()),
+    journal.refuse(operationOf(2), accepted, TEST_TIME + MINUTE, await outcome()),
+    /is known/,
+  )
+  await assert.rejects(
+    journal.refuse(
+      operationOf(1),
+      await startIntent(1, { targets: [] }),
+      TEST_TIME,
+      await outcome(),
+    ),
     is('command.replayed'),
   )
   for (const each of [journal, await open()]) {
@@ -97,7 +117,10 @@ test('commands/journal: old outcomes go after a week, expired or not they stay u
   assert.equal(journal.find(operationOf(1), await startIntent(1)), undefined)
   // Accepted without outcome: nobody knows yet what became of it, so it is never forgotten.
   assert.deepEqual(journal.find(operationOf(2), await startIntent(2)), { outcome: undefined })
-  assert.deepEqual((await readdir(join(folder, 'commands'))).sort(), [...[2, 3, 4].map((n) => `${operationOf(n)}.json`), 'forgotten.json'])
+  assert.deepEqual((await readdir(join(folder, 'commands'))).sort(), [
+    ...[2, 3, 4].map((n) => `${operationOf(n)}.json`),
+    'forgotten.json',
+  ])
   // What may have been among it is not taken for an order that never came, here and after a restart; what is newer is.
   for (const each of [journal, await open()]) {
     assert.equal(each.mayHaveForgotten(TEST_TIME + 5 * MINUTE), true)
@@ -113,7 +136,10 @@ test('commands/journal: a full one lets go of its oldest expired outcomes, and t
     clock.at += 1
   }
   const fourth = await startIntent(4)
-  await assert.rejects(journal.accept(operationOf(4), fourth, clock.at + 5 * MINUTE), is('command.journal-full'))
+  await assert.rejects(
+    journal.accept(operationOf(4), fourth, clock.at + 5 * MINUTE),
+    is('command.journal-full'),
+  )
   assert.equal(journal.find(operationOf(4), fourth), undefined)
   clock.at += 5 * MINUTE
   await journal.accept(operationOf(4), fourth, clock.at + 5 * MINUTE)
@@ -128,9 +154,15 @@ test('commands/journal: an order that claims to end in a hundred years takes no 
     await journal.accept(operationOf(n), await startIntent(n), TEST_TIME + 36_500 * DAY)
     await journal.conclude(operationOf(n), await outcome())
   }
-  await assert.rejects(journal.accept(operationOf(3), await startIntent(3), TEST_TIME + 5 * MINUTE), is('command.journal-full'))
+  await assert.rejects(
+    journal.accept(operationOf(3), await startIntent(3), TEST_TIME + 5 * MINUTE),
+    is('command.journal-full'),
+  )
   clock.at = TEST_TIME + 8 * MINUTE
-  assert.deepEqual(await journal.accept(operationOf(3), await startIntent(3), clock.at + 5 * MINUTE), { outcome: undefined })
+  assert.deepEqual(
+    await journal.accept(operationOf(3), await startIntent(3), clock.at + 5 * MINUTE),
+    { outcome: undefined },
+  )
 })
 
 test('commands/journal: what a crash left of a write is removed, and a damaged row stops the agent', async (t) => {
@@ -141,7 +173,13 @@ test('commands/journal: what a crash left of a write is removed, and a damaged r
   await writeFile(join(folder, 'commands', `.${operationOf(2)}.json.tmp`), good.slice(0, 20))
   await open()
   assert.deepEqual(await readdir(join(folder, 'commands')), [`${operationOf(1)}.json`])
-  for (const bad of ['', '{}', good.slice(0, -5), good.replace('dsse', 'none'), good.replace('digest', 'digits')]) {
+  for (const bad of [
+    '',
+    '{}',
+    good.slice(0, -5),
+    good.replace('dsse', 'none'),
+    good.replace('digest', 'digits'),
+  ]) {
     await writeFile(file, bad)
     await assert.rejects(open(), is('command.journal-damaged'), bad.slice(0, 60))
   }

@@ -34,7 +34,11 @@ const MARK = 'forgotten.json'
 
 export interface Journal {
   /** Writes down that the order is accepted. `outcome` is there if it was carried out before. @throws command.replayed, command.journal-full */
-  accept(operation: OperationId, intent: Signed, expiresAt: number): Promise<{ outcome: Signed | undefined }>
+  accept(
+    operation: OperationId,
+    intent: Signed,
+    expiresAt: number,
+  ): Promise<{ outcome: Signed | undefined }>
   conclude(operation: OperationId, outcome: Signed): Promise<void>
   /** Writes down an order together with its outcome: one that is refused. @throws command.replayed, command.journal-full */
   refuse(operation: OperationId, intent: Signed, expiresAt: number, outcome: Signed): Promise<void>
@@ -44,7 +48,10 @@ export interface Journal {
   mayHaveForgotten(expiresAt: number): boolean
 }
 
-export async function openJournal(deps: { clock: Clock; random: Random }, options: { folder: string; maxKept?: number }): Promise<Journal> {
+export async function openJournal(
+  deps: { clock: Clock; random: Random },
+  options: { folder: string; maxKept?: number },
+): Promise<Journal> {
   const { folder, maxKept = MAX_KEPT } = options
   await mkdir(folder, { recursive: true, mode: 0o700 })
   // Owned by this journal: what the files say. Written after the file, read instead of it.
@@ -66,7 +73,11 @@ export async function openJournal(deps: { clock: Clock; random: Random }, option
 
   const write = async (operation: OperationId, row: Row): Promise<void> => {
     const { outcome, ...rest } = row
-    await writeDurable(deps, path(operation), JSON.stringify({ ...rest, ...(outcome ? { outcome: toText(outcome) } : {}) }))
+    await writeDurable(
+      deps,
+      path(operation),
+      JSON.stringify({ ...rest, ...(outcome ? { outcome: toText(outcome) } : {}) }),
+    )
     rows.set(operation, row)
   }
 
@@ -110,7 +121,11 @@ export async function openJournal(deps: { clock: Clock; random: Random }, option
     await tidy()
     const acceptedAt = deps.clock.now()
     // A genuine order expires within minutes. One that claims a later end was refused for that; its row must not stay for as long as it says.
-    return { digest: digestOf(intent), acceptedAt, expiresAt: Math.min(expiresAt, acceptedAt + CLOCK_SKEW_MS + MAX_INTENT_MS) }
+    return {
+      digest: digestOf(intent),
+      acceptedAt,
+      expiresAt: Math.min(expiresAt, acceptedAt + CLOCK_SKEW_MS + MAX_INTENT_MS),
+    }
   }
 
   return {
@@ -134,7 +149,9 @@ export async function openJournal(deps: { clock: Clock; random: Random }, option
 
     async refuse(operation, intent, expiresAt, outcome) {
       if (find(operation, intent) !== undefined)
-        throw new Error(`operation ${operation} is known: what became of it is not for a refusal to say`)
+        throw new Error(
+          `operation ${operation} is known: what became of it is not for a refusal to say`,
+        )
       await write(operation, { ...(await newRow(intent, expiresAt)), outcome })
       // Crash before this: the order never came. Refusing it again may say another reason; nobody has heard the first one.
     },
@@ -151,13 +168,26 @@ async function readMark(path: string): Promise<number> {
   }
 }
 
-const digestOf = (intent: Signed): string => createHash('sha256').update(intent.statement).digest('hex')
+const digestOf = (intent: Signed): string =>
+  createHash('sha256').update(intent.statement).digest('hex')
 
 async function read(path: string): Promise<Row> {
   try {
-    const { digest, acceptedAt, expiresAt, outcome } = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>
-    if (typeof digest !== 'string' || typeof acceptedAt !== 'number' || typeof expiresAt !== 'number') throw new Error('fields are missing')
-    return { digest, acceptedAt, expiresAt, ...(outcome === undefined ? {} : { outcome: fromText(outcome) }) }
+    const { digest, acceptedAt, expiresAt, outcome } = JSON.parse(
+      await readFile(path, 'utf8'),
+    ) as Record<string, unknown>
+    if (
+      typeof digest !== 'string' ||
+      typeof acceptedAt !== 'number' ||
+      typeof expiresAt !== 'number'
+    )
+      throw new Error('fields are missing')
+    return {
+      digest,
+      acceptedAt,
+      expiresAt,
+      ...(outcome === undefined ? {} : { outcome: fromText(outcome) }),
+    }
   } catch (cause) {
     throw commandError('command.journal-damaged', { path }, { cause })
   }

@@ -3,7 +3,11 @@ import type { RunOrderArguments } from '../../protocols/control/verbs.ts'
 import type { RunId } from '../../shared/ids.ts'
 import type { RunOrder } from '../runner/order.ts'
 
-export function runnerOrder(run: RunId, order: Omit<RunOrderArguments, 'runs' | 'env'>, env: RunOrder['env']): RunOrder {
+export function runnerOrder(
+  run: RunId,
+  order: Omit<RunOrderArguments, 'runs' | 'env'>,
+  env: RunOrder['env'],
+): RunOrder {
   const { memoryBytes, cpuMillis, pids, timeoutMs, outputBytes } = order.limits
   return {
     run,

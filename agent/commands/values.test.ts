@@ -13,14 +13,21 @@ import type { CommandDeps } from './command.ts'
 
 const CANARY = 'canary-0a1b2c3d'
 const values = (): Opening[] => openingsOf({ random: systemRandom }, { TOKEN: CANARY, LANG: 'C' })
-const sealed = (n: number, openings: readonly Opening[], command = ['sh', '-c', 'echo "$TOKEN $LANG"']): Promise<Signed> =>
-  startIntent(n, { arguments: startArguments(runOf(n), command, openings) })
+const sealed = (
+  n: number,
+  openings: readonly Opening[],
+  command = ['sh', '-c', 'echo "$TOKEN $LANG"'],
+): Promise<Signed> => startIntent(n, { arguments: startArguments(runOf(n), command, openings) })
 
 /** Files below a folder that hold the text. */
 async function holding(folder: string, text: string): Promise<string[]> {
-  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) =>
+    entry.isFile(),
+  )
   const found = await Promise.all(
-    files.map(async (file) => ((await readFile(join(file.parentPath, file.name))).includes(text) ? [file.name] : [])),
+    files.map(async (file) =>
+      (await readFile(join(file.parentPath, file.name))).includes(text) ? [file.name] : [],
+    ),
   )
   return found.flat()
 }
@@ -45,10 +52,16 @@ test('AL-13: an order with a wrong value is refused for good, with a code and th
   const openings = values()
   const intent = await sealed(1, openings)
   const good = await order(intent)
-  const { outcome } = await client.call('perform', { ...good, values: openings.map((one) => ({ ...one, value: `${one.value}!` })) })
+  const { outcome } = await client.call('perform', {
+    ...good,
+    values: openings.map((one) => ({ ...one, value: `${one.value}!` })),
+  })
   const refusal = said(outcome, intent)
   assert.deepEqual([refusal.result, refusal.detail['code']], ['refused', 'trust.opening'])
-  assert.match(String(refusal.detail['error']), /^the value of the variable TOKEN is refused: it is not the one that was signed$/)
+  assert.match(
+    String(refusal.detail['error']),
+    /^the value of the variable TOKEN is refused: it is not the one that was signed$/,
+  )
   assert.doesNotMatch(Buffer.from(outcome.statement).toString(), /canary/)
   same((await client.call('perform', { ...good, values: openings })).outcome, outcome)
   assert.deepEqual(await runner.client.list(), [])
@@ -70,7 +83,11 @@ test('AL-13: brought again without its values, an order gets the outcome of what
   const request = { ...(await order(done)), values: openings }
   const { outcome } = await client.call('perform', request)
   const { values: _gone, ...bare } = request
-  for (const answer of [await call(handlers, bare), await call(await again(), bare), await probe(handlers, done)])
+  for (const answer of [
+    await call(handlers, bare),
+    await call(await again(), bare),
+    await probe(handlers, done),
+  ])
     same(answer.outcome, outcome)
 
   // Accepted, and killed before the act: what is brought without its values then is not started with variables missing.

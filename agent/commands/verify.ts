@@ -44,27 +44,39 @@ export interface VerifyDeps {
 }
 
 /** @throws trust.*, audit.*, command.*: the reason goes into the signed refusal */
-export async function verifyOrder(deps: VerifyDeps, request: PerformRequest): Promise<VerifiedOrder> {
+export async function verifyOrder(
+  deps: VerifyDeps,
+  request: PerformRequest,
+): Promise<VerifiedOrder> {
   const at = deps.clock.now()
   const intent = checkIntent(request.intent, { fleet: deps.fleet, at })
   const order = readOrder(deps, intent)
   await deps.trust.learn({ roots: request.roots, revocations: request.revocations })
   requireGrant(deps, intent, request, at)
-  const environment = openCommitments(order.verb === 'run.start' ? order.arguments.env : {}, request.values ?? [])
+  const environment = openCommitments(
+    order.verb === 'run.start' ? order.arguments.env : {},
+    request.values ?? [],
+  )
   await requireProof(deps, intent, request)
   return { ...order, environment }
 }
 
 /** What the intent orders of this host; nothing of who may. @throws command.not-for-us, command.unknown-verb, command.malformed */
 export function readOrder(deps: Pick<VerifyDeps, 'agent'>, intent: Intent): ReadOrder {
-  if (!intent.targets.includes(deps.agent)) throw commandError('command.not-for-us', { agent: deps.agent })
+  if (!intent.targets.includes(deps.agent))
+    throw commandError('command.not-for-us', { agent: deps.agent })
   const { verb } = intent
-  if (verb !== 'run.start' && verb !== 'run.stop') throw commandError('command.unknown-verb', { verb })
+  if (verb !== 'run.start' && verb !== 'run.stop')
+    throw commandError('command.unknown-verb', { verb })
   if (intent.namespace !== VERBS[verb].namespace)
     throw commandError('command.malformed', { reason: `its namespace is ${intent.namespace}` })
   const parsed = VERBS[verb].arguments.safeParse(intent.arguments)
   if (!parsed.success)
-    throw commandError('command.malformed', { reason: 'its arguments are not those of the verb' }, { cause: parsed.error })
+    throw commandError(
+      'command.malformed',
+      { reason: 'its arguments are not those of the verb' },
+      { cause: parsed.error },
+    )
   const order = { intent, verb, arguments: parsed.data } as ReadOrder
   if (order.verb === 'run.start' && order.arguments.runs[deps.agent] === undefined)
     throw commandError('command.malformed', { reason: 'it has no run id for this host' })
@@ -81,19 +93,43 @@ function requireGrant(deps: VerifyDeps, intent: Intent, request: PerformRequest,
       throw error
     }
   })
-  const state = { root: deps.trust.root().root, grants, revocations: deps.trust.revocations().accepted }
+  const state = {
+    root: deps.trust.root().root,
+    grants,
+    revocations: deps.trust.revocations().accepted,
+  }
   const target = { agent: deps.agent, labels: deps.labels() }
-  const decision = authorize(state, { actor: intent.actor, namespace: intent.namespace, level: 'control', target, at })
-  if (!decision.allowed) throw commandError('command.not-covered', { actor: intent.actor, reason: decision.reason })
+  const decision = authorize(state, {
+    actor: intent.actor,
+    namespace: intent.namespace,
+    level: 'control',
+    target,
+    at,
+  })
+  if (!decision.allowed)
+    throw commandError('command.not-covered', { actor: intent.actor, reason: decision.reason })
 }
 
-async function requireProof(deps: VerifyDeps, intent: Intent, request: PerformRequest): Promise<void> {
+async function requireProof(
+  deps: VerifyDeps,
+  intent: Intent,
+  request: PerformRequest,
+): Promise<void> {
   const checkpoint = deps.trust.openCheckpoint(request.checkpoint)
   const entry = decodeEntry(request.entry, request.index)
   const { signed } = statementOf(entry, request.index)
-  if (!isSame(signed, request.intent)) throw commandError('command.no-proof', { reason: 'the log entry holds another order' })
-  if (request.index >= checkpoint.size) throw auditError('audit.proof', { what: 'inclusion', reason: 'the entry is beyond the checkpoint' })
-  verifyInclusion({ index: request.index, size: checkpoint.size, hashes: request.inclusion }, leafHash(request.entry), checkpoint.root)
+  if (!isSame(signed, request.intent))
+    throw commandError('command.no-proof', { reason: 'the log entry holds another order' })
+  if (request.index >= checkpoint.size)
+    throw auditError('audit.proof', {
+      what: 'inclusion',
+      reason: 'the entry is beyond the checkpoint',
+    })
+  verifyInclusion(
+    { index: request.index, size: checkpoint.size, hashes: request.inclusion },
+    leafHash(request.entry),
+    checkpoint.root,
+  )
   // Whoever reads the log finds it by these two: filed elsewhere it would stand there and be seen by nobody who looks for what was run.
   if (entry.type !== 'intent' || entry.operation !== intent.operation) {
     const reason = `the log entry files it as ${entry.type}${entry.operation === intent.operation ? '' : ' under another operation'}`
@@ -101,7 +137,11 @@ async function requireProof(deps: VerifyDeps, intent: Intent, request: PerformRe
   }
   // Last, because it is remembered: a checkpoint is the newest one seen even if what came with it is refused later.
   try {
-    await deps.trust.log.accept(checkpoint, { from: request.consistentFrom, to: checkpoint.size, hashes: request.consistency })
+    await deps.trust.log.accept(checkpoint, {
+      from: request.consistentFrom,
+      to: checkpoint.size,
+      hashes: request.consistency,
+    })
   } catch (error) {
     const size = (await deps.trust.log.known())?.size ?? 0
     // Another order moved this host's position while this one was on its way: no fault of anybody's, the coordinator proves again.
@@ -111,5 +151,10 @@ async function requireProof(deps: VerifyDeps, intent: Intent, request: PerformRe
 }
 
 function isSame(a: Signed, b: Signed): boolean {
-  return a.scheme === b.scheme && (['statement', 'key', 'signature'] as const).every((part) => Buffer.from(a[part]).equals(b[part]))
+  return (
+    a.scheme === b.scheme &&
+    (['statement', 'key', 'signature'] as const).every((part) =>
+      Buffer.from(a[part]).equals(b[part]),
+    )
+  )
 }

@@ -6,7 +6,11 @@ import { MIB } from '../../shared/units.ts'
 const READ_BYTES = 4 * MIB
 
 /** The file's bytes, or undefined if there is no such file. Throws a RangeError if it has more than `maxBytes`. */
-export async function readBounded(path: string, maxBytes: number, signal?: AbortSignal): Promise<Buffer | undefined> {
+export async function readBounded(
+  path: string,
+  maxBytes: number,
+  signal?: AbortSignal,
+): Promise<Buffer | undefined> {
   let file
   try {
     file = await open(path, 'r')

@@ -20,9 +20,15 @@ async function inRoot(work: (root: string) => Promise<void>): Promise<void> {
 test('facts collect: the set of a host is whole and its encoding is read back', () =>
   inRoot(async (root) => {
     await mkdir(join(root, 'etc'))
-    await writeFile(join(root, 'etc/os-release'), 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n')
+    await writeFile(
+      join(root, 'etc/os-release'),
+      'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
+    )
     await mkdir(join(root, 'var/lib/dpkg'), { recursive: true })
-    await cp(new URL('../../fixtures/dpkg/status', import.meta.url), join(root, 'var/lib/dpkg/status'))
+    await cp(
+      new URL('../../fixtures/dpkg/status', import.meta.url),
+      join(root, 'var/lib/dpkg/status'),
+    )
     const set = await collect({ log: recordedLog() }, { root })
     assert.equal(set.packages.length, 8)
     assert.deepEqual(
@@ -38,7 +44,9 @@ test('facts collect: where one database is unreadable there is no set at all', (
     await mkdir(join(root, 'var/lib/rpm'), { recursive: true })
     await writeFile(join(root, 'var/lib/dpkg/status'), '')
     await writeFile(join(root, 'var/lib/rpm/Packages'), '')
-    await assert.rejects(collect({ log: recordedLog() }, { root, rpm: join(root, 'no-rpm') }), { code: 'facts.rpm' })
+    await assert.rejects(collect({ log: recordedLog() }, { root, rpm: join(root, 'no-rpm') }), {
+      code: 'facts.rpm',
+    })
   }))
 
 test('facts collect: a host without any package manager has no packages', () =>
@@ -49,7 +57,10 @@ test('facts collect: a host without any package manager has no packages', () =>
   }))
 
 test('facts collect: it stops when it is told to', async () => {
-  await assert.rejects(collect({ log: recordedLog() }, {}, AbortSignal.abort(new Error('enough'))), { message: 'enough' })
+  await assert.rejects(
+    collect({ log: recordedLog() }, {}, AbortSignal.abort(new Error('enough'))),
+    { message: 'enough' },
+  )
 })
 
 test('os-release: quotes, escapes and lines that are none', () => {

@@ -20,7 +20,11 @@ export interface CollectOptions {
  * Reads what the host has installed now. Needs no lock and no rights but reading.
  * @throws facts.unreadable, facts.rpm, facts.malformed
  */
-export async function collect(deps: { log: Logger }, options: CollectOptions = {}, signal?: AbortSignal): Promise<FactSet> {
+export async function collect(
+  deps: { log: Logger },
+  options: CollectOptions = {},
+  signal?: AbortSignal,
+): Promise<FactSet> {
   const { root = '/', rpm = 'rpm' } = options
   const os = await readHost({ root }, signal)
   const dpkg = await readDpkg({ root }, signal)

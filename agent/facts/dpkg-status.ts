@@ -69,11 +69,14 @@ function readField(text: string, fields: Fields, line: number): void {
 
 function recordOf(fields: Fields, line: number): DpkgRecord {
   const name = fields.package
-  if (name === undefined || name === '') throw new Error(`the paragraph that ends at line ${line} names no package`)
+  if (name === undefined || name === '')
+    throw new Error(`the paragraph that ends at line ${line} names no package`)
   const words = (fields.status ?? 'unknown ok not-installed').split(/\s+/)
   const state = STATES.find((known) => known === words[2])
-  if (words.length !== 3 || state === undefined) throw new Error(`${name} has the unknown status ${JSON.stringify(fields.status)}`)
+  if (words.length !== 3 || state === undefined)
+    throw new Error(`${name} has the unknown status ${JSON.stringify(fields.status)}`)
   const { version = '', architecture: arch = '' } = fields
-  if (state === 'installed' && (version === '' || arch === '')) throw new Error(`${name} is installed without a version or an architecture`)
+  if (state === 'installed' && (version === '' || arch === ''))
+    throw new Error(`${name} is installed without a version or an architecture`)
   return { name, version, arch, state, sideBySide: fields['multi-arch'] === 'same' }
 }

@@ -12,21 +12,28 @@ import { parseDpkgStatus } from './dpkg-status.ts'
 
 const STATUS = new URL('../../fixtures/dpkg/status', import.meta.url)
 
-async function packagesOf(files: Readonly<Record<string, string | Uint8Array>>): Promise<FactPackage[]> {
+async function packagesOf(
+  files: Readonly<Record<string, string | Uint8Array>>,
+): Promise<FactPackage[]> {
   const packages = await readFiles(files)
   assert.ok(packages)
   return packages
 }
 
-async function listed(files: Readonly<Record<string, string | Uint8Array>>): Promise<string[] | undefined> {
+async function listed(
+  files: Readonly<Record<string, string | Uint8Array>>,
+): Promise<string[] | undefined> {
   return (await readFiles(files))?.map((pkg) => `${pkg.name}:${pkg.arch} ${formatEvr(pkg)}`)
 }
 
-async function readFiles(files: Readonly<Record<string, string | Uint8Array>>): Promise<FactPackage[] | undefined> {
+async function readFiles(
+  files: Readonly<Record<string, string | Uint8Array>>,
+): Promise<FactPackage[] | undefined> {
   const root = await mkdtemp(join(tmpdir(), 'muster-dpkg-'))
   try {
     await mkdir(join(root, 'var/lib/dpkg/updates'), { recursive: true })
-    for (const [name, text] of Object.entries(files)) await writeFile(join(root, 'var/lib/dpkg', name), text)
+    for (const [name, text] of Object.entries(files))
+      await writeFile(join(root, 'var/lib/dpkg', name), text)
     return await readDpkg({ root })
   } finally {
     await rm(root, { recursive: true })
@@ -49,10 +56,16 @@ test('dpkg: of every status word, all are on the host but what is not installed 
   ]
   const wants = ['unknown', 'install', 'hold', 'deinstall', 'purge']
   const all = wants.flatMap((want) =>
-    states.flatMap((state) => ['ok', 'reinstreq'].map((flag) => ({ want, flag, state, name: `${want}-${flag}-${state}` }))),
+    states.flatMap((state) =>
+      ['ok', 'reinstreq'].map((flag) => ({ want, flag, state, name: `${want}-${flag}-${state}` })),
+    ),
   )
-  const text = all.map(({ want, flag, state, name }) => paragraph(name, `${want} ${flag} ${state}`)).join('')
-  const expected = all.filter(({ state }) => state !== 'not-installed' && state !== 'config-files').map(({ name }) => `${name}:amd64 1-1`)
+  const text = all
+    .map(({ want, flag, state, name }) => paragraph(name, `${want} ${flag} ${state}`))
+    .join('')
+  const expected = all
+    .filter(({ state }) => state !== 'not-installed' && state !== 'config-files')
+    .map(({ name }) => `${name}:amd64 1-1`)
   assert.deepEqual(await listed({ status: text }), expected)
 })
 
@@ -76,7 +89,9 @@ test('dpkg: without dpkg there are no dpkg packages, and an empty status file ha
 
 test('dpkg: updates of a run that has not ended replace what the status file says', async () => {
   const status =
-    paragraph('a', 'install ok installed') + paragraph('b', 'install ok installed') + paragraph('c', 'install ok not-installed')
+    paragraph('a', 'install ok installed') +
+    paragraph('b', 'install ok installed') +
+    paragraph('c', 'install ok not-installed')
   const same = 'Multi-Arch: same\n'
   const updates = {
     'updates/0000': paragraph('a', 'install ok unpacked', '2-1'),
@@ -86,17 +101,30 @@ test('dpkg: updates of a run that has not ended replace what the status file say
     'updates/0009': paragraph('c', 'install ok installed', '2-1', same),
     'updates/tmp.i': paragraph('d', 'install ok installed'),
   }
-  assert.deepEqual(await listed({ status, ...updates }), ['a:amd64 2-1', 'c:amd64 2-1', 'c:i386 3-1'])
+  assert.deepEqual(await listed({ status, ...updates }), [
+    'a:amd64 2-1',
+    'c:amd64 2-1',
+    'c:i386 3-1',
+  ])
 })
 
 test('dpkg: a package in the middle of its upgrade is an update once it is done, no removal and no new installation', async () => {
-  const seen = ['installed 1-1', 'half-configured 1-1', 'half-installed 1-1', 'unpacked 2-1', 'triggers-pending 2-1', 'installed 2-1']
+  const seen = [
+    'installed 1-1',
+    'half-configured 1-1',
+    'half-installed 1-1',
+    'unpacked 2-1',
+    'triggers-pending 2-1',
+    'installed 2-1',
+  ]
   const sets: FactPackage[][] = []
   for (const step of seen) {
     const [state, version] = step.split(' ') as [string, string]
     sets.push(await packagesOf({ status: paragraph('a', `install ok ${state}`, version) }))
   }
-  const events = sets.slice(1).flatMap((set, i) => diff(sets[i] as FactPackage[], set, '2026-01-01T00:00:00.000Z'))
+  const events = sets
+    .slice(1)
+    .flatMap((set, i) => diff(sets[i] as FactPackage[], set, '2026-01-01T00:00:00.000Z'))
   assert.deepEqual(
     events.map(({ event }) => event),
     ['update'],
@@ -104,7 +132,12 @@ test('dpkg: a package in the middle of its upgrade is an update once it is done,
 })
 
 test('dpkg: a package whose record names no version yet is not on the host', async () => {
-  assert.deepEqual(await listed({ status: 'Package: a\nStatus: install reinstreq half-installed\nArchitecture: all\n' }), [])
+  assert.deepEqual(
+    await listed({
+      status: 'Package: a\nStatus: install reinstreq half-installed\nArchitecture: all\n',
+    }),
+    [],
+  )
 })
 
 test('dpkg: a status file of more than 128 MiB is refused before it is read', async () => {
@@ -113,7 +146,10 @@ test('dpkg: a status file of more than 128 MiB is refused before it is read', as
     await mkdir(join(root, 'var/lib/dpkg'), { recursive: true })
     await writeFile(join(root, 'var/lib/dpkg/status'), '')
     await truncate(join(root, 'var/lib/dpkg/status'), 128 * 1024 * 1024 + 1)
-    await assert.rejects(readDpkg({ root }), { code: 'facts.unreadable', message: /134217729 bytes, at most 134217728/ })
+    await assert.rejects(readDpkg({ root }), {
+      code: 'facts.unreadable',
+      message: /134217729 bytes, at most 134217728/,
+    })
   } finally {
     await rm(root, { recursive: true })
   }
@@ -128,7 +164,8 @@ test('dpkg: a status file that dpkg did not write is an error, not an empty host
     'Package a\n',
     'Package: a\nStatus: install ok installed\nArchitecture: all\n',
   ]
-  for (const text of broken) await assert.rejects(listed({ status: text }), { code: 'facts.unreadable' }, text)
+  for (const text of broken)
+    await assert.rejects(listed({ status: text }), { code: 'facts.unreadable' }, text)
 })
 
 test('dpkg: any text is read or refused in words', () => {

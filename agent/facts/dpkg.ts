@@ -23,7 +23,10 @@ const MAX_UPDATES = 10_000
 const ATTEMPTS = 10
 
 /** @param options.root the file system's root, `/` but in tests. @returns undefined if the host has no dpkg */
-export async function readDpkg(options: { root: string }, signal?: AbortSignal): Promise<FactPackage[] | undefined> {
+export async function readDpkg(
+  options: { root: string },
+  signal?: AbortSignal,
+): Promise<FactPackage[] | undefined> {
   const folder = join(options.root, 'var/lib/dpkg')
   const status = join(folder, 'status')
   const unreadable = (reason: string, cause?: unknown): Error =>
@@ -56,7 +59,9 @@ function present(files: readonly (readonly DpkgRecord[])[]): FactPackage[] {
     for (const record of records) {
       const others = byName.get(record.name) ?? []
       // In the status file, one name stands once for each architecture; an update replaces its own, or the only one.
-      const kept = others.filter((other) => other.arch !== record.arch && (i === 0 || record.sideBySide))
+      const kept = others.filter(
+        (other) => other.arch !== record.arch && (i === 0 || record.sideBySide),
+      )
       byName.set(record.name, [...kept, record])
     }
   }
@@ -91,6 +96,7 @@ async function updateFiles(folder: string): Promise<string[]> {
     throw error
   }
   const numbered = names.filter((name) => /^\d+$/.test(name)).sort((a, b) => Number(a) - Number(b))
-  if (numbered.length > MAX_UPDATES) throw new Error(`there are ${numbered.length} unfolded updates`)
+  if (numbered.length > MAX_UPDATES)
+    throw new Error(`there are ${numbered.length} unfolded updates`)
   return numbered.map((name) => join(folder, name))
 }

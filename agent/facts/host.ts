@@ -10,7 +10,10 @@ import { readBounded } from './bounded-file.ts'
 const MAX_OS_RELEASE_BYTES = 64 * KIB
 
 /** @param options.root the file system's root, `/` but in tests */
-export async function readHost(options: { root: string }, signal?: AbortSignal): Promise<HostFacts> {
+export async function readHost(
+  options: { root: string },
+  signal?: AbortSignal,
+): Promise<HostFacts> {
   const named = await osRelease(options.root, signal)
   const facts = {
     id: named.get('ID') ?? 'linux',
@@ -20,17 +23,22 @@ export async function readHost(options: { root: string }, signal?: AbortSignal):
     arch: machine(),
     hostname: hostname(),
   }
-  const short = Object.entries(facts).map(([key, value]) => [key, value.replaceAll('\0', '').slice(0, MAX_TEXT).toWellFormed()])
+  const short = Object.entries(facts).map(([key, value]) => [
+    key,
+    value.replaceAll('\0', '').slice(0, MAX_TEXT).toWellFormed(),
+  ])
   return Object.fromEntries(short) as HostFacts
 }
 
 /** The first of /etc/os-release and /usr/lib/os-release that is there. A host without either is just a Linux. */
 async function osRelease(root: string, signal?: AbortSignal): Promise<Map<string, string>> {
   for (const path of ['etc/os-release', 'usr/lib/os-release']) {
-    const bytes = await readBounded(join(root, path), MAX_OS_RELEASE_BYTES, signal).catch((error: unknown) => {
-      if (signal?.aborted === true) throw error
-      return undefined
-    })
+    const bytes = await readBounded(join(root, path), MAX_OS_RELEASE_BYTES, signal).catch(
+      (error: unknown) => {
+        if (signal?.aborted === true) throw error
+        return undefined
+      },
+    )
     if (bytes !== undefined) return parseOsRelease(bytes.toString('utf8'))
   }
   return new Map()
@@ -45,7 +53,13 @@ export function parseOsRelease(text: string): Map<string, string> {
     if (key === undefined || raw === undefined) continue
     const quoted = /^(["'])(.*)\1$/.exec(raw)
     if (quoted === null) values.set(key, raw.replace(/\\(.)/g, '$1'))
-    else values.set(key, quoted[1] === "'" ? (quoted[2] as string) : (quoted[2] as string).replace(/\\([\\"$`])/g, '$1'))
+    else
+      values.set(
+        key,
+        quoted[1] === "'"
+          ? (quoted[2] as string)
+          : (quoted[2] as string).replace(/\\([\\"$`])/g, '$1'),
+      )
   }
   return values
 }

@@ -32,7 +32,10 @@ const CHECKSUM_CHARS = 16
  * Opens the file, makes it if it is absent, and hands over its records.
  * @throws Error in words if it is damaged other than by a cut last line
  */
-export async function openJournalFile(deps: { random: Random }, path: string): Promise<{ file: JournalFile; records: Json[] }> {
+export async function openJournalFile(
+  deps: { random: Random },
+  path: string,
+): Promise<{ file: JournalFile; records: Json[] }> {
   let handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
   try {
     const { records, size } = parseRecords(await readAll(handle))
@@ -74,10 +77,12 @@ export async function openJournalFile(deps: { random: Random }, path: string): P
         const bytes = Buffer.concat(records.map(encodeLine))
         await writeDurable(deps, path, bytes)
         // Crash here: the new file is in place and says the same.
-        const next = await open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch((error: unknown) => {
-          broken = error
-          throw error
-        })
+        const next = await open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch(
+          (error: unknown) => {
+            broken = error
+            throw error
+          },
+        )
         await handle.close()
         handle = next
         size = bytes.length
@@ -102,7 +107,8 @@ function parseRecords(bytes: Buffer): { records: Json[]; size: number } {
   let start = 0
   for (let end = bytes.indexOf(10, start); end !== -1; end = bytes.indexOf(10, start)) {
     const text = bytes.subarray(start + CHECKSUM_CHARS + 1, end)
-    const isGood = bytes.toString('latin1', start, start + CHECKSUM_CHARS + 1) === `${checksum(text)} `
+    const isGood =
+      bytes.toString('latin1', start, start + CHECKSUM_CHARS + 1) === `${checksum(text)} `
     // A last line may have its end on the disk and not its middle.
     if (!isGood && end === bytes.length - 1) break
     if (!isGood) throw new Error(`the record at byte ${start} is damaged`)
@@ -114,7 +120,8 @@ function parseRecords(bytes: Buffer): { records: Json[]; size: number } {
 
 async function readAll(handle: FileHandle): Promise<Buffer> {
   const { size } = await handle.stat()
-  if (size > MAX_JOURNAL_BYTES) throw new Error(`it has ${size} bytes, at most ${MAX_JOURNAL_BYTES} are read`)
+  if (size > MAX_JOURNAL_BYTES)
+    throw new Error(`it has ${size} bytes, at most ${MAX_JOURNAL_BYTES} are read`)
   const bytes = Buffer.alloc(size)
   let at = 0
   while (at < size) {

@@ -45,7 +45,10 @@ async function withJournal<T>(folder: string, work: (journal: Journal) => Promis
 }
 
 /** Follows the updates as a coordinator does, and fails where it could not. */
-function follow(state: FactState | undefined, updates: readonly FactUpdate[]): FactState | undefined {
+function follow(
+  state: FactState | undefined,
+  updates: readonly FactUpdate[],
+): FactState | undefined {
   for (const update of updates) {
     const applied = apply(state, update, { now: systemClock.now() })
     assert.equal(applied.result, 'applied', `${update.kind} ${update.epoch}.${update.sequence}`)
@@ -165,7 +168,10 @@ test('facts journal: a last line that a crash cut or garbled is dropped', () =>
         assert.equal((await journal.observe(setOf('2-1')))?.sequence, 2)
       })
     }
-    await writeFile(path, Buffer.concat([whole.subarray(0, whole.length - 20), Buffer.from('\0\0\0\n')]))
+    await writeFile(
+      path,
+      Buffer.concat([whole.subarray(0, whole.length - 20), Buffer.from('\0\0\0\n')]),
+    )
     await withJournal(folder, async (journal) => assert.equal(journal.position()?.sequence, 1))
   }))
 
@@ -226,7 +232,9 @@ test('facts journal: killed while it writes, it has every update that anybody wa
   inFolder(async (folder) => {
     const program = join(import.meta.dirname, '../testing/journal-writer.ts')
     for (const kills of [1, 2, 3]) {
-      const child = spawn(process.execPath, [program, folder], { stdio: ['ignore', 'pipe', 'inherit'] })
+      const child = spawn(process.execPath, [program, folder], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
       const lines = createInterface({ input: child.stdout })
       const told: string[] = []
       for await (const line of lines) {
@@ -238,9 +246,13 @@ test('facts journal: killed while it writes, it has every update that anybody wa
       await withJournal(folder, async (journal) => {
         const position = journal.position()
         assert.equal(position?.epoch, Number(epoch))
-        assert.ok((position?.sequence ?? 0) >= Number(sequence), `${position?.sequence} after ${sequence}`)
+        assert.ok(
+          (position?.sequence ?? 0) >= Number(sequence),
+          `${position?.sequence} after ${sequence}`,
+        )
         if (position?.sequence === Number(sequence)) assert.equal(position.root, root)
-        else assert.equal(follow(undefined, await journal.since(0, 0))?.sequence, position?.sequence)
+        else
+          assert.equal(follow(undefined, await journal.since(0, 0))?.sequence, position?.sequence)
       })
     }
   }))
@@ -249,9 +261,13 @@ test('facts journal: where the disk is full, the update is not given out, and th
   inFolder(async (folder) => {
     const program = join(import.meta.dirname, '../testing/journal-writer.ts')
     // Files of the child may have 16 blocks of 512 bytes; writing beyond fails as a full disk does, in the middle of a line.
-    const child = spawn('/bin/sh', ['-c', 'ulimit -f 16; exec "$0" "$@"', process.execPath, program, folder], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+    const child = spawn(
+      '/bin/sh',
+      ['-c', 'ulimit -f 16; exec "$0" "$@"', process.execPath, program, folder],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    )
     let [out, err] = ['', '']
     child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
     child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
@@ -261,6 +277,9 @@ test('facts journal: where the disk is full, the update is not given out, and th
     assert.ok(told.length > 1)
     assert.equal(told.pop(), 'a smaller one fits')
     await withJournal(folder, async (journal) => {
-      assert.deepEqual(`${journal.position()?.epoch} ${journal.position()?.sequence} ${journal.position()?.root}`, told.at(-1))
+      assert.deepEqual(
+        `${journal.position()?.epoch} ${journal.position()?.sequence} ${journal.position()?.root}`,
+        told.at(-1),
+      )
     })
   }))

@@ -49,9 +49,13 @@ const FILE = 'journal'
  * Opens the journal in `folder`, which is made if it is absent. A damaged journal is set aside and a new one begun.
  * @throws facts.journal if the disk doesn't let us
  */
-export async function openJournal(deps: { random: Random; clock: Clock; log: Logger }, options: { folder: string }): Promise<Journal> {
+export async function openJournal(
+  deps: { random: Random; clock: Clock; log: Logger },
+  options: { folder: string },
+): Promise<Journal> {
   const path = join(options.folder, FILE)
-  const failed = (error: unknown): Error => collectError('facts.journal', { path, reason: (error as Error).message }, { cause: error })
+  const failed = (error: unknown): Error =>
+    collectError('facts.journal', { path, reason: (error as Error).message }, { cause: error })
   const opened = await prepare().catch((error: unknown) => {
     throw failed(error)
   })
@@ -87,7 +91,11 @@ export async function openJournal(deps: { random: Random; clock: Clock; log: Log
   }
 
   async function rewriteIfLong(): Promise<void> {
-    if (state === undefined || file.size - sizeAfterRewrite < Math.max(REWRITE_BYTES, sizeAfterRewrite)) return
+    if (
+      state === undefined ||
+      file.size - sizeAfterRewrite < Math.max(REWRITE_BYTES, sizeAfterRewrite)
+    )
+      return
     const base: JournalRecord = { ...state, kind: 'base' }
     try {
       await file.replace([...kept, base] as unknown as Json[])
@@ -99,7 +107,10 @@ export async function openJournal(deps: { random: Random; clock: Clock; log: Log
   }
 
   function recordFull(set: FactSet, epoch: number, sequence: number): Promise<FactUpdate> {
-    return record({ kind: 'full', epoch, sequence, root: rootOf(set), at: rfc3339(deps.clock.now()), set }, set)
+    return record(
+      { kind: 'full', epoch, sequence, root: rootOf(set), at: rfc3339(deps.clock.now()), set },
+      set,
+    )
   }
 
   function full(): FactUpdate | undefined {
@@ -111,7 +122,10 @@ export async function openJournal(deps: { random: Random; clock: Clock; log: Log
   async function beginAbove(epoch: number): Promise<void> {
     const own = state?.epoch ?? epochFloor
     if (epoch - own > MAX_EPOCH_JUMP - 1) throw collectError('facts.epoch', { asked: epoch, own })
-    deps.log.warn({ epoch: epoch + 1 }, 'a coordinator knows facts that this host lost; a new epoch begins')
+    deps.log.warn(
+      { epoch: epoch + 1 },
+      'a coordinator knows facts that this host lost; a new epoch begins',
+    )
     epochFloor = Math.max(epochFloor, epoch)
     if (state !== undefined) await recordFull(state.set, epoch + 1, 1)
   }
@@ -134,11 +148,14 @@ export async function openJournal(deps: { random: Random; clock: Clock; log: Log
     since: (epoch, sequence, root) =>
       inTurn(async () => {
         const order = epoch - (state?.epoch ?? epochFloor) || sequence - (state?.sequence ?? 0)
-        const isOtherPast = order === 0 && root !== undefined && state !== undefined && root !== state.root
+        const isOtherPast =
+          order === 0 && root !== undefined && state !== undefined && root !== state.root
         if (order > 0 || isOtherPast) await beginAbove(epoch)
         else if (order === 0) return []
         if (state === undefined) return []
-        const missing = kept.filter((update) => update.epoch === epoch && update.sequence > sequence)
+        const missing = kept.filter(
+          (update) => update.epoch === epoch && update.sequence > sequence,
+        )
         return missing[0]?.sequence === sequence + 1 ? missing : [full() as FactUpdate]
       }),
     full,
@@ -146,7 +163,10 @@ export async function openJournal(deps: { random: Random; clock: Clock; log: Log
   }
 }
 
-async function openOrBegin(deps: { random: Random; log: Logger }, path: string): Promise<{ file: JournalFile; contents: Contents }> {
+async function openOrBegin(
+  deps: { random: Random; log: Logger },
+  path: string,
+): Promise<{ file: JournalFile; contents: Contents }> {
   try {
     const { file, records } = await openJournalFile(deps, path)
     try {
@@ -158,7 +178,10 @@ async function openOrBegin(deps: { random: Random; log: Logger }, path: string):
   } catch (error) {
     // The disk's refusal is no damage.
     if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error
-    deps.log.error({ path, error }, 'the facts journal is damaged; it is set aside and a new one begins')
+    deps.log.error(
+      { path, error },
+      'the facts journal is damaged; it is set aside and a new one begins',
+    )
     await rename(path, `${path}.damaged`)
     // Crash here: there is no journal, and a new one begins. The coordinator's next question begins a new epoch.
     const { file } = await openJournalFile(deps, path)
@@ -172,6 +195,8 @@ function isSameHost(a: FactSet, b: FactSet): boolean {
 
 /** What a crash while the file was written anew left beside it. */
 async function removeOrphans(folder: string): Promise<void> {
-  const orphans = (await readdir(folder)).filter((name) => name.startsWith(`.${FILE}.`) && name.endsWith('.tmp'))
+  const orphans = (await readdir(folder)).filter(
+    (name) => name.startsWith(`.${FILE}.`) && name.endsWith('.tmp'),
+  )
   for (const name of orphans) await rm(join(folder, name), { force: true })
 }

@@ -23,7 +23,10 @@ import { createReport } from './report.ts'
 
 /** As the coordinator's own (coordinator/inventory/errors.ts). */
 const inventoryError = defineErrors({
-  'inventory.refused': { exit: 'verification', message: (d: { host: string; reason: string }) => `${d.host}: ${d.reason}` },
+  'inventory.refused': {
+    exit: 'verification',
+    message: (d: { host: string; reason: string }) => `${d.host}: ${d.reason}`,
+  },
 })
 const os = { id: 'test', version: '1', name: 'Test', kernel: '6', arch: 'x86_64', hostname: 'a1' }
 const setOf = (...names: string[]): FactSet =>
@@ -45,15 +48,25 @@ async function fleetOfTwo(t: TestContext) {
       },
       push: async ({ update }, { upload }) => {
         const payload = Buffer.concat(await Array.fromAsync(upload, (part) => part.slice()))
-        const applied = apply(coordinator.state, readUpdate(readSigned(update, 'facts'), payload), { now: clock.now() })
-        if (applied.result === 'refused') throw inventoryError('inventory.refused', { host: 'a1', reason: applied.reason })
+        const applied = apply(coordinator.state, readUpdate(readSigned(update, 'facts'), payload), {
+          now: clock.now(),
+        })
+        if (applied.result === 'refused')
+          throw inventoryError('inventory.refused', { host: 'a1', reason: applied.reason })
         if (applied.result === 'applied') coordinator.state = applied.state
-        return { result: applied.result, epoch: coordinator.state?.epoch ?? 0, sequence: coordinator.state?.sequence ?? 0 }
+        return {
+          result: applied.result,
+          epoch: coordinator.state?.epoch ?? 0,
+          sequence: coordinator.state?.sequence ?? 0,
+        }
       },
     },
     { policy: { allow: async () => ({ kind: 'local', name: 'a1' }) as const }, clock, log },
   )
-  const server = await serveSocket({ clock, log }, { path: join(folder, 's', 'socket'), protocols: new Map([[facts.id, serve]]) })
+  const server = await serveSocket(
+    { clock, log },
+    { path: join(folder, 's', 'socket'), protocols: new Map([[facts.id, serve]]) },
+  )
   t.after(async () => {
     await server.close()
     await rm(folder, { recursive: true, force: true })
@@ -61,10 +74,20 @@ async function fleetOfTwo(t: TestContext) {
   let journals = 0
   /** A host with an empty disk that has seen these sets. */
   const host = async (...sets: FactSet[]) => {
-    const journal = await openJournal({ random, clock, log }, { folder: join(folder, `journal-${(journals += 1)}`) })
+    const journal = await openJournal(
+      { random, clock, log },
+      { folder: join(folder, `journal-${(journals += 1)}`) },
+    )
     t.after(() => journal.close())
     const report = createReport(
-      { journal, key: testKey(204), clock, log, collect: async () => sets.shift() as FactSet, publish: async () => undefined },
+      {
+        journal,
+        key: testKey(204),
+        clock,
+        log,
+        collect: async () => sets.shift() as FactSet,
+        publish: async () => undefined,
+      },
       { fleet: TEST_FLEET, agent: TEST_AGENT },
     )
     const signal = new AbortController().signal
@@ -73,7 +96,11 @@ async function fleetOfTwo(t: TestContext) {
     t.after(() => client.close().catch(() => undefined))
     return () => pushFacts({ client, report, journal }, signal)
   }
-  const known = () => [coordinator.state?.epoch, coordinator.state?.sequence, coordinator.state?.set.packages.map(({ name }) => name)]
+  const known = () => [
+    coordinator.state?.epoch,
+    coordinator.state?.sequence,
+    coordinator.state?.set.packages.map(({ name }) => name),
+  ]
   return { host, known }
 }
 

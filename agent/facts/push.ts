@@ -28,15 +28,23 @@ export async function pushFacts(
     if (full === undefined) return 'known'
     const { signed, payload } = await report.sign(full)
     try {
-      const { result, epoch, sequence } = await client.call('push', { update: signed }, { signal, upload: pieces(payload) })
+      const { result, epoch, sequence } = await client.call(
+        'push',
+        { update: signed },
+        { signal, upload: pieces(payload) },
+      )
       const isAhead = epoch > full.epoch || (epoch === full.epoch && sequence > full.sequence)
       if (!isAhead) return result === 'applied' ? 'applied' : 'known'
       // News of this very host may have overtaken us: then there is nothing to mend.
       const now = journal.position()
-      if (again || (now !== undefined && now.epoch === epoch && now.sequence >= sequence)) return 'known'
+      if (again || (now !== undefined && now.epoch === epoch && now.sequence >= sequence))
+        return 'known'
       await journal.since(epoch, sequence)
     } catch (error) {
-      const isOtherPast = error instanceof MusterError && error.code === REFUSED && error.data['reason'] === OTHER_PAST
+      const isOtherPast =
+        error instanceof MusterError &&
+        error.code === REFUSED &&
+        error.data['reason'] === OTHER_PAST
       if (again || !isOtherPast) throw error
       await journal.since(full.epoch, full.sequence, '')
     }
@@ -44,5 +52,6 @@ export async function pushFacts(
 }
 
 async function* pieces(bytes: Uint8Array | undefined): AsyncIterable<Uint8Array> {
-  for (let at = 0; bytes !== undefined && at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES)
+  for (let at = 0; bytes !== undefined && at < bytes.length; at += PIECE_BYTES)
+    yield bytes.subarray(at, at + PIECE_BYTES)
 }

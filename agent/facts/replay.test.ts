@@ -17,7 +17,15 @@ const full = { kind: 'full', epoch: 1, sequence: 1, root: rootOf(setOf(1)), at, 
 /** The update after which the host has `count` packages. */
 const grown = (count: number, changes: object = {}) => {
   const events = diff(setOf(count - 1).packages, setOf(count).packages, at)
-  return { kind: 'events', epoch: 1, sequence: count, root: rootOf(setOf(count)), at, events, ...changes }
+  return {
+    kind: 'events',
+    epoch: 1,
+    sequence: count,
+    root: rootOf(setOf(count)),
+    at,
+    events,
+    ...changes,
+  }
 }
 const replayed = (...records: object[]) => replay(records as unknown as Json[])
 
@@ -34,10 +42,17 @@ test('facts replay: a gap, a repetition, another epoch, or a root of another set
   assert.throws(() => replayed(full, grown(3)), /update 1\.3 follows 1\.1/)
   assert.throws(() => replayed(full, grown(2), grown(2)), /update 1\.2 follows 1\.2/)
   assert.throws(() => replayed(full, grown(2, { epoch: 2 })), /update 2\.2 follows 1\.1/)
-  assert.throws(() => replayed(full, grown(2, { root: rootOf(setOf(3)) })), /its set is not the one that its root names/)
+  assert.throws(
+    () => replayed(full, grown(2, { root: rootOf(setOf(3)) })),
+    /its set is not the one that its root names/,
+  )
 })
 
 test('facts replay: updates before the state of a file that was written anew are kept for others, and not applied again', () => {
-  const { state, kept } = replayed(grown(2), { ...full, kind: 'base', sequence: 2, root: rootOf(setOf(2)), set: setOf(2) }, grown(3))
+  const { state, kept } = replayed(
+    grown(2),
+    { ...full, kind: 'base', sequence: 2, root: rootOf(setOf(2)), set: setOf(2) },
+    grown(3),
+  )
   assert.deepEqual([state?.sequence, state?.set, kept.length], [3, setOf(3), 2])
 })

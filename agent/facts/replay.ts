@@ -40,8 +40,13 @@ export function replay(records: readonly Json[]): Contents {
       continue
     }
     const before = last ?? base
-    if (before !== undefined && (record.epoch !== before.epoch || record.sequence !== before.sequence + 1))
-      throw new Error(`update ${record.epoch}.${record.sequence} follows ${before.epoch}.${before.sequence}`)
+    if (
+      before !== undefined &&
+      (record.epoch !== before.epoch || record.sequence !== before.sequence + 1)
+    )
+      throw new Error(
+        `update ${record.epoch}.${record.sequence} follows ${before.epoch}.${before.sequence}`,
+      )
     kept = [...kept, record].slice(-MAX_KEPT)
     // Before the base stand the updates that led to it: kept, not applied.
     if (base === undefined) continue
@@ -51,11 +56,15 @@ export function replay(records: readonly Json[]): Contents {
   if (base === undefined) return { state: undefined, kept: [] }
   const packages = applyEvents(base.set.packages, events)
   const state = packages && stateOf(last ?? base, factSet(base.set.os, packages))
-  if (state === undefined || rootOf(state.set) !== state.root) throw new Error('its set is not the one that its root names')
+  if (state === undefined || rootOf(state.set) !== state.root)
+    throw new Error('its set is not the one that its root names')
   return { state, kept }
 }
 
 /** The state after an update, whose set is known. */
-export function stateOf(record: FactPosition & { root: BlobId; at: string }, set: FactSet): FactState {
+export function stateOf(
+  record: FactPosition & { root: BlobId; at: string },
+  set: FactSet,
+): FactState {
   return { epoch: record.epoch, sequence: record.sequence, root: record.root, at: record.at, set }
 }

@@ -32,7 +32,9 @@ export interface ReportOptions {
 
 export interface Report {
   /** Collects, and gossips what changed; one look after the other. @returns the update, if anything changed, and how many packages there are */
-  look(signal: AbortSignal): Promise<{ readonly update: FactUpdate | undefined; readonly packages: number }>
+  look(
+    signal: AbortSignal,
+  ): Promise<{ readonly update: FactUpdate | undefined; readonly packages: number }>
   /** The agent's side of `pull`; `push` is the coordinator's and never served here. */
   readonly pull: Handlers<typeof facts>['pull']
   /** An update as a signed statement, and the set's bytes where the statement is `full`. */
@@ -45,7 +47,9 @@ const MAX_UPDATES = 256
 const PIECE_BYTES = 256 * 1024
 
 export function createReport(deps: ReportDeps, options: ReportOptions): Report {
-  const sign = async (update: FactUpdate): Promise<{ signed: Signed; payload: Uint8Array | undefined }> => {
+  const sign = async (
+    update: FactUpdate,
+  ): Promise<{ signed: Signed; payload: Uint8Array | undefined }> => {
     const { body, payload } = factsBody(update)
     return { signed: await signStatement(deps.key, 'facts', { ...options, ...body }), payload }
   }
@@ -56,7 +60,10 @@ export function createReport(deps: ReportDeps, options: ReportOptions): Report {
     const update = await deps.journal.observe(set)
     if (update !== undefined) {
       const { signed } = await sign(update)
-      deps.log.info({ epoch: update.epoch, sequence: update.sequence, kind: update.kind }, 'package state changed')
+      deps.log.info(
+        { epoch: update.epoch, sequence: update.sequence, kind: update.kind },
+        'package state changed',
+      )
       await deps.publish(encode(toWire(signed)))
     }
     return { update, packages: set.packages.length }
@@ -77,7 +84,8 @@ export function createReport(deps: ReportDeps, options: ReportOptions): Report {
         const statement = await sign(update)
         const { payload } = statement
         if (payload !== undefined)
-          for (let at = 0; at < payload.length; at += PIECE_BYTES) await context.send(payload.subarray(at, at + PIECE_BYTES))
+          for (let at = 0; at < payload.length; at += PIECE_BYTES)
+            await context.send(payload.subarray(at, at + PIECE_BYTES))
         signed.push(statement.signed)
       }
       return { updates: signed.map(toWire) }

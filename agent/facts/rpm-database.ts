@@ -19,18 +19,32 @@ const BUSY_TIMEOUT_MS = 2000
 /** @throws Error of SQLite, rpm.header, or in words */
 export async function readRpmDatabase(path: string, signal?: AbortSignal): Promise<FactPackage[]> {
   const { default: Database } = await import('better-sqlite3')
-  const database = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
+  const database = new Database(path, {
+    readonly: true,
+    fileMustExist: true,
+    timeout: BUSY_TIMEOUT_MS,
+  })
   try {
     // One read transaction over all batches: a transaction of rpm in between is seen whole or not at all. The connection is ours alone.
     database.exec('begin')
-    const rows = database.prepare<[], { hnum: number; size: number }>('select hnum, length(blob) as size from Packages order by hnum').all()
-    if (rows.length > MAX_PACKAGES) throw new Error(`it holds ${rows.length} packages, at most ${MAX_PACKAGES} are read`)
-    const blobOf = database.prepare<[number], { blob: unknown }>('select blob from Packages where hnum = ?')
+    const rows = database
+      .prepare<[], { hnum: number; size: number }>(
+        'select hnum, length(blob) as size from Packages order by hnum',
+      )
+      .all()
+    if (rows.length > MAX_PACKAGES)
+      throw new Error(`it holds ${rows.length} packages, at most ${MAX_PACKAGES} are read`)
+    const blobOf = database.prepare<[number], { blob: unknown }>(
+      'select blob from Packages where hnum = ?',
+    )
     const packages: FactPackage[] = []
     for (const [i, { hnum, size }] of rows.entries()) {
       if (i % BATCH === BATCH - 1) await setImmediate()
       signal?.throwIfAborted()
-      if (size > MAX_HEADER_BYTES) throw new Error(`package ${hnum} has a header of ${size} bytes, at most ${MAX_HEADER_BYTES} are read`)
+      if (size > MAX_HEADER_BYTES)
+        throw new Error(
+          `package ${hnum} has a header of ${size} bytes, at most ${MAX_HEADER_BYTES} are read`,
+        )
       const blob = blobOf.get(hnum)?.blob
       if (!(blob instanceof Uint8Array)) throw new Error(`package ${hnum} has no header`)
       packages.push(packageOf(blob, `package ${hnum} of ${path}`))
@@ -43,8 +57,18 @@ export async function readRpmDatabase(path: string, signal?: AbortSignal): Promi
 
 function packageOf(blob: Uint8Array, what: string): FactPackage {
   const header = readHeader(blob, { form: 'database', what })
-  const [name, version, release] = [header.string(TAG.name), header.string(TAG.version), header.string(TAG.release)]
-  if (name === undefined || version === undefined || release === undefined) throw new Error(`${what} has no name, version or release`)
+  const [name, version, release] = [
+    header.string(TAG.name),
+    header.string(TAG.version),
+    header.string(TAG.release),
+  ]
+  if (name === undefined || version === undefined || release === undefined)
+    throw new Error(`${what} has no name, version or release`)
   // Keys that rpm imported are packages without an architecture.
-  return factPackage('rpm', name, header.string(TAG.arch) ?? '', `${header.number(TAG.epoch) ?? 0}:${version}-${release}`)
+  return factPackage(
+    'rpm',
+    name,
+    header.string(TAG.arch) ?? '',
+    `${header.number(TAG.epoch) ?? 0}:${version}-${release}`,
+  )
 }

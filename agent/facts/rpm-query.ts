@@ -21,7 +21,10 @@ const MAX_REASON = 200
  * @param options.folder the database's folder
  * @throws facts.rpm if rpm is absent, fails, takes too long or answers in another form
  */
-export async function queryRpm(options: { program: string; folder: string }, signal?: AbortSignal): Promise<FactPackage[]> {
+export async function queryRpm(
+  options: { program: string; folder: string },
+  signal?: AbortSignal,
+): Promise<FactPackage[]> {
   const format = FIELDS.join(FIELD_END) + RECORD_END
   const child = execa(options.program, ['--dbpath', options.folder, '-qa', '--qf', format], {
     reject: false,
@@ -39,7 +42,8 @@ export async function queryRpm(options: { program: string; folder: string }, sig
   const stderr = firstBytes(child.stderr, MAX_REASON, () => undefined)
   const result = await child
   signal?.throwIfAborted()
-  const fail = (reason: string): Error => collectError('facts.rpm', { folder: options.folder, reason }, { cause: result.cause })
+  const fail = (reason: string): Error =>
+    collectError('facts.rpm', { folder: options.folder, reason }, { cause: result.cause })
   if (result.timedOut) throw fail(`it took longer than ${TIMEOUT_MS / 1000} s`)
   if (stdout.isMore) throw fail(`it printed more than ${MAX_OUTPUT_BYTES} bytes`)
   if (result.exitCode !== 0) {
@@ -54,7 +58,11 @@ export async function queryRpm(options: { program: string; folder: string }, sig
 }
 
 /** Reads a stream to its end and keeps at most `max` bytes; calls `onMore` once there are more. */
-function firstBytes(stream: Readable, max: number, onMore: () => void): { bytes(): Buffer; isMore: boolean } {
+function firstBytes(
+  stream: Readable,
+  max: number,
+  onMore: () => void,
+): { bytes(): Buffer; isMore: boolean } {
   const chunks: Buffer[] = []
   let size = 0
   const kept = { bytes: () => Buffer.concat(chunks), isMore: false }
@@ -75,7 +83,9 @@ function parseAnswer(text: string, fail: (reason: string) => Error): FactPackage
   return records.map((record) => {
     const [name, epoch, version, release, arch, ...more] = record.split(FIELD_END)
     if (arch === undefined || more.length > 0 || name === '' || !/^\d{1,10}$/.test(epoch as string))
-      throw fail(`it lists a package in another form: ${JSON.stringify(record.slice(0, MAX_REASON))}`)
+      throw fail(
+        `it lists a package in another form: ${JSON.stringify(record.slice(0, MAX_REASON))}`,
+      )
     return factPackage('rpm', name as string, arch, `${epoch}:${version}-${release}`)
   })
 }

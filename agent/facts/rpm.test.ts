@@ -16,7 +16,10 @@ import { readRpm } from './rpm.ts'
 function headers(): Buffer[] {
   const installed = samplePackages.map((spec) => {
     const { bytes, headerRange } = buildPackage(spec)
-    return writeDatabaseHeader(bytes.subarray(headerRange.start, headerRange.end), new Map([[TAG.installTime, int32(1_700_000_000)]]))
+    return writeDatabaseHeader(
+      bytes.subarray(headerRange.start, headerRange.end),
+      new Map([[TAG.installTime, int32(1_700_000_000)]]),
+    )
   })
   const key = writeHeader(
     TAG.region,
@@ -30,14 +33,19 @@ function headers(): Buffer[] {
 }
 
 const EXPECTED = [
-  ...samplePackages.map((spec) => `${spec.name}.${spec.arch ?? 'noarch'} ${formatEvr({ epoch: 0, ...spec })}`),
+  ...samplePackages.map(
+    (spec) => `${spec.name}.${spec.arch ?? 'noarch'} ${formatEvr({ epoch: 0, ...spec })}`,
+  ),
   'gpg-pubkey. fd431d51-4ae0493b',
 ].sort()
 
 function writeDatabase(path: string, blobs: readonly (Buffer | string | null)[]): void {
   const database = new Database(path)
-  database.exec('create table Packages (hnum integer primary key autoincrement, blob blob not null)')
-  for (const blob of blobs) database.prepare('insert into Packages (blob) values (?)').run(blob ?? Buffer.alloc(0))
+  database.exec(
+    'create table Packages (hnum integer primary key autoincrement, blob blob not null)',
+  )
+  for (const blob of blobs)
+    database.prepare('insert into Packages (blob) values (?)').run(blob ?? Buffer.alloc(0))
   database.close()
 }
 
@@ -79,7 +87,11 @@ async function onHost(work: (host: Host) => Promise<void>): Promise<void> {
 const DATABASE = 'var/lib/rpm/rpmdb.sqlite'
 
 test('rpm facts: an SQLite database is read directly, wherever the distribution keeps it', async () => {
-  for (const path of [DATABASE, 'usr/lib/sysimage/rpm/rpmdb.sqlite', 'usr/share/rpm/rpmdb.sqlite']) {
+  for (const path of [
+    DATABASE,
+    'usr/lib/sysimage/rpm/rpmdb.sqlite',
+    'usr/share/rpm/rpmdb.sqlite',
+  ]) {
     await onHost(async ({ file, read, log }) => {
       writeDatabase(await file(path), headers())
       assert.deepEqual(await read(), EXPECTED)
@@ -114,12 +126,17 @@ test('rpm facts: a database of another kind is asked of rpm, with fixed argument
 test('rpm facts: a database that cannot be read whole is never half believed', async () => {
   const good = headers()
   const broken: Record<string, (path: string) => void | Promise<void>> = {
-    'a broken header': (path) => writeDatabase(path, [...good, (good[0] as Buffer).subarray(0, 100)]),
+    'a broken header': (path) =>
+      writeDatabase(path, [...good, (good[0] as Buffer).subarray(0, 100)]),
     'a header that is text': (path) => writeDatabase(path, [...good, 'harbor']),
     'a header without a name': (path) =>
-      writeDatabase(path, [...good, writeHeader(TAG.region, new Map([[TAG.version, string('1')]])).subarray(8)]),
+      writeDatabase(path, [
+        ...good,
+        writeHeader(TAG.region, new Map([[TAG.version, string('1')]])).subarray(8),
+      ]),
     'another file': (path) => writeFile(path, 'x'.repeat(10_000)),
-    'another schema': (path) => new Database(path).exec('create table Other (x)').close() && undefined,
+    'another schema': (path) =>
+      new Database(path).exec('create table Other (x)').close() && undefined,
   }
   for (const [what, make] of Object.entries(broken)) {
     await onHost(async ({ file, read, fakeRpm, log }) => {
@@ -154,9 +171,16 @@ test('FG-16: what rpm lists in another form is refused, and nothing of it is run
 test('rpm facts: rpm that fails, floods or is absent is an error with its first words', () =>
   onHost(async ({ file, read, fakeRpm }) => {
     await writeFile(await file('var/lib/rpm/Packages.db'), 'ndb')
-    await assert.rejects(read(), { code: 'facts.rpm', message: /there is no rpm on this host$/, hint: /install rpm/ })
+    await assert.rejects(read(), {
+      code: 'facts.rpm',
+      message: /there is no rpm on this host$/,
+      hint: /install rpm/,
+    })
     await fakeRpm('echo "cannot open Packages" >&2; echo more >&2; exit 3')
-    await assert.rejects(read(), { code: 'facts.rpm', message: /exit code 3 cannot open Packages$/ })
+    await assert.rejects(read(), {
+      code: 'facts.rpm',
+      message: /exit code 3 cannot open Packages$/,
+    })
     await fakeRpm('exec head -c 10000000 /dev/zero')
     await assert.rejects(read(), { code: 'facts.rpm', message: /more than 8388608 bytes/ })
   }))

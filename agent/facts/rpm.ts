@@ -29,7 +29,8 @@ export async function readRpm(
 ): Promise<FactPackage[] | undefined> {
   const path = await findDatabase(options.root)
   if (path === undefined) return undefined
-  const ask = (): Promise<FactPackage[]> => queryRpm({ program: options.program, folder: dirname(path) }, signal)
+  const ask = (): Promise<FactPackage[]> =>
+    queryRpm({ program: options.program, folder: dirname(path) }, signal)
   if (!path.endsWith(SQLITE)) return ask()
   try {
     return await readRpmDatabase(path, signal)
@@ -38,7 +39,11 @@ export async function readRpm(
     deps.log.warn({ path, error }, 'the rpm database could not be read directly; asking rpm')
     return ask().catch(() => {
       signal?.throwIfAborted()
-      throw collectError('facts.unreadable', { manager: 'rpm', path, reason: (error as Error).message }, { cause: error })
+      throw collectError(
+        'facts.unreadable',
+        { manager: 'rpm', path, reason: (error as Error).message },
+        { cause: error },
+      )
     })
   }
 }
@@ -50,7 +55,9 @@ async function findDatabase(root: string): Promise<string | undefined> {
       // An unreadable one counts as there: facts must fail then, not say that the host has no packages.
       const there = await access(path).then(
         () => true,
-        (error: unknown) => (error as NodeJS.ErrnoException).code !== 'ENOENT' && (error as NodeJS.ErrnoException).code !== 'ENOTDIR',
+        (error: unknown) =>
+          (error as NodeJS.ErrnoException).code !== 'ENOENT' &&
+          (error as NodeJS.ErrnoException).code !== 'ENOTDIR',
       )
       if (there) return path
     }

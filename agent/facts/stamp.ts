@@ -19,7 +19,9 @@ export function databaseFolders(root: string): string[] {
 
 /** Two of these are equal if no transaction came between them. */
 export async function databaseStamp(root: string): Promise<string> {
-  const paths = DATABASES.flatMap(([folder, files]) => files.map((file) => join(root, folder, file)))
+  const paths = DATABASES.flatMap(([folder, files]) =>
+    files.map((file) => join(root, folder, file)),
+  )
   return (await Promise.all(paths.map(stampOf))).join('\n')
 }
 

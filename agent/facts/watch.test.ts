@@ -52,7 +52,12 @@ async function watchedHost(t: TestContext) {
     await readRpmDatabase(database)
   }
   const log = recordedLog()
-  const stop = watchPackages({ clock, log, watch: watched }, { root }, look, new AbortController().signal)
+  const stop = watchPackages(
+    { clock, log, watch: watched },
+    { root },
+    look,
+    new AbortController().signal,
+  )
   t.after(stop)
   return {
     root,
@@ -78,7 +83,9 @@ test('facts watch: reading a database with a write-ahead log does not make the a
   await until(() => host.looks() === 1 && host.notified.includes('rpmdb.sqlite-shm'))
   assert.ok((await readdir(join(host.root, 'var/lib/rpm'))).includes('rpmdb.sqlite-wal'))
   await host.settle()
-  await until(() => host.log.lines.some(({ message }) => message === 'the package databases are as they were'))
+  await until(() =>
+    host.log.lines.some(({ message }) => message === 'the package databases are as they were'),
+  )
   assert.equal(host.looks(), 1)
   // A transaction is still seen, be it in the main file, in its log, or in dpkg's.
   host.transaction('insert into Packages (blob) values (zeroblob(0)); delete from Packages')

@@ -39,12 +39,17 @@ export function watchPackages(
     try {
       const stamp = await databaseStamp(options.root)
       // What our own reading touches is notified too: looking for that would never end.
-      if (reason === 'notified' && stamp === seen) return deps.log.debug({}, 'the package databases are as they were')
+      if (reason === 'notified' && stamp === seen)
+        return deps.log.debug({}, 'the package databases are as they were')
       seen = undefined
       await look()
       seen = stamp
     } catch (error) {
-      if (!signal.aborted) deps.log.error({ error }, 'the package state could not be read; the next change or minute tries again')
+      if (!signal.aborted)
+        deps.log.error(
+          { error },
+          'the package state could not be read; the next change or minute tries again',
+        )
     } finally {
       running = false
       if (again && !signal.aborted) {
@@ -64,10 +69,13 @@ export function watchPackages(
   for (const folder of databaseFolders(options.root)) {
     try {
       watchers.push(
-        deps.watch(folder, { persistent: false }, soon).on('error', (error) => deps.log.debug({ folder, error }, 'no more notifications')),
+        deps
+          .watch(folder, { persistent: false }, soon)
+          .on('error', (error) => deps.log.debug({ folder, error }, 'no more notifications')),
       )
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') deps.log.debug({ folder, error }, 'no notifications')
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        deps.log.debug({ folder, error }, 'no notifications')
     }
   }
   const stop = deps.clock.every(ANYWAY_MS, () => void run('anyway'))

@@ -26,7 +26,10 @@ const MAX_REMEMBERED = 20_000
 /** Of all of them together, paths and listings: a folder may hold a hundred thousand names, and dnf asks for none. */
 const MAX_REMEMBERED_CHARS = 16 * 1024 * 1024
 
-export function createCatalog(deps: { clock: Clock; open: (protocolId: string, signal: AbortSignal) => Promise<Duplex> }): Catalog {
+export function createCatalog(deps: {
+  clock: Clock
+  open: (protocolId: string, signal: AbortSignal) => Promise<Duplex>
+}): Catalog {
   // Owned by remembered() and keep().
   const memory = new Map<string, { at: number; value: unknown; chars: number }>()
   let chars = 0
@@ -40,10 +43,14 @@ export function createCatalog(deps: { clock: Clock; open: (protocolId: string, s
     const size = key.length + JSON.stringify(value).length
     memory.set(key, { at: deps.clock.monotonic(), value, chars: size })
     chars += size
-    while (memory.size > MAX_REMEMBERED || chars > MAX_REMEMBERED_CHARS) forget(memory.keys().next().value as string)
+    while (memory.size > MAX_REMEMBERED || chars > MAX_REMEMBERED_CHARS)
+      forget(memory.keys().next().value as string)
   }
 
-  const ask = async <T>(call: (client: Client<typeof catalog>) => Promise<T>, signal: AbortSignal): Promise<T> => {
+  const ask = async <T>(
+    call: (client: Client<typeof catalog>) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> => {
     const client = openClient(catalog, await deps.open(catalog.id, signal), deps)
     try {
       return await call(client)
@@ -61,7 +68,13 @@ export function createCatalog(deps: { clock: Clock; open: (protocolId: string, s
       keep(key, value)
       return value
     } catch (error) {
-      if (known !== undefined && age < STALE_MS && error instanceof MusterError && error.exit === 'unreachable') return known.value as T
+      if (
+        known !== undefined &&
+        age < STALE_MS &&
+        error instanceof MusterError &&
+        error.exit === 'unreachable'
+      )
+        return known.value as T
       throw error
     }
   }
@@ -71,8 +84,14 @@ export function createCatalog(deps: { clock: Clock; open: (protocolId: string, s
       // What cannot be the name of anything is not worth the coordinator's time, and no fault of its.
       !catalog.methods.tree.request.safeParse(question).success
         ? { found: 'nothing' }
-        : remembered(JSON.stringify(question), () => ask((client) => client.call('tree', question, { signal }), signal)),
+        : remembered(JSON.stringify(question), () =>
+            ask((client) => client.call('tree', question, { signal }), signal),
+          ),
     repositories: (signal) =>
-      remembered('repositories', async () => (await ask((client) => client.call('repositories', {}, { signal }), signal)).repositories),
+      remembered(
+        'repositories',
+        async () =>
+          (await ask((client) => client.call('repositories', {}, { signal }), signal)).repositories,
+      ),
   }
 }

@@ -43,11 +43,20 @@ async function gatewayFleet(t: TestContext) {
     tree: async ({ repository, snapshot, path }) => {
       asked += 1
       if (failure !== undefined) throw failure
-      return tree.get([repository, ...(snapshot === undefined ? [] : [snapshot]), path].join('/')) ?? { found: 'nothing' }
+      return (
+        tree.get([repository, ...(snapshot === undefined ? [] : [snapshot]), path].join('/')) ?? {
+          found: 'nothing',
+        }
+      )
     },
-    repositories: async () => ({ repositories: [{ id: 'tools', snapshots: ['first'], gpgkey: null }] }),
+    repositories: async () => ({
+      repositories: [{ id: 'tools', snapshots: ['first'], gpgkey: null }],
+    }),
   }
-  await coordinator.handle(catalogProtocol, serveProtocol(catalogProtocol, handlers, { policy, clock: systemClock, log: coordinator.log }))
+  await coordinator.handle(
+    catalogProtocol,
+    serveProtocol(catalogProtocol, handlers, { policy, clock: systemClock, log: coordinator.log }),
+  )
 
   // Without an address of its own, as behind NAT: everything goes over the connection that it opened.
   const node = await fleet.node(t, { role: 'agent', name: 'web-1' }, { listen: [] })
@@ -59,8 +68,14 @@ async function gatewayFleet(t: TestContext) {
   t.after(() => content.close())
   let later = 0
   const clock: Clock = { ...systemClock, monotonic: () => systemClock.monotonic() + later }
-  const catalog = createCatalog({ clock, open: (id, signal) => node.open(coordinator.peerId, id, signal) })
-  const gateway = await createGateway({ catalog, content, clock: systemClock, log: node.log }, { listen: '127.0.0.1:0' })
+  const catalog = createCatalog({
+    clock,
+    open: (id, signal) => node.open(coordinator.peerId, id, signal),
+  })
+  const gateway = await createGateway(
+    { catalog, content, clock: systemClock, log: node.log },
+    { listen: '127.0.0.1:0' },
+  )
   t.after(() => gateway.close())
   return {
     fleet,
@@ -75,18 +90,31 @@ async function gatewayFleet(t: TestContext) {
     pass: (ms: number) => {
       later += ms
     },
-    put: (path: string, id: BlobId, size: number) => tree.set(path, { found: 'file', blob: id, size }),
+    put: (path: string, id: BlobId, size: number) =>
+      tree.set(path, { found: 'file', blob: id, size }),
     folder: (path: string, entries: string[]) => tree.set(path, { found: 'folder', entries }),
     /** A member that holds the blob and says so, and serves it as `distort` says. */
-    async provider(name: string, id: BlobId, size: number, distort?: (honest: Handlers<typeof blobs>) => Partial<Handlers<typeof blobs>>) {
+    async provider(
+      name: string,
+      id: BlobId,
+      size: number,
+      distort?: (honest: Handlers<typeof blobs>) => Partial<Handlers<typeof blobs>>,
+    ) {
       const made = await holder(t, fleet, name, distort)
       await made.fetch(id, [{ peer: coordinator.peerId, addresses: [addressOf(coordinator)] }])
-      const client = openClient(providers, await made.node.open(coordinator.peerId, providers.id), { clock: systemClock })
-      await client.call('announce', { addresses: made.node.addresses(), holds: [{ id, size }], drops: [] }, { signal: never })
+      const client = openClient(providers, await made.node.open(coordinator.peerId, providers.id), {
+        clock: systemClock,
+      })
+      await client.call(
+        'announce',
+        { addresses: made.node.addresses(), holds: [{ id, size }], drops: [] },
+        { signal: never },
+      )
       await client.close()
       return made
     },
-    get: (path: string, headers: Record<string, string> = {}, method = 'GET') => ask(gateway.url, path, headers, method),
+    get: (path: string, headers: Record<string, string> = {}, method = 'GET') =>
+      ask(gateway.url, path, headers, method),
   }
 }
 
@@ -98,7 +126,12 @@ interface Got {
 }
 
 /** A request with its path as it is: fetch would tidy it first. */
-function ask(base: string, path: string, headers: Record<string, string>, method: string): Promise<Got> {
+function ask(
+  base: string,
+  path: string,
+  headers: Record<string, string>,
+  method: string,
+): Promise<Got> {
   return new Promise((resolve, reject) => {
     const sent = httpRequest(base, { path, headers, method, agent: false }, (response) => {
       const chunks: Buffer[] = []
@@ -130,7 +163,10 @@ test('gateway: a file comes whole, in ranges, as a head only, and not again for 
     [200, `${content.length}`, `"${id}"`, 0],
   )
   const part = await get(path, { range: 'bytes=1048570-2097160' })
-  assert.deepEqual([part.status, part.headers['content-range']], [206, `bytes 1048570-2097160/${content.length}`])
+  assert.deepEqual(
+    [part.status, part.headers['content-range']],
+    [206, `bytes 1048570-2097160/${content.length}`],
+  )
   assert.ok(part.body.equals(content.subarray(1048570, 2097161)))
   const last = await get(path, { range: 'bytes=-17' })
   assert.ok(last.body.equals(content.subarray(-17)))
@@ -205,7 +241,10 @@ test('WA-01: the gateway tells a page that calls it by a name of its own nothing
   assert.doesNotMatch(refused.body.toString(), /secret/)
   assert.equal(asked(), 0)
   assert.equal((await get('/repos/tools/latest/', { host: `localhost:${port}` })).status, 200)
-  assert.equal((await get('/repos/tools/latest/')).headers['access-control-allow-origin'], undefined)
+  assert.equal(
+    (await get('/repos/tools/latest/')).headers['access-control-allow-origin'],
+    undefined,
+  )
 })
 
 test('gateway: a provider that dies in the middle of a file is replaced, and the reader sees nothing of it', async (t) => {
@@ -240,7 +279,9 @@ test('gateway: a file that nobody can bring ends before its length, so that nobo
   const elsewhere = await holder(t, fleet, 'not-announced')
   const { id, content } = await addContent(elsewhere.pool, MIB)
   put('tools/lost.rpm', id, content.length)
-  const got = await get('/repos/tools/latest/lost.rpm').catch((error: NodeJS.ErrnoException) => error)
+  const got = await get('/repos/tools/latest/lost.rpm').catch(
+    (error: NodeJS.ErrnoException) => error,
+  )
   if (got instanceof Error) assert.equal(got.code, 'ECONNRESET')
   else assert.equal(got.complete, false)
 })
@@ -254,7 +295,9 @@ test('gateway: a client that goes away ends the fetch that only it wanted', asyn
       state.begun += 1
       try {
         await new Promise((_resolve, reject) => {
-          context.signal.addEventListener('abort', () => reject(context.signal.reason as Error), { once: true })
+          context.signal.addEventListener('abort', () => reject(context.signal.reason as Error), {
+            once: true,
+          })
         })
       } finally {
         state.ended += 1
@@ -265,7 +308,10 @@ test('gateway: a client that goes away ends the fetch that only it wanted', asyn
   // Only the slow one has it now.
   await host.pool.remove(id)
   host.put('tools/slow.rpm', id, content.length)
-  const client = httpRequest(host.gateway.url, { path: '/repos/tools/latest/slow.rpm', agent: false })
+  const client = httpRequest(host.gateway.url, {
+    path: '/repos/tools/latest/slow.rpm',
+    agent: false,
+  })
   client.on('error', () => undefined)
   client.end()
   await until(() => state.begun > 0)
@@ -285,7 +331,10 @@ test('gateway: while no coordinator answers, what was looked up within an hour i
   assert.equal(got.status, 200)
   assert.ok(got.body.equals(content))
   const other = await get('/repos/tools/latest/b.rpm')
-  assert.deepEqual([other.status, other.headers['retry-after'], other.body.toString()], [503, '5', 'no coordinator can be reached\n'])
+  assert.deepEqual(
+    [other.status, other.headers['retry-after'], other.body.toString()],
+    [503, '5', 'no coordinator can be reached\n'],
+  )
   pass(3_600_000)
   assert.equal((await get('/repos/tools/latest/a.rpm')).status, 503)
 })
@@ -294,6 +343,9 @@ test('gateway: a coordinator that answers with a fault is no coordinator that ca
   const { failCatalog, get, log } = await gatewayFleet(t)
   failCatalog(new Error('the database is gone'))
   const got = await get('/repos/tools/latest/a.rpm')
-  assert.deepEqual([got.status, got.body.toString()], [503, 'the coordinator does not say what is here\n'])
+  assert.deepEqual(
+    [got.status, got.body.toString()],
+    [503, 'the coordinator does not say what is here\n'],
+  )
   assert.ok(log.lines.some(({ message }) => message === 'gateway could not look a path up'))
 })

@@ -30,28 +30,48 @@ export function createGateway(deps: GatewayDeps, options: { listen: string }): P
   }
   const own = [hostname(), options.listen.replace(/:\d+$/, '')]
   return listen(deps, options, (request, response) => {
-    if (answersTo(request.headers.host, own)) return void respond({ log: deps.log, resolve }, request, response)
+    if (answersTo(request.headers.host, own))
+      return void respond({ log: deps.log, resolve }, request, response)
     deps.log.warn({ host: request.headers.host }, 'gateway was asked by a name that is not its own')
-    response.writeHead(421, { 'content-type': 'text/plain; charset=utf-8' }).end('this gateway has no such name; ask it by its address\n')
+    response
+      .writeHead(421, { 'content-type': 'text/plain; charset=utf-8' })
+      .end('this gateway has no such name; ask it by its address\n')
   })
 }
 
-async function resolveRepository(deps: GatewayDeps, segments: readonly string[], signal: AbortSignal): Promise<Served | undefined> {
+async function resolveRepository(
+  deps: GatewayDeps,
+  segments: readonly string[],
+  signal: AbortSignal,
+): Promise<Served | undefined> {
   const [id, kind, ...rest] = segments
   try {
-    if (id === undefined) return folder((await deps.catalog.repositories(signal)).map((repository) => `${repository.id}/`))
+    if (id === undefined)
+      return folder(
+        (await deps.catalog.repositories(signal)).map((repository) => `${repository.id}/`),
+      )
     if (kind === undefined) return folder(['latest/', 'snapshots/'])
-    if (kind === 'latest') return served(deps, await deps.catalog.tree({ repository: id, path: rest.join('/') }, signal))
+    if (kind === 'latest')
+      return served(deps, await deps.catalog.tree({ repository: id, path: rest.join('/') }, signal))
     if (kind !== 'snapshots') return undefined
     const [snapshot, ...path] = rest
-    if (snapshot !== undefined) return served(deps, await deps.catalog.tree({ repository: id, snapshot, path: path.join('/') }, signal))
-    const known = (await deps.catalog.repositories(signal)).find((repository) => repository.id === id)
+    if (snapshot !== undefined)
+      return served(
+        deps,
+        await deps.catalog.tree({ repository: id, snapshot, path: path.join('/') }, signal),
+      )
+    const known = (await deps.catalog.repositories(signal)).find(
+      (repository) => repository.id === id,
+    )
     return known && folder(known.snapshots.map((name) => `${name}/`))
   } catch (error) {
     if (!(error instanceof MusterError)) throw error
     deps.log.warn({ path: segments.join('/'), error }, 'gateway could not look a path up')
     // dnf tries the next mirror, or again, on 503; a 404 it would believe.
-    const message = error.exit === 'unreachable' ? 'no coordinator can be reached' : 'the coordinator does not say what is here'
+    const message =
+      error.exit === 'unreachable'
+        ? 'no coordinator can be reached'
+        : 'the coordinator does not say what is here'
     return { kind: 'status', status: 503, message, retryAfterSeconds: 5 }
   }
 }
@@ -78,6 +98,9 @@ function file(deps: GatewayDeps, blob: BlobId, size: number): Served {
 function folder(names: readonly string[]): Served {
   return {
     kind: 'folder',
-    entries: async () => names.map((name) => (name.endsWith('/') ? { name: name.slice(0, -1), kind: 'folder' } : { name, kind: 'file' })),
+    entries: async () =>
+      names.map((name) =>
+        name.endsWith('/') ? { name: name.slice(0, -1), kind: 'folder' } : { name, kind: 'file' },
+      ),
   }
 }

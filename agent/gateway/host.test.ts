@@ -16,7 +16,8 @@ test('WA-01: the gateway answers to addresses, to localhost and to names of its 
     'localhost.',
   ])
     assert.ok(answersTo(header, own), header)
-  for (const header of ['gate.example:8481', 'GATE.example', 'web-1', 'web-1.:8481']) assert.ok(answersTo(header, own), header)
+  for (const header of ['gate.example:8481', 'GATE.example', 'web-1', 'web-1.:8481'])
+    assert.ok(answersTo(header, own), header)
   for (const header of [
     'evil.example',
     'evil.example:8481',

@@ -12,5 +12,10 @@ export function answersTo(header: string | undefined, own: readonly string[]): b
   if (match[1] !== undefined) return isIP(match[1]) === 6
   // The final dot only says that a name is complete.
   const name = (match[2] as string).toLowerCase().replace(/\.$/, '')
-  return isIP(name) === 4 || name === 'localhost' || name.endsWith('.localhost') || own.some((known) => known.toLowerCase() === name)
+  return (
+    isIP(name) === 4 ||
+    name === 'localhost' ||
+    name.endsWith('.localhost') ||
+    own.some((known) => known.toLowerCase() === name)
+  )
 }

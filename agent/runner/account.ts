@@ -27,9 +27,13 @@ export function ownAccount(): Account {
 }
 
 /** The account of a name or a numeric id. Throws a {@link startFailure} when there is none or we may not become it. */
-export async function findAccount(deps: { getent: string | undefined }, user: string): Promise<Account> {
+export async function findAccount(
+  deps: { getent: string | undefined },
+  user: string,
+): Promise<Account> {
   // A leading hyphen is an option to getent, a colon ends the name in passwd: no user has either.
-  if (!/^[^-:\n\0][^:\n\0]*$/.test(user)) throw startFailure('EINVAL', `user ${JSON.stringify(user)}`)
+  if (!/^[^-:\n\0][^:\n\0]*$/.test(user))
+    throw startFailure('EINVAL', `user ${JSON.stringify(user)}`)
   const line =
     (await readFile('/etc/passwd', 'utf8').then(
       (text) => find(text, user),
@@ -37,7 +41,8 @@ export async function findAccount(deps: { getent: string | undefined }, user: st
     )) ?? (await lookUp(deps.getent, user))
   const account = line === undefined ? undefined : parse(line)
   if (account === undefined) throw startFailure('ENOENT', `user ${user}`)
-  if (account.uid !== process.geteuid?.() && process.geteuid?.() !== 0) throw startFailure('EPERM', `user ${user}`)
+  if (account.uid !== process.geteuid?.() && process.geteuid?.() !== 0)
+    throw startFailure('EPERM', `user ${user}`)
   return account
 }
 
@@ -51,8 +56,11 @@ function find(passwd: string, user: string): string | undefined {
 function lookUp(getent: string | undefined, user: string): Promise<string | undefined> {
   if (getent === undefined) return Promise.resolve(undefined)
   return new Promise((resolve) => {
-    execFile(getent, ['passwd', user], { env: {}, timeout: LOOKUP_MS, maxBuffer: 64 * 1024 }, (error, stdout) =>
-      resolve(error === null ? stdout.split('\n')[0] : undefined),
+    execFile(
+      getent,
+      ['passwd', user],
+      { env: {}, timeout: LOOKUP_MS, maxBuffer: 64 * 1024 },
+      (error, stdout) => resolve(error === null ? stdout.split('\n')[0] : undefined),
     )
   })
 }

@@ -12,13 +12,21 @@ import { program } from './testing/programs.ts'
 import { eventually, openRunnerHome, type RunnerHome } from './testing/runner-home.ts'
 
 /** Changes a run's record while no runner is there to notice. */
-async function rewrite(runner: RunnerHome, run: string, change: (record: RunRecord) => RunRecord): Promise<void> {
+async function rewrite(
+  runner: RunnerHome,
+  run: string,
+  change: (record: RunRecord) => RunRecord,
+): Promise<void> {
   await runner.killRunner()
   const path = join(runner.home, 'runs', run, 'record.json')
-  await writeFile(path, JSON.stringify(change(JSON.parse(await readFile(path, 'utf8')) as RunRecord)))
+  await writeFile(
+    path,
+    JSON.stringify(change(JSON.parse(await readFile(path, 'utf8')) as RunRecord)),
+  )
 }
 
-const stream = async (runner: RunnerHome, run: RunStatus['run']): Promise<string> => (await runner.output(run)).stdout.toString()
+const stream = async (runner: RunnerHome, run: RunStatus['run']): Promise<string> =>
+  (await runner.output(run)).stdout.toString()
 
 for (const containment of ['auto', 'none'] as const)
   test(`PC-24: the runner is killed: its runs live, write on without a gap, are found again, and can be stopped (${containment})`, async () => {
@@ -28,14 +36,23 @@ for (const containment of ['auto', 'none'] as const)
     const counted = await runner.start(['sh', program('count-lines.sh'), '5', ticks])
     const deaf = await runner.start([program('ignore-sigterm.sh')])
     const short = await runner.start(['sleep', '0.2'])
-    await eventually('two lines', async () => (await runner.client.status(counted.run)).outputBytes.stdout === 14)
-    await eventually('ready', async () => (await runner.client.status(deaf.run)).outputBytes.stdout > 0)
+    await eventually(
+      'two lines',
+      async () => (await runner.client.status(counted.run)).outputBytes.stdout === 14,
+    )
+    await eventually(
+      'ready',
+      async () => (await runner.client.status(deaf.run)).outputBytes.stdout > 0,
+    )
     await runner.killRunner()
     assert.ok(lives(readStat(counted.pid as number)) && lives(readStat(deaf.pid as number)))
     await appendFile(ticks, '.')
     await eventually('the short run has ended', () => !lives(readStat(short.pid as number)))
     const found = await runner.client.status(counted.run)
-    assert.deepEqual([runWords(found), found.supervised, found.pid], ['running', false, counted.pid])
+    assert.deepEqual(
+      [runWords(found), found.supervised, found.pid],
+      ['running', false, counted.pid],
+    )
     assert.equal(runWords(await runner.client.status(short.run)), 'lost: runner died')
     await appendFile(ticks, '..')
     assert.equal(runWords(await runner.client.wait(counted.run)), 'lost: runner died')
@@ -47,7 +64,13 @@ for (const containment of ['auto', 'none'] as const)
 test('PC-24: a run that writes more than a pipe holds waits for the next runner, and none of it is lost', async () => {
   await using runner = await openRunnerHome()
   const go = join(runner.home, 'go')
-  const { run } = await runner.start(['sh', '-c', 'while [ ! -e "$1" ]; do sleep 0.02; done; seq 1 60000; sleep 0.5', 'sh', go])
+  const { run } = await runner.start([
+    'sh',
+    '-c',
+    'while [ ! -e "$1" ]; do sleep 0.02; done; seq 1 60000; sleep 0.5',
+    'sh',
+    go,
+  ])
   await runner.killRunner()
   await writeFile(go, '')
   const expected = Array.from({ length: 60_000 }, (_, index) => `${index + 1}\n`).join('')
@@ -71,13 +94,20 @@ test('PC-03: a process that has a run’s pid now is not the run, and no stop to
   const { run } = await runner.start(['sleep', '616'])
   const another = await runner.start(['sleep', '617'])
   // Same pid, another start; and the whole identity of a process that isn't in the run's group.
-  await rewrite(runner, run, (record) => ({ ...record, process: { ...(record.process as NonNullable<typeof record.process>), pid } }))
+  await rewrite(runner, run, (record) => ({
+    ...record,
+    process: { ...(record.process as NonNullable<typeof record.process>), pid },
+  }))
   // Without control groups boot, pid and start are all there is to know a process by.
   const grouped = another.containment !== 'process group'
   if (grouped)
     await rewrite(runner, another.run, (record) => ({
       ...record,
-      process: { ...(record.process as NonNullable<typeof record.process>), pid, startTime: readStat(pid)?.startTime ?? '' },
+      process: {
+        ...(record.process as NonNullable<typeof record.process>),
+        pid,
+        startTime: readStat(pid)?.startTime ?? '',
+      },
     }))
   for (const id of grouped ? [run, another.run] : [run]) {
     assert.equal(runWords(await runner.client.status(id)), 'lost: runner died')
@@ -93,7 +123,10 @@ test('PC-04: after a reboot every run is lost, and nothing is signalled', async 
   const { run, pid } = await runner.start(['sleep', '618'])
   await rewrite(runner, run, (record) => ({
     ...record,
-    process: { ...(record.process as NonNullable<typeof record.process>), bootId: 'an earlier boot' },
+    process: {
+      ...(record.process as NonNullable<typeof record.process>),
+      bootId: 'an earlier boot',
+    },
   }))
   assert.equal(runWords(await runner.client.status(run)), 'lost: reboot')
   assert.equal(runWords(await runner.client.stop(run, { graceMs: 0 })), 'lost: reboot')

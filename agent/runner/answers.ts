@@ -27,7 +27,11 @@ const LIST_PAGE = 500
 const LIST_CHARS = 4 * 1024 * 1024
 
 /** `signal` aborts when the client is gone. Throws runner errors only. */
-export async function answer(deps: AnswerDeps, request: Request, signal: AbortSignal): Promise<Answer> {
+export async function answer(
+  deps: AnswerDeps,
+  request: Request,
+  signal: AbortSignal,
+): Promise<Answer> {
   const { supervisor } = deps
   switch (request.method) {
     case 'hello':
@@ -61,14 +65,24 @@ export async function answer(deps: AnswerDeps, request: Request, signal: AbortSi
     case 'read': {
       const run = supervisor.get(request.run)
       const ended = run.isComplete()
-      const { offset, bytes, dropped } = await run.output.store.read(request.stream, request.offset, request.max)
+      const { offset, bytes, dropped } = await run.output.store.read(
+        request.stream,
+        request.offset,
+        request.max,
+      )
       const size = run.output.store.count()[request.stream]
-      return { result: { offset, dropped, size, end: ended && offset + bytes.length >= size }, body: bytes }
+      return {
+        result: { offset, dropped, size, end: ended && offset + bytes.length >= size },
+        body: bytes,
+      }
     }
     case 'next':
       return next(deps, supervisor.get(request.run), request, signal)
     case 'shutdown': {
-      if (request.stopRuns) await Promise.all(supervisor.list().map((run) => run.stop({ signal: 'SIGTERM', graceMs: request.graceMs })))
+      if (request.stopRuns)
+        await Promise.all(
+          supervisor.list().map((run) => run.stop({ signal: 'SIGTERM', graceMs: request.graceMs })),
+        )
       if (supervisor.live() > 0) throw runnerError('runner.live', { live: supervisor.live() })
       deps.shutdown()
       return { result: null }
@@ -79,7 +93,12 @@ export async function answer(deps: AnswerDeps, request: Request, signal: AbortSi
 }
 
 /** The next piece of output beyond the given offsets: waits for one, and says when there will be none. */
-async function next(deps: AnswerDeps, run: Run, after: { stdout: number; stderr: number }, signal: AbortSignal): Promise<Answer> {
+async function next(
+  deps: AnswerDeps,
+  run: Run,
+  after: { stdout: number; stderr: number },
+  signal: AbortSignal,
+): Promise<Answer> {
   const behind = () => STREAMS.filter((name) => run.output.store.count()[name] > after[name])
   let ended = false
   await until(deps, run, signal, () => {
@@ -89,12 +108,21 @@ async function next(deps: AnswerDeps, run: Run, after: { stdout: number; stderr:
   // The one that the reader saw less of comes first, so neither starves the other.
   const [stream] = behind().sort((a, b) => after[a] - after[b])
   if (stream === undefined) return { result: { end: ended } }
-  const { offset, bytes, dropped } = await run.output.store.read(stream, after[stream], MAX_BODY_BYTES)
+  const { offset, bytes, dropped } = await run.output.store.read(
+    stream,
+    after[stream],
+    MAX_BODY_BYTES,
+  )
   return { result: { end: false, stream, offset, dropped }, body: bytes }
 }
 
 /** Until the condition holds, the client is gone, or {@link WAIT_MS} passed. */
-async function until(deps: AnswerDeps, run: Run, signal: AbortSignal, condition: () => boolean): Promise<void> {
+async function until(
+  deps: AnswerDeps,
+  run: Run,
+  signal: AbortSignal,
+  condition: () => boolean,
+): Promise<void> {
   const limit = new AbortController()
   const abort = (): void => limit.abort()
   const cancel = deps.clock.after(WAIT_MS, abort)

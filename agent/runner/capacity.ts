@@ -13,5 +13,11 @@ export function liveRunLimit(limits: string = readFileSync('/proc/self/limits', 
   const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1]
   // `unlimited`, or a kernel that says it otherwise: the kernel then refuses by itself, as a failed start.
   if (soft === undefined) return MAX_LIVE_RUNS
-  return Math.max(1, Math.min(MAX_LIVE_RUNS, Math.floor((Number(soft) - RESERVED_DESCRIPTORS) / DESCRIPTORS_PER_RUN)))
+  return Math.max(
+    1,
+    Math.min(
+      MAX_LIVE_RUNS,
+      Math.floor((Number(soft) - RESERVED_DESCRIPTORS) / DESCRIPTORS_PER_RUN),
+    ),
+  )
 }

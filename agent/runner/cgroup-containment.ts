@@ -21,18 +21,30 @@ export function createCgroups(
   limits: RunLimits,
 ): { containment: Containment; enforcement: 'enforced' | 'weak' } {
   const track = join(cgroups.track.folder, run)
-  const wanted = (['memory', 'pids', 'cpu'] as const).filter((name) => limits[name === 'memory' ? 'memoryBytes' : name] !== undefined)
+  const wanted = (['memory', 'pids', 'cpu'] as const).filter(
+    (name) => limits[name === 'memory' ? 'memoryBytes' : name] !== undefined,
+  )
   const folderOf = (name: (typeof wanted)[number]): string | undefined => {
     const hierarchy = cgroups.controllers.get(name)
     return hierarchy === undefined ? undefined : join(hierarchy.folder, run)
   }
-  const folders = [...new Set([track, ...wanted.map(folderOf).filter((folder) => folder !== undefined)])]
+  const folders = [
+    ...new Set([track, ...wanted.map(folderOf).filter((folder) => folder !== undefined)]),
+  ]
   for (const folder of folders) mkdirSync(folder, { recursive: true })
   const memory = limits.memoryBytes === undefined ? undefined : folderOf('memory')
   const enforced = wanted.map((name) => setLimit(name, folderOf(name), limits))
   const kind = cgroups.track.version === 2 ? 'cgroup2' : 'cgroup1'
-  const record: ContainmentRecord = { kind, track, folders, ...(memory === undefined ? {} : { memory }) }
-  return { containment: cgroupContainment(record, track), enforcement: enforced.includes(false) ? 'weak' : 'enforced' }
+  const record: ContainmentRecord = {
+    kind,
+    track,
+    folders,
+    ...(memory === undefined ? {} : { memory }),
+  }
+  return {
+    containment: cgroupContainment(record, track),
+    enforcement: enforced.includes(false) ? 'weak' : 'enforced',
+  }
 }
 
 /** The containment of a record: new, or found again after the runner's death. */
@@ -60,13 +72,20 @@ export function cgroupContainment(record: ContainmentRecord, track: string): Con
   }
 }
 
-function setLimit(name: 'memory' | 'pids' | 'cpu', folder: string | undefined, limits: RunLimits): boolean {
+function setLimit(
+  name: 'memory' | 'pids' | 'cpu',
+  folder: string | undefined,
+  limits: RunLimits,
+): boolean {
   if (folder === undefined) return false
   if (name === 'pids') return write(join(folder, 'pids.max'), String(limits.pids))
   if (name === 'cpu') {
     const quota = Math.max(1000, Math.round((limits.cpu as number) * CPU_PERIOD_US))
     if (write(join(folder, 'cpu.max'), `${quota} ${CPU_PERIOD_US}`)) return true
-    return write(join(folder, 'cpu.cfs_period_us'), String(CPU_PERIOD_US)) && write(join(folder, 'cpu.cfs_quota_us'), String(quota))
+    return (
+      write(join(folder, 'cpu.cfs_period_us'), String(CPU_PERIOD_US)) &&
+      write(join(folder, 'cpu.cfs_quota_us'), String(quota))
+    )
   }
   const bytes = String(limits.memoryBytes)
   // Swap would turn the limit into slowness. Absent where the kernel doesn't count swap, which is no reason to call the limit weak.
@@ -82,16 +101,21 @@ function setLimit(name: 'memory' | 'pids' | 'cpu', folder: string | undefined, l
 
 /** Version 2 counts in memory.events, version 1 in memory.oom_control, and kernels before 4.13 only how often the limit was hit. */
 function oomKills(folder: string): number {
-  const counted = /^oom_kill (\d+)$/m.exec(read(join(folder, 'memory.events')) || read(join(folder, 'memory.oom_control')))
+  const counted = /^oom_kill (\d+)$/m.exec(
+    read(join(folder, 'memory.events')) || read(join(folder, 'memory.oom_control')),
+  )
   return Number(counted?.[1] ?? (read(join(folder, 'memory.failcnt')).trim() || 0))
 }
 
 function freeze(folder: string, frozen: boolean): void {
-  if (!write(join(folder, 'cgroup.freeze'), frozen ? '1' : '0')) write(join(folder, 'freezer.state'), frozen ? 'FROZEN' : 'THAWED')
+  if (!write(join(folder, 'cgroup.freeze'), frozen ? '1' : '0'))
+    write(join(folder, 'freezer.state'), frozen ? 'FROZEN' : 'THAWED')
 }
 
 function pids(folder: string): number[] {
-  return groupTree(folder).flatMap((path) => read(join(path, 'cgroup.procs')).split('\n').filter(Boolean).map(Number))
+  return groupTree(folder).flatMap((path) =>
+    read(join(path, 'cgroup.procs')).split('\n').filter(Boolean).map(Number),
+  )
 }
 
 function read(path: string): string {

@@ -38,12 +38,16 @@ interface Mount {
  * Finds the hierarchies and makes `muster/<tag>` in each. The tag is drawn from the home, so two homes on one machine stay apart.
  * @param options.versions - Which versions may be used; for machines where one of them must be left alone, and for tests.
  */
-export function openCgroups(options: { home: string; versions: readonly (1 | 2)[] }): Cgroups | undefined {
+export function openCgroups(options: {
+  home: string
+  versions: readonly (1 | 2)[]
+}): Cgroups | undefined {
   const tag = createHash('sha256').update(options.home).digest('hex').slice(0, 16)
   const own = ownGroups(readFileSync('/proc/self/cgroup', 'utf8'))
   const mounts = cgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8')).filter(
     ({ version, names }) =>
-      options.versions.includes(version) && (version === 2 || [...CONTROLLERS, 'freezer'].some((name) => names.includes(name))),
+      options.versions.includes(version) &&
+      (version === 2 || [...CONTROLLERS, 'freezer'].some((name) => names.includes(name))),
   )
   const opened = mounts.flatMap((mount) => {
     const folder = makeFolder(mount, own, tag)
@@ -52,13 +56,17 @@ export function openCgroups(options: { home: string; versions: readonly (1 | 2)[
   const second = opened.find(({ mount }) => mount.version === 2)
   const first = (name: string): Hierarchy | undefined =>
     opened.find(({ mount }) => mount.version === 1 && mount.names.includes(name))?.hierarchy
-  const enabled = second === undefined ? [] : read(join(second.hierarchy.folder, 'cgroup.subtree_control')).split(' ')
+  const enabled =
+    second === undefined
+      ? []
+      : read(join(second.hierarchy.folder, 'cgroup.subtree_control')).split(' ')
   const controllers = CONTROLLERS.flatMap((name) => {
     const hierarchy = enabled.includes(name) ? second?.hierarchy : first(name)
     return hierarchy === undefined ? [] : ([[name, hierarchy]] as const)
   })
   // Version 1: the freezer holds a fork bomb still while it is killed; any other hierarchy at least knows its members.
-  const track = second?.hierarchy ?? first('freezer') ?? first('pids') ?? first('memory') ?? first('cpu')
+  const track =
+    second?.hierarchy ?? first('freezer') ?? first('pids') ?? first('memory') ?? first('cpu')
   const used = new Set([track, ...controllers.map(([, hierarchy]) => hierarchy)])
   for (const { hierarchy } of opened) if (!used.has(hierarchy)) removeFolder(hierarchy)
   return track === undefined ? undefined : { track, controllers: new Map(controllers) }
@@ -69,7 +77,8 @@ export function openCgroups(options: { home: string; versions: readonly (1 | 2)[
  * Only while no run is being started.
  */
 export function sweepCgroups(cgroups: Cgroups): void {
-  for (const { folder } of hierarchies(cgroups)) for (const run of readdirSync(folder).filter(runId.is)) removeGroup(join(folder, run))
+  for (const { folder } of hierarchies(cgroups))
+    for (const run of readdirSync(folder).filter(runId.is)) removeGroup(join(folder, run))
 }
 
 /** Removes our own folders too, where they are empty; a runner does so when it ends. */
@@ -120,8 +129,12 @@ export function cgroupMounts(mountinfo: string): Mount[] {
     const [left, right] = line.split(' - ')
     const [type, , options] = right?.split(' ') ?? []
     if (left === undefined || (type !== 'cgroup' && type !== 'cgroup2')) return []
-    const point = (left.split(' ')[4] ?? '').replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
-    return [{ version: type === 'cgroup2' ? 2 : 1, point, names: options?.split(',') ?? [] } as const]
+    const point = (left.split(' ')[4] ?? '').replace(/\\(\d{3})/g, (_, octal: string) =>
+      String.fromCharCode(Number.parseInt(octal, 8)),
+    )
+    return [
+      { version: type === 'cgroup2' ? 2 : 1, point, names: options?.split(',') ?? [] } as const,
+    ]
   })
 }
 
@@ -135,9 +148,18 @@ export function ownGroups(text: string): Map<string, string> {
   return groups
 }
 
-function makeFolder(mount: Mount, own: ReadonlyMap<string, string>, tag: string): string | undefined {
-  const group = own.get(mount.version === 2 ? '' : (mount.names.find((name) => own.has(name)) ?? '?'))
-  const bases = [mount.point, ...(group === undefined || group === '/' ? [] : [join(mount.point, group)])]
+function makeFolder(
+  mount: Mount,
+  own: ReadonlyMap<string, string>,
+  tag: string,
+): string | undefined {
+  const group = own.get(
+    mount.version === 2 ? '' : (mount.names.find((name) => own.has(name)) ?? '?'),
+  )
+  const bases = [
+    mount.point,
+    ...(group === undefined || group === '/' ? [] : [join(mount.point, group)]),
+  ]
   for (const base of bases) {
     const folder = join(base, 'muster', tag)
     try {
@@ -146,7 +168,8 @@ function makeFolder(mount: Mount, own: ReadonlyMap<string, string>, tag: string)
       const probe = join(folder, 'probe')
       mkdirSync(probe, { recursive: true })
       rmdirSync(probe)
-      if (mount.version === 2) for (const path of [base, join(base, 'muster'), folder]) enableControllers(path)
+      if (mount.version === 2)
+        for (const path of [base, join(base, 'muster'), folder]) enableControllers(path)
       return folder
     } catch {
       // Not ours to write: try the next place.

@@ -16,11 +16,14 @@ import { lives, readStat } from './process-identity.ts'
 import { runWords } from '../../shared/run-words.ts'
 import { eventually, newRunId, openRunnerHome } from './testing/runner-home.ts'
 
-const is = (code: Parameters<typeof runnerError.is>[1]) => (error: unknown) => runnerError.is(error, code)
+const is = (code: Parameters<typeof runnerError.is>[1]) => (error: unknown) =>
+  runnerError.is(error, code)
 
 test('many agents that start at once reach one runner', async () => {
   const home = await mkdtemp(join(tmpdir(), 'muster-race-'))
-  const clients = await Promise.all(Array.from({ length: 4 }, () => connectRunner({ clock }, { home, spawnIfAbsent: true })))
+  const clients = await Promise.all(
+    Array.from({ length: 4 }, () => connectRunner({ clock }, { home, spawnIfAbsent: true })),
+  )
   const pids = await Promise.all(clients.map(async (client) => (await client.info()).pid))
   assert.equal(new Set(pids).size, 1)
   await clients[0]?.shutdown()
@@ -30,10 +33,16 @@ test('many agents that start at once reach one runner', async () => {
 
 test('without a runner there is an answer that says so, and none is started unasked', async () => {
   const home = await mkdtemp(join(tmpdir(), 'muster-none-'))
-  await assert.rejects(connectRunner({ clock }, { home, spawnIfAbsent: false }), is('runner.unreachable'))
+  await assert.rejects(
+    connectRunner({ clock }, { home, spawnIfAbsent: false }),
+    is('runner.unreachable'),
+  )
   assert.equal(existsSync(runnerPaths(home).runFolder), false)
   await rm(home, { recursive: true })
-  await assert.rejects(connectRunner({ clock }, { home, spawnIfAbsent: true }), is('runner.unreachable'))
+  await assert.rejects(
+    connectRunner({ clock }, { home, spawnIfAbsent: true }),
+    is('runner.unreachable'),
+  )
 })
 
 test('a runner that dies between two calls is replaced at the next one', async () => {
@@ -66,13 +75,20 @@ test('a runner with live runs does not end unless it is told to end them', async
   assert.equal(runWords(await runner.client.status(run)), 'running')
   await runner.client.shutdown({ stopRuns: true })
   await eventually('the run has ended', () => !lives(readStat(pid as number)))
-  assert.equal(runWords(await runner.client.status(run)), 'stopped', 'the next runner knows how it ended')
+  assert.equal(
+    runWords(await runner.client.status(run)),
+    'stopped',
+    'the next runner knows how it ended',
+  )
 })
 
 test('a runner that nobody needs ends by itself, and one whose home is removed does too', async () => {
   for (const remove of [false, true]) {
     const home = await mkdtemp(join(tmpdir(), 'muster-idle-'))
-    const client = await connectRunner({ clock }, { home, spawnIfAbsent: true, runnerArguments: remove ? [] : ['--idle-exit', '1'] })
+    const client = await connectRunner(
+      { clock },
+      { home, spawnIfAbsent: true, runnerArguments: remove ? [] : ['--idle-exit', '1'] },
+    )
     const { pid } = await client.info()
     if (remove) await rm(home, { recursive: true })
     await eventually('the runner has ended', () => !lives(readStat(pid)))
@@ -90,13 +106,20 @@ test('PC-25: the socket is its owner’s alone', async (t) => {
   // From the root folder, with a node of the system: the checkout may lie where only root may read.
   const stranger = spawn(
     '/bin/sh',
-    ['-c', 'exec setpriv --reuid=65534 --regid=65534 --clear-groups /proc/self/fd/3 -e "$1"', 'sh', script],
+    [
+      '-c',
+      'exec setpriv --reuid=65534 --regid=65534 --clear-groups /proc/self/fd/3 -e "$1"',
+      'sh',
+      script,
+    ],
     {
       stdio: ['ignore', 'pipe', 'inherit', openSync(process.execPath, 'r')],
       cwd: '/',
     },
   )
-  const [line] = (await once(stranger.stdout as NonNullable<typeof stranger.stdout>, 'data')) as [Buffer]
+  const [line] = (await once(stranger.stdout as NonNullable<typeof stranger.stdout>, 'data')) as [
+    Buffer,
+  ]
   assert.equal(line.toString(), 'EACCES\n')
 })
 
@@ -106,12 +129,17 @@ test('PC-25: a runner does not start on a path that somebody prepared', async ()
   const main = fileURLToPath(new URL('./main.ts', import.meta.url))
   await mkdir(paths.runFolder, { mode: 0o700 })
   await symlink('/dev/null', paths.socket)
-  const child = spawn(process.execPath, [main, '--home', home], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(process.execPath, [main, '--home', home], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
   assert.deepEqual(await once(child, 'exit'), [1, null])
   assert.match(said, /can't be trusted as the runner's: it is a symbolic link/)
-  await assert.rejects(connectRunner({ clock }, { home, spawnIfAbsent: true }), is('runner.unsafe-path'))
+  await assert.rejects(
+    connectRunner({ clock }, { home, spawnIfAbsent: true }),
+    is('runner.unsafe-path'),
+  )
   await rm(home, { recursive: true })
 })
 
@@ -121,11 +149,17 @@ test('PC-20: a runner lets go of files that it inherited, so that no run has the
   const main = fileURLToPath(new URL('./main.ts', import.meta.url))
   // A number far from the others: node itself protects those that follow its own without a gap.
   const script = 'exec 40>"$1"; exec "$2" "$3" --home "$4"'
-  const child = spawn('bash', ['-c', script, 'bash', secret, process.execPath, main, home], { stdio: 'ignore' })
+  const child = spawn('bash', ['-c', script, 'bash', secret, process.execPath, main, home], {
+    stdio: 'ignore',
+  })
   const ended = once(child, 'exit')
   try {
-    await eventually('the runner answers', () => connectRunner({ clock }, { home, spawnIfAbsent: false }).catch(() => undefined))
-    const links = readdirSync(`/proc/${child.pid}/fd`).map((fd) => linkOf(`/proc/${child.pid}/fd/${fd}`))
+    await eventually('the runner answers', () =>
+      connectRunner({ clock }, { home, spawnIfAbsent: false }).catch(() => undefined),
+    )
+    const links = readdirSync(`/proc/${child.pid}/fd`).map((fd) =>
+      linkOf(`/proc/${child.pid}/fd/${fd}`),
+    )
     assert.ok(!links.includes(secret))
   } finally {
     child.kill()
@@ -154,13 +188,18 @@ test('what is no request ends its connection and nothing else', async () => {
 
 test('the runner’s log names runs, never their arguments or environment', async () => {
   await using runner = await openRunnerHome()
-  const { run } = await runner.start(['sh', '-c', 'sleep 617', 'sh', 'canary-argument'], { env: { SECRET: 'canary-environment' } })
+  const { run } = await runner.start(['sh', '-c', 'sleep 617', 'sh', 'canary-argument'], {
+    env: { SECRET: 'canary-environment' },
+  })
   await runner.killRunner()
   await runner.client.stop(run, { graceMs: 0 })
   const log = await readFile(runnerPaths(runner.home).log, 'utf8')
   assert.match(log, new RegExp(`"run adopted".*${run}`))
   assert.doesNotMatch(log, /canary/)
-  assert.doesNotMatch(await readFile(join(runner.home, 'runs', run, 'record.json'), 'utf8'), /canary-environment/)
+  assert.doesNotMatch(
+    await readFile(join(runner.home, 'runs', run, 'record.json'), 'utf8'),
+    /canary-environment/,
+  )
   await writeFile(runnerPaths(runner.home).log, '')
 })
 

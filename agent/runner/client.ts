@@ -75,7 +75,13 @@ export interface RunnerClient {
   /** To the main process. Throws runner.ended. */
   signal(run: RunId, name: string, signal?: AbortSignal): Promise<void>
   /** At most `max` bytes (128 KiB) from `offset` on, without waiting. */
-  read(run: RunId, stream: Stream, offset: number, max: number, signal?: AbortSignal): Promise<ReadResult>
+  read(
+    run: RunId,
+    stream: Stream,
+    offset: number,
+    max: number,
+    signal?: AbortSignal,
+  ): Promise<ReadResult>
   /** Everything from the offsets on (default 0), as it comes; ends when the run's output has. Throws the signal's reason. */
   follow(
     run: RunId,
@@ -91,7 +97,10 @@ export interface RunnerClient {
 const RETRIES = 2
 
 /** Finds the runner of a home, or starts it. Throws runner.unreachable, runner.unsafe-path, runner.protocol. */
-export async function connectRunner(deps: { clock: Clock }, options: ConnectOptions): Promise<RunnerClient> {
+export async function connectRunner(
+  deps: { clock: Clock },
+  options: ConnectOptions,
+): Promise<RunnerClient> {
   const { socket } = runnerPaths(options.home)
   const keep = options.keep === undefined ? {} : { keep: options.keep }
   const spawnOptions = {
@@ -100,7 +109,10 @@ export async function connectRunner(deps: { clock: Clock }, options: ConnectOpti
     ...(options.runnerArguments === undefined ? {} : { arguments: options.runnerArguments }),
   }
 
-  async function connect(signal?: AbortSignal, spawn = options.spawnIfAbsent): Promise<RunnerConnection> {
+  async function connect(
+    signal?: AbortSignal,
+    spawn = options.spawnIfAbsent,
+  ): Promise<RunnerConnection> {
     try {
       return await openConnection(socket, signal)
     } catch (error) {
@@ -110,20 +122,26 @@ export async function connectRunner(deps: { clock: Clock }, options: ConnectOpti
   }
 
   /** `again`: whether the request may be sent twice. */
-  async function call<T>(request: Request, signal?: AbortSignal, again = true): Promise<{ result: T; body: Uint8Array }> {
+  async function call<T>(
+    request: Request,
+    signal?: AbortSignal,
+    again = true,
+  ): Promise<{ result: T; body: Uint8Array }> {
     for (let attempt = 0; ; attempt += 1) {
       const connection = await connect(signal)
       try {
         return (await connection.request(request, signal)) as { result: T; body: Uint8Array }
       } catch (error) {
-        const lost = runnerError.is(error, 'runner.unreachable') || runnerError.is(error, 'runner.closing')
+        const lost =
+          runnerError.is(error, 'runner.unreachable') || runnerError.is(error, 'runner.closing')
         if (!lost || !again || attempt >= RETRIES) throw error
       } finally {
         connection.close()
       }
     }
   }
-  const of = async <T>(request: Request, signal?: AbortSignal): Promise<T> => (await call<T>(request, signal)).result
+  const of = async <T>(request: Request, signal?: AbortSignal): Promise<T> =>
+    (await call<T>(request, signal)).result
 
   const client: RunnerClient = {
     start: (order, signal) => of({ method: 'start', order: parseOrder(order) }, signal),
@@ -136,7 +154,10 @@ export async function connectRunner(deps: { clock: Clock }, options: ConnectOpti
     list: async (signal) => {
       const runs: RunStatus[] = []
       for (let more = true; more; ) {
-        const page = await of<{ runs: RunStatus[]; more: boolean }>({ method: 'list', after: runs.at(-1)?.run ?? '' }, signal)
+        const page = await of<{ runs: RunStatus[]; more: boolean }>(
+          { method: 'list', after: runs.at(-1)?.run ?? '' },
+          signal,
+        )
         runs.push(...page.runs)
         more = page.more
       }
@@ -150,21 +171,29 @@ export async function connectRunner(deps: { clock: Clock }, options: ConnectOpti
     },
     stop: (run, { graceMs, signal: name = 'SIGTERM' }, signal) =>
       of({ method: 'stop', run, graceMs, signal: name as NodeJS.Signals }, signal),
-    signal: async (run, name, signal) => void (await call({ method: 'signal', run, signal: name as NodeJS.Signals }, signal, false)),
+    signal: async (run, name, signal) =>
+      void (await call({ method: 'signal', run, signal: name as NodeJS.Signals }, signal, false)),
     read: async (run, stream, offset, max, signal) => {
-      const { result, body } = await call<Omit<ReadResult, 'bytes'>>({ method: 'read', run, stream, offset, max }, signal)
+      const { result, body } = await call<Omit<ReadResult, 'bytes'>>(
+        { method: 'read', run, stream, offset, max },
+        signal,
+      )
       return { ...result, bytes: body }
     },
-    follow: (run, { offsets } = {}, signal) => follow(connect, run, { stdout: offsets?.stdout ?? 0, stderr: offsets?.stderr ?? 0 }, signal),
+    follow: (run, { offsets } = {}, signal) =>
+      follow(connect, run, { stdout: offsets?.stdout ?? 0, stderr: offsets?.stderr ?? 0 }, signal),
     info: (signal) => of({ method: 'hello' }, signal),
     shutdown: async ({ stopRuns = false, graceMs = 5000 } = {}) => {
       // A runner that isn't there needs no end: none is started for this.
       const connection = await connect(undefined, false).catch(() => undefined)
-      await connection?.request({ method: 'shutdown', stopRuns, graceMs }).finally(() => connection.close())
+      await connection
+        ?.request({ method: 'shutdown', stopRuns, graceMs })
+        .finally(() => connection.close())
     },
   }
   const { protocol } = await of<RunnerInfo>({ method: 'hello', ...keep }, options.signal)
-  if (protocol !== RUNNER_PROTOCOL) throw runnerError('runner.protocol', { expected: RUNNER_PROTOCOL, got: protocol })
+  if (protocol !== RUNNER_PROTOCOL)
+    throw runnerError('runner.protocol', { expected: RUNNER_PROTOCOL, got: protocol })
   return client
 }
 

@@ -4,9 +4,13 @@ import fc from 'fast-check'
 import { encodeFrame, FrameReader, MAX_BODY_BYTES, MAX_HEAD_BYTES } from './codec.ts'
 import { runnerError } from './errors.ts'
 
-const heads = fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.integer(), fc.constant(null), fc.array(fc.string())), {
-  noNullPrototype: true,
-})
+const heads = fc.dictionary(
+  fc.string(),
+  fc.oneof(fc.string(), fc.integer(), fc.constant(null), fc.array(fc.string())),
+  {
+    noNullPrototype: true,
+  },
+)
 const bodies = fc.uint8Array({ maxLength: 300 })
 
 test('runner frames come out as they went in, however they are cut into chunks', () => {
@@ -22,7 +26,8 @@ test('runner frames come out as they went in, however they are cut into chunks',
           const size = cuts[turn % cuts.length] as number
           reader.push(bytes.subarray(at, at + size))
           at += size
-          for (let frame = reader.next(); frame !== undefined; frame = reader.next()) read.push([frame.head, new Uint8Array(frame.body)])
+          for (let frame = reader.next(); frame !== undefined; frame = reader.next())
+            read.push([frame.head, new Uint8Array(frame.body)])
         }
         assert.deepEqual(read, frames)
       },

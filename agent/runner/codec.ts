@@ -75,6 +75,12 @@ function parseHead(bytes: Buffer): Frame['head'] {
 }
 
 function checkLengths(head: number, body: number): void {
-  if (head > MAX_HEAD_BYTES) throw runnerError('runner.broken-frame', { reason: `head of ${head} bytes, at most ${MAX_HEAD_BYTES}` })
-  if (body > MAX_BODY_BYTES) throw runnerError('runner.broken-frame', { reason: `body of ${body} bytes, at most ${MAX_BODY_BYTES}` })
+  if (head > MAX_HEAD_BYTES)
+    throw runnerError('runner.broken-frame', {
+      reason: `head of ${head} bytes, at most ${MAX_HEAD_BYTES}`,
+    })
+  if (body > MAX_BODY_BYTES)
+    throw runnerError('runner.broken-frame', {
+      reason: `body of ${body} bytes, at most ${MAX_BODY_BYTES}`,
+    })
 }

@@ -15,9 +15,13 @@ export interface RunnerConnection {
 }
 
 /** Throws runner.unreachable when nobody listens, runner.unsafe-path when it isn't our runner's socket. */
-export async function openConnection(path: string, signal?: AbortSignal): Promise<RunnerConnection> {
+export async function openConnection(
+  path: string,
+  signal?: AbortSignal,
+): Promise<RunnerConnection> {
   signal?.throwIfAborted()
-  if (!checkSocket(path)) throw runnerError('runner.unreachable', { socket: path, reason: 'there is no socket' })
+  if (!checkSocket(path))
+    throw runnerError('runner.unreachable', { socket: path, reason: 'there is no socket' })
   const short = shortSocketPath(path)
   const socket = createConnection(short.path)
   try {
@@ -26,14 +30,26 @@ export async function openConnection(path: string, signal?: AbortSignal): Promis
       socket.once('error', reject)
     })
   } catch (cause) {
-    throw runnerError('runner.unreachable', { socket: path, reason: (cause as NodeJS.ErrnoException).code ?? 'no connection' }, { cause })
+    throw runnerError(
+      'runner.unreachable',
+      { socket: path, reason: (cause as NodeJS.ErrnoException).code ?? 'no connection' },
+      { cause },
+    )
   } finally {
     short.release()
   }
-  return { request: (head, abort) => request(socket, path, head, abort), close: () => socket.destroy() }
+  return {
+    request: (head, abort) => request(socket, path, head, abort),
+    close: () => socket.destroy(),
+  }
 }
 
-function request(socket: Socket, path: string, head: object, signal?: AbortSignal): Promise<{ result: unknown; body: Uint8Array }> {
+function request(
+  socket: Socket,
+  path: string,
+  head: object,
+  signal?: AbortSignal,
+): Promise<{ result: unknown; body: Uint8Array }> {
   const frame = encodeFrame(head)
   const reader = new FrameReader()
   return new Promise((resolve, reject) => {
@@ -49,9 +65,21 @@ function request(socket: Socket, path: string, head: object, signal?: AbortSigna
       socket.destroy()
     }
     const onAbort = (): void => fail(signal?.reason)
-    const onClose = (): void => fail(runnerError('runner.unreachable', { socket: path, reason: 'the connection ended before the answer' }))
+    const onClose = (): void =>
+      fail(
+        runnerError('runner.unreachable', {
+          socket: path,
+          reason: 'the connection ended before the answer',
+        }),
+      )
     const onError = (cause: NodeJS.ErrnoException): void =>
-      fail(runnerError('runner.unreachable', { socket: path, reason: cause.code ?? 'broken connection' }, { cause }))
+      fail(
+        runnerError(
+          'runner.unreachable',
+          { socket: path, reason: cause.code ?? 'broken connection' },
+          { cause },
+        ),
+      )
     const onData = (chunk: Uint8Array): void => {
       try {
         reader.push(chunk)
@@ -73,9 +101,19 @@ function request(socket: Socket, path: string, head: object, signal?: AbortSigna
   })
 }
 
-function settleAnswer(frame: Frame, resolve: (value: { result: unknown; body: Uint8Array }) => void, reject: (error: Error) => void): void {
+function settleAnswer(
+  frame: Frame,
+  resolve: (value: { result: unknown; body: Uint8Array }) => void,
+  reject: (error: Error) => void,
+): void {
   const error = frame.head.error as { code?: unknown; data?: unknown } | undefined
   if (error === undefined) return resolve({ result: frame.head.result, body: frame.body })
-  const known = typeof error.code === 'string' ? restoreError(error.code, (error.data ?? {}) as never) : undefined
-  reject(known ?? runnerError('runner.broken-frame', { reason: 'an error that this program does not know' }))
+  const known =
+    typeof error.code === 'string'
+      ? restoreError(error.code, (error.data ?? {}) as never)
+      : undefined
+  reject(
+    known ??
+      runnerError('runner.broken-frame', { reason: 'an error that this program does not know' }),
+  )
 }

@@ -21,7 +21,11 @@ test('PC-16: wherever a runner is killed, an order that is sent again never star
       env: {},
       limits: { outputBytes: 1024 * 1024 },
     }
-    const crashing = spawn(process.execPath, [file, runner.home, JSON.stringify(order), String(moment)], { stdio: 'ignore' })
+    const crashing = spawn(
+      process.execPath,
+      [file, runner.home, JSON.stringify(order), String(moment)],
+      { stdio: 'ignore' },
+    )
     const [code] = (await once(crashing, 'exit')) as [number | null]
     await runner.client.start(order)
     const status = await runner.client.wait(order.run)
@@ -33,6 +37,11 @@ test('PC-16: wherever a runner is killed, an order that is sent again never star
     states.push(code === 0 ? 'quiet' : runWords(status))
   }
   // Nothing was written; the order was; the program may have begun; (its end was written, but not that of its output;) all was.
-  const told = ['exited: 3', 'failed to start: EINTR: the runner died before the program began', 'lost: runner died', 'quiet']
+  const told = [
+    'exited: 3',
+    'failed to start: EINTR: the runner died before the program began',
+    'lost: runner died',
+    'quiet',
+  ]
   assert.deepEqual([...new Set(states)], told)
 })

@@ -27,7 +27,10 @@ test('PC-18: the environment of a run is four variables and what was ordered', (
 test('PC-18: an environment that no program could be given is refused', () => {
   for (const name of ['', 'A=B', 'FOO\n', 'FOO\n=', 'A\0'])
     assert.throws(() => buildEnvironment(account, { [name]: 'x' }), StartFailure, name)
-  assert.throws(() => buildEnvironment(account, { A: 'x\0y' }), /^StartFailure: EINVAL: invalid argument: environment value of A$/)
+  assert.throws(
+    () => buildEnvironment(account, { A: 'x\0y' }),
+    /^StartFailure: EINVAL: invalid argument: environment value of A$/,
+  )
 })
 
 test('a run’s user is found by name and by number, and a missing one is said', async () => {
@@ -35,6 +38,10 @@ test('a run’s user is found by name and by number, and a missing one is said',
   const own = ownAccount()
   assert.deepEqual(await findAccount(tools, own.name), own)
   assert.deepEqual(await findAccount(tools, String(own.uid)), own)
-  await assert.rejects(findAccount(tools, 'no-such-user'), /^StartFailure: ENOENT: no such file or directory: user no-such-user$/)
-  for (const user of ['-x', 'a:b', 'a\nb', 'a\0b']) await assert.rejects(findAccount(tools, user), /^StartFailure: EINVAL/)
+  await assert.rejects(
+    findAccount(tools, 'no-such-user'),
+    /^StartFailure: ENOENT: no such file or directory: user no-such-user$/,
+  )
+  for (const user of ['-x', 'a:b', 'a\nb', 'a\0b'])
+    await assert.rejects(findAccount(tools, user), /^StartFailure: EINVAL/)
 })

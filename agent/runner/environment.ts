@@ -9,7 +9,10 @@ import { startFailure } from './start-failure.ts'
 const BASE_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** `NAME=value` for each variable. Throws a {@link startFailure} for a name or value that no environment can carry. */
-export function buildEnvironment(account: Account, ordered: Readonly<Record<string, string>>): string[] {
+export function buildEnvironment(
+  account: Account,
+  ordered: Readonly<Record<string, string>>,
+): string[] {
   const env = new Map([
     ['PATH', BASE_PATH],
     ['HOME', account.home],

@@ -14,23 +14,27 @@ export const runnerError = defineErrors({
   },
   'runner.invalid-order': {
     exit: 'usage',
-    message: (d: { field: string; expected: string; got: string }) => `run order: ${d.field}: expected ${d.expected}, got ${d.got}`,
+    message: (d: { field: string; expected: string; got: string }) =>
+      `run order: ${d.field}: expected ${d.expected}, got ${d.got}`,
     hint: () => 'correct the command and give it again; nothing was started',
   },
   'runner.invalid-request': {
     exit: 'usage',
-    message: (d: { what: string; expected: string }) => `runner request: ${d.what}: expected ${d.expected}`,
+    message: (d: { what: string; expected: string }) =>
+      `runner request: ${d.what}: expected ${d.expected}`,
   },
   'runner.full': {
     exit: 'conflict',
     retryable: true,
-    message: (d: { live: number; limit: number }) => `the runner has ${d.live} live runs, its limit is ${d.limit}`,
+    message: (d: { live: number; limit: number }) =>
+      `the runner has ${d.live} live runs, its limit is ${d.limit}`,
     hint: () => 'stop runs or wait for some to end',
   },
   'runner.crowded': {
     exit: 'conflict',
     retryable: true,
-    message: (d: { known: number; limit: number }) => `the runner started ${d.known} runs within minutes, and remembers ${d.limit} at most`,
+    message: (d: { known: number; limit: number }) =>
+      `the runner started ${d.known} runs within minutes, and remembers ${d.limit} at most`,
     hint: () => 'wait a few minutes; a loop that starts a run for each item belongs into one run',
   },
   'runner.live': {
@@ -52,12 +56,14 @@ export const runnerError = defineErrors({
     retryable: true,
     message: (d: { run: string; processes: number; waitedMs: number }) =>
       `run ${d.run}: ${d.processes} of its processes still live ${d.waitedMs} ms after SIGKILL`,
-    hint: () => 'a process in uninterruptible sleep waits for its disk or network file system; stop again later',
+    hint: () =>
+      'a process in uninterruptible sleep waits for its disk or network file system; stop again later',
   },
   'runner.unreachable': {
     exit: 'unreachable',
     retryable: true,
-    message: (d: { socket: string; reason: string }) => `no runner answers at ${d.socket}: ${d.reason}`,
+    message: (d: { socket: string; reason: string }) =>
+      `no runner answers at ${d.socket}: ${d.reason}`,
     hint: () => 'its log is runner.log beside the socket',
   },
   'runner.held': {
@@ -66,12 +72,14 @@ export const runnerError = defineErrors({
   },
   'runner.unsafe-path': {
     exit: 'denied',
-    message: (d: { path: string; reason: string }) => `${d.path} can't be trusted as the runner's: ${d.reason}`,
+    message: (d: { path: string; reason: string }) =>
+      `${d.path} can't be trusted as the runner's: ${d.reason}`,
     hint: () => 'find out who made it, then remove it',
   },
   'runner.missing-tool': {
     exit: 'failed',
-    message: (d: { name: string; folders: readonly string[] }) => `there is no program ${d.name} in ${d.folders.join(', ')}`,
+    message: (d: { name: string; folders: readonly string[] }) =>
+      `there is no program ${d.name} in ${d.folders.join(', ')}`,
     hint: () => 'install coreutils and a POSIX shell',
   },
   'runner.broken-frame': {
@@ -80,7 +88,8 @@ export const runnerError = defineErrors({
   },
   'runner.protocol': {
     exit: 'failed',
-    message: (d: { expected: number; got: number }) => `the runner speaks protocol ${d.got}, this program ${d.expected}`,
+    message: (d: { expected: number; got: number }) =>
+      `the runner speaks protocol ${d.got}, this program ${d.expected}`,
     hint: () => 'let its runs end, then stop that runner: the next agent starts a new one',
   },
   'runner.internal': {

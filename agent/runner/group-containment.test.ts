@@ -19,7 +19,14 @@ const pids = (all: readonly ProcessStat[], options: Partial<MembersOptions> = {}
     .sort((a, b) => a - b)
 
 test('a process group run is its session and all that descends from it', () => {
-  const all = [stat(1, 0, 1), leader, stat(11, 10, 10), stat(12, 11, 12), stat(13, 12, 13), stat(20, 1, 20)]
+  const all = [
+    stat(1, 0, 1),
+    leader,
+    stat(11, 10, 10),
+    stat(12, 11, 12),
+    stat(13, 12, 13),
+    stat(20, 1, 20),
+  ]
   assert.deepEqual(pids(all), [10, 11, 12, 13])
 })
 

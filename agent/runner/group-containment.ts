@@ -11,7 +11,10 @@ import type { ProcessIdentity } from './run-state.ts'
  * @param options.pipes - The run's output pipes: whoever has one of them open belongs to the run.
  * @param options.parent - True if we are the parent of the main process, so that its pid can't have been used again unnoticed.
  */
-export function groupContainment(main: ProcessIdentity, options: { pipes: readonly string[]; parent: boolean }): Containment {
+export function groupContainment(
+  main: ProcessIdentity,
+  options: { pipes: readonly string[]; parent: boolean },
+): Containment {
   const known = new Map<number, string>()
   const update = (all: readonly ProcessStat[], marked: ReadonlySet<number>): ProcessStat[] => {
     const members = groupMembers(all, { main, known, marked, parent: options.parent })
@@ -21,7 +24,14 @@ export function groupContainment(main: ProcessIdentity, options: { pipes: readon
   }
   const look = (): ProcessStat[] => {
     const all = allProcesses()
-    return update(all, new Set(all.filter(({ pid }) => pid !== process.pid && holds(pid, options.pipes)).map(({ pid }) => pid)))
+    return update(
+      all,
+      new Set(
+        all
+          .filter(({ pid }) => pid !== process.pid && holds(pid, options.pipes))
+          .map(({ pid }) => pid),
+      ),
+    )
   }
   return {
     record: { kind: 'process group', folders: [] },
@@ -33,7 +43,8 @@ export function groupContainment(main: ProcessIdentity, options: { pipes: readon
     kill: () => {
       // All stopped first, so that none of them forks while the others are killed.
       for (const signal of ['SIGSTOP', 'SIGKILL'] as const)
-        for (const { pid, startTime } of look()) if (readStat(pid)?.startTime === startTime) sendSignal(pid, signal)
+        for (const { pid, startTime } of look())
+          if (readStat(pid)?.startTime === startTime) sendSignal(pid, signal)
     },
     oomKills: () => 0,
     remove: () => true,
@@ -57,8 +68,10 @@ export function groupMembers(all: readonly ProcessStat[], options: MembersOption
   const trusted = namesake === undefined ? parent : namesake.startTime === main.startTime
   const members = new Map<number, ProcessStat>()
   for (const stat of all) {
-    const inSession = trusted && (stat.pid === main.pid || stat.session === main.pid || stat.group === main.pid)
-    if (inSession || known.get(stat.pid) === stat.startTime || marked.has(stat.pid)) members.set(stat.pid, stat)
+    const inSession =
+      trusted && (stat.pid === main.pid || stat.session === main.pid || stat.group === main.pid)
+    if (inSession || known.get(stat.pid) === stat.startTime || marked.has(stat.pid))
+      members.set(stat.pid, stat)
   }
   for (let before = -1; before !== members.size; ) {
     before = members.size
@@ -69,7 +82,9 @@ export function groupMembers(all: readonly ProcessStat[], options: MembersOption
 
 function holds(pid: number, pipes: readonly string[]): boolean {
   try {
-    return readdirSync(`/proc/${pid}/fd`).some((fd) => pipes.includes(linkOf(`/proc/${pid}/fd/${fd}`)))
+    return readdirSync(`/proc/${pid}/fd`).some((fd) =>
+      pipes.includes(linkOf(`/proc/${pid}/fd/${fd}`)),
+    )
   } catch {
     // Another user's, or gone.
     return false

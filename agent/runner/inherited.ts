@@ -15,7 +15,9 @@ export function closeInherited(): number[] {
 
 function closesOnExec(fd: number): boolean {
   try {
-    const flags = /^flags:\s+([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1]
+    const flags = /^flags:\s+([0-7]+)$/m.exec(
+      readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'),
+    )?.[1]
     return flags === undefined || (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0
   } catch {
     // The listing's own descriptor, closed since.

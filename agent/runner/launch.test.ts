@@ -5,9 +5,16 @@ import { test, type TestContext } from 'node:test'
 import { launch, type Launched } from './launch.ts'
 import { findTools } from './system-tools.ts'
 
-async function shut(t: TestContext, command: readonly string[], environment: readonly string[]): Promise<Launched> {
+async function shut(
+  t: TestContext,
+  command: readonly string[],
+  environment: readonly string[],
+): Promise<Launched> {
   const out = openSync('/dev/null', 'w')
-  const launched = await launch({ tools: findTools() }, { command, environment, cwd: '/', stdout: out, stderr: out })
+  const launched = await launch(
+    { tools: findTools() },
+    { command, environment, cwd: '/', stdout: out, stderr: out },
+  )
   closeSync(out)
   t.after(async () => {
     launched.abandon()
@@ -17,7 +24,11 @@ async function shut(t: TestContext, command: readonly string[], environment: rea
 }
 
 test('AL-13: while a run waits for its start, its environment stands in no command line that every user can read', async (t) => {
-  const { pid } = await shut(t, ['true', 'argument'], ['PATH=/usr/bin', 'TOKEN=canary one', 'odd.name=canary two'])
+  const { pid } = await shut(
+    t,
+    ['true', 'argument'],
+    ['PATH=/usr/bin', 'TOKEN=canary one', 'odd.name=canary two'],
+  )
   const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
   assert.match(line, /argument/)
   assert.doesNotMatch(line, /canary|TOKEN/)
@@ -26,12 +37,35 @@ test('AL-13: while a run waits for its start, its environment stands in no comma
 })
 
 test('AL-13: values get through the launch byte for byte, whatever a shell or env(1) would make of them', async (t) => {
-  const values = ['', ' ', 'a b', '"', "'", '\\', '\\c', '${MUSTER_0}', '$HOME', '#', '\n', '\t', 'é', '-i', '--', '=', 'A=B', '`id`']
+  const values = [
+    '',
+    ' ',
+    'a b',
+    '"',
+    "'",
+    '\\',
+    '\\c',
+    '${MUSTER_0}',
+    '$HOME',
+    '#',
+    '\n',
+    '\t',
+    'é',
+    '-i',
+    '--',
+    '=',
+    'A=B',
+    '`id`',
+  ]
   const environment = values.map((value, index) => `V${index}=${value}`)
   const launched = await shut(t, ['sleep', '1000'], environment)
   launched.release()
   const at = `/proc/${launched.pid}/cmdline`
-  while (!readFileSync(at, 'utf8').startsWith('sleep\0')) await new Promise((resolve) => setImmediate(resolve))
-  assert.deepEqual(readFileSync(`/proc/${launched.pid}/environ`, 'utf8').split('\0').slice(0, -1), environment)
+  while (!readFileSync(at, 'utf8').startsWith('sleep\0'))
+    await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual(
+    readFileSync(`/proc/${launched.pid}/environ`, 'utf8').split('\0').slice(0, -1),
+    environment,
+  )
   process.kill(launched.pid, 'SIGKILL')
 })

@@ -57,10 +57,21 @@ export async function launch(deps: { tools: SystemTools }, spec: LaunchSpec): Pr
   const { tools } = deps
   const nul = spec.command.findIndex((part) => part.includes('\0'))
   if (nul !== -1) throw startFailure('EINVAL', `a NUL byte in argument ${nul}`)
-  const carriers = Object.fromEntries(spec.environment.map((variable, index) => [`MUSTER_${index}`, variable]))
+  const carriers = Object.fromEntries(
+    spec.environment.map((variable, index) => [`MUSTER_${index}`, variable]),
+  )
   const exactly = ['-i', '--', ...Object.keys(carriers).map((name) => `\${${name}}`)].join(' ')
-  const words = [...becomeUser(tools, spec.account), tools.env, '-S', exactly, ...plain(spec.command)]
-  const fallback = spec.account !== undefined && tools.setpriv === undefined ? { uid: spec.account.uid, gid: spec.account.gid } : {}
+  const words = [
+    ...becomeUser(tools, spec.account),
+    tools.env,
+    '-S',
+    exactly,
+    ...plain(spec.command),
+  ]
+  const fallback =
+    spec.account !== undefined && tools.setpriv === undefined
+      ? { uid: spec.account.uid, gid: spec.account.gid }
+      : {}
   const child = await spawned(() =>
     spawn(tools.sh, ['-c', GATE, 'muster-run', ...words], {
       ...fallback,
@@ -71,7 +82,9 @@ export async function launch(deps: { tools: SystemTools }, spec: LaunchSpec): Pr
       stdio: ['pipe', spec.stdout, spec.stderr],
     }),
   )
-  const exited = new Promise<Exit>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })))
+  const exited = new Promise<Exit>((resolve) =>
+    child.once('exit', (code, signal) => resolve({ code, signal })),
+  )
   const gate = child.stdin
   gate?.on('error', () => undefined)
   const pid = child.pid as number
@@ -87,7 +100,11 @@ export async function launch(deps: { tools: SystemTools }, spec: LaunchSpec): Pr
 /** True while the process is still one of ours on the way to the program. */
 export function isLaunching(tools: SystemTools, pid: number): boolean {
   const line = commandLine(pid)
-  const ours = [[tools.sh, '-c', GATE], [tools.env, '-S'], ...(tools.setpriv === undefined ? [] : [[tools.setpriv, '--reuid']])]
+  const ours = [
+    [tools.sh, '-c', GATE],
+    [tools.env, '-S'],
+    ...(tools.setpriv === undefined ? [] : [[tools.setpriv, '--reuid']]),
+  ]
   // Empty for a moment while an exec replaces it.
   return line === '' || ours.some((words) => line?.startsWith(words.join('\0')))
 }

@@ -11,19 +11,29 @@ for (const containment of ['auto', 'cgroup1'] as const satisfies readonly Contai
     await using runner = await openRunnerHome({ containment })
     const beside = await runner.start(['sleep', '616'])
     // The shell itself is small: without the group's rule only its child would go.
-    const hog = await runner.start(['sh', '-c', 'tail /dev/zero; sleep 617'], {}, { memoryBytes: 48 * MIB })
+    const hog = await runner.start(
+      ['sh', '-c', 'tail /dev/zero; sleep 617'],
+      {},
+      { memoryBytes: 48 * MIB },
+    )
     if (hog.limits === 'weak') return void (await runner.client.stop(hog.run, { graceMs: 0 }))
     const ended = await runner.client.wait(hog.run)
     assert.deepEqual([ended.state, ended.reason], ['killed', 'oom'])
     assert.equal(runWords(await runner.client.status(beside.run)), 'running')
-    assert.equal(runWords(await runner.client.wait((await runner.start(['true'])).run)), 'exited: 0')
+    assert.equal(
+      runWords(await runner.client.wait((await runner.start(['true'])).run)),
+      'exited: 0',
+    )
   })
 
   test(`PC-09: a fork bomb stays within its limit and is ended (${containment})`, async () => {
     await using runner = await openRunnerHome({ containment })
     const bomb = await runner.start([program('fork-bomb.sh')], {}, { pids: 30 })
     if (bomb.limits === 'enforced') {
-      assert.equal(runWords(await runner.client.wait((await runner.start(['true'])).run)), 'exited: 0')
+      assert.equal(
+        runWords(await runner.client.wait((await runner.start(['true'])).run)),
+        'exited: 0',
+      )
       assert.equal(runWords(await runner.client.status(bomb.run)), 'running')
     }
     assert.equal(runWords(await runner.client.stop(bomb.run, { graceMs: 50 })), 'stopped')
@@ -49,9 +59,11 @@ test('a run whose time is up is asked, then killed, and said to have run out of 
 test('a processor limit holds', async () => {
   await using runner = await openRunnerHome()
   // Counts the processor time that a busy second gives it; a tenth of one processor is asked for.
-  const script = 'end=$(($(date +%s%N) + 600000000)); while [ "$(date +%s%N)" -lt "$end" ]; do :; done; cat /proc/$$/stat'
+  const script =
+    'end=$(($(date +%s%N) + 600000000)); while [ "$(date +%s%N)" -lt "$end" ]; do :; done; cat /proc/$$/stat'
   const { run, limits } = await runner.start(['sh', '-c', script], {}, { cpu: 0.1 })
   const fields = (await runner.output(run)).stdout.toString().trim().split(' ')
   const ticks = [13, 14, 15, 16].reduce((sum, index) => sum + Number(fields[index]), 0)
-  if (limits === 'enforced') assert.ok(ticks <= 20, `${ticks} hundredths of a second of processor time in 0.6 s`)
+  if (limits === 'enforced')
+    assert.ok(ticks <= 20, `${ticks} hundredths of a second of processor time in 0.6 s`)
 })

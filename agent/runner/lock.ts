@@ -24,7 +24,8 @@ export function acquireLock(path: string): Lock {
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (cause) {
     database.close()
-    if ((cause as { errcode?: number }).errcode === SQLITE_BUSY) throw runnerError('runner.held', { lock: path }, { cause })
+    if ((cause as { errcode?: number }).errcode === SQLITE_BUSY)
+      throw runnerError('runner.held', { lock: path }, { cause })
     throw runnerError('runner.unsafe-path', { path, reason: 'it is not a lock of ours' }, { cause })
   }
   return { release: () => database.close() }

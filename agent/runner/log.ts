@@ -9,7 +9,10 @@ export type RunnerLog = (event: string, data?: Readonly<Record<string, unknown>>
 export function createLog(deps: { clock: Clock }, write: (line: string) => void): RunnerLog {
   return (event, data = {}) => {
     const { error, ...rest } = data
-    const reason = error === undefined ? {} : { error: error instanceof Error ? (error.stack ?? error.message) : inspect(error) }
+    const reason =
+      error === undefined
+        ? {}
+        : { error: error instanceof Error ? (error.stack ?? error.message) : inspect(error) }
     write(`${JSON.stringify({ at: rfc3339(deps.clock.now()), event, ...rest, ...reason })}\n`)
   }
 }

@@ -37,7 +37,11 @@ process.chdir('/')
 const log = createLog({ clock }, (line) => process.stderr.write(line))
 
 const { values } = parseArgs({
-  options: { home: { type: 'string' }, 'idle-exit': { type: 'string' }, containment: { type: 'string', default: 'auto' } },
+  options: {
+    home: { type: 'string' },
+    'idle-exit': { type: 'string' },
+    containment: { type: 'string', default: 'auto' },
+  },
 })
 const home = realpathSync(values.home ?? '')
 const versions = VERSIONS[values.containment as keyof typeof VERSIONS]
@@ -72,10 +76,20 @@ try {
 const tools = findTools()
 const cgroups = versions.length === 0 ? undefined : openCgroups({ home, versions })
 const fifos = await openFifoStock(tools, paths.spares)
-const supervisor = await Supervisor.open({ clock, random, log, tools, fifos, cgroups, bootId: readBootId() }, paths.runs)
-const server = await listen({ clock, log, supervisor, shutdown: () => void setImmediate(() => void end('asked to')) }, paths.socket)
+const supervisor = await Supervisor.open(
+  { clock, random, log, tools, fifos, cgroups, bootId: readBootId() },
+  paths.runs,
+)
+const server = await listen(
+  { clock, log, supervisor, shutdown: () => void setImmediate(() => void end('asked to')) },
+  paths.socket,
+)
 const socket = lstatSync(paths.socket).ino
-log('ready', { pid: process.pid, live: supervisor.live(), track: cgroups?.track.folder ?? 'process group' })
+log('ready', {
+  pid: process.pid,
+  live: supervisor.live(),
+  track: cgroups?.track.folder ?? 'process group',
+})
 // Now rather than at the end, which may be a kill.
 flushCompileCache()
 
@@ -101,5 +115,6 @@ clock.every(IDLE_LOOK_MS, () => {
   if (server.connections() > 0 || !supervisor.isIdle()) idleSince = clock.monotonic()
   else if (idleExitMs > 0 && clock.monotonic() - idleSince >= idleExitMs) void end('idle')
   // Its home was removed: nobody will ever ask again.
-  else if (lstatSync(paths.socket, { throwIfNoEntry: false })?.ino !== socket) void end('socket removed')
+  else if (lstatSync(paths.socket, { throwIfNoEntry: false })?.ino !== socket)
+    void end('socket removed')
 })

@@ -9,7 +9,10 @@ const least = { run, command: ['true'], env: {}, limits: {} }
 
 test('an order without limits gets the default output limit, a tiny one is raised', () => {
   assert.deepEqual(parseOrder(least), { ...least, limits: { outputBytes: DEFAULT_OUTPUT_BYTES } })
-  assert.equal(parseOrder({ ...least, limits: { outputBytes: 1 } }).limits.outputBytes, MIN_OUTPUT_BYTES)
+  assert.equal(
+    parseOrder({ ...least, limits: { outputBytes: 1 } }).limits.outputBytes,
+    MIN_OUTPUT_BYTES,
+  )
 })
 
 test('an order is taken whole or refused with the field that is wrong', () => {

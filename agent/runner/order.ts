@@ -51,15 +51,22 @@ export function parseOrder(value: unknown): RunOrder {
   const order = record('order', value, ['run', 'command', 'env', 'cwd', 'user', 'name', 'limits'])
   if (!runId.is(order.run)) throw invalid('run', 'a UUID', order.run)
   const command = order.command
-  if (!Array.isArray(command) || command.length === 0 || !command.every((part) => typeof part === 'string') || command[0] === '')
+  if (
+    !Array.isArray(command) ||
+    command.length === 0 ||
+    !command.every((part) => typeof part === 'string') ||
+    command[0] === ''
+  )
     throw invalid('command', 'a program and its arguments', command)
   const env = record('env', order.env ?? {}, undefined)
-  for (const [name, text] of Object.entries(env)) if (typeof text !== 'string') throw invalid(`env.${name}`, 'a string', text)
+  for (const [name, text] of Object.entries(env))
+    if (typeof text !== 'string') throw invalid(`env.${name}`, 'a string', text)
   const bytes = [...command, ...Object.keys(env), ...Object.values(env)].reduce(
     (sum: number, part) => sum + Buffer.byteLength(part as string),
     0,
   )
-  if (bytes > MAX_ARGUMENT_BYTES) throw invalid('command', `at most ${MAX_ARGUMENT_BYTES} bytes with its environment`, bytes)
+  if (bytes > MAX_ARGUMENT_BYTES)
+    throw invalid('command', `at most ${MAX_ARGUMENT_BYTES} bytes with its environment`, bytes)
   if (order.cwd !== undefined && (typeof order.cwd !== 'string' || !order.cwd.startsWith('/')))
     throw invalid('cwd', 'an absolute path', order.cwd)
   return {
@@ -75,14 +82,25 @@ export function parseOrder(value: unknown): RunOrder {
 
 function parseLimits(value: unknown): RunLimits {
   const limits = record('limits', value, ['memoryBytes', 'cpu', 'pids', 'timeoutMs', 'outputBytes'])
-  const outputBytes = count('outputBytes', limits.outputBytes ?? DEFAULT_OUTPUT_BYTES, Number.MAX_SAFE_INTEGER)
-  if (limits.cpu !== undefined && !(typeof limits.cpu === 'number' && limits.cpu >= 0.01 && limits.cpu <= 100_000))
+  const outputBytes = count(
+    'outputBytes',
+    limits.outputBytes ?? DEFAULT_OUTPUT_BYTES,
+    Number.MAX_SAFE_INTEGER,
+  )
+  if (
+    limits.cpu !== undefined &&
+    !(typeof limits.cpu === 'number' && limits.cpu >= 0.01 && limits.cpu <= 100_000)
+  )
     throw invalid('limits.cpu', 'a number from 0.01', limits.cpu)
   return {
-    ...(limits.memoryBytes === undefined ? {} : { memoryBytes: count('memoryBytes', limits.memoryBytes, Number.MAX_SAFE_INTEGER) }),
+    ...(limits.memoryBytes === undefined
+      ? {}
+      : { memoryBytes: count('memoryBytes', limits.memoryBytes, Number.MAX_SAFE_INTEGER) }),
     ...(limits.cpu === undefined ? {} : { cpu: limits.cpu }),
     ...(limits.pids === undefined ? {} : { pids: count('pids', limits.pids, 4_194_304) }),
-    ...(limits.timeoutMs === undefined ? {} : { timeoutMs: count('timeoutMs', limits.timeoutMs, MAX_TIMEOUT_MS) }),
+    ...(limits.timeoutMs === undefined
+      ? {}
+      : { timeoutMs: count('timeoutMs', limits.timeoutMs, MAX_TIMEOUT_MS) }),
     outputBytes: Math.max(outputBytes, MIN_OUTPUT_BYTES),
   }
 }
@@ -95,13 +113,26 @@ function parseLimits(value: unknown): RunLimits {
 export function orderDigest(order: RunOrder): string {
   const env = Object.keys(order.env).sort()
   const { memoryBytes, cpu, pids, timeoutMs, outputBytes } = order.limits
-  const parts = [order.command, env, order.cwd, order.user, order.name, memoryBytes, cpu, pids, timeoutMs, outputBytes]
+  const parts = [
+    order.command,
+    env,
+    order.cwd,
+    order.user,
+    order.name,
+    memoryBytes,
+    cpu,
+    pids,
+    timeoutMs,
+    outputBytes,
+  ]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }
 
 function record(field: string, value: unknown, keys: readonly string[] | undefined): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(field, 'an object', value)
-  const unknown = keys === undefined ? undefined : Object.keys(value).find((key) => !keys.includes(key))
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalid(field, 'an object', value)
+  const unknown =
+    keys === undefined ? undefined : Object.keys(value).find((key) => !keys.includes(key))
   if (unknown !== undefined) throw invalid(field, `only ${keys?.join(', ')}`, unknown)
   return value as Fields
 }
@@ -120,5 +151,9 @@ function count(field: string, value: unknown, max: number): number {
 }
 
 function invalid(field: string, expected: string, got: unknown): Error {
-  return runnerError('runner.invalid-order', { field, expected, got: (JSON.stringify(got) ?? 'nothing').slice(0, 80) })
+  return runnerError('runner.invalid-order', {
+    field,
+    expected,
+    got: (JSON.stringify(got) ?? 'nothing').slice(0, 80),
+  })
 }

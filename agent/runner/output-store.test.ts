@@ -17,17 +17,28 @@ async function temporary(): Promise<{ path: string } & AsyncDisposable> {
 /** Bytes that differ at nearly every offset, so that a shifted or doubled one shows. */
 function pattern(stream: Stream, offset: number, length: number): Buffer {
   return Buffer.from(
-    Uint8Array.from({ length }, (_, index) => ((offset + index) * 31 + ((offset + index) >> 8) * 7 + (stream === 'stderr' ? 1 : 0)) & 0xff),
+    Uint8Array.from(
+      { length },
+      (_, index) =>
+        ((offset + index) * 31 + ((offset + index) >> 8) * 7 + (stream === 'stderr' ? 1 : 0)) &
+        0xff,
+    ),
   )
 }
 
 async function storedBytes(folder: string): Promise<number> {
-  const sizes = await Promise.all((await readdir(folder)).map(async (name) => (await stat(join(folder, name))).size))
+  const sizes = await Promise.all(
+    (await readdir(folder)).map(async (name) => (await stat(join(folder, name))).size),
+  )
   return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 /** Reads a stream whole and checks each byte against its offset. */
-async function check(store: OutputStore, stream: Stream, from = 0): Promise<{ kept: number; dropped: number }> {
+async function check(
+  store: OutputStore,
+  stream: Stream,
+  from = 0,
+): Promise<{ kept: number; dropped: number }> {
   let [offset, kept, dropped] = [from, 0, 0]
   for (;;) {
     const chunk = await store.read(stream, offset, 3 * KIB)
@@ -41,7 +52,10 @@ async function check(store: OutputStore, stream: Stream, from = 0): Promise<{ ke
 }
 
 test('PC-14: every offset of run output means the same byte, whatever was dropped and whoever opens it again', async () => {
-  const appends = fc.array(fc.tuple(fc.constantFrom(...STREAMS), fc.integer({ min: 1, max: 9 * KIB })), { maxLength: 40 })
+  const appends = fc.array(
+    fc.tuple(fc.constantFrom(...STREAMS), fc.integer({ min: 1, max: 9 * KIB })),
+    { maxLength: 40 },
+  )
   await fc.assert(
     fc.asyncProperty(appends, fc.nat({ max: 40 }), async (list, reopenAt) => {
       await using folder = await temporary()
@@ -74,7 +88,8 @@ test('PC-14: every offset of run output means the same byte, whatever was droppe
 test('run output keeps its beginning and its newest bytes', async () => {
   await using folder = await temporary()
   const store = new OutputStore(folder.path, 64 * KIB)
-  for (let offset = 0; offset < 300 * KIB; offset += KIB) store.append('stdout', pattern('stdout', offset, KIB))
+  for (let offset = 0; offset < 300 * KIB; offset += KIB)
+    store.append('stdout', pattern('stdout', offset, KIB))
   const head = await store.read('stdout', 0, 10)
   assert.deepEqual([head.offset, head.dropped], [0, 0])
   const tail = await store.read('stdout', 300 * KIB - 40 * KIB, 10)

@@ -48,11 +48,21 @@ export class OutputStore {
    * Finds what an earlier runner wrote into `folder`.
    * @param written - How much was written in all, if that is known: bytes dropped at the very end leave no file.
    */
-  constructor(folder: string, limitBytes: number, written: { stdout: number; stderr: number } = { stdout: 0, stderr: 0 }) {
+  constructor(
+    folder: string,
+    limitBytes: number,
+    written: { stdout: number; stderr: number } = { stdout: 0, stderr: 0 },
+  ) {
     this.#folder = folder
     this.#limit = limitBytes
-    this.#segmentBytes = Math.min(MAX_SEGMENT_BYTES, Math.max(MIN_SEGMENT_BYTES, Math.floor(limitBytes / SEGMENTS)))
-    this.#kept = { stdout: this.#find('stdout', written.stdout), stderr: this.#find('stderr', written.stderr) }
+    this.#segmentBytes = Math.min(
+      MAX_SEGMENT_BYTES,
+      Math.max(MIN_SEGMENT_BYTES, Math.floor(limitBytes / SEGMENTS)),
+    )
+    this.#kept = {
+      stdout: this.#find('stdout', written.stdout),
+      stderr: this.#find('stderr', written.stderr),
+    }
   }
 
   /** Never throws: bytes that the disk won't take are dropped and counted, and the run goes on. */
@@ -78,7 +88,8 @@ export class OutputStore {
     for (;;) {
       const segment = kept.segments.find(({ start, length }) => start + length > offset)
       const from = Math.max(offset, segment?.start ?? kept.size)
-      if (segment === undefined) return { offset: from, bytes: new Uint8Array(0), dropped: from - offset }
+      if (segment === undefined)
+        return { offset: from, bytes: new Uint8Array(0), dropped: from - offset }
       const bytes = await this.#readSegment(stream, segment, from - segment.start, max)
       // Dropped while it was being opened: look again, and say so.
       if (bytes !== undefined) return { offset: from, bytes, dropped: from - offset }
@@ -87,7 +98,11 @@ export class OutputStore {
 
   count(): OutputCount {
     const { stdout, stderr } = this.#kept
-    return { stdout: stdout.size, stderr: stderr.size, dropped: stdout.size + stderr.size - this.#stored }
+    return {
+      stdout: stdout.size,
+      stderr: stderr.size,
+      dropped: stdout.size + stderr.size - this.#stored,
+    }
   }
 
   /** The first bytes of a stream, at most `max`. */
@@ -126,10 +141,16 @@ export class OutputStore {
       const match = /^(stdout|stderr)-(\d{1,15})$/.exec(name)
       return match?.[1] === stream ? [Number(match[2])] : []
     })
-    const segments = starts.sort((a, b) => a - b).map((start) => ({ start, length: statSync(this.#path(stream, start)).size }))
+    const segments = starts
+      .sort((a, b) => a - b)
+      .map((start) => ({ start, length: statSync(this.#path(stream, start)).size }))
     for (const { length } of segments) this.#stored += length
     const last = segments.at(-1)
-    return { segments, size: Math.max(written, last === undefined ? 0 : last.start + last.length), fd: undefined }
+    return {
+      segments,
+      size: Math.max(written, last === undefined ? 0 : last.start + last.length),
+      fd: undefined,
+    }
   }
 
   /** Writes what fits into one segment; 0 if the disk takes nothing. */
@@ -153,7 +174,11 @@ export class OutputStore {
   #segment(stream: Stream): Segment {
     const kept = this.#kept[stream]
     const last = kept.segments.at(-1)
-    if (last !== undefined && last.start + last.length === kept.size && last.length < this.#segmentBytes) {
+    if (
+      last !== undefined &&
+      last.start + last.length === kept.size &&
+      last.length < this.#segmentBytes
+    ) {
       kept.fd ??= openSync(this.#path(stream, last.start), 'a', 0o600)
       return last
     }
@@ -177,10 +202,17 @@ export class OutputStore {
     }
   }
 
-  async #readSegment(stream: Stream, segment: Segment, at: number, max: number): Promise<Uint8Array | undefined> {
-    const file = await open(this.#path(stream, segment.start), 'r').catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error
-    })
+  async #readSegment(
+    stream: Stream,
+    segment: Segment,
+    at: number,
+    max: number,
+  ): Promise<Uint8Array | undefined> {
+    const file = await open(this.#path(stream, segment.start), 'r').catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error
+      },
+    )
     if (file === undefined) {
       const segments = this.#kept[stream].segments
       const index = segments.indexOf(segment)

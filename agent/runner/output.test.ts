@@ -13,7 +13,11 @@ before(async () => {
 after(() => runner[Symbol.asyncDispose]())
 
 test('PC-11: a flood ends at its own speed with nobody reading, keeps its beginning and its newest, and says what is missing', async () => {
-  const { run } = await runner.start(['head', '-c', String(40 * MIB), '/dev/zero'], {}, { outputBytes: 2 * MIB })
+  const { run } = await runner.start(
+    ['head', '-c', String(40 * MIB), '/dev/zero'],
+    {},
+    { outputBytes: 2 * MIB },
+  )
   const ended = await runner.client.wait(run)
   assert.equal(runWords(ended), 'exited: 0')
   const { stdout, dropped } = await runner.output(run)
@@ -21,11 +25,18 @@ test('PC-11: a flood ends at its own speed with nobody reading, keeps its beginn
   assert.ok(stdout.length <= 2 * MIB && stdout.length > 1.7 * MIB)
   assert.ok(stdout.every((byte) => byte === 0))
   const status = await runner.client.status(run)
-  assert.deepEqual([status.outputBytes, status.droppedBytes], [{ stdout: 40 * MIB, stderr: 0 }, dropped])
+  assert.deepEqual(
+    [status.outputBytes, status.droppedBytes],
+    [{ stdout: 40 * MIB, stderr: 0 }, dropped],
+  )
 })
 
 test('PC-11: a reader that does not read and twenty that do harm neither the run nor each other', async () => {
-  const { run } = await runner.start(['sh', '-c', 'seq 1 300000; sleep 616'], {}, { outputBytes: 8 * MIB })
+  const { run } = await runner.start(
+    ['sh', '-c', 'seq 1 300000; sleep 616'],
+    {},
+    { outputBytes: 8 * MIB },
+  )
   const stuck = runner.client.follow(run)[Symbol.asyncIterator]()
   assert.equal((await stuck.next()).done, false)
   const read = async (): Promise<number> => {
@@ -34,8 +45,14 @@ test('PC-11: a reader that does not read and twenty that do harm neither the run
     return bytes
   }
   const readers = Array.from({ length: 20 }, read)
-  const size = Array.from({ length: 300_000 }, (_, index) => String(index + 1).length + 1).reduce((sum, length) => sum + length, 0)
-  await eventually('the run has written everything', async () => (await runner.client.status(run)).outputBytes.stdout === size)
+  const size = Array.from({ length: 300_000 }, (_, index) => String(index + 1).length + 1).reduce(
+    (sum, length) => sum + length,
+    0,
+  )
+  await eventually(
+    'the run has written everything',
+    async () => (await runner.client.status(run)).outputBytes.stdout === size,
+  )
   await runner.client.stop(run, { graceMs: 0 })
   assert.deepEqual(
     await Promise.all(readers),
@@ -72,10 +89,14 @@ test('PC-12: a grandchild that writes on after the end is not stuck', async () =
 })
 
 test('PC-13: bytes stay the bytes they were', async () => {
-  const script = 'printf "\\377\\376\\000\\200\\033]52;c;x\\007\\r\\n"; printf "\\xc3(" >&2; head -c 3000000 /dev/zero | tr "\\0" a'
+  const script =
+    'printf "\\377\\376\\000\\200\\033]52;c;x\\007\\r\\n"; printf "\\xc3(" >&2; head -c 3000000 /dev/zero | tr "\\0" a'
   const { run } = await runner.start(['bash', '-c', script])
   const { stdout, stderr } = await runner.output(run)
-  assert.deepEqual(stdout.subarray(0, 15), Buffer.from('\xff\xfe\0\x80\x1b]52;c;x\x07\r\n', 'latin1'))
+  assert.deepEqual(
+    stdout.subarray(0, 15),
+    Buffer.from('\xff\xfe\0\x80\x1b]52;c;x\x07\r\n', 'latin1'),
+  )
   assert.ok(stdout.subarray(15).every((byte) => byte === 0x61))
   assert.equal(stdout.length, 3_000_015)
   assert.deepEqual(stderr, Buffer.from('\xc3(', 'latin1'))
@@ -84,31 +105,46 @@ test('PC-13: bytes stay the bytes they were', async () => {
 test('stdout and stderr stay apart, each in its order', async () => {
   const { run } = await runner.start([program('flood-both.sh'), '10000'])
   const { stdout, stderr } = await runner.output(run)
-  const lines = (word: string): string => Array.from({ length: 10_000 }, (_, index) => `${word} ${index + 1}\n`).join('')
+  const lines = (word: string): string =>
+    Array.from({ length: 10_000 }, (_, index) => `${word} ${index + 1}\n`).join('')
   assert.equal(stdout.toString(), lines('out'))
   assert.equal(stderr.toString(), lines('err'))
 })
 
 test('a script that writes to /dev/stderr loses nothing of what it said before', async () => {
-  const { run } = await runner.start(['sh', '-c', 'echo one >&2; echo two >/dev/stderr; echo three >/dev/stdout; echo four >&2'])
+  const { run } = await runner.start([
+    'sh',
+    '-c',
+    'echo one >&2; echo two >/dev/stderr; echo three >/dev/stdout; echo four >&2',
+  ])
   const { stdout, stderr } = await runner.output(run)
   assert.deepEqual([stdout.toString(), stderr.toString()], ['three\n', 'one\ntwo\nfour\n'])
 })
 
 test('PC-14: output is read from any offset, before and after the end, and a stream that is left leaves the run alone', async () => {
   const { run } = await runner.start(['sh', '-c', 'echo 0123456789; sleep 619'])
-  await eventually('ten digits', async () => (await runner.client.status(run)).outputBytes.stdout === 11)
+  await eventually(
+    'ten digits',
+    async () => (await runner.client.status(run)).outputBytes.stdout === 11,
+  )
   const leave = new AbortController()
   const heard: string[] = []
   await assert.rejects(async () => {
-    for await (const { offset, bytes } of runner.client.follow(run, { offsets: { stdout: 4 } }, leave.signal)) {
+    for await (const { offset, bytes } of runner.client.follow(
+      run,
+      { offsets: { stdout: 4 } },
+      leave.signal,
+    )) {
       heard.push(`${offset}:${Buffer.from(bytes)}`)
       leave.abort(new Error('enough'))
     }
   }, /enough/)
   assert.deepEqual(heard, ['4:456789\n'])
   const middle = await runner.client.read(run, 'stdout', 3, 4)
-  assert.deepEqual([Buffer.from(middle.bytes).toString(), middle.size, middle.end], ['3456', 11, false])
+  assert.deepEqual(
+    [Buffer.from(middle.bytes).toString(), middle.size, middle.end],
+    ['3456', 11, false],
+  )
   assert.equal(runWords(await runner.client.stop(run, { graceMs: 1000 })), 'stopped')
   const end = await eventually('the output has ended', async () => {
     const read = await runner.client.read(run, 'stdout', 9, 100)

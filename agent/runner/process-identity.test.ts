@@ -21,7 +21,10 @@ test('a process is known by boot, pid and start, whatever it calls itself', asyn
   const identity = { bootId: readBootId(), pid, startTime: stat.startTime }
   assert.equal(isAlive(identity, readBootId()), true)
   assert.equal(isAlive(identity, 'another boot'), false)
-  assert.equal(isAlive({ ...identity, startTime: String(Number(stat.startTime) + 1) }, readBootId()), false)
+  assert.equal(
+    isAlive({ ...identity, startTime: String(Number(stat.startTime) + 1) }, readBootId()),
+    false,
+  )
   assert.ok(allProcesses().some((process) => process.pid === pid))
   child.kill('SIGKILL')
   await once(child, 'exit')
@@ -32,11 +35,18 @@ test('a process is known by boot, pid and start, whatever it calls itself', asyn
 
 test('a zombie does not live', async () => {
   // The inner program ends when its input does; by then the outer one is a sleep that never asks how.
-  const parent = spawn('/bin/sh', ['-c', 'exec 3<&0; cat <&3 >/dev/null & echo $!; exec sleep 1000'], { stdio: ['pipe', 'pipe', 'ignore'] })
+  const parent = spawn(
+    '/bin/sh',
+    ['-c', 'exec 3<&0; cat <&3 >/dev/null & echo $!; exec sleep 1000'],
+    { stdio: ['pipe', 'pipe', 'ignore'] },
+  )
   try {
     const [line] = (await once(parent.stdout, 'data')) as [Buffer]
     const pid = Number(line.toString())
-    await eventually('the outer one is a sleep', async () => (await readFile(`/proc/${parent.pid}/comm`, 'utf8')) === 'sleep\n')
+    await eventually(
+      'the outer one is a sleep',
+      async () => (await readFile(`/proc/${parent.pid}/comm`, 'utf8')) === 'sleep\n',
+    )
     assert.equal(lives(readStat(pid)), true)
     parent.stdin.end()
     await eventually('a zombie', () => readStat(pid)?.state === 'Z')

@@ -32,7 +32,14 @@ export function readStat(pid: number): ProcessStat | undefined {
   // The name in parentheses may hold anything, blanks and parentheses too: fields count from the last one.
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
   const field = (number: number): string => fields[number - 3] ?? ''
-  return { pid, state: field(3), parent: Number(field(4)), group: Number(field(5)), session: Number(field(6)), startTime: field(22) }
+  return {
+    pid,
+    state: field(3),
+    parent: Number(field(4)),
+    group: Number(field(5)),
+    session: Number(field(6)),
+    startTime: field(22),
+  }
 }
 
 /** A zombie has ended: only its parent still has to look. */

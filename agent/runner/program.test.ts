@@ -9,7 +9,10 @@ import { StartFailure } from './start-failure.ts'
 let folder: string
 const options = (path = '/usr/bin:/bin'): { path: string; cwd: string } => ({ path, cwd: folder })
 const refused = (name: string, message: string, path?: string): Promise<void> =>
-  assert.rejects(findProgram(name, options(path)), (error) => error instanceof StartFailure && error.message === message)
+  assert.rejects(
+    findProgram(name, options(path)),
+    (error) => error instanceof StartFailure && error.message === message,
+  )
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'muster-program-'))
@@ -38,9 +41,19 @@ test('a program is found as execvp would find it', async () => {
   assert.match(await findProgram('sh', options()), /\/sh$/)
   assert.equal(await findProgram('./script', options()), join(folder, 'script'))
   assert.equal(await findProgram('bin/muster-script', options()), join(folder, 'bin/muster-script'))
-  assert.equal(await findProgram('muster-script', options('/usr/bin:bin')), join(folder, 'bin/muster-script'))
-  assert.equal(await findProgram('loop-free', options('')), join(folder, 'loop-free'), 'an empty part of PATH is the working directory')
-  assert.equal(await findProgram('loop-free', options(`${folder}/bin:${folder}`)), join(folder, 'loop-free'))
+  assert.equal(
+    await findProgram('muster-script', options('/usr/bin:bin')),
+    join(folder, 'bin/muster-script'),
+  )
+  assert.equal(
+    await findProgram('loop-free', options('')),
+    join(folder, 'loop-free'),
+    'an empty part of PATH is the working directory',
+  )
+  assert.equal(
+    await findProgram('loop-free', options(`${folder}/bin:${folder}`)),
+    join(folder, 'loop-free'),
+  )
 })
 
 test('PC-15: a program that can not be started is refused in the words of the operating system', async () => {
@@ -58,5 +71,6 @@ test('PC-15: a program that can not be started is refused in the words of the op
   )
   await refused('a\0b', 'EINVAL: invalid argument: program "a\\u0000b"')
   await assert.rejects(findProgram(join(folder, 'loop'), options()), /^StartFailure: ELOOP/)
-  for (const name of ['no-magic', 'empty', 'foreign']) await refused(join(folder, name), `ENOEXEC: exec format error: ${folder}/${name}`)
+  for (const name of ['no-magic', 'empty', 'foreign'])
+    await refused(join(folder, name), `ENOEXEC: exec format error: ${folder}/${name}`)
 })

@@ -13,7 +13,10 @@ const MAGIC_BYTES = 256
 const MAX_INTERPRETERS = 5
 
 /** The file that will be executed. Throws a StartFailure. */
-export async function findProgram(name: string, options: { path: string; cwd: string }): Promise<string> {
+export async function findProgram(
+  name: string,
+  options: { path: string; cwd: string },
+): Promise<string> {
   if (name.includes('\0')) throw startFailure('EINVAL', `program ${JSON.stringify(name)}`)
   if (name.includes('/')) {
     const file = resolve(options.cwd, name)
@@ -46,7 +49,8 @@ async function check(file: string, shown: string, depth: number): Promise<void> 
     if (depth === MAX_INTERPRETERS) throw startFailure('ELOOP', shown)
     return check(interpreter, `${interpreter}, the interpreter of ${shown}`, depth + 1)
   }
-  if (!isOurFormat(magic, await readMagic('/proc/self/exe')) && !(await hasOtherFormats())) throw startFailure('ENOEXEC', shown)
+  if (!isOurFormat(magic, await readMagic('/proc/self/exe')) && !(await hasOtherFormats()))
+    throw startFailure('ENOEXEC', shown)
 }
 
 /** ELF with the class, byte order and machine that this very process has; 32-bit x86 runs on 64-bit x86 (ELF specification, e_ident, e_machine). */

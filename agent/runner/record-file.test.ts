@@ -19,7 +19,8 @@ test('run records: what cannot be read is left alone with its output, what a cra
     // Stands for every error of the disk but that there is no such file.
     'a record that the disk does not give': (folder) => mkdirSync(join(folder, 'record.json')),
     'a record that is cut': (folder) => writeFileSync(join(folder, 'record.json'), '{"format":1,'),
-    'a record of something else': (folder) => writeFileSync(join(folder, 'record.json'), '{"format":1,"state":"exited","output":{}}'),
+    'a record of something else': (folder) =>
+      writeFileSync(join(folder, 'record.json'), '{"format":1,"state":"exited","output":{}}'),
     'a record that is null': (folder) => writeFileSync(join(folder, 'record.json'), 'null'),
   }
   const folders = Object.entries(damaged).map(([, make]) => {

@@ -11,7 +11,11 @@ import type { RunRecord } from './run-state.ts'
 
 const NAME = 'record.json'
 
-export async function saveRecord(deps: { random: Random }, folder: string, record: RunRecord): Promise<void> {
+export async function saveRecord(
+  deps: { random: Random },
+  folder: string,
+  record: RunRecord,
+): Promise<void> {
   await writeDurable(deps, join(folder, NAME), JSON.stringify(record))
 }
 
@@ -28,7 +32,8 @@ export function loadRecords(runs: string): LoadedRecords {
   for (const name of readdirSync(runs).filter(runId.is)) {
     const folder = join(runs, name)
     try {
-      for (const temporary of readdirSync(folder).filter((file) => file.endsWith('.tmp'))) rmSync(join(folder, temporary))
+      for (const temporary of readdirSync(folder).filter((file) => file.endsWith('.tmp')))
+        rmSync(join(folder, temporary))
       const record = read(join(folder, NAME))
       if (record === undefined) rmSync(folder, { recursive: true })
       else if (record.run === name) records.push(record)
@@ -51,7 +56,9 @@ function read(path: string): RunRecord | undefined {
     throw error
   }
   const record = JSON.parse(text) as RunRecord
-  const isOurs = record.format === 1 && typeof record.state === 'string' && typeof record.output === 'object'
-  if (!isOurs || typeof record.limits?.outputBytes !== 'number') throw new Error('it is no record of a run')
+  const isOurs =
+    record.format === 1 && typeof record.state === 'string' && typeof record.output === 'object'
+  if (!isOurs || typeof record.limits?.outputBytes !== 'number')
+    throw new Error('it is no record of a run')
   return record
 }

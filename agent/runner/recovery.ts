@@ -18,10 +18,16 @@ export async function recover(deps: RunDeps, run: Run): Promise<void> {
   const containment = sameBoot ? findContainment(record, run.folder) : undefined
   if (hasEnded(record)) {
     // Pipes stay until nobody holds them: grandchildren that live on must not get stuck in a full one. Groups stay until they are empty.
-    const left = [...pipePaths(run.folder), ...(sameBoot ? (record.containment?.folders ?? []) : [])]
+    const left = [
+      ...pipePaths(run.folder),
+      ...(sameBoot ? (record.containment?.folders ?? []) : []),
+    ]
     if (left.some((path) => existsSync(path))) await run.adopt(containment)
   } else if (record.process === undefined) {
-    await run.bury({ type: 'refused', reason: 'EINTR: the runner died before the program began', at }, undefined)
+    await run.bury(
+      { type: 'refused', reason: 'EINTR: the runner died before the program began', at },
+      undefined,
+    )
   } else if (!sameBoot) {
     await run.bury({ type: 'rebooted', at }, undefined)
   } else if (containment !== undefined && isSame(record, containment, deps.bootId)) {

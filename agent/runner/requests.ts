@@ -20,10 +20,26 @@ export type Request =
   | { readonly method: 'status'; readonly run: RunId }
   | { readonly method: 'list'; readonly after: string }
   | { readonly method: 'wait'; readonly run: RunId }
-  | { readonly method: 'stop'; readonly run: RunId; readonly signal: NodeJS.Signals; readonly graceMs: number }
+  | {
+      readonly method: 'stop'
+      readonly run: RunId
+      readonly signal: NodeJS.Signals
+      readonly graceMs: number
+    }
   | { readonly method: 'signal'; readonly run: RunId; readonly signal: NodeJS.Signals }
-  | { readonly method: 'read'; readonly run: RunId; readonly stream: Stream; readonly offset: number; readonly max: number }
-  | { readonly method: 'next'; readonly run: RunId; readonly stdout: number; readonly stderr: number }
+  | {
+      readonly method: 'read'
+      readonly run: RunId
+      readonly stream: Stream
+      readonly offset: number
+      readonly max: number
+    }
+  | {
+      readonly method: 'next'
+      readonly run: RunId
+      readonly stdout: number
+      readonly stderr: number
+    }
   | { readonly method: 'shutdown'; readonly stopRuns: boolean; readonly graceMs: number }
 
 /** A day: nothing needs longer to end well, and a timer reaches no further than 24 days. */
@@ -37,7 +53,9 @@ export function parseRequest(head: Readonly<Record<string, unknown>>): Request {
   }
   switch (head.method) {
     case 'hello':
-      return head.keep === undefined ? { method: 'hello' } : { method: 'hello', keep: keepOf(head.keep) }
+      return head.keep === undefined
+        ? { method: 'hello' }
+        : { method: 'hello', keep: keepOf(head.keep) }
     case 'start':
       return { method: 'start', order: parseOrder(head.order) }
     case 'status':
@@ -63,9 +81,18 @@ export function parseRequest(head: Readonly<Record<string, unknown>>): Request {
         max: whole('max', head.max, MAX_BODY_BYTES),
       }
     case 'next':
-      return { method: 'next', run: run(), stdout: whole('stdout', head.stdout), stderr: whole('stderr', head.stderr) }
+      return {
+        method: 'next',
+        run: run(),
+        stdout: whole('stdout', head.stdout),
+        stderr: whole('stderr', head.stderr),
+      }
     case 'shutdown':
-      return { method: 'shutdown', stopRuns: head.stopRuns === true, graceMs: whole('graceMs', head.graceMs, MAX_GRACE_MS) }
+      return {
+        method: 'shutdown',
+        stopRuns: head.stopRuns === true,
+        graceMs: whole('graceMs', head.graceMs, MAX_GRACE_MS),
+      }
     default:
       throw invalid('method', 'a method of this protocol')
   }
@@ -75,7 +102,8 @@ export function parseRequest(head: Readonly<Record<string, unknown>>): Request {
 export function signalName(value: unknown): NodeJS.Signals {
   const upper = typeof value === 'string' ? value.toUpperCase() : ''
   const name = upper.startsWith('SIG') ? upper : `SIG${upper}`
-  if (!Object.hasOwn(constants.signals, name)) throw invalid('signal', 'a signal of this system, such as SIGTERM')
+  if (!Object.hasOwn(constants.signals, name))
+    throw invalid('signal', 'a signal of this system, such as SIGTERM')
   return name as NodeJS.Signals
 }
 

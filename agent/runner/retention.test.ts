@@ -14,7 +14,11 @@ import { eventually, newRunId } from './testing/runner-home.ts'
 const HOUR = 3_600_000
 const GIB = 1024 ** 3
 const now = 1_000_000 * HOUR
-const ended = (hoursAgo: number, bytes = 0): EndedRun => ({ run: newRunId(), endedAt: now - hoursAgo * HOUR, bytes })
+const ended = (hoursAgo: number, bytes = 0): EndedRun => ({
+  run: newRunId(),
+  endedAt: now - hoursAgo * HOUR,
+  bytes,
+})
 
 test('ended runs are forgotten oldest first, beyond as many as are wanted, and not for their number within an hour', () => {
   const old = Array.from({ length: 1003 }, (_, index) => ended(2 + index))
@@ -48,13 +52,20 @@ test('PC-21: a storm of runs does not take the memory of the runner: ten thousan
 
 test('ended runs: a runner keeps what the agent says when it connects, and forgets the rest from its disk', async () => {
   const home = await mkdtemp(join(tmpdir(), 'muster-keep-'))
-  const runs = Array.from({ length: 5 }, (_, index) => endedRun(home, { endedAt: clock.now() - (10 - index) * HOUR }))
+  const runs = Array.from({ length: 5 }, (_, index) =>
+    endedRun(home, { endedAt: clock.now() - (10 - index) * HOUR }),
+  )
   const before = await connectRunner({ clock }, { home, spawnIfAbsent: true })
   assert.equal((await before.list()).length, 5)
-  const client = await connectRunner({ clock }, { home, spawnIfAbsent: true, keep: { runs: 2, bytes: GIB } })
+  const client = await connectRunner(
+    { clock },
+    { home, spawnIfAbsent: true, keep: { runs: 2, bytes: GIB } },
+  )
   await eventually('three are forgotten', async () => (await client.list()).length === 2)
   const { runs: folder } = runnerPaths(home)
-  await eventually('and gone', () => runs.slice(0, 3).every((run) => !existsSync(join(folder, run))))
+  await eventually('and gone', () =>
+    runs.slice(0, 3).every((run) => !existsSync(join(folder, run))),
+  )
   assert.deepEqual(
     (await client.list()).map(({ run }) => run),
     runs.slice(3),

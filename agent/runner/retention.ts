@@ -31,7 +31,11 @@ export const MAX_KNOWN = 20_000
 const DAY_MS = 86_400_000
 
 /** The runs to remove now, oldest first. */
-export function forgettable(ended: readonly EndedRun[], now: number, keep: Keep = DEFAULT_KEEP): RunId[] {
+export function forgettable(
+  ended: readonly EndedRun[],
+  now: number,
+  keep: Keep = DEFAULT_KEEP,
+): RunId[] {
   const newestFirst = ended.toSorted((a, b) => b.endedAt - a.endedAt)
   let bytes = 0
   return newestFirst
@@ -39,7 +43,13 @@ export function forgettable(ended: readonly EndedRun[], now: number, keep: Keep 
       bytes += run.bytes
       const age = now - run.endedAt
       const isTooOld = keep.days !== undefined && age > keep.days * DAY_MS
-      return age > REPEAT_MS && (index >= MAX_RECENT || bytes > keep.bytes || isTooOld || (age > LOOK_MS && index >= keep.runs))
+      return (
+        age > REPEAT_MS &&
+        (index >= MAX_RECENT ||
+          bytes > keep.bytes ||
+          isTooOld ||
+          (age > LOOK_MS && index >= keep.runs))
+      )
     })
     .map(({ run }) => run)
     .reverse()

@@ -62,7 +62,13 @@ test('the first cause of a run’s end is the one that is told', () => {
   fc.assert(
     fc.property(fc.array(causes, { minLength: 1 }), fc.constantFrom(null, 0, 3), (list, code) => {
       const asked = list.map((cause) => ({ type: 'ended by us', cause }) as const)
-      const exited = { type: 'exited', code, signal: code === null ? 'SIGKILL' : null, oom: false, at: 9 } as const
+      const exited = {
+        type: 'exited',
+        code,
+        signal: code === null ? 'SIGKILL' : null,
+        oom: false,
+        at: 9,
+      } as const
       const record = play(launched, ...asked, exited)
       assert.equal(record.state, list[0] === 'stop' ? 'stopped' : 'killed')
       assert.equal(record.reason, list[0] === 'stop' ? undefined : list[0])
@@ -72,7 +78,13 @@ test('the first cause of a run’s end is the one that is told', () => {
 
 test('run statuses read as the command line documents them', () => {
   const at = 1
-  const exited = (code: number | null, signal: string | null, oom = false): RunEvent => ({ type: 'exited', code, signal, oom, at })
+  const exited = (code: number | null, signal: string | null, oom = false): RunEvent => ({
+    type: 'exited',
+    code,
+    signal,
+    oom,
+    at,
+  })
   const cases: [RunRecord, string][] = [
     [play(), 'running'],
     [play(launched), 'running'],

@@ -79,7 +79,13 @@ export type RunEvent =
     }
   | { readonly type: 'ended by us'; readonly cause: Cause }
   | { readonly type: 'refused'; readonly reason: string; readonly at: number }
-  | { readonly type: 'exited'; readonly code: number | null; readonly signal: string | null; readonly oom: boolean; readonly at: number }
+  | {
+      readonly type: 'exited'
+      readonly code: number | null
+      readonly signal: string | null
+      readonly oom: boolean
+      readonly at: number
+    }
   | { readonly type: 'orphaned' }
   | { readonly type: 'vanished'; readonly at: number }
   | { readonly type: 'rebooted'; readonly at: number }
@@ -95,18 +101,29 @@ export function advance(record: RunRecord, event: RunEvent): RunRecord {
   if (hasEnded(record)) return record
   switch (event.type) {
     case 'launched':
-      return { ...record, state: 'running', process: event.process, containment: event.containment, enforcement: event.enforcement }
+      return {
+        ...record,
+        state: 'running',
+        process: event.process,
+        containment: event.containment,
+        enforcement: event.enforcement,
+      }
     case 'ended by us':
       return record.cause === undefined ? { ...record, cause: event.cause } : record
     case 'refused':
       return { ...record, state: 'failed to start', reason: event.reason, endedAt: event.at }
     case 'exited':
-      return { ...record, ...exit(record.cause ?? (event.oom ? 'oom' : undefined), event.code, event.signal), endedAt: event.at }
+      return {
+        ...record,
+        ...exit(record.cause ?? (event.oom ? 'oom' : undefined), event.code, event.signal),
+        endedAt: event.at,
+      }
     case 'orphaned':
       return { ...record, state: 'running', supervised: false }
     case 'vanished':
       // The request was written down before the first signal, so its effect is known even if nobody waited for it.
-      if (record.cause !== undefined) return { ...record, ...exit(record.cause, null, null), endedAt: event.at }
+      if (record.cause !== undefined)
+        return { ...record, ...exit(record.cause, null, null), endedAt: event.at }
       return { ...record, state: 'lost', reason: 'runner died', endedAt: event.at }
     case 'rebooted':
       return { ...record, state: 'lost', reason: 'reboot', endedAt: event.at }
@@ -120,7 +137,10 @@ function exit(
   code: number | null,
   signal: string | null,
 ): Pick<RunRecord, 'state' | 'exitCode' | 'signal' | 'reason'> {
-  const how = { ...(code === null ? {} : { exitCode: code }), ...(signal === null ? {} : { signal }) }
+  const how = {
+    ...(code === null ? {} : { exitCode: code }),
+    ...(signal === null ? {} : { signal }),
+  }
   if (cause === 'stop') return { state: 'stopped', ...how }
   if (cause !== undefined) return { state: 'killed', ...how, reason: cause }
   return { state: signal === null ? 'exited' : 'killed', ...how }

@@ -33,7 +33,20 @@ export interface RunStatus {
 }
 
 export function statusOf(record: RunRecord, outputEnded: boolean): RunStatus {
-  const { run, state, command, name, user, exitCode, signal, reason, startedAt, endedAt, output, supervised } = record
+  const {
+    run,
+    state,
+    command,
+    name,
+    user,
+    exitCode,
+    signal,
+    reason,
+    startedAt,
+    endedAt,
+    output,
+    supervised,
+  } = record
   return {
     run,
     state,
@@ -63,6 +76,8 @@ const SHOWN_CHARS = 512
 export function shownCommand(command: readonly string[]): string[] {
   const shown = command
     .slice(0, SHOWN_ARGUMENTS)
-    .map((part) => (part.length > SHOWN_CHARS ? `${part.slice(0, SHOWN_CHARS).toWellFormed()}…` : part))
+    .map((part) =>
+      part.length > SHOWN_CHARS ? `${part.slice(0, SHOWN_CHARS).toWellFormed()}…` : part,
+    )
   return command.length > SHOWN_ARGUMENTS ? [...shown, '…'] : shown
 }

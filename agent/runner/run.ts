@@ -137,7 +137,8 @@ export class Run {
         this.#containment?.follow(processes)
         if (!this.record.supervised && !this.#mainLives()) await this.#vanished()
         // Version 1 kills one process where version 2 kills the group; the run is one thing, so the rest goes too.
-        else if ((this.#containment?.oomKills() ?? 0) > 0) await this.#stop('oom', { signal: 'SIGKILL', graceMs: 0 })
+        else if ((this.#containment?.oomKills() ?? 0) > 0)
+          await this.#stop('oom', { signal: 'SIGKILL', graceMs: 0 })
       }
       this.clear()
     } finally {
@@ -147,7 +148,12 @@ export class Run {
 
   /** Removes the control groups once the run ended and nothing lives in them. */
   clear(): void {
-    if (hasEnded(this.record) && this.#containment?.isEmpty() === true && this.#containment.remove()) this.#containment = undefined
+    if (
+      hasEnded(this.record) &&
+      this.#containment?.isEmpty() === true &&
+      this.#containment.remove()
+    )
+      this.#containment = undefined
   }
 
   /** Takes over a run that another runner started, or what is left of one that ended. Nobody can wait for its exit any more. */
@@ -157,7 +163,8 @@ export class Run {
     if (hasEnded(this.record)) return
     await this.#journal.commit({ type: 'orphaned' })
     const { timeoutMs } = this.record.limits
-    if (timeoutMs !== undefined) this.#limitTime(Math.max(0, this.record.startedAt + timeoutMs - this.#deps.clock.now()))
+    if (timeoutMs !== undefined)
+      this.#limitTime(Math.max(0, this.record.startedAt + timeoutMs - this.#deps.clock.now()))
   }
 
   /** Ends a run that a crash or a reboot ended. Whatever is left of it is in `containment`. */
@@ -166,7 +173,9 @@ export class Run {
     this.output.open()
     await this.#journal.commit(event)
     // Not waited for: a grandchild that holds the pipes would delay every other run's recovery.
-    this.#finish().catch((error: unknown) => this.#deps.log('output not ended', { run: this.id, error }))
+    this.#finish().catch((error: unknown) =>
+      this.#deps.log('output not ended', { run: this.id, error }),
+    )
   }
 
   async #start(order: RunOrder, refused: unknown): Promise<void> {
@@ -184,11 +193,16 @@ export class Run {
             this.#deps.log('exit not recorded', { run: this.id, error }),
           ),
       })
-      if (order.limits.timeoutMs !== undefined && !hasEnded(this.record)) this.#limitTime(order.limits.timeoutMs)
+      if (order.limits.timeoutMs !== undefined && !hasEnded(this.record))
+        this.#limitTime(order.limits.timeoutMs)
       if ((await started.settled) === 'ended') await this.#journal.ended
     } catch (error) {
       if (!(error instanceof StartFailure)) this.#deps.log('start failed', { run: this.id, error })
-      await this.#refuse(error instanceof StartFailure ? error.message : 'EIO: input/output error: the runner itself')
+      await this.#refuse(
+        error instanceof StartFailure
+          ? error.message
+          : 'EIO: input/output error: the runner itself',
+      )
     }
   }
 
@@ -222,7 +236,13 @@ export class Run {
   /** What env(1) said if it could not execute the program. */
   async #complaint(exit: Exit, program: string): Promise<StartFailure | undefined> {
     const { stdout, stderr } = this.output.store.count()
-    if (!LAUNCH_FAILED.includes(exit.code ?? -1) || stdout > 0 || stderr === 0 || stderr > COMPLAINT_BYTES) return undefined
+    if (
+      !LAUNCH_FAILED.includes(exit.code ?? -1) ||
+      stdout > 0 ||
+      stderr === 0 ||
+      stderr > COMPLAINT_BYTES
+    )
+      return undefined
     const { bytes } = await this.output.store.read('stderr', 0, COMPLAINT_BYTES)
     return readComplaint(Buffer.from(bytes).toString('utf8'), program)
   }
@@ -273,7 +293,8 @@ export class Run {
     const begun = this.#deps.clock.monotonic()
     const left = await stopTree(this.#deps, target, { signal, deadline: () => this.#deadline })
     const waitedMs = Math.round(this.#deps.clock.monotonic() - begun)
-    if (left > 0) throw runnerError('runner.will-not-stop', { run: this.id, processes: left, waitedMs })
+    if (left > 0)
+      throw runnerError('runner.will-not-stop', { run: this.id, processes: left, waitedMs })
     if (!this.record.supervised && !hasEnded(this.record)) await this.#vanished()
     await this.#journal.ended
     this.clear()
@@ -288,8 +309,8 @@ export class Run {
 
   #limitTime(ms: number): void {
     this.#cancelTimeout = this.#deps.clock.after(ms, () => {
-      this.#stop('timeout', { signal: 'SIGTERM', graceMs: TIMEOUT_GRACE_MS }).catch((error: unknown) =>
-        this.#deps.log('timeout not enforced', { run: this.id, error }),
+      this.#stop('timeout', { signal: 'SIGTERM', graceMs: TIMEOUT_GRACE_MS }).catch(
+        (error: unknown) => this.#deps.log('timeout not enforced', { run: this.id, error }),
       )
     })
   }

@@ -40,7 +40,10 @@ export async function listen(deps: ServerDeps, path: string): Promise<RunnerServ
     server.listen(short.path, resolve)
   })
   chmodSync(path, 0o600)
-  return { connections: () => sockets.size, close: () => close(server, sockets).finally(short.release) }
+  return {
+    connections: () => sockets.size,
+    close: () => close(server, sockets).finally(short.release),
+  }
 }
 
 function close(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
@@ -95,7 +98,8 @@ async function respond(deps: ServerDeps, frame: Frame, signal: AbortSignal): Pro
 
 /** What a client may know of an error: the code and its data, never foreign text. */
 function errorFrame(error: unknown, method: string): Uint8Array[] {
-  const { code, data } = error instanceof MusterError ? error : runnerError('runner.internal', { method })
+  const { code, data } =
+    error instanceof MusterError ? error : runnerError('runner.internal', { method })
   return encodeFrame({ error: { code, data } })
 }
 

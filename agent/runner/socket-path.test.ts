@@ -104,7 +104,10 @@ test('a lock is held once, and a file of another kind or owner is no lock', asyn
   )
   lock.release()
   acquireLock(path).release()
-  await writeFile(path, 'not a lock of ours, but long enough to look like a file with a header of some kind')
+  await writeFile(
+    path,
+    'not a lock of ours, but long enough to look like a file with a header of some kind',
+  )
   assert.throws(() => acquireLock(path), unsafe)
   await rm(path)
   await symlink('/dev/null', path)

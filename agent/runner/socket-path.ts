@@ -2,7 +2,17 @@
  * Who may reach the runner: whoever may enter its folder, which is its user alone (0700), and root. Both sides look before they trust a
  * path: a folder, link or socket that somebody else put there is refused, never repaired.
  */
-import { chmodSync, closeSync, constants, lstatSync, mkdirSync, openSync, rmSync, statSync, type Stats } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statSync,
+  type Stats,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { runnerError } from './errors.ts'
 
@@ -39,32 +49,43 @@ export function checkSocket(path: string): boolean {
   // Root may use anybody's runner, as long as it is the runner of the home's owner.
   const owners = self === 0 ? [0, statSync(dirname(dirname(path))).uid] : [self]
   const folderFault = folderReason(folder, owners)
-  if (folderFault !== undefined) throw runnerError('runner.unsafe-path', { path: dirname(path), reason: folderFault })
+  if (folderFault !== undefined)
+    throw runnerError('runner.unsafe-path', { path: dirname(path), reason: folderFault })
   const socket = lstatSync(path, { throwIfNoEntry: false })
   if (socket === undefined) return false
   const socketFault = socketReason(socket, owners)
-  if (socketFault !== undefined) throw runnerError('runner.unsafe-path', { path, reason: socketFault })
+  if (socketFault !== undefined)
+    throw runnerError('runner.unsafe-path', { path, reason: socketFault })
   return true
 }
 
 /** A path for the same socket that the kernel takes, and what to call when it was used. */
 export function shortSocketPath(path: string): { path: string; release: () => void } {
   if (Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES) return { path, release: () => undefined }
-  const folder = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
-  return { path: join('/proc/self/fd', String(folder), basename(path)), release: () => closeSync(folder) }
+  const folder = openSync(
+    dirname(path),
+    constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW,
+  )
+  return {
+    path: join('/proc/self/fd', String(folder), basename(path)),
+    release: () => closeSync(folder),
+  }
 }
 
 function folderReason(found: Stats, owners: readonly number[]): string | undefined {
   if (found.isSymbolicLink()) return 'it is a symbolic link'
   if (!found.isDirectory()) return 'it is not a folder'
-  if (!owners.includes(found.uid)) return `it belongs to user ${found.uid}, expected ${owners.join(' or ')}`
-  if ((found.mode & 0o022) !== 0) return `others may write to it (mode ${(found.mode & 0o777).toString(8)})`
+  if (!owners.includes(found.uid))
+    return `it belongs to user ${found.uid}, expected ${owners.join(' or ')}`
+  if ((found.mode & 0o022) !== 0)
+    return `others may write to it (mode ${(found.mode & 0o777).toString(8)})`
   return undefined
 }
 
 function socketReason(found: Stats, owners: readonly number[]): string | undefined {
   if (found.isSymbolicLink()) return 'it is a symbolic link'
   if (!found.isSocket()) return 'it is not a socket'
-  if (!owners.includes(found.uid)) return `it belongs to user ${found.uid}, expected ${owners.join(' or ')}`
+  if (!owners.includes(found.uid))
+    return `it belongs to user ${found.uid}, expected ${owners.join(' or ')}`
   return undefined
 }

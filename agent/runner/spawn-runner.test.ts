@@ -39,7 +39,9 @@ test('a runner is started under an id that no passwd entry names, as in some con
   const home = join(folder, 'home')
   // Where that user may read, wherever the checkout lies.
   for (const part of ['agent/runner', 'shared'])
-    await cp(join(import.meta.dirname, '../..', part), join(folder, 'code', part), { recursive: true })
+    await cp(join(import.meta.dirname, '../..', part), join(folder, 'code', part), {
+      recursive: true,
+    })
   await cp(process.execPath, join(folder, 'node'))
   const script = `
       const [home, client, time] = process.argv.slice(1)
@@ -48,11 +50,23 @@ test('a runner is started under an id that no passwd entry names, as in some con
       const runner = await connectRunner({ clock }, { home, spawnIfAbsent: true })
       console.log((await runner.info()).live)
       await runner.shutdown()`
-  const modules = ['agent/runner/client.ts', 'shared/clock.ts'].map((path) => join(folder, 'code', path))
+  const modules = ['agent/runner/client.ts', 'shared/clock.ts'].map((path) =>
+    join(folder, 'code', path),
+  )
   await chown(folder, 54_321, 54_321)
   const child = spawn(
     'setpriv',
-    ['--reuid=54321', '--regid=54321', '--clear-groups', join(folder, 'node'), '--input-type=module', '-e', script, home, ...modules],
+    [
+      '--reuid=54321',
+      '--regid=54321',
+      '--clear-groups',
+      join(folder, 'node'),
+      '--input-type=module',
+      '-e',
+      script,
+      home,
+      ...modules,
+    ],
     {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -60,7 +74,8 @@ test('a runner is started under an id that no passwd entry names, as in some con
     },
   )
   let said = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (said += chunk.toString()))
   const [code] = (await once(child, 'close')) as [number]
   assert.deepEqual([code, said], [0, '0\n'])
   await rm(folder, { recursive: true, force: true })

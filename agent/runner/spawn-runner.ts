@@ -36,12 +36,22 @@ export interface SpawnOptions {
 }
 
 /** Resolves to a connection once the new runner, or one that somebody else started meanwhile, answers. Throws runner.unreachable. */
-export async function spawnRunner(deps: { clock: Clock }, options: SpawnOptions): Promise<RunnerConnection> {
+export async function spawnRunner(
+  deps: { clock: Clock },
+  options: SpawnOptions,
+): Promise<RunnerConnection> {
   const paths = runnerPaths(options.home)
   const owner = statSync(options.home, { throwIfNoEntry: false })?.uid
-  if (owner === undefined) throw runnerError('runner.unreachable', { socket: paths.socket, reason: 'its home does not exist' })
+  if (owner === undefined)
+    throw runnerError('runner.unreachable', {
+      socket: paths.socket,
+      reason: 'its home does not exist',
+    })
   if (owner !== process.geteuid?.())
-    throw runnerError('runner.unsafe-path', { path: options.home, reason: `it belongs to user ${owner}, who has to start the runner` })
+    throw runnerError('runner.unsafe-path', {
+      path: options.home,
+      reason: `it belongs to user ${owner}, who has to start the runner`,
+    })
   let state = start(paths, options)
   const until = deps.clock.monotonic() + READY_MS
   for (;;) {
@@ -83,17 +93,21 @@ function start(paths: RunnerPaths, options: SpawnOptions): Starting {
   const log = openLog(paths)
   const main = fileURLToPath(new URL(`./main${extname(import.meta.filename)}`, import.meta.url))
   try {
-    const child = spawn(process.execPath, [...NODE_FLAGS, main, '--home', options.home, ...(options.arguments ?? [])], {
-      cwd: '/',
-      detached: true,
-      stdio: ['ignore', log, log],
-      env: {
-        PATH: '/usr/bin:/bin',
-        HOME: ownAccount().home,
-        LANG: 'C.UTF-8',
-        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? paths.compileCache,
+    const child = spawn(
+      process.execPath,
+      [...NODE_FLAGS, main, '--home', options.home, ...(options.arguments ?? [])],
+      {
+        cwd: '/',
+        detached: true,
+        stdio: ['ignore', log, log],
+        env: {
+          PATH: '/usr/bin:/bin',
+          HOME: ownAccount().home,
+          LANG: 'C.UTF-8',
+          NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? paths.compileCache,
+        },
       },
-    })
+    )
     let exitCode: number | undefined
     child.once('exit', (code) => {
       exitCode = code ?? 1
@@ -112,7 +126,8 @@ function start(paths: RunnerPaths, options: SpawnOptions): Starting {
 function openLog({ runFolder, log, socket }: RunnerPaths): number {
   try {
     ownFolder(runFolder)
-    if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG_BYTES) renameSync(log, `${log}.1`)
+    if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG_BYTES)
+      renameSync(log, `${log}.1`)
     return openSync(log, 'a', 0o600)
   } catch (cause) {
     if (cause instanceof MusterError) throw cause

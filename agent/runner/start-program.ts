@@ -48,7 +48,8 @@ export async function startProgram(
   const account = order.user === undefined ? own : await findAccount(deps.tools, order.user)
   const environment = buildEnvironment(account, order.env)
   const cwd = await checkFolder(order.cwd ?? '/')
-  const path = environment.findLast((variable) => variable.startsWith('PATH='))?.slice('PATH='.length) ?? ''
+  const path =
+    environment.findLast((variable) => variable.startsWith('PATH='))?.slice('PATH='.length) ?? ''
   await findProgram(order.command[0] as string, { path, cwd })
   const pipes = pipePaths(folder)
   for (const pipe of pipes) await deps.fifos.take(pipe)
@@ -58,13 +59,24 @@ export async function startProgram(
   try {
     launched = await withWriters(pipes, account, ([stdout, stderr]) => {
       const other = account.uid === own.uid ? {} : { account }
-      return launch(deps, { command: order.command, environment, cwd, ...other, stdout: stdout as number, stderr: stderr as number })
+      return launch(deps, {
+        command: order.command,
+        environment,
+        cwd,
+        ...other,
+        stdout: stdout as number,
+        stderr: stderr as number,
+      })
     })
   } catch (error) {
     contained?.containment.remove()
     throw fromSystemError(error, order.command[0] as string) ?? error
   }
-  const identity: ProcessIdentity = { bootId: deps.bootId, pid: launched.pid, startTime: launched.startTime }
+  const identity: ProcessIdentity = {
+    bootId: deps.bootId,
+    pid: launched.pid,
+    startTime: launched.startTime,
+  }
   const placed = place(deps, contained, identity, pipes)
   try {
     await steps.placed(placed.containment, { type: 'launched', process: identity, ...placed.facts })
@@ -80,7 +92,10 @@ export async function startProgram(
 
 type Enforcement = 'enforced' | 'weak'
 
-function contain(deps: StartDeps, order: RunOrder): { containment: Containment; enforcement: Enforcement } | undefined {
+function contain(
+  deps: StartDeps,
+  order: RunOrder,
+): { containment: Containment; enforcement: Enforcement } | undefined {
   if (deps.cgroups === undefined) return undefined
   try {
     return createCgroups(deps.cgroups, order.run, order.limits)
@@ -95,7 +110,10 @@ function place(
   contained: ReturnType<typeof contain>,
   identity: ProcessIdentity,
   pipes: readonly string[],
-): { containment: Containment; facts: { containment: Containment['record']; enforcement: Enforcement } } {
+): {
+  containment: Containment
+  facts: { containment: Containment['record']; enforcement: Enforcement }
+} {
   if (contained !== undefined)
     try {
       contained.containment.place(identity.pid)
@@ -126,6 +144,7 @@ async function settle(deps: StartDeps, launched: Launched): Promise<'runs' | 'en
     exited = true
   })
   const until = deps.clock.monotonic() + SETTLE_MS
-  while (!exited && isLaunching(deps.tools, launched.pid) && deps.clock.monotonic() < until) await deps.clock.sleep(1)
+  while (!exited && isLaunching(deps.tools, launched.pid) && deps.clock.monotonic() < until)
+    await deps.clock.sleep(1)
   return exited ? 'ended' : 'runs'
 }

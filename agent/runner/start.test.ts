@@ -18,7 +18,10 @@ before(async () => {
 })
 after(() => runner[Symbol.asyncDispose]())
 
-const print = async (command: readonly string[], order: Partial<Omit<RunOrder, 'limits'>> = {}): Promise<string> => {
+const print = async (
+  command: readonly string[],
+  order: Partial<Omit<RunOrder, 'limits'>> = {},
+): Promise<string> => {
   const { run } = await runner.start(command, order)
   const { stdout, stderr } = await runner.output(run)
   assert.equal(stderr.toString(), '')
@@ -38,12 +41,24 @@ test('PC-15: what can not be started is recorded with what the operating system 
   const cases: [readonly string[], Partial<RunOrder>, string][] = [
     [['/no/such/program'], {}, 'ENOENT: no such file or directory: /no/such/program'],
     [[plain], {}, `EACCES: permission denied: ${plain}`],
-    [[interpreter], {}, `ENOENT: no such file or directory: /no/such/interpreter, the interpreter of ${interpreter}`],
+    [
+      [interpreter],
+      {},
+      `ENOENT: no such file or directory: /no/such/interpreter, the interpreter of ${interpreter}`,
+    ],
     [['true', 'a\0b'], {}, 'EINVAL: invalid argument: a NUL byte in argument 1'],
     [['true', 'x'.repeat(3 * 1024 * 1024)], {}, 'E2BIG: argument list too long: true'],
-    [['true'], { env: { BIG: 'x'.repeat(3 * 1024 * 1024) } }, 'E2BIG: argument list too long: true'],
+    [
+      ['true'],
+      { env: { BIG: 'x'.repeat(3 * 1024 * 1024) } },
+      'E2BIG: argument list too long: true',
+    ],
     [['true'], { env: { 'FOO\n=': 'x' } }, 'EINVAL: invalid argument: environment name "FOO\\n="'],
-    [['true'], { cwd: '/no/such/folder' }, 'ENOENT: no such file or directory: working directory /no/such/folder'],
+    [
+      ['true'],
+      { cwd: '/no/such/folder' },
+      'ENOENT: no such file or directory: working directory /no/such/folder',
+    ],
     [['true'], { cwd: '/etc/passwd' }, 'ENOTDIR: not a directory: working directory /etc/passwd'],
     [['true'], { user: 'no-such-user' }, 'ENOENT: no such file or directory: user no-such-user'],
   ]
@@ -51,11 +66,20 @@ test('PC-15: what can not be started is recorded with what the operating system 
     const status = await runner.start(command, order)
     assert.equal(runWords(status), `failed to start: ${reason}`)
     assert.deepEqual(await runner.client.wait(status.run), status)
-    assert.deepEqual(await runner.output(status.run), { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), dropped: 0 })
-    assert.equal(runWords(await runner.client.stop(status.run, { graceMs: 0 })), `failed to start: ${reason}`)
+    assert.deepEqual(await runner.output(status.run), {
+      stdout: Buffer.alloc(0),
+      stderr: Buffer.alloc(0),
+      dropped: 0,
+    })
+    assert.equal(
+      runWords(await runner.client.stop(status.run, { graceMs: 0 })),
+      `failed to start: ${reason}`,
+    )
   }
   const { pid } = await runner.client.info()
-  const children = (await readdir('/proc')).map(Number).filter((child) => readStat(child)?.parent === pid)
+  const children = (await readdir('/proc'))
+    .map(Number)
+    .filter((child) => readStat(child)?.parent === pid)
   assert.deepEqual(children, [], 'nothing is left of them, no zombie either')
 })
 
@@ -73,20 +97,43 @@ test('PC-15: an exec that only the kernel refuses is a failed start too, and say
 
 test('exit codes that mean a failed exec to a shell are the program’s own when it says so itself', async () => {
   for (const code of [125, 126, 127]) {
-    const { run } = await runner.start(['sh', '-c', `echo "env: 'x': No such file or directory" >&2; exit ${code}`])
+    const { run } = await runner.start([
+      'sh',
+      '-c',
+      `echo "env: 'x': No such file or directory" >&2; exit ${code}`,
+    ])
     assert.equal(runWords(await runner.client.wait(run)), `exited: ${code}`)
   }
 })
 
 test('PC-18: a run gets four variables and what was ordered, nothing of the runner’s or the agent’s', async () => {
-  const lines = (await print(['env'], { env: { A: 'x y', LD_PRELOAD: '', 'odd.name': '1', BASH_ENV: '/x' } })).trimEnd().split('\n')
+  const lines = (
+    await print(['env'], { env: { A: 'x y', LD_PRELOAD: '', 'odd.name': '1', BASH_ENV: '/x' } })
+  )
+    .trimEnd()
+    .split('\n')
   const names = lines.map((line) => line.split('=')[0])
-  assert.deepEqual(names, ['PATH', 'HOME', 'LANG', 'USER', 'A', 'LD_PRELOAD', 'odd.name', 'BASH_ENV'])
+  assert.deepEqual(names, [
+    'PATH',
+    'HOME',
+    'LANG',
+    'USER',
+    'A',
+    'LD_PRELOAD',
+    'odd.name',
+    'BASH_ENV',
+  ])
   assert.ok(lines.includes('A=x y'))
 })
 
 test('PC-18: a variable that the launch itself would obey reaches the program only', async () => {
-  const env = { SHELLOPTS: 'xtrace', PS4: '+$(touch /tmp/muster-never)', ENV: '/no/such', IFS: 'e', PATH: '/no/such' }
+  const env = {
+    SHELLOPTS: 'xtrace',
+    PS4: '+$(touch /tmp/muster-never)',
+    ENV: '/no/such',
+    IFS: 'e',
+    PATH: '/no/such',
+  }
   assert.equal(await print(['/bin/echo', 'hello there'], { env }), 'hello there\n')
 })
 
@@ -113,7 +160,10 @@ test('PC-19: arguments arrive as they are, whatever a shell would make of them',
     '|',
     '&&',
   ]
-  assert.equal(await print([program('print-arguments.sh'), ...odd]), odd.map((argument) => `[${argument}]\n`).join(''))
+  assert.equal(
+    await print([program('print-arguments.sh'), ...odd]),
+    odd.map((argument) => `[${argument}]\n`).join(''),
+  )
   const status = await runner.start(['sleep', '1000'])
   assert.equal(await readFile(`/proc/${status.pid}/cmdline`, 'utf8'), 'sleep\x001000\x00')
   await runner.client.stop(status.run, { graceMs: 0 })
@@ -123,17 +173,26 @@ test('PC-19: a program whose name looks like an option or a variable is just a p
   for (const name of ['-i', '--', 'A=B', 'a b;c']) {
     await writeFile(join(runner.home, name), '#!/bin/sh\necho "$1"\n')
     await chmod(join(runner.home, name), 0o755)
-    assert.equal(await print([name, 'yes'], { env: { PATH: `${runner.home}:/usr/bin:/bin` } }), 'yes\n')
+    assert.equal(
+      await print([name, 'yes'], { env: { PATH: `${runner.home}:/usr/bin:/bin` } }),
+      'yes\n',
+    )
     assert.equal(await print([join(runner.home, name), 'yes']), 'yes\n')
   }
 })
 
 test('a run has its own session, an empty input, a common umask and the folder that was ordered', async () => {
   const status = await runner.start(
-    ['sh', '-c', 'umask; pwd; cat; cut -d" " -f 5,6 /proc/$$/stat; ulimit -Sn; ls /proc/self/fd | tr "\\n" " "'],
+    [
+      'sh',
+      '-c',
+      'umask; pwd; cat; cut -d" " -f 5,6 /proc/$$/stat; ulimit -Sn; ls /proc/self/fd | tr "\\n" " "',
+    ],
     { cwd: '/usr' },
   )
-  const [umask, cwd, session, files, fds] = (await runner.output(status.run)).stdout.toString().split('\n')
+  const [umask, cwd, session, files, fds] = (await runner.output(status.run)).stdout
+    .toString()
+    .split('\n')
   assert.deepEqual([umask, cwd, session], ['0022', '/usr', `${status.pid} ${status.pid}`])
   assert.ok(Number(files) <= 1024)
   // 3 is the listing's own.
@@ -143,18 +202,29 @@ test('a run has its own session, an empty input, a common umask and the folder t
 
 test('PC-17: the same order sent again, at once or later, names one run and starts one child', async () => {
   const file = join(runner.home, 'started')
-  const order = { run: newRunId(), command: ['sh', '-c', 'echo x >>"$1"; exit 3', 'sh', file], env: {}, limits: { outputBytes: 100_000 } }
+  const order = {
+    run: newRunId(),
+    command: ['sh', '-c', 'echo x >>"$1"; exit 3', 'sh', file],
+    env: {},
+    limits: { outputBytes: 100_000 },
+  }
   const first = await Promise.all([1, 2, 3, 4].map(() => runner.client.start(order)))
   assert.equal(new Set(first.map(({ pid }) => pid)).size, 1)
   const ended = await runner.client.wait(order.run)
   assert.equal(runWords(ended), 'exited: 3')
   assert.equal(runWords(await runner.client.start(order)), 'exited: 3')
   assert.equal(await readFile(file, 'utf8'), 'x\n')
-  await assert.rejects(runner.client.start({ ...order, command: ['true'] }), (error) => runnerError.is(error, 'runner.conflict'))
+  await assert.rejects(runner.client.start({ ...order, command: ['true'] }), (error) =>
+    runnerError.is(error, 'runner.conflict'),
+  )
 })
 
 test('a long command is shown shortened', async () => {
-  const status = await runner.start(['true', 'x'.repeat(2000), ...Array.from({ length: 100 }, () => 'y')])
+  const status = await runner.start([
+    'true',
+    'x'.repeat(2000),
+    ...Array.from({ length: 100 }, () => 'y'),
+  ])
   assert.equal(status.command[1]?.length, 513)
   assert.equal(status.command.length, 33)
 })

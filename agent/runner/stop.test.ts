@@ -5,7 +5,12 @@ import { runnerError } from './errors.ts'
 import { lives, readStat } from './process-identity.ts'
 import { runWords } from '../../shared/run-words.ts'
 import { program } from './testing/programs.ts'
-import { type Containment, eventually, openRunnerHome, type RunnerHome } from './testing/runner-home.ts'
+import {
+  type Containment,
+  eventually,
+  openRunnerHome,
+  type RunnerHome,
+} from './testing/runner-home.ts'
 import type { RunId } from '../../shared/ids.ts'
 
 const CONTAINMENTS: readonly Containment[] = ['auto', 'cgroup1', 'none']
@@ -34,13 +39,16 @@ for (const containment of CONTAINMENTS) {
     assert.equal(readStat(grandchild)?.session, grandchild)
     const deaf = await runner.start([program('ignore-sigterm.sh')])
     await said(runner, deaf.run, /ready/)
-    const [first, second] = await Promise.all([daemon, deaf].map(({ run }) => runner.client.stop(run, { graceMs: 200 })))
+    const [first, second] = await Promise.all(
+      [daemon, deaf].map(({ run }) => runner.client.stop(run, { graceMs: 200 })),
+    )
     assert.deepEqual(
       [first, second].map((status) => runWords(status as never)),
       ['stopped', 'stopped'],
     )
     assert.equal(second?.signal, 'SIGKILL')
-    for (const pid of [grandchild, daemon.pid, deaf.pid]) assert.equal(lives(readStat(pid as number)), false)
+    for (const pid of [grandchild, daemon.pid, deaf.pid])
+      assert.equal(lives(readStat(pid as number)), false)
   })
 
   test(`what an ended run left behind is ended by a stop, and the run stays as it ended (${containment})`, async () => {
@@ -57,14 +65,21 @@ for (const containment of CONTAINMENTS) {
 test('five stops at once agree, and a stop of what was stopped says so again', async () => {
   await using runner = await openRunnerHome()
   const { run } = await runner.start(['sleep', '616'])
-  const stops = await Promise.all([1, 2, 3, 4, 5].map(() => runner.client.stop(run, { graceMs: 10_000 })))
-  for (const status of stops) assert.deepEqual([runWords(status), status.signal], ['stopped', 'SIGTERM'])
+  const stops = await Promise.all(
+    [1, 2, 3, 4, 5].map(() => runner.client.stop(run, { graceMs: 10_000 })),
+  )
+  for (const status of stops)
+    assert.deepEqual([runWords(status), status.signal], ['stopped', 'SIGTERM'])
   assert.equal(runWords(await runner.client.stop(run, { graceMs: 0 })), 'stopped')
 })
 
 test('a run that ends well when it is asked to is stopped, whatever its exit code', async () => {
   await using runner = await openRunnerHome()
-  const { run } = await runner.start(['sh', '-c', 'trap "echo bye; exit 3" TERM; echo ready; while :; do sleep 0.05; done'])
+  const { run } = await runner.start([
+    'sh',
+    '-c',
+    'trap "echo bye; exit 3" TERM; echo ready; while :; do sleep 0.05; done',
+  ])
   await said(runner, run, /ready/)
   const status = await runner.client.stop(run, { graceMs: 20_000 })
   assert.deepEqual([runWords(status), status.exitCode], ['stopped', 3])
@@ -73,9 +88,16 @@ test('a run that ends well when it is asked to is stopped, whatever its exit cod
 
 test('the signal of a stop can be chosen, and a hurried stop shortens the grace of the one under way', async () => {
   await using runner = await openRunnerHome()
-  const polite = await runner.start(['sh', '-c', 'trap "exit 4" HUP; echo ready; while :; do sleep 0.05; done'])
+  const polite = await runner.start([
+    'sh',
+    '-c',
+    'trap "exit 4" HUP; echo ready; while :; do sleep 0.05; done',
+  ])
   await said(runner, polite.run, /ready/)
-  assert.equal((await runner.client.stop(polite.run, { graceMs: 20_000, signal: 'hup' })).exitCode, 4)
+  assert.equal(
+    (await runner.client.stop(polite.run, { graceMs: 20_000, signal: 'hup' })).exitCode,
+    4,
+  )
   const deaf = await runner.start([program('ignore-sigterm.sh')])
   await said(runner, deaf.run, /ready/)
   const patient = runner.client.stop(deaf.run, { graceMs: 600_000 })
@@ -85,12 +107,20 @@ test('the signal of a stop can be chosen, and a hurried stop shortens the grace 
 
 test('a signal goes to the main process, and to an ended run not at all', async () => {
   await using runner = await openRunnerHome()
-  const { run } = await runner.start(['sh', '-c', 'trap "echo got it" USR1; echo ready; while :; do sleep 0.05; done'])
+  const { run } = await runner.start([
+    'sh',
+    '-c',
+    'trap "echo got it" USR1; echo ready; while :; do sleep 0.05; done',
+  ])
   await said(runner, run, /ready/)
   await runner.client.signal(run, 'USR1')
   await said(runner, run, /got it/)
-  await assert.rejects(runner.client.signal(run, 'SIGNOTHING'), (error) => runnerError.is(error, 'runner.invalid-request'))
+  await assert.rejects(runner.client.signal(run, 'SIGNOTHING'), (error) =>
+    runnerError.is(error, 'runner.invalid-request'),
+  )
   await runner.client.signal(run, 'SIGKILL')
   assert.equal(runWords(await runner.client.wait(run)), 'killed: SIGKILL')
-  await assert.rejects(runner.client.signal(run, 'USR1'), (error) => runnerError.is(error, 'runner.ended'))
+  await assert.rejects(runner.client.signal(run, 'USR1'), (error) =>
+    runnerError.is(error, 'runner.ended'),
+  )
 })

@@ -23,7 +23,11 @@ const FIRST_LOOK_MS = 2
 const LAST_LOOK_MS = 50
 
 /** Resolves to the number of processes that still live: 0, or more if even SIGKILL didn't end them in ten seconds. */
-export async function stopTree(deps: { clock: Clock }, target: StopTarget, options: StopOptions): Promise<number> {
+export async function stopTree(
+  deps: { clock: Clock },
+  target: StopTarget,
+  options: StopOptions,
+): Promise<number> {
   const { clock } = deps
   const gone = (): boolean => !target.mainLives() && target.containment.isEmpty()
   let pause = FIRST_LOOK_MS

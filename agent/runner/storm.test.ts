@@ -18,19 +18,25 @@ test('PC-21: after many short runs there is no zombie, no open file and no contr
     const { run } = await runner.start(['cat', '/proc/self/cgroup'])
     const path = /^0::(.*)\/[^/]+$/m.exec((await runner.output(run)).stdout.toString())?.[1]
     const mounted = ['/sys/fs/cgroup/unified', '/sys/fs/cgroup'].map((mount) => `${mount}${path}`)
-    return mounted.flatMap((folder) => (path?.includes('/muster/') === true && readdirSafely(folder)) || []).length
+    return mounted.flatMap(
+      (folder) => (path?.includes('/muster/') === true && readdirSafely(folder)) || [],
+    ).length
   }
   const before = files()
   const batch = async (): Promise<void> => {
     const { run } = await runner.start(['true'])
     assert.equal(runWords(await runner.client.wait(run)), 'exited: 0')
   }
-  for (let done = 0; done < SHORT_RUNS; done += AT_ONCE) await Promise.all(Array.from({ length: AT_ONCE }, batch))
+  for (let done = 0; done < SHORT_RUNS; done += AT_ONCE)
+    await Promise.all(Array.from({ length: AT_ONCE }, batch))
   const children = readdirSync('/proc').filter((name) => readStat(Number(name))?.parent === pid)
   assert.deepEqual(children, [])
   // One connection more or less may still be closing.
   await eventually('no more open files than before', () => files() <= before + 1)
-  await eventually('one control group: that of the run that looks', async () => (await groups()) <= 1)
+  await eventually(
+    'one control group: that of the run that looks',
+    async () => (await groups()) <= 1,
+  )
   assert.equal((await runner.client.list()).length >= SHORT_RUNS, true)
   assert.equal((await runner.client.info()).live, 0)
 })
@@ -40,15 +46,22 @@ test('PC-22: a stop that meets the natural end gives one end, told the same by e
   const race = async (index: number): Promise<string> => {
     // Ends by itself while the stop is on its way: sooner or later from race to race.
     const { run } = await runner.start(['sh', '-c', `sleep 0.0${index % 10}; exit 5`])
-    const [stopped, waited] = await Promise.all([runner.client.stop(run, { graceMs: 5000 }), runner.client.wait(run)])
+    const [stopped, waited] = await Promise.all([
+      runner.client.stop(run, { graceMs: 5000 }),
+      runner.client.wait(run),
+    ])
     const later = await runner.client.status(run)
-    assert.deepEqual([stopped.state, stopped.exitCode, stopped.signal], [waited.state, waited.exitCode, waited.signal])
+    assert.deepEqual(
+      [stopped.state, stopped.exitCode, stopped.signal],
+      [waited.state, waited.exitCode, waited.signal],
+    )
     assert.deepEqual([later.state, later.endedAt], [waited.state, waited.endedAt])
     return runWords(later)
   }
   const ends = new Set<string>()
   for (let done = 0; done < RACES; done += AT_ONCE)
-    for (const end of await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => race(index)))) ends.add(end)
+    for (const end of await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => race(index))))
+      ends.add(end)
   assert.deepEqual(
     [...ends].filter((end) => end !== 'stopped' && end !== 'exited: 5'),
     [],
@@ -58,7 +71,9 @@ test('PC-22: a stop that meets the natural end gives one end, told the same by e
 
 function readdirSafely(folder: string): string[] {
   try {
-    return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
+    return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+      entry.isDirectory() ? [entry.name] : [],
+    )
   } catch {
     return []
   }

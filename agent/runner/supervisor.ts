@@ -57,7 +57,8 @@ export class Supervisor {
   /** The run of the order's id: new, or the one that was started by the same order before. Throws runner.conflict, runner.full, runner.crowded, runner.closing. */
   async start(order: RunOrder): Promise<RunStatus> {
     const known = this.#runs.get(order.run) ?? (await this.#create(order))
-    if (known.record.digest !== orderDigest(order)) throw runnerError('runner.conflict', { run: order.run })
+    if (known.record.digest !== orderDigest(order))
+      throw runnerError('runner.conflict', { run: order.run })
     await known.started
     return known.status()
   }
@@ -119,9 +120,11 @@ export class Supervisor {
     for (const run of this.#runs.values())
       if (!run.isQuiet()) {
         this.#background(run.tick(processes), 'tick failed')
-        if (this.#ticks % SYNC_TICKS === 0) this.#background(run.output.store.sync(), 'output not synced')
+        if (this.#ticks % SYNC_TICKS === 0)
+          this.#background(run.output.store.sync(), 'output not synced')
       }
-    if (this.#ticks % RETENTION_TICKS === 0) this.#background(this.#forget(), 'ended runs not removed')
+    if (this.#ticks % RETENTION_TICKS === 0)
+      this.#background(this.#forget(), 'ended runs not removed')
   }
 
   #background(work: Promise<void>, failure: string): void {
@@ -132,13 +135,22 @@ export class Supervisor {
   async #makeRoom(): Promise<void> {
     if (this.#runs.size < MAX_KNOWN) return
     await this.#forget()
-    if (this.#runs.size >= MAX_KNOWN) throw runnerError('runner.crowded', { known: this.#runs.size, limit: MAX_KNOWN })
+    if (this.#runs.size >= MAX_KNOWN)
+      throw runnerError('runner.crowded', { known: this.#runs.size, limit: MAX_KNOWN })
   }
 
   async #forget(): Promise<void> {
     const ended = this.list().flatMap((run) => {
       const { endedAt, output } = run.record
-      return run.isQuiet() ? [{ run: run.id, endedAt: endedAt ?? 0, bytes: output.stdout + output.stderr - output.dropped }] : []
+      return run.isQuiet()
+        ? [
+            {
+              run: run.id,
+              endedAt: endedAt ?? 0,
+              bytes: output.stdout + output.stderr - output.dropped,
+            },
+          ]
+        : []
     })
     for (const id of forgettable(ended, this.#deps.clock.now(), this.#keep)) {
       const run = this.#runs.get(id)

@@ -14,9 +14,14 @@ import { eventually, newRunId, openRunnerHome } from './testing/runner-home.ts'
 const limits = { outputBytes: 1024 * 1024 }
 
 /** Starts the order from a process of its own, which stands in for the agent. */
-async function agent(home: string, order: object): Promise<{ child: ChildProcess; status: RunStatus }> {
+async function agent(
+  home: string,
+  order: object,
+): Promise<{ child: ChildProcess; status: RunStatus }> {
   const file = fileURLToPath(new URL('./testing/agent-stand-in.ts', import.meta.url))
-  const child = spawn(process.execPath, [file, home, JSON.stringify(order)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [file, home, JSON.stringify(order)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
   return { child, status: JSON.parse(line.toString()) as RunStatus }
 }
@@ -25,10 +30,18 @@ test('PC-01: an agent is killed and comes back: its run went on, no line is miss
   await using runner = await openRunnerHome()
   const ticks = join(runner.home, 'ticks')
   await writeFile(ticks, '')
-  const order = { run: newRunId(), command: ['sh', program('count-lines.sh'), '6', ticks], env: {}, limits }
+  const order = {
+    run: newRunId(),
+    command: ['sh', program('count-lines.sh'), '6', ticks],
+    env: {},
+    limits,
+  }
   const first = await agent(runner.home, order)
   await appendFile(ticks, '..')
-  await eventually('two lines', async () => (await runner.client.status(order.run)).outputBytes.stdout === 14)
+  await eventually(
+    'two lines',
+    async () => (await runner.client.status(order.run)).outputBytes.stdout === 14,
+  )
   first.child.kill('SIGKILL')
   await once(first.child, 'exit')
   await appendFile(ticks, '..')
@@ -36,7 +49,10 @@ test('PC-01: an agent is killed and comes back: its run went on, no line is miss
   assert.equal(second.status.pid, first.status.pid, 'the same order names the same run')
   await appendFile(ticks, '..')
   assert.equal(runWords(await runner.client.wait(order.run)), 'exited: 7')
-  assert.equal((await runner.output(order.run)).stdout.toString(), 'line 0\nline 1\nline 2\nline 3\nline 4\nline 5\n')
+  assert.equal(
+    (await runner.output(order.run)).stdout.toString(),
+    'line 0\nline 1\nline 2\nline 3\nline 4\nline 5\n',
+  )
   second.child.kill('SIGKILL')
   await once(second.child, 'exit')
 })

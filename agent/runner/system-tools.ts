@@ -20,7 +20,13 @@ const FOLDERS = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/run/current-system/
 
 /** Throws runner.missing-tool when the host lacks one that can't be done without. */
 export function findTools(): SystemTools {
-  return { sh: need('sh'), env: splitting(need('env')), mkfifo: need('mkfifo'), setpriv: find('setpriv'), getent: find('getent') }
+  return {
+    sh: need('sh'),
+    env: splitting(need('env')),
+    mkfifo: need('mkfifo'),
+    setpriv: find('setpriv'),
+    getent: find('getent'),
+  }
 }
 
 /** How long env(1) may take for one line. */
@@ -39,7 +45,10 @@ function splitting(env: string): string {
   } catch {
     // It does not know the option: no program for us.
   }
-  throw runnerError('runner.missing-tool', { name: 'env with -S, such as that of coreutils 8.30,', folders: FOLDERS })
+  throw runnerError('runner.missing-tool', {
+    name: 'env with -S, such as that of coreutils 8.30,',
+    folders: FOLDERS,
+  })
 }
 
 function need(name: string): string {

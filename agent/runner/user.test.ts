@@ -25,7 +25,11 @@ test('PC-20: a run as another user has exactly that user’s identity, or fails 
   const script =
     'id; umask; grep -E "NoNewPrivs|CapEff|CapPrm|CapInh|CapAmb" /proc/self/status; ls /proc/self/fd | tr "\\n" " "; echo; env; echo up >/dev/stderr'
   const { run, ...status } = await runner.start(['sh', '-c', script], { user })
-  if (process.geteuid?.() !== 0) return assert.equal(runWords(status), `failed to start: EPERM: operation not permitted: user ${user}`)
+  if (process.geteuid?.() !== 0)
+    return assert.equal(
+      runWords(status),
+      `failed to start: EPERM: operation not permitted: user ${user}`,
+    )
   const { stdout, stderr } = await runner.output(run)
   const [id, umask, ...rest] = stdout.toString().trimEnd().split('\n')
   assert.equal(`${id}\n`, execFileSync('id', [user]).toString())
@@ -51,7 +55,14 @@ test('PC-20: a run as another user reads no secret of the agent’s, not even by
   // The folder itself is open, so that it is the file's own mode that protects it.
   await chmod(runner.home, 0o755)
   const { run } = await runner.start(
-    ['sh', '-c', 'cat "$1"; cat "$2"/runs/*/record.json; ls "$2/run"; echo done', 'sh', key, runner.home],
+    [
+      'sh',
+      '-c',
+      'cat "$1"; cat "$2"/runs/*/record.json; ls "$2/run"; echo done',
+      'sh',
+      key,
+      runner.home,
+    ],
     { user: NOBODY },
   )
   const { stdout, stderr } = await runner.output(run)

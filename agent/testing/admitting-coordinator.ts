@@ -21,19 +21,38 @@ export interface AdmittingCoordinator {
   answer: 'approve' | 'pending' | 'hang up' | MusterError
 }
 
-export async function coordinatorOf(t: TestContext, fleet: TestFleet, options: Partial<NodeOptions> = {}): Promise<AdmittingCoordinator> {
+export async function coordinatorOf(
+  t: TestContext,
+  fleet: TestFleet,
+  options: Partial<NodeOptions> = {},
+): Promise<AdmittingCoordinator> {
   const node = await fleet.node(t, { role: 'coordinator', name: 'mirror' }, options)
   const certify = (peerId: string): Promise<Signed> =>
-    fleet.certify({ publicKey: keyOfPeerId(peerId) } as Parameters<TestFleet['certify']>[0], { role: 'agent', name: 'web-1' })
-  const made: AdmittingCoordinator = { node, address: addressOf(node), asked: [], renewed: 0, answer: 'approve' }
+    fleet.certify({ publicKey: keyOfPeerId(peerId) } as Parameters<TestFleet['certify']>[0], {
+      role: 'agent',
+      name: 'web-1',
+    })
+  const made: AdmittingCoordinator = {
+    node,
+    address: addressOf(node),
+    asked: [],
+    renewed: 0,
+    answer: 'approve',
+  }
   const handlers: Handlers<typeof enroll> = {
     async join(request, { peer }) {
       made.asked.push(request)
       if (made.answer instanceof MusterError) throw made.answer
       const roots = fleet.roots.map((versions) => [...versions])
       if (made.answer === 'pending') return { status: 'pending', roots }
-      if (made.answer === 'hang up') systemClock.after(5, () => void node.peer(peer.peerId as string)?.close())
-      return { status: 'approved', roots, certificate: await certify(peer.peerId as string), revocations: [] }
+      if (made.answer === 'hang up')
+        systemClock.after(5, () => void node.peer(peer.peerId as string)?.close())
+      return {
+        status: 'approved',
+        roots,
+        certificate: await certify(peer.peerId as string),
+        revocations: [],
+      }
     },
     async renew(_request, { peer }) {
       made.renewed += 1
@@ -41,6 +60,13 @@ export async function coordinatorOf(t: TestContext, fleet: TestFleet, options: P
       return { certificate: await certify(peer.peerId as string) }
     },
   }
-  await node.handle(enroll, serveProtocol(enroll, handlers, { policy: createNodePolicy(), clock: systemClock, log: node.log }))
+  await node.handle(
+    enroll,
+    serveProtocol(enroll, handlers, {
+      policy: createNodePolicy(),
+      clock: systemClock,
+      log: node.log,
+    }),
+  )
   return made
 }

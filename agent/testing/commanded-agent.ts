@@ -18,7 +18,16 @@ import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import { type CommandDeps, commandHandlers } from '../commands/command.ts'
 import { openJournal } from '../commands/journal.ts'
 import { openRunnerHome, type RunnerHome } from '../runner/testing/runner-home.ts'
-import { hostKey, joinedTrust, LABELS, orderOf, type TestClock, testClock, type TestLog, testLog } from './coordinator-stand-in.ts'
+import {
+  hostKey,
+  joinedTrust,
+  LABELS,
+  orderOf,
+  type TestClock,
+  testClock,
+  type TestLog,
+  testLog,
+} from './coordinator-stand-in.ts'
 
 type CommandHandlers = ReturnType<typeof commandHandlers>
 
@@ -49,7 +58,10 @@ export async function commandedAgent(
   const again: CommandedAgent['again'] = async (more = () => ({})) => {
     const deps: CommandDeps = {
       trust: await trust.again(),
-      journal: await openJournal({ clock, random: systemRandom }, { folder: join(folder, 'journal') }),
+      journal: await openJournal(
+        { clock, random: systemRandom },
+        { folder: join(folder, 'journal') },
+      ),
       runner: runner.client,
       key: hostKey,
       clock,
@@ -64,7 +76,10 @@ export async function commandedAgent(
   const policy = { allow: async () => ({ kind: 'local', name: 'coordinator' }) as const }
   const serve = serveProtocol(command, handlers, { policy, clock, log: recordedLog() })
   const path = join(folder, 's', 'socket')
-  const server = await serveSocket({ clock, log: recordedLog() }, { path, protocols: new Map([[command.id, serve]]) })
+  const server = await serveSocket(
+    { clock, log: recordedLog() },
+    { path, protocols: new Map([[command.id, serve]]) },
+  )
   const client = openClient(command, await dialSocket(path, command.id), { clock })
   t.after(async () => {
     await client.close().catch(() => undefined)
@@ -79,7 +94,8 @@ export async function commandedAgent(
     runner,
     handlers,
     again,
-    order: async (intent) => orderOf(log, intent, { from: (await client.call('position', {})).size }),
+    order: async (intent) =>
+      orderOf(log, intent, { from: (await client.call('position', {})).size }),
   }
 }
 
@@ -92,6 +108,9 @@ export function said(outcome: Signed, intent: Signed): Outcome {
   return body
 }
 
-export const same = (a: Signed, b: Signed): void => assert.equal(Buffer.from(a.statement).toString(), Buffer.from(b.statement).toString())
-export const call = (handlers: CommandHandlers, request: PerformRequest) => handlers.perform(request, undefined as never)
-export const probe = (handlers: CommandHandlers, intent: Signed) => handlers.probe({ intent }, undefined as never)
+export const same = (a: Signed, b: Signed): void =>
+  assert.equal(Buffer.from(a.statement).toString(), Buffer.from(b.statement).toString())
+export const call = (handlers: CommandHandlers, request: PerformRequest) =>
+  handlers.perform(request, undefined as never)
+export const probe = (handlers: CommandHandlers, intent: Signed) =>
+  handlers.probe({ intent }, undefined as never)

@@ -16,7 +16,15 @@ import { type Clock, systemClock } from '../../shared/clock.ts'
 import type { NodeKey } from '../../shared/identity/signer.ts'
 import type { OperationId } from '../../shared/ids.ts'
 import { systemRandom } from '../../shared/random.ts'
-import { minutesLater, signedSample, TEST_AGENT, TEST_FLEET, TEST_TIME, testKey, testUuid } from '../../shared/testing/statements.ts'
+import {
+  minutesLater,
+  signedSample,
+  TEST_AGENT,
+  TEST_FLEET,
+  TEST_TIME,
+  testKey,
+  testUuid,
+} from '../../shared/testing/statements.ts'
 import { commitmentOf, type Opening } from '../../shared/trust/commitment.ts'
 import type { Intent } from '../../shared/trust/intent.ts'
 import { rootDigest } from '../../shared/trust/root-chain.ts'
@@ -47,7 +55,10 @@ export interface TestLog {
   readonly size: number
   append(type: EntryType, signed: Signed, operation?: string | null): number
   entry(index: number): Uint8Array
-  checkpoint(size?: number, options?: { signer?: NodeKey; fleet?: typeof TEST_FLEET; at?: number }): Promise<Checkpoint>
+  checkpoint(
+    size?: number,
+    options?: { signer?: NodeKey; fleet?: typeof TEST_FLEET; at?: number },
+  ): Promise<Checkpoint>
   inclusion(index: number, size?: number): Promise<Uint8Array[]>
   consistency(from: number, to?: number): Promise<Uint8Array[]>
 }
@@ -57,28 +68,50 @@ export function testLog(): TestLog {
   const entries: Uint8Array[] = []
   const leaves: Uint8Array[] = []
   const read: NodeReader = async (nodes) =>
-    nodes.map(({ level, index }) => perfectRoot(leaves.slice(index * 2 ** level, (index + 1) * 2 ** level)))
+    nodes.map(({ level, index }) =>
+      perfectRoot(leaves.slice(index * 2 ** level, (index + 1) * 2 ** level)),
+    )
   const log: TestLog = {
     get size() {
       return leaves.length
     },
     append(type, signed, operation = null) {
-      const bytes = encodeEntry({ type, at: TEST_TIME, operation: operation as OperationId | null, coordinator: 'c1', signed })
+      const bytes = encodeEntry({
+        type,
+        at: TEST_TIME,
+        operation: operation as OperationId | null,
+        coordinator: 'c1',
+        signed,
+      })
       entries.push(bytes)
       return leaves.push(leafHash(bytes)) - 1
     },
     entry: (index) => entries[index] as Uint8Array,
-    async checkpoint(size = leaves.length, { signer = issuer, fleet = TEST_FLEET, at = TEST_TIME } = {}) {
-      return signCheckpoint(signer, fleet, { size, root: joinSubtrees(await read(subtrees(0, size))), at })
+    async checkpoint(
+      size = leaves.length,
+      { signer = issuer, fleet = TEST_FLEET, at = TEST_TIME } = {},
+    ) {
+      return signCheckpoint(signer, fleet, {
+        size,
+        root: joinSubtrees(await read(subtrees(0, size))),
+        at,
+      })
     },
-    inclusion: async (index, size = leaves.length) => [...(await proveInclusion(index, size, read)).hashes],
-    consistency: async (from, to = leaves.length) => (from === 0 ? [] : [...(await proveConsistency(from, to, read)).hashes]),
+    inclusion: async (index, size = leaves.length) => [
+      ...(await proveInclusion(index, size, read)).hashes,
+    ],
+    consistency: async (from, to = leaves.length) =>
+      from === 0 ? [] : [...(await proveConsistency(from, to, read)).hashes],
   }
   log.append('root', root)
   return log
 }
 
-export const startArguments = (run: string, command: readonly string[] = ['true'], values: readonly Opening[] = []) => ({
+export const startArguments = (
+  run: string,
+  command: readonly string[] = ['true'],
+  values: readonly Opening[] = [],
+) => ({
   runs: { [TEST_AGENT]: run },
   command: [...command],
   env: Object.fromEntries(values.map((one) => [one.name, commitmentOf(one)])),
@@ -86,19 +119,36 @@ export const startArguments = (run: string, command: readonly string[] = ['true'
 })
 
 /** An intent to start something on the agent; `n` tells operations and runs apart. */
-export function startIntent(n: number, changes: Partial<Intent> = {}, signer: NodeKey = operator): Promise<Signed> {
-  return signedSample('intent', signer, { operation: operationOf(n), arguments: startArguments(runOf(n)), ...changes })
+export function startIntent(
+  n: number,
+  changes: Partial<Intent> = {},
+  signer: NodeKey = operator,
+): Promise<Signed> {
+  return signedSample('intent', signer, {
+    operation: operationOf(n),
+    arguments: startArguments(runOf(n)),
+    ...changes,
+  })
 }
 
 export function stopIntent(n: number, run: string, graceMs: number): Promise<Signed> {
-  return signedSample('intent', operator, { operation: operationOf(n), verb: 'run.stop', arguments: { run, graceMs } })
+  return signedSample('intent', operator, {
+    operation: operationOf(n),
+    verb: 'run.stop',
+    arguments: { run, graceMs },
+  })
 }
 
-export const operationOf = (n: number): OperationId => `01990000-0000-7000-8000-${n.toString(16).padStart(12, '0')}` as OperationId
-export const runOf = (n: number): string => `01990000-0000-7000-8000-1${n.toString(16).padStart(11, '0')}`
+export const operationOf = (n: number): OperationId =>
+  `01990000-0000-7000-8000-${n.toString(16).padStart(12, '0')}` as OperationId
+export const runOf = (n: number): string =>
+  `01990000-0000-7000-8000-1${n.toString(16).padStart(11, '0')}`
 
 /** A right for the delegate on hosts with the role web. */
-export function webGrant(changes: Parameters<typeof signedSample<'grant'>>[2] = {}, signer: NodeKey = operator): Promise<Signed> {
+export function webGrant(
+  changes: Parameters<typeof signedSample<'grant'>>[2] = {},
+  signer: NodeKey = operator,
+): Promise<Signed> {
   return signedSample('grant', signer, {
     id: testUuid(70),
     subject: delegate.fingerprint,
@@ -115,7 +165,11 @@ export async function orderOf(
   intent: Signed,
   options: { from?: number; grants?: Signed[]; revocations?: Signed[]; values?: Opening[] } = {},
 ): Promise<PerformRequest> {
-  const index = log.append('intent', intent, (JSON.parse(Buffer.from(intent.statement).toString()) as Intent).operation)
+  const index = log.append(
+    'intent',
+    intent,
+    (JSON.parse(Buffer.from(intent.statement).toString()) as Intent).operation,
+  )
   const from = options.from ?? 0
   return {
     intent,
@@ -133,10 +187,15 @@ export async function orderOf(
 }
 
 /** The trust state of a host that has joined, in a folder of its own; `again` opens what is on the disk, as a restart does. */
-export async function joinedTrust(t: TestContext): Promise<{ trust: TrustState; again(): Promise<TrustState> }> {
+export async function joinedTrust(
+  t: TestContext,
+): Promise<{ trust: TrustState; again(): Promise<TrustState> }> {
   const folder = await mkdtemp(join(tmpdir(), 'muster-host-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const again = () =>
-    openTrustState({ random: systemRandom }, { folder, fleet: TEST_FLEET, rootDigest: rootDigest(root.statement), roots: [[root]] })
+    openTrustState(
+      { random: systemRandom },
+      { folder, fleet: TEST_FLEET, rootDigest: rootDigest(root.statement), roots: [[root]] },
+    )
   return { trust: await again(), again }
 }

@@ -13,7 +13,10 @@ import { systemRandom } from '../../shared/random.ts'
 import { recordedLog } from '../../shared/testing/recorded-log.ts'
 
 const os = { id: 'test', version: '1', name: 'Test', kernel: '6', arch: 'x86_64', hostname: 'a1' }
-const journal = await openJournal({ random: systemRandom, clock: systemClock, log: recordedLog() }, { folder: process.argv[2] as string })
+const journal = await openJournal(
+  { random: systemRandom, clock: systemClock, log: recordedLog() },
+  { folder: process.argv[2] as string },
+)
 const setOf = (...evrs: string[]): FactSet =>
   factSet(
     os,

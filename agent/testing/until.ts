@@ -9,7 +9,8 @@ const AGAIN_MS = 5
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const end = systemClock.monotonic() + WITHIN_MS
   while (!(await condition())) {
-    if (systemClock.monotonic() > end) throw new Error(`it did not become so within ${WITHIN_MS} ms: ${condition.toString()}`)
+    if (systemClock.monotonic() > end)
+      throw new Error(`it did not become so within ${WITHIN_MS} ms: ${condition.toString()}`)
     await systemClock.sleep(AGAIN_MS)
   }
 }

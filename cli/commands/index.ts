@@ -5,10 +5,19 @@
 import type { Registry } from '../command.ts'
 
 export const registry: Registry = {
-  demo: { summary: 'a whole fleet on this machine, with nothing configured', command: () => import('./demo/demo.ts') },
+  demo: {
+    summary: 'a whole fleet on this machine, with nothing configured',
+    command: () => import('./demo/demo.ts'),
+  },
   init: { summary: "make a coordinator's home", command: () => import('./init/init.ts') },
-  coordinator: { summary: 'the coordinator daemon', verbs: { run: () => import('./coordinator/run.ts') } },
-  ticket: { summary: 'print how to reach and trust this fleet', command: () => import('./ticket/ticket.ts') },
+  coordinator: {
+    summary: 'the coordinator daemon',
+    verbs: { run: () => import('./coordinator/run.ts') },
+  },
+  ticket: {
+    summary: 'print how to reach and trust this fleet',
+    command: () => import('./ticket/ticket.ts'),
+  },
   enroll: {
     summary: 'bring hosts into the fleet',
     verbs: {
@@ -31,7 +40,10 @@ export const registry: Registry = {
       revoke: () => import('./agent/revoke.ts'),
     },
   },
-  status: { summary: 'one screen: is everything fine?', command: () => import('./status/status.ts') },
+  status: {
+    summary: 'one screen: is everything fine?',
+    command: () => import('./status/status.ts'),
+  },
   repo: {
     summary: 'mirrored repositories',
     verbs: {
@@ -54,9 +66,16 @@ export const registry: Registry = {
   },
   blob: {
     summary: 'content by its BLAKE3 id',
-    verbs: { add: () => import('./blob/add.ts'), get: () => import('./blob/get.ts'), providers: () => import('./blob/providers.ts') },
+    verbs: {
+      add: () => import('./blob/add.ts'),
+      get: () => import('./blob/get.ts'),
+      providers: () => import('./blob/providers.ts'),
+    },
   },
-  run: { summary: 'run a command on hosts and show its output', command: () => import('./run/run.ts') },
+  run: {
+    summary: 'run a command on hosts and show its output',
+    command: () => import('./run/run.ts'),
+  },
   process: {
     summary: 'processes on hosts',
     verbs: {
@@ -73,7 +92,10 @@ export const registry: Registry = {
     summary: 'what hosts have installed',
     verbs: { show: () => import('./facts/show.ts'), history: () => import('./facts/history.ts') },
   },
-  package: { summary: 'packages across the fleet', verbs: { find: () => import('./package/find.ts') } },
+  package: {
+    summary: 'packages across the fleet',
+    verbs: { find: () => import('./package/find.ts') },
+  },
   audit: {
     summary: 'the tamper-evident log',
     verbs: {
@@ -85,7 +107,11 @@ export const registry: Registry = {
   },
   grant: {
     summary: 'who may do what',
-    verbs: { add: () => import('./grant/add.ts'), list: () => import('./grant/list.ts'), revoke: () => import('./grant/revoke.ts') },
+    verbs: {
+      add: () => import('./grant/add.ts'),
+      list: () => import('./grant/list.ts'),
+      revoke: () => import('./grant/revoke.ts'),
+    },
   },
   context: {
     summary: 'coordinators by name, for this user',
@@ -103,8 +129,17 @@ export const registry: Registry = {
       show: () => import('./config/show.ts'),
     },
   },
-  doctor: { summary: 'check this machine and this home, and say how to mend what is wrong', command: () => import('./doctor/doctor.ts') },
-  completion: { summary: 'print the completion script of a shell', command: () => import('./completion/completion.ts') },
-  __complete: { summary: 'complete a command line', command: () => import('./completion/complete.ts') },
+  doctor: {
+    summary: 'check this machine and this home, and say how to mend what is wrong',
+    command: () => import('./doctor/doctor.ts'),
+  },
+  completion: {
+    summary: 'print the completion script of a shell',
+    command: () => import('./completion/completion.ts'),
+  },
+  __complete: {
+    summary: 'complete a command line',
+    command: () => import('./completion/complete.ts'),
+  },
   version: { summary: 'print the version', command: () => import('./version/version.ts') },
 }

@@ -14,7 +14,10 @@ import { runMuster } from '../testing/run-muster.ts'
 import { registry } from './index.ts'
 
 async function declarations(): Promise<{ words: string[]; command: Declaration }[]> {
-  const load = async (words: string[], load: LoadDeclaration): Promise<{ words: string[]; command: Declaration }> => ({
+  const load = async (
+    words: string[],
+    load: LoadDeclaration,
+  ): Promise<{ words: string[]; command: Declaration }> => ({
     words,
     command: (await load()).command,
   })
@@ -38,13 +41,16 @@ test('commands: summaries are one lower-case line without a period', () => {
       ),
     ]),
   ]
-  for (const [what, summary] of summaries) assert.match(summary, /^(?![A-Z][a-z])[^\n]{3,160}(?<!\.)$/, what)
+  for (const [what, summary] of summaries)
+    assert.match(summary, /^(?![A-Z][a-z])[^\n]{3,160}(?<!\.)$/, what)
 })
 
 test('commands: no flag shadows a global one, and short flags are unique', () => {
   const taken = new Set([...Object.keys(globalFlags), 'help', 'color', 'noColor'])
   for (const { words, command } of all) {
-    const shorts = Object.values({ ...globalFlags, ...command.flags }).flatMap((spec) => ('short' in spec ? [spec.short] : []))
+    const shorts = Object.values({ ...globalFlags, ...command.flags }).flatMap((spec) =>
+      'short' in spec ? [spec.short] : [],
+    )
     assert.equal(new Set(shorts).size, shorts.length, words.join(' '))
     for (const key of Object.keys(command.flags)) {
       assert.ok(!taken.has(key), `${words.join(' ')} --${key}`)
@@ -73,7 +79,9 @@ test('commands: every example is a command line that parses as this command', ()
     for (const { command: line } of command.examples) {
       const own = /(?:^|\(|\s)muster ([^|>)]*)/.exec(line)?.[1]
       assert.ok(own !== undefined, line)
-      const argv = (own.match(/"[^"]*"|'[^']*'|\S+/g) ?? []).map((word) => word.replace(/^(['"])(.*)\1$/, '$2'))
+      const argv = (own.match(/"[^"]*"|'[^']*'|\S+/g) ?? []).map((word) =>
+        word.replace(/^(['"])(.*)\1$/, '$2'),
+      )
       const found = findInvocation(registry, argv, TOPIC_NAMES)
       assert.ok(found.kind === 'command' && found.words.join(' ') === words.join(' '), line)
       assert.doesNotThrow(() => parseCommand(found.words, command, found.rest), line)
@@ -82,7 +90,8 @@ test('commands: every example is a command line that parses as this command', ()
 })
 
 test('commands: every handler loads and has a handle function', async () => {
-  for (const { words, command } of all) assert.equal(typeof (await command.handler()).handle, 'function', words.join(' '))
+  for (const { words, command } of all)
+    assert.equal(typeof (await command.handler()).handle, 'function', words.join(' '))
 })
 
 test('commands: every help topic is there', () => {
@@ -94,11 +103,21 @@ test('commands: what this version does not have is said to be so, with what serv
     const found = findInvocation(registry, words.split(' '), TOPIC_NAMES)
     assert.equal(found.kind, 'unknown', `${words} is there now`)
     const { code, stderr } = await runMuster([...words.split(' '), '--all'])
-    assert.deepEqual([code, stderr], [2, `muster: error: muster ${words} is not part of version ${VERSION}\nmuster: hint: ${instead}\n`])
+    assert.deepEqual(
+      [code, stderr],
+      [
+        2,
+        `muster: error: muster ${words} is not part of version ${VERSION}\nmuster: hint: ${instead}\n`,
+      ],
+    )
   }
 })
 
 test('commands: help keeps to eighty columns but for examples and words that are longer', async () => {
-  const pages = [programHelp(registry, TOPIC_NAMES), ...all.map(({ words, command }) => commandHelp(words, command))]
-  for (const line of pages.join('\n').split('\n')) assert.ok(line.length <= 80 || /^ {2}(muster|source) /.test(line), line)
+  const pages = [
+    programHelp(registry, TOPIC_NAMES),
+    ...all.map(({ words, command }) => commandHelp(words, command)),
+  ]
+  for (const line of pages.join('\n').split('\n'))
+    assert.ok(line.length <= 80 || /^ {2}(muster|source) /.test(line), line)
 })

@@ -21,7 +21,12 @@ const command =
         env: { type: 'pairs', value: 'K=V', summary: 'a variable' },
         memory: { type: 'size', value: 'SIZE', summary: 'a size' },
         timeout: { type: 'duration', value: 'TIME', summary: 'a time', default: 1000 },
-        level: { type: 'choice', value: 'LEVEL', choices: ['observe', 'control'], summary: 'a choice' },
+        level: {
+          type: 'choice',
+          value: 'LEVEL',
+          choices: ['observe', 'control'],
+          summary: 'a choice',
+        },
         count: { type: 'integer', value: 'N', summary: 'a number', min: 1, max: 9 },
         yes: { type: 'boolean', summary: 'an answer' },
       },
@@ -36,17 +41,23 @@ const command =
 
 /** Longer than any test; the timer keeps the process alive as a real wait would. */
 const FOREVER_MS = 3_600_000
-const aborted = ({ clock, signal }: CommandContext): Promise<void> => clock.sleep(FOREVER_MS, signal)
+const aborted = ({ clock, signal }: CommandContext): Promise<void> =>
+  clock.sleep(FOREVER_MS, signal)
 
 const testRegistry: Registry = {
   /** Prints what it was given. */
   echo: {
     summary: 'x',
-    command: command(async (c) => c.stdout.write(`${JSON.stringify({ flags: c.flags, args: c.args, globals: c.globals })}\n`)),
+    command: command(async (c) =>
+      c.stdout.write(`${JSON.stringify({ flags: c.flags, args: c.args, globals: c.globals })}\n`),
+    ),
   },
   pass: {
     summary: 'x',
-    command: command(async (c) => c.stdout.write(`${JSON.stringify({ flags: c.flags, args: c.args })}\n`), { passThrough: true }),
+    command: command(
+      async (c) => c.stdout.write(`${JSON.stringify({ flags: c.flags, args: c.args })}\n`),
+      { passThrough: true },
+    ),
   },
   /** Waits for an interrupt and then cleans up. */
   wait: {
@@ -99,7 +110,9 @@ const testRegistry: Registry = {
     summary: 'x',
     command: command(async (c) => {
       c.redactor.protect('canary-told')
-      throw new Error('canary-told postgresql://u:canary-in-url@h/d', { cause: new Error('authorization: Bearer canary-in-header') })
+      throw new Error('canary-told postgresql://u:canary-in-url@h/d', {
+        cause: new Error('authorization: Bearer canary-in-header'),
+      })
     }),
   },
   defect: {
@@ -126,7 +139,10 @@ const testRegistry: Registry = {
       await c.stdout.write(`${fingerprint}\n`)
     }),
   },
-  destroy: { summary: 'x', command: command(async (c) => c.confirm('deletes everything', c.flags.yes === true)) },
+  destroy: {
+    summary: 'x',
+    command: command(async (c) => c.confirm('deletes everything', c.flags.yes === true)),
+  },
 }
 
 await start(testRegistry, process.argv.slice(2))

@@ -8,8 +8,15 @@ export interface Ended {
   readonly stderr: string
 }
 
-export function runMuster(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(MUSTER_|SSH_AUTH_SOCK|NODE_TEST_CONTEXT)/.test(name)))
+export function runMuster(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  const clean = Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) => !/^(MUSTER_|SSH_AUTH_SOCK|NODE_TEST_CONTEXT)/.test(name),
+    ),
+  )
   return new Promise((resolve) => {
     execFile(
       process.execPath,

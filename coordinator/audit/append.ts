@@ -43,17 +43,28 @@ export async function appendEntry(
   const { coordinator, fleet, dialect } = options
   requireGenuine(entry, operation, fleet)
   const head = await lockHead(tx, dialect)
-  if (head.size === 0 && entry.type !== 'root') throw ledgerError('ledger.first', { got: entry.type })
+  if (head.size === 0 && entry.type !== 'root')
+    throw ledgerError('ledger.first', { got: entry.type })
   // Order is the index. A clock that steps back must not make the log look reordered, so the time stays and the entry says so.
   const now = deps.clock.now()
   const clamped = now < head.lastAt
   const at = clamped ? head.lastAt : now
-  const bytes = refusing(() => encodeEntry({ type: entry.type, operation, coordinator, signed: entry.signed, at, clamped }))
+  const bytes = refusing(() =>
+    encodeEntry({ type: entry.type, operation, coordinator, signed: entry.signed, at, clamped }),
+  )
   const index = head.size
   const leaf = leafHash(bytes)
   await tx
     .insertInto('log_entry')
-    .values({ index, leaf_hash: leaf, bytes, at, type: entry.type, operation, actor: fingerprintOf(entry.signed.key) })
+    .values({
+      index,
+      leaf_hash: leaf,
+      bytes,
+      at,
+      type: entry.type,
+      operation,
+      actor: fingerprintOf(entry.signed.key),
+    })
     .execute()
   append(head.frontier, leaf)
   await writeHead(tx, head.frontier, at)
@@ -62,17 +73,34 @@ export async function appendEntry(
 }
 
 /** Refuses what {@link appendEntry} would refuse whatever the state of the log, so that it is known before a transaction depends on it. @throws ledger.entry */
-export function requireLoggable(options: { fleet: FleetId; coordinator: string }, entry: Append, at: number): void {
+export function requireLoggable(
+  options: { fleet: FleetId; coordinator: string },
+  entry: Append,
+  at: number,
+): void {
   const operation = entry.operation ?? null
   requireGenuine(entry, operation, options.fleet)
   // With the mark that makes an entry longest.
-  refusing(() => encodeEntry({ type: entry.type, operation, coordinator: options.coordinator, signed: entry.signed, at, clamped: true }))
+  refusing(() =>
+    encodeEntry({
+      type: entry.type,
+      operation,
+      coordinator: options.coordinator,
+      signed: entry.signed,
+      at,
+      clamped: true,
+    }),
+  )
 }
 
 function requireGenuine(entry: Append, operation: OperationId | null, fleet: FleetId): void {
-  const body = refusing(() => readSigned(entry.signed, kindFor(entry.type, entry.signed), { fleet }))
+  const body = refusing(() =>
+    readSigned(entry.signed, kindFor(entry.type, entry.signed), { fleet }),
+  )
   if ('operation' in body && body.operation !== operation)
-    throw ledgerError('ledger.entry', { reason: `it is filed under operation ${operation}, but its statement names ${body.operation}` })
+    throw ledgerError('ledger.entry', {
+      reason: `it is filed under operation ${operation}, but its statement names ${body.operation}`,
+    })
 }
 
 function refusing<T>(work: () => T): T {

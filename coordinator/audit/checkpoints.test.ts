@@ -26,10 +26,18 @@ describe('stored checkpoints', () => {
     assert.equal(await storeCheckpoint(database, await sign(9, 1)), true)
     assert.equal(await storeCheckpoint(database, await sign(5, 2)), false)
     assert.equal(await storeCheckpoint(database, await sign(9, 1)), false)
-    await assert.rejects(storeCheckpoint(database, await sign(9, 3)), (error) => ledgerError.is(error, 'ledger.forked'))
+    await assert.rejects(storeCheckpoint(database, await sign(9, 3)), (error) =>
+      ledgerError.is(error, 'ledger.forked'),
+    )
     assert.equal((await newestCheckpoint(database.query, FLEET))?.size, 9)
-    const outcomes = await Promise.all([10, 12, 11].map(async (size) => storeCheckpoint(database, await sign(size, size))))
-    const sizes = await database.query.selectFrom('checkpoint').select('size').orderBy('size').execute()
+    const outcomes = await Promise.all(
+      [10, 12, 11].map(async (size) => storeCheckpoint(database, await sign(size, size))),
+    )
+    const sizes = await database.query
+      .selectFrom('checkpoint')
+      .select('size')
+      .orderBy('size')
+      .execute()
     assert.equal(sizes.length, 1 + outcomes.filter(Boolean).length)
     assert.equal(sizes.at(-1)?.size, 12)
   })
@@ -47,7 +55,8 @@ describe('stored checkpoints', () => {
     await log.fill(first.slice(0, 1))
     assert.deepEqual(await issuersOf(log.database.query), { all: [], current: [] })
     await log.fill(first.slice(1))
-    const hex = (keys: readonly Uint8Array[]): string[] => keys.map((key) => Buffer.from(key).toString('hex'))
+    const hex = (keys: readonly Uint8Array[]): string[] =>
+      keys.map((key) => Buffer.from(key).toString('hex'))
     assert.deepEqual(hex((await issuersOf(log.database.query)).current), hex([issuer.publicKey]))
     await log.ledger.checkpoint()
     await log.fill([...second, ...second])
@@ -60,6 +69,8 @@ describe('stored checkpoints', () => {
     const ledger = await log.reopen({ signer: secondIssuer })
     assert.equal(ledger.published()?.size, 6)
     assert.deepEqual((await ledger.verify()).findings, [])
-    await assert.rejects(log.reopen({ signer: seededKey(77) }), (error) => ledgerError.is(error, 'ledger.signer'))
+    await assert.rejects(log.reopen({ signer: seededKey(77) }), (error) =>
+      ledgerError.is(error, 'ledger.signer'),
+    )
   })
 })

@@ -12,8 +12,16 @@ import { ledgerError } from './errors.ts'
 import { lockHead } from './head.ts'
 
 /** The newest checkpoint that any coordinator signed; undefined before the first. Its signature is checked. */
-export async function newestCheckpoint(query: Kysely<Tables>, fleet: FleetId): Promise<Checkpoint | undefined> {
-  const row = await query.selectFrom('checkpoint').selectAll().orderBy('size', 'desc').limit(1).executeTakeFirst()
+export async function newestCheckpoint(
+  query: Kysely<Tables>,
+  fleet: FleetId,
+): Promise<Checkpoint | undefined> {
+  const row = await query
+    .selectFrom('checkpoint')
+    .selectAll()
+    .orderBy('size', 'desc')
+    .limit(1)
+    .executeTakeFirst()
   if (row === undefined) return undefined
   // Outside of what follows: a database that cannot be reached says nothing about the log, and must not freeze it.
   const { all } = await issuersOf(query)
@@ -23,17 +31,27 @@ export async function newestCheckpoint(query: Kysely<Tables>, fleet: FleetId): P
     if (ledgerError.is(cause)) throw cause
     throw ledgerError(
       'ledger.damaged',
-      { index: null, reason: `the checkpoint row of size ${row.size}: ${(cause as Error).message}` },
+      {
+        index: null,
+        reason: `the checkpoint row of size ${row.size}: ${(cause as Error).message}`,
+      },
       { cause },
     )
   }
 }
 
 /** A row whose note says the same as its columns and is signed by one of the keys. @throws ledger.damaged, audit.note, audit.checkpoint */
-export function openStored(row: Tables['checkpoint'], fleet: FleetId, issuers: readonly Uint8Array[]): Checkpoint {
+export function openStored(
+  row: Tables['checkpoint'],
+  fleet: FleetId,
+  issuers: readonly Uint8Array[],
+): Checkpoint {
   const checkpoint = openCheckpoint(row.note, { fleet, issuers })
   if (checkpoint.size !== row.size || !sameHash(checkpoint.root, row.root))
-    throw ledgerError('ledger.damaged', { index: null, reason: `the checkpoint row of size ${row.size} does not say what its note says` })
+    throw ledgerError('ledger.damaged', {
+      index: null,
+      reason: `the checkpoint row of size ${row.size} does not say what its note says`,
+    })
   return checkpoint
 }
 
@@ -42,11 +60,19 @@ export function openStored(row: Tables['checkpoint'], fleet: FleetId, issuers: r
  * @returns false where another coordinator was first
  * @throws ledger.forked if one of the same size has another root
  */
-export async function storeCheckpoint(database: Database, checkpoint: Checkpoint): Promise<boolean> {
+export async function storeCheckpoint(
+  database: Database,
+  checkpoint: Checkpoint,
+): Promise<boolean> {
   return database.transaction(async (tx) => {
     // The head's lock makes comparing and storing one step among all coordinators.
     await lockHead(tx, database.dialect)
-    const newest = await tx.selectFrom('checkpoint').select(['size', 'root']).orderBy('size', 'desc').limit(1).executeTakeFirst()
+    const newest = await tx
+      .selectFrom('checkpoint')
+      .select(['size', 'root'])
+      .orderBy('size', 'desc')
+      .limit(1)
+      .executeTakeFirst()
     if (newest !== undefined && newest.size >= checkpoint.size) {
       if (newest.size === checkpoint.size && !sameHash(newest.root, checkpoint.root))
         throw ledgerError('ledger.forked', {
@@ -72,15 +98,26 @@ export interface Issuers {
 
 /** The issuing keys, 32 bytes each, as the log itself says. */
 export async function issuersOf(query: Kysely<Tables>): Promise<Issuers> {
-  const rows = await query.selectFrom('log_entry').select(['index', 'bytes']).where('type', '=', 'root').orderBy('index').execute()
+  const rows = await query
+    .selectFrom('log_entry')
+    .select(['index', 'bytes'])
+    .where('type', '=', 'root')
+    .orderBy('index')
+    .execute()
   const keys = new Set<string>()
   let state: RootState | undefined
   let signatures: Signed[] = []
   for (const row of rows) {
     const { signed } = statementOf(decodeEntry(row.bytes, row.index), row.index)
     // One more signature under the root that stands already.
-    if (state?.signatures.some((known) => Buffer.from(known.statement).equals(signed.statement)) === true) continue
-    signatures = signatures.every((other) => Buffer.from(other.statement).equals(signed.statement)) ? [...signatures, signed] : [signed]
+    if (
+      state?.signatures.some((known) => Buffer.from(known.statement).equals(signed.statement)) ===
+      true
+    )
+      continue
+    signatures = signatures.every((other) => Buffer.from(other.statement).equals(signed.statement))
+      ? [...signatures, signed]
+      : [signed]
     try {
       state = state === undefined ? openRoot(signatures) : nextRoot(state, signatures)
       signatures = []
@@ -91,7 +128,10 @@ export async function issuersOf(query: Kysely<Tables>): Promise<Issuers> {
     for (const issuer of state.root.issuers) keys.add(issuer.key)
   }
   const decode = (key: string): Uint8Array => Buffer.from(key, 'base64')
-  return { all: [...keys].map(decode), current: (state?.root.issuers ?? []).map((issuer) => decode(issuer.key)) }
+  return {
+    all: [...keys].map(decode),
+    current: (state?.root.issuers ?? []).map((issuer) => decode(issuer.key)),
+  }
 }
 
 function hex(hash: Uint8Array): string {

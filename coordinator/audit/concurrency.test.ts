@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import { sql } from 'kysely'
-import { FLEET, intentStatement, issuer, logStatements, secondIssuer, type Statement } from '../../fixtures/audit/fleet.ts'
+import {
+  FLEET,
+  intentStatement,
+  issuer,
+  logStatements,
+  secondIssuer,
+  type Statement,
+} from '../../fixtures/audit/fleet.ts'
 import { verifyConsistency } from '../../shared/audit/proof.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { systemRandom } from '../../shared/random.ts'
@@ -34,7 +41,10 @@ function requireCut(error: unknown): void {
 /** Appends until the entry is in the log, however often the connection is cut, and never twice. */
 async function appendOnce({ database, ledger }: Coordinator, statement: Statement): Promise<void> {
   for (;;) {
-    const there = database.query.selectFrom('log_entry').select('index').where('operation', '=', statement.operation)
+    const there = database.query
+      .selectFrom('log_entry')
+      .select('index')
+      .where('operation', '=', statement.operation)
     try {
       if ((await there.executeTakeFirst()) !== undefined) return
       await database.transaction((tx) => ledger.append(tx, statement))
@@ -51,13 +61,27 @@ it('DB-03: eight coordinators on one PostgreSQL append gaplessly in the order of
   for (let i = 0; i < COORDINATORS; i += 1) {
     const database = await openDatabase({ clock: systemClock }, { url: place.url, create: true })
     await migrate(database)
-    const deps = { database, clock: systemClock, random: systemRandom, signer: i % 2 === 0 ? issuer : secondIssuer }
-    const ledger = await openLedger(deps, { fleet: FLEET, coordinator: `c${i}`, folder: join(scratch, `c${i}`) })
-    if (i === 0) await database.transaction(async (tx) => ledger.append(tx, (await logStatements(1))[0] as Statement))
+    const deps = {
+      database,
+      clock: systemClock,
+      random: systemRandom,
+      signer: i % 2 === 0 ? issuer : secondIssuer,
+    }
+    const ledger = await openLedger(deps, {
+      fleet: FLEET,
+      coordinator: `c${i}`,
+      folder: join(scratch, `c${i}`),
+    })
+    if (i === 0)
+      await database.transaction(async (tx) =>
+        ledger.append(tx, (await logStatements(1))[0] as Statement),
+      )
     coordinators.push({ database, ledger })
   }
   const [{ database }] = coordinators as [Coordinator]
-  const statements = await Promise.all(Array.from({ length: COORDINATORS * EACH }, (_, i) => intentStatement(i + 1)))
+  const statements = await Promise.all(
+    Array.from({ length: COORDINATORS * EACH }, (_, i) => intentStatement(i + 1)),
+  )
   let running = true
   const watcher = (async () => {
     let looks = 0
@@ -95,13 +119,18 @@ it('DB-03: eight coordinators on one PostgreSQL append gaplessly in the order of
   }
   assert.equal(new Set(heads).size, 1)
   assert.equal(heads[0]?.split(' ')[0], String(statements.length + 1))
-  const operations = await database.query.selectFrom('log_entry').select('operation').where('type', '=', 'intent').execute()
+  const operations = await database.query
+    .selectFrom('log_entry')
+    .select('operation')
+    .where('type', '=', 'intent')
+    .execute()
   assert.equal(new Set(operations.map((row) => row.operation)).size, statements.length)
   const signed = await database.query.selectFrom('checkpoint').selectAll().orderBy('size').execute()
   for (const [i, next] of signed.entries()) {
     const known = signed[i - 1]
     const { ledger } = coordinators[i % COORDINATORS] as Coordinator
-    if (known !== undefined) verifyConsistency(await ledger.consistency(known.size, next.size), known.root, next.root)
+    if (known !== undefined)
+      verifyConsistency(await ledger.consistency(known.size, next.size), known.root, next.root)
   }
   for (const one of coordinators) await one.database.close()
   await place.remove()

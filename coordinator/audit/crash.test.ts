@@ -24,7 +24,11 @@ it('AL-01: killed at every place from intent to reply, each operation has one ou
     place += 1
     assert.ok(place < MAX_PLACES)
     await log.database.close()
-    const child = spawnSync(process.execPath, [program, log.url, log.folder, effects, String(place)], { stdio: 'inherit', env })
+    const child = spawnSync(
+      process.execPath,
+      [program, log.url, log.folder, effects, String(place)],
+      { stdio: 'inherit', env },
+    )
     died = child.signal === 'SIGKILL'
     assert.ok(died || child.status === 0, `place ${place}: ${child.status} ${child.signal}`)
     // The next start: the log is sound, and whatever is open is closed by looking at what really happened.
@@ -51,6 +55,9 @@ it('AL-01: killed at every place from intent to reply, each operation has one ou
   assert.ok([...outcomes.values()].every((count) => count === 1))
   // No effect without an intent.
   for (const effect of await readdir(effects)) assert.ok(outcomes.has(effect))
-  assert.ok(outcomes.size > 8 && outcomes.size < place && place > 14, `${outcomes.size} of ${place}`)
+  assert.ok(
+    outcomes.size > 8 && outcomes.size < place && place > 14,
+    `${outcomes.size} of ${place}`,
+  )
   assert.equal(existsSync(join(log.folder, 'checkpoint')), true)
 })

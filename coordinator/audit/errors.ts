@@ -6,28 +6,35 @@ export const ledgerError = defineErrors({
     exit: 'verification',
     message: (d: { source: string; known: number; got: number }) =>
       `the log has ${d.got} entries, but ${d.source} has seen ${d.known}: the database was rolled back`,
-    hint: () => 'restore the newest database; entries that agents have seen cannot be taken back; see docs/RECOVERY.md',
+    hint: () =>
+      'restore the newest database; entries that agents have seen cannot be taken back; see docs/RECOVERY.md',
   },
   'ledger.forked': {
     exit: 'verification',
     message: (d: { source: string; size: number; known: string; got: string }) =>
       `the log's first ${d.size} entries have root ${d.got}, but ${d.source} has root ${d.known}: it is another log`,
-    hint: () => 'keep the database and both checkpoints as they are, and find out who changed what: muster audit verify',
+    hint: () =>
+      'keep the database and both checkpoints as they are, and find out who changed what: muster audit verify',
   },
   'ledger.damaged': {
     exit: 'verification',
     message: (d: { index: number | null; reason: string }) =>
-      d.index === null ? `the log is damaged: ${d.reason}` : `log entry ${d.index} is damaged: ${d.reason}`,
-    hint: () => 'nothing is signed or changed until this is resolved: muster audit verify; see docs/RECOVERY.md',
+      d.index === null
+        ? `the log is damaged: ${d.reason}`
+        : `log entry ${d.index} is damaged: ${d.reason}`,
+    hint: () =>
+      'nothing is signed or changed until this is resolved: muster audit verify; see docs/RECOVERY.md',
   },
   'ledger.frozen': {
     exit: 'conflict',
-    message: (d: { reason: string }) => `the log takes no entries, so nothing can be changed: ${d.reason}`,
+    message: (d: { reason: string }) =>
+      `the log takes no entries, so nothing can be changed: ${d.reason}`,
     hint: () => 'muster audit verify tells more; reading goes on meanwhile',
   },
   'ledger.first': {
     exit: 'failed',
-    message: (d: { got: string }) => `the first entry of a log is the root statement, not one of type ${d.got}`,
+    message: (d: { got: string }) =>
+      `the first entry of a log is the root statement, not one of type ${d.got}`,
     hint: () => 'muster init founds the log',
   },
   'ledger.empty': {
@@ -41,8 +48,10 @@ export const ledgerError = defineErrors({
   },
   'ledger.signer': {
     exit: 'denied',
-    message: (d: { key: string }) => `${d.key} is not an issuing key of the fleet's root statement, so nobody would believe what it signs`,
-    hint: () => 'use the issuing key that `muster init` made for this coordinator, or have the operators sign a root that names this one',
+    message: (d: { key: string }) =>
+      `${d.key} is not an issuing key of the fleet's root statement, so nobody would believe what it signs`,
+    hint: () =>
+      'use the issuing key that `muster init` made for this coordinator, or have the operators sign a root that names this one',
   },
   'ledger.intent-closed': {
     exit: 'conflict',
@@ -52,7 +61,8 @@ export const ledgerError = defineErrors({
     exit: 'failed',
     retryable: true,
     message: (d: { path: string; reason: string }) => `${d.path} cannot be written: ${d.reason}`,
-    hint: () => 'the entry is in the database; once the folder can be written the next checkpoint covers it',
+    hint: () =>
+      'the entry is in the database; once the folder can be written the next checkpoint covers it',
   },
   'ledger.read-back': {
     exit: 'failed',

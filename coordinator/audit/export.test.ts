@@ -1,8 +1,26 @@
 import assert from 'node:assert/strict'
-import { cp, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import {
+  cp,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { FLEET, host, intentStatement, issuer, logStatements, operator, type Statement } from '../../fixtures/audit/fleet.ts'
+import {
+  FLEET,
+  host,
+  intentStatement,
+  issuer,
+  logStatements,
+  operator,
+  type Statement,
+} from '../../fixtures/audit/fleet.ts'
 import { verifyBundle } from '../../shared/audit/bundle.ts'
 import { signCheckpoint } from '../../shared/audit/checkpoint.ts'
 import { originOf } from '../../shared/audit/checkpoint.ts'
@@ -14,11 +32,19 @@ import { testLog, type TestLog } from './testing.ts'
 
 async function files(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
 }
 
 const refused = (error: { code?: unknown }): boolean =>
-  ['audit.bundle', 'audit.bundle-missing', 'audit.entry', 'audit.note', 'audit.checkpoint'].includes(String(error.code))
+  [
+    'audit.bundle',
+    'audit.bundle-missing',
+    'audit.entry',
+    'audit.note',
+    'audit.checkpoint',
+  ].includes(String(error.code))
 
 async function exported(entries: number): Promise<{ log: TestLog; bundle: string }> {
   const log = await testLog('sqlite', entries)
@@ -61,7 +87,12 @@ describe('exported log', () => {
         await writeFile(path, wrong)
         await assert.rejects(verifyBundle(bundle), refused, `${path} at ${at}`)
       }
-      for (const wrong of [right.subarray(1), right.subarray(0, -1), Buffer.concat([right, Buffer.of(10)]), Buffer.alloc(0)]) {
+      for (const wrong of [
+        right.subarray(1),
+        right.subarray(0, -1),
+        Buffer.concat([right, Buffer.of(10)]),
+        Buffer.alloc(0),
+      ]) {
         await writeFile(path, wrong)
         await assert.rejects(verifyBundle(bundle), refused, path)
       }
@@ -125,7 +156,13 @@ describe('exported log', () => {
       { name: originOf(FLEET), signer: issuer },
       { name: originOf(FLEET), signer: host },
     ])
-    for (const wrong of [...signed, withStranger, right.replace('\n4\n', '\n999999999999999\n'), `\n${right}`, '']) {
+    for (const wrong of [
+      ...signed,
+      withStranger,
+      right.replace('\n4\n', '\n999999999999999\n'),
+      `\n${right}`,
+      '',
+    ]) {
       await writeFile(note, wrong)
       await assert.rejects(verifyBundle(bundle), refused, wrong)
     }
@@ -151,7 +188,9 @@ describe('exported log', () => {
     const more = join(log.scratch, 'more')
     assert.equal((await log.ledger.export(more)).size, 556)
     await writeFile(join(more, 'tile/1/000.p/2'), Buffer.alloc(64))
-    await assert.rejects(verifyBundle(more), (error: Error) => /hash of entries 0 to 255/.test(error.message))
+    await assert.rejects(verifyBundle(more), (error: Error) =>
+      /hash of entries 0 to 255/.test(error.message),
+    )
     await cp(full, more, { recursive: true, force: true })
     await assert.rejects(verifyBundle(more), refused)
   })
@@ -159,14 +198,18 @@ describe('exported log', () => {
   it('is written to a new folder or not at all', async () => {
     const { log, bundle } = await exported(3)
     await using _ = log
-    await assert.rejects(log.ledger.export(bundle), (error) => ledgerError.is(error, 'ledger.export-exists'))
+    await assert.rejects(log.ledger.export(bundle), (error) =>
+      ledgerError.is(error, 'ledger.export-exists'),
+    )
     await log.fill([await intentStatement(20)])
     await log.database.query
       .updateTable('log_entry')
       .set({ bytes: Buffer.from('{}') })
       .where('index', '=', 3)
       .execute()
-    await assert.rejects(log.ledger.export(join(log.scratch, 'second')), (error) => ledgerError.is(error, 'ledger.damaged'))
+    await assert.rejects(log.ledger.export(join(log.scratch, 'second')), (error) =>
+      ledgerError.is(error, 'ledger.damaged'),
+    )
     assert.deepEqual((await readdir(log.scratch)).sort(), ['bundle', 'log'])
     await assert.rejects(
       log.ledger.export(join(bundle, 'checkpoint', 'below')),

@@ -28,10 +28,15 @@ export async function exportLog(
 ): Promise<BundleReport> {
   const { checkpoint, fleet, folder, signal } = options
   await requireAbsent(folder)
-  const temporary = join(dirname(folder), `.${basename(folder)}.${Buffer.from(deps.random.bytes(6)).toString('hex')}.tmp`)
+  const temporary = join(
+    dirname(folder),
+    `.${basename(folder)}.${Buffer.from(deps.random.bytes(6)).toString('hex')}.tmp`,
+  )
   try {
     const files = tileFiles(deps, { folder: temporary, mode: FILE_MODE })
-    const builder = createTileBuilder(EMPTY_TILES, (name, bytes) => files.write(tilePath(name), bytes))
+    const builder = createTileBuilder(EMPTY_TILES, (name, bytes) =>
+      files.write(tilePath(name), bytes),
+    )
     for (let from = 0; from < checkpoint.size; from += TILE_WIDTH) {
       signal?.throwIfAborted()
       const rows = await readRows(deps.query, from, checkpoint.size)
@@ -42,14 +47,18 @@ export async function exportLog(
     }
     await builder.finish()
     await files.write(CHECKPOINT_FILE, Buffer.from(checkpoint.note))
-    const report = await verifyBundle(temporary, { fleet, ...(signal === undefined ? {} : { signal }) })
+    const report = await verifyBundle(temporary, {
+      fleet,
+      ...(signal === undefined ? {} : { signal }),
+    })
     // Crash before this: a hidden folder that nobody takes for a bundle.
     await rename(temporary, folder)
     await syncFolder(dirname(folder))
     return report
   } catch (error) {
     await rm(temporary, { recursive: true, force: true })
-    if ((error as NodeJS.ErrnoException).code === 'ENOTEMPTY') throw ledgerError('ledger.export-exists', { folder }, { cause: error })
+    if ((error as NodeJS.ErrnoException).code === 'ENOTEMPTY')
+      throw ledgerError('ledger.export-exists', { folder }, { cause: error })
     throw error
   }
 }
@@ -63,6 +72,10 @@ async function requireAbsent(folder: string): Promise<void> {
   try {
     await mkdir(dirname(folder), { recursive: true })
   } catch (cause) {
-    throw ledgerError('ledger.storage', { path: dirname(folder), reason: (cause as NodeJS.ErrnoException).code ?? 'unknown' }, { cause })
+    throw ledgerError(
+      'ledger.storage',
+      { path: dirname(folder), reason: (cause as NodeJS.ErrnoException).code ?? 'unknown' },
+      { cause },
+    )
   }
 }

@@ -10,7 +10,8 @@ import { openPublisher, type Publisher } from './publisher.ts'
 import { testLog, type TestLog } from './testing.ts'
 import { type TileFiles, tileFiles } from './tile-files.ts'
 
-const is = (code: Parameters<typeof ledgerError.is>[1]) => (error: unknown) => ledgerError.is(error, code)
+const is = (code: Parameters<typeof ledgerError.is>[1]) => (error: unknown) =>
+  ledgerError.is(error, code)
 
 const publisher = (log: TestLog, files: TileFiles): Promise<Publisher> =>
   openPublisher({ database: log.database, clock: systemClock, signer: issuer, files, fleet: FLEET })
@@ -37,7 +38,10 @@ describe('a disk that fails', () => {
       if (path.includes('/tile/0/')) bytes[40] = (bytes[40] as number) ^ 16
       return bytes
     }
-    const files = tileFiles({ random: systemRandom, readBack }, { folder: join(log.scratch, 'other'), mode: 0o600 })
+    const files = tileFiles(
+      { random: systemRandom, readBack },
+      { folder: join(log.scratch, 'other'), mode: 0o600 },
+    )
     const opened = await publisher(log, files)
     assert.ok(is('ledger.read-back')(opened.frozen()))
     await assert.rejects(opened.checkpoint(), is('ledger.frozen'))
@@ -68,7 +72,10 @@ describe('a disk that fails', () => {
   it('says which folder cannot be written', async () => {
     await using log = await testLog('sqlite', 3)
     await writeFile(join(log.scratch, 'file'), '')
-    const files = tileFiles({ random: systemRandom }, { folder: join(log.scratch, 'file'), mode: 0o600 })
+    const files = tileFiles(
+      { random: systemRandom },
+      { folder: join(log.scratch, 'file'), mode: 0o600 },
+    )
     await assert.rejects(
       files.write('tile/0/000', Buffer.alloc(32)),
       (error: Error) => is('ledger.storage')(error) && error.message.includes('/file'),

@@ -21,7 +21,8 @@ import { databaseError } from '../database/errors.ts'
 import { ledgerError } from './errors.ts'
 import { testLog } from './testing.ts'
 
-const is = (code: Parameters<typeof ledgerError.is>[1]) => (error: unknown) => ledgerError.is(error, code)
+const is = (code: Parameters<typeof ledgerError.is>[1]) => (error: unknown) =>
+  ledgerError.is(error, code)
 
 for (const dialect of DIALECTS) {
   describe(`ledger on ${dialect}`, () => {
@@ -38,8 +39,13 @@ for (const dialect of DIALECTS) {
       await log.fill([await intentStatement(50), await outcomeStatement(50)])
       const second = await ledger.checkpoint()
       verifyConsistency(await ledger.consistency(9, 11), first.root, second.root)
-      for await (const { index, bytes } of ledger.entries(0)) verifyInclusion(await ledger.prove(index, 11), leafHash(bytes), second.root)
-      verifyInclusion(await ledger.prove(3, 9), leafHash((await Array.fromAsync(ledger.entries(3, 4)))[0]?.bytes as Uint8Array), first.root)
+      for await (const { index, bytes } of ledger.entries(0))
+        verifyInclusion(await ledger.prove(index, 11), leafHash(bytes), second.root)
+      verifyInclusion(
+        await ledger.prove(3, 9),
+        leafHash((await Array.fromAsync(ledger.entries(3, 4)))[0]?.bytes as Uint8Array),
+        first.root,
+      )
       assert.deepEqual(await ledger.verify(), {
         ok: true,
         size: 11,
@@ -67,7 +73,11 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await ledger.openIntents(), [])
       const { index } = await database.transaction(async (tx) => {
         const appended = await ledger.append(tx, intent)
-        await ledger.openIntent(tx, { operation: operation(1), index: appended.index, verb: 'run.start' })
+        await ledger.openIntent(tx, {
+          operation: operation(1),
+          index: appended.index,
+          verb: 'run.start',
+        })
         return appended
       })
       assert.equal(index, 1)
@@ -99,13 +109,17 @@ for (const dialect of DIALECTS) {
 describe('ledger', () => {
   it('begins with a root statement and takes nothing that does not verify', async () => {
     await using log = await testLog()
-    const append = (statement: Statement): Promise<unknown> => log.database.transaction((tx) => log.ledger.append(tx, statement))
+    const append = (statement: Statement): Promise<unknown> =>
+      log.database.transaction((tx) => log.ledger.append(tx, statement))
     const [root, intent] = (await logStatements(2)) as [Statement, Statement]
     await assert.rejects(append(intent), is('ledger.first'))
     await assert.rejects(log.ledger.checkpoint(), is('ledger.empty'))
     await append(root)
     await assert.rejects(append({ ...intent, operation: operation(7) }), is('ledger.entry'))
-    await assert.rejects(append({ ...intent, signed: { ...intent.signed, key: stranger.publicKey } }), is('ledger.entry'))
+    await assert.rejects(
+      append({ ...intent, signed: { ...intent.signed, key: stranger.publicKey } }),
+      is('ledger.entry'),
+    )
     await assert.rejects(append({ ...intent, type: 'outcome' }), is('ledger.entry'))
     await assert.rejects(append(await intentStatement(1, ['"'.repeat(20_000)])), is('ledger.entry'))
     await append(intent)
@@ -118,7 +132,12 @@ describe('ledger', () => {
     const clock: Clock = { ...systemClock, now: () => now }
     await log.reopen({ clock })
     const statements = await logStatements(4)
-    for (const [i, at] of [FLEET_TIME, FLEET_TIME - 3_600_000, FLEET_TIME - 1, FLEET_TIME + 5].entries()) {
+    for (const [i, at] of [
+      FLEET_TIME,
+      FLEET_TIME - 3_600_000,
+      FLEET_TIME - 1,
+      FLEET_TIME + 5,
+    ].entries()) {
       now = at
       await log.fill([statements[i] as Statement])
     }

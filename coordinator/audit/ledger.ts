@@ -124,7 +124,8 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions): Prom
     requireLoggable: (entry) => requireLoggable({ fleet, coordinator }, entry, clock.now()),
     openIntent: (tx, intent) => openIntent({ clock }, tx, { ...intent, coordinator }),
     closeIntent,
-    openIntents: (which = {}) => openIntents(database.query, which.all === true ? undefined : coordinator),
+    openIntents: (which = {}) =>
+      openIntents(database.query, which.all === true ? undefined : coordinator),
     checkpoint: publisher.checkpoint,
     published: publisher.published,
     behind: publisher.behind,
@@ -141,13 +142,23 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions): Prom
         tiles: store?.size() ?? 0,
         partial: await store?.partialTiles(),
       }))
-      const read = async (path: string): Promise<Uint8Array | undefined> => partial?.get(path) ?? files.read(path)
-      return verifyLog({ query: database.query, fleet, read }, { tiles, published: publisher.published(), ...(signal ? { signal } : {}) })
+      const read = async (path: string): Promise<Uint8Array | undefined> =>
+        partial?.get(path) ?? files.read(path)
+      return verifyLog(
+        { query: database.query, fleet, read },
+        { tiles, published: publisher.published(), ...(signal ? { signal } : {}) },
+      )
     },
     async export(target, signal) {
-      const checkpoint = publisher.frozen() === undefined ? await newestSigned(publisher, signal) : publisher.published()
+      const checkpoint =
+        publisher.frozen() === undefined
+          ? await newestSigned(publisher, signal)
+          : publisher.published()
       if (checkpoint === undefined) throw ledgerError('ledger.empty')
-      return exportLog({ query: database.query, random }, { checkpoint, fleet, folder: target, ...(signal ? { signal } : {}) })
+      return exportLog(
+        { query: database.query, random },
+        { checkpoint, fleet, folder: target, ...(signal ? { signal } : {}) },
+      )
     },
     witnessed: publisher.witnessed,
     frozen: publisher.frozen,
@@ -155,9 +166,15 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions): Prom
 }
 
 /** What is handed out has been checked: a proof that does not hold would look to its reader like a log that lies. */
-async function prove(database: Database, publisher: Publisher, index: number, size: number): Promise<InclusionProof> {
+async function prove(
+  database: Database,
+  publisher: Publisher,
+  index: number,
+  size: number,
+): Promise<InclusionProof> {
   const tiles = publisher.tiles()
-  if (size > tiles.size()) throw auditError('audit.range', { what: 'size', got: size, limit: tiles.size() })
+  if (size > tiles.size())
+    throw auditError('audit.range', { what: 'size', got: size, limit: tiles.size() })
   const proof = await proveInclusion(index, size, tiles.nodes)
   const [row] = await readRows(database.query, index, index + 1)
   const root = await rootAt(tiles, size)
@@ -165,9 +182,14 @@ async function prove(database: Database, publisher: Publisher, index: number, si
   return proof
 }
 
-async function proveContinued(publisher: Publisher, from: number, to: number): Promise<ConsistencyProof> {
+async function proveContinued(
+  publisher: Publisher,
+  from: number,
+  to: number,
+): Promise<ConsistencyProof> {
   const tiles = publisher.tiles()
-  if (to > tiles.size()) throw auditError('audit.range', { what: 'size', got: to, limit: tiles.size() })
+  if (to > tiles.size())
+    throw auditError('audit.range', { what: 'size', got: to, limit: tiles.size() })
   const proof = await proveConsistency(from, to, tiles.nodes)
   const [before, after] = [await rootAt(tiles, from), await rootAt(tiles, to)]
   checked(null, () => verifyConsistency(proof, before, after))
@@ -182,18 +204,28 @@ function checked(index: number | null, verify: () => void): void {
   try {
     verify()
   } catch (cause) {
-    throw ledgerError('ledger.damaged', { index, reason: 'its row and its tiles do not belong together' }, { cause })
+    throw ledgerError(
+      'ledger.damaged',
+      { index, reason: 'its row and its tiles do not belong together' },
+      { cause },
+    )
   }
 }
 
-async function* entries(database: Database, from: number, to: number | undefined): AsyncGenerator<LoggedEntry> {
+async function* entries(
+  database: Database,
+  from: number,
+  to: number | undefined,
+): AsyncGenerator<LoggedEntry> {
   const { size } = await readHead(database.query)
   const end = to ?? size
   for (const [what, got] of [
     ['entry', from],
     ['entry', end],
   ] as const)
-    if (!Number.isSafeInteger(got) || got < 0 || got > size) throw auditError('audit.range', { what, got, limit: size })
+    if (!Number.isSafeInteger(got) || got < 0 || got > size)
+      throw auditError('audit.range', { what, got, limit: size })
   for (let at = from; at < end; at += PAGE)
-    for (const { index, bytes } of await readRows(database.query, at, end)) yield { index, bytes, entry: decodeEntry(bytes, index) }
+    for (const { index, bytes } of await readRows(database.query, at, end))
+      yield { index, bytes, entry: decodeEntry(bytes, index) }
 }

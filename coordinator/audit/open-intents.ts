@@ -33,13 +33,22 @@ export async function openIntent(
  * @throws ledger.intent-closed
  */
 export async function closeIntent(tx: Kysely<Tables>, operation: OperationId): Promise<void> {
-  const { numDeletedRows } = await tx.deleteFrom('open_intent').where('operation', '=', operation).executeTakeFirst()
+  const { numDeletedRows } = await tx
+    .deleteFrom('open_intent')
+    .where('operation', '=', operation)
+    .executeTakeFirst()
   if (numDeletedRows !== 1n) throw ledgerError('ledger.intent-closed', { operation })
 }
 
 /** Oldest first. Of one coordinator where one is named: another one may be acting on its own at this moment. */
-export async function openIntents(query: Kysely<Tables>, coordinator?: string): Promise<OpenIntent[]> {
+export async function openIntents(
+  query: Kysely<Tables>,
+  coordinator?: string,
+): Promise<OpenIntent[]> {
   const all = query.selectFrom('open_intent').selectAll().orderBy('index')
-  const rows = await (coordinator === undefined ? all : all.where('coordinator', '=', coordinator)).execute()
+  const rows = await (coordinator === undefined
+    ? all
+    : all.where('coordinator', '=', coordinator)
+  ).execute()
   return rows.map((row) => ({ ...row, operation: operationId.parse(row.operation) }))
 }

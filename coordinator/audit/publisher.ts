@@ -90,7 +90,8 @@ export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
   }
 
   const requireSound = (): void => {
-    if (fault !== undefined) throw ledgerError('ledger.frozen', { reason: fault.message }, { cause: fault })
+    if (fault !== undefined)
+      throw ledgerError('ledger.frozen', { reason: fault.message }, { cause: fault })
   }
 
   const tiles = (): TileStore => {
@@ -106,7 +107,8 @@ export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
     return head
   }
 
-  const rootAt = async (size: number): Promise<Uint8Array> => joinSubtrees(await tiles().nodes(subtrees(0, size)))
+  const rootAt = async (size: number): Promise<Uint8Array> =>
+    joinSubtrees(await tiles().nodes(subtrees(0, size)))
 
   const run = async (): Promise<Checkpoint> => {
     requireSound()
@@ -136,7 +138,8 @@ export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
   /** A checkpoint by a key that the root does not name would be refused by everybody. */
   const requireIssuing = async (): Promise<void> => {
     const { current } = await issuersOf(database.query)
-    if (!current.some((key) => sameHash(key, signer.publicKey))) throw ledgerError('ledger.signer', { key: signer.fingerprint })
+    if (!current.some((key) => sameHash(key, signer.publicKey)))
+      throw ledgerError('ledger.signer', { key: signer.fingerprint })
   }
 
   const publish = async (checkpoint: Checkpoint): Promise<Checkpoint> => {
@@ -188,7 +191,10 @@ export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
     witnessed: (note) =>
       turn(() =>
         freezing(async () => {
-          const seen = openCheckpoint(note, { fleet, issuers: [signer.publicKey, ...(await issuersOf(database.query)).all] })
+          const seen = openCheckpoint(note, {
+            fleet,
+            issuers: [signer.publicKey, ...(await issuersOf(database.query)).all],
+          })
           const head = await readHead(database.query)
           requireNotSmaller(head, seen, 'a member of the fleet')
           if (seen.size > tiles().size()) await extend()
@@ -207,24 +213,39 @@ function openOwn(note: string, fleet: FleetId, issuers: readonly Uint8Array[]): 
   } catch (cause) {
     throw ledgerError(
       'ledger.damaged',
-      { index: null, reason: `this coordinator's own checkpoint file: ${(cause as Error).message}` },
+      {
+        index: null,
+        reason: `this coordinator's own checkpoint file: ${(cause as Error).message}`,
+      },
       { cause },
     )
   }
 }
 
 function isFatal(error: unknown): error is MusterError {
-  const codes = ['ledger.rolled-back', 'ledger.forked', 'ledger.damaged', 'ledger.read-back', 'audit.entry'] as const
+  const codes = [
+    'ledger.rolled-back',
+    'ledger.forked',
+    'ledger.damaged',
+    'ledger.read-back',
+    'audit.entry',
+  ] as const
   return codes.some((code) => (error as { code?: unknown }).code === code)
 }
 
 function requireNotSmaller(head: Head, known: Checkpoint | undefined, source: string): void {
-  if (known !== undefined && known.size > head.size) throw ledgerError('ledger.rolled-back', { source, known: known.size, got: head.size })
+  if (known !== undefined && known.size > head.size)
+    throw ledgerError('ledger.rolled-back', { source, known: known.size, got: head.size })
 }
 
 function requireSameLog(known: Checkpoint, root: Uint8Array, source: string): void {
   if (sameHash(known.root, root)) return
-  throw ledgerError('ledger.forked', { source, size: known.size, known: hex(known.root), got: hex(root) })
+  throw ledgerError('ledger.forked', {
+    source,
+    size: known.size,
+    known: hex(known.root),
+    got: hex(root),
+  })
 }
 
 function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

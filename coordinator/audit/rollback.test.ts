@@ -3,13 +3,20 @@ import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { sql } from 'kysely'
-import { FLEET, intentStatement, issuer, logStatements, stranger } from '../../fixtures/audit/fleet.ts'
+import {
+  FLEET,
+  intentStatement,
+  issuer,
+  logStatements,
+  stranger,
+} from '../../fixtures/audit/fleet.ts'
 import { signCheckpoint } from '../../shared/audit/checkpoint.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { ledgerError } from './errors.ts'
 import { testLog, type TestLog } from './testing.ts'
 
-const is = (code: Parameters<typeof ledgerError.is>[1]) => (error: unknown) => ledgerError.is(error, code)
+const is = (code: Parameters<typeof ledgerError.is>[1]) => (error: unknown) =>
+  ledgerError.is(error, code)
 const file = (log: TestLog): string => log.url.slice('sqlite://'.length)
 
 /** A log of six signed entries whose database then goes back to the four it had before. */
@@ -42,13 +49,20 @@ describe('a ledger whose database went back in time', () => {
   it('AL-04: does not look for ever for entries that a stored checkpoint covers and the running log has lost', async () => {
     await using log = await testLog('sqlite', 4)
     const { root } = await log.ledger.checkpoint()
-    const { size, note, at } = await signCheckpoint(issuer, FLEET, { size: 50, root, at: systemClock.now() })
+    const { size, note, at } = await signCheckpoint(issuer, FLEET, {
+      size: 50,
+      root,
+      at: systemClock.now(),
+    })
     await log.database.query
       .insertInto('checkpoint')
       .values({ size, root: Buffer.from(root), note, at })
       .execute()
     await log.fill([await intentStatement(30)])
-    await assert.rejects(log.ledger.checkpoint(systemClock.timeout(20_000)), is('ledger.rolled-back'))
+    await assert.rejects(
+      log.ledger.checkpoint(systemClock.timeout(20_000)),
+      is('ledger.rolled-back'),
+    )
     assert.ok(is('ledger.rolled-back')(log.ledger.frozen()))
   })
 
@@ -57,10 +71,17 @@ describe('a ledger whose database went back in time', () => {
     const newest = await log.ledger.checkpoint()
     await using other = await testLog('sqlite', 4)
     await other.ledger.checkpoint()
-    await other.ledger.witnessed((await signCheckpoint(issuer, FLEET, other.ledger.published() as never)).note)
-    await assert.rejects(other.ledger.witnessed(newest.note.replace('6', '7')), (error: { code?: unknown }) => error.code === 'audit.note')
+    await other.ledger.witnessed(
+      (await signCheckpoint(issuer, FLEET, other.ledger.published() as never)).note,
+    )
     await assert.rejects(
-      other.ledger.witnessed((await signCheckpoint(stranger, FLEET, { size: 99, root: Buffer.alloc(32), at: 0 })).note),
+      other.ledger.witnessed(newest.note.replace('6', '7')),
+      (error: { code?: unknown }) => error.code === 'audit.note',
+    )
+    await assert.rejects(
+      other.ledger.witnessed(
+        (await signCheckpoint(stranger, FLEET, { size: 99, root: Buffer.alloc(32), at: 0 })).note,
+      ),
       (error: { code?: unknown }) => error.code === 'audit.note',
     )
     assert.equal(other.ledger.frozen(), undefined)
@@ -75,7 +96,11 @@ describe('a ledger whose database went back in time', () => {
     const kept = await readFile(join(log.folder, 'checkpoint'))
     await rm(log.folder, { recursive: true })
     await log.reopen()
-    await log.fill([await intentStatement(40), await intentStatement(41), await intentStatement(42)])
+    await log.fill([
+      await intentStatement(40),
+      await intentStatement(41),
+      await intentStatement(42),
+    ])
     await log.ledger.checkpoint()
     await assert.rejects(log.ledger.witnessed(kept.toString()), is('ledger.forked'))
     assert.ok(is('ledger.forked')(log.ledger.frozen()))

@@ -19,7 +19,11 @@ export const PAGE = TILE_WIDTH
  * Entries `from` to `to` (exclusive), at most {@link PAGE} of them.
  * @throws ledger.damaged with the index of the first row that is missing or does not have its hash
  */
-export async function readRows(query: Kysely<Tables>, from: number, to: number): Promise<EntryRow[]> {
+export async function readRows(
+  query: Kysely<Tables>,
+  from: number,
+  to: number,
+): Promise<EntryRow[]> {
   const rows = await query
     .selectFrom('log_entry')
     .select(['index', 'bytes', 'leaf_hash'])
@@ -30,10 +34,14 @@ export async function readRows(query: Kysely<Tables>, from: number, to: number):
   return Array.from({ length: Math.max(0, Math.min(to - from, PAGE)) }, (_, i) => {
     const row = rows[i]
     const index = from + i
-    if (row === undefined || row.index !== index) throw ledgerError('ledger.damaged', { index, reason: 'its row is missing' })
+    if (row === undefined || row.index !== index)
+      throw ledgerError('ledger.damaged', { index, reason: 'its row is missing' })
     const hash = leafHash(row.bytes)
     if (!sameHash(hash, row.leaf_hash))
-      throw ledgerError('ledger.damaged', { index, reason: 'its bytes do not have the hash that was stored with them' })
+      throw ledgerError('ledger.damaged', {
+        index,
+        reason: 'its bytes do not have the hash that was stored with them',
+      })
     return { index, bytes: row.bytes, hash }
   })
 }

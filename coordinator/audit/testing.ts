@@ -39,7 +39,11 @@ export async function testLog(dialect: Dialect = 'sqlite', entries = 0): Promise
     database = await openDatabase({ clock }, { url: place.url, create: true })
     await migrate(database)
     const deps = { database, clock, random: systemRandom, signer: options.signer ?? issuer }
-    ledger = await openLedger(deps, { fleet: FLEET, coordinator: 'c1', folder: options.folder ?? folder })
+    ledger = await openLedger(deps, {
+      fleet: FLEET,
+      coordinator: 'c1',
+      folder: options.folder ?? folder,
+    })
     return ledger
   }
   await reopen()
@@ -55,7 +59,8 @@ export async function testLog(dialect: Dialect = 'sqlite', entries = 0): Promise
     },
     reopen,
     async fill(statements) {
-      for (const statement of statements) await log.database.transaction((tx) => log.ledger.append(tx, statement))
+      for (const statement of statements)
+        await log.database.transaction((tx) => log.ledger.append(tx, statement))
     },
     [Symbol.asyncDispose]: async () => {
       await database?.close()

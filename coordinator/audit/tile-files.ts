@@ -68,15 +68,22 @@ export function tileFiles(
       }
     },
     async prune(current) {
-      const keep = new Set(current.filter((name) => name.width < TILE_WIDTH).map((name) => join(folder, tilePath(name))))
+      const keep = new Set(
+        current
+          .filter((name) => name.width < TILE_WIDTH)
+          .map((name) => join(folder, tilePath(name))),
+      )
       // A partial tile stands in `NNN.p/`, beside the other tiles of its thousand.
-      const parents = new Set(current.map((name) => dirname(join(folder, tilePath({ ...name, width: TILE_WIDTH })))))
+      const parents = new Set(
+        current.map((name) => dirname(join(folder, tilePath({ ...name, width: TILE_WIDTH })))),
+      )
       for (const parent of parents) {
         for (const entry of await readdir(parent).catch(() => [])) {
           if (!entry.endsWith('.p')) continue
           const partial = join(parent, entry)
           for (const file of await readdir(partial).catch(() => []))
-            if (!keep.has(join(partial, file))) await rm(join(partial, file), { force: true }).catch(() => {})
+            if (!keep.has(join(partial, file)))
+              await rm(join(partial, file), { force: true }).catch(() => {})
           // Fails where a current tile is left, which is right.
           await rmdir(partial).then(
             () => known.delete(partial),

@@ -6,7 +6,14 @@
  */
 import { auditError } from '../../shared/audit/errors.ts'
 import type { NodeReader } from '../../shared/audit/proof.ts'
-import { decodeHashes, hashCount, TILE_WIDTH, tileLevels, tilePath, type TileName } from '../../shared/audit/tile.ts'
+import {
+  decodeHashes,
+  hashCount,
+  TILE_WIDTH,
+  tileLevels,
+  tilePath,
+  type TileName,
+} from '../../shared/audit/tile.ts'
 import {
   createTileBuilder,
   EMPTY_TILES,
@@ -33,7 +40,11 @@ export interface TileStore {
    * @throws ledger.damaged where a row is not what its tile says, or the rows do not have the root; then nothing has changed but files
    *   that nobody reads. ledger.storage
    */
-  extend(to: number, root: Uint8Array, rows: (from: number, to: number) => Promise<EntryRow[]>): Promise<void>
+  extend(
+    to: number,
+    root: Uint8Array,
+    rows: (from: number, to: number) => Promise<EntryRow[]>,
+  ): Promise<void>
   /** Hashes of complete nodes of the tree as far as tiles are written. @throws ledger.damaged */
   readonly nodes: NodeReader
   /** The partial tiles and the partial bundle as they stand on disk, by path. */
@@ -46,11 +57,15 @@ export interface TileStore {
  * Opens the tiles of a log of `size` entries with `root`.
  * @returns undefined where they are not all there and right: then they must be made again from the rows
  */
-export async function openTileStore(files: TileFiles, head: { size: number; root: Uint8Array }): Promise<TileStore | undefined> {
+export async function openTileStore(
+  files: TileFiles,
+  head: { size: number; root: Uint8Array },
+): Promise<TileStore | undefined> {
   const edges: Uint8Array[][] = []
   for (let level = 0; level < tileLevels(head.size); level += 1) {
     const { index, width } = edgeTile(level, head.size)
-    const bytes = width === 0 ? new Uint8Array() : await files.read(tilePath({ level, index, width }))
+    const bytes =
+      width === 0 ? new Uint8Array() : await files.read(tilePath({ level, index, width }))
     const hashes = bytes && decodeHashes(bytes, width)
     if (hashes === undefined) return undefined
     edges.push(hashes)
@@ -88,7 +103,10 @@ function createTileStore(files: TileFiles, start: TileState): TileStore {
     if (cached !== undefined) return cached
     const hashes = decodeHashes((await files.read(path)) ?? new Uint8Array(), TILE_WIDTH)
     if (hashes === undefined)
-      throw ledgerError('ledger.damaged', { index: index * TILE_WIDTH ** (level + 1), reason: `${path} is missing or not a tile` })
+      throw ledgerError('ledger.damaged', {
+        index: index * TILE_WIDTH ** (level + 1),
+        reason: `${path} is missing or not a tile`,
+      })
     const oldest = cache.size >= CACHED_TILES ? cache.keys().next().value : undefined
     if (oldest !== undefined) cache.delete(oldest)
     const tree = tileTree(hashes)
@@ -102,7 +120,11 @@ function createTileStore(files: TileFiles, start: TileState): TileStore {
     const tree = partial ? edges[tileLevel] : await fullTile(tileLevel, tile)
     const hash = tree?.[row]?.[column]
     if (hash === undefined)
-      throw auditError('audit.range', { what: 'node', got: (wanted.index + 1) * 2 ** wanted.level, limit: state.size })
+      throw auditError('audit.range', {
+        what: 'node',
+        got: (wanted.index + 1) * 2 ** wanted.level,
+        limit: state.size,
+      })
     return hash
   }
 
@@ -125,7 +147,10 @@ function createTileStore(files: TileFiles, start: TileState): TileStore {
         if (from < state.size)
           for (const [i, hash] of published.entries())
             if (!sameHash(hash, hashes[i] as Uint8Array))
-              throw ledgerError('ledger.damaged', { index: from + i, reason: 'its row is not what was signed' })
+              throw ledgerError('ledger.damaged', {
+                index: from + i,
+                reason: 'its row is not what was signed',
+              })
         await builder.add(
           batch.map((row) => row.bytes),
           hashes,
@@ -134,7 +159,10 @@ function createTileStore(files: TileFiles, start: TileState): TileStore {
       const next = await builder.finish()
       // Crash here: tiles of a size that nobody signed. The next start opens the signed size and writes these again.
       if (!sameHash(rootOfTiles(next), expected))
-        throw ledgerError('ledger.damaged', { index: null, reason: `the rows do not have the root that the head says (${to} entries)` })
+        throw ledgerError('ledger.damaged', {
+          index: null,
+          reason: `the rows do not have the root that the head says (${to} entries)`,
+        })
       adopt(next)
     },
     nodes: (wanted) => Promise.all(wanted.map(node)),

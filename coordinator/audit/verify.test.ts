@@ -3,7 +3,14 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { sql } from 'kysely'
-import { intentStatement, issuer, logStatements, outcomeStatement, stranger, FLEET } from '../../fixtures/audit/fleet.ts'
+import {
+  intentStatement,
+  issuer,
+  logStatements,
+  outcomeStatement,
+  stranger,
+  FLEET,
+} from '../../fixtures/audit/fleet.ts'
 import { signCheckpoint } from '../../shared/audit/checkpoint.ts'
 import { encodeEntry } from '../../shared/audit/entry.ts'
 import { leafHash } from '../../shared/audit/tree.ts'
@@ -11,8 +18,10 @@ import { ledgerError } from './errors.ts'
 import { testLog, type TestLog } from './testing.ts'
 import type { Finding, VerifyReport } from './verify.ts'
 
-const is = (code: Parameters<typeof ledgerError.is>[1]) => (error: unknown) => ledgerError.is(error, code)
-const named = (report: VerifyReport): [number | null, Finding['where']][] => report.findings.map(({ index, where }) => [index, where])
+const is = (code: Parameters<typeof ledgerError.is>[1]) => (error: unknown) =>
+  ledgerError.is(error, code)
+const named = (report: VerifyReport): [number | null, Finding['where']][] =>
+  report.findings.map(({ index, where }) => [index, where])
 
 /** Eleven signed entries and two that are not signed yet. */
 async function signedLog(): Promise<TestLog> {
@@ -29,14 +38,21 @@ async function flip(path: string, at: number): Promise<void> {
 }
 
 const forged = async (index: number): Promise<{ bytes: Uint8Array; leaf_hash: Uint8Array }> => {
-  const bytes = encodeEntry({ ...(await intentStatement(index, ['rm', '-rf', '/'])), at: Date.UTC(2026, 5, 1), coordinator: 'c1' })
+  const bytes = encodeEntry({
+    ...(await intentStatement(index, ['rm', '-rf', '/'])),
+    at: Date.UTC(2026, 5, 1),
+    coordinator: 'c1',
+  })
   return { bytes, leaf_hash: leafHash(bytes) }
 }
 
 describe('verification of a ledger', () => {
   it('AL-03: names the entry whose row was edited, with its hash or without', async () => {
     await using log = await signedLog()
-    const edit = (index: number, values: Record<string, Uint8Array | number | string>): Promise<unknown> =>
+    const edit = (
+      index: number,
+      values: Record<string, Uint8Array | number | string>,
+    ): Promise<unknown> =>
       log.database.query.updateTable('log_entry').set(values).where('index', '=', index).execute()
     assert.equal((await log.ledger.verify()).ok, true)
     const { bytes, leaf_hash } = await forged(4)
@@ -59,7 +75,14 @@ describe('verification of a ledger', () => {
   it('AL-03: names what was deleted, inserted and reordered', async () => {
     await using log = await signedLog()
     await log.database.query.deleteFrom('log_entry').where('index', '=', 5).execute()
-    const extra = { index: 13, ...(await forged(13)), at: Date.UTC(2026, 5, 1), type: 'intent', operation: null, actor: null }
+    const extra = {
+      index: 13,
+      ...(await forged(13)),
+      at: Date.UTC(2026, 5, 1),
+      type: 'intent',
+      operation: null,
+      actor: null,
+    }
     await log.database.query.insertInto('log_entry').values(extra).execute()
     await sql`update log_entry set "index" = case "index" when 2 then 1002 when 3 then 1003 end where "index" in (2, 3)`.execute(
       log.database.query,
@@ -101,7 +124,10 @@ describe('verification of a ledger', () => {
       .set(await forged(6))
       .where('index', '=', 6)
       .execute()
-    await assert.rejects(log.ledger.checkpoint(), (error) => ledgerError.is(error, 'ledger.damaged') && error.data['index'] === 6)
+    await assert.rejects(
+      log.ledger.checkpoint(),
+      (error) => ledgerError.is(error, 'ledger.damaged') && error.data['index'] === 6,
+    )
     const statement = await intentStatement(80)
     await assert.rejects(log.fill([statement]), is('ledger.frozen'))
     await assert.rejects(log.ledger.checkpoint(), is('ledger.frozen'))
@@ -115,9 +141,19 @@ describe('verification of a ledger', () => {
   it('AL-10: refuses to sign an entry that does not have its own hash', async () => {
     await using log = await signedLog()
     const { bytes } = await forged(12)
-    await log.database.query.updateTable('log_entry').set({ bytes }).where('index', '=', 12).execute()
-    await assert.rejects(log.ledger.checkpoint(), (error) => ledgerError.is(error, 'ledger.damaged') && error.data['index'] === 12)
-    assert.equal((await log.database.query.selectFrom('checkpoint').select('size').execute()).length, 1)
+    await log.database.query
+      .updateTable('log_entry')
+      .set({ bytes })
+      .where('index', '=', 12)
+      .execute()
+    await assert.rejects(
+      log.ledger.checkpoint(),
+      (error) => ledgerError.is(error, 'ledger.damaged') && error.data['index'] === 12,
+    )
+    assert.equal(
+      (await log.database.query.selectFrom('checkpoint').select('size').execute()).length,
+      1,
+    )
   })
 
   it('finds changed heads and checkpoints', async () => {
@@ -141,7 +177,10 @@ describe('verification of a ledger', () => {
     ]) {
       await query.updateTable('checkpoint').set(wrong).execute()
       const report = await log.ledger.verify()
-      assert.ok(named(report).every(([index, where]) => index === null && where === 'checkpoint') && !report.ok)
+      assert.ok(
+        named(report).every(([index, where]) => index === null && where === 'checkpoint') &&
+          !report.ok,
+      )
       await query.updateTable('checkpoint').set(real).execute()
     }
     await query.deleteFrom('log_head').execute()

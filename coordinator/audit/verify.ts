@@ -62,7 +62,11 @@ export async function verifyLog(
     const known = index !== null && findings.some((finding) => finding.index === index)
     if (!known && findings.length < MAX_FINDINGS) findings.push({ index, where, reason })
   }
-  const attempt = <T>(index: number | null, where: Finding['where'], work: () => T): T | undefined => {
+  const attempt = <T>(
+    index: number | null,
+    where: Finding['where'],
+    work: () => T,
+  ): T | undefined => {
     try {
       return work()
     } catch (error) {
@@ -80,14 +84,20 @@ export async function verifyLog(
     if (name.level === 'entries' || name.level === 0) return
     const stored = await deps.read(tilePath(name))
     const first = name.index * TILE_WIDTH ** (name.level + 1)
-    if (stored === undefined || !sameHash(stored, bytes)) report(first, 'tile', `${tilePath(name)} is not made of the tiles below it`)
+    if (stored === undefined || !sameHash(stored, bytes))
+      report(first, 'tile', `${tilePath(name)} is not made of the tiles below it`)
   })
   let due = 0
 
   const checkCheckpoints = (): void => {
-    for (; due < checkpoints.length && (checkpoints[due] as Tables['checkpoint']).size <= frontier.size; due += 1) {
+    for (
+      ;
+      due < checkpoints.length && (checkpoints[due] as Tables['checkpoint']).size <= frontier.size;
+      due += 1
+    ) {
       const row = checkpoints[due] as Tables['checkpoint']
-      const issuers = chain.root()?.root.issuers.map((issuer) => Buffer.from(issuer.key, 'base64')) ?? []
+      const issuers =
+        chain.root()?.root.issuers.map((issuer) => Buffer.from(issuer.key, 'base64')) ?? []
       attempt(null, 'checkpoint', () => openStored(row, fleet, issuers))
       if (!sameHash(row.root, frontierRoot(frontier)) && findings.length === 0)
         report(
@@ -97,8 +107,16 @@ export async function verifyLog(
         )
     }
     const { published } = options
-    if (published?.size === frontier.size && !sameHash(published.root, frontierRoot(frontier)) && findings.length === 0)
-      report(null, 'checkpoint', `this coordinator's own checkpoint of size ${published.size} has another root than the entries`)
+    if (
+      published?.size === frontier.size &&
+      !sameHash(published.root, frontierRoot(frontier)) &&
+      findings.length === 0
+    )
+      report(
+        null,
+        'checkpoint',
+        `this coordinator's own checkpoint of size ${published.size} has another root than the entries`,
+      )
   }
 
   for (let from = 0; from < size; from += TILE_WIDTH) {
@@ -116,7 +134,12 @@ export async function verifyLog(
     const hashes: Uint8Array[] = []
     for (let index = from; index < end; index += 1) {
       const row = rows.find((one) => one.index === index)
-      const hash = compareEntry(row, index, { bundle: stored.bundle[index - from], tile: stored.tile[index - from] }, report)
+      const hash = compareEntry(
+        row,
+        index,
+        { bundle: stored.bundle[index - from], tile: stored.tile[index - from] },
+        report,
+      )
       const entry = row && attempt(index, 'statement', () => chain.next(row.bytes))
       const wrong = row && entry && wrongColumn(row, entry)
       if (wrong !== undefined) report(index, 'statement', wrong)
@@ -135,8 +158,20 @@ export async function verifyLog(
   await builder.finish()
   attempt(null, 'statement', () => chain.finish())
   const signed = checkpoints.at(-1)?.size ?? 0
-  await compareHead(query, { size: frontier.size, root: frontierRoot(frontier), signed }, findings, report)
-  return { ok: findings.length === 0, size: extent, root: hex(frontierRoot(frontier)), signed, checkpoints: checkpoints.length, findings }
+  await compareHead(
+    query,
+    { size: frontier.size, root: frontierRoot(frontier), signed },
+    findings,
+    report,
+  )
+  return {
+    ok: findings.length === 0,
+    size: extent,
+    root: hex(frontierRoot(frontier)),
+    signed,
+    checkpoints: checkpoints.length,
+    findings,
+  }
 }
 
 type Report = (index: number | null, where: Finding['where'], reason: string) => void
@@ -167,11 +202,18 @@ async function readTiles(
 ): Promise<{ bundle: (Uint8Array | undefined)[]; tile: (Uint8Array | undefined)[] }> {
   if (width === 0) return { bundle: [], tile: [] }
   const index = from / TILE_WIDTH
-  const paths = { bundle: tilePath({ level: 'entries', index, width }), tile: tilePath({ level: 0, index, width }) }
-  const bundle = decodeBundle((await deps.read(paths.bundle)) ?? new Uint8Array(), width)?.map(leafHash)
+  const paths = {
+    bundle: tilePath({ level: 'entries', index, width }),
+    tile: tilePath({ level: 0, index, width }),
+  }
+  const bundle = decodeBundle((await deps.read(paths.bundle)) ?? new Uint8Array(), width)?.map(
+    leafHash,
+  )
   const tile = decodeHashes((await deps.read(paths.tile)) ?? new Uint8Array(), width)
-  if (bundle === undefined) report(from, 'bundle', `${paths.bundle} is missing or does not hold ${width} entries`)
-  if (tile === undefined) report(from, 'tile', `${paths.tile} is missing or does not hold ${width} hashes`)
+  if (bundle === undefined)
+    report(from, 'bundle', `${paths.bundle} is missing or does not hold ${width} entries`)
+  if (tile === undefined)
+    report(from, 'tile', `${paths.tile} is missing or does not hold ${width} hashes`)
   return { bundle: bundle ?? [], tile: tile ?? [] }
 }
 
@@ -188,17 +230,21 @@ function compareEntry(
   }
   const computed = leafHash(row.bytes)
   const { bundle, tile } = stored
-  const agrees = (hash: Uint8Array | undefined): boolean => hash === undefined || sameHash(hash, computed)
+  const agrees = (hash: Uint8Array | undefined): boolean =>
+    hash === undefined || sameHash(hash, computed)
   if (agrees(row.leaf_hash) && agrees(bundle) && agrees(tile)) return computed
   if (bundle !== undefined && tile !== undefined && sameHash(bundle, tile)) {
     report(
       index,
       'row',
-      sameHash(row.leaf_hash, computed) ? 'its row is not what was signed' : 'its bytes do not have the hash that was stored with them',
+      sameHash(row.leaf_hash, computed)
+        ? 'its row is not what was signed'
+        : 'its bytes do not have the hash that was stored with them',
     )
     return tile
   }
-  if (!agrees(row.leaf_hash)) report(index, 'row', 'its bytes do not have the hash that was stored with them')
+  if (!agrees(row.leaf_hash))
+    report(index, 'row', 'its bytes do not have the hash that was stored with them')
   else if (agrees(tile)) report(index, 'bundle', 'its bundle holds other bytes than its row')
   else if (agrees(bundle)) report(index, 'tile', 'its tile holds another hash than its row')
   else report(index, 'row and tiles', 'its row, its bundle and its tile say three different things')
@@ -213,7 +259,9 @@ function wrongColumn(row: Row, entry: Entry): string | undefined {
     operation: entry.operation,
     actor: fingerprintOf(Buffer.from(entry.key, 'base64')),
   }
-  const column = (['at', 'type', 'operation', 'actor'] as const).find((name) => row[name] !== said[name])
+  const column = (['at', 'type', 'operation', 'actor'] as const).find(
+    (name) => row[name] !== said[name],
+  )
   return column && `its column ${column} says ${row[column]}, and its bytes say ${said[column]}`
 }
 
@@ -226,7 +274,8 @@ async function compareHead(
   try {
     const head = await readHead(query)
     const known = Math.max(found.size, found.signed)
-    if (head.size < known) report(null, 'head', `the head counts ${head.size} entries, but ${known} were signed`)
+    if (head.size < known)
+      report(null, 'head', `the head counts ${head.size} entries, but ${known} were signed`)
     else if (head.size === found.size && !sameHash(head.root, found.root) && findings.length === 0)
       report(null, 'head', 'its root is not the root of the entries')
   } catch (error) {

@@ -20,7 +20,8 @@ export async function newestSigned(ledger: Signs, signal?: AbortSignal): Promise
     return await ledger.checkpoint(signal)
   } catch (error) {
     const published = ledger.published()
-    const unwritable = ledgerError.is(error, 'ledger.storage') || databaseError.is(error, 'database.full')
+    const unwritable =
+      ledgerError.is(error, 'ledger.storage') || databaseError.is(error, 'database.full')
     if (published === undefined || !unwritable) throw error
     return published
   }

@@ -17,7 +17,11 @@ export interface BlobRecord {
 export const BATCH = 500
 
 /** Records blobs that are in the pool. Known ones stay as they are. */
-export async function recordBlobs(db: Kysely<Tables>, blobs: readonly BlobRecord[], at: number): Promise<void> {
+export async function recordBlobs(
+  db: Kysely<Tables>,
+  blobs: readonly BlobRecord[],
+  at: number,
+): Promise<void> {
   for (const part of batches(blobs)) {
     const rows = part.map(({ id, sha256, size }) => ({ id, sha256, size, added_at: at }))
     await db
@@ -29,11 +33,19 @@ export async function recordBlobs(db: Kysely<Tables>, blobs: readonly BlobRecord
 }
 
 /** Recorded blobs with these SHA-256 digests. */
-export async function findBySha256(db: Kysely<Tables>, digests: Iterable<string>): Promise<Map<string, BlobRecord>> {
+export async function findBySha256(
+  db: Kysely<Tables>,
+  digests: Iterable<string>,
+): Promise<Map<string, BlobRecord>> {
   const found = new Map<string, BlobRecord>()
   for (const part of batches([...new Set(digests)])) {
-    const rows = await db.selectFrom('blob').select(['id', 'sha256', 'size']).where('sha256', 'in', part).execute()
-    for (const row of rows) found.set(row.sha256, { id: row.id as BlobId, sha256: row.sha256 as Sha256, size: row.size })
+    const rows = await db
+      .selectFrom('blob')
+      .select(['id', 'sha256', 'size'])
+      .where('sha256', 'in', part)
+      .execute()
+    for (const row of rows)
+      found.set(row.sha256, { id: row.id as BlobId, sha256: row.sha256 as Sha256, size: row.size })
   }
   return found
 }

@@ -42,7 +42,8 @@ export async function readManifest(db: Kysely<Tables>, version: number): Promise
       .orderBy('version_package.package')
       .limit(PAGE)
       .execute()
-    for (const row of rows) manifest.push({ path: row.href, blob: row.blob as BlobId, size: row.size, kind: 'package' })
+    for (const row of rows)
+      manifest.push({ path: row.href, blob: row.blob as BlobId, size: row.size, kind: 'package' })
     if (rows.length < PAGE) return manifest
     after = (rows.at(-1) as { pk: number }).pk
   }

@@ -17,7 +17,10 @@ import type { Access } from '../registry/access.ts'
 import type { Agents } from '../registry/agents.ts'
 
 type Control = Handlers<typeof control>
-export type AuditHandlers = Pick<Control, 'audit.log' | 'audit.verify' | 'audit.prove' | 'audit.export'>
+export type AuditHandlers = Pick<
+  Control,
+  'audit.log' | 'audit.verify' | 'audit.prove' | 'audit.export'
+>
 
 export interface AuditDeps {
   readonly ledger: Ledger
@@ -32,10 +35,15 @@ export function auditHandlers(deps: AuditDeps): AuditHandlers {
       const { size } = await ledger.head()
       const names = await keyNames(deps)
       const entries: LogRow[] = []
-      if (from < size) for await (const logged of ledger.entries(from, Math.min(size, from + count))) entries.push(row(logged, names))
+      if (from < size)
+        for await (const logged of ledger.entries(from, Math.min(size, from + count)))
+          entries.push(row(logged, names))
       return {
         size,
-        entries: actor === undefined ? entries : entries.filter((one) => one.actor.fingerprint === actor || one.actor.name === actor),
+        entries:
+          actor === undefined
+            ? entries
+            : entries.filter((one) => one.actor.fingerprint === actor || one.actor.name === actor),
       }
     },
 
@@ -61,7 +69,13 @@ export function auditHandlers(deps: AuditDeps): AuditHandlers {
       const checkpoint = await newestSigned(ledger, signal)
       const proof = await ledger.prove(index, checkpoint.size)
       for await (const { bytes } of ledger.entries(index, index + 1))
-        return { index, size: checkpoint.size, entry: bytes, proof: [...proof.hashes], checkpoint: checkpoint.note }
+        return {
+          index,
+          size: checkpoint.size,
+          entry: bytes,
+          proof: [...proof.hashes],
+          checkpoint: checkpoint.note,
+        }
       throw new Error(`the log has no entry ${index}`)
     },
 
@@ -74,7 +88,8 @@ export function auditHandlers(deps: AuditDeps): AuditHandlers {
         for (const path of await files(folder)) {
           const file = join(folder, path)
           await context.progress({ path, size: (await stat(file)).size })
-          for await (const chunk of createReadStream(file, { signal: context.signal })) await context.send(chunk as Uint8Array)
+          for await (const chunk of createReadStream(file, { signal: context.signal }))
+            await context.send(chunk as Uint8Array)
         }
         return {}
       } finally {
@@ -95,8 +110,13 @@ async function files(folder: string): Promise<string[]> {
 /** What people call the keys that sign: operators and coordinators from the root, hosts from the registry. */
 async function keyNames(deps: AuditDeps): Promise<Map<string, string>> {
   const { root } = await deps.access.root()
-  const named = [...root.operators, ...root.issuers].map(({ key, name }) => [fingerprintOf(Buffer.from(key, 'base64')), name] as const)
-  return new Map([...(await deps.agents.list()).map((agent) => [agent.fingerprint, agent.name] as const), ...named])
+  const named = [...root.operators, ...root.issuers].map(
+    ({ key, name }) => [fingerprintOf(Buffer.from(key, 'base64')), name] as const,
+  )
+  return new Map([
+    ...(await deps.agents.list()).map((agent) => [agent.fingerprint, agent.name] as const),
+    ...named,
+  ])
 }
 
 function row({ index, entry }: LoggedEntry, names: ReadonlyMap<string, string>): LogRow {
@@ -114,15 +134,21 @@ function row({ index, entry }: LoggedEntry, names: ReadonlyMap<string, string>):
 }
 
 /** What the statement says, whatever its kind: the log's table has one shape. */
-function described(entry: Entry, statement: Readonly<Record<string, Json>>): Pick<LogRow, 'verb' | 'targets' | 'arguments' | 'result'> {
-  const text = (key: string): string | null => (typeof statement[key] === 'string' ? statement[key] : null)
+function described(
+  entry: Entry,
+  statement: Readonly<Record<string, Json>>,
+): Pick<LogRow, 'verb' | 'targets' | 'arguments' | 'result'> {
+  const text = (key: string): string | null =>
+    typeof statement[key] === 'string' ? statement[key] : null
   const targets = Array.isArray(statement['targets'])
     ? statement['targets'].map(String)
     : [text('target') ?? text('agent')].filter((target) => target !== null)
   const shown =
     statement['arguments'] ??
     statement['detail'] ??
-    (entry.type === 'root' ? { operators: statement['operators'], issuers: statement['issuers'] } : {})
+    (entry.type === 'root'
+      ? { operators: statement['operators'], issuers: statement['issuers'] }
+      : {})
   return {
     verb: text('verb') ?? text('event') ?? entry.type,
     targets: targets.filter((target) => target !== ''),

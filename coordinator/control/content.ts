@@ -16,6 +16,8 @@ export function contentHandlers(deps: ContentDeps): ContentHandlers {
       for await (const piece of read(range, context.signal)) await context.send(piece)
       return { size }
     },
-    'blob.providers': async ({ blob }, { signal }) => ({ providers: await deps.content.providers(blobId.parse(blob), signal) }),
+    'blob.providers': async ({ blob }, { signal }) => ({
+      providers: await deps.content.providers(blobId.parse(blob), signal),
+    }),
   }
 }

@@ -12,13 +12,21 @@ import { grantHandlers } from './grants.ts'
 import { type RepositoryDeps, repositoryHandlers } from './repositories.ts'
 import { type RunDeps, runHandlers } from './runs.ts'
 
-export interface ControlDeps extends FleetDeps, RunDeps, AuditDeps, ContentDeps, Omit<RepositoryDeps, 'url'> {
+export interface ControlDeps
+  extends FleetDeps,
+    RunDeps,
+    AuditDeps,
+    ContentDeps,
+    Omit<RepositoryDeps, 'url'> {
   readonly sessions: Sessions
   readonly operations: Operations
   readonly store: Parameters<typeof factsHandlers>[0]['store']
 }
 
-export function controlHandlers(deps: ControlDeps, options: FleetOptions): Handlers<typeof control> {
+export function controlHandlers(
+  deps: ControlDeps,
+  options: FleetOptions,
+): Handlers<typeof control> {
   const url = (repository: string): string | undefined => {
     const base = deps.http()
     return base === undefined ? undefined : `${base}/repos/${repository}/latest/`
@@ -45,7 +53,13 @@ export function controlHandlers(deps: ControlDeps, options: FleetOptions): Handl
     operate: ({ intent, values = [] }, { caller, signal, progress, upload }) => {
       // The policy lets nobody else in; a caller without a session has no name to compare the intent's actor with.
       if (caller.kind !== 'operator') throw sessionError('session.not-begun')
-      return deps.operations.perform(intent, { caller: caller.operator, signal, progress, upload, values })
+      return deps.operations.perform(intent, {
+        caller: caller.operator,
+        signal,
+        progress,
+        upload,
+        values,
+      })
     },
   }
 }

@@ -44,12 +44,24 @@ for (const dialect of DIALECTS) {
     await reported(gone, openssl('3.0.1-1.el9'))
     await reported(bare, openssl())
     away.add(db.peerId)
-    assert.deepEqual((await found()).sort(), ['db 1:1.1.1-1 stale', 'db 3.0.7-25.el9 stale', 'gone 3.0.1-1.el9', 'web 3.0.7-24.el9'])
+    assert.deepEqual((await found()).sort(), [
+      'db 1:1.1.1-1 stale',
+      'db 3.0.7-25.el9 stale',
+      'gone 3.0.1-1.el9',
+      'web 3.0.7-24.el9',
+    ])
     await database.transaction((tx) => agents.revoke(tx, gone.id, TEST_TIME))
-    assert.deepEqual((await found()).sort(), ['db 1:1.1.1-1 stale', 'db 3.0.7-25.el9 stale', 'web 3.0.7-24.el9'])
+    assert.deepEqual((await found()).sort(), [
+      'db 1:1.1.1-1 stale',
+      'db 3.0.7-25.el9 stale',
+      'web 3.0.7-24.el9',
+    ])
     assert.deepEqual(await found({ on: ['role=web'] }), ['web 3.0.7-24.el9'])
     assert.deepEqual(await found({ version: '< 3.0.7-25.el9' }), ['web 3.0.7-24.el9'])
-    assert.deepEqual((await found({ version: '>=3.0.7-25.el9' })).sort(), ['db 1:1.1.1-1 stale', 'db 3.0.7-25.el9 stale'])
+    assert.deepEqual((await found({ version: '>=3.0.7-25.el9' })).sort(), [
+      'db 1:1.1.1-1 stale',
+      'db 3.0.7-25.el9 stale',
+    ])
     assert.deepEqual(await found({ version: '3.0.7-24.el9' }), ['web 3.0.7-24.el9'])
     await assert.rejects(found({ version: '<> 3' }), { code: 'inventory.bad-version' })
     await assert.rejects(found({ on: ['gone'] }), { code: 'registry.unknown-host' })
@@ -57,7 +69,9 @@ for (const dialect of DIALECTS) {
     assert.equal((await ask['facts.show'].run({ host: 'gone' }, context)).packages.length, 1)
     assert.equal((await ask['facts.show'].run({ host: 'bare' }, context)).packages.length, 0)
     await coordinator.member('new')
-    await assert.rejects(ask['facts.show'].run({ host: 'new' }, context), { code: 'inventory.none' })
+    await assert.rejects(ask['facts.show'].run({ host: 'new' }, context), {
+      code: 'inventory.none',
+    })
   })
 
   it(`package find: a host that claims thousands of versions of a package takes no other one’s place (${dialect})`, async () => {
@@ -65,8 +79,14 @@ for (const dialect of DIALECTS) {
     const { database, agents } = coordinator
     const store = createFactStore({ database })
     const ask = factsHandlers({ agents, store, connected: () => true })
-    const many = openssl(...Array.from({ length: 5000 }, (_, index) => `${index}${'x'.repeat(400)}`))
-    for (const [name, set] of [['a', openssl('3-1')] as const, ['b', many] as const, ['c', openssl('3-1', '4-1')] as const]) {
+    const many = openssl(
+      ...Array.from({ length: 5000 }, (_, index) => `${index}${'x'.repeat(400)}`),
+    )
+    for (const [name, set] of [
+      ['a', openssl('3-1')] as const,
+      ['b', many] as const,
+      ['c', openssl('3-1', '4-1')] as const,
+    ]) {
       const state = { epoch: 1, sequence: 1, root: rootOf(set), at: rfc3339(TEST_TIME), set }
       const { id } = await coordinator.member(name)
       await database.transaction((tx) => store.save(tx, id, state, []))

@@ -12,7 +12,11 @@ import { registryError } from '../registry/errors.ts'
 type Control = Handlers<typeof control>
 export type FactsHandlers = Pick<Control, 'facts.show' | 'facts.history' | 'package.find'>
 
-export function factsHandlers(deps: { agents: Agents; store: FactStore; connected: (peerId: string) => boolean }): FactsHandlers {
+export function factsHandlers(deps: {
+  agents: Agents
+  store: FactStore
+  connected: (peerId: string) => boolean
+}): FactsHandlers {
   const targets = async ({ host }: { host: string }): Promise<Target[]> => {
     try {
       const agent = await deps.agents.find(host)
@@ -67,10 +71,17 @@ export function factsHandlers(deps: { agents: Agents; store: FactStore; connecte
     'package.find': async ({ name, version, on }) => {
       // Of members only: what a host said before it was revoked is no finding about the fleet; `facts show` still has it.
       const agents =
-        on === undefined ? (await deps.agents.list()).filter((agent) => agent.status === 'approved') : await deps.agents.select(on)
-      const byId = new Map<string, (typeof agents)[number]>(agents.map((agent) => [agent.id, agent]))
+        on === undefined
+          ? (await deps.agents.list()).filter((agent) => agent.status === 'approved')
+          : await deps.agents.select(on)
+      const byId = new Map<string, (typeof agents)[number]>(
+        agents.map((agent) => [agent.id, agent]),
+      )
       const matches = condition(version)
-      const rows = await deps.store.installed(name, on === undefined ? undefined : agents.map((agent) => agent.id))
+      const rows = await deps.store.installed(
+        name,
+        on === undefined ? undefined : agents.map((agent) => agent.id),
+      )
       const found = rows.flatMap((row) => {
         const agent = byId.get(row.agent)
         if (agent === undefined || !matches(row)) return []

@@ -35,9 +35,13 @@ export interface FleetOptions {
   readonly startedAt: number
 }
 
-export function agentRow(agent: AgentRecord, { connected, copies }: Pick<FleetDeps, 'connected' | 'copies'>): AgentRow {
+export function agentRow(
+  agent: AgentRecord,
+  { connected, copies }: Pick<FleetDeps, 'connected' | 'copies'>,
+): AgentRow {
   const copied = copies(agent.peerId)
-  const status = agent.status === 'approved' ? (connected(agent.peerId) ? 'connected' : 'offline') : agent.status
+  const status =
+    agent.status === 'approved' ? (connected(agent.peerId) ? 'connected' : 'offline') : agent.status
   return {
     name: agent.name,
     id: agent.id,
@@ -65,7 +69,9 @@ export function ticketAddresses(addresses: readonly string[]): readonly string[]
 export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHandlers {
   const { agents, database, ledger } = deps
 
-  const repositories = async (): Promise<{ id: string; lastSync: string | null; result: string | null }[]> => {
+  const repositories = async (): Promise<
+    { id: string; lastSync: string | null; result: string | null }[]
+  > => {
     const known = await database.query.selectFrom('repository').select('id').orderBy('id').execute()
     return Promise.all(
       known.map(async ({ id }) => {
@@ -76,7 +82,11 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
           .orderBy('started_at', 'desc')
           .limit(1)
           .executeTakeFirst()
-        return { id, lastSync: typeof last?.finished_at === 'number' ? rfc3339(last.finished_at) : null, result: last?.result ?? null }
+        return {
+          id,
+          lastSync: typeof last?.finished_at === 'number' ? rfc3339(last.finished_at) : null,
+          result: last?.result ?? null,
+        }
       }),
     )
   }
@@ -85,14 +95,19 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
   const resolve = async (on: readonly string[]): Promise<AgentRecord[]> => {
     const all = await agents.list()
     const approved = all.filter((agent) => agent.status === 'approved')
-    const chosen = new Set(on.flatMap((text) => selectHosts(text === 'all' || text.includes('=') ? approved : all, [text])))
+    const chosen = new Set(
+      on.flatMap((text) =>
+        selectHosts(text === 'all' || text.includes('=') ? approved : all, [text]),
+      ),
+    )
     return all.filter((agent) => chosen.has(agent))
   }
 
   return {
     async status() {
       const rows = (await agents.list()).map((agent) => agentRow(agent, deps))
-      const count = (status: AgentRow['status']): number => rows.filter((row) => row.status === status).length
+      const count = (status: AgentRow['status']): number =>
+        rows.filter((row) => row.status === status).length
       const head = await ledger.head()
       const signed = ledger.published()
       const store = await database.query
@@ -109,7 +124,12 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
           http: deps.http() ?? null,
         },
         repositories: await repositories(),
-        agents: { connected: count('connected'), offline: count('offline'), pending: count('pending'), revoked: count('revoked') },
+        agents: {
+          connected: count('connected'),
+          offline: count('offline'),
+          pending: count('pending'),
+          revoked: count('revoked'),
+        },
         store: { blobs: Number(store.blobs), bytes: Number(store.bytes ?? 0) },
         log: {
           size: head.size,
@@ -122,10 +142,18 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
 
     async ticket() {
       const root = Buffer.from(options.rootDigest, 'hex')
-      return { ticket: formatTicket({ fleet: options.fleet, root, addresses: ticketAddresses(deps.addresses()) }) }
+      return {
+        ticket: formatTicket({
+          fleet: options.fleet,
+          root,
+          addresses: ticketAddresses(deps.addresses()),
+        }),
+      }
     },
 
-    'agent.list': async () => ({ agents: (await agents.list()).map((agent) => agentRow(agent, deps)) }),
+    'agent.list': async () => ({
+      agents: (await agents.list()).map((agent) => agentRow(agent, deps)),
+    }),
 
     'target.resolve': {
       async targets({ on }) {

@@ -5,7 +5,9 @@ import { isGrantRevoked } from '../../shared/trust/authorize.ts'
 import type { Selector } from '../../shared/trust/grant.ts'
 import type { Access } from '../registry/access.ts'
 
-export function grantHandlers(deps: { access: Access }): Pick<Handlers<typeof control>, 'grant.list'> {
+export function grantHandlers(deps: {
+  access: Access
+}): Pick<Handlers<typeof control>, 'grant.list'> {
   return {
     'grant.list': async () => {
       const { grants, revocations, epoch } = await deps.access.state()

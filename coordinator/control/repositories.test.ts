@@ -22,10 +22,16 @@ test('a repository is said to be published only once it is, and says how its las
   })
   const list = handlers['repo.list'] as unknown as () => Promise<{ repositories: RepositoryRow[] }>
   const row = async (): Promise<RepositoryRow> => (await list()).repositories[0] as RepositoryRow
-  assert.deepEqual([(await row()).packages, (await row()).lastSync, (await row()).published], [0, null, null])
+  assert.deepEqual(
+    [(await row()).packages, (await row()).lastSync, (await row()).published],
+    [0, null, null],
+  )
   await writeRepository(mirror.upstream, testPackages(2))
   const { version } = complete(await mirror.sync())
-  assert.deepEqual([(await row()).packages, (await row()).lastSync?.result, (await row()).published], [2, 'complete', null])
+  assert.deepEqual(
+    [(await row()).packages, (await row()).lastSync?.result, (await row()).published],
+    [2, 'complete', null],
+  )
   const { signal } = new AbortController()
   await publisher.publish({
     repository: 'repo',

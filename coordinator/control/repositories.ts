@@ -15,7 +15,10 @@ import { diffVersions } from '../snapshots/diff.ts'
 import type { Snapshot, Snapshots } from '../snapshots/snapshots.ts'
 
 type Control = Handlers<typeof control>
-export type RepositoryHandlers = Pick<Control, 'repo.list' | 'repo.show' | 'repo.check' | 'repo.plan' | 'snapshot.list' | 'snapshot.diff'>
+export type RepositoryHandlers = Pick<
+  Control,
+  'repo.list' | 'repo.show' | 'repo.check' | 'repo.plan' | 'snapshot.list' | 'snapshot.diff'
+>
 
 export interface RepositoryDeps {
   readonly repositories: Repositories
@@ -32,10 +35,18 @@ const PARALLEL_CHECKS = 4
 
 export function repositoryHandlers(deps: RepositoryDeps): RepositoryHandlers {
   const { database, repositories, snapshots } = deps
-  const target = ({ repository }: { repository: string }): Promise<Target[]> => Promise.resolve([{ namespace: `repo/${repository}` }])
+  const target = ({ repository }: { repository: string }): Promise<Target[]> =>
+    Promise.resolve([{ namespace: `repo/${repository}` }])
 
   const row = async (config: RepositoryConfig): Promise<RepositoryRow> => {
-    const { packages, bytes, revision, lastSync, snapshots: names, published } = await repositoryStatus(database.query, config.name)
+    const {
+      packages,
+      bytes,
+      revision,
+      lastSync,
+      snapshots: names,
+      published,
+    } = await repositoryStatus(database.query, config.name)
     return {
       id: config.name,
       type: config.type,
@@ -60,20 +71,33 @@ export function repositoryHandlers(deps: RepositoryDeps): RepositoryHandlers {
     'repo.list': async () => ({ repositories: await Promise.all(repositories.all.map(row)) }),
     'repo.show': { targets: target, run: ({ repository }) => row(repositories.get(repository)) },
     'repo.check': async ({ repository }, { signal }) => {
-      const chosen = repository === undefined ? repositories.all.filter((config) => config.enabled) : [repositories.get(repository)]
+      const chosen =
+        repository === undefined
+          ? repositories.all.filter((config) => config.enabled)
+          : [repositories.get(repository)]
       const checked = await concurrently(chosen, PARALLEL_CHECKS, async (config) => ({
         id: config.name,
         ...(await deps.mirror.check(config, signal)),
       }))
-      const ids = (changed: boolean): string[] => checked.filter((one) => one.changed === changed).map((one) => one.id)
+      const ids = (changed: boolean): string[] =>
+        checked.filter((one) => one.changed === changed).map((one) => one.id)
       return { changed: ids(true), unchanged: ids(false) }
     },
     'repo.plan': {
       targets: target,
       async run({ repository }, { signal }) {
-        const result = await deps.mirror.sync(repositories.get(repository), { signal, dryRun: true })
+        const result = await deps.mirror.sync(repositories.get(repository), {
+          signal,
+          dryRun: true,
+        })
         if (result.result === 'failed') throw result.error
-        return { repository, fetch: result.fetched, bytes: result.bytes, remove: result.removed, unchanged: result.unchanged }
+        return {
+          repository,
+          fetch: result.fetched,
+          bytes: result.bytes,
+          remove: result.removed,
+          unchanged: result.unchanged,
+        }
       },
     },
     'snapshot.list': async ({ repository }) => {
@@ -83,14 +107,22 @@ export function repositoryHandlers(deps: RepositoryDeps): RepositoryHandlers {
     'snapshot.diff': {
       targets: async ({ repository }) => [{ namespace: `snapshot/${repository}` }],
       async run({ repository, from, to }, { signal }) {
-        const [before, after] = [await snapshots.show({ repository, name: from }), await snapshots.show({ repository, name: to })]
+        const [before, after] = [
+          await snapshots.show({ repository, name: from }),
+          await snapshots.show({ repository, name: to }),
+        ]
         const { added, removed, updated, advisories } = await diffVersions(
           { query: database.query, pool: deps.pool },
           before.version,
           after.version,
           signal,
         )
-        return { added: [...added], removed: [...removed], updated: [...updated], advisories: [...advisories] }
+        return {
+          added: [...added],
+          removed: [...removed],
+          updated: [...updated],
+          advisories: [...advisories],
+        }
       },
     },
   }

@@ -11,7 +11,13 @@ import { DIALECTS } from '../database/testing.ts'
 import { createDispatch } from '../dispatch/dispatch.ts'
 import { createRuns } from '../dispatch/runs.ts'
 import type { AgentRecord } from '../registry/agents.ts'
-import { newOperation, operator, stranger, type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
+import {
+  newOperation,
+  operator,
+  stranger,
+  type TestCoordinator,
+  testCoordinator,
+} from '../testing/coordinator.ts'
 import { stateOf, type TestHosts, testHosts } from '../testing/hosts.ts'
 import { runHandlers } from './runs.ts'
 
@@ -47,7 +53,15 @@ async function scene(stack: AsyncDisposableStack, dialect: Dialect): Promise<Sce
     async started(host, number) {
       const id = runId.parse(testUuid(number))
       const command = ['sleep', '9']
-      const row = { id, agent: host.id, operation: newOperation(), command, name: undefined, actor: operator.fingerprint, at: clock.now() }
+      const row = {
+        id,
+        agent: host.id,
+        operation: newOperation(),
+        command,
+        name: undefined,
+        actor: operator.fingerprint,
+        at: clock.now(),
+      }
       await database.transaction((tx) => runs.insert(tx, row))
       return id
     },
@@ -63,16 +77,22 @@ it('PC-27: whoever may not see a host’s runs does not learn by asking for them
   const policy = createPolicy(coordinator)
   const refusal = async (on: string): Promise<string> => {
     const targets = await ask['run.list'].targets({ on: [on], all: true })
-    const peer = { session: { operator: stranger.fingerprint, notAfter: coordinator.clock.at + 60_000 } } as never
+    const peer = {
+      session: { operator: stranger.fingerprint, notAfter: coordinator.clock.at + 60_000 },
+    } as never
     const { capability } = control.methods['run.list']
-    const error = await policy.allow(capability, peer, { protocol: 'control', method: 'run.list', targets }).then(
-      () => undefined,
-      (reason: MusterError) => reason,
-    )
+    const error = await policy
+      .allow(capability, peer, { protocol: 'control', method: 'run.list', targets })
+      .then(
+        () => undefined,
+        (reason: MusterError) => reason,
+      )
     return `${error?.code} ${JSON.stringify(error?.data)}`
   }
   // One that there is, one that there is not, two that begin so; a label that some have, one that none has, and what is no selector at all.
-  const refusals = await Promise.all(['a', 'nobody', 'app', 'role=web', 'role=none', '=', 'all'].map(refusal))
+  const refusals = await Promise.all(
+    ['a', 'nobody', 'app', 'role=web', 'role=none', '=', 'all'].map(refusal),
+  )
   assert.match(refusals[0] as string, /^trust\.denied /)
   assert.deepEqual([...new Set(refusals)], [refusals[0]])
 })
@@ -88,10 +108,22 @@ for (const dialect of DIALECTS) {
     assert.equal((await ask['run.list'].run({ all: false }, context)).runs.length, 2)
     assert.equal(await status(other), 'running')
     // Also as the end of its output, where it is asked about one run and answers about another.
-    await hosts.connect(a, { output: { read: async () => ({ status: stateOf(other, { state: 'killed', signal: 'SIGKILL' }) }) } })
+    await hosts.connect(a, {
+      output: {
+        read: async () => ({ status: stateOf(other, { state: 'killed', signal: 'SIGKILL' }) }),
+      },
+    })
     const session = { operator: operator.fingerprint, notAfter: coordinator.clock.at + 60_000 }
-    const watching = { signal: forever, caller: { kind: 'operator', ...session }, peer: { session }, send: async () => undefined } as never
-    const shown = await ask['run.output'].run({ run: own, follow: false, stdout: 0, stderr: 0 }, watching)
+    const watching = {
+      signal: forever,
+      caller: { kind: 'operator', ...session },
+      peer: { session },
+      send: async () => undefined,
+    } as never
+    const shown = await ask['run.output'].run(
+      { run: own, follow: false, stdout: 0, stderr: 0 },
+      watching,
+    )
     assert.deepEqual([shown.run, shown.state], [own, 'running'])
     await runs.update(a.id, stateOf(other, { state: 'exited', exitCode: 0 }))
     assert.equal((await runs.find(other)).state, 'starting')
@@ -118,7 +150,10 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(rows.map((row) => row.run).sort(), [own, other], asked)
       const row = rows.find((one) => one.run === own)
       assert.ok(JSON.stringify(row).length < 3000, asked)
-      assert.ok(Number.isSafeInteger(row?.outputBytes) && row?.startedAt === null && row.endedAt === null, asked)
+      assert.ok(
+        Number.isSafeInteger(row?.outputBytes) && row?.startedAt === null && row.endedAt === null,
+        asked,
+      )
       hosts.disconnect(a)
     }
     assert.equal((await runs.find(own)).reason?.startsWith('\uFFFDxxx'), true)

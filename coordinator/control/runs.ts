@@ -48,7 +48,10 @@ export function runHandlers(deps: RunDeps): RunHandlers {
       throw error
     }
   }
-  const agentTarget = async (id: AgentId): Promise<Target> => ({ agent: id, labels: (await agents.byId(id))?.labels ?? {} })
+  const agentTarget = async (id: AgentId): Promise<Target> => ({
+    agent: id,
+    labels: (await agents.byId(id))?.labels ?? {},
+  })
 
   /** Asks the host for the states of its runs and writes down what it says. */
   const refresh = async (
@@ -89,7 +92,13 @@ export function runHandlers(deps: RunDeps): RunHandlers {
     })
     const client = openClient(output, duplex, deps)
     try {
-      return (await client.call('read', { run: record.run, follow, stdout, stderr }, { signal, onData: send })).status
+      return (
+        await client.call(
+          'read',
+          { run: record.run, follow, stdout, stderr },
+          { signal, onData: send },
+        )
+      ).status
     } finally {
       // Also after a refusal: the stream would stay open, and there are few of them for each host.
       await client.close().catch(() => undefined)
@@ -112,7 +121,10 @@ export function runHandlers(deps: RunDeps): RunHandlers {
       async targets({ on }) {
         if (on === undefined) return [{}]
         try {
-          return (await agents.select(on)).map((agent) => ({ agent: agent.id, labels: agent.labels }))
+          return (await agents.select(on)).map((agent) => ({
+            agent: agent.id,
+            labels: agent.labels,
+          }))
         } catch (error) {
           // As in targetOf: names and labels are nothing that whoever asks may find out by asking.
           if (registryError.is(error)) return [{}]
@@ -120,15 +132,22 @@ export function runHandlers(deps: RunDeps): RunHandlers {
         }
       },
       async run({ on, all }, context) {
-        const chosen = on === undefined ? undefined : (await agents.select(on)).map((agent) => agent.id)
+        const chosen =
+          on === undefined ? undefined : (await agents.select(on)).map((agent) => agent.id)
         const records = await runs.list({ ...(chosen ? { agents: chosen } : {}), all })
         const byAgent = Map.groupBy(records, (record) => record.agent)
         const rows = await concurrently([...byAgent], PARALLEL_HOSTS, async ([id, own]) => {
           const agent = await agents.byId(id)
-          const answers = await refresh(agent, own.filter((record) => !isTerminal(record.state)).slice(0, 1000), context.signal)
+          const answers = await refresh(
+            agent,
+            own.filter((record) => !isTerminal(record.state)).slice(0, 1000),
+            context.signal,
+          )
           return own.map((record) => row(record, agent, answers.get(record.run)))
         })
-        return { runs: rows.flat().filter((one) => all || !isTerminal(one.state as RunRecord['state'])) }
+        return {
+          runs: rows.flat().filter((one) => all || !isTerminal(one.state as RunRecord['state'])),
+        }
       },
     },
 
@@ -139,9 +158,12 @@ export function runHandlers(deps: RunDeps): RunHandlers {
         const agent = await agents.byId(record.agent)
         if (record.state === 'failed to start') return row(record, agent, undefined)
         if (agent === undefined) throw dispatchError('dispatch.offline', { host: record.agent })
-        if (agent.status === 'revoked') throw dispatchError('dispatch.revoked', { host: agent.name })
+        if (agent.status === 'revoked')
+          throw dispatchError('dispatch.revoked', { host: agent.name })
         const right = { namespace: 'run', target: () => agentTarget(record.agent) } as const
-        const said = await whileAllowed(deps, context, right, (signal) => read(agent, record, request, { ...context, signal }))
+        const said = await whileAllowed(deps, context, right, (signal) =>
+          read(agent, record, request, { ...context, signal }),
+        )
         const heard = heardOf([record.run], [said]).get(record.run)
         if (heard !== undefined) await runs.update(agent.id, heard)
         return row(record, agent, heard)
@@ -150,8 +172,17 @@ export function runHandlers(deps: RunDeps): RunHandlers {
   }
 }
 
-function row(record: RunRecord, agent: AgentRecord | undefined, answer: RunStatusMessage | undefined): RunRow {
-  const known = answer ?? { state: record.state, exitCode: record.exitCode, signal: record.signal, reason: record.reason }
+function row(
+  record: RunRecord,
+  agent: AgentRecord | undefined,
+  answer: RunStatusMessage | undefined,
+): RunRow {
+  const known = answer ?? {
+    state: record.state,
+    exitCode: record.exitCode,
+    signal: record.signal,
+    reason: record.reason,
+  }
   return {
     run: record.run,
     host: agent?.name ?? record.agent,

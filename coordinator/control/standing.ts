@@ -30,7 +30,13 @@ export async function whileAllowed<T>(
       throw wireError('protocol.closed', { what: 'the session' })
     const { agent, labels = {} } = await right.target()
     const target = agent === undefined ? {} : { target: { agent, labels } }
-    await deps.access.require({ actor: caller.operator, namespace: right.namespace, level: 'observe', at, ...target })
+    await deps.access.require({
+      actor: caller.operator,
+      namespace: right.namespace,
+      level: 'observe',
+      at,
+      ...target,
+    })
   }
   const stop = deps.clock.every(LOOK_MS, () => {
     look().catch((error: unknown) => {

@@ -17,7 +17,13 @@ export interface ColumnTypes {
 }
 
 export const COLUMN_TYPES: Readonly<Record<Dialect, ColumnTypes>> = {
-  sqlite: { text: 'text', integer: 'integer', bytes: 'blob', identity: 'integer primary key autoincrement', end: ' strict' },
+  sqlite: {
+    text: 'text',
+    integer: 'integer',
+    bytes: 'blob',
+    identity: 'integer primary key autoincrement',
+    end: ' strict',
+  },
   postgresql: {
     text: 'text collate "C"',
     integer: 'bigint',

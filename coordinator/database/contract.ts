@@ -12,7 +12,9 @@ import { migrate } from './migrate.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { testDatabase, testPlace } from './testing.ts'
 
-const repository = (id: string): { id: string; type: string; config_hash: string; created_at: number } => ({
+const repository = (
+  id: string,
+): { id: string; type: string; config_hash: string; created_at: number } => ({
   id,
   type: 'rpm',
   config_hash: '00',
@@ -20,11 +22,15 @@ const repository = (id: string): { id: string; type: string; config_hash: string
 })
 
 export function describeDatabase(dialect: Dialect): void {
-  const is = (code: Parameters<typeof databaseError.is>[1]) => (error: unknown) => databaseError.is(error, code)
+  const is = (code: Parameters<typeof databaseError.is>[1]) => (error: unknown) =>
+    databaseError.is(error, code)
   describe(`database contract on ${dialect}`, () => {
     it(`refuses a database that is absent, and makes it only on request (${dialect})`, async () => {
       const place = await testPlace(dialect)
-      await assert.rejects(openDatabase({ clock: systemClock }, { url: place.url }), is('database.absent'))
+      await assert.rejects(
+        openDatabase({ clock: systemClock }, { url: place.url }),
+        is('database.absent'),
+      )
       const made = await openDatabase({ clock: systemClock }, { url: place.url, create: true })
       await migrate(made)
       await made.close()
@@ -73,8 +79,18 @@ export function describeDatabase(dialect: Dialect): void {
         .values({ repository: 'absent', name: 'n', version: 9, created_at: 1, description: '' })
         .execute()
       await assert.rejects(dangling, is('database.missing-reference'))
-      const head = { id: 1, size: -1, root: Buffer.alloc(32), frontier: Buffer.alloc(0), epoch: 1, last_at: 0 } as const
-      await assert.rejects(database.query.insertInto('log_head').values(head).execute(), is('database.constraint'))
+      const head = {
+        id: 1,
+        size: -1,
+        root: Buffer.alloc(32),
+        frontier: Buffer.alloc(0),
+        epoch: 1,
+        last_at: 0,
+      } as const
+      await assert.rejects(
+        database.query.insertInto('log_head').values(head).execute(),
+        is('database.constraint'),
+      )
       await assert.rejects(sql`select * from nowhere`.execute(database.query), is('database.query'))
     })
 
@@ -82,18 +98,35 @@ export function describeDatabase(dialect: Dialect): void {
       await using test = await testDatabase(dialect)
       const { database } = test
       const big = 2 ** 53 - 1
-      const head = { id: 1, size: big, root: Uint8Array.of(0, 255, 10), frontier: new Uint8Array(), epoch: 1, last_at: 0 } as const
+      const head = {
+        id: 1,
+        size: big,
+        root: Uint8Array.of(0, 255, 10),
+        frontier: new Uint8Array(),
+        epoch: 1,
+        last_at: 0,
+      } as const
       await database.query.insertInto('log_head').values(head).execute()
       const row = await database.query
         .selectFrom('log_head')
-        .select((row) => ['size', 'root', 'frontier', row.fn.countAll<number>().as('count'), row.fn.sum<number>('epoch').as('sum')])
+        .select((row) => [
+          'size',
+          'root',
+          'frontier',
+          row.fn.countAll<number>().as('count'),
+          row.fn.sum<number>('epoch').as('sum'),
+        ])
         .groupBy(['size', 'root', 'frontier'])
         .executeTakeFirstOrThrow()
       assert.deepEqual(
         { ...row, root: [...row.root], frontier: row.frontier.length },
         { size: big, root: [0, 255, 10], frontier: 0, count: 1, sum: 1 },
       )
-      const change = await database.query.updateTable('log_head').set({ epoch: 2 }).where('epoch', '=', 1).executeTakeFirst()
+      const change = await database.query
+        .updateTable('log_head')
+        .set({ epoch: 2 })
+        .where('epoch', '=', 1)
+        .executeTakeFirst()
       assert.equal(change.numUpdatedRows, 1n)
       const { id } = await database.query
         .with('r', (db) => db.selectFrom('log_head').select('id'))
@@ -119,8 +152,16 @@ export function describeDatabase(dialect: Dialect): void {
         bytes: 0,
         operation: null,
       }
-      const first = await database.query.insertInto('repository_version').values(version).returning('id').executeTakeFirstOrThrow()
-      const second = await database.query.insertInto('repository_version').values(version).returning('id').executeTakeFirstOrThrow()
+      const first = await database.query
+        .insertInto('repository_version')
+        .values(version)
+        .returning('id')
+        .executeTakeFirstOrThrow()
+      const second = await database.query
+        .insertInto('repository_version')
+        .values(version)
+        .returning('id')
+        .executeTakeFirstOrThrow()
       assert.equal(second.id, first.id + 1)
     })
 
@@ -128,7 +169,9 @@ export function describeDatabase(dialect: Dialect): void {
       await using test = await testDatabase(dialect)
       const { database } = test
       await assert.rejects(
-        database.transaction(async () => database.query.selectFrom('repository').selectAll().execute()),
+        database.transaction(async () =>
+          database.query.selectFrom('repository').selectAll().execute(),
+        ),
         is('database.nested'),
       )
       await assert.rejects(
@@ -138,7 +181,9 @@ export function describeDatabase(dialect: Dialect): void {
       let later: (() => Promise<unknown>) | undefined
       await database.transaction(async (tx) => {
         const { AsyncResource } = await import('node:async_hooks')
-        later = AsyncResource.bind(() => database.query.selectFrom('repository').selectAll().execute())
+        later = AsyncResource.bind(() =>
+          database.query.selectFrom('repository').selectAll().execute(),
+        )
         await tx.selectFrom('repository').selectAll().execute()
       })
       assert.deepEqual(await later?.(), [])
@@ -160,14 +205,27 @@ export function describeDatabase(dialect: Dialect): void {
             .execute(),
         )
       await Promise.all(Array.from({ length: 40 }, add))
-      assert.equal((await database.query.selectFrom('repository').select('created_at').executeTakeFirstOrThrow()).created_at, 40)
+      assert.equal(
+        (
+          await database.query
+            .selectFrom('repository')
+            .select('created_at')
+            .executeTakeFirstOrThrow()
+        ).created_at,
+        40,
+      )
     })
 
     it(`orders text by bytes (${dialect})`, async () => {
       await using test = await testDatabase(dialect)
       const ids = ['a-b', 'B', 'ab', 'a', 'é', 'Z', '10', '9', 'a_b', 'z']
-      for (const id of ids) await test.database.query.insertInto('repository').values(repository(id)).execute()
-      const rows = await test.database.query.selectFrom('repository').select('id').orderBy('id').execute()
+      for (const id of ids)
+        await test.database.query.insertInto('repository').values(repository(id)).execute()
+      const rows = await test.database.query
+        .selectFrom('repository')
+        .select('id')
+        .orderBy('id')
+        .execute()
       assert.deepEqual(
         rows.map((row) => row.id),
         ids
@@ -183,7 +241,10 @@ export function describeDatabase(dialect: Dialect): void {
       const work = async (): Promise<void> => {
         ran = true
       }
-      await assert.rejects(test.database.transaction(work, { signal: AbortSignal.abort(new Error('gone')) }), /gone/)
+      await assert.rejects(
+        test.database.transaction(work, { signal: AbortSignal.abort(new Error('gone')) }),
+        /gone/,
+      )
       assert.equal(ran, false)
     })
   })
@@ -233,8 +294,12 @@ async function perform(tx: Database['query'], step: Step): Promise<unknown> {
     return done.numUpdatedRows
   }
   const row = { ...repository(step.id), created_at: 'at' in step ? step.at : 0 }
-  if (step.do === 'insert') return (await tx.insertInto('repository').values(row).executeTakeFirst()).numInsertedOrUpdatedRows
-  if (step.do === 'delete') return (await tx.deleteFrom('repository').where('id', '=', step.id).executeTakeFirst()).numDeletedRows
+  if (step.do === 'insert')
+    return (await tx.insertInto('repository').values(row).executeTakeFirst())
+      .numInsertedOrUpdatedRows
+  if (step.do === 'delete')
+    return (await tx.deleteFrom('repository').where('id', '=', step.id).executeTakeFirst())
+      .numDeletedRows
   if (step.do === 'fail') {
     await tx.deleteFrom('repository').where('id', '=', step.id).execute()
     throw new Error('on purpose')

@@ -11,7 +11,10 @@ it('DB-16: the same random programs show the same on SQLite and PostgreSQL', asy
   await using postgresql = await testDatabase('postgresql')
   await fc.assert(
     fc.asyncProperty(steps, async (program) => {
-      assert.deepEqual(await observe(sqlite.database, program), await observe(postgresql.database, program))
+      assert.deepEqual(
+        await observe(sqlite.database, program),
+        await observe(postgresql.database, program),
+      )
     }),
     { numRuns: 60 },
   )

@@ -38,7 +38,10 @@ export interface Database {
    * runs again: it must not change anything but the database.
    * @throws what `work` throws, after rolling back; database.nested, .busy, .unreachable, .outcome-unknown, .full
    */
-  transaction<T>(work: (tx: Kysely<Tables>) => Promise<T>, options?: { signal?: AbortSignal }): Promise<T>
+  transaction<T>(
+    work: (tx: Kysely<Tables>) => Promise<T>,
+    options?: { signal?: AbortSignal },
+  ): Promise<T>
   close(): Promise<void>
 }
 
@@ -46,7 +49,10 @@ export interface Database {
  * Opens the database at `url` (see url.ts). Without `create` it must be there and have been migrated once.
  * @throws database.absent, .newer-schema, .edited-migration, .in-use, .damaged, .library, .settings, .network-folder, .unreachable, .url
  */
-export async function openDatabase(deps: { clock: Clock }, options: { url: string; create?: boolean }): Promise<Database> {
+export async function openDatabase(
+  deps: { clock: Clock },
+  options: { url: string; create?: boolean },
+): Promise<Database> {
   const address = parseDatabaseUrl(options.url)
   const create = options.create === true
   const { shown } = address
@@ -60,7 +66,10 @@ export async function openDatabase(deps: { clock: Clock }, options: { url: strin
     kysely = new Kysely<Tables>({ dialect: (await openPostgresql(address.url, shown)).dialect })
   }
   const failure = address.dialect === 'sqlite' ? sqliteFailure : postgresqlFailure
-  const database = createDatabase({ clock: deps.clock, kysely, failure, closeFile }, { dialect: address.dialect, shown })
+  const database = createDatabase(
+    { clock: deps.clock, kysely, failure, closeFile },
+    { dialect: address.dialect, shown },
+  )
   try {
     await checkSchema(database, { create })
     return database

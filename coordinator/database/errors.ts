@@ -4,18 +4,21 @@ import { defineErrors } from '../../shared/errors.ts'
 export const databaseError = defineErrors({
   'database.url': {
     exit: 'usage',
-    message: (d: { got: string; reason: string }) => `database address ${d.got} cannot be used: ${d.reason}`,
+    message: (d: { got: string; reason: string }) =>
+      `database address ${d.got} cannot be used: ${d.reason}`,
     hint: () => 'write sqlite:///absolute/path/of/the/file or postgresql://user@host:5432/name',
   },
   'database.absent': {
     exit: 'notFound',
     message: (d: { database: string }) => `there is no Muster database at ${d.database}`,
-    hint: () => 'a database is never made by accident: run `muster init`, or correct the address in the configuration',
+    hint: () =>
+      'a database is never made by accident: run `muster init`, or correct the address in the configuration',
   },
   'database.in-use': {
     exit: 'conflict',
     retryable: true,
-    message: (d: { database: string; owner: string }) => `${d.database} is already open in ${d.owner}`,
+    message: (d: { database: string; owner: string }) =>
+      `${d.database} is already open in ${d.owner}`,
     hint: () => 'a SQLite database belongs to one coordinator: stop the other one',
   },
   'database.network-folder': {
@@ -26,7 +29,8 @@ export const databaseError = defineErrors({
   },
   'database.library': {
     exit: 'failed',
-    message: (d: { library: string; version: string; reason: string }) => `${d.library} ${d.version} is not used: ${d.reason}`,
+    message: (d: { library: string; version: string; reason: string }) =>
+      `${d.library} ${d.version} is not used: ${d.reason}`,
     hint: (d: { library: string }) => `install a fixed ${d.library}`,
   },
   'database.settings': {
@@ -44,23 +48,29 @@ export const databaseError = defineErrors({
     exit: 'verification',
     message: (d: { database: string; migration: string; expected: string; got: string }) =>
       `migration ${d.migration} was applied to ${d.database} with checksum ${d.expected}, but here it has ${d.got}`,
-    hint: () => 'a migration must not change once it has run: use the program version that made this database',
+    hint: () =>
+      'a migration must not change once it has run: use the program version that made this database',
   },
   'database.damaged': {
     exit: 'verification',
     message: (d: { database: string; reason: string }) => `${d.database} is damaged: ${d.reason}`,
-    hint: () => 'keep the file as it is, restore the newest backup beside it, and compare with `muster audit verify`; see docs/RECOVERY.md',
+    hint: () =>
+      'keep the file as it is, restore the newest backup beside it, and compare with `muster audit verify`; see docs/RECOVERY.md',
   },
   'database.unreachable': {
     exit: 'unreachable',
     retryable: true,
-    message: (d: { database: string; reason: string }) => `${d.database} cannot be reached: ${d.reason}`,
-    hint: () => 'check that it is running and that its files and disk can be used; what was asked for was not done',
+    message: (d: { database: string; reason: string }) =>
+      `${d.database} cannot be reached: ${d.reason}`,
+    hint: () =>
+      'check that it is running and that its files and disk can be used; what was asked for was not done',
   },
   'database.outcome-unknown': {
     exit: 'unreachable',
-    message: (d: { database: string; reason: string }) => `the connection to ${d.database} was lost during commit: ${d.reason}`,
-    hint: () => 'the change may or may not be there: look it up by its operation id before doing it again',
+    message: (d: { database: string; reason: string }) =>
+      `the connection to ${d.database} was lost during commit: ${d.reason}`,
+    hint: () =>
+      'the change may or may not be there: look it up by its operation id before doing it again',
   },
   'database.busy': {
     exit: 'conflict',
@@ -88,10 +98,12 @@ export const databaseError = defineErrors({
   'database.nested': {
     exit: 'failed',
     message: () => 'a query outside the open transaction was made from inside it',
-    hint: () => 'use the `tx` that the transaction hands out: with one connection the other query would wait for ever',
+    hint: () =>
+      'use the `tx` that the transaction hands out: with one connection the other query would wait for ever',
   },
   'database.query': {
     exit: 'failed',
-    message: (d: { database: string; reason: string }) => `${d.database} refused a statement: ${d.reason}`,
+    message: (d: { database: string; reason: string }) =>
+      `${d.database} refused a statement: ${d.reason}`,
   },
 })

@@ -25,11 +25,14 @@ export function sqliteFailure(error: unknown, shown: string): MusterError {
   const what = reason.replace(/^.*constraint failed:? ?/, '') || code
   if (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY')
     return databaseError('database.exists', { what }, options)
-  if (code === 'SQLITE_CONSTRAINT_FOREIGNKEY') return databaseError('database.missing-reference', { what }, options)
-  if (code.startsWith('SQLITE_CONSTRAINT')) return databaseError('database.constraint', { what }, options)
+  if (code === 'SQLITE_CONSTRAINT_FOREIGNKEY')
+    return databaseError('database.missing-reference', { what }, options)
+  if (code.startsWith('SQLITE_CONSTRAINT'))
+    return databaseError('database.constraint', { what }, options)
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED'))
     return databaseError('database.busy', { database: shown, reason }, options)
-  if (code.startsWith('SQLITE_FULL')) return databaseError('database.full', { database: shown }, options)
+  if (code.startsWith('SQLITE_FULL'))
+    return databaseError('database.full', { database: shown }, options)
   if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB')
     return databaseError('database.damaged', { database: shown, reason }, options)
   if (
@@ -46,13 +49,18 @@ export function sqliteFailure(error: unknown, shown: string): MusterError {
 const CONNECTION_LOST = /^(08...|57P0[1-5])$/
 /** Of Node's sockets and resolver, and of `pg` itself, which has no codes for a lost connection. */
 const SOCKET_LOST = /^(E[A-Z_]+)$/
-const PG_LOST = /connection terminated|timeout exceeded when trying to connect|connection error|client was closed|not queryable/i
+const PG_LOST =
+  /connection terminated|timeout exceeded when trying to connect|connection error|client was closed|not queryable/i
 
 /** True where the statement may or may not have reached the server. */
 export function connectionLost(error: unknown): boolean {
   const thrown = error as DriverError
   const code = String(thrown.code ?? '')
-  return CONNECTION_LOST.test(code) || SOCKET_LOST.test(code) || (code === '' && PG_LOST.test(String(thrown.message ?? '')))
+  return (
+    CONNECTION_LOST.test(code) ||
+    SOCKET_LOST.test(code) ||
+    (code === '' && PG_LOST.test(String(thrown.message ?? '')))
+  )
 }
 
 /** An error of `pg` about the database `shown`. */
@@ -66,9 +74,11 @@ export function postgresqlFailure(error: unknown, shown: string): MusterError {
   if (code === '23505') return databaseError('database.exists', { what }, options)
   if (code === '23503') return databaseError('database.missing-reference', { what }, options)
   if (code.startsWith('23')) return databaseError('database.constraint', { what }, options)
-  if (code === '40001' || code === '40P01' || code === '55P03') return databaseError('database.busy', { database: shown, reason }, options)
+  if (code === '40001' || code === '40P01' || code === '55P03')
+    return databaseError('database.busy', { database: shown, reason }, options)
   if (code === '53100') return databaseError('database.full', { database: shown }, options)
-  if (code === 'XX001' || code === 'XX002') return databaseError('database.damaged', { database: shown, reason }, options)
+  if (code === 'XX001' || code === 'XX002')
+    return databaseError('database.damaged', { database: shown, reason }, options)
   if (code === '3D000') return databaseError('database.absent', { database: shown }, options)
   if (connectionLost(error) || code.startsWith('28') || code.startsWith('53'))
     return databaseError('database.unreachable', { database: shown, reason }, options)

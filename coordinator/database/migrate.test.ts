@@ -12,9 +12,14 @@ import { MIGRATIONS, migrate } from './migrate.ts'
 import { type Migration, migrationChecksum } from './migration.ts'
 import { DIALECTS, testDatabase, testPlace } from './testing.ts'
 
-const is = (code: Parameters<typeof databaseError.is>[1]) => (error: unknown) => databaseError.is(error, code)
-const open = (url: string, create = false): Promise<Database> => openDatabase({ clock: systemClock }, { url, create })
-const extra: Migration = { name: '9999-extra', statements: ({ integer, end }) => [`create table extra (id ${integer} primary key)${end}`] }
+const is = (code: Parameters<typeof databaseError.is>[1]) => (error: unknown) =>
+  databaseError.is(error, code)
+const open = (url: string, create = false): Promise<Database> =>
+  openDatabase({ clock: systemClock }, { url, create })
+const extra: Migration = {
+  name: '9999-extra',
+  statements: ({ integer, end }) => [`create table extra (id ${integer} primary key)${end}`],
+}
 const broken: Migration = {
   name: '9999-extra',
   statements: (types) => [...extra.statements(types), 'create table extra (id nonsense nonsense)'],
@@ -33,7 +38,9 @@ for (const dialect of DIALECTS) {
       const first = await open(place.url, true)
       // A SQLite file has one coordinator, which may still be asked twice.
       const second = dialect === 'sqlite' ? first : await open(place.url, true)
-      const applied = (await Promise.all([migrate(first), migrate(second)])).flatMap((result) => result.applied)
+      const applied = (await Promise.all([migrate(first), migrate(second)])).flatMap(
+        (result) => result.applied,
+      )
       assert.deepEqual(
         applied.sort(),
         MIGRATIONS.map((migration) => migration.name),
@@ -53,8 +60,14 @@ for (const dialect of DIALECTS) {
       if (dialect === 'postgresql') await assert.rejects(open(url), is('database.newer-schema'))
       await database.query.deleteFrom('schema_migration').where('name', '=', row.name).execute()
       const [first] = MIGRATIONS as [Migration]
-      const edited: Migration = { ...first, statements: (types) => [...first.statements(types), 'select 1'] }
-      await assert.rejects(migrate(database, [edited, ...MIGRATIONS.slice(1)]), is('database.edited-migration'))
+      const edited: Migration = {
+        ...first,
+        statements: (types) => [...first.statements(types), 'select 1'],
+      }
+      await assert.rejects(
+        migrate(database, [edited, ...MIGRATIONS.slice(1)]),
+        is('database.edited-migration'),
+      )
       await migrate(database)
     })
 
@@ -79,7 +92,10 @@ describe('migrations', () => {
       (await readdir(dirname(path))).some((name) => name.includes('backup')),
       false,
     )
-    await database.query.insertInto('repository').values({ id: 'kept', type: 'rpm', config_hash: '', created_at: 1 }).execute()
+    await database.query
+      .insertInto('repository')
+      .values({ id: 'kept', type: 'rpm', config_hash: '', created_at: 1 })
+      .execute()
     await migrate(database, [...MIGRATIONS, extra])
     await database.close()
     await assert.rejects(open(place.url), is('database.newer-schema'))
@@ -100,12 +116,17 @@ describe('migrations', () => {
     await reference[Symbol.asyncDispose]()
     for (const at of [1, 5, 9, 14, 30, 41]) {
       const place = await testPlace('sqlite')
-      const { signal } = spawnSync(process.execPath, [program, place.url, String(at)], { stdio: 'inherit' })
+      const { signal } = spawnSync(process.execPath, [program, place.url, String(at)], {
+        stdio: 'inherit',
+      })
       assert.equal(signal, 'SIGKILL', `at ${at}`)
       const database = await open(place.url, true)
       await migrate(database)
       assert.deepEqual(await tables(database), expected)
-      assert.deepEqual(await sql`pragma foreign_key_check`.execute(database.query).then((result) => result.rows), [])
+      assert.deepEqual(
+        await sql`pragma foreign_key_check`.execute(database.query).then((result) => result.rows),
+        [],
+      )
       await database.close()
       await place.remove()
     }
@@ -115,7 +136,8 @@ describe('migrations', () => {
     const [first] = MIGRATIONS as [Migration]
     const spaced: Migration = {
       ...first,
-      statements: (types) => first.statements(types).map((text) => `\n  ${text.replaceAll('\n', '\n\n  ')}`),
+      statements: (types) =>
+        first.statements(types).map((text) => `\n  ${text.replaceAll('\n', '\n\n  ')}`),
     }
     assert.equal(migrationChecksum(spaced, 'sqlite'), migrationChecksum(first, 'sqlite'))
     assert.notEqual(migrationChecksum(first, 'sqlite'), migrationChecksum(first, 'postgresql'))

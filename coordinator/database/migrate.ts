@@ -24,7 +24,10 @@ const MIGRATION_LOCK = 0x6d75_7374
  * Applies what is missing and says what it was. Before it changes a SQLite database that has been in use it writes a copy beside it.
  * @throws database.newer-schema, database.edited-migration
  */
-export async function migrate(database: Database, migrations: readonly Migration[] = MIGRATIONS): Promise<{ applied: string[] }> {
+export async function migrate(
+  database: Database,
+  migrations: readonly Migration[] = MIGRATIONS,
+): Promise<{ applied: string[] }> {
   const { text, integer, end } = COLUMN_TYPES[database.dialect]
   await alone(database, async (tx) => {
     await sql
@@ -40,11 +43,19 @@ export async function migrate(database: Database, migrations: readonly Migration
   const applied: string[] = []
   for (const migration of migrations) {
     const isNew = await alone(database, async (tx) => {
-      const there = await tx.selectFrom('schema_migration').select('name').where('name', '=', migration.name).executeTakeFirst()
+      const there = await tx
+        .selectFrom('schema_migration')
+        .select('name')
+        .where('name', '=', migration.name)
+        .executeTakeFirst()
       if (there !== undefined) return false
-      for (const statement of migration.statements(COLUMN_TYPES[database.dialect])) await sql.raw(statement).execute(tx)
+      for (const statement of migration.statements(COLUMN_TYPES[database.dialect]))
+        await sql.raw(statement).execute(tx)
       const checksum = migrationChecksum(migration, database.dialect)
-      await tx.insertInto('schema_migration').values({ name: migration.name, checksum, applied_at: database.clock.now() }).execute()
+      await tx
+        .insertInto('schema_migration')
+        .values({ name: migration.name, checksum, applied_at: database.clock.now() })
+        .execute()
       return true
     })
     // Crash here: this migration is in, later ones are not. The next start goes on from the ledger.
@@ -56,17 +67,28 @@ export async function migrate(database: Database, migrations: readonly Migration
 /** Refuses a database whose schema this program must not touch, and, unless it may be created, one without any. */
 export async function checkSchema(database: Database, options: { create: boolean }): Promise<void> {
   const done = await appliedMigrations(database.query)
-  if (done.length === 0 && !options.create) throw databaseError('database.absent', { database: database.shown })
+  if (done.length === 0 && !options.create)
+    throw databaseError('database.absent', { database: database.shown })
   checkApplied(database, done, MIGRATIONS)
 }
 
-function checkApplied(database: Database, done: readonly SchemaMigrationTable[], migrations: readonly Migration[]): void {
+function checkApplied(
+  database: Database,
+  done: readonly SchemaMigrationTable[],
+  migrations: readonly Migration[],
+): void {
   for (const { name, checksum } of done) {
     const known = migrations.find((migration) => migration.name === name)
-    if (known === undefined) throw databaseError('database.newer-schema', { database: database.shown, migration: name })
+    if (known === undefined)
+      throw databaseError('database.newer-schema', { database: database.shown, migration: name })
     const got = migrationChecksum(known, database.dialect)
     if (got !== checksum)
-      throw databaseError('database.edited-migration', { database: database.shown, migration: name, expected: checksum, got })
+      throw databaseError('database.edited-migration', {
+        database: database.shown,
+        migration: name,
+        expected: checksum,
+        got,
+      })
   }
 }
 
@@ -80,7 +102,8 @@ async function appliedMigrations(query: Kysely<Tables>): Promise<SchemaMigration
 function alone<T>(database: Database, work: (tx: Kysely<Tables>) => Promise<T>): Promise<T> {
   return database.transaction(async (tx) => {
     // SQLite's transactions are alone as they are.
-    if (database.dialect === 'postgresql') await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(tx)
+    if (database.dialect === 'postgresql')
+      await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(tx)
     return work(tx)
   })
 }

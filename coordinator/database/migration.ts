@@ -12,6 +12,7 @@ export interface Migration {
 /** SHA-256 over the statements as one database gets them, blanks folded: formatting may change, meaning may not. */
 export function migrationChecksum(migration: Migration, dialect: Dialect): string {
   const hash = createHash('sha256')
-  for (const statement of migration.statements(COLUMN_TYPES[dialect])) hash.update(`${statement.replace(/\s+/g, ' ').trim()};\n`)
+  for (const statement of migration.statements(COLUMN_TYPES[dialect]))
+    hash.update(`${statement.replace(/\s+/g, ' ').trim()};\n`)
   return hash.digest('hex')
 }

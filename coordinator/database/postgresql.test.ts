@@ -4,7 +4,8 @@ import { sql } from 'kysely'
 import { databaseError } from './errors.ts'
 import { testDatabase } from './testing.ts'
 
-const is = (code: Parameters<typeof databaseError.is>[1]) => (error: unknown) => databaseError.is(error, code)
+const is = (code: Parameters<typeof databaseError.is>[1]) => (error: unknown) =>
+  databaseError.is(error, code)
 const repository = { id: 'r', type: 'rpm', config_hash: '', created_at: 1 }
 
 describe('PostgreSQL database', () => {
@@ -64,7 +65,9 @@ describe('PostgreSQL database', () => {
     await Promise.all([swap('r', 's'), swap('s', 'r')])
     assert.equal(tries, 3)
     assert.deepEqual(
-      (await database.query.selectFrom('repository').select('created_at').execute()).map((row) => row.created_at),
+      (await database.query.selectFrom('repository').select('created_at').execute()).map(
+        (row) => row.created_at,
+      ),
       [3, 3],
     )
   })
@@ -73,13 +76,18 @@ describe('PostgreSQL database', () => {
     await using test = await testDatabase('postgresql')
     const { database } = test
     const setting = (query: typeof database.query): Promise<string | undefined> =>
-      sql<{ lock_timeout: string }>`show lock_timeout`.execute(query).then(({ rows }) => rows[0]?.lock_timeout)
+      sql<{ lock_timeout: string }>`show lock_timeout`
+        .execute(query)
+        .then(({ rows }) => rows[0]?.lock_timeout)
     assert.equal(await database.transaction(setting), '15s')
     assert.equal(await setting(database.query), '0')
   })
 
   it('refuses numbers that a double cannot hold', async () => {
     await using test = await testDatabase('postgresql')
-    await assert.rejects(sql`select 9007199254740993::bigint as n`.execute(test.database.query), is('database.query'))
+    await assert.rejects(
+      sql`select 9007199254740993::bigint as n`.execute(test.database.query),
+      is('database.query'),
+    )
   })
 })

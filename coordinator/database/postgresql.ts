@@ -38,7 +38,9 @@ function wholeNumber(text: string): number {
 
 const types: pg.CustomTypesConfig = {
   getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-    format !== 'binary' && (oid === INT8 || oid === NUMERIC) ? wholeNumber : pg.types.getTypeParser(oid, format),
+    format !== 'binary' && (oid === INT8 || oid === NUMERIC)
+      ? wholeNumber
+      : pg.types.getTypeParser(oid, format),
 }
 
 export interface PostgresqlPool {
@@ -67,12 +69,32 @@ export async function openPostgresql(url: string, shown: string): Promise<Postgr
       `select current_setting('server_version_num')::bigint as version, current_setting('server_encoding') as encoding,
               current_setting('synchronous_commit') as commit, pg_is_in_recovery() as replica`,
     )
-    const { version, encoding, commit, replica } = rows[0] as { version: number; encoding: string; commit: string; replica: boolean }
+    const { version, encoding, commit, replica } = rows[0] as {
+      version: number
+      encoding: string
+      commit: string
+      replica: boolean
+    }
     if (version < OLDEST_SERVER)
-      throw databaseError('database.library', { library: 'PostgreSQL', version: String(version), reason: 'it is older than 14' })
+      throw databaseError('database.library', {
+        library: 'PostgreSQL',
+        version: String(version),
+        reason: 'it is older than 14',
+      })
     if (encoding !== 'UTF8')
-      throw databaseError('database.settings', { database: shown, setting: 'server_encoding', expected: 'UTF8', got: encoding })
-    if (replica) throw databaseError('database.settings', { database: shown, setting: 'role', expected: 'primary', got: 'replica' })
+      throw databaseError('database.settings', {
+        database: shown,
+        setting: 'server_encoding',
+        expected: 'UTF8',
+        got: encoding,
+      })
+    if (replica)
+      throw databaseError('database.settings', {
+        database: shown,
+        setting: 'role',
+        expected: 'primary',
+        got: 'replica',
+      })
     return { dialect: postgresqlDialect(pool, shown, commit === 'off') }
   } catch (error) {
     await pool.end()
@@ -102,7 +124,8 @@ function postgresqlDriver(pool: pg.Pool, shown: string, begin: string): Driver {
   const inner = new PostgresDriver({ pool })
   const translated = new WeakMap<DatabaseConnection, DatabaseConnection>()
   const originals = new WeakMap<DatabaseConnection, InnerConnection>()
-  const original = (connection: DatabaseConnection): InnerConnection => originals.get(connection) as InnerConnection
+  const original = (connection: DatabaseConnection): InnerConnection =>
+    originals.get(connection) as InnerConnection
   const guard = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work()
@@ -127,14 +150,19 @@ function postgresqlDriver(pool: pg.Pool, shown: string, begin: string): Driver {
         return outer
       }),
     releaseConnection: (connection) => inner.releaseConnection(original(connection)),
-    beginTransaction: (connection) => guard(async () => void (await original(connection).executeQuery(CompiledQuery.raw(begin)))),
+    beginTransaction: (connection) =>
+      guard(async () => void (await original(connection).executeQuery(CompiledQuery.raw(begin)))),
     commitTransaction: async (connection) => {
       try {
         await inner.commitTransaction(original(connection))
       } catch (error) {
         // The server may have committed before the connection broke: nobody here can know.
         if (connectionLost(error))
-          throw databaseError('database.outcome-unknown', { database: shown, reason: String((error as Error).message) }, { cause: error })
+          throw databaseError(
+            'database.outcome-unknown',
+            { database: shown, reason: String((error as Error).message) },
+            { cause: error },
+          )
         throw postgresqlFailure(error, shown)
       }
     },

@@ -73,7 +73,10 @@ function sqliteConnection(raw: Sqlite.Database, shown: string): DatabaseConnecti
       }
     },
     streamQuery: () => {
-      throw sqliteFailure(new Error('streams hold the only connection; read in pages by key instead'), shown)
+      throw sqliteFailure(
+        new Error('streams hold the only connection; read in pages by key instead'),
+        shown,
+      )
     },
   }
 }

@@ -16,11 +16,23 @@ export function hasWalBug(version: string): boolean {
 /** @throws database.library */
 export function checkSqliteLibrary(version: string): void {
   if (!/^\d+\.\d+\.\d+/.test(version))
-    throw databaseError('database.library', { library: 'SQLite', version, reason: 'its version cannot be read' })
+    throw databaseError('database.library', {
+      library: 'SQLite',
+      version,
+      reason: 'its version cannot be read',
+    })
   // STRICT tables came with 3.37.
   const [, minor] = version.split('.').map(Number) as [number, number, number]
   if (hasWalBug(version))
-    throw databaseError('database.library', { library: 'SQLite', version, reason: 'its write-ahead log can corrupt the database' })
+    throw databaseError('database.library', {
+      library: 'SQLite',
+      version,
+      reason: 'its write-ahead log can corrupt the database',
+    })
   if (version.startsWith('3.') && minor < 37)
-    throw databaseError('database.library', { library: 'SQLite', version, reason: 'it is older than 3.37' })
+    throw databaseError('database.library', {
+      library: 'SQLite',
+      version,
+      reason: 'it is older than 3.37',
+    })
 }

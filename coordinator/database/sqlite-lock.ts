@@ -24,13 +24,20 @@ export function lockSqlite(path: string): () => void {
     throw sqliteFailure(error, file)
   }
   const me = `process ${process.pid} on ${hostname()}`
-  const owner = (): string | undefined => (lock.prepare('select name from owner').get() as { name: string } | undefined)?.name
+  const owner = (): string | undefined =>
+    (lock.prepare('select name from owner').get() as { name: string } | undefined)?.name
   try {
     lock.pragma('journal_mode = delete')
     for (let tries = 1; ; tries += 1) {
       lock.exec('begin immediate')
-      lock.exec('create table if not exists owner (id integer primary key check (id = 1), name text not null)')
-      lock.prepare('insert into owner values (1, ?) on conflict (id) do update set name = excluded.name').run(me)
+      lock.exec(
+        'create table if not exists owner (id integer primary key check (id = 1), name text not null)',
+      )
+      lock
+        .prepare(
+          'insert into owner values (1, ?) on conflict (id) do update set name = excluded.name',
+        )
+        .run(me)
       // Between this commit and the next begin another process may take the lock: then that one is the owner, and `begin` fails here.
       lock.exec('commit')
       lock.exec('begin immediate')
@@ -46,7 +53,9 @@ export function lockSqlite(path: string): () => void {
     }
     lock.close()
     const busy = String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY')
-    throw busy ? databaseError('database.in-use', { database: path, owner: name }, { cause: error }) : sqliteFailure(error, file)
+    throw busy
+      ? databaseError('database.in-use', { database: path, owner: name }, { cause: error })
+      : sqliteFailure(error, file)
   }
   return () => lock.close()
 }

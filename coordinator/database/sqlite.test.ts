@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFile, mkdtemp, open as openFile, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import {
+  copyFile,
+  mkdtemp,
+  open as openFile,
+  readFile,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -14,8 +23,10 @@ import { migrate } from './migrate.ts'
 import { networkFilesystem } from './network-filesystem.ts'
 import { checkSqliteLibrary, hasWalBug } from './sqlite-library.ts'
 
-const is = (code: Parameters<typeof databaseError.is>[1]) => (error: unknown) => databaseError.is(error, code)
-const open = (path: string, create = false): Promise<Database> => openDatabase({ clock: systemClock }, { url: `sqlite://${path}`, create })
+const is = (code: Parameters<typeof databaseError.is>[1]) => (error: unknown) =>
+  databaseError.is(error, code)
+const open = (path: string, create = false): Promise<Database> =>
+  openDatabase({ clock: systemClock }, { url: `sqlite://${path}`, create })
 
 /** A folder for one test. */
 async function scratch(): Promise<{ path: string } & AsyncDisposable> {
@@ -59,16 +70,32 @@ describe('SQLite database', () => {
   it('is durable, strict and its owner’s alone', async () => {
     await using folder = await scratch()
     const path = join(folder.path, 'a b%.db')
-    const database = await openDatabase({ clock: systemClock }, { url: `sqlite://${encodeURI(path)}`, create: true })
+    const database = await openDatabase(
+      { clock: systemClock },
+      { url: `sqlite://${encodeURI(path)}`, create: true },
+    )
     await migrate(database)
     const pragma = async (name: string): Promise<unknown> =>
       Object.values((await sql.raw(`pragma ${name}`).execute(database.query)).rows[0] as object)[0]
     assert.deepEqual(
-      await Promise.all(['journal_mode', 'synchronous', 'foreign_keys', 'trusted_schema', 'busy_timeout', 'cell_size_check'].map(pragma)),
+      await Promise.all(
+        [
+          'journal_mode',
+          'synchronous',
+          'foreign_keys',
+          'trusted_schema',
+          'busy_timeout',
+          'cell_size_check',
+        ].map(pragma),
+      ),
       ['wal', 2, 1, 0, 5000, 1],
     )
-    await database.query.insertInto('repository').values({ id: 'r', type: 'rpm', config_hash: '', created_at: 1 }).execute()
-    for (const suffix of ['', '-wal', '-shm']) assert.equal((await stat(path + suffix)).mode & 0o777, 0o600, suffix)
+    await database.query
+      .insertInto('repository')
+      .values({ id: 'r', type: 'rpm', config_hash: '', created_at: 1 })
+      .execute()
+    for (const suffix of ['', '-wal', '-shm'])
+      assert.equal((await stat(path + suffix)).mode & 0o777, 0o600, suffix)
     await database.close()
   })
 
@@ -88,11 +115,30 @@ describe('SQLite database', () => {
   })
 
   it('DB-11: refuses every library with the WAL-reset bug and no other', () => {
-    for (const bad of ['3.7.0', '3.43.2', '3.44.5', '3.45.0', '3.49.2', '3.50.6', '3.51.0', '3.51.2', '2.8.17']) {
+    for (const bad of [
+      '3.7.0',
+      '3.43.2',
+      '3.44.5',
+      '3.45.0',
+      '3.49.2',
+      '3.50.6',
+      '3.51.0',
+      '3.51.2',
+      '2.8.17',
+    ]) {
       assert.equal(hasWalBug(bad), true, bad)
       assert.throws(() => checkSqliteLibrary(bad), is('database.library'))
     }
-    for (const good of ['3.44.6', '3.44.7', '3.50.7', '3.51.3', '3.52.0', '3.53.4', '3.54.1', '4.0.0']) {
+    for (const good of [
+      '3.44.6',
+      '3.44.7',
+      '3.50.7',
+      '3.51.3',
+      '3.52.0',
+      '3.53.4',
+      '3.54.1',
+      '4.0.0',
+    ]) {
       assert.equal(hasWalBug(good), false, good)
       checkSqliteLibrary(good)
     }
@@ -111,18 +157,24 @@ describe('SQLite database', () => {
       await migrate(await openDatabase({ clock: systemClock }, { url: ${JSON.stringify(`sqlite://${path}`)}, create: true }))
       process.stdout.write('open')
       process.stdin.resume()`
-    const other = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const other = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
     await once(other.stdout, 'data')
     await assert.rejects(
       open(path),
-      (error) => databaseError.is(error, 'database.in-use') && error.message.includes(`process ${other.pid} `),
+      (error) =>
+        databaseError.is(error, 'database.in-use') &&
+        error.message.includes(`process ${other.pid} `),
     )
     other.kill('SIGKILL')
     await once(other, 'exit')
     const mine = await open(path)
     await assert.rejects(
       open(path),
-      (error) => databaseError.is(error, 'database.in-use') && error.message.includes(`process ${process.pid} `),
+      (error) =>
+        databaseError.is(error, 'database.in-use') &&
+        error.message.includes(`process ${process.pid} `),
     )
     await mine.close()
     await (await open(path)).close()
@@ -133,7 +185,8 @@ describe('SQLite database', () => {
     assert.equal(networkFilesystem(0xff534d42), 'CIFS')
     assert.equal(networkFilesystem(0xff534d42 | 0), 'CIFS')
     // ext4, xfs, btrfs, tmpfs, overlay.
-    for (const local of [0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630]) assert.equal(networkFilesystem(local), undefined)
+    for (const local of [0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630])
+      assert.equal(networkFilesystem(local), undefined)
   })
 
   it('DB-13: opens what a power cut leaves, with everything that was acknowledged', async () => {
@@ -196,7 +249,10 @@ describe('SQLite database', () => {
       (error: Error) => !error.message.includes('secret'),
     )
     await assert.rejects(
-      openDatabase({ clock: systemClock }, { url: 'postgresql://u:secret@127.0.0.1:1/x?password=secret' }),
+      openDatabase(
+        { clock: systemClock },
+        { url: 'postgresql://u:secret@127.0.0.1:1/x?password=secret' },
+      ),
       (error: Error) => is('database.unreachable')(error) && !error.message.includes('secret'),
     )
     await assert.rejects(open('/nonexistent/folder/x.db', true), is('database.absent'))

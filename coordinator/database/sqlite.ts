@@ -33,8 +33,10 @@ export function openSqlite(path: string, options: { create: boolean }): SqliteFi
   } catch (cause) {
     throw databaseError('database.absent', { database: path }, { cause })
   }
-  if (filesystem !== undefined) throw databaseError('database.network-folder', { database: path, filesystem })
-  if (sizeOf(path) === undefined && !options.create) throw databaseError('database.absent', { database: path })
+  if (filesystem !== undefined)
+    throw databaseError('database.network-folder', { database: path, filesystem })
+  if (sizeOf(path) === undefined && !options.create)
+    throw databaseError('database.absent', { database: path })
   const unlock = lockSqlite(path)
   let raw: Sqlite.Database | undefined
   try {
@@ -42,7 +44,9 @@ export function openSqlite(path: string, options: { create: boolean }): SqliteFi
     if (options.create) closeSync(openSync(path, 'a', 0o600))
     const unclean = (sizeOf(`${path}-wal`) ?? 0) > 0
     raw = new Sqlite(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
-    checkSqliteLibrary((raw.prepare('select sqlite_version() as version').get() as { version: string }).version)
+    checkSqliteLibrary(
+      (raw.prepare('select sqlite_version() as version').get() as { version: string }).version,
+    )
     configure(raw, path)
     if (unclean) checkSqlite(raw, path)
     const opened = raw
@@ -69,7 +73,12 @@ function configure(raw: Sqlite.Database, path: string): void {
   raw.pragma('trusted_schema = off')
   const mode = raw.pragma('journal_mode = wal', { simple: true })
   if (mode !== 'wal')
-    throw databaseError('database.settings', { database: path, setting: 'journal_mode', expected: 'wal', got: String(mode) })
+    throw databaseError('database.settings', {
+      database: path,
+      setting: 'journal_mode',
+      expected: 'wal',
+      got: String(mode),
+    })
   // better-sqlite3 compiles WAL databases to NORMAL, which may lose the newest commits with the power.
   raw.pragma('synchronous = full')
   raw.pragma('foreign_keys = on')
@@ -81,7 +90,12 @@ function configure(raw: Sqlite.Database, path: string): void {
   ] as const) {
     const got = raw.pragma(setting, { simple: true })
     if (got !== expected)
-      throw databaseError('database.settings', { database: path, setting, expected: String(expected), got: String(got) })
+      throw databaseError('database.settings', {
+        database: path,
+        setting,
+        expected: String(expected),
+        got: String(got),
+      })
   }
 }
 
@@ -92,12 +106,23 @@ function configure(raw: Sqlite.Database, path: string): void {
 export function checkSqlite(raw: Sqlite.Database, path: string): void {
   let findings: string[]
   try {
-    findings = (raw.pragma('quick_check(1)') as { quick_check: string }[]).map((row) => row.quick_check).filter((line) => line !== 'ok')
+    findings = (raw.pragma('quick_check(1)') as { quick_check: string }[])
+      .map((row) => row.quick_check)
+      .filter((line) => line !== 'ok')
     // Violations come as rows and not as an error.
-    const violations = raw.pragma('foreign_key_check') as { table: string; rowid: number | null; parent: string }[]
-    findings.push(...violations.map((v) => `${v.table} row ${v.rowid ?? '?'} refers to a missing row of ${v.parent}`))
+    const violations = raw.pragma('foreign_key_check') as {
+      table: string
+      rowid: number | null
+      parent: string
+    }[]
+    findings.push(
+      ...violations.map(
+        (v) => `${v.table} row ${v.rowid ?? '?'} refers to a missing row of ${v.parent}`,
+      ),
+    )
   } catch (error) {
     throw sqliteFailure(error, path)
   }
-  if (findings.length > 0) throw databaseError('database.damaged', { database: path, reason: findings[0] as string })
+  if (findings.length > 0)
+    throw databaseError('database.damaged', { database: path, reason: findings[0] as string })
 }

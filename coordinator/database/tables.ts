@@ -17,4 +17,9 @@ export interface SchemaMigrationTable {
   applied_at: number
 }
 
-export type Tables = SchemaTables & AuditTables & RegistryTables & MirrorTables & InventoryTables & DispatchTables
+export type Tables = SchemaTables &
+  AuditTables &
+  RegistryTables &
+  MirrorTables &
+  InventoryTables &
+  DispatchTables

@@ -22,7 +22,10 @@ export async function testPlace(dialect: Dialect): Promise<TestPlace> {
     return { url, remove: drop }
   }
   const folder = await mkdtemp(join(tmpdir(), 'muster-database-'))
-  return { url: `sqlite://${folder}/muster.db`, remove: () => rm(folder, { recursive: true, force: true }) }
+  return {
+    url: `sqlite://${folder}/muster.db`,
+    remove: () => rm(folder, { recursive: true, force: true }),
+  }
 }
 
 /** An open database with all tables; disposing of it closes and removes it: `await using test = await testDatabase('sqlite')`. */

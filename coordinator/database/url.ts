@@ -13,23 +13,41 @@ export type DatabaseAddress =
 export function parseDatabaseUrl(url: string): DatabaseAddress {
   if (url.startsWith('sqlite:')) {
     const path = decoded(url.replace(/^sqlite:(\/\/)?/, ''), url)
-    if (!isAbsolute(path)) throw databaseError('database.url', { got: url, reason: 'the path of the file is not absolute' })
-    if (path.includes('\0')) throw databaseError('database.url', { got: JSON.stringify(url), reason: 'the path holds a zero byte' })
+    if (!isAbsolute(path))
+      throw databaseError('database.url', {
+        got: url,
+        reason: 'the path of the file is not absolute',
+      })
+    if (path.includes('\0'))
+      throw databaseError('database.url', {
+        got: JSON.stringify(url),
+        reason: 'the path holds a zero byte',
+      })
     return { dialect: 'sqlite', path, shown: path }
   }
-  if (/^postgres(ql)?:\/\//.test(url)) return { dialect: 'postgresql', url, shown: withoutPassword(url) }
-  throw databaseError('database.url', { got: withoutPassword(url), reason: 'it is neither sqlite: nor postgresql:' })
+  if (/^postgres(ql)?:\/\//.test(url))
+    return { dialect: 'postgresql', url, shown: withoutPassword(url) }
+  throw databaseError('database.url', {
+    got: withoutPassword(url),
+    reason: 'it is neither sqlite: nor postgresql:',
+  })
 }
 
 function decoded(path: string, url: string): string {
   try {
     return decodeURIComponent(path)
   } catch (cause) {
-    throw databaseError('database.url', { got: url, reason: 'a percent sign is not followed by two hex digits' }, { cause })
+    throw databaseError(
+      'database.url',
+      { got: url, reason: 'a percent sign is not followed by two hex digits' },
+      { cause },
+    )
   }
 }
 
 /** The address with every password replaced, also where the rest is no URL. */
 function withoutPassword(url: string): string {
-  return url.replace(/(:\/\/[^:@/?]*):[^@]*@/, '$1:…@').replace(/([?&](?:password|sslpassword)=)[^&]*/gi, '$1…')
+  return url
+    .replace(/(:\/\/[^:@/?]*):[^@]*@/, '$1:…@')
+    .replace(/([?&](?:password|sslpassword)=)[^&]*/gi, '$1…')
 }

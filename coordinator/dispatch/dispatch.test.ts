@@ -6,7 +6,14 @@ import type { Handlers } from '../../protocols/define-protocol.ts'
 import { signCheckpoint } from '../../shared/audit/checkpoint.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { runId } from '../../shared/ids.ts'
-import { OTHER_FLEET, signedSample, TEST_FLEET, TEST_TIME, testKey, testUuid } from '../../shared/testing/statements.ts'
+import {
+  OTHER_FLEET,
+  signedSample,
+  TEST_FLEET,
+  TEST_TIME,
+  testKey,
+  testUuid,
+} from '../../shared/testing/statements.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import { toText } from '../../shared/trust/transport.ts'
@@ -15,7 +22,13 @@ import { DIALECTS } from '../database/testing.ts'
 import type { LoggedOperation } from '../operations/operation.ts'
 import { runVerbs } from '../operations/verbs/runs.ts'
 import type { AgentRecord } from '../registry/agents.ts'
-import { type CoordinatorParts, issuer, operator, type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
+import {
+  type CoordinatorParts,
+  issuer,
+  operator,
+  type TestCoordinator,
+  testCoordinator,
+} from '../testing/coordinator.ts'
 import { outcomeBy, type TestHosts, testHosts } from '../testing/hosts.ts'
 import { createDispatch } from './dispatch.ts'
 import { createRuns } from './runs.ts'
@@ -40,17 +53,34 @@ interface Scene {
 const keyOf = (index: number) => testKey(100 + index)
 const runOf = (index: number) => runId.parse(testUuid(index + 1))
 
-async function scene(stack: AsyncDisposableStack, dialect: Dialect, count: number, closing?: AbortSignal): Promise<Scene> {
+async function scene(
+  stack: AsyncDisposableStack,
+  dialect: Dialect,
+  count: number,
+  closing?: AbortSignal,
+): Promise<Scene> {
   const coordinator = stack.use(await testCoordinator(dialect))
   const hosts = stack.use(await testHosts(coordinator.clock))
   const { ledger, access, agents, clock, log, database } = coordinator
   const runs = createRuns({ database })
   const again: Scene['again'] = (ending) => {
-    const dispatch = createDispatch({ ledger, access, agents, clock, log, open: hosts.open, ...(ending ? { closing: ending } : {}) })
-    return coordinator.start({ handlers: runVerbs({ agents, dispatch, runs }), ...(ending ? { closing: ending } : {}) })
+    const dispatch = createDispatch({
+      ledger,
+      access,
+      agents,
+      clock,
+      log,
+      open: hosts.open,
+      ...(ending ? { closing: ending } : {}),
+    })
+    return coordinator.start({
+      handlers: runVerbs({ agents, dispatch, runs }),
+      ...(ending ? { closing: ending } : {}),
+    })
   }
   const members: AgentRecord[] = []
-  for (let index = 0; index < count; index += 1) members.push(await coordinator.member(`host-${index}`))
+  for (let index = 0; index < count; index += 1)
+    members.push(await coordinator.member(`host-${index}`))
   const parts = await again(closing)
   return {
     coordinator,
@@ -78,7 +108,9 @@ async function scene(stack: AsyncDisposableStack, dialect: Dialect, count: numbe
     async logged() {
       const rows = (await coordinator.entries()).filter(({ entry }) => entry.type === 'outcome')
       return rows.map(({ entry, statement }) => {
-        const index = members.findIndex((host) => Buffer.from(host.publicKey).toString('base64') === entry.key)
+        const index = members.findIndex(
+          (host) => Buffer.from(host.publicKey).toString('base64') === entry.key,
+        )
         return `${index < 0 ? 'coordinator' : members[index]?.name}: ${String(statement['result'])}`
       })
     },
@@ -86,22 +118,40 @@ async function scene(stack: AsyncDisposableStack, dialect: Dialect, count: numbe
 }
 
 /** A host that says it did what it was told. */
-const doing = (host: AgentRecord, index: number, changes: Parameters<typeof outcomeBy>[3] = {}): Commands => ({
-  perform: async ({ intent }) => ({ outcome: await outcomeBy(keyOf(index), host, intent, changes) }),
+const doing = (
+  host: AgentRecord,
+  index: number,
+  changes: Parameters<typeof outcomeBy>[3] = {},
+): Commands => ({
+  perform: async ({ intent }) => ({
+    outcome: await outcomeBy(keyOf(index), host, intent, changes),
+  }),
 })
 
 for (const dialect of DIALECTS) {
   it(`dispatch: each host’s own outcome gets into the log, and whoever asks again hears the same (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
-    const { coordinator, parts, hosts, members, intent, logged, runs } = await scene(stack, dialect, 4)
+    const { coordinator, parts, hosts, members, intent, logged, runs } = await scene(
+      stack,
+      dialect,
+      4,
+    )
     const [a, b, c] = members as [AgentRecord, AgentRecord, AgentRecord]
-    await hosts.connect(a, { command: doing(a, 0, { detail: { pid: 7, limits: { memory: 1 }, list: ['x'] } }) })
-    await hosts.connect(b, { command: doing(b, 1, { result: 'refused', detail: { error: 'it does not like it' } }) })
-    await hosts.connect(c, { command: doing(c, 2, { result: 'failed', detail: { error: 'no such file' } }) })
+    await hosts.connect(a, {
+      command: doing(a, 0, { detail: { pid: 7, limits: { memory: 1 }, list: ['x'] } }),
+    })
+    await hosts.connect(b, {
+      command: doing(b, 1, { result: 'refused', detail: { error: 'it does not like it' } }),
+    })
+    await hosts.connect(c, {
+      command: doing(c, 2, { result: 'failed', detail: { error: 'no such file' } }),
+    })
     const signed = await intent()
     const first = await coordinator.perform(signed, { at: parts })
     assert.deepEqual(
-      first.results.map(({ result, error }) => `${result} ${String(error?.code)}: ${String(error?.data['reason'])}`),
+      first.results.map(
+        ({ result, error }) => `${result} ${String(error?.code)}: ${String(error?.data['reason'])}`,
+      ),
       [
         'done undefined: undefined',
         'refused dispatch.refused: it does not like it',
@@ -109,29 +159,56 @@ for (const dialect of DIALECTS) {
         'failed dispatch.offline: undefined',
       ],
     )
-    assert.deepEqual(await logged(), ['host-0: done', 'host-1: refused', 'host-2: failed', 'coordinator: failed'])
+    assert.deepEqual(await logged(), [
+      'host-0: done',
+      'host-1: refused',
+      'host-2: failed',
+      'coordinator: failed',
+    ])
     // From the log, where nested values and reasons stand as the hosts wrote them.
     assert.deepEqual(await coordinator.perform(signed, { at: await coordinator.start() }), first)
-    const states = await Promise.all([0, 1, 2, 3].map(async (index) => (await runs.find(runOf(index))).reason))
-    assert.deepEqual(states, [null, 'it does not like it', 'no such file', 'host-3 is not connected'])
+    const states = await Promise.all(
+      [0, 1, 2, 3].map(async (index) => (await runs.find(runOf(index))).reason),
+    )
+    assert.deepEqual(states, [
+      null,
+      'it does not like it',
+      'no such file',
+      'host-3 is not connected',
+    ])
     assert.deepEqual(members.map(hosts.streams), [0, 0, 0, 0])
   })
 
   it(`dispatch: a host that signs what no log takes, or what is not its to sign, spoils nobody else’s outcome (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
-    const { coordinator, hosts, members, intent, perform, logged, again } = await scene(stack, dialect, 5)
-    const [honest, foreign, wide, other, stranger] = members as [AgentRecord, AgentRecord, AgentRecord, AgentRecord, AgentRecord]
+    const { coordinator, hosts, members, intent, perform, logged, again } = await scene(
+      stack,
+      dialect,
+      5,
+    )
+    const [honest, foreign, wide, other, stranger] = members as [
+      AgentRecord,
+      AgentRecord,
+      AgentRecord,
+      AgentRecord,
+      AgentRecord,
+    ]
     await hosts.connect(honest, { command: doing(honest, 0) })
     await hosts.connect(foreign, { command: doing(foreign, 1, { fleet: OTHER_FLEET }) })
     // 40 KiB of quotes: a good statement, and as the text of an entry twice as long.
-    await hosts.connect(wide, { command: doing(wide, 2, { detail: { error: '"'.repeat(20_000) } }) })
+    await hosts.connect(wide, {
+      command: doing(wide, 2, { detail: { error: '"'.repeat(20_000) } }),
+    })
     await hosts.connect(other, { command: doing(honest, 3) })
     await hosts.connect(stranger, { command: doing(stranger, 99) })
     assert.deepEqual(await perform(await intent()), [
       'host-0 done ',
       ...[1, 2, 3, 4].map((index) => `host-${index} unknown dispatch.bad-outcome`),
     ])
-    assert.deepEqual(await logged(), ['host-0: done', ...Array.from({ length: 4 }, () => 'coordinator: unknown')])
+    assert.deepEqual(await logged(), [
+      'host-0: done',
+      ...Array.from({ length: 4 }, () => 'coordinator: unknown'),
+    ])
     assert.deepEqual(await coordinator.ledger.openIntents(), [])
     assert.deepEqual((await (await again()).ledger.verify()).findings, [])
     assert.deepEqual(members.map(hosts.streams), [0, 0, 0, 0, 0])
@@ -141,15 +218,27 @@ for (const dialect of DIALECTS) {
     await using stack = new AsyncDisposableStack()
     const { hosts, members, intent, perform } = await scene(stack, dialect, 3)
     const [breaks, denies, unprepared] = members as [AgentRecord, AgentRecord, AgentRecord]
-    const probe: Commands['probe'] = async ({ intent: signed }) => ({ outcome: await outcomeBy(keyOf(0), breaks, signed) })
-    await hosts.connect(breaks, { command: { perform: () => Promise.reject(new Error('a bug')), probe } })
+    const probe: Commands['probe'] = async ({ intent: signed }) => ({
+      outcome: await outcomeBy(keyOf(0), breaks, signed),
+    })
+    await hosts.connect(breaks, {
+      command: { perform: () => Promise.reject(new Error('a bug')), probe },
+    })
     const denial = (): never => {
       throw wireError('protocol.denied', { method: 'perform', needs: 'another certificate' })
     }
-    await hosts.connect(denies, { command: { perform: denial, probe: () => assert.fail('it said that it has not taken it') } })
+    await hosts.connect(denies, {
+      command: { perform: denial, probe: () => assert.fail('it said that it has not taken it') },
+    })
     const bug = (): Promise<never> => Promise.reject(new Error('before the order is brought'))
-    await hosts.connect(unprepared, { command: { position: bug, probe: () => assert.fail('it was not brought there') } })
-    assert.deepEqual(await perform(await intent()), ['host-0 done ', 'host-1 failed protocol.denied', 'host-2 failed protocol.internal'])
+    await hosts.connect(unprepared, {
+      command: { position: bug, probe: () => assert.fail('it was not brought there') },
+    })
+    assert.deepEqual(await perform(await intent()), [
+      'host-0 done ',
+      'host-1 failed protocol.denied',
+      'host-2 failed protocol.internal',
+    ])
   })
 
   it(`dispatch: a host whose position moves is shown the proof from there (${dialect})`, async () => {
@@ -158,10 +247,15 @@ for (const dialect of DIALECTS) {
     const [host] = members as [AgentRecord]
     const seen: number[] = []
     const checkpoint = await coordinator.ledger.checkpoint()
-    const position: Commands['position'] = async () => ({ size: seen.length === 0 ? 0 : checkpoint.size, root: null, epoch: 0 })
+    const position: Commands['position'] = async () => ({
+      size: seen.length === 0 ? 0 : checkpoint.size,
+      root: null,
+      epoch: 0,
+    })
     const moved: Commands['perform'] = async ({ intent: signed, consistentFrom }) => {
       seen.push(consistentFrom)
-      if (seen.length === 1) throw new MusterError('command.position-moved', { exit: 'conflict', message: () => '' }, {})
+      if (seen.length === 1)
+        throw new MusterError('command.position-moved', { exit: 'conflict', message: () => '' }, {})
       return { outcome: await outcomeBy(keyOf(0), host, signed) }
     }
     await hosts.connect(host, { command: { position, perform: moved } })
@@ -172,7 +266,8 @@ for (const dialect of DIALECTS) {
   it(`dispatch: an order that is with its host when the coordinator ends stays open, and the next start asks for it (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const ending = new AbortController()
-    const { coordinator, hosts, members, intent, perform, logged, again, parts, runs } = await scene(stack, dialect, 1, ending.signal)
+    const { coordinator, hosts, members, intent, perform, logged, again, parts, runs } =
+      await scene(stack, dialect, 1, ending.signal)
     const [host] = members as [AgentRecord]
     // It does it, and before it can say so the coordinator is told to end, in the words of the command line.
     const told: Commands['perform'] = async () => {
@@ -181,10 +276,17 @@ for (const dialect of DIALECTS) {
     }
     await hosts.connect(host, { command: { perform: told } })
     const signed = await intent()
-    await assert.rejects(perform(signed, parts), (error) => error instanceof MusterError && error.code === 'operation.interrupted')
+    await assert.rejects(
+      perform(signed, parts),
+      (error) => error instanceof MusterError && error.code === 'operation.interrupted',
+    )
     assert.deepEqual(await logged(), [])
     assert.equal((await runs.find(runOf(0))).state, 'starting')
-    await hosts.connect(host, { command: { probe: async ({ intent: asked }) => ({ outcome: await outcomeBy(keyOf(0), host, asked) }) } })
+    await hosts.connect(host, {
+      command: {
+        probe: async ({ intent: asked }) => ({ outcome: await outcomeBy(keyOf(0), host, asked) }),
+      },
+    })
     const next = await again()
     assert.equal(await next.operations.recover(new AbortController().signal, () => true), 1)
     assert.deepEqual(await logged(), ['host-0: done'])
@@ -201,13 +303,20 @@ for (const dialect of DIALECTS) {
       targets: [host.id],
       arguments: { run: runOf(0), graceMs: 1, gently: true } as never,
     })
-    for (const [verb, signed] of [['run.stop', strange] as const, ['run.start', await intent()] as const])
+    for (const [verb, signed] of [
+      ['run.stop', strange] as const,
+      ['run.start', await intent()] as const,
+    ])
       await database.transaction(async (tx) => {
         const { operation } = readSigned(signed, 'intent')
         const { index } = await ledger.append(tx, { type: 'intent', operation, signed })
         await ledger.openIntent(tx, { operation, index, verb })
       })
-    await hosts.connect(host, { command: { probe: async ({ intent: asked }) => ({ outcome: await outcomeBy(keyOf(0), host, asked) }) } })
+    await hosts.connect(host, {
+      command: {
+        probe: async ({ intent: asked }) => ({ outcome: await outcomeBy(keyOf(0), host, asked) }),
+      },
+    })
     const next = await again()
     assert.equal(await next.operations.recover(new AbortController().signal, () => true), 1)
     assert.deepEqual(await logged(), ['host-0: done'])
@@ -215,34 +324,63 @@ for (const dialect of DIALECTS) {
       (await ledger.openIntents()).map((open) => open.verb),
       ['run.stop'],
     )
-    assert.ok(next.log.lines.some((line) => line.level === 'error' && line.data['verb'] === 'run.stop'))
+    assert.ok(
+      next.log.lines.some((line) => line.level === 'error' && line.data['verb'] === 'run.stop'),
+    )
   })
 
   it(`dispatch: a host that was revoked gets no order any more, connected or not, and its runs are lost (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
-    const { coordinator, parts, hosts, members, intent, perform, logged, runs } = await scene(stack, dialect, 2)
+    const { coordinator, parts, hosts, members, intent, perform, logged, runs } = await scene(
+      stack,
+      dialect,
+      2,
+    )
     const [leaves, stays] = members as [AgentRecord, AgentRecord]
-    for (const [index, host] of members.entries()) await hosts.connect(host, { command: doing(host, index) })
+    for (const [index, host] of members.entries())
+      await hosts.connect(host, { command: doing(host, index) })
     await perform(await intent())
     const body = { kind: 'agent', target: leaves.id, epoch: 1 } as const
     const revocation = toText(await signedSample('revocation', operator, body)) as never
-    const revoke = await coordinator.intent('agent.revoke', { targets: [leaves.id], arguments: { revocation } })
+    const revoke = await coordinator.intent('agent.revoke', {
+      targets: [leaves.id],
+      arguments: { revocation },
+    })
     const { results } = await coordinator.perform(revoke, { at: parts })
     assert.deepEqual(results[0]?.detail, { lost: 1, runs: [runOf(0)] })
-    assert.deepEqual(await runs.find(runOf(0)).then(({ state, reason }) => [state, reason]), ['lost', 'host-0 was revoked while it ran'])
+    assert.deepEqual(await runs.find(runOf(0)).then(({ state, reason }) => [state, reason]), [
+      'lost',
+      'host-0 was revoked while it ran',
+    ])
     assert.equal((await runs.find(runOf(1))).state, 'starting')
     const before = (await coordinator.entries()).length
-    const stop = await coordinator.intent('run.stop', { targets: [leaves.id], arguments: { run: runOf(0), graceMs: 0 } })
+    const stop = await coordinator.intent('run.stop', {
+      targets: [leaves.id],
+      arguments: { run: runOf(0), graceMs: 0 },
+    })
     await assert.rejects(coordinator.perform(stop, { at: parts }), { code: 'dispatch.revoked' })
     assert.equal((await coordinator.entries()).length, before)
     // Revoked between the check and the order: it is still connected, and is not given it.
-    const operation = { id: readSigned(stop, 'intent').operation, verb: 'run.stop', actor: operator.fingerprint, index: before } as const
-    const late = { ...operation, targets: [leaves.id], arguments: { run: runOf(0), graceMs: 0 }, signed: stop } as LoggedOperation
+    const operation = {
+      id: readSigned(stop, 'intent').operation,
+      verb: 'run.stop',
+      actor: operator.fingerprint,
+      index: before,
+    } as const
+    const late = {
+      ...operation,
+      targets: [leaves.id],
+      arguments: { run: runOf(0), graceMs: 0 },
+      signed: stop,
+    } as LoggedOperation
     await hosts.connect(leaves, { command: { position: () => assert.fail('it is spoken to') } })
     const { ledger, access, agents, clock, log } = coordinator
     const dispatch = createDispatch({ ledger, access, agents, clock, log, open: hosts.open })
     const signal = new AbortController().signal
-    const said = [...(await dispatch.deliver(late, [], signal)), ...(await dispatch.probe(late, signal))]
+    const said = [
+      ...(await dispatch.deliver(late, [], signal)),
+      ...(await dispatch.probe(late, signal)),
+    ]
     assert.deepEqual(
       said.map((row) => `${row.result} ${String(row.error?.code)}`),
       ['failed dispatch.revoked', 'unknown dispatch.revoked'],
@@ -259,12 +397,23 @@ for (const dialect of DIALECTS) {
       (await signCheckpoint(signer, TEST_FLEET, { size, root, at: TEST_TIME })).note
     const shows = (size: number, checkpoint?: string): Promise<void> =>
       hosts.connect(host, {
-        command: { ...doing(host, 0), position: async () => ({ size, root: null, epoch: 0, ...(checkpoint ? { checkpoint } : {}) }) },
+        command: {
+          ...doing(host, 0),
+          position: async () => ({
+            size,
+            root: null,
+            epoch: 0,
+            ...(checkpoint ? { checkpoint } : {}),
+          }),
+        },
       })
     const { ledger, access, agents, clock, log } = coordinator
     const start = async () => {
       const next = (await again()).ledger
-      return { ledger: next, dispatch: createDispatch({ ledger: next, access, agents, clock, log, open: hosts.open }) }
+      return {
+        ledger: next,
+        dispatch: createDispatch({ ledger: next, access, agents, clock, log, open: hosts.open }),
+      }
     }
     const { root, size, note: own } = await ledger.checkpoint()
     const witness = async (): Promise<string> => {
@@ -289,10 +438,21 @@ for (const dialect of DIALECTS) {
     await shows(1000, await note(1000, root))
     const signed = await intent()
     const { operation: id } = readSigned(signed, 'intent')
-    const order = { id, verb: 'run.start', actor: operator.fingerprint, index: 0, targets: [host.id], arguments: {}, signed } as never
+    const order = {
+      id,
+      verb: 'run.start',
+      actor: operator.fingerprint,
+      index: 0,
+      targets: [host.id],
+      arguments: {},
+      signed,
+    } as never
     const { dispatch, ledger: frozen } = await start()
     const [result] = await dispatch.deliver(order, [], new AbortController().signal)
-    assert.deepEqual([result?.result, result?.error?.code, frozen.frozen()?.code], ['failed', 'ledger.rolled-back', 'ledger.rolled-back'])
+    assert.deepEqual(
+      [result?.result, result?.error?.code, frozen.frozen()?.code],
+      ['failed', 'ledger.rolled-back', 'ledger.rolled-back'],
+    )
     assert.equal(hosts.streams(host), 0)
   })
 }

@@ -37,7 +37,12 @@ const SOUND_NOTES = 64
 /** The agent's error code (agent/commands/errors.ts), which crosses the wire. */
 const POSITION_MOVED = 'command.position-moved'
 /** Answers that come before an order is looked at. After any other failure only the host knows whether it acted. */
-const NOT_TAKEN: ReadonlySet<string> = new Set(['protocol.denied', 'protocol.unsupported', 'protocol.busy', 'protocol.too-large'])
+const NOT_TAKEN: ReadonlySet<string> = new Set([
+  'protocol.denied',
+  'protocol.unsupported',
+  'protocol.busy',
+  'protocol.too-large',
+])
 
 export interface DispatchDeps {
   readonly ledger: Ledger
@@ -55,7 +60,11 @@ export interface DispatchDeps {
 
 export interface Dispatch {
   /** Brings the operation to each of its targets, with the values that its intent commits to. */
-  deliver(operation: LoggedOperation, values: readonly Opening[], signal: AbortSignal): Promise<TargetResult[]>
+  deliver(
+    operation: LoggedOperation,
+    values: readonly Opening[],
+    signal: AbortSignal,
+  ): Promise<TargetResult[]>
   /** Asks each target for the outcome that it signed. A target that the order has not reached refuses it from then on. */
   probe(operation: LoggedOperation, signal: AbortSignal): Promise<TargetResult[]>
   /** Compares the log with the checkpoint that the host holds. @throws ledger.rolled-back, ledger.forked: the log is frozen from then on */
@@ -68,10 +77,14 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   // Owned by compare(): notes that fit the log.
   const sound = new Set<string>()
 
-  const connect = async (agent: AgentRecord, signal: AbortSignal): Promise<Client<typeof command>> => {
+  const connect = async (
+    agent: AgentRecord,
+    signal: AbortSignal,
+  ): Promise<Client<typeof command>> => {
     const addresses = deps.copies?.(agent.peerId)
     // Which of the two would get it is chance, and the other one would deny it with the same signature.
-    if (addresses !== undefined) throw dispatchError('dispatch.copied', { host: agent.name, addresses })
+    if (addresses !== undefined)
+      throw dispatchError('dispatch.copied', { host: agent.name, addresses })
     try {
       return openClient(command, await deps.open(agent.peerId, command.id, signal), deps)
     } catch (cause) {
@@ -92,11 +105,19 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
         const agent = await deps.agents.byId(agentId.parse(target))
         if (agent === undefined) throw dispatchError('dispatch.offline', { host: target })
         // Since the intent was logged: its connection may last a moment longer, and it must not be given anything to do in that.
-        if (agent.status === 'revoked') throw dispatchError('dispatch.revoked', { host: agent.name })
+        if (agent.status === 'revoked')
+          throw dispatchError('dispatch.revoked', { host: agent.name })
         return await job(agent)
       } catch (error) {
-        if (!(error instanceof MusterError)) deps.log.error({ host: target, operation: operation.id, error }, 'order could not be brought')
-        const known = error instanceof MusterError ? error : operationError('operation.failed', { verb: operation.verb, target })
+        if (!(error instanceof MusterError))
+          deps.log.error(
+            { host: target, operation: operation.id, error },
+            'order could not be brought',
+          )
+        const known =
+          error instanceof MusterError
+            ? error
+            : operationError('operation.failed', { verb: operation.verb, target })
         return { ...failed(target, known), result: lost }
       }
     })
@@ -110,12 +131,20 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const client = await connect(agent, signal)
     const brought = { order: false }
     try {
-      return checkedOutcome(deps, operation, agent, await bring(client, { operation, values }, agent, brought, signal))
+      return checkedOutcome(
+        deps,
+        operation,
+        agent,
+        await bring(client, { operation, values }, agent, brought, signal),
+      )
     } catch (error) {
       // Thrown is only what says that the host has not taken the order.
       if (!brought.order || (error instanceof MusterError && NOT_TAKEN.has(error.code))) throw error
       if (dispatchError.is(error)) return { ...failed(agent.id, error), result: 'unknown' }
-      deps.log.warn({ host: agent.name, operation: operation.id, error }, 'order was not answered; asking the host what became of it')
+      deps.log.warn(
+        { host: agent.name, operation: operation.id, error },
+        'order was not answered; asking the host what became of it',
+      )
     } finally {
       await client.close().catch(() => undefined)
     }
@@ -131,7 +160,10 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     signal: AbortSignal,
   ): Promise<Signed> => {
     for (let attempt = 1; ; attempt++) {
-      const request = { ...(await order(client, operation, agent, signal)), ...(values.length === 0 ? {} : { values: [...values] }) }
+      const request = {
+        ...(await order(client, operation, agent, signal)),
+        ...(values.length === 0 ? {} : { values: [...values] }),
+      }
       try {
         brought.order = true
         return (await client.call('perform', request, { signal })).outcome
@@ -144,12 +176,18 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   }
 
   /** A host that has seen entries which this log has not, or other ones, shows that it was rolled back or replaced: then it is frozen (AL-04). */
-  const compare = async (agent: AgentRecord, { checkpoint: note }: { readonly checkpoint?: string | undefined }): Promise<void> => {
+  const compare = async (
+    agent: AgentRecord,
+    { checkpoint: note }: { readonly checkpoint?: string | undefined },
+  ): Promise<void> => {
     if (note === undefined || sound.has(note)) return
     try {
       await deps.ledger.witnessed(note)
     } catch (error) {
-      deps.log.error({ host: agent.name, error }, 'the checkpoint that a host holds does not fit this log')
+      deps.log.error(
+        { host: agent.name, error },
+        'the checkpoint that a host holds does not fit this log',
+      )
       throw error
     }
     const oldest = sound.size >= SOUND_NOTES ? sound.values().next().value : undefined
@@ -167,12 +205,25 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const position = await client.call('position', {}, { signal })
     await compare(agent, position)
     const published = deps.ledger.published()
-    const covers = published !== undefined && published.size > operation.index && published.size >= position.size
+    const covers =
+      published !== undefined && published.size > operation.index && published.size >= position.size
     const checkpoint = covers ? published : await deps.ledger.checkpoint(signal)
     if (checkpoint.size < position.size)
-      throw dispatchError('dispatch.log-behind', { host: agent.name, seen: position.size, size: checkpoint.size })
-    const ask = { actor: operation.actor, namespace: VERBS[operation.verb].namespace, level: 'control', at: deps.clock.now() } as const
-    const evidence = await deps.access.evidence({ ...ask, target: { agent: agent.id, labels: agent.labels } }, position.epoch)
+      throw dispatchError('dispatch.log-behind', {
+        host: agent.name,
+        seen: position.size,
+        size: checkpoint.size,
+      })
+    const ask = {
+      actor: operation.actor,
+      namespace: VERBS[operation.verb].namespace,
+      level: 'control',
+      at: deps.clock.now(),
+    } as const
+    const evidence = await deps.access.evidence(
+      { ...ask, target: { agent: agent.id, labels: agent.labels } },
+      position.epoch,
+    )
     const revocations = [...evidence.revocations]
     for (;;) {
       const count = fitting(revocations, { most: MAX_REVOCATIONS, bytes: MAX_REVOCATION_BYTES })
@@ -185,7 +236,10 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       index: operation.index,
       inclusion: [...(await deps.ledger.prove(operation.index, checkpoint.size)).hashes],
       checkpoint: checkpoint.note,
-      consistency: position.size === 0 ? [] : [...(await deps.ledger.consistency(position.size, checkpoint.size)).hashes],
+      consistency:
+        position.size === 0
+          ? []
+          : [...(await deps.ledger.consistency(position.size, checkpoint.size)).hashes],
       consistentFrom: position.size,
       roots: evidence.roots.map((versions) => [...versions]),
       grants: [...evidence.grants],
@@ -194,24 +248,38 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   }
 
   /** Never rejects: whatever keeps the host from answering, the coordinator's own end included, nothing is known then. */
-  const probeOne = async (operation: LoggedOperation, agent: AgentRecord, outer: AbortSignal): Promise<TargetResult> => {
+  const probeOne = async (
+    operation: LoggedOperation,
+    agent: AgentRecord,
+    outer: AbortSignal,
+  ): Promise<TargetResult> => {
     const signal = AbortSignal.any([outer, deps.clock.timeout(PROBE_MS)])
     try {
       const client = await connectSoon(agent, signal)
       try {
-        return checkedOutcome(deps, operation, agent, (await client.call('probe', { intent: operation.signed }, { signal })).outcome)
+        return checkedOutcome(
+          deps,
+          operation,
+          agent,
+          (await client.call('probe', { intent: operation.signed }, { signal })).outcome,
+        )
       } finally {
         await client.close().catch(() => undefined)
       }
     } catch (error) {
       const known =
-        error instanceof MusterError && !signal.aborted ? error : dispatchError('dispatch.offline', { host: agent.name }, { cause: error })
+        error instanceof MusterError && !signal.aborted
+          ? error
+          : dispatchError('dispatch.offline', { host: agent.name }, { cause: error })
       return { ...failed(agent.id, known), result: 'unknown' }
     }
   }
 
   /** Waits for a host that is on its way back. */
-  const connectSoon = async (agent: AgentRecord, signal: AbortSignal): Promise<Client<typeof command>> => {
+  const connectSoon = async (
+    agent: AgentRecord,
+    signal: AbortSignal,
+  ): Promise<Client<typeof command>> => {
     for (;;) {
       try {
         return await connect(agent, signal)
@@ -232,8 +300,10 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
         await client.close().catch(() => undefined)
       }
     },
-    deliver: (operation, values, signal) => each(operation, 'failed', (agent) => deliverTo(operation, values, agent, signal)),
-    probe: (operation, signal) => each(operation, 'unknown', (agent) => probeOne(operation, agent, signal)),
+    deliver: (operation, values, signal) =>
+      each(operation, 'failed', (agent) => deliverTo(operation, values, agent, signal)),
+    probe: (operation, signal) =>
+      each(operation, 'unknown', (agent) => probeOne(operation, agent, signal)),
   }
 }
 
@@ -246,7 +316,8 @@ function isPositionMoved(error: unknown): boolean {
   // A process that does not have the agent's table of errors sees a refusal with its code.
   return (
     error instanceof MusterError &&
-    (error.code === POSITION_MOVED || (error.code === 'protocol.refused' && error.data['code'] === POSITION_MOVED))
+    (error.code === POSITION_MOVED ||
+      (error.code === 'protocol.refused' && error.data['code'] === POSITION_MOVED))
   )
 }
 

@@ -17,12 +17,15 @@ export const dispatchError = defineErrors({
     exit: 'unreachable',
     retryable: true,
     message: (d: { host: string }) => `${d.host} is not connected`,
-    hint: (d: { host: string }) => `muster agent list shows when ${d.host} was last seen; on the host: muster agent run`,
+    hint: (d: { host: string }) =>
+      `muster agent list shows when ${d.host} was last seen; on the host: muster agent run`,
   },
   'dispatch.revoked': {
     exit: 'conflict',
-    message: (d: { host: string }) => `${d.host} was revoked, so nothing on it can be asked or ordered any more`,
-    hint: () => 'what still runs there ends by itself, or is ended on the host itself: muster process stop RUN --local',
+    message: (d: { host: string }) =>
+      `${d.host} was revoked, so nothing on it can be asked or ordered any more`,
+    hint: () =>
+      'what still runs there ends by itself, or is ended on the host itself: muster process stop RUN --local',
   },
   'dispatch.copied': {
     exit: 'conflict',
@@ -38,16 +41,19 @@ export const dispatchError = defineErrors({
   'dispatch.failed': {
     exit: 'failed',
     message: (d: { host: string; reason: string }) => `${d.host} could not do it: ${d.reason}`,
-    hint: (d: { host: string; reason: string }) => `mend it on ${d.host}, or correct the command and give it again`,
+    hint: (d: { host: string; reason: string }) =>
+      `mend it on ${d.host}, or correct the command and give it again`,
   },
   'dispatch.log-behind': {
     exit: 'verification',
     message: (d: { host: string; seen: number; size: number }) =>
       `${d.host} has seen ${d.seen} entries of the log, and it has ${d.size} here: entries were lost`,
-    hint: () => 'the database was restored or another log is served; compare with muster audit verify before you go on',
+    hint: () =>
+      'the database was restored or another log is served; compare with muster audit verify before you go on',
   },
   'dispatch.bad-outcome': {
     exit: 'verification',
-    message: (d: { host: string; reason: string }) => `the outcome that ${d.host} sent does not check out: ${d.reason}`,
+    message: (d: { host: string; reason: string }) =>
+      `the outcome that ${d.host} sent does not check out: ${d.reason}`,
   },
 })

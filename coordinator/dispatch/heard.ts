@@ -15,9 +15,16 @@ const MAX_WORD = 64
 const MAX_OUTPUT_BYTES = 1024 * 1024 * GIB
 
 /** The answers that are about the runs that were asked for. */
-export function heardOf(asked: Iterable<RunId>, answers: readonly RunStatusMessage[]): Map<RunId, RunStatusMessage> {
+export function heardOf(
+  asked: Iterable<RunId>,
+  answers: readonly RunStatusMessage[],
+): Map<RunId, RunStatusMessage> {
   const expected = new Set<string>(asked)
-  return new Map(answers.filter(({ run }) => expected.has(run)).map((answer) => [answer.run as RunId, cut(answer)]))
+  return new Map(
+    answers
+      .filter(({ run }) => expected.has(run))
+      .map((answer) => [answer.run as RunId, cut(answer)]),
+  )
 }
 
 function cut(answer: RunStatusMessage): RunStatusMessage {
@@ -40,5 +47,6 @@ function cut(answer: RunStatusMessage): RunStatusMessage {
 /** Without NUL, which PostgreSQL does not store. */
 const text = (value: string | null, most: number): string | null =>
   value === null ? null : value.slice(0, most).toWellFormed().replaceAll('\0', '\uFFFD')
-const time = (value: string | null): string | null => (value === null || Number.isNaN(parseRfc3339(value)) ? null : value)
+const time = (value: string | null): string | null =>
+  value === null || Number.isNaN(parseRfc3339(value)) ? null : value
 const bytes = (value: number): number => Math.min(Math.max(value, 0), MAX_OUTPUT_BYTES)

@@ -19,21 +19,32 @@ export function checkedOutcome(
   agent: AgentRecord,
   signed: Signed,
 ): TargetResult {
-  const bad = (reason: string, cause?: unknown): Error => dispatchError('dispatch.bad-outcome', { host: agent.name, reason }, { cause })
-  if (!Buffer.from(signed.key).equals(agent.publicKey)) throw bad('it is signed by another key than the host’s')
+  const bad = (reason: string, cause?: unknown): Error =>
+    dispatchError('dispatch.bad-outcome', { host: agent.name, reason }, { cause })
+  if (!Buffer.from(signed.key).equals(agent.publicKey))
+    throw bad('it is signed by another key than the host’s')
   try {
     const outcome = readSigned(signed, 'outcome')
-    if (outcome.operation !== operation.id || outcome.target !== agent.id || outcome.verb !== operation.verb)
+    if (
+      outcome.operation !== operation.id ||
+      outcome.target !== agent.id ||
+      outcome.verb !== operation.verb
+    )
       throw bad('it is about another order')
     deps.ledger.requireLoggable({ type: 'outcome', operation: operation.id, signed })
     return { target: agent.id, ...hostResult(agent.name, outcome), signed }
   } catch (error) {
-    throw dispatchError.is(error) ? error : bad(error instanceof MusterError ? error.message : 'it is malformed', error)
+    throw dispatchError.is(error)
+      ? error
+      : bad(error instanceof MusterError ? error.message : 'it is malformed', error)
   }
 }
 
 /** An outcome of the host of this name as everybody is told of it. */
-export function hostResult(host: string, outcome: Outcome): Pick<TargetResult, 'result' | 'detail' | 'error'> {
+export function hostResult(
+  host: string,
+  outcome: Outcome,
+): Pick<TargetResult, 'result' | 'detail' | 'error'> {
   const { error, ...detail } = outcome.detail
   return {
     result: outcome.result,
@@ -43,7 +54,11 @@ export function hostResult(host: string, outcome: Outcome): Pick<TargetResult, '
 }
 
 /** A host's reason as one of our own errors, so that it reads the same whichever side raised it. */
-function hostError(host: string, result: string, error: Json | undefined): { code: string; data: ErrorData } {
+function hostError(
+  host: string,
+  result: string,
+  error: Json | undefined,
+): { code: string; data: ErrorData } {
   const reason = typeof error === 'string' ? error : 'it gave no reason'
   const code = result === 'refused' ? 'dispatch.refused' : 'dispatch.failed'
   return { code, data: { host, reason } }
@@ -51,6 +66,9 @@ function hostError(host: string, result: string, error: Json | undefined): { cod
 
 function plain(detail: Readonly<Record<string, Json>>): Record<string, ErrorValue> {
   return Object.fromEntries(
-    Object.entries(detail).map(([key, value]) => [key, typeof value === 'object' && value !== null ? JSON.stringify(value) : value]),
+    Object.entries(detail).map(([key, value]) => [
+      key,
+      typeof value === 'object' && value !== null ? JSON.stringify(value) : value,
+    ]),
   )
 }

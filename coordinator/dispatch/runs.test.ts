@@ -8,11 +8,17 @@ import { stateOf } from '../testing/hosts.ts'
 import { createRuns, type Runs } from './runs.ts'
 
 const id = (n: number) => runId.parse(`0000000${n}-0000-4000-8000-000000000000`)
-const status = (n: number, state: RunStatusMessage['state'], changes: Partial<RunStatusMessage> = {}): RunStatusMessage =>
-  stateOf(id(n), { state, startedAt: null, ...changes })
+const status = (
+  n: number,
+  state: RunStatusMessage['state'],
+  changes: Partial<RunStatusMessage> = {},
+): RunStatusMessage => stateOf(id(n), { state, startedAt: null, ...changes })
 
 /** Work on runs of one host, all just ordered. */
-async function withRuns(count: number, work: (runs: Runs, host: AgentId) => Promise<void>): Promise<void> {
+async function withRuns(
+  count: number,
+  work: (runs: Runs, host: AgentId) => Promise<void>,
+): Promise<void> {
   await using coordinator = await testCoordinator()
   const host = await coordinator.member('web-1')
   const runs = createRuns({ database: coordinator.database })

@@ -4,7 +4,14 @@
  */
 import type { Kysely, Selectable } from 'kysely'
 import { parseRfc3339, rfc3339 } from '../../shared/clock.ts'
-import { type AgentId, agentId, type Fingerprint, type OperationId, type RunId, runId } from '../../shared/ids.ts'
+import {
+  type AgentId,
+  agentId,
+  type Fingerprint,
+  type OperationId,
+  type RunId,
+  runId,
+} from '../../shared/ids.ts'
 import type { RunStatusMessage } from '../../protocols/command/messages.ts'
 import { isTerminal } from '../../shared/run-words.ts'
 import type { Database } from '../database/database.ts'
@@ -85,8 +92,14 @@ export function createRuns(deps: { database: Database }): Runs {
 
     async find(text) {
       // A prefix of a UUID only: no pattern characters reach the database.
-      if (!/^[0-9a-f-]{4,36}$/.test(text)) throw dispatchError('dispatch.unknown-run', { run: text })
-      const rows = await database.query.selectFrom('run_record').selectAll().where('id', 'like', `${text}%`).limit(2).execute()
+      if (!/^[0-9a-f-]{4,36}$/.test(text))
+        throw dispatchError('dispatch.unknown-run', { run: text })
+      const rows = await database.query
+        .selectFrom('run_record')
+        .selectAll()
+        .where('id', 'like', `${text}%`)
+        .limit(2)
+        .execute()
       const [row, second] = rows
       if (row === undefined) throw dispatchError('dispatch.unknown-run', { run: text })
       if (second !== undefined) throw dispatchError('dispatch.ambiguous-run', { run: text })
@@ -94,7 +107,12 @@ export function createRuns(deps: { database: Database }): Runs {
     },
 
     async list(options) {
-      let query = database.query.selectFrom('run_record').selectAll().orderBy('created_at', 'desc').orderBy('id', 'desc').limit(MAX_LISTED)
+      let query = database.query
+        .selectFrom('run_record')
+        .selectAll()
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(MAX_LISTED)
       if (options.agents) query = query.where('agent', 'in', options.agents)
       if (!options.all) query = query.where('status', 'in', ['starting', 'running'])
       return (await query.execute()).map(fromRow)
@@ -135,7 +153,11 @@ export function createRuns(deps: { database: Database }): Runs {
         .where('id', '=', status.run)
         .where('agent', '=', host)
         // An older answer that arrives late must not bring a run back to life.
-        .where('status', 'in', isTerminal(status.state) ? ['starting', 'running', 'lost'] : ['starting', 'running'])
+        .where(
+          'status',
+          'in',
+          isTerminal(status.state) ? ['starting', 'running', 'lost'] : ['starting', 'running'],
+        )
         .execute()
     },
   }

@@ -13,7 +13,9 @@ const signal = new AbortController().signal
 /** The status for a path that is sent as it is; fetch would tidy it first. */
 function statusOf(base: string, path: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    const asked = request(base, { path, agent: false }, (response) => resolve(response.resume().statusCode as number))
+    const asked = request(base, { path, agent: false }, (response) =>
+      resolve(response.resume().statusCode as number),
+    )
     asked.on('error', reject)
     asked.end()
   })
@@ -22,27 +24,46 @@ function statusOf(base: string, path: string): Promise<number> {
 test('published trees are served below their repository, latest and snapshots, and follow a switch', async () => {
   await using mirror = await testMirror()
   const config = mirror.config()
-  const server = await createHttpServer({ clock: systemClock, log: silentLog }, { listen: '127.0.0.1:0', repositories: () => [config] })
+  const server = await createHttpServer(
+    { clock: systemClock, log: silentLog },
+    { listen: '127.0.0.1:0', repositories: () => [config] },
+  )
   const get = (path: string): Promise<Response> => fetch(`${server.url}${path}`)
   try {
     assert.equal((await get('/repos/repo/latest/repodata/repomd.xml')).status, 404)
     const publish = async (target: string, path: string, revision: number): Promise<void> => {
-      await writeRepository(mirror.upstream, [{ name: 'a', version: String(revision), release: '1' }], { revision })
+      await writeRepository(
+        mirror.upstream,
+        [{ name: 'a', version: String(revision), release: '1' }],
+        { revision },
+      )
       const result = await mirror.sync()
-      await mirror.publisher.publish({ repository: 'repo', target, path, version: (result as { version: number }).version, signal })
+      await mirror.publisher.publish({
+        repository: 'repo',
+        target,
+        path,
+        version: (result as { version: number }).version,
+        signal,
+      })
     }
     await publish('latest', config.publish.latest_path, 1_700_000_000)
     await publish('s1', join(config.publish.snapshots_path, 's1'), 1_800_000_000)
     const repomd = await get('/repos/repo/latest/repodata/repomd.xml')
     assert.equal(repomd.headers.get('cache-control'), 'no-cache')
     assert.match(await repomd.text(), /<revision>1700000000</)
-    assert.match(await (await get('/repos/repo/snapshots/s1/repodata/repomd.xml')).text(), /<revision>1800000000</)
+    assert.match(
+      await (await get('/repos/repo/snapshots/s1/repodata/repomd.xml')).text(),
+      /<revision>1800000000</,
+    )
     const primary = /href="(repodata\/[0-9a-f]{64}-primary.xml.gz)"/.exec(
       await (await get('/repos/repo/latest/repodata/repomd.xml')).text(),
     )?.[1]
     const immutable = await get(`/repos/repo/latest/${primary}`)
     assert.match(immutable.headers.get('cache-control') ?? '', /immutable/)
-    assert.deepEqual(Buffer.from(await immutable.arrayBuffer()), await readFile(join(config.publish.latest_path, primary as string)))
+    assert.deepEqual(
+      Buffer.from(await immutable.arrayBuffer()),
+      await readFile(join(config.publish.latest_path, primary as string)),
+    )
     for (const [path, link] of [
       ['/', 'repos/'],
       ['/repos/', 'repo/'],
@@ -53,7 +74,10 @@ test('published trees are served below their repository, latest and snapshots, a
       assert.match(await (await get(path)).text(), new RegExp(`href="\\./${link}"`), path)
     assert.equal(await (await get('/healthz')).text(), 'ok\n')
     await publish('latest', config.publish.latest_path, 1_900_000_000)
-    assert.match(await (await get('/repos/repo/latest/repodata/repomd.xml')).text(), /<revision>1900000000</)
+    assert.match(
+      await (await get('/repos/repo/latest/repodata/repomd.xml')).text(),
+      /<revision>1900000000</,
+    )
   } finally {
     await server.close()
   }
@@ -69,7 +93,10 @@ test('PB-14: staging, generations, other repositories and foreign links can not 
   await writeFile(join(parent, 'secret'), 'secret')
   await symlink('..', join(parent, 'snapshots/up'))
   await symlink('/etc', config.publish.latest_path)
-  const server = await createHttpServer({ clock: systemClock, log: silentLog }, { listen: '127.0.0.1:0', repositories: () => [config] })
+  const server = await createHttpServer(
+    { clock: systemClock, log: silentLog },
+    { listen: '127.0.0.1:0', repositories: () => [config] },
+  )
   try {
     for (const path of [
       '/repos/repo/.gen/latest/1-0123456789abcdef/tree/x',
@@ -83,7 +110,11 @@ test('PB-14: staging, generations, other repositories and foreign links can not 
       '/.git/config',
     ])
       assert.equal(await statusOf(server.url, path), 404, path)
-    for (const path of ['/repos/repo/latest/../secret', '/repos/repo/snapshots/%2e%2e/secret', '/repos/repo/latest/..%2f..%2fsecret'])
+    for (const path of [
+      '/repos/repo/latest/../secret',
+      '/repos/repo/snapshots/%2e%2e/secret',
+      '/repos/repo/latest/..%2f..%2fsecret',
+    ])
       assert.equal(await statusOf(server.url, path), 400, path)
   } finally {
     await server.close()

@@ -15,9 +15,13 @@ export interface HttpServerOptions {
 }
 
 /** @throws `http.address-taken`, `http.address` */
-export function createHttpServer(deps: { clock: Clock; log: Logger }, options: HttpServerOptions): Promise<WebServer> {
+export function createHttpServer(
+  deps: { clock: Clock; log: Logger },
+  options: HttpServerOptions,
+): Promise<WebServer> {
   const resolve: Resolve = async ([top, ...rest]) => {
-    if (top === undefined) return { kind: 'folder', entries: async () => [{ name: 'repos', kind: 'folder' }] }
+    if (top === undefined)
+      return { kind: 'folder', entries: async () => [{ name: 'repos', kind: 'folder' }] }
     return top === 'repos' ? resolveTree(options.repositories(), rest) : undefined
   }
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
@@ -30,6 +34,10 @@ export function createHttpServer(deps: { clock: Clock; log: Logger }, options: H
 /** Says that this process answers; what it thinks of its database and log is `muster status`. */
 function health(request: IncomingMessage, response: ServerResponse): void {
   const body = 'ok\n'
-  response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'content-length': body.length, 'cache-control': 'no-store' })
+  response.writeHead(200, {
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': body.length,
+    'cache-control': 'no-store',
+  })
   response.end(request.method === 'HEAD' ? undefined : body)
 }

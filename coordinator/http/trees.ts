@@ -20,13 +20,18 @@ export interface PublishedRepository {
 const IMMUTABLE = /^[0-9a-f]{64,128}-/
 
 /** What lies below `/repos`. */
-export async function resolveTree(repositories: readonly PublishedRepository[], segments: readonly string[]): Promise<Served | undefined> {
+export async function resolveTree(
+  repositories: readonly PublishedRepository[],
+  segments: readonly string[],
+): Promise<Served | undefined> {
   const [id, kind, ...rest] = segments
-  if (id === undefined) return folder(async () => repositories.map(({ name }) => ({ name, kind: 'folder' })))
+  if (id === undefined)
+    return folder(async () => repositories.map(({ name }) => ({ name, kind: 'folder' })))
   const repository = repositories.find(({ name }) => name === id)
   if (repository === undefined) return undefined
   const { latest_path: latest, snapshots_path: snapshots } = repository.publish
-  if (kind === undefined) return folder(async () => ['latest', 'snapshots'].map((name) => ({ name, kind: 'folder' })))
+  if (kind === undefined)
+    return folder(async () => ['latest', 'snapshots'].map((name) => ({ name, kind: 'folder' })))
   if (kind === 'latest') return inTree(latest, rest)
   if (kind !== 'snapshots') return undefined
   const [name, ...path] = rest
@@ -43,12 +48,16 @@ async function inTree(link: string, segments: readonly string[]): Promise<Served
 }
 
 function cacheControl(segments: readonly string[]): string | undefined {
-  return segments[0] === 'repodata' && IMMUTABLE.test(segments.at(-1) ?? '') ? 'public, max-age=604800, immutable' : undefined
+  return segments[0] === 'repodata' && IMMUTABLE.test(segments.at(-1) ?? '')
+    ? 'public, max-age=604800, immutable'
+    : undefined
 }
 
 async function publishedSnapshots(path: string): Promise<FolderEntry[]> {
   const entries = await readdir(path, { withFileTypes: true }).catch(() => [])
-  return entries.filter((entry) => entry.isSymbolicLink() && isSnapshotName(entry.name)).map(({ name }) => ({ name, kind: 'folder' }))
+  return entries
+    .filter((entry) => entry.isSymbolicLink() && isSnapshotName(entry.name))
+    .map(({ name }) => ({ name, kind: 'folder' }))
 }
 
 function isSnapshotName(text: string): boolean {

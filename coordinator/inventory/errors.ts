@@ -4,11 +4,13 @@ import { defineErrors } from '../../shared/errors.ts'
 export const inventoryError = defineErrors({
   'inventory.not-theirs': {
     exit: 'denied',
-    message: (d: { host: string }) => `${d.host} sent facts that are not about itself, or are signed by another key`,
+    message: (d: { host: string }) =>
+      `${d.host} sent facts that are not about itself, or are signed by another key`,
   },
   'inventory.refused': {
     exit: 'verification',
-    message: (d: { host: string; reason: string }) => `the facts of ${d.host} are not acceptable: ${d.reason}`,
+    message: (d: { host: string; reason: string }) =>
+      `the facts of ${d.host} are not acceptable: ${d.reason}`,
   },
   'inventory.none': {
     exit: 'notFound',
@@ -17,7 +19,9 @@ export const inventoryError = defineErrors({
   },
   'inventory.bad-version': {
     exit: 'usage',
-    message: (d: { version: string }) => `${JSON.stringify(d.version)} is not a version condition, such as '< 3.0.7-25.el9'`,
-    hint: () => 'a comparison and a version: <, <=, =, >= or >, then [epoch:]version[-release], quoted for the shell',
+    message: (d: { version: string }) =>
+      `${JSON.stringify(d.version)} is not a version condition, such as '< 3.0.7-25.el9'`,
+    hint: () =>
+      'a comparison and a version: <, <=, =, >= or >, then [epoch:]version[-release], quoted for the shell',
   },
 })

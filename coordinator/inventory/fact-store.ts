@@ -3,7 +3,12 @@ import type { Kysely } from 'kysely'
 import { parseRfc3339, rfc3339 } from '../../shared/clock.ts'
 import type { FactEvent } from '../../shared/facts/events.ts'
 import type { FactState } from '../../shared/facts/apply.ts'
-import { type FactPackage, factSet, type HostFacts, type Manager } from '../../shared/facts/package-set.ts'
+import {
+  type FactPackage,
+  factSet,
+  type HostFacts,
+  type Manager,
+} from '../../shared/facts/package-set.ts'
 import { type AgentId, blobId } from '../../shared/ids.ts'
 import type { Database } from '../database/database.ts'
 import type { Tables } from '../database/tables.ts'
@@ -28,16 +33,34 @@ export interface FactStore {
   installed(
     name: string,
     agents?: readonly AgentId[],
-  ): Promise<{ agent: string; manager: string; arch: string; epoch: number; version: string; release: string; at: number }[]>
+  ): Promise<
+    {
+      agent: string
+      manager: string
+      arch: string
+      epoch: number
+      version: string
+      release: string
+      at: number
+    }[]
+  >
 }
 
 export function createFactStore(deps: { database: Database }): FactStore {
   const { database } = deps
   return {
     async state(agent, tx = database.query) {
-      const row = await tx.selectFrom('fact_state').selectAll().where('agent', '=', agent).executeTakeFirst()
+      const row = await tx
+        .selectFrom('fact_state')
+        .selectAll()
+        .where('agent', '=', agent)
+        .executeTakeFirst()
       if (row === undefined) return undefined
-      const packages = await tx.selectFrom('fact_package').selectAll().where('agent', '=', agent).execute()
+      const packages = await tx
+        .selectFrom('fact_package')
+        .selectAll()
+        .where('agent', '=', agent)
+        .execute()
       const set = factSet(
         JSON.parse(row.os) as HostFacts,
         packages.map(
@@ -51,7 +74,13 @@ export function createFactStore(deps: { database: Database }): FactStore {
           }),
         ),
       )
-      return { epoch: row.epoch, sequence: row.sequence, root: blobId.parse(row.root), at: rfc3339(row.at), set }
+      return {
+        epoch: row.epoch,
+        sequence: row.sequence,
+        root: blobId.parse(row.root),
+        at: rfc3339(row.at),
+        set,
+      }
     },
 
     async save(tx, agent, state, events) {
@@ -94,7 +123,12 @@ export function createFactStore(deps: { database: Database }): FactStore {
     async history(agent, name) {
       let query = database.query.selectFrom('fact_event').selectAll().where('agent', '=', agent)
       if (name !== undefined) query = query.where('name', '=', name)
-      const rows = await query.orderBy('epoch', 'desc').orderBy('sequence', 'desc').orderBy('position', 'desc').limit(MAX_HISTORY).execute()
+      const rows = await query
+        .orderBy('epoch', 'desc')
+        .orderBy('sequence', 'desc')
+        .orderBy('position', 'desc')
+        .limit(MAX_HISTORY)
+        .execute()
       return rows.reverse().map((row) => ({
         event: row.event as FactEvent['event'],
         at: rfc3339(row.at),
@@ -112,7 +146,15 @@ export function createFactStore(deps: { database: Database }): FactStore {
       let query = database.query
         .selectFrom('fact_package')
         .innerJoin('fact_state', 'fact_state.agent', 'fact_package.agent')
-        .select(['fact_package.agent', 'manager', 'arch', 'fact_package.epoch', 'version', 'release', 'fact_state.at'])
+        .select([
+          'fact_package.agent',
+          'manager',
+          'arch',
+          'fact_package.epoch',
+          'version',
+          'release',
+          'fact_state.at',
+        ])
         .where('name', '=', name)
       if (agents) query = query.where('fact_package.agent', 'in', agents)
       const rows = await query.orderBy('fact_package.agent').execute()

@@ -4,7 +4,13 @@ import { it } from 'node:test'
 import { openDatabase } from '../database/database.ts'
 import { rfc3339 } from '../../shared/clock.ts'
 import { diff } from '../../shared/facts/events.ts'
-import { factPackage, type FactSet, factSet, MAX_SET_BYTES, rootOf } from '../../shared/facts/package-set.ts'
+import {
+  factPackage,
+  type FactSet,
+  factSet,
+  MAX_SET_BYTES,
+  rootOf,
+} from '../../shared/facts/package-set.ts'
 import { factsBody, type FactUpdate } from '../../shared/facts/update.ts'
 import { recordedLog, type RecordedLog } from '../../shared/testing/recorded-log.ts'
 import { TEST_FLEET, TEST_TIME, testKey } from '../../shared/testing/statements.ts'
@@ -55,7 +61,9 @@ class Host {
     const at = rfc3339(TEST_TIME + this.sets.length * 1000)
     const base = { epoch: this.epoch, sequence: this.sets.length, root: rootOf(set), at }
     const update: FactUpdate =
-      before === undefined ? { ...base, kind: 'full', set } : { ...base, kind: 'events', events: diff(before.packages, set.packages, at) }
+      before === undefined
+        ? { ...base, kind: 'full', set }
+        : { ...base, kind: 'events', events: diff(before.packages, set.packages, at) }
     this.updates.push(update)
     return update
   }
@@ -70,16 +78,31 @@ class Host {
   full(): FactUpdate {
     const [last, set] = [this.updates.at(-1), this.sets.at(-1)]
     assert.ok(last !== undefined && set !== undefined)
-    return { epoch: last.epoch, sequence: last.sequence, root: last.root, at: last.at, kind: 'full', set }
+    return {
+      epoch: last.epoch,
+      sequence: last.sequence,
+      root: last.root,
+      at: last.at,
+      kind: 'full',
+      set,
+    }
   }
 
   sign(update: FactUpdate, changes: object = {}): Promise<Signed> {
-    return signStatement(this.key, 'facts', { fleet: TEST_FLEET, agent: this.record.id, ...factsBody(update).body, ...changes })
+    return signStatement(this.key, 'facts', {
+      fleet: TEST_FLEET,
+      agent: this.record.id,
+      ...factsBody(update).body,
+      ...changes,
+    })
   }
 
   readonly pull: NonNullable<Pull> = async ({ epoch, sequence }, { send }) => {
     this.asked.push(`${epoch}.${sequence}`)
-    const chosen = epoch === this.epoch ? this.updates.filter((update) => update.sequence > sequence) : [this.full()]
+    const chosen =
+      epoch === this.epoch
+        ? this.updates.filter((update) => update.sequence > sequence)
+        : [this.full()]
     for (const update of chosen) {
       const { payload } = factsBody(update)
       if (payload !== undefined) await send(payload)
@@ -108,7 +131,10 @@ async function scene(stack: AsyncDisposableStack, dialect: Dialect): Promise<Sce
   const { database, agents, clock } = coordinator
   const store = createFactStore({ database })
   const log = recordedLog()
-  const ingest = createIngest({ database, store, agents, clock, log, open: hosts.open }, { fleet: TEST_FLEET })
+  const ingest = createIngest(
+    { database, store, agents, clock, log, open: hosts.open },
+    { fleet: TEST_FLEET },
+  )
   stack.defer(() => ingest.close())
   // Owned by host().
   let made = 0
@@ -150,7 +176,11 @@ for (const dialect of DIALECTS) {
     await news(a, a.install('bash=5.2-1', 'zsh=5-1'))
     await news(a, a.install('bash=5.2-1', 'vim=9-1'))
     assert.deepEqual(await installed(a), ['bash=5.2-1', 'vim=9-1'])
-    assert.deepEqual(await history(a), ['update bash 5.1-1 5.2-1', 'install vim null 9-1', 'uninstall zsh 5-1 null'])
+    assert.deepEqual(await history(a), [
+      'update bash 5.1-1 5.2-1',
+      'install vim null 9-1',
+      'uninstall zsh 5-1 null',
+    ])
     assert.deepEqual(await history(a, 'vim'), ['install vim null 9-1'])
     assert.deepEqual([await installed(b), await history(b)], [['bash=4.0-1'], []])
     // The whole set at once was all that it took: news of events are applied as they are.
@@ -165,7 +195,10 @@ for (const dialect of DIALECTS) {
     await news(a, first)
     const missed = a.install('bash=2-1')
     await news(a, a.install('bash=3-1'))
-    assert.deepEqual([a.asked, await position(a), await installed(a)], [['0.0', '1.1'], '1.3', ['bash=3-1']])
+    assert.deepEqual(
+      [a.asked, await position(a), await installed(a)],
+      [['0.0', '1.1'], '1.3', ['bash=3-1']],
+    )
     const before = await history(a)
     assert.deepEqual(before, ['update bash 1-1 2-1', 'update bash 2-1 3-1'])
     for (const old of [missed, first, a.full()]) await news(a, old)
@@ -196,12 +229,19 @@ for (const dialect of DIALECTS) {
     await news(a, a.install('bash=3-1'))
     await news(a, a.install('bash=4-1'))
     assert.deepEqual([await position(a), await installed(a)], ['2.2', ['bash=4-1']])
-    assert.deepEqual(await history(a), ['update bash 1-1 2-1', 'update bash 2-1 3-1', 'update bash 3-1 4-1'])
+    assert.deepEqual(await history(a), [
+      'update bash 1-1 2-1',
+      'update bash 2-1 3-1',
+      'update bash 3-1 4-1',
+    ])
   })
 
   it(`FG-01: no host says anything of another one, by gossip, by push or in answer to a pull (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
-    const { host, news, ingest, installed, hosts, log, coordinator, store } = await scene(stack, dialect)
+    const { host, news, ingest, installed, hosts, log, coordinator, store } = await scene(
+      stack,
+      dialect,
+    )
     const [a, b, gone] = [await host('a'), await host('b'), await host('gone')]
     for (const one of [a, b, gone]) await news(one, one.install('bash=1-1'))
     const lie = a.install('bash=1-1', 'rootkit=1-1')
@@ -211,17 +251,31 @@ for (const dialect of DIALECTS) {
     await assert.rejects(ingest.take(b.record, await a.sign(lie)), { code: 'inventory.not-theirs' })
     await hosts.connect(a.record, { facts: { pull: async () => ({ updates: [toWire(about)] }) } })
     await ingest.pull(a.record, forever)
-    assert.ok(log.lines.some(({ data }) => (data['error'] as { code?: string }).code === 'inventory.not-theirs'))
+    assert.ok(
+      log.lines.some(
+        ({ data }) => (data['error'] as { code?: string }).code === 'inventory.not-theirs',
+      ),
+    )
     const { push } = factsServiceHandlers({ ingest, store, agents: coordinator.agents })
     const nothing = async function* (): AsyncGenerator<Uint8Array> {}
-    const as = (one: Host) => ({ caller: { kind: 'member', name: 'x', peerId: one.record.peerId }, upload: nothing() }) as never
+    const as = (one: Host) =>
+      ({
+        caller: { kind: 'member', name: 'x', peerId: one.record.peerId },
+        upload: nothing(),
+      }) as never
     await assert.rejects(push({ update: toWire(about) }, as(a)), { code: 'inventory.not-theirs' })
-    await assert.rejects(push({ update: toWire(await a.sign(lie)) }, as(b)), { code: 'inventory.not-theirs' })
+    await assert.rejects(push({ update: toWire(await a.sign(lie)) }, as(b)), {
+      code: 'inventory.not-theirs',
+    })
     // Nor of itself, once it is no member any more.
-    await coordinator.database.transaction((tx) => coordinator.agents.revoke(tx, gone.record.id, TEST_TIME))
+    await coordinator.database.transaction((tx) =>
+      coordinator.agents.revoke(tx, gone.record.id, TEST_TIME),
+    )
     const late = gone.install('bash=2-1')
     await ingest.news(await gone.sign(late), forever)
-    await assert.rejects(push({ update: toWire(await gone.sign(late)) }, as(gone)), { code: 'inventory.not-theirs' })
+    await assert.rejects(push({ update: toWire(await gone.sign(late)) }, as(gone)), {
+      code: 'inventory.not-theirs',
+    })
     for (const one of [a, b, gone]) assert.deepEqual(await installed(one), ['bash=1-1'])
   })
 
@@ -258,7 +312,8 @@ for (const dialect of DIALECTS) {
         throw wireError('protocol.busy', { what: 'facts pull' })
       },
       async (_request, { send }) => {
-        for (let sent = 0; sent <= MAX_SET_BYTES; sent += 256 * 1024) await send(new Uint8Array(256 * 1024))
+        for (let sent = 0; sent <= MAX_SET_BYTES; sent += 256 * 1024)
+          await send(new Uint8Array(256 * 1024))
         return { updates: [] }
       },
       // All of them, it says, and begins in the middle.
@@ -278,10 +333,16 @@ for (const dialect of DIALECTS) {
 
   it(`facts: two coordinators that hear of a host at once make one history of it (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
-    const { coordinator, host, news, installed, history, position, ingest, hosts } = await scene(stack, dialect)
+    const { coordinator, host, news, installed, history, position, ingest, hosts } = await scene(
+      stack,
+      dialect,
+    )
     const { agents, clock, log } = coordinator
     // Where a database takes several coordinators, the second one has connections of its own.
-    const database = dialect === 'sqlite' ? coordinator.database : await openDatabase({ clock }, { url: coordinator.url })
+    const database =
+      dialect === 'sqlite'
+        ? coordinator.database
+        : await openDatabase({ clock }, { url: coordinator.url })
     if (dialect !== 'sqlite') stack.defer(() => database.close())
     const other = createIngest(
       { database, store: createFactStore({ database }), agents, clock, log, open: hosts.open },
@@ -293,7 +354,11 @@ for (const dialect of DIALECTS) {
       const [next, after] = [a.install(`bash=${round}-1`), a.install(`bash=${round}-2`)]
       const [first, second] = [await a.sign(next), await a.sign(after)]
       await Promise.all([ingest.take(a.record, first), other.take(a.record, first)])
-      await Promise.all([other.take(a.record, second), ingest.take(a.record, second), other.take(a.record, first)])
+      await Promise.all([
+        other.take(a.record, second),
+        ingest.take(a.record, second),
+        other.take(a.record, first),
+      ])
     }
     assert.deepEqual([await position(a), await installed(a)], ['1.41', ['bash=20-2']])
     assert.equal((await history(a)).length, 40)

@@ -22,7 +22,9 @@ import type { AgentRecord, Agents } from '../registry/agents.ts'
 import { inventoryError } from './errors.ts'
 import type { FactStore } from './fact-store.ts'
 
-export type Ingested = { readonly result: 'applied' | 'known' } | { readonly result: 'gap'; readonly from: FactPosition }
+export type Ingested =
+  | { readonly result: 'applied' | 'known' }
+  | { readonly result: 'gap'; readonly from: FactPosition }
 
 export interface IngestDeps {
   readonly database: Database
@@ -68,23 +70,38 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
     return mine
   }
 
-  const take = async (agent: AgentRecord, signed: Signed, payload?: Uint8Array): Promise<Ingested> => {
+  const take = async (
+    agent: AgentRecord,
+    signed: Signed,
+    payload?: Uint8Array,
+  ): Promise<Ingested> => {
     const statement = readSigned(signed, 'facts', { fleet: options.fleet })
     if (statement.agent !== agent.id || !Buffer.from(signed.key).equals(agent.publicKey))
       throw inventoryError('inventory.not-theirs', { host: agent.name })
     // News of a full set come without the set: whoever gossips does not carry megabytes.
     if (statement.kind === 'full' && payload === undefined) {
       const state = await deps.store.state(agent.id)
-      if (state !== undefined && state.epoch === statement.epoch && state.sequence >= statement.sequence) return { result: 'known' }
+      if (
+        state !== undefined &&
+        state.epoch === statement.epoch &&
+        state.sequence >= statement.sequence
+      )
+        return { result: 'known' }
       return { result: 'gap', from: state ?? { epoch: 0, sequence: 0 } }
     }
     const update = readUpdate(statement, payload)
     return inTurn(agent.id, () =>
       deps.database.transaction(async (tx): Promise<Ingested> => {
         // Of two coordinators that take in the same host's news, the second one sees what the first one made of them.
-        await lockRow(deps.database.dialect, tx.selectFrom('agent').select('id').where('id', '=', agent.id)).execute()
-        const applied = apply(await deps.store.state(agent.id, tx), update, { now: deps.clock.now() })
-        if (applied.result === 'refused') throw inventoryError('inventory.refused', { host: agent.name, reason: applied.reason })
+        await lockRow(
+          deps.database.dialect,
+          tx.selectFrom('agent').select('id').where('id', '=', agent.id),
+        ).execute()
+        const applied = apply(await deps.store.state(agent.id, tx), update, {
+          now: deps.clock.now(),
+        })
+        if (applied.result === 'refused')
+          throw inventoryError('inventory.refused', { host: agent.name, reason: applied.reason })
         if (applied.result === 'gap') return { result: 'gap', from: applied.from }
         if (applied.result === 'known') return { result: 'known' }
         await deps.store.save(tx, agent.id, applied.state, applied.events)
@@ -93,17 +110,28 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
     )
   }
 
-  const pullFrom = async (agent: AgentRecord, from: FactPosition & { readonly root?: string }, signal: AbortSignal): Promise<void> => {
+  const pullFrom = async (
+    agent: AgentRecord,
+    from: FactPosition & { readonly root?: string },
+    signal: AbortSignal,
+  ): Promise<void> => {
     const client = openClient(facts, await deps.open(agent.peerId, facts.id, signal), deps)
     const parts: Uint8Array[] = []
     let bytes = 0
     const onData = (part: Uint8Array): void => {
       bytes += part.length
       if (bytes > MAX_SET_BYTES)
-        throw inventoryError('inventory.refused', { host: agent.name, reason: `the set is larger than ${MAX_SET_BYTES} bytes` })
+        throw inventoryError('inventory.refused', {
+          host: agent.name,
+          reason: `the set is larger than ${MAX_SET_BYTES} bytes`,
+        })
       parts.push(part.slice())
     }
-    const request = { epoch: from.epoch, sequence: from.sequence, ...(from.root === undefined ? {} : { root: from.root }) }
+    const request = {
+      epoch: from.epoch,
+      sequence: from.sequence,
+      ...(from.root === undefined ? {} : { root: from.root }),
+    }
     let updates: ResponseOf<(typeof facts)['methods']['pull']>['updates']
     try {
       updates = (await client.call('pull', request, { signal, onData })).updates
@@ -113,10 +141,15 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
     }
     const set = bytes > 0 ? Buffer.concat(parts) : undefined
     for (const signed of updates) {
-      const result = await take(agent, signed, readSigned(signed, 'facts').kind === 'full' ? set : undefined)
+      const result = await take(
+        agent,
+        signed,
+        readSigned(signed, 'facts').kind === 'full' ? set : undefined,
+      )
       if (result.result !== 'gap') continue
       // What the host sent does not follow what is known, or does not lead where it says: only the whole set settles it, once.
-      if (from.epoch !== 0 || from.sequence !== 0) return pullFrom(agent, { epoch: 0, sequence: 0 }, signal)
+      if (from.epoch !== 0 || from.sequence !== 0)
+        return pullFrom(agent, { epoch: 0, sequence: 0 }, signal)
       throw inventoryError('inventory.refused', {
         host: agent.name,
         reason: 'it was asked for all of them, and they do not follow each other',
@@ -142,7 +175,8 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
       }
     })()
       .catch((error: unknown) => {
-        if (!(error instanceof MusterError) && !outer.aborted) deps.log.error({ host: agent.name, error }, 'pull of facts failed')
+        if (!(error instanceof MusterError) && !outer.aborted)
+          deps.log.error({ host: agent.name, error }, 'pull of facts failed')
         else deps.log.warn({ host: agent.name, error }, 'pull of facts failed')
       })
       .finally(() => pulls.delete(agent.id))

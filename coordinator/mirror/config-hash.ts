@@ -6,7 +6,14 @@ import type { RepositoryConfig } from '../../shared/config/repository.ts'
 /** SHA-256 in hex. Credentials, schedule and paths are no part of it. */
 export function configHash(config: RepositoryConfig): string {
   const { upstream, retention, rpm, type } = config
-  const { architectures = null, gpgcheck, repo_gpgcheck, gpgkey_file = null, gpgkey_url = null, trusted_fingerprints = null } = rpm
+  const {
+    architectures = null,
+    gpgcheck,
+    repo_gpgcheck,
+    gpgkey_file = null,
+    gpgkey_url = null,
+    trusted_fingerprints = null,
+  } = rpm
   const contents = {
     type,
     upstream: upstream.url,

@@ -71,7 +71,10 @@ async function once(
 ): Promise<BlobRecord> {
   const { checksum, size, maxBytes } = wanted
   const { signal, onEvent } = options
-  const expect = { ...(size === undefined ? {} : { size }), ...(checksum.kind === 'sha256' ? { sha256: checksum.value as Sha256 } : {}) }
+  const expect = {
+    ...(size === undefined ? {} : { size }),
+    ...(checksum.kind === 'sha256' ? { sha256: checksum.value as Sha256 } : {}),
+  }
   const release = await deps.slots.take(signal)
   const over = new AbortController()
   const source = deps.upstream.stream(path, {
@@ -81,7 +84,11 @@ async function once(
     onRetry: (notice) => onEvent({ type: 'retry', ...notice }),
   })
   try {
-    const taken = await deps.pool.ingest(watched(begun(source), wanted, onEvent, release), { maxBytes: size ?? maxBytes, expect, signal })
+    const taken = await deps.pool.ingest(watched(begun(source), wanted, onEvent, release), {
+      maxBytes: size ?? maxBytes,
+      expect,
+      signal,
+    })
     onEvent({ type: 'fetched', file: wanted.href, bytes: taken.size })
     return { id: taken.id, sha256: taken.sha256, size: taken.size }
   } catch (error) {
@@ -94,7 +101,11 @@ async function once(
       )
     }
     if (blobError.is(error, 'blob.too-large'))
-      throw mirrorError('mirror.too-big', { file: wanted.href, limit: size ?? maxBytes }, { cause: error })
+      throw mirrorError(
+        'mirror.too-big',
+        { file: wanted.href, limit: size ?? maxBytes },
+        { cause: error },
+      )
     throw error
   } finally {
     release()
@@ -142,5 +153,10 @@ async function* watched(
   release()
   const got = sink?.value()
   if (got !== undefined && got !== wanted.checksum.value)
-    throw mirrorError('mirror.digest', { file: wanted.href, kind: wanted.checksum.kind, expected: wanted.checksum.value, got })
+    throw mirrorError('mirror.digest', {
+      file: wanted.href,
+      kind: wanted.checksum.kind,
+      expected: wanted.checksum.value,
+      got,
+    })
 }

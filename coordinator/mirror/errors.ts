@@ -10,17 +10,22 @@ export const mirrorError = defineErrors({
   },
   'mirror.tls': {
     exit: 'verification',
-    message: (d: { url: string; reason: string }) => `the server of ${d.url} can't be trusted: ${d.reason}`,
-    hint: () => 'set credentials.ca_cert if the upstream uses its own certificate authority; verification is never switched off',
+    message: (d: { url: string; reason: string }) =>
+      `the server of ${d.url} can't be trusted: ${d.reason}`,
+    hint: () =>
+      'set credentials.ca_cert if the upstream uses its own certificate authority; verification is never switched off',
   },
   'mirror.denied': {
     exit: 'denied',
-    message: (d: { url: string; status: number }) => `${d.url} answered ${d.status}: the upstream does not accept our credentials`,
-    hint: () => 'check credentials in the repository file; an entitlement certificate may have expired',
+    message: (d: { url: string; status: number }) =>
+      `${d.url} answered ${d.status}: the upstream does not accept our credentials`,
+    hint: () =>
+      'check credentials in the repository file; an entitlement certificate may have expired',
   },
   'mirror.missing': {
     exit: 'notFound',
-    message: (d: { url: string; status: number }) => `${d.url} answered ${d.status}: the upstream does not have this file`,
+    message: (d: { url: string; status: number }) =>
+      `${d.url} answered ${d.status}: the upstream does not have this file`,
     hint: () => 'the upstream may be in the middle of an update; sync again later',
   },
   'mirror.status': {
@@ -39,12 +44,14 @@ export const mirrorError = defineErrors({
   'mirror.slow': {
     exit: 'unreachable',
     retryable: true,
-    message: (d: { url: string; seconds: number }) => `${d.url} was not complete after ${d.seconds} seconds`,
+    message: (d: { url: string; seconds: number }) =>
+      `${d.url} was not complete after ${d.seconds} seconds`,
     hint: () => 'raise download.timeout if the connection really is that slow',
   },
   'mirror.redirect': {
     exit: 'verification',
-    message: (d: { url: string; to: string; reason: string }) => `${d.url} redirects to ${d.to}, which is refused: ${d.reason}`,
+    message: (d: { url: string; to: string; reason: string }) =>
+      `${d.url} redirects to ${d.to}, which is refused: ${d.reason}`,
     hint: () => 'if the repository has moved, set upstream.url to its new address',
   },
   'mirror.encoding': {
@@ -67,7 +74,8 @@ export const mirrorError = defineErrors({
     exit: 'verification',
     message: (d: { file: string; kind: string; expected: string; got: string }) =>
       `${d.file} does not have the ${d.kind} that the repository says: expected ${d.expected}, got ${d.got}`,
-    hint: () => 'the upstream serves another file than it lists; sync again later, or report it to its owner',
+    hint: () =>
+      'the upstream serves another file than it lists; sync again later, or report it to its owner',
   },
   'mirror.metadata': {
     exit: 'verification',
@@ -82,7 +90,8 @@ export const mirrorError = defineErrors({
   },
   'mirror.shrunk': {
     exit: 'verification',
-    message: (d: { repository: string; before: number; now: number }) => `${d.repository} shrank from ${d.before} to ${d.now} packages`,
+    message: (d: { repository: string; before: number; now: number }) =>
+      `${d.repository} shrank from ${d.before} to ${d.now} packages`,
     hint: () => 'if the upstream did this on purpose, sync once with --accept-shrink',
   },
   'mirror.unsupported': {
@@ -92,7 +101,8 @@ export const mirrorError = defineErrors({
   },
   'mirror.credentials': {
     exit: 'usage',
-    message: (d: { file: string; reason: string }) => `${d.file} can't be used as a credential: ${d.reason}`,
+    message: (d: { file: string; reason: string }) =>
+      `${d.file} can't be used as a credential: ${d.reason}`,
     hint: () => 'check the paths under credentials in the repository file',
   },
   'mirror.running': {

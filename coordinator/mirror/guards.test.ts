@@ -16,7 +16,11 @@ test('RS-31: a repository may shrink to a fifth and no further, unless it is so 
     [1000, 199],
     [10, 0],
   ] as const)
-    assert.throws(() => refuseShrink('r', before, now), { code: 'mirror.shrunk' }, `${before} ${now}`)
+    assert.throws(
+      () => refuseShrink('r', before, now),
+      { code: 'mirror.shrunk' },
+      `${before} ${now}`,
+    )
 })
 
 test('RS-14: a smaller number of 15 digits at most is a step back; what is no such number says nothing', () => {
@@ -37,5 +41,9 @@ test('RS-14: a smaller number of 15 digits at most is a step back; what is no su
     ['1700000001', '1700000000'],
     ['999999999999999', '999999999999998'],
   ] as const)
-    assert.throws(() => refuseRollback('r', last, now), { code: 'mirror.rollback' }, `${last} ${now}`)
+    assert.throws(
+      () => refuseRollback('r', last, now),
+      { code: 'mirror.rollback' },
+      `${last} ${now}`,
+    )
 })

@@ -50,15 +50,20 @@ export async function findKeyFiles(
   } catch (error) {
     options.signal.throwIfAborted()
     if (!(error instanceof MusterError)) throw error
-    options.onEvent({ type: 'notice', message: `the upstream's key files were left out: ${error.message}` })
+    options.onEvent({
+      type: 'notice',
+      message: `the upstream's key files were left out: ${error.message}`,
+    })
     return []
   }
 }
 
 async function localKey(file: string): Promise<KeyFile> {
-  const refuse = (reason: string, cause?: unknown): Error => mirrorError('mirror.credentials', { file, reason }, { cause })
+  const refuse = (reason: string, cause?: unknown): Error =>
+    mirrorError('mirror.credentials', { file, reason }, { cause })
   try {
-    if ((await stat(file)).size > MAX_KEY_BYTES) throw refuse(`it is longer than ${MAX_KEY_BYTES} bytes`)
+    if ((await stat(file)).size > MAX_KEY_BYTES)
+      throw refuse(`it is longer than ${MAX_KEY_BYTES} bytes`)
     return armored(publishedName(file), await readFile(file), refuse)
   } catch (error) {
     if (mirrorError.is(error)) throw error
@@ -66,17 +71,29 @@ async function localKey(file: string): Promise<KeyFile> {
   }
 }
 
-async function remoteKey(deps: KeyFileDeps, repository: string, url: string, signal: AbortSignal): Promise<KeyFile> {
+async function remoteKey(
+  deps: KeyFileDeps,
+  repository: string,
+  url: string,
+  signal: AbortSignal,
+): Promise<KeyFile> {
   const address = new URL(url)
-  const refuse = (reason: string): Error => mirrorError('mirror.unsupported', { repository, what: `rpm.gpgkey_url ${reason}` })
-  if (address.username !== '' || address.password !== '') throw refuse('holds a user name or password; keys are public')
-  if (address.search !== '') throw refuse('has a query, as key servers want it; save the key to a file and name that in rpm.gpgkey_file')
+  const refuse = (reason: string): Error =>
+    mirrorError('mirror.unsupported', { repository, what: `rpm.gpgkey_url ${reason}` })
+  if (address.username !== '' || address.password !== '')
+    throw refuse('holds a user name or password; keys are public')
+  if (address.search !== '')
+    throw refuse(
+      'has a query, as key servers want it; save the key to a file and name that in rpm.gpgkey_file',
+    )
   const folder = new URL('.', address)
   const path = parseHref(decoded(address.pathname.slice(folder.pathname.length)))
   if ('reason' in path) throw refuse(`names no file: ${path.reason}`)
   const found = await deps.elsewhere(folder).small(path.href, { maxBytes: MAX_KEY_BYTES, signal })
   if (typeof found === 'string') throw mirrorError('mirror.missing', { url, status: 404 })
-  return armored(publishedName(path.href), found.bytes, (reason) => mirrorError('mirror.metadata', { file: url, reason }))
+  return armored(publishedName(path.href), found.bytes, (reason) =>
+    mirrorError('mirror.metadata', { file: url, reason }),
+  )
 }
 
 /** With percent-escapes resolved; a lone `%` stands for itself. */
@@ -107,13 +124,15 @@ async function upstreamKeys(upstream: Upstream, signal: AbortSignal): Promise<Ke
     page = index.bytes.toString('utf8')
   } catch (error) {
     // Servers that don't list folders say so in many ways; content networks mostly with 403.
-    if (mirrorError.is(error, 'mirror.denied') || mirrorError.is(error, 'mirror.redirect')) return []
+    if (mirrorError.is(error, 'mirror.denied') || mirrorError.is(error, 'mirror.redirect'))
+      return []
     throw error
   }
   const keys: KeyFile[] = []
   for (const name of keyNames(page)) {
     const found = await upstream.small(ownHref(name), { maxBytes: MAX_KEY_BYTES, signal })
-    if (typeof found !== 'string' && found.bytes.includes(ARMOR)) keys.push({ path: ownHref(name), bytes: found.bytes })
+    if (typeof found !== 'string' && found.bytes.includes(ARMOR))
+      keys.push({ path: ownHref(name), bytes: found.bytes })
   }
   return keys
 }

@@ -23,7 +23,10 @@ test('RS-12: metadata that does not match repomd.xml, stored or decompressed, fa
     const changed = text.slice(start).replace(new RegExp(`(<${field}[^>]*>)[^<]*`), `$1${value}`)
     await writeFile(file, text.slice(0, start) + changed)
     assert.match(failed(await mirror.sync()).message, reason, field)
-    assert.equal((await mirror.database.query.selectFrom('repository_version').selectAll().execute()).length, 0)
+    assert.equal(
+      (await mirror.database.query.selectFrom('repository_version').selectAll().execute()).length,
+      0,
+    )
   }
 })
 
@@ -32,15 +35,26 @@ test('RS-06: many files with large windows are not decompressed at once', async 
   await writeRepository(mirror.upstream, testPackages(1))
   const open = Buffer.alloc(64 * 1024 * 1024)
   const stored = zstdCompressSync(open, { params: { [constants.ZSTD_c_windowLog]: 26 } })
-  const [sha256, openSha256] = [stored, open].map((bytes) => createHash('sha256').update(bytes).digest('hex'))
+  const [sha256, openSha256] = [stored, open].map((bytes) =>
+    createHash('sha256').update(bytes).digest('hex'),
+  )
   const records = Array.from({ length: 10 }, (_, index) => {
     const href = `repodata/${index}.zst`
     const checksums = `<checksum type="sha256">${sha256}</checksum><open-checksum type="sha256">${openSha256}</open-checksum>`
-    return { href, xml: `<data type="made-up-${index}">${checksums}<location href="${href}"/><open-size>${open.length}</open-size></data>` }
+    return {
+      href,
+      xml: `<data type="made-up-${index}">${checksums}<location href="${href}"/><open-size>${open.length}</open-size></data>`,
+    }
   })
   for (const { href } of records) await writeFile(join(mirror.upstream, href), stored)
   const file = join(mirror.upstream, 'repodata/repomd.xml')
-  await writeFile(file, (await readFile(file, 'utf8')).replace('</repomd>', `${records.map(({ xml }) => xml).join('')}</repomd>`))
+  await writeFile(
+    file,
+    (await readFile(file, 'utf8')).replace(
+      '</repomd>',
+      `${records.map(({ xml }) => xml).join('')}</repomd>`,
+    ),
+  )
   const before = process.resourceUsage().maxRSS
   complete(await mirror.sync())
   const grown = (process.resourceUsage().maxRSS - before) / 1024

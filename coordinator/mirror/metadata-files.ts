@@ -35,45 +35,84 @@ export async function fetchMetadata(
 ): Promise<MetadataFile> {
   const { href, checksum, size } = record
   if (pooled !== undefined && size !== undefined && pooled.size !== size)
-    throw mirrorError('mirror.digest', { file: href, kind: 'size', expected: String(size), got: String(pooled.size) })
-  const wanted = { href, checksum, ...(size === undefined ? {} : { size }), maxBytes: MAX_STORED_BYTES }
+    throw mirrorError('mirror.digest', {
+      file: href,
+      kind: 'size',
+      expected: String(size),
+      got: String(pooled.size),
+    })
+  const wanted = {
+    href,
+    checksum,
+    ...(size === undefined ? {} : { size }),
+    maxBytes: MAX_STORED_BYTES,
+  }
   const file = pooled ?? (await downloadFile(deps, wanted, options))
   return { record, id: file.id, sha256: file.sha256, size: file.size }
 }
 
 /** Decompresses a metadata file once to see that it is what repomd.xml says. Files that say nothing about that pass. */
-export async function verifyOpen(deps: { pool: Pool }, file: MetadataFile, signal: AbortSignal): Promise<void> {
+export async function verifyOpen(
+  deps: { pool: Pool },
+  file: MetadataFile,
+  signal: AbortSignal,
+): Promise<void> {
   if (file.record.openChecksum === undefined && file.record.openSize === undefined) return
   for await (const part of openMetadata(deps, file, signal)) void part
 }
 
 /** The packages of primary metadata, verified as by {@link verifyOpen} once the iteration is over. */
-export function primaryPackages(deps: { pool: Pool }, file: MetadataFile, signal: AbortSignal): AsyncGenerator<PrimaryPackage> {
+export function primaryPackages(
+  deps: { pool: Pool },
+  file: MetadataFile,
+  signal: AbortSignal,
+): AsyncGenerator<PrimaryPackage> {
   return readPrimary(openMetadata(deps, file, signal), file.record.href)
 }
 
 /** Decompressed bytes; throws before it ends if they are not what repomd.xml says. */
-async function* openMetadata(deps: { pool: Pool }, file: MetadataFile, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* openMetadata(
+  deps: { pool: Pool },
+  file: MetadataFile,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const { href, openChecksum, openSize } = file.record
   if (await isZchunk(deps.pool, file)) return
   const sink = openChecksum === undefined ? undefined : checksumSink(openChecksum.kind)
   const cap = Math.min(MAX_OPEN_BYTES, Math.max(FREE_OPEN_BYTES, file.size * MAX_RATIO))
   let size = 0
-  for await (const part of decompress(deps.pool.read(file.id, undefined, signal), { file: href, maxBytes: openSize ?? cap })) {
+  for await (const part of decompress(deps.pool.read(file.id, undefined, signal), {
+    file: href,
+    maxBytes: openSize ?? cap,
+  })) {
     sink?.update(part)
     size += part.length
     yield part
   }
   if (openSize !== undefined && size !== openSize)
-    throw mirrorError('mirror.digest', { file: `${href}, decompressed,`, kind: 'size', expected: String(openSize), got: String(size) })
+    throw mirrorError('mirror.digest', {
+      file: `${href}, decompressed,`,
+      kind: 'size',
+      expected: String(openSize),
+      got: String(size),
+    })
   const got = sink?.value()
   if (openChecksum !== undefined && got !== undefined && got !== openChecksum.value)
-    throw mirrorError('mirror.digest', { file: `${href}, decompressed,`, kind: openChecksum.kind, expected: openChecksum.value, got })
+    throw mirrorError('mirror.digest', {
+      file: `${href}, decompressed,`,
+      kind: openChecksum.kind,
+      expected: openChecksum.value,
+      got,
+    })
 }
 
 /** zchunk files are kept as they are: the same metadata is listed in another compression too, and that one is read. */
-async function isZchunk(pool: Pool, file: { id: BlobId; size: number; record: RepomdRecord }): Promise<boolean> {
+async function isZchunk(
+  pool: Pool,
+  file: { id: BlobId; size: number; record: RepomdRecord },
+): Promise<boolean> {
   if (file.record.type === 'primary' || file.size < 6) return false
-  for await (const head of pool.read(file.id, { start: 0, end: 6 })) return sniffCompression(head) === 'zchunk'
+  for await (const head of pool.read(file.id, { start: 0, end: 6 }))
+    return sniffCompression(head) === 'zchunk'
   return false
 }

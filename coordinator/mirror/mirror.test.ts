@@ -7,8 +7,14 @@ test('what this version can not do is refused before anything is asked for, neve
   await using mirror = await testMirror()
   for (const [overrides, reason] of [
     [{ rpm: { architectures: ['x86_64'] } }, /architectures/],
-    [{ schedule: { cron: '0 2 * * *', create_snapshot: false } }, /schedule: this version does not start syncs by itself/],
-    [{ rpm: { gpgkey_url: 'https://keys.invalid/k' } }, /rpm\.gpgcheck: .*cannot check OpenPGP signatures.*; rpm\.repo_gpgcheck: /],
+    [
+      { schedule: { cron: '0 2 * * *', create_snapshot: false } },
+      /schedule: this version does not start syncs by itself/,
+    ],
+    [
+      { rpm: { gpgkey_url: 'https://keys.invalid/k' } },
+      /rpm\.gpgcheck: .*cannot check OpenPGP signatures.*; rpm\.repo_gpgcheck: /,
+    ],
   ] as const) {
     const error = failed(await mirror.sync({}, mirror.config(overrides)))
     assert.deepEqual([error.code, error.exit], ['mirror.unsupported', 'usage'])
@@ -23,7 +29,10 @@ test('a repository is synced once at a time, and check asks for repomd.xml alone
   const signal = new AbortController().signal
   assert.deepEqual(await mirror.mirror.check(mirror.config(), signal), { changed: true })
   const running = mirror.sync()
-  await assert.rejects(mirror.mirror.sync(mirror.config(), { signal }), { code: 'mirror.running', exit: 'conflict' })
+  await assert.rejects(mirror.mirror.sync(mirror.config(), { signal }), {
+    code: 'mirror.running',
+    exit: 'conflict',
+  })
   complete(await running)
   mirror.asked()
   assert.deepEqual(await mirror.mirror.check(mirror.config(), signal), { changed: false })
@@ -34,7 +43,15 @@ test('a repository is synced once at a time, and check asks for repomd.xml alone
 
 test('syncs that a dead process left running are closed at the start', async () => {
   await using mirror = await testMirror()
-  const row = { repository: 'repo', started_at: 1, finished_at: null, result: 'running' as const, packages: 0, bytes: 0, message: null }
+  const row = {
+    repository: 'repo',
+    started_at: 1,
+    finished_at: null,
+    result: 'running' as const,
+    packages: 0,
+    bytes: 0,
+    message: null,
+  }
   await mirror.database.query
     .insertInto('sync_run')
     .values({ id: 'x', ...row })

@@ -16,7 +16,9 @@ import { refuseUnsupported } from './guards.ts'
 import type { FailedFile } from './packages.ts'
 import type { OnSyncEvent } from './progress.ts'
 import { createSlots } from '../../shared/slots.ts'
-import { fetchRepomd, type SyncOptions, type SyncOutcome, syncRepository } from './sync.ts'
+import { fetchRepomd } from './listing.ts'
+import { type SyncOutcome, syncRepository } from './sync.ts'
+import type { SyncOptions } from './sync-options.ts'
 import { baseAddress } from './upstream/address.ts'
 import { openConnection } from './upstream/connection.ts'
 import { loadCredentials } from './upstream/credentials.ts'
@@ -116,16 +118,36 @@ export function createMirror(deps: MirrorDeps, options: MirrorOptions): Mirror {
         .execute()
     try {
       const outcome = await withUpstream(deps, config, options, onEvent, (upstreams) => {
-        const syncOptions: SyncOptions = { ...request, onEvent, workers: options.workers, operation: request.run }
-        return syncRepository({ ...deps, ...upstreams, slots: createSlots(options.workers) }, config, syncOptions)
+        const syncOptions: SyncOptions = {
+          ...request,
+          onEvent,
+          workers: options.workers,
+          operation: request.run,
+        }
+        return syncRepository(
+          { ...deps, ...upstreams, slots: createSlots(options.workers) },
+          config,
+          syncOptions,
+        )
       })
-      await finish(outcome.result, { packages: outcome.fetched, bytes: outcome.bytes }, summary(outcome))
+      await finish(
+        outcome.result,
+        { packages: outcome.fetched, bytes: outcome.bytes },
+        summary(outcome),
+      )
       return { ...outcome, run, notices }
     } catch (error) {
-      const message = request.signal.aborted ? 'interrupted' : error instanceof Error ? error.message : String(error)
+      const message = request.signal.aborted
+        ? 'interrupted'
+        : error instanceof Error
+          ? error.message
+          : String(error)
       // A disk that is full for the pool may be full for the database too: the record stays open then, and what went wrong is still told.
       await finish('failed', { packages: 0, bytes: 0 }, message).catch((late: unknown) =>
-        deps.log.error({ repository: config.name, run, error: late }, 'the end of a sync could not be recorded'),
+        deps.log.error(
+          { repository: config.name, run, error: late },
+          'the end of a sync could not be recorded',
+        ),
       )
       request.signal.throwIfAborted()
       if (!(error instanceof MusterError)) throw error
@@ -145,8 +167,15 @@ export function createMirror(deps: MirrorDeps, options: MirrorOptions): Mirror {
       }
     },
     async check(config, signal) {
-      const known = await database.query.selectFrom('repository').select('config_hash').where('id', '=', config.name).executeTakeFirst()
-      const last = known?.config_hash === configHash(config) ? await newestVersion(database.query, config.name) : undefined
+      const known = await database.query
+        .selectFrom('repository')
+        .select('config_hash')
+        .where('id', '=', config.name)
+        .executeTakeFirst()
+      const last =
+        known?.config_hash === configHash(config)
+          ? await newestVersion(database.query, config.name)
+          : undefined
       const found = await withUpstream(
         deps,
         config,
@@ -157,8 +186,16 @@ export function createMirror(deps: MirrorDeps, options: MirrorOptions): Mirror {
       return { changed: found !== 'unchanged' }
     },
     async recover() {
-      const set = { result: 'failed' as const, finished_at: clock.now(), message: 'the coordinator stopped while it ran' }
-      const stale = await database.query.updateTable('sync_run').set(set).where('result', '=', 'running').executeTakeFirst()
+      const set = {
+        result: 'failed' as const,
+        finished_at: clock.now(),
+        message: 'the coordinator stopped while it ran',
+      }
+      const stale = await database.query
+        .updateTable('sync_run')
+        .set(set)
+        .where('result', '=', 'running')
+        .executeTakeFirst()
       return Number(stale.numUpdatedRows)
     },
   }
@@ -175,23 +212,37 @@ async function withUpstream<T>(
   const base = baseAddress(config.name, config.upstream.url)
   const credentials = await loadCredentials(deps, config.credentials)
   for (const message of credentials.notices) onEvent({ type: 'notice', message })
-  onEvent({ type: 'notice', message: 'OpenPGP signatures were not checked; checksums of everything were' })
+  onEvent({
+    type: 'notice',
+    message: 'OpenPGP signatures were not checked; checksums of everything were',
+  })
   const idleMs = options.timeout * 1000
   const limits = { connections: options.workers, idleMs }
   await using open = new AsyncDisposableStack()
   const openAt = (address: URL, shown: typeof credentials): Upstream => {
     const connection = openConnection({ base: address, credentials: shown, ...limits })
     open.defer(() => connection.close())
-    return createUpstream({ ...deps, connection }, { base: address, retries: options.retries, idleMs })
+    return createUpstream(
+      { ...deps, connection },
+      { base: address, retries: options.retries, idleMs },
+    )
   }
-  return await work({ upstream: openAt(base, credentials), elsewhere: (folder) => openAt(folder, { notices: [] }) })
+  return await work({
+    upstream: openAt(base, credentials),
+    elsewhere: (folder) => openAt(folder, { notices: [] }),
+  })
 }
 
 /** The first sync of a repository makes its row; later ones find it. */
 async function ensureRepository(database: Database, config: RepositoryConfig): Promise<void> {
   await database.query
     .insertInto('repository')
-    .values({ id: config.name, type: config.type, config_hash: '', created_at: database.clock.now() })
+    .values({
+      id: config.name,
+      type: config.type,
+      config_hash: '',
+      created_at: database.clock.now(),
+    })
     .onConflict((conflict) => conflict.column('id').doNothing())
     .execute()
 }

@@ -38,7 +38,10 @@ test('RS-32: one package that is missing makes the sync incomplete, names it, ac
     first.failures.map((each) => [each.file, each.code]),
     [['Packages/p/pkg7-1.0-1.noarch.rpm', 'mirror.missing']],
   )
-  assert.equal((await mirror.database.query.selectFrom('repository_version').selectAll().execute()).length, 0)
+  assert.equal(
+    (await mirror.database.query.selectFrom('repository_version').selectAll().execute()).length,
+    0,
+  )
   mirror.fault = undefined
   mirror.asked()
   const second = complete(await mirror.sync())
@@ -72,7 +75,10 @@ test('RS-12: a package with one wrong bit is fetched again; one that stays wrong
   await writeFile(join(second.upstream, path), wrong)
   const result = await second.sync()
   assert.equal(result.result, 'incomplete')
-  assert.match(result.failures[0]?.reason ?? '', /pkg1-1\.0-1\.noarch\.rpm does not have the SHA-256/)
+  assert.match(
+    result.failures[0]?.reason ?? '',
+    /pkg1-1\.0-1\.noarch\.rpm does not have the SHA-256/,
+  )
   const kept: string[] = []
   for await (const { id } of second.pool.list())
     kept.push(
@@ -91,11 +97,15 @@ test('an interrupted sync accepts nothing, says so in its record, and is continu
   const interrupted = mirror.sync({
     signal: abort.signal,
     onEvent: (event) => {
-      if (event.type === 'fetched' && event.file.endsWith('.rpm') && ++fetched === 20) abort.abort(new Error('Ctrl-C'))
+      if (event.type === 'fetched' && event.file.endsWith('.rpm') && ++fetched === 20)
+        abort.abort(new Error('Ctrl-C'))
     },
   })
   await assert.rejects(interrupted, /Ctrl-C/)
-  const [run] = await mirror.database.query.selectFrom('sync_run').select(['result', 'message']).execute()
+  const [run] = await mirror.database.query
+    .selectFrom('sync_run')
+    .select(['result', 'message'])
+    .execute()
   assert.deepEqual(run, { result: 'failed', message: 'interrupted' })
   const result = complete(await mirror.sync())
   assert.ok(result.fetched <= 21, `${result.fetched} packages were fetched again`)
@@ -148,7 +158,10 @@ test('a package that metadata names percent-encoded is published under just that
   const href = (spec: PackageSpec): string => `Packages/${spec.name}-1%2E0.rpm`
   const { packages: written } = await writeRepository(mirror.upstream, testPackages(2), { href })
   // One lies at the decoded name, the other as it is written.
-  await rename(join(mirror.upstream, 'Packages/pkg0-1%2E0.rpm'), join(mirror.upstream, 'Packages/pkg0-1.0.rpm'))
+  await rename(
+    join(mirror.upstream, 'Packages/pkg0-1%2E0.rpm'),
+    join(mirror.upstream, 'Packages/pkg0-1.0.rpm'),
+  )
   mirror.fault = (request, response, nth) => {
     const cut = request.url === '/Packages/pkg0-1.0.rpm' && nth === 1
     if (cut) response.end('x'.repeat(written[0]?.bytes.length ?? 0))
@@ -158,8 +171,14 @@ test('a package that metadata names percent-encoded is published under just that
   // The same contents elsewhere, under other names, change nothing for this repository.
   const other = join(mirror.upstream, 'other')
   await writeRepository(other, testPackages(2))
-  complete(await mirror.sync({}, mirror.config({ name: 'other', upstream: { url: `${mirror.server.url}other/` } })))
+  complete(
+    await mirror.sync(
+      {},
+      mirror.config({ name: 'other', upstream: { url: `${mirror.server.url}other/` } }),
+    ),
+  )
   await writeRepository(mirror.upstream, testPackages(3), { href, revision: 1_800_000_000 })
   const second = complete(await mirror.sync())
-  for (const { version } of [first, second]) for (const { href: path } of written) assert.ok(await bytesAt(mirror, version, path), path)
+  for (const { version } of [first, second])
+    for (const { href: path } of written) assert.ok(await bytesAt(mirror, version, path), path)
 })

@@ -35,7 +35,9 @@ const RECORD_EVERY = 16
 
 /** Silence, 5xx, 429 and `come back tomorrow` will meet the next file as well; a 400 may be about this one's name. */
 function isUpstreams(error: MusterError): boolean {
-  return error.exit === 'unreachable' && (!mirrorError.is(error, 'mirror.status') || isRetryable(error))
+  return (
+    error.exit === 'unreachable' && (!mirrorError.is(error, 'mirror.status') || isRetryable(error))
+  )
 }
 
 export async function fetchPackages(
@@ -85,14 +87,17 @@ export async function fetchPackages(
       }
     }
   }
-  const workers = Array.from({ length: Math.min(options.workers * WORKERS_PER_SLOT, wanted.length) }, async () => {
-    try {
-      await worker()
-    } catch (error) {
-      stop.abort(error)
-      throw error
-    }
-  })
+  const workers = Array.from(
+    { length: Math.min(options.workers * WORKERS_PER_SLOT, wanted.length) },
+    async () => {
+      try {
+        await worker()
+      } catch (error) {
+        stop.abort(error)
+        throw error
+      }
+    },
+  )
   const ended = await Promise.allSettled(workers)
   await record()
   signal.throwIfAborted()

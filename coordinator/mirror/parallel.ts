@@ -4,7 +4,11 @@
  * Results in the order of `items`. The first failure ends the rest: no new item is begun, and it is thrown once all begun ones have
  * settled, so nothing goes on behind the caller's back.
  */
-export async function mapParallel<T, R>(items: readonly T[], limit: number, work: (item: T, index: number) => Promise<R>): Promise<R[]> {
+export async function mapParallel<T, R>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
   const results = Array.from<R>({ length: items.length })
   let next = 0
   let failed = false
@@ -19,7 +23,15 @@ export async function mapParallel<T, R>(items: readonly T[], limit: number, work
       }
     }
   }
-  const ended = await Promise.allSettled(Array.from({ length: Math.min(limit, items.length) }, worker))
+  const ended = await Promise.allSettled(
+    Array.from({ length: Math.min(limit, items.length) }, worker),
+  )
   for (const each of ended) if (each.status === 'rejected') throw each.reason
   return results
+}
+
+/** Both results once both have settled; the first failure if there is one. */
+export async function allSettled<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([a, b])
+  return [await a, await b]
 }

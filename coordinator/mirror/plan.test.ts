@@ -22,8 +22,21 @@ const key = (digit: string): ChecksumKey => checksumKey({ kind: 'sha256', value:
 const nothing = { pooled: new Map<ChecksumKey, BlobId>(), previous: new Set<ChecksumKey>() }
 
 test('a plan fetches each missing content once, the largest first, and counts what stays and goes', () => {
-  const listed = [pkg('a', '1', 5), pkg('b', '2', 50), pkg('copy/b', '2', 50), pkg('c', '3', 20), pkg('a', '1', 5)]
-  const plan = planSync({ listed, pooled: new Map([[key('3'), 'x' as BlobId]]), previous: new Set([key('1'), key('9')]) }, 'primary')
+  const listed = [
+    pkg('a', '1', 5),
+    pkg('b', '2', 50),
+    pkg('copy/b', '2', 50),
+    pkg('c', '3', 20),
+    pkg('a', '1', 5),
+  ]
+  const plan = planSync(
+    {
+      listed,
+      pooled: new Map([[key('3'), 'x' as BlobId]]),
+      previous: new Set([key('1'), key('9')]),
+    },
+    'primary',
+  )
   assert.deepEqual(
     plan.packages.map((each) => each.href),
     ['a', 'b', 'copy/b', 'c'],
@@ -36,7 +49,10 @@ test('a plan fetches each missing content once, the largest first, and counts wh
 })
 
 test('RS-23: two different packages at one place, or one content of two sizes, are refused', () => {
-  assert.throws(() => planSync({ listed: [pkg('a', '1'), pkg('a', '2')], ...nothing }, 'primary'), /two different packages at a/)
+  assert.throws(
+    () => planSync({ listed: [pkg('a', '1'), pkg('a', '2')], ...nothing }, 'primary'),
+    /two different packages at a/,
+  )
   assert.throws(
     () => planSync({ listed: [pkg('a', '1', 1), pkg('b', '1', 2)], ...nothing }, 'primary'),
     /a and b are the same bytes, of different sizes/,
@@ -45,7 +61,10 @@ test('RS-23: two different packages at one place, or one content of two sizes, a
 
 test('RS-01: paths that would be a file and a folder at once, or are taken twice, are refused', () => {
   checkPaths(['a/b/c', 'a/b/d', 'a/bb', 'a/b.rpm'], 'x')
-  assert.throws(() => checkPaths(['a/b', 'a/b/c'], 'x'), /a\/b would be a file and the folder of a\/b\/c/)
+  assert.throws(
+    () => checkPaths(['a/b', 'a/b/c'], 'x'),
+    /a\/b would be a file and the folder of a\/b\/c/,
+  )
   assert.throws(() => checkPaths(['a/b/c/d', 'a'], 'x'), /a would be a file/)
   assert.throws(() => checkPaths(['a', 'a'], 'x'), /two different files lie at a/)
 })
@@ -56,11 +75,20 @@ test('after what a plan fetches, every package of it has its content', () => {
     fc.property(fc.array(digit), fc.array(digit), fc.array(digit), (listed, pooled, previous) => {
       const packages = listed.map((each, index) => pkg(`p${index}`, each))
       const have = new Map(pooled.map((each) => [key(each), 'x' as BlobId]))
-      const plan = planSync({ listed: packages, pooled: have, previous: new Set(previous.map(key)) }, 'primary')
-      const after = new Set([...have.keys(), ...plan.fetch.map((each) => checksumKey(each.checksum))])
+      const plan = planSync(
+        { listed: packages, pooled: have, previous: new Set(previous.map(key)) },
+        'primary',
+      )
+      const after = new Set([
+        ...have.keys(),
+        ...plan.fetch.map((each) => checksumKey(each.checksum)),
+      ])
       assert.ok(plan.packages.every((each) => after.has(checksumKey(each.checksum))))
       assert.ok(plan.fetch.every((each) => !have.has(checksumKey(each.checksum))))
-      assert.equal(new Set(plan.fetch.map((each) => checksumKey(each.checksum))).size, plan.fetch.length)
+      assert.equal(
+        new Set(plan.fetch.map((each) => checksumKey(each.checksum))).size,
+        plan.fetch.length,
+      )
     }),
   )
 })

@@ -46,7 +46,10 @@ export function planSync(input: PlanInput, file: string): Plan {
     if (twin !== undefined) {
       // Listed twice alike: one file. Otherwise a client could be given either.
       if (sameChecksum(twin.checksum, each.checksum) && twin.size === each.size) continue
-      throw mirrorError('mirror.metadata', { file, reason: `it lists two different packages at ${each.href}` })
+      throw mirrorError('mirror.metadata', {
+        file,
+        reason: `it lists two different packages at ${each.href}`,
+      })
     }
     byPath.set(each.href, each)
     const key = checksumKey(each.checksum)
@@ -75,13 +78,18 @@ export function planSync(input: PlanInput, file: string): Plan {
 export function checkPaths(paths: Iterable<string>, file: string): void {
   const files = new Set<string>()
   for (const path of paths) {
-    if (files.has(path)) throw mirrorError('mirror.metadata', { file, reason: `two different files lie at ${path}` })
+    if (files.has(path))
+      throw mirrorError('mirror.metadata', { file, reason: `two different files lie at ${path}` })
     files.add(path)
   }
   for (const path of files) {
     for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1)) {
       const folder = path.slice(0, slash)
-      if (files.has(folder)) throw mirrorError('mirror.metadata', { file, reason: `${folder} would be a file and the folder of ${path}` })
+      if (files.has(folder))
+        throw mirrorError('mirror.metadata', {
+          file,
+          reason: `${folder} would be a file and the folder of ${path}`,
+        })
     }
   }
 }

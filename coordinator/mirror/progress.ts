@@ -6,7 +6,12 @@ export type SyncEvent =
   /** A file has come this far; goes back to 0 when it is fetched again. */
   | { readonly type: 'file'; readonly file: string; readonly done: number; readonly size: number }
   | { readonly type: 'fetched'; readonly file: string; readonly bytes: number }
-  | { readonly type: 'retry'; readonly file: string; readonly reason: string; readonly waitMs: number }
+  | {
+      readonly type: 'retry'
+      readonly file: string
+      readonly reason: string
+      readonly waitMs: number
+    }
   | { readonly type: 'failed'; readonly file: string; readonly reason: string }
   /** What a person should know although the sync goes on. */
   | { readonly type: 'notice'; readonly message: string }

@@ -23,11 +23,18 @@ export interface RepositoryStatus {
   /** Names, the oldest first. */
   readonly snapshots: readonly string[]
   /** The version that `latest` is, if it is published. */
-  readonly published: { readonly version: number; readonly generation: number; readonly at: number } | null
+  readonly published: {
+    readonly version: number
+    readonly generation: number
+    readonly at: number
+  } | null
 }
 
 /** Of a repository that was never synced too: then everything is empty. */
-export async function repositoryStatus(db: Kysely<Tables>, repository: string): Promise<RepositoryStatus> {
+export async function repositoryStatus(
+  db: Kysely<Tables>,
+  repository: string,
+): Promise<RepositoryStatus> {
   const version = await newestVersion(db, repository)
   const run = await db
     .selectFrom('sync_run')
@@ -75,5 +82,6 @@ export async function syncRunResult(
   db: Kysely<Tables>,
   run: string,
 ): Promise<'running' | 'complete' | 'incomplete' | 'failed' | undefined> {
-  return (await db.selectFrom('sync_run').select('result').where('id', '=', run).executeTakeFirst())?.result
+  return (await db.selectFrom('sync_run').select('result').where('id', '=', run).executeTakeFirst())
+    ?.result
 }

@@ -13,23 +13,40 @@ test('a sync accepts every listed file byte for byte, and the next one costs one
   const written = await writeRepository(mirror.upstream, testPackages(12))
   await writeFile(join(mirror.upstream, 'repodata/repomd.xml.asc'), 'signature')
   const first = complete(await mirror.sync())
-  assert.deepEqual([first.fetched, first.unchanged, first.removed, first.upToDate], [12, 0, 0, false])
+  assert.deepEqual(
+    [first.fetched, first.unchanged, first.removed, first.upToDate],
+    [12, 0, 0, false],
+  )
   for (const path of [
     'repodata/repomd.xml',
     'repodata/repomd.xml.asc',
     ...written.metadata.map((each) => each.href),
     ...written.packages.map((each) => each.href),
   ])
-    assert.deepEqual(await bytesAt(mirror, first.version, path), await readFile(join(mirror.upstream, path)), path)
-  assert.equal((await readManifest(mirror.database.query, first.version as number)).length, 12 + 3 + 2)
+    assert.deepEqual(
+      await bytesAt(mirror, first.version, path),
+      await readFile(join(mirror.upstream, path)),
+      path,
+    )
+  assert.equal(
+    (await readManifest(mirror.database.query, first.version as number)).length,
+    12 + 3 + 2,
+  )
   const total = mirror.events.findLast((event) => event.type === 'total')
   const done = mirror.events.filter((event) => event.type === 'fetched')
-  assert.deepEqual([total?.files, total?.bytes], [done.length, done.reduce((sum, event) => sum + event.bytes, 0)])
+  assert.deepEqual(
+    [total?.files, total?.bytes],
+    [done.length, done.reduce((sum, event) => sum + event.bytes, 0)],
+  )
   mirror.asked()
   const second = complete(await mirror.sync())
   assert.deepEqual([second.version, second.upToDate, second.fetched], [first.version, true, 0])
   assert.deepEqual(mirror.asked(), ['repodata/repomd.xml'])
-  const runs = await mirror.database.query.selectFrom('sync_run').select(['result', 'packages', 'message']).orderBy('started_at').execute()
+  const runs = await mirror.database.query
+    .selectFrom('sync_run')
+    .select(['result', 'packages', 'message'])
+    .orderBy('started_at')
+    .execute()
   assert.deepEqual(runs, [
     { result: 'complete', packages: 12, message: null },
     { result: 'complete', packages: 0, message: 'the upstream is unchanged' },
@@ -40,7 +57,9 @@ test('an update fetches what is new and counts what is gone', async () => {
   await using mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(10))
   const first = complete(await mirror.sync())
-  await writeRepository(mirror.upstream, [...testPackages(8), ...testPackages(1, '2.0')], { revision: 1_800_000_000 })
+  await writeRepository(mirror.upstream, [...testPackages(8), ...testPackages(1, '2.0')], {
+    revision: 1_800_000_000,
+  })
   mirror.asked()
   const second = complete(await mirror.sync())
   assert.deepEqual([second.fetched, second.unchanged, second.removed], [1, 8, 2])
@@ -50,7 +69,9 @@ test('an update fetches what is new and counts what is gone', async () => {
   )
   assert.notEqual(second.version, first.version)
   assert.equal(
-    (await readManifest(mirror.database.query, first.version as number)).filter((each) => each.kind === 'package').length,
+    (await readManifest(mirror.database.query, first.version as number)).filter(
+      (each) => each.kind === 'package',
+    ).length,
     10,
     'old versions never change',
   )
@@ -110,7 +131,9 @@ test('content that the pool has lost is fetched again although the upstream is u
   await using mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(3))
   const first = complete(await mirror.sync())
-  const [lost] = (await readManifest(mirror.database.query, first.version as number)).filter((file) => file.kind === 'package')
+  const [lost] = (await readManifest(mirror.database.query, first.version as number)).filter(
+    (file) => file.kind === 'package',
+  )
   await mirror.pool.remove((lost as { blob: BlobId }).blob)
   mirror.asked()
   const second = complete(await mirror.sync())
@@ -124,7 +147,10 @@ test('a changed configuration makes the next sync look again at an unchanged ups
   await using mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(2))
   complete(await mirror.sync())
-  const moved = mirror.config({ rpm: { gpgcheck: false, repo_gpgcheck: false }, upstream: { url: `${mirror.server.url}.` } })
+  const moved = mirror.config({
+    rpm: { gpgcheck: false, repo_gpgcheck: false },
+    upstream: { url: `${mirror.server.url}.` },
+  })
   assert.equal(complete(await mirror.sync({}, moved)).upToDate, false)
   assert.equal(complete(await mirror.sync({}, moved)).upToDate, true)
 })
@@ -134,7 +160,9 @@ test('an upstream without repodata, and content that the pool has lost since, ar
   assert.equal(failed(await mirror.sync()).code, 'mirror.missing')
   const { packages: written } = await writeRepository(mirror.upstream, testPackages(3))
   const first = complete(await mirror.sync())
-  const lost = (await readManifest(mirror.database.query, first.version as number)).find((file) => file.path === written[0]?.href)
+  const lost = (await readManifest(mirror.database.query, first.version as number)).find(
+    (file) => file.path === written[0]?.href,
+  )
   await mirror.pool.remove((lost as { blob: Parameters<typeof mirror.pool.remove>[0] }).blob)
   await writeRepository(mirror.upstream, testPackages(4), { revision: 1_800_000_000 })
   assert.equal(complete(await mirror.sync()).fetched, 2)
@@ -149,7 +177,10 @@ test('a disk that is full in the middle fails the sync by name, accepts nothing,
     ...systemDisk,
     async write(file, parts, position) {
       left -= parts.reduce((sum, part) => sum + part.length, 0)
-      if (left < 0) throw Object.assign(new Error('ENOSPC: no space left on device, writev'), { code: 'ENOSPC' })
+      if (left < 0)
+        throw Object.assign(new Error('ENOSPC: no space left on device, writev'), {
+          code: 'ENOSPC',
+        })
       return systemDisk.write(file, parts, position)
     },
   }
@@ -157,11 +188,24 @@ test('a disk that is full in the middle fails the sync by name, accepts nothing,
   await writeRepository(mirror.upstream, testPackages(60))
   const error = failed(await mirror.sync())
   assert.deepEqual([error.code, error.exit], ['blob.no-space', 'failed'])
-  const [run] = await mirror.database.query.selectFrom('sync_run').select(['result', 'message']).execute()
+  const [run] = await mirror.database.query
+    .selectFrom('sync_run')
+    .select(['result', 'message'])
+    .execute()
   assert.deepEqual([run?.result, run?.message], ['failed', error.message])
-  assert.deepEqual(await mirror.database.query.selectFrom('repository_version').selectAll().execute(), [])
-  assert.deepEqual(await readdir(join(mirror.pool.folder, 'temporary')), [], 'nothing half-written is left')
+  assert.deepEqual(
+    await mirror.database.query.selectFrom('repository_version').selectAll().execute(),
+    [],
+  )
+  assert.deepEqual(
+    await readdir(join(mirror.pool.folder, 'temporary')),
+    [],
+    'nothing half-written is left',
+  )
   left = Number.POSITIVE_INFINITY
   const { fetched } = complete(await mirror.sync())
-  assert.ok(fetched > 0 && fetched < 60, `${fetched} of 60 packages were fetched by the second sync`)
+  assert.ok(
+    fetched > 0 && fetched < 60,
+    `${fetched} of 60 packages were fetched by the second sync`,
+  )
 })

@@ -23,10 +23,20 @@ import { createMirror, type Mirror, type SyncRequest, type SyncResult } from './
 import type { SyncEvent } from './progress.ts'
 import { type TestServer, testServer } from './upstream/testing.ts'
 
-export const silentLog: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silentLog }
+export const silentLog: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silentLog,
+}
 
 /** Answers a request in place of the folder; false lets the folder answer. */
-export type Fault = (request: IncomingMessage, response: ServerResponse, nth: number) => boolean | Promise<boolean>
+export type Fault = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  nth: number,
+) => boolean | Promise<boolean>
 
 export interface TestMirror extends AsyncDisposable {
   /** The folder that the upstream serves. */
@@ -47,10 +57,19 @@ export interface TestMirror extends AsyncDisposable {
 }
 
 /** Waits for another try are not waited: a tenth of a millisecond stands for each. */
-export const hurriedClock: Clock = { ...systemClock, sleep: (_ms, signal) => systemClock.sleep(0.1, signal) }
+export const hurriedClock: Clock = {
+  ...systemClock,
+  sleep: (_ms, signal) => systemClock.sleep(0.1, signal),
+}
 
 export async function testMirror(
-  options: { dialect?: Dialect; workers?: number; retries?: number; clock?: Clock; disk?: Disk } = {},
+  options: {
+    dialect?: Dialect
+    workers?: number
+    retries?: number
+    clock?: Clock
+    disk?: Disk
+  } = {},
 ): Promise<TestMirror> {
   await using stack = new AsyncDisposableStack()
   const folder = await mkdtemp(join(tmpdir(), 'muster-mirror-'))
@@ -60,24 +79,43 @@ export async function testMirror(
   const clock = options.clock ?? hurriedClock
   const { database } = stack.use(await testDatabase(options.dialect ?? 'sqlite', clock))
   const disk = options.disk ?? systemDisk
-  const pool = await openPool({ clock, random: systemRandom, disk }, { folder: join(folder, 'pool') })
+  const pool = await openPool(
+    { clock, random: systemRandom, disk },
+    { folder: join(folder, 'pool') },
+  )
   const deps = { database, pool, clock, random: systemRandom, log: silentLog }
   const faults: { fault: Fault | undefined } = { fault: undefined }
   const server = stack.use(
     await testServer(async (request, response, nth) => {
       if ((await faults.fault?.(request, response, nth)) === true) return
-      await respond({ log: silentLog, resolve: (segments) => resolveInFolder(upstream, segments) }, request, response)
+      await respond(
+        { log: silentLog, resolve: (segments) => resolveInFolder(upstream, segments) },
+        request,
+        response,
+      )
     }),
   )
   let seen = 0
   const events: SyncEvent[] = []
-  const mirror = createMirror(deps, { workers: options.workers ?? 10, retries: options.retries ?? 3, timeout: 5 })
+  const mirror = createMirror(deps, {
+    workers: options.workers ?? 10,
+    retries: options.retries ?? 3,
+    timeout: 5,
+  })
   const config = (overrides: Record<string, unknown> = {}): RepositoryConfig => {
-    const parsed = repositorySchema.parse({ name: 'repo', type: 'rpm', upstream: { url: server.url }, ...overrides })
+    const parsed = repositorySchema.parse({
+      name: 'repo',
+      type: 'rpm',
+      upstream: { url: server.url },
+      ...overrides,
+    })
     const published = join(folder, 'publish', parsed.name)
     return {
       ...parsed,
-      publish: { latest_path: join(published, 'latest'), snapshots_path: join(published, 'snapshots') },
+      publish: {
+        latest_path: join(published, 'latest'),
+        snapshots_path: join(published, 'snapshots'),
+      },
       file: 'repo.yaml',
     }
   }
@@ -105,7 +143,11 @@ export async function testMirror(
     events,
     sync(request = {}, repository = config()) {
       events.length = 0
-      return mirror.sync(repository, { signal: new AbortController().signal, onEvent: (event) => void events.push(event), ...request })
+      return mirror.sync(repository, {
+        signal: new AbortController().signal,
+        onEvent: (event) => void events.push(event),
+        ...request,
+      })
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
@@ -121,8 +163,14 @@ export const testPackages = (count: number, version = '1.0'): PackageSpec[] =>
   }))
 
 /** The bytes of a version's file; undefined if it has none at this path. */
-export async function bytesAt(mirror: TestMirror, version: number | undefined, path: string): Promise<Buffer | undefined> {
-  const file = (await readManifest(mirror.database.query, version as number)).find((each) => each.path === path)
+export async function bytesAt(
+  mirror: TestMirror,
+  version: number | undefined,
+  path: string,
+): Promise<Buffer | undefined> {
+  const file = (await readManifest(mirror.database.query, version as number)).find(
+    (each) => each.path === path,
+  )
   return file === undefined ? undefined : readFile(mirror.pool.path(file.blob))
 }
 
@@ -135,6 +183,7 @@ export function complete(result: SyncResult) {
 
 /** The error of a sync that must have failed. */
 export function failed(result: SyncResult): MusterError {
-  if (result.result !== 'failed') throw new assert.AssertionError({ message: `the sync was ${result.result}` })
+  if (result.result !== 'failed')
+    throw new assert.AssertionError({ message: `the sync was ${result.result}` })
   return result.error
 }

@@ -46,10 +46,22 @@ export interface VersionRecord {
 }
 
 /** The version that was accepted last. */
-export function newestVersion(db: Kysely<Tables>, repository: string): Promise<VersionRecord | undefined> {
+export function newestVersion(
+  db: Kysely<Tables>,
+  repository: string,
+): Promise<VersionRecord | undefined> {
   return db
     .selectFrom('repository_version')
-    .select(['id', 'revision', 'repomd_checksum', 'upstream_etag', 'upstream_modified', 'packages', 'bytes', 'created_at'])
+    .select([
+      'id',
+      'revision',
+      'repomd_checksum',
+      'upstream_etag',
+      'upstream_modified',
+      'packages',
+      'bytes',
+      'created_at',
+    ])
     .where('repository', '=', repository)
     .orderBy('id', 'desc')
     .limit(1)
@@ -68,9 +80,16 @@ export async function contentsOf(db: Kysely<Tables>, version: number): Promise<S
 }
 
 /** Content that is recorded under the checksums that packages are listed with. The pool is not asked. */
-export async function recordedContent(db: Kysely<Tables>, packages: readonly PrimaryPackage[]): Promise<Map<ChecksumKey, BlobRecord>> {
+export async function recordedContent(
+  db: Kysely<Tables>,
+  packages: readonly PrimaryPackage[],
+): Promise<Map<ChecksumKey, BlobRecord>> {
   const found = new Map<ChecksumKey, BlobRecord>()
-  const add = (kind: string, value: string, { id, sha256, size }: { id: string; sha256: string; size: number }): void =>
+  const add = (
+    kind: string,
+    value: string,
+    { id, sha256, size }: { id: string; sha256: string; size: number },
+  ): void =>
     void found.set(`${kind}:${value}`, { id: id as BlobId, sha256: sha256 as Sha256, size })
   for (const part of batches(packages)) {
     const digests = [...new Set(part.map((each) => each.checksum.value))]
@@ -82,7 +101,11 @@ export async function recordedContent(db: Kysely<Tables>, packages: readonly Pri
       .execute()
     for (const row of known) add(row.checksum_type, row.pkgid, row)
     // Fetched by a sync that did not end: recorded, and not yet part of any version.
-    const loose = await db.selectFrom('blob').select(['id', 'sha256', 'size']).where('sha256', 'in', digests).execute()
+    const loose = await db
+      .selectFrom('blob')
+      .select(['id', 'sha256', 'size'])
+      .where('sha256', 'in', digests)
+      .execute()
     for (const row of loose) if (!found.has(`sha256:${row.sha256}`)) add('sha256', row.sha256, row)
   }
   return found
@@ -104,7 +127,14 @@ export async function saveVersion(
   const packages: number[] = []
   const fresh: VersionPackage[] = []
   for (const each of version.packages) {
-    const pk = known.get(identityOf({ ...each, pkgid: each.checksum.value, checksum_type: each.checksum.kind, href: each.href }))
+    const pk = known.get(
+      identityOf({
+        ...each,
+        pkgid: each.checksum.value,
+        checksum_type: each.checksum.kind,
+        href: each.href,
+      }),
+    )
     if (pk === undefined) fresh.push(each)
     else packages.push(pk)
   }
@@ -127,7 +157,11 @@ export async function saveVersion(
         bytes: version.packages.reduce((sum, each) => sum + each.size, 0),
         operation: version.operation ?? null,
       }
-      const { id } = await tx.insertInto('repository_version').values(row).returning('id').executeTakeFirstOrThrow()
+      const { id } = await tx
+        .insertInto('repository_version')
+        .values(row)
+        .returning('id')
+        .executeTakeFirstOrThrow()
       for (const part of batches(packages))
         await tx
           .insertInto('version_package')
@@ -138,7 +172,11 @@ export async function saveVersion(
           .insertInto('version_file')
           .values(part.map((file) => fileRow(id, file)))
           .execute()
-      await tx.updateTable('repository').set({ config_hash: version.configHash }).where('id', '=', version.repository).execute()
+      await tx
+        .updateTable('repository')
+        .set({ config_hash: version.configHash })
+        .where('id', '=', version.repository)
+        .execute()
       await options.also?.(tx, id)
       return id
     },
@@ -148,11 +186,24 @@ export async function saveVersion(
 
 /** The columns that make a package row unique, as one text; none of them holds a line feed. */
 function identityOf(
-  row: Pick<Tables['package'], 'pkgid' | 'checksum_type' | 'name' | 'version' | 'release' | 'arch' | 'href' | 'size'> & {
+  row: Pick<
+    Tables['package'],
+    'pkgid' | 'checksum_type' | 'name' | 'version' | 'release' | 'arch' | 'href' | 'size'
+  > & {
     epoch: number | string
   },
 ): string {
-  return [row.checksum_type, row.pkgid, row.size, row.name, row.epoch, row.version, row.release, row.arch, row.href].join('\n')
+  return [
+    row.checksum_type,
+    row.pkgid,
+    row.size,
+    row.name,
+    row.epoch,
+    row.version,
+    row.release,
+    row.arch,
+    row.href,
+  ].join('\n')
 }
 
 async function rowsOfNewest(db: Kysely<Tables>, repository: string): Promise<Map<string, number>> {
@@ -161,7 +212,18 @@ async function rowsOfNewest(db: Kysely<Tables>, repository: string): Promise<Map
   const rows = await db
     .selectFrom('version_package')
     .innerJoin('package', 'package.pk', 'version_package.package')
-    .select(['pk', 'checksum_type', 'pkgid', 'size', 'name', 'epoch', 'package.version', 'release', 'arch', 'href'])
+    .select([
+      'pk',
+      'checksum_type',
+      'pkgid',
+      'size',
+      'name',
+      'epoch',
+      'package.version',
+      'release',
+      'arch',
+      'href',
+    ])
     .where('version_package.version', '=', newest.id)
     .execute()
   return new Map(rows.map((row) => [identityOf(row), row.pk]))
@@ -169,11 +231,23 @@ async function rowsOfNewest(db: Kysely<Tables>, repository: string): Promise<Map
 
 function fileRow(version: number, file: VersionFile): Tables['version_file'] {
   const { path, type, size, checksum } = file
-  return { version, path, blob: file.id, size, type, checksum: checksum?.value ?? null, checksum_type: checksum?.kind ?? null }
+  return {
+    version,
+    path,
+    blob: file.id,
+    size,
+    type,
+    checksum: checksum?.value ?? null,
+    checksum_type: checksum?.kind ?? null,
+  }
 }
 
 /** Writes one batch of package rows, or finds them; their keys in no particular order. */
-async function savePackages(database: Database, packages: readonly VersionPackage[], at: number): Promise<number[]> {
+async function savePackages(
+  database: Database,
+  packages: readonly VersionPackage[],
+  at: number,
+): Promise<number[]> {
   await recordBlobs(
     database.query,
     packages.map(({ blob, sha256, size }) => ({ id: blob, sha256, size })),
@@ -202,8 +276,21 @@ async function savePackages(database: Database, packages: readonly VersionPackag
     // The same bytes have the same blob; setting it again is how the row's key comes back on both databases.
     .onConflict((conflict) =>
       conflict
-        .columns(['pkgid', 'href', 'name', 'epoch', 'version', 'release', 'arch', 'checksum_type', 'size'])
-        .doUpdateSet((excluded) => ({ blob: excluded.ref('excluded.blob'), sha256: excluded.ref('excluded.sha256') })),
+        .columns([
+          'pkgid',
+          'href',
+          'name',
+          'epoch',
+          'version',
+          'release',
+          'arch',
+          'checksum_type',
+          'size',
+        ])
+        .doUpdateSet((excluded) => ({
+          blob: excluded.ref('excluded.blob'),
+          sha256: excluded.ref('excluded.sha256'),
+        })),
     )
     .returning('pk')
     .execute()

@@ -34,12 +34,16 @@ export async function acceptIntent(
   const now = deps.clock.now()
   const intent = checkIntent(signed, { fleet: deps.fleet, at: now })
   // Whoever got hold of a copy has no use of it.
-  if (intent.actor !== caller) throw operationError('operation.not-yours', { actor: intent.actor, caller })
+  if (intent.actor !== caller)
+    throw operationError('operation.not-yours', { actor: intent.actor, caller })
   if (!isVerb(intent.verb)) throw operationError('operation.unknown-verb', { verb: intent.verb })
   const verb: Verb = intent.verb
   const spec = VERBS[verb]
   if (intent.namespace !== spec.namespace)
-    throw operationError('operation.malformed', { verb, reason: `its namespace is ${intent.namespace}, expected ${spec.namespace}` })
+    throw operationError('operation.malformed', {
+      verb,
+      reason: `its namespace is ${intent.namespace}, expected ${spec.namespace}`,
+    })
   const parsed = spec.arguments.safeParse(intent.arguments)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
@@ -47,14 +51,28 @@ export async function acceptIntent(
     throw operationError(
       'operation.malformed',
       // Of a key that does not fit, the reason stands one level deeper.
-      { verb, reason: `${issue?.path.map(String).join('.') ?? ''}: ${inner?.message ?? issue?.message ?? ''}`.slice(0, 300) },
+      {
+        verb,
+        reason:
+          `${issue?.path.map(String).join('.') ?? ''}: ${inner?.message ?? issue?.message ?? ''}`.slice(
+            0,
+            300,
+          ),
+      },
       { cause: parsed.error },
     )
   }
   await authorizeTargets(deps, verb, intent, now)
   // The hosts check the same. Here it keeps an order out of the log that none of them could carry out.
   openCommitments('env' in parsed.data ? parsed.data.env : {}, values)
-  return { id: intent.operation, verb, actor: intent.actor, targets: intent.targets, arguments: parsed.data, signed }
+  return {
+    id: intent.operation,
+    verb,
+    actor: intent.actor,
+    targets: intent.targets,
+    arguments: parsed.data,
+    signed,
+  }
 }
 
 async function authorizeTargets(
@@ -69,16 +87,24 @@ async function authorizeTargets(
     case 'fleet':
       return deps.access.require({ ...ask, namespace }, 'fleet')
     case 'repository':
-      if (intent.targets.length !== 1) throw operationError('operation.too-many-targets', { verb, targets: intent.targets.length })
-      return deps.access.require({ ...ask, namespace: `${namespace}/${intent.targets[0]}` }, 'fleet')
+      if (intent.targets.length !== 1)
+        throw operationError('operation.too-many-targets', { verb, targets: intent.targets.length })
+      return deps.access.require(
+        { ...ask, namespace: `${namespace}/${intent.targets[0]}` },
+        'fleet',
+      )
     case 'agents': {
-      if (intent.targets.length === 0) throw operationError('operation.malformed', { verb, reason: 'it names no host' })
+      if (intent.targets.length === 0)
+        throw operationError('operation.malformed', { verb, reason: 'it names no host' })
       for (const id of intent.targets) {
         const agent = agentId.is(id) ? await deps.agents.byId(id) : undefined
         // Only who may act on every host learns which hosts do not exist.
         if (agent === undefined) await deps.access.require({ ...ask, namespace }, 'host')
         if (agent === undefined) throw registryError('registry.unknown-host', { host: id })
-        await deps.access.require({ ...ask, namespace, target: { agent: agent.id, labels: agent.labels } }, 'host')
+        await deps.access.require(
+          { ...ask, namespace, target: { agent: agent.id, labels: agent.labels } },
+          'host',
+        )
       }
       return
     }

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { systemRandom } from '../../shared/random.ts'
 import { DIALECTS } from '../database/testing.ts'
-import { type CoordinatorParts, newOperation, type StartOptions, type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
+import {
+  type CoordinatorParts,
+  newOperation,
+  type StartOptions,
+  type TestCoordinator,
+  testCoordinator,
+} from '../testing/coordinator.ts'
 import { type ActHandler, done } from './operation.ts'
 
 const blob = 'ab'.repeat(32)
@@ -10,7 +16,12 @@ const blob = 'ab'.repeat(32)
 const MAX_PLACES = 80
 
 /** A process as far as durable things can tell: from its n-th place on nothing that it begins has an effect, and a transaction is rolled back. */
-function mortal(): { arm(place: number): void; readonly passed: number; pass(): void; options: StartOptions } {
+function mortal(): {
+  arm(place: number): void
+  readonly passed: number
+  pass(): void
+  options: StartOptions
+} {
   let left = Number.POSITIVE_INFINITY
   let passed = 0
   const pass = (): void => {
@@ -91,7 +102,11 @@ for (const dialect of DIALECTS) {
         pass()
         return [done(blob)]
       },
-      probe: async (operation) => [effects.includes(operation.id) ? done(blob) : { target: blob, result: 'failed', detail: {} }],
+      probe: async (operation) => [
+        effects.includes(operation.id)
+          ? done(blob)
+          : { target: blob, result: 'failed', detail: {} },
+      ],
     })
     await using coordinator = await testCoordinator(dialect)
     let places = 0
@@ -99,16 +114,24 @@ for (const dialect of DIALECTS) {
       places += 1
       assert.ok(places < MAX_PLACES)
       const life = mortal()
-      const before = await coordinator.start({ ...life.options, handlers: { 'artifact.add': acting(life.pass) } })
+      const before = await coordinator.start({
+        ...life.options,
+        handlers: { 'artifact.add': acting(life.pass) },
+      })
       const operation = newOperation()
-      const intent = await coordinator.intent('artifact.add', { operation, arguments: { blob, size: 1 } })
+      const intent = await coordinator.intent('artifact.add', {
+        operation,
+        arguments: { blob, size: 1 },
+      })
       life.arm(places)
       died = await coordinator.perform(intent, { at: before }).then(
         () => false,
         (error: Error) => /kill -9/.test(error.message),
       )
       // The next start.
-      const after = await coordinator.start({ handlers: { 'artifact.add': acting(() => undefined) } })
+      const after = await coordinator.start({
+        handlers: { 'artifact.add': acting(() => undefined) },
+      })
       assert.equal(after.ledger.frozen(), undefined, `place ${places}`)
       await after.operations.recover(forever, () => true)
       const entries = (await byOperation(coordinator)).get(operation)
@@ -130,7 +153,8 @@ for (const dialect of DIALECTS) {
   it(`AL-01: killed anywhere, a change of the database is there with both its entries or not at all (${dialect})`, async () => {
     await using coordinator = await testCoordinator(dialect)
     const web = await coordinator.member('web-1')
-    const labelOf = async (at: CoordinatorParts): Promise<string | undefined> => (await at.agents.byId(web.id))?.labels['n']
+    const labelOf = async (at: CoordinatorParts): Promise<string | undefined> =>
+      (await at.agents.byId(web.id))?.labels['n']
     let places = 0
     for (let died = true; died; ) {
       places += 1
@@ -138,14 +162,22 @@ for (const dialect of DIALECTS) {
       const life = mortal()
       const before = await coordinator.start(life.options)
       const operation = newOperation()
-      const label = await coordinator.intent('agent.label', { operation, targets: [web.id], arguments: { labels: { n: String(places) } } })
+      const label = await coordinator.intent('agent.label', {
+        operation,
+        targets: [web.id],
+        arguments: { labels: { n: String(places) } },
+      })
       life.arm(places)
       died = await coordinator.perform(label, { at: before }).then(
         () => false,
         (error: Error) => /kill -9/.test(error.message),
       )
       const after = await coordinator.start()
-      assert.equal(await after.operations.recover(forever, () => true), 0, 'a change of the database is never open')
+      assert.equal(
+        await after.operations.recover(forever, () => true),
+        0,
+        'a change of the database is never open',
+      )
       const entries = (await byOperation(coordinator)).get(operation)
       assert.equal(
         await labelOf(after),

@@ -9,33 +9,39 @@ export const operationError = defineErrors({
   },
   'operation.malformed': {
     exit: 'usage',
-    message: (d: { verb: string; reason: string }) => `the arguments of ${d.verb} are not valid: ${d.reason}`,
+    message: (d: { verb: string; reason: string }) =>
+      `the arguments of ${d.verb} are not valid: ${d.reason}`,
     hint: () => 'correct them and give the command again; nothing was done',
   },
   'operation.too-many-targets': {
     exit: 'usage',
-    message: (d: { verb: string; targets: number }) => `${d.verb} takes one target, not ${d.targets}`,
+    message: (d: { verb: string; targets: number }) =>
+      `${d.verb} takes one target, not ${d.targets}`,
     hint: () => 'give the command once for each',
   },
   'operation.not-yours': {
     exit: 'denied',
-    message: (d: { actor: string; caller: string }) => `the order is signed by ${d.actor}, and ${d.caller} handed it in`,
+    message: (d: { actor: string; caller: string }) =>
+      `the order is signed by ${d.actor}, and ${d.caller} handed it in`,
   },
   'operation.reused-id': {
     exit: 'conflict',
-    message: (d: { operation: string }) => `operation ${d.operation} was used before, for another order`,
+    message: (d: { operation: string }) =>
+      `operation ${d.operation} was used before, for another order`,
     hint: () => 'every order needs an id of its own; the command line draws one',
   },
   'operation.in-progress': {
     exit: 'conflict',
     retryable: true,
-    message: (d: { operation: string }) => `operation ${d.operation} is under way on another coordinator`,
+    message: (d: { operation: string }) =>
+      `operation ${d.operation} is under way on another coordinator`,
     hint: () => 'muster audit log shows its outcome when it has one',
   },
   'operation.unsigned': {
     exit: 'failed',
     retryable: true,
-    message: (d: { verb: string; target: string }) => `${d.verb} of ${d.target} was not begun: the log could not be signed`,
+    message: (d: { verb: string; target: string }) =>
+      `${d.verb} of ${d.target} was not begun: the log could not be signed`,
     hint: () => 'muster doctor on the coordinator shows what keeps it from writing',
   },
   'operation.done-unsigned': {
@@ -49,17 +55,20 @@ export const operationError = defineErrors({
     exit: 'failed',
     message: (d: { verb: string; target: string; reason: string }) =>
       `what became of ${d.verb}${d.target === '' ? '' : ` of ${d.target}`} could not be logged: ${d.reason}`,
-    hint: () => 'it may be done; once the log can be written, the next start of the coordinator finds out and logs it: muster audit log',
+    hint: () =>
+      'it may be done; once the log can be written, the next start of the coordinator finds out and logs it: muster audit log',
   },
   'operation.interrupted': {
     exit: 'unreachable',
     retryable: true,
-    message: (d: { operation: string }) => `the coordinator ended before it knew what became of operation ${d.operation}`,
+    message: (d: { operation: string }) =>
+      `the coordinator ended before it knew what became of operation ${d.operation}`,
     hint: () => 'it finds out when it starts again; muster audit log shows the outcome then',
   },
   'operation.failed': {
     exit: 'failed',
-    message: (d: { verb: string; target: string }) => `${d.verb} of ${d.target} failed inside the coordinator`,
+    message: (d: { verb: string; target: string }) =>
+      `${d.verb} of ${d.target} failed inside the coordinator`,
     hint: () => "the coordinator's log has the reason",
   },
 })

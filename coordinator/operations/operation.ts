@@ -73,4 +73,8 @@ export interface ActHandler<V extends Verb> {
 export type VerbHandler<V extends Verb = Verb> = RecordHandler<V> | ActHandler<V>
 export type VerbHandlers = { readonly [V in Verb]: VerbHandler<V> }
 
-export const done = (target: string, detail: TargetResult['detail'] = {}): TargetResult => ({ target, result: 'done', detail })
+export const done = (target: string, detail: TargetResult['detail'] = {}): TargetResult => ({
+  target,
+  result: 'done',
+  detail,
+})

@@ -27,7 +27,13 @@ export interface Outcomes {
   operationAt(index: number): Promise<LoggedOperation>
 }
 
-export function createOutcomes(deps: { database: Database; ledger: Ledger; issuer: Signer; clock: Clock; fleet: FleetId }): Outcomes {
+export function createOutcomes(deps: {
+  database: Database
+  ledger: Ledger
+  issuer: Signer
+  clock: Clock
+  fleet: FleetId
+}): Outcomes {
   const { database, ledger } = deps
 
   const sign = (operation: Operation, row: TargetResult): Promise<Signed> =>
@@ -39,7 +45,9 @@ export function createOutcomes(deps: { database: Database; ledger: Ledger; issue
       result: row.result,
       detail: bounded({
         ...statementValues(row.detail),
-        ...(row.error ? { error: { code: row.error.code, data: statementValues(row.error.data) } } : {}),
+        ...(row.error
+          ? { error: { code: row.error.code, data: statementValues(row.error.data) } }
+          : {}),
       }),
       at: rfc3339(deps.clock.now()),
     })
@@ -47,15 +55,24 @@ export function createOutcomes(deps: { database: Database; ledger: Ledger; issue
   /** The outcome as its caller was told of it. */
   const told = async (signed: Signed): Promise<OperateResult> => {
     const outcome = readSigned(signed, 'outcome')
-    const host = await database.query.selectFrom('agent').select(['name', 'public_key']).where('id', '=', outcome.target).executeTakeFirst()
-    if (host === undefined || !Buffer.from(host.public_key).equals(signed.key)) return resultOf(outcome)
+    const host = await database.query
+      .selectFrom('agent')
+      .select(['name', 'public_key'])
+      .where('id', '=', outcome.target)
+      .executeTakeFirst()
+    if (host === undefined || !Buffer.from(host.public_key).equals(signed.key))
+      return resultOf(outcome)
     return publicResult({ target: outcome.target, ...hostResult(host.name, outcome) })
   }
 
   return {
     async append(tx, operation, results) {
       for (const row of results)
-        await ledger.append(tx, { type: 'outcome', operation: operation.id, signed: row.signed ?? (await sign(operation, row)) })
+        await ledger.append(tx, {
+          type: 'outcome',
+          operation: operation.id,
+          signed: row.signed ?? (await sign(operation, row)),
+        })
     },
 
     async find(operation) {
@@ -68,19 +85,33 @@ export function createOutcomes(deps: { database: Database; ledger: Ledger; issue
       const [intent, ...rest] = rows
       if (intent === undefined) return undefined
       requireSame(fromText(decodeEntry(intent.bytes)), operation)
-      if (rest.length === 0) throw operationError('operation.in-progress', { operation: operation.id })
+      if (rest.length === 0)
+        throw operationError('operation.in-progress', { operation: operation.id })
       const results: OperateResult[] = []
-      for (const row of rest) if (row.type === 'outcome') results.push(await told(fromText(decodeEntry(row.bytes))))
+      for (const row of rest)
+        if (row.type === 'outcome') results.push(await told(fromText(decodeEntry(row.bytes))))
       return { operation: operation.id, index: intent.index, results }
     },
 
     async operationAt(index) {
-      const row = await database.query.selectFrom('log_entry').select(['bytes']).where('index', '=', index).executeTakeFirstOrThrow()
+      const row = await database.query
+        .selectFrom('log_entry')
+        .select(['bytes'])
+        .where('index', '=', index)
+        .executeTakeFirstOrThrow()
       const signed = fromText(decodeEntry(row.bytes))
       const intent = readSigned(signed, 'intent', { fleet: deps.fleet })
       const verb = intent.verb as Operation['verb']
       const args = VERBS[verb].arguments.parse(intent.arguments)
-      return { id: intent.operation, verb, actor: intent.actor, targets: intent.targets, arguments: args, signed, index }
+      return {
+        id: intent.operation,
+        verb,
+        actor: intent.actor,
+        targets: intent.targets,
+        arguments: args,
+        signed,
+        index,
+      }
     },
   }
 }
@@ -120,7 +151,9 @@ function resultOf(outcome: Outcome): OperateResult {
 
 /** Statements hold whole numbers and well-formed text only. */
 function statementValues(values: Readonly<Record<string, ErrorValue>>): Record<string, Json> {
-  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, statementValue(value)]))
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]) => [key, statementValue(value)]),
+  )
 }
 
 function statementValue(value: ErrorValue): Json {
@@ -142,7 +175,8 @@ function bounded(detail: Record<string, Json>): JsonObject {
 }
 
 function shortened(value: Json, most: number): Json {
-  if (typeof value === 'string') return value.length > most ? value.slice(0, most).toWellFormed() : value
+  if (typeof value === 'string')
+    return value.length > most ? value.slice(0, most).toWellFormed() : value
   if (Array.isArray(value)) return value.slice(0, most).map((item: Json) => shortened(item, most))
   if (value === null || typeof value !== 'object') return value
   return Object.fromEntries(

@@ -37,7 +37,9 @@ function counting(effects: string[] = []): ActHandler<'artifact.add'> & { effect
     },
     async probe(operation) {
       return [
-        effects.includes(operation.id) ? done(blob, { recovered: true }) : { target: blob, result: 'failed', detail: { recovered: true } },
+        effects.includes(operation.id)
+          ? done(blob, { recovered: true })
+          : { target: blob, result: 'failed', detail: { recovered: true } },
       ]
     },
   }
@@ -47,7 +49,9 @@ function counting(effects: string[] = []): ActHandler<'artifact.add'> & { effect
 async function logged(coordinator: TestCoordinator): Promise<string[]> {
   return (await coordinator.entries())
     .slice(1)
-    .map(({ entry, statement }) => `${entry.type} ${String(statement['result'] ?? statement['verb'])}`)
+    .map(
+      ({ entry, statement }) => `${entry.type} ${String(statement['result'] ?? statement['verb'])}`,
+    )
 }
 
 for (const dialect of DIALECTS) {
@@ -60,7 +64,11 @@ for (const dialect of DIALECTS) {
             ...counting(),
             async act(operation) {
               const { ledger } = coordinator
-              seen.push(await logged(coordinator), (ledger.published()?.size ?? 0) > operation.index, await ledger.openIntents())
+              seen.push(
+                await logged(coordinator),
+                (ledger.published()?.size ?? 0) > operation.index,
+                await ledger.openIntents(),
+              )
               return [done(blob)]
             },
           },
@@ -80,9 +88,15 @@ for (const dialect of DIALECTS) {
 
     it(`PC-17: acts once for one operation, at once, later and after a restart (${dialect})`, async () => {
       const handler = counting()
-      await using coordinator = await testCoordinator(dialect, { handlers: { 'artifact.add': handler } })
+      await using coordinator = await testCoordinator(dialect, {
+        handlers: { 'artifact.add': handler },
+      })
       const intent = await coordinator.intent('artifact.add', { arguments: content })
-      const answers = await Promise.all([coordinator.perform(intent), coordinator.perform(intent), coordinator.perform(intent)])
+      const answers = await Promise.all([
+        coordinator.perform(intent),
+        coordinator.perform(intent),
+        coordinator.perform(intent),
+      ])
       answers.push(await coordinator.perform(intent))
       const restarted = await coordinator.start({ handlers: { 'artifact.add': handler } })
       answers.push(await coordinator.perform(intent, { at: restarted }))
@@ -103,24 +117,38 @@ for (const dialect of DIALECTS) {
           return handler.act(operation, context)
         },
       }
-      await using coordinator = await testCoordinator(dialect, { handlers: { 'artifact.add': slow } })
+      await using coordinator = await testCoordinator(dialect, {
+        handlers: { 'artifact.add': slow },
+      })
       const operation = newOperation()
       const first = await coordinator.intent('artifact.add', { operation, arguments: content })
-      const other = await coordinator.intent('artifact.add', { operation, arguments: { ...content, size: 2 } })
-      const copy = await coordinator.intent('artifact.add', { operation, arguments: content, by: secondOperator })
+      const other = await coordinator.intent('artifact.add', {
+        operation,
+        arguments: { ...content, size: 2 },
+      })
+      const copy = await coordinator.intent('artifact.add', {
+        operation,
+        arguments: content,
+        by: secondOperator,
+      })
       const running = coordinator.perform(first)
       await reached
       await assert.rejects(coordinator.perform(other), code('operation.reused-id'))
       go()
       await running
       await assert.rejects(coordinator.perform(other), code('operation.reused-id'))
-      await assert.rejects(coordinator.perform(copy, { by: secondOperator }), code('operation.reused-id'))
+      await assert.rejects(
+        coordinator.perform(copy, { by: secondOperator }),
+        code('operation.reused-id'),
+      )
       assert.deepEqual(handler.effects, [operation])
     })
 
     it(`AL-01: an operation that reaches two coordinators is carried out by one of them (${dialect})`, async () => {
       const handler = counting()
-      await using coordinator = await testCoordinator(dialect, { handlers: { 'artifact.add': handler } })
+      await using coordinator = await testCoordinator(dialect, {
+        handlers: { 'artifact.add': handler },
+      })
       // The second one has looked and found nothing before the first one writes, and writes when that one is done.
       const { promise: looked, resolve: look } = Promise.withResolvers<void>()
       const { promise: finished, resolve: finish } = Promise.withResolvers<void>()
@@ -150,16 +178,27 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await logged(coordinator), ['intent artifact.add', 'outcome done'])
 
       const both = await coordinator.intent('artifact.add', { arguments: content })
-      const answers = await Promise.allSettled([coordinator.perform(both), coordinator.perform(both, { at: second })])
-      for (const one of answers) if (one.status === 'rejected') assert.ok(code('operation.in-progress')(one.reason), String(one.reason))
+      const answers = await Promise.allSettled([
+        coordinator.perform(both),
+        coordinator.perform(both, { at: second }),
+      ])
+      for (const one of answers)
+        if (one.status === 'rejected')
+          assert.ok(code('operation.in-progress')(one.reason), String(one.reason))
       assert.equal(handler.effects.length, 2)
-      assert.deepEqual(await coordinator.perform(both, { at: second }), await coordinator.perform(both))
+      assert.deepEqual(
+        await coordinator.perform(both, { at: second }),
+        await coordinator.perform(both),
+      )
     })
 
     it(`a change of the database stands together with intent and outcome, or not at all (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const web = await coordinator.member('web-1', { role: 'db', site: 'b' })
-      const label = await coordinator.intent('agent.label', { targets: [web.id], arguments: { labels: { role: 'web', site: '' } } })
+      const label = await coordinator.intent('agent.label', {
+        targets: [web.id],
+        arguments: { labels: { role: 'web', site: '' } },
+      })
       const answer = await coordinator.perform(label)
       assert.deepEqual(answer.results, [{ target: web.id, result: 'done', detail: {} }])
       assert.deepEqual((await coordinator.agents.byId(web.id))?.labels, { role: 'web' })
@@ -167,7 +206,10 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await coordinator.perform(label), answer)
       const before = [await logged(coordinator), await coordinator.rows()]
       // Its second host waits for no approval: the first is not approved either.
-      const approve = await coordinator.intent('enroll.approve', { targets: [web.id], arguments: { labels: {} } })
+      const approve = await coordinator.intent('enroll.approve', {
+        targets: [web.id],
+        arguments: { labels: {} },
+      })
       await assert.rejects(coordinator.perform(approve), code('registry.not-pending'))
       assert.deepEqual([await logged(coordinator), await coordinator.rows()], before)
     })
@@ -177,27 +219,45 @@ for (const dialect of DIALECTS) {
       const checked: ActHandler<'artifact.add'> = {
         ...handler,
         check: async (operation) => {
-          if (operation.arguments.size === 13) throw dispatchError('dispatch.offline', { host: 'web-1' })
+          if (operation.arguments.size === 13)
+            throw dispatchError('dispatch.offline', { host: 'web-1' })
         },
       }
-      await using coordinator = await testCoordinator(dialect, { handlers: { 'artifact.add': checked } })
+      await using coordinator = await testCoordinator(dialect, {
+        handlers: { 'artifact.add': checked },
+      })
       const web = await coordinator.member('web-1')
       const before = [await logged(coordinator), await coordinator.rows()]
       const labels = { arguments: { labels: { role: 'web' } } }
-      const add = (changes: object = {}) => coordinator.intent('artifact.add', { arguments: content, changes })
+      const add = (changes: object = {}) =>
+        coordinator.intent('artifact.add', { arguments: content, changes })
       const refused: [string, string, Parameters<TestCoordinator['perform']>][] = [
-        ['a stranger', 'trust.denied', [await coordinator.intent('artifact.add', { arguments: content, by: stranger }), { by: stranger }]],
+        [
+          'a stranger',
+          'trust.denied',
+          [
+            await coordinator.intent('artifact.add', { arguments: content, by: stranger }),
+            { by: stranger },
+          ],
+        ],
         [
           'a stranger, on a host',
           'trust.denied',
-          [await coordinator.intent('agent.label', { targets: [web.id], ...labels, by: stranger }), { by: stranger }],
+          [
+            await coordinator.intent('agent.label', { targets: [web.id], ...labels, by: stranger }),
+            { by: stranger },
+          ],
         ],
         ['a copy in other hands', 'operation.not-yours', [await add(), { by: stranger }]],
         ['another fleet', 'trust.fleet', [await add({ fleet: OTHER_FLEET })]],
         ['an unknown verb', 'operation.unknown-verb', [await add({ verb: 'artifact.burn' })]],
         ['a name of an object’s own', 'operation.unknown-verb', [await add({ verb: 'to.string' })]],
         ['another namespace', 'operation.malformed', [await add({ namespace: 'audit' })]],
-        ['an argument that nobody knows', 'operation.malformed', [await add({ arguments: { ...content, force: true } })]],
+        [
+          'an argument that nobody knows',
+          'operation.malformed',
+          [await add({ arguments: { ...content, force: true } })],
+        ],
         ['no argument', 'operation.malformed', [await add({ arguments: {} })]],
         ['no host', 'operation.malformed', [await coordinator.intent('agent.label', labels)]],
         [
@@ -205,11 +265,24 @@ for (const dialect of DIALECTS) {
           'operation.too-many-targets',
           [await coordinator.intent('repo.publish', { targets: ['a', 'b'], arguments: {} })],
         ],
-        ['a host that is none', 'registry.unknown-host', [await coordinator.intent('agent.label', { targets: [testUuid(5)], ...labels })]],
-        ['a host by its name', 'registry.unknown-host', [await coordinator.intent('agent.label', { targets: ['web-1'], ...labels })]],
-        ['what cannot work', 'dispatch.offline', [await add({ arguments: { ...content, size: 13 } })]],
+        [
+          'a host that is none',
+          'registry.unknown-host',
+          [await coordinator.intent('agent.label', { targets: [testUuid(5)], ...labels })],
+        ],
+        [
+          'a host by its name',
+          'registry.unknown-host',
+          [await coordinator.intent('agent.label', { targets: ['web-1'], ...labels })],
+        ],
+        [
+          'what cannot work',
+          'dispatch.offline',
+          [await add({ arguments: { ...content, size: 13 } })],
+        ],
       ]
-      for (const [what, expected, args] of refused) await assert.rejects(coordinator.perform(...args), code(expected), what)
+      for (const [what, expected, args] of refused)
+        await assert.rejects(coordinator.perform(...args), code(expected), what)
       coordinator.clock.at = TEST_TIME + 5 * 60_000
       const late = await add()
       coordinator.clock.at += 4 * 60_000
@@ -220,7 +293,10 @@ for (const dialect of DIALECTS) {
 
     it(`PC-27: a host that there is not and one that the actor may not touch are the same to whoever may not see all (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
-      const [web, db] = [await coordinator.member('web-1', { role: 'web' }), await coordinator.member('db-1', { role: 'db' })]
+      const [web, db] = [
+        await coordinator.member('web-1', { role: 'web' }),
+        await coordinator.member('db-1', { role: 'db' }),
+      ]
       const grant = toText(
         await signedSample('grant', operator, {
           subject: delegate.fingerprint,
@@ -231,30 +307,43 @@ for (const dialect of DIALECTS) {
       ) as never
       await coordinator.perform(await coordinator.intent('grant.add', { arguments: { grant } }))
       const label = async (target: string) => {
-        const intent = await coordinator.intent('agent.label', { targets: [target], arguments: { labels: { a: 'b' } }, by: delegate })
+        const intent = await coordinator.intent('agent.label', {
+          targets: [target],
+          arguments: { labels: { a: 'b' } },
+          by: delegate,
+        })
         return coordinator.perform(intent, { by: delegate }).catch((error: unknown) => error)
       }
       const [forbidden, unknown] = [await label(db.id), await label(testUuid(5))]
       assert.ok(forbidden instanceof MusterError && unknown instanceof MusterError)
       assert.deepEqual([forbidden.code, forbidden.data], [unknown.code, unknown.data])
       assert.equal(forbidden.code, 'trust.denied')
-      assert.equal(((await label(web.id)) as { results: { result: string }[] }).results[0]?.result, 'done')
+      assert.equal(
+        ((await label(web.id)) as { results: { result: string }[] }).results[0]?.result,
+        'done',
+      )
     })
 
     it(`what a verb throws is the outcome of every target, in our words (${dialect})`, async () => {
       const failing: ActHandler<'run.stop'> = {
         kind: 'act',
         act: async (operation) => {
-          if (operation.arguments.graceMs === 1) throw dispatchError('dispatch.offline', { host: 'web-1' })
+          if (operation.arguments.graceMs === 1)
+            throw dispatchError('dispatch.offline', { host: 'web-1' })
           throw new TypeError('secret detail')
         },
         probe: async () => [],
       }
-      await using coordinator = await testCoordinator(dialect, { handlers: { 'run.stop': failing } })
+      await using coordinator = await testCoordinator(dialect, {
+        handlers: { 'run.stop': failing },
+      })
       const hosts = [await coordinator.member('web-1'), await coordinator.member('web-2')]
       const stop = async (graceMs: number) =>
         coordinator.perform(
-          await coordinator.intent('run.stop', { targets: hosts.map((host) => host.id), arguments: { run: testUuid(1), graceMs } }),
+          await coordinator.intent('run.stop', {
+            targets: hosts.map((host) => host.id),
+            arguments: { run: testUuid(1), graceMs },
+          }),
         )
       assert.deepEqual(
         (await stop(1)).results,
@@ -280,7 +369,11 @@ for (const dialect of DIALECTS) {
 
     it(`AL-13: an outcome that is too large or not plain is cut to what an entry holds (${dialect})`, async () => {
       // Quotes are the worst: they are escaped in the statement, and again in the entry.
-      const quotes = { target: blob, result: 'failed', detail: { failures: Array.from({ length: 45 }, () => '"'.repeat(400)) } } as const
+      const quotes = {
+        target: blob,
+        result: 'failed',
+        detail: { failures: Array.from({ length: 45 }, () => '"'.repeat(400)) },
+      } as const
       const wordy: ActHandler<'artifact.add'> = {
         kind: 'act',
         act: async ({ arguments: { size } }) => [
@@ -295,20 +388,29 @@ for (const dialect of DIALECTS) {
                   minus: -0,
                   half: 'a\ud800b',
                 },
-                error: { code: 'repository.incomplete', data: { repository: 'x'.repeat(70_000), missing: 0.25, of: 2 } },
+                error: {
+                  code: 'repository.incomplete',
+                  data: { repository: 'x'.repeat(70_000), missing: 0.25, of: 2 },
+                },
               },
         ],
         probe: async () => [],
       }
-      await using coordinator = await testCoordinator(dialect, { handlers: { 'artifact.add': wordy } })
+      await using coordinator = await testCoordinator(dialect, {
+        handlers: { 'artifact.add': wordy },
+      })
       await coordinator.perform(await coordinator.intent('artifact.add', { arguments: content }))
       assert.deepEqual(await coordinator.ledger.openIntents(), [])
-      const outcome = (await coordinator.entries()).at(-1)?.statement as { detail: Record<string, unknown> }
+      const outcome = (await coordinator.entries()).at(-1)?.statement as {
+        detail: Record<string, unknown>
+      }
       assert.equal(outcome.detail['ratio'], '0.5')
       assert.equal(outcome.detail['half'], 'a\ufffdb')
       assert.ok((outcome.detail['failures'] as string[]).length > 10)
       assert.match((outcome.detail['failures'] as string[])[9] as string, /^9: €/)
-      const quoted = await coordinator.perform(await coordinator.intent('artifact.add', { arguments: { blob, size: 2 } }))
+      const quoted = await coordinator.perform(
+        await coordinator.intent('artifact.add', { arguments: { blob, size: 2 } }),
+      )
       assert.equal(quoted.results[0]?.result, 'failed')
       assert.deepEqual(await coordinator.ledger.openIntents(), [])
     })
@@ -321,7 +423,9 @@ for (const dialect of DIALECTS) {
         ledger: (ledger) => ({
           ...ledger,
           checkpoint: (signal) =>
-            full ? Promise.reject(ledgerError('ledger.storage', { path: '/log', reason: 'ENOSPC' })) : ledger.checkpoint(signal),
+            full
+              ? Promise.reject(ledgerError('ledger.storage', { path: '/log', reason: 'ENOSPC' }))
+              : ledger.checkpoint(signal),
         }),
       })
       full = true
@@ -330,11 +434,16 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(handler.effects, [])
       assert.deepEqual(await coordinator.ledger.openIntents(), [])
       full = false
-      assert.equal((await coordinator.perform(intent)).results[0]?.error?.code, 'operation.unsigned')
+      assert.equal(
+        (await coordinator.perform(intent)).results[0]?.error?.code,
+        'operation.unsigned',
+      )
       assert.deepEqual(handler.effects, [])
 
       // A right that was taken away is taken away, signed or not: whoever must know is told.
-      const revocation = toText(await signedSample('revocation', operator, { kind: 'key', target: delegate.fingerprint })) as never
+      const revocation = toText(
+        await signedSample('revocation', operator, { kind: 'key', target: delegate.fingerprint }),
+      ) as never
       full = true
       const revoke = await coordinator.intent('grant.revoke', { arguments: { revocation } })
       await assert.rejects(coordinator.perform(revoke), code('operation.done-unsigned'))
@@ -351,7 +460,9 @@ for (const dialect of DIALECTS) {
         ledger: (ledger) => ({
           ...ledger,
           closeIntent: (tx, operation) =>
-            broken ? Promise.reject(databaseError('database.full', { database: 'it' })) : ledger.closeIntent(tx, operation),
+            broken
+              ? Promise.reject(databaseError('database.full', { database: 'it' }))
+              : ledger.closeIntent(tx, operation),
         }),
       })
       broken = true
@@ -361,8 +472,13 @@ for (const dialect of DIALECTS) {
       assert.equal(handler.effects.length, 1)
       await assert.rejects(coordinator.perform(intent), code('database.full'))
       broken = false
-      const [again, third] = await Promise.all([coordinator.perform(intent), coordinator.perform(intent)])
-      assert.deepEqual(again.results, [{ target: blob, result: 'done', detail: { recovered: true } }])
+      const [again, third] = await Promise.all([
+        coordinator.perform(intent),
+        coordinator.perform(intent),
+      ])
+      assert.deepEqual(again.results, [
+        { target: blob, result: 'done', detail: { recovered: true } },
+      ])
       assert.deepEqual(third, again)
       assert.equal(handler.effects.length, 1)
       assert.deepEqual(await logged(coordinator), ['intent artifact.add', 'outcome done'])
@@ -379,7 +495,10 @@ for (const dialect of DIALECTS) {
           return [{ target: blob, result: 'unknown', detail: {} }]
         },
       }
-      await using coordinator = await testCoordinator(dialect, { handlers: { 'artifact.add': cut }, closing: ending.signal })
+      await using coordinator = await testCoordinator(dialect, {
+        handlers: { 'artifact.add': cut },
+        closing: ending.signal,
+      })
       const intent = await coordinator.intent('artifact.add', { arguments: content })
       const running = coordinator.perform(intent)
       await assert.rejects(running, code('operation.interrupted'))
@@ -403,7 +522,9 @@ for (const dialect of DIALECTS) {
           return []
         },
       }
-      await using coordinator = await testCoordinator(dialect, { handlers: { 'artifact.add': asking } })
+      await using coordinator = await testCoordinator(dialect, {
+        handlers: { 'artifact.add': asking },
+      })
       const operation = newOperation()
       const signed = await coordinator.intent('artifact.add', { operation, arguments: content })
       await coordinator.database.transaction(async (tx) => {
@@ -413,7 +534,12 @@ for (const dialect of DIALECTS) {
       assert.equal(await coordinator.operations.recover(cut.signal, () => true), 0)
       assert.deepEqual(await logged(coordinator), ['intent artifact.add'])
       const next = await coordinator.start({ handlers: { 'artifact.add': handler } })
-      assert.equal(await next.operations.recover(new AbortController().signal, (verb) => verb.startsWith('run.')), 0)
+      assert.equal(
+        await next.operations.recover(new AbortController().signal, (verb) =>
+          verb.startsWith('run.'),
+        ),
+        0,
+      )
       assert.equal(await next.operations.recover(new AbortController().signal, () => true), 1)
       assert.deepEqual(await logged(coordinator), ['intent artifact.add', 'outcome failed'])
       assert.equal((await coordinator.perform(signed, { at: next })).results[0]?.result, 'failed')

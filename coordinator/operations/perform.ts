@@ -59,7 +59,10 @@ export interface Operations {
 
 export function createOperations(deps: OperationsDeps): Operations {
   // Owned by perform(): operations under way in this process, by id.
-  const underWay = new Map<OperationId, { operation: Operation; running: Promise<OperateResponse> }>()
+  const underWay = new Map<
+    OperationId,
+    { operation: Operation; running: Promise<OperateResponse> }
+  >()
   // Owned by close(): open operations that are being closed, by id.
   const closing = new Map<OperationId, Promise<void>>()
 
@@ -81,11 +84,15 @@ export function createOperations(deps: OperationsDeps): Operations {
       if (before) return before
       await requireWritable(deps.ledger)
       const handler = deps.handlers[operation.verb]
-      return handler.kind === 'record' ? await record(deps, handler, operation) : await act(deps, handler, operation, context)
+      return handler.kind === 'record'
+        ? await record(deps, handler, operation)
+        : await act(deps, handler, operation, context)
     } catch (error) {
       if (!operationError.is(error, 'operation.in-progress')) throw error
       // Left open by this coordinator, and nobody is at it: its outcome is found out now. Else another one has it, or has just finished it.
-      const open = (await deps.ledger.openIntents()).find((intent) => intent.operation === operation.id)
+      const open = (await deps.ledger.openIntents()).find(
+        (intent) => intent.operation === operation.id,
+      )
       if (open !== undefined) await close(open, context.signal)
       return (await deps.outcomes.find(operation)) as OperateResponse
     }
@@ -100,8 +107,13 @@ export function createOperations(deps: OperationsDeps): Operations {
     return running
   }
 
-  const recover = async (signal: AbortSignal, which: (verb: string) => boolean): Promise<number> => {
-    const open = (await deps.ledger.openIntents()).filter((intent) => which(intent.verb) && !underWay.has(intent.operation))
+  const recover = async (
+    signal: AbortSignal,
+    which: (verb: string) => boolean,
+  ): Promise<number> => {
+    const open = (await deps.ledger.openIntents()).filter(
+      (intent) => which(intent.verb) && !underWay.has(intent.operation),
+    )
     let closed = 0
     for (const intent of open) {
       try {
@@ -112,7 +124,10 @@ export function createOperations(deps: OperationsDeps): Operations {
         if (databaseError.is(error) || ledgerError.is(error)) throw error
         // One that cannot be read, such as one that another version began, must keep neither the others nor the coordinator from going on.
         const { operation, verb, index } = intent
-        deps.log.error({ operation, verb, index, error }, 'an open operation cannot be closed; start the version that began it')
+        deps.log.error(
+          { operation, verb, index, error },
+          'an open operation cannot be closed; start the version that began it',
+        )
       }
     }
     return closed
@@ -125,7 +140,11 @@ export function createOperations(deps: OperationsDeps): Operations {
   return { perform, recover, idle }
 }
 
-async function record(deps: OperationsDeps, handler: RecordHandler<never>, operation: Operation): Promise<OperateResponse> {
+async function record(
+  deps: OperationsDeps,
+  handler: RecordHandler<never>,
+  operation: Operation,
+): Promise<OperateResponse> {
   const { index, results } = await deps.database.transaction(async (tx) => {
     const at = deps.clock.now()
     const index = await logIntent(deps, tx, operation)
@@ -138,7 +157,11 @@ async function record(deps: OperationsDeps, handler: RecordHandler<never>, opera
     await deps.ledger.checkpoint()
   } catch (error) {
     if (!(error instanceof MusterError) || deps.ledger.frozen() !== undefined) throw error
-    throw operationError('operation.done-unsigned', { ...named(operation), reason: error.message }, { cause: error })
+    throw operationError(
+      'operation.done-unsigned',
+      { ...named(operation), reason: error.message },
+      { cause: error },
+    )
   } finally {
     // Signed or not, it holds: whoever lost a right must hear of it.
     handler.announce?.(operation as never)
@@ -170,7 +193,11 @@ async function act(
     await conclude(deps, logged, results)
   } catch (error) {
     if (!(error instanceof MusterError)) throw error
-    throw operationError('operation.unlogged', { ...named(operation), reason: error.message }, { cause: error })
+    throw operationError(
+      'operation.unlogged',
+      { ...named(operation), reason: error.message },
+      { cause: error },
+    )
   }
   try {
     await deps.ledger.checkpoint()
@@ -184,7 +211,11 @@ async function act(
 
 /** Logs the intent under the lock of the log's head. @throws operation.in-progress if another coordinator has logged it meanwhile */
 async function logIntent(deps: OperationsDeps, tx: Tx, operation: Operation): Promise<number> {
-  const { index } = await deps.ledger.append(tx, { type: entryType(operation), operation: operation.id, signed: operation.signed })
+  const { index } = await deps.ledger.append(tx, {
+    type: entryType(operation),
+    operation: operation.id,
+    signed: operation.signed,
+  })
   const earlier = await tx
     .selectFrom('log_entry')
     .select('index')
@@ -192,24 +223,37 @@ async function logIntent(deps: OperationsDeps, tx: Tx, operation: Operation): Pr
     .where('index', '<', index)
     .limit(1)
     .executeTakeFirst()
-  if (earlier !== undefined) throw operationError('operation.in-progress', { operation: operation.id })
+  if (earlier !== undefined)
+    throw operationError('operation.in-progress', { operation: operation.id })
   return index
 }
 
 /** Nothing is done before the intent stands in a signed log. Where it cannot be signed, that is the outcome. */
-async function signIntent(deps: OperationsDeps, handler: ActHandler<never>, operation: LoggedOperation): Promise<void> {
+async function signIntent(
+  deps: OperationsDeps,
+  handler: ActHandler<never>,
+  operation: LoggedOperation,
+): Promise<void> {
   try {
     await deps.ledger.checkpoint()
   } catch (error) {
     const unsigned = operationError('operation.unsigned', named(operation))
-    await conclude(deps, operation, failedAll(operation, unsigned), handler.abandon).catch((late: unknown) =>
-      deps.log.error({ operation: operation.id, error: late }, 'the intent stays open until the next start'),
+    await conclude(deps, operation, failedAll(operation, unsigned), handler.abandon).catch(
+      (late: unknown) =>
+        deps.log.error(
+          { operation: operation.id, error: late },
+          'the intent stays open until the next start',
+        ),
     )
     throw error
   }
 }
 
-async function settleOpen(deps: OperationsDeps, open: OpenIntent, signal: AbortSignal): Promise<void> {
+async function settleOpen(
+  deps: OperationsDeps,
+  open: OpenIntent,
+  signal: AbortSignal,
+): Promise<void> {
   const operation = await deps.outcomes.operationAt(open.index)
   // Which handler it is and what it takes go together by construction of the table; the type checker sees a union on both sides.
   const handler: VerbHandler<never> = deps.handlers[operation.verb]
@@ -226,19 +270,34 @@ async function settleOpen(deps: OperationsDeps, open: OpenIntent, signal: AbortS
 }
 
 /** Runs a handler; what it throws becomes the outcome of every target. */
-async function settle(deps: OperationsDeps, operation: LoggedOperation, run: () => Promise<TargetResult[]>): Promise<TargetResult[]> {
+async function settle(
+  deps: OperationsDeps,
+  operation: LoggedOperation,
+  run: () => Promise<TargetResult[]>,
+): Promise<TargetResult[]> {
   try {
     return await run()
   } catch (error) {
-    const known = error instanceof MusterError ? error : operationError('operation.failed', named(operation), { cause: error })
-    deps.log[error instanceof MusterError ? 'warn' : 'error']({ operation: operation.id, verb: operation.verb, error }, 'operation failed')
+    const known =
+      error instanceof MusterError
+        ? error
+        : operationError('operation.failed', named(operation), { cause: error })
+    deps.log[error instanceof MusterError ? 'warn' : 'error'](
+      { operation: operation.id, verb: operation.verb, error },
+      'operation failed',
+    )
     return failedAll(operation, known)
   }
 }
 
 function failedAll(operation: LoggedOperation, error: MusterError): TargetResult[] {
   const targets = operation.targets.length > 0 ? operation.targets : ['']
-  return targets.map((target) => ({ target, result: 'failed', detail: {}, error: { code: error.code, data: error.data } }))
+  return targets.map((target) => ({
+    target,
+    result: 'failed',
+    detail: {},
+    error: { code: error.code, data: error.data },
+  }))
 }
 
 async function conclude(
@@ -255,8 +314,13 @@ async function conclude(
 }
 
 const named = ({ verb, targets }: Operation) => ({ verb, target: targets.join(', ') })
-const entryType = (operation: Operation): 'intent' | 'policy' => (operation.verb.startsWith('grant.') ? 'policy' : 'intent')
+const entryType = (operation: Operation): 'intent' | 'policy' =>
+  operation.verb.startsWith('grant.') ? 'policy' : 'intent'
 
-function response(operation: Operation, index: number, results: readonly TargetResult[]): OperateResponse {
+function response(
+  operation: Operation,
+  index: number,
+  results: readonly TargetResult[],
+): OperateResponse {
   return { operation: operation.id, index, results: results.map(publicResult) }
 }

@@ -10,7 +10,13 @@ import { MusterError } from '../../shared/errors.ts'
 import { blobId, runId } from '../../shared/ids.ts'
 import { systemRandom } from '../../shared/random.ts'
 import { recordedLog } from '../../shared/testing/recorded-log.ts'
-import { signedSample, TEST_FLEET, TEST_TIME, testKey, testUuid } from '../../shared/testing/statements.ts'
+import {
+  signedSample,
+  TEST_FLEET,
+  TEST_TIME,
+  testKey,
+  testUuid,
+} from '../../shared/testing/statements.ts'
 import { toText } from '../../shared/trust/transport.ts'
 import { peerIdOfKey } from '../../shared/identity/peer-id.ts'
 import { sql } from 'kysely'
@@ -23,7 +29,14 @@ import { createMirror } from '../mirror/mirror.ts'
 import { createPublisher } from '../publish/publisher.ts'
 import { createRepositories } from '../repositories.ts'
 import { createSnapshots } from '../snapshots/snapshots.ts'
-import { delegate, issuer, newOperation, operator, type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
+import {
+  delegate,
+  issuer,
+  newOperation,
+  operator,
+  type TestCoordinator,
+  testCoordinator,
+} from '../testing/coordinator.ts'
 import { artifactVerbs } from './verbs/artifacts.ts'
 import { repositoryVerbs } from './verbs/repositories.ts'
 import { runVerbs } from './verbs/runs.ts'
@@ -44,7 +57,10 @@ interface Everything {
 }
 
 /** A coordinator with every verb's real handler, and for each verb an order that would be carried out. */
-async function everything(stack: AsyncDisposableStack, change: { checkpointFails?: () => boolean } = {}): Promise<Everything> {
+async function everything(
+  stack: AsyncDisposableStack,
+  change: { checkpointFails?: () => boolean } = {},
+): Promise<Everything> {
   const coordinator = stack.use(
     await testCoordinator('sqlite', {
       ledger: (ledger) => ({
@@ -58,14 +74,31 @@ async function everything(stack: AsyncDisposableStack, change: { checkpointFails
   )
   const { database, clock, ledger, access, agents, folder } = coordinator
   const log = recordedLog()
-  const pool = await openPool({ clock, random: systemRandom, log }, { folder: join(folder, 'pool') })
+  const pool = await openPool(
+    { clock, random: systemRandom, log },
+    { folder: join(folder, 'pool') },
+  )
   const reached: string[] = []
-  const parsed = repositorySchema.parse({ name: 'today', type: 'rpm', upstream: { url: 'http://127.0.0.1:9/' } })
+  const parsed = repositorySchema.parse({
+    name: 'today',
+    type: 'rpm',
+    upstream: { url: 'http://127.0.0.1:9/' },
+  })
   const published = join(folder, 'published')
   const repositories = createRepositories([
-    { ...parsed, publish: { latest_path: join(published, 'latest'), snapshots_path: join(published, 'snapshots') }, file: 'today.yaml' },
+    {
+      ...parsed,
+      publish: {
+        latest_path: join(published, 'latest'),
+        snapshots_path: join(published, 'snapshots'),
+      },
+      file: 'today.yaml',
+    },
   ])
-  const mirror = createMirror({ database, pool, clock, random: systemRandom, log }, { workers: 1, retries: 0, timeout: 1 })
+  const mirror = createMirror(
+    { database, pool, clock, random: systemRandom, log },
+    { workers: 1, retries: 0, timeout: 1 },
+  )
   const watched: typeof mirror = {
     ...mirror,
     sync: (...args) => {
@@ -95,11 +128,26 @@ async function everything(stack: AsyncDisposableStack, change: { checkpointFails
   }
   const parts = await coordinator.start({ handlers, ledger: () => ledger })
 
-  const [web, waiting, gone] = [await coordinator.member('web-1'), await coordinator.member('web-2'), await coordinator.member('web-3')]
-  await database.query.updateTable('agent').set({ status: 'pending' }).where('id', 'in', [waiting.id, gone.id]).execute()
+  const [web, waiting, gone] = [
+    await coordinator.member('web-1'),
+    await coordinator.member('web-2'),
+    await coordinator.member('web-3'),
+  ]
+  await database.query
+    .updateTable('agent')
+    .set({ status: 'pending' })
+    .where('id', 'in', [waiting.id, gone.id])
+    .execute()
   const config = { id: 'today', type: 'rpm', config_hash: '00', created_at: 1 }
   await database.query.insertInto('repository').values(config).execute()
-  const version = { repository: 'today', revision: null, created_at: 1, primary_checksum: null, repomd_checksum: null, upstream_etag: null }
+  const version = {
+    repository: 'today',
+    revision: null,
+    created_at: 1,
+    primary_checksum: null,
+    repomd_checksum: null,
+    upstream_etag: null,
+  }
   const row = { ...version, upstream_modified: null, packages: 0, bytes: 0, operation: null }
   await database.query.insertInto('repository_version').values(row).execute()
   await snapshots.create({ repository: 'today', name: 'old' })
@@ -115,24 +163,50 @@ async function everything(stack: AsyncDisposableStack, change: { checkpointFails
     }),
   )
   const revocation = async (epoch: number, kind: 'agent' | 'key', target: string) =>
-    toText(await signedSample('revocation', operator, { id: testUuid(800 + epoch), epoch, kind, target })) as never
+    toText(
+      await signedSample('revocation', operator, {
+        id: testUuid(800 + epoch),
+        epoch,
+        kind,
+        target,
+      }),
+    ) as never
   const orders: Everything['orders'] = {
-    'enroll.token': { arguments: { hash: 'ab'.repeat(32), labels: {}, ttlMs: 60_000, approve: true } },
+    'enroll.token': {
+      arguments: { hash: 'ab'.repeat(32), labels: {}, ttlMs: 60_000, approve: true },
+    },
     'enroll.approve': { targets: [waiting.id], arguments: { labels: { role: 'web' } } },
     'enroll.reject': { targets: [gone.id], arguments: {} },
     'agent.label': { targets: [web.id], arguments: { labels: { role: 'web' } } },
-    'agent.revoke': { targets: [web.id], arguments: { revocation: await revocation(1, 'agent', web.id) } },
-    'repo.sync': { targets: ['today'], arguments: { createSnapshot: false, allowRollback: false, acceptShrink: false } },
+    'agent.revoke': {
+      targets: [web.id],
+      arguments: { revocation: await revocation(1, 'agent', web.id) },
+    },
+    'repo.sync': {
+      targets: ['today'],
+      arguments: { createSnapshot: false, allowRollback: false, acceptShrink: false },
+    },
     'repo.publish': { targets: ['today'], arguments: {} },
     'snapshot.create': { targets: ['today'], arguments: { name: 'new', description: '' } },
     'snapshot.delete': { targets: ['today'], arguments: { name: 'old' } },
     'artifact.add': { arguments: { blob: BLOB, size: CONTENT.length } },
     'run.start': {
       targets: [web.id],
-      arguments: { runs: { [web.id]: testUuid(2) }, command: ['true'], env: {}, limits: { outputBytes: 1 } },
+      arguments: {
+        runs: { [web.id]: testUuid(2) },
+        command: ['true'],
+        env: {},
+        limits: { outputBytes: 1 },
+      },
     },
     'run.stop': { targets: [web.id], arguments: { run: testUuid(1), graceMs: 0 } },
-    'grant.add': { arguments: { grant: toText(await signedSample('grant', operator, { subject: delegate.fingerprint })) as never } },
+    'grant.add': {
+      arguments: {
+        grant: toText(
+          await signedSample('grant', operator, { subject: delegate.fingerprint }),
+        ) as never,
+      },
+    },
     'grant.revoke': { arguments: { revocation: await revocation(2, 'key', delegate.fingerprint) } },
   }
   const state = async (): Promise<unknown> => [
@@ -146,12 +220,18 @@ async function everything(stack: AsyncDisposableStack, change: { checkpointFails
 }
 
 /** Files that the next checkpoint has to write cannot be: folders stand where they belong. What was written before can be read. */
-async function block(folder: string, what: 'tiles' | 'checkpoint', size: number): Promise<() => Promise<void>> {
+async function block(
+  folder: string,
+  what: 'tiles' | 'checkpoint',
+  size: number,
+): Promise<() => Promise<void>> {
   const log = join(folder, 'c1')
   const places =
     what === 'checkpoint'
       ? [join(log, 'checkpoint')]
-      : Array.from({ length: 8 }, (_, index) => join(log, 'tile', 'entries', '000.p', String(size + 1 + index)))
+      : Array.from({ length: 8 }, (_, index) =>
+          join(log, 'tile', 'entries', '000.p', String(size + 1 + index)),
+        )
   if (what === 'checkpoint') await rename(join(log, 'checkpoint'), join(log, 'checkpoint.away'))
   for (const place of places) await mkdir(join(place, 'x'), { recursive: true })
   return async () => {
@@ -180,7 +260,10 @@ async function attempt({ coordinator, orders }: Everything, verb: Verb): Promise
     yield CONTENT
   }
   try {
-    const { results } = await coordinator.perform(intent, { at: coordinator, context: { upload: upload() } })
+    const { results } = await coordinator.perform(intent, {
+      at: coordinator,
+      context: { upload: upload() },
+    })
     return results[0]?.result ?? 'nothing'
   } catch (error) {
     if (!(error instanceof MusterError)) throw error
@@ -193,19 +276,26 @@ it('AL-02: with a frozen log no verb changes anything, and every question is sti
   const all = await everything(stack)
   const { ledger } = all.coordinator
   // Somebody holds a checkpoint of a longer log: this one has lost entries.
-  const { note } = await signCheckpoint(issuer, TEST_FLEET, { size: 1000, root: new Uint8Array(32), at: TEST_TIME })
+  const { note } = await signCheckpoint(issuer, TEST_FLEET, {
+    size: 1000,
+    root: new Uint8Array(32),
+    at: TEST_TIME,
+  })
   await assert.rejects(ledger.witnessed(note), { code: 'ledger.rolled-back' })
   assert.ok(ledger.frozen() !== undefined)
   const before = await all.state()
   const size = (await ledger.head()).size
-  for (const verb of Object.keys(VERBS) as Verb[]) assert.equal(await attempt(all, verb), 'ledger.frozen', verb)
+  for (const verb of Object.keys(VERBS) as Verb[])
+    assert.equal(await attempt(all, verb), 'ledger.frozen', verb)
   assert.deepEqual(await all.state(), before)
   assert.deepEqual(all.reached, [])
   assert.equal((await ledger.head()).size, size)
   assert.deepEqual(await ledger.openIntents({ all: true }), [])
   const key = testKey(150)
   const join = { agent: testUuid(9), name: 'late', claims: {}, version: '1' }
-  await assert.rejects(all.coordinator.enrolment.join(peerIdOfKey(key.publicKey), join), { code: 'ledger.frozen' })
+  await assert.rejects(all.coordinator.enrolment.join(peerIdOfKey(key.publicKey), join), {
+    code: 'ledger.frozen',
+  })
   assert.equal((await all.coordinator.agents.list()).length, 3)
   assert.equal((await Array.fromAsync(ledger.entries(0))).length, size)
 })
@@ -214,7 +304,9 @@ it('AL-02: where the log cannot be signed no verb acts outside of the database',
   await using stack = new AsyncDisposableStack()
   let full = false
   const all = await everything(stack, { checkpointFails: () => full })
-  const outside = (Object.keys(VERBS) as Verb[]).filter((verb) => /^(repo|snapshot|artifact|run)\./.test(verb))
+  const outside = (Object.keys(VERBS) as Verb[]).filter((verb) =>
+    /^(repo|snapshot|artifact|run)\./.test(verb),
+  )
   assert.equal(outside.length, 7)
   const before = await all.state()
   full = true
@@ -222,9 +314,16 @@ it('AL-02: where the log cannot be signed no verb acts outside of the database',
   assert.deepEqual(all.reached, [])
   assert.deepEqual(await all.coordinator.ledger.openIntents({ all: true }), [])
   // The run that was to be started is known, and known not to have been.
-  const run = await all.coordinator.database.query.selectFrom('run_record').selectAll().where('id', '=', testUuid(2)).executeTakeFirst()
+  const run = await all.coordinator.database.query
+    .selectFrom('run_record')
+    .selectAll()
+    .where('id', '=', testUuid(2))
+    .executeTakeFirst()
   assert.equal(run?.status, 'failed to start')
-  await all.coordinator.database.query.deleteFrom('run_record').where('id', '=', testUuid(2)).execute()
+  await all.coordinator.database.query
+    .deleteFrom('run_record')
+    .where('id', '=', testUuid(2))
+    .execute()
   assert.deepEqual(await all.state(), before)
 })
 
@@ -233,7 +332,9 @@ it('AL-02: with a log that can be written the same orders do change something', 
   const all = await everything(stack)
   const results: Record<string, string> = {}
   // The revocation of the host comes last: it would be no target any more.
-  const verbs = (Object.keys(VERBS) as Verb[]).sort((a, b) => Number(a.endsWith('.revoke')) - Number(b.endsWith('.revoke')))
+  const verbs = (Object.keys(VERBS) as Verb[]).sort(
+    (a, b) => Number(a.endsWith('.revoke')) - Number(b.endsWith('.revoke')),
+  )
   for (const verb of verbs) {
     const before = await all.state()
     results[verb] = await attempt(all, verb)
@@ -256,17 +357,27 @@ for (const what of ['tiles', 'checkpoint'] as const)
     assert.deepEqual((await agents.list())[0]?.labels, { role: 'web' })
     const before = await all.state()
     const { size } = await ledger.head()
-    for (const verb of Object.keys(VERBS) as Verb[]) assert.equal(await attempt(all, verb), 'ledger.storage', verb)
+    for (const verb of Object.keys(VERBS) as Verb[])
+      assert.equal(await attempt(all, verb), 'ledger.storage', verb)
     const join = { agent: testUuid(9), name: 'late', claims: {}, version: '1' }
-    await assert.rejects(all.coordinator.enrolment.join(peerIdOfKey(testKey(150).publicKey), join), { code: 'ledger.storage' })
+    await assert.rejects(
+      all.coordinator.enrolment.join(peerIdOfKey(testKey(150).publicKey), join),
+      { code: 'ledger.storage' },
+    )
     assert.deepEqual(await all.state(), before)
-    assert.deepEqual([all.reached, (await ledger.head()).size, ledger.frozen()], [[], size, undefined])
+    assert.deepEqual(
+      [all.reached, (await ledger.head()).size, ledger.frozen()],
+      [[], size, undefined],
+    )
     await reads(all)
     await unblock()
     assert.equal(await attempt(all, 'enroll.token'), 'done')
     assert.equal(ledger.published()?.size, size + 2)
     const after = await all.coordinator.start()
-    assert.deepEqual([after.ledger.frozen(), (await after.ledger.verify()).findings], [undefined, []])
+    assert.deepEqual(
+      [after.ledger.frozen(), (await after.ledger.verify()).findings],
+      [undefined, []],
+    )
     assert.equal((await database.query.selectFrom('enroll_token').selectAll().execute()).length, 1)
   })
 
@@ -276,13 +387,20 @@ it('AL-11: with a database that takes no more nothing is changed, everything is 
   const { ledger, database } = all.coordinator
   const pages = async (limit?: number): Promise<void> =>
     void (await sql
-      .raw(limit === undefined ? 'pragma max_page_count = 1073741823' : `pragma max_page_count = ${limit}`)
+      .raw(
+        limit === undefined
+          ? 'pragma max_page_count = 1073741823'
+          : `pragma max_page_count = ${limit}`,
+      )
       .execute(database.query))
   // The limit is never below what the file has: it is full, but for the room in its pages, which orders as short as any fill.
   await pages(1)
   for (let full = false; !full; ) {
     const operation = newOperation()
-    const signed = await all.coordinator.intent('repo.publish', { ...all.orders['repo.publish'], operation })
+    const signed = await all.coordinator.intent('repo.publish', {
+      ...all.orders['repo.publish'],
+      operation,
+    })
     await database
       .transaction((tx) => ledger.append(tx, { type: 'intent', operation, signed }))
       .catch((error: unknown) => {
@@ -292,9 +410,13 @@ it('AL-11: with a database that takes no more nothing is changed, everything is 
   }
   const before = await all.state()
   const { size } = await ledger.head()
-  for (const verb of Object.keys(VERBS) as Verb[]) assert.equal(await attempt(all, verb), 'database.full', verb)
+  for (const verb of Object.keys(VERBS) as Verb[])
+    assert.equal(await attempt(all, verb), 'database.full', verb)
   assert.deepEqual(await all.state(), before)
-  assert.deepEqual([all.reached, (await ledger.head()).size, await ledger.openIntents({ all: true })], [[], size, []])
+  assert.deepEqual(
+    [all.reached, (await ledger.head()).size, await ledger.openIntents({ all: true })],
+    [[], size, []],
+  )
   await reads(all)
   await pages()
   assert.equal(await attempt(all, 'run.start'), 'failed')

@@ -13,7 +13,12 @@ import type { Signed } from '../../shared/trust/signed.ts'
 import { createDispatch, type DispatchDeps } from '../dispatch/dispatch.ts'
 import { createRuns } from '../dispatch/runs.ts'
 import type { AgentRecord } from '../registry/agents.ts'
-import { type CoordinatorParts, newOperation, type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
+import {
+  type CoordinatorParts,
+  newOperation,
+  type TestCoordinator,
+  testCoordinator,
+} from '../testing/coordinator.ts'
 import { outcomeBy, testHosts } from '../testing/hosts.ts'
 import { runVerbs } from './verbs/runs.ts'
 
@@ -30,7 +35,10 @@ interface Hosts {
   intent(env?: readonly Opening[]): Promise<Signed>
 }
 
-async function hosts(t: TestContext, answer: (request: PerformRequest) => void = () => undefined): Promise<Hosts> {
+async function hosts(
+  t: TestContext,
+  answer: (request: PerformRequest) => void = () => undefined,
+): Promise<Hosts> {
   const coordinator = await testCoordinator('sqlite')
   t.after(() => coordinator[Symbol.asyncDispose]())
   const sockets = await testHosts(coordinator.clock)
@@ -49,7 +57,10 @@ async function hosts(t: TestContext, answer: (request: PerformRequest) => void =
           return { outcome: await outcomeBy(key, member, request.intent) }
         },
         probe: async ({ intent }) => ({
-          outcome: await outcomeBy(key, member, intent, { result: 'refused', detail: { error: 'it was not delivered' } }),
+          outcome: await outcomeBy(key, member, intent, {
+            result: 'refused',
+            detail: { error: 'it was not delivered' },
+          }),
         }),
       },
     })
@@ -60,7 +71,9 @@ async function hosts(t: TestContext, answer: (request: PerformRequest) => void =
     again(open = sockets.open) {
       const { database, ledger, access, agents, clock, log } = coordinator
       const dispatch = createDispatch({ ledger, access, agents, clock, log, open })
-      return coordinator.start({ handlers: runVerbs({ agents, dispatch, runs: createRuns({ database }) }) })
+      return coordinator.start({
+        handlers: runVerbs({ agents, dispatch, runs: createRuns({ database }) }),
+      })
     },
     intent: (openings = OPENINGS) =>
       coordinator.intent('run.start', {
@@ -77,16 +90,30 @@ async function hosts(t: TestContext, answer: (request: PerformRequest) => void =
 
 /** Everything that a coordinator keeps: rows, entries, the log's folder, and what it told its own log, causes of errors included. */
 async function kept({ coordinator }: Hosts, parts: CoordinatorParts): Promise<string> {
-  const files = (await readdir(coordinator.folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
-  const texts = await Promise.all(files.map((file) => readFile(join(file.parentPath, file.name), 'latin1')))
-  const told = inspect([coordinator.log.lines, parts.log.lines], { depth: 20, maxStringLength: null })
-  return [...texts, JSON.stringify([await coordinator.rows(), await coordinator.entries()]), told].join('\n')
+  const files = (
+    await readdir(coordinator.folder, { recursive: true, withFileTypes: true })
+  ).filter((entry) => entry.isFile())
+  const texts = await Promise.all(
+    files.map((file) => readFile(join(file.parentPath, file.name), 'latin1')),
+  )
+  const told = inspect([coordinator.log.lines, parts.log.lines], {
+    depth: 20,
+    maxStringLength: null,
+  })
+  return [
+    ...texts,
+    JSON.stringify([await coordinator.rows(), await coordinator.entries()]),
+    told,
+  ].join('\n')
 }
 
 test('AL-13: each host of an order gets the values, and nothing that is kept has them', async (t) => {
   const all = await hosts(t)
   const parts = await all.again()
-  const { results } = await all.coordinator.perform(await all.intent(), { at: parts, context: { values: OPENINGS } })
+  const { results } = await all.coordinator.perform(await all.intent(), {
+    at: parts,
+    context: { values: OPENINGS },
+  })
   assert.deepEqual(
     results.map((row) => row.result),
     ['done', 'done'],
@@ -94,14 +121,21 @@ test('AL-13: each host of an order gets the values, and nothing that is kept has
   assert.deepEqual(all.brought.map((one) => one.host).sort(), HOSTS)
   for (const { request } of all.brought)
     assert.deepEqual(
-      request.values?.map(({ name, value, salt }) => [name, value, Buffer.from(salt).toString('hex')]),
+      request.values?.map(({ name, value, salt }) => [
+        name,
+        value,
+        Buffer.from(salt).toString('hex'),
+      ]),
       OPENINGS.map(({ name, value, salt }) => [name, value, Buffer.from(salt).toString('hex')]),
     )
   const text = await kept(all, parts)
   assert.match(text, /"TOKEN/)
   for (const secret of [
     CANARY,
-    ...OPENINGS.flatMap(({ salt }) => [Buffer.from(salt).toString('hex'), Buffer.from(salt).toString('base64')]),
+    ...OPENINGS.flatMap(({ salt }) => [
+      Buffer.from(salt).toString('hex'),
+      Buffer.from(salt).toString('base64'),
+    ]),
   ])
     assert.ok(!text.includes(secret), secret)
 })
@@ -111,16 +145,27 @@ test('AL-13: an order whose values are not those that it commits to leaves no tr
   const parts = await all.again()
   const [token, lang] = OPENINGS as [Opening, Opening]
   const before = (await all.coordinator.entries()).length
-  for (const values of [[], [token], [token, { ...lang, value: 'D' }], [...OPENINGS, { ...lang, name: 'MORE' }]])
-    await assert.rejects(all.coordinator.perform(await all.intent(), { at: parts, context: { values } }), (error) => {
-      assert.ok(error instanceof MusterError && error.code === 'trust.opening')
-      assert.doesNotMatch(JSON.stringify([error.message, error.data]), /canary/)
-      return true
-    })
+  for (const values of [
+    [],
+    [token],
+    [token, { ...lang, value: 'D' }],
+    [...OPENINGS, { ...lang, name: 'MORE' }],
+  ])
+    await assert.rejects(
+      all.coordinator.perform(await all.intent(), { at: parts, context: { values } }),
+      (error) => {
+        assert.ok(error instanceof MusterError && error.code === 'trust.opening')
+        assert.doesNotMatch(JSON.stringify([error.message, error.data]), /canary/)
+        return true
+      },
+    )
   const other = await all.coordinator.intent('enroll.token', {
     arguments: { hash: 'ab'.repeat(32), labels: {}, ttlMs: 60_000, approve: true },
   })
-  await assert.rejects(all.coordinator.perform(other, { at: parts, context: { values: OPENINGS } }), { code: 'trust.opening' })
+  await assert.rejects(
+    all.coordinator.perform(other, { at: parts, context: { values: OPENINGS } }),
+    { code: 'trust.opening' },
+  )
   assert.equal((await all.coordinator.entries()).length, before)
   assert.deepEqual(all.brought, [])
 })
@@ -152,7 +197,10 @@ test('AL-13: hosts that break off over an order bring its values into no log lin
     throw new Error(`cannot start with ${request.values?.map((one) => one.value).join()}`)
   })
   const parts = await all.again()
-  const { results } = await all.coordinator.perform(await all.intent(), { at: parts, context: { values: OPENINGS } })
+  const { results } = await all.coordinator.perform(await all.intent(), {
+    at: parts,
+    context: { values: OPENINGS },
+  })
   assert.ok(results.every((row) => row.result === 'refused'))
   const text = await kept(all, parts)
   assert.match(text, /order was not answered/)

@@ -16,7 +16,11 @@ import type { TargetId } from './publications.ts'
 const MAX_CARRIED = 100
 
 /** Versions of a target whose metadata may still be asked for, the newest first; the published one is among them. */
-export async function reachableVersions(db: Kysely<Tables>, { repository, target }: TargetId, now: number): Promise<number[]> {
+export async function reachableVersions(
+  db: Kysely<Tables>,
+  { repository, target }: TargetId,
+  now: number,
+): Promise<number[]> {
   const rows = await db
     .selectFrom('generation')
     .select(['version', 'replaced_at'])
@@ -26,7 +30,9 @@ export async function reachableVersions(db: Kysely<Tables>, { repository, target
     .limit(MAX_CARRIED)
     .execute()
   const kept = rows.filter(
-    (row, index) => index < KEPT_GENERATIONS || (row.replaced_at !== null && now - row.replaced_at < KEPT_METADATA_MS),
+    (row, index) =>
+      index < KEPT_GENERATIONS ||
+      (row.replaced_at !== null && now - row.replaced_at < KEPT_METADATA_MS),
   )
   return [...new Set(kept.map((row) => row.version))]
 }
@@ -51,7 +57,11 @@ export async function carriedMetadata(
       .execute()
     for (const row of rows) {
       const blob = row.blob as BlobId
-      if (!row.path.includes(row.checksum as string) || taken.has(row.path) || ancestors(row.path).some((folder) => paths.has(folder)))
+      if (
+        !row.path.includes(row.checksum as string) ||
+        taken.has(row.path) ||
+        ancestors(row.path).some((folder) => paths.has(folder))
+      )
         continue
       if ((await deps.pool.stat(blob))?.size !== row.size) continue
       carried.push({ path: row.path, blob, size: row.size, kind: 'metadata' })
@@ -64,6 +74,7 @@ export async function carriedMetadata(
 
 function ancestors(path: string): string[] {
   const folders: string[] = []
-  for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1)) folders.push(path.slice(0, slash))
+  for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1))
+    folders.push(path.slice(0, slash))
   return folders
 }

@@ -9,7 +9,11 @@ import { generationNumber, isTemporary, KEPT_GENERATIONS, type Layout } from './
 const LEFTOVER_MS = 3_600_000
 
 /** @param current - name of the generation that is published; undefined removes all */
-export async function cleanUp(deps: { clock: Clock }, layout: Layout, current: string | undefined): Promise<string[]> {
+export async function cleanUp(
+  deps: { clock: Clock },
+  layout: Layout,
+  current: string | undefined,
+): Promise<string[]> {
   const removed: string[] = []
   for (const name of await surplus(deps, layout, current)) {
     try {
@@ -23,7 +27,11 @@ export async function cleanUp(deps: { clock: Clock }, layout: Layout, current: s
   return removed
 }
 
-async function surplus(deps: { clock: Clock }, layout: Layout, current: string | undefined): Promise<string[]> {
+async function surplus(
+  deps: { clock: Clock },
+  layout: Layout,
+  current: string | undefined,
+): Promise<string[]> {
   let entries: string[]
   try {
     entries = await readdir(layout.generations)
@@ -32,7 +40,9 @@ async function surplus(deps: { clock: Clock }, layout: Layout, current: string |
     throw diskError('reading', layout.generations, error)
   }
   const number = (name: string): number => generationNumber(name) ?? 0
-  const whole = entries.filter((name) => generationNumber(name) !== undefined).sort((a, b) => number(b) - number(a))
+  const whole = entries
+    .filter((name) => generationNumber(name) !== undefined)
+    .sort((a, b) => number(b) - number(a))
   const limit = current === undefined ? Number.POSITIVE_INFINITY : number(current)
   // Those above the current one belong to a publication under way, or to one that crashed before its row: the latter goes once it is passed.
   const kept =

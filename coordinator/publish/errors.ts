@@ -6,7 +6,8 @@ export const publishError = defineErrors({
   'publish.target': {
     exit: 'conflict',
     message: (d: { path: string; reason: string }) => `${d.path} can't be switched: ${d.reason}`,
-    hint: (d: { path: string }) => `Muster only replaces links that it made; move ${d.path} away, or publish to another path`,
+    hint: (d: { path: string }) =>
+      `Muster only replaces links that it made; move ${d.path} away, or publish to another path`,
   },
   'publish.conflict': {
     exit: 'conflict',
@@ -23,16 +24,19 @@ export const publishError = defineErrors({
   'publish.unsound': {
     exit: 'verification',
     message: (d: { path: string; reason: string }) => `${d.path} was laid out wrong: ${d.reason}`,
-    hint: () => 'somebody else writes to the publish folder, or its disk is failing; nothing was switched',
+    hint: () =>
+      'somebody else writes to the publish folder, or its disk is failing; nothing was switched',
   },
   'publish.disk': {
     exit: 'failed',
-    message: (d: { operation: string; path: string; reason: string }) => `${d.operation} ${d.path} failed: ${d.reason}`,
+    message: (d: { operation: string; path: string; reason: string }) =>
+      `${d.operation} ${d.path} failed: ${d.reason}`,
     hint: () => 'check space and permissions of the publish folder; nothing was switched',
   },
   'publish.unknown-version': {
     exit: 'notFound',
-    message: (d: { repository: string; version: number }) => `${d.repository} has no version ${d.version}`,
+    message: (d: { repository: string; version: number }) =>
+      `${d.repository} has no version ${d.version}`,
   },
 })
 

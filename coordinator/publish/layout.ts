@@ -52,7 +52,13 @@ export function linkText(layout: Layout, name: string): string {
 export function generationOfLink(layout: Layout, text: string): string | undefined {
   const parts = text.split('/')
   const name = parts[2]
-  if (parts.length !== 4 || parts[0] !== FOLDER || parts[1] !== basename(layout.link) || parts[3] !== 'tree') return undefined
+  if (
+    parts.length !== 4 ||
+    parts[0] !== FOLDER ||
+    parts[1] !== basename(layout.link) ||
+    parts[3] !== 'tree'
+  )
+    return undefined
   return name !== undefined && generationNumber(name) !== undefined ? name : undefined
 }
 

@@ -22,10 +22,18 @@ for (const dialect of DIALECTS) {
     assert.equal(await lookup.lookup('repo', 'latest', 'repodata/repomd.xml'), undefined)
     assert.equal(await lookup.list('repo', 'latest', ''), undefined)
     for (const revision of [1_700_000_000, 1_800_000_000]) {
-      await writeRepository(mirror.upstream, revision === 1_700_000_000 ? samplePackages : samplePackages.slice(1), { revision })
+      await writeRepository(
+        mirror.upstream,
+        revision === 1_700_000_000 ? samplePackages : samplePackages.slice(1),
+        { revision },
+      )
       const result = await mirror.sync()
       assert.equal(result.result, 'complete')
-      await mirror.publisher.publish({ ...target, version: (result as { version: number }).version, signal })
+      await mirror.publisher.publish({
+        ...target,
+        version: (result as { version: number }).version,
+        signal,
+      })
     }
     const entries = await readdir(path, { recursive: true, withFileTypes: true })
     for (const entry of entries) {
@@ -33,12 +41,17 @@ for (const dialect of DIALECTS) {
       if (entry.isFile()) {
         const found = await lookup.lookup('repo', 'latest', name)
         assert.ok(found, name)
-        assert.deepEqual(await readFile(mirror.pool.path(found.blob)), await readFile(join(path, name)), name)
+        assert.deepEqual(
+          await readFile(mirror.pool.path(found.blob)),
+          await readFile(join(path, name)),
+          name,
+        )
         assert.equal(found.size, (await readFile(join(path, name))).length)
       } else {
         const listed = (await lookup.list('repo', 'latest', name))?.map((each) => each.name)
         // Metadata of earlier generations can be had and is not listed: nobody who reads a listing wants it.
-        if (name !== 'repodata') assert.deepEqual(listed, (await readdir(join(path, name))).sort(), name)
+        if (name !== 'repodata')
+          assert.deepEqual(listed, (await readdir(join(path, name))).sort(), name)
       }
     }
     const top = await lookup.list('repo', 'latest', '')
@@ -46,7 +59,15 @@ for (const dialect of DIALECTS) {
       { name: 'Packages', kind: 'folder' },
       { name: 'repodata', kind: 'folder' },
     ])
-    for (const absent of ['', 'Packages', 'Packages/none.rpm', 'repodata/repomd.xml/', '../x', 'repodata/repomd.xm_', '%'])
+    for (const absent of [
+      '',
+      'Packages',
+      'Packages/none.rpm',
+      'repodata/repomd.xml/',
+      '../x',
+      'repodata/repomd.xm_',
+      '%',
+    ])
       assert.equal(await lookup.lookup('repo', 'latest', absent), undefined, absent)
     assert.equal(await lookup.list('repo', 'latest', 'Pack'), undefined)
     assert.equal(await lookup.lookup('other', 'latest', 'repodata/repomd.xml'), undefined)
@@ -63,7 +84,9 @@ test('the key that a repository is configured with is known as its key, whatever
   await writeRepository(mirror.upstream, samplePackages.slice(1))
   const file = join(mirror.folder, 'vendor key.asc')
   await writeFile(file, '-----BEGIN PGP PUBLIC KEY BLOCK-----')
-  const config = mirror.config({ rpm: { gpgkey_file: file, gpgcheck: false, repo_gpgcheck: false } })
+  const config = mirror.config({
+    rpm: { gpgkey_file: file, gpgcheck: false, repo_gpgcheck: false },
+  })
   const { version } = complete(await mirror.sync({}, config))
   assert.deepEqual(await lookup.keys('repo', 'latest'), [])
   await mirror.publisher.publish({

@@ -34,7 +34,9 @@ export interface Lookup {
   /** Paths of the public keys that the published version brings, in order of path; empty if nothing is published. */
   keys(repository: string, target: string): Promise<string[]>
   /** What of a repository is published: `latest` and names of snapshots. */
-  targets(repository: string): Promise<{ target: string; version: number; generation: number; at: number }[]>
+  targets(
+    repository: string,
+  ): Promise<{ target: string; version: number; generation: number; at: number }[]>
 }
 
 /** Entries of one listing; a folder with more is cut off, as the web server's is. */
@@ -64,7 +66,10 @@ export function createLookup(deps: { database: Database; clock: Clock }): Lookup
       for (const { path, size } of await pathsBelow(db, current.version, prefix)) {
         const [name = '', ...deeper] = path.slice(prefix.length).split('/')
         if (entries.size >= MAX_LISTED) break
-        entries.set(name, deeper.length > 0 ? { name, kind: 'folder' } : { name, kind: 'file', size })
+        entries.set(
+          name,
+          deeper.length > 0 ? { name, kind: 'folder' } : { name, kind: 'file', size },
+        )
       }
       if (entries.size === 0 && prefix !== '') return undefined
       return [...entries.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -91,7 +96,11 @@ export function createLookup(deps: { database: Database; clock: Clock }): Lookup
   }
 }
 
-async function fileOf(db: Kysely<Tables>, version: number, path: string): Promise<{ file: PublishedFile; carried: boolean } | undefined> {
+async function fileOf(
+  db: Kysely<Tables>,
+  version: number,
+  path: string,
+): Promise<{ file: PublishedFile; carried: boolean } | undefined> {
   const row = await db
     .selectFrom('version_file')
     .select(['blob', 'size', 'type', 'checksum'])
@@ -104,8 +113,16 @@ async function fileOf(db: Kysely<Tables>, version: number, path: string): Promis
 }
 
 /** Two look-ups by key. As one join, SQLite walks through all packages of the version instead: 25 ms for 40,000 of them. */
-async function packageOf(db: Kysely<Tables>, version: number, path: string): Promise<PublishedFile | undefined> {
-  const rows = await db.selectFrom('package').select(['pk', 'blob', 'size']).where('href', '=', path).execute()
+async function packageOf(
+  db: Kysely<Tables>,
+  version: number,
+  path: string,
+): Promise<PublishedFile | undefined> {
+  const rows = await db
+    .selectFrom('package')
+    .select(['pk', 'blob', 'size'])
+    .where('href', '=', path)
+    .execute()
   for (const part of batches(rows)) {
     const keys = part.map((row) => row.pk)
     const member = await db
@@ -121,7 +138,11 @@ async function packageOf(db: Kysely<Tables>, version: number, path: string): Pro
 }
 
 /** Paths that begin with `prefix`, by comparing text (ordered by bytes on both databases): U+10FFFF ends the range. */
-async function pathsBelow(db: Kysely<Tables>, version: number, prefix: string): Promise<{ path: string; size: number }[]> {
+async function pathsBelow(
+  db: Kysely<Tables>,
+  version: number,
+  prefix: string,
+): Promise<{ path: string; size: number }[]> {
   const end = `${prefix}\u{10ffff}`
   const files = await db
     .selectFrom('version_file')

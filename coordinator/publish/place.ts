@@ -51,7 +51,12 @@ export function createPlacer(): Placer {
   }
 
   async function placed(from: string, to: string): Promise<Method> {
-    if (await attempt('reflink', () => copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE))) return 'reflink'
+    if (
+      await attempt('reflink', () =>
+        copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE),
+      )
+    )
+      return 'reflink'
     if (await attempt('hardlink', () => link(from, to))) return 'hardlink'
     await copyFile(from, to, constants.COPYFILE_EXCL)
     return 'copy'

@@ -18,7 +18,10 @@ export interface CurrentPublication {
   readonly at: number
 }
 
-export function currentPublication(db: Kysely<Tables>, { repository, target }: TargetId): Promise<CurrentPublication | undefined> {
+export function currentPublication(
+  db: Kysely<Tables>,
+  { repository, target }: TargetId,
+): Promise<CurrentPublication | undefined> {
   return db
     .selectFrom('publication')
     .select(['version', 'generation', 'folder', 'at'])
@@ -33,13 +36,21 @@ export function currentPublication(db: Kysely<Tables>, { repository, target }: T
  */
 export async function advance(
   database: Database,
-  next: TargetId & { number: number; folder: string; version: number; also?: (tx: Kysely<Tables>) => Promise<void> },
+  next: TargetId & {
+    number: number
+    folder: string
+    version: number
+    also?: (tx: Kysely<Tables>) => Promise<void>
+  },
 ): Promise<void> {
   const { repository, target, number, folder, version } = next
   try {
     await database.transaction(async (tx) => {
       const at = database.clock.now()
-      await tx.insertInto('generation').values({ repository, target, number, version, folder, at, replaced_at: null }).execute()
+      await tx
+        .insertInto('generation')
+        .values({ repository, target, number, version, folder, at, replaced_at: null })
+        .execute()
       await tx
         .updateTable('generation')
         .set({ replaced_at: at })
@@ -51,13 +62,21 @@ export async function advance(
       await tx
         .insertInto('publication')
         .values({ repository, target, version, generation: number, folder, at })
-        .onConflict((conflict) => conflict.columns(['repository', 'target']).doUpdateSet({ version, generation: number, folder, at }))
+        .onConflict((conflict) =>
+          conflict
+            .columns(['repository', 'target'])
+            .doUpdateSet({ version, generation: number, folder, at }),
+        )
         .execute()
       await next.also?.(tx)
     })
   } catch (error) {
     if (databaseError.is(error, 'database.exists'))
-      throw publishError('publish.conflict', { repository, target, generation: number }, { cause: error })
+      throw publishError(
+        'publish.conflict',
+        { repository, target, generation: number },
+        { cause: error },
+      )
     throw error
   }
 }
@@ -69,7 +88,11 @@ export async function withdraw(
 ): Promise<void> {
   await database.transaction(async (tx) => {
     for (const table of ['publication', 'generation'] as const) {
-      await tx.deleteFrom(table).where('repository', '=', repository).where('target', '=', target).execute()
+      await tx
+        .deleteFrom(table)
+        .where('repository', '=', repository)
+        .where('target', '=', target)
+        .execute()
     }
     await also?.(tx)
   })

@@ -14,23 +14,39 @@ import { createPublisher, type Publication } from './publisher.ts'
 
 const signal = new AbortController().signal
 const packages = (version: string): PackageSpec[] =>
-  ['a', 'b'].map((name) => ({ name, version, release: '1', files: [{ path: `/${name}`, content: version }] }))
+  ['a', 'b'].map((name) => ({
+    name,
+    version,
+    release: '1',
+    files: [{ path: `/${name}`, content: version }],
+  }))
 
 /** Syncs a repository of two packages in this version and returns the id of what was accepted. */
 async function accept(mirror: TestMirror, version: string): Promise<number> {
-  await writeRepository(mirror.upstream, packages(version), { revision: 1_700_000_000 + Number(version) })
+  await writeRepository(mirror.upstream, packages(version), {
+    revision: 1_700_000_000 + Number(version),
+  })
   const result = await mirror.sync()
   assert.equal(result.result, 'complete')
   return (result as { version: number }).version
 }
 
-const latest = (mirror: TestMirror): Publication => ({ repository: 'repo', target: 'latest', path: mirror.config().publish.latest_path })
+const latest = (mirror: TestMirror): Publication => ({
+  repository: 'repo',
+  target: 'latest',
+  path: mirror.config().publish.latest_path,
+})
 const tree = (mirror: TestMirror): string => latest(mirror).path
 
 test('a version is published byte for byte below one link, read-only, with a manifest beside it', async () => {
   await using mirror = await testMirror()
   const version = await accept(mirror, '1')
-  const published = await mirror.publisher.publish({ ...latest(mirror), version, signal, operation: 'op' })
+  const published = await mirror.publisher.publish({
+    ...latest(mirror),
+    version,
+    signal,
+    operation: 'op',
+  })
   assert.deepEqual([published.generation, published.changed, published.files], [1, true, 2 + 3 + 1])
   const names = await readdir(tree(mirror), { recursive: true })
   for (const name of names) {
@@ -39,14 +55,26 @@ test('a version is published byte for byte below one link, read-only, with a man
     else {
       assert.ok(stats.isFile())
       assert.equal(stats.mode & 0o7777, 0o444, name)
-      assert.deepEqual(await readFile(join(tree(mirror), name)), await readFile(join(mirror.upstream, name)), name)
+      assert.deepEqual(
+        await readFile(join(tree(mirror), name)),
+        await readFile(join(mirror.upstream, name)),
+        name,
+      )
     }
   }
   const target = await readlink(tree(mirror))
   assert.match(target, /^\.gen\/latest\/1-[0-9a-f]{16}\/tree$/)
-  const manifest = JSON.parse(await readFile(join(dirname(tree(mirror)), dirname(target), 'MANIFEST'), 'utf8'))
+  const manifest = JSON.parse(
+    await readFile(join(dirname(tree(mirror)), dirname(target), 'MANIFEST'), 'utf8'),
+  )
   assert.deepEqual(
-    [manifest.repository, manifest.version, manifest.generation, manifest.operation, manifest.files],
+    [
+      manifest.repository,
+      manifest.version,
+      manifest.generation,
+      manifest.operation,
+      manifest.files,
+    ],
     ['repo', version, 1, 'op', 6],
   )
   const again = await mirror.publisher.publish({ ...latest(mirror), version, signal })
@@ -76,7 +104,11 @@ test('PB-01, PB-02: readers find every file that the repomd.xml they read lists,
   }
   const readers = [reader(), reader(), reader()]
   for (let round = 1; round <= 60; round += 1)
-    await mirror.publisher.publish({ ...latest(mirror), version: versions[round % 3] as number, signal })
+    await mirror.publisher.publish({
+      ...latest(mirror),
+      version: versions[round % 3] as number,
+      signal,
+    })
   switching = false
   await Promise.all(readers)
   assert.ok(read >= 20)
@@ -89,7 +121,11 @@ test('PB-02: metadata of a replaced generation is dropped once dnf can not ask f
   const clock = { ...systemClock, now: () => systemClock.now() + ahead }
   await using mirror = await testMirror({ clock })
   for (const version of ['1', '2', '3', '4', '5'])
-    await mirror.publisher.publish({ ...latest(mirror), version: await accept(mirror, version), signal })
+    await mirror.publisher.publish({
+      ...latest(mirror),
+      version: await accept(mirror, version),
+      signal,
+    })
   assert.equal((await readdir(join(tree(mirror), 'repodata'))).length, 1 + 5 * 3)
   ahead = 49 * 3_600_000
   await mirror.publisher.publish({ ...latest(mirror), version: await accept(mirror, '6'), signal })
@@ -146,19 +182,34 @@ test('PB-04: a crash between row and switch, or a link that somebody moved or re
   await rm(join(dirname(tree(mirror)), '.gen'), { recursive: true })
   assert.equal((await mirror.publisher.recover([latest(mirror)], signal)).length, 1)
   assert.ok((await readFile(join(tree(mirror), 'repodata/repomd.xml'))).length > 0)
-  assert.deepEqual(await mirror.publisher.recover([{ ...latest(mirror), target: 'none' }], signal), [])
+  assert.deepEqual(
+    await mirror.publisher.recover([{ ...latest(mirror), target: 'none' }], signal),
+    [],
+  )
 })
 
 test('PB-07: of two publishers that take the same number one wins, and the other says so', async () => {
   await using mirror = await testMirror()
   const version = await accept(mirror, '1')
-  const other = createPublisher({ database: mirror.database, pool: mirror.pool, clock: systemClock, random: systemRandom, log: silentLog })
-  const results = await Promise.allSettled([mirror.publisher, other].map((each) => each.publish({ ...latest(mirror), version, signal })))
+  const other = createPublisher({
+    database: mirror.database,
+    pool: mirror.pool,
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+  })
+  const results = await Promise.allSettled(
+    [mirror.publisher, other].map((each) => each.publish({ ...latest(mirror), version, signal })),
+  )
   const lost = results.filter((each) => each.status === 'rejected')
   for (const each of lost) assert.equal(each.reason.code, 'publish.conflict')
   assert.ok(lost.length <= 1)
   assert.ok((await readFile(join(tree(mirror), 'repodata/repomd.xml'))).length > 0)
-  const rows = await mirror.database.query.selectFrom('generation').select('number').orderBy('number').execute()
+  const rows = await mirror.database.query
+    .selectFrom('generation')
+    .select('number')
+    .orderBy('number')
+    .execute()
   assert.deepEqual(
     rows.map((row) => row.number),
     rows.map((_, index) => index + 1),
@@ -179,7 +230,9 @@ test('PB-10: what a failing publication leaves is the old version, and nothing h
     .where('version_package.version', '=', second)
     .executeTakeFirstOrThrow()
   await mirror.pool.remove(row.blob as never)
-  await assert.rejects(mirror.publisher.publish({ ...latest(mirror), version: second, signal }), { code: 'publish.missing-blob' })
+  await assert.rejects(mirror.publisher.publish({ ...latest(mirror), version: second, signal }), {
+    code: 'publish.missing-blob',
+  })
   assert.equal(await readlink(tree(mirror)), before)
   assert.equal((await readdir(join(dirname(tree(mirror)), '.gen/latest'))).length, 1)
   assert.ok(await lookup.lookup('repo', 'latest', 'Packages/a/a-1-1.noarch.rpm'))
@@ -188,7 +241,14 @@ test('PB-10: what a failing publication leaves is the old version, and nothing h
     exit: 'notFound',
   })
   await assert
-    .rejects(mirror.publisher.publish({ ...latest(mirror), version: first, signal: AbortSignal.abort(new Error('stop')) }), /stop/)
+    .rejects(
+      mirror.publisher.publish({
+        ...latest(mirror),
+        version: first,
+        signal: AbortSignal.abort(new Error('stop')),
+      }),
+      /stop/,
+    )
     .catch(() => {})
 })
 
@@ -201,7 +261,10 @@ test('a rejected extra change of the transaction leaves everything as it was, an
   const also = async (): Promise<void> => {
     throw new Error('the log is full')
   }
-  await assert.rejects(mirror.publisher.publish({ ...latest(mirror), version: second, signal, also }), /the log is full/)
+  await assert.rejects(
+    mirror.publisher.publish({ ...latest(mirror), version: second, signal, also }),
+    /the log is full/,
+  )
   assert.equal(await readlink(tree(mirror)), before)
   await mirror.publisher.publish({ ...latest(mirror), version: second, signal })
   const back = await mirror.publisher.publish({ ...latest(mirror), version: first, signal })
@@ -219,6 +282,9 @@ test('a target is withdrawn with link, generations and rows', async () => {
   await mirror.publisher.withdraw(snapshot)
   await assert.rejects(lstat(path), { code: 'ENOENT' })
   assert.deepEqual(await readdir(join(dirname(path), '.gen/s1')), [])
-  assert.equal((await mirror.database.query.selectFrom('generation').selectAll().execute()).length, 0)
+  assert.equal(
+    (await mirror.database.query.selectFrom('generation').selectAll().execute()).length,
+    0,
+  )
   await mirror.publisher.withdraw(snapshot)
 })

@@ -59,7 +59,10 @@ export interface Publisher {
   /** @throws publish.target, .conflict, .missing-blob, .unsound, .disk, .unknown-version */
   publish(request: PublishRequest): Promise<Published>
   /** Takes a target away: row, link and generations. Absent is fine. */
-  withdraw(publication: Publication, options?: { also?: (tx: Kysely<Tables>) => Promise<void> }): Promise<void>
+  withdraw(
+    publication: Publication,
+    options?: { also?: (tx: Kysely<Tables>) => Promise<void> },
+  ): Promise<void>
   /**
    * Makes the links agree with the database, after a crash between its row and the switch. Called at the start, with where each known
    * target is published. Returns the targets that were put right; one that can't be is logged and left.
@@ -91,7 +94,8 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     const root = rootOf(files)
     const current = await currentPublication(database.query, request)
     const sizes = { files: files.length, bytes: files.reduce((sum, file) => sum + file.size, 0) }
-    const isThis = current?.version === version && current.folder === generationName(current.generation, root)
+    const isThis =
+      current?.version === version && current.folder === generationName(current.generation, root)
     if (isThis && current.folder === linked && (await isWhole(layout, linked))) {
       if (request.also !== undefined) await database.transaction(request.also)
       return { generation: current.generation, folder: current.folder, changed: false, ...sizes }
@@ -101,7 +105,12 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     const built = await buildTree(
       deps,
       layout,
-      { number, root, files: [...files, ...carried], manifest: manifestText(request, number, root, sizes, deps.clock) },
+      {
+        number,
+        root,
+        files: [...files, ...carried],
+        manifest: manifestText(request, number, root, sizes, deps.clock),
+      },
       signal,
     )
     signal.throwIfAborted()
@@ -111,12 +120,19 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     // PB-08: whoever was held up between row and switch may have switched back; the row decides.
     await agree(deps, request, layout)
     await tidy(deps, layout, built.name)
-    deps.log.info({ repository, target, version, generation: number, placed: built.placed }, 'published')
+    deps.log.info(
+      { repository, target, version, generation: number, placed: built.placed },
+      'published',
+    )
     return { generation: number, folder: built.name, changed: true, ...sizes }
   }
 
   /** The generation that the database names is switched to, or laid out again where somebody has removed it. */
-  const restore = async (publication: Publication, layout: Layout, signal: AbortSignal): Promise<boolean> => {
+  const restore = async (
+    publication: Publication,
+    layout: Layout,
+    signal: AbortSignal,
+  ): Promise<boolean> => {
     const current = await currentPublication(database.query, publication)
     if (current === undefined) return false
     if (await isWhole(layout, current.folder)) return agree(deps, publication, layout)
@@ -140,7 +156,8 @@ export function createPublisher(deps: PublisherDeps): Publisher {
         signal.throwIfAborted()
         const layout = layoutOf(publication.path)
         try {
-          if (await inTurn(layout.link, () => restore(publication, layout, signal))) corrected.push(publication)
+          if (await inTurn(layout.link, () => restore(publication, layout, signal)))
+            corrected.push(publication)
         } catch (error) {
           deps.log.error({ error, ...publication }, 'a published target could not be put right')
         }
@@ -151,10 +168,17 @@ export function createPublisher(deps: PublisherDeps): Publisher {
 }
 
 /** Switches the link to the generation that the database names, if it is another and is there. True if it did. */
-async function agree(deps: PublisherDeps, publication: Publication, layout: Layout): Promise<boolean> {
+async function agree(
+  deps: PublisherDeps,
+  publication: Publication,
+  layout: Layout,
+): Promise<boolean> {
   const current = await currentPublication(deps.database.query, publication)
   if (current === undefined || current.folder === (await currentGeneration(layout))) return false
-  deps.log.warn({ ...publication, generation: current.generation }, 'the published link did not agree with the database; switching it')
+  deps.log.warn(
+    { ...publication, generation: current.generation },
+    'the published link did not agree with the database; switching it',
+  )
   await switchTo(deps, layout, current.folder)
   return true
 }
@@ -174,7 +198,11 @@ async function tidy(deps: PublisherDeps, layout: Layout, current: string): Promi
   }
 }
 
-async function manifestOf(database: Database, repository: string, version: number): Promise<ManifestFile[]> {
+async function manifestOf(
+  database: Database,
+  repository: string,
+  version: number,
+): Promise<ManifestFile[]> {
   const row = await database.query
     .selectFrom('repository_version')
     .select('id')
@@ -193,7 +221,22 @@ function rootOf(files: readonly ManifestFile[]): string {
   return hash.digest('hex')
 }
 
-function manifestText(request: PublishRequest, generation: number, root: string, sizes: { files: number; bytes: number }, clock: Clock) {
+function manifestText(
+  request: PublishRequest,
+  generation: number,
+  root: string,
+  sizes: { files: number; bytes: number },
+  clock: Clock,
+) {
   const { repository, target, version, operation = null } = request
-  return { repository, target, version, generation, root, operation, ...sizes, at: rfc3339(clock.now()) }
+  return {
+    repository,
+    target,
+    version,
+    generation,
+    root,
+    operation,
+    ...sizes,
+    at: rfc3339(clock.now()),
+  }
 }

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict'
-import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
+import {
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -19,7 +29,10 @@ test('publish switch: the link goes from one generation to the next in one step 
     assert.equal(await currentGeneration(layout), undefined)
     for (const name of [one, two, two]) {
       await switchTo(deps, layout, name)
-      assert.deepEqual([await currentGeneration(layout), await readlink(layout.link)], [name, linkText(layout, name)])
+      assert.deepEqual(
+        [await currentGeneration(layout), await readlink(layout.link)],
+        [name, linkText(layout, name)],
+      )
     }
     assert.deepEqual(await readdir(layout.generations), [], 'nor a link half-made')
     await removeLink(layout)
@@ -45,7 +58,11 @@ test('publish switch: what Muster did not make at the place of the link is neith
       await mkdir(layout.generations, { recursive: true })
       await make(layout.link)
       const before = await lstat(layout.link)
-      for (const work of [() => switchTo(deps, layout, one), () => removeLink(layout), () => currentGeneration(layout)])
+      for (const work of [
+        () => switchTo(deps, layout, one),
+        () => removeLink(layout),
+        () => currentGeneration(layout),
+      ])
         await assert.rejects(work, { code: 'publish.target' }, name)
       assert.equal((await lstat(layout.link)).ino, before.ino, name)
     }

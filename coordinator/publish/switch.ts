@@ -14,7 +14,8 @@ import { generationOfLink, type Layout, linkText, temporaryName } from './layout
  * @throws `publish.target` if something stands there that Muster did not make (PB-06)
  */
 export async function currentGeneration(layout: Layout): Promise<string | undefined> {
-  const refuse = (reason: string): Error => publishError('publish.target', { path: layout.link, reason })
+  const refuse = (reason: string): Error =>
+    publishError('publish.target', { path: layout.link, reason })
   try {
     const stats = await lstat(layout.link)
     if (stats.isDirectory()) throw refuse('a real folder is there, perhaps with files of yours')
@@ -45,7 +46,11 @@ export async function prepareTarget(layout: Layout): Promise<void> {
 }
 
 /** Points the link to a generation that is whole and on the disk. Durable once it resolves. */
-export async function switchTo(deps: { random: Random }, layout: Layout, name: string): Promise<void> {
+export async function switchTo(
+  deps: { random: Random },
+  layout: Layout,
+  name: string,
+): Promise<void> {
   await currentGeneration(layout)
   const temporary = join(layout.generations, temporaryName(deps.random, 'switch'))
   try {

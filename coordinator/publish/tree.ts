@@ -37,7 +37,12 @@ export interface BuiltTree {
 export async function buildTree(
   deps: TreeDeps,
   layout: Layout,
-  generation: { number: number; root: string; files: readonly ManifestFile[]; manifest: { readonly [key: string]: Json } },
+  generation: {
+    number: number
+    root: string
+    files: readonly ManifestFile[]
+    manifest: { readonly [key: string]: Json }
+  },
   signal: AbortSignal,
 ): Promise<BuiltTree> {
   const name = generationName(generation.number, generation.root)
@@ -55,7 +60,12 @@ export async function buildTree(
       await placer.place(deps.pool.path(file.blob), join(tree, file.path))
     })
     await verifyTree(tree, generation.files, folders, signal)
-    await writeDurable(deps, join(temporary, 'MANIFEST'), `${canonicalJson(generation.manifest)}\n`, { mode: 0o644 })
+    await writeDurable(
+      deps,
+      join(temporary, 'MANIFEST'),
+      `${canonicalJson(generation.manifest)}\n`,
+      { mode: 0o644 },
+    )
     // Innermost first: a folder is durable before the one that names it.
     for (const folder of [...folders].reverse()) await syncFolder(join(tree, folder))
     for (const folder of [tree, temporary]) await syncFolder(folder)
@@ -84,11 +94,16 @@ async function finishAs(temporary: string, path: string): Promise<void> {
 /** Every folder below the tree, outer ones first. */
 function foldersOf(files: readonly ManifestFile[]): string[] {
   const folders = new Set<string>()
-  for (const { path } of files) for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) folders.add(folder)
+  for (const { path } of files)
+    for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) folders.add(folder)
   return [...folders].sort()
 }
 
-async function makeFolders(temporary: string, tree: string, folders: readonly string[]): Promise<void> {
+async function makeFolders(
+  temporary: string,
+  tree: string,
+  folders: readonly string[],
+): Promise<void> {
   for (const folder of [temporary, tree, ...folders.map((each) => join(tree, each))]) {
     await mkdir(folder, { mode: 0o755 })
     // Whatever the umask: a web server under another user must be able to read what is published.
@@ -97,20 +112,30 @@ async function makeFolders(temporary: string, tree: string, folders: readonly st
 }
 
 /** PB-10: exactly the files asked for, regular, of their sizes, not writable; metadata is hashed again as clients will read it. */
-async function verifyTree(tree: string, files: readonly ManifestFile[], folders: readonly string[], signal: AbortSignal): Promise<void> {
-  const unsound = (path: string, reason: string): Error => publishError('publish.unsound', { path: join(tree, path), reason })
+async function verifyTree(
+  tree: string,
+  files: readonly ManifestFile[],
+  folders: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const unsound = (path: string, reason: string): Error =>
+    publishError('publish.unsound', { path: join(tree, path), reason })
   await mapParallel(files, AT_ONCE, async (file) => {
     signal.throwIfAborted()
     const stats = await lstat(join(tree, file.path))
     if (!stats.isFile()) throw unsound(file.path, 'it is no regular file')
-    if (stats.size !== file.size) throw unsound(file.path, `it has ${stats.size} bytes instead of ${file.size}`)
-    if ((stats.mode & 0o7022) !== 0) throw unsound(file.path, `its mode is ${(stats.mode & 0o7777).toString(8)}`)
+    if (stats.size !== file.size)
+      throw unsound(file.path, `it has ${stats.size} bytes instead of ${file.size}`)
+    if ((stats.mode & 0o7022) !== 0)
+      throw unsound(file.path, `its mode is ${(stats.mode & 0o7777).toString(8)}`)
     if (file.kind === 'package') return
     const hash = createBlake3()
-    for await (const part of createReadStream(join(tree, file.path), { signal })) hash.update(part as Uint8Array)
+    for await (const part of createReadStream(join(tree, file.path), { signal }))
+      hash.update(part as Uint8Array)
     if (hash.digest() !== file.blob) throw unsound(file.path, 'its bytes are not those of its blob')
   })
   let found = 0
   for (const folder of ['', ...folders]) found += (await readdir(join(tree, folder))).length
-  if (found !== files.length + folders.length) throw unsound('', `it holds ${found} entries instead of ${files.length + folders.length}`)
+  if (found !== files.length + folders.length)
+    throw unsound('', `it holds ${found} entries instead of ${files.length + folders.length}`)
 }

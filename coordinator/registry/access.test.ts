@@ -1,15 +1,37 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { OTHER_FLEET, signedSample, TEST_AGENT, testKey, testUuid } from '../../shared/testing/statements.ts'
+import {
+  OTHER_FLEET,
+  signedSample,
+  TEST_AGENT,
+  testKey,
+  testUuid,
+} from '../../shared/testing/statements.ts'
 import { isKeyRevoked } from '../../shared/trust/revocations.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import { toText } from '../../shared/trust/transport.ts'
 import { grantHandlers } from '../control/grants.ts'
 import { DIALECTS } from '../database/testing.ts'
-import { delegate, operator, secondOperator, stranger, type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
+import {
+  delegate,
+  operator,
+  secondOperator,
+  stranger,
+  type TestCoordinator,
+  testCoordinator,
+} from '../testing/coordinator.ts'
 
-const grantOf = (n: number, changes: Parameters<typeof signedSample<'grant'>>[2] = {}, by = operator): Promise<Signed> =>
-  signedSample('grant', by, { id: testUuid(500 + n), subject: delegate.fingerprint, level: 'control', ...changes })
+const grantOf = (
+  n: number,
+  changes: Parameters<typeof signedSample<'grant'>>[2] = {},
+  by = operator,
+): Promise<Signed> =>
+  signedSample('grant', by, {
+    id: testUuid(500 + n),
+    subject: delegate.fingerprint,
+    level: 'control',
+    ...changes,
+  })
 const revocationOf = (
   epoch: number,
   what: { kind: 'grant' | 'key' | 'agent'; target: string },
@@ -18,12 +40,21 @@ const revocationOf = (
 ): Promise<Signed> => signedSample('revocation', by, { id: testUuid(800 + id), epoch, ...what })
 
 async function add(coordinator: TestCoordinator, grant: Signed, by = operator) {
-  return coordinator.perform(await coordinator.intent('grant.add', { arguments: { grant: toText(grant) as never }, by }), { by })
+  return coordinator.perform(
+    await coordinator.intent('grant.add', { arguments: { grant: toText(grant) as never }, by }),
+    { by },
+  )
 }
 async function revoke(coordinator: TestCoordinator, revocation: Signed, by = operator) {
-  return coordinator.perform(await coordinator.intent('grant.revoke', { arguments: { revocation: toText(revocation) as never }, by }), {
-    by,
-  })
+  return coordinator.perform(
+    await coordinator.intent('grant.revoke', {
+      arguments: { revocation: toText(revocation) as never },
+      by,
+    }),
+    {
+      by,
+    },
+  )
 }
 const ask = (coordinator: TestCoordinator, actor = delegate) =>
   ({
@@ -55,9 +86,16 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await may(), [false, false])
       await add(coordinator, await grantOf(2))
       assert.deepEqual(await may(), [true, true])
-      await revoke(coordinator, await revocationOf(2, { kind: 'key', target: delegate.fingerprint }))
+      await revoke(
+        coordinator,
+        await revocationOf(2, { kind: 'key', target: delegate.fingerprint }),
+      )
       assert.deepEqual(await may(), [false, false])
-      const row = await coordinator.database.query.selectFrom('grant_record').select(['id', 'revoked_at']).orderBy('id').execute()
+      const row = await coordinator.database.query
+        .selectFrom('grant_record')
+        .select(['id', 'revoked_at'])
+        .orderBy('id')
+        .execute()
       assert.deepEqual(
         row.map((grant) => grant.revoked_at !== null),
         [true, false],
@@ -86,15 +124,34 @@ for (const dialect of DIALECTS) {
       await using coordinator = await testCoordinator(dialect)
       await add(coordinator, await grantOf(1, { namespace: 'policy', depth: 1 }))
       const friend = testKey(4)
-      const onward = await grantOf(2, { subject: friend.fingerprint, parent: testUuid(501) }, delegate)
+      const onward = await grantOf(
+        2,
+        { subject: friend.fingerprint, parent: testUuid(501) },
+        delegate,
+      )
       await assert.rejects(add(coordinator, onward, delegate), { code: 'trust.denied' })
       // What would never allow anything is no grant: without a parent, with one that may not be passed on, or that nobody knows.
-      for (const changes of [{ parent: null }, { parent: testUuid(599) }, { parent: testUuid(501), depth: 1 }]) {
-        const nothing = await grantOf(9, { subject: friend.fingerprint, selector: { agents: [TEST_AGENT] }, ...changes }, delegate)
-        await assert.rejects(add(coordinator, nothing, delegate), { code: 'registry.grant-void', exit: 'denied' })
+      for (const changes of [
+        { parent: null },
+        { parent: testUuid(599) },
+        { parent: testUuid(501), depth: 1 },
+      ]) {
+        const nothing = await grantOf(
+          9,
+          { subject: friend.fingerprint, selector: { agents: [TEST_AGENT] }, ...changes },
+          delegate,
+        )
+        await assert.rejects(add(coordinator, nothing, delegate), {
+          code: 'registry.grant-void',
+          exit: 'denied',
+        })
       }
       await add(coordinator, await grantOf(3, { depth: 1 }))
-      await add(coordinator, await grantOf(4, { subject: friend.fingerprint, parent: testUuid(503) }, delegate), delegate)
+      await add(
+        coordinator,
+        await grantOf(4, { subject: friend.fingerprint, parent: testUuid(503) }, delegate),
+        delegate,
+      )
       await coordinator.access.require(ask(coordinator, friend))
     })
 
@@ -110,18 +167,31 @@ for (const dialect of DIALECTS) {
       await add(coordinator, onward, delegate)
       // An operator's grant, which the delegate may not take back, and one that bears its id.
       await add(coordinator, await grantOf(4, { subject: stranger.fingerprint }))
-      const twin = await grantOf(4, { subject: stranger.fingerprint, parent: testUuid(502) }, delegate)
+      const twin = await grantOf(
+        4,
+        { subject: stranger.fingerprint, parent: testUuid(502) },
+        delegate,
+      )
       const revocation = (target: number, chain?: Signed[]) =>
         signedSample('revocation', delegate, {
           epoch: 1,
           id: testUuid(800 + target),
           target: testUuid(500 + target),
-          ...(chain === undefined ? {} : { chain: chain.map((one) => ({ ...toText(one), scheme: 'sshsig' as const })) }),
+          ...(chain === undefined
+            ? {}
+            : { chain: chain.map((one) => ({ ...toText(one), scheme: 'sshsig' as const })) }),
         })
       const size = (await coordinator.ledger.head()).size
-      for (const bad of [await revocation(4), await revocation(3), await revocation(4, [mine, onward])])
+      for (const bad of [
+        await revocation(4),
+        await revocation(3),
+        await revocation(4, [mine, onward]),
+      ])
         await assert.rejects(revoke(coordinator, bad, delegate), { code: 'trust.revoker' })
-      assert.deepEqual([(await access.state()).epoch, (await coordinator.ledger.head()).size], [0, size])
+      assert.deepEqual(
+        [(await access.state()).epoch, (await coordinator.ledger.head()).size],
+        [0, size],
+      )
       const revokedAt = async (id: number) =>
         (
           await database.query
@@ -131,8 +201,9 @@ for (const dialect of DIALECTS) {
             .executeTakeFirst()
         )?.revoked_at
       const listed = async (id: number) =>
-        (await grantHandlers({ access })['grant.list']({}, undefined as never)).grants.find((grant) => grant.id === testUuid(500 + id))
-          ?.revoked
+        (await grantHandlers({ access })['grant.list']({}, undefined as never)).grants.find(
+          (grant) => grant.id === testUuid(500 + id),
+        )?.revoked
 
       await revoke(coordinator, await revocation(3, [mine, onward]), delegate)
       assert.deepEqual([typeof (await revokedAt(3)), await listed(3)], ['number', true])
@@ -155,19 +226,35 @@ for (const dialect of DIALECTS) {
         await revocationOf(1, { kind: 'key', target: delegate.fingerprint }, secondOperator, 50),
       ]
       const second = await coordinator.start({ name: 'c2' })
-      const intent = await coordinator.intent('grant.revoke', { arguments: { revocation: toText(yours) as never }, by: secondOperator })
-      const both = await Promise.allSettled([revoke(coordinator, mine), coordinator.perform(intent, { by: secondOperator, at: second })])
+      const intent = await coordinator.intent('grant.revoke', {
+        arguments: { revocation: toText(yours) as never },
+        by: secondOperator,
+      })
+      const both = await Promise.allSettled([
+        revoke(coordinator, mine),
+        coordinator.perform(intent, { by: secondOperator, at: second }),
+      ])
       const lost = both.filter((one) => one.status === 'rejected')
       assert.deepEqual(
         lost.map((one) => (one.reason as { code: string }).code),
         ['registry.epoch'],
       )
-      const epochs = await coordinator.database.query.selectFrom('revocation_record').select('epoch').execute()
+      const epochs = await coordinator.database.query
+        .selectFrom('revocation_record')
+        .select('epoch')
+        .execute()
       assert.deepEqual(epochs, [{ epoch: 1 }])
       const winner = both[0]?.status === 'fulfilled' ? mine : yours
       await revoke(coordinator, winner, winner === mine ? operator : secondOperator)
-      assert.equal((await coordinator.database.query.selectFrom('revocation_record').selectAll().execute()).length, 1)
-      await assert.rejects(revoke(coordinator, await revocationOf(3, { kind: 'grant', target: testUuid(1) })), { code: 'registry.epoch' })
+      assert.equal(
+        (await coordinator.database.query.selectFrom('revocation_record').selectAll().execute())
+          .length,
+        1,
+      )
+      await assert.rejects(
+        revoke(coordinator, await revocationOf(3, { kind: 'grant', target: testUuid(1) })),
+        { code: 'registry.epoch' },
+      )
     })
 
     it(`ID-24: a revocation that was rolled back leaves nothing in memory, and the real one of its number counts (${dialect})`, async () => {
@@ -185,7 +272,13 @@ for (const dialect of DIALECTS) {
       const real = await revocationOf(1, { kind: 'key', target: stranger.fingerprint }, operator, 2)
       await database.transaction((tx) => second.access.insertRevocation(tx, real, 1))
       const { revocations } = await access.state()
-      assert.deepEqual([isKeyRevoked(revocations, delegate.fingerprint), isKeyRevoked(revocations, stranger.fingerprint)], [false, true])
+      assert.deepEqual(
+        [
+          isKeyRevoked(revocations, delegate.fingerprint),
+          isKeyRevoked(revocations, stranger.fingerprint),
+        ],
+        [false, true],
+      )
     })
 
     it(`revoking a host takes an operator's signature, whoever may change the fleet (${dialect})`, async () => {
@@ -202,10 +295,16 @@ for (const dialect of DIALECTS) {
       }
       const own = await revocationOf(1, { kind: 'agent', target: web.id }, delegate)
       await assert.rejects(attempt(own, web.id, delegate), { code: 'trust.revoker' })
-      await assert.rejects(attempt(await revocationOf(1, { kind: 'agent', target: web.id }), db.id), { code: 'operation.malformed' })
-      await assert.rejects(attempt(await revocationOf(1, { kind: 'key', target: stranger.fingerprint }), web.id), {
-        code: 'operation.malformed',
-      })
+      await assert.rejects(
+        attempt(await revocationOf(1, { kind: 'agent', target: web.id }), db.id),
+        { code: 'operation.malformed' },
+      )
+      await assert.rejects(
+        attempt(await revocationOf(1, { kind: 'key', target: stranger.fingerprint }), web.id),
+        {
+          code: 'operation.malformed',
+        },
+      )
       await attempt(await revocationOf(1, { kind: 'agent', target: web.id }), web.id)
       const revoked = await coordinator.agents.byId(web.id)
       assert.deepEqual([revoked?.status, revoked?.epoch], ['revoked', 2])
@@ -218,16 +317,27 @@ for (const dialect of DIALECTS) {
       await using coordinator = await testCoordinator(dialect)
       const friend = testKey(4)
       const others = await Promise.all(
-        Array.from({ length: 80 }, (_, n) => grantOf(10 + n, { subject: stranger.fingerprint, namespace: 'facts', level: 'observe' })),
+        Array.from({ length: 80 }, (_, n) =>
+          grantOf(10 + n, { subject: stranger.fingerprint, namespace: 'facts', level: 'observe' }),
+        ),
       )
       await coordinator.database.transaction(async (tx) => {
         for (const grant of others) await coordinator.access.insertGrant(tx, grant, 1)
       })
       await add(coordinator, await grantOf(1, { depth: 1 }))
       await add(coordinator, await grantOf(3, { namespace: 'policy' }))
-      await add(coordinator, await grantOf(2, { subject: friend.fingerprint, parent: testUuid(501) }, delegate), delegate)
-      for (const epoch of [1, 2, 3]) await revoke(coordinator, await revocationOf(epoch, { kind: 'grant', target: testUuid(epoch) }))
-      const ids = (grants: readonly Signed[]) => grants.map((grant) => readSigned(grant, 'grant').id).sort()
+      await add(
+        coordinator,
+        await grantOf(2, { subject: friend.fingerprint, parent: testUuid(501) }, delegate),
+        delegate,
+      )
+      for (const epoch of [1, 2, 3])
+        await revoke(
+          coordinator,
+          await revocationOf(epoch, { kind: 'grant', target: testUuid(epoch) }),
+        )
+      const ids = (grants: readonly Signed[]) =>
+        grants.map((grant) => readSigned(grant, 'grant').id).sort()
       const evidence = await coordinator.access.evidence(ask(coordinator, friend), 1)
       assert.deepEqual(ids(evidence.grants), [testUuid(501), testUuid(502)])
       assert.deepEqual(
@@ -235,13 +345,23 @@ for (const dialect of DIALECTS) {
         [2, 3],
       )
       assert.equal(evidence.roots.length, 1)
-      assert.deepEqual((await coordinator.access.evidence(ask(coordinator, operator), 3)).grants, [])
-      assert.deepEqual((await coordinator.access.evidence(ask(coordinator, stranger), 3)).grants, [])
+      assert.deepEqual(
+        (await coordinator.access.evidence(ask(coordinator, operator), 3)).grants,
+        [],
+      )
+      assert.deepEqual(
+        (await coordinator.access.evidence(ask(coordinator, stranger), 3)).grants,
+        [],
+      )
     })
 
     it(`names stand in the root, and a key without one is its fingerprint (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
-      const names = await Promise.all([operator, secondOperator, stranger].map((key) => coordinator.access.nameOf(key.fingerprint)))
+      const names = await Promise.all(
+        [operator, secondOperator, stranger].map((key) =>
+          coordinator.access.nameOf(key.fingerprint),
+        ),
+      )
       assert.deepEqual(names, ['olive', 'oscar', stranger.fingerprint])
     })
   })

@@ -7,11 +7,22 @@ import type { Kysely } from 'kysely'
 import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
 import type { Fingerprint, FleetId, Sha256 } from '../../shared/ids.ts'
 import { parseRfc3339 } from '../../shared/clock.ts'
-import { type Ask, authorize, type DenyReason, isGrantRevoked, requireRight, type TrustState } from '../../shared/trust/authorize.ts'
+import {
+  type Ask,
+  authorize,
+  type DenyReason,
+  isGrantRevoked,
+  requireRight,
+  type TrustState,
+} from '../../shared/trust/authorize.ts'
 import { leadsToOperator } from '../../shared/trust/chain.ts'
 import { trustError } from '../../shared/trust/errors.ts'
 import type { Grant } from '../../shared/trust/grant.ts'
-import { acceptRevocation, NOTHING_REVOKED, type RevocationState } from '../../shared/trust/revocations.ts'
+import {
+  acceptRevocation,
+  NOTHING_REVOKED,
+  type RevocationState,
+} from '../../shared/trust/revocations.ts'
 import { openRootChain, type RootState } from '../../shared/trust/root-chain.ts'
 import { operatorsOf } from '../../shared/trust/root.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
@@ -65,7 +76,10 @@ const toSigned = (row: StatementRow): Signed => ({
   key: new Uint8Array(row.key),
 })
 
-export function createAccess(deps: { database: Database }, options: { fleet: FleetId; rootDigest: Sha256 }): Access {
+export function createAccess(
+  deps: { database: Database },
+  options: { fleet: FleetId; rootDigest: Sha256 },
+): Access {
   const { database } = deps
   // Owned by state(): grants that were checked in this process, by their signature.
   const verifiedGrants = new Map<string, Grant>()
@@ -75,12 +89,14 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
 
   const roots = async (tx: Tx = database.query): Promise<Signed[][]> =>
     (await tx.selectFrom('root_record').selectAll().orderBy('version').execute()).map((row) =>
-      (JSON.parse(row.signatures) as { scheme: string; key: string; signature: string }[]).map((one) => ({
-        statement: new Uint8Array(row.statement),
-        scheme: one.scheme as Signed['scheme'],
-        key: new Uint8Array(Buffer.from(one.key, 'base64')),
-        signature: new Uint8Array(Buffer.from(one.signature, 'base64')),
-      })),
+      (JSON.parse(row.signatures) as { scheme: string; key: string; signature: string }[]).map(
+        (one) => ({
+          statement: new Uint8Array(row.statement),
+          scheme: one.scheme as Signed['scheme'],
+          key: new Uint8Array(Buffer.from(one.key, 'base64')),
+          signature: new Uint8Array(Buffer.from(one.signature, 'base64')),
+        }),
+      ),
     )
 
   const root = async (tx?: Tx): Promise<RootState> => {
@@ -90,30 +106,39 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
     return chain
   }
 
-  const revocationRows = (tx: Tx = database.query) => tx.selectFrom('revocation_record').selectAll().orderBy('epoch').execute()
+  const revocationRows = (tx: Tx = database.query) =>
+    tx.selectFrom('revocation_record').selectAll().orderBy('epoch').execute()
 
   const revocations = async (tx?: Tx): Promise<RevocationState> => {
     const rows = await revocationRows(tx)
     const { root: current, digest, former } = await root(tx)
     // Not the number of rows: inside a transaction that is rolled back there is one that never was.
-    const known = revoked?.root === digest && revoked.ids.every((id, i) => rows[i]?.id === id) ? revoked : undefined
+    const known =
+      revoked?.root === digest && revoked.ids.every((id, i) => rows[i]?.id === id)
+        ? revoked
+        : undefined
     if (known === undefined || known.ids.length < rows.length) {
       const added = rows.slice(known?.ids.length ?? 0)
-      const state = added.reduce((sum, row) => acceptRevocation(sum, current, toSigned(row), former), known?.state ?? NOTHING_REVOKED)
+      const state = added.reduce(
+        (sum, row) => acceptRevocation(sum, current, toSigned(row), former),
+        known?.state ?? NOTHING_REVOKED,
+      )
       revoked = { root: digest, ids: rows.map((row) => row.id), state }
       return state
     }
     return known.state
   }
 
-  const grantRows = (tx: Tx = database.query) => tx.selectFrom('grant_record').selectAll().orderBy('added_at').execute()
+  const grantRows = (tx: Tx = database.query) =>
+    tx.selectFrom('grant_record').selectAll().orderBy('added_at').execute()
 
   /** Every grant, checked, with the statement that it stands in. */
   const statements = async (tx?: Tx): Promise<{ grant: Grant; signed: Signed }[]> =>
     (await grantRows(tx)).map((row) => {
       const signed = toSigned(row)
       const seen = Buffer.from(row.signature).toString('base64')
-      const grant = verifiedGrants.get(seen) ?? readSigned(signed, 'grant', { fleet: options.fleet })
+      const grant =
+        verifiedGrants.get(seen) ?? readSigned(signed, 'grant', { fleet: options.fleet })
       verifiedGrants.set(seen, grant)
       return { grant, signed }
     })
@@ -134,15 +159,25 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
       if (authorize(current, ask).allowed) return
       // As if every grant were for all hosts: what is wrong apart from the host is what the actor may know.
       const { target: _, ...anywhere } = ask
-      const widened = current.grants.map(({ grant }) => ({ grant: { ...grant, selector: { all: true } as const } }))
+      const widened = current.grants.map(({ grant }) => ({
+        grant: { ...grant, selector: { all: true } as const },
+      }))
       requireRight({ ...current, grants: widened }, anywhere)
       const { actor, namespace, level } = ask
-      throw trustError('trust.denied', { actor, namespace, level, reason: 'its grant does not cover this host' satisfies DenyReason })
+      throw trustError('trust.denied', {
+        actor,
+        namespace,
+        level,
+        reason: 'its grant does not cover this host' satisfies DenyReason,
+      })
     },
 
     async nameOf(actor) {
       const { operators } = (await root()).root
-      return operators.find((operator) => fingerprintOf(Buffer.from(operator.key, 'base64')) === actor)?.name ?? actor
+      return (
+        operators.find((operator) => fingerprintOf(Buffer.from(operator.key, 'base64')) === actor)
+          ?.name ?? actor
+      )
     },
 
     async evidence(ask, after) {
@@ -167,7 +202,11 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
 
     async insertGrant(tx, signed, at) {
       const grant = readSigned(signed, 'grant', { fleet: options.fleet })
-      const taken = await tx.selectFrom('grant_record').select('id').where('id', '=', grant.id).executeTakeFirst()
+      const taken = await tx
+        .selectFrom('grant_record')
+        .select('id')
+        .where('id', '=', grant.id)
+        .executeTakeFirst()
       if (taken) throw registryError('registry.grant-taken', { id: grant.id })
       const others = (await statements(tx)).map((each) => each.grant)
       if (!leadsToOperator(grant, others, operatorsOf((await root(tx)).root)))
@@ -219,9 +258,15 @@ export function createAccess(deps: { database: Database }, options: { fleet: Fle
         })
         .execute()
       // A note for whoever looks into the database; what holds is decided from the statements.
-      const grant = revocation.kind === 'grant' && (await statements(tx)).find((each) => each.grant.id === revocation.target)?.grant
+      const grant =
+        revocation.kind === 'grant' &&
+        (await statements(tx)).find((each) => each.grant.id === revocation.target)?.grant
       if (grant && isGrantRevoked(after.accepted, grant))
-        await tx.updateTable('grant_record').set({ revoked_at: at }).where('id', '=', grant.id).execute()
+        await tx
+          .updateTable('grant_record')
+          .set({ revoked_at: at })
+          .where('id', '=', grant.id)
+          .execute()
       return after
     },
   }

@@ -58,7 +58,12 @@ export interface Agents {
   /**
    * Records a host that asks to join; asking again with the same id, key and name changes nothing. One that is `invited`, by a token that the same
    * transaction checks, finds room whatever strangers are waiting. @throws registry.*-taken, registry.revoked */
-  admit(tx: Tx, candidate: Candidate, at: number, options?: { invited?: boolean }): Promise<AgentRecord>
+  admit(
+    tx: Tx,
+    candidate: Candidate,
+    at: number,
+    options?: { invited?: boolean },
+  ): Promise<AgentRecord>
   /** Forgets the stranger that waits under this name, if one does: it came without a token, and a name costs it nothing. */
   displace(tx: Tx, name: string): Promise<AgentRecord | undefined>
   approve(tx: Tx, id: AgentId, labels: Record<string, string>, at: number): Promise<void>
@@ -66,7 +71,11 @@ export interface Agents {
   revoke(tx: Tx, id: AgentId, at: number): Promise<void>
   /** Forgets a host that was never approved. */
   reject(tx: Tx, id: AgentId): Promise<void>
-  seen(id: AgentId, at: number, facts?: { version?: string; addresses?: readonly string[] }): Promise<void>
+  seen(
+    id: AgentId,
+    at: number,
+    facts?: { version?: string; addresses?: readonly string[] },
+  ): Promise<void>
 }
 
 export function createAgents(deps: { database: Database }): Agents {
@@ -75,8 +84,16 @@ export function createAgents(deps: { database: Database }): Agents {
   const list = async (): Promise<AgentRecord[]> =>
     (await database.query.selectFrom('agent').selectAll().orderBy('name').execute()).map(fromRow)
 
-  const one = async (column: 'id' | 'peer_id' | 'name', value: string, tx: Tx = database.query): Promise<AgentRecord | undefined> => {
-    const row = await tx.selectFrom('agent').selectAll().where(column, '=', value).executeTakeFirst()
+  const one = async (
+    column: 'id' | 'peer_id' | 'name',
+    value: string,
+    tx: Tx = database.query,
+  ): Promise<AgentRecord | undefined> => {
+    const row = await tx
+      .selectFrom('agent')
+      .selectAll()
+      .where(column, '=', value)
+      .executeTakeFirst()
     return row && fromRow(row)
   }
 
@@ -94,19 +111,23 @@ export function createAgents(deps: { database: Database }): Agents {
     async admit(tx, candidate, at, { invited = false } = {}) {
       const known = await one('id', candidate.id, tx)
       if (known) {
-        if (known.peerId !== candidate.peerId) throw registryError('registry.agent-taken', { agent: candidate.id })
-        if (known.status === 'revoked') throw registryError('registry.revoked', { name: known.name })
+        if (known.peerId !== candidate.peerId)
+          throw registryError('registry.agent-taken', { agent: candidate.id })
+        if (known.status === 'revoked')
+          throw registryError('registry.revoked', { name: known.name })
         return known
       }
       const sameKey = await one('peer_id', candidate.peerId, tx)
       if (sameKey) throw registryError('registry.key-taken', { name: sameKey.name })
-      if (await one('name', candidate.name, tx)) throw registryError('registry.name-taken', { name: candidate.name })
+      if (await one('name', candidate.name, tx))
+        throw registryError('registry.name-taken', { name: candidate.name })
       const pending = await tx
         .selectFrom('agent')
         .select((row) => row.fn.countAll().as('count'))
         .where('status', '=', 'pending')
         .executeTakeFirstOrThrow()
-      if (!invited && Number(pending.count) >= MAX_PENDING) throw registryError('registry.too-many-pending', { limit: MAX_PENDING })
+      if (!invited && Number(pending.count) >= MAX_PENDING)
+        throw registryError('registry.too-many-pending', { limit: MAX_PENDING })
       await tx
         .insertInto('agent')
         .values({
@@ -132,16 +153,25 @@ export function createAgents(deps: { database: Database }): Agents {
     async displace(tx, name) {
       const holder = await one('name', name, tx)
       if (holder?.status !== 'pending') return undefined
-      const invited = await tx.selectFrom('enroll_token').select('hash').where('used_by', '=', holder.id).executeTakeFirst()
+      const invited = await tx
+        .selectFrom('enroll_token')
+        .select('hash')
+        .where('used_by', '=', holder.id)
+        .executeTakeFirst()
       if (invited !== undefined) return undefined
-      await tx.deleteFrom('agent').where('id', '=', holder.id).where('status', '=', 'pending').execute()
+      await tx
+        .deleteFrom('agent')
+        .where('id', '=', holder.id)
+        .where('status', '=', 'pending')
+        .execute()
       return holder
     },
 
     async approve(tx, id, labels, at) {
       const agent = await one('id', id, tx)
       if (!agent) throw registryError('registry.unknown-host', { host: id })
-      if (agent.status !== 'pending') throw registryError('registry.not-pending', { name: agent.name, status: agent.status })
+      if (agent.status !== 'pending')
+        throw registryError('registry.not-pending', { name: agent.name, status: agent.status })
       await tx
         .updateTable('agent')
         .set({ status: 'approved', labels: labelsText(agent.name, labels), approved_at: at })
@@ -172,7 +202,8 @@ export function createAgents(deps: { database: Database }): Agents {
     async reject(tx, id) {
       const agent = await one('id', id, tx)
       if (!agent) throw registryError('registry.unknown-host', { host: id })
-      if (agent.status !== 'pending') throw registryError('registry.not-pending', { name: agent.name, status: agent.status })
+      if (agent.status !== 'pending')
+        throw registryError('registry.not-pending', { name: agent.name, status: agent.status })
       await tx.deleteFrom('agent').where('id', '=', id).where('status', '=', 'pending').execute()
     },
 
@@ -193,7 +224,11 @@ export function createAgents(deps: { database: Database }): Agents {
 /** Labels as they are stored, in one order. A host whose labels no certificate holds would be locked out. @throws registry.labels */
 function labelsText(name: string, labels: Readonly<Record<string, string>>): string {
   const parsed = labelsField.safeParse(labels)
-  if (!parsed.success) throw registryError('registry.labels', { name, reason: parsed.error.issues[0]?.message ?? 'unknown' })
+  if (!parsed.success)
+    throw registryError('registry.labels', {
+      name,
+      reason: parsed.error.issues[0]?.message ?? 'unknown',
+    })
   return canonicalJson(parsed.data)
 }
 

@@ -15,10 +15,19 @@ export interface Certificates {
   forCoordinator(node: { publicKey: Uint8Array; name: string }): Promise<Signed>
 }
 
-export function createCertificates(deps: { issuer: Signer; clock: Clock; newId: () => string }, options: { fleet: FleetId }): Certificates {
+export function createCertificates(
+  deps: { issuer: Signer; clock: Clock; newId: () => string },
+  options: { fleet: FleetId },
+): Certificates {
   const issue = (
     subject: Uint8Array,
-    rest: { role: 'agent' | 'coordinator'; agent: AgentRecord['id'] | null; name: string; labels: Record<string, string>; epoch: number },
+    rest: {
+      role: 'agent' | 'coordinator'
+      agent: AgentRecord['id'] | null
+      name: string
+      labels: Record<string, string>
+      epoch: number
+    },
   ): Promise<Signed> => {
     const now = deps.clock.now()
     return signStatement(deps.issuer, 'certificate', {
@@ -32,7 +41,20 @@ export function createCertificates(deps: { issuer: Signer; clock: Clock; newId: 
   }
   return {
     forAgent: (agent) =>
-      issue(agent.publicKey, { role: 'agent', agent: agent.id, name: agent.name, labels: { ...agent.labels }, epoch: agent.epoch }),
-    forCoordinator: (node) => issue(node.publicKey, { role: 'coordinator', agent: null, name: node.name, labels: {}, epoch: 0 }),
+      issue(agent.publicKey, {
+        role: 'agent',
+        agent: agent.id,
+        name: agent.name,
+        labels: { ...agent.labels },
+        epoch: agent.epoch,
+      }),
+    forCoordinator: (node) =>
+      issue(node.publicKey, {
+        role: 'coordinator',
+        agent: null,
+        name: node.name,
+        labels: {},
+        epoch: 0,
+      }),
   }
 }

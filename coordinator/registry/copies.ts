@@ -46,7 +46,12 @@ interface Host {
   current: Seen
   /** Instances before it, and where each was last. */
   readonly past: Map<string, string>
-  copied: { addresses: readonly string[] /** Who came since the last check, and where. */; readonly heard: Map<string, string> } | undefined
+  copied:
+    | {
+        addresses: readonly string[] /** Who came since the last check, and where. */
+        readonly heard: Map<string, string>
+      }
+    | undefined
 }
 
 export function createCopies(deps: CopiesDeps): Copies {
@@ -78,10 +83,17 @@ export function createCopies(deps: CopiesDeps): Copies {
 
   const copy = (peerId: string, host: Host, seen: readonly Seen[]): void => {
     if (host.copied === undefined)
-      deps.log.error({ peer: peerId, addresses: seen.map(({ address }) => address) }, 'two machines run as one host; no orders go to it')
+      deps.log.error(
+        { peer: peerId, addresses: seen.map(({ address }) => address) },
+        'two machines run as one host; no orders go to it',
+      )
     const heard = host.copied?.heard ?? new Map<string, string>()
     for (const { instance, address } of seen) heard.set(instance, address)
-    host.copied = { heard, addresses: heard.size > 1 || host.copied === undefined ? [...heard.values()] : host.copied.addresses }
+    host.copied = {
+      heard,
+      addresses:
+        heard.size > 1 || host.copied === undefined ? [...heard.values()] : host.copied.addresses,
+    }
   }
 
   return {

@@ -8,11 +8,21 @@ import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import { tokenHash } from '../../protocols/enroll/token-hash.ts'
 import { ledgerError } from '../audit/errors.ts'
 import { DIALECTS } from '../database/testing.ts'
-import { type CoordinatorParts, type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
+import {
+  type CoordinatorParts,
+  type TestCoordinator,
+  testCoordinator,
+} from '../testing/coordinator.ts'
 
 const MINUTE = 60_000
 const peerOf = (n: number): string => peerIdOfKey(testKey(100 + n).publicKey)
-const request = (n: number, more: object = {}) => ({ agent: testUuid(n), name: `web-${n}`, claims: {}, version: '0.1.0', ...more })
+const request = (n: number, more: object = {}) => ({
+  agent: testUuid(n),
+  name: `web-${n}`,
+  claims: {},
+  version: '0.1.0',
+  ...more,
+})
 
 /** Makes a token as an operator does, and gives its secret. */
 async function tokenOf(
@@ -21,7 +31,11 @@ async function tokenOf(
 ): Promise<Uint8Array> {
   const secret = systemRandom.bytes(32)
   const { approve = true, labels = {}, ttlMs = MINUTE } = terms
-  await coordinator.perform(await coordinator.intent('enroll.token', { arguments: { hash: tokenHash(secret), labels, ttlMs, approve } }))
+  await coordinator.perform(
+    await coordinator.intent('enroll.token', {
+      arguments: { hash: tokenHash(secret), labels, ttlMs, approve },
+    }),
+  )
   return secret
 }
 
@@ -35,19 +49,46 @@ for (const dialect of DIALECTS) {
     it(`a token that approves makes a member, with the labels of the token and a certificate of its own key (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const token = await tokenOf(coordinator, { labels: { role: 'web' } })
-      const answer = await coordinator.enrolment.join(peerOf(1), request(1, { token, claims: { hostname: 'h', role: 'prod' } }))
+      const answer = await coordinator.enrolment.join(
+        peerOf(1),
+        request(1, { token, claims: { hostname: 'h', role: 'prod' } }),
+      )
       assert.equal(answer.status, 'approved')
       const { root } = await coordinator.access.root()
-      const certificate = checkCertificate(answer.certificate as Signed, { root, revocations: [], at: coordinator.clock.at })
+      const certificate = checkCertificate(answer.certificate as Signed, {
+        root,
+        revocations: [],
+        at: coordinator.clock.at,
+      })
       assert.deepEqual(
-        [certificate.subject, certificate.agent, certificate.role, certificate.name, certificate.labels, certificate.epoch],
-        [Buffer.from(testKey(101).publicKey).toString('base64'), testUuid(1), 'agent', 'web-1', { role: 'web' }, 1],
+        [
+          certificate.subject,
+          certificate.agent,
+          certificate.role,
+          certificate.name,
+          certificate.labels,
+          certificate.epoch,
+        ],
+        [
+          Buffer.from(testKey(101).publicKey).toString('base64'),
+          testUuid(1),
+          'agent',
+          'web-1',
+          { role: 'web' },
+          1,
+        ],
       )
-      assert.deepEqual(await events(coordinator), [`asked ${testUuid(1)}`, `enrolled ${testUuid(1)}`])
+      assert.deepEqual(await events(coordinator), [
+        `asked ${testUuid(1)}`,
+        `enrolled ${testUuid(1)}`,
+      ])
       assert.equal(coordinator.ledger.published()?.size, (await coordinator.ledger.head()).size)
       // Asked again, as after each reconnection: the same member, and nothing is written.
       const { size } = await coordinator.ledger.head()
-      assert.equal((await coordinator.enrolment.join(peerOf(1), request(1, { token }))).status, 'approved')
+      assert.equal(
+        (await coordinator.enrolment.join(peerOf(1), request(1, { token }))).status,
+        'approved',
+      )
       assert.equal((await coordinator.enrolment.join(peerOf(1), request(1))).status, 'approved')
       assert.equal((await coordinator.ledger.head()).size, size)
     })
@@ -60,8 +101,13 @@ for (const dialect of DIALECTS) {
         request(1, { token, claims: { role: 'prod', labels: '{"role":"prod"}' } }),
       )
       assert.deepEqual(readSigned(certificate as Signed, 'certificate').labels, {})
-      await assert.rejects(coordinator.agents.select(['role=prod']), { code: 'registry.unknown-host' })
-      assert.deepEqual((await coordinator.agents.find('web-1')).claims, { role: 'prod', labels: '{"role":"prod"}' })
+      await assert.rejects(coordinator.agents.select(['role=prod']), {
+        code: 'registry.unknown-host',
+      })
+      assert.deepEqual((await coordinator.agents.find('web-1')).claims, {
+        role: 'prod',
+        labels: '{"role":"prod"}',
+      })
     })
 
     it(`without a token, or with one that does not approve, a host waits; approved, it comes in (${dialect})`, async () => {
@@ -69,26 +115,43 @@ for (const dialect of DIALECTS) {
       const token = await tokenOf(coordinator, { approve: false, labels: { site: 'b' } })
       for (const more of [{}, { token }, {}]) {
         const answer = await coordinator.enrolment.join(peerOf(1), request(1, more))
-        assert.deepEqual([answer.status, answer.certificate, answer.roots.length], ['pending', undefined, 1])
+        assert.deepEqual(
+          [answer.status, answer.certificate, answer.roots.length],
+          ['pending', undefined, 1],
+        )
       }
       await assert.rejects(coordinator.enrolment.renew(peerOf(1)), { code: 'registry.revoked' })
       assert.deepEqual(await coordinator.agents.select(['all']), [])
-      const approve = await coordinator.intent('enroll.approve', { targets: [testUuid(1)], arguments: { labels: { role: 'web' } } })
+      const approve = await coordinator.intent('enroll.approve', {
+        targets: [testUuid(1)],
+        arguments: { labels: { role: 'web' } },
+      })
       await coordinator.perform(approve)
       const { certificate } = await coordinator.enrolment.join(peerOf(1), request(1))
-      assert.deepEqual(readSigned(certificate as Signed, 'certificate').labels, { role: 'web', site: 'b' })
-      assert.deepEqual(readSigned(await coordinator.enrolment.renew(peerOf(1)), 'certificate').labels, { role: 'web', site: 'b' })
+      assert.deepEqual(readSigned(certificate as Signed, 'certificate').labels, {
+        role: 'web',
+        site: 'b',
+      })
+      assert.deepEqual(
+        readSigned(await coordinator.enrolment.renew(peerOf(1)), 'certificate').labels,
+        { role: 'web', site: 'b' },
+      )
     })
 
     it(`a rejected host is forgotten, and may ask again (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       await coordinator.enrolment.join(peerOf(1), request(1))
-      await coordinator.perform(await coordinator.intent('enroll.reject', { targets: [testUuid(1)], arguments: {} }))
+      await coordinator.perform(
+        await coordinator.intent('enroll.reject', { targets: [testUuid(1)], arguments: {} }),
+      )
       assert.deepEqual(await coordinator.agents.list(), [])
       assert.equal((await coordinator.enrolment.join(peerOf(1), request(1))).status, 'pending')
       const token = await tokenOf(coordinator)
       await coordinator.enrolment.join(peerOf(1), request(1, { token }))
-      const late = await coordinator.intent('enroll.reject', { targets: [testUuid(1)], arguments: {} })
+      const late = await coordinator.intent('enroll.reject', {
+        targets: [testUuid(1)],
+        arguments: {},
+      })
       await assert.rejects(coordinator.perform(late), { code: 'registry.not-pending' })
     })
 
@@ -98,17 +161,25 @@ for (const dialect of DIALECTS) {
       for (let round = 0; round < 5; round += 1) {
         const token = await tokenOf(coordinator)
         const [a, b] = [round * 2 + 1, round * 2 + 2]
-        const join = (at: CoordinatorParts, n: number) => at.enrolment.join(peerOf(n), request(n, { token }))
+        const join = (at: CoordinatorParts, n: number) =>
+          at.enrolment.join(peerOf(n), request(n, { token }))
         const both = await Promise.allSettled([join(coordinator, a), join(second, b)])
         assert.deepEqual(both.map((one) => one.status).sort(), ['fulfilled', 'rejected'])
         const [lost] = both.filter((one) => one.status === 'rejected')
-        assert.equal(((lost as PromiseRejectedResult).reason as { code: string }).code, 'registry.token-unknown')
+        assert.equal(
+          ((lost as PromiseRejectedResult).reason as { code: string }).code,
+          'registry.token-unknown',
+        )
         const winner = both[0]?.status === 'fulfilled' ? a : b
         assert.deepEqual(
-          (await coordinator.agents.list()).filter((agent) => [testUuid(a), testUuid(b)].includes(agent.id)).map((agent) => agent.id),
+          (await coordinator.agents.list())
+            .filter((agent) => [testUuid(a), testUuid(b)].includes(agent.id))
+            .map((agent) => agent.id),
           [testUuid(winner)],
         )
-        await assert.rejects(join(coordinator, winner === a ? b : a), { code: 'registry.token-unknown' })
+        await assert.rejects(join(coordinator, winner === a ? b : a), {
+          code: 'registry.token-unknown',
+        })
       }
     })
 
@@ -117,10 +188,13 @@ for (const dialect of DIALECTS) {
       const { clock, enrolment } = coordinator
       const begin = clock.at
       const refuse = async (n: number, token: Uint8Array): Promise<void> => {
-        await assert.rejects(enrolment.join(peerOf(n), request(n, { token })), (error: Error & { code?: string; data?: object }) => {
-          assert.deepEqual([error.code, error.data], ['registry.token-unknown', {}])
-          return true
-        })
+        await assert.rejects(
+          enrolment.join(peerOf(n), request(n, { token })),
+          (error: Error & { code?: string; data?: object }) => {
+            assert.deepEqual([error.code, error.data], ['registry.token-unknown', {}])
+            return true
+          },
+        )
         assert.equal(await coordinator.agents.byPeer(peerOf(n)), undefined)
       }
       const [expiring, used, early] = [
@@ -136,7 +210,10 @@ for (const dialect of DIALECTS) {
       clock.at = begin + MINUTE
       await refuse(2, expiring)
       clock.at = begin + MINUTE - 1
-      assert.equal((await enrolment.join(peerOf(3), request(3, { token: expiring }))).status, 'approved')
+      assert.equal(
+        (await enrolment.join(peerOf(3), request(3, { token: expiring }))).status,
+        'approved',
+      )
       clock.at = begin - 60 * MINUTE
       await refuse(2, used)
       await refuse(2, expiring)
@@ -155,7 +232,8 @@ for (const dialect of DIALECTS) {
         ['registry.name-taken', peerOf(3), request(3, { name: 'web-2' })],
       ]
       const check = async (): Promise<void> => {
-        for (const [expected, peer, join] of taken) await assert.rejects(enrolment.join(peer, join as never), { code: expected }, expected)
+        for (const [expected, peer, join] of taken)
+          await assert.rejects(enrolment.join(peer, join as never), { code: expected }, expected)
       }
       await check()
       await coordinator.database.transaction((tx) =>
@@ -173,24 +251,44 @@ for (const dialect of DIALECTS) {
       await enrolment.join(peerOf(1), request(1, { name: 'db-1' }))
       const before = await coordinator.agents.list()
       // A token that is not good changes nothing, and neither does one more stranger.
-      await assert.rejects(enrolment.join(peerOf(2), request(2, { name: 'db-1', token: systemRandom.bytes(32) })), {
-        code: 'registry.token-unknown',
+      await assert.rejects(
+        enrolment.join(peerOf(2), request(2, { name: 'db-1', token: systemRandom.bytes(32) })),
+        {
+          code: 'registry.token-unknown',
+        },
+      )
+      await assert.rejects(enrolment.join(peerOf(2), request(2, { name: 'db-1' })), {
+        code: 'registry.name-taken',
       })
-      await assert.rejects(enrolment.join(peerOf(2), request(2, { name: 'db-1' })), { code: 'registry.name-taken' })
       assert.deepEqual(await coordinator.agents.list(), before)
-      const welcome = await enrolment.join(peerOf(2), request(2, { name: 'db-1', token: await tokenOf(coordinator, { approve: false }) }))
+      const welcome = await enrolment.join(
+        peerOf(2),
+        request(2, { name: 'db-1', token: await tokenOf(coordinator, { approve: false }) }),
+      )
       assert.equal(welcome.status, 'pending')
       assert.deepEqual(
         (await coordinator.agents.list()).map(({ id, name }) => [id, name]),
         [[testUuid(2), 'db-1']],
       )
-      assert.deepEqual(await events(coordinator), [`asked ${testUuid(1)}`, `displaced ${testUuid(1)}`, `asked ${testUuid(2)}`])
+      assert.deepEqual(await events(coordinator), [
+        `asked ${testUuid(1)}`,
+        `displaced ${testUuid(1)}`,
+        `asked ${testUuid(2)}`,
+      ])
       // It was invited itself: it keeps the name, and so does a member.
-      const other = async (n: number) => enrolment.join(peerOf(n), request(n, { name: 'db-1', token: await tokenOf(coordinator) }))
+      const other = async (n: number) =>
+        enrolment.join(peerOf(n), request(n, { name: 'db-1', token: await tokenOf(coordinator) }))
       await assert.rejects(other(3), { code: 'registry.name-taken' })
-      await coordinator.perform(await coordinator.intent('enroll.approve', { targets: [testUuid(2)], arguments: { labels: {} } }))
+      await coordinator.perform(
+        await coordinator.intent('enroll.approve', {
+          targets: [testUuid(2)],
+          arguments: { labels: {} },
+        }),
+      )
       await assert.rejects(other(3), { code: 'registry.name-taken' })
-      await assert.rejects(enrolment.join(peerOf(1), request(1, { name: 'db-1' })), { code: 'registry.name-taken' })
+      await assert.rejects(enrolment.join(peerOf(1), request(1, { name: 'db-1' })), {
+        code: 'registry.name-taken',
+      })
     })
 
     it(`two hosts that want one name at once get two different answers (${dialect})`, async () => {
@@ -204,7 +302,11 @@ for (const dialect of DIALECTS) {
           second.enrolment.join(peerOf(b), request(b, { name })),
         ])
         assert.deepEqual(
-          both.map((one) => (one.status === 'fulfilled' ? one.value.status : (one.reason as { code: string }).code)).sort(),
+          both
+            .map((one) =>
+              one.status === 'fulfilled' ? one.value.status : (one.reason as { code: string }).code,
+            )
+            .sort(),
           ['pending', 'registry.name-taken'],
         )
       }
@@ -216,33 +318,54 @@ for (const dialect of DIALECTS) {
         ledger: (ledger) => ({
           ...ledger,
           checkpoint: (signal) =>
-            full ? Promise.reject(ledgerError('ledger.storage', { path: '/log', reason: 'ENOSPC' })) : ledger.checkpoint(signal),
+            full
+              ? Promise.reject(ledgerError('ledger.storage', { path: '/log', reason: 'ENOSPC' }))
+              : ledger.checkpoint(signal),
         }),
       })
       const token = await tokenOf(coordinator)
       full = true
-      await assert.rejects(coordinator.enrolment.join(peerOf(1), request(1, { token })), { code: 'ledger.storage' })
-      await assert.rejects(coordinator.enrolment.join(peerOf(2), request(2, { token })), { code: 'registry.token-unknown' })
+      await assert.rejects(coordinator.enrolment.join(peerOf(1), request(1, { token })), {
+        code: 'ledger.storage',
+      })
+      await assert.rejects(coordinator.enrolment.join(peerOf(2), request(2, { token })), {
+        code: 'registry.token-unknown',
+      })
       full = false
-      assert.equal((await coordinator.enrolment.join(peerOf(1), request(1, { token }))).status, 'approved')
+      assert.equal(
+        (await coordinator.enrolment.join(peerOf(1), request(1, { token }))).status,
+        'approved',
+      )
     })
 
     it(`other labels make older certificates void, and labels that no certificate holds are refused (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
-      const { certificate } = await coordinator.enrolment.join(peerOf(1), request(1, { token: await tokenOf(coordinator) }))
+      const { certificate } = await coordinator.enrolment.join(
+        peerOf(1),
+        request(1, { token: await tokenOf(coordinator) }),
+      )
       const before = readSigned(certificate as Signed, 'certificate').epoch
       const label = async (labels: Record<string, string>) =>
-        coordinator.perform(await coordinator.intent('agent.label', { targets: [testUuid(1)], arguments: { labels } }))
+        coordinator.perform(
+          await coordinator.intent('agent.label', {
+            targets: [testUuid(1)],
+            arguments: { labels },
+          }),
+        )
       await label({ role: 'web' })
       const after = readSigned(await coordinator.enrolment.renew(peerOf(1)), 'certificate')
       assert.deepEqual([after.labels, after.epoch], [{ role: 'web' }, before + 1])
       await label({ role: 'web' })
       assert.equal((await coordinator.agents.find('web-1')).epoch, before + 1)
-      const many = (from: number) => Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`k${from + i}`, 'x']))
+      const many = (from: number) =>
+        Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`k${from + i}`, 'x']))
       await label(many(0))
       await assert.rejects(label(many(100)), { code: 'registry.labels' })
       assert.equal(Object.keys((await coordinator.agents.find('web-1')).labels).length, 41)
-      assert.equal(readSigned(await coordinator.enrolment.renew(peerOf(1)), 'certificate').name, 'web-1')
+      assert.equal(
+        readSigned(await coordinator.enrolment.renew(peerOf(1)), 'certificate').name,
+        'web-1',
+      )
     })
   })
 }

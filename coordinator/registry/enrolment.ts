@@ -2,7 +2,12 @@
  * How a host becomes a member: with a token that approves, with a token and an operator's approval, or with an approval alone. Each step is one
  * transaction with its log entry. The host's key is the one that the transport authenticated, never one from a message (ID-02).
  */
-import { type JoinRequest, type JoinResponse, MAX_JOIN_REVOCATION_BYTES, MAX_JOIN_REVOCATIONS } from '../../protocols/enroll/messages.ts'
+import {
+  type JoinRequest,
+  type JoinResponse,
+  MAX_JOIN_REVOCATION_BYTES,
+  MAX_JOIN_REVOCATIONS,
+} from '../../protocols/enroll/messages.ts'
 import { fitting } from '../../protocols/statement.ts'
 import type { Json } from '../../shared/canonical-json.ts'
 import { type Clock, rfc3339 } from '../../shared/clock.ts'
@@ -40,7 +45,11 @@ export interface EnrolmentDeps {
 export function createEnrolment(deps: EnrolmentDeps, options: { fleet: FleetId }): Enrolment {
   const { database, ledger, agents, access, certificates } = deps
 
-  const statement = (event: string, agent: AgentId, detail: Record<string, Json>): Promise<Signed> =>
+  const statement = (
+    event: string,
+    agent: AgentId,
+    detail: Record<string, Json>,
+  ): Promise<Signed> =>
     signStatement(deps.issuer, 'trust', {
       fleet: options.fleet,
       event,
@@ -57,8 +66,16 @@ export function createEnrolment(deps: EnrolmentDeps, options: { fleet: FleetId }
     if (agent.status !== 'approved') return { ...answer, status: 'pending' }
     // News of them may have passed it by while it was away: until it knows, whoever was revoked is a member to it.
     const missing = await access.revocationsAfter(request.epoch ?? 0)
-    const revocations = missing.slice(0, fitting(missing, { most: MAX_JOIN_REVOCATIONS, bytes: MAX_JOIN_REVOCATION_BYTES }))
-    return { ...answer, status: 'approved', certificate: await certificates.forAgent(agent), revocations }
+    const revocations = missing.slice(
+      0,
+      fitting(missing, { most: MAX_JOIN_REVOCATIONS, bytes: MAX_JOIN_REVOCATION_BYTES }),
+    )
+    return {
+      ...answer,
+      status: 'approved',
+      certificate: await certificates.forAgent(agent),
+      revocations,
+    }
   }
 
   return {
@@ -81,7 +98,10 @@ export function createEnrolment(deps: EnrolmentDeps, options: { fleet: FleetId }
         await lockHead(tx, database.dialect)
         const known = await agents.byId(candidate.id, tx)
         // Whoever reaches this port could otherwise keep out every host whose name it guesses. Undone with the rest if the token is not good.
-        const displaced = known === undefined && request.token !== undefined ? await agents.displace(tx, candidate.name) : undefined
+        const displaced =
+          known === undefined && request.token !== undefined
+            ? await agents.displace(tx, candidate.name)
+            : undefined
         if (displaced !== undefined) {
           const { name, fingerprint } = displaced
           await ledger.append(tx, {
@@ -90,11 +110,17 @@ export function createEnrolment(deps: EnrolmentDeps, options: { fleet: FleetId }
             signed: await statement('displaced', displaced.id, { name, fingerprint }),
           })
         }
-        const admitted = await agents.admit(tx, candidate, at, { invited: request.token !== undefined })
+        const admitted = await agents.admit(tx, candidate, at, {
+          invited: request.token !== undefined,
+        })
         const detail = { name: admitted.name, fingerprint: admitted.fingerprint }
         let changed = false
         if (known === undefined) {
-          await ledger.append(tx, { type: 'trust', operation: null, signed: await statement('asked', admitted.id, detail) })
+          await ledger.append(tx, {
+            type: 'trust',
+            operation: null,
+            signed: await statement('asked', admitted.id, detail),
+          })
           changed = true
         }
         if (request.token !== undefined && admitted.status === 'pending') {

@@ -15,7 +15,8 @@ export const registryError = defineErrors({
   },
   'registry.bad-selector': {
     exit: 'usage',
-    message: (d: { selector: string }) => `${JSON.stringify(d.selector)} is neither a host, nor k=v[,k=v], nor all`,
+    message: (d: { selector: string }) =>
+      `${JSON.stringify(d.selector)} is neither a host, nor k=v[,k=v], nor all`,
     hint: () => 'such as web-1, role=web, role=web,site=ber, or all',
   },
   'registry.token-unknown': {
@@ -40,7 +41,8 @@ export const registryError = defineErrors({
   },
   'registry.labels': {
     exit: 'usage',
-    message: (d: { name: string; reason: string }) => `${d.name} cannot have these labels: ${d.reason}`,
+    message: (d: { name: string; reason: string }) =>
+      `${d.name} cannot have these labels: ${d.reason}`,
     hint: () => 'muster agent show NAME tells which it has',
   },
   'registry.revoked': {
@@ -50,13 +52,17 @@ export const registryError = defineErrors({
   },
   'registry.not-pending': {
     exit: 'conflict',
-    message: (d: { name: string; status: string }) => `${d.name} is ${d.status}, not waiting for approval`,
+    message: (d: { name: string; status: string }) =>
+      `${d.name} is ${d.status}, not waiting for approval`,
     hint: (d: { name: string; status: string }) =>
-      d.status === 'approved' ? `to take it out of the fleet: muster agent revoke ${d.name}` : 'muster enroll list shows who waits',
+      d.status === 'approved'
+        ? `to take it out of the fleet: muster agent revoke ${d.name}`
+        : 'muster enroll list shows who waits',
   },
   'registry.not-approved': {
     exit: 'conflict',
-    message: (d: { name: string; status: string }) => `${d.name} is ${d.status}, not a member of the fleet`,
+    message: (d: { name: string; status: string }) =>
+      `${d.name} is ${d.status}, not a member of the fleet`,
     hint: () => 'muster enroll list shows who waits for approval',
   },
   'registry.grant-taken': {

@@ -20,7 +20,8 @@ test('ID-11: a crowd of strangers that wait for approval keeps out further stran
   await database.transaction(async (tx) => {
     for (let n = 1; n <= 1000; n++) await agents.admit(tx, candidate(n), 1)
   })
-  const admit = (n: number, options?: { invited: boolean }) => database.transaction((tx) => agents.admit(tx, candidate(n), 1, options))
+  const admit = (n: number, options?: { invited: boolean }) =>
+    database.transaction((tx) => agents.admit(tx, candidate(n), 1, options))
   await assert.rejects(admit(1001), { code: 'registry.too-many-pending' })
   assert.equal((await admit(1002, { invited: true })).status, 'pending')
 })

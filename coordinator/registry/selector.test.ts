@@ -17,14 +17,20 @@ const db = host('3', 'db', { role: 'db', site: 'ber' })
 const agents = [web1, web2, db]
 
 test('a host is found by name, id, fingerprint and unique prefix', () => {
-  for (const text of ['web-1', web1.id, web1.fingerprint, '11111']) assert.equal(selectHost(agents, text), web1)
-  assert.equal(selectHost([...agents, host('4', 'db-2', {})], 'db'), db, 'an exact name beats a longer one')
+  for (const text of ['web-1', web1.id, web1.fingerprint, '11111'])
+    assert.equal(selectHost(agents, text), web1)
+  assert.equal(
+    selectHost([...agents, host('4', 'db-2', {})], 'db'),
+    db,
+    'an exact name beats a longer one',
+  )
 })
 
 test('an ambiguous prefix lists candidates and an unknown host is not found', () => {
   assert.throws(
     () => selectHost(agents, 'web-'),
-    (error) => registryError.is(error, 'registry.ambiguous-host') && /web-1, web-2/.test(error.message),
+    (error) =>
+      registryError.is(error, 'registry.ambiguous-host') && /web-1, web-2/.test(error.message),
   )
   for (const text of ['nope', '', 'w'])
     assert.throws(

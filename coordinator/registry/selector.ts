@@ -14,18 +14,29 @@ export interface Selectable {
 
 /** The one host that `text` means. @throws registry.unknown-host, registry.ambiguous-host */
 export function selectHost<T extends Selectable>(agents: readonly T[], text: string): T {
-  const exact = agents.find((agent) => agent.name === text || agent.id === text || agent.fingerprint === text)
+  const exact = agents.find(
+    (agent) => agent.name === text || agent.id === text || agent.fingerprint === text,
+  )
   if (exact) return exact
-  const candidates = text.length < 2 ? [] : agents.filter((agent) => agent.name.startsWith(text) || agent.id.startsWith(text))
+  const candidates =
+    text.length < 2
+      ? []
+      : agents.filter((agent) => agent.name.startsWith(text) || agent.id.startsWith(text))
   if (candidates.length > 1)
-    throw registryError('registry.ambiguous-host', { host: text, candidates: candidates.map((agent) => agent.name) })
+    throw registryError('registry.ambiguous-host', {
+      host: text,
+      candidates: candidates.map((agent) => agent.name),
+    })
   const [only] = candidates
   if (only === undefined) throw registryError('registry.unknown-host', { host: text })
   return only
 }
 
 /** Every host that any of the selectors means, in the order of `agents`. @throws registry.unknown-host if a selector matches none */
-export function selectHosts<T extends Selectable>(agents: readonly T[], selectors: readonly string[]): T[] {
+export function selectHosts<T extends Selectable>(
+  agents: readonly T[],
+  selectors: readonly string[],
+): T[] {
   const chosen = new Set<T>()
   for (const selector of selectors) for (const agent of select(agents, selector)) chosen.add(agent)
   return agents.filter((agent) => chosen.has(agent))
@@ -35,7 +46,9 @@ function select<T extends Selectable>(agents: readonly T[], selector: string): r
   if (selector === 'all') return agents
   if (!selector.includes('=')) return [selectHost(agents, selector)]
   const wanted = labelsOf(selector)
-  const matching = agents.filter((agent) => wanted.every(([key, value]) => Object.hasOwn(agent.labels, key) && agent.labels[key] === value))
+  const matching = agents.filter((agent) =>
+    wanted.every(([key, value]) => Object.hasOwn(agent.labels, key) && agent.labels[key] === value),
+  )
   if (matching.length === 0) throw registryError('registry.unknown-host', { host: selector })
   return matching
 }
@@ -44,7 +57,8 @@ function select<T extends Selectable>(agents: readonly T[], selector: string): r
 export function labelsOf(selector: string): (readonly [key: string, value: string])[] {
   return selector.split(',').map((pair) => {
     const [key, value, ...rest] = pair.split('=')
-    if (!key || value === undefined || rest.length > 0) throw registryError('registry.bad-selector', { selector })
+    if (!key || value === undefined || rest.length > 0)
+      throw registryError('registry.bad-selector', { selector })
     return [key, value] as const
   })
 }

@@ -17,7 +17,15 @@ export interface TokenTerms {
 }
 
 export interface Tokens {
-  create(tx: Tx, token: { hash: string; createdBy: Fingerprint; createdAt: number; expiresAt: number } & TokenTerms): Promise<void>
+  create(
+    tx: Tx,
+    token: {
+      hash: string
+      createdBy: Fingerprint
+      createdAt: number
+      expiresAt: number
+    } & TokenTerms,
+  ): Promise<void>
   /** Uses the token up for `agent`. @throws registry.token-unknown: the same answer for unknown, expired and used (ID-11) */
   redeem(tx: Tx, secret: Uint8Array, agent: AgentId, at: number): Promise<TokenTerms>
 }
@@ -52,7 +60,11 @@ export const tokens: Tokens = {
       .where('created_at', '<=', at)
       .executeTakeFirst()
     if (used.numUpdatedRows !== 1n) throw registryError('registry.token-unknown')
-    const row = await tx.selectFrom('enroll_token').select(['labels', 'approve']).where('hash', '=', hash).executeTakeFirstOrThrow()
+    const row = await tx
+      .selectFrom('enroll_token')
+      .select(['labels', 'approve'])
+      .where('hash', '=', hash)
+      .executeTakeFirstOrThrow()
     return { labels: JSON.parse(row.labels) as Record<string, string>, approve: row.approve === 1 }
   },
 }

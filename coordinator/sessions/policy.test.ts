@@ -7,16 +7,47 @@ import type { NodeKey } from '../../shared/identity/signer.ts'
 import { peerIdOfKey } from '../../shared/identity/peer-id.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { agentId } from '../../shared/ids.ts'
-import { signedSample, TEST_AGENT, TEST_TIME, testKey, testUuid } from '../../shared/testing/statements.ts'
-import { delegate, operator, stranger, testCoordinator, type TestCoordinator } from '../testing/coordinator.ts'
+import {
+  signedSample,
+  TEST_AGENT,
+  TEST_TIME,
+  testKey,
+  testUuid,
+} from '../../shared/testing/statements.ts'
+import {
+  delegate,
+  operator,
+  stranger,
+  testCoordinator,
+  type TestCoordinator,
+} from '../testing/coordinator.ts'
 import { createPolicy } from './policy.ts'
 
 const HOUR = 3_600_000
 const ask: Ask = { protocol: 'control', method: 'x', targets: undefined }
 const peerId = peerIdOfKey(testKey(204).publicKey)
-const member: Member = { role: 'agent', name: 'web-1', agent: TEST_AGENT, labels: {}, epoch: 1, notAfter: TEST_TIME + HOUR }
-const socket: DuplexPeer = { transport: 'unix', peerId: undefined, address: 'socket', member: undefined, session: undefined }
-const host: DuplexPeer = { transport: 'libp2p', peerId, address: '/ip4/192.0.2.7', member, session: undefined }
+const member: Member = {
+  role: 'agent',
+  name: 'web-1',
+  agent: TEST_AGENT,
+  labels: {},
+  epoch: 1,
+  notAfter: TEST_TIME + HOUR,
+}
+const socket: DuplexPeer = {
+  transport: 'unix',
+  peerId: undefined,
+  address: 'socket',
+  member: undefined,
+  session: undefined,
+}
+const host: DuplexPeer = {
+  transport: 'libp2p',
+  peerId,
+  address: '/ip4/192.0.2.7',
+  member,
+  session: undefined,
+}
 const sessionOf = (key: NodeKey, notAfter = TEST_TIME + HOUR): DuplexPeer => ({
   ...socket,
   transport: 'libp2p',
@@ -88,16 +119,31 @@ test('ID-01: without a session no method of control answers but those that open 
 
 test('TR-16: a right that is taken away is gone at the next request on the same duplex', async () => {
   await using coordinator = await testCoordinator()
-  const observe: Capability = { kind: 'operator', namespace: 'run', level: 'observe', scope: 'fleet' }
+  const observe: Capability = {
+    kind: 'operator',
+    namespace: 'run',
+    level: 'observe',
+    scope: 'fleet',
+  }
   const peer = sessionOf(delegate)
   assert.equal(await verdict(coordinator, observe, peer), 'trust.denied')
-  const grant = await signedSample('grant', operator, { id: testUuid(501), subject: delegate.fingerprint })
-  await coordinator.database.transaction((tx) => coordinator.access.insertGrant(tx, grant, TEST_TIME))
+  const grant = await signedSample('grant', operator, {
+    id: testUuid(501),
+    subject: delegate.fingerprint,
+  })
+  await coordinator.database.transaction((tx) =>
+    coordinator.access.insertGrant(tx, grant, TEST_TIME),
+  )
   assert.equal(await verdict(coordinator, observe, peer), 'operator')
   assert.equal(await verdict(coordinator, { ...observe, level: 'control' }, peer), 'trust.denied')
   assert.equal(await verdict(coordinator, { ...observe, namespace: 'facts' }, peer), 'trust.denied')
-  const gone = await signedSample('revocation', operator, { id: testUuid(801), target: testUuid(501) })
-  await coordinator.database.transaction((tx) => coordinator.access.insertRevocation(tx, gone, TEST_TIME))
+  const gone = await signedSample('revocation', operator, {
+    id: testUuid(801),
+    target: testUuid(501),
+  })
+  await coordinator.database.transaction((tx) =>
+    coordinator.access.insertRevocation(tx, gone, TEST_TIME),
+  )
   assert.equal(await verdict(coordinator, observe, peer), 'trust.denied')
   coordinator.clock.at = TEST_TIME + HOUR
   assert.equal(await verdict(coordinator, observe, sessionOf(operator)), 'protocol.denied')
@@ -105,26 +151,47 @@ test('TR-16: a right that is taken away is gone at the next request on the same 
 
 test('PC-27: a run that there is not and one on a host that the caller may not see get one answer', async () => {
   await using coordinator = await testCoordinator()
-  const each: Capability = { kind: 'operator', namespace: 'run', level: 'observe', scope: 'targets' }
+  const each: Capability = {
+    kind: 'operator',
+    namespace: 'run',
+    level: 'observe',
+    scope: 'targets',
+  }
   const [web, db] = [agentId.parse(testUuid(1)), agentId.parse(testUuid(2))]
   const grants = [
-    await signedSample('grant', operator, { id: testUuid(501), subject: delegate.fingerprint, selector: { agents: [web] } }),
-    await signedSample('grant', operator, { id: testUuid(502), subject: delegate.fingerprint, selector: { labels: { role: 'web' } } }),
+    await signedSample('grant', operator, {
+      id: testUuid(501),
+      subject: delegate.fingerprint,
+      selector: { agents: [web] },
+    }),
+    await signedSample('grant', operator, {
+      id: testUuid(502),
+      subject: delegate.fingerprint,
+      selector: { labels: { role: 'web' } },
+    }),
   ]
   await coordinator.database.transaction(async (tx) => {
     for (const grant of grants) await coordinator.access.insertGrant(tx, grant, TEST_TIME)
   })
   const policy = createPolicy(coordinator)
   const refusal = async (target: Target): Promise<unknown> => {
-    const error: unknown = await policy.allow(each, sessionOf(delegate), { ...ask, targets: [target] }).catch((reason: unknown) => reason)
+    const error: unknown = await policy
+      .allow(each, sessionOf(delegate), { ...ask, targets: [target] })
+      .catch((reason: unknown) => reason)
     assert.ok(error instanceof MusterError, JSON.stringify(error))
     return [error.code, error.data, error.message]
   }
   const unknown = await refusal({})
   assert.deepEqual(await refusal({ agent: db, labels: {} }), unknown)
   assert.deepEqual(await refusal({ agent: db, labels: { role: 'db' } }), unknown)
-  assert.equal(await verdict(coordinator, each, sessionOf(delegate), [{ agent: web, labels: {} }]), 'operator')
-  assert.equal(await verdict(coordinator, each, sessionOf(delegate), [{ agent: db, labels: { role: 'web' } }]), 'operator')
+  assert.equal(
+    await verdict(coordinator, each, sessionOf(delegate), [{ agent: web, labels: {} }]),
+    'operator',
+  )
+  assert.equal(
+    await verdict(coordinator, each, sessionOf(delegate), [{ agent: db, labels: { role: 'web' } }]),
+    'operator',
+  )
   // Every target counts, and one that is refused refuses the request.
   assert.equal(
     await verdict(coordinator, each, sessionOf(delegate), [
@@ -140,9 +207,24 @@ test('PC-27: a run that there is not and one on a host that the caller may not s
 
 test('policy: a target may narrow the namespace, and the grant must cover it there', async () => {
   await using coordinator = await testCoordinator()
-  const each: Capability = { kind: 'operator', namespace: 'repo', level: 'observe', scope: 'targets' }
-  const grant = await signedSample('grant', operator, { id: testUuid(501), subject: delegate.fingerprint, namespace: 'repo/today' })
-  await coordinator.database.transaction((tx) => coordinator.access.insertGrant(tx, grant, TEST_TIME))
-  const said = (namespace: 'repo' | `repo/${string}`) => verdict(coordinator, each, sessionOf(delegate), [{ namespace }])
-  assert.deepEqual([await said('repo/today'), await said('repo/other'), await said('repo')], ['operator', 'trust.denied', 'trust.denied'])
+  const each: Capability = {
+    kind: 'operator',
+    namespace: 'repo',
+    level: 'observe',
+    scope: 'targets',
+  }
+  const grant = await signedSample('grant', operator, {
+    id: testUuid(501),
+    subject: delegate.fingerprint,
+    namespace: 'repo/today',
+  })
+  await coordinator.database.transaction((tx) =>
+    coordinator.access.insertGrant(tx, grant, TEST_TIME),
+  )
+  const said = (namespace: 'repo' | `repo/${string}`) =>
+    verdict(coordinator, each, sessionOf(delegate), [{ namespace }])
+  assert.deepEqual(
+    [await said('repo/today'), await said('repo/other'), await said('repo')],
+    ['operator', 'trust.denied', 'trust.denied'],
+  )
 })

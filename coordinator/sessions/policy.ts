@@ -18,15 +18,24 @@ export function createPolicy(deps: { access: Access; clock: Clock }): Policy {
   return {
     async allow(capability, peer, ask) {
       const refuse = (): Error =>
-        wireError('protocol.denied', { method: `${ask.protocol} ${ask.method}`, needs: describeCapability(capability) })
+        wireError('protocol.denied', {
+          method: `${ask.protocol} ${ask.method}`,
+          needs: describeCapability(capability),
+        })
       const now = deps.clock.now()
-      const session = peer.session !== undefined && peer.session.notAfter > now ? peer.session : undefined
+      const session =
+        peer.session !== undefined && peer.session.notAfter > now ? peer.session : undefined
       switch (capability.kind) {
         case 'stranger':
           return { kind: 'stranger', name: peer.peerId ?? peer.address, peerId: peer.peerId }
         case 'member': {
           const { member, peerId } = peer
-          if (member === undefined || peerId === undefined || member.notAfter <= now || !capability.roles.includes(member.role))
+          if (
+            member === undefined ||
+            peerId === undefined ||
+            member.notAfter <= now ||
+            !capability.roles.includes(member.role)
+          )
             throw refuse()
           return { kind: 'member', name: member.name, peerId, member }
         }
@@ -39,13 +48,16 @@ export function createPolicy(deps: { access: Access; clock: Clock }): Policy {
           if (session === undefined) throw refuse()
           const question = { actor: session.operator, level: capability.level, at: now }
           // The first question of a `targets` method comes before the body is parsed; what it touches is authorised by the second one.
-          const targets: readonly (Target | undefined)[] = ask.targets ?? (capability.scope === 'fleet' ? [undefined] : [])
+          const targets: readonly (Target | undefined)[] =
+            ask.targets ?? (capability.scope === 'fleet' ? [undefined] : [])
           for (const target of targets)
             await deps.access.require(
               {
                 ...question,
                 namespace: target?.namespace ?? capability.namespace,
-                ...(target?.agent === undefined ? {} : { target: { agent: target.agent, labels: target.labels ?? {} } }),
+                ...(target?.agent === undefined
+                  ? {}
+                  : { target: { agent: target.agent, labels: target.labels ?? {} } }),
               },
               capability.scope === 'targets' ? 'host' : 'fleet',
             )

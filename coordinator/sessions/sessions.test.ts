@@ -17,31 +17,55 @@ import {
 } from '../../shared/testing/statements.ts'
 import { pae } from '../../shared/trust/dsse.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
-import { operator, stranger, testCoordinator, type TestCoordinator } from '../testing/coordinator.ts'
+import {
+  operator,
+  stranger,
+  testCoordinator,
+  type TestCoordinator,
+} from '../testing/coordinator.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 
 const COORDINATOR = peerIdOfKey(testKey(203).publicKey)
 const OTHER_COORDINATOR = peerIdOfKey(testKey(205).publicKey)
 const ephemeral = generateKey({ random: systemRandom })
 
-const newPeer = (): DuplexPeer => ({ transport: 'unix', peerId: undefined, address: 'socket', member: undefined, session: undefined })
+const newPeer = (): DuplexPeer => ({
+  transport: 'unix',
+  peerId: undefined,
+  address: 'socket',
+  member: undefined,
+  session: undefined,
+})
 
 function sessionsOf(coordinator: TestCoordinator): Sessions {
   const { access, clock } = coordinator
-  return createSessions({ access, clock, random: systemRandom }, { fleet: TEST_FLEET, coordinator: COORDINATOR })
+  return createSessions(
+    { access, clock, random: systemRandom },
+    { fleet: TEST_FLEET, coordinator: COORDINATOR },
+  )
 }
 
-const delegation = (changes: Parameters<typeof signedSample<'session'>>[2] = {}, by = operator): Promise<Signed> =>
+const delegation = (
+  changes: Parameters<typeof signedSample<'session'>>[2] = {},
+  by = operator,
+): Promise<Signed> =>
   signedSample('session', by, { key: base64Key(ephemeral), coordinator: COORDINATOR, ...changes })
-const prove = (nonce: Uint8Array, coordinator = COORDINATOR, key: NodeKey = ephemeral, type = PROOF_TYPE): Promise<Uint8Array> =>
-  key.sign(pae(type, proofBytes(nonce, coordinator)))
+const prove = (
+  nonce: Uint8Array,
+  coordinator = COORDINATOR,
+  key: NodeKey = ephemeral,
+  type = PROOF_TYPE,
+): Promise<Uint8Array> => key.sign(pae(type, proofBytes(nonce, coordinator)))
 
 test('session: a delegation with its proof makes a session of its actor on this duplex, until it ends', async () => {
   await using coordinator = await testCoordinator()
   const sessions = sessionsOf(coordinator)
   const peer = newPeer()
   await sessions.open(peer, await delegation(), await prove(sessions.begin(peer)))
-  assert.deepEqual(peer.session, { operator: operator.fingerprint, notAfter: TEST_TIME + 12 * 3_600_000 })
+  assert.deepEqual(peer.session, {
+    operator: operator.fingerprint,
+    notAfter: TEST_TIME + 12 * 3_600_000,
+  })
 })
 
 test('session: a nonce is good for one attempt on one duplex', async () => {
@@ -49,7 +73,9 @@ test('session: a nonce is good for one attempt on one duplex', async () => {
   const sessions = sessionsOf(coordinator)
   const [peer, other] = [newPeer(), newPeer()]
   const signed = await delegation()
-  await assert.rejects(sessions.open(peer, signed, await prove(new Uint8Array(32))), { code: 'session.not-begun' })
+  await assert.rejects(sessions.open(peer, signed, await prove(new Uint8Array(32))), {
+    code: 'session.not-begun',
+  })
   const proof = await prove(sessions.begin(peer))
   // Taken to another duplex, with or without a nonce of its own there.
   await assert.rejects(sessions.open(other, signed, proof), { code: 'session.not-begun' })
@@ -71,7 +97,10 @@ test('session: two attempts at once with one nonce make one session at most', as
   const peer = newPeer()
   const proof = await prove(sessions.begin(peer))
   const signed = await delegation()
-  const both = await Promise.allSettled([sessions.open(peer, signed, proof), sessions.open(peer, signed, proof)])
+  const both = await Promise.allSettled([
+    sessions.open(peer, signed, proof),
+    sessions.open(peer, signed, proof),
+  ])
   assert.deepEqual(both.map((one) => one.status).sort(), ['fulfilled', 'rejected'])
 })
 
@@ -80,20 +109,50 @@ test('session: what does not prove who asks opens none', async () => {
   const sessions = sessionsOf(coordinator)
   const forged = await delegation()
   const cases: [string, string, Signed, (nonce: Uint8Array) => Promise<Uint8Array>][] = [
-    ['a proof by another key', 'session.bad-proof', forged, (nonce) => prove(nonce, COORDINATOR, stranger)],
-    ['a proof by the operator, who is not the delegated key', 'session.bad-proof', forged, (nonce) => prove(nonce, COORDINATOR, operator)],
-    ['a proof for another coordinator', 'session.bad-proof', forged, (nonce) => prove(nonce, OTHER_COORDINATOR)],
-    ['a proof of another type', 'session.bad-proof', forged, (nonce) => prove(nonce, COORDINATOR, ephemeral, 'muster/facts/v1')],
+    [
+      'a proof by another key',
+      'session.bad-proof',
+      forged,
+      (nonce) => prove(nonce, COORDINATOR, stranger),
+    ],
+    [
+      'a proof by the operator, who is not the delegated key',
+      'session.bad-proof',
+      forged,
+      (nonce) => prove(nonce, COORDINATOR, operator),
+    ],
+    [
+      'a proof for another coordinator',
+      'session.bad-proof',
+      forged,
+      (nonce) => prove(nonce, OTHER_COORDINATOR),
+    ],
+    [
+      'a proof of another type',
+      'session.bad-proof',
+      forged,
+      (nonce) => prove(nonce, COORDINATOR, ephemeral, 'muster/facts/v1'),
+    ],
     ['a proof over the bare nonce', 'session.bad-proof', forged, (nonce) => ephemeral.sign(nonce)],
     ['no proof', 'session.bad-proof', forged, async () => new Uint8Array(64)],
-    ['half a proof', 'session.bad-proof', forged, async (nonce) => (await prove(nonce)).subarray(0, 63)],
+    [
+      'half a proof',
+      'session.bad-proof',
+      forged,
+      async (nonce) => (await prove(nonce)).subarray(0, 63),
+    ],
     [
       'a delegation for another coordinator',
       'trust.other-coordinator',
       await delegation({ coordinator: OTHER_COORDINATOR }),
       (nonce) => prove(nonce),
     ],
-    ['a delegation of another fleet', 'trust.fleet', await delegation({ fleet: OTHER_FLEET }), (nonce) => prove(nonce)],
+    [
+      'a delegation of another fleet',
+      'trust.fleet',
+      await delegation({ fleet: OTHER_FLEET }),
+      (nonce) => prove(nonce),
+    ],
     [
       'a delegation that has ended',
       'trust.expired',
@@ -106,12 +165,26 @@ test('session: what does not prove who asks opens none', async () => {
       await delegation({ notBefore: minutesLater(3), notAfter: minutesLater(60) }),
       (nonce) => prove(nonce),
     ],
-    ['a delegation signed by somebody else', 'trust.signature', { ...forged, key: stranger.publicKey }, (nonce) => prove(nonce)],
-    ['an intent instead of a delegation', 'trust.type', await signedSample('intent', operator), (nonce) => prove(nonce)],
+    [
+      'a delegation signed by somebody else',
+      'trust.signature',
+      { ...forged, key: stranger.publicKey },
+      (nonce) => prove(nonce),
+    ],
+    [
+      'an intent instead of a delegation',
+      'trust.type',
+      await signedSample('intent', operator),
+      (nonce) => prove(nonce),
+    ],
   ]
   for (const [what, code, signed, proof] of cases) {
     const peer = newPeer()
-    await assert.rejects(sessions.open(peer, signed, await proof(sessions.begin(peer))), { code }, what)
+    await assert.rejects(
+      sessions.open(peer, signed, await proof(sessions.begin(peer))),
+      { code },
+      what,
+    )
     assert.equal(peer.session, undefined, what)
   }
 })
@@ -119,8 +192,17 @@ test('session: what does not prove who asks opens none', async () => {
 test('session: a revoked key opens no session', async () => {
   await using coordinator = await testCoordinator()
   const sessions = sessionsOf(coordinator)
-  const gone = await signedSample('revocation', operator, { id: testUuid(801), kind: 'key', target: stranger.fingerprint })
-  await coordinator.database.transaction((tx) => coordinator.access.insertRevocation(tx, gone, TEST_TIME))
+  const gone = await signedSample('revocation', operator, {
+    id: testUuid(801),
+    kind: 'key',
+    target: stranger.fingerprint,
+  })
+  await coordinator.database.transaction((tx) =>
+    coordinator.access.insertRevocation(tx, gone, TEST_TIME),
+  )
   const peer = newPeer()
-  await assert.rejects(sessions.open(peer, await delegation({}, stranger), await prove(sessions.begin(peer))), { code: 'trust.revoked' })
+  await assert.rejects(
+    sessions.open(peer, await delegation({}, stranger), await prove(sessions.begin(peer))),
+    { code: 'trust.revoked' },
+  )
 })

@@ -57,7 +57,8 @@ export function createSessions(
         at: deps.clock.now(),
       })
       const key = Buffer.from(session.key, 'base64')
-      if (!verifyEd25519(key, pae(PROOF_TYPE, proofBytes(nonce, options.coordinator)), proof)) throw sessionError('session.bad-proof')
+      if (!verifyEd25519(key, pae(PROOF_TYPE, proofBytes(nonce, options.coordinator)), proof))
+        throw sessionError('session.bad-proof')
       peer.session = { operator: session.actor, notAfter: parseRfc3339(session.notAfter) }
       return peer.session
     },

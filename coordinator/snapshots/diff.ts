@@ -12,7 +12,12 @@ export interface Difference {
   readonly added: readonly string[]
   readonly removed: readonly string[]
   /** Where a name and architecture lost one version and got another: its newest before and after. */
-  readonly updated: readonly { readonly name: string; readonly arch: string; readonly from: string; readonly to: string }[]
+  readonly updated: readonly {
+    readonly name: string
+    readonly arch: string
+    readonly from: string
+    readonly to: string
+  }[]
   /** Advisories that only the second version has. */
   readonly advisories: readonly string[]
 }
@@ -39,7 +44,10 @@ export async function diffVersions(
 }
 
 /** Pure. A name and architecture that has several new versions is updated to the newest; the others are added. */
-export function diffPackages(before: readonly PackageVersion[], after: readonly PackageVersion[]): Omit<Difference, 'advisories'> {
+export function diffPackages(
+  before: readonly PackageVersion[],
+  after: readonly PackageVersion[],
+): Omit<Difference, 'advisories'> {
   const was = new Map(before.map((each) => [nevra(each), each]))
   const is = new Map(after.map((each) => [nevra(each), each]))
   const gone = groups([...was].filter(([key]) => !is.has(key)).map(([, each]) => each))
@@ -51,7 +59,8 @@ export function diffPackages(before: readonly PackageVersion[], after: readonly 
     const [old, fresh] = [lost.shift() as PackageVersion, got.shift() as PackageVersion]
     updated.push({ name: old.name, arch: old.arch, from: formatEvr(old), to: formatEvr(fresh) })
   }
-  const names = (groups: Map<string, PackageVersion[]>): string[] => [...groups.values()].flat().map(nevra).sort()
+  const names = (groups: Map<string, PackageVersion[]>): string[] =>
+    [...groups.values()].flat().map(nevra).sort()
   return {
     added: names(come),
     removed: names(gone),
@@ -79,7 +88,11 @@ async function packagesOf(db: Kysely<Tables>, version: number): Promise<PackageV
     .execute()
 }
 
-async function advisoriesOf(deps: { query: Kysely<Tables>; pool: Pool }, version: number, signal?: AbortSignal): Promise<string[]> {
+async function advisoriesOf(
+  deps: { query: Kysely<Tables>; pool: Pool },
+  version: number,
+  signal?: AbortSignal,
+): Promise<string[]> {
   const file = await deps.query
     .selectFrom('version_file')
     .select(['blob', 'path'])
@@ -87,6 +100,9 @@ async function advisoriesOf(deps: { query: Kysely<Tables>; pool: Pool }, version
     .where('type', '=', 'updateinfo')
     .executeTakeFirst()
   if (file === undefined) return []
-  const bytes = decompress(deps.pool.read(file.blob as BlobId, undefined, signal), { file: file.path, maxBytes: MAX_UPDATEINFO_BYTES })
+  const bytes = decompress(deps.pool.read(file.blob as BlobId, undefined, signal), {
+    file: file.path,
+    maxBytes: MAX_UPDATEINFO_BYTES,
+  })
   return readAdvisoryIds(bytes, file.path)
 }

@@ -4,18 +4,23 @@ import { defineErrors } from '../../shared/errors.ts'
 export const snapshotError = defineErrors({
   'snapshot.name': {
     exit: 'usage',
-    message: (d: { got: string; reason: string }) => `${JSON.stringify(d.got)} can't be the name of a snapshot: ${d.reason}`,
-    hint: () => 'use 1 to 64 lower-case letters, digits, dots, dashes or underscores that begin with a letter or digit, such as 2026-11',
+    message: (d: { got: string; reason: string }) =>
+      `${JSON.stringify(d.got)} can't be the name of a snapshot: ${d.reason}`,
+    hint: () =>
+      'use 1 to 64 lower-case letters, digits, dots, dashes or underscores that begin with a letter or digit, such as 2026-11',
   },
   'snapshot.exists': {
     exit: 'conflict',
-    message: (d: { repository: string; name: string }) => `${d.repository} has a snapshot ${d.name} already`,
+    message: (d: { repository: string; name: string }) =>
+      `${d.repository} has a snapshot ${d.name} already`,
     hint: () => 'snapshots never change; choose another name, or delete the old one',
   },
   'snapshot.unknown': {
     exit: 'notFound',
     message: (d: { name: string; repository: string }) =>
-      d.repository === '' ? `there is no snapshot ${d.name}` : `${d.repository} has no snapshot ${d.name}`,
+      d.repository === ''
+        ? `there is no snapshot ${d.name}`
+        : `${d.repository} has no snapshot ${d.name}`,
     hint: () => 'see what there is with `muster snapshot list`',
   },
   'snapshot.ambiguous': {
@@ -26,7 +31,8 @@ export const snapshotError = defineErrors({
   },
   'snapshot.nothing': {
     exit: 'notFound',
-    message: (d: { repository: string }) => `${d.repository} has nothing to take a snapshot of: no sync of it has completed`,
+    message: (d: { repository: string }) =>
+      `${d.repository} has nothing to take a snapshot of: no sync of it has completed`,
     hint: (d: { repository: string }) => `run \`muster repo sync --repo-id ${d.repository}\` first`,
   },
 })

@@ -7,7 +7,8 @@ import { snapshotName } from './name.ts'
 import { createSnapshots } from './snapshots.ts'
 
 test('GC-08: names that mean something else somewhere are refused', () => {
-  for (const name of ['2026-11', 'a', '0.1_b-c', 'x'.repeat(64)]) assert.equal(snapshotName(name), name)
+  for (const name of ['2026-11', 'a', '0.1_b-c', 'x'.repeat(64)])
+    assert.equal(snapshotName(name), name)
   for (const name of [
     '',
     'latest',
@@ -32,12 +33,27 @@ for (const dialect of DIALECTS) {
   test(`snapshots name a version, never change, and are found by name (${dialect})`, async () => {
     await using mirror = await testMirror({ dialect })
     const snapshots = createSnapshots({ database: mirror.database })
-    await assert.rejects(snapshots.create({ repository: 'repo', name: 'early' }), { code: 'snapshot.nothing', exit: 'notFound' })
-    await writeRepository(mirror.upstream, [{ name: 'a', version: '1', release: '1' }], { revision: 1_700_000_000 })
+    await assert.rejects(snapshots.create({ repository: 'repo', name: 'early' }), {
+      code: 'snapshot.nothing',
+      exit: 'notFound',
+    })
+    await writeRepository(mirror.upstream, [{ name: 'a', version: '1', release: '1' }], {
+      revision: 1_700_000_000,
+    })
     await mirror.sync()
-    const first = await snapshots.create({ repository: 'repo', name: 's1', description: 'the first' })
-    assert.deepEqual([first.packages, first.revision, first.description], [1, '1700000000', 'the first'])
-    await assert.rejects(snapshots.create({ repository: 'repo', name: 's1' }), { code: 'snapshot.exists', exit: 'conflict' })
+    const first = await snapshots.create({
+      repository: 'repo',
+      name: 's1',
+      description: 'the first',
+    })
+    assert.deepEqual(
+      [first.packages, first.revision, first.description],
+      [1, '1700000000', 'the first'],
+    )
+    await assert.rejects(snapshots.create({ repository: 'repo', name: 's1' }), {
+      code: 'snapshot.exists',
+      exit: 'conflict',
+    })
     await writeRepository(
       mirror.upstream,
       [
@@ -55,11 +71,17 @@ for (const dialect of DIALECTS) {
       ['s1', 's2'],
     )
     assert.deepEqual(await snapshots.list({ repository: 'other' }), [])
-    await assert.rejects(snapshots.show({ name: 'none' }), { code: 'snapshot.unknown', exit: 'notFound' })
+    await assert.rejects(snapshots.show({ name: 'none' }), {
+      code: 'snapshot.unknown',
+      exit: 'notFound',
+    })
 
     await mirror.sync({}, mirror.config({ name: 'twin' }))
     await snapshots.create({ repository: 'twin', name: 's1' })
-    await assert.rejects(snapshots.show({ name: 's1' }), { code: 'snapshot.ambiguous', message: /repo, twin|twin, repo/ })
+    await assert.rejects(snapshots.show({ name: 's1' }), {
+      code: 'snapshot.ambiguous',
+      message: /repo, twin|twin, repo/,
+    })
     assert.equal((await snapshots.show({ repository: 'twin', name: 's1' })).repository, 'twin')
 
     const failing = async (): Promise<void> => {
@@ -67,6 +89,8 @@ for (const dialect of DIALECTS) {
     }
     await assert.rejects(snapshots.remove({ repository: 'repo', name: 's1' }, failing), /no log/)
     await snapshots.remove({ repository: 'repo', name: 's1' })
-    await assert.rejects(snapshots.remove({ repository: 'repo', name: 's1' }), { code: 'snapshot.unknown' })
+    await assert.rejects(snapshots.remove({ repository: 'repo', name: 's1' }), {
+      code: 'snapshot.unknown',
+    })
   })
 }

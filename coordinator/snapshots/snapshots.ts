@@ -28,7 +28,10 @@ export type Also = (tx: Kysely<Tables>) => Promise<void>
 
 export interface Snapshots {
   /** Of the newest version, or of `version`. @throws snapshot.name, .exists, .nothing */
-  create(request: { repository: string; name: string; description?: string; version?: number }, also?: Also): Promise<Snapshot>
+  create(
+    request: { repository: string; name: string; description?: string; version?: number },
+    also?: Also,
+  ): Promise<Snapshot>
   /** The oldest first. */
   list(filter?: { repository?: string | undefined }): Promise<Snapshot[]>
   /** @throws snapshot.unknown, .ambiguous */
@@ -40,12 +43,22 @@ export interface Snapshots {
 export function createSnapshots(deps: { database: Database }): Snapshots {
   const { database } = deps
 
-  const show = async (which: { repository?: string | undefined; name: string }): Promise<Snapshot> => {
+  const show = async (which: {
+    repository?: string | undefined
+    name: string
+  }): Promise<Snapshot> => {
     const found = await select(database.query, which)
     const [first] = found
-    if (first === undefined) throw snapshotError('snapshot.unknown', { name: which.name.slice(0, 80), repository: which.repository ?? '' })
+    if (first === undefined)
+      throw snapshotError('snapshot.unknown', {
+        name: which.name.slice(0, 80),
+        repository: which.repository ?? '',
+      })
     if (found.length > 1)
-      throw snapshotError('snapshot.ambiguous', { name: which.name, repositories: found.map((each) => each.repository) })
+      throw snapshotError('snapshot.ambiguous', {
+        name: which.name,
+        repositories: found.map((each) => each.repository),
+      })
     return first
   }
 
@@ -56,11 +69,23 @@ export function createSnapshots(deps: { database: Database }): Snapshots {
       if (id === undefined) throw snapshotError('snapshot.nothing', { repository })
       try {
         await database.transaction(async (tx) => {
-          await tx.insertInto('snapshot').values({ repository, name, version: id, created_at: database.clock.now(), description }).execute()
+          await tx
+            .insertInto('snapshot')
+            .values({
+              repository,
+              name,
+              version: id,
+              created_at: database.clock.now(),
+              description,
+            })
+            .execute()
           await also?.(tx)
         })
       } catch (error) {
-        if (databaseError.is(error, 'database.exists') && (await select(database.query, { repository, name })).length > 0)
+        if (
+          databaseError.is(error, 'database.exists') &&
+          (await select(database.query, { repository, name })).length > 0
+        )
           throw snapshotError('snapshot.exists', { repository, name }, { cause: error })
         throw error
       }
@@ -71,7 +96,11 @@ export function createSnapshots(deps: { database: Database }): Snapshots {
     async remove(which, also) {
       const snapshot = await show(which)
       await database.transaction(async (tx) => {
-        await tx.deleteFrom('snapshot').where('repository', '=', snapshot.repository).where('name', '=', snapshot.name).execute()
+        await tx
+          .deleteFrom('snapshot')
+          .where('repository', '=', snapshot.repository)
+          .where('name', '=', snapshot.name)
+          .execute()
         await also?.(tx)
       })
       return snapshot
@@ -79,7 +108,10 @@ export function createSnapshots(deps: { database: Database }): Snapshots {
   }
 }
 
-async function select(db: Kysely<Tables>, filter: { repository?: string | undefined; name?: string }): Promise<Snapshot[]> {
+async function select(
+  db: Kysely<Tables>,
+  filter: { repository?: string | undefined; name?: string },
+): Promise<Snapshot[]> {
   let query = db
     .selectFrom('snapshot')
     .innerJoin('repository_version', 'repository_version.id', 'snapshot.version')
@@ -96,7 +128,8 @@ async function select(db: Kysely<Tables>, filter: { repository?: string | undefi
     .orderBy('snapshot.created_at')
     .orderBy('snapshot.repository')
     .orderBy('snapshot.name')
-  if (filter.repository !== undefined) query = query.where('snapshot.repository', '=', filter.repository)
+  if (filter.repository !== undefined)
+    query = query.where('snapshot.repository', '=', filter.repository)
   if (filter.name !== undefined) query = query.where('snapshot.name', '=', filter.name)
   return query.execute()
 }

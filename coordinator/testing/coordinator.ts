@@ -11,7 +11,13 @@ import { type Entry } from '../../shared/audit/entry.ts'
 import { type Clock, rfc3339, systemClock } from '../../shared/clock.ts'
 import type { NodeKey } from '../../shared/identity/signer.ts'
 import { peerIdOfKey } from '../../shared/identity/peer-id.ts'
-import { type AgentId, agentId, type OperationId, operationId, uuidv7Generator } from '../../shared/ids.ts'
+import {
+  type AgentId,
+  agentId,
+  type OperationId,
+  operationId,
+  uuidv7Generator,
+} from '../../shared/ids.ts'
 import { systemRandom } from '../../shared/random.ts'
 import { type RecordedLog, recordedLog } from '../../shared/testing/recorded-log.ts'
 import { sampleBody, TEST_FLEET, TEST_TIME, testKey } from '../../shared/testing/statements.ts'
@@ -101,7 +107,10 @@ export interface IntentOptions<V extends Verb> {
 const newUuid = uuidv7Generator({ clock: systemClock, random: systemRandom })
 export const newOperation = (): OperationId => operationId.parse(newUuid())
 
-export async function testCoordinator(dialect: Dialect = 'sqlite', first: StartOptions = {}): Promise<TestCoordinator> {
+export async function testCoordinator(
+  dialect: Dialect = 'sqlite',
+  first: StartOptions = {},
+): Promise<TestCoordinator> {
   await using stack = new AsyncDisposableStack()
   const place = await testPlace(dialect)
   stack.defer(() => place.remove())
@@ -128,16 +137,32 @@ export async function testCoordinator(dialect: Dialect = 'sqlite', first: StartO
       { fleet: TEST_FLEET, coordinator: name, folder: join(folder, name) },
     )
     const ledger = options.ledger?.(opened) ?? opened
-    const access = createAccess({ database: own }, { fleet: TEST_FLEET, rootDigest: rootDigest(root.statement) })
+    const access = createAccess(
+      { database: own },
+      { fleet: TEST_FLEET, rootDigest: rootDigest(root.statement) },
+    )
     const agents = createAgents({ database: own })
-    const certificates = createCertificates({ issuer, clock, newId: newUuid }, { fleet: TEST_FLEET })
-    const enrolment = createEnrolment({ database: own, ledger, agents, access, certificates, issuer, clock }, { fleet: TEST_FLEET })
+    const certificates = createCertificates(
+      { issuer, clock, newId: newUuid },
+      { fleet: TEST_FLEET },
+    )
+    const enrolment = createEnrolment(
+      { database: own, ledger, agents, access, certificates, issuer, clock },
+      { fleet: TEST_FLEET },
+    )
     const outcomes = createOutcomes({ database: own, ledger, issuer, clock, fleet: TEST_FLEET })
     const log = recordedLog()
     const told: CoordinatorParts['told'] = { changed: [], revoked: 0 }
     const handlers: VerbHandlers = {
-      ...(Object.fromEntries(Object.keys(VERBS).map((verb) => [verb, absent])) as unknown as VerbHandlers),
-      ...enrolmentVerbs({ agents, access, runs: createRuns({ database: own }), changed: (ids) => void told.changed.push(...ids) }),
+      ...(Object.fromEntries(
+        Object.keys(VERBS).map((verb) => [verb, absent]),
+      ) as unknown as VerbHandlers),
+      ...enrolmentVerbs({
+        agents,
+        access,
+        runs: createRuns({ database: own }),
+        changed: (ids) => void told.changed.push(...ids),
+      }),
       ...grantVerbs({ access, revoked: () => (told.revoked += 1) }),
       ...options.handlers,
     }
@@ -154,7 +179,19 @@ export async function testCoordinator(dialect: Dialect = 'sqlite', first: StartO
       agents,
       ...closing,
     })
-    return { name, database: own, ledger, access, agents, certificates, enrolment, outcomes, operations, log, told }
+    return {
+      name,
+      database: own,
+      ledger,
+      access,
+      agents,
+      certificates,
+      enrolment,
+      outcomes,
+      operations,
+      log,
+      told,
+    }
   }
 
   const founding = await start()
@@ -165,7 +202,12 @@ export async function testCoordinator(dialect: Dialect = 'sqlite', first: StartO
       key: Buffer.from(root.key).toString('base64'),
       signature: Buffer.from(root.signature).toString('base64'),
     }
-    const row = { version: 1, statement: Buffer.from(root.statement), signatures: JSON.stringify([signature]), added_at: clock.now() }
+    const row = {
+      version: 1,
+      statement: Buffer.from(root.statement),
+      signatures: JSON.stringify([signature]),
+      added_at: clock.now(),
+    }
     await tx.insertInto('root_record').values(row).execute()
   })
   await founding.ledger.checkpoint()
@@ -184,7 +226,14 @@ export async function testCoordinator(dialect: Dialect = 'sqlite', first: StartO
       members += 1
       const id = agentId.parse(newUuid())
       return database.transaction(async (tx) => {
-        const host = { id, name, peerId: peerIdOfKey(key.publicKey), publicKey: key.publicKey, claims: {}, version: '1' }
+        const host = {
+          id,
+          name,
+          peerId: peerIdOfKey(key.publicKey),
+          publicKey: key.publicKey,
+          claims: {},
+          version: '1',
+        }
         await parts.agents.admit(tx, host, clock.now())
         await parts.agents.approve(tx, id, labels, clock.now())
         return (await parts.agents.byId(id, tx)) as AgentRecord
@@ -214,7 +263,10 @@ export async function testCoordinator(dialect: Dialect = 'sqlite', first: StartO
       }),
     async entries() {
       const entries = await Array.fromAsync(parts.ledger.entries(0))
-      return entries.map(({ entry }) => ({ entry, statement: JSON.parse(entry.statement) as Record<string, unknown> }))
+      return entries.map(({ entry }) => ({
+        entry,
+        statement: JSON.parse(entry.statement) as Record<string, unknown>,
+      }))
     },
     async rows() {
       const tables = [
@@ -228,7 +280,12 @@ export async function testCoordinator(dialect: Dialect = 'sqlite', first: StartO
         'blob',
         'open_intent',
       ] as const
-      return Promise.all(tables.map(async (table) => [table, await database.query.selectFrom(table).selectAll().execute()]))
+      return Promise.all(
+        tables.map(async (table) => [
+          table,
+          await database.query.selectFrom(table).selectAll().execute(),
+        ]),
+      )
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

@@ -21,7 +21,10 @@ import { readSigned, type Signed, signStatement, type Unsigned } from '../../sha
 import type { AgentRecord } from '../registry/agents.ts'
 
 export const testHostError = defineErrors({
-  'test-host.away': { exit: 'unreachable', message: (d: { peer: string }) => `${d.peer} is not connected` },
+  'test-host.away': {
+    exit: 'unreachable',
+    message: (d: { peer: string }) => `${d.peer} is not connected`,
+  },
 })
 
 export interface Answers {
@@ -50,7 +53,11 @@ export async function testHosts(clock: Clock): Promise<TestHosts> {
   stack.defer(() => rm(folder, { recursive: true, force: true }))
   const sockets = new Map<string, string>()
   const counts = new Map<string, number>()
-  const serving = { policy: { allow: async () => ({ kind: 'local', name: 'coordinator' }) as const }, clock, log: recordedLog() }
+  const serving = {
+    policy: { allow: async () => ({ kind: 'local', name: 'coordinator' }) as const },
+    clock,
+    log: recordedLog(),
+  }
   // Owned by connect(): sockets made so far.
   let made = 0
   const owned = stack.move()
@@ -60,7 +67,8 @@ export async function testHosts(clock: Clock): Promise<TestHosts> {
       const path = sockets.get(peerId)
       if (path === undefined) throw testHostError('test-host.away', { peer: peerId })
       const duplex = await dialSocket(path, protocolId, signal)
-      const add = (change: number): void => void counts.set(peerId, (counts.get(peerId) ?? 0) + change)
+      const add = (change: number): void =>
+        void counts.set(peerId, (counts.get(peerId) ?? 0) + change)
       add(1)
       let ended = false
       const end = (): void => {
@@ -95,7 +103,10 @@ export async function testHosts(clock: Clock): Promise<TestHosts> {
         [output.id, serveProtocol(output, answers.output ?? { read: absent }, serving)],
       ])
       made += 1
-      const server = await serveSocket(serving, { path: join(folder, String(made), 's'), protocols })
+      const server = await serveSocket(serving, {
+        path: join(folder, String(made), 's'),
+        protocols,
+      })
       owned.defer(() => server.close())
       sockets.set(peerId, server.path)
     },
@@ -106,9 +117,22 @@ export async function testHosts(clock: Clock): Promise<TestHosts> {
 }
 
 /** The outcome of the intent as the host signs it, with some fields changed. */
-export function outcomeBy(key: NodeKey, host: AgentRecord, intent: Signed, changes: Partial<Unsigned<'outcome'>> = {}): Promise<Signed> {
+export function outcomeBy(
+  key: NodeKey,
+  host: AgentRecord,
+  intent: Signed,
+  changes: Partial<Unsigned<'outcome'>> = {},
+): Promise<Signed> {
   const { operation, verb, issuedAt } = readSigned(intent, 'intent')
-  const body = { fleet: TEST_FLEET, operation, verb, target: host.id, result: 'done', detail: {}, at: issuedAt } as const
+  const body = {
+    fleet: TEST_FLEET,
+    operation,
+    verb,
+    target: host.id,
+    result: 'done',
+    detail: {},
+    at: issuedAt,
+  } as const
   return signStatement(key, 'outcome', { ...body, ...changes })
 }
 

@@ -25,14 +25,26 @@ export interface ClientRoot extends Disposable {
 }
 
 /** Runs a client to its end. Throws if it isn't installed. */
-export function runClient(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Answer {
-  const { status, stdout, stderr, error }: { status: number | null; stdout: string; stderr: string; error?: NodeJS.ErrnoException } =
+export function runClient(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Answer {
+  const {
+    status,
+    stdout,
+    stderr,
+    error,
+  }: { status: number | null; stdout: string; stderr: string; error?: NodeJS.ErrnoException } =
     spawnSync(program, args, {
       encoding: 'utf8',
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', ...env },
       maxBuffer: 64 * 1024 * 1024,
     })
-  if (error?.code === 'ENOENT') throw new Error(`${program} is not installed; on Debian: apt-get install dnf zypper rpm createrepo-c`)
+  if (error?.code === 'ENOENT')
+    throw new Error(
+      `${program} is not installed; on Debian: apt-get install dnf zypper rpm createrepo-c`,
+    )
   if (error !== undefined) throw error
   return { status, stdout, said: `${program} ${args.join(' ')}\n${stdout}${stderr}` }
 }
@@ -42,7 +54,15 @@ export function clientRoot(): ClientRoot {
   const at = (name: string): string => join(folder, name)
   const root = at('root')
   const env = { HOME: at('home') }
-  for (const path of ['home', 'repos', 'cache', 'log', 'root/tmp', 'root/dev', 'root/etc/zypp/repos.d'])
+  for (const path of [
+    'home',
+    'repos',
+    'cache',
+    'log',
+    'root/tmp',
+    'root/dev',
+    'root/etc/zypp/repos.d',
+  ])
     mkdirSync(at(path), { recursive: true })
   // Debian's rpm would keep its database in ~/.rpmdb.
   writeFileSync(at('home/.rpmmacros'), '%_dbpath /var/lib/rpm\n%_db_backend sqlite\n')
@@ -59,12 +79,28 @@ export function clientRoot(): ClientRoot {
   return {
     root,
     use: (baseUrl, lines = ['gpgcheck=0']) => {
-      const repository = ['[muster]', 'name=Muster', `baseurl=${baseUrl}`, 'enabled=1', ...lines, ''].join('\n')
+      const repository = [
+        '[muster]',
+        'name=Muster',
+        `baseurl=${baseUrl}`,
+        'enabled=1',
+        ...lines,
+        '',
+      ].join('\n')
       writeFileSync(at('repos/muster.repo'), repository)
       writeFileSync(join(root, 'etc/zypp/repos.d/muster.repo'), `${repository}type=rpm-md\n`)
     },
-    dnf: (...args) => runClient('dnf', ['-y', `--installroot=${root}`, '--releasever=9', ...dnfOptions, ...args], env),
-    zypper: (...args) => runClient('zypper', ['--root', root, '--non-interactive', ...args], { ...env, ZYPP_LOCKFILE_ROOT: root }),
+    dnf: (...args) =>
+      runClient(
+        'dnf',
+        ['-y', `--installroot=${root}`, '--releasever=9', ...dnfOptions, ...args],
+        env,
+      ),
+    zypper: (...args) =>
+      runClient('zypper', ['--root', root, '--non-interactive', ...args], {
+        ...env,
+        ZYPP_LOCKFILE_ROOT: root,
+      }),
     rpm: (...args) => runClient('rpm', ['--root', root, ...args], env),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   }

@@ -13,16 +13,24 @@ import type { FactPackage } from '../../shared/facts/package-set.ts'
 import { compareEvr, compareVersions, formatEvr, parseEvr } from '../../shared/rpm/evr.ts'
 import { clientRoot, runClient } from './client-root.ts'
 
-const lines = (packages: readonly FactPackage[]): string[] => packages.map((pkg) => `${pkg.name} ${formatEvr(pkg)} ${pkg.arch}`).sort()
+const lines = (packages: readonly FactPackage[]): string[] =>
+  packages.map((pkg) => `${pkg.name} ${formatEvr(pkg)} ${pkg.arch}`).sort()
 
 test('facts of dpkg are what dpkg-query lists as being on the host', async () => {
-  const { stdout } = runClient('dpkg-query', ['-W', '-f', '${db:Status-Status} ${Package} ${Version} ${Architecture}\n'])
+  const { stdout } = runClient('dpkg-query', [
+    '-W',
+    '-f',
+    '${db:Status-Status} ${Package} ${Version} ${Architecture}\n',
+  ])
   const expected = stdout
     .trimEnd()
     .split('\n')
     .filter((line) => !/^(not-installed|config-files) /.test(line))
   assert.ok(expected.length > 50)
-  assert.deepEqual(lines((await readDpkg({ root: '/' })) ?? []), expected.map((line) => line.slice(line.indexOf(' ') + 1)).sort())
+  assert.deepEqual(
+    lines((await readDpkg({ root: '/' })) ?? []),
+    expected.map((line) => line.slice(line.indexOf(' ') + 1)).sort(),
+  )
 })
 
 test('facts of rpm are what rpm lists, read directly and asked of it', async () => {
@@ -31,7 +39,14 @@ test('facts of rpm are what rpm lists, read directly and asked of it', async () 
   try {
     await sampleRepository(folder)
     client.use(`file://${folder}`)
-    const { status, said } = client.dnf('install', 'harbor', 'Lighthouse_Tool', 'libstdc++-harbor', 'harbor-charts', 'harbor-release')
+    const { status, said } = client.dnf(
+      'install',
+      'harbor',
+      'Lighthouse_Tool',
+      'libstdc++-harbor',
+      'harbor-charts',
+      'harbor-release',
+    )
     assert.equal(status, 0, said)
     const database = join(client.root, 'var/lib/rpm')
     const expected = client
@@ -49,14 +64,26 @@ test('facts of rpm are what rpm lists, read directly and asked of it', async () 
 })
 
 test('versions compare as this rpm compares them', () => {
-  const version = fc.string({ unit: fc.constantFrom(...'00129aZrc.~^_+'), minLength: 1, maxLength: 8 })
-  const pairs = fc.sample(fc.tuple(version, version), { numRuns: 300, seed: 20_261_121 })
-  const evrs = fc.sample(fc.tuple(fc.nat({ max: 3 }), version, version, fc.nat({ max: 3 }), version, version), {
-    numRuns: 100,
-    seed: 20_261_121,
+  const version = fc.string({
+    unit: fc.constantFrom(...'00129aZrc.~^_+'),
+    minLength: 1,
+    maxLength: 8,
   })
-  const all = [...pairs, ...evrs.map(([e, v, r, f, w, s]) => [`${e}:${v}-${r}`, `${f}:${w}-${s}`] as const)]
-  const calls = all.map(([a, b]) => `print(select(2, pcall(rpm.vercmp, "${a}", "${b}")), "\\n")`).join(' ')
+  const pairs = fc.sample(fc.tuple(version, version), { numRuns: 300, seed: 20_261_121 })
+  const evrs = fc.sample(
+    fc.tuple(fc.nat({ max: 3 }), version, version, fc.nat({ max: 3 }), version, version),
+    {
+      numRuns: 100,
+      seed: 20_261_121,
+    },
+  )
+  const all = [
+    ...pairs,
+    ...evrs.map(([e, v, r, f, w, s]) => [`${e}:${v}-${r}`, `${f}:${w}-${s}`] as const),
+  ]
+  const calls = all
+    .map(([a, b]) => `print(select(2, pcall(rpm.vercmp, "${a}", "${b}")), "\\n")`)
+    .join(' ')
   const answers = runClient('rpm', ['--eval', `%{lua: ${calls}}`])
     .stdout.trim()
     .split(/\s+/)

@@ -17,7 +17,12 @@ const further: readonly PackageSpec[] = [
     name: 'scripts',
     version: '1',
     release: '1',
-    scripts: { preInstall: 'true', postInstall: 'true', preUninstall: 'true', postUninstall: 'true' },
+    scripts: {
+      preInstall: 'true',
+      postInstall: 'true',
+      preUninstall: 'true',
+      postUninstall: 'true',
+    },
     requires: [
       '/bin/sh',
       '/usr/bin/scripts',
@@ -32,14 +37,21 @@ const further: readonly PackageSpec[] = [
       'b = 5~rc1',
     ],
     provides: ['b = 5~rc1', 'quoted("&<>") = 1'],
-    files: [{ path: '/usr/bin/scripts' }, { path: '/opt/elsewhere' }, { path: '/usr/lib/sendmail', linkTo: '../sbin/mail' }],
+    files: [
+      { path: '/usr/bin/scripts' },
+      { path: '/opt/elsewhere' },
+      { path: '/usr/lib/sendmail', linkTo: '../sbin/mail' },
+    ],
   },
   {
     name: 'many',
     version: '1',
     release: '1',
     epoch: 3,
-    files: Array.from({ length: 3000 }, (_, i) => ({ path: `/usr/share/many/d${i % 30}/f${i}`, content: `${i}` })),
+    files: Array.from({ length: 3000 }, (_, i) => ({
+      path: `/usr/share/many/d${i % 30}/f${i}`,
+      content: `${i}`,
+    })),
     changelog: Array.from({ length: 14 }, (_, i) => ({
       time: 1_700_000_000 - i * 86_400,
       author: `A & B <ab@muster.invalid> - ${i}`,
@@ -50,11 +62,18 @@ const further: readonly PackageSpec[] = [
 
 let repository: WrittenRepository
 const packagePath = (name: string): string =>
-  join(repository.folder, repository.packages.find(({ spec }) => spec.name === name)?.href as string)
-const packagePaths = (): string[] => repository.packages.map(({ href }) => join(repository.folder, href))
+  join(
+    repository.folder,
+    repository.packages.find(({ spec }) => spec.name === name)?.href as string,
+  )
+const packagePaths = (): string[] =>
+  repository.packages.map(({ href }) => join(repository.folder, href))
 
 before(async () => {
-  repository = await writeRepository(mkdtempSync(join(tmpdir(), 'muster-fixture-packages-')), [...samplePackages, ...further])
+  repository = await writeRepository(mkdtempSync(join(tmpdir(), 'muster-fixture-packages-')), [
+    ...samplePackages,
+    ...further,
+  ])
 })
 after(() => rmSync(repository.folder, { recursive: true, force: true }))
 
@@ -104,7 +123,10 @@ test('createrepo_c writes byte for byte the metadata that we write', () => {
     const { status, said } = runClient('createrepo_c', [...args, repository.folder])
     assert.equal(status, 0, said)
     const ours = (type: MetadataFile['type']): string =>
-      join(repository.folder, repository.metadata.find((file) => file.type === type)?.href as string)
+      join(
+        repository.folder,
+        repository.metadata.find((file) => file.type === type)?.href as string,
+      )
     for (const type of ['primary', 'filelists', 'other'] as const) {
       const theirs = gunzipSync(readFileSync(join(out, `repodata/${type}.xml.gz`))).toString()
       const line = firstDifference(gunzipSync(readFileSync(ours(type))).toString(), theirs)
@@ -125,10 +147,28 @@ function firstDifference(ours: string, theirs: string): string | undefined {
 test('dnf installs from the fixture repository, and rpm verifies every file', () => {
   using client = clientRoot()
   client.use(`file://${repository.folder}`)
-  const { status, said } = client.dnf('install', 'harbor', 'Lighthouse_Tool', 'libstdc++-harbor', 'harbor-charts', 'harbor-release')
+  const { status, said } = client.dnf(
+    'install',
+    'harbor',
+    'Lighthouse_Tool',
+    'libstdc++-harbor',
+    'harbor-charts',
+    'harbor-release',
+  )
   assert.equal(status, 0, said)
-  const installed = ['Lighthouse_Tool', 'harbor', 'harbor-charts', 'harbor-doc', 'harbor-libs', 'harbor-release', 'libstdc++-harbor']
-  assert.deepEqual(client.rpm('-qa', '--qf', '%{NAME}\n').stdout.trimEnd().split('\n').sort(), installed)
+  const installed = [
+    'Lighthouse_Tool',
+    'harbor',
+    'harbor-charts',
+    'harbor-doc',
+    'harbor-libs',
+    'harbor-release',
+    'libstdc++-harbor',
+  ]
+  assert.deepEqual(
+    client.rpm('-qa', '--qf', '%{NAME}\n').stdout.trimEnd().split('\n').sort(),
+    installed,
+  )
   assert.equal(client.rpm('-q', '--qf', '%{VERSION}', 'harbor').stdout, '1.1')
   const verified = client.rpm('-Va')
   assert.deepEqual([verified.status, verified.stdout], [0, ''], verified.said)

@@ -8,8 +8,12 @@ test('dnf and zypper install from the mirror and through a gateway; facts agree 
   await using fleet = await startFleet({ agents: 1 })
   await fleet.ok(['repo', 'sync', '--repo-id', 'sample'])
   await fleet.ok(['snapshot', 'create', '--repo-id', 'sample', '--name', 'first'])
-  const { coordinator } = JSON.parse(await fleet.ok(['status', '-o', 'json'])) as { coordinator: { http: string } }
-  const gateway = /^baseurl=(.*)$/m.exec(await fleet.ok(['agent', 'repofile'], { home: 'a1' }))?.[1] as string
+  const { coordinator } = JSON.parse(await fleet.ok(['status', '-o', 'json'])) as {
+    coordinator: { http: string }
+  }
+  const gateway = /^baseurl=(.*)$/m.exec(
+    await fleet.ok(['agent', 'repofile'], { home: 'a1' }),
+  )?.[1] as string
 
   for (const [where, url] of [
     ['mirror', `${coordinator.http}/repos/sample/latest/`],
@@ -38,7 +42,9 @@ test('dnf and zypper install from the mirror and through a gateway; facts agree 
     })
 
   await t.test('facts name as many packages as dpkg-query', async () => {
-    const facts = JSON.parse(await fleet.ok(['facts', 'show', 'a1', '-o', 'json'])) as { packages: { manager: string }[] }
+    const facts = JSON.parse(await fleet.ok(['facts', 'show', 'a1', '-o', 'json'])) as {
+      packages: { manager: string }[]
+    }
     const listed = runClient('dpkg-query', ['-f', '${db:Status-Status}\n', '-W'])
       .stdout.split('\n')
       .filter((status) => status === 'installed')

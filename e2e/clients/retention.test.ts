@@ -31,7 +31,9 @@ async function published(retention: object, work: (folder: string) => void): Pro
   await using mirror = await testMirror()
   const config = mirror.config({ retention })
   const also = [{ type: 'modules', name: 'modules.yaml', text: modules }]
-  const left = samplePackages.filter(({ name, version }) => name !== 'Lighthouse_Tool' && !(name === 'harbor' && version === '1.1'))
+  const left = samplePackages.filter(
+    ({ name, version }) => name !== 'Lighthouse_Tool' && !(name === 'harbor' && version === '1.1'),
+  )
   await writeRepository(mirror.upstream, samplePackages, { also })
   const versions = [complete(await mirror.sync({}, config)).version]
   await writeRepository(mirror.upstream, left, { also, revision: 1_800_000_000 })
@@ -39,23 +41,40 @@ async function published(retention: object, work: (folder: string) => void): Pro
   const { signal } = new AbortController()
   const path = config.publish.latest_path
   for (const version of versions) {
-    await mirror.publisher.publish({ repository: 'repo', target: 'latest', path, version: version as number, signal })
+    await mirror.publisher.publish({
+      repository: 'repo',
+      target: 'latest',
+      path,
+      version: version as number,
+      signal,
+    })
     work(path)
   }
 }
 
 function packagesIn(root: ClientRoot): string[] {
-  const { status, stdout, said } = root.dnf('-q', 'repoquery', '--setopt=module_platform_id=platform:el9', '--qf', '%{name}-%{version}')
+  const { status, stdout, said } = root.dnf(
+    '-q',
+    'repoquery',
+    '--setopt=module_platform_id=platform:el9',
+    '--qf',
+    '%{name}-%{version}',
+  )
   assert.equal(status, 0, said)
   return stdout.trim().split('\n').sort()
 }
 
 // dnf hides the packages of a stream that nobody enabled: it has read the modules too.
-const all = samplePackages.flatMap(({ name, version }) => (name === 'anchor' ? [] : [`${name}-${version}`])).sort()
+const all = samplePackages
+  .flatMap(({ name, version }) => (name === 'anchor' ? [] : [`${name}-${version}`]))
+  .sort()
 const newest = all.filter((name) => name !== 'harbor-1.0')
 
 for (const [retention, expected] of [
-  [{ policy: 'newest-only' }, [newest, all.filter((name) => !['harbor-1.1', 'Lighthouse_Tool-007'].includes(name))]],
+  [
+    { policy: 'newest-only' },
+    [newest, all.filter((name) => !['harbor-1.1', 'Lighthouse_Tool-007'].includes(name))],
+  ],
   [{ policy: 'newest-only', deleted_packages: 'keep' }, [newest, newest]],
   [{ policy: 'keep-all' }, [all, all]],
 ] as const)
@@ -75,7 +94,12 @@ for (const [retention, expected] of [
       assert.equal(found.status, 0, found.said)
       const reread = mkdtempSync(join(tmpdir(), 'muster-createrepo-'))
       try {
-        const { status, said } = runClient('createrepo_c', ['--update', '--outputdir', reread, folder])
+        const { status, said } = runClient('createrepo_c', [
+          '--update',
+          '--outputdir',
+          reread,
+          folder,
+        ])
         assert.equal(status, 0, said)
       } finally {
         rmSync(reread, { recursive: true, force: true })

@@ -35,7 +35,9 @@ function ambientUses(path: string): string[] {
   const { code } = source(path)
   return code
     .split('\n')
-    .flatMap((line, index) => (AMBIENT.some((pattern) => pattern.test(line)) ? [`${path}:${index + 1}: ${line.trim()}`] : []))
+    .flatMap((line, index) =>
+      AMBIENT.some((pattern) => pattern.test(line)) ? [`${path}:${index + 1}: ${line.trim()}`] : [],
+    )
 }
 
 test('policy: no ambient time or randomness outside shared/clock.ts and shared/random.ts', () => {

@@ -16,7 +16,10 @@ before(() => {
 })
 after(() => rmSync(folder, { recursive: true }))
 
-function ci(scripts: Readonly<Record<string, string>>, ...steps: readonly string[]): { status: number | null; last: string; all: string } {
+function ci(
+  scripts: Readonly<Record<string, string>>,
+  ...steps: readonly string[]
+): { status: number | null; last: string; all: string } {
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'x', private: true, scripts }))
   const { status, stdout, stderr } = spawnSync(join(folder, '.ci/run'), steps, {
     encoding: 'utf8',
@@ -25,7 +28,8 @@ function ci(scripts: Readonly<Record<string, string>>, ...steps: readonly string
   return { status, last: stdout.trimEnd().split('\n').at(-1) ?? '', all: stdout + stderr }
 }
 
-const summary = (pass: number, fail: number): string => `printf '\\n\\342\\204\\271 pass %d\\n\\342\\204\\271 fail %d\\n' ${pass} ${fail}`
+const summary = (pass: number, fail: number): string =>
+  `printf '\\n\\342\\204\\271 pass %d\\n\\342\\204\\271 fail %d\\n' ${pass} ${fail}`
 
 test('ci: tests are counted from their summary, other steps as one each, and any failure fails the run', () => {
   const good = ci({ build: 'true', test: summary(3, 0) }, 'build', 'test')
@@ -43,7 +47,10 @@ test('ci: a step that there is not is an error, not a run without failures', () 
 })
 
 test('ci: what a step leaves running neither holds the run open nor outlives the step', () => {
-  const { status, last, all } = ci({ build: `sleep 300 & echo $! >${join(folder, 'pid')}` }, 'build')
+  const { status, last, all } = ci(
+    { build: `sleep 300 & echo $! >${join(folder, 'pid')}` },
+    'build',
+  )
   assert.deepEqual([status, last], [0, '1 passed, 0 failed'], all)
   const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'))
   assert.equal(lives(readStat(pid)), false)

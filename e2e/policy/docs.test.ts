@@ -26,13 +26,17 @@ const DOCUMENTS = [
   'CHANGELOG.md',
   ...globSync(['docs/*.md', 'protocols/*/README.md', 'agent/*/README.md'], { cwd: root }),
 ].map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
-const written = (path: string): string => DOCUMENTS.find((document) => document.path === path)?.text ?? ''
+const written = (path: string): string =>
+  DOCUMENTS.find((document) => document.path === path)?.text ?? ''
 
-const PROJECT_PATH = /^(?:shared|protocols|node|coordinator|agent|cli|fixtures|e2e|bench|docs|tools|bin|\.ci)\/[\w./<>*…-]*$/
+const PROJECT_PATH =
+  /^(?:shared|protocols|node|coordinator|agent|cli|fixtures|e2e|bench|docs|tools|bin|\.ci)\/[\w./<>*…-]*$/
 
 /** What stands between backticks, outside of fenced blocks. */
 function inlineCode(text: string): string[] {
-  return [...text.replace(/^```.*?^```/gms, '').matchAll(/`([^`\n]+)`/g)].map((match) => match[1] as string)
+  return [...text.replace(/^```.*?^```/gms, '').matchAll(/`([^`\n]+)`/g)].map(
+    (match) => match[1] as string,
+  )
 }
 
 test('policy: every path of the project that a document or a comment names is there', () => {
@@ -40,15 +44,17 @@ test('policy: every path of the project that a document or a comment names is th
     if (!/[<*…]/.test(path)) return existsSync(join(root, path))
     return globSync(path.replaceAll(/<[^>]*>|…/g, '*'), { cwd: root }).length > 0
   }
-  const named = DOCUMENTS.flatMap(({ path, text }) => inlineCode(text).map((code) => ({ path, code }))).filter(({ code }) =>
-    PROJECT_PATH.test(code),
-  )
+  const named = DOCUMENTS.flatMap(({ path, text }) =>
+    inlineCode(text).map((code) => ({ path, code })),
+  ).filter(({ code }) => PROJECT_PATH.test(code))
   assert.ok(named.length > 100, `${named.length} paths were found`)
   const comments = sources().flatMap(({ path, text }) =>
     [...text.matchAll(/\bdocs\/[A-Z]+\.md\b/g)].map((match) => ({ path, code: match[0] })),
   )
   assert.deepEqual(
-    [...named, ...comments].filter(({ code }) => !exists(code)).map(({ path, code }) => `${path}: ${code}`),
+    [...named, ...comments]
+      .filter(({ code }) => !exists(code))
+      .map(({ path, code }) => `${path}: ${code}`),
     [],
   )
 })
@@ -72,7 +78,8 @@ test('policy: every link between documents leads to a page and a heading that ar
       const [file = '', anchor] = link.split('#')
       const target = file === '' ? path : normalize(join(dirname(path), file))
       if (!existsSync(join(root, target))) return [`${path}: ${link}`]
-      if (anchor === undefined || anchors(readFileSync(join(root, target), 'utf8')).has(anchor)) return []
+      if (anchor === undefined || anchors(readFileSync(join(root, target), 'utf8')).has(anchor))
+        return []
       return [`${path}: ${link}`]
     }),
   )
@@ -80,15 +87,22 @@ test('policy: every link between documents leads to a page and a heading that ar
 })
 
 /** The declaration that the words after `muster` name, and how many they are; a text where they name none. */
-async function commandOf(words: readonly string[]): Promise<{ command: Declaration | undefined; depth: number } | string> {
+async function commandOf(
+  words: readonly string[],
+): Promise<{ command: Declaration | undefined; depth: number } | string> {
   const [noun = '', verb = ''] = words
-  if (noun === 'help') return verb === '' || verb in TOPICS ? { command: undefined, depth: 2 } : `no help topic ${verb}`
+  if (noun === 'help')
+    return verb === '' || verb in TOPICS
+      ? { command: undefined, depth: 2 }
+      : `no help topic ${verb}`
   const entry = Object.hasOwn(registry, noun) ? registry[noun] : undefined
   if (entry === undefined) return `no command ${noun}`
   if (!('verbs' in entry)) return { command: (await entry.command()).command, depth: 1 }
   const load = entry.verbs[verb]
   if (load !== undefined) return { command: (await load()).command, depth: 2 }
-  return verb === '' || verb === '…' || verb.startsWith('-') ? { command: undefined, depth: 1 } : `no command ${noun} ${verb}`
+  return verb === '' || verb === '…' || verb.startsWith('-')
+    ? { command: undefined, depth: 1 }
+    : `no command ${noun} ${verb}`
 }
 
 async function faultOf(line: string): Promise<string | undefined> {
@@ -105,20 +119,32 @@ async function faultOf(line: string): Promise<string | undefined> {
     // From here on the words are the remote program's.
     if (word === '--') break
     const flag = /^--([a-z][a-z-]*)/.exec(word)?.[1]
-    if (flag !== undefined && !known.has(flag)) return `${words.slice(0, found.depth).join(' ')} has no --${flag}`
+    if (flag !== undefined && !known.has(flag))
+      return `${words.slice(0, found.depth).join(' ')} has no --${flag}`
   }
   return undefined
 }
 
 test('policy: every command and flag that a document shows exists', async () => {
-  const shown = DOCUMENTS.filter(({ path }) => path !== 'docs/ERRORS.md').flatMap(({ path, text }) => {
-    const inline = inlineCode(text).filter((code) => /^(bin\/)?muster [a-z]/.test(code))
-    const fenced = [...text.matchAll(/^```(?:console|sh|text|ini)\n(.*?)^```/gms)].flatMap(([, block = '']) => block.split('\n'))
-    const typed = fenced.flatMap((line) =>
-      [...line.matchAll(/(?:^|[|;&$=(]\s*|\b(?:sudo|exec)\s.*?|\s|bin\/)muster ([a-z][^|;&>#),]*)/g)].map((match) => `muster ${match[1]}`),
-    )
-    return [...inline, ...typed].map((line) => ({ path, line: line.replace(/^(bin\/)?muster /, '') }))
-  })
+  const shown = DOCUMENTS.filter(({ path }) => path !== 'docs/ERRORS.md').flatMap(
+    ({ path, text }) => {
+      const inline = inlineCode(text).filter((code) => /^(bin\/)?muster [a-z]/.test(code))
+      const fenced = [...text.matchAll(/^```(?:console|sh|text|ini)\n(.*?)^```/gms)].flatMap(
+        ([, block = '']) => block.split('\n'),
+      )
+      const typed = fenced.flatMap((line) =>
+        [
+          ...line.matchAll(
+            /(?:^|[|;&$=(]\s*|\b(?:sudo|exec)\s.*?|\s|bin\/)muster ([a-z][^|;&>#),]*)/g,
+          ),
+        ].map((match) => `muster ${match[1]}`),
+      )
+      return [...inline, ...typed].map((line) => ({
+        path,
+        line: line.replace(/^(bin\/)?muster /, ''),
+      }))
+    },
+  )
   assert.ok(shown.length > 100, `${shown.length} commands were found`)
   const wrong: string[] = []
   for (const { path, line } of shown) {
@@ -138,14 +164,17 @@ test('policy: every command and flag that an error hints at exists', async () =>
   }
   assert.deepEqual(wrong, [])
   const flags = new Set(['no-color'])
-  const add = (command: Declaration): void => Object.keys(command.flags).forEach((key) => flags.add(flagName(key)))
+  const add = (command: Declaration): void =>
+    Object.keys(command.flags).forEach((key) => flags.add(flagName(key)))
   for (const key of Object.keys(globalFlags)) flags.add(flagName(key))
   for (const entry of Object.values(registry)) {
     if ('verbs' in entry) for (const load of Object.values(entry.verbs)) add((await load()).command)
     else add((await entry.command()).command)
   }
   assert.deepEqual(
-    [...page.matchAll(/(?<![\w-])--([a-z][a-z-]+)/g)].map((match) => match[1] as string).filter((flag) => !flags.has(flag)),
+    [...page.matchAll(/(?<![\w-])--([a-z][a-z-]+)/g)]
+      .map((match) => match[1] as string)
+      .filter((flag) => !flags.has(flag)),
     [],
   )
 })
@@ -155,20 +184,23 @@ test('policy: every error code that a document names is declared', async () => {
   const areas = new Set([...errors.keys()].map((code) => code.split('.')[0]))
   // Words with a dot that are no error codes: methods, verbs, events.
   const others = new Set<string>([...Object.keys(VERBS), ...Object.keys(control.methods)])
-  const named = DOCUMENTS.filter(({ path }) => !path.startsWith('protocols/')).flatMap(({ path, text }) =>
-    inlineCode(text)
-      .filter(
-        (code) =>
-          /^[a-z-]+\.[a-z-]+$/.test(code) &&
-          areas.has(code.split('.')[0]) &&
-          !others.has(code) &&
-          !/\.(example|md|ts|db|json|yaml|sock|log|lock|repo)$/.test(code),
-      )
-      .map((code) => ({ path, code })),
+  const named = DOCUMENTS.filter(({ path }) => !path.startsWith('protocols/')).flatMap(
+    ({ path, text }) =>
+      inlineCode(text)
+        .filter(
+          (code) =>
+            /^[a-z-]+\.[a-z-]+$/.test(code) &&
+            areas.has(code.split('.')[0]) &&
+            !others.has(code) &&
+            !/\.(example|md|ts|db|json|yaml|sock|log|lock|repo)$/.test(code),
+        )
+        .map((code) => ({ path, code })),
   )
   const configured = written('docs/CONFIG.md')
   assert.deepEqual(
-    named.filter(({ code }) => !errors.has(code) && !configured.includes(`| \`${code}\` |`)).map(({ path, code }) => `${path}: ${code}`),
+    named
+      .filter(({ code }) => !errors.has(code) && !configured.includes(`| \`${code}\` |`))
+      .map(({ path, code }) => `${path}: ${code}`),
     [],
   )
 })
@@ -210,7 +242,8 @@ test('policy: docs/PROTOCOLS.md has every protocol, verb, status, topic and type
   )
   assert.deepEqual(cellsOf(page, '### control').sort(), Object.keys(VERBS).sort())
   assert.deepEqual(cellsOf(page, '### Statuses'), Object.keys(STATUS))
-  for (const [status, meaning] of Object.entries(STATUS)) assert.ok(page.includes(`| \`${status}\` | ${meaning} |`), status)
+  for (const [status, meaning] of Object.entries(STATUS))
+    assert.ok(page.includes(`| \`${status}\` | ${meaning} |`), status)
   assert.deepEqual(cellsOf(page, '## Gossip').sort(), [...GOSSIP].sort())
   for (const type of ENTRY_TYPES) assert.ok(cellsOf(page, '### Entries').includes(type), type)
 })

@@ -6,6 +6,8 @@ import { test } from 'node:test'
 import { root, sources } from '../../tools/sources.ts'
 
 const MAX_LINES = 400
+/** A test file is a list: each test is read alone. */
+const MAX_TEST_LINES = 600
 /** What the header of a longer file must say, with the reason behind it. */
 const REASON = /\bone file because\b/i
 /** A header shorter than this says nothing. */
@@ -19,7 +21,9 @@ function headerOf(text: string): string | undefined {
 
 test('policy: every file begins with a comment that says what it guarantees', () => {
   // Tests say what they guarantee in their names.
-  const bare = sources().filter(({ path, text }) => !path.endsWith('.test.ts') && (headerOf(text)?.length ?? 0) < MIN_HEADER)
+  const bare = sources().filter(
+    ({ path, text }) => !path.endsWith('.test.ts') && (headerOf(text)?.length ?? 0) < MIN_HEADER,
+  )
   assert.deepEqual(
     bare.map(({ path }) => path),
     [],
@@ -37,7 +41,10 @@ test('policy: no code stands where these policies do not look', () => {
     'tools/run.mjs',
   ])
   assert.deepEqual(
-    found.filter((path) => !known.has(path) && !path.endsWith('.as.ts') && !path.startsWith('e2e/policy/fixtures/')),
+    found.filter(
+      (path) =>
+        !known.has(path) && !path.endsWith('.as.ts') && !path.startsWith('e2e/policy/fixtures/'),
+    ),
     [],
   )
 })
@@ -53,16 +60,25 @@ test('policy: the scripts that are no TypeScript begin with a comment as well', 
 })
 
 test('policy: no file past 400 lines without its reason', () => {
-  const long = sources().filter(({ text }) => text.split('\n').length - 1 > MAX_LINES && !REASON.test(headerOf(text) ?? ''))
+  const long = sources().filter(
+    ({ path, text }) =>
+      text.split('\n').length - 1 > (path.endsWith('.test.ts') ? MAX_TEST_LINES : MAX_LINES) &&
+      !REASON.test(headerOf(text) ?? ''),
+  )
   assert.deepEqual(
-    long.map(({ path, text }) => `${path}: ${text.split('\n').length - 1} lines; split it, or let its header say "One file because …"`),
+    long.map(
+      ({ path, text }) =>
+        `${path}: ${text.split('\n').length - 1} lines; split it, or let its header say "One file because …"`,
+    ),
     [],
   )
 })
 
 test('policy: no drawers for everything, and no file that only passes on others', () => {
   const drawers = sources().filter(
-    ({ path }) => /(^|\/)(utils?|helpers?|common|misc|shared)\.ts$/.test(path) || /\/(utils?|helpers?|common|misc)\//.test(path),
+    ({ path }) =>
+      /(^|\/)(utils?|helpers?|common|misc|shared)\.ts$/.test(path) ||
+      /\/(utils?|helpers?|common|misc)\//.test(path),
   )
   assert.deepEqual(
     drawers.map(({ path }) => path),
@@ -73,7 +89,11 @@ test('policy: no drawers for everything, and no file that only passes on others'
       /^\s*export\s/m.test(code) &&
       code
         .split('\n')
-        .every((line) => line.trim() === '' || /^\s*(export\s+(type\s+)?(\*|\{[^}]*\})[^;]*from\s|\}\s*from\s|[\w\s,]+$)/.test(line)),
+        .every(
+          (line) =>
+            line.trim() === '' ||
+            /^\s*(export\s+(type\s+)?(\*|\{[^}]*\})[^;]*from\s|\}\s*from\s|[\w\s,]+$)/.test(line),
+        ),
   )
   assert.deepEqual(
     barrels.map(({ path }) => path),
@@ -98,7 +118,9 @@ test('policy: nothing is left for later', () => {
     text
       .split('\n')
       .flatMap((line, index) =>
-        /\b(TODO|FIXME|XXX|HACK)\b/.test(line) && path !== 'e2e/policy/files.test.ts' ? [`${path}:${index + 1}: ${line.trim()}`] : [],
+        /\b(TODO|FIXME|XXX|HACK)\b/.test(line) && path !== 'e2e/policy/files.test.ts'
+          ? [`${path}:${index + 1}: ${line.trim()}`]
+          : [],
       ),
   )
   assert.deepEqual(later, [])

@@ -69,7 +69,12 @@ const PACKAGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     zod: 'shapes of foreign data',
   },
   'agent/runner': {},
-  cli: { 'better-sqlite3': 'doctor says which SQLite it is', commander: 'flags', yaml: '-o yaml', zod: 'shapes of foreign data' },
+  cli: {
+    'better-sqlite3': 'doctor says which SQLite it is',
+    commander: 'flags',
+    yaml: '-o yaml',
+    zod: 'shapes of foreign data',
+  },
   fixtures: { '@noble/ed25519': 'signatures of vectors', saxes: 'reads what it wrote' },
 }
 /** Test tools, for *.test.ts and folders called testing. */
@@ -122,10 +127,18 @@ function violations(file: Source): string[] {
   for (const { specifier, file: target, package: name } of importsOf(file)) {
     if (target !== undefined) {
       const folder = target.split('/')[0] as Folder
-      const allowed = [...MAY_IMPORT[file.folder], ...(file.isTest || file.path.startsWith('cli/commands/demo/') ? ['fixtures'] : [])]
-      if (!allowed.includes(folder)) found.push(`${file.path} imports ${specifier}: ${file.folder} may import ${allowed.join(', ')}`)
-      else if (!existsSync(join(root, target))) found.push(`${file.path} imports ${specifier}, which does not exist`)
-      if (!/\.(ts|mjs|json)$/.test(specifier)) found.push(`${file.path} imports ${specifier} without .ts`)
+      const allowed = [
+        ...MAY_IMPORT[file.folder],
+        ...(file.isTest || file.path.startsWith('cli/commands/demo/') ? ['fixtures'] : []),
+      ]
+      if (!allowed.includes(folder))
+        found.push(
+          `${file.path} imports ${specifier}: ${file.folder} may import ${allowed.join(', ')}`,
+        )
+      else if (!existsSync(join(root, target)))
+        found.push(`${file.path} imports ${specifier}, which does not exist`)
+      if (!/\.(ts|mjs|json)$/.test(specifier))
+        found.push(`${file.path} imports ${specifier} without .ts`)
     }
     if (name !== undefined && !FREE.has(file.folder)) {
       const allowed = ruleFor(PACKAGES, file.path) ?? {}
@@ -146,35 +159,51 @@ test('policy: imports point one way and packages stay where they belong', () => 
 
 /** Ways to load what no import names, each with its reason. Neither the rules above nor the build of the package see what comes by them. */
 const MAY_REQUIRE: Readonly<Record<string, string>> = {
-  'shared/blake3/hash.ts': 'the native library, which may be missing; a hash must not wait for an import',
+  'shared/blake3/hash.ts':
+    'the native library, which may be missing; a hash must not wait for an import',
   'shared/testing/postgres-embedded.ts': 'finds the folder of a package for this platform',
 }
 
 function hiddenLoads({ path, code }: Pick<Source, 'path' | 'code'>): string[] {
-  const loads = Object.hasOwn(MAY_REQUIRE, path) ? [] : [...code.matchAll(/\b(?:createRequire|getBuiltinModule)\b/g)]
+  const loads = Object.hasOwn(MAY_REQUIRE, path)
+    ? []
+    : [...code.matchAll(/\b(?:createRequire|getBuiltinModule)\b/g)]
   const unnamed = [...code.matchAll(/(?<![.\w])import\((?!\s*'[^'\n]+'\s*\))/g)]
   return [...loads, ...unnamed].map((match) => `${path}: ${match[0]} loads what no import names`)
 }
 
 test('policy: what the program loads is named by an import', () => {
-  const looked = sources().filter(({ path, isTest, folder }) => Object.hasOwn(MAY_REQUIRE, path) || !(isTest || FREE.has(folder)))
+  const looked = sources().filter(
+    ({ path, isTest, folder }) => Object.hasOwn(MAY_REQUIRE, path) || !(isTest || FREE.has(folder)),
+  )
   assert.deepEqual(looked.flatMap(hiddenLoads), [])
   const fires = (code: string): boolean => hiddenLoads({ path: 'shared/x.ts', code }).length > 0
-  for (const code of ['await import(name)', 'import(`./${name}.ts`)', "createRequire(import.meta.url)('zod')"]) assert.ok(fires(code), code)
-  for (const code of ["await import('zod')", "import x from './x.ts'"]) assert.ok(!fires(code), code)
+  for (const code of [
+    'await import(name)',
+    'import(`./${name}.ts`)',
+    "createRequire(import.meta.url)('zod')",
+  ])
+    assert.ok(fires(code), code)
+  for (const code of ["await import('zod')", "import x from './x.ts'"])
+    assert.ok(!fires(code), code)
 })
 
 test('policy: libp2p is built in one place, in node/', () => {
   const builders = sources().filter(
     (file) =>
-      !file.isTest && !FREE.has(file.folder) && importsOf(file).some(({ package: name, typeOnly }) => name === 'libp2p' && !typeOnly),
+      !file.isTest &&
+      !FREE.has(file.folder) &&
+      importsOf(file).some(({ package: name, typeOnly }) => name === 'libp2p' && !typeOnly),
   )
   assert.equal(builders.length, 1, builders.map(({ path }) => path).join(', '))
   assert.equal(builders[0]?.folder, 'node')
 })
 
 /** Everything that a file loads, directly or not; with `dynamic` also what it may load later. */
-function closure(start: string, options: { dynamic: boolean }): { files: Set<string>; packages: Map<string, string> } {
+function closure(
+  start: string,
+  options: { dynamic: boolean },
+): { files: Set<string>; packages: Map<string, string> } {
   const files = new Set<string>()
   const packages = new Map<string, string>()
   const visit = (path: string): void => {
@@ -201,7 +230,10 @@ test('policy: the runner loads no package at all, through shared either', () => 
 
 test('policy: what stands before the first line of help is cheap', () => {
   const declarations = sources().filter(
-    ({ path, code }) => path.startsWith('cli/commands/') && !path.endsWith('.test.ts') && /\bdefineCommand\(/.test(code),
+    ({ path, code }) =>
+      path.startsWith('cli/commands/') &&
+      !path.endsWith('.test.ts') &&
+      /\bdefineCommand\(/.test(code),
   )
   assert.ok(declarations.length > 0)
   for (const { path } of declarations) {
@@ -210,14 +242,21 @@ test('policy: what stands before the first line of help is cheap', () => {
     assert.ok(files.size <= 8, `${path} is a declaration: it loads ${[...files].join(', ')}`)
   }
   const frame = closure('cli/start.ts', { dynamic: false })
-  assert.deepEqual([...frame.packages.keys()], [], 'commander is loaded when a command is parsed, everything else when it runs')
+  assert.deepEqual(
+    [...frame.packages.keys()],
+    [],
+    'commander is loaded when a command is parsed, everything else when it runs',
+  )
 })
 
 test('policy: the import rules fire', () => {
   const bad = (path: string, code: string): string[] =>
     violations({ path, folder: path.split('/')[0] as Folder, text: code, code, isTest: false })
   assert.equal(bad('shared/x.ts', "import { x } from '../node/node.ts'").length, 1)
-  assert.equal(bad('agent/x.ts', "import type { x } from '../coordinator/database/database.ts'").length, 1)
+  assert.equal(
+    bad('agent/x.ts', "import type { x } from '../coordinator/database/database.ts'").length,
+    1,
+  )
   assert.equal(bad('shared/x.ts', "import { createLibp2p } from 'libp2p'").length, 1)
   assert.equal(bad('shared/x.ts', "import { spawn } from 'node:child_process'").length, 1)
   assert.equal(bad('agent/runner/x.ts', "const { x } = await import('zod')").length, 1)

@@ -9,9 +9,11 @@ const tests = sources().filter(({ path }) => path.endsWith('.test.ts'))
 
 /** Names of tests that stand as plain text; those that are put together in a loop carry the loop's word. */
 function namesIn(code: string): string[] {
-  return [...code.matchAll(/(?<![.\w])(?:test|it)(?:\.\w+)?\(\s*(?:'((?:[^'\\\n]|\\.)*)'|`([^`$]*)`|"((?:[^"\\\n]|\\.)*)")/g)].map(
-    (match) => (match[1] ?? match[2] ?? match[3]) as string,
-  )
+  return [
+    ...code.matchAll(
+      /(?<![.\w])(?:test|it)(?:\.\w+)?\(\s*(?:'((?:[^'\\\n]|\\.)*)'|`([^`$]*)`|"((?:[^"\\\n]|\\.)*)")/g,
+    ),
+  ].map((match) => (match[1] ?? match[2] ?? match[3]) as string)
 }
 
 test('policy: test names are unique in the whole project', () => {
@@ -32,7 +34,9 @@ test('policy: no test is skipped, singled out or postponed', () => {
     code
       .split('\n')
       .flatMap((line, index) =>
-        /\b(?:test|it|describe|suite|t|context)\.(?:skip|only|todo)\b|[{,]\s*(?:skip|only|todo):/.test(line)
+        /\b(?:test|it|describe|suite|t|context)\.(?:skip|only|todo)\b|[{,]\s*(?:skip|only|todo):/.test(
+          line,
+        )
           ? [`${path}:${index + 1}`]
           : [],
       ),
@@ -45,7 +49,9 @@ test('policy: no test is skipped, singled out or postponed', () => {
 
 test('policy: neighbours are real, not mocked', () => {
   const mocked = tests.filter(
-    ({ path, code }) => /\bmock\.(?:fn|method|module|timers)\b|\bjest\.|\bvi\.|\bsinon\b/.test(code) && path !== 'e2e/policy/tests.test.ts',
+    ({ path, code }) =>
+      /\bmock\.(?:fn|method|module|timers)\b|\bjest\.|\bvi\.|\bsinon\b/.test(code) &&
+      path !== 'e2e/policy/tests.test.ts',
   )
   assert.deepEqual(
     mocked.map(({ path }) => path),
@@ -57,14 +63,22 @@ test('policy: neighbours are real, not mocked', () => {
 function runTests(...args: string[]): Promise<{ code: number | null; output: string }> {
   // The variable says that this process is itself a test; with it the runner would report to us instead of running.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
-  const child = spawn(process.execPath, [join(root, 'tools/test.ts'), ...args], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [join(root, 'tools/test.ts'), ...args], {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text))
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text))
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, output })))
 }
 
 test('policy: a test file that leaves a handle open fails, one that does not passes', async () => {
-  const [leaky, tidy] = await Promise.all([runTests('e2e/policy/fixtures/leaky.ts'), runTests('e2e/policy/fixtures/tidy.ts')])
+  const [leaky, tidy] = await Promise.all([
+    runTests('e2e/policy/fixtures/leaky.ts'),
+    runTests('e2e/policy/fixtures/tidy.ts'),
+  ])
   assert.equal(leaky.code, 1, leaky.output)
   assert.match(leaky.output, /leaky\.ts does not end by itself; still open: TCPServerWrap/)
   assert.equal(tidy.code, 0, tidy.output)

@@ -12,7 +12,11 @@ const NOBODY = '01890000-0000-7000-8000-000000000000'
 
 test('every bad input gets its exit code and an error with a hint, and the fleet goes on', async (t) => {
   await using fleet = await startFleet({ coordinator: false })
-  await fleet.configure('coordinator', '20-gone.yaml', 'name: gone\ntype: rpm\nupstream: { url: "http://127.0.0.1:9/nothing/" }\n')
+  await fleet.configure(
+    'coordinator',
+    '20-gone.yaml',
+    'name: gone\ntype: rpm\nupstream: { url: "http://127.0.0.1:9/nothing/" }\n',
+  )
   await fleet.coordinator()
   await fleet.agent('a1')
   const stranger = await fleet.key('stranger')
@@ -23,7 +27,8 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
     await writeFile(fleet.path(name), text)
     return fleet.ok(['blob', 'add', fleet.path(name)])
   }
-  const stored = (blob: string): string => fleet.path('coordinator', 'pool', 'blobs', blob.slice(0, 2), blob)
+  const stored = (blob: string): string =>
+    fleet.path('coordinator', 'pool', 'blobs', blob.slice(0, 2), blob)
   const [small, altered, truncated] = [
     await add('small', 'small'),
     await add('altered', 'x'.repeat(99_999)),
@@ -46,11 +51,21 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
     ['unknown verb, nearly right', ['repo', 'snyc'], 2, /did you mean `muster repo sync`/],
     ['unknown flag', ['repo', 'list', '--colour'], 2, /--colour/],
     ['missing flag', ['repo', 'show'], 2, /--repo-id/],
-    ['flag of a wrong type', ['process', 'start', '--on', 'a1', '--memory', 'lots', 'true'], 2, /lots/],
+    [
+      'flag of a wrong type',
+      ['process', 'start', '--on', 'a1', '--memory', 'lots', 'true'],
+      2,
+      /lots/,
+    ],
     ['unknown output format', ['repo', 'list', '-o', 'xml'], 2, /xml/],
     ['unknown repository', ['repo', 'sync', '--repo-id', 'nope'], 5, /no repository "nope"/],
     ['unknown snapshot', ['snapshot', 'show', '--name', 'nope'], 5, /no snapshot/],
-    ['malformed snapshot name', ['snapshot', 'create', '--repo-id', 'sample', '--name', '../x'], 2, /name/],
+    [
+      'malformed snapshot name',
+      ['snapshot', 'create', '--repo-id', 'sample', '--name', '../x'],
+      2,
+      /name/,
+    ],
     ['unknown host', ['process', 'start', '--on', 'nope', 'true'], 5, /no host matches "nope"/],
     ['malformed selector', ['process', 'start', '--on', '=x', 'true'], 2, /neither a host/],
     ['unknown run', ['process', 'status', NOBODY], 5, /^/],
@@ -62,28 +77,97 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
     ['existing home', ['init'], 6, /exists/],
     ['missing identity', ['status'], 5, /does not exist/, { identity: '/no/such/key' }],
     ['a stranger’s key', ['agent', 'list'], 4, /may not observe fleet/, { identity: stranger }],
-    ['a stranger’s order', ['process', 'start', '--on', 'a1', 'true'], 4, /may not/, { identity: stranger }],
-    ['a used token', ['agent', 'join', used, '--name', 'b2'], 4, /token is not valid/, { home: 'b2' }],
-    ['a truncated token', ['agent', 'join', used.slice(0, -9), '--name', 'b3'], 2, /ticket is not valid/, { home: 'b3' }],
-    ['a taken name', ['agent', 'join', used, '--name', 'a1'], 6, /already called a1/, { home: 'b4' }],
+    [
+      'a stranger’s order',
+      ['process', 'start', '--on', 'a1', 'true'],
+      4,
+      /may not/,
+      { identity: stranger },
+    ],
+    [
+      'a used token',
+      ['agent', 'join', used, '--name', 'b2'],
+      4,
+      /token is not valid/,
+      { home: 'b2' },
+    ],
+    [
+      'a truncated token',
+      ['agent', 'join', used.slice(0, -9), '--name', 'b3'],
+      2,
+      /ticket is not valid/,
+      { home: 'b3' },
+    ],
+    [
+      'a taken name',
+      ['agent', 'join', used, '--name', 'a1'],
+      6,
+      /already called a1/,
+      { home: 'b4' },
+    ],
     ['unreachable upstream', ['repo', 'sync', '--repo-id', 'gone'], 7, /gone|127\.0\.0\.1/],
-    ['a never-synced repository', ['repo', 'publish', '--repo-id', 'sample'], 5, /never been synced/],
+    [
+      'a never-synced repository',
+      ['repo', 'publish', '--repo-id', 'sample'],
+      5,
+      /never been synced/,
+    ],
     ['a destructive command without anybody to ask', ['agent', 'revoke', 'a1'], 2, /--yes/],
-    ['a bundle that is none', ['audit', 'verify', '--bundle', '/tmp'], 5, /not an exported log|tmp/],
+    [
+      'a bundle that is none',
+      ['audit', 'verify', '--bundle', '/tmp'],
+      5,
+      /not an exported log|tmp/,
+    ],
     ['an index beyond the log', ['audit', 'prove', '999999'], 2, /outside of the log/],
-    ['a grant to nobody', ['grant', 'add', '--to', 'nobody', '--namespace', 'run', '--level', 'observe'], 2, /neither a key fingerprint/],
+    [
+      'a grant to nobody',
+      ['grant', 'add', '--to', 'nobody', '--namespace', 'run', '--level', 'observe'],
+      2,
+      /neither a key fingerprint/,
+    ],
     [
       'a grant in no namespace',
-      ['grant', 'add', '--to', fleet.path('stranger.pub'), '--namespace', 'moon', '--level', 'observe'],
+      [
+        'grant',
+        'add',
+        '--to',
+        fleet.path('stranger.pub'),
+        '--namespace',
+        'moon',
+        '--level',
+        'observe',
+      ],
       2,
       /--namespace: expected one of fleet, .*, got "moon"/,
     ],
-    ['an unknown host, asked for its facts', ['facts', 'show', 'nope'], 5, /no host matches "nope"/],
-    ['an unknown repository, asked for', ['repo', 'show', '--repo-id', 'nope'], 5, /no repository "nope"/],
-    ['an unknown repository of a gateway', ['agent', 'repofile', '--repo-id', 'nope'], 5, /no repository nope/, { home: 'a1' }],
+    [
+      'an unknown host, asked for its facts',
+      ['facts', 'show', 'nope'],
+      5,
+      /no host matches "nope"/,
+    ],
+    [
+      'an unknown repository, asked for',
+      ['repo', 'show', '--repo-id', 'nope'],
+      5,
+      /no repository "nope"/,
+    ],
+    [
+      'an unknown repository of a gateway',
+      ['agent', 'repofile', '--repo-id', 'nope'],
+      5,
+      /no repository nope/,
+      { home: 'a1' },
+    ],
     ['a gateway asked of a coordinator', ['agent', 'repofile'], 2, /not an agent's home/],
     ['an unknown grant', ['grant', 'revoke', NOBODY, '--yes'], 5, /no grant/],
-    ['a range beyond the blob', ['blob', 'get', small, '--to', 'none', '--range', '0-999999'], 2, /not a range/],
+    [
+      'a range beyond the blob',
+      ['blob', 'get', small, '--to', 'none', '--range', '0-999999'],
+      2,
+      /not a range/,
+    ],
     [
       'a damaged blob, of the only node that has it',
       ['blob', 'get', altered, '--to', 'none'],
@@ -91,42 +175,97 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
       /could not be|no provider|providers/,
       { home: 'a1' },
     ],
-    ['a truncated blob, on the node itself', ['blob', 'get', truncated, '--to', 'none'], 9, /what came for blob/],
-    ['an expired token', ['agent', 'join', expired, '--name', 'b5'], 4, /token is not valid/, { home: 'b5' }],
-    ['a configuration that is not there', ['config', 'validate', '--config', '/no/such.yaml'], 2, /\/no\/such\.yaml/],
+    [
+      'a truncated blob, on the node itself',
+      ['blob', 'get', truncated, '--to', 'none'],
+      9,
+      /what came for blob/,
+    ],
+    [
+      'an expired token',
+      ['agent', 'join', expired, '--name', 'b5'],
+      4,
+      /token is not valid/,
+      { home: 'b5' },
+    ],
+    [
+      'a configuration that is not there',
+      ['config', 'validate', '--config', '/no/such.yaml'],
+      2,
+      /\/no\/such\.yaml/,
+    ],
     ['a home that is empty', ['--home', '', 'status'], 2, /--home: expected a value/],
-    ['a value above its bound', ['enroll', 'token', '--ttl', '2h'], 2, /--ttl: expected at most 1h, got "2h"/],
+    [
+      'a value above its bound',
+      ['enroll', 'token', '--ttl', '2h'],
+      2,
+      /--ttl: expected at most 1h, got "2h"/,
+    ],
     ['a label that is none', ['agent', 'label', 'a1', 'a b=1'], 2, /a b: expected a label name/],
-    ['a version condition that is none', ['package', 'find', 'bash', '--version', 'about 5'], 2, /not a version condition/],
+    [
+      'a version condition that is none',
+      ['package', 'find', 'bash', '--version', 'about 5'],
+      2,
+      /not a version condition/,
+    ],
     ['a host that does not wait', ['enroll', 'approve', 'a1'], 6, /is approved, not waiting/],
-    ['a second coordinator on one home', ['coordinator', 'run'], 6, /another process already answers/],
-    ['a coordinator without a home', ['coordinator', 'run'], 2, /no configuration|not a coordinator's home/, { home: 'nowhere' }],
+    [
+      'a second coordinator on one home',
+      ['coordinator', 'run'],
+      6,
+      /another process already answers/,
+    ],
+    [
+      'a coordinator without a home',
+      ['coordinator', 'run'],
+      2,
+      /no configuration|not a coordinator's home/,
+      { home: 'nowhere' },
+    ],
     ['a ticket that is none', ['status', '--coordinator', 'muster1-x'], 2, /ticket is not valid/],
-    ['a program that is not there', ['process', 'start', '--on', 'a1', '/no/such'], 1, /a1 could not do it: ENOENT/],
+    [
+      'a program that is not there',
+      ['process', 'start', '--on', 'a1', '/no/such'],
+      1,
+      /a1 could not do it: ENOENT/,
+    ],
   ]
   for (const [what, args, code, says, options] of cases)
     await t.test(what, async () => {
-      if (what === 'an expired token') await within(async () => systemClock.monotonic() > until, 'the end of a token')
+      if (what === 'an expired token')
+        await within(async () => systemClock.monotonic() > until, 'the end of a token')
       const ended = await fleet.muster(args, options)
       assert.equal(ended.code, code, `muster ${args.join(' ')}\n${ended.stdout}${ended.stderr}`)
       assert.match(`${ended.stdout}${ended.stderr}`, says)
-      if (what !== 'unknown run') assert.match(ended.stderr, /^muster: error: ([^A-Z]|SHA256:).*[^.]\nmuster: hint: \S.*[^.]\n$/m)
+      if (what !== 'unknown run')
+        assert.match(
+          ended.stderr,
+          /^muster: error: ([^A-Z]|SHA256:).*[^.]\nmuster: hint: \S.*[^.]\n$/m,
+        )
       assert.doesNotMatch(ended.stderr, /\n\s+at |node:internal|undefined/)
     })
 
-  await t.test('RS-29: a repository that fails does not keep the others from being synced', async () => {
-    const ended = await fleet.muster(['repo', 'sync', '--all'])
-    assert.equal(ended.code, 3, ended.stderr)
-    assert.match(ended.stderr, /^muster: error: .*127\.0\.0\.1:9/m)
-    assert.match(ended.stdout, /^sample: 9 fetched/m)
-  })
+  await t.test(
+    'RS-29: a repository that fails does not keep the others from being synced',
+    async () => {
+      const ended = await fleet.muster(['repo', 'sync', '--all'])
+      assert.equal(ended.code, 3, ended.stderr)
+      assert.match(ended.stderr, /^muster: error: .*127\.0\.0\.1:9/m)
+      assert.match(ended.stdout, /^sample: 9 fetched/m)
+    },
+  )
 
   await t.test('nothing half-written is left of them', async () => {
     for (const home of ['b2', 'b3', 'b4', 'b5'])
       await assert.rejects(access(fleet.path(home)), `${home} was made for a join that was refused`)
     await assert.rejects(access('none'))
     assert.equal(await fleet.ok(['run', '--on', 'a1', '--', 'echo', 'still here']), 'still here')
-    assert.equal((await readdir(fleet.path('coordinator', 'publish')).catch((): string[] => [])).includes('gone'), false)
+    assert.equal(
+      (await readdir(fleet.path('coordinator', 'publish')).catch((): string[] => [])).includes(
+        'gone',
+      ),
+      false,
+    )
   })
 })
 
@@ -146,10 +285,21 @@ test('an occupied port and broken configuration stop a daemon with a clear error
     assert.match(http.stderr, new RegExp(`127\\.0\\.0\\.1:${port}`))
     await fleet.configure('coordinator', '30-port.yaml', 'http: { listen: "127.0.0.1:0" }\n')
     await fleet.coordinator()
-    await fleet.ok(['agent', 'join', await fleet.ok(['enroll', 'token', '--approve']), '--name', 'a1'], { home: 'a1' })
-    await fleet.configure('a1', '00-port.yaml', `listen: ["/ip4/127.0.0.1/tcp/0"]\ngateway: { listen: "127.0.0.1:${port}" }\n`)
+    await fleet.ok(
+      ['agent', 'join', await fleet.ok(['enroll', 'token', '--approve']), '--name', 'a1'],
+      { home: 'a1' },
+    )
+    await fleet.configure(
+      'a1',
+      '00-port.yaml',
+      `listen: ["/ip4/127.0.0.1/tcp/0"]\ngateway: { listen: "127.0.0.1:${port}" }\n`,
+    )
     const gateway = await fleet.muster(['agent', 'run'], { home: 'a1' })
-    assert.deepEqual([gateway.code, new RegExp(`127\\.0\\.0\\.1:${port}`).test(gateway.stderr)], [6, true], gateway.stderr)
+    assert.deepEqual(
+      [gateway.code, new RegExp(`127\\.0\\.0\\.1:${port}`).test(gateway.stderr)],
+      [6, true],
+      gateway.stderr,
+    )
   } finally {
     server.close()
   }

@@ -9,7 +9,13 @@ test('ID-30: a copied home is noticed, said, and gets no orders; an agent that i
 }, async () => {
   await using fleet = await startFleet()
   const original = await fleet.agent('a1')
-  const row = async () => (JSON.parse(await fleet.ok(['agent', 'list', '-o', 'json'])) as { status: string; copies?: string[] }[])[0]
+  const row = async () =>
+    (
+      JSON.parse(await fleet.ok(['agent', 'list', '-o', 'json'])) as {
+        status: string
+        copies?: string[]
+      }[]
+    )[0]
   await within(async () => (await row())?.status === 'connected', 'the first connection')
   assert.equal(await original.stop('SIGKILL'), null)
   await fleet.start('a1', ['agent', 'run'])
@@ -18,7 +24,10 @@ test('ID-30: a copied home is noticed, said, and gets no orders; an agent that i
   assert.equal((await fleet.muster(['run', '--on', 'a1', '--', 'true'])).code, 0)
 
   // A disk copy has the sockets of the first machine, too; they answer nobody there.
-  await cp(fleet.path('a1'), fleet.path('clone'), { recursive: true, filter: (path) => !path.endsWith('/a1/run') })
+  await cp(fleet.path('a1'), fleet.path('clone'), {
+    recursive: true,
+    filter: (path) => !path.endsWith('/a1/run'),
+  })
   await fleet.start('clone', ['agent', 'run'])
   const copied = await within(row, 'a row').then(() =>
     within(async () => ((await row())?.copies?.length === 2 ? row() : undefined), 'the copy'),

@@ -6,12 +6,18 @@ import { test } from 'node:test'
 import { acquireLock } from '../../agent/runner/lock.ts'
 import { startFleet } from '../testing/fleet.ts'
 
-test('facts --once: the agent does it where one runs, else it is done here, by one at a time', { timeout: 280_000 }, async () => {
+test('facts --once: the agent does it where one runs, else it is done here, by one at a time', {
+  timeout: 280_000,
+}, async () => {
   await using fleet = await startFleet()
   const agent = await fleet.agent('a1')
   const once = () => fleet.muster(['agent', 'facts', '--once'], { home: 'a1' })
   const shown = async () =>
-    JSON.parse(await fleet.ok(['facts', 'show', 'a1', '-o', 'json'])) as { epoch: number; sequence: number; packages: unknown[] }
+    JSON.parse(await fleet.ok(['facts', 'show', 'a1', '-o', 'json'])) as {
+      epoch: number
+      sequence: number
+      packages: unknown[]
+    }
 
   const beside = await once()
   assert.equal(beside.code, 0, beside.stderr)
@@ -22,7 +28,10 @@ test('facts --once: the agent does it where one runs, else it is done here, by o
 
   assert.equal(await agent.stop(), 0)
   const alone = await once()
-  assert.deepEqual([alone.code, alone.stderr], [0, `${first.packages.length} packages, unchanged\n`])
+  assert.deepEqual(
+    [alone.code, alone.stderr],
+    [0, `${first.packages.length} packages, unchanged\n`],
+  )
 
   const lock = acquireLock(join(fleet.folder, 'a1', 'run', 'daemon.lock'))
   const second = await once()

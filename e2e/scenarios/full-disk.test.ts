@@ -11,7 +11,8 @@ import { promisify } from 'node:util'
 import { systemRandom } from '../../shared/random.ts'
 import { type Ended, startFleet } from '../testing/fleet.ts'
 
-const NO_ROOM = /^muster: error: .*(takes no file of that size|no space|disk is full|EFBIG).*\nmuster: hint: \S/m
+const NO_ROOM =
+  /^muster: error: .*(takes no file of that size|no space|disk is full|EFBIG).*\nmuster: hint: \S/m
 
 function refused(ended: Ended, code = 1): void {
   assert.equal(ended.code, code, ended.stdout + ended.stderr)
@@ -41,40 +42,66 @@ test('a command that finds no room says so and leaves nothing behind', async (t)
   await t.test('init and agent join remove what is of no use, and can be repeated', async () => {
     refused(await fleet.muster(['init'], { home: 'to/c', fileBytes: 100 }))
     const token = await fleet.ok(['enroll', 'token', '--approve'])
-    refused(await fleet.muster(['agent', 'join', token, '--name', 'late'], { home: 'to/late', fileBytes: 100 }))
+    refused(
+      await fleet.muster(['agent', 'join', token, '--name', 'late'], {
+        home: 'to/late',
+        fileBytes: 100,
+      }),
+    )
     assert.deepEqual(await readdir(folder), [])
     // Enough for key and identity, not for the fleet's roots: the host is admitted by then, its token used, and its home is what it comes back with.
-    refused(await fleet.muster(['agent', 'join', token, '--name', 'late'], { home: 'late', fileBytes: 440 }))
+    refused(
+      await fleet.muster(['agent', 'join', token, '--name', 'late'], {
+        home: 'late',
+        fileBytes: 440,
+      }),
+    )
     const [, row] = JSON.parse(await fleet.ok(['agent', 'list', '-o', 'json'])) as { id: string }[]
-    assert.equal(await fleet.ok(['agent', 'join', token, '--name', 'late'], { home: 'late' }), row?.id)
+    assert.equal(
+      await fleet.ok(['agent', 'join', token, '--name', 'late'], { home: 'late' }),
+      row?.id,
+    )
   })
 
   await t.test('blob get and audit export leave what was there', async () => {
     await writeFile(fleet.path('to', 'file'), 'before')
     for (const home of ['coordinator', 'a1'])
-      refused(await fleet.muster(['blob', 'get', id, '--to', fleet.path('to', 'file')], { home, fileBytes: 100_000 }))
-    refused(await fleet.muster(['audit', 'export', '--to', fleet.path('to', 'log')], { fileBytes: 1000 }))
-    assert.deepEqual([await readdir(folder), await readFile(fleet.path('to', 'file'), 'utf8')], [['file'], 'before'])
+      refused(
+        await fleet.muster(['blob', 'get', id, '--to', fleet.path('to', 'file')], {
+          home,
+          fileBytes: 100_000,
+        }),
+      )
+    refused(
+      await fleet.muster(['audit', 'export', '--to', fleet.path('to', 'log')], { fileBytes: 1000 }),
+    )
+    assert.deepEqual(
+      [await readdir(folder), await readFile(fleet.path('to', 'file'), 'utf8')],
+      [['file'], 'before'],
+    )
     await fleet.ok(['audit', 'export', '--to', `${fleet.path('to', 'log')}/`])
     await fleet.ok(['audit', 'verify', '--bundle', fleet.path('to', 'log')])
   })
 
-  await t.test('a target that cannot be written is refused before anything is fetched', async () => {
-    for (const [to, says] of [
-      [folder, /it is a folder/],
-      [fleet.path('blob', 'x'), /a part of its path is no folder/],
-      [fleet.path('nowhere', 'x'), /there is no such file or folder/],
-    ] as const) {
-      const ended = await fleet.muster(['blob', 'get', id, '--to', to])
-      assert.deepEqual([ended.code, says.test(ended.stderr)], [1, true], ended.stderr)
-      const exported = await fleet.muster(['audit', 'export', '--to', to])
-      assert.equal(exported.code, to === folder ? 6 : 1, exported.stderr)
-    }
-    assert.deepEqual(
-      (await readdir(dirname(folder))).filter((name) => name.includes('.part')),
-      [],
-    )
-  })
+  await t.test(
+    'a target that cannot be written is refused before anything is fetched',
+    async () => {
+      for (const [to, says] of [
+        [folder, /it is a folder/],
+        [fleet.path('blob', 'x'), /a part of its path is no folder/],
+        [fleet.path('nowhere', 'x'), /there is no such file or folder/],
+      ] as const) {
+        const ended = await fleet.muster(['blob', 'get', id, '--to', to])
+        assert.deepEqual([ended.code, says.test(ended.stderr)], [1, true], ended.stderr)
+        const exported = await fleet.muster(['audit', 'export', '--to', to])
+        assert.equal(exported.code, to === folder ? 6 : 1, exported.stderr)
+      }
+      assert.deepEqual(
+        (await readdir(dirname(folder))).filter((name) => name.includes('.part')),
+        [],
+      )
+    },
+  )
 })
 
 test('a coordinator without room refuses what needs some, stays alive, and goes on once there is', async () => {

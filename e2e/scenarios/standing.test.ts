@@ -19,7 +19,12 @@ const deps = { clock: systemClock, random: systemRandom, log: silentLogger }
 
 /** `process stream` of a run by an operator, as a process. */
 function watch(t: TestContext, fleet: Fleet, identity: string, run: string) {
-  const env = { PATH: process.env['PATH'], HOME: fleet.folder, MUSTER_HOME: fleet.path('coordinator'), MUSTER_IDENTITY: identity }
+  const env = {
+    PATH: process.env['PATH'],
+    HOME: fleet.folder,
+    MUSTER_HOME: fleet.path('coordinator'),
+    MUSTER_IDENTITY: identity,
+  }
   const child = spawn(BIN, ['process', 'stream', run], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   t.after(() => child.kill('SIGKILL'))
   const seen = { bytes: 0, errors: '' }
@@ -32,49 +37,98 @@ test('rights hold where and for as long as they are given', async (t) => {
   await using fleet = await startFleet({ agents: 2 })
   const some = await fleet.key('some')
   const grant = async (key: string, level: string, ...more: string[]): Promise<string> =>
-    fleet.ok(['grant', 'add', '--to', `${key}.pub`, '--namespace', 'run', '--level', level, ...more, '-o', 'name'])
+    fleet.ok([
+      'grant',
+      'add',
+      '--to',
+      `${key}.pub`,
+      '--namespace',
+      'run',
+      '--level',
+      level,
+      ...more,
+      '-o',
+      'name',
+    ])
 
-  await t.test('a grant for some hosts starts runs on those, by name and by label, and on no other', async () => {
-    await grant(some, 'control', '--on', 'number=1')
-    for (const on of ['a1', 'number=1']) assert.equal(await fleet.ok(['run', '--on', on, '--', 'echo', 'hi'], { identity: some }), 'hi')
-    for (const on of ['a2', 'number=2', 'all', 'nowhere'])
-      assert.equal((await fleet.muster(['run', '--on', on, '--', 'true'], { identity: some })).code, 4, on)
-  })
+  await t.test(
+    'a grant for some hosts starts runs on those, by name and by label, and on no other',
+    async () => {
+      await grant(some, 'control', '--on', 'number=1')
+      for (const on of ['a1', 'number=1'])
+        assert.equal(
+          await fleet.ok(['run', '--on', on, '--', 'echo', 'hi'], { identity: some }),
+          'hi',
+        )
+      for (const on of ['a2', 'number=2', 'all', 'nowhere'])
+        assert.equal(
+          (await fleet.muster(['run', '--on', on, '--', 'true'], { identity: some })).code,
+          4,
+          on,
+        )
+    },
+  )
 
-  await t.test('ID-24: a stream ends within five seconds of the revocation of the grant that allowed it', async (t) => {
-    const eye = await fleet.key('eye')
-    const id = await grant(eye, 'observe')
-    const run = await fleet.ok(['process', 'start', '--on', 'a1', '--', 'sh', '-c', 'while :; do echo x; sleep 0.1; done'])
-    const { seen, ended } = watch(t, fleet, eye, run)
-    await within(async () => seen.bytes > 0, 'output')
-    await fleet.ok(['grant', 'revoke', id, '--yes'])
-    const limit = new AbortController()
-    const code = await Promise.race([ended, systemClock.sleep(5_000, limit.signal).then(() => 'still watching')])
-    limit.abort()
-    assert.equal(code, 4, seen.errors)
-    await fleet.ok(['process', 'stop', run])
-  })
+  await t.test(
+    'ID-24: a stream ends within five seconds of the revocation of the grant that allowed it',
+    async (t) => {
+      const eye = await fleet.key('eye')
+      const id = await grant(eye, 'observe')
+      const run = await fleet.ok([
+        'process',
+        'start',
+        '--on',
+        'a1',
+        '--',
+        'sh',
+        '-c',
+        'while :; do echo x; sleep 0.1; done',
+      ])
+      const { seen, ended } = watch(t, fleet, eye, run)
+      await within(async () => seen.bytes > 0, 'output')
+      await fleet.ok(['grant', 'revoke', id, '--yes'])
+      const limit = new AbortController()
+      const code = await Promise.race([
+        ended,
+        systemClock.sleep(5_000, limit.signal).then(() => 'still watching'),
+      ])
+      limit.abort()
+      assert.equal(code, 4, seen.errors)
+      await fleet.ok(['process', 'stop', run])
+    },
+  )
 
-  await t.test('all hosts are those that take part: one that was revoked is not asked', async () => {
-    const start = async (...command: string[]) => fleet.ok(['process', 'start', '--on', 'a2', '--', ...command])
-    const [over, alive] = [await start('true'), await start('sleep', '600')]
-    await fleet.ok(['process', 'wait', over])
-    const { stderr, code } = await fleet.muster(['agent', 'revoke', 'a2', '--yes'])
-    assert.equal(code, 0, stderr)
-    // What nobody can stop any more is said at once, and shown as what it is ever after.
-    assert.deepEqual([stderr.includes(alive), stderr.includes(over)], [true, false], stderr)
-    assert.equal(await fleet.ok(['process', 'status', alive]), 'lost: a2 was revoked while it ran')
-    assert.equal(await fleet.ok(['process', 'status', over]), 'exited: 0')
-    for (const words of [
-      ['process', 'stop', alive],
-      ['process', 'output', alive],
-    ]) {
-      const refused = await fleet.muster(words)
-      assert.deepEqual([refused.code, /a2 was revoked/.test(refused.stderr)], [6, true], refused.stderr)
-    }
-    assert.equal(await fleet.ok(['run', '--on', 'all', '--', 'echo', 'hi']), 'hi')
-    assert.equal((await fleet.muster(['run', '--on', 'a2', '--', 'true'])).code, 6)
-  })
+  await t.test(
+    'all hosts are those that take part: one that was revoked is not asked',
+    async () => {
+      const start = async (...command: string[]) =>
+        fleet.ok(['process', 'start', '--on', 'a2', '--', ...command])
+      const [over, alive] = [await start('true'), await start('sleep', '600')]
+      await fleet.ok(['process', 'wait', over])
+      const { stderr, code } = await fleet.muster(['agent', 'revoke', 'a2', '--yes'])
+      assert.equal(code, 0, stderr)
+      // What nobody can stop any more is said at once, and shown as what it is ever after.
+      assert.deepEqual([stderr.includes(alive), stderr.includes(over)], [true, false], stderr)
+      assert.equal(
+        await fleet.ok(['process', 'status', alive]),
+        'lost: a2 was revoked while it ran',
+      )
+      assert.equal(await fleet.ok(['process', 'status', over]), 'exited: 0')
+      for (const words of [
+        ['process', 'stop', alive],
+        ['process', 'output', alive],
+      ]) {
+        const refused = await fleet.muster(words)
+        assert.deepEqual(
+          [refused.code, /a2 was revoked/.test(refused.stderr)],
+          [6, true],
+          refused.stderr,
+        )
+      }
+      assert.equal(await fleet.ok(['run', '--on', 'all', '--', 'echo', 'hi']), 'hi')
+      assert.equal((await fleet.muster(['run', '--on', 'a2', '--', 'true'])).code, 6)
+    },
+  )
 })
 
 test('ID-25: a host that was away learns what was revoked meanwhile when it comes back, before any order', async () => {
@@ -85,7 +139,9 @@ test('ID-25: a host that was away learns what was revoked meanwhile when it come
   await fleet.ok(['agent', 'revoke', 'a3', '--yes'])
   await fleet.start('a2', ['agent', 'run'])
   const { trust } = agentPaths(fleet.path('a2'))
-  const { revocations } = JSON.parse(await readFile(join(trust, 'trust.json'), 'utf8')) as { revocations: unknown[] }
+  const { revocations } = JSON.parse(await readFile(join(trust, 'trust.json'), 'utf8')) as {
+    revocations: unknown[]
+  }
   assert.equal(revocations.length, 1)
 })
 
@@ -108,11 +164,21 @@ test('an agent outlives whoever answers at its coordinator’s address, and come
     },
   })
   try {
-    await within(async () => (await agent.log()).includes('node.wrong-peer'), 'the agent meeting somebody else')
+    await within(
+      async () => (await agent.log()).includes('node.wrong-peer'),
+      'the agent meeting somebody else',
+    )
   } finally {
     await other.close()
   }
-  await fleet.configure('coordinator', '00-test.yaml', `listen: ["/ip4/127.0.0.1/tcp/${port}"]\nhttp: { listen: "127.0.0.1:0" }\n`)
+  await fleet.configure(
+    'coordinator',
+    '00-test.yaml',
+    `listen: ["/ip4/127.0.0.1/tcp/${port}"]\nhttp: { listen: "127.0.0.1:0" }\n`,
+  )
   await fleet.coordinator()
-  await within(async () => (await fleet.muster(['run', '--on', 'a1', '--', 'true'])).code === 0, 'the agent coming back')
+  await within(
+    async () => (await fleet.muster(['run', '--on', 'a1', '--', 'true'])).code === 0,
+    'the agent coming back',
+  )
 })

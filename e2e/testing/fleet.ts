@@ -73,7 +73,9 @@ export interface Fleet extends AsyncDisposable {
   start(name: string, words: readonly string[], through?: readonly string[]): Promise<Daemon>
 }
 
-export async function startFleet(options: { coordinator?: boolean; agents?: number } = {}): Promise<Fleet> {
+export async function startFleet(
+  options: { coordinator?: boolean; agents?: number } = {},
+): Promise<Fleet> {
   // Disposed of by the fleet's owner, or here if it does not get that far. Daemons are added to it as they start.
   const stack = new AsyncDisposableStack()
   try {
@@ -84,7 +86,10 @@ export async function startFleet(options: { coordinator?: boolean; agents?: numb
   }
 }
 
-async function build(stack: AsyncDisposableStack, options: { coordinator?: boolean; agents?: number }): Promise<Fleet> {
+async function build(
+  stack: AsyncDisposableStack,
+  options: { coordinator?: boolean; agents?: number },
+): Promise<Fleet> {
   const folder = await mkdtemp(join(tmpdir(), 'muster-e2e-'))
   stack.defer(() => rm(folder, { recursive: true, force: true }))
   const path = (...parts: string[]): string => join(folder, ...parts)
@@ -97,7 +102,9 @@ async function build(stack: AsyncDisposableStack, options: { coordinator?: boole
   )
   stack.defer(() => server.close())
   const homes = new Set<string>()
-  stack.defer(() => Promise.all([...homes].map((name) => endRunner(path(name)))).then(() => undefined))
+  stack.defer(() =>
+    Promise.all([...homes].map((name) => endRunner(path(name)))).then(() => undefined),
+  )
 
   const key = async (name: string): Promise<string> => {
     const made = generateKey(deps, { comment: name })
@@ -113,19 +120,29 @@ async function build(stack: AsyncDisposableStack, options: { coordinator?: boole
     MUSTER_IDENTITY: more.identity ?? operator,
     ...more.env,
   })
-  const muster = (args: readonly string[], more: RunOptions = {}): Promise<Ended> => run(args, environment(more), more.fileBytes)
+  const muster = (args: readonly string[], more: RunOptions = {}): Promise<Ended> =>
+    run(args, environment(more), more.fileBytes)
   const ok = async (args: readonly string[], more: RunOptions = {}): Promise<string> => {
     const { code, stdout, stderr } = await muster(args, more)
-    if (code !== 0) throw new Error(`muster ${args.join(' ')} ended with ${code}\n${stdout}${stderr}`)
+    if (code !== 0)
+      throw new Error(`muster ${args.join(' ')} ended with ${code}\n${stdout}${stderr}`)
     return stdout.trimEnd()
   }
   const configure = async (name: string, file: string, text: string): Promise<void> => {
     await mkdir(path(name, 'conf.d'), { recursive: true })
     await writeFile(path(name, 'conf.d', file), text)
   }
-  const start = async (name: string, words: readonly string[], through: readonly string[] = []): Promise<Daemon> => {
+  const start = async (
+    name: string,
+    words: readonly string[],
+    through: readonly string[] = [],
+  ): Promise<Daemon> => {
     homes.add(name)
-    const daemon = await startDaemon([...through, BIN, ...words], environment({ home: name }), path(`${name}.log`))
+    const daemon = await startDaemon(
+      [...through, BIN, ...words],
+      environment({ home: name }),
+      path(`${name}.log`),
+    )
     stack.defer(() => daemon.stop().then(() => undefined))
     return daemon
   }
@@ -140,28 +157,50 @@ async function build(stack: AsyncDisposableStack, options: { coordinator?: boole
     start,
     coordinator: () => start('coordinator', ['coordinator', 'run']),
     async agent(name, labels = []) {
-      const token = await ok(['enroll', 'token', '--approve', ...labels.flatMap((label) => ['--label', label])])
+      const token = await ok([
+        'enroll',
+        'token',
+        '--approve',
+        ...labels.flatMap((label) => ['--label', label]),
+      ])
       await ok(['agent', 'join', token, '--name', name], { home: name })
-      await configure(name, '00-test.yaml', 'listen: ["/ip4/127.0.0.1/tcp/0"]\ngateway: { listen: "127.0.0.1:0" }\n')
+      await configure(
+        name,
+        '00-test.yaml',
+        'listen: ["/ip4/127.0.0.1/tcp/0"]\ngateway: { listen: "127.0.0.1:0" }\n',
+      )
       return start(name, ['agent', 'run'])
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
   await ok(['init', '--fleet', 'test'])
-  await configure('coordinator', '00-test.yaml', 'listen: ["/ip4/127.0.0.1/tcp/0"]\nhttp: { listen: "127.0.0.1:0" }\n')
-  await configure('coordinator', '10-sample.yaml', `name: sample\ntype: rpm\nupstream: { url: "${server.url}/" }\n`)
+  await configure(
+    'coordinator',
+    '00-test.yaml',
+    'listen: ["/ip4/127.0.0.1/tcp/0"]\nhttp: { listen: "127.0.0.1:0" }\n',
+  )
+  await configure(
+    'coordinator',
+    '10-sample.yaml',
+    `name: sample\ntype: rpm\nupstream: { url: "${server.url}/" }\n`,
+  )
   if (options.coordinator !== false) await fleet.coordinator()
-  for (let number = 1; number <= (options.agents ?? 0); number++) await fleet.agent(`a${number}`, [`number=${number}`])
+  for (let number = 1; number <= (options.agents ?? 0); number++)
+    await fleet.agent(`a${number}`, [`number=${number}`])
   return fleet
 }
 
 /** Polls until the condition holds, and gives what it saw; rejects once that takes too long. */
-export async function within<T>(condition: () => Promise<T | undefined | false>, what: string): Promise<T> {
+export async function within<T>(
+  condition: () => Promise<T | undefined | false>,
+  what: string,
+): Promise<T> {
   const deadline = systemClock.monotonic() + WITHIN_MS
   for (;;) {
     const value = await condition()
     if (value !== undefined && value !== false) return value
-    if (systemClock.monotonic() > deadline) throw new Error(`${what} did not happen within ${WITHIN_MS / 1000} seconds`)
+    if (systemClock.monotonic() > deadline)
+      throw new Error(`${what} did not happen within ${WITHIN_MS / 1000} seconds`)
     await systemClock.sleep(AGAIN_MS)
   }
 }
@@ -175,9 +214,14 @@ async function endRunner(home: string): Promise<void> {
   }
 }
 
-function run(args: readonly string[], env: NodeJS.ProcessEnv, fileBytes: number | undefined): Promise<Ended> {
+function run(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  fileBytes: number | undefined,
+): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const [program, words] = fileBytes === undefined ? [BIN, args] : ['prlimit', [`--fsize=${fileBytes}`, BIN, ...args]]
+    const [program, words] =
+      fileBytes === undefined ? [BIN, args] : ['prlimit', [`--fsize=${fileBytes}`, BIN, ...args]]
     const child = spawn(program, words, { env, stdio: ['ignore', 'pipe', 'pipe'] })
     const [out, err]: [Buffer[], Buffer[]] = [[], []]
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
@@ -193,11 +237,17 @@ function run(args: readonly string[], env: NodeJS.ProcessEnv, fileBytes: number 
   })
 }
 
-async function startDaemon(line: readonly string[], env: NodeJS.ProcessEnv, logFile: string): Promise<Daemon> {
+async function startDaemon(
+  line: readonly string[],
+  env: NodeJS.ProcessEnv,
+  logFile: string,
+): Promise<Daemon> {
   const log = createWriteStream(logFile, { flags: 'a' })
   const [program, ...words] = line as [string, ...string[]]
   const child: ChildProcess = spawn(program, words, { env, stdio: ['ignore', 'ignore', 'pipe'] })
-  const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)))
+  const ended = new Promise<number | null>((resolve) =>
+    child.once('close', (code) => resolve(code)),
+  )
   const read = (): Promise<string> => readFile(logFile, 'utf8').catch(() => '')
   const ready = await new Promise<string[]>((resolve, reject) => {
     let text = ''

@@ -24,20 +24,26 @@ export type Decision =
   | { readonly status: 416 }
 
 /** What a GET or HEAD of a file with these validators and this size is answered with. */
-export function decide(headers: RequestHeaders, file: Validators & { readonly size: number }): Decision {
+export function decide(
+  headers: RequestHeaders,
+  file: Validators & { readonly size: number },
+): Decision {
   const ifMatch = single(headers['if-match'])
   if (ifMatch !== undefined && !matches(ifMatch, file.etag, 'strong')) return { status: 412 }
   const ifUnmodified = time(headers['if-unmodified-since'])
-  if (ifMatch === undefined && ifUnmodified !== undefined && modifiedAfter(file, ifUnmodified)) return { status: 412 }
+  if (ifMatch === undefined && ifUnmodified !== undefined && modifiedAfter(file, ifUnmodified))
+    return { status: 412 }
   const ifNoneMatch = single(headers['if-none-match'])
   if (ifNoneMatch !== undefined) {
     if (matches(ifNoneMatch, file.etag, 'weak')) return { status: 304 }
   } else {
     const since = time(headers['if-modified-since'])
-    if (since !== undefined && file.modifiedAt !== undefined && !modifiedAfter(file, since)) return { status: 304 }
+    if (since !== undefined && file.modifiedAt !== undefined && !modifiedAfter(file, since))
+      return { status: 304 }
   }
   const wanted = single(headers.range)
-  if (wanted === undefined || !rangeStillHolds(single(headers['if-range']), file)) return { status: 200 }
+  if (wanted === undefined || !rangeStillHolds(single(headers['if-range']), file))
+    return { status: 200 }
   const range = parseRange(wanted, file.size)
   if (range === 'whole') return { status: 200 }
   return range === undefined ? { status: 416 } : { status: 206, range }
@@ -65,7 +71,9 @@ function rangeStillHolds(condition: string | undefined, file: Validators): boole
   if (condition === undefined) return true
   if (condition.startsWith('"')) return condition === file.etag
   const at = time(condition)
-  return at !== undefined && file.modifiedAt !== undefined && seconds(file.modifiedAt) === seconds(at)
+  return (
+    at !== undefined && file.modifiedAt !== undefined && seconds(file.modifiedAt) === seconds(at)
+  )
 }
 
 function matches(list: string, etag: string, strength: 'strong' | 'weak'): boolean {

@@ -4,7 +4,11 @@ import { formatSize } from '../../shared/units.ts'
 import type { FolderEntry } from './served.ts'
 
 export function indexPage(path: string, entries: readonly FolderEntry[]): string {
-  const rows = [...entries].sort((a, b) => Number(a.kind === 'file') - Number(b.kind === 'file') || (a.name < b.name ? -1 : 1)).map(row)
+  const rows = [...entries]
+    .sort(
+      (a, b) => Number(a.kind === 'file') - Number(b.kind === 'file') || (a.name < b.name ? -1 : 1),
+    )
+    .map(row)
   const up = path === '/' ? '' : '<tr><td><a href="../">../</a></td><td></td><td></td></tr>\n'
   return `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>${escape(path)}</title></head>

@@ -32,7 +32,8 @@ export async function listen(
   handle: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<WebServer> {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(options.listen)
-  if (match === null) throw httpError('http.address', { address: options.listen, reason: 'expected HOST:PORT' })
+  if (match === null)
+    throw httpError('http.address', { address: options.listen, reason: 'expected HOST:PORT' })
   const server = createServer(
     {
       headersTimeout: REQUEST_MS,
@@ -76,6 +77,7 @@ export async function listen(
 
 function reasonOf(error: NodeJS.ErrnoException): string {
   if (error.code === 'EACCES') return 'ports below 1024 need privileges'
-  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') return 'this host does not have that address'
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
+    return 'this host does not have that address'
   return error.code ?? 'unknown'
 }

@@ -13,7 +13,13 @@ import { listen, type WebServer } from './listen.ts'
 import { respond } from './respond.ts'
 
 const logged: string[] = []
-const log: Logger = { debug() {}, info() {}, warn() {}, error: (_data, message) => void logged.push(message), child: () => log }
+const log: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error: (_data, message) => void logged.push(message),
+  child: () => log,
+}
 const BYTES = Buffer.from(Array.from({ length: 200_000 }, (_, index) => index & 0xff))
 let root = ''
 let server: WebServer
@@ -33,7 +39,13 @@ before(async () => {
   server = await listen({ clock: systemClock }, { listen: '127.0.0.1:0' }, (incoming, response) => {
     const resolve = async (segments: readonly string[]) => {
       if (segments[0] === 'broken') throw new Error('disk on fire')
-      if (segments[0] === 'later') return { kind: 'status', status: 503, message: 'not here yet', retryAfterSeconds: 5 } as const
+      if (segments[0] === 'later')
+        return {
+          kind: 'status',
+          status: 503,
+          message: 'not here yet',
+          retryAfterSeconds: 5,
+        } as const
       return resolveInFolder(join(root, 'tree'), segments)
     }
     void respond({ log, resolve }, incoming, response)
@@ -51,12 +63,21 @@ interface Got {
   body: Buffer
 }
 /** node:http sends the path as it is; fetch would tidy it first. */
-function get(path: string, options: { method?: string; headers?: Record<string, string> } = {}): Promise<Got> {
+function get(
+  path: string,
+  options: { method?: string; headers?: Record<string, string> } = {},
+): Promise<Got> {
   return new Promise((resolve, reject) => {
     const asked = request(`${server.url}/`, { path, agent: false, ...options }, (response) => {
       const parts: Buffer[] = []
       response.on('data', (part: Buffer) => parts.push(part))
-      response.on('end', () => resolve({ status: response.statusCode as number, headers: response.headers, body: Buffer.concat(parts) }))
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode as number,
+          headers: response.headers,
+          body: Buffer.concat(parts),
+        }),
+      )
     })
     asked.on('error', reject)
     asked.end()
@@ -78,7 +99,10 @@ test('PB-14: a file is served whole, in part, as headers only, and not at all wh
     [206, 'bytes 70000-70009/200000', BYTES.subarray(70_000, 70_010)],
   )
   const head = await get(NAME, { method: 'HEAD' })
-  assert.deepEqual([head.status, head.headers['content-length'], head.body.length], [200, '200000', 0])
+  assert.deepEqual(
+    [head.status, head.headers['content-length'], head.body.length],
+    [200, '200000', 0],
+  )
   assert.equal((await get(NAME, { headers: { 'if-none-match': etag } })).status, 304)
   const beyond = await get(NAME, { headers: { range: 'bytes=999999-' } })
   assert.deepEqual([beyond.status, beyond.headers['content-range']], [416, 'bytes */200000'])
@@ -99,7 +123,16 @@ test('PB-14: no path leads out of the folder, and nothing but regular files is s
     '*',
   ])
     assert.equal((await get(path)).status, 400, path)
-  for (const path of ['/link', '/socket', '/up/secret', '/up/', '/none', '/empty/x', `/${'n'.repeat(300)}`, `${NAME}/`])
+  for (const path of [
+    '/link',
+    '/socket',
+    '/up/secret',
+    '/up/',
+    '/none',
+    '/empty/x',
+    `/${'n'.repeat(300)}`,
+    `${NAME}/`,
+  ])
     assert.equal((await get(path)).status, 404, path)
   assert.equal((await get(`/${'a/'.repeat(5000)}`)).status, 400)
 })
@@ -115,7 +148,10 @@ test('a folder lists what can be fetched from it, escaped, and its address ends 
   const moved = await get('/Packages')
   assert.deepEqual([moved.status, moved.headers.location], [301, '/Packages/'])
   const page = (await get('/Packages/')).body.toString()
-  assert.match(page, /href="\.\/a%20%26%20b%231%20%2541%3F%E6%BC%A2\.rpm">a &#38; b#1 %41\?漢\.rpm</)
+  assert.match(
+    page,
+    /href="\.\/a%20%26%20b%231%20%2541%3F%E6%BC%A2\.rpm">a &#38; b#1 %41\?漢\.rpm</,
+  )
   const top = (await get('/')).body.toString()
   assert.match(top, /href="\.\/Packages\/"/)
   assert.doesNotMatch(top, /link|"\.\/up/)
@@ -127,7 +163,10 @@ test('what fails inside is logged, and the client learns no more than that', asy
   assert.deepEqual([broken.status, broken.body.toString()], [500, 'internal error\n'])
   assert.deepEqual(logged, ['a request failed'])
   const later = await get('/later')
-  assert.deepEqual([later.status, later.headers['retry-after'], later.body.toString()], [503, '5', 'not here yet\n'])
+  assert.deepEqual(
+    [later.status, later.headers['retry-after'], later.body.toString()],
+    [503, '5', 'not here yet\n'],
+  )
 })
 
 test('an address that is taken, not ours or none is named', async () => {
@@ -145,7 +184,11 @@ test('an address that is taken, not ours or none is named', async () => {
     listen(deps, { listen: '8480' }, () => {}),
     { code: 'http.address' },
   )
-  const six = await listen(deps, { listen: '[::1]:0' }, (_request, response) => void response.end('six')).catch(() => undefined)
+  const six = await listen(
+    deps,
+    { listen: '[::1]:0' },
+    (_request, response) => void response.end('six'),
+  ).catch(() => undefined)
   if (six !== undefined) {
     assert.equal(await (await fetch(six.url)).text(), 'six')
     await six.close()
@@ -155,7 +198,11 @@ test('an address that is taken, not ours or none is named', async () => {
 test('a client that goes away in the middle of a file leaves nothing open', async () => {
   const asked = request(`${server.url}${NAME}`, { agent: false })
   asked.end()
-  await new Promise<void>((resolve) => asked.once('response', (response) => response.once('data', () => resolve(void response.destroy()))))
+  await new Promise<void>((resolve) =>
+    asked.once('response', (response) =>
+      response.once('data', () => resolve(void response.destroy())),
+    ),
+  )
   assert.deepEqual((await get(NAME)).body, BYTES)
   assert.deepEqual(logged, ['a request failed'], 'no new error was logged')
 })

@@ -16,7 +16,11 @@ import { parseTarget } from './target.ts'
 const TEXT = 'text/plain; charset=utf-8'
 
 /** Never rejects; what fails inside is logged and answered with 500, or with a cut connection once bytes have gone out. */
-export async function respond(deps: { log: Logger; resolve: Resolve }, request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function respond(
+  deps: { log: Logger; resolve: Resolve },
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const abort = new AbortController()
   const gone = (): void => abort.abort()
   response.once('close', gone)
@@ -32,7 +36,12 @@ export async function respond(deps: { log: Logger; resolve: Resolve }, request: 
   }
 }
 
-async function answer(resolve: Resolve, request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
+async function answer(
+  resolve: Resolve,
+  request: IncomingMessage,
+  response: ServerResponse,
+  signal: AbortSignal,
+): Promise<void> {
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return plain(request, response, 405, 'only GET and HEAD', { allow: 'GET, HEAD' })
   const target = parseTarget(request.url)
@@ -40,13 +49,17 @@ async function answer(resolve: Resolve, request: IncomingMessage, response: Serv
   const found = await resolve(target.segments, signal)
   if (found === undefined) return plain(request, response, 404, 'not found')
   if (found.kind === 'status') {
-    const wait = found.retryAfterSeconds === undefined ? {} : { 'retry-after': String(found.retryAfterSeconds) }
+    const wait =
+      found.retryAfterSeconds === undefined
+        ? {}
+        : { 'retry-after': String(found.retryAfterSeconds) }
     return plain(request, response, found.status, found.message, wait)
   }
   const path = `/${target.segments.map(encodeURIComponent).join('/')}`
   if (found.kind === 'folder') {
     // Links of an index page are relative to a folder's address, which ends in a slash.
-    if (!target.folder) return plain(request, response, 301, 'this is a folder', { location: `${path}/` })
+    if (!target.folder)
+      return plain(request, response, 301, 'this is a folder', { location: `${path}/` })
     const shown = target.segments.length === 0 ? '/' : `/${target.segments.join('/')}/`
     const page = Buffer.from(indexPage(shown, await found.entries()))
     response.writeHead(200, {
@@ -65,7 +78,10 @@ async function answer(resolve: Resolve, request: IncomingMessage, response: Serv
   }
 }
 
-const COMMON = { 'x-content-type-options': 'nosniff', 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'" }
+const COMMON = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+}
 
 async function sendFile(
   file: ServedFile,
@@ -84,14 +100,27 @@ async function sendFile(
   const decision = decide(request.headers, file)
   if (decision.status === 304) return void response.writeHead(304, headers).end()
   if (decision.status === 412) return plain(request, response, 412, 'the file is another one now')
-  if (decision.status === 416) return plain(request, response, 416, 'the file is shorter', { 'content-range': `bytes */${file.size}` })
+  if (decision.status === 416)
+    return plain(request, response, 416, 'the file is shorter', {
+      'content-range': `bytes */${file.size}`,
+    })
   const range = decision.status === 206 ? decision.range : undefined
   const length = range === undefined ? file.size : range.end - range.start
-  if (range !== undefined) headers['content-range'] = `bytes ${range.start}-${range.end - 1}/${file.size}`
-  response.writeHead(decision.status, { ...headers, 'content-type': contentType(name), 'content-length': length })
+  if (range !== undefined)
+    headers['content-range'] = `bytes ${range.start}-${range.end - 1}/${file.size}`
+  response.writeHead(decision.status, {
+    ...headers,
+    'content-type': contentType(name),
+    'content-length': length,
+  })
   if (request.method === 'HEAD' || length === 0) return void response.end()
   const bytes = file.read(range, signal)
-  await pipeline(bytes instanceof Readable ? bytes : Readable.from(bytes, { objectMode: false, highWaterMark: 1 }), response)
+  await pipeline(
+    bytes instanceof Readable
+      ? bytes
+      : Readable.from(bytes, { objectMode: false, highWaterMark: 1 }),
+    response,
+  )
 }
 
 function plain(
@@ -102,6 +131,11 @@ function plain(
   headers: Record<string, string> = {},
 ): void {
   const body = Buffer.from(`${message}\n`)
-  response.writeHead(status, { ...COMMON, 'content-type': TEXT, 'content-length': body.length, ...headers })
+  response.writeHead(status, {
+    ...COMMON,
+    'content-type': TEXT,
+    'content-length': body.length,
+    ...headers,
+  })
   response.end(request.method === 'HEAD' ? undefined : body)
 }

@@ -38,4 +38,7 @@ export interface ServedStatus {
 export type Served = ServedFile | ServedFolder | ServedStatus
 
 /** Finds what decoded path segments stand for; undefined: nothing. Segments are never `.`, `..` or empty and hold no slash. */
-export type Resolve = (segments: readonly string[], signal: AbortSignal) => Promise<Served | undefined>
+export type Resolve = (
+  segments: readonly string[],
+  signal: AbortSignal,
+) => Promise<Served | undefined>

@@ -20,7 +20,8 @@ export function parseTarget(url: string | undefined): Target | undefined {
   for (const raw of path.split('/')) {
     if (raw === '') continue
     const segment = decode(raw)
-    if (segment === undefined || segment === '.' || segment === '..' || /[/\\\0]/.test(segment)) return undefined
+    if (segment === undefined || segment === '.' || segment === '..' || /[/\\\0]/.test(segment))
+      return undefined
     segments.push(segment)
   }
   return { segments, folder: path.endsWith('/') }

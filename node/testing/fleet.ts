@@ -34,9 +34,16 @@ export interface TestFleet {
   readonly issuer: NodeKey
   /** Names of members whose certificates count no longer. */
   readonly revoked: Set<string>
-  certify(key: NodeKey, member: { role: Role; name: string; epoch?: number; ttlMs?: number; issuer?: NodeKey }): Promise<Signed>
+  certify(
+    key: NodeKey,
+    member: { role: Role; name: string; epoch?: number; ttlMs?: number; issuer?: NodeKey },
+  ): Promise<Signed>
   /** A started node that is closed after the test; without a role it has no certificate. */
-  node(t: TestContext, member: { role: Role | undefined; name: string }, options?: Partial<NodeOptions>): Promise<TestNode>
+  node(
+    t: TestContext,
+    member: { role: Role | undefined; name: string },
+    options?: Partial<NodeOptions>,
+  ): Promise<TestNode>
 }
 
 export async function createTestFleet(): Promise<TestFleet> {
@@ -44,7 +51,10 @@ export async function createTestFleet(): Promise<TestFleet> {
   const id = fleetId.parse(Buffer.from(random.bytes(16)).toString('hex'))
   const operator = generateKey({ random })
   const issuer = generateKey({ random })
-  const row = (key: NodeKey, name: string): { key: string; name: string } => ({ key: Buffer.from(key.publicKey).toString('base64'), name })
+  const row = (key: NodeKey, name: string): { key: string; name: string } => ({
+    key: Buffer.from(key.publicKey).toString('base64'),
+    name,
+  })
   const signedRoot = await signStatement(operator, 'root', {
     fleet: id,
     version: 1,
@@ -76,19 +86,38 @@ export async function createTestFleet(): Promise<TestFleet> {
   const node: TestFleet['node'] = async (t, member, options = {}) => {
     const key = options.key ?? generateKey({ random })
     const log = recordedLog()
-    const own = member.role === undefined ? undefined : await certify(key, { role: member.role, name: member.name })
+    const own =
+      member.role === undefined
+        ? undefined
+        : await certify(key, { role: member.role, name: member.name })
     const state: { certificate: Signed | undefined } = { certificate: own }
     const credentials: Credentials = {
       own: () => state.certificate,
       check: (signed) => {
-        const certificate = checkCertificate(signed, { root, revocations: [], at: systemClock.now() })
-        if (revoked.has(certificate.name)) throw trustError('trust.revoked', { what: 'the node certificate', target: certificate.name })
+        const certificate = checkCertificate(signed, {
+          root,
+          revocations: [],
+          at: systemClock.now(),
+        })
+        if (revoked.has(certificate.name))
+          throw trustError('trust.revoked', {
+            what: 'the node certificate',
+            target: certificate.name,
+          })
         return certificate
       },
     }
     const started = await createNode(
       { clock: systemClock, random, log },
-      { key, listen: ['/ip4/127.0.0.1/tcp/0'], fleet: id, credentials, version: '0.0.0-test', inboundPerSecond: 1_000, ...options },
+      {
+        key,
+        listen: ['/ip4/127.0.0.1/tcp/0'],
+        fleet: id,
+        credentials,
+        version: '0.0.0-test',
+        inboundPerSecond: 1_000,
+        ...options,
+      },
     )
     t.after(() => started.close())
     return Object.defineProperty({ ...started, key, log } as TestNode, 'certificate', {

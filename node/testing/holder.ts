@@ -22,13 +22,20 @@ export interface Holder {
   readonly pool: Pool
   /** How another node's fetch is told of this one. */
   readonly hint: ProviderHint
-  fetch(id: BlobId, providers: readonly ProviderHint[], options?: Partial<FetchOptions>): Promise<{ size: number }>
+  fetch(
+    id: BlobId,
+    providers: readonly ProviderHint[],
+    options?: Partial<FetchOptions>,
+  ): Promise<{ size: number }>
 }
 
 export async function temporaryPool(t: TestContext, disk?: Disk): Promise<Pool> {
   const folder = await mkdtemp(join(tmpdir(), 'muster-pool-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
-  return openPool({ clock: systemClock, random: systemRandom, ...(disk && { disk }) }, { folder: join(folder, 'pool') })
+  return openPool(
+    { clock: systemClock, random: systemRandom, ...(disk && { disk }) },
+    { folder: join(folder, 'pool') },
+  )
 }
 
 /** A member that serves its pool; `distort` replaces parts of how it does so, `disk` what its pool lies on. */
@@ -49,15 +56,22 @@ export async function holder(
     pool,
     hint: { peer: node.peerId, addresses: [addressOf(node)] },
     fetch: (id, providers, options = {}) =>
-      fetchBlob({ node, pool, clock: systemClock, log: node.log, find: async () => providers }, id, {
-        signal: new AbortController().signal,
-        ...options,
-      }),
+      fetchBlob(
+        { node, pool, clock: systemClock, log: node.log, find: async () => providers },
+        id,
+        {
+          signal: new AbortController().signal,
+          ...options,
+        },
+      ),
   }
 }
 
 /** Takes random content of this many bytes in. */
-export async function addContent(pool: Pool, size: number): Promise<{ id: BlobId; content: Buffer }> {
+export async function addContent(
+  pool: Pool,
+  size: number,
+): Promise<{ id: BlobId; content: Buffer }> {
   const content = Buffer.from(systemRandom.bytes(size))
   return { id: await putContent(pool, content), content }
 }

@@ -27,8 +27,10 @@ export function createCrowd(deps: FetchDeps, id: BlobId, options: FetchOptions):
   const sources = new Map<string, Source>()
   let unanswered: unknown
   // Where nobody could say whom to ask, it is not known whether the blob exists.
-  const nobody = (): unknown => (sources.size === 0 && unanswered !== undefined ? unanswered : blobError('blob.unknown', { id }))
-  const alive = (): Source[] => [...sources.values()].filter((source) => source.usable && source.holding !== undefined)
+  const nobody = (): unknown =>
+    sources.size === 0 && unanswered !== undefined ? unanswered : blobError('blob.unknown', { id })
+  const alive = (): Source[] =>
+    [...sources.values()].filter((source) => source.usable && source.holding !== undefined)
   return {
     refresh: async () => {
       const found = await deps.find(id, options.signal).catch((error: unknown) => {
@@ -61,7 +63,8 @@ export function createCrowd(deps: FetchDeps, id: BlobId, options: FetchOptions):
     },
     sizes: () => {
       const claims = new Map<number, number>()
-      for (const { holding } of alive()) if (holding !== undefined) claims.set(holding.size, (claims.get(holding.size) ?? 0) + 1)
+      for (const { holding } of alive())
+        if (holding !== undefined) claims.set(holding.size, (claims.get(holding.size) ?? 0) + 1)
       return [...claims]
         .sort((a, b) => b[1] - a[1])
         .slice(0, MAX_SIZES)
@@ -69,13 +72,21 @@ export function createCrowd(deps: FetchDeps, id: BlobId, options: FetchOptions):
     },
     nobody,
     failure: (size, missing) => {
-      const errors = [...sources.values()].flatMap((source) => (source.lastError instanceof Error ? [source.lastError] : []))
-      if (alive().length === 0 && errors.every((error) => blobError.is(error, 'blob.unknown'))) return nobody()
+      const errors = [...sources.values()].flatMap((source) =>
+        source.lastError instanceof Error ? [source.lastError] : [],
+      )
+      if (alive().length === 0 && errors.every((error) => blobError.is(error, 'blob.unknown')))
+        return nobody()
       const last = errors.at(-1)
       // Everybody who had it sent something else: that is not a matter of who is connected.
-      if (last !== undefined && errors.every((error) => blobError.is(error, 'blob.altered'))) return last
+      if (last !== undefined && errors.every((error) => blobError.is(error, 'blob.altered')))
+        return last
       const reason = last?.message ?? 'they hold only part of it'
-      return transferError('transfer.incomplete', { id, missing, size, providers: sources.size, reason }, { cause: last })
+      return transferError(
+        'transfer.incomplete',
+        { id, missing, size, providers: sources.size, reason },
+        { cause: last },
+      )
     },
   }
 }

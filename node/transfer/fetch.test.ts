@@ -19,7 +19,9 @@ test('fetch: a blob comes from one provider that was never connected before, wit
   const [source, target] = [await holder(t, fleet, 'source'), await holder(t, fleet, 'target')]
   const { id, content } = await addContent(source.pool, 5 * MIB + 123)
   const reports: number[] = []
-  const done = await target.fetch(id, [source.hint], { progress: ({ verified }) => reports.push(verified) })
+  const done = await target.fetch(id, [source.hint], {
+    progress: ({ verified }) => reports.push(verified),
+  })
   assert.equal(done.size, content.length)
   assert.ok(content.equals(await contentOf(target.pool, id)))
   assert.equal(reports.at(-1), content.length)
@@ -52,7 +54,8 @@ test('fetch: several providers share the work', async (t) => {
   )
   const target = await holder(t, fleet, 'target')
   const { id, content } = await addContent((sources[0] as (typeof sources)[0]).pool, 24 * MIB)
-  for (const source of sources.slice(1)) await source.fetch(id, [(sources[0] as (typeof sources)[0]).hint])
+  for (const source of sources.slice(1))
+    await source.fetch(id, [(sources[0] as (typeof sources)[0]).hint])
   served.clear()
   await target.fetch(
     id,
@@ -72,7 +75,10 @@ test('fetch: nobody has it, nobody can be reached, nobody is known', async (t) =
   await assert.rejects(target.fetch(id, []), { code: 'blob.unknown' })
   await source.node.close()
   await assert.rejects(target.fetch(id, [source.hint]), { code: 'blob.unknown' })
-  await assert.rejects(target.fetch(id, [source.hint], { size: 100 }), { code: 'transfer.incomplete', exit: 'unreachable' })
+  await assert.rejects(target.fetch(id, [source.hint], { size: 100 }), {
+    code: 'transfer.incomplete',
+    exit: 'unreachable',
+  })
 })
 
 test('fetch: providers that hold only part of a blob make it whole together, and alone leave it incomplete', async (t) => {
@@ -88,7 +94,8 @@ test('fetch: providers that hold only part of a blob make it whole together, and
       holder(t, fleet, `part-${i}`, (honest) => ({
         have: async ({ ids }) => ({ holdings: ids.map(() => ({ size, ranges: [part] })) }),
         fetch: async (request, context) => {
-          if (request.start < part.start || request.end > part.end) throw new Error('it was asked for what it did not offer')
+          if (request.start < part.start || request.end > part.end)
+            throw new Error('it was asked for what it did not offer')
           return honest.fetch(request, context)
         },
       })),
@@ -113,10 +120,13 @@ test('fetch: a full disk ends it at once, and is not taken for a false claim abo
   let full = true
   // There is space for the header of an outboard, so that the false claim gets as far as it can.
   const before = ({ name, args }: Step): void => {
-    if (full && name === 'write' && (args[1] as Uint8Array[]).some((part) => part.length > 8)) throw errnoError('ENOSPC')
+    if (full && name === 'write' && (args[1] as Uint8Array[]).some((part) => part.length > 8))
+      throw errnoError('ENOSPC')
   }
   const honest = [await holder(t, fleet, 'honest-0'), await holder(t, fleet, 'honest-1')] as const
-  const liar = await holder(t, fleet, 'liar', () => ({ have: async ({ ids }) => ({ holdings: ids.map(() => ({ size: 77 })) }) }))
+  const liar = await holder(t, fleet, 'liar', () => ({
+    have: async ({ ids }) => ({ holdings: ids.map(() => ({ size: 77 })) }),
+  }))
   const target = await holder(t, fleet, 'target', undefined, watchedDisk({ before }))
   const { id, content } = await addContent(honest[0].pool, 100_000)
   await putContent(honest[1].pool, content)
@@ -156,7 +166,11 @@ test('BT-01: a provider that flips a bit is left at that group, and nothing wron
     const honest = await holder(t, fleet, `honest-${name}`)
     const target = await holder(t, fleet, `target-${name}`)
     const { id, content } = await addContent(liar.pool, 3 * MIB)
-    await assert.rejects(target.fetch(id, [liar.hint], { size: content.length }), { code: 'blob.altered', exit: 'verification' }, name)
+    await assert.rejects(
+      target.fetch(id, [liar.hint], { size: content.length }),
+      { code: 'blob.altered', exit: 'verification' },
+      name,
+    )
     assert.ok(lies > 0)
     const kept = await target.pool.partial(id)
     for (const { start, end } of kept?.ranges ?? []) assert.ok(end <= content.length && start < end)
@@ -189,12 +203,15 @@ test('BT-03: a provider that lies about the size is found out, and the honest on
   for (const lie of [content.length + 1, content.length - 1, 0, 2 ** 53 - 1]) {
     const liar = await holder(t, fleet, `liar-${lie}`, () => ({
       have: async ({ ids }) => ({ holdings: ids.map(() => ({ size: lie })) }),
-      fetch: async (request, { send }) => ({ bytes: await serveLie(honest.pool, request, content.length, send) }),
+      fetch: async (request, { send }) => ({
+        bytes: await serveLie(honest.pool, request, content.length, send),
+      }),
     }))
     const target = await holder(t, fleet, `target-${lie}`)
     await assert.rejects(
       target.fetch(id, [liar.hint]),
-      (error: { code: string }) => /^blob\.(altered|too-large|range|truncated)$|^transfer/.test(error.code),
+      (error: { code: string }) =>
+        /^blob\.(altered|too-large|range|truncated)$|^transfer/.test(error.code),
       `${lie}`,
     )
     await target.fetch(id, [liar.hint, honest.hint])
@@ -233,7 +250,12 @@ test('BT-06: bytes behind a valid encoding are an error of the provider', async 
   const target = await holder(t, fleet, 'target')
   const { id } = await addContent(chatty.pool, 100_000)
   await target.fetch(id, [chatty.hint])
-  assert.ok(target.node.log.lines.some(({ message, data }) => message === 'provider sent bad data' && data['peer'] === chatty.node.peerId))
+  assert.ok(
+    target.node.log.lines.some(
+      ({ message, data }) =>
+        message === 'provider sent bad data' && data['peer'] === chatty.node.peerId,
+    ),
+  )
 })
 
 test('BT-07: a provider that stalls near the end is left, and another one brings the rest', async (t) => {
@@ -358,7 +380,10 @@ test('BT-10: two fetches of one blob race, one is given up, and one file is the 
   const [source, target] = [await holder(t, fleet, 'source'), await holder(t, fleet, 'target')]
   const { id, content } = await addContent(source.pool, 8 * MIB)
   const stop = new AbortController()
-  const given = target.fetch(id, [source.hint], { signal: stop.signal, progress: () => stop.abort(new Error('enough')) })
+  const given = target.fetch(id, [source.hint], {
+    signal: stop.signal,
+    progress: () => stop.abort(new Error('enough')),
+  })
   const kept = target.fetch(id, [source.hint])
   await assert.rejects(given, { message: 'enough' })
   await kept

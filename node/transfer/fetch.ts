@@ -35,7 +35,11 @@ export interface FetchDeps {
 }
 
 /** Brings the blob into the pool. Throws blob.unknown, transfer.incomplete, errors of the pool's disk or of `find`, or the signal's reason. */
-export async function fetchBlob(deps: FetchDeps, id: BlobId, options: FetchOptions): Promise<{ size: number }> {
+export async function fetchBlob(
+  deps: FetchDeps,
+  id: BlobId,
+  options: FetchOptions,
+): Promise<{ size: number }> {
   const here = await deps.pool.stat(id)
   if (here !== undefined) return here
   const crowd = createCrowd(deps, id, options)
@@ -60,7 +64,13 @@ function maybeWrongSize(error: unknown): boolean {
 }
 const OWN_DISK: readonly string[] = ['blob.no-space', 'blob.disk', 'blob.suspect', 'blob.folder']
 
-async function fetchSized(deps: FetchDeps, id: BlobId, size: number, crowd: Crowd, options: FetchOptions): Promise<{ size: number }> {
+async function fetchSized(
+  deps: FetchDeps,
+  id: BlobId,
+  size: number,
+  crowd: Crowd,
+  options: FetchOptions,
+): Promise<{ size: number }> {
   const incoming = await deps.pool.receive(id, size, options.signal)
   try {
     await pull(deps, incoming, crowd, options)

@@ -9,41 +9,60 @@ const never = (): boolean => false
 
 test('plan: whatever fails and whoever races, every byte is fetched once it is missing and nothing is forgotten', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 400 }), fc.array(fc.tuple(fc.nat(3), fc.nat(9)), { maxLength: 200 }), (groups, steps) => {
-      const size = Math.max(0, groups * 40 * GROUP_BYTES - 7)
-      let missing = [{ start: 0, end: size }]
-      const plan = createPlan(missing)
-      const flying: Piece[] = []
-      const land = (piece: Piece): void => {
-        missing = subtract(missing, piece.range)
-        plan.finish(piece)
-      }
-      for (const [provider, action] of steps) {
-        const name = `p${provider}`
-        const piece =
-          plan.take(name, provider === 0 ? [{ start: 0, end: size / 2 }] : undefined, 4) ??
-          plan.double(name, undefined, missing, () => action % 2 === 0)
-        if (piece !== undefined) flying.push(piece)
-        const chosen = flying.splice(action % Math.max(1, flying.length), 1)[0]
-        if (chosen === undefined) continue
-        if (action < 4) plan.giveBack(chosen, missing)
-        else land(chosen)
-      }
-      for (const piece of flying) plan.giveBack(piece, missing)
-      assert.equal(plan.inFlight(), 0)
-      assert.equal(plan.pendingBytes(), sum(missing))
-      for (let piece = plan.take('last', undefined, 1); piece !== undefined; piece = plan.take('last', undefined, 1)) land(piece)
-      assert.equal(sum(missing), 0)
-    }),
+    fc.property(
+      fc.integer({ min: 0, max: 400 }),
+      fc.array(fc.tuple(fc.nat(3), fc.nat(9)), { maxLength: 200 }),
+      (groups, steps) => {
+        const size = Math.max(0, groups * 40 * GROUP_BYTES - 7)
+        let missing = [{ start: 0, end: size }]
+        const plan = createPlan(missing)
+        const flying: Piece[] = []
+        const land = (piece: Piece): void => {
+          missing = subtract(missing, piece.range)
+          plan.finish(piece)
+        }
+        for (const [provider, action] of steps) {
+          const name = `p${provider}`
+          const piece =
+            plan.take(name, provider === 0 ? [{ start: 0, end: size / 2 }] : undefined, 4) ??
+            plan.double(name, undefined, missing, () => action % 2 === 0)
+          if (piece !== undefined) flying.push(piece)
+          const chosen = flying.splice(action % Math.max(1, flying.length), 1)[0]
+          if (chosen === undefined) continue
+          if (action < 4) plan.giveBack(chosen, missing)
+          else land(chosen)
+        }
+        for (const piece of flying) plan.giveBack(piece, missing)
+        assert.equal(plan.inFlight(), 0)
+        assert.equal(plan.pendingBytes(), sum(missing))
+        for (
+          let piece = plan.take('last', undefined, 1);
+          piece !== undefined;
+          piece = plan.take('last', undefined, 1)
+        )
+          land(piece)
+        assert.equal(sum(missing), 0)
+      },
+    ),
   )
 })
 
 test('plan: pieces are disjoint, start on group borders, and shrink towards the end', () => {
   const plan = createPlan([{ start: 0, end: 256 * MIB + 5 }])
   const pieces: Piece[] = []
-  for (let piece = plan.take('a', undefined, 4); piece !== undefined; piece = plan.take('a', undefined, 4)) pieces.push(piece)
+  for (
+    let piece = plan.take('a', undefined, 4);
+    piece !== undefined;
+    piece = plan.take('a', undefined, 4)
+  )
+    pieces.push(piece)
   assert.equal(sum(pieces.map((piece) => piece.range)), 256 * MIB + 5)
-  assert.ok(pieces.every(({ range }, i) => range.start % GROUP_BYTES === 0 && range.start === (pieces[i - 1]?.range.end ?? 0)))
+  assert.ok(
+    pieces.every(
+      ({ range }, i) =>
+        range.start % GROUP_BYTES === 0 && range.start === (pieces[i - 1]?.range.end ?? 0),
+    ),
+  )
   assert.equal(pieces[0]?.range.end, 32 * MIB)
   assert.ok(sum([pieces.at(-2).range]) <= 1 * MIB)
 })
@@ -75,7 +94,8 @@ test('plan: what is owed for long is doubled however little it is, by one provid
   const missing = [{ start: 0, end: 1000 }]
   const plan = createPlan(missing)
   const late = new Set<Piece>()
-  const double = (provider: string): Piece | undefined => plan.double(provider, undefined, missing, (piece) => late.has(piece))
+  const double = (provider: string): Piece | undefined =>
+    plan.double(provider, undefined, missing, (piece) => late.has(piece))
   const first = plan.take('first', undefined, 3) as Piece
   assert.equal(double('second'), undefined)
   late.add(first)
@@ -101,10 +121,15 @@ test('plan: an empty blob is one piece without bytes', () => {
 test('plan: intersection and difference agree with sets of bytes', () => {
   const list = fc.uniqueArray(fc.nat(20), { maxLength: 6 }).map((marks) => {
     const sorted = [...marks].sort((a, b) => a - b)
-    return Array.from({ length: sorted.length >> 1 }, (_, i) => ({ start: sorted[2 * i] as number, end: sorted[2 * i + 1] as number }))
+    return Array.from({ length: sorted.length >> 1 }, (_, i) => ({
+      start: sorted[2 * i] as number,
+      end: sorted[2 * i + 1] as number,
+    }))
   })
   const bytes = (ranges: readonly { start: number; end: number }[]): number[] =>
-    Array.from({ length: 21 }, (_, i) => i).filter((i) => ranges.some(({ start, end }) => i >= start && i < end))
+    Array.from({ length: 21 }, (_, i) => i).filter((i) =>
+      ranges.some(({ start, end }) => i >= start && i < end),
+    )
   fc.assert(
     fc.property(list, list, (a, b) => {
       assert.deepEqual(

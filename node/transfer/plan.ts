@@ -22,7 +22,11 @@ export interface Plan {
    * The next piece for a provider, of what it holds (undefined: everything), in order from the start of the blob; undefined if nothing is left for it
    * now. `workers` is how many pull at once: the pieces shrink towards the end, so that all end together.
    */
-  take(provider: string, holds: readonly ByteRange[] | undefined, workers: number): Piece | undefined
+  take(
+    provider: string,
+    holds: readonly ByteRange[] | undefined,
+    workers: number,
+  ): Piece | undefined
   /**
    * A rest of another provider's piece to race for, given what is still missing; undefined if there is none worth it. A piece that is `late` is worth it
    * however small its rest is, and again when those that race for it are late too.
@@ -67,13 +71,16 @@ export function createPlan(missing: readonly ByteRange[]): Plan {
     double: (provider, holds, left, late) => {
       let best: { rest: ByteRange; bytes: number } | undefined
       for (const piece of flying) {
-        const racing = [...flying].filter((other) => other === piece || overlap(other.range, piece.range))
+        const racing = [...flying].filter(
+          (other) => other === piece || overlap(other.range, piece.range),
+        )
         if (racing.some((other) => other.provider === provider)) continue
         const rest = intersect(holds === undefined ? left : intersect(left, holds), [piece.range])
         const bytes = sum(rest)
         const range = rest[0]
         const worth = racing.every(late) || (racing.length === 1 && bytes >= MIN_DOUBLE_BYTES)
-        if (range !== undefined && worth && bytes > (best?.bytes ?? -1)) best = { rest: range, bytes }
+        if (range !== undefined && worth && bytes > (best?.bytes ?? -1))
+          best = { rest: range, bytes }
       }
       return best && add(best.rest, provider)
     },
@@ -123,7 +130,8 @@ export function intersect(a: readonly ByteRange[], b: readonly ByteRange[]): Byt
 /** The list without the range. */
 export function subtract(list: readonly ByteRange[], range: ByteRange): ByteRange[] {
   return list.flatMap((item) => {
-    if (range.end <= item.start || range.start >= item.end) return item.start === item.end && item.start === range.start ? [] : [item]
+    if (range.end <= item.start || range.start >= item.end)
+      return item.start === item.end && item.start === range.start ? [] : [item]
     const rest: ByteRange[] = []
     if (item.start < range.start) rest.push({ start: item.start, end: range.start })
     if (range.end < item.end) rest.push({ start: range.end, end: item.end })

@@ -22,7 +22,11 @@ test('provider index: announced, grown, dropped, left', () => {
   const index = createProviderIndex({ clock: systemClock, random: systemRandom })
   const [a, b] = [peer(), peer()]
   assert.equal(index.announce(a, SEEN, holds(id('1'), id('2'))), EXPIRES_MS)
-  index.announce(b, SEEN, { addresses: [], holds: [{ id: id('1'), size: 10, ranges: [{ start: 0, end: 5 }] }], drops: [] })
+  index.announce(b, SEEN, {
+    addresses: [],
+    holds: [{ id: id('1'), size: 10, ranges: [{ start: 0, end: 5 }] }],
+    drops: [],
+  })
   assert.deepEqual(
     index.find(id('1'), undefined).map((found) => [found.peer, found.ranges?.length ?? 'all']),
     [
@@ -45,7 +49,10 @@ test('provider index: announced, grown, dropped, left', () => {
 
 test('provider index: an announcement that is not repeated expires', () => {
   let now = 0
-  const index = createProviderIndex({ clock: { ...systemClock, monotonic: () => now }, random: systemRandom })
+  const index = createProviderIndex({
+    clock: { ...systemClock, monotonic: () => now },
+    random: systemRandom,
+  })
   const a = peer()
   index.announce(a, SEEN, holds(id('1')))
   now = EXPIRES_MS - 1
@@ -71,11 +78,17 @@ test('provider index: partial blobs count with their ranges, so that nobody fill
   const a = peer()
   const blob = (n: number): BlobId => blobId.parse(n.toString(16).padStart(64, '0'))
   const ranges = Array.from({ length: MAX_RANGES }, (_, i) => ({ start: i * 20, end: i * 20 + 10 }))
-  for (let n = 0; n < 3_000; n += 1) index.announce(a, SEEN, { addresses: [], holds: [{ id: blob(n), size: 10_000, ranges }], drops: [] })
+  for (let n = 0; n < 3_000; n += 1)
+    index.announce(a, SEEN, {
+      addresses: [],
+      holds: [{ id: blob(n), size: 10_000, ranges }],
+      drops: [],
+    })
   assert.ok(index.size <= 100_000, `${index.size}`)
   assert.deepEqual(index.find(blob(0), undefined), [])
   assert.equal(index.find(blob(2_999), undefined)[0]?.ranges?.length, MAX_RANGES)
-  for (let n = 0; n < 3_000; n += 1) index.announce(a, SEEN, { addresses: [], holds: [{ id: blob(n), size: 10_000 }], drops: [] })
+  for (let n = 0; n < 3_000; n += 1)
+    index.announce(a, SEEN, { addresses: [], holds: [{ id: blob(n), size: 10_000 }], drops: [] })
   assert.equal(index.size, 3_000)
   index.drop(a)
   assert.equal(index.size, 0)

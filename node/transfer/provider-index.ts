@@ -5,7 +5,11 @@
 import type { Clock } from '../../shared/clock.ts'
 import type { BlobId } from '../../shared/ids.ts'
 import type { Random } from '../../shared/random.ts'
-import { type Announcement, MAX_PROVIDERS, type Provider } from '../../protocols/providers/messages.ts'
+import {
+  type Announcement,
+  MAX_PROVIDERS,
+  type Provider,
+} from '../../protocols/providers/messages.ts'
 import type { providers } from '../../protocols/providers/protocol.ts'
 import type { Handlers } from '../../protocols/define-protocol.ts'
 import type { Holding } from '../../protocols/blobs/messages.ts'
@@ -60,7 +64,12 @@ export function createProviderIndex(deps: { clock: Clock; random: Random }): Pro
   }
   return {
     announce: (peer, seenAt, announcement) => {
-      const known: Known = peers.get(peer) ?? { addresses: [], expiresAt: 0, weight: 0, holds: new Map() }
+      const known: Known = peers.get(peer) ?? {
+        addresses: [],
+        expiresAt: 0,
+        weight: 0,
+        holds: new Map(),
+      }
       peers.set(peer, known)
       known.addresses = announcement.addresses.filter((address) => plausible(address, seenAt))
       known.expiresAt = deps.clock.monotonic() + EXPIRES_MS
@@ -69,7 +78,8 @@ export function createProviderIndex(deps: { clock: Clock; random: Random }): Pro
         release(peer, known, id)
         const weight = weightOf(holding)
         if (entries + weight > MAX_ENTRIES) break
-        while (known.weight + weight > MAX_BLOBS_PER_PEER) release(peer, known, known.holds.keys().next().value as BlobId)
+        while (known.weight + weight > MAX_BLOBS_PER_PEER)
+          release(peer, known, known.holds.keys().next().value as BlobId)
         known.holds.set(id, holding)
         known.weight += weight
         entries += weight
@@ -112,15 +122,29 @@ export interface TrackerOptions {
   readonly own: (id: BlobId) => Promise<Holding>
 }
 
-export function trackerHandlers(index: ProviderIndex, options: TrackerOptions): Handlers<typeof providers> {
+export function trackerHandlers(
+  index: ProviderIndex,
+  options: TrackerOptions,
+): Handlers<typeof providers> {
   return {
-    announce: async (announcement, { peer }) => ({ expiresInMs: index.announce(peer.peerId as string, peer.address, announcement) }),
+    announce: async (announcement, { peer }) => ({
+      expiresInMs: index.announce(peer.peerId as string, peer.address, announcement),
+    }),
     find: async ({ ids }, { peer }) => {
       const found: Provider[][] = []
       for (const id of ids) {
         const { size, ranges } = await options.own(id)
         const own: Provider[] =
-          size === undefined ? [] : [{ peer: options.self, addresses: [], size, ...(ranges === undefined ? {} : { ranges }) }]
+          size === undefined
+            ? []
+            : [
+                {
+                  peer: options.self,
+                  addresses: [],
+                  size,
+                  ...(ranges === undefined ? {} : { ranges }),
+                },
+              ]
         found.push([...own, ...index.find(id, peer.peerId)].slice(0, MAX_PROVIDERS))
       }
       return { found }

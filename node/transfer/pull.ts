@@ -41,11 +41,25 @@ interface Work {
 }
 
 /** Resolves once all is verified and written. Rejects with the crowd's failure, an error of our own disk, or the signal's reason. */
-export async function pull(deps: FetchDeps, incoming: Incoming, crowd: Crowd, options: FetchOptions): Promise<void> {
+export async function pull(
+  deps: FetchDeps,
+  incoming: Incoming,
+  crowd: Crowd,
+  options: FetchOptions,
+): Promise<void> {
   const over = new AbortController()
   const signal = AbortSignal.any([options.signal, over.signal])
   const plan = createPlan(incoming.missing())
-  const work: Work = { deps, incoming, plan, signal, options, changed: createBell(), running: new Map(), since: new WeakMap() }
+  const work: Work = {
+    deps,
+    incoming,
+    plan,
+    signal,
+    options,
+    changed: createBell(),
+    running: new Map(),
+    since: new WeakMap(),
+  }
   const onAbort = (): void => work.changed.ring()
   signal.addEventListener('abort', onAbort, { once: true })
   let failure: OwnFailure | undefined
@@ -66,7 +80,10 @@ export async function pull(deps: FetchDeps, incoming: Incoming, crowd: Crowd, op
         if (idle && !better) throw crowd.failure(incoming.size, sum(incoming.missing()))
         continue
       }
-      const cancel = deps.clock.after(Math.min(LATE_MS, Math.max(1, refreshAt - deps.clock.monotonic())), work.changed.ring)
+      const cancel = deps.clock.after(
+        Math.min(LATE_MS, Math.max(1, refreshAt - deps.clock.monotonic())),
+        work.changed.ring,
+      )
       await work.changed.wait()
       cancel()
     }
@@ -100,11 +117,18 @@ function staff(work: Work, crowd: Crowd, fail: (error: unknown) => void): void {
   }
 }
 
-function nextPiece({ deps, plan, incoming, since }: Work, source: Source, workers: number, mayRace: boolean): Piece | undefined {
+function nextPiece(
+  { deps, plan, incoming, since }: Work,
+  source: Source,
+  workers: number,
+  mayRace: boolean,
+): Piece | undefined {
   const holds = source.holding?.ranges
   const now = deps.clock.monotonic()
   const late = (piece: Piece): boolean => now - (since.get(piece) ?? now) >= LATE_MS
-  const piece = plan.take(source.peer, holds, workers) ?? (mayRace ? plan.double(source.peer, holds, incoming.missing(), late) : undefined)
+  const piece =
+    plan.take(source.peer, holds, workers) ??
+    (mayRace ? plan.double(source.peer, holds, incoming.missing(), late) : undefined)
   if (piece !== undefined) since.set(piece, now)
   return piece
 }

@@ -40,7 +40,9 @@ export async function fetchRange(
   const stalled = new AbortController()
   const stopWatch = deps.clock.every(Math.max(10, options.stallMs / 4), () => {
     if (deps.clock.monotonic() - lastAt > options.stallMs)
-      stalled.abort(wireError('protocol.timeout', { what: `blob ${incoming.id}`, ms: options.stallMs }))
+      stalled.abort(
+        wireError('protocol.timeout', { what: `blob ${incoming.id}`, ms: options.stallMs }),
+      )
   })
   try {
     await client.call(

@@ -22,8 +22,13 @@ test('BT-05: ranges that are reversed, past the end, off the groups or too long 
   const { id, content } = await addContent(source.pool, 100_000)
   const size = content.length
   await target.node.dial((source.hint.addresses as string[])[0] as string)
-  const loose = { ...blobs, methods: { ...blobs.methods, fetch: { ...blobs.methods.fetch, request: z.any() } } }
-  const client = openClient(loose, await target.node.open(source.node.peerId, blobs.id), { clock: systemClock })
+  const loose = {
+    ...blobs,
+    methods: { ...blobs.methods, fetch: { ...blobs.methods.fetch, request: z.any() } },
+  }
+  const client = openClient(loose, await target.node.open(source.node.peerId, blobs.id), {
+    clock: systemClock,
+  })
   const ask = (start: number, end: number, claimed = size): Promise<unknown> =>
     client.call('fetch', { id, size: claimed, start, end }, { onData: () => undefined })
   for (const [start, end] of [
@@ -51,7 +56,9 @@ test('BT-12: a stranger is refused alike whether the blob is there or not', asyn
   await stranger.dial((source.hint.addresses as string[])[0] as string)
   const answers: unknown[] = []
   for (const asked of [id, blobId.parse('0'.repeat(64))]) {
-    const client = openClient(blobs, await stranger.open(source.node.peerId, blobs.id), { clock: systemClock })
+    const client = openClient(blobs, await stranger.open(source.node.peerId, blobs.id), {
+      clock: systemClock,
+    })
     const error = await client
       .call('fetch', { id: asked, size: 1000, start: 0, end: 1000 })
       .catch((reason: unknown) => reason as { code: string; data: object })
@@ -72,7 +79,9 @@ test('transfer: all that one member asks for at once is served at once, so that 
   let begun = 0
   const everybody = Promise.withResolvers<void>()
   const calls = Array.from({ length: all }, async () => {
-    const client = openClient(blobs, await target.node.open(source.node.peerId, blobs.id), { clock: systemClock })
+    const client = openClient(blobs, await target.node.open(source.node.peerId, blobs.id), {
+      clock: systemClock,
+    })
     let first = true
     const onData = async (): Promise<void> => {
       if (first) begun += 1
@@ -80,7 +89,11 @@ test('transfer: all that one member asks for at once is served at once, so that 
       if (begun === all) everybody.resolve()
       await everybody.promise
     }
-    return client.call('fetch', { id, size: content.length, start: 0, end: content.length }, { onData })
+    return client.call(
+      'fetch',
+      { id, size: content.length, start: 0, end: content.length },
+      { onData },
+    )
   })
   for (const { bytes } of await Promise.all(calls)) assert.ok(bytes > content.length)
 })
@@ -99,11 +112,18 @@ test('TR-05: a member that asks for much and reads nothing keeps nobody else fro
       const duplex = await hostile.open(source.node.peerId, blobs.id)
       // A source that nobody reads from closes the window; one that nobody has begun to read would be reset.
       duplex.source[Symbol.asyncIterator]()
-      await duplex.write(encodeFrame('request', encodeRequest('fetch', { id, size: content.length, start: 0, end: content.length })))
+      await duplex.write(
+        encodeFrame(
+          'request',
+          encodeRequest('fetch', { id, size: content.length, start: 0, end: content.length }),
+        ),
+      )
       stuck.push(duplex)
     }
   }
-  const targets = await Promise.all(Array.from({ length: 3 }, (_, i) => holder(t, fleet, `target-${i}`)))
+  const targets = await Promise.all(
+    Array.from({ length: 3 }, (_, i) => holder(t, fleet, `target-${i}`)),
+  )
   await Promise.all(targets.map((target) => target.fetch(id, [source.hint], { stallMs: 5_000 })))
   for (const target of targets) assert.ok(content.equals(await contentOf(target.pool, id)))
   for (const duplex of stuck) duplex.abort(new Error('done'))
@@ -117,10 +137,16 @@ test('transfer: a provider whose disk fails says that it has a fault, and nothin
   await rm(`${source.pool.path(id)}.outboard`)
   await mkdir(`${source.pool.path(id)}.outboard`)
   const target = await holder(t, fleet, 'target')
-  const failure = await target.fetch(id, [source.hint], { size: content.length }).catch((error: Error) => error)
+  const failure = await target
+    .fetch(id, [source.hint], { size: content.length })
+    .catch((error: Error) => error)
   assert.match(String(failure), /the other side failed inside blobs fetch/)
   assert.ok(!JSON.stringify((failure as MusterError).data).includes(source.pool.folder))
-  assert.ok(source.node.log.lines.some(({ level, message }) => level === 'error' && message === 'handler failed'))
+  assert.ok(
+    source.node.log.lines.some(
+      ({ level, message }) => level === 'error' && message === 'handler failed',
+    ),
+  )
 })
 
 test('transfer: eight clients at once get the same blob whole, while others reset and leave half-way', async (t) => {

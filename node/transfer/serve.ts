@@ -27,15 +27,26 @@ const SERVING_EACH = 16
 const WAITING = 4_096
 
 export function blobHandlers(pool: Pool): Handlers<typeof blobs> {
-  const turns = createTurns({ name: 'the queue of blob requests', total: SERVING, each: SERVING_EACH, waiting: WAITING })
+  const turns = createTurns({
+    name: 'the queue of blob requests',
+    total: SERVING,
+    each: SERVING_EACH,
+    waiting: WAITING,
+  })
   return {
     fetch: async ({ id, size, start, end }, { peer, send, signal }) => {
       if (end - start > MAX_FETCH_BYTES)
-        throw wireError('protocol.too-large', { what: 'range', bytes: end - start, limit: MAX_FETCH_BYTES })
-      if (start % GROUP_BYTES !== 0 || (end % GROUP_BYTES !== 0 && end !== size)) throw blobError('blob.range', { start, end, size })
+        throw wireError('protocol.too-large', {
+          what: 'range',
+          bytes: end - start,
+          limit: MAX_FETCH_BYTES,
+        })
+      if (start % GROUP_BYTES !== 0 || (end % GROUP_BYTES !== 0 && end !== size))
+        throw blobError('blob.range', { start, end, size })
       const holding = await holdingOf(pool, id)
       if (holding.size === undefined) throw blobError('blob.unknown', { id })
-      if (holding.size !== size) throw blobError('blob.size', { id, expected: holding.size, got: size })
+      if (holding.size !== size)
+        throw blobError('blob.size', { id, expected: holding.size, got: size })
       const over = await turns.take(peer.peerId ?? peer.transport, signal)
       let bytes = 0
       try {
@@ -60,7 +71,11 @@ export function blobHandlers(pool: Pool): Handlers<typeof blobs> {
 
 /** A disk that fails is nobody else's affair, with the paths that it names: the caller hears of a fault here, and our own log has the rest. */
 function ownAffair(error: unknown): unknown {
-  const own = blobError.is(error) && ['blob.disk', 'blob.folder', 'blob.no-space', 'blob.not-a-file', 'blob.suspect'].includes(error.code)
+  const own =
+    blobError.is(error) &&
+    ['blob.disk', 'blob.folder', 'blob.no-space', 'blob.not-a-file', 'blob.suspect'].includes(
+      error.code,
+    )
   return own ? new Error('the pool failed', { cause: error }) : error
 }
 

@@ -44,7 +44,11 @@ export interface Source {
   lastError: unknown
 }
 
-export function createSource(deps: { node: MusterNode; clock: Clock; log: Logger }, id: BlobId, hint: ProviderHint): Source {
+export function createSource(
+  deps: { node: MusterNode; clock: Clock; log: Logger },
+  id: BlobId,
+  hint: ProviderHint,
+): Source {
   const { node, clock, log } = deps
   let strikes = 0
   const connect = async (signal: AbortSignal): Promise<void> => {
@@ -67,17 +71,25 @@ export function createSource(deps: { node: MusterNode; clock: Clock; log: Logger
   }
   const source: Source = {
     peer: hint.peer,
-    holding: hint.size === undefined ? undefined : { size: hint.size, ranges: hint.ranges && aligned(hint.ranges, hint.size) },
+    holding:
+      hint.size === undefined
+        ? undefined
+        : { size: hint.size, ranges: hint.ranges && aligned(hint.ranges, hint.size) },
     usable: true,
     lastError: undefined,
     ask: async (signal) => {
       if (source.holding !== undefined) return
       try {
         const client = await open(signal)
-        const { holdings } = await client.call('have', { ids: [id] }, { signal }).finally(() => void client.close().catch(() => undefined))
+        const { holdings } = await client
+          .call('have', { ids: [id] }, { signal })
+          .finally(() => void client.close().catch(() => undefined))
         const found = holdings[0]
         if (found?.size === undefined) throw blobError('blob.unknown', { id })
-        source.holding = { size: found.size, ranges: found.ranges && aligned(found.ranges, found.size) }
+        source.holding = {
+          size: found.size,
+          ranges: found.ranges && aligned(found.ranges, found.size),
+        }
       } catch (error) {
         signal.throwIfAborted()
         source.lastError = error
@@ -86,7 +98,8 @@ export function createSource(deps: { node: MusterNode; clock: Clock; log: Logger
     },
     update: (hint) => {
       const { holding } = source
-      if (!source.usable || holding?.ranges === undefined || hint.size !== holding.size) return false
+      if (!source.usable || holding?.ranges === undefined || hint.size !== holding.size)
+        return false
       const ranges = hint.ranges && aligned(hint.ranges, hint.size)
       const more = ranges === undefined || sum(ranges) > sum(holding.ranges)
       if (more) source.holding = { size: hint.size, ranges }
@@ -103,7 +116,10 @@ export function createSource(deps: { node: MusterNode; clock: Clock; log: Logger
       const fatal = !(error instanceof MusterError) || !error.retryable || lies
       if (!fatal && strikes < MAX_STRIKES) return
       source.usable = false
-      log[lies ? 'warn' : 'info']({ peer: hint.peer, blob: id, error }, lies ? 'provider sent bad data' : 'provider given up')
+      log[lies ? 'warn' : 'info'](
+        { peer: hint.peer, blob: id, error },
+        lies ? 'provider sent bad data' : 'provider given up',
+      )
     },
   }
   return source

@@ -4,7 +4,12 @@
  * protocol's bound on streams as soon as a few fetches run side by side.
  */
 import { openClient, type Client } from '../../protocols/call.ts'
-import { MAX_ADDRESSES, MAX_ANNOUNCED, MAX_ASKED, type Provider } from '../../protocols/providers/messages.ts'
+import {
+  MAX_ADDRESSES,
+  MAX_ANNOUNCED,
+  MAX_ASKED,
+  type Provider,
+} from '../../protocols/providers/messages.ts'
 import { providers } from '../../protocols/providers/protocol.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
@@ -50,7 +55,9 @@ export function createTracker(
   const closing = new AbortController()
   const lines = new Map<string, Line>()
   const lineTo = (coordinator: string): Line => {
-    const line = lines.get(coordinator) ?? createLine(deps, coordinator, closing.signal, () => lines.delete(coordinator))
+    const line =
+      lines.get(coordinator) ??
+      createLine(deps, coordinator, closing.signal, () => lines.delete(coordinator))
     lines.set(coordinator, line)
     return line
   }
@@ -58,10 +65,16 @@ export function createTracker(
     find: async (id, signal) => {
       signal.throwIfAborted()
       const coordinators = options.coordinators()
-      if (coordinators.length === 0) throw nodeError('node.not-connected', { peer: 'any coordinator' })
-      const answers = await unlessAborted(Promise.allSettled(coordinators.map((peer) => lineTo(peer)({ ask: id, holds: [] }))), signal)
+      if (coordinators.length === 0)
+        throw nodeError('node.not-connected', { peer: 'any coordinator' })
+      const answers = await unlessAborted(
+        Promise.allSettled(coordinators.map((peer) => lineTo(peer)({ ask: id, holds: [] }))),
+        signal,
+      )
       const found = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
-      const refusals = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason as unknown] : []))
+      const refusals = answers.flatMap((answer) =>
+        answer.status === 'rejected' ? [answer.reason as unknown] : [],
+      )
       if (refusals.length === answers.length) throw refusals[0]
       return found.filter((provider) => provider.peer !== deps.node.peerId)
     },
@@ -98,7 +111,11 @@ function createLine(
     for (let batch = nextBatch(waiting); batch.length > 0; batch = nextBatch(waiting)) {
       const signal = AbortSignal.any([closing, deps.clock.timeout(ANSWER_MS)])
       try {
-        client ??= openClient(providers, await deps.node.open(coordinator, providers.id, signal), deps)
+        client ??= openClient(
+          providers,
+          await deps.node.open(coordinator, providers.id, signal),
+          deps,
+        )
         await answer(deps, client, batch, signal)
       } catch (error) {
         client?.abort(error as Error)
@@ -112,7 +129,12 @@ function createLine(
   }
   return (job) => {
     if (waiting.length >= MAX_WAITING) {
-      return Promise.reject(queueError('queue.full', { queue: `the line to coordinator ${coordinator}`, capacity: MAX_WAITING }))
+      return Promise.reject(
+        queueError('queue.full', {
+          queue: `the line to coordinator ${coordinator}`,
+          capacity: MAX_WAITING,
+        }),
+      )
     }
     const whole: Job = { ...job, done: Promise.withResolvers() }
     waiting.push(whole)
@@ -133,7 +155,11 @@ function nextBatch(waiting: Job[]): Job[] {
   while (count < waiting.length) {
     const job = waiting[count] as Job
     weight += questions ? 1 : job.holds.length
-    if ((job.ask !== undefined) !== questions || (count > 0 && weight > (questions ? MAX_ASKED : MAX_ANNOUNCED))) break
+    if (
+      (job.ask !== undefined) !== questions ||
+      (count > 0 && weight > (questions ? MAX_ASKED : MAX_ANNOUNCED))
+    )
+      break
     count += 1
   }
   return waiting.splice(0, count)
@@ -153,7 +179,11 @@ async function answer(
   }
   // The coordinator takes four addresses: two families, two networks.
   const addresses = deps.node.addresses().slice(0, MAX_ADDRESSES)
-  await client.call('announce', { addresses, holds: batch.flatMap((job) => job.holds), drops: [] }, { signal })
+  await client.call(
+    'announce',
+    { addresses, holds: batch.flatMap((job) => job.holds), drops: [] },
+    { signal },
+  )
   for (const job of batch) job.done.resolve([])
 }
 

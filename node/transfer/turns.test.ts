@@ -34,7 +34,10 @@ test('turns: who gives up waiting is gone, and more than may wait are refused', 
   const stop = new AbortController()
   const gone = turns.take('b', stop.signal)
   const waits = turns.take('c', never)
-  await assert.rejects(turns.take('d', never), { code: 'queue.full', data: { queue: 'the turns of a test', capacity: 2 } })
+  await assert.rejects(turns.take('d', never), {
+    code: 'queue.full',
+    data: { queue: 'the turns of a test', capacity: 2 },
+  })
   stop.abort(new Error('enough'))
   await assert.rejects(gone, { message: 'enough' })
   await assert.rejects(turns.take('a', stop.signal), { message: 'enough' })
@@ -46,7 +49,11 @@ test('turns: who gives up waiting is gone, and more than may wait are refused', 
 })
 
 test('turns: no order of taking, ending and leaving goes past the bounds or leaves a free turn unused', async () => {
-  const step = fc.record({ who: fc.constantFrom('a', 'b', 'c'), act: fc.constantFrom('take', 'end', 'leave'), pick: fc.nat(20) })
+  const step = fc.record({
+    who: fc.constantFrom('a', 'b', 'c'),
+    act: fc.constantFrom('take', 'end', 'leave'),
+    pick: fc.nat(20),
+  })
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
       const turns = createTurns({ name: 'turns', total: 3, each: 2, waiting: 100 })

@@ -50,7 +50,8 @@ export function createTurns(options: TurnsOptions): Turns {
     waiting -= 1
     if (line.size === 0) lines.delete(who)
   }
-  const mayBegin = (who: string): boolean => running < options.total && (held.get(who) ?? 0) < options.each
+  const mayBegin = (who: string): boolean =>
+    running < options.total && (held.get(who) ?? 0) < options.each
   /** Gives the turns that are free to those who may have them. */
   const next = (): void => {
     for (const [who, line] of lines) {
@@ -68,7 +69,8 @@ export function createTurns(options: TurnsOptions): Turns {
       signal.throwIfAborted()
       // Whoever waits already has been passed over for a reason that holds for the newcomer too, or is somebody else who could not begin.
       if (!lines.has(who) && mayBegin(who)) return begin(who)
-      if (waiting >= options.waiting) throw queueError('queue.full', { queue: options.name, capacity: options.waiting })
+      if (waiting >= options.waiting)
+        throw queueError('queue.full', { queue: options.name, capacity: options.waiting })
       const waiter: Waiter = { turn: Promise.withResolvers() }
       const line = lines.get(who) ?? new Set()
       lines.set(who, line.add(waiter))

@@ -11,8 +11,20 @@ export const cases: readonly Case[] = [
     message: { checkpoint: 'f/audit\n1\nAAAA\n\n— f/audit x\n' },
     hex: 'a16a636865636b706f696e74781e662f61756469740a310a414141410a0ae2809420662f617564697420780a',
   },
-  { id: 'from what a host knows', method: 'consistency', part: 'request', message: { from: 3, to: 7 }, hex: 'a262746f076466726f6d03' },
-  { id: 'from nothing', method: 'consistency', part: 'request', message: { from: 0, to: 1 }, hex: 'a262746f016466726f6d00' },
+  {
+    id: 'from what a host knows',
+    method: 'consistency',
+    part: 'request',
+    message: { from: 3, to: 7 },
+    hex: 'a262746f076466726f6d03',
+  },
+  {
+    id: 'from nothing',
+    method: 'consistency',
+    part: 'request',
+    message: { from: 0, to: 1 },
+    hex: 'a262746f016466726f6d00',
+  },
   {
     id: 'four hashes',
     method: 'consistency',
@@ -23,8 +35,20 @@ export const cases: readonly Case[] = [
       020202020202020202020202020202025820030303030303030303030303030303030303030303030303030303030303030358200404040404040404
       040404040404040404040404040404040404040404040404`,
   },
-  { id: 'no hash is needed', method: 'consistency', part: 'response', message: { proof: [] }, hex: 'a16570726f6f6680' },
-  { id: 'the sixth of seven', method: 'inclusion', part: 'request', message: { index: 5, size: 7 }, hex: 'a26473697a650765696e64657805' },
+  {
+    id: 'no hash is needed',
+    method: 'consistency',
+    part: 'response',
+    message: { proof: [] },
+    hex: 'a16570726f6f6680',
+  },
+  {
+    id: 'the sixth of seven',
+    method: 'inclusion',
+    part: 'request',
+    message: { index: 5, size: 7 },
+    hex: 'a26473697a650765696e64657805',
+  },
   {
     id: 'an entry and its path',
     method: 'inclusion',

@@ -19,8 +19,16 @@ export const audit = defineProtocol({
   version: 1,
   limits,
   methods: {
-    checkpoint: method({ capability: anyMember, request: z.object({}), response: checkpointResponse }),
-    consistency: method({ capability: anyMember, request: consistencyRequest, response: consistencyResponse }),
+    checkpoint: method({
+      capability: anyMember,
+      request: z.object({}),
+      response: checkpointResponse,
+    }),
+    consistency: method({
+      capability: anyMember,
+      request: consistencyRequest,
+      response: consistencyResponse,
+    }),
     inclusion: method({
       capability: { kind: 'member', roles: ['observer', 'coordinator'] },
       request: inclusionRequest,

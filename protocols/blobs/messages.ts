@@ -4,7 +4,9 @@ import { type BlobId, blobId } from '../../shared/ids.ts'
 
 export const blobField = z.custom<BlobId>(blobId.is, 'expected a blob id')
 const size = z.int().nonnegative()
-export const rangeField = z.object({ start: size, end: size }).refine(({ start, end }) => start < end, 'expected start < end')
+export const rangeField = z
+  .object({ start: size, end: size })
+  .refine(({ start, end }) => start < end, 'expected start < end')
 
 /** More than this many ranges say that a blob is fetched in a wild order; the rest is left out, which only makes the holder less useful. */
 export const MAX_RANGES = 64
@@ -20,7 +22,10 @@ export const fetchRequest = z
     start: size,
     end: size,
   })
-  .refine(({ start, end, size: bytes }) => end <= bytes && (start < end || bytes === 0), 'expected start < end <= size')
+  .refine(
+    ({ start, end, size: bytes }) => end <= bytes && (start < end || bytes === 0),
+    'expected start < end <= size',
+  )
 /** Follows the encoding, of which it says how long it was. */
 export const fetchResponse = z.object({ bytes: size })
 

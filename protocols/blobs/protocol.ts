@@ -10,7 +10,17 @@ export const blobs = defineProtocol({
   version: 1,
   limits,
   methods: {
-    fetch: method({ capability: members, request: fetchRequest, response: fetchResponse, download: true }),
-    have: method({ capability: members, request: haveRequest, response: haveResponse, limits: { callMs: 30_000 } }),
+    fetch: method({
+      capability: members,
+      request: fetchRequest,
+      response: fetchResponse,
+      download: true,
+    }),
+    have: method({
+      capability: members,
+      request: haveRequest,
+      response: haveResponse,
+      limits: { callMs: 30_000 },
+    }),
   },
 })

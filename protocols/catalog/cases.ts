@@ -32,7 +32,13 @@ export const cases: readonly Case[] = [
     message: { found: 'folder', entries: ['Packages/', 'x.rpm'] },
     hex: 'a265666f756e6466666f6c64657267656e747269657382695061636b616765732f65782e72706d',
   },
-  { id: 'nothing', method: 'tree', part: 'response', message: { found: 'nothing' }, hex: 'a165666f756e64676e6f7468696e67' },
+  {
+    id: 'nothing',
+    method: 'tree',
+    part: 'response',
+    message: { found: 'nothing' },
+    hex: 'a165666f756e64676e6f7468696e67',
+  },
   {
     id: 'one repository with a key, one without',
     method: 'repositories',

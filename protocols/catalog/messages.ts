@@ -19,5 +19,7 @@ export const treeResponse = z.object({
   modifiedAt: z.string().optional(),
 })
 export const repositoriesResponse = z.object({
-  repositories: z.array(z.object({ id: z.string(), snapshots: z.array(z.string()), gpgkey: z.string().nullable() })),
+  repositories: z.array(
+    z.object({ id: z.string(), snapshots: z.array(z.string()), gpgkey: z.string().nullable() }),
+  ),
 })

@@ -12,6 +12,10 @@ export const catalog = defineProtocol({
   limits,
   methods: {
     tree: method({ capability: agent, request: treeRequest, response: treeResponse }),
-    repositories: method({ capability: agent, request: z.object({}), response: repositoriesResponse }),
+    repositories: method({
+      capability: agent,
+      request: z.object({}),
+      response: repositoriesResponse,
+    }),
   },
 })

@@ -2,7 +2,12 @@
 import type { Case } from '../case.ts'
 
 const fill = (length: number, byte: number): Uint8Array => new Uint8Array(length).fill(byte)
-const operator = { statement: fill(2, 0x7b), scheme: 'sshsig', key: fill(32, 1), signature: fill(64, 2) }
+const operator = {
+  statement: fill(2, 0x7b),
+  scheme: 'sshsig',
+  key: fill(32, 1),
+  signature: fill(64, 2),
+}
 const host = { statement: fill(2, 0x7d), scheme: 'dsse', key: fill(32, 3), signature: fill(64, 4) }
 const run = '01990000-0000-7000-8000-000000000001'
 const order = {
@@ -50,7 +55,13 @@ export const cases: readonly Case[] = [
       66737368736967697369676e617475726558400202020202020202020202020202020202020202020202020202020202020202020202020202020202
       02020202020202020202020202020202020202020202026973746174656d656e74427b7b`,
   },
-  { id: 'learned', method: 'learn', part: 'response', message: { epoch: 1025 }, hex: 'a16565706f6368190401' },
+  {
+    id: 'learned',
+    method: 'learn',
+    part: 'response',
+    message: { epoch: 1025 },
+    hex: 'a16565706f6368190401',
+  },
   {
     id: "an operator's order",
     method: 'perform',
@@ -71,7 +82,13 @@ export const cases: readonly Case[] = [
     id: 'an order under a grant, with a revocation, to a host that knows no checkpoint',
     method: 'perform',
     part: 'request',
-    message: { ...order, consistency: [], consistentFrom: 0, grants: [operator], revocations: [operator] },
+    message: {
+      ...order,
+      consistency: [],
+      consistentFrom: 0,
+      grants: [operator],
+      revocations: [operator],
+    },
     hex: `
       aa65656e747279437b7b7b65696e6465780565726f6f74738181a4636b65795820010101010101010101010101010101010101010101010101010101
       010101010166736368656d6566737368736967697369676e617475726558400202020202020202020202020202020202020202020202020202020202

@@ -9,7 +9,11 @@ const order = cases.find((one) => one.method === 'perform')?.message as { intent
 const states = cases.find((one) => one.method === 'status' && one.part === 'response')?.message
 const many = (count: number): object[] => Array.from({ length: count }, () => order.intent)
 
-const value = (name: string, text: string): object => ({ name, salt: new Uint8Array(32), value: text })
+const value = (name: string, text: string): object => ({
+  name,
+  salt: new Uint8Array(32),
+  value: text,
+})
 
 test('command: messages and their bytes', () => {
   checkCases(command, cases)
@@ -17,11 +21,26 @@ test('command: messages and their bytes', () => {
     ['no intent', 'perform', 'request', { ...order, intent: undefined }],
     ['no root', 'perform', 'request', { ...order, roots: [] }],
     ['no entry', 'perform', 'request', { ...order, entry: '{}' }],
-    ['an entry that is too large', 'perform', 'request', { ...order, entry: new Uint8Array(65_537) }],
+    [
+      'an entry that is too large',
+      'perform',
+      'request',
+      { ...order, entry: new Uint8Array(65_537) },
+    ],
     ['a negative index', 'perform', 'request', { ...order, index: -1 }],
     ['more grants than any chain has', 'perform', 'request', { ...order, grants: many(65) }],
-    ['more revocations than one message holds', 'perform', 'request', { ...order, revocations: many(1025) }],
-    ['a value without its salt', 'perform', 'request', { ...order, values: [{ name: 'A', value: 'x' }] }],
+    [
+      'more revocations than one message holds',
+      'perform',
+      'request',
+      { ...order, revocations: many(1025) },
+    ],
+    [
+      'a value without its salt',
+      'perform',
+      'request',
+      { ...order, values: [{ name: 'A', value: 'x' }] },
+    ],
     [
       'more values than an order has',
       'perform',
@@ -31,8 +50,18 @@ test('command: messages and their bytes', () => {
     ['more revocations ahead', 'learn', 'request', { revocations: many(1025) }],
     ['nothing to learn', 'learn', 'request', { revocations: [] }],
     ['a path for a run', 'status', 'request', { runs: ['../../x'] }],
-    ['an unknown state', 'status', 'response', { runs: [{ ...(states as { runs: object[] }).runs[0], state: 'zombie' }] }],
-    ['an operation for an intent', 'probe', 'request', { operation: '01990000-0000-7000-8000-000000000001' }],
+    [
+      'an unknown state',
+      'status',
+      'response',
+      { runs: [{ ...(states as { runs: object[] }).runs[0], state: 'zombie' }] },
+    ],
+    [
+      'an operation for an intent',
+      'probe',
+      'request',
+      { operation: '01990000-0000-7000-8000-000000000001' },
+    ],
   ])
   // An agent of the first version does not say which revocations it knows: it gets them all.
   assert.equal(positionResponse.parse({ size: 0, root: null }).epoch, 0)

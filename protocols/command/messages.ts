@@ -48,7 +48,9 @@ export const positionResponse = z.object({
 })
 
 /** Revocations ahead of an order, for a host that lacks more than one message holds. Oldest first. */
-export const learnRequest = z.object({ revocations: z.array(signedMessage).min(1).max(MAX_REVOCATIONS) })
+export const learnRequest = z.object({
+  revocations: z.array(signedMessage).min(1).max(MAX_REVOCATIONS),
+})
 /** The epoch up to which the agent now knows every revocation. */
 export const learnResponse = z.object({ epoch: z.int().nonnegative() })
 

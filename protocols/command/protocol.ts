@@ -21,7 +21,11 @@ export const command = defineProtocol({
   version: 1,
   limits,
   methods: {
-    position: method({ capability: coordinator, request: z.object({}), response: positionResponse }),
+    position: method({
+      capability: coordinator,
+      request: z.object({}),
+      response: positionResponse,
+    }),
     learn: method({ capability: coordinator, request: learnRequest, response: learnResponse }),
     perform: method({
       capability: { kind: 'intent' },

@@ -2,7 +2,12 @@
 import type { Case } from '../case.ts'
 
 const fill = (length: number, byte: number): Uint8Array => new Uint8Array(length).fill(byte)
-const signed = { statement: fill(2, 0x7b), scheme: 'sshsig', key: fill(32, 1), signature: fill(64, 2) }
+const signed = {
+  statement: fill(2, 0x7b),
+  scheme: 'sshsig',
+  key: fill(32, 1),
+  signature: fill(64, 2),
+}
 const agent = '3f0c1e6a-6a55-4c3b-9f4e-0d9a2b1c7e10'
 const run = '01990000-0000-7000-8000-000000000001'
 const operation = '01990000-0000-7000-8000-0000000000ff'
@@ -47,7 +52,13 @@ export const cases: readonly Case[] = [
     id: 'a nonce',
     method: 'session.begin',
     part: 'response',
-    message: { nonce: fill(32, 3), fleet: 'f'.repeat(32), coordinator: '12D3KooW', name: 'c', version: '0.1.0' },
+    message: {
+      nonce: fill(32, 3),
+      fleet: 'f'.repeat(32),
+      coordinator: '12D3KooW',
+      name: 'c',
+      version: '0.1.0',
+    },
     hex: `
       a5646e616d65616365666c65657478206666666666666666666666666666666666666666666666666666666666666666656e6f6e6365582003030303
       030303030303030303030303030303030303030303030303030303036776657273696f6e65302e312e306b636f6f7264696e61746f7268313244334b
@@ -70,7 +81,14 @@ export const cases: readonly Case[] = [
     method: 'status',
     part: 'response',
     message: {
-      coordinator: { name: 'c', version: '0.1.0', peerId: '12D3KooW', startedAt: at, addresses: ['/ip4/192.0.2.1/tcp/8470'], http: null },
+      coordinator: {
+        name: 'c',
+        version: '0.1.0',
+        peerId: '12D3KooW',
+        startedAt: at,
+        addresses: ['/ip4/192.0.2.1/tcp/8470'],
+        http: null,
+      },
       repositories: [{ id: 'today', lastSync: null, result: null }],
       agents: { connected: 1, offline: 2, pending: 3, revoked: 4 },
       store: { blobs: 5, bytes: 6 },
@@ -159,7 +177,16 @@ export const cases: readonly Case[] = [
     id: 'one that was never synced',
     method: 'repo.show',
     part: 'response',
-    message: { ...repository, enabled: false, packages: 0, bytes: 0, revision: null, lastSync: null, snapshots: [], published: null },
+    message: {
+      ...repository,
+      enabled: false,
+      packages: 0,
+      bytes: 0,
+      revision: null,
+      lastSync: null,
+      snapshots: [],
+      published: null,
+    },
     hex: `
       ab62696465746f64617964747970656372706d6562797465730067656e61626c6564f4686c61737453796e63f6687061636b61676573006872657669
       73696f6ef668757073747265616d781a68747470733a2f2f6578616d706c652e6f72672f746f6461792f697075626c6973686564f669726574656e74
@@ -210,7 +237,15 @@ export const cases: readonly Case[] = [
     part: 'response',
     message: {
       snapshots: [
-        { name: '2026-11', repository: 'today', createdAt: at, description: 'before the update', packages: 2, bytes: 4096, revision: null },
+        {
+          name: '2026-11',
+          repository: 'today',
+          createdAt: at,
+          description: 'before the update',
+          packages: 2,
+          bytes: 4096,
+          revision: null,
+        },
       ],
     },
     hex: `
@@ -240,7 +275,13 @@ export const cases: readonly Case[] = [
       346466726f6d63312d31646e616d65636f616b6a61647669736f72696573816d4c41422d323032333a30303031`,
   },
 
-  { id: 'a run by a prefix', method: 'run.status', part: 'request', message: { run: '01990' }, hex: 'a16372756e653031393930' },
+  {
+    id: 'a run by a prefix',
+    method: 'run.status',
+    part: 'request',
+    message: { run: '01990' },
+    hex: 'a16372756e653031393930',
+  },
   {
     id: 'a run that ended',
     method: 'run.status',
@@ -261,7 +302,13 @@ export const cases: readonly Case[] = [
     message: { on: ['web-1', 'web-2'], all: true },
     hex: 'a2626f6e82657765622d31657765622d3263616c6cf5',
   },
-  { id: 'live runs', method: 'run.list', part: 'request', message: { all: false }, hex: 'a163616c6cf4' },
+  {
+    id: 'live runs',
+    method: 'run.list',
+    part: 'request',
+    message: { all: false },
+    hex: 'a163616c6cf4',
+  },
   {
     id: 'a run that its host has not spoken of',
     method: 'run.list',
@@ -302,7 +349,14 @@ export const cases: readonly Case[] = [
     id: 'killed in the end',
     method: 'run.output',
     part: 'response',
-    message: { ...process, status: 'killed: SIGKILL', state: 'killed', exitCode: null, signal: 'SIGKILL', droppedBytes: 100 },
+    message: {
+      ...process,
+      status: 'killed: SIGKILL',
+      state: 'killed',
+      exitCode: null,
+      signal: 'SIGKILL',
+      droppedBytes: 100,
+    },
     hex: `
       af6372756e782430313939303030302d303030302d373030302d383030302d30303030303030303030303164686f7374657765622d31646e616d65f6
       656163746f7278325348413235363a414141414141414141414141414141414141414141414141414141414141414141414141414141414141416561
@@ -312,7 +366,13 @@ export const cases: readonly Case[] = [
       74656441747818323032362d30312d33315430383a30303a30302e3030305a6b6f75747075744279746573076c64726f7070656442797465731864`,
   },
 
-  { id: 'packages of a host', method: 'facts.show', part: 'request', message: { host: 'web-1' }, hex: 'a164686f7374657765622d31' },
+  {
+    id: 'packages of a host',
+    method: 'facts.show',
+    part: 'request',
+    message: { host: 'web-1' },
+    hex: 'a164686f7374657765622d31',
+  },
   {
     id: 'one package',
     method: 'facts.show',
@@ -325,7 +385,16 @@ export const cases: readonly Case[] = [
       root: blob,
       at,
       os: { id: 'debian', version: '12' },
-      packages: [{ manager: 'dpkg', name: 'openssl', epoch: 0, version: '3.0.15', release: '1~deb12u1', arch: 'amd64' }],
+      packages: [
+        {
+          manager: 'dpkg',
+          name: 'openssl',
+          epoch: 0,
+          version: '3.0.15',
+          release: '1~deb12u1',
+          arch: 'amd64',
+        },
+      ],
     },
     hex: `
       a86261747818323032362d30312d33315430383a30303a30302e3030305a626f73a26269646664656269616e6776657273696f6e62313264686f7374
@@ -334,7 +403,13 @@ export const cases: readonly Case[] = [
       306565706f636801687061636b6167657381a6646172636865616d643634646e616d65676f70656e73736c6565706f636800676d616e616765726464
       706b676772656c6561736569317e646562313275316776657273696f6e66332e302e31356873657175656e636502`,
   },
-  { id: 'what happened?', method: 'facts.history', part: 'request', message: { host: 'web-1' }, hex: 'a164686f7374657765622d31' },
+  {
+    id: 'what happened?',
+    method: 'facts.history',
+    part: 'request',
+    message: { host: 'web-1' },
+    hex: 'a164686f7374657765622d31',
+  },
   {
     id: 'to one package',
     method: 'facts.history',
@@ -348,8 +423,26 @@ export const cases: readonly Case[] = [
     part: 'response',
     message: {
       events: [
-        { at, event: 'install', manager: 'rpm', name: 'a', from: null, to: '1-1', source: null, durationSeconds: null },
-        { at: later, event: 'update', manager: 'rpm', name: 'a', from: '1-1', to: '1-2', source: 'today', durationSeconds: 3 },
+        {
+          at,
+          event: 'install',
+          manager: 'rpm',
+          name: 'a',
+          from: null,
+          to: '1-1',
+          source: null,
+          durationSeconds: null,
+        },
+        {
+          at: later,
+          event: 'update',
+          manager: 'rpm',
+          name: 'a',
+          from: '1-1',
+          to: '1-2',
+          source: 'today',
+          durationSeconds: 3,
+        },
       ],
     },
     hex: `
@@ -365,13 +458,29 @@ export const cases: readonly Case[] = [
     message: { name: 'openssl', version: '< 3.0.7-25.el9', on: ['all'] },
     hex: 'a3626f6e8163616c6c646e616d65676f70656e73736c6776657273696f6e6e3c20332e302e372d32352e656c39',
   },
-  { id: 'who has any?', method: 'package.find', part: 'request', message: { name: 'openssl' }, hex: 'a1646e616d65676f70656e73736c' },
+  {
+    id: 'who has any?',
+    method: 'package.find',
+    part: 'request',
+    message: { name: 'openssl' },
+    hex: 'a1646e616d65676f70656e73736c',
+  },
   {
     id: 'a host that was seen a while ago',
     method: 'package.find',
     part: 'response',
     message: {
-      found: [{ host: 'web-1', manager: 'rpm', name: 'openssl', version: '1:3.0.7-24.el9', arch: null, seenAt: at, stale: true }],
+      found: [
+        {
+          host: 'web-1',
+          manager: 'rpm',
+          name: 'openssl',
+          version: '1:3.0.7-24.el9',
+          arch: null,
+          seenAt: at,
+          stale: true,
+        },
+      ],
     },
     hex: `
       a165666f756e6481a76461726368f664686f7374657765622d31646e616d65676f70656e73736c657374616c65f5667365656e41747818323032362d
@@ -442,7 +551,13 @@ export const cases: readonly Case[] = [
       a564726f6f74784063646364636463646364636463646364636463646364636463646364636463646364636463646364636463646364636463646364
       6364636463646364636463646473697a6502667369676e657261636a636865636b706f696e74646e6f74656b6f70656e496e74656e747300`,
   },
-  { id: 'prove this one', method: 'audit.prove', part: 'request', message: { index: 1 }, hex: 'a165696e64657801' },
+  {
+    id: 'prove this one',
+    method: 'audit.prove',
+    part: 'request',
+    message: { index: 1 },
+    hex: 'a165696e64657801',
+  },
   {
     id: 'the proof',
     method: 'audit.prove',
@@ -504,7 +619,13 @@ export const cases: readonly Case[] = [
       a264626c6f62784061626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162
       6162616261626162616261626572616e6765a263656e640165737461727400`,
   },
-  { id: 'the size of the blob', method: 'blob.get', part: 'response', message: { size: 2 ** 40 }, hex: 'a16473697a651b0000010000000000' },
+  {
+    id: 'the size of the blob',
+    method: 'blob.get',
+    part: 'response',
+    message: { size: 2 ** 40 },
+    hex: 'a16473697a651b0000010000000000',
+  },
   {
     id: 'who holds the blob?',
     method: 'blob.providers',
@@ -561,7 +682,14 @@ export const cases: readonly Case[] = [
     id: 'it goes on',
     method: 'operate',
     part: 'progress',
-    message: { what: 'packages', done: 5_000_000_000, total: 6_000_000_000, files: 12, of: 40_000, item: 'a-1-1.x86_64.rpm' },
+    message: {
+      what: 'packages',
+      done: 5_000_000_000,
+      total: 6_000_000_000,
+      files: 12,
+      of: 40_000,
+      item: 'a-1-1.x86_64.rpm',
+    },
     hex: `
       a6626f66199c4064646f6e651b000000012a05f200646974656d70612d312d312e7838365f36342e72706d6477686174687061636b61676573656669
       6c65730c65746f74616c1b0000000165a0bc00`,
@@ -574,7 +702,18 @@ export const cases: readonly Case[] = [
       operation,
       index: 5,
       results: [
-        { target: agent, result: 'done', detail: { run, state: 'running', pid: 17, limited: true, reason: null, warnings: ['weak'] } },
+        {
+          target: agent,
+          result: 'done',
+          detail: {
+            run,
+            state: 'running',
+            pid: 17,
+            limited: true,
+            reason: null,
+            warnings: ['weak'],
+          },
+        },
         {
           target: operation,
           result: 'refused',

@@ -6,35 +6,81 @@ import { cases } from './cases.ts'
 import { control } from './protocol.ts'
 import { labelsMessage, runOrder, safeName, VERBS } from './verbs.ts'
 
-const opened = cases.find((one) => one.id === 'delegation and proof')?.message as { delegation: object }
+const opened = cases.find((one) => one.id === 'delegation and proof')?.message as {
+  delegation: object
+}
 const intent = opened.delegation
-const value = (name: string, text: string): object => ({ name, salt: new Uint8Array(32), value: text })
+const value = (name: string, text: string): object => ({
+  name,
+  salt: new Uint8Array(32),
+  value: text,
+})
 const agent = '3f0c1e6a-6a55-4c3b-9f4e-0d9a2b1c7e10'
 
 test('control: messages and their bytes', () => {
   checkCases(control, cases)
   checkRefused(control, [
-    ['a proof that is too long', 'session.open', 'request', { ...opened, proof: new Uint8Array(65) }],
+    [
+      'a proof that is too long',
+      'session.open',
+      'request',
+      { ...opened, proof: new Uint8Array(65) },
+    ],
     ['no selector', 'target.resolve', 'request', { on: [] }],
     ['an empty selector', 'target.resolve', 'request', { on: [''] }],
-    ['selectors without end', 'target.resolve', 'request', { on: Array.from({ length: 257 }, () => 'x') }],
+    [
+      'selectors without end',
+      'target.resolve',
+      'request',
+      { on: Array.from({ length: 257 }, () => 'x') },
+    ],
     ['no run', 'run.status', 'request', { run: '' }],
     ['a run longer than an id', 'run.status', 'request', { run: 'x'.repeat(37) }],
-    ['an offset before the beginning', 'run.output', 'request', { run: 'abcd', follow: true, stdout: -1, stderr: 0 }],
+    [
+      'an offset before the beginning',
+      'run.output',
+      'request',
+      { run: 'abcd', follow: true, stdout: -1, stderr: 0 },
+    ],
     ['more entries than a page', 'audit.log', 'request', { from: 0, count: 1001 }],
     ['a blob by its path', 'blob.get', 'request', { blob: '/etc/passwd' }],
     ['an intent as text', 'operate', 'request', { intent: '{}' }],
-    ['a value without its salt', 'operate', 'request', { intent, values: [{ name: 'A', value: 'x' }] }],
-    ['a salt that is too short', 'operate', 'request', { intent, values: [{ ...value('A', 'x'), salt: new Uint8Array(16) }] }],
-    ['a value of a name that no shell knows', 'operate', 'request', { intent, values: [value('A B', 'x')] }],
+    [
+      'a value without its salt',
+      'operate',
+      'request',
+      { intent, values: [{ name: 'A', value: 'x' }] },
+    ],
+    [
+      'a salt that is too short',
+      'operate',
+      'request',
+      { intent, values: [{ ...value('A', 'x'), salt: new Uint8Array(16) }] },
+    ],
+    [
+      'a value of a name that no shell knows',
+      'operate',
+      'request',
+      { intent, values: [value('A B', 'x')] },
+    ],
     [
       'more values than an intent has',
       'operate',
       'request',
       { intent, values: Array.from({ length: 257 }, (_, n) => value(`A${n}`, 'x')) },
     ],
-    ['more bytes of values than a host takes', 'operate', 'request', { intent, values: [value('A', 'x'.repeat(131_072))] }],
-    ['the same in fewer characters', 'operate', 'request', { intent, values: [value('A', 'ü'.repeat(65_536))] }],
+    [
+      'more bytes of values than a host takes',
+      'operate',
+      'request',
+      { intent, values: [value('A', 'x'.repeat(131_072))] },
+    ],
+    [
+      'the same in fewer characters',
+      'operate',
+      'request',
+      { intent, values: [value('A', 'ü'.repeat(65_536))] },
+    ],
     [
       'a nested value in a detail',
       'operate',
@@ -45,7 +91,9 @@ test('control: messages and their bytes', () => {
 })
 
 test('ID-01: control says for every method what its caller needs, and only the session needs nothing', () => {
-  const strangers = Object.entries(control.methods).filter(([, method]) => method.capability.kind === 'stranger')
+  const strangers = Object.entries(control.methods).filter(
+    ([, method]) => method.capability.kind === 'stranger',
+  )
   assert.deepEqual(
     strangers.map(([name]) => name),
     ['session.begin', 'session.open'],
@@ -61,7 +109,10 @@ test('control: what an operator may sign is what a host will take', () => {
     ['a variable with a blank', { env: { 'A B': commitment } }],
     ['a variable that begins with a digit', { env: { '1A': commitment } }],
     ['a value in clear', { env: { A: 'x' } }],
-    ['more variables than 256', { env: Object.fromEntries(Array.from({ length: 257 }, (_, n) => [`A${n}`, commitment])) }],
+    [
+      'more variables than 256',
+      { env: Object.fromEntries(Array.from({ length: 257 }, (_, n) => [`A${n}`, commitment])) },
+    ],
     ['an argument beyond its limit', { command: ['x'.repeat(32_769)] }],
     ['a user with a colon', { user: 'root:root' }],
     ['a host that is no agent id', { runs: { 'web-1': agent } }],
@@ -71,14 +122,30 @@ test('control: what an operator may sign is what a host will take', () => {
     ['a key that nobody knows', { privileged: true }],
     ['a limit that nobody knows', { limits: { outputBytes: 1, gpus: 1 } }],
   ]
-  for (const env of [{}, { A: commitment }]) assert.equal(runOrder.safeParse({ ...order, env }).success, true)
-  for (const [why, change] of bad) assert.equal(runOrder.safeParse({ ...order, ...change }).success, false, why)
+  for (const env of [{}, { A: commitment }])
+    assert.equal(runOrder.safeParse({ ...order, env }).success, true)
+  for (const [why, change] of bad)
+    assert.equal(runOrder.safeParse({ ...order, ...change }).success, false, why)
   for (const name of ['', '.', '..', '.x', 'a/b', 'a\\b', 'a b', 'ä', 'x'.repeat(65), 'a\n'])
     assert.equal(safeName.safeParse(name).success, false, name)
 })
 
 test('control: labels that an operator may give are labels that a certificate may hold', () => {
-  for (const value of ['a', 'a/b', 'a b', 'ä', 'x'.repeat(63), 'x'.repeat(200), 'a:b', 'a@b', 'a+b', '', '-', 'a=b', 'a,b'])
+  for (const value of [
+    'a',
+    'a/b',
+    'a b',
+    'ä',
+    'x'.repeat(63),
+    'x'.repeat(200),
+    'a:b',
+    'a@b',
+    'a+b',
+    '',
+    '-',
+    'a=b',
+    'a,b',
+  ])
     if (labelsMessage.safeParse({ key: value }).success) assert.match(value, LABEL_VALUE, value)
   for (const key of ['a', 'a/b', 'example.org/role', '', '-a', 'a b', 'a=b', 'a,b', 'x'.repeat(64)])
     if (labelsMessage.safeParse({ [key]: '' }).success) assert.match(key, LABEL_KEY, key)
@@ -89,6 +156,10 @@ test('control: every verb names a namespace that can be granted, and its targets
   for (const [verb, spec] of Object.entries(VERBS)) {
     assert.match(spec.namespace, /^(fleet|repo|snapshot|publish|artifact|run|policy)$/, verb)
     assert.match(verb, /^[a-z]+\.[a-z]+$/)
-    assert.equal(spec.arguments.safeParse({ unknownKey: 1 }).success, false, `${verb} takes any argument`)
+    assert.equal(
+      spec.arguments.safeParse({ unknownKey: 1 }).success,
+      false,
+      `${verb} takes any argument`,
+    )
   }
 })

@@ -17,7 +17,13 @@ export const selectors = z.array(z.string().min(1).max(1024)).min(1).max(256)
 export const empty = z.object({})
 
 // Session: proves that this duplex speaks for the operator who signed the delegation.
-export const sessionChallenge = z.object({ nonce: bytesOf(32), fleet: z.string(), coordinator: z.string(), name, version: name })
+export const sessionChallenge = z.object({
+  nonce: bytesOf(32),
+  fleet: z.string(),
+  coordinator: z.string(),
+  name,
+  version: name,
+})
 export const sessionOpen = z.object({ delegation: signedMessage, proof: bytesOf(64) })
 
 // Fleet
@@ -38,7 +44,9 @@ export const agentRow = z.object({
 export type AgentRow = z.infer<typeof agentRow>
 export const agentList = z.object({ agents: z.array(agentRow) })
 export const resolveRequest = z.object({ on: selectors })
-export const resolveResponse = z.object({ agents: z.array(z.object({ id: agentText, name, status: agentRow.shape.status })) })
+export const resolveResponse = z.object({
+  agents: z.array(z.object({ id: agentText, name, status: agentRow.shape.status })),
+})
 export const statusResponse = z.object({
   coordinator: z.object({
     name,
@@ -48,7 +56,9 @@ export const statusResponse = z.object({
     addresses: z.array(z.string()),
     http: z.string().nullable(),
   }),
-  repositories: z.array(z.object({ id: name, lastSync: time.nullable(), result: z.string().nullable() })),
+  repositories: z.array(
+    z.object({ id: name, lastSync: time.nullable(), result: z.string().nullable() }),
+  ),
   agents: z.object({ connected: z.int(), offline: z.int(), pending: z.int(), revoked: z.int() }),
   store: z.object({ blobs: z.int(), bytes: z.int() }),
   log: z.object({ size: z.int(), root: z.string(), at: time.nullable(), openIntents: z.int() }),
@@ -97,10 +107,18 @@ export const diffResponse = z.object({
   /** NEVRAs. */
   added: z.array(z.string()),
   removed: z.array(z.string()),
-  updated: z.array(z.object({ name: z.string(), arch: z.string(), from: z.string(), to: z.string() })),
+  updated: z.array(
+    z.object({ name: z.string(), arch: z.string(), from: z.string(), to: z.string() }),
+  ),
   advisories: z.array(z.string()),
 })
-export const syncPlan = z.object({ repository: name, fetch: z.int(), bytes: z.int(), remove: z.int(), unchanged: z.int() })
+export const syncPlan = z.object({
+  repository: name,
+  fetch: z.int(),
+  bytes: z.int(),
+  remove: z.int(),
+  unchanged: z.int(),
+})
 
 // Runs
 export const runRow = z.object({
@@ -166,7 +184,11 @@ export const historyRow = z.object({
   durationSeconds: z.int().nullable(),
 })
 export const historyResponse = z.object({ events: z.array(historyRow) })
-export const findRequest = z.object({ name, version: z.string().max(256).optional(), on: selectors.optional() })
+export const findRequest = z.object({
+  name,
+  version: z.string().max(256).optional(),
+  on: selectors.optional(),
+})
 export const findRow = z.object({
   host: name,
   manager: z.string(),
@@ -179,7 +201,11 @@ export const findRow = z.object({
 export const findResponse = z.object({ found: z.array(findRow) })
 
 // Log and grants
-export const logRequest = z.object({ from: z.int().nonnegative(), count: z.int().positive().max(1000), actor: z.string().optional() })
+export const logRequest = z.object({
+  from: z.int().nonnegative(),
+  count: z.int().positive().max(1000),
+  actor: z.string().optional(),
+})
 export const logRow = z.object({
   index: z.int(),
   at: time,
@@ -225,12 +251,16 @@ export type GrantRow = z.infer<typeof grantRow>
 export const grantList = z.object({ grants: z.array(grantRow), epoch: z.int() })
 
 // Content
-export const blobRequest = z.object({ blob: z.custom<string>((value) => blobId.is(value), 'expected a blob id') })
+export const blobRequest = z.object({
+  blob: z.custom<string>((value) => blobId.is(value), 'expected a blob id'),
+})
 /** Bytes from `start` to before `end`. */
 export const byteRange = z.object({ start: z.int().nonnegative(), end: z.int().positive() })
 export const blobGetRequest = blobRequest.extend({ range: byteRange.optional() })
 export const blobInfo = z.object({ size: z.int() })
-export const providerList = z.object({ providers: z.array(z.object({ name, peerId: z.string(), whole: z.boolean() })) })
+export const providerList = z.object({
+  providers: z.array(z.object({ name, peerId: z.string(), whole: z.boolean() })),
+})
 
 // Operations: everything that changes something
 export const operateRequest = z.object({
@@ -248,7 +278,13 @@ export const operateProgress = z.object({
 })
 export type OperateProgress = z.infer<typeof operateProgress>
 /** Plain values of an outcome; also what an error carries. */
-export const plainValue = z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.string())])
+export const plainValue = z.union([
+  z.string(),
+  z.number(),
+  z.boolean(),
+  z.null(),
+  z.array(z.string()),
+])
 export const operateResult = z.object({
   target: z.string(),
   result: z.enum(['done', 'failed', 'refused', 'unknown']),
@@ -257,5 +293,9 @@ export const operateResult = z.object({
   error: z.object({ code: z.string(), data: z.record(z.string(), plainValue) }).optional(),
 })
 export type OperateResult = z.infer<typeof operateResult>
-export const operateResponse = z.object({ operation: z.string(), index: z.int(), results: z.array(operateResult) })
+export const operateResponse = z.object({
+  operation: z.string(),
+  index: z.int(),
+  results: z.array(operateResult),
+})
 export type OperateResponse = z.infer<typeof operateResponse>

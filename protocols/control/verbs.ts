@@ -12,14 +12,20 @@ import { MAX_VARIABLES, variableName } from '../openings.ts'
 /** Names of repositories, snapshots and hosts: what is safe as one path component on every file system (GC-08). */
 export const safeName = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected a letter or digit, then up to 63 letters, digits, dots, dashes, underscores')
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    'expected a letter or digit, then up to 63 letters, digits, dots, dashes, underscores',
+  )
 /** As node certificates hold them: a host whose labels no certificate takes could never come in. */
 export const labelsMessage = labelsField
 
 const agentText = z.custom<string>((value) => agentId.is(value), 'expected an agent id')
 const runText = z.custom<string>((value) => runId.is(value), 'expected a run id')
 const blobText = z.custom<string>((value) => blobId.is(value), 'expected a blob id')
-const commitmentText = z.custom<string>((value) => sha256Hex.is(value), 'expected the commitment to a value: 64 lower-case hex digits')
+const commitmentText = z.custom<string>(
+  (value) => sha256Hex.is(value),
+  'expected the commitment to a value: 64 lower-case hex digits',
+)
 /** A signed statement inside an intent's arguments: base64 of its parts, so that the log entry holds all that is needed to check it. */
 const statementText = z.strictObject({
   statement: z.string().max(65_536),
@@ -36,7 +42,10 @@ export const runOrder = z.strictObject({
   /** For each variable the commitment to its value (AL-13). The values themselves travel beside the intent: `protocols/openings.ts`. */
   env: z
     .record(variableName, commitmentText)
-    .refine((env) => Object.keys(env).length <= MAX_VARIABLES, `expected at most ${MAX_VARIABLES} variables`),
+    .refine(
+      (env) => Object.keys(env).length <= MAX_VARIABLES,
+      `expected at most ${MAX_VARIABLES} variables`,
+    ),
   cwd: z.string().max(4096).optional(),
   user: z
     .string()
@@ -79,10 +88,22 @@ export const VERBS = {
       approve: z.boolean(),
     }),
   }),
-  'enroll.approve': verb({ namespace: 'fleet', target: 'agents', arguments: z.strictObject({ labels: labelsMessage }) }),
+  'enroll.approve': verb({
+    namespace: 'fleet',
+    target: 'agents',
+    arguments: z.strictObject({ labels: labelsMessage }),
+  }),
   'enroll.reject': verb({ namespace: 'fleet', target: 'agents', arguments: z.strictObject({}) }),
-  'agent.label': verb({ namespace: 'fleet', target: 'agents', arguments: z.strictObject({ labels: labelsMessage }) }),
-  'agent.revoke': verb({ namespace: 'fleet', target: 'agents', arguments: z.strictObject({ revocation: statementText }) }),
+  'agent.label': verb({
+    namespace: 'fleet',
+    target: 'agents',
+    arguments: z.strictObject({ labels: labelsMessage }),
+  }),
+  'agent.revoke': verb({
+    namespace: 'fleet',
+    target: 'agents',
+    arguments: z.strictObject({ revocation: statementText }),
+  }),
   'repo.sync': verb({
     namespace: 'repo',
     target: 'repository',
@@ -95,13 +116,21 @@ export const VERBS = {
       acceptShrink: z.boolean(),
     }),
   }),
-  'repo.publish': verb({ namespace: 'publish', target: 'repository', arguments: z.strictObject({ snapshot: safeName.optional() }) }),
+  'repo.publish': verb({
+    namespace: 'publish',
+    target: 'repository',
+    arguments: z.strictObject({ snapshot: safeName.optional() }),
+  }),
   'snapshot.create': verb({
     namespace: 'snapshot',
     target: 'repository',
     arguments: z.strictObject({ name: safeName, description: z.string().max(1024) }),
   }),
-  'snapshot.delete': verb({ namespace: 'snapshot', target: 'repository', arguments: z.strictObject({ name: safeName }) }),
+  'snapshot.delete': verb({
+    namespace: 'snapshot',
+    target: 'repository',
+    arguments: z.strictObject({ name: safeName }),
+  }),
   'artifact.add': verb({
     namespace: 'artifact',
     target: 'fleet',
@@ -120,8 +149,16 @@ export const VERBS = {
         .optional(),
     }),
   }),
-  'grant.add': verb({ namespace: 'policy', target: 'fleet', arguments: z.strictObject({ grant: statementText }) }),
-  'grant.revoke': verb({ namespace: 'policy', target: 'fleet', arguments: z.strictObject({ revocation: statementText }) }),
+  'grant.add': verb({
+    namespace: 'policy',
+    target: 'fleet',
+    arguments: z.strictObject({ grant: statementText }),
+  }),
+  'grant.revoke': verb({
+    namespace: 'policy',
+    target: 'fleet',
+    arguments: z.strictObject({ revocation: statementText }),
+  }),
 } as const satisfies Record<string, VerbSpec>
 
 export type Verb = keyof typeof VERBS

@@ -3,15 +3,31 @@ import type { Case } from '../case.ts'
 
 const agent = '3f0c1e6a-6a55-4c3b-9f4e-0d9a2b1c7e10'
 const fill = (length: number, byte: number): Uint8Array => new Uint8Array(length).fill(byte)
-const root = { statement: fill(2, 0x7b), scheme: 'sshsig', key: fill(32, 1), signature: fill(64, 2) }
-const certificate = { statement: fill(3, 0x7d), scheme: 'dsse', key: fill(32, 3), signature: fill(64, 4) }
+const root = {
+  statement: fill(2, 0x7b),
+  scheme: 'sshsig',
+  key: fill(32, 1),
+  signature: fill(64, 2),
+}
+const certificate = {
+  statement: fill(3, 0x7d),
+  scheme: 'dsse',
+  key: fill(32, 3),
+  signature: fill(64, 4),
+}
 
 export const cases: readonly Case[] = [
   {
     id: 'a host with a token',
     method: 'join',
     part: 'request',
-    message: { agent, name: 'web-1', token: fill(32, 5), claims: { hostname: 'web-1.example' }, version: '0.1.0' },
+    message: {
+      agent,
+      name: 'web-1',
+      token: fill(32, 5),
+      claims: { hostname: 'web-1.example' },
+      version: '0.1.0',
+    },
     hex: `
       a5646e616d65657765622d31656167656e74782433663063316536612d366135352d346333622d396634652d30643961326231633765313065746f6b
       656e5820050505050505050505050505050505050505050505050505050505050505050566636c61696d73a168686f73746e616d656d7765622d312e

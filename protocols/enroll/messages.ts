@@ -15,7 +15,9 @@ export const joinRequest = z.object({
   /** Absent when the host waits for an operator's approval. */
   token: bytesOf(32).optional(),
   /** What the host says of itself, shown to the operator who approves; nothing selects by it (ID-14). */
-  claims: z.record(z.string().max(64), z.string().max(256)).refine((claims) => Object.keys(claims).length <= 32),
+  claims: z
+    .record(z.string().max(64), z.string().max(256))
+    .refine((claims) => Object.keys(claims).length <= 32),
   version: z.string().max(64),
   /** A host that comes back: it knows every revocation up to this epoch. */
   epoch: z.int().nonnegative().optional(),
@@ -38,5 +40,8 @@ export const joinResponse = z.object({
 })
 export type JoinResponse = z.infer<typeof joinResponse>
 
-export const renewRequest = z.object({ version: z.string().max(64), addresses: z.array(z.string().max(256)).max(16) })
+export const renewRequest = z.object({
+  version: z.string().max(64),
+  addresses: z.array(z.string().max(256)).max(16),
+})
 export const renewResponse = z.object({ certificate: signedMessage })

@@ -9,10 +9,17 @@ export const enroll = defineProtocol({
   limits,
   methods: {
     join: method({
-      capability: { kind: 'stranger', why: 'a candidate has no certificate yet; a token or an operator decides' },
+      capability: {
+        kind: 'stranger',
+        why: 'a candidate has no certificate yet; a token or an operator decides',
+      },
       request: joinRequest,
       response: joinResponse,
     }),
-    renew: method({ capability: { kind: 'member', roles: ['agent'] }, request: renewRequest, response: renewResponse }),
+    renew: method({
+      capability: { kind: 'member', roles: ['agent'] },
+      request: renewRequest,
+      response: renewResponse,
+    }),
   },
 })

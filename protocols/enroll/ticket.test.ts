@@ -15,8 +15,13 @@ const ticket = {
 }
 
 test('base32 round trips every byte string and refuses other spellings', () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => assert.deepEqual(decodeBase32(encodeBase32(bytes)), bytes)))
-  for (const text of ['A', 'a', 'aaa1', 'mz', 'aa==', 'ab\n']) assert.equal(decodeBase32(text), undefined, text)
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) =>
+      assert.deepEqual(decodeBase32(encodeBase32(bytes)), bytes),
+    ),
+  )
+  for (const text of ['A', 'a', 'aaa1', 'mz', 'aa==', 'ab\n'])
+    assert.equal(decodeBase32(text), undefined, text)
 })
 
 test('a token round trips and is one shell word', () => {

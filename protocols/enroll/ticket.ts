@@ -32,7 +32,9 @@ export const MAX_TICKET_ADDRESSES = 16
 /** So many addresses of 256 bytes, twice over. */
 const MAX_TICKET_CHARACTERS = 16_384
 
-const bytes32 = z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.byteLength === 32)
+const bytes32 = z.custom<Uint8Array>(
+  (value) => value instanceof Uint8Array && value.byteLength === 32,
+)
 const shape = z.strictObject({
   f: z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.byteLength === 16),
   r: bytes32,
@@ -56,11 +58,17 @@ export function formatTicket(ticket: Ticket): string {
 /** @throws ticket.malformed for anything that {@link formatTicket} did not write. */
 export function parseTicket(text: string): Ticket {
   const trimmed = text.trim()
-  if (!trimmed.startsWith(PREFIX)) throw ticketError('ticket.malformed', { reason: `it does not begin with ${PREFIX}` })
+  if (!trimmed.startsWith(PREFIX))
+    throw ticketError('ticket.malformed', { reason: `it does not begin with ${PREFIX}` })
   if (trimmed.length > MAX_TICKET_CHARACTERS)
-    throw ticketError('ticket.malformed', { reason: `it is longer than ${MAX_TICKET_CHARACTERS} characters` })
+    throw ticketError('ticket.malformed', {
+      reason: `it is longer than ${MAX_TICKET_CHARACTERS} characters`,
+    })
   const bytes = decodeBase32(trimmed.slice(PREFIX.length))
-  if (bytes === undefined) throw ticketError('ticket.malformed', { reason: 'it holds characters that no ticket has, or is cut short' })
+  if (bytes === undefined)
+    throw ticketError('ticket.malformed', {
+      reason: 'it holds characters that no ticket has, or is cut short',
+    })
   let decoded: unknown
   try {
     decoded = decode(bytes, { strict: true, rejectDuplicateMapKeys: true, allowIndefinite: false })
@@ -68,7 +76,13 @@ export function parseTicket(text: string): Ticket {
     throw ticketError('ticket.malformed', { reason: 'it is cut short or altered' }, { cause })
   }
   const result = shape.safeParse(decoded)
-  if (!result.success) throw ticketError('ticket.malformed', { reason: 'it is of another version, or altered' })
+  if (!result.success)
+    throw ticketError('ticket.malformed', { reason: 'it is of another version, or altered' })
   const { f, r, a, s } = result.data
-  return { fleet: fleetId.parse(Buffer.from(f).toString('hex')), root: r, addresses: a, ...(s ? { secret: s } : {}) }
+  return {
+    fleet: fleetId.parse(Buffer.from(f).toString('hex')),
+    root: r,
+    addresses: a,
+    ...(s ? { secret: s } : {}),
+  }
 }

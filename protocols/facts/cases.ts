@@ -2,10 +2,21 @@
 import type { Case } from '../case.ts'
 
 const fill = (length: number, byte: number): Uint8Array => new Uint8Array(length).fill(byte)
-const update = { statement: fill(2, 0x7b), scheme: 'dsse', key: fill(32, 1), signature: fill(64, 2) }
+const update = {
+  statement: fill(2, 0x7b),
+  scheme: 'dsse',
+  key: fill(32, 1),
+  signature: fill(64, 2),
+}
 
 export const cases: readonly Case[] = [
-  { id: 'everything', method: 'pull', part: 'request', message: { epoch: 0, sequence: 0 }, hex: 'a26565706f6368006873657175656e636500' },
+  {
+    id: 'everything',
+    method: 'pull',
+    part: 'request',
+    message: { epoch: 0, sequence: 0 },
+    hex: 'a26565706f6368006873657175656e636500',
+  },
   {
     id: 'what follows',
     method: 'pull',
@@ -27,7 +38,13 @@ export const cases: readonly Case[] = [
       01010101010101010166736368656d656464737365697369676e61747572655840030303030303030303030303030303030303030303030303030303
       030303030303030303030303030303030303030303030303030303030303030303030303036973746174656d656e74427b7b`,
   },
-  { id: 'nothing new', method: 'pull', part: 'response', message: { updates: [] }, hex: 'a1677570646174657380' },
+  {
+    id: 'nothing new',
+    method: 'pull',
+    part: 'response',
+    message: { updates: [] },
+    hex: 'a1677570646174657380',
+  },
   {
     id: 'from cron',
     method: 'push',

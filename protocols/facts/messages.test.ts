@@ -11,10 +11,20 @@ test('facts: messages and their bytes', () => {
     ['before the first', 'pull', 'request', { epoch: 0, sequence: -1 }],
     ['an epoch beyond what numbers hold', 'pull', 'request', { epoch: 2 ** 53, sequence: 0 }],
     ['a root that is none', 'pull', 'request', { epoch: 1, sequence: 1, root: 'x'.repeat(65) }],
-    ['more updates than one answer holds', 'pull', 'response', { updates: Array.from({ length: 257 }, () => update) }],
+    [
+      'more updates than one answer holds',
+      'pull',
+      'response',
+      { updates: Array.from({ length: 257 }, () => update) },
+    ],
     ['another scheme', 'push', 'request', { update: { ...update, scheme: 'jws' } }],
     ['a short key', 'push', 'request', { update: { ...update, key: new Uint8Array(31) } }],
-    ['a statement that is too large', 'push', 'request', { update: { ...update, statement: new Uint8Array(48 * 1024 + 1) } }],
+    [
+      'a statement that is too large',
+      'push',
+      'request',
+      { update: { ...update, statement: new Uint8Array(48 * 1024 + 1) } },
+    ],
     ['a fourth result', 'push', 'response', { result: 'later', epoch: 1, sequence: 1 }],
   ])
 })

@@ -15,4 +15,8 @@ export const pullResponse = z.object({ updates: z.array(signedMessage).max(256) 
 /** Agent → coordinator, in one-shot mode: the same the other way round, the set as upload where the statement is `full`. */
 export const pushRequest = z.object({ update: signedMessage })
 /** `gap`: the coordinator holds (epoch, sequence) and needs what follows it. */
-export const pushResponse = z.object({ result: z.enum(['applied', 'known', 'gap']), epoch: z.int(), sequence: z.int() })
+export const pushResponse = z.object({
+  result: z.enum(['applied', 'known', 'gap']),
+  epoch: z.int(),
+  sequence: z.int(),
+})

@@ -8,7 +8,17 @@ export const facts = defineProtocol({
   version: 1,
   limits,
   methods: {
-    pull: method({ capability: { kind: 'member', roles: ['coordinator'] }, request: pullRequest, response: pullResponse, download: true }),
-    push: method({ capability: { kind: 'member', roles: ['agent'] }, request: pushRequest, response: pushResponse, upload: true }),
+    pull: method({
+      capability: { kind: 'member', roles: ['coordinator'] },
+      request: pullRequest,
+      response: pullResponse,
+      download: true,
+    }),
+    push: method({
+      capability: { kind: 'member', roles: ['agent'] },
+      request: pushRequest,
+      response: pushResponse,
+      upload: true,
+    }),
   },
 })

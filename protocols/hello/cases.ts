@@ -2,7 +2,12 @@
 import type { Case } from '../case.ts'
 
 const fill = (length: number, byte: number): Uint8Array => new Uint8Array(length).fill(byte)
-const certificate = { statement: fill(2, 0x7b), scheme: 'dsse', key: fill(32, 1), signature: fill(64, 2) }
+const certificate = {
+  statement: fill(2, 0x7b),
+  scheme: 'dsse',
+  key: fill(32, 1),
+  signature: fill(64, 2),
+}
 
 export const cases: readonly Case[] = [
   {

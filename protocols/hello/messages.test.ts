@@ -16,7 +16,10 @@ test('hello: messages and their bytes', () => {
       'the key is short',
       'greet',
       'request',
-      { ...said, certificate: { statement: fill(2), scheme: 'dsse', key: fill(31), signature: fill(64) } },
+      {
+        ...said,
+        certificate: { statement: fill(2), scheme: 'dsse', key: fill(31), signature: fill(64) },
+      },
     ],
     ['the refusal is not a code', 'greet', 'response', { ...said, refused: 'x'.repeat(65) }],
   ])

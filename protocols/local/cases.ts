@@ -8,7 +8,13 @@ export const cases: readonly Case[] = [
     id: 'an agent',
     method: 'info',
     part: 'response',
-    message: { role: 'agent', name: 'web-1', peerId: '12D3KooW', version: '0.1.0', gateway: 'http://127.0.0.1:8481' },
+    message: {
+      role: 'agent',
+      name: 'web-1',
+      peerId: '12D3KooW',
+      version: '0.1.0',
+      gateway: 'http://127.0.0.1:8481',
+    },
     hex: `
       a5646e616d65657765622d3164726f6c65656167656e746670656572496468313244334b6f6f57676761746577617975687474703a2f2f3132372e30
       2e302e313a383438316776657273696f6e65302e312e30`,
@@ -17,7 +23,13 @@ export const cases: readonly Case[] = [
     id: 'a coordinator, which has no gateway',
     method: 'info',
     part: 'response',
-    message: { role: 'coordinator', name: 'c', peerId: '12D3KooW', version: '0.1.0', gateway: null },
+    message: {
+      role: 'coordinator',
+      name: 'c',
+      peerId: '12D3KooW',
+      version: '0.1.0',
+      gateway: null,
+    },
     hex: `
       a5646e616d65616364726f6c656b636f6f7264696e61746f726670656572496468313244334b6f6f576767617465776179f66776657273696f6e6530
       2e312e30`,
@@ -76,7 +88,13 @@ export const cases: readonly Case[] = [
     message: { size: 2 ** 40, done: 16384 },
     hex: 'a264646f6e651940006473697a651b0000010000000000',
   },
-  { id: 'how much there is', method: 'blob.get', part: 'response', message: { size: 2 ** 40 }, hex: 'a16473697a651b0000010000000000' },
+  {
+    id: 'how much there is',
+    method: 'blob.get',
+    part: 'response',
+    message: { size: 2 ** 40 },
+    hex: 'a16473697a651b0000010000000000',
+  },
   {
     id: 'who has it?',
     method: 'blob.providers',

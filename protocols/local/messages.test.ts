@@ -8,8 +8,18 @@ test('local: messages and their bytes', () => {
   checkRefused(localProtocol, [
     ['the blob id is a path', 'blob.get', 'request', { blob: '../x' }],
     ['upper case', 'blob.get', 'request', { blob: 'AB'.repeat(32) }],
-    ['a negative start', 'blob.get', 'request', { blob: 'ab'.repeat(32), range: { start: -1, end: 1 } }],
-    ['an end at nothing', 'blob.get', 'request', { blob: 'ab'.repeat(32), range: { start: 0, end: 0 } }],
+    [
+      'a negative start',
+      'blob.get',
+      'request',
+      { blob: 'ab'.repeat(32), range: { start: -1, end: 1 } },
+    ],
+    [
+      'an end at nothing',
+      'blob.get',
+      'request',
+      { blob: 'ab'.repeat(32), range: { start: 0, end: 0 } },
+    ],
     ['a fraction', 'blob.get', 'request', { blob: 'ab'.repeat(32), range: { start: 0.5, end: 1 } }],
     ['a third role', 'info', 'response', { ...(cases[0]?.message as object), role: 'observer' }],
   ])

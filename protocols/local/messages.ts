@@ -14,11 +14,18 @@ export const getResponse = z.object({ size: z.int().nonnegative() })
 /** Before the first byte: how large the whole blob is, and how much of it is on this node already. */
 export const getProgress = z.object({ size: z.int().nonnegative(), done: z.int().nonnegative() })
 export const providersRequest = z.object({ blob })
-export const providersResponse = z.object({ providers: z.array(z.object({ name: z.string(), peerId: z.string(), whole: z.boolean() })) })
+export const providersResponse = z.object({
+  providers: z.array(z.object({ name: z.string(), peerId: z.string(), whole: z.boolean() })),
+})
 /** Repositories that this agent's gateway serves; `gpgkey` is the path of a key to import, null where there is none. */
-export const repositoriesResponse = z.object({ repositories: z.array(z.object({ id: z.string(), gpgkey: z.string().nullable() })) })
+export const repositoriesResponse = z.object({
+  repositories: z.array(z.object({ id: z.string(), gpgkey: z.string().nullable() })),
+})
 /** Once the coordinator has them: whether it knew them already, and how many packages this host has. */
-export const factsResponse = z.object({ result: z.enum(['applied', 'known']), packages: z.int().nonnegative() })
+export const factsResponse = z.object({
+  result: z.enum(['applied', 'known']),
+  packages: z.int().nonnegative(),
+})
 export const infoResponse = z.object({
   role: z.enum(['coordinator', 'agent']),
   name: z.string(),

@@ -22,10 +22,29 @@ export const localProtocol = defineProtocol({
   limits,
   methods: {
     info: method({ capability: local, request: z.object({}), response: infoResponse }),
-    repositories: method({ capability: local, request: z.object({}), response: repositoriesResponse }),
+    repositories: method({
+      capability: local,
+      request: z.object({}),
+      response: repositoriesResponse,
+    }),
     'facts.report': method({ capability: local, request: z.object({}), response: factsResponse }),
-    'blob.add': method({ capability: local, request: z.object({}), response: addResponse, upload: true }),
-    'blob.get': method({ capability: local, request: getRequest, response: getResponse, progress: getProgress, download: true }),
-    'blob.providers': method({ capability: local, request: providersRequest, response: providersResponse }),
+    'blob.add': method({
+      capability: local,
+      request: z.object({}),
+      response: addResponse,
+      upload: true,
+    }),
+    'blob.get': method({
+      capability: local,
+      request: getRequest,
+      response: getResponse,
+      progress: getProgress,
+      download: true,
+    }),
+    'blob.providers': method({
+      capability: local,
+      request: providersRequest,
+      response: providersResponse,
+    }),
   },
 })

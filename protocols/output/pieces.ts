@@ -50,13 +50,18 @@ export function createPieceReader(onPiece: (piece: Piece) => Promise<void>): Pie
     kind = header[0] as number
     left = header.readUInt32BE(1)
     const isGap = kind === KINDS['gap in stdout'] || kind === KINDS['gap in stderr']
-    if (kind < 1 || kind > 4) throw wireError('protocol.malformed', { what: 'output', reason: `a piece of unknown kind ${kind}` })
+    if (kind < 1 || kind > 4)
+      throw wireError('protocol.malformed', {
+        what: 'output',
+        reason: `a piece of unknown kind ${kind}`,
+      })
     if (left > MAX_PIECE_BYTES || (isGap && left !== GAP_BYTES))
       throw wireError('protocol.malformed', { what: 'output', reason: `a piece of ${left} bytes` })
   }
   const take = async (bytes: Uint8Array): Promise<void> => {
     left -= bytes.length
-    if (kind === KINDS.stdout || kind === KINDS.stderr) await onPiece({ kind: kind === KINDS.stdout ? 'stdout' : 'stderr', bytes })
+    if (kind === KINDS.stdout || kind === KINDS.stderr)
+      await onPiece({ kind: kind === KINDS.stdout ? 'stdout' : 'stderr', bytes })
     else {
       gap.set(bytes, GAP_BYTES - left - bytes.length)
       if (left === 0)
@@ -88,7 +93,8 @@ export function createPieceReader(onPiece: (piece: Piece) => Promise<void>): Pie
       }
     },
     end() {
-      if (headerHas !== 0) throw wireError('protocol.malformed', { what: 'output', reason: 'it ends inside a piece' })
+      if (headerHas !== 0)
+        throw wireError('protocol.malformed', { what: 'output', reason: 'it ends inside a piece' })
     },
   }
 }

@@ -50,7 +50,16 @@ export const cases: readonly Case[] = [
     method: 'find',
     part: 'response',
     message: {
-      found: [[{ peer: '12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7', addresses: ['/ip4/192.0.2.7/tcp/7400'], size: 5 }], []],
+      found: [
+        [
+          {
+            peer: '12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7',
+            addresses: ['/ip4/192.0.2.7/tcp/7400'],
+            size: 5,
+          },
+        ],
+        [],
+      ],
     },
     hex: `
       a165666f756e648281a364706565727834313244334b6f6f5752617750627850745031655a614a70756d476e7957583244635579643352516e796472

@@ -25,7 +25,13 @@ export const announceRequest = z.object({
   /** Where other members may dial the sender; the coordinator passes on those that are plausible. */
   addresses,
   holds: z
-    .array(z.object({ id: blobField, size, /** Absent: all of it. */ ranges: z.array(rangeField).max(MAX_RANGES).optional() }))
+    .array(
+      z.object({
+        id: blobField,
+        size,
+        /** Absent: all of it. */ ranges: z.array(rangeField).max(MAX_RANGES).optional(),
+      }),
+    )
     .max(MAX_ANNOUNCED),
   /** Held no longer. */
   drops: z.array(blobField).max(MAX_ANNOUNCED),

@@ -5,7 +5,9 @@ import { decodeCbor, encodeCbor } from './cbor.ts'
 
 test('cbor: values survive, whatever the order of their keys was, and have one encoding', () => {
   assert.equal(
-    Buffer.from(encodeCbor({ b: 1, a: [true, null, 'x', new Uint8Array([1])], c: undefined })).toString('hex'),
+    Buffer.from(
+      encodeCbor({ b: 1, a: [true, null, 'x', new Uint8Array([1])], c: undefined }),
+    ).toString('hex'),
     'a2616184f5f661784101616201',
   )
   assert.deepEqual(encodeCbor({ a: 1, b: 2 }), encodeCbor({ b: 2, a: 1 }))
@@ -23,7 +25,9 @@ test('cbor: values survive, whatever the order of their keys was, and have one e
       fc.dictionary(key, tie('value'), { maxKeys: 4, noNullPrototype: true }),
     ),
   }))
-  fc.assert(fc.property(value, (item) => assert.deepEqual(decodeCbor(encodeCbor(item), 'value'), item)))
+  fc.assert(
+    fc.property(value, (item) => assert.deepEqual(decodeCbor(encodeCbor(item), 'value'), item)),
+  )
 })
 
 test('cbor: what is not strict is refused', () => {
@@ -45,17 +49,29 @@ test('cbor: what is not strict is refused', () => {
     ['text that is not UTF-8 cut short', '62c3'],
     ['nested 25 deep', `${'81'.repeat(25)}01`],
   ] as const) {
-    assert.throws(() => decodeCbor(Buffer.from(hex, 'hex'), 'value'), { code: 'protocol.malformed' }, why)
+    assert.throws(
+      () => decodeCbor(Buffer.from(hex, 'hex'), 'value'),
+      { code: 'protocol.malformed' },
+      why,
+    )
   }
-  assert.equal(JSON.stringify(decodeCbor(Buffer.from(`${'81'.repeat(24)}01`, 'hex'), 'value')).length, 49)
+  assert.equal(
+    JSON.stringify(decodeCbor(Buffer.from(`${'81'.repeat(24)}01`, 'hex'), 'value')).length,
+    49,
+  )
 })
 
 test('cbor: a mebibyte of brackets is refused without exhausting the stack', () => {
-  assert.throws(() => decodeCbor(Buffer.alloc(1 << 20, 0x81), 'value'), { code: 'protocol.malformed' })
+  assert.throws(() => decodeCbor(Buffer.alloc(1 << 20, 0x81), 'value'), {
+    code: 'protocol.malformed',
+  })
 })
 
 test('cbor: a key named __proto__ stays a key', () => {
-  const value = decodeCbor(Buffer.from('a1695f5f70726f746f5f5fa1616101', 'hex'), 'value') as Record<string, unknown>
+  const value = decodeCbor(Buffer.from('a1695f5f70726f746f5f5fa1616101', 'hex'), 'value') as Record<
+    string,
+    unknown
+  >
   assert.equal(Object.getPrototypeOf(value), Object.prototype)
   assert.equal(value['a'], undefined)
 })

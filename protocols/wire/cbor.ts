@@ -48,6 +48,10 @@ export function decodeCbor(bytes: Uint8Array, what: string): unknown {
   try {
     return decode(bytes, { ...OPTIONS, tokenizer: new BoundedTokenizer(bytes, OPTIONS) })
   } catch (cause) {
-    throw wireError('protocol.malformed', { what, reason: 'it is not strict deterministic CBOR' }, { cause })
+    throw wireError(
+      'protocol.malformed',
+      { what, reason: 'it is not strict deterministic CBOR' },
+      { cause },
+    )
   }
 }

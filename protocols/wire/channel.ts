@@ -22,7 +22,11 @@ export interface Channel {
   abort(reason: Error): void
 }
 
-export function createChannel(deps: { clock: Clock }, duplex: Duplex, options: { maxBytes: number; stallMs: number }): Channel {
+export function createChannel(
+  deps: { clock: Clock },
+  duplex: Duplex,
+  options: { maxBytes: number; stallMs: number },
+): Channel {
   const reader = new FrameReader(duplex.source, options)
   let ahead: Promise<Frame | undefined> | undefined
   let tail: Promise<void> = Promise.resolve()

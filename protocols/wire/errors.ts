@@ -9,15 +9,18 @@ export const wireError = defineErrors({
   },
   'protocol.too-large': {
     exit: 'failed',
-    message: (d: { what: string; bytes: number; limit: number }) => `${d.what} has ${d.bytes} bytes, more than the ${d.limit} allowed`,
+    message: (d: { what: string; bytes: number; limit: number }) =>
+      `${d.what} has ${d.bytes} bytes, more than the ${d.limit} allowed`,
   },
   'protocol.too-many': {
     exit: 'failed',
-    message: (d: { what: string; count: number; limit: number }) => `${d.count} ${d.what} are more than the ${d.limit} allowed`,
+    message: (d: { what: string; count: number; limit: number }) =>
+      `${d.count} ${d.what} are more than the ${d.limit} allowed`,
   },
   'protocol.denied': {
     exit: 'denied',
-    message: (d: { method: string; needs: string }) => `${d.method} is not allowed: it needs ${d.needs}`,
+    message: (d: { method: string; needs: string }) =>
+      `${d.method} is not allowed: it needs ${d.needs}`,
   },
   'protocol.unsupported': {
     exit: 'failed',
@@ -37,7 +40,8 @@ export const wireError = defineErrors({
   'protocol.busy': {
     exit: 'failed',
     retryable: true,
-    message: (d: { what: string }) => `${d.what} was asked for more often than the other side allows`,
+    message: (d: { what: string }) =>
+      `${d.what} was asked for more often than the other side allows`,
     hint: () => 'try again later',
   },
   'protocol.internal': {
@@ -47,6 +51,7 @@ export const wireError = defineErrors({
   },
   'protocol.refused': {
     exit: 'failed',
-    message: (d: { method: string; status: string; code: string }) => `the other side refused ${d.method}: ${d.status} (${d.code})`,
+    message: (d: { method: string; status: string; code: string }) =>
+      `the other side refused ${d.method}: ${d.status} (${d.code})`,
   },
 })

@@ -7,8 +7,13 @@ async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Arr
   for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size)
 }
 
-async function readAll(bytes: Uint8Array, options: { size?: number; maxBytes?: number } = {}): Promise<Frame[]> {
-  const reader = new FrameReader(pieces(bytes, options.size ?? 7), { maxBytes: options.maxBytes ?? 1024 })
+async function readAll(
+  bytes: Uint8Array,
+  options: { size?: number; maxBytes?: number } = {},
+): Promise<Frame[]> {
+  const reader = new FrameReader(pieces(bytes, options.size ?? 7), {
+    maxBytes: options.maxBytes ?? 1024,
+  })
   const frames: Frame[] = []
   for (let frame = await reader.next(); frame !== undefined; frame = await reader.next()) {
     const last = frames.at(-1)
@@ -44,7 +49,8 @@ test('frame: bulk bytes are cut into data frames and come out whole', async () =
   const written: Uint8Array[] = []
   const duplex = {
     source: pieces(bytes, 1),
-    write: async (...chunks: Uint8Array[]) => void written.push(...chunks.map((chunk) => Uint8Array.from(chunk))),
+    write: async (...chunks: Uint8Array[]) =>
+      void written.push(...chunks.map((chunk) => Uint8Array.from(chunk))),
     close: async () => undefined,
     abort: () => undefined,
   }
@@ -81,12 +87,17 @@ test('TR-08: a frame longer than its limit is refused before anything of it is k
       yield Buffer.alloc(1024)
     }
   }
-  await assert.rejects(new FrameReader(endless(), { maxBytes: 1 << 20 }).next(), { code: 'protocol.too-large' })
+  await assert.rejects(new FrameReader(endless(), { maxBytes: 1 << 20 }).next(), {
+    code: 'protocol.too-large',
+  })
   assert.equal(pulled, 0)
 })
 
 test('frame: rest gives what follows the frames that were read', async () => {
-  const bytes = Buffer.concat([encodeFrame('select', Buffer.from('/muster/x/1')), Buffer.from('behind')])
+  const bytes = Buffer.concat([
+    encodeFrame('select', Buffer.from('/muster/x/1')),
+    Buffer.from('behind'),
+  ])
   for (const size of [1, 5, 13, 100]) {
     const reader = new FrameReader(pieces(bytes, size), { maxBytes: 64 })
     assert.equal((await reader.next())?.kind, 'select')

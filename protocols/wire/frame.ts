@@ -9,9 +9,26 @@ import { wireError } from './errors.ts'
 import { createVarintReader, writeVarint } from './varint.ts'
 
 /** One request, response, progress report or error is one frame; an upload or download is any number of data frames. */
-const KINDS = { request: 1, response: 2, progress: 3, data: 4, end: 5, error: 6, select: 7 } as const
+const KINDS = {
+  request: 1,
+  response: 2,
+  progress: 3,
+  data: 4,
+  end: 5,
+  error: 6,
+  select: 7,
+} as const
 export type FrameKind = keyof typeof KINDS
-const NAMES: readonly (FrameKind | undefined)[] = [undefined, 'request', 'response', 'progress', 'data', 'end', 'error', 'select']
+const NAMES: readonly (FrameKind | undefined)[] = [
+  undefined,
+  'request',
+  'response',
+  'progress',
+  'data',
+  'end',
+  'error',
+  'select',
+]
 
 /** Sixteen chunk groups with their tree nodes: large enough that framing costs nothing, small enough to keep other streams lively. */
 export const MAX_DATA_BYTES = 256 * KIB
@@ -36,7 +53,8 @@ export function encodeFrame(kind: FrameKind, payload: Uint8Array): Uint8Array {
 /** Sends bulk bytes as data frames without copying them. */
 export async function writeData(duplex: Duplex, bytes: Uint8Array): Promise<void> {
   for (let start = 0; start < bytes.length; start += MAX_DATA_BYTES) {
-    const piece = bytes.length <= MAX_DATA_BYTES ? bytes : bytes.subarray(start, start + MAX_DATA_BYTES)
+    const piece =
+      bytes.length <= MAX_DATA_BYTES ? bytes : bytes.subarray(start, start + MAX_DATA_BYTES)
     const header = new Uint8Array(MAX_HEADER_BYTES)
     await duplex.write(header.subarray(0, writeHeader(header, 'data', piece.length)), piece)
   }
@@ -79,15 +97,19 @@ export class FrameReader {
       }
       length = this.#length.push(this.#chunk[this.#offset++] as number)
     }
-    if (length === 0) throw wireError('protocol.malformed', { what: 'frame', reason: 'it has no kind' })
+    if (length === 0)
+      throw wireError('protocol.malformed', { what: 'frame', reason: 'it has no kind' })
     if (this.#offset === this.#chunk.length && !(await this.#fill())) throw truncated()
     const byte = this.#chunk[this.#offset++] as number
     const kind = NAMES[byte]
-    if (kind === undefined) throw wireError('protocol.malformed', { what: 'frame', reason: `kind ${byte} is unknown` })
+    if (kind === undefined)
+      throw wireError('protocol.malformed', { what: 'frame', reason: `kind ${byte} is unknown` })
     const limit = kind === 'data' ? MAX_DATA_BYTES : this.#maxBytes
-    if (length - 1 > limit) throw wireError('protocol.too-large', { what: `${kind} frame`, bytes: length - 1, limit })
+    if (length - 1 > limit)
+      throw wireError('protocol.too-large', { what: `${kind} frame`, bytes: length - 1, limit })
     if (kind !== 'data') return { kind, payload: await this.#whole(length - 1) }
-    if (length === 1) throw wireError('protocol.malformed', { what: 'data frame', reason: 'it is empty' })
+    if (length === 1)
+      throw wireError('protocol.malformed', { what: 'data frame', reason: 'it is empty' })
     this.#dataLeft = length - 1
     return this.#piece()
   }
@@ -95,7 +117,8 @@ export class FrameReader {
   /** What follows the frames read so far, for whoever goes on in another way. Call it between two frames, and `next` no more. */
   async *rest(): AsyncGenerator<Uint8Array> {
     if (this.#offset < this.#chunk.length) yield this.#chunk.subarray(this.#offset)
-    for (let item = await this.#source.next(); item.done !== true; item = await this.#source.next()) yield item.value
+    for (let item = await this.#source.next(); item.done !== true; item = await this.#source.next())
+      yield item.value
   }
 
   async #piece(): Promise<Frame> {
@@ -108,15 +131,20 @@ export class FrameReader {
   }
 
   async #whole(length: number): Promise<Uint8Array> {
-    if (length > 0 && this.#offset === this.#chunk.length && !(await this.#fill())) throw truncated()
+    if (length > 0 && this.#offset === this.#chunk.length && !(await this.#fill()))
+      throw truncated()
     if (this.#chunk.length - this.#offset >= length) return this.#take(length)
     // Copied as it comes: a sender that cuts its frame into single bytes would otherwise make us keep an object for each of them.
-    let gathered = Buffer.allocUnsafeSlow(Math.min(length, Math.max(MIN_GATHER_BYTES, this.#chunk.length)))
+    let gathered = Buffer.allocUnsafeSlow(
+      Math.min(length, Math.max(MIN_GATHER_BYTES, this.#chunk.length)),
+    )
     let filled = 0
     for (;;) {
       const part = this.#take(Math.min(this.#chunk.length - this.#offset, length - filled))
       if (filled + part.length > gathered.length) {
-        const larger = Buffer.allocUnsafeSlow(Math.min(length, Math.max(filled + part.length, gathered.length * 2)))
+        const larger = Buffer.allocUnsafeSlow(
+          Math.min(length, Math.max(filled + part.length, gathered.length * 2)),
+        )
         gathered.copy(larger, 0, 0, filled)
         gathered = larger
       }

@@ -20,10 +20,16 @@ export function encodeRequest(method: string, body: unknown): Uint8Array {
 export function splitRequest(payload: Uint8Array): { method: string; body: Uint8Array } {
   const length = payload[0] ?? 0
   if (length === 0 || length > MAX_NAME || payload.length < 1 + length) {
-    throw wireError('protocol.malformed', { what: 'request', reason: 'it does not begin with the name of a method' })
+    throw wireError('protocol.malformed', {
+      what: 'request',
+      reason: 'it does not begin with the name of a method',
+    })
   }
   const method = Buffer.from(payload.subarray(1, 1 + length)).toString('latin1')
   if (!/^[a-zA-Z.]+$/.test(method))
-    throw wireError('protocol.malformed', { what: 'request', reason: 'the name of its method is malformed' })
+    throw wireError('protocol.malformed', {
+      what: 'request',
+      reason: 'the name of its method is malformed',
+    })
   return { method, body: payload.subarray(1 + length) }
 }

@@ -38,7 +38,10 @@ export function socketDuplex(socket: Socket): Duplex {
 
 async function* read(socket: Socket, reason: () => Error): AsyncGenerator<Uint8Array> {
   try {
-    for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) yield chunk
+    for await (const chunk of socket.iterator({
+      destroyOnReturn: false,
+    }) as AsyncIterable<Uint8Array>)
+      yield chunk
   } catch {
     throw reason()
   }

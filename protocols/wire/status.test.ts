@@ -17,25 +17,46 @@ test('status: an error crosses as code and data and gets its prose from our own 
 
 test('status: every exit code has a status, and every status but internal an exit code or a code of the protocol', () => {
   const kind = (exit: ExitName): ErrorKind => ({ exit, message: () => '' })
-  const produced = new Set<string>((Object.keys(EXIT) as ExitName[]).map((exit) => statusOf(new MusterError('x.y', kind(exit), {}))))
-  for (const code of ['protocol.malformed', 'protocol.unsupported', 'protocol.busy', 'protocol.internal']) {
+  const produced = new Set<string>(
+    (Object.keys(EXIT) as ExitName[]).map((exit) =>
+      statusOf(new MusterError('x.y', kind(exit), {})),
+    ),
+  )
+  for (const code of [
+    'protocol.malformed',
+    'protocol.unsupported',
+    'protocol.busy',
+    'protocol.internal',
+  ]) {
     produced.add(statusOf(new MusterError(code, kind('failed'), {})))
   }
   assert.deepEqual([...produced].sort(), Object.keys(STATUS).sort())
 })
 
 test('status: unknown codes and wrong data become protocol.refused, a malformed frame protocol.malformed', () => {
-  const refused = decodeError(encodeCbor({ status: 'conflict', code: 'tea.spilt', data: {} }), 'tea pour')
+  const refused = decodeError(
+    encodeCbor({ status: 'conflict', code: 'tea.spilt', data: {} }),
+    'tea pour',
+  )
   assert.equal(refused.code, 'protocol.refused')
   assert.deepEqual(refused.data, { method: 'tea pour', status: 'conflict', code: 'tea.spilt' })
-  assert.equal(decodeError(encodeCbor({ status: 'root', code: 'x', data: {} }), 'm').data['status'], 'internal')
+  assert.equal(
+    decodeError(encodeCbor({ status: 'root', code: 'x', data: {} }), 'm').data['status'],
+    'internal',
+  )
   assert.equal(decodeError(encodeCbor({ status: 'denied' }), 'm').code, 'protocol.malformed')
-  assert.equal(decodeError(encodeCbor({ status: 'denied', code: 'x', data: { a: { b: 1 } } }), 'm').code, 'protocol.malformed')
+  assert.equal(
+    decodeError(encodeCbor({ status: 'denied', code: 'x', data: { a: { b: 1 } } }), 'm').code,
+    'protocol.malformed',
+  )
 })
 
 test('status: text of another node is cut and has no control characters', () => {
   const what = `\u001b[2J\u202e${'x'.repeat(5000)}`
-  const got = decodeError(encodeCbor({ status: 'busy', code: 'protocol.busy', data: { what } }), 'm')
+  const got = decodeError(
+    encodeCbor({ status: 'busy', code: 'protocol.busy', data: { what } }),
+    'm',
+  )
   assert.equal((got.data['what'] as string).length, 1024)
   assert.doesNotMatch(got.message, /[\u0000-\u001f\u202e]/)
 })

@@ -57,12 +57,16 @@ const Value = z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.
 const ErrorFrame = z.object({
   status: z.string().max(MAX_CODE),
   code: z.string().max(MAX_CODE),
-  data: z.record(z.string().max(MAX_CODE), Value).refine((data) => Object.keys(data).length <= MAX_FIELDS, 'too many fields'),
+  data: z
+    .record(z.string().max(MAX_CODE), Value)
+    .refine((data) => Object.keys(data).length <= MAX_FIELDS, 'too many fields'),
 })
 
 /** The payload of an error frame. */
 export function encodeError(error: MusterError): Uint8Array {
-  const data = Object.fromEntries(Object.entries(error.data).map(([key, value]) => [key, cut(value)]))
+  const data = Object.fromEntries(
+    Object.entries(error.data).map(([key, value]) => [key, cut(value)]),
+  )
   return encodeCbor({ status: statusOf(error), code: error.code, data })
 }
 
@@ -70,10 +74,19 @@ export function encodeError(error: MusterError): Uint8Array {
 export function decodeError(payload: Uint8Array, method: string): MusterError {
   const frame = ErrorFrame.safeParse(decodeCbor(payload, 'error frame'))
   if (!frame.success)
-    return wireError('protocol.malformed', { what: 'error frame', reason: 'its fields are wrong' }, { cause: frame.error })
-  const data = Object.fromEntries(Object.entries(frame.data.data).map(([key, value]) => [cutText(key), cut(value)]))
+    return wireError(
+      'protocol.malformed',
+      { what: 'error frame', reason: 'its fields are wrong' },
+      { cause: frame.error },
+    )
+  const data = Object.fromEntries(
+    Object.entries(frame.data.data).map(([key, value]) => [cutText(key), cut(value)]),
+  )
   const status = frame.data.status in STATUS ? frame.data.status : 'internal'
-  return restored(frame.data.code, data) ?? wireError('protocol.refused', { method, status, code: cutText(frame.data.code) })
+  return (
+    restored(frame.data.code, data) ??
+    wireError('protocol.refused', { method, status, code: cutText(frame.data.code) })
+  )
 }
 
 function restored(code: string, data: ErrorData): MusterError | undefined {

@@ -35,7 +35,13 @@ test('varint: the bytes are those of multiformats/unsigned-varint', () => {
 })
 
 test('TR-08: a length of 2^63, a negative one, an overlong one and a padded one are refused', () => {
-  for (const hex of ['ffffffffffffffff7f', 'ffffffffffffffffff01', '80808080808080808000', '8000', '818000']) {
+  for (const hex of [
+    'ffffffffffffffff7f',
+    'ffffffffffffffffff01',
+    '80808080808080808000',
+    '8000',
+    '818000',
+  ]) {
     assert.throws(() => read([...Buffer.from(hex, 'hex')]), { code: 'protocol.malformed' }, hex)
   }
   assert.throws(() => writeVarint(new Uint8Array(8), 0, -1), { code: 'protocol.too-large' })

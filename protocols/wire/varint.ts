@@ -42,10 +42,17 @@ export function createVarintReader(): VarintReader {
       count += 1
       if ((byte & 0x80) !== 0) {
         if (count === MAX_BYTES)
-          throw wireError('protocol.malformed', { what: 'frame length', reason: `it is longer than ${MAX_BYTES} bytes` })
+          throw wireError('protocol.malformed', {
+            what: 'frame length',
+            reason: `it is longer than ${MAX_BYTES} bytes`,
+          })
         return undefined
       }
-      if (byte === 0 && count > 1) throw wireError('protocol.malformed', { what: 'frame length', reason: 'it is not in its shortest form' })
+      if (byte === 0 && count > 1)
+        throw wireError('protocol.malformed', {
+          what: 'frame length',
+          reason: 'it is not in its shortest form',
+        })
       const result = value
       value = 0
       count = 0

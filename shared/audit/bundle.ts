@@ -14,7 +14,15 @@ import { checkpointKeys, openCheckpoint } from './checkpoint.ts'
 import { createEntryChain } from './entry-chain.ts'
 import { auditError } from './errors.ts'
 import { MAX_NOTE_BYTES, openNote } from './note.ts'
-import { decodeBundle, hashCount, MAX_BUNDLE_BYTES, TILE_WIDTH, tileLevels, tilePath, tilesOf } from './tile.ts'
+import {
+  decodeBundle,
+  hashCount,
+  MAX_BUNDLE_BYTES,
+  TILE_WIDTH,
+  tileLevels,
+  tilePath,
+  tilesOf,
+} from './tile.ts'
 import { createTileBuilder, EMPTY_TILES, rootOfTiles } from './tile-builder.ts'
 import { leafHash, sameHash } from './tree.ts'
 
@@ -58,7 +66,8 @@ export async function verifyBundle(
     if (name.level === 'entries') return
     const path = tilePath(name)
     const stored = await readBounded(folder, path, bytes.length)
-    if (!sameHash(stored, bytes)) throw bad(path, firstDifference(stored, bytes, name.level, name.index))
+    if (!sameHash(stored, bytes))
+      throw bad(path, firstDifference(stored, bytes, name.level, name.index))
   })
   for (const name of tilesOf(claimed)) {
     if (name.level !== 'entries') break
@@ -76,15 +85,24 @@ export async function verifyBundle(
   const { fleet, issuers, operators, version } = state.root
   const keys = issuers.map((issuer) => Buffer.from(issuer.key, 'base64'))
   const checkpoint = openCheckpoint(note, { fleet, issuers: keys })
-  if (checkpoint.size !== tiles.size) throw bad(CHECKPOINT_FILE, `it is about ${checkpoint.size} entries, and there are ${tiles.size}`)
-  if (!sameHash(checkpoint.root, rootOfTiles(tiles))) throw bad(CHECKPOINT_FILE, 'its root is not the root of the entries')
+  if (checkpoint.size !== tiles.size)
+    throw bad(
+      CHECKPOINT_FILE,
+      `it is about ${checkpoint.size} entries, and there are ${tiles.size}`,
+    )
+  if (!sameHash(checkpoint.root, rootOfTiles(tiles)))
+    throw bad(CHECKPOINT_FILE, 'its root is not the root of the entries')
   const opened = openNote(note, checkpointKeys(fleet, keys))
-  if (opened.lines !== opened.signers.length) throw bad(CHECKPOINT_FILE, 'it has signatures that nobody here can check')
+  if (opened.lines !== opened.signers.length)
+    throw bad(CHECKPOINT_FILE, 'it has signatures that nobody here can check')
   return {
     fleet,
     root: state.digest,
     rootVersion: version,
-    operators: operators.map(({ name, key }) => ({ name, fingerprint: fingerprintOf(Buffer.from(key, 'base64')) })),
+    operators: operators.map(({ name, key }) => ({
+      name,
+      fingerprint: fingerprintOf(Buffer.from(key, 'base64')),
+    })),
     size: checkpoint.size,
     treeRoot: Buffer.from(checkpoint.root).toString('hex'),
     signedAt: checkpoint.at,
@@ -98,8 +116,13 @@ async function readNote(folder: string): Promise<string> {
   try {
     bytes = await readBounded(folder, CHECKPOINT_FILE, MAX_NOTE_BYTES)
   } catch (cause) {
-    if (((cause as Error).cause as NodeJS.ErrnoException | undefined)?.code !== 'ENOENT') throw cause
-    throw auditError('audit.bundle-missing', { folder, reason: `it has no file named ${CHECKPOINT_FILE}` }, { cause })
+    if (((cause as Error).cause as NodeJS.ErrnoException | undefined)?.code !== 'ENOENT')
+      throw cause
+    throw auditError(
+      'audit.bundle-missing',
+      { folder, reason: `it has no file named ${CHECKPOINT_FILE}` },
+      { cause },
+    )
   }
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
@@ -117,8 +140,10 @@ async function requireFiles(folder: string, size: number): Promise<void> {
   }
   // Counted before they are listed: the size is whatever somebody wrote into the note.
   let count = 1 + Math.ceil(size / TILE_WIDTH)
-  for (let level = 0; level < tileLevels(size); level += 1) count += Math.ceil(hashCount(level, size) / TILE_WIDTH)
-  if (count > MAX_FILES) throw bad(CHECKPOINT_FILE, `a log of ${size} entries has more than ${MAX_FILES} files`)
+  for (let level = 0; level < tileLevels(size); level += 1)
+    count += Math.ceil(hashCount(level, size) / TILE_WIDTH)
+  if (count > MAX_FILES)
+    throw bad(CHECKPOINT_FILE, `a log of ${size} entries has more than ${MAX_FILES} files`)
   found.delete(CHECKPOINT_FILE)
   for (const name of tilesOf(size)) {
     const path = tilePath(name)
@@ -151,12 +176,22 @@ async function readBounded(folder: string, path: string, limit: number): Promise
     }
   } catch (cause) {
     if (cause instanceof MusterError) throw cause
-    throw bad(path, `it cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'unknown'})`, cause)
+    throw bad(
+      path,
+      `it cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'unknown'})`,
+      cause,
+    )
   }
 }
 
-function firstDifference(stored: Uint8Array, expected: Uint8Array, level: number, index: number): string {
-  if (stored.length !== expected.length) return `it has ${stored.length} bytes, expected ${expected.length}`
+function firstDifference(
+  stored: Uint8Array,
+  expected: Uint8Array,
+  level: number,
+  index: number,
+): string {
+  if (stored.length !== expected.length)
+    return `it has ${stored.length} bytes, expected ${expected.length}`
   const at = stored.findIndex((byte, i) => byte !== expected[i])
   const hash = index * TILE_WIDTH + Math.floor(at / 32)
   const first = hash * TILE_WIDTH ** level

@@ -58,7 +58,9 @@ describe('checkpoints', () => {
         text,
       )
     }
-    const extended = await signNote(`${origin}\n12\n${root}\nsomething else\n${time}\n`, [{ name: origin, signer: issuer }])
+    const extended = await signNote(`${origin}\n12\n${root}\nsomething else\n${time}\n`, [
+      { name: origin, signer: issuer },
+    ])
     assert.equal(openCheckpoint(extended, { fleet: FLEET, issuers }).size, 12)
   })
 })

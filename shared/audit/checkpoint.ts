@@ -44,7 +44,10 @@ export async function signCheckpoint(
  * Reads a checkpoint that one of the fleet's issuing keys signed.
  * @throws audit.note, audit.checkpoint
  */
-export function openCheckpoint(note: string, expect: { fleet: FleetId; issuers: readonly Uint8Array[] }): Checkpoint {
+export function openCheckpoint(
+  note: string,
+  expect: { fleet: FleetId; issuers: readonly Uint8Array[] },
+): Checkpoint {
   const { text } = openNote(note, checkpointKeys(expect.fleet, expect.issuers))
   return { ...parseCheckpoint(text, originOf(expect.fleet)), note }
 }
@@ -52,12 +55,23 @@ export function openCheckpoint(note: string, expect: { fleet: FleetId; issuers: 
 /** `origin \n size \n base64(root) \n` and extension lines, of which `time` is ours and unknown ones are skipped. */
 function parseCheckpoint(text: string, expectedOrigin: string): Omit<Checkpoint, 'note'> {
   const bad = (reason: string): Error => auditError('audit.checkpoint', { reason })
-  const [origin, size, root, ...extensions] = text.slice(0, -1).split('\n') as [string, string?, string?, ...string[]]
-  if (origin !== expectedOrigin) throw bad(`its origin is ${JSON.stringify(origin.slice(0, 100))}, expected ${expectedOrigin}`)
-  if (size === undefined || !/^(0|[1-9][0-9]{0,15})$/.test(size) || !Number.isSafeInteger(Number(size)))
+  const [origin, size, root, ...extensions] = text.slice(0, -1).split('\n') as [
+    string,
+    string?,
+    string?,
+    ...string[],
+  ]
+  if (origin !== expectedOrigin)
+    throw bad(`its origin is ${JSON.stringify(origin.slice(0, 100))}, expected ${expectedOrigin}`)
+  if (
+    size === undefined ||
+    !/^(0|[1-9][0-9]{0,15})$/.test(size) ||
+    !Number.isSafeInteger(Number(size))
+  )
     throw bad('its size is not a decimal number')
   const hash = Buffer.from(root ?? '', 'base64')
-  if (hash.length !== HASH_BYTES || hash.toString('base64') !== root) throw bad(`its root is not ${HASH_BYTES} bytes of base64`)
+  if (hash.length !== HASH_BYTES || hash.toString('base64') !== root)
+    throw bad(`its root is not ${HASH_BYTES} bytes of base64`)
   if (extensions.some((line) => line === '')) throw bad('an extension line is empty')
   const times = extensions.filter((line) => line.startsWith('time '))
   const at = parseRfc3339(times[0]?.slice('time '.length) ?? '')

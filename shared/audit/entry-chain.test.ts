@@ -24,9 +24,13 @@ import { encodeEntry } from './entry.ts'
 import { createEntryChain, type EntryChain } from './entry-chain.ts'
 import { auditError } from './errors.ts'
 
-const bytesOf = (statement: Statement, at = FLEET_TIME): Uint8Array => encodeEntry({ ...statement, at, coordinator: 'c1' })
+const bytesOf = (statement: Statement, at = FLEET_TIME): Uint8Array =>
+  encodeEntry({ ...statement, at, coordinator: 'c1' })
 
-function feed(statements: readonly Statement[], expect: Parameters<typeof createEntryChain>[0] = {}): EntryChain {
+function feed(
+  statements: readonly Statement[],
+  expect: Parameters<typeof createEntryChain>[0] = {},
+): EntryChain {
   const chain = createEntryChain(expect)
   for (const statement of statements) chain.next(bytesOf(statement))
   chain.finish()
@@ -37,7 +41,15 @@ const refused = (index: number, reason: RegExp) => (error: unknown) =>
   auditError.is(error, 'audit.entry') && error.data['index'] === index && reason.test(error.message)
 
 const trust = async (signer = issuer, on = FLEET): Promise<Statement> => {
-  const body = { fleet: on, event: 'enrolled', agent: null, actor: null, operation: null, detail: {}, at: rfc3339(FLEET_TIME) }
+  const body = {
+    fleet: on,
+    event: 'enrolled',
+    agent: null,
+    actor: null,
+    operation: null,
+    detail: {},
+    at: rfc3339(FLEET_TIME),
+  }
   return { type: 'trust', operation: null, signed: await signStatement(signer, 'trust', body) }
 }
 
@@ -54,8 +66,14 @@ describe('chain of entries', () => {
     assert.throws(() => feed([intent as Statement]), refused(0, /does not begin/))
     const digest = rootDigest((root as Statement).signed.statement)
     assert.equal(feed([root as Statement], { root: digest }).root()?.digest, digest)
-    assert.throws(() => feed([root as Statement], { root: sha256Hex.parse('0'.repeat(64)) }), refused(0, /fingerprint/))
-    assert.throws(() => feed([root as Statement], { fleet: fleetId.parse('00'.repeat(16)) }), refused(0, /fleet/))
+    assert.throws(
+      () => feed([root as Statement], { root: sha256Hex.parse('0'.repeat(64)) }),
+      refused(0, /fingerprint/),
+    )
+    assert.throws(
+      () => feed([root as Statement], { fleet: fleetId.parse('00'.repeat(16)) }),
+      refused(0, /fleet/),
+    )
   })
 
   it('waits for as many operators as the root asks for', async () => {
@@ -65,27 +83,43 @@ describe('chain of entries', () => {
     assert.equal(feed([one as Statement, two as Statement, intent]).size(), 3)
     assert.throws(() => feed([one as Statement, intent]), refused(0, /1 of its own operators/))
     assert.throws(() => feed([one as Statement]), refused(0, /1 of its own operators/))
-    assert.throws(() => feed([one as Statement, one as Statement]), refused(0, /1 of its own operators/))
+    assert.throws(
+      () => feed([one as Statement, one as Statement]),
+      refused(0, /1 of its own operators/),
+    )
     const [other] = await rootStatements({ ...both, issuers: [issuer] })
-    assert.throws(() => feed([one as Statement, other as Statement]), refused(0, /1 of its own operators/))
+    assert.throws(
+      () => feed([one as Statement, other as Statement]),
+      refused(0, /1 of its own operators/),
+    )
   })
 
   it('does not gather signatures under a root for ever', async () => {
-    const [one] = (await rootStatements({ threshold: 2, operators: [operator, secondOperator] })) as [Statement]
+    const [one] = (await rootStatements({
+      threshold: 2,
+      operators: [operator, secondOperator],
+    })) as [Statement]
     const chain = createEntryChain()
     const bytes = bytesOf(one)
     for (let n = 0; n < 64; n += 1) chain.next(bytes)
-    for (let n = 64; n < 80; n += 1) assert.throws(() => chain.next(bytes), refused(0, /1 of its own operators/))
+    for (let n = 64; n < 80; n += 1)
+      assert.throws(() => chain.next(bytes), refused(0, /1 of its own operators/))
   })
 
   it('follows a change of the root, and no other change', async () => {
     const [first] = (await rootStatements({ issuers: [issuer] })) as [Statement]
-    const [next] = (await rootStatements({ version: 2, issuers: [secondIssuer], previous: first.signed.statement })) as [Statement]
+    const [next] = (await rootStatements({
+      version: 2,
+      issuers: [secondIssuer],
+      previous: first.signed.statement,
+    })) as [Statement]
     const chain = feed([first, await trust(issuer), next, await trust(secondIssuer)])
     assert.equal(chain.root()?.root.version, 2)
     const late = await trust(issuer)
     assert.throws(() => feed([first, next, late]), refused(2, /not an issuing key/))
-    const [skipped] = (await rootStatements({ version: 3, previous: first.signed.statement })) as [Statement]
+    const [skipped] = (await rootStatements({ version: 3, previous: first.signed.statement })) as [
+      Statement,
+    ]
     assert.throws(() => feed([first, skipped]), refused(1, /expected version 2/))
     const usurper = { version: 2, operators: [stranger], previous: first.signed.statement }
     const [usurped] = (await rootStatements(usurper)) as [Statement]
@@ -95,13 +129,22 @@ describe('chain of entries', () => {
   it('AL-03: refuses a statement with any other signer, operation, fleet or order', async () => {
     const [root] = (await rootStatements()) as [Statement]
     const intent = await intentStatement(1)
-    assert.throws(() => feed([root, { ...intent, operation: operation(2) }]), refused(1, /different operations/))
+    assert.throws(
+      () => feed([root, { ...intent, operation: operation(2) }]),
+      refused(1, /different operations/),
+    )
     const forged = { ...intent, signed: { ...intent.signed, key: stranger.publicKey } }
     assert.throws(() => feed([root, forged]), refused(1, /signature/))
     const changed = Buffer.from(intent.signed.statement.map((byte) => byte))
     changed.write('false', changed.indexOf('true') - 1)
-    assert.throws(() => feed([root, { ...intent, signed: { ...intent.signed, statement: changed } }]), refused(1, /./))
-    assert.throws(() => feed([root, { ...intent, type: 'outcome' }]), refused(1, /carries a statement/))
+    assert.throws(
+      () => feed([root, { ...intent, signed: { ...intent.signed, statement: changed } }]),
+      refused(1, /./),
+    )
+    assert.throws(
+      () => feed([root, { ...intent, type: 'outcome' }]),
+      refused(1, /carries a statement/),
+    )
     const mine = await trust(stranger)
     assert.throws(() => feed([root, mine]), refused(1, /not an issuing key/))
     const elsewhere = await trust(issuer, fleetId.parse('00'.repeat(16)))
@@ -114,6 +157,9 @@ describe('chain of entries', () => {
     const [root, intent] = (await logStatements(2)) as [Statement, Statement]
     const chain = createEntryChain()
     chain.next(bytesOf(root, FLEET_TIME + 1))
-    assert.throws(() => chain.next(bytesOf(intent, FLEET_TIME)), refused(1, /before that of the entry before/))
+    assert.throws(
+      () => chain.next(bytesOf(intent, FLEET_TIME)),
+      refused(1, /before that of the entry before/),
+    )
   })
 })

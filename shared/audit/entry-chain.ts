@@ -48,7 +48,9 @@ export function createEntryChain(expect: { fleet?: FleetId; root?: Sha256 } = {}
     if (signatures.length > MAX_ROOT_KEYS) throw incomplete()
     try {
       root =
-        root === undefined ? openRoot(signatures, expect.root === undefined ? {} : { digest: expect.root }) : nextRoot(root, signatures)
+        root === undefined
+          ? openRoot(signatures, expect.root === undefined ? {} : { digest: expect.root })
+          : nextRoot(root, signatures)
       gathering = undefined
     } catch (fault) {
       if (!(fault instanceof MusterError)) throw fault
@@ -59,7 +61,10 @@ export function createEntryChain(expect: { fleet?: FleetId; root?: Sha256 } = {}
   const incomplete = (): Error =>
     auditError(
       'audit.entry',
-      { index: gathering?.from ?? 0, reason: gathering?.fault.message ?? 'it is no root statement' },
+      {
+        index: gathering?.from ?? 0,
+        reason: gathering?.fault.message ?? 'it is no root statement',
+      },
       { cause: gathering?.fault },
     )
 
@@ -69,20 +74,31 @@ export function createEntryChain(expect: { fleet?: FleetId; root?: Sha256 } = {}
     if (root === undefined || gathering !== undefined) throw incomplete()
     const body = readSigned(signed, kind, { fleet: root.root.fleet })
     if ('operation' in body && body.operation !== entry.operation)
-      throw auditError('audit.entry', { index, reason: 'it and its statement name different operations' })
+      throw auditError('audit.entry', {
+        index,
+        reason: 'it and its statement name different operations',
+      })
     if (kind === 'trust' || kind === 'certificate') requireIssuer(signed, root.root, 'it')
     if (kind === 'outcome' || kind === 'facts') {
       const key = Buffer.from(signed.key).toString('base64')
-      if (!root.root.issuers.some((issuer) => issuer.key === key) && hostKeys.size < MAX_HOST_KEYS) hostKeys.add(fingerprintOf(signed.key))
+      if (!root.root.issuers.some((issuer) => issuer.key === key) && hostKeys.size < MAX_HOST_KEYS)
+        hostKeys.add(fingerprintOf(signed.key))
     }
   }
 
   const take = (bytes: Uint8Array): Entry => {
     const entry = decodeEntry(bytes, index)
     if (index === 0 && entry.type !== 'root')
-      throw auditError('audit.entry', { index, reason: 'the log does not begin with a root statement' })
+      throw auditError('audit.entry', {
+        index,
+        reason: 'the log does not begin with a root statement',
+      })
     const at = entryTime(entry)
-    if (at < lastAt) throw auditError('audit.entry', { index, reason: 'its time is before that of the entry before it' })
+    if (at < lastAt)
+      throw auditError('audit.entry', {
+        index,
+        reason: 'its time is before that of the entry before it',
+      })
     check(entry)
     lastAt = at
     return entry

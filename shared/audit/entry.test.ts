@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { FLEET_TIME, intentStatement, logStatements, operation, outcomeStatement, respelled } from '../../fixtures/audit/fleet.ts'
+import {
+  FLEET_TIME,
+  intentStatement,
+  logStatements,
+  operation,
+  outcomeStatement,
+  respelled,
+} from '../../fixtures/audit/fleet.ts'
 import { readSigned } from '../trust/signed.ts'
 import { fromText } from '../trust/transport.ts'
 import { decodeEntry, encodeEntry, entryTime, type NewEntry, statementOf } from './entry.ts'
@@ -24,7 +31,8 @@ describe('log entries', () => {
     assert.equal(decodeEntry(encodeEntry({ ...entry, clamped: true })).clamped, true)
     assert.equal(readSigned(fromText(decoded), 'intent').operation, operation(1))
     assert.equal(statementOf(decoded).kind, 'intent')
-    for (const statement of await logStatements(3)) statementOf(decodeEntry(encodeEntry({ ...statement, at, coordinator: 'c1' })))
+    for (const statement of await logStatements(3))
+      statementOf(decodeEntry(encodeEntry({ ...statement, at, coordinator: 'c1' })))
   })
 
   it('AL-22: refuses the same entry written another way', async () => {
@@ -33,12 +41,17 @@ describe('log entries', () => {
       assert.notDeepEqual(Buffer.from(other), Buffer.from(bytes))
       assert.throws(() => decodeEntry(other), refused)
     }
-    assert.throws(() => decodeEntry(Buffer.concat([Buffer.from('{"at":"x",'), Buffer.from(bytes).subarray(1)])), refused)
+    assert.throws(
+      () => decodeEntry(Buffer.concat([Buffer.from('{"at":"x",'), Buffer.from(bytes).subarray(1)])),
+      refused,
+    )
   })
 
   it('AL-14: writes line ends, escapes and quotes of a command as JSON, on one line', async () => {
     const words = ['\n{"type":"intent"}\n', '\u001b[2J\u0007', '"', '\\', '\u2028', 'é']
-    const bytes = Buffer.from(encodeEntry({ ...(await intentStatement(2, words)), at, coordinator: 'c1' }))
+    const bytes = Buffer.from(
+      encodeEntry({ ...(await intentStatement(2, words)), at, coordinator: 'c1' }),
+    )
     assert.equal(
       [...bytes].some((byte) => byte < 0x20 || byte === 0x7f),
       false,
@@ -49,7 +62,10 @@ describe('log entries', () => {
 
   it('AL-13: holds nothing but its known fields', async () => {
     const bytes = Buffer.from(encodeEntry(await sample())).toString()
-    assert.throws(() => decodeEntry(Buffer.from(bytes.replace('{"at"', '{"a":"secret","at"'))), refused)
+    assert.throws(
+      () => decodeEntry(Buffer.from(bytes.replace('{"at"', '{"a":"secret","at"'))),
+      refused,
+    )
     assert.deepEqual(Object.keys(JSON.parse(bytes) as object).sort(), [
       'at',
       'coordinator',
@@ -80,9 +96,19 @@ describe('log entries', () => {
     }
     assert.throws(() => decodeEntry(Buffer.from('[]')), refused)
     assert.throws(() => decodeEntry(Buffer.alloc(70_000, 0x20)), refused)
-    assert.throws(() => statementOf(decodeEntry(Buffer.from(bytes.replace('"type":"intent"', '"type":"outcome"')))), refused)
+    assert.throws(
+      () =>
+        statementOf(decodeEntry(Buffer.from(bytes.replace('"type":"intent"', '"type":"outcome"')))),
+      refused,
+    )
     const outcome = await outcomeStatement(1)
-    assert.throws(() => statementOf(decodeEntry(encodeEntry({ ...outcome, type: 'intent', at, coordinator: 'c1' }))), refused)
+    assert.throws(
+      () =>
+        statementOf(
+          decodeEntry(encodeEntry({ ...outcome, type: 'intent', at, coordinator: 'c1' })),
+        ),
+      refused,
+    )
   })
 
   it('refuses to make an entry that is longer than its length field can say', async () => {

@@ -39,7 +39,18 @@ export interface Entry extends SignedText {
   readonly coordinator: string
 }
 
-const KEYS = new Set(['v', 'type', 'at', 'clamped', 'operation', 'coordinator', 'statement', 'scheme', 'key', 'signature'])
+const KEYS = new Set([
+  'v',
+  'type',
+  'at',
+  'clamped',
+  'operation',
+  'coordinator',
+  'statement',
+  'scheme',
+  'key',
+  'signature',
+])
 /** As long as the names in a root statement. */
 const MAX_NAME = 64
 
@@ -82,28 +93,36 @@ export function encodeEntry(entry: NewEntry): Uint8Array {
  * @throws audit.entry
  */
 export function decodeEntry(bytes: Uint8Array, index: number | null = null): Entry {
-  const bad = (reason: string, cause?: unknown): Error => auditError('audit.entry', { index, reason }, { cause })
-  if (bytes.length > MAX_ENTRY_BYTES) throw bad(`it has ${bytes.length} bytes, more than ${MAX_ENTRY_BYTES}`)
+  const bad = (reason: string, cause?: unknown): Error =>
+    auditError('audit.entry', { index, reason }, { cause })
+  if (bytes.length > MAX_ENTRY_BYTES)
+    throw bad(`it has ${bytes.length} bytes, more than ${MAX_ENTRY_BYTES}`)
   let value: Json
   try {
     value = parseCanonicalJson(bytes, 'the entry')
   } catch (cause) {
     throw bad((cause as Error).message, cause)
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw bad('it is not an object')
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw bad('it is not an object')
   const entry = value as { readonly [key: string]: Json }
   const unknown = Object.keys(entry).find((key) => !KEYS.has(key))
-  if (unknown !== undefined) throw bad(`it has an unknown key ${JSON.stringify(unknown.slice(0, 40))}`)
+  if (unknown !== undefined)
+    throw bad(`it has an unknown key ${JSON.stringify(unknown.slice(0, 40))}`)
   if (entry['v'] !== 1) throw bad('its version is not 1')
   if (!ENTRY_TYPES.includes(entry['type'] as EntryType)) throw bad('its type is unknown')
   const at = entry['at']
-  if (typeof at !== 'string' || Number.isNaN(parseRfc3339(at))) throw bad('its time is not RFC 3339')
-  if (entry['clamped'] !== undefined && entry['clamped'] !== true) throw bad('its mark of a late clock is not true')
-  if (entry['operation'] !== null && !operationId.is(entry['operation'])) throw bad('its operation is not a UUID')
+  if (typeof at !== 'string' || Number.isNaN(parseRfc3339(at)))
+    throw bad('its time is not RFC 3339')
+  if (entry['clamped'] !== undefined && entry['clamped'] !== true)
+    throw bad('its mark of a late clock is not true')
+  if (entry['operation'] !== null && !operationId.is(entry['operation']))
+    throw bad('its operation is not a UUID')
   const coordinator = entry['coordinator']
   if (typeof coordinator !== 'string' || coordinator === '' || coordinator.length > MAX_NAME)
     throw bad('its coordinator has no acceptable name')
-  for (const key of ['statement', 'scheme', 'key', 'signature']) if (typeof entry[key] !== 'string') throw bad(`its ${key} is not text`)
+  for (const key of ['statement', 'scheme', 'key', 'signature'])
+    if (typeof entry[key] !== 'string') throw bad(`its ${key} is not text`)
   return entry as unknown as Entry
 }
 
@@ -116,7 +135,10 @@ export function entryTime(entry: Entry): number {
  * The signed statement in an entry and its kind, which fits the entry's type. The signature is not checked yet.
  * @throws audit.entry
  */
-export function statementOf(entry: Entry, index: number | null = null): { signed: Signed; kind: Kind } {
+export function statementOf(
+  entry: Entry,
+  index: number | null = null,
+): { signed: Signed; kind: Kind } {
   try {
     const signed = fromText(entry)
     return { signed, kind: kindFor(entry.type, signed, index) }
@@ -130,7 +152,8 @@ export function statementOf(entry: Entry, index: number | null = null): { signed
 export function kindFor(type: EntryType, signed: Signed, index: number | null = null): Kind {
   let found: unknown
   try {
-    found = (JSON.parse(Buffer.from(signed.statement).toString()) as { type?: unknown } | null)?.type
+    found = (JSON.parse(Buffer.from(signed.statement).toString()) as { type?: unknown } | null)
+      ?.type
   } catch (cause) {
     throw auditError('audit.entry', { index, reason: 'its statement is not JSON' }, { cause })
   }

@@ -4,12 +4,14 @@ import { defineErrors } from '../errors.ts'
 export const auditError = defineErrors({
   'audit.range': {
     exit: 'usage',
-    message: (d: { what: string; got: number; limit: number }) => `${d.what} ${d.got} is outside of the log, which ends at ${d.limit}`,
+    message: (d: { what: string; got: number; limit: number }) =>
+      `${d.what} ${d.got} is outside of the log, which ends at ${d.limit}`,
     hint: () => 'muster audit log shows the newest entries with their indexes',
   },
   'audit.proof': {
     exit: 'verification',
-    message: (d: { what: string; reason: string }) => `the ${d.what} proof does not hold: ${d.reason}`,
+    message: (d: { what: string; reason: string }) =>
+      `the ${d.what} proof does not hold: ${d.reason}`,
     hint: () => 'keep the checkpoints of both sides: they are evidence that the log was changed',
   },
   'audit.note': {
@@ -22,7 +24,8 @@ export const auditError = defineErrors({
   },
   'audit.entry': {
     exit: 'verification',
-    message: (d: { index: number | null; reason: string }) => `log entry ${d.index ?? '(new)'} is not acceptable: ${d.reason}`,
+    message: (d: { index: number | null; reason: string }) =>
+      `log entry ${d.index ?? '(new)'} is not acceptable: ${d.reason}`,
   },
   'audit.smaller': {
     exit: 'verification',
@@ -38,12 +41,14 @@ export const auditError = defineErrors({
   },
   'audit.bundle': {
     exit: 'verification',
-    message: (d: { file: string; reason: string }) => `the bundle does not verify: ${d.file}: ${d.reason}`,
+    message: (d: { file: string; reason: string }) =>
+      `the bundle does not verify: ${d.file}: ${d.reason}`,
     hint: () => 'keep the bundle as it is and ask for another copy',
   },
   'audit.bundle-missing': {
     exit: 'notFound',
-    message: (d: { folder: string; reason: string }) => `${d.folder} is not an exported log: ${d.reason}`,
+    message: (d: { folder: string; reason: string }) =>
+      `${d.folder} is not an exported log: ${d.reason}`,
     hint: () => 'muster audit export --to DIR writes one',
   },
 })

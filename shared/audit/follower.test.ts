@@ -8,7 +8,8 @@ import { type NodeReader, proveConsistency } from './proof.ts'
 import { joinSubtrees, leafHash, perfectRoot, subtrees } from './tree.ts'
 
 const leaves = Array.from({ length: 64 }, (_, i) => leafHash(Buffer.of(i)))
-const node = (level: number, index: number): Uint8Array => perfectRoot(leaves.slice(index * 2 ** level, (index + 1) * 2 ** level))
+const node = (level: number, index: number): Uint8Array =>
+  perfectRoot(leaves.slice(index * 2 ** level, (index + 1) * 2 ** level))
 const read: NodeReader = async (nodes) => nodes.map(({ level, index }) => node(level, index))
 const checkpoint = (size: number, at = FLEET_TIME): Checkpoint => ({
   size,
@@ -37,8 +38,14 @@ describe('following a log', () => {
     const store = memory()
     const follower = createFollower(store)
     await follower.accept(checkpoint(4))
-    const [to8, to16] = await Promise.all([proveConsistency(4, 8, read), proveConsistency(4, 16, read)])
-    const results = await Promise.allSettled([follower.accept(checkpoint(16), to16), follower.accept(checkpoint(8), to8)])
+    const [to8, to16] = await Promise.all([
+      proveConsistency(4, 8, read),
+      proveConsistency(4, 16, read),
+    ])
+    const results = await Promise.allSettled([
+      follower.accept(checkpoint(16), to16),
+      follower.accept(checkpoint(8), to8),
+    ])
     assert.deepEqual(
       results.map((result) => result.status),
       ['fulfilled', 'rejected'],
@@ -48,7 +55,10 @@ describe('following a log', () => {
     // The other way round the second proof starts at the wrong size, and the caller has to ask for a new one.
     const again = createFollower(memory())
     await again.accept(checkpoint(4))
-    const other = await Promise.allSettled([again.accept(checkpoint(8), to8), again.accept(checkpoint(16), to16)])
+    const other = await Promise.allSettled([
+      again.accept(checkpoint(8), to8),
+      again.accept(checkpoint(16), to16),
+    ])
     assert.deepEqual(
       other.map((result) => result.status),
       ['fulfilled', 'rejected'],
@@ -59,13 +69,23 @@ describe('following a log', () => {
   it('AL-07: refuses a smaller log, another log of the same size, and one without or with a wrong proof', async () => {
     const follower = createFollower(memory())
     await follower.accept(checkpoint(8))
-    const is = (code: Parameters<typeof auditError.is>[1]) => (error: unknown) => auditError.is(error, code)
+    const is = (code: Parameters<typeof auditError.is>[1]) => (error: unknown) =>
+      auditError.is(error, code)
     await assert.rejects(follower.accept(checkpoint(7)), is('audit.smaller'))
-    await assert.rejects(follower.accept({ ...checkpoint(8), root: Buffer.alloc(32) }), is('audit.equivocation'))
-    await assert.rejects(follower.accept(checkpoint(12)), is('audit.proof'))
-    await assert.rejects(follower.accept(checkpoint(12), await proveConsistency(7, 12, read)), is('audit.proof'))
     await assert.rejects(
-      follower.accept({ ...checkpoint(12), root: checkpoint(13).root }, await proveConsistency(8, 12, read)),
+      follower.accept({ ...checkpoint(8), root: Buffer.alloc(32) }),
+      is('audit.equivocation'),
+    )
+    await assert.rejects(follower.accept(checkpoint(12)), is('audit.proof'))
+    await assert.rejects(
+      follower.accept(checkpoint(12), await proveConsistency(7, 12, read)),
+      is('audit.proof'),
+    )
+    await assert.rejects(
+      follower.accept(
+        { ...checkpoint(12), root: checkpoint(13).root },
+        await proveConsistency(8, 12, read),
+      ),
       is('audit.proof'),
     )
     assert.equal((await follower.known())?.size, 8)
@@ -76,7 +96,10 @@ describe('following a log', () => {
 
   it('reports nothing as accepted that could not be stored', async () => {
     const store = memory()
-    const follower = createFollower({ load: store.load, save: () => Promise.reject(new Error('disk full')) })
+    const follower = createFollower({
+      load: store.load,
+      save: () => Promise.reject(new Error('disk full')),
+    })
     await assert.rejects(follower.accept(checkpoint(4)), /disk full/)
     assert.equal(await follower.known(), undefined)
   })

@@ -13,15 +13,27 @@ import { sameHash } from './tree.ts'
  * @param proof from `known.size` to `next.size`; not needed (and not looked at) where nothing is known or nothing was added
  * @throws audit.smaller, audit.equivocation, audit.proof
  */
-export function requireExtends(known: Checkpoint | undefined, next: Checkpoint, proof: ConsistencyProof | undefined): void {
+export function requireExtends(
+  known: Checkpoint | undefined,
+  next: Checkpoint,
+  proof: ConsistencyProof | undefined,
+): void {
   if (known === undefined) return
-  if (next.size < known.size) throw auditError('audit.smaller', { known: known.size, got: next.size })
+  if (next.size < known.size)
+    throw auditError('audit.smaller', { known: known.size, got: next.size })
   if (next.size === known.size) {
     if (sameHash(next.root, known.root)) return
-    throw auditError('audit.equivocation', { size: next.size, known: hex(known.root), got: hex(next.root) })
+    throw auditError('audit.equivocation', {
+      size: next.size,
+      known: hex(known.root),
+      got: hex(next.root),
+    })
   }
   if (proof === undefined || proof.from !== known.size || proof.to !== next.size)
-    throw auditError('audit.proof', { what: 'consistency', reason: `one from ${known.size} to ${next.size} is needed` })
+    throw auditError('audit.proof', {
+      what: 'consistency',
+      reason: `one from ${known.size} to ${next.size} is needed`,
+    })
   verifyConsistency(proof, known.root, next.root)
 }
 
@@ -57,7 +69,8 @@ export function createFollower(store: FollowerStore): Follower {
         const known = await store.load()
         requireExtends(known, next, proof)
         // Crash before this: the old checkpoint stands, and nobody was told of the new one.
-        if (known === undefined || next.size > known.size || next.at > known.at) await store.save(next)
+        if (known === undefined || next.size > known.size || next.at > known.at)
+          await store.save(next)
       }),
   }
 }

@@ -7,15 +7,21 @@ import { MAX_NOTE_BYTES, noteVerifierKey, openNote, signNote } from './note.ts'
 
 const NAME = 'example.com/log'
 const known = { name: NAME, publicKey: issuer.publicKey }
-const refused = (reason: RegExp) => (error: unknown) => auditError.is(error, 'audit.note') && reason.test(error.message)
+const refused = (reason: RegExp) => (error: unknown) =>
+  auditError.is(error, 'audit.note') && reason.test(error.message)
 
 describe('signed notes', () => {
   it('opens the note of the Go reference implementation', () => {
     // golang.org/x/mod/sumdb/note, package documentation.
     const verifier = 'PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW'
-    const key = { name: 'PeterNeumann', publicKey: Buffer.from(verifier.split('+').slice(2).join('+'), 'base64').subarray(1) }
-    const text = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
-    const line = '— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n'
+    const key = {
+      name: 'PeterNeumann',
+      publicKey: Buffer.from(verifier.split('+').slice(2).join('+'), 'base64').subarray(1),
+    }
+    const text =
+      "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
+    const line =
+      '— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n'
     assert.equal(noteVerifierKey(key), verifier)
     assert.deepEqual(openNote(`${text}\n${line}`, [key]), { text, signers: [key], lines: 1 })
   })
@@ -40,7 +46,10 @@ describe('signed notes', () => {
     // A known key's signature over another text spoils a note that is otherwise good.
     const elsewhere = await signNote('another\n', [{ name: NAME, signer: issuer }])
     const spoiled = other + elsewhere.slice(elsewhere.indexOf('\n\n') + 2)
-    assert.throws(() => openNote(spoiled, [known, { name: NAME, publicKey: operator.publicKey }]), refused(/does not belong/))
+    assert.throws(
+      () => openNote(spoiled, [known, { name: NAME, publicKey: operator.publicKey }]),
+      refused(/does not belong/),
+    )
   })
 
   it('AL-08: refuses more than 16 signatures, control characters, a missing last line end, and what is not UTF-8', async () => {
@@ -52,16 +61,39 @@ describe('signed notes', () => {
     assert.throws(() => openNote('text\n', [known]), refused(/no blank line/))
     assert.throws(() => openNote('text\n\n', [known]), refused(/no signature/))
     for (const bad of ['te\rxt\n', 'te\u0000xt\n', 'te\u001b[31mxt\n', 'te\u007fxt\n', 'te\tt\n']) {
-      assert.throws(() => openNote(note.replace('text\n', bad), [known]), refused(/control character/))
-      await assert.rejects(signNote(bad, [{ name: NAME, signer: issuer }]), refused(/control character/))
+      assert.throws(
+        () => openNote(note.replace('text\n', bad), [known]),
+        refused(/control character/),
+      )
+      await assert.rejects(
+        signNote(bad, [{ name: NAME, signer: issuer }]),
+        refused(/control character/),
+      )
     }
     assert.throws(
-      () => openNote(Buffer.concat([Buffer.from('te\u00e9'.slice(0, 2)), Buffer.of(0xff), Buffer.from(`\n\n${line}`)]).toString(), [known]),
+      () =>
+        openNote(
+          Buffer.concat([
+            Buffer.from('te\u00e9'.slice(0, 2)),
+            Buffer.of(0xff),
+            Buffer.from(`\n\n${line}`),
+          ]).toString(),
+          [known],
+        ),
       refused(/UTF-8/),
     )
-    assert.throws(() => openNote(`text\n\n${line.replace('— ', '- ')}`, [known]), refused(/malformed/))
-    assert.throws(() => openNote(`text\n\n${line.replace(NAME, 'a+b')}`, [known]), refused(/key name/))
-    assert.throws(() => openNote(`${'x'.repeat(MAX_NOTE_BYTES)}\n\n${line}`, [known]), refused(/larger/))
+    assert.throws(
+      () => openNote(`text\n\n${line.replace('— ', '- ')}`, [known]),
+      refused(/malformed/),
+    )
+    assert.throws(
+      () => openNote(`text\n\n${line.replace(NAME, 'a+b')}`, [known]),
+      refused(/key name/),
+    )
+    assert.throws(
+      () => openNote(`${'x'.repeat(MAX_NOTE_BYTES)}\n\n${line}`, [known]),
+      refused(/larger/),
+    )
     await assert.rejects(signNote('no end', [{ name: NAME, signer: issuer }]), refused(/line end/))
     await assert.rejects(signNote('text\n', [{ name: 'a b', signer: issuer }]), refused(/key name/))
   })
@@ -69,11 +101,15 @@ describe('signed notes', () => {
   it('finds any changed character, or still reads the same text', async () => {
     const note = await signNote('origin\n12\nroot\n', [{ name: NAME, signer: issuer }])
     fc.assert(
-      fc.property(fc.nat({ max: note.length - 1 }), fc.string({ minLength: 1, maxLength: 1 }), (at, char) => {
-        fc.pre(note[at] !== char)
-        const changed = note.slice(0, at) + char + note.slice(at + 1)
-        assert.throws(() => openNote(changed, [known]), refused(/./))
-      }),
+      fc.property(
+        fc.nat({ max: note.length - 1 }),
+        fc.string({ minLength: 1, maxLength: 1 }),
+        (at, char) => {
+          fc.pre(note[at] !== char)
+          const changed = note.slice(0, at) + char + note.slice(at + 1)
+          assert.throws(() => openNote(changed, [known]), refused(/./))
+        },
+      ),
     )
   })
 })

@@ -33,7 +33,11 @@ export interface OpenedNote {
 
 /** First four bytes of SHA-256(name ‖ 0x0A ‖ type ‖ key). */
 export function noteKeyId({ name, publicKey }: NoteKey): Uint8Array {
-  return hash('sha256', Buffer.concat([Buffer.from(`${name}\n`), Uint8Array.of(ED25519), publicKey]), 'buffer').subarray(0, KEY_ID_BYTES)
+  return hash(
+    'sha256',
+    Buffer.concat([Buffer.from(`${name}\n`), Uint8Array.of(ED25519), publicKey]),
+    'buffer',
+  ).subarray(0, KEY_ID_BYTES)
 }
 
 /** The form in which other tools take a verification key: `name+keyid+base64`. */
@@ -46,13 +50,20 @@ export function noteVerifierKey(key: NoteKey): string {
  * Signs `text`, which must end with a line end and hold no other control character.
  * @param names the key name for each signer
  */
-export async function signNote(text: string, signers: readonly { name: string; signer: Signer }[], signal?: AbortSignal): Promise<string> {
+export async function signNote(
+  text: string,
+  signers: readonly { name: string; signer: Signer }[],
+  signal?: AbortSignal,
+): Promise<string> {
   requireText(text)
   const lines: string[] = []
   for (const { name, signer } of signers) {
-    if (!isKeyName(name)) throw auditError('audit.note', { reason: `${JSON.stringify(name)} is not a key name` })
+    if (!isKeyName(name))
+      throw auditError('audit.note', { reason: `${JSON.stringify(name)} is not a key name` })
     const signature = await signer.sign(Buffer.from(text), signal)
-    lines.push(`— ${name} ${Buffer.concat([noteKeyId({ name, publicKey: signer.publicKey }), signature]).toString('base64')}\n`)
+    lines.push(
+      `— ${name} ${Buffer.concat([noteKeyId({ name, publicKey: signer.publicKey }), signature]).toString('base64')}\n`,
+    )
   }
   return `${text}\n${lines.join('')}`
 }
@@ -63,22 +74,27 @@ export async function signNote(text: string, signers: readonly { name: string; s
  */
 export function openNote(note: string, keys: readonly NoteKey[]): OpenedNote {
   const bad = (reason: string): Error => auditError('audit.note', { reason })
-  if (Buffer.byteLength(note) > MAX_NOTE_BYTES) throw bad(`it is larger than ${MAX_NOTE_BYTES} bytes`)
+  if (Buffer.byteLength(note) > MAX_NOTE_BYTES)
+    throw bad(`it is larger than ${MAX_NOTE_BYTES} bytes`)
   // Signature lines hold no blank line, so the last one ends the text.
   const middle = note.lastIndexOf('\n\n')
   if (middle < 0) throw bad('no blank line separates the text from the signatures')
   const text = note.slice(0, middle + 1)
   requireText(text)
   const block = note.slice(middle + 2)
-  if (!block.endsWith('\n')) throw bad(block === '' ? 'it has no signature' : 'the last line has no end')
+  if (!block.endsWith('\n'))
+    throw bad(block === '' ? 'it has no signature' : 'the last line has no end')
   const lines = block.slice(0, -1).split('\n')
   if (lines.length > MAX_SIGNATURES) throw bad(`it has more than ${MAX_SIGNATURES} signatures`)
   const signers: NoteKey[] = []
   for (const line of lines) {
     const { name, id, signature } = readSignature(line)
-    const key = keys.find((known) => known.name === name && Buffer.compare(noteKeyId(known), id) === 0)
+    const key = keys.find(
+      (known) => known.name === name && Buffer.compare(noteKeyId(known), id) === 0,
+    )
     if (key === undefined || signers.includes(key)) continue
-    if (!verifyEd25519(key.publicKey, Buffer.from(text), signature)) throw bad(`the signature of ${name} does not belong to this text`)
+    if (!verifyEd25519(key.publicKey, Buffer.from(text), signature))
+      throw bad(`the signature of ${name} does not belong to this text`)
     signers.push(key)
   }
   if (signers.length === 0) throw bad('no known key signed it')
@@ -86,7 +102,8 @@ export function openNote(note: string, keys: readonly NoteKey[]): OpenedNote {
 }
 
 function readSignature(line: string): { name: string; id: Uint8Array; signature: Uint8Array } {
-  const bad = (reason: string): Error => auditError('audit.note', { reason: `a signature line ${reason}` })
+  const bad = (reason: string): Error =>
+    auditError('audit.note', { reason: `a signature line ${reason}` })
   const match = /^— ([^ ]+) ([A-Za-z0-9+/]+={0,2})$/u.exec(line)
   if (match === null) throw bad('is malformed')
   const [, name, encoded] = match as unknown as [string, string, string]
@@ -108,6 +125,7 @@ function requireText(text: string): void {
   // C0 controls but for the line end, and DEL: nothing that a terminal would act on.
   for (const char of text) {
     const code = char.codePointAt(0) as number
-    if ((code < 0x20 && code !== 0x0a) || code === 0x7f || code === 0xfffd) throw bad('its text holds a control character or was not UTF-8')
+    if ((code < 0x20 && code !== 0x0a) || code === 0x7f || code === 0xfffd)
+      throw bad('its text holds a control character or was not UTF-8')
   }
 }

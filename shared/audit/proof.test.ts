@@ -3,20 +3,32 @@ import { readFile } from 'node:fs/promises'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { auditError } from './errors.ts'
-import { type NodeReader, proveConsistency, proveInclusion, verifyConsistency, verifyInclusion } from './proof.ts'
+import {
+  type NodeReader,
+  proveConsistency,
+  proveInclusion,
+  verifyConsistency,
+  verifyInclusion,
+} from './proof.ts'
 import { EMPTY_ROOT, joinSubtrees, leafHash, nodeHash, perfectRoot, subtrees } from './tree.ts'
 
 const SIZE = 130
 const leaves = Array.from({ length: SIZE }, (_, i) => leafHash(Buffer.from(`entry ${i}`)))
-const node = (level: number, index: number): Uint8Array => perfectRoot(leaves.slice(index * 2 ** level, (index + 1) * 2 ** level))
+const node = (level: number, index: number): Uint8Array =>
+  perfectRoot(leaves.slice(index * 2 ** level, (index + 1) * 2 ** level))
 const read: NodeReader = async (nodes) => nodes.map(({ level, index }) => node(level, index))
-const roots = Array.from({ length: SIZE + 1 }, (_, size) => joinSubtrees(subtrees(0, size).map(({ level, index }) => node(level, index))))
+const roots = Array.from({ length: SIZE + 1 }, (_, size) =>
+  joinSubtrees(subtrees(0, size).map(({ level, index }) => node(level, index))),
+)
 const rootAt = (size: number): Uint8Array => roots[size] as Uint8Array
 const refused = (error: unknown): boolean => auditError.is(error, 'audit.proof')
 
 describe('Merkle proofs', () => {
   it('AL-07: agrees with the transparency-dev cases, good and bad', async () => {
-    const text = await readFile(new URL('../../fixtures/vectors/merkle/proofs.txt', import.meta.url), 'utf8')
+    const text = await readFile(
+      new URL('../../fixtures/vectors/merkle/proofs.txt', import.meta.url),
+      'utf8',
+    )
     const bytes = (hex: string): Uint8Array => Buffer.from(hex === 'empty' ? '' : hex, 'hex')
     let seen = 0
     for (const line of text.split('\n')) {
@@ -33,7 +45,8 @@ describe('Merkle proofs', () => {
       ]
       const hashes = list === '-' ? [] : list.split(',').map(bytes)
       const check = (): void => {
-        if (kind === 'inclusion') verifyInclusion({ index: Number(a), size: Number(b), hashes }, bytes(one), bytes(two))
+        if (kind === 'inclusion')
+          verifyInclusion({ index: Number(a), size: Number(b), hashes }, bytes(one), bytes(two))
         else verifyConsistency({ from: Number(a), to: Number(b), hashes }, bytes(one), bytes(two))
       }
       if (verdict === 'good') assert.doesNotThrow(check, `${kind} ${name}`)
@@ -46,12 +59,17 @@ describe('Merkle proofs', () => {
   it('proves every entry of every small log', async () => {
     for (let size = 1; size <= 40; size += 1)
       for (let index = 0; index < size; index += 1)
-        verifyInclusion(await proveInclusion(index, size, read), leaves[index] as Uint8Array, rootAt(size))
+        verifyInclusion(
+          await proveInclusion(index, size, read),
+          leaves[index] as Uint8Array,
+          rootAt(size),
+        )
   })
 
   it('proves that every small log continues every smaller one', async () => {
     for (let to = 0; to <= 40; to += 1)
-      for (let from = 0; from <= to; from += 1) verifyConsistency(await proveConsistency(from, to, read), rootAt(from), rootAt(to))
+      for (let from = 0; from <= to; from += 1)
+        verifyConsistency(await proveConsistency(from, to, read), rootAt(from), rootAt(to))
   })
 
   it('AL-03: refuses a proof in which anything was changed', async () => {
@@ -63,18 +81,59 @@ describe('Merkle proofs', () => {
         const leaf = leaves[index] as Uint8Array
         const flip = (hashes: readonly Uint8Array[]): Uint8Array[] =>
           hashes.map((hash, i) =>
-            i === b % hashes.length ? Buffer.from(hash).map((byte, j) => (j === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte)) : hash,
+            i === b % hashes.length
+              ? Buffer.from(hash).map((byte, j) =>
+                  j === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte,
+                )
+              : hash,
           )
-        assert.throws(() => verifyInclusion({ ...inclusion, hashes: flip(inclusion.hashes) }, leaf, rootAt(to)), refused)
-        assert.throws(() => verifyInclusion({ ...inclusion, hashes: [...inclusion.hashes, leaf] }, leaf, rootAt(to)), refused)
-        assert.throws(() => verifyInclusion({ ...inclusion, hashes: inclusion.hashes.slice(1) }, leaf, rootAt(to)), refused)
-        assert.throws(() => verifyInclusion({ ...inclusion, index: (index + 1) % to }, leaf, rootAt(to)), refused)
+        assert.throws(
+          () => verifyInclusion({ ...inclusion, hashes: flip(inclusion.hashes) }, leaf, rootAt(to)),
+          refused,
+        )
+        assert.throws(
+          () =>
+            verifyInclusion(
+              { ...inclusion, hashes: [...inclusion.hashes, leaf] },
+              leaf,
+              rootAt(to),
+            ),
+          refused,
+        )
+        assert.throws(
+          () =>
+            verifyInclusion({ ...inclusion, hashes: inclusion.hashes.slice(1) }, leaf, rootAt(to)),
+          refused,
+        )
+        assert.throws(
+          () => verifyInclusion({ ...inclusion, index: (index + 1) % to }, leaf, rootAt(to)),
+          refused,
+        )
         assert.throws(() => verifyInclusion(inclusion, leaf, rootAt(to - 1)), refused)
         const from = 1 + (b % (to - 1))
         const consistency = await proveConsistency(from, to, read)
-        assert.throws(() => verifyConsistency({ ...consistency, hashes: flip(consistency.hashes) }, rootAt(from), rootAt(to)), refused)
-        assert.throws(() => verifyConsistency({ ...consistency, hashes: [...consistency.hashes, leaf] }, rootAt(from), rootAt(to)), refused)
-        assert.throws(() => verifyConsistency({ ...consistency, hashes: [] }, rootAt(from), rootAt(to)), refused)
+        assert.throws(
+          () =>
+            verifyConsistency(
+              { ...consistency, hashes: flip(consistency.hashes) },
+              rootAt(from),
+              rootAt(to),
+            ),
+          refused,
+        )
+        assert.throws(
+          () =>
+            verifyConsistency(
+              { ...consistency, hashes: [...consistency.hashes, leaf] },
+              rootAt(from),
+              rootAt(to),
+            ),
+          refused,
+        )
+        assert.throws(
+          () => verifyConsistency({ ...consistency, hashes: [] }, rootAt(from), rootAt(to)),
+          refused,
+        )
         assert.throws(() => verifyConsistency(consistency, rootAt(from - 1), rootAt(to)), refused)
         assert.throws(() => verifyConsistency(consistency, rootAt(to), rootAt(from)), refused)
       }),
@@ -83,28 +142,69 @@ describe('Merkle proofs', () => {
 
   it('AL-09: refuses entries outside of the log and nodes in place of leaves', async () => {
     const proof = await proveInclusion(0, 1, read)
-    assert.throws(() => verifyInclusion({ index: 0, size: 0, hashes: [] }, leaves[0] as Uint8Array, EMPTY_ROOT), refused)
-    assert.throws(() => verifyInclusion({ ...proof, index: 1 }, leaves[0] as Uint8Array, rootAt(1)), refused)
+    assert.throws(
+      () => verifyInclusion({ index: 0, size: 0, hashes: [] }, leaves[0] as Uint8Array, EMPTY_ROOT),
+      refused,
+    )
+    assert.throws(
+      () => verifyInclusion({ ...proof, index: 1 }, leaves[0] as Uint8Array, rootAt(1)),
+      refused,
+    )
     for (const index of [-1, 0.5, Number.NaN, 2 ** 53])
-      assert.throws(() => verifyInclusion({ ...proof, index }, leaves[0] as Uint8Array, rootAt(1)), refused)
+      assert.throws(
+        () => verifyInclusion({ ...proof, index }, leaves[0] as Uint8Array, rootAt(1)),
+        refused,
+      )
     // The node over entries 0 and 1, passed off as an entry of a log that is half as long.
     const inner = nodeHash(leaves[0] as Uint8Array, leaves[1] as Uint8Array)
-    assert.notDeepEqual(leafHash(Buffer.concat([leaves[0] as Uint8Array, leaves[1] as Uint8Array])), inner)
+    assert.notDeepEqual(
+      leafHash(Buffer.concat([leaves[0] as Uint8Array, leaves[1] as Uint8Array])),
+      inner,
+    )
     await assert.rejects(proveInclusion(5, 5, read), (error) => auditError.is(error, 'audit.range'))
     await assert.rejects(proveInclusion(0, 0, read), (error) => auditError.is(error, 'audit.range'))
-    await assert.rejects(proveConsistency(5, 4, read), (error) => auditError.is(error, 'audit.range'))
-    await assert.rejects(proveInclusion(-1, 4, read), (error) => auditError.is(error, 'audit.range'))
+    await assert.rejects(proveConsistency(5, 4, read), (error) =>
+      auditError.is(error, 'audit.range'),
+    )
+    await assert.rejects(proveInclusion(-1, 4, read), (error) =>
+      auditError.is(error, 'audit.range'),
+    )
   })
 
   it('AL-07: refuses 65 hashes, a proof from size 0, and another root at the same size', () => {
     const many = Array.from({ length: 65 }, () => Buffer.alloc(32))
-    assert.throws(() => verifyConsistency({ from: 3, to: 2 ** 52, hashes: many }, rootAt(3), rootAt(4)), refused)
-    assert.throws(() => verifyInclusion({ index: 3, size: 2 ** 52, hashes: many }, rootAt(3), rootAt(4)), refused)
-    assert.throws(() => verifyConsistency({ from: 0, to: 4, hashes: [rootAt(4)] }, EMPTY_ROOT, rootAt(4)), refused)
-    assert.throws(() => verifyConsistency({ from: 0, to: 4, hashes: [] }, rootAt(1), rootAt(4)), refused)
-    assert.throws(() => verifyConsistency({ from: 4, to: 4, hashes: [] }, rootAt(3), rootAt(4)), refused)
-    assert.throws(() => verifyConsistency({ from: 4, to: 4, hashes: [rootAt(4)] }, rootAt(4), rootAt(4)), refused)
-    assert.throws(() => verifyConsistency({ from: 5, to: 4, hashes: [rootAt(4)] }, rootAt(5), rootAt(4)), refused)
-    assert.throws(() => verifyInclusion({ index: 0, size: 2, hashes: [Buffer.alloc(31)] }, rootAt(1), rootAt(2)), refused)
+    assert.throws(
+      () => verifyConsistency({ from: 3, to: 2 ** 52, hashes: many }, rootAt(3), rootAt(4)),
+      refused,
+    )
+    assert.throws(
+      () => verifyInclusion({ index: 3, size: 2 ** 52, hashes: many }, rootAt(3), rootAt(4)),
+      refused,
+    )
+    assert.throws(
+      () => verifyConsistency({ from: 0, to: 4, hashes: [rootAt(4)] }, EMPTY_ROOT, rootAt(4)),
+      refused,
+    )
+    assert.throws(
+      () => verifyConsistency({ from: 0, to: 4, hashes: [] }, rootAt(1), rootAt(4)),
+      refused,
+    )
+    assert.throws(
+      () => verifyConsistency({ from: 4, to: 4, hashes: [] }, rootAt(3), rootAt(4)),
+      refused,
+    )
+    assert.throws(
+      () => verifyConsistency({ from: 4, to: 4, hashes: [rootAt(4)] }, rootAt(4), rootAt(4)),
+      refused,
+    )
+    assert.throws(
+      () => verifyConsistency({ from: 5, to: 4, hashes: [rootAt(4)] }, rootAt(5), rootAt(4)),
+      refused,
+    )
+    assert.throws(
+      () =>
+        verifyInclusion({ index: 0, size: 2, hashes: [Buffer.alloc(31)] }, rootAt(1), rootAt(2)),
+      refused,
+    )
   })
 })

@@ -3,7 +3,16 @@
  * RFC 9162 sections 2.1.3.2 and 2.1.4.2; a proof with a hash too many or too few is refused, as is one that belongs to another tree.
  */
 import { auditError } from './errors.ts'
-import { EMPTY_ROOT, HASH_BYTES, joinSubtrees, type Node, nodeHash, sameHash, split, subtrees } from './tree.ts'
+import {
+  EMPTY_ROOT,
+  HASH_BYTES,
+  joinSubtrees,
+  type Node,
+  nodeHash,
+  sameHash,
+  split,
+  subtrees,
+} from './tree.ts'
 
 /** Reads the hashes of complete nodes of the tree. */
 export type NodeReader = (nodes: readonly Node[]) => Promise<Uint8Array[]>
@@ -25,7 +34,11 @@ export interface ConsistencyProof {
 type Range = readonly [start: number, end: number]
 
 /** Proves that entry `index` is in the tree of the first `size` entries. @throws audit.range */
-export async function proveInclusion(index: number, size: number, read: NodeReader): Promise<InclusionProof> {
+export async function proveInclusion(
+  index: number,
+  size: number,
+  read: NodeReader,
+): Promise<InclusionProof> {
   requireCount('entry', index, size - 1)
   const ranges: Range[] = []
   // PATH(m, D[start, end)), from the root down.
@@ -44,7 +57,11 @@ export async function proveInclusion(index: number, size: number, read: NodeRead
 }
 
 /** Proves that the first `from` entries of the tree of `to` entries are the tree of `from` entries. @throws audit.range */
-export async function proveConsistency(from: number, to: number, read: NodeReader): Promise<ConsistencyProof> {
+export async function proveConsistency(
+  from: number,
+  to: number,
+  read: NodeReader,
+): Promise<ConsistencyProof> {
   requireCount('size', to, Number.MAX_SAFE_INTEGER)
   requireCount('size', from, to)
   if (from === 0 || from === to) return { from, to, hashes: [] }
@@ -77,7 +94,8 @@ async function readRanges(ranges: readonly Range[], read: NodeReader): Promise<U
 }
 
 function requireCount(what: string, got: number, limit: number): void {
-  if (!Number.isSafeInteger(got) || got < 0 || got > limit) throw auditError('audit.range', { what, got, limit })
+  if (!Number.isSafeInteger(got) || got < 0 || got > limit)
+    throw auditError('audit.range', { what, got, limit })
 }
 
 /**
@@ -87,7 +105,8 @@ function requireCount(what: string, got: number, limit: number): void {
 export function verifyInclusion(proof: InclusionProof, leaf: Uint8Array, root: Uint8Array): void {
   const { index, size, hashes } = proof
   const bad = (reason: string): Error => auditError('audit.proof', { what: 'inclusion', reason })
-  if (!isCount(index) || !isCount(size) || index >= size) throw bad(`entry ${index} is not in a log of ${size} entries`)
+  if (!isCount(index) || !isCount(size) || index >= size)
+    throw bad(`entry ${index} is not in a log of ${size} entries`)
   requireHashes(hashes, [leaf, root], bad)
   let [fn, sn] = [index, size - 1]
   let node = leaf
@@ -113,15 +132,21 @@ export function verifyInclusion(proof: InclusionProof, leaf: Uint8Array, root: U
  * Checks that the log of `to` entries with root `newRoot` begins with the log of `from` entries with root `oldRoot`.
  * @throws audit.proof
  */
-export function verifyConsistency(proof: ConsistencyProof, oldRoot: Uint8Array, newRoot: Uint8Array): void {
+export function verifyConsistency(
+  proof: ConsistencyProof,
+  oldRoot: Uint8Array,
+  newRoot: Uint8Array,
+): void {
   const { from, to, hashes } = proof
   const bad = (reason: string): Error => auditError('audit.proof', { what: 'consistency', reason })
-  if (!isCount(from) || !isCount(to) || from > to) throw bad(`a log of ${to} entries cannot contain one of ${from}`)
+  if (!isCount(from) || !isCount(to) || from > to)
+    throw bad(`a log of ${to} entries cannot contain one of ${from}`)
   requireHashes(hashes, [oldRoot, newRoot], bad)
   if (from === to || from === 0) {
     if (hashes.length > 0) throw bad('hashes were given where none are needed')
     const expected = from === 0 ? EMPTY_ROOT : newRoot
-    if (!sameHash(oldRoot, expected)) throw bad(`size ${from} has root ${hex(oldRoot)}, expected ${hex(expected)}`)
+    if (!sameHash(oldRoot, expected))
+      throw bad(`size ${from} has root ${hex(oldRoot)}, expected ${hex(expected)}`)
     if (to === 0 && !sameHash(newRoot, EMPTY_ROOT)) throw bad('an empty log has another root')
     return
   }
@@ -150,17 +175,24 @@ export function verifyConsistency(proof: ConsistencyProof, oldRoot: Uint8Array, 
     sn = half(sn)
   }
   if (sn !== 0) throw bad('it has too few hashes')
-  if (!sameHash(old, oldRoot)) throw bad(`it leads to the old root ${hex(old)}, expected ${hex(oldRoot)}`)
-  if (!sameHash(fresh, newRoot)) throw bad(`it leads to the new root ${hex(fresh)}, expected ${hex(newRoot)}`)
+  if (!sameHash(old, oldRoot))
+    throw bad(`it leads to the old root ${hex(old)}, expected ${hex(oldRoot)}`)
+  if (!sameHash(fresh, newRoot))
+    throw bad(`it leads to the new root ${hex(fresh)}, expected ${hex(newRoot)}`)
 }
 
 /** A path has a hash for each level at most; a consistency proof one more. */
 const MAX_HASHES = 64
 
-function requireHashes(path: readonly Uint8Array[], others: readonly Uint8Array[], bad: (reason: string) => Error): void {
+function requireHashes(
+  path: readonly Uint8Array[],
+  others: readonly Uint8Array[],
+  bad: (reason: string) => Error,
+): void {
   if (path.length > MAX_HASHES) throw bad(`it has ${path.length} hashes, more than any tree needs`)
   for (const hash of [...path, ...others])
-    if (hash.length !== HASH_BYTES) throw bad(`a hash has ${hash.length} bytes instead of ${HASH_BYTES}`)
+    if (hash.length !== HASH_BYTES)
+      throw bad(`a hash has ${hash.length} bytes instead of ${HASH_BYTES}`)
 }
 
 function isCount(value: number): boolean {

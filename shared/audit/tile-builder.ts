@@ -38,7 +38,10 @@ export function createTileBuilder(start: TileState, write: WriteTile): TileBuild
     edge.push(hash)
     dirty.add(level)
     if (edge.length < TILE_WIDTH) return
-    await write({ level, index: Math.floor(size / TILE_WIDTH ** (level + 1)) - 1, width: TILE_WIDTH }, Buffer.concat(edge))
+    await write(
+      { level, index: Math.floor(size / TILE_WIDTH ** (level + 1)) - 1, width: TILE_WIDTH },
+      Buffer.concat(edge),
+    )
     edges[level] = []
     dirty.delete(level)
     await carry(level + 1, perfectRoot(edge))
@@ -63,7 +66,10 @@ export function createTileBuilder(start: TileState, write: WriteTile): TileBuild
     async finish() {
       for (const level of [...dirty].sort((a, b) => a - b)) {
         const edge = edges[level] as Uint8Array[]
-        await write({ level, index: Math.floor(size / TILE_WIDTH ** (level + 1)), width: edge.length }, Buffer.concat(edge))
+        await write(
+          { level, index: Math.floor(size / TILE_WIDTH ** (level + 1)), width: edge.length },
+          Buffer.concat(edge),
+        )
       }
       dirty.clear()
       return { size, edges: edges.map((hashes) => [...hashes]) }
@@ -78,7 +84,8 @@ export function tileTree(hashes: readonly Uint8Array[]): TileTree {
   const levels: Uint8Array[][] = [[...hashes]]
   for (let below = levels[0] as Uint8Array[]; below.length > 1; ) {
     const above: Uint8Array[] = []
-    for (let i = 0; i + 1 < below.length; i += 2) above.push(nodeHash(below[i] as Uint8Array, below[i + 1] as Uint8Array))
+    for (let i = 0; i + 1 < below.length; i += 2)
+      above.push(nodeHash(below[i] as Uint8Array, below[i + 1] as Uint8Array))
     levels.push(above)
     below = above
   }
@@ -86,7 +93,12 @@ export function tileTree(hashes: readonly Uint8Array[]): TileTree {
 }
 
 /** Where a node is found: in which tile, and where in its {@link TileTree}. */
-export function placeOf({ level, index }: Node): { tileLevel: number; tile: number; row: number; column: number } {
+export function placeOf({ level, index }: Node): {
+  tileLevel: number
+  tile: number
+  row: number
+  column: number
+} {
   const tileLevel = Math.floor(level / TILE_HEIGHT)
   const row = level % TILE_HEIGHT
   const perTile = TILE_WIDTH / 2 ** row

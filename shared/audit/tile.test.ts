@@ -3,7 +3,15 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { isBundlePath } from './bundle-layout.ts'
 import { auditError } from './errors.ts'
-import { decodeBundle, decodeHashes, encodeBundle, MAX_ENTRY_BYTES, tileLevels, tilePath, tilesOf } from './tile.ts'
+import {
+  decodeBundle,
+  decodeHashes,
+  encodeBundle,
+  MAX_ENTRY_BYTES,
+  tileLevels,
+  tilePath,
+  tilesOf,
+} from './tile.ts'
 
 describe('tiles', () => {
   it('is named as C2SP tlog-tiles says', () => {
@@ -29,8 +37,11 @@ describe('tiles', () => {
   })
 
   it('names only files that a bundle can have', () => {
-    for (const size of [1, 300, 70_000]) for (const name of tilesOf(size)) assert.ok(isBundlePath(tilePath(name)))
-    assert.ok(isBundlePath(tilePath({ level: 0, index: Math.floor((2 ** 53 - 1) / 256), width: 255 })))
+    for (const size of [1, 300, 70_000])
+      for (const name of tilesOf(size)) assert.ok(isBundlePath(tilePath(name)))
+    assert.ok(
+      isBundlePath(tilePath({ level: 0, index: Math.floor((2 ** 53 - 1) / 256), width: 255 })),
+    )
     assert.ok(isBundlePath('checkpoint'))
     for (const path of [
       '',
@@ -56,7 +67,11 @@ describe('tiles', () => {
         )
         assert.equal(decodeBundle(bytes, entries.length + 1), undefined)
         if (entries.length > 0) assert.equal(decodeBundle(bytes, entries.length - 1), undefined)
-        if (bytes.length > 0) assert.equal(decodeBundle(bytes.subarray(1), entries.length) === undefined || entries.length > 1, true)
+        if (bytes.length > 0)
+          assert.equal(
+            decodeBundle(bytes.subarray(1), entries.length) === undefined || entries.length > 1,
+            true,
+          )
         assert.equal(decodeBundle(Buffer.concat([bytes, Buffer.of(0)]), entries.length), undefined)
       }),
     )
@@ -65,7 +80,9 @@ describe('tiles', () => {
   })
 
   it('AL-14: keeps one entry one record, whatever is in it', () => {
-    const entries = ['{"a":1}\n{"fake":"entry"}', '\u001b[2J', '\u0000\u0000'].map((text) => Buffer.from(text))
+    const entries = ['{"a":1}\n{"fake":"entry"}', '\u001b[2J', '\u0000\u0000'].map((text) =>
+      Buffer.from(text),
+    )
     assert.deepEqual(decodeBundle(encodeBundle(entries), 3)?.map(String), entries.map(String))
     assert.equal(encodeBundle([Buffer.alloc(MAX_ENTRY_BYTES)]).length, MAX_ENTRY_BYTES + 2)
     assert.throws(

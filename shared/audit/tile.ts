@@ -26,7 +26,9 @@ export interface TileName {
 export function tilePath({ level, index, width }: TileName): string {
   const digits = String(index).padStart(Math.ceil(String(index).length / 3) * 3, '0')
   const groups = digits.match(/.{3}/g) as string[]
-  const encoded = groups.map((group, i) => (i === groups.length - 1 ? group : `x${group}`)).join('/')
+  const encoded = groups
+    .map((group, i) => (i === groups.length - 1 ? group : `x${group}`))
+    .join('/')
   return `tile/${level}/${encoded}${width === TILE_WIDTH ? '' : `.p/${width}`}`
 }
 
@@ -45,7 +47,8 @@ export function hashCount(level: number, size: number): number {
 /** All tiles and bundles of a log of `size` entries, and no others. */
 export function* tilesOf(size: number): Generator<TileName> {
   yield* widths('entries', size)
-  for (let level = 0; level < tileLevels(size); level += 1) yield* widths(level, hashCount(level, size))
+  for (let level = 0; level < tileLevels(size); level += 1)
+    yield* widths(level, hashCount(level, size))
 }
 
 function* widths(level: TileName['level'], count: number): Generator<TileName> {
@@ -58,7 +61,10 @@ export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(
     entries.flatMap((entry) => {
       if (entry.length > MAX_ENTRY_BYTES)
-        throw auditError('audit.entry', { index: null, reason: `it has ${entry.length} bytes, more than ${MAX_ENTRY_BYTES}` })
+        throw auditError('audit.entry', {
+          index: null,
+          reason: `it has ${entry.length} bytes, more than ${MAX_ENTRY_BYTES}`,
+        })
       return [Uint8Array.of(entry.length >> 8, entry.length & 0xff), entry]
     }),
   )
@@ -80,5 +86,7 @@ export function decodeBundle(bytes: Uint8Array, width: number): Uint8Array[] | u
 /** The hashes of a tile; undefined unless it holds exactly `width` of them. */
 export function decodeHashes(bytes: Uint8Array, width: number): Uint8Array[] | undefined {
   if (bytes.length !== width * HASH_BYTES) return undefined
-  return Array.from({ length: width }, (_, i) => bytes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES))
+  return Array.from({ length: width }, (_, i) =>
+    bytes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES),
+  )
 }

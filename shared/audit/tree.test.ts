@@ -24,7 +24,16 @@ function rootByDefinition(leaves: readonly Uint8Array[]): Uint8Array {
 }
 
 /** Leaves and roots that Certificate Transparency implementations share (google/certificate-transparency, cpp/merkletree/merkle_tree_test.cc). */
-const LEAVES = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f']
+const LEAVES = [
+  '',
+  '00',
+  '10',
+  '2021',
+  '3031',
+  '40414243',
+  '5051525354555657',
+  '606162636465666768696a6b6c6d6e6f',
+]
 const ROOTS = [
   '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d',
   'fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125',
@@ -39,7 +48,10 @@ const ROOTS = [
 describe('Merkle tree', () => {
   it('has the published root after each of eight known leaves', () => {
     const frontier = emptyFrontier()
-    assert.equal(Buffer.from(frontierRoot(frontier)).toString('hex'), 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855')
+    assert.equal(
+      Buffer.from(frontierRoot(frontier)).toString('hex'),
+      'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+    )
     for (const [i, leaf] of LEAVES.entries()) {
       append(frontier, leafHash(Buffer.from(leaf, 'hex')))
       assert.equal(Buffer.from(frontierRoot(frontier)).toString('hex'), ROOTS[i])
@@ -52,7 +64,10 @@ describe('Merkle tree', () => {
     for (let i = 0; i < 70; i += 1) {
       assert.deepEqual(Buffer.from(frontierRoot(frontier)), Buffer.from(rootByDefinition(leaves)))
       const packed = unpackFrontier(frontier.size, packFrontier(frontier))
-      assert.deepEqual(packed && Buffer.from(frontierRoot(packed)), Buffer.from(frontierRoot(frontier)))
+      assert.deepEqual(
+        packed && Buffer.from(frontierRoot(packed)),
+        Buffer.from(frontierRoot(frontier)),
+      )
       leaves.push(Buffer.from(`leaf ${i}`))
       append(frontier, leafHash(leaves[i] as Uint8Array))
     }
@@ -67,30 +82,40 @@ describe('Merkle tree', () => {
   it('AL-09: a leaf never hashes like a node', () => {
     const [a, b] = [leafHash(Buffer.from('a')), leafHash(Buffer.from('b'))]
     assert.notDeepEqual(leafHash(Buffer.concat([a, b])), nodeHash(a, b))
-    assert.deepEqual(Buffer.from(leafHash(Buffer.concat([Buffer.of(1), a, b]))).equals(nodeHash(a, b)), false)
+    assert.deepEqual(
+      Buffer.from(leafHash(Buffer.concat([Buffer.of(1), a, b]))).equals(nodeHash(a, b)),
+      false,
+    )
   })
 
   it('covers any aligned range with perfect subtrees, widest first', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 2 ** 40 }), (shift, count) => {
-        const width = 2 ** shift
-        const start = width * 3
-        const length = count % (width + 1)
-        let at = start
-        let last = Number.POSITIVE_INFINITY
-        for (const { level, index } of subtrees(start, start + length)) {
-          assert.ok(level < last)
-          assert.equal(index * 2 ** level, at)
-          last = level
-          at += 2 ** level
-        }
-        assert.equal(at, start + length)
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: 40 }),
+        fc.integer({ min: 0, max: 2 ** 40 }),
+        (shift, count) => {
+          const width = 2 ** shift
+          const start = width * 3
+          const length = count % (width + 1)
+          let at = start
+          let last = Number.POSITIVE_INFINITY
+          for (const { level, index } of subtrees(start, start + length)) {
+            assert.ok(level < last)
+            assert.equal(index * 2 ** level, at)
+            last = level
+            at += 2 ** level
+          }
+          assert.equal(at, start + length)
+        },
+      ),
     )
   })
 
   it('joins 2^n hashes like the definition', () => {
     const leaves = Array.from({ length: 16 }, (_, i) => Buffer.of(i))
-    assert.deepEqual(Buffer.from(perfectRoot(leaves.map(leafHash))), Buffer.from(rootByDefinition(leaves)))
+    assert.deepEqual(
+      Buffer.from(perfectRoot(leaves.map(leafHash))),
+      Buffer.from(rootByDefinition(leaves)),
+    )
   })
 })

@@ -38,7 +38,8 @@ export function perfectRoot(hashes: readonly Uint8Array[]): Uint8Array {
   let level = hashes
   while (level.length > 1) {
     const above: Uint8Array[] = []
-    for (let i = 0; i < level.length; i += 2) above.push(nodeHash(level[i] as Uint8Array, level[i + 1] as Uint8Array))
+    for (let i = 0; i < level.length; i += 2)
+      above.push(nodeHash(level[i] as Uint8Array, level[i + 1] as Uint8Array))
     level = above
   }
   return level[0] as Uint8Array
@@ -75,7 +76,9 @@ export function subtrees(start: number, end: number): Node[] {
 
 /** Hash of a range from the hashes of its {@link subtrees}. */
 export function joinSubtrees(hashes: readonly Uint8Array[]): Uint8Array {
-  return hashes.length === 0 ? EMPTY_ROOT : hashes.reduceRight((right, left) => nodeHash(left, right))
+  return hashes.length === 0
+    ? EMPTY_ROOT
+    : hashes.reduceRight((right, left) => nodeHash(left, right))
 }
 
 /**
@@ -96,7 +99,8 @@ export function emptyFrontier(): Frontier {
 export function append(frontier: Frontier, leaf: Uint8Array): void {
   let node = leaf
   // Each trailing one bit of the old size is a subtree as wide as the new node: they join.
-  for (let size = frontier.size; size % 2 === 1; size = (size - 1) / 2) node = nodeHash(frontier.hashes.pop() as Uint8Array, node)
+  for (let size = frontier.size; size % 2 === 1; size = (size - 1) / 2)
+    node = nodeHash(frontier.hashes.pop() as Uint8Array, node)
   frontier.hashes.push(node)
   frontier.size += 1
 }
@@ -114,7 +118,8 @@ export function packFrontier(frontier: Frontier): Uint8Array {
 export function unpackFrontier(size: number, bytes: Uint8Array): Frontier | undefined {
   if (bytes.length !== subtrees(0, size).length * HASH_BYTES) return undefined
   const hashes: Uint8Array[] = []
-  for (let at = 0; at < bytes.length; at += HASH_BYTES) hashes.push(bytes.slice(at, at + HASH_BYTES))
+  for (let at = 0; at < bytes.length; at += HASH_BYTES)
+    hashes.push(bytes.slice(at, at + HASH_BYTES))
   return { size, hashes }
 }
 

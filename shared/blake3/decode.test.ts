@@ -6,7 +6,14 @@ import type { MusterError } from '../errors.ts'
 import { decoded, type Encodable, encodable, encoded, someBytes } from '../testing/bao.ts'
 import { Decoder } from './decode.ts'
 import { blake3Error } from './errors.ts'
-import { encodedSize, GROUP_BYTES, groupCount, HEADER_BYTES, PARENT_BYTES, Walk } from './geometry.ts'
+import {
+  encodedSize,
+  GROUP_BYTES,
+  groupCount,
+  HEADER_BYTES,
+  PARENT_BYTES,
+  Walk,
+} from './geometry.ts'
 import { SLOT_COUNT } from './memory.ts'
 import { takeSlot } from './slot.ts'
 
@@ -26,7 +33,9 @@ function itemsOf(): { at: number; length: number; parent: boolean; start: number
   const items = []
   const walk = new Walk(groupCount(content.length))
   for (let at = HEADER_BYTES; walk.next(); ) {
-    const length = walk.parent ? PARENT_BYTES : Math.min(GROUP_BYTES, content.length - walk.start * GROUP_BYTES)
+    const length = walk.parent
+      ? PARENT_BYTES
+      : Math.min(GROUP_BYTES, content.length - walk.start * GROUP_BYTES)
     items.push({ at, length, parent: walk.parent, start: walk.start })
     at += length
   }
@@ -40,8 +49,14 @@ test('BT-01: one flipped bit in any item stops the decoder there, and only what 
       bad[place] = (bad[place] as number) ^ 0x10
       const result = decoded({ root: sample.root, size: content.length }, bad, 5000)
       assert(blake3Error.is(result.error, 'blake3.altered'), `bit in byte ${place}`)
-      assert.deepEqual((result.error as MusterError).data, { part: parent ? 'a tree node' : 'the content', offset: at })
-      assert(result.content.equals(content.subarray(0, start * GROUP_BYTES)), `bit in byte ${place}`)
+      assert.deepEqual((result.error as MusterError).data, {
+        part: parent ? 'a tree node' : 'the content',
+        offset: at,
+      })
+      assert(
+        result.content.equals(content.subarray(0, start * GROUP_BYTES)),
+        `bit in byte ${place}`,
+      )
     }
   }
 })
@@ -66,7 +81,16 @@ test('BT-02: a header of length 0 proves nothing for any hash but that of the em
 test('BT-03: a false length is refused: at the header if the size is known, else at the latest at the last group', () => {
   const size = BigInt(content.length)
   const rest = encoding.subarray(HEADER_BYTES)
-  for (const claim of [size - 1n, size + 1n, size * 2n, 0n, 1n, 2n ** 53n, 2n ** 63n - 1n, 2n ** 64n - 1n]) {
+  for (const claim of [
+    size - 1n,
+    size + 1n,
+    size * 2n,
+    0n,
+    1n,
+    2n ** 53n,
+    2n ** 63n - 1n,
+    2n ** 64n - 1n,
+  ]) {
     const lie = withHeader(claim, rest)
     const known = decoded({ root: sample.root, size: content.length }, lie)
     assert(blake3Error.is(known.error, 'blake3.size'), `claim of ${claim}`)
@@ -123,32 +147,62 @@ test('a decoder that has refused something takes no more, and one that was close
 
 test('an encoding of another range is refused', async () => {
   const wanted = { start: 3 * GROUP_BYTES, end: 5 * GROUP_BYTES }
-  for (const sent of [{ start: 0, end: 2 * GROUP_BYTES }, { start: 4 * GROUP_BYTES, end: 6 * GROUP_BYTES }, undefined]) {
+  for (const sent of [
+    { start: 0, end: 2 * GROUP_BYTES },
+    { start: 4 * GROUP_BYTES, end: 6 * GROUP_BYTES },
+    undefined,
+  ]) {
     const result = decoded({ root: sample.root, range: wanted }, await encoded(sample, sent))
     assert(blake3Error.is(result.error))
     assert(result.content.length <= GROUP_BYTES * 2)
-    if (result.start >= 0) assert(content.subarray(result.start, result.start + result.content.length).equals(result.content))
+    if (result.start >= 0)
+      assert(
+        content.subarray(result.start, result.start + result.content.length).equals(result.content),
+      )
   }
 })
 
 test('whatever happens to the bytes on the way, only a true prefix of the content comes out', () => {
   const position = fc.nat(encoding.length - 1)
   const damage = fc.oneof(
-    fc.record({ kind: fc.constant('flip' as const), at: position, by: fc.integer({ min: 1, max: 255 }) }),
-    fc.record({ kind: fc.constant('cut' as const), at: position, by: fc.integer({ min: 1, max: 20_000 }) }),
-    fc.record({ kind: fc.constant('repeat' as const), at: position, by: fc.integer({ min: 1, max: 20_000 }) }),
+    fc.record({
+      kind: fc.constant('flip' as const),
+      at: position,
+      by: fc.integer({ min: 1, max: 255 }),
+    }),
+    fc.record({
+      kind: fc.constant('cut' as const),
+      at: position,
+      by: fc.integer({ min: 1, max: 20_000 }),
+    }),
+    fc.record({
+      kind: fc.constant('repeat' as const),
+      at: position,
+      by: fc.integer({ min: 1, max: 20_000 }),
+    }),
   )
   fc.assert(
-    fc.property(damage, fc.integer({ min: 1, max: 50_000 }), fc.boolean(), ({ kind, at, by }, piece, sizeKnown) => {
-      const [head, tail] = [encoding.subarray(0, at), encoding.subarray(at)]
-      const bad =
-        kind === 'flip'
-          ? Buffer.concat([head, Buffer.from([(encoding[at] as number) ^ by]), tail.subarray(1)])
-          : Buffer.concat(kind === 'cut' ? [head, tail.subarray(by)] : [head, tail.subarray(0, by), tail])
-      const result = decoded(sizeKnown ? { root: sample.root, size: content.length } : { root: sample.root }, bad, piece)
-      assert(blake3Error.is(result.error))
-      assert(content.subarray(0, result.content.length).equals(result.content))
-    }),
+    fc.property(
+      damage,
+      fc.integer({ min: 1, max: 50_000 }),
+      fc.boolean(),
+      ({ kind, at, by }, piece, sizeKnown) => {
+        const [head, tail] = [encoding.subarray(0, at), encoding.subarray(at)]
+        const bad =
+          kind === 'flip'
+            ? Buffer.concat([head, Buffer.from([(encoding[at] as number) ^ by]), tail.subarray(1)])
+            : Buffer.concat(
+                kind === 'cut' ? [head, tail.subarray(by)] : [head, tail.subarray(0, by), tail],
+              )
+        const result = decoded(
+          sizeKnown ? { root: sample.root, size: content.length } : { root: sample.root },
+          bad,
+          piece,
+        )
+        assert(blake3Error.is(result.error))
+        assert(content.subarray(0, result.content.length).equals(result.content))
+      },
+    ),
     { numRuns: 150 },
   )
 })
@@ -173,6 +227,7 @@ test('more decoders at once than the kernel has slots all decode, and every slot
     assert(Buffer.concat(gathered[i] as Buffer[]).equals(content))
   }
   const slots = Array.from({ length: SLOT_COUNT }, () => takeSlot())
-  for (const slot of slots) assert.notEqual(slot.place(0, 0), takeSlot().place(0, 0), 'a slot of the kernel')
+  for (const slot of slots)
+    assert.notEqual(slot.place(0, 0), takeSlot().place(0, 0), 'a slot of the kernel')
   for (const slot of slots) slot.release()
 })

@@ -3,7 +3,14 @@
  * groups. Only verified groups come out, in batches; a false byte stops it at the item that holds it, and a false length at the latest at the last group.
  */
 import { blake3Error } from './errors.ts'
-import { type ByteRange, GROUP_BYTES, groupsOf, HEADER_BYTES, MAX_BLOB_BYTES, PARENT_BYTES } from './geometry.ts'
+import {
+  type ByteRange,
+  GROUP_BYTES,
+  groupsOf,
+  HEADER_BYTES,
+  MAX_BLOB_BYTES,
+  PARENT_BYTES,
+} from './geometry.ts'
 import { kernel } from './kernel.ts'
 import { BATCH_BYTES, BATCH_GROUPS, SLOT_BYTES } from './memory.ts'
 import { type Slot, takeSlot } from './slot.ts'
@@ -100,8 +107,12 @@ export class Decoder {
 
   /** Emits what is verified and gives up the rest; a later write throws. */
   close(): void {
-    const expected = this.#verifier === undefined ? `${this.#need} bytes more of the header` : `${this.#need} bytes or more`
-    if (!this.#done) this.#failure ??= blake3Error('blake3.truncated', { expected, got: this.#consumed })
+    const expected =
+      this.#verifier === undefined
+        ? `${this.#need} bytes more of the header`
+        : `${this.#need} bytes or more`
+    if (!this.#done)
+      this.#failure ??= blake3Error('blake3.truncated', { expected, got: this.#consumed })
     this.flush()
     this.#dropSlot()
   }
@@ -118,7 +129,8 @@ export class Decoder {
       this.#need -= count
       if (this.#need === 0) this.#itemWhole()
     }
-    if (offset < bytes.length) throw blake3Error('blake3.trailing', { bytes: bytes.length - offset })
+    if (offset < bytes.length)
+      throw blake3Error('blake3.trailing', { bytes: bytes.length - offset })
   }
 
   #place(piece: Uint8Array): void {
@@ -137,12 +149,25 @@ export class Decoder {
   #start(): void {
     const view = new DataView(this.#header.buffer)
     const size = view.getUint32(4, true) * 2 ** 32 + view.getUint32(0, true)
-    const { size: expected, maxSize = MAX_BLOB_BYTES, root, range, groupBytes = GROUP_BYTES } = this.#options
+    const {
+      size: expected,
+      maxSize = MAX_BLOB_BYTES,
+      root,
+      range,
+      groupBytes = GROUP_BYTES,
+    } = this.#options
     if (expected !== undefined ? size !== expected : size > maxSize) {
-      throw blake3Error('blake3.size', { expected: expected === undefined ? `at most ${maxSize}` : `${expected}`, got: size })
+      throw blake3Error('blake3.size', {
+        expected: expected === undefined ? `at most ${maxSize}` : `${expected}`,
+        got: size,
+      })
     }
     this.#size = size
-    this.#verifier = new Verifier(kernel(), root, { size, range: groupsOf(range ?? { start: 0, end: size }, size, groupBytes), groupBytes })
+    this.#verifier = new Verifier(kernel(), root, {
+      size,
+      range: groupsOf(range ?? { start: 0, end: size }, size, groupBytes),
+      groupBytes,
+    })
   }
 
   #nextItem(verifier: Verifier): void {
@@ -170,7 +195,10 @@ export class Decoder {
     const { parent, start, index } = verifier.walk
     const at = this.#at - length
     if (!verifier.check(slot.place(at, length))) {
-      throw blake3Error('blake3.altered', { part: parent ? 'a tree node' : 'the content', offset: this.#consumed - length })
+      throw blake3Error('blake3.altered', {
+        part: parent ? 'a tree node' : 'the content',
+        offset: this.#consumed - length,
+      })
     }
     this.#batch ??= new OpenBatch(slot)
     if (parent) this.#batch.addParent(index, at)
@@ -261,7 +289,10 @@ class OpenBatch {
       end: this.#start + this.#length,
       groups: this.groups,
       content: slot.bytes.subarray(this.#contentAt, this.#contentAt + this.#length),
-      parents: this.#runs.map(({ index, at, count }) => ({ index, bytes: slot.bytes.subarray(at, at + count * PARENT_BYTES) })),
+      parents: this.#runs.map(({ index, at, count }) => ({
+        index,
+        bytes: slot.bytes.subarray(at, at + count * PARENT_BYTES),
+      })),
       release: () => {
         if (held) slot.release()
         held = false

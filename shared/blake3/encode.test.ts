@@ -67,17 +67,30 @@ test('BT-14: bao vectors: combined encodings and outboards of groups of 1 KiB, a
     const options = { root: whole.root, groupBytes: CHUNK_BYTES }
     assert.deepEqual(decoded(options, encoding).content, content)
     for (const at of combined.corruptions) {
-      assert(blake3Error.is(decoded(options, flipped(encoding, at)).error), `${length} bytes, flipped at ${at}`)
+      assert(
+        blake3Error.is(decoded(options, flipped(encoding, at)).error),
+        `${length} bytes, flipped at ${at}`,
+      )
     }
-    for (const at of outboard.corruptions) await assert.rejects(encoded({ ...whole, outboard: flipped(whole.outboard, at) }))
-    for (const at of outboard.contentCorruptions) await assert.rejects(encoded({ ...whole, content: flipped(content, at) }))
+    for (const at of outboard.corruptions)
+      await assert.rejects(encoded({ ...whole, outboard: flipped(whole.outboard, at) }))
+    for (const at of outboard.contentCorruptions)
+      await assert.rejects(encoded({ ...whole, content: flipped(content, at) }))
   }
 })
 
 test('BT-14: bao vectors: slices, and every corruption is noticed', async () => {
   const cases = load<SliceCase>('slices.json')
   assert.equal(cases.length, 222)
-  for (const { content: length, hash, start, length: count, encoded: size, blake3, corruptions } of cases) {
+  for (const {
+    content: length,
+    hash,
+    start,
+    length: count,
+    encoded: size,
+    blake3,
+    corruptions,
+  } of cases) {
     const whole = encodable(baoInput(length), CHUNK_BYTES)
     const range = { start, end: start + count }
     const slice = await encoded(whole, range)
@@ -86,14 +99,21 @@ test('BT-14: bao vectors: slices, and every corruption is noticed', async () => 
     assert.equal(blake3Of(slice), blake3, title)
     const options = { root: Buffer.from(hash, 'hex'), groupBytes: CHUNK_BYTES, range }
     assert.equal(decoded(options, slice).error, undefined, title)
-    for (const at of corruptions) assert(blake3Error.is(decoded(options, flipped(slice, at)).error), `${title}, flipped at ${at}`)
+    for (const at of corruptions)
+      assert(
+        blake3Error.is(decoded(options, flipped(slice, at)).error),
+        `${title}, flipped at ${at}`,
+      )
   }
 })
 
 test('BT-14: groups of 16 KiB are the top of the same tree as groups of 1 KiB', () => {
   for (const length of [16385, 32768, 100_000, 16384 * 9 + 5]) {
     const content = someBytes(length)
-    const [fine, coarse] = [referenceOutboard(content, CHUNK_BYTES), referenceOutboard(content, GROUP_BYTES)]
+    const [fine, coarse] = [
+      referenceOutboard(content, CHUNK_BYTES),
+      referenceOutboard(content, GROUP_BYTES),
+    ]
     const expected = [fine.subarray(0, HEADER_BYTES)]
     const walk = new Walk(Math.ceil(length / CHUNK_BYTES))
     for (let at = HEADER_BYTES; walk.next(); ) {
@@ -123,7 +143,21 @@ function build(content: Uint8Array): { root: Buffer; outboard: Buffer } {
 }
 
 test('the tree builder makes the hash and the outboard of any length', () => {
-  const lengths = [0, 1, 1024, 16383, 16384, 16385, 32768, 49152, 81920, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (1 << 20) + 16384]
+  const lengths = [
+    0,
+    1,
+    1024,
+    16383,
+    16384,
+    16385,
+    32768,
+    49152,
+    81920,
+    (1 << 20) - 1,
+    1 << 20,
+    (1 << 20) + 1,
+    (1 << 20) + 16384,
+  ]
   for (const length of lengths) {
     const content = someBytes(length, 5)
     const { root, outboard } = build(content)
@@ -157,10 +191,17 @@ test('any range of any content encodes and decodes, however it is cut', async ()
         const whole = encodable(someBytes(length), groupBytes)
         const start = length === 0 ? 0 : a % length
         const range = { start, end: start + (b % (length - start + 1)) }
-        const result = decoded({ root: whole.root, size: length, range, groupBytes }, await encoded(whole, range), piece)
+        const result = decoded(
+          { root: whole.root, size: length, range, groupBytes },
+          await encoded(whole, range),
+          piece,
+        )
         assert.equal(result.error, undefined)
         const first = Math.floor(start / groupBytes) * groupBytes
-        const end = Math.min(Math.max(Math.ceil(range.end / groupBytes) * groupBytes, first + groupBytes), length)
+        const end = Math.min(
+          Math.max(Math.ceil(range.end / groupBytes) * groupBytes, first + groupBytes),
+          length,
+        )
         assert.equal(result.start, first)
         assert(result.content.equals(whole.content.subarray(first, end)))
         for (const [index, bytes] of result.parents) {

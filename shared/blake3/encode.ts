@@ -3,7 +3,15 @@
  * content and its outboard. Every byte is checked against the hash before it goes out, so rot on the disk is found here and not by whoever receives it.
  */
 import { blake3Error } from './errors.ts'
-import { GROUP_BYTES, groupCount, groupLength, type GroupRange, HEADER_BYTES, PARENT_BYTES, Walk } from './geometry.ts'
+import {
+  GROUP_BYTES,
+  groupCount,
+  groupLength,
+  type GroupRange,
+  HEADER_BYTES,
+  PARENT_BYTES,
+  Walk,
+} from './geometry.ts'
 import { kernel } from './kernel.ts'
 import { INPUT_AT } from './memory.ts'
 import { type Slot, takeSlot } from './slot.ts'
@@ -34,9 +42,17 @@ const WINDOW_PARENTS = 1024
  * Yields the encoding of the groups of `range` in chunks of up to 1 MiB, each a buffer of its own. While the caller handles one, the next is read.
  * Throws blake3.altered where content or outboard are not what the hash says; nothing of the bad chunk has been yielded.
  */
-export async function* encode(source: EncodeSource, range: GroupRange, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* encode(
+  source: EncodeSource,
+  range: GroupRange,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = new ChunkReader(source, range)
-  const verifier = new Verifier(kernel(), source.root, { size: source.size, range, groupBytes: source.groupBytes ?? GROUP_BYTES })
+  const verifier = new Verifier(kernel(), source.root, {
+    size: source.size,
+    range,
+    groupBytes: source.groupBytes ?? GROUP_BYTES,
+  })
   let reading = ahead(reader)
   try {
     for (let sent = 0; ; ) {
@@ -78,7 +94,12 @@ function ahead(reader: ChunkReader): Promise<Chunk | undefined> {
 }
 
 /** Verifies a chunk's items, lays them out in their order, and gives the slot back. */
-function assemble(verifier: Verifier, { slot, parents, items, length }: Chunk, sent: number, size: number): Uint8Array {
+function assemble(
+  verifier: Verifier,
+  { slot, parents, items, length }: Chunk,
+  sent: number,
+  size: number,
+): Uint8Array {
   try {
     const memory = kernel().bytes
     const header = sent === 0 ? HEADER_BYTES : 0
@@ -96,7 +117,10 @@ function assemble(verifier: Verifier, { slot, parents, items, length }: Chunk, s
         content += count
       }
       if (!verifier.check(place)) {
-        throw blake3Error('blake3.altered', { part: walk.parent ? 'a tree node' : 'the content', offset: sent + at })
+        throw blake3Error('blake3.altered', {
+          part: walk.parent ? 'a tree node' : 'the content',
+          offset: sent + at,
+        })
       }
       bytes.set(memory.subarray(place, place + count), at)
       at += count
@@ -135,7 +159,8 @@ class ChunkReader {
       const { parent, start: group, index } = this.#walk
       items += 1
       if (parent) {
-        if (index < this.#windowStart || index >= this.#windowEnd) await this.#fillWindow(index, group)
+        if (index < this.#windowStart || index >= this.#windowEnd)
+          await this.#fillWindow(index, group)
         const from = (index - this.#windowStart) * PARENT_BYTES
         nodes += this.#window.copy(parents, nodes, from, from + PARENT_BYTES)
         continue
@@ -160,7 +185,10 @@ class ChunkReader {
     const following = this.#walk.left ? this.#range.end - group + PATH_PARENTS : 1
     const count = Math.min(WINDOW_PARENTS, this.#parents - index, following)
     this.#windowEnd = this.#windowStart
-    const got = await this.#source.readParents(this.#window.subarray(0, count * PARENT_BYTES), index)
+    const got = await this.#source.readParents(
+      this.#window.subarray(0, count * PARENT_BYTES),
+      index,
+    )
     this.#windowStart = index
     this.#windowEnd = index + got
   }

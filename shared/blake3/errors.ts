@@ -10,16 +10,19 @@ export const blake3Error = defineErrors({
   },
   'blake3.truncated': {
     exit: 'verification',
-    message: (d: { expected: string; got: number }) => `the encoding ended early: expected ${d.expected}, got the end after ${d.got} bytes`,
+    message: (d: { expected: string; got: number }) =>
+      `the encoding ended early: expected ${d.expected}, got the end after ${d.got} bytes`,
     hint: () => 'fetch the rest from this or another sender',
   },
   'blake3.trailing': {
     exit: 'verification',
-    message: (d: { bytes: number }) => `${d.bytes} bytes follow the end of the encoding: expected none`,
+    message: (d: { bytes: number }) =>
+      `${d.bytes} bytes follow the end of the encoding: expected none`,
   },
   'blake3.size': {
     exit: 'verification',
-    message: (d: { expected: string; got: number }) => `the encoding announces ${d.got} bytes of content: expected ${d.expected}`,
+    message: (d: { expected: string; got: number }) =>
+      `the encoding announces ${d.got} bytes of content: expected ${d.expected}`,
   },
   'blake3.kernel': {
     exit: 'failed',

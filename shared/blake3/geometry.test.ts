@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { encodedSize, GROUP_BYTES, groupCount, groupLength, groupsOf, leftGroups, MAX_BLOB_BYTES, outboardSize, Walk } from './geometry.ts'
+import {
+  encodedSize,
+  GROUP_BYTES,
+  groupCount,
+  groupLength,
+  groupsOf,
+  leftGroups,
+  MAX_BLOB_BYTES,
+  outboardSize,
+  Walk,
+} from './geometry.ts'
 
 /** Every node of a tree in pre-order: its first group, its groups, and a parent's place. */
 function allNodes(count: number): { start: number; count: number; index: number }[] {
@@ -37,7 +47,10 @@ test('sizes of groups and outboards at the edges', () => {
   assert.equal(outboardSize(GROUP_BYTES + 1), 72)
   assert.equal(groupLength(1, GROUP_BYTES + 7), 7)
   assert.deepEqual(groupsOf({ start: 5, end: 5 }, 10 * GROUP_BYTES), { first: 0, end: 1 })
-  assert.deepEqual(groupsOf({ start: 10 ** 9, end: 10 ** 9 }, 10 * GROUP_BYTES), { first: 9, end: 10 })
+  assert.deepEqual(groupsOf({ start: 10 ** 9, end: 10 ** 9 }, 10 * GROUP_BYTES), {
+    first: 9,
+    end: 10,
+  })
 })
 
 test('a walk visits exactly the nodes over its range, in pre-order, and sizes agree with it', () => {
@@ -45,15 +58,27 @@ test('a walk visits exactly the nodes over its range, in pre-order, and sizes ag
     fc.property(fc.integer({ min: 1, max: 300 }), fc.nat(), fc.nat(), (count, a, b) => {
       const first = a % count
       const range = { first, end: first + 1 + (b % (count - first)) }
-      const expected = allNodes(count).filter((node) => node.start < range.end && node.start + node.count > range.first)
+      const expected = allNodes(count).filter(
+        (node) => node.start < range.end && node.start + node.count > range.first,
+      )
       const walk = new Walk(count, range)
       const got: { start: number; parent: boolean; index: number; root: boolean }[] = []
       while (walk.next()) {
-        got.push({ start: walk.start, parent: walk.parent, index: walk.parent ? walk.index : 0, root: walk.root })
+        got.push({
+          start: walk.start,
+          parent: walk.parent,
+          index: walk.parent ? walk.index : 0,
+          root: walk.root,
+        })
       }
       assert.deepEqual(
         got,
-        expected.map(({ start, count: size, index }) => ({ start, parent: size > 1, index, root: size === count })),
+        expected.map(({ start, count: size, index }) => ({
+          start,
+          parent: size > 1,
+          index,
+          root: size === count,
+        })),
       )
       const size = (count - 1) * GROUP_BYTES + 1 + (a % GROUP_BYTES)
       const parents = got.filter((node) => node.parent).length

@@ -33,7 +33,11 @@ export function groupCount(size: number, groupBytes: number = GROUP_BYTES): numb
 }
 
 /** The groups that a byte range touches. An empty range touches the group at its start, one at or past the end the last group (bao, "seeking"). */
-export function groupsOf(range: ByteRange, size: number, groupBytes: number = GROUP_BYTES): GroupRange {
+export function groupsOf(
+  range: ByteRange,
+  size: number,
+  groupBytes: number = GROUP_BYTES,
+): GroupRange {
   const count = groupCount(size, groupBytes)
   const first = Math.min(Math.floor(range.start / groupBytes), count - 1)
   const end = Math.min(Math.max(first + 1, Math.ceil(range.end / groupBytes)), count)
@@ -105,7 +109,11 @@ export class Walk {
 }
 
 /** Bytes of the combined encoding of the groups of `range`: header, parents on the way, content. */
-export function encodedSize(size: number, range: GroupRange, groupBytes: number = GROUP_BYTES): number {
+export function encodedSize(
+  size: number,
+  range: GroupRange,
+  groupBytes: number = GROUP_BYTES,
+): number {
   const parents = parentsOver(groupCount(size, groupBytes), range)
   const content = Math.min(range.end * groupBytes, size) - range.first * groupBytes
   return HEADER_BYTES + parents * PARENT_BYTES + content
@@ -115,5 +123,9 @@ function parentsOver(count: number, range: GroupRange): number {
   if (count <= 1 || range.first >= count || range.end <= 0) return 0
   if (range.first <= 0 && range.end >= count) return count - 1
   const left = leftGroups(count)
-  return 1 + parentsOver(left, range) + parentsOver(count - left, { first: range.first - left, end: range.end - left })
+  return (
+    1 +
+    parentsOver(left, range) +
+    parentsOver(count - left, { first: range.first - left, end: range.end - left })
+  )
 }

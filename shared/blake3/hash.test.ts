@@ -10,8 +10,11 @@ import { blake3Of, createBlake3, createOwnBlake3, nativeBlake3 } from './hash.ts
 interface Vectors {
   cases: { length: number; hash: string }[]
 }
-const vectors = JSON.parse(readFileSync(join(import.meta.dirname, '../../fixtures/vectors/blake3/hash.json'), 'utf8')) as Vectors
-const countingBytes = (length: number): Buffer => Buffer.from(Uint8Array.from({ length }, (_, i) => i % 251))
+const vectors = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../../fixtures/vectors/blake3/hash.json'), 'utf8'),
+) as Vectors
+const countingBytes = (length: number): Buffer =>
+  Buffer.from(Uint8Array.from({ length }, (_, i) => i % 251))
 
 test('BT-14: the official BLAKE3 vectors, by the native library and by our own', () => {
   assert.equal(vectors.cases.length, 35)
@@ -44,6 +47,9 @@ test('without the native library the fallback kernel hashes', () => {
   const file = JSON.stringify(join(import.meta.dirname, 'hash.ts'))
   const script = `import { blake3Of, nativeBlake3 } from ${file}; process.stdout.write(nativeBlake3() + ' ' + blake3Of(Buffer.alloc(100000, 7)))`
   const env = { MUSTER_BLAKE3: 'typescript' }
-  const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { env, encoding: 'utf8' })
+  const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+    env,
+    encoding: 'utf8',
+  })
   assert.equal(output, `null ${blake3Of(Buffer.alloc(100_000, 7))}`)
 })

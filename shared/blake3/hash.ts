@@ -19,7 +19,8 @@ let native: Native | null | undefined
 
 /** The native library, or null where it can't be loaded or MUSTER_BLAKE3 asks for our own kernels. */
 export function nativeBlake3(): Native | null {
-  if (native === undefined) native = process.env['MUSTER_BLAKE3'] === undefined ? loadNative() : null
+  if (native === undefined)
+    native = process.env['MUSTER_BLAKE3'] === undefined ? loadNative() : null
   return native
 }
 

@@ -25,5 +25,12 @@ export function simdKernel(): Kernel | undefined {
   const buffer = exports.memory.buffer
   if (buffer.byteLength !== MEMORY_BYTES) return undefined
   const { subtree, groups, parent } = exports
-  return { name: 'simd', bytes: new Uint8Array(buffer), words: new Uint32Array(buffer), subtree, groups, parent }
+  return {
+    name: 'simd',
+    bytes: new Uint8Array(buffer),
+    words: new Uint32Array(buffer),
+    subtree,
+    groups,
+    parent,
+  }
 }

@@ -5,7 +5,9 @@ import type { Kernel } from './kernel.ts'
 import { BLOCK_AT, FOLD_AT, IV_AT, MEMORY_BYTES } from './memory.ts'
 
 /** First words of SHA-256's initial vector (BLAKE3 paper, table 1). */
-const IV = [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19]
+const IV = [
+  0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+]
 /** Domain flags (BLAKE3 paper, table 3). */
 const CHUNK_START = 1
 const CHUNK_END = 2
@@ -52,7 +54,12 @@ export function typescriptKernel(): Kernel {
   function level(at: number, count: number, out: number): number {
     const pairs = count >> 1
     for (let i = 0; i < pairs; i += 1) parent(at + i * PARENT_BYTES, 0, out + i * HASH_BYTES)
-    if (count & 1) bytes.copyWithin(out + pairs * HASH_BYTES, at + pairs * PARENT_BYTES, at + pairs * PARENT_BYTES + HASH_BYTES)
+    if (count & 1)
+      bytes.copyWithin(
+        out + pairs * HASH_BYTES,
+        at + pairs * PARENT_BYTES,
+        at + pairs * PARENT_BYTES + HASH_BYTES,
+      )
     return (count + 1) >> 1
   }
 
@@ -63,14 +70,21 @@ export function typescriptKernel(): Kernel {
     }
     let count = Math.ceil(length / CHUNK_BYTES)
     for (let i = 0; i < count; i += 1) {
-      chunk(at + i * CHUNK_BYTES, Math.min(CHUNK_BYTES, length - i * CHUNK_BYTES), first + i, 0, FOLD_AT + i * HASH_BYTES)
+      chunk(
+        at + i * CHUNK_BYTES,
+        Math.min(CHUNK_BYTES, length - i * CHUNK_BYTES),
+        first + i,
+        0,
+        FOLD_AT + i * HASH_BYTES,
+      )
     }
     while (count > 2) count = level(FOLD_AT, count, FOLD_AT)
     parent(FOLD_AT, root, out)
   }
 
   function groups(at: number, count: number, first: number, out: number): void {
-    for (let i = 0; i < count; i += 1) subtree(at + i * GROUP_BYTES, GROUP_BYTES, first + i * GROUP_CHUNKS, 0, out + i * HASH_BYTES)
+    for (let i = 0; i < count; i += 1)
+      subtree(at + i * GROUP_BYTES, GROUP_BYTES, first + i * GROUP_CHUNKS, 0, out + i * HASH_BYTES)
   }
 
   return { name: 'typescript', bytes, words, subtree, groups, parent }

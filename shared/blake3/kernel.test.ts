@@ -14,12 +14,16 @@ const simd = simdKernel()
 assert(simd !== undefined, 'Node 24 has WebAssembly SIMD')
 const kernels = [simd, typescriptKernel()]
 /** Around blocks, chunks, lanes of four chunks, and groups. */
-const LENGTHS = [0, 1, 63, 64, 65, 1023, 1024, 1025, 2048, 3073, 4096, 4097, 5120, 7169, 8193, 16383, 16384, 31744, 65537]
+const LENGTHS = [
+  0, 1, 63, 64, 65, 1023, 1024, 1025, 2048, 3073, 4096, 4097, 5120, 7169, 8193, 16383, 16384, 31744,
+  65537,
+]
 /** Chunk numbers with low and high words, and one where the lanes straddle 2^32. */
 const CHUNKS = [0, 1, 16, 2 ** 32 - 2, 2 ** 32, 2 ** 38 - 16]
 
 for (const { name, bytes, subtree, groups, parent } of kernels) {
-  const result = (count = 1): Buffer => Buffer.from(bytes.subarray(OUTPUT_AT, OUTPUT_AT + 32 * count))
+  const result = (count = 1): Buffer =>
+    Buffer.from(bytes.subarray(OUTPUT_AT, OUTPUT_AT + 32 * count))
 
   test(`the ${name} kernel computes subtrees, with and without the root flag, at any chunk number`, () => {
     for (const length of LENGTHS) {
@@ -28,7 +32,11 @@ for (const { name, bytes, subtree, groups, parent } of kernels) {
       for (const [i, chunk] of CHUNKS.entries()) {
         const root = i === 0 ? 1 : 0
         subtree(INPUT_AT, length, chunk, root, OUTPUT_AT)
-        assert.deepEqual(result(), referenceSubtree(content, chunk, root === 1), `${length} bytes at chunk ${chunk}`)
+        assert.deepEqual(
+          result(),
+          referenceSubtree(content, chunk, root === 1),
+          `${length} bytes at chunk ${chunk}`,
+        )
       }
     }
   })
@@ -38,7 +46,9 @@ for (const { name, bytes, subtree, groups, parent } of kernels) {
     for (const chunk of [16, 2 ** 32 - 32]) {
       bytes.set(content, INPUT_AT)
       groups(INPUT_AT, 5, chunk, OUTPUT_AT)
-      const expected = [0, 1, 2, 3, 4].map((i) => referenceSubtree(content.subarray(i * 16384, (i + 1) * 16384), chunk + i * 16, false))
+      const expected = [0, 1, 2, 3, 4].map((i) =>
+        referenceSubtree(content.subarray(i * 16384, (i + 1) * 16384), chunk + i * 16, false),
+      )
       assert.deepEqual(result(5), Buffer.concat(expected))
     }
     for (const root of [0, 1] as const) {

@@ -2,7 +2,16 @@
  * Builds the BLAKE3 tree of a content that streams by: keeps the chaining value of each group (1/512 of the content), and makes the hash and the
  * outboard from them at the end, when the length and so the shape of the tree is known.
  */
-import { CHUNK_BYTES, GROUP_BYTES, groupCount, HASH_BYTES, HEADER_BYTES, leftGroups, outboardSize, PARENT_BYTES } from './geometry.ts'
+import {
+  CHUNK_BYTES,
+  GROUP_BYTES,
+  groupCount,
+  HASH_BYTES,
+  HEADER_BYTES,
+  leftGroups,
+  outboardSize,
+  PARENT_BYTES,
+} from './geometry.ts'
 import type { Kernel } from './kernel.ts'
 import { BATCH_GROUPS, INPUT_AT, OUTPUT_AT, outputAt } from './memory.ts'
 
@@ -42,11 +51,22 @@ export class Tree {
     if (!last && rest !== 0) throw new Error('a batch that is not the last must hold whole groups')
     for (let group = 0; group < whole; group += BATCH_GROUPS) {
       const count = Math.min(BATCH_GROUPS, whole - group)
-      groups(at + group * GROUP_BYTES, count, chunk + group * (GROUP_BYTES / CHUNK_BYTES), OUTPUT_AT)
+      groups(
+        at + group * GROUP_BYTES,
+        count,
+        chunk + group * (GROUP_BYTES / CHUNK_BYTES),
+        OUTPUT_AT,
+      )
       for (let i = 0; i < count; i += 1) this.#keep(bytes.subarray(outputAt(i), outputAt(i + 1)))
     }
     if (rest > 0) {
-      subtree(at + whole * GROUP_BYTES, rest, chunk + whole * (GROUP_BYTES / CHUNK_BYTES), 0, OUTPUT_AT)
+      subtree(
+        at + whole * GROUP_BYTES,
+        rest,
+        chunk + whole * (GROUP_BYTES / CHUNK_BYTES),
+        0,
+        OUTPUT_AT,
+      )
       this.#keep(bytes.subarray(OUTPUT_AT, outputAt(1)))
     }
   }
@@ -68,10 +88,23 @@ export class Tree {
   }
 
   /** Writes the chaining value of the node of `count` groups from `start` to `into`; its parents to the outboard from place `index` on. */
-  #fold(start: number, count: number, index: number, outboard: Uint8Array, into: Uint8Array, offset: number): void {
+  #fold(
+    start: number,
+    count: number,
+    index: number,
+    outboard: Uint8Array,
+    into: Uint8Array,
+    offset: number,
+  ): void {
     if (count === 1) {
       const place = (start % SEGMENT) * HASH_BYTES
-      into.set((this.#segments[Math.floor(start / SEGMENT)] as Uint8Array).subarray(place, place + HASH_BYTES), offset)
+      into.set(
+        (this.#segments[Math.floor(start / SEGMENT)] as Uint8Array).subarray(
+          place,
+          place + HASH_BYTES,
+        ),
+        offset,
+      )
       return
     }
     const left = leftGroups(count)

@@ -2,7 +2,15 @@
  * Checks the items of an encoding, in its order, against the hash of the whole: a parent against the chaining value that is expected of it, whose two
  * halves are then expected of its children; a group against the value that its parent gave it. What it accepts is part of the content; nothing else is.
  */
-import { CHUNK_BYTES, groupCount, groupLength, type GroupRange, HASH_BYTES, PARENT_BYTES, Walk } from './geometry.ts'
+import {
+  CHUNK_BYTES,
+  groupCount,
+  groupLength,
+  type GroupRange,
+  HASH_BYTES,
+  PARENT_BYTES,
+  Walk,
+} from './geometry.ts'
 import type { Kernel } from './kernel.ts'
 import { OUTPUT_AT } from './memory.ts'
 
@@ -43,7 +51,9 @@ export class Verifier {
 
   /** Bytes of the current item. */
   get length(): number {
-    return this.walk.parent ? PARENT_BYTES : groupLength(this.walk.start, this.#shape.size, this.#shape.groupBytes)
+    return this.walk.parent
+      ? PARENT_BYTES
+      : groupLength(this.walk.start, this.#shape.size, this.#shape.groupBytes)
   }
 
   /** Whether the current item, at `at` in the kernel's memory, is what it must be. After false, the verifier is of no more use. */
@@ -52,7 +62,14 @@ export class Verifier {
     const kernel = this.#kernel
     const flag = root ? 1 : 0
     if (parent) kernel.parent(at, flag, OUTPUT_AT)
-    else kernel.subtree(at, this.length, start * (this.#shape.groupBytes / CHUNK_BYTES), flag, OUTPUT_AT)
+    else
+      kernel.subtree(
+        at,
+        this.length,
+        start * (this.#shape.groupBytes / CHUNK_BYTES),
+        flag,
+        OUTPUT_AT,
+      )
     this.#depth -= 1
     const base = this.#depth * HASH_WORDS
     for (let i = 0; i < HASH_WORDS; i += 1) {
@@ -65,7 +82,8 @@ export class Verifier {
 
   #expect(at: number): void {
     const base = this.#depth * HASH_WORDS
-    for (let i = 0; i < HASH_WORDS; i += 1) this.#expected[base + i] = this.#kernel.words[at / 4 + i] as number
+    for (let i = 0; i < HASH_WORDS; i += 1)
+      this.#expected[base + i] = this.#kernel.words[at / 4 + i] as number
     this.#depth += 1
   }
 }

@@ -23,7 +23,8 @@ test('bulk writes: what is taken is in the file, in between ordinary writes, and
   assert.equal(await openBulkWriter(join(folder, 'absent'), BULK_BLOB_BYTES), undefined)
   const bulk = await openBulkWriter(path, BULK_BLOB_BYTES)
   if (bulk === undefined) return t.diagnostic('this file system has no direct writes')
-  const ordinary = async (start: number, end: number): Promise<void> => void (await file.write(part(start, end), 0, end - start, start))
+  const ordinary = async (start: number, end: number): Promise<void> =>
+    void (await file.write(part(start, end), 0, end - start, start))
   for (const [start, end] of [
     [0, 65_536],
     [131_072, 262_144],
@@ -44,7 +45,10 @@ test('bulk writes: a large blob arrives whole, is resumed half-way, and reads th
   const folder = await mkdtemp(join(tmpdir(), 'muster-bulk-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const deps = { clock: systemClock, random: systemRandom }
-  const [source, target] = [await openPool(deps, { folder: join(folder, 'a') }), await openPool(deps, { folder: join(folder, 'b') })]
+  const [source, target] = [
+    await openPool(deps, { folder: join(folder, 'a') }),
+    await openPool(deps, { folder: join(folder, 'b') }),
+  ]
   const size = BULK_BLOB_BYTES + 70_001
   const content = Buffer.from(systemRandom.bytes(MIB))
   const repeated = async function* (): AsyncGenerator<Uint8Array> {

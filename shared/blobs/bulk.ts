@@ -30,7 +30,10 @@ export async function openBulkWriter(path: string, size: number): Promise<BulkWr
   let usable = true
   return {
     write: async (bytes, position) => {
-      const aligned = position % FILE_ALIGNMENT === 0 && bytes.length % FILE_ALIGNMENT === 0 && bytes.byteOffset % MEMORY_ALIGNMENT === 0
+      const aligned =
+        position % FILE_ALIGNMENT === 0 &&
+        bytes.length % FILE_ALIGNMENT === 0 &&
+        bytes.byteOffset % MEMORY_ALIGNMENT === 0
       if (!usable || !aligned) return false
       try {
         const { bytesWritten } = await handle.write(bytes, 0, bytes.length, position)

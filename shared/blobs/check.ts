@@ -30,12 +30,16 @@ export async function digestFile(file: FileHandle, signal?: AbortSignal): Promis
 }
 
 /** The id and the outboard of a file's contents; the next batch is read while one is hashed. */
-export async function treeOfFile(file: FileHandle, signal?: AbortSignal): Promise<{ id: BlobId; size: number; outboard: Uint8Array }> {
+export async function treeOfFile(
+  file: FileHandle,
+  signal?: AbortSignal,
+): Promise<{ id: BlobId; size: number; outboard: Uint8Array }> {
   const source = sourceOfFile(file)
   const tree = new Tree(kernel())
   const slots = [takeSlot(), takeSlot()] as const
   const slotOf = (batch: number): Slot => slots[(batch % 2) as 0 | 1]
-  const fill = (batch: number): Promise<number> => handled(source.fill(slotOf(batch).bytes.subarray(0, BATCH_BYTES)))
+  const fill = (batch: number): Promise<number> =>
+    handled(source.fill(slotOf(batch).bytes.subarray(0, BATCH_BYTES)))
   let filling = fill(0)
   try {
     for (let batch = 0, last = false; !last; batch += 1) {
@@ -65,7 +69,8 @@ export async function checkBlob(store: Store, id: BlobId, signal?: AbortSignal):
       return false
     }
     const outboard = size > GROUP_BYTES ? await statIfAny(store.layout.outboard(id)) : undefined
-    if (size > GROUP_BYTES && outboard?.size !== outboardSize(size)) await repairOutboard(store, id, file, signal)
+    if (size > GROUP_BYTES && outboard?.size !== outboardSize(size))
+      await repairOutboard(store, id, file, signal)
     return true
   } finally {
     await file.close()
@@ -73,7 +78,12 @@ export async function checkBlob(store: Store, id: BlobId, signal?: AbortSignal):
 }
 
 /** Computes a blob's outboard from its content and puts it in place. False, and the blob is in quarantine, if the content isn't what it must be. */
-export async function repairOutboard(store: Store, id: BlobId, file: FileHandle, signal?: AbortSignal): Promise<boolean> {
+export async function repairOutboard(
+  store: Store,
+  id: BlobId,
+  file: FileHandle,
+  signal?: AbortSignal,
+): Promise<boolean> {
   const found = await treeOfFile(file, signal)
   if (found.id !== id) {
     await quarantine(store, id)
@@ -89,7 +99,10 @@ export async function repairOutboard(store: Store, id: BlobId, file: FileHandle,
   } finally {
     await discard(store, draft)
   }
-  store.log.warn({ blob: id }, 'the outboard of a blob was missing or damaged and has been computed again')
+  store.log.warn(
+    { blob: id },
+    'the outboard of a blob was missing or damaged and has been computed again',
+  )
   return true
 }
 
@@ -101,5 +114,8 @@ export async function quarantine(store: Store, id: BlobId): Promise<void> {
   // Crash here: an outboard without its blob, which nothing reads.
   await disk.remove(layout.outboard(id))
   await disk.syncFolder(await layout.shard(id))
-  store.log.warn({ blob: id, path: target }, 'a blob of the pool is damaged and was moved to quarantine')
+  store.log.warn(
+    { blob: id, path: target },
+    'a blob of the pool is damaged and was moved to quarantine',
+  )
 }

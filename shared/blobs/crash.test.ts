@@ -10,14 +10,23 @@ import { type Clock, systemClock } from '../clock.ts'
 import { someBytes } from '../testing/bao.ts'
 import { errnoError, type Step, type Watch, watchedDisk } from '../testing/faulty-disk.ts'
 import { PROGRAM_CONTENT } from '../testing/pool-program.ts'
-import { assertSound, contentOf, idsOf, inPieces, send, type TestPool, testPool } from '../testing/pools.ts'
+import {
+  assertSound,
+  contentOf,
+  idsOf,
+  inPieces,
+  send,
+  type TestPool,
+  testPool,
+} from '../testing/pools.ts'
 import { blobError } from './errors.ts'
 
 const PROGRAM = join(import.meta.dirname, '../testing/pool-program.ts')
 const MAX = 1 << 24
 const NOBODY = 65_534
 const ID = blake3Of(PROGRAM_CONTENT)
-const failsWith = (code: Parameters<typeof blobError>[0]) => (error: unknown) => blobError.is(error, code)
+const failsWith = (code: Parameters<typeof blobError>[0]) => (error: unknown) =>
+  blobError.is(error, code)
 /** The system's clock, two hours on: what a crash left is stale then. */
 const later: Clock = { ...systemClock, now: () => systemClock.now() + 7_200_000 }
 
@@ -85,7 +94,8 @@ test('CA-01: a process that stops for good at any step of an ingest or of a tran
   await using source = await testPool()
   await source.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })
   const works = {
-    ingest: (pool: TestPool): Promise<unknown> => pool.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX }),
+    ingest: (pool: TestPool): Promise<unknown> =>
+      pool.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX }),
     receive: (pool: TestPool): Promise<unknown> => receiveInTwo(pool, source),
   }
   for (const [name, work] of Object.entries(works)) {
@@ -143,7 +153,8 @@ async function atEveryStep(
       }
       // A failed sync may come up only in what follows it.
       const expected = code === 'ENOSPC' ? ['blob.no-space'] : ['blob.disk', 'blob.suspect']
-      if (outcome !== undefined) assert(blobError.is(outcome) && expected.includes(outcome.code), met.name)
+      if (outcome !== undefined)
+        assert(blobError.is(outcome) && expected.includes(outcome.code), met.name)
       await disk.die()
       await check(pool, met)
     }
@@ -160,7 +171,11 @@ for (const code of ['EIO', 'ENOSPC']) {
         await using fresh = await testPool({ folder: pool.folder })
         assert.equal((await fresh.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })).id, ID)
         if (step.name === 'create' || step.name === 'remove') return
-        assert.deepEqual((await assertSound(fresh)).temporary, [], `a failed ${step.name} leaves no temporary file`)
+        assert.deepEqual(
+          (await assertSound(fresh)).temporary,
+          [],
+          `a failed ${step.name} leaves no temporary file`,
+        )
       },
     )
     assert(steps >= 9, `only ${steps} steps`)
@@ -206,7 +221,11 @@ test('CA-01: a transfer that was killed after its files became read-only goes on
   await frozen.promise
   await disk.die()
   const incoming = await (await testPool({ folder })).receive(ID, PROGRAM_CONTENT.length)
-  assert.ok(incoming.missing().reduce((sum, { start, end }) => sum + end - start, 0) < PROGRAM_CONTENT.length, 'what was verified is kept')
+  assert.ok(
+    incoming.missing().reduce((sum, { start, end }) => sum + end - start, 0) <
+      PROGRAM_CONTENT.length,
+    'what was verified is kept',
+  )
   for (const range of incoming.missing()) await send(source, incoming, range)
   await incoming.finish()
   assert((await contentOf((await testPool({ folder })).read(ID))).equals(PROGRAM_CONTENT))
@@ -236,7 +255,11 @@ test('CA-02: nothing gets its final name before its bytes and those of its outbo
   await using pool = await testPool({ disk: watchedDisk(watch) })
   const { id } = await pool.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })
   assert.deepEqual(watch.renamed, [`${pool.path(id)}.outboard`, pool.path(id)])
-  assert.equal(watch.folder, join(pool.folder, 'blobs', id.slice(0, 2)), 'the folder is synced last')
+  assert.equal(
+    watch.folder,
+    join(pool.folder, 'blobs', id.slice(0, 2)),
+    'the folder is synced last',
+  )
 })
 
 test('BT-11: the bitmap is written only after what it claims is synced, and so is the name of the whole', async () => {
@@ -259,9 +282,15 @@ test('CA-03: after a failed fsync the pool takes nothing more, and gives what it
   await using pool = await testPool({ disk: watchedDisk({ before: fault }) })
   const { id } = await pool.ingest(inPieces(someBytes(20_000)), { maxBytes: MAX })
   fail = true
-  await assert.rejects(pool.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX }), failsWith('blob.disk'))
+  await assert.rejects(
+    pool.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX }),
+    failsWith('blob.disk'),
+  )
   fail = false
-  await assert.rejects(pool.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX }), failsWith('blob.suspect'))
+  await assert.rejects(
+    pool.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX }),
+    failsWith('blob.suspect'),
+  )
   await assert.rejects(pool.receive(ID, PROGRAM_CONTENT.length), failsWith('blob.suspect'))
   assert.equal((await contentOf(pool.read(id))).length, 20_000)
   assert.deepEqual(await idsOf(pool), [id])
@@ -278,6 +307,8 @@ test('CA-10: when the disk takes no more in the middle of an ingest, it fails cl
     const small = await pool.ingest(inPieces(Buffer.alloc(50_000)), { maxBytes: 1 << 24 })
     console.log(JSON.stringify([outcome, small.size, (await assertSound(pool)).temporary]))`
   const shell = 'ulimit -f 4096 && exec "$0" --input-type=module -e "$1" "$2"'
-  const output = execFileSync('/bin/sh', ['-c', shell, process.execPath, script, pool.folder], { encoding: 'utf8' })
+  const output = execFileSync('/bin/sh', ['-c', shell, process.execPath, script, pool.folder], {
+    encoding: 'utf8',
+  })
   assert.deepEqual(JSON.parse(output), ['blob.no-space', 50_000, []])
 })

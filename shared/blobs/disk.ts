@@ -29,7 +29,12 @@ export interface Disk {
 }
 
 export const systemDisk: Disk = {
-  create: (path) => open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600),
+  create: (path) =>
+    open(
+      path,
+      constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+      0o600,
+    ),
   reopen,
   write: writeAll,
   seal: (file) => file.chmod(0o444),
@@ -65,7 +70,11 @@ async function reopen(path: string): Promise<FileHandle> {
 /** One writev takes at most this many parts (IOV_MAX is 1,024 on Linux). */
 const MAX_PARTS = 1024
 
-async function writeAll(file: FileHandle, parts: readonly Uint8Array[], position: number): Promise<void> {
+async function writeAll(
+  file: FileHandle,
+  parts: readonly Uint8Array[],
+  position: number,
+): Promise<void> {
   let at = position
   for (let i = 0; i < parts.length; i += MAX_PARTS) {
     let rest: readonly Uint8Array[] = parts.slice(i, i + MAX_PARTS)
@@ -82,7 +91,8 @@ async function writeAll(file: FileHandle, parts: readonly Uint8Array[], position
 function skip(parts: readonly Uint8Array[], count: number): readonly Uint8Array[] {
   let rest = count
   for (const [i, part] of parts.entries()) {
-    if (rest < part.length) return rest === 0 ? parts.slice(i) : [part.subarray(rest), ...parts.slice(i + 1)]
+    if (rest < part.length)
+      return rest === 0 ? parts.slice(i) : [part.subarray(rest), ...parts.slice(i + 1)]
     rest -= part.length
   }
   return []
@@ -97,7 +107,11 @@ export interface GuardedDisk extends Disk {
 export function guard(disk: Disk, folder: string): GuardedDisk {
   let suspect = false
   const guarded =
-    <A extends unknown[], R>(operation: string, path: (...args: NoInfer<A>) => string, run: (...args: A) => Promise<R>) =>
+    <A extends unknown[], R>(
+      operation: string,
+      path: (...args: NoInfer<A>) => string,
+      run: (...args: A) => Promise<R>,
+    ) =>
     async (...args: A): Promise<R> => {
       try {
         return await run(...args)
@@ -136,7 +150,10 @@ export function diskFailure(operation: string, path: string, error: unknown): Er
 
 /** The operating system's name for an error, such as ENOENT. */
 export function errno(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && !(error instanceof MusterError)
+  return error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    !(error instanceof MusterError)
     ? error.code
     : undefined
 }

@@ -11,13 +11,15 @@ export const blobError = defineErrors({
   'blob.altered': {
     exit: 'verification',
     retryable: true,
-    message: (d: { id: string; reason: string }) => `what was received for blob ${d.id} is not it: ${d.reason}`,
+    message: (d: { id: string; reason: string }) =>
+      `what was received for blob ${d.id} is not it: ${d.reason}`,
     hint: () => 'fetch from another node; nothing of the bad part was kept',
   },
   'blob.truncated': {
     exit: 'verification',
     retryable: true,
-    message: (d: { id: string; got: number }) => `the encoding of blob ${d.id} ended early: got ${d.got} bytes and then the end`,
+    message: (d: { id: string; got: number }) =>
+      `the encoding of blob ${d.id} ended early: got ${d.got} bytes and then the end`,
     hint: () => 'fetch again; the verified part is kept and not fetched twice',
   },
   'blob.size': {
@@ -28,16 +30,19 @@ export const blobError = defineErrors({
   },
   'blob.incomplete': {
     exit: 'failed',
-    message: (d: { id: string; missing: number }) => `blob ${d.id} can't be finished: ${d.missing} bytes of it were not received yet`,
+    message: (d: { id: string; missing: number }) =>
+      `blob ${d.id} can't be finished: ${d.missing} bytes of it were not received yet`,
   },
   'blob.damaged': {
     exit: 'verification',
-    message: (d: { id: string; reason: string }) => `the pool's copy of blob ${d.id} is damaged: ${d.reason}`,
+    message: (d: { id: string; reason: string }) =>
+      `the pool's copy of blob ${d.id} is damaged: ${d.reason}`,
     hint: () => 'it was moved to the quarantine folder; fetch or sync it again',
   },
   'blob.mismatch': {
     exit: 'verification',
-    message: (d: { what: string; expected: string; got: string }) => `the ${d.what} is wrong: expected ${d.expected}, got ${d.got}`,
+    message: (d: { what: string; expected: string; got: string }) =>
+      `the ${d.what} is wrong: expected ${d.expected}, got ${d.got}`,
   },
   'blob.too-large': {
     exit: 'failed',
@@ -48,7 +53,8 @@ export const blobError = defineErrors({
     exit: 'usage',
     message: (d: { start: number; end: number; size: number }) =>
       `bytes ${d.start} to ${d.end} are not a range of a blob of ${d.size} bytes: expected 0 ≤ start ≤ end ≤ size`,
-    hint: (d: { start: number; end: number; size: number }) => `its bytes are 0 to ${d.size}; the end is not part of a range`,
+    hint: (d: { start: number; end: number; size: number }) =>
+      `its bytes are 0 to ${d.size}; the end is not part of a range`,
   },
   'blob.unverified': {
     exit: 'failed',
@@ -61,17 +67,20 @@ export const blobError = defineErrors({
   },
   'blob.not-a-file': {
     exit: 'usage',
-    message: (d: { path: string; reason: string }) => `${d.path} can't be read as a file: ${d.reason}`,
+    message: (d: { path: string; reason: string }) =>
+      `${d.path} can't be read as a file: ${d.reason}`,
     hint: () => 'give the path of a regular file that you may read',
   },
   'blob.no-space': {
     exit: 'failed',
-    message: (d: { folder: string; reason: string }) => `no space for more in ${d.folder}: ${d.reason}`,
+    message: (d: { folder: string; reason: string }) =>
+      `no space for more in ${d.folder}: ${d.reason}`,
     hint: () => 'free some space or enlarge the volume; nothing half-written was kept',
   },
   'blob.disk': {
     exit: 'failed',
-    message: (d: { operation: string; path: string; reason: string }) => `${d.operation} of ${d.path} failed: ${d.reason}`,
+    message: (d: { operation: string; path: string; reason: string }) =>
+      `${d.operation} of ${d.path} failed: ${d.reason}`,
     hint: () => 'look at the kernel log of this machine (`dmesg`)',
   },
   'blob.suspect': {
@@ -82,7 +91,8 @@ export const blobError = defineErrors({
   },
   'blob.folder': {
     exit: 'failed',
-    message: (d: { path: string; expected: string; got: string }) => `the pool can't use ${d.path}: expected ${d.expected}, got ${d.got}`,
+    message: (d: { path: string; expected: string; got: string }) =>
+      `the pool can't use ${d.path}: expected ${d.expected}, got ${d.got}`,
     hint: () => 'someone else could change the pool through it; restore the folder and its owner',
   },
 })

@@ -22,18 +22,29 @@ export function sourceOfFiles({ id, size, data, outboard }: BlobFiles): EncodeSo
       const got = await read(data, into, position)
       // A regular file on a local disk is read short only at its end.
       if (got < into.length)
-        throw blobError('blob.damaged', { id, reason: `its content ends at byte ${position + got}, in the middle of it` })
+        throw blobError('blob.damaged', {
+          id,
+          reason: `its content ends at byte ${position + got}, in the middle of it`,
+        })
     },
     readParents: async (into, index) => {
-      if (outboard === undefined) throw blobError('blob.damaged', { id, reason: 'its outboard is missing' })
-      const got = Math.floor((await read(outboard, into, HEADER_BYTES + index * PARENT_BYTES)) / PARENT_BYTES)
-      if (got === 0) throw blobError('blob.damaged', { id, reason: `its outboard ends before parent ${index}` })
+      if (outboard === undefined)
+        throw blobError('blob.damaged', { id, reason: 'its outboard is missing' })
+      const got = Math.floor(
+        (await read(outboard, into, HEADER_BYTES + index * PARENT_BYTES)) / PARENT_BYTES,
+      )
+      if (got === 0)
+        throw blobError('blob.damaged', { id, reason: `its outboard ends before parent ${index}` })
       return got
     },
   }
 }
 
-async function read(from: { path: string; file: FileHandle }, into: Uint8Array, position: number): Promise<number> {
+async function read(
+  from: { path: string; file: FileHandle },
+  into: Uint8Array,
+  position: number,
+): Promise<number> {
   try {
     const { bytesRead } = await from.file.read(into, 0, into.length, position)
     return bytesRead

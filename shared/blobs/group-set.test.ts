@@ -6,24 +6,32 @@ import { GroupSet } from './group-set.ts'
 
 test('a group set is a set, with runs and a prefix', () => {
   fc.assert(
-    fc.property(fc.array(fc.nat(60), { maxLength: 60 }), fc.integer({ min: 1, max: 61 }), (groups, limit) => {
-      const set = new GroupSet()
-      for (const group of groups) set.add(group)
-      const plain = new Set(groups)
-      assert.equal(set.count, plain.size)
-      let prefix = 0
-      while (plain.has(prefix)) prefix += 1
-      assert.equal(set.prefix, prefix)
-      for (const present of [true, false]) {
-        const listed = set.runs(limit, present).flatMap(({ first, end }) => Array.from({ length: end - first }, (_, i) => first + i))
-        assert.deepEqual(
-          listed,
-          Array.from({ length: limit }, (_, i) => i).filter((group) => plain.has(group) === present),
-        )
-      }
-      const copy = new GroupSet(set.bytes(), limit)
-      assert.deepEqual(copy.runs(70, true), set.runs(limit, true))
-    }),
+    fc.property(
+      fc.array(fc.nat(60), { maxLength: 60 }),
+      fc.integer({ min: 1, max: 61 }),
+      (groups, limit) => {
+        const set = new GroupSet()
+        for (const group of groups) set.add(group)
+        const plain = new Set(groups)
+        assert.equal(set.count, plain.size)
+        let prefix = 0
+        while (plain.has(prefix)) prefix += 1
+        assert.equal(set.prefix, prefix)
+        for (const present of [true, false]) {
+          const listed = set
+            .runs(limit, present)
+            .flatMap(({ first, end }) => Array.from({ length: end - first }, (_, i) => first + i))
+          assert.deepEqual(
+            listed,
+            Array.from({ length: limit }, (_, i) => i).filter(
+              (group) => plain.has(group) === present,
+            ),
+          )
+        }
+        const copy = new GroupSet(set.bytes(), limit)
+        assert.deepEqual(copy.runs(70, true), set.runs(limit, true))
+      },
+    ),
   )
 })
 

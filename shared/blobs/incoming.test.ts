@@ -7,18 +7,30 @@ import { test } from 'node:test'
 import { blake3Of } from '../blake3/hash.ts'
 import type { BlobId } from '../ids.ts'
 import { referenceOutboard, someBytes } from '../testing/bao.ts'
-import { assertSound, contentOf, idsOf, inPieces, send, type TestPool, testPool } from '../testing/pools.ts'
+import {
+  assertSound,
+  contentOf,
+  idsOf,
+  inPieces,
+  send,
+  type TestPool,
+  testPool,
+} from '../testing/pools.ts'
 import { blobError } from './errors.ts'
 import type { Incoming } from './incoming.ts'
 import type { ByteRange } from './pool.ts'
 
 const GROUP = 16_384
 const MANY = 100 << 20
-const failsWith = (code: Parameters<typeof blobError>[0]) => (error: unknown) => blobError.is(error, code)
+const failsWith = (code: Parameters<typeof blobError>[0]) => (error: unknown) =>
+  blobError.is(error, code)
 const NO_LEFTOVERS = { temporary: [], partial: [], quarantine: [] }
 
 /** A pool that has a blob, one that wants it, and the blob. */
-async function pair(length: number, seed = 7): Promise<{ from: TestPool; to: TestPool; id: BlobId; content: Buffer } & AsyncDisposable> {
+async function pair(
+  length: number,
+  seed = 7,
+): Promise<{ from: TestPool; to: TestPool; id: BlobId; content: Buffer } & AsyncDisposable> {
   const [from, to] = [await testPool(), await testPool()]
   const content = someBytes(length, seed)
   const { id } = await from.ingest(inPieces(content), { maxBytes: MANY })
@@ -48,7 +60,9 @@ test('blobs of any length arrive whole, with the outboard that their sender had'
     assert.equal(incoming.sizeProven(), true)
     assert.deepEqual(await incoming.finish(), { size: length })
     assert((await contentOf(it.to.read(it.id))).equals(it.content))
-    const encodings = await Promise.all([it.from, it.to].map((pool) => contentOf(pool.encode(it.id, { start: 0, end: length }))))
+    const encodings = await Promise.all(
+      [it.from, it.to].map((pool) => contentOf(pool.encode(it.id, { start: 0, end: length }))),
+    )
     assert((encodings[0] as Buffer).equals(encodings[1] as Buffer))
     assert.deepEqual(await assertSound(it.to), NO_LEFTOVERS)
   }
@@ -88,13 +102,21 @@ test('BT-01: an altered byte is refused, nothing of it is kept, and what came be
     assert.throws(() => sink.write(bad), failsWith('blob.altered'))
     await sink.drained()
     const prefix = incoming.verifiedPrefix()
-    assert(prefix <= place && place - prefix < 2 * GROUP + 2000, `${prefix} bytes before a bad byte ${place} of the encoding`)
+    assert(
+      prefix <= place && place - prefix < 2 * GROUP + 2000,
+      `${prefix} bytes before a bad byte ${place} of the encoding`,
+    )
     assert(it.content.subarray(0, prefix).equals(await incoming.read({ start: 0, end: prefix })))
     await incoming.abort()
-    const [data] = (await readdir(join(it.to.folder, 'partial'))).filter((name) => name.endsWith('.data'))
+    const [data] = (await readdir(join(it.to.folder, 'partial'))).filter((name) =>
+      name.endsWith('.data'),
+    )
     if (data !== undefined) {
       const kept = await contentOf(createReadStream(join(it.to.folder, 'partial', data)))
-      assert(it.content.subarray(0, kept.length).equals(kept), 'the file holds nothing but true bytes')
+      assert(
+        it.content.subarray(0, kept.length).equals(kept),
+        'the file holds nothing but true bytes',
+      )
     }
     await it.to.remove(it.id)
     await rm(join(it.to.folder, 'partial'), { recursive: true })
@@ -118,7 +140,8 @@ test('BT-03: a false size can do no harm: it fails at the last group, and the tr
     await assert.rejects(incoming.finish(), failsWith('blob.incomplete'))
     await incoming.abort()
   }
-  for (const claim of [2 ** 53, -1, 0.5, 257 * 1024 ** 3]) await assert.rejects(it.to.receive(it.id, claim), blobError.is)
+  for (const claim of [2 ** 53, -1, 0.5, 257 * 1024 ** 3])
+    await assert.rejects(it.to.receive(it.id, claim), blobError.is)
   const incoming = await it.to.receive(it.id, 100_000)
   await sendMissing(it.from, incoming)
   await incoming.finish()
@@ -165,7 +188,9 @@ test('bytes can be awaited and read before the rest has come, and not before the
   for (let at = 0; at < 400_000; at += 1000) await sink.write(encoding.subarray(at, at + 1000))
   await waiting
   assert(incoming.verifiedPrefix() >= 300_000)
-  assert(it.content.subarray(1234, 300_000).equals(await incoming.read({ start: 1234, end: 300_000 })))
+  assert(
+    it.content.subarray(1234, 300_000).equals(await incoming.read({ start: 1234, end: 300_000 })),
+  )
   await assert.rejects(incoming.read({ start: 0, end: 1_900_000 }), failsWith('blob.unverified'))
   await assert.rejects(incoming.read({ start: 0, end: 2_000_001 }), failsWith('blob.range'))
   await assert.rejects(incoming.waitFor(2_000_001), failsWith('blob.range'))
@@ -188,7 +213,11 @@ test('a transfer that was given up goes on later from what was verified, also in
   const expected = [{ start: 30 * GROUP, end: 43 * GROUP }]
   assert.deepEqual(await it.to.partial(it.id), { size: 2_000_000, proven: false, ranges: expected })
   await using another = await testPool({ folder: it.to.folder })
-  assert.deepEqual(await another.partial(it.id), { size: 2_000_000, proven: false, ranges: expected })
+  assert.deepEqual(await another.partial(it.id), {
+    size: 2_000_000,
+    proven: false,
+    ranges: expected,
+  })
   const second = await another.receive(it.id, 2_000_000)
   assert.deepEqual(second.missing(), [
     { start: 0, end: 30 * GROUP },
@@ -209,12 +238,16 @@ test('whoever waits for a transfer to be resumed can leave, and the last one to 
   await first.abort()
   await using another = await testPool({ folder: it.to.folder })
   const stops = [new AbortController(), new AbortController()]
-  const left = stops.map(({ signal }) => another.receive(it.id, size, signal).catch((error: Error) => error.message))
+  const left = stops.map(({ signal }) =>
+    another.receive(it.id, size, signal).catch((error: Error) => error.message),
+  )
   for (const [i, stop] of stops.entries()) {
     stop.abort(new Error(`left ${i}`))
     assert.equal(await left[i], `left ${i}`)
   }
-  await assert.rejects(another.receive(it.id, size, AbortSignal.abort(new Error('early'))), { message: 'early' })
+  await assert.rejects(another.receive(it.id, size, AbortSignal.abort(new Error('early'))), {
+    message: 'early',
+  })
   // One more is not taken down with those that left, and finds everything that was verified.
   const [stays, leaves] = [another.receive(it.id, size), new AbortController()]
   const leaver = another.receive(it.id, size, leaves.signal)
@@ -234,7 +267,8 @@ test('BT-11: on resumption, groups that the bitmap claims but the disk does not 
   await send(it.from, first, { start: 0, end: 600_000 })
   await first.abort()
   const partial = join(it.to.folder, 'partial')
-  const file = (suffix: string, names: string[]): string => join(partial, names.find((name) => name.endsWith(suffix)) as string)
+  const file = (suffix: string, names: string[]): string =>
+    join(partial, names.find((name) => name.endsWith(suffix)) as string)
   const names = await readdir(partial)
   // As after a power loss that kept the bitmap and lost the end of the data.
   await truncate(file('.data', names), 30_000)
@@ -261,7 +295,10 @@ test('a reader that follows a transfer reads on when it ends', async () => {
   const incoming = await it.to.receive(it.id, 200_000)
   await sendMissing(it.from, incoming)
   const before = await incoming.read({ start: 0, end: 100_000 })
-  const [, during] = await Promise.all([incoming.finish(), incoming.read({ start: 100_000, end: 150_000 })])
+  const [, during] = await Promise.all([
+    incoming.finish(),
+    incoming.read({ start: 100_000, end: 150_000 }),
+  ])
   const after = await incoming.read({ start: 150_000, end: 200_000 })
   assert(Buffer.concat([before, during, after]).equals(it.content))
   await incoming.waitFor(200_000)
@@ -269,7 +306,10 @@ test('a reader that follows a transfer reads on when it ends', async () => {
 
 test('BT-10: whoever wants the same blob joins, one giving up does not stop the other, and there is one file', async () => {
   await using it = await pair(500_000)
-  const [one, two] = await Promise.all([it.to.receive(it.id, 500_000), it.to.receive(it.id, 500_000)])
+  const [one, two] = await Promise.all([
+    it.to.receive(it.id, 500_000),
+    it.to.receive(it.id, 500_000),
+  ])
   await send(it.from, one, { start: 0, end: 250_000 })
   await one.abort()
   assert((two.missing()[0] as ByteRange).start >= 250_000)
@@ -287,7 +327,10 @@ test('BT-10: whoever wants the same blob joins, one giving up does not stop the 
 test('BT-10: two processes that receive the same blob at once both end with it', async () => {
   await using it = await pair(500_000)
   await using other = await testPool({ folder: it.to.folder })
-  const [one, two] = await Promise.all([it.to.receive(it.id, 500_000), other.receive(it.id, 500_000)])
+  const [one, two] = await Promise.all([
+    it.to.receive(it.id, 500_000),
+    other.receive(it.id, 500_000),
+  ])
   await Promise.all([sendMissing(it.from, one), sendMissing(it.from, two)])
   await Promise.all([one.finish(), two.finish()])
   assert((await contentOf(other.read(it.id))).equals(it.content))
@@ -324,7 +367,8 @@ test('a sender may reuse its buffer once its bytes are accepted', async () => {
 test('the partial blob on the disk is the final form with gaps: outboard in pre-order', async () => {
   await using it = await pair(10 * GROUP)
   const incoming = await it.to.receive(it.id, 10 * GROUP)
-  for (const group of [9, 4, 0, 7, 2, 1, 8, 3, 6, 5]) await send(it.from, incoming, { start: group * GROUP, end: (group + 1) * GROUP })
+  for (const group of [9, 4, 0, 7, 2, 1, 8, 3, 6, 5])
+    await send(it.from, incoming, { start: group * GROUP, end: (group + 1) * GROUP })
   await incoming.finish()
   const outboard = await contentOf(createReadStream(`${it.to.path(it.id)}.outboard`))
   assert(outboard.equals(referenceOutboard(it.content, GROUP)))

@@ -3,7 +3,14 @@
  * before the rest has come. Whoever asks for the same blob joins; the transfer stops when the last of them gives up, and what was verified stays for later.
  */
 import type { Batch } from '../blake3/decode.ts'
-import { type ByteRange, GROUP_BYTES, groupCount, groupsOf, HEADER_BYTES, PARENT_BYTES } from '../blake3/geometry.ts'
+import {
+  type ByteRange,
+  GROUP_BYTES,
+  groupCount,
+  groupsOf,
+  HEADER_BYTES,
+  PARENT_BYTES,
+} from '../blake3/geometry.ts'
 import type { BlobId } from '../ids.ts'
 import { MIB } from '../units.ts'
 import type { FileHandle } from './disk.ts'
@@ -114,7 +121,11 @@ export class Transfer implements Landing {
 
   /** What is verified and can be read, and whether the size is certain. */
   progress(): { size: number; proven: boolean; ranges: ByteRange[] } {
-    return { size: this.size, proven: this.partial.verified.has(this.#groups - 1), ranges: this.#runs(true) }
+    return {
+      size: this.size,
+      proven: this.partial.verified.has(this.#groups - 1),
+      ranges: this.#runs(true),
+    }
   }
 
   async land(batch: Batch): Promise<void> {
@@ -128,12 +139,15 @@ export class Transfer implements Landing {
       }
       this.#admitted -= batch.end - batch.start
       const content = async (): Promise<void> => {
-        if ((await bulk?.write(batch.content, batch.start)) !== true) await disk.write(data.file, [batch.content], batch.start)
+        if ((await bulk?.write(batch.content, batch.start)) !== true)
+          await disk.write(data.file, [batch.content], batch.start)
       }
       const writes = [content()]
-      for (const run of batch.parents) writes.push(disk.write(outboard.file, [run.bytes], HEADER_BYTES + run.index * PARENT_BYTES))
+      for (const run of batch.parents)
+        writes.push(disk.write(outboard.file, [run.bytes], HEADER_BYTES + run.index * PARENT_BYTES))
       // All of them must be over before the batch may be released, failed or not.
-      for (const result of await Promise.allSettled(writes)) if (result.status === 'rejected') throw result.reason
+      for (const result of await Promise.allSettled(writes))
+        if (result.status === 'rejected') throw result.reason
       if (batch.groups > 0) this.#mark(batch)
     } finally {
       batch.release()
@@ -149,7 +163,11 @@ export class Transfer implements Landing {
     for (const waiter of this.#waiters) if (waiter.offset <= prefix) waiter.wake.resolve()
     const { clock } = this.#store
     const news = verified.count - this.#checkpointGroups
-    if (news >= CHECKPOINT_BYTES / GROUP_BYTES || clock.monotonic() - this.#checkpointAt >= CHECKPOINT_MS) this.#checkpoint()
+    if (
+      news >= CHECKPOINT_BYTES / GROUP_BYTES ||
+      clock.monotonic() - this.#checkpointAt >= CHECKPOINT_MS
+    )
+      this.#checkpoint()
   }
 
   /** Makes what is verified now survive a crash; at most one at a time, in the background. */
@@ -161,7 +179,10 @@ export class Transfer implements Landing {
       (error: unknown) => {
         // The next write meets the same disk and fails for its caller; here is nobody to tell.
         this.#checkpointing = undefined
-        this.#store.log.warn({ blob: this.id, error: String(error) }, 'the progress of a transfer could not be saved')
+        this.#store.log.warn(
+          { blob: this.id, error: String(error) },
+          'the progress of a transfer could not be saved',
+        )
       },
     )
   }
@@ -202,7 +223,8 @@ export class Transfer implements Landing {
 
   async #waitFor(offset: number, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted()
-    if (offset > this.size) throw blobError('blob.range', { start: offset, end: offset, size: this.size })
+    if (offset > this.size)
+      throw blobError('blob.range', { start: offset, end: offset, size: this.size })
     if (this.#prefix() >= offset) return
     this.#requireOpen()
     const waiter = { offset, wake: Promise.withResolvers<void>() }
@@ -219,7 +241,8 @@ export class Transfer implements Landing {
 
   async #read(range: ByteRange): Promise<Uint8Array> {
     requireInside(range, this.size)
-    if (range.end - range.start > MAX_READ_BYTES) throw blobError('blob.range', { ...range, size: this.size })
+    if (range.end - range.start > MAX_READ_BYTES)
+      throw blobError('blob.range', { ...range, size: this.size })
     if (this.#state === 'closed') throw blobError('blob.aborted', { id: this.id })
     // A reader may be one step behind the transfer's end: the bytes are the same, under another name.
     if (this.#state === 'finished') return readWhole(this.#store, this.id, range)
@@ -241,7 +264,8 @@ export class Transfer implements Landing {
     if (this.#state !== 'open') throw blobError('blob.aborted', { id: this.id })
     await this.#quiet()
     const missing = this.#runs(false).reduce((sum, run) => sum + run.end - run.start, 0)
-    if (this.partial.verified.count < this.#groups) throw blobError('blob.incomplete', { id: this.id, missing })
+    if (this.partial.verified.count < this.#groups)
+      throw blobError('blob.incomplete', { id: this.id, missing })
     this.#state = 'finishing'
     try {
       await this.#checkpointing
@@ -272,7 +296,10 @@ export class Transfer implements Landing {
     await this.#checkpointing
     if (this.partial.verified.count > this.#checkpointGroups) {
       await this.#saveProgress().catch((error: unknown) => {
-        this.#store.log.warn({ blob: this.id, error: String(error) }, 'the progress of a transfer could not be saved')
+        this.#store.log.warn(
+          { blob: this.id, error: String(error) },
+          'the progress of a transfer could not be saved',
+        )
       })
     }
     if (this.partial.verified.count === 0) await discardPartial(this.#store, this.partial)
@@ -320,9 +347,14 @@ export async function readWhole(store: Store, id: BlobId, range: ByteRange): Pro
   }
 }
 
-async function readBytes(id: BlobId, file: FileHandle, { start, end }: ByteRange): Promise<Uint8Array> {
+async function readBytes(
+  id: BlobId,
+  file: FileHandle,
+  { start, end }: ByteRange,
+): Promise<Uint8Array> {
   const bytes = Buffer.allocUnsafe(end - start)
   const { bytesRead } = await file.read(bytes, 0, bytes.length, start)
-  if (bytesRead < bytes.length) throw blobError('blob.damaged', { id, reason: 'its file was cut short' })
+  if (bytesRead < bytes.length)
+    throw blobError('blob.damaged', { id, reason: 'its file was cut short' })
   return bytes
 }

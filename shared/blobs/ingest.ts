@@ -14,7 +14,18 @@ import { diskFailure } from './disk.ts'
 import { blobError } from './errors.ts'
 import { statIfAny } from './layout.ts'
 import { handled, type Source, sourceOfFile, sourceOfIterable } from './source.ts'
-import { admit, commit, createDraft, type Draft, discard, openBlob, openFile, SPACE_CHECK_BYTES, type Store, settle } from './store.ts'
+import {
+  admit,
+  commit,
+  createDraft,
+  type Draft,
+  discard,
+  openBlob,
+  openFile,
+  SPACE_CHECK_BYTES,
+  type Store,
+  settle,
+} from './store.ts'
 
 export interface IngestOptions {
   /** Content that turns out longer than this is refused: blob.too-large. */
@@ -33,20 +44,33 @@ export interface Ingested {
   readonly existed: boolean
 }
 
-export async function ingest(store: Store, content: AsyncIterable<Uint8Array>, options: IngestOptions): Promise<Ingested> {
+export async function ingest(
+  store: Store,
+  content: AsyncIterable<Uint8Array>,
+  options: IngestOptions,
+): Promise<Ingested> {
   return take(store, sourceOfIterable(content, options.signal), options)
 }
 
 /** Ingests a regular file. Throws blob.not-a-file for anything else, and where it can't be opened. */
-export async function ingestFile(store: Store, path: string, options: IngestOptions): Promise<Ingested> {
+export async function ingestFile(
+  store: Store,
+  path: string,
+  options: IngestOptions,
+): Promise<Ingested> {
   const { file, size } = await openFile(path).catch((error: unknown) => {
     const failure = diskFailure('opening', path, error)
     throw blobError.is(failure, 'blob.disk')
-      ? blobError('blob.not-a-file', { path, reason: String(failure.data['reason']) }, { cause: error })
+      ? blobError(
+          'blob.not-a-file',
+          { path, reason: String(failure.data['reason']) },
+          { cause: error },
+        )
       : failure
   })
   try {
-    if (size > options.maxBytes) throw blobError('blob.too-large', { limit: options.maxBytes, got: size })
+    if (size > options.maxBytes)
+      throw blobError('blob.too-large', { limit: options.maxBytes, got: size })
     return await take(store, sourceOfFile(file), options)
   } finally {
     await file.close()
@@ -92,12 +116,18 @@ interface Poured {
 const SLOTS = 3
 
 /** Streams the source to the draft. While one batch is hashed, the next one arrives and the one before is written. */
-async function pour(store: Store, source: Source, data: Draft, options: IngestOptions): Promise<Poured> {
+async function pour(
+  store: Store,
+  source: Source,
+  data: Draft,
+  options: IngestOptions,
+): Promise<Poured> {
   const limit = Math.min(options.maxBytes, MAX_BLOB_BYTES)
   // Most contents end within the first batch, so a place for a further one is taken only when it comes.
   const slots: Slot[] = []
   const slotOf = (batch: number): Slot => (slots[batch % SLOTS] ??= takeSlot())
-  const fill = (batch: number): Promise<number> => handled(source.fill(slotOf(batch).bytes.subarray(0, BATCH_BYTES)))
+  const fill = (batch: number): Promise<number> =>
+    handled(source.fill(slotOf(batch).bytes.subarray(0, BATCH_BYTES)))
   const tree = new Tree(kernel())
   const sha256 = createHash('sha256')
   let filling = fill(0)
@@ -108,7 +138,8 @@ async function pour(store: Store, source: Source, data: Draft, options: IngestOp
       options.signal?.throwIfAborted()
       const size = tree.size + length
       if (size > limit) throw blobError('blob.too-large', { limit, got: size })
-      if (size > (options.expect?.size ?? limit)) throw mismatch('size', `${options.expect?.size} bytes`, `${size} bytes or more`)
+      if (size > (options.expect?.size ?? limit))
+        throw mismatch('size', `${options.expect?.size} bytes`, `${size} bytes or more`)
       await writing
       const last = length < BATCH_BYTES
       if (!last) filling = fill(batch + 1)
@@ -134,10 +165,16 @@ async function pour(store: Store, source: Source, data: Draft, options: IngestOp
   }
 }
 
-function expected(expect: IngestOptions['expect'], got: { id: BlobId; sha256: Sha256; size: number }): void {
-  if (expect?.size !== undefined && expect.size !== got.size) throw mismatch('size', `${expect.size} bytes`, `${got.size} bytes`)
-  if (expect?.sha256 !== undefined && expect.sha256 !== got.sha256) throw mismatch('SHA-256', expect.sha256, got.sha256)
-  if (expect?.id !== undefined && expect.id !== got.id) throw mismatch('BLAKE3 hash', expect.id, got.id)
+function expected(
+  expect: IngestOptions['expect'],
+  got: { id: BlobId; sha256: Sha256; size: number },
+): void {
+  if (expect?.size !== undefined && expect.size !== got.size)
+    throw mismatch('size', `${expect.size} bytes`, `${got.size} bytes`)
+  if (expect?.sha256 !== undefined && expect.sha256 !== got.sha256)
+    throw mismatch('SHA-256', expect.sha256, got.sha256)
+  if (expect?.id !== undefined && expect.id !== got.id)
+    throw mismatch('BLAKE3 hash', expect.id, got.id)
 }
 
 function mismatch(what: string, wanted: string, got: string): Error {
@@ -164,6 +201,9 @@ async function healthy(store: Store, id: BlobId, size: number): Promise<boolean>
   } catch (error) {
     store.log.warn({ blob: id, error: String(error) }, 'a blob of the pool could not be read')
   }
-  store.log.warn({ blob: id, path }, 'the pool held a damaged copy of a blob; a sound one takes its place')
+  store.log.warn(
+    { blob: id, path },
+    'the pool held a damaged copy of a blob; a sound one takes its place',
+  )
   return false
 }

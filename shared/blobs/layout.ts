@@ -30,12 +30,16 @@ const STALE_TEMPORARY_MS = 3_600_000
 const STALE_PARTIAL_MS = 7 * 86_400_000
 
 /** Makes the folders that are absent, refuses those that others could change, and removes what crashes left behind. */
-export async function openLayout(deps: { disk: GuardedDisk; clock: Clock }, path: string): Promise<Layout> {
+export async function openLayout(
+  deps: { disk: GuardedDisk; clock: Clock },
+  path: string,
+): Promise<Layout> {
   await mkdir(path, { recursive: true })
   // An administrator may link the whole pool to another volume; from here on no link is followed.
   const folder = await realpath(path)
   await checkFolder(folder, 0o002)
-  const sub = (name: string): Promise<string> => openFolder(join(folder, name), name === 'blobs' ? 0o755 : 0o700)
+  const sub = (name: string): Promise<string> =>
+    openFolder(join(folder, name), name === 'blobs' ? 0o755 : 0o700)
   const [blobs, temporary, partial, quarantine] = [
     await sub('blobs'),
     await sub('temporary'),
@@ -88,7 +92,11 @@ async function openFolder(path: string, mode: number): Promise<string> {
     await mkdir(path, { mode })
   } catch (error) {
     if (errno(error) !== 'EEXIST')
-      throw blobError('blob.folder', { path, expected: 'to make it', got: errno(error) ?? String(error) }, { cause: error })
+      throw blobError(
+        'blob.folder',
+        { path, expected: 'to make it', got: errno(error) ?? String(error) },
+        { cause: error },
+      )
   }
   await checkFolder(path, 0o022)
   return path
@@ -99,9 +107,17 @@ async function checkFolder(path: string, forbidden: number): Promise<void> {
   const stat = await lstat(path)
   const self = process.geteuid?.() ?? stat.uid
   if (!stat.isDirectory())
-    throw blobError('blob.folder', { path, expected: 'a folder', got: stat.isSymbolicLink() ? 'a symbolic link' : 'a file' })
+    throw blobError('blob.folder', {
+      path,
+      expected: 'a folder',
+      got: stat.isSymbolicLink() ? 'a symbolic link' : 'a file',
+    })
   if (self !== 0 && stat.uid !== self && stat.uid !== 0) {
-    throw blobError('blob.folder', { path, expected: `a folder of user ${self}`, got: `one of user ${stat.uid}` })
+    throw blobError('blob.folder', {
+      path,
+      expected: `a folder of user ${self}`,
+      got: `one of user ${stat.uid}`,
+    })
   }
   if ((stat.mode & forbidden) !== 0) {
     throw blobError('blob.folder', {
@@ -112,7 +128,11 @@ async function checkFolder(path: string, forbidden: number): Promise<void> {
   }
 }
 
-async function sweep(deps: { disk: GuardedDisk; clock: Clock }, folder: string, staleMs: number): Promise<void> {
+async function sweep(
+  deps: { disk: GuardedDisk; clock: Clock },
+  folder: string,
+  staleMs: number,
+): Promise<void> {
   const before = deps.clock.now() - staleMs
   for (const name of await readdir(folder)) {
     const path = join(folder, name)

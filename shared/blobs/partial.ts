@@ -5,7 +5,14 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CHUNK_GROUPS, encode } from '../blake3/encode.ts'
-import { groupCount, groupLength, GROUP_BYTES, type GroupRange, HEADER_BYTES, MAX_BLOB_BYTES } from '../blake3/geometry.ts'
+import {
+  groupCount,
+  groupLength,
+  GROUP_BYTES,
+  type GroupRange,
+  HEADER_BYTES,
+  MAX_BLOB_BYTES,
+} from '../blake3/geometry.ts'
 import { blake3Of } from '../blake3/hash.ts'
 import { MusterError } from '../errors.ts'
 import { type BlobId, blobId } from '../ids.ts'
@@ -40,7 +47,8 @@ export async function createPartial(store: Store, id: BlobId, size: number): Pro
   header.writeBigUInt64LE(BigInt(size))
   const drafts: Draft[] = []
   try {
-    for (const suffix of [DATA, OUTBOARD]) drafts.push({ path: base + suffix, file: await store.disk.create(base + suffix) })
+    for (const suffix of [DATA, OUTBOARD])
+      drafts.push({ path: base + suffix, file: await store.disk.create(base + suffix) })
     const [data, outboard] = drafts as [Draft, Draft]
     await store.disk.write(outboard.file, [header], 0)
     const bulk = await openBulkWriter(data.path, size)
@@ -52,7 +60,10 @@ export async function createPartial(store: Store, id: BlobId, size: number): Pro
 }
 
 /** What the disk says of partial copies of a blob, without opening them: bitmaps that are whole, not yet believed. */
-export async function findPartials(store: Store, id: BlobId): Promise<{ base: string; size: number; claimed: GroupSet }[]> {
+export async function findPartials(
+  store: Store,
+  id: BlobId,
+): Promise<{ base: string; size: number; claimed: GroupSet }[]> {
   const pattern = new RegExp(`^${blobId.parse(id)}\\.[0-9a-f]{32}\\${BITMAP}$`)
   const found = []
   for (const name of await readdir(store.layout.partial)) {
@@ -72,12 +83,24 @@ export async function resumePartial(
   signal?: AbortSignal,
 ): Promise<Partial | undefined> {
   const { base, size, claimed } = found
-  if ((await statIfAny(base + DATA)) === undefined || (await statIfAny(base + OUTBOARD)) === undefined) return undefined
+  if (
+    (await statIfAny(base + DATA)) === undefined ||
+    (await statIfAny(base + OUTBOARD)) === undefined
+  )
+    return undefined
   const data = { path: base + DATA, file: await store.disk.reopen(base + DATA) }
   try {
     const outboard = { path: base + OUTBOARD, file: await store.disk.reopen(base + OUTBOARD) }
     const bulk = await openBulkWriter(data.path, size)
-    const partial: Partial = { id, size, data, bulk, outboard, bitmapPath: base + BITMAP, verified: new GroupSet() }
+    const partial: Partial = {
+      id,
+      size,
+      data,
+      bulk,
+      outboard,
+      bitmapPath: base + BITMAP,
+      verified: new GroupSet(),
+    }
     try {
       for (const run of claimed.runs(groupCount(size), true)) await verifyRun(partial, run, signal)
       return partial
@@ -93,7 +116,11 @@ export async function resumePartial(
 }
 
 /** Adds to `verified` the groups of `run` that hash to what they must, up to the first chunk that doesn't. */
-async function verifyRun(partial: Partial, run: GroupRange, signal: AbortSignal | undefined): Promise<void> {
+async function verifyRun(
+  partial: Partial,
+  run: GroupRange,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   let group = run.first
   try {
     for await (const _checked of encode(sourceOfFiles(partial), run, signal)) {
@@ -109,7 +136,11 @@ async function verifyRun(partial: Partial, run: GroupRange, signal: AbortSignal 
 }
 
 /** Writes the bitmap beside the data. Only for groups whose data and parents have been synced. */
-export async function writeBitmap(store: Store, partial: Partial, verified: Uint8Array): Promise<void> {
+export async function writeBitmap(
+  store: Store,
+  partial: Partial,
+  verified: Uint8Array,
+): Promise<void> {
   const body = Buffer.alloc(8 + verified.length)
   body.writeBigUInt64LE(BigInt(partial.size))
   body.set(verified, 8)
@@ -137,7 +168,10 @@ function parseBitmap(bytes: Buffer): { size: number; claimed: GroupSet } | undef
 
 /** The bytes of a run of groups of a blob of `size` bytes. */
 export function bytesOf(run: GroupRange, size: number): { start: number; end: number } {
-  return { start: run.first * GROUP_BYTES, end: (run.end - 1) * GROUP_BYTES + groupLength(run.end - 1, size) }
+  return {
+    start: run.first * GROUP_BYTES,
+    end: (run.end - 1) * GROUP_BYTES + groupLength(run.end - 1, size),
+  }
 }
 
 export async function closePartial(partial: Partial): Promise<void> {

@@ -1,6 +1,19 @@
 /** Taking content in, and what the pool says and gives of it. */
 import assert from 'node:assert/strict'
-import { chmod, link, lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  link,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -16,7 +29,8 @@ import { openPool } from './pool.ts'
 
 const MANY = 10 << 20
 const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
-const failsWith = (code: Parameters<typeof blobError>[0]) => (error: unknown) => blobError.is(error, code)
+const failsWith = (code: Parameters<typeof blobError>[0]) => (error: unknown) =>
+  blobError.is(error, code)
 const NO_LEFTOVERS = { temporary: [], partial: [], quarantine: [] }
 
 test('content of any length goes in with both hashes and comes out the same', async () => {
@@ -24,7 +38,12 @@ test('content of any length goes in with both hashes and comes out the same', as
   for (const length of [0, 1, 16_384, 16_385, 1 << 20, (1 << 20) + 1]) {
     const content = someBytes(length, length)
     const result = await pool.ingest(inPieces(content), { maxBytes: MANY })
-    assert.deepEqual(result, { id: blake3Of(content), sha256: sha256Of(content), size: length, existed: false })
+    assert.deepEqual(result, {
+      id: blake3Of(content),
+      sha256: sha256Of(content),
+      size: length,
+      existed: false,
+    })
     assert((await contentOf(pool.read(result.id))).equals(content))
     assert.deepEqual(await pool.stat(result.id), { size: length })
     const file = await lstat(pool.path(result.id))
@@ -53,11 +72,24 @@ test('a file goes in as it is; a folder, a device and a missing file are refused
 test('BT-15: content that is not what was expected is refused, whichever hash says so, and nothing of it stays', async () => {
   await using pool = await testPool()
   const content = someBytes(100_000)
-  const right = { id: blake3Of(content), sha256: sha256Hex.parse(sha256Of(content)), size: content.length }
+  const right = {
+    id: blake3Of(content),
+    sha256: sha256Hex.parse(sha256Of(content)),
+    size: content.length,
+  }
   const other = 'ab'.repeat(32)
-  const wrong = [{ id: other as BlobId }, { sha256: sha256Hex.parse(other) }, { size: 99_999 }, { size: 100_001 }, { size: 0 }]
+  const wrong = [
+    { id: other as BlobId },
+    { sha256: sha256Hex.parse(other) },
+    { size: 99_999 },
+    { size: 100_001 },
+    { size: 0 },
+  ]
   for (const expect of wrong) {
-    await assert.rejects(pool.ingest(inPieces(content), { maxBytes: MANY, expect: { ...right, ...expect } }), failsWith('blob.mismatch'))
+    await assert.rejects(
+      pool.ingest(inPieces(content), { maxBytes: MANY, expect: { ...right, ...expect } }),
+      failsWith('blob.mismatch'),
+    )
   }
   assert.deepEqual(await idsOf(pool), [])
   assert.deepEqual(await assertSound(pool), NO_LEFTOVERS)
@@ -75,7 +107,10 @@ test('BT-08: endless content is cut off at the limit, and its source is told to 
     }
   }
   await assert.rejects(pool.ingest(endless(), { maxBytes: 5_000_000 }), failsWith('blob.too-large'))
-  await assert.rejects(pool.ingest(endless(), { maxBytes: MANY, expect: { size: 10 } }), failsWith('blob.mismatch'))
+  await assert.rejects(
+    pool.ingest(endless(), { maxBytes: MANY, expect: { size: 10 } }),
+    failsWith('blob.mismatch'),
+  )
   assert(stopped)
   assert.deepEqual(await assertSound(pool), NO_LEFTOVERS)
 })
@@ -93,8 +128,14 @@ test('a source that fails or stalls leaves nothing behind', async () => {
     abort.abort(new Error('no longer wanted'))
     await new Promise(() => undefined)
   }
-  await assert.rejects(pool.ingest(stalling(), { maxBytes: MANY, signal: abort.signal }), /no longer wanted/)
-  await assert.rejects(pool.ingest(inPieces(someBytes(5)), { maxBytes: MANY, signal: abort.signal }), /no longer wanted/)
+  await assert.rejects(
+    pool.ingest(stalling(), { maxBytes: MANY, signal: abort.signal }),
+    /no longer wanted/,
+  )
+  await assert.rejects(
+    pool.ingest(inPieces(someBytes(5)), { maxBytes: MANY, signal: abort.signal }),
+    /no longer wanted/,
+  )
   assert.deepEqual(await assertSound(pool), NO_LEFTOVERS)
 })
 
@@ -145,7 +186,8 @@ test('CA-07: nothing but an id becomes a path, whatever its type says', async ()
     '',
   ]
   for (const id of bad as BlobId[]) {
-    const malformed = (error: unknown): boolean => error instanceof MusterError && error.code === 'id.malformed'
+    const malformed = (error: unknown): boolean =>
+      error instanceof MusterError && error.code === 'id.malformed'
     assert.throws(() => pool.path(id), malformed)
     await assert.rejects(pool.stat(id), malformed)
     await assert.rejects(pool.remove(id), malformed)
@@ -177,7 +219,10 @@ test('CA-08: folders that are links, files, or open to others are refused, and a
     const content = someBytes(10)
     const id = blake3Of(content)
     await symlink(outside, join(pool.folder, 'blobs', id.slice(0, 2)))
-    await assert.rejects(pool.ingest(inPieces(content), { maxBytes: MANY }), failsWith('blob.folder'))
+    await assert.rejects(
+      pool.ingest(inPieces(content), { maxBytes: MANY }),
+      failsWith('blob.folder'),
+    )
     await rm(join(pool.folder, 'blobs', id.slice(0, 2)))
     await pool.ingest(inPieces(content), { maxBytes: MANY })
     await rename(pool.path(id), join(outside, 'moved'))
@@ -198,9 +243,16 @@ test('CA-08: a temporary name that somebody made first, as a file or a link, is 
   const random = { bytes: (length: number) => new Uint8Array(length), fraction: () => 0 }
   const guessed = join(pool.folder, 'temporary', '0'.repeat(32))
   const naive = await openPool({ random, clock: systemClock }, { folder: pool.folder })
-  for (const make of [() => symlink(victim, guessed), () => symlink(join(pool.folder, 'nowhere'), guessed), () => link(victim, guessed)]) {
+  for (const make of [
+    () => symlink(victim, guessed),
+    () => symlink(join(pool.folder, 'nowhere'), guessed),
+    () => link(victim, guessed),
+  ]) {
     await make()
-    await assert.rejects(naive.ingest(inPieces(someBytes(10)), { maxBytes: MANY }), failsWith('blob.disk'))
+    await assert.rejects(
+      naive.ingest(inPieces(someBytes(10)), { maxBytes: MANY }),
+      failsWith('blob.disk'),
+    )
     assert.equal(await readFile(victim, 'utf8'), 'precious')
     await rm(guessed)
   }
@@ -209,7 +261,8 @@ test('CA-08: a temporary name that somebody made first, as a file or a link, is 
 test('CA-09: the list streams in order and goes on behind any id', async () => {
   await using pool = await testPool()
   const ids: BlobId[] = []
-  for (let i = 0; i < 40; i += 1) ids.push((await pool.ingest(inPieces(someBytes(20_000, i + 1)), { maxBytes: MANY })).id)
+  for (let i = 0; i < 40; i += 1)
+    ids.push((await pool.ingest(inPieces(someBytes(20_000, i + 1)), { maxBytes: MANY })).id)
   ids.sort()
   assert.deepEqual(await idsOf(pool), ids)
   const after = blobId.parse(ids[17] as string)
@@ -224,21 +277,32 @@ test('CA-09: the list streams in order and goes on behind any id', async () => {
 test('CA-10: what would not leave the reserve free is refused before a byte is written, and smaller work goes on', async () => {
   await using pool = await testPool({ reserveBytes: 2 ** 60 })
   const content = someBytes(10)
-  await assert.rejects(pool.ingest(inPieces(content), { maxBytes: MANY }), failsWith('blob.no-space'))
+  await assert.rejects(
+    pool.ingest(inPieces(content), { maxBytes: MANY }),
+    failsWith('blob.no-space'),
+  )
   await assert.rejects(pool.receive(blake3Of(content), 10), failsWith('blob.no-space'))
   await using roomy = await testPool({ folder: pool.folder })
   const { id } = await roomy.ingest(inPieces(content), { maxBytes: MANY })
   assert.deepEqual(await pool.stat(id), { size: 10 })
-  await assert.rejects(roomy.ingest(inPieces(content), { maxBytes: MANY, expect: { size: 2 ** 50 } }), failsWith('blob.no-space'))
+  await assert.rejects(
+    roomy.ingest(inPieces(content), { maxBytes: MANY, expect: { size: 2 ** 50 } }),
+    failsWith('blob.no-space'),
+  )
 })
 
 test('CA-11: many ingests of the same and of other contents, from two pools on one folder, all end well', async () => {
   await using one = await testPool()
   await using two = await testPool({ folder: one.folder })
   const contents = [1, 2, 3].map((seed) => someBytes(1_200_000, seed))
-  const jobs = [one, two, one, two].flatMap((pool) => contents.map((content) => pool.ingest(inPieces(content), { maxBytes: MANY })))
+  const jobs = [one, two, one, two].flatMap((pool) =>
+    contents.map((content) => pool.ingest(inPieces(content), { maxBytes: MANY })),
+  )
   const results = await Promise.all(jobs)
-  assert.deepEqual(new Set(results.map(({ id }) => id)), new Set(contents.map((content) => blake3Of(content))))
+  assert.deepEqual(
+    new Set(results.map(({ id }) => id)),
+    new Set(contents.map((content) => blake3Of(content))),
+  )
   assert.equal((await idsOf(two)).length, 3)
   assert.deepEqual(await assertSound(one), NO_LEFTOVERS)
 })

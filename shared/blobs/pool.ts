@@ -84,7 +84,14 @@ export async function openPool(deps: PoolDeps, options: PoolOptions): Promise<Po
   const disk = guard(deps.disk ?? systemDisk, options.folder)
   const layout = await openLayout({ disk, clock: deps.clock }, options.folder)
   const log = deps.log ?? { warn: () => undefined }
-  const store: Store = { layout, disk, random: deps.random, clock: deps.clock, log, reserveBytes: options.reserveBytes ?? 0 }
+  const store: Store = {
+    layout,
+    disk,
+    random: deps.random,
+    clock: deps.clock,
+    log,
+    reserveBytes: options.reserveBytes ?? 0,
+  }
   const receiver = createReceiver(store)
   return {
     folder: layout.folder,
@@ -107,7 +114,12 @@ export async function openPool(deps: PoolDeps, options: PoolOptions): Promise<Po
 
 const READ_BYTES = MIB
 
-async function* read(store: Store, id: BlobId, range?: ByteRange, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* read(
+  store: Store,
+  id: BlobId,
+  range?: ByteRange,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   signal?.throwIfAborted()
   const { file, size } = await openBlob(store.layout.blob(id), id)
   try {
@@ -117,7 +129,11 @@ async function* read(store: Store, id: BlobId, range?: ByteRange, signal?: Abort
       signal?.throwIfAborted()
       const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, end - position))
       const { bytesRead } = await file.read(buffer, 0, buffer.length, position)
-      if (bytesRead === 0) throw blobError('blob.damaged', { id, reason: `its file ends at byte ${position}, before byte ${end}` })
+      if (bytesRead === 0)
+        throw blobError('blob.damaged', {
+          id,
+          reason: `its file ends at byte ${position}, before byte ${end}`,
+        })
       position += bytesRead
       yield buffer.subarray(0, bytesRead)
     }
@@ -139,7 +155,11 @@ async function* list(store: Store, after?: BlobId): AsyncGenerator<{ id: BlobId;
   }
 }
 
-async function remove(store: Store, receiver: ReturnType<typeof createReceiver>, id: BlobId): Promise<void> {
+async function remove(
+  store: Store,
+  receiver: ReturnType<typeof createReceiver>,
+  id: BlobId,
+): Promise<void> {
   const { disk, layout } = store
   await receiver.forget(blobId.parse(id))
   const there = [await statIfAny(layout.blob(id)), await statIfAny(layout.outboard(id))]

@@ -5,5 +5,6 @@ import { blobError } from './errors.ts'
 /** Throws blob.range unless `range` lies in a blob of `size` bytes. */
 export function requireInside({ start, end }: ByteRange, size: number): void {
   const whole = Number.isSafeInteger(start) && Number.isSafeInteger(end)
-  if (!whole || start < 0 || end < start || end > size) throw blobError('blob.range', { start, end, size })
+  if (!whole || start < 0 || end < start || end > size)
+    throw blobError('blob.range', { start, end, size })
 }

@@ -54,7 +54,8 @@ export function createReceiver(store: Store): Receiver {
 
   async function begin(id: BlobId, size: number, signal: AbortSignal): Promise<Transfer> {
     await admit(store, 0)
-    const partial = (await resume(store, id, size, signal)) ?? (await createPartial(store, id, size))
+    const partial =
+      (await resume(store, id, size, signal)) ?? (await createPartial(store, id, size))
     const transfer = new Transfer(store, partial, () => {
       live.delete(id)
       transfers.delete(id)
@@ -95,8 +96,10 @@ export function createReceiver(store: Store): Receiver {
 
   async function receive(id: BlobId, size: number, signal?: AbortSignal): Promise<Incoming> {
     blobId.parse(id)
-    if (!Number.isSafeInteger(size) || size < 0) throw blobError('blob.range', { start: 0, end: size, size: 0 })
-    if (size > MAX_BLOB_BYTES) throw blobError('blob.too-large', { limit: MAX_BLOB_BYTES, got: size })
+    if (!Number.isSafeInteger(size) || size < 0)
+      throw blobError('blob.range', { start: 0, end: size, size: 0 })
+    if (size > MAX_BLOB_BYTES)
+      throw blobError('blob.too-large', { limit: MAX_BLOB_BYTES, got: size })
     for (;;) {
       signal?.throwIfAborted()
       const stat = await statIfAny(store.layout.blob(id))
@@ -136,13 +139,24 @@ export function createReceiver(store: Store): Receiver {
     const transfer = live.get(id)
     if (transfer !== undefined) {
       const { size, verified, data, outboard } = transfer.partial
-      const files = await openVerified(id, { size, verified, paths: [data.path, outboard.path] }, range)
+      const files = await openVerified(
+        id,
+        { size, verified, paths: [data.path, outboard.path] },
+        range,
+      )
       // Between the renames of its end neither name is whole.
       if (files === undefined) await transfer.over
       return files
     }
     const [found] = await findPartials(store, id)
-    return found && openVerified(id, { size: found.size, verified: found.claimed, paths: pathsOf(found.base) }, range)
+    return (
+      found &&
+      openVerified(
+        id,
+        { size: found.size, verified: found.claimed, paths: pathsOf(found.base) },
+        range,
+      )
+    )
   }
 
   async function forget(id: BlobId): Promise<void> {
@@ -157,10 +171,18 @@ export function createReceiver(store: Store): Receiver {
  * The partial blob that an earlier process left, if it is one of this size. One of another size is proof against the claim if its last group is there,
  * and otherwise as little worth as the claim that it was begun with: it is removed.
  */
-async function resume(store: Store, id: BlobId, size: number, signal: AbortSignal): Promise<Partial | undefined> {
+async function resume(
+  store: Store,
+  id: BlobId,
+  size: number,
+  signal: AbortSignal,
+): Promise<Partial | undefined> {
   let chosen: Partial | undefined
   for (const found of await findPartials(store, id)) {
-    const partial = chosen === undefined ? await resumePartial(store, id, found, signal).catch(unlessMissing) : undefined
+    const partial =
+      chosen === undefined
+        ? await resumePartial(store, id, found, signal).catch(unlessMissing)
+        : undefined
     if (partial === undefined) {
       if (chosen === undefined) await removePartial(store, found.base)
     } else if (partial.size === size) {
@@ -194,7 +216,8 @@ function whole(store: Store, id: BlobId, size: number): Incoming {
     waitFor: async () => undefined,
     read: async (range) => {
       requireInside(range, size)
-      if (range.end - range.start > MAX_READ_BYTES) throw blobError('blob.range', { ...range, size })
+      if (range.end - range.start > MAX_READ_BYTES)
+        throw blobError('blob.range', { ...range, size })
       return readWhole(store, id, range)
     },
     finish: async () => ({ size }),
@@ -210,11 +233,17 @@ async function openVerified(
 ): Promise<BlobFiles | undefined> {
   const { size, verified, paths } = partial
   requireInside(range, size)
-  if (!verified.hasRange(groupsOf(range, size))) throw blobError('blob.unverified', { id, start: range.start, end: range.end })
+  if (!verified.hasRange(groupsOf(range, size)))
+    throw blobError('blob.unverified', { id, start: range.start, end: range.end })
   const data = await openIfAny(paths[0])
   const outboard = await openIfAny(paths[1])
   if (data !== undefined && outboard !== undefined) {
-    return { id, size, data: { path: paths[0], file: data.file }, outboard: { path: paths[1], file: outboard.file } }
+    return {
+      id,
+      size,
+      data: { path: paths[0], file: data.file },
+      outboard: { path: paths[1], file: outboard.file },
+    }
   }
   await data?.file.close()
   await outboard?.file.close()

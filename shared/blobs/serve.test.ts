@@ -14,7 +14,8 @@ const LENGTH = 2_000_000
 const MANY = 100 << 20
 const content = someBytes(LENGTH, 3)
 const outboard = referenceOutboard(content, GROUP)
-const failsWith = (code: Parameters<typeof blobError>[0]) => (error: unknown) => blobError.is(error, code)
+const failsWith = (code: Parameters<typeof blobError>[0]) => (error: unknown) =>
+  blobError.is(error, code)
 
 async function flip(path: string, at: number): Promise<void> {
   await chmod(path, 0o644)
@@ -29,7 +30,12 @@ async function flip(path: string, at: number): Promise<void> {
 test('the pool sends the published encoding of any range', async () => {
   await using pool = await testPool()
   const { id } = await pool.ingest(inPieces(content), { maxBytes: MANY })
-  const reference = { ...encodable(Buffer.alloc(0)), content, outboard, root: Buffer.from(id, 'hex') }
+  const reference = {
+    ...encodable(Buffer.alloc(0)),
+    content,
+    outboard,
+    root: Buffer.from(id, 'hex'),
+  }
   for (const [start, end] of [
     [0, LENGTH],
     [0, 0],
@@ -72,7 +78,10 @@ test('BT-05: ranges that reach outside the blob, are reversed or are no numbers 
     assert.throws(() => incoming.decoder({ start, end }), failsWith('blob.range'))
   }
   await incoming.abort()
-  await assert.rejects(contentOf(pool.encode('cd'.repeat(32) as BlobId, { start: 0, end: 0 })), failsWith('blob.unknown'))
+  await assert.rejects(
+    contentOf(pool.encode('cd'.repeat(32) as BlobId, { start: 0, end: 0 })),
+    failsWith('blob.unknown'),
+  )
 })
 
 test('BT-05: many small and overlapping ranges at once are all right', async () => {
@@ -101,7 +110,10 @@ test('BT-09: an outboard that has rotted, is short or is gone is computed again;
   }
   for (const at of [8, 100, outboard.length - 1]) {
     await flip(path, at)
-    await assert.rejects(contentOf(pool.encode(id, { start: 0, end: LENGTH })), failsWith('blob.damaged'))
+    await assert.rejects(
+      contentOf(pool.encode(id, { start: 0, end: LENGTH })),
+      failsWith('blob.damaged'),
+    )
     await isRepaired()
   }
   await rm(path)
@@ -121,7 +133,9 @@ test('BT-09: content that has rotted never goes out, and the blob goes to quaran
     if (damage === 'flip') await flip(pool.path(id), 1_500_000)
     else {
       await chmod(pool.path(id), 0o644)
-      await (damage === 'cut' ? truncate(pool.path(id), LENGTH - 1) : writeFile(pool.path(id), 'more', { flag: 'a' }))
+      await (damage === 'cut'
+        ? truncate(pool.path(id), LENGTH - 1)
+        : writeFile(pool.path(id), 'more', { flag: 'a' }))
     }
     const sent: Uint8Array[] = []
     const stream = pool.encode(id, { start: 0, end: LENGTH - 1 })
@@ -152,7 +166,10 @@ test('a blob that is still arriving is served as far as it is verified', async (
   const onward = await last.receive(id, LENGTH)
   await send(relay, onward, { start: 0, end: 900_000 })
   assert(onward.verifiedPrefix() >= 900_000)
-  await assert.rejects(contentOf(relay.encode(id, { start: 900_000, end: 1_100_000 })), failsWith('blob.unverified'))
+  await assert.rejects(
+    contentOf(relay.encode(id, { start: 900_000, end: 1_100_000 })),
+    failsWith('blob.unverified'),
+  )
   await incoming.abort()
   assert((await relay.partial(id))?.proven === false)
   await send(relay, onward, { start: 900_000, end: 1_000_000 })
@@ -166,9 +183,14 @@ test('BT-09: a partial blob that has rotted is not given away', async () => {
   const incoming = await relay.receive(id, LENGTH)
   await send(pool, incoming, { start: 0, end: 1_000_000 })
   await incoming.abort()
-  const name = (await readdir(join(relay.folder, 'partial'))).find((entry) => entry.endsWith('.data')) as string
+  const name = (await readdir(join(relay.folder, 'partial'))).find((entry) =>
+    entry.endsWith('.data'),
+  ) as string
   await flip(join(relay.folder, 'partial', name), 500_000)
-  await assert.rejects(contentOf(relay.encode(id, { start: 0, end: 1_000_000 })), failsWith('blob.unverified'))
+  await assert.rejects(
+    contentOf(relay.encode(id, { start: 0, end: 1_000_000 })),
+    failsWith('blob.unverified'),
+  )
   const again = await relay.receive(id, LENGTH)
   assert(again.verifiedPrefix() <= 500_000)
   for (const range of again.missing()) await send(pool, again, range)
@@ -187,7 +209,10 @@ test('a blob that gets its final name while it is asked for is given all the sam
   const finishing = incoming.finish()
   for (let ended = false; !ended; ) {
     readers.push(contentOf(relay.encode(id, { start: 0, end: LENGTH })))
-    ended = await Promise.race([finishing.then(() => true), new Promise<boolean>((resolve) => setImmediate(resolve, false))])
+    ended = await Promise.race([
+      finishing.then(() => true),
+      new Promise<boolean>((resolve) => setImmediate(resolve, false)),
+    ])
   }
   for (const sent of await Promise.all(readers)) assert(sent.equals(sound))
 })

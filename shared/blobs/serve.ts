@@ -1,7 +1,13 @@
 /** Gives the encoding of a blob, or of a range of it, to whoever may have it. What the disk holds is hashed again before it goes out. */
 import { blake3Error } from '../blake3/errors.ts'
 import { encode } from '../blake3/encode.ts'
-import { type ByteRange, GROUP_BYTES, groupsOf, HEADER_BYTES, outboardSize } from '../blake3/geometry.ts'
+import {
+  type ByteRange,
+  GROUP_BYTES,
+  groupsOf,
+  HEADER_BYTES,
+  outboardSize,
+} from '../blake3/geometry.ts'
 import type { BlobId } from '../ids.ts'
 import { repairOutboard } from './check.ts'
 import type { FileHandle } from './disk.ts'
@@ -29,7 +35,8 @@ export async function* serve(
   const { file, size } = whole
   try {
     requireInside(range, size)
-    const outboard = size > GROUP_BYTES ? await openOutboard(store, id, file, size, signal) : undefined
+    const outboard =
+      size > GROUP_BYTES ? await openOutboard(store, id, file, size, signal) : undefined
     const files: BlobFiles = { id, size, data: { path, file } }
     yield* sendAndClose(outboard === undefined ? files : { ...files, outboard }, range, signal)
   } catch (error) {
@@ -51,14 +58,20 @@ async function* serveArriving(
   const files = await receiver.openPartial(id, range)
   if (files === undefined) {
     // It may have got its final name in this moment.
-    if ((await statIfAny(store.layout.blob(id))) === undefined) throw blobError('blob.unknown', { id })
+    if ((await statIfAny(store.layout.blob(id))) === undefined)
+      throw blobError('blob.unknown', { id })
     return yield* serve(store, receiver, id, range, signal)
   }
   try {
     yield* sendAndClose(files, range, signal)
   } catch (error) {
     // Its next receipt finds out what is still right of it.
-    if (isDamage(error)) throw blobError('blob.unverified', { id, start: range.start, end: range.end }, { cause: error })
+    if (isDamage(error))
+      throw blobError(
+        'blob.unverified',
+        { id, start: range.start, end: range.end },
+        { cause: error },
+      )
     throw error
   }
 }
@@ -67,7 +80,11 @@ function isDamage(error: unknown): boolean {
   return blake3Error.is(error, 'blake3.altered') || blobError.is(error, 'blob.damaged')
 }
 
-async function* sendAndClose(files: BlobFiles, range: ByteRange, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* sendAndClose(
+  files: BlobFiles,
+  range: ByteRange,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   try {
     yield* encode(sourceOfFiles(files), groupsOf(range, files.size), signal)
   } finally {
@@ -87,10 +104,14 @@ async function openOutboard(
   const path = store.layout.outboard(id)
   for (let repaired = false; ; repaired = true) {
     const found = await openIfAny(path)
-    if (found?.size === outboardSize(size) && (await announcedSize(found.file)) === size) return { path, file: found.file }
+    if (found?.size === outboardSize(size) && (await announcedSize(found.file)) === size)
+      return { path, file: found.file }
     await found?.file.close()
     if (repaired || !(await repairOutboard(store, id, data, signal))) {
-      throw blobError('blob.damaged', { id, reason: 'neither its content nor its outboard is right' })
+      throw blobError('blob.damaged', {
+        id,
+        reason: 'neither its content nor its outboard is right',
+      })
     }
   }
 }

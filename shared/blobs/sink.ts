@@ -41,13 +41,16 @@ export function createSink(landing: Landing, range: ByteRange): RangeSink {
   let writing = 0
   let failure: unknown
   let wake: PromiseWithResolvers<void> | undefined
-  const decoder = new Decoder({ root: Buffer.from(landing.id, 'hex'), size: landing.size, range }, (batch) => {
-    writing += 1
-    landing.land(batch).then(landed, (error: unknown) => {
-      failure ??= error
-      landed()
-    })
-  })
+  const decoder = new Decoder(
+    { root: Buffer.from(landing.id, 'hex'), size: landing.size, range },
+    (batch) => {
+      writing += 1
+      landing.land(batch).then(landed, (error: unknown) => {
+        failure ??= error
+        landed()
+      })
+    },
+  )
   function landed(): void {
     writing -= 1
     wake?.resolve()
@@ -85,7 +88,9 @@ export function createSink(landing: Landing, range: ByteRange): RangeSink {
 
 /** The decoder's complaint as one about this blob. */
 function refused(id: BlobId, consumed: number, error: unknown): unknown {
-  if (blake3Error.is(error, 'blake3.truncated')) return blobError('blob.truncated', { id, got: consumed }, { cause: error })
-  if (blake3Error.is(error)) return blobError('blob.altered', { id, reason: error.message }, { cause: error })
+  if (blake3Error.is(error, 'blake3.truncated'))
+    return blobError('blob.truncated', { id, got: consumed }, { cause: error })
+  if (blake3Error.is(error))
+    return blobError('blob.altered', { id, reason: error.message }, { cause: error })
   return error
 }

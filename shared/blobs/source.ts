@@ -31,10 +31,14 @@ export function sourceOfFile(file: FileHandle): Source {
   }
 }
 
-export function sourceOfIterable(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Source {
+export function sourceOfIterable(
+  chunks: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): Source {
   const iterator = chunks[Symbol.asyncIterator]()
   const stopping = new AbortController()
-  const signals = signal === undefined ? stopping.signal : AbortSignal.any([signal, stopping.signal])
+  const signals =
+    signal === undefined ? stopping.signal : AbortSignal.any([signal, stopping.signal])
   const stopped = Promise.withResolvers<never>()
   stopped.promise.catch(() => undefined)
   signals.addEventListener('abort', () => stopped.reject(signals.reason), { once: true })

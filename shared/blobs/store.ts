@@ -71,7 +71,12 @@ export async function settle(store: Store, drafts: readonly Draft[]): Promise<vo
 /**
  * Moves settled drafts whose contents are verified to their final place: the only way anything gets there. A blob of one group has no outboard.
  */
-export async function commit(store: Store, id: BlobId, data: Draft, outboard: Draft | undefined): Promise<void> {
+export async function commit(
+  store: Store,
+  id: BlobId,
+  data: Draft,
+  outboard: Draft | undefined,
+): Promise<void> {
   const { disk, layout } = store
   const shard = await layout.shard(id)
   if (outboard !== undefined) await disk.rename(outboard.path, layout.outboard(id))
@@ -82,20 +87,31 @@ export async function commit(store: Store, id: BlobId, data: Draft, outboard: Dr
 }
 
 /** Opens a file of the pool for reading. Throws blob.unknown if it isn't there, blob.not-a-file for anything but a regular file. */
-export async function openBlob(path: string, id: BlobId): Promise<{ file: FileHandle; size: number }> {
+export async function openBlob(
+  path: string,
+  id: BlobId,
+): Promise<{ file: FileHandle; size: number }> {
   const { file, size } = await openFile(path, constants.O_NOFOLLOW).catch((error: unknown) => {
-    throw errno(error) === 'ENOENT' ? blobError('blob.unknown', { id }, { cause: error }) : diskFailure('opening', path, error)
+    throw errno(error) === 'ENOENT'
+      ? blobError('blob.unknown', { id }, { cause: error })
+      : diskFailure('opening', path, error)
   })
   return { file, size }
 }
 
 /** Opens a regular file for reading; never waits on a pipe or a device. */
-export async function openFile(path: string, flags = 0): Promise<{ file: FileHandle; size: number }> {
+export async function openFile(
+  path: string,
+  flags = 0,
+): Promise<{ file: FileHandle; size: number }> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags)
   try {
     const stat = await file.stat()
     if (!stat.isFile())
-      throw blobError('blob.not-a-file', { path, reason: stat.isDirectory() ? 'it is a folder' : 'it is a device or a pipe' })
+      throw blobError('blob.not-a-file', {
+        path,
+        reason: stat.isDirectory() ? 'it is a folder' : 'it is a device or a pipe',
+      })
     return { file, size: stat.size }
   } catch (error) {
     await file.close()
@@ -104,7 +120,9 @@ export async function openFile(path: string, flags = 0): Promise<{ file: FileHan
 }
 
 /** Opens a regular file, if there is one; follows no link. */
-export async function openIfAny(path: string): Promise<{ file: FileHandle; size: number } | undefined> {
+export async function openIfAny(
+  path: string,
+): Promise<{ file: FileHandle; size: number } | undefined> {
   try {
     return await openFile(path, constants.O_NOFOLLOW)
   } catch (error) {

@@ -48,7 +48,11 @@ const MAX_ALIASES = 100
 export const joinPath = (path: KeyPath): string => path.join('\0')
 
 /** Parses the text of a file. Never throws: what is wrong is in `problems`, and then `value` is undefined. */
-export function parseConfigDocument(file: string, text: string, env: Readonly<Record<string, string | undefined>>): ConfigDocument {
+export function parseConfigDocument(
+  file: string,
+  text: string,
+  env: Readonly<Record<string, string | undefined>>,
+): ConfigDocument {
   const lines = new LineCounter()
   const problems: Problem[] = []
   const substituted = new Set<string>()
@@ -88,7 +92,8 @@ export function parseConfigDocument(file: string, text: string, env: Readonly<Re
       Pair: (_, pair) => {
         const key = pair.key
         const offset = (key as Node | null)?.range?.[0] ?? 0
-        if (!isScalar(key) || typeof key.value !== 'string') problems.push(at(offset, [], 'expected a key of plain text; quote it'))
+        if (!isScalar(key) || typeof key.value !== 'string')
+          problems.push(at(offset, [], 'expected a key of plain text; quote it'))
         else if (key.value === '__proto__') problems.push(at(offset, [], 'unknown key "__proto__"'))
       },
       Alias: (_, alias, ancestors) => {
@@ -108,7 +113,13 @@ export function parseConfigDocument(file: string, text: string, env: Readonly<Re
         const source = scalar.source ?? ''
         // 0o77 and 0x1f are YAML 1.2; 077 means 63 in YAML 1.1 and 77 in 1.2. Nobody reads them alike.
         if (typeof scalar.value === 'number' && !/^-?(0|[1-9]\d*)(\.\d+)?$/.test(source)) {
-          problems.push(at(offset, path, `expected a plain decimal number, got ${source}; quote it if it is text`))
+          problems.push(
+            at(
+              offset,
+              path,
+              `expected a plain decimal number, got ${source}; quote it if it is text`,
+            ),
+          )
         }
         if (typeof scalar.value !== 'string') return
         const result = substitute(scalar.value, env)
@@ -121,7 +132,10 @@ export function parseConfigDocument(file: string, text: string, env: Readonly<Re
     })
   }
 
-  const value = problems.length > 0 || document === undefined ? undefined : plain(document, (message) => problems.push(at(0, [], message)))
+  const value =
+    problems.length > 0 || document === undefined
+      ? undefined
+      : plain(document, (message) => problems.push(at(0, [], message)))
   const nodeAt = (path: KeyPath): Node | undefined => {
     const node = path.length === 0 ? document?.contents : document?.getIn(path, true)
     return (node as Node | null | undefined) ?? undefined
@@ -133,7 +147,8 @@ export function parseConfigDocument(file: string, text: string, env: Readonly<Re
   }
   const problem = (path: KeyPath, message: string, atKey = false): Problem => {
     const steps = depth(path)
-    const key = atKey && steps === path.length ? keyNode(nodeAt(path.slice(0, -1)), path.at(-1)) : undefined
+    const key =
+      atKey && steps === path.length ? keyNode(nodeAt(path.slice(0, -1)), path.at(-1)) : undefined
     return at((key ?? nodeAt(path.slice(0, steps)))?.range?.[0] ?? 0, path, message)
   }
   return { file, value, problems, substituted, problem, depth }
@@ -163,7 +178,9 @@ function pathOf(nodes: readonly (Node | Document | Pair)[]): KeyPath {
 
 function keyNode(parent: Node | undefined, key: string | number | undefined): Node | undefined {
   if (parent === undefined || isAlias(parent) || !isMap(parent)) return undefined
-  return parent.items.find((pair) => isScalar(pair.key) && pair.key.value === key)?.key as Node | undefined
+  return parent.items.find((pair) => isScalar(pair.key) && pair.key.value === key)?.key as
+    | Node
+    | undefined
 }
 
 const SYNTAX = 'not valid YAML: '
@@ -189,5 +206,7 @@ function wording(code: string, message: string): string {
 /** `workers: ${W}` is fine on a line of its own, but inside { } the brace after the dollar opens another map. */
 function advice(text: string, offset: number, message: string): string {
   const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset + 2)
-  return message.startsWith(SYNTAX) && line.includes('${') ? '; inside { } and [ ] put "${NAME}" in quotes' : ''
+  return message.startsWith(SYNTAX) && line.includes('${')
+    ? '; inside { } and [ ] put "${NAME}" in quotes'
+    : ''
 }

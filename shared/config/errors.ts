@@ -4,25 +4,33 @@ import { defineErrors } from '../errors.ts'
 export const configError = defineErrors({
   'config.not-found': {
     exit: 'usage',
-    message: (d: { files: readonly string[] }) => `there is no configuration: looked for ${d.files.join(' and ')}`,
-    hint: () => 'make a home with `muster init` or `muster agent join`, or name one with --home or a file with --config',
+    message: (d: { files: readonly string[] }) =>
+      `there is no configuration: looked for ${d.files.join(' and ')}`,
+    hint: () =>
+      'make a home with `muster init` or `muster agent join`, or name one with --home or a file with --config',
   },
   'config.unreadable': {
     exit: 'usage',
-    message: (d: { file: string; reason: string }) => `can't read the configuration file ${d.file}: ${d.reason}`,
-    hint: () => 'check its path and permissions; --config or MUSTER_CONFIG names another file, --home another home',
+    message: (d: { file: string; reason: string }) =>
+      `can't read the configuration file ${d.file}: ${d.reason}`,
+    hint: () =>
+      'check its path and permissions; --config or MUSTER_CONFIG names another file, --home another home',
   },
   'config.unsafe': {
     exit: 'usage',
-    message: (d: { file: string; reason: string }) => `won't use the configuration file ${d.file}: ${d.reason}`,
+    message: (d: { file: string; reason: string }) =>
+      `won't use the configuration file ${d.file}: ${d.reason}`,
     hint: () =>
       'whoever may write the configuration may run programs as this user: make it a regular file of yours that only you may write',
   },
   'config.invalid': {
     exit: 'usage',
     message: (d: { problems: readonly string[] }) =>
-      d.problems.length === 1 ? (d.problems[0] as string) : `${d.problems.length} problems in the configuration\n${d.problems.join('\n')}`,
-    hint: () => 'correct the configuration and try it with `muster config validate`; docs/CONFIG.md describes every key',
+      d.problems.length === 1
+        ? (d.problems[0] as string)
+        : `${d.problems.length} problems in the configuration\n${d.problems.join('\n')}`,
+    hint: () =>
+      'correct the configuration and try it with `muster config validate`; docs/CONFIG.md describes every key',
   },
   'config.unsupported': {
     exit: 'usage',

@@ -13,25 +13,38 @@ const MAX_FILE_BYTES = 1024 * 1024
 const MAX_FILES = 10_000
 
 /** The text of one configuration file. @throws config.unreadable, config.unsafe */
-export async function readConfigFile(file: string, options: { uid: number; followLink: boolean }): Promise<string> {
-  const flags = constants.O_RDONLY | constants.O_NONBLOCK | (options.followLink ? 0 : constants.O_NOFOLLOW)
+export async function readConfigFile(
+  file: string,
+  options: { uid: number; followLink: boolean },
+): Promise<string> {
+  const flags =
+    constants.O_RDONLY | constants.O_NONBLOCK | (options.followLink ? 0 : constants.O_NOFOLLOW)
   let handle: FileHandle
   try {
     handle = await open(file, flags)
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code
-    if (code === 'ELOOP') throw configError('config.unsafe', { file, reason: 'it is a symbolic link' }, { cause })
-    const reason = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission denied' : String(code)
+    if (code === 'ELOOP')
+      throw configError('config.unsafe', { file, reason: 'it is a symbolic link' }, { cause })
+    const reason =
+      code === 'ENOENT'
+        ? 'there is no such file'
+        : code === 'EACCES'
+          ? 'permission denied'
+          : String(code)
     throw configError('config.unreadable', { file, reason }, { cause })
   }
   try {
     // The open file is asked, not the path, so that it can't be exchanged between the check and the reading.
     const stat = await handle.stat()
     const refuse = (reason: string): Error => configError('config.unsafe', { file, reason })
-    if (!stat.isFile()) throw refuse(stat.isDirectory() ? 'it is a folder' : 'it is not a regular file')
-    if (stat.uid !== 0 && stat.uid !== options.uid) throw refuse(`it belongs to user ${stat.uid}, expected root or user ${options.uid}`)
+    if (!stat.isFile())
+      throw refuse(stat.isDirectory() ? 'it is a folder' : 'it is not a regular file')
+    if (stat.uid !== 0 && stat.uid !== options.uid)
+      throw refuse(`it belongs to user ${stat.uid}, expected root or user ${options.uid}`)
     if ((stat.mode & 0o002) !== 0) throw refuse('everybody may write it')
-    if (stat.size > MAX_FILE_BYTES) throw refuse(`it has ${stat.size} bytes, expected at most ${MAX_FILE_BYTES}`)
+    if (stat.size > MAX_FILE_BYTES)
+      throw refuse(`it has ${stat.size} bytes, expected at most ${MAX_FILE_BYTES}`)
     const bytes = Buffer.alloc(stat.size)
     const { bytesRead } = await handle.read(bytes, 0, stat.size, 0)
     return decode(file, bytes.subarray(0, bytesRead))
@@ -55,6 +68,12 @@ function decode(file: string, bytes: Uint8Array): string {
 export function includedFiles(mainFile: string, pattern: string): string[] {
   const folder = dirname(mainFile)
   const found = globSync(pattern, { cwd: folder }).filter((name) => name.endsWith('.yaml'))
-  if (found.length > MAX_FILES) throw configError('config.unsafe', { file: mainFile, reason: `include names more than ${MAX_FILES} files` })
-  return [...new Set(found.map((name) => resolve(folder, name)))].filter((file) => file !== resolve(mainFile)).sort()
+  if (found.length > MAX_FILES)
+    throw configError('config.unsafe', {
+      file: mainFile,
+      reason: `include names more than ${MAX_FILES} files`,
+    })
+  return [...new Set(found.map((name) => resolve(folder, name)))]
+    .filter((file) => file !== resolve(mainFile))
+    .sort()
 }

@@ -8,7 +8,11 @@ export const multiaddr = z.string().refine(
     const match = /^\/(ip4|ip6|dns4|dns6)\/([^/\s]{1,253})\/tcp\/(\d{1,5})$/.exec(text)
     if (match === null || Number(match[3]) > 65_535) return false
     const [, protocol, host] = match as unknown as [string, string, string]
-    return protocol === 'ip4' ? isIPv4(host) : protocol === 'ip6' ? isIPv6(host) && !host.includes('%') : true
+    return protocol === 'ip4'
+      ? isIPv4(host)
+      : protocol === 'ip6'
+        ? isIPv6(host) && !host.includes('%')
+        : true
   },
   { error: 'expected a multiaddr with a TCP port, such as /ip4/0.0.0.0/tcp/8470' },
 )
@@ -22,12 +26,15 @@ export const hostPort = z.string().refine(
   { error: 'expected HOST:PORT, such as 127.0.0.1:8480 or [::1]:8480' },
 )
 
-export const httpUrl = z.string().refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), {
-  error: 'expected an http or https URL',
-})
+export const httpUrl = z
+  .string()
+  .refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), {
+    error: 'expected an http or https URL',
+  })
 
 export const databaseUrl = z.string().regex(/^(sqlite:\/\/\/?[^/?#]|postgres(ql)?:\/\/)\S*/, {
-  error: 'expected sqlite:///absolute/path, sqlite://path/below/home or postgresql://user@host/database',
+  error:
+    'expected sqlite:///absolute/path, sqlite://path/below/home or postgresql://user@host/database',
 })
 
 export const path = z
@@ -38,7 +45,8 @@ export const path = z
 
 /** Names go into paths and URLs, so they are kept to what needs no escaping anywhere. */
 export const repositoryName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, {
-  error: 'expected 1 to 128 letters, digits, dots, dashes or underscores that begin with a letter or digit',
+  error:
+    'expected 1 to 128 letters, digits, dots, dashes or underscores that begin with a letter or digit',
 })
 
 /** A key's fingerprint: 40 (v4) or 64 (v6) hex digits. Short key ids collide by intent and are refused. */
@@ -58,7 +66,9 @@ const CRON_FIELDS = [
 function isCronPart(part: string, low: number, high: number): boolean {
   const match = /^(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:\/(\d{1,2}))?$/.exec(part)
   if (match === null) return false
-  const [from, to, step] = [match[1], match[2], match[3]].map((text) => (text === undefined ? undefined : Number(text)))
+  const [from, to, step] = [match[1], match[2], match[3]].map((text) =>
+    text === undefined ? undefined : Number(text),
+  )
   const first = from ?? low
   const last = to ?? (from === undefined ? high : first)
   return first >= low && last <= high && first <= last && step !== 0
@@ -69,7 +79,9 @@ export const cron = z.string().refine(
   (text) => {
     const fields = text.trim().split(/\s+/)
     if (fields.length !== CRON_FIELDS.length) return false
-    return CRON_FIELDS.every(([low, high], index) => (fields[index] as string).split(',').every((part) => isCronPart(part, low, high)))
+    return CRON_FIELDS.every(([low, high], index) =>
+      (fields[index] as string).split(',').every((part) => isCronPart(part, low, high)),
+    )
   },
   { error: 'expected five crontab fields, such as "0 2 * * *"' },
 )

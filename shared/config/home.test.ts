@@ -17,7 +17,10 @@ test('home: the flag goes before the variable, that before the default of the us
 test('home: a configuration that is named is taken whether or not it exists, others only if they do', async () => {
   const home = mkdtempSync(join(tmpdir(), 'muster-home-'))
   try {
-    assert.equal(await findConfigFile({ flag: 'x.yaml', env: { MUSTER_CONFIG: '/y.yaml' }, home }), resolve('x.yaml'))
+    assert.equal(
+      await findConfigFile({ flag: 'x.yaml', env: { MUSTER_CONFIG: '/y.yaml' }, home }),
+      resolve('x.yaml'),
+    )
     assert.equal(await findConfigFile({ env: { MUSTER_CONFIG: '/y.yaml' }, home }), '/y.yaml')
     await assert.rejects(findConfigFile({ env: {}, home }), { code: 'config.not-found' })
     writeFileSync(join(home, 'config.yaml'), '')

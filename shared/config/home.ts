@@ -10,10 +10,16 @@ const SYSTEM_HOME = '/var/lib/muster'
 const SYSTEM_CONFIG = '/etc/muster/config.yaml'
 
 /** The home, absolute: --home, else MUSTER_HOME, else /var/lib/muster as root and ~/.local/share/muster as anyone else. */
-export function resolveHome(options: { flag?: string | undefined; env: Environment; uid: number }): string {
+export function resolveHome(options: {
+  flag?: string | undefined
+  env: Environment
+  uid: number
+}): string {
   const named = options.flag ?? nonEmpty(options.env.MUSTER_HOME)
   if (named !== undefined) return resolve(named)
-  return options.uid === 0 ? SYSTEM_HOME : join(options.env.HOME ?? homedir(), '.local', 'share', 'muster')
+  return options.uid === 0
+    ? SYSTEM_HOME
+    : join(options.env.HOME ?? homedir(), '.local', 'share', 'muster')
 }
 
 /**
@@ -21,7 +27,11 @@ export function resolveHome(options: { flag?: string | undefined; env: Environme
  * returned whether or not it exists; of the others, the first that does.
  * @throws config.not-found
  */
-export async function findConfigFile(options: { flag?: string | undefined; env: Environment; home: string }): Promise<string> {
+export async function findConfigFile(options: {
+  flag?: string | undefined
+  env: Environment
+  home: string
+}): Promise<string> {
   const named = options.flag ?? nonEmpty(options.env.MUSTER_CONFIG)
   if (named !== undefined) return resolve(named)
   const candidates = [join(options.home, 'config.yaml'), SYSTEM_CONFIG]

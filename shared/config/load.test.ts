@@ -1,6 +1,14 @@
 /** Configuration: what is right is loaded whole, what is wrong is named with file, line and key (CC-01, CC-02). */
 import assert from 'node:assert/strict'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
@@ -64,7 +72,11 @@ test('config: relative paths start from the home, absolute ones stay', async () 
   const [repository] = config.repositories
   assert.equal(repository?.publish.latest_path, join(home, 'www/latest'))
   assert.equal(repository?.publish.snapshots_path, join(home, 'publish/epel9/snapshots'))
-  assert.deepEqual(repository?.credentials, { type: 'client_cert', cert: join(home, 'c.pem'), key: '/etc/k.pem' })
+  assert.deepEqual(repository?.credentials, {
+    type: 'client_cert',
+    cert: join(home, 'c.pem'),
+    key: '/etc/k.pem',
+  })
 })
 
 test('config: files of conf.d add repositories and override single keys, in the order of their names', async () => {
@@ -87,8 +99,16 @@ test('config: files of conf.d add repositories and override single keys, in the 
 test('config: signatures are checked by default exactly where a key is configured', async () => {
   write('conf.d/1.yaml', `${REPOSITORY}rpm: { gpgkey_url: "https://k.example/k" }\n`)
   write('conf.d/2.yaml', REPOSITORY.replace('epel9', 'plain'))
-  write('conf.d/3.yaml', `${REPOSITORY.replace('epel9', 'off')}rpm: { gpgkey_file: k.asc, repo_gpgcheck: false }\n`)
-  const checks = (await load('')).repositories.map(({ name, rpm }) => [name, rpm.gpgcheck, rpm.repo_gpgcheck, rpm.gpgkey_file])
+  write(
+    'conf.d/3.yaml',
+    `${REPOSITORY.replace('epel9', 'off')}rpm: { gpgkey_file: k.asc, repo_gpgcheck: false }\n`,
+  )
+  const checks = (await load('')).repositories.map(({ name, rpm }) => [
+    name,
+    rpm.gpgcheck,
+    rpm.repo_gpgcheck,
+    rpm.gpgkey_file,
+  ])
   assert.deepEqual(checks, [
     ['epel9', true, true, undefined],
     ['off', true, false, join(home, 'k.asc')],
@@ -103,11 +123,18 @@ test('CC-01: unknown, duplicate and misplaced keys are errors with their place',
   assert.deepEqual(await problems('download:\n  workers: 3\n  workesr: 4\n'), [
     'config.yaml:3:3 download.workesr: unknown key "workesr"; did you mean "workers"?',
   ])
-  assert.deepEqual(await problems('http: { listen: "127.0.0.1:1" }\nhttp: { listen: "127.0.0.1:2" }\n'), [
-    'config.yaml:2:1: this key stands here a second time',
-  ])
-  assert.match((await problems('colour: red\n'))[0] ?? '', /unknown key "colour"; known here: include, storage, /)
-  assert.match((await problems('<<: { http: {} }\n'))[0] ?? '', /config\.yaml:1:1 <<: unknown key "<<"/)
+  assert.deepEqual(
+    await problems('http: { listen: "127.0.0.1:1" }\nhttp: { listen: "127.0.0.1:2" }\n'),
+    ['config.yaml:2:1: this key stands here a second time'],
+  )
+  assert.match(
+    (await problems('colour: red\n'))[0] ?? '',
+    /unknown key "colour"; known here: include, storage, /,
+  )
+  assert.match(
+    (await problems('<<: { http: {} }\n'))[0] ?? '',
+    /config\.yaml:1:1 <<: unknown key "<<"/,
+  )
 })
 
 test('CC-01: wrong types and ranges are errors that say what was expected and what came', async () => {
@@ -121,18 +148,30 @@ test('CC-01: wrong types and ranges are errors that say what was expected and wh
     'listen: /ip4/0.0.0.0/tcp/1': '1:9 listen: expected a list, got "/ip4/0.0.0.0/tcp/1"',
     'listen: []': '1:9 listen: expected at least 1 entry, got an empty list',
     'listen: [8470]': '1:10 listen[0]: expected text, got 8470; put it in quotes',
-    'listen: ["0.0.0.0:8470"]': '1:10 listen[0]: expected a multiaddr with a TCP port, such as /ip4/0.0.0.0/tcp/8470, got "0.0.0.0:8470"',
-    'http: { listen: "127.0.0.1" }': '1:17 http.listen: expected HOST:PORT, such as 127.0.0.1:8480 or [::1]:8480, got "127.0.0.1"',
-    'http: { listen: "[::1]:99999" }': '1:17 http.listen: expected HOST:PORT, such as 127.0.0.1:8480 or [::1]:8480, got "[::1]:99999"',
+    'listen: ["0.0.0.0:8470"]':
+      '1:10 listen[0]: expected a multiaddr with a TCP port, such as /ip4/0.0.0.0/tcp/8470, got "0.0.0.0:8470"',
+    'http: { listen: "127.0.0.1" }':
+      '1:17 http.listen: expected HOST:PORT, such as 127.0.0.1:8480 or [::1]:8480, got "127.0.0.1"',
+    'http: { listen: "[::1]:99999" }':
+      '1:17 http.listen: expected HOST:PORT, such as 127.0.0.1:8480 or [::1]:8480, got "[::1]:99999"',
   }
-  for (const [text, expected] of Object.entries(cases)) assert.deepEqual(await problems(text), [`config.yaml:${expected}`], text)
-  assert.match((await problems('database: { url: "mysql://x" }'))[0] ?? '', /1:18 database\.url: expected sqlite:.* got "mysql:\/\/x"/)
-  assert.match((await problems('- a\n- b\n'))[0] ?? '', /config\.yaml:1:1: expected a map of keys and values/)
+  for (const [text, expected] of Object.entries(cases))
+    assert.deepEqual(await problems(text), [`config.yaml:${expected}`], text)
+  assert.match(
+    (await problems('database: { url: "mysql://x" }'))[0] ?? '',
+    /1:18 database\.url: expected sqlite:.* got "mysql:\/\/x"/,
+  )
+  assert.match(
+    (await problems('- a\n- b\n'))[0] ?? '',
+    /config\.yaml:1:1: expected a map of keys and values/,
+  )
 })
 
 test('CC-01: YAML 1.1 habits are errors, not surprises', async () => {
   write('conf.d/1.yaml', REPOSITORY.replace('type: rpm', 'type: rpm\nenabled: no'))
-  assert.deepEqual(await problems(''), ['conf.d/1.yaml:3:10 enabled: expected true or false, got "no"; YAML has only true and false'])
+  assert.deepEqual(await problems(''), [
+    'conf.d/1.yaml:3:10 enabled: expected true or false, got "no"; YAML has only true and false',
+  ])
   rmSync(join(home, 'conf.d'), { recursive: true })
   const number = 'expected a plain decimal number'
   for (const text of ['0o17', '0x1f', '017', '+3', '1e3', '.5']) {
@@ -146,17 +185,39 @@ test('CC-01: YAML 1.1 habits are errors, not surprises', async () => {
     'config.yaml:1:22 download.timeout: expected a number, got "1_000"; write digits only',
   ])
   write('conf.d/2.yaml', REPOSITORY.replace('epel9', '1.10'))
-  assert.deepEqual(await problems(''), ['conf.d/2.yaml:1:7 name: expected text, got 1.1; put it in quotes'])
+  assert.deepEqual(await problems(''), [
+    'conf.d/2.yaml:1:7 name: expected text, got 1.1; put it in quotes',
+  ])
 })
 
 test('CC-01: prototype keys, tags, tabs, several documents and broken YAML are errors with file and line', async () => {
-  assert.deepEqual(await problems('a: 1\n__proto__: { home: /evil }\n'), ['config.yaml:2:1: unknown key "__proto__"'])
-  assert.match((await problems('constructor: { prototype: {} }\n'))[0] ?? '', /1:1 constructor: unknown key/)
-  assert.match((await problems('http:\n\tlisten: x\n'))[0] ?? '', /config\.yaml:2:1: expected blanks as indentation, got a tab/)
-  assert.match((await problems('http: {}\n---\nhttp: {}\n'))[0] ?? '', /config\.yaml:2:1: expected one document/)
-  assert.match((await problems('http: !!js/function "x"\n'))[0] ?? '', /config\.yaml:1:7: expected a plain value, got one with a tag/)
-  assert.match((await problems('http: { listen: "x\n'))[0] ?? '', /config\.yaml:\d+:\d+: not valid YAML: /)
-  assert.match((await problems('? [a, b]\n: 1\n'))[0] ?? '', /config\.yaml:1:3: expected a key of plain text/)
+  assert.deepEqual(await problems('a: 1\n__proto__: { home: /evil }\n'), [
+    'config.yaml:2:1: unknown key "__proto__"',
+  ])
+  assert.match(
+    (await problems('constructor: { prototype: {} }\n'))[0] ?? '',
+    /1:1 constructor: unknown key/,
+  )
+  assert.match(
+    (await problems('http:\n\tlisten: x\n'))[0] ?? '',
+    /config\.yaml:2:1: expected blanks as indentation, got a tab/,
+  )
+  assert.match(
+    (await problems('http: {}\n---\nhttp: {}\n'))[0] ?? '',
+    /config\.yaml:2:1: expected one document/,
+  )
+  assert.match(
+    (await problems('http: !!js/function "x"\n'))[0] ?? '',
+    /config\.yaml:1:7: expected a plain value, got one with a tag/,
+  )
+  assert.match(
+    (await problems('http: { listen: "x\n'))[0] ?? '',
+    /config\.yaml:\d+:\d+: not valid YAML: /,
+  )
+  assert.match(
+    (await problems('? [a, b]\n: 1\n'))[0] ?? '',
+    /config\.yaml:1:3: expected a key of plain text/,
+  )
   assert.deepEqual(await problems('include: *.yaml\n'), [
     'config.yaml:1:10 include: there is no &.yaml before this *.yaml; quote it if it is text',
   ])
@@ -166,7 +227,9 @@ test('CC-01: prototype keys, tags, tabs, several documents and broken YAML are e
 test('CC-01: alias bombs and bottomless nesting are refused quickly', async () => {
   const bomb = [
     'a: &a [x,x,x,x,x,x,x,x,x]',
-    ...'bcdefghi'.split('').map((key, i) => `${key}: &${key} [${Array(9).fill(`*${'abcdefgh'[i]}`).join(',')}]`),
+    ...'bcdefghi'
+      .split('')
+      .map((key, i) => `${key}: &${key} [${Array(9).fill(`*${'abcdefgh'[i]}`).join(',')}]`),
   ]
   assert.match((await problems(bomb.join('\n')))[0] ?? '', /expected at most 100 uses of aliases/)
   assert.ok((await problems('['.repeat(200_000))).length > 0)
@@ -175,7 +238,10 @@ test('CC-01: alias bombs and bottomless nesting are refused quickly', async () =
 
 test('config: every problem of every file is reported at once', async () => {
   write('conf.d/1.yaml', REPOSITORY.replace('upstream', 'upstraem'))
-  write('conf.d/2.yaml', 'name: x\ntype: apt\nretention: { policy: newest }\nupstream: { url: "ftp://x" }\n')
+  write(
+    'conf.d/2.yaml',
+    'name: x\ntype: apt\nretention: { policy: newest }\nupstream: { url: "ftp://x" }\n',
+  )
   assert.deepEqual(await problems('downlaod: {}\n'), [
     'conf.d/1.yaml:1:1 upstream: expected a map, but it is missing',
     'conf.d/1.yaml:3:1 upstraem: unknown key "upstraem"; did you mean "upstream"?',
@@ -195,9 +261,18 @@ test('config: credentials are checked by their kind', async () => {
     await refused('{ type: client_certs }'),
     /1\.yaml:4:22 credentials\.type: expected one of none, basic, client_cert, got "client_certs"; did you mean "client_cert"\?/,
   )
-  assert.match(await refused('{}'), /credentials\.type: expected one of none, basic, client_cert, but it is missing/)
-  assert.match(await refused('{ type: basic, username: u, pasword: x }'), /unknown key "pasword"; did you mean "password"\?/)
-  assert.match(await refused('{ type: basic, username: u }'), /credentials: expected either password or password_file/)
+  assert.match(
+    await refused('{}'),
+    /credentials\.type: expected one of none, basic, client_cert, but it is missing/,
+  )
+  assert.match(
+    await refused('{ type: basic, username: u, pasword: x }'),
+    /unknown key "pasword"; did you mean "password"\?/,
+  )
+  assert.match(
+    await refused('{ type: basic, username: u }'),
+    /credentials: expected either password or password_file/,
+  )
   const wrong = await refused('{ type: basic, username: u, password: 12345678 }')
   assert.match(wrong, /credentials\.password: expected text, got something else; put it in quotes/)
   assert.ok(!wrong.includes('12345678'))
@@ -210,12 +285,18 @@ test('config: a name that a path could not bear, and one that is taken, are refu
   }
   write('conf.d/1.yaml', REPOSITORY)
   write('conf.d/2.yaml', REPOSITORY)
-  assert.match((await problems(''))[0] ?? '', /2\.yaml:1:7 name: expected a name of its own, got "epel9", which .*1\.yaml has too/)
+  assert.match(
+    (await problems(''))[0] ?? '',
+    /2\.yaml:1:7 name: expected a name of its own, got "epel9", which .*1\.yaml has too/,
+  )
 })
 
 test('config: signature checks without a key are refused, cron and fingerprints are checked', async () => {
   write('conf.d/1.yaml', `${REPOSITORY}rpm: { gpgcheck: true }\n`)
-  assert.match((await problems(''))[0] ?? '', /1\.yaml:4:18 rpm\.gpgcheck: expected false, or a key/)
+  assert.match(
+    (await problems(''))[0] ?? '',
+    /1\.yaml:4:18 rpm\.gpgcheck: expected false, or a key/,
+  )
   for (const [cron, ok] of Object.entries({
     '0 2 * * *': true,
     '*/15 0-6,22 1-31/2 1,12 7': true,
@@ -230,11 +311,21 @@ test('config: signature checks without a key are refused, cron and fingerprints 
     else assert.match((await problems(''))[0] ?? '', /schedule\.cron: expected five crontab fields/)
   }
   write('conf.d/1.yaml', `${REPOSITORY}rpm: { trusted_fingerprints: [D431D51] }\n`)
-  assert.match((await problems(''))[0] ?? '', /rpm\.trusted_fingerprints\[0\]: expected a whole fingerprint/)
+  assert.match(
+    (await problems(''))[0] ?? '',
+    /rpm\.trusted_fingerprints\[0\]: expected a whole fingerprint/,
+  )
 })
 
 test('config: the environment fills values, never structure', async () => {
-  const env = { PORT: '9', HOSTNAME: 'a.example', EVIL: '"]\nhttp: { listen: "0.0.0.0:1" }', EMPTY: '', W: '4', PW: '12345678' }
+  const env = {
+    PORT: '9',
+    HOSTNAME: 'a.example',
+    EVIL: '"]\nhttp: { listen: "0.0.0.0:1" }',
+    EMPTY: '',
+    W: '4',
+    PW: '12345678',
+  }
   const config = await load(
     'listen: ["/dns4/${HOSTNAME}/tcp/${PORT}"]\ndownload:\n  workers: ${W}\n  retries: ${NONE:-2}\nstorage: { base_path: "${EMPTY:-pool}" }\n',
     { env },
@@ -243,11 +334,23 @@ test('config: the environment fills values, never structure', async () => {
   assert.equal(config.download.workers, 4)
   assert.equal(config.download.retries, 2)
   assert.equal(config.storage.base_path, join(home, 'pool'))
-  assert.equal((await load('storage: { base_path: "/x/$${HOME}" }', { env })).storage.base_path, '/x/${HOME}')
-  assert.equal((await load('storage:\n  base_path: ${EVIL}', { env })).http.listen, '127.0.0.1:8480')
-  write('conf.d/1.yaml', `${REPOSITORY}credentials: { type: basic, username: u, password: "$\{PW}" }\n`)
+  assert.equal(
+    (await load('storage: { base_path: "/x/$${HOME}" }', { env })).storage.base_path,
+    '/x/${HOME}',
+  )
+  assert.equal(
+    (await load('storage:\n  base_path: ${EVIL}', { env })).http.listen,
+    '127.0.0.1:8480',
+  )
+  write(
+    'conf.d/1.yaml',
+    `${REPOSITORY}credentials: { type: basic, username: u, password: "$\{PW}" }\n`,
+  )
   const [repository] = (await load('', { env })).repositories
-  assert.equal(repository?.credentials.type === 'basic' && repository.credentials.password, '12345678')
+  assert.equal(
+    repository?.credentials.type === 'basic' && repository.credentials.password,
+    '12345678',
+  )
 })
 
 test('config: an unset variable, a malformed reference and a value of the wrong kind are errors with their place', async () => {
@@ -258,7 +361,10 @@ test('config: an unset variable, a malformed reference and a value of the wrong 
     (await problems('download: { workers: ${W} }'))[0] ?? '',
     /1:23: not valid YAML: .*; inside \{ \} and \[ \] put "\$\{NAME\}" in quotes/,
   )
-  assert.match((await problems('storage: { base_path: "${1X}" }'))[0] ?? '', /1:23 storage\.base_path: expected \$\{NAME\}/)
+  assert.match(
+    (await problems('storage: { base_path: "${1X}" }'))[0] ?? '',
+    /1:23 storage\.base_path: expected \$\{NAME\}/,
+  )
   assert.deepEqual(await problems('download: { workers: "${W}" }', { env: { W: 'six' } }), [
     'config.yaml:1:22 download.workers: expected a number, got "six"',
   ])
@@ -269,14 +375,25 @@ test('config: an unset variable, a malformed reference and a value of the wrong 
 
 test('config: secrets are handed to the redactor', async () => {
   const secrets: string[] = []
-  write('conf.d/1.yaml', `${REPOSITORY}credentials: { type: basic, username: u, password: canary-1 }\n`)
-  await load('database: { url: "postgresql://u:canary%2D2@db/muster" }\n', { protect: (secret) => secrets.push(secret) })
+  write(
+    'conf.d/1.yaml',
+    `${REPOSITORY}credentials: { type: basic, username: u, password: canary-1 }\n`,
+  )
+  await load('database: { url: "postgresql://u:canary%2D2@db/muster" }\n', {
+    protect: (secret) => secrets.push(secret),
+  })
   assert.deepEqual(secrets.filter(Boolean).sort(), ['canary%2D2', 'canary-1', 'canary-2'])
 })
 
 test('CC-02: only regular .yaml files of ours are included, in the order of their names', async () => {
   write('conf.d/10-a.yaml', 'http: { listen: "127.0.0.1:1" }\n')
-  for (const name of ['10-a.yaml.rpmsave', '10-a.yaml~', '.10-a.yaml.swp', '20-b.yml', '30-c.yaml.rpmnew'])
+  for (const name of [
+    '10-a.yaml.rpmsave',
+    '10-a.yaml~',
+    '.10-a.yaml.swp',
+    '20-b.yml',
+    '30-c.yaml.rpmnew',
+  ])
     write(`conf.d/${name}`, 'http: { listen: "127.0.0.1:2" }\n')
   for (const pattern of ['conf.d/*.yaml', 'conf.d/*']) {
     const config = await load(`include: ${JSON.stringify(pattern)}\n`)
@@ -315,7 +432,9 @@ test('config: a missing file, a bad encoding and an include in an included file 
   const missing = loadConfig({ env: {}, uid }, { file: join(home, 'none.yaml'), home })
   await assert.rejects(
     missing,
-    (error) => error instanceof MusterError && /can't read .*none\.yaml: there is no such file/.test(error.message),
+    (error) =>
+      error instanceof MusterError &&
+      /can't read .*none\.yaml: there is no such file/.test(error.message),
   )
   const latin1 = join(home, 'latin1.yaml')
   writeFileSync(latin1, Buffer.from([0x61, 0xe9]))
@@ -324,7 +443,9 @@ test('config: a missing file, a bad encoding and an include in an included file 
     (error) => error instanceof MusterError && /is not UTF-8/.test(error.message),
   )
   write('conf.d/1.yaml', 'include: more/*.yaml\n')
-  assert.deepEqual(await problems(''), ['conf.d/1.yaml:1:1 include: expected only in the main file'])
+  assert.deepEqual(await problems(''), [
+    'conf.d/1.yaml:1:1 include: expected only in the main file',
+  ])
 })
 
 test('config: a problem in a merged key is placed in the file that set it last', async () => {
@@ -375,7 +496,11 @@ test('config: any text gives a configuration or an error of ours, never another'
           () => undefined,
           (thrown: unknown) => thrown,
         )
-        assert.ok(error === undefined || (error instanceof MusterError && /config\.yaml:\d+:\d+/.test(error.message)), String(error))
+        assert.ok(
+          error === undefined ||
+            (error instanceof MusterError && /config\.yaml:\d+:\d+/.test(error.message)),
+          String(error),
+        )
       },
     ),
     { numRuns: 300 },

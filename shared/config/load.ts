@@ -4,7 +4,13 @@
  */
 import { join, resolve } from 'node:path'
 import type { z } from 'zod'
-import { type ConfigDocument, joinPath, type KeyPath, type Problem, parseConfigDocument } from './document.ts'
+import {
+  type ConfigDocument,
+  joinPath,
+  type KeyPath,
+  type Problem,
+  parseConfigDocument,
+} from './document.ts'
 import { configError } from './errors.ts'
 import { includedFiles, readConfigFile } from './files.ts'
 import { findings, formatProblem } from './problems.ts'
@@ -28,7 +34,8 @@ export interface ConfigOptions {
 }
 
 type PlainMap = Record<string, unknown>
-const isMap = (value: unknown): value is PlainMap => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isMap = (value: unknown): value is PlainMap =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** More problems than this are not read by anybody. */
 const MAX_PROBLEMS = 50
@@ -37,7 +44,11 @@ const MAX_PROBLEMS = 50
 export async function loadConfig(deps: ConfigDeps, options: ConfigOptions): Promise<Config> {
   const problems: Problem[] = []
   const read = async (file: string, followLink: boolean): Promise<ConfigDocument> => {
-    const document = parseConfigDocument(file, await readConfigFile(file, { uid: deps.uid, followLink }), deps.env)
+    const document = parseConfigDocument(
+      file,
+      await readConfigFile(file, { uid: deps.uid, followLink }),
+      deps.env,
+    )
     problems.push(...document.problems)
     if (document.problems.length === 0 && document.value !== undefined && !isMap(document.value)) {
       problems.push(document.problem([], 'expected a map of keys and values'))
@@ -45,9 +56,11 @@ export async function loadConfig(deps: ConfigDeps, options: ConfigOptions): Prom
     return document
   }
   const main = await read(options.file, true)
-  const pattern = isMap(main.value) && typeof main.value.include === 'string' ? main.value.include : undefined
+  const pattern =
+    isMap(main.value) && typeof main.value.include === 'string' ? main.value.include : undefined
   const included: ConfigDocument[] = []
-  for (const file of includedFiles(options.file, pattern ?? 'conf.d/*.yaml')) included.push(await read(file, false))
+  for (const file of includedFiles(options.file, pattern ?? 'conf.d/*.yaml'))
+    included.push(await read(file, false))
   stopAt(problems)
 
   const repositories: { document: ConfigDocument; value: Parsed<typeof repositorySchema> }[] = []
@@ -58,11 +71,15 @@ export async function loadConfig(deps: ConfigDeps, options: ConfigOptions): Prom
       const value = check(repositorySchema, document.value, [document], problems)
       if (value !== undefined) repositories.push({ document, value })
     } else {
-      if ('include' in (document.value as PlainMap)) problems.push(document.problem(['include'], 'expected only in the main file', true))
+      if ('include' in (document.value as PlainMap))
+        problems.push(document.problem(['include'], 'expected only in the main file', true))
       fragments.push(document)
     }
   }
-  const merged = fragments.reduce<PlainMap>((all, { value }) => merge(all, (value ?? {}) as PlainMap), {})
+  const merged = fragments.reduce<PlainMap>(
+    (all, { value }) => merge(all, (value ?? {}) as PlainMap),
+    {},
+  )
   const value = check(configSchema, merged, fragments, problems)
   refuseTwins(repositories, problems)
   stopAt(problems)
@@ -113,40 +130,63 @@ function check<S extends z.ZodType>(
 }
 
 function owner(documents: readonly ConfigDocument[], path: KeyPath): ConfigDocument {
-  return documents.reduce((best, document) => (document.depth(path) >= best.depth(path) ? document : best))
+  return documents.reduce((best, document) =>
+    document.depth(path) >= best.depth(path) ? document : best,
+  )
 }
 
 /**
  * The value with numbers and truth values in place of the text that the environment gave for them, where the schema wants such; undefined
  * if there are none. Only there: `password: ${PASSWORD}` stays text even if it is all digits.
  */
-function coerce(value: unknown, issues: readonly z.core.$ZodIssue[], documents: readonly ConfigDocument[]): unknown {
+function coerce(
+  value: unknown,
+  issues: readonly z.core.$ZodIssue[],
+  documents: readonly ConfigDocument[],
+): unknown {
   let copy: unknown
   for (const issue of issues) {
-    if (issue.code !== 'invalid_type' || !['number', 'int', 'boolean'].includes(issue.expected)) continue
+    if (issue.code !== 'invalid_type' || !['number', 'int', 'boolean'].includes(issue.expected))
+      continue
     const path = issue.path as KeyPath
     if (!owner(documents, path).substituted.has(joinPath(path))) continue
     copy ??= structuredClone(value)
     const parent = path.slice(0, -1).reduce((at, step) => at[step] as PlainMap, copy as PlainMap)
     const key = path.at(-1) as string
     const text = String(parent[key])
-    if (issue.expected === 'boolean' ? /^(true|false)$/.test(text) : /^-?(0|[1-9]\d*)(\.\d+)?$/.test(text))
+    if (
+      issue.expected === 'boolean'
+        ? /^(true|false)$/.test(text)
+        : /^-?(0|[1-9]\d*)(\.\d+)?$/.test(text)
+    )
       parent[key] = JSON.parse(text) as unknown
   }
   return copy
 }
 
-function refuseTwins(repositories: readonly { document: ConfigDocument; value: { name: string } }[], problems: Problem[]): void {
+function refuseTwins(
+  repositories: readonly { document: ConfigDocument; value: { name: string } }[],
+  problems: Problem[],
+): void {
   const first = new Map<string, string>()
   for (const { document, value } of repositories) {
     const other = first.get(value.name)
     if (other === undefined) first.set(value.name, document.file)
-    else problems.push(document.problem(['name'], `expected a name of its own, got ${JSON.stringify(value.name)}, which ${other} has too`))
+    else
+      problems.push(
+        document.problem(
+          ['name'],
+          `expected a name of its own, got ${JSON.stringify(value.name)}, which ${other} has too`,
+        ),
+      )
   }
 }
 
 /** Two repositories at one place: each sync of one would replace what the other published, as happens when a file is copied and changed. */
-function refuseSharedPaths(repositories: readonly RepositoryConfig[], documents: readonly ConfigDocument[]): void {
+function refuseSharedPaths(
+  repositories: readonly RepositoryConfig[],
+  documents: readonly ConfigDocument[],
+): void {
   const first = new Map<string, string>()
   const problems: Problem[] = []
   for (const { publish, file } of repositories) {
@@ -155,7 +195,12 @@ function refuseSharedPaths(repositories: readonly RepositoryConfig[], documents:
       if (other === undefined) first.set(publish[key], file)
       else {
         const document = documents.find((each) => each.file === file) as ConfigDocument
-        problems.push(document.problem(['publish', key], `expected a path of its own, got ${publish[key]}, which ${other} has too`))
+        problems.push(
+          document.problem(
+            ['publish', key],
+            `expected a path of its own, got ${publish[key]}, which ${other} has too`,
+          ),
+        )
       }
     }
   }
@@ -184,9 +229,18 @@ function finish(
   const url = value.database.url ?? 'sqlite://muster.db'
   protectPassword(deps, url)
   const paths = <T extends object>(section: T, keys: readonly string[]): T =>
-    Object.fromEntries(Object.entries(section).map(([key, item]) => [key, keys.includes(key) ? absolute(item as string) : item])) as T
-  const complete = ({ document, value: repository }: (typeof repositories)[number]): RepositoryConfig => {
-    if (repository.credentials.type === 'basic') deps.protect?.(repository.credentials.password ?? '')
+    Object.fromEntries(
+      Object.entries(section).map(([key, item]) => [
+        key,
+        keys.includes(key) ? absolute(item as string) : item,
+      ]),
+    ) as T
+  const complete = ({
+    document,
+    value: repository,
+  }: (typeof repositories)[number]): RepositoryConfig => {
+    if (repository.credentials.type === 'basic')
+      deps.protect?.(repository.credentials.password ?? '')
     const published = join(home, 'publish', repository.name)
     return {
       ...repository,
@@ -199,11 +253,15 @@ function finish(
       },
     }
   }
-  const shown = (document: (path: KeyPath) => ConfigDocument, found: readonly Unsupported[]): string[] =>
-    found.map(({ path, text }) => formatProblem(document(path).problem(path, text)))
+  const shown = (
+    document: (path: KeyPath) => ConfigDocument,
+    found: readonly Unsupported[],
+  ): string[] => found.map(({ path, text }) => formatProblem(document(path).problem(path, text)))
   const unsupported = {
     settings: shown((path) => owner(fragments, path), unsupportedSettings({ database: { url } })),
-    repositories: repositories.flatMap(({ document, value: repository }) => shown(() => document, unsupportedOf(repository))),
+    repositories: repositories.flatMap(({ document, value: repository }) =>
+      shown(() => document, unsupportedOf(repository)),
+    ),
   }
   const completed = repositories.map(complete).sort((a, b) => (a.name < b.name ? -1 : 1))
   refuseSharedPaths(
@@ -214,10 +272,17 @@ function finish(
     ...value,
     home,
     unsupported,
-    files: [...fragments.map((document) => document.file), ...repositories.map(({ document }) => document.file)],
+    files: [
+      ...fragments.map((document) => document.file),
+      ...repositories.map(({ document }) => document.file),
+    ],
     storage: { base_path: absolute(value.storage.base_path ?? home) },
     // sqlite://path/below/home: what follows the two slashes is a path, relative unless it begins with a third. It is percent-decoded later.
-    database: { url: url.startsWith(SQLITE) ? SQLITE + resolve(home.replaceAll('%', '%25'), url.slice(SQLITE.length)) : url },
+    database: {
+      url: url.startsWith(SQLITE)
+        ? SQLITE + resolve(home.replaceAll('%', '%25'), url.slice(SQLITE.length))
+        : url,
+    },
     repositories: completed,
   }
 }

@@ -16,7 +16,11 @@ export interface Finding {
 }
 
 /** One finding for each thing that is wrong with `value`. */
-export function findings(schema: z.ZodType, value: unknown, issues: readonly z.core.$ZodIssue[]): Finding[] {
+export function findings(
+  schema: z.ZodType,
+  value: unknown,
+  issues: readonly z.core.$ZodIssue[],
+): Finding[] {
   const seen = new Set<string>()
   return issues.flatMap((issue): Finding[] => {
     const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)))
@@ -25,8 +29,16 @@ export function findings(schema: z.ZodType, value: unknown, issues: readonly z.c
       return issue.keys.map((key) => {
         const meant = closest(key, known)
         const hint =
-          meant === undefined ? (known.length > 0 ? `; known here: ${known.join(', ')}` : '') : `; did you mean ${JSON.stringify(meant)}?`
-        return { path: [...path, key], text: `unknown key ${JSON.stringify(key)}${hint}`, atKey: true }
+          meant === undefined
+            ? known.length > 0
+              ? `; known here: ${known.join(', ')}`
+              : ''
+            : `; did you mean ${JSON.stringify(meant)}?`
+        return {
+          path: [...path, key],
+          text: `unknown key ${JSON.stringify(key)}${hint}`,
+          atKey: true,
+        }
       })
     }
     // A text where a list should be is also too long for a list; the first complaint is the one that helps.
@@ -36,7 +48,12 @@ export function findings(schema: z.ZodType, value: unknown, issues: readonly z.c
   })
 }
 
-function sentence(issue: z.core.$ZodIssue, schema: z.ZodType, path: KeyPath, root: unknown): string {
+function sentence(
+  issue: z.core.$ZodIssue,
+  schema: z.ZodType,
+  path: KeyPath,
+  root: unknown,
+): string {
   const value = valueAt(root, path)
   const got = `, got ${describe(path, value)}`
   switch (issue.code) {
@@ -60,7 +77,9 @@ function sentence(issue: z.core.$ZodIssue, schema: z.ZodType, path: KeyPath, roo
       return `expected at most ${counted(issue.maximum, issue.origin)}${got}`
     default:
       // Ours: every format of formats.ts says what it expects.
-      return issue.message.startsWith('expected') ? issue.message + got : `not valid: ${issue.message.toLowerCase()}${got}`
+      return issue.message.startsWith('expected')
+        ? issue.message + got
+        : `not valid: ${issue.message.toLowerCase()}${got}`
   }
 }
 
@@ -83,9 +102,12 @@ function typeName(expected: string): string {
 
 /** What people are surprised by: YAML 1.2 has only true and false, and takes an unquoted 1.10 for the number 1.1. */
 function confusion(expected: string, value: unknown): string {
-  if (expected === 'boolean' && typeof value === 'string' && /^(yes|no|on|off)$/i.test(value)) return '; YAML has only true and false'
-  if (expected === 'string' && (typeof value === 'number' || typeof value === 'boolean')) return '; put it in quotes'
-  if (expected === 'number' && typeof value === 'string' && /^[\d_,.]+$/.test(value)) return '; write digits only'
+  if (expected === 'boolean' && typeof value === 'string' && /^(yes|no|on|off)$/i.test(value))
+    return '; YAML has only true and false'
+  if (expected === 'string' && (typeof value === 'number' || typeof value === 'boolean'))
+    return '; put it in quotes'
+  if (expected === 'number' && typeof value === 'string' && /^[\d_,.]+$/.test(value))
+    return '; write digits only'
   return ''
 }
 
@@ -143,7 +165,10 @@ function schemaAt(schema: z.ZodType, path: KeyPath, value: unknown): z.ZodType |
   if (def.options !== undefined && path.length > 0) {
     const option = def.options.find((candidate) => {
       const field = defOf(candidate).shape?.[def.discriminator ?? '']
-      return field !== undefined && (defOf(unwrap(field)).values ?? []).includes(valueAt(value, [def.discriminator ?? '']))
+      return (
+        field !== undefined &&
+        (defOf(unwrap(field)).values ?? []).includes(valueAt(value, [def.discriminator ?? '']))
+      )
     })
     return option === undefined ? undefined : schemaAt(option, path, value)
   }
@@ -179,6 +204,10 @@ function discriminators(schema: z.ZodType, path: KeyPath, value: unknown): unkno
 /** `file:line:col key.path: text`, or without the key path where the text names the key itself. */
 export function formatProblem(problem: Problem): string {
   const where = `${problem.file}:${problem.line}:${problem.column}`
-  const path = problem.path.map((step, index) => (typeof step === 'number' ? `[${step}]` : `${index === 0 ? '' : '.'}${step}`)).join('')
+  const path = problem.path
+    .map((step, index) =>
+      typeof step === 'number' ? `[${step}]` : `${index === 0 ? '' : '.'}${step}`,
+    )
+    .join('')
   return path === '' ? `${where}: ${problem.text}` : `${where} ${path}: ${problem.text}`
 }

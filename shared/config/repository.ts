@@ -4,7 +4,9 @@ import { cron, httpUrl, openpgpFingerprint, path, repositoryName } from './forma
 
 const credentials = z
   .discriminatedUnion('type', [
-    z.strictObject({ type: z.literal('none').describe('the upstream asks for nothing') }).describe('No credentials.'),
+    z
+      .strictObject({ type: z.literal('none').describe('the upstream asks for nothing') })
+      .describe('No credentials.'),
     z
       .strictObject({
         type: z.literal('basic').describe('HTTP basic authentication'),
@@ -13,7 +15,11 @@ const credentials = z
           .string()
           .regex(/^[^:]+$/, 'expected a user name without a colon')
           .describe('the user name'),
-        password: z.string().min(1).optional().describe('the password; better `password_file` or `${NAME}`'),
+        password: z
+          .string()
+          .min(1)
+          .optional()
+          .describe('the password; better `password_file` or `${NAME}`'),
         password_file: path.optional().describe('a file whose first line is the password'),
       })
       .refine((value) => (value.password === undefined) !== (value.password_file === undefined), {
@@ -22,34 +28,57 @@ const credentials = z
       .describe('User name and password.'),
     z
       .strictObject({
-        type: z.literal('client_cert').describe('a TLS client certificate, as the Red Hat CDN wants it'),
+        type: z
+          .literal('client_cert')
+          .describe('a TLS client certificate, as the Red Hat CDN wants it'),
         cert: path.describe('the certificate, PEM'),
         key: path.describe('its private key, PEM'),
-        ca_cert: path.optional().describe("the authority that the upstream's own certificate must come from; default: the system's"),
+        ca_cert: path
+          .optional()
+          .describe(
+            "the authority that the upstream's own certificate must come from; default: the system's",
+          ),
       })
       .describe('A TLS client certificate.'),
   ])
-  .describe('What the upstream asks for. Sent to the origin of `upstream.url` only, never across a redirect to another.')
+  .describe(
+    'What the upstream asks for. Sent to the origin of `upstream.url` only, never across a redirect to another.',
+  )
 
 const rpm = z
   .strictObject({
     architectures: z
       .array(z.string().regex(/^[a-z0-9_]{1,32}$/, 'expected an architecture, such as x86_64'))
       .optional()
-      .describe('keep only packages of these architectures (noarch always stays); default: all, and this version mirrors nothing less'),
+      .describe(
+        'keep only packages of these architectures (noarch always stays); default: all, and this version mirrors nothing less',
+      ),
     gpgcheck: z
       .boolean()
       .optional()
-      .describe('check the signature of every package; default: true where a key is configured. This version cannot, and refuses true'),
-    repo_gpgcheck: z.boolean().optional().describe('check the signature of repomd.xml; default and refusal as for `gpgcheck`'),
+      .describe(
+        'check the signature of every package; default: true where a key is configured. This version cannot, and refuses true',
+      ),
+    repo_gpgcheck: z
+      .boolean()
+      .optional()
+      .describe('check the signature of repomd.xml; default and refusal as for `gpgcheck`'),
     gpgkey_url: httpUrl.optional().describe('where the public keys are fetched from'),
     gpgkey_file: path.optional().describe('a file with the public keys'),
-    trusted_fingerprints: z.array(openpgpFingerprint).min(1).optional().describe('accept only these keys, whatever the key file holds'),
+    trusted_fingerprints: z
+      .array(openpgpFingerprint)
+      .min(1)
+      .optional()
+      .describe('accept only these keys, whatever the key file holds'),
   })
   .superRefine((value, context) => {
     for (const key of ['gpgcheck', 'repo_gpgcheck'] as const) {
       if (value[key] !== true || hasKey(value)) continue
-      context.addIssue({ code: 'custom', path: [key], message: 'expected false, or a key in gpgkey_url or gpgkey_file' })
+      context.addIssue({
+        code: 'custom',
+        path: [key],
+        message: 'expected false, or a key in gpgkey_url or gpgkey_file',
+      })
     }
   })
   .transform(({ gpgcheck, repo_gpgcheck, ...rest }) => ({
@@ -64,15 +93,24 @@ function hasKey(value: {
   gpgkey_file?: string | undefined
   trusted_fingerprints?: string[] | undefined
 }): boolean {
-  return value.gpgkey_url !== undefined || value.gpgkey_file !== undefined || value.trusted_fingerprints !== undefined
+  return (
+    value.gpgkey_url !== undefined ||
+    value.gpgkey_file !== undefined ||
+    value.trusted_fingerprints !== undefined
+  )
 }
 
 export const repositorySchema = z
   .strictObject({
     name: repositoryName.describe('the id of the repository: in commands, paths and URLs'),
     type: z.literal('rpm').describe('the kind of repository'),
-    enabled: z.boolean().default(true).describe('false: `repo sync --all` and schedules leave it out'),
-    upstream: z.strictObject({ url: httpUrl.describe('the folder that holds `repodata/`') }).describe('Where it is mirrored from.'),
+    enabled: z
+      .boolean()
+      .default(true)
+      .describe('false: `repo sync --all` and schedules leave it out'),
+    upstream: z
+      .strictObject({ url: httpUrl.describe('the folder that holds `repodata/`') })
+      .describe('Where it is mirrored from.'),
     credentials: credentials.prefault({ type: 'none' }),
     rpm: rpm.prefault({}),
     retention: z
@@ -94,8 +132,16 @@ export const repositorySchema = z
       .describe('Which packages are kept.'),
     publish: z
       .strictObject({
-        latest_path: path.optional().describe('the symbolic link to the newest version; default: `<home>/publish/<name>/latest`'),
-        snapshots_path: path.optional().describe('the folder of the published snapshots; default: `<home>/publish/<name>/snapshots`'),
+        latest_path: path
+          .optional()
+          .describe(
+            'the symbolic link to the newest version; default: `<home>/publish/<name>/latest`',
+          ),
+        snapshots_path: path
+          .optional()
+          .describe(
+            'the folder of the published snapshots; default: `<home>/publish/<name>/snapshots`',
+          ),
       })
       .prefault({})
       .describe('Where it is published on disk.'),
@@ -104,7 +150,10 @@ export const repositorySchema = z
         cron: cron.describe(
           'when to sync: minute, hour, day of the month, month, day of the week; in UTC. This version starts nothing by itself and refuses it, unless the repository is disabled: let cron run `muster repo sync`',
         ),
-        create_snapshot: z.boolean().default(false).describe('make a snapshot after each sync that changed something'),
+        create_snapshot: z
+          .boolean()
+          .default(false)
+          .describe('make a snapshot after each sync that changed something'),
       })
       .optional()
       .describe('When it is synced without being asked.'),

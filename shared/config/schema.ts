@@ -18,7 +18,11 @@ export const configSchema = z
           'A file with `name` and `type` is a repository; any other adds to this configuration, later ones winning',
       ),
     storage: z
-      .strictObject({ base_path: path.optional().describe('the folder of blobs and working files; default: the home') })
+      .strictObject({
+        base_path: path
+          .optional()
+          .describe('the folder of blobs and working files; default: the home'),
+      })
       .prefault({})
       .describe('Where content is kept.'),
     database: z
@@ -36,7 +40,12 @@ export const configSchema = z
         // 64: beyond that no upstream is served faster and many refuse.
         workers: z.int().min(1).max(64).default(10).describe('files fetched at the same time'),
         retries: z.int().min(0).max(20).default(5).describe('further tries for each file'),
-        timeout: z.int().min(1).max(86_400).default(300).describe('seconds without a byte after which a try is given up'),
+        timeout: z
+          .int()
+          .min(1)
+          .max(86_400)
+          .default(300)
+          .describe('seconds without a byte after which a try is given up'),
       })
       .prefault({})
       .describe('How upstreams are read.'),
@@ -48,11 +57,19 @@ export const configSchema = z
       .default(['/ip4/0.0.0.0/tcp/8470'])
       .describe('addresses for other nodes, as multiaddrs'),
     http: z
-      .strictObject({ listen: hostPort.default('127.0.0.1:8480').describe('address of the published repositories') })
+      .strictObject({
+        listen: hostPort
+          .default('127.0.0.1:8480')
+          .describe('address of the published repositories'),
+      })
       .prefault({})
       .describe("The coordinator's web server."),
     gateway: z
-      .strictObject({ listen: hostPort.default('127.0.0.1:8481').describe("address for the host's own dnf and zypper") })
+      .strictObject({
+        listen: hostPort
+          .default('127.0.0.1:8481')
+          .describe("address for the host's own dnf and zypper"),
+      })
       .prefault({})
       .describe("The agent's gateway."),
     runs: z
@@ -63,7 +80,9 @@ export const configSchema = z
           .min(0)
           .max(10_000)
           .default(DEFAULT_KEEP_RUNS)
-          .describe('ended runs that are kept with their output, the newest; all of them for an hour'),
+          .describe(
+            'ended runs that are kept with their output, the newest; all of them for an hour',
+          ),
         keep_bytes: z
           .int()
           .min(0)
@@ -77,7 +96,9 @@ export const configSchema = z
           .describe('days after its end when a run is forgotten; default: never for its age alone'),
       })
       .prefault({})
-      .describe("What the agent's host keeps of ended runs. Each is kept for ten minutes at least."),
+      .describe(
+        "What the agent's host keeps of ended runs. Each is kept for ten minutes at least.",
+      ),
   })
   .describe('The configuration file of a home.')
 
@@ -92,7 +113,10 @@ export interface Config extends Omit<Parsed, 'storage' | 'database' | 'include'>
   readonly storage: { readonly base_path: string }
   readonly database: { readonly url: string }
   /** What this version does not do (unsupported.ts), each as `file:line:col key: text`; of the repositories it concerns those alone. */
-  readonly unsupported: { readonly settings: readonly string[]; readonly repositories: readonly string[] }
+  readonly unsupported: {
+    readonly settings: readonly string[]
+    readonly repositories: readonly string[]
+  }
   /** In the order of their names. */
   readonly repositories: readonly RepositoryConfig[]
 }

@@ -42,7 +42,13 @@ async function problems(text: string): Promise<string[]> {
 const REPOSITORY = 'name: epel9\ntype: rpm\nupstream: { url: "https://mirror.example/epel/9" }\n'
 
 test('config: only addresses that a node can listen on are accepted', async () => {
-  const good = ['/ip4/0.0.0.0/tcp/0', '/ip4/192.0.2.7/tcp/65535', '/ip6/::/tcp/8470', '/ip6/2001:db8::1/tcp/1', '/dns4/a.example/tcp/1']
+  const good = [
+    '/ip4/0.0.0.0/tcp/0',
+    '/ip4/192.0.2.7/tcp/65535',
+    '/ip6/::/tcp/8470',
+    '/ip6/2001:db8::1/tcp/1',
+    '/dns4/a.example/tcp/1',
+  ]
   assert.deepEqual((await load(`listen: ${JSON.stringify(good)}`)).listen, good)
   const bad = [
     '/ip4/300.0.0.1/tcp/0',
@@ -55,7 +61,11 @@ test('config: only addresses that a node can listen on are accepted', async () =
     '/unix/run/muster.sock',
   ]
   for (const address of bad)
-    assert.match((await problems(`listen: ["${address}"]`))[0] ?? '', /1:10 listen\[0\]: expected a multiaddr/, address)
+    assert.match(
+      (await problems(`listen: ["${address}"]`))[0] ?? '',
+      /1:10 listen\[0\]: expected a multiaddr/,
+      address,
+    )
 })
 
 test('config: what this version does not do is listed with its place, and nothing else is', async () => {
@@ -63,7 +73,9 @@ test('config: what this version does not do is listed with its place, and nothin
     write('conf.d/10-a.yaml', `name: ${name}\ntype: rpm\n${text}`)
     const { unsupported } = await load('')
     assert.deepEqual(unsupported.settings, [])
-    return unsupported.repositories.map((line) => line.replaceAll(`${home}/conf.d/`, '').replace(/ (\S+): .*/, ' $1'))
+    return unsupported.repositories.map((line) =>
+      line.replaceAll(`${home}/conf.d/`, '').replace(/ (\S+): .*/, ' $1'),
+    )
   }
   const upstream = 'upstream: { url: "https://m.example/" }\n'
   const cases: Record<string, string[]> = {
@@ -75,28 +87,52 @@ test('config: what this version does not do is listed with its place, and nothin
     'schedule: { cron: "0 2 * * *", create_snapshot: true }': ['10-a.yaml:4:11 schedule'],
     'rpm: { architectures: [x86_64] }': ['10-a.yaml:4:23 rpm.architectures'],
     // The key that asks for it need not be there: a key makes it so.
-    'rpm: { gpgkey_file: k.asc }': ['10-a.yaml:4:6 rpm.gpgcheck', '10-a.yaml:4:6 rpm.repo_gpgcheck'],
-    'rpm: { repo_gpgcheck: false, trusted_fingerprints: ["0123456789abcdef0123456789abcdef01234567"] }': ['10-a.yaml:4:6 rpm.gpgcheck'],
+    'rpm: { gpgkey_file: k.asc }': [
+      '10-a.yaml:4:6 rpm.gpgcheck',
+      '10-a.yaml:4:6 rpm.repo_gpgcheck',
+    ],
+    'rpm: { repo_gpgcheck: false, trusted_fingerprints: ["0123456789abcdef0123456789abcdef01234567"] }':
+      ['10-a.yaml:4:6 rpm.gpgcheck'],
   }
-  for (const [text, expected] of Object.entries(cases)) assert.deepEqual(await ask(`${upstream}${text}\n`), expected, text)
-  for (const url of ['https://u:canary@m.example/', 'https://m.example/?token=canary', 'https://m.example/#x'])
+  for (const [text, expected] of Object.entries(cases))
+    assert.deepEqual(await ask(`${upstream}${text}\n`), expected, text)
+  for (const url of [
+    'https://u:canary@m.example/',
+    'https://m.example/?token=canary',
+    'https://m.example/#x',
+  ])
     assert.deepEqual(await ask(`upstream: { url: "${url}" }\n`), ['10-a.yaml:3:18 upstream.url'])
   const { unsupported } = await load('database: { url: "postgresql://u:canary@h/d" }')
-  assert.match(unsupported.settings.join(), /config\.yaml:1:18 database\.url: this version founds no fleet in PostgreSQL/)
+  assert.match(
+    unsupported.settings.join(),
+    /config\.yaml:1:18 database\.url: this version founds no fleet in PostgreSQL/,
+  )
   assert.doesNotMatch(JSON.stringify(unsupported), /canary/)
 })
 
 test('config: two repositories are not published at one place', async () => {
   write('conf.d/10-a.yaml', `${REPOSITORY}publish: { latest_path: www/latest }\n`)
-  write('conf.d/20-b.yaml', `${REPOSITORY.replace('epel9', 'epel10')}publish: { latest_path: "${home}/www/latest" }\n`)
+  write(
+    'conf.d/20-b.yaml',
+    `${REPOSITORY.replace('epel9', 'epel10')}publish: { latest_path: "${home}/www/latest" }\n`,
+  )
   const found = await problems('')
   assert.equal(found.length, 1)
   assert.match(
     found[0] ?? '',
     /conf\.d\/.*-[ab]\.yaml:4:25 publish\.latest_path: expected a path of its own, got www\/latest, which conf\.d\/.* has too/,
   )
-  write('conf.d/20-b.yaml', `${REPOSITORY.replace('epel9', 'epel10')}publish: { snapshots_path: www/latest }\n`)
+  write(
+    'conf.d/20-b.yaml',
+    `${REPOSITORY.replace('epel9', 'epel10')}publish: { snapshots_path: www/latest }\n`,
+  )
   assert.match((await problems('')).join(), /expected a path of its own/)
-  write('conf.d/20-b.yaml', `${REPOSITORY.replace('epel9', 'epel10')}credentials: { type: basic, username: "a:b", password: x }\n`)
-  assert.match((await problems('')).join(), /credentials\.username: expected a user name without a colon/)
+  write(
+    'conf.d/20-b.yaml',
+    `${REPOSITORY.replace('epel9', 'epel10')}credentials: { type: basic, username: "a:b", password: x }\n`,
+  )
+  assert.match(
+    (await problems('')).join(),
+    /credentials\.username: expected a user name without a colon/,
+  )
 })

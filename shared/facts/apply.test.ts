@@ -18,7 +18,14 @@ const setOf = (...versions: string[]): FactSet =>
   )
 const [one, two, three] = [setOf('1-1'), setOf('2-1'), setOf('2-1', '1-1')]
 
-const full = (sequence: number, set: FactSet, epoch = 1): FactUpdate => ({ epoch, sequence, root: rootOf(set), at, kind: 'full', set })
+const full = (sequence: number, set: FactSet, epoch = 1): FactUpdate => ({
+  epoch,
+  sequence,
+  root: rootOf(set),
+  at,
+  kind: 'full',
+  set,
+})
 const events = (sequence: number, from: FactSet, to: FactSet, epoch = 1): FactUpdate => ({
   epoch,
   sequence,
@@ -28,7 +35,8 @@ const events = (sequence: number, from: FactSet, to: FactSet, epoch = 1): FactUp
   events: diff(from.packages, to.packages, at),
 })
 
-const go = (state: FactState | undefined, update: FactUpdate): Applied => apply(state, update, { now: NOW })
+const go = (state: FactState | undefined, update: FactUpdate): Applied =>
+  apply(state, update, { now: NOW })
 
 function stateAfter(...updates: FactUpdate[]): FactState {
   let state: FactState | undefined
@@ -45,7 +53,10 @@ test('facts apply: a full set, then events, then a full set again, whose differe
   assert.deepEqual(state.set, two)
   const applied = go(state, full(3, three))
   assert.equal(applied.result, 'applied')
-  assert.deepEqual((applied as Applied & { result: 'applied' }).events, diff(two.packages, three.packages, at))
+  assert.deepEqual(
+    (applied as Applied & { result: 'applied' }).events,
+    diff(two.packages, three.packages, at),
+  )
 })
 
 test('facts apply: the first sight of a host is no history', () => {
@@ -54,9 +65,21 @@ test('facts apply: the first sight of a host is no history', () => {
 
 test('facts apply: a missing update is a gap from where we are', () => {
   const state = stateAfter(full(1, one))
-  assert.deepEqual(go(state, events(3, two, three)), { result: 'gap', from: { epoch: 1, sequence: 1 }, reason: 'missing' })
-  assert.deepEqual(go(state, events(1, two, three, 2)), { result: 'gap', from: { epoch: 1, sequence: 1 }, reason: 'missing' })
-  assert.deepEqual(go(undefined, events(1, one, two)), { result: 'gap', from: { epoch: 0, sequence: 0 }, reason: 'missing' })
+  assert.deepEqual(go(state, events(3, two, three)), {
+    result: 'gap',
+    from: { epoch: 1, sequence: 1 },
+    reason: 'missing',
+  })
+  assert.deepEqual(go(state, events(1, two, three, 2)), {
+    result: 'gap',
+    from: { epoch: 1, sequence: 1 },
+    reason: 'missing',
+  })
+  assert.deepEqual(go(undefined, events(1, one, two)), {
+    result: 'gap',
+    from: { epoch: 0, sequence: 0 },
+    reason: 'missing',
+  })
 })
 
 test('facts apply: events that do not lead to the root ask for the full set', () => {
@@ -64,7 +87,10 @@ test('facts apply: events that do not lead to the root ask for the full set', ()
   const want = { result: 'gap', from: { epoch: 0, sequence: 0 }, reason: 'root' }
   assert.deepEqual(go(state, { ...events(2, one, two), root: rootOf(three) }), want)
   assert.deepEqual(go(state, events(2, two, three)), want)
-  assert.deepEqual(go(state, { ...full(2, two), root: rootOf(one) }), { result: 'refused', reason: 'root' })
+  assert.deepEqual(go(state, { ...full(2, two), root: rootOf(one) }), {
+    result: 'refused',
+    reason: 'root',
+  })
 })
 
 test('FG-02: a replayed update changes nothing, however late it comes', () => {
@@ -77,16 +103,31 @@ test('FG-09: order is epoch and sequence, not time; a time far ahead is refused'
   const state = stateAfter(full(2, one))
   const early = { ...events(3, one, two), at: rfc3339(0) }
   assert.equal(go(state, early).result, 'applied')
-  assert.deepEqual(go(state, { ...events(3, one, two), at: rfc3339(NOW + MAX_AHEAD_MS + 1) }), { result: 'refused', reason: 'future' })
-  assert.equal(go(state, { ...events(3, one, two), at: rfc3339(NOW + MAX_AHEAD_MS) }).result, 'applied')
+  assert.deepEqual(go(state, { ...events(3, one, two), at: rfc3339(NOW + MAX_AHEAD_MS + 1) }), {
+    result: 'refused',
+    reason: 'future',
+  })
+  assert.equal(
+    go(state, { ...events(3, one, two), at: rfc3339(NOW + MAX_AHEAD_MS) }).result,
+    'applied',
+  )
   assert.deepEqual(go(state, { ...full(1, two), at: rfc3339(NOW) }), { result: 'known' })
 })
 
 test('FG-10: a leap of sequence or epoch is refused, a new epoch is not', () => {
   const state = stateAfter(full(5, one))
-  assert.deepEqual(go(state, full(6 + MAX_SEQUENCE_JUMP, two)), { result: 'refused', reason: 'jump' })
-  assert.deepEqual(go(state, full(Number.MAX_SAFE_INTEGER, two)), { result: 'refused', reason: 'jump' })
-  assert.deepEqual(go(state, full(1, two, 2 + MAX_EPOCH_JUMP)), { result: 'refused', reason: 'jump' })
+  assert.deepEqual(go(state, full(6 + MAX_SEQUENCE_JUMP, two)), {
+    result: 'refused',
+    reason: 'jump',
+  })
+  assert.deepEqual(go(state, full(Number.MAX_SAFE_INTEGER, two)), {
+    result: 'refused',
+    reason: 'jump',
+  })
+  assert.deepEqual(go(state, full(1, two, 2 + MAX_EPOCH_JUMP)), {
+    result: 'refused',
+    reason: 'jump',
+  })
   assert.equal(go(state, full(1, two, 2)).result, 'applied')
 })
 

@@ -41,11 +41,19 @@ export const MAX_AHEAD_MS = 5 * 60_000
 const NOTHING: FactPosition = { epoch: 0, sequence: 0 }
 
 /** @param options.now our own time, milliseconds */
-export function apply(state: FactState | undefined, update: FactUpdate, options: { now: number }): Applied {
-  if (!(parseRfc3339(update.at) <= options.now + MAX_AHEAD_MS)) return { result: 'refused', reason: 'future' }
+export function apply(
+  state: FactState | undefined,
+  update: FactUpdate,
+  options: { now: number },
+): Applied {
+  if (!(parseRfc3339(update.at) <= options.now + MAX_AHEAD_MS))
+    return { result: 'refused', reason: 'future' }
   if (state !== undefined) {
     const order = update.epoch - state.epoch || update.sequence - state.sequence
-    if (order === 0) return update.root === state.root ? { result: 'known' } : { result: 'refused', reason: 'equivocation' }
+    if (order === 0)
+      return update.root === state.root
+        ? { result: 'known' }
+        : { result: 'refused', reason: 'equivocation' }
     if (order < 0) return { result: 'known' }
     if (isJump(state, update)) return { result: 'refused', reason: 'jump' }
   }
@@ -61,11 +69,16 @@ function applyFull(state: FactState | undefined, update: FactUpdate & { kind: 'f
 function applyNext(state: FactState | undefined, update: FactUpdate & { kind: 'events' }): Applied {
   if (state === undefined) return { result: 'gap', from: NOTHING, reason: 'missing' }
   if (update.epoch !== state.epoch || update.sequence !== state.sequence + 1)
-    return { result: 'gap', from: { epoch: state.epoch, sequence: state.sequence }, reason: 'missing' }
+    return {
+      result: 'gap',
+      from: { epoch: state.epoch, sequence: state.sequence },
+      reason: 'missing',
+    }
   const packages = applyEvents(state.set.packages, update.events)
   const set = packages && factSet(state.set.os, packages)
   // Ours or theirs is wrong; only the whole set tells.
-  if (set === undefined || rootOf(set) !== update.root) return { result: 'gap', from: NOTHING, reason: 'root' }
+  if (set === undefined || rootOf(set) !== update.root)
+    return { result: 'gap', from: NOTHING, reason: 'root' }
   return { result: 'applied', state: stateAfter(update, set), events: update.events }
 }
 

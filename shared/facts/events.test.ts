@@ -7,20 +7,29 @@ import type { FactPackage } from './package-set.ts'
 
 const AT = '2026-01-31T08:00:00.000Z'
 const nobody = { id: '', version: '', name: '', kernel: '', arch: '', hostname: '' }
-const sorted = (packages: readonly FactPackage[]): readonly FactPackage[] => factSet(nobody, packages).packages
+const sorted = (packages: readonly FactPackage[]): readonly FactPackage[] =>
+  factSet(nobody, packages).packages
 const rpm = (name: string, evr: string): FactPackage => factPackage('rpm', name, 'x86_64', evr)
-const brief = (events: ReturnType<typeof diff>): string[] => events.map((e) => `${e.event} ${e.name} ${e.from} ${e.to}`)
+const brief = (events: ReturnType<typeof diff>): string[] =>
+  events.map((e) => `${e.event} ${e.name} ${e.from} ${e.to}`)
 
 test('facts diff: install, uninstall and update', () => {
   const before = sorted([rpm('bash', '5.1-1'), rpm('gone', '1-1'), rpm('same', '1-1')])
   const after = sorted([rpm('bash', '5.2-1'), rpm('new', '2:1-1'), rpm('same', '1-1')])
-  assert.deepEqual(brief(diff(before, after, AT)), ['update bash 5.1-1 5.2-1', 'uninstall gone 1-1 null', 'install new null 2:1-1'])
+  assert.deepEqual(brief(diff(before, after, AT)), [
+    'update bash 5.1-1 5.2-1',
+    'uninstall gone 1-1 null',
+    'install new null 2:1-1',
+  ])
 })
 
 test('facts diff: versions side by side come and go, they are not updated', () => {
   const before = sorted([rpm('kernel', '1-1'), rpm('kernel', '2-1')])
   const after = sorted([rpm('kernel', '2-1'), rpm('kernel', '3-1')])
-  assert.deepEqual(brief(diff(before, after, AT)), ['uninstall kernel 1-1 null', 'install kernel null 3-1'])
+  assert.deepEqual(brief(diff(before, after, AT)), [
+    'uninstall kernel 1-1 null',
+    'install kernel null 3-1',
+  ])
 })
 
 test('facts diff: another architecture is another package', () => {
@@ -59,6 +68,7 @@ test('facts events: an event that does not fit is not applied', () => {
 })
 
 test('facts diff: a hundred thousand versions of one name take no longer than any others', () => {
-  const many = (from: number): readonly FactPackage[] => sorted(Array.from({ length: 50_000 }, (_, i) => rpm('bomb', `${i + from}-1`)))
+  const many = (from: number): readonly FactPackage[] =>
+    sorted(Array.from({ length: 50_000 }, (_, i) => rpm('bomb', `${i + from}-1`)))
   assert.equal(diff(many(0), many(50_000), AT).length, 100_000)
 })

@@ -23,10 +23,15 @@ export const factEventSchema = z
     source: z.enum(['binary', 'source']).nullable(),
     durationSeconds: z.int().min(0).nullable(),
   })
-  .refine((event) => (event.from === null) === (event.event === 'install') && (event.to === null) === (event.event === 'uninstall'), {
-    message: 'expected from and to as the event has them',
-    path: ['event'],
-  })
+  .refine(
+    (event) =>
+      (event.from === null) === (event.event === 'install') &&
+      (event.to === null) === (event.event === 'uninstall'),
+    {
+      message: 'expected from and to as the event has them',
+      path: ['event'],
+    },
+  )
 
 export type FactEvent = z.infer<typeof factEventSchema>
 
@@ -35,29 +40,45 @@ export type FactEvent = z.infer<typeof factEventSchema>
  * are installed side by side, each that came is an install and each that went an uninstall.
  * @param at RFC 3339
  */
-export function diff(before: readonly FactPackage[], after: readonly FactPackage[], at: string): FactEvent[] {
+export function diff(
+  before: readonly FactPackage[],
+  after: readonly FactPackage[],
+  at: string,
+): FactEvent[] {
   const events: FactEvent[] = []
   let i = 0
   let j = 0
   while (i < before.length || j < after.length) {
     const [old, young] = [before[i], after[j]]
-    const first = old === undefined || (young !== undefined && comparePackages(young, old) < 0) ? (young as FactPackage) : old
+    const first =
+      old === undefined || (young !== undefined && comparePackages(young, old) < 0)
+        ? (young as FactPackage)
+        : old
     const [olds, youngs] = [sameFrom(before, i, first), sameFrom(after, j, first)]
     i += olds.length
     j += youngs.length
     const [gone, came] = [without(olds, youngs), without(youngs, olds)]
     const [from, to] = [gone[0], came[0]]
-    if (olds.length === 1 && youngs.length === 1 && from !== undefined && to !== undefined) events.push(eventOf(at, from, to))
-    else events.push(...gone.map((pkg) => eventOf(at, pkg, undefined)), ...came.map((pkg) => eventOf(at, undefined, pkg)))
+    if (olds.length === 1 && youngs.length === 1 && from !== undefined && to !== undefined)
+      events.push(eventOf(at, from, to))
+    else
+      events.push(
+        ...gone.map((pkg) => eventOf(at, pkg, undefined)),
+        ...came.map((pkg) => eventOf(at, undefined, pkg)),
+      )
   }
   return events
 }
 
 /** The packages after the events, or undefined if an event doesn't fit: it removes what isn't there or installs what is. */
-export function applyEvents(packages: readonly FactPackage[], events: readonly FactEvent[]): FactPackage[] | undefined {
+export function applyEvents(
+  packages: readonly FactPackage[],
+  events: readonly FactEvent[],
+): FactPackage[] | undefined {
   const present = new Map(packages.map((pkg) => [keyOf(pkg), pkg]))
   for (const event of events) {
-    const side = (evr: string): FactPackage => factPackage(event.manager, event.name, event.arch, evr)
+    const side = (evr: string): FactPackage =>
+      factPackage(event.manager, event.name, event.arch, evr)
     if (event.from !== null && !present.delete(keyOf(side(event.from)))) return undefined
     if (event.to === null) continue
     const added = side(event.to)
@@ -67,7 +88,11 @@ export function applyEvents(packages: readonly FactPackage[], events: readonly F
   return [...present.values()].sort(comparePackages)
 }
 
-function eventOf(at: string, from: FactPackage | undefined, to: FactPackage | undefined): FactEvent {
+function eventOf(
+  at: string,
+  from: FactPackage | undefined,
+  to: FactPackage | undefined,
+): FactEvent {
   const { manager, name, arch } = (from ?? to) as FactPackage
   return {
     event: from === undefined ? 'install' : to === undefined ? 'uninstall' : 'update',
@@ -83,7 +108,11 @@ function eventOf(at: string, from: FactPackage | undefined, to: FactPackage | un
 }
 
 /** The versions of `pkg` that stand together at `start`. */
-function sameFrom(packages: readonly FactPackage[], start: number, pkg: FactPackage): FactPackage[] {
+function sameFrom(
+  packages: readonly FactPackage[],
+  start: number,
+  pkg: FactPackage,
+): FactPackage[] {
   let end = start
   while (end < packages.length && isSamePackage(packages[end] as FactPackage, pkg)) end++
   return packages.slice(start, end)

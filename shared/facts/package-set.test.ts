@@ -1,9 +1,23 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { blake3Of } from '../blake3/hash.ts'
-import { factPackage, factSet, factSetBytes, MAX_PACKAGES, parseFactSet, rootOf } from './package-set.ts'
+import {
+  factPackage,
+  factSet,
+  factSetBytes,
+  MAX_PACKAGES,
+  parseFactSet,
+  rootOf,
+} from './package-set.ts'
 
-const os = { id: 'debian', version: '12', name: 'Debian GNU/Linux 12', kernel: '6.1', arch: 'x86_64', hostname: 'a1' }
+const os = {
+  id: 'debian',
+  version: '12',
+  name: 'Debian GNU/Linux 12',
+  kernel: '6.1',
+  arch: 'x86_64',
+  hostname: 'a1',
+}
 const packages = [
   factPackage('rpm', 'kernel', 'x86_64', '5.14-2'),
   factPackage('dpkg', 'apt', 'amd64', '2.6.1'),
@@ -31,24 +45,41 @@ test('facts set: an encoding is read back, and only that', () => {
   const refused = (text: string, message: RegExp): void => {
     assert.throws(() => parseFactSet(Buffer.from(text)), { message })
   }
-  const [head, ...rows] = encoded.split(/(?=\{"arch":"(?:amd64|x86_64)","epoch)/) as [string, ...string[]]
+  const [head, ...rows] = encoded.split(/(?=\{"arch":"(?:amd64|x86_64)","epoch)/) as [
+    string,
+    ...string[],
+  ]
   refused(`${head}${rows[1]}${rows[0]}${rows.slice(2).join('')}`, /out of order/)
   refused(`${head}${rows[0]}${rows.join('')}`, /there twice/)
   refused(encoded.replace('"epoch":1', '"epoch":-1'), /epoch/)
   refused(encoded.replace('"name":"apt"', '"name":""'), /name/)
   refused(encoded.replace('"name":"apt"', `"name":"${'a'.repeat(513)}"`), /512/)
   refused(encoded.replace('"manager":"dpkg"', '"manager":"pip"'), /manager/)
-  refused(encoded.replace('"release":"","version":"2.6.1"', '"release":"","version":"2.6-1"'), /ambiguous/)
+  refused(
+    encoded.replace('"release":"","version":"2.6.1"', '"release":"","version":"2.6-1"'),
+    /ambiguous/,
+  )
   refused(encoded.replace('"os":{', '"os": {'), /not canonical/)
 })
 
 test('facts set: a package that no reader would accept is not put into a set', () => {
   const good = factPackage('dpkg', 'apt', 'amd64', '2.6.1')
-  for (const odd of [{ name: '' }, { name: 'a'.repeat(513) }, { arch: 'x'.repeat(513) }, { version: '1\0' }, { release: 'x'.repeat(513) }])
-    assert.throws(() => factSet(os, [good, { ...good, ...odd }]), { code: 'facts.malformed', message: /impossible name or version/ })
+  for (const odd of [
+    { name: '' },
+    { name: 'a'.repeat(513) },
+    { arch: 'x'.repeat(513) },
+    { version: '1\0' },
+    { release: 'x'.repeat(513) },
+  ])
+    assert.throws(() => factSet(os, [good, { ...good, ...odd }]), {
+      code: 'facts.malformed',
+      message: /impossible name or version/,
+    })
 })
 
 test('FG-12: a set of more packages than anybody has is refused', () => {
-  const many = Array.from({ length: MAX_PACKAGES + 1 }, (_, i) => factPackage('rpm', `p${i}`, 'noarch', '1-1'))
+  const many = Array.from({ length: MAX_PACKAGES + 1 }, (_, i) =>
+    factPackage('rpm', `p${i}`, 'noarch', '1-1'),
+  )
   assert.throws(() => factSet(os, many), { code: 'facts.malformed', message: /at most 100000/ })
 })

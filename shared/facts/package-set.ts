@@ -56,7 +56,14 @@ export const MAX_SET_BYTES = 32 * MIB
 export const factText = z.string().max(MAX_TEXT).refine(isText, 'expected no NUL')
 
 const factSetSchema = z.strictObject({
-  os: z.strictObject({ id: factText, version: factText, name: factText, kernel: factText, arch: factText, hostname: factText }),
+  os: z.strictObject({
+    id: factText,
+    version: factText,
+    name: factText,
+    kernel: factText,
+    arch: factText,
+    hostname: factText,
+  }),
   packages: z
     .array(
       z.strictObject({
@@ -75,7 +82,12 @@ const factSetSchema = z.strictObject({
  * A package as a manager prints it, with its version in one string, `[epoch:]version[-release]`.
  * Every package is made here, so that a version in one string and in three parts always mean the same.
  */
-export function factPackage(manager: Manager, name: string, arch: string, evr: string): FactPackage {
+export function factPackage(
+  manager: Manager,
+  name: string,
+  arch: string,
+  evr: string,
+): FactPackage {
   return { manager, name, arch, ...parseEvr(evr) }
 }
 
@@ -85,11 +97,18 @@ export function factPackage(manager: Manager, name: string, arch: string, evr: s
  */
 export function factSet(os: HostFacts, packages: Iterable<FactPackage>): FactSet {
   const sorted = [...packages].sort(comparePackages)
-  const unique = sorted.filter((pkg, i) => i === 0 || comparePackages(sorted[i - 1] as FactPackage, pkg) !== 0)
-  if (unique.length > MAX_PACKAGES) throw malformed(`it has ${unique.length} packages, at most ${MAX_PACKAGES} are allowed`)
-  const odd = unique.find((pkg) => pkg.name === '' || ![pkg.name, pkg.arch, pkg.version, pkg.release].every(isText))
+  const unique = sorted.filter(
+    (pkg, i) => i === 0 || comparePackages(sorted[i - 1] as FactPackage, pkg) !== 0,
+  )
+  if (unique.length > MAX_PACKAGES)
+    throw malformed(`it has ${unique.length} packages, at most ${MAX_PACKAGES} are allowed`)
+  const odd = unique.find(
+    (pkg) => pkg.name === '' || ![pkg.name, pkg.arch, pkg.version, pkg.release].every(isText),
+  )
   if (odd !== undefined)
-    throw malformed(`${odd.manager} lists a package with an impossible name or version: ${JSON.stringify(odd.name.slice(0, 80))}`)
+    throw malformed(
+      `${odd.manager} lists a package with an impossible name or version: ${JSON.stringify(odd.name.slice(0, 80))}`,
+    )
   return { os, packages: unique }
 }
 
@@ -99,7 +118,8 @@ export function factSet(os: HostFacts, packages: Iterable<FactPackage>): FactSet
  */
 export function factSetBytes(set: FactSet): Uint8Array {
   const bytes = Buffer.from(canonicalJson(set as unknown as Json))
-  if (bytes.length > MAX_SET_BYTES) throw malformed(`it has ${bytes.length} bytes, at most ${MAX_SET_BYTES} are allowed`)
+  if (bytes.length > MAX_SET_BYTES)
+    throw malformed(`it has ${bytes.length} bytes, at most ${MAX_SET_BYTES} are allowed`)
   return bytes
 }
 
@@ -113,12 +133,15 @@ export function rootOf(set: FactSet): BlobId {
  * @throws json.not-canonical, facts.malformed if it isn't exactly what {@link factSetBytes} writes for some set
  */
 export function parseFactSet(bytes: Uint8Array): FactSet {
-  if (bytes.length > MAX_SET_BYTES) throw malformed(`it has ${bytes.length} bytes, at most ${MAX_SET_BYTES} are allowed`)
+  if (bytes.length > MAX_SET_BYTES)
+    throw malformed(`it has ${bytes.length} bytes, at most ${MAX_SET_BYTES} are allowed`)
   const parsed = factSetSchema.safeParse(parseCanonicalJson(bytes, 'the package set'))
-  if (!parsed.success) throw malformed(`${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`)
+  if (!parsed.success)
+    throw malformed(`${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`)
   const { packages } = parsed.data
   for (const [i, pkg] of packages.entries()) {
-    if (i > 0 && comparePackages(packages[i - 1] as FactPackage, pkg) >= 0) throw malformed(`package ${i} is out of order or there twice`)
+    if (i > 0 && comparePackages(packages[i - 1] as FactPackage, pkg) >= 0)
+      throw malformed(`package ${i} is out of order or there twice`)
     if (comparePackages(pkg, factPackage(pkg.manager, pkg.name, pkg.arch, formatEvr(pkg))) !== 0)
       throw malformed(`package ${i} has an ambiguous version`)
   }

@@ -25,8 +25,15 @@ test('facts update: what is signed for an update is read back as the same update
 
 test('facts update: a statement that does not fit together is refused', () => {
   const { body, payload } = factsBody(full)
-  const refused = (change: Partial<typeof body>, bytes: Uint8Array | undefined, message: RegExp): void => {
-    assert.throws(() => readUpdate({ ...body, ...change }, bytes), { code: 'facts.malformed', message })
+  const refused = (
+    change: Partial<typeof body>,
+    bytes: Uint8Array | undefined,
+    message: RegExp,
+  ): void => {
+    assert.throws(() => readUpdate({ ...body, ...change }, bytes), {
+      code: 'facts.malformed',
+      message,
+    })
   }
   refused({}, undefined, /payload is missing/)
   refused({ payload: 'ab'.repeat(32) as BlobId }, payload, /not the set/)

@@ -40,17 +40,34 @@ export type FactsBody = Omit<FactsStatement, 'type' | 'fleet' | 'agent'>
 
 /** True if the events fit into a statement. */
 export function fitsInline(events: readonly FactEvent[]): boolean {
-  return events.length <= MAX_INLINE_EVENTS && Buffer.byteLength(canonicalJson(events)) <= MAX_INLINE_BYTES
+  return (
+    events.length <= MAX_INLINE_EVENTS &&
+    Buffer.byteLength(canonicalJson(events)) <= MAX_INLINE_BYTES
+  )
 }
 
 /** What to sign for an update, and the bytes of the blob that the statement names, if it names one. */
-export function factsBody(update: FactUpdate): { body: FactsBody; payload: Uint8Array | undefined } {
+export function factsBody(update: FactUpdate): {
+  body: FactsBody
+  payload: Uint8Array | undefined
+} {
   const { epoch, sequence, at } = update
   const base = { epoch, sequence, root: sha256Hex.parse(update.root), at }
   if (update.kind === 'events') {
-    return { body: { ...base, kind: 'events', payload: null, events: update.events as unknown as JsonObject[] }, payload: undefined }
+    return {
+      body: {
+        ...base,
+        kind: 'events',
+        payload: null,
+        events: update.events as unknown as JsonObject[],
+      },
+      payload: undefined,
+    }
   }
-  return { body: { ...base, kind: 'full', payload: update.root, events: null }, payload: factSetBytes(update.set) }
+  return {
+    body: { ...base, kind: 'full', payload: update.root, events: null },
+    payload: factSetBytes(update.set),
+  }
 }
 
 /**
@@ -59,18 +76,29 @@ export function factsBody(update: FactUpdate): { body: FactsBody; payload: Uint8
  * @throws facts.malformed, json.not-canonical
  */
 export function readUpdate(statement: FactsBody, payload?: Uint8Array): FactUpdate {
-  const malformed = (reason: string): Error => factsError('facts.malformed', { what: 'the facts statement', reason })
-  const base = { epoch: statement.epoch, sequence: statement.sequence, root: blobId.parse(statement.root), at: statement.at }
-  if (base.epoch < 1 || base.sequence < 1) throw malformed('epochs and sequence numbers begin with 1')
+  const malformed = (reason: string): Error =>
+    factsError('facts.malformed', { what: 'the facts statement', reason })
+  const base = {
+    epoch: statement.epoch,
+    sequence: statement.sequence,
+    root: blobId.parse(statement.root),
+    at: statement.at,
+  }
+  if (base.epoch < 1 || base.sequence < 1)
+    throw malformed('epochs and sequence numbers begin with 1')
   if (statement.kind === 'full') {
-    if (statement.payload !== base.root) throw malformed('its payload is not the set that its root names')
+    if (statement.payload !== base.root)
+      throw malformed('its payload is not the set that its root names')
     if (payload === undefined) throw malformed('its payload is missing')
     return { ...base, kind: 'full', set: parseFactSet(payload) }
   }
   if (statement.events === null) throw malformed('its events are not in it')
   const events = statement.events.map((event, i) => {
     const parsed = factEventSchema.safeParse(event)
-    if (!parsed.success) throw malformed(`event ${i}: ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`)
+    if (!parsed.success)
+      throw malformed(
+        `event ${i}: ${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`,
+      )
     return parsed.data
   })
   return { ...base, kind: 'events', events }

@@ -7,7 +7,13 @@ import { describe, test } from 'node:test'
 import * as noble from '@noble/ed25519'
 import fc from 'fast-check'
 import { FILES } from '../../fixtures/vectors/ed25519/generate.ts'
-import { privateKeyObject, publicKeyFault, rawPublicKey, signEd25519, verifyEd25519 } from './ed25519.ts'
+import {
+  privateKeyObject,
+  publicKeyFault,
+  rawPublicKey,
+  signEd25519,
+  verifyEd25519,
+} from './ed25519.ts'
 
 noble.hashes.sha512 = (bytes) => new Uint8Array(createHash('sha512').update(bytes).digest())
 
@@ -16,7 +22,9 @@ const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'
 
 function rows(name: string): string[][] {
   const lines = readFileSync(join(VECTORS, name), 'utf8').split('\n')
-  return lines.filter((line) => line !== '' && !line.startsWith('#')).map((line) => line.split('\t'))
+  return lines
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => line.split('\t'))
 }
 
 /** The fourteen encodings of the eight small-order points, as C2SP/CCTV ed25519 lists them. */
@@ -45,7 +53,12 @@ const SIGNATURE = signEd25519(KEY, MESSAGE)
 
 describe('ed25519', () => {
   test('RFC 8032 section 7.1 keys and signatures', () => {
-    for (const [seed, key, message, signature] of rows('rfc8032.tsv') as [string, string, string, string][]) {
+    for (const [seed, key, message, signature] of rows('rfc8032.tsv') as [
+      string,
+      string,
+      string,
+      string,
+    ][]) {
       const privateKey = privateKeyObject(hex(seed))
       assert.equal(Buffer.from(rawPublicKey(privateKey)).toString('hex'), key)
       assert.equal(Buffer.from(signEd25519(privateKey, hex(message))).toString('hex'), signature)
@@ -54,17 +67,33 @@ describe('ed25519', () => {
   })
 
   test('the edge-case vectors are what their generator makes', () => {
-    for (const [name, text] of Object.entries(FILES)) assert.equal(readFileSync(join(VECTORS, name), 'utf8'), text(), name)
+    for (const [name, text] of Object.entries(FILES))
+      assert.equal(readFileSync(join(VECTORS, name), 'utf8'), text(), name)
   })
 
   for (const file of Object.keys(FILES))
     test(`ID-04: every signature of ${file} is judged by the one table, and is what its row says under ZIP 215`, () => {
       const vectors = rows(file)
       assert.ok(vectors.length >= 12)
-      for (const [verdict, zip215, flags, key, signature, message] of vectors as [string, string, string, string, string, string][]) {
-        assert.equal(verifyEd25519(hex(key), Buffer.from(message), hex(signature)), verdict === 'accept', flags)
+      for (const [verdict, zip215, flags, key, signature, message] of vectors as [
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+      ][]) {
+        assert.equal(
+          verifyEd25519(hex(key), Buffer.from(message), hex(signature)),
+          verdict === 'accept',
+          flags,
+        )
         // Proves that the refused ones are near misses, refused for what their row says and not for nonsense.
-        assert.equal(noble.verify(hex(signature), Buffer.from(message), hex(key)), zip215 === 'accept', flags)
+        assert.equal(
+          noble.verify(hex(signature), Buffer.from(message), hex(key)),
+          zip215 === 'accept',
+          flags,
+        )
       }
     })
 
@@ -73,7 +102,14 @@ describe('ed25519', () => {
       assert.notEqual(publicKeyFault(hex(encoding)), undefined, encoding)
       // The zero signature verifies under the identity key on some platforms.
       for (const commitment of SMALL_ORDER)
-        assert.equal(verifyEd25519(hex(encoding), MESSAGE, Buffer.concat([hex(commitment), new Uint8Array(32)])), false)
+        assert.equal(
+          verifyEd25519(
+            hex(encoding),
+            MESSAGE,
+            Buffer.concat([hex(commitment), new Uint8Array(32)]),
+          ),
+          false,
+        )
     }
   })
 
@@ -85,31 +121,52 @@ describe('ed25519', () => {
         key[31] = high
         assert.match(publicKeyFault(key) ?? '', /not canonical/)
       }
-    assert.match(publicKeyFault(Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 2 : 0))) ?? '', /not a point/)
+    assert.match(
+      publicKeyFault(Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 2 : 0))) ?? '',
+      /not a point/,
+    )
   })
 
   test('ID-04: S + L, which verifies under lenient rules, is refused', () => {
     const L = 2n ** 252n + 27742317777372353535851937790883648493n
     const s = BigInt(`0x${Buffer.from(SIGNATURE.subarray(32)).reverse().toString('hex')}`)
     for (let n = 1n; s + n * L < 2n ** 256n; n++) {
-      const malleable = Buffer.concat([SIGNATURE.subarray(0, 32), Buffer.from((s + n * L).toString(16).padStart(64, '0'), 'hex').reverse()])
+      const malleable = Buffer.concat([
+        SIGNATURE.subarray(0, 32),
+        Buffer.from((s + n * L).toString(16).padStart(64, '0'), 'hex').reverse(),
+      ])
       assert.equal(verifyEd25519(PUBLIC, MESSAGE, malleable), false)
     }
   })
 
   test('ID-04: signatures and keys of the wrong length are refused', () => {
     assert.equal(verifyEd25519(PUBLIC, MESSAGE, SIGNATURE), true)
-    for (const length of [0, 1, 32, 63]) assert.equal(verifyEd25519(PUBLIC, MESSAGE, SIGNATURE.subarray(0, length)), false)
-    assert.equal(verifyEd25519(PUBLIC, MESSAGE, Buffer.concat([SIGNATURE, Uint8Array.of(0)])), false)
+    for (const length of [0, 1, 32, 63])
+      assert.equal(verifyEd25519(PUBLIC, MESSAGE, SIGNATURE.subarray(0, length)), false)
+    assert.equal(
+      verifyEd25519(PUBLIC, MESSAGE, Buffer.concat([SIGNATURE, Uint8Array.of(0)])),
+      false,
+    )
     assert.equal(verifyEd25519(PUBLIC.subarray(0, 31), MESSAGE, SIGNATURE), false)
-    assert.equal(verifyEd25519(Buffer.concat([PUBLIC, Uint8Array.of(0)]), MESSAGE, SIGNATURE), false)
+    assert.equal(
+      verifyEd25519(Buffer.concat([PUBLIC, Uint8Array.of(0)]), MESSAGE, SIGNATURE),
+      false,
+    )
   })
 
   test('a flipped bit anywhere in key, message or signature is refused', () => {
-    const flip = (bytes: Uint8Array, bit: number): Uint8Array => bytes.map((byte, i) => (i === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte))
-    for (let bit = 0; bit < 256; bit++) assert.equal(verifyEd25519(flip(PUBLIC, bit), MESSAGE, SIGNATURE), false, `key bit ${bit}`)
-    for (let bit = 0; bit < 512; bit++) assert.equal(verifyEd25519(PUBLIC, MESSAGE, flip(SIGNATURE, bit)), false, `signature bit ${bit}`)
-    for (let bit = 0; bit < MESSAGE.length * 8; bit++) assert.equal(verifyEd25519(PUBLIC, flip(MESSAGE, bit), SIGNATURE), false)
+    const flip = (bytes: Uint8Array, bit: number): Uint8Array =>
+      bytes.map((byte, i) => (i === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte))
+    for (let bit = 0; bit < 256; bit++)
+      assert.equal(verifyEd25519(flip(PUBLIC, bit), MESSAGE, SIGNATURE), false, `key bit ${bit}`)
+    for (let bit = 0; bit < 512; bit++)
+      assert.equal(
+        verifyEd25519(PUBLIC, MESSAGE, flip(SIGNATURE, bit)),
+        false,
+        `signature bit ${bit}`,
+      )
+    for (let bit = 0; bit < MESSAGE.length * 8; bit++)
+      assert.equal(verifyEd25519(PUBLIC, flip(MESSAGE, bit), SIGNATURE), false)
   })
 
   test('whether 32 bytes can be a key agrees with another implementation', () => {
@@ -130,12 +187,16 @@ describe('ed25519', () => {
 
   test('honest signatures by any key verify here and elsewhere', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.uint8Array({ maxLength: 200 }), (seed, message) => {
-        const key = privateKeyObject(seed)
-        const signature = signEd25519(key, message)
-        assert.equal(verifyEd25519(rawPublicKey(key), message, signature), true)
-        assert.equal(noble.verify(signature, message, rawPublicKey(key), { zip215: false }), true)
-      }),
+      fc.property(
+        fc.uint8Array({ minLength: 32, maxLength: 32 }),
+        fc.uint8Array({ maxLength: 200 }),
+        (seed, message) => {
+          const key = privateKeyObject(seed)
+          const signature = signEd25519(key, message)
+          assert.equal(verifyEd25519(rawPublicKey(key), message, signature), true)
+          assert.equal(noble.verify(signature, message, rawPublicKey(key), { zip215: false }), true)
+        },
+      ),
       { numRuns: 50 },
     )
   })

@@ -30,9 +30,15 @@ const SMALL_ORDER_Y: ReadonlySet<string> = new Set([
 ])
 
 /** L, the order of the base point (RFC 8032 section 5.1), little endian. */
-const GROUP_ORDER = Buffer.from('edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010', 'hex')
+const GROUP_ORDER = Buffer.from(
+  'edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010',
+  'hex',
+)
 /** p = 2^255 - 19, little endian. */
-const FIELD_PRIME = Buffer.from('edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f', 'hex')
+const FIELD_PRIME = Buffer.from(
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'hex',
+)
 
 /** True if the little-endian number `a` is less than `b`; both 32 bytes. Public values only: the time depends on them. */
 function lessThan(a: Uint8Array, b: Uint8Array): boolean {
@@ -55,7 +61,8 @@ function badPoint(bytes: Uint8Array): string | undefined {
 
 /** Why `bytes` cannot be an ed25519 public key; undefined if it can. Decodes the point: a string that is no point is refused too. */
 export function publicKeyFault(bytes: Uint8Array): string | undefined {
-  if (bytes.length !== PUBLIC_KEY_BYTES) return `it has ${bytes.length} bytes instead of ${PUBLIC_KEY_BYTES}`
+  if (bytes.length !== PUBLIC_KEY_BYTES)
+    return `it has ${bytes.length} bytes instead of ${PUBLIC_KEY_BYTES}`
   const name = Buffer.from(bytes).toString('latin1')
   if (goodKeys.has(name)) return undefined
   const fault = badPoint(bytes) ?? (isOnCurve(bytes) ? undefined : 'it is not a point of the curve')
@@ -97,9 +104,14 @@ function power(base: bigint, exponent: bigint): bigint {
 }
 
 /** Whether `signature` is a good ed25519 signature by `publicKey` over `bytes`, by the table above. Never throws. */
-export function verifyEd25519(publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array): boolean {
+export function verifyEd25519(
+  publicKey: Uint8Array,
+  bytes: Uint8Array,
+  signature: Uint8Array,
+): boolean {
   if (publicKey.length !== PUBLIC_KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false
-  if (badPoint(publicKey) !== undefined || badPoint(signature.subarray(0, 32)) !== undefined) return false
+  if (badPoint(publicKey) !== undefined || badPoint(signature.subarray(0, 32)) !== undefined)
+    return false
   if (!lessThan(signature.subarray(32), GROUP_ORDER)) return false
   try {
     return verify(null, bytes, publicKeyObject(publicKey), signature)
@@ -110,7 +122,11 @@ export function verifyEd25519(publicKey: Uint8Array, bytes: Uint8Array, signatur
 }
 
 export function publicKeyObject(publicKey: Uint8Array): KeyObject {
-  return createPublicKey({ key: Buffer.concat([SPKI_PREFIX, publicKey]), format: 'der', type: 'spki' })
+  return createPublicKey({
+    key: Buffer.concat([SPKI_PREFIX, publicKey]),
+    format: 'der',
+    type: 'spki',
+  })
 }
 
 /** The private key of a 32-byte seed (RFC 8032 section 5.1.5). */

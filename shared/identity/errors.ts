@@ -4,12 +4,14 @@ import { defineErrors } from '../errors.ts'
 export const identityError = defineErrors({
   'identity.public-key': {
     exit: 'usage',
-    message: (d: { what: string; reason: string }) => `${d.what} is not a usable public key: ${d.reason}`,
+    message: (d: { what: string; reason: string }) =>
+      `${d.what} is not a usable public key: ${d.reason}`,
     hint: () => 'give an ed25519 public key, such as the line in ~/.ssh/id_ed25519.pub',
   },
   'identity.key-file': {
     exit: 'usage',
-    message: (d: { path: string; reason: string }) => `key file ${d.path} cannot be used: ${d.reason}`,
+    message: (d: { path: string; reason: string }) =>
+      `key file ${d.path} cannot be used: ${d.reason}`,
     hint: (d: { path: string; reason: string }) =>
       d.reason.startsWith('mode ')
         ? `chmod 600 ${d.path}`
@@ -19,13 +21,15 @@ export const identityError = defineErrors({
   },
   'identity.key-unwritable': {
     exit: 'failed',
-    message: (d: { path: string; reason: string }) => `key file ${d.path} cannot be written: ${d.reason}`,
+    message: (d: { path: string; reason: string }) =>
+      `key file ${d.path} cannot be written: ${d.reason}`,
     hint: () => 'check space and permissions of its folder',
   },
   'identity.key-file-missing': {
     exit: 'notFound',
     message: (d: { path: string }) => `key file ${d.path} does not exist`,
-    hint: () => 'ssh-keygen -t ed25519 makes a key; --identity or MUSTER_IDENTITY names another file',
+    hint: () =>
+      'ssh-keygen -t ed25519 makes a key; --identity or MUSTER_IDENTITY names another file',
   },
   'identity.key-exists': {
     exit: 'conflict',
@@ -34,13 +38,16 @@ export const identityError = defineErrors({
   },
   'identity.private-key': {
     exit: 'usage',
-    message: (d: { what: string; reason: string }) => `${d.what} is not a usable private key: ${d.reason}`,
+    message: (d: { what: string; reason: string }) =>
+      `${d.what} is not a usable private key: ${d.reason}`,
     hint: () => 'give an ed25519 key in OpenSSH format; ssh-keygen -t ed25519 makes one',
   },
   'identity.cipher': {
     exit: 'usage',
-    message: (d: { what: string; cipher: string }) => `${d.what} is encrypted with ${d.cipher}, which is not supported`,
-    hint: (d: { what: string; cipher: string }) => `load it into ssh-agent, or change its cipher: ssh-keygen -p -Z aes256-ctr -f ${d.what}`,
+    message: (d: { what: string; cipher: string }) =>
+      `${d.what} is encrypted with ${d.cipher}, which is not supported`,
+    hint: (d: { what: string; cipher: string }) =>
+      `load it into ssh-agent, or change its cipher: ssh-keygen -p -Z aes256-ctr -f ${d.what}`,
   },
   'identity.rounds': {
     exit: 'usage',
@@ -52,7 +59,8 @@ export const identityError = defineErrors({
   'identity.encrypted': {
     exit: 'denied',
     message: (d: { what: string }) => `${d.what} is encrypted and no passphrase was given`,
-    hint: (d: { what: string }) => `ssh-add ${d.what}, or run this where a passphrase can be asked for`,
+    hint: (d: { what: string }) =>
+      `ssh-add ${d.what}, or run this where a passphrase can be asked for`,
   },
   'identity.passphrase': {
     exit: 'denied',
@@ -62,12 +70,15 @@ export const identityError = defineErrors({
   'identity.agent': {
     exit: 'unreachable',
     retryable: true,
-    message: (d: { socket: string; reason: string }) => `ssh-agent at ${d.socket} failed: ${d.reason}`,
-    hint: () => 'ssh-add -l shows whether the agent answers; --identity FILE uses a key file instead',
+    message: (d: { socket: string; reason: string }) =>
+      `ssh-agent at ${d.socket} failed: ${d.reason}`,
+    hint: () =>
+      'ssh-add -l shows whether the agent answers; --identity FILE uses a key file instead',
   },
   'identity.agent-key': {
     exit: 'notFound',
-    message: (d: { fingerprint: string; where: string }) => `the private half of ${d.fingerprint} is not ${d.where}`,
+    message: (d: { fingerprint: string; where: string }) =>
+      `the private half of ${d.fingerprint} is not ${d.where}`,
     hint: () => 'ssh-add FILE loads a key; --identity FILE names a private key file',
   },
   'identity.ambiguous': {
@@ -78,7 +89,8 @@ export const identityError = defineErrors({
   },
   'identity.none': {
     exit: 'denied',
-    message: (d: { looked: readonly string[] }) => `no operator key found; looked at ${d.looked.join(', ')}`,
+    message: (d: { looked: readonly string[] }) =>
+      `no operator key found; looked at ${d.looked.join(', ')}`,
     hint: () => 'ssh-keygen -t ed25519 makes a key; --identity FILE or MUSTER_IDENTITY names one',
   },
   'identity.sshsig': {
@@ -87,7 +99,8 @@ export const identityError = defineErrors({
   },
   'identity.peer-id': {
     exit: 'usage',
-    message: (d: { got: string; reason: string }) => `${JSON.stringify(d.got)} is not the peer id of an ed25519 key: ${d.reason}`,
+    message: (d: { got: string; reason: string }) =>
+      `${JSON.stringify(d.got)} is not the peer id of an ed25519 key: ${d.reason}`,
     hint: () => 'such a peer id has 52 characters and begins with 12D3KooW',
   },
 })

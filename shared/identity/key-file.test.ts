@@ -45,7 +45,11 @@ test('ID-17: a private key that others may read or write is refused', async () =
   await saveKeyFile(deps, path, key)
   for (const mode of [0o644, 0o640, 0o660, 0o604, 0o620, 0o601]) {
     await chmod(path, mode)
-    await assert.rejects(loadKeyFile(path), { code: 'identity.key-file', message: /lets others at it/, hint: `chmod 600 ${path}` })
+    await assert.rejects(loadKeyFile(path), {
+      code: 'identity.key-file',
+      message: /lets others at it/,
+      hint: `chmod 600 ${path}`,
+    })
   }
   await chmod(path, 0o400)
   await loadKeyFile(path)
@@ -81,7 +85,12 @@ test('ID-17: links, pipes, devices, folders and big files are refused without re
 
 test('a missing key file is said to be missing', async () => {
   await using folder = await tempFolder()
-  await assert.rejects(loadKeyFile(folder.file('none')), { code: 'identity.key-file-missing', exit: 'notFound' })
+  await assert.rejects(loadKeyFile(folder.file('none')), {
+    code: 'identity.key-file-missing',
+    exit: 'notFound',
+  })
   await assert.rejects(loadKeyFile(folder.file('none/none')), { code: 'identity.key-file-missing' })
-  await assert.rejects(saveKeyFile(deps, folder.file('none/none'), key), { code: 'identity.key-unwritable' })
+  await assert.rejects(saveKeyFile(deps, folder.file('none/none'), key), {
+    code: 'identity.key-unwritable',
+  })
 })

@@ -28,7 +28,10 @@ export async function loadKeyFile(
 }
 
 /** The same without unlocking: its public half, and whether it needs a passphrase. */
-export async function readPrivateKeyFile(path: string, signal?: AbortSignal): Promise<PrivateKeyFile> {
+export async function readPrivateKeyFile(
+  path: string,
+  signal?: AbortSignal,
+): Promise<PrivateKeyFile> {
   return parsePrivateKey(await readKeyText(path, { secret: true }, signal), path)
 }
 
@@ -43,9 +46,13 @@ export async function saveKeyFile(
   options: { passphrase?: string; comment?: string } = {},
 ): Promise<void> {
   try {
-    await writeDurable(deps, path, formatPrivateKey(deps, key, options), { mode: 0o600, exclusive: true })
+    await writeDurable(deps, path, formatPrivateKey(deps, key, options), {
+      mode: 0o600,
+      exclusive: true,
+    })
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') throw identityError('identity.key-exists', { path }, { cause })
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST')
+      throw identityError('identity.key-exists', { path }, { cause })
     const reason = diskReason(cause)
     if (reason === undefined) throw cause
     throw identityError('identity.key-unwritable', { path, reason }, { cause })
@@ -57,18 +64,31 @@ export async function saveKeyFile(
  * @param options.secret also refuses links, other owners, and any permission for group and others
  * @throws identity.key-file-missing, identity.key-file
  */
-export async function readKeyText(path: string, options: { secret: boolean }, signal?: AbortSignal): Promise<string> {
+export async function readKeyText(
+  path: string,
+  options: { secret: boolean },
+  signal?: AbortSignal,
+): Promise<string> {
   signal?.throwIfAborted()
   // O_NONBLOCK: opening a pipe nobody writes to must not hang. O_NOCTTY: a terminal device must not become ours.
-  const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY | (options.secret ? constants.O_NOFOLLOW : 0)
+  const flags =
+    constants.O_RDONLY |
+    constants.O_NONBLOCK |
+    constants.O_NOCTTY |
+    (options.secret ? constants.O_NOFOLLOW : 0)
   let file: FileHandle
   try {
     file = await open(path, flags)
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code
-    if (code === 'ENOENT' || code === 'ENOTDIR') throw identityError('identity.key-file-missing', { path }, { cause })
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      throw identityError('identity.key-file-missing', { path }, { cause })
     const reason =
-      code === 'ELOOP' ? 'it is a symbolic link' : code === 'EACCES' ? 'reading it is not permitted' : (code ?? 'it cannot be opened')
+      code === 'ELOOP'
+        ? 'it is a symbolic link'
+        : code === 'EACCES'
+          ? 'reading it is not permitted'
+          : (code ?? 'it cannot be opened')
     throw identityError('identity.key-file', { path, reason }, { cause })
   }
   try {
@@ -76,7 +96,8 @@ export async function readKeyText(path: string, options: { secret: boolean }, si
     const stat = await file.stat()
     const refuse = (reason: string): Error => identityError('identity.key-file', { path, reason })
     if (!stat.isFile()) throw refuse('it is not a regular file')
-    if (stat.size > MAX_FILE_BYTES) throw refuse(`it has ${stat.size} bytes, more than ${MAX_FILE_BYTES}`)
+    if (stat.size > MAX_FILE_BYTES)
+      throw refuse(`it has ${stat.size} bytes, more than ${MAX_FILE_BYTES}`)
     const fault = options.secret ? permissionFault(stat, process.getuid?.() ?? 0) : undefined
     if (fault !== undefined) throw refuse(fault)
     // One byte more than allowed: a file that grew since, or one whose size is not known beforehand (/proc), is seen.
@@ -94,8 +115,12 @@ export async function readKeyText(path: string, options: { secret: boolean }, si
 }
 
 /** Why a private key must not be read from a file with this owner and mode by user `uid`; undefined if it may. */
-export function permissionFault(stat: { readonly uid: number; readonly mode: number }, uid: number): string | undefined {
+export function permissionFault(
+  stat: { readonly uid: number; readonly mode: number },
+  uid: number,
+): string | undefined {
   if (stat.uid !== uid && stat.uid !== 0) return `it belongs to user ${stat.uid}`
-  if ((stat.mode & 0o077) !== 0) return `mode ${(stat.mode & 0o777).toString(8).padStart(4, '0')} lets others at it, expected 0600`
+  if ((stat.mode & 0o077) !== 0)
+    return `mode ${(stat.mode & 0o777).toString(8).padStart(4, '0')} lets others at it, expected 0600`
   return undefined
 }

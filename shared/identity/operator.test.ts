@@ -12,7 +12,11 @@ import { generateKey, type NodeKey } from './signer.ts'
 
 const deps = { clock: systemClock, random: systemRandom }
 
-async function makeFile(folder: TempFolder, name: string, passphrase?: string): Promise<{ path: string; key: NodeKey }> {
+async function makeFile(
+  folder: TempFolder,
+  name: string,
+  passphrase?: string,
+): Promise<{ path: string; key: NodeKey }> {
   const key = generateKey(deps, { comment: name })
   const path = folder.file(name)
   await mkdir(folder.file('.ssh'), { recursive: true })
@@ -26,18 +30,24 @@ const neverAsk = async (): Promise<string> => assert.fail('no passphrase is need
 describe('the operator key', () => {
   test('a named file goes before MUSTER_IDENTITY, that before the agent, that before ~/.ssh/id_ed25519', async () => {
     await using folder = await tempFolder()
-    const [named, env, held, home] = await Promise.all(['named', 'env', 'held', '.ssh/id_ed25519'].map((name) => makeFile(folder, name)))
+    const [named, env, held, home] = await Promise.all(
+      ['named', 'env', 'held', '.ssh/id_ed25519'].map((name) => makeFile(folder, name)),
+    )
     assert.ok(named && env && held && home)
     await using agent = await startSshAgent(folder.file('agent'))
     await agent.add(held.path)
     const all = { MUSTER_IDENTITY: env.path, SSH_AUTH_SOCK: agent.socket, HOME: folder.path }
-    const open = async (options: Parameters<typeof openOperator>[1]): Promise<string> => (await openOperator(deps, options)).fingerprint
+    const open = async (options: Parameters<typeof openOperator>[1]): Promise<string> =>
+      (await openOperator(deps, options)).fingerprint
     assert.equal(await open({ identity: named.path, env: all }), named.key.fingerprint)
     assert.equal(await open({ env: all }), env.key.fingerprint)
     assert.equal(await open({ env: { ...all, MUSTER_IDENTITY: '~/named' } }), named.key.fingerprint)
     assert.equal(await open({ env: { ...all, MUSTER_IDENTITY: undefined } }), held.key.fingerprint)
     assert.equal(await open({ env: { HOME: folder.path } }), home.key.fingerprint)
-    assert.equal(await open({ env: { HOME: folder.path, SSH_AUTH_SOCK: '', MUSTER_IDENTITY: '' } }), home.key.fingerprint)
+    assert.equal(
+      await open({ env: { HOME: folder.path, SSH_AUTH_SOCK: '', MUSTER_IDENTITY: '' } }),
+      home.key.fingerprint,
+    )
   })
 
   test('a .pub file names a key in the agent; one that is not there is said to be missing', async () => {
@@ -49,7 +59,10 @@ describe('the operator key', () => {
     const signer = await openOperator(deps, { identity: `${held.path}.pub`, env })
     assert.equal(signer.fingerprint, held.key.fingerprint)
     assert.equal((await signer.sign(Buffer.from('x'))).length, 64)
-    await assert.rejects(openOperator(deps, { identity: `${absent.path}.pub`, env }), { code: 'identity.agent-key', exit: 'notFound' })
+    await assert.rejects(openOperator(deps, { identity: `${absent.path}.pub`, env }), {
+      code: 'identity.agent-key',
+      exit: 'notFound',
+    })
     await assert.rejects(openOperator(deps, { identity: `${held.path}.pub`, env: {} }), {
       code: 'identity.agent-key',
       message: /SSH_AUTH_SOCK is not set/,
@@ -63,19 +76,30 @@ describe('the operator key', () => {
     await saveKeyFile(deps, sealed.path, plain.key, { passphrase: 'pw' })
     await using agent = await startSshAgent(folder.file('agent'))
     await agent.add(plain.path)
-    const held = await openOperator(deps, { identity: sealed.path, env: { SSH_AUTH_SOCK: agent.socket }, passphrase: neverAsk })
+    const held = await openOperator(deps, {
+      identity: sealed.path,
+      env: { SSH_AUTH_SOCK: agent.socket },
+      passphrase: neverAsk,
+    })
     assert.equal(held.fingerprint, plain.key.fingerprint)
     for (const env of [{}, { SSH_AUTH_SOCK: folder.file('nobody') }]) {
       assert.equal(
-        (await openOperator(deps, { identity: sealed.path, env, passphrase: async () => 'pw' })).fingerprint,
+        (await openOperator(deps, { identity: sealed.path, env, passphrase: async () => 'pw' }))
+          .fingerprint,
         plain.key.fingerprint,
       )
-      await assert.rejects(openOperator(deps, { identity: sealed.path, env }), { code: 'identity.encrypted', exit: 'denied' })
+      await assert.rejects(openOperator(deps, { identity: sealed.path, env }), {
+        code: 'identity.encrypted',
+        exit: 'denied',
+      })
     }
-    await assert.rejects(openOperator(deps, { identity: sealed.path, env: {}, passphrase: async () => 'no' }), {
-      code: 'identity.passphrase',
-      exit: 'denied',
-    })
+    await assert.rejects(
+      openOperator(deps, { identity: sealed.path, env: {}, passphrase: async () => 'no' }),
+      {
+        code: 'identity.passphrase',
+        exit: 'denied',
+      },
+    )
   })
 
   test('of several keys in the agent the one of ~/.ssh/id_ed25519.pub is taken; without it a choice is asked for', async () => {
@@ -97,12 +121,17 @@ describe('the operator key', () => {
   test('without any key the error lists where it looked', async () => {
     await using folder = await tempFolder()
     await using agent = await startSshAgent(folder.file('agent'))
-    await assert.rejects(openOperator(deps, { env: { SSH_AUTH_SOCK: agent.socket, HOME: folder.path } }), {
-      code: 'identity.none',
-      exit: 'denied',
-      message: /ssh-agent at .* \(no ed25519 key\), .*\/\.ssh\/id_ed25519$/,
-    })
+    await assert.rejects(
+      openOperator(deps, { env: { SSH_AUTH_SOCK: agent.socket, HOME: folder.path } }),
+      {
+        code: 'identity.none',
+        exit: 'denied',
+        message: /ssh-agent at .* \(no ed25519 key\), .*\/\.ssh\/id_ed25519$/,
+      },
+    )
     await assert.rejects(openOperator(deps, { env: {} }), { code: 'identity.none' })
-    await assert.rejects(openOperator(deps, { identity: folder.file('absent'), env: {} }), { code: 'identity.key-file-missing' })
+    await assert.rejects(openOperator(deps, { identity: folder.file('absent'), env: {} }), {
+      code: 'identity.key-file-missing',
+    })
   })
 })

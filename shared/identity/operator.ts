@@ -28,7 +28,10 @@ export interface OperatorOptions {
 /**
  * @throws identity.none, identity.ambiguous, identity.agent, identity.agent-key, and what reading a key file throws
  */
-export async function openOperator(deps: { clock: Clock }, options: OperatorOptions): Promise<Signer> {
+export async function openOperator(
+  deps: { clock: Clock },
+  options: OperatorOptions,
+): Promise<Signer> {
   const { env } = options
   const named = options.identity ?? (env.MUSTER_IDENTITY === '' ? undefined : env.MUSTER_IDENTITY)
   if (named !== undefined) return openFile(deps, expandHome(named, env.HOME), options)
@@ -47,10 +50,13 @@ export async function openOperator(deps: { clock: Clock }, options: OperatorOpti
       looked.push(path)
     }
   }
-  throw identityError('identity.none', { looked: looked.length > 0 ? looked : ['nothing: neither SSH_AUTH_SOCK nor HOME is set'] })
+  throw identityError('identity.none', {
+    looked: looked.length > 0 ? looked : ['nothing: neither SSH_AUTH_SOCK nor HOME is set'],
+  })
 }
 
-const hasAgent = (env: OperatorOptions['env']): boolean => env.SSH_AUTH_SOCK !== undefined && env.SSH_AUTH_SOCK !== ''
+const hasAgent = (env: OperatorOptions['env']): boolean =>
+  env.SSH_AUTH_SOCK !== undefined && env.SSH_AUTH_SOCK !== ''
 const defaultFile = (home: string): string => join(home, '.ssh', 'id_ed25519')
 
 /** `~/…` reaches us unexpanded from an environment variable or a configuration file. */
@@ -58,14 +64,23 @@ function expandHome(path: string, home: string | undefined): string {
   return path.startsWith('~/') && home !== undefined ? join(home, path.slice(2)) : path
 }
 
-async function openFile(deps: { clock: Clock }, path: string, options: OperatorOptions): Promise<Signer> {
+async function openFile(
+  deps: { clock: Clock },
+  path: string,
+  options: OperatorOptions,
+): Promise<Signer> {
   if (path.endsWith('.pub')) {
-    const { publicKey } = parsePublicKeyLine(await readKeyText(path, { secret: false }, options.signal), path)
+    const { publicKey } = parsePublicKeyLine(
+      await readKeyText(path, { secret: false }, options.signal),
+      path,
+    )
     const held = await findInAgent(deps, publicKey, options)
     if (held !== undefined) return held
     throw identityError('identity.agent-key', {
       fingerprint: fingerprintOf(publicKey),
-      where: hasAgent(options.env) ? `in the ssh-agent at ${options.env.SSH_AUTH_SOCK}` : 'at hand: SSH_AUTH_SOCK is not set',
+      where: hasAgent(options.env)
+        ? `in the ssh-agent at ${options.env.SSH_AUTH_SOCK}`
+        : 'at hand: SSH_AUTH_SOCK is not set',
     })
   }
   const file = parsePrivateKey(await readKeyText(path, { secret: true }, options.signal), path)
@@ -78,29 +93,46 @@ async function openFile(deps: { clock: Clock }, path: string, options: OperatorO
   return held ?? file.unlock(await options.passphrase?.())
 }
 
-async function agentKeys(deps: { clock: Clock }, options: OperatorOptions): Promise<readonly Signer[]> {
+async function agentKeys(
+  deps: { clock: Clock },
+  options: OperatorOptions,
+): Promise<readonly Signer[]> {
   return listAgentKeys(deps, { socket: options.env.SSH_AUTH_SOCK as string }, options.signal)
 }
 
-async function findInAgent(deps: { clock: Clock }, publicKey: Uint8Array, options: OperatorOptions): Promise<Signer | undefined> {
+async function findInAgent(
+  deps: { clock: Clock },
+  publicKey: Uint8Array,
+  options: OperatorOptions,
+): Promise<Signer | undefined> {
   if (!hasAgent(options.env)) return undefined
-  return (await agentKeys(deps, options)).find((signer) => Buffer.from(signer.publicKey).equals(publicKey))
+  return (await agentKeys(deps, options)).find((signer) =>
+    Buffer.from(signer.publicKey).equals(publicKey),
+  )
 }
 
 /** The only key, else the one whose public half is the default file's; a guess among several would sign with the wrong name. */
-async function chooseFromAgent(signers: readonly Signer[], options: OperatorOptions): Promise<Signer> {
+async function chooseFromAgent(
+  signers: readonly Signer[],
+  options: OperatorOptions,
+): Promise<Signer> {
   const [only] = signers
   if (only !== undefined && signers.length === 1) return only
   const { HOME } = options.env
   if (HOME !== undefined && HOME !== '') {
     try {
       const path = `${defaultFile(HOME)}.pub`
-      const { publicKey } = parsePublicKeyLine(await readKeyText(path, { secret: false }, options.signal), path)
+      const { publicKey } = parsePublicKeyLine(
+        await readKeyText(path, { secret: false }, options.signal),
+        path,
+      )
       const match = signers.find((signer) => Buffer.from(signer.publicKey).equals(publicKey))
       if (match !== undefined) return match
     } catch (error) {
       if (!identityError.is(error)) throw error
     }
   }
-  throw identityError('identity.ambiguous', { fingerprints: signers.map((signer) => signer.fingerprint) })
+  throw identityError('identity.ambiguous', {
+    fingerprints: signers.map((signer) => signer.fingerprint),
+  })
 }

@@ -10,10 +10,22 @@ const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'
 
 /** Public key and id. Source: printed by @libp2p/peer-id 6.0.15 for the keys of the seeds 00…, 01…, 07… and ff…. */
 const PAIRS: readonly (readonly [string, string])[] = [
-  ['3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29', '12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN'],
-  ['8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c', '12D3KooWK99VoVxNE7XzyBwXEzW7xhK7Gpv85r9F3V3fyKSUKPH5'],
-  ['ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c', '12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7'],
-  ['76a1592044a6e4f511265bca73a604d90b0529d1df602be30a19a9257660d1f5', '12D3KooWHoSyTgntm77sXShoeX9uNkqKNMhHxKtskaHqnA54SrSG'],
+  [
+    '3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29',
+    '12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN',
+  ],
+  [
+    '8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c',
+    '12D3KooWK99VoVxNE7XzyBwXEzW7xhK7Gpv85r9F3V3fyKSUKPH5',
+  ],
+  [
+    'ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c',
+    '12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7',
+  ],
+  [
+    '76a1592044a6e4f511265bca73a604d90b0529d1df602be30a19a9257660d1f5',
+    '12D3KooWHoSyTgntm77sXShoeX9uNkqKNMhHxKtskaHqnA54SrSG',
+  ],
 ]
 
 test('known keys and their peer ids, both ways', () => {

@@ -14,7 +14,8 @@ const PEER_ID_CHARACTERS = 52
 /** `12D3KooW…` of a 32-byte ed25519 public key. */
 export function peerIdOfKey(publicKey: Uint8Array): string {
   const fault = publicKeyFault(publicKey)
-  if (fault !== undefined) throw identityError('identity.public-key', { what: 'the key of a peer', reason: fault })
+  if (fault !== undefined)
+    throw identityError('identity.public-key', { what: 'the key of a peer', reason: fault })
   return toBase58(Buffer.concat([PREFIX, publicKey]))
 }
 
@@ -23,8 +24,10 @@ export function peerIdOfKey(publicKey: Uint8Array): string {
  * @throws identity.peer-id for other key types, other lengths, wrong characters and keys of small order
  */
 export function keyOfPeerId(text: string): Uint8Array {
-  const bad = (reason: string): Error => identityError('identity.peer-id', { got: text.slice(0, 80), reason })
-  if (text.length !== PEER_ID_CHARACTERS) throw bad(`it has ${text.length} characters instead of ${PEER_ID_CHARACTERS}`)
+  const bad = (reason: string): Error =>
+    identityError('identity.peer-id', { got: text.slice(0, 80), reason })
+  if (text.length !== PEER_ID_CHARACTERS)
+    throw bad(`it has ${text.length} characters instead of ${PEER_ID_CHARACTERS}`)
   const bytes = fromBase58(text, PREFIX.length + PUBLIC_KEY_BYTES)
   if (bytes === undefined) throw bad('it is not base58')
   if (!PREFIX.every((byte, i) => bytes[i] === byte)) throw bad('it is of another key type')

@@ -70,16 +70,27 @@ export interface Encrypted {
  * @throws identity.cipher, identity.rounds, identity.private-key; identity.passphrase only where the cipher itself can tell (gcm)
  * @throws SshWireEnd if the KDF options are truncated
  */
-export function decryptPrivatePart(encrypted: Encrypted, passphrase: string, what: string): Uint8Array {
+export function decryptPrivatePart(
+  encrypted: Encrypted,
+  passphrase: string,
+  what: string,
+): Uint8Array {
   const cipher = cipherOf(encrypted.cipher, what)
   if (encrypted.kdf !== 'bcrypt')
-    throw identityError('identity.private-key', { what, reason: `its key derivation is ${encrypted.kdf}, expected bcrypt` })
+    throw identityError('identity.private-key', {
+      what,
+      reason: `its key derivation is ${encrypted.kdf}, expected bcrypt`,
+    })
   const options = readSsh(encrypted.kdfOptions)
   const salt = options.string()
   const rounds = options.uint32()
   if (options.left() !== 0 || salt.length === 0 || salt.length > MAX_SALT_BYTES || rounds === 0)
-    throw identityError('identity.private-key', { what, reason: 'its key derivation options make no sense' })
-  if (rounds > MAX_BCRYPT_ROUNDS) throw identityError('identity.rounds', { what, rounds, limit: MAX_BCRYPT_ROUNDS })
+    throw identityError('identity.private-key', {
+      what,
+      reason: 'its key derivation options make no sense',
+    })
+  if (rounds > MAX_BCRYPT_ROUNDS)
+    throw identityError('identity.rounds', { what, rounds, limit: MAX_BCRYPT_ROUNDS })
   const secret = derive(cipher, passphrase, salt, rounds)
   try {
     const key = secret.subarray(0, cipher.keyBytes)
@@ -112,7 +123,11 @@ export function encryptPrivatePart(
   const cipher = CIPHERS['aes256-ctr'] as Cipher
   const secret = derive(cipher, passphrase, salt, rounds)
   try {
-    const encipher = createCipheriv(cipher.algorithm, secret.subarray(0, cipher.keyBytes), secret.subarray(cipher.keyBytes))
+    const encipher = createCipheriv(
+      cipher.algorithm,
+      secret.subarray(0, cipher.keyBytes),
+      secret.subarray(cipher.keyBytes),
+    )
     return { cipher: 'aes256-ctr', body: Buffer.concat([encipher.update(body), encipher.final()]) }
   } finally {
     secret.fill(0)
@@ -124,8 +139,14 @@ function derive(cipher: Cipher, passphrase: string, salt: Uint8Array, rounds: nu
   const password = Buffer.from(passphrase)
   const secret = Buffer.alloc(cipher.keyBytes + cipher.ivBytes)
   try {
-    if (bcrypt.pbkdf(password, password.length, salt, salt.length, secret, secret.length, rounds) !== 0)
-      throw identityError('identity.private-key', { what: 'the key', reason: 'its passphrase is empty' })
+    if (
+      bcrypt.pbkdf(password, password.length, salt, salt.length, secret, secret.length, rounds) !==
+      0
+    )
+      throw identityError('identity.private-key', {
+        what: 'the key',
+        reason: 'its passphrase is empty',
+      })
     return secret
   } finally {
     password.fill(0)

@@ -41,7 +41,8 @@ function assemble(parts: Parts = {}): string {
     sshString(parts.pair ?? Buffer.concat([key.seed, key.publicKey])),
     sshString(''),
   ])
-  const padding = parts.padding ?? Array.from({ length: (8 - (fields.length % 8)) % 8 }, (_, i) => i + 1)
+  const padding =
+    parts.padding ?? Array.from({ length: (8 - (fields.length % 8)) % 8 }, (_, i) => i + 1)
   return armor(
     Buffer.concat([
       Buffer.from('openssh-key-v1\0'),
@@ -58,8 +59,10 @@ function assemble(parts: Parts = {}): string {
 
 /** Padding that makes the private part whole blocks of AES. */
 const AES_PADDING = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]
-const kdf = (rounds: number): Uint8Array => Buffer.concat([sshString(new Uint8Array(16).fill(1)), sshUint32(rounds)])
-const unlock = (text: string, passphrase?: string): unknown => parsePrivateKey(text, 'k').unlock(passphrase)
+const kdf = (rounds: number): Uint8Array =>
+  Buffer.concat([sshString(new Uint8Array(16).fill(1)), sshUint32(rounds)])
+const unlock = (text: string, passphrase?: string): unknown =>
+  parsePrivateKey(text, 'k').unlock(passphrase)
 
 describe('private keys', () => {
   for (const cipher of [
@@ -80,14 +83,20 @@ describe('private keys', () => {
       assert.throws(() => file.unlock(), { code: 'identity.encrypted' })
       assert.throws(() => file.unlock('open sesame'), { code: 'identity.passphrase' })
       const opened = file.unlock('open sesame é')
-      assert.equal(`${formatPublicKeyLine(opened.publicKey, opened.comment)}\n`, await readFile(`${path}.pub`, 'utf8'))
+      assert.equal(
+        `${formatPublicKeyLine(opened.publicKey, opened.comment)}\n`,
+        await readFile(`${path}.pub`, 'utf8'),
+      )
       assert.deepEqual(file.publicKey, opened.publicKey)
     })
 
   test('a key with the default rounds of ssh-keygen opens, and one without a passphrase needs none', async () => {
     await using folder = await tempFolder()
     const encrypted = await makeKey(folder.file('e'), [], 'pw')
-    assert.equal(parsePrivateKey(await readFile(encrypted, 'utf8'), encrypted).unlock('pw').comment, 'a comment')
+    assert.equal(
+      parsePrivateKey(await readFile(encrypted, 'utf8'), encrypted).unlock('pw').comment,
+      'a comment',
+    )
     const plain = await makeKey(folder.file('p'))
     const file = parsePrivateKey((await readFile(plain, 'utf8')).replaceAll('\n', '\r\n'), plain)
     assert.equal(file.encrypted, false)
@@ -98,10 +107,24 @@ describe('private keys', () => {
     await using folder = await tempFolder()
     for (const passphrase of [undefined, 'a passphrase']) {
       const path = folder.file(`w${passphrase?.length ?? 0}`)
-      await writeFile(path, formatPrivateKey({ random: systemRandom }, key, passphrase === undefined ? {} : { passphrase }), {
-        mode: 0o600,
-      })
-      const { stdout, stderr } = await runTool('ssh-keygen', ['-y', '-P', passphrase ?? '', '-f', path])
+      await writeFile(
+        path,
+        formatPrivateKey(
+          { random: systemRandom },
+          key,
+          passphrase === undefined ? {} : { passphrase },
+        ),
+        {
+          mode: 0o600,
+        },
+      )
+      const { stdout, stderr } = await runTool('ssh-keygen', [
+        '-y',
+        '-P',
+        passphrase ?? '',
+        '-f',
+        path,
+      ])
       assert.equal(stdout.trim(), formatPublicKeyLine(key.publicKey, 'made here'), stderr)
       const again = parsePrivateKey(await readFile(path, 'utf8'), path).unlock(passphrase)
       assert.deepEqual(Buffer.from(again.seed), Buffer.from(key.seed))
@@ -110,7 +133,11 @@ describe('private keys', () => {
 
   test('ID-15: chacha20-poly1305 and unknown ciphers are refused by name, with the command that changes the cipher', async () => {
     await using folder = await tempFolder()
-    const path = await makeKey(folder.file('k'), ['-Z', 'chacha20-poly1305@openssh.com', '-a', '1'], 'pw')
+    const path = await makeKey(
+      folder.file('k'),
+      ['-Z', 'chacha20-poly1305@openssh.com', '-a', '1'],
+      'pw',
+    )
     const error = await readFile(path, 'utf8').then((text) => {
       try {
         return parsePrivateKey(text, path).unlock('pw')
@@ -122,16 +149,34 @@ describe('private keys', () => {
     assert.equal(error.code, 'identity.cipher')
     assert.match(error.message, /chacha20-poly1305@openssh\.com/)
     assert.match(error.hint ?? '', /ssh-keygen -p -Z aes256-ctr -f /)
-    assert.throws(() => unlock(assemble({ cipher: '3des-cbc', kdf: 'bcrypt', kdfOptions: kdf(1) }), 'pw'), { code: 'identity.cipher' })
-    assert.throws(() => unlock(assemble({ cipher: 'toString', kdf: 'bcrypt', kdfOptions: kdf(1) }), 'pw'), { code: 'identity.cipher' })
+    assert.throws(
+      () => unlock(assemble({ cipher: '3des-cbc', kdf: 'bcrypt', kdfOptions: kdf(1) }), 'pw'),
+      { code: 'identity.cipher' },
+    )
+    assert.throws(
+      () => unlock(assemble({ cipher: 'toString', kdf: 'bcrypt', kdfOptions: kdf(1) }), 'pw'),
+      { code: 'identity.cipher' },
+    )
   })
 
   test('ID-15: 2^31 rounds of key derivation are refused at once', () => {
     const start = systemClock.monotonic()
     for (const rounds of [101, 2 ** 31, 2 ** 32 - 1])
-      assert.throws(() => unlock(assemble({ cipher: 'aes256-ctr', kdf: 'bcrypt', kdfOptions: kdf(rounds), padding: AES_PADDING }), 'pw'), {
-        code: 'identity.rounds',
-      })
+      assert.throws(
+        () =>
+          unlock(
+            assemble({
+              cipher: 'aes256-ctr',
+              kdf: 'bcrypt',
+              kdfOptions: kdf(rounds),
+              padding: AES_PADDING,
+            }),
+            'pw',
+          ),
+        {
+          code: 'identity.rounds',
+        },
+      )
     assert.ok(systemClock.monotonic() - start < 1000)
   })
 
@@ -151,29 +196,56 @@ describe('private keys', () => {
       [{ kdfOptions: kdf(1) }, /do not fit together/],
       [{ type: 'ssh-rsa' }, /type is ssh-rsa/],
       [{ pair: key.seed }, /private half has 32 bytes/],
-      [{ outer: publicKeyBlob(Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 1 : 0))) }, /small order/],
+      [
+        { outer: publicKeyBlob(Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 1 : 0))) },
+        /small order/,
+      ],
     ] as const satisfies readonly (readonly [Parts, RegExp])[])
-      assert.throws(() => unlock(assemble(parts)), { code: 'identity.private-key', message: reason })
+      assert.throws(() => unlock(assemble(parts)), {
+        code: 'identity.private-key',
+        message: reason,
+      })
     for (const options of [
       new Uint8Array(0),
       kdf(0),
       Buffer.concat([kdf(1), Uint8Array.of(0)]),
       Buffer.concat([sshString(''), sshUint32(1)]),
     ])
-      assert.throws(() => unlock(assemble({ cipher: 'aes128-cbc', kdf: 'bcrypt', kdfOptions: options, padding: AES_PADDING }), 'pw'), {
+      assert.throws(
+        () =>
+          unlock(
+            assemble({
+              cipher: 'aes128-cbc',
+              kdf: 'bcrypt',
+              kdfOptions: options,
+              padding: AES_PADDING,
+            }),
+            'pw',
+          ),
+        {
+          code: 'identity.private-key',
+        },
+      )
+    assert.throws(
+      () => unlock(assemble({ cipher: 'aes128-cbc', kdf: 'scrypt', kdfOptions: kdf(1) }), 'pw'),
+      {
         code: 'identity.private-key',
-      })
-    assert.throws(() => unlock(assemble({ cipher: 'aes128-cbc', kdf: 'scrypt', kdfOptions: kdf(1) }), 'pw'), {
-      code: 'identity.private-key',
-    })
+      },
+    )
   })
 
   test('ID-16: a file whose public half, in any of its three places, does not belong to its seed is refused', () => {
     const reason = { code: 'identity.private-key', message: /public half does not belong/ }
     assert.throws(() => unlock(assemble({ outer: publicKeyBlob(other.publicKey) })), reason)
     assert.throws(() => unlock(assemble({ inner: other.publicKey })), reason)
-    assert.throws(() => unlock(assemble({ pair: Buffer.concat([key.seed, other.publicKey]) })), reason)
-    assert.throws(() => unlock(assemble({ pair: Buffer.concat([other.seed, key.publicKey]) })), reason)
+    assert.throws(
+      () => unlock(assemble({ pair: Buffer.concat([key.seed, other.publicKey]) })),
+      reason,
+    )
+    assert.throws(
+      () => unlock(assemble({ pair: Buffer.concat([other.seed, key.publicKey]) })),
+      reason,
+    )
   })
 
   test('other private key formats are refused by name', async () => {
@@ -195,16 +267,27 @@ describe('private keys', () => {
   test('a key file with any byte changed or cut off raises a Muster error or still holds the same key', () => {
     const bytes = Buffer.from(assemble().split('\n')[1] as string, 'base64')
     fc.assert(
-      fc.property(fc.nat(bytes.length - 1), fc.nat(255), fc.nat(bytes.length), (at, value, length) => {
-        const changed = Buffer.from(bytes)
-        changed[at] = value
-        for (const candidate of [changed, bytes.subarray(0, length)])
-          try {
-            assert.deepEqual(parsePrivateKey(armor(candidate), 'k').unlock('pw').publicKey, key.publicKey)
-          } catch (error) {
-            assert.ok(error instanceof MusterError && error.code.startsWith('identity.'), String(error))
-          }
-      }),
+      fc.property(
+        fc.nat(bytes.length - 1),
+        fc.nat(255),
+        fc.nat(bytes.length),
+        (at, value, length) => {
+          const changed = Buffer.from(bytes)
+          changed[at] = value
+          for (const candidate of [changed, bytes.subarray(0, length)])
+            try {
+              assert.deepEqual(
+                parsePrivateKey(armor(candidate), 'k').unlock('pw').publicKey,
+                key.publicKey,
+              )
+            } catch (error) {
+              assert.ok(
+                error instanceof MusterError && error.code.startsWith('identity.'),
+                String(error),
+              )
+            }
+        },
+      ),
       { numRuns: 500 },
     )
   })
@@ -212,6 +295,10 @@ describe('private keys', () => {
   test('a key that is printed, spread or serialised shows no seed', () => {
     const seed = Buffer.from(key.seed)
     const shown = [JSON.stringify(key), JSON.stringify({ ...key }), Object.keys(key).join()].join()
-    assert.ok(!shown.includes('seed') && !shown.includes(seed.toString('base64')) && !shown.includes(seed.toString('hex')))
+    assert.ok(
+      !shown.includes('seed') &&
+        !shown.includes(seed.toString('base64')) &&
+        !shown.includes(seed.toString('hex')),
+    )
   })
 })

@@ -8,13 +8,19 @@ import { fingerprint } from '../ids.ts'
 import { systemRandom } from '../random.ts'
 import { makeKey, runTool, tempFolder } from '../testing/openssh.ts'
 import { fingerprintOf } from './fingerprint.ts'
-import { formatPublicKeyLine, parsePublicKeyBlob, parsePublicKeyLine, publicKeyBlob } from './public-key.ts'
+import {
+  formatPublicKeyLine,
+  parsePublicKeyBlob,
+  parsePublicKeyLine,
+  publicKeyBlob,
+} from './public-key.ts'
 import { generateKey } from './signer.ts'
 import { sshString } from './ssh-wire.ts'
 
 const key = generateKey({ random: systemRandom })
 const refused = { code: 'identity.public-key' }
-const lineOf = (blob: Uint8Array, type = 'ssh-ed25519'): string => `${type} ${Buffer.from(blob).toString('base64')}`
+const lineOf = (blob: Uint8Array, type = 'ssh-ed25519'): string =>
+  `${type} ${Buffer.from(blob).toString('base64')}`
 
 test('a .pub file of ssh-keygen gives its key, comment and fingerprint', async () => {
   await using folder = await tempFolder()
@@ -28,7 +34,9 @@ test('a .pub file of ssh-keygen gives its key, comment and fingerprint', async (
 })
 
 test('ssh-keygen -l reads a line that was written here', async () => {
-  const { stdout } = await runTool('ssh-keygen', ['-l', '-f', '-'], { input: `${formatPublicKeyLine(key.publicKey, 'who\nelse')}\n` })
+  const { stdout } = await runTool('ssh-keygen', ['-l', '-f', '-'], {
+    input: `${formatPublicKeyLine(key.publicKey, 'who\nelse')}\n`,
+  })
   assert.equal(stdout.trim(), `256 ${key.fingerprint} who else (ED25519)`)
   assert.ok(fingerprint.is(key.fingerprint))
 })
@@ -44,7 +52,10 @@ test('ID-03: a small-order, non-canonical or impossible key is refused when its 
     [new Uint8Array(31), /31 bytes/],
     [new Uint8Array(33), /33 bytes/],
   ] as const)
-    assert.throws(() => parsePublicKeyLine(lineOf(publicKeyBlob(bytes))), { ...refused, message: reason })
+    assert.throws(() => parsePublicKeyLine(lineOf(publicKeyBlob(bytes))), {
+      ...refused,
+      message: reason,
+    })
 })
 
 test('key lines of other types, forms and lengths are refused with the reason', () => {
@@ -72,7 +83,9 @@ test('parsing arbitrary key lines and blobs only ever raises identity.public-key
       assert.ok(error instanceof MusterError && error.code === 'identity.public-key', String(error))
     }
   }
-  fc.assert(fc.property(fc.string({ maxLength: 300 }), (line) => attempt(() => parsePublicKeyLine(line))))
+  fc.assert(
+    fc.property(fc.string({ maxLength: 300 }), (line) => attempt(() => parsePublicKeyLine(line))),
+  )
   fc.assert(
     fc.property(fc.nat(50), fc.nat(255), fc.nat(51), (at, value, length) => {
       const blob = Buffer.from(publicKeyBlob(key.publicKey))
@@ -84,10 +97,17 @@ test('parsing arbitrary key lines and blobs only ever raises identity.public-key
 
 test('formatting and parsing a key line are inverse', () => {
   fc.assert(
-    fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.stringMatching(/^[a-z@.-]{0,30}$/), (seed, comment) => {
-      const made = generateKey({ random: { ...systemRandom, bytes: () => seed } })
-      assert.deepEqual(parsePublicKeyLine(formatPublicKeyLine(made.publicKey, comment)), { publicKey: made.publicKey, comment })
-    }),
+    fc.property(
+      fc.uint8Array({ minLength: 32, maxLength: 32 }),
+      fc.stringMatching(/^[a-z@.-]{0,30}$/),
+      (seed, comment) => {
+        const made = generateKey({ random: { ...systemRandom, bytes: () => seed } })
+        assert.deepEqual(parsePublicKeyLine(formatPublicKeyLine(made.publicKey, comment)), {
+          publicKey: made.publicKey,
+          comment,
+        })
+      },
+    ),
     { numRuns: 50 },
   )
 })

@@ -25,9 +25,17 @@ export function parsePublicKeyBlob(blob: Uint8Array, what: string): Uint8Array {
   try {
     const reader = readSsh(blob)
     const type = reader.name()
-    if (type !== KEY_TYPE) throw identityError('identity.public-key', { what, reason: `its type is ${type}, expected ${KEY_TYPE}` })
+    if (type !== KEY_TYPE)
+      throw identityError('identity.public-key', {
+        what,
+        reason: `its type is ${type}, expected ${KEY_TYPE}`,
+      })
     const key = new Uint8Array(reader.string())
-    if (reader.left() !== 0) throw identityError('identity.public-key', { what, reason: `${reader.left()} bytes follow the key` })
+    if (reader.left() !== 0)
+      throw identityError('identity.public-key', {
+        what,
+        reason: `${reader.left()} bytes follow the key`,
+      })
     return requirePublicKey(key, what)
   } catch (cause) {
     if (!(cause instanceof SshWireEnd)) throw cause
@@ -46,16 +54,30 @@ export function requirePublicKey(key: Uint8Array, what: string): Uint8Array {
  * One line of a `.pub` file: `ssh-ed25519 AAAA… comment`.
  * @throws identity.public-key
  */
-export function parsePublicKeyLine(line: string, what = 'the key line'): { publicKey: Uint8Array; comment: string } {
+export function parsePublicKeyLine(
+  line: string,
+  what = 'the key line',
+): { publicKey: Uint8Array; comment: string } {
   if (line.length > MAX_LINE_CHARACTERS)
-    throw identityError('identity.public-key', { what, reason: `it is longer than ${MAX_LINE_CHARACTERS} characters` })
+    throw identityError('identity.public-key', {
+      what,
+      reason: `it is longer than ${MAX_LINE_CHARACTERS} characters`,
+    })
   const text = line.trim()
-  if (/[\r\n]/.test(text)) throw identityError('identity.public-key', { what, reason: 'it has more than one line' })
+  if (/[\r\n]/.test(text))
+    throw identityError('identity.public-key', { what, reason: 'it has more than one line' })
   const match = /^([A-Za-z0-9@._-]+)[ \t]+([A-Za-z0-9+/]+={0,2})(?:[ \t]+(.*))?$/.exec(text)
   if (match === null)
-    throw identityError('identity.public-key', { what, reason: `it is not a line of the form "${KEY_TYPE} AAAA… comment"` })
+    throw identityError('identity.public-key', {
+      what,
+      reason: `it is not a line of the form "${KEY_TYPE} AAAA… comment"`,
+    })
   const [, type, base64, comment = ''] = match
-  if (type !== KEY_TYPE) throw identityError('identity.public-key', { what, reason: `its type is ${type}, expected ${KEY_TYPE}` })
+  if (type !== KEY_TYPE)
+    throw identityError('identity.public-key', {
+      what,
+      reason: `its type is ${type}, expected ${KEY_TYPE}`,
+    })
   return { publicKey: parsePublicKeyBlob(Buffer.from(base64 as string, 'base64'), what), comment }
 }
 

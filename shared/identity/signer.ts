@@ -29,7 +29,10 @@ export function generateKey(deps: { random: Random }, options: { comment?: strin
 /** The key of a 32-byte seed; keeps a copy of the seed. */
 export function keyFromSeed(seed: Uint8Array, comment = ''): NodeKey {
   if (seed.length !== SEED_BYTES)
-    throw identityError('identity.private-key', { what: 'the seed', reason: `it has ${seed.length} bytes instead of ${SEED_BYTES}` })
+    throw identityError('identity.private-key', {
+      what: 'the seed',
+      reason: `it has ${seed.length} bytes instead of ${SEED_BYTES}`,
+    })
   const privateKey = privateKeyObject(seed)
   const publicKey = rawPublicKey(privateKey)
   const key: NodeKey = {

@@ -22,14 +22,19 @@ const other = generateKey(deps)
 /** A server that speaks the agent's protocol as a test wants: `answer` gives the bytes for one request, or undefined for silence. */
 async function fakeAgent(
   socket: string,
-  answer: (request: Uint8Array, connection: Socket) => Uint8Array | undefined | Promise<Uint8Array | undefined>,
+  answer: (
+    request: Uint8Array,
+    connection: Socket,
+  ) => Uint8Array | undefined | Promise<Uint8Array | undefined>,
 ) {
   const connections = new Set<Socket>()
   const server = createServer((connection) => {
     connections.add(connection)
     connection.on('error', () => {})
     connection.once('data', (bytes) => {
-      void Promise.resolve(answer(bytes.subarray(4), connection)).then((reply) => reply !== undefined && connection.end(reply))
+      void Promise.resolve(answer(bytes.subarray(4), connection)).then(
+        (reply) => reply !== undefined && connection.end(reply),
+      )
     })
   })
   await new Promise<void>((resolve) => server.listen(socket, resolve))
@@ -44,9 +49,20 @@ async function fakeAgent(
 
 const framed = (body: Uint8Array): Uint8Array => Buffer.concat([sshUint32(body.length), body])
 const identities = (...blobs: Uint8Array[]): Uint8Array =>
-  framed(Buffer.concat([Uint8Array.of(12), sshUint32(blobs.length), ...blobs.flatMap((blob) => [sshString(blob), sshString('c')])]))
+  framed(
+    Buffer.concat([
+      Uint8Array.of(12),
+      sshUint32(blobs.length),
+      ...blobs.flatMap((blob) => [sshString(blob), sshString('c')]),
+    ]),
+  )
 const signatureAnswer = (signature: Uint8Array, algorithm = 'ssh-ed25519'): Uint8Array =>
-  framed(Buffer.concat([Uint8Array.of(14), sshString(Buffer.concat([sshString(algorithm), sshString(signature)]))]))
+  framed(
+    Buffer.concat([
+      Uint8Array.of(14),
+      sshString(Buffer.concat([sshString(algorithm), sshString(signature)])),
+    ]),
+  )
 
 describe('ssh-agent', () => {
   test('lists its ed25519 keys, leaves out others, and signs so that the signature verifies', async () => {
@@ -85,15 +101,27 @@ describe('ssh-agent', () => {
       [Uint8Array.of(0, 0, 0), /closed the connection/],
       [Uint8Array.of(0, 0, 0, 0), /announced an answer of 0/],
       [Uint8Array.of(255, 255, 255, 255, 12), /announced an answer of 4294967295/],
-      [Buffer.concat([sshUint32(256 * 1024 + 1), Uint8Array.of(12)]), /announced an answer of 262145/],
+      [
+        Buffer.concat([sshUint32(256 * 1024 + 1), Uint8Array.of(12)]),
+        /announced an answer of 262145/,
+      ],
       [framed(Buffer.concat([Uint8Array.of(12), sshUint32(1)])), /malformed/],
       [framed(Buffer.concat([Uint8Array.of(12), sshUint32(2 ** 32 - 1)])), /malformed/],
-      [framed(Buffer.concat([Uint8Array.of(12), sshUint32(1), sshUint32(2 ** 32 - 1)])), /malformed/],
+      [
+        framed(Buffer.concat([Uint8Array.of(12), sshUint32(1), sshUint32(2 ** 32 - 1)])),
+        /malformed/,
+      ],
     ]
     let next = 0
-    await using _ = await fakeAgent(folder.file('fake'), () => (answers[next] as [Uint8Array, RegExp])[0])
+    await using _ = await fakeAgent(
+      folder.file('fake'),
+      () => (answers[next] as [Uint8Array, RegExp])[0],
+    )
     for (const [, reason] of answers) {
-      await assert.rejects(listAgentKeys(deps, { socket: folder.file('fake') }), { code: 'identity.agent', message: reason })
+      await assert.rejects(listAgentKeys(deps, { socket: folder.file('fake') }), {
+        code: 'identity.agent',
+        message: reason,
+      })
       next += 1
     }
   })
@@ -121,7 +149,9 @@ describe('ssh-agent', () => {
       }
       return undefined
     })
-    await assert.rejects(listAgentKeys(deps, { socket: folder.file('fake'), timeoutMs: 100 }), { message: /no answer within/ })
+    await assert.rejects(listAgentKeys(deps, { socket: folder.file('fake'), timeoutMs: 100 }), {
+      message: /no answer within/,
+    })
   })
 
   test('ID-23: a signature by another key, of another algorithm, of other bytes or with bytes after it is not handed on', async () => {
@@ -135,12 +165,17 @@ describe('ssh-agent', () => {
       [signatureAnswer(new Uint8Array(64)), /not valid/],
       [signatureAnswer(good.subarray(1)), /not valid/],
       [signatureAnswer(good, 'ssh-rsa'), /signed as ssh-rsa/],
-      [framed(Buffer.concat([signatureAnswer(good).subarray(4), Uint8Array.of(0)])), /bytes follow/],
+      [
+        framed(Buffer.concat([signatureAnswer(good).subarray(4), Uint8Array.of(0)])),
+        /bytes follow/,
+      ],
       [framed(Uint8Array.of(14)), /malformed/],
     ]
     let next = 0
     await using _ = await fakeAgent(folder.file('fake'), (request) =>
-      request[0] === 11 ? identities(publicKeyBlob(key.publicKey)) : (answers[next] ?? [signatureAnswer(good)])[0],
+      request[0] === 11
+        ? identities(publicKeyBlob(key.publicKey))
+        : (answers[next] ?? [signatureAnswer(good)])[0],
     )
     const [signer] = await listAgentKeys(deps, { socket: folder.file('fake') })
     assert.ok(signer)
@@ -170,16 +205,24 @@ describe('ssh-agent', () => {
     await using _ = await fakeAgent(folder.file('fake'), () => reply)
     const good = identities(publicKeyBlob(key.publicKey))
     await fc.assert(
-      fc.asyncProperty(fc.nat(good.length - 5), fc.nat(255), fc.nat(good.length), async (at, value, length) => {
-        const changed = Buffer.from(good)
-        changed[at + 4] = value
-        reply = length % 3 === 0 ? good.subarray(0, length) : changed
-        try {
-          await listAgentKeys(deps, { socket: folder.file('fake') })
-        } catch (error) {
-          assert.ok(error instanceof MusterError && error.code === 'identity.agent', String(error))
-        }
-      }),
+      fc.asyncProperty(
+        fc.nat(good.length - 5),
+        fc.nat(255),
+        fc.nat(good.length),
+        async (at, value, length) => {
+          const changed = Buffer.from(good)
+          changed[at + 4] = value
+          reply = length % 3 === 0 ? good.subarray(0, length) : changed
+          try {
+            await listAgentKeys(deps, { socket: folder.file('fake') })
+          } catch (error) {
+            assert.ok(
+              error instanceof MusterError && error.code === 'identity.agent',
+              String(error),
+            )
+          }
+        },
+      ),
       { numRuns: 100 },
     )
   })

@@ -40,8 +40,18 @@ export interface AgentOptions {
  * The ed25519 keys of the agent as signers; keys of other types, and keys that are refused everywhere, are left out.
  * @throws identity.agent
  */
-export async function listAgentKeys(deps: AgentDeps, options: AgentOptions, signal?: AbortSignal): Promise<readonly Signer[]> {
-  const answer = await ask(deps, options, LIST_TIMEOUT_MS, Uint8Array.of(REQUEST_IDENTITIES), signal)
+export async function listAgentKeys(
+  deps: AgentDeps,
+  options: AgentOptions,
+  signal?: AbortSignal,
+): Promise<readonly Signer[]> {
+  const answer = await ask(
+    deps,
+    options,
+    LIST_TIMEOUT_MS,
+    Uint8Array.of(REQUEST_IDENTITIES),
+    signal,
+  )
   return understand(options, () => {
     const reader = expectAnswer(answer, IDENTITIES_ANSWER, 'it refused to list its keys')
     const count = reader.uint32()
@@ -65,18 +75,31 @@ function ed25519Key(blob: Uint8Array): Uint8Array | undefined {
   }
 }
 
-function agentSigner(deps: AgentDeps, options: AgentOptions, publicKey: Uint8Array, comment: string): Signer {
+function agentSigner(
+  deps: AgentDeps,
+  options: AgentOptions,
+  publicKey: Uint8Array,
+  comment: string,
+): Signer {
   const sign = async (bytes: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> => {
-    const request = Buffer.concat([Uint8Array.of(SIGN_REQUEST), sshString(publicKeyBlob(publicKey)), sshString(bytes), sshUint32(0)])
+    const request = Buffer.concat([
+      Uint8Array.of(SIGN_REQUEST),
+      sshString(publicKeyBlob(publicKey)),
+      sshString(bytes),
+      sshUint32(0),
+    ])
     const answer = await ask(deps, options, SIGN_TIMEOUT_MS, request, signal)
     return understand(options, () => {
       const reader = expectAnswer(answer, SIGN_RESPONSE, 'it refused to sign')
       const inner = readSsh(reader.string())
       const algorithm = inner.name()
-      if (algorithm !== KEY_TYPE) throw failed(options, `it signed as ${algorithm}, expected ${KEY_TYPE}`)
+      if (algorithm !== KEY_TYPE)
+        throw failed(options, `it signed as ${algorithm}, expected ${KEY_TYPE}`)
       const signature = new Uint8Array(inner.string())
-      if (inner.left() !== 0 || reader.left() !== 0) throw failed(options, 'bytes follow the signature')
-      if (!verifyEd25519(publicKey, bytes, signature)) throw failed(options, 'its signature is not valid')
+      if (inner.left() !== 0 || reader.left() !== 0)
+        throw failed(options, 'bytes follow the signature')
+      if (!verifyEd25519(publicKey, bytes, signature))
+        throw failed(options, 'its signature is not valid')
       return signature
     })
   }
@@ -99,7 +122,11 @@ function understand<T>(options: AgentOptions, read: () => T): T {
     return read()
   } catch (cause) {
     if (identityError.is(cause)) throw cause
-    throw failed(options, cause instanceof AgentRefusal ? cause.message : 'its answer is malformed', cause)
+    throw failed(
+      options,
+      cause instanceof AgentRefusal ? cause.message : 'its answer is malformed',
+      cause,
+    )
   }
 }
 
@@ -120,7 +147,8 @@ async function ask(
   const deadline = deps.clock.timeout(ms)
   const socket = createConnection(options.socket)
   const onAbort = (): void => void socket.destroy(signal?.reason as Error)
-  const onDeadline = (): void => void socket.destroy(failed(options, `no answer within ${ms / 1000} s`))
+  const onDeadline = (): void =>
+    void socket.destroy(failed(options, `no answer within ${ms / 1000} s`))
   signal?.addEventListener('abort', onAbort, { once: true })
   deadline.addEventListener('abort', onDeadline, { once: true })
   try {
@@ -129,7 +157,13 @@ async function ask(
   } catch (cause) {
     if (signal?.aborted === true || identityError.is(cause)) throw cause
     const code = (cause as NodeJS.ErrnoException).code
-    throw failed(options, code === 'ENOENT' || code === 'ECONNREFUSED' ? 'nobody listens there' : (code ?? 'the connection failed'), cause)
+    throw failed(
+      options,
+      code === 'ENOENT' || code === 'ECONNREFUSED'
+        ? 'nobody listens there'
+        : (code ?? 'the connection failed'),
+      cause,
+    )
   } finally {
     signal?.removeEventListener('abort', onAbort)
     deadline.removeEventListener('abort', onDeadline)
@@ -148,7 +182,8 @@ async function readAnswer(socket: Socket, options: AgentOptions): Promise<Uint8A
     chunks.push(head)
     const length = head.readUInt32BE(0)
     // Before more is read: the length decides how much memory a stranger's agent may fill.
-    if (length === 0 || length > MAX_ANSWER_BYTES) throw failed(options, `it announced an answer of ${length} bytes`)
+    if (length === 0 || length > MAX_ANSWER_BYTES)
+      throw failed(options, `it announced an answer of ${length} bytes`)
     if (received >= 4 + length) return new Uint8Array(head.subarray(4, 4 + length))
   }
   throw failed(options, 'it closed the connection without an answer')

@@ -25,7 +25,8 @@ export function readSsh(bytes: Uint8Array): SshReader {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let at = 0
   const take = (length: number): Uint8Array => {
-    if (length > buffer.length - at) throw new SshWireEnd(`${length} bytes wanted, ${buffer.length - at} left`)
+    if (length > buffer.length - at)
+      throw new SshWireEnd(`${length} bytes wanted, ${buffer.length - at} left`)
     at += length
     return bytes.subarray(at - length, at)
   }
@@ -41,7 +42,8 @@ export function readSsh(bytes: Uint8Array): SshReader {
     string,
     name: () => {
       const text = Buffer.from(string()).toString('latin1')
-      if (!/^[\x21-\x7e]{0,64}$/.test(text)) throw new SshWireEnd('a name that is not short printable ASCII')
+      if (!/^[\x21-\x7e]{0,64}$/.test(text))
+        throw new SshWireEnd('a name that is not short printable ASCII')
       return text
     },
     left: () => buffer.length - at,

@@ -39,7 +39,12 @@ function assemble(good: ReturnType<typeof parseSshsig>, parts: Parts): Uint8Arra
     sshString(parts.namespace ?? good.namespace),
     sshString(parts.reserved ?? ''),
     sshString(parts.hash ?? good.hash),
-    sshString(Buffer.concat([sshString(parts.algorithm ?? 'ssh-ed25519'), sshString(parts.signature ?? good.signature)])),
+    sshString(
+      Buffer.concat([
+        sshString(parts.algorithm ?? 'ssh-ed25519'),
+        sshString(parts.signature ?? good.signature),
+      ]),
+    ),
     parts.after ?? new Uint8Array(0),
   ])
 }
@@ -48,14 +53,37 @@ describe('SSHSIG', () => {
   test('ssh-keygen -Y verify accepts what is signed here, and refuses it for other bytes and namespaces', async () => {
     await using folder = await tempFolder()
     await writeFile(folder.file('sig'), armorSshsig(await signSshsig(key, 'muster', MESSAGE)))
-    await writeFile(folder.file('signers'), `op@fleet namespaces="muster" ${formatPublicKeyLine(key.publicKey)}\n`)
+    await writeFile(
+      folder.file('signers'),
+      `op@fleet namespaces="muster" ${formatPublicKeyLine(key.publicKey)}\n`,
+    )
     const verify = (namespace: string, input: Uint8Array): ReturnType<typeof runTool> =>
-      runTool('ssh-keygen', ['-Y', 'verify', '-f', folder.file('signers'), '-I', 'op@fleet', '-n', namespace, '-s', folder.file('sig')], {
-        input,
-      })
+      runTool(
+        'ssh-keygen',
+        [
+          '-Y',
+          'verify',
+          '-f',
+          folder.file('signers'),
+          '-I',
+          'op@fleet',
+          '-n',
+          namespace,
+          '-s',
+          folder.file('sig'),
+        ],
+        {
+          input,
+        },
+      )
     const good = await verify('muster', MESSAGE)
     assert.equal(good.code, 0, good.stderr)
-    assert.match(good.stdout, new RegExp(`Good "muster" signature for op@fleet with ED25519 key ${key.fingerprint.replace(/[+]/g, '\\+')}`))
+    assert.match(
+      good.stdout,
+      new RegExp(
+        `Good "muster" signature for op@fleet with ED25519 key ${key.fingerprint.replace(/[+]/g, '\\+')}`,
+      ),
+    )
     assert.notEqual((await verify('muster-root', MESSAGE)).code, 0)
     assert.notEqual((await verify('muster', Buffer.from('other'))).code, 0)
   })
@@ -65,9 +93,13 @@ describe('SSHSIG', () => {
     const path = await makeKey(folder.file('k'))
     const { publicKey } = await loadKeyFile(path)
     for (const hash of ['sha512', 'sha256']) {
-      const { stdout, stderr } = await runTool('ssh-keygen', ['-Y', 'sign', '-f', path, '-n', 'muster', '-O', `hashalg=${hash}`], {
-        input: MESSAGE,
-      })
+      const { stdout, stderr } = await runTool(
+        'ssh-keygen',
+        ['-Y', 'sign', '-f', path, '-n', 'muster', '-O', `hashalg=${hash}`],
+        {
+          input: MESSAGE,
+        },
+      )
       const binary = dearmorSshsig(stdout)
       assert.deepEqual(verifySshsig(binary, 'muster', MESSAGE), { publicKey }, stderr)
       assert.equal(parseSshsig(binary).hash, hash)
@@ -78,7 +110,11 @@ describe('SSHSIG', () => {
   test('a signature here is, byte for byte, the one that ssh-keygen makes with the same key', async () => {
     await using folder = await tempFolder()
     await saveKeyFile(deps, folder.file('k'), key)
-    const { stdout } = await runTool('ssh-keygen', ['-Y', 'sign', '-f', folder.file('k'), '-n', 'muster-root'], { input: MESSAGE })
+    const { stdout } = await runTool(
+      'ssh-keygen',
+      ['-Y', 'sign', '-f', folder.file('k'), '-n', 'muster-root'],
+      { input: MESSAGE },
+    )
     assert.equal(armorSshsig(await signSshsig(key, 'muster-root', MESSAGE)), stdout)
   })
 
@@ -89,17 +125,25 @@ describe('SSHSIG', () => {
       await writeFile(folder.file('m'), MESSAGE)
       await runTool('ssh-keygen', ['-Y', 'sign', '-f', path, '-n', namespace, folder.file('m')])
       const binary = dearmorSshsig(await readFile(folder.file('m.sig'), 'utf8'))
-      assert.throws(() => verifySshsig(binary, 'muster', MESSAGE), { ...refused, message: /its namespace is/ })
+      assert.throws(() => verifySshsig(binary, 'muster', MESSAGE), {
+        ...refused,
+        message: /its namespace is/,
+      })
       // Renaming the namespace in the envelope doesn't help: it is signed.
       const renamed = assemble({ ...parseSshsig(binary), namespace: 'muster' }, {})
-      assert.throws(() => verifySshsig(renamed, 'muster', MESSAGE), { ...refused, message: /does not belong/ })
+      assert.throws(() => verifySshsig(renamed, 'muster', MESSAGE), {
+        ...refused,
+        message: /does not belong/,
+      })
       await rm(folder.file('m.sig'))
     }
   })
 
   test('ID-19: other versions, empty namespaces, weak hashes, other algorithms and trailing bytes are refused', async () => {
     const good = parseSshsig(await signSshsig(key, 'muster', MESSAGE))
-    assert.deepEqual(verifySshsig(assemble(good, {}), 'muster', MESSAGE), { publicKey: key.publicKey })
+    assert.deepEqual(verifySshsig(assemble(good, {}), 'muster', MESSAGE), {
+      publicKey: key.publicKey,
+    })
     for (const [parts, reason] of [
       [{ magic: 'SSHSIg' }, /begin with SSHSIG/],
       [{ version: 0 }, /version is 0/],
@@ -117,27 +161,49 @@ describe('SSHSIG', () => {
       [{ key: publicKeyBlob(other.publicKey) }, /does not belong/],
       [{ after: new Uint8Array(9000) }, /larger than/],
     ] as const satisfies readonly (readonly [Parts, RegExp])[])
-      assert.throws(() => verifySshsig(assemble(good, parts), 'muster', MESSAGE), { ...refused, message: reason })
+      assert.throws(() => verifySshsig(assemble(good, parts), 'muster', MESSAGE), {
+        ...refused,
+        message: reason,
+      })
     await assert.rejects(signSshsig(key, '', MESSAGE), refused)
   })
 
   test('ID-19: a signature by an RSA key is refused whatever its hash', async () => {
     await using folder = await tempFolder()
     const path = await makeKey(folder.file('k'), ['-t', 'rsa', '-b', '2048'])
-    const { stdout } = await runTool('ssh-keygen', ['-Y', 'sign', '-f', path, '-n', 'muster'], { input: MESSAGE })
-    assert.throws(() => verifySshsig(dearmorSshsig(stdout), 'muster', MESSAGE), { code: 'identity.public-key', message: /type is ssh-rsa/ })
+    const { stdout } = await runTool('ssh-keygen', ['-Y', 'sign', '-f', path, '-n', 'muster'], {
+      input: MESSAGE,
+    })
+    assert.throws(() => verifySshsig(dearmorSshsig(stdout), 'muster', MESSAGE), {
+      code: 'identity.public-key',
+      message: /type is ssh-rsa/,
+    })
   })
 
   test('ID-19: a filled reserved field is not refused, but it is signed', async () => {
     // The same signature under a reserved field that it was not made with: refused.
     const good = parseSshsig(await signSshsig(key, 'muster', MESSAGE))
-    assert.throws(() => verifySshsig(assemble(good, { reserved: 'later' }), 'muster', MESSAGE), { ...refused, message: /does not belong/ })
+    assert.throws(() => verifySshsig(assemble(good, { reserved: 'later' }), 'muster', MESSAGE), {
+      ...refused,
+      message: /does not belong/,
+    })
     // Made with it: accepted, and the field is ignored.
     let signed: Uint8Array = new Uint8Array(0)
-    await signSshsig({ ...key, sign: async (bytes) => (signed = bytes).subarray(0, 64) }, 'muster', MESSAGE)
-    const withReserved = Buffer.concat([signed.subarray(0, 6 + 4 + 6), sshString('later'), signed.subarray(6 + 4 + 6 + 4)])
+    await signSshsig(
+      { ...key, sign: async (bytes) => (signed = bytes).subarray(0, 64) },
+      'muster',
+      MESSAGE,
+    )
+    const withReserved = Buffer.concat([
+      signed.subarray(0, 6 + 4 + 6),
+      sshString('later'),
+      signed.subarray(6 + 4 + 6 + 4),
+    ])
     const signature = await key.sign(withReserved)
-    assert.deepEqual(verifySshsig(assemble({ ...good, signature }, { reserved: 'later' }), 'muster', MESSAGE), { publicKey: key.publicKey })
+    assert.deepEqual(
+      verifySshsig(assemble({ ...good, signature }, { reserved: 'later' }), 'muster', MESSAGE),
+      { publicKey: key.publicKey },
+    )
   })
 
   test('ID-19: armor of a megabyte, of other frames and of no base64 is refused', async () => {
@@ -159,22 +225,31 @@ describe('SSHSIG', () => {
   test('a signature with any byte changed or cut off raises a Muster error', async () => {
     const binary = Buffer.from(await signSshsig(key, 'muster', MESSAGE))
     fc.assert(
-      fc.property(fc.nat(binary.length - 1), fc.integer({ min: 1, max: 255 }), fc.nat(binary.length - 1), (at, flip, length) => {
-        const changed = Buffer.from(binary)
-        changed[at] = (changed[at] as number) ^ flip
-        for (const candidate of [changed, binary.subarray(0, length)])
-          assert.throws(
-            () => verifySshsig(candidate, 'muster', MESSAGE),
-            (error) => error instanceof MusterError && error.code.startsWith('identity.'),
-          )
-      }),
+      fc.property(
+        fc.nat(binary.length - 1),
+        fc.integer({ min: 1, max: 255 }),
+        fc.nat(binary.length - 1),
+        (at, flip, length) => {
+          const changed = Buffer.from(binary)
+          changed[at] = (changed[at] as number) ^ flip
+          for (const candidate of [changed, binary.subarray(0, length)])
+            assert.throws(
+              () => verifySshsig(candidate, 'muster', MESSAGE),
+              (error) => error instanceof MusterError && error.code.startsWith('identity.'),
+            )
+        },
+      ),
       { numRuns: 400 },
     )
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), fc.uint8Array({ maxLength: 300 }), (bytes, message) => {
-        assert.throws(() => verifySshsig(bytes, 'muster', message), MusterError)
-        assert.deepEqual(Buffer.from(dearmorSshsig(armorSshsig(bytes))), Buffer.from(bytes))
-      }),
+      fc.property(
+        fc.uint8Array({ maxLength: 300 }),
+        fc.uint8Array({ maxLength: 300 }),
+        (bytes, message) => {
+          assert.throws(() => verifySshsig(bytes, 'muster', message), MusterError)
+          assert.deepEqual(Buffer.from(dearmorSshsig(armorSshsig(bytes))), Buffer.from(bytes))
+        },
+      ),
     )
   })
 })

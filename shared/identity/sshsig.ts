@@ -26,7 +26,12 @@ const ARMOR_END = '-----END SSH SIGNATURE-----'
 const ARMOR_WIDTH = 70
 
 /** Signs `message`; gives the binary form. */
-export async function signSshsig(signer: Signer, namespace: string, message: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+export async function signSshsig(
+  signer: Signer,
+  namespace: string,
+  message: Uint8Array,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
   if (namespace === '') throw identityError('identity.sshsig', { reason: 'the namespace is empty' })
   const empty = new Uint8Array(0)
   const signature = await signer.sign(signedData(namespace, empty, DEFAULT_HASH, message), signal)
@@ -42,9 +47,20 @@ export async function signSshsig(signer: Signer, namespace: string, message: Uin
 }
 
 /** The bytes that the key signs: the message only as its hash, everything else in full. */
-function signedData(namespace: string, reserved: Uint8Array, hash: string, message: Uint8Array): Uint8Array {
+function signedData(
+  namespace: string,
+  reserved: Uint8Array,
+  hash: string,
+  message: Uint8Array,
+): Uint8Array {
   const digest = createHash(hash).update(message).digest()
-  return Buffer.concat([MAGIC, sshString(namespace), sshString(reserved), sshString(hash), sshString(digest)])
+  return Buffer.concat([
+    MAGIC,
+    sshString(namespace),
+    sshString(reserved),
+    sshString(hash),
+    sshString(digest),
+  ])
 }
 
 export interface Sshsig {
@@ -61,7 +77,8 @@ export interface Sshsig {
  * @throws identity.sshsig for anything but a version 1 ed25519 signature with a namespace, sha256 or sha512 and no trailing bytes
  */
 export function parseSshsig(bytes: Uint8Array): Sshsig {
-  const bad = (reason: string, cause?: unknown): Error => identityError('identity.sshsig', { reason }, { cause })
+  const bad = (reason: string, cause?: unknown): Error =>
+    identityError('identity.sshsig', { reason }, { cause })
   if (bytes.length > MAX_BYTES) throw bad(`it is larger than ${MAX_BYTES} bytes`)
   try {
     const reader = readSsh(bytes)
@@ -81,7 +98,8 @@ export function parseSshsig(bytes: Uint8Array): Sshsig {
     const algorithm = inner.name()
     if (algorithm !== KEY_TYPE) throw bad(`its algorithm is ${algorithm}, expected ${KEY_TYPE}`)
     const signature = new Uint8Array(inner.string())
-    if (inner.left() !== 0 || signature.length !== SIGNATURE_BYTES) throw bad(`the signature proper is not ${SIGNATURE_BYTES} bytes`)
+    if (inner.left() !== 0 || signature.length !== SIGNATURE_BYTES)
+      throw bad(`the signature proper is not ${SIGNATURE_BYTES} bytes`)
     return { publicKey, namespace, reserved, hash, signature }
   } catch (cause) {
     if (!(cause instanceof SshWireEnd)) throw cause
@@ -94,14 +112,26 @@ export function parseSshsig(bytes: Uint8Array): Sshsig {
  * @returns the key that signed; whether that key may say such a thing is the caller's question
  * @throws identity.sshsig, identity.public-key
  */
-export function verifySshsig(bytes: Uint8Array, namespace: string, message: Uint8Array): { publicKey: Uint8Array } {
+export function verifySshsig(
+  bytes: Uint8Array,
+  namespace: string,
+  message: Uint8Array,
+): { publicKey: Uint8Array } {
   const parsed = parseSshsig(bytes)
   if (parsed.namespace !== namespace)
     throw identityError('identity.sshsig', {
       reason: `its namespace is ${JSON.stringify(parsed.namespace.slice(0, 64))}, expected ${namespace}`,
     })
-  if (!verifyEd25519(parsed.publicKey, signedData(namespace, parsed.reserved, parsed.hash, message), parsed.signature))
-    throw identityError('identity.sshsig', { reason: 'it does not belong to these bytes and this key' })
+  if (
+    !verifyEd25519(
+      parsed.publicKey,
+      signedData(namespace, parsed.reserved, parsed.hash, message),
+      parsed.signature,
+    )
+  )
+    throw identityError('identity.sshsig', {
+      reason: 'it does not belong to these bytes and this key',
+    })
   return { publicKey: parsed.publicKey }
 }
 
@@ -119,12 +149,22 @@ export function armorSshsig(bytes: Uint8Array): string {
  * @throws identity.sshsig
  */
 export function dearmorSshsig(text: string): Uint8Array {
-  if (text.length > MAX_BYTES * 2) throw identityError('identity.sshsig', { reason: `it is longer than ${MAX_BYTES * 2} characters` })
+  if (text.length > MAX_BYTES * 2)
+    throw identityError('identity.sshsig', {
+      reason: `it is longer than ${MAX_BYTES * 2} characters`,
+    })
   const trimmed = text.trim()
-  if (!trimmed.startsWith(ARMOR_BEGIN) || !trimmed.endsWith(ARMOR_END) || trimmed.length < ARMOR_BEGIN.length + ARMOR_END.length)
-    throw identityError('identity.sshsig', { reason: `it is not framed by ${ARMOR_BEGIN} and ${ARMOR_END}` })
+  if (
+    !trimmed.startsWith(ARMOR_BEGIN) ||
+    !trimmed.endsWith(ARMOR_END) ||
+    trimmed.length < ARMOR_BEGIN.length + ARMOR_END.length
+  )
+    throw identityError('identity.sshsig', {
+      reason: `it is not framed by ${ARMOR_BEGIN} and ${ARMOR_END}`,
+    })
   const base64 = trimmed.slice(ARMOR_BEGIN.length, -ARMOR_END.length).replace(/[ \t\r\n]/g, '')
   const bytes = Buffer.from(base64, 'base64')
-  if (bytes.toString('base64') !== base64) throw identityError('identity.sshsig', { reason: 'its body is not base64' })
+  if (bytes.toString('base64') !== base64)
+    throw identityError('identity.sshsig', { reason: 'its body is not base64' })
   return new Uint8Array(bytes)
 }

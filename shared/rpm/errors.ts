@@ -4,10 +4,12 @@ import { defineErrors } from '../errors.ts'
 export const rpmError = defineErrors({
   'rpm.header': {
     exit: 'verification',
-    message: (d: { what: string; reason: string }) => `${d.what} has a broken RPM header: ${d.reason}`,
+    message: (d: { what: string; reason: string }) =>
+      `${d.what} has a broken RPM header: ${d.reason}`,
   },
   'rpm.package': {
     exit: 'verification',
-    message: (d: { what: string; reason: string }) => `${d.what} is not an RPM package: ${d.reason}`,
+    message: (d: { what: string; reason: string }) =>
+      `${d.what} is not an RPM package: ${d.reason}`,
   },
 })

@@ -7,7 +7,10 @@ import { compareEvr, compareVersions, formatEvr, parseEvr } from './evr.ts'
 const RELATION: Readonly<Record<string, number>> = { '<': -1, '=': 0, '>': 1 }
 
 function vectors(file: string): { left: string; relation: number; right: string }[] {
-  const text = readFileSync(new URL(`../../fixtures/vectors/versions/${file}`, import.meta.url), 'utf8')
+  const text = readFileSync(
+    new URL(`../../fixtures/vectors/versions/${file}`, import.meta.url),
+    'utf8',
+  )
   return text
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
@@ -22,7 +25,11 @@ test('evr: version strings compare as rpm 4.18 compares them', () => {
   assert.ok(cases.length > 400)
   for (const { left, relation, right } of cases) {
     assert.equal(compareVersions(left, right), relation, `${left} and ${right}`)
-    assert.equal(compareVersions(right, left), relation === 0 ? 0 : -relation, `${right} and ${left}`)
+    assert.equal(
+      compareVersions(right, left),
+      relation === 0 ? 0 : -relation,
+      `${right} and ${left}`,
+    )
   }
 })
 
@@ -46,7 +53,8 @@ test('evr: the order is total: antisymmetric and transitive for any three string
     fc.property(version, version, version, (a, b, c) => {
       assert.equal(compareVersions(a, a), 0)
       assert.equal(compareVersions(a, b) + compareVersions(b, a), 0)
-      if (compareVersions(a, b) <= 0 && compareVersions(b, c) <= 0) assert.ok(compareVersions(a, c) <= 0)
+      if (compareVersions(a, b) <= 0 && compareVersions(b, c) <= 0)
+        assert.ok(compareVersions(a, c) <= 0)
     }),
     { numRuns: 5000 },
   )
@@ -56,7 +64,11 @@ test('evr: what is written is read back', () => {
   const part = fc.string({ unit: fc.constantFrom(...'09az.~^+'), minLength: 1, maxLength: 8 })
   fc.assert(
     fc.property(fc.nat(), part, fc.oneof(part, fc.constant('')), (epoch, v, release) => {
-      assert.deepEqual(parseEvr(formatEvr({ epoch, version: v, release })), { epoch, version: v, release })
+      assert.deepEqual(parseEvr(formatEvr({ epoch, version: v, release })), {
+        epoch,
+        version: v,
+        release,
+      })
     }),
   )
   assert.deepEqual(parseEvr('7:1.2-3-4'), { epoch: 7, version: '1.2-3', release: '4' })

@@ -32,7 +32,11 @@ export function parseEvr(text: string): Evr {
 
 /** Negative if `a` is older than `b`, positive if newer, 0 if rpm takes them for the same. */
 export function compareEvr(a: Evr, b: Evr): number {
-  return Math.sign(a.epoch - b.epoch) || compareVersions(a.version, b.version) || compareVersions(a.release, b.release)
+  return (
+    Math.sign(a.epoch - b.epoch) ||
+    compareVersions(a.version, b.version) ||
+    compareVersions(a.release, b.release)
+  )
 }
 
 /**
@@ -64,7 +68,10 @@ export function compareVersions(a: string, b: string): -1 | 0 | 1 {
     if (left === END || right === END) return left === right ? 0 : left === END ? -1 : 1
     if (left !== right) return left === DIGIT ? 1 : -1
     const [runA, runB] = [runEnd(a, i, left), runEnd(b, j, right)]
-    const order = left === DIGIT ? compareDigits(a.slice(i, runA), b.slice(j, runB)) : compareText(a.slice(i, runA), b.slice(j, runB))
+    const order =
+      left === DIGIT
+        ? compareDigits(a.slice(i, runA), b.slice(j, runB))
+        : compareText(a.slice(i, runA), b.slice(j, runB))
     if (order !== 0) return order
     i = runA
     j = runB

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { headerEntry, int16, int32, string, strings, translated, bin, writeDatabaseHeader, writeHeader } from '../../fixtures/rpm/header.ts'
+import {
+  headerEntry,
+  int16,
+  int32,
+  string,
+  strings,
+  translated,
+  bin,
+  writeDatabaseHeader,
+  writeHeader,
+} from '../../fixtures/rpm/header.ts'
 import { MusterError } from '../errors.ts'
 import { headerLength, readHeader } from './header.ts'
 import { TAG, TYPE } from './tags.ts'
@@ -19,7 +29,8 @@ const good = writeHeader(
   ]),
 )
 
-const read = (bytes: Uint8Array): ReturnType<typeof readHeader> => readHeader(bytes, { form: 'package', what: 'test' })
+const read = (bytes: Uint8Array): ReturnType<typeof readHeader> =>
+  readHeader(bytes, { form: 'package', what: 'test' })
 
 /** A header from raw entries and data: region first, trailer last, unless told otherwise. */
 function raw(
@@ -32,7 +43,8 @@ function raw(
   intro.writeUInt32BE(change.entries ?? entries.length + 1, 8)
   intro.writeUInt32BE(change.length ?? data.length + 16, 12)
   const region = change.region ?? headerEntry(TAG.region, TYPE.bin, data.length, 16)
-  const trailer = change.trailer ?? headerEntry(TAG.region, TYPE.bin, -(entries.length + 1) * 16, 16)
+  const trailer =
+    change.trailer ?? headerEntry(TAG.region, TYPE.bin, -(entries.length + 1) * 16, 16)
   return Buffer.concat([intro, region, ...entries, data, trailer])
 }
 
@@ -53,7 +65,10 @@ test('rpm header: values come back by tag and type', () => {
 })
 
 test('rpm header: a tag of another type is refused when it is asked for', () => {
-  assert.throws(() => read(good).number(TAG.name), { code: 'rpm.header', message: /tag 1000 has type 6/ })
+  assert.throws(() => read(good).number(TAG.name), {
+    code: 'rpm.header',
+    message: /tag 1000 has type 6/,
+  })
   assert.throws(() => read(good).string(TAG.epoch), { code: 'rpm.header' })
 })
 
@@ -77,13 +92,16 @@ test('RS-21: counts beyond rpm’s limits are refused before anything is allocat
   refused(raw([], Buffer.alloc(0), { length: 0x10000000 }), /268435456 bytes/)
   refused(raw([], Buffer.alloc(0), { entries: 0xffff }), /its sizes say/)
   const intro = raw([], Buffer.alloc(0), { entries: 33 }).subarray(0, 16)
-  assert.throws(() => headerLength(intro, { form: 'signature', what: 'test' }), { message: /at most 32/ })
+  assert.throws(() => headerLength(intro, { form: 'signature', what: 'test' }), {
+    message: /at most 32/,
+  })
   assert.equal(headerLength(intro, { form: 'package', what: 'test' }), 16 + 33 * 16 + 16)
 })
 
 test('RS-21: entries outside the data, overlapping, unaligned, empty or of no known type are refused', () => {
   const data = Buffer.from('name\0\0\0\0version\0')
-  const entry = (tag: number, type: number, offset: number, count: number): Buffer => raw([headerEntry(tag, type, offset, count)], data)
+  const entry = (tag: number, type: number, offset: number, count: number): Buffer =>
+    raw([headerEntry(tag, type, offset, count)], data)
   refused(entry(TAG.name, TYPE.string, 1000, 1), /begins outside/)
   refused(entry(TAG.name, TYPE.string, -1, 1), /overlaps/)
   refused(entry(TAG.name, TYPE.string, 0, 2), /no room/)
@@ -96,14 +114,25 @@ test('RS-21: entries outside the data, overlapping, unaligned, empty or of no kn
   refused(entry(TAG.size, TYPE.null, 0, 1), /unknown type 0/)
   refused(entry(TAG.size, 10, 0, 1), /unknown type 10/)
   refused(entry(99, TYPE.string, 0, 1), /reserved tag 99/)
-  refused(raw([headerEntry(TAG.name, TYPE.string, 0, 1), headerEntry(TAG.version, TYPE.string, 2, 1)], data), /overlaps/)
-  refused(raw([headerEntry(TAG.name, TYPE.string, 0, 1), headerEntry(TAG.name, TYPE.string, 8, 1)], data), /twice/)
+  refused(
+    raw(
+      [headerEntry(TAG.name, TYPE.string, 0, 1), headerEntry(TAG.version, TYPE.string, 2, 1)],
+      data,
+    ),
+    /overlaps/,
+  )
+  refused(
+    raw([headerEntry(TAG.name, TYPE.string, 0, 1), headerEntry(TAG.name, TYPE.string, 8, 1)], data),
+    /twice/,
+  )
   refused(raw([headerEntry(TAG.name, TYPE.bin, 0, data.length + 17)], data), /no room/)
 })
 
 test('RS-21: a string that does not end is refused', () => {
   const end = headerEntry(TAG.region, TYPE.bin, -32, 16)
-  const bytes = raw([headerEntry(TAG.name, TYPE.stringArray, 0, 20)], Buffer.from('abcd'), { trailer: end })
+  const bytes = raw([headerEntry(TAG.name, TYPE.stringArray, 0, 20)], Buffer.from('abcd'), {
+    trailer: end,
+  })
   refused(bytes, /no room for its 20 values/)
 })
 
@@ -111,14 +140,35 @@ test('RS-21: a wrong region or region trailer is refused', () => {
   const data = Buffer.from('name\0')
   const entries = [headerEntry(TAG.name, TYPE.string, 0, 1)]
   refused(raw(entries, data, { region: headerEntry(62, TYPE.bin, 5, 16) }), /not the region 63/)
-  refused(raw(entries, data, { region: headerEntry(TAG.region, TYPE.bin, 5, 15) }), /wrong type or count/)
-  refused(raw(entries, data, { region: headerEntry(TAG.region, TYPE.bin, 6, 16) }), /outside the data/)
-  refused(raw(entries, data, { region: headerEntry(TAG.region, TYPE.bin, -8, 16) }), /outside the data/)
-  refused(raw(entries, data, { trailer: headerEntry(TAG.region, TYPE.bin, -16, 16) }), /does not cover/)
-  refused(raw(entries, data, { trailer: headerEntry(TAG.region, TYPE.bin, -33, 16) }), /claims 33 bytes/)
-  refused(raw(entries, data, { trailer: headerEntry(TAG.region, TYPE.bin, -2147483648, 16) }), /claims/)
+  refused(
+    raw(entries, data, { region: headerEntry(TAG.region, TYPE.bin, 5, 15) }),
+    /wrong type or count/,
+  )
+  refused(
+    raw(entries, data, { region: headerEntry(TAG.region, TYPE.bin, 6, 16) }),
+    /outside the data/,
+  )
+  refused(
+    raw(entries, data, { region: headerEntry(TAG.region, TYPE.bin, -8, 16) }),
+    /outside the data/,
+  )
+  refused(
+    raw(entries, data, { trailer: headerEntry(TAG.region, TYPE.bin, -16, 16) }),
+    /does not cover/,
+  )
+  refused(
+    raw(entries, data, { trailer: headerEntry(TAG.region, TYPE.bin, -33, 16) }),
+    /claims 33 bytes/,
+  )
+  refused(
+    raw(entries, data, { trailer: headerEntry(TAG.region, TYPE.bin, -2147483648, 16) }),
+    /claims/,
+  )
   refused(raw(entries, data, { trailer: headerEntry(62, TYPE.bin, -32, 16) }), /trailer is wrong/)
-  refused(raw(entries, data, { trailer: headerEntry(TAG.region, TYPE.int32, -32, 16) }), /trailer is wrong/)
+  refused(
+    raw(entries, data, { trailer: headerEntry(TAG.region, TYPE.int32, -32, 16) }),
+    /trailer is wrong/,
+  )
 })
 
 test('RS-21: any bytes, and any good header with bytes changed, are read or refused, never anything else', () => {
@@ -141,13 +191,17 @@ test('RS-21: any bytes, and any good header with bytes changed, are read or refu
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => attempt(bytes, 'database')))
   const change = fc.tuple(fc.nat({ max: good.length - 1 }), fc.nat({ max: 255 }))
   fc.assert(
-    fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), fc.nat({ max: good.length }), (changes, cut) => {
-      const bytes = Buffer.from(good)
-      for (const [at, value] of changes) bytes[at] = value
-      attempt(bytes, 'package')
-      attempt(bytes.subarray(0, cut), 'package')
-      attempt(bytes.subarray(8), 'database')
-    }),
+    fc.property(
+      fc.array(change, { minLength: 1, maxLength: 4 }),
+      fc.nat({ max: good.length }),
+      (changes, cut) => {
+        const bytes = Buffer.from(good)
+        for (const [at, value] of changes) bytes[at] = value
+        attempt(bytes, 'package')
+        attempt(bytes.subarray(0, cut), 'package')
+        attempt(bytes.subarray(8), 'database')
+      },
+    ),
     { numRuns: 3000 },
   )
 })

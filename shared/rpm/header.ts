@@ -60,7 +60,10 @@ interface Frame {
 }
 
 /** Bytes of the header that begins here (magic and sizes are 16 bytes); undefined if there are fewer than 16 bytes to tell from. */
-export function headerLength(bytes: Uint8Array, options: { form: 'signature' | 'package'; what: string }): number | undefined {
+export function headerLength(
+  bytes: Uint8Array,
+  options: { form: 'signature' | 'package'; what: string },
+): number | undefined {
   if (bytes.length < ENTRY_BYTES) return undefined
   const fail = failure(options.what)
   const view = viewOf(bytes)
@@ -83,7 +86,8 @@ export function readHeader(bytes: Uint8Array, options: { form: HeaderForm; what:
   const { entries, length } = checkSizes(view, sizesAt, options.form, fail)
   const start = sizesAt + 8
   const expected = start + entries * ENTRY_BYTES + length
-  if (expected !== bytes.length) fail(`its sizes say ${expected} bytes, and there are ${bytes.length}`)
+  if (expected !== bytes.length)
+    fail(`its sizes say ${expected} bytes, and there are ${bytes.length}`)
   const frame: Frame = {
     form: options.form,
     view: new DataView(bytes.buffer, bytes.byteOffset + start, entries * ENTRY_BYTES),
@@ -95,13 +99,20 @@ export function readHeader(bytes: Uint8Array, options: { form: HeaderForm; what:
   return accessors(frame, checkEntries(frame, first))
 }
 
-function checkSizes(view: DataView, at: number, form: HeaderForm, fail: Frame['fail']): { entries: number; length: number } {
+function checkSizes(
+  view: DataView,
+  at: number,
+  form: HeaderForm,
+  fail: Frame['fail'],
+): { entries: number; length: number } {
   const [entries, length] = [view.getUint32(at), view.getUint32(at + 4)]
   const signature = form === 'signature'
   const maxEntries = signature ? MAX_SIGNATURE_ENTRIES : MAX_ENTRIES
   const maxLength = signature ? MAX_SIGNATURE_DATA_BYTES : MAX_DATA_BYTES
-  if (entries < 1 || entries > maxEntries) fail(`it claims ${entries} entries, more than 0 and at most ${maxEntries} are allowed`)
-  if (length > maxLength) fail(`it claims ${length} bytes of data, at most ${maxLength} are allowed`)
+  if (entries < 1 || entries > maxEntries)
+    fail(`it claims ${entries} entries, more than 0 and at most ${maxEntries} are allowed`)
+  if (length > maxLength)
+    fail(`it claims ${length} bytes of data, at most ${maxLength} are allowed`)
   return { entries, length }
 }
 
@@ -112,18 +123,25 @@ function checkRegion(frame: Frame): number {
   const region = entryAt(frame.view, 0)
   if (region.tag !== wanted && form === 'database' && region.tag >= TAG.i18nTable) return 0
   const isOld = form === 'database' && region.tag === OLD_REGION
-  if (region.tag !== wanted && !isOld) fail(`its first entry is tag ${region.tag}, not the region ${wanted}`)
-  if (region.type !== TYPE.bin || region.count !== ENTRY_BYTES) fail('the region entry has the wrong type or count')
+  if (region.tag !== wanted && !isOld)
+    fail(`its first entry is tag ${region.tag}, not the region ${wanted}`)
+  if (region.type !== TYPE.bin || region.count !== ENTRY_BYTES)
+    fail('the region entry has the wrong type or count')
   const end = region.offset + ENTRY_BYTES
   if (region.offset < 0 || end > data.length) fail('the region trailer lies outside the data')
   const trailer = entryAt(viewOf(data.subarray(region.offset, end)), 0)
   const isOldSignature = form === 'signature' && trailer.tag === OLD_REGION
-  if ((trailer.tag !== region.tag && !isOldSignature) || trailer.type !== TYPE.bin || trailer.count !== ENTRY_BYTES)
+  if (
+    (trailer.tag !== region.tag && !isOldSignature) ||
+    trailer.type !== TYPE.bin ||
+    trailer.count !== ENTRY_BYTES
+  )
     fail('the region trailer is wrong')
   const inside = -trailer.offset / ENTRY_BYTES
   if (!Number.isInteger(inside) || inside < 1 || inside > frame.entries)
     fail(`the region trailer claims ${-trailer.offset} bytes of entries`)
-  if (form !== 'database' && (inside !== frame.entries || end !== data.length)) fail('the region does not cover the whole header')
+  if (form !== 'database' && (inside !== frame.entries || end !== data.length))
+    fail('the region does not cover the whole header')
   return inside
 }
 
@@ -136,15 +154,18 @@ function checkEntries(frame: Frame, inRegion: number): Map<number, Entry> {
     const entry = entryAt(frame.view, i)
     const { tag, type, offset } = entry
     if (tag < TAG.i18nTable) fail(`entry ${i} has the reserved tag ${tag}`)
-    if (WIDTH[type] === undefined && !STRING_TYPES.includes(type)) fail(`tag ${tag} has the unknown type ${type}`)
+    if (WIDTH[type] === undefined && !STRING_TYPES.includes(type))
+      fail(`tag ${tag} has the unknown type ${type}`)
     if (offset < end) fail(`tag ${tag} overlaps the entry before it`)
     if (offset > data.length) fail(`tag ${tag} begins outside the data`)
     if (offset % (WIDTH[type] ?? 1) !== 0) fail(`tag ${tag} is not aligned`)
     const length = lengthOf(data, entry)
-    if (length === undefined || length <= 0 || offset + length > data.length) fail(`tag ${tag} has no room for its ${entry.count} values`)
+    if (length === undefined || length <= 0 || offset + length > data.length)
+      fail(`tag ${tag} has no room for its ${entry.count} values`)
     end = offset + (length as number)
     // A database appends changed entries after the region, and they replace those inside. In a file, a tag that is there twice has no meaning.
-    if (entries.has(tag) && (frame.form !== 'database' || i < inRegion)) fail(`tag ${tag} is there twice`)
+    if (entries.has(tag) && (frame.form !== 'database' || i < inRegion))
+      fail(`tag ${tag} is there twice`)
     entries.set(tag, entry)
   }
   return entries
@@ -153,7 +174,8 @@ function checkEntries(frame: Frame, inRegion: number): Map<number, Entry> {
 function accessors({ data, fail }: Frame, entries: ReadonlyMap<number, Entry>): Header {
   const find = (tag: number, types: readonly number[]): Entry | undefined => {
     const entry = entries.get(tag)
-    if (entry !== undefined && !types.includes(entry.type)) fail(`tag ${tag} has type ${entry.type}, expected ${types.join(' or ')}`)
+    if (entry !== undefined && !types.includes(entry.type))
+      fail(`tag ${tag} has type ${entry.type}, expected ${types.join(' or ')}`)
     return entry
   }
   const strings = (tag: number, most = Number.POSITIVE_INFINITY): string[] | undefined => {
@@ -177,7 +199,11 @@ function accessors({ data, fail }: Frame, entries: ReadonlyMap<number, Entry>): 
         const value = Number(view.getBigUint64(i * 8))
         return Number.isSafeInteger(value) ? value : fail(`tag ${tag} holds a number beyond 2^53`)
       }
-      return width === 4 ? view.getUint32(i * 4) : width === 2 ? view.getUint16(i * 2) : view.getUint8(i)
+      return width === 4
+        ? view.getUint32(i * 4)
+        : width === 2
+          ? view.getUint16(i * 2)
+          : view.getUint8(i)
     })
   }
   return {
@@ -195,7 +221,12 @@ function accessors({ data, fail }: Frame, entries: ReadonlyMap<number, Entry>): 
 
 function entryAt(view: DataView, i: number): Entry {
   const at = i * ENTRY_BYTES
-  return { tag: view.getInt32(at), type: view.getUint32(at + 4), offset: view.getInt32(at + 8), count: view.getUint32(at + 12) }
+  return {
+    tag: view.getInt32(at),
+    type: view.getUint32(at + 4),
+    offset: view.getInt32(at + 8),
+    count: view.getUint32(at + 12),
+  }
 }
 
 /** Bytes of an entry's data; undefined if a string does not end, or a single string claims to be several. */

@@ -17,8 +17,13 @@ test('rpm package head: the digests of a written package are those of its bytes'
     const built = buildPackage(spec)
     const { signature, header, headerRange } = readPackageHead(built.bytes, spec.name)
     assert.deepEqual(headerRange, built.headerRange)
-    assert.equal(signature.string(SIGNATURE_TAG.sha256), sha256(built.bytes.subarray(headerRange.start, headerRange.end)))
-    assert.deepEqual(header.strings(TAG.payloadDigest), [sha256(built.bytes.subarray(headerRange.end))])
+    assert.equal(
+      signature.string(SIGNATURE_TAG.sha256),
+      sha256(built.bytes.subarray(headerRange.start, headerRange.end)),
+    )
+    assert.deepEqual(header.strings(TAG.payloadDigest), [
+      sha256(built.bytes.subarray(headerRange.end)),
+    ])
     assert.equal(signature.number(SIGNATURE_TAG.size), built.bytes.length - headerRange.start)
     assert.equal(header.string(TAG.name), spec.name)
     assert.equal(header.number(TAG.epoch), spec.epoch)
@@ -28,26 +33,40 @@ test('rpm package head: the digests of a written package are those of its bytes'
 test('rpm package head: as soon as enough bytes are there, it says how many it needs', () => {
   const { start, end } = harbor.headerRange
   for (const length of [0, 3, 96, 111, start + 15])
-    assert.equal(packageHeadLength(Uint8Array.from(harbor.bytes.subarray(0, length)), 'x'), undefined)
+    assert.equal(
+      packageHeadLength(Uint8Array.from(harbor.bytes.subarray(0, length)), 'x'),
+      undefined,
+    )
   assert.equal(packageHeadLength(harbor.bytes.subarray(0, start + 16), 'x'), end)
-  assert.throws(() => readPackageHead(harbor.bytes.subarray(0, end - 1), 'x'), { code: 'rpm.package', message: /inside its headers/ })
-  assert.throws(() => packageHeadLength(Buffer.alloc(200), 'x'), { code: 'rpm.package', message: /magic/ })
+  assert.throws(() => readPackageHead(harbor.bytes.subarray(0, end - 1), 'x'), {
+    code: 'rpm.package',
+    message: /inside its headers/,
+  })
+  assert.throws(() => packageHeadLength(Buffer.alloc(200), 'x'), {
+    code: 'rpm.package',
+    message: /magic/,
+  })
 })
 
 test('RS-21: a package file cut or changed anywhere in its head is read or refused, never anything else', () => {
   const head = harbor.bytes.subarray(0, harbor.headerRange.end)
   fc.assert(
-    fc.property(fc.nat({ max: head.length - 1 }), fc.nat({ max: 255 }), fc.nat({ max: head.length }), (at, value, cut) => {
-      const bytes = Buffer.from(head)
-      bytes[at] = value
-      for (const candidate of [bytes, bytes.subarray(0, cut)]) {
-        try {
-          readPackageHead(candidate, 'fuzz')
-        } catch (error) {
-          assert.ok(error instanceof MusterError, String(error))
+    fc.property(
+      fc.nat({ max: head.length - 1 }),
+      fc.nat({ max: 255 }),
+      fc.nat({ max: head.length }),
+      (at, value, cut) => {
+        const bytes = Buffer.from(head)
+        bytes[at] = value
+        for (const candidate of [bytes, bytes.subarray(0, cut)]) {
+          try {
+            readPackageHead(candidate, 'fuzz')
+          } catch (error) {
+            assert.ok(error instanceof MusterError, String(error))
+          }
         }
-      }
-    }),
+      },
+    ),
     { numRuns: 3000 },
   )
 })

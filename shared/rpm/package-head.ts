@@ -25,11 +25,18 @@ const INTRO_BYTES = 16
 export function readPackageHead(bytes: Uint8Array, what: string): PackageHead {
   const end = packageHeadLength(bytes, what)
   if (end === undefined || end > bytes.length)
-    throw rpmError('rpm.package', { what, reason: `it ends inside its headers, after ${bytes.length} bytes` })
-  const signatureEnd = LEAD_BYTES + (headerLength(bytes.subarray(LEAD_BYTES), { form: 'signature', what }) as number)
+    throw rpmError('rpm.package', {
+      what,
+      reason: `it ends inside its headers, after ${bytes.length} bytes`,
+    })
+  const signatureEnd =
+    LEAD_BYTES + (headerLength(bytes.subarray(LEAD_BYTES), { form: 'signature', what }) as number)
   const start = align(signatureEnd)
   return {
-    signature: readHeader(bytes.subarray(LEAD_BYTES, signatureEnd), { form: 'signature', what: `${what} (signature)` }),
+    signature: readHeader(bytes.subarray(LEAD_BYTES, signatureEnd), {
+      form: 'signature',
+      what: `${what} (signature)`,
+    }),
     header: readHeader(bytes.subarray(start, end), { form: 'package', what }),
     headerRange: { start, end },
   }

@@ -107,7 +107,18 @@ export const TAG = {
 } as const
 
 /** Data types of a header entry. */
-export const TYPE = { null: 0, char: 1, int8: 2, int16: 3, int32: 4, int64: 5, string: 6, bin: 7, stringArray: 8, i18nString: 9 } as const
+export const TYPE = {
+  null: 0,
+  char: 1,
+  int8: 2,
+  int16: 3,
+  int32: 4,
+  int64: 5,
+  string: 6,
+  bin: 7,
+  stringArray: 8,
+  i18nString: 9,
+} as const
 
 /** Flags of a dependency (RPMSENSE). */
 export const SENSE = {
@@ -124,7 +135,13 @@ export const SENSE = {
 } as const
 
 /** Flags of a file (RPMFILE). */
-export const FILE_FLAG = { config: 1 << 0, doc: 1 << 1, noReplace: 1 << 4, ghost: 1 << 6, license: 1 << 7 } as const
+export const FILE_FLAG = {
+  config: 1 << 0,
+  doc: 1 << 1,
+  noReplace: 1 << 4,
+  ghost: 1 << 6,
+  license: 1 << 7,
+} as const
 
 /** rpm's number for SHA-256 (RFC 4880 section 9.4). */
 export const DIGEST_SHA256 = 8

@@ -1,7 +1,15 @@
 /** Contents, outboards and encodings in memory, for tests of the BLAKE3 tree with any group size. */
 import { type Batch, Decoder, type DecodeOptions } from '../blake3/decode.ts'
 import { encode } from '../blake3/encode.ts'
-import { type ByteRange, GROUP_BYTES, groupCount, groupsOf, HEADER_BYTES, leftGroups, PARENT_BYTES } from '../blake3/geometry.ts'
+import {
+  type ByteRange,
+  GROUP_BYTES,
+  groupCount,
+  groupsOf,
+  HEADER_BYTES,
+  leftGroups,
+  PARENT_BYTES,
+} from '../blake3/geometry.ts'
 import { blake3Of } from '../blake3/hash.ts'
 import { referenceParent, referenceSubtree } from './reference-blake3.ts'
 
@@ -24,7 +32,12 @@ export function referenceOutboard(content: Uint8Array, groupBytes: number): Buff
   const parents: Buffer[] = []
   const node = (start: number, count: number): Uint8Array => {
     const end = Math.min((start + count) * groupBytes, content.length)
-    if (count === 1) return referenceSubtree(content.subarray(start * groupBytes, end), (start * groupBytes) / 1024, groups === 1)
+    if (count === 1)
+      return referenceSubtree(
+        content.subarray(start * groupBytes, end),
+        (start * groupBytes) / 1024,
+        groups === 1,
+      )
     const place = parents.push(Buffer.alloc(0)) - 1
     const left = leftGroups(count)
     const parent = Buffer.concat([node(start, left), node(start + left, count - left)])
@@ -43,11 +56,19 @@ export interface Encodable {
 }
 
 export function encodable(content: Uint8Array, groupBytes: number = GROUP_BYTES): Encodable {
-  return { content, outboard: referenceOutboard(content, groupBytes), root: Buffer.from(blake3Of(content), 'hex'), groupBytes }
+  return {
+    content,
+    outboard: referenceOutboard(content, groupBytes),
+    root: Buffer.from(blake3Of(content), 'hex'),
+    groupBytes,
+  }
 }
 
 /** Encodes from memory; the size is what the outboard's header says. */
-export async function encoded({ content, outboard, root, groupBytes }: Encodable, range?: ByteRange): Promise<Buffer> {
+export async function encoded(
+  { content, outboard, root, groupBytes }: Encodable,
+  range?: ByteRange,
+): Promise<Buffer> {
   const size = Number(Buffer.from(outboard).readBigUInt64LE())
   const fill = (into: Uint8Array, from: Uint8Array, at: number): void => {
     if (at + into.length > from.length) throw new Error('ended early')
@@ -64,7 +85,11 @@ export async function encoded({ content, outboard, root, groupBytes }: Encodable
     },
   }
   const chunks: Uint8Array[] = []
-  for await (const chunk of encode(source, groupsOf(range ?? { start: 0, end: size }, size, groupBytes))) chunks.push(chunk)
+  for await (const chunk of encode(
+    source,
+    groupsOf(range ?? { start: 0, end: size }, size, groupBytes),
+  ))
+    chunks.push(chunk)
   return Buffer.concat(chunks)
 }
 
@@ -79,21 +104,34 @@ export interface Decoded {
 }
 
 /** Decodes an encoding that arrives in pieces of `pieceBytes`, and gathers all that comes out of it. */
-export function decoded(options: DecodeOptions, encoding: Uint8Array, pieceBytes: number = encoding.length): Decoded {
-  const result: Decoded = { start: -1, content: Buffer.alloc(0), parents: new Map(), error: undefined }
+export function decoded(
+  options: DecodeOptions,
+  encoding: Uint8Array,
+  pieceBytes: number = encoding.length,
+): Decoded {
+  const result: Decoded = {
+    start: -1,
+    content: Buffer.alloc(0),
+    parents: new Map(),
+    error: undefined,
+  }
   const contents: Uint8Array[] = []
   const decoder = new Decoder(options, (batch: Batch) => {
     if (batch.groups > 0 && result.start < 0) result.start = batch.start
     contents.push(Buffer.from(batch.content))
     for (const { index, bytes } of batch.parents) {
       for (let at = 0; at < bytes.length; at += PARENT_BYTES) {
-        result.parents.set(index + at / PARENT_BYTES, Buffer.from(bytes.subarray(at, at + PARENT_BYTES)))
+        result.parents.set(
+          index + at / PARENT_BYTES,
+          Buffer.from(bytes.subarray(at, at + PARENT_BYTES)),
+        )
       }
     }
     batch.release()
   })
   try {
-    for (let at = 0; at < encoding.length; at += pieceBytes) decoder.write(encoding.subarray(at, at + pieceBytes))
+    for (let at = 0; at < encoding.length; at += pieceBytes)
+      decoder.write(encoding.subarray(at, at + pieceBytes))
     decoder.end()
   } catch (error) {
     result.error = error

@@ -4,7 +4,15 @@
  */
 import { type Disk, type FileHandle, systemDisk } from '../blobs/disk.ts'
 
-export type StepName = 'create' | 'reopen' | 'write' | 'seal' | 'sync' | 'rename' | 'remove' | 'syncFolder'
+export type StepName =
+  | 'create'
+  | 'reopen'
+  | 'write'
+  | 'seal'
+  | 'sync'
+  | 'rename'
+  | 'remove'
+  | 'syncFolder'
 
 export interface Step {
   readonly name: StepName

@@ -17,7 +17,11 @@ export interface TempFolder extends AsyncDisposable {
 
 export async function tempFolder(): Promise<TempFolder> {
   const path = await mkdtemp(join(tmpdir(), 'muster-test-'))
-  return { path, file: (name) => join(path, name), [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+  return {
+    path,
+    file: (name) => join(path, name),
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+  }
 }
 
 export interface ToolResult {
@@ -32,7 +36,9 @@ export async function runTool(
   args: readonly string[],
   options: { input?: string | Uint8Array; env?: NodeJS.ProcessEnv } = {},
 ): Promise<ToolResult> {
-  const child = spawn(command, args, { env: { ...process.env, SSH_ASKPASS_REQUIRE: 'never', ...options.env } })
+  const child = spawn(command, args, {
+    env: { ...process.env, SSH_ASKPASS_REQUIRE: 'never', ...options.env },
+  })
   // A tool that ends without reading its input breaks the pipe; its exit code says all there is to say.
   child.stdin.on('error', () => {})
   child.stdin.end(options.input ?? '')
@@ -45,13 +51,29 @@ export async function runTool(
 
 /** These tests are about agreeing with OpenSSH: without it they fail, and say what to install. */
 function unavailable(command: string, error: NodeJS.ErrnoException): Error {
-  return error.code === 'ENOENT' ? new Error(`${command} is not installed; on Debian: apt-get install openssh-client`) : error
+  return error.code === 'ENOENT'
+    ? new Error(`${command} is not installed; on Debian: apt-get install openssh-client`)
+    : error
 }
 
 /** Makes a key file; ed25519 without a passphrase unless the arguments say otherwise. */
-export async function makeKey(path: string, args: readonly string[] = [], passphrase = ''): Promise<string> {
+export async function makeKey(
+  path: string,
+  args: readonly string[] = [],
+  passphrase = '',
+): Promise<string> {
   const type = args.includes('-t') ? [] : ['-t', 'ed25519']
-  const { code, stderr } = await runTool('ssh-keygen', ['-q', ...type, '-N', passphrase, '-C', 'a comment', '-f', path, ...args])
+  const { code, stderr } = await runTool('ssh-keygen', [
+    '-q',
+    ...type,
+    '-N',
+    passphrase,
+    '-C',
+    'a comment',
+    '-f',
+    path,
+    ...args,
+  ])
   if (code !== 0) throw new Error(`ssh-keygen failed: ${stderr}`)
   return path
 }
@@ -81,13 +103,16 @@ export async function startSshAgent(socket: string): Promise<RunningAgent> {
   // The socket is there a moment before anybody listens on it.
   while (!(existsSync(socket) && (await listens(socket)))) {
     if (failure !== undefined) throw failure
-    if (systemClock.monotonic() > deadline || child.exitCode !== null) throw new Error('ssh-agent did not start')
+    if (systemClock.monotonic() > deadline || child.exitCode !== null)
+      throw new Error('ssh-agent did not start')
     await systemClock.sleep(5)
   }
   return {
     socket,
     add: async (keyFile) => {
-      const { code, stderr } = await runTool('ssh-add', ['-q', keyFile], { env: { SSH_AUTH_SOCK: socket } })
+      const { code, stderr } = await runTool('ssh-add', ['-q', keyFile], {
+        env: { SSH_AUTH_SOCK: socket },
+      })
       if (code !== 0) throw new Error(`ssh-add failed: ${stderr}`)
     },
     [Symbol.asyncDispose]: async () => {

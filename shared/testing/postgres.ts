@@ -31,13 +31,19 @@ export interface TestPostgres {
 
 /** Creates a database of its own for the caller. */
 export async function createTestPostgres(): Promise<TestPostgres> {
-  server ??= process.env['MUSTER_TEST_PG_URL'] === undefined ? embeddedServer() : Promise.resolve(process.env['MUSTER_TEST_PG_URL'])
+  server ??=
+    process.env['MUSTER_TEST_PG_URL'] === undefined
+      ? embeddedServer()
+      : Promise.resolve(process.env['MUSTER_TEST_PG_URL'])
   const base = await server
   const name = `muster_test_${Buffer.from(systemRandom.bytes(8)).toString('hex')}`
   await administer(base, `create database ${name} template template0 encoding 'UTF8'`)
   const url = new URL(base)
   url.pathname = `/${name}`
-  return { url: url.href, drop: () => administer(base, `drop database if exists ${name} with (force)`) }
+  return {
+    url: url.href,
+    drop: () => administer(base, `drop database if exists ${name} with (force)`),
+  }
 }
 
 let server: Promise<string> | undefined
@@ -48,7 +54,10 @@ async function administer(url: string, statement: string): Promise<void> {
     await client.connect()
     await client.query(statement)
   } catch (cause) {
-    throw new Error(`the PostgreSQL for tests at ${url.replace(/:[^:@/]*@/, ':…@')} does not do "${statement}"`, { cause })
+    throw new Error(
+      `the PostgreSQL for tests at ${url.replace(/:[^:@/]*@/, ':…@')} does not do "${statement}"`,
+      { cause },
+    )
   } finally {
     await client.end()
   }
@@ -68,11 +77,16 @@ async function embeddedServer(): Promise<string> {
       startedAt = systemClock.monotonic()
       mkdirSync(folder, { recursive: true, mode: 0o711 })
       const keeper = fileURLToPath(new URL('./postgres-keeper.ts', import.meta.url))
-      spawn(process.execPath, [keeper, folder, String(process.ppid)], { detached: true, stdio: 'ignore' }).unref()
+      spawn(process.execPath, [keeper, folder, String(process.ppid)], {
+        detached: true,
+        stdio: 'ignore',
+      }).unref()
     }
     await systemClock.sleep(RETRY_MS)
   }
-  throw new Error(`the keeper of the PostgreSQL for tests did not start within ${START_TIMEOUT_MS} ms; see ${folder}`)
+  throw new Error(
+    `the keeper of the PostgreSQL for tests did not start within ${START_TIMEOUT_MS} ms; see ${folder}`,
+  )
 }
 
 function dial(path: string): Promise<Socket | undefined> {
@@ -93,9 +107,15 @@ function answer(socket: Socket, deadline: number): Promise<string | undefined> {
     const failed = (reason: string): void => {
       cancel()
       socket.destroy()
-      reject(new Error(`no PostgreSQL for tests: ${reason}; set MUSTER_TEST_PG_URL to use another server`))
+      reject(
+        new Error(
+          `no PostgreSQL for tests: ${reason}; set MUSTER_TEST_PG_URL to use another server`,
+        ),
+      )
     }
-    const cancel = systemClock.after(deadline - systemClock.monotonic(), () => failed('the keeper does not answer'))
+    const cancel = systemClock.after(deadline - systemClock.monotonic(), () =>
+      failed('the keeper does not answer'),
+    )
     socket.setEncoding('utf8')
     const ended = (): void => {
       cancel()

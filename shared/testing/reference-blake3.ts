@@ -4,10 +4,12 @@
  */
 import { leftGroups } from '../blake3/geometry.ts'
 
-const IV = [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19]
+const IV = [
+  0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+]
 const PERMUTATION = [2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8]
-const COLUMNS_THEN_DIAGONALS = ['048c', '159d', '26ae', '37bf', '05af', '16bc', '278d', '349e'].map((q) =>
-  [...q].map((c) => Number.parseInt(c, 16)),
+const COLUMNS_THEN_DIAGONALS = ['048c', '159d', '26ae', '37bf', '05af', '16bc', '278d', '349e'].map(
+  (q) => [...q].map((c) => Number.parseInt(c, 16)),
 )
 const [CHUNK_START, CHUNK_END, PARENT, ROOT] = [1, 2, 4, 8] as const
 
@@ -37,8 +39,21 @@ export function referenceParent(node: Uint8Array, root: boolean): Uint8Array {
   return bytesOf(compress(IV, wordsOf(node), 0, 64, PARENT | (root ? ROOT : 0)))
 }
 
-function compress(cv: number[], block: number[], counter: number, length: number, flags: number): number[] {
-  const v = [...cv, ...IV.slice(0, 4), counter % 2 ** 32, Math.floor(counter / 2 ** 32), length, flags]
+function compress(
+  cv: number[],
+  block: number[],
+  counter: number,
+  length: number,
+  flags: number,
+): number[] {
+  const v = [
+    ...cv,
+    ...IV.slice(0, 4),
+    counter % 2 ** 32,
+    Math.floor(counter / 2 ** 32),
+    length,
+    flags,
+  ]
   const at = (i: number): number => v[i] as number
   let m = block
   for (let round = 0; round < 7; round += 1) {

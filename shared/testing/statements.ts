@@ -22,11 +22,13 @@ export function testKey(number: number): NodeKey {
   return keyFromSeed(new Uint8Array(32).fill(number), `test key ${number}`)
 }
 
-export const base64Key = (signer: Signer): string => Buffer.from(signer.publicKey).toString('base64')
+export const base64Key = (signer: Signer): string =>
+  Buffer.from(signer.publicKey).toString('base64')
 /** A time as statements hold it, `minutes` after {@link TEST_TIME}. */
 export const minutesLater = (minutes: number): string => rfc3339(TEST_TIME + minutes * 60_000)
 /** A UUID with the given last digits. */
-export const testUuid = (number: number): string => `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`
+export const testUuid = (number: number): string =>
+  `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`
 
 /** A body of the kind that `signer` may sign. */
 export function sampleBody<K extends Kind>(kind: K, signer: Signer): Unsigned<K> {
@@ -53,7 +55,14 @@ export function sampleBody<K extends Kind>(kind: K, signer: Signer): Unsigned<K>
       parent: null,
       epoch: 0,
     }),
-    revocation: () => ({ fleet: TEST_FLEET, id: testUuid(2), kind: 'grant', target: testUuid(1), epoch: 1, issuer: signer.fingerprint }),
+    revocation: () => ({
+      fleet: TEST_FLEET,
+      id: testUuid(2),
+      kind: 'grant',
+      target: testUuid(1),
+      epoch: 1,
+      issuer: signer.fingerprint,
+    }),
     session: () => ({
       fleet: TEST_FLEET,
       key: base64Key(testKey(202)),
@@ -69,7 +78,12 @@ export function sampleBody<K extends Kind>(kind: K, signer: Signer): Unsigned<K>
       verb: 'run.start',
       namespace: 'run',
       targets: [TEST_AGENT],
-      arguments: { command: ['echo', 'Grüße, "world"'], cwd: null, env: { LANG: 'C' }, runs: { [TEST_AGENT]: testUuid(3) } },
+      arguments: {
+        command: ['echo', 'Grüße, "world"'],
+        cwd: null,
+        env: { LANG: 'C' },
+        runs: { [TEST_AGENT]: testUuid(3) },
+      },
       issuedAt: minutesLater(0),
       expiresAt: minutesLater(5),
     }),
@@ -119,6 +133,10 @@ export function sampleBody<K extends Kind>(kind: K, signer: Signer): Unsigned<K>
 }
 
 /** A good statement of the kind, with some fields changed. */
-export function signedSample<K extends Kind>(kind: K, signer: Signer, changes: Partial<Unsigned<K>> = {}): Promise<Signed> {
+export function signedSample<K extends Kind>(
+  kind: K,
+  signer: Signer,
+  changes: Partial<Unsigned<K>> = {},
+): Promise<Signed> {
   return signStatement(signer, kind, { ...sampleBody(kind, signer), ...changes })
 }

@@ -3,19 +3,23 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { AgentId, Fingerprint } from '../ids.ts'
-import { base64Key, minutesLater, sampleBody, TEST_AGENT, TEST_TIME, testKey, testUuid } from '../testing/statements.ts'
+import {
+  base64Key,
+  minutesLater,
+  sampleBody,
+  TEST_AGENT,
+  TEST_TIME,
+  testKey,
+  testUuid,
+} from '../testing/statements.ts'
 import { type Ask, authorize, type Target, type TrustState } from './authorize.ts'
 import type { Grant } from './grant.ts'
 import type { AcceptedRevocation } from './revocations.ts'
 import type { Root } from './root.ts'
 
-const [operator, second, alice, bob, carol] = [1, 2, 3, 4, 5].map((n) => testKey(n).fingerprint) as [
-  Fingerprint,
-  Fingerprint,
-  Fingerprint,
-  Fingerprint,
-  Fingerprint,
-]
+const [operator, second, alice, bob, carol] = [1, 2, 3, 4, 5].map(
+  (n) => testKey(n).fingerprint,
+) as [Fingerprint, Fingerprint, Fingerprint, Fingerprint, Fingerprint]
 const root = {
   ...sampleBody('root', testKey(1)),
   type: 'muster/root/v1',
@@ -24,22 +28,45 @@ const root = {
 const web: Target = { agent: TEST_AGENT, labels: { role: 'web', site: 'a' } }
 const db: Target = { agent: testUuid(0xa2) as AgentId, labels: { role: 'db' } }
 
-function revocation(kind: 'grant' | 'key', target: string, issuer: Fingerprint): AcceptedRevocation {
-  const body = { ...sampleBody('revocation', testKey(1)), type: 'muster/revocation/v1', kind, target, issuer }
-  return { revocation: body, byOperator: issuer === operator || issuer === second, digest: '' } as unknown as AcceptedRevocation
+function revocation(
+  kind: 'grant' | 'key',
+  target: string,
+  issuer: Fingerprint,
+): AcceptedRevocation {
+  const body = {
+    ...sampleBody('revocation', testKey(1)),
+    type: 'muster/revocation/v1',
+    kind,
+    target,
+    issuer,
+  }
+  return {
+    revocation: body,
+    byOperator: issuer === operator || issuer === second,
+    digest: '',
+  } as unknown as AcceptedRevocation
 }
 
 const SUBJECTS = [operator, alice, bob, carol]
 const IDS = [testUuid(1), testUuid(2), testUuid(3), testUuid(4)]
 
-const BASE = { ...sampleBody('grant', testKey(1)), type: 'muster/grant/v1', subject: alice } as Grant
+const BASE = {
+  ...sampleBody('grant', testKey(1)),
+  type: 'muster/grant/v1',
+  subject: alice,
+} as Grant
 const FIELDS = {
   id: fc.constantFrom(...IDS),
   issuer: fc.constantFrom(...SUBJECTS),
   subject: fc.constantFrom(...SUBJECTS),
   namespace: fc.constantFrom('run', 'repo', `run/${TEST_AGENT}`, 'run/role=web'),
   level: fc.constantFrom('observe' as const, 'control' as const),
-  selector: fc.constantFrom({ all: true as const }, { agents: [TEST_AGENT] }, { labels: { role: 'web' } }, { labels: { role: 'db' } }),
+  selector: fc.constantFrom(
+    { all: true as const },
+    { agents: [TEST_AGENT] },
+    { labels: { role: 'web' } },
+    { labels: { role: 'db' } },
+  ),
   notBefore: fc.constantFrom(minutesLater(-60), minutesLater(10)),
   notAfter: fc.constantFrom(minutesLater(60), minutesLater(20)),
   depth: fc.nat(3),
@@ -47,7 +74,9 @@ const FIELDS = {
 } as const
 
 /** Any grant at all. */
-const randomGrant: fc.Arbitrary<Grant> = fc.record(FIELDS).map((fields) => ({ ...BASE, ...fields }) as Grant)
+const randomGrant: fc.Arbitrary<Grant> = fc
+  .record(FIELDS)
+  .map((fields) => ({ ...BASE, ...fields }) as Grant)
 /** A grant that covers everything but for one or two fields. */
 const wideGrant: fc.Arbitrary<Grant> = fc
   .tuple(fc.record(FIELDS), fc.subarray(Object.keys(FIELDS), { maxLength: 2 }))
@@ -61,7 +90,14 @@ const wideGrant: fc.Arbitrary<Grant> = fc
 const randomChain: fc.Arbitrary<Grant[]> = fc
   .tuple(
     fc.array(wideGrant, { minLength: 1, maxLength: 3 }),
-    fc.array(fc.tuple(fc.nat(2), randomGrant, fc.constantFrom('id', 'issuer', 'subject', 'depth', 'parent')), { maxLength: 1 }),
+    fc.array(
+      fc.tuple(
+        fc.nat(2),
+        randomGrant,
+        fc.constantFrom('id', 'issuer', 'subject', 'depth', 'parent'),
+      ),
+      { maxLength: 1 },
+    ),
   )
   .map(([grants, faults]) => {
     const linked = grants.map((each, i) => ({
@@ -72,7 +108,8 @@ const randomChain: fc.Arbitrary<Grant[]> = fc
       subject: SUBJECTS[i + 1] as Fingerprint,
       depth: 3 - i,
     }))
-    for (const [i, from, field] of faults) if (linked[i]) Object.assign(linked[i], { [field]: from[field as 'id'] })
+    for (const [i, from, field] of faults)
+      if (linked[i]) Object.assign(linked[i], { [field]: from[field as 'id'] })
     return linked
   })
 
@@ -82,15 +119,22 @@ const randomRevocation = fc
     issuer: fc.constantFrom(...SUBJECTS),
     which: fc.nat(3),
   })
-  .map(({ kind, issuer, which }) => revocation(kind, (kind === 'key' ? SUBJECTS : IDS)[which] as string, issuer))
+  .map(({ kind, issuer, which }) =>
+    revocation(kind, (kind === 'key' ? SUBJECTS : IDS)[which] as string, issuer),
+  )
 
 const randomState: fc.Arbitrary<TrustState> = fc.record({
   root: fc.constant(root),
   grants: fc
     .tuple(randomChain, fc.array(randomGrant, { maxLength: 3 }))
-    .chain(([chain, others]) => fc.shuffledSubarray([...chain, ...others], { minLength: chain.length }))
+    .chain(([chain, others]) =>
+      fc.shuffledSubarray([...chain, ...others], { minLength: chain.length }),
+    )
     .map((grants) => grants.map((each) => ({ grant: each }))),
-  revocations: fc.oneof({ weight: 2, arbitrary: fc.constant([]) }, fc.array(randomRevocation, { maxLength: 2 })),
+  revocations: fc.oneof(
+    { weight: 2, arbitrary: fc.constant([]) },
+    fc.array(randomRevocation, { maxLength: 2 }),
+  ),
 })
 
 const randomAsk: fc.Arbitrary<Ask> = fc
@@ -99,14 +143,20 @@ const randomAsk: fc.Arbitrary<Ask> = fc
     namespace: fc.constantFrom('run', 'run', 'run', 'repo'),
     level: fc.constantFrom('observe' as const, 'control' as const),
     target: fc.constantFrom(web, web, db, undefined),
-    at: fc.constantFrom(TEST_TIME, TEST_TIME + 15 * 60_000, TEST_TIME + 30 * 60_000, TEST_TIME + 90 * 60_000),
+    at: fc.constantFrom(
+      TEST_TIME,
+      TEST_TIME + 15 * 60_000,
+      TEST_TIME + 30 * 60_000,
+      TEST_TIME + 90 * 60_000,
+    ),
   })
   .map(({ target, ...rest }) => ({ ...rest, ...(target && { target }) }))
 
 /** The rules said again in the plainest way: try every sequence of up to four grants. */
 function oracle(state: TrustState, ask: Ask): boolean {
   const grants = state.grants.map((item) => item.grant)
-  const revokedKey = (key: string): boolean => state.revocations.some((r) => r.revocation.kind === 'key' && r.revocation.target === key)
+  const revokedKey = (key: string): boolean =>
+    state.revocations.some((r) => r.revocation.kind === 'key' && r.revocation.target === key)
   if (revokedKey(ask.actor)) return false
   if (ask.actor === operator || ask.actor === second) return true
   const covers = (g: Grant): boolean => {
@@ -130,17 +180,22 @@ function oracle(state: TrustState, ask: Ask): boolean {
       !issuers.some(revokedKey) &&
       chain.every((g, i) => {
         const above = chain[i - 1]
-        const linked = above === undefined || (g.parent === above.id && g.issuer === above.subject && g.depth < above.depth)
+        const linked =
+          above === undefined ||
+          (g.parent === above.id && g.issuer === above.subject && g.depth < above.depth)
         const void_ = state.revocations.some(
           ({ revocation: r, byOperator }) =>
-            r.kind === 'grant' && r.target === g.id && (byOperator || issuers.slice(0, i + 1).includes(r.issuer)),
+            r.kind === 'grant' &&
+            r.target === g.id &&
+            (byOperator || issuers.slice(0, i + 1).includes(r.issuer)),
         )
         return linked && covers(g) && !void_
       })
     )
   }
   const extend = (chain: readonly Grant[]): boolean =>
-    (chain.length > 0 && good(chain)) || (chain.length < 4 && grants.some((g) => extend([...chain, g])))
+    (chain.length > 0 && good(chain)) ||
+    (chain.length < 4 && grants.some((g) => extend([...chain, g])))
   return extend([])
 }
 
@@ -165,7 +220,11 @@ describe('authorize on random fleets', () => {
       fc.property(randomState, randomAsk, (state, ask) => {
         const decision = authorize(state, ask)
         if (!decision.allowed) return
-        assert.equal(authorize({ ...state, grants: decision.chain.map((each) => ({ grant: each })) }, ask).allowed, true)
+        assert.equal(
+          authorize({ ...state, grants: decision.chain.map((each) => ({ grant: each })) }, ask)
+            .allowed,
+          true,
+        )
       }),
       { numRuns: 400 },
     )
@@ -183,7 +242,8 @@ describe('authorize on random fleets', () => {
           const passedOn = extra.map((each) => ({ grant: { ...each, issuer: grantee } }))
           const after = authorize({ ...state, grants: [...state.grants, ...passedOn] }, ask)
           // Anything newly allowed is something that the grantee was allowed already.
-          if (after.allowed && !before.allowed) assert.equal(authorize(state, { ...ask, actor: grantee }).allowed, true)
+          if (after.allowed && !before.allowed)
+            assert.equal(authorize(state, { ...ask, actor: grantee }).allowed, true)
         },
       ),
       { numRuns: 600 },
@@ -192,11 +252,21 @@ describe('authorize on random fleets', () => {
 
   test('a revocation never allows, a grant never denies', () => {
     fc.assert(
-      fc.property(randomState, randomAsk, randomRevocation, randomGrant, (state, ask, revoke, more) => {
-        const before = authorize(state, ask).allowed
-        if (authorize({ ...state, revocations: [...state.revocations, revoke] }, ask).allowed) assert.ok(before)
-        if (before) assert.ok(authorize({ ...state, grants: [...state.grants, { grant: more }] }, ask).allowed)
-      }),
+      fc.property(
+        randomState,
+        randomAsk,
+        randomRevocation,
+        randomGrant,
+        (state, ask, revoke, more) => {
+          const before = authorize(state, ask).allowed
+          if (authorize({ ...state, revocations: [...state.revocations, revoke] }, ask).allowed)
+            assert.ok(before)
+          if (before)
+            assert.ok(
+              authorize({ ...state, grants: [...state.grants, { grant: more }] }, ask).allowed,
+            )
+        },
+      ),
       { numRuns: 1500 },
     )
   })
@@ -204,9 +274,11 @@ describe('authorize on random fleets', () => {
   test('who may control may observe; who may act on the fleet may act on every host', () => {
     fc.assert(
       fc.property(randomState, randomAsk, (state, ask) => {
-        if (authorize(state, { ...ask, level: 'control' }).allowed) assert.ok(authorize(state, { ...ask, level: 'observe' }).allowed)
+        if (authorize(state, { ...ask, level: 'control' }).allowed)
+          assert.ok(authorize(state, { ...ask, level: 'observe' }).allowed)
         const { target: _, ...fleet } = ask
-        if (authorize(state, fleet).allowed) for (const target of [web, db]) assert.ok(authorize(state, { ...fleet, target }).allowed)
+        if (authorize(state, fleet).allowed)
+          for (const target of [web, db]) assert.ok(authorize(state, { ...fleet, target }).allowed)
       }),
       { numRuns: 1500 },
     )
@@ -214,17 +286,28 @@ describe('authorize on random fleets', () => {
 
   test('the answer depends on nothing but the question: order, repetition and frozen input change nothing', () => {
     const freeze = <T>(value: T): T => {
-      if (typeof value === 'object' && value !== null) for (const item of Object.values(Object.freeze(value))) freeze(item)
+      if (typeof value === 'object' && value !== null)
+        for (const item of Object.values(Object.freeze(value))) freeze(item)
       return value
     }
     fc.assert(
       fc.property(randomState, randomAsk, (state, ask) => {
         const first = authorize(freeze(structuredClone(state)), freeze(ask)).allowed
         assert.equal(
-          authorize({ ...state, grants: state.grants.toReversed(), revocations: state.revocations.toReversed() }, ask).allowed,
+          authorize(
+            {
+              ...state,
+              grants: state.grants.toReversed(),
+              revocations: state.revocations.toReversed(),
+            },
+            ask,
+          ).allowed,
           first,
         )
-        assert.equal(authorize({ ...state, grants: [...state.grants, ...state.grants] }, ask).allowed, first)
+        assert.equal(
+          authorize({ ...state, grants: [...state.grants, ...state.grants] }, ask).allowed,
+          first,
+        )
       }),
       { numRuns: 500 },
     )

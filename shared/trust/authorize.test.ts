@@ -2,21 +2,32 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { AgentId, Fingerprint } from '../ids.ts'
-import { base64Key, minutesLater, OTHER_FLEET, sampleBody, TEST_AGENT, TEST_TIME, testKey, testUuid } from '../testing/statements.ts'
-import { type Ask, authorize, type Decision, type DenyReason, requireRight, type Target } from './authorize.ts'
+import {
+  base64Key,
+  minutesLater,
+  OTHER_FLEET,
+  sampleBody,
+  TEST_AGENT,
+  TEST_TIME,
+  testKey,
+  testUuid,
+} from '../testing/statements.ts'
+import {
+  type Ask,
+  authorize,
+  type Decision,
+  type DenyReason,
+  requireRight,
+  type Target,
+} from './authorize.ts'
 import { CLOCK_SKEW_MS } from './credentials.ts'
 import { type Grant, grantSchema } from './grant.ts'
 import type { AcceptedRevocation } from './revocations.ts'
 import type { Root } from './root.ts'
 
-const [operator, second, alice, bob, carol, dave] = [1, 2, 3, 4, 5, 6].map((n) => testKey(n).fingerprint) as [
-  Fingerprint,
-  Fingerprint,
-  Fingerprint,
-  Fingerprint,
-  Fingerprint,
-  Fingerprint,
-]
+const [operator, second, alice, bob, carol, dave] = [1, 2, 3, 4, 5, 6].map(
+  (n) => testKey(n).fingerprint,
+) as [Fingerprint, Fingerprint, Fingerprint, Fingerprint, Fingerprint, Fingerprint]
 const root = {
   ...sampleBody('root', testKey(1)),
   type: 'muster/root/v1',
@@ -28,31 +39,72 @@ const db: Target = { agent: OTHER_AGENT, labels: { role: 'db' } }
 
 /** A grant from the operator to alice, with some fields changed; always one that could have been signed. */
 function grant(changes: Partial<Grant> = {}): Grant {
-  const made = { ...sampleBody('grant', testKey(1)), type: 'muster/grant/v1', issuer: operator, subject: alice, ...changes }
+  const made = {
+    ...sampleBody('grant', testKey(1)),
+    type: 'muster/grant/v1',
+    issuer: operator,
+    subject: alice,
+    ...changes,
+  }
   return grantSchema.parse(made)
 }
 
-function revocation(kind: 'grant' | 'key' | 'agent', target: string, issuer = operator): AcceptedRevocation {
-  const body = { ...sampleBody('revocation', testKey(1)), type: 'muster/revocation/v1', kind, target, issuer }
-  return { revocation: body, byOperator: issuer === operator || issuer === second, digest: '' } as unknown as AcceptedRevocation
+function revocation(
+  kind: 'grant' | 'key' | 'agent',
+  target: string,
+  issuer = operator,
+): AcceptedRevocation {
+  const body = {
+    ...sampleBody('revocation', testKey(1)),
+    type: 'muster/revocation/v1',
+    kind,
+    target,
+    issuer,
+  }
+  return {
+    revocation: body,
+    byOperator: issuer === operator || issuer === second,
+    digest: '',
+  } as unknown as AcceptedRevocation
 }
 
-function decide(grants: readonly Grant[], ask: Partial<Ask> = {}, revocations: readonly AcceptedRevocation[] = []): Decision {
+function decide(
+  grants: readonly Grant[],
+  ask: Partial<Ask> = {},
+  revocations: readonly AcceptedRevocation[] = [],
+): Decision {
   const state = { root, grants: grants.map((each) => ({ grant: each })), revocations }
-  return authorize(state, { actor: alice, namespace: 'run', level: 'observe', at: TEST_TIME, ...ask })
+  return authorize(state, {
+    actor: alice,
+    namespace: 'run',
+    level: 'observe',
+    at: TEST_TIME,
+    ...ask,
+  })
 }
 
-const allows = (grants: readonly Grant[], ask: Partial<Ask> = {}, revocations?: readonly AcceptedRevocation[]): boolean =>
-  decide(grants, ask, revocations).allowed
+const allows = (
+  grants: readonly Grant[],
+  ask: Partial<Ask> = {},
+  revocations?: readonly AcceptedRevocation[],
+): boolean => decide(grants, ask, revocations).allowed
 
-function denies(reason: DenyReason, grants: readonly Grant[], ask: Partial<Ask> = {}, revocations?: readonly AcceptedRevocation[]): void {
+function denies(
+  reason: DenyReason,
+  grants: readonly Grant[],
+  ask: Partial<Ask> = {},
+  revocations?: readonly AcceptedRevocation[],
+): void {
   assert.deepEqual(decide(grants, ask, revocations), { allowed: false, reason })
 }
 
 describe('authorize', () => {
   test('an operator of the root may do everything without a grant, until the key is revoked', () => {
     for (const namespace of ['run', 'policy', 'repo/x', 'fleet'])
-      assert.deepEqual(decide([], { actor: second, namespace, level: 'control' }), { allowed: true, chain: [] })
+      assert.deepEqual(decide([], { actor: second, namespace, level: 'control' }), {
+        allowed: true,
+        chain: [],
+      })
     denies('its key was revoked', [], { actor: operator }, [revocation('key', operator, second)])
   })
 
@@ -60,12 +112,18 @@ describe('authorize', () => {
     denies('no grant names it', [])
     denies('no grant names it', [grant()], { actor: bob })
     const state = { root, grants: [], revocations: [] }
-    assert.throws(() => requireRight(state, { actor: bob, namespace: 'run', level: 'control', at: TEST_TIME }), {
-      code: 'trust.denied',
-      exit: 'denied',
-      message: `${bob} may not control run: no grant names it`,
-    })
-    assert.deepEqual(requireRight(state, { actor: operator, namespace: 'run', level: 'control', at: TEST_TIME }), [])
+    assert.throws(
+      () => requireRight(state, { actor: bob, namespace: 'run', level: 'control', at: TEST_TIME }),
+      {
+        code: 'trust.denied',
+        exit: 'denied',
+        message: `${bob} may not control run: no grant names it`,
+      },
+    )
+    assert.deepEqual(
+      requireRight(state, { actor: operator, namespace: 'run', level: 'control', at: TEST_TIME }),
+      [],
+    )
   })
 
   test('control implies observe and not the other way round', () => {
@@ -88,8 +146,14 @@ describe('authorize', () => {
       ['run', 'repo', false],
       ['fleet', 'policy', false],
     ] as const)
-      assert.equal(allows([grant({ namespace: granted })], { namespace: asked }), expected, `${granted} for ${asked}`)
-    denies('no grant covers this namespace', [grant({ namespace: 'repo/x' })], { namespace: 'repo/y' })
+      assert.equal(
+        allows([grant({ namespace: granted })], { namespace: asked }),
+        expected,
+        `${granted} for ${asked}`,
+      )
+    denies('no grant covers this namespace', [grant({ namespace: 'repo/x' })], {
+      namespace: 'repo/y',
+    })
   })
 
   test('a namespace about hosts may name one host or some labels', () => {
@@ -116,16 +180,33 @@ describe('authorize', () => {
 
   test('asking in the name of one host about another is covered by nothing', () => {
     for (const namespace of ['run', `run/${TEST_AGENT}`])
-      assert.equal(allows([grant({ namespace })], { namespace: `run/${TEST_AGENT}`, target: db }), false)
+      assert.equal(
+        allows([grant({ namespace })], { namespace: `run/${TEST_AGENT}`, target: db }),
+        false,
+      )
   })
 
   test('a selector covers the hosts it lists and those with all its labels; a question about the fleet needs all', () => {
     assert.ok(allows([grant({ selector: { agents: [TEST_AGENT] } })], { target: web }))
     assert.ok(allows([grant({ selector: { labels: { role: 'web' } } })], { target: web }))
-    assert.ok(allows([grant({ selector: { labels: { role: 'web' }, agents: [OTHER_AGENT] } })], { target: db }))
-    denies('its grant does not cover this host', [grant({ selector: { agents: [TEST_AGENT] } })], { target: db })
-    denies('its grant does not cover this host', [grant({ selector: { labels: { role: 'web', site: 'b' } } })], { target: web })
-    denies('its grant does not cover this host', [grant({ selector: { labels: { constructor: 'x' } } })], { target: web })
+    assert.ok(
+      allows([grant({ selector: { labels: { role: 'web' }, agents: [OTHER_AGENT] } })], {
+        target: db,
+      }),
+    )
+    denies('its grant does not cover this host', [grant({ selector: { agents: [TEST_AGENT] } })], {
+      target: db,
+    })
+    denies(
+      'its grant does not cover this host',
+      [grant({ selector: { labels: { role: 'web', site: 'b' } } })],
+      { target: web },
+    )
+    denies(
+      'its grant does not cover this host',
+      [grant({ selector: { labels: { constructor: 'x' } } })],
+      { target: web },
+    )
     denies('its grant covers only some hosts', [grant({ selector: { agents: [TEST_AGENT] } })])
     assert.ok(allows([grant()]))
     assert.ok(allows([grant()], { target: db }))
@@ -149,7 +230,9 @@ describe('authorize', () => {
   test('a grant by somebody who holds nothing leads nowhere', () => {
     denies('its grant does not lead to an operator of the fleet', [grant({ issuer: bob })])
     denies('its grant does not lead to an operator of the fleet', [grant({ issuer: alice })])
-    denies('its grant does not lead to an operator of the fleet', [grant({ issuer: bob, parent: testUuid(99) })])
+    denies('its grant does not lead to an operator of the fleet', [
+      grant({ issuer: bob, parent: testUuid(99) }),
+    ])
     // An operator's grant that claims a parent is judged by that parent.
     denies('its grant does not lead to an operator of the fleet', [grant({ parent: testUuid(99) })])
   })
@@ -159,15 +242,35 @@ describe('authorize', () => {
   })
 
   describe('chains', () => {
-    const one = (changes: Partial<Grant> = {}): Grant => grant({ id: testUuid(0x11), level: 'control', depth: 2, ...changes })
+    const one = (changes: Partial<Grant> = {}): Grant =>
+      grant({ id: testUuid(0x11), level: 'control', depth: 2, ...changes })
     const two = (changes: Partial<Grant> = {}): Grant =>
-      grant({ id: testUuid(0x12), level: 'control', issuer: alice, subject: bob, parent: testUuid(0x11), depth: 1, ...changes })
+      grant({
+        id: testUuid(0x12),
+        level: 'control',
+        issuer: alice,
+        subject: bob,
+        parent: testUuid(0x11),
+        depth: 1,
+        ...changes,
+      })
     const three = (changes: Partial<Grant> = {}): Grant =>
-      grant({ id: testUuid(0x13), level: 'control', issuer: bob, subject: carol, parent: testUuid(0x12), depth: 0, ...changes })
+      grant({
+        id: testUuid(0x13),
+        level: 'control',
+        issuer: bob,
+        subject: carol,
+        parent: testUuid(0x12),
+        depth: 0,
+        ...changes,
+      })
     const asked = { actor: carol, level: 'control' as const }
 
     test('a right passed on twice is held, and the chain is given from the operator down', () => {
-      assert.deepEqual(decide([three(), one(), two()], asked), { allowed: true, chain: [one(), two(), three()] })
+      assert.deepEqual(decide([three(), one(), two()], asked), {
+        allowed: true,
+        chain: [one(), two(), three()],
+      })
     })
 
     test('every link must be there, name the next, and have depth to spare', () => {
@@ -180,7 +283,10 @@ describe('authorize', () => {
         ['first without depth', [one({ depth: 1 }), two(), three()]],
         ['middle without depth', [one(), two({ depth: 0 }), three()]],
         ['first by no operator', [one({ issuer: dave }), two(), three()]],
-        ['own parent', [three({ parent: testUuid(0x13), subject: bob }), three({ parent: testUuid(0x13) })]],
+        [
+          'own parent',
+          [three({ parent: testUuid(0x13), subject: bob }), three({ parent: testUuid(0x13) })],
+        ],
       ] as const)
         assert.equal(allows(links, asked), false, reason)
     })
@@ -211,31 +317,74 @@ describe('authorize', () => {
         assert.equal(allows(links, asked, [revocation('grant', testUuid(0x13), issuer)]), false)
       for (const issuer of [operator, second, alice])
         assert.equal(allows(links, asked, [revocation('grant', testUuid(0x12), issuer)]), false)
-      for (const issuer of [operator, second]) assert.equal(allows(links, asked, [revocation('grant', testUuid(0x11), issuer)]), false)
+      for (const issuer of [operator, second])
+        assert.equal(allows(links, asked, [revocation('grant', testUuid(0x11), issuer)]), false)
       // From below or from the side it has no effect.
-      for (const issuer of [carol, dave]) assert.ok(allows(links, asked, [revocation('grant', testUuid(0x13), issuer)]))
-      for (const issuer of [bob, carol, dave]) assert.ok(allows(links, asked, [revocation('grant', testUuid(0x12), issuer)]))
-      for (const issuer of [alice, bob, dave]) assert.ok(allows(links, asked, [revocation('grant', testUuid(0x11), issuer)]))
-      for (const key of [alice, bob, carol]) assert.equal(allows(links, asked, [revocation('key', key)]), false)
-      assert.ok(allows(links, asked, [revocation('key', dave), revocation('agent', TEST_AGENT), revocation('grant', testUuid(0x99))]))
+      for (const issuer of [carol, dave])
+        assert.ok(allows(links, asked, [revocation('grant', testUuid(0x13), issuer)]))
+      for (const issuer of [bob, carol, dave])
+        assert.ok(allows(links, asked, [revocation('grant', testUuid(0x12), issuer)]))
+      for (const issuer of [alice, bob, dave])
+        assert.ok(allows(links, asked, [revocation('grant', testUuid(0x11), issuer)]))
+      for (const key of [alice, bob, carol])
+        assert.equal(allows(links, asked, [revocation('key', key)]), false)
+      assert.ok(
+        allows(links, asked, [
+          revocation('key', dave),
+          revocation('agent', TEST_AGENT),
+          revocation('grant', testUuid(0x99)),
+        ]),
+      )
     })
 
     test('a grant with the id of another neither borrows its chain nor gets it revoked', () => {
       // Dave, who holds nothing, makes a grant with the id of alice's; it helps no one.
-      const fake = grant({ id: testUuid(0x11), level: 'control', issuer: dave, subject: dave, depth: 3 })
-      const child = grant({ id: testUuid(0x20), level: 'control', issuer: dave, subject: carol, parent: testUuid(0x11) })
+      const fake = grant({
+        id: testUuid(0x11),
+        level: 'control',
+        issuer: dave,
+        subject: dave,
+        depth: 3,
+      })
+      const child = grant({
+        id: testUuid(0x20),
+        level: 'control',
+        issuer: dave,
+        subject: carol,
+        parent: testUuid(0x11),
+      })
       assert.equal(allows([one(), fake, child], asked), false)
       assert.ok(allows([fake, one(), two(), three()], asked))
-      assert.ok(allows([fake, one(), two(), three()], asked, [revocation('grant', testUuid(0x11), dave)]))
+      assert.ok(
+        allows([fake, one(), two(), three()], asked, [revocation('grant', testUuid(0x11), dave)]),
+      )
     })
 
     test('a flood of grants with one id is denied soon, and does not hide a direct grant', () => {
       const flood = Array.from({ length: 2000 }, (_, i) =>
-        grant({ id: testUuid(0x11), issuer: dave, subject: dave, parent: testUuid(0x11), depth: 1 + (i % 3), level: 'control' }),
+        grant({
+          id: testUuid(0x11),
+          issuer: dave,
+          subject: dave,
+          parent: testUuid(0x11),
+          depth: 1 + (i % 3),
+          level: 'control',
+        }),
       )
-      const child = grant({ id: testUuid(0x20), level: 'control', issuer: dave, subject: carol, parent: testUuid(0x11) })
+      const child = grant({
+        id: testUuid(0x20),
+        level: 'control',
+        issuer: dave,
+        subject: carol,
+        parent: testUuid(0x11),
+      })
       assert.equal(allows([...flood, child], asked), false)
-      assert.ok(allows([...flood, child, grant({ id: testUuid(0x21), level: 'control', subject: carol })], asked))
+      assert.ok(
+        allows(
+          [...flood, child, grant({ id: testUuid(0x21), level: 'control', subject: carol })],
+          asked,
+        ),
+      )
     })
 
     test('the reason is that of the grant that came nearest', () => {

@@ -52,14 +52,18 @@ export const DENY_REASONS = [
 export type DenyReason = (typeof DENY_REASONS)[number]
 
 export type Decision =
-  | { readonly allowed: true /** From the operator's grant to the actor's; empty for an operator. */; readonly chain: readonly Grant[] }
+  | {
+      readonly allowed: true /** From the operator's grant to the actor's; empty for an operator. */
+      readonly chain: readonly Grant[]
+    }
   | { readonly allowed: false; readonly reason: DenyReason }
 
 /** Parents followed for one question. Honest chains need three; whoever floods a fleet with grants of one id is denied, not served slowly. */
 const MAX_PARENTS = 256
 
 export function authorize(state: TrustState, ask: Ask): Decision {
-  if (isKeyRevoked(state.revocations, ask.actor)) return { allowed: false, reason: 'its key was revoked' }
+  if (isKeyRevoked(state.revocations, ask.actor))
+    return { allowed: false, reason: 'its key was revoked' }
   const operators = operatorsOf(state.root)
   if (operators.has(ask.actor)) return { allowed: true, chain: [] }
 
@@ -82,14 +86,20 @@ export function authorize(state: TrustState, ask: Ask): Decision {
 export function requireRight(state: TrustState, ask: Ask): readonly Grant[] {
   const decision = authorize(state, ask)
   if (decision.allowed) return decision.chain
-  throw trustError('trust.denied', { actor: ask.actor, namespace: ask.namespace, level: ask.level, reason: decision.reason })
+  throw trustError('trust.denied', {
+    actor: ask.actor,
+    namespace: ask.namespace,
+    level: ask.level,
+    reason: decision.reason,
+  })
 }
 
 /** Why `grant`, taken alone, does not cover what is asked; undefined if it does. */
 function faultOf(grant: Grant, state: TrustState, ask: Ask): DenyReason | undefined {
   if (grant.fleet !== state.root.fleet) return 'no grant names it'
   if (!coversNamespace(grant.namespace, ask)) return 'no grant covers this namespace'
-  if (ask.level === 'control' && grant.level !== 'control') return 'its grant allows only to observe'
+  if (ask.level === 'control' && grant.level !== 'control')
+    return 'its grant allows only to observe'
   if (grant.selector.all !== true) {
     if (ask.target === undefined) return 'its grant covers only some hosts'
     if (!coversTarget(grant, ask.target)) return 'its grant does not cover this host'
@@ -104,7 +114,9 @@ export function isGrantRevoked(revocations: readonly AcceptedRevocation[], grant
   // Not by the id alone: whoever may pass a right on can give the id of another grant to one of its own, and revoke that.
   const taken = revocations.some(
     ({ revocation, byOperator }) =>
-      revocation.kind === 'grant' && revocation.target === grant.id && (byOperator || revocation.issuer === grant.issuer),
+      revocation.kind === 'grant' &&
+      revocation.target === grant.id &&
+      (byOperator || revocation.issuer === grant.issuer),
   )
   return taken || isKeyRevoked(revocations, grant.issuer)
 }
@@ -129,7 +141,10 @@ function chainTo(
     // Whoever passed a right on may take it back from everybody further down.
     const issuers = chain.map((link) => link.issuer)
     const revoked = state.revocations.some(
-      ({ revocation }) => revocation.kind === 'grant' && revocation.target === grant.id && issuers.includes(revocation.issuer),
+      ({ revocation }) =>
+        revocation.kind === 'grant' &&
+        revocation.target === grant.id &&
+        issuers.includes(revocation.issuer),
     )
     if (!revoked) return [...chain, grant]
   }
@@ -147,7 +162,8 @@ function coversNamespace(granted: string, { namespace, target }: Ask): boolean {
   const below = granted.slice(granted.indexOf('/') + 1)
   const area = namespace.split('/', 1)[0] as string
   const aboutHosts = target !== undefined && HOST_NAMESPACES.has(area)
-  if (aboutHosts && namespace !== area && !namesHost(namespace.slice(area.length + 1), target)) return false
+  if (aboutHosts && namespace !== area && !namesHost(namespace.slice(area.length + 1), target))
+    return false
   if (namespace === granted || namespace.startsWith(`${granted}/`)) return true
   return aboutHosts && granted.startsWith(`${area}/`) && namesHost(below, target)
 }
@@ -164,7 +180,10 @@ function namesHost(text: string, target: Target): boolean {
 function coversTarget(grant: Grant, target: Target): boolean {
   const { agents, labels } = grant.selector
   if (agents?.includes(target.agent) === true) return true
-  return labels !== undefined && Object.entries(labels).every(([key, value]) => hasLabel(target, key, value))
+  return (
+    labels !== undefined &&
+    Object.entries(labels).every(([key, value]) => hasLabel(target, key, value))
+  )
 }
 
 function hasLabel(target: Target, key: string, value: string): boolean {

@@ -1,6 +1,15 @@
 /** A node certificate: a coordinator says which member of the fleet a key is, for a day. */
 import { z } from 'zod'
-import { agentField, counterField, fleetField, keyField, labelsField, nameField, timeField, validityFault } from './fields.ts'
+import {
+  agentField,
+  counterField,
+  fleetField,
+  keyField,
+  labelsField,
+  nameField,
+  timeField,
+  validityFault,
+} from './fields.ts'
 
 export const ROLES = ['coordinator', 'agent', 'observer'] as const
 export type Role = (typeof ROLES)[number]
@@ -28,9 +37,14 @@ export const certificateSchema = z
   })
   .superRefine((certificate, context) => {
     const fault = validityFault(certificate.notBefore, certificate.notAfter, MAX_CERTIFICATE_MS)
-    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault, path: ['notAfter'] })
+    if (fault !== undefined)
+      context.addIssue({ code: 'custom', message: fault, path: ['notAfter'] })
     if ((certificate.role === 'agent') !== (certificate.agent !== null))
-      context.addIssue({ code: 'custom', message: 'expected an agent id for the role agent and null for every other', path: ['agent'] })
+      context.addIssue({
+        code: 'custom',
+        message: 'expected an agent id for the role agent and null for every other',
+        path: ['agent'],
+      })
   })
 
 export type Certificate = z.infer<typeof certificateSchema>

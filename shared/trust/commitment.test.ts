@@ -4,7 +4,13 @@ import test from 'node:test'
 import fc from 'fast-check'
 import { MusterError } from '../errors.ts'
 import { systemRandom } from '../random.ts'
-import { commitmentOf, openCommitments, type Opening, openingsOf, SALT_BYTES } from './commitment.ts'
+import {
+  commitmentOf,
+  openCommitments,
+  type Opening,
+  openingsOf,
+  SALT_BYTES,
+} from './commitment.ts'
 
 const salt = fc.uint8Array({ minLength: SALT_BYTES, maxLength: SALT_BYTES })
 const opening: fc.Arbitrary<Opening> = fc.record({
@@ -25,17 +31,25 @@ const refusal = (commitments: Record<string, string>, openings: readonly Opening
 }
 
 test('AL-13: any variables open to their own values, in any order', () => {
-  const variables = fc.dictionary(fc.string({ maxLength: 12 }), fc.string({ maxLength: 40, unit: 'grapheme' }), { noNullPrototype: true })
+  const variables = fc.dictionary(
+    fc.string({ maxLength: 12 }),
+    fc.string({ maxLength: 40, unit: 'grapheme' }),
+    { noNullPrototype: true },
+  )
   fc.assert(
     fc.property(variables, (given) => {
       const openings = openingsOf({ random: systemRandom }, given)
-      assert.deepEqual(Object.entries(openCommitments(commitmentsOf(openings), openings.toReversed())).sort(), Object.entries(given).sort())
+      assert.deepEqual(
+        Object.entries(openCommitments(commitmentsOf(openings), openings.toReversed())).sort(),
+        Object.entries(given).sort(),
+      )
     }),
   )
 })
 
 test('AL-13: two openings that differ in anything have two commitments, wherever one part ends and the next begins', () => {
-  const key = ({ name, salt: bytes, value }: Opening): string => JSON.stringify([name, Buffer.from(bytes).toString('hex'), value])
+  const key = ({ name, salt: bytes, value }: Opening): string =>
+    JSON.stringify([name, Buffer.from(bytes).toString('hex'), value])
   fc.assert(
     fc.property(opening, opening, (one, other) => {
       assert.equal(commitmentOf(one) === commitmentOf(other), key(one) === key(other))
@@ -58,7 +72,11 @@ test('AL-13: one altered, missing, doubled or unknown value refuses them all, by
     ['none', [], 'A: it did not come with the order'],
     ['twice', [a, b, b], 'B: it came twice'],
     ['one more', [a, b, { ...a, name: 'LD_PRELOAD' }], 'LD_PRELOAD: the order does not name it'],
-    ['one of every object', [a, b, { ...a, name: 'toString' }], 'toString: the order does not name it'],
+    [
+      'one of every object',
+      [a, b, { ...a, name: 'toString' }],
+      'toString: the order does not name it',
+    ],
   ]
   for (const [what, given, says] of wrong) {
     assert.equal(refusal(signed, given), says, what)
@@ -70,7 +88,10 @@ test('AL-13: one altered, missing, doubled or unknown value refuses them all, by
 
 test('AL-13: salts are fresh for each variable and have 256 bits, so equal values show nothing', () => {
   const variables = { A: 'same', B: 'same' }
-  const all = [...openingsOf({ random: systemRandom }, variables), ...openingsOf({ random: systemRandom }, variables)]
+  const all = [
+    ...openingsOf({ random: systemRandom }, variables),
+    ...openingsOf({ random: systemRandom }, variables),
+  ]
   assert.ok(all.every((one) => one.salt.length === 32))
   assert.equal(new Set(all.map((one) => Buffer.from(one.salt).toString('hex'))).size, 4)
   assert.equal(new Set(all.map((one) => commitmentOf(one))).size, 4)

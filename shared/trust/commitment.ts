@@ -25,8 +25,15 @@ export interface Opening {
 }
 
 /** An opening for each variable, with fresh salts. */
-export function openingsOf(deps: { random: Random }, variables: Readonly<Record<string, string>>): Opening[] {
-  return Object.entries(variables).map(([name, value]) => ({ name, salt: deps.random.bytes(SALT_BYTES), value }))
+export function openingsOf(
+  deps: { random: Random },
+  variables: Readonly<Record<string, string>>,
+): Opening[] {
+  return Object.entries(variables).map(([name, value]) => ({
+    name,
+    salt: deps.random.bytes(SALT_BYTES),
+    value,
+  }))
 }
 
 export function commitmentOf({ name, salt, value }: Opening): Sha256 {
@@ -43,17 +50,29 @@ export function commitmentOf({ name, salt, value }: Opening): Sha256 {
  * The values by name, each checked: exactly those that were committed to, no more and no fewer.
  * @throws trust.opening, which names the variable and never a value
  */
-export function openCommitments(commitments: Readonly<Record<string, string>>, openings: readonly Opening[]): Record<string, string> {
+export function openCommitments(
+  commitments: Readonly<Record<string, string>>,
+  openings: readonly Opening[],
+): Record<string, string> {
   const values = new Map<string, string>()
   for (const opening of openings) {
     const { name } = opening
-    if (!Object.hasOwn(commitments, name)) throw trustError('trust.opening', { variable: name, reason: 'the order does not name it' })
-    if (values.has(name)) throw trustError('trust.opening', { variable: name, reason: 'it came twice' })
+    if (!Object.hasOwn(commitments, name))
+      throw trustError('trust.opening', { variable: name, reason: 'the order does not name it' })
+    if (values.has(name))
+      throw trustError('trust.opening', { variable: name, reason: 'it came twice' })
     if (commitments[name] !== commitmentOf(opening))
-      throw trustError('trust.opening', { variable: name, reason: 'it is not the one that was signed' })
+      throw trustError('trust.opening', {
+        variable: name,
+        reason: 'it is not the one that was signed',
+      })
     values.set(name, opening.value)
   }
   const missing = Object.keys(commitments).find((name) => !values.has(name))
-  if (missing !== undefined) throw trustError('trust.opening', { variable: missing, reason: 'it did not come with the order' })
+  if (missing !== undefined)
+    throw trustError('trust.opening', {
+      variable: missing,
+      reason: 'it did not come with the order',
+    })
   return Object.fromEntries(values)
 }

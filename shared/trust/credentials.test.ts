@@ -15,7 +15,13 @@ import {
   testKey,
   testUuid,
 } from '../testing/statements.ts'
-import { checkCertificate, checkIntent, checkSession, CLOCK_SKEW_MS, requireIssuer } from './credentials.ts'
+import {
+  checkCertificate,
+  checkIntent,
+  checkSession,
+  CLOCK_SKEW_MS,
+  requireIssuer,
+} from './credentials.ts'
 import { type AcceptedRevocation, acceptRevocation, NOTHING_REVOKED } from './revocations.ts'
 import type { Root } from './root.ts'
 import type { Unsigned } from './signed.ts'
@@ -27,7 +33,10 @@ const root = { ...sampleBody('root', operator), type: 'muster/root/v1' } as Root
 const at = TEST_TIME
 const minute = 60_000
 
-async function revoked(kind: 'key' | 'agent', target: string): Promise<readonly AcceptedRevocation[]> {
+async function revoked(
+  kind: 'key' | 'agent',
+  target: string,
+): Promise<readonly AcceptedRevocation[]> {
   const signed = await signedSample('revocation', operator, { kind, target })
   return acceptRevocation(NOTHING_REVOKED, root, signed).accepted
 }
@@ -45,15 +54,22 @@ describe('node certificates', () => {
   test('one by any other key is refused: an operator, the node itself, a stranger', async () => {
     for (const signer of [operator, node, testKey(9)]) {
       const signed = await certificate({}, signer)
-      assert.throws(() => checkCertificate(signed, { root, revocations: [], at }), { code: 'trust.issuer', exit: 'denied' })
+      assert.throws(() => checkCertificate(signed, { root, revocations: [], at }), {
+        code: 'trust.issuer',
+        exit: 'denied',
+      })
     }
     requireIssuer({ key: issuer.publicKey }, root, 'a checkpoint')
-    assert.throws(() => requireIssuer({ key: node.publicKey }, root, 'a checkpoint'), { code: 'trust.issuer', message: /a checkpoint/ })
+    assert.throws(() => requireIssuer({ key: node.publicKey }, root, 'a checkpoint'), {
+      code: 'trust.issuer',
+      message: /a checkpoint/,
+    })
   })
 
   test('it ends on the millisecond, and begins with room for a slow clock', async () => {
     const signed = await certificate({ notBefore: minutesLater(0), notAfter: minutesLater(10) })
-    const check = (when: number): unknown => checkCertificate(signed, { root, revocations: [], at: when })
+    const check = (when: number): unknown =>
+      checkCertificate(signed, { root, revocations: [], at: when })
     assert.ok(check(at + 10 * minute - 1))
     assert.throws(() => check(at + 10 * minute), { code: 'trust.expired' })
     assert.ok(check(at - CLOCK_SKEW_MS))
@@ -68,10 +84,16 @@ describe('node certificates', () => {
       await revoked('key', issuer.fingerprint),
       await revoked('agent', TEST_AGENT),
     ])
-      assert.throws(() => checkCertificate(signed, { root, revocations, at }), { code: 'trust.revoked' })
-    assert.ok(checkCertificate(signed, { root, revocations: await revoked('agent', testUuid(5)), at }))
+      assert.throws(() => checkCertificate(signed, { root, revocations, at }), {
+        code: 'trust.revoked',
+      })
+    assert.ok(
+      checkCertificate(signed, { root, revocations: await revoked('agent', testUuid(5)), at }),
+    )
     const foreign = await certificate({ fleet: OTHER_FLEET })
-    assert.throws(() => checkCertificate(foreign, { root, revocations: [], at }), { code: 'trust.fleet' })
+    assert.throws(() => checkCertificate(foreign, { root, revocations: [], at }), {
+      code: 'trust.fleet',
+    })
   })
 })
 
@@ -83,10 +105,18 @@ describe('session delegations', () => {
     const signed = await signedSample('session', operator)
     assert.equal(checkSession(signed, state).actor, operator.fingerprint)
     const elsewhere = peerIdOfKey(testKey(7).publicKey)
-    assert.throws(() => checkSession(signed, { ...state, coordinator: elsewhere }), { code: 'trust.other-coordinator' })
-    assert.throws(() => checkSession(signed, { ...state, at: at + 12 * 60 * minute }), { code: 'trust.expired' })
-    assert.throws(() => checkSession(signed, { ...state, at: at - 10 * minute }), { code: 'trust.too-early' })
-    assert.throws(() => checkSession(signed, { ...state, fleet: OTHER_FLEET }), { code: 'trust.fleet' })
+    assert.throws(() => checkSession(signed, { ...state, coordinator: elsewhere }), {
+      code: 'trust.other-coordinator',
+    })
+    assert.throws(() => checkSession(signed, { ...state, at: at + 12 * 60 * minute }), {
+      code: 'trust.expired',
+    })
+    assert.throws(() => checkSession(signed, { ...state, at: at - 10 * minute }), {
+      code: 'trust.too-early',
+    })
+    assert.throws(() => checkSession(signed, { ...state, fleet: OTHER_FLEET }), {
+      code: 'trust.fleet',
+    })
   })
 
   test('a revoked operator opens no session', async () => {
@@ -101,15 +131,24 @@ describe('intents', () => {
     const signed = await signedSample('intent', operator)
     assert.equal(checkIntent(signed, { fleet: TEST_FLEET, at }).verb, 'run.start')
     assert.ok(checkIntent(signed, { fleet: TEST_FLEET, at: at + 5 * minute - 1 }))
-    assert.throws(() => checkIntent(signed, { fleet: TEST_FLEET, at: at + 5 * minute }), { code: 'trust.expired' })
-    assert.throws(() => checkIntent(signed, { fleet: TEST_FLEET, at: at - 3 * minute }), { code: 'trust.too-early' })
+    assert.throws(() => checkIntent(signed, { fleet: TEST_FLEET, at: at + 5 * minute }), {
+      code: 'trust.expired',
+    })
+    assert.throws(() => checkIntent(signed, { fleet: TEST_FLEET, at: at - 3 * minute }), {
+      code: 'trust.too-early',
+    })
   })
 
   test('ID-21: an intent is judged by the time at which the log took it in, never by the times it claims', async () => {
     // Dated well inside its own validity, and inside that of the grant; the log saw it an hour later.
     const signed = await signedSample('intent', operator)
-    assert.throws(() => checkIntent(signed, { fleet: TEST_FLEET, at: at + 60 * minute }), { code: 'trust.expired' })
-    const ahead = await signedSample('intent', operator, { issuedAt: minutesLater(600), expiresAt: minutesLater(605) })
+    assert.throws(() => checkIntent(signed, { fleet: TEST_FLEET, at: at + 60 * minute }), {
+      code: 'trust.expired',
+    })
+    const ahead = await signedSample('intent', operator, {
+      issuedAt: minutesLater(600),
+      expiresAt: minutesLater(605),
+    })
     assert.throws(() => checkIntent(ahead, { fleet: TEST_FLEET, at }), { code: 'trust.too-early' })
   })
 })

@@ -31,7 +31,8 @@ export function checkCertificate(
   requireTime(what, certificate.notBefore, certificate.notAfter, state.at)
   const subject = fingerprintOf(Buffer.from(certificate.subject, 'base64'))
   for (const key of [subject, fingerprintOf(signed.key)])
-    if (isKeyRevoked(state.revocations, key)) throw trustError('trust.revoked', { what, target: key })
+    if (isKeyRevoked(state.revocations, key))
+      throw trustError('trust.revoked', { what, target: key })
   if (certificate.agent !== null && isAgentRevoked(state.revocations, certificate.agent))
     throw trustError('trust.revoked', { what, target: certificate.agent })
   return certificate
@@ -40,7 +41,8 @@ export function checkCertificate(
 /** Throws trust.issuer unless one of the root's issuing keys signed; for certificates, checkpoints and the coordinator's own statements. */
 export function requireIssuer(signed: Pick<Signed, 'key'>, root: Root, what: string): void {
   const key = Buffer.from(signed.key).toString('base64')
-  if (!root.issuers.some((issuer) => issuer.key === key)) throw trustError('trust.issuer', { what, key: fingerprintOf(signed.key) })
+  if (!root.issuers.some((issuer) => issuer.key === key))
+    throw trustError('trust.issuer', { what, key: fingerprintOf(signed.key) })
 }
 
 /**
@@ -49,14 +51,23 @@ export function requireIssuer(signed: Pick<Signed, 'key'>, root: Root, what: str
  */
 export function checkSession(
   signed: Signed,
-  state: { fleet: FleetId; coordinator: string; revocations: readonly AcceptedRevocation[]; at: number },
+  state: {
+    fleet: FleetId
+    coordinator: string
+    revocations: readonly AcceptedRevocation[]
+    at: number
+  },
 ): Session {
   const what = 'the session'
   const session = readSigned(signed, 'session', { fleet: state.fleet })
   if (session.coordinator !== state.coordinator)
-    throw trustError('trust.other-coordinator', { expected: state.coordinator, got: session.coordinator })
+    throw trustError('trust.other-coordinator', {
+      expected: state.coordinator,
+      got: session.coordinator,
+    })
   requireTime(what, session.notBefore, session.notAfter, state.at)
-  if (isKeyRevoked(state.revocations, session.actor)) throw trustError('trust.revoked', { what, target: session.actor })
+  if (isKeyRevoked(state.revocations, session.actor))
+    throw trustError('trust.revoked', { what, target: session.actor })
   return session
 }
 
@@ -72,7 +83,9 @@ export function checkIntent(signed: Signed, state: { fleet: FleetId; at: number 
 }
 
 function requireTime(what: string, from: string, until: string, at: number): void {
-  if (at < parseRfc3339(from) - CLOCK_SKEW_MS) throw trustError('trust.too-early', { what, from, at: rfc3339(at) })
+  if (at < parseRfc3339(from) - CLOCK_SKEW_MS)
+    throw trustError('trust.too-early', { what, from, at: rfc3339(at) })
   // Written so that a time that is no number is too late.
-  if (!(at < parseRfc3339(until))) throw trustError('trust.expired', { what, until, at: rfc3339(at) })
+  if (!(at < parseRfc3339(until)))
+    throw trustError('trust.expired', { what, until, at: rfc3339(at) })
 }

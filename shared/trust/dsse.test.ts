@@ -7,7 +7,10 @@ import { pae } from './dsse.ts'
 test('the example of the DSSE specification', () => {
   // Source: secure-systems-lab/dsse protocol.md, test vectors.
   const encoded = pae('http://example.com/HelloWorld', Buffer.from('hello world'))
-  assert.equal(Buffer.from(encoded).toString(), 'DSSEv1 29 http://example.com/HelloWorld 11 hello world')
+  assert.equal(
+    Buffer.from(encoded).toString(),
+    'DSSEv1 29 http://example.com/HelloWorld 11 hello world',
+  )
 })
 
 test('two different pairs of type and body never encode alike', () => {
@@ -15,7 +18,10 @@ test('two different pairs of type and body never encode alike', () => {
   fc.assert(
     fc.property(text, text, text, text, (typeA, bodyA, typeB, bodyB) => {
       const same = typeA === typeB && bodyA === bodyB
-      assert.equal(Buffer.from(pae(typeA, Buffer.from(bodyA))).equals(pae(typeB, Buffer.from(bodyB))), same)
+      assert.equal(
+        Buffer.from(pae(typeA, Buffer.from(bodyA))).equals(pae(typeB, Buffer.from(bodyB))),
+        same,
+      )
     }),
     { numRuns: 500 },
   )

@@ -8,15 +8,18 @@ export const trustError = defineErrors({
   },
   'trust.type': {
     exit: 'verification',
-    message: (d: { expected: string; got: string }) => `a statement of type ${d.got} stands where ${d.expected} is expected`,
+    message: (d: { expected: string; got: string }) =>
+      `a statement of type ${d.got} stands where ${d.expected} is expected`,
   },
   'trust.scheme': {
     exit: 'verification',
-    message: (d: { what: string; expected: string; got: string }) => `${d.what} is signed as ${d.got}, expected ${d.expected}`,
+    message: (d: { what: string; expected: string; got: string }) =>
+      `${d.what} is signed as ${d.got}, expected ${d.expected}`,
   },
   'trust.signature': {
     exit: 'verification',
-    message: (d: { what: string; reason: string }) => `the signature of ${d.what} is not valid: ${d.reason}`,
+    message: (d: { what: string; reason: string }) =>
+      `the signature of ${d.what} is not valid: ${d.reason}`,
   },
   'trust.author': {
     exit: 'verification',
@@ -25,19 +28,23 @@ export const trustError = defineErrors({
   },
   'trust.fleet': {
     exit: 'verification',
-    message: (d: { what: string; expected: string; got: string }) => `${d.what} belongs to fleet ${d.got}, expected ${d.expected}`,
+    message: (d: { what: string; expected: string; got: string }) =>
+      `${d.what} belongs to fleet ${d.got}, expected ${d.expected}`,
     hint: () => '--home and --coordinator choose a fleet; muster ticket prints the ticket of one',
   },
   'trust.too-early': {
     exit: 'denied',
     retryable: true,
-    message: (d: { what: string; from: string; at: string }) => `${d.what} is valid only from ${d.from}, and it is ${d.at}`,
+    message: (d: { what: string; from: string; at: string }) =>
+      `${d.what} is valid only from ${d.from}, and it is ${d.at}`,
     hint: () => 'compare the clocks of the two hosts',
   },
   'trust.expired': {
     exit: 'denied',
-    message: (d: { what: string; until: string; at: string }) => `${d.what} expired at ${d.until}, and it is ${d.at}`,
-    hint: () => 'ask again for a fresh one; if that does not help, compare the clocks of the two hosts',
+    message: (d: { what: string; until: string; at: string }) =>
+      `${d.what} expired at ${d.until}, and it is ${d.at}`,
+    hint: () =>
+      'ask again for a fresh one; if that does not help, compare the clocks of the two hosts',
   },
   'trust.issuer': {
     exit: 'denied',
@@ -46,7 +53,8 @@ export const trustError = defineErrors({
   },
   'trust.other-coordinator': {
     exit: 'denied',
-    message: (d: { expected: string; got: string }) => `the session was made for coordinator ${d.got}, not for ${d.expected}`,
+    message: (d: { expected: string; got: string }) =>
+      `the session was made for coordinator ${d.got}, not for ${d.expected}`,
   },
   'trust.revoked': {
     exit: 'denied',
@@ -54,7 +62,8 @@ export const trustError = defineErrors({
   },
   'trust.root': {
     exit: 'verification',
-    message: (d: { version: number; reason: string }) => `root statement version ${d.version} is not acceptable: ${d.reason}`,
+    message: (d: { version: number; reason: string }) =>
+      `root statement version ${d.version} is not acceptable: ${d.reason}`,
     hint: () => 'compare the root fingerprint that muster ticket prints with the one you pinned',
   },
   'trust.epoch': {
@@ -64,19 +73,22 @@ export const trustError = defineErrors({
   },
   'trust.equivocation': {
     exit: 'verification',
-    message: (d: { what: string }) => `two different signed statements claim to be ${d.what}: somebody equivocates`,
+    message: (d: { what: string }) =>
+      `two different signed statements claim to be ${d.what}: somebody equivocates`,
     hint: () => 'keep both, and find out who signed them: muster audit verify',
   },
   'trust.opening': {
     exit: 'verification',
-    message: (d: { variable: string; reason: string }) => `the value of the variable ${d.variable} is refused: ${d.reason}`,
+    message: (d: { variable: string; reason: string }) =>
+      `the value of the variable ${d.variable} is refused: ${d.reason}`,
     hint: () => 'values are kept nowhere; give the order again',
   },
   'trust.revoker': {
     exit: 'denied',
     message: (d: { actor: string; kind: string; target: string; reason: string }) =>
       `${d.actor} may not revoke the ${d.kind} ${d.target}: ${d.reason}`,
-    hint: () => "no grant gives this right: an operator of the fleet's root statement must revoke it",
+    hint: () =>
+      "no grant gives this right: an operator of the fleet's root statement must revoke it",
   },
   'trust.denied': {
     exit: 'denied',

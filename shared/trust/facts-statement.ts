@@ -1,6 +1,14 @@
 /** What an agent says of its own host's packages: the next sequence number, the root of the full set, and the change or the set. */
 import { z } from 'zod'
-import { agentField, blobField, counterField, fleetField, objectField, sha256Field, timeField } from './fields.ts'
+import {
+  agentField,
+  blobField,
+  counterField,
+  fleetField,
+  objectField,
+  sha256Field,
+  timeField,
+} from './fields.ts'
 
 /** As many as fit a statement anyway; more changes at once travel as a blob. */
 const MAX_EVENTS = 1024
@@ -23,9 +31,17 @@ export const factsSchema = z
   })
   .superRefine((facts, context) => {
     if ((facts.payload === null) === (facts.events === null))
-      context.addIssue({ code: 'custom', message: 'expected either a payload or events', path: ['payload'] })
+      context.addIssue({
+        code: 'custom',
+        message: 'expected either a payload or events',
+        path: ['payload'],
+      })
     if (facts.kind === 'full' && facts.payload === null)
-      context.addIssue({ code: 'custom', message: 'expected a payload with a full set', path: ['payload'] })
+      context.addIssue({
+        code: 'custom',
+        message: 'expected a payload with a full set',
+        path: ['payload'],
+      })
   })
 
 export type FactsStatement = z.infer<typeof factsSchema>

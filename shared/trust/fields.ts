@@ -10,11 +10,23 @@ import { keyOfPeerId } from '../identity/peer-id.ts'
 import { agentId, blobId, fingerprint, fleetId, operationId, sha256Hex } from '../ids.ts'
 import type { AgentId, BlobId, Fingerprint, FleetId, OperationId, Sha256 } from '../ids.ts'
 
-export const fleetField = z.custom<FleetId>(fleetId.is, 'expected a fleet id: 32 lower-case hex digits')
+export const fleetField = z.custom<FleetId>(
+  fleetId.is,
+  'expected a fleet id: 32 lower-case hex digits',
+)
 export const agentField = z.custom<AgentId>(agentId.is, 'expected an agent id: a UUID')
-export const operationField = z.custom<OperationId>(operationId.is, 'expected an operation id: a UUID')
-export const fingerprintField = z.custom<Fingerprint>(fingerprint.is, 'expected a key fingerprint: SHA256: and 43 base64 characters')
-export const sha256Field = z.custom<Sha256>(sha256Hex.is, 'expected a SHA-256 digest: 64 lower-case hex digits')
+export const operationField = z.custom<OperationId>(
+  operationId.is,
+  'expected an operation id: a UUID',
+)
+export const fingerprintField = z.custom<Fingerprint>(
+  fingerprint.is,
+  'expected a key fingerprint: SHA256: and 43 base64 characters',
+)
+export const sha256Field = z.custom<Sha256>(
+  sha256Hex.is,
+  'expected a SHA-256 digest: 64 lower-case hex digits',
+)
 export const blobField = z.custom<BlobId>(blobId.is, 'expected a blob id: 64 lower-case hex digits')
 export const uuidField = z.custom<string>(operationId.is, 'expected a UUID')
 
@@ -45,15 +57,24 @@ export const peerIdField = z.custom<string>((value) => {
 /** Names of hosts, operators and coordinators: printable on one line, no longer than a DNS label needs. */
 export const nameField = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9 ._@:+-]{0,63}$/, 'expected a name of 1 to 64 letters, digits, blanks or . _ @ : + -')
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9 ._@:+-]{0,63}$/,
+    'expected a name of 1 to 64 letters, digits, blanks or . _ @ : + -',
+  )
 
 export const LABEL_KEY = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/
 export const LABEL_VALUE = /^[A-Za-z0-9._:@+-]{0,128}$/
 /** More labels than a host needs; a selector costs one comparison each. */
 const MAX_LABELS = 64
 export const labelsField = z
-  .record(z.string().regex(LABEL_KEY, 'expected a label name'), z.string().regex(LABEL_VALUE, 'expected a label value'))
-  .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `expected at most ${MAX_LABELS} labels`)
+  .record(
+    z.string().regex(LABEL_KEY, 'expected a label name'),
+    z.string().regex(LABEL_VALUE, 'expected a label value'),
+  )
+  .refine(
+    (labels) => Object.keys(labels).length <= MAX_LABELS,
+    `expected at most ${MAX_LABELS} labels`,
+  )
 
 /** Any JSON object; the reader has already checked depth, size and canonical form, and refused the key __proto__. */
 export type JsonObject = { readonly [key: string]: Json }
@@ -63,7 +84,11 @@ export const objectField = z.custom<JsonObject>(
 )
 
 /** Refuses a statement whose validity is empty, reversed or longer than `maxMs`. */
-export function validityFault(from: string, to: string, maxMs = Number.POSITIVE_INFINITY): string | undefined {
+export function validityFault(
+  from: string,
+  to: string,
+  maxMs = Number.POSITIVE_INFINITY,
+): string | undefined {
   const length = parseRfc3339(to) - parseRfc3339(from)
   if (length <= 0) return 'it ends before it begins'
   return length > maxMs ? `it lasts longer than ${maxMs / 60_000} minutes` : undefined

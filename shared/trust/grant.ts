@@ -1,15 +1,39 @@
 /** A grant: one key lets another do something, for a time, on some hosts. What grants add up to is decided in authorize.ts alone. */
 import { z } from 'zod'
-import { agentField, counterField, fingerprintField, fleetField, labelsField, timeField, uuidField, validityFault } from './fields.ts'
+import {
+  agentField,
+  counterField,
+  fingerprintField,
+  fleetField,
+  labelsField,
+  timeField,
+  uuidField,
+  validityFault,
+} from './fields.ts'
 
 export const LEVELS = ['observe', 'control'] as const
 /** `control` implies `observe`. */
 export type Level = (typeof LEVELS)[number]
 
 /** What can be granted. A first part alone covers everything below it: `repo` covers `repo/rhel9-baseos`. */
-export const NAMESPACES = ['fleet', 'repo', 'snapshot', 'publish', 'artifact', 'facts', 'run', 'deploy', 'audit', 'policy'] as const
-const NAMESPACE = new RegExp(`^(${NAMESPACES.join('|')})(/[A-Za-z0-9][A-Za-z0-9._:@+=,-]{0,199}){0,4}$`)
-export const namespaceField = z.string().regex(NAMESPACE, `expected one of ${NAMESPACES.join(', ')}, or one of them with /NAME`)
+export const NAMESPACES = [
+  'fleet',
+  'repo',
+  'snapshot',
+  'publish',
+  'artifact',
+  'facts',
+  'run',
+  'deploy',
+  'audit',
+  'policy',
+] as const
+const NAMESPACE = new RegExp(
+  `^(${NAMESPACES.join('|')})(/[A-Za-z0-9][A-Za-z0-9._:@+=,-]{0,199}){0,4}$`,
+)
+export const namespaceField = z
+  .string()
+  .regex(NAMESPACE, `expected one of ${NAMESPACES.join(', ')}, or one of them with /NAME`)
 
 /** How often rights may be passed on. Longer chains have no use and make "who may do this?" hard to answer. */
 export const MAX_DELEGATIONS = 3
@@ -20,11 +44,14 @@ const MAX_AGENTS = 512
 export const selectorSchema = z
   .strictObject({
     agents: z.array(agentField).min(1).max(MAX_AGENTS).optional(),
-    labels: labelsField.refine((labels) => Object.keys(labels).length > 0, 'expected at least one label').optional(),
+    labels: labelsField
+      .refine((labels) => Object.keys(labels).length > 0, 'expected at least one label')
+      .optional(),
     all: z.literal(true).optional(),
   })
   .refine(
-    (selector) => (selector.all === true) !== (selector.agents !== undefined || selector.labels !== undefined),
+    (selector) =>
+      (selector.all === true) !== (selector.agents !== undefined || selector.labels !== undefined),
     'expected either all, or agents and labels',
   )
 export type Selector = z.infer<typeof selectorSchema>
@@ -50,7 +77,8 @@ export const grantSchema = z
   })
   .superRefine((grant, context) => {
     const fault = validityFault(grant.notBefore, grant.notAfter)
-    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault, path: ['notAfter'] })
+    if (fault !== undefined)
+      context.addIssue({ code: 'custom', message: fault, path: ['notAfter'] })
   })
 
 export type Grant = z.infer<typeof grantSchema>

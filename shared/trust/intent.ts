@@ -3,7 +3,14 @@
  * checks them where it is carried out; here they are any JSON object.
  */
 import { z } from 'zod'
-import { fingerprintField, fleetField, objectField, operationField, timeField, validityFault } from './fields.ts'
+import {
+  fingerprintField,
+  fleetField,
+  objectField,
+  operationField,
+  timeField,
+  validityFault,
+} from './fields.ts'
 import { namespaceField } from './grant.ts'
 
 /** An order older than this is not carried out; agents remember operation ids for as long. */
@@ -19,7 +26,12 @@ export const intentSchema = z
     operation: operationField,
     actor: fingerprintField,
     /** `area.verb`, such as `run.start`. */
-    verb: z.string().regex(/^[a-z][a-z0-9-]{0,31}(\.[a-z][a-z0-9-]{0,31}){1,2}$/, 'expected a verb such as run.start'),
+    verb: z
+      .string()
+      .regex(
+        /^[a-z][a-z0-9-]{0,31}(\.[a-z][a-z0-9-]{0,31}){1,2}$/,
+        'expected a verb such as run.start',
+      ),
     namespace: namespaceField,
     /** Agent ids, or names of repositories, snapshots and the like, as the verb wants them. */
     targets: z.array(z.string().min(1).max(256)).max(MAX_TARGETS),
@@ -29,7 +41,8 @@ export const intentSchema = z
   })
   .superRefine((intent, context) => {
     const fault = validityFault(intent.issuedAt, intent.expiresAt, MAX_INTENT_MS)
-    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault, path: ['expiresAt'] })
+    if (fault !== undefined)
+      context.addIssue({ code: 'custom', message: fault, path: ['expiresAt'] })
     if (new Set(intent.targets).size !== intent.targets.length)
       context.addIssue({ code: 'custom', message: 'expected every target once', path: ['targets'] })
   })

@@ -45,10 +45,30 @@ interface KindRow<K extends Kind> {
 
 const ROWS: { readonly [K in Kind]: KindRow<K> } = {
   root: { type: 'muster/root/v1', scheme: 'sshsig', namespace: 'muster-root' },
-  grant: { type: 'muster/grant/v1', scheme: 'sshsig', namespace: 'muster', author: (grant) => grant.issuer },
-  revocation: { type: 'muster/revocation/v1', scheme: 'sshsig', namespace: 'muster', author: (revocation) => revocation.issuer },
-  session: { type: 'muster/session/v1', scheme: 'sshsig', namespace: 'muster', author: (session) => session.actor },
-  intent: { type: 'muster/intent/v1', scheme: 'sshsig', namespace: 'muster', author: (intent) => intent.actor },
+  grant: {
+    type: 'muster/grant/v1',
+    scheme: 'sshsig',
+    namespace: 'muster',
+    author: (grant) => grant.issuer,
+  },
+  revocation: {
+    type: 'muster/revocation/v1',
+    scheme: 'sshsig',
+    namespace: 'muster',
+    author: (revocation) => revocation.issuer,
+  },
+  session: {
+    type: 'muster/session/v1',
+    scheme: 'sshsig',
+    namespace: 'muster',
+    author: (session) => session.actor,
+  },
+  intent: {
+    type: 'muster/intent/v1',
+    scheme: 'sshsig',
+    namespace: 'muster',
+    author: (intent) => intent.actor,
+  },
   certificate: { type: 'muster/certificate/v1', scheme: 'dsse' },
   outcome: { type: 'muster/outcome/v1', scheme: 'dsse' },
   facts: { type: 'muster/facts/v1', scheme: 'dsse' },
@@ -57,7 +77,9 @@ const ROWS: { readonly [K in Kind]: KindRow<K> } = {
 
 export const KINDS = Object.keys(ROWS) as readonly Kind[]
 
-export function kindRow<K extends Kind>(kind: K): KindRow<K> & { readonly schema: z.ZodType<Statement<K>> } {
+export function kindRow<K extends Kind>(
+  kind: K,
+): KindRow<K> & { readonly schema: z.ZodType<Statement<K>> } {
   return { ...ROWS[kind], schema: SCHEMAS[kind] as unknown as z.ZodType<Statement<K>> }
 }
 

@@ -10,7 +10,12 @@ import { MAX_DELEGATIONS } from './grant.ts'
 const TARGET = { grant: operationId.is, key: fingerprint.is, agent: agentId.is } as const
 
 /** A signed grant as a log entry would hold it; revoker.ts checks it. Bounded by the statement that it stands in. */
-const grantText = z.strictObject({ statement: z.string(), scheme: z.literal('sshsig'), key: z.string(), signature: z.string() })
+const grantText = z.strictObject({
+  statement: z.string(),
+  scheme: z.literal('sshsig'),
+  key: z.string(),
+  signature: z.string(),
+})
 
 export const revocationSchema = z
   .strictObject({

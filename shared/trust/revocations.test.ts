@@ -4,7 +4,15 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { MusterError } from '../errors.ts'
 import type { Signer } from '../identity/signer.ts'
-import { base64Key, OTHER_FLEET, sampleBody, signedSample, TEST_AGENT, testKey, testUuid } from '../testing/statements.ts'
+import {
+  base64Key,
+  OTHER_FLEET,
+  sampleBody,
+  signedSample,
+  TEST_AGENT,
+  testKey,
+  testUuid,
+} from '../testing/statements.ts'
 import {
   acceptRevocation,
   isAgentRevoked,
@@ -30,22 +38,38 @@ const root = {
   operators: [operator, second].map((key, i) => ({ key: base64Key(key), name: `o${i}` })),
 } as Root
 
-const revoke = (epoch: number, changes: Partial<Unsigned<'revocation'>> = {}, signer: Signer = operator): Promise<Signed> =>
+const revoke = (
+  epoch: number,
+  changes: Partial<Unsigned<'revocation'>> = {},
+  signer: Signer = operator,
+): Promise<Signed> =>
   signedSample('revocation', signer, { epoch, id: testUuid(epoch % 2 ** 40), ...changes })
 const revokeKey = (epoch: number, target: Signer, signer: Signer = operator): Promise<Signed> =>
   revoke(epoch, { kind: 'key', target: target.fingerprint }, signer)
 /** The grants from an operator over alice to bob, and the first of them alone. */
 const grants = async (): Promise<[Signed, Signed]> => [
   await signedSample('grant', operator, { id: testUuid(60), subject: alice.fingerprint, depth: 2 }),
-  await signedSample('grant', alice, { id: testUuid(61), subject: bob.fingerprint, parent: testUuid(60), depth: 1 }),
+  await signedSample('grant', alice, {
+    id: testUuid(61),
+    subject: bob.fingerprint,
+    parent: testUuid(60),
+    depth: 1,
+  }),
 ]
-const chainOf = (signed: readonly Signed[]) => signed.map((one) => ({ ...toText(one), scheme: 'sshsig' as const }))
-const acceptAll = (signed: readonly Signed[], state: RevocationState = NOTHING_REVOKED): RevocationState =>
-  signed.reduce((sum, each) => acceptRevocation(sum, root, each), state)
+const chainOf = (signed: readonly Signed[]) =>
+  signed.map((one) => ({ ...toText(one), scheme: 'sshsig' as const }))
+const acceptAll = (
+  signed: readonly Signed[],
+  state: RevocationState = NOTHING_REVOKED,
+): RevocationState => signed.reduce((sum, each) => acceptRevocation(sum, root, each), state)
 
 describe('revocations', () => {
   test('a grant, a key and an agent are revoked by an operator', async () => {
-    const state = acceptAll([await revoke(1), await revokeKey(2, stranger), await revoke(3, { kind: 'agent', target: TEST_AGENT })])
+    const state = acceptAll([
+      await revoke(1),
+      await revokeKey(2, stranger),
+      await revoke(3, { kind: 'agent', target: TEST_AGENT }),
+    ])
     assert.equal(state.epoch, 3)
     assert.ok(isKeyRevoked(state.accepted, stranger.fingerprint))
     assert.ok(isAgentRevoked(state.accepted, TEST_AGENT))
@@ -63,7 +87,10 @@ describe('revocations', () => {
   test('ID-26: a known epoch with other content is an alarm, and the first one stands', async () => {
     const state = acceptAll([await revoke(1), await revoke(2)])
     for (const fork of [await revoke(2, { target: testUuid(77) }), await revoke(2, {}, second)])
-      assert.throws(() => acceptRevocation(state, root, fork), { code: 'trust.equivocation', message: /revocation epoch 2/ })
+      assert.throws(() => acceptRevocation(state, root, fork), {
+        code: 'trust.equivocation',
+        message: /revocation epoch 2/,
+      })
   })
 
   test('ID-27: an epoch far ahead is refused, so it cannot make later ones look old', async () => {
@@ -74,7 +101,10 @@ describe('revocations', () => {
     }
     await assert.rejects(revoke(2 ** 53), MusterError)
     await assert.rejects(revoke(2 ** 64), MusterError)
-    assert.equal(acceptRevocation(state, root, await revoke(1 + MAX_EPOCH_JUMP)).epoch, 1 + MAX_EPOCH_JUMP)
+    assert.equal(
+      acceptRevocation(state, root, await revoke(1 + MAX_EPOCH_JUMP)).epoch,
+      1 + MAX_EPOCH_JUMP,
+    )
     assert.equal(state.epoch, 1)
   })
 
@@ -85,7 +115,10 @@ describe('revocations', () => {
     // What is told to a coordinator, which then sends all that follows.
     assert.deepEqual([completeEpoch(state), completeEpoch(NOTHING_REVOKED)], [0, 0])
     assert.equal(completeEpoch(acceptAll([await revoke(1)], state)), 2)
-    assert.equal(completeEpoch(acceptAll([await revoke(1), await revoke(3), await revoke(4)], state)), 5)
+    assert.equal(
+      completeEpoch(acceptAll([await revoke(1), await revoke(3), await revoke(4)], state)),
+      5,
+    )
     assert.deepEqual(missingEpochs(NOTHING_REVOKED), [])
   })
 
@@ -100,7 +133,10 @@ describe('revocations', () => {
       { target: testUuid(61), chain: chainOf([first, second_]) },
     ]) {
       const signed = await revoke(1, changes, stranger)
-      assert.throws(() => acceptRevocation(NOTHING_REVOKED, root, signed), { code: 'trust.revoker', exit: 'denied' })
+      assert.throws(() => acceptRevocation(NOTHING_REVOKED, root, signed), {
+        code: 'trust.revoker',
+        exit: 'denied',
+      })
     }
     const foreign = await revoke(1, { fleet: OTHER_FLEET })
     assert.throws(() => acceptRevocation(NOTHING_REVOKED, root, foreign), { code: 'trust.fleet' })
@@ -108,27 +144,55 @@ describe('revocations', () => {
 
   test('who passed a right on revokes it and what is below, with the chain that shows it', async () => {
     const [first, onward] = await grants()
-    const below = await signedSample('grant', bob, { id: testUuid(62), subject: stranger.fingerprint, parent: testUuid(61), depth: 0 })
-    const flat = await signedSample('grant', bob, { id: testUuid(62), subject: stranger.fingerprint, parent: testUuid(61), depth: 1 })
+    const below = await signedSample('grant', bob, {
+      id: testUuid(62),
+      subject: stranger.fingerprint,
+      parent: testUuid(61),
+      depth: 0,
+    })
+    const flat = await signedSample('grant', bob, {
+      id: testUuid(62),
+      subject: stranger.fingerprint,
+      parent: testUuid(61),
+      depth: 1,
+    })
     const good: [Signer, number, Signed[]][] = [
       [alice, 61, [first, onward]],
       [alice, 62, [first, onward, below]],
       [bob, 62, [first, onward, below]],
     ]
     for (const [by, target, chain] of good) {
-      const state = acceptAll([await revoke(1, { target: testUuid(target), chain: chainOf(chain) }, by)])
+      const state = acceptAll([
+        await revoke(1, { target: testUuid(target), chain: chainOf(chain) }, by),
+      ])
       assert.deepEqual(
         state.accepted.map((item) => item.byOperator),
         [false],
       )
     }
-    const fromFormer = await revoke(1, { target: testUuid(61), chain: chainOf([first, onward]) }, alice)
+    const fromFormer = await revoke(
+      1,
+      { target: testUuid(61), chain: chainOf([first, onward]) },
+      alice,
+    )
     const later = { ...root, version: 2, operators: root.operators.slice(1) } as Root
-    assert.throws(() => acceptRevocation(NOTHING_REVOKED, later, fromFormer), { code: 'trust.revoker' })
-    assert.equal(acceptRevocation(NOTHING_REVOKED, later, fromFormer, [operator.fingerprint]).epoch, 1)
+    assert.throws(() => acceptRevocation(NOTHING_REVOKED, later, fromFormer), {
+      code: 'trust.revoker',
+    })
+    assert.equal(
+      acceptRevocation(NOTHING_REVOKED, later, fromFormer, [operator.fingerprint]).epoch,
+      1,
+    )
 
-    const own = await signedSample('grant', stranger, { id: testUuid(61), subject: bob.fingerprint })
-    const posing = await signedSample('grant', stranger, { id: testUuid(61), subject: bob.fingerprint, parent: testUuid(60) })
+    const own = await signedSample('grant', stranger, {
+      id: testUuid(61),
+      subject: bob.fingerprint,
+    })
+    const posing = await signedSample('grant', stranger, {
+      id: testUuid(61),
+      subject: bob.fingerprint,
+      parent: testUuid(60),
+    })
     const forged = { ...onward, key: stranger.publicKey }
     const bad: [string, Signer, number, Signed[]][] = [
       ['trust.revoker', bob, 61, [first, onward]],
@@ -141,28 +205,48 @@ describe('revocations', () => {
       // What was passed on may not be passed on as often again.
       ['trust.revoker', bob, 62, [first, onward, flat]],
       ['trust.signature', alice, 61, [first, forged]],
-      ['trust.fleet', stranger, 61, [await signedSample('grant', stranger, { id: testUuid(61), fleet: OTHER_FLEET })]],
+      [
+        'trust.fleet',
+        stranger,
+        61,
+        [await signedSample('grant', stranger, { id: testUuid(61), fleet: OTHER_FLEET })],
+      ],
       ['trust.type', alice, 61, [await revoke(9)]],
     ]
     for (const [code, by, target, chain] of bad) {
       const signed = await revoke(1, { target: testUuid(target), chain: chainOf(chain) }, by)
-      assert.throws(() => acceptRevocation(NOTHING_REVOKED, root, signed), { code }, `${code} ${target} ${chain.length}`)
+      assert.throws(
+        () => acceptRevocation(NOTHING_REVOKED, root, signed),
+        { code },
+        `${code} ${target} ${chain.length}`,
+      )
     }
-    await assert.rejects(revoke(1, { kind: 'agent', target: TEST_AGENT, chain: chainOf([first]) }), { code: 'trust.malformed' })
-    await assert.rejects(revoke(1, { target: testUuid(60), chain: [] }), { code: 'trust.malformed' })
+    await assert.rejects(
+      revoke(1, { kind: 'agent', target: TEST_AGENT, chain: chainOf([first]) }),
+      { code: 'trust.malformed' },
+    )
+    await assert.rejects(revoke(1, { target: testUuid(60), chain: [] }), {
+      code: 'trust.malformed',
+    })
   })
 
   test('ID-29: a chain is no longer than rights can be passed on, and is not followed beyond it', async () => {
     const [first, onward] = await grants()
     const five = chainOf([first, onward, onward, onward, onward])
-    await assert.rejects(revoke(1, { target: testUuid(61), chain: five }, alice), { code: 'trust.malformed', message: /chain/ })
+    await assert.rejects(revoke(1, { target: testUuid(61), chain: five }, alice), {
+      code: 'trust.malformed',
+      message: /chain/,
+    })
     const four = await revoke(1, { target: testUuid(61), chain: five.slice(0, 4) }, alice)
     assert.throws(() => acceptRevocation(NOTHING_REVOKED, root, four), { code: 'trust.revoker' })
   })
 
   test('ID-26: who may not revoke takes no epoch: the genuine one of that number counts, and is no fork', async () => {
     let state = acceptAll([await revoke(1)])
-    for (const squat of [await revoke(2, {}, stranger), await revoke(1, { target: testUuid(5) }, stranger)])
+    for (const squat of [
+      await revoke(2, {}, stranger),
+      await revoke(1, { target: testUuid(5) }, stranger),
+    ])
       assert.throws(() => acceptRevocation(state, root, squat), { code: 'trust.revoker' })
     // A key that was revoked, too, however far ahead it writes.
     state = acceptAll([await revokeKey(2, second)], state)
@@ -228,7 +312,9 @@ describe('revocations', () => {
       return state.accepted.map((item) => item.revocation.epoch)
     }
     fc.assert(
-      fc.property(fc.shuffledSubarray(pool, { minLength: pool.length }), (order) => assert.deepEqual(settle(order), [1, 2, 3, 6, 7])),
+      fc.property(fc.shuffledSubarray(pool, { minLength: pool.length }), (order) =>
+        assert.deepEqual(settle(order), [1, 2, 3, 6, 7]),
+      ),
       { numRuns: 40 },
     )
   })

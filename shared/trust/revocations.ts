@@ -40,7 +40,12 @@ export const MAX_EPOCH_JUMP = 1024
  * @returns the same state if the statement is known already
  * @throws trust.equivocation, trust.epoch, trust.revoker, trust.revoked, and whatever {@link readSigned} throws
  */
-export function acceptRevocation(state: RevocationState, root: Root, signed: Signed, former: Iterable<Fingerprint> = []): RevocationState {
+export function acceptRevocation(
+  state: RevocationState,
+  root: Root,
+  signed: Signed,
+  former: Iterable<Fingerprint> = [],
+): RevocationState {
   const revocation = readSigned(signed, 'revocation', { fleet: root.fleet })
   const digest = createHash('sha256').update(signed.statement).digest('hex') as Sha256
   const twin = state.known.find((item) => item.revocation.epoch === revocation.epoch)
@@ -48,13 +53,21 @@ export function acceptRevocation(state: RevocationState, root: Root, signed: Sig
   // First of all: else a number that anybody may write down would stand in the way of the genuine one.
   const byOperator = requireRevoker(revocation, root, former) === 'operator'
   const item = { revocation, byOperator, digest }
-  const all = [...state.known.filter((each) => each !== twin), item].sort((a, b) => a.revocation.epoch - b.revocation.epoch)
+  const all = [...state.known.filter((each) => each !== twin), item].sort(
+    (a, b) => a.revocation.epoch - b.revocation.epoch,
+  )
   const accepted = settle(all)
   const known = all.filter((each) => !isVoidForGood(each, all, accepted))
-  if (!known.includes(item)) throw trustError('trust.revoked', { what: 'the revocation', target: revocation.issuer })
-  if (twin !== undefined) throw trustError('trust.equivocation', { what: `revocation epoch ${revocation.epoch}` })
+  if (!known.includes(item))
+    throw trustError('trust.revoked', { what: 'the revocation', target: revocation.issuer })
+  if (twin !== undefined)
+    throw trustError('trust.equivocation', { what: `revocation epoch ${revocation.epoch}` })
   if (revocation.epoch > state.epoch + MAX_EPOCH_JUMP)
-    throw trustError('trust.epoch', { epoch: revocation.epoch, known: state.epoch, limit: MAX_EPOCH_JUMP })
+    throw trustError('trust.epoch', {
+      epoch: revocation.epoch,
+      known: state.epoch,
+      limit: MAX_EPOCH_JUMP,
+    })
   return { epoch: Math.max(state.epoch, revocation.epoch), accepted, known }
 }
 
@@ -72,9 +85,15 @@ function settle(known: readonly AcceptedRevocation[]): readonly AcceptedRevocati
  * True if the key that said it was revoked before, by what stands for good: with every epoch up to there known, nothing can come that voids it. A
  * thief of a revoked key takes no epochs with it then. Before that the statement is kept: what voids it may itself turn out void.
  */
-function isVoidForGood(item: AcceptedRevocation, all: readonly AcceptedRevocation[], accepted: readonly AcceptedRevocation[]): boolean {
+function isVoidForGood(
+  item: AcceptedRevocation,
+  all: readonly AcceptedRevocation[],
+  accepted: readonly AcceptedRevocation[],
+): boolean {
   if (accepted.includes(item)) return false
-  const by = accepted.find(({ revocation }) => revocation.kind === 'key' && revocation.target === item.revocation.issuer)
+  const by = accepted.find(
+    ({ revocation }) => revocation.kind === 'key' && revocation.target === item.revocation.issuer,
+  )
   return by !== undefined && all.indexOf(by) === by.revocation.epoch - 1
 }
 
@@ -95,5 +114,7 @@ export function isKeyRevoked(accepted: readonly AcceptedRevocation[], key: Finge
 }
 
 export function isAgentRevoked(accepted: readonly AcceptedRevocation[], agent: string): boolean {
-  return accepted.some(({ revocation }) => revocation.kind === 'agent' && revocation.target === agent)
+  return accepted.some(
+    ({ revocation }) => revocation.kind === 'agent' && revocation.target === agent,
+  )
 }

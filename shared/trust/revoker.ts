@@ -17,16 +17,30 @@ export type Revoker = 'operator' | 'issuer'
  * @param former operators of earlier root versions (RootState.former)
  * @throws trust.revoker, and for a chain that is no chain of signed grants whatever {@link readSigned} throws
  */
-export function requireRevoker(revocation: Revocation, root: Root, former: Iterable<Fingerprint>): Revoker {
+export function requireRevoker(
+  revocation: Revocation,
+  root: Root,
+  former: Iterable<Fingerprint>,
+): Revoker {
   const operators = new Set([...operatorsOf(root), ...former])
   if (operators.has(revocation.issuer)) return 'operator'
   if (revocation.kind !== 'grant')
-    throw denied(revocation, `only an operator of the fleet revokes ${revocation.kind === 'key' ? 'keys' : 'hosts'}`)
-  const chain = (revocation.chain ?? []).map((text) => readSigned(fromText(text), 'grant', { fleet: root.fleet }))
-  const leads = chain.at(-1)?.id === revocation.target && chain.every((grant, i) => isLink(grant, chain[i - 1], operators))
+    throw denied(
+      revocation,
+      `only an operator of the fleet revokes ${revocation.kind === 'key' ? 'keys' : 'hosts'}`,
+    )
+  const chain = (revocation.chain ?? []).map((text) =>
+    readSigned(fromText(text), 'grant', { fleet: root.fleet }),
+  )
+  const leads =
+    chain.at(-1)?.id === revocation.target &&
+    chain.every((grant, i) => isLink(grant, chain[i - 1], operators))
   // Whoever stands above a grant may take it back: the same rule as in authorize.ts. When the grants end makes no difference here.
   if (!leads || !chain.some((grant) => grant.issuer === revocation.issuer))
-    throw denied(revocation, 'only an operator of the fleet, or who passed the right on, takes back a grant')
+    throw denied(
+      revocation,
+      'only an operator of the fleet, or who passed the right on, takes back a grant',
+    )
   return 'issuer'
 }
 

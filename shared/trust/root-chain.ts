@@ -30,13 +30,21 @@ export function rootDigest(statement: Uint8Array): Sha256 {
  * @param signatures the same statement, signed by one operator each
  * @throws trust.root, and whatever {@link readSigned} throws
  */
-export function openRoot(signatures: readonly Signed[], expect: { fleet?: FleetId; digest?: Sha256 } = {}): RootState {
+export function openRoot(
+  signatures: readonly Signed[],
+  expect: { fleet?: FleetId; digest?: Sha256 } = {},
+): RootState {
   const state = readRoot(signatures)
   if (expect.digest !== undefined && state.digest !== expect.digest)
     throw refuse(state.root, `its fingerprint is ${state.digest}, expected ${expect.digest}`)
   if (expect.fleet !== undefined && state.root.fleet !== expect.fleet)
-    throw trustError('trust.fleet', { what: 'the root statement', expected: expect.fleet, got: state.root.fleet })
-  if (expect.digest === undefined && state.root.version !== 1) throw refuse(state.root, 'nothing says that it follows version 1')
+    throw trustError('trust.fleet', {
+      what: 'the root statement',
+      expected: expect.fleet,
+      got: state.root.fleet,
+    })
+  if (expect.digest === undefined && state.root.version !== 1)
+    throw refuse(state.root, 'nothing says that it follows version 1')
   requireThreshold(state, state.root, 'its own operators')
   return state
 }
@@ -47,16 +55,31 @@ export function openRoot(signatures: readonly Signed[], expect: { fleet?: FleetI
  *   is read that was accepted long ago, since nothing says which came first.
  * @throws trust.root unless it is exactly the next version of the same fleet, signed by both thresholds
  */
-export function nextRoot(current: RootState, signatures: readonly Signed[], revocations: readonly AcceptedRevocation[] = []): RootState {
+export function nextRoot(
+  current: RootState,
+  signatures: readonly Signed[],
+  revocations: readonly AcceptedRevocation[] = [],
+): RootState {
   const state = readRoot(signatures)
   const { root } = state
   if (root.fleet !== current.root.fleet)
-    throw trustError('trust.fleet', { what: 'the root statement', expected: current.root.fleet, got: root.fleet })
+    throw trustError('trust.fleet', {
+      what: 'the root statement',
+      expected: current.root.fleet,
+      got: root.fleet,
+    })
   if (root.version === current.root.version && state.digest !== current.digest)
     throw trustError('trust.equivocation', { what: `root version ${root.version}` })
-  if (root.version !== current.root.version + 1) throw refuse(root, `expected version ${current.root.version + 1}`)
-  if (root.previous !== current.digest) throw refuse(root, `it follows ${root.previous}, expected ${current.digest}`)
-  requireThreshold(state, current.root, `the operators of version ${current.root.version}`, revocations)
+  if (root.version !== current.root.version + 1)
+    throw refuse(root, `expected version ${current.root.version + 1}`)
+  if (root.previous !== current.digest)
+    throw refuse(root, `it follows ${root.previous}, expected ${current.digest}`)
+  requireThreshold(
+    state,
+    current.root,
+    `the operators of version ${current.root.version}`,
+    revocations,
+  )
   requireThreshold(state, root, 'its own operators', revocations)
   const operators = operatorsOf(root)
   const former = new Set([...current.former, ...operatorsOf(current.root)])
@@ -64,14 +87,21 @@ export function nextRoot(current: RootState, signatures: readonly Signed[], revo
 }
 
 /** Opens the first root and follows it to the last. */
-export function openRootChain(versions: readonly (readonly Signed[])[], expect: { fleet?: FleetId; digest?: Sha256 } = {}): RootState {
+export function openRootChain(
+  versions: readonly (readonly Signed[])[],
+  expect: { fleet?: FleetId; digest?: Sha256 } = {},
+): RootState {
   const [first, ...rest] = versions
-  return rest.reduce((state, signatures) => nextRoot(state, signatures), openRoot(first ?? [], expect))
+  return rest.reduce(
+    (state, signatures) => nextRoot(state, signatures),
+    openRoot(first ?? [], expect),
+  )
 }
 
 function readRoot(signatures: readonly Signed[]): RootState {
   const first = signatures[0]
-  if (first === undefined) throw trustError('trust.malformed', { what: 'a root statement', reason: 'nobody signed it' })
+  if (first === undefined)
+    throw trustError('trust.malformed', { what: 'a root statement', reason: 'nobody signed it' })
   // A signature costs the reader a verification each: no more than keys of two roots could have made.
   if (signatures.length > 2 * MAX_ROOT_KEYS)
     throw trustError('trust.malformed', {
@@ -80,18 +110,27 @@ function readRoot(signatures: readonly Signed[]): RootState {
     })
   const root = readSigned(first, 'root')
   for (const signed of signatures) {
-    if (!Buffer.from(signed.statement).equals(first.statement)) throw refuse(root, 'its signatures are over different bytes')
+    if (!Buffer.from(signed.statement).equals(first.statement))
+      throw refuse(root, 'its signatures are over different bytes')
     readSigned(signed, 'root')
   }
   return { root, digest: rootDigest(first.statement), signatures, former: [] }
 }
 
 /** Counts operators, not signatures: ten signatures by one key are one. */
-function requireThreshold(state: RootState, by: Root, whose: string, revocations: readonly AcceptedRevocation[] = []): void {
-  const counting = state.signatures.filter((signed) => !isKeyRevoked(revocations, fingerprintOf(signed.key)))
+function requireThreshold(
+  state: RootState,
+  by: Root,
+  whose: string,
+  revocations: readonly AcceptedRevocation[] = [],
+): void {
+  const counting = state.signatures.filter(
+    (signed) => !isKeyRevoked(revocations, fingerprintOf(signed.key)),
+  )
   const signers = new Set(counting.map((signed) => Buffer.from(signed.key).toString('base64')))
   const count = by.operators.filter((operator) => signers.has(operator.key)).length
-  if (count < by.threshold) throw refuse(state.root, `${count} of ${whose} signed it, expected ${by.threshold}`)
+  if (count < by.threshold)
+    throw refuse(state.root, `${count} of ${whose} signed it, expected ${by.threshold}`)
 }
 
 function refuse(root: Root, reason: string): Error {

@@ -27,17 +27,23 @@ export const rootSchema = z
     previous: sha256Field.nullable(),
   })
   .superRefine((root, context) => {
-    const refuse = (message: string, path: string): void => context.addIssue({ code: 'custom', message, path: [path] })
-    if (root.threshold > root.operators.length) refuse('expected no more than there are operators', 'threshold')
-    if ((root.previous === null) !== (root.version === 1)) refuse('expected null in version 1 and a digest in every other', 'previous')
+    const refuse = (message: string, path: string): void =>
+      context.addIssue({ code: 'custom', message, path: [path] })
+    if (root.threshold > root.operators.length)
+      refuse('expected no more than there are operators', 'threshold')
+    if ((root.previous === null) !== (root.version === 1))
+      refuse('expected null in version 1 and a digest in every other', 'previous')
     const keys = [...root.operators, ...root.issuers].map((row) => row.key)
     // One key in two roles would let a coordinator sign as an operator; one listed twice would count twice towards the threshold.
-    if (new Set(keys).size !== keys.length) refuse('expected every key once, as operator or as issuer', 'operators')
+    if (new Set(keys).size !== keys.length)
+      refuse('expected every key once, as operator or as issuer', 'operators')
   })
 
 export type Root = z.infer<typeof rootSchema>
 
 /** The fingerprints of a root's operators. */
 export function operatorsOf(root: Root): ReadonlySet<Fingerprint> {
-  return new Set(root.operators.map((operator) => fingerprintOf(Buffer.from(operator.key, 'base64'))))
+  return new Set(
+    root.operators.map((operator) => fingerprintOf(Buffer.from(operator.key, 'base64'))),
+  )
 }

@@ -3,7 +3,14 @@
  * every mutating operation carries an intent that the operator's key itself signed.
  */
 import { z } from 'zod'
-import { fingerprintField, fleetField, keyField, peerIdField, timeField, validityFault } from './fields.ts'
+import {
+  fingerprintField,
+  fleetField,
+  keyField,
+  peerIdField,
+  timeField,
+  validityFault,
+} from './fields.ts'
 
 /** A working day: a stolen laptop session can observe no longer than this. */
 export const MAX_SESSION_MS = 12 * 3_600_000
@@ -22,7 +29,8 @@ export const sessionSchema = z
   })
   .superRefine((session, context) => {
     const fault = validityFault(session.notBefore, session.notAfter, MAX_SESSION_MS)
-    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault, path: ['notAfter'] })
+    if (fault !== undefined)
+      context.addIssue({ code: 'custom', message: fault, path: ['notAfter'] })
   })
 
 export type Session = z.infer<typeof sessionSchema>

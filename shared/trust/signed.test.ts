@@ -8,7 +8,16 @@ import { MusterError } from '../errors.ts'
 import { formatPublicKeyLine } from '../identity/public-key.ts'
 import { armorSshsig, signSshsig } from '../identity/sshsig.ts'
 import { runTool, tempFolder } from '../testing/openssh.ts'
-import { base64Key, minutesLater, OTHER_FLEET, sampleBody, signedSample, TEST_FLEET, testKey, testUuid } from '../testing/statements.ts'
+import {
+  base64Key,
+  minutesLater,
+  OTHER_FLEET,
+  sampleBody,
+  signedSample,
+  TEST_FLEET,
+  testKey,
+  testUuid,
+} from '../testing/statements.ts'
 import { pae } from './dsse.ts'
 import { type Kind, KINDS, kindOfType, kindRow } from './kinds.ts'
 import { MAX_STATEMENT_BYTES, readSigned, type Signed, signStatement } from './signed.ts'
@@ -20,7 +29,10 @@ const other = testKey(2)
 async function signRaw(kind: Kind, text: string | Uint8Array, signer = key): Promise<Signed> {
   const { scheme, namespace, type } = kindRow(kind)
   const statement = typeof text === 'string' ? Buffer.from(text) : text
-  const signature = namespace === undefined ? await signer.sign(pae(type, statement)) : await signSshsig(signer, namespace, statement)
+  const signature =
+    namespace === undefined
+      ? await signer.sign(pae(type, statement))
+      : await signSshsig(signer, namespace, statement)
   return { statement, scheme, key: signer.publicKey, signature }
 }
 
@@ -47,7 +59,18 @@ describe('signed statements', () => {
     ] as const) {
       const signed = await signedSample(kind, key)
       await writeFile(folder.file('sig'), armorSshsig(signed.signature))
-      const args = ['-Y', 'verify', '-f', folder.file('signers'), '-I', 'op', '-n', namespace, '-s', folder.file('sig')]
+      const args = [
+        '-Y',
+        'verify',
+        '-f',
+        folder.file('signers'),
+        '-I',
+        'op',
+        '-n',
+        namespace,
+        '-s',
+        folder.file('sig'),
+      ]
       const { code, stderr } = await runTool('ssh-keygen', args, { input: signed.statement })
       assert.equal(code, 0, stderr)
     }
@@ -59,7 +82,9 @@ describe('signed statements', () => {
       for (const wanted of KINDS.filter((each) => each !== kind))
         assert.throws(
           () => readSigned(signed, wanted),
-          (error) => error instanceof MusterError && ['trust.scheme', 'trust.signature', 'trust.type'].includes(error.code),
+          (error) =>
+            error instanceof MusterError &&
+            ['trust.scheme', 'trust.signature', 'trust.type'].includes(error.code),
           `${kind} as ${wanted}`,
         )
     }
@@ -69,10 +94,16 @@ describe('signed statements', () => {
     for (const kind of KINDS)
       for (const wanted of KINDS.filter((each) => each !== kind)) {
         const signed = await signRaw(wanted, textOf(await signedSample(kind, key)))
-        assert.throws(() => readSigned(signed, wanted), { code: 'trust.type' }, `${kind} as ${wanted}`)
+        assert.throws(
+          () => readSigned(signed, wanted),
+          { code: 'trust.type' },
+          `${kind} as ${wanted}`,
+        )
       }
     const untyped = canonicalJson({ fleet: TEST_FLEET })
-    assert.throws(() => readSigned({ ...EMPTY, statement: Buffer.from(untyped) }, 'grant'), { code: 'trust.signature' })
+    assert.throws(() => readSigned({ ...EMPTY, statement: Buffer.from(untyped) }, 'grant'), {
+      code: 'trust.signature',
+    })
     const signed = await signRaw('grant', untyped)
     assert.throws(() => readSigned(signed, 'grant'), { code: 'trust.type', message: /none/ })
   })
@@ -81,10 +112,13 @@ describe('signed statements', () => {
     const { statement } = await signedSample('intent', key)
     for (const namespace of ['git', 'file', 'muster-root']) {
       const signature = await signSshsig(key, namespace, statement)
-      assert.throws(() => readSigned({ statement, scheme: 'sshsig', key: key.publicKey, signature }, 'intent'), {
-        code: 'trust.signature',
-        message: /its namespace is/,
-      })
+      assert.throws(
+        () => readSigned({ statement, scheme: 'sshsig', key: key.publicKey, signature }, 'intent'),
+        {
+          code: 'trust.signature',
+          message: /its namespace is/,
+        },
+      )
     }
   })
 
@@ -95,7 +129,11 @@ describe('signed statements', () => {
       ['grant', 'issuer'],
       ['revocation', 'issuer'],
     ] as const) {
-      const body = { ...sampleBody(kind, key), type: kindRow(kind).type, [field]: other.fingerprint }
+      const body = {
+        ...sampleBody(kind, key),
+        type: kindRow(kind).type,
+        [field]: other.fingerprint,
+      }
       const signed = await signRaw(kind, canonicalJson(body))
       assert.throws(() => readSigned(signed, kind), { code: 'trust.author' })
       await assert.rejects(signStatement(key, kind, body as never), { code: 'trust.author' })
@@ -105,7 +143,9 @@ describe('signed statements', () => {
   test('ID-02: a statement that travels with another key than the one that signed is refused', async () => {
     for (const kind of KINDS) {
       const signed = await signedSample(kind, key)
-      assert.throws(() => readSigned({ ...signed, key: other.publicKey }, kind), { code: 'trust.signature' })
+      assert.throws(() => readSigned({ ...signed, key: other.publicKey }, kind), {
+        code: 'trust.signature',
+      })
     }
   })
 
@@ -129,10 +169,16 @@ describe('signed statements', () => {
       '2^53': good.replace('"cwd":null', '"cwd":9007199254740992'),
       'not a number': good.replace('"cwd":null', '"cwd":NaN'),
       infinity: good.replace('"cwd":null', '"cwd":1e999'),
-      'key __proto__ in arguments': good.replace('"command"', '"__proto__":{"control":true},"command"'),
+      'key __proto__ in arguments': good.replace(
+        '"command"',
+        '"__proto__":{"control":true},"command"',
+      ),
       'key __proto__ at the top': `{"__proto__":{"level":"control"},${good.slice(1)}`,
       'nested too deeply': good.replace('"cwd":null', `"cwd":${'['.repeat(20)}${']'.repeat(20)}`),
-      'nested far too deeply': good.replace('"cwd":null', `"cwd":${'['.repeat(10_000)}${']'.repeat(10_000)}`),
+      'nested far too deeply': good.replace(
+        '"cwd":null',
+        `"cwd":${'['.repeat(10_000)}${']'.repeat(10_000)}`,
+      ),
       'too many items': good.replace('"cwd":null', `"cwd":[${'1,'.repeat(5000)}1]`),
       'unknown key': `${good.slice(0, -1)},"zzz":1}`,
       array: `[${good}]`,
@@ -147,7 +193,11 @@ describe('signed statements', () => {
     }
     const notUtf8 = await signRaw(
       'intent',
-      Buffer.concat([Buffer.from(good.slice(0, -2)), Uint8Array.of(0xff), Buffer.from(good.slice(-2))]),
+      Buffer.concat([
+        Buffer.from(good.slice(0, -2)),
+        Uint8Array.of(0xff),
+        Buffer.from(good.slice(-2)),
+      ]),
     )
     assert.throws(() => readSigned(notUtf8, 'intent'), { code: 'trust.malformed' })
     assert.equal(({} as Record<string, unknown>)['control'], undefined)
@@ -155,11 +205,20 @@ describe('signed statements', () => {
 
   test('a statement above the size limit is refused before anything else is looked at', async () => {
     const huge = { ...EMPTY, statement: new Uint8Array(MAX_STATEMENT_BYTES + 1) }
-    assert.throws(() => readSigned(huge, 'intent'), { code: 'trust.malformed', message: /more than 49152/ })
-    const body = sampleBody('intent', key)
-    await assert.rejects(signStatement(key, 'intent', { ...body, arguments: { text: 'x'.repeat(MAX_STATEMENT_BYTES) } }), {
+    assert.throws(() => readSigned(huge, 'intent'), {
       code: 'trust.malformed',
+      message: /more than 49152/,
     })
+    const body = sampleBody('intent', key)
+    await assert.rejects(
+      signStatement(key, 'intent', {
+        ...body,
+        arguments: { text: 'x'.repeat(MAX_STATEMENT_BYTES) },
+      }),
+      {
+        code: 'trust.malformed',
+      },
+    )
   })
 
   test('a statement of another fleet is refused where a fleet is expected', async () => {
@@ -169,12 +228,22 @@ describe('signed statements', () => {
   })
 
   test('a kind has one scheme', async () => {
-    await assert.rejects(signStatement(key, 'intent', sampleBody('intent', key), 'dsse'), { code: 'trust.scheme' })
-    await assert.rejects(signStatement(key, 'facts', sampleBody('facts', key), 'sshsig'), { code: 'trust.scheme' })
+    await assert.rejects(signStatement(key, 'intent', sampleBody('intent', key), 'dsse'), {
+      code: 'trust.scheme',
+    })
+    await assert.rejects(signStatement(key, 'facts', sampleBody('facts', key), 'sshsig'), {
+      code: 'trust.scheme',
+    })
     const { statement } = await signedSample('intent', key)
     const signature = await key.sign(pae('muster/intent/v1', statement))
-    assert.throws(() => readSigned({ statement, scheme: 'dsse', key: key.publicKey, signature }, 'intent'), { code: 'trust.scheme' })
-    assert.throws(() => readSigned({ statement, scheme: 'sshsig', key: key.publicKey, signature }, 'intent'), { code: 'trust.signature' })
+    assert.throws(
+      () => readSigned({ statement, scheme: 'dsse', key: key.publicKey, signature }, 'intent'),
+      { code: 'trust.scheme' },
+    )
+    assert.throws(
+      () => readSigned({ statement, scheme: 'sshsig', key: key.publicKey, signature }, 'intent'),
+      { code: 'trust.signature' },
+    )
   })
 
   test('nobody signs what nobody would accept', async () => {
@@ -199,7 +268,11 @@ describe('signed statements', () => {
       { epoch: 1.5 },
       { extra: true },
     ])
-      await assert.rejects(signStatement(key, 'grant', { ...grant, ...changes } as never), MusterError, JSON.stringify(changes))
+      await assert.rejects(
+        signStatement(key, 'grant', { ...grant, ...changes } as never),
+        MusterError,
+        JSON.stringify(changes),
+      )
     const intent = sampleBody('intent', key)
     for (const changes of [
       { expiresAt: minutesLater(5.01) },
@@ -211,13 +284,23 @@ describe('signed statements', () => {
       { arguments: [] },
       { arguments: null },
     ])
-      await assert.rejects(signStatement(key, 'intent', { ...intent, ...changes } as never), MusterError, JSON.stringify(changes))
+      await assert.rejects(
+        signStatement(key, 'intent', { ...intent, ...changes } as never),
+        MusterError,
+        JSON.stringify(changes),
+      )
     const session = sampleBody('session', key)
-    await assert.rejects(signStatement(key, 'session', { ...session, notAfter: minutesLater(12 * 60 + 1) }), {
-      message: /longer than 720 minutes/,
-    })
     await assert.rejects(
-      signStatement(key, 'session', { ...session, coordinator: 'QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N' }),
+      signStatement(key, 'session', { ...session, notAfter: minutesLater(12 * 60 + 1) }),
+      {
+        message: /longer than 720 minutes/,
+      },
+    )
+    await assert.rejects(
+      signStatement(key, 'session', {
+        ...session,
+        coordinator: 'QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N',
+      }),
       MusterError,
     )
     const certificate = sampleBody('certificate', key)
@@ -228,11 +311,29 @@ describe('signed statements', () => {
       { role: 'operator' },
       { labels: { 'a b': 'c' } },
     ])
-      await assert.rejects(signStatement(key, 'certificate', { ...certificate, ...changes } as never), MusterError, JSON.stringify(changes))
+      await assert.rejects(
+        signStatement(key, 'certificate', { ...certificate, ...changes } as never),
+        MusterError,
+        JSON.stringify(changes),
+      )
     const facts = sampleBody('facts', key)
-    for (const changes of [{ events: null }, { kind: 'full' }, { payload: 'ab'.repeat(32) }, { sequence: -1 }])
-      await assert.rejects(signStatement(key, 'facts', { ...facts, ...changes } as never), MusterError, JSON.stringify(changes))
-    for (const changes of [{ kind: 'key' }, { kind: 'agent', target: 'x' }, { kind: 'everything' }, { epoch: 0 }])
+    for (const changes of [
+      { events: null },
+      { kind: 'full' },
+      { payload: 'ab'.repeat(32) },
+      { sequence: -1 },
+    ])
+      await assert.rejects(
+        signStatement(key, 'facts', { ...facts, ...changes } as never),
+        MusterError,
+        JSON.stringify(changes),
+      )
+    for (const changes of [
+      { kind: 'key' },
+      { kind: 'agent', target: 'x' },
+      { kind: 'everything' },
+      { epoch: 0 },
+    ])
       await assert.rejects(
         signStatement(key, 'revocation', { ...sampleBody('revocation', key), ...changes } as never),
         MusterError,
@@ -241,12 +342,21 @@ describe('signed statements', () => {
   })
 
   test('ID-03: a small-order key cannot be an operator, an issuer, a subject or a session key', async () => {
-    const identity = Buffer.from(Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 1 : 0))).toString('base64')
+    const identity = Buffer.from(
+      Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 1 : 0)),
+    ).toString('base64')
     const row = { key: identity, name: 'x' }
-    await assert.rejects(signedSample('root', key, { operators: [row] }), { code: 'trust.malformed', message: /operators\.0\.key/ })
+    await assert.rejects(signedSample('root', key, { operators: [row] }), {
+      code: 'trust.malformed',
+      message: /operators\.0\.key/,
+    })
     await assert.rejects(signedSample('root', key, { issuers: [row] }), { code: 'trust.malformed' })
-    await assert.rejects(signedSample('certificate', key, { subject: identity }), { code: 'trust.malformed' })
-    await assert.rejects(signedSample('session', key, { key: identity }), { code: 'trust.malformed' })
+    await assert.rejects(signedSample('certificate', key, { subject: identity }), {
+      code: 'trust.malformed',
+    })
+    await assert.rejects(signedSample('session', key, { key: identity }), {
+      code: 'trust.malformed',
+    })
     // As a signer it "verifies" nothing.
     const { statement } = await signedSample('facts', key)
     const signed: Signed = {
@@ -262,7 +372,9 @@ describe('signed statements', () => {
     const good = base64Key(key)
     const spare = `${good.slice(0, 42)}${String.fromCharCode(good.charCodeAt(42) + 1)}=`
     for (const spelling of [good.slice(0, 43), `${good}=`, spare, good.replace('=', ' ')])
-      await assert.rejects(signedSample('session', key, { key: spelling }), { code: 'trust.malformed' })
+      await assert.rejects(signedSample('session', key, { key: spelling }), {
+        code: 'trust.malformed',
+      })
   })
 
   test('a statement with any byte changed, in text, key or signature, is refused', async () => {
@@ -277,7 +389,9 @@ describe('signed statements', () => {
             const bytes = Uint8Array.from(signed[part as 'statement'])
             const at = position % bytes.length
             bytes[at] = (bytes[at] as number) ^ flip
-            assert.throws(() => readSigned({ ...signed, [part]: bytes }, kind), { code: 'trust.signature' })
+            assert.throws(() => readSigned({ ...signed, [part]: bytes }, kind), {
+              code: 'trust.signature',
+            })
           },
         ),
         { numRuns: 150 },
@@ -286,20 +400,39 @@ describe('signed statements', () => {
   })
 
   test('reading arbitrary well-signed JSON raises a Muster error or gives back what was signed', async () => {
-    const body = { ...sampleBody('outcome', key), type: 'muster/outcome/v1' } as Record<string, unknown>
+    const body = { ...sampleBody('outcome', key), type: 'muster/outcome/v1' } as Record<
+      string,
+      unknown
+    >
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom(...Object.keys(body)), fc.jsonValue({ maxDepth: 4 }), async (field, value) => {
-        const text = JSON.stringify(Object.fromEntries(Object.entries({ ...body, [field]: value }).sort(([a], [b]) => (a < b ? -1 : 1))))
-        const signed = await signRaw('outcome', text)
-        try {
-          assert.equal(canonicalJson(readSigned(signed, 'outcome') as unknown as Json), text)
-        } catch (error) {
-          assert.ok(error instanceof MusterError && error.code.startsWith('trust.'), String(error))
-        }
-      }),
+      fc.asyncProperty(
+        fc.constantFrom(...Object.keys(body)),
+        fc.jsonValue({ maxDepth: 4 }),
+        async (field, value) => {
+          const text = JSON.stringify(
+            Object.fromEntries(
+              Object.entries({ ...body, [field]: value }).sort(([a], [b]) => (a < b ? -1 : 1)),
+            ),
+          )
+          const signed = await signRaw('outcome', text)
+          try {
+            assert.equal(canonicalJson(readSigned(signed, 'outcome') as unknown as Json), text)
+          } catch (error) {
+            assert.ok(
+              error instanceof MusterError && error.code.startsWith('trust.'),
+              String(error),
+            )
+          }
+        },
+      ),
       { numRuns: 300 },
     )
   })
 })
 
-const EMPTY: Signed = { statement: new Uint8Array(0), scheme: 'sshsig', key: key.publicKey, signature: new Uint8Array(0) }
+const EMPTY: Signed = {
+  statement: new Uint8Array(0),
+  scheme: 'sshsig',
+  key: key.publicKey,
+  signature: new Uint8Array(0),
+}

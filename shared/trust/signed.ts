@@ -27,7 +27,9 @@ export interface Signed {
 }
 
 /** A statement's body as it is given to be signed: the type may be left out, the kind names it. */
-export type Unsigned<K extends Kind> = Omit<Statement<K>, 'type'> & { readonly type?: Statement<K>['type'] }
+export type Unsigned<K extends Kind> = Omit<Statement<K>, 'type'> & {
+  readonly type?: Statement<K>['type']
+}
 
 /**
  * Signs a statement with the kind's own scheme.
@@ -42,7 +44,12 @@ export async function signStatement<K extends Kind>(
   signal?: AbortSignal,
 ): Promise<Signed> {
   const row = kindRow(kind)
-  if (scheme !== row.scheme) throw trustError('trust.scheme', { what: `a ${kind} statement`, expected: row.scheme, got: scheme })
+  if (scheme !== row.scheme)
+    throw trustError('trust.scheme', {
+      what: `a ${kind} statement`,
+      expected: row.scheme,
+      got: scheme,
+    })
   const statement = Buffer.from(canonicalJson({ ...body, type: row.type }))
   // What is signed is read back first: nobody signs what nobody would accept.
   const read = parseStatement(statement, kind)
@@ -59,10 +66,17 @@ export async function signStatement<K extends Kind>(
  * @param expect.fleet refuses a statement of another fleet
  * @throws trust.scheme, trust.signature, trust.type, trust.malformed, trust.author, trust.fleet
  */
-export function readSigned<K extends Kind>(signed: Signed, kind: K, expect: { fleet?: FleetId } = {}): Statement<K> {
+export function readSigned<K extends Kind>(
+  signed: Signed,
+  kind: K,
+  expect: { fleet?: FleetId } = {},
+): Statement<K> {
   const what = `a ${kind} statement`
   if (signed.statement.length > MAX_STATEMENT_BYTES)
-    throw trustError('trust.malformed', { what, reason: `it has ${signed.statement.length} bytes, more than ${MAX_STATEMENT_BYTES}` })
+    throw trustError('trust.malformed', {
+      what,
+      reason: `it has ${signed.statement.length} bytes, more than ${MAX_STATEMENT_BYTES}`,
+    })
   checkSignature(signed, kind)
   const body = parseStatement(signed.statement, kind)
   checkAuthor(body, kind, signed.key)
@@ -74,10 +88,14 @@ export function readSigned<K extends Kind>(signed: Signed, kind: K, expect: { fl
 function checkSignature(signed: Signed, kind: Kind): void {
   const row = kindRow(kind)
   const what = `a ${kind} statement`
-  if (signed.scheme !== row.scheme) throw trustError('trust.scheme', { what, expected: row.scheme, got: signed.scheme })
+  if (signed.scheme !== row.scheme)
+    throw trustError('trust.scheme', { what, expected: row.scheme, got: signed.scheme })
   if (row.namespace === undefined) {
     if (!verifyEd25519(signed.key, pae(row.type, signed.statement), signed.signature))
-      throw trustError('trust.signature', { what, reason: 'it does not belong to these bytes and this key' })
+      throw trustError('trust.signature', {
+        what,
+        reason: 'it does not belong to these bytes and this key',
+      })
     return
   }
   let signer: Uint8Array
@@ -87,7 +105,10 @@ function checkSignature(signed: Signed, kind: Kind): void {
     throw trustError('trust.signature', { what, reason: (cause as Error).message }, { cause })
   }
   if (!Buffer.from(signer).equals(signed.key))
-    throw trustError('trust.signature', { what, reason: 'it was made by another key than the one named' })
+    throw trustError('trust.signature', {
+      what,
+      reason: 'it was made by another key than the one named',
+    })
 }
 
 function checkAuthor<K extends Kind>(body: Statement<K>, kind: K, key: Uint8Array): void {
@@ -102,7 +123,10 @@ function parseStatement<K extends Kind>(bytes: Uint8Array, kind: K): Statement<K
   const what = `a ${kind} statement`
   const { type, schema } = kindRow(kind)
   if (bytes.length > MAX_STATEMENT_BYTES)
-    throw trustError('trust.malformed', { what, reason: `it has ${bytes.length} bytes, more than ${MAX_STATEMENT_BYTES}` })
+    throw trustError('trust.malformed', {
+      what,
+      reason: `it has ${bytes.length} bytes, more than ${MAX_STATEMENT_BYTES}`,
+    })
   let value: Json
   try {
     value = parseCanonicalJson(bytes, what)
@@ -115,12 +139,22 @@ function parseStatement<K extends Kind>(bytes: Uint8Array, kind: K): Statement<K
   if (fault !== undefined) throw trustError('trust.malformed', { what, reason: fault })
   const got = (value as { readonly [key: string]: Json })['type']
   if (got !== type)
-    throw trustError('trust.type', { expected: type, got: typeof got === 'string' ? JSON.stringify(got.slice(0, 64)) : 'none' })
+    throw trustError('trust.type', {
+      expected: type,
+      got: typeof got === 'string' ? JSON.stringify(got.slice(0, 64)) : 'none',
+    })
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
-  const path = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.map(String).join('.').slice(0, 128)}: `
-  throw trustError('trust.malformed', { what, reason: `${path}${issue?.message ?? 'unknown'}`.slice(0, 400) }, { cause: parsed.error })
+  const path =
+    issue === undefined || issue.path.length === 0
+      ? ''
+      : `${issue.path.map(String).join('.').slice(0, 128)}: `
+  throw trustError(
+    'trust.malformed',
+    { what, reason: `${path}${issue?.message ?? 'unknown'}`.slice(0, 400) },
+    { cause: parsed.error },
+  )
 }
 
 /** No honest statement has longer arrays or wider objects. */

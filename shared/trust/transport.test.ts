@@ -20,7 +20,10 @@ const plain = (signed: Signed): unknown => ({
 test('every kind of statement survives CBOR and JSON with its signature good', async () => {
   for (const kind of KINDS) {
     const signed = await signedSample(kind, key)
-    for (const carried of [fromWire(decode(encode(toWire(signed)))), fromText(JSON.parse(JSON.stringify(toText(signed))))]) {
+    for (const carried of [
+      fromWire(decode(encode(toWire(signed)))),
+      fromText(JSON.parse(JSON.stringify(toText(signed)))),
+    ]) {
       assert.deepEqual(plain(carried), plain(signed))
       assert.deepEqual(readSigned(carried, kind), readSigned(signed, kind))
     }

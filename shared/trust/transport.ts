@@ -24,7 +24,12 @@ export const signedWire = z.object({
 })
 
 export function toWire(signed: Signed): z.infer<typeof signedWire> {
-  return { statement: signed.statement, scheme: signed.scheme, key: signed.key, signature: signed.signature }
+  return {
+    statement: signed.statement,
+    scheme: signed.scheme,
+    key: signed.key,
+    signature: signed.signature,
+  }
 }
 
 /** @throws trust.malformed */
@@ -60,10 +65,18 @@ const text = z.object({
 export function fromText(value: unknown): Signed {
   const parsed = text.safeParse(value)
   if (!parsed.success)
-    throw trustError('trust.malformed', { what: 'a signed statement', reason: 'it is not {statement, scheme, key, signature}' })
+    throw trustError('trust.malformed', {
+      what: 'a signed statement',
+      reason: 'it is not {statement, scheme, key, signature}',
+    })
   const { statement, scheme, key, signature } = parsed.data
   return accept(
-    signedWire.safeParse({ statement: new Uint8Array(Buffer.from(statement)), scheme, key: base64(key), signature: base64(signature) }),
+    signedWire.safeParse({
+      statement: new Uint8Array(Buffer.from(statement)),
+      scheme,
+      key: base64(key),
+      signature: base64(signature),
+    }),
   )
 }
 

@@ -3,7 +3,14 @@
  * Signed by its issuing key; no such statement ever makes an agent act.
  */
 import { z } from 'zod'
-import { agentField, fingerprintField, fleetField, objectField, operationField, timeField } from './fields.ts'
+import {
+  agentField,
+  fingerprintField,
+  fleetField,
+  objectField,
+  operationField,
+  timeField,
+} from './fields.ts'
 
 export const trustEventSchema = z.strictObject({
   type: z.literal('muster/trust/v1'),

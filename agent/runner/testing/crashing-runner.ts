@@ -31,7 +31,10 @@ for (const folder of [paths.runFolder, paths.runs]) ownFolder(folder)
 const tools = findTools()
 const fifos = await openFifoStock(tools, paths.spares)
 const cgroups = openCgroups({ home: realpathSync(home), versions: [2, 1] })
-const supervisor = await Supervisor.open({ clock, random, log: () => undefined, tools, fifos, cgroups, bootId: readBootId() }, paths.runs)
+const supervisor = await Supervisor.open(
+  { clock, random, log: () => undefined, tools, fifos, cgroups, bootId: readBootId() },
+  paths.runs,
+)
 const { run } = await supervisor.start(parseOrder(JSON.parse(order)))
 while (!supervisor.get(run).isQuiet()) await clock.sleep(2)
 await supervisor.close()

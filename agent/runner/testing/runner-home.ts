@@ -20,7 +20,11 @@ export interface RunnerHome extends AsyncDisposable {
   readonly home: string
   readonly client: RunnerClient
   /** Starts a command; everything else has defaults. */
-  start(command: readonly string[], order?: Partial<Omit<RunOrder, 'limits'>>, limits?: Partial<RunLimits>): Promise<RunStatus>
+  start(
+    command: readonly string[],
+    order?: Partial<Omit<RunOrder, 'limits'>>,
+    limits?: Partial<RunLimits>,
+  ): Promise<RunStatus>
   /** The whole output, once it ended. */
   output(run: RunId): Promise<{ stdout: Buffer; stderr: Buffer; dropped: number }>
   /** kill -9; the next call on `client` starts a new runner. */
@@ -32,7 +36,10 @@ export function newRunId(): RunId {
 }
 
 /** Looks until `condition` gives something, then gives it back. */
-export async function eventually<T>(what: string, condition: () => T | Promise<T>): Promise<NonNullable<T>> {
+export async function eventually<T>(
+  what: string,
+  condition: () => T | Promise<T>,
+): Promise<NonNullable<T>> {
   const until = clock.monotonic() + PATIENCE_MS
   for (;;) {
     const value = await condition()
@@ -42,7 +49,9 @@ export async function eventually<T>(what: string, condition: () => T | Promise<T
   }
 }
 
-export async function openRunnerHome(options: { containment?: Containment } = {}): Promise<RunnerHome> {
+export async function openRunnerHome(
+  options: { containment?: Containment } = {},
+): Promise<RunnerHome> {
   const home = await mkdtemp(join(tmpdir(), 'muster-runner-'))
   const client = await connectRunner(
     { clock },
@@ -56,7 +65,13 @@ export async function openRunnerHome(options: { containment?: Containment } = {}
     home,
     client,
     start: (command, order = {}, limits = {}) =>
-      client.start({ run: newRunId(), command, env: {}, ...order, limits: { outputBytes: 64 * 1024 * 1024, ...limits } }),
+      client.start({
+        run: newRunId(),
+        command,
+        env: {},
+        ...order,
+        limits: { outputBytes: 64 * 1024 * 1024, ...limits },
+      }),
     output: async (run) => {
       const parts = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] }
       let dropped = 0

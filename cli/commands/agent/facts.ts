@@ -9,6 +9,11 @@ export type Flags = FlagValues<typeof flags>
 export const command = defineCommand({
   summary: 'collect the package state once, send it, and exit',
   flags,
-  examples: [{ command: 'muster agent facts --once', does: 'for cron; where an agent runs on this home, it does the work' }],
+  examples: [
+    {
+      command: 'muster agent facts --once',
+      does: 'for cron; where an agent runs on this home, it does the work',
+    },
+  ],
   handler: () => import('./facts.handler.ts'),
 })

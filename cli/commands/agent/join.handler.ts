@@ -10,10 +10,18 @@ import type { Args, Flags } from './join.ts'
 
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {
   const { name, hostKey } = context.flags
-  const text = context.args.ticket === '-' ? await readLine(context, 'ticket or token') : context.args.ticket
-  if (hostKey !== undefined) await context.note('the SSH host key now also speaks for this node: whoever holds it is this host in both')
+  const text =
+    context.args.ticket === '-' ? await readLine(context, 'ticket or token') : context.args.ticket
+  if (hostKey !== undefined)
+    await context.note(
+      'the SSH host key now also speaks for this node: whoever holds it is this host in both',
+    )
   const joined = await joinFleet(
-    { clock: context.clock, random: context.random, log: context.globals.verbose ? await context.log() : silentLogger },
+    {
+      clock: context.clock,
+      random: context.random,
+      log: context.globals.verbose ? await context.log() : silentLogger,
+    },
     {
       home: context.home(),
       ticket: parseTicket(text),

@@ -1,14 +1,30 @@
 /** `muster agent join` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import {
+  type ArgumentSpecs,
+  type ArgumentValues,
+  defineCommand,
+  type FlagSpecs,
+  type FlagValues,
+} from '../../command.ts'
 
 const flags = {
-  name: { type: 'string', value: 'NAME', summary: 'what people call this host; default: the host name' },
-  hostKey: { type: 'string', value: 'FILE', summary: 'an OpenSSH ed25519 private key to use as the node’s key' },
+  name: {
+    type: 'string',
+    value: 'NAME',
+    summary: 'what people call this host; default: the host name',
+  },
+  hostKey: {
+    type: 'string',
+    value: 'FILE',
+    summary: 'an OpenSSH ed25519 private key to use as the node’s key',
+  },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 
 const args = {
-  ticket: { summary: 'what muster ticket or muster enroll token printed; - reads it from standard input' },
+  ticket: {
+    summary: 'what muster ticket or muster enroll token printed; - reads it from standard input',
+  },
 } as const satisfies ArgumentSpecs
 export type Args = ArgumentValues<typeof args>
 
@@ -17,8 +33,14 @@ export const command = defineCommand({
   flags,
   arguments: args,
   examples: [
-    { command: 'muster agent join muster1-… --name web-17', does: 'writes the home and prints the agent id; then: muster agent run' },
-    { command: 'muster agent join muster1-… --host-key /etc/ssh/ssh_host_ed25519_key', does: 'with the host’s SSH key as the node’s' },
+    {
+      command: 'muster agent join muster1-… --name web-17',
+      does: 'writes the home and prints the agent id; then: muster agent run',
+    },
+    {
+      command: 'muster agent join muster1-… --host-key /etc/ssh/ssh_host_ed25519_key',
+      does: 'with the host’s SSH key as the node’s',
+    },
   ],
   output: true,
   handler: () => import('./join.handler.ts'),

@@ -6,11 +6,15 @@ import { requireDone } from '../../results.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './label.ts'
 
-export async function handle(context: CommandContext<Readonly<Record<never, never>>, Args>): Promise<void> {
+export async function handle(
+  context: CommandContext<Readonly<Record<never, never>>, Args>,
+): Promise<void> {
   const labels = Object.fromEntries(context.args.labels.map(pair))
   await withSession(context, async (session) => {
     const agent = await chooseAgent(session, context.args.host)
-    requireDone(await session.operate({ verb: 'agent.label', targets: [agent.id], arguments: { labels } }))
+    requireDone(
+      await session.operate({ verb: 'agent.label', targets: [agent.id], arguments: { labels } }),
+    )
     await context.note(
       `${agent.name}: ${
         Object.entries({ ...agent.labels, ...labels })
@@ -25,6 +29,9 @@ export async function handle(context: CommandContext<Readonly<Record<never, neve
 function pair(text: string): [string, string] {
   const at = text.indexOf('=')
   if (at < 1)
-    throw cliError('cli.usage', { reason: `${JSON.stringify(text)} is not a label of the form K=V`, hint: 'muster agent label --help' })
+    throw cliError('cli.usage', {
+      reason: `${JSON.stringify(text)} is not a label of the form K=V`,
+      hint: 'muster agent label --help',
+    })
   return [text.slice(0, at), text.slice(at + 1)]
 }

@@ -13,10 +13,17 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
   await withSession(context, async (session) => {
     const agent = await chooseAgent(session, context.args.host)
     const alive = context.flags.yes ? 0 : (await aliveOn(session, agent.id)).length
-    const lost = alive === 0 ? '' : `, with ${runs(alive)} alive there that nobody can stop from here then`
+    const lost =
+      alive === 0 ? '' : `, with ${runs(alive)} alive there that nobody can stop from here then`
     await context.confirm(`revokes ${agent.name} for good${lost}`, context.flags.yes)
     const revocation = await signRevocation(session, { kind: 'agent', target: agent.id })
-    const { results } = requireDone(await session.operate({ verb: 'agent.revoke', targets: [agent.id], arguments: { revocation } }))
+    const { results } = requireDone(
+      await session.operate({
+        verb: 'agent.revoke',
+        targets: [agent.id],
+        arguments: { revocation },
+      }),
+    )
     await context.note(`${agent.name} is revoked`)
     const { lost: count, runs: named } = results[0]?.detail ?? {}
     if (typeof count !== 'number' || !Array.isArray(named)) return
@@ -33,7 +40,11 @@ async function aliveOn(session: Session, host: string): Promise<readonly RunRow[
   try {
     return (await session.ask('run.list', { on: [host], all: false })).runs
   } catch (error) {
-    if (error instanceof MusterError && (error.code === 'trust.denied' || error.code === 'registry.unknown-host')) return []
+    if (
+      error instanceof MusterError &&
+      (error.code === 'trust.denied' || error.code === 'registry.unknown-host')
+    )
+      return []
     throw error
   }
 }

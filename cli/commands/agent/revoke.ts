@@ -1,5 +1,11 @@
 /** `muster agent revoke` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import {
+  type ArgumentSpecs,
+  type ArgumentValues,
+  defineCommand,
+  type FlagSpecs,
+  type FlagValues,
+} from '../../command.ts'
 
 const flags = {
   yes: { type: 'boolean', summary: 'do not ask' },

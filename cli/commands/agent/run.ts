@@ -4,7 +4,10 @@ import { defineCommand } from '../../command.ts'
 export const command = defineCommand({
   summary: 'run the agent in the foreground',
   examples: [
-    { command: 'muster agent run', does: 'until Ctrl-C or SIGTERM; prints `ready` on stderr once it is connected; runs go on without it' },
+    {
+      command: 'muster agent run',
+      does: 'until Ctrl-C or SIGTERM; prints `ready` on stderr once it is connected; runs go on without it',
+    },
   ],
   daemon: true,
   handler: () => import('./run.handler.ts'),

@@ -4,7 +4,9 @@ import { withSession } from '../../connect.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './show.ts'
 
-export async function handle(context: CommandContext<Readonly<Record<never, never>>, Args>): Promise<void> {
+export async function handle(
+  context: CommandContext<Readonly<Record<never, never>>, Args>,
+): Promise<void> {
   const agent = await withSession(context, (session) => chooseAgent(session, context.args.host))
   await context.printOne({
     value: agent,
@@ -13,7 +15,11 @@ export async function handle(context: CommandContext<Readonly<Record<never, neve
       ['name', agent.name],
       ['id', agent.id],
       ['status', agent.status],
-      ['copied', agent.copies && `its disk runs on ${agent.copies.length} machines, no orders go to it: ${agent.copies.join(', ')}`],
+      [
+        'copied',
+        agent.copies &&
+          `its disk runs on ${agent.copies.length} machines, no orders go to it: ${agent.copies.join(', ')}`,
+      ],
       [
         'labels',
         Object.entries(agent.labels)

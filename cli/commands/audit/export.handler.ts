@@ -5,6 +5,10 @@ import type { CommandContext } from '../../context.ts'
 import type { Flags } from './export.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {
-  const files = await withSession(context, (session) => receiveBundle(context, session, context.flags.to))
-  await context.note(`${files} files in ${context.flags.to}; check them anywhere: muster audit verify --bundle ${context.flags.to}`)
+  const files = await withSession(context, (session) =>
+    receiveBundle(context, session, context.flags.to),
+  )
+  await context.note(
+    `${files} files in ${context.flags.to}; check them anywhere: muster audit verify --bundle ${context.flags.to}`,
+  )
 }

@@ -9,6 +9,11 @@ export type Flags = FlagValues<typeof flags>
 export const command = defineCommand({
   summary: 'write the whole log as files that verify offline',
   flags,
-  examples: [{ command: 'muster audit export --to log-2026-11', does: 'then: muster audit verify --bundle log-2026-11' }],
+  examples: [
+    {
+      command: 'muster audit export --to log-2026-11',
+      does: 'then: muster audit verify --bundle log-2026-11',
+    },
+  ],
   handler: () => import('./export.handler.ts'),
 })

@@ -43,11 +43,17 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
     // A list that never ends is none: JSON is one object a line.
     const print = (more: readonly LogRow[]): Promise<void> =>
       context.globals.output === 'json'
-        ? context.stdout.write(more.map((row) => `${printable(JSON.stringify(jsonOf(row)))}\n`).join(''))
+        ? context.stdout.write(
+            more.map((row) => `${printable(JSON.stringify(jsonOf(row)))}\n`).join(''),
+          )
         : context.printList(list(more))
     if (rows.length > 0) await print(rows)
     for (let from = size; ; ) {
-      const { entries, size: now } = await session.ask('audit.log', { from, count: PAGE, ...(actor === undefined ? {} : { actor }) })
+      const { entries, size: now } = await session.ask('audit.log', {
+        from,
+        count: PAGE,
+        ...(actor === undefined ? {} : { actor }),
+      })
       if (entries.length > 0) await print(entries)
       // A coordinator that hands out less at once than there is goes on at once; at the end of the log there is time to wait.
       const next = Math.min(now, from + PAGE)
@@ -61,13 +67,21 @@ function jsonOf(row: LogRow): object {
   return { ...row, arguments: JSON.parse(row.arguments) as unknown }
 }
 
-async function newest(session: Session, count: number, actor: string | undefined): Promise<{ rows: LogRow[]; size: number }> {
+async function newest(
+  session: Session,
+  count: number,
+  actor: string | undefined,
+): Promise<{ rows: LogRow[]; size: number }> {
   const { size } = await session.ask('audit.log', { from: 0, count: 1 })
   const pages: LogRow[][] = []
   let found = 0
   for (let to = size; to > 0 && found < count; to -= PAGE) {
     const from = Math.max(0, to - PAGE)
-    const { entries } = await session.ask('audit.log', { from, count: to - from, ...(actor === undefined ? {} : { actor }) })
+    const { entries } = await session.ask('audit.log', {
+      from,
+      count: to - from,
+      ...(actor === undefined ? {} : { actor }),
+    })
     pages.push(entries)
     found += entries.length
   }
@@ -87,6 +101,11 @@ async function hostNames(session: Session): Promise<ReadonlyMap<string, string>>
 
 /** As people know them, and short: hosts by name, ids by their beginning. */
 function shownTargets(targets: readonly string[], names: ReadonlyMap<string, string>): string {
-  const shown = targets.slice(0, SHOWN_TARGETS).map((target) => names.get(target) ?? target.replace(/^([0-9a-f]{8})[0-9a-f-]{24,}$/, '$1…'))
-  return [...shown, ...(targets.length > SHOWN_TARGETS ? [`+${targets.length - SHOWN_TARGETS}`] : [])].join(' ')
+  const shown = targets
+    .slice(0, SHOWN_TARGETS)
+    .map((target) => names.get(target) ?? target.replace(/^([0-9a-f]{8})[0-9a-f-]{24,}$/, '$1…'))
+  return [
+    ...shown,
+    ...(targets.length > SHOWN_TARGETS ? [`+${targets.length - SHOWN_TARGETS}`] : []),
+  ].join(' ')
 }

@@ -4,10 +4,17 @@ import { withSession } from '../../connect.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './prove.ts'
 
-export async function handle(context: CommandContext<Readonly<Record<never, never>>, Args>): Promise<void> {
+export async function handle(
+  context: CommandContext<Readonly<Record<never, never>>, Args>,
+): Promise<void> {
   if (!/^\d{1,15}$/.test(context.args.index))
-    throw cliError('cli.usage', { reason: `${JSON.stringify(context.args.index)} is not an index`, hint: 'muster audit log shows them' })
-  const proof = await withSession(context, (session) => session.ask('audit.prove', { index: Number(context.args.index) }))
+    throw cliError('cli.usage', {
+      reason: `${JSON.stringify(context.args.index)} is not an index`,
+      hint: 'muster audit log shows them',
+    })
+  const proof = await withSession(context, (session) =>
+    session.ask('audit.prove', { index: Number(context.args.index) }),
+  )
   const hashes = proof.proof.map((hash) => Buffer.from(hash).toString('hex'))
   await context.printOne({
     value: {

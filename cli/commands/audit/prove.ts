@@ -9,7 +9,12 @@ export type Args = ArgumentValues<typeof args>
 export const command = defineCommand({
   summary: 'prove that an entry stands in the log',
   arguments: args,
-  examples: [{ command: 'muster audit prove 42 -o json', does: 'entry, proof and checkpoint, checkable by anyone' }],
+  examples: [
+    {
+      command: 'muster audit prove 42 -o json',
+      does: 'entry, proof and checkpoint, checkable by anyone',
+    },
+  ],
   output: true,
   handler: () => import('./prove.handler.ts'),
 })

@@ -22,7 +22,10 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
       ],
     })
   }
-  const report = await verifyBundle(bundle, { signal: context.signal, ...(root === undefined ? {} : { root: sha256Hex.parse(root) }) })
+  const report = await verifyBundle(bundle, {
+    signal: context.signal,
+    ...(root === undefined ? {} : { root: sha256Hex.parse(root) }),
+  })
   await context.printOne({
     value: report,
     name: String(report.size),
@@ -31,7 +34,10 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
       ['tree root', report.treeRoot],
       ['fleet', report.fleet],
       ['root statement', report.root],
-      ['operators', report.operators.map((operator) => `${operator.fingerprint} ${operator.name}`).join('\n')],
+      [
+        'operators',
+        report.operators.map((operator) => `${operator.fingerprint} ${operator.name}`).join('\n'),
+      ],
       ['signed', `${rfc3339(report.signedAt)} by ${report.signer}`],
     ],
   })

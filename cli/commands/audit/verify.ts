@@ -11,8 +11,14 @@ export const command = defineCommand({
   summary: 'check the whole log, or an exported one without any network',
   flags,
   examples: [
-    { command: 'muster audit verify', does: 'the coordinator checks its rows, tiles and signatures against each other' },
-    { command: 'muster audit verify --bundle DIR', does: 'an export, offline; nothing else is needed' },
+    {
+      command: 'muster audit verify',
+      does: 'the coordinator checks its rows, tiles and signatures against each other',
+    },
+    {
+      command: 'muster audit verify --bundle DIR',
+      does: 'an export, offline; nothing else is needed',
+    },
   ],
   output: true,
   handler: () => import('./verify.handler.ts'),

@@ -3,7 +3,9 @@ import { addBlob } from '../../blob.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './add.ts'
 
-export async function handle(context: CommandContext<Readonly<Record<never, never>>, Args>): Promise<void> {
+export async function handle(
+  context: CommandContext<Readonly<Record<never, never>>, Args>,
+): Promise<void> {
   const blob = await addBlob(context, context.args.file)
   await context.printOne({ value: { blob }, fields: [], line: blob, name: blob })
 }

@@ -1,5 +1,11 @@
 /** `muster blob get` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import {
+  type ArgumentSpecs,
+  type ArgumentValues,
+  defineCommand,
+  type FlagSpecs,
+  type FlagValues,
+} from '../../command.ts'
 
 const flags = {
   to: { type: 'string', value: 'FILE', summary: 'where to; - is standard output', required: true },

@@ -3,7 +3,9 @@ import { blobProviders } from '../../blob.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './providers.ts'
 
-export async function handle(context: CommandContext<Readonly<Record<never, never>>, Args>): Promise<void> {
+export async function handle(
+  context: CommandContext<Readonly<Record<never, never>>, Args>,
+): Promise<void> {
   await context.printList({
     rows: await blobProviders(context, context.args.blob),
     name: (provider) => provider.peerId,

@@ -1,11 +1,19 @@
 /** Prints the words that may stand at the end of the given ones, one a line; nothing where a file or a free value may. */
-import { type Declaration, type FlagSpec, type FlagSpecs, flagName, type Registry } from '../../command.ts'
+import {
+  type Declaration,
+  type FlagSpec,
+  type FlagSpecs,
+  flagName,
+  type Registry,
+} from '../../command.ts'
 import type { CommandContext } from '../../context.ts'
 import { GLOBAL_VALUE_FLAGS, globalFlags, OUTPUT_FORMATS } from '../../global-flags.ts'
 import { findInvocation } from '../../invocation.ts'
 import { registry } from '../index.ts'
 
-export async function handle(context: CommandContext<unknown, { words: readonly string[] }>): Promise<void> {
+export async function handle(
+  context: CommandContext<unknown, { words: readonly string[] }>,
+): Promise<void> {
   const found = await complete(registry, context.args.words ?? [])
   if (found.length > 0) await context.stdout.write(found.map((word) => `${word}\n`).join(''))
 }
@@ -14,23 +22,36 @@ export async function handle(context: CommandContext<unknown, { words: readonly 
 export async function complete(commands: Registry, words: readonly string[]): Promise<string[]> {
   const current = words.at(-1) ?? ''
   const before = words.slice(0, -1)
-  return (await candidates(commands, before, current)).filter((word) => word.startsWith(current) && word !== '')
+  return (await candidates(commands, before, current)).filter(
+    (word) => word.startsWith(current) && word !== '',
+  )
 }
 
-async function candidates(commands: Registry, before: readonly string[], current: string): Promise<string[]> {
+async function candidates(
+  commands: Registry,
+  before: readonly string[],
+  current: string,
+): Promise<string[]> {
   const invocation = findInvocation(commands, before, [])
   switch (invocation.kind) {
     case 'command':
       return ofCommand((await invocation.load()).command, invocation.rest, current)
     case 'help':
-      return invocation.asked && before.length > 0 ? [] : ofWords(commands, invocation.words, before, current)
+      return invocation.asked && before.length > 0
+        ? []
+        : ofWords(commands, invocation.words, before, current)
     default:
       return []
   }
 }
 
 /** Nouns, the verbs of one, or what a flag before them may be. */
-function ofWords(commands: Registry, words: readonly string[], before: readonly string[], current: string): string[] {
+function ofWords(
+  commands: Registry,
+  words: readonly string[],
+  before: readonly string[],
+  current: string,
+): string[] {
   const last = before.at(-1) ?? ''
   if (GLOBAL_VALUE_FLAGS.has(last)) return /^(-o|--output)$/.test(last) ? [...OUTPUT_FORMATS] : []
   if (current.startsWith('-')) return flagNames(globalFlags)
@@ -39,7 +60,11 @@ function ofWords(commands: Registry, words: readonly string[], before: readonly 
   return Object.keys(commands).filter((word) => !word.startsWith('__'))
 }
 
-const flagNames = (flags: FlagSpecs): string[] => [...Object.keys(flags).map((key) => `--${flagName(key)}`), '--no-color', '--help']
+const flagNames = (flags: FlagSpecs): string[] => [
+  ...Object.keys(flags).map((key) => `--${flagName(key)}`),
+  '--no-color',
+  '--help',
+]
 
 /** Flags, the choices of a flag, or the choices of an argument. */
 function ofCommand(declaration: Declaration, before: readonly string[], current: string): string[] {

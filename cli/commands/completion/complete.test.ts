@@ -16,7 +16,10 @@ const load = async (passThrough = false) => ({
       to: { type: 'string', value: 'F', summary: 'x' },
     },
     ...(passThrough
-      ? { passThrough: true as const, arguments: { words: { summary: 'x', variadic: true as const } } }
+      ? {
+          passThrough: true as const,
+          arguments: { words: { summary: 'x', variadic: true as const } },
+        }
       : { arguments: { shell: { summary: 'x', choices: ['bash', 'zsh'] } } }),
     examples: [],
     handler: async () => ({ handle: async () => undefined }),
@@ -62,7 +65,8 @@ test('completion: words, verbs, flags, choices and arguments', async () => {
     ['pass ls --', []],
     ['repo --help ', []],
   ]
-  for (const [line, expected] of cases) assert.deepEqual(await complete(registry, line.split(' ')), expected, line)
+  for (const [line, expected] of cases)
+    assert.deepEqual(await complete(registry, line.split(' ')), expected, line)
 })
 
 test('completion: bash asks with the words up to the cursor, and takes the answer', async () => {
@@ -73,8 +77,12 @@ for line in "$@"; do
   COMP_WORDS=(muster "\${words[@]}" ""); COMP_CWORD=$(( \${#COMP_WORDS[@]} - 1 ))
   _muster; echo "\${COMPREPLY[*]}"
 done`
-  const { stdout } = await promisify(execFile)('bash', ['-c', script, 'bash', '--home /x repo', 'completion', 'blob get x --to'], {
-    env: { ...process.env, PATH: `${bin}:${process.env['PATH']}` },
-  })
+  const { stdout } = await promisify(execFile)(
+    'bash',
+    ['-c', script, 'bash', '--home /x repo', 'completion', 'blob get x --to'],
+    {
+      env: { ...process.env, PATH: `${bin}:${process.env['PATH']}` },
+    },
+  )
   assert.deepEqual(stdout.split('\n'), ['list show check sync publish', 'bash zsh fish', '', ''])
 })

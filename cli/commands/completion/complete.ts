@@ -3,7 +3,13 @@ import { defineCommand } from '../../command.ts'
 
 export const command = defineCommand({
   summary: 'complete a command line',
-  arguments: { words: { summary: 'the words behind muster, the last of them unfinished', variadic: true, optional: true } },
+  arguments: {
+    words: {
+      summary: 'the words behind muster, the last of them unfinished',
+      variadic: true,
+      optional: true,
+    },
+  },
   examples: [{ command: 'muster __complete -- repo sy', does: 'prints sync' }],
   passThrough: true,
   hidden: true,

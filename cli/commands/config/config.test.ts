@@ -10,7 +10,10 @@ let home = ''
 before(() => {
   home = mkdtempSync(join(tmpdir(), 'muster-cli-config-'))
   mkdirSync(join(home, 'conf.d'))
-  writeFileSync(join(home, 'config.yaml'), 'database: { url: "postgresql://m:canary-in-url@db/muster" }\n')
+  writeFileSync(
+    join(home, 'config.yaml'),
+    'database: { url: "postgresql://m:canary-in-url@db/muster" }\n',
+  )
   const repository =
     'name: epel9\ntype: rpm\nupstream: { url: "https://m.example/" }\ncredentials: { type: basic, username: u, password: canary-in-field }\n'
   writeFileSync(join(home, 'conf.d/10-epel9.yaml'), repository)
@@ -20,9 +23,16 @@ after(() => rmSync(home, { recursive: true }))
 test('config validate: says which files and repositories are good', async () => {
   const file = join(home, 'good.yaml')
   writeFileSync(file, 'http: {}\n')
-  const { code, stdout, stderr } = await runMuster(['config', 'validate', '-o', 'json', '--config', file], { MUSTER_HOME: home })
+  const { code, stdout, stderr } = await runMuster(
+    ['config', 'validate', '-o', 'json', '--config', file],
+    { MUSTER_HOME: home },
+  )
   assert.equal(code, 0, stderr)
-  assert.deepEqual(JSON.parse(stdout), { valid: true, files: [file, join(home, 'conf.d/10-epel9.yaml')], repositories: ['epel9'] })
+  assert.deepEqual(JSON.parse(stdout), {
+    valid: true,
+    files: [file, join(home, 'conf.d/10-epel9.yaml')],
+    repositories: ['epel9'],
+  })
 })
 
 test('config validate: what this version does not do is refused with file and line, and doctor says so', async (t) => {
@@ -31,27 +41,44 @@ test('config validate: what this version does not do is refused with file and li
   mkdirSync(join(other, 'conf.d'))
   writeFileSync(join(other, 'config.yaml'), '')
   const file = join(other, 'conf.d/epel9.yaml')
-  writeFileSync(file, 'name: epel9\ntype: rpm\nupstream: { url: "https://m.example/" }\nschedule: { cron: "0 2 * * *" }\n')
+  writeFileSync(
+    file,
+    'name: epel9\ntype: rpm\nupstream: { url: "https://m.example/" }\nschedule: { cron: "0 2 * * *" }\n',
+  )
   const validate = await runMuster(['config', 'validate'], { MUSTER_HOME: other })
   assert.deepEqual([validate.code, validate.stdout], [2, ''])
-  assert.match(validate.stderr, /^muster: error: .*epel9\.yaml:4:11 schedule: this version does not start syncs by itself; .*cron/)
+  assert.match(
+    validate.stderr,
+    /^muster: error: .*epel9\.yaml:4:11 schedule: this version does not start syncs by itself; .*cron/,
+  )
   const doctor = await runMuster(['doctor', '-o', 'json'], { MUSTER_HOME: other })
-  const row = (JSON.parse(doctor.stdout) as { check: string; status: string; detail: string }[]).find(({ check }) => check === 'config')
+  const row = (
+    JSON.parse(doctor.stdout) as { check: string; status: string; detail: string }[]
+  ).find(({ check }) => check === 'config')
   assert.deepEqual([row?.status, /schedule: this version/.test(row?.detail ?? '')], ['warn', true])
   const postgres = await runMuster(['config', 'validate'], { MUSTER_HOME: home })
   assert.equal(postgres.code, 2)
-  assert.match(postgres.stderr, /config\.yaml:1:18 database\.url: this version founds no fleet in PostgreSQL/)
+  assert.match(
+    postgres.stderr,
+    /config\.yaml:1:18 database\.url: this version founds no fleet in PostgreSQL/,
+  )
   assert.doesNotMatch(postgres.stderr, /canary/)
   const run = await runMuster(['coordinator', 'run'], { MUSTER_HOME: home })
   assert.equal(run.code, 2)
   assert.match(run.stderr, /founds no fleet in PostgreSQL/)
-  assert.equal((await runMuster(['config', 'show'], { MUSTER_HOME: other })).stdout.includes('unsupported:'), false)
+  assert.equal(
+    (await runMuster(['config', 'show'], { MUSTER_HOME: other })).stdout.includes('unsupported:'),
+    false,
+  )
 })
 
 test('config validate: --config goes before MUSTER_CONFIG, that before the home; problems are exit 2 with file and line', async () => {
   const bad = join(home, 'bad.txt')
   writeFileSync(bad, 'http: {}\ndownlaod: {}\nlisten: 3\n')
-  const byFlag = await runMuster(['config', 'validate', '--config', bad], { MUSTER_HOME: home, MUSTER_CONFIG: join(home, 'none.yaml') })
+  const byFlag = await runMuster(['config', 'validate', '--config', bad], {
+    MUSTER_HOME: home,
+    MUSTER_CONFIG: join(home, 'none.yaml'),
+  })
   assert.equal(byFlag.code, 2)
   assert.equal(byFlag.stdout, '')
   const [first, second, third, hint] = byFlag.stderr.split('\n')
@@ -59,19 +86,30 @@ test('config validate: --config goes before MUSTER_CONFIG, that before the home;
   assert.equal(second, `  ${bad}:3:9 listen: expected a list, got 3`)
   assert.equal(third, `  ${bad}:2:1 downlaod: unknown key "downlaod"; did you mean "download"?`)
   assert.match(hint ?? '', /^muster: hint: /)
-  const byVariable = await runMuster(['config', 'validate'], { MUSTER_HOME: home, MUSTER_CONFIG: join(home, 'none.yaml') })
-  assert.deepEqual([byVariable.code, /none\.yaml: there is no such file/.test(byVariable.stderr)], [2, true])
+  const byVariable = await runMuster(['config', 'validate'], {
+    MUSTER_HOME: home,
+    MUSTER_CONFIG: join(home, 'none.yaml'),
+  })
+  assert.deepEqual(
+    [byVariable.code, /none\.yaml: there is no such file/.test(byVariable.stderr)],
+    [2, true],
+  )
 })
 
 test('config validate: without any configuration the error names the places', async () => {
   const { code, stderr } = await runMuster(['config', 'validate', '--home', join(home, 'nowhere')])
   assert.equal(code, 2)
-  assert.match(stderr, /there is no configuration: looked for .*nowhere\/config\.yaml and \/etc\/muster\/config\.yaml/)
+  assert.match(
+    stderr,
+    /there is no configuration: looked for .*nowhere\/config\.yaml and \/etc\/muster\/config\.yaml/,
+  )
 })
 
 test('CC-04: config show masks every secret, in YAML and in JSON', async () => {
   for (const format of ['table', 'yaml', 'json']) {
-    const { code, stdout, stderr } = await runMuster(['config', 'show', '-o', format, '-v'], { MUSTER_HOME: home })
+    const { code, stdout, stderr } = await runMuster(['config', 'show', '-o', format, '-v'], {
+      MUSTER_HOME: home,
+    })
     assert.equal(code, 0, stderr)
     assert.match(stdout, /"?password"?: "?\[secret\]/)
     assert.match(stdout, /postgresql:\/\/m:\[secret\]@db\/muster/)

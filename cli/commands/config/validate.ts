@@ -7,7 +7,10 @@ export const command = defineCommand({
     'Reads the configuration as the daemons do and lists every problem with file, line and key, also what this version does not do. Changes nothing. Exit code 2 if there is one.',
   examples: [
     { command: 'muster config validate', does: 'the configuration of the home' },
-    { command: 'muster config validate --config ./new.yaml', does: 'a file before it is put into place' },
+    {
+      command: 'muster config validate --config ./new.yaml',
+      does: 'a file before it is put into place',
+    },
   ],
   output: true,
   handler: () => import('./validate.handler.ts'),

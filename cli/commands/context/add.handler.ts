@@ -6,7 +6,9 @@ import type { CommandContext } from '../../context.ts'
 import { readLine } from '../../read-line.ts'
 import type { Args } from './add.ts'
 
-export async function handle(context: CommandContext<Readonly<Record<never, never>>, Args>): Promise<void> {
+export async function handle(
+  context: CommandContext<Readonly<Record<never, never>>, Args>,
+): Promise<void> {
   const name = requireContextName(context.args.name)
   const { identity } = context.globals
   const text = context.args.ticket === '-' ? await readLine(context, 'ticket') : context.args.ticket
@@ -15,7 +17,14 @@ export async function handle(context: CommandContext<Readonly<Record<never, neve
   const file = contextFile(context, context.env)
   const { current, contexts } = await file.read()
   if (Object.hasOwn(contexts, name)) throw contextError('context.exists', { name })
-  const added = { ticket: formatTicket(ticket), ...(identity === undefined ? {} : { identity: resolve(identity) }) }
+  const added = {
+    ticket: formatTicket(ticket),
+    ...(identity === undefined ? {} : { identity: resolve(identity) }),
+  }
   await file.write({ current: current ?? name, contexts: { ...contexts, [name]: added } })
-  await context.note(current === null ? `${name} is the current context` : `to use it: muster context use ${name}, or --context ${name}`)
+  await context.note(
+    current === null
+      ? `${name} is the current context`
+      : `to use it: muster context use ${name}, or --context ${name}`,
+  )
 }

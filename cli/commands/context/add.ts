@@ -13,8 +13,14 @@ export const command = defineCommand({
     'With --identity the key is kept too, for whoever names no other. The first context becomes the current one. Nothing is connected to.',
   arguments: args,
   examples: [
-    { command: 'muster context add prod muster1-…', does: 'then every command goes to prod, unless told otherwise' },
-    { command: 'muster context add lab - --identity ~/.ssh/lab', does: 'reads the ticket from standard input; this key signs there' },
+    {
+      command: 'muster context add prod muster1-…',
+      does: 'then every command goes to prod, unless told otherwise',
+    },
+    {
+      command: 'muster context add lab - --identity ~/.ssh/lab',
+      does: 'reads the ticket from standard input; this key signs there',
+    },
   ],
   handler: () => import('./add.handler.ts'),
 })

@@ -7,7 +7,14 @@ export async function handle(context: CommandContext): Promise<void> {
   const { current, contexts } = await contextFile(context, context.env).read()
   const rows = Object.entries(contexts).map(([name, { ticket, identity }]) => {
     const { fleet, addresses, root } = parseTicket(ticket)
-    return { name, current: name === current, fleet, root: Buffer.from(root).toString('hex'), addresses, identity: identity ?? null }
+    return {
+      name,
+      current: name === current,
+      fleet,
+      root: Buffer.from(root).toString('hex'),
+      addresses,
+      identity: identity ?? null,
+    }
   })
   await context.printList({
     rows: rows.sort((a, b) => (a.name < b.name ? -1 : 1)),

@@ -3,13 +3,21 @@ import { contextFile, requireContext } from '../../contexts.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './remove.ts'
 
-export async function handle(context: CommandContext<Readonly<Record<never, never>>, Args>): Promise<void> {
+export async function handle(
+  context: CommandContext<Readonly<Record<never, never>>, Args>,
+): Promise<void> {
   const { name } = context.args
   const file = contextFile(context, context.env)
   const stored = await file.read()
   requireContext(stored, name)
-  const contexts = Object.fromEntries(Object.entries(stored.contexts).filter(([other]) => other !== name))
+  const contexts = Object.fromEntries(
+    Object.entries(stored.contexts).filter(([other]) => other !== name),
+  )
   const current = stored.current === name ? null : stored.current
   await file.write({ current, contexts })
-  await context.note(current === stored.current ? `${name} is forgotten` : `${name} is forgotten; it was the current context`)
+  await context.note(
+    current === stored.current
+      ? `${name} is forgotten`
+      : `${name} is forgotten; it was the current context`,
+  )
 }

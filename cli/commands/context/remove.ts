@@ -9,6 +9,11 @@ export type Args = ArgumentValues<typeof args>
 export const command = defineCommand({
   summary: 'forget the name of a coordinator',
   arguments: args,
-  examples: [{ command: 'muster context remove lab', does: 'nothing else is changed; its ticket adds it again' }],
+  examples: [
+    {
+      command: 'muster context remove lab',
+      does: 'nothing else is changed; its ticket adds it again',
+    },
+  ],
   handler: () => import('./remove.handler.ts'),
 })

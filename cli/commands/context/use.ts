@@ -1,5 +1,11 @@
 /** `muster context use` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import {
+  type ArgumentSpecs,
+  type ArgumentValues,
+  defineCommand,
+  type FlagSpecs,
+  type FlagValues,
+} from '../../command.ts'
 
 const flags = {
   none: { type: 'boolean', summary: 'no context: the coordinator of the home again' },

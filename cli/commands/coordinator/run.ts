@@ -3,7 +3,12 @@ import { defineCommand } from '../../command.ts'
 
 export const command = defineCommand({
   summary: 'run the coordinator in the foreground',
-  examples: [{ command: 'muster coordinator run', does: 'until Ctrl-C or SIGTERM; prints `ready <address>` on stderr once it serves' }],
+  examples: [
+    {
+      command: 'muster coordinator run',
+      does: 'until Ctrl-C or SIGTERM; prints `ready <address>` on stderr once it serves',
+    },
+  ],
   daemon: true,
   handler: () => import('./run.handler.ts'),
 })

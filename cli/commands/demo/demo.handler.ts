@@ -53,7 +53,11 @@ async function enrol(stage: Stage, fleet: DemoFleet, agents: number): Promise<vo
   for (let number = 1; number <= agents; number++) {
     const name = `host-${number}`
     const role = number === 1 ? 'db' : 'web'
-    const token = (await stage.muster(['enroll', 'token', '--approve', '--label', `role=${role}`], { quiet: true })).trim()
+    const token = (
+      await stage.muster(['enroll', 'token', '--approve', '--label', `role=${role}`], {
+        quiet: true,
+      })
+    ).trim()
     await stage.muster(['agent', 'join', token, '--name', name], {
       home: name,
       shown: ['agent', 'join', `${token.slice(0, 16)}…`, '--name', name],
@@ -79,7 +83,9 @@ async function distribute(
   const file = await scratch.writeRandom('build.bin', BLOB_BYTES)
   const id = (await stage.muster(['blob', 'add', file])).trim()
   for (const { name } of hosts.slice(0, 2))
-    await stage.muster(['blob', 'get', id, '--to', join(scratch.folder, `${name}.bin`)], { home: name })
+    await stage.muster(['blob', 'get', id, '--to', join(scratch.folder, `${name}.bin`)], {
+      home: name,
+    })
   await stage.muster(['blob', 'providers', id])
 }
 
@@ -87,7 +93,11 @@ async function know(stage: Stage): Promise<void> {
   await stage.chapter('Every host says what it has installed, signed with its own key')
   // The first report follows the first connection; it may still be on its way.
   const shown = await stage.until(['facts', 'show', 'host-1', '-o', 'json'])
-  const facts = JSON.parse(shown) as { packages: unknown[]; os: { name?: string }; sequence: number }
+  const facts = JSON.parse(shown) as {
+    packages: unknown[]
+    os: { name?: string }
+    sequence: number
+  }
   await stage.say(
     `host-1 runs ${facts.os.name ?? 'an unknown system'} with ${facts.packages.length} packages (fact ${facts.sequence} of its history)`,
   )
@@ -109,7 +119,9 @@ async function prove(stage: Stage, folder: string): Promise<void> {
 }
 
 function lookAround({ env }: CommandContext<Flags>, fleet: DemoFleet): string {
-  const elsewhere = ['MUSTER_COORDINATOR', 'MUSTER_CONTEXT', 'MUSTER_CONFIG'].filter((name) => env[name])
+  const elsewhere = ['MUSTER_COORDINATOR', 'MUSTER_CONTEXT', 'MUSTER_CONFIG'].filter(
+    (name) => env[name],
+  )
   const lines = [
     '',
     'Look around (in another terminal):',
@@ -120,7 +132,9 @@ function lookAround({ env }: CommandContext<Flags>, fleet: DemoFleet): string {
     '  muster audit log                          muster grant list',
     '',
     `  published repository   ${fleet.http()}/repos/demo/latest/`,
-    ...fleet.agents().map((agent) => `  gateway of ${agent.name}      ${agent.gateway}/repos/demo/latest/`),
+    ...fleet
+      .agents()
+      .map((agent) => `  gateway of ${agent.name}      ${agent.gateway}/repos/demo/latest/`),
     '',
     'Ctrl-C ends the demo.',
   ]

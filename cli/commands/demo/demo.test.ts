@@ -12,15 +12,25 @@ test('demo: it never leads to a coordinator or a configuration of the user’s o
   const parent = await mkdtemp(join(tmpdir(), 'muster-demo=test-'))
   t.after(() => rm(parent, { recursive: true, force: true }))
   const folder = join(parent, 'kept')
-  const elsewhere = { MUSTER_COORDINATOR: 'muster1-somewhere', MUSTER_CONTEXT: 'prod', MUSTER_CONFIG: '/no/such/config.yaml' }
-  const { code, stdout, stderr } = await runMuster(['demo', '--once', '--agents', '1', '--keep', folder], elsewhere)
+  const elsewhere = {
+    MUSTER_COORDINATOR: 'muster1-somewhere',
+    MUSTER_CONTEXT: 'prod',
+    MUSTER_CONFIG: '/no/such/config.yaml',
+  }
+  const { code, stdout, stderr } = await runMuster(
+    ['demo', '--once', '--agents', '1', '--keep', folder],
+    elsewhere,
+  )
   assert.deepEqual([code, stdout], [0, ''], stderr)
   assert.match(stderr, /\n {2}host-1 \$ muster blob get [0-9a-f]{64} --to /)
   assert.match(stderr, /\nEverything worked, in .*\n$/)
   assert.match(await readFile(join(folder, 'host-1.log'), 'utf8'), /^ready /m)
-  await assert.rejects(connectRunner({ clock: systemClock }, { home: join(folder, 'host-1'), spawnIfAbsent: false }), {
-    code: 'runner.unreachable',
-  })
+  await assert.rejects(
+    connectRunner({ clock: systemClock }, { home: join(folder, 'host-1'), spawnIfAbsent: false }),
+    {
+      code: 'runner.unreachable',
+    },
+  )
   const again = await runMuster(['demo', '--once', '--keep', folder])
   assert.deepEqual([again.code, /it exists/.test(again.stderr)], [6, true])
 })

@@ -4,7 +4,11 @@ import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts
 const flags = {
   once: { type: 'boolean', summary: 'end after the tour instead of staying until Ctrl-C' },
   agents: { type: 'integer', value: 'N', summary: 'how many hosts', default: 3, min: 1, max: 16 },
-  keep: { type: 'string', value: 'DIR', summary: 'a folder for the demo that is kept; default: a temporary one' },
+  keep: {
+    type: 'string',
+    value: 'DIR',
+    summary: 'a folder for the demo that is kept; default: a temporary one',
+  },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 

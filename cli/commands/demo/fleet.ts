@@ -34,7 +34,10 @@ export interface DemoFleet extends AsyncDisposable {
   agents(): readonly DemoAgent[]
 }
 
-export async function openDemoFleet(context: CommandContext<unknown, unknown>, folder: string): Promise<DemoFleet> {
+export async function openDemoFleet(
+  context: CommandContext<unknown, unknown>,
+  folder: string,
+): Promise<DemoFleet> {
   const identity = join(folder, 'operator')
   await saveKeyFile(context, identity, generateKey(context, { comment: 'demo operator' }))
   const home = (name: string): string => join(folder, name)
@@ -42,7 +45,10 @@ export async function openDemoFleet(context: CommandContext<unknown, unknown>, f
   const agents: DemoAgent[] = []
   let http = ''
 
-  const environment = (name = 'coordinator'): string[] => [`MUSTER_HOME=${home(name)}`, `MUSTER_IDENTITY=${identity}`]
+  const environment = (name = 'coordinator'): string[] => [
+    `MUSTER_HOME=${home(name)}`,
+    `MUSTER_IDENTITY=${identity}`,
+  ]
 
   const start = async (name: string, words: readonly string[]): Promise<string[]> => {
     const daemon = startDaemon(context, {
@@ -62,8 +68,14 @@ export async function openDemoFleet(context: CommandContext<unknown, unknown>, f
     agents: () => agents,
     async configure(upstream) {
       const conf = join(home('coordinator'), 'conf.d')
-      await writeFile(join(conf, '00-demo.yaml'), 'listen: ["/ip4/127.0.0.1/tcp/0"]\nhttp: { listen: "127.0.0.1:0" }\n')
-      await writeFile(join(conf, '10-demo.yaml'), `name: demo\ntype: rpm\nupstream: { url: "${upstream}" }\n`)
+      await writeFile(
+        join(conf, '00-demo.yaml'),
+        'listen: ["/ip4/127.0.0.1/tcp/0"]\nhttp: { listen: "127.0.0.1:0" }\n',
+      )
+      await writeFile(
+        join(conf, '10-demo.yaml'),
+        `name: demo\ntype: rpm\nupstream: { url: "${upstream}" }\n`,
+      )
     },
     async startCoordinator() {
       const [, , url] = await start('coordinator', ['coordinator', 'run'])
@@ -72,7 +84,10 @@ export async function openDemoFleet(context: CommandContext<unknown, unknown>, f
     async startAgent(name) {
       const conf = join(home(name), 'conf.d')
       await mkdir(conf, { recursive: true })
-      await writeFile(join(conf, '00-demo.yaml'), 'listen: ["/ip4/127.0.0.1/tcp/0"]\ngateway: { listen: "127.0.0.1:0" }\n')
+      await writeFile(
+        join(conf, '00-demo.yaml'),
+        'listen: ["/ip4/127.0.0.1/tcp/0"]\ngateway: { listen: "127.0.0.1:0" }\n',
+      )
       const [, , gateway] = await start(name, ['agent', 'run'])
       agents.push({ name, gateway: gateway as string })
     },
@@ -84,9 +99,17 @@ export async function openDemoFleet(context: CommandContext<unknown, unknown>, f
 }
 
 /** The environment of a process of the demo: nothing of it may lead to a coordinator or a configuration of the user's own. */
-export function processEnvironment(context: CommandContext<unknown, unknown>, own: readonly string[]): NodeJS.ProcessEnv {
-  const inherited = Object.entries(context.env).filter(([name]) => !name.startsWith('MUSTER_') || name === 'MUSTER_BLAKE3')
-  const pair = (line: string): [string, string] => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]
+export function processEnvironment(
+  context: CommandContext<unknown, unknown>,
+  own: readonly string[],
+): NodeJS.ProcessEnv {
+  const inherited = Object.entries(context.env).filter(
+    ([name]) => !name.startsWith('MUSTER_') || name === 'MUSTER_BLAKE3',
+  )
+  const pair = (line: string): [string, string] => [
+    line.slice(0, line.indexOf('=')),
+    line.slice(line.indexOf('=') + 1),
+  ]
   return Object.fromEntries([...inherited, ...own.map(pair)])
 }
 
@@ -118,7 +141,10 @@ function startDaemon(
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
   const failed = async (): Promise<never> => {
     const lines = (await readFile(options.log, 'utf8').catch(() => '')).trimEnd().split('\n')
-    throw demoError('demo.not-ready', { what: options.name, log: lines.slice(-LOG_LINES).join('\n') })
+    throw demoError('demo.not-ready', {
+      what: options.name,
+      log: lines.slice(-LOG_LINES).join('\n'),
+    })
   }
   const ready = new Promise<string[]>((resolve, reject) => {
     let text = ''

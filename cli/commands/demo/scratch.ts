@@ -9,16 +9,19 @@ import { MIB } from '../../../shared/units.ts'
 export const demoError = defineErrors({
   'demo.folder': {
     exit: 'conflict',
-    message: (d: { folder: string; reason: string }) => `the demo's folder ${d.folder} cannot be made: ${d.reason}`,
+    message: (d: { folder: string; reason: string }) =>
+      `the demo's folder ${d.folder} cannot be made: ${d.reason}`,
     hint: () => '--keep takes a folder that does not exist yet',
   },
   'demo.not-ready': {
     exit: 'failed',
-    message: (d: { what: string; log: string }) => `${d.what} did not come up; the end of its log:\n${d.log}`,
+    message: (d: { what: string; log: string }) =>
+      `${d.what} did not come up; the end of its log:\n${d.log}`,
   },
   'demo.step': {
     exit: 'failed',
-    message: (d: { command: string; code: number; output: string }) => `${d.command} ended with ${d.code}\n${d.output}`,
+    message: (d: { command: string; code: number; output: string }) =>
+      `${d.command} ended with ${d.code}\n${d.output}`,
     hint: () => 'muster doctor checks this machine; please report what it does not explain',
   },
 })
@@ -30,11 +33,18 @@ export interface Scratch extends AsyncDisposable {
 }
 
 /** @throws demo.folder */
-export async function openScratch(deps: { random: Random }, keep: string | undefined): Promise<Scratch> {
+export async function openScratch(
+  deps: { random: Random },
+  keep: string | undefined,
+): Promise<Scratch> {
   const folder = keep === undefined ? await mkdtemp(join(tmpdir(), 'muster-demo-')) : resolve(keep)
   if (keep !== undefined)
     await mkdir(folder, { mode: 0o700 }).catch((cause: NodeJS.ErrnoException) => {
-      throw demoError('demo.folder', { folder, reason: cause.code === 'EEXIST' ? 'it exists' : cause.message }, { cause })
+      throw demoError(
+        'demo.folder',
+        { folder, reason: cause.code === 'EEXIST' ? 'it exists' : cause.message },
+        { cause },
+      )
     })
   return {
     folder,
@@ -42,7 +52,8 @@ export async function openScratch(deps: { random: Random }, keep: string | undef
       const path = join(folder, name)
       const file = await open(path, 'wx')
       try {
-        for (let left = bytes; left > 0; left -= MIB) await file.write(deps.random.bytes(Math.min(left, MIB)))
+        for (let left = bytes; left > 0; left -= MIB)
+          await file.write(deps.random.bytes(Math.min(left, MIB)))
       } finally {
         await file.close()
       }

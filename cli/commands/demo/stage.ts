@@ -38,7 +38,10 @@ export function createStage(context: CommandContext<unknown, unknown>, fleet: De
   let chapters = 0
   const line = (text: string): Promise<void> => context.note(text)
 
-  const execute = (words: readonly string[], home: string): Promise<{ code: number; stdout: string; stderr: string }> =>
+  const execute = (
+    words: readonly string[],
+    home: string,
+  ): Promise<{ code: number; stdout: string; stderr: string }> =>
     new Promise((resolve, reject) => {
       const env = processEnvironment(context, fleet.environment(home))
       const child = spawn(process.execPath, [process.argv[1] as string, ...words], {
@@ -52,14 +55,22 @@ export function createStage(context: CommandContext<unknown, unknown>, fleet: De
       child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
       child.once('error', (error) => reject(signal.aborted ? (signal.reason as Error) : error))
       child.once('close', (code) =>
-        resolve({ code: code ?? 1, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }),
+        resolve({
+          code: code ?? 1,
+          stdout: Buffer.concat(out).toString(),
+          stderr: Buffer.concat(err).toString(),
+        }),
       )
     })
 
   // Before the prompt, on which host it is typed.
   const show = async (words: readonly string[], home: string): Promise<void> => {
-    const quoted = words.map((word) => (/^[\w@%+=:,./…-]+$/.test(word) ? word : `'${word}'`)).join(' ')
-    await line(`  ${stderr.style('bold', `${home === COORDINATOR ? '' : `${home} `}$ muster ${printable(quoted)}`)}`)
+    const quoted = words
+      .map((word) => (/^[\w@%+=:,./…-]+$/.test(word) ? word : `'${word}'`))
+      .join(' ')
+    await line(
+      `  ${stderr.style('bold', `${home === COORDINATOR ? '' : `${home} `}$ muster ${printable(quoted)}`)}`,
+    )
   }
   const indent = async (text: string): Promise<void> => {
     const lines = text.trimEnd().split('\n')
@@ -93,14 +104,21 @@ export function createStage(context: CommandContext<unknown, unknown>, fleet: De
         const { code, stdout, stderr: errors } = await execute(words, COORDINATOR)
         if (code === 0) return stdout
         if (clock.monotonic() > deadline)
-          throw demoError('demo.step', { command: `muster ${words.join(' ')}`, code, output: errors.trimEnd() })
+          throw demoError('demo.step', {
+            command: `muster ${words.join(' ')}`,
+            code,
+            output: errors.trimEnd(),
+          })
         await clock.sleep(AGAIN_MS, signal)
       }
     },
     async get(url) {
-      const response = await fetch(url, { signal: AbortSignal.any([signal, clock.timeout(STEP_MS)]) })
+      const response = await fetch(url, {
+        signal: AbortSignal.any([signal, clock.timeout(STEP_MS)]),
+      })
       const text = await response.text()
-      if (!response.ok) throw demoError('demo.step', { command: `GET ${url}`, code: response.status, output: text })
+      if (!response.ok)
+        throw demoError('demo.step', { command: `GET ${url}`, code: response.status, output: text })
       return text
     },
   }

@@ -16,11 +16,17 @@ export async function handle(context: CommandContext): Promise<number> {
     if (finding !== undefined) found.push({ check: check.name, ...finding })
   }
   const { output } = context.globals
-  if (output === 'table' || output === 'wide') for (const finding of found) await context.stdout.write(line(context, finding))
+  if (output === 'table' || output === 'wide')
+    for (const finding of found) await context.stdout.write(line(context, finding))
   else {
-    await context.printList({ rows: found, columns: [], name: ({ check, status }) => `${check}/${status}` })
+    await context.printList({
+      rows: found,
+      columns: [],
+      name: ({ check, status }) => `${check}/${status}`,
+    })
   }
-  const count = (status: Finding['status']): number => found.filter((finding) => finding.status === status).length
+  const count = (status: Finding['status']): number =>
+    found.filter((finding) => finding.status === status).length
   await context.note(`${count('ok')} ok, ${count('warn')} warnings, ${count('fail')} failures`)
   return count('fail') > 0 ? EXIT.failed : EXIT.done
 }

@@ -19,8 +19,13 @@ interface Row {
   readonly fix?: string
 }
 
-async function doctor(env: Record<string, string> = {}): Promise<{ code: number; rows: Map<string, Row> }> {
-  const { code, stdout } = await runMuster(['doctor', '-o', 'json', '-q'], { MUSTER_HOME: home, ...env })
+async function doctor(
+  env: Record<string, string> = {},
+): Promise<{ code: number; rows: Map<string, Row> }> {
+  const { code, stdout } = await runMuster(['doctor', '-o', 'json', '-q'], {
+    MUSTER_HOME: home,
+    ...env,
+  })
   return { code, rows: new Map((JSON.parse(stdout) as Row[]).map((row) => [row.check, row])) }
 }
 
@@ -28,7 +33,8 @@ test('doctor: a sound machine and home are ok, with versions', async () => {
   writeFileSync(join(home, 'config.yaml'), '')
   const { code, rows } = await doctor()
   assert.equal(code, 0)
-  for (const check of ['node', 'sqlite', 'blake3', 'home', 'config']) assert.equal(rows.get(check)?.status, 'ok', check)
+  for (const check of ['node', 'sqlite', 'blake3', 'home', 'config'])
+    assert.equal(rows.get(check)?.status, 'ok', check)
   assert.match(rows.get('sqlite')?.detail ?? '', /^sqlite 3\.\d+\.\d+$/)
   assert.equal(rows.get('blake3')?.detail, 'blake3 kernel simd')
 })
@@ -36,13 +42,22 @@ test('doctor: a sound machine and home are ok, with versions', async () => {
 test('doctor: a slow fallback is a warning that says so, not a failure', async () => {
   const { code, rows } = await doctor({ MUSTER_BLAKE3: 'typescript' })
   assert.equal(code, 0)
-  assert.deepEqual([rows.get('blake3')?.status, /slower/.test(rows.get('blake3')?.detail ?? '')], ['warn', true])
+  assert.deepEqual(
+    [rows.get('blake3')?.status, /slower/.test(rows.get('blake3')?.detail ?? '')],
+    ['warn', true],
+  )
 })
 
 test('doctor: a native library that does not load is a warning that says so', async () => {
   const { code, rows } = await doctor({ MUSTER_BLAKE3: 'simd' })
   assert.equal(code, 0)
-  assert.deepEqual([rows.get('blake3')?.status, /without the native library/.test(rows.get('blake3')?.detail ?? '')], ['warn', true])
+  assert.deepEqual(
+    [
+      rows.get('blake3')?.status,
+      /without the native library/.test(rows.get('blake3')?.detail ?? ''),
+    ],
+    ['warn', true],
+  )
 })
 
 test('doctor: a home that others may write and a broken configuration are failures with a fix', async () => {
@@ -50,8 +65,14 @@ test('doctor: a home that others may write and a broken configuration are failur
   chmodSync(home, 0o777)
   const { code, rows } = await doctor()
   assert.equal(code, 1)
-  assert.deepEqual([rows.get('home')?.status, rows.get('home')?.fix], ['fail', `chmod go-w ${home}`])
-  assert.deepEqual([rows.get('config')?.status, rows.get('config')?.fix], ['fail', 'muster config validate'])
+  assert.deepEqual(
+    [rows.get('home')?.status, rows.get('home')?.fix],
+    ['fail', `chmod go-w ${home}`],
+  )
+  assert.deepEqual(
+    [rows.get('config')?.status, rows.get('config')?.fix],
+    ['fail', 'muster config validate'],
+  )
   assert.match(rows.get('config')?.detail ?? '', /config\.yaml:1:1 downlaod: unknown key/)
 })
 

@@ -8,7 +8,13 @@ import type { Args, Flags } from './approve.ts'
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {
   await withSession(context, async (session) => {
     const agent = await chooseAgent(session, context.args.host)
-    requireDone(await session.operate({ verb: 'enroll.approve', targets: [agent.id], arguments: { labels: { ...context.flags.label } } }))
+    requireDone(
+      await session.operate({
+        verb: 'enroll.approve',
+        targets: [agent.id],
+        arguments: { labels: { ...context.flags.label } },
+      }),
+    )
     await context.note(`${agent.name} is a member now; it notices within seconds`)
   })
 }

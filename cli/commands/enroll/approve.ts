@@ -1,5 +1,11 @@
 /** `muster enroll approve` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import {
+  type ArgumentSpecs,
+  type ArgumentValues,
+  defineCommand,
+  type FlagSpecs,
+  type FlagValues,
+} from '../../command.ts'
 
 const flags = {
   label: { type: 'pairs', value: 'K=V', summary: 'a label of the host' },
@@ -15,6 +21,11 @@ export const command = defineCommand({
   summary: 'make a waiting host a member',
   flags,
   arguments: args,
-  examples: [{ command: 'muster enroll approve web-17 --label role=web', does: 'after comparing its fingerprint' }],
+  examples: [
+    {
+      command: 'muster enroll approve web-17 --label role=web',
+      does: 'after comparing its fingerprint',
+    },
+  ],
   handler: () => import('./approve.handler.ts'),
 })

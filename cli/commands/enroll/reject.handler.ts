@@ -5,10 +5,14 @@ import { requireDone } from '../../results.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './reject.ts'
 
-export async function handle(context: CommandContext<Readonly<Record<never, never>>, Args>): Promise<void> {
+export async function handle(
+  context: CommandContext<Readonly<Record<never, never>>, Args>,
+): Promise<void> {
   await withSession(context, async (session) => {
     const agent = await chooseAgent(session, context.args.host)
-    requireDone(await session.operate({ verb: 'enroll.reject', targets: [agent.id], arguments: {} }))
+    requireDone(
+      await session.operate({ verb: 'enroll.reject', targets: [agent.id], arguments: {} }),
+    )
     await context.note(`${agent.name} is forgotten`)
   })
 }

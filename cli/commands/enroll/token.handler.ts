@@ -21,6 +21,11 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
     )
     return formatTicket({ ...parseTicket(ticket), secret })
   })
-  await context.printOne({ value: { token, ttlMs: ttl, approve, labels: label }, fields: [], line: token, name: token })
+  await context.printOne({
+    value: { token, ttlMs: ttl, approve, labels: label },
+    fields: [],
+    line: token,
+    name: token,
+  })
   await context.note('on the new host: muster agent join TOKEN, then muster agent run')
 }

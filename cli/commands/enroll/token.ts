@@ -3,17 +3,28 @@ import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts
 
 const flags = {
   label: { type: 'pairs', value: 'K=V', summary: 'a label of the host' },
-  ttl: { type: 'duration', value: 'TIME', summary: 'how long it is valid, at most 1h', default: 900_000, min: 1_000, max: 3_600_000 },
+  ttl: {
+    type: 'duration',
+    value: 'TIME',
+    summary: 'how long it is valid, at most 1h',
+    default: 900_000,
+    min: 1_000,
+    max: 3_600_000,
+  },
   approve: { type: 'boolean', summary: 'no further approval is needed' },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
   summary: 'print a single-use token for a new host',
-  description: 'The token is the ticket with a secret in it. Treat it as a password until it is used.',
+  description:
+    'The token is the ticket with a secret in it. Treat it as a password until it is used.',
   flags,
   examples: [
-    { command: 'muster enroll token --approve --label role=web', does: 'the host that uses it within 15 minutes is a member at once' },
+    {
+      command: 'muster enroll token --approve --label role=web',
+      does: 'the host that uses it within 15 minutes is a member at once',
+    },
     { command: 'muster enroll token', does: 'the host waits for `muster enroll approve`' },
   ],
   output: true,

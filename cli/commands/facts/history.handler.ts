@@ -6,7 +6,10 @@ import type { Args, Flags } from './history.ts'
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {
   const name = context.flags.package
   const { events } = await withSession(context, (session) =>
-    session.ask('facts.history', { host: context.args.host, ...(name === undefined ? {} : { package: name }) }),
+    session.ask('facts.history', {
+      host: context.args.host,
+      ...(name === undefined ? {} : { package: name }),
+    }),
   )
   await context.printList({
     rows: events,

@@ -1,5 +1,11 @@
 /** `muster facts history` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import {
+  type ArgumentSpecs,
+  type ArgumentValues,
+  defineCommand,
+  type FlagSpecs,
+  type FlagValues,
+} from '../../command.ts'
 
 const flags = {
   package: { type: 'string', value: 'NAME', summary: 'only this package' },
@@ -15,7 +21,9 @@ export const command = defineCommand({
   summary: 'what was installed, updated and removed on a host',
   flags,
   arguments: args,
-  examples: [{ command: 'muster facts history web-17 --package openssl-libs', does: 'one package' }],
+  examples: [
+    { command: 'muster facts history web-17 --package openssl-libs', does: 'one package' },
+  ],
   output: true,
   handler: () => import('./history.handler.ts'),
 })

@@ -3,10 +3,15 @@ import { withSession } from '../../connect.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './show.ts'
 
-export async function handle(context: CommandContext<Readonly<Record<never, never>>, Args>): Promise<void> {
-  const facts = await withSession(context, (session) => session.ask('facts.show', { host: context.args.host }))
+export async function handle(
+  context: CommandContext<Readonly<Record<never, never>>, Args>,
+): Promise<void> {
+  const facts = await withSession(context, (session) =>
+    session.ask('facts.show', { host: context.args.host }),
+  )
   const { output } = context.globals
-  if (output === 'json' || output === 'yaml') return context.printOne({ value: facts, fields: [], name: facts.host })
+  if (output === 'json' || output === 'yaml')
+    return context.printOne({ value: facts, fields: [], name: facts.host })
   await context.printList({
     rows: facts.packages,
     name: (pkg) => pkg.name,
@@ -14,11 +19,14 @@ export async function handle(context: CommandContext<Readonly<Record<never, neve
       { header: 'package', value: (pkg) => pkg.name },
       {
         header: 'version',
-        value: (pkg) => `${pkg.epoch > 0 ? `${pkg.epoch}:` : ''}${pkg.version}${pkg.release === '' ? '' : `-${pkg.release}`}`,
+        value: (pkg) =>
+          `${pkg.epoch > 0 ? `${pkg.epoch}:` : ''}${pkg.version}${pkg.release === '' ? '' : `-${pkg.release}`}`,
       },
       { header: 'arch', value: (pkg) => pkg.arch },
       { header: 'manager', value: (pkg) => pkg.manager },
     ],
   })
-  await context.note(`${facts.packages.length} packages on ${facts.host} (${facts.os['name'] ?? ''}) as of ${facts.at}`)
+  await context.note(
+    `${facts.packages.length} packages on ${facts.host} (${facts.os['name'] ?? ''}) as of ${facts.at}`,
+  )
 }

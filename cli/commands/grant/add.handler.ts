@@ -8,7 +8,9 @@ import type { Flags } from './add.ts'
 export async function handle(context: CommandContext<Flags>): Promise<void> {
   await withSession(context, async (session) => {
     const { grant, statement } = await signGrant(context, session, context.flags)
-    requireDone(await session.operate({ verb: 'grant.add', targets: [], arguments: { grant: statement } }))
+    requireDone(
+      await session.operate({ verb: 'grant.add', targets: [], arguments: { grant: statement } }),
+    )
     await context.printOne({
       value: grant,
       name: grant.id,

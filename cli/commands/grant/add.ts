@@ -6,14 +6,39 @@ const flags = {
   namespace: {
     type: 'string',
     value: 'NS',
-    summary: 'fleet, repo, snapshot, publish, artifact, facts, run, deploy, audit or policy, each with /NAME to narrow it',
+    summary:
+      'fleet, repo, snapshot, publish, artifact, facts, run, deploy, audit or policy, each with /NAME to narrow it',
     required: true,
   },
-  level: { type: 'choice', value: 'LEVEL', choices: ['observe', 'control'], summary: 'control includes observe', required: true },
-  on: { type: 'list', value: 'HOSTS', summary: 'which hosts: names, one k=v[,k=v], or all; default: all' },
+  level: {
+    type: 'choice',
+    value: 'LEVEL',
+    choices: ['observe', 'control'],
+    summary: 'control includes observe',
+    required: true,
+  },
+  on: {
+    type: 'list',
+    value: 'HOSTS',
+    summary: 'which hosts: names, one k=v[,k=v], or all; default: all',
+  },
   // Ten years: what shall hold for longer is somebody's forgotten grant, and beyond the year 9999 no statement can name its end.
-  ttl: { type: 'duration', value: 'TIME', summary: 'how long, at most 3650d', default: 2_592_000_000, min: 1_000, max: 315_360_000_000 },
-  depth: { type: 'integer', value: 'N', summary: 'how often it may be passed on', default: 0, min: 0, max: 3 },
+  ttl: {
+    type: 'duration',
+    value: 'TIME',
+    summary: 'how long, at most 3650d',
+    default: 2_592_000_000,
+    min: 1_000,
+    max: 315_360_000_000,
+  },
+  depth: {
+    type: 'integer',
+    value: 'N',
+    summary: 'how often it may be passed on',
+    default: 0,
+    min: 0,
+    max: 3,
+  },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 

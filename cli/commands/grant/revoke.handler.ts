@@ -9,9 +9,14 @@ import type { Args, Flags } from './revoke.ts'
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {
   await withSession(context, async (session) => {
     const grant = await chooseGrant(session, context.args.id)
-    await context.confirm(`takes ${grant.level} on ${grant.namespace} from ${grant.subject}`, context.flags.yes)
+    await context.confirm(
+      `takes ${grant.level} on ${grant.namespace} from ${grant.subject}`,
+      context.flags.yes,
+    )
     const revocation = await signRevocation(session, { kind: 'grant', target: grant.id })
-    requireDone(await session.operate({ verb: 'grant.revoke', targets: [], arguments: { revocation } }))
+    requireDone(
+      await session.operate({ verb: 'grant.revoke', targets: [], arguments: { revocation } }),
+    )
     await context.note(`grant ${grant.id} is revoked`)
   })
 }

@@ -1,5 +1,11 @@
 /** `muster grant revoke` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import {
+  type ArgumentSpecs,
+  type ArgumentValues,
+  defineCommand,
+  type FlagSpecs,
+  type FlagValues,
+} from '../../command.ts'
 
 const flags = {
   yes: { type: 'boolean', summary: 'do not ask' },
@@ -15,6 +21,8 @@ export const command = defineCommand({
   summary: 'take a grant back, and everything passed on from it',
   flags,
   arguments: args,
-  examples: [{ command: 'muster grant revoke 0198f3b1-7c2e-7d1a-9a41-5d0f6f0c2b77 --yes', does: 'at once' }],
+  examples: [
+    { command: 'muster grant revoke 0198f3b1-7c2e-7d1a-9a41-5d0f6f0c2b77 --yes', does: 'at once' },
+  ],
   handler: () => import('./revoke.handler.ts'),
 })

@@ -10,9 +10,15 @@ import type { Flags } from './init.ts'
 export async function handle(context: CommandContext<Flags>): Promise<void> {
   const { fleet, operator, name } = context.flags
   const signer = await openOperatorKey(context, context.globals.identity)
-  const operators = operator.length === 0 ? [{ publicKey: signer.publicKey, name: nameOf(signer.comment, 'operator') }] : []
+  const operators =
+    operator.length === 0
+      ? [{ publicKey: signer.publicKey, name: nameOf(signer.comment, 'operator') }]
+      : []
   for (const [index, file] of operator.entries()) {
-    const { publicKey, comment } = parsePublicKeyLine(await readKeyText(file, { secret: false }, context.signal), file)
+    const { publicKey, comment } = parsePublicKeyLine(
+      await readKeyText(file, { secret: false }, context.signal),
+      file,
+    )
     operators.push({ publicKey, name: nameOf(comment, `operator ${index + 1}`) })
   }
   const home = context.home()
@@ -30,7 +36,9 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
       ['node key', report.nodeFingerprint],
     ],
   })
-  await context.note('next: muster coordinator run, and in another terminal: muster enroll token --approve')
+  await context.note(
+    'next: muster coordinator run, and in another terminal: muster enroll token --approve',
+  )
 }
 
 /** A name as statements allow it: the comment of an SSH key may hold anything. */

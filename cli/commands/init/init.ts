@@ -3,8 +3,16 @@ import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts
 
 const flags = {
   fleet: { type: 'string', value: 'NAME', summary: 'what people call the fleet', default: 'fleet' },
-  operator: { type: 'list', value: 'FILE.pub', summary: "an operator's public key; default: the key that signs" },
-  name: { type: 'string', value: 'NAME', summary: 'what people call this coordinator; default: the host name' },
+  operator: {
+    type: 'list',
+    value: 'FILE.pub',
+    summary: "an operator's public key; default: the key that signs",
+  },
+  name: {
+    type: 'string',
+    value: 'NAME',
+    summary: 'what people call this coordinator; default: the host name',
+  },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 
@@ -14,7 +22,10 @@ export const command = defineCommand({
     "Refuses a home that exists. The root statement is signed with your SSH key; whoever holds one of the operators' keys may do everything and grant rights to others.",
   flags,
   examples: [
-    { command: 'muster init --fleet prod --operator ~/.ssh/id_ed25519.pub', does: 'you hold the root' },
+    {
+      command: 'muster init --fleet prod --operator ~/.ssh/id_ed25519.pub',
+      does: 'you hold the root',
+    },
     {
       command: 'muster init --operator alice.pub --operator bob.pub --identity ~/.ssh/id_ed25519',
       does: 'two operators; yours is one of the keys',

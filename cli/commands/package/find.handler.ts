@@ -5,7 +5,11 @@ import type { Args, Flags } from './find.ts'
 
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {
   const { version, on } = context.flags
-  const request = { name: context.args.name, ...(version === undefined ? {} : { version }), ...(on.length === 0 ? {} : { on: [...on] }) }
+  const request = {
+    name: context.args.name,
+    ...(version === undefined ? {} : { version }),
+    ...(on.length === 0 ? {} : { on: [...on] }),
+  }
   const { found } = await withSession(context, (session) => session.ask('package.find', request))
   await context.printList({
     rows: found,

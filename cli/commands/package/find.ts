@@ -1,8 +1,18 @@
 /** `muster package find` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import {
+  type ArgumentSpecs,
+  type ArgumentValues,
+  defineCommand,
+  type FlagSpecs,
+  type FlagValues,
+} from '../../command.ts'
 
 const flags = {
-  version: { type: 'string', value: 'COND', summary: 'a condition such as < 3.0.7-25.el9; versions compare as rpm does' },
+  version: {
+    type: 'string',
+    value: 'COND',
+    summary: 'a condition such as < 3.0.7-25.el9; versions compare as rpm does',
+  },
   on: { type: 'list', value: 'HOSTS', summary: 'only these hosts: a name, k=v[,k=v], or all' },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
@@ -16,7 +26,12 @@ export const command = defineCommand({
   summary: 'which hosts have a package',
   flags,
   arguments: args,
-  examples: [{ command: "muster package find openssl-libs --version '< 1:3.2.2-6.el9'", does: 'hosts that have an older one' }],
+  examples: [
+    {
+      command: "muster package find openssl-libs --version '< 1:3.2.2-6.el9'",
+      does: 'hosts that have an older one',
+    },
+  ],
   output: true,
   handler: () => import('./find.handler.ts'),
 })

@@ -1,5 +1,11 @@
 /** `muster process output` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import {
+  type ArgumentSpecs,
+  type ArgumentValues,
+  defineCommand,
+  type FlagSpecs,
+  type FlagValues,
+} from '../../command.ts'
 import { localFlag, rawFlag } from '../../run-flags.ts'
 
 const flags = { ...localFlag, ...rawFlag } as const satisfies FlagSpecs

@@ -7,7 +7,10 @@ import type { Args, Flags } from './start.ts'
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {
   const { on, local } = context.flags
   if (!local && on.length === 0)
-    throw cliError('cli.usage', { reason: 'it is not said where', hint: '--on HOST, --on k=v or --on all; --local on the host itself' })
+    throw cliError('cli.usage', {
+      reason: 'it is not said where',
+      hint: '--on HOST, --on k=v or --on all; --local on the host itself',
+    })
   await withRuns(context, async (runs) => {
     const { started, failure } = await runs.start(context.flags, context.args.command)
     if (started.length > 0 || failure === undefined)

@@ -1,5 +1,10 @@
 /** `muster process start` */
-import { type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import {
+  type ArgumentValues,
+  defineCommand,
+  type FlagSpecs,
+  type FlagValues,
+} from '../../command.ts'
 import { runArguments, runOptions } from '../../run-order.ts'
 import { localFlag } from '../../run-flags.ts'
 
@@ -15,13 +20,22 @@ export const command = defineCommand({
   flags,
   arguments: runArguments,
   examples: [
-    { command: 'muster process start --on web-17 -- dnf -y upgrade openssl', does: 'then: muster process stream RUN' },
-    { command: "muster process start --on role=web --memory 512M -- sh -c 'make test'", does: 'on every web host, one run id a line' },
+    {
+      command: 'muster process start --on web-17 -- dnf -y upgrade openssl',
+      does: 'then: muster process stream RUN',
+    },
+    {
+      command: "muster process start --on role=web --memory 512M -- sh -c 'make test'",
+      does: 'on every web host, one run id a line',
+    },
     {
       command: 'muster process start --on db --env PGPASSWORD -- pg_dump -h db app',
       does: 'the password that is set here, in no log and no process list',
     },
-    { command: 'muster process start --local -- dnf -y upgrade openssl', does: 'on this host, with no coordinator' },
+    {
+      command: 'muster process start --local -- dnf -y upgrade openssl',
+      does: 'on this host, with no coordinator',
+    },
   ],
   passThrough: true,
   output: true,

@@ -1,5 +1,10 @@
 /** `muster process status` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagValues } from '../../command.ts'
+import {
+  type ArgumentSpecs,
+  type ArgumentValues,
+  defineCommand,
+  type FlagValues,
+} from '../../command.ts'
 import { localFlag } from '../../run-flags.ts'
 
 export type Flags = FlagValues<typeof localFlag>
@@ -13,7 +18,12 @@ export const command = defineCommand({
   summary: 'the state of a run in a few words',
   flags: localFlag,
   arguments: args,
-  examples: [{ command: 'muster process status 0198f3b1', does: 'running, exited: 0, stopped, killed: SIGKILL, …' }],
+  examples: [
+    {
+      command: 'muster process status 0198f3b1',
+      does: 'running, exited: 0, stopped, killed: SIGKILL, …',
+    },
+  ],
   output: true,
   handler: () => import('./status.handler.ts'),
 })

@@ -8,11 +8,19 @@ import type { Args, Flags } from './stop.ts'
 
 export function handle(context: CommandContext<Flags, Args>): Promise<number | void> {
   const { grace, signal } = context.flags
-  const options = { graceMs: grace, ...(signal === undefined ? {} : { signal: signalName(signal) }) }
+  const options = {
+    graceMs: grace,
+    ...(signal === undefined ? {} : { signal: signalName(signal) }),
+  }
   return orUnknownRun(context, () =>
     withRuns(context, async (runs) => {
       const { run, host } = await runs.stop(context.args.run, options)
-      await context.printOne({ value: { run, host, result: 'stopped' }, fields: [], line: 'process stopped', name: run })
+      await context.printOne({
+        value: { run, host, result: 'stopped' },
+        fields: [],
+        line: 'process stopped',
+        name: run,
+      })
     }),
   )
 }

@@ -1,5 +1,11 @@
 /** `muster process stop` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import {
+  type ArgumentSpecs,
+  type ArgumentValues,
+  defineCommand,
+  type FlagSpecs,
+  type FlagValues,
+} from '../../command.ts'
 import { localFlag } from '../../run-flags.ts'
 import { DEFAULT_GRACE_MS } from '../../../shared/run-defaults.ts'
 
@@ -28,6 +34,11 @@ export const command = defineCommand({
   flags,
   arguments: args,
   output: true,
-  examples: [{ command: 'muster process stop 0198f3b1 --grace 30s', does: 'SIGTERM, and SIGKILL after 30 seconds' }],
+  examples: [
+    {
+      command: 'muster process stop 0198f3b1 --grace 30s',
+      does: 'SIGTERM, and SIGKILL after 30 seconds',
+    },
+  ],
   handler: () => import('./stop.handler.ts'),
 })

@@ -10,7 +10,11 @@ export function handle(context: CommandContext<Flags, Args>): Promise<number | v
   return orUnknownRun(context, () =>
     withRuns(context, async (runs) => {
       const { run } = context.args
-      const to = { stdout: plainWriter(context.stdout, { raw }), stderr: plainWriter(context.stderr, { raw }), gap: gapNote(context) }
+      const to = {
+        stdout: plainWriter(context.stdout, { raw }),
+        stderr: plainWriter(context.stderr, { raw }),
+        gap: gapNote(context),
+      }
       await watching(context, [run], () => runs.output({ run, follow: true, ...to }))
     }),
   )

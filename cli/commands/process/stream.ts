@@ -1,5 +1,11 @@
 /** `muster process stream` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import {
+  type ArgumentSpecs,
+  type ArgumentValues,
+  defineCommand,
+  type FlagSpecs,
+  type FlagValues,
+} from '../../command.ts'
 import { localFlag, rawFlag } from '../../run-flags.ts'
 
 const flags = { ...localFlag, ...rawFlag } as const satisfies FlagSpecs
@@ -14,6 +20,8 @@ export const command = defineCommand({
   summary: "a run's output from its first byte until it ends",
   flags,
   arguments: args,
-  examples: [{ command: 'muster process stream 0198f3b1', does: 'Ctrl-C ends the stream, not the run' }],
+  examples: [
+    { command: 'muster process stream 0198f3b1', does: 'Ctrl-C ends the stream, not the run' },
+  ],
   handler: () => import('./stream.handler.ts'),
 })

@@ -1,10 +1,22 @@
 /** `muster process wait` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import {
+  type ArgumentSpecs,
+  type ArgumentValues,
+  defineCommand,
+  type FlagSpecs,
+  type FlagValues,
+} from '../../command.ts'
 import { localFlag } from '../../run-flags.ts'
 
 const flags = {
   ...localFlag,
-  timeout: { type: 'duration', value: 'TIME', summary: 'how long to wait; exit code 8 if it still runs then', min: 1, max: 2_147_483_647 },
+  timeout: {
+    type: 'duration',
+    value: 'TIME',
+    summary: 'how long to wait; exit code 8 if it still runs then',
+    min: 1,
+    max: 2_147_483_647,
+  },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 
@@ -15,7 +27,8 @@ export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
   summary: 'wait for a run to end; exits as it did',
-  description: 'Says on stderr how it ended, and exits as `muster run` would. The run goes on when the waiting ends before it.',
+  description:
+    'Says on stderr how it ended, and exits as `muster run` would. The run goes on when the waiting ends before it.',
   flags,
   arguments: args,
   examples: [

@@ -6,7 +6,9 @@ import type { Flags } from './check.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<number> {
   const { repoId } = context.flags
-  const checked = await withSession(context, (session) => session.ask('repo.check', repoId === undefined ? {} : { repository: repoId }))
+  const checked = await withSession(context, (session) =>
+    session.ask('repo.check', repoId === undefined ? {} : { repository: repoId }),
+  )
   await context.printOne({
     value: checked,
     name: checked.changed.join('\n'),

@@ -10,7 +10,10 @@ export const command = defineCommand({
   summary: 'whether upstream has changes; exit code 100 if so',
   flags,
   examples: [
-    { command: 'muster repo check --repo-id epel9 || muster repo sync --repo-id epel9', does: 'sync only where there is something' },
+    {
+      command: 'muster repo check --repo-id epel9 || muster repo sync --repo-id epel9',
+      does: 'sync only where there is something',
+    },
   ],
   output: true,
   handler: () => import('./check.handler.ts'),

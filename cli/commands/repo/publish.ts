@@ -3,7 +3,11 @@ import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts
 
 const flags = {
   repoId: { type: 'string', value: 'ID', summary: 'the repository', required: true },
-  snapshot: { type: 'string', value: 'NAME', summary: 'the snapshot to serve; default: the newest synced state' },
+  snapshot: {
+    type: 'string',
+    value: 'NAME',
+    summary: 'the snapshot to serve; default: the newest synced state',
+  },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 
@@ -12,7 +16,10 @@ export const command = defineCommand({
   flags,
   examples: [
     { command: 'muster repo publish --repo-id epel9', does: 'the newest synced state' },
-    { command: 'muster repo publish --repo-id epel9 --snapshot 2026-10', does: 'back to a snapshot' },
+    {
+      command: 'muster repo publish --repo-id epel9 --snapshot 2026-10',
+      does: 'back to a snapshot',
+    },
   ],
   handler: () => import('./publish.handler.ts'),
 })

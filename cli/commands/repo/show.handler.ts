@@ -5,7 +5,9 @@ import type { CommandContext } from '../../context.ts'
 import type { Flags } from './show.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {
-  const repository = await withSession(context, (session) => session.ask('repo.show', { repository: context.flags.repoId }))
+  const repository = await withSession(context, (session) =>
+    session.ask('repo.show', { repository: context.flags.repoId }),
+  )
   const { lastSync } = repository
   await context.printOne({
     value: repository,

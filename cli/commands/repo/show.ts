@@ -9,7 +9,12 @@ export type Flags = FlagValues<typeof flags>
 export const command = defineCommand({
   summary: 'one repository',
   flags,
-  examples: [{ command: 'muster repo show --repo-id epel9', does: 'packages, revision, last sync, snapshots' }],
+  examples: [
+    {
+      command: 'muster repo show --repo-id epel9',
+      does: 'packages, revision, last sync, snapshots',
+    },
+  ],
   output: true,
   handler: () => import('./show.handler.ts'),
 })

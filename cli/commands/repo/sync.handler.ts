@@ -13,7 +13,10 @@ import type { Flags } from './sync.ts'
 export async function handle(context: CommandContext<Flags>): Promise<number> {
   const { repoId, all, dryRun, allowRollback, acceptShrink } = context.flags
   if ((repoId === undefined) === !all)
-    throw cliError('cli.usage', { reason: 'either --repo-id or --all is needed', hint: 'muster repo sync --help' })
+    throw cliError('cli.usage', {
+      reason: 'either --repo-id or --all is needed',
+      hint: 'muster repo sync --help',
+    })
   return withSession(context, async (session) => {
     const ids = repoId === undefined ? await enabled(session) : [repoId]
     if (ids.length === 0) await context.note('no repository is enabled')
@@ -23,18 +26,25 @@ export async function handle(context: CommandContext<Flags>): Promise<number> {
     // People see each when it is done; JSON is one list.
     const rows: SyncRow[] = []
     const atOnce = ['table', 'wide'].includes(context.globals.output)
-    const done = async (row: SyncRow): Promise<void> => void (atOnce ? await print([row]) : rows.push(row))
+    const done = async (row: SyncRow): Promise<void> =>
+      void (atOnce ? await print([row]) : rows.push(row))
     const each = (id: string): Promise<number> =>
-      dryRun ? plan(context, session, id) : syncRepository(context, session, { id, snapshot, allowRollback, acceptShrink }, done)
+      dryRun
+        ? plan(context, session, id)
+        : syncRepository(context, session, { id, snapshot, allowRollback, acceptShrink }, done)
     const codes: number[] = []
-    for (const id of ids) codes.push(await (ids.length === 1 ? each(id) : reported(context, () => each(id))))
+    for (const id of ids)
+      codes.push(await (ids.length === 1 ? each(id) : reported(context, () => each(id))))
     if (!atOnce && !dryRun) await print(rows)
     return exitOf(codes)
   })
 }
 
 /** One repository that cannot be synced does not keep the others from it: its error is printed, its exit code counts. */
-async function reported(context: CommandContext<Flags>, work: () => Promise<number>): Promise<number> {
+async function reported(
+  context: CommandContext<Flags>,
+  work: () => Promise<number>,
+): Promise<number> {
   try {
     return await work()
   } catch (error) {
@@ -69,7 +79,10 @@ async function plan(context: CommandContext<Flags>, session: Session, id: string
 function snapshotName(context: CommandContext<Flags>): string | undefined {
   const { createSnapshot, snapshotName: named } = context.flags
   if (named !== undefined && !createSnapshot)
-    throw cliError('cli.usage', { reason: '--snapshot-name needs --create-snapshot', hint: 'muster repo sync --help' })
+    throw cliError('cli.usage', {
+      reason: '--snapshot-name needs --create-snapshot',
+      hint: 'muster repo sync --help',
+    })
   if (!createSnapshot) return undefined
   return named ?? rfc3339(context.clock.now()).slice(0, 19).replaceAll(':', '').replace('T', '-')
 }

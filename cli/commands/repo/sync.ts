@@ -20,7 +20,10 @@ export const command = defineCommand({
   examples: [
     { command: 'muster repo sync --repo-id epel9', does: 'one' },
     { command: 'muster repo sync --all', does: 'every enabled one' },
-    { command: 'muster repo sync --repo-id epel9 --create-snapshot --snapshot-name 2026-11', does: 'and keep this state' },
+    {
+      command: 'muster repo sync --repo-id epel9 --create-snapshot --snapshot-name 2026-11',
+      does: 'and keep this state',
+    },
   ],
   output: true,
   handler: () => import('./sync.handler.ts'),

@@ -1,5 +1,10 @@
 /** `muster run` */
-import { type ArgumentValues, defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import {
+  type ArgumentValues,
+  defineCommand,
+  type FlagSpecs,
+  type FlagValues,
+} from '../../command.ts'
 import { runArguments, runFlags } from '../../run-order.ts'
 import { rawFlag } from '../../run-flags.ts'
 
@@ -15,7 +20,10 @@ export const command = defineCommand({
   flags,
   arguments: runArguments,
   examples: [
-    { command: 'muster run --on web-17 -- systemctl is-active httpd', does: 'exits with its exit code' },
+    {
+      command: 'muster run --on web-17 -- systemctl is-active httpd',
+      does: 'exits with its exit code',
+    },
     { command: 'muster run --on role=web -- uptime', does: 'lines prefixed with the host' },
     {
       command: 'muster run --on db --env PGPASSWORD -- pg_dump -h db app',

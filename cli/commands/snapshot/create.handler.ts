@@ -7,7 +7,15 @@ import type { Flags } from './create.ts'
 export async function handle(context: CommandContext<Flags>): Promise<void> {
   const { repoId, name, description } = context.flags
   await withSession(context, async (session) => {
-    requireDone(await session.operate({ verb: 'snapshot.create', targets: [repoId], arguments: { name, description } }))
-    await context.note(`snapshot ${name} of ${repoId} is served under /repos/${repoId}/snapshots/${name}/`)
+    requireDone(
+      await session.operate({
+        verb: 'snapshot.create',
+        targets: [repoId],
+        arguments: { name, description },
+      }),
+    )
+    await context.note(
+      `snapshot ${name} of ${repoId} is served under /repos/${repoId}/snapshots/${name}/`,
+    )
   })
 }

@@ -9,7 +9,13 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
   await withSession(context, async (session) => {
     const { name, repository } = await chooseSnapshot(session, context.flags)
     await context.confirm(`deletes snapshot ${name} of ${repository}`, context.flags.yes)
-    requireDone(await session.operate({ verb: 'snapshot.delete', targets: [repository], arguments: { name } }))
+    requireDone(
+      await session.operate({
+        verb: 'snapshot.delete',
+        targets: [repository],
+        arguments: { name },
+      }),
+    )
     await context.note(`snapshot ${name} of ${repository} is deleted`)
   })
 }

@@ -11,6 +11,11 @@ export type Flags = FlagValues<typeof flags>
 export const command = defineCommand({
   summary: 'delete a snapshot',
   flags,
-  examples: [{ command: 'muster snapshot delete --name 2026-10 --yes', does: 'its packages stay as long as anything else needs them' }],
+  examples: [
+    {
+      command: 'muster snapshot delete --name 2026-10 --yes',
+      does: 'its packages stay as long as anything else needs them',
+    },
+  ],
   handler: () => import('./delete.handler.ts'),
 })

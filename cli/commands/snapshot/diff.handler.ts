@@ -11,11 +11,27 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
     return session.ask('snapshot.diff', { repository, from, to })
   })
   const { output } = context.globals
-  if (output === 'json' || output === 'yaml') return context.printOne({ value: difference, fields: [], name: to })
+  if (output === 'json' || output === 'yaml')
+    return context.printOne({ value: difference, fields: [], name: to })
   const rows = [
-    ...difference.updated.map((pkg) => ({ change: 'updated', name: `${pkg.name}.${pkg.arch}`, from: pkg.from, to: pkg.to })),
-    ...difference.added.map((nevra) => ({ change: 'added', name: nevra, from: undefined, to: undefined })),
-    ...difference.removed.map((nevra) => ({ change: 'removed', name: nevra, from: undefined, to: undefined })),
+    ...difference.updated.map((pkg) => ({
+      change: 'updated',
+      name: `${pkg.name}.${pkg.arch}`,
+      from: pkg.from,
+      to: pkg.to,
+    })),
+    ...difference.added.map((nevra) => ({
+      change: 'added',
+      name: nevra,
+      from: undefined,
+      to: undefined,
+    })),
+    ...difference.removed.map((nevra) => ({
+      change: 'removed',
+      name: nevra,
+      from: undefined,
+      to: undefined,
+    })),
   ]
   await context.printList({
     rows,
@@ -27,5 +43,6 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
       { header: 'to', value: (row) => row.to },
     ],
   })
-  if (difference.advisories.length > 0) await context.note(`advisories: ${difference.advisories.join(', ')}`)
+  if (difference.advisories.length > 0)
+    await context.note(`advisories: ${difference.advisories.join(', ')}`)
 }

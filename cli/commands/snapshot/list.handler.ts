@@ -9,5 +9,9 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
   const { snapshots } = await withSession(context, (session) =>
     session.ask('snapshot.list', repoId === undefined ? {} : { repository: repoId }),
   )
-  await context.printList({ rows: snapshots, name: (snapshot) => snapshot.name, columns: snapshotColumns })
+  await context.printList({
+    rows: snapshots,
+    name: (snapshot) => snapshot.name,
+    columns: snapshotColumns,
+  })
 }

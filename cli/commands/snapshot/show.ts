@@ -10,7 +10,9 @@ export type Flags = FlagValues<typeof flags>
 export const command = defineCommand({
   summary: 'one snapshot',
   flags,
-  examples: [{ command: 'muster snapshot show --name 2026-11', does: 'its repository, time and size' }],
+  examples: [
+    { command: 'muster snapshot show --name 2026-11', does: 'its repository, time and size' },
+  ],
   output: true,
   handler: () => import('./show.handler.ts'),
 })

@@ -11,17 +11,31 @@ export async function handle(context: CommandContext): Promise<void> {
     value: status,
     name: coordinator.name,
     fields: [
-      ['coordinator', `${coordinator.name}   up since ${coordinator.startedAt}   v${coordinator.version}`],
+      [
+        'coordinator',
+        `${coordinator.name}   up since ${coordinator.startedAt}   v${coordinator.version}`,
+      ],
       ['addresses', coordinator.addresses.join('\n')],
       ['http', coordinator.http ?? undefined],
-      ['repositories', repositories.length === 0 ? 'none' : `${repositories.length - stale.length} complete, ${stale.length} not`],
-      ['agents', `${agents.connected} connected, ${agents.offline} offline, ${agents.pending} pending, ${agents.revoked} revoked`],
+      [
+        'repositories',
+        repositories.length === 0
+          ? 'none'
+          : `${repositories.length - stale.length} complete, ${stale.length} not`,
+      ],
+      [
+        'agents',
+        `${agents.connected} connected, ${agents.offline} offline, ${agents.pending} pending, ${agents.revoked} revoked`,
+      ],
       ['store', `${store.blobs} blobs, ${formatSize(store.bytes)}`],
       ['log', `${log.size} entries, newest ${log.at ?? '-'}, ${log.openIntents} open`],
       ['root', log.root, true],
     ],
   })
   for (const repository of stale)
-    await context.note(`${repository.id} is ${repository.result ?? 'not synced yet'}: muster repo sync --repo-id ${repository.id}`)
-  if (agents.pending > 0) await context.note(`${agents.pending} waiting for approval: muster enroll list`)
+    await context.note(
+      `${repository.id} is ${repository.result ?? 'not synced yet'}: muster repo sync --repo-id ${repository.id}`,
+    )
+  if (agents.pending > 0)
+    await context.note(`${agents.pending} waiting for approval: muster enroll list`)
 }

@@ -4,7 +4,13 @@
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { FLEET, intentStatement, issuer, operation, outcomeStatement } from '../../../fixtures/audit/fleet.ts'
+import {
+  FLEET,
+  intentStatement,
+  issuer,
+  operation,
+  outcomeStatement,
+} from '../../../fixtures/audit/fleet.ts'
 import { systemClock } from '../../../shared/clock.ts'
 import { systemRandom } from '../../../shared/random.ts'
 import { openDatabase } from '../../database/database.ts'
@@ -40,7 +46,10 @@ const ledger = await openLedger(
   },
   { fleet: FLEET, coordinator: 'c1', folder },
 )
-const [intent, outcome] = [await intentStatement(Number(place)), await outcomeStatement(Number(place))]
+const [intent, outcome] = [
+  await intentStatement(Number(place)),
+  await outcomeStatement(Number(place)),
+]
 pass()
 await database.transaction(async (tx) => {
   const { index } = await ledger.append(tx, intent)

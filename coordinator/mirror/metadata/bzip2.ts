@@ -47,7 +47,8 @@ async function streamHeader(bits: BitReader): Promise<number> {
 
 /** One block: Huffman codes, move-to-front, Burrows-Wheeler, run lengths; in that order back to the bytes. */
 function readBlock(bits: BitReader, capacity: number): Buffer {
-  if (bits.number(1) === 1) throw new Undecodable('a block is randomised, which bzip2 has not written since 1997')
+  if (bits.number(1) === 1)
+    throw new Undecodable('a block is randomised, which bzip2 has not written since 1997')
   const origin = bits.number(24)
   const symbols = usedSymbols(bits)
   const { transformed, count } = readSymbols(bits, symbols, capacity)
@@ -62,21 +63,28 @@ function usedSymbols(bits: BitReader): Uint8Array {
   for (let range = 0; range < 16; range += 1) {
     if ((ranges & (0x8000 >> range)) === 0) continue
     const members = bits.number(16)
-    for (let member = 0; member < 16; member += 1) if ((members & (0x8000 >> member)) !== 0) used.push(range * 16 + member)
+    for (let member = 0; member < 16; member += 1)
+      if ((members & (0x8000 >> member)) !== 0) used.push(range * 16 + member)
   }
   if (used.length === 0) throw new Undecodable('a block uses no symbols')
   return Uint8Array.from(used)
 }
 
-function readSymbols(bits: BitReader, used: Uint8Array, capacity: number): { transformed: Uint32Array; count: number } {
+function readSymbols(
+  bits: BitReader,
+  used: Uint8Array,
+  capacity: number,
+): { transformed: Uint32Array; count: number } {
   const groups = bits.number(3)
   const selectorCount = bits.number(15)
-  if (groups < 2 || groups > 6 || selectorCount < 1) throw new Undecodable('a block has no valid Huffman groups')
+  if (groups < 2 || groups > 6 || selectorCount < 1)
+    throw new Undecodable('a block has no valid Huffman groups')
   const order = [0, 1, 2, 3, 4, 5].slice(0, groups)
   const selectors = new Uint8Array(selectorCount)
   for (let index = 0; index < selectorCount; index += 1) {
     let position = 0
-    while (bits.number(1) === 1) if (++position >= groups) throw new Undecodable('a selector names no group')
+    while (bits.number(1) === 1)
+      if (++position >= groups) throw new Undecodable('a selector names no group')
     const [chosen] = order.splice(position, 1)
     order.unshift(chosen as number)
     selectors[index] = chosen as number
@@ -138,7 +146,8 @@ function codeTable(bits: BitReader, alphabet: number): CodeTable {
   let length = bits.number(5)
   for (let symbol = 0; symbol < alphabet; symbol += 1) {
     for (;;) {
-      if (length < 1 || length > MAX_CODE_BITS) throw new Undecodable('a Huffman code has an impossible length')
+      if (length < 1 || length > MAX_CODE_BITS)
+        throw new Undecodable('a Huffman code has an impossible length')
       if (bits.number(1) === 0) break
       length += bits.number(1) === 0 ? 1 : -1
     }
@@ -160,7 +169,8 @@ function codeTable(bits: BitReader, alphabet: number): CodeTable {
   const symbols = new Uint16Array(alphabet)
   let at = 0
   for (let each = 1; each <= MAX_CODE_BITS; each += 1)
-    for (let symbol = 0; symbol < alphabet; symbol += 1) if (lengths[symbol] === each) symbols[at++] = symbol
+    for (let symbol = 0; symbol < alphabet; symbol += 1)
+      if (lengths[symbol] === each) symbols[at++] = symbol
   return { base, limit, symbols }
 }
 
@@ -180,7 +190,8 @@ function decode(bits: BitReader, table: CodeTable): number {
 /** The inverse of the Burrows-Wheeler transform, in place: the high 24 bits of each entry say where the text goes on. */
 function invert(transformed: Uint32Array, count: number): void {
   const starts = new Uint32Array(256)
-  for (let index = 0; index < count; index += 1) starts[transformed[index] as number] = (starts[transformed[index] as number] as number) + 1
+  for (let index = 0; index < count; index += 1)
+    starts[transformed[index] as number] = (starts[transformed[index] as number] as number) + 1
   let sum = 0
   for (let byte = 0; byte < 256; byte += 1) {
     const here = starts[byte] as number
@@ -207,7 +218,8 @@ function unrun(next: Uint32Array, count: number, origin: number): Buffer {
     const byte = entry & 0xff
     position = entry >>> 8
     // A run of four may grow by up to 255: room for one more such step at any time.
-    if (length + 256 > output.length) output = Buffer.concat([output, Buffer.allocUnsafe(output.length)])
+    if (length + 256 > output.length)
+      output = Buffer.concat([output, Buffer.allocUnsafe(output.length)])
     if (repeats === 4) {
       output.fill(previous, length, length + byte)
       length += byte
@@ -271,7 +283,8 @@ class BitReader {
   number(count: number): number {
     if (count > 24) return this.number(count - 24) * 2 ** 24 + this.number(24)
     while (this.#bitCount < count) {
-      if (this.#at >= this.#held.length) throw new Undecodable('the file ends in the middle of a block')
+      if (this.#at >= this.#held.length)
+        throw new Undecodable('the file ends in the middle of a block')
       this.#bits = ((this.#bits << 8) | (this.#held[this.#at++] as number)) & 0x7fffffff
       this.#bitCount += 8
     }

@@ -17,14 +17,23 @@ const HEX_DIGITS: Record<ChecksumKind, number> = { sha256: 64, sha384: 96, sha51
 const WEAK = new Set(['md5', 'sha', 'sha1', 'sha224'])
 
 /** The checksum, or the reason why it is refused. Blanks around the digest and upper-case digits are tolerated, as they change nothing. */
-export function parseChecksum(kind: string | undefined, text: string): { checksum: Checksum } | { reason: string } {
+export function parseChecksum(
+  kind: string | undefined,
+  text: string,
+): { checksum: Checksum } | { reason: string } {
   const name = (kind ?? '').toLowerCase()
-  if (WEAK.has(name)) return { reason: `its checksum is ${name}, which is no proof any more; sha256 or stronger is needed` }
-  if (!Object.hasOwn(HEX_DIGITS, name)) return { reason: `its checksum type ${JSON.stringify((kind ?? '').slice(0, 20))} is unknown` }
+  if (WEAK.has(name))
+    return {
+      reason: `its checksum is ${name}, which is no proof any more; sha256 or stronger is needed`,
+    }
+  if (!Object.hasOwn(HEX_DIGITS, name))
+    return { reason: `its checksum type ${JSON.stringify((kind ?? '').slice(0, 20))} is unknown` }
   const known = name as ChecksumKind
   const value = text.trim().toLowerCase()
   if (value.length !== HEX_DIGITS[known] || !/^[0-9a-f]+$/.test(value))
-    return { reason: `its ${known} ${JSON.stringify(value.slice(0, 140))} is not ${HEX_DIGITS[known]} hex digits` }
+    return {
+      reason: `its ${known} ${JSON.stringify(value.slice(0, 140))} is not ${HEX_DIGITS[known]} hex digits`,
+    }
   return { checksum: { kind: known, value } }
 }
 

@@ -4,12 +4,16 @@ import { constants, gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { decompress, sniffCompression } from './decompress.ts'
 
-const LINES = Buffer.from(Array.from({ length: 20 }, (_, index) => `line ${index} aaaaaaaaaaaaaaaaaa\n`).join(''))
+const LINES = Buffer.from(
+  Array.from({ length: 20 }, (_, index) => `line ${index} aaaaaaaaaaaaaaaaaa\n`).join(''),
+)
 const base64 = (text: string): Buffer => Buffer.from(text, 'base64')
 
 /** Made with bzip2 1.0.8 and XZ Utils 5.4.1 (through Python's bz2 and lzma). */
 const BZ2 = {
-  lines: base64('QlpoOTFBWSZTWTpHumYAAHNZAAARQAB/4CIlIABQppkYmJiCTVQT/VEZqbRCHYQwEMfFvHP3913i2223HAyCqqqqr0EkQhkIZCHgQyEPRdyRThQkDpHumYA='),
+  lines: base64(
+    'QlpoOTFBWSZTWTpHumYAAHNZAAARQAB/4CIlIABQppkYmJiCTVQT/VEZqbRCHYQwEMfFvHP3913i2223HAyCqqqqr0EkQhkIZCHgQyEPRdyRThQkDpHumYA=',
+  ),
   twoStreams: base64(
     'QlpoOTFBWSZTWaRjnbsAAACRgEAAASAcACAAIYAMAycu4u5IpwoSFIxzt2BCWmgxMUFZJlNZJooCNAAAAoGADgGIACAAIhhoMAcCmF3JFOFCQJooCNA=',
   ),
@@ -26,52 +30,105 @@ const XZ = {
   twoStreams: base64(
     '/Td6WFoAAATm1rRGAgAhARYAAAB0L+WjAQAFZmlyc3QgAAAA5vUbUSR5EHIAAR4GwS+kHR+2830BAAAAAARZWv03elhaAAAE5ta0RgIAIQEWAAAAdC/lowEABXNlY29uZAAAADjoiMXGMLR0AAEeBsEvpB0ftvN9AQAAAAAEWVo=',
   ),
-  sha256Check: base64('/Td6WFoAAArh+wyhAgAhARYAAAB0L+WjAQACc2hhAADWAEdLG45Q02M8kcDPHvxFS3nJYkpD/X3kQe5xdFcmqwABMwOhgeRNGJtLmgEAAAAAClla'),
-  dictionary256MiB: base64('/Td6WFoAAATm1rRGAgAhASAAAAAJiKV2AQADZGljdADf5hcC56zJAAABHARvLJzBH7bzfQEAAAAABFla'),
+  sha256Check: base64(
+    '/Td6WFoAAArh+wyhAgAhARYAAAB0L+WjAQACc2hhAADWAEdLG45Q02M8kcDPHvxFS3nJYkpD/X3kQe5xdFcmqwABMwOhgeRNGJtLmgEAAAAAClla',
+  ),
+  dictionary256MiB: base64(
+    '/Td6WFoAAATm1rRGAgAhASAAAAAJiKV2AQADZGljdADf5hcC56zJAAABHARvLJzBH7bzfQEAAAAABFla',
+  ),
 }
-const zstd = (bytes: Uint8Array, params: Record<number, number> = {}): Buffer => zstdCompressSync(bytes, { params })
-const SKIPPABLE = Buffer.concat([Buffer.from([0x5a, 0x2a, 0x4d, 0x18, 5, 0, 0, 0]), Buffer.from('hello')])
+const zstd = (bytes: Uint8Array, params: Record<number, number> = {}): Buffer =>
+  zstdCompressSync(bytes, { params })
+const SKIPPABLE = Buffer.concat([
+  Buffer.from([0x5a, 0x2a, 0x4d, 0x18, 5, 0, 0, 0]),
+  Buffer.from('hello'),
+])
 
 async function* chunks(bytes: Uint8Array, size = 65536): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
 }
 
-async function all(bytes: Uint8Array, options: { size?: number; maxBytes?: number } = {}): Promise<Buffer> {
+async function all(
+  bytes: Uint8Array,
+  options: { size?: number; maxBytes?: number } = {},
+): Promise<Buffer> {
   const parts: Uint8Array[] = []
-  for await (const part of decompress(chunks(bytes, options.size), { file: 'primary.xml', maxBytes: options.maxBytes ?? 1 << 20 }))
+  for await (const part of decompress(chunks(bytes, options.size), {
+    file: 'primary.xml',
+    maxBytes: options.maxBytes ?? 1 << 20,
+  }))
     parts.push(part)
   return Buffer.concat(parts)
 }
 
 test('metadata in every compression that dnf reads comes out whole, however it is named', async () => {
-  for (const [name, bytes] of Object.entries({ gzip: gzipSync(LINES), xz: XZ.lines, zstd: zstd(LINES), bzip2: BZ2.lines, none: LINES })) {
+  for (const [name, bytes] of Object.entries({
+    gzip: gzipSync(LINES),
+    xz: XZ.lines,
+    zstd: zstd(LINES),
+    bzip2: BZ2.lines,
+    none: LINES,
+  })) {
     assert.equal(sniffCompression(bytes), name)
     assert.deepEqual(await all(bytes), LINES, name)
   }
-  assert.deepEqual(await all(BZ2.blocks), Buffer.concat([Buffer.alloc(300_000), Buffer.from('abc'.repeat(50_000))]))
+  assert.deepEqual(
+    await all(BZ2.blocks),
+    Buffer.concat([Buffer.alloc(300_000), Buffer.from('abc'.repeat(50_000))]),
+  )
   assert.equal((await all(BZ2.empty)).length, 0)
   assert.equal((await all(Buffer.alloc(0))).length, 0)
 })
 
 test('RS-07: every gzip member, xz stream, zstandard frame and bzip2 stream is decoded, never silently a prefix', async () => {
   const expected = 'first second'
-  assert.equal((await all(Buffer.concat([gzipSync('first '), gzipSync('second')]))).toString(), expected)
-  assert.equal((await all(Buffer.concat([zstd(Buffer.from('first ')), SKIPPABLE, zstd(Buffer.from('second'))]))).toString(), expected)
-  assert.equal((await all(Buffer.concat([SKIPPABLE, zstd(Buffer.from(expected))]))).toString(), expected)
+  assert.equal(
+    (await all(Buffer.concat([gzipSync('first '), gzipSync('second')]))).toString(),
+    expected,
+  )
+  assert.equal(
+    (
+      await all(
+        Buffer.concat([zstd(Buffer.from('first ')), SKIPPABLE, zstd(Buffer.from('second'))]),
+      )
+    ).toString(),
+    expected,
+  )
+  assert.equal(
+    (await all(Buffer.concat([SKIPPABLE, zstd(Buffer.from(expected))]))).toString(),
+    expected,
+  )
   assert.equal((await all(XZ.twoStreams)).toString(), expected)
   assert.equal((await all(BZ2.twoStreams)).toString(), expected)
-  assert.equal((await all(Buffer.concat([gzipSync(expected), Buffer.alloc(512)]))).toString(), expected, 'zero padding, as tapes have it')
+  assert.equal(
+    (await all(Buffer.concat([gzipSync(expected), Buffer.alloc(512)]))).toString(),
+    expected,
+    'zero padding, as tapes have it',
+  )
 })
 
 test('RS-07: a file that is cut, damaged or followed by something else is refused', async () => {
-  const whole = { gzip: gzipSync(LINES), xz: XZ.lines, zstd: zstd(LINES, { [constants.ZSTD_c_checksumFlag]: 1 }), bzip2: BZ2.lines }
+  const whole = {
+    gzip: gzipSync(LINES),
+    xz: XZ.lines,
+    zstd: zstd(LINES, { [constants.ZSTD_c_checksumFlag]: 1 }),
+    bzip2: BZ2.lines,
+  }
   for (const [name, bytes] of Object.entries(whole)) {
     for (const cut of [bytes.length >> 1, bytes.length - 1])
-      await assert.rejects(all(bytes.subarray(0, cut)), { code: 'mirror.metadata' }, `${name} cut at ${cut}`)
+      await assert.rejects(
+        all(bytes.subarray(0, cut)),
+        { code: 'mirror.metadata' },
+        `${name} cut at ${cut}`,
+      )
     const altered = Buffer.from(bytes)
     altered[bytes.length >> 1] = (altered[bytes.length >> 1] as number) ^ 0x10
     await assert.rejects(all(altered), { code: 'mirror.metadata' }, `${name} altered`)
-    await assert.rejects(all(Buffer.concat([bytes, Buffer.from('garbage')])), { code: 'mirror.metadata' }, `${name} with garbage after it`)
+    await assert.rejects(
+      all(Buffer.concat([bytes, Buffer.from('garbage')])),
+      { code: 'mirror.metadata' },
+      `${name} with garbage after it`,
+    )
   }
   const crc = Buffer.from(whole.gzip)
   crc[crc.length - 8] = (crc[crc.length - 8] as number) ^ 1
@@ -79,13 +136,21 @@ test('RS-07: a file that is cut, damaged or followed by something else is refuse
 })
 
 test('RS-05: a bomb is stopped at the limit, where maxOutputLength of node:zlib would let it through', async () => {
-  const bombs = { gzip: gzipSync(Buffer.alloc(1 << 24)), zstd: zstd(Buffer.alloc(1 << 24)), bzip2: BZ2.blocks }
+  const bombs = {
+    gzip: gzipSync(Buffer.alloc(1 << 24)),
+    zstd: zstd(Buffer.alloc(1 << 24)),
+    bzip2: BZ2.blocks,
+  }
   for (const [name, bytes] of Object.entries(bombs)) {
     assert.ok(bytes.length < 20_000)
     let passed = 0
     await assert.rejects(
       async () => {
-        for await (const part of decompress(chunks(bytes), { file: 'primary.xml', maxBytes: 100_000 })) passed += part.length
+        for await (const part of decompress(chunks(bytes), {
+          file: 'primary.xml',
+          maxBytes: 100_000,
+        }))
+          passed += part.length
       },
       { code: 'mirror.too-big' },
       name,
@@ -112,22 +177,35 @@ test('RS-11: where the network cuts a compressed file makes no difference', asyn
     BZ2.twoStreams,
     Buffer.from('first second'),
   ]
-  for (const input of inputs) for (const size of [1, 2, 3, 7, 64]) assert.equal((await all(input, { size })).toString(), 'first second')
+  for (const input of inputs)
+    for (const size of [1, 2, 3, 7, 64])
+      assert.equal((await all(input, { size })).toString(), 'first second')
 })
 
 test('RS-07: altered bytes never pass as the original and never hang', async () => {
-  const inputs = [gzipSync(LINES), zstd(LINES, { [constants.ZSTD_c_checksumFlag]: 1 }), BZ2.lines, XZ.lines]
+  const inputs = [
+    gzipSync(LINES),
+    zstd(LINES, { [constants.ZSTD_c_checksumFlag]: 1 }),
+    BZ2.lines,
+    XZ.lines,
+  ]
   await fc.assert(
-    fc.asyncProperty(fc.constantFrom(...inputs), fc.nat(), fc.integer({ min: 1, max: 255 }), async (input, place, mask) => {
-      const altered = Buffer.from(input)
-      altered[place % input.length] = (altered[place % input.length] as number) ^ mask
-      const result = await all(altered).catch((error: Error & { code?: string }) => {
-        assert.match(String(error.code), /^mirror\./)
-        return undefined
-      })
-      // Headers hold fields that decide nothing (time, operating system); and another magic makes a plain file.
-      if (result !== undefined && sniffCompression(altered) !== 'none') assert.deepEqual(result, LINES)
-    }),
+    fc.asyncProperty(
+      fc.constantFrom(...inputs),
+      fc.nat(),
+      fc.integer({ min: 1, max: 255 }),
+      async (input, place, mask) => {
+        const altered = Buffer.from(input)
+        altered[place % input.length] = (altered[place % input.length] as number) ^ mask
+        const result = await all(altered).catch((error: Error & { code?: string }) => {
+          assert.match(String(error.code), /^mirror\./)
+          return undefined
+        })
+        // Headers hold fields that decide nothing (time, operating system); and another magic makes a plain file.
+        if (result !== undefined && sniffCompression(altered) !== 'none')
+          assert.deepEqual(result, LINES)
+      },
+    ),
     { numRuns: 150 },
   )
 })

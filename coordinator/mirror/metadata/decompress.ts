@@ -27,7 +27,9 @@ const isSkippable = (head: Uint8Array): boolean =>
 /** The compression of a file that begins with these bytes; at least 6 of them unless the file is shorter. */
 export function sniffCompression(head: Uint8Array): Compression {
   if (isSkippable(head)) return 'zstd'
-  return MAGIC.find(([, magic]) => magic.every((byte, index) => head[index] === byte))?.[0] ?? 'none'
+  return (
+    MAGIC.find(([, magic]) => magic.every((byte, index) => head[index] === byte))?.[0] ?? 'none'
+  )
 }
 
 /**
@@ -45,18 +47,28 @@ export async function* decompress(
     for await (const bytes of decoded(sniffCompression(head), all)) {
       passed += bytes.length
       if (passed > options.maxBytes)
-        throw mirrorError('mirror.too-big', { file: `${options.file}, decompressed,`, limit: options.maxBytes })
+        throw mirrorError('mirror.too-big', {
+          file: `${options.file}, decompressed,`,
+          limit: options.maxBytes,
+        })
       yield bytes
     }
   } catch (error) {
     // Only a decoder's own complaint is about the file; what `source` threw (an abort, a lost blob) is passed on as it is.
     if (error instanceof SourceFailure) throw error.cause
     if (mirrorError.is(error)) throw error
-    throw mirrorError('mirror.metadata', { file: options.file, reason: `it can't be decompressed: ${reasonOf(error)}` }, { cause: error })
+    throw mirrorError(
+      'mirror.metadata',
+      { file: options.file, reason: `it can't be decompressed: ${reasonOf(error)}` },
+      { cause: error },
+    )
   }
 }
 
-function decoded(compression: Compression, source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+function decoded(
+  compression: Compression,
+  source: AsyncIterable<Uint8Array>,
+): AsyncIterable<Uint8Array> {
   switch (compression) {
     case 'gzip':
       return through(source, createGunzip())
@@ -67,7 +79,9 @@ function decoded(compression: Compression, source: AsyncIterable<Uint8Array>): A
     case 'bzip2':
       return bunzip2(source)
     case 'zchunk':
-      throw new Undecodable('zchunk is not read; repositories list the same metadata in another compression beside it')
+      throw new Undecodable(
+        'zchunk is not read; repositories list the same metadata in another compression beside it',
+      )
     case 'none':
       return source
     default:
@@ -78,7 +92,9 @@ function decoded(compression: Compression, source: AsyncIterable<Uint8Array>): A
 /** The decoders' own words differ by version; what is wrong is one of two things. */
 function reasonOf(error: unknown): string {
   if (error instanceof Undecodable) return error.message
-  return (error as NodeJS.ErrnoException).code === 'Z_BUF_ERROR' ? 'it ends too early' : 'it is damaged or cut off'
+  return (error as NodeJS.ErrnoException).code === 'Z_BUF_ERROR'
+    ? 'it ends too early'
+    : 'it is damaged or cut off'
 }
 
 /** Marks errors of the source on their way through a decoder. */
@@ -89,7 +105,9 @@ class SourceFailure extends Error {
 }
 
 /** The first bytes, and an iterable over all of them. */
-async function peek(source: AsyncIterable<Uint8Array>): Promise<{ head: Uint8Array; all: AsyncIterable<Uint8Array> }> {
+async function peek(
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ head: Uint8Array; all: AsyncIterable<Uint8Array> }> {
   const iterator = source[Symbol.asyncIterator]()
   const next = async (): Promise<IteratorResult<Uint8Array>> => {
     try {

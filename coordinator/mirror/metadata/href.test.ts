@@ -39,8 +39,14 @@ test('RS-01: paths that lead out of the repository, or lie about where they lead
 
 test('RS-01: names that real publishers use are accepted and requested as they are meant', () => {
   const names: [string, string][] = [
-    ['Packages/e/evr-tilde-1.0~rc1^git1-1.el9.noarch.rpm', 'Packages/e/evr-tilde-1.0~rc1%5Egit1-1.el9.noarch.rpm'],
-    ['Packages/with space & amp #1 %41 x.rpm', 'Packages/with%20space%20%26%20amp%20%231%20%2541%20x.rpm'],
+    [
+      'Packages/e/evr-tilde-1.0~rc1^git1-1.el9.noarch.rpm',
+      'Packages/e/evr-tilde-1.0~rc1%5Egit1-1.el9.noarch.rpm',
+    ],
+    [
+      'Packages/with space & amp #1 %41 x.rpm',
+      'Packages/with%20space%20%26%20amp%20%231%20%2541%20x.rpm',
+    ],
     ['100%.rpm', '100%25.rpm'],
     ['a?b.rpm', 'a%3Fb.rpm'],
     ['名前.rpm', '%E5%90%8D%E5%89%8D.rpm'],

@@ -50,7 +50,8 @@ const INVISIBLE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/
 function refusal(text: string): string | undefined {
   if (text === '') return 'the path is empty'
   if (!text.isWellFormed()) return 'the path is not valid Unicode'
-  if (Buffer.byteLength(text) > MAX_HREF_BYTES) return `the path is longer than ${MAX_HREF_BYTES} bytes`
+  if (Buffer.byteLength(text) > MAX_HREF_BYTES)
+    return `the path is longer than ${MAX_HREF_BYTES} bytes`
   if (CONTROL.test(text)) return 'the path has control characters'
   if (INVISIBLE.test(text)) return 'the path has invisible or direction-changing characters'
   if (text.includes('\\')) return 'the path has a backslash'
@@ -59,7 +60,8 @@ function refusal(text: string): string | undefined {
   for (const segment of text.split('/')) {
     if (segment === '') return 'the path has an empty segment'
     if (segment === '.' || segment === '..') return `the path has a ${segment} segment`
-    if (Buffer.byteLength(segment) > MAX_SEGMENT_BYTES) return `a name in the path is longer than ${MAX_SEGMENT_BYTES} bytes`
+    if (Buffer.byteLength(segment) > MAX_SEGMENT_BYTES)
+      return `a name in the path is longer than ${MAX_SEGMENT_BYTES} bytes`
   }
   return undefined
 }

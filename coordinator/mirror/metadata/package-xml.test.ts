@@ -31,9 +31,13 @@ const joined = async (sources: PackageSource[], count: number): Promise<string> 
 
 test('packages are cut out of metadata character for character, wherever its chunks end', async () => {
   const cut = async (size: number): Promise<string[]> =>
-    (await Array.fromAsync(packagePieces(chunks(document, size), 'f'))).flatMap((piece) => (piece.kind === 'package' ? [piece.text] : []))
+    (await Array.fromAsync(packagePieces(chunks(document, size), 'f'))).flatMap((piece) =>
+      piece.kind === 'package' ? [piece.text] : [],
+    )
   await fc.assert(
-    fc.asyncProperty(fc.integer({ min: 1, max: 400 }), async (size) => assert.deepEqual(await cut(size), packages)),
+    fc.asyncProperty(fc.integer({ min: 1, max: 400 }), async (size) =>
+      assert.deepEqual(await cut(size), packages),
+    ),
     { numRuns: 100 },
   )
   assert.deepEqual(await cut(1), packages)
@@ -42,7 +46,10 @@ test('packages are cut out of metadata character for character, wherever its chu
 test('chosen packages of several documents are joined under the first root, and read back as they were', async () => {
   const first = await joined([source(document, (_, pkgid) => pkgid !== 'bb')], 4)
   assert.ok(first.includes(`<filelists packages="4" ${NAMES}>`), first)
-  const both = await joined([source(first, (index) => index === 3), source(document, (_, pkgid) => pkgid === 'bb')], 2)
+  const both = await joined(
+    [source(first, (index) => index === 3), source(document, (_, pkgid) => pkgid === 'bb')],
+    2,
+  )
   const texts = (await Array.fromAsync(packagePieces(chunks(both, 9), 'f'))).flatMap((piece) =>
     piece.kind === 'package' ? [piece.text] : [],
   )
@@ -50,11 +57,23 @@ test('chosen packages of several documents are joined under the first root, and 
 })
 
 test('documents that do not fit together, or lack a package, are refused', async () => {
-  const other = (head: string): PackageSource => source(`<${head}><package pkgid="ff"/></${head.split(' ')[0]}>`, () => true)
-  await assert.rejects(joined([source(document, () => true)], 6), { code: 'mirror.metadata', message: /describes 5 of 6/ })
-  await assert.rejects(joined([source(document, () => true), other('otherdata')], 6), { message: /root element is otherdata/ })
-  await assert.rejects(joined([source(document, () => true), other('filelists xmlns:x="evil"')], 6), { message: /namespaces/ })
-  await assert.rejects(joined([source('<a><package></a>', () => true)], 1), { code: 'mirror.metadata', message: /well-formed/ })
+  const other = (head: string): PackageSource =>
+    source(`<${head}><package pkgid="ff"/></${head.split(' ')[0]}>`, () => true)
+  await assert.rejects(joined([source(document, () => true)], 6), {
+    code: 'mirror.metadata',
+    message: /describes 5 of 6/,
+  })
+  await assert.rejects(joined([source(document, () => true), other('otherdata')], 6), {
+    message: /root element is otherdata/,
+  })
+  await assert.rejects(
+    joined([source(document, () => true), other('filelists xmlns:x="evil"')], 6),
+    { message: /namespaces/ },
+  )
+  await assert.rejects(joined([source('<a><package></a>', () => true)], 1), {
+    code: 'mirror.metadata',
+    message: /well-formed/,
+  })
 })
 
 test('RS-10: one package of endless description is refused, not held', async () => {
@@ -62,7 +81,10 @@ test('RS-10: one package of endless description is refused, not held', async () 
     yield Buffer.from('<filelists><package>')
     for (;;) yield Buffer.from('<file>/some/file/of/this/package</file>'.repeat(25_000))
   }
-  await assert.rejects(Array.fromAsync(packagePieces(endless(), 'f')), { code: 'mirror.metadata', message: /longer than/ })
+  await assert.rejects(Array.fromAsync(packagePieces(endless(), 'f')), {
+    code: 'mirror.metadata',
+    message: /longer than/,
+  })
 })
 
 test('a repomd.xml that we write is read back as it was meant', () => {
@@ -76,6 +98,9 @@ test('a repomd.xml that we write is read back as it was meant', () => {
     openSize: 9,
     timestamp: 7,
   }
-  const repomd = { revision: '1 & <2>', records: [full, { type: 'group', href: ownHref('comps.xml'), checksum }] }
+  const repomd = {
+    revision: '1 & <2>',
+    records: [full, { type: 'group', href: ownHref('comps.xml'), checksum }],
+  }
   assert.deepEqual(readRepomd(Buffer.from(repomdText(repomd))), repomd)
 })

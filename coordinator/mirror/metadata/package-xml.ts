@@ -6,7 +6,11 @@ import { mirrorError } from '../errors.ts'
 import { createXmlReader } from './xml.ts'
 
 export type Piece =
-  | { readonly kind: 'root'; readonly name: string; readonly attributes: Readonly<Record<string, string>> }
+  | {
+      readonly kind: 'root'
+      readonly name: string
+      readonly attributes: Readonly<Record<string, string>>
+    }
   /** `pkgid`: the attribute that filelists and other have; primary names the checksum inside. */
   | { readonly kind: 'package'; readonly pkgid: string; readonly text: string }
 
@@ -14,7 +18,10 @@ export type Piece =
 const MAX_PIECE = 32 * 1024 * 1024
 
 /** The root element, then every package in the order of the file. @throws `mirror.metadata` */
-export async function* packagePieces(source: AsyncIterable<Uint8Array>, file: string): AsyncGenerator<Piece> {
+export async function* packagePieces(
+  source: AsyncIterable<Uint8Array>,
+  file: string,
+): AsyncGenerator<Piece> {
   const ready: Piece[] = []
   // The text from `heldFrom` on that may still be needed: from the start of a package, or from the end of the tag before.
   let held = ''
@@ -47,7 +54,10 @@ export async function* packagePieces(source: AsyncIterable<Uint8Array>, file: st
     held = held.slice(needed - heldFrom)
     heldFrom = needed
     if (held.length > MAX_PIECE)
-      throw mirrorError('mirror.metadata', { file, reason: `what it says of one package is longer than ${MAX_PIECE} characters` })
+      throw mirrorError('mirror.metadata', {
+        file,
+        reason: `what it says of one package is longer than ${MAX_PIECE} characters`,
+      })
     yield* ready.splice(0)
   }
   reader.end()
@@ -68,11 +78,15 @@ export interface PackageSource {
  * @param count - how many packages that is; another number is refused, because the root element says it before they come
  * @throws `mirror.metadata`
  */
-export async function* joinPackages(sources: readonly PackageSource[], count: number): AsyncGenerator<string> {
+export async function* joinPackages(
+  sources: readonly PackageSource[],
+  count: number,
+): AsyncGenerator<string> {
   let root: Extract<Piece, { kind: 'root' }> | undefined
   let written = 0
   for (const source of sources) {
-    const refuse = (reason: string): Error => mirrorError('mirror.metadata', { file: source.file, reason })
+    const refuse = (reason: string): Error =>
+      mirrorError('mirror.metadata', { file: source.file, reason })
     let index = 0
     for await (const piece of packagePieces(source.bytes(), source.file)) {
       if (piece.kind === 'root') {
@@ -106,9 +120,11 @@ function requireSameNames(
   other: Extract<Piece, { kind: 'root' }>,
   refuse: (reason: string) => Error,
 ): void {
-  if (first.name !== other.name) throw refuse(`its root element is ${other.name.slice(0, 40)}, not ${first.name.slice(0, 40)}`)
+  if (first.name !== other.name)
+    throw refuse(`its root element is ${other.name.slice(0, 40)}, not ${first.name.slice(0, 40)}`)
   for (const [name, value] of Object.entries(other.attributes))
-    if (/^xmlns(:|$)/.test(name) && first.attributes[name] !== value) throw refuse(`its namespaces are not those of the other version`)
+    if (/^xmlns(:|$)/.test(name) && first.attributes[name] !== value)
+      throw refuse(`its namespaces are not those of the other version`)
 }
 
 /** For text and for attributes in double quotes. */

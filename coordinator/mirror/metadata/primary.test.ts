@@ -35,7 +35,8 @@ async function* chunks(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Arr
 }
 async function read(text: string | Uint8Array, size = 65536): Promise<PrimaryPackage[]> {
   const found: PrimaryPackage[] = []
-  for await (const each of readPrimary(chunks(Buffer.from(text), size), 'primary.xml')) found.push(each)
+  for await (const each of readPrimary(chunks(Buffer.from(text), size), 'primary.xml'))
+    found.push(each)
   return found
 }
 
@@ -55,7 +56,9 @@ test('primary: a package comes out with what a mirror needs of it', async () => 
     },
   ])
   assert.deepEqual(await read(document()), [])
-  const [plain] = await read(document(one({ version: '<version ver="1" rel="2"/>', attributes: '' })))
+  const [plain] = await read(
+    document(one({ version: '<version ver="1" rel="2"/>', attributes: '' })),
+  )
   assert.equal(plain?.epoch, '0')
 })
 
@@ -63,37 +66,83 @@ test('RS-11: where a chunk of primary metadata ends makes no difference', async 
   const text = document(one(), one({ name: 'zweites-漢字' }), one({ name: 'third' }))
   const whole = await read(text)
   await fc.assert(
-    fc.asyncProperty(fc.integer({ min: 1, max: 200 }), async (size) => assert.deepEqual(await read(text, size), whole)),
+    fc.asyncProperty(fc.integer({ min: 1, max: 200 }), async (size) =>
+      assert.deepEqual(await read(text, size), whole),
+    ),
     { numRuns: 40 },
   )
   assert.deepEqual(await read(text, 1), whole)
 })
 
 const refused: [string, string | Uint8Array, RegExp][] = [
-  ['RS-01 traversal', document(one({ location: '<location href="../../etc/passwd"/>' })), /package 1 \(foo\): the path has a \.\. segment/],
+  [
+    'RS-01 traversal',
+    document(one({ location: '<location href="../../etc/passwd"/>' })),
+    /package 1 \(foo\): the path has a \.\. segment/,
+  ],
   ['RS-01 no location', document(one({ location: '' })), /the path is empty/],
-  ['RS-01 among the metadata', document(one({ location: '<location href="repodata/repomd.xml"/>' })), /among the repository metadata/],
-  ['RS-02 another host', document(one({ location: '<location xml:base="http://evil/" href="x.rpm"/>' })), /another place/],
-  ['RS-12 digest is a path', document(one({ checksum: '<checksum type="sha256">../../../tmp/escape</checksum>' })), /not 64 hex digits/],
-  ['RS-12 digest of 63', document(one({ checksum: `<checksum type="sha256">${'a'.repeat(63)}</checksum>` })), /not 64 hex digits/],
-  ['RS-12 no digest', document(one({ checksum: '<checksum type="sha256"/>' })), /not 64 hex digits/],
-  ['RS-12 md5', document(one({ checksum: `<checksum type="md5">${'a'.repeat(32)}</checksum>` })), /md5, which is no proof/],
+  [
+    'RS-01 among the metadata',
+    document(one({ location: '<location href="repodata/repomd.xml"/>' })),
+    /among the repository metadata/,
+  ],
+  [
+    'RS-02 another host',
+    document(one({ location: '<location xml:base="http://evil/" href="x.rpm"/>' })),
+    /another place/,
+  ],
+  [
+    'RS-12 digest is a path',
+    document(one({ checksum: '<checksum type="sha256">../../../tmp/escape</checksum>' })),
+    /not 64 hex digits/,
+  ],
+  [
+    'RS-12 digest of 63',
+    document(one({ checksum: `<checksum type="sha256">${'a'.repeat(63)}</checksum>` })),
+    /not 64 hex digits/,
+  ],
+  [
+    'RS-12 no digest',
+    document(one({ checksum: '<checksum type="sha256"/>' })),
+    /not 64 hex digits/,
+  ],
+  [
+    'RS-12 md5',
+    document(one({ checksum: `<checksum type="md5">${'a'.repeat(32)}</checksum>` })),
+    /md5, which is no proof/,
+  ],
   [
     'RS-12 two digests',
-    document(one({ checksum: `<checksum type="sha256">${SHA}</checksum><checksum type="sha256">${SHA}</checksum>` })),
+    document(
+      one({
+        checksum: `<checksum type="sha256">${SHA}</checksum><checksum type="sha256">${SHA}</checksum>`,
+      }),
+    ),
     /two checksum/,
   ],
   ['RS-22 slash in the name', document(one({ name: 'a/b' })), /its name is "a\/b"/],
   ['RS-22 newline in the name', document(one({ name: 'a\nb' })), /its name is "a\\nb"/],
   ['RS-22 right-to-left override', document(one({ name: 'a\u202eb' })), /its name is/],
-  ['RS-22 epoch -1', document(one({ version: '<version epoch="-1" ver="1" rel="1"/>' })), /epoch is "-1"/],
+  [
+    'RS-22 epoch -1',
+    document(one({ version: '<version epoch="-1" ver="1" rel="1"/>' })),
+    /epoch is "-1"/,
+  ],
   ['no version', document(one({ version: '' })), /its version is ""/],
   ['no size', document(one({ size: '' })), /its size is/],
   ['size 2^63', document(one({ size: '<size package="9223372036854775807"/>' })), /its size is/],
   ['another kind of package', document(one({ attributes: ' type="deb"' })), /type "deb", not rpm/],
   ['a web page', '<html><body>proxy</body></html>', /root element is html/],
-  ['RS-09 billion laughs', `<!DOCTYPE l [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>${document(one({ name: '&b;' }))}`, /DOCTYPE|well-formed/],
-  ['RS-09 external entity', `<!DOCTYPE l [<!ENTITY x SYSTEM "file:///etc/passwd">]><metadata>&x;</metadata>`, /DOCTYPE|well-formed/],
+  [
+    'RS-09 billion laughs',
+    `<!DOCTYPE l [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>${document(one({ name: '&b;' }))}`,
+    /DOCTYPE|well-formed/,
+  ],
+  [
+    'RS-09 external entity',
+    `<!DOCTYPE l [<!ENTITY x SYSTEM "file:///etc/passwd">]><metadata>&x;</metadata>`,
+    /DOCTYPE|well-formed/,
+  ],
   ['RS-09 an entity that nobody declared', document(one({ name: '&x;' })), /well-formed/],
   ['RS-10 depth', `<metadata>${'<a>'.repeat(1000)}`, /deeper than 32/],
   [
@@ -102,13 +151,37 @@ const refused: [string, string | Uint8Array, RegExp][] = [
     /more than 64 attributes/,
   ],
   ['RS-10 long text', document(one({ name: 'x'.repeat(MAX_TOKEN + 200_000) })), /longer than/],
-  ['RS-10 long text in parts', document(one({ name: `<![CDATA[${'x'.repeat(1000)}]]><!-- -->`.repeat(1100) })), /longer than/],
-  ['two places', document(one({ location: '<location href="a.rpm"/><location href="b.rpm"/>' })), /two location elements/],
+  [
+    'RS-10 long text in parts',
+    document(one({ name: `<![CDATA[${'x'.repeat(1000)}]]><!-- -->`.repeat(1100) })),
+    /longer than/,
+  ],
+  [
+    'two places',
+    document(one({ location: '<location href="a.rpm"/><location href="b.rpm"/>' })),
+    /two location elements/,
+  ],
   ['RS-10 long attribute', `<metadata a="${'x'.repeat(MAX_TOKEN + 200_000)}"/>`, /longer than/],
-  ['RS-10 invalid UTF-8', Buffer.concat([Buffer.from('<metadata>'), Buffer.from([0xff, 0xfe]), Buffer.from('</metadata>')]), /not UTF-8/],
-  ['RS-10 cut UTF-8', Buffer.concat([Buffer.from('<metadata/>'), Buffer.from([0xe4])]), /not UTF-8/],
+  [
+    'RS-10 invalid UTF-8',
+    Buffer.concat([
+      Buffer.from('<metadata>'),
+      Buffer.from([0xff, 0xfe]),
+      Buffer.from('</metadata>'),
+    ]),
+    /not UTF-8/,
+  ],
+  [
+    'RS-10 cut UTF-8',
+    Buffer.concat([Buffer.from('<metadata/>'), Buffer.from([0xe4])]),
+    /not UTF-8/,
+  ],
   ['RS-10 UTF-16', Buffer.from('\ufeff<metadata/>', 'utf16le'), /not UTF-8/],
-  ['RS-10 another declared encoding', '<?xml version="1.0" encoding="iso-8859-1"?><metadata/>', /iso-8859-1/],
+  [
+    'RS-10 another declared encoding',
+    '<?xml version="1.0" encoding="iso-8859-1"?><metadata/>',
+    /iso-8859-1/,
+  ],
   ['RS-10 NUL', document(one({ name: 'a\0b' })), /well-formed/],
   ['cut', document(one()).slice(0, -20), /well-formed/],
   ['two roots', `${document()}<metadata/>`, /well-formed/],
@@ -116,7 +189,8 @@ const refused: [string, string | Uint8Array, RegExp][] = [
 ]
 
 test('RS-01, RS-09, RS-10, RS-12, RS-22: primary metadata that could do harm is refused with its reason', async () => {
-  for (const [name, input, reason] of refused) await assert.rejects(read(input), { code: 'mirror.metadata', message: reason }, name)
+  for (const [name, input, reason] of refused)
+    await assert.rejects(read(input), { code: 'mirror.metadata', message: reason }, name)
 })
 
 test('RS-10: what a package says beside what is read of it is never held, however much it is', async () => {
@@ -124,7 +198,8 @@ test('RS-10: what a package says beside what is read of it is never held, howeve
   async function* source(): AsyncGenerator<Uint8Array> {
     const [head, tail] = document(one()).split('<packager/>') as [string, string]
     yield Buffer.from(head)
-    for (let index = 0; index < 40; index += 1) yield Buffer.from(`<made-up-${index}>${huge}</made-up-${index}>`)
+    for (let index = 0; index < 40; index += 1)
+      yield Buffer.from(`<made-up-${index}>${huge}</made-up-${index}>`)
     yield Buffer.from(tail)
   }
   const before = process.resourceUsage().maxRSS

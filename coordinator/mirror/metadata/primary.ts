@@ -30,7 +30,16 @@ export interface PrimaryPackage {
 }
 
 /** The elements of a package that are read, each at most once; what else a package says is passed over and never held. */
-const READ = new Set(['name', 'arch', 'version', 'checksum', 'size', 'time', 'location', 'rpm:sourcerpm'])
+const READ = new Set([
+  'name',
+  'arch',
+  'version',
+  'checksum',
+  'size',
+  'time',
+  'location',
+  'rpm:sourcerpm',
+])
 
 interface Draft {
   /** Texts of the elements in {@link READ} that are closed. */
@@ -48,7 +57,10 @@ interface Draft {
  * @param file - what errors call it
  * @throws `mirror.metadata` at the first package that can't be accepted; everything yielded before stands
  */
-export async function* readPrimary(source: AsyncIterable<Uint8Array>, file: string): AsyncGenerator<PrimaryPackage> {
+export async function* readPrimary(
+  source: AsyncIterable<Uint8Array>,
+  file: string,
+): AsyncGenerator<PrimaryPackage> {
   const ready: PrimaryPackage[] = []
   let count = 0
   let draft: Draft | undefined
@@ -56,18 +68,22 @@ export async function* readPrimary(source: AsyncIterable<Uint8Array>, file: stri
   // Whether the innermost open element is one that is read.
   let reading = false
   const refuse = (reason: string): Error => mirrorError('mirror.metadata', { file, reason })
-  const isRead = (name: string, depth: number): boolean => READ.has(name) && depth === (name === 'rpm:sourcerpm' ? 4 : 3)
+  const isRead = (name: string, depth: number): boolean =>
+    READ.has(name) && depth === (name === 'rpm:sourcerpm' ? 4 : 3)
   const reader = createXmlReader(file, {
     open(name, attributes, depth) {
       text = ''
       reading = draft !== undefined && isRead(name, depth)
-      if (depth === 1 && name !== 'metadata') throw refuse(`its root element is ${name.slice(0, 40)}, not metadata; is this a web page?`)
+      if (depth === 1 && name !== 'metadata')
+        throw refuse(`its root element is ${name.slice(0, 40)}, not metadata; is this a web page?`)
       if (depth === 2) {
         if (name !== 'package') return
         count += 1
         if (count > MAX_PACKAGES) throw refuse(`it lists more than ${MAX_PACKAGES} packages`)
         if (attributes.type !== undefined && attributes.type !== 'rpm')
-          throw refuse(`package ${count} has type ${JSON.stringify(attributes.type.slice(0, 20))}, not rpm`)
+          throw refuse(
+            `package ${count} has type ${JSON.stringify(attributes.type.slice(0, 20))}, not rpm`,
+          )
         draft = {
           texts: new Map(),
           checksumKind: undefined,
@@ -89,7 +105,9 @@ export async function* readPrimary(source: AsyncIterable<Uint8Array>, file: stri
         draft.texts.set(name, text)
       }
       if (depth === 2) {
-        ready.push(finish(draft, (reason) => refuse(`package ${count}${nameFor(draft)}: ${reason}`)))
+        ready.push(
+          finish(draft, (reason) => refuse(`package ${count}${nameFor(draft)}: ${reason}`)),
+        )
         draft = undefined
       }
       text = ''
@@ -104,7 +122,11 @@ export async function* readPrimary(source: AsyncIterable<Uint8Array>, file: stri
   yield* ready.splice(0)
 }
 
-function readElement(draft: Draft, name: string, attributes: Readonly<Record<string, string>>): void {
+function readElement(
+  draft: Draft,
+  name: string,
+  attributes: Readonly<Record<string, string>>,
+): void {
   if (name === 'version') draft.version = attributes
   else if (name === 'checksum') draft.checksumKind = attributes.type
   else if (name === 'size') draft.size = attributes.package
@@ -125,17 +147,25 @@ const WORD = /^[^\s/\p{C}]{1,255}$/u
 
 function finish(draft: Draft, refuse: (reason: string) => Error): PrimaryPackage {
   const word = (what: string, value: string | undefined): string => {
-    if (value === undefined || !WORD.test(value)) throw refuse(`its ${what} is ${JSON.stringify((value ?? '').slice(0, 80))}`)
+    if (value === undefined || !WORD.test(value))
+      throw refuse(`its ${what} is ${JSON.stringify((value ?? '').slice(0, 80))}`)
     return value
   }
-  const epoch = draft.version.epoch === undefined || draft.version.epoch === '' ? '0' : draft.version.epoch
+  const epoch =
+    draft.version.epoch === undefined || draft.version.epoch === '' ? '0' : draft.version.epoch
   if (!/^\d{1,10}$/.test(epoch)) throw refuse(`its epoch is ${JSON.stringify(epoch.slice(0, 20))}`)
   const checksum = parseChecksum(draft.checksumKind, draft.texts.get('checksum') ?? '')
   if ('reason' in checksum) throw refuse(checksum.reason)
-  if (draft.size === undefined || !/^\d{1,15}$/.test(draft.size) || Number(draft.size) > MAX_PACKAGE_BYTES)
+  if (
+    draft.size === undefined ||
+    !/^\d{1,15}$/.test(draft.size) ||
+    Number(draft.size) > MAX_PACKAGE_BYTES
+  )
     throw refuse(`its size is ${JSON.stringify((draft.size ?? '').slice(0, 20))}`)
   if (draft.base !== undefined && draft.base !== '')
-    throw refuse('it lies at another place (xml:base), where our credentials and checks do not reach')
+    throw refuse(
+      'it lies at another place (xml:base), where our credentials and checks do not reach',
+    )
   const href = parseHref(draft.href ?? '')
   if ('reason' in href) throw refuse(href.reason)
   if (href.href.startsWith('repodata/')) throw refuse('its path is among the repository metadata')

@@ -7,7 +7,9 @@ export function repomdText({ revision, records }: Repomd): string {
     const { type, href, checksum, openChecksum, timestamp, size, openSize } = record
     const rows = [
       `<checksum type="${checksum.kind}">${checksum.value}</checksum>`,
-      ...(openChecksum === undefined ? [] : [`<open-checksum type="${openChecksum.kind}">${openChecksum.value}</open-checksum>`]),
+      ...(openChecksum === undefined
+        ? []
+        : [`<open-checksum type="${openChecksum.kind}">${openChecksum.value}</open-checksum>`]),
       `<location href="${escapeXml(href)}"/>`,
       ...(timestamp === undefined ? [] : [`<timestamp>${timestamp}</timestamp>`]),
       ...(size === undefined ? [] : [`<size>${size}</size>`]),

@@ -45,7 +45,8 @@ interface Draft {
 /** Reads a whole repomd.xml. Throws `mirror.metadata` for anything that is not one, or names what must not be followed. */
 export function readRepomd(bytes: Uint8Array): Repomd {
   const refuse = (reason: string): Error => mirrorError('mirror.metadata', { file: REPOMD, reason })
-  if (bytes.length > MAX_REPOMD_BYTES) throw mirrorError('mirror.too-big', { file: REPOMD, limit: MAX_REPOMD_BYTES })
+  if (bytes.length > MAX_REPOMD_BYTES)
+    throw mirrorError('mirror.too-big', { file: REPOMD, limit: MAX_REPOMD_BYTES })
   const records: RepomdRecord[] = []
   let revision = ''
   let draft: Draft | undefined
@@ -53,10 +54,12 @@ export function readRepomd(bytes: Uint8Array): Repomd {
   let kind: string | undefined
   const reader = createXmlReader(REPOMD, {
     open(name, attributes, depth) {
-      if (depth === 1 && name !== 'repomd') throw refuse(`its root element is ${name.slice(0, 40)}, not repomd; is this a web page?`)
+      if (depth === 1 && name !== 'repomd')
+        throw refuse(`its root element is ${name.slice(0, 40)}, not repomd; is this a web page?`)
       text = ''
       kind = attributes.type
-      if (depth === 2 && name === 'data') draft = { type: attributes.type ?? '', texts: new Map(), location: undefined }
+      if (depth === 2 && name === 'data')
+        draft = { type: attributes.type ?? '', texts: new Map(), location: undefined }
       if (depth === 3 && name === 'location' && draft !== undefined) {
         if (draft.location !== undefined) throw refuse(`its ${draft.type} record has two locations`)
         draft.location = { href: attributes.href ?? '', base: attributes['xml:base'] }
@@ -80,18 +83,31 @@ export function readRepomd(bytes: Uint8Array): Repomd {
   if (!records.some((record) => record.type === 'primary')) {
     const databases = records.some((record) => record.type === 'primary_db')
     throw refuse(
-      databases ? 'it lists only sqlite metadata (primary_db); XML metadata (primary) is needed' : 'it lists no primary metadata',
+      databases
+        ? 'it lists only sqlite metadata (primary_db); XML metadata (primary) is needed'
+        : 'it lists no primary metadata',
     )
   }
   return { revision, records }
 }
 
-function addRecord(records: RepomdRecord[], record: RepomdRecord, refuse: (reason: string) => Error): void {
+function addRecord(
+  records: RepomdRecord[],
+  record: RepomdRecord,
+  refuse: (reason: string) => Error,
+): void {
   const twin = records.find((other) => other.type === record.type || other.href === record.href)
   if (twin !== undefined) {
     // The same record twice says nothing new; two different ones leave open which a client reads.
-    if (twin.type === record.type && twin.href === record.href && sameChecksum(twin.checksum, record.checksum)) return
-    throw refuse(`it has two different records for ${twin.type === record.type ? `type ${record.type}` : record.href}`)
+    if (
+      twin.type === record.type &&
+      twin.href === record.href &&
+      sameChecksum(twin.checksum, record.checksum)
+    )
+      return
+    throw refuse(
+      `it has two different records for ${twin.type === record.type ? `type ${record.type}` : record.href}`,
+    )
   }
   if (records.length >= MAX_RECORDS) throw refuse(`it lists more than ${MAX_RECORDS} files`)
   records.push(record)
@@ -99,9 +115,11 @@ function addRecord(records: RepomdRecord[], record: RepomdRecord, refuse: (reaso
 
 function finish(draft: Draft, refuse: (reason: string) => Error): RepomdRecord {
   const { type, texts, location } = draft
-  if (!/^[A-Za-z0-9_.+-]{1,64}$/.test(type)) throw refuse(`a record has the type ${JSON.stringify(type.slice(0, 64))}`)
+  if (!/^[A-Za-z0-9_.+-]{1,64}$/.test(type))
+    throw refuse(`a record has the type ${JSON.stringify(type.slice(0, 64))}`)
   if (location === undefined) throw refuse(`its ${type} record has no location`)
-  if (location.base !== undefined && location.base !== '') throw refuse(`its ${type} record points to another place (xml:base)`)
+  if (location.base !== undefined && location.base !== '')
+    throw refuse(`its ${type} record points to another place (xml:base)`)
   const href = parseHref(location.href)
   if ('reason' in href) throw refuse(`in its ${type} record ${href.reason}`)
   if (href.href.toLowerCase() === REPOMD) throw refuse(`its ${type} record names repomd.xml itself`)
@@ -110,7 +128,9 @@ function finish(draft: Draft, refuse: (reason: string) => Error): RepomdRecord {
   const openChecksum = checksumOf('open-checksum')
   const size = numberOf('size', MAX_METADATA_BYTES)
   const openSize = numberOf('open-size', MAX_METADATA_BYTES)
-  const timestamp = texts.has('timestamp') ? Number.parseInt(texts.get('timestamp')?.text ?? '', 10) : Number.NaN
+  const timestamp = texts.has('timestamp')
+    ? Number.parseInt(texts.get('timestamp')?.text ?? '', 10)
+    : Number.NaN
   return {
     type,
     href: href.href,
@@ -133,7 +153,9 @@ function finish(draft: Draft, refuse: (reason: string) => Error): RepomdRecord {
     const found = texts.get(element)?.text.trim()
     if (found === undefined || found === '') return undefined
     if (!/^\d{1,15}$/.test(found) || Number(found) > most)
-      throw refuse(`the ${element} of its ${type} record is ${JSON.stringify(found.slice(0, 30))}; at most ${most} is accepted`)
+      throw refuse(
+        `the ${element} of its ${type} record is ${JSON.stringify(found.slice(0, 30))}; at most ${most} is accepted`,
+      )
     return Number(found)
   }
 }

@@ -7,7 +7,10 @@ export const MAX_ADVISORIES = 200_000
 const ID = /^[A-Za-z0-9][A-Za-z0-9:._+-]{0,127}$/
 
 /** Ids in the order of the file. Throws `mirror.metadata`; an advisory without a usable id is left out. */
-export async function readAdvisoryIds(source: AsyncIterable<Uint8Array>, file: string): Promise<string[]> {
+export async function readAdvisoryIds(
+  source: AsyncIterable<Uint8Array>,
+  file: string,
+): Promise<string[]> {
   const ids = new Set<string>()
   let text = ''
   let inUpdate = false
@@ -22,7 +25,10 @@ export async function readAdvisoryIds(source: AsyncIterable<Uint8Array>, file: s
     close(name, depth) {
       if (depth === 3 && inUpdate && name === 'id' && ID.test(text.trim())) ids.add(text.trim())
       if (ids.size > MAX_ADVISORIES)
-        throw mirrorError('mirror.metadata', { file, reason: `it lists more than ${MAX_ADVISORIES} advisories` })
+        throw mirrorError('mirror.metadata', {
+          file,
+          reason: `it lists more than ${MAX_ADVISORIES} advisories`,
+        })
     },
   })
   for await (const bytes of source) reader.write(bytes)

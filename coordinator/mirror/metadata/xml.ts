@@ -43,11 +43,13 @@ export function createXmlReader(file: string, handlers: XmlHandlers): XmlReader 
   let textSinceTag = 0
   let bytesRead = 0
   let sawRoot = false
-  const refuse = (reason: string, cause?: unknown): Error => mirrorError('mirror.metadata', { file, reason }, { cause })
+  const refuse = (reason: string, cause?: unknown): Error =>
+    mirrorError('mirror.metadata', { file, reason }, { cause })
 
   parser.on('xmldecl', (declaration) => {
     const encoding = declaration.encoding?.toLowerCase() ?? 'utf-8'
-    if (encoding !== 'utf-8' && encoding !== 'us-ascii') throw refuse(`its encoding is ${encoding.slice(0, 20)}, not UTF-8`)
+    if (encoding !== 'utf-8' && encoding !== 'us-ascii')
+      throw refuse(`its encoding is ${encoding.slice(0, 20)}, not UTF-8`)
   })
   parser.on('doctype', () => {
     throw refuse('it has a DOCTYPE, which could define entities')
@@ -58,7 +60,8 @@ export function createXmlReader(file: string, handlers: XmlHandlers): XmlReader 
   })
   parser.on('attribute', () => {
     attributes += 1
-    if (attributes > MAX_ATTRIBUTES) throw refuse(`an element has more than ${MAX_ATTRIBUTES} attributes`)
+    if (attributes > MAX_ATTRIBUTES)
+      throw refuse(`an element has more than ${MAX_ATTRIBUTES} attributes`)
   })
   parser.on('opentag', (tag) => {
     sinceEvent = 0
@@ -92,7 +95,9 @@ export function createXmlReader(file: string, handlers: XmlHandlers): XmlReader 
     } catch (error) {
       if (mirrorError.is(error)) throw error
       const reason =
-        error instanceof TypeError ? 'it is not UTF-8' : `it is not well-formed XML (${(error as Error).message.slice(0, 120)})`
+        error instanceof TypeError
+          ? 'it is not UTF-8'
+          : `it is not well-formed XML (${(error as Error).message.slice(0, 120)})`
       throw refuse(`${reason}, before byte ${bytesRead}`, error)
     }
   }

@@ -58,7 +58,8 @@ export async function* unxz(source: AsyncIterable<Uint8Array>): AsyncGenerator<U
 function inspect(head: Buffer): void {
   if (head.length < 24) throw new Undecodable('the file ends in its header')
   const check = (head[7] as number) & 0x0f
-  if (!KNOWN_CHECKS.has(check)) throw new Undecodable(`its integrity check has type ${check}; recompress with xz --check=crc64`)
+  if (!KNOWN_CHECKS.has(check))
+    throw new Undecodable(`its integrity check has type ${check}; recompress with xz --check=crc64`)
   const headerSize = ((head[12] as number) + 1) * 4
   if (head[12] === 0) return // an index follows at once: an empty stream
   const block = head.subarray(12, 12 + headerSize)
@@ -80,8 +81,12 @@ function inspect(head: Buffer): void {
     const propertyBytes = number()
     if (id === LZMA2) {
       const bits = block[at] ?? 0
-      const dictionary = bits >= 40 ? 2 ** 32 : (2 | (bits & 1)) * 2 ** (bits / 2 + 11 - (bits & 1) / 2)
-      if (dictionary > MAX_DICTIONARY) throw new Undecodable(`its dictionary is ${dictionary} bytes; at most ${MAX_DICTIONARY} is accepted`)
+      const dictionary =
+        bits >= 40 ? 2 ** 32 : (2 | (bits & 1)) * 2 ** (bits / 2 + 11 - (bits & 1) / 2)
+      if (dictionary > MAX_DICTIONARY)
+        throw new Undecodable(
+          `its dictionary is ${dictionary} bytes; at most ${MAX_DICTIONARY} is accepted`,
+        )
     }
     at += propertyBytes
   }

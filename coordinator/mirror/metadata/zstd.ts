@@ -44,8 +44,11 @@ async function* frame(input: ByteReader): AsyncGenerator<Buffer> {
   const sizeBytes = sizeFlag === 0 ? (singleSegment ? 1 : 0) : 1 << sizeFlag
   const windowBytes = singleSegment ? 0 : 1
   const rest = await input.take(windowBytes + dictionaryBytes + sizeBytes, 'a frame header')
-  const window = singleSegment ? contentSize(rest.subarray(dictionaryBytes), sizeFlag) : windowSize(rest[0] as number)
-  if (window > MAX_WINDOW) throw new Undecodable(`its window is ${window} bytes; at most ${MAX_WINDOW} is accepted`)
+  const window = singleSegment
+    ? contentSize(rest.subarray(dictionaryBytes), sizeFlag)
+    : windowSize(rest[0] as number)
+  if (window > MAX_WINDOW)
+    throw new Undecodable(`its window is ${window} bytes; at most ${MAX_WINDOW} is accepted`)
   yield Buffer.concat([descriptor, rest])
   for (let last = false; !last; ) {
     const header = await input.take(3, 'a block')
@@ -90,12 +93,16 @@ interface ByteReader {
 function byteReader(source: AsyncIterable<Uint8Array>): ByteReader {
   const iterator = source[Symbol.asyncIterator]()
   let held: Buffer = Buffer.alloc(0)
-  const cut = (what: string): Undecodable => new Undecodable(`the file ends in the middle of ${what}`)
+  const cut = (what: string): Undecodable =>
+    new Undecodable(`the file ends in the middle of ${what}`)
   const has = async (count: number): Promise<boolean> => {
     while (held.length < count) {
       const { value, done } = await iterator.next()
       if (done === true) return false
-      held = held.length === 0 ? Buffer.from(value.buffer, value.byteOffset, value.length) : Buffer.concat([held, value])
+      held =
+        held.length === 0
+          ? Buffer.from(value.buffer, value.byteOffset, value.length)
+          : Buffer.concat([held, value])
     }
     return true
   }

@@ -8,7 +8,10 @@ import type { ModuleVersion } from '../metadata/modules.ts'
 import type { PrimaryPackage } from '../metadata/primary.ts'
 
 /** The packages of `listed` to keep, in its order. Pure. */
-export function newestPackages(listed: readonly PrimaryPackage[], modules: readonly ModuleVersion[]): PrimaryPackage[] {
+export function newestPackages(
+  listed: readonly PrimaryPackage[],
+  modules: readonly ModuleVersion[],
+): PrimaryPackage[] {
   const artifacts = new Set(modules.flatMap((each) => each.artifacts))
   const plain: PrimaryPackage[] = []
   const modular: Modular = new Map()
@@ -20,7 +23,8 @@ export function newestPackages(listed: readonly PrimaryPackage[], modules: reado
   const kept = new Set(latest(plain))
   for (const versions of Map.groupBy(modules, (each) => each.stream).values())
     for (const each of neededOf(versions, modular))
-      for (const artifact of each.artifacts) for (const one of modular.get(artifact) ?? []) kept.add(one)
+      for (const artifact of each.artifacts)
+        for (const one of modular.get(artifact) ?? []) kept.add(one)
   return listed.filter((each) => kept.has(each))
 }
 
@@ -33,10 +37,13 @@ function neededOf(versions: readonly ModuleVersion[], modular: Modular): ModuleV
   let newest = 0n
   for (const { version, artifacts } of versions) {
     if (version > newest) newest = version
-    for (const artifact of artifacts) if (version > (newestWith.get(artifact) ?? -1n)) newestWith.set(artifact, version)
+    for (const artifact of artifacts)
+      if (version > (newestWith.get(artifact) ?? -1n)) newestWith.set(artifact, version)
   }
   const numbers = new Set([newest])
-  for (const each of latest([...newestWith.keys()].flatMap((artifact) => modular.get(artifact) ?? [])))
+  for (const each of latest(
+    [...newestWith.keys()].flatMap((artifact) => modular.get(artifact) ?? []),
+  ))
     numbers.add(newestWith.get(nevra(each)) as bigint)
   return versions.filter((each) => numbers.has(each.version))
 }

@@ -35,7 +35,11 @@ export interface OwnMetadataInput {
 }
 
 /** The version's metadata files; every new one is in the pool. @throws `mirror.metadata` */
-export async function writeOwnMetadata(deps: { pool: Pool }, input: OwnMetadataInput, signal: AbortSignal): Promise<VersionFile[]> {
+export async function writeOwnMetadata(
+  deps: { pool: Pool },
+  input: OwnMetadataInput,
+  signal: AbortSignal,
+): Promise<VersionFile[]> {
   const { repomd, selection, files } = input
   const kept = repomd.records.filter((record) => !LEFT_OUT.test(record.type))
   const own: { file: VersionFile; record: RepomdRecord }[] = []
@@ -44,26 +48,49 @@ export async function writeOwnMetadata(deps: { pool: Pool }, input: OwnMetadataI
     const sources = record === undefined ? undefined : sourcesOf(deps.pool, type, input, signal)
     // Where one of the versions has no file lists, there are none of all packages.
     if (record === undefined || sources === undefined) continue
-    const count = type === 'primary' ? selection.packages.length : new Set(selection.packages.map((each) => each.checksum.value)).size
+    const count =
+      type === 'primary'
+        ? selection.packages.length
+        : new Set(selection.packages.map((each) => each.checksum.value)).size
     own.push(await write(deps.pool, record, joinPackages(sources, count), signal))
   }
-  const text = Buffer.from(repomdText({ revision: repomd.revision, records: [...own.map((each) => each.record), ...kept] }))
+  const text = Buffer.from(
+    repomdText({
+      revision: repomd.revision,
+      records: [...own.map((each) => each.record), ...kept],
+    }),
+  )
   const taken = await deps.pool.ingest(pieces([text]), { maxBytes: text.length, signal })
   // Crash here: metadata in the pool that no version names; the next sync writes the same bytes again.
   return [
     ...own.map((each) => each.file),
     ...files.filter((file) => kept.some((record) => record.href === file.path)),
-    { id: taken.id, sha256: taken.sha256, size: taken.size, path: ownHref(REPOMD), type: typeOf('repomd') },
+    {
+      id: taken.id,
+      sha256: taken.sha256,
+      size: taken.size,
+      path: ownHref(REPOMD),
+      type: typeOf('repomd'),
+    },
   ]
 }
 
 /** Where the descriptions of this type are copied from; undefined if one of the versions has none. */
-function sourcesOf(pool: Pool, type: string, input: OwnMetadataInput, signal: AbortSignal): PackageSource[] | undefined {
+function sourcesOf(
+  pool: Pool,
+  type: string,
+  input: OwnMetadataInput,
+  signal: AbortSignal,
+): PackageSource[] | undefined {
   const { selection, listed, files } = input
   const chosen = new Set(selection.packages)
-  const listedNumbers = new Set(listed.flatMap((each, number) => (chosen.has(each) ? [number] : [])))
+  const listedNumbers = new Set(
+    listed.flatMap((each, number) => (chosen.has(each) ? [number] : [])),
+  )
   const upstream = files.find((each) => each.type === type) as VersionFile
-  const parts: [PooledFile, ReadonlySet<number>][] = [[{ type, path: upstream.path, blob: upstream.id }, listedNumbers]]
+  const parts: [PooledFile, ReadonlySet<number>][] = [
+    [{ type, path: upstream.path, blob: upstream.id }, listedNumbers],
+  ]
   if (selection.carried !== undefined) {
     const earlier = selection.carried.files.find((each) => each.type === type)
     if (earlier === undefined) return undefined
@@ -73,8 +100,13 @@ function sourcesOf(pool: Pool, type: string, input: OwnMetadataInput, signal: Ab
   const wanted = new Set(selection.packages.map((each) => each.checksum.value))
   return parts.map(([file, numbers]) => ({
     file: file.path,
-    bytes: () => decompress(pool.read(file.blob, undefined, signal), { file: file.path, maxBytes: MAX_OPEN_BYTES }),
-    keep: (index, pkgid) => (type === 'primary' ? numbers.has(index) : wanted.delete(pkgid.toLowerCase())),
+    bytes: () =>
+      decompress(pool.read(file.blob, undefined, signal), {
+        file: file.path,
+        maxBytes: MAX_OPEN_BYTES,
+      }),
+    keep: (index, pkgid) =>
+      type === 'primary' ? numbers.has(index) : wanted.delete(pkgid.toLowerCase()),
   }))
 }
 
@@ -94,14 +126,25 @@ async function write(
       yield bytes
     }
   }
-  const { id, sha256, size } = await pool.ingest(through(open(), createGzip()), { maxBytes: MAX_STORED_BYTES, signal })
+  const { id, sha256, size } = await pool.ingest(through(open(), createGzip()), {
+    maxBytes: MAX_STORED_BYTES,
+    signal,
+  })
   const { type, timestamp } = upstream
   const path = ownHref(`repodata/${sha256}-${type}.xml.gz`)
   const checksum = { kind: 'sha256' as const, value: sha256 as string }
   const openChecksum = { kind: 'sha256' as const, value: hash.digest('hex') }
   return {
     file: { id, sha256, size, path, type, checksum },
-    record: { type, href: path, checksum, openChecksum, size, openSize, ...(timestamp === undefined ? {} : { timestamp }) },
+    record: {
+      type,
+      href: path,
+      checksum,
+      openChecksum,
+      size,
+      openSize,
+      ...(timestamp === undefined ? {} : { timestamp }),
+    },
   }
 }
 

@@ -31,7 +31,9 @@ export interface Selection {
   /** In the order of the metadata: those of the upstream, then those that are kept from the last version. */
   readonly packages: readonly PrimaryPackage[]
   /** Those of them that the upstream has no longer, by their number in the last version's primary metadata; undefined if there are none. */
-  readonly carried: { readonly files: readonly PooledFile[]; readonly numbers: ReadonlySet<number> } | undefined
+  readonly carried:
+    | { readonly files: readonly PooledFile[]; readonly numbers: ReadonlySet<number> }
+    | undefined
   /** Exactly what the upstream lists: then its metadata are kept byte for byte, and its signature of them. */
   readonly asListed: boolean
   /** What a person should know although the sync goes on. */
@@ -52,7 +54,9 @@ export interface SelectionDeps {
   readonly query: Kysely<Tables>
   readonly pool: Pool
   /** What of these the pool has. */
-  readonly pooled: (packages: readonly PrimaryPackage[]) => Promise<ReadonlyMap<ChecksumKey, unknown>>
+  readonly pooled: (
+    packages: readonly PrimaryPackage[],
+  ) => Promise<ReadonlyMap<ChecksumKey, unknown>>
 }
 
 /** @throws `mirror.metadata` */
@@ -65,22 +69,38 @@ export async function selectPackages(
   const { listed, last } = input
   // Never dropping anything includes what the upstream has dropped.
   const keeps = policy === 'keep-all' || deleted === 'keep'
-  const gone = keeps && last !== undefined ? await goneSince(deps, { ...input, last }, signal) : NOTHING
+  const gone =
+    keeps && last !== undefined ? await goneSince(deps, { ...input, last }, signal) : NOTHING
   const pooled = await deps.pooled([...gone.packages.keys()])
   const there = [...gone.packages.keys()].filter((each) => pooled.has(checksumKey(each.checksum)))
   const lost = gone.packages.size - there.length
   const all = [...listed, ...there]
-  const packages = policy === 'newest-only' ? newestPackages(all, await modulesOf(deps, [...input.files, ...gone.files], signal)) : all
+  const packages =
+    policy === 'newest-only'
+      ? newestPackages(all, await modulesOf(deps, [...input.files, ...gone.files], signal))
+      : all
   const numbers = new Set(packages.flatMap((each) => gone.packages.get(each) ?? []))
   const asListed = numbers.size === 0 && packages.length === listed.length
   const notices = [
-    ...(lost === 0 ? [] : [`${lost} packages that the upstream has no longer are lost to the pool too, and left out`]),
-    ...(asListed || !input.files.some(({ type }) => type === 'repomd.xml.asc') ? [] : [SIGNATURE_LEFT_OUT]),
+    ...(lost === 0
+      ? []
+      : [
+          `${lost} packages that the upstream has no longer are lost to the pool too, and left out`,
+        ]),
+    ...(asListed || !input.files.some(({ type }) => type === 'repomd.xml.asc')
+      ? []
+      : [SIGNATURE_LEFT_OUT]),
   ]
-  return { packages, carried: numbers.size === 0 ? undefined : { files: gone.files, numbers }, asListed, notices }
+  return {
+    packages,
+    carried: numbers.size === 0 ? undefined : { files: gone.files, numbers },
+    asListed,
+    notices,
+  }
 }
 
-const SIGNATURE_LEFT_OUT = "the metadata are not the upstream's any more, so its signature of them was left out"
+const SIGNATURE_LEFT_OUT =
+  "the metadata are not the upstream's any more, so its signature of them was left out"
 
 interface Gone {
   /** Of the last version. */
@@ -106,7 +126,10 @@ async function goneSince(
   if (primary === undefined) return { files, packages }
   let number = 0
   try {
-    for await (const each of readPrimary(open(deps.pool, primary, MAX_OPEN_BYTES, signal), primary.path)) {
+    for await (const each of readPrimary(
+      open(deps.pool, primary, MAX_OPEN_BYTES, signal),
+      primary.path,
+    )) {
       if (!contents.has(checksumKey(each.checksum)) && !places.has(each.href)) {
         packages.set(each, number)
         places.add(each.href)
@@ -118,24 +141,46 @@ async function goneSince(
     if (acceptShrink) return NOTHING
     const reason =
       'it is lost, and names packages that are to be kept though the upstream has them no longer; --accept-shrink gives them up'
-    throw mirrorError('mirror.metadata', { file: `${primary.path} of the last version`, reason }, { cause: error })
+    throw mirrorError(
+      'mirror.metadata',
+      { file: `${primary.path} of the last version`, reason },
+      { cause: error },
+    )
   }
   return { files, packages }
 }
 
 async function filesOf(query: Kysely<Tables>, version: number): Promise<PooledFile[]> {
-  const rows = await query.selectFrom('version_file').select(['type', 'path', 'blob']).where('version', '=', version).execute()
+  const rows = await query
+    .selectFrom('version_file')
+    .select(['type', 'path', 'blob'])
+    .where('version', '=', version)
+    .execute()
   return rows.map(({ type, path, blob }) => ({ type, path, blob: blob as BlobId }))
 }
 
 /** Modules of the upstream, and of the last version, so that what is kept of a stream that was dropped is still known as modular. */
-async function modulesOf(deps: { pool: Pool }, files: readonly PooledFile[], signal: AbortSignal): Promise<ModuleVersion[]> {
+async function modulesOf(
+  deps: { pool: Pool },
+  files: readonly PooledFile[],
+  signal: AbortSignal,
+): Promise<ModuleVersion[]> {
   const modules: ModuleVersion[] = []
-  const byBlob = new Map(files.filter(({ type }) => type === 'modules').map((file) => [file.blob, file]))
-  for (const file of byBlob.values()) modules.push(...(await readModules(open(deps.pool, file, MAX_MODULES_BYTES, signal), file.path)))
+  const byBlob = new Map(
+    files.filter(({ type }) => type === 'modules').map((file) => [file.blob, file]),
+  )
+  for (const file of byBlob.values())
+    modules.push(
+      ...(await readModules(open(deps.pool, file, MAX_MODULES_BYTES, signal), file.path)),
+    )
   return modules
 }
 
-function open(pool: Pool, file: PooledFile, maxBytes: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+function open(
+  pool: Pool,
+  file: PooledFile,
+  maxBytes: number,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   return decompress(pool.read(file.blob, undefined, signal), { file: file.path, maxBytes })
 }

@@ -50,7 +50,8 @@ export function mayRedirect(from: Reach, to: Reach): boolean {
 /** The base address of a repository: a folder, so it ends in `/`. */
 export function baseAddress(repository: string, url: string): URL {
   const fault = addressFault(url)
-  if (fault !== undefined) throw mirrorError('mirror.unsupported', { repository, what: `upstream.url: ${fault}` })
+  if (fault !== undefined)
+    throw mirrorError('mirror.unsupported', { repository, what: `upstream.url: ${fault}` })
   const base = new URL(url)
   if (!base.pathname.endsWith('/')) base.pathname += '/'
   return base
@@ -69,7 +70,8 @@ export function redirectTarget(from: URL, location: string | undefined, hops: nu
   const to = location === undefined ? null : URL.parse(location, from.href)
   const isHttp = to?.protocol === 'https:' || to?.protocol === 'http:'
   const shown = to !== null && isHttp ? shownAddress(to) : (location ?? '').replace(/[?#].*$/s, '')
-  const refuse = (reason: string): Error => mirrorError('mirror.redirect', { url: shownAddress(from), to: shown.slice(0, 200), reason })
+  const refuse = (reason: string): Error =>
+    mirrorError('mirror.redirect', { url: shownAddress(from), to: shown.slice(0, 200), reason })
   if (hops >= MAX_REDIRECTS) throw refuse(`more than ${MAX_REDIRECTS} redirects`)
   if (to === null) throw refuse('that is no address')
   if (!isHttp) throw refuse('only http and https are followed')

@@ -38,7 +38,10 @@ export interface Answer {
 
 export interface Connection {
   /** GET, with redirects followed. @throws `mirror.unreachable`, `.tls`, `.redirect`; or the reason of `signal` */
-  get(url: URL, options: { headers?: Readonly<Record<string, string>>; signal: AbortSignal }): Promise<Answer>
+  get(
+    url: URL,
+    options: { headers?: Readonly<Record<string, string>>; signal: AbortSignal },
+  ): Promise<Answer>
   close(): Promise<void>
 }
 
@@ -56,15 +59,24 @@ export function openConnection(options: ConnectionOptions): Connection {
   const tls = { timeout: CONNECT_TIMEOUT_MS, minVersion: 'TLSv1.2' as const }
   const own = new Agent({
     ...shared,
-    connect: { ...tls, ...credentials.tls, ...(credentials.ca === undefined ? {} : { ca: credentials.ca }) },
+    connect: {
+      ...tls,
+      ...credentials.tls,
+      ...(credentials.ca === undefined ? {} : { ca: credentials.ca }),
+    },
   })
   // Made at the first redirect to another origin. `reach` is that of the base address once it is known.
   let foreign: Agent | undefined
   let reach: Promise<Reach> | undefined
 
-  const dispatch = async (url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Dispatcher.ResponseData> => {
+  const dispatch = async (
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Dispatcher.ResponseData> => {
     if (url.origin === base.origin) {
-      const authorization = credentials.authorization === undefined ? {} : { authorization: credentials.authorization }
+      const authorization =
+        credentials.authorization === undefined ? {} : { authorization: credentials.authorization }
       return own.request({ ...target(url), headers: { ...headers, ...authorization }, signal })
     }
     reach ??= resolveReach(base.hostname)
@@ -81,7 +93,11 @@ export function openConnection(options: ConnectionOptions): Connection {
       for (let hops = 0; ; hops += 1) {
         let answer: Dispatcher.ResponseData
         try {
-          answer = await dispatch(url, { 'user-agent': USER_AGENT, 'accept-encoding': 'identity', ...headers }, signal)
+          answer = await dispatch(
+            url,
+            { 'user-agent': USER_AGENT, 'accept-encoding': 'identity', ...headers },
+            signal,
+          )
         } catch (error) {
           signal.throwIfAborted()
           if ((error as NodeJS.ErrnoException).code === INNER_ADDRESS) throw innerAddress(base, url)
@@ -91,7 +107,12 @@ export function openConnection(options: ConnectionOptions): Connection {
         answer.body.on('error', () => {})
         const first = firstValues(answer.headers)
         if (![301, 302, 303, 307, 308].includes(answer.statusCode)) {
-          return { status: answer.statusCode, headers: first, body: answer.body, url: shownAddress(url) }
+          return {
+            status: answer.statusCode,
+            headers: first,
+            body: answer.body,
+            url: shownAddress(url),
+          }
         }
         // What a redirect says beside its address is never read.
         answer.body.destroy()
@@ -108,8 +129,12 @@ function target(url: URL): { origin: string; path: string; method: 'GET' } {
   return { origin: url.origin, path: url.pathname + url.search, method: 'GET' }
 }
 
-function firstValues(headers: Record<string, string | string[] | undefined>): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]))
+function firstValues(
+  headers: Record<string, string | string[] | undefined>,
+): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]),
+  )
 }
 
 const INNER_ADDRESS = 'MUSTER_INNER_ADDRESS'
@@ -133,7 +158,11 @@ async function resolveReach(hostname: string): Promise<Reach> {
   return (['loopback', 'private'] as const).find((each) => reaches.includes(each)) ?? 'public'
 }
 
-type LookupCallback = (error: Error | null, address?: string | LookupAddress[], family?: number) => void
+type LookupCallback = (
+  error: Error | null,
+  address?: string | LookupAddress[],
+  family?: number,
+) => void
 
 /**
  * A resolver that keeps only addresses that may be redirected to. The connection is made to exactly what this returns, so a name that
@@ -144,7 +173,8 @@ function guardedLookup(from: Reach) {
     systemLookup(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null) return callback(error)
       const allowed = addresses.filter(({ address }) => mayRedirect(from, reachOf(address)))
-      if (allowed.length === 0) return callback(Object.assign(new Error('inner address'), { code: INNER_ADDRESS }))
+      if (allowed.length === 0)
+        return callback(Object.assign(new Error('inner address'), { code: INNER_ADDRESS }))
       if (options.all === true) return callback(null, allowed)
       const [first] = allowed as [LookupAddress]
       callback(null, first.address, first.family)

@@ -35,8 +35,14 @@ async function fetchOver(url: string, credentials: Credentials): Promise<string>
   const base = baseAddress('test', url)
   const connection = openConnection({ base, credentials, connections: 2, idleMs: 3000 })
   try {
-    const upstream = createUpstream({ connection, clock: systemClock, random: systemRandom }, { base, retries: 0, idleMs: 3000 })
-    const file = await upstream.small(ownHref('file'), { maxBytes: 1000, signal: systemClock.timeout(5000) })
+    const upstream = createUpstream(
+      { connection, clock: systemClock, random: systemRandom },
+      { base, retries: 0, idleMs: 3000 },
+    )
+    const file = await upstream.small(ownHref('file'), {
+      maxBytes: 1000,
+      signal: systemClock.timeout(5000),
+    })
     return typeof file === 'string' ? file : file.bytes.toString()
   } finally {
     await connection.close()
@@ -70,7 +76,10 @@ test('RS-30: a server whose certificate does not stand is refused, with the reas
     ['server', undefined, /authority that is not (known|trusted)/],
   ]
   for (const [name, trusted, reason] of cases) {
-    await using server = await testServer((_request, response) => void response.end('x'), await serverTls(name))
+    await using server = await testServer(
+      (_request, response) => void response.end('x'),
+      await serverTls(name),
+    )
     await assert.rejects(
       fetchOver(server.url, { ...(trusted === undefined ? {} : { ca: trusted }), notices: [] }),
       { code: 'mirror.tls', message: reason },
@@ -80,11 +89,19 @@ test('RS-30: a server whose certificate does not stand is refused, with the reas
 })
 
 test('RS-30: TLS 1.1 and older is refused', async () => {
-  const tls = { ...(await serverTls('server')), maxVersion: 'TLSv1.1', minVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0' } as const
+  const tls = {
+    ...(await serverTls('server')),
+    maxVersion: 'TLSv1.1',
+    minVersion: 'TLSv1',
+    ciphers: 'DEFAULT@SECLEVEL=0',
+  } as const
   await using server = await testServer((_request, response) => void response.end('x'), tls)
-  await assert.rejects(fetchOver(server.url, { ca: await readFile(fixture('ca.pem'), 'utf8'), notices: [] }), {
-    code: /^mirror\.(tls|unreachable)$/,
-  })
+  await assert.rejects(
+    fetchOver(server.url, { ca: await readFile(fixture('ca.pem'), 'utf8'), notices: [] }),
+    {
+      code: /^mirror\.(tls|unreachable)$/,
+    },
+  )
 })
 
 test('RS-25: a client certificate is not shown to another origin that we are redirected to', async () => {
@@ -94,7 +111,10 @@ test('RS-25: a client certificate is not shown to another origin that we are red
     shown = (request.socket as import('node:tls').TLSSocket).getPeerCertificate()
     response.end('other')
   }, tls)
-  await using server = await testServer((_request, response) => void response.writeHead(302, { location: other.url }).end(), tls)
+  await using server = await testServer(
+    (_request, response) => void response.writeHead(302, { location: other.url }).end(),
+    tls,
+  )
   const credentials = await loadCredentials(deps, {
     type: 'client_cert',
     cert: fixture('client.pem'),
@@ -115,46 +135,87 @@ test('RS-26: two repositories on one host never share a connection', async () =>
     response.end('x')
   }, tls)
   const ca = await readFile(fixture('ca.pem'), 'utf8')
-  const known = await loadCredentials(deps, { type: 'client_cert', cert: fixture('client.pem'), key: key(), ca_cert: fixture('ca.pem') })
-  await Promise.all([fetchOver(server.url, known), fetchOver(server.url, { ca, notices: [] }), fetchOver(server.url, known)])
+  const known = await loadCredentials(deps, {
+    type: 'client_cert',
+    cert: fixture('client.pem'),
+    key: key(),
+    ca_cert: fixture('ca.pem'),
+  })
+  await Promise.all([
+    fetchOver(server.url, known),
+    fetchOver(server.url, { ca, notices: [] }),
+    fetchOver(server.url, known),
+  ])
   assert.deepEqual(seen.sort(), ['client', 'client', 'nobody'])
 })
 
 test('RS-29: certificates that expired, do not match, can be read by all or are none are named before the first request', async () => {
   const config = { type: 'client_cert', cert: fixture('client.pem'), key: key() } as const
-  await assert.rejects(loadCredentials(deps, { ...config, cert: fixture('client-expired.pem'), key: fixture('client-expired.key') }), {
-    code: 'mirror.credentials',
-    message: /client-expired\.pem.*expired at 2021-01-01T00:00:00\.000Z/,
-  })
-  await assert.rejects(loadCredentials(deps, { ...config, cert: fixture('server.pem') }), /is not the key of/)
-  await assert.rejects(loadCredentials(deps, { ...config, cert: join(folder, 'none.pem') }), /none\.pem.*ENOENT/)
+  await assert.rejects(
+    loadCredentials(deps, {
+      ...config,
+      cert: fixture('client-expired.pem'),
+      key: fixture('client-expired.key'),
+    }),
+    {
+      code: 'mirror.credentials',
+      message: /client-expired\.pem.*expired at 2021-01-01T00:00:00\.000Z/,
+    },
+  )
+  await assert.rejects(
+    loadCredentials(deps, { ...config, cert: fixture('server.pem') }),
+    /is not the key of/,
+  )
+  await assert.rejects(
+    loadCredentials(deps, { ...config, cert: join(folder, 'none.pem') }),
+    /none\.pem.*ENOENT/,
+  )
   await writeFile(join(folder, 'junk.pem'), 'junk')
-  await assert.rejects(loadCredentials(deps, { ...config, cert: join(folder, 'junk.pem') }), /holds no PEM/)
+  await assert.rejects(
+    loadCredentials(deps, { ...config, cert: join(folder, 'junk.pem') }),
+    /holds no PEM/,
+  )
   const dates = { validTo: Date.UTC(2120, 0, 1) }
   const soon = { clock: { ...systemClock, now: () => dates.validTo - 3 * 86_400_000 } }
-  assert.match((await loadCredentials(soon, config)).notices.join(), /client\.pem expires at 2120-01-01/)
+  assert.match(
+    (await loadCredentials(soon, config)).notices.join(),
+    /client\.pem expires at 2120-01-01/,
+  )
   const early = { clock: { ...systemClock, now: () => 0 } }
   await assert.rejects(loadCredentials(early, config), /valid only from 2020/)
   const open = join(folder, 'open.key')
   await copyFile(key(), open)
   await chmod(open, 0o644)
-  assert.match((await loadCredentials(deps, { ...config, key: open })).notices.join(), /others can read; chmod 0600/)
+  assert.match(
+    (await loadCredentials(deps, { ...config, key: open })).notices.join(),
+    /others can read; chmod 0600/,
+  )
 })
 
 test('basic credentials come from the configuration or the first line of a file', async () => {
-  assert.equal((await loadCredentials(deps, { type: 'basic', username: 'u', password: 'p:w' })).authorization, `Basic ${btoa('u:p:w')}`)
+  assert.equal(
+    (await loadCredentials(deps, { type: 'basic', username: 'u', password: 'p:w' })).authorization,
+    `Basic ${btoa('u:p:w')}`,
+  )
   const file = join(folder, 'password')
   await writeFile(file, 'secret\nrest\n')
   assert.equal(
-    (await loadCredentials(deps, { type: 'basic', username: 'u', password_file: file })).authorization,
+    (await loadCredentials(deps, { type: 'basic', username: 'u', password_file: file }))
+      .authorization,
     `Basic ${btoa('u:secret')}`,
   )
   await writeFile(file, '')
-  await assert.rejects(loadCredentials(deps, { type: 'basic', username: 'u', password_file: file }), /the password, is empty/)
+  await assert.rejects(
+    loadCredentials(deps, { type: 'basic', username: 'u', password_file: file }),
+    /the password, is empty/,
+  )
 })
 
 test('an upstream address with credentials or a query in it is refused', () => {
   assert.equal(baseAddress('r', 'https://host/a/b').href, 'https://host/a/b/')
-  assert.throws(() => baseAddress('r', 'https://u:p@host/'), { code: 'mirror.unsupported', message: /write them under credentials/ })
+  assert.throws(() => baseAddress('r', 'https://u:p@host/'), {
+    code: 'mirror.unsupported',
+    message: /write them under credentials/,
+  })
   assert.throws(() => baseAddress('r', 'https://host/?token=1'), { code: 'mirror.unsupported' })
 })

@@ -26,7 +26,10 @@ const EXPIRY_NOTICE_MS = 14 * 86_400_000
 const MAX_PEM_BYTES = 4 * 1024 * 1024
 
 /** @throws `mirror.credentials` naming the file that can't be used */
-export async function loadCredentials(deps: { clock: Clock }, config: RepositoryConfig['credentials']): Promise<Credentials> {
+export async function loadCredentials(
+  deps: { clock: Clock },
+  config: RepositoryConfig['credentials'],
+): Promise<Credentials> {
   switch (config.type) {
     case 'none':
       return { notices: [] }
@@ -34,8 +37,14 @@ export async function loadCredentials(deps: { clock: Clock }, config: Repository
       const password = config.password ?? (await firstLine(config.password_file as string))
       // RFC 7617: the user name must not hold a colon, because the first one ends it.
       if (config.username.includes(':'))
-        throw mirrorError('mirror.credentials', { file: config.username, reason: 'a user name has no colon' })
-      return { authorization: `Basic ${Buffer.from(`${config.username}:${password}`).toString('base64')}`, notices: [] }
+        throw mirrorError('mirror.credentials', {
+          file: config.username,
+          reason: 'a user name has no colon',
+        })
+      return {
+        authorization: `Basic ${Buffer.from(`${config.username}:${password}`).toString('base64')}`,
+        notices: [],
+      }
     }
     case 'client_cert': {
       const notices: string[] = []
@@ -44,9 +53,13 @@ export async function loadCredentials(deps: { clock: Clock }, config: Repository
       const certificate = parse(config.cert, () => new X509Certificate(cert))
       const privateKey = parse(config.key, () => createPrivateKey(key))
       if (!certificate.checkPrivateKey(privateKey))
-        throw mirrorError('mirror.credentials', { file: config.key, reason: `it is not the key of ${config.cert}` })
+        throw mirrorError('mirror.credentials', {
+          file: config.key,
+          reason: `it is not the key of ${config.cert}`,
+        })
       checkDates(config.cert, certificate, deps.clock.now(), notices)
-      if (((await stat(config.key)).mode & 0o044) !== 0) notices.push(`${config.key} is a private key that others can read; chmod 0600 it`)
+      if (((await stat(config.key)).mode & 0o044) !== 0)
+        notices.push(`${config.key} is a private key that others can read; chmod 0600 it`)
       const tls = { cert, key }
       if (config.ca_cert === undefined) return { tls, notices }
       const ca = await pem(config.ca_cert)
@@ -58,18 +71,32 @@ export async function loadCredentials(deps: { clock: Clock }, config: Repository
   }
 }
 
-function checkDates(file: string, certificate: X509Certificate, now: number, notices: string[]): void {
+function checkDates(
+  file: string,
+  certificate: X509Certificate,
+  now: number,
+  notices: string[],
+): void {
   const from = certificate.validFromDate.getTime()
   const to = certificate.validToDate.getTime()
-  if (now < from) throw mirrorError('mirror.credentials', { file, reason: `it is valid only from ${rfc3339(from)}` })
-  if (now > to) throw mirrorError('mirror.credentials', { file, reason: `it expired at ${rfc3339(to)}` })
+  if (now < from)
+    throw mirrorError('mirror.credentials', {
+      file,
+      reason: `it is valid only from ${rfc3339(from)}`,
+    })
+  if (now > to)
+    throw mirrorError('mirror.credentials', { file, reason: `it expired at ${rfc3339(to)}` })
   if (to - now < EXPIRY_NOTICE_MS) notices.push(`${file} expires at ${rfc3339(to)}`)
 }
 
 async function pem(file: string): Promise<string> {
   try {
     const { size } = await stat(file)
-    if (size > MAX_PEM_BYTES) throw mirrorError('mirror.credentials', { file, reason: `it is ${size} bytes long, which is no PEM file` })
+    if (size > MAX_PEM_BYTES)
+      throw mirrorError('mirror.credentials', {
+        file,
+        reason: `it is ${size} bytes long, which is no PEM file`,
+      })
     return await readFile(file, 'utf8')
   } catch (error) {
     if (mirrorError.is(error)) throw error
@@ -87,7 +114,10 @@ function parse<T>(file: string, work: () => T): T {
   } catch (cause) {
     throw mirrorError(
       'mirror.credentials',
-      { file, reason: 'it holds no PEM that we can read; a key with a pass phrase is not accepted' },
+      {
+        file,
+        reason: 'it holds no PEM that we can read; a key with a pass phrase is not accepted',
+      },
       { cause },
     )
   }
@@ -95,6 +125,10 @@ function parse<T>(file: string, work: () => T): T {
 
 async function firstLine(file: string): Promise<string> {
   const line = (await pem(file)).split(/\r?\n/, 1)[0] ?? ''
-  if (line === '') throw mirrorError('mirror.credentials', { file, reason: 'its first line, the password, is empty' })
+  if (line === '')
+    throw mirrorError('mirror.credentials', {
+      file,
+      reason: 'its first line, the password, is empty',
+    })
   return line
 }

@@ -30,7 +30,8 @@ const TLS: Readonly<Record<string, string>> = {
   SELF_SIGNED_CERT_IN_CHAIN: 'its certificate comes from an authority that is not trusted here',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate comes from an authority that is not known here',
   UNABLE_TO_GET_ISSUER_CERT: 'its certificate comes from an authority that is not known here',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate comes from an authority that is not known here',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    'its certificate comes from an authority that is not known here',
   CERT_UNTRUSTED: 'its certificate is not trusted',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
 }
@@ -46,31 +47,46 @@ export function requestFailure(error: unknown, url: string): unknown {
   if (mirrorError.is(error)) return error
   const code = codeOf(error)
   if (code === undefined) return error
-  if (Object.hasOwn(TLS, code)) return mirrorError('mirror.tls', { url, reason: TLS[code] as string }, { cause: error })
+  if (Object.hasOwn(TLS, code))
+    return mirrorError('mirror.tls', { url, reason: TLS[code] as string }, { cause: error })
   if (CLIENT_REFUSED.test(code))
-    return mirrorError('mirror.tls', { url, reason: 'the server does not accept our client certificate, or wants one' }, { cause: error })
+    return mirrorError(
+      'mirror.tls',
+      { url, reason: 'the server does not accept our client certificate, or wants one' },
+      { cause: error },
+    )
   if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_'))
     return mirrorError('mirror.tls', { url, reason: `TLS failed (${code})` }, { cause: error })
   if (code === NOT_HTTP)
-    return mirrorError('mirror.unreachable', { url, reason: 'what answers there does not speak HTTP' }, { cause: error })
+    return mirrorError(
+      'mirror.unreachable',
+      { url, reason: 'what answers there does not speak HTTP' },
+      { cause: error },
+    )
   return mirrorError('mirror.unreachable', { url, reason: NETWORK[code] ?? code }, { cause: error })
 }
 
 function codeOf(error: unknown): string | undefined {
-  for (let each = error, depth = 0; each instanceof Error && depth < 4; each = each.cause, depth += 1) {
+  for (
+    let each = error, depth = 0;
+    each instanceof Error && depth < 4;
+    each = each.cause, depth += 1
+  ) {
     const code = (each as NodeJS.ErrnoException).code
     // undici means to set `code` to HPE_… here and does not (8.12).
     if (each.name === 'HTTPParserError') return NOT_HTTP
     // undici's own wrapper says less than the socket's error inside it; and a connection tried on several addresses has several.
     if (each instanceof AggregateError) return codeOf(each.errors[0]) ?? code
-    if (typeof code === 'string' && !(code === 'UND_ERR_SOCKET' && each.cause instanceof Error)) return code
+    if (typeof code === 'string' && !(code === 'UND_ERR_SOCKET' && each.cause instanceof Error))
+      return code
   }
   return undefined
 }
 
 /** Our error for an answer that is not the file. */
 export function statusFailure(status: number, url: string): MusterError {
-  if (status === 401 || status === 403 || status === 407) return mirrorError('mirror.denied', { url, status })
+  if (status === 401 || status === 403 || status === 407)
+    return mirrorError('mirror.denied', { url, status })
   if (status === 404 || status === 410) return mirrorError('mirror.missing', { url, status })
   return mirrorError('mirror.status', { url, status })
 }

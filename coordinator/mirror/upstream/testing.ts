@@ -16,7 +16,11 @@ export interface TestServer extends AsyncDisposable {
   readonly parallel: () => number
 }
 
-export type Answering = (request: IncomingMessage, response: ServerResponse, nth: number) => void | Promise<void>
+export type Answering = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  nth: number,
+) => void | Promise<void>
 
 /** `nth` counts the requests for one path from 1. */
 export async function testServer(answer: Answering, tls?: ServerOptions): Promise<TestServer> {
@@ -60,12 +64,17 @@ export function sendFile(
   const etag = options.etag ?? '"v1"'
   const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')
   const condition = request.headers['if-range']
-  const from = range !== null && options.ranges !== false && (condition === undefined || condition === etag) ? Number(range[1]) : undefined
+  const from =
+    range !== null && options.ranges !== false && (condition === undefined || condition === etag)
+      ? Number(range[1])
+      : undefined
   const body = bytes.subarray(from ?? 0)
   response.writeHead(from === undefined ? 200 : 206, {
     etag,
     'content-length': body.length,
-    ...(from === undefined ? {} : { 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` }),
+    ...(from === undefined
+      ? {}
+      : { 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` }),
   })
   if (options.cut === undefined || options.cut >= body.length) return void response.end(body)
   response.write(body.subarray(0, options.cut), () => response.destroy())

@@ -11,7 +11,9 @@ import type { Credentials } from './credentials.ts'
 import { sendFile, testServer } from './testing.ts'
 import { createUpstream, type RetryNotice, type Upstream } from './upstream.ts'
 
-const FILE = Buffer.from(Array.from({ length: 30_000 }, (_, index) => index.toString(36).padStart(4, '0')).join(''))
+const FILE = Buffer.from(
+  Array.from({ length: 30_000 }, (_, index) => index.toString(36).padStart(4, '0')).join(''),
+)
 const signal = new AbortController().signal
 
 /** Waits are recorded, not waited. */
@@ -31,12 +33,23 @@ interface Opened extends AsyncDisposable {
   clock: Clock & { waits: number[] }
 }
 
-function open(url: string, options: { credentials?: Partial<Credentials>; retries?: number; idleMs?: number } = {}): Opened {
+function open(
+  url: string,
+  options: { credentials?: Partial<Credentials>; retries?: number; idleMs?: number } = {},
+): Opened {
   const base = baseAddress('test', url)
   const idleMs = options.idleMs ?? 5000
-  const connection = openConnection({ base, credentials: { notices: [], ...options.credentials }, connections: 10, idleMs })
+  const connection = openConnection({
+    base,
+    credentials: { notices: [], ...options.credentials },
+    connections: 10,
+    idleMs,
+  })
   const clock = hurriedClock()
-  const upstream = createUpstream({ connection, clock, random: systemRandom }, { base, retries: options.retries ?? 5, idleMs })
+  const upstream = createUpstream(
+    { connection, clock, random: systemRandom },
+    { base, retries: options.retries ?? 5, idleMs },
+  )
   return { upstream, clock, [Symbol.asyncDispose]: () => connection.close() }
 }
 
@@ -46,12 +59,15 @@ async function read(
   options: { size?: number; maxBytes?: number; onRetry?: (notice: RetryNotice) => void } = {},
 ) {
   const parts: Uint8Array[] = []
-  for await (const part of upstream.stream(ownHref(path), { maxBytes: 1e6, signal, ...options })) parts.push(part)
+  for await (const part of upstream.stream(ownHref(path), { maxBytes: 1e6, signal, ...options }))
+    parts.push(part)
   return Buffer.concat(parts)
 }
 
 test('RS-28: a body that is cut goes on by Range under If-Range, and no byte is fetched twice', async () => {
-  await using server = await testServer((request, response, nth) => sendFile(request, response, FILE, nth <= 3 ? { cut: 30_000 } : {}))
+  await using server = await testServer((request, response, nth) =>
+    sendFile(request, response, FILE, nth <= 3 ? { cut: 30_000 } : {}),
+  )
   await using opened = open(server.url)
   assert.deepEqual(await read(opened.upstream, 'a.rpm', { size: FILE.length }), FILE)
   assert.deepEqual(
@@ -78,7 +94,10 @@ test('RS-28: a server that ignores Range, or has changed its ETag, costs the byt
 test('RS-28: a wrong Content-Range is not appended; the whole file is asked for instead', async () => {
   await using server = await testServer((request, response, nth) => {
     if (nth === 2) {
-      response.writeHead(206, { 'content-range': `bytes 30001-${FILE.length - 1}/${FILE.length}`, etag: '"v1"' })
+      response.writeHead(206, {
+        'content-range': `bytes 30001-${FILE.length - 1}/${FILE.length}`,
+        etag: '"v1"',
+      })
       return void response.end(FILE.subarray(30_001))
     }
     sendFile(request, response, FILE, nth === 1 ? { cut: 30_000 } : {})
@@ -116,8 +135,14 @@ test('RS-32: 503, 429 with Retry-After and cut connections are tried again with 
   })
   await using opened = open(server.url)
   const notices: RetryNotice[] = []
-  assert.deepEqual(await read(opened.upstream, 'a.rpm', { onRetry: (notice) => notices.push(notice) }), FILE)
-  assert.match(notices.map((each) => each.reason).join('; '), /answered 503; .*answered 429; .*connection was cut/)
+  assert.deepEqual(
+    await read(opened.upstream, 'a.rpm', { onRetry: (notice) => notices.push(notice) }),
+    FILE,
+  )
+  assert.match(
+    notices.map((each) => each.reason).join('; '),
+    /answered 503; .*answered 429; .*connection was cut/,
+  )
   assert.equal(opened.clock.waits.length, 3)
   assert.ok((opened.clock.waits[0] as number) < 500 && (opened.clock.waits[1] as number) >= 7000)
 
@@ -128,9 +153,14 @@ test('RS-32: 503, 429 with Retry-After and cut connections are tried again with 
 })
 
 test('RS-32: a Retry-After of a day ends the file instead of hanging the sync', async () => {
-  await using server = await testServer((_request, response) => void response.writeHead(429, { 'retry-after': '86400' }).end())
+  await using server = await testServer(
+    (_request, response) => void response.writeHead(429, { 'retry-after': '86400' }).end(),
+  )
   await using opened = open(server.url)
-  await assert.rejects(read(opened.upstream, 'a.rpm'), { code: 'mirror.busy', message: /come back in 86400 seconds/ })
+  await assert.rejects(read(opened.upstream, 'a.rpm'), {
+    code: 'mirror.busy',
+    message: /come back in 86400 seconds/,
+  })
   assert.equal(server.asked.length, 1)
 })
 
@@ -140,7 +170,9 @@ test('RS-32: a missing file and refused credentials are named at once, without f
     [401, 'mirror.denied'],
     [403, 'mirror.denied'],
   ] as const) {
-    await using server = await testServer((_request, response) => void response.writeHead(status).end())
+    await using server = await testServer(
+      (_request, response) => void response.writeHead(status).end(),
+    )
     await using opened = open(server.url)
     await assert.rejects(read(opened.upstream, 'a.rpm'), { code, message: /a\.rpm/ })
     assert.equal(server.asked.length, 1)
@@ -157,7 +189,10 @@ test('RS-03: an endless small file is stopped at its limit', async () => {
     more()
   })
   await using opened = open(server.url)
-  await assert.rejects(opened.upstream.small(ownHref('repodata/repomd.xml'), { maxBytes: 1_000_000, signal }), { code: 'mirror.too-big' })
+  await assert.rejects(
+    opened.upstream.small(ownHref('repodata/repomd.xml'), { maxBytes: 1_000_000, signal }),
+    { code: 'mirror.too-big' },
+  )
   assert.ok(sent < 20_000_000, `${sent} bytes were sent`)
 })
 
@@ -168,13 +203,19 @@ test('RS-04: a file longer than listed is refused, by its header or while it com
     response.end()
   })
   await using opened = open(server.url)
-  await assert.rejects(read(opened.upstream, 'said', { size: 100 }), { code: 'mirror.digest', message: /size.*expected 100, got 120000/ })
+  await assert.rejects(read(opened.upstream, 'said', { size: 100 }), {
+    code: 'mirror.digest',
+    message: /size.*expected 100, got 120000/,
+  })
   await assert.rejects(read(opened.upstream, 'unsaid', { size: 100 }), { code: 'mirror.too-big' })
 })
 
 test('RS-08: a body with a Content-Encoding of its own is refused; the label of a stored .gz is not one', async () => {
   const packed = gzipSync(FILE)
-  await using server = await testServer((_request, response) => void response.writeHead(200, { 'content-encoding': 'gzip' }).end(packed))
+  await using server = await testServer(
+    (_request, response) =>
+      void response.writeHead(200, { 'content-encoding': 'gzip' }).end(packed),
+  )
   await using opened = open(server.url)
   await assert.rejects(read(opened.upstream, 'a.rpm'), { code: 'mirror.encoding' })
   assert.deepEqual(await read(opened.upstream, 'primary.xml.gz'), packed)
@@ -190,7 +231,14 @@ test('an unchanged small file costs one conditional request, and an absent one i
   const first = await opened.upstream.small(ownHref('repomd.xml'), { maxBytes: 1e6, signal })
   assert.ok(typeof first === 'object')
   assert.deepEqual([first.bytes, first.etag], [FILE, '"v1"'])
-  assert.equal(await opened.upstream.small(ownHref('repomd.xml'), { maxBytes: 1e6, validators: { etag: first.etag }, signal }), 'unchanged')
+  assert.equal(
+    await opened.upstream.small(ownHref('repomd.xml'), {
+      maxBytes: 1e6,
+      validators: { etag: first.etag },
+      signal,
+    }),
+    'unchanged',
+  )
   assert.equal(await opened.upstream.small(ownHref('none'), { maxBytes: 1e6, signal }), 'absent')
   assert.equal(server.asked.length, 3)
 })
@@ -199,7 +247,8 @@ test('RS-25: redirects are followed, and credentials stay with the origin of the
   await using other = await testServer((request, response) => sendFile(request, response, FILE))
   await using server = await testServer((request, response) => {
     if (request.url === '/near') return void response.writeHead(302, { location: '/far' }).end()
-    if (request.url === '/far') return void response.writeHead(307, { location: `${other.url}file` }).end()
+    if (request.url === '/far')
+      return void response.writeHead(307, { location: `${other.url}file` }).end()
     response.writeHead(302, { location: request.url as string }).end()
   })
   await using opened = open(server.url, { credentials: { authorization: 'Basic c2VjcmV0' } })
@@ -209,7 +258,10 @@ test('RS-25: redirects are followed, and credentials stay with the origin of the
     ['Basic c2VjcmV0', 'Basic c2VjcmV0'],
   )
   assert.equal(other.asked[0]?.headers.authorization, undefined)
-  await assert.rejects(read(opened.upstream, 'loop'), { code: 'mirror.redirect', message: /more than 5 redirects/ })
+  await assert.rejects(read(opened.upstream, 'loop'), {
+    code: 'mirror.redirect',
+    message: /more than 5 redirects/,
+  })
 })
 
 test('RS-27: a redirect to a cloud metadata address, another scheme or with credentials is refused', async () => {
@@ -220,7 +272,9 @@ test('RS-27: a redirect to a cloud metadata address, another scheme or with cred
     'http://u:p@127.0.0.1/',
     'http://',
   ]) {
-    await using server = await testServer((_request, response) => void response.writeHead(302, { location }).end())
+    await using server = await testServer(
+      (_request, response) => void response.writeHead(302, { location }).end(),
+    )
     await using opened = open(server.url)
     await assert.rejects(read(opened.upstream, 'x'), { code: 'mirror.redirect' }, location)
   }
@@ -256,11 +310,21 @@ test('what does not listen, does not speak HTTP or does not go on is named as su
     url = server.url
   }
   await using gone = open(url, { retries: 0 })
-  await assert.rejects(read(gone.upstream, 'x'), { code: 'mirror.unreachable', message: /nothing listens there/ })
-  await using strange = await testServer((request) => void request.socket.end('\0\x01 this is not http\r\n\r\n'))
+  await assert.rejects(read(gone.upstream, 'x'), {
+    code: 'mirror.unreachable',
+    message: /nothing listens there/,
+  })
+  await using strange = await testServer(
+    (request) => void request.socket.end('\0\x01 this is not http\r\n\r\n'),
+  )
   await using talking = open(strange.url, { retries: 0 })
-  await assert.rejects(read(talking.upstream, 'x'), { code: 'mirror.unreachable', message: /does not speak HTTP/ })
-  await using silent = await testServer((_request, response) => void response.writeHead(200).write('x'))
+  await assert.rejects(read(talking.upstream, 'x'), {
+    code: 'mirror.unreachable',
+    message: /does not speak HTTP/,
+  })
+  await using silent = await testServer(
+    (_request, response) => void response.writeHead(200).write('x'),
+  )
   await using waiting = open(silent.url, { retries: 0, idleMs: 300 })
   await assert.rejects(read(waiting.upstream, 'x'), { code: /mirror.(unreachable|slow)/ })
 })
@@ -272,7 +336,10 @@ test('an abort ends a download at once with its own reason', async () => {
   const reason = new Error('Ctrl-C')
   await assert.rejects(
     async () => {
-      for await (const part of opened.upstream.stream(ownHref('x'), { maxBytes: 100, signal: abort.signal })) {
+      for await (const part of opened.upstream.stream(ownHref('x'), {
+        maxBytes: 100,
+        signal: abort.signal,
+      })) {
         assert.equal(part.length, 1)
         abort.abort(reason)
       }
@@ -285,6 +352,7 @@ test('a reader that stops early gives its connection back', async () => {
   await using server = await testServer((request, response) => sendFile(request, response, FILE))
   await using opened = open(server.url)
   for (let round = 0; round < 25; round += 1)
-    for await (const part of opened.upstream.stream(ownHref('x'), { maxBytes: 1e6, signal })) if (part.length > 0) break
+    for await (const part of opened.upstream.stream(ownHref('x'), { maxBytes: 1e6, signal }))
+      if (part.length > 0) break
   assert.deepEqual(await read(opened.upstream, 'x'), FILE)
 })

@@ -52,7 +52,10 @@ export interface Upstream {
 
 export interface SmallOptions {
   readonly maxBytes: number
-  readonly validators?: { readonly etag?: string | undefined; readonly lastModified?: string | undefined }
+  readonly validators?: {
+    readonly etag?: string | undefined
+    readonly lastModified?: string | undefined
+  }
   readonly signal: AbortSignal
   readonly onRetry?: (notice: RetryNotice) => void
 }
@@ -65,19 +68,36 @@ export interface StreamOptions {
   readonly onRetry?: (notice: RetryNotice) => void
 }
 
-export function createUpstream(deps: { connection: Connection; clock: Clock; random: Random }, options: UpstreamOptions): Upstream {
+export function createUpstream(
+  deps: { connection: Connection; clock: Clock; random: Random },
+  options: UpstreamOptions,
+): Upstream {
   const { clock } = deps
   const addressOf = (path: string): URL => new URL(encodeHref(path), options.base)
-  const exchange = (path: string, request: { headers: Record<string, string>; bytes: number; signal: AbortSignal }): Promise<Exchange> =>
-    begin(deps, addressOf(path), { ...request, limitMs: options.idleMs + (request.bytes / MIN_BYTES_PER_SECOND) * 1000 })
+  const exchange = (
+    path: string,
+    request: { headers: Record<string, string>; bytes: number; signal: AbortSignal },
+  ): Promise<Exchange> =>
+    begin(deps, addressOf(path), {
+      ...request,
+      limitMs: options.idleMs + (request.bytes / MIN_BYTES_PER_SECOND) * 1000,
+    })
 
   /** Waits before another try, or throws `error` where another try is no use. */
-  const pause = async (error: unknown, failures: number, request: { path: string } & Pick<StreamOptions, 'signal' | 'onRetry'>) => {
+  const pause = async (
+    error: unknown,
+    failures: number,
+    request: { path: string } & Pick<StreamOptions, 'signal' | 'onRetry'>,
+  ) => {
     request.signal.throwIfAborted()
     if (!isRetryable(error) || failures > options.retries) throw error
     const asked = askedWaitOf(error)
     if (asked > MAX_RETRY_AFTER_MS) {
-      const data = { url: addressOf(request.path).href, seconds: Math.round(asked / 1000), most: MAX_RETRY_AFTER_MS / 1000 }
+      const data = {
+        url: addressOf(request.path).href,
+        seconds: Math.round(asked / 1000),
+        most: MAX_RETRY_AFTER_MS / 1000,
+      }
       throw mirrorError('mirror.busy', data, { cause: error })
     }
     const waitMs = Math.max(asked, backoffMs(deps, BACKOFF, failures - 1))
@@ -91,8 +111,13 @@ export function createUpstream(deps: { connection: Connection; clock: Clock; ran
   ): Promise<SmallFile | 'unchanged' | 'absent'> => {
     const headers: Record<string, string> = {}
     if (validators.etag !== undefined) headers['if-none-match'] = validators.etag
-    if (validators.lastModified !== undefined) headers['if-modified-since'] = validators.lastModified
-    const { answer, failure, end } = await exchange(path, { headers, bytes: Math.min(maxBytes, SMALL_BYTES), signal })
+    if (validators.lastModified !== undefined)
+      headers['if-modified-since'] = validators.lastModified
+    const { answer, failure, end } = await exchange(path, {
+      headers,
+      bytes: Math.min(maxBytes, SMALL_BYTES),
+      signal,
+    })
     try {
       if (answer.status === 304 && Object.keys(headers).length > 0) return 'unchanged'
       if (answer.status === 404 || answer.status === 410) return 'absent'
@@ -100,7 +125,11 @@ export function createUpstream(deps: { connection: Connection; clock: Clock; ran
       checkEncoding(path, answer)
       const bytes = await collect(answer, path, maxBytes)
       const { etag, 'last-modified': lastModified } = answer.headers
-      return { bytes, ...(etag === undefined ? {} : { etag }), ...(lastModified === undefined ? {} : { lastModified }) }
+      return {
+        bytes,
+        ...(etag === undefined ? {} : { etag }),
+        ...(lastModified === undefined ? {} : { lastModified }),
+      }
     } catch (error) {
       throw failure(error)
     } finally {
@@ -149,7 +178,8 @@ export function createUpstream(deps: { connection: Connection; clock: Clock; ran
             for await (const chunk of answer.body) {
               const fresh = chunk.subarray(Math.min(skip, chunk.length))
               skip -= chunk.length - fresh.length
-              if (passed + fresh.length > limit) throw mirrorError('mirror.too-big', { file: path, limit })
+              if (passed + fresh.length > limit)
+                throw mirrorError('mirror.too-big', { file: path, limit })
               passed += fresh.length
               if (fresh.length > 0) yield fresh
             }
@@ -159,7 +189,10 @@ export function createUpstream(deps: { connection: Connection; clock: Clock; ran
             end()
           }
           if (size === undefined || passed === size) return
-          throw mirrorError('mirror.unreachable', { url: addressOf(path).href, reason: `it ended after ${passed} of ${size} bytes` })
+          throw mirrorError('mirror.unreachable', {
+            url: addressOf(path).href,
+            reason: `it ended after ${passed} of ${size} bytes`,
+          })
         } catch (error) {
           // A server whose ranges are wrong is asked for the whole file from then on.
           if (mirrorError.is(error, 'mirror.changed')) mayResume = false
@@ -168,7 +201,11 @@ export function createUpstream(deps: { connection: Connection; clock: Clock; ran
             markedAt = passed
           }
           failures += 1
-          await pause(error, failures, { path, signal, ...(onRetry === undefined ? {} : { onRetry }) })
+          await pause(error, failures, {
+            path,
+            signal,
+            ...(onRetry === undefined ? {} : { onRetry }),
+          })
         }
       }
     },
@@ -190,7 +227,10 @@ async function begin(
   request: { headers: Record<string, string>; limitMs: number; signal: AbortSignal },
 ): Promise<Exchange> {
   const deadline = new AbortController()
-  const slow = (): void => deadline.abort(mirrorError('mirror.slow', { url: url.href, seconds: Math.round(request.limitMs / 1000) }))
+  const slow = (): void =>
+    deadline.abort(
+      mirrorError('mirror.slow', { url: url.href, seconds: Math.round(request.limitMs / 1000) }),
+    )
   const stop = deps.clock.after(Math.min(request.limitMs, MAX_TIMER_MS), slow)
   const failure = (error: unknown, at: string): unknown => {
     if (request.signal.aborted) return request.signal.reason
@@ -198,7 +238,10 @@ async function begin(
     return requestFailure(error, at)
   }
   try {
-    const answer = await deps.connection.get(url, { headers: request.headers, signal: AbortSignal.any([request.signal, deadline.signal]) })
+    const answer = await deps.connection.get(url, {
+      headers: request.headers,
+      signal: AbortSignal.any([request.signal, deadline.signal]),
+    })
     return {
       answer,
       failure: (error) => failure(error, answer.url),
@@ -236,9 +279,15 @@ function validatorOf(answer: Answer): string | undefined {
   return etag?.startsWith('"') === true ? etag : answer.headers['last-modified']
 }
 
-function rangeHeaders(resumeAt: number | undefined, validator: string | undefined): Record<string, string> {
+function rangeHeaders(
+  resumeAt: number | undefined,
+  validator: string | undefined,
+): Record<string, string> {
   if (resumeAt === undefined) return {}
-  return { range: `bytes=${resumeAt}-`, ...(validator === undefined ? {} : { 'if-range': validator }) }
+  return {
+    range: `bytes=${resumeAt}-`,
+    ...(validator === undefined ? {} : { 'if-range': validator }),
+  }
 }
 
 /**
@@ -249,19 +298,35 @@ function checkEncoding(path: string, answer: Answer): void {
   const encoding = answer.headers['content-encoding']?.trim().toLowerCase()
   if (encoding === undefined || encoding === '' || encoding === 'identity') return
   const stored = path.endsWith('.gz') && (encoding === 'gzip' || encoding === 'x-gzip')
-  if (!stored) throw mirrorError('mirror.encoding', { url: answer.url, encoding: encoding.slice(0, 80) })
+  if (!stored)
+    throw mirrorError('mirror.encoding', { url: answer.url, encoding: encoding.slice(0, 80) })
 }
 
 /** What the headers already give away: a range that is not the one asked for, or a file of another size than listed. */
-function checkExtent(path: string, answer: Answer, expected: { resumeAt: number | undefined; size: number | undefined }): void {
-  const length = /^\d{1,15}$/.test(answer.headers['content-length'] ?? '') ? Number(answer.headers['content-length']) : undefined
+function checkExtent(
+  path: string,
+  answer: Answer,
+  expected: { resumeAt: number | undefined; size: number | undefined },
+): void {
+  const length = /^\d{1,15}$/.test(answer.headers['content-length'] ?? '')
+    ? Number(answer.headers['content-length'])
+    : undefined
   if (answer.status === 206) {
-    const range = /^bytes (\d{1,15})-\d{1,15}\/(\d{1,15}|\*)$/.exec(answer.headers['content-range'] ?? '')
+    const range = /^bytes (\d{1,15})-\d{1,15}\/(\d{1,15}|\*)$/.exec(
+      answer.headers['content-range'] ?? '',
+    )
     const total = range?.[2] === '*' || range === null ? undefined : Number(range[2])
-    if (range === null || Number(range[1]) !== expected.resumeAt) throw mirrorError('mirror.changed', { file: path })
-    if (expected.size !== undefined && total !== undefined && total !== expected.size) throw mirrorError('mirror.changed', { file: path })
+    if (range === null || Number(range[1]) !== expected.resumeAt)
+      throw mirrorError('mirror.changed', { file: path })
+    if (expected.size !== undefined && total !== undefined && total !== expected.size)
+      throw mirrorError('mirror.changed', { file: path })
   } else if (expected.size !== undefined && length !== undefined && length !== expected.size) {
-    throw mirrorError('mirror.digest', { file: path, kind: 'size', expected: String(expected.size), got: String(length) })
+    throw mirrorError('mirror.digest', {
+      file: path,
+      kind: 'size',
+      expected: String(expected.size),
+      got: String(length),
+    })
   }
 }
 
@@ -270,7 +335,11 @@ async function collect(answer: Answer, path: string, maxBytes: number): Promise<
   let size = 0
   for await (const part of answer.body) {
     size += part.length
-    if (size > maxBytes) throw mirrorError('mirror.too-big', { file: path === '' ? 'the index page' : path, limit: maxBytes })
+    if (size > maxBytes)
+      throw mirrorError('mirror.too-big', {
+        file: path === '' ? 'the index page' : path,
+        limit: maxBytes,
+      })
     parts.push(part)
   }
   return Buffer.concat(parts)

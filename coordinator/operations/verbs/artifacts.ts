@@ -11,15 +11,27 @@ export function artifactVerbs(deps: { pool: Pool; database: Database; clock: Clo
     kind: 'act',
     async act(operation, { upload, signal }) {
       const { blob, size } = operation.arguments
-      const stored = await deps.pool.ingest(upload, { maxBytes: size, expect: { id: blobId.parse(blob), size }, signal })
+      const stored = await deps.pool.ingest(upload, {
+        maxBytes: size,
+        expect: { id: blobId.parse(blob), size },
+        signal,
+      })
       // Crash here: the blob is in the pool and no row says so. It is unreferenced; adding it again writes the row.
-      await recordBlobs(deps.database.query, [{ id: stored.id, sha256: stored.sha256, size: stored.size }], deps.clock.now())
+      await recordBlobs(
+        deps.database.query,
+        [{ id: stored.id, sha256: stored.sha256, size: stored.size }],
+        deps.clock.now(),
+      )
       return [done(blob, { size: stored.size, existed: stored.existed })]
     },
     async probe(operation) {
       const { blob } = operation.arguments
       const found = await deps.pool.stat(blobId.parse(blob))
-      return [found ? done(blob, { size: found.size, recovered: true }) : { target: blob, result: 'failed', detail: { recovered: true } }]
+      return [
+        found
+          ? done(blob, { size: found.size, recovered: true })
+          : { target: blob, result: 'failed', detail: { recovered: true } },
+      ]
     },
   }
   return { 'artifact.add': add }

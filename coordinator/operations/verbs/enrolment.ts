@@ -8,7 +8,13 @@ import type { Access } from '../../registry/access.ts'
 import type { Agents } from '../../registry/agents.ts'
 import { tokens } from '../../registry/tokens.ts'
 import { operationError } from '../errors.ts'
-import { done, type Operation, type RecordHandler, type TargetResult, type Tx } from '../operation.ts'
+import {
+  done,
+  type Operation,
+  type RecordHandler,
+  type TargetResult,
+  type Tx,
+} from '../operation.ts'
 
 /** Runs that one outcome names; the rest is counted. */
 const MAX_NAMED = 100
@@ -46,7 +52,14 @@ export function enrolmentVerbs(deps: EnrolmentVerbsDeps) {
     async record(tx, operation, at) {
       const { hash, labels, ttlMs, approve } = operation.arguments
       const expiresAt = at + ttlMs
-      await tokens.create(tx, { hash, labels, approve, createdBy: operation.actor, createdAt: at, expiresAt })
+      await tokens.create(tx, {
+        hash,
+        labels,
+        approve,
+        createdBy: operation.actor,
+        createdAt: at,
+        expiresAt,
+      })
       return [done('', { expiresAt: rfc3339(expiresAt) })]
     },
   }
@@ -58,7 +71,9 @@ export function enrolmentVerbs(deps: EnrolmentVerbsDeps) {
   const label = eachHost<'agent.label'>(deps, async (tx, id, operation) => {
     const agent = await deps.agents.byId(id, tx)
     // An empty value takes the label away, as `kubectl label key-` does with a dash.
-    const merged = Object.entries({ ...agent?.labels, ...operation.arguments.labels }).filter(([, value]) => value !== '')
+    const merged = Object.entries({ ...agent?.labels, ...operation.arguments.labels }).filter(
+      ([, value]) => value !== '',
+    )
     await deps.agents.relabel(tx, id, Object.fromEntries(merged))
   })
   const revoke: RecordHandler<'agent.revoke'> = {
@@ -67,16 +82,34 @@ export function enrolmentVerbs(deps: EnrolmentVerbsDeps) {
       const signed = fromText(operation.arguments.revocation)
       const revocation = readSigned(signed, 'revocation')
       const [target] = operation.targets
-      if (revocation.kind !== 'agent' || revocation.target !== target || operation.targets.length !== 1)
-        throw operationError('operation.malformed', { verb: operation.verb, reason: 'the signed revocation is about another host' })
+      if (
+        revocation.kind !== 'agent' ||
+        revocation.target !== target ||
+        operation.targets.length !== 1
+      )
+        throw operationError('operation.malformed', {
+          verb: operation.verb,
+          reason: 'the signed revocation is about another host',
+        })
       await deps.access.insertRevocation(tx, signed, at)
       const id = agentId.parse(target)
       await deps.agents.revoke(tx, id, at)
       const name = (await deps.agents.byId(id, tx))?.name ?? target
       const lost = await deps.runs.lose(tx, id, `${name} was revoked while it ran`)
-      return [done(target, lost.length === 0 ? {} : { lost: lost.length, runs: lost.slice(0, MAX_NAMED) })]
+      return [
+        done(
+          target,
+          lost.length === 0 ? {} : { lost: lost.length, runs: lost.slice(0, MAX_NAMED) },
+        ),
+      ]
     },
     announce: (operation) => deps.changed(operation.targets.map((target) => agentId.parse(target))),
   }
-  return { 'enroll.token': token, 'enroll.approve': approve, 'enroll.reject': reject, 'agent.label': label, 'agent.revoke': revoke }
+  return {
+    'enroll.token': token,
+    'enroll.approve': approve,
+    'enroll.reject': reject,
+    'agent.label': label,
+    'agent.revoke': revoke,
+  }
 }

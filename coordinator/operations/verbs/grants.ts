@@ -25,7 +25,12 @@ export function grantVerbs(deps: GrantVerbsDeps) {
         })
       // Nobody gives what they do not hold: checked here for an early, clear answer, and again along the chain whenever the grant is used.
       if (grant.selector.all === true)
-        requireRight(await deps.access.state(tx), { actor: operation.actor, namespace: grant.namespace, level: grant.level, at })
+        requireRight(await deps.access.state(tx), {
+          actor: operation.actor,
+          namespace: grant.namespace,
+          level: grant.level,
+          at,
+        })
       await deps.access.insertGrant(tx, signed, at)
       return [done('', { grant: grant.id, subject: grant.subject })]
     },
@@ -36,7 +41,10 @@ export function grantVerbs(deps: GrantVerbsDeps) {
       const signed = fromText(operation.arguments.revocation)
       const revocation = readSigned(signed, 'revocation')
       if (revocation.kind === 'agent')
-        throw operationError('operation.malformed', { verb: operation.verb, reason: 'it revokes a host: muster agent revoke does that' })
+        throw operationError('operation.malformed', {
+          verb: operation.verb,
+          reason: 'it revokes a host: muster agent revoke does that',
+        })
       if (revocation.issuer !== operation.actor)
         throw operationError('operation.malformed', {
           verb: operation.verb,

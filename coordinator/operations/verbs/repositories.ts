@@ -30,7 +30,12 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
   const targetOf = (operation: { readonly targets: readonly string[] }): RepositoryConfig =>
     deps.repositories.get(operation.targets[0] as string)
 
-  const publishVersion = (config: RepositoryConfig, version: number, operation: string, signal: AbortSignal): Promise<Published> =>
+  const publishVersion = (
+    config: RepositoryConfig,
+    version: number,
+    operation: string,
+    signal: AbortSignal,
+  ): Promise<Published> =>
     deps.publisher.publish({
       repository: config.name,
       target: 'latest',
@@ -45,7 +50,8 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
     async check(operation) {
       const config = targetOf(operation)
       const name = operation.arguments.snapshotName
-      if (operation.arguments.createSnapshot && name !== undefined) await requireFree(deps.snapshots, config.name, name)
+      if (operation.arguments.createSnapshot && name !== undefined)
+        await requireFree(deps.snapshots, config.name, name)
     },
     async act(operation, context) {
       const config = targetOf(operation)
@@ -60,13 +66,27 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
       })
       if (result.result === 'failed') {
         const { code, data } = result.error
-        return [{ target: config.name, result: 'failed', detail: { outcome: 'failed', notes: [...result.notices] }, error: { code, data } }]
+        return [
+          {
+            target: config.name,
+            result: 'failed',
+            detail: { outcome: 'failed', notes: [...result.notices] },
+            error: { code, data },
+          },
+        ]
       }
-      if (result.result === 'incomplete' || result.version === undefined) return [incomplete(config, result)]
+      if (result.result === 'incomplete' || result.version === undefined)
+        return [incomplete(config, result)]
       reporter.phase('publishing')
       const published = await publishVersion(config, result.version, operation.id, context.signal)
       const snapshot = await snapshotOf(operation, result.version, context.signal)
-      return [{ target: config.name, result: 'done', detail: { ...syncDetail(result), ...publishedDetail(published), ...snapshot } }]
+      return [
+        {
+          target: config.name,
+          result: 'done',
+          detail: { ...syncDetail(result), ...publishedDetail(published), ...snapshot },
+        },
+      ]
     },
     async probe(operation, signal) {
       const config = targetOf(operation)
@@ -77,7 +97,9 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
         .where('operation', '=', operation.id)
         .executeTakeFirst()
       // A sync that found nothing new made no version: then it is the newest one that has to be published.
-      const version = made ?? (ended === 'complete' ? await newestVersion(deps.database.query, config.name) : undefined)
+      const version =
+        made ??
+        (ended === 'complete' ? await newestVersion(deps.database.query, config.name) : undefined)
       if (version === undefined) {
         const error = repositoryError('repository.interrupted', { repository: config.name })
         return [
@@ -92,7 +114,12 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
       // The version was accepted; publishing it is idempotent, and leaving it unpublished would be a half-done sync.
       const published = await publishVersion(config, version.id, operation.id, signal)
       const snapshot = await snapshotOf(operation, version.id, signal)
-      const detail = { outcome: 'complete', recovered: true, ...publishedDetail(published), ...snapshot }
+      const detail = {
+        outcome: 'complete',
+        recovered: true,
+        ...publishedDetail(published),
+        ...snapshot,
+      }
       return [{ target: config.name, result: 'done', detail }]
     },
   }
@@ -106,7 +133,14 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
     const { createSnapshot, snapshotName: name } = operation.arguments
     if (!createSnapshot || name === undefined) return {}
     const repository = targetOf(operation).name
-    await finishSnapshot(deps, { repository, name, description: '', version, operation: operation.id, signal })
+    await finishSnapshot(deps, {
+      repository,
+      name,
+      description: '',
+      version,
+      operation: operation.id,
+      signal,
+    })
     return { snapshot: name }
   }
 
@@ -117,14 +151,24 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
     },
     async act(operation, context) {
       const config = targetOf(operation)
-      const published = await publishVersion(config, await versionOf(operation), operation.id, context.signal)
+      const published = await publishVersion(
+        config,
+        await versionOf(operation),
+        operation.id,
+        context.signal,
+      )
       return [{ target: config.name, result: 'done', detail: publishedDetail(published) }]
     },
     async probe(operation) {
       const config = targetOf(operation)
-      const current = await currentPublication(deps.database.query, { repository: config.name, target: 'latest' })
+      const current = await currentPublication(deps.database.query, {
+        repository: config.name,
+        target: 'latest',
+      })
       const done = current?.version === (await versionOf(operation))
-      return [{ target: config.name, result: done ? 'done' : 'failed', detail: { recovered: true } }]
+      return [
+        { target: config.name, result: done ? 'done' : 'failed', detail: { recovered: true } },
+      ]
     },
   }
 
@@ -135,7 +179,8 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
   }): Promise<number> => {
     const config = targetOf(operation)
     const { snapshot } = operation.arguments
-    if (snapshot !== undefined) return (await deps.snapshots.show({ repository: config.name, name: snapshot })).version
+    if (snapshot !== undefined)
+      return (await deps.snapshots.show({ repository: config.name, name: snapshot })).version
     const newest = await deps.database.query
       .selectFrom('repository_version')
       .select('id')
@@ -143,7 +188,8 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
       .orderBy('id', 'desc')
       .limit(1)
       .executeTakeFirst()
-    if (newest === undefined) throw repositoryError('repository.never-synced', { repository: config.name })
+    if (newest === undefined)
+      throw repositoryError('repository.never-synced', { repository: config.name })
     return newest.id
   }
 
@@ -154,7 +200,15 @@ type Synced = Exclude<SyncResult, { result: 'failed' }>
 
 function syncDetail(result: Synced): Record<string, ErrorValue> {
   const { fetched, bytes, unchanged, removed } = result
-  return { outcome: 'complete', changed: !result.upToDate, fetched, bytes, unchanged, removed, notes: result.notices.slice(0, MAX_NAMED) }
+  return {
+    outcome: 'complete',
+    changed: !result.upToDate,
+    fetched,
+    bytes,
+    unchanged,
+    removed,
+    notes: result.notices.slice(0, MAX_NAMED),
+  }
 }
 
 function publishedDetail(published: Published): Record<string, ErrorValue> {
@@ -162,7 +216,9 @@ function publishedDetail(published: Published): Record<string, ErrorValue> {
 }
 
 function incomplete(config: RepositoryConfig, result: Synced): TargetResult {
-  const failures = result.failures.slice(0, MAX_NAMED).map(({ file, reason }) => `${file}: ${reason}`.slice(0, 400))
+  const failures = result.failures
+    .slice(0, MAX_NAMED)
+    .map(({ file, reason }) => `${file}: ${reason}`.slice(0, 400))
   const missing = result.failures.length + result.untried
   const error = repositoryError('repository.incomplete', {
     repository: config.name,

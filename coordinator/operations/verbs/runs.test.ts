@@ -15,10 +15,13 @@ import { runVerbs } from './runs.ts'
 async function withRuns(answer: (target: string) => TargetResult = (target) => done(target)) {
   const coordinator = await testCoordinator()
   const runs = createRuns({ database: coordinator.database })
-  const answers = async (operation: LoggedOperation): Promise<TargetResult[]> => operation.targets.map(answer)
+  const answers = async (operation: LoggedOperation): Promise<TargetResult[]> =>
+    operation.targets.map(answer)
   const absent = () => Promise.reject(new Error('nobody connects here'))
   const dispatch: Dispatch = { deliver: answers, probe: answers, witness: absent, connect: absent }
-  const at = await coordinator.start({ handlers: runVerbs({ dispatch, agents: coordinator.agents, runs }) })
+  const at = await coordinator.start({
+    handlers: runVerbs({ dispatch, agents: coordinator.agents, runs }),
+  })
   return { coordinator, runs, perform: (intent: Signed) => coordinator.perform(intent, { at }) }
 }
 
@@ -32,7 +35,9 @@ test('run verbs: a start names one run for each target, all of them members, or 
   const web = await coordinator.member('web-1')
   const db = await coordinator.member('db-1')
   const gone = await coordinator.member('gone', {}, testKey(199))
-  await coordinator.database.transaction((tx) => coordinator.agents.revoke(tx, gone.id, coordinator.clock.now()))
+  await coordinator.database.transaction((tx) =>
+    coordinator.agents.revoke(tx, gone.id, coordinator.clock.now()),
+  )
   const before = [await coordinator.rows(), await coordinator.entries()]
   for (const [code, targets, runs] of [
     ['operation.malformed', [web.id, db.id], { [web.id]: run(1) }],
@@ -51,7 +56,9 @@ test('run verbs: a start that a host refused is no run that still might begin; o
     target,
     result: answers[target] as TargetResult['result'],
     detail: {},
-    ...(answers[target] === 'refused' ? { error: { code: 'command.refused', data: { reason: 'not today' } } } : {}),
+    ...(answers[target] === 'refused'
+      ? { error: { code: 'command.refused', data: { reason: 'not today' } } }
+      : {}),
   }))
   await using _ = coordinator
   const results = ['done', 'unknown', 'refused', 'failed'] as const
@@ -62,7 +69,9 @@ test('run verbs: a start that a host refused is no run that still might begin; o
     hosts.push(host.id)
   }
   const ordered = Object.fromEntries(hosts.map((host, index) => [host, run(index)]))
-  await perform(await coordinator.intent('run.start', { targets: hosts, arguments: starting(ordered) }))
+  await perform(
+    await coordinator.intent('run.start', { targets: hosts, arguments: starting(ordered) }),
+  )
   const records = await Promise.all(hosts.map((_host, index) => runs.find(runId.parse(run(index)))))
   assert.deepEqual(
     records.map(({ state, reason }) => [state, reason]),
@@ -80,8 +89,17 @@ test('run verbs: a stop goes to the one host that has the run, and to no other',
   await using _ = coordinator
   const web = await coordinator.member('web-1')
   const db = await coordinator.member('db-1')
-  await perform(await coordinator.intent('run.start', { targets: [web.id], arguments: starting({ [web.id]: run(1) }) }))
-  const stop = (targets: readonly string[]) => coordinator.intent('run.stop', { targets, arguments: { run: run(1), graceMs: 0 } })
-  for (const targets of [[db.id], [web.id, db.id]]) await assert.rejects(perform(await stop(targets)), { code: 'operation.malformed' })
-  assert.deepEqual((await perform(await stop([web.id]))).results, [{ target: web.id, result: 'done', detail: {} }])
+  await perform(
+    await coordinator.intent('run.start', {
+      targets: [web.id],
+      arguments: starting({ [web.id]: run(1) }),
+    }),
+  )
+  const stop = (targets: readonly string[]) =>
+    coordinator.intent('run.stop', { targets, arguments: { run: run(1), graceMs: 0 } })
+  for (const targets of [[db.id], [web.id, db.id]])
+    await assert.rejects(perform(await stop(targets)), { code: 'operation.malformed' })
+  assert.deepEqual((await perform(await stop([web.id]))).results, [
+    { target: web.id, result: 'done', detail: {} },
+  ])
 })

@@ -17,10 +17,16 @@ export interface RunVerbsDeps {
 
 export function runVerbs(deps: RunVerbsDeps) {
   /** A run that never began must not look as if it still might. */
-  const settleStart = async (operation: LoggedOperation<'run.start'>, results: TargetResult[]): Promise<TargetResult[]> => {
+  const settleStart = async (
+    operation: LoggedOperation<'run.start'>,
+    results: TargetResult[],
+  ): Promise<TargetResult[]> => {
     for (const result of results) {
       if (result.result === 'done' || result.result === 'unknown') continue
-      await deps.runs.failed(runId.parse(operation.arguments.runs[result.target] as string), reasonOf(result))
+      await deps.runs.failed(
+        runId.parse(operation.arguments.runs[result.target] as string),
+        reasonOf(result),
+      )
     }
     return results
   }
@@ -31,12 +37,21 @@ export function runVerbs(deps: RunVerbsDeps) {
       for (const target of operation.targets) {
         const agent = await deps.agents.byId(agentId.parse(target))
         if (agent?.status !== 'approved')
-          throw registryError('registry.not-approved', { name: agent?.name ?? target, status: agent?.status ?? 'unknown' })
+          throw registryError('registry.not-approved', {
+            name: agent?.name ?? target,
+            status: agent?.status ?? 'unknown',
+          })
         if (operation.arguments.runs[target] === undefined)
-          throw operationError('operation.malformed', { verb: operation.verb, reason: `it has no run id for ${target}` })
+          throw operationError('operation.malformed', {
+            verb: operation.verb,
+            reason: `it has no run id for ${target}`,
+          })
       }
       if (Object.keys(operation.arguments.runs).length !== operation.targets.length)
-        throw operationError('operation.malformed', { verb: operation.verb, reason: 'it has run ids for hosts that are no targets' })
+        throw operationError('operation.malformed', {
+          verb: operation.verb,
+          reason: 'it has run ids for hosts that are no targets',
+        })
     },
     async open(tx, operation, at) {
       for (const [agent, run] of Object.entries(operation.arguments.runs))
@@ -51,10 +66,16 @@ export function runVerbs(deps: RunVerbsDeps) {
         })
     },
     async abandon(tx, operation) {
-      for (const run of Object.values(operation.arguments.runs)) await deps.runs.failed(runId.parse(run), 'the log could not be signed', tx)
+      for (const run of Object.values(operation.arguments.runs))
+        await deps.runs.failed(runId.parse(run), 'the log could not be signed', tx)
     },
-    act: async (operation, context) => settleStart(operation, await deps.dispatch.deliver(operation, context.values, context.signal)),
-    probe: async (operation, signal) => settleStart(operation, await deps.dispatch.probe(operation, signal)),
+    act: async (operation, context) =>
+      settleStart(
+        operation,
+        await deps.dispatch.deliver(operation, context.values, context.signal),
+      ),
+    probe: async (operation, signal) =>
+      settleStart(operation, await deps.dispatch.probe(operation, signal)),
   }
 
   const stop: ActHandler<'run.stop'> = {
@@ -62,7 +83,10 @@ export function runVerbs(deps: RunVerbsDeps) {
     async check(operation) {
       const record = await deps.runs.find(operation.arguments.run)
       if (operation.targets.length !== 1 || operation.targets[0] !== record.agent)
-        throw operationError('operation.malformed', { verb: operation.verb, reason: 'the run is not on that host' })
+        throw operationError('operation.malformed', {
+          verb: operation.verb,
+          reason: 'the run is not on that host',
+        })
       const agent = await deps.agents.byId(record.agent)
       if (agent?.status === 'revoked') throw dispatchError('dispatch.revoked', { host: agent.name })
     },
@@ -77,5 +101,7 @@ export function runVerbs(deps: RunVerbsDeps) {
 function reasonOf({ result, error }: TargetResult): string {
   if (error === undefined) return result
   const { reason } = error.data
-  return typeof reason === 'string' ? reason : (restoreError(error.code, error.data)?.message ?? error.code)
+  return typeof reason === 'string'
+    ? reason
+    : (restoreError(error.code, error.data)?.message ?? error.code)
 }

@@ -18,10 +18,25 @@ function verbs(mirror: TestMirror) {
   const { database, publisher } = mirror
   const repositories = createRepositories([mirror.config()])
   const snapshots = createSnapshots({ database })
-  const deps = { repositories, mirror: mirror.mirror, publisher, snapshots, database, clock: database.clock }
-  const operation = <V extends 'snapshot.create' | 'repo.sync'>(id: string, given: object): LoggedOperation<V> =>
-    ({ id, targets: ['repo'], arguments: given }) as never
-  return { ...repositoryVerbs(deps), ...snapshotVerbs(deps), snapshots, operation, folder: mirror.config().publish.snapshots_path }
+  const deps = {
+    repositories,
+    mirror: mirror.mirror,
+    publisher,
+    snapshots,
+    database,
+    clock: database.clock,
+  }
+  const operation = <V extends 'snapshot.create' | 'repo.sync'>(
+    id: string,
+    given: object,
+  ): LoggedOperation<V> => ({ id, targets: ['repo'], arguments: given }) as never
+  return {
+    ...repositoryVerbs(deps),
+    ...snapshotVerbs(deps),
+    snapshots,
+    operation,
+    folder: mirror.config().publish.snapshots_path,
+  }
 }
 
 test('a snapshot that can not be served is not made, and its name stays free', async () => {
@@ -44,7 +59,12 @@ test('PB-04: a sync that was killed before the snapshot that it was to make is f
   await using mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(2))
   const { 'repo.sync': sync, snapshots, operation, folder } = verbs(mirror)
-  const order = operation<'repo.sync'>('op-2', { createSnapshot: true, snapshotName: 's2', allowRollback: false, acceptShrink: false })
+  const order = operation<'repo.sync'>('op-2', {
+    createSnapshot: true,
+    snapshotName: 's2',
+    allowRollback: false,
+    acceptShrink: false,
+  })
   complete(await mirror.sync({ run: 'op-2' }))
   // Killed here: the version is accepted, nothing is published.
   for (let start = 1; start <= 2; start += 1) {

@@ -13,9 +13,14 @@ export interface SnapshotVerbsDeps {
 }
 
 /** @throws snapshot.name, snapshot.exists */
-export async function requireFree(snapshots: Snapshots, repository: string, name: string): Promise<void> {
+export async function requireFree(
+  snapshots: Snapshots,
+  repository: string,
+  name: string,
+): Promise<void> {
   snapshotName(name)
-  if (await find(snapshots, repository, name)) throw snapshotError('snapshot.exists', { repository, name })
+  if (await find(snapshots, repository, name))
+    throw snapshotError('snapshot.exists', { repository, name })
 }
 
 async function find(snapshots: Snapshots, repository: string, name: string) {
@@ -33,7 +38,10 @@ export interface WantedSnapshot {
 }
 
 /** Makes a snapshot and serves it: both, or neither. @throws what the snapshots and the publisher throw */
-export async function takeSnapshot(deps: SnapshotVerbsDeps, { operation, signal, ...wanted }: WantedSnapshot): Promise<Snapshot> {
+export async function takeSnapshot(
+  deps: SnapshotVerbsDeps,
+  { operation, signal, ...wanted }: WantedSnapshot,
+): Promise<Snapshot> {
   const snapshot = await deps.snapshots.create(wanted)
   // Crash here: the snapshot exists and is not served. The verb's probe serves it.
   try {
@@ -48,18 +56,34 @@ export async function takeSnapshot(deps: SnapshotVerbsDeps, { operation, signal,
 }
 
 /** The same where an interrupted operation may have made it already. */
-export async function finishSnapshot(deps: SnapshotVerbsDeps, wanted: WantedSnapshot): Promise<Snapshot> {
+export async function finishSnapshot(
+  deps: SnapshotVerbsDeps,
+  wanted: WantedSnapshot,
+): Promise<Snapshot> {
   const made = await find(deps.snapshots, wanted.repository, wanted.name)
   if (made === undefined) return takeSnapshot(deps, wanted)
   await serve(deps, made, wanted.operation, wanted.signal)
   return made
 }
 
-async function serve(deps: SnapshotVerbsDeps, snapshot: Snapshot, operation: string, signal: AbortSignal): Promise<void> {
-  await deps.publisher.publish({ ...publicationOf(deps, snapshot), version: snapshot.version, signal, operation })
+async function serve(
+  deps: SnapshotVerbsDeps,
+  snapshot: Snapshot,
+  operation: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await deps.publisher.publish({
+    ...publicationOf(deps, snapshot),
+    version: snapshot.version,
+    signal,
+    operation,
+  })
 }
 
-function publicationOf({ repositories }: SnapshotVerbsDeps, { repository, name }: { repository: string; name: string }) {
+function publicationOf(
+  { repositories }: SnapshotVerbsDeps,
+  { repository, name }: { repository: string; name: string },
+) {
   return { repository, target: name, path: repositories.path(repository, name) }
 }
 
@@ -68,17 +92,29 @@ export function snapshotVerbs(deps: SnapshotVerbsDeps) {
 
   const create: ActHandler<'snapshot.create'> = {
     kind: 'act',
-    check: (operation) => requireFree(snapshots, repositories.get(operation.targets[0] as string).name, operation.arguments.name),
+    check: (operation) =>
+      requireFree(
+        snapshots,
+        repositories.get(operation.targets[0] as string).name,
+        operation.arguments.name,
+      ),
     async act(operation, { signal }) {
       const repository = operation.targets[0] as string
       const { name, description } = operation.arguments
-      const snapshot = await takeSnapshot(deps, { repository, name, description, operation: operation.id, signal })
+      const snapshot = await takeSnapshot(deps, {
+        repository,
+        name,
+        description,
+        operation: operation.id,
+        signal,
+      })
       return [done(repository, { snapshot: name, packages: snapshot.packages })]
     },
     async probe(operation, signal) {
       const repository = operation.targets[0] as string
       const made = await find(snapshots, repository, operation.arguments.name)
-      if (made === undefined) return [{ target: repository, result: 'failed', detail: { recovered: true } }]
+      if (made === undefined)
+        return [{ target: repository, result: 'failed', detail: { recovered: true } }]
       await serve(deps, made, operation.id, signal)
       return [done(repository, { snapshot: made.name, recovered: true })]
     },
@@ -87,7 +123,10 @@ export function snapshotVerbs(deps: SnapshotVerbsDeps) {
   const remove: ActHandler<'snapshot.delete'> = {
     kind: 'act',
     async check(operation) {
-      await snapshots.show({ repository: repositories.get(operation.targets[0] as string).name, name: operation.arguments.name })
+      await snapshots.show({
+        repository: repositories.get(operation.targets[0] as string).name,
+        name: operation.arguments.name,
+      })
     },
     act: (operation) => withdraw(operation),
     // Half-done, the tree may be gone and the row not: doing it again does the rest.

@@ -11,7 +11,10 @@ export interface SyncReporter {
   phase(what: string): void
 }
 
-export function createReporter(deps: { clock: Clock }, context: Pick<OperateContext, 'progress'>): SyncReporter {
+export function createReporter(
+  deps: { clock: Clock },
+  context: Pick<OperateContext, 'progress'>,
+): SyncReporter {
   const state = { what: 'metadata', total: 0, of: 0, files: 0, done: 0 }
   const under = new Map<string, number>()
   let reportedAt = Number.NEGATIVE_INFINITY
@@ -23,7 +26,13 @@ export function createReporter(deps: { clock: Clock }, context: Pick<OperateCont
     reportedAt = deps.clock.monotonic()
     const partial = [...under.values()].reduce((sum, bytes) => sum + bytes, 0)
     sending = context
-      .progress({ what: state.what, done: state.done + partial, total: state.total, files: state.files, of: state.of })
+      .progress({
+        what: state.what,
+        done: state.done + partial,
+        total: state.total,
+        files: state.files,
+        of: state.of,
+      })
       // Whoever watched has gone; the sync goes on.
       .catch(() => undefined)
       .finally(() => {

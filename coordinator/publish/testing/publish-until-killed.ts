@@ -20,7 +20,11 @@ const pass = (): void => {
 }
 
 /** The same object, passing a place before each call of these methods, and after it where it changes something. */
-function deadly<T extends object>(object: T, before: readonly (keyof T)[], after: readonly (keyof T)[] = []): T {
+function deadly<T extends object>(
+  object: T,
+  before: readonly (keyof T)[],
+  after: readonly (keyof T)[] = [],
+): T {
   const wrap = (method: keyof T) => [
     method,
     (...args: unknown[]) => {
@@ -35,8 +39,17 @@ function deadly<T extends object>(object: T, before: readonly (keyof T)[], after
 const clock = systemClock
 const real = await openDatabase({ clock }, { url: `sqlite://${folder}/muster.db` })
 const database: Database = deadly(real, ['transaction'], ['transaction'])
-const pool: Pool = deadly(await openPool({ clock, random: systemRandom }, { folder: join(folder, 'pool') }), ['stat', 'path'])
-const publisher = createPublisher({ database, pool, clock, random: deadly(systemRandom, ['bytes']), log: silentLog })
+const pool: Pool = deadly(
+  await openPool({ clock, random: systemRandom }, { folder: join(folder, 'pool') }),
+  ['stat', 'path'],
+)
+const publisher = createPublisher({
+  database,
+  pool,
+  clock,
+  random: deadly(systemRandom, ['bytes']),
+  log: silentLog,
+})
 const signal = new AbortController().signal
 await publisher.publish({
   repository: 'repo',

@@ -18,7 +18,8 @@ export const blake3: Check = {
     if (nativeBlake3() !== null) return { status: 'ok', detail: 'blake3 kernel simd' }
     return {
       status: 'warn',
-      detail: 'blake3 kernel simd, without the native library: whole files hash several times slower',
+      detail:
+        'blake3 kernel simd, without the native library: whole files hash several times slower',
       fix: 'unset MUSTER_BLAKE3; install the dependencies with --include=optional',
     }
   },

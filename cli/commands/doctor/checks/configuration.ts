@@ -10,13 +10,24 @@ export const configuration: Check = {
       const [problem] = [...unsupported.settings, ...unsupported.repositories]
       if (problem !== undefined) {
         const status = unsupported.settings.length > 0 ? 'fail' : 'warn'
-        return { status, detail: `this version does not do what the configuration asks for: ${problem}`, fix: 'muster config validate' }
+        return {
+          status,
+          detail: `this version does not do what the configuration asks for: ${problem}`,
+          fix: 'muster config validate',
+        }
       }
-      return { status: 'ok', detail: `configuration ${files[0]}, ${files.length} files, ${repositories.length} repositories` }
+      return {
+        status: 'ok',
+        detail: `configuration ${files[0]}, ${files.length} files, ${repositories.length} repositories`,
+      }
     } catch (error) {
       if (error instanceof MusterError && error.code === 'config.not-found') return undefined
       if (error instanceof MusterError)
-        return { status: 'fail', detail: error.message.split('\n', 2).join(': '), fix: 'muster config validate' }
+        return {
+          status: 'fail',
+          detail: error.message.split('\n', 2).join(': '),
+          fix: 'muster config validate',
+        }
       throw error
     }
   },

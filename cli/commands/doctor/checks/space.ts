@@ -18,6 +18,10 @@ export const space: Check = {
     const free = stats.bavail * stats.bsize
     const detail = `${formatSize(free)} free in ${folder}`
     if (free >= LOW_BYTES) return { status: 'ok', detail }
-    return { status: 'warn', detail, fix: 'move storage.base_path to a larger disk; nothing in it is removed by itself' }
+    return {
+      status: 'warn',
+      detail,
+      fix: 'move storage.base_path to a larger disk; nothing in it is removed by itself',
+    }
   },
 }

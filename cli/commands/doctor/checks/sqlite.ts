@@ -10,7 +10,9 @@ export const sqlite: Check = {
     ])
     const database = new Sqlite(':memory:')
     try {
-      const { version } = database.prepare('select sqlite_version() as version').get() as { version: string }
+      const { version } = database.prepare('select sqlite_version() as version').get() as {
+        version: string
+      }
       checkSqliteLibrary(version)
       return { status: 'ok', detail: `sqlite ${version}` }
     } finally {

@@ -1,0 +1,21 @@
+/** What every step of a sync needs and is told. */
+import type { Database } from '../database/database.ts'
+import type { DownloadDeps } from './download.ts'
+import type { KeyFileDeps } from './key-files.ts'
+import type { OnSyncEvent } from './progress.ts'
+
+export interface SyncDeps extends KeyFileDeps, DownloadDeps {
+  readonly database: Database
+}
+
+export interface SyncOptions {
+  readonly signal: AbortSignal
+  readonly onEvent: OnSyncEvent
+  readonly workers: number
+  /** Reads and plans; fetches no package and accepts nothing. */
+  readonly dryRun?: boolean | undefined
+  readonly allowRollback?: boolean | undefined
+  readonly acceptShrink?: boolean | undefined
+  /** Recorded with the version. */
+  readonly operation?: string | undefined
+}
