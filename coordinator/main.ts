@@ -23,6 +23,7 @@ import type { Config } from '../shared/config/schema.ts'
 import { coordinatorPaths } from '../shared/home.ts'
 import { loadKeyFile } from '../shared/identity/key-file.ts'
 import { uuidv7Generator } from '../shared/ids.ts'
+import { untilAborted } from '../shared/interrupt.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Random } from '../shared/random.ts'
 import { GIB } from '../shared/units.ts'
@@ -369,7 +370,7 @@ export async function runCoordinator(
       log.error({ error }, 'open orders could not be closed; the next start tries again')
   })
   stack.defer(() => recovering)
-  await aborted(signal)
+  await untilAborted(signal)
   ending.abort(signal.reason)
 }
 
@@ -383,11 +384,4 @@ async function rejoin(
     const agent = await agents.byId(id)
     if (agent !== undefined) await node.peer(agent.peerId)?.close()
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readdir, readlink } from 'node:fs/promises'
+import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { blobs } from '../protocols/blobs/protocol.ts'
 import type { Handlers } from '../protocols/define-protocol.ts'
@@ -15,6 +17,7 @@ import { type Content, createContent } from './content.ts'
 import { createNodePolicy } from './policy.ts'
 import { addressOf, createTestFleet, type TestFleet, type TestNode } from './testing/fleet.ts'
 import { addContent, contentOf, temporaryPool } from './testing/holder.ts'
+import { transferError } from './transfer/errors.ts'
 import { blobHandlers } from './transfer/serve.ts'
 
 const forever = new AbortController().signal
@@ -199,6 +202,50 @@ test('content: with a known size, reading begins before the rest has come, in an
     Array.fromAsync(opened.read({ start: 0, end: content.length + 1 }, forever)),
     { code: 'blob.range' },
   )
+})
+
+/** Files of the pool's transfers that this process has open. */
+async function openTransfers(pool: Pool): Promise<number> {
+  const names = await readdir('/proc/self/fd')
+  const paths = names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => ''))
+  const folder = join(pool.folder, 'partial')
+  return (await Promise.all(paths)).filter((path) => path.startsWith(folder)).length
+}
+
+test('content: a reader whose fetch waits for its turn holds no file open', async (t) => {
+  const fleet = await createTestFleet()
+  const { node, pool, gate, seen } = await gated(t, fleet, 0)
+  const host = await site(t, fleet, 'host', { coordinators: [node] })
+  const wanted = await Promise.all(Array.from({ length: 40 }, () => addContent(pool, 100_000)))
+  const reading = wanted.map(async ({ id, content }) => {
+    const opened = await host.content.open(id, forever, { size: content.length })
+    const got = Buffer.concat(await Array.fromAsync(opened.read(undefined, forever)))
+    assert.ok(content.equals(got))
+  })
+  // Eight fetches run at once, each with the two files of a small blob.
+  await until(() => seen.calls >= 8)
+  assert.equal(await openTransfers(host.pool), 8 * 2)
+  gate.resolve()
+  await Promise.all(reading)
+  assert.equal(await openTransfers(host.pool), 0)
+})
+
+test('content: a fetch that fails while its readers wait ends all of them', async (t) => {
+  const fleet = await createTestFleet()
+  const { node, pool, gate, seen } = await gated(t, fleet, 0)
+  const host = await site(t, fleet, 'host', { coordinators: [node] })
+  const { id, content } = await addContent(pool, 100_000)
+  const opened = await host.content.open(id, forever, { size: content.length })
+  const readers = [0, 50_000].map((start) =>
+    Array.fromAsync(opened.read({ start, end: content.length }, forever)),
+  )
+  const ended = Promise.allSettled(readers)
+  await until(() => seen.calls >= 1)
+  await node.close()
+  for (const end of await ended)
+    assert.ok(end.status === 'rejected' && transferError.is(end.reason), JSON.stringify(end))
+  gate.resolve()
+  assert.equal(await openTransfers(host.pool), 0)
 })
 
 test('BT-10: whoever wants a blob that is on its way joins; one leaving disturbs nobody, the last one leaving ends the fetch', async (t) => {

@@ -107,7 +107,11 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
     index === undefined ? tracker.find(id, signal) : index.find(id, undefined)
 
   /** Brings the blob into the pool; several callers share one fetch, which ends when the last of them leaves. */
-  const fetch = (id: BlobId, signal: AbortSignal, size?: number): Promise<{ size: number }> =>
+  const fetch = (
+    id: BlobId,
+    signal: AbortSignal,
+    { size, onStart }: { size?: number; onStart?: () => void } = {},
+  ): Promise<{ size: number }> =>
     queue.run(
       async (shared) => {
         const fetched = await fetchBlob({ node, pool, clock, log, find }, id, {
@@ -117,7 +121,7 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
         added(id, fetched.size)
         return fetched
       },
-      { key: id, signal },
+      { key: id, signal, ...(onStart && { onStart }) },
     )
 
   const added = (id: BlobId, size: number): void => {
@@ -163,7 +167,12 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
         size: known.size,
         read: (range, more) =>
           follow(
-            { pool, id, size: known.size, fetch: () => fetch(id, more, known.size) },
+            {
+              pool,
+              id,
+              size: known.size,
+              fetch: (onStart) => fetch(id, more, { size: known.size, onStart }),
+            },
             range,
             more,
           ),
@@ -202,30 +211,44 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
 
 /** Reads the range while the blob is fetched: each piece as soon as the verified prefix reaches it, the rest from the pool once it is whole. */
 async function* follow(
-  job: { pool: Pool; id: BlobId; size: number; fetch: () => Promise<unknown> },
+  job: { pool: Pool; id: BlobId; size: number; fetch: (onStart: () => void) => Promise<unknown> },
   range: ByteRange | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const { pool, id, size } = job
   const { start, end } = range ?? { start: 0, end: size }
   if (start < 0 || end > size || start > end) throw blobError('blob.range', { start, end, size })
-  const incoming: Incoming = await pool.receive(id, size, signal)
-  try {
-    let whole = false
-    const fetching = job.fetch().then(() => {
+  const started = Promise.withResolvers<void>()
+  // Ends the waits below with the failure of the fetch.
+  const failed = new AbortController()
+  const either = AbortSignal.any([signal, failed.signal])
+  let whole = false
+  const fetching = job.fetch(started.resolve).then(
+    () => {
       whole = true
-    })
-    // A reader that leaves early does not wait for it; whoever waits below hears of its failure.
-    fetching.catch(() => undefined)
+      started.resolve()
+    },
+    (error: unknown) => {
+      failed.abort(error)
+      started.resolve()
+    },
+  )
+  // A transfer holds up to three descriptors. A reader whose fetch waits for its turn opens none.
+  await started.promise
+  either.throwIfAborted()
+  if (whole) return yield* pool.read(id, { start, end }, signal)
+  const incoming: Incoming = await pool.receive(id, size, either)
+  try {
     for (let at = start; at < end; ) {
       const next = Math.min(end, at + PIECE_BYTES)
-      if (!whole) await Promise.race([incoming.waitFor(next, signal), fetching])
+      if (!whole) await incoming.waitFor(next, either)
       if (whole) return yield* pool.read(id, { start: at, end }, signal)
       yield await incoming.read({ start: at, end: next })
       at = next
     }
     // dnf has its bytes; the pool gets the file only if the fetch may end.
     await fetching
+    failed.signal.throwIfAborted()
   } finally {
     await incoming.abort()
   }

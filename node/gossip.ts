@@ -12,6 +12,7 @@ import {
 import type { Registrar } from '@libp2p/interface-internal'
 import type { Clock } from '../shared/clock.ts'
 import type { FleetId } from '../shared/ids.ts'
+import { createInterrupt } from '../shared/interrupt.ts'
 import type { Logger } from '../shared/logger.ts'
 import { wireError } from '../protocols/wire/errors.ts'
 import {
@@ -52,6 +53,7 @@ export interface Gossip {
   mesh(topic: Topic): string[]
 }
 
+const LATE = Symbol('late')
 const VERDICTS = {
   accept: TopicValidatorResult.Accept,
   ignore: TopicValidatorResult.Ignore,
@@ -157,16 +159,17 @@ export function createGossip(
       return 'ignore'
     if (msg.data.length > GOSSIP_MESSAGE_BYTES) return 'reject'
     underWay += 1
-    const late = Promise.withResolvers<Verdict>()
-    const cancel = deps.clock.after(GOSSIP_VALIDATION_MS, () => late.resolve('ignore'))
+    const late = createInterrupt()
+    const cancel = deps.clock.after(GOSSIP_VALIDATION_MS, () => late.end(LATE))
     try {
       const message = {
         author: msg.from.toString(),
         from: event.propagationSource.toString(),
         bytes: msg.data,
       }
-      return await Promise.race([handler(message), late.promise])
+      return await late.wait(Promise.resolve(handler(message)))
     } catch (error) {
+      if (error === LATE) return 'ignore'
       deps.log.warn(
         { topic: msg.topic, author: msg.from.toString(), error },
         'gossip handler failed',

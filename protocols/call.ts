@@ -3,6 +3,7 @@
  * against its schema and its limits before the caller sees it; a refusal becomes an error with prose of our own tables.
  */
 import type { Clock } from '../shared/clock.ts'
+import { createInterrupt, type Interrupt } from '../shared/interrupt.ts'
 import {
   type AnyMethod,
   type MethodLimits,
@@ -143,18 +144,18 @@ interface Call {
 }
 
 async function exchange(channel: Channel, call: Call): Promise<unknown> {
-  const answered = Promise.withResolvers<typeof ANSWERED>()
+  const answered = createInterrupt()
+  // A source that fails must end the call at once, not when the other side gives up waiting.
+  const failed = createInterrupt()
   const uploaded =
     call.method.upload === true
-      ? upload(channel, call.options.upload ?? nothing(), answered.promise)
-      : Promise.resolve()
-  // A failing source must end the call at once, not when the other side gets tired of waiting; a finished one only waits for the answer.
-  const failed = uploaded.then(() => new Promise<never>(() => undefined))
+      ? upload(channel, call.options.upload ?? nothing(), answered).catch(failed.end)
+      : undefined
   try {
-    return await Promise.race([answer(channel, call), failed])
+    return await failed.wait(answer(channel, call))
   } finally {
-    answered.resolve(ANSWERED)
-    await uploaded.catch(() => undefined)
+    answered.end(ANSWERED)
+    await uploaded
   }
 }
 
@@ -164,18 +165,19 @@ const ANSWERED = Symbol('answered')
 async function upload(
   channel: Channel,
   source: AsyncIterable<Uint8Array>,
-  answered: Promise<typeof ANSWERED>,
+  answered: Interrupt,
 ): Promise<void> {
   const chunks = source[Symbol.asyncIterator]()
-  for (;;) {
-    const next = await Promise.race([chunks.next(), answered])
-    if (next === ANSWERED) {
-      // Not awaited: a source that waits for a person would hold the answer back.
-      chunks.return?.().catch(() => undefined)
-      break
+  try {
+    for (;;) {
+      const next = await answered.wait(chunks.next())
+      if (next.done === true) break
+      await channel.sendData(next.value)
     }
-    if (next.done === true) break
-    await channel.sendData(next.value)
+  } catch (error) {
+    if (error !== ANSWERED) throw error
+    // Not awaited: a source that waits for a person would hold the answer back.
+    chunks.return?.().catch(() => undefined)
   }
   await channel.send('end', new Uint8Array(0))
 }

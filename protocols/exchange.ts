@@ -3,6 +3,7 @@
  * looked at before the policy has said yes.
  */
 import { MusterError } from '../shared/errors.ts'
+import { createInterrupt } from '../shared/interrupt.ts'
 import {
   type AnyMethod,
   type CallContext,
@@ -178,19 +179,19 @@ function watch(exchange: Exchange, method: string, uploads: boolean): void {
 /** The handler's result; once the signal aborted, waits a bounded time for the handler to leave, then gives it up. */
 async function settled<T>(deps: ServeDeps, run: Promise<T>, exchange: Exchange): Promise<T> {
   const { signal } = exchange.call
-  const gone = Promise.withResolvers<never>()
+  const gone = createInterrupt()
   let cancel: (() => void) | undefined
   const onAbort = (): void => {
     cancel = deps.clock.after(HANDLER_GRACE_MS, () => {
       exchange.abandoned = true
       deps.log.error({ graceMs: HANDLER_GRACE_MS }, 'a handler ignores its signal')
-      gone.reject(signal.reason)
+      gone.end(signal.reason)
     })
   }
   if (signal.aborted) onAbort()
   else signal.addEventListener('abort', onAbort, { once: true })
   try {
-    return await Promise.race([run, gone.promise])
+    return await gone.wait(run)
   } finally {
     signal.removeEventListener('abort', onAbort)
     cancel?.()

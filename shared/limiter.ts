@@ -3,6 +3,7 @@
  * or fetch (take). Waiters are served in the order they came; memory is bounded by their number, which the caller bounds.
  */
 import type { Clock } from './clock.ts'
+import { abortable } from './interrupt.ts'
 
 export interface LimiterOptions {
   /** Tokens that a bucket left alone holds. */
@@ -51,20 +52,6 @@ export function createLimiter(deps: { clock: Clock }, options: LimiterOptions): 
     level -= tokens
   }
 
-  /** The turn, or the signal's reason as soon as it aborts, however many wait in front. */
-  const leaving = async (turn: Promise<void>, signal: AbortSignal | undefined): Promise<void> => {
-    if (signal === undefined) return turn
-    const left = Promise.withResolvers<never>()
-    const onAbort = (): void => left.reject(signal.reason)
-    if (signal.aborted) onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    try {
-      await Promise.race([turn, left.promise])
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-    }
-  }
-
   return {
     waitMs,
     tryTake: (tokens = 1) => {
@@ -80,7 +67,8 @@ export function createLimiter(deps: { clock: Clock }, options: LimiterOptions): 
         () => undefined,
         () => undefined,
       )
-      return leaving(turn, signal).finally(() => {
+      // A waiter that aborts leaves at once, however many wait in front of it.
+      return abortable(turn, signal).finally(() => {
         waiting -= 1
       })
     },

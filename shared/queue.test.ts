@@ -161,3 +161,22 @@ test('queue: work that throws at once rejects its caller and not the process', a
   await assert.rejects(queue.run(work), { message: 'at once' })
   await queue.idle()
 })
+
+test('queue: each joiner is called once its job runs, at once if it runs already', async () => {
+  const queue = createQueue({ name: 'the test queue', concurrency: 1, capacity: 10 })
+  const [first, second] = [gate(), gate()]
+  const started: string[] = []
+  const run = (name: string, key: string, { work }: { work: Work<string> }): Promise<string> =>
+    queue.run(work, { key, onStart: () => void started.push(name) })
+  const one = run('one', 'a', first)
+  await first.started
+  const two = run('two', 'b', second)
+  const three = run('three', 'b', second)
+  const four = run('four', 'a', first)
+  assert.deepEqual(started, ['one', 'four'])
+  first.open('done')
+  await Promise.all([one, four, second.started])
+  assert.deepEqual(started, ['one', 'four', 'two', 'three'])
+  second.open('done')
+  await Promise.all([two, three])
+})

@@ -4,6 +4,7 @@
  * has left, and never before.
  */
 import { defineErrors } from './errors.ts'
+import { abortable } from './interrupt.ts'
 
 export const queueError = defineErrors({
   'queue.full': {
@@ -29,13 +30,20 @@ export interface QueueOptions {
 
 export type Work<T> = (signal: AbortSignal) => Promise<T>
 
+export interface JoinOptions {
+  readonly key?: string
+  readonly signal?: AbortSignal
+  readonly onStart?: () => void
+}
+
 export interface Queue {
   /**
    * Runs `work` when its turn comes, or joins the job that already has this key (then `work` is not called).
    * Rejects with the signal's reason as soon as the caller's signal aborts; the job itself goes on for its other joiners.
+   * `onStart` is called once the job runs, at once if it runs already.
    * @throws queue.full, queue.closed, or what the work throws
    */
-  run<T>(work: Work<T>, options?: { key?: string; signal?: AbortSignal }): Promise<T>
+  run<T>(work: Work<T>, options?: JoinOptions): Promise<T>
   /** Jobs that wait and jobs that run. */
   readonly waiting: number
   readonly running: number
@@ -52,6 +60,8 @@ interface Job {
   readonly done: PromiseWithResolvers<unknown>
   /** Owned by the queue's join and leave; the job is aborted when it reaches 0. */
   joiners: number
+  /** Owned by start() and run(): who is called once it runs. */
+  readonly onStart: (() => void)[]
 }
 
 export function createQueue(options: QueueOptions): Queue {
@@ -80,6 +90,7 @@ export function createQueue(options: QueueOptions): Queue {
       const job = waiting.shift()
       if (job === undefined) return
       running.add(job)
+      for (const tell of job.onStart.splice(0)) tell()
       // The call itself may throw; the microtask turns that into a rejection.
       void Promise.resolve()
         .then(() => job.work(job.abort.signal))
@@ -103,15 +114,13 @@ export function createQueue(options: QueueOptions): Queue {
   const join = async (job: Job, signal: AbortSignal | undefined): Promise<unknown> => {
     job.joiners += 1
     if (signal === undefined) return job.done.promise
-    const left = Promise.withResolvers<never>()
     const onAbort = (): void => {
-      left.reject(signal.reason)
       job.joiners -= 1
       if (job.joiners === 0) abandon(job, signal.reason)
     }
     signal.addEventListener('abort', onAbort, { once: true })
     try {
-      return await Promise.race([job.done.promise, left.promise])
+      return await abortable(job.done.promise, signal)
     } finally {
       signal.removeEventListener('abort', onAbort)
     }
@@ -127,6 +136,7 @@ export function createQueue(options: QueueOptions): Queue {
       abort: new AbortController(),
       done: Promise.withResolvers(),
       joiners: 0,
+      onStart: [],
     }
     // Every joiner sees the failure; if all have left, nobody does, and that must not count as unhandled.
     job.done.promise.catch(() => undefined)
@@ -144,13 +154,14 @@ export function createQueue(options: QueueOptions): Queue {
 
   return {
     idle,
-    run: async <T>(
-      work: Work<T>,
-      { key, signal }: { key?: string; signal?: AbortSignal } = {},
-    ): Promise<T> => {
+    run: async <T>(work: Work<T>, { key, signal, onStart }: JoinOptions = {}): Promise<T> => {
       signal?.throwIfAborted()
       if (closed) throw queueError('queue.closed', { queue: options.name })
       const job = (key === undefined ? undefined : jobs.get(key)) ?? add(work, key)
+      if (onStart !== undefined) {
+        if (running.has(job)) onStart()
+        else job.onStart.push(onStart)
+      }
       return (await join(job, signal)) as T
     },
     get waiting() {

@@ -124,24 +124,20 @@ async function runCommand(world: World, block: Block, command: Command): Promise
     stdio: ['ignore', 'pipe', 'ignore'],
     detached: true,
   })
+  const daemon = block.background && command === block.commands.at(-1)
   let output = ''
-  const ready = Promise.withResolvers<void>()
+  // Of the program's end, its readiness and the time limit, the one that comes first.
+  const first = Promise.withResolvers<number | null | 'ready' | 'too long'>()
+  child.on('close', first.resolve)
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     output = (output + chunk).slice(-MAX_OUTPUT)
-    if (/^ready/m.test(output)) ready.resolve()
+    if (daemon && /^ready/m.test(output)) first.resolve('ready')
   })
-  const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
-  const daemon = block.background && command === block.commands.at(-1)
   if (daemon) world.daemons.push(child)
-  const limit = Promise.withResolvers<'too long'>()
   const cancel = systemClock.after(daemon ? READY_MS : block.timeoutMs, () =>
-    limit.resolve('too long'),
+    first.resolve('too long'),
   )
-  const result = await Promise.race([
-    ended,
-    limit.promise,
-    ...(daemon ? [ready.promise.then(() => 'ready' as const)] : []),
-  ])
+  const result = await first.promise
   cancel()
   if (result === 'too long') await stop(child)
   await quieten(world, block.host)

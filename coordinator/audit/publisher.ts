@@ -10,6 +10,7 @@ import type { Clock } from '../../shared/clock.ts'
 import type { MusterError } from '../../shared/errors.ts'
 import type { Signer } from '../../shared/identity/signer.ts'
 import type { FleetId } from '../../shared/ids.ts'
+import { abortable } from '../../shared/interrupt.ts'
 import { CHECKPOINT_FILE } from '../../shared/audit/bundle-layout.ts'
 import type { Database } from '../database/database.ts'
 import { issuersOf, newestCheckpoint, storeCheckpoint } from './checkpoints.ts'
@@ -245,15 +246,6 @@ function requireSameLog(known: Checkpoint, root: Uint8Array, source: string): vo
     size: known.size,
     known: hex(known.root),
     got: hex(root),
-  })
-}
-
-function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
   })
 }
 

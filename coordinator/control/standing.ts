@@ -7,6 +7,7 @@ import type { Namespace } from '../../protocols/capability.ts'
 import type { Target } from '../../protocols/peer.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import type { Clock } from '../../shared/clock.ts'
+import { createInterrupt } from '../../shared/interrupt.ts'
 import type { Access } from '../registry/access.ts'
 
 /** Two looks fit into the five seconds within which a revocation holds. */
@@ -19,9 +20,7 @@ export async function whileAllowed<T>(
   right: { namespace: Namespace; target: () => Promise<Target> },
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const lost = Promise.withResolvers<never>()
-  // Whoever waits for it hears of it below.
-  lost.promise.catch(() => undefined)
+  const lost = createInterrupt()
   const ended = new AbortController()
   const look = async (): Promise<void> => {
     const { caller, peer } = context
@@ -40,12 +39,12 @@ export async function whileAllowed<T>(
   }
   const stop = deps.clock.every(LOOK_MS, () => {
     look().catch((error: unknown) => {
-      lost.reject(error)
+      lost.end(error)
       ended.abort(error)
     })
   })
   try {
-    return await Promise.race([work(AbortSignal.any([context.signal, ended.signal])), lost.promise])
+    return await lost.wait(work(AbortSignal.any([context.signal, ended.signal])))
   } finally {
     stop()
   }

@@ -62,6 +62,8 @@ export interface Fleet extends AsyncDisposable {
   path(...parts: string[]): string
   /** Makes an SSH key; returns the path of its private half, the public one beside it as `.pub`. */
   key(name: string): Promise<string>
+  /** What commands find in their environment. */
+  environment(options?: RunOptions): NodeJS.ProcessEnv
   muster(args: readonly string[], options?: RunOptions): Promise<Ended>
   /** The same; rejects unless it ends with 0. Gives stdout without the last line end. */
   ok(args: readonly string[], options?: RunOptions): Promise<string>
@@ -151,6 +153,7 @@ async function build(
     upstream: `${server.url}/`,
     path,
     key,
+    environment,
     muster,
     ok,
     configure,

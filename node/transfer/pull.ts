@@ -88,6 +88,7 @@ export async function pull(
       cancel()
     }
   } finally {
+    signal.removeEventListener('abort', onAbort)
     over.abort(blobError('blob.aborted', { id: incoming.id }))
     while (streams(work) > 0) await work.changed.wait()
   }

@@ -14,6 +14,7 @@ import { providers } from '../../protocols/providers/protocol.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
 import type { BlobId } from '../../shared/ids.ts'
+import { abortable } from '../../shared/interrupt.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { queueError } from '../../shared/queue.ts'
 import { nodeError } from '../errors.ts'
@@ -67,7 +68,7 @@ export function createTracker(
       const coordinators = options.coordinators()
       if (coordinators.length === 0)
         throw nodeError('node.not-connected', { peer: 'any coordinator' })
-      const answers = await unlessAborted(
+      const answers = await abortable(
         Promise.allSettled(coordinators.map((peer) => lineTo(peer)({ ask: id, holds: [] }))),
         signal,
       )
@@ -185,16 +186,4 @@ async function answer(
     { signal },
   )
   for (const job of batch) job.done.resolve([])
-}
-
-/** The result, or the signal's reason as soon as it aborts; the work itself goes on for others. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>()
-  const onAbort = (): void => aborted.reject(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([work, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
 }

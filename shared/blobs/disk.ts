@@ -6,6 +6,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
 import { syncFolder } from '../durable-file.ts'
 import { MusterError } from '../errors.ts'
+import { type BulkWriter, openBulkWriter } from './bulk.ts'
 import { blobError } from './errors.ts'
 
 export type { FileHandle } from 'node:fs/promises'
@@ -18,6 +19,8 @@ export interface Disk {
   reopen(path: string): Promise<FileHandle>
   /** Writes all of `parts`, one after the other, from `position` on. */
   write(file: FileHandle, parts: readonly Uint8Array[], position: number): Promise<void>
+  /** Another way to write a large file, where there is one (see bulk.ts). Never fails. */
+  openBulk(path: string, size: number): Promise<BulkWriter | undefined>
   /** Makes the file read-only for everybody, also for its owner. */
   seal(file: FileHandle): Promise<void>
   /** Waits until the file's contents are on the disk. */
@@ -37,6 +40,7 @@ export const systemDisk: Disk = {
     ),
   reopen,
   write: writeAll,
+  openBulk: openBulkWriter,
   seal: (file) => file.chmod(0o444),
   sync: (file) => file.sync(),
   rename,
@@ -130,6 +134,7 @@ export function guard(disk: Disk, folder: string): GuardedDisk {
     create: guarded('creation', named, disk.create),
     reopen: guarded('opening', named, disk.reopen),
     write: guarded('writing', ofPool, disk.write),
+    openBulk: disk.openBulk,
     seal: guarded('sealing', ofPool, disk.seal),
     sync: guarded('sync', ofPool, disk.sync),
     rename: guarded('renaming', (_from, to) => to, disk.rename),

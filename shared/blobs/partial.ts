@@ -16,7 +16,7 @@ import {
 import { blake3Of } from '../blake3/hash.ts'
 import { MusterError } from '../errors.ts'
 import { type BlobId, blobId } from '../ids.ts'
-import { type BulkWriter, openBulkWriter } from './bulk.ts'
+import type { BulkWriter } from './bulk.ts'
 import { errno } from './disk.ts'
 import { sourceOfFiles } from './file-source.ts'
 import { GroupSet } from './group-set.ts'
@@ -51,7 +51,7 @@ export async function createPartial(store: Store, id: BlobId, size: number): Pro
       drafts.push({ path: base + suffix, file: await store.disk.create(base + suffix) })
     const [data, outboard] = drafts as [Draft, Draft]
     await store.disk.write(outboard.file, [header], 0)
-    const bulk = await openBulkWriter(data.path, size)
+    const bulk = await store.disk.openBulk(data.path, size)
     return { id, size, data, bulk, outboard, bitmapPath: base + BITMAP, verified: new GroupSet() }
   } catch (error) {
     for (const draft of drafts) await discard(store, draft)
@@ -91,7 +91,7 @@ export async function resumePartial(
   const data = { path: base + DATA, file: await store.disk.reopen(base + DATA) }
   try {
     const outboard = { path: base + OUTBOARD, file: await store.disk.reopen(base + OUTBOARD) }
-    const bulk = await openBulkWriter(data.path, size)
+    const bulk = await store.disk.openBulk(data.path, size)
     const partial: Partial = {
       id,
       size,

@@ -2,6 +2,7 @@
 import type { ByteRange } from '../blake3/geometry.ts'
 import { groupCount, groupsOf, MAX_BLOB_BYTES } from '../blake3/geometry.ts'
 import { type BlobId, blobId } from '../ids.ts'
+import { abortable } from '../interrupt.ts'
 import { blobError } from './errors.ts'
 import type { BlobFiles } from './file-source.ts'
 import type { GroupSet } from './group-set.ts'
@@ -75,12 +76,8 @@ export function createReceiver(store: Store): Receiver {
   /** The transfer once it is open, or the signal's reason as soon as it aborts. */
   async function opened(opening: Opening, signal: AbortSignal | undefined): Promise<Transfer> {
     opening.waiting += 1
-    const left = Promise.withResolvers<never>()
-    const onAbort = (): void => left.reject(signal?.reason)
-    signal?.addEventListener('abort', onAbort, { once: true })
-    if (signal?.aborted === true) onAbort()
     try {
-      return await Promise.race([opening.transfer, left.promise])
+      return await abortable(opening.transfer, signal)
     } catch (error) {
       if (opening.waiting === 1) {
         opening.abort.abort(error)
@@ -90,7 +87,6 @@ export function createReceiver(store: Store): Receiver {
       throw error
     } finally {
       opening.waiting -= 1
-      signal?.removeEventListener('abort', onAbort)
     }
   }
 

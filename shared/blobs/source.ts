@@ -1,4 +1,5 @@
 /** Where an ingest gets its bytes from: something that fills a buffer, whole unless the content ends. */
+import { createInterrupt } from '../interrupt.ts'
 import type { FileHandle } from './disk.ts'
 
 export interface Source {
@@ -36,24 +37,22 @@ export function sourceOfIterable(
   signal: AbortSignal | undefined,
 ): Source {
   const iterator = chunks[Symbol.asyncIterator]()
-  const stopping = new AbortController()
-  const signals =
-    signal === undefined ? stopping.signal : AbortSignal.any([signal, stopping.signal])
-  const stopped = Promise.withResolvers<never>()
-  stopped.promise.catch(() => undefined)
-  signals.addEventListener('abort', () => stopped.reject(signals.reason), { once: true })
-  if (signals.aborted) stopped.reject(signals.reason)
+  const stopping = createInterrupt()
+  const onAbort = (): void => stopping.end(signal?.reason)
+  signal?.addEventListener('abort', onAbort, { once: true })
+  if (signal?.aborted === true) onAbort()
   let rest: Uint8Array = new Uint8Array(0)
   let ended = false
   return {
     async fill(into) {
       let filled = 0
       while (filled < into.length) {
-        signals.throwIfAborted()
+        stopping.throwIfEnded()
         if (rest.length === 0) {
           if (ended) break
-          // A source that stalls and ignores the signal must not hold up whoever gives up on it.
-          const next = await Promise.race([iterator.next(), stopped.promise])
+          // A source that stalls and ignores the signal must not hold up the ingest that gives up
+          // on it.
+          const next = await stopping.wait(iterator.next())
           if (next.done === true) ended = true
           else rest = next.value
           continue
@@ -66,7 +65,8 @@ export function sourceOfIterable(
       return filled
     },
     async stop(reason) {
-      stopping.abort(reason)
+      signal?.removeEventListener('abort', onAbort)
+      stopping.end(reason)
       if (!ended) iterator.return?.().catch(() => undefined)
     },
   }

@@ -54,6 +54,7 @@ export function watchedDisk(watch: Watch): WatchedDisk {
     create: wrap('create', async (path: string) => kept(await systemDisk.create(path))),
     reopen: wrap('reopen', async (path: string) => kept(await systemDisk.reopen(path))),
     write: wrap('write', systemDisk.write),
+    openBulk: systemDisk.openBulk,
     seal: wrap('seal', systemDisk.seal),
     sync: wrap('sync', systemDisk.sync),
     rename: wrap('rename', systemDisk.rename),

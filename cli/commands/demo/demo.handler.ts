@@ -1,5 +1,6 @@
 /** The tour: what a fleet does in its first minutes, as real processes and real commands. */
 import { join } from 'node:path'
+import { untilAborted } from '../../../shared/interrupt.ts'
 import { formatDuration } from '../../../shared/units.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './demo.ts'
@@ -31,10 +32,7 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
   if (flags.once || signal.aborted) return
 
   await context.note(lookAround(context, fleet))
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
+  await untilAborted(signal)
   await context.note('\nstopping')
 }
 

@@ -1,0 +1,65 @@
+/**
+ * Waits leave nothing behind. Promise.race keeps every value that it was given until its slowest
+ * promise settles, and a listener stays on a signal until the signal aborts. On a promise or signal
+ * that lives long, both grow with each wait. shared/interrupt.ts has waits that don't.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { source, sources, type Source } from '../../tools/sources.ts'
+
+/** However they are reached: called, taken out of Promise, or by an alias of Promise. */
+const RACES: readonly RegExp[] = [
+  /\bPromise\s*\??\.\s*(?:race|any)\b/g,
+  /\bPromise\s*(?:\?\.\s*)?\[/g,
+  /\{[^{}]*\b(?:race|any)\b[^{}]*\}\s*=\s*Promise\b/g,
+  /=\s*(?:globalThis\s*\.\s*)?Promise\s*(?=$|[;,)\]}])/gm,
+  /\bReflect\s*\.\s*get\s*\(\s*Promise\b/g,
+]
+/** Each listener for the end of a signal, with its name if it has one. */
+const LISTENER = /\.\s*addEventListener\s*\(\s*(['"`])abort\1\s*,\s*(\w+\s*(?=[,)]))?/g
+const PROPERTY = /\.\s*onabort\s*=(?!=)/g
+
+/** Where a listener needs no removal, with the reason. */
+const STAYS: Readonly<Record<string, string>> = {
+  'shared/interrupt.ts': 'untilAborted lasts as long as its caller',
+  'cli/operator-key.ts': 'one signal is its own, the other listener leaves through it',
+}
+
+/** `path:line: what is wrong` of every wait that leaves something behind. */
+function leaks({ path, code }: Source): string[] {
+  const at = (index: number): string => `${path}:${code.slice(0, index).split('\n').length}`
+  const races = RACES.flatMap((pattern) =>
+    [...code.matchAll(pattern)].map((match) => `${at(match.index)}: a race of promises`),
+  )
+  const listeners = [...code.matchAll(LISTENER)].flatMap((match) => {
+    const name = match[2]?.trim()
+    const removal = new RegExp(
+      `\\.\\s*removeEventListener\\s*\\(\\s*['"\`]abort['"\`]\\s*,\\s*${name}\\b`,
+    )
+    return name !== undefined && removal.test(code)
+      ? []
+      : [`${at(match.index)}: a listener that is never removed`]
+  })
+  const properties = [...code.matchAll(PROPERTY)].map(
+    (match) => `${at(match.index)}: a listener that is never removed`,
+  )
+  return [...races, ...(Object.hasOwn(STAYS, path) ? [] : [...listeners, ...properties])]
+}
+
+test('policy: no wait races promises, and none leaves a listener on a signal', () => {
+  const product = sources().filter(({ isTest, folder }) => !isTest && folder !== 'e2e')
+  assert.deepEqual(product.flatMap(leaks), [])
+})
+
+test('policy: the guard of waits finds every marked line of its fixture and no other', () => {
+  const path = 'e2e/policy/fixtures/waits.ts'
+  const file = source(path)
+  const marked = file.text
+    .split('\n')
+    .flatMap((line, index) => (line.includes('// BAD') ? [index + 1] : []))
+  const found = leaks(file).map((leak) => Number(leak.split(':')[1]))
+  assert.deepEqual(
+    [...new Set(found)].sort((a, b) => a - b),
+    marked,
+  )
+})

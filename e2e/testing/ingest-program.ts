@@ -1,0 +1,28 @@
+/**
+ * A program that takes zeros into a pool, in the pieces of a socket: `node ingest-program.ts FOLDER
+ * BYTES`. Then it prints its peak of memory in bytes.
+ */
+import { openPool } from '../../shared/blobs/pool.ts'
+import { systemClock } from '../../shared/clock.ts'
+import { systemRandom } from '../../shared/random.ts'
+import { sparseDisk } from '../../shared/testing/sparse-disk.ts'
+import { KIB } from '../../shared/units.ts'
+import { peakBytes } from './memory.ts'
+
+const PIECE_BYTES = 64 * KIB
+
+/** A buffer for each piece, as a socket makes them. */
+export async function* zeros(bytes: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes; at += PIECE_BYTES)
+    yield Buffer.alloc(Math.min(PIECE_BYTES, bytes - at))
+}
+
+if (import.meta.main) {
+  const [folder, bytes] = process.argv.slice(2) as [string, string]
+  const pool = await openPool(
+    { clock: systemClock, random: systemRandom, disk: sparseDisk },
+    { folder },
+  )
+  const { size } = await pool.ingest(zeros(Number(bytes)), { maxBytes: Number(bytes) })
+  console.log(JSON.stringify({ size, peak: await peakBytes(process.pid) }))
+}
