@@ -1,56 +1,27 @@
+/** Content that a node sends is checked before it replaces anything. */
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'node:test'
-import type { Handlers } from '../protocols/define-protocol.ts'
-import { localProtocol } from '../protocols/local/protocol.ts'
-import { serveProtocol } from '../protocols/serve.ts'
-import { serveSocket } from '../protocols/socket.ts'
-import { blake3Of } from '../shared/blake3/hash.ts'
-import { systemClock } from '../shared/clock.ts'
-import { agentPaths } from '../shared/home.ts'
-import { silentLogger } from '../shared/logger.ts'
+import { serveBlob } from './testing/blob-server.ts'
 import { runMuster } from './testing/run-muster.ts'
 
-test('cli/blob: bytes that are not the blob are refused, and what was there before stays', async (t) => {
-  const home = await mkdtemp(join(tmpdir(), 'muster-blob-'))
-  t.after(() => rm(home, { recursive: true, force: true }))
-  const paths = agentPaths(home)
-  await writeFile(paths.identity, '{}')
-  const deps = { clock: systemClock, log: silentLogger }
+test('cli/blob: bytes that are not the blob are refused, and what was there before stays', async () => {
   const good = Buffer.from('what was asked for')
-  const sent = { bytes: Buffer.from('something else') }
-  const handlers = {
-    'blob.get': async (
-      _request: unknown,
-      { send }: { send: (bytes: Uint8Array) => Promise<void> },
-    ) => {
-      await send(sent.bytes)
-      return { size: sent.bytes.length }
-    },
-  } as unknown as Handlers<typeof localProtocol>
-  const policy = { allow: async () => ({ kind: 'local', name: 'local' }) as const }
-  const serve = serveProtocol(localProtocol, handlers, { ...deps, policy })
-  const socket = await serveSocket(deps, {
-    path: paths.socket,
-    protocols: new Map([[localProtocol.id, serve]]),
-  })
-  t.after(() => socket.close())
-  const folder = join(home, 'to')
-  await mkdir(folder)
+  await using server = await serveBlob(good)
+  const { home, folder, blob } = server
   await writeFile(join(folder, 'file'), 'before')
-  const get = () =>
-    runMuster(['--home', home, 'blob', 'get', blake3Of(good), '--to', join(folder, 'file')])
+  const get = () => runMuster(['--home', home, 'blob', 'get', blob, '--to', join(folder, 'file')])
 
+  server.bytes = Buffer.from('something else')
   const altered = await get()
   assert.equal(altered.code, 9, altered.stderr)
-  assert.match(altered.stderr, /what came for blob/)
+  assert.match(altered.stderr, /the content that came is not the blob: expected /)
   assert.deepEqual(
     [await readdir(folder), await readFile(join(folder, 'file'), 'utf8')],
     [['file'], 'before'],
   )
-  sent.bytes = good
+  server.bytes = good
   assert.equal((await get()).code, 0)
   assert.deepEqual(await readFile(join(folder, 'file')), good)
 })

@@ -1,44 +1,24 @@
 /** Content of the node whose home it is: of an agent over its own socket, of a coordinator as an operator (adding is an operation, signed and logged). */
 import { createReadStream } from 'node:fs'
-import { open, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { stat } from 'node:fs/promises'
 import { openClient, type Client } from '../protocols/call.ts'
 import { localProtocol } from '../protocols/local/protocol.ts'
 import { dialSocket } from '../protocols/socket.ts'
 import { createBlake3 } from '../shared/blake3/hash.ts'
 import { diskReason } from '../shared/disk-reason.ts'
-import { syncFolder } from '../shared/durable-file.ts'
-import { defineErrors } from '../shared/errors.ts'
 import { agentPaths } from '../shared/home.ts'
 import { blobId } from '../shared/ids.ts'
 import { KIB } from '../shared/units.ts'
 import { cliError } from './errors.ts'
 import { withSession } from './connect.ts'
 import type { CommandContext } from './context.ts'
+import { fileError } from './file-errors.ts'
 import { homeKind } from './home-kind.ts'
+import { writeOutputFile } from './output-file.ts'
 import { requireDone } from './results.ts'
 import './error-tables.ts'
 
 type Context = CommandContext<unknown, unknown>
-
-export const fileError = defineErrors({
-  'file.altered': {
-    exit: 'verification',
-    message: (d: { blob: string; got: string }) => `what came for blob ${d.blob} is ${d.got}`,
-    hint: () => 'nothing was kept of it; the node that sent it is damaged or lies',
-  },
-  'file.unreadable': {
-    exit: 'usage',
-    message: (d: { file: string; reason: string }) => `${d.file} cannot be read: ${d.reason}`,
-    hint: () => 'give the path of a file that you may read',
-  },
-  'file.unwritable': {
-    exit: 'failed',
-    message: (d: { file: string; reason: string }) => `${d.file} cannot be written: ${d.reason}`,
-    hint: () =>
-      'what was there before is there still; give --to the path of a file, on a disk with room for it',
-  },
-})
 
 /** One data frame. */
 const PIECE_BYTES = 256 * KIB
@@ -74,8 +54,8 @@ export async function getBlob(
 ): Promise<void> {
   const blob = blobId.parse(options.blob)
   const range = options.range === undefined ? undefined : parseRange(options.range)
-  await toFile(context, options.to, async (put) => {
-    // Whoever sends it is not believed; of a range there is nothing to compare, and the node that sends it has verified it.
+  await writeOutputFile(context, options.to, async (put, { direct }) => {
+    // The node of the home has verified a range already; whole content is hashed here again.
     const hasher = range === undefined ? createBlake3() : undefined
     const write = async (bytes: Uint8Array): Promise<void> => {
       hasher?.update(bytes)
@@ -98,7 +78,7 @@ export async function getBlob(
         ),
       )
     const got = hasher?.digest() ?? blob
-    if (got !== blob) throw fileError('file.altered', { blob, got })
+    if (got !== blob) throw fileError('file.altered', { blob, got, direct })
   })
 }
 
@@ -166,53 +146,9 @@ function parseRange(text: string): { start: number; end: number } {
   return { start, end }
 }
 
-/** Writes beside the target and renames, so that a broken transfer leaves what was there before. */
-async function toFile(
-  context: Context,
-  to: string,
-  fetch: (write: (bytes: Uint8Array) => Promise<void>) => Promise<unknown>,
-): Promise<void> {
-  if (to === '-') {
-    await fetch((bytes) => context.stdout.write(bytes))
-    return
-  }
-  const target = resolve(to)
-  const part = join(
-    dirname(target),
-    `.${basename(target)}.${Buffer.from(context.random.bytes(4)).toString('hex')}.part`,
-  )
-  const disk = <T>(work: Promise<T>): Promise<T> =>
-    work.catch((error: unknown) => Promise.reject(unwritable(to, error)))
-  // Known before anything is fetched, not after hours of it.
-  const before = await stat(target).catch(() => undefined)
-  if (before?.isDirectory() === true)
-    throw fileError('file.unwritable', { file: to, reason: 'it is a folder' })
-  const handle = await disk(open(part, 'wx', 0o644))
-  try {
-    // Not write(): that may take a part of the bytes.
-    await fetch((bytes) => disk(handle.writeFile(bytes)))
-    await disk(handle.sync())
-    await disk(handle.close())
-    // Crash before this: a hidden .part file is left, and the target is as it was.
-    await disk(rename(part, target))
-    await disk(syncFolder(dirname(target)))
-  } catch (error) {
-    await handle.close().catch(() => undefined)
-    await rm(part, { force: true })
-    throw error
-  }
-}
-
 function unreadable(file: string, error: unknown): unknown {
   const reason = diskReason(error)
   return reason === undefined
     ? error
     : fileError('file.unreadable', { file, reason }, { cause: error })
-}
-
-function unwritable(file: string, error: unknown): unknown {
-  const reason = diskReason(error)
-  return reason === undefined
-    ? error
-    : fileError('file.unwritable', { file, reason }, { cause: error })
 }

@@ -10,6 +10,7 @@ import { diskReason } from '../shared/disk-reason.ts'
 import { writeDurable } from '../shared/durable-file.ts'
 import { defineErrors } from '../shared/errors.ts'
 import type { Random } from '../shared/random.ts'
+import { findOutputTarget } from './output-target.ts'
 
 export const contextError = defineErrors({
   'context.unknown': {
@@ -93,12 +94,19 @@ export function contextFile(
     async write(contexts) {
       try {
         await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+        // Many people keep such files elsewhere and link to them; the link has to stay.
+        const target = await findOutputTarget(path)
+        if (target.kind === 'descriptor' || target.kind === 'stream')
+          throw failed('it is not a regular file')
+        const mode = target.kind === 'file' ? target.stats.mode & 0o777 : 0o600
         // Crash before it is done: the old contexts stand.
-        await writeDurable(deps, path, `${JSON.stringify(contexts, undefined, 2)}\n`, {
-          mode: 0o600,
+        await writeDurable(deps, target.path, `${JSON.stringify(contexts, undefined, 2)}\n`, {
+          mode,
         })
       } catch (error) {
-        throw failed(diskReason(error) ?? 'it cannot be written', error)
+        throw contextError.is(error)
+          ? error
+          : failed(diskReason(error) ?? 'it cannot be written', error)
       }
     },
   }

@@ -19,6 +19,12 @@ export const cliError = defineErrors({
     exit: 'outputClosed',
     message: () => 'the reader of the output went away',
   },
+  'cli.output-failed': {
+    exit: 'failed',
+    message: (d: { reason: string }) => `cannot write the output: ${d.reason}`,
+    hint: () =>
+      'the printed part is not complete; run the command again where the output can be written',
+  },
   'cli.not-confirmed': {
     exit: 'usage',
     message: (d: { action: string }) => `this ${d.action}, and nobody is there to be asked`,

@@ -1,15 +1,18 @@
 /**
- * Where a command writes: stdout or stderr with backpressure, and with a defined end when whoever reads it goes away. What a terminal would
- * obey (control characters, direction marks) is made visible in text that comes from elsewhere.
+ * Where a command writes: stdout or stderr with backpressure. A reader that went away ends the command
+ * quietly, a full disk with an error. What a terminal would obey (control characters, direction marks)
+ * is made visible in text that comes from elsewhere.
  */
+import { writeSync } from 'node:fs'
 import type { WriteStream } from 'node:tty'
 import { styleText } from 'node:util'
+import { diskReason } from '../shared/disk-reason.ts'
 import { cliError } from './errors.ts'
 
 export interface Sink {
   /**
    * Resolves when more may be written. Bytes go out as they are.
-   * @throws cli.output-closed once the reader went away
+   * @throws cli.output-closed once the reader went away, cli.output-failed where it can't be written
    */
   write(chunk: string | Uint8Array): Promise<void>
   readonly isTTY: boolean
@@ -17,26 +20,68 @@ export interface Sink {
   readonly columns: number
   /** The text in a style, or as it is where colours are off. */
   style(format: Parameters<typeof styleText>[0], text: string): string
-  /** Aborts once the reader went away. */
+  /** Aborts once nothing more can be written; its reason is the error. */
   readonly closed: AbortSignal
 }
 
+/** What a pipe or terminal reports when its reader is gone. */
+const READER_GONE: ReadonlySet<unknown> = new Set([
+  'EPIPE',
+  'ECONNRESET',
+  'ERR_STREAM_DESTROYED',
+  'ERR_STREAM_WRITE_AFTER_END',
+])
+
+function outputError(error: NodeJS.ErrnoException): Error {
+  if (READER_GONE.has(error.code)) return cliError('cli.output-closed', {}, { cause: error })
+  const reason = diskReason(error) ?? error.message
+  return cliError('cli.output-failed', { reason }, { cause: error })
+}
+
+/** A stream over a file or device; its own write() drops what a nearly full disk did not take. */
+interface FileStream {
+  readonly fd: number
+  readonly _type?: string
+}
+
+/** At once, so that stdout and stderr stay in order where both go to one file. */
+function writeFile(
+  descriptor: number,
+  chunk: string | Uint8Array,
+  done: (error?: Error) => void,
+): void {
+  const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at)
+  } catch (error) {
+    return done(error as Error)
+  }
+  done()
+}
+
 export function createSink(
-  stream: NodeJS.WritableStream & Partial<WriteStream>,
+  stream: NodeJS.WritableStream & Partial<WriteStream> & Partial<FileStream>,
   options: { color: boolean },
 ): Sink {
   const gone = new AbortController()
-  stream.on('error', () => gone.abort(cliError('cli.output-closed')))
+  const failed = (error: Error): Error => {
+    gone.abort(outputError(error))
+    return gone.signal.reason as Error
+  }
+  stream.on('error', failed)
+  const { fd } = stream
+  const file = stream._type === 'fs' && fd !== undefined ? fd : undefined
   return {
     write: (chunk) =>
       new Promise((resolve, reject) => {
         if (gone.signal.aborted) return reject(gone.signal.reason as Error)
-        // The callback comes when the chunk is handed to the system: that is the backpressure.
-        stream.write(chunk, (error) => {
+        const done = (error?: Error | null): void => {
           if (error === null || error === undefined) return resolve()
-          gone.abort(cliError('cli.output-closed', {}, { cause: error }))
-          reject(gone.signal.reason as Error)
-        })
+          reject(failed(error))
+        }
+        // The callback comes when the chunk is handed to the system: that is the backpressure.
+        if (file === undefined) stream.write(chunk, done)
+        else writeFile(file, chunk, done)
       }),
     isTTY: stream.isTTY ?? false,
     get columns() {

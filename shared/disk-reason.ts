@@ -15,6 +15,13 @@ const REASONS: Readonly<Record<string, string>> = {
   EFBIG: 'the file system takes no file of that size',
   EIO: 'the disk has an error',
   EMFILE: 'too many files are open',
+  ELOOP: 'its symbolic links lead in a circle',
+  EPIPE: 'the program that read from it has ended',
+  ECONNRESET: 'the program that read from it has ended',
+  ENXIO: 'no program takes what is written to it',
+  ETXTBSY: 'it is a program that is running',
+  EBADF: 'it is not open for writing',
+  EBUSY: 'it is in use',
 }
 
 /** The reason in words, the system's own name for one that is rare, undefined for an error that is not the system's. */

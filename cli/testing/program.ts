@@ -98,6 +98,11 @@ const testRegistry: Registry = {
       { daemon: true },
     ),
   },
+  /** Writes once, more than fits. */
+  big: {
+    summary: 'x',
+    command: command(async (c) => c.stdout.write('x'.repeat(100_000))),
+  },
   /** Writes until it is told that nobody reads. */
   flood: {
     summary: 'x',

@@ -8,7 +8,12 @@ import {
 } from '../../command.ts'
 
 const flags = {
-  to: { type: 'string', value: 'FILE', summary: 'where to; - is standard output', required: true },
+  to: {
+    type: 'string',
+    value: 'FILE',
+    summary: 'a file, device or pipe; - is standard output',
+    required: true,
+  },
   range: { type: 'string', value: 'A-B', summary: 'bytes from A to before B' },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
