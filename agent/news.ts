@@ -1,10 +1,16 @@
-/** The agent's part in gossip: follows the log's checkpoints as a witness and learns revocations early. Everything is checked as if nobody were honest. */
+/**
+ * The agent's part in gossip: follows the log's checkpoints as a witness and learns revocations
+ * early. Everything is checked; no sender is trusted.
+ */
 import { decode } from 'cborg'
 import type { MusterNode } from '../node/node.ts'
 import type { Verdict } from '../node/gossip.ts'
 import type { TrustState } from '../node/trust-state.ts'
 import { openClient } from '../protocols/call.ts'
 import { audit } from '../protocols/audit/protocol.ts'
+import type { Checkpoint } from '../shared/audit/checkpoint.ts'
+import { auditError } from '../shared/audit/errors.ts'
+import { type Offered, requireAccepted } from '../shared/audit/follower.ts'
 import { type Clock, rfc3339 } from '../shared/clock.ts'
 import { MusterError } from '../shared/errors.ts'
 import type { FleetId } from '../shared/ids.ts'
@@ -16,6 +22,11 @@ import { missingEpochs } from '../shared/trust/revocations.ts'
 import { requireRevoker } from '../shared/trust/revoker.ts'
 import { readSigned, type Signed } from '../shared/trust/signed.ts'
 import { fromWire } from '../shared/trust/transport.ts'
+
+/** Proofs for one checkpoint. Each but the first is needed because an order moved the newest one. */
+const MAX_ROUNDS = 8
+/** Checkpoints that wait to be compared: a fleet makes a few a second. One more brings no news. */
+const MAX_WAITING = 64
 
 export interface NewsDeps {
   readonly node: MusterNode
@@ -32,19 +43,11 @@ export interface NewsDeps {
 /** @returns a function that stops listening */
 export function followNews(deps: NewsDeps, signal: AbortSignal): () => void {
   const { node, trust, log } = deps
+  const compare = comparing(deps, signal)
   const offs = [
     node.gossip.on('audit', (message): Verdict => {
       try {
-        const checkpoint = trust.openCheckpoint(Buffer.from(message.bytes).toString())
-        witness(deps, checkpoint.note, signal).catch((error: unknown) => {
-          // A log that shrank or forked is an attack or a restored backup; this host goes on to refuse orders that do not extend what it saw. The note
-          // is signed: with the one that this host keeps it is the proof.
-          if (!signal.aborted)
-            log.error(
-              { size: checkpoint.size, at: rfc3339(checkpoint.at), note: checkpoint.note, error },
-              'a checkpoint does not extend the log that this host has seen',
-            )
-        })
+        compare(trust.openCheckpoint(Buffer.from(message.bytes).toString()))
         return 'accept'
       } catch (error) {
         log.debug({ author: message.author, error }, 'gossip that is no checkpoint')
@@ -93,34 +96,78 @@ export function followNews(deps: NewsDeps, signal: AbortSignal): () => void {
   }
 }
 
-/** Accepts a checkpoint if it extends what is known, asking for the proof. A failure to ask is no finding; a proof that does not hold is. */
-async function witness(deps: NewsDeps, note: string, signal: AbortSignal): Promise<void> {
-  const { trust, node } = deps
-  const checkpoint = trust.openCheckpoint(note)
-  const known = await trust.log.known()
-  if (known === undefined || known.size === checkpoint.size) return trust.log.accept(checkpoint)
-  // News overtake each other; a smaller one that was signed earlier is old, one that was signed later is a log that shrank.
-  if (checkpoint.size < known.size && checkpoint.at <= known.at) return
-  // Nobody needs to be asked about it: it is refused, and said so.
-  if (checkpoint.size < known.size) return trust.log.accept(checkpoint)
+/** Compares checkpoints one after the other, so that each needs at most one proof at a time. */
+function comparing(deps: NewsDeps, signal: AbortSignal): (checkpoint: Checkpoint) => void {
+  let last = Promise.resolve()
+  let waiting = 0
+  return (checkpoint) => {
+    const seen = { size: checkpoint.size, at: rfc3339(checkpoint.at) }
+    if (waiting >= MAX_WAITING) return deps.log.debug(seen, 'too many checkpoints; one is dropped')
+    waiting += 1
+    last = last
+      .then(() => witness(deps, checkpoint, signal))
+      .catch((error: unknown) => {
+        if (signal.aborted) return
+        // An attack or a restored backup. The note is signed: with the one that this host keeps it is the proof.
+        if (auditError.is(error))
+          deps.log.error(
+            { ...seen, note: checkpoint.note, error },
+            'a checkpoint does not extend the log that this host has seen',
+          )
+        else deps.log.warn({ ...seen, error }, 'a checkpoint was not compared')
+      })
+      .finally(() => {
+        waiting -= 1
+      })
+  }
+}
+
+/**
+ * Compares a checkpoint with the newest one that this host accepted, with a proof from the
+ * coordinator. Comparing and accepting are one step of the follower: an order that moves the newest
+ * checkpoint meanwhile makes another proof necessary, and is no finding.
+ * @throws audit.* where two logs were signed, disk.* and trust-state.* where this host's disk fails
+ */
+async function witness(deps: NewsDeps, checkpoint: Checkpoint, signal: AbortSignal): Promise<void> {
+  const { log } = deps.trust
+  let open = unsettled(await log.offer(checkpoint))
+  for (let round = 0; round < MAX_ROUNDS && open !== undefined; round++) {
+    const { size, at } = open.known
+    const [from, to] = [Math.min(size, checkpoint.size), Math.max(size, checkpoint.size)]
+    const hashes = await askForProof(deps, { from, to }, signal)
+    if (hashes === undefined) {
+      // A smaller log that was signed later shrank, unless a proof shows that it did not.
+      if (checkpoint.size < size && checkpoint.at > at) requireAccepted(checkpoint, open)
+      return
+    }
+    open = unsettled(await log.offer(checkpoint, { from, to, hashes }))
+  }
+}
+
+/** What a proof is still missing for. */
+function unsettled(offered: Offered): Exclude<Offered, { result: 'accepted' }> | undefined {
+  if (offered.result === 'accepted') return undefined
+  return offered.result === 'older' && offered.proved ? undefined : offered
+}
+
+/** Undefined where there is no coordinator to ask, or it gives no proof: that alone is no finding. */
+async function askForProof(
+  deps: NewsDeps,
+  sizes: { from: number; to: number },
+  signal: AbortSignal,
+): Promise<Uint8Array[] | undefined> {
   const coordinator = deps.coordinator()
-  if (coordinator === undefined) return
-  let proof: Uint8Array[]
+  if (coordinator === undefined) return undefined
   try {
-    const client = openClient(audit, await node.open(coordinator, audit.id, signal), deps)
+    const client = openClient(audit, await deps.node.open(coordinator, audit.id, signal), deps)
     try {
-      proof = (
-        await client.call('consistency', { from: known.size, to: checkpoint.size }, { signal })
-      ).proof
+      return (await client.call('consistency', sizes, { signal })).proof
     } finally {
-      // After a refusal too: streams that stay open are counted, and one day no proof could be asked for any more.
+      // After a refusal too: the number of open streams is limited.
       await client.close().catch(() => undefined)
     }
   } catch (error) {
-    if (error instanceof MusterError) return
+    if (error instanceof MusterError) return undefined
     throw error
   }
-  // Another checkpoint may have been accepted while the proof was on its way: then this one is no news any more.
-  if ((await trust.log.known())?.size !== known.size) return
-  await trust.log.accept(checkpoint, { from: known.size, to: checkpoint.size, hashes: proof })
 }

@@ -12,6 +12,7 @@ import { type ArgumentsOf, VERBS } from '../../protocols/control/verbs.ts'
 import type { TrustState } from '../../node/trust-state.ts'
 import { decodeEntry, statementOf } from '../../shared/audit/entry.ts'
 import { auditError } from '../../shared/audit/errors.ts'
+import { requireAccepted } from '../../shared/audit/follower.ts'
 import { verifyInclusion } from '../../shared/audit/proof.ts'
 import { leafHash } from '../../shared/audit/tree.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -136,18 +137,15 @@ async function requireProof(
     throw commandError('command.no-proof', { reason })
   }
   // Last, because it is remembered: a checkpoint is the newest one seen even if what came with it is refused later.
-  try {
-    await deps.trust.log.accept(checkpoint, {
-      from: request.consistentFrom,
-      to: checkpoint.size,
-      hashes: request.consistency,
-    })
-  } catch (error) {
-    const size = (await deps.trust.log.known())?.size ?? 0
-    // Another order moved this host's position while this one was on its way: no fault of anybody's, the coordinator proves again.
-    if (size !== request.consistentFrom) throw commandError('command.position-moved', { size })
-    throw error
-  }
+  const offered = await deps.trust.log.offer(checkpoint, {
+    from: request.consistentFrom,
+    to: checkpoint.size,
+    hashes: request.consistency,
+  })
+  // Gossip or another order moved this host's position while this order was on its way: the coordinator proves again.
+  if (offered.result !== 'accepted' && offered.known.size !== request.consistentFrom)
+    throw commandError('command.position-moved', { size: offered.known.size })
+  requireAccepted(checkpoint, offered)
 }
 
 function isSame(a: Signed, b: Signed): boolean {

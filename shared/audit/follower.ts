@@ -1,40 +1,55 @@
 /**
- * Following a log from checkpoint to checkpoint, as agents and witnesses do (C2SP tlog-witness): a new checkpoint is accepted only if it
- * extends the newest one accepted before. The decision and its durable record are one step: concurrent calls run one after the other,
- * and nothing is reported as accepted before it is stored.
+ * Following a log from checkpoint to checkpoint, as agents and witnesses do (C2SP tlog-witness): a
+ * new checkpoint is accepted only if it extends the newest one accepted before. Comparing and
+ * remembering are one step: concurrent calls run one after the other, so a checkpoint is always
+ * judged against the newest one. Nothing is reported as accepted before it is stored.
  */
 import type { Checkpoint } from './checkpoint.ts'
 import { auditError } from './errors.ts'
 import { type ConsistencyProof, verifyConsistency } from './proof.ts'
 import { sameHash } from './tree.ts'
 
+/** What became of a checkpoint that was offered. */
+export type Offered =
+  /** It is the newest one now, or it was already. */
+  | { readonly result: 'accepted' }
+  /** Smaller than the newest one, which changes nothing. `proved`: the newest one extends it. */
+  | { readonly result: 'older'; readonly known: Checkpoint; readonly proved: boolean }
+  /** It needs a proof from `from` to `to` entries: none came with it, or one for other sizes. */
+  | {
+      readonly result: 'unproved'
+      readonly known: Checkpoint
+      readonly from: number
+      readonly to: number
+    }
+
 /**
- * Whether `next` may follow `known`.
- * @param proof from `known.size` to `next.size`; not needed (and not looked at) where nothing is known or nothing was added
- * @throws audit.smaller, audit.equivocation, audit.proof
+ * What `next` is to a follower that accepted `known`. A finding (two logs were signed) is thrown. A
+ * proof that is missing or belongs to other sizes is no finding: the newest checkpoint may have
+ * moved since the proof was made.
+ * @throws audit.equivocation, audit.proof
  */
-export function requireExtends(
+export function judge(
   known: Checkpoint | undefined,
   next: Checkpoint,
   proof: ConsistencyProof | undefined,
-): void {
-  if (known === undefined) return
-  if (next.size < known.size)
-    throw auditError('audit.smaller', { known: known.size, got: next.size })
+): Offered {
+  if (known === undefined) return { result: 'accepted' }
   if (next.size === known.size) {
-    if (sameHash(next.root, known.root)) return
+    if (sameHash(next.root, known.root)) return { result: 'accepted' }
     throw auditError('audit.equivocation', {
       size: next.size,
       known: hex(known.root),
       got: hex(next.root),
     })
   }
-  if (proof === undefined || proof.from !== known.size || proof.to !== next.size)
-    throw auditError('audit.proof', {
-      what: 'consistency',
-      reason: `one from ${known.size} to ${next.size} is needed`,
-    })
-  verifyConsistency(proof, known.root, next.root)
+  const [old, young] = next.size < known.size ? [next, known] : [known, next]
+  if (proof === undefined || proof.from !== old.size || proof.to !== young.size)
+    return next.size < known.size
+      ? { result: 'older', known, proved: false }
+      : { result: 'unproved', known, from: old.size, to: young.size }
+  verifyConsistency(proof, old.root, young.root)
+  return next.size < known.size ? { result: 'older', known, proved: true } : { result: 'accepted' }
 }
 
 export interface FollowerStore {
@@ -44,11 +59,17 @@ export interface FollowerStore {
 }
 
 export interface Follower {
-  /** The newest accepted checkpoint. */
+  /** The newest accepted checkpoint at this moment. Only {@link offer} compares. */
   known(): Promise<Checkpoint | undefined>
   /**
-   * Accepts a checkpoint whose signature was checked, and remembers it durably before it returns. One of the same size and root is
-   * accepted again (only its time may be newer).
+   * Compares a checkpoint whose signature was checked with the newest one and, where it extends it,
+   * remembers it durably before it returns. One of the same size and root is accepted again (only
+   * its time may be newer).
+   * @throws audit.equivocation, audit.proof: two logs were signed
+   */
+  offer(next: Checkpoint, proof?: ConsistencyProof): Promise<Offered>
+  /**
+   * As {@link offer}, for a caller that requires the checkpoint to be the newest one.
    * @throws audit.smaller, audit.equivocation, audit.proof
    */
   accept(next: Checkpoint, proof?: ConsistencyProof): Promise<void>
@@ -62,16 +83,39 @@ export function createFollower(store: FollowerStore): Follower {
     last = mine.catch(() => {})
     return mine
   }
+  const offer: Follower['offer'] = (next, proof) =>
+    turn(async () => {
+      const known = await store.load()
+      const offered = judge(known, next, proof)
+      // Crash before this: the old checkpoint stands, and the new one was not reported as accepted.
+      if (
+        offered.result === 'accepted' &&
+        (known === undefined || next.size > known.size || next.at > known.at)
+      )
+        await store.save(next)
+      return offered
+    })
   return {
     known: () => turn(() => store.load()),
-    accept: (next, proof) =>
-      turn(async () => {
-        const known = await store.load()
-        requireExtends(known, next, proof)
-        // Crash before this: the old checkpoint stands, and nobody was told of the new one.
-        if (known === undefined || next.size > known.size || next.at > known.at)
-          await store.save(next)
-      }),
+    offer,
+    accept: async (next, proof) => requireAccepted(next, await offer(next, proof)),
+  }
+}
+
+/** @throws audit.smaller, audit.proof where the checkpoint was not accepted */
+export function requireAccepted(next: Checkpoint, offered: Offered): void {
+  switch (offered.result) {
+    case 'accepted':
+      return
+    case 'older':
+      throw auditError('audit.smaller', { known: offered.known.size, got: next.size })
+    case 'unproved':
+      throw auditError('audit.proof', {
+        what: 'consistency',
+        reason: `one from ${offered.from} to ${offered.to} is needed`,
+      })
+    default:
+      return offered satisfies never
   }
 }
 
