@@ -108,7 +108,7 @@ function comparing(deps: NewsDeps, signal: AbortSignal): (checkpoint: Checkpoint
       .then(() => witness(deps, checkpoint, signal))
       .catch((error: unknown) => {
         if (signal.aborted) return
-        // An attack or a restored backup. The note is signed: with the one that this host keeps it is the proof.
+        // An attack or a restored backup. This note and the one that this host keeps are the proof.
         if (auditError.is(error))
           deps.log.error(
             { ...seen, note: checkpoint.note, error },
@@ -126,7 +126,7 @@ function comparing(deps: NewsDeps, signal: AbortSignal): (checkpoint: Checkpoint
  * Compares a checkpoint with the newest one that this host accepted, with a proof from the
  * coordinator. Comparing and accepting are one step of the follower: an order that moves the newest
  * checkpoint meanwhile makes another proof necessary, and is no finding.
- * @throws audit.* where two logs were signed, disk.* and trust-state.* where this host's disk fails
+ * @throws audit.* where two logs were signed; trust-state.* and storage errors of this host
  */
 async function witness(deps: NewsDeps, checkpoint: Checkpoint, signal: AbortSignal): Promise<void> {
   const { log } = deps.trust

@@ -136,13 +136,13 @@ async function requireProof(
     const reason = `the log entry files it as ${entry.type}${entry.operation === intent.operation ? '' : ' under another operation'}`
     throw commandError('command.no-proof', { reason })
   }
-  // Last, because it is remembered: a checkpoint is the newest one seen even if what came with it is refused later.
+  // Last, because it is remembered, whatever becomes of the order that came with it.
   const offered = await deps.trust.log.offer(checkpoint, {
     from: request.consistentFrom,
     to: checkpoint.size,
     hashes: request.consistency,
   })
-  // Gossip or another order moved this host's position while this order was on its way: the coordinator proves again.
+  // Gossip or another order moved this host's position meanwhile: the coordinator proves again.
   if (offered.result !== 'accepted' && offered.known.size !== request.consistentFrom)
     throw commandError('command.position-moved', { size: offered.known.size })
   requireAccepted(checkpoint, offered)
