@@ -5,13 +5,13 @@
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { blake3Of } from '../../shared/blake3/hash.ts'
 import { canonicalJson } from '../../shared/canonical-json.ts'
 import type { Json } from '../../shared/canonical-json.ts'
 import { syncFolder, writeDurable } from '../../shared/durable-file.ts'
 import type { Random } from '../../shared/random.ts'
 import { MIB } from '../../shared/units.ts'
-import { dirname } from 'node:path'
 
 export interface JournalFile {
   /** Bytes of the whole records in the file. */
@@ -52,12 +52,32 @@ export async function openJournalFile(
   function journalFile(initialSize: number): JournalFile {
     let size = initialSize
     let broken: unknown
+    /** True while the path may name another file than `handle`: what is written to that is lost. */
+    let unnamed = false
+    /** Makes the file under the path, whichever it is now, the one that is written. */
+    const follow = async (): Promise<void> => {
+      if (!unnamed) return
+      const next = await open(path, constants.O_RDWR | constants.O_NOFOLLOW)
+      try {
+        // Its name must survive a crash before anything that is appended to it is acknowledged.
+        await syncFolder(dirname(path))
+        const { size: nextSize } = await next.stat()
+        await handle.close()
+        handle = next
+        size = nextSize
+        unnamed = false
+      } catch (error) {
+        await next.close()
+        throw error
+      }
+    }
     return {
       get size() {
         return size
       },
       append: async (record) => {
         if (broken !== undefined) throw broken
+        await follow()
         const line = encodeLine(record)
         try {
           await writeAll(handle, line, size)
@@ -74,18 +94,18 @@ export async function openJournalFile(
       },
       replace: async (records) => {
         if (broken !== undefined) throw broken
+        await follow()
         const bytes = Buffer.concat(records.map(encodeLine))
-        await writeDurable(deps, path, bytes)
+        try {
+          await writeDurable(deps, path, bytes)
+        } catch (error) {
+          // It may have failed after its rename: then this file has lost its name.
+          unnamed = true
+          throw error
+        }
         // Crash here: the new file is in place and says the same.
-        const next = await open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch(
-          (error: unknown) => {
-            broken = error
-            throw error
-          },
-        )
-        await handle.close()
-        handle = next
-        size = bytes.length
+        unnamed = true
+        await follow()
       },
       close: () => handle.close(),
     }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
-import { systemClock } from '../../shared/clock.ts'
+import { type Clock, parseRfc3339, systemClock } from '../../shared/clock.ts'
 import { apply } from '../../shared/facts/apply.ts'
 import type { FactState } from '../../shared/facts/apply.ts'
 import { factPackage, factSet, rootOf } from '../../shared/facts/package-set.ts'
@@ -149,6 +149,29 @@ test('facts journal: the file is written anew before it grows without end, and s
       assert.equal((await journal.since(1, 61))[0]?.kind, 'events')
     })
     assert.deepEqual(await readdir(folder), ['journal'])
+  }))
+
+test('facts journal: updates from a time when the clock was ahead are served with times that are not', () =>
+  inFolder(async (folder) => {
+    let aheadMs = 0
+    const clock: Clock = { ...systemClock, now: () => systemClock.now() + aheadMs }
+    const journal = await openJournal({ ...deps, clock }, { folder })
+    await journal.observe(setOf('1-1'))
+    aheadMs = 3_600_000
+    await journal.observe(setOf('2-1'))
+    aheadMs = 0
+    await journal.observe(setOf('3-1'))
+    const served = await journal.since(1, 1)
+    await journal.close()
+    assert.deepEqual(
+      served.map(({ sequence }) => sequence),
+      [2, 3],
+    )
+    for (const update of served) {
+      const events = update.kind === 'events' ? update.events : []
+      for (const { at } of [update, ...events])
+        assert.ok(parseRfc3339(at) <= systemClock.now(), `${at} of ${update.sequence}`)
+    }
   }))
 
 test('facts journal: a last line that a crash cut or garbled is dropped', () =>

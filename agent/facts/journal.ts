@@ -9,7 +9,7 @@ import { canonicalJson } from '../../shared/canonical-json.ts'
 import type { Json } from '../../shared/canonical-json.ts'
 import { rfc3339 } from '../../shared/clock.ts'
 import type { Clock } from '../../shared/clock.ts'
-import { MAX_EPOCH_JUMP } from '../../shared/facts/apply.ts'
+import { boundTimes, MAX_EPOCH_JUMP } from '../../shared/facts/apply.ts'
 import { diff } from '../../shared/facts/events.ts'
 import { rootOf } from '../../shared/facts/package-set.ts'
 import type { FactSet } from '../../shared/facts/package-set.ts'
@@ -156,7 +156,9 @@ export async function openJournal(
         const missing = kept.filter(
           (update) => update.epoch === epoch && update.sequence > sequence,
         )
-        return missing[0]?.sequence === sequence + 1 ? missing : [full() as FactUpdate]
+        if (missing[0]?.sequence !== sequence + 1) return [full() as FactUpdate]
+        // They were written when the clock was ahead: an older coordinator refuses such times.
+        return missing.map((update) => boundTimes(update, deps.clock.now(), 0))
       }),
     full,
     close: () => inTurn(() => file.close()),

@@ -63,7 +63,8 @@ for (const dialect of DIALECTS) {
       'db 3.0.7-25.el9 stale',
     ])
     assert.deepEqual(await found({ version: '3.0.7-24.el9' }), ['web 3.0.7-24.el9'])
-    await assert.rejects(found({ version: '<> 3' }), { code: 'inventory.bad-version' })
+    for (const version of ['<> 3', 'banana', '=> 3'])
+      await assert.rejects(found({ version }), { code: 'inventory.bad-version' }, version)
     await assert.rejects(found({ on: ['gone'] }), { code: 'registry.unknown-host' })
     // What it last said can still be looked at, under its name.
     assert.equal((await ask['facts.show'].run({ host: 'gone' }, context)).packages.length, 1)

@@ -3,7 +3,8 @@ import type { control } from '../../protocols/control/protocol.ts'
 import type { Handlers } from '../../protocols/define-protocol.ts'
 import type { Target } from '../../protocols/peer.ts'
 import { rfc3339 } from '../../shared/clock.ts'
-import { compareEvr, formatEvr, parseEvr } from '../../shared/rpm/evr.ts'
+import { versionCondition } from '../../shared/facts/version-condition.ts'
+import { type Evr, formatEvr } from '../../shared/rpm/evr.ts'
 import { inventoryError } from '../inventory/errors.ts'
 import type { FactStore } from '../inventory/fact-store.ts'
 import type { Agents } from '../registry/agents.ts'
@@ -102,22 +103,10 @@ export function factsHandlers(deps: {
   }
 }
 
-type Evr = { epoch: number; version: string; release: string }
-const OPERATORS: Record<string, (order: number) => boolean> = {
-  '<': (order) => order < 0,
-  '<=': (order) => order <= 0,
-  '=': (order) => order === 0,
-  '==': (order) => order === 0,
-  '>=': (order) => order >= 0,
-  '>': (order) => order > 0,
-}
-
-/** `< 3.0.7-25.el9` as a test; without a condition every version passes. @throws inventory.bad-version */
-function condition(text: string | undefined): (row: Evr) => boolean {
+/** Without a condition every version passes. @throws inventory.bad-version */
+function condition(text: string | undefined): (installed: Evr) => boolean {
   if (text === undefined) return () => true
-  const match = /^\s*(<=|>=|==|<|>|=)?\s*(\S+)\s*$/.exec(text)
-  const holds = match && OPERATORS[match[1] ?? '=']
-  if (!match || !holds) throw inventoryError('inventory.bad-version', { version: text })
-  const wanted = parseEvr(match[2] as string)
-  return (row) => holds(compareEvr(row, wanted))
+  const matches = versionCondition(text)
+  if (matches === undefined) throw inventoryError('inventory.bad-version', { version: text })
+  return matches
 }

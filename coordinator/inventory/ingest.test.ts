@@ -2,169 +2,21 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { openDatabase } from '../database/database.ts'
-import { rfc3339 } from '../../shared/clock.ts'
-import { diff } from '../../shared/facts/events.ts'
 import {
+  type FactPackage,
   factPackage,
-  type FactSet,
-  factSet,
   MAX_SET_BYTES,
   rootOf,
 } from '../../shared/facts/package-set.ts'
-import { factsBody, type FactUpdate } from '../../shared/facts/update.ts'
-import { recordedLog, type RecordedLog } from '../../shared/testing/recorded-log.ts'
-import { TEST_FLEET, TEST_TIME, testKey } from '../../shared/testing/statements.ts'
-import { type Signed, signStatement } from '../../shared/trust/signed.ts'
+import { factsBody } from '../../shared/facts/update.ts'
+import { TEST_FLEET, TEST_TIME } from '../../shared/testing/statements.ts'
 import { toWire } from '../../shared/trust/transport.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
-import type { Dialect } from '../database/columns.ts'
 import { DIALECTS } from '../database/testing.ts'
 import { factsServiceHandlers } from '../facts-service.ts'
-import type { AgentRecord } from '../registry/agents.ts'
-import { type TestCoordinator, testCoordinator } from '../testing/coordinator.ts'
-import { type Answers, type TestHosts, testHosts } from '../testing/hosts.ts'
+import { forever, type Host, type Pull, scene, setOf } from '../testing/fact-hosts.ts'
 import { createFactStore } from './fact-store.ts'
-import { createIngest, type Ingest } from './ingest.ts'
-
-type Pull = NonNullable<Answers['facts']>['pull']
-
-const forever = new AbortController().signal
-const os = { id: 'test', version: '1', name: 'Test', kernel: '6', arch: 'x86_64', hostname: 'a' }
-/** `bash=5.1-1` and the like. */
-const setOf = (...packages: string[]): FactSet =>
-  factSet(
-    os,
-    packages.map((text) => {
-      const [name, evr] = text.split('=') as [string, string]
-      return factPackage('rpm', name, 'x86_64', evr)
-    }),
-  )
-
-/** A host's journal: what it has installed, step by step, and what it answers to a pull. */
-class Host {
-  readonly record: AgentRecord
-  readonly key: ReturnType<typeof testKey>
-  readonly updates: FactUpdate[] = []
-  readonly asked: string[] = []
-  epoch = 1
-  sets: FactSet[] = []
-
-  constructor(record: AgentRecord, key: ReturnType<typeof testKey>) {
-    this.record = record
-    this.key = key
-  }
-
-  install(...packages: string[]): FactUpdate {
-    const set = setOf(...packages)
-    const before = this.sets.at(-1)
-    this.sets.push(set)
-    const at = rfc3339(TEST_TIME + this.sets.length * 1000)
-    const base = { epoch: this.epoch, sequence: this.sets.length, root: rootOf(set), at }
-    const update: FactUpdate =
-      before === undefined
-        ? { ...base, kind: 'full', set }
-        : { ...base, kind: 'events', events: diff(before.packages, set.packages, at) }
-    this.updates.push(update)
-    return update
-  }
-
-  /** It lost its journal. */
-  forget(): void {
-    this.epoch += 1
-    this.sets = []
-    this.updates.length = 0
-  }
-
-  full(): FactUpdate {
-    const [last, set] = [this.updates.at(-1), this.sets.at(-1)]
-    assert.ok(last !== undefined && set !== undefined)
-    return {
-      epoch: last.epoch,
-      sequence: last.sequence,
-      root: last.root,
-      at: last.at,
-      kind: 'full',
-      set,
-    }
-  }
-
-  sign(update: FactUpdate, changes: object = {}): Promise<Signed> {
-    return signStatement(this.key, 'facts', {
-      fleet: TEST_FLEET,
-      agent: this.record.id,
-      ...factsBody(update).body,
-      ...changes,
-    })
-  }
-
-  readonly pull: NonNullable<Pull> = async ({ epoch, sequence }, { send }) => {
-    this.asked.push(`${epoch}.${sequence}`)
-    const chosen =
-      epoch === this.epoch
-        ? this.updates.filter((update) => update.sequence > sequence)
-        : [this.full()]
-    for (const update of chosen) {
-      const { payload } = factsBody(update)
-      if (payload !== undefined) await send(payload)
-    }
-    return { updates: (await Promise.all(chosen.map((update) => this.sign(update)))).map(toWire) }
-  }
-}
-
-interface Scene {
-  readonly coordinator: TestCoordinator
-  readonly hosts: TestHosts
-  readonly ingest: Ingest
-  readonly store: ReturnType<typeof createFactStore>
-  readonly log: RecordedLog
-  host(name: string): Promise<Host>
-  /** What the coordinator believes that the host has installed. */
-  installed(host: Host): Promise<string[]>
-  position(host: Host): Promise<string>
-  history(host: Host, name?: string): Promise<string[]>
-  news(host: Host, update: FactUpdate): Promise<void>
-}
-
-async function scene(stack: AsyncDisposableStack, dialect: Dialect): Promise<Scene> {
-  const coordinator = stack.use(await testCoordinator(dialect))
-  const hosts = stack.use(await testHosts(coordinator.clock))
-  const { database, agents, clock } = coordinator
-  const store = createFactStore({ database })
-  const log = recordedLog()
-  const ingest = createIngest(
-    { database, store, agents, clock, log, open: hosts.open },
-    { fleet: TEST_FLEET },
-  )
-  stack.defer(() => ingest.close())
-  // Owned by host().
-  let made = 0
-  return {
-    coordinator,
-    hosts,
-    ingest,
-    store,
-    log,
-    async host(name) {
-      const key = testKey(100 + made++)
-      const host = new Host(await coordinator.member(name, {}, key), key)
-      await hosts.connect(host.record, { facts: { pull: host.pull } })
-      return host
-    },
-    async installed(host) {
-      const state = await store.state(host.record.id)
-      return (state?.set.packages ?? []).map((pkg) => `${pkg.name}=${pkg.version}-${pkg.release}`)
-    },
-    async position(host) {
-      const state = await store.state(host.record.id)
-      return `${state?.epoch ?? 0}.${state?.sequence ?? 0}`
-    },
-    async history(host, name) {
-      const events = await store.history(host.record.id, name)
-      return events.map((event) => `${event.event} ${event.name} ${event.from} ${event.to}`)
-    },
-    news: async (host, update) => ingest.news(await host.sign(update), forever),
-  }
-}
+import { createIngest } from './ingest.ts'
 
 for (const dialect of DIALECTS) {
   it(`facts: what a host installs, updates and removes is its state and its history (${dialect})`, async () => {
@@ -217,6 +69,33 @@ for (const dialect of DIALECTS) {
     assert.deepEqual([await position(a), await installed(a)], ['1.2', ['bash=2-1', 'vim=1-1']])
     // What the coordinator saw change, with what it had.
     assert.deepEqual(await history(a), ['update bash 1-1 2-1', 'install vim null 1-1'])
+  })
+
+  it(`facts: a name as long as it may be is kept, and a longer one is refused in words (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { host, ingest, installed } = await scene(stack, dialect)
+    const a = await host('a')
+    // Text that PostgreSQL can't compress into the size that its index takes.
+    let seed = 1
+    const text = (length: number): string =>
+      Array.from({ length }, () => {
+        seed = (seed * 48_271) % 2_147_483_647
+        return String.fromCodePoint(0x4e00 + (seed % 20_000))
+      }).join('')
+    const whole = async (pkg: FactPackage): Promise<void> => {
+      const set = { ...setOf(), packages: [pkg] }
+      a.install('bash=1-1')
+      const update = { ...a.full(), root: rootOf(set), kind: 'full', set } as const
+      await ingest.take(a.record, await a.sign(update), factsBody(update).payload)
+    }
+    const longest = factPackage('rpm', text(500), 'x86_64', `${text(176)}-${'1'.repeat(14)}`)
+    await whole(longest)
+    assert.equal((await installed(a)).length, 1)
+    await assert.rejects(whole({ ...longest, version: text(400) }), {
+      code: 'facts.malformed',
+      message: /its name and version have 2720 bytes/,
+    })
+    assert.equal((await installed(a)).length, 1)
   })
 
   it(`facts: a host that lost its journal begins a new epoch, and its history goes on (${dialect})`, async () => {

@@ -10,6 +10,7 @@ import { wireError } from '../../protocols/wire/errors.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { apply } from '../../shared/facts/apply.ts'
+import { factsError } from '../../shared/facts/errors.ts'
 import { MAX_SET_BYTES } from '../../shared/facts/package-set.ts'
 import { type FactPosition, readUpdate } from '../../shared/facts/update.ts'
 import type { AgentId, FleetId } from '../../shared/ids.ts'
@@ -141,19 +142,25 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
     }
     const set = bytes > 0 ? Buffer.concat(parts) : undefined
     for (const signed of updates) {
-      const result = await take(
-        agent,
-        signed,
-        readSigned(signed, 'facts').kind === 'full' ? set : undefined,
+      const isFull = readSigned(signed, 'facts').kind === 'full'
+      const refusal = await take(agent, signed, isFull ? set : undefined).then(
+        ({ result }) =>
+          result === 'gap'
+            ? inventoryError('inventory.refused', {
+                host: agent.name,
+                reason: 'it was asked for all of them, and they do not follow each other',
+              })
+            : undefined,
+        (error: unknown) => {
+          if (!isRefusal(error)) throw error
+          return error
+        },
       )
-      if (result.result !== 'gap') continue
-      // What the host sent does not follow what is known, or does not lead where it says: only the whole set settles it, once.
-      if (from.epoch !== 0 || from.sequence !== 0)
-        return pullFrom(agent, { epoch: 0, sequence: 0 }, signal)
-      throw inventoryError('inventory.refused', {
-        host: agent.name,
-        reason: 'it was asked for all of them, and they do not follow each other',
-      })
+      if (refusal === undefined) continue
+      // The updates don't follow what is known, don't lead where they say, or can't be read: only
+      // the whole set settles that, and it is asked for once.
+      if (isFull || (from.epoch === 0 && from.sequence === 0)) throw refusal
+      return pullFrom(agent, { epoch: 0, sequence: 0 }, signal)
     }
   }
 
@@ -191,7 +198,17 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
       const { agent: id } = readSigned(signed, 'facts', { fleet: options.fleet })
       const agent = await deps.agents.byId(id)
       if (agent?.status !== 'approved') return
-      const missing = async (): Promise<boolean> => (await take(agent, signed)).result === 'gap'
+      // News that can't be applied are asked for as news that are missing: the pull names the set
+      // that is known here, and the host begins a new epoch where it can't go on from there.
+      const missing = (): Promise<boolean> =>
+        take(agent, signed).then(
+          ({ result }) => result === 'gap',
+          (error: unknown) => {
+            if (!isRefusal(error)) throw error
+            deps.log.warn({ host: agent.name, error }, 'news of facts refused; asking the host')
+            return true
+          },
+        )
       if (!(await missing())) return
       const joined = pulls.has(agent.id)
       await pull(agent, signal)
@@ -202,4 +219,13 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
       await Promise.all([...pulls.values(), ...turns.values()])
     },
   }
+}
+
+/** The host's statement is at fault, not this coordinator or the way between them. */
+function isRefusal(error: unknown): error is MusterError {
+  return (
+    inventoryError.is(error, 'inventory.refused') ||
+    factsError.is(error, 'facts.malformed') ||
+    (error instanceof MusterError && error.code === 'json.not-canonical')
+  )
 }

@@ -99,19 +99,27 @@ test('FG-02: a replayed update changes nothing, however late it comes', () => {
     assert.deepEqual(go(state, replayed), { result: 'known' })
 })
 
-test('FG-09: order is epoch and sequence, not time; a time far ahead is refused', () => {
+test('FG-09: order is epoch and sequence, not time; a time far ahead is replaced by our own', () => {
   const state = stateAfter(full(2, one))
   const early = { ...events(3, one, two), at: rfc3339(0) }
   assert.equal(go(state, early).result, 'applied')
-  assert.deepEqual(go(state, { ...events(3, one, two), at: rfc3339(NOW + MAX_AHEAD_MS + 1) }), {
-    result: 'refused',
-    reason: 'future',
-  })
-  assert.equal(
-    go(state, { ...events(3, one, two), at: rfc3339(NOW + MAX_AHEAD_MS) }).result,
-    'applied',
-  )
-  assert.deepEqual(go(state, { ...full(1, two), at: rfc3339(NOW) }), { result: 'known' })
+  const within = rfc3339(NOW + MAX_AHEAD_MS)
+  for (const [claimed, kept] of [
+    [within, within],
+    [rfc3339(NOW + MAX_AHEAD_MS + 1), at],
+    [rfc3339(NOW + 365 * 86_400_000), at],
+  ] as const) {
+    const update = events(3, one, two)
+    const poisoned =
+      update.kind === 'events'
+        ? { ...update, at: claimed, events: update.events.map((e) => ({ ...e, at: claimed })) }
+        : update
+    const applied = go(state, poisoned)
+    assert.equal(applied.result, 'applied')
+    if (applied.result !== 'applied') return
+    assert.deepEqual([applied.state.at, applied.events[0]?.at], [kept, kept])
+  }
+  assert.deepEqual(go(state, { ...full(1, two), at }), { result: 'known' })
 })
 
 test('FG-10: a leap of sequence or epoch is refused, a new epoch is not', () => {

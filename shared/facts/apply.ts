@@ -3,7 +3,7 @@
  * observer, and in an agent that replays its own journal. Nothing is taken on trust: the next state's root is computed and must be the
  * update's, so two that follow the same host either agree or know that they don't.
  */
-import { parseRfc3339 } from '../clock.ts'
+import { parseRfc3339, rfc3339 } from '../clock.ts'
 import type { BlobId } from '../ids.ts'
 import { applyEvents, diff } from './events.ts'
 import type { FactEvent } from './events.ts'
@@ -26,16 +26,16 @@ export type Applied =
   /** Ask the host for what follows `from`; (0, 0) asks for the full set. */
   | { readonly result: 'gap'; readonly from: FactPosition; readonly reason: 'missing' | 'root' }
   /**
-   * `equivocation`: another set at the same position, keep both as evidence. `root`: a full set that isn't the one its root names. `jump`: a
-   * position no honest host reaches from the state's. `future`: its time is ahead of ours.
+   * `equivocation`: another set at the same position, keep both as evidence. `root`: a full set
+   * that isn't the one its root names. `jump`: a position no honest host reaches from the state's.
    */
-  | { readonly result: 'refused'; readonly reason: 'equivocation' | 'root' | 'jump' | 'future' }
+  | { readonly result: 'refused'; readonly reason: 'equivocation' | 'root' | 'jump' }
 
 /** A host makes some ten updates a day; this many in one gap take centuries. */
 export const MAX_SEQUENCE_JUMP = 1_000_000
 /** Epochs rise when a host lost or went back in its journal. */
 export const MAX_EPOCH_JUMP = 1000
-/** Clocks of honest hosts differ less. Only a guard against nonsense in the history: time decides nothing. */
+/** Clocks of honest hosts differ less. A time further ahead isn't kept; our own replaces it. */
 export const MAX_AHEAD_MS = 5 * 60_000
 
 const NOTHING: FactPosition = { epoch: 0, sequence: 0 }
@@ -43,11 +43,10 @@ const NOTHING: FactPosition = { epoch: 0, sequence: 0 }
 /** @param options.now our own time, milliseconds */
 export function apply(
   state: FactState | undefined,
-  update: FactUpdate,
+  received: FactUpdate,
   options: { now: number },
 ): Applied {
-  if (!(parseRfc3339(update.at) <= options.now + MAX_AHEAD_MS))
-    return { result: 'refused', reason: 'future' }
+  const update = boundTimes(received, options.now, MAX_AHEAD_MS)
   if (state !== undefined) {
     const order = update.epoch - state.epoch || update.sequence - state.sequence
     if (order === 0)
@@ -58,6 +57,17 @@ export function apply(
     if (isJump(state, update)) return { result: 'refused', reason: 'jump' }
   }
   return update.kind === 'full' ? applyFull(state, update) : applyNext(state, update)
+}
+
+/**
+ * The update with every time that is more than `aheadMs` ahead of `now` replaced by `now`. A wrong
+ * clock, the host's or ours, never decides what a host has installed: order is the position alone.
+ */
+export function boundTimes<U extends FactUpdate>(update: U, now: number, aheadMs: number): U {
+  const bound = (at: string): string => (parseRfc3339(at) <= now + aheadMs ? at : rfc3339(now))
+  if (update.kind === 'full') return { ...update, at: bound(update.at) }
+  const events = update.events.map((event) => ({ ...event, at: bound(event.at) }))
+  return { ...update, at: bound(update.at), events }
 }
 
 function applyFull(state: FactState | undefined, update: FactUpdate & { kind: 'full' }): Applied {

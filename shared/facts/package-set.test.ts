@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { blake3Of } from '../blake3/hash.ts'
+import { canonicalJson, type Json } from '../canonical-json.ts'
 import {
+  type FactPackage,
   factPackage,
   factSet,
   factSetBytes,
+  MAX_PACKAGE_BYTES,
   MAX_PACKAGES,
   parseFactSet,
   rootOf,
@@ -75,6 +78,27 @@ test('facts set: a package that no reader would accept is not put into a set', (
       code: 'facts.malformed',
       message: /impossible name or version/,
     })
+})
+
+test('facts set: a package whose name and version are too long for an index of PostgreSQL is refused on both sides', () => {
+  const long = (length: number): FactPackage => ({
+    ...factPackage('rpm', 'a', 'x86_64', '1-1'),
+    name: '\u8afe'.repeat(500),
+    version: 'x'.repeat(500),
+    release: 'x'.repeat(length),
+  })
+  const limit = MAX_PACKAGE_BYTES - 3 * 500 - 500 - 'x86_64'.length
+  const fits = factSet(os, [long(limit)])
+  assert.deepEqual(parseFactSet(factSetBytes(fits)), fits)
+  assert.throws(() => factSet(os, [long(limit + 1)]), {
+    code: 'facts.malformed',
+    message: /its name and version have 2049 bytes \(at most 2048 are allowed\)$/,
+  })
+  const sent = { os, packages: [long(limit + 1)] } as unknown as Json
+  assert.throws(() => parseFactSet(Buffer.from(canonicalJson(sent))), {
+    code: 'facts.malformed',
+    message: /package 0: its name and version have 2049 bytes/,
+  })
 })
 
 test('FG-12: a set of more packages than anybody has is refused', () => {

@@ -8,7 +8,7 @@ import { canonicalJson, parseCanonicalJson } from '../canonical-json.ts'
 import type { Json } from '../canonical-json.ts'
 import type { BlobId } from '../ids.ts'
 import { formatEvr, parseEvr } from '../rpm/evr.ts'
-import { MIB } from '../units.ts'
+import { KIB, MIB } from '../units.ts'
 import { factsError } from './errors.ts'
 
 export const MANAGERS = ['dpkg', 'nix', 'portage', 'rpm'] as const
@@ -49,6 +49,11 @@ export interface FactSet {
 export const MAX_PACKAGES = 100_000
 /** Of a name, a version or any other text: longer than any that a package manager accepts. */
 export const MAX_TEXT = 512
+/**
+ * UTF-8 bytes of a package's name, architecture, version and release together. PostgreSQL refuses
+ * index entries of more than 2704 bytes, and these are in one.
+ */
+export const MAX_PACKAGE_BYTES = 2 * KIB
 /** Bytes of an encoded set that anybody accepts. */
 export const MAX_SET_BYTES = 32 * MIB
 
@@ -102,12 +107,10 @@ export function factSet(os: HostFacts, packages: Iterable<FactPackage>): FactSet
   )
   if (unique.length > MAX_PACKAGES)
     throw malformed(`it has ${unique.length} packages, at most ${MAX_PACKAGES} are allowed`)
-  const odd = unique.find(
-    (pkg) => pkg.name === '' || ![pkg.name, pkg.arch, pkg.version, pkg.release].every(isText),
-  )
+  const odd = unique.find((pkg) => packageFault(pkg) !== undefined)
   if (odd !== undefined)
     throw malformed(
-      `${odd.manager} lists a package with an impossible name or version: ${JSON.stringify(odd.name.slice(0, 80))}`,
+      `${odd.manager} lists a package with an impossible name or version: ${JSON.stringify(odd.name.slice(0, 80))}: ${packageFault(odd)}`,
     )
   return { os, packages: unique }
 }
@@ -140,6 +143,8 @@ export function parseFactSet(bytes: Uint8Array): FactSet {
     throw malformed(`${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`)
   const { packages } = parsed.data
   for (const [i, pkg] of packages.entries()) {
+    const fault = packageFault(pkg)
+    if (fault !== undefined) throw malformed(`package ${i}: ${fault}`)
     if (i > 0 && comparePackages(packages[i - 1] as FactPackage, pkg) >= 0)
       throw malformed(`package ${i} is out of order or there twice`)
     if (comparePackages(pkg, factPackage(pkg.manager, pkg.name, pkg.arch, formatEvr(pkg))) !== 0)
@@ -171,6 +176,25 @@ function malformed(reason: string): Error {
 
 function isText(text: string): boolean {
   return text.length <= MAX_TEXT && !text.includes('\0')
+}
+
+/** UTF-8 has at most three bytes for each code unit of a text. */
+const BYTES_PER_UNIT = 3
+
+/** Why no set may have this package, in words that follow its name; undefined if a set may. */
+export function packageFault(pkg: FactPackage): string | undefined {
+  const { name, arch, version, release } = pkg
+  if (name === '') return 'it has no name'
+  for (const [what, text] of Object.entries({ name, arch, version, release }))
+    if (!isText(text))
+      return text.includes('\0')
+        ? `its ${what} contains NUL`
+        : `its ${what} has ${text.length} characters (at most ${MAX_TEXT} are allowed)`
+  const text = name + arch + version + release
+  if (text.length * BYTES_PER_UNIT <= MAX_PACKAGE_BYTES) return undefined
+  const bytes = Buffer.byteLength(text)
+  if (bytes <= MAX_PACKAGE_BYTES) return undefined
+  return `its name and version have ${bytes} bytes (at most ${MAX_PACKAGE_BYTES} are allowed)`
 }
 
 function compareText(a: string, b: string): number {

@@ -1,10 +1,15 @@
 /** Which hosts have a package. */
+import { inventoryError } from '../../../coordinator/inventory/errors.ts'
+import { versionCondition } from '../../../shared/facts/version-condition.ts'
 import { withSession } from '../../connect.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args, Flags } from './find.ts'
 
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {
   const { version, on } = context.flags
+  // Before anything is asked: a mistake would look like a fleet without the package.
+  if (version !== undefined && versionCondition(version) === undefined)
+    throw inventoryError('inventory.bad-version', { version })
   const request = {
     name: context.args.name,
     ...(version === undefined ? {} : { version }),

@@ -1,0 +1,14 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { runMuster } from '../../testing/run-muster.ts'
+
+test('package find: a version condition that is none is a usage error, with no coordinator asked', async () => {
+  for (const condition of ['banana', '=> 3', '<< 3.0', '']) {
+    const found = await runMuster(['package', 'find', 'bash', '--version', condition], {
+      MUSTER_HOME: '/nonexistent',
+    })
+    assert.equal(found.code, 2, condition)
+    assert.match(found.stderr, /is not a version condition, such as/, condition)
+    assert.match(found.stderr, /a comparison and a version/, condition)
+  }
+})

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseEvr } from '../rpm/evr.ts'
+import { versionCondition } from './version-condition.ts'
+
+test('version condition: each operator, with blanks or without, epoch and release', () => {
+  const holds: [condition: string, installed: string, holds: boolean][] = [
+    ['3.0-1', '3.0-1', true],
+    ['= 3.0-1', '3.0-2', false],
+    ['==3.0-1', '3.0-1', true],
+    ['< 3.0.7-25.el9', '3.0.7-24.el9', true],
+    ['<3.0', '3.0-1', false],
+    ['<= 3.0-1', '3.0-1', true],
+    ['>= 1:2.0', '3.0-1', false],
+    [' > 2.0~rc1 ', '2.0-1', true],
+    ['> 1.0^git1', '1.0^git2-1', true],
+    ['= fd431d51-4ae0493b', 'fd431d51-4ae0493b', true],
+    ['< 1_2+b1', '1-1', true],
+  ]
+  for (const [condition, installed, expected] of holds)
+    assert.equal(
+      versionCondition(condition)?.(parseEvr(installed)),
+      expected,
+      `${installed} ${condition}`,
+    )
+})
+
+test('version condition: what is not one is told apart from a condition that nothing meets', () => {
+  const mistakes = [
+    'banana',
+    '< banana',
+    '',
+    ' ',
+    '<',
+    '>= ',
+    '=> 3',
+    '=<3',
+    '<< 3',
+    '>> 3',
+    '<> 3',
+    '!= 3',
+    '~> 3',
+    '3 4',
+    '< 3 > 1',
+    'banana:1',
+    '1:banana',
+    '1:2:3',
+    '99999999999:1',
+    '3;4',
+    '*',
+    '3.*',
+    '-',
+    '~',
+    '$(id)1',
+    '3\u001b[0m',
+  ]
+  for (const text of mistakes) assert.equal(versionCondition(text), undefined, JSON.stringify(text))
+})

@@ -1,0 +1,31 @@
+/** A condition on an installed version, such as `< 3.0.7-25.el9`, as people write it. Pure. */
+import { compareEvr, type Evr, parseEvr } from '../rpm/evr.ts'
+
+const OPERATORS = {
+  '<': (order: number) => order < 0,
+  '<=': (order: number) => order <= 0,
+  '=': (order: number) => order === 0,
+  '==': (order: number) => order === 0,
+  '>=': (order: number) => order >= 0,
+  '>': (order: number) => order > 0,
+}
+
+/**
+ * An operator of the table, then what package managers allow in a version: it has a digit, and its
+ * epoch is a number. Everything else, such as a word or an operator of another tool, is a mistake
+ * that would silently match nothing.
+ */
+const CONDITION = /^\s*(<=|>=|==|<|>|=)?\s*((?:\d{1,10}:)?(?=[^:]*\d)[\p{L}\d._+~^-]+)\s*$/u
+
+/** The test that a condition is; undefined if the text isn't one. */
+export function versionCondition(text: string): ((installed: Evr) => boolean) | undefined {
+  const [, operator = '=', version] = CONDITION.exec(text) ?? []
+  if (version === undefined || !isOperator(operator)) return undefined
+  const holds = OPERATORS[operator]
+  const wanted = parseEvr(version)
+  return (installed) => holds(compareEvr(installed, wanted))
+}
+
+function isOperator(text: string): text is keyof typeof OPERATORS {
+  return Object.hasOwn(OPERATORS, text)
+}
