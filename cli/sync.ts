@@ -3,6 +3,7 @@ import { EXIT } from '../shared/exit-codes.ts'
 import { formatDuration, formatSize } from '../shared/units.ts'
 import type { CommandContext } from './context.ts'
 import { errorOf } from './results.ts'
+import { pinnedNotice } from './served.ts'
 import type { Session } from './session.ts'
 import { printable } from './sink.ts'
 
@@ -20,8 +21,12 @@ export interface SyncRow {
   readonly bytes: number
   readonly unchanged: number
   readonly removed: number
-  /** Which of our versions of the repository is served now. */
+  /** The newest of our versions of the repository. */
   readonly version: number
+  /** The version that `latest` serves: another one where an operator put it on a snapshot. */
+  readonly served: number
+  /** That snapshot. */
+  readonly pinned: string | null
   readonly snapshot: string | null
   readonly seconds: number
 }
@@ -75,6 +80,8 @@ export async function syncRepository(
       await context.report(error)
       return EXIT.partly
     }
+    const served = Number(detail['served'] ?? detail['revision'] ?? 0)
+    const pinned = typeof detail['pinned'] === 'string' ? detail['pinned'] : null
     const seconds = (context.clock.monotonic() - started) / 1000
     await done({
       repository: id,
@@ -83,10 +90,13 @@ export async function syncRepository(
       bytes: Number(detail['bytes'] ?? 0),
       unchanged: Number(detail['unchanged'] ?? 0),
       removed: Number(detail['removed'] ?? 0),
-      version: Number(detail['revision'] ?? 0),
+      version: Number(detail['version'] ?? detail['revision'] ?? 0),
+      served,
+      pinned,
       snapshot: snapshot ?? null,
       seconds,
     })
+    if (pinned !== null) await context.note(pinnedNotice(id, pinned, served))
     for (const note of Array.isArray(detail['notes']) ? detail['notes'] : [])
       await context.note(`${id}: ${note}`)
     return EXIT.done
@@ -105,11 +115,13 @@ export function syncLine({
   unchanged,
   removed,
   version,
+  pinned,
   snapshot,
   seconds,
 }: SyncRow): string {
+  const kept = pinned === null ? 'published' : 'kept'
   const what = changed
-    ? `${fetched} fetched (${formatSize(bytes)}), ${unchanged} unchanged, ${removed} removed; published as version ${version}`
+    ? `${fetched} fetched (${formatSize(bytes)}), ${unchanged} unchanged, ${removed} removed; ${kept} as version ${version}`
     : 'nothing to do, upstream is unchanged'
   return `${repository}: ${what} (${formatDuration(seconds * 1000)})${snapshot === null ? '' : `; snapshot ${snapshot} created`}`
 }

@@ -159,7 +159,16 @@ export async function runCoordinator(
   const store = createFactStore({ database })
   const runs = createRuns({ database })
   await mirror.recover()
-  await publisher.recover(await knownPublications(database, repositories), working)
+  const publications = await knownPublications(database, repositories)
+  for (const orphan of publications.orphaned) {
+    log.warn({ ...orphan }, 'a published target belongs to no snapshot; withdrawing it')
+    await publisher
+      .withdraw(orphan, {
+        also: (tx) => snapshots.requireAbsent(tx, { ...orphan, name: orphan.target }),
+      })
+      .catch((error: unknown) => log.error({ error, ...orphan }, 'it could not be withdrawn'))
+  }
+  await publisher.recover(publications.known, working)
 
   const trust = await openTrustCache({ access, agents, clock, log, changed: () => node.recheck() })
   stack.defer(() => trust.close())

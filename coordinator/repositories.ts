@@ -26,6 +26,13 @@ export const repositoryError = defineErrors({
     hint: (d: { repository: string }) =>
       `muster repo sync --repo-id ${d.repository} goes on where it stopped`,
   },
+  'repository.no-snapshot': {
+    exit: 'partly',
+    message: (d: { repository: string; name: string; served: number; reason: string }) =>
+      `${d.repository} was synced and serves version ${d.served}, but snapshot ${d.name} was not made: ${d.reason}`,
+    hint: (d: { repository: string }) =>
+      `run \`muster snapshot create --repo-id ${d.repository}\` with a name that is free`,
+  },
   'repository.never-synced': {
     exit: 'notFound',
     message: (d: { repository: string }) => `${d.repository} has never been synced completely`,

@@ -1,6 +1,6 @@
 /** Answers about the fleet itself: the coordinator, its hosts, how to join. */
 import type { control } from '../../protocols/control/protocol.ts'
-import type { AgentRow } from '../../protocols/control/messages.ts'
+import type { AgentRow, StatusResponse } from '../../protocols/control/messages.ts'
 import type { Handlers } from '../../protocols/define-protocol.ts'
 import { isLoopback } from '../../node/address.ts'
 import { formatTicket, MAX_TICKET_ADDRESSES } from '../../protocols/enroll/ticket.ts'
@@ -12,6 +12,7 @@ import type { Database } from '../database/database.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
 import { registryError } from '../registry/errors.ts'
 import { selectHosts } from '../registry/selector.ts'
+import { servedOf } from './served.ts'
 
 type Control = Handlers<typeof control>
 export type FleetHandlers = Pick<Control, 'status' | 'ticket' | 'agent.list' | 'target.resolve'>
@@ -69,9 +70,7 @@ export function ticketAddresses(addresses: readonly string[]): readonly string[]
 export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHandlers {
   const { agents, database, ledger } = deps
 
-  const repositories = async (): Promise<
-    { id: string; lastSync: string | null; result: string | null }[]
-  > => {
+  const repositories = async (): Promise<StatusResponse['repositories']> => {
     const known = await database.query.selectFrom('repository').select('id').orderBy('id').execute()
     return Promise.all(
       known.map(async ({ id }) => {
@@ -86,6 +85,7 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
           id,
           lastSync: typeof last?.finished_at === 'number' ? rfc3339(last.finished_at) : null,
           result: last?.result ?? null,
+          served: await servedOf(database, id),
         }
       }),
     )

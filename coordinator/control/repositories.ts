@@ -11,6 +11,7 @@ import type { Database } from '../database/database.ts'
 import type { Mirror } from '../mirror/mirror.ts'
 import { repositoryStatus } from '../mirror/status.ts'
 import type { Repositories } from '../repositories.ts'
+import { servedRow } from './served.ts'
 import { diffVersions } from '../snapshots/diff.ts'
 import type { Snapshot, Snapshots } from '../snapshots/snapshots.ts'
 
@@ -46,6 +47,7 @@ export function repositoryHandlers(deps: RepositoryDeps): RepositoryHandlers {
       lastSync,
       snapshots: names,
       published,
+      version,
     } = await repositoryStatus(database.query, config.name)
     return {
       id: config.name,
@@ -64,6 +66,8 @@ export function repositoryHandlers(deps: RepositoryDeps): RepositoryHandlers {
       snapshots: [...names],
       retention: config.retention.policy,
       published: published === null ? null : (deps.url(config.name) ?? null),
+      version,
+      served: servedRow(published, version),
     }
   }
 

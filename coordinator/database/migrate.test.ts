@@ -99,7 +99,7 @@ describe('migrations', () => {
     await migrate(database, [...MIGRATIONS, extra])
     await database.close()
     await assert.rejects(open(place.url), is('database.newer-schema'))
-    await copyFile(`${path}.backup-0005-runs`, path)
+    await copyFile(`${path}.backup-${MIGRATIONS.at(-1)?.name}`, path)
     const older = await open(place.url)
     assert.deepEqual(
       (await older.query.selectFrom('repository').select('id').execute()).map((row) => row.id),

@@ -27,6 +27,10 @@ export interface RepositoryStatus {
     readonly version: number
     readonly generation: number
     readonly at: number
+    /** The snapshot that an operator put `latest` on; null while it follows the newest. */
+    readonly pin: string | null
+    /** Since when; null if an earlier Muster published it. */
+    readonly since: number | null
   } | null
 }
 
@@ -53,7 +57,7 @@ export async function repositoryStatus(
     .execute()
   const published = await db
     .selectFrom('publication')
-    .select(['version', 'generation', 'at'])
+    .select(['version', 'generation', 'at', 'pin', 'since'])
     .where('repository', '=', repository)
     .where('target', '=', 'latest')
     .executeTakeFirst()

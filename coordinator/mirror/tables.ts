@@ -102,6 +102,8 @@ export interface SnapshotTable {
   version: number
   created_at: number
   description: string
+  /** The operation that made it; null for one of an earlier Muster. */
+  operation: Generated<string | null>
 }
 
 /** What is published now: `latest` or a snapshot's name. */
@@ -113,7 +115,14 @@ export interface PublicationTable {
   generation: number
   /** Name of the generation's folder. */
   folder: string
+  /** When this generation was published, a repair included. */
   at: number
+  /** Of `latest`: the snapshot that an operator put it on; null while it follows the newest. */
+  pin: Generated<string | null>
+  /** Since when this version is served under this pin; null if an earlier Muster published it. */
+  since: Generated<number | null>
+  /** The operation that chose this version or pin. */
+  operation: Generated<string | null>
 }
 
 /** Every generation of a target whose metadata may still be asked for. The row with the next number is written by whoever publishes it: that is the fence. */
@@ -126,6 +135,8 @@ export interface GenerationTable {
   at: number
   /** When the next one took its place; null for the newest. */
   replaced_at: number | null
+  /** The operation that published it; null for a repair, and for one of an earlier Muster. */
+  operation: Generated<string | null>
 }
 
 export interface BlobTable {

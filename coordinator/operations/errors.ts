@@ -56,7 +56,34 @@ export const operationError = defineErrors({
     message: (d: { verb: string; target: string; reason: string }) =>
       `what became of ${d.verb}${d.target === '' ? '' : ` of ${d.target}`} could not be logged: ${d.reason}`,
     hint: () =>
-      'it may be done; once the log can be written, the next start of the coordinator finds out and logs it: muster audit log',
+      'it may be done; once the log can be written, the next operation on the same target or the next start of the coordinator finds out and logs it: muster audit log',
+  },
+  'operation.unsettled': {
+    exit: 'conflict',
+    retryable: true,
+    message: (d: {
+      verb: string
+      target: string
+      open: string
+      openVerb: string
+      reason: string
+    }) =>
+      `${d.verb}${d.target === '' ? '' : ` of ${d.target}`} was not begun: operation ${d.open} (${d.openVerb}) on the same target has no outcome yet, and it can't be logged: ${d.reason}`,
+    hint: () =>
+      'make room for the database and the log, then run this again: it settles that operation first; `muster audit log` shows its outcome',
+  },
+  'operation.superseded': {
+    exit: 'conflict',
+    message: (d: { verb: string; target: string; later: string; laterVerb: string }) =>
+      `${d.verb} of ${d.target} was interrupted, and operation ${d.later} (${d.laterVerb}) came after it: what is there now is that one's work`,
+    hint: () => 'run it again if it is still wanted',
+  },
+  'operation.stopped': {
+    exit: 'failed',
+    retryable: true,
+    message: (d: { verb: string; target: string }) =>
+      `${d.verb} of ${d.target} was interrupted before it was done`,
+    hint: () => 'run it again if it is still wanted',
   },
   'operation.interrupted': {
     exit: 'unreachable',

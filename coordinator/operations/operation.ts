@@ -7,6 +7,7 @@ import type { Fingerprint, OperationId } from '../../shared/ids.ts'
 import type { Opening } from '../../shared/trust/commitment.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import type { Tables } from '../database/tables.ts'
+import { operationError } from './errors.ts'
 
 export type Tx = Kysely<Tables>
 
@@ -66,9 +67,44 @@ export interface ActHandler<V extends Verb> {
   /** The operation is over before it was begun: what {@link open} wrote must not look as if it still might begin. */
   abandon?(tx: Tx, operation: LoggedOperation<V>): Promise<void>
   act(operation: LoggedOperation<V>, context: OperateContext): Promise<TargetResult[]>
-  /** Finds out what became of the operation after a crash, without doing it. */
-  probe(operation: LoggedOperation<V>, signal: AbortSignal): Promise<TargetResult[]>
+  /**
+   * Names of what the operation changes and reads. An open operation that shares a name with it is settled before it begins.
+   */
+  touches?(operation: Operation<V>): readonly string[]
+  /**
+   * How long it waits at most, in milliseconds, until an earlier operation is settled. Only for targets that keep the order
+   * themselves; without it there is no bound.
+   */
+  readonly patience?: number
+  /**
+   * Finds out what became of an operation that was interrupted. It may finish what was begun where `later` has no entry.
+   * Where it has one, a later operation decides what is there, and this one must change nothing.
+   */
+  probe(operation: LoggedOperation<V>, signal: AbortSignal, later?: Later): Promise<TargetResult[]>
 }
+
+/** By what an operation touches: the first later operation that touches it too. */
+export type Later = ReadonlyMap<string, { readonly id: OperationId; readonly verb: string }>
+
+/** An outcome of a probe: the operation is not done, or not for certain, and why. */
+export function interrupted(
+  operation: Operation,
+  target: string,
+  later?: { readonly id: OperationId; readonly verb: string },
+): TargetResult {
+  const about = { verb: operation.verb, target }
+  const { code, data } =
+    later === undefined
+      ? operationError('operation.stopped', about)
+      : operationError('operation.superseded', {
+          ...about,
+          later: later.id,
+          laterVerb: later.verb,
+        })
+  return { target, result: 'failed', detail: { recovered: true }, error: { code, data } }
+}
+
+export const NOTHING_LATER: Later = new Map()
 
 export type VerbHandler<V extends Verb = Verb> = RecordHandler<V> | ActHandler<V>
 export type VerbHandlers = { readonly [V in Verb]: VerbHandler<V> }

@@ -1,6 +1,6 @@
 /** Outcomes in the log: what became of each target, signed by the agent that did it or else by this coordinator's issuing key. */
 import type { OperateResponse, OperateResult } from '../../protocols/control/messages.ts'
-import { VERBS } from '../../protocols/control/verbs.ts'
+import { isVerb, VERBS } from '../../protocols/control/verbs.ts'
 import { canonicalJson, type Json } from '../../shared/canonical-json.ts'
 import { type Clock, rfc3339 } from '../../shared/clock.ts'
 import type { ErrorValue } from '../../shared/errors.ts'
@@ -19,6 +19,7 @@ import { operationError } from './errors.ts'
 import type { LoggedOperation, Operation, TargetResult, Tx } from './operation.ts'
 
 export interface Outcomes {
+  readonly fleet: FleetId
   /** Logs one outcome for each result. */
   append(tx: Tx, operation: Operation, results: readonly TargetResult[]): Promise<void>
   /** The response that the operation got when it was performed before; undefined if it is new. @throws operation.in-progress, operation.reused-id */
@@ -66,6 +67,8 @@ export function createOutcomes(deps: {
   }
 
   return {
+    fleet: deps.fleet,
+
     async append(tx, operation, results) {
       for (const row of results)
         await ledger.append(tx, {
@@ -96,23 +99,30 @@ export function createOutcomes(deps: {
     async operationAt(index) {
       const row = await database.query
         .selectFrom('log_entry')
-        .select(['bytes'])
+        .select(['index', 'bytes'])
         .where('index', '=', index)
         .executeTakeFirstOrThrow()
-      const signed = fromText(decodeEntry(row.bytes))
-      const intent = readSigned(signed, 'intent', { fleet: deps.fleet })
-      const verb = intent.verb as Operation['verb']
-      const args = VERBS[verb].arguments.parse(intent.arguments)
-      return {
-        id: intent.operation,
-        verb,
-        actor: intent.actor,
-        targets: intent.targets,
-        arguments: args,
-        signed,
-        index,
-      }
+      return readOperation(deps.fleet, row)
     },
+  }
+}
+
+/** The operation whose intent an entry holds. Throws if it is of another fleet, or of a version with other verbs. */
+export function readOperation(
+  fleet: FleetId,
+  entry: { readonly index: number; readonly bytes: Uint8Array },
+): LoggedOperation {
+  const signed = fromText(decodeEntry(entry.bytes))
+  const intent = readSigned(signed, 'intent', { fleet })
+  if (!isVerb(intent.verb)) throw operationError('operation.unknown-verb', { verb: intent.verb })
+  return {
+    id: intent.operation,
+    verb: intent.verb,
+    actor: intent.actor,
+    targets: intent.targets,
+    arguments: VERBS[intent.verb].arguments.parse(intent.arguments),
+    signed,
+    index: entry.index,
   }
 }
 

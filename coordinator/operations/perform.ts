@@ -21,6 +21,7 @@ import type { Database } from '../database/database.ts'
 import { databaseError } from '../database/errors.ts'
 import { type AcceptDeps, acceptIntent } from './accept.ts'
 import { operationError } from './errors.ts'
+import { type Acting, laterOperations } from './fence.ts'
 import type {
   ActHandler,
   LoggedOperation,
@@ -33,6 +34,7 @@ import type {
   VerbHandlers,
 } from './operation.ts'
 import { type Outcomes, publicResult, requireSame } from './outcomes.ts'
+import { settleEarlier } from './settle-earlier.ts'
 
 export interface OperationsDeps extends AcceptDeps {
   readonly database: Database
@@ -65,6 +67,8 @@ export function createOperations(deps: OperationsDeps): Operations {
   >()
   // Owned by close(): open operations that are being closed, by id.
   const closing = new Map<OperationId, Promise<void>>()
+  // Owned by begin(): operations that this process carries out, from before their intents are logged.
+  const acting = new Map<OperationId, Acting>()
 
   const perform = async (signed: Signed, context: OperateContext): Promise<OperateResponse> => {
     const operation = await acceptIntent(deps, signed, context)
@@ -86,7 +90,7 @@ export function createOperations(deps: OperationsDeps): Operations {
       const handler = deps.handlers[operation.verb]
       return handler.kind === 'record'
         ? await record(deps, handler, operation)
-        : await act(deps, handler, operation, context)
+        : await begin(handler, operation, context)
     } catch (error) {
       if (!operationError.is(error, 'operation.in-progress')) throw error
       // Left open by this coordinator, and nobody is at it: its outcome is found out now. Else another one has it, or has just finished it.
@@ -98,11 +102,30 @@ export function createOperations(deps: OperationsDeps): Operations {
     }
   }
 
+  /** Earlier operations on the same target are settled first, so that none of them is left to undo this one. */
+  const begin = async (
+    handler: ActHandler<never>,
+    operation: Operation,
+    context: OperateContext,
+  ): Promise<OperateResponse> => {
+    const mine: Acting = { operation, begun: false, index: undefined }
+    acting.set(operation.id, mine)
+    try {
+      await settleEarlier(deps, { handler, operation, acting, close }, context.signal)
+      mine.begun = true
+      return await act(deps, handler, mine, context)
+    } finally {
+      acting.delete(operation.id)
+    }
+  }
+
   /** Finds out what became of an open operation and logs it. Joins whoever is at it. */
   const close = (open: OpenIntent, signal: AbortSignal): Promise<void> => {
     const joined = closing.get(open.operation)
     if (joined) return joined
-    const running = settleOpen(deps, open, signal).finally(() => closing.delete(open.operation))
+    const running = settleOpen(deps, open, acting, signal).finally(() =>
+      closing.delete(open.operation),
+    )
     closing.set(open.operation, running)
     return running
   }
@@ -172,9 +195,10 @@ async function record(
 async function act(
   deps: OperationsDeps,
   handler: ActHandler<never>,
-  operation: Operation,
+  mine: Acting,
   context: OperateContext,
 ): Promise<OperateResponse> {
+  const { operation } = mine
   await handler.check?.(operation as never)
   const index = await deps.database.transaction(async (tx) => {
     const index = await logIntent(deps, tx, operation)
@@ -183,9 +207,14 @@ async function act(
     return index
   })
   // Crash here: the intent is open and nothing was done. recover() probes, finds nothing, and logs that outcome.
+  mine.index = index
   const logged: LoggedOperation = { ...operation, index }
   await signIntent(deps, handler, logged)
-  const results = await settle(deps, logged, () => handler.act(logged as never, context))
+  const results = await settle(deps, logged, unclear, () =>
+    handler.act(logged as never, context),
+  ).catch((error: MusterError) => {
+    throw unlogged(operation, error)
+  })
   if (deps.closing?.aborted === true && results.some((row) => row.result === 'unknown'))
     throw operationError('operation.interrupted', { operation: operation.id })
   // Crash here: it was done and the log does not say so. recover() probes and logs what it finds.
@@ -193,11 +222,7 @@ async function act(
     await conclude(deps, logged, results)
   } catch (error) {
     if (!(error instanceof MusterError)) throw error
-    throw operationError(
-      'operation.unlogged',
-      { ...named(operation), reason: error.message },
-      { cause: error },
-    )
+    throw unlogged(operation, error)
   }
   try {
     await deps.ledger.checkpoint()
@@ -252,32 +277,38 @@ async function signIntent(
 async function settleOpen(
   deps: OperationsDeps,
   open: OpenIntent,
+  acting: ReadonlyMap<OperationId, Acting>,
   signal: AbortSignal,
 ): Promise<void> {
   const operation = await deps.outcomes.operationAt(open.index)
   // Which handler it is and what it takes go together by construction of the table; the type checker sees a union on both sides.
   const handler: VerbHandler<never> = deps.handlers[operation.verb]
   if (handler.kind !== 'act') throw new Error(`${operation.verb} is never open`)
-  const results = await settle(deps, operation, () => handler.probe(operation as never, signal))
+  const later = await laterOperations(deps, operation, acting.values())
+  const results = await settle(deps, operation, isDatabaseAway, () =>
+    handler.probe(operation as never, signal, later),
+  )
   // A probe that was cut short has found nothing out: the intent stays open for the next start.
   signal.throwIfAborted()
   await conclude(deps, operation, results)
   await deps.ledger.checkpoint()
   deps.log.warn(
     { operation: operation.id, verb: operation.verb, results: results.map((row) => row.result) },
-    'closed an operation that a crash left open',
+    'closed an operation that was left open',
   )
 }
 
-/** Runs a handler; what it throws becomes the outcome of every target. */
+/** Runs a handler; what it throws becomes the outcome of every target, except where that says nothing about them. */
 async function settle(
   deps: OperationsDeps,
   operation: LoggedOperation,
+  saysNothing: (error: unknown) => error is MusterError,
   run: () => Promise<TargetResult[]>,
 ): Promise<TargetResult[]> {
   try {
     return await run()
   } catch (error) {
+    if (saysNothing(error)) throw error
     const known =
       error instanceof MusterError
         ? error
@@ -289,6 +320,24 @@ async function settle(
     return failedAll(operation, known)
   }
 }
+
+/** The change may be there: the intent stays open, and a probe finds out. */
+const unclear = (error: unknown): error is MusterError =>
+  databaseError.is(error, 'database.outcome-unknown')
+
+/** A probe that could not ask the database has found nothing out. */
+const isDatabaseAway = (error: unknown): error is MusterError =>
+  unclear(error) ||
+  databaseError.is(error, 'database.unreachable') ||
+  databaseError.is(error, 'database.busy') ||
+  databaseError.is(error, 'database.full')
+
+const unlogged = (operation: Operation, error: MusterError): MusterError =>
+  operationError(
+    'operation.unlogged',
+    { ...named(operation), reason: error.message },
+    { cause: error },
+  )
 
 function failedAll(operation: LoggedOperation, error: MusterError): TargetResult[] {
   const targets = operation.targets.length > 0 ? operation.targets : ['']

@@ -16,6 +16,21 @@ export const publishError = defineErrors({
       `${d.repository}/${d.target}: somebody else published generation ${d.generation} meanwhile`,
     hint: () => 'look at what is published now, and publish again if it is not what you want',
   },
+  'publish.pin': {
+    exit: 'conflict',
+    retryable: true,
+    message: (d: { repository: string; expected: string; got: string }) =>
+      `${d.repository}/latest follows ${followed(d.got)} now, expected ${followed(d.expected)}: an operator switched it meanwhile`,
+    hint: (d: { repository: string }) =>
+      `\`muster repo show --repo-id ${d.repository}\` shows what is served; run this again if it is still wanted`,
+  },
+  'publish.outdated': {
+    exit: 'conflict',
+    retryable: true,
+    message: (d: { repository: string; version: number; newest: number }) =>
+      `version ${d.version} of ${d.repository} is not the newest any more: version ${d.newest} was accepted meanwhile`,
+    hint: () => 'run this again',
+  },
   'publish.missing-blob': {
     exit: 'failed',
     message: (d: { path: string; blob: string }) => `the pool has no blob ${d.blob} for ${d.path}`,
@@ -39,6 +54,10 @@ export const publishError = defineErrors({
       `${d.repository} has no version ${d.version}`,
   },
 })
+
+function followed(pin: string): string {
+  return pin === '' ? 'the newest version' : `snapshot ${pin}`
+}
 
 /** Our error for a failing file operation; others pass as they are. */
 export function diskError(operation: string, path: string, error: unknown): unknown {

@@ -2,6 +2,7 @@
 import type { Kysely } from 'kysely'
 import { databaseError } from '../database/errors.ts'
 import type { Database } from '../database/database.ts'
+import { lockRow } from '../database/lock-row.ts'
 import type { Tables } from '../database/tables.ts'
 import { publishError } from './errors.ts'
 
@@ -16,6 +17,19 @@ export interface CurrentPublication {
   /** Name of the generation's folder. */
   readonly folder: string
   readonly at: number
+  /** The snapshot that an operator put `latest` on; null while it follows the newest. */
+  readonly pin: string | null
+  /** Since when this version is served under this pin; null if that isn't known. */
+  readonly since: number | null
+  /** The operation that chose this version or pin. */
+  readonly operation: string | null
+}
+
+/** Who publishes, and what it means for the pin of `latest`. */
+export interface Choice {
+  readonly operation?: string | undefined
+  /** A snapshot's name pins, null unpins; without it the pin stays as it is. */
+  readonly pin?: string | null | undefined
 }
 
 export function currentPublication(
@@ -24,10 +38,54 @@ export function currentPublication(
 ): Promise<CurrentPublication | undefined> {
   return db
     .selectFrom('publication')
-    .select(['version', 'generation', 'folder', 'at'])
+    .select(['version', 'generation', 'folder', 'at', 'pin', 'since', 'operation'])
     .where('repository', '=', repository)
     .where('target', '=', target)
     .executeTakeFirst()
+}
+
+/** Whether an operation published a generation of the target, although another one may have replaced it since. */
+export async function publishedBy(
+  db: Kysely<Tables>,
+  { repository, target, operation }: TargetId & { operation: string },
+): Promise<boolean> {
+  const row = await db
+    .selectFrom('generation')
+    .select('number')
+    .where('repository', '=', repository)
+    .where('target', '=', target)
+    .where('operation', '=', operation)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/**
+ * Notes that an operator chose what is published already.
+ * @throws `publish.conflict` if another generation was published meanwhile
+ */
+export async function choose(
+  tx: Kysely<Tables>,
+  chosen: TargetId & Choice & { generation: number; at: number },
+): Promise<void> {
+  const { repository, target, generation, pin = null, operation = null, at } = chosen
+  const updated = await tx
+    .updateTable('publication')
+    .set((row) => ({
+      pin,
+      operation,
+      since: row
+        .case()
+        .when('pin', pin === null ? 'is' : '=', pin)
+        .then(row.ref('since'))
+        .else(at)
+        .end(),
+    }))
+    .where('repository', '=', repository)
+    .where('target', '=', target)
+    .where('generation', '=', generation)
+    .executeTakeFirst()
+  if (updated.numUpdatedRows !== 1n)
+    throw publishError('publish.conflict', { repository, target, generation: generation + 1 })
 }
 
 /**
@@ -36,20 +94,22 @@ export function currentPublication(
  */
 export async function advance(
   database: Database,
-  next: TargetId & {
-    number: number
-    folder: string
-    version: number
-    also?: (tx: Kysely<Tables>) => Promise<void>
-  },
+  next: TargetId &
+    Choice & {
+      number: number
+      folder: string
+      version: number
+      also?: (tx: Kysely<Tables>) => Promise<void>
+    },
 ): Promise<void> {
   const { repository, target, number, folder, version } = next
   try {
     await database.transaction(async (tx) => {
       const at = database.clock.now()
+      const operation = next.operation ?? null
       await tx
         .insertInto('generation')
-        .values({ repository, target, number, version, folder, at, replaced_at: null })
+        .values({ repository, target, number, version, folder, at, replaced_at: null, operation })
         .execute()
       await tx
         .updateTable('generation')
@@ -59,14 +119,11 @@ export async function advance(
         .where('number', '<', number)
         .where('replaced_at', 'is', null)
         .execute()
+      const row = { version, generation: number, folder, at, ...(await chosen(database, tx, next)) }
       await tx
         .insertInto('publication')
-        .values({ repository, target, version, generation: number, folder, at })
-        .onConflict((conflict) =>
-          conflict
-            .columns(['repository', 'target'])
-            .doUpdateSet({ version, generation: number, folder, at }),
-        )
+        .values({ repository, target, ...row })
+        .onConflict((conflict) => conflict.columns(['repository', 'target']).doUpdateSet(row))
         .execute()
       await next.also?.(tx)
     })
@@ -78,6 +135,29 @@ export async function advance(
         { cause: error },
       )
     throw error
+  }
+}
+
+/** The choice that the new row records. A repair, which names no operation, keeps all of it. */
+async function chosen(
+  database: Database,
+  tx: Kysely<Tables>,
+  next: TargetId & Choice & { version: number },
+): Promise<{ pin: string | null; since: number | null; operation: string | null }> {
+  const before = await lockRow(
+    database.dialect,
+    tx
+      .selectFrom('publication')
+      .select(['version', 'pin', 'since', 'operation'])
+      .where('repository', '=', next.repository)
+      .where('target', '=', next.target),
+  ).executeTakeFirst()
+  const pin = next.pin === undefined ? (before?.pin ?? null) : next.pin
+  const same = before !== undefined && before.version === next.version && before.pin === pin
+  return {
+    pin,
+    since: same ? before.since : database.clock.now(),
+    operation: next.operation ?? (same ? before.operation : null),
   }
 }
 

@@ -17,7 +17,7 @@ import { carriedMetadata } from './carried.ts'
 import { cleanUp } from './cleanup.ts'
 import { publishError } from './errors.ts'
 import { generationName, type Layout, layoutOf } from './layout.ts'
-import { advance, currentPublication, withdraw } from './publications.ts'
+import { advance, choose, currentPublication, withdraw } from './publications.ts'
 import { currentGeneration, prepareTarget, removeLink, switchTo } from './switch.ts'
 import { buildTree } from './tree.ts'
 
@@ -41,6 +41,8 @@ export interface PublishRequest extends Publication {
   readonly version: number
   readonly signal: AbortSignal
   readonly operation?: string
+  /** Of `latest`: the snapshot that an operator puts it on; null follows the newest again. */
+  readonly pin?: string | null
   /** More changes in the transaction that makes this the published version, such as an entry of the log. */
   readonly also?: (tx: Kysely<Tables>) => Promise<void>
 }
@@ -97,7 +99,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     const isThis =
       current?.version === version && current.folder === generationName(current.generation, root)
     if (isThis && current.folder === linked && (await isWhole(layout, linked))) {
-      if (request.also !== undefined) await database.transaction(request.also)
+      await confirm(database, request, current.generation)
       return { generation: current.generation, folder: current.folder, changed: false, ...sizes }
     }
     const number = (current?.generation ?? 0) + 1
@@ -165,6 +167,20 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       return corrected
     },
   }
+}
+
+/** Records the choice of a version that is published already, with what the caller adds. */
+async function confirm(
+  database: Database,
+  request: PublishRequest,
+  generation: number,
+): Promise<void> {
+  const { pin, also } = request
+  if (pin === undefined && also === undefined) return
+  await database.transaction(async (tx) => {
+    if (pin !== undefined) await choose(tx, { ...request, generation, at: database.clock.now() })
+    await also?.(tx)
+  })
 }
 
 /** Switches the link to the generation that the database names, if it is another and is there. True if it did. */

@@ -15,6 +15,13 @@ export const snapshotError = defineErrors({
       `${d.repository} has a snapshot ${d.name} already`,
     hint: () => 'snapshots never change; choose another name, or delete the old one',
   },
+  'snapshot.served': {
+    exit: 'conflict',
+    message: (d: { repository: string; name: string }) =>
+      `${d.repository}/latest serves snapshot ${d.name}, so it can't be deleted`,
+    hint: (d: { repository: string }) =>
+      `switch latest first: \`muster repo publish --repo-id ${d.repository}\` serves the newest version, with --snapshot NAME another snapshot`,
+  },
   'snapshot.unknown': {
     exit: 'notFound',
     message: (d: { name: string; repository: string }) =>

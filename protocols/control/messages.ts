@@ -47,6 +47,17 @@ export const resolveRequest = z.object({ on: selectors })
 export const resolveResponse = z.object({
   agents: z.array(z.object({ id: agentText, name, status: agentRow.shape.status })),
 })
+/** What `latest` serves. */
+const served = z.object({
+  /** Of the repository's versions. */
+  version: z.int(),
+  /** The snapshot that an operator put `latest` on; null while it follows the newest version. */
+  snapshot: name.nullable(),
+  newest: z.boolean(),
+  /** Null where an earlier Muster published it. */
+  since: time.nullable(),
+})
+export type ServedRow = z.infer<typeof served>
 export const statusResponse = z.object({
   coordinator: z.object({
     name,
@@ -57,7 +68,13 @@ export const statusResponse = z.object({
     http: z.string().nullable(),
   }),
   repositories: z.array(
-    z.object({ id: name, lastSync: time.nullable(), result: z.string().nullable() }),
+    z.object({
+      id: name,
+      lastSync: time.nullable(),
+      result: z.string().nullable(),
+      /** Null while nothing is published. */
+      served: served.nullable().optional(),
+    }),
   ),
   agents: z.object({ connected: z.int(), offline: z.int(), pending: z.int(), revoked: z.int() }),
   store: z.object({ blobs: z.int(), bytes: z.int() }),
@@ -85,6 +102,10 @@ export const repositoryRow = z.object({
   snapshots: z.array(name),
   retention: z.string(),
   published: z.string().nullable(),
+  /** The newest version; null before the first sync. */
+  version: z.int().nullable().optional(),
+  /** Null while nothing is published. */
+  served: served.nullable().optional(),
 })
 export type RepositoryRow = z.infer<typeof repositoryRow>
 export const repositoryRequest = z.object({ repository: name })

@@ -1,6 +1,7 @@
 /** The repositories. */
 import { formatSize } from '../../../shared/units.ts'
 import { withSession } from '../../connect.ts'
+import { servedShort } from '../../served.ts'
 import type { CommandContext } from '../../context.ts'
 
 export async function handle(context: CommandContext): Promise<void> {
@@ -14,6 +15,7 @@ export async function handle(context: CommandContext): Promise<void> {
       { header: 'size', value: (repository) => formatSize(repository.bytes), align: 'right' },
       { header: 'last sync', value: (repository) => repository.lastSync?.finishedAt ?? undefined },
       { header: 'result', value: (repository) => repository.lastSync?.result ?? undefined },
+      { header: 'latest', value: (repository) => servedShort(repository.served) },
       { header: 'snapshots', value: (repository) => repository.snapshots.length, align: 'right' },
       { header: 'upstream', value: (repository) => repository.upstream, wide: true },
     ],

@@ -7,15 +7,19 @@ import type { Flags } from './publish.ts'
 export async function handle(context: CommandContext<Flags>): Promise<void> {
   const { repoId, snapshot } = context.flags
   await withSession(context, async (session) => {
-    requireDone(
+    const { results } = requireDone(
       await session.operate({
         verb: 'repo.publish',
         targets: [repoId],
         arguments: snapshot === undefined ? {} : { snapshot },
       }),
     )
+    const version = results[0]?.detail['served']
+    const at = version === undefined ? '' : ` (version ${String(version)})`
     await context.note(
-      `${repoId}/latest now serves ${snapshot === undefined ? 'the newest synced state' : `snapshot ${snapshot}`}`,
+      snapshot === undefined
+        ? `${repoId}/latest serves the newest version${at} and follows the next ones`
+        : `${repoId}/latest serves snapshot ${snapshot}${at} and stays there; \`muster repo publish --repo-id ${repoId}\` follows the newest again`,
     )
   })
 }

@@ -6,13 +6,15 @@ const flags = {
   snapshot: {
     type: 'string',
     value: 'NAME',
-    summary: 'the snapshot to serve; default: the newest synced state',
+    summary: 'the snapshot to serve, also after later syncs; default: follow the newest version',
   },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
   summary: 'switch what `latest` serves',
+  description:
+    'With --snapshot, `latest` stays at that snapshot: later syncs accept new versions and do not serve them. Without it, `latest` serves the newest version and follows the next ones.',
   flags,
   examples: [
     { command: 'muster repo publish --repo-id epel9', does: 'the newest synced state' },

@@ -1,6 +1,7 @@
 /** One repository. */
 import { formatSize } from '../../../shared/units.ts'
 import { withSession } from '../../connect.ts'
+import { servedLong } from '../../served.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './show.ts'
 
@@ -26,6 +27,7 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
           : `${lastSync.finishedAt ?? lastSync.startedAt}   ${lastSync.result ?? 'under way'}${lastSync.message ? `\n${lastSync.message}` : ''}`,
       ],
       ['snapshots', repository.snapshots.join('\n')],
+      ['latest', servedLong(repository)],
       ['published', repository.published ?? undefined],
     ],
   })

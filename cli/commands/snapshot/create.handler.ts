@@ -7,15 +7,21 @@ import type { Flags } from './create.ts'
 export async function handle(context: CommandContext<Flags>): Promise<void> {
   const { repoId, name, description } = context.flags
   await withSession(context, async (session) => {
-    requireDone(
+    const { results } = requireDone(
       await session.operate({
         verb: 'snapshot.create',
         targets: [repoId],
         arguments: { name, description },
       }),
     )
+    const detail = results[0]?.detail ?? {}
+    const of = detail['version'] === undefined ? '' : ` (version ${String(detail['version'])})`
     await context.note(
-      `snapshot ${name} of ${repoId} is served under /repos/${repoId}/snapshots/${name}/`,
+      `snapshot ${name} of ${repoId}${of} is served under /repos/${repoId}/snapshots/${name}/`,
     )
+    if (typeof detail['pinned'] === 'string')
+      await context.note(
+        `it holds the newest version, not the one that latest serves: latest stays at snapshot ${detail['pinned']} (version ${String(detail['served'])})`,
+      )
   })
 }

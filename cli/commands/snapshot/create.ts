@@ -9,7 +9,7 @@ const flags = {
 export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
-  summary: 'keep the present state of a repository under a name',
+  summary: 'keep the newest version of a repository under a name',
   flags,
   examples: [
     { command: 'muster snapshot create --repo-id epel9 --name 2026-11', does: 'costs no copy' },

@@ -1,12 +1,14 @@
 /** One screen: is everything fine?. */
 import { formatSize } from '../../../shared/units.ts'
 import { withSession } from '../../connect.ts'
+import { pinnedStatus } from '../../served.ts'
 import type { CommandContext } from '../../context.ts'
 
 export async function handle(context: CommandContext): Promise<void> {
   const status = await withSession(context, (session) => session.ask('status', {}))
   const { coordinator, agents, store, log, repositories } = status
   const stale = repositories.filter((repository) => repository.result !== 'complete')
+  const pinned = pinnedStatus(repositories)
   await context.printOne({
     value: status,
     name: coordinator.name,
@@ -21,7 +23,7 @@ export async function handle(context: CommandContext): Promise<void> {
         'repositories',
         repositories.length === 0
           ? 'none'
-          : `${repositories.length - stale.length} complete, ${stale.length} not`,
+          : `${repositories.length - stale.length} complete, ${stale.length} not${pinned.count}`,
       ],
       [
         'agents',
@@ -36,6 +38,7 @@ export async function handle(context: CommandContext): Promise<void> {
     await context.note(
       `${repository.id} is ${repository.result ?? 'not synced yet'}: muster repo sync --repo-id ${repository.id}`,
     )
+  for (const notice of pinned.notices) await context.note(notice)
   if (agents.pending > 0)
     await context.note(`${agents.pending} waiting for approval: muster enroll list`)
 }

@@ -4,11 +4,12 @@ import type { Clock } from '../../../shared/clock.ts'
 import { blobId } from '../../../shared/ids.ts'
 import { recordBlobs } from '../../content/blobs.ts'
 import type { Database } from '../../database/database.ts'
-import { type ActHandler, done } from '../operation.ts'
+import { type ActHandler, done, interrupted } from '../operation.ts'
 
 export function artifactVerbs(deps: { pool: Pool; database: Database; clock: Clock }) {
   const add: ActHandler<'artifact.add'> = {
     kind: 'act',
+    touches: (operation) => [`blob/${operation.arguments.blob}`],
     async act(operation, { upload, signal }) {
       const { blob, size } = operation.arguments
       const stored = await deps.pool.ingest(upload, {
@@ -26,12 +27,15 @@ export function artifactVerbs(deps: { pool: Pool; database: Database; clock: Clo
     },
     async probe(operation) {
       const { blob } = operation.arguments
-      const found = await deps.pool.stat(blobId.parse(blob))
-      return [
-        found
-          ? done(blob, { size: found.size, recovered: true })
-          : { target: blob, result: 'failed', detail: { recovered: true } },
-      ]
+      const recorded = await deps.database.query
+        .selectFrom('blob')
+        .select('size')
+        .where('id', '=', blob)
+        .executeTakeFirst()
+      // Without its row it is content that nothing finds; without its file, a row that promises too much.
+      if (recorded !== undefined && (await deps.pool.stat(blobId.parse(blob))) !== undefined)
+        return [done(blob, { size: recorded.size, recovered: true })]
+      return [interrupted(operation, blob)]
     },
   }
   return { 'artifact.add': add }

@@ -1,17 +1,27 @@
 /** Verbs on repositories: sync and publish. Both act outside of the database, and both can be asked what became of them. */
 import type { RepositoryConfig } from '../../../shared/config/repository.ts'
-import type { ErrorValue } from '../../../shared/errors.ts'
+import { type ErrorValue, MusterError } from '../../../shared/errors.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { Database } from '../../database/database.ts'
 import type { Mirror, SyncResult } from '../../mirror/mirror.ts'
 import { syncRunResult } from '../../mirror/status.ts'
 import { newestVersion } from '../../mirror/versions.ts'
-import type { Published, Publisher } from '../../publish/publisher.ts'
-import { currentPublication } from '../../publish/publications.ts'
+import { currentPublication, publishedBy } from '../../publish/publications.ts'
+import type { Publisher } from '../../publish/publisher.ts'
 import { type Repositories, repositoryError } from '../../repositories.ts'
 import type { Snapshots } from '../../snapshots/snapshots.ts'
-import type { ActHandler, LoggedOperation, TargetResult } from '../operation.ts'
-import { finishSnapshot, requireFree } from './snapshots.ts'
+import {
+  type ActHandler,
+  done,
+  interrupted,
+  type Later,
+  type LoggedOperation,
+  NOTHING_LATER,
+  type Operation,
+  type TargetResult,
+} from '../operation.ts'
+import { createServing, type Served, servedDetail } from './serving.ts'
+import { finishSnapshot, requireFree, takeSnapshot, touchedSnapshot } from './snapshots.ts'
 import { createReporter } from './sync-reporter.ts'
 
 export interface RepositoryVerbsDeps {
@@ -26,32 +36,31 @@ export interface RepositoryVerbsDeps {
 /** Names in one outcome: an entry of the log is at most 64 KiB. The rest is counted. */
 const MAX_NAMED = 100
 
-export function repositoryVerbs(deps: RepositoryVerbsDeps) {
-  const targetOf = (operation: { readonly targets: readonly string[] }): RepositoryConfig =>
-    deps.repositories.get(operation.targets[0] as string)
+/** What `latest` of a repository is called among the things that operations touch. */
+const touchedLatest = (repository: string): string => `latest/${repository}`
 
-  const publishVersion = (
-    config: RepositoryConfig,
-    version: number,
-    operation: string,
-    signal: AbortSignal,
-  ): Promise<Published> =>
-    deps.publisher.publish({
-      repository: config.name,
-      target: 'latest',
-      path: deps.repositories.path(config.name, 'latest'),
-      version,
-      signal,
-      operation,
-    })
+const repositoryOf = (operation: Pick<Operation, 'targets'>): string =>
+  operation.targets[0] as string
+
+export function repositoryVerbs(deps: RepositoryVerbsDeps) {
+  const serving = createServing(deps)
+  const targetOf = (operation: Pick<Operation, 'targets'>): RepositoryConfig =>
+    deps.repositories.get(repositoryOf(operation))
 
   const sync: ActHandler<'repo.sync'> = {
     kind: 'act',
+    touches(operation) {
+      const repository = repositoryOf(operation)
+      const name = wantedSnapshot(operation)
+      return [
+        touchedLatest(repository),
+        ...(name === undefined ? [] : [touchedSnapshot(repository, name)]),
+      ]
+    },
     async check(operation) {
       const config = targetOf(operation)
-      const name = operation.arguments.snapshotName
-      if (operation.arguments.createSnapshot && name !== undefined)
-        await requireFree(deps.snapshots, config.name, name)
+      const name = wantedSnapshot(operation)
+      if (name !== undefined) await requireFree(deps.snapshots, config.name, name)
     },
     async act(operation, context) {
       const config = targetOf(operation)
@@ -78,17 +87,16 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
       if (result.result === 'incomplete' || result.version === undefined)
         return [incomplete(config, result)]
       reporter.phase('publishing')
-      const published = await publishVersion(config, result.version, operation.id, context.signal)
-      const snapshot = await snapshotOf(operation, result.version, context.signal)
+      const served = await serving.followed(config, operation.id, context.signal)
+      const { version } = result
+      const detail = { ...syncDetail(result), version, ...servedDetail(served) }
       return [
-        {
-          target: config.name,
-          result: 'done',
-          detail: { ...syncDetail(result), ...publishedDetail(published), ...snapshot },
-        },
+        await withSnapshot(operation, served, detail, (name) =>
+          takeSnapshot(deps, wanted(operation, name, version, context.signal)),
+        ),
       ]
     },
-    async probe(operation, signal) {
+    async probe(operation, signal, later = NOTHING_LATER) {
       const config = targetOf(operation)
       const ended = await syncRunResult(deps.database.query, operation.id)
       const made = await deps.database.query
@@ -96,11 +104,7 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
         .select('id')
         .where('operation', '=', operation.id)
         .executeTakeFirst()
-      // A sync that found nothing new made no version: then it is the newest one that has to be published.
-      const version =
-        made ??
-        (ended === 'complete' ? await newestVersion(deps.database.query, config.name) : undefined)
-      if (version === undefined) {
+      if (made === undefined && ended !== 'complete') {
         const error = repositoryError('repository.interrupted', { repository: config.name })
         return [
           {
@@ -111,89 +115,148 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
           },
         ]
       }
+      if (later.has(touchedLatest(config.name)))
+        return [await overtaken(operation, made?.id, later)]
       // The version was accepted; publishing it is idempotent, and leaving it unpublished would be a half-done sync.
-      const published = await publishVersion(config, version.id, operation.id, signal)
-      const snapshot = await snapshotOf(operation, version.id, signal)
-      const detail = {
-        outcome: 'complete',
-        recovered: true,
-        ...publishedDetail(published),
-        ...snapshot,
-      }
-      return [{ target: config.name, result: 'done', detail }]
-    },
-  }
-
-  /** The snapshot that was asked for with the sync; of an interrupted one it may be there already. */
-  const snapshotOf = async (
-    operation: LoggedOperation<'repo.sync'>,
-    version: number,
-    signal: AbortSignal,
-  ): Promise<Record<string, ErrorValue>> => {
-    const { createSnapshot, snapshotName: name } = operation.arguments
-    if (!createSnapshot || name === undefined) return {}
-    const repository = targetOf(operation).name
-    await finishSnapshot(deps, {
-      repository,
-      name,
-      description: '',
-      version,
-      operation: operation.id,
-      signal,
-    })
-    return { snapshot: name }
-  }
-
-  const publish: ActHandler<'repo.publish'> = {
-    kind: 'act',
-    async check(operation) {
-      await versionOf(operation)
-    },
-    async act(operation, context) {
-      const config = targetOf(operation)
-      const published = await publishVersion(
-        config,
-        await versionOf(operation),
-        operation.id,
-        context.signal,
-      )
-      return [{ target: config.name, result: 'done', detail: publishedDetail(published) }]
-    },
-    async probe(operation) {
-      const config = targetOf(operation)
-      const current = await currentPublication(deps.database.query, {
-        repository: config.name,
-        target: 'latest',
-      })
-      const done = current?.version === (await versionOf(operation))
+      const served = await serving.followed(config, operation.id, signal)
+      const version = made?.id ?? served.version
+      const detail = { outcome: 'complete', recovered: true, version, ...servedDetail(served) }
       return [
-        { target: config.name, result: done ? 'done' : 'failed', detail: { recovered: true } },
+        await withSnapshot(operation, served, detail, (name) =>
+          finishSnapshot(
+            deps,
+            wanted(operation, name, version, signal),
+            later.get(touchedSnapshot(config.name, name)),
+          ),
+        ),
       ]
     },
   }
 
-  /** The version that the operation asks for: a snapshot's, or the one that was synced last. */
-  const versionOf = async (operation: {
-    readonly targets: readonly string[]
-    readonly arguments: { readonly snapshot?: string | undefined }
-  }): Promise<number> => {
-    const config = targetOf(operation)
+  /** A sync that a later operation came after: what it reached by then is looked up, and nothing is changed. */
+  const overtaken = async (
+    operation: LoggedOperation<'repo.sync'>,
+    version: number | undefined,
+    later: Later,
+  ): Promise<TargetResult> => {
+    const { database, snapshots } = deps
+    const repository = repositoryOf(operation)
+    const name = wantedSnapshot(operation)
+    const mine = (await snapshots.list({ repository })).some(
+      (each) => each.name === name && each.operation === operation.id,
+    )
+    const of = { repository, target: 'latest', operation: operation.id }
+    const published = version === undefined || (await publishedBy(database.query, of))
+    const detail = {
+      outcome: 'complete',
+      recovered: true,
+      published,
+      ...(version === undefined ? {} : { version }),
+    }
+    if (!published || (name !== undefined && !mine))
+      return {
+        ...interrupted(operation, repository, later.get(touchedLatest(repository))),
+        detail,
+      }
+    return done(repository, { ...detail, ...(name === undefined ? {} : { snapshot: name }) })
+  }
+
+  const wanted = (
+    operation: LoggedOperation<'repo.sync'>,
+    name: string,
+    version: number,
+    signal: AbortSignal,
+  ) => ({
+    repository: repositoryOf(operation),
+    name,
+    description: '',
+    version,
+    operation: operation.id,
+    signal,
+  })
+
+  const publish: ActHandler<'repo.publish'> = {
+    kind: 'act',
+    touches(operation) {
+      const repository = repositoryOf(operation)
+      const { snapshot } = operation.arguments
+      return [
+        touchedLatest(repository),
+        ...(snapshot === undefined ? [] : [touchedSnapshot(repository, snapshot)]),
+      ]
+    },
+    async check(operation) {
+      const { name: repository } = targetOf(operation)
+      const { snapshot } = operation.arguments
+      if (snapshot !== undefined) await deps.snapshots.show({ repository, name: snapshot })
+      else if ((await newestVersion(deps.database.query, repository)) === undefined)
+        throw repositoryError('repository.never-synced', { repository })
+    },
+    async act(operation, context) {
+      const served = await serve(operation, context.signal)
+      return [done(repositoryOf(operation), servedDetail(served))]
+    },
+    async probe(operation, signal, later = NOTHING_LATER) {
+      const repository = repositoryOf(operation)
+      const target = { repository, target: 'latest' }
+      const next = later.get(touchedLatest(repository))
+      if (next !== undefined) {
+        const of = { ...target, operation: operation.id }
+        if (await publishedBy(deps.database.query, of))
+          return [done(repository, { recovered: true })]
+        // Where its version was served already it left no generation of its own: both are possible.
+        return [{ ...interrupted(operation, repository, next), result: 'unknown' }]
+      }
+      const current = await currentPublication(deps.database.query, target)
+      if (current?.operation !== operation.id) return [interrupted(operation, repository)]
+      // Its row is there; the link may not be. Publishing again is idempotent.
+      const served = await serve(operation, signal)
+      return [done(repository, { ...servedDetail(served), recovered: true })]
+    },
+  }
+
+  const serve = (
+    operation: LoggedOperation<'repo.publish'>,
+    signal: AbortSignal,
+  ): Promise<Served> => {
     const { snapshot } = operation.arguments
-    if (snapshot !== undefined)
-      return (await deps.snapshots.show({ repository: config.name, name: snapshot })).version
-    const newest = await deps.database.query
-      .selectFrom('repository_version')
-      .select('id')
-      .where('repository', '=', config.name)
-      .orderBy('id', 'desc')
-      .limit(1)
-      .executeTakeFirst()
-    if (newest === undefined)
-      throw repositoryError('repository.never-synced', { repository: config.name })
-    return newest.id
+    const config = targetOf(operation)
+    return snapshot === undefined
+      ? serving.newest(config, operation.id, signal)
+      : serving.snapshot(config, snapshot, operation.id, signal)
   }
 
   return { 'repo.sync': sync, 'repo.publish': publish }
+}
+
+/** The result of a sync that is served, with the snapshot that was asked for: both, or an error that says what is missing. */
+async function withSnapshot(
+  operation: LoggedOperation<'repo.sync'>,
+  served: Served,
+  detail: Record<string, ErrorValue>,
+  take: (name: string) => Promise<unknown>,
+): Promise<TargetResult> {
+  const repository = repositoryOf(operation)
+  const name = wantedSnapshot(operation)
+  if (name === undefined) return done(repository, detail)
+  try {
+    await take(name)
+    return done(repository, { ...detail, snapshot: name })
+  } catch (cause) {
+    if (!(cause instanceof MusterError)) throw cause
+    const { code, data } = repositoryError('repository.no-snapshot', {
+      repository,
+      name,
+      served: served.version,
+      reason: cause.message,
+    })
+    return { target: repository, result: 'failed', detail, error: { code, data } }
+  }
+}
+
+function wantedSnapshot(operation: Operation<'repo.sync'>): string | undefined {
+  const { createSnapshot, snapshotName } = operation.arguments
+  return createSnapshot ? snapshotName : undefined
 }
 
 type Synced = Exclude<SyncResult, { result: 'failed' }>
@@ -209,10 +272,6 @@ function syncDetail(result: Synced): Record<string, ErrorValue> {
     removed,
     notes: result.notices.slice(0, MAX_NAMED),
   }
-}
-
-function publishedDetail(published: Published): Record<string, ErrorValue> {
-  return { revision: published.generation, published: published.changed }
 }
 
 function incomplete(config: RepositoryConfig, result: Synced): TargetResult {

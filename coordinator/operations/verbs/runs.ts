@@ -9,6 +9,14 @@ import { registryError } from '../../registry/errors.ts'
 import { operationError } from '../errors.ts'
 import type { ActHandler, LoggedOperation, TargetResult } from '../operation.ts'
 
+/**
+ * A stop must not wait for a host that is away. Whether an order is carried out, and once, is the host's own decision, so an
+ * earlier order that is settled later undoes nothing.
+ */
+const PATIENCE_MS = 5_000
+
+const touched = (run: string): string => `run/${run}`
+
 export interface RunVerbsDeps {
   readonly agents: Agents
   readonly dispatch: Dispatch
@@ -33,6 +41,8 @@ export function runVerbs(deps: RunVerbsDeps) {
 
   const start: ActHandler<'run.start'> = {
     kind: 'act',
+    touches: (operation) => Object.values(operation.arguments.runs).map(touched),
+    patience: PATIENCE_MS,
     async check(operation) {
       for (const target of operation.targets) {
         const agent = await deps.agents.byId(agentId.parse(target))
@@ -80,6 +90,8 @@ export function runVerbs(deps: RunVerbsDeps) {
 
   const stop: ActHandler<'run.stop'> = {
     kind: 'act',
+    touches: (operation) => [touched(operation.arguments.run)],
+    patience: PATIENCE_MS,
     async check(operation) {
       const record = await deps.runs.find(operation.arguments.run)
       if (operation.targets.length !== 1 || operation.targets[0] !== record.agent)

@@ -4,7 +4,16 @@ import type { Publisher } from '../../publish/publisher.ts'
 import { snapshotError } from '../../snapshots/errors.ts'
 import { snapshotName } from '../../snapshots/name.ts'
 import type { Snapshot, Snapshots } from '../../snapshots/snapshots.ts'
-import { type ActHandler, done, type LoggedOperation } from '../operation.ts'
+import { operationError } from '../errors.ts'
+import {
+  type ActHandler,
+  done,
+  interrupted,
+  type LoggedOperation,
+  NOTHING_LATER,
+  type Operation,
+  type Tx,
+} from '../operation.ts'
 
 export interface SnapshotVerbsDeps {
   readonly repositories: Repositories
@@ -27,6 +36,17 @@ async function find(snapshots: Snapshots, repository: string, name: string) {
   return (await snapshots.list({ repository })).find((snapshot) => snapshot.name === name)
 }
 
+/** What a snapshot is called among the things that operations touch. */
+export const touchedSnapshot = (repository: string, name: string): string =>
+  `snapshot/${repository}/${name}`
+
+const touches = ({
+  targets,
+  arguments: { name },
+}: Operation<'snapshot.create' | 'snapshot.delete'>): string[] => [
+  touchedSnapshot(targets[0] as string, name),
+]
+
 export interface WantedSnapshot {
   readonly repository: string
   readonly name: string
@@ -40,34 +60,58 @@ export interface WantedSnapshot {
 /** Makes a snapshot and serves it: both, or neither. @throws what the snapshots and the publisher throw */
 export async function takeSnapshot(
   deps: SnapshotVerbsDeps,
-  { operation, signal, ...wanted }: WantedSnapshot,
+  { signal, ...wanted }: WantedSnapshot,
 ): Promise<Snapshot> {
   const snapshot = await deps.snapshots.create(wanted)
   // Crash here: the snapshot exists and is not served. The verb's probe serves it.
   try {
-    await serve(deps, snapshot, operation, signal)
+    await serve(deps, snapshot, wanted.operation, signal)
   } catch (error) {
-    // Not served it is none, and its name must be free for the next try. What the link was is told by `error`; it may stand in our way here too.
-    await deps.snapshots.remove(snapshot)
-    await deps.publisher.withdraw(publicationOf(deps, snapshot)).catch(() => {})
+    // A snapshot is served or isn't there: its name must be free for the next try. A snapshot that was deleted meanwhile stays deleted.
+    await deps.snapshots.remove(snapshot).catch((late: unknown) => {
+      if (!snapshotError.is(late, 'snapshot.unknown')) throw late
+    })
+    // Crash here, or a link that can't be removed: rows of a target that is no snapshot. The next start withdraws it.
+    const also = (tx: Tx): Promise<void> => deps.snapshots.requireAbsent(tx, snapshot)
+    await deps.publisher.withdraw(publicationOf(deps, snapshot), { also }).catch(() => {})
     throw error
   }
   return snapshot
 }
 
-/** The same where an interrupted operation may have made it already. */
+/**
+ * The same where an interrupted operation may have made it already. One of another operation is not taken for it.
+ * @throws snapshot.exists, operation.superseded
+ */
 export async function finishSnapshot(
   deps: SnapshotVerbsDeps,
   wanted: WantedSnapshot,
+  later?: { readonly id: string; readonly verb: string },
 ): Promise<Snapshot> {
-  const made = await find(deps.snapshots, wanted.repository, wanted.name)
+  const { repository, name, operation, signal } = wanted
+  const made = await find(deps.snapshots, repository, name)
+  if (made !== undefined && !isBy(made, operation))
+    throw snapshotError('snapshot.exists', { repository, name })
+  if (later !== undefined)
+    throw operationError('operation.superseded', {
+      verb: 'snapshot.create',
+      target: `${repository}/${name}`,
+      later: later.id,
+      laterVerb: later.verb,
+    })
   if (made === undefined) return takeSnapshot(deps, wanted)
-  await serve(deps, made, wanted.operation, wanted.signal)
+  await serve(deps, made, operation, signal)
   return made
 }
 
+/** A snapshot of an earlier Muster names no operation. Then its name is all that there is to go by. */
+function isBy(snapshot: Snapshot, operation: string): boolean {
+  return snapshot.operation === null || snapshot.operation === operation
+}
+
+/** Lays the snapshot out, unless it was deleted meanwhile. @throws snapshot.unknown */
 async function serve(
-  deps: SnapshotVerbsDeps,
+  { snapshots, ...deps }: SnapshotVerbsDeps,
   snapshot: Snapshot,
   operation: string,
   signal: AbortSignal,
@@ -77,11 +121,12 @@ async function serve(
     version: snapshot.version,
     signal,
     operation,
+    also: (tx) => snapshots.hold(tx, snapshot),
   })
 }
 
 function publicationOf(
-  { repositories }: SnapshotVerbsDeps,
+  { repositories }: Pick<SnapshotVerbsDeps, 'repositories'>,
   { repository, name }: { repository: string; name: string },
 ) {
   return { repository, target: name, path: repositories.path(repository, name) }
@@ -89,15 +134,13 @@ function publicationOf(
 
 export function snapshotVerbs(deps: SnapshotVerbsDeps) {
   const { snapshots, publisher, repositories } = deps
+  const repositoryOf = (operation: Operation): string =>
+    repositories.get(operation.targets[0] as string).name
 
   const create: ActHandler<'snapshot.create'> = {
     kind: 'act',
-    check: (operation) =>
-      requireFree(
-        snapshots,
-        repositories.get(operation.targets[0] as string).name,
-        operation.arguments.name,
-      ),
+    touches,
+    check: (operation) => requireFree(snapshots, repositoryOf(operation), operation.arguments.name),
     async act(operation, { signal }) {
       const repository = operation.targets[0] as string
       const { name, description } = operation.arguments
@@ -108,37 +151,66 @@ export function snapshotVerbs(deps: SnapshotVerbsDeps) {
         operation: operation.id,
         signal,
       })
-      return [done(repository, { snapshot: name, packages: snapshot.packages })]
+      // A snapshot is of the newest version; where `latest` serves another one, the operator is told.
+      const pinned = await snapshots.pinned(repository)
+      const beside =
+        pinned === undefined || pinned.version === snapshot.version
+          ? {}
+          : { pinned: pinned.name, served: pinned.version }
+      return [done(repository, { snapshot: name, ...snapshotDetail(snapshot), ...beside })]
     },
-    async probe(operation, signal) {
+    async probe(operation, signal, later = NOTHING_LATER) {
       const repository = operation.targets[0] as string
-      const made = await find(snapshots, repository, operation.arguments.name)
-      if (made === undefined)
-        return [{ target: repository, result: 'failed', detail: { recovered: true } }]
+      const { name } = operation.arguments
+      const next = later.get(touchedSnapshot(repository, name))
+      const made = await find(snapshots, repository, name)
+      const mine = made !== undefined && isBy(made, operation.id)
+      if (next !== undefined) {
+        // It may have been made, and deleted since.
+        if (!mine) return [{ ...interrupted(operation, repository, next), result: 'unknown' }]
+        return [done(repository, { snapshot: name, recovered: true })]
+      }
+      if (!mine) return [interrupted(operation, repository)]
       await serve(deps, made, operation.id, signal)
-      return [done(repository, { snapshot: made.name, recovered: true })]
+      return [done(repository, { snapshot: name, ...snapshotDetail(made), recovered: true })]
     },
   }
 
   const remove: ActHandler<'snapshot.delete'> = {
     kind: 'act',
+    touches,
     async check(operation) {
-      await snapshots.show({
-        repository: repositories.get(operation.targets[0] as string).name,
-        name: operation.arguments.name,
-      })
+      const repository = repositoryOf(operation)
+      const { name } = operation.arguments
+      await snapshots.show({ repository, name })
+      await snapshots.requireNotServed({ repository, name })
     },
     act: (operation) => withdraw(operation),
-    // Half-done, the tree may be gone and the row not: doing it again does the rest.
-    probe: (operation) => withdraw(operation),
+    async probe(operation, _signal, later = NOTHING_LATER) {
+      const repository = operation.targets[0] as string
+      const { name } = operation.arguments
+      const next = later.get(touchedSnapshot(repository, name))
+      const there = await find(snapshots, repository, name)
+      const gone = there === undefined || (await snapshots.isMadeAfter(there, operation.index))
+      // Half-done, the rows may be gone and the tree not: doing it again does the rest.
+      if (next === undefined && (there === undefined || !gone)) return withdraw(operation)
+      if (gone) return [done(repository, { snapshot: name, recovered: true })]
+      return [interrupted(operation, repository, next)]
+    },
   }
   const withdraw = async (operation: LoggedOperation<'snapshot.delete'>) => {
     const repository = operation.targets[0] as string
     const { name } = operation.arguments
-    await publisher.withdraw(publicationOf(deps, { repository, name }))
-    if (await find(snapshots, repository, name)) await snapshots.remove({ repository, name })
+    // Row, publication and generations go in one transaction; a snapshot that is served stays whole.
+    await publisher.withdraw(publicationOf(deps, { repository, name }), {
+      also: async (tx) => void (await snapshots.drop(tx, { repository, name })),
+    })
     return [done(repository, { snapshot: name })]
   }
 
   return { 'snapshot.create': create, 'snapshot.delete': remove }
+}
+
+function snapshotDetail({ packages, version }: Snapshot) {
+  return { packages, version }
 }

@@ -1,0 +1,88 @@
+/** What stands between an operation and its beginning: earlier ones on the same target that have no outcome yet. */
+import type { Clock } from '../../shared/clock.ts'
+import { MusterError } from '../../shared/errors.ts'
+import type { OperationId } from '../../shared/ids.ts'
+import { ledgerError } from '../audit/errors.ts'
+import type { Ledger } from '../audit/ledger.ts'
+import type { OpenIntent } from '../audit/open-intents.ts'
+import { databaseError } from '../database/errors.ts'
+import { operationError } from './errors.ts'
+import { type Acting, touchedBy } from './fence.ts'
+import type { ActHandler, Operation, VerbHandlers } from './operation.ts'
+import type { Outcomes } from './outcomes.ts'
+
+export interface SettleEarlierDeps {
+  readonly ledger: Ledger
+  readonly outcomes: Outcomes
+  readonly handlers: VerbHandlers
+  readonly clock: Clock
+  readonly closing?: AbortSignal
+}
+
+/**
+ * Settles the open operations that touch what `operation` touches. Those that this process carries out are not open in this
+ * sense: whoever publishes or deletes checks in its own transaction what they did meanwhile.
+ * @throws operation.unsettled
+ */
+export async function settleEarlier(
+  deps: SettleEarlierDeps,
+  given: {
+    readonly handler: ActHandler<never>
+    readonly operation: Operation
+    readonly acting: ReadonlyMap<OperationId, Acting>
+    readonly close: (open: OpenIntent, signal: AbortSignal) => Promise<void>
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  const { handler, operation } = given
+  const touched = new Set(touchedBy(deps.handlers, operation))
+  if (touched.size === 0) return
+  for (const open of await deps.ledger.openIntents()) {
+    if (given.acting.has(open.operation)) continue
+    const earlier = await deps.outcomes.operationAt(open.index).catch(unreadable)
+    if (earlier === undefined) continue
+    if (!touchedBy(deps.handlers, earlier).some((name) => touched.has(name))) continue
+    // Not with the caller's signal: what is found out belongs into the log although the caller has gone.
+    const settled = given.close(open, deps.closing ?? new AbortController().signal)
+    try {
+      await within(settled, { clock: deps.clock, ms: handler.patience, signal })
+    } catch (error) {
+      signal.throwIfAborted()
+      if (ledgerError.is(error, 'ledger.intent-closed')) continue
+      if (!(error instanceof MusterError)) throw error
+      throw unsettled(operation, open, error)
+    }
+  }
+}
+
+function unsettled(operation: Operation, open: OpenIntent, cause: MusterError): MusterError {
+  const { verb, targets } = operation
+  const about = { open: open.operation, openVerb: open.verb, reason: cause.message }
+  return operationError(
+    'operation.unsettled',
+    { verb, target: targets.join(', '), ...about },
+    { cause },
+  )
+}
+
+/** An intent of another version names nothing that this one could settle. */
+function unreadable(error: unknown): undefined {
+  if (databaseError.is(error)) throw error
+}
+
+/** Waits for `work`, at most `ms` milliseconds; the work goes on after that. @throws what `work` throws, or the signal's reason */
+function within(
+  work: Promise<void>,
+  { clock, ms, signal }: { clock: Clock; ms: number | undefined; signal: AbortSignal },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error)
+    const cancel = ms === undefined ? (): void => {} : clock.after(ms, resolve)
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    work.then(resolve, reject).finally(() => {
+      cancel()
+      signal.removeEventListener('abort', onAbort)
+    })
+  })
+}
