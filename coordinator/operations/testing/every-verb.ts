@@ -1,0 +1,232 @@
+/**
+ * A coordinator with the real handler of every verb, over a real upstream, pool and publish folder. `start` makes its parts anew,
+ * as a restart does, or as a second coordinator. What it hides: hosts are stood in for by a journal of what they did.
+ */
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, readlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { writeRepository } from '../../../fixtures/rpm/repository.ts'
+import { resolveInFolder } from '../../../node/http/folder.ts'
+import { respond } from '../../../node/http/respond.ts'
+import type { ArgumentsOf, Verb } from '../../../protocols/control/verbs.ts'
+import { openPool, type Pool } from '../../../shared/blobs/pool.ts'
+import { repositorySchema } from '../../../shared/config/repository.ts'
+import { MusterError } from '../../../shared/errors.ts'
+import type { OperationId } from '../../../shared/ids.ts'
+import { systemRandom } from '../../../shared/random.ts'
+import { ledgerError } from '../../audit/errors.ts'
+import type { Dialect } from '../../database/columns.ts'
+import { databaseError } from '../../database/errors.ts'
+import type { Dispatch } from '../../dispatch/dispatch.ts'
+import { createRuns } from '../../dispatch/runs.ts'
+import { createMirror } from '../../mirror/mirror.ts'
+import { silentLog, testPackages } from '../../mirror/testing.ts'
+import { testServer } from '../../mirror/upstream/testing.ts'
+import { createPublisher, type Publisher } from '../../publish/publisher.ts'
+import { createRepositories } from '../../repositories.ts'
+import { createSnapshots, type Snapshots } from '../../snapshots/snapshots.ts'
+import {
+  type CoordinatorParts,
+  newOperation,
+  type TestCoordinator,
+  testCoordinator,
+} from '../../testing/coordinator.ts'
+import { done, type VerbHandlers } from '../operation.ts'
+import { artifactVerbs } from '../verbs/artifacts.ts'
+import { repositoryVerbs } from '../verbs/repositories.ts'
+import { runVerbs } from '../verbs/runs.ts'
+import { snapshotVerbs } from '../verbs/snapshots.ts'
+
+export const CONTENT = Buffer.from('hello')
+
+export interface Order<V extends Verb = Verb> {
+  readonly verb: V
+  readonly targets?: readonly string[]
+  readonly arguments: ArgumentsOf<V>
+}
+
+/** What keeps this coordinator's outcomes out of the log at this moment. */
+export interface Faults {
+  /** The transaction with the outcome of what acts outside of the database. */
+  outcomes: boolean
+  /** Every checkpoint. */
+  checkpoints: boolean
+}
+
+export interface Started extends CoordinatorParts {
+  readonly faults: Faults
+  readonly publisher: Publisher
+  readonly snapshots: Snapshots
+  /** The operation's results, or the code of the error that it ended with. */
+  perform(order: Order, operation?: OperationId): Promise<string>
+}
+
+export interface EveryVerb extends AsyncDisposable {
+  readonly coordinator: TestCoordinator
+  readonly pool: Pool
+  /** The folder that the upstream serves, with packages of the given version. */
+  upstream(version: string): Promise<void>
+  start(options?: { name?: string; latest?: string }): Promise<Started>
+  /** What `latest` and each snapshot serve: the digest of their repomd.xml. */
+  served(): Promise<Record<string, string>>
+  /** All that operations change, the log aside. */
+  state(): Promise<unknown>
+  /** Intents and outcomes in the log, in order: `verb`, and `verb: result`. */
+  logged(): Promise<string[]>
+  /** Results of one operation in the log. */
+  outcomesOf(operation: OperationId): Promise<string[]>
+}
+
+export async function everyVerb(dialect: Dialect): Promise<EveryVerb> {
+  await using stack = new AsyncDisposableStack()
+  const coordinator = stack.use(await testCoordinator(dialect))
+  const { folder, clock } = coordinator
+  const upstream = join(folder, 'upstream')
+  const published = join(folder, 'published')
+  await mkdir(upstream)
+  const server = stack.use(
+    await testServer(async (request, response) => {
+      await respond(
+        { log: silentLog, resolve: (segments) => resolveInFolder(upstream, segments) },
+        request,
+        response,
+      )
+    }),
+  )
+  const parts = { clock, random: systemRandom, log: silentLog }
+  const pool = await openPool(parts, { folder: join(folder, 'pool') })
+  const parsed = repositorySchema.parse({
+    name: 'el9',
+    type: 'rpm',
+    upstream: { url: server.url },
+  })
+  // What hosts did, by operation. They outlive the coordinator.
+  const journal = new Set<OperationId>()
+  const dispatch: Dispatch = {
+    deliver: async (operation) => {
+      journal.add(operation.id)
+      return operation.targets.map((target) => done(target))
+    },
+    probe: async (operation) =>
+      operation.targets.map((target) =>
+        journal.has(operation.id) ? done(target) : { target, result: 'refused', detail: {} },
+      ),
+    witness: () => Promise.reject(new Error('nobody connects here')),
+    connect: () => Promise.reject(new Error('nobody connects here')),
+  }
+
+  const start = async (options: { name?: string; latest?: string } = {}): Promise<Started> => {
+    const faults: Faults = { outcomes: false, checkpoints: false }
+    const { database, agents } = coordinator
+    const repositories = createRepositories([
+      {
+        ...parsed,
+        publish: {
+          latest_path: options.latest ?? join(published, 'latest'),
+          snapshots_path: join(published, 'snapshots'),
+        },
+        file: 'el9.yaml',
+      },
+    ])
+    const mirror = createMirror(
+      { database, pool, ...parts },
+      { workers: 2, retries: 0, timeout: 5 },
+    )
+    const publisher = createPublisher({ database, pool, ...parts })
+    const snapshots = createSnapshots({ database })
+    const runs = createRuns({ database })
+    const handlers: Partial<VerbHandlers> = {
+      ...artifactVerbs({ pool, database, clock }),
+      ...repositoryVerbs({ repositories, mirror, publisher, snapshots, database, clock }),
+      ...snapshotVerbs({ repositories, snapshots, publisher }),
+      ...runVerbs({ agents, dispatch, runs }),
+    }
+    await mirror.recover()
+    const made = await coordinator.start({
+      ...(options.name === undefined ? {} : { name: options.name }),
+      handlers,
+      ledger: (ledger) => ({
+        ...ledger,
+        closeIntent: (tx, operation) =>
+          faults.outcomes
+            ? Promise.reject(databaseError('database.full', { database: 'muster.db' }))
+            : ledger.closeIntent(tx, operation),
+        checkpoint: (signal) =>
+          faults.checkpoints
+            ? Promise.reject(ledgerError('ledger.storage', { path: '/log', reason: 'ENOSPC' }))
+            : ledger.checkpoint(signal),
+      }),
+    })
+    const perform = async (order: Order, operation = newOperation()): Promise<string> => {
+      const { verb, targets = [], arguments: given } = order
+      const intent = await coordinator.intent(verb, { operation, targets, arguments: given })
+      const upload = async function* (): AsyncGenerator<Uint8Array> {
+        yield CONTENT
+      }
+      try {
+        const { results } = await coordinator.perform(intent, {
+          at: made,
+          context: { upload: upload() },
+        })
+        return results
+          .map((row) => (row.error === undefined ? row.result : row.error.code))
+          .join(' ')
+      } catch (error) {
+        if (!(error instanceof MusterError)) throw error
+        return error.code
+      }
+    }
+    return { ...made, faults, publisher, snapshots, perform }
+  }
+
+  const served = async (): Promise<Record<string, string>> => {
+    const found: Record<string, string> = {}
+    for (const below of ['.', 'snapshots']) {
+      const names = await readdir(join(published, below)).catch(() => [])
+      for (const name of names.filter((each) => each !== '.gen' && each !== 'snapshots')) {
+        const path = join(published, below, name)
+        await readlink(path)
+        const bytes = await readFile(join(path, 'repodata/repomd.xml'))
+        found[name] = createHash('sha256').update(bytes).digest('hex').slice(0, 8)
+      }
+    }
+    return found
+  }
+
+  const owned = stack.move()
+  return {
+    coordinator,
+    pool,
+    upstream: async (version) =>
+      void (await writeRepository(upstream, testPackages(1 + Number(version), version), {
+        revision: 1_700_000_000 + Number(version),
+      })),
+    start,
+    served,
+    async state() {
+      const rows = (await coordinator.rows()) as [string, unknown][]
+      const targets = await coordinator.database.query
+        .selectFrom('publication')
+        .select(['target', 'version'])
+        .orderBy('target')
+        .execute()
+      return [
+        await served(),
+        targets,
+        [...journal].sort(),
+        rows.filter(([table]) => table !== 'open_intent'),
+      ]
+    },
+    logged: async () =>
+      (await coordinator.entries())
+        .slice(1)
+        .map(({ statement: { verb, result } }) =>
+          result === undefined ? String(verb) : `${String(verb)}: ${String(result)}`,
+        ),
+    outcomesOf: async (operation) =>
+      (await coordinator.entries())
+        .filter(({ entry }) => entry.operation === operation && entry.type === 'outcome')
+        .map(({ statement }) => String(statement['result'])),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
