@@ -211,6 +211,7 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
     name: identity.name,
     peerId: node.peerId,
     gateway: gateway.url,
+    coordinator: link.coordinator,
     repositories: async (more) =>
       (await catalog.repositories(more)).map(({ id, gpgkey }) => ({ id, gpgkey })),
     reportFacts: async (more) => {

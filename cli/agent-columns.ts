@@ -1,13 +1,11 @@
 /** How hosts are shown in tables. */
 import type { AgentRow } from '../protocols/control/messages.ts'
+import { clockStatus, clockWords } from './clock-words.ts'
 import type { Column } from './output.ts'
 
 export const agentColumns: readonly Column<AgentRow>[] = [
   { header: 'name', value: (agent) => agent.name },
-  {
-    header: 'status',
-    value: (agent) => (agent.copies === undefined ? agent.status : `${agent.status}, copied`),
-  },
+  { header: 'status', value: agentStatusWords },
   { header: 'version', value: (agent) => agent.version ?? undefined },
   { header: 'last seen', value: (agent) => agent.lastSeen ?? undefined },
   {
@@ -20,3 +18,12 @@ export const agentColumns: readonly Column<AgentRow>[] = [
   { header: 'id', value: (agent) => agent.id, wide: true },
   { header: 'fingerprint', value: (agent) => agent.fingerprint, wide: true },
 ]
+
+/** `connected`, `offline`, …, and what is wrong with the host: `connected, clock 1h 0m ahead`. */
+export function agentStatusWords({ status, copies, clockOffsetMs: offset }: AgentRow): string {
+  const wrongClock =
+    status !== 'revoked' && offset !== undefined && clockStatus(offset) !== 'ok'
+      ? [`clock ${clockWords(offset)}`]
+      : []
+  return [status, ...(copies === undefined ? [] : ['copied']), ...wrongClock].join(', ')
+}

@@ -11,6 +11,7 @@ import { cliError } from './errors.ts'
 export interface Chosen {
   /** Undefined: the unix socket of the home. */
   readonly ticket: string | undefined
+  readonly source: 'flag' | 'environment' | 'home' | 'current context'
   /** The key that the context names. */
   readonly identity?: string | undefined
 }
@@ -25,19 +26,25 @@ export async function chooseCoordinator(
       reason: '--coordinator and --context exclude each other',
       hint: 'give the one that you mean',
     })
-  if (globals.coordinator !== undefined) return { ticket: globals.coordinator }
-  if (globals.context !== undefined) return named(context, globals.context)
-  if (env['MUSTER_COORDINATOR']) return { ticket: env['MUSTER_COORDINATOR'] }
-  if (env['MUSTER_CONTEXT']) return named(context, env['MUSTER_CONTEXT'])
+  if (globals.coordinator !== undefined) return { ticket: globals.coordinator, source: 'flag' }
+  if (globals.context !== undefined) return named(context, globals.context, 'flag')
+  if (env['MUSTER_COORDINATOR']) return { ticket: env['MUSTER_COORDINATOR'], source: 'environment' }
+  if (env['MUSTER_CONTEXT']) return named(context, env['MUSTER_CONTEXT'], 'environment')
   // Whoever names a coordinator's home means that coordinator, not the one that was used last.
   if ((globals.home !== undefined || env['MUSTER_HOME']) && (await isCoordinator(context.home())))
-    return { ticket: undefined }
+    return { ticket: undefined, source: 'home' }
   const { current } = await contextFile(context, env).read()
-  return current === null ? { ticket: undefined } : named(context, current)
+  return current === null
+    ? { ticket: undefined, source: 'home' }
+    : named(context, current, 'current context')
 }
 
-async function named(context: CommandContext<unknown, unknown>, name: string): Promise<Chosen> {
-  return requireContext(await contextFile(context, context.env).read(), name)
+async function named(
+  context: CommandContext<unknown, unknown>,
+  name: string,
+  source: Chosen['source'],
+): Promise<Chosen> {
+  return { ...requireContext(await contextFile(context, context.env).read(), name), source }
 }
 
 const isCoordinator = (home: string): Promise<boolean> =>

@@ -1,7 +1,9 @@
 /** Reaches the coordinator that a command means and opens a session there. */
+import { socketError } from '../protocols/socket.ts'
 import { coordinatorPaths } from '../shared/home.ts'
 import { chooseCoordinator } from './choose-coordinator.ts'
 import type { CommandContext } from './context.ts'
+import { homeKindError, kindOfHome } from './home-kind.ts'
 import { openOperatorKey } from './operator-key.ts'
 import './error-tables.ts'
 import { openSession, type Reach, type Session, socketReach } from './session.ts'
@@ -30,7 +32,26 @@ async function reach(
   context: CommandContext<unknown, unknown>,
   ticket: string | undefined,
 ): Promise<Reach> {
-  if (ticket === undefined) return socketReach(coordinatorPaths(context.home()).socket)
+  if (ticket === undefined) return homeReach(context.home())
   const { dialCoordinator } = await import('./dial.ts')
   return dialCoordinator(context, ticket)
+}
+
+/** The socket of a coordinator's home. A home of another kind, or none, is named in the error. */
+async function homeReach(folder: string): Promise<Reach> {
+  const kind = await kindOfHome(folder)
+  if (kind === 'agent') throw homeKindError('home.agent', { folder })
+  const socket = socketReach(coordinatorPaths(folder).socket)
+  if (kind === 'coordinator') return socket
+  return {
+    ...socket,
+    open: async (signal) => {
+      try {
+        return await socket.open(signal)
+      } catch (cause) {
+        if (!socketError.is(cause, 'socket.absent')) throw cause
+        throw homeKindError('home.no-coordinator', { folder }, { cause })
+      }
+    },
+  }
 }

@@ -3,6 +3,7 @@ import { createNode } from '../node/node.ts'
 import { control } from '../protocols/control/protocol.ts'
 import { parseTicket } from '../protocols/enroll/ticket.ts'
 import { MusterError } from '../shared/errors.ts'
+import type { FleetId } from '../shared/ids.ts'
 import { silentLogger } from '../shared/logger.ts'
 import { generateKey } from '../shared/identity/signer.ts'
 import { trustError } from '../shared/trust/errors.ts'
@@ -11,11 +12,18 @@ import type { CommandContext } from './context.ts'
 import type { Reach } from './session.ts'
 
 /** Tries the ticket's addresses in order. @throws ticket.malformed, node.unreachable, node.wrong-peer */
-export async function dialCoordinator(
+export function dialCoordinator(
   context: CommandContext<unknown, unknown>,
   text: string,
 ): Promise<Reach> {
-  const ticket = parseTicket(text)
+  return dialAddresses(context, parseTicket(text))
+}
+
+/** Tries the addresses in order. @throws node.unreachable, node.wrong-peer */
+export async function dialAddresses(
+  context: CommandContext<unknown, unknown>,
+  ticket: { readonly fleet: FleetId; readonly addresses: readonly string[] },
+): Promise<Reach> {
   const node = await createNode(
     {
       clock: context.clock,

@@ -78,6 +78,38 @@ export const socketReach = (path: string): Reach => ({
   close: async () => undefined,
 })
 
+export interface CoordinatorGreeting {
+  readonly name: string
+  readonly version: string
+  /** Its clock minus ours in milliseconds; undefined from a version that doesn't send it. */
+  readonly clockOffsetMs: number | undefined
+}
+
+/** Asks a coordinator who it is, which takes no key. @throws cli.other-coordinator */
+export async function greetCoordinator(
+  deps: { readonly clock: Clock },
+  reach: Reach,
+  signal?: AbortSignal,
+): Promise<CoordinatorGreeting> {
+  const client = openClient(control, await reach.open(signal), deps)
+  try {
+    const sent = deps.clock.now()
+    const begun = deps.clock.monotonic()
+    const challenge = await client.call('session.begin', {}, signal === undefined ? {} : { signal })
+    requireExpected(reach, challenge)
+    // The answer was written about half-way between the question and its arrival.
+    const ours = sent + (deps.clock.monotonic() - begun) / 2
+    return {
+      name: challenge.name,
+      version: challenge.version,
+      clockOffsetMs:
+        challenge.at === undefined ? undefined : Math.round(Date.parse(challenge.at) - ours),
+    }
+  } finally {
+    await client.close().catch(() => undefined)
+  }
+}
+
 export async function openSession(
   deps: SessionDeps,
   reach: Reach,
@@ -87,16 +119,11 @@ export async function openSession(
   const options = signal === undefined ? {} : { signal }
   const challenge = await client.call('session.begin', {}, options)
   const fleet = fleetId.parse(challenge.fleet)
-  // Signed is only what is meant for the coordinator at the other end: one that names another could hand session and intents on to that one.
-  const { expected } = reach
-  if (
-    expected !== undefined &&
-    (expected.fleet !== fleet || expected.peerId !== challenge.coordinator)
-  ) {
-    client.abort(
-      cliError('cli.other-coordinator', { expected: expected.peerId, fleet: expected.fleet }),
-    )
-    throw cliError('cli.other-coordinator', { expected: expected.peerId, fleet: expected.fleet })
+  try {
+    requireExpected(reach, challenge)
+  } catch (error) {
+    client.abort(error as Error)
+    throw error
   }
   await client.call('session.open', await answer(deps, { ...challenge, fleet }, signal), options)
   const newId = uuidv7Generator(deps)
@@ -132,6 +159,19 @@ export async function openSession(
       await reach.close()
     },
   }
+}
+
+/**
+ * Signed is only what is meant for the coordinator at the other end: one that names another could
+ * hand session and intents on to that one.
+ */
+function requireExpected(
+  { expected }: Reach,
+  challenge: { readonly fleet: string; readonly coordinator: string },
+): void {
+  if (expected === undefined) return
+  if (expected.fleet === challenge.fleet && expected.peerId === challenge.coordinator) return
+  throw cliError('cli.other-coordinator', { expected: expected.peerId, fleet: expected.fleet })
 }
 
 async function answer(

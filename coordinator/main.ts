@@ -311,6 +311,7 @@ export async function runCoordinator(
         ledger,
         connected,
         copies: copies.of,
+        clockOffset: node.membership.clockOffset,
         addresses: () => node.addresses(),
         http: () => http.url,
         runs,

@@ -12,6 +12,8 @@ export interface LocalInfo {
   readonly name: string
   readonly peerId: string
   readonly gateway: string | null
+  /** The coordinator that an agent is connected to. Absent on a coordinator. */
+  readonly coordinator?: () => string | undefined
   /** What the gateway serves. */
   readonly repositories: (signal: AbortSignal) => Promise<{ id: string; gpgkey: string | null }[]>
   /** Collects this host's packages and sends them. Absent on a coordinator, which reports none. */
@@ -35,6 +37,7 @@ export function localHandlers(
       peerId: info.peerId,
       version: VERSION,
       gateway: info.gateway,
+      ...(info.coordinator === undefined ? {} : { coordinator: info.coordinator() ?? null }),
     }),
     repositories: async (_request, { signal }) => ({
       repositories: await info.repositories(signal),

@@ -38,8 +38,8 @@ export interface Membership {
   member(peer: string): Member | undefined
   /** What the peer's program understands; 0 if it did not say. */
   capability(peer: string): number
-  /** Milliseconds by which the peer's clock is ahead of ours, as of its last greeting; 0 if it did not greet. */
-  clockOffset(peer: string): number
+  /** Milliseconds by which the peer's clock was ahead at its last greeting; undefined if it did not greet. */
+  clockOffset(peer: string): number | undefined
   /** What this node says of itself. */
   introduce(): Greeting
   /** Takes what a peer said of itself. Returns the code of the refusal if its certificate was not accepted. */
@@ -143,7 +143,7 @@ export function createMembership(
   return {
     member: current,
     capability: (peer) => entryOf(peer)?.capability ?? 0,
-    clockOffset: (peer) => entryOf(peer)?.clockOffset ?? 0,
+    clockOffset: (peer) => entryOf(peer)?.clockOffset,
     introduce,
     learn,
     handlers: {

@@ -1,6 +1,7 @@
 /** All of `/muster/control/1` on a coordinator: each noun's answers from its own file, sessions, and the one method that changes anything. */
 import type { control } from '../../protocols/control/protocol.ts'
 import type { Handlers } from '../../protocols/define-protocol.ts'
+import { rfc3339 } from '../../shared/clock.ts'
 import { VERSION } from '../../shared/version.ts'
 import type { Operations } from '../operations/perform.ts'
 import { sessionError, type Sessions } from '../sessions/sessions.ts'
@@ -38,6 +39,7 @@ export function controlHandlers(
       coordinator: options.peerId,
       name: options.name,
       version: VERSION,
+      at: rfc3339(deps.clock.now()),
     }),
     'session.open': async ({ delegation, proof }, { peer }) => {
       await deps.sessions.open(peer, delegation, proof)

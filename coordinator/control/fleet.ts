@@ -24,6 +24,8 @@ export interface FleetDeps {
   readonly connected: (peerId: string) => boolean
   /** Addresses of the machines that run as one host. */
   readonly copies: (peerId: string) => readonly string[] | undefined
+  /** Milliseconds by which a host's clock is ahead; undefined where it has not greeted yet. */
+  readonly clockOffset: (peerId: string) => number | undefined
   readonly addresses: () => readonly string[]
   readonly http: () => string | undefined
 }
@@ -38,9 +40,10 @@ export interface FleetOptions {
 
 export function agentRow(
   agent: AgentRecord,
-  { connected, copies }: Pick<FleetDeps, 'connected' | 'copies'>,
+  { connected, copies, clockOffset }: Pick<FleetDeps, 'connected' | 'copies' | 'clockOffset'>,
 ): AgentRow {
   const copied = copies(agent.peerId)
+  const offset = clockOffset(agent.peerId)
   const status =
     agent.status === 'approved' ? (connected(agent.peerId) ? 'connected' : 'offline') : agent.status
   return {
@@ -55,6 +58,7 @@ export function agentRow(
     enrolledAt: agent.enrolledAt,
     addresses: [...agent.addresses],
     ...(copied === undefined ? {} : { copies: [...copied] }),
+    ...(offset === undefined ? {} : { clockOffsetMs: offset }),
   }
 }
 
@@ -136,6 +140,8 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
           root: Buffer.from(head.root).toString('hex'),
           at: signed === undefined ? null : rfc3339(signed.at),
           openIntents: (await ledger.openIntents({ all: true })).length,
+          frozen: ledger.frozen()?.message ?? null,
+          unsigned: ledger.behind(),
         },
       }
     },

@@ -28,6 +28,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'shared/clock.ts': 'is the clock',
   'shared/random.ts': 'is the dice',
   'e2e/policy/ambient.test.ts': 'names what it looks for',
+  'e2e/scenarios/doctor.test.ts': 'writes a preload that moves the clock of a process under test',
 }
 
 /** `path:line: text` of every ambient use. */

@@ -23,6 +23,8 @@ export const sessionChallenge = z.object({
   coordinator: z.string(),
   name,
   version: name,
+  /** The coordinator's clock. Absent from versions before 0.2. */
+  at: time.optional(),
 })
 export const sessionOpen = z.object({ delegation: signedMessage, proof: bytesOf(64) })
 
@@ -40,6 +42,8 @@ export const agentRow = z.object({
   addresses: z.array(z.string()),
   /** Present where several machines run as this host: their addresses. */
   copies: z.array(z.string()).optional(),
+  /** The host's clock minus the coordinator's, in milliseconds, when the host last greeted. */
+  clockOffsetMs: z.int().optional(),
 })
 export type AgentRow = z.infer<typeof agentRow>
 export const agentList = z.object({ agents: z.array(agentRow) })
@@ -78,7 +82,16 @@ export const statusResponse = z.object({
   ),
   agents: z.object({ connected: z.int(), offline: z.int(), pending: z.int(), revoked: z.int() }),
   store: z.object({ blobs: z.int(), bytes: z.int() }),
-  log: z.object({ size: z.int(), root: z.string(), at: time.nullable(), openIntents: z.int() }),
+  log: z.object({
+    size: z.int(),
+    root: z.string(),
+    at: time.nullable(),
+    openIntents: z.int(),
+    /** Why the log takes no entries, so that nothing can be changed. Null: it takes them. */
+    frozen: z.string().nullable().optional(),
+    /** True while checkpoints fail for a reason that may pass, such as a full disk. */
+    unsigned: z.boolean().optional(),
+  }),
 })
 export type StatusResponse = z.infer<typeof statusResponse>
 export const ticketResponse = z.object({ ticket: z.string() })

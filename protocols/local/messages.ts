@@ -32,4 +32,6 @@ export const infoResponse = z.object({
   peerId: z.string(),
   version: z.string(),
   gateway: z.string().nullable(),
+  /** Peer id of the coordinator that an agent is connected to; null: none. Absent on a coordinator. */
+  coordinator: z.string().nullable().optional(),
 })

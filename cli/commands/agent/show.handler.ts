@@ -1,5 +1,7 @@
 /** Prints all that the registry says of one host. */
+import type { AgentRow } from '../../../protocols/control/messages.ts'
 import { chooseAgent } from '../../choose-agent.ts'
+import { clockStatus, clockWords } from '../../clock-words.ts'
 import { withSession } from '../../connect.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './show.ts'
@@ -30,8 +32,16 @@ export async function handle(
       ['peer id', agent.peerId],
       ['enrolled', agent.enrolledAt ?? undefined],
       ['last seen', agent.lastSeen ?? undefined],
+      ['clock', clockField(agent)],
       ['version', agent.version ?? undefined],
       ['addresses', agent.addresses.join('\n')],
     ],
   })
+}
+
+function clockField({ clockOffsetMs: offset }: AgentRow): string {
+  if (offset === undefined) return 'not known: it has not connected since the coordinator started'
+  return clockStatus(offset) === 'ok'
+    ? "agrees with the coordinator's"
+    : `${clockWords(offset)} of the coordinator's`
 }

@@ -1,23 +1,29 @@
-/** Runs every check and prints what it found. One check that breaks does not keep the others from being made. */
+/** Runs every check and prints what it found. A check that breaks does not stop the others. */
 import { EXIT } from '../../../shared/exit-codes.ts'
 import { MusterError } from '../../../shared/errors.ts'
 import type { CommandContext } from '../../context.ts'
+import { counted } from '../../counted.ts'
 import { printable } from '../../sink.ts'
-import type { Finding } from './check.ts'
+import type { Check, CheckStatus, Finding } from './check.ts'
 import { checks } from './checks.ts'
+import { createSubject, reasonOf, type Subject } from './subject.ts'
 
-const COLOR = { ok: 'green', warn: 'yellow', fail: 'red' } as const
+const COLOR = { ok: 'green', warning: 'yellow', failure: 'red', skipped: 'yellow' } as const
+/** The longest status, `warning`, and a gap: findings stand below each other. */
+const WIDTH = 10
+
+type Row = Finding & { readonly check: string }
 
 export async function handle(context: CommandContext): Promise<number> {
-  const found: (Finding & { check: string })[] = []
+  await using subject = await createSubject(context)
+  const found: Row[] = []
   for (const check of checks) {
     context.signal.throwIfAborted()
-    const finding = await check.run(context).catch(broken)
-    if (finding !== undefined) found.push({ check: check.name, ...finding })
+    found.push(...(await findingsOf(check, subject)))
   }
   const { output } = context.globals
   if (output === 'table' || output === 'wide')
-    for (const finding of found) await context.stdout.write(line(context, finding))
+    for (const row of found) await context.stdout.write(line(context, row))
   else {
     await context.printList({
       rows: found,
@@ -25,19 +31,44 @@ export async function handle(context: CommandContext): Promise<number> {
       name: ({ check, status }) => `${check}/${status}`,
     })
   }
-  const count = (status: Finding['status']): number =>
-    found.filter((finding) => finding.status === status).length
-  await context.note(`${count('ok')} ok, ${count('warn')} warnings, ${count('fail')} failures`)
-  return count('fail') > 0 ? EXIT.failed : EXIT.done
+  const count = (status: CheckStatus): number => found.filter((row) => row.status === status).length
+  const skipped = count('skipped')
+  await context.note(
+    [
+      `${count('ok')} ok`,
+      ...(skipped > 0 ? [`${skipped} skipped`] : []),
+      counted(count('warning'), 'warning'),
+      counted(count('failure'), 'failure'),
+    ].join(', '),
+  )
+  return count('failure') > 0 ? EXIT.failed : EXIT.done
 }
 
-function line(context: CommandContext, { status, detail, fix }: Finding): string {
-  const word = context.stdout.style(COLOR[status], status.padEnd(4))
-  return `${word}   ${printable(detail)}\n${fix === undefined ? '' : `         fix: ${printable(fix)}\n`}`
+async function findingsOf(check: Check, subject: Subject): Promise<Row[]> {
+  const found = await check.run(subject).catch((error: unknown) => {
+    subject.context.signal.throwIfAborted()
+    return broken(error)
+  })
+  const findings: readonly Finding[] =
+    found === undefined ? [] : isList(found) ? found : ([found] as const)
+  return findings.map((finding) => ({ check: check.name, ...finding }))
+}
+
+const isList = (found: Finding | readonly Finding[]): found is readonly Finding[] =>
+  Array.isArray(found)
+
+function line(context: CommandContext, { check, status, detail, fix }: Row): string {
+  const word = context.stdout.style(COLOR[status], status.padEnd(WIDTH))
+  const said = status === 'skipped' ? `${check}: ${detail}` : detail
+  const advice = fix === undefined ? '' : `${' '.repeat(WIDTH)}fix: ${printable(fix)}\n`
+  return `${word}${printable(said)}\n${advice}`
 }
 
 function broken(error: unknown): Finding {
-  const [first = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
   const hint = error instanceof MusterError ? error.hint : undefined
-  return { status: 'fail', detail: first, ...(hint === undefined ? {} : { fix: hint }) }
+  return {
+    status: 'failure',
+    detail: reasonOf(error),
+    ...(hint === undefined ? {} : { fix: hint }),
+  }
 }

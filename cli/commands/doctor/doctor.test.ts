@@ -44,7 +44,7 @@ test('doctor: a slow fallback is a warning that says so, not a failure', async (
   assert.equal(code, 0)
   assert.deepEqual(
     [rows.get('blake3')?.status, /slower/.test(rows.get('blake3')?.detail ?? '')],
-    ['warn', true],
+    ['warning', true],
   )
 })
 
@@ -56,7 +56,7 @@ test('doctor: a native library that does not load is a warning that says so', as
       rows.get('blake3')?.status,
       /without the native library/.test(rows.get('blake3')?.detail ?? ''),
     ],
-    ['warn', true],
+    ['warning', true],
   )
 })
 
@@ -67,11 +67,11 @@ test('doctor: a home that others may write and a broken configuration are failur
   assert.equal(code, 1)
   assert.deepEqual(
     [rows.get('home')?.status, rows.get('home')?.fix],
-    ['fail', `chmod go-w ${home}`],
+    ['failure', `chmod go-w ${home}`],
   )
   assert.deepEqual(
     [rows.get('config')?.status, rows.get('config')?.fix],
-    ['fail', 'muster config validate'],
+    ['failure', 'muster config validate'],
   )
   assert.match(rows.get('config')?.detail ?? '', /config\.yaml:1:1 downlaod: unknown key/)
 })
@@ -79,7 +79,7 @@ test('doctor: a home that others may write and a broken configuration are failur
 test('doctor: for people it is one line for each check and a sum', async () => {
   const { code, stdout, stderr } = await runMuster(['doctor', '--home', join(home, 'none')])
   assert.equal(code, 0)
-  assert.match(stdout, /^ok {5}node v24/)
-  assert.match(stdout, /\nwarn {3}there is no home at .*none\n {9}fix: muster init/)
-  assert.match(stderr, /^\d+ ok, \d+ warnings, 0 failures\n$/)
+  assert.match(stdout, /^ok {8}node v24/)
+  assert.match(stdout, /\nwarning {3}there is no home at .*none\n {10}fix: muster init/)
+  assert.match(stderr, /^\d+ ok, \d+ skipped, \d+ warnings?, 0 failures\n$/)
 })

@@ -1,10 +1,13 @@
-/** One screen: is everything fine?. */
+/** One screen: is everything fine? A log that takes no entries is told by the exit code too. */
+import { EXIT } from '../../../shared/exit-codes.ts'
 import { formatSize } from '../../../shared/units.ts'
+import type { StatusResponse } from '../../../protocols/control/messages.ts'
+import { counted } from '../../counted.ts'
 import { withSession } from '../../connect.ts'
 import { pinnedStatus } from '../../served.ts'
 import type { CommandContext } from '../../context.ts'
 
-export async function handle(context: CommandContext): Promise<void> {
+export async function handle(context: CommandContext): Promise<number> {
   const status = await withSession(context, (session) => session.ask('status', {}))
   const { coordinator, agents, store, log, repositories } = status
   const stale = repositories.filter((repository) => repository.result !== 'complete')
@@ -30,7 +33,7 @@ export async function handle(context: CommandContext): Promise<void> {
         `${agents.connected} connected, ${agents.offline} offline, ${agents.pending} pending, ${agents.revoked} revoked`,
       ],
       ['store', `${store.blobs} blobs, ${formatSize(store.bytes)}`],
-      ['log', `${log.size} entries, newest ${log.at ?? '-'}, ${log.openIntents} open`],
+      ['log', logWords(log)],
       ['root', log.root, true],
     ],
   })
@@ -41,4 +44,20 @@ export async function handle(context: CommandContext): Promise<void> {
   for (const notice of pinned.notices) await context.note(notice)
   if (agents.pending > 0)
     await context.note(`${agents.pending} waiting for approval: muster enroll list`)
+  if (agents.offline > 0)
+    await context.note(`${counted(agents.offline, 'host')} not connected: muster agent list`)
+  if (typeof log.frozen === 'string') {
+    await context.note(`the log is frozen, and every change is refused: ${log.frozen}`)
+    await context.note('follow docs/RECOVERY.md')
+    return EXIT.verification
+  }
+  if (log.unsigned !== true) return EXIT.done
+  await context.note('the log cannot be signed, and every change is refused: muster doctor')
+  return EXIT.failed
+}
+
+function logWords({ size, at, openIntents, frozen, unsigned }: StatusResponse['log']): string {
+  const words = `${size} entries, newest ${at ?? '-'}, ${openIntents} open`
+  if (typeof frozen === 'string') return `frozen: ${frozen}\n${words}`
+  return unsigned === true ? `cannot be signed\n${words}` : words
 }

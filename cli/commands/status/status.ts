@@ -3,6 +3,8 @@ import { defineCommand } from '../../command.ts'
 
 export const command = defineCommand({
   summary: 'one screen: is everything fine?',
+  description:
+    'Exit code 9 while the log is frozen, 1 while it cannot be signed: every change is refused then. Hosts that are not connected do not count; `muster doctor` fails for those too.',
   examples: [
     { command: 'muster status', does: 'people' },
     { command: 'muster status -o json', does: 'machines' },

@@ -8,7 +8,7 @@ const LOW_BYTES = 5 * GIB
 
 export const space: Check = {
   name: 'space',
-  run: async (context) => {
+  run: async ({ context }) => {
     const folder = await context.config().then(
       (config) => config.storage.base_path,
       () => context.home(),
@@ -19,7 +19,7 @@ export const space: Check = {
     const detail = `${formatSize(free)} free in ${folder}`
     if (free >= LOW_BYTES) return { status: 'ok', detail }
     return {
-      status: 'warn',
+      status: 'warning',
       detail,
       fix: 'move storage.base_path to a larger disk; nothing in it is removed by itself',
     }

@@ -1,0 +1,41 @@
+/** The agent of this home runs and is connected to a coordinator. */
+import { openClient } from '../../../../protocols/call.ts'
+import { localProtocol } from '../../../../protocols/local/protocol.ts'
+import { dialSocket } from '../../../../protocols/socket.ts'
+import { agentPaths } from '../../../../shared/home.ts'
+import type { Check } from '../check.ts'
+import { reasonOf } from '../subject.ts'
+
+export const agent: Check = {
+  name: 'agent',
+  run: async (subject) => {
+    if (subject.kind !== 'agent') return undefined
+    const { home, context } = subject
+    try {
+      const signal = subject.soon()
+      const { socket } = agentPaths(home)
+      const client = openClient(
+        localProtocol,
+        await dialSocket(socket, localProtocol.id, signal),
+        context,
+      )
+      const info = await client
+        .call('info', {}, { signal })
+        .finally(() => void client.close().catch(() => undefined))
+      if (info.coordinator === null)
+        return {
+          status: 'failure',
+          detail: `the agent ${info.name} runs and is not connected to a coordinator`,
+          fix: `mend what the check of the coordinator shows; the agent's log has the reason`,
+        }
+      return { status: 'ok', detail: `agent ${info.name}, v${info.version}` }
+    } catch (error) {
+      context.signal.throwIfAborted()
+      return {
+        status: 'failure',
+        detail: `the agent of this home does not answer: ${reasonOf(error)}`,
+        fix: `start it: muster agent run --home ${home}, or its service`,
+      }
+    }
+  },
+}

@@ -1,0 +1,37 @@
+/** The coordinator answers. It is asked without a key, so this works on every host of the fleet. */
+import { MusterError } from '../../../../shared/errors.ts'
+import { VERSION } from '../../../../shared/version.ts'
+import type { Check } from '../check.ts'
+import { reasonOf } from '../subject.ts'
+
+export const coordinator: Check = {
+  name: 'coordinator',
+  run: async (subject) => {
+    const { kind, home, context } = subject
+    if (!subject.named)
+      return {
+        status: 'skipped',
+        detail: 'no coordinator is named: this home has none, and no context is set',
+        fix: 'name one: --coordinator TICKET or muster context add NAME TICKET',
+      }
+    try {
+      const { name, version } = await subject.greeting()
+      if (version === VERSION) return { status: 'ok', detail: `coordinator ${name}, v${version}` }
+      return {
+        status: 'warning',
+        detail: `coordinator ${name} has version ${version}, and this is version ${VERSION}`,
+        fix: 'install the same version on both',
+      }
+    } catch (error) {
+      context.signal.throwIfAborted()
+      const hint = error instanceof MusterError ? error.hint : undefined
+      const own = kind === 'coordinator' && context.globals.coordinator === undefined
+      const fix = own ? `start it: muster coordinator run --home ${home}, or its service` : hint
+      return {
+        status: 'failure',
+        detail: `the coordinator cannot be reached: ${reasonOf(error)}`,
+        ...(fix === undefined ? {} : { fix }),
+      }
+    }
+  },
+}

@@ -1,0 +1,21 @@
+/** The files that the configuration names for upstreams: keys, certificates, passwords. */
+import { inspectFile, namedFiles } from '../../../credential-files.ts'
+import { counted } from '../../../counted.ts'
+import type { Check } from '../check.ts'
+
+export const credentialFiles: Check = {
+  name: 'files',
+  run: async ({ context, kind }) => {
+    const config = await context.config().catch(() => undefined)
+    if (config === undefined)
+      return kind === undefined
+        ? undefined
+        : { status: 'skipped', detail: 'the configuration cannot be read' }
+    const files = config.repositories.flatMap(namedFiles)
+    if (files.length === 0) return undefined
+    const found = []
+    for (const file of files) found.push(...(await inspectFile(context.clock, file)))
+    if (found.length > 0) return found
+    return { status: 'ok', detail: `${counted(files.length, 'file')} for upstreams` }
+  },
+}

@@ -1,0 +1,22 @@
+/** The clocks of the connected hosts against the coordinator's. */
+import type { Check } from '../check.ts'
+import { clockStatus, clockWords } from '../../../clock-words.ts'
+
+export const hostClocks: Check = {
+  name: 'host clocks',
+  run: async (subject) => {
+    const asked = await subject.fleet()
+    if ('skipped' in asked) return asked.skipped
+    // A host with a wrong clock may fail to connect, and its greeting has shown its clock.
+    const known = asked.value.agents.flatMap(({ name, status, clockOffsetMs: offset }) =>
+      offset === undefined || status === 'revoked' ? [] : [{ name, offset }],
+    )
+    const wrong = known.filter(({ offset }) => clockStatus(offset) !== 'ok')
+    if (wrong.length === 0) return { status: 'ok', detail: `clocks of ${known.length} hosts agree` }
+    return wrong.map(({ name, offset }) => ({
+      status: clockStatus(offset),
+      detail: `the clock of ${name} is ${clockWords(offset)} of the coordinator's`,
+      fix: `set the clock of ${name}, such as with chrony or systemd-timesyncd`,
+    }))
+  },
+}

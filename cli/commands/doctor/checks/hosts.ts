@@ -1,0 +1,41 @@
+/** The hosts of the fleet: connected, and each on one machine. */
+import type { AgentRow } from '../../../../protocols/control/messages.ts'
+import { counted } from '../../../counted.ts'
+import { type Check, type Finding, someOf } from '../check.ts'
+
+export const hosts: Check = {
+  name: 'hosts',
+  run: async (subject) => {
+    const asked = await subject.fleet()
+    if ('skipped' in asked) return asked.skipped
+    const { agents } = asked.value
+    const names = (which: (agent: AgentRow) => boolean): string[] =>
+      agents.filter(which).map(({ name }) => name)
+    const offline = names(({ status }) => status === 'offline')
+    const pending = names(({ status }) => status === 'pending')
+    const copied = names(({ copies }) => copies !== undefined)
+    const connected = names(({ status }) => status === 'connected')
+    const found: Finding[] = []
+    if (offline.length > 0)
+      found.push({
+        status: 'failure',
+        detail: `${counted(offline.length, 'host')} not connected: ${someOf(offline)}`,
+        fix: 'on the host: muster doctor; a host that is gone for good: muster agent revoke HOST',
+      })
+    if (copied.length > 0)
+      found.push({
+        status: 'failure',
+        detail: `several machines run as one host: ${someOf(copied)}`,
+        fix: 'end the copy and give it an empty home: muster agent join',
+      })
+    if (pending.length > 0)
+      found.push({
+        status: 'warning',
+        detail: `${counted(pending.length, 'host')} waiting for approval: ${someOf(pending)}`,
+        fix: 'muster enroll list',
+      })
+    if (connected.length > 0 || found.length === 0)
+      found.push({ status: 'ok', detail: `${counted(connected.length, 'host')} connected` })
+    return found
+  },
+}

@@ -1,0 +1,24 @@
+/** The audit log takes entries: without it nothing can be changed. */
+import type { Check } from '../check.ts'
+
+export const log: Check = {
+  name: 'log',
+  run: async (subject) => {
+    const asked = await subject.fleet()
+    if ('skipped' in asked) return asked.skipped
+    const { frozen, unsigned, size } = asked.value.status.log
+    if (typeof frozen === 'string')
+      return {
+        status: 'failure',
+        detail: `the log is frozen, and every change is refused: ${frozen}`,
+        fix: 'follow docs/RECOVERY.md',
+      }
+    if (unsigned === true)
+      return {
+        status: 'failure',
+        detail: 'the log cannot be signed, and every change is refused',
+        fix: "free space on the coordinator's disk; the coordinator's log has the reason",
+      }
+    return { status: 'ok', detail: `log of ${size} entries` }
+  },
+}

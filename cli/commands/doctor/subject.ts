@@ -1,0 +1,159 @@
+/**
+ * What the checks of `muster doctor` look at: this machine, the home, and the coordinator that
+ * belongs to it. Each question is asked once, and only if a check needs its answer.
+ */
+import { readAgentIdentity } from '../../../agent/identity.ts'
+import type { AgentRow, StatusResponse } from '../../../protocols/control/messages.ts'
+import { MusterError } from '../../../shared/errors.ts'
+import { coordinatorPaths } from '../../../shared/home.ts'
+import { chooseCoordinator } from '../../choose-coordinator.ts'
+import type { CommandContext } from '../../context.ts'
+import { type HomeKind, kindOfHome } from '../../home-kind.ts'
+import { openOperatorKey } from '../../operator-key.ts'
+import {
+  type CoordinatorGreeting,
+  greetCoordinator,
+  openSession,
+  type Reach,
+  socketReach,
+} from '../../session.ts'
+import type { Finding } from './check.ts'
+import '../../error-tables.ts'
+
+/** One question. A coordinator that is stopped (SIGSTOP) accepts the connection and stays silent. */
+const ASK_MS = 15_000
+
+export interface FleetState {
+  readonly status: StatusResponse
+  readonly agents: readonly AgentRow[]
+}
+
+/** The answer, or the finding of a check that cannot be made without it. */
+export type Asked<T> = { readonly value: T } | { readonly skipped: Finding }
+
+export interface Subject extends AsyncDisposable {
+  readonly context: CommandContext
+  readonly home: string
+  /** Undefined: the home is missing, or holds no node. */
+  readonly kind: HomeKind | undefined
+  /** True where a coordinator is named: by a flag, the environment, a context, or the home. */
+  readonly named: boolean
+  /** What the coordinator says of itself to strangers. Rejects where it cannot be reached. */
+  greeting(): Promise<CoordinatorGreeting>
+  /** The state of the fleet. It takes an operator's key. */
+  fleet(): Promise<Asked<FleetState>>
+  /** A signal that ends one question. */
+  soon(): AbortSignal
+}
+
+export async function createSubject(context: CommandContext): Promise<Subject> {
+  const home = context.home()
+  const kind = await kindOfHome(home)
+  const soon = (): AbortSignal => AbortSignal.any([context.signal, context.clock.timeout(ASK_MS)])
+  const target = await chooseTarget(context, kind)
+  // Owned by this subject: opened by the first question, closed with the subject.
+  let opened: Promise<Reach> | undefined
+  const reach = (): Promise<Reach> =>
+    (opened ??=
+      target === undefined
+        ? Promise.reject(new Error('no coordinator is named'))
+        : target.reach(soon()))
+  const greeting = once(async () => greetCoordinator(context, await reach(), soon()))
+
+  const ask = once(async (): Promise<FleetState> => {
+    const identity = context.globals.identity ?? target?.identity
+    const operator = await openOperatorKey(context, identity)
+    const shared = { ...(await reach()), close: async () => undefined }
+    const session = await openSession({ ...context, operator }, shared, soon())
+    try {
+      const status = await session.ask('status', {}, { signal: soon() })
+      return { status, agents: (await session.ask('agent.list', {}, { signal: soon() })).agents }
+    } finally {
+      await session.close().catch(() => undefined)
+    }
+  })
+
+  return {
+    context,
+    home,
+    kind,
+    named: target !== undefined,
+    soon,
+    greeting,
+    async fleet() {
+      if (target === undefined)
+        return skipped(
+          'no coordinator is named',
+          'name one: --coordinator TICKET or muster context',
+        )
+      try {
+        await greeting()
+      } catch {
+        context.signal.throwIfAborted()
+        return skipped('the coordinator did not answer')
+      }
+      try {
+        return { value: await ask() }
+      } catch (error) {
+        context.signal.throwIfAborted()
+        return skipped(reasonOf(error), error instanceof MusterError ? error.hint : undefined)
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await opened?.then((one) => one.close()).catch(() => undefined)
+    },
+  }
+}
+
+interface Target {
+  readonly identity: string | undefined
+  reach(signal: AbortSignal): Promise<Reach>
+}
+
+/** A coordinator that is named goes before the one of the home. */
+async function chooseTarget(
+  context: CommandContext,
+  kind: HomeKind | undefined,
+): Promise<Target | undefined> {
+  const dial = () => import('../../dial.ts')
+  const { ticket, identity, source } = await chooseCoordinator(context)
+  const own = context.env['MUSTER_IDENTITY'] ? undefined : identity
+  // The home is what the person asks about. A context only stands in where there is no home.
+  if (ticket !== undefined && (source !== 'current context' || kind === undefined))
+    return {
+      identity: own,
+      reach: async (signal) => (await dial()).dialCoordinator({ ...context, signal }, ticket),
+    }
+  if (kind === 'coordinator')
+    return {
+      identity: undefined,
+      reach: async () => socketReach(coordinatorPaths(context.home()).socket),
+    }
+  if (kind === 'agent')
+    return {
+      identity: undefined,
+      async reach(signal) {
+        const { fleet, coordinators } = await readAgentIdentity(context.home())
+        const options = { fleet, addresses: coordinators }
+        return (await dial()).dialAddresses({ ...context, signal }, options)
+      },
+    }
+  return undefined
+}
+
+/** The words of an error in a finding. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof Error && error.name === 'TimeoutError')
+    return `no answer within ${ASK_MS / 1000} seconds`
+  const [first = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+  return first
+}
+
+function skipped(detail: string, fix?: string): { skipped: Finding } {
+  return { skipped: { status: 'skipped', detail, ...(fix === undefined ? {} : { fix }) } }
+}
+
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let begun: Promise<T> | undefined
+  return () => (begun ??= work())
+}
