@@ -3,7 +3,9 @@ import type { MusterNode } from '../node/node.ts'
 import type { TrustState } from '../node/trust-state.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Logger } from '../shared/logger.ts'
+import { storageError } from '../shared/storage-error.ts'
 import { completeEpoch } from '../shared/trust/revocations.ts'
+import type { Signed } from '../shared/trust/signed.ts'
 import { askToJoin, type Enrolled } from './enrol.ts'
 import type { AgentIdentity } from './identity.ts'
 
@@ -12,6 +14,8 @@ export interface AdmissionDeps {
   readonly trust: TrustState
   readonly clock: Clock
   readonly log: Logger
+  /** Called when this host's disk did not take something. */
+  readonly onStorageFailure?: () => void
 }
 
 export interface HostOptions {
@@ -36,13 +40,33 @@ export async function becomeMember(
   options: AdmissionOptions,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { node, trust } = deps
+  const { node } = deps
   const peer = await node.dial(options.address, signal)
   const { certificate } = await askForNews(deps, options, peer.id, signal)
   if (certificate === undefined) return undefined
-  await trust.keepCertificate(certificate)
+  await keepCertificate(deps, certificate)
   await node.reintroduce()
   return peer.id
+}
+
+/** A full disk must not keep a host away from its coordinator: the fleet would not see why. */
+export async function keepCertificate(
+  deps: Omit<AdmissionDeps, 'node'>,
+  certificate: Signed,
+): Promise<void> {
+  await deps.trust.keepCertificate(certificate).catch(inMemory(deps, 'the certificate'))
+}
+
+/** For what counts although the disk did not take it. @throws what is no failure of the disk */
+function inMemory(
+  deps: Pick<AdmissionDeps, 'log' | 'onStorageFailure'>,
+  what: string,
+): (error: unknown) => void {
+  return (error) => {
+    if (!storageError.is(error)) throw error
+    deps.log.error({ error }, `${what} counts in memory only: the disk did not take it`)
+    deps.onStorageFailure?.()
+  }
 }
 
 /** Asks as a host that comes back, and believes what the answer proves. @throws as {@link becomeMember} */
@@ -65,10 +89,11 @@ export async function askForNews(
       ...(instance === undefined ? {} : { instance }),
     },
   )
-  await trust.learn({ roots: enrolled.roots })
+  await trust.learn({ roots: enrolled.roots }).catch(inMemory(deps, 'a new root'))
   // Such as two of one epoch: an alarm, and no reason to be without the coordinator; orders that rest on them are refused all the same.
   await trust
     .learn({ revocations: enrolled.revocations })
+    .catch(inMemory(deps, 'a revocation'))
     .catch((error: unknown) =>
       log.error({ coordinator, error }, 'revocations that do not fit those that this host knows'),
     )

@@ -13,6 +13,7 @@ import {
   sha256Hex,
 } from '../shared/ids.ts'
 import type { Random } from '../shared/random.ts'
+import { storageError, storageFailure, storing } from '../shared/storage-error.ts'
 
 export const agentHomeError = defineErrors({
   'agent.no-home': {
@@ -59,13 +60,18 @@ const schema = z.strictObject({
 })
 export type AgentIdentity = z.infer<typeof schema>
 
-/** @throws agent.no-home, agent.home-damaged */
+/** In errors of the disk. */
+const WHAT = "this agent's identity"
+
+/** @throws agent.no-home, agent.home-damaged, storage.* */
 export async function readAgentIdentity(home: string): Promise<AgentIdentity> {
   const { identity: file } = agentPaths(home)
   let text: string
   try {
     text = await readFile(file, 'utf8')
   } catch (cause) {
+    const failure = storageFailure(cause, { what: WHAT, path: file, action: 'read' })
+    if (storageError.is(failure)) throw failure
     throw agentHomeError('agent.no-home', { folder: home }, { cause })
   }
   try {
@@ -80,9 +86,8 @@ export function writeAgentIdentity(
   home: string,
   identity: AgentIdentity,
 ): Promise<void> {
-  return writeDurable(
-    deps,
-    agentPaths(home).identity,
-    `${JSON.stringify(identity, undefined, 2)}\n`,
+  const { identity: file } = agentPaths(home)
+  return storing({ what: WHAT, path: file }, () =>
+    writeDurable(deps, file, `${JSON.stringify(identity, undefined, 2)}\n`),
   )
 }

@@ -11,8 +11,9 @@ import type { Clock } from '../shared/clock.ts'
 import { MusterError } from '../shared/errors.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Random } from '../shared/random.ts'
+import { isStorageFailure } from '../shared/storage-error.ts'
 import { VERSION } from '../shared/version.ts'
-import { askForNews, becomeMember } from './admission.ts'
+import { askForNews, becomeMember, keepCertificate } from './admission.ts'
 import type { AgentIdentity } from './identity.ts'
 
 /** Back within seconds after a restart of the coordinator; a minute's pause at most while it is away for long. */
@@ -47,6 +48,8 @@ export interface LinkDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  /** Called when this host's disk did not take something. */
+  readonly onStorageFailure?: () => void
 }
 
 export interface LinkOptions {
@@ -70,7 +73,7 @@ export interface Link {
 }
 
 export function createLink(deps: LinkDeps, options: LinkOptions): Link {
-  const { node, trust, clock, log } = deps
+  const { node, clock, log } = deps
   const { identity, claims, instance } = options
   // Owned by run().
   let coordinator: string | undefined
@@ -88,7 +91,7 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
         { signal: limit },
       )
       .finally(() => void client.close().catch(() => undefined))
-    await trust.keepCertificate(certificate)
+    await keepCertificate(deps, certificate)
     await node.reintroduce()
     log.info({ coordinator: peerId }, 'certificate renewed')
   }
@@ -171,7 +174,7 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
         coordinator = undefined
         if (signal.aborted) return 'failed'
         if (isFinal(error)) throw error
-        log.warn({ address, error }, 'coordinator cannot be reached')
+        log.warn({ address, error }, failureWords(error))
       }
     }
     return 'failed'
@@ -194,6 +197,14 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
       }
     },
   }
+}
+
+/** A refusal, a wrong signature or a disk that fails is not an absent coordinator. */
+function failureWords(error: unknown): string {
+  if (isStorageFailure(error)) return 'this host cannot store what it needs to connect'
+  return error instanceof MusterError && error.exit !== 'unreachable'
+    ? 'the coordinator did not admit this host'
+    : 'coordinator cannot be reached'
 }
 
 function isFinal(error: unknown): boolean {

@@ -40,6 +40,7 @@ import { createReport } from './facts/report.ts'
 import { watchPackages } from './facts/watch.ts'
 import { createCatalog } from './gateway/catalog.ts'
 import { createGateway } from './gateway/gateway.ts'
+import { watchHealth } from './health.ts'
 import { lockHome } from './home-lock.ts'
 import { readAgentIdentity } from './identity.ts'
 import { createLink } from './link.ts'
@@ -108,6 +109,15 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
   const factJournal = await openFactJournal(deps, { folder: paths.facts })
   stack.defer(() => factJournal.close())
 
+  // Set once there is a node. The peers see what is wrong with this host in the next greeting.
+  let introduce = (): void => undefined
+  const health = watchHealth(deps, {
+    folders: [home, pool.folder],
+    changed: () => introduce(),
+  })
+  stack.defer(() => health.close())
+  const onStorageFailure = health.look
+
   const labels = (): Readonly<Record<string, string>> => {
     const certificate = trust.certificate()
     return certificate === undefined ? {} : readSigned(certificate, 'certificate').labels
@@ -136,6 +146,7 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
       runner,
       key,
       log,
+      onStorageFailure,
     }),
     serving,
   )
@@ -156,6 +167,7 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
     listen: config.listen,
     fleet,
     version: VERSION,
+    trouble: health.trouble,
     credentials: {
       own: () => trust.certificate(),
       check: (other) =>
@@ -172,11 +184,12 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
     },
   })
   stack.defer(() => node.close())
+  introduce = () => void node.reintroduce()
   // Also what came with an order: a host that was revoked is no member from then on, not from the next greeting on (ID-24).
   stack.defer(trust.onChange(() => node.recheck()))
 
   const link = createLink(
-    { node, trust, clock, random, log },
+    { node, trust, clock, random, log, onStorageFailure },
     {
       identity,
       claims: { hostname: hostname() },
@@ -231,7 +244,16 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
   // Also here: callers are sent away before what they use is taken down.
   stack.defer(closeSocket)
   const offNews = followNews(
-    { node, trust, clock, log, fleet, coordinator: link.coordinator, pull: link.pull },
+    {
+      node,
+      trust,
+      clock,
+      log,
+      fleet,
+      coordinator: link.coordinator,
+      pull: link.pull,
+      onStorageFailure,
+    },
     working,
   )
   stack.defer(offNews)

@@ -16,6 +16,7 @@ import { MusterError } from '../shared/errors.ts'
 import type { FleetId } from '../shared/ids.ts'
 import { peerIdOfKey } from '../shared/identity/peer-id.ts'
 import type { Logger } from '../shared/logger.ts'
+import { storageError } from '../shared/storage-error.ts'
 import { trustError } from '../shared/trust/errors.ts'
 import type { Revocation } from '../shared/trust/revocation.ts'
 import { missingEpochs } from '../shared/trust/revocations.ts'
@@ -23,7 +24,7 @@ import { requireRevoker } from '../shared/trust/revoker.ts'
 import { readSigned, type Signed } from '../shared/trust/signed.ts'
 import { fromWire } from '../shared/trust/transport.ts'
 
-/** Proofs for one checkpoint. Each but the first is needed because an order moved the newest one. */
+/** Proofs for one checkpoint. Each but the first is needed because an order moved the newest. */
 const MAX_ROUNDS = 8
 /** Checkpoints that wait to be compared: a fleet makes a few a second. One more brings no news. */
 const MAX_WAITING = 64
@@ -38,6 +39,8 @@ export interface NewsDeps {
   readonly coordinator: () => string | undefined
   /** Asks the coordinator for the revocations that are missing. */
   readonly pull: () => void
+  /** Called when this host's disk did not take something. */
+  readonly onStorageFailure?: () => void
 }
 
 /** @returns a function that stops listening */
@@ -73,6 +76,11 @@ export function followNews(deps: NewsDeps, signal: AbortSignal): () => void {
         return 'accept'
       } catch (error) {
         // What this host does not know yet, such as a new root, makes good news look bad: whoever passed them on is not blamed.
+        if (storageError.is(error)) {
+          log.error({ error }, 'a revocation counts in memory only: the disk did not take it')
+          deps.onStorageFailure?.()
+          return 'accept'
+        }
         if (trustError.is(error, 'trust.equivocation'))
           log.error({ author: message.author, error }, 'two revocations claim one number')
         // Any member can sign one that it may not sign; a warning for each would be its own to multiply.
@@ -115,6 +123,7 @@ function comparing(deps: NewsDeps, signal: AbortSignal): (checkpoint: Checkpoint
             'a checkpoint does not extend the log that this host has seen',
           )
         else deps.log.warn({ ...seen, error }, 'a checkpoint was not compared')
+        if (storageError.is(error)) deps.onStorageFailure?.()
       })
       .finally(() => {
         waiting -= 1
@@ -150,7 +159,7 @@ function unsettled(offered: Offered): Exclude<Offered, { result: 'accepted' }> |
   return offered.result === 'older' && offered.proved ? undefined : offered
 }
 
-/** Undefined where there is no coordinator to ask, or it gives no proof: that alone is no finding. */
+/** Undefined where no coordinator is there or it gives no proof: that alone is no finding. */
 async function askForProof(
   deps: NewsDeps,
   sizes: { from: number; to: number },

@@ -20,10 +20,17 @@ export const agentColumns: readonly Column<AgentRow>[] = [
 ]
 
 /** `connected`, `offline`, …, and what is wrong with the host: `connected, clock 1h 0m ahead`. */
-export function agentStatusWords({ status, copies, clockOffsetMs: offset }: AgentRow): string {
+export function agentStatusWords(agent: AgentRow): string {
+  const { status, copies, clockOffsetMs: offset, trouble } = agent
   const wrongClock =
     status !== 'revoked' && offset !== undefined && clockStatus(offset) !== 'ok'
       ? [`clock ${clockWords(offset)}`]
       : []
-  return [status, ...(copies === undefined ? [] : ['copied']), ...wrongClock].join(', ')
+  return [
+    status,
+    ...(copies === undefined ? [] : ['copied']),
+    // Its path is in `muster agent show`.
+    ...(trouble === undefined ? [] : [trouble.split(':')[0] as string]),
+    ...wrongClock,
+  ].join(', ')
 }

@@ -312,6 +312,7 @@ export async function runCoordinator(
         connected,
         copies: copies.of,
         clockOffset: node.membership.clockOffset,
+        trouble: node.membership.trouble,
         addresses: () => node.addresses(),
         http: () => http.url,
         runs,

@@ -12,7 +12,7 @@ import type { Signed } from '../shared/trust/signed.ts'
 import { fromWire, toWire } from '../shared/trust/transport.ts'
 import { CAPABILITY_NUMBER } from '../protocols/capability.ts'
 import type { Handlers } from '../protocols/define-protocol.ts'
-import type { Greeting, GreetingAnswer } from '../protocols/hello/messages.ts'
+import type { Greeting, GreetingAnswer, Trouble } from '../protocols/hello/messages.ts'
 import type { hello } from '../protocols/hello/protocol.ts'
 import type { Member } from '../protocols/peer.ts'
 import { nodeError } from './errors.ts'
@@ -40,6 +40,8 @@ export interface Membership {
   capability(peer: string): number
   /** Milliseconds by which the peer's clock was ahead at its last greeting; undefined if it did not greet. */
   clockOffset(peer: string): number | undefined
+  /** What the peer's last greeting reported to be wrong with its machine. */
+  trouble(peer: string): Trouble | undefined
   /** What this node says of itself. */
   introduce(): Greeting
   /** Takes what a peer said of itself. Returns the code of the refusal if its certificate was not accepted. */
@@ -57,11 +59,16 @@ interface Entry {
   member: Member | undefined
   capability: number
   clockOffset: number
+  trouble: Trouble | undefined
 }
 
 export function createMembership(
   deps: { clock: Clock; log: Logger },
-  options: { credentials: Credentials; version: string },
+  options: {
+    credentials: Credentials
+    version: string
+    trouble?: () => Trouble | undefined
+  },
 ): Membership {
   // A peer is in one of them; the order of each is that of the last greeting, oldest first.
   const members = new Map<string, Entry>()
@@ -109,9 +116,11 @@ export function createMembership(
       member: undefined,
       capability: 0,
       clockOffset: 0,
+      trouble: undefined,
     }
     entry.capability = greeting.capability
     entry.clockOffset = greeting.at - deps.clock.now()
+    entry.trouble = greeting.trouble
     place(peer, entry)
     if (greeting.certificate === undefined) {
       if (entry.member !== undefined) forget(peer, entry)
@@ -133,8 +142,10 @@ export function createMembership(
   const introduce = (): Greeting => {
     const own = options.credentials.own()
     const certificate = own === undefined ? {} : { certificate: toWire(own) }
+    const trouble = options.trouble?.()
     return {
       ...certificate,
+      ...(trouble === undefined ? {} : { trouble }),
       capability: CAPABILITY_NUMBER,
       at: Math.round(deps.clock.now()),
       version: options.version,
@@ -144,6 +155,7 @@ export function createMembership(
     member: current,
     capability: (peer) => entryOf(peer)?.capability ?? 0,
     clockOffset: (peer) => entryOf(peer)?.clockOffset,
+    trouble: (peer) => entryOf(peer)?.trouble,
     introduce,
     learn,
     handlers: {

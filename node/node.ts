@@ -10,6 +10,7 @@ import type { Logger } from '../shared/logger.ts'
 import type { Random } from '../shared/random.ts'
 import { openClient } from '../protocols/call.ts'
 import type { Handlers, Protocol } from '../protocols/define-protocol.ts'
+import type { Trouble } from '../protocols/hello/messages.ts'
 import { hello } from '../protocols/hello/protocol.ts'
 import type { Member, PeerContext } from '../protocols/peer.ts'
 import { type Serve, serveProtocol } from '../protocols/serve.ts'
@@ -36,6 +37,8 @@ export interface NodeOptions {
   readonly credentials: Credentials
   /** The program's version, told to peers. */
   readonly version: string
+  /** What is wrong with this machine, for greetings; `reintroduce` after it changed. */
+  readonly trouble?: () => Trouble | undefined
   /** Called before the node listens: register protocols and gossip handlers here, so that no early peer finds them missing. */
   readonly setup?: (node: MusterNode) => void | Promise<void>
   /** Default {@link bounds.MAX_CONNECTIONS}; a coordinator gives four times its fleet. */
@@ -80,7 +83,7 @@ export interface MusterNode {
   open(peer: string, protocolId: string, signal?: AbortSignal): Promise<Duplex>
   /** `connect`: a peer has greeted or was greeted. `disconnect`: its last connection ended. `member`, `stranger`: its standing changed. */
   on(event: NodeEvent, listener: (peer: string) => void): () => void
-  /** Greets every connected peer again: after this node's own certificate was renewed. */
+  /** Greets every connected peer again: after this node's certificate or its trouble changed. */
   reintroduce(): Promise<void>
   /** Checks all memberships again and disconnects whoever lost theirs: after a revocation or a new root. */
   recheck(): void

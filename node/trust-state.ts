@@ -11,6 +11,7 @@ import { defineErrors } from '../shared/errors.ts'
 import { fingerprintOf } from '../shared/identity/fingerprint.ts'
 import type { FleetId, Sha256 } from '../shared/ids.ts'
 import type { Random } from '../shared/random.ts'
+import { storageError, storageFailure, storing } from '../shared/storage-error.ts'
 import {
   acceptRevocation,
   isKeyRevoked,
@@ -40,15 +41,27 @@ export interface TrustState {
   readonly log: Follower
   /** A checkpoint note signed by one of the root's issuers. @throws audit.note, audit.checkpoint */
   openCheckpoint(note: string): Checkpoint
-  /** Takes in newer roots and revocations; older ones change nothing. @throws trust.* for what does not check out */
+  /**
+   * Takes in newer roots and revocations; older ones change nothing.
+   * @throws trust.* for what does not check out; storage.* where the disk does not take it: it
+   *   counts all the same until this process ends, because it only ever takes rights away
+   */
   learn(news: {
     roots?: readonly (readonly Signed[])[]
     revocations?: readonly Signed[]
   }): Promise<void>
+  /**
+   * The certificate counts from now on, also where the disk does not take it: a coordinator gives
+   * another one with the next connection.
+   * @throws storage.*
+   */
   keepCertificate(certificate: Signed): Promise<void>
   /** Calls `listener` when other roots or revocations hold, however this node heard of them. */
   onChange(listener: () => void): () => void
 }
+
+/** In errors of the disk. */
+const WHAT = 'what this node knows of its fleet'
 
 interface Stored {
   readonly roots: readonly (readonly Signed[])[]
@@ -66,14 +79,19 @@ export interface TrustStateOptions {
   readonly roots?: readonly (readonly Signed[])[]
 }
 
-/** @throws trust-state.damaged, trust.* where the stored statements do not lead from the pinned root */
+/**
+ * @throws trust-state.damaged, storage.*, trust.* where the stored statements do not lead from the
+ *   pinned root
+ */
 export async function openTrustState(
   deps: { random: Random },
   options: TrustStateOptions,
 ): Promise<TrustState> {
   const file = join(options.folder, 'trust.json')
   const checkpointFile = join(options.folder, 'checkpoint')
-  await mkdir(options.folder, { recursive: true, mode: 0o700 })
+  await storing({ what: WHAT, path: options.folder }, () =>
+    mkdir(options.folder, { recursive: true, mode: 0o700 }),
+  )
   // Owned by learn() and keepCertificate(), which run one after the other in `turn`.
   const found = await load(file)
   let stored = found ?? { roots: options.roots ?? [], revocations: [], certificate: undefined }
@@ -85,8 +103,21 @@ export async function openTrustState(
   let last: Promise<unknown> = Promise.resolve()
   const listeners = new Set<() => void>()
 
+  // Owned by save(): true while the file is older than `stored`, because the disk failed.
+  let behind = false
   const save = async (next: Stored): Promise<void> => {
-    await writeDurable(deps, file, JSON.stringify(toFile(next)))
+    try {
+      await storing({ what: WHAT, path: file }, () =>
+        writeDurable(deps, file, JSON.stringify(toFile(next))),
+      )
+      behind = false
+    } catch (error) {
+      if (!storageError.is(error)) throw error
+      // Crash now: the file has the older news, and a coordinator brings the rest by its epoch.
+      behind = true
+      stored = next
+      throw error
+    }
     stored = next
   }
   // A host that waits for approval learns nothing more before it starts again, and must find its root then.
@@ -109,11 +140,14 @@ export async function openTrustState(
     load: async () => {
       const note = await readFile(checkpointFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
         if (error.code === 'ENOENT') return undefined
-        throw trustStateError('trust-state.damaged', { path: checkpointFile }, { cause: error })
+        throw unreadable(checkpointFile, error)
       })
       return note === undefined ? undefined : openAccepted(note)
     },
-    save: (checkpoint) => writeDurable(deps, checkpointFile, checkpoint.note),
+    save: (checkpoint) =>
+      storing({ what: 'the newest checkpoint', path: checkpointFile }, () =>
+        writeDurable(deps, checkpointFile, checkpoint.note),
+      ),
   })
 
   return {
@@ -137,17 +171,25 @@ export async function openTrustState(
           if (next !== after) added.push(signed)
           after = next
         }
-        if (newest === root && added.length === 0) return
-        await save({
-          ...stored,
-          roots: [...stored.roots, ...roots.slice(known)],
-          revocations: [...stored.revocations, ...added],
-        })
+        if (newest === root && added.length === 0) return behind ? save(stored) : undefined
+        const believe = (): void => {
+          root = newest
+          revoked = after
+          everIssuers = issuersEver(stored.roots)
+          for (const listener of listeners) listener()
+        }
+        try {
+          await save({
+            ...stored,
+            roots: [...stored.roots, ...roots.slice(known)],
+            revocations: [...stored.revocations, ...added],
+          })
+        } catch (error) {
+          if (storageError.is(error)) believe()
+          throw error
+        }
         // Crash before this: the file holds the news and the next start believes them.
-        root = newest
-        revoked = after
-        everIssuers = issuersEver(stored.roots)
-        for (const listener of listeners) listener()
+        believe()
       }),
     onChange: (listener) => {
       listeners.add(listener)
@@ -193,6 +235,14 @@ async function load(path: string): Promise<Stored | undefined> {
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw trustStateError('trust-state.damaged', { path }, { cause: error })
+    throw unreadable(path, error)
   }
+}
+
+/** A disk that does not give the file is no damage. */
+function unreadable(path: string, cause: unknown): unknown {
+  const failure = storageFailure(cause, { what: WHAT, path, action: 'read' })
+  return storageError.is(failure)
+    ? failure
+    : trustStateError('trust-state.damaged', { path }, { cause })
 }

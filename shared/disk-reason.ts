@@ -1,4 +1,5 @@
 /** What the operating system says about a file, in words for people. */
+import { MusterError } from './errors.ts'
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder',
@@ -22,10 +23,14 @@ const REASONS: Readonly<Record<string, string>> = {
   ETXTBSY: 'it is a program that is running',
   EBADF: 'it is not open for writing',
   EBUSY: 'it is in use',
+  ENFILE: 'too many files are open on this machine',
 }
 
 /** The reason in words, the system's own name for one that is rare, undefined for an error that is not the system's. */
 export function diskReason(error: unknown): string | undefined {
+  // One of the class of shared/storage-error.ts: it has its reason.
+  if (error instanceof MusterError)
+    return error.code.startsWith('storage.') ? String(error.data['reason']) : undefined
   const code = (error as NodeJS.ErrnoException | null | undefined)?.code
   if (!(error instanceof Error) || typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code))
     return undefined

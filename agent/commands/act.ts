@@ -29,7 +29,7 @@ export async function act(
     }
   } catch (error) {
     if (!(error instanceof MusterError) || error.exit === 'unreachable') throw error
-    return { result: 'failed', detail: { error: error.message } }
+    return { result: 'failed', detail: { error: error.message, code: error.code } }
   }
 }
 

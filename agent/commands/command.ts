@@ -11,6 +11,7 @@ import { MusterError } from '../../shared/errors.ts'
 import { type AgentId, type FleetId, type OperationId, runId } from '../../shared/ids.ts'
 import type { Signer } from '../../shared/identity/signer.ts'
 import type { Logger } from '../../shared/logger.ts'
+import { isStorageFailure } from '../../shared/storage-error.ts'
 import type { JsonObject } from '../../shared/trust/fields.ts'
 import type { Intent } from '../../shared/trust/intent.ts'
 import { completeEpoch } from '../../shared/trust/revocations.ts'
@@ -32,6 +33,8 @@ export interface CommandDeps extends VerifyDeps {
   readonly log: Logger
   readonly fleet: FleetId
   readonly agent: AgentId
+  /** Called when this host's disk did not take something. */
+  readonly onStorageFailure?: () => void
 }
 
 /** An order that a coordinator did not bring before it ended: nobody brings it any more, and its values are gone. */
@@ -122,6 +125,7 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
         { operation: intent.operation, verb: intent.verb, code: error.code },
         'order refused',
       )
+      if (isStorageFailure(error)) deps.onStorageFailure?.()
       const detail = { error: error.message, code: error.code }
       if (
         commandError.is(error, 'command.replayed') ||

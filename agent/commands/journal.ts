@@ -10,6 +10,7 @@ import type { Clock } from '../../shared/clock.ts'
 import { writeDurable } from '../../shared/durable-file.ts'
 import { type OperationId, operationId } from '../../shared/ids.ts'
 import type { Random } from '../../shared/random.ts'
+import { storageError, storageFailure, storing } from '../../shared/storage-error.ts'
 import { CLOCK_SKEW_MS } from '../../shared/trust/credentials.ts'
 import { MAX_INTENT_MS } from '../../shared/trust/intent.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
@@ -29,18 +30,28 @@ interface Row {
   readonly outcome?: Signed
 }
 
+/** In errors of the disk. */
+const WHAT = 'the record of orders'
 /** Until when orders that expired may have been forgotten; no operation id, so no order's file. */
 const MARK = 'forgotten.json'
 
 export interface Journal {
-  /** Writes down that the order is accepted. `outcome` is there if it was carried out before. @throws command.replayed, command.journal-full */
+  /**
+   * Writes down that the order is accepted. `outcome` is there if it was carried out before.
+   * @throws command.replayed, command.journal-full, storage.*: nothing may be done then
+   */
   accept(
     operation: OperationId,
     intent: Signed,
     expiresAt: number,
   ): Promise<{ outcome: Signed | undefined }>
+  /** Keeps the outcome: in memory while the disk takes nothing, and written with the next row. */
   conclude(operation: OperationId, outcome: Signed): Promise<void>
-  /** Writes down an order together with its outcome: one that is refused. @throws command.replayed, command.journal-full */
+  /**
+   * Keeps an order together with its outcome: one that is refused. As with {@link conclude}, a disk
+   * that takes nothing does not keep the host from refusing.
+   * @throws command.replayed, command.journal-full
+   */
   refuse(operation: OperationId, intent: Signed, expiresAt: number, outcome: Signed): Promise<void>
   /** What is written down of this very intent; undefined: nothing. @throws command.replayed */
   find(operation: OperationId, intent: Signed): { outcome: Signed | undefined } | undefined
@@ -53,12 +64,15 @@ export async function openJournal(
   options: { folder: string; maxKept?: number },
 ): Promise<Journal> {
   const { folder, maxKept = MAX_KEPT } = options
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await storing({ what: WHAT, path: folder }, () => mkdir(folder, { recursive: true, mode: 0o700 }))
   // Owned by this journal: what the files say. Written after the file, read instead of it.
   const rows = new Map<OperationId, Row>()
+  // Owned by keep() and catchUp(): rows that the disk did not take.
+  const unwritten = new Set<OperationId>()
   // Owned by tidy(): grows only.
   let forgotten = Number.NEGATIVE_INFINITY
-  for (const name of await readdir(folder)) {
+  const names = await storing({ what: WHAT, path: folder, action: 'read' }, () => readdir(folder))
+  for (const name of names) {
     if (name === MARK) {
       forgotten = await readMark(join(folder, name))
       continue
@@ -73,12 +87,31 @@ export async function openJournal(
 
   const write = async (operation: OperationId, row: Row): Promise<void> => {
     const { outcome, ...rest } = row
-    await writeDurable(
-      deps,
-      path(operation),
-      JSON.stringify({ ...rest, ...(outcome ? { outcome: toText(outcome) } : {}) }),
+    const text = JSON.stringify({ ...rest, ...(outcome ? { outcome: toText(outcome) } : {}) })
+    await storing({ what: WHAT, path: path(operation) }, () =>
+      writeDurable(deps, path(operation), text),
     )
     rows.set(operation, row)
+    unwritten.delete(operation)
+  }
+
+  /** What was kept in memory, now that the disk takes rows again. */
+  const catchUp = async (): Promise<void> => {
+    for (const operation of unwritten) await write(operation, rows.get(operation) as Row)
+  }
+
+  /** As write(), and where the disk fails, in memory. */
+  const keep = async (operation: OperationId, row: Row): Promise<void> => {
+    try {
+      await write(operation, row)
+      await catchUp()
+    } catch (error) {
+      if (!storageError.is(error)) throw error
+      // Crash now: the outcome is lost. An accepted order is asked of the runner then; one that was
+      // refused was not begun, and expires within minutes.
+      if (rows.get(operation) !== row) unwritten.add(operation)
+      rows.set(operation, row)
+    }
   }
 
   // One after the other: of two at once the mark of the later one could be overwritten by the earlier one's.
@@ -99,13 +132,17 @@ export async function openJournal(
     const leaving = new Set([...old, ...excess])
     const until = Math.max(forgotten, ...[...leaving].map(([, row]) => row.expiresAt))
     if (until > forgotten) {
-      await writeDurable(deps, join(folder, MARK), JSON.stringify({ until }))
+      const mark = join(folder, MARK)
+      await storing({ what: WHAT, path: mark }, () =>
+        writeDurable(deps, mark, JSON.stringify({ until })),
+      )
       forgotten = until
       // Crash here: more is said to be forgotten than is.
     }
     for (const [operation] of leaving) {
       await rm(path(operation), { force: true })
       rows.delete(operation)
+      unwritten.delete(operation)
     }
     if (rows.size >= maxKept) throw commandError('command.journal-full', { limit: maxKept })
   }
@@ -117,8 +154,7 @@ export async function openJournal(
     return { outcome: known.outcome }
   }
 
-  const newRow = async (intent: Signed, expiresAt: number): Promise<Row> => {
-    await tidy()
+  const newRow = (intent: Signed, expiresAt: number): Row => {
     const acceptedAt = deps.clock.now()
     // A genuine order expires within minutes. One that claims a later end was refused for that; its row must not stay for as long as it says.
     return {
@@ -135,7 +171,11 @@ export async function openJournal(
     async accept(operation, intent, expiresAt) {
       const known = find(operation, intent)
       if (known) return known
-      await write(operation, await newRow(intent, expiresAt))
+      await tidy()
+      await write(operation, newRow(intent, expiresAt))
+      await catchUp().catch((error: unknown) => {
+        if (!storageError.is(error)) throw error
+      })
       // Crash here: the order is accepted and nothing was done. Sent again, it is carried out; never sent again, it never is.
       return { outcome: undefined }
     },
@@ -143,7 +183,7 @@ export async function openJournal(
     async conclude(operation, outcome) {
       const row = rows.get(operation)
       if (row === undefined) throw new Error(`operation ${operation} was never accepted`)
-      await write(operation, { ...row, outcome })
+      await keep(operation, { ...row, outcome })
       // Crash before this: it was done and no outcome is written. Sent again, the runner answers with the same run, and the outcome is made anew.
     },
 
@@ -152,7 +192,11 @@ export async function openJournal(
         throw new Error(
           `operation ${operation} is known: what became of it is not for a refusal to say`,
         )
-      await write(operation, { ...(await newRow(intent, expiresAt)), outcome })
+      await tidy().catch((error: unknown) => {
+        if (!storageError.is(error)) throw error
+        if (rows.size >= maxKept) throw commandError('command.journal-full', { limit: maxKept })
+      })
+      await keep(operation, { ...newRow(intent, expiresAt), outcome })
       // Crash before this: the order never came. Refusing it again may say another reason; nobody has heard the first one.
     },
   }
@@ -164,8 +208,16 @@ async function readMark(path: string): Promise<number> {
     if (typeof until !== 'number') throw new Error('the time is missing')
     return until
   } catch (cause) {
-    throw commandError('command.journal-damaged', { path }, { cause })
+    throw unreadable(path, cause)
   }
+}
+
+/** A disk that does not give the file is no damage. */
+function unreadable(path: string, cause: unknown): unknown {
+  const failure = storageFailure(cause, { what: WHAT, path, action: 'read' })
+  return storageError.is(failure)
+    ? failure
+    : commandError('command.journal-damaged', { path }, { cause })
 }
 
 const digestOf = (intent: Signed): string =>
@@ -189,6 +241,6 @@ async function read(path: string): Promise<Row> {
       ...(outcome === undefined ? {} : { outcome: fromText(outcome) }),
     }
   } catch (cause) {
-    throw commandError('command.journal-damaged', { path }, { cause })
+    throw unreadable(path, cause)
   }
 }

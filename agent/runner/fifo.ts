@@ -4,10 +4,11 @@
  * (A plain file would need no reader, but `echo … > /dev/stderr` in a script truncates a file, and a file has no cap.)
  */
 import { execFile } from 'node:child_process'
-import { closeSync, constants, fchownSync, openSync } from 'node:fs'
+import { closeSync, constants, existsSync, fchownSync, openSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { fromWords } from './start-failure.ts'
 
 /** Node can't make a named pipe, mkfifo(1) can: one call makes enough for this many streams. */
 const BATCH = 32
@@ -26,7 +27,14 @@ export async function openFifoStock(deps: { mkfifo: string }, folder: string): P
   let refill: Promise<void> | undefined
   const fill = async (): Promise<void> => {
     const paths = Array.from({ length: BATCH }, () => join(folder, String(made++)))
-    await promisify(execFile)(deps.mkfifo, ['-m', '600', '--', ...paths], { env: {} })
+    try {
+      await promisify(execFile)(deps.mkfifo, ['-m', '600', '--', ...paths], { env: {} })
+    } catch (error) {
+      // Those that were made before the disk took no more.
+      spares.push(...paths.filter((path) => existsSync(path)))
+      if (spares.length === 0) throw refusedByDisk(error, folder)
+      return
+    }
     spares.push(...paths)
   }
   return {
@@ -42,6 +50,12 @@ export async function openFifoStock(deps: { mkfifo: string }, folder: string): P
       await rename(spare, target)
     },
   }
+}
+
+/** mkfifo(1) prints a line for each pipe that failed: `mkfifo: …: No space left on device`. */
+function refusedByDisk(error: unknown, folder: string): unknown {
+  const reason = /: ([^:\n]+)\n/.exec(String((error as { stderr?: unknown }).stderr))?.[1]
+  return (reason === undefined ? undefined : fromWords(reason, folder)) ?? error
 }
 
 /** Our end. Doesn't wait for a writer. */

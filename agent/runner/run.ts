@@ -197,12 +197,10 @@ export class Run {
         this.#limitTime(order.limits.timeoutMs)
       if ((await started.settled) === 'ended') await this.#journal.ended
     } catch (error) {
-      if (!(error instanceof StartFailure)) this.#deps.log('start failed', { run: this.id, error })
-      await this.#refuse(
-        error instanceof StartFailure
-          ? error.message
-          : 'EIO: input/output error: the runner itself',
-      )
+      // Pipes and record lie in the folder: a disk that fails there is not a defect of the runner.
+      const failure = error instanceof StartFailure ? error : fromSystemError(error, this.folder)
+      if (failure === undefined) this.#deps.log('start failed', { run: this.id, error })
+      await this.#refuse(failure?.message ?? 'EIO: input/output error: the runner itself')
     }
   }
 

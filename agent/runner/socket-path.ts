@@ -14,17 +14,22 @@ import {
   type Stats,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { storageFailure } from '../../shared/storage-error.ts'
 import { runnerError } from './errors.ts'
 
 /** A socket's path must fit into 108 bytes with its final NUL (unix(7)); longer ones go through the folder's descriptor. */
 const MAX_SOCKET_PATH_BYTES = 107
 
-/** Makes a folder that only we may enter, or checks that it is one; its parent must be there. Throws runner.unsafe-path. */
+/**
+ * Makes a folder that only we may enter, or checks that it is one; its parent must be there.
+ * @throws runner.unsafe-path, storage.*
+ */
 export function ownFolder(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+      throw storageFailure(error, { what: 'the folder of the sockets', path })
   }
   const found = lstatSync(path)
   const reason = folderReason(found, [process.geteuid?.() as number])

@@ -1,10 +1,13 @@
 /** Why a program was not started, in the operating system's words: recorded as the run's state, not raised to the caller. */
 
+import { storageError } from '../../shared/storage-error.ts'
+
 /** Messages of glibc's strerror(3) in the form that people know from their shell, with a lower first letter. */
 const MEANING = {
   E2BIG: 'argument list too long',
   EACCES: 'permission denied',
   EAGAIN: 'resource temporarily unavailable',
+  EDQUOT: 'disk quota exceeded',
   EINVAL: 'invalid argument',
   EIO: 'input/output error',
   EISDIR: 'is a directory',
@@ -34,7 +37,9 @@ export function startFailure(errno: string, what: string): StartFailure {
 
 /** The failure behind what a system call of ours threw, or undefined if it was something else. */
 export function fromSystemError(error: unknown, what: string): StartFailure | undefined {
-  const code = (error as NodeJS.ErrnoException | null)?.code
+  const code = storageError.is(error)
+    ? String(error.data['errno'])
+    : (error as NodeJS.ErrnoException | null)?.code
   return code !== undefined && /^E[A-Z0-9]+$/.test(code) ? startFailure(code, what) : undefined
 }
 
@@ -45,7 +50,12 @@ export function fromSystemError(error: unknown, what: string): StartFailure | un
 export function readComplaint(stderr: string, program: string): StartFailure | undefined {
   const match = /^(?:\S*\/)?(?:env|setpriv|nice): (.+): ([^:\n]+)\n$/s.exec(stderr)
   if (match === null || !(match[1] as string).includes(program)) return undefined
-  const text = (match[2] as string).toLowerCase()
+  return fromWords(match[2] as string, program)
+}
+
+/** The failure behind what a program of the system printed, such as `No space left on device`. */
+export function fromWords(words: string, what: string): StartFailure | undefined {
+  const text = words.toLowerCase()
   const errno = Object.entries(MEANING).find(([, meaning]) => meaning === text)?.[0]
-  return errno === undefined ? undefined : startFailure(errno, program)
+  return errno === undefined ? undefined : startFailure(errno, what)
 }

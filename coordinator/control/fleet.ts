@@ -1,11 +1,13 @@
 /** Answers about the fleet itself: the coordinator, its hosts, how to join. */
 import type { control } from '../../protocols/control/protocol.ts'
 import type { AgentRow, StatusResponse } from '../../protocols/control/messages.ts'
+import type { Trouble } from '../../protocols/hello/messages.ts'
 import type { Handlers } from '../../protocols/define-protocol.ts'
 import { isLoopback } from '../../node/address.ts'
 import { formatTicket, MAX_TICKET_ADDRESSES } from '../../protocols/enroll/ticket.ts'
 import { rfc3339 } from '../../shared/clock.ts'
 import type { FleetId, Sha256 } from '../../shared/ids.ts'
+import { storageWords } from '../../shared/storage-error.ts'
 import { VERSION } from '../../shared/version.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import type { Database } from '../database/database.ts'
@@ -26,6 +28,8 @@ export interface FleetDeps {
   readonly copies: (peerId: string) => readonly string[] | undefined
   /** Milliseconds by which a host's clock is ahead; undefined where it has not greeted yet. */
   readonly clockOffset: (peerId: string) => number | undefined
+  /** What a host reported of its own disk in its last greeting. */
+  readonly trouble?: (peerId: string) => Trouble | undefined
   readonly addresses: () => readonly string[]
   readonly http: () => string | undefined
 }
@@ -40,10 +44,12 @@ export interface FleetOptions {
 
 export function agentRow(
   agent: AgentRecord,
-  { connected, copies, clockOffset }: Pick<FleetDeps, 'connected' | 'copies' | 'clockOffset'>,
+  deps: Pick<FleetDeps, 'connected' | 'copies' | 'clockOffset' | 'trouble'>,
 ): AgentRow {
+  const { connected, copies, clockOffset } = deps
   const copied = copies(agent.peerId)
   const offset = clockOffset(agent.peerId)
+  const trouble = connected(agent.peerId) ? deps.trouble?.(agent.peerId) : undefined
   const status =
     agent.status === 'approved' ? (connected(agent.peerId) ? 'connected' : 'offline') : agent.status
   return {
@@ -59,6 +65,7 @@ export function agentRow(
     addresses: [...agent.addresses],
     ...(copied === undefined ? {} : { copies: [...copied] }),
     ...(offset === undefined ? {} : { clockOffsetMs: offset }),
+    ...(trouble === undefined ? {} : { trouble: storageWords(trouble) }),
   }
 }
 
@@ -134,6 +141,9 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
           pending: count('pending'),
           revoked: count('revoked'),
         },
+        troubles: rows.flatMap(({ name, trouble }) =>
+          trouble === undefined ? [] : [{ name, trouble }],
+        ),
         store: { blobs: Number(store.blobs), bytes: Number(store.bytes ?? 0) },
         log: {
           size: head.size,

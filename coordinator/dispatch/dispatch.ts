@@ -14,6 +14,7 @@ import { concurrently } from '../../shared/concurrently.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { agentId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
+import { isStorageFailure } from '../../shared/storage-error.ts'
 import type { Opening } from '../../shared/trust/commitment.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import type { Ledger } from '../audit/ledger.ts'
@@ -138,6 +139,13 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
         await bring(client, { operation, values }, agent, brought, signal),
       )
     } catch (error) {
+      // The host's own disk, before it looked at the order.
+      if (isStorageFailure(error))
+        throw dispatchError(
+          'dispatch.host-disk',
+          { host: agent.name, reason: (error as MusterError).message },
+          { cause: error },
+        )
       // Thrown is only what says that the host has not taken the order.
       if (!brought.order || (error instanceof MusterError && NOT_TAKEN.has(error.code))) throw error
       if (dispatchError.is(error)) return { ...failed(agent.id, error), result: 'unknown' }

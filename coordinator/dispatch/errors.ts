@@ -44,6 +44,20 @@ export const dispatchError = defineErrors({
     hint: (d: { host: string; reason: string }) =>
       `mend it on ${d.host}, or correct the command and give it again`,
   },
+  'dispatch.no-space': {
+    exit: 'failed',
+    retryable: true,
+    message: (d: { host: string; reason: string }) => `no space left on ${d.host}: ${d.reason}`,
+    hint: (d: { host: string; reason: string }) =>
+      `free some space on ${d.host}, then repeat the command; nothing was started there`,
+  },
+  'dispatch.host-disk': {
+    exit: 'failed',
+    message: (d: { host: string; reason: string }) =>
+      `${d.host} cannot use its own files: ${d.reason}`,
+    hint: (d: { host: string; reason: string }) =>
+      `run \`muster doctor\` on ${d.host}; nothing was started there`,
+  },
   'dispatch.log-behind': {
     exit: 'verification',
     message: (d: { host: string; seen: number; size: number }) =>

@@ -2,6 +2,7 @@
 import type { Json } from '../../shared/canonical-json.ts'
 import { type ErrorData, type ErrorValue, MusterError } from '../../shared/errors.ts'
 import type { Outcome } from '../../shared/trust/outcome.ts'
+import { isStorageCode } from '../../shared/storage-error.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import type { LoggedOperation, TargetResult } from '../operations/operation.ts'
@@ -45,11 +46,14 @@ export function hostResult(
   host: string,
   outcome: Outcome,
 ): Pick<TargetResult, 'result' | 'detail' | 'error'> {
-  const { error, ...detail } = outcome.detail
+  const detail = { ...outcome.detail }
+  delete detail['error']
   return {
     result: outcome.result,
     detail: plain(detail),
-    ...(outcome.result === 'done' ? {} : { error: hostError(host, outcome.result, error) }),
+    ...(outcome.result === 'done'
+      ? {}
+      : { error: hostError(host, outcome.result, outcome.detail) }),
   }
 }
 
@@ -57,11 +61,14 @@ export function hostResult(
 function hostError(
   host: string,
   result: string,
-  error: Json | undefined,
+  { error, code }: Outcome['detail'],
 ): { code: string; data: ErrorData } {
   const reason = typeof error === 'string' ? error : 'it gave no reason'
-  const code = result === 'refused' ? 'dispatch.refused' : 'dispatch.failed'
-  return { code, data: { host, reason } }
+  const data = { host, reason }
+  // A host whose disk fails did not judge the order.
+  if (typeof code === 'string' && isStorageCode(code))
+    return { code: code === 'storage.full' ? 'dispatch.no-space' : 'dispatch.host-disk', data }
+  return { code: result === 'refused' ? 'dispatch.refused' : 'dispatch.failed', data }
 }
 
 function plain(detail: Readonly<Record<string, Json>>): Record<string, ErrorValue> {

@@ -44,6 +44,8 @@ export const agentRow = z.object({
   copies: z.array(z.string()).optional(),
   /** The host's clock minus the coordinator's, in milliseconds, when the host last greeted. */
   clockOffsetMs: z.int().optional(),
+  /** What the host reports of its disk, such as `disk full: /var/lib/muster`. Absent: nothing. */
+  trouble: z.string().optional(),
 })
 export type AgentRow = z.infer<typeof agentRow>
 export const agentList = z.object({ agents: z.array(agentRow) })
@@ -81,6 +83,8 @@ export const statusResponse = z.object({
     }),
   ),
   agents: z.object({ connected: z.int(), offline: z.int(), pending: z.int(), revoked: z.int() }),
+  /** Connected hosts that report a failure of their disk. */
+  troubles: z.array(z.object({ name, trouble: z.string() })).optional(),
   store: z.object({ blobs: z.int(), bytes: z.int() }),
   log: z.object({
     size: z.int(),

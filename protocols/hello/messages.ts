@@ -2,6 +2,15 @@
 import { z } from 'zod'
 import { signedMessage } from '../statement.ts'
 
+/** A failure of the sender's disk (shared/storage-error.ts) as data: the receiver makes the words. */
+export const troubleMessage = z.object({
+  code: z.string().max(64),
+  what: z.string().max(128),
+  path: z.string().max(512),
+  reason: z.string().max(128),
+})
+export type Trouble = z.infer<typeof troubleMessage>
+
 /** What each side says of itself. Both directions have the same fields. */
 const introduction = {
   /** The sender's node certificate; absent for candidates and operators, who have none. */
@@ -12,6 +21,8 @@ const introduction = {
   at: z.int().nonnegative(),
   /** The program's version, for people. */
   version: z.string().max(64),
+  /** What is wrong with the sender's machine. Absent: nothing, or a program that is older. */
+  trouble: troubleMessage.optional(),
 }
 export const greetRequest = z.object(introduction)
 export const greetResponse = z.object({

@@ -28,6 +28,7 @@ export async function handle(
           .map(([key, value]) => `${key}=${value}`)
           .join('\n'),
       ],
+      ['trouble', agent.trouble],
       ['fingerprint', agent.fingerprint],
       ['peer id', agent.peerId],
       ['enrolled', agent.enrolledAt ?? undefined],

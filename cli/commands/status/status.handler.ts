@@ -42,6 +42,7 @@ export async function handle(context: CommandContext): Promise<number> {
       `${repository.id} is ${repository.result ?? 'not synced yet'}: muster repo sync --repo-id ${repository.id}`,
     )
   for (const notice of pinned.notices) await context.note(notice)
+  for (const { name, trouble } of status.troubles ?? []) await context.note(`${name}: ${trouble}`)
   if (agents.pending > 0)
     await context.note(`${agents.pending} waiting for approval: muster enroll list`)
   if (agents.offline > 0)

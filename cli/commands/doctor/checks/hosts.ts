@@ -1,4 +1,4 @@
-/** The hosts of the fleet: connected, and each on one machine. */
+/** The hosts of the fleet: connected, each on one machine, with disks that take what is written. */
 import type { AgentRow } from '../../../../protocols/control/messages.ts'
 import { counted } from '../../../counted.ts'
 import { type Check, type Finding, someOf } from '../check.ts'
@@ -28,6 +28,13 @@ export const hosts: Check = {
         detail: `several machines run as one host: ${someOf(copied)}`,
         fix: 'end the copy and give it an empty home: muster agent join',
       })
+    for (const { name, trouble } of agents)
+      if (trouble !== undefined)
+        found.push({
+          status: 'failure',
+          detail: `${name}: ${trouble}`,
+          fix: 'free some space there, or look at its disk: on the host: muster doctor',
+        })
     if (pending.length > 0)
       found.push({
         status: 'warning',

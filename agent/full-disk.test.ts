@@ -1,0 +1,36 @@
+/** A full disk under every durable write of an agent; the cases are in testing/full-disk-cases.ts. */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'node:test'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const CASES = join(import.meta.dirname, 'testing', 'full-disk-cases.ts')
+/** For the program behind it alone a small file system is mounted; it goes with the process. */
+const MOUNT = ['--map-root-user', '--mount']
+const SMALL = 'mount -t tmpfs -o size=3m none "$1" && shift && exec "$@"'
+
+test('a full disk fails each durable write of an agent in true words until there is space', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-small-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const mounts = await run('unshare', [...MOUNT, 'true']).then(
+    () => true,
+    () => false,
+  )
+  const cases = [process.execPath, '--test-reporter=tap', CASES] as const
+  const [program, ...words]: readonly [string, ...string[]] = mounts
+    ? ['unshare', ...MOUNT, 'sh', '-c', SMALL, 'sh', folder, ...cases, 'tmpfs']
+    : [...cases, 'limit']
+  // Where only root may mount, a limit stands for the disk. The report says which it was.
+  t.diagnostic(mounts ? 'on a small file system' : 'with a limit: nothing can be mounted here')
+  const env = { PATH: process.env['PATH'], TMPDIR: folder, HOME: folder }
+  const { stdout } = await run(program, words, { env, maxBuffer: 2 ** 24 }).catch(
+    (error: unknown) => error as { stdout: string },
+  )
+  const failed = stdout.match(/^not ok .*$/gm)
+  assert.equal(failed, null, stdout)
+  assert.match(stdout, /^# pass 15$/m)
+})

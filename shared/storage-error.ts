@@ -1,0 +1,117 @@
+/**
+ * Failures of this machine's own disk, as one closed class: no space, a read-only file system, a
+ * disk with errors, too many open files, no permission. They are made here and nowhere else, so
+ * that no caller takes one for a defect, a connection that ended or a signature that is wrong.
+ */
+import { diskReason } from './disk-reason.ts'
+import { defineErrors } from './errors.ts'
+
+interface Failed {
+  /** The file's role, such as `the record of an order`. */
+  readonly what: string
+  readonly path: string
+  readonly action: 'read' | 'written'
+  /** The operating system's reason in words. */
+  readonly reason: string
+  /** The operating system's name for it, such as ENOSPC. */
+  readonly errno: string
+  readonly [key: string]: string
+}
+
+const message = (d: Failed): string => `${d.what} cannot be ${d.action}: ${d.path}: ${d.reason}`
+
+export const storageError = defineErrors({
+  'storage.full': {
+    exit: 'failed',
+    retryable: true,
+    message,
+    hint: () => 'free some space there, then repeat the command; no restart is needed',
+  },
+  'storage.read-only': {
+    exit: 'failed',
+    message,
+    hint: () => 'mount the file system for writing; the kernel log (`dmesg`) has the reason',
+  },
+  'storage.failing': {
+    exit: 'failed',
+    message,
+    hint: () => 'the disk has errors: read the kernel log (`dmesg`) and check the disk',
+  },
+  'storage.open-files': {
+    exit: 'failed',
+    retryable: true,
+    message,
+    hint: () => 'raise the limit of open files (`ulimit -n`, LimitNOFILE=) and restart',
+  },
+  'storage.denied': {
+    exit: 'failed',
+    message,
+    hint: () => 'give the file and its folder back to the user that this program runs as',
+  },
+})
+export type StorageCode = (typeof storageError.codes)[number]
+
+/** A few words for a list of hosts. */
+const WORDS: Readonly<Record<StorageCode, string>> = {
+  'storage.full': 'disk full',
+  'storage.read-only': 'disk is read-only',
+  'storage.failing': 'disk has errors',
+  'storage.open-files': 'too many open files',
+  'storage.denied': 'no permission for its files',
+}
+
+/** `disk full: /var/lib/muster`, of a host's report, which is freed of control characters. */
+export function storageWords({ code, path }: { code: string; path: string }): string {
+  const words = isStorageCode(code) ? WORDS[code] : 'cannot use its files'
+  return `${words}: ${path.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}')}`
+}
+
+export function isStorageCode(code: string): code is StorageCode {
+  return (storageError.codes as readonly string[]).includes(code)
+}
+
+/** The class, by what the system says. Anything else is a defect or has an error of its area. */
+const CODES: Readonly<Record<string, StorageCode>> = {
+  ENOSPC: 'storage.full',
+  EDQUOT: 'storage.full',
+  EFBIG: 'storage.full',
+  EROFS: 'storage.read-only',
+  EIO: 'storage.failing',
+  EMFILE: 'storage.open-files',
+  ENFILE: 'storage.open-files',
+  EACCES: 'storage.denied',
+  EPERM: 'storage.denied',
+}
+
+/** Codes of other areas for the same failures: the pool has its own words for them. */
+const OTHERS: ReadonlySet<string> = new Set(['blob.no-space', 'blob.disk', 'blob.suspect'])
+
+/** Our error for a failure of the disk; any other error as it is. */
+export function storageFailure(
+  error: unknown,
+  about: { readonly what: string; readonly path: string; readonly action?: Failed['action'] },
+): unknown {
+  const errno = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const code = Object.hasOwn(CODES, errno) ? CODES[errno] : undefined
+  if (code === undefined) return error
+  const { what, path, action = 'written' } = about
+  const reason = diskReason(error) as string
+  return storageError(code, { what, path, action, reason, errno }, { cause: error })
+}
+
+/** Does the work; a failure of the disk becomes our error. */
+export async function storing<T>(
+  about: Parameters<typeof storageFailure>[1],
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw storageFailure(error, about)
+  }
+}
+
+/** True for a failure of this machine's disk, whichever area raised it. */
+export function isStorageFailure(error: unknown): boolean {
+  return storageError.is(error) || OTHERS.has(String((error as { code?: unknown } | null)?.code))
+}
