@@ -7,6 +7,19 @@ export const cliError = defineErrors({
     message: (d: { reason: string; hint: string }) => d.reason,
     hint: (d: { reason: string; hint: string }) => d.hint,
   },
+  'cli.not-utf8': {
+    exit: 'usage',
+    message: (d: { what: string }) => `${d.what} is not valid UTF-8; nothing was done`,
+    hint: () =>
+      'use a path or value in UTF-8; on a host, a shell can make the bytes: sh -c \'rm "$(printf "caf\\351")"\'',
+  },
+  'cli.order-too-long': {
+    exit: 'usage',
+    message: (d: { bytes: number; most: number }) =>
+      `the order is too long for the log: expected at most ${d.most} bytes, got ${d.bytes}; nothing was signed`,
+    hint: () =>
+      'pass less on the command line: put data into a file on the host, and name fewer hosts at once',
+  },
   'cli.not-yet': {
     exit: 'usage',
     message: (d: { command: string; version: string; instead: string }) =>

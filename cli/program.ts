@@ -20,6 +20,8 @@ export interface Terminal {
   readonly stderr: Sink
   readonly env: Readonly<Record<string, string | undefined>>
   readonly interrupts: Interrupts
+  /** What makes these arguments unusable: no command is looked for. */
+  readonly fault?: Error | undefined
 }
 
 /** Runs the command line and resolves to the exit code. Never rejects. */
@@ -32,6 +34,7 @@ export async function runProgram(
   // Until the flags are parsed, the words themselves say how an error should look.
   let report = { json: wantsJson(argv), verbose: argv.includes('-v') || argv.includes('--verbose') }
   try {
+    if (terminal.fault !== undefined) throw terminal.fault
     const invocation = findInvocation(registry, argv, TOPIC_NAMES)
     if (invocation.kind === 'unknown') throw await unknownWord(registry, invocation)
     if (invocation.kind === 'topic') {
@@ -96,7 +99,7 @@ async function runHandler(
     import('./context.ts'),
     command.handler(),
   ])
-  const { interrupts, ...streams } = terminal
+  const { interrupts, fault: _, ...streams } = terminal
   const code = await handle(
     createContext({ ...parsed, ...streams, redactor, signal: interrupts.signal }),
   )

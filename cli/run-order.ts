@@ -2,10 +2,14 @@
 import type { OperateResponse } from '../protocols/control/messages.ts'
 import type { RunOrderArguments } from '../protocols/control/verbs.ts'
 import { DEFAULT_OUTPUT_BYTES } from '../shared/run-defaults.ts'
+import { GIB } from '../shared/units.ts'
 import { cliError } from './errors.ts'
 import type { ArgumentSpecs, FlagSpecs, FlagValues } from './command.ts'
 import type { CommandContext } from './context.ts'
 import type { Session } from './session.ts'
+
+/** What the runner takes: one timer reaches no further (agent/runner/order.ts), in whole days. */
+const MAX_TIMEOUT_MS = 24 * 86_400_000
 
 const onFlag = {
   type: 'list',
@@ -38,13 +42,20 @@ export const runOptions = {
     min: 1,
     max: 4_194_304,
   },
-  timeout: { type: 'duration', value: 'TIME', summary: 'it is killed after this time', min: 1 },
+  timeout: {
+    type: 'duration',
+    value: 'TIME',
+    summary: 'it is killed after this time, and `muster run` exits with 124',
+    min: 1,
+    max: MAX_TIMEOUT_MS,
+  },
   outputLimit: {
     type: 'size',
     value: 'SIZE',
     summary: 'output that is kept; beyond it the middle is dropped',
     default: DEFAULT_OUTPUT_BYTES,
     min: 65_536,
+    max: 64 * GIB,
   },
 } as const satisfies FlagSpecs
 export type RunFlags = FlagValues<typeof runOptions>
@@ -58,7 +69,7 @@ export const runFlags = {
 export const runArguments = {
   command: {
     summary:
-      'the program and its arguments; everything from here on goes to the host unchanged, and stands in the log: secrets go into --env',
+      'the program and its arguments; everything from here on goes to the host unchanged (UTF-8 only), and stands in the log: secrets go into --env',
     variadic: true,
   },
 } as const satisfies ArgumentSpecs
@@ -81,9 +92,12 @@ export async function startRuns(
   flags: RunFlags,
   command: readonly string[],
 ): Promise<Started> {
-  const { sealEnvironment } = await import('./run-environment.ts')
+  const [{ sealEnvironment }, { checkOrder }] = await Promise.all([
+    import('./run-environment.ts'),
+    import('./check-order.ts'),
+  ])
   const { env, values } = sealEnvironment(context, flags.env, context.env)
-  const order = { ...orderOf(flags, command), env }
+  const order = { ...checkOrder(orderOf(flags, command)), env }
   const { agents } = await session.ask('target.resolve', { on: [...flags.on] })
   const runs = agents.map((agent) => ({ agent: agent.id, host: agent.name, run: session.newId() }))
   const response = await session.operate(
@@ -106,6 +120,11 @@ export function orderOf(
     throw cliError('cli.usage', {
       reason: 'a command is needed',
       hint: 'muster process start --on HOST -- COMMAND [ARG...]',
+    })
+  if (flags.cwd !== undefined && !flags.cwd.startsWith('/'))
+    throw cliError('cli.usage', {
+      reason: `--cwd: expected an absolute path, got ${JSON.stringify(flags.cwd)}`,
+      hint: 'it is a folder of the host, such as /srv/app',
     })
   return {
     command: [...command],

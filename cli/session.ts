@@ -10,6 +10,8 @@ import { type ArgumentsOf, type Verb, VERBS } from '../protocols/control/verbs.t
 import type { ProgressOf, RequestOf, ResponseOf } from '../protocols/define-protocol.ts'
 import { dialSocket } from '../protocols/socket.ts'
 import type { Duplex } from '../protocols/wire/duplex.ts'
+import { MAX_ENTRY_BYTES } from '../shared/audit/tile.ts'
+import { canonicalJson } from '../shared/canonical-json.ts'
 import { type Clock, rfc3339 } from '../shared/clock.ts'
 import { type FleetId, fleetId, operationId, uuidv7Generator } from '../shared/ids.ts'
 import { cliError } from './errors.ts'
@@ -18,7 +20,7 @@ import type { Random } from '../shared/random.ts'
 import { pae } from '../shared/trust/dsse.ts'
 import type { Opening } from '../shared/trust/commitment.ts'
 import type { JsonObject } from '../shared/trust/fields.ts'
-import { type Signed, signStatement } from '../shared/trust/signed.ts'
+import { MAX_STATEMENT_BYTES, type Signed, signStatement } from '../shared/trust/signed.ts'
 
 /** One command line; the longest stream that anybody watches. */
 const SESSION_MS = 11 * 3_600_000
@@ -26,6 +28,10 @@ const SESSION_MS = 11 * 3_600_000
 const BACKDATED_MS = 60_000
 /** Time for the coordinator and the hosts to check an intent; details.md allows five minutes. */
 const INTENT_MS = 4 * 60_000
+/** Of a log entry beside the statement: signature, key, coordinator, times. They take some 700. */
+const ENTRY_FRAME_BYTES = 2048
+/** Of a statement: its type, which signing adds. */
+const TYPE_BYTES = 64
 
 type Methods = (typeof control)['methods']
 type Query = Exclude<keyof Methods & string, 'operate' | 'session.begin' | 'session.open'>
@@ -215,21 +221,31 @@ async function signIntent<V extends Verb>(
   signal: AbortSignal | undefined,
 ): Promise<Signed> {
   const now = deps.clock.now()
-  return signStatement(
-    deps.operator,
-    'intent',
-    {
-      fleet: order.fleet,
-      operation: operationId.parse(order.operation),
-      actor: deps.operator.fingerprint,
-      verb: order.verb,
-      namespace: VERBS[order.verb].namespace,
-      targets: [...order.targets],
-      arguments: order.arguments as JsonObject,
-      issuedAt: rfc3339(now),
-      expiresAt: rfc3339(now + INTENT_MS),
-    },
-    undefined,
-    signal,
-  )
+  const intent = {
+    fleet: order.fleet,
+    operation: operationId.parse(order.operation),
+    actor: deps.operator.fingerprint,
+    verb: order.verb,
+    namespace: VERBS[order.verb].namespace,
+    targets: [...order.targets],
+    arguments: order.arguments as JsonObject,
+    issuedAt: rfc3339(now),
+    expiresAt: rfc3339(now + INTENT_MS),
+  }
+  checkLength(intent)
+  return signStatement(deps.operator, 'intent', intent, undefined, signal)
+}
+
+/** Refuses before anything is signed what the log couldn't take. @throws cli.order-too-long */
+function checkLength(intent: JsonObject): void {
+  const statement = canonicalJson(intent)
+  // The entry holds the statement as a JSON string: each quote and backslash counts twice there.
+  const entry = Buffer.byteLength(JSON.stringify(statement))
+  const over = [
+    [Buffer.byteLength(statement), MAX_STATEMENT_BYTES - TYPE_BYTES],
+    [entry, MAX_ENTRY_BYTES - ENTRY_FRAME_BYTES],
+  ].find(([bytes = 0, most = 0]) => bytes > most)
+  if (over === undefined) return
+  const [bytes = 0, most = 0] = over
+  throw cliError('cli.order-too-long', { bytes, most })
 }

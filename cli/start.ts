@@ -5,6 +5,7 @@
 import { systemClock } from '../shared/clock.ts'
 import { createRedactor } from '../shared/redact.ts'
 import type { Registry } from './command.ts'
+import { argumentFault, guardedEnvironment, guardFolder, processBytes } from './given-bytes.ts'
 import { watchInterrupts } from './interrupt.ts'
 import { runProgram } from './program.ts'
 import { reportError } from './report-error.ts'
@@ -28,12 +29,14 @@ export async function start(registry: Registry, argv: readonly string[]): Promis
       process.exit(code),
     )
   })
+  guardFolder(processBytes)
   process.exitCode = await runProgram(registry, argv, {
     stdin: process.stdin,
     stdout,
     stderr,
-    env: process.env,
+    env: guardedEnvironment(process.env, processBytes),
     interrupts,
+    fault: argumentFault(argv, processBytes),
   })
   interrupts.stop()
   systemClock.after(EXIT_GRACE_MS, () => process.exit())

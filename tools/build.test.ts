@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { runBytes } from '../cli/testing/run-bytes.ts'
 import { VERSION } from '../shared/version.ts'
 import { build } from './build.ts'
 import { withoutComments } from './comments.ts'
@@ -124,8 +125,9 @@ test('package: a build replaces an earlier one and refuses a folder that holds a
   assert.equal(existsSync(stale), false)
 })
 
-test('package: under an old Node the program gets the signals that muster is sent, and its exit code is passed on', async () => {
-  const place = join(folder, 'old-node')
+/** The start of the package as an old Node meets it, with `program` in place of the command line. */
+function oldNode(name: string, program: string): { words: string[] } {
+  const place = join(folder, name)
   const bundled = join(place, `node_modules/node-${process.platform}-${process.arch}`)
   for (const path of ['bin', 'cli']) mkdirSync(join(place, path), { recursive: true })
   mkdirSync(join(bundled, 'bin'), { recursive: true })
@@ -133,21 +135,35 @@ test('package: under an old Node the program gets the signals that muster is sen
   symlinkSync(process.execPath, join(bundled, 'bin/node'))
   writeFileSync(join(place, 'package.json'), '{ "type": "module" }')
   copyFileSync(join(installed, 'bin/muster.js'), join(place, 'bin/muster.js'))
-  const program =
-    "for (const [i, s] of ['SIGINT', 'SIGTERM', 'SIGHUP'].entries()) process.on(s, () => process.exit(41 + i))"
-  writeFileSync(
-    join(place, 'cli/main.js'),
-    `${program}\nconsole.log('ready')\nprocess.stdin.resume()\n`,
-  )
+  writeFileSync(join(place, 'cli/main.js'), program)
   const older =
     'data:text/javascript,Object.defineProperty(process, "versions", { value: { node: "20.0.0" } })'
+  return { words: ['--import', older, join(place, 'bin/muster.js')] }
+}
+
+test('package: under an old Node what is not UTF-8 is refused, or named to the program', async () => {
+  const { words } = oldNode('old-bytes', 'console.log(process.env.MUSTER_NOT_UTF8)\n')
+  const latin1 = Buffer.from('caf\xe9', 'latin1')
+  const refused = await runBytes([process.execPath, ...words, 'x', latin1])
+  assert.deepEqual([refused.code, refused.stdout], [2, ''], refused.stderr)
+  const named = await runBytes([process.execPath, ...words, 'x'], { env: { A_BAD: latin1 } })
+  assert.deepEqual([named.code, named.stdout], [0, 'A_BAD\n'], named.stderr)
+})
+
+test('package: under an old Node the program gets the signals that muster is sent, and its exit code is passed on', async () => {
+  const program =
+    "for (const [i, s] of ['SIGINT', 'SIGTERM', 'SIGHUP'].entries()) process.on(s, () => process.exit(41 + i))"
+  const { words } = oldNode(
+    'old-node',
+    `${program}\nconsole.log('ready')\nprocess.stdin.resume()\n`,
+  )
   for (const [signal, code] of [
     ['SIGINT', 41],
     ['SIGTERM', 42],
     ['SIGHUP', 43],
   ] as const) {
     // A session of its own has no terminal, as under a service manager.
-    const child = spawn(process.execPath, ['--import', older, join(place, 'bin/muster.js')], {
+    const child = spawn(process.execPath, words, {
       stdio: 'pipe',
       detached: true,
     })

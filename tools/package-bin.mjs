@@ -2,7 +2,7 @@
 // The `muster` of the published package (there it is bin/muster.js): runs the command line under Node >= 24.12, the running one or the
 // one that came as an optional dependency. Plain JavaScript, because the Node that starts it may be an old one.
 import { spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -34,6 +34,30 @@ function hasTerminal() {
   }
 }
 
+/** Entries of a file of /proc that aren't UTF-8; none where it can't be read. */
+function notUtf8(file) {
+  try {
+    const text = readFileSync(file, 'latin1')
+    const entries = text.split('\0').map((entry) => Buffer.from(entry, 'latin1'))
+    return entries.filter((bytes) => !Buffer.from(bytes.toString()).equals(bytes))
+  } catch {
+    return []
+  }
+}
+
+/**
+ * Node replaces bytes that aren't UTF-8, so this process can't pass them on. It refuses such arguments, and names such
+ * variables to the child, which refuses them when a command reads them. As in tools/run.mjs.
+ */
+function checkBytes() {
+  if (notUtf8('/proc/self/cmdline').length > 0) {
+    console.error('muster: error: an argument is not valid UTF-8; nothing was done')
+    process.exit(2)
+  }
+  const names = notUtf8('/proc/self/environ').map((entry) => entry.toString().split('=')[0])
+  return names.length === 0 ? {} : { MUSTER_NOT_UTF8: names.join('=') }
+}
+
 if (major > 24 || (major === 24 && minor >= 12)) {
   await import(main.href)
 } else {
@@ -45,7 +69,10 @@ if (major > 24 || (major === 24 && minor >= 12)) {
     )
     process.exit(69)
   }
-  const child = spawn(node, [fileURLToPath(main), ...process.argv.slice(2)], { stdio: 'inherit' })
+  const child = spawn(node, [fileURLToPath(main), ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    env: { ...process.env, ...checkBytes() },
+  })
   const terminal = hasTerminal()
   process.on('SIGINT', () => {
     if (!terminal) child.kill('SIGINT')

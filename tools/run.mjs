@@ -200,7 +200,35 @@ function ended(child, pass) {
   })
 }
 
+/** What muster ends with after a wrong argument. */
+const WRONG_USAGE = 2
+
+/** Entries of a file of /proc that aren't UTF-8; none where it can't be read. */
+function notUtf8(file) {
+  try {
+    const text = readFileSync(file, 'latin1')
+    const entries = text.split('\0').map((entry) => Buffer.from(entry, 'latin1'))
+    return entries.filter((bytes) => !Buffer.from(bytes.toString()).equals(bytes))
+  } catch {
+    return []
+  }
+}
+
+/**
+ * Node replaces bytes that aren't UTF-8, so this process can't pass them on. It refuses such arguments, and names such
+ * variables to the child (cli/given-bytes.ts), which refuses them when a command reads them. As in package-bin.mjs.
+ */
+function checkBytes() {
+  if (notUtf8('/proc/self/cmdline').length > 0) {
+    console.error('muster: error: an argument is not valid UTF-8; nothing was done')
+    process.exit(WRONG_USAGE)
+  }
+  const names = notUtf8('/proc/self/environ').map((entry) => entry.toString().split('=')[0])
+  return names.length === 0 ? {} : { MUSTER_NOT_UTF8: names.join('=') }
+}
+
 const [what, ...args] = process.argv.slice(2)
+const note = checkBytes()
 if (what === undefined)
   fail('nothing to run', 'usage: node tools/run.mjs SCRIPT-OR-PACKAGE [ARGUMENT...]')
 if (!installed()) await install()
@@ -209,7 +237,7 @@ const node = findNode()
 const path = [dirname(node), join(modules, '.bin'), process.env.PATH ?? ''].join(delimiter)
 const child = spawn(node, [findScript(what), ...args], {
   stdio: 'inherit',
-  env: { ...process.env, PATH: path },
+  env: { ...process.env, ...note, PATH: path },
 })
 const terminal = hasTerminal()
 const { code, error, signal } = await ended(child, (sent) => {

@@ -22,9 +22,11 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { runBytes } from '../cli/testing/run-bytes.ts'
 import { VERSION } from '../shared/version.ts'
 
 const root = join(import.meta.dirname, '..')
+const LATIN1 = Buffer.from('caf\xe9', 'latin1')
 let folder = ''
 let server: Server
 let tarballs = 0
@@ -205,6 +207,23 @@ test('launcher: exit codes and signals are passed on', async () => {
   await waiting.printed
   waiting.kill('SIGTERM')
   assert.equal((await waiting.ended).code, 7)
+})
+
+test('launcher: an argument that is not UTF-8 is refused, a variable that is not is named to the program', async () => {
+  const project = makeProject('bytes')
+  await launch(project, 'dep').ended
+  writeFileSync(join(project, 'note.mjs'), 'console.log(process.env.MUSTER_NOT_UTF8)\n')
+  const words = (...more: (string | Buffer)[]): (string | Buffer)[] => [
+    process.execPath,
+    join(project, 'tools/run.mjs'),
+    'note.mjs',
+    ...more,
+  ]
+  const refused = await runBytes(words('x', LATIN1))
+  assert.deepEqual([refused.code, refused.stdout], [2, ''])
+  assert.match(refused.stderr, /^muster: error: an argument is not valid UTF-8; nothing was done/)
+  const typed = await runBytes(words('caf\uFFFD'), { env: { A_BAD: LATIN1, B_OK: '\uFFFD' } })
+  assert.deepEqual([typed.code, typed.stdout], [0, 'A_BAD\n'], typed.stderr)
 })
 
 test('launcher: a failed install says what to do and leaves nothing', async () => {

@@ -38,7 +38,10 @@ const statementText = z.strictObject({
 export const runOrder = z.strictObject({
   /** One run id for each target agent. */
   runs: z.record(agentText, runText),
-  command: z.array(z.string().max(32_768)).min(1).max(1024),
+  command: z
+    .array(z.string().max(32_768, 'expected at most 32768 characters'))
+    .min(1, 'expected a program')
+    .max(1024, 'expected at most 1024 words'),
   /** For each variable the commitment to its value (AL-13). The values themselves travel beside the intent: `protocols/openings.ts`. */
   env: z
     .record(variableName, commitmentText)
@@ -46,12 +49,12 @@ export const runOrder = z.strictObject({
       (env) => Object.keys(env).length <= MAX_VARIABLES,
       `expected at most ${MAX_VARIABLES} variables`,
     ),
-  cwd: z.string().max(4096).optional(),
+  cwd: z.string().max(4096, 'expected at most 4096 characters').optional(),
   user: z
     .string()
-    .regex(/^[A-Za-z0-9_.-]{1,64}$/)
+    .regex(/^[A-Za-z0-9_.-]{1,64}$/, 'expected 1 to 64 letters, digits, dots, dashes, underscores')
     .optional(),
-  name: z.string().max(64).optional(),
+  name: z.string().max(64, 'expected at most 64 characters').optional(),
   limits: z.strictObject({
     memoryBytes: z.int().positive().optional(),
     /** Thousandths of one core, so that statements hold integers only. */
