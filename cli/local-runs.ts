@@ -11,7 +11,7 @@ import type { RunStatus } from '../agent/runner/run-status.ts'
 import { dispatchError } from '../coordinator/dispatch/errors.ts'
 import type { RunRow } from '../protocols/control/messages.ts'
 import { type RunId, runId, uuidv7Generator } from '../shared/ids.ts'
-import { isTerminal, runWords } from '../shared/run-words.ts'
+import { isTerminal, notEnforced, runWords } from '../shared/run-words.ts'
 import type { CommandContext } from './context.ts'
 import { variablesOf } from './run-environment.ts'
 import { orderOf } from './run-order.ts'
@@ -61,6 +61,8 @@ export async function openLocalRuns(context: CommandContext<unknown, unknown>): 
             reason: status.reason ?? 'unknown',
           }),
         }
+      const remark = notEnforced(status)
+      if (remark !== undefined) await context.stderr.write(`${agent.name}: ${remark}\n`)
       return {
         started: [{ agent: agent.id, host: agent.name, run: status.run }],
         failure: undefined,
@@ -108,14 +110,14 @@ export async function openLocalRuns(context: CommandContext<unknown, unknown>): 
 }
 
 function rowOf(status: RunStatus, agent: { readonly id: string; readonly name: string }): RunRow {
-  const { stdoutBytes, stderrBytes, reason, containment: _, ...message } = statusMessage(status)
+  const { stdoutBytes, stderrBytes, containment: _, ...message } = statusMessage(status)
   return {
     ...message,
     host: agent.name,
     agent: agent.id,
     command: [...status.command],
     name: status.name ?? null,
-    status: runWords({ ...message, reason }),
+    status: runWords(message),
     outputBytes: stdoutBytes + stderrBytes,
     // The runner does not know on whose order it started a run.
     actor: '',

@@ -7,7 +7,7 @@ import type { Runs } from './runs.ts'
 import type { Session } from './session.ts'
 
 export function remoteRuns(
-  context: Pick<CommandContext, 'env' | 'random'>,
+  context: Pick<CommandContext, 'env' | 'random' | 'stderr'>,
   session: Session,
 ): Runs {
   return {

@@ -87,14 +87,15 @@ export interface Started {
 
 /** Signs one intent for all hosts and has it performed. */
 export async function startRuns(
-  context: Pick<CommandContext, 'env' | 'random'>,
+  context: Pick<CommandContext, 'env' | 'random' | 'stderr'>,
   session: Session,
   flags: RunFlags,
   command: readonly string[],
 ): Promise<Started> {
-  const [{ sealEnvironment }, { checkOrder }] = await Promise.all([
+  const [{ sealEnvironment }, { checkOrder }, { warnOfStarted }] = await Promise.all([
     import('./run-environment.ts'),
     import('./check-order.ts'),
+    import('./run-remarks.ts'),
   ])
   const { env, values } = sealEnvironment(context, flags.env, context.env)
   const order = { ...checkOrder(orderOf(flags, command)), env }
@@ -108,6 +109,7 @@ export async function startRuns(
     },
     { values },
   )
+  await warnOfStarted(context, runs, response)
   return { runs, response }
 }
 

@@ -1,5 +1,4 @@
 /** Watches started runs to their end and turns how they ended into an exit code. */
-import { constants } from 'node:os'
 import type { RunRow } from '../protocols/control/messages.ts'
 import { runExitCode } from '../shared/run-words.ts'
 import { EXIT } from '../shared/exit-codes.ts'
@@ -9,6 +8,7 @@ import type { CommandContext } from './context.ts'
 import { errorOf, failureLine } from './results.ts'
 import { gapNote, plainWriter, prefixedWriter, readOutput } from './run-output.ts'
 import { printable } from './sink.ts'
+import { endWords } from './run-remarks.ts'
 import type { Started, StartedRun } from './run-order.ts'
 import type { Session } from './session.ts'
 
@@ -36,7 +36,7 @@ export async function watchOne(
     stderr: plainWriter(context.stderr, context.flags),
     gap: gapNote(context),
   })
-  if (row.state !== 'exited') await context.note(`${run.host}: ${row.status}`)
+  if (row.state !== 'exited') await context.note(`${run.host}: ${endWords(row)}`)
   return remoteExitCode(row)
 }
 
@@ -59,7 +59,8 @@ export async function watchMany(
   await concurrently(begun, begun.length, async (run) => {
     try {
       const row = await watch(context, session, run)
-      if (row.state !== 'exited' || row.exitCode !== 0) failures.push(`${run.host}: ${row.status}`)
+      if (row.state !== 'exited' || row.exitCode !== 0)
+        failures.push(`${run.host}: ${endWords(row)}`)
     } catch (error) {
       context.signal.throwIfAborted()
       if (!(error instanceof MusterError)) throw error
@@ -89,8 +90,7 @@ async function watch(context: Context, session: Session, run: StartedRun): Promi
 
 export function remoteExitCode(row: RunRow): number {
   const state = row.state as Parameters<typeof runExitCode>[0]['state']
-  return runExitCode(
-    { state, exitCode: row.exitCode, signal: row.signal },
-    (name) => constants.signals[name as NodeJS.Signals],
-  )
+  // An older coordinator sends no reason, but the status has it where there is no signal.
+  const reason = row.reason ?? /^killed: ([a-z]+)$/.exec(row.status)?.[1]
+  return runExitCode({ state, exitCode: row.exitCode, signal: row.signal, reason })
 }

@@ -43,7 +43,7 @@ export const TOPICS: Readonly<Record<string, () => string>> = {
       Object.entries(EXIT)
         .sort(([, a], [, b]) => a - b)
         .map(([name, code]) => [code, EXIT_MEANING[name as ExitName]]),
-    )}\n\`muster run\` on one host exits with the remote exit code, 128 + n for a signal.\n`,
+    )}\n\`muster run\` on one host and \`muster process wait\` exit with the remote exit code, 128 + n for a signal, 124 where --timeout ended the run, 137 where its memory limit did, 143 or 128 + n where it was stopped.\n`,
   environment: () =>
     `Environment variables. A flag goes before a variable, a variable before the configuration.\n\n${list(ENVIRONMENT)}`,
   output: () => `Results go to stdout, everything else to stderr. -o chooses the form of a result:

@@ -48,3 +48,22 @@ test('clock: what was to be called later is not called once it is cancelled', as
   await systemClock.sleep(20)
   assert.equal(calls, 0)
 })
+
+test('clock: what is due in more than 2^31 milliseconds does not happen at once', async () => {
+  const events: string[] = []
+  const far = 2 ** 31 + 1000
+  const controller = new AbortController()
+  const stop = systemClock.after(far, () => events.push('after'))
+  const slept = systemClock.sleep(far, controller.signal).then(
+    () => events.push('sleep'),
+    () => events.push('aborted'),
+  )
+  const late = systemClock.timeout(far)
+  await systemClock.sleep(50)
+  assert.deepEqual([events, late.aborted], [[], false])
+  stop()
+  controller.abort()
+  await slept
+  assert.deepEqual(events, ['aborted'])
+  assert.throws(() => systemClock.every(far, () => undefined), /too long/)
+})

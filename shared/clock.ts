@@ -17,6 +17,28 @@ export interface Clock {
   timeout(ms: number): AbortSignal
 }
 
+/** 2^31 - 1: what one timer of Node reaches. A longer one fires at once. */
+const MAX_TIMER_MS = 2_147_483_647
+
+/** One timer after the other until `ms` have passed; the returned function ends it. */
+function chained(
+  ms: number,
+  run: () => void,
+  each: (timer: NodeJS.Timeout) => void = () => undefined,
+): () => void {
+  const due = performance.now() + ms
+  let timer: NodeJS.Timeout
+  const arm = (left: number): void => {
+    timer = setTimeout(
+      () => (left > MAX_TIMER_MS ? arm(due - performance.now()) : run()),
+      Math.min(left, MAX_TIMER_MS),
+    )
+    each(timer)
+  }
+  arm(ms)
+  return () => clearTimeout(timer)
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -24,26 +46,32 @@ export const systemClock: Clock = {
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason as Error)
       const onAbort = (): void => {
-        clearTimeout(timer)
+        stop()
         reject(signal?.reason as Error)
       }
-      const timer = setTimeout(() => {
+      const stop = chained(ms, () => {
         signal?.removeEventListener('abort', onAbort)
         resolve()
-      }, ms)
+      })
       signal?.addEventListener('abort', onAbort, { once: true })
     }),
   every: (ms, run) => {
+    if (!(ms <= MAX_TIMER_MS)) throw new RangeError(`an interval of ${ms} ms is too long`)
     const timer = setInterval(run, ms)
     timer.unref()
     return () => clearInterval(timer)
   },
   after: (ms, run) => {
-    const timer = setTimeout(run, ms)
-    timer.unref()
-    return () => clearTimeout(timer)
+    return chained(ms, run, (timer) => timer.unref())
   },
-  timeout: (ms) => AbortSignal.timeout(ms),
+  timeout: (ms) => {
+    if (ms <= MAX_TIMER_MS) return AbortSignal.timeout(ms)
+    const late = new AbortController()
+    systemClock.after(ms, () =>
+      late.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError')),
+    )
+    return late.signal
+  },
 }
 
 /** RFC 3339 in UTC with milliseconds, the form of every time that Muster stores or prints as JSON. */

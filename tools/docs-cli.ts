@@ -49,7 +49,7 @@ ${Object.entries(EXIT)
   .sort(([, a], [, b]) => a - b)
   .map(([name, code]) => `| ${code} | ${EXIT_MEANING[name as ExitName]} |\n`)
   .join('')}
-Treat a code that is not listed as a failure. \`muster run\` on one host exits with the remote exit code, 128 + n for a signal.
+Treat a code that is not listed as a failure. \`muster run\` on one host and \`muster process wait\` exit with the remote exit code, 128 + n for a signal, 124 where --timeout ended the run, 137 where its memory limit did, 143 or 128 + n where it was stopped.
 
 ## Environment
 

@@ -69,5 +69,10 @@ export function runDetail(status: RunStatus): JsonObject {
     state: status.state,
     limits: status.limits,
     containment: status.containment,
+    // What it came to, where it ended before this was written.
+    ...(status.exitCode === undefined ? {} : { exitCode: status.exitCode }),
+    ...(status.signal === undefined ? {} : { signal: status.signal }),
+    ...(status.reason === undefined ? {} : { reason: status.reason }),
+    ...(status.unenforced === undefined ? {} : { unenforced: status.unenforced.join(',') }),
   }
 }

@@ -17,5 +17,6 @@ export function statusMessage(status: RunStatus): RunStatusMessage {
     droppedBytes: status.droppedBytes,
     limits: status.limits,
     containment: status.containment,
+    ...(status.unenforced === undefined ? {} : { unenforced: [...status.unenforced] }),
   }
 }

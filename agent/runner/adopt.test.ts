@@ -11,6 +11,8 @@ import { runWords } from '../../shared/run-words.ts'
 import { program } from './testing/programs.ts'
 import { eventually, openRunnerHome, type RunnerHome } from './testing/runner-home.ts'
 
+const DAY_MS = 86_400_000
+
 /** Changes a run's record while no runner is there to notice. */
 async function rewrite(
   runner: RunnerHome,
@@ -132,4 +134,17 @@ test('PC-04: after a reboot every run is lost, and nothing is signalled', async 
   assert.equal(runWords(await runner.client.stop(run, { graceMs: 0 })), 'lost: reboot')
   assert.ok(lives(readStat(pid as number)))
   process.kill(pid as number, 'SIGKILL')
+})
+
+test('a time limit counts from the start by the kernel’s clock, whatever the wall clock was set to', async () => {
+  for (const stepMs of [2 * DAY_MS, -30 * DAY_MS]) {
+    await using runner = await openRunnerHome()
+    const long = await runner.start(['sleep', '651'], {}, { timeoutMs: 3_600_000 })
+    const short = await runner.start(['sleep', '652'], {}, { timeoutMs: 2000 })
+    // A clock that was set by so much looks to the next runner as if the run had started then.
+    for (const { run } of [long, short])
+      await rewrite(runner, run, (record) => ({ ...record, startedAt: record.startedAt - stepMs }))
+    assert.equal((await runner.client.wait(short.run)).reason, 'timeout')
+    assert.equal(runWords(await runner.client.status(long.run)), 'running')
+  }
 })

@@ -9,7 +9,7 @@ import { type Cgroups, groupTree, removeGroup } from './cgroup.ts'
 import { type Containment, sendSignal } from './containment.ts'
 import type { RunLimits } from './order.ts'
 import { lives, readStat } from './process-identity.ts'
-import type { ContainmentRecord } from './run-state.ts'
+import { type ContainmentRecord, LIMIT_NAMES, type LimitName } from './run-state.ts'
 
 /** The period over which processor time is shared out, in microseconds: the kernel's own default. */
 const CPU_PERIOD_US = 100_000
@@ -19,11 +19,9 @@ export function createCgroups(
   cgroups: Cgroups,
   run: RunId,
   limits: RunLimits,
-): { containment: Containment; enforcement: 'enforced' | 'weak' } {
+): { containment: Containment; unenforced: readonly LimitName[] } {
   const track = join(cgroups.track.folder, run)
-  const wanted = (['memory', 'pids', 'cpu'] as const).filter(
-    (name) => limits[name === 'memory' ? 'memoryBytes' : name] !== undefined,
-  )
+  const wanted = wantedLimits(limits)
   const folderOf = (name: (typeof wanted)[number]): string | undefined => {
     const hierarchy = cgroups.controllers.get(name)
     return hierarchy === undefined ? undefined : join(hierarchy.folder, run)
@@ -33,7 +31,7 @@ export function createCgroups(
   ]
   for (const folder of folders) mkdirSync(folder, { recursive: true })
   const memory = limits.memoryBytes === undefined ? undefined : folderOf('memory')
-  const enforced = wanted.map((name) => setLimit(name, folderOf(name), limits))
+  const unenforced = wanted.filter((name) => !setLimit(name, folderOf(name), limits))
   const kind = cgroups.track.version === 2 ? 'cgroup2' : 'cgroup1'
   const record: ContainmentRecord = {
     kind,
@@ -43,8 +41,15 @@ export function createCgroups(
   }
   return {
     containment: cgroupContainment(record, track),
-    enforcement: enforced.includes(false) ? 'weak' : 'enforced',
+    unenforced,
   }
+}
+
+/** The limits that an order asks for. */
+export function wantedLimits(limits: RunLimits): LimitName[] {
+  return LIMIT_NAMES.filter(
+    (name) => limits[name === 'memory' ? 'memoryBytes' : name] !== undefined,
+  )
 }
 
 /** The containment of a record: new, or found again after the runner's death. */

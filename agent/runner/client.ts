@@ -170,9 +170,9 @@ export async function connectRunner(
       }
     },
     stop: (run, { graceMs, signal: name = 'SIGTERM' }, signal) =>
-      of({ method: 'stop', run, graceMs, signal: name as NodeJS.Signals }, signal),
+      of({ method: 'stop', run, graceMs, signal: name }, signal),
     signal: async (run, name, signal) =>
-      void (await call({ method: 'signal', run, signal: name as NodeJS.Signals }, signal, false)),
+      void (await call({ method: 'signal', run, signal: name }, signal, false)),
     read: async (run, stream, offset, max, signal) => {
       const { result, body } = await call<Omit<ReadResult, 'bytes'>>(
         { method: 'read', run, stream, offset, max },

@@ -2,6 +2,7 @@
  * What holds the processes of one run together: a control group where there is one, else its session and what descends from it.
  * Members are asked for anew each time; nothing is signalled that wasn't a member at that moment.
  */
+import { signalNumber } from '../../shared/signals.ts'
 import type { ProcessStat } from './process-identity.ts'
 import type { ContainmentRecord } from './run-state.ts'
 
@@ -23,9 +24,10 @@ export interface Containment {
 }
 
 /** Sends `signal` and tells whether there was such a process. Signals that we may not send count as sent: the caller waits for the effect. */
-export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
+export function sendSignal(pid: number, signal: string): boolean {
   try {
-    process.kill(pid, signal)
+    // By number: Node knows no names of real-time signals. Names were checked where they came in (requests.ts).
+    process.kill(pid, signalNumber(signal) ?? signal)
     return true
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'ESRCH'

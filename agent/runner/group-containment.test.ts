@@ -11,6 +11,8 @@ const stat = (pid: number, parent: number, session: number, startTime = '200'): 
   group: session,
   session,
   startTime,
+  flags: 0,
+  waitStatus: 0,
 })
 const leader = stat(10, 1, 10, '100')
 const pids = (all: readonly ProcessStat[], options: Partial<MembersOptions> = {}): number[] =>

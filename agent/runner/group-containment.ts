@@ -1,19 +1,21 @@
 /**
- * A run without control groups: its session, its process group, whatever descends from them, and whoever still holds its output open.
- * A process that changes its session, outlives its parent and closes its output between two looks can leave: status says `weak`.
+ * A run without control groups: its session, its process group, whatever descends from them, whoever holds its output
+ * open, and whoever carries its mark. Only a process that removes the mark itself can leave: status says `weak`.
  */
 import { readdirSync, readlinkSync } from 'node:fs'
 import { type Containment, sendSignal } from './containment.ts'
 import { allProcesses, type ProcessStat, readStat } from './process-identity.ts'
+import { hasTag } from './run-tag.ts'
 import type { ProcessIdentity } from './run-state.ts'
 
 /**
  * @param options.pipes - The run's output pipes: whoever has one of them open belongs to the run.
+ * @param options.tag - The run's mark (run-tag.ts).
  * @param options.parent - True if we are the parent of the main process, so that its pid can't have been used again unnoticed.
  */
 export function groupContainment(
   main: ProcessIdentity,
-  options: { pipes: readonly string[]; parent: boolean },
+  options: { pipes: readonly string[]; tag: string; parent: boolean },
 ): Containment {
   const known = new Map<number, string>()
   const update = (all: readonly ProcessStat[], marked: ReadonlySet<number>): ProcessStat[] => {
@@ -28,7 +30,10 @@ export function groupContainment(
       all,
       new Set(
         all
-          .filter(({ pid }) => pid !== process.pid && holds(pid, options.pipes))
+          .filter(
+            ({ pid }) =>
+              pid !== process.pid && (hasTag(pid, options.tag) || holds(pid, options.pipes)),
+          )
           .map(({ pid }) => pid),
       ),
     )

@@ -13,7 +13,7 @@ async function shut(
   const out = openSync('/dev/null', 'w')
   const launched = await launch(
     { tools: findTools() },
-    { command, environment, cwd: '/', stdout: out, stderr: out },
+    { command, environment, tag: '1', cwd: '/', stdout: out, stderr: out },
   )
   closeSync(out)
   t.after(async () => {

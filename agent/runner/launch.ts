@@ -10,7 +10,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, readSync } from 'node:fs'
 import type { Account } from './account.ts'
+import { ExitWatch } from './exit-watch.ts'
 import { readStat } from './process-identity.ts'
+import { SET_TAG } from './run-tag.ts'
 import { startFailure } from './start-failure.ts'
 import type { SystemTools } from './system-tools.ts'
 
@@ -18,13 +20,14 @@ import type { SystemTools } from './system-tools.ts'
  * umask and soft file limit are what a login has (node raised its own limit to the hard one, which makes programs that close "all"
  * descriptors slow). The runner protects itself from the out-of-memory killer; a run must not inherit that.
  */
-const GATE =
-  'umask 022; ulimit -Sn 1024 2>/dev/null || :; { echo 0 >/proc/self/oom_score_adj; } 2>/dev/null; read -r go && [ "$go" = go ] && exec "$@" </dev/null; exit 125'
+const GATE = `umask 022; ${SET_TAG}; ulimit -Sn 1024 2>/dev/null || :; { echo 0 >/proc/self/oom_score_adj; } 2>/dev/null; read -r go && [ "$go" = go ] && exec "$@" </dev/null; exit 125`
 /** Exit codes of the gate and of env(1), setpriv(1) and nice(1) when they could not execute what they were given. */
 export const LAUNCH_FAILED: readonly number[] = [125, 126, 127]
 
 export interface LaunchSpec {
   readonly command: readonly string[]
+  /** What marks its processes ({@link runTag}). */
+  readonly tag: string
   /** `NAME=value`, complete. */
   readonly environment: readonly string[]
   readonly cwd: string
@@ -38,7 +41,8 @@ export interface LaunchSpec {
 export interface Exit {
   /** 0 to 255, or null if a signal ended it. */
   readonly code: number | null
-  readonly signal: NodeJS.Signals | null
+  /** Such as SIGTERM or SIGRTMIN+3. */
+  readonly signal: string | null
 }
 
 export interface Launched {
@@ -46,6 +50,8 @@ export interface Launched {
   readonly startTime: string
   /** By wait(2), whoever may still hold its output. */
   readonly exited: Promise<Exit>
+  /** Call it when output arrives or closes: it may be the last sign before the end ({@link ExitWatch}). */
+  look(): void
   /** Lets the program start. */
   release(): void
   /** Ends the gate without starting the program. */
@@ -76,22 +82,24 @@ export async function launch(deps: { tools: SystemTools }, spec: LaunchSpec): Pr
     spawn(tools.sh, ['-c', GATE, 'muster-run', ...words], {
       ...fallback,
       cwd: spec.cwd,
-      env: { LC_ALL: 'C', ...carriers },
+      env: { LC_ALL: 'C', MUSTER_TAG: spec.tag, ...carriers },
       // A session of its own: no signal of ours or of a terminal reaches it by accident.
       detached: true,
       stdio: ['pipe', spec.stdout, spec.stderr],
     }),
   )
+  const pid = child.pid as number
+  const watch = new ExitWatch(pid)
   const exited = new Promise<Exit>((resolve) =>
-    child.once('exit', (code, signal) => resolve({ code, signal })),
+    child.once('exit', (code, signal) => resolve(watch.correct({ code, signal }))),
   )
   const gate = child.stdin
   gate?.on('error', () => undefined)
-  const pid = child.pid as number
   return {
     pid,
     startTime: readStat(pid)?.startTime ?? '',
     exited,
+    look: () => watch.look(),
     release: () => gate?.end('go\n'),
     abandon: () => gate?.destroy(),
   }

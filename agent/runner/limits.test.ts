@@ -44,6 +44,13 @@ test('without control groups limits are said to be weak, and a run without limit
   await using runner = await openRunnerHome({ containment: 'none' })
   const status = await runner.start(['sleep', '618'], {}, { memoryBytes: MIB })
   assert.deepEqual([status.limits, status.containment], ['weak', 'process group'])
+  assert.deepEqual(status.unenforced, ['memory'])
+  const bare = await runner.start(['sleep', '618'])
+  assert.deepEqual([bare.limits, bare.unenforced], ['weak', undefined])
+  const all = await runner.start(['sleep', '618'], {}, { memoryBytes: MIB, pids: 9, cpu: 1 })
+  assert.deepEqual(all.unenforced, ['memory', 'pids', 'cpu'])
+  await runner.killRunner()
+  assert.deepEqual((await runner.client.status(all.run)).unenforced, ['memory', 'pids', 'cpu'])
   assert.equal(runWords(await runner.client.stop(status.run, { graceMs: 1000 })), 'stopped')
 })
 

@@ -5,8 +5,10 @@
 import { readSync } from 'node:fs'
 import { Socket } from 'node:net'
 
-/** A pipe holds 64 KiB unless somebody enlarged it. Shared by all pumps: each use ends before the next begins. */
-const buffer = Buffer.alloc(64 * 1024)
+/** A pipe holds 64 KiB unless somebody enlarged it. */
+export const PIPE_BYTES = 64 * 1024
+/** Shared by all pumps: each use ends before the next begins. */
+const buffer = Buffer.alloc(PIPE_BYTES)
 /** What a drain takes at once. More than a pipe holds, so it ends only early if a grandchild keeps writing. */
 const DRAIN_BYTES = 1024 * 1024
 

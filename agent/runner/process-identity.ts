@@ -14,6 +14,10 @@ export interface ProcessStat {
   readonly group: number
   readonly session: number
   readonly startTime: string
+  /** PF_* of the kernel. */
+  readonly flags: number
+  /** As waitpid(2) gives it, for a process that is ending; 0 where we may not see it. */
+  readonly waitStatus: number
 }
 
 /** Changes at every boot of the kernel. */
@@ -29,16 +33,23 @@ export function readStat(pid: number): ProcessStat | undefined {
   } catch {
     return undefined
   }
+  return parseStat(line)
+}
+
+/** The fields of a line of proc_pid_stat(5). */
+export function parseStat(line: string): ProcessStat {
   // The name in parentheses may hold anything, blanks and parentheses too: fields count from the last one.
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
   const field = (number: number): string => fields[number - 3] ?? ''
   return {
-    pid,
+    pid: Number.parseInt(line, 10),
     state: field(3),
     parent: Number(field(4)),
     group: Number(field(5)),
     session: Number(field(6)),
     startTime: field(22),
+    flags: Number(field(9)),
+    waitStatus: Number(field(52)),
   }
 }
 
@@ -51,6 +62,18 @@ export function lives(stat: ProcessStat | undefined): stat is ProcessStat {
 export function isAlive(identity: ProcessIdentity, bootId: string): boolean {
   const stat = readStat(identity.pid)
   return identity.bootId === bootId && lives(stat) && stat.startTime === identity.startTime
+}
+
+/** A clock tick of proc_pid_stat(5): USER_HZ is 100 on every Linux that Node runs on. */
+const TICK_MS = 10
+
+/**
+ * How long a process has lived. Compared with this process's own start, because a container may show another uptime
+ * than the one that start times count from.
+ */
+export function lifeMs(identity: Pick<ProcessIdentity, 'startTime'>): number {
+  const own = Number(readStat(process.pid)?.startTime)
+  return (own - Number(identity.startTime)) * TICK_MS + process.uptime() * 1000
 }
 
 /** Every living process of the machine that we may see. */

@@ -8,6 +8,7 @@ import type { Containment } from './containment.ts'
 import { groupContainment } from './group-containment.ts'
 import { isAlive } from './process-identity.ts'
 import type { Run, RunDeps } from './run.ts'
+import { runTag } from './run-tag.ts'
 import { pipePaths } from './run-output.ts'
 import { hasEnded, type RunRecord } from './run-state.ts'
 
@@ -42,7 +43,11 @@ function findContainment(record: RunRecord, folder: string): Containment | undef
   if (record.process === undefined || record.containment === undefined) return undefined
   const { track } = record.containment
   if (track !== undefined) return cgroupContainment(record.containment, track)
-  return groupContainment(record.process, { pipes: pipePaths(folder), parent: false })
+  return groupContainment(record.process, {
+    pipes: pipePaths(folder),
+    tag: runTag(record.run),
+    parent: false,
+  })
 }
 
 /** Boot id, pid and start time, and it is still where it was put. */

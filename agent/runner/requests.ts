@@ -1,6 +1,6 @@
 /** What a client may ask of the runner over its socket. Each request is one frame and is answered by one frame: `{result}` or `{error}`. */
-import { constants } from 'node:os'
 import { type RunId, runId } from '../../shared/ids.ts'
+import { signalNumber } from '../../shared/signals.ts'
 import { MAX_BODY_BYTES } from './codec.ts'
 import { runnerError } from './errors.ts'
 import type { RunOrder } from './order.ts'
@@ -23,10 +23,10 @@ export type Request =
   | {
       readonly method: 'stop'
       readonly run: RunId
-      readonly signal: NodeJS.Signals
+      readonly signal: string
       readonly graceMs: number
     }
-  | { readonly method: 'signal'; readonly run: RunId; readonly signal: NodeJS.Signals }
+  | { readonly method: 'signal'; readonly run: RunId; readonly signal: string }
   | {
       readonly method: 'read'
       readonly run: RunId
@@ -99,12 +99,12 @@ export function parseRequest(head: Readonly<Record<string, unknown>>): Request {
 }
 
 /** `TERM`, `SIGTERM` and `sigterm` are the same signal. Throws runner.invalid-request. */
-export function signalName(value: unknown): NodeJS.Signals {
+export function signalName(value: unknown): string {
   const upper = typeof value === 'string' ? value.toUpperCase() : ''
   const name = upper.startsWith('SIG') ? upper : `SIG${upper}`
-  if (!Object.hasOwn(constants.signals, name))
+  if (signalNumber(name) === undefined)
     throw invalid('signal', 'a signal of this system, such as SIGTERM')
-  return name as NodeJS.Signals
+  return name
 }
 
 function keepOf(value: unknown): Keep {

@@ -4,7 +4,8 @@ import { DEFAULT_KEEP_BYTES, DEFAULT_KEEP_RUNS } from '../../shared/run-defaults
 
 export interface EndedRun {
   readonly run: RunId
-  readonly endedAt: number
+  /** Since its end, by a clock that never steps. */
+  readonly ageMs: number
   /** On disk. */
   readonly bytes: number
 }
@@ -31,17 +32,13 @@ export const MAX_KNOWN = 20_000
 const DAY_MS = 86_400_000
 
 /** The runs to remove now, oldest first. */
-export function forgettable(
-  ended: readonly EndedRun[],
-  now: number,
-  keep: Keep = DEFAULT_KEEP,
-): RunId[] {
-  const newestFirst = ended.toSorted((a, b) => b.endedAt - a.endedAt)
+export function forgettable(ended: readonly EndedRun[], keep: Keep = DEFAULT_KEEP): RunId[] {
+  const newestFirst = ended.toSorted((a, b) => a.ageMs - b.ageMs)
   let bytes = 0
   return newestFirst
     .filter((run, index) => {
       bytes += run.bytes
-      const age = now - run.endedAt
+      const age = run.ageMs
       const isTooOld = keep.days !== undefined && age > keep.days * DAY_MS
       return (
         age > REPEAT_MS &&

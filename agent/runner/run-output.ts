@@ -6,7 +6,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../../shared/clock.ts'
 import { openReader } from './fifo.ts'
-import { type Pump, startPump } from './output-pump.ts'
+import { PIPE_BYTES, type Pump, startPump } from './output-pump.ts'
 import { OutputStore } from './output-store.ts'
 import { hasEnded, type RunRecord, STREAMS, type Stream } from './run-state.ts'
 
@@ -23,12 +23,15 @@ export class RunOutput {
   readonly store: OutputStore
   readonly #folder: string
   readonly #onChange: () => void
+  readonly #onSign: () => void
   #pumps: Pump[] = []
   #ended: boolean
 
-  constructor(folder: string, record: RunRecord, onChange: () => void) {
+  /** @param on.sign - Called when output arrives or a pipe closes, before Node tells of the end of a child. */
+  constructor(folder: string, record: RunRecord, on: { change: () => void; sign: () => void }) {
     this.#folder = folder
-    this.#onChange = onChange
+    this.#onChange = on.change
+    this.#onSign = on.sign
     this.store = new OutputStore(folder, record.limits.outputBytes, record.output)
     this.#ended = hasEnded(record)
   }
@@ -42,7 +45,10 @@ export class RunOutput {
         startPump(
           openReader(path),
           (chunk) => this.#take(stream, chunk),
-          () => rmSync(path, { force: true }),
+          () => {
+            this.#onSign()
+            rmSync(path, { force: true })
+          },
         ),
       ]
     })
@@ -92,6 +98,8 @@ export class RunOutput {
   }
 
   #take(stream: Stream, chunk: Buffer): void {
+    // A full chunk is not the last one.
+    if (chunk.length < PIPE_BYTES) this.#onSign()
     if (this.#ended) return
     this.store.append(stream, chunk)
     this.#onChange()

@@ -22,6 +22,10 @@ export interface ProcessIdentity {
   readonly startTime: string
 }
 
+/** Limits that only control groups enforce. */
+export type LimitName = 'memory' | 'pids' | 'cpu'
+export const LIMIT_NAMES: readonly LimitName[] = ['memory', 'pids', 'cpu']
+
 export type ContainmentKind = 'cgroup2' | 'cgroup1' | 'process group'
 
 /** Enough to find a run's processes again after the runner's own death. */
@@ -54,6 +58,8 @@ export interface RunRecord {
   readonly containment?: ContainmentRecord
   /** `weak`: a limit that was asked for isn't enforced, or processes can leave the containment. */
   readonly enforcement: 'enforced' | 'weak'
+  /** The limits that aren't; absent if all are. */
+  readonly unenforced?: readonly LimitName[]
   readonly cause?: Cause
   /** False once the runner that started it died: it can be stopped, but nobody can wait for its exit code. */
   readonly supervised: boolean
@@ -76,6 +82,7 @@ export type RunEvent =
       readonly process: ProcessIdentity
       readonly containment: ContainmentRecord
       readonly enforcement: 'enforced' | 'weak'
+      readonly unenforced?: readonly LimitName[]
     }
   | { readonly type: 'ended by us'; readonly cause: Cause }
   | { readonly type: 'refused'; readonly reason: string; readonly at: number }
@@ -107,6 +114,7 @@ export function advance(record: RunRecord, event: RunEvent): RunRecord {
         process: event.process,
         containment: event.containment,
         enforcement: event.enforcement,
+        ...(event.unenforced === undefined ? {} : { unenforced: event.unenforced }),
       }
     case 'ended by us':
       return record.cause === undefined ? { ...record, cause: event.cause } : record

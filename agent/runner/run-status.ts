@@ -1,6 +1,6 @@
 /** What the runner tells about a run, and how the command line says it. */
 import type { RunId } from '../../shared/ids.ts'
-import type { ContainmentKind, RunRecord, RunState } from './run-state.ts'
+import type { ContainmentKind, LimitName, RunRecord, RunState } from './run-state.ts'
 
 export interface RunStatus {
   readonly run: RunId
@@ -27,6 +27,8 @@ export interface RunStatus {
   /** No more output will be added. Comes a little after the end when a grandchild holds the output open. */
   readonly outputEnded: boolean
   readonly limits: 'enforced' | 'weak'
+  /** Those that were asked for and aren't enforced; absent if all are. */
+  readonly unenforced?: readonly LimitName[]
   readonly containment: ContainmentKind | 'none'
   /** False: the runner that started it died. It can be stopped; its exit code will not be known. */
   readonly supervised: boolean
@@ -63,6 +65,7 @@ export function statusOf(record: RunRecord, outputEnded: boolean): RunStatus {
     droppedBytes: output.dropped,
     outputEnded,
     limits: record.enforcement,
+    ...(record.unenforced === undefined ? {} : { unenforced: record.unenforced }),
     containment: record.containment?.kind ?? 'none',
     supervised,
   }

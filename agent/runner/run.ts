@@ -15,7 +15,7 @@ import type { FifoStock } from './fifo.ts'
 import { type Exit, LAUNCH_FAILED } from './launch.ts'
 import type { RunnerLog } from './log.ts'
 import { orderDigest, type RunOrder } from './order.ts'
-import { isAlive, type ProcessStat } from './process-identity.ts'
+import { isAlive, lifeMs, type ProcessStat } from './process-identity.ts'
 import { saveRecord } from './record-file.ts'
 import { RunJournal } from './run-journal.ts'
 import { RunOutput } from './run-output.ts'
@@ -58,13 +58,24 @@ export class Run {
   #exited = false
   #ticking = false
   #cancelTimeout = (): void => undefined
+  #look = (): void => undefined
+  /** Its age when this runner learnt of its end, and when that was by the monotonic clock. */
+  #end: { readonly ageMs: number; readonly at: number } | undefined
 
   constructor(deps: RunDeps, folder: string, record: RunRecord) {
     this.#deps = deps
     this.id = record.run
     this.folder = folder
     this.#journal = new RunJournal(deps, folder, record)
-    this.output = new RunOutput(folder, record, () => this.#journal.wake())
+    this.output = new RunOutput(folder, record, {
+      change: () => this.#journal.wake(),
+      sign: () => this.#look(),
+    })
+    // An end in the future was written before the clock was set back: it counts from now.
+    const ageMs = hasEnded(record) ? Math.max(0, deps.clock.now() - (record.endedAt ?? 0)) : 0
+    void this.#journal.ended.then(() => {
+      this.#end = { ageMs, at: deps.clock.monotonic() }
+    })
   }
 
   /** A new run; {@link started} tells when its program is. */
@@ -98,6 +109,12 @@ export class Run {
     return hasEnded(this.record) && this.output.ended()
   }
 
+  /** How long ago it ended; 0 while it hasn't. Only the time before this runner's start is by the wall clock. */
+  ageMs(): number {
+    if (this.#end === undefined) return 0
+    return this.#end.ageMs + this.#deps.clock.monotonic() - this.#end.at
+  }
+
   /** Ended, nothing of it lives, and its pipes are closed: nothing more to look after. */
   isQuiet(): boolean {
     return this.isComplete() && this.output.closed() && this.#containment === undefined
@@ -114,14 +131,14 @@ export class Run {
   }
 
   /** Resolves once nothing of the run lives. Joins a stop that is under way, which the shorter grace then decides. */
-  async stop(options: { signal: NodeJS.Signals; graceMs: number }): Promise<RunStatus> {
+  async stop(options: { signal: string; graceMs: number }): Promise<RunStatus> {
     await this.started
     await this.#stop('stop', options)
     return this.status()
   }
 
   /** To the main process alone. Throws runner.ended. */
-  async signal(name: NodeJS.Signals): Promise<void> {
+  async signal(name: string): Promise<void> {
     await this.started
     const identity = this.record.process
     if (identity === undefined || !this.#mainLives() || !sendSignal(identity.pid, name))
@@ -163,8 +180,10 @@ export class Run {
     if (hasEnded(this.record)) return
     await this.#journal.commit({ type: 'orphaned' })
     const { timeoutMs } = this.record.limits
-    if (timeoutMs !== undefined)
-      this.#limitTime(Math.max(0, this.record.startedAt + timeoutMs - this.#deps.clock.now()))
+    const { process } = this.record
+    // By the kernel's count of time: the wall clock may have been set meanwhile.
+    if (timeoutMs !== undefined && process !== undefined)
+      this.#limitTime(Math.max(0, timeoutMs - lifeMs(process)))
   }
 
   /** Ends a run that a crash or a reboot ended. Whatever is left of it is in `containment`. */
@@ -183,8 +202,9 @@ export class Run {
       if (refused !== undefined) throw refused
       const started = await startProgram(this.#deps, this.folder, order, {
         opened: () => this.output.open(),
-        placed: async (containment, event) => {
+        placed: async (containment, event, look) => {
           this.#containment = containment
+          this.#look = look
           await this.#journal.commit(event)
           // Crash here: the gate reads the end of its input and ends. The next runner finds nobody: `lost`, and nothing was started.
         },
@@ -266,16 +286,16 @@ export class Run {
     this.clear()
   }
 
-  #stop(cause: Cause, options: { signal: NodeJS.Signals; graceMs: number }): Promise<void> {
+  #stop(cause: Cause, options: { signal: string; graceMs: number }): Promise<void> {
     const deadline = this.#deps.clock.monotonic() + options.graceMs
     this.#deadline = this.#stopping === undefined ? deadline : Math.min(this.#deadline, deadline)
-    this.#stopping ??= this.#end(cause, options.signal).finally(() => {
+    this.#stopping ??= this.#endAll(cause, options.signal).finally(() => {
       this.#stopping = undefined
     })
     return this.#stopping
   }
 
-  async #end(cause: Cause, signal: NodeJS.Signals): Promise<void> {
+  async #endAll(cause: Cause, signal: string): Promise<void> {
     const containment = this.#containment
     if (containment === undefined) return
     await this.#journal.commit({ type: 'ended by us', cause })
@@ -283,7 +303,7 @@ export class Run {
     const target = {
       containment,
       mainLives: () => this.#mainLives(),
-      signalMain: (name: NodeJS.Signals) => {
+      signalMain: (name: string) => {
         const pid = this.record.process?.pid
         if (pid !== undefined && this.#mainLives()) sendSignal(-pid, name)
       },

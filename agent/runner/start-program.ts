@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import type { Clock } from '../../shared/clock.ts'
 import { findAccount, ownAccount } from './account.ts'
 import type { Cgroups } from './cgroup.ts'
-import { createCgroups } from './cgroup-containment.ts'
+import { createCgroups, wantedLimits } from './cgroup-containment.ts'
 import type { Containment } from './containment.ts'
 import { buildEnvironment } from './environment.ts'
 import { type FifoStock, withWriters } from './fifo.ts'
@@ -12,8 +12,9 @@ import { type Exit, isLaunching, launch, type Launched } from './launch.ts'
 import type { RunnerLog } from './log.ts'
 import type { RunOrder } from './order.ts'
 import { findProgram } from './program.ts'
+import { runTag } from './run-tag.ts'
 import { pipePaths } from './run-output.ts'
-import type { ProcessIdentity, RunEvent } from './run-state.ts'
+import type { LimitName, ProcessIdentity, RunEvent } from './run-state.ts'
 import { fromSystemError, startFailure } from './start-failure.ts'
 import type { SystemTools } from './system-tools.ts'
 
@@ -30,7 +31,11 @@ export interface StartSteps {
   /** The pipes exist. */
   opened(): void
   /** The process exists and is contained; the program starts when this resolves. */
-  placed(containment: Containment, event: RunEvent & { type: 'launched' }): Promise<void>
+  placed(
+    containment: Containment,
+    event: RunEvent & { type: 'launched' },
+    look: () => void,
+  ): Promise<void>
   exited(exit: Exit): void
 }
 
@@ -61,6 +66,7 @@ export async function startProgram(
       const other = account.uid === own.uid ? {} : { account }
       return launch(deps, {
         command: order.command,
+        tag: runTag(order.run),
         environment,
         cwd,
         ...other,
@@ -77,9 +83,13 @@ export async function startProgram(
     pid: launched.pid,
     startTime: launched.startTime,
   }
-  const placed = place(deps, contained, identity, pipes)
+  const placed = place(deps, contained, identity, { order, pipes })
   try {
-    await steps.placed(placed.containment, { type: 'launched', process: identity, ...placed.facts })
+    await steps.placed(
+      placed.containment,
+      { type: 'launched', process: identity, ...placed.facts },
+      launched.look,
+    )
   } catch (error) {
     launched.abandon()
     await launched.exited
@@ -90,12 +100,7 @@ export async function startProgram(
   return { settled: settle(deps, launched) }
 }
 
-type Enforcement = 'enforced' | 'weak'
-
-function contain(
-  deps: StartDeps,
-  order: RunOrder,
-): { containment: Containment; enforcement: Enforcement } | undefined {
+function contain(deps: StartDeps, order: RunOrder): ReturnType<typeof createCgroups> | undefined {
   if (deps.cgroups === undefined) return undefined
   try {
     return createCgroups(deps.cgroups, order.run, order.limits)
@@ -105,28 +110,41 @@ function contain(
   }
 }
 
+type LaunchFacts = Omit<RunEvent & { type: 'launched' }, 'type' | 'process'>
+
 function place(
   deps: StartDeps,
   contained: ReturnType<typeof contain>,
   identity: ProcessIdentity,
-  pipes: readonly string[],
-): {
-  containment: Containment
-  facts: { containment: Containment['record']; enforcement: Enforcement }
-} {
+  { order, pipes }: { order: RunOrder; pipes: readonly string[] },
+): { containment: Containment; facts: LaunchFacts } {
   if (contained !== undefined)
     try {
       contained.containment.place(identity.pid)
       return {
         containment: contained.containment,
-        facts: { containment: contained.containment.record, enforcement: contained.enforcement },
+        facts: {
+          containment: contained.containment.record,
+          enforcement: contained.unenforced.length === 0 ? 'enforced' : 'weak',
+          ...unenforcedOf(contained.unenforced),
+        },
       }
     } catch (error) {
       deps.log('not placed in its control group', { pid: identity.pid, error })
       contained.containment.remove()
     }
-  const containment = groupContainment(identity, { pipes, parent: true })
-  return { containment, facts: { containment: containment.record, enforcement: 'weak' } }
+  const containment = groupContainment(identity, {
+    pipes,
+    tag: runTag(order.run),
+    parent: true,
+  })
+  const unenforced = unenforcedOf(wantedLimits(order.limits))
+  const facts = { containment: containment.record, enforcement: 'weak', ...unenforced } as const
+  return { containment, facts }
+}
+
+function unenforcedOf(names: readonly LimitName[]): { unenforced?: readonly LimitName[] } {
+  return names.length === 0 ? {} : { unenforced: names }
 }
 
 async function checkFolder(path: string): Promise<string> {

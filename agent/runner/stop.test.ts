@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { runnerError } from './errors.ts'
@@ -124,3 +125,32 @@ test('a signal goes to the main process, and to an ended run not at all', async 
     runnerError.is(error, 'runner.ended'),
   )
 })
+
+test('PC-08: without control groups a stop ends a daemon that left its session, its output and its environment', async () => {
+  await using runner = await openRunnerHome({ containment: 'none' })
+  const pidFile = join(runner.home, 'daemon')
+  // Twice forked, so that its parent is gone before the runner looks, and nothing of it is as the run's.
+  const daemon = `env -i setsid sh -c 'sleep 641 & echo $! >${pidFile}.new; mv ${pidFile}.new ${pidFile}' </dev/null >/dev/null 2>&1 &`
+  const { run } = await runner.start(['sh', '-c', `(${daemon}) ; sleep 640`])
+  const pid = Number(await eventually('the daemon runs', () => readText(pidFile)))
+  assert.ok(lives(readStat(pid)))
+  await runner.killRunner()
+  // The next runner never saw its parents.
+  assert.equal(runWords(await runner.client.stop(run, { graceMs: 2000 })), 'stopped')
+  assert.equal(lives(readStat(pid)), false)
+})
+
+test('without control groups a stop ends no process of another run', async () => {
+  await using runner = await openRunnerHome({ containment: 'none' })
+  const [one, other] = [await runner.start(['sleep', '642']), await runner.start(['sleep', '643'])]
+  assert.equal(runWords(await runner.client.stop(one.run, { graceMs: 2000 })), 'stopped')
+  assert.equal(runWords(await runner.client.status(other.run)), 'running')
+})
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}

@@ -7,11 +7,11 @@ export interface StopTarget {
   /** False once the main process ended. */
   mainLives(): boolean
   /** To the main process and its process group. */
-  signalMain(signal: NodeJS.Signals): void
+  signalMain(signal: string): void
 }
 
 export interface StopOptions {
-  readonly signal: NodeJS.Signals
+  readonly signal: string
   /** Monotonic ms at which asking ends and killing begins. Read at each step: a more urgent stop may bring it nearer. */
   readonly deadline: () => number
 }

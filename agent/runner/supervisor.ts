@@ -141,18 +141,11 @@ export class Supervisor {
 
   async #forget(): Promise<void> {
     const ended = this.list().flatMap((run) => {
-      const { endedAt, output } = run.record
-      return run.isQuiet()
-        ? [
-            {
-              run: run.id,
-              endedAt: endedAt ?? 0,
-              bytes: output.stdout + output.stderr - output.dropped,
-            },
-          ]
-        : []
+      const { output } = run.record
+      const bytes = output.stdout + output.stderr - output.dropped
+      return run.isQuiet() ? [{ run: run.id, ageMs: run.ageMs(), bytes }] : []
     })
-    for (const id of forgettable(ended, this.#deps.clock.now(), this.#keep)) {
+    for (const id of forgettable(ended, this.#keep)) {
       const run = this.#runs.get(id)
       if (run === undefined) continue
       // Gone for whoever asks before it is gone from the disk. Crash in between: what is left of its folder is read, or removed, at the next start.

@@ -198,6 +198,8 @@ function row(
     outputBytes: answer ? answer.stdoutBytes + answer.stderrBytes : record.outputBytes,
     droppedBytes: answer?.droppedBytes ?? 0,
     limits: answer?.limits ?? null,
+    reason: known.reason,
+    ...(answer?.unenforced === undefined ? {} : { unenforced: answer.unenforced }),
     actor: record.actor,
   }
 }

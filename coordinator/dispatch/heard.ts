@@ -41,6 +41,7 @@ function cut(answer: RunStatusMessage): RunStatusMessage {
     droppedBytes: bytes(answer.droppedBytes),
     limits: text(answer.limits, MAX_REASON),
     containment: text(answer.containment, MAX_WORD),
+    ...(answer.unenforced === undefined ? {} : { unenforced: answer.unenforced }),
   }
 }
 

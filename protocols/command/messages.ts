@@ -5,6 +5,7 @@ import { openingsMessage } from '../openings.ts'
 import { MIB } from '../../shared/units.ts'
 import { bytesOf, hashMessage, proofMessage, signedMessage } from '../statement.ts'
 
+export const limitName = z.enum(['memory', 'pids', 'cpu'])
 const runText = z.custom<string>((value) => runId.is(value), 'expected a run id')
 
 /** Revocations in one message, 700 bytes each; those that bring their chain of grants are longer. */
@@ -67,6 +68,8 @@ export const runStatus = z.object({
   droppedBytes: z.int(),
   limits: z.string().nullable(),
   containment: z.string().nullable(),
+  /** Limits that were asked for and that the host can't enforce. Absent: all hold, or the agent is an older one. */
+  unenforced: z.array(limitName).max(3).optional(),
 })
 export type RunStatusMessage = z.infer<typeof runStatus>
 export const statusRequest = z.object({ runs: z.array(runText).max(1000) })

@@ -175,6 +175,10 @@ export const runRow = z.object({
   outputBytes: z.int(),
   droppedBytes: z.int(),
   limits: z.string().nullable(),
+  /** Why Muster or the system ended it: `timeout`, `oom`, what kept it from starting. Absent: an older coordinator. */
+  reason: z.string().nullable().optional(),
+  /** Limits that were asked for and that its host can't enforce; known while it lives. */
+  unenforced: z.array(z.string()).max(3).optional(),
   actor: z.string(),
 })
 export type RunRow = z.infer<typeof runRow>

@@ -1,4 +1,5 @@
 /** Runs on the hosts. */
+import { runSummary } from '../../../shared/run-words.ts'
 import { withRuns } from '../../runs.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './list.ts'
@@ -12,7 +13,7 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
     columns: [
       { header: 'run', value: (run) => run.run },
       { header: 'host', value: (run) => run.host },
-      { header: 'status', value: (run) => run.status },
+      { header: 'status', value: runSummary },
       { header: 'started', value: (run) => run.startedAt ?? undefined },
       { header: 'command', value: (run) => run.command.join(' ') },
       { header: 'ended', value: (run) => run.endedAt ?? undefined, wide: true },

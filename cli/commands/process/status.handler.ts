@@ -1,4 +1,5 @@
 /** The state of a run in a few words. */
+import { remarkOn } from '../../run-remarks.ts'
 import { withRuns } from '../../runs.ts'
 import { orUnknownRun } from '../../unknown-run.ts'
 import type { CommandContext } from '../../context.ts'
@@ -9,6 +10,7 @@ export function handle(context: CommandContext<Flags, Args>): Promise<number | v
     withRuns(context, async (runs) => {
       const run = await runs.status(context.args.run)
       await context.printOne({ value: run, fields: [], line: run.status, name: run.run })
+      await remarkOn(context, run)
     }),
   )
 }

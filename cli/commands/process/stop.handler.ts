@@ -1,6 +1,6 @@
 /** Stop a run and everything it started. */
-import { constants } from 'node:os'
 import { cliError } from '../../errors.ts'
+import { signalName, signalNumber } from '../../../shared/signals.ts'
 import { withRuns } from '../../runs.ts'
 import { orUnknownRun } from '../../unknown-run.ts'
 import type { CommandContext } from '../../context.ts'
@@ -10,7 +10,7 @@ export function handle(context: CommandContext<Flags, Args>): Promise<number | v
   const { grace, signal } = context.flags
   const options = {
     graceMs: grace,
-    ...(signal === undefined ? {} : { signal: signalName(signal) }),
+    ...(signal === undefined ? {} : { signal: chosenSignal(signal) }),
   }
   return orUnknownRun(context, () =>
     withRuns(context, async (runs) => {
@@ -26,11 +26,12 @@ export function handle(context: CommandContext<Flags, Args>): Promise<number | v
 }
 
 /** `usr1` and `SIGUSR1` are the same. Before an order is signed that the host would refuse. */
-function signalName(text: string): string {
-  const name = text.toUpperCase().replace(/^(?!SIG)/, 'SIG')
-  if (Object.hasOwn(constants.signals, name)) return name
+function chosenSignal(text: string): string {
+  const number = signalNumber(text.toUpperCase().replace(/^(?!SIG)/, 'SIG'))
+  // The one spelling that orders take.
+  if (number !== undefined) return signalName(number)
   throw cliError('cli.usage', {
     reason: `--signal: expected the name of a signal, got ${JSON.stringify(text)}`,
-    hint: 'such as TERM, INT, HUP or USR1',
+    hint: 'such as TERM, INT, HUP, USR1 or RTMIN+3',
   })
 }

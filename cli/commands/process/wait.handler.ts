@@ -1,5 +1,6 @@
 /** Wait for a run to end; exits as it did. */
 import { defineErrors } from '../../../shared/errors.ts'
+import { endWords } from '../../run-remarks.ts'
 import { remoteExitCode } from '../../run-watch.ts'
 import { withRuns } from '../../runs.ts'
 import { orUnknownRun } from '../../unknown-run.ts'
@@ -25,7 +26,7 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<numb
     return await orUnknownRun(context, () =>
       withRuns({ ...context, signal }, async (runs) => {
         const row = await runs.output({ run, follow: true, stdout: nowhere, stderr: nowhere })
-        await context.note(row.status)
+        await context.note(endWords(row))
         return remoteExitCode(row)
       }),
     )

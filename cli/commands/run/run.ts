@@ -16,7 +16,7 @@ export type Args = ArgumentValues<typeof runArguments>
 export const command = defineCommand({
   summary: 'run a command on hosts and show its output',
   description:
-    'On one host it exits with the remote exit code (128 + n for a signal, 125 where it could not be started), on several with 0 only if all did. Ctrl-C ends the watching; the runs go on.',
+    'On one host it exits with the remote exit code (128 + n for a signal, 124 after --timeout, 137 beyond --memory, 143 where it was stopped, 125 where it could not be started), on several with 0 only if all did. Ctrl-C ends the watching; the runs go on.',
   flags,
   arguments: runArguments,
   examples: [
