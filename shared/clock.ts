@@ -5,7 +5,7 @@
 export interface Clock {
   /** Milliseconds since the Unix epoch; may step when the host's clock is set. For records, never for durations. */
   now(): number
-  /** Milliseconds from an arbitrary origin; never steps back. For durations and deadlines. */
+  /** Milliseconds since this process began; never steps back. For durations and deadlines. */
   monotonic(): number
   /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>

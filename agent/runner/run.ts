@@ -183,7 +183,7 @@ export class Run {
     const { process } = this.record
     // By the kernel's count of time: the wall clock may have been set meanwhile.
     if (timeoutMs !== undefined && process !== undefined)
-      this.#limitTime(Math.max(0, timeoutMs - lifeMs(process)))
+      this.#limitTime(Math.max(0, timeoutMs - lifeMs(process, this.#deps.clock.monotonic())))
   }
 
   /** Ends a run that a crash or a reboot ended. Whatever is left of it is in `containment`. */

@@ -70,7 +70,7 @@ test('how runs end', async (t) => {
     'limits that a host cannot enforce are said on stderr and in every form',
     async () => {
       const home = fleet.path('h')
-      await (await connectRunner({ clock }, { home })).shutdown()
+      await (await connectRunner({ clock }, { home, spawnIfAbsent: true })).shutdown()
       const weak = ['--containment', 'none']
       await connectRunner({ clock }, { home, spawnIfAbsent: true, runnerArguments: weak })
       const limits = ['--memory', '64M', '--pids', '9']
