@@ -2,6 +2,7 @@
  * Reads back what the pool holds and compares it with what it must be. Damaged content is moved to the quarantine folder, never deleted: the same name
  * then is free for a sound copy. A damaged or missing outboard is computed again from the content.
  */
+import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GROUP_BYTES, outboardSize } from '../blake3/geometry.ts'
 import { createBlake3 } from '../blake3/hash.ts'
@@ -11,10 +12,12 @@ import { type Slot, takeSlot } from '../blake3/slot.ts'
 import { Tree } from '../blake3/tree.ts'
 import { type BlobId, blobId } from '../ids.ts'
 import { MIB } from '../units.ts'
-import type { FileHandle } from './disk.ts'
+import { errno, type FileHandle } from './disk.ts'
+import { blobError } from './errors.ts'
 import { drawName, statIfAny } from './layout.ts'
 import { handled, sourceOfFile } from './source.ts'
 import { createDraft, discard, openBlob, type Store, settle } from './store.ts'
+import { exactStat, markOf, sameFile } from './verified.ts'
 
 /** The id of a file's contents. */
 export async function digestFile(file: FileHandle, signal?: AbortSignal): Promise<BlobId> {
@@ -57,23 +60,85 @@ export async function treeOfFile(
   return { id: blobId.parse(Buffer.from(root).toString('hex')), size: tree.size, outboard }
 }
 
+/** `damaged`: it was, and is in quarantine now. */
+export type Soundness = 'sound' | 'damaged' | 'absent'
+
+/** Whether a blob's content is right. It is hashed only if its file changed since it was last hashed. */
+export async function verifyBlob(
+  store: Store,
+  id: BlobId,
+  signal?: AbortSignal,
+): Promise<Soundness> {
+  const stats = await exactStat(store.layout.blob(id))
+  if (stats === undefined) return 'absent'
+  if (store.verified.holds(id, stats)) return 'sound'
+  try {
+    return (await checkBlob(store, id, signal)) ? 'sound' : 'damaged'
+  } catch (error) {
+    // Another check, or a removal, took it away in this moment.
+    if (blobError.is(error, 'blob.unknown')) return 'absent'
+    throw error
+  }
+}
+
+/** A disk that can't read a sector says so once the file is read; what it holds there is lost. */
+const UNREADABLE = new Set(['EIO', 'EUCLEAN', 'EBADMSG'])
+/** A file that changed this recently may still be in memory only; a record must not say more than the disk holds. */
+const RECENT_MS = 3_600_000
+
 /**
  * Hashes a blob's whole content. True if it is sound; false if it was damaged and is in quarantine now. Throws blob.unknown if the pool doesn't have it.
  * A sound blob whose outboard is missing or has the wrong length gets a new one.
  */
 export async function checkBlob(store: Store, id: BlobId, signal?: AbortSignal): Promise<boolean> {
-  const { file, size } = await openBlob(store.layout.blob(id), id)
+  const path = store.layout.blob(id)
+  const named = await exactStat(path)
+  if (named === undefined) throw blobError('blob.unknown', { id })
+  if (!named.isFile()) return notDamaged(store, id, named.ino, signal)
+  // Sealed again where a program changed the mode: the web server of another user must be able to read it.
+  if ((Number(named.mode) & 0o7777) !== SEALED) await chmod(path, SEALED)
+  const { file, size } = await openBlob(path, id)
   try {
-    if ((await digestFile(file, signal)) !== id) {
-      await quarantine(store, id)
-      return false
-    }
+    const since = store.clock.now()
+    const before = await file.stat({ bigint: true })
+    if ((await digestIfReadable(file, signal)) !== id)
+      return notDamaged(store, id, before.ino, signal)
+    const after = await file.stat({ bigint: true })
     const outboard = size > GROUP_BYTES ? await statIfAny(store.layout.outboard(id)) : undefined
     if (size > GROUP_BYTES && outboard?.size !== outboardSize(size))
       await repairOutboard(store, id, file, signal)
+    if (Number(after.mtimeMs) > since - RECENT_MS) await file.datasync()
+    if (sameFile(markOf(before), markOf(after))) store.verified.note(id, after, since)
     return true
   } finally {
     await file.close()
+  }
+}
+
+const SEALED = 0o444
+
+/** Moves the damaged file away. False, unless a sound copy has taken its place meanwhile. */
+async function notDamaged(
+  store: Store,
+  id: BlobId,
+  inode: bigint,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  if (await quarantine(store, id, inode)) return false
+  if ((await exactStat(store.layout.blob(id))) === undefined) return false
+  return checkBlob(store, id, signal)
+}
+
+/** The id of what can be read; undefined where the disk can't read all of it. */
+async function digestIfReadable(
+  file: FileHandle,
+  signal: AbortSignal | undefined,
+): Promise<BlobId | undefined> {
+  try {
+    return await digestFile(file, signal)
+  } catch (error) {
+    if (UNREADABLE.has(errno(error) ?? '')) return undefined
+    throw error
   }
 }
 
@@ -84,9 +149,10 @@ export async function repairOutboard(
   file: FileHandle,
   signal?: AbortSignal,
 ): Promise<boolean> {
+  const { ino } = await file.stat({ bigint: true })
   const found = await treeOfFile(file, signal)
   if (found.id !== id) {
-    await quarantine(store, id)
+    await quarantine(store, id, ino)
     return false
   }
   const draft = await createDraft(store)
@@ -106,16 +172,29 @@ export async function repairOutboard(
   return true
 }
 
-/** Moves a damaged blob out of the way, so that nobody is given it and a sound copy can take its name. */
-export async function quarantine(store: Store, id: BlobId): Promise<void> {
+/**
+ * Moves the damaged file of a blob out of the way, so that a sound copy can take its name. The file is known by its inode:
+ * a sound copy that was committed since the damage was found stays. Returns false where that, or nothing, has the name now.
+ */
+export async function quarantine(store: Store, id: BlobId, inode: bigint): Promise<boolean> {
   const { disk, layout } = store
+  const path = layout.blob(id)
+  if ((await exactStat(path))?.ino !== inode) return false
   const target = join(layout.quarantine, `${blobId.parse(id)}.${drawName(store.random)}`)
-  await disk.rename(layout.blob(id), target)
-  // Crash here: an outboard without its blob, which nothing reads.
-  await disk.remove(layout.outboard(id))
+  await disk.rename(path, target)
+  if ((await exactStat(target))?.ino !== inode) {
+    // A copy was committed between the look and the rename. Its content was verified, like that of any later one.
+    await disk.rename(target, path)
+    // Crash before this: a sound copy in quarantine; the blob is fetched again.
+    await disk.syncFolder(await layout.shard(id))
+    return false
+  }
+  store.verified.forget(id)
+  // Its outboard stays: a sound copy has the same one, and without a blob nothing reads it.
   await disk.syncFolder(await layout.shard(id))
   store.log.warn(
     { blob: id, path: target },
     'a blob of the pool is damaged and was moved to quarantine',
   )
+  return true
 }

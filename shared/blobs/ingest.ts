@@ -86,7 +86,7 @@ async function take(store: Store, source: Source, options: IngestOptions): Promi
     drafts.push(data)
     const { id, sha256, size, outboard } = await pour(store, source, data, options)
     expected(options.expect, { id, sha256, size })
-    if (await healthy(store, id, size)) {
+    if (await healthy(store, id, size, options.signal)) {
       return { id, sha256, size, existed: true }
     }
     const beside = size > GROUP_BYTES ? await createDraft(store) : undefined
@@ -185,8 +185,14 @@ function mismatch(what: string, wanted: string, got: string): Error {
  * Whether the pool has this blob, sound: its whole content is hashed again, because a copy that has rotted must give way to the good one that was
  * just taken in. The damaged file is replaced in one rename.
  */
-async function healthy(store: Store, id: BlobId, size: number): Promise<boolean> {
+async function healthy(
+  store: Store,
+  id: BlobId,
+  size: number,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   const path = store.layout.blob(id)
+  const since = store.clock.now()
   const stat = await statIfAny(path)
   if (stat === undefined) return false
   // The outboard is missing after a crash between its rename and a removal; then the new pair replaces the old file.
@@ -194,11 +200,15 @@ async function healthy(store: Store, id: BlobId, size: number): Promise<boolean>
   try {
     const { file } = await openBlob(path, id)
     try {
-      if (stat.size === size && (await digestFile(file)) === id) return true
+      if (stat.size === size && (await digestFile(file, signal)) === id) {
+        store.verified.note(id, await file.stat({ bigint: true }), since)
+        return true
+      }
     } finally {
       await file.close()
     }
   } catch (error) {
+    signal?.throwIfAborted()
     store.log.warn({ blob: id, error: String(error) }, 'a blob of the pool could not be read')
   }
   store.log.warn(

@@ -2,6 +2,7 @@
  * The content-addressed pool: blobs under `<folder>/blobs/ab/<id>`, read-only, each with its BLAKE3 outboard beside it. What has its final name is whole,
  * was verified, and is on the disk; every failure before that, a kill included, leaves the pool sound. Several processes may take content in at once.
  */
+import type { BigIntStats } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ByteRange } from '../blake3/geometry.ts'
@@ -9,7 +10,7 @@ import type { Clock } from '../clock.ts'
 import { type BlobId, blobId } from '../ids.ts'
 import type { Random } from '../random.ts'
 import { MIB } from '../units.ts'
-import { checkBlob } from './check.ts'
+import { checkBlob, type Soundness, verifyBlob } from './check.ts'
 import { type Disk, guard, systemDisk } from './disk.ts'
 import { blobError } from './errors.ts'
 import type { Incoming } from './incoming.ts'
@@ -19,8 +20,10 @@ import { createReceiver, type PartialProgress } from './receiver.ts'
 import { requireInside } from './range.ts'
 import { serve } from './serve.ts'
 import { openBlob, type PoolLog, type Store } from './store.ts'
+import { openVerified } from './verified.ts'
 
 export type { ByteRange } from '../blake3/geometry.ts'
+export type { Soundness } from './check.ts'
 export type { Incoming } from './incoming.ts'
 export type { Ingested, IngestOptions } from './ingest.ts'
 export type { PartialProgress } from './receiver.ts'
@@ -59,6 +62,17 @@ export interface Pool {
   list(after?: BlobId): AsyncIterable<{ id: BlobId; size: number }>
   /** Hashes the whole content again. False if it was damaged: then it is in quarantine. Throws blob.unknown. */
   check(id: BlobId, signal?: AbortSignal): Promise<boolean>
+  /**
+   * Whether the content is what the id says. It is hashed only if its file changed since it was last hashed. Damaged content
+   * is in quarantine then.
+   */
+  verify(id: BlobId, signal?: AbortSignal): Promise<Soundness>
+  /** Whether a file with these attributes is the blob's own, or a hard link to it, and is known to be right. */
+  holds(id: BlobId, stats: BigIntStats): boolean
+  /** When the blob was last hashed and found right, in milliseconds since the epoch; undefined if that is not known. */
+  verifiedAt(id: BlobId): number | undefined
+  /** Waits until the record of what was verified is on the disk. */
+  flush(): Promise<void>
   /** Removes a blob and what was received of it, durably. Does nothing if it isn't there. */
   remove(id: BlobId): Promise<void>
 }
@@ -91,8 +105,18 @@ export async function openPool(deps: PoolDeps, options: PoolOptions): Promise<Po
     clock: deps.clock,
     log,
     reserveBytes: options.reserveBytes ?? 0,
+    verified: await openVerified(
+      {
+        random: deps.random,
+        now: () => deps.clock.now(),
+        warn: (error) =>
+          log.warn({ error: String(error) }, 'the record of verified blobs is not usable'),
+      },
+      layout.folder,
+    ),
   }
   const receiver = createReceiver(store)
+  const { verified } = store
   return {
     folder: layout.folder,
     ingest: (content, ingestOptions) => ingest(store, content, ingestOptions),
@@ -108,6 +132,10 @@ export async function openPool(deps: PoolDeps, options: PoolOptions): Promise<Po
     partial: (id) => receiver.partial(id),
     list: (after) => list(store, after),
     check: (id, signal) => checkBlob(store, id, signal),
+    verify: (id, signal) => verifyBlob(store, id, signal),
+    holds: (id, stats) => verified.holds(id, stats),
+    verifiedAt: (id) => verified.verifiedAt(id),
+    flush: () => verified.flush(),
     remove: (id) => remove(store, receiver, id),
   }
 }
@@ -164,6 +192,7 @@ async function remove(
   await receiver.forget(blobId.parse(id))
   const there = [await statIfAny(layout.blob(id)), await statIfAny(layout.outboard(id))]
   if (there.every((stat) => stat === undefined)) return
+  store.verified.forget(id)
   await disk.remove(layout.blob(id))
   // Crash here: the blob may come back after a power loss, whole, or be gone with its outboard left; a second removal finishes.
   await disk.remove(layout.outboard(id))

@@ -12,6 +12,7 @@ import { formatSize, MIB } from '../units.ts'
 import { diskFailure, errno, type FileHandle, type GuardedDisk } from './disk.ts'
 import { blobError } from './errors.ts'
 import { drawName, type Layout } from './layout.ts'
+import type { Verified } from './verified.ts'
 
 /** What the pool tells an operator: damage that it found, and what it did about it. A Logger of shared/logger.ts fits. */
 export interface PoolLog {
@@ -26,6 +27,8 @@ export interface Store {
   readonly log: PoolLog
   /** Bytes of the volume that the pool leaves free. */
   readonly reserveBytes: number
+  /** Which files are known to be right. */
+  readonly verified: Verified
 }
 
 /** How often a growing file asks again whether there is space. */
@@ -84,6 +87,7 @@ export async function commit(
   await disk.rename(data.path, layout.blob(id))
   // Crash here: the blob may or may not be there after a power loss, whole in either case, because its contents were synced before.
   await disk.syncFolder(shard)
+  store.verified.note(id, await data.file.stat({ bigint: true }))
 }
 
 /** Opens a file of the pool for reading. Throws blob.unknown if it isn't there, blob.not-a-file for anything but a regular file. */

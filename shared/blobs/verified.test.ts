@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict'
+import {
+  appendFile,
+  chmod,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { type Clock, systemClock } from '../clock.ts'
+import type { BlobId } from '../ids.ts'
+import { someBytes } from '../testing/bao.ts'
+import { watchedDisk } from '../testing/faulty-disk.ts'
+import { assertSound, idsOf, inPieces, testPool } from '../testing/pools.ts'
+import { type Disk, systemDisk } from './disk.ts'
+import type { Pool } from './pool.ts'
+
+const MANY = 1024 ** 3
+const CONTENT = someBytes(50_000)
+
+const add = async (pool: Pool): Promise<BlobId> =>
+  (await pool.ingest(inPieces(CONTENT), { maxBytes: MANY })).id
+
+/** A clock that can be set forward, as a host's is when nobody looks for a day. */
+function movedClock(): Clock & { ahead: number } {
+  const clock = { ...systemClock, ahead: 0, now: () => systemClock.now() + clock.ahead }
+  return clock
+}
+
+/** Overwrites six bytes in the middle, through whatever name the file has. */
+async function overwrite(path: string): Promise<void> {
+  await chmod(path, 0o644)
+  const file = await open(path, 'r+')
+  await file.write('DAMAGE', 20_000)
+  await file.close()
+  await chmod(path, 0o444)
+}
+
+test('a blob is hashed again only after its file changed, and links to it are no change', async () => {
+  const clock = movedClock()
+  await using pool = await testPool({ clock })
+  const id = await add(pool)
+  const first = pool.verifiedAt(id) as number
+  clock.ahead = 3_600_000
+  assert.equal(await pool.verify(id), 'sound')
+  assert.equal(pool.verifiedAt(id), first, 'taking it in hashed it')
+  await link(pool.path(id), join(pool.folder, 'published'))
+  assert.equal(await pool.verify(id), 'sound')
+  await rm(join(pool.folder, 'published'))
+  assert.equal(await pool.verify(id), 'sound')
+  assert.equal(pool.verifiedAt(id), first, 'a published tree links it')
+  await utimes(pool.path(id), new Date(), new Date())
+  assert.equal(await pool.verify(id), 'sound')
+  assert.ok((pool.verifiedAt(id) as number) > first + 3_000_000, 'it was hashed again')
+})
+
+test('damage to a blob is found by what the file system says of its file, and goes to quarantine', async () => {
+  const damages: [string, (path: string) => Promise<unknown>][] = [
+    ['overwritten', overwrite],
+    [
+      'overwritten, with its times set back',
+      async (path) => {
+        const { atime, mtime } = await lstat(path)
+        await overwrite(path)
+        await utimes(path, atime, mtime)
+      },
+    ],
+    ['cut short', (path) => chmod(path, 0o644).then(() => truncate(path, 49_999))],
+    ['empty', (path) => chmod(path, 0o644).then(() => truncate(path, 0))],
+    ['longer', (path) => chmod(path, 0o644).then(() => appendFile(path, 'x'))],
+    [
+      'another file of the same size',
+      async (path) => {
+        await rm(path)
+        await writeFile(path, someBytes(50_000, 2))
+      },
+    ],
+    [
+      'a link to the right content',
+      async (path) => {
+        await rename(path, `${path}.moved`)
+        await symlink(`${path}.moved`, path)
+      },
+    ],
+    [
+      'a folder',
+      async (path) => {
+        await rm(path)
+        await mkdir(path)
+      },
+    ],
+  ]
+  for (const [name, damage] of damages) {
+    await using pool = await testPool()
+    const id = await add(pool)
+    await damage(pool.path(id))
+    assert.equal(await pool.verify(id), 'damaged', name)
+    assert.equal(await pool.verify(id), 'absent', name)
+    assert.equal((await assertSound(pool)).quarantine.length, 1, name)
+    await add(pool)
+    assert.equal(await pool.verify(id), 'sound', name)
+  }
+})
+
+test('a blob that lost its mode is sealed again, and one that was touched is sound', async () => {
+  await using pool = await testPool()
+  const id = await add(pool)
+  await chmod(pool.path(id), 0o600)
+  assert.equal(await pool.verify(id), 'sound')
+  assert.equal((await lstat(pool.path(id))).mode & 0o7777, 0o444)
+})
+
+test('what was verified is remembered after a restart, and lines that a crash cut are passed over', async () => {
+  const clock = movedClock()
+  await using pool = await testPool({ clock })
+  const id = await add(pool)
+  await pool.flush()
+  const at = pool.verifiedAt(id)
+  assert.ok(at !== undefined)
+  const record = join(pool.folder, 'verified')
+  const text = await readFile(record, 'utf8')
+  await appendFile(record, text.slice(0, 90))
+  clock.ahead = 60_000
+  const again = await testPool({ folder: pool.folder, clock })
+  assert.equal(await again.verify(id), 'sound')
+  assert.equal(again.verifiedAt(id), at)
+  // A record of other content under this id is believed no more than its checksum allows.
+  await writeFile(record, text.replace(/ (\d+)\./, ' 1$1.'))
+  const third = await testPool({ folder: pool.folder, clock })
+  assert.equal(third.verifiedAt(id), undefined)
+  await rm(record)
+  const fourth = await testPool({ folder: pool.folder, clock })
+  assert.equal(await fourth.verify(id), 'sound')
+  await overwrite(fourth.path(id))
+  const fifth = await testPool({ folder: pool.folder, clock })
+  assert.equal(await fifth.verify(id), 'damaged')
+})
+
+test('a sound copy that is committed while a damaged one is moved to quarantine stays in the pool', async () => {
+  let commit: (() => Promise<unknown>) | undefined
+  const disk: Disk = {
+    ...systemDisk,
+    async rename(from, to) {
+      const work = to.includes('/quarantine/') ? commit : undefined
+      commit = undefined
+      await work?.()
+      return systemDisk.rename(from, to)
+    },
+  }
+  await using pool = await testPool({ disk })
+  const id = await add(pool)
+  await overwrite(pool.path(id))
+  commit = () => add(pool)
+  await pool.check(id)
+  assert.deepEqual(await idsOf(pool), [id], 'the pool has lost the sound copy')
+  assert.equal(await pool.check(id), true)
+  assert.deepEqual((await assertSound(pool)).quarantine, [])
+})
+
+test('an abort ends the hashing of a blob that is there already', async () => {
+  const abort = new AbortController()
+  let armed = false
+  const disk = watchedDisk({
+    after: ({ name }) => {
+      // The content is written; what follows is the check of the copy in the pool.
+      if (armed && name === 'write') abort.abort(new Error('stop'))
+    },
+  })
+  await using pool = await testPool({ disk })
+  await add(pool)
+  armed = true
+  await assert.rejects(
+    pool.ingest(inPieces(CONTENT), { maxBytes: MANY, signal: abort.signal }),
+    /stop/,
+  )
+  assert.deepEqual((await assertSound(pool)).temporary, [])
+})

@@ -1,0 +1,232 @@
+/**
+ * Remembers which files of a pool were hashed and found right, with what the file system says of them. A file that changed
+ * since is hashed again before it is relied on. A lost record costs one hash; a record is never right for a changed file.
+ */
+import type { BigIntStats } from 'node:fs'
+import { constants, lstat, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { writeDurable } from '../durable-file.ts'
+import { type BlobId, blobId } from '../ids.ts'
+import type { Random } from '../random.ts'
+import { MIB } from '../units.ts'
+import { errno } from './disk.ts'
+
+export interface Verified {
+  /**
+   * Whether a file with these attributes is known to hold the blob. A change time that moved together with the number of
+   * hard links is explained by them: publishing links the pool's files, and the bytes are the same.
+   */
+  holds(id: BlobId, stats: BigIntStats): boolean
+  /** Records that the file was hashed and is right. `since`: when hashing began; undefined where this process wrote it. */
+  note(id: BlobId, stats: BigIntStats, since?: number): void
+  forget(id: BlobId): void
+  /** When the blob was last hashed and found right, in milliseconds since the epoch. */
+  verifiedAt(id: BlobId): number | undefined
+  /** Waits until everything that was noted is on the disk. Never rejects: what is lost is hashed again. */
+  flush(): Promise<void>
+}
+
+interface Record {
+  readonly mark: string
+  readonly at: number
+}
+
+/** Name of the file in the pool's folder. */
+const FILE = 'verified'
+/** A record is some 170 bytes, so this is more than a million; a larger file is not ours and is not read. */
+const MAX_FILE_BYTES = 256 * MIB
+/** Lines that no longer count, beyond as many as do, after which the file is written anew. */
+const MAX_SURPLUS = 20_000
+const READ_BYTES = MIB
+/**
+ * A file that was changed this shortly before it was hashed might change again without its times showing that: Linux takes
+ * them from a clock that ticks every 1 to 10 ms, and some file systems keep whole seconds.
+ */
+const TICK_MS = 50
+const WHOLE_SECONDS_MS = 2_000
+
+/** What the file system says of a file, as one text. */
+export function markOf({ ino, size, mtimeNs, ctimeNs, nlink }: BigIntStats): string {
+  return `${ino}.${size}.${mtimeNs}.${ctimeNs}.${nlink}`
+}
+
+/** Whether two marks are of one unchanged file; the links to it may have changed meanwhile. */
+export function sameFile(before: string, now: string): boolean {
+  if (before === now) return true
+  const [a, b] = [before.split('.'), now.split('.')]
+  return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[4] !== b[4]
+}
+
+/** Whether a file's times are old enough at `since` to show every later change. */
+export function isSettled({ mtimeNs, ctimeNs }: BigIntStats, since: number): boolean {
+  const newest = mtimeNs > ctimeNs ? mtimeNs : ctimeNs
+  const tick = newest % 1_000_000_000n === 0n ? WHOLE_SECONDS_MS : TICK_MS
+  return Number(newest / 1_000_000n) < since - tick
+}
+
+/** lstat with times in nanoseconds, or undefined if there is nothing. */
+export async function exactStat(path: string): Promise<BigIntStats | undefined> {
+  try {
+    return await lstat(path, { bigint: true })
+  } catch (error) {
+    if (errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR') return undefined
+    throw error
+  }
+}
+
+export interface VerifiedDeps {
+  readonly random: Random
+  readonly now: () => number
+  readonly warn: (error: unknown) => void
+}
+
+/** Reads the records of a pool's folder. With `readOnly` nothing is ever written. */
+export async function openVerified(
+  deps: VerifiedDeps,
+  folder: string,
+  options: { readOnly?: boolean } = {},
+): Promise<Verified> {
+  const path = join(folder, FILE)
+  const records = new Map<BlobId, Record>()
+  let lines = await load(path, records).catch((error: unknown) => {
+    deps.warn(error)
+    return 0
+  })
+  // Owned by write(): ids whose records are not in the file yet, and the write under way.
+  let pending = new Set<BlobId>()
+  let writing: Promise<void> | undefined
+  let failed = false
+
+  const append = async (): Promise<void> => {
+    while (pending.size > 0 && !failed) {
+      const batch = pending
+      pending = new Set()
+      const text = [...batch].map((id) => lineOf(id, records.get(id))).join('')
+      try {
+        // Several processes may append: each write is one piece behind all that is there.
+        await appendTo(path, text)
+        lines += batch.size
+        if (lines > records.size * 2 + MAX_SURPLUS) {
+          const all = [...records].map(([id, record]) => lineOf(id, record)).join('')
+          await writeDurable(deps, path, all)
+          // Crash before this: the longer file, with the same records.
+          lines = records.size
+        }
+      } catch (error) {
+        // Without its folder there is no pool either. Everything else is told once, and the next start hashes again.
+        failed = true
+        if (errno(error) !== 'ENOENT') deps.warn(error)
+      }
+    }
+    pending.clear()
+  }
+  const write = (id: BlobId): void => {
+    if (options.readOnly === true || failed) return
+    pending.add(id)
+    writing ??= Promise.resolve()
+      .then(append)
+      .finally(() => {
+        writing = undefined
+      })
+  }
+  if (options.readOnly !== true) await create(path).catch(deps.warn)
+
+  return {
+    holds(id, stats) {
+      const known = records.get(id)
+      const mark = markOf(stats)
+      if (known === undefined || !stats.isFile() || !sameFile(known.mark, mark)) return false
+      if (known.mark !== mark) {
+        records.set(id, { mark, at: known.at })
+        write(id)
+      }
+      return true
+    },
+    note(id, stats, since) {
+      if (since !== undefined && !isSettled(stats, since)) return
+      records.set(id, { mark: markOf(stats), at: deps.now() })
+      write(id)
+    },
+    forget: (id) => void records.delete(id),
+    verifiedAt: (id) => records.get(id)?.at,
+    async flush() {
+      while (writing !== undefined) await writing
+      if (options.readOnly === true || failed) return
+      await syncFile(path).catch(deps.warn)
+    },
+  }
+}
+
+/** Fills `records` from the file. Returns how many lines it has; damaged ones count and are otherwise passed over. */
+async function load(path: string, records: Map<BlobId, Record>): Promise<number> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(
+    (error: unknown) => {
+      if (errno(error) === 'ENOENT') return undefined
+      throw error
+    },
+  )
+  if (file === undefined) return 0
+  let lines = 0
+  try {
+    if ((await file.stat()).size > MAX_FILE_BYTES) return Number.MAX_SAFE_INTEGER
+    const buffer = Buffer.allocUnsafe(READ_BYTES)
+    for (let rest = '', position = 0; ; ) {
+      const { bytesRead } = await file.read(buffer, 0, READ_BYTES, position)
+      if (bytesRead === 0) return lines
+      position += bytesRead
+      const parts = (rest + buffer.toString('latin1', 0, bytesRead)).split('\n')
+      rest = parts.pop() ?? ''
+      for (const line of parts) {
+        lines += 1
+        read(line, records)
+      }
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+/** A line that a crash cut short, or that does not fit its checksum, says nothing. */
+function read(line: string, records: Map<BlobId, Record>): void {
+  const [id = '', at = '', mark = '', sum] = line.split(' ')
+  if (!blobId.is(id) || sum !== checksum(`${id} ${at} ${mark}`)) return
+  records.set(id, { mark, at: Number(at) })
+}
+
+function lineOf(id: BlobId, record: Record | undefined): string {
+  if (record === undefined) return ''
+  const text = `${id} ${record.at} ${record.mark}`
+  return `${text} ${checksum(text)}\n`
+}
+
+function checksum(text: string): string {
+  return crc32(text).toString(16).padStart(8, '0')
+}
+
+async function create(path: string): Promise<void> {
+  const file = await open(
+    path,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW,
+    0o600,
+  )
+  await file.close()
+}
+
+async function appendTo(path: string, text: string): Promise<void> {
+  const file = await open(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW)
+  try {
+    await file.writeFile(text)
+  } finally {
+    await file.close()
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+  try {
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
+}
