@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { lstat, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { writeDurable } from './durable-file.ts'
+import { makeDurableFolder, syncFolder, writeDurable } from './durable-file.ts'
 import { systemRandom } from './random.ts'
 import { runTool, tempFolder } from './testing/openssh.ts'
 
@@ -73,4 +73,26 @@ test('durable file: where no byte can be written the old file stands, and a new 
   assert.equal(code, 7, stderr)
   assert.deepEqual(await readdir(folder.path), ['old'])
   assert.equal(await readFile(folder.file('old'), 'utf8'), 'old')
+})
+
+test('durable file: a folder that is made is on the disk with each folder above it that was absent', async () => {
+  await using folder = await tempFolder()
+  const synced: string[] = []
+  const sync = async (path: string): Promise<void> => {
+    await syncFolder(path)
+    synced.push(path)
+  }
+  const inner = folder.file('a/b/c')
+  await makeDurableFolder(inner, 0o755, sync)
+  assert.deepEqual(synced, [folder.file('a/b'), folder.file('a'), folder.path])
+  assert.equal((await lstat(folder.file('a'))).mode & 0o7777, 0o755)
+  await makeDurableFolder(inner, 0o755, sync)
+  await makeDurableFolder(folder.file('a/d'), 0o755, sync)
+  assert.deepEqual(synced.slice(3), [folder.file('a')])
+  await assert.rejects(
+    makeDurableFolder(folder.file('a/b/c/../../../file/x'), 0o755, async () => {
+      throw Object.assign(new Error('EIO'), { code: 'EIO' })
+    }),
+    { code: 'EIO' },
+  )
 })

@@ -2,8 +2,8 @@
  * Files that survive a crash whole or not at all: written beside their target, fsynced, renamed over it, and the folder fsynced.
  */
 import { constants } from 'node:fs'
-import { link, open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { chmod, link, mkdir, open, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { Random } from './random.ts'
 
 export interface DurableWriteOptions {
@@ -58,5 +58,26 @@ export async function syncFolder(path: string): Promise<void> {
     await folder.sync()
   } finally {
     await folder.close()
+  }
+}
+
+/**
+ * Makes a folder and those above it that are absent. Once it resolves, a power loss keeps them all.
+ * @param sync - default: {@link syncFolder}
+ */
+export async function makeDurableFolder(
+  path: string,
+  mode: number,
+  sync: (folder: string) => Promise<void> = syncFolder,
+): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode })
+  if (first === undefined) return
+  const outermost = resolve(first)
+  for (let folder = resolve(path); ; folder = dirname(folder)) {
+    // Whatever the umask took away.
+    await chmod(folder, mode)
+    await sync(dirname(folder))
+    // Crash before the last one: some of the folders are gone, and the next call makes them again.
+    if (folder === outermost || folder === dirname(folder)) return
   }
 }

@@ -37,11 +37,12 @@ export async function reachableVersions(
   return [...new Set(kept.map((row) => row.version))]
 }
 
-/** Metadata of earlier generations to lay out beside `files`: whatever is in the pool and has a place of its own. */
+/** Metadata of earlier generations to lay out beside `files`: what is sound in the pool and has a place of its own. */
 export async function carriedMetadata(
   deps: { database: Database; pool: Pool; clock: Clock },
   target: TargetId,
   files: readonly ManifestFile[],
+  signal: AbortSignal,
 ): Promise<ManifestFile[]> {
   const db = deps.database.query
   const versions = await reachableVersions(db, target, deps.clock.now())
@@ -63,7 +64,8 @@ export async function carriedMetadata(
         ancestors(row.path).some((folder) => paths.has(folder))
       )
         continue
-      if ((await deps.pool.stat(blob))?.size !== row.size) continue
+      // What is damaged is left out: a client that still asks for it reads the new repomd.xml instead.
+      if ((await deps.pool.verify(blob, signal)) !== 'sound') continue
       carried.push({ path: row.path, blob, size: row.size, kind: 'metadata' })
       for (const each of [row.path, ...ancestors(row.path)]) taken.add(each)
       paths.add(row.path)

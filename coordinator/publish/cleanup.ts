@@ -1,30 +1,57 @@
 /** Removes generations that are no longer kept, and what interrupted publications left behind. Never what the link points to. */
-import { lstat, readdir, rm } from 'node:fs/promises'
+import { lstat, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../shared/clock.ts'
+import type { Random } from '../../shared/random.ts'
 import { diskError } from './errors.ts'
-import { generationNumber, isTemporary, KEPT_GENERATIONS, type Layout } from './layout.ts'
+import {
+  generationNumber,
+  isLeftover,
+  KEPT_GENERATIONS,
+  type Layout,
+  temporaryName,
+} from './layout.ts'
 
-/** Another coordinator may be building at this moment; nobody builds for this long. */
-const LEFTOVER_MS = 3_600_000
+/** A builder on another machine, or in another container, shows every minute that it lives (ALIVE_MS). */
+const SILENT_MS = 3_600_000
 
-/** @param current - name of the generation that is published; undefined removes all */
+/** @param current - name of the generation that is published; undefined removes all, with the folder around them */
 export async function cleanUp(
-  deps: { clock: Clock },
+  deps: { clock: Clock; random: Random },
   layout: Layout,
   current: string | undefined,
 ): Promise<string[]> {
   const removed: string[] = []
   for (const name of await surplus(deps, layout, current)) {
+    const path = join(layout.generations, name)
     try {
-      await rm(join(layout.generations, name), { recursive: true, force: true })
+      // Away from its name first: a folder with a generation's name has all of its files, however far the removal comes.
+      const aside =
+        generationNumber(name) === undefined
+          ? path
+          : join(layout.generations, temporaryName(deps.random, 'removing'))
+      if (aside !== path) await rename(path, aside)
+      // Crash here: a folder named removing-…, which the next clean-up removes.
+      await rm(aside, { recursive: true, force: true })
     } catch (error) {
-      throw diskError('removing', join(layout.generations, name), error)
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue
+      throw diskError('removing', path, error)
     }
-    // Crash here: a generation with some files missing, that nothing points to and whose number is taken; the next clean-up removes the rest.
     removed.push(name)
   }
+  if (current === undefined) await removeEmpty(layout.generations)
   return removed
+}
+
+/** Another publication may have begun there meanwhile: then it is not empty. */
+async function removeEmpty(folder: string): Promise<void> {
+  try {
+    await rmdir(folder)
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(code))
+      throw diskError('removing', folder, error)
+  }
 }
 
 async function surplus(
@@ -54,9 +81,13 @@ async function surplus(
           ...whole.filter((name) => number(name) < limit).slice(0, KEPT_GENERATIONS - 1),
         ]
   const leftovers: string[] = []
-  for (const name of entries.filter(isTemporary)) {
-    const stats = await lstat(join(layout.generations, name)).catch(() => undefined)
-    if (stats !== undefined && deps.clock.now() - stats.mtimeMs > LEFTOVER_MS) leftovers.push(name)
-  }
+  for (const name of entries)
+    if (isLeftover(name) ?? (await isSilent(deps, join(layout.generations, name))))
+      leftovers.push(name)
   return [...whole.filter((name) => !kept.includes(name)), ...leftovers]
+}
+
+async function isSilent(deps: { clock: Clock }, path: string): Promise<boolean> {
+  const stats = await lstat(path).catch(() => undefined)
+  return stats !== undefined && deps.clock.now() - stats.mtimeMs > SILENT_MS
 }

@@ -31,10 +31,15 @@ export const publishError = defineErrors({
       `version ${d.version} of ${d.repository} is not the newest any more: version ${d.newest} was accepted meanwhile`,
     hint: () => 'run this again',
   },
-  'publish.missing-blob': {
-    exit: 'failed',
-    message: (d: { path: string; blob: string }) => `the pool has no blob ${d.blob} for ${d.path}`,
-    hint: () => 'sync the repository again; it fetches what the pool has lost',
+  'publish.content': {
+    exit: 'partly',
+    retryable: true,
+    message: (d: { repository: string; target: string; count: number; files: readonly string[] }) =>
+      `${d.count} files of ${d.repository}/${d.target} are damaged or missing in the pool, and neither the upstream nor an agent has them: ${d.files.join(', ')}${d.count > d.files.length ? `, and ${d.count - d.files.length} more` : ''}`,
+    hint: (d: { repository: string; target: string }) =>
+      d.target === 'latest'
+        ? `run \`muster repo sync --repo-id ${d.repository}\`; what was published before stays until then`
+        : 'start an agent that holds the files, then repeat the command; what was published before stays until then',
   },
   'publish.unsound': {
     exit: 'verification',

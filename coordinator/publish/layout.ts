@@ -3,6 +3,7 @@
  * is what the link points to, `MANIFEST` says what it is. The leading dot keeps it apart from snapshots, whose names can't begin with one.
  */
 import { basename, dirname, join, normalize } from 'node:path'
+import { hasEnded, ownProcess, PROCESS_NAME } from '../../shared/process-owner.ts'
 import type { Random } from '../../shared/random.ts'
 
 /** Generations kept on disk, so that switching back is one rename. */
@@ -62,11 +63,26 @@ export function generationOfLink(layout: Layout, text: string): string | undefin
   return name !== undefined && generationNumber(name) !== undefined ? name : undefined
 }
 
-/** A name below the generations folder for what is not finished. */
-export function temporaryName(random: Random, purpose: 'building' | 'switch'): string {
-  return `${purpose}-${Buffer.from(random.bytes(8)).toString('hex')}`
+/** Beside a generation's tree: what was laid out, see record.ts. */
+export const RECORD = 'CONTENT'
+
+export type Purpose = 'building' | 'switch' | 'removing'
+const TEMPORARY = new RegExp(`^(building|switch|removing)-(?:(${PROCESS_NAME})-)?[0-9a-f]{16}$`)
+
+/** A name below the generations folder for what is not finished, with the process that works on it. */
+export function temporaryName(random: Random, purpose: Purpose): string {
+  const owner = ownProcess()
+  const dice = Buffer.from(random.bytes(8)).toString('hex')
+  return owner === undefined ? `${purpose}-${dice}` : `${purpose}-${owner}-${dice}`
 }
 
-export function isTemporary(name: string): boolean {
-  return /^(building|switch)-[0-9a-f]{16}$/.test(name)
+/**
+ * Whether what has this name was left behind: its process has ended, or it was being removed. Undefined where only its age
+ * can tell, because the process ran elsewhere; false also for a name that is none of ours.
+ */
+export function isLeftover(name: string): boolean | undefined {
+  const match = TEMPORARY.exec(name)
+  if (match === null) return false
+  if (match[1] === 'removing') return true
+  return match[2] === undefined ? undefined : hasEnded(match[2])
 }

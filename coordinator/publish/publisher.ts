@@ -3,23 +3,26 @@
  * switch the link. The database says what is published; whatever a crash interrupted is brought in line with it by {@link Publisher.recover}.
  */
 import { createHash } from 'node:crypto'
-import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Kysely } from 'kysely'
 import type { Pool } from '../../shared/blobs/pool.ts'
+import { exactStat } from '../../shared/blobs/verified.ts'
 import { type Clock, rfc3339 } from '../../shared/clock.ts'
+import { MusterError } from '../../shared/errors.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Random } from '../../shared/random.ts'
+import type { Healer } from '../content/healer.ts'
 import { type ManifestFile, readManifest } from '../content/manifest.ts'
 import type { Database } from '../database/database.ts'
 import type { Tables } from '../database/tables.ts'
 import { carriedMetadata } from './carried.ts'
 import { cleanUp } from './cleanup.ts'
 import { publishError } from './errors.ts'
-import { generationName, type Layout, layoutOf } from './layout.ts'
+import { generationName, type Layout, layoutOf, treeOf } from './layout.ts'
 import { advance, choose, currentPublication, withdraw } from './publications.ts'
 import { currentGeneration, prepareTarget, removeLink, switchTo } from './switch.ts'
-import { buildTree } from './tree.ts'
+import { requireSound } from './sound.ts'
+import { buildTree, problemsOf } from './tree.ts'
 
 export interface PublisherDeps {
   readonly database: Database
@@ -27,6 +30,8 @@ export interface PublisherDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  /** Brings content that the pool has lost. Without it such content keeps a version from being published. */
+  readonly healer?: Healer
 }
 
 export interface Publication {
@@ -53,15 +58,36 @@ export interface Published {
   /** Files of the version; metadata carried on from earlier generations is not counted. */
   readonly files: number
   readonly bytes: number
-  /** False if this version was published already, and the link was right. */
+  /** False if this version was published already, and link and files were right. */
   readonly changed: boolean
+  /** Files that were published already and were not what they must be, or ''; laid out again. */
+  readonly repaired: readonly string[]
+}
+
+/** What {@link Publisher.repair} did about a target. */
+export interface Repair {
+  readonly target: string
+  /** Files that were not what they must be. */
+  readonly files: readonly string[]
+  /** Why they could not be laid out again; undefined if they were. */
+  readonly error?: MusterError
 }
 
 export interface Publisher {
-  /** @throws publish.target, .conflict, .missing-blob, .unsound, .disk, .unknown-version */
+  /** @throws publish.target, .conflict, .content, .unsound, .disk, .unknown-version */
   publish(request: PublishRequest): Promise<Published>
+  /**
+   * Compares what is published with what it must be, and lays out again what was altered. Returns the targets that were altered,
+   * those that can't be put right among them. @throws what is no MusterError
+   */
+  repair(publications: readonly Publication[], signal: AbortSignal): Promise<Repair[]>
   /** Takes a target away: row, link and generations. Absent is fine. */
   withdraw(
+    publication: Publication,
+    options?: { also?: (tx: Kysely<Tables>) => Promise<void> },
+  ): Promise<void>
+  /** The same after a failure that the caller reports: what fails here is logged, and withdrawing again removes the rest. */
+  abandon(
     publication: Publication,
     options?: { also?: (tx: Kysely<Tables>) => Promise<void> },
   ): Promise<void>
@@ -98,23 +124,25 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     const sizes = { files: files.length, bytes: files.reduce((sum, file) => sum + file.size, 0) }
     const isThis =
       current?.version === version && current.folder === generationName(current.generation, root)
-    if (isThis && current.folder === linked && (await isWhole(layout, linked))) {
-      await confirm(database, request, current.generation)
-      return { generation: current.generation, folder: current.folder, changed: false, ...sizes }
+    const problems = isThis
+      ? await problemsOf(deps, layout, { name: current.folder, files }, signal)
+      : []
+    const repaired = problems.map(({ path }) => path)
+    if (isThis && problems.length === 0) {
+      const { generation, folder } = current
+      // A link that was removed or moved is switched back; the tree is what it must be.
+      const changed = folder !== linked
+      if (changed) await switchTo(deps, layout, folder)
+      await confirm(database, request, generation)
+      return { generation, folder, changed, repaired, ...sizes }
     }
+    for (const { path, reason } of problems)
+      deps.log.warn({ repository, target, path, reason }, 'a published file is not what it must be')
     const number = (current?.generation ?? 0) + 1
-    const carried = await carriedMetadata(deps, request, files)
-    const built = await buildTree(
-      deps,
-      layout,
-      {
-        number,
-        root,
-        files: [...files, ...carried],
-        manifest: manifestText(request, number, root, sizes, deps.clock),
-      },
-      signal,
-    )
+    await requireSound(deps, request, files)
+    const carried = await carriedMetadata(deps, request, files, signal)
+    const manifest = manifestText(request, number, root, sizes, deps.clock)
+    const built = await buildTree(deps, layout, { number, root, files, carried, manifest }, signal)
     signal.throwIfAborted()
     await advance(database, { ...request, number, folder: built.name })
     // Crash here: the database names the new generation and the link still the old one. recover() switches at the next start.
@@ -122,11 +150,12 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     // PB-08: whoever was held up between row and switch may have switched back; the row decides.
     await agree(deps, request, layout)
     await tidy(deps, layout, built.name)
+    await deps.pool.flush()
     deps.log.info(
       { repository, target, version, generation: number, placed: built.placed },
       'published',
     )
-    return { generation: number, folder: built.name, changed: true, ...sizes }
+    return { generation: number, folder: built.name, changed: true, repaired, ...sizes }
   }
 
   /** The generation that the database names is switched to, or laid out again where somebody has removed it. */
@@ -137,21 +166,60 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   ): Promise<boolean> => {
     const current = await currentPublication(database.query, publication)
     if (current === undefined) return false
-    if (await isWhole(layout, current.folder)) return agree(deps, publication, layout)
+    if (await hasTree(layout, current.folder)) return agree(deps, publication, layout)
     return (await publish({ ...publication, version: current.version, signal })).changed
+  }
+
+  const takeAway = (
+    publication: Publication,
+    also?: (tx: Kysely<Tables>) => Promise<void>,
+  ): Promise<void> =>
+    inTurn(layoutOf(publication.path).link, async () => {
+      const layout = layoutOf(publication.path)
+      await currentGeneration(layout)
+      await withdraw(database, publication, also)
+      // Crash here: a link to what the database does not know. recover() is not told of it; withdrawing again removes it.
+      await removeLink(layout)
+      await cleanUp(deps, layout, undefined)
+    })
+
+  const repairOne = async (
+    publication: Publication,
+    signal: AbortSignal,
+  ): Promise<Repair | undefined> => {
+    const { target } = publication
+    const current = await currentPublication(database.query, publication)
+    if (current === undefined) return undefined
+    try {
+      const { version } = current
+      const { changed, repaired } = await publish({ ...publication, version, signal })
+      return changed ? { target, files: repaired } : undefined
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof MusterError)) throw error
+      // Another coordinator publishes it at this moment, from verified content.
+      if (publishError.is(error, 'publish.conflict')) return undefined
+      return { target, files: namedFiles(error), error }
+    }
   }
 
   return {
     publish: (request) => inTurn(layoutOf(request.path).link, () => publish(request)),
-    withdraw: (publication, options = {}) =>
-      inTurn(layoutOf(publication.path).link, async () => {
-        const layout = layoutOf(publication.path)
-        await currentGeneration(layout)
-        await withdraw(database, publication, options.also)
-        // Crash here: a link to what the database does not know. recover() is not told of it; withdrawing again removes it.
-        await removeLink(layout)
-        await cleanUp(deps, layout, undefined)
-      }),
+    withdraw: (publication, options = {}) => takeAway(publication, options.also),
+    abandon: (publication, options = {}) =>
+      takeAway(publication, options.also).catch((error: unknown) =>
+        deps.log.warn({ error, ...publication }, 'what was published before a failure stays'),
+      ),
+    async repair(publications, signal) {
+      const repairs: Repair[] = []
+      for (const publication of publications) {
+        signal.throwIfAborted()
+        const link = layoutOf(publication.path).link
+        const repair = await inTurn(link, () => repairOne(publication, signal))
+        if (repair !== undefined) repairs.push(repair)
+      }
+      return repairs
+    },
     async recover(known, signal) {
       const corrected: Publication[] = []
       for (const publication of known) {
@@ -199,10 +267,17 @@ async function agree(
   return true
 }
 
-/** A generation gets its name only once it is whole, so the manifest inside says that it is still there. */
-async function isWhole(layout: Layout, name: string): Promise<boolean> {
-  const stats = await lstat(join(layout.generations, name, 'MANIFEST')).catch(() => undefined)
-  return stats?.isFile() === true
+/** Whether a generation is there at all. Its files are compared when it is published next: a start must not wait for that. */
+async function hasTree(layout: Layout, name: string): Promise<boolean> {
+  const manifest = await exactStat(join(layout.generations, name, 'MANIFEST')).catch(
+    () => undefined,
+  )
+  const tree = await exactStat(treeOf(layout, name)).catch(() => undefined)
+  return manifest?.isFile() === true && tree?.isDirectory() === true
+}
+
+function namedFiles(error: MusterError): readonly string[] {
+  return publishError.is(error, 'publish.content') ? (error.data['files'] as string[]) : []
 }
 
 /** What is kept too long costs space and nothing else: it is no reason to call a publication failed. */

@@ -2,9 +2,9 @@
  * The moment of publication: a symbolic link is replaced by another in one rename, so a reader finds the old tree or the new one, never
  * none and never a mixture. Only links that Muster made are replaced; anything else at that place is somebody's and is refused.
  */
-import { lstat, mkdir, readlink, rename, rm, symlink } from 'node:fs/promises'
+import { lstat, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { syncFolder } from '../../shared/durable-file.ts'
+import { makeDurableFolder, syncFolder } from '../../shared/durable-file.ts'
 import type { Random } from '../../shared/random.ts'
 import { diskError, publishError } from './errors.ts'
 import { generationOfLink, type Layout, linkText, temporaryName } from './layout.ts'
@@ -33,7 +33,7 @@ export async function currentGeneration(layout: Layout): Promise<string | undefi
 /** Makes the folder of the link, and refuses a generations folder that leads elsewhere. */
 export async function prepareTarget(layout: Layout): Promise<void> {
   try {
-    await mkdir(layout.parent, { recursive: true, mode: 0o755 })
+    await makeDurableFolder(layout.parent, 0o755)
     const outer = join(layout.generations, '..')
     for (const folder of [outer, layout.generations]) {
       const stats = await lstat(folder).catch(() => undefined)

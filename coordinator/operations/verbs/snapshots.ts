@@ -73,7 +73,7 @@ export async function takeSnapshot(
     })
     // Crash here, or a link that can't be removed: rows of a target that is no snapshot. The next start withdraws it.
     const also = (tx: Tx): Promise<void> => deps.snapshots.requireAbsent(tx, snapshot)
-    await deps.publisher.withdraw(publicationOf(deps, snapshot), { also }).catch(() => {})
+    await deps.publisher.abandon(publicationOf(deps, snapshot), { also })
     throw error
   }
   return snapshot

@@ -1,0 +1,46 @@
+/**
+ * Names the process that made a temporary file or folder, so that another one can tell whether that process still lives.
+ * Boot id, pid namespace, pid and start time together name one process for good (proc_pid_stat(5)).
+ */
+import { readFileSync, readlinkSync } from 'node:fs'
+
+/** `3f0c1e6a.4026531836.4711.98765`: boot, pid namespace, pid, start time. Undefined where there is no /proc. */
+export function ownProcess(): string | undefined {
+  const place = ownPlace()
+  const start = startOf(process.pid)
+  return place === undefined || start === undefined ? undefined : `${place}.${process.pid}.${start}`
+}
+
+/** What a name of {@link ownProcess} looks like, as the source of a regular expression. */
+export const PROCESS_NAME = '[0-9a-f]{8}\\.\\d{1,20}\\.\\d{1,10}\\.\\d{1,20}'
+
+/** Whether the process with this name has ended; undefined if it ran in another container or on another machine. */
+export function hasEnded(name: string): boolean | undefined {
+  const [boot, namespace, pid, start] = name.split('.')
+  const place = ownPlace()
+  if (place === undefined || place !== `${boot}.${namespace}`) return undefined
+  return startOf(Number(pid)) !== start
+}
+
+/** Pids mean the same wherever this text is the same. */
+function ownPlace(): string | undefined {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8)
+    const namespace = /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0]
+    return namespace === undefined ? undefined : `${boot}.${namespace}`
+  } catch {
+    return undefined
+  }
+}
+
+/** When a process started, in ticks since the boot; undefined once it has ended. */
+function startOf(pid: number): string | undefined {
+  try {
+    const line = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // The name in parentheses may hold blanks and parentheses too: fields count from the last one.
+    const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+  } catch {
+    return undefined
+  }
+}
