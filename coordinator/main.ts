@@ -32,6 +32,8 @@ import type { Signed } from '../shared/trust/signed.ts'
 import { openLedger } from './audit/ledger.ts'
 import { auditServiceHandlers } from './audit-service.ts'
 import { catalogHandlers } from './catalog.ts'
+import { createHealer, lateHealer } from './content/healer.ts'
+import { fetchFromUpstream } from './content/places.ts'
 import { controlHandlers } from './control/control.ts'
 import { openDatabase } from './database/database.ts'
 import { migrate } from './database/migrate.ts'
@@ -152,8 +154,10 @@ export async function runCoordinator(
   })
 
   const repositories = createRepositories(config.repositories)
-  const mirror = createMirror({ database, pool, clock, random, log }, config.download)
-  const publisher = createPublisher({ database, pool, clock, random, log })
+  const healing = lateHealer()
+  const { healer } = healing
+  const mirror = createMirror({ database, pool, clock, random, log, healer }, config.download)
+  const publisher = createPublisher({ database, pool, clock, random, log, healer })
   const snapshots = createSnapshots({ database })
   const lookup = createLookup({ database, clock })
   const store = createFactStore({ database })
@@ -237,6 +241,16 @@ export async function runCoordinator(
     { tracker: true, coordinators: () => [] },
   )
   stack.defer(() => content.close())
+  healing.set(
+    createHealer({
+      pool,
+      log,
+      fetch: {
+        agent: async ({ blob, size }, more) => void (await content.fetch(blob, more, { size })),
+        upstream: (lost, more) => fetchFromUpstream({ database, repositories, mirror }, lost, more),
+      },
+    }),
+  )
 
   const dispatch = createDispatch({
     ledger,

@@ -49,6 +49,8 @@ export interface Content {
    * @throws blob.unknown where no connected node holds it, node.not-connected and the like where no coordinator could say
    */
   open(id: BlobId, signal: AbortSignal, known?: { size: number }): Promise<Opened>
+  /** Brings a blob that this node lacks into its pool. @throws blob.unknown, transfer.* where no connected node has it */
+  fetch(id: BlobId, signal: AbortSignal, known?: { size: number }): Promise<{ size: number }>
   providers(id: BlobId, signal: AbortSignal): Promise<Provider[]>
   /** Tells the coordinators all that this node holds. Failures are logged: the next announcement tells again. */
   announce(signal: AbortSignal): Promise<void>
@@ -178,6 +180,7 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
           ),
       }
     },
+    fetch: (id, signal, known) => fetch(id, signal, known?.size),
     async providers(id, signal) {
       const own = await holdingOf(pool, id)
       const hints = await find(id, signal).catch((error: unknown) => {

@@ -14,62 +14,95 @@ export interface LostBlob {
   readonly size: number
 }
 
-export interface Healed {
-  readonly blob: BlobId
+export interface Healed extends LostBlob {
   /** Where it came from; undefined if it could not be had. */
-  readonly from: 'agent' | 'upstream' | undefined
+  readonly from: Source | undefined
   /** Why not, of one that could not be had. */
   readonly reason?: string
 }
 
+export type Source = 'agent' | 'upstream'
+
 export interface Healer {
-  /** In the order of `lost`. @throws the signal's reason, and what is no fault of a source, such as a full disk */
-  heal(lost: readonly LostBlob[], signal: AbortSignal): Promise<Healed[]>
+  /**
+   * One answer for each distinct blob, in their order.
+   * @param sources - whom to ask, in this order; default: all
+   * @throws the signal's reason, and what is no fault of a source, such as a defect
+   */
+  heal(
+    lost: readonly LostBlob[],
+    signal: AbortSignal,
+    sources?: readonly Source[],
+  ): Promise<Healed[]>
 }
 
 export interface HealerDeps {
   readonly pool: Pool
   readonly log: Logger
-  /** Fetches a blob from the agents that hold it into the pool. @throws where none does */
-  readonly fromAgents: (lost: LostBlob, signal: AbortSignal) => Promise<void>
-  /** Fetches a blob from an upstream into the pool. @throws where none has it */
-  readonly fromUpstream: (lost: LostBlob, signal: AbortSignal) => Promise<void>
+  /** Fetch a blob into the pool from the agents that hold it, or from an upstream. @throws where none has it */
+  readonly fetch: Readonly<Record<Source, (lost: LostBlob, signal: AbortSignal) => Promise<void>>>
 }
 
 /** Healing shares the lines with syncs and hosts, and has no hurry. */
 const AT_ONCE = 4
+/** Blobs in a row for which a source could not be reached, after which it is not asked for the rest: each costs all of its tries. */
+const GONE_AFTER = 3
 
 export function createHealer(deps: HealerDeps): Healer {
-  const healOne = async (lost: LostBlob, signal: AbortSignal): Promise<Healed> => {
+  const healOne = async (
+    lost: LostBlob,
+    unreachable: Map<Source, number>,
+    sources: readonly Source[],
+    signal: AbortSignal,
+  ): Promise<Healed> => {
     const { blob } = lost
     const reasons: string[] = []
-    for (const [from, fetch] of [
-      ['agent', deps.fromAgents],
-      ['upstream', deps.fromUpstream],
-    ] as const) {
+    for (const from of sources) {
+      const failures = unreachable.get(from) ?? 0
+      if (failures >= GONE_AFTER) continue
       try {
-        await fetch(lost, signal)
+        await deps.fetch[from](lost, signal)
+        unreachable.set(from, 0)
         if ((await deps.pool.verify(blob, signal)) !== 'sound') continue
         deps.log.warn({ blob, from }, 'damaged or lost content was fetched again')
-        return { blob, from }
+        return { ...lost, from }
       } catch (error) {
         signal.throwIfAborted()
         if (!(error instanceof MusterError)) throw error
-        reasons.push(error.message)
+        unreachable.set(from, error.exit === 'unreachable' ? failures + 1 : 0)
+        reasons.push(`${from}: ${error.message}`)
       }
     }
     const reason = reasons.join('; ')
     deps.log.error({ blob, reason }, 'damaged or lost content could not be fetched again')
-    return { blob, from: undefined, reason }
+    return { ...lost, from: undefined, reason }
   }
   return {
-    async heal(lost, signal) {
-      const distinct = new Map(lost.map((each) => [each.blob, each]))
-      const healed = await mapParallel([...distinct.values()], AT_ONCE, (each) =>
-        healOne(each, signal),
+    async heal(lost, signal, sources = ['agent', 'upstream']) {
+      const distinct = [...new Map(lost.map((each) => [each.blob, each])).values()]
+      const unreachable = new Map<Source, number>()
+      return mapParallel(distinct, AT_ONCE, ({ blob, size }) =>
+        healOne({ blob, size }, unreachable, sources, signal),
       )
-      const byBlob = new Map(healed.map((each) => [each.blob, each]))
-      return lost.map(({ blob }) => byBlob.get(blob) as Healed)
+    },
+  }
+}
+
+/**
+ * A healer that is there before the node is: until it is set it brings nothing, so content that is damaged at the start stays
+ * unpublished and is healed by the next sync or publication.
+ */
+export function lateHealer(): { readonly healer: Healer; set(healer: Healer): void } {
+  let real: Healer | undefined
+  return {
+    healer: {
+      heal: async (lost, signal, sources) =>
+        real === undefined
+          ? lost.map(({ blob, size }) => ({ blob, size, from: undefined, reason: 'at the start' }))
+          : real.heal(lost, signal, sources),
+    },
+    set: (healer) => {
+      real = healer
     },
   }
 }

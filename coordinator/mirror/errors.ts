@@ -2,6 +2,13 @@
 import { defineErrors } from '../../shared/errors.ts'
 
 export const mirrorError = defineErrors({
+  'mirror.lost': {
+    exit: 'partly',
+    message: (d: { file: string }) =>
+      `${d.file} is to be kept, but it is damaged or missing in the pool, and neither the upstream nor an agent has it`,
+    hint: () =>
+      'start an agent that holds the file and sync again, or give it up with --accept-shrink',
+  },
   'mirror.unreachable': {
     exit: 'unreachable',
     retryable: true,

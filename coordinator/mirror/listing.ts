@@ -75,7 +75,7 @@ export async function fetchAllMetadata(
     if (
       known !== undefined &&
       known.size >= REUSED_FROM_BYTES &&
-      (await deps.pool.stat(known.id)) !== undefined
+      (await deps.pool.verify(known.id, options.signal)) === 'sound'
     )
       pooled.set(record, known)
   }

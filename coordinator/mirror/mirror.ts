@@ -3,16 +3,18 @@
  * of every sync. It accepts versions; publishing them is publish/'s.
  */
 import type { Pool } from '../../shared/blobs/pool.ts'
+import type { Healer } from '../content/healer.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { RepositoryConfig } from '../../shared/config/repository.ts'
 import { MusterError } from '../../shared/errors.ts'
-import { uuidv7Generator } from '../../shared/ids.ts'
+import { type BlobId, uuidv7Generator } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Random } from '../../shared/random.ts'
 import type { Database } from '../database/database.ts'
 import { configHash } from './config-hash.ts'
 import { mirrorError } from './errors.ts'
 import { refuseUnsupported } from './guards.ts'
+import { parseHref } from './metadata/href.ts'
 import type { FailedFile } from './packages.ts'
 import type { OnSyncEvent } from './progress.ts'
 import { createSlots } from '../../shared/slots.ts'
@@ -31,6 +33,8 @@ export interface MirrorDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  /** Default: what the upstream does not deliver is missing. */
+  readonly healer?: Healer
 }
 
 /** As `download` in the configuration; times in seconds there too. */
@@ -71,6 +75,12 @@ export interface Mirror {
   sync(repository: RepositoryConfig, request: SyncRequest): Promise<SyncResult>
   /** Whether the upstream has another repomd.xml than the newest version: one small request. */
   check(repository: RepositoryConfig, signal: AbortSignal): Promise<{ changed: boolean }>
+  /** Fetches a file of a repository into the pool, if it is the very content that `blob` names. @throws mirror.*, blob.mismatch */
+  fetchBlob(
+    repository: RepositoryConfig,
+    file: { path: string; blob: BlobId; size: number },
+    signal: AbortSignal,
+  ): Promise<void>
   /**
    * Marks syncs that a dead process left running as failed. Called once at the start, before the first sync. Of several coordinators one may so
    * mark a sync that another still runs; that one corrects its record when it ends.
@@ -184,6 +194,20 @@ export function createMirror(deps: MirrorDeps, options: MirrorOptions): Mirror {
         ({ upstream }) => fetchRepomd(upstream, last, { signal, onEvent: () => {} }),
       )
       return { changed: found !== 'unchanged' }
+    },
+    async fetchBlob(config, { path, blob, size }, signal) {
+      const parsed = parseHref(path)
+      if ('reason' in parsed) return
+      await withUpstream(
+        deps,
+        config,
+        options,
+        () => {},
+        async ({ upstream }) => {
+          const source = upstream.stream(parsed.href, { size, maxBytes: size, signal })
+          await deps.pool.ingest(source, { maxBytes: size, expect: { id: blob, size }, signal })
+        },
+      )
     },
     async recover() {
       const set = {

@@ -4,6 +4,7 @@
  */
 import { MusterError } from '../../shared/errors.ts'
 import { type BlobRecord, recordBlobs } from '../content/blobs.ts'
+import type { Healer } from '../content/healer.ts'
 import type { Database } from '../database/database.ts'
 import { type DownloadDeps, downloadFile } from './download.ts'
 import { mirrorError } from './errors.ts'
@@ -41,14 +42,20 @@ function isUpstreams(error: MusterError): boolean {
 }
 
 export async function fetchPackages(
-  deps: DownloadDeps & { database: Database },
+  deps: DownloadDeps & { database: Database; healer?: Healer },
   wanted: readonly PrimaryPackage[],
-  options: { signal: AbortSignal; onEvent: OnSyncEvent; workers: number },
+  options: {
+    signal: AbortSignal
+    onEvent: OnSyncEvent
+    workers: number
+    /** What of it the pool had once: an agent may hold it still. */
+    lost?: ReadonlyMap<ChecksumKey, BlobRecord>
+  },
 ): Promise<PackageDownloads> {
   const { signal, onEvent } = options
   // Owned by the workers below, which share one thread; nothing is read across an await and then written.
   const got = new Map<ChecksumKey, BlobRecord>()
-  const failures: FailedFile[] = []
+  const failed: { wanted: PrimaryPackage; failure: FailedFile }[] = []
   let unrecorded: BlobRecord[] = []
   let bytes = 0
   let next = 0
@@ -82,7 +89,8 @@ export async function fetchPackages(
         both.throwIfAborted()
         if (!(error instanceof MusterError) || !mirrorError.is(error)) throw error
         unreachableInRow = isUpstreams(error) ? unreachableInRow + 1 : 0
-        failures.push({ file: file.href, reason: error.message, code: error.code })
+        const failure = { file: file.href, reason: error.message, code: error.code }
+        failed.push({ wanted: file, failure })
         onEvent({ type: 'failed', file: file.href, reason: error.message })
       }
     }
@@ -101,7 +109,38 @@ export async function fetchPackages(
   const ended = await Promise.allSettled(workers)
   await record()
   signal.throwIfAborted()
-  const failed = ended.find((each) => each.status === 'rejected')
-  if (failed !== undefined) throw stop.signal.reason
-  return { got, bytes, failures, untried: wanted.length - next }
+  if (ended.some((each) => each.status === 'rejected')) throw stop.signal.reason
+  const untried = wanted.slice(next)
+  for (const [key, blob] of await healed(
+    deps,
+    [...failed.map((each) => each.wanted), ...untried],
+    options,
+  ))
+    got.set(key, blob)
+  const isMissing = (file: PrimaryPackage): boolean => !got.has(checksumKey(file.checksum))
+  return {
+    got,
+    bytes,
+    failures: failed.filter((each) => isMissing(each.wanted)).map(({ failure }) => failure),
+    untried: untried.filter(isMissing).length,
+  }
+}
+
+/** What agents have of files that the upstream did not deliver. */
+async function healed(
+  deps: { healer?: Healer },
+  missing: readonly PrimaryPackage[],
+  options: { signal: AbortSignal; lost?: ReadonlyMap<ChecksumKey, BlobRecord> },
+): Promise<Map<ChecksumKey, BlobRecord>> {
+  const had = new Map<ChecksumKey, BlobRecord>()
+  for (const { checksum } of missing) {
+    const key = checksumKey(checksum)
+    const blob = options.lost?.get(key)
+    if (blob !== undefined) had.set(key, blob)
+  }
+  if (had.size === 0 || deps.healer === undefined) return new Map()
+  const ask = [...had.values()].map(({ id, size }) => ({ blob: id, size }))
+  const answers = await deps.healer.heal(ask, options.signal, ['agent'])
+  const back = new Set(answers.filter(({ from }) => from !== undefined).map(({ blob }) => blob))
+  return new Map([...had].filter(([, { id }]) => back.has(id)))
 }

@@ -1,4 +1,5 @@
 /** What every step of a sync needs and is told. */
+import type { Healer } from '../content/healer.ts'
 import type { Database } from '../database/database.ts'
 import type { DownloadDeps } from './download.ts'
 import type { KeyFileDeps } from './key-files.ts'
@@ -6,6 +7,8 @@ import type { OnSyncEvent } from './progress.ts'
 
 export interface SyncDeps extends KeyFileDeps, DownloadDeps {
   readonly database: Database
+  /** Brings content that the pool has lost, and that the upstream does not list or deliver any more. */
+  readonly healer?: Healer
 }
 
 export interface SyncOptions {

@@ -18,7 +18,7 @@ import { primaryPackages } from './metadata-files.ts'
 import { type FailedFile, fetchPackages } from './packages.ts'
 import { allSettled } from './parallel.ts'
 import { type ChecksumKey, checkPaths, checksumKey, planSync } from './plan.ts'
-import { isWhole, pooledContent } from './pooled.ts'
+import { healedContent, lackingOf, pooledContent } from './pooled.ts'
 import { writeOwnMetadata } from './retention/own-metadata.ts'
 import { type PooledFile, selectPackages } from './retention/select.ts'
 import type { SyncDeps, SyncOptions } from './sync-options.ts'
@@ -112,10 +112,12 @@ async function attempt(
   onEvent({ type: 'phase', phase: 'metadata' })
   let fetched = await fetchRepomd(deps.upstream, comparable, options)
   if (fetched === 'unchanged') {
-    if (await isWhole(deps, (last as VersionRecord).id)) return upToDate(last as VersionRecord)
+    const lacking = await lackingOf(deps, (last as VersionRecord).id, signal)
+    if (lacking.length === 0) return upToDate(last as VersionRecord)
+    const names = namedFiles(lacking.map(({ path }) => path))
     onEvent({
       type: 'notice',
-      message: 'the pool has lost files of the last version; they are fetched again',
+      message: `the pool has lost files of the last version, or they are damaged; they are fetched again: ${names}`,
     })
     fetched = (await fetchRepomd(deps.upstream, undefined, options)) as FetchedRepomd
   }
@@ -138,15 +140,16 @@ async function attempt(
   const lookups = {
     query: database.query,
     pool: deps.pool,
-    pooled: (each: readonly PrimaryPackage[]) => pooledContent(deps, each),
+    pooled: (each: readonly PrimaryPackage[]) => healedContent(deps, each, signal),
   }
   const selection = await selectPackages(lookups, config.retention, chosen, signal)
   for (const message of selection.notices) onEvent({ type: 'notice', message })
+  if (selection.lost.length > 0 && options.acceptShrink !== true) return incomplete(selection.lost)
   // Under another configuration the last version has another share of the upstream's packages.
   const remaining = comparable === undefined ? listed.length : selection.packages.length
   if (options.acceptShrink !== true) refuseShrink(config.name, last?.packages ?? 0, remaining)
 
-  const known = await pooledContent(deps, selection.packages)
+  const { found: known, lost } = await pooledContent(deps, selection.packages, signal)
   const pooled = new Map([...known].map(([key, blob]) => [key, blob.id]))
   const previous =
     last === undefined ? new Set<ChecksumKey>() : await contentsOf(database.query, last.id)
@@ -177,7 +180,7 @@ async function attempt(
   }
 
   onEvent({ type: 'phase', phase: 'packages' })
-  const downloads = await fetchPackages(deps, plan.fetch, options)
+  const downloads = await fetchPackages(deps, plan.fetch, { ...options, lost })
   const got = { fetched: downloads.got.size, bytes: downloads.bytes, ...counts, upToDate: false }
   if (downloads.failures.length > 0 || downloads.untried > 0)
     return {
@@ -217,6 +220,24 @@ async function attempt(
   )
   // Crash here: the version is there and not published. Publishing is the next step of whoever asked, and of the next sync.
   return { ...got, result: 'complete', version, failures: [], untried: 0 }
+}
+
+/** Names in one notice; the rest is counted. */
+const MAX_NAMED = 20
+
+function namedFiles(paths: readonly string[]): string {
+  const more = paths.length - MAX_NAMED
+  return `${paths.slice(0, MAX_NAMED).join(', ')}${more > 0 ? `, and ${more} more` : ''}`
+}
+
+/** What is to be kept although the upstream dropped it, and can't be had from anywhere: a person decides. */
+function incomplete(lost: readonly PrimaryPackage[]): SyncOutcome {
+  const failures = lost.map(({ href }) => {
+    const error = mirrorError('mirror.lost', { file: href })
+    return { file: href, reason: error.message, code: error.code }
+  })
+  const nothing = { version: undefined, upToDate: false, fetched: 0, bytes: 0, untried: 0 }
+  return { result: 'incomplete', unchanged: 0, removed: 0, failures, ...nothing }
 }
 
 function pooledFile({ type, path, id }: VersionFile): PooledFile {

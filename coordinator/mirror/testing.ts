@@ -8,17 +8,21 @@ import type { PackageSpec } from '../../fixtures/rpm/spec.ts'
 import { resolveInFolder } from '../../node/http/folder.ts'
 import { respond } from '../../node/http/respond.ts'
 import { type Disk, systemDisk } from '../../shared/blobs/disk.ts'
+import { blobError } from '../../shared/blobs/errors.ts'
 import { openPool, type Pool } from '../../shared/blobs/pool.ts'
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { type RepositoryConfig, repositorySchema } from '../../shared/config/repository.ts'
 import type { MusterError } from '../../shared/errors.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { systemRandom } from '../../shared/random.ts'
+import { createHealer, lateHealer } from '../content/healer.ts'
 import { readManifest } from '../content/manifest.ts'
+import { fetchFromUpstream } from '../content/places.ts'
 import type { Dialect } from '../database/columns.ts'
 import type { Database } from '../database/database.ts'
 import { testDatabase } from '../database/testing.ts'
 import { createPublisher, type Publisher } from '../publish/publisher.ts'
+import { createRepositories } from '../repositories.ts'
 import { createMirror, type Mirror, type SyncRequest, type SyncResult } from './mirror.ts'
 import type { SyncEvent } from './progress.ts'
 import { type TestServer, testServer } from './upstream/testing.ts'
@@ -45,6 +49,8 @@ export interface TestMirror extends AsyncDisposable {
   /** Paths of the requests since the last call, without the leading slash, decoded. */
   asked(): string[]
   fault: Fault | undefined
+  /** What stands for the pools of all agents; with `heal`. */
+  readonly agents: { pool: Pool | undefined }
   readonly folder: string
   readonly database: Database
   readonly pool: Pool
@@ -69,6 +75,8 @@ export async function testMirror(
     retries?: number
     clock?: Clock
     disk?: Disk
+    /** Fetch lost content again, from `agents` and then from the upstream, as a coordinator does. */
+    heal?: boolean
   } = {},
 ): Promise<TestMirror> {
   await using stack = new AsyncDisposableStack()
@@ -83,7 +91,10 @@ export async function testMirror(
     { clock, random: systemRandom, disk },
     { folder: join(folder, 'pool') },
   )
-  const deps = { database, pool, clock, random: systemRandom, log: silentLog }
+  const healing = lateHealer()
+  const healer = options.heal === true ? { healer: healing.healer } : {}
+  const deps = { database, pool, clock, random: systemRandom, log: silentLog, ...healer }
+  const agents: { pool: Pool | undefined } = { pool: undefined }
   const faults: { fault: Fault | undefined } = { fault: undefined }
   const server = stack.use(
     await testServer(async (request, response, nth) => {
@@ -119,6 +130,23 @@ export async function testMirror(
       file: 'repo.yaml',
     }
   }
+  const repositories = createRepositories([config()])
+  healing.set(
+    createHealer({
+      pool,
+      log: silentLog,
+      fetch: {
+        agent: async ({ blob, size }, signal) => {
+          if ((await agents.pool?.stat(blob)) === undefined)
+            throw blobError('blob.unknown', { id: blob })
+          const content = (agents.pool as Pool).read(blob)
+          await pool.ingest(content, { maxBytes: size, expect: { id: blob, size }, signal })
+        },
+        upstream: (lost, signal) =>
+          fetchFromUpstream({ database, repositories, mirror }, lost, signal),
+      },
+    }),
+  )
   const owned = stack.move()
   return {
     upstream,
@@ -134,6 +162,7 @@ export async function testMirror(
     set fault(fault) {
       faults.fault = fault
     },
+    agents,
     folder,
     database,
     pool,

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { lstat, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeDurable } from '../../shared/durable-file.ts'
-import { type BlobId, blobId } from '../../shared/ids.ts'
+import { blobId } from '../../shared/ids.ts'
 import type { Random } from '../../shared/random.ts'
 import { MIB } from '../../shared/units.ts'
 import type { ManifestFile } from '../content/manifest.ts'
@@ -56,7 +56,7 @@ export async function readRecord(layout: Layout, name: string): Promise<TreeReco
     else if (kept !== null)
       carried.push({
         path: kept[3] as string,
-        blob: blobId.parse(kept[1] as string) as BlobId,
+        blob: blobId.parse(kept[1] as string),
         size: Number(kept[2]),
         kind: 'metadata',
       })

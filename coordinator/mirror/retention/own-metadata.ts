@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import { createGzip } from 'node:zlib'
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import { typeOf } from '../../content/manifest.ts'
+import { mirrorError } from '../errors.ts'
 import { decompress } from '../metadata/decompress.ts'
 import { ownHref } from '../metadata/href.ts'
 import { joinPackages, type PackageSource } from '../metadata/package-xml.ts'
@@ -100,14 +101,27 @@ function sourcesOf(
   const wanted = new Set(selection.packages.map((each) => each.checksum.value))
   return parts.map(([file, numbers]) => ({
     file: file.path,
-    bytes: () =>
-      decompress(pool.read(file.blob, undefined, signal), {
-        file: file.path,
-        maxBytes: MAX_OPEN_BYTES,
-      }),
+    bytes: () => open(pool, file, signal),
     keep: (index, pkgid) =>
       type === 'primary' ? numbers.has(index) : wanted.delete(pkgid.toLowerCase()),
   }))
+}
+
+/** @throws mirror.metadata where the pool has lost the file, or finds it damaged now */
+async function* open(
+  pool: Pool,
+  file: PooledFile,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  if ((await pool.verify(file.blob, signal)) !== 'sound')
+    throw mirrorError('mirror.metadata', {
+      file: file.path,
+      reason: 'the pool has lost it, or it is damaged',
+    })
+  yield* decompress(pool.read(file.blob, undefined, signal), {
+    file: file.path,
+    maxBytes: MAX_OPEN_BYTES,
+  })
 }
 
 async function write(

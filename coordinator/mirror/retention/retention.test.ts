@@ -198,7 +198,7 @@ test('RS-31: packages that are kept are no loss, and a repository of newest pack
   assert.match(failed(await mirror.sync({}, thin)).message, /shrank from 20 to 1 packages/)
 })
 
-test('what is to be kept and is lost is left out with a word; where nobody knows any more what it was, the sync says so', async () => {
+test('what is to be kept and is lost makes the sync incomplete until it is given up; so does its description', async () => {
   await using mirror = await testMirror()
   const config = mirror.config({ retention: { policy: 'keep-all' } })
   const update = async (version: string): Promise<void> => {
@@ -214,7 +214,12 @@ test('what is to be kept and is lost is left out with a word; where nobody knows
   )
   await mirror.pool.remove((lost as { blob: Parameters<typeof mirror.pool.remove>[0] }).blob)
   await update('2')
-  const second = complete(await mirror.sync({}, config))
+  const refused = await mirror.sync({}, config)
+  assert.deepEqual(
+    [refused.result, refused.failures.map(({ file, code }) => [file, code])],
+    ['incomplete', [[lost?.path, 'mirror.lost']]],
+  )
+  const second = complete(await mirror.sync({ acceptShrink: true }, config))
   assert.match(second.notices.join('\n'), /1 packages that the upstream has no longer are lost/)
   assert.deepEqual(await packagesOf(mirror, second.version), ['a-2'])
 

@@ -36,6 +36,8 @@ export interface Selection {
     | undefined
   /** Exactly what the upstream lists: then its metadata are kept byte for byte, and its signature of them. */
   readonly asListed: boolean
+  /** Packages that are to be kept although the upstream has them no longer, and that the pool has lost; left out of `packages`. */
+  readonly lost: readonly PrimaryPackage[]
   /** What a person should know although the sync goes on. */
   readonly notices: readonly string[]
 }
@@ -73,7 +75,7 @@ export async function selectPackages(
     keeps && last !== undefined ? await goneSince(deps, { ...input, last }, signal) : NOTHING
   const pooled = await deps.pooled([...gone.packages.keys()])
   const there = [...gone.packages.keys()].filter((each) => pooled.has(checksumKey(each.checksum)))
-  const lost = gone.packages.size - there.length
+  const lost = [...gone.packages.keys()].filter((each) => !pooled.has(checksumKey(each.checksum)))
   const all = [...listed, ...there]
   const packages =
     policy === 'newest-only'
@@ -82,10 +84,10 @@ export async function selectPackages(
   const numbers = new Set(packages.flatMap((each) => gone.packages.get(each) ?? []))
   const asListed = numbers.size === 0 && packages.length === listed.length
   const notices = [
-    ...(lost === 0
+    ...(lost.length === 0
       ? []
       : [
-          `${lost} packages that the upstream has no longer are lost to the pool too, and left out`,
+          `${lost.length} packages that the upstream has no longer are lost to the pool too, and left out`,
         ]),
     ...(asListed || !input.files.some(({ type }) => type === 'repomd.xml.asc')
       ? []
@@ -95,6 +97,7 @@ export async function selectPackages(
     packages,
     carried: numbers.size === 0 ? undefined : { files: gone.files, numbers },
     asListed,
+    lost,
     notices,
   }
 }
@@ -176,11 +179,14 @@ async function modulesOf(
   return modules
 }
 
-function open(
+/** @throws blob.unknown, also for content that is found damaged now */
+async function* open(
   pool: Pool,
   file: PooledFile,
   maxBytes: number,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  return decompress(pool.read(file.blob, undefined, signal), { file: file.path, maxBytes })
+  if ((await pool.verify(file.blob, signal)) !== 'sound')
+    throw blobError('blob.unknown', { id: file.blob })
+  yield* decompress(pool.read(file.blob, undefined, signal), { file: file.path, maxBytes })
 }
