@@ -14,6 +14,8 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
         arguments: snapshot === undefined ? {} : { snapshot },
       }),
     )
+    const notes = results[0]?.detail['notes']
+    for (const note of Array.isArray(notes) ? notes : []) await context.note(`${repoId}: ${note}`)
     const version = results[0]?.detail['served']
     const at = version === undefined ? '' : ` (version ${String(version)})`
     await context.note(

@@ -20,6 +20,7 @@ import {
   type Operation,
   type TargetResult,
 } from '../operation.ts'
+import { repairsOf, withRepairs } from './repairs.ts'
 import { createServing, type Served, servedDetail } from './serving.ts'
 import { finishSnapshot, requireFree, takeSnapshot, touchedSnapshot } from './snapshots.ts'
 import { createReporter } from './sync-reporter.ts'
@@ -90,11 +91,10 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
       const served = await serving.followed(config, operation.id, context.signal)
       const { version } = result
       const detail = { ...syncDetail(result), version, ...servedDetail(served) }
-      return [
-        await withSnapshot(operation, served, detail, (name) =>
-          takeSnapshot(deps, wanted(operation, name, version, context.signal)),
-        ),
-      ]
+      const outcome = await withSnapshot(operation, served, detail, (name) =>
+        takeSnapshot(deps, wanted(operation, name, version, context.signal)),
+      )
+      return [withRepairs(outcome, await repairsOf(deps, config.name, served, context.signal))]
     },
     async probe(operation, signal, later = NOTHING_LATER) {
       const config = targetOf(operation)
@@ -194,7 +194,9 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
     },
     async act(operation, context) {
       const served = await serve(operation, context.signal)
-      return [done(repositoryOf(operation), servedDetail(served))]
+      const repository = repositoryOf(operation)
+      const repairs = await repairsOf(deps, repository, served, context.signal)
+      return [withRepairs(done(repository, servedDetail(served)), repairs)]
     },
     async probe(operation, signal, later = NOTHING_LATER) {
       const repository = repositoryOf(operation)
