@@ -32,8 +32,7 @@ import type { Signed } from '../shared/trust/signed.ts'
 import { openLedger } from './audit/ledger.ts'
 import { auditServiceHandlers } from './audit-service.ts'
 import { catalogHandlers } from './catalog.ts'
-import { createHealer, lateHealer } from './content/healer.ts'
-import { fetchFromUpstream } from './content/places.ts'
+import { coordinatorHealer, lateHealer } from './content/healing.ts'
 import { controlHandlers } from './control/control.ts'
 import { openDatabase } from './database/database.ts'
 import { migrate } from './database/migrate.ts'
@@ -155,9 +154,9 @@ export async function runCoordinator(
 
   const repositories = createRepositories(config.repositories)
   const healing = lateHealer()
-  const { healer } = healing
-  const mirror = createMirror({ database, pool, clock, random, log, healer }, config.download)
-  const publisher = createPublisher({ database, pool, clock, random, log, healer })
+  const upkeep = { database, pool, clock, random, log, healer: healing.healer }
+  const mirror = createMirror(upkeep, config.download)
+  const publisher = createPublisher(upkeep)
   const snapshots = createSnapshots({ database })
   const lookup = createLookup({ database, clock })
   const store = createFactStore({ database })
@@ -241,16 +240,7 @@ export async function runCoordinator(
     { tracker: true, coordinators: () => [] },
   )
   stack.defer(() => content.close())
-  healing.set(
-    createHealer({
-      pool,
-      log,
-      fetch: {
-        agent: async ({ blob, size }, more) => void (await content.fetch(blob, more, { size })),
-        upstream: (lost, more) => fetchFromUpstream({ database, repositories, mirror }, lost, more),
-      },
-    }),
-  )
+  healing.set(coordinatorHealer({ pool, log, content, database, repositories, mirror }))
 
   const dispatch = createDispatch({
     ledger,

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { chmod, open, readdir, readFile, readlink, rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { writeRepository } from '../../fixtures/rpm/repository.ts'
 import type { BlobId } from '../../shared/ids.ts'
+import { systemRandom } from '../../shared/random.ts'
 import { idsOf, testPool } from '../../shared/testing/pools.ts'
 import { type ManifestFile, readManifest } from '../content/manifest.ts'
 import type { Publication } from '../publish/publisher.ts'
@@ -174,7 +174,9 @@ test('a snapshot of content that is damaged gets it from the upstream that still
 
 test('content that another repository shares is not reused damaged, and neither is metadata', async () => {
   await using mirror = await testMirror({ heal: true })
-  const names = Array.from({ length: 40_000 }, () => randomBytes(32).toString('hex'))
+  const names = Array.from({ length: 40_000 }, () =>
+    Buffer.from(systemRandom.bytes(32)).toString('hex'),
+  )
   const large = {
     name: 'large',
     version: '1',

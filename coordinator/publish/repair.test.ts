@@ -18,6 +18,7 @@ import {
 import { basename, dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { writeRepository } from '../../fixtures/rpm/repository.ts'
+import { systemClock } from '../../shared/clock.ts'
 import type { BlobId } from '../../shared/ids.ts'
 import { ownProcess } from '../../shared/process-owner.ts'
 import { readManifest } from '../content/manifest.ts'
@@ -248,7 +249,7 @@ test('what an ended process was building is removed at once, and what a living o
     await mkdir(join(generations, name, 'tree'), { recursive: true })
     await writeFile(join(generations, name, 'tree/file'), name)
   }
-  const old = new Date(Date.now() - 2 * 3_600_000)
+  const old = systemClock.now() / 1000 - 2 * 3_600
   for (const name of [living, silent]) await utimes(join(generations, name), old, old)
   await rm(join(latest(mirror).path, RPM))
   await mirror.publisher.publish({ ...latest(mirror), version, signal })

@@ -57,7 +57,7 @@ export async function buildTree(
   const tree = join(temporary, 'tree')
   const files = [...generation.files, ...generation.carried]
   const offAlive = deps.clock.every(ALIVE_MS, () => {
-    const now = new Date(deps.clock.now())
+    const now = deps.clock.now() / 1000
     // Gone once it has its name: then nothing has to be shown any more.
     utimes(temporary, now, now).catch(() => undefined)
   })
