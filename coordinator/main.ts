@@ -1,5 +1,5 @@
 /**
- * A coordinator, composed by hand: what each part needs is in its line here. Everything that is acquired is released in reverse order, whether the
+ * A coordinator, composed by hand. One file because what each part needs is in its line here. Everything that is acquired is released in reverse order, whether the
  * coordinator ends well or fails half-way up. Nothing is served before what a crash left open was closed.
  */
 import { join } from 'node:path'

@@ -180,7 +180,7 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
           ),
       }
     },
-    fetch: (id, signal, known) => fetch(id, signal, known?.size),
+    fetch: (id, signal, known) => fetch(id, signal, known),
     async providers(id, signal) {
       const own = await holdingOf(pool, id)
       const hints = await find(id, signal).catch((error: unknown) => {
