@@ -77,6 +77,9 @@ function compile(files: readonly string[], out: string): void {
     removeComments: false,
     sourceMap: false,
     declaration: false,
+    // Everything is emitted, whatever an earlier check has seen.
+    incremental: false,
+    tsBuildInfoFile: null,
     types: [],
   }
   writeFileSync(
