@@ -47,20 +47,31 @@ export async function dialAddresses(
       },
     },
   )
-  let failure: unknown
-  for (const address of ticket.addresses) {
-    try {
-      const peer = await node.dial(address, context.signal)
-      return {
-        expected: { fleet: ticket.fleet, peerId: peer.id },
-        open: (signal) => node.open(peer.id, control.id, signal),
-        close: () => node.close(),
+  const dial = async (signal: AbortSignal): Promise<string> => {
+    let failure: unknown
+    for (const address of ticket.addresses) {
+      try {
+        return (await node.dial(address, signal)).id
+      } catch (error) {
+        if (!(error instanceof MusterError) || signal.aborted) throw error
+        failure = error
       }
-    } catch (error) {
-      if (!(error instanceof MusterError) || context.signal.aborted) throw error
-      failure = error
     }
+    throw failure
   }
-  await node.close()
-  throw failure
+  try {
+    const peerId = await dial(context.signal)
+    return {
+      expected: { fleet: ticket.fleet, peerId },
+      async open(signal = context.signal) {
+        // The connection may have ended since: the coordinator was started again.
+        if (node.peer(peerId) === undefined) await dial(signal)
+        return node.open(peerId, control.id, signal)
+      },
+      close: () => node.close(),
+    }
+  } catch (error) {
+    await node.close()
+    throw error
+  }
 }

@@ -11,7 +11,9 @@ import type { RunStatus } from '../agent/runner/run-status.ts'
 import { dispatchError } from '../coordinator/dispatch/errors.ts'
 import type { RunRow } from '../protocols/control/messages.ts'
 import { type RunId, runId, uuidv7Generator } from '../shared/ids.ts'
+import { candidateLine, isRunText } from '../shared/run-text.ts'
 import { isTerminal, notEnforced, runWords } from '../shared/run-words.ts'
+import { meansId } from '../shared/short-id.ts'
 import type { CommandContext } from './context.ts'
 import { variablesOf } from './run-environment.ts'
 import { orderOf } from './run-order.ts'
@@ -19,6 +21,8 @@ import type { Runs } from './runs.ts'
 
 /** Bytes of one read. */
 const PIECE_BYTES = 64 * 1024
+/** Runs that an ambiguous text names: a terminal shows them at once. */
+const MAX_CANDIDATES = 10
 
 /** @throws agent.no-home, runner.* */
 export async function openLocalRuns(context: CommandContext<unknown, unknown>): Promise<Runs> {
@@ -29,13 +33,19 @@ export async function openLocalRuns(context: CommandContext<unknown, unknown>): 
   const runner = await connectRunner({ clock }, { home, spawnIfAbsent: true, signal })
   const row = (status: RunStatus): RunRow => rowOf(status, agent)
 
-  /** The run that an id or a unique prefix of it means. */
+  /** The run that an id, or a unique beginning or end of it, means. */
   const find = async (text: string): Promise<RunId> => {
     if (runId.is(text)) return text
-    const found = /^[0-9a-f-]{4,36}$/.test(text)
-      ? (await runner.list(signal)).filter(({ run }) => run.startsWith(text))
+    const wanted = text.toLowerCase()
+    const found = isRunText(wanted)
+      ? (await runner.list(signal)).filter(({ run }) => meansId(run, wanted))
       : []
-    if (found.length > 1) throw dispatchError('dispatch.ambiguous-run', { run: text })
+    if (found.length > 1)
+      throw dispatchError('dispatch.ambiguous-run', {
+        run: text,
+        candidates: found.slice(0, MAX_CANDIDATES).map((status) => candidateLine(row(status))),
+        more: found.length > MAX_CANDIDATES,
+      })
     if (found[0] === undefined) throw dispatchError('dispatch.unknown-run')
     return found[0].run
   }

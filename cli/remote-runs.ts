@@ -1,13 +1,15 @@
 /** Runs on the hosts of the fleet, through the coordinator: starting and stopping are orders that the operator signs. */
 import type { CommandContext } from './context.ts'
-import { failureOf, requireDone } from './results.ts'
-import { startRuns } from './run-order.ts'
+import type { RunRow } from '../protocols/control/messages.ts'
+import { failureOf } from './results.ts'
+import { startRuns } from './start-runs.ts'
+import { followRun } from './follow-run.ts'
 import { readOutput } from './run-output.ts'
-import type { Runs } from './runs.ts'
+import { type Runs, runsError } from './runs.ts'
 import type { Session } from './session.ts'
 
 export function remoteRuns(
-  context: Pick<CommandContext, 'env' | 'random' | 'stderr'>,
+  context: Pick<CommandContext, 'env' | 'random' | 'clock' | 'signal' | 'note' | 'stderr'>,
   session: Session,
 ): Runs {
   return {
@@ -31,11 +33,27 @@ export function remoteRuns(
         targets: [row.agent],
         arguments: { run: row.run, ...options },
       })
-      requireDone(response, () => row.host)
-      return row
+      const failure = failureOf(response, () => row.host)
+      if (failure === undefined) return row
+      // A host that has no record of the run cannot stop it: what is known of it says more.
+      const now = await session.ask('run.status', { run: row.run })
+      if (now.state !== 'lost') throw failure
+      throw runsError('runs.lost', { run: now.run, status: now.status }, { cause: failure })
     },
-    output: (options) => readOutput(session, options),
-    list: async ({ on, all }) =>
-      (await session.ask('run.list', { all, ...(on.length === 0 ? {} : { on: [...on] }) })).runs,
+    output: (options) =>
+      options.follow ? followRun(context, session, options) : readOutput(session, options),
+    async list({ on, all }) {
+      const rows: RunRow[] = []
+      const which = { all, ...(on.length === 0 ? {} : { on: [...on] }) }
+      for (let after: string | undefined; ; ) {
+        const page = await session.ask('run.list', {
+          ...which,
+          ...(after === undefined ? {} : { after }),
+        })
+        rows.push(...page.runs)
+        if (page.next === undefined) return rows
+        after = page.next
+      }
+    },
   }
 }

@@ -11,8 +11,8 @@ export const resultError = defineErrors({
   },
   'result.unknown': {
     exit: 'failed',
-    message: (d: { target: string }) =>
-      `it is not known whether it was done on ${d.target}: the connection ended in between`,
+    message: (d: { target: string; reason: string }) =>
+      `it is not known whether it was done on ${d.target}: ${d.reason}`,
     hint: () => 'muster audit log shows the outcome once it is known',
   },
   'result.failed': {
@@ -24,8 +24,11 @@ export const resultError = defineErrors({
 
 /** The error of a target that was not done. */
 export function errorOf(row: OperateResult, name = row.target): MusterError {
-  if (row.result === 'unknown') return resultError('result.unknown', { target: name })
   const known = row.error && restore(row.error.code, row.error.data)
+  if (row.result === 'unknown') {
+    const reason = known?.message ?? 'the connection ended before it answered'
+    return resultError('result.unknown', { target: name, reason })
+  }
   return (
     known ?? resultError('result.failed', { target: name, result: row.error?.code ?? row.result })
   )

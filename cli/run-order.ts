@@ -5,8 +5,6 @@ import { DEFAULT_OUTPUT_BYTES } from '../shared/run-defaults.ts'
 import { GIB } from '../shared/units.ts'
 import { cliError } from './errors.ts'
 import type { ArgumentSpecs, FlagSpecs, FlagValues } from './command.ts'
-import type { CommandContext } from './context.ts'
-import type { Session } from './session.ts'
 
 /** What the runner takes: one timer reaches no further (agent/runner/order.ts), in whole days. */
 const MAX_TIMEOUT_MS = 24 * 86_400_000
@@ -83,34 +81,6 @@ export interface StartedRun {
 export interface Started {
   readonly runs: readonly StartedRun[]
   readonly response: OperateResponse
-}
-
-/** Signs one intent for all hosts and has it performed. */
-export async function startRuns(
-  context: Pick<CommandContext, 'env' | 'random' | 'stderr'>,
-  session: Session,
-  flags: RunFlags,
-  command: readonly string[],
-): Promise<Started> {
-  const [{ sealEnvironment }, { checkOrder }, { warnOfStarted }] = await Promise.all([
-    import('./run-environment.ts'),
-    import('./check-order.ts'),
-    import('./run-remarks.ts'),
-  ])
-  const { env, values } = sealEnvironment(context, flags.env, context.env)
-  const order = { ...checkOrder(orderOf(flags, command)), env }
-  const { agents } = await session.ask('target.resolve', { on: [...flags.on] })
-  const runs = agents.map((agent) => ({ agent: agent.id, host: agent.name, run: session.newId() }))
-  const response = await session.operate(
-    {
-      verb: 'run.start',
-      targets: runs.map((run) => run.agent),
-      arguments: { ...order, runs: Object.fromEntries(runs.map((run) => [run.agent, run.run])) },
-    },
-    { values },
-  )
-  await warnOfStarted(context, runs, response)
-  return { runs, response }
 }
 
 /** What the flags say of a run, but for its environment. @throws cli.usage */

@@ -16,13 +16,31 @@ export interface OutputOptions {
   readonly gap?: (stream: 'stdout' | 'stderr', dropped: number) => Promise<void>
 }
 
-/** Reads from the beginning. Resolves with the run's state once everything was written. */
-export async function readOutput(session: Session, options: OutputOptions): Promise<RunRow> {
+/** How far each stream was read, dropped bytes included. */
+export interface OutputOffsets {
+  stdout: number
+  stderr: number
+}
+
+/**
+ * Reads from the offsets on, the beginning by default, and moves them along with what was written.
+ * Resolves with the run's state once everything was written.
+ */
+export async function readOutput(
+  session: Session,
+  options: OutputOptions & { readonly offsets?: OutputOffsets },
+): Promise<RunRow> {
+  const { offsets = { stdout: 0, stderr: 0 } } = options
   const reader = createPieceReader(async (piece) => {
-    if (piece.kind === 'gap') await options.gap?.(piece.stream, piece.dropped)
-    else await options[piece.kind](piece.bytes)
+    if (piece.kind === 'gap') {
+      await options.gap?.(piece.stream, piece.dropped)
+      offsets[piece.stream] += piece.dropped
+      return
+    }
+    await options[piece.kind](piece.bytes)
+    offsets[piece.kind] += piece.bytes.length
   })
-  const request = { run: options.run, follow: options.follow, stdout: 0, stderr: 0 }
+  const request = { run: options.run, follow: options.follow, ...offsets }
   const row = await session.ask('run.output', request, { onData: (bytes) => reader.write(bytes) })
   reader.end()
   return row
@@ -50,9 +68,12 @@ export async function watching<T>(
 /** Says where bytes are missing. */
 export function gapNote(
   context: CommandContext<unknown, unknown>,
+  prefix = '',
 ): (stream: 'stdout' | 'stderr', dropped: number) => Promise<void> {
   return (stream, dropped) =>
-    context.note(`${dropped} bytes of ${stream} are missing here: the output limit was reached`)
+    context.note(
+      `${prefix}${dropped} bytes of ${stream} are missing here: the output limit was reached`,
+    )
 }
 
 /** Bytes as they are, but for a terminal: there, what it would obey is made visible, line by line (PC-13). */

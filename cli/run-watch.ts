@@ -6,7 +6,8 @@ import { concurrently } from '../shared/concurrently.ts'
 import { MusterError } from '../shared/errors.ts'
 import type { CommandContext } from './context.ts'
 import { errorOf, failureLine } from './results.ts'
-import { gapNote, plainWriter, prefixedWriter, readOutput } from './run-output.ts'
+import { followError, followRun } from './follow-run.ts'
+import { gapNote, plainWriter, prefixedWriter } from './run-output.ts'
 import { printable } from './sink.ts'
 import { endWords } from './run-remarks.ts'
 import type { Started, StartedRun } from './run-order.ts'
@@ -29,13 +30,21 @@ export async function watchOne(
     await context.report(error)
     return EXIT.ownFailure
   }
-  const row = await readOutput(session, {
+  const row = await followRun(context, session, {
     run: run.run,
     follow: true,
     stdout: plainWriter(context.stdout, context.flags),
     stderr: plainWriter(context.stderr, context.flags),
     gap: gapNote(context),
+  }).catch((error: unknown) => {
+    // Not 7, which the program itself may exit with.
+    if (followError.is(error)) return error
+    throw error
   })
+  if (row instanceof MusterError) {
+    await context.report(row)
+    return EXIT.ownFailure
+  }
   if (row.state !== 'exited') await context.note(`${run.host}: ${endWords(row)}`)
   return remoteExitCode(row)
 }
@@ -80,7 +89,13 @@ async function watch(context: Context, session: Session, run: StartedRun): Promi
   const err = prefixedWriter(context.stderr, run.host, context.flags)
   try {
     return await session.another((own) =>
-      readOutput(own, { run: run.run, follow: true, stdout: out.write, stderr: err.write }),
+      followRun(context, own, {
+        run: run.run,
+        follow: true,
+        stdout: out.write,
+        stderr: err.write,
+        gap: gapNote(context, `${run.host}: `),
+      }),
     )
   } finally {
     await out.end()

@@ -3,18 +3,26 @@
  * runner's unix socket. The only place that decides between the two.
  */
 import type { RunRow } from '../protocols/control/messages.ts'
-import type { MusterError } from '../shared/errors.ts'
+import { defineErrors, type MusterError } from '../shared/errors.ts'
 import type { CommandContext } from './context.ts'
 import { cliError } from './errors.ts'
 import type { RunFlags, StartedRun } from './run-order.ts'
-import type { OutputOptions } from './run-output.ts'
+import type { FollowOptions } from './follow-run.ts'
+
+export const runsError = defineErrors({
+  'runs.lost': {
+    exit: 'notFound',
+    message: (d: { run: string; status: string }) => `run ${d.run} cannot be stopped: ${d.status}`,
+    hint: () => 'what may still run there is ended on the host itself: muster process list --local',
+  },
+})
 
 export interface StopOptions {
   readonly graceMs: number
   readonly signal?: string
 }
 
-/** A run is named by its id or a unique prefix of it. All but start and list throw dispatch.unknown-run, dispatch.ambiguous-run. */
+/** A run is named by its id, or by a unique beginning or end of it. All but start and list throw dispatch.unknown-run, dispatch.ambiguous-run. */
 export interface Runs {
   /** What was started, and why the rest was not. */
   start(
@@ -25,7 +33,7 @@ export interface Runs {
   /** Resolves once nothing of it lives. */
   stop(run: string, options: StopOptions): Promise<RunRow>
   /** Reads from the beginning. Resolves with the run's state once everything was written. */
-  output(options: OutputOptions): Promise<RunRow>
+  output(options: FollowOptions): Promise<RunRow>
   /** Newest first. */
   list(options: { on: readonly string[]; all: boolean }): Promise<readonly RunRow[]>
 }

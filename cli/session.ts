@@ -53,13 +53,20 @@ export interface Session {
     options?: CallOptions<Methods[K]>,
   ): Promise<ResponseOf<Methods[K]>>
   /** Signs an intent and has it performed. Rejects where it was refused; what became of each target is in the response. */
-  operate<V extends Verb>(
-    order: { verb: V; targets: readonly string[]; arguments: ArgumentsOf<V> },
-    options?: OperateOptions,
-  ): Promise<OperateResponse>
+  operate<V extends Verb>(order: Order<V>, options?: OperateOptions): Promise<OperateResponse>
+  /** Signs an intent. Sent again with {@link perform}, it is never carried out twice. */
+  sign<V extends Verb>(order: Order<V>): Promise<Signed>
+  /** Has a signed intent performed, or joins the one under way. */
+  perform(intent: Signed, options?: OperateOptions): Promise<OperateResponse>
   /** Runs `work` in a further session with the same coordinator: calls of one session go one after the other. */
   another<T>(work: (session: Session) => Promise<T>): Promise<T>
   close(): Promise<void>
+}
+
+export interface Order<V extends Verb> {
+  readonly verb: V
+  readonly targets: readonly string[]
+  readonly arguments: ArgumentsOf<V>
 }
 
 export interface OperateOptions {
@@ -133,6 +140,14 @@ export async function openSession(
   }
   await client.call('session.open', await answer(deps, { ...challenge, fleet }, signal), options)
   const newId = uuidv7Generator(deps)
+  const sign: Session['sign'] = (order) =>
+    signIntent(deps, { ...order, fleet, operation: newId() }, signal)
+  const perform: Session['perform'] = (intent, { values = [], ...more } = {}) =>
+    client.call(
+      'operate',
+      { intent, ...(values.length === 0 ? {} : { values: [...values] }) },
+      { ...options, ...more },
+    )
 
   return {
     fleet,
@@ -144,14 +159,9 @@ export async function openSession(
     operator: deps.operator,
     newId,
     ask: (method, request, more) => client.call(method, request, { ...options, ...more }),
-    async operate(order, { values = [], ...more } = {}) {
-      const intent = await signIntent(deps, { ...order, fleet, operation: newId() }, signal)
-      return client.call(
-        'operate',
-        { intent, ...(values.length === 0 ? {} : { values: [...values] }) },
-        { ...options, ...more },
-      )
-    },
+    sign,
+    perform,
+    operate: async (order, more) => perform(await sign(order), more),
     async another(work) {
       const further = await openSession(deps, { ...reach, close: async () => undefined }, signal)
       try {

@@ -38,6 +38,7 @@ import { openDatabase } from './database/database.ts'
 import { migrate } from './database/migrate.ts'
 import { createDispatch } from './dispatch/dispatch.ts'
 import { createRuns } from './dispatch/runs.ts'
+import { createUnknownOutcomes } from './dispatch/unknown-outcomes.ts'
 import { enrolHandlers } from './enrol-service.ts'
 import { factsServiceHandlers } from './facts-service.ts'
 import { createHttpServer } from './http/server.ts'
@@ -253,6 +254,7 @@ export async function runCoordinator(
     closing: working,
   })
   const outcomes = createOutcomes({ database, ledger, issuer, clock, fleet })
+  const unknown = createUnknownOutcomes({ ...deps, database, ledger, outcomes, dispatch, runs })
   const changed = (): void => {
     // Who lost its rights is cut off; who got others comes back and is told them.
     void trust
@@ -285,7 +287,7 @@ export async function runCoordinator(
       ...grantVerbs({ access, revoked: changed }),
       ...repositoryVerbs({ repositories, mirror, publisher, snapshots, database, clock }),
       ...snapshotVerbs({ repositories, snapshots, publisher }),
-      ...runVerbs({ agents, dispatch, runs }),
+      ...runVerbs({ agents, dispatch, runs, clock }),
       ...artifactVerbs({ pool, database, clock }),
     },
   })
@@ -360,7 +362,7 @@ export async function runCoordinator(
   const offFacts = takeFacts({ node, ingest, log, fleet }, working)
   stack.defer(offFacts)
   const offMembers = watchMembers(
-    { node, agents, ingest, witness: dispatch.witness, clock, log },
+    { node, agents, ingest, witness: dispatch.witness, settle: unknown.settle, clock, log },
     working,
   )
   stack.defer(offMembers)

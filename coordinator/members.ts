@@ -17,6 +17,8 @@ export interface MembersDeps {
   readonly ingest: Ingest
   /** Compares the log with what the host has seen of it. */
   readonly witness: (agent: AgentRecord, signal: AbortSignal) => Promise<void>
+  /** Finds out what became of orders to this host whose outcome is not known. */
+  readonly settle: (agent: AgentRecord, signal: AbortSignal) => Promise<unknown>
   readonly clock: Clock
   readonly log: Logger
 }
@@ -46,6 +48,10 @@ export function watchMembers(deps: MembersDeps, signal: AbortSignal): () => void
           { host: agent.name, error },
           'the log could not be compared with what a host has seen of it',
         )
+    })
+    await deps.settle(agent, signal).catch((error: unknown) => {
+      if (!signal.aborted)
+        deps.log.warn({ host: agent.name, error }, 'unknown outcomes were not settled')
     })
     await deps.ingest.pull(agent, signal)
   }

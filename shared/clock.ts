@@ -93,3 +93,13 @@ export function parseRfc3339(text: string): number {
 export function httpDate(ms: number): string {
   return new Date(ms).toUTCString()
 }
+
+/** Day and time in the time zone of this process, for people: `2026-11-30` and `12:03`. */
+export function localTime(ms: number): { readonly day: string; readonly time: string } {
+  const at = new Date(ms)
+  const two = (value: number): string => String(value).padStart(2, '0')
+  return {
+    day: `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`,
+    time: `${two(at.getHours())}:${two(at.getMinutes())}`,
+  }
+}

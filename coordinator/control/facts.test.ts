@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { rfc3339 } from '../../shared/clock.ts'
+import type { FactEvent } from '../../shared/facts/events.ts'
 import { factPackage, type FactSet, factSet, rootOf } from '../../shared/facts/package-set.ts'
 import { TEST_TIME } from '../../shared/testing/statements.ts'
 import { DIALECTS } from '../database/testing.ts'
-import { createFactStore, MAX_VERSIONS } from '../inventory/fact-store.ts'
+import { createFactStore, MAX_HISTORY, MAX_VERSIONS } from '../inventory/fact-store.ts'
 import type { AgentRecord } from '../registry/agents.ts'
 import { testCoordinator } from '../testing/coordinator.ts'
 import { factsHandlers } from './facts.ts'
@@ -99,5 +100,34 @@ for (const dialect of DIALECTS) {
       ['b', MAX_VERSIONS],
       ['c', 2],
     ])
+  })
+
+  it(`facts: an answer that leaves something out says so (${dialect})`, async () => {
+    await using coordinator = await testCoordinator(dialect)
+    const { database, agents } = coordinator
+    const store = createFactStore({ database })
+    const ask = factsHandlers({ agents, store, connected: () => true })
+    const web = await coordinator.member('web', { role: 'web' })
+    const set = openssl(...Array.from({ length: MAX_VERSIONS + 1 }, (_, n) => `${n}-1`))
+    const state = { epoch: 1, sequence: 1, root: rootOf(set), at: rfc3339(TEST_TIME), set }
+    const event: FactEvent = {
+      event: 'install',
+      at: rfc3339(TEST_TIME),
+      manager: 'rpm',
+      name: 'openssl',
+      arch: 'x86_64',
+      from: null,
+      to: '1-1',
+      source: null,
+      durationSeconds: null,
+    }
+    const events = Array.from({ length: MAX_HISTORY + 3 }, () => event)
+    await database.transaction((tx) => store.save(tx, web.id, state, events))
+    const { found, crowded } = await ask['package.find']({ name: 'openssl' }, context)
+    assert.deepEqual([found.length, crowded], [MAX_VERSIONS, ['web']])
+    const history = await ask['facts.history'].run({ host: 'web' }, context)
+    assert.deepEqual([history.events.length, history.omitted], [MAX_HISTORY, 3])
+    const other = await ask['facts.history'].run({ host: 'web', package: 'bash' }, context)
+    assert.deepEqual([other.events.length, other.omitted], [0, undefined])
   })
 }

@@ -6,7 +6,7 @@ import { rfc3339 } from '../../shared/clock.ts'
 import { versionCondition } from '../../shared/facts/version-condition.ts'
 import { type Evr, formatEvr } from '../../shared/rpm/evr.ts'
 import { inventoryError } from '../inventory/errors.ts'
-import type { FactStore } from '../inventory/fact-store.ts'
+import { type FactStore, MAX_HISTORY, MAX_VERSIONS } from '../inventory/fact-store.ts'
 import type { Agents } from '../registry/agents.ts'
 import { registryError } from '../registry/errors.ts'
 
@@ -54,7 +54,10 @@ export function factsHandlers(deps: {
       async run(request) {
         const agent = await deps.agents.find(request.host)
         const events = await deps.store.history(agent.id, request.package)
+        const full = events.length === MAX_HISTORY
+        const omitted = full ? await deps.store.older(agent.id, request.package) : 0
         return {
+          ...(omitted === 0 ? {} : { omitted }),
           events: events.map(({ at, event, manager, name, from, to, source, durationSeconds }) => ({
             at,
             event,
@@ -83,7 +86,13 @@ export function factsHandlers(deps: {
         name,
         on === undefined ? undefined : agents.map((agent) => agent.id),
       )
-      const found = rows.flatMap((row) => {
+      const crowded = new Set<string>()
+      const shown = rows.filter((row, index) => {
+        if (rows[index - MAX_VERSIONS]?.agent !== row.agent) return true
+        crowded.add(byId.get(row.agent)?.name ?? row.agent)
+        return false
+      })
+      const found = shown.flatMap((row) => {
         const agent = byId.get(row.agent)
         if (agent === undefined || !matches(row)) return []
         return [
@@ -98,7 +107,7 @@ export function factsHandlers(deps: {
           },
         ]
       })
-      return { found }
+      return { found, ...(crowded.size === 0 ? {} : { crowded: [...crowded] }) }
     },
   }
 }

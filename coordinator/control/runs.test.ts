@@ -1,11 +1,13 @@
 /** Answers about runs, from hosts that tell the truth and from hosts that do not. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
+import { wireError } from '../../protocols/wire/errors.ts'
+import { rfc3339 } from '../../shared/clock.ts'
 import type { MusterError } from '../../shared/errors.ts'
 import { control } from '../../protocols/control/protocol.ts'
 import { createPolicy } from '../sessions/policy.ts'
 import { type RunId, runId } from '../../shared/ids.ts'
-import { testUuid } from '../../shared/testing/statements.ts'
+import { TEST_TIME, testUuid } from '../../shared/testing/statements.ts'
 import type { Dialect } from '../database/columns.ts'
 import { DIALECTS } from '../database/testing.ts'
 import { createDispatch } from '../dispatch/dispatch.ts'
@@ -125,7 +127,7 @@ for (const dialect of DIALECTS) {
       watching,
     )
     assert.deepEqual([shown.run, shown.state], [own, 'running'])
-    await runs.update(a.id, stateOf(other, { state: 'exited', exitCode: 0 }))
+    await runs.update(a.id, stateOf(other, { state: 'exited', exitCode: 0 }), TEST_TIME)
     assert.equal((await runs.find(other)).state, 'starting')
     assert.equal((await runs.find(own)).state, 'running')
   })
@@ -163,13 +165,92 @@ for (const dialect of DIALECTS) {
     await using stack = new AsyncDisposableStack()
     const { a, started, runs } = await scene(stack, dialect)
     const run = await started(a, 1)
-    await runs.update(a.id, stateOf(run, { state: 'lost', reason: 'reboot' }))
-    await runs.update(a.id, stateOf(run))
+    await runs.update(a.id, stateOf(run, { state: 'lost', reason: 'reboot' }), TEST_TIME)
+    await runs.update(a.id, stateOf(run), TEST_TIME)
     assert.equal((await runs.find(run)).state, 'lost')
-    await runs.update(a.id, stateOf(run, { state: 'exited', exitCode: 3 }))
-    await runs.update(a.id, stateOf(run, { state: 'killed', signal: 'SIGKILL' }))
-    await runs.update(a.id, stateOf(run, { state: 'lost', reason: 'reboot' }))
+    await runs.update(a.id, stateOf(run, { state: 'exited', exitCode: 3 }), TEST_TIME)
+    await runs.update(a.id, stateOf(run, { state: 'killed', signal: 'SIGKILL' }), TEST_TIME)
+    await runs.update(a.id, stateOf(run, { state: 'lost', reason: 'reboot' }), TEST_TIME)
     const { state, exitCode, signal } = await runs.find(run)
     assert.deepEqual({ state, exitCode, signal }, { state: 'exited', exitCode: 3, signal: null })
+  })
+
+  it(`runs: a host that is gone or silent leaves the last state, marked as such (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { coordinator, hosts, a, started, ask } = await scene(stack, dialect)
+    const run = await started(a, 1)
+    const show = () => ask['run.status'].run({ run }, context)
+    await hosts.connect(a, { command: { status: async () => ({ runs: [stateOf(run)] }) } })
+    const alive = await show()
+    assert.deepEqual(
+      [alive.status, alive.stale, alive.contact, alive.unreachableSince, alive.seenAt],
+      ['running', false, 'answered', null, rfc3339(TEST_TIME)],
+    )
+    await coordinator.agents.seen(a.id, TEST_TIME + 1000)
+    coordinator.clock.at = TEST_TIME + 60_000
+    hosts.disconnect(a)
+    const gone = await show()
+    assert.deepEqual(
+      [gone.status, gone.stale, gone.contact, gone.unreachableSince, gone.seenAt],
+      ['running', true, 'offline', rfc3339(TEST_TIME + 1000), rfc3339(TEST_TIME)],
+    )
+    const [listed] = (await ask['run.list'].run({ all: false }, context)).runs
+    assert.deepEqual([listed?.stale, listed?.contact], [true, 'offline'])
+    // Connected, and its answer does not come: what it said last counts, with its time.
+    const refuse = async () => {
+      throw wireError('protocol.closed', { what: 'the answer' })
+    }
+    await hosts.connect(a, { command: { status: refuse } })
+    const silent = await show()
+    assert.deepEqual(
+      [silent.stale, silent.contact, silent.unreachableSince],
+      [true, 'silent', rfc3339(TEST_TIME)],
+    )
+    // What is over needs no host.
+    const end = stateOf(run, { state: 'exited', exitCode: 9 })
+    await hosts.connect(a, { command: { status: async () => ({ runs: [end] }) } })
+    assert.equal((await show()).status, 'exited: 9')
+    hosts.disconnect(a)
+    assert.deepEqual([(await show()).status, (await show()).stale], ['exited: 9', false])
+  })
+
+  it(`runs: one that its host disowns ends, but not while its order is on the way (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { coordinator, hosts, a, started, status, ask, runs } = await scene(stack, dialect)
+    const run = await started(a, 1)
+    const { operation } = await runs.find(run)
+    const intent = { operation, index: 0, verb: 'run.start' }
+    const { database, ledger } = coordinator
+    await database.transaction((tx) => ledger.openIntent(tx, intent))
+    await hosts.connect(a, { command: { status: async () => ({ runs: [] }) } })
+    assert.equal(await status(run), 'running')
+    await database.transaction((tx) => ledger.closeIntent(tx, operation))
+    assert.equal(await status(run), 'lost: its host has no record of it')
+    assert.deepEqual((await ask['run.list'].run({ all: false }, context)).runs, [])
+    // Its output says the same in words, not in a code of the runner.
+    const other = await started(a, 2)
+    const unknown = async () => {
+      throw wireError('protocol.refused', {
+        method: 'read',
+        status: 'not-found',
+        code: 'runner.unknown-run',
+      })
+    }
+    await hosts.connect(a, {
+      command: { status: async () => ({ runs: [] }) },
+      output: { read: unknown },
+    })
+    const session = { operator: operator.fingerprint, notAfter: coordinator.clock.at + 60_000 }
+    const watching = {
+      signal: forever,
+      caller: { kind: 'operator', ...session },
+      peer: { session },
+      send: async () => undefined,
+    } as never
+    const request = { run: other, follow: true, stdout: 0, stderr: 0 }
+    await assert.rejects(
+      Promise.resolve(ask['run.output'].run(request, watching)),
+      /a has no output of run .*: lost: its host has no record of it/,
+    )
   })
 }

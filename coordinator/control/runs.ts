@@ -4,13 +4,13 @@ import type { RunRow } from '../../protocols/control/messages.ts'
 import type { Handlers } from '../../protocols/define-protocol.ts'
 import { openClient } from '../../protocols/call.ts'
 import type { RunStatusMessage } from '../../protocols/command/messages.ts'
-import { isTerminal, runWords } from '../../shared/run-words.ts'
+import { isTerminal } from '../../shared/run-words.ts'
 import { output } from '../../protocols/output/protocol.ts'
 import type { Target } from '../../protocols/peer.ts'
-import type { Clock } from '../../shared/clock.ts'
+import { type Clock, rfc3339 } from '../../shared/clock.ts'
 import { concurrently } from '../../shared/concurrently.ts'
 import { MusterError } from '../../shared/errors.ts'
-import type { AgentId } from '../../shared/ids.ts'
+import type { AgentId, RunId } from '../../shared/ids.ts'
 import type { Dispatch, DispatchDeps } from '../dispatch/dispatch.ts'
 import { dispatchError } from '../dispatch/errors.ts'
 import { heardOf } from '../dispatch/heard.ts'
@@ -18,6 +18,7 @@ import type { RunRecord, Runs } from '../dispatch/runs.ts'
 import type { Access } from '../registry/access.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
 import { registryError } from '../registry/errors.ts'
+import { askHost, runRow } from './run-contact.ts'
 import { whileAllowed } from './standing.ts'
 
 type Control = Handlers<typeof control>
@@ -32,8 +33,6 @@ export interface RunDeps {
   readonly open: DispatchDeps['open']
 }
 
-/** A connected host that does not answer within this is shown as it was last heard of. */
-const ASK_MS = 5_000
 const PARALLEL_HOSTS = 32
 
 export function runHandlers(deps: RunDeps): RunHandlers {
@@ -52,34 +51,6 @@ export function runHandlers(deps: RunDeps): RunHandlers {
     agent: id,
     labels: (await agents.byId(id))?.labels ?? {},
   })
-
-  /** Asks the host for the states of its runs and writes down what it says. */
-  const refresh = async (
-    agent: AgentRecord | undefined,
-    of: readonly RunRecord[],
-    outer: AbortSignal,
-  ): Promise<Map<string, RunStatusMessage>> => {
-    const answers = new Map<string, RunStatusMessage>()
-    if (agent === undefined || agent.status === 'revoked' || of.length === 0) return answers
-    const signal = AbortSignal.any([outer, deps.clock.timeout(ASK_MS)])
-    try {
-      const client = await deps.dispatch.connect(agent, signal)
-      const { runs: states } = await client
-        .call('status', { runs: of.map((run) => run.run) }, { signal })
-        .finally(() => void client.close().catch(() => undefined))
-      for (const [run, heard] of heardOf(
-        of.map((record) => record.run),
-        states,
-      )) {
-        answers.set(run, heard)
-        await runs.update(agent.id, heard)
-      }
-    } catch (error) {
-      outer.throwIfAborted()
-      if (!(error instanceof MusterError) && !signal.aborted) throw error
-    }
-    return answers
-  }
 
   const read = async (
     agent: AgentRecord,
@@ -107,8 +78,12 @@ export function runHandlers(deps: RunDeps): RunHandlers {
 
   const show = async (record: RunRecord, signal: AbortSignal): Promise<RunRow> => {
     const agent = await agents.byId(record.agent)
-    const answer = (await refresh(agent, [record], signal)).get(record.run)
-    return row(record, agent, answer)
+    const over = isTerminal(record.state)
+    const { statuses, contact } = await askHost(deps, agent, over ? [] : [record], signal)
+    const status = statuses.get(record.run)
+    // Read again: a host that has no record of it has ended it.
+    const current = over || status !== undefined ? record : await runs.find(record.run)
+    return runRow(current, agent, { status, contact }, rfc3339(deps.clock.now()))
   }
 
   return {
@@ -131,22 +106,29 @@ export function runHandlers(deps: RunDeps): RunHandlers {
           throw error
         }
       },
-      async run({ on, all }, context) {
+      async run({ on, all, after }, context) {
         const chosen =
           on === undefined ? undefined : (await agents.select(on)).map((agent) => agent.id)
-        const records = await runs.list({ ...(chosen ? { agents: chosen } : {}), all })
-        const byAgent = Map.groupBy(records, (record) => record.agent)
-        const rows = await concurrently([...byAgent], PARALLEL_HOSTS, async ([id, own]) => {
+        const page = await runs.list({ ...(chosen ? { agents: chosen } : {}), all, after })
+        const byAgent = Map.groupBy(page.runs, (record) => record.agent)
+        const rows = new Map<RunId, RunRow>()
+        await concurrently([...byAgent], PARALLEL_HOSTS, async ([id, own]) => {
           const agent = await agents.byId(id)
-          const answers = await refresh(
-            agent,
-            own.filter((record) => !isTerminal(record.state)).slice(0, 1000),
-            context.signal,
-          )
-          return own.map((record) => row(record, agent, answers.get(record.run)))
+          const alive = own.filter((record) => !isTerminal(record.state))
+          const { statuses, contact } = await askHost(deps, agent, alive, context.signal)
+          const now = rfc3339(deps.clock.now())
+          for (const record of own) {
+            const status = statuses.get(record.run)
+            const disowned =
+              contact === 'answered' && status === undefined && !isTerminal(record.state)
+            const current = disowned ? await runs.find(record.run) : record
+            rows.set(record.run, runRow(current, agent, { status, contact }, now))
+          }
         })
+        const listed = page.runs.flatMap(({ run }) => rows.get(run) ?? [])
         return {
-          runs: rows.flat().filter((one) => all || !isTerminal(one.state as RunRecord['state'])),
+          runs: listed.filter((one) => all || !isTerminal(one.state as RunRecord['state'])),
+          ...(page.next === undefined ? {} : { next: page.next }),
         }
       },
     },
@@ -156,50 +138,41 @@ export function runHandlers(deps: RunDeps): RunHandlers {
       async run(request, context) {
         const record = await runs.find(request.run)
         const agent = await agents.byId(record.agent)
-        if (record.state === 'failed to start') return row(record, agent, undefined)
+        const now = (): string => rfc3339(deps.clock.now())
+        if (record.state === 'failed to start')
+          return runRow(record, agent, { contact: 'answered' }, now())
         if (agent === undefined) throw dispatchError('dispatch.offline', { host: record.agent })
         if (agent.status === 'revoked')
           throw dispatchError('dispatch.revoked', { host: agent.name })
         const right = { namespace: 'run', target: () => agentTarget(record.agent) } as const
         const said = await whileAllowed(deps, context, right, (signal) =>
           read(agent, record, request, { ...context, signal }),
-        )
-        const heard = heardOf([record.run], [said]).get(record.run)
-        if (heard !== undefined) await runs.update(agent.id, heard)
-        return row(record, agent, heard)
+        ).catch(async (error: unknown) => {
+          if (!isUnknownRun(error)) throw error
+          const { status } = await show(record, context.signal)
+          const { name: host } = agent
+          throw dispatchError(
+            'dispatch.no-output',
+            { host, run: record.run, status },
+            { cause: error },
+          )
+        })
+        const status = heardOf([record.run], [said]).get(record.run)
+        if (status !== undefined) await runs.update(agent.id, status, deps.clock.now())
+        return runRow(record, agent, { status, contact: 'answered' }, now())
       },
     },
   }
 }
 
-function row(
-  record: RunRecord,
-  agent: AgentRecord | undefined,
-  answer: RunStatusMessage | undefined,
-): RunRow {
-  const known = answer ?? {
-    state: record.state,
-    exitCode: record.exitCode,
-    signal: record.signal,
-    reason: record.reason,
-  }
-  return {
-    run: record.run,
-    host: agent?.name ?? record.agent,
-    agent: record.agent,
-    command: [...record.command],
-    name: record.name,
-    status: runWords(known),
-    state: known.state,
-    startedAt: answer?.startedAt ?? record.startedAt,
-    endedAt: answer?.endedAt ?? record.endedAt,
-    exitCode: known.exitCode,
-    signal: known.signal,
-    outputBytes: answer ? answer.stdoutBytes + answer.stderrBytes : record.outputBytes,
-    droppedBytes: answer?.droppedBytes ?? 0,
-    limits: answer?.limits ?? null,
-    reason: known.reason,
-    ...(answer?.unenforced === undefined ? {} : { unenforced: answer.unenforced }),
-    actor: record.actor,
-  }
+/** The runner's error (agent/runner/errors.ts), which crosses the wire. */
+const UNKNOWN_RUN = 'runner.unknown-run'
+
+function isUnknownRun(error: unknown): boolean {
+  if (!(error instanceof MusterError)) return false
+  // A process without the runner's table of errors sees a refusal with its code.
+  return (
+    error.code === UNKNOWN_RUN ||
+    (error.code === 'protocol.refused' && error.data['code'] === UNKNOWN_RUN)
+  )
 }

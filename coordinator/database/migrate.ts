@@ -13,10 +13,19 @@ import { migration as mirror } from './migrations/0003-mirror.ts'
 import { migration as inventory } from './migrations/0004-inventory.ts'
 import { migration as runs } from './migrations/0005-runs.ts'
 import { migration as pins } from './migrations/0006-pins.ts'
+import { migration as runContact } from './migrations/0007-run-contact.ts'
 import { backUpSqlite } from './sqlite-backup.ts'
 import type { SchemaMigrationTable, Tables } from './tables.ts'
 
-export const MIGRATIONS: readonly Migration[] = [log, registry, mirror, inventory, runs, pins]
+export const MIGRATIONS: readonly Migration[] = [
+  log,
+  registry,
+  mirror,
+  inventory,
+  runs,
+  pins,
+  runContact,
+]
 
 /** Key of the transaction-scoped advisory lock under which coordinators that start together migrate one after the other. */
 const MIGRATION_LOCK = 0x6d75_7374

@@ -74,7 +74,7 @@ async function scene(
       ...(ending ? { closing: ending } : {}),
     })
     return coordinator.start({
-      handlers: runVerbs({ agents, dispatch, runs }),
+      handlers: runVerbs({ agents, dispatch, runs, clock }),
       ...(ending ? { closing: ending } : {}),
     })
   }
@@ -352,7 +352,7 @@ for (const dialect of DIALECTS) {
       'lost',
       'host-0 was revoked while it ran',
     ])
-    assert.equal((await runs.find(runOf(1))).state, 'starting')
+    assert.equal((await runs.find(runOf(1))).state, 'running')
     const before = (await coordinator.entries()).length
     const stop = await coordinator.intent('run.stop', {
       targets: [leaves.id],

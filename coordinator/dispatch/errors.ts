@@ -10,8 +10,13 @@ export const dispatchError = defineErrors({
   },
   'dispatch.ambiguous-run': {
     exit: 'conflict',
-    message: (d: { run: string }) => `more than one run begins with ${d.run}`,
-    hint: () => 'give more of the run id',
+    message: (d: { run: string; candidates: readonly string[]; more: boolean }) =>
+      [
+        `more than one run matches ${d.run}:`,
+        ...d.candidates,
+        ...(d.more ? ['… and others'] : []),
+      ].join('\n'),
+    hint: () => 'give more digits of the run id, from its end or its beginning',
   },
   'dispatch.offline': {
     exit: 'unreachable',
@@ -19,6 +24,13 @@ export const dispatchError = defineErrors({
     message: (d: { host: string }) => `${d.host} is not connected`,
     hint: (d: { host: string }) =>
       `muster agent list shows when ${d.host} was last seen; on the host: muster agent run`,
+  },
+  'dispatch.no-output': {
+    exit: 'notFound',
+    message: (d: { host: string; run: string; status: string }) =>
+      `${d.host} has no output of run ${d.run}: ${d.status}`,
+    hint: (d: { host: string; run: string; status: string }) =>
+      `muster audit log shows what was ordered; muster process list --on ${d.host} shows its runs`,
   },
   'dispatch.revoked': {
     exit: 'conflict',

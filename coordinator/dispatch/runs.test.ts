@@ -1,11 +1,23 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { RunStatusMessage } from '../../protocols/command/messages.ts'
-import { type AgentId, agentId, operationId, runId } from '../../shared/ids.ts'
+import { systemClock } from '../../shared/clock.ts'
+import { MusterError } from '../../shared/errors.ts'
+import { type AgentId, agentId, operationId, runId, uuidv7Generator } from '../../shared/ids.ts'
+import { systemRandom } from '../../shared/random.ts'
+import { shortId } from '../../shared/short-id.ts'
 import { TEST_TIME, testUuid } from '../../shared/testing/statements.ts'
 import { operator, testCoordinator } from '../testing/coordinator.ts'
 import { stateOf } from '../testing/hosts.ts'
-import { createRuns, type Runs } from './runs.ts'
+import { createRuns, type Runs, RUNS_PAGE } from './runs.ts'
+
+const order = {
+  operation: operationId.parse(testUuid(900)),
+  command: ['true'],
+  name: undefined,
+  actor: operator.fingerprint,
+  at: TEST_TIME,
+}
 
 const id = (n: number) => runId.parse(`0000000${n}-0000-4000-8000-000000000000`)
 const status = (
@@ -39,16 +51,21 @@ async function withRuns(
 
 test('runs: an older answer that comes late does not bring a run back to life', () =>
   withRuns(1, async (runs, host) => {
-    await runs.update(host, status(1, 'running'))
-    await runs.update(host, status(1, 'exited', { exitCode: 3, stdoutBytes: 2, stderrBytes: 5 }))
-    for (const late of ['running', 'starting'] as const) await runs.update(host, status(1, late))
+    await runs.update(host, status(1, 'running'), TEST_TIME)
+    await runs.update(
+      host,
+      status(1, 'exited', { exitCode: 3, stdoutBytes: 2, stderrBytes: 5 }),
+      TEST_TIME,
+    )
+    for (const late of ['running', 'starting'] as const)
+      await runs.update(host, status(1, late), TEST_TIME)
     const { state, exitCode, outputBytes } = await runs.find(id(1))
     assert.deepEqual([state, exitCode, outputBytes], ['exited', 3, 7])
   }))
 
 test('runs: only a run that has not begun is marked as one that never will', () =>
   withRuns(2, async (runs, host) => {
-    await runs.update(host, status(1, 'running'))
+    await runs.update(host, status(1, 'running'), TEST_TIME)
     for (const n of [1, 2]) await runs.failed(id(n), 'no host')
     const found = await Promise.all([1, 2].map((n) => runs.find(id(n))))
     assert.deepEqual(
@@ -60,14 +77,15 @@ test('runs: only a run that has not begun is marked as one that never will', () 
     )
   }))
 
-test('runs: one is found by its id or the beginning of it, and by no pattern; those that go on are listed newest first', () =>
+test('runs: one is found by its id, its beginning or its end, and by no pattern; lists are newest first', () =>
   withRuns(3, async (runs, host) => {
     assert.equal((await runs.find('00000002')).run, id(2))
     await assert.rejects(runs.find('0000'), { code: 'dispatch.ambiguous-run' })
+    await assert.rejects(runs.find('000000000000'), { code: 'dispatch.ambiguous-run' })
     for (const text of ['', '%', '____', '0000000%', '00000002-%', 'ffff', `${id(1)}0`])
       await assert.rejects(runs.find(text), { code: 'dispatch.unknown-run' }, text)
-    await runs.update(host, status(2, 'exited', { exitCode: 0 }))
-    const listed = async (all: boolean) => (await runs.list({ all })).map(({ run }) => run)
+    await runs.update(host, status(2, 'exited', { exitCode: 0 }), TEST_TIME)
+    const listed = async (all: boolean) => (await runs.list({ all })).runs.map(({ run }) => run)
     assert.deepEqual(
       [await listed(false), await listed(true)],
       [
@@ -75,5 +93,73 @@ test('runs: one is found by its id or the beginning of it, and by no pattern; th
         [id(3), id(2), id(1)],
       ],
     )
-    assert.deepEqual(await runs.list({ all: true, agents: [] }), [])
+    assert.deepEqual((await runs.list({ all: true, agents: [] })).runs, [])
+  }))
+
+test('runs: a text that means several names each of them with its host, state and command', () =>
+  withRuns(3, async (runs, host) => {
+    await runs.update(host, status(1, 'exited', { exitCode: 4 }), TEST_TIME)
+    const error = await runs.find('0000').catch((reason: unknown) => reason)
+    assert.ok(error instanceof MusterError)
+    assert.equal(error.exit, 'conflict')
+    assert.match(error.message, new RegExp(`${id(1)} {3}web-1 {3}exited: 4 {3}true`))
+    assert.match(error.message, new RegExp(`${id(3)} {3}web-1 {3}running {3}true`))
+  }))
+
+test('runs: the ends of ids of one moment tell them apart', async () => {
+  await using coordinator = await testCoordinator()
+  const host = await coordinator.member('web-1')
+  const runs = createRuns({ database: coordinator.database })
+  const newId = uuidv7Generator({ clock: systemClock, random: systemRandom })
+  const ids = Array.from({ length: 20 }, () => runId.parse(newId()))
+  await coordinator.database.transaction(async (tx) => {
+    for (const one of ids) await runs.insert(tx, { ...order, id: one, agent: host.id })
+  })
+  // All begin with the same minute, so the beginning means none of them.
+  await assert.rejects(runs.find((ids[0] as string).slice(0, 8)), {
+    code: 'dispatch.ambiguous-run',
+  })
+  for (const one of ids) assert.equal((await runs.find(shortId(one))).run, one)
+  assert.equal((await runs.find(shortId(ids[3] as string).toUpperCase())).run, ids[3])
+})
+
+test('runs: a list has pages, and the pages together have every run once', async () => {
+  await using coordinator = await testCoordinator()
+  const host = await coordinator.member('web-1')
+  const runs = createRuns({ database: coordinator.database })
+  const count = RUNS_PAGE + 422
+  const ids = Array.from({ length: count }, (_, n) => runId.parse(testUuid(1000 + n)))
+  await coordinator.database.transaction(async (tx) => {
+    // Many at the same moment: the order within it must hold across pages too.
+    for (const [n, one] of ids.entries())
+      await runs.insert(tx, { ...order, id: one, agent: host.id, at: TEST_TIME + (n % 7) })
+  })
+  const seen: string[] = []
+  for (let after: string | undefined; ; ) {
+    const page = await runs.list({ all: true, after })
+    assert.ok(page.runs.length <= RUNS_PAGE)
+    seen.push(...page.runs.map(({ run }) => run))
+    if (page.next === undefined) break
+    after = page.next
+  }
+  assert.equal(seen.length, count)
+  assert.deepEqual([...seen].sort(), [...ids].sort())
+})
+
+test('runs: one that its host has no record of is lost, until that host knows it again', () =>
+  withRuns(3, async (runs, host) => {
+    await runs.update(host, status(2, 'running'), TEST_TIME)
+    await runs.update(host, status(3, 'exited', { exitCode: 0 }), TEST_TIME)
+    await runs.disown(host, [id(1), id(2), id(3)], TEST_TIME + 5)
+    const words = async (n: number) => {
+      const { state, reason } = await runs.find(id(n))
+      return [state, reason]
+    }
+    assert.deepEqual(await words(1), ['lost', 'its host has no record of it'])
+    assert.deepEqual(await words(2), ['lost', 'its host has no record of it'])
+    assert.deepEqual(await words(3), ['exited', null])
+    await runs.failed(id(1), 'no space')
+    assert.deepEqual(await words(1), ['failed to start', 'no space'])
+    await runs.update(host, status(2, 'running'), TEST_TIME)
+    assert.deepEqual(await words(2), ['running', null])
   }))

@@ -2,6 +2,13 @@
 
 export interface DispatchTables {
   run_record: RunRecordTable
+  unknown_outcome: UnknownOutcomeTable
+}
+
+/** A target whose outcome the log has as `unknown`: its host is asked when it is back. */
+export interface UnknownOutcomeTable {
+  operation: string
+  target: string
 }
 
 export interface RunRecordTable {
@@ -22,4 +29,6 @@ export interface RunRecordTable {
   exit_code: number | null
   signal: string | null
   output_bytes: number
+  /** When the host last said something about it. Null: never. */
+  seen_at: number | null
 }

@@ -18,8 +18,8 @@ export type StoredEvent = Omit<FactEvent, 'event'> & { readonly event: FactEvent
 
 /** Rows a statement inserts: 7 columns each stay far below both databases' limit of bound values (32,766 and 65,535). */
 const ROWS = 500
-/** Events that one answer holds; older ones are asked for by package. */
-const MAX_HISTORY = 10_000
+/** Events that one answer holds. It says how many older ones there are; those are asked for by package. */
+export const MAX_HISTORY = 10_000
 
 /** Of one package on one host: more than anybody installs side by side. A host that claims more would make the answer about all hosts too large. */
 export const MAX_VERSIONS = 100
@@ -28,8 +28,14 @@ export interface FactStore {
   state(agent: AgentId, tx?: Tx): Promise<FactState | undefined>
   /** Replaces the host's state and appends what changed to its history. */
   save(tx: Tx, agent: AgentId, state: FactState, events: readonly FactEvent[]): Promise<void>
+  /** The newest {@link MAX_HISTORY} events, oldest first. */
   history(agent: AgentId, name?: string): Promise<StoredEvent[]>
-  /** The installed versions of the package, at most {@link MAX_VERSIONS} of one host. */
+  /** How many events {@link history} leaves out. */
+  older(agent: AgentId, name?: string): Promise<number>
+  /**
+   * The installed versions of the package, at most {@link MAX_VERSIONS} of one host, and one more
+   * where the host has more: whoever shows them leaves that one out and says so.
+   */
   installed(
     name: string,
     agents?: readonly AgentId[],
@@ -142,6 +148,16 @@ export function createFactStore(deps: { database: Database }): FactStore {
       }))
     },
 
+    async older(agent, name) {
+      let query = database.query
+        .selectFrom('fact_event')
+        .select((row) => row.fn.countAll().as('count'))
+        .where('agent', '=', agent)
+      if (name !== undefined) query = query.where('name', '=', name)
+      const { count } = await query.executeTakeFirstOrThrow()
+      return Math.max(0, Number(count) - MAX_HISTORY)
+    },
+
     async installed(name, agents) {
       let query = database.query
         .selectFrom('fact_package')
@@ -158,7 +174,7 @@ export function createFactStore(deps: { database: Database }): FactStore {
         .where('name', '=', name)
       if (agents) query = query.where('fact_package.agent', 'in', agents)
       const rows = await query.orderBy('fact_package.agent').execute()
-      return rows.filter((row, index) => rows[index - MAX_VERSIONS]?.agent !== row.agent)
+      return rows.filter((row, index) => rows[index - MAX_VERSIONS - 1]?.agent !== row.agent)
     },
   }
 }

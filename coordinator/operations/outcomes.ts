@@ -70,12 +70,19 @@ export function createOutcomes(deps: {
     fleet: deps.fleet,
 
     async append(tx, operation, results) {
-      for (const row of results)
+      for (const row of results) {
         await ledger.append(tx, {
           type: 'outcome',
           operation: operation.id,
           signed: row.signed ?? (await sign(operation, row)),
         })
+        // A host that has signed `unknown` has forgotten it: there is no use in asking again.
+        if (row.result === 'unknown' && row.signed === undefined && row.target !== '')
+          await tx
+            .insertInto('unknown_outcome')
+            .values({ operation: operation.id, target: row.target })
+            .execute()
+      }
     },
 
     async find(operation) {
@@ -90,10 +97,14 @@ export function createOutcomes(deps: {
       requireSame(fromText(decodeEntry(intent.bytes)), operation)
       if (rest.length === 0)
         throw operationError('operation.in-progress', { operation: operation.id })
-      const results: OperateResult[] = []
-      for (const row of rest)
-        if (row.type === 'outcome') results.push(await told(fromText(decodeEntry(row.bytes))))
-      return { operation: operation.id, index: intent.index, results }
+      // An outcome that was unknown is followed by the one that its host signed when it was back.
+      const results = new Map<string, OperateResult>()
+      for (const row of rest) {
+        if (row.type !== 'outcome') continue
+        const result = await told(fromText(decodeEntry(row.bytes)))
+        results.set(result.target, result)
+      }
+      return { operation: operation.id, index: intent.index, results: [...results.values()] }
     },
 
     async operationAt(index) {

@@ -124,7 +124,7 @@ async function everything(
     ...artifactVerbs({ pool, database, clock }),
     ...repositoryVerbs({ repositories, mirror: watched, publisher, snapshots, database, clock }),
     ...snapshotVerbs({ repositories, snapshots, publisher }),
-    ...runVerbs({ agents, dispatch, runs }),
+    ...runVerbs({ agents, dispatch, runs, clock }),
   }
   const parts = await coordinator.start({ handlers, ledger: () => ledger })
 

@@ -72,7 +72,7 @@ async function hosts(
       const { database, ledger, access, agents, clock, log } = coordinator
       const dispatch = createDispatch({ ledger, access, agents, clock, log, open })
       return coordinator.start({
-        handlers: runVerbs({ agents, dispatch, runs: createRuns({ database }) }),
+        handlers: runVerbs({ agents, dispatch, runs: createRuns({ database }), clock }),
       })
     },
     intent: (openings = OPENINGS) =>

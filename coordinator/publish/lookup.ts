@@ -7,6 +7,7 @@ import type { Clock } from '../../shared/clock.ts'
 import type { BlobId } from '../../shared/ids.ts'
 import { batches } from '../content/blobs.ts'
 import { type FileKind, kindOf, typeOf } from '../content/manifest.ts'
+import { MAX_ENTRIES } from '../../node/http/served.ts'
 import type { Database } from '../database/database.ts'
 import type { Tables } from '../database/tables.ts'
 import { reachableVersions } from './carried.ts'
@@ -39,9 +40,6 @@ export interface Lookup {
   ): Promise<{ target: string; version: number; generation: number; at: number }[]>
 }
 
-/** Entries of one listing; a folder with more is cut off, as the web server's is. */
-const MAX_LISTED = 20_000
-
 export function createLookup(deps: { database: Database; clock: Clock }): Lookup {
   const db = deps.database.query
   return {
@@ -65,7 +63,7 @@ export function createLookup(deps: { database: Database; clock: Clock }): Lookup
       const entries = new Map<string, PublishedEntry>()
       for (const { path, size } of await pathsBelow(db, current.version, prefix)) {
         const [name = '', ...deeper] = path.slice(prefix.length).split('/')
-        if (entries.size >= MAX_LISTED) break
+        if (entries.size >= MAX_ENTRIES) break
         entries.set(
           name,
           deeper.length > 0 ? { name, kind: 'folder' } : { name, kind: 'file', size },

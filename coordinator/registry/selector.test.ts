@@ -26,6 +26,17 @@ test('a host is found by name, id, fingerprint and unique prefix', () => {
   )
 })
 
+test('a host is found by the end of its id, which is random where the beginning is the time', () => {
+  const early = '01990000-1111-7000-8000'
+  const one = { ...web1, id: agentId.parse(`${early}-00000000aaaa`) }
+  const two = { ...web2, id: agentId.parse(`${early}-00000000bbbb`) }
+  assert.equal(selectHost([one, two], '0000bbbb'), two)
+  assert.throws(
+    () => selectHost([one, two], '01990000'),
+    (error) => registryError.is(error, 'registry.ambiguous-host'),
+  )
+})
+
 test('an ambiguous prefix lists candidates and an unknown host is not found', () => {
   assert.throws(
     () => selectHost(agents, 'web-'),

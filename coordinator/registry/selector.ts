@@ -1,8 +1,9 @@
 /**
- * Which hosts an operator means. A selector is a host's name, its agent id, its key fingerprint, a unique prefix of name or id, `k=v[,k=v]`, or
+ * Which hosts an operator means. A selector is a host's name, its agent id, its key fingerprint, a unique beginning of name or id, a unique end of the id, `k=v[,k=v]`, or
  * `all`; several selectors add up. Pure: it decides over the rows that it is given.
  */
 import type { AgentId } from '../../shared/ids.ts'
+import { meansId } from '../../shared/short-id.ts'
 import { registryError } from './errors.ts'
 
 export interface Selectable {
@@ -21,7 +22,7 @@ export function selectHost<T extends Selectable>(agents: readonly T[], text: str
   const candidates =
     text.length < 2
       ? []
-      : agents.filter((agent) => agent.name.startsWith(text) || agent.id.startsWith(text))
+      : agents.filter((agent) => agent.name.startsWith(text) || meansId(agent.id, text))
   if (candidates.length > 1)
     throw registryError('registry.ambiguous-host', {
       host: text,

@@ -5,12 +5,10 @@
 import { constants } from 'node:fs'
 import { type FileHandle, lstat, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { FolderEntry, Served } from './served.ts'
+import { type FolderEntry, MAX_ENTRIES, type Served } from './served.ts'
 
 /** Bytes read at once: large enough that the disk is not the limit. */
 const READ_BYTES = 256 * 1024
-/** A page with more entries than this helps nobody and costs a stat for each. */
-const MAX_LISTED = 20_000
 
 const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EACCES'])
 
@@ -72,11 +70,15 @@ async function closeQuietly(handle: FileHandle): Promise<void> {
 }
 
 async function list(path: string): Promise<FolderEntry[]> {
-  const names = (await readdir(path, { withFileTypes: true })).slice(0, MAX_LISTED)
+  const found = (await readdir(path, { withFileTypes: true }))
+    .filter((each) => each.isDirectory() || each.isFile())
+    .slice(0, MAX_ENTRIES)
   const entries: FolderEntry[] = []
-  for (const each of names) {
-    if (each.isDirectory()) entries.push({ name: each.name, kind: 'folder' })
-    if (!each.isFile()) continue
+  for (const each of found) {
+    if (each.isDirectory()) {
+      entries.push({ name: each.name, kind: 'folder' })
+      continue
+    }
     const stats = await lstat(join(path, each.name))
     entries.push({ name: each.name, kind: 'file', size: stats.size, modifiedAt: stats.mtimeMs })
   }

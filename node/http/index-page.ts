@@ -1,7 +1,7 @@
 /** The page that lists a folder: plain links, which people, mirror tools and our own sync can read. */
 import { rfc3339 } from '../../shared/clock.ts'
 import { formatSize } from '../../shared/units.ts'
-import type { FolderEntry } from './served.ts'
+import { type FolderEntry, MAX_ENTRIES } from './served.ts'
 
 export function indexPage(path: string, entries: readonly FolderEntry[]): string {
   const rows = [...entries]
@@ -9,11 +9,15 @@ export function indexPage(path: string, entries: readonly FolderEntry[]): string
       (a, b) => Number(a.kind === 'file') - Number(b.kind === 'file') || (a.name < b.name ? -1 : 1),
     )
     .map(row)
+  const cut =
+    entries.length < MAX_ENTRIES
+      ? ''
+      : `\n<p>Only ${MAX_ENTRIES} entries are listed. The others are served by their names.</p>`
   const up = path === '/' ? '' : '<tr><td><a href="../">../</a></td><td></td><td></td></tr>\n'
   return `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>${escape(path)}</title></head>
 <body><h1>${escape(path)}</h1><table>
-${up}${rows.join('')}</table></body></html>
+${up}${rows.join('')}</table>${cut}</body></html>
 `
 }
 

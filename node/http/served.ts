@@ -13,6 +13,9 @@ export interface ServedFile extends Validators {
   close?(): Promise<void>
 }
 
+/** Entries of one listing: more help a person little, and each costs a look at the file. */
+export const MAX_ENTRIES = 20_000
+
 export interface FolderEntry {
   readonly name: string
   readonly kind: 'file' | 'folder'

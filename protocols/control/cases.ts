@@ -310,6 +310,15 @@ export const cases: readonly Case[] = [
     hex: 'a163616c6cf4',
   },
   {
+    id: 'the page behind a run',
+    method: 'run.list',
+    part: 'request',
+    message: { all: true, after: run },
+    hex: `
+      a263616c6cf5656166746572782430313939303030302d303030302d373030302d383030302d3030
+      30303030303030303031`,
+  },
+  {
     id: 'a run that its host has not spoken of',
     method: 'run.list',
     part: 'response',

@@ -180,12 +180,26 @@ export const runRow = z.object({
   /** Limits that were asked for and that its host can't enforce; known while it lives. */
   unenforced: z.array(z.string()).max(3).optional(),
   actor: z.string(),
+  /** When the host last said something about the run. Null: never. Absent before 0.2, like the next ones. */
+  seenAt: time.nullable().optional(),
+  /** True where the run was not over when its host last spoke, and the host does not answer now. */
+  stale: z.boolean().optional(),
+  /** Whether the host answered: not connected is `offline`, connected without an answer `silent`. */
+  contact: z.enum(['answered', 'offline', 'silent']).optional(),
+  /** Of a stale run: since when its host does not answer. */
+  unreachableSince: time.nullable().optional(),
 })
 export type RunRow = z.infer<typeof runRow>
-/** A run id or a unique prefix of one. */
+/** A run id, or a unique beginning or end of one. */
 export const runRequest = z.object({ run: z.string().min(1).max(36) })
-export const runListRequest = z.object({ on: selectors.optional(), all: z.boolean() })
-export const runList = z.object({ runs: z.array(runRow) })
+export const runListRequest = z.object({
+  on: selectors.optional(),
+  all: z.boolean(),
+  /** The last run of the page before. Absent: the first page. */
+  after: runText.optional(),
+})
+/** A page, newest first. `next`: there are more, after this run. */
+export const runList = z.object({ runs: z.array(runRow), next: runText.optional() })
 export const runOutputRequest = z.object({
   run: z.string().min(1).max(36),
   follow: z.boolean(),
@@ -225,7 +239,11 @@ export const historyRow = z.object({
   source: z.string().nullable(),
   durationSeconds: z.int().nullable(),
 })
-export const historyResponse = z.object({ events: z.array(historyRow) })
+export const historyResponse = z.object({
+  events: z.array(historyRow),
+  /** How many older events there are beside these. Absent: none. */
+  omitted: z.int().positive().optional(),
+})
 export const findRequest = z.object({
   name,
   version: z.string().max(256).optional(),
@@ -240,7 +258,11 @@ export const findRow = z.object({
   seenAt: time,
   stale: z.boolean(),
 })
-export const findResponse = z.object({ found: z.array(findRow) })
+export const findResponse = z.object({
+  found: z.array(findRow),
+  /** Hosts that have more versions of the package than are listed. Absent: none. */
+  crowded: z.array(name).optional(),
+})
 
 // Log and grants
 export const logRequest = z.object({

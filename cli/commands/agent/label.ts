@@ -2,7 +2,7 @@
 import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../command.ts'
 
 const args = {
-  host: { summary: 'a name, an id, a key fingerprint, or a unique prefix' },
+  host: { summary: 'a name, an id, a key fingerprint, or a unique beginning of one' },
   labels: { summary: 'K=V', variadic: true },
 } as const satisfies ArgumentSpecs
 export type Args = ArgumentValues<typeof args>

@@ -13,7 +13,7 @@ const flags = {
 export type Flags = FlagValues<typeof flags>
 
 const args = {
-  host: { summary: 'a name, an id, a key fingerprint, or a unique prefix' },
+  host: { summary: 'a name, an id, a key fingerprint, or a unique beginning of one' },
 } as const satisfies ArgumentSpecs
 export type Args = ArgumentValues<typeof args>
 

@@ -1,6 +1,7 @@
 /** The newest entries of the log, and with --follow those that come. */
 import type { LogRow } from '../../../protocols/control/messages.ts'
 import { MusterError } from '../../../shared/errors.ts'
+import { shortId } from '../../../shared/short-id.ts'
 import { withSession } from '../../connect.ts'
 import type { CommandContext } from '../../context.ts'
 import { printable } from '../../sink.ts'
@@ -99,13 +100,15 @@ async function hostNames(session: Session): Promise<ReadonlyMap<string, string>>
   }
 }
 
-/** As people know them, and short: hosts by name, ids by their beginning. */
+/** As people know them, and short: hosts by name, ids by their end, which is random. */
 function shownTargets(targets: readonly string[], names: ReadonlyMap<string, string>): string {
   const shown = targets
     .slice(0, SHOWN_TARGETS)
-    .map((target) => names.get(target) ?? target.replace(/^([0-9a-f]{8})[0-9a-f-]{24,}$/, '$1…'))
+    .map((target) => names.get(target) ?? (isUuid(target) ? shortId(target) : target))
   return [
     ...shown,
     ...(targets.length > SHOWN_TARGETS ? [`+${targets.length - SHOWN_TARGETS}`] : []),
   ].join(' ')
 }
+
+const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)

@@ -1,4 +1,5 @@
 /** Who holds a blob. */
+import { MAX_PROVIDERS } from '../../../protocols/providers/messages.ts'
 import { blobProviders } from '../../blob.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './providers.ts'
@@ -6,8 +7,9 @@ import type { Args } from './providers.ts'
 export async function handle(
   context: CommandContext<Readonly<Record<never, never>>, Args>,
 ): Promise<void> {
+  const providers = await blobProviders(context, context.args.blob)
   await context.printList({
-    rows: await blobProviders(context, context.args.blob),
+    rows: providers,
     name: (provider) => provider.peerId,
     columns: [
       { header: 'node', value: (provider) => provider.name },
@@ -15,4 +17,6 @@ export async function handle(
       { header: 'peer id', value: (provider) => provider.peerId },
     ],
   })
+  if (providers.length >= MAX_PROVIDERS)
+    await context.note(`${providers.length} nodes are listed; further ones may hold it too`)
 }

@@ -1,11 +1,12 @@
 /** What was installed, updated and removed on a host. */
+import { counted } from '../../counted.ts'
 import { withSession } from '../../connect.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args, Flags } from './history.ts'
 
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {
   const name = context.flags.package
-  const { events } = await withSession(context, (session) =>
+  const { events, omitted = 0 } = await withSession(context, (session) =>
     session.ask('facts.history', {
       host: context.args.host,
       ...(name === undefined ? {} : { package: name }),
@@ -23,4 +24,8 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
       { header: 'manager', value: (event) => event.manager, wide: true },
     ],
   })
+  if (omitted > 0)
+    await context.note(
+      `${counted(omitted, 'older event')} not listed; --package NAME lists those of one package`,
+    )
 }

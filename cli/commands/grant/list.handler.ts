@@ -1,14 +1,16 @@
 /** Who may do what. */
+import { shortId } from '../../../shared/short-id.ts'
 import { withSession } from '../../connect.ts'
 import type { CommandContext } from '../../context.ts'
 
 export async function handle(context: CommandContext): Promise<void> {
+  const wide = context.globals.output === 'wide'
   const { grants } = await withSession(context, (session) => session.ask('grant.list', {}))
   await context.printList({
     rows: grants,
     name: (grant) => grant.id,
     columns: [
-      { header: 'id', value: (grant) => grant.id },
+      { header: 'id', value: (grant) => (wide ? grant.id : shortId(grant.id)) },
       { header: 'to', value: (grant) => grant.subject },
       { header: 'namespace', value: (grant) => grant.namespace },
       { header: 'level', value: (grant) => grant.level },

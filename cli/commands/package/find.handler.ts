@@ -15,7 +15,9 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
     ...(version === undefined ? {} : { version }),
     ...(on.length === 0 ? {} : { on: [...on] }),
   }
-  const { found } = await withSession(context, (session) => session.ask('package.find', request))
+  const { found, crowded = [] } = await withSession(context, (session) =>
+    session.ask('package.find', request),
+  )
   await context.printList({
     rows: found,
     name: (row) => row.host,
@@ -27,4 +29,6 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
       { header: 'manager', value: (row) => row.manager, wide: true },
     ],
   })
+  for (const host of crowded)
+    await context.note(`${host} has more versions than are listed: muster facts show ${host}`)
 }

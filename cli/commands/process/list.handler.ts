@@ -1,19 +1,25 @@
 /** Runs on the hosts. */
 import { runSummary } from '../../../shared/run-words.ts'
+import { shortId } from '../../../shared/short-id.ts'
+import { runStatusWords } from '../../run-status-words.ts'
 import { withRuns } from '../../runs.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './list.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {
   const { on, all } = context.flags
+  const wide = context.globals.output === 'wide'
   const rows = await withRuns(context, (runs) => runs.list({ on, all }))
   await context.printList({
     rows,
     name: (run) => run.run,
     columns: [
-      { header: 'run', value: (run) => run.run },
+      { header: 'run', value: (run) => (wide ? run.run : shortId(run.run)) },
       { header: 'host', value: (run) => run.host },
-      { header: 'status', value: runSummary },
+      {
+        header: 'status',
+        value: (run) => runStatusWords(context.clock, run, runSummary(run)),
+      },
       { header: 'started', value: (run) => run.startedAt ?? undefined },
       { header: 'command', value: (run) => run.command.join(' ') },
       { header: 'ended', value: (run) => run.endedAt ?? undefined, wide: true },

@@ -11,6 +11,8 @@ export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
   summary: 'runs on the hosts',
+  description:
+    'Shows the last digits of each run id, which every command takes; the whole id with -o wide, json or name. All runs are listed, however many they are.',
   flags,
   examples: [
     { command: 'muster process list', does: 'those that are running' },

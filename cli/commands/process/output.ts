@@ -12,7 +12,7 @@ const flags = { ...localFlag, ...rawFlag } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 
 const args = {
-  run: { summary: 'the run id, or a unique prefix of it' },
+  run: { summary: 'the run id, or a unique end or beginning of it' },
 } as const satisfies ArgumentSpecs
 export type Args = ArgumentValues<typeof args>
 
@@ -20,6 +20,6 @@ export const command = defineCommand({
   summary: "a run's output so far",
   flags,
   arguments: args,
-  examples: [{ command: 'muster process output 0198f3b1 > log', does: 'what there is now' }],
+  examples: [{ command: 'muster process output 3f9a71c2 > log', does: 'what there is now' }],
   handler: () => import('./output.handler.ts'),
 })

@@ -1,5 +1,6 @@
 /** The state of a run in a few words. */
 import { remarkOn } from '../../run-remarks.ts'
+import { runStatusWords } from '../../run-status-words.ts'
 import { withRuns } from '../../runs.ts'
 import { orUnknownRun } from '../../unknown-run.ts'
 import type { CommandContext } from '../../context.ts'
@@ -9,8 +10,12 @@ export function handle(context: CommandContext<Flags, Args>): Promise<number | v
   return orUnknownRun(context, () =>
     withRuns(context, async (runs) => {
       const run = await runs.status(context.args.run)
-      await context.printOne({ value: run, fields: [], line: run.status, name: run.run })
+      const line = runStatusWords(context.clock, run)
+      await context.printOne({ value: run, fields: [], line, name: run.run })
       await remarkOn(context, run)
+      if (run.stale !== true) return
+      const heard = run.seenAt ?? 'never'
+      await context.note(`${run.host} does not answer; what it last reported, at: ${heard}`)
     }),
   )
 }

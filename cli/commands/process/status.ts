@@ -10,17 +10,19 @@ import { localFlag } from '../../run-flags.ts'
 export type Flags = FlagValues<typeof localFlag>
 
 const args = {
-  run: { summary: 'the run id, or a unique prefix of it' },
+  run: { summary: 'the run id, or a unique end or beginning of it' },
 } as const satisfies ArgumentSpecs
 export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
   summary: 'the state of a run in a few words',
+  description:
+    'Prints `running`, `exited: N`, `stopped`, `killed: SIGNAL`, `failed to start: REASON` or `lost: REASON`. Where the host does not answer, the state is the last that it reported, marked so: `running (web-17 offline since 12:03)`; in JSON `stale`, `seenAt`, `contact` and `unreachableSince` say so.',
   flags: localFlag,
   arguments: args,
   examples: [
     {
-      command: 'muster process status 0198f3b1',
+      command: 'muster process status 3f9a71c2',
       does: 'running, exited: 0, stopped, killed: SIGKILL, …',
     },
   ],

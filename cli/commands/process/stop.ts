@@ -24,7 +24,7 @@ const flags = {
 export type Flags = FlagValues<typeof flags>
 
 const args = {
-  run: { summary: 'the run id, or a unique prefix of it' },
+  run: { summary: 'the run id, or a unique end or beginning of it' },
 } as const satisfies ArgumentSpecs
 export type Args = ArgumentValues<typeof args>
 
@@ -36,7 +36,7 @@ export const command = defineCommand({
   output: true,
   examples: [
     {
-      command: 'muster process stop 0198f3b1 --grace 30s',
+      command: 'muster process stop 3f9a71c2 --grace 30s',
       does: 'SIGTERM, and SIGKILL after 30 seconds',
     },
   ],

@@ -12,7 +12,7 @@ const flags = { ...localFlag, ...rawFlag } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 
 const args = {
-  run: { summary: 'the run id, or a unique prefix of it' },
+  run: { summary: 'the run id, or a unique end or beginning of it' },
 } as const satisfies ArgumentSpecs
 export type Args = ArgumentValues<typeof args>
 
@@ -21,7 +21,7 @@ export const command = defineCommand({
   flags,
   arguments: args,
   examples: [
-    { command: 'muster process stream 0198f3b1', does: 'Ctrl-C ends the stream, not the run' },
+    { command: 'muster process stream 3f9a71c2', does: 'Ctrl-C ends the stream, not the run' },
   ],
   handler: () => import('./stream.handler.ts'),
 })

@@ -1,5 +1,6 @@
 /** Wait for a run to end; exits as it did. */
-import { defineErrors } from '../../../shared/errors.ts'
+import { defineErrors, MusterError } from '../../../shared/errors.ts'
+import { EXIT } from '../../../shared/exit-codes.ts'
 import { endWords } from '../../run-remarks.ts'
 import { remoteExitCode } from '../../run-watch.ts'
 import { withRuns } from '../../runs.ts'
@@ -25,7 +26,14 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<numb
   try {
     return await orUnknownRun(context, () =>
       withRuns({ ...context, signal }, async (runs) => {
-        const row = await runs.output({ run, follow: true, stdout: nowhere, stderr: nowhere })
+        const row = await runs.output({
+          run,
+          follow: true,
+          stdout: nowhere,
+          stderr: nowhere,
+          // With a limit of its own, it waits for a silent host as long as for the run.
+          ...(late === undefined ? {} : { patienceMs: Number.POSITIVE_INFINITY }),
+        })
         await context.note(endWords(row))
         return remoteExitCode(row)
       }),
@@ -33,6 +41,9 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<numb
   } catch (error) {
     context.signal.throwIfAborted()
     if (late?.aborted === true) throw waitError('wait.pending', { run }, { cause: error })
-    throw error
+    if (!(error instanceof MusterError) || error.exit !== 'unreachable') throw error
+    // Not 7, which the program itself may have exited with.
+    await context.report(error)
+    return EXIT.ownFailure
   }
 }

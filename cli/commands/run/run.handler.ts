@@ -2,7 +2,7 @@
 import { withSession } from '../../connect.ts'
 import { watchMany, watchOne } from '../../run-watch.ts'
 import type { CommandContext } from '../../context.ts'
-import { startRuns } from '../../run-order.ts'
+import { startRuns } from '../../start-runs.ts'
 import { watching } from '../../run-output.ts'
 import type { Args, Flags } from './run.ts'
 

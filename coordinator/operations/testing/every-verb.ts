@@ -139,7 +139,7 @@ export async function everyVerb(dialect: Dialect): Promise<EveryVerb> {
       ...artifactVerbs({ pool, database, clock }),
       ...repositoryVerbs({ repositories, mirror, publisher, snapshots, database, clock }),
       ...snapshotVerbs({ repositories, snapshots, publisher }),
-      ...runVerbs({ agents, dispatch, runs }),
+      ...runVerbs({ agents, dispatch, runs, clock }),
     }
     await mirror.recover()
     const made = await coordinator.start({

@@ -20,7 +20,7 @@ async function withRuns(answer: (target: string) => TargetResult = (target) => d
   const absent = () => Promise.reject(new Error('nobody connects here'))
   const dispatch: Dispatch = { deliver: answers, probe: answers, witness: absent, connect: absent }
   const at = await coordinator.start({
-    handlers: runVerbs({ dispatch, agents: coordinator.agents, runs }),
+    handlers: runVerbs({ ...coordinator, dispatch, runs }),
   })
   return { coordinator, runs, perform: (intent: Signed) => coordinator.perform(intent, { at }) }
 }
@@ -76,7 +76,7 @@ test('run verbs: a start that a host refused is no run that still might begin; o
   assert.deepEqual(
     records.map(({ state, reason }) => [state, reason]),
     [
-      ['starting', null],
+      ['running', null],
       ['starting', null],
       ['failed to start', 'not today'],
       ['failed to start', 'failed'],

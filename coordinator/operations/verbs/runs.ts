@@ -1,4 +1,5 @@
 /** Verbs on runs. The coordinator writes down that there is a run, and the host decides for itself whether it starts. */
+import type { Clock } from '../../../shared/clock.ts'
 import { restoreError } from '../../../shared/errors.ts'
 import { agentId, runId } from '../../../shared/ids.ts'
 import type { Dispatch } from '../../dispatch/dispatch.ts'
@@ -7,7 +8,7 @@ import type { Runs } from '../../dispatch/runs.ts'
 import type { Agents } from '../../registry/agents.ts'
 import { registryError } from '../../registry/errors.ts'
 import { operationError } from '../errors.ts'
-import type { ActHandler, LoggedOperation, TargetResult } from '../operation.ts'
+import type { ActHandler, LoggedOperation, TargetResult, Tx } from '../operation.ts'
 
 /**
  * A stop must not wait for a host that is away. Whether an order is carried out, and once, is the host's own decision, so an
@@ -21,6 +22,22 @@ export interface RunVerbsDeps {
   readonly agents: Agents
   readonly dispatch: Dispatch
   readonly runs: Runs
+  readonly clock: Clock
+}
+
+/** Copies what became of the order to start them to the rows of the runs. */
+export async function settleRuns(
+  { runs, clock }: { runs: Runs; clock: Clock },
+  operation: LoggedOperation<'run.start'>,
+  results: readonly TargetResult[],
+  tx?: Tx,
+): Promise<void> {
+  for (const result of results) {
+    if (result.result === 'unknown') continue
+    const run = runId.parse(operation.arguments.runs[result.target] as string)
+    if (result.result === 'done') await runs.accepted([run], clock.now(), tx)
+    else await runs.failed(run, reasonOf(result), tx)
+  }
 }
 
 export function runVerbs(deps: RunVerbsDeps) {
@@ -29,13 +46,7 @@ export function runVerbs(deps: RunVerbsDeps) {
     operation: LoggedOperation<'run.start'>,
     results: TargetResult[],
   ): Promise<TargetResult[]> => {
-    for (const result of results) {
-      if (result.result === 'done' || result.result === 'unknown') continue
-      await deps.runs.failed(
-        runId.parse(operation.arguments.runs[result.target] as string),
-        reasonOf(result),
-      )
-    }
+    await settleRuns(deps, operation, results)
     return results
   }
 

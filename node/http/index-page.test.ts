@@ -1,0 +1,13 @@
+/** A listing that is cut says so. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { indexPage } from './index-page.ts'
+import { type FolderEntry, MAX_ENTRIES } from './served.ts'
+
+const entries = (count: number): FolderEntry[] =>
+  Array.from({ length: count }, (_, n) => ({ name: `p-${n}.rpm`, kind: 'file', size: 1 }))
+
+test('http: a listing that was cut says that there are others', () => {
+  assert.match(indexPage('/', entries(MAX_ENTRIES)), /Only 20000 entries are listed/)
+  assert.doesNotMatch(indexPage('/', entries(3)), /entries are listed/)
+})
