@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { createContent } from '../node/content.ts'
 import { nodeError } from '../node/errors.ts'
 import { type LocalInfo, localHandlers } from '../node/local.ts'
+import { createPoolCheck, healFromNodes } from '../node/pool-check.ts'
 import { createNode, type MusterNode } from '../node/node.ts'
 import { createNodePolicy } from '../node/policy.ts'
 import { openTrustState } from '../node/trust-state.ts'
@@ -237,9 +238,11 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
       }
     },
   }
+  const heal = healFromNodes(content, 'fleet')
+  const checkPool = createPoolCheck({ pool, clock, random, heal })
   socketProtocols.set(
     localProtocol.id,
-    serveProtocol(localProtocol, localHandlers({ content, pool }, info), serving),
+    serveProtocol(localProtocol, localHandlers({ content, pool, checkPool }, info), serving),
   )
   // Also here: callers are sent away before what they use is taken down.
   stack.defer(closeSocket)

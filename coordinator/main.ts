@@ -33,6 +33,7 @@ import { openLedger } from './audit/ledger.ts'
 import { auditServiceHandlers } from './audit-service.ts'
 import { catalogHandlers } from './catalog.ts'
 import { coordinatorHealer, lateHealer } from './content/healing.ts'
+import { coordinatorPoolCheck } from './content/pool-check.ts'
 import { controlHandlers } from './control/control.ts'
 import { openDatabase } from './database/database.ts'
 import { migrate } from './database/migrate.ts'
@@ -343,7 +344,7 @@ export async function runCoordinator(
   const localServe = serveProtocol(
     localProtocol,
     localHandlers(
-      { content, pool },
+      { content, pool, checkPool: coordinatorPoolCheck({ ...upkeep, publisher, repositories }) },
       {
         role: 'coordinator',
         name,

@@ -35,6 +35,12 @@ export const nodeError = defineErrors({
     message: (d: { peer: string }) => `no connection to ${d.peer}`,
     hint: () => 'try again in a moment: connections are made again by themselves',
   },
+  'node.pool-check': {
+    exit: 'conflict',
+    retryable: true,
+    message: () => 'a check of the pool is running already',
+    hint: () => 'wait until it has ended, then run `muster pool check` again',
+  },
   'node.key-type': {
     exit: 'denied',
     message: (d: { reason: string }) => `the other side's key is refused: ${d.reason}`,

@@ -6,6 +6,7 @@ import type { Pool } from '../shared/blobs/pool.ts'
 import { blobId } from '../shared/ids.ts'
 import { VERSION } from '../shared/version.ts'
 import type { Content } from './content.ts'
+import type { PoolCheck } from './pool-check.ts'
 
 export interface LocalInfo {
   readonly role: 'coordinator' | 'agent'
@@ -26,7 +27,7 @@ export interface LocalInfo {
 const MAX_BLOB_BYTES = 1024 ** 4
 
 export function localHandlers(
-  deps: { content: Content; pool: Pool },
+  deps: { content: Content; pool: Pool; checkPool: PoolCheck },
   info: LocalInfo,
 ): Handlers<typeof localProtocol> {
   const { content, pool } = deps
@@ -58,6 +59,7 @@ export function localHandlers(
       for await (const piece of opened.read(range, signal)) await send(piece)
       return { size: opened.size }
     },
+    'pool.check': ({ deep }, { progress, signal }) => deps.checkPool({ deep, progress, signal }),
     'blob.providers': async ({ blob }, { signal }) => ({
       providers: await content.providers(blobId.parse(blob), signal),
     }),

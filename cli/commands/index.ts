@@ -72,6 +72,10 @@ export const registry: Registry = {
       providers: () => import('./blob/providers.ts'),
     },
   },
+  pool: {
+    summary: 'the content store of this node',
+    verbs: { check: () => import('./pool/check.ts') },
+  },
   run: {
     summary: 'run a command on hosts and show its output',
     command: () => import('./run/run.ts'),

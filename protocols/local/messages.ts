@@ -26,6 +26,45 @@ export const factsResponse = z.object({
   result: z.enum(['applied', 'known']),
   packages: z.int().nonnegative(),
 })
+export const checkRequest = z.object({
+  /** Everything, instead of a sample. */
+  deep: z.boolean(),
+})
+export const checkProgress = z.object({
+  checked: z.int().nonnegative(),
+  of: z.int().nonnegative(),
+  /** Hashed so far. */
+  bytes: z.int().nonnegative(),
+})
+const checkedBlob = z.object({
+  blob,
+  size: z.int().nonnegative(),
+  /** `missing`: it is published and not in the pool. */
+  state: z.enum(['damaged', 'missing']),
+  /** Some of the files that it is known by: `REPOSITORY: PATH`. */
+  files: z.array(z.string()),
+  /** What it was fetched again from; null if it could not be had. */
+  healedFrom: z.string().nullable(),
+  /** Why it could not be had; null if it was. */
+  reason: z.string().nullable(),
+})
+export type CheckedBlob = z.infer<typeof checkedBlob>
+export const checkResponse = z.object({
+  deep: z.boolean(),
+  /** Blobs in the pool when the check began. */
+  blobs: z.int().nonnegative(),
+  hashed: z.int().nonnegative(),
+  hashedBytes: z.int().nonnegative(),
+  damaged: z.int().nonnegative(),
+  missing: z.int().nonnegative(),
+  /** Of the damaged and the missing ones: how many were fetched again. */
+  healed: z.int().nonnegative(),
+  /** The damaged and the missing ones, those first that could not be had; not all where there are many. */
+  found: z.array(checkedBlob),
+  /** What is published and was laid out again because of it: `REPOSITORY/TARGET`. */
+  repaired: z.array(z.string()),
+})
+export type CheckResponse = z.infer<typeof checkResponse>
 export const infoResponse = z.object({
   role: z.enum(['coordinator', 'agent']),
   name: z.string(),

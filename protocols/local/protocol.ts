@@ -4,6 +4,9 @@ import { defineProtocol, method } from '../define-protocol.ts'
 import { limits } from './limits.ts'
 import {
   addResponse,
+  checkProgress,
+  checkRequest,
+  checkResponse,
   factsResponse,
   getProgress,
   getRequest,
@@ -40,6 +43,12 @@ export const localProtocol = defineProtocol({
       response: getResponse,
       progress: getProgress,
       download: true,
+    }),
+    'pool.check': method({
+      capability: local,
+      request: checkRequest,
+      response: checkResponse,
+      progress: checkProgress,
     }),
     'blob.providers': method({
       capability: local,

@@ -15,12 +15,13 @@ import { type Disk, guard, systemDisk } from './disk.ts'
 import { blobError } from './errors.ts'
 import type { Incoming } from './incoming.ts'
 import { type Ingested, type IngestOptions, ingest, ingestFile } from './ingest.ts'
+import { blobsIn } from './inspect.ts'
 import { openLayout, statIfAny } from './layout.ts'
 import { createReceiver, type PartialProgress } from './receiver.ts'
 import { requireInside } from './range.ts'
 import { serve } from './serve.ts'
 import { openBlob, type PoolLog, type Store } from './store.ts'
-import { openVerified } from './verified.ts'
+import { exactStat, openVerified } from './verified.ts'
 
 export type { ByteRange } from '../blake3/geometry.ts'
 export type { Soundness } from './check.ts'
@@ -60,6 +61,10 @@ export interface Pool {
   partial(id: BlobId): Promise<PartialProgress | undefined>
   /** Every whole blob, in the order of ids, from behind `after` on. */
   list(after?: BlobId): AsyncIterable<{ id: BlobId; size: number }>
+  /** Every name of a blob, whole or not even a file; in no particular order. */
+  ids(): Promise<BlobId[]>
+  /** Bytes of a blob's file, and whether it is unchanged since it was verified. Undefined if there is none. */
+  look(id: BlobId): Promise<{ size: number; known: boolean } | undefined>
   /** Hashes the whole content again. False if it was damaged: then it is in quarantine. Throws blob.unknown. */
   check(id: BlobId, signal?: AbortSignal): Promise<boolean>
   /**
@@ -131,6 +136,11 @@ export async function openPool(deps: PoolDeps, options: PoolOptions): Promise<Po
     receive: (id, size, signal) => receiver.receive(id, size, signal),
     partial: (id) => receiver.partial(id),
     list: (after) => list(store, after),
+    ids: async () => (await blobsIn(layout.blobs)) ?? [],
+    look: async (id) => {
+      const stats = await exactStat(layout.blob(id))
+      return stats && { size: Number(stats.size), known: verified.holds(id, stats) }
+    },
     check: (id, signal) => checkBlob(store, id, signal),
     verify: (id, signal) => verifyBlob(store, id, signal),
     holds: (id, stats) => verified.holds(id, stats),

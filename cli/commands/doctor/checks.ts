@@ -11,6 +11,7 @@ import { hostClocks } from './checks/host-clocks.ts'
 import { hosts } from './checks/hosts.ts'
 import { log } from './checks/log.ts'
 import { node } from './checks/node.ts'
+import { pool } from './checks/pool.ts'
 import { repositories } from './checks/repositories.ts'
 import { space } from './checks/space.ts'
 import { sqlite } from './checks/sqlite.ts'
@@ -23,6 +24,7 @@ export const checks: readonly Check[] = [
   configuration,
   credentialFiles,
   space,
+  pool,
   agent,
   coordinator,
   clock,

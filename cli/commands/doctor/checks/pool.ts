@@ -1,0 +1,32 @@
+/** A sample of the pool: content is what its id says. Reads the files themselves, so the node need not run; changes nothing. */
+import { join } from 'node:path'
+import { MusterError } from '../../../../shared/errors.ts'
+import { formatSize, MIB } from '../../../../shared/units.ts'
+import { type Check, someOf } from '../check.ts'
+
+/** A person waits for it, and monitoring may ask every minute. */
+const BUDGET = { bytes: 64 * MIB, ms: 3_000 }
+
+export const pool: Check = {
+  name: 'pool',
+  run: async ({ context }) => {
+    const config = await context.config().catch((error: unknown) => {
+      if (error instanceof MusterError) return undefined
+      throw error
+    })
+    if (config === undefined) return undefined
+    const folder = join(config.storage.base_path, 'pool')
+    const { inspectPool } = await import('../../../../shared/blobs/inspect.ts')
+    const found = await inspectPool(context, folder, BUDGET, context.signal)
+    if (found === undefined) return undefined
+    const { blobs, hashed, hashedBytes, damaged } = found
+    const part = `${hashed} of ${blobs} blobs hashed (${formatSize(hashedBytes)})`
+    if (damaged.length === 0)
+      return { status: 'ok', detail: `pool ${folder}: ${part}, all of them are right` }
+    return {
+      status: 'failure',
+      detail: `pool ${folder}: ${part}, ${damaged.length} damaged: ${someOf(damaged.map(({ id }) => id))}`,
+      fix: 'muster pool check --deep',
+    }
+  },
+}

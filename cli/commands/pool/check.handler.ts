@@ -1,0 +1,67 @@
+/** Hash content of the pool, and fetch again what is damaged. */
+import { openClient } from '../../../protocols/call.ts'
+import type { CheckResponse } from '../../../protocols/local/messages.ts'
+import { localProtocol } from '../../../protocols/local/protocol.ts'
+import { dialSocket } from '../../../protocols/socket.ts'
+import { EXIT } from '../../../shared/exit-codes.ts'
+import { agentPaths, coordinatorPaths } from '../../../shared/home.ts'
+import { formatSize } from '../../../shared/units.ts'
+import type { CommandContext } from '../../context.ts'
+import { homeKind } from '../../home-kind.ts'
+import { printable } from '../../sink.ts'
+import type { Flags } from './check.ts'
+
+export async function handle(context: CommandContext<Flags>): Promise<number> {
+  const kind = await homeKind(context.home())
+  const { socket } = (kind === 'agent' ? agentPaths : coordinatorPaths)(context.home())
+  const progress = await context.progress({ what: 'pool', unit: 'blobs' })
+  try {
+    const client = openClient(
+      localProtocol,
+      await dialSocket(socket, localProtocol.id, context.signal),
+      context,
+    )
+    let shown = 0
+    const checked = await client
+      .call(
+        'pool.check',
+        { deep: context.flags.deep },
+        {
+          signal: context.signal,
+          onProgress: ({ checked: done, of }) => {
+            progress.total({ count: of, phase: 'checking' })
+            for (; shown < done; shown += 1) progress.finish(`${shown}`)
+          },
+        },
+      )
+      .finally(() => void client.close().catch(() => undefined))
+    progress.stop()
+    await print(context, checked)
+    return checked.damaged + checked.missing > 0 ? EXIT.verification : EXIT.done
+  } finally {
+    progress.stop()
+  }
+}
+
+async function print(context: CommandContext<Flags>, checked: CheckResponse): Promise<void> {
+  const { blobs, hashed, hashedBytes, damaged, missing, healed, found, repaired } = checked
+  const bad = damaged + missing
+  await context.printOne({
+    value: checked,
+    fields: [],
+    name: bad === 0 ? 'sound' : 'damaged',
+    line: `pool: ${hashed} of ${blobs} blobs hashed (${formatSize(hashedBytes)}); ${
+      bad === 0
+        ? 'all of them are right'
+        : `${damaged} damaged, ${missing} missing, ${healed} of them fetched again`
+    }`,
+  })
+  for (const { blob, state, files, healedFrom, reason } of found) {
+    const names = files.length === 0 ? '' : ` (${files.join(', ')})`
+    const end =
+      healedFrom === null ? `could not be fetched again: ${reason}` : `fetched from ${healedFrom}`
+    await context.note(printable(`${blob}${names} ${state}; ${end}`))
+  }
+  if (bad > found.length) await context.note(`and ${bad - found.length} more`)
+  for (const target of repaired) await context.note(printable(`${target} was laid out again`))
+}

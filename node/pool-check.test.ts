@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { chmod, open, rm } from 'node:fs/promises'
+import { test } from 'node:test'
+import { inspectPool } from '../shared/blobs/inspect.ts'
+import type { Pool } from '../shared/blobs/pool.ts'
+import { systemClock } from '../shared/clock.ts'
+import type { BlobId } from '../shared/ids.ts'
+import { systemRandom } from '../shared/random.ts'
+import { someBytes } from '../shared/testing/bao.ts'
+import { inPieces, testPool } from '../shared/testing/pools.ts'
+import { createPoolCheck, type PoolCheckDeps } from './pool-check.ts'
+
+const signal = new AbortController().signal
+const parts = { clock: systemClock, random: systemRandom }
+
+async function filled(pool: Pool, count: number): Promise<BlobId[]> {
+  const ids: BlobId[] = []
+  for (let seed = 1; seed <= count; seed += 1) {
+    const content = inPieces(someBytes(20_000 + seed, seed))
+    ids.push((await pool.ingest(content, { maxBytes: 1024 ** 2 })).id)
+  }
+  return ids
+}
+
+async function overwrite(path: string): Promise<void> {
+  await chmod(path, 0o644)
+  const file = await open(path, 'r+')
+  await file.write('DAMAGE', 10_000)
+  await file.close()
+}
+
+/** Heals from another pool, as a node does from the fleet. */
+const from =
+  (pool: Pool, source: Pool): PoolCheckDeps['heal'] =>
+  async (lost) => {
+    const healed = []
+    for (const { blob, size } of lost) {
+      if ((await source.stat(blob)) === undefined) {
+        healed.push({ blob, size, reason: 'no node holds it' })
+        continue
+      }
+      await pool.ingest(source.read(blob), { maxBytes: size, expect: { id: blob } })
+      healed.push({ blob, size, from: 'fleet' })
+    }
+    return healed
+  }
+
+const quiet = { signal, progress: async () => undefined }
+
+test('a check of the pool finds damage, heals what it can, and names what it can not', async () => {
+  for (const deep of [false, true]) {
+    await using pool = await testPool()
+    await using source = await testPool()
+    const ids = await filled(pool, 12)
+    await filled(source, 5)
+    const check = createPoolCheck({ ...parts, pool, heal: from(pool, source) })
+    const clean = await check({ ...quiet, deep })
+    assert.deepEqual(
+      [clean.blobs, clean.hashed, clean.damaged, clean.missing, clean.found],
+      [12, 12, 0, 0, []],
+    )
+    const [healable, lost] = [ids[2] as BlobId, ids[9] as BlobId]
+    for (const id of [healable, lost]) await overwrite(pool.path(id))
+    const found = await check({ ...quiet, deep })
+    assert.deepEqual([found.damaged, found.healed], [2, 1], `deep ${deep}`)
+    assert.deepEqual(
+      found.found.map(({ blob, state, healedFrom, reason }) => [blob, state, healedFrom, reason]),
+      [
+        [lost, 'damaged', null, 'no node holds it'],
+        [healable, 'damaged', 'fleet', null],
+      ],
+    )
+    assert.equal(await pool.check(healable), true)
+    assert.equal(await pool.stat(lost), undefined)
+    assert.equal((await check({ ...quiet, deep })).damaged, 0)
+  }
+})
+
+test('a check of the pool reports how far it is, ends when it is given up, and is one at a time', async () => {
+  await using pool = await testPool()
+  const ids = await filled(pool, 30)
+  const gate = Promise.withResolvers<void>()
+  const abort = new AbortController()
+  const seen: number[] = []
+  const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + seen.length * 1000 }
+  const check = createPoolCheck({ ...parts, clock, pool, heal: async () => [] })
+  const first = check({
+    deep: true,
+    signal: abort.signal,
+    progress: async ({ checked, of }) => {
+      assert.equal(of, ids.length)
+      seen.push(checked)
+      await gate.promise
+    },
+  })
+  await assert.rejects(check({ ...quiet, deep: false }), {
+    code: 'node.pool-check',
+    exit: 'conflict',
+  })
+  abort.abort(new Error('stop'))
+  gate.resolve()
+  await assert.rejects(first, /stop/)
+  assert.equal((await check({ ...quiet, deep: true })).hashed, ids.length)
+})
+
+test('an inspection of a pool finds what was altered, says how much it hashed, and changes nothing', async () => {
+  await using pool = await testPool()
+  const ids = await filled(pool, 40)
+  await pool.flush()
+  const budget = { bytes: 100_000, ms: 60_000 }
+  const clean = await inspectPool(parts, pool.folder, budget, signal)
+  assert.deepEqual([clean?.blobs, clean?.damaged], [40, []])
+  assert.ok((clean?.hashed ?? 0) >= 4 && (clean?.hashed ?? 0) < 10, 'a sample within its bounds')
+  const altered = ids[17] as BlobId
+  await overwrite(pool.path(altered))
+  const found = await inspectPool(parts, pool.folder, budget, signal)
+  assert.deepEqual(
+    found?.damaged.map(({ id }) => id),
+    [altered],
+    'what changed is hashed first',
+  )
+  assert.notEqual(await pool.stat(altered), undefined)
+  await rm(pool.folder, { recursive: true })
+  assert.equal(await inspectPool(parts, pool.folder, budget, signal), undefined)
+})
