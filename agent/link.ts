@@ -4,7 +4,6 @@
  */
 import type { MusterNode } from '../node/node.ts'
 import type { TrustState } from '../node/trust-state.ts'
-import { type BackoffOptions, backoffMs } from '../shared/backoff.ts'
 import { openClient } from '../protocols/call.ts'
 import { enroll } from '../protocols/enroll/protocol.ts'
 import type { Clock } from '../shared/clock.ts'
@@ -15,13 +14,14 @@ import { isStorageFailure } from '../shared/storage-error.ts'
 import { VERSION } from '../shared/version.ts'
 import { askForNews, becomeMember, keepCertificate } from './admission.ts'
 import type { AgentIdentity } from './identity.ts'
+import { reconnectPauseMs } from './reconnect.ts'
 
-/** Back within seconds after a restart of the coordinator; a minute's pause at most while it is away for long. */
-const BACKOFF: BackoffOptions = { baseMs: 500, maxMs: 60_000 }
 /** A host that waits for approval asks again this often: the enrolment quota allows twice as much. */
 const PENDING_MS = 5_000
 /** A connection that lasted for so long was one. A coordinator that drops whom it lets in is waited for like one that does not answer. */
 const LASTED_MS = 30_000
+/** One that lasted for so long shows that there is a coordinator, which is worth waiting for. */
+const MET_MS = 5_000
 /** One attempt, handshake and certificate included. */
 const ATTEMPT_MS = 20_000
 /** A connection that stays is asked for a new certificate at the old one's half-life. */
@@ -77,6 +77,8 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
   const { identity, claims, instance } = options
   // Owned by run().
   let coordinator: string | undefined
+  // Owned by attempt(): when the last connection that was one ended.
+  let metAt: number | undefined
   // Owned by untilDisconnected().
   let pullNow = (): void => undefined
 
@@ -169,7 +171,9 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
         coordinator = undefined
         if (signal.aborted) return 'lasted'
         log.warn({ coordinator: peerId }, 'connection ended')
-        return clock.monotonic() - since < LASTED_MS ? 'dropped' : 'lasted'
+        const now = clock.monotonic()
+        if (now - since >= MET_MS) metAt = now
+        return now - since < LASTED_MS ? 'dropped' : 'lasted'
       } catch (error) {
         coordinator = undefined
         if (signal.aborted) return 'failed'
@@ -191,9 +195,9 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
         if (result === 'pending' && !pending) options.onPending()
         pending = result === 'pending'
         failures = result === 'failed' || result === 'dropped' ? failures + 1 : 0
-        await clock
-          .sleep(pending ? PENDING_MS : backoffMs(deps, BACKOFF, failures), signal)
-          .catch(() => undefined)
+        const awayMs = metAt === undefined ? undefined : clock.monotonic() - metAt
+        const pauseMs = pending ? PENDING_MS : reconnectPauseMs(deps, { failures, awayMs })
+        await clock.sleep(pauseMs, signal).catch(() => undefined)
       }
     },
   }
