@@ -164,6 +164,19 @@ test('link: a coordinator that lets hosts in and drops them at once is asked eve
   assert.ok((pauses[at] as number) <= 1_000, String(pauses.slice(at)))
 })
 
+test('TR-13: a host that was connected looks every four seconds or sooner, and after a quarter of an hour ever more rarely', async (t) => {
+  const fleet = await createTestFleet()
+  const coordinator = await coordinatorOf(t, fleet)
+  const { pauses, connected, pass, hasHalfLife } = await linkOf(t, fleet, [coordinator.address])
+  await until(() => connected.length === 1 && hasHalfLife())
+  pass(60_000)
+  await coordinator.node.close()
+  await until(() => pauses.length >= 12)
+  assert.ok(Math.max(...pauses) <= 4_000, String(pauses))
+  pass(15 * 60_000)
+  await until(() => Math.max(...pauses) > 30_000)
+})
+
 test('link: the second coordinator is taken where the first does not answer', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await coordinatorOf(t, fleet)

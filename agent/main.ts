@@ -85,7 +85,11 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
   const socketProtocols = new Map<string, Serve>()
   const socket = await serveSocket(
     { clock, log },
-    { path: paths.socket, protocols: socketProtocols },
+    {
+      path: paths.socket,
+      protocols: socketProtocols,
+      isStarting: () => !socketProtocols.has(localProtocol.id),
+    },
   )
   let socketClosed: Promise<void> | undefined
   const closeSocket = (): Promise<void> => (socketClosed ??= socket.close())

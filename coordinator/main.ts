@@ -16,6 +16,7 @@ import { facts } from '../protocols/facts/protocol.ts'
 import { localProtocol } from '../protocols/local/protocol.ts'
 import { type Serve, serveProtocol } from '../protocols/serve.ts'
 import { serveSocket } from '../protocols/socket.ts'
+import { serveWhenStarted } from '../protocols/starting.ts'
 import { openPool } from '../shared/blobs/pool.ts'
 import type { Clock } from '../shared/clock.ts'
 import { configError } from '../shared/config/errors.ts'
@@ -121,7 +122,11 @@ export async function runCoordinator(
   const socketProtocols = new Map<string, Serve>()
   const socket = await serveSocket(
     { clock, log },
-    { path: paths.socket, protocols: socketProtocols },
+    {
+      path: paths.socket,
+      protocols: socketProtocols,
+      isStarting: () => !socketProtocols.has(localProtocol.id),
+    },
   )
   let socketClosed: Promise<void> | undefined
   const closeSocket = (): Promise<void> => (socketClosed ??= socket.close())
@@ -221,6 +226,12 @@ export async function runCoordinator(
   serve(audit, auditServiceHandlers({ ledger }))
   serve(facts, factsServiceHandlers({ ingest, store, agents }))
   serve(catalog, catalogHandlers({ lookup, repositories }))
+  // Set at the end. The node listens before that, and an operator may come at any moment.
+  let ready: Serve | undefined
+  register.push({
+    protocol: control,
+    serve: serveWhenStarted({ clock }, { name, ready: () => ready }),
+  })
 
   const node: MusterNode = await createNode(deps, {
     key: nodeKey,
@@ -340,7 +351,7 @@ export async function runCoordinator(
     ),
     serving,
   )
-  await node.handle(control, controlServe)
+  ready = controlServe
   const localServe = serveProtocol(
     localProtocol,
     localHandlers(

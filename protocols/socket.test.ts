@@ -138,3 +138,30 @@ test('socket: a server that accepts and says nothing ends a call at its deadline
     code: 'protocol.timeout',
   })
 })
+
+test('socket: a caller waits for a node that is starting, and is told so where that takes long', async (t) => {
+  const path = join(await folderFor(t), 'run', 'bell.sock')
+  const protocols = new Map<string, typeof serve>()
+  let isStarting = true
+  let later = 0
+  const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + later }
+  const server = await serveSocket(
+    { ...deps, clock },
+    { path, protocols, isStarting: () => isStarting },
+  )
+  t.after(() => server.close())
+  const ring = async () => {
+    const client = openClient(bell, await dialSocket(path, bell.id), deps)
+    return client.call('ring', {}).finally(() => void client.close().catch(() => undefined))
+  }
+  const refused = assert.rejects(ring(), { code: 'socket.starting', exit: 'unreachable' })
+  const passing = systemClock.every(20, () => (later += 1_000))
+  await refused
+  passing()
+  const early = ring()
+  protocols.set(bell.id, serve)
+  isStarting = false
+  assert.deepEqual(await early, { sound: 'ding' })
+  protocols.delete(bell.id)
+  await assert.rejects(ring(), { code: 'protocol.unsupported' })
+})

@@ -25,6 +25,12 @@ export const socketError = defineErrors({
     hint: () =>
       'start the coordinator or agent whose home this is, or name another one with --home',
   },
+  'socket.starting': {
+    exit: 'unreachable',
+    retryable: true,
+    message: (d: { path: string }) => `the node behind ${d.path} is starting`,
+    hint: () => 'repeat the command in a few seconds; the log of the node shows how far it is',
+  },
   'socket.denied': {
     exit: 'denied',
     message: (d: { path: string }) => `no permission to open ${d.path}`,
@@ -49,6 +55,9 @@ const MAX_PATH_BYTES = 107
 const MAX_SELECT_BYTES = 128
 /** A caller that has not named its protocol by then is a stray. */
 const SELECT_MS = 10_000
+/** A caller waits this long for a node that is starting. After a crash, recovery may take longer. */
+const STARTING_MS = 5_000
+const STARTING_AGAIN_MS = 50
 /** Callers at once: a person, a handful of scripts, a dashboard. */
 const MAX_CALLERS = 256
 
@@ -63,6 +72,8 @@ export interface ServeSocketOptions {
   readonly path: string
   /** What is served, by protocol id. */
   readonly protocols: ReadonlyMap<string, Serve>
+  /** True while more protocols will be added. Default: all are there. */
+  readonly isStarting?: () => boolean
 }
 
 /** Listens on the path. Replaces a socket that nobody answers on; throws socket.in-use where somebody does. */
@@ -77,7 +88,7 @@ export async function serveSocket(
   const closing = new AbortController()
   const running = new Set<Promise<void>>()
   const server = createServer({ allowHalfOpen: true }, (socket) => {
-    const serving = serveOne(deps, options.protocols, socket, closing.signal).finally(() =>
+    const serving = serveOne(deps, options, socket, closing.signal).finally(() =>
       running.delete(serving),
     )
     running.add(serving)
@@ -120,7 +131,7 @@ export async function dialSocket(
 
 async function serveOne(
   deps: { clock: Clock; log: Logger },
-  protocols: ReadonlyMap<string, Serve>,
+  options: ServeSocketOptions,
   socket: Socket,
   signal: AbortSignal,
 ): Promise<void> {
@@ -129,7 +140,7 @@ async function serveOne(
   signal.addEventListener('abort', stop, { once: true })
   try {
     const { id, rest } = await selected(deps, duplex)
-    const serve = protocols.get(id)
+    const serve = await whenStarted(deps, options, id, signal)
     if (serve === undefined)
       throw wireError('protocol.unsupported', { what: id.slice(0, MAX_SELECT_BYTES) })
     const peer: PeerContext = {
@@ -149,6 +160,24 @@ async function serveOne(
   } finally {
     signal.removeEventListener('abort', stop)
   }
+}
+
+/**
+ * The protocol of that id, once the node serves it; undefined if it never will.
+ * @throws socket.starting where that takes too long
+ */
+async function whenStarted(
+  deps: { clock: Clock },
+  { path, protocols, isStarting = () => false }: ServeSocketOptions,
+  id: string,
+  signal: AbortSignal,
+): Promise<Serve | undefined> {
+  const until = deps.clock.monotonic() + STARTING_MS
+  while (!protocols.has(id) && isStarting()) {
+    if (deps.clock.monotonic() >= until) throw socketError('socket.starting', { path })
+    await deps.clock.sleep(STARTING_AGAIN_MS, signal)
+  }
+  return protocols.get(id)
 }
 
 /** Reads the select frame and gives back what comes behind it. */
