@@ -4,8 +4,9 @@
  * caller never replaces one.
  */
 import type { Stats } from 'node:fs'
-import { lstat, readlink, realpath, stat } from 'node:fs/promises'
+import { lstat, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
+import { linkText, realPath } from '../shared/verbatim-path.ts'
 
 export type OutputTarget =
   /** `-`, /dev/stdout, /dev/fd/N: what this process has open already. */
@@ -25,7 +26,7 @@ export async function findOutputTarget(to: string): Promise<OutputTarget> {
   // Not path.resolve(): it takes `link/..` for the folder that the link stands in.
   let path = isAbsolute(to) ? to : `${process.cwd()}/${to}`
   for (let links = 0; links <= MAX_LINKS; links += 1) {
-    const folder = await realpath(dirname(path))
+    const folder = await realPath(dirname(path))
     const name = basename(path)
     if (OWN_DESCRIPTORS.test(folder) && /^\d+$/.test(name))
       return { kind: 'descriptor', descriptor: Number(name) }
@@ -38,7 +39,7 @@ export async function findOutputTarget(to: string): Promise<OutputTarget> {
     if (!found.isSymbolicLink()) return existing(place, found, path)
     // The links of other processes in /proc lead to what they have open, not to a path.
     if (folder.startsWith('/proc/')) return existing(place, await stat(place), path, true)
-    const text = await readlink(place)
+    const text = await linkText(place)
     path = isAbsolute(text) ? text : `${folder}/${text}`
   }
   throw failure('ELOOP')

@@ -2,7 +2,7 @@
  * Makes a coordinator's home: keys, database, configuration, the fleet's root statement, and a log whose first entry is that root. The folder is built
  * beside its place and renamed into it, so a home is there whole or not at all.
  */
-import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { diskReason } from '../shared/disk-reason.ts'
 import { writeDurable, syncFolder } from '../shared/durable-file.ts'
@@ -16,6 +16,7 @@ import type { Logger } from '../shared/logger.ts'
 import type { Random } from '../shared/random.ts'
 import { rootDigest } from '../shared/trust/root-chain.ts'
 import { signStatement, type Signed } from '../shared/trust/signed.ts'
+import { pathError, realPath } from '../shared/verbatim-path.ts'
 import { openLedger } from './audit/ledger.ts'
 import { openDatabase } from './database/database.ts'
 import { migrate } from './database/migrate.ts'
@@ -53,7 +54,10 @@ export async function initCoordinator(deps: Deps, options: InitOptions): Promise
     throw homeError('home.not-operator', { fingerprint: options.signer.fingerprint })
   await requireEmpty(options.home)
   // A link leads to the disk where the home shall be; it is not what is replaced.
-  const home = await realpath(options.home).catch(() => options.home)
+  const home = await realPath(options.home).catch((error: unknown) => {
+    if (pathError.is(error)) throw error
+    return options.home
+  })
   const part = join(
     dirname(home),
     `.${basename(home)}.init-${Buffer.from(deps.random.bytes(4)).toString('hex')}`,

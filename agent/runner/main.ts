@@ -6,11 +6,12 @@
  *   --idle-exit: ends when for so long nobody was connected and no run lived; the next call starts it again. 0: never. Default 10 minutes.
  *   --containment: `cgroup1` leaves version 2 alone, `none` uses process groups only.
  */
-import { lstatSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { lstatSync, rmSync, writeFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { parseArgs } from 'node:util'
 import { systemClock as clock } from '../../shared/clock.ts'
 import { systemRandom as random } from '../../shared/random.ts'
+import { realPathSync } from '../../shared/verbatim-path.ts'
 import { closeCgroups, openCgroups } from './cgroup.ts'
 import { runnerError } from './errors.ts'
 import { openFifoStock } from './fifo.ts'
@@ -43,7 +44,7 @@ const { values } = parseArgs({
     containment: { type: 'string', default: 'auto' },
   },
 })
-const home = realpathSync(values.home ?? '')
+const home = realPathSync(values.home ?? '')
 const versions = VERSIONS[values.containment as keyof typeof VERSIONS]
 const idleExitMs = Number(values['idle-exit'] ?? IDLE_EXIT_MS)
 

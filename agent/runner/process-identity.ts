@@ -68,8 +68,8 @@ export function isAlive(identity: ProcessIdentity, bootId: string): boolean {
 const TICK_MS = 10
 
 /**
- * How long a process has lived, by how long this one has (`clock.monotonic()` of the system's clock). Compared with this process's own start, because a container may show another uptime
- * than the one that start times count from.
+ * How long a process has lived, by how long this one has (`clock.monotonic()` of the system's clock). Compared with
+ * this process's own start, because a container may show another uptime than the one that start times count from.
  */
 export function lifeMs(identity: Pick<ProcessIdentity, 'startTime'>, ownLifeMs: number): number {
   const own = Number(readStat(process.pid)?.startTime)

@@ -3,11 +3,12 @@
  * what is being taken in, `partial/` for what is being received, `quarantine/` for what turned out damaged. Names are made only of checked ids and dice.
  */
 import type { Stats } from 'node:fs'
-import { lstat, mkdir, readdir, realpath } from 'node:fs/promises'
+import { lstat, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
 import { type BlobId, blobId } from '../ids.ts'
 import type { Random } from '../random.ts'
+import { realPath } from '../verbatim-path.ts'
 import { errno, type GuardedDisk } from './disk.ts'
 import { blobError } from './errors.ts'
 
@@ -36,7 +37,7 @@ export async function openLayout(
 ): Promise<Layout> {
   await mkdir(path, { recursive: true })
   // An administrator may link the whole pool to another volume; from here on no link is followed.
-  const folder = await realpath(path)
+  const folder = await realPath(path)
   await checkFolder(folder, 0o002)
   const sub = (name: string): Promise<string> =>
     openFolder(join(folder, name), name === 'blobs' ? 0o755 : 0o700)
