@@ -2,6 +2,7 @@
  * A coordinator with the real handler of every verb, over a real upstream, pool and publish folder. `start` makes its parts anew,
  * as a restart does, or as a second coordinator. What it hides: hosts are stood in for by a journal of what they did.
  */
+import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,7 +11,7 @@ import { resolveInFolder } from '../../../node/http/folder.ts'
 import { respond } from '../../../node/http/respond.ts'
 import type { ArgumentsOf, Verb } from '../../../protocols/control/verbs.ts'
 import { openPool, type Pool } from '../../../shared/blobs/pool.ts'
-import { repositorySchema } from '../../../shared/config/repository.ts'
+import { type RepositoryConfig, repositorySchema } from '../../../shared/config/repository.ts'
 import { MusterError } from '../../../shared/errors.ts'
 import type { OperationId } from '../../../shared/ids.ts'
 import { systemRandom } from '../../../shared/random.ts'
@@ -22,6 +23,7 @@ import { createRuns } from '../../dispatch/runs.ts'
 import { createMirror } from '../../mirror/mirror.ts'
 import { silentLog, testPackages } from '../../mirror/testing.ts'
 import { testServer } from '../../mirror/upstream/testing.ts'
+import { knownPublications } from '../../publish/known-publications.ts'
 import { createPublisher, type Publisher } from '../../publish/publisher.ts'
 import { createRepositories } from '../../repositories.ts'
 import { createSnapshots, type Snapshots } from '../../snapshots/snapshots.ts'
@@ -53,20 +55,31 @@ export interface Faults {
   checkpoints: boolean
 }
 
+export interface StartOptions {
+  readonly name?: string
+  /** `publish.latest_path` of the configuration. */
+  readonly latest?: string
+  readonly retention?: Partial<RepositoryConfig['retention']>
+}
+
 export interface Started extends CoordinatorParts {
   readonly faults: Faults
   readonly publisher: Publisher
   readonly snapshots: Snapshots
   /** The operation's results, or the code of the error that it ended with. */
   perform(order: Order, operation?: OperationId): Promise<string>
+  /** The outcome's detail. */
+  detail(order: Order): Promise<Readonly<Record<string, unknown>>>
 }
 
 export interface EveryVerb extends AsyncDisposable {
   readonly coordinator: TestCoordinator
   readonly pool: Pool
+  /** Called for each request to the upstream, before it is answered. */
+  asked: (path: string) => Promise<void>
   /** The folder that the upstream serves, with packages of the given version. */
   upstream(version: string): Promise<void>
-  start(options?: { name?: string; latest?: string }): Promise<Started>
+  start(options?: StartOptions): Promise<Started>
   /** What `latest` and each snapshot serve: the digest of their repomd.xml. */
   served(): Promise<Record<string, string>>
   /** All that operations change, the log aside. */
@@ -84,8 +97,10 @@ export async function everyVerb(dialect: Dialect): Promise<EveryVerb> {
   const upstream = join(folder, 'upstream')
   const published = join(folder, 'published')
   await mkdir(upstream)
+  const hook = { asked: async (_path: string): Promise<void> => undefined }
   const server = stack.use(
     await testServer(async (request, response) => {
+      await hook.asked(request.url ?? '')
       await respond(
         { log: silentLog, resolve: (segments) => resolveInFolder(upstream, segments) },
         request,
@@ -115,12 +130,13 @@ export async function everyVerb(dialect: Dialect): Promise<EveryVerb> {
     connect: () => Promise.reject(new Error('nobody connects here')),
   }
 
-  const start = async (options: { name?: string; latest?: string } = {}): Promise<Started> => {
+  const start = async (options: StartOptions = {}): Promise<Started> => {
     const faults: Faults = { outcomes: false, checkpoints: false }
     const { database, agents } = coordinator
     const repositories = createRepositories([
       {
         ...parsed,
+        retention: { ...parsed.retention, ...options.retention },
         publish: {
           latest_path: options.latest ?? join(published, 'latest'),
           snapshots_path: join(published, 'snapshots'),
@@ -142,6 +158,8 @@ export async function everyVerb(dialect: Dialect): Promise<EveryVerb> {
       ...runVerbs({ agents, dispatch, runs, clock }),
     }
     await mirror.recover()
+    const { known } = await knownPublications(database, repositories)
+    await publisher.recover(known, new AbortController().signal)
     const made = await coordinator.start({
       ...(options.name === undefined ? {} : { name: options.name }),
       handlers,
@@ -157,17 +175,17 @@ export async function everyVerb(dialect: Dialect): Promise<EveryVerb> {
             : ledger.checkpoint(signal),
       }),
     })
-    const perform = async (order: Order, operation = newOperation()): Promise<string> => {
+    const send = async (order: Order, operation: OperationId) => {
       const { verb, targets = [], arguments: given } = order
       const intent = await coordinator.intent(verb, { operation, targets, arguments: given })
       const upload = async function* (): AsyncGenerator<Uint8Array> {
         yield CONTENT
       }
+      return coordinator.perform(intent, { at: made, context: { upload: upload() } })
+    }
+    const perform = async (order: Order, operation = newOperation()): Promise<string> => {
       try {
-        const { results } = await coordinator.perform(intent, {
-          at: made,
-          context: { upload: upload() },
-        })
+        const { results } = await send(order, operation)
         return results
           .map((row) => (row.error === undefined ? row.result : row.error.code))
           .join(' ')
@@ -176,7 +194,12 @@ export async function everyVerb(dialect: Dialect): Promise<EveryVerb> {
         return error.code
       }
     }
-    return { ...made, faults, publisher, snapshots, perform }
+    const detail = async (order: Order) => {
+      const [row] = (await send(order, newOperation())).results
+      assert.equal(row?.result, 'done', JSON.stringify(row?.error))
+      return row?.detail ?? {}
+    }
+    return { ...made, faults, publisher, snapshots, perform, detail }
   }
 
   const served = async (): Promise<Record<string, string>> => {
@@ -197,6 +220,12 @@ export async function everyVerb(dialect: Dialect): Promise<EveryVerb> {
   return {
     coordinator,
     pool,
+    get asked() {
+      return hook.asked
+    },
+    set asked(asked) {
+      hook.asked = asked
+    },
     upstream: async (version) =>
       void (await writeRepository(upstream, testPackages(1 + Number(version), version), {
         revision: 1_700_000_000 + Number(version),
