@@ -60,9 +60,14 @@ export const ledgerError = defineErrors({
   'ledger.storage': {
     exit: 'failed',
     retryable: true,
-    message: (d: { path: string; reason: string }) => `${d.path} cannot be written: ${d.reason}`,
-    hint: () =>
-      'the entry is in the database; once the folder can be written the next checkpoint covers it',
+    message: (d: { path: string; reason: string; operation?: string }) =>
+      d.operation === 'reading'
+        ? `reading ${d.path} failed: ${d.reason}`
+        : `${d.path} cannot be written: ${d.reason}`,
+    hint: (d: { operation?: string }) =>
+      d.operation === 'reading'
+        ? 'repair the disk or the permissions of that file, then try again'
+        : 'make room on that disk or repair it, then try again',
   },
   'ledger.read-back': {
     exit: 'failed',

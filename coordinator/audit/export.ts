@@ -7,7 +7,9 @@ import { type BundleReport, verifyBundle } from '../../shared/audit/bundle.ts'
 import type { Checkpoint } from '../../shared/audit/checkpoint.ts'
 import { TILE_WIDTH, tilePath } from '../../shared/audit/tile.ts'
 import { createTileBuilder, EMPTY_TILES } from '../../shared/audit/tile-builder.ts'
+import { diskReason } from '../../shared/disk-reason.ts'
 import { syncFolder } from '../../shared/durable-file.ts'
+import { MusterError } from '../../shared/errors.ts'
 import type { FleetId } from '../../shared/ids.ts'
 import type { Random } from '../../shared/random.ts'
 import type { Tables } from '../database/tables.ts'
@@ -59,7 +61,9 @@ export async function exportLog(
     await rm(temporary, { recursive: true, force: true })
     if ((error as NodeJS.ErrnoException).code === 'ENOTEMPTY')
       throw ledgerError('ledger.export-exists', { folder }, { cause: error })
-    throw error
+    const reason = error instanceof MusterError ? undefined : diskReason(error)
+    if (reason === undefined) throw error
+    throw ledgerError('ledger.storage', { path: folder, reason }, { cause: error })
   }
 }
 
@@ -74,7 +78,7 @@ async function requireAbsent(folder: string): Promise<void> {
   } catch (cause) {
     throw ledgerError(
       'ledger.storage',
-      { path: dirname(folder), reason: (cause as NodeJS.ErrnoException).code ?? 'unknown' },
+      { path: dirname(folder), reason: diskReason(cause) ?? (cause as Error).message },
       { cause },
     )
   }

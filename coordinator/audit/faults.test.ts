@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { FLEET, intentStatement, issuer } from '../../fixtures/audit/fleet.ts'
 import { systemClock } from '../../shared/clock.ts'
+import type { MusterError } from '../../shared/errors.ts'
 import { systemRandom } from '../../shared/random.ts'
 import { ledgerError } from './errors.ts'
 import { openPublisher, type Publisher } from './publisher.ts'
@@ -81,6 +82,28 @@ describe('a disk that fails', () => {
       (error: Error) => is('ledger.storage')(error) && error.message.includes('/file'),
     )
     await assert.rejects(publisher(log, files), is('ledger.storage'))
+  })
+
+  it('says that nothing is in the log unless it is, and which of reading and writing failed', async () => {
+    await using log = await testLog('sqlite', 3)
+    await writeFile(join(log.scratch, 'file'), '')
+    const files = tileFiles(
+      { random: systemRandom },
+      { folder: join(log.scratch, 'file'), mode: 0o600 },
+    )
+    const failure = (work: Promise<unknown>): Promise<string> =>
+      work.then(
+        () => 'nothing failed',
+        (error: MusterError) => `${error.message}; ${error.hint}`,
+      )
+    assert.match(
+      await failure(files.write('tile/0/000', Buffer.alloc(32))),
+      /cannot be written: [a-z ]+; make room on that disk or repair it, then try again$/,
+    )
+    assert.match(
+      await failure(files.read('tile/0/000')),
+      /^reading .*file.*failed: a part of its path is no folder; repair the disk/,
+    )
   })
 
   it('keeps only the newest partial tiles', async () => {

@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type TileName, TILE_WIDTH, tilePath } from '../../shared/audit/tile.ts'
 import { sameHash } from '../../shared/audit/tree.ts'
+import { diskReason } from '../../shared/disk-reason.ts'
 import { syncFolder, writeDurable } from '../../shared/durable-file.ts'
 import type { Random } from '../../shared/random.ts'
 import { ledgerError } from './errors.ts'
@@ -55,7 +56,7 @@ export function tileFiles(
         // Through the page cache, so this finds faults of memory and of our own code, not of the disk behind it; `verify` reads again.
         stored = await readBack(target)
       } catch (cause) {
-        throw storage(target, cause)
+        throw ledgerError('ledger.storage', { path: target, reason: reasonOf(cause) }, { cause })
       }
       if (!sameHash(stored, bytes)) throw ledgerError('ledger.read-back', { path: target })
     },
@@ -64,7 +65,8 @@ export function tileFiles(
         return await readFile(join(folder, path))
       } catch (cause) {
         if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-        throw storage(join(folder, path), cause)
+        const about = { path: join(folder, path), reason: reasonOf(cause), operation: 'reading' }
+        throw ledgerError('ledger.storage', about, { cause })
       }
     },
     async prune(current) {
@@ -95,10 +97,6 @@ export function tileFiles(
   }
 }
 
-function storage(path: string, cause: unknown): Error {
-  return ledgerError(
-    'ledger.storage',
-    { path, reason: (cause as NodeJS.ErrnoException).code ?? String((cause as Error).message) },
-    { cause },
-  )
+function reasonOf(cause: unknown): string {
+  return diskReason(cause) ?? (cause as Error).message
 }

@@ -82,6 +82,50 @@ for (const dialect of DIALECTS) {
   })
 }
 
+for (const dialect of DIALECTS)
+  it(`a database of the version before keeps latest where its operator put it (${dialect})`, async () => {
+    const place = await testPlace(dialect)
+    const database = await open(place.url, true)
+    const before = MIGRATIONS.findIndex(({ name }) => name.endsWith('-pins'))
+    await migrate(database, MIGRATIONS.slice(0, before))
+    const version = (id: number, repository: string): string =>
+      `insert into repository_version (id, repository, created_at, packages, bytes) values (${id}, '${repository}', 1, 0, 0)`
+    const published = (repository: string, id: number): string =>
+      `insert into publication (repository, target, version, generation, folder, at) values ('${repository}', 'latest', ${id}, 1, '1-0', 1)`
+    for (const statement of [
+      ...['back', 'newest', 'unnamed'].map(
+        (id) =>
+          `insert into repository (id, type, config_hash, created_at) values ('${id}', 'rpm', '', 1)`,
+      ),
+      ...['back', 'newest', 'unnamed'].flatMap((id, at) => [
+        version(10 * at + 1, id),
+        version(10 * at + 2, id),
+      ]),
+      `insert into snapshot (repository, name, version, created_at, description) values ('back', 'd1', 1, 1, '')`,
+      `insert into snapshot (repository, name, version, created_at, description) values ('newest', 'd2', 12, 1, '')`,
+      published('back', 1),
+      published('newest', 12),
+      published('unnamed', 21),
+    ])
+      await sql.raw(statement).execute(database.query)
+    await migrate(database)
+    const rows = await database.query
+      .selectFrom('publication')
+      .select(['repository', 'pin', 'since', 'operation'])
+      .orderBy('repository')
+      .execute()
+    assert.deepEqual(
+      rows.map(({ repository, pin, since }) => [repository, pin, since]),
+      [
+        ['back', 'd1', null],
+        ['newest', null, null],
+        ['unnamed', null, null],
+      ],
+    )
+    await database.close()
+    await place.remove()
+  })
+
 describe('migrations', () => {
   it('DB-15: copies a SQLite database before it is changed', async () => {
     const place = await testPlace('sqlite')

@@ -83,6 +83,55 @@ test('published trees are served below their repository, latest and snapshots, a
   }
 })
 
+test('a rollback reaches a cache that asks with If-Modified-Since', async () => {
+  await using mirror = await testMirror()
+  const config = mirror.config()
+  const server = await createHttpServer(
+    { clock: systemClock, log: silentLog },
+    { listen: '127.0.0.1:0', repositories: () => [config] },
+  )
+  try {
+    const path = `${server.url}/repos/repo/latest/repodata/repomd.xml`
+    const versions: number[] = []
+    const publish = async (version: number): Promise<void> =>
+      void (await mirror.publisher.publish({
+        repository: 'repo',
+        target: 'latest',
+        path: config.publish.latest_path,
+        version,
+        signal,
+      }))
+    for (const revision of [1_700_000_000, 1_800_000_000]) {
+      const spec = { name: 'a', version: String(revision), release: '1' }
+      await writeRepository(mirror.upstream, [spec], { revision })
+      const { version } = (await mirror.sync()) as { version: number }
+      versions.push(version)
+      await publish(version)
+    }
+    const bad = await fetch(path)
+    const [etag, modified] = [bad.headers.get('etag'), bad.headers.get('last-modified')]
+    assert.match(await bad.text(), /<revision>1800000000</)
+    await publish(versions[0] as number)
+    // A cache that saw no time of change goes by the time of the answer, which is later than any.
+    const since = modified ?? new Date(systemClock.now() + 1000).toUTCString()
+    const asked = await fetch(path, { headers: { 'if-modified-since': since } })
+    assert.equal(asked.status, 200)
+    const text = await asked.text()
+    assert.match(text, /<revision>1700000000</)
+    const tagged = { 'if-none-match': etag as string, 'if-modified-since': since }
+    assert.equal((await fetch(path, { headers: tagged })).status, 200)
+    const now = { 'if-none-match': asked.headers.get('etag') as string }
+    assert.equal((await fetch(path, { headers: now })).status, 304)
+    // What has its checksum in its name never changes, and keeps its time.
+    const primary = /href="(repodata\/[0-9a-f]{64}-primary.xml.gz)"/.exec(text)?.[1]
+    const fixed = await fetch(`${server.url}/repos/repo/latest/${primary}`)
+    assert.ok(fixed.headers.has('last-modified'))
+    await fixed.arrayBuffer()
+  } finally {
+    await server.close()
+  }
+})
+
 test('PB-14: staging, generations, other repositories and foreign links can not be reached', async () => {
   await using mirror = await testMirror()
   const config = mirror.config()

@@ -6,7 +6,7 @@
 import { readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { resolveInFolder } from '../../node/http/folder.ts'
-import type { FolderEntry, Served } from '../../node/http/served.ts'
+import type { FolderEntry, Served, ServedFile } from '../../node/http/served.ts'
 import { generationOfLink, layoutOf, treeOf } from '../publish/layout.ts'
 import { snapshotName } from '../snapshots/name.ts'
 
@@ -44,13 +44,24 @@ async function inTree(link: string, segments: readonly string[]): Promise<Served
   const text = await readlink(link).catch(() => undefined)
   const generation = text === undefined ? undefined : generationOfLink(layout, text)
   if (generation === undefined) return undefined
-  return resolveInFolder(treeOf(layout, generation), segments, { cacheControl })
+  const found = await resolveInFolder(treeOf(layout, generation), segments, { cacheControl })
+  return found?.kind === 'file' && !isImmutable(segments) ? undated(found) : found
+}
+
+/**
+ * After a rollback a path holds older content, whose time lies before the one that a cache has seen: `If-Modified-Since` would
+ * keep the newer content alive there. So what may change has its entity tag alone.
+ */
+function undated({ modifiedAt: _, ...file }: ServedFile): ServedFile {
+  return file
+}
+
+function isImmutable(segments: readonly string[]): boolean {
+  return segments[0] === 'repodata' && IMMUTABLE.test(segments.at(-1) ?? '')
 }
 
 function cacheControl(segments: readonly string[]): string | undefined {
-  return segments[0] === 'repodata' && IMMUTABLE.test(segments.at(-1) ?? '')
-    ? 'public, max-age=604800, immutable'
-    : undefined
+  return isImmutable(segments) ? 'public, max-age=604800, immutable' : undefined
 }
 
 async function publishedSnapshots(path: string): Promise<FolderEntry[]> {

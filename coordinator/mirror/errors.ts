@@ -112,6 +112,14 @@ export const mirrorError = defineErrors({
       `${d.file} can't be used as a credential: ${d.reason}`,
     hint: () => 'check the paths under credentials in the repository file',
   },
+  'mirror.overtaken': {
+    exit: 'conflict',
+    retryable: true,
+    message: (d: { repository: string; version: number }) =>
+      `another sync of ${d.repository} accepted version ${d.version} meanwhile; nothing of this one was accepted`,
+    hint: (d: { repository: string }) =>
+      `run \`muster repo sync --repo-id ${d.repository}\` again: it compares with that version`,
+  },
   'mirror.running': {
     exit: 'conflict',
     message: (d: { repository: string }) => `${d.repository} is being synced already`,

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { writeRepository } from '../../fixtures/rpm/repository.ts'
-import { complete, failed, testMirror, testPackages } from './testing.ts'
+import { systemRandom } from '../../shared/random.ts'
+import { createMirror } from './mirror.ts'
+import { complete, failed, hurriedClock, silentLog, testMirror, testPackages } from './testing.ts'
+import { newestVersion } from './versions.ts'
 
 test('what this version can not do is refused before anything is asked for, never quietly left out', async () => {
   await using mirror = await testMirror()
@@ -21,6 +24,33 @@ test('what this version can not do is refused before anything is asked for, neve
     assert.match(error.message, reason)
   }
   assert.deepEqual(mirror.asked(), [])
+})
+
+test('a sync is not accepted over a version that another coordinator accepted meanwhile', async () => {
+  await using mirror = await testMirror()
+  const { database, pool } = mirror
+  const deps = { database, pool, clock: hurriedClock, random: systemRandom, log: silentLog }
+  const other = createMirror(deps, { workers: 1, retries: 0, timeout: 5 })
+  const { promise: released, resolve: release } = Promise.withResolvers<void>()
+  const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
+  await writeRepository(mirror.upstream, testPackages(1, '1'), { revision: 1_700_000_000 })
+  let held = false
+  mirror.fault = async ({ url }) => {
+    if (held || url?.endsWith('.rpm') !== true) return false
+    held = true
+    reach()
+    await released
+    return false
+  }
+  const slow = mirror.sync()
+  await reached
+  const { signal } = new AbortController()
+  const accepted = complete(await other.sync(mirror.config(), { signal }))
+  release()
+  const error = failed(await slow)
+  assert.deepEqual([error.code, error.exit], ['mirror.overtaken', 'conflict'])
+  const newest = await newestVersion(database.query, 'repo')
+  assert.equal(newest?.id, accepted.version)
 })
 
 test('a repository is synced once at a time, and check asks for repomd.xml alone', async () => {

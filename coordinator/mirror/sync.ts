@@ -210,6 +210,7 @@ async function attempt(
       etag: fetched.file.etag,
       lastModified: fetched.file.lastModified,
       operation: options.operation,
+      after: last?.id ?? null,
       packages,
       files:
         own === undefined

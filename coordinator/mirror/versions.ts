@@ -3,7 +3,9 @@ import type { Kysely } from 'kysely'
 import type { BlobId, Sha256 } from '../../shared/ids.ts'
 import { batches, type BlobRecord, recordBlobs } from '../content/blobs.ts'
 import type { Database } from '../database/database.ts'
+import { lockRow } from '../database/lock-row.ts'
 import type { Tables } from '../database/tables.ts'
+import { mirrorError } from './errors.ts'
 import type { Checksum } from './metadata/checksum.ts'
 import type { Href } from './metadata/href.ts'
 import type { PrimaryPackage } from './metadata/primary.ts'
@@ -30,6 +32,8 @@ export interface NewVersion {
   readonly etag?: string | undefined
   readonly lastModified?: string | undefined
   readonly operation?: string | undefined
+  /** The newest version that this one was judged against; null for the first. Without it nothing is compared. */
+  readonly after?: number | null
   readonly packages: readonly VersionPackage[]
   readonly files: readonly VersionFile[]
 }
@@ -113,6 +117,7 @@ export async function recordedContent(
 
 /**
  * Writes a version and makes it the newest; returns its id.
+ * @throws `mirror.overtaken` if another version was accepted since `after`
  * @param also - more changes of the same transaction, such as an entry of the log
  */
 export async function saveVersion(
@@ -145,6 +150,7 @@ export async function saveVersion(
   // Crash here: package rows that no version names yet. The next sync finds and uses them.
   return database.transaction(
     async (tx) => {
+      await requireLast(database, tx, version)
       const row = {
         repository: version.repository,
         revision: version.revision,
@@ -182,6 +188,22 @@ export async function saveVersion(
     },
     options.signal === undefined ? {} : { signal: options.signal },
   )
+}
+
+/** The row of the repository puts coordinators that sync it side by side in one order: the guards hold for what is accepted. */
+async function requireLast(
+  database: Database,
+  tx: Kysely<Tables>,
+  { repository, after }: NewVersion,
+): Promise<void> {
+  if (after === undefined) return
+  await lockRow(
+    database.dialect,
+    tx.selectFrom('repository').select('id').where('id', '=', repository),
+  ).executeTakeFirst()
+  const newest = await newestVersion(tx, repository)
+  if (newest !== undefined && newest.id !== after)
+    throw mirrorError('mirror.overtaken', { repository, version: newest.id })
 }
 
 /** The columns that make a package row unique, as one text; none of them holds a line feed. */

@@ -4,6 +4,7 @@
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
+import { diskReason } from '../disk-reason.ts'
 import { syncFolder } from '../durable-file.ts'
 import { MusterError } from '../errors.ts'
 import { type BulkWriter, openBulkWriter } from './bulk.ts'
@@ -149,8 +150,16 @@ export function diskFailure(operation: string, path: string, error: unknown): Er
   const code = errno(error)
   if (code === undefined) return error instanceof Error ? error : new Error(String(error))
   if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG')
-    return blobError('blob.no-space', { folder: path, reason: code }, { cause: error })
-  return blobError('blob.disk', { operation, path, reason: code }, { cause: error })
+    return blobError(
+      'blob.no-space',
+      { folder: path, reason: diskReason(error) ?? code },
+      { cause: error },
+    )
+  return blobError(
+    'blob.disk',
+    { operation, path, reason: diskReason(error) ?? code },
+    { cause: error },
+  )
 }
 
 /** The operating system's name for an error, such as ENOENT. */

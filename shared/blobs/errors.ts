@@ -75,7 +75,7 @@ export const blobError = defineErrors({
     exit: 'failed',
     message: (d: { folder: string; reason: string }) =>
       `no space for more in ${d.folder}: ${d.reason}`,
-    hint: () => 'free some space or enlarge the volume; nothing half-written was kept',
+    hint: () => 'free some space or enlarge the volume, then try again',
   },
   'blob.disk': {
     exit: 'failed',

@@ -291,6 +291,26 @@ test('CA-10: what would not leave the reserve free is refused before a byte is w
   )
 })
 
+test('the refusal for lack of space names what is needed and what must stay free, and nothing else', async () => {
+  await using full = await testPool({ reserveBytes: 2 ** 60 })
+  await using pool = await testPool()
+  const message = (work: Promise<unknown>): Promise<string> =>
+    work.then(
+      () => 'nothing was refused',
+      (error: MusterError) => `${error.message}; ${error.hint}`,
+    )
+  const content = someBytes(10)
+  // A stream says no size: there is nothing to name but the reserve.
+  const unknown = await message(full.ingest(inPieces(content), { maxBytes: MANY }))
+  assert.match(unknown, /: \d\S* \wi?B are free, \S+ \wiB must stay free; free some space/)
+  const size = 2 ** 50
+  const known = await message(pool.ingest(inPieces(content), { maxBytes: MANY, expect: { size } }))
+  assert.match(
+    known,
+    /are free, \S+ \wiB are needed; free some space/,
+  )
+})
+
 test('CA-11: many ingests of the same and of other contents, from two pools on one folder, all end well', async () => {
   await using one = await testPool()
   await using two = await testPool({ folder: one.folder })

@@ -40,7 +40,13 @@ export async function admit(store: Store, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(store.layout.folder)
   const free = bavail * bsize
   if (free - bytes >= store.reserveBytes) return
-  const reason = `${formatSize(free)} are free, ${formatSize(bytes)} are needed and ${formatSize(store.reserveBytes)} must stay free`
+  const { reserveBytes } = store
+  const wanted = [
+    // Content that comes as a stream says no size: then only the reserve is missing.
+    ...(bytes === 0 ? [] : [`${formatSize(bytes)} are needed`]),
+    ...(reserveBytes === 0 ? [] : [`${formatSize(reserveBytes)} must stay free`]),
+  ]
+  const reason = `${formatSize(free)} are free, ${wanted.join(' and ')}`
   throw blobError('blob.no-space', { folder: store.layout.folder, reason })
 }
 
