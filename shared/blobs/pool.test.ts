@@ -305,10 +305,7 @@ test('the refusal for lack of space names what is needed and what must stay free
   assert.match(unknown, /: \d\S* \wi?B are free, \S+ \wiB must stay free; free some space/)
   const size = 2 ** 50
   const known = await message(pool.ingest(inPieces(content), { maxBytes: MANY, expect: { size } }))
-  assert.match(
-    known,
-    /are free, \S+ \wiB are needed; free some space/,
-  )
+  assert.match(known, /are free, \S+ \wiB are needed; free some space/)
 })
 
 test('CA-11: many ingests of the same and of other contents, from two pools on one folder, all end well', async () => {
