@@ -22,7 +22,11 @@ export async function recordBlobs(
   blobs: readonly BlobRecord[],
   at: number,
 ): Promise<void> {
-  for (const part of batches(blobs)) {
+  // One order for all: two statements that each hold a row which the other one waits for deadlock.
+  const sorted = [...new Map(blobs.map((blob) => [blob.id, blob])).values()].sort((a, b) =>
+    a.id < b.id ? -1 : 1,
+  )
+  for (const part of batches(sorted)) {
     const rows = part.map(({ id, sha256, size }) => ({ id, sha256, size, added_at: at }))
     await db
       .insertInto('blob')

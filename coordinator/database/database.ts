@@ -13,18 +13,20 @@ import { Kysely, type KyselyPlugin } from 'kysely'
 import type { Clock } from '../../shared/clock.ts'
 import type { Dialect } from './columns.ts'
 import { databaseError } from './errors.ts'
-import { postgresqlFailure, rolledBackForAnother, sqliteFailure } from './failure.ts'
 import { checkSchema } from './migrate.ts'
 import { openPostgresql } from './postgresql.ts'
+import type { QueryLimits } from './postgresql-connections.ts'
+import { retried } from './retry.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
 import { openSqlite } from './sqlite.ts'
 import type { Tables } from './tables.ts'
 import { parseDatabaseUrl } from './url.ts'
 
-/** How often a transaction is tried that the server rolled back to resolve a deadlock. */
-const TRIES = 5
-/** Upper bound of the pause between two tries. */
-const PAUSE_MS = 50
+export interface TransactionOptions {
+  readonly signal?: AbortSignal
+  /** Milliseconds that one statement may take on PostgreSQL; default 30 seconds. */
+  readonly statementMs?: number
+}
 
 export interface Database {
   readonly dialect: Dialect
@@ -35,13 +37,11 @@ export interface Database {
   readonly query: Kysely<Tables>
   /**
    * Runs `work` in one transaction and commits. Use only `tx` inside. PostgreSQL may roll back to resolve a deadlock, and then `work`
-   * runs again: it must not change anything but the database.
+   * runs again: it must not change anything but the database. After the signal has aborted, no
+   * statement runs and nothing is committed.
    * @throws what `work` throws, after rolling back; database.nested, .busy, .unreachable, .outcome-unknown, .full
    */
-  transaction<T>(
-    work: (tx: Kysely<Tables>) => Promise<T>,
-    options?: { signal?: AbortSignal },
-  ): Promise<T>
+  transaction<T>(work: (tx: Kysely<Tables>) => Promise<T>, options?: TransactionOptions): Promise<T>
   close(): Promise<void>
 }
 
@@ -58,16 +58,18 @@ export async function openDatabase(
   const { shown } = address
   let kysely: Kysely<Tables>
   let closeFile = (): void => {}
+  // What the transaction at hand says about its waits; the connections of PostgreSQL read it.
+  const limits = new AsyncLocalStorage<QueryLimits>()
   if (address.dialect === 'sqlite') {
     const file = openSqlite(address.path, { create })
     closeFile = file.close
     kysely = new Kysely<Tables>({ dialect: sqliteDialect(file.raw, shown) })
   } else {
-    kysely = new Kysely<Tables>({ dialect: (await openPostgresql(address.url, shown)).dialect })
+    const postgresql = { clock: deps.clock, limits: () => limits.getStore() }
+    kysely = new Kysely<Tables>({ dialect: await openPostgresql(postgresql, address.url, shown) })
   }
-  const failure = address.dialect === 'sqlite' ? sqliteFailure : postgresqlFailure
   const database = createDatabase(
-    { clock: deps.clock, kysely, failure, closeFile },
+    { clock: deps.clock, kysely, limits, closeFile },
     { dialect: address.dialect, shown },
   )
   try {
@@ -82,12 +84,12 @@ export async function openDatabase(
 interface Parts {
   clock: Clock
   kysely: Kysely<Tables>
-  failure: (error: unknown, shown: string) => Error
+  limits: AsyncLocalStorage<QueryLimits>
   closeFile: () => void
 }
 
 function createDatabase(deps: Parts, options: { dialect: Dialect; shown: string }): Database {
-  const { kysely, clock } = deps
+  const { kysely, clock, limits } = deps
   // Of this database only: a transaction here may well query another one.
   const inside = new AsyncLocalStorage<{ open: boolean }>()
   const refuseNested = (): void => {
@@ -100,11 +102,16 @@ function createDatabase(deps: Parts, options: { dialect: Dialect; shown: string 
     },
     transformResult: async ({ result }) => result,
   }
-  const once = <T>(work: (tx: Kysely<Tables>) => Promise<T>): Promise<T> =>
+  const once = <T>(
+    work: (tx: Kysely<Tables>) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> =>
     kysely.transaction().execute(async (tx) => {
       const scope = { open: true }
       try {
-        return await inside.run(scope, () => work(tx))
+        const result = await inside.run(scope, () => work(signal ? stopping(tx, signal) : tx))
+        signal?.throwIfAborted()
+        return result
       } finally {
         // Work that outlives the transaction (a timer set inside it) is outside again.
         scope.open = false
@@ -114,21 +121,26 @@ function createDatabase(deps: Parts, options: { dialect: Dialect; shown: string 
     ...options,
     clock,
     query: kysely.withPlugin(guard),
-    transaction: async (work, { signal } = {}) => {
+    transaction: async (work, { signal, statementMs } = {}) => {
       refuseNested()
-      for (let tries = 1; ; tries += 1) {
-        signal?.throwIfAborted()
-        try {
-          return await once(work)
-        } catch (error) {
-          if (!rolledBackForAnother(error) || tries === TRIES) throw error
-          await clock.sleep((PAUSE_MS * tries) / TRIES, signal)
-        }
-      }
+      return limits.run({ signal, statementMs }, () =>
+        retried(clock, () => once(work, signal), signal),
+      )
     },
     close: async () => {
       await kysely.destroy()
       deps.closeFile()
     },
   }
+}
+
+/** The transaction's queries, none of which runs once the signal has aborted. */
+function stopping(tx: Kysely<Tables>, signal: AbortSignal): Kysely<Tables> {
+  return tx.withPlugin({
+    transformQuery: ({ node }) => {
+      signal.throwIfAborted()
+      return node
+    },
+    transformResult: async ({ result }) => result,
+  })
 }

@@ -76,7 +76,7 @@ export const databaseError = defineErrors({
     exit: 'conflict',
     retryable: true,
     message: (d: { database: string; reason: string }) => `${d.database} is busy: ${d.reason}`,
-    hint: () => 'another process uses it; try again, and find out which if that goes on',
+    hint: () => 'try again; if that goes on, find the process that uses it for so long',
   },
   'database.full': {
     exit: 'failed',

@@ -52,6 +52,12 @@ const SOCKET_LOST = /^(E[A-Z_]+)$/
 const PG_LOST =
   /connection terminated|timeout exceeded when trying to connect|connection error|client was closed|not queryable/i
 
+/**
+ * The server ended the session of a transaction that took too long: it is rolled back. PostgreSQL
+ * documentation, appendix A.
+ */
+const TIMED_OUT = new Set(['25P03', '25P04'])
+
 /** True where the statement may or may not have reached the server. */
 export function connectionLost(error: unknown): boolean {
   const thrown = error as DriverError
@@ -80,7 +86,12 @@ export function postgresqlFailure(error: unknown, shown: string): MusterError {
   if (code === 'XX001' || code === 'XX002')
     return databaseError('database.damaged', { database: shown, reason }, options)
   if (code === '3D000') return databaseError('database.absent', { database: shown }, options)
-  if (connectionLost(error) || code.startsWith('28') || code.startsWith('53'))
+  if (
+    connectionLost(error) ||
+    TIMED_OUT.has(code) ||
+    code.startsWith('28') ||
+    code.startsWith('53')
+  )
     return databaseError('database.unreachable', { database: shown, reason }, options)
   return databaseError('database.query', { database: shown, reason }, options)
 }

@@ -30,6 +30,9 @@ export const MIGRATIONS: readonly Migration[] = [
 /** Key of the transaction-scoped advisory lock under which coordinators that start together migrate one after the other. */
 const MIGRATION_LOCK = 0x6d75_7374
 
+/** Far more than a pass over any table takes; a server that stopped is still noticed. */
+const STATEMENT_MS = 3_600_000
+
 /**
  * Applies what is missing and says what it was. Before it changes a SQLite database that has been in use it writes a copy beside it.
  * @throws database.newer-schema, database.edited-migration
@@ -110,10 +113,14 @@ async function appliedMigrations(query: Kysely<Tables>): Promise<SchemaMigration
 }
 
 function alone<T>(database: Database, work: (tx: Kysely<Tables>) => Promise<T>): Promise<T> {
-  return database.transaction(async (tx) => {
-    // SQLite's transactions are alone as they are.
-    if (database.dialect === 'postgresql')
-      await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(tx)
-    return work(tx)
-  })
+  return database.transaction(
+    async (tx) => {
+      // SQLite's transactions are alone as they are.
+      if (database.dialect === 'postgresql')
+        await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(tx)
+      return work(tx)
+    },
+    // A statement may have to go through every row of a large table.
+    { statementMs: STATEMENT_MS },
+  )
 }

@@ -72,6 +72,21 @@ describe('PostgreSQL database', () => {
     )
   })
 
+  it('runs a statement outside a transaction again after a deadlock', async () => {
+    await using test = await testDatabase('postgresql')
+    const { database } = test
+    const rows = Array.from({ length: 400 }, (_, at) => ({ ...repository, id: `r${at}` }))
+    // Upserts in opposite orders deadlock now and then; nothing else shows that they did.
+    const upsert = (order: typeof rows, created_at: number): Promise<unknown> =>
+      database.query
+        .insertInto('repository')
+        .values(order)
+        .onConflict((conflict) => conflict.column('id').doUpdateSet({ created_at }))
+        .execute()
+    for (let round = 0; round < 20; round += 1)
+      await Promise.all([upsert(rows, round), upsert(rows.toReversed(), round)])
+  })
+
   it('keeps no state in a session', async () => {
     await using test = await testDatabase('postgresql')
     const { database } = test

@@ -8,17 +8,22 @@ import {
   type Dialect,
   type Driver,
   PostgresAdapter,
-  PostgresDriver,
   PostgresIntrospector,
   PostgresQueryCompiler,
+  type QueryResult,
 } from 'kysely'
 import pg from 'pg'
+import type { Clock } from '../../shared/clock.ts'
 import { databaseError } from './errors.ts'
 import { connectionLost, postgresqlFailure } from './failure.ts'
+import {
+  openConnections,
+  type PostgresqlConnection,
+  type PostgresqlConnections,
+  type QueryLimits,
+} from './postgresql-connections.ts'
+import { retried } from './retry.ts'
 
-/** Enough for the requests that wait for the database at once; the log's head row lets one writer through at a time anyway. */
-const CONNECTIONS = 10
-const CONNECT_TIMEOUT_MS = 10_000
 /** A row lock is held for one short transaction; a longer wait means that something hangs. */
 const LOCK_TIMEOUT_MS = 15_000
 /** A transaction whose coordinator hangs must not keep the head row from all others. */
@@ -43,137 +48,192 @@ const types: pg.CustomTypesConfig = {
       : pg.types.getTypeParser(oid, format),
 }
 
-export interface PostgresqlPool {
-  readonly dialect: Dialect
+export interface PostgresqlDeps {
+  readonly clock: Clock
+  /** What the caller of the query at hand says about its waits. */
+  readonly limits: () => QueryLimits | undefined
 }
 
 /**
  * Connects once to check the server.
  * @throws database.unreachable, database.absent, database.settings, database.library
  */
-export async function openPostgresql(url: string, shown: string): Promise<PostgresqlPool> {
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: CONNECTIONS,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    keepAlive: true,
-    application_name: 'muster',
-    types,
-  })
-  // An idle connection that the server closes: the pool has dropped it already, and the next query opens another.
-  pool.on('error', () => {})
-  // One that breaks while it is in use says so twice: to the query, which fails, and to nobody, which would end this process.
-  pool.on('connect', (client) => client.on('error', () => {}))
+export async function openPostgresql(
+  deps: PostgresqlDeps,
+  url: string,
+  shown: string,
+): Promise<Dialect> {
+  const connections = openConnections(deps, { url, shown, types })
   try {
-    const { rows } = await pool.query(
-      `select current_setting('server_version_num')::bigint as version, current_setting('server_encoding') as encoding,
-              current_setting('synchronous_commit') as commit, pg_is_in_recovery() as replica`,
-    )
-    const { version, encoding, commit, replica } = rows[0] as {
-      version: number
-      encoding: string
-      commit: string
-      replica: boolean
+    const connection = await connections.connect()
+    try {
+      return await checkedDialect(deps, connections, connection, shown)
+    } finally {
+      connection.release()
     }
-    if (version < OLDEST_SERVER)
-      throw databaseError('database.library', {
-        library: 'PostgreSQL',
-        version: String(version),
-        reason: 'it is older than 14',
-      })
-    if (encoding !== 'UTF8')
-      throw databaseError('database.settings', {
-        database: shown,
-        setting: 'server_encoding',
-        expected: 'UTF8',
-        got: encoding,
-      })
-    if (replica)
-      throw databaseError('database.settings', {
-        database: shown,
-        setting: 'role',
-        expected: 'primary',
-        got: 'replica',
-      })
-    return { dialect: postgresqlDialect(pool, shown, commit === 'off') }
   } catch (error) {
-    await pool.end()
+    await connections.close()
     throw postgresqlFailure(error, shown)
   }
 }
 
-function postgresqlDialect(pool: pg.Pool, shown: string, forceSynchronous: boolean): Dialect {
+async function checkedDialect(
+  deps: PostgresqlDeps,
+  connections: PostgresqlConnections,
+  connection: PostgresqlConnection,
+  shown: string,
+): Promise<Dialect> {
+  const { rows } = await connection.query(
+    `select current_setting('server_version_num')::bigint as version,
+            current_setting('server_encoding') as encoding,
+            current_setting('synchronous_commit') as commit, pg_is_in_recovery() as replica`,
+  )
+  const { version, encoding, commit, replica } = rows[0] as {
+    version: number
+    encoding: string
+    commit: string
+    replica: boolean
+  }
+  if (version < OLDEST_SERVER)
+    throw databaseError('database.library', {
+      library: 'PostgreSQL',
+      version: String(version),
+      reason: 'it is older than 14',
+    })
+  if (encoding !== 'UTF8')
+    throw databaseError('database.settings', {
+      database: shown,
+      setting: 'server_encoding',
+      expected: 'UTF8',
+      got: encoding,
+    })
+  if (replica)
+    throw databaseError('database.settings', {
+      database: shown,
+      setting: 'role',
+      expected: 'primary',
+      got: 'replica',
+    })
+  // Settings last for the transaction: a pooler between us and the server keeps no session.
   const begin = [
     'begin isolation level read committed',
     `set local lock_timeout = ${LOCK_TIMEOUT_MS}`,
     `set local idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS}`,
-    ...(forceSynchronous ? ['set local synchronous_commit = on'] : []),
+    ...(commit === 'off' ? ['set local synchronous_commit = on'] : []),
   ].join('; ')
   return {
     createAdapter: () => new PostgresAdapter(),
     createQueryCompiler: () => new PostgresQueryCompiler(),
     createIntrospector: (db) => new PostgresIntrospector(db),
-    createDriver: () => postgresqlDriver(pool, shown, begin),
+    createDriver: () => postgresqlDriver(deps, connections, { shown, begin }),
   }
 }
 
-type InnerConnection = Parameters<PostgresDriver['releaseConnection']>[0]
-
-/** Kysely's own driver with our `begin` (settings last for the transaction: a pooler between us keeps no session) and our errors. */
-function postgresqlDriver(pool: pg.Pool, shown: string, begin: string): Driver {
-  const inner = new PostgresDriver({ pool })
-  const translated = new WeakMap<DatabaseConnection, DatabaseConnection>()
-  const originals = new WeakMap<DatabaseConnection, InnerConnection>()
-  const original = (connection: DatabaseConnection): InnerConnection =>
-    originals.get(connection) as InnerConnection
-  const guard = async <T>(work: () => Promise<T>): Promise<T> => {
+function postgresqlDriver(
+  deps: PostgresqlDeps,
+  connections: PostgresqlConnections,
+  { shown, begin }: { shown: string; begin: string },
+): Driver {
+  // What Kysely holds, and what is behind it.
+  const leases = new WeakMap<DatabaseConnection, PostgresqlConnection>()
+  const inTransaction = new WeakSet<PostgresqlConnection>()
+  const leaseOf = (connection: DatabaseConnection): PostgresqlConnection =>
+    leases.get(connection) as PostgresqlConnection
+  const ask = async (
+    lease: PostgresqlConnection,
+    query: CompiledQuery,
+  ): Promise<pg.QueryResult> => {
     try {
-      return await work()
+      return await lease.query(query.sql, query.parameters)
     } catch (error) {
-      throw postgresqlFailure(error, shown)
+      throw failureOf(deps, error, shown)
     }
   }
   return {
-    init: () => inner.init(),
-    acquireConnection: () =>
-      guard(async () => {
-        const connection = await inner.acquireConnection()
-        let outer = translated.get(connection)
-        if (outer === undefined) {
-          outer = {
-            executeQuery: (query, options) => guard(() => connection.executeQuery(query, options)),
-            streamQuery: (query, size, options) => connection.streamQuery(query, size, options),
-          }
-          translated.set(connection, outer)
-          originals.set(outer, connection as InnerConnection)
-        }
-        return outer
-      }),
-    releaseConnection: (connection) => inner.releaseConnection(original(connection)),
-    beginTransaction: (connection) =>
-      guard(async () => void (await original(connection).executeQuery(CompiledQuery.raw(begin)))),
-    commitTransaction: async (connection) => {
-      try {
-        await inner.commitTransaction(original(connection))
-      } catch (error) {
-        // The server may have committed before the connection broke: nobody here can know.
-        if (connectionLost(error))
-          throw databaseError(
-            'database.outcome-unknown',
-            { database: shown, reason: String((error as Error).message) },
-            { cause: error },
+    init: async () => undefined,
+    acquireConnection: async () => {
+      const lease = await connections.connect()
+      const connection: DatabaseConnection = {
+        executeQuery: async (query) => {
+          const once = (): Promise<pg.QueryResult> => ask(lease, query)
+          // Outside a transaction a statement is one by itself, so a deadlock left nothing of it.
+          return resultOf(
+            inTransaction.has(lease)
+              ? await once()
+              : await retried(deps.clock, once, deps.limits()?.signal),
           )
-        throw postgresqlFailure(error, shown)
+        },
+        // biome-ignore lint/correctness/useYield: Kysely asks for the method, and no query streams.
+        streamQuery: async function* () {
+          throw databaseError('database.query', { database: shown, reason: 'streams are not used' })
+        },
       }
+      leases.set(connection, lease)
+      return connection
+    },
+    releaseConnection: async (connection) => leaseOf(connection).release(),
+    beginTransaction: async (connection) => {
+      const lease = leaseOf(connection)
+      inTransaction.add(lease)
+      await ask(lease, CompiledQuery.raw(begin))
+    },
+    commitTransaction: async (connection) => {
+      const lease = leaseOf(connection)
+      // Lost before the commit was sent: the server has rolled back for certain.
+      const lost = lease.lost()
+      if (lost !== undefined) throw failureOf(deps, lost, shown)
+      await commit(lease, shown)
+      inTransaction.delete(lease)
     },
     rollbackTransaction: async (connection) => {
-      try {
-        await inner.rollbackTransaction(original(connection))
-      } catch {
-        // The connection is gone, so the server has rolled back by itself, and the pool drops the connection. What led here is the error
-        // that the caller must see: above all an unknown outcome.
-      }
+      const lease = leaseOf(connection)
+      await lease.query('rollback').then(
+        () => inTransaction.delete(lease),
+        // The connection is gone, so the server rolls back by itself. The caller must see the error
+        // that led here, above all an unknown outcome.
+        () => undefined,
+      )
     },
-    destroy: () => inner.destroy(),
+    destroy: () => connections.close(),
+  }
+}
+
+/** The signal's reason passes as it is. */
+function failureOf(deps: PostgresqlDeps, error: unknown, shown: string): unknown {
+  const signal = deps.limits()?.signal
+  return signal?.aborted === true && error === signal.reason
+    ? error
+    : postgresqlFailure(error, shown)
+}
+
+async function commit(lease: PostgresqlConnection, shown: string): Promise<void> {
+  try {
+    const { command } = await lease.query('commit')
+    // PostgreSQL answers so where an earlier statement had failed and the work went on all the
+    // same.
+    if (command === 'ROLLBACK')
+      throw databaseError('database.query', {
+        database: shown,
+        reason: 'a statement had failed, so the transaction was rolled back',
+      })
+  } catch (error) {
+    // The server may have committed before the connection broke or went silent.
+    if (connectionLost(error) || databaseError.is(error, 'database.unreachable'))
+      throw databaseError(
+        'database.outcome-unknown',
+        { database: shown, reason: String((error as Error).message) },
+        { cause: error },
+      )
+    throw postgresqlFailure(error, shown)
+  }
+}
+
+/** Statements that change rows, by the tag that the server answers with. */
+const CHANGES = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
+
+function resultOf<R>({ command, rowCount, rows }: pg.QueryResult): QueryResult<R> {
+  return {
+    rows: rows ?? [],
+    ...(CHANGES.has(command) && { numAffectedRows: BigInt(rowCount ?? 0) }),
   }
 }

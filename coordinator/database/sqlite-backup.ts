@@ -1,5 +1,5 @@
 /** A whole, consistent copy of a SQLite database, made while it is open. */
-import { rename, rm } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { sql } from 'kysely'
 import { syncFolder } from '../../shared/durable-file.ts'
@@ -14,6 +14,8 @@ export async function backUpSqlite(database: Database, after: string): Promise<s
   const target = `${database.shown}.backup-${after}`
   const temporary = `${target}.tmp`
   await rm(temporary, { force: true })
+  // VACUUM INTO takes an empty file that is there, and keeps its mode.
+  await writeFile(temporary, '', { flag: 'wx', mode: 0o600 })
   // VACUUM INTO fsyncs the copy before it returns (sqlite.org/lang_vacuum.html).
   await sql`vacuum into ${temporary}`.execute(database.query)
   // Crash here: an orphan .tmp, removed by the next attempt.

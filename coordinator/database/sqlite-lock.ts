@@ -3,6 +3,7 @@
  * a write transaction open for as long as it lives: a lock of the operating system (fcntl), gone with the process, never stale.
  * The database itself stays readable, so a backup or `sqlite3` can look at it while the coordinator runs.
  */
+import { closeSync, openSync } from 'node:fs'
 import { hostname } from 'node:os'
 import Sqlite from 'better-sqlite3'
 import { databaseError } from './errors.ts'
@@ -19,6 +20,8 @@ export function lockSqlite(path: string): () => void {
   const file = `${path}.lock`
   let lock: Sqlite.Database
   try {
+    // SQLite would make it with the mode that the umask leaves.
+    closeSync(openSync(file, 'a', 0o600))
     lock = new Sqlite(file, { timeout: 0 })
   } catch (error) {
     throw sqliteFailure(error, file)

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
+  chmod,
   copyFile,
   mkdtemp,
   open as openFile,
+  readdir,
   readFile,
   rm,
   stat,
@@ -20,6 +22,7 @@ import { systemClock } from '../../shared/clock.ts'
 import { type Database, openDatabase } from './database.ts'
 import { databaseError } from './errors.ts'
 import { migrate } from './migrate.ts'
+import { backUpSqlite } from './sqlite-backup.ts'
 import { networkFilesystem } from './network-filesystem.ts'
 import { checkSqliteLibrary, hasWalBug } from './sqlite-library.ts'
 
@@ -258,3 +261,52 @@ describe('SQLite database', () => {
     await assert.rejects(open('/nonexistent/folder/x.db', true), is('database.absent'))
   })
 })
+
+describe('modes of a SQLite database', () => {
+  it('every file of it is for its owner only, whatever the umask', async () => {
+    await using folder = await scratch()
+    const path = join(folder.path, 'muster.db')
+    const before = process.umask(0)
+    try {
+      const database = await open(path, true)
+      await migrate(database)
+      await backUpSqlite(database, '0005-runs')
+      assert.deepEqual(await modes(folder.path), [
+        'muster.db 600',
+        'muster.db-shm 600',
+        'muster.db-wal 600',
+        'muster.db.backup-0005-runs 600',
+        'muster.db.lock 600',
+      ])
+      await database.close()
+    } finally {
+      process.umask(before)
+    }
+  })
+
+  it('files that an earlier version left readable by others are closed to them', async () => {
+    await using folder = await scratch()
+    const path = join(folder.path, 'muster.db')
+    await (await open(path, true)).close()
+    await writeFile(`${path}.backup-0001-log`, '')
+    await writeFile(join(folder.path, 'other'), '')
+    for (const name of await readdir(folder.path)) await chmod(join(folder.path, name), 0o644)
+    await (await open(path, true)).close()
+    assert.deepEqual(await modes(folder.path), [
+      'muster.db 600',
+      'muster.db.backup-0001-log 600',
+      'muster.db.lock 600',
+      'other 644',
+    ])
+  })
+})
+
+async function modes(folder: string): Promise<string[]> {
+  const names = (await readdir(folder)).sort()
+  return Promise.all(
+    names.map(async (name) => {
+      const { mode } = await stat(join(folder, name))
+      return `${name} ${(mode & 0o777).toString(8)}`
+    }),
+  )
+}

@@ -2,8 +2,17 @@
  * Opens a SQLite database so that what it acknowledges survives a power loss: write-ahead log with synchronous FULL, one process, a
  * local disk, a library without the WAL bug. After an unclean stop the whole file is checked before anything uses it.
  */
-import { closeSync, openSync, statfsSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readdirSync,
+  statfsSync,
+  statSync,
+} from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { databaseError } from './errors.ts'
 import { sqliteFailure } from './failure.ts'
@@ -15,6 +24,8 @@ import { lockSqlite } from './sqlite-lock.ts'
 const BUSY_TIMEOUT_MS = 5_000
 /** The write-ahead log is cut back to this after a checkpoint, so that one big sync does not keep its disk space for ever. */
 const WAL_LIMIT_BYTES = 64 * 1024 * 1024
+
+const { S_IFMT, S_IFREG } = constants
 
 export interface SqliteFile {
   readonly raw: Sqlite.Database
@@ -42,6 +53,7 @@ export function openSqlite(path: string, options: { create: boolean }): SqliteFi
   try {
     // Made with these rights before SQLite sees it: the write-ahead log and the shared memory beside it get the same.
     if (options.create) closeSync(openSync(path, 'a', 0o600))
+    tighten(path)
     const unclean = (sizeOf(`${path}-wal`) ?? 0) > 0
     raw = new Sqlite(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
     checkSqliteLibrary(
@@ -61,6 +73,20 @@ export function openSqlite(path: string, options: { create: boolean }): SqliteFi
     raw?.close()
     unlock()
     throw sqliteFailure(error, path)
+  }
+}
+
+/** Files of the database that an earlier version, or a restored backup, left readable by others. */
+function tighten(path: string): void {
+  const own = ['', '-wal', '-shm', '.lock', '.lock-journal'].map(
+    (suffix) => basename(path) + suffix,
+  )
+  const backup = `${basename(path)}.backup-`
+  for (const name of readdirSync(dirname(path))) {
+    if (!own.includes(name) && !name.startsWith(backup)) continue
+    const file = join(dirname(path), name)
+    const { mode } = lstatSync(file)
+    if ((mode & S_IFMT) === S_IFREG && (mode & 0o077) !== 0) chmodSync(file, 0o600)
   }
 }
 

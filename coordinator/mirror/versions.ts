@@ -275,7 +275,7 @@ async function savePackages(
     packages.map(({ blob, sha256, size }) => ({ id: blob, sha256, size })),
     at,
   )
-  const rows = packages.map((each) => ({
+  const unordered = packages.map((each) => ({
     pkgid: each.checksum.value,
     checksum_type: each.checksum.kind,
     sha256: each.sha256,
@@ -292,6 +292,11 @@ async function savePackages(
     source_rpm: each.sourceRpm,
     summary: null,
   }))
+  // In one order, as recordBlobs does: parallel syncs of the same packages would deadlock.
+  const rows = unordered
+    .map((row) => ({ row, identity: identityOf(row) }))
+    .sort((a, b) => (a.identity < b.identity ? -1 : 1))
+    .map(({ row }) => row)
   const saved = await database.query
     .insertInto('package')
     .values(rows)

@@ -1,0 +1,25 @@
+/** Repeats work that PostgreSQL rolled back as a whole for the sake of another transaction. */
+import type { Clock } from '../../shared/clock.ts'
+import { rolledBackForAnother } from './failure.ts'
+
+/** How often work is tried that the server rolled back to resolve a deadlock. */
+const TRIES = 5
+/** Upper bound of the pause between two tries. */
+const PAUSE_MS = 50
+
+/** `work` must leave nothing behind when it fails in this way. */
+export async function retried<T>(
+  clock: Clock,
+  work: () => Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    signal?.throwIfAborted()
+    try {
+      return await work()
+    } catch (error) {
+      if (!rolledBackForAnother(error) || tries === TRIES) throw error
+      await clock.sleep((PAUSE_MS * tries) / TRIES, signal)
+    }
+  }
+}
