@@ -29,6 +29,7 @@ import { agentPaths } from '../shared/home.ts'
 import { loadKeyFile } from '../shared/identity/key-file.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Random } from '../shared/random.ts'
+import { MIB } from '../shared/units.ts'
 import { checkCertificate } from '../shared/trust/credentials.ts'
 import { readSigned } from '../shared/trust/signed.ts'
 import { VERSION } from '../shared/version.ts'
@@ -49,6 +50,8 @@ import { followNews } from './news.ts'
 import { outputHandlers } from './output.ts'
 import { connectRunner } from './runner/client.ts'
 
+/** The host's own work shares the volume: a pool must not fill it. */
+const RESERVE_BYTES = 512 * MIB
 /** A `muster agent facts --once` that cron began takes this long; with less patience the agent would not start because of it. */
 const LOCK_PATIENCE_MS = 30_000
 
@@ -102,7 +105,7 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
   })
   const pool = await openPool(
     { clock, random, log },
-    { folder: join(config.storage.base_path, 'pool') },
+    { folder: join(config.storage.base_path, 'pool'), reserveBytes: RESERVE_BYTES },
   )
   const { keep: runs, keep_bytes: bytes, keep_days: days } = config.runs
   const keep = { runs, bytes, ...(days === undefined ? {} : { days }) }

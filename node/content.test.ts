@@ -151,6 +151,24 @@ test('content: a coordinator that does not answer hides nothing of what another 
   await assert.rejects(content.open(id, forever), { code: 'protocol.unsupported' })
 })
 
+test('content: a coordinator that takes a question and never answers does not hold the fetch up', async (t) => {
+  const fleet = await createTestFleet()
+  const silent = await fleet.node(t, { role: 'coordinator', name: 'silent' })
+  const ended = Promise.withResolvers<never>()
+  ended.promise.catch(() => undefined)
+  t.after(() => ended.reject(new Error('over')))
+  const never = (): Promise<never> => ended.promise
+  const serving = { clock: systemClock, log: silent.log, policy: createNodePolicy() }
+  await silent.handle(
+    providers,
+    serveProtocol(providers, { find: never, announce: never }, serving),
+  )
+  const origin = await site(t, fleet, 'origin')
+  const host = await site(t, fleet, 'host', { coordinators: [silent, origin.node] })
+  const { id } = await addContent(origin.pool, 1000)
+  assert.equal((await host.content.open(id, systemClock.timeout(15_000))).size, 1000)
+})
+
 /** A coordinator that sends `first` bytes in all, and everything else once the gate opens. */
 async function gated(t: TestContext, fleet: TestFleet, first: number) {
   const gate = Promise.withResolvers<void>()

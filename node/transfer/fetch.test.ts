@@ -13,6 +13,8 @@ import { KIB, MIB } from '../../shared/units.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import { createTestFleet } from '../testing/fleet.ts'
 import { addContent, contentOf, holder, putContent } from '../testing/holder.ts'
+import { fetchBlob } from './fetch.ts'
+import type { ProviderHint } from './source.ts'
 
 test('fetch: a blob comes from one provider that was never connected before, with progress', async (t) => {
   const fleet = await createTestFleet()
@@ -406,3 +408,33 @@ async function serveLie(
   }
   return bytes
 }
+
+test('fetch: a tracker that does not answer does not keep the providers waiting', async (t) => {
+  const fleet = await createTestFleet()
+  const silent = Promise.withResolvers<void>()
+  let asked = 0
+  const source = await holder(t, fleet, 'source', (honest) => ({
+    fetch: async (request, context) => {
+      // The first piece comes at once, the others once the tracker is being asked again.
+      if (request.start > 0) await silent.promise
+      return honest.fetch(request, context)
+    },
+  }))
+  const target = await holder(t, fleet, 'target')
+  const { id, content } = await addContent(source.pool, 8 * MIB)
+  const { node, pool } = target
+  // Five seconds until the tracker is asked again pass in fifty milliseconds.
+  const clock = { ...systemClock, monotonic: () => systemClock.monotonic() * 100 }
+  const find = async (): Promise<readonly ProviderHint[]> => {
+    asked += 1
+    if (asked === 1) return [{ ...source.hint, size: content.length }]
+    silent.resolve()
+    return new Promise(() => undefined)
+  }
+  await fetchBlob({ node, pool, clock, log: node.log, find }, id, {
+    signal: systemClock.timeout(30_000),
+    stallMs: Number.MAX_SAFE_INTEGER,
+  })
+  assert.ok(asked >= 2)
+  assert.ok(content.equals(await contentOf(pool, id)))
+})

@@ -67,21 +67,28 @@ export async function pull(
     failure ??= error as OwnFailure
   }
   let refreshAt = deps.clock.monotonic() + REFRESH_MS
+  // Beside the loop: a tracker that is slow or silent must not keep the providers waiting.
+  let search: Search | undefined
   try {
     while (incoming.missing().length > 0) {
       signal.throwIfAborted()
       if (failure !== undefined) throw failure.cause
       staff(work, crowd, fail)
       const idle = streams(work) === 0
-      if (idle || deps.clock.monotonic() >= refreshAt) {
+      if (search?.over === true) {
+        if (search.failure !== undefined) throw search.failure
+        // No stream ran when the search began, and it found no provider that is new.
+        if (idle && search.idle && !search.better)
+          throw crowd.failure(incoming.size, sum(incoming.missing()))
+        search = undefined
         refreshAt = deps.clock.monotonic() + REFRESH_MS
-        const better = await crowd.refresh()
-        // Nobody works, and nobody is new: the end of hope.
-        if (idle && !better) throw crowd.failure(incoming.size, sum(incoming.missing()))
-        continue
       }
+      if (search === undefined && (idle || deps.clock.monotonic() >= refreshAt))
+        search = startSearch(crowd, idle, work.changed.ring)
       const cancel = deps.clock.after(
-        Math.min(LATE_MS, Math.max(1, refreshAt - deps.clock.monotonic())),
+        search === undefined
+          ? Math.min(LATE_MS, Math.max(1, refreshAt - deps.clock.monotonic()))
+          : LATE_MS,
         work.changed.ring,
       )
       await work.changed.wait()
@@ -92,6 +99,30 @@ export async function pull(
     over.abort(blobError('blob.aborted', { id: incoming.id }))
     while (streams(work) > 0) await work.changed.wait()
   }
+}
+
+/** A look for more providers that goes on while pieces are fetched. */
+interface Search {
+  /** Whether no stream ran when it began. */
+  readonly idle: boolean
+  over: boolean
+  /** Whether it found a provider that is new or has more than before. */
+  better: boolean
+  failure: unknown
+}
+
+/** Rings when the search is over. */
+function startSearch(crowd: Crowd, idle: boolean, ring: () => void): Search {
+  const search: Search = { idle, over: false, better: false, failure: undefined }
+  const end = (result: Partial<Search>): void => {
+    Object.assign(search, result, { over: true })
+    ring()
+  }
+  crowd.refresh().then(
+    (better) => end({ better }),
+    (failure: unknown) => end({ failure }),
+  )
+  return search
 }
 
 function streams(work: Work): number {

@@ -22,6 +22,10 @@ import type { MusterNode } from '../node.ts'
 
 /** A coordinator that does not answer within this is given up for what was asked; announcements reach it at the next connection. */
 const ANSWER_MS = 30_000
+/**
+ * What the other coordinators get after one has named a provider: many times their usual answer.
+ */
+const LATER_MS = 1_000
 /** Questions and announcements that wait for one coordinator: more than the fetches that may wait. What is over is refused. */
 const MAX_WAITING = 20_000
 
@@ -68,15 +72,9 @@ export function createTracker(
       const coordinators = options.coordinators()
       if (coordinators.length === 0)
         throw nodeError('node.not-connected', { peer: 'any coordinator' })
-      const answers = await abortable(
-        Promise.allSettled(coordinators.map((peer) => lineTo(peer)({ ask: id, holds: [] }))),
-        signal,
-      )
-      const found = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
-      const refusals = answers.flatMap((answer) =>
-        answer.status === 'rejected' ? [answer.reason as unknown] : [],
-      )
-      if (refusals.length === answers.length) throw refusals[0]
+      const asked = coordinators.map((peer) => lineTo(peer)({ ask: id, holds: [] }))
+      const { found, refusals } = await abortable(firstAnswers(deps.clock, asked), signal)
+      if (refusals.length === asked.length) throw refusals[0]
       return found.filter((provider) => provider.peer !== deps.node.peerId)
     },
     tell: async (holds) => {
@@ -92,6 +90,37 @@ export function createTracker(
     },
     close: () => closing.abort(nodeError('node.closed')),
   }
+}
+
+/**
+ * What the coordinators know. Once one of them named a provider, the others have a moment more: a
+ * coordinator that hangs must not hold the fetch up.
+ */
+function firstAnswers(
+  clock: Clock,
+  asked: readonly Promise<readonly Provider[]>[],
+): Promise<{ found: Provider[]; refusals: unknown[] }> {
+  return new Promise((resolve) => {
+    const found: Provider[] = []
+    const refusals: unknown[] = []
+    let left = asked.length
+    let cancel: (() => void) | undefined
+    const enough = (): void => resolve({ found: [...found], refusals })
+    const answered = (): void => {
+      left -= 1
+      if (left === 0) {
+        cancel?.()
+        enough()
+      } else if (found.length > 0) cancel ??= clock.after(LATER_MS, enough)
+    }
+    for (const answer of asked)
+      answer
+        .then(
+          (providers) => void found.push(...providers),
+          (error: unknown) => void refusals.push(error),
+        )
+        .finally(answered)
+  })
 }
 
 type Line = (job: Omit<Job, 'done'>) => Promise<readonly Provider[]>

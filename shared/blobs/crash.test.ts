@@ -254,7 +254,7 @@ test('CA-02: nothing gets its final name before its bytes and those of its outbo
   const watch = orderWatch()
   await using pool = await testPool({ disk: watchedDisk(watch) })
   const { id } = await pool.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })
-  assert.deepEqual(watch.renamed, [`${pool.path(id)}.outboard`, pool.path(id)])
+  assert.deepEqual(watch.renamed, [pool.path(id), `${pool.path(id)}.outboard`])
   assert.equal(
     watch.folder,
     join(pool.folder, 'blobs', id.slice(0, 2)),
@@ -270,7 +270,7 @@ test('BT-11: the bitmap is written only after what it claims is synced, and so i
   await receiveInTwo(pool, source)
   assert.equal(watch.renamed.length, 3)
   assert.match(watch.renamed[0] as string, /partial\/[0-9a-f.]+\.verified$/)
-  assert.deepEqual(watch.renamed.slice(1), [`${pool.path(ID)}.outboard`, pool.path(ID)])
+  assert.deepEqual(watch.renamed.slice(1), [pool.path(ID), `${pool.path(ID)}.outboard`])
   assert.equal(watch.folder, join(pool.folder, 'blobs', ID.slice(0, 2)))
 })
 

@@ -134,8 +134,11 @@ export class Transfer implements Landing {
       const { disk } = this.#store
       const { data, bulk, outboard } = this.partial
       if (this.#admitted <= 0) {
-        await admit(this.#store, SPACE_CHECK_BYTES)
-        this.#admitted = SPACE_CHECK_BYTES
+        // No more than what is still to come: a small blob needs little.
+        const left = this.size - this.partial.verified.count * GROUP_BYTES
+        const wanted = Math.min(SPACE_CHECK_BYTES, Math.max(left, batch.end - batch.start))
+        await admit(this.#store, wanted)
+        this.#admitted = wanted
       }
       this.#admitted -= batch.end - batch.start
       const content = async (): Promise<void> => {

@@ -21,6 +21,10 @@ export interface Layout {
   /** The blob's file. Throws id.malformed for anything but an id, whatever its type says. */
   blob(id: BlobId): string
   outboard(id: BlobId): string
+  /**
+   * Removes partial blobs that no fetch went on with for a week, but none whose name `live` knows.
+   */
+  sweepPartial(live: (name: string) => boolean): Promise<void>
   /** The folder of the blob's file, made if it is absent and checked once. */
   shard(id: BlobId): Promise<string>
 }
@@ -61,6 +65,7 @@ export async function openLayout(
     quarantine,
     blob,
     outboard: (id) => `${blob(id)}.outboard`,
+    sweepPartial: (live) => sweep(deps, partial, STALE_PARTIAL_MS, live),
     shard: async (id) => {
       const shard = join(blobs, blobId.parse(id).slice(0, 2))
       if (!shards.has(shard)) {
@@ -133,9 +138,11 @@ async function sweep(
   deps: { disk: GuardedDisk; clock: Clock },
   folder: string,
   staleMs: number,
+  live: (name: string) => boolean = () => false,
 ): Promise<void> {
   const before = deps.clock.now() - staleMs
   for (const name of await readdir(folder)) {
+    if (live(name)) continue
     const path = join(folder, name)
     const stat = await statIfAny(path)
     if (stat !== undefined && stat.mtimeMs < before) await deps.disk.remove(path)

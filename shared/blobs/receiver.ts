@@ -48,15 +48,34 @@ interface Opening {
   waiting: number
 }
 
+/** How often partial blobs are looked through for those that no fetch went on with. */
+const SWEEP_MS = 3_600_000
+
 export function createReceiver(store: Store): Receiver {
   // A transfer stays here from the first request until its files are closed, so that nobody opens them twice.
   const transfers = new Map<BlobId, Opening>()
   const live = new Map<BlobId, Transfer>()
 
+  // Bitmaps of the partial blobs that this process began or went on with since the last sweep.
+  const own = new Set<string>()
+  let sweptAt = store.clock.monotonic()
+  /** What aborted fetches left goes while the process runs, too: an agent runs for months. */
+  async function sweep(): Promise<void> {
+    if (store.clock.monotonic() - sweptAt < SWEEP_MS) return
+    sweptAt = store.clock.monotonic()
+    own.clear()
+    await store.layout.sweepPartial((name) => {
+      const id = name.slice(0, name.indexOf('.'))
+      return blobId.is(id) && transfers.has(id)
+    })
+  }
+
   async function begin(id: BlobId, size: number, signal: AbortSignal): Promise<Transfer> {
+    await sweep()
     await admit(store, 0)
     const partial =
-      (await resume(store, id, size, signal)) ?? (await createPartial(store, id, size))
+      (await resume(store, { id, size, own }, signal)) ?? (await createPartial(store, id, size))
+    own.add(partial.bitmapPath)
     const transfer = new Transfer(store, partial, () => {
       live.delete(id)
       transfers.delete(id)
@@ -164,13 +183,19 @@ export function createReceiver(store: Store): Receiver {
 }
 
 /**
- * The partial blob that an earlier process left, if it is one of this size. One of another size is proof against the claim if its last group is there,
- * and otherwise as little worth as the claim that it was begun with: it is removed.
+ * Without a write for so long, no process receives into a partial blob: a sender that stalls is cut
+ * off in seconds.
+ */
+const ABANDONED_MS = 3_600_000
+
+/**
+ * The partial blob that an earlier process left, if it is one of this size. One of another size is
+ * proof against the claim if its last group is there. Otherwise its own claim may be the false one:
+ * it is removed once no other process can be receiving into it.
  */
 async function resume(
   store: Store,
-  id: BlobId,
-  size: number,
+  { id, size, own }: { id: BlobId; size: number; own: ReadonlySet<string> },
   signal: AbortSignal,
 ): Promise<Partial | undefined> {
   let chosen: Partial | undefined
@@ -186,11 +211,19 @@ async function resume(
     } else if (partial.verified.has(groupCount(partial.size) - 1)) {
       await closePartial(partial)
       throw blobError('blob.size', { id, expected: partial.size, got: size })
-    } else {
+    } else if (own.has(partial.bitmapPath) || (await isAbandoned(store, found.base))) {
       await discardPartial(store, partial)
+    } else {
+      await closePartial(partial)
     }
   }
   return chosen
+}
+
+async function isAbandoned(store: Store, base: string): Promise<boolean> {
+  const before = store.clock.now() - ABANDONED_MS
+  const stats = await Promise.all(pathsOf(base).map(statIfAny))
+  return stats.every((stat) => stat === undefined || stat.mtimeMs < before)
 }
 
 /** Another process may take the files away between the listing and the opening. */

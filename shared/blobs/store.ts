@@ -88,9 +88,9 @@ export async function commit(
 ): Promise<void> {
   const { disk, layout } = store
   const shard = await layout.shard(id)
-  if (outboard !== undefined) await disk.rename(outboard.path, layout.outboard(id))
-  // Crash here: an outboard without its blob. Nothing reads it, and the next ingest or receipt of the blob renames the same bytes over it.
   await disk.rename(data.path, layout.blob(id))
+  // Crash here: the whole blob without its outboard, which is computed again where it is needed.
+  if (outboard !== undefined) await disk.rename(outboard.path, layout.outboard(id))
   // Crash here: the blob may or may not be there after a power loss, whole in either case, because its contents were synced before.
   await disk.syncFolder(shard)
   store.verified.note(id, await data.file.stat({ bigint: true }))
