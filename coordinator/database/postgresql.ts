@@ -163,8 +163,7 @@ function postgresqlDriver(
               : await retried(deps.clock, once, deps.limits()?.signal),
           )
         },
-        // biome-ignore lint/correctness/useYield: Kysely asks for the method, and no query streams.
-        streamQuery: async function* () {
+        streamQuery: () => {
           throw databaseError('database.query', { database: shown, reason: 'streams are not used' })
         },
       }
