@@ -13,12 +13,14 @@ import type { Clock } from '../shared/clock.ts'
 import { defineErrors, MusterError } from '../shared/errors.ts'
 import { agentPaths } from '../shared/home.ts'
 import { loadKeyFile } from '../shared/identity/key-file.ts'
+import type { FactProblem } from '../shared/facts/collection.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Random } from '../shared/random.ts'
 import { checkCertificate } from '../shared/trust/credentials.ts'
 import { VERSION } from '../shared/version.ts'
 import { becomeMember } from './admission.ts'
-import { collect } from './facts/collect.ts'
+import { collectAll } from './facts/collect.ts'
+import { openCollectionStore } from './facts/collection-store.ts'
 import { openJournal } from './facts/journal.ts'
 import { type Pushed, pushFacts } from './facts/push.ts'
 import { createReport } from './facts/report.ts'
@@ -38,6 +40,8 @@ export interface FactsSent {
   readonly result: Pushed
   /** How many this host has. */
   readonly packages: number
+  /** What could not be read, or is odd. Undefined from an agent of an older version. */
+  readonly problems: readonly FactProblem[] | undefined
 }
 
 export interface FactsOnceDeps {
@@ -46,10 +50,17 @@ export interface FactsOnceDeps {
   readonly log: Logger
 }
 
+export interface FactsOnceOptions {
+  readonly home: string
+  /** What is found is right, although it looks as if the database were damaged. */
+  readonly accept: boolean
+  readonly signal: AbortSignal
+}
+
 /** @throws agent.home-in-use, facts.*, node.* and protocol.* where no coordinator can be reached, registry.* as it refuses */
 export async function sendFactsOnce(
   deps: FactsOnceDeps,
-  options: { home: string; signal: AbortSignal },
+  options: FactsOnceOptions,
 ): Promise<FactsSent> {
   const identity = await readAgentIdentity(options.home)
   return (await askDaemon(deps, options)) ?? sendOurselves(deps, identity, options)
@@ -58,7 +69,7 @@ export async function sendFactsOnce(
 /** Undefined where no agent answers in this home. */
 async function askDaemon(
   deps: FactsOnceDeps,
-  { home, signal }: { home: string; signal: AbortSignal },
+  { home, accept, signal }: FactsOnceOptions,
 ): Promise<FactsSent | undefined> {
   let client
   try {
@@ -72,7 +83,8 @@ async function askDaemon(
     throw error
   }
   try {
-    return await client.call('facts.report', {}, { signal })
+    const sent = await client.call('facts.report', accept ? { accept } : {}, { signal })
+    return { ...sent, problems: sent.problems }
   } catch (cause) {
     // It has just begun and serves nothing yet, or it is older than this program. Either way it collects by itself.
     if (wireError.is(cause, 'protocol.unsupported'))
@@ -86,7 +98,7 @@ async function askDaemon(
 async function sendOurselves(
   deps: FactsOnceDeps,
   identity: Awaited<ReturnType<typeof readAgentIdentity>>,
-  { home, signal }: { home: string; signal: AbortSignal },
+  { home, accept, signal }: FactsOnceOptions,
 ): Promise<FactsSent> {
   const paths = agentPaths(home)
   await using stack = new AsyncDisposableStack()
@@ -105,12 +117,15 @@ async function sendOurselves(
       journal,
       key,
       ...deps,
-      collect: (more) => collect({ log: deps.log }, {}, more),
+      collections: await openCollectionStore(deps, { folder: paths.facts }),
+      collect: (more) => collectAll({ log: deps.log }, { scratch: paths.facts }, more),
       publish: async () => undefined,
+      // Sent below, with the facts.
+      tell: async () => undefined,
     },
     { fleet: identity.fleet, agent: identity.id },
   )
-  const { packages } = await report.look(signal)
+  const { packages, collection } = await report.look(signal, { accept })
 
   const node = await createNode(deps, {
     key,
@@ -141,7 +156,7 @@ async function sendOurselves(
       const client = openClient(facts, await node.open(coordinator, facts.id, signal), deps)
       const result = await pushFacts({ client, report, journal }, signal)
       await client.close()
-      return { result, packages }
+      return { result, packages, problems: collection.problems }
     } catch (error) {
       if (!(error instanceof MusterError) || error.exit !== 'unreachable') throw error
       failure = error

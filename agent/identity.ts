@@ -37,6 +37,12 @@ export const agentHomeError = defineErrors({
     message: (d: { folder: string }) => `another process works in ${d.folder}`,
     hint: () => 'end the agent that runs there first; two cannot share one home',
   },
+  'agent.older': {
+    exit: 'conflict',
+    message: (d: { folder: string }) =>
+      `the agent that runs in ${d.folder} is older than this program and accepts nothing`,
+    hint: () => 'start the agent again, then repeat the command',
+  },
   'agent.home-foreign': {
     exit: 'denied',
     message: (d: { folder: string; owner: number }) =>

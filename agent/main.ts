@@ -35,11 +35,12 @@ import { readSigned } from '../shared/trust/signed.ts'
 import { VERSION } from '../shared/version.ts'
 import { commandHandlers } from './commands/command.ts'
 import { openJournal as openCommandJournal } from './commands/journal.ts'
-import { collect } from './facts/collect.ts'
+import { collectAll } from './facts/collect.ts'
+import { openCollectionStore } from './facts/collection-store.ts'
 import { openJournal as openFactJournal } from './facts/journal.ts'
-import { pushFacts } from './facts/push.ts'
+import { pushFacts, tellCollection } from './facts/push.ts'
 import { createReport } from './facts/report.ts'
-import { watchPackages } from './facts/watch.ts'
+import { type PackageWatch, watchPackages } from './facts/watch.ts'
 import { createCatalog } from './gateway/catalog.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { watchHealth } from './health.ts'
@@ -54,6 +55,8 @@ import { connectRunner } from './runner/client.ts'
 const RESERVE_BYTES = 512 * MIB
 /** A `muster agent facts --once` that cron began takes this long; with less patience the agent would not start because of it. */
 const LOCK_PATIENCE_MS = 30_000
+/** A greeting is under way for seconds at most; clocks that are kept differ by less. */
+const CLOCK_TOLD_MS = 60_000
 
 export interface AgentDeps {
   readonly clock: Clock
@@ -130,14 +133,25 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
     const certificate = trust.certificate()
     return certificate === undefined ? {} : readSigned(certificate, 'certificate').labels
   }
+  let packages: PackageWatch | undefined
   const report = createReport(
     {
       journal: factJournal,
       key,
       clock,
       log,
-      collect: (more) => collect({ log }, {}, more),
+      collections: await openCollectionStore(deps, { folder: paths.facts }),
+      collect: (more) => collectAll({ log }, { scratch: paths.facts }, more),
       publish: (bytes) => node.gossip.publish('facts', bytes),
+      tell: async (collection, more) => {
+        const client = openClient(facts, await openCoordinator(facts.id, more), { clock })
+        try {
+          await tellCollection(client, collection, more)
+        } finally {
+          await client.close().catch(() => undefined)
+        }
+      },
+      remarks: () => packages?.remarks() ?? [],
     },
     { fleet, agent },
   )
@@ -165,6 +179,9 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
       pull: report.pull,
       push: async () => {
         throw wireError('protocol.unsupported', { what: 'facts push on an agent' })
+      },
+      report: async () => {
+        throw wireError('protocol.unsupported', { what: 'facts report on an agent' })
       },
     },
     serving,
@@ -203,6 +220,9 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
       claims: { hostname: hostname() },
       instance: Buffer.from(random.bytes(16)).toString('hex'),
       onConnected: async (coordinator) => {
+        const aheadMs = -(node.membership.clockOffset(coordinator) ?? 0)
+        if (Math.abs(aheadMs) >= CLOCK_TOLD_MS)
+          log.warn({ coordinator, aheadMs }, "this host's clock is not the coordinator's")
         await content.announce(working)
         options.onReady({ coordinator, gateway: gateway.url })
       },
@@ -235,11 +255,12 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
     coordinator: link.coordinator,
     repositories: async (more) =>
       (await catalog.repositories(more)).map(({ id, gpgkey }) => ({ id, gpgkey })),
-    reportFacts: async (more) => {
-      const { packages } = await report.look(more)
+    reportFacts: async ({ accept }, more) => {
+      const { packages, collection } = await report.look(more, { accept })
       const client = openClient(facts, await openCoordinator(facts.id, more), { clock })
       try {
-        return { result: await pushFacts({ client, report, journal: factJournal }, more), packages }
+        const result = await pushFacts({ client, report, journal: factJournal }, more)
+        return { result, packages, problems: collection.problems }
       } finally {
         await client.close().catch(() => undefined)
       }
@@ -267,13 +288,13 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
     working,
   )
   stack.defer(offNews)
-  const offPackages = watchPackages(
+  packages = watchPackages(
     { clock, log, watch },
     { root: '/' },
-    () => report.look(working),
+    (reason) => report.look(working, { confirms: reason === 'anyway' }),
     working,
   )
-  stack.defer(offPackages)
+  stack.defer(packages.stop)
 
   await link.run(signal)
 }

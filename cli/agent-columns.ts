@@ -1,6 +1,7 @@
 /** How hosts are shown in tables. */
 import type { AgentRow } from '../protocols/control/messages.ts'
 import { clockStatus, clockWords } from './clock-words.ts'
+import { type FactProblem, isFailure } from '../shared/facts/collection.ts'
 import type { Column } from './output.ts'
 
 export const agentColumns: readonly Column<AgentRow>[] = [
@@ -31,6 +32,20 @@ export function agentStatusWords(agent: AgentRow): string {
     ...(copies === undefined ? [] : ['copied']),
     // Its path is in `muster agent show`.
     ...(trouble === undefined ? [] : [trouble.split(':')[0] as string]),
+    ...factMarks(agent),
     ...wrongClock,
   ].join(', ')
+}
+
+function factMarks({ facts }: AgentRow): string[] {
+  const failed = facts?.problems.find(isFailure)
+  if (failed !== undefined) return [`${failed.manager || 'packages'} ${factMark(failed)}`]
+  const isUnknown = facts?.problems.some(
+    ({ manager, kind }) => manager === '' && kind === 'unsupported',
+  )
+  return isUnknown === true ? ['packages unknown'] : []
+}
+
+function factMark({ kind }: FactProblem): string {
+  return kind === 'implausible' || kind === 'unreadable' ? kind : 'not taken'
 }

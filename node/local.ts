@@ -3,6 +3,7 @@ import type { Handlers } from '../protocols/define-protocol.ts'
 import type { localProtocol } from '../protocols/local/protocol.ts'
 import { wireError } from '../protocols/wire/errors.ts'
 import type { Pool } from '../shared/blobs/pool.ts'
+import type { FactProblem } from '../shared/facts/collection.ts'
 import { blobId } from '../shared/ids.ts'
 import { VERSION } from '../shared/version.ts'
 import type { Content } from './content.ts'
@@ -19,8 +20,9 @@ export interface LocalInfo {
   readonly repositories: (signal: AbortSignal) => Promise<{ id: string; gpgkey: string | null }[]>
   /** Collects this host's packages and sends them. Absent on a coordinator, which reports none. */
   readonly reportFacts?: (
+    options: { accept: boolean },
     signal: AbortSignal,
-  ) => Promise<{ result: 'applied' | 'known'; packages: number }>
+  ) => Promise<{ result: 'applied' | 'known'; packages: number; problems: FactProblem[] }>
 }
 
 /** The largest blob that a person may add: larger than any image, and a bound all the same. */
@@ -43,10 +45,10 @@ export function localHandlers(
     repositories: async (_request, { signal }) => ({
       repositories: await info.repositories(signal),
     }),
-    'facts.report': async (_request, { signal }) => {
+    'facts.report': async ({ accept = false }, { signal }) => {
       if (info.reportFacts === undefined)
         throw wireError('protocol.unsupported', { what: 'facts of a coordinator' })
-      return info.reportFacts(signal)
+      return info.reportFacts({ accept }, signal)
     },
     'blob.add': async (_request, { upload, signal }) => {
       const stored = await pool.ingest(upload, { maxBytes: MAX_BLOB_BYTES, signal })

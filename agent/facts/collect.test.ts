@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { factSetBytes, parseFactSet } from '../../shared/facts/package-set.ts'
 import { recordedLog } from '../../shared/testing/recorded-log.ts'
@@ -45,16 +45,37 @@ test('facts collect: where one database is unreadable there is no set at all', (
     await writeFile(join(root, 'var/lib/dpkg/status'), '')
     await writeFile(join(root, 'var/lib/rpm/Packages'), '')
     await assert.rejects(collect({ log: recordedLog() }, { root, rpm: join(root, 'no-rpm') }), {
-      code: 'facts.rpm',
+      code: 'facts.unreadable',
+      message: /there is no rpm on this host/,
     })
   }))
 
-test('facts collect: a host without any package manager has no packages', () =>
-  inRoot(async (root) => {
-    const set = await collect({ log: recordedLog() }, { root })
-    assert.deepEqual(set.packages, [])
-    assert.equal(set.os.name, 'Linux')
-  }))
+test('facts collect: a host whose package manager is not read, or lists nothing, is not a host without packages', async () => {
+  const hosts: [files: string[], reason: RegExp][] = [
+    [['var/db/pkg/app-shells/bash-5.2_p26/PF'], /not supported \(portage\)$/],
+    [['lib/apk/db/installed'], /not supported \(apk\)$/],
+    [['usr/lib/apk/db/installed'], /not supported \(apk\)$/],
+    [['var/lib/pacman/local/bash-5.2.026-2/desc'], /not supported \(pacman\)$/],
+    [['nix/var/nix/db/db.sqlite'], /not supported \(nix\)$/],
+    [['var/db/xbps/pkgdb-0.38.plist'], /not supported \(xbps\)$/],
+    [['var/lib/dpkg/status.d/base'], /not supported \(distroless\)$/],
+    [['var/lib/dpkg/status'], /lists no packages \(dpkg\)$/],
+    [['var/lib/rpm/.rpm.lock'], /no package manager that Muster reads \(dpkg, rpm\)$/],
+    [[], /no package manager that Muster reads \(dpkg, rpm\)$/],
+  ]
+  for (const [files, reason] of hosts)
+    await inRoot(async (root) => {
+      for (const file of files) {
+        await mkdir(dirname(join(root, file)), { recursive: true })
+        await writeFile(join(root, file), '')
+      }
+      await assert.rejects(
+        collect({ log: recordedLog() }, { root }),
+        { code: 'facts.unknown', message: reason },
+        files.join(),
+      )
+    })
+})
 
 test('facts collect: it stops when it is told to', async () => {
   await assert.rejects(

@@ -37,6 +37,8 @@ export function parseDpkgStatus(text: string): DpkgRecord[] {
   const records: DpkgRecord[] = []
   let fields: Fields = {}
   let line = 0
+  // dpkg refuses such a file, too. It ends every line before it gives a file its name.
+  if (text !== '' && !text.endsWith('\n')) throw new Error('its last line is cut short')
   const flush = (): void => {
     if (Object.keys(fields).length > 0) records.push(recordOf(fields, line))
     fields = {}
@@ -75,8 +77,9 @@ function recordOf(fields: Fields, line: number): DpkgRecord {
   const state = STATES.find((known) => known === words[2])
   if (words.length !== 3 || state === undefined)
     throw new Error(`${name} has the unknown status ${JSON.stringify(fields.status)}`)
+  // dpkg itself refuses a file with such a record; without an architecture it only warns.
   const { version = '', architecture: arch = '' } = fields
-  if (state === 'installed' && (version === '' || arch === ''))
-    throw new Error(`${name} is installed without a version or an architecture`)
+  if (state === 'installed' && version === '')
+    throw new Error(`${name} is installed without a version`)
   return { name, version, arch, state, sideBySide: fields['multi-arch'] === 'same' }
 }

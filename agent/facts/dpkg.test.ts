@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { diff } from '../../shared/facts/events.ts'
+import type { CollectorResult } from './collector.ts'
 import type { FactPackage } from '../../shared/facts/package-set.ts'
 import { formatEvr } from '../../shared/rpm/evr.ts'
 import { readDpkg } from './dpkg.ts'
@@ -14,7 +15,7 @@ const STATUS = new URL('../../fixtures/dpkg/status', import.meta.url)
 
 async function packagesOf(
   files: Readonly<Record<string, string | Uint8Array>>,
-): Promise<FactPackage[]> {
+): Promise<readonly FactPackage[]> {
   const packages = await readFiles(files)
   assert.ok(packages)
   return packages
@@ -28,10 +29,20 @@ async function listed(
 
 async function readFiles(
   files: Readonly<Record<string, string | Uint8Array>>,
-): Promise<FactPackage[] | undefined> {
+): Promise<readonly FactPackage[] | undefined> {
+  const result = await resultOf(files)
+  if (result.state === 'absent') return undefined
+  assert.equal(result.state, 'read', JSON.stringify(result))
+  return result.state === 'read' ? result.packages : undefined
+}
+
+async function resultOf(
+  files: Readonly<Record<string, string | Uint8Array>>,
+): Promise<CollectorResult> {
   const root = await mkdtemp(join(tmpdir(), 'muster-dpkg-'))
   try {
     await mkdir(join(root, 'var/lib/dpkg/updates'), { recursive: true })
+    await mkdir(join(root, 'var/lib/dpkg/info'))
     for (const [name, text] of Object.entries(files))
       await writeFile(join(root, 'var/lib/dpkg', name), text)
     return await readDpkg({ root })
@@ -117,14 +128,14 @@ test('dpkg: a package in the middle of its upgrade is an update once it is done,
     'triggers-pending 2-1',
     'installed 2-1',
   ]
-  const sets: FactPackage[][] = []
+  const sets: (readonly FactPackage[])[] = []
   for (const step of seen) {
     const [state, version] = step.split(' ') as [string, string]
     sets.push(await packagesOf({ status: paragraph('a', `install ok ${state}`, version) }))
   }
   const events = sets
     .slice(1)
-    .flatMap((set, i) => diff(sets[i] as FactPackage[], set, '2026-01-01T00:00:00.000Z'))
+    .flatMap((set, i) => diff(sets[i] as readonly FactPackage[], set, '2026-01-01T00:00:00.000Z'))
   assert.deepEqual(
     events.map(({ event }) => event),
     ['update'],
@@ -146,9 +157,10 @@ test('dpkg: a status file of more than 128 MiB is refused before it is read', as
     await mkdir(join(root, 'var/lib/dpkg'), { recursive: true })
     await writeFile(join(root, 'var/lib/dpkg/status'), '')
     await truncate(join(root, 'var/lib/dpkg/status'), 128 * 1024 * 1024 + 1)
-    await assert.rejects(readDpkg({ root }), {
-      code: 'facts.unreadable',
-      message: /134217729 bytes, at most 134217728/,
+    assert.deepEqual(await readDpkg({ root }), {
+      state: 'unreadable',
+      path: join(root, 'var/lib/dpkg/status'),
+      reason: 'it has 134217729 bytes, at most 134217728 are read',
     })
   } finally {
     await rm(root, { recursive: true })
@@ -163,9 +175,73 @@ test('dpkg: a status file that dpkg did not write is an error, not an empty host
     'Package: a\nPackage: b\n',
     'Package a\n',
     'Package: a\nStatus: install ok installed\nArchitecture: all\n',
+    // Cut in the middle of a line, and what a crash leaves of blocks that were not written.
+    paragraph('a', 'install ok installed').slice(0, -4),
+    '\0'.repeat(4096),
   ]
   for (const text of broken)
-    await assert.rejects(listed({ status: text }), { code: 'facts.unreadable' }, text)
+    assert.equal((await resultOf({ status: text })).state, 'unreadable', text)
+})
+
+test('dpkg: a package without an architecture is listed, as dpkg-query does, and named', async () => {
+  const bare = (name: string, more: string): string =>
+    `Package: ${name}\nStatus: install ok installed\n${more}Version: 7.3.7\n\n`
+  const status = `${paragraph('good', 'install ok installed')}${bare('vendor', '')}${bare('tools', 'Architecture:\n')}`
+  assert.deepEqual(await listed({ status }), ['good:amd64 1-1', 'vendor: 7.3.7', 'tools: 7.3.7'])
+  const result = await resultOf({ status })
+  assert.deepEqual(result.state === 'read' && result.odd, [
+    'vendor has no architecture',
+    'tools has no architecture',
+  ])
+})
+
+test('dpkg: a package that no set may have is left out and named, and the others stay', async () => {
+  const good = paragraph('good', 'install ok installed')
+  for (const [name, version, fault] of [
+    ['long', `1-${'x'.repeat(600)}`, /^long is left out: its release has 600 characters/],
+    ['both', `${'1'.repeat(300)}-${'2'.repeat(300)}`, /^both is left out: its version has 601/],
+    ['nul', '1\0', /^nul is left out: its version contains NUL$/],
+    ['\u8afe'.repeat(600), '1', /^\u8afe{80}… is left out: its name has 600 characters/],
+  ] as const) {
+    const result = await resultOf({
+      status: good + paragraph(name, 'install ok installed', version),
+    })
+    assert.ok(result.state === 'read')
+    assert.deepEqual(
+      result.packages.map((pkg) => pkg.name),
+      ['good'],
+    )
+    assert.match(result.odd.join(), fault)
+  }
+})
+
+test('dpkg: a status file that lost most of its records, all of them or itself is unreadable, not an empty host', async () => {
+  const names = ['a', 'b', 'c', 'd']
+  const lists = Object.fromEntries(names.map((name) => [`info/${name}.list`, '/.\n']))
+  const whole = names.map((name) => paragraph(name, 'install ok installed')).join('')
+  assert.equal((await listed({ ...lists, status: whole }))?.length, 4)
+  const cut = whole.slice(0, whole.indexOf('Package: b'))
+  for (const [status, reason] of [
+    [cut, /^it is cut short, and dpkg keeps the lists of files of 3 packages \(b, c, d\)$/],
+    ['', /^it is cut short, and dpkg keeps the lists of files of 4 packages \(a, b, c, …\)$/],
+    [undefined, /^there is no such file, and dpkg keeps the lists of files of 4 packages/],
+  ] as const) {
+    const result = await resultOf({ ...lists, ...(status === undefined ? {} : { status }) })
+    assert.ok(result.state === 'unreadable')
+    assert.match(result.reason, reason)
+  }
+})
+
+test('dpkg: records that a cut took are doubted by the lists of files and by the missing blank line', async () => {
+  const lists = { 'info/a.list': '', 'info/b:amd64.list': '', 'info/c.list': '' }
+  const [a, b] = ['a', 'b'].map((name) => paragraph(name, 'install ok installed'))
+  const doubtsOf = async (status: string) => {
+    const result = await resultOf({ ...lists, status })
+    return result.state === 'read' && result.doubts.map(({ names }) => names && [...names])
+  }
+  assert.deepEqual(await doubtsOf(`${a}${b}`), [['c']])
+  assert.deepEqual(await doubtsOf(`${a}${b}`.slice(0, -1)), [['c'], undefined])
+  assert.deepEqual(await doubtsOf(`${a}${b}${paragraph('c', 'deinstall ok config-files')}`), [])
 })
 
 test('dpkg: any text is read or refused in words', () => {

@@ -8,12 +8,12 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { factPackage } from '../../shared/facts/package-set.ts'
-import type { FactPackage } from '../../shared/facts/package-set.ts'
 import { MIB } from '../../shared/units.ts'
+import { admitPackages } from './admit.ts'
 import { readBounded } from './bounded-file.ts'
+import { ABSENT, type CollectorResult, type Doubt } from './collector.ts'
 import { parseDpkgStatus } from './dpkg-status.ts'
 import type { DpkgRecord } from './dpkg-status.ts'
-import { collectError } from './errors.ts'
 
 /** A kilobyte a package; hosts with everything installed have some 70 MB. */
 const MAX_STATUS_BYTES = 128 * MIB
@@ -21,39 +21,86 @@ const MAX_STATUS_BYTES = 128 * MIB
 const MAX_UPDATES = 10_000
 /** While dpkg works, its files change under us; between two of its steps they stand still for longer than reading takes. */
 const ATTEMPTS = 10
+/** How the file is called that lists a package's files. */
+const LIST = '.list'
+const SHOWN_NAMES = 3
 
-/** @param options.root the file system's root, `/` but in tests. @returns undefined if the host has no dpkg */
+/** @param options.root the file system's root, `/` but in tests */
 export async function readDpkg(
   options: { root: string },
   signal?: AbortSignal,
-): Promise<FactPackage[] | undefined> {
+): Promise<CollectorResult> {
   const folder = join(options.root, 'var/lib/dpkg')
-  const status = join(folder, 'status')
-  const unreadable = (reason: string, cause?: unknown): Error =>
-    collectError('facts.unreadable', { manager: 'dpkg', path: status, reason }, { cause })
+  const path = join(folder, 'status')
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     signal?.throwIfAborted()
     try {
-      const before = await versionOf(status)
-      if (before === undefined) return undefined
-      const files = [status, ...(await updateFiles(join(folder, 'updates')))]
+      const before = await versionOf(path)
+      const unlisted = await filesOfPackages(join(folder, 'info'))
+      if (before === undefined) {
+        if (unlisted.size === 0) return ABSENT
+        return { state: 'unreadable', path, reason: missing('there is no such file', unlisted) }
+      }
+      const files = [path, ...(await updateFiles(join(folder, 'updates')))]
       const texts: string[] = []
       for (const file of files) {
         const bytes = await readBounded(file, MAX_STATUS_BYTES, signal)
         if (bytes !== undefined) texts.push(bytes.toString('utf8'))
       }
-      const isStill = texts.length === files.length && (await versionOf(status)) === before
-      if (isStill) return present(texts.map(parseDpkgStatus))
+      const isStill = texts.length === files.length && (await versionOf(path)) === before
+      if (isStill) return resultOf(path, texts, unlisted)
     } catch (error) {
       if (signal?.aborted === true) throw error
-      throw unreadable((error as Error).message, error)
+      return { state: 'unreadable', path, reason: (error as Error).message }
     }
   }
-  throw unreadable(`it changed ${ATTEMPTS} times while it was read`)
+  return { state: 'busy', path, reason: `it changed ${ATTEMPTS} times while it was read` }
+}
+
+/** @param installed names of the packages that dpkg keeps a list of files for */
+function resultOf(
+  path: string,
+  texts: readonly string[],
+  installed: ReadonlySet<string>,
+): CollectorResult {
+  const files = texts.map(parseDpkgStatus)
+  const recorded = new Set(files.flat().map(({ name }) => name))
+  const lost = new Set([...installed].filter((name) => !recorded.has(name)))
+  // A stray list harms nobody. Where most packages have no record, the file lost them.
+  if (lost.size * 2 > installed.size)
+    return { state: 'unreadable', path, reason: missing('it is cut short', lost) }
+  const there = present(files)
+  const { packages, odd } = admitPackages(
+    there.map(({ name, arch, version }) => factPackage('dpkg', name, arch, version)),
+  )
+  const partial = there
+    .filter(({ arch }) => arch === '')
+    .map(({ name }) => `${name} has no architecture`)
+  const doubts: Doubt[] = []
+  if (lost.size > 0) doubts.push({ reason: missing('it has no record of them', lost), names: lost })
+  // dpkg ends every record with a blank line.
+  if (!/(^|\n)\n$/.test(texts[0] ?? '')) doubts.push({ reason: 'its last record has no end' })
+  return { state: 'read', packages, odd: [...partial, ...odd], doubts }
+}
+
+function missing(what: string, names: ReadonlySet<string>): string {
+  const first = [...names].slice(0, SHOWN_NAMES).join(', ')
+  const more = names.size > SHOWN_NAMES ? ', …' : ''
+  return `${what}, and dpkg keeps the lists of files of ${names.size} packages (${first}${more})`
+}
+
+/** Names of the packages that have a list of files: `libc6:amd64.list`, `bash.list`. */
+async function filesOfPackages(folder: string): Promise<Set<string>> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  })
+  const lists = names.filter((name) => name.endsWith(LIST))
+  return new Set(lists.map((name) => name.slice(0, -LIST.length).replace(/:.*/, '')))
 }
 
 /** Later records replace earlier ones of the same package. */
-function present(files: readonly (readonly DpkgRecord[])[]): FactPackage[] {
+function present(files: readonly (readonly DpkgRecord[])[]): DpkgRecord[] {
   const byName = new Map<string, DpkgRecord[]>()
   for (const [i, records] of files.entries()) {
     for (const record of records) {
@@ -65,14 +112,12 @@ function present(files: readonly (readonly DpkgRecord[])[]): FactPackage[] {
       byName.set(record.name, [...kept, record])
     }
   }
-  const all = [...byName.values()].flat().filter((record) => isThere(record))
-  return all.map((record) => factPackage('dpkg', record.name, record.arch, record.version))
+  return [...byName.values()].flat().filter((record) => isThere(record))
 }
 
 /** `half-installed` is there in part: its old or new files, under the version that its record names, if it names one yet. */
-function isThere({ state, version, arch }: DpkgRecord): boolean {
-  if (state === 'not-installed' || state === 'config-files') return false
-  return version !== '' && arch !== ''
+function isThere({ state, version }: DpkgRecord): boolean {
+  return state !== 'not-installed' && state !== 'config-files' && version !== ''
 }
 
 /** Inode, size and time of the last change; undefined if there is no such file. */

@@ -18,6 +18,19 @@ export const collectError = defineErrors({
     hint: (d: { folder: string }) =>
       `only rpm reads a database of this kind: install rpm, or move the database away if it is left over from another system (${d.folder})`,
   },
+  'facts.unknown': {
+    exit: 'failed',
+    message: (d: { reason: string }) => `the packages of this host are unknown: ${d.reason}`,
+    hint: () => 'muster agent list shows the host with this reason',
+  },
+  'facts.incomplete': {
+    exit: 'failed',
+    retryable: true,
+    message: (d: { problems: readonly string[] }) =>
+      `the packages of this host were not all read: ${d.problems.join('; ')}`,
+    hint: () =>
+      'repair the package database; if packages are really gone, run `muster agent facts --once --accept` on this host',
+  },
   'facts.journal': {
     exit: 'failed',
     message: (d: { path: string; reason: string }) =>

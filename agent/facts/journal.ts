@@ -23,6 +23,7 @@ import { openJournalFile } from './journal-file.ts'
 import type { JournalFile } from './journal-file.ts'
 import { MAX_KEPT, replay, stateOf } from './replay.ts'
 import type { Contents, JournalRecord } from './replay.ts'
+import { removePrivateCopies } from './private-copy.ts'
 
 export interface Journal {
   /** Where the host's history stands; undefined before the first set. */
@@ -36,6 +37,8 @@ export interface Journal {
    * @throws facts.epoch
    */
   since(epoch: number, sequence: number, root?: string): Promise<FactUpdate[]>
+  /** The newest set; undefined before the first. */
+  set(): FactSet | undefined
   /** The newest set under its position; undefined before the first set. */
   full(): FactUpdate | undefined
   close(): Promise<void>
@@ -70,6 +73,7 @@ export async function openJournal(
   async function prepare(): ReturnType<typeof openOrBegin> {
     await mkdir(options.folder, { recursive: true, mode: 0o700 })
     await removeOrphans(options.folder)
+    await removePrivateCopies(options.folder)
     return openOrBegin(deps, path)
   }
 
@@ -160,6 +164,7 @@ export async function openJournal(
         // They were written when the clock was ahead: an older coordinator refuses such times.
         return missing.map((update) => boundTimes(update, deps.clock.now(), 0))
       }),
+    set: () => state?.set,
     full,
     close: () => inTurn(() => file.close()),
   }

@@ -17,6 +17,7 @@ import { systemRandom as random } from '../../shared/random.ts'
 import { recordedLog } from '../../shared/testing/recorded-log.ts'
 import { TEST_AGENT, TEST_FLEET, testKey } from '../../shared/testing/statements.ts'
 import { readSigned } from '../../shared/trust/signed.ts'
+import { openCollectionStore } from './collection-store.ts'
 import { openJournal } from './journal.ts'
 import { pushFacts } from './push.ts'
 import { createReport } from './report.ts'
@@ -46,6 +47,7 @@ async function fleetOfTwo(t: TestContext) {
       pull: async () => {
         throw wireError('protocol.unsupported', { what: 'pull' })
       },
+      report: async () => ({}),
       push: async ({ update }, { upload }) => {
         const payload = Buffer.concat(await Array.fromAsync(upload, (part) => part.slice()))
         const applied = apply(coordinator.state, readUpdate(readSigned(update, 'facts'), payload), {
@@ -85,8 +87,17 @@ async function fleetOfTwo(t: TestContext) {
         key: testKey(204),
         clock,
         log,
-        collect: async () => sets.shift() as FactSet,
+        collections: await openCollectionStore(
+          { random, log },
+          { folder: `${folder}-${journals}` },
+        ),
+        collect: async () => {
+          const { os: from, packages } = sets.shift() as FactSet
+          const result = { state: 'read', packages, odd: [], doubts: [] } as const
+          return { os: from, found: [{ manager: 'rpm', result }] }
+        },
         publish: async () => undefined,
+        tell: async () => undefined,
       },
       { fleet: TEST_FLEET, agent: TEST_AGENT },
     )

@@ -1,7 +1,9 @@
 /** Sends a host's facts instead of waiting to be asked for them: for whoever wants to know that they have arrived. */
 import type { Client } from '../../protocols/call.ts'
 import type { facts } from '../../protocols/facts/protocol.ts'
+import { wireError } from '../../protocols/wire/errors.ts'
 import { MusterError } from '../../shared/errors.ts'
+import type { FactCollection } from '../../shared/facts/collection.ts'
 import type { Journal } from './journal.ts'
 import type { Report } from './report.ts'
 
@@ -25,12 +27,17 @@ export async function pushFacts(
   const { client, report, journal } = deps
   for (let again = false; ; again = true) {
     const full = journal.full()
-    if (full === undefined) return 'known'
+    const collection = report.collection()
+    if (full === undefined) {
+      // Nothing is known of the packages: the coordinator is told why.
+      if (collection !== undefined) await tellCollection(client, collection, signal)
+      return 'known'
+    }
     const { signed, payload } = await report.sign(full)
     try {
       const { result, epoch, sequence } = await client.call(
         'push',
-        { update: signed },
+        { update: signed, ...(collection === undefined ? {} : { collection }) },
         { signal, upload: pieces(payload) },
       )
       const isAhead = epoch > full.epoch || (epoch === full.epoch && sequence > full.sequence)
@@ -49,6 +56,17 @@ export async function pushFacts(
       await journal.since(full.epoch, full.sequence, '')
     }
   }
+}
+
+/** A coordinator of an older version doesn't take it, and shows the host as it did. */
+export async function tellCollection(
+  client: Client<typeof facts>,
+  collection: FactCollection,
+  signal: AbortSignal,
+): Promise<void> {
+  await client.call('report', { collection }, { signal }).catch((error: unknown) => {
+    if (!wireError.is(error, 'protocol.unsupported')) throw error
+  })
 }
 
 async function* pieces(bytes: Uint8Array | undefined): AsyncIterable<Uint8Array> {

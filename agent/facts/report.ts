@@ -5,24 +5,53 @@
 import { encode } from 'cborg'
 import type { facts } from '../../protocols/facts/protocol.ts'
 import type { Handlers } from '../../protocols/define-protocol.ts'
-import type { Clock } from '../../shared/clock.ts'
-import type { FactSet } from '../../shared/facts/package-set.ts'
+import { type Clock, rfc3339 } from '../../shared/clock.ts'
+import {
+  describeProblem,
+  type FactCollection,
+  type FactProblem,
+  isFailure,
+  shortReason,
+} from '../../shared/facts/collection.ts'
 import { factsBody, type FactUpdate } from '../../shared/facts/update.ts'
 import type { AgentId, FleetId } from '../../shared/ids.ts'
 import type { Signer } from '../../shared/identity/signer.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { signStatement, type Signed } from '../../shared/trust/signed.ts'
 import { toWire } from '../../shared/trust/transport.ts'
+import type { Collected } from './collect.ts'
+import type { CollectionStore } from './collection-store.ts'
 import type { Journal } from './journal.ts'
+import { settle } from './plausible.ts'
 
 export interface ReportDeps {
   readonly journal: Journal
   readonly key: Signer
   readonly clock: Clock
   readonly log: Logger
-  readonly collect: (signal: AbortSignal) => Promise<FactSet>
+  readonly collections: CollectionStore
+  readonly collect: (signal: AbortSignal) => Promise<Collected>
   /** Tells all members; delivery is not promised. */
   readonly publish: (bytes: Uint8Array) => Promise<void>
+  /** Tells the coordinator how the collection went; a pull tells it, too. */
+  readonly tell: (collection: FactCollection, signal: AbortSignal) => Promise<void>
+  /** What else is odd about the collections of this host. */
+  readonly remarks?: () => readonly Pick<FactProblem, 'manager' | 'kind' | 'reason'>[]
+}
+
+export interface LookOptions {
+  /** This look may confirm what an earlier one doubted. Default true. */
+  readonly confirms?: boolean
+  /** An operator says that what is found is right. Default false. */
+  readonly accept?: boolean
+}
+
+export interface Looked {
+  /** Undefined if nothing changed. */
+  readonly update: FactUpdate | undefined
+  /** How many packages this host is known to have. */
+  readonly packages: number
+  readonly collection: FactCollection
 }
 
 export interface ReportOptions {
@@ -31,10 +60,13 @@ export interface ReportOptions {
 }
 
 export interface Report {
-  /** Collects, and gossips what changed; one look after the other. @returns the update, if anything changed, and how many packages there are */
-  look(
-    signal: AbortSignal,
-  ): Promise<{ readonly update: FactUpdate | undefined; readonly packages: number }>
+  /**
+   * Collects, and gossips what changed; one look after the other. What could not be read is in the
+   * collection and told to the coordinator.
+   */
+  look(signal: AbortSignal, options?: LookOptions): Promise<Looked>
+  /** How the newest look went; undefined before the first. */
+  collection(): FactCollection | undefined
   /** The agent's side of `pull`; `push` is the coordinator's and never served here. */
   readonly pull: Handlers<typeof facts>['pull']
   /** An update as a signed statement, and the set's bytes where the statement is `full`. */
@@ -55,23 +87,82 @@ export function createReport(deps: ReportDeps, options: ReportOptions): Report {
   }
   // Two looks at once could be written down in the other order than they were taken, and the host would go back to what it was.
   let turn: Promise<unknown> = Promise.resolve()
-  const look: Report['look'] = async (signal) => {
-    const set = await deps.collect(signal)
-    const update = await deps.journal.observe(set)
-    if (update !== undefined) {
-      const { signed } = await sign(update)
-      deps.log.info(
-        { epoch: update.epoch, sequence: update.sequence, kind: update.kind },
-        'package state changed',
-      )
-      await deps.publish(encode(toWire(signed)))
+  // Owned by tellOnce(): the last collection that the coordinator was told.
+  let told: string | undefined
+  const tellOnce = async (collection: FactCollection, signal: AbortSignal): Promise<void> => {
+    const { managers, problems } = collection
+    const now = JSON.stringify([managers, problems])
+    if (now === told) return
+    try {
+      await deps.tell(collection, signal)
+      told = now
+    } catch (error) {
+      // The next pull brings it; a coordinator of an older version doesn't take it at all.
+      if (!signal.aborted) deps.log.debug({ error }, 'the coordinator was not told of a collection')
     }
-    return { update, packages: set.packages.length }
+  }
+  const keep = async (
+    memory: CollectionStore['memory'],
+    collection: FactCollection,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const known = new Set(deps.collections.collection?.problems.map(({ reason }) => reason))
+    for (const problem of collection.problems)
+      if (!known.has(problem.reason))
+        deps.log[isFailure(problem) ? 'error' : 'warn'](
+          { manager: problem.manager, kind: problem.kind },
+          describeProblem(problem),
+        )
+    await deps.collections.save(memory, collection)
+    await tellOnce(collection, signal)
+  }
+  const remarks = (at: string): FactProblem[] =>
+    (deps.remarks?.() ?? []).map((remark) => ({ ...remark, since: at }))
+  const look = async (signal: AbortSignal, options: LookOptions): Promise<Looked> => {
+    const { confirms = true, accept = false } = options
+    const { memory, collection: previous } = deps.collections
+    const at = rfc3339(deps.clock.now())
+    try {
+      const settled = settle(await deps.collect(signal), {
+        known: deps.journal.set(),
+        memory,
+        previous: previous?.problems ?? [],
+        at,
+        confirms,
+        accept,
+      })
+      const { set } = settled
+      const update = set && (await deps.journal.observe(set))
+      if (update !== undefined) {
+        const { signed } = await sign(update)
+        deps.log.info(
+          { epoch: update.epoch, sequence: update.sequence, kind: update.kind },
+          'package state changed',
+        )
+        await deps.publish(encode(toWire(signed)))
+      }
+      const collection = {
+        ...settled.collection,
+        problems: [...settled.collection.problems, ...remarks(at)],
+      }
+      await keep(settled.memory, collection, signal)
+      return { update, packages: set?.packages.length ?? 0, collection }
+    } catch (error) {
+      if (signal.aborted) throw error
+      // Whatever kept the host's packages from being told is told instead of them.
+      const reason = shortReason(error instanceof Error ? error.message : String(error))
+      const same = previous?.problems.find(({ kind }) => kind === 'failed')
+      const problem = { manager: '', kind: 'failed', reason, since: same?.since ?? at }
+      const managers = previous?.managers ?? []
+      await keep(memory, { at, managers, problems: [problem, ...remarks(at)] }, signal)
+      throw error
+    }
   }
   return {
     sign,
-    look: (signal) => {
-      const mine = turn.then(() => look(signal))
+    collection: () => deps.collections.collection,
+    look: (signal, more = {}) => {
+      const mine = turn.then(() => look(signal, more))
       turn = mine.catch(() => undefined)
       return mine
     },
@@ -88,7 +179,8 @@ export function createReport(deps: ReportDeps, options: ReportOptions): Report {
             await context.send(payload.subarray(at, at + PIECE_BYTES))
         signed.push(statement.signed)
       }
-      return { updates: signed.map(toWire) }
+      const { collection } = deps.collections
+      return { updates: signed.map(toWire), ...(collection === undefined ? {} : { collection }) }
     },
   }
 }

@@ -16,8 +16,16 @@ const BATCH = 100
 /** rpm holds the database for long only while it installs; then the next collection reads it. */
 const BUSY_TIMEOUT_MS = 2000
 
-/** @throws Error of SQLite, rpm.header, or in words */
-export async function readRpmDatabase(path: string, signal?: AbortSignal): Promise<FactPackage[]> {
+/**
+ * SQLite may make files beside the database: give it a copy.
+ * @param shown the path that errors name
+ * @throws Error of SQLite, rpm.header, or in words
+ */
+export async function readRpmDatabase(
+  path: string,
+  signal?: AbortSignal,
+  shown = path,
+): Promise<FactPackage[]> {
   const { default: Database } = await import('better-sqlite3')
   const database = new Database(path, {
     readonly: true,
@@ -47,7 +55,7 @@ export async function readRpmDatabase(path: string, signal?: AbortSignal): Promi
         )
       const blob = blobOf.get(hnum)?.blob
       if (!(blob instanceof Uint8Array)) throw new Error(`package ${hnum} has no header`)
-      packages.push(packageOf(blob, `package ${hnum} of ${path}`))
+      packages.push(packageOf(blob, `package ${hnum} of ${shown}`))
     }
     return packages
   } finally {

@@ -1,66 +1,134 @@
 /**
- * Which packages rpm has installed: from its SQLite database if the host has one that we can read, else from rpm itself. What rpm
- * answers is the truth; a database that we can't read whole is never half believed.
+ * Which packages rpm has installed: from its SQLite database if the host has one that we can read,
+ * else from rpm itself, both on a private copy. A database that can't be read whole is never half
+ * believed.
  */
-import { access } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { access, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { MusterError } from '../../shared/errors.ts'
 import type { FactPackage } from '../../shared/facts/package-set.ts'
 import type { Logger } from '../../shared/logger.ts'
+import { admitPackages } from './admit.ts'
+import { ABSENT, type CollectorResult } from './collector.ts'
 import { collectError } from './errors.ts'
+import { ChangedWhileRead, withPrivateCopy } from './private-copy.ts'
 import { readRpmDatabase } from './rpm-database.ts'
 import { queryRpm } from './rpm-query.ts'
 
-/** Where distributions keep the database: Fedora, RHEL 10 and SUSE; ostree; everybody else. */
+/** Where distributions keep the database: Fedora, RHEL 10 and SUSE; ostree; the others. */
 export const RPM_FOLDERS = ['usr/lib/sysimage/rpm', 'usr/share/rpm', 'var/lib/rpm'] as const
 const SQLITE = 'rpmdb.sqlite'
-/** The first that is there is the database. ndb (SUSE), and Berkeley DB (RHEL 8 and older): only rpm reads them. */
+/** ndb (SUSE), and Berkeley DB (RHEL 8 and older): only rpm reads them. In order of preference. */
 export const RPM_FILES = [SQLITE, 'Packages.db', 'Packages'] as const
+/** Files that belong to each. Indexes of Berkeley DB aren't needed to list packages. */
+const BESIDE: Readonly<Record<string, readonly string[]>> = {
+  [SQLITE]: [`${SQLITE}-wal`, `${SQLITE}-journal`],
+  'Packages.db': ['Index.db'],
+}
 
-/**
- * @param options.root the file system's root, `/` but in tests
- * @param options.program rpm's path or name
- * @returns undefined if the host has no rpm database
- * @throws facts.unreadable, facts.rpm
- */
+export interface RpmOptions {
+  /** The file system's root, `/` but in tests. */
+  readonly root: string
+  /** rpm's path or name. */
+  readonly program: string
+  /** Where private copies of the database are made. Default: the system's temporary folder. */
+  readonly scratch?: string
+}
+
+/** Reads the first database that lists packages. */
 export async function readRpm(
   deps: { log: Logger },
-  options: { root: string; program: string },
+  options: RpmOptions,
   signal?: AbortSignal,
-): Promise<FactPackage[] | undefined> {
-  const path = await findDatabase(options.root)
-  if (path === undefined) return undefined
-  const ask = (): Promise<FactPackage[]> =>
-    queryRpm({ program: options.program, folder: dirname(path) }, signal)
-  if (!path.endsWith(SQLITE)) return ask()
+): Promise<CollectorResult> {
+  let empty: CollectorResult | undefined
+  for (const path of await findDatabases(options.root)) {
+    const result = await readOne(deps, { ...options, path }, signal)
+    // An rpm that doesn't know a database makes an empty one beside it: the other one counts.
+    if (result.state !== 'read' || result.packages.length > 0) return result
+    empty ??= result
+  }
+  return empty ?? ABSENT
+}
+
+async function readOne(
+  deps: { log: Logger },
+  options: RpmOptions & { path: string },
+  signal?: AbortSignal,
+): Promise<CollectorResult> {
+  const { path, program, scratch = tmpdir() } = options
+  const [folder, main] = [dirname(path), basename(path)]
+  const from = { folder, main, beside: BESIDE[main] ?? [], scratch }
   try {
-    return await readRpmDatabase(path, signal)
+    const packages = await withPrivateCopy(
+      from,
+      (copy) =>
+        main === SQLITE
+          ? readSqlite(deps, { path, copy, program }, signal)
+          : queryRpm({ program, folder: copy, shown: folder }, signal),
+      signal,
+    )
+    return { state: 'read', ...admitPackages(packages), doubts: [] }
   } catch (error) {
     signal?.throwIfAborted()
-    deps.log.warn({ path, error }, 'the rpm database could not be read directly; asking rpm')
-    return ask().catch(() => {
-      signal?.throwIfAborted()
-      throw collectError(
-        'facts.unreadable',
-        { manager: 'rpm', path, reason: (error as Error).message },
-        { cause: error },
-      )
-    })
+    const reason =
+      error instanceof MusterError && typeof error.data['reason'] === 'string'
+        ? error.data['reason']
+        : (error as Error).message
+    if (error instanceof ChangedWhileRead) return { state: 'busy', path, reason }
+    deps.log.debug({ path, error }, 'the rpm database could not be read')
+    return { state: 'unreadable', path, reason }
   }
 }
 
-async function findDatabase(root: string): Promise<string | undefined> {
+async function readSqlite(
+  deps: { log: Logger },
+  { path, copy, program }: { path: string; copy: string; program: string },
+  signal?: AbortSignal,
+): Promise<FactPackage[]> {
+  try {
+    return await readRpmDatabase(join(copy, SQLITE), signal, path)
+  } catch (error) {
+    signal?.throwIfAborted()
+    deps.log.warn({ path, error }, 'the rpm database could not be read directly; asking rpm')
+    const asked = await queryRpm({ program, folder: copy, shown: dirname(path) }, signal).catch(
+      () => undefined,
+    )
+    signal?.throwIfAborted()
+    // rpm lists nothing, and no error, for some databases that are damaged.
+    if (asked !== undefined && asked.length > 0) return asked
+    throw collectError(
+      'facts.unreadable',
+      { manager: 'rpm', path, reason: (error as Error).message },
+      { cause: error },
+    )
+  }
+}
+
+/** All that are there, each once although links lead to it twice. */
+async function findDatabases(root: string): Promise<string[]> {
+  const found = new Map<string, string>()
   for (const folder of RPM_FOLDERS) {
     for (const file of RPM_FILES) {
       const path = join(root, folder, file)
-      // An unreadable one counts as there: facts must fail then, not say that the host has no packages.
-      const there = await access(path).then(
+      // One that can't be looked at counts as there: reading it gives the reason.
+      const isThere = await access(path).then(
         () => true,
-        (error: unknown) =>
-          (error as NodeJS.ErrnoException).code !== 'ENOENT' &&
-          (error as NodeJS.ErrnoException).code !== 'ENOTDIR',
+        (error: unknown) => !isAbsent(error),
       )
-      if (there) return path
+      if (!isThere) continue
+      const id = await stat(path).then(
+        ({ dev, ino }) => `${dev} ${ino}`,
+        () => path,
+      )
+      if (!found.has(id)) found.set(id, path)
     }
   }
-  return undefined
+  return [...found.values()]
+}
+
+function isAbsent(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOENT' || code === 'ENOTDIR'
 }

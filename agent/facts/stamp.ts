@@ -1,6 +1,6 @@
 /**
- * What the package databases look like from outside: changes whenever a transaction changed one, and not because somebody read one. Reading an SQLite
- * database with a write-ahead log makes and touches files beside it, so a notification alone does not mean that there is anything new.
+ * What the package databases look like from outside: it changes whenever a transaction changed one.
+ * Programs that read a database make and touch files beside it; those don't count.
  */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'

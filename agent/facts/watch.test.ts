@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { watch } from 'node:fs'
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -12,7 +12,10 @@ import { readRpmDatabase } from './rpm-database.ts'
 import { watchPackages } from './watch.ts'
 
 /** A host with both databases, real notifications, and timers that fire when the test says so. */
-async function watchedHost(t: TestContext) {
+async function watchedHost(
+  t: TestContext,
+  options: { watch?: typeof watch; before?: (root: string) => Promise<void> } = {},
+) {
   const root = await mkdtemp(join(tmpdir(), 'muster-watch-'))
   t.after(() => rm(root, { recursive: true, force: true }))
   await mkdir(join(root, 'var/lib/dpkg'), { recursive: true })
@@ -25,8 +28,9 @@ async function watchedHost(t: TestContext) {
     open.close()
   }
   transaction('create table Packages (hnum integer primary key autoincrement, blob blob not null)')
+  await options.before?.(root)
   const timers: (() => void)[] = []
-  let anyway = (): void => undefined
+  const intervals: (() => void)[] = []
   const clock: Clock = {
     ...systemClock,
     after: (_ms, run) => {
@@ -34,13 +38,13 @@ async function watchedHost(t: TestContext) {
       return () => undefined
     },
     every: (_ms, run) => {
-      anyway = run
+      intervals.push(run)
       return () => undefined
     },
   }
   const notified: string[] = []
-  const watched = ((path: string, options: object, listener: () => void) =>
-    watch(path, options, (_event, name) => {
+  const watched = ((path: string, how: object, listener: () => void) =>
+    (options.watch ?? watch)(path, how, (_event, name) => {
       notified.push(String(name))
       listener()
     })) as typeof watch
@@ -51,14 +55,18 @@ async function watchedHost(t: TestContext) {
     if (fail) throw new Error('locked')
     await readRpmDatabase(database)
   }
+  const reasons: string[] = []
   const log = recordedLog()
-  const stop = watchPackages(
+  const watching = watchPackages(
     { clock, log, watch: watched },
     { root },
-    look,
+    (reason) => {
+      reasons.push(reason)
+      return look()
+    },
     new AbortController().signal,
   )
-  t.after(stop)
+  t.after(() => watching.stop())
   return {
     root,
     log,
@@ -68,7 +76,19 @@ async function watchedHost(t: TestContext) {
     failing: (value: boolean) => {
       fail = value
     },
-    anyway: () => anyway(),
+    reasons,
+    remarks: () => watching.remarks(),
+    anyway: () => intervals[1]?.(),
+    /** The comparison that is made every few seconds. */
+    compare: () => intervals[0]?.(),
+    /** Compares, as time passes, until the pause after a change has begun, and ends that pause. */
+    settleCompared: async () => {
+      await until(() => {
+        if (timers.length === 0) intervals[0]?.()
+        return timers.length > 0
+      })
+      timers.shift()?.()
+    },
     /** Lets the pause after a notification be over; waits for the notification first. */
     settle: async () => {
       await until(() => timers.length > 0)
@@ -106,4 +126,108 @@ test('facts watch: a look that failed is taken again at the next notification, t
   await writeFile(join(host.root, 'var/lib/dpkg/lock'), '')
   await host.settle()
   await until(() => host.looks() === 3)
+})
+
+const insert = 'insert into Packages (blob) values (zeroblob(0)); delete from Packages'
+const RPM = 'var/lib/rpm'
+
+test('facts watch: after the folder was swapped by renames, as rpm --rebuilddb does, the new one is watched', async (t) => {
+  const host = await watchedHost(t)
+  await until(() => host.looks() === 1)
+  const folder = join(host.root, RPM)
+  const made = join(host.root, 'var/lib/rpmrebuilddb.1')
+  await cp(folder, made, { recursive: true })
+  await rename(folder, join(host.root, 'var/lib/rpmold.1'))
+  await rename(made, folder)
+  await host.settleCompared()
+  await until(() => host.looks() === 2)
+  // Notified again, with no comparison between.
+  host.notified.length = 0
+  host.transaction(insert)
+  await until(() => host.notified.length > 0)
+  await host.settle()
+  await until(() => host.looks() === 3)
+  assert.deepEqual(host.reasons, ['start', 'notified', 'notified'])
+})
+
+test('facts watch: a folder that is removed and made again, or made for the first time, is watched', async (t) => {
+  const host = await watchedHost(t, {
+    before: (root) => rm(join(root, 'var/lib/dpkg'), { recursive: true }),
+  })
+  await until(() => host.looks() === 1)
+  const dpkg = join(host.root, 'var/lib/dpkg')
+  for (const look of [2, 3]) {
+    await mkdir(dpkg)
+    await writeFile(join(dpkg, 'status'), `Package: a${look}\n`)
+    await host.settleCompared()
+    await until(() => host.looks() === look)
+    host.notified.length = 0
+    await writeFile(join(dpkg, 'lock'), '')
+    await until(() => host.notified.includes('lock'))
+    await host.settle()
+    await until(() => host.log.lines.some(({ message }) => message.endsWith('as they were')))
+    host.log.lines.length = 0
+    if (look === 2) await rm(dpkg, { recursive: true })
+  }
+})
+
+test('facts watch: a symbolic link to the folder that leads elsewhere is followed', async (t) => {
+  const host = await watchedHost(t, {
+    before: async (root) => {
+      for (const name of ['one', 'two']) {
+        await mkdir(join(root, name))
+        await writeFile(join(root, name, 'status'), `Package: ${name}\n`)
+      }
+      await rm(join(root, 'var/lib/dpkg'), { recursive: true })
+      await symlink(join(root, 'one'), join(root, 'var/lib/dpkg'))
+    },
+  })
+  await until(() => host.looks() === 1)
+  await symlink(join(host.root, 'two'), join(host.root, 'next'))
+  await rename(join(host.root, 'next'), join(host.root, 'var/lib/dpkg'))
+  await host.settleCompared()
+  await until(() => host.looks() === 2)
+  await writeFile(join(host.root, 'two/status'), 'Package: three\n')
+  await host.settle()
+  await until(() => host.looks() === 3)
+})
+
+test('facts watch: a status file that is replaced by a rename is seen, and the next one, too', async (t) => {
+  const host = await watchedHost(t)
+  await until(() => host.looks() === 1)
+  for (const look of [2, 3, 4]) {
+    await writeFile(join(host.root, 'var/lib/dpkg/status-new'), `Package: a${look}\n`)
+    await rename(join(host.root, 'var/lib/dpkg/status-new'), join(host.root, 'var/lib/dpkg/status'))
+    await host.settleCompared()
+    await until(() => host.looks() === look)
+  }
+})
+
+test('facts watch: where the system has no notifications left, changes are found by comparing, and that is said', async (t) => {
+  let left = 0
+  const limited = ((...args: Parameters<typeof watch>) => {
+    if (left > 0) return watch(...args)
+    throw Object.assign(new Error('System limit for number of file watchers reached'), {
+      code: 'ENOSPC',
+    })
+  }) as typeof watch
+  const host = await watchedHost(t, { watch: limited })
+  await until(() => host.looks() === 1)
+  const folders = ['var/lib/dpkg', RPM].map((folder) => join(host.root, folder))
+  assert.deepEqual(
+    host.remarks().map(({ reason }) => reason),
+    folders.map(
+      (folder) =>
+        `no notifications of changes in ${folder} (ENOSPC): they are looked for every 3 s`,
+    ),
+  )
+  host.transaction(insert)
+  await host.settleCompared()
+  await until(() => host.looks() === 2)
+  // Once there are some, they are used, and nothing is odd any more.
+  left = 1
+  host.compare()
+  await until(() => host.remarks().length === 0)
+  host.transaction(insert)
+  await until(() => host.notified.length > 0)
 })

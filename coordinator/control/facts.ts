@@ -3,15 +3,25 @@ import type { control } from '../../protocols/control/protocol.ts'
 import type { Handlers } from '../../protocols/define-protocol.ts'
 import type { Target } from '../../protocols/peer.ts'
 import { rfc3339 } from '../../shared/clock.ts'
+import {
+  describeProblem,
+  type FactProblem,
+  isFailure,
+  isStale,
+} from '../../shared/facts/collection.ts'
 import { versionCondition } from '../../shared/facts/version-condition.ts'
 import { type Evr, formatEvr } from '../../shared/rpm/evr.ts'
 import { inventoryError } from '../inventory/errors.ts'
 import { type FactStore, MAX_HISTORY, MAX_VERSIONS } from '../inventory/fact-store.ts'
+import { problemsOf } from '../inventory/host-collections.ts'
 import type { Agents } from '../registry/agents.ts'
 import { registryError } from '../registry/errors.ts'
 
 type Control = Handlers<typeof control>
 export type FactsHandlers = Pick<Control, 'facts.show' | 'facts.history' | 'package.find'>
+
+/** Hosts that are named because they may have a package or not; the answer says how many there are. */
+const MAX_UNSURE = 1000
 
 export function factsHandlers(deps: {
   agents: Agents
@@ -35,7 +45,12 @@ export function factsHandlers(deps: {
       async run({ host }) {
         const agent = await deps.agents.find(host)
         const state = await deps.store.state(agent.id)
-        if (state === undefined) throw inventoryError('inventory.none', { host: agent.name })
+        const problems = problemsOf(await deps.store.collections.of(agent.id))
+        if (state === undefined) {
+          if (problems.length === 0) throw inventoryError('inventory.none', { host: agent.name })
+          const reason = problems.map(describeProblem).join('; ')
+          throw inventoryError('inventory.unknown', { host: agent.name, reason })
+        }
         return {
           host: agent.name,
           agent: agent.id,
@@ -45,6 +60,7 @@ export function factsHandlers(deps: {
           at: state.at,
           os: { ...state.set.os },
           packages: [...state.set.packages],
+          problems,
         }
       },
     },
@@ -92,9 +108,14 @@ export function factsHandlers(deps: {
         crowded.add(byId.get(row.agent)?.name ?? row.agent)
         return false
       })
+      const collections = await deps.store.collections.all()
+      const reported = await deps.store.reported()
       const found = shown.flatMap((row) => {
         const agent = byId.get(row.agent)
         if (agent === undefined || !matches(row)) return []
+        const problem = problemsOf(collections.get(agent.id)).find((problem) =>
+          isStale([problem], row.manager),
+        )
         return [
           {
             host: agent.name,
@@ -103,13 +124,31 @@ export function factsHandlers(deps: {
             version: formatEvr(row),
             arch: row.arch,
             seenAt: rfc3339(row.at),
-            stale: !deps.connected(agent.peerId),
+            stale: !deps.connected(agent.peerId) || problem !== undefined,
+            ...(problem === undefined ? {} : { problem: describeProblem(problem) }),
           },
         ]
       })
-      return { found, ...(crowded.size === 0 ? {} : { crowded: [...crowded] }) }
+      const unsure = agents.flatMap((agent) => {
+        const problems = problemsOf(collections.get(agent.id)).filter(leavesOpen)
+        const isKnown = reported.has(agent.id) && problems.length === 0
+        if (isKnown || agent.status !== 'approved') return []
+        const reason = problems.map(describeProblem).join('; ')
+        return [{ host: agent.name, reason: reason === '' ? 'it has not reported yet' : reason }]
+      })
+      return {
+        found,
+        ...(crowded.size === 0 ? {} : { crowded: [...crowded] }),
+        unsure: unsure.slice(0, MAX_UNSURE),
+        unsureCount: unsure.length,
+      }
     },
   }
+}
+
+/** True if the host may have packages that are not known here. */
+function leavesOpen(problem: FactProblem): boolean {
+  return isFailure(problem) || (problem.kind === 'unsupported' && problem.manager === '')
 }
 
 /** Without a condition every version passes. @throws inventory.bad-version */

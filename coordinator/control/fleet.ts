@@ -12,6 +12,8 @@ import { VERSION } from '../../shared/version.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import type { Database } from '../database/database.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
+import type { FactStore } from '../inventory/fact-store.ts'
+import { problemsOf } from '../inventory/host-collections.ts'
 import { registryError } from '../registry/errors.ts'
 import { selectHosts } from '../registry/selector.ts'
 import { servedOf } from './served.ts'
@@ -30,6 +32,7 @@ export interface FleetDeps {
   readonly clockOffset: (peerId: string) => number | undefined
   /** What a host reported of its own disk in its last greeting. */
   readonly trouble?: (peerId: string) => Trouble | undefined
+  readonly store: Pick<FactStore, 'reported' | 'collections'>
   readonly addresses: () => readonly string[]
   readonly http: () => string | undefined
 }
@@ -80,6 +83,17 @@ export function ticketAddresses(addresses: readonly string[]): readonly string[]
 
 export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHandlers {
   const { agents, database, ledger } = deps
+
+  const rows = async (chosen: readonly AgentRecord[]): Promise<AgentRow[]> => {
+    const reported = await deps.store.reported()
+    const collections = await deps.store.collections.all()
+    return chosen.map((agent) => {
+      const at = reported.get(agent.id)
+      const problems = problemsOf(collections.get(agent.id))
+      const facts = { at: at === undefined ? null : rfc3339(at), problems }
+      return { ...agentRow(agent, deps), facts }
+    })
+  }
 
   const repositories = async (): Promise<StatusResponse['repositories']> => {
     const known = await database.query.selectFrom('repository').select('id').orderBy('id').execute()
@@ -168,7 +182,7 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
     },
 
     'agent.list': async () => ({
-      agents: (await agents.list()).map((agent) => agentRow(agent, deps)),
+      agents: await rows(await agents.list()),
     }),
 
     'target.resolve': {

@@ -14,6 +14,7 @@ import { migration as inventory } from './migrations/0004-inventory.ts'
 import { migration as runs } from './migrations/0005-runs.ts'
 import { migration as pins } from './migrations/0006-pins.ts'
 import { migration as runContact } from './migrations/0007-run-contact.ts'
+import { migration as collections } from './migrations/0008-collections.ts'
 import { backUpSqlite } from './sqlite-backup.ts'
 import type { SchemaMigrationTable, Tables } from './tables.ts'
 
@@ -25,6 +26,7 @@ export const MIGRATIONS: readonly Migration[] = [
   runs,
   pins,
   runContact,
+  collections,
 ]
 
 /** Key of the transaction-scoped advisory lock under which coordinators that start together migrate one after the other. */

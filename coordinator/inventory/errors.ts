@@ -17,6 +17,12 @@ export const inventoryError = defineErrors({
     message: (d: { host: string }) => `${d.host} has not reported its packages yet`,
     hint: () => 'muster agent list shows whether it is connected',
   },
+  'inventory.unknown': {
+    exit: 'notFound',
+    message: (d: { host: string; reason: string }) =>
+      `the packages of ${d.host} are unknown: ${d.reason}`,
+    hint: (d: { host: string }) => `muster agent show ${d.host} shows what it reports`,
+  },
   'inventory.bad-version': {
     exit: 'usage',
     message: (d: { version: string }) =>

@@ -12,6 +12,7 @@ import {
 import { type AgentId, blobId } from '../../shared/ids.ts'
 import type { Database } from '../database/database.ts'
 import type { Tables } from '../database/tables.ts'
+import { createHostCollections, type HostCollections } from './host-collections.ts'
 
 type Tx = Kysely<Tables>
 export type StoredEvent = Omit<FactEvent, 'event'> & { readonly event: FactEvent['event'] }
@@ -25,9 +26,12 @@ export const MAX_HISTORY = 10_000
 export const MAX_VERSIONS = 100
 
 export interface FactStore {
+  readonly collections: HostCollections
   state(agent: AgentId, tx?: Tx): Promise<FactState | undefined>
   /** Replaces the host's state and appends what changed to its history. */
   save(tx: Tx, agent: AgentId, state: FactState, events: readonly FactEvent[]): Promise<void>
+  /** The hosts that have told their packages, and as of when in milliseconds. */
+  reported(): Promise<ReadonlyMap<string, number>>
   /** The newest {@link MAX_HISTORY} events, oldest first. */
   history(agent: AgentId, name?: string): Promise<StoredEvent[]>
   /** How many events {@link history} leaves out. */
@@ -55,6 +59,8 @@ export interface FactStore {
 export function createFactStore(deps: { database: Database }): FactStore {
   const { database } = deps
   return {
+    collections: createHostCollections(database),
+
     async state(agent, tx = database.query) {
       const row = await tx
         .selectFrom('fact_state')
@@ -124,6 +130,11 @@ export function createFactStore(deps: { database: Database }): FactStore {
         duration: event.durationSeconds === null ? null : event.durationSeconds * 1000,
       }))
       for (const part of chunks(rows)) await tx.insertInto('fact_event').values(part).execute()
+    },
+
+    async reported() {
+      const rows = await database.query.selectFrom('fact_state').select(['agent', 'at']).execute()
+      return new Map(rows.map(({ agent, at }) => [agent, at]))
     },
 
     async history(agent, name) {

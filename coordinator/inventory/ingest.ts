@@ -10,6 +10,7 @@ import { wireError } from '../../protocols/wire/errors.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { apply } from '../../shared/facts/apply.ts'
+import { type FactCollection, shortReason } from '../../shared/facts/collection.ts'
 import { factsError } from '../../shared/facts/errors.ts'
 import { MAX_SET_BYTES } from '../../shared/facts/package-set.ts'
 import { type FactPosition, readUpdate } from '../../shared/facts/update.ts'
@@ -41,6 +42,8 @@ export interface Ingest {
   take(agent: AgentRecord, signed: Signed, payload?: Uint8Array): Promise<Ingested>
   /** Takes what the host has beyond what is known; joins a pull under way. Failures are logged: the next connection or news tries again. */
   pull(agent: AgentRecord, signal: AbortSignal): Promise<void>
+  /** Notes how the host's newest look at its packages went. */
+  collected(agent: AgentRecord, collection: FactCollection): Promise<void>
   /** News from gossip: applies them, or pulls what is missing. */
   news(signed: Signed, signal: AbortSignal): Promise<void>
   close(): Promise<void>
@@ -106,10 +109,14 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
         if (applied.result === 'gap') return { result: 'gap', from: applied.from }
         if (applied.result === 'known') return { result: 'known' }
         await deps.store.save(tx, agent.id, applied.state, applied.events)
+        await deps.store.collections.taken(tx, agent.id)
         return { result: 'applied' }
       }),
     )
   }
+
+  const collected: Ingest['collected'] = (agent, collection) =>
+    deps.store.collections.report(agent.id, collection, deps.clock.now())
 
   const pullFrom = async (
     agent: AgentRecord,
@@ -133,14 +140,16 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
       sequence: from.sequence,
       ...(from.root === undefined ? {} : { root: from.root }),
     }
-    let updates: ResponseOf<(typeof facts)['methods']['pull']>['updates']
+    let answer: ResponseOf<(typeof facts)['methods']['pull']>
     try {
-      updates = (await client.call('pull', request, { signal, onData })).updates
+      answer = await client.call('pull', request, { signal, onData })
     } finally {
       // Also after a refusal: the stream would stay open, and there are few of them for each host.
       await client.close().catch(() => undefined)
     }
     const set = bytes > 0 ? Buffer.concat(parts) : undefined
+    const { updates, collection } = answer
+    if (collection !== undefined) await collected(agent, collection)
     for (const signed of updates) {
       const isFull = readSigned(signed, 'facts').kind === 'full'
       const refusal = await take(agent, signed, isFull ? set : undefined).then(
@@ -164,6 +173,16 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
     }
   }
 
+  /** What the host sends can't be taken: that is shown wherever its packages are. */
+  const refused = async (agent: AgentRecord, refusal: MusterError): Promise<void> => {
+    const reason = shortReason(refusal.message)
+    await deps.store.collections
+      .refuse(agent.id, reason, deps.clock.now())
+      .catch((error: unknown) =>
+        deps.log.warn({ host: agent.name, error }, 'the refusal of facts could not be noted'),
+      )
+  }
+
   const pull = (agent: AgentRecord, outer: AbortSignal): Promise<void> => {
     const joined = pulls.get(agent.id)
     if (joined) return joined
@@ -181,7 +200,8 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
         leave()
       }
     })()
-      .catch((error: unknown) => {
+      .catch(async (error: unknown) => {
+        if (isRefusal(error)) await refused(agent, error)
         if (!(error instanceof MusterError) && !outer.aborted)
           deps.log.error({ host: agent.name, error }, 'pull of facts failed')
         else deps.log.warn({ host: agent.name, error }, 'pull of facts failed')
@@ -194,6 +214,7 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
   return {
     take,
     pull,
+    collected,
     async news(signed, signal) {
       const { agent: id } = readSigned(signed, 'facts', { fleet: options.fleet })
       const agent = await deps.agents.byId(id)

@@ -4,6 +4,7 @@ export interface InventoryTables {
   fact_state: FactStateTable
   fact_package: FactPackageTable
   fact_event: FactEventTable
+  fact_collection: FactCollectionTable
 }
 
 export interface FactStateTable {
@@ -44,4 +45,15 @@ export interface FactEventTable {
   source: string | null
   /** Milliseconds that the change took, where the package manager's log tells. */
   duration: number | null
+}
+
+export interface FactCollectionTable {
+  agent: string
+  /** When the newest report came. */
+  received_at: number | null
+  /** JSON object; null where only a refusal is known. */
+  collection: string | null
+  refused_at: number | null
+  /** Why the host's facts are refused; null if they are taken. */
+  refused: string | null
 }

@@ -99,7 +99,14 @@ export async function testHosts(clock: Clock): Promise<TestHosts> {
       }
       const protocols = new Map<string, Serve>([
         [command.id, serveProtocol(command, commands, serving)],
-        [facts.id, serveProtocol(facts, { pull: absent, push: absent, ...answers.facts }, serving)],
+        [
+          facts.id,
+          serveProtocol(
+            facts,
+            { pull: absent, push: absent, report: absent, ...answers.facts },
+            serving,
+          ),
+        ],
         [output.id, serveProtocol(output, answers.output ?? { read: absent }, serving)],
       ])
       made += 1

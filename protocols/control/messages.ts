@@ -1,6 +1,7 @@
 /** The messages of `/muster/control/1`: what an operator's command line asks of a coordinator. Field meanings: README.md beside this file. */
 import { z } from 'zod'
 import { agentId, blobId, runId } from '../../shared/ids.ts'
+import { factProblem } from '../../shared/facts/collection.ts'
 import { openingsMessage } from '../openings.ts'
 import { bytesOf, signedMessage } from '../statement.ts'
 
@@ -46,6 +47,8 @@ export const agentRow = z.object({
   clockOffsetMs: z.int().optional(),
   /** What the host reports of its disk, such as `disk full: /var/lib/muster`. Absent: nothing. */
   trouble: z.string().optional(),
+  /** As of when its packages are known, null if they aren't, and what is wrong with them. */
+  facts: z.object({ at: time.nullable(), problems: z.array(factProblem) }).optional(),
 })
 export type AgentRow = z.infer<typeof agentRow>
 export const agentList = z.object({ agents: z.array(agentRow) })
@@ -226,6 +229,8 @@ export const factsResponse = z.object({
   at: time,
   os: z.record(z.string(), z.string()),
   packages: z.array(packageRow),
+  /** What could not be read again, refused or is odd; absent from older coordinators. */
+  problems: z.array(factProblem).optional(),
 })
 export type FactsResponse = z.infer<typeof factsResponse>
 export const historyRequest = z.object({ host: name, package: name.optional() })
@@ -256,12 +261,19 @@ export const findRow = z.object({
   version: z.string(),
   arch: z.string().nullable(),
   seenAt: time,
+  /** The host is away, or its packages could not be read again. */
   stale: z.boolean(),
+  /** Why they could not be read. */
+  problem: z.string().optional(),
 })
+export type FindRow = z.infer<typeof findRow>
 export const findResponse = z.object({
   found: z.array(findRow),
   /** Hosts that have more versions of the package than are listed. Absent: none. */
   crowded: z.array(name).optional(),
+  /** Hosts whose packages are not known, or not as they are now: they may have it or not. */
+  unsure: z.array(z.object({ host: name, reason: z.string() })).optional(),
+  unsureCount: z.int().optional(),
 })
 
 // Log and grants

@@ -9,6 +9,19 @@ const update = {
   signature: fill(64, 2),
 }
 
+const collection = {
+  at: '2026-01-31T08:00:00.000Z',
+  managers: [{ name: 'rpm', state: 'unreadable', packages: 127 }],
+  problems: [
+    {
+      manager: 'rpm',
+      kind: 'unreadable',
+      reason: '/var/lib/rpm/Packages.db: it is cut short',
+      since: '2026-01-31T07:00:00.000Z',
+    },
+  ],
+}
+
 export const cases: readonly Case[] = [
   {
     id: 'everything',
@@ -69,4 +82,27 @@ export const cases: readonly Case[] = [
     message: { result: 'gap', epoch: 2, sequence: 40 },
     hex: 'a36565706f63680266726573756c74636761706873657175656e63651828',
   },
+  {
+    id: 'nothing new, and rpm could not be read',
+    method: 'pull',
+    part: 'response',
+    message: { updates: [], collection },
+    hex: `
+      a26775706461746573806a636f6c6c656374696f6ea36261747818323032362d30312d33315430383a30303a30302e3030305a686d616e6167657273
+      81a3646e616d656372706d6573746174656a756e7265616461626c65687061636b61676573187f6870726f626c656d7381a4646b696e646a756e7265
+      616461626c656573696e63657818323032362d30312d33315430373a30303a30302e3030305a66726561736f6e78292f7661722f6c69622f72706d2f
+      5061636b616765732e64623a206974206973206375742073686f7274676d616e616765726372706d`,
+  },
+  {
+    id: 'rpm could not be read',
+    method: 'report',
+    part: 'request',
+    message: { collection },
+    hex: `
+      a16a636f6c6c656374696f6ea36261747818323032362d30312d33315430383a30303a30302e3030305a686d616e616765727381a3646e616d656372
+      706d6573746174656a756e7265616461626c65687061636b61676573187f6870726f626c656d7381a4646b696e646a756e7265616461626c65657369
+      6e63657818323032362d30312d33315430373a30303a30302e3030305a66726561736f6e78292f7661722f6c69622f72706d2f5061636b616765732e
+      64623a206974206973206375742073686f7274676d616e616765726372706d`,
+  },
+  { id: 'noted', method: 'report', part: 'response', message: {}, hex: 'a0' },
 ]

@@ -25,6 +25,23 @@ test('facts: messages and their bytes', () => {
       'request',
       { update: { ...update, statement: new Uint8Array(48 * 1024 + 1) } },
     ],
+    [
+      'more problems than a host has',
+      'report',
+      'request',
+      {
+        collection: {
+          at: '',
+          managers: [],
+          problems: Array.from({ length: 33 }, () => ({
+            manager: '',
+            kind: 'odd',
+            reason: '',
+            since: '',
+          })),
+        },
+      },
+    ],
     ['a fourth result', 'push', 'response', { result: 'later', epoch: 1, sequence: 1 }],
   ])
 })

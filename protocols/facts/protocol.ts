@@ -1,7 +1,14 @@
 /** `/muster/facts/1`: fact statements that gossip missed. Page: README.md. */
 import { defineProtocol, method } from '../define-protocol.ts'
 import { limits } from './limits.ts'
-import { pullRequest, pullResponse, pushRequest, pushResponse } from './messages.ts'
+import {
+  pullRequest,
+  pullResponse,
+  pushRequest,
+  pushResponse,
+  reportRequest,
+  reportResponse,
+} from './messages.ts'
 
 export const facts = defineProtocol({
   name: 'facts',
@@ -19,6 +26,11 @@ export const facts = defineProtocol({
       request: pushRequest,
       response: pushResponse,
       upload: true,
+    }),
+    report: method({
+      capability: { kind: 'member', roles: ['agent'] },
+      request: reportRequest,
+      response: reportResponse,
     }),
   },
 })

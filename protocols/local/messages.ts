@@ -1,5 +1,6 @@
 /** The messages of `/muster/local/1`: content, for whoever holds the node's own socket. */
 import { z } from 'zod'
+import { factProblem } from '../../shared/facts/collection.ts'
 import { blobId } from '../../shared/ids.ts'
 
 const blob = z.custom<string>((value) => blobId.is(value), 'expected a blob id')
@@ -21,10 +22,14 @@ export const providersResponse = z.object({
 export const repositoriesResponse = z.object({
   repositories: z.array(z.object({ id: z.string(), gpgkey: z.string().nullable() })),
 })
+/** `accept`: what is found is right, although it looks as if the database were damaged. */
+export const factsRequest = z.object({ accept: z.boolean().optional() })
 /** Once the coordinator has them: whether it knew them already, and how many packages this host has. */
 export const factsResponse = z.object({
   result: z.enum(['applied', 'known']),
   packages: z.int().nonnegative(),
+  /** What could not be read, or is odd; absent from older agents. */
+  problems: z.array(factProblem).optional(),
 })
 export const checkRequest = z.object({
   /** Everything, instead of a sample. */

@@ -7,6 +7,7 @@ import {
   checkProgress,
   checkRequest,
   checkResponse,
+  factsRequest,
   factsResponse,
   getProgress,
   getRequest,
@@ -30,7 +31,11 @@ export const localProtocol = defineProtocol({
       request: z.object({}),
       response: repositoriesResponse,
     }),
-    'facts.report': method({ capability: local, request: z.object({}), response: factsResponse }),
+    'facts.report': method({
+      capability: local,
+      request: factsRequest,
+      response: factsResponse,
+    }),
     'blob.add': method({
       capability: local,
       request: z.object({}),

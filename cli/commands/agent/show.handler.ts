@@ -1,5 +1,6 @@
 /** Prints all that the registry says of one host. */
 import type { AgentRow } from '../../../protocols/control/messages.ts'
+import { describeProblem } from '../../../shared/facts/collection.ts'
 import { chooseAgent } from '../../choose-agent.ts'
 import { clockStatus, clockWords } from '../../clock-words.ts'
 import { withSession } from '../../connect.ts'
@@ -29,6 +30,7 @@ export async function handle(
           .join('\n'),
       ],
       ['trouble', agent.trouble],
+      ['packages', packagesOf(agent)],
       ['fingerprint', agent.fingerprint],
       ['peer id', agent.peerId],
       ['enrolled', agent.enrolledAt ?? undefined],
@@ -45,4 +47,11 @@ function clockField({ clockOffsetMs: offset }: AgentRow): string {
   return clockStatus(offset) === 'ok'
     ? "agrees with the coordinator's"
     : `${clockWords(offset)} of the coordinator's`
+}
+
+/** As of when the host's packages are known, and what is wrong with them. */
+function packagesOf({ facts }: AgentRow): string | undefined {
+  if (facts === undefined) return undefined
+  const known = facts.at === null ? 'unknown' : `as of ${facts.at}`
+  return [known, ...facts.problems.map(describeProblem)].join('\n')
 }

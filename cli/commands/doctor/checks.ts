@@ -6,6 +6,7 @@ import { clock } from './checks/clock.ts'
 import { configuration } from './checks/configuration.ts'
 import { coordinator } from './checks/coordinator.ts'
 import { credentialFiles } from './checks/credential-files.ts'
+import { facts } from './checks/facts.ts'
 import { home } from './checks/home.ts'
 import { hostClocks } from './checks/host-clocks.ts'
 import { hosts } from './checks/hosts.ts'
@@ -27,6 +28,7 @@ export const checks: readonly Check[] = [
   pool,
   agent,
   coordinator,
+  facts,
   clock,
   log,
   hosts,

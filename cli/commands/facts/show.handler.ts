@@ -1,4 +1,5 @@
 /** What a host has installed. */
+import { describeProblem, isFailure } from '../../../shared/facts/collection.ts'
 import { withSession } from '../../connect.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './show.ts'
@@ -29,4 +30,8 @@ export async function handle(
   await context.note(
     `${facts.packages.length} packages on ${facts.host} (${facts.os['name'] ?? ''}) as of ${facts.at}`,
   )
+  const problems = facts.problems ?? []
+  for (const problem of problems) await context.note(describeProblem(problem))
+  if (problems.some(isFailure))
+    await context.note('what could not be read stays as it was last read')
 }

@@ -1,6 +1,7 @@
 /** Which hosts have a package. */
 import { inventoryError } from '../../../coordinator/inventory/errors.ts'
 import { versionCondition } from '../../../shared/facts/version-condition.ts'
+import type { FindRow } from '../../../protocols/control/messages.ts'
 import { withSession } from '../../connect.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args, Flags } from './find.ts'
@@ -15,9 +16,12 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
     ...(version === undefined ? {} : { version }),
     ...(on.length === 0 ? {} : { on: [...on] }),
   }
-  const { found, crowded = [] } = await withSession(context, (session) =>
-    session.ask('package.find', request),
-  )
+  const {
+    found,
+    crowded = [],
+    unsure = [],
+    unsureCount = 0,
+  } = await withSession(context, (session) => session.ask('package.find', request))
   await context.printList({
     rows: found,
     name: (row) => row.host,
@@ -25,10 +29,21 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
       { header: 'host', value: (row) => row.host },
       { header: 'installed', value: (row) => row.version },
       { header: 'arch', value: (row) => row.arch ?? undefined },
-      { header: 'seen', value: (row) => `${row.seenAt}${row.stale ? ' (offline)' : ''}` },
+      { header: 'seen', value: (row) => `${row.seenAt}${staleMark(row)}` },
       { header: 'manager', value: (row) => row.manager, wide: true },
     ],
   })
   for (const host of crowded)
     await context.note(`${host} has more versions than are listed: muster facts show ${host}`)
+  for (const { problem, host } of found)
+    if (problem !== undefined) await context.note(`${host}: ${problem}`)
+  const others = unsure.filter(({ host }) => !found.some((row) => row.host === host))
+  for (const { host, reason } of others) await context.note(`${host} may have it or not: ${reason}`)
+  if (unsureCount > unsure.length)
+    await context.note(`${unsureCount - unsure.length} more hosts may have it or not`)
+}
+
+function staleMark({ stale, problem }: FindRow): string {
+  if (problem !== undefined) return ' (stale)'
+  return stale ? ' (offline)' : ''
 }

@@ -1,0 +1,33 @@
+/** Keeps a package that no set may have from costing the host all the others. Pure. */
+import { comparePackages, factPackage, packageFault } from '../../shared/facts/package-set.ts'
+import { type FactPackage, MAX_TEXT } from '../../shared/facts/package-set.ts'
+import { formatEvr } from '../../shared/rpm/evr.ts'
+
+const SHOWN_CHARS = 80
+
+/** The packages that a set may have, and in words those that it can't have. */
+export function admitPackages(packages: readonly FactPackage[]): {
+  packages: FactPackage[]
+  odd: string[]
+} {
+  const odd: string[] = []
+  const admitted = packages.filter((pkg) => {
+    const fault = packageFault(pkg) ?? versionFault(pkg)
+    if (fault !== undefined) odd.push(`${shown(pkg.name)} is left out: ${fault}`)
+    return fault === undefined
+  })
+  return { packages: admitted, odd }
+}
+
+/** Events carry the version as one text, which must lead back to the same package. */
+function versionFault(pkg: FactPackage): string | undefined {
+  const evr = formatEvr(pkg)
+  if (evr.length > MAX_TEXT)
+    return `its version has ${evr.length} characters (at most ${MAX_TEXT} are allowed)`
+  const again = factPackage(pkg.manager, pkg.name, pkg.arch, evr)
+  return comparePackages(again, pkg) === 0 ? undefined : 'its version is ambiguous'
+}
+
+function shown(name: string): string {
+  return name.length <= SHOWN_CHARS ? name : `${name.slice(0, SHOWN_CHARS).toWellFormed()}…`
+}

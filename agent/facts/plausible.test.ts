@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { factPackage, factSet, type FactSet } from '../../shared/facts/package-set.ts'
+import { describeProblem } from '../../shared/facts/collection.ts'
+import type { CollectorResult, Doubt, Found } from './collector.ts'
+import { type Settled, settle, type SettleOptions } from './plausible.ts'
+
+const os = { id: 'test', version: '1', name: 'Test', kernel: '6', arch: 'x86_64', hostname: 'a1' }
+const listed = (manager: 'dpkg' | 'rpm', count: number, version = '1-1') =>
+  Array.from({ length: count }, (_, i) => factPackage(manager, `p${i}`, 'noarch', version))
+const read = (
+  packages: ReturnType<typeof listed>,
+  more: { odd?: string[]; doubts?: Doubt[] } = {},
+): CollectorResult => ({ state: 'read', packages, odd: [], doubts: [], ...more })
+const known = factSet(os, [...listed('dpkg', 10), ...listed('rpm', 10)])
+const unreadable: CollectorResult = { state: 'unreadable', path: '/db', reason: 'cut' }
+const absent: CollectorResult = { state: 'absent' }
+
+interface Host {
+  /** Looks at the host once more; it remembers what it told before. */
+  look(found: Record<string, CollectorResult>, options?: Partial<SettleOptions>): Settled
+}
+
+function host(from: FactSet | 'unknown' = known): Host {
+  let before: Settled | undefined
+  let hours = 0
+  return {
+    look(results, options = {}) {
+      const found: Found[] = Object.entries(results).map(([manager, result]) => ({
+        manager,
+        result,
+      }))
+      hours += 1
+      before = settle(
+        { os, found },
+        {
+          known: before?.set ?? (from === 'unknown' ? undefined : from),
+          memory: before?.memory ?? {},
+          previous: before?.collection.problems ?? [],
+          at: `2026-01-01T${String(hours).padStart(2, '0')}:00:00.000Z`,
+          confirms: true,
+          accept: false,
+          ...options,
+        },
+      )
+      return before
+    },
+  }
+}
+
+const counts = ({ set }: Settled): (number | undefined)[] =>
+  ['dpkg', 'rpm'].map((name) => set?.packages.filter((pkg) => pkg.manager === name).length)
+const problems = ({ collection }: Settled): string[] =>
+  collection.problems.map(({ manager, kind, since }) => `${manager} ${kind} ${since.slice(11, 13)}`)
+const dpkg = read(listed('dpkg', 10))
+
+test('plausible facts: packages that vanish in a way in which people remove none stay, with when and why', () => {
+  for (const [rpm, kind, reason] of [
+    [read([]), 'implausible', 'it lists no packages (10 known)'],
+    [absent, 'implausible', 'its database is gone (10 packages known)'],
+    [unreadable, 'unreadable', '/db: cut'],
+    [read(listed('rpm', 4)), 'implausible', '6 of 10 known packages are gone at once (4 found)'],
+    [
+      read(listed('rpm', 9), { doubts: [{ reason: 'lists of files', names: new Set(['p9']) }] }),
+      'unreadable',
+      'lists of files',
+    ],
+    [read(listed('rpm', 9), { doubts: [{ reason: 'no end' }] }), 'unreadable', 'no end'],
+  ] as const) {
+    // The other manager's changes are not held up.
+    const looked = host().look({ dpkg: read(listed('dpkg', 11)), rpm })
+    assert.deepEqual(counts(looked), [11, 10])
+    const [problem] = looked.collection.problems
+    assert.deepEqual([problem?.manager, problem?.kind, problem?.reason], ['rpm', kind, reason])
+  }
+})
+
+test('plausible facts: what people do is believed at once', () => {
+  for (const [rpm, left] of [
+    [read(listed('rpm', 5)), 5],
+    [read(listed('rpm', 10, '2-1')), 10],
+    [read(listed('rpm', 300)), 300],
+    [read(listed('rpm', 9), { doubts: [{ reason: 'x', names: new Set(['other']) }] }), 9],
+    [read(listed('rpm', 10), { doubts: [{ reason: 'no end' }] }), 10],
+  ] as const) {
+    const looked = host().look({ dpkg, rpm })
+    assert.deepEqual([counts(looked), problems(looked)], [[10, left], []])
+  }
+  assert.deepEqual(
+    counts(host(factSet(os, listed('dpkg', 10))).look({ dpkg, rpm: absent })),
+    [10, 0],
+  )
+})
+
+test('plausible facts: a second collection that finds the same is believed, one that finds something else is not', () => {
+  const a = host()
+  assert.deepEqual(problems(a.look({ dpkg, rpm: read(listed('rpm', 2)) })), ['rpm implausible 01'])
+  assert.deepEqual(problems(a.look({ dpkg, rpm: read(listed('rpm', 3)) })), ['rpm implausible 01'])
+  const second = a.look({ dpkg, rpm: read(listed('rpm', 3)) })
+  assert.deepEqual([counts(second), problems(second)], [[10, 3], []])
+  for (const rpm of [read([]), absent]) {
+    const b = host()
+    assert.deepEqual(counts(b.look({ dpkg, rpm })), [10, 10])
+    assert.deepEqual(counts(b.look({ dpkg, rpm })), [10, 0])
+  }
+})
+
+test('plausible facts: a notification of the same change confirms nothing', () => {
+  const a = host()
+  for (let i = 0; i < 5; i += 1) {
+    const looked = a.look({ dpkg, rpm: read([]) }, { confirms: false })
+    assert.deepEqual([counts(looked), problems(looked)], [[10, 10], ['rpm implausible 01']])
+  }
+  // It comes back: the doubt is over, and the next one begins anew.
+  assert.deepEqual(problems(a.look({ dpkg, rpm: read(listed('rpm', 10)) })), [])
+  assert.deepEqual(problems(a.look({ dpkg, rpm: read([]) })), ['rpm implausible 07'])
+})
+
+test('plausible facts: an unreadable database is never believed by itself; an operator may accept that it is', () => {
+  const a = host()
+  for (let i = 0; i < 5; i += 1)
+    assert.deepEqual([counts(a.look({ dpkg, rpm: unreadable }))], [[10, 10]])
+  const accepted = a.look({ dpkg, rpm: unreadable }, { accept: true })
+  assert.deepEqual([counts(accepted), problems(accepted)], [[10, 0], ['rpm odd 01']])
+  // It stays accepted while it stays so, and is read again when it can be.
+  assert.deepEqual(problems(a.look({ dpkg, rpm: unreadable })), ['rpm odd 01'])
+  assert.deepEqual(counts(a.look({ dpkg, rpm: read(listed('rpm', 3)) })), [10, 3])
+  assert.deepEqual(problems(a.look({ dpkg, rpm: unreadable })), ['rpm unreadable 09'])
+})
+
+test('plausible facts: an operator accepts a removal of many at once', () => {
+  const looked = host().look({ dpkg, rpm: read(listed('rpm', 1)) }, { accept: true })
+  assert.deepEqual([counts(looked), problems(looked)], [[10, 1], []])
+})
+
+test('plausible facts: a package manager at work is a problem only if it is found so twice', () => {
+  const busy: CollectorResult = { state: 'busy', path: '/db', reason: 'it changed' }
+  const a = host()
+  const first = a.look({ dpkg, rpm: busy })
+  assert.deepEqual([counts(first), problems(first)], [[10, 10], []])
+  const second = a.look({ dpkg, rpm: busy })
+  assert.deepEqual([counts(second), problems(second)], [[10, 10], ['rpm unreadable 01']])
+})
+
+test('plausible facts: a host of which nothing was read has no set, rather than an empty one', () => {
+  const fresh = (found: Record<string, CollectorResult>): Settled =>
+    settle(
+      { os, found: Object.entries(found).map(([manager, result]) => ({ manager, result })) },
+      {
+        known: undefined,
+        memory: {},
+        previous: [],
+        at: '2026-01-01T00:00:00.000Z',
+        confirms: true,
+        accept: false,
+      },
+    )
+  const unsupported: CollectorResult = { state: 'unsupported', path: '/var/db/pkg' }
+  for (const [found, expected] of [
+    [{ dpkg: absent, rpm: absent }, [' unsupported 00']],
+    [{ dpkg: absent, portage: unsupported }, ['portage unsupported 00', ' unsupported 00']],
+    [{ dpkg: read([]), rpm: absent }, [' implausible 00']],
+    [{ dpkg: unreadable, rpm: absent }, ['dpkg unreadable 00']],
+  ] as const) {
+    const settled = fresh(found)
+    assert.equal(settled.set, undefined)
+    assert.deepEqual(problems(settled), expected)
+  }
+  assert.match(
+    fresh({ portage: unsupported }).collection.problems.map(describeProblem).join('\n'),
+    /^portage is not supported: Muster doesn't read its database \/var\/db\/pkg\n.*are unknown: its package manager is not supported \(portage\)$/,
+  )
+  // One that can be read counts, although another can't.
+  assert.deepEqual(counts(fresh({ dpkg, rpm: unreadable })), [10, 0])
+  // A package manager with nothing in it is believed the second time.
+  const empty = host('unknown')
+  assert.equal(empty.look({ dpkg: read([]) }).set, undefined)
+  assert.deepEqual(empty.look({ dpkg: read([]) }).set?.packages, [])
+})
+
+test('plausible facts: odd packages are named and harm nobody, and many of them are counted', () => {
+  const odd = Array.from({ length: 8 }, (_, i) => `p${i} has no architecture`)
+  const { collection, set } = host().look({ dpkg: read(listed('dpkg', 10), { odd }) })
+  const [first] = collection.problems
+  assert.equal(first?.kind, 'odd')
+  assert.match(
+    first?.reason ?? '',
+    /^p0 has no architecture; .*p4 has no architecture; and 3 more$/,
+  )
+  assert.equal(set?.packages.length, 20)
+})

@@ -1,0 +1,105 @@
+/** What an agent tells of its collections, from one process to the next. */
+import assert from 'node:assert/strict'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { systemClock as clock } from '../../shared/clock.ts'
+import type { FactCollection } from '../../shared/facts/collection.ts'
+import { factPackage } from '../../shared/facts/package-set.ts'
+import { systemRandom as random } from '../../shared/random.ts'
+import { recordedLog } from '../../shared/testing/recorded-log.ts'
+import { TEST_AGENT, TEST_FLEET, testKey } from '../../shared/testing/statements.ts'
+import { openCollectionStore, readCollection } from './collection-store.ts'
+import type { CollectorResult } from './collector.ts'
+import { openJournal } from './journal.ts'
+import { createReport, type LookOptions } from './report.ts'
+
+const os = { id: 'test', version: '1', name: 'Test', kernel: '6', arch: 'x86_64', hostname: 'a1' }
+const signal = new AbortController().signal
+const rpm = (count: number): CollectorResult => ({
+  state: 'read',
+  packages: Array.from({ length: count }, (_, i) => factPackage('rpm', `p${i}`, 'noarch', '1-1')),
+  odd: [],
+  doubts: [],
+})
+
+/** A home; each look is made by another process, as cron makes them. */
+async function home(t: TestContext) {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-report-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const log = recordedLog()
+  const told: FactCollection[] = []
+  const look = async (result: CollectorResult | Error, options?: LookOptions) => {
+    const journal = await openJournal({ clock, random, log }, { folder })
+    const report = createReport(
+      {
+        journal,
+        collections: await openCollectionStore({ random, log }, { folder }),
+        key: testKey(204),
+        clock,
+        log,
+        collect: async () => {
+          if (result instanceof Error) throw result
+          return { os, found: [{ manager: 'rpm', result }] }
+        },
+        publish: async () => undefined,
+        tell: async (collection) => void told.push(collection),
+      },
+      { fleet: TEST_FLEET, agent: TEST_AGENT },
+    )
+    try {
+      const looked = await report.look(signal, options)
+      const pulled = await report.pull({ epoch: 0, sequence: 0 }, { send: async () => {} } as never)
+      return { packages: looked.packages, kind: looked.update?.kind, pulled: pulled.collection }
+    } finally {
+      await journal.close()
+    }
+  }
+  return { folder, told, log, look }
+}
+
+const kinds = (collection: FactCollection | undefined) =>
+  collection?.problems.map(({ kind }) => kind)
+
+test('facts report: an empty database removes nothing, is told at once, and is believed by the next process that finds it so', async (t) => {
+  const { folder, told, look } = await home(t)
+  assert.equal((await look(rpm(100))).packages, 100)
+  const emptied = await look(rpm(0))
+  assert.deepEqual([emptied.packages, emptied.kind], [100, undefined])
+  assert.deepEqual([kinds(emptied.pulled), kinds(told.at(-1))], [['implausible'], ['implausible']])
+  assert.deepEqual(kinds(await readCollection(folder)), ['implausible'])
+  // The agent starts again, and looks because it started.
+  assert.equal((await look(rpm(0), { confirms: false })).packages, 100)
+  const again = await look(rpm(0))
+  assert.deepEqual([again.packages, again.kind, kinds(again.pulled)], [0, 'events', []])
+})
+
+test('facts report: what an operator accepts is recorded as removals, once', async (t) => {
+  const { look } = await home(t)
+  await look(rpm(100))
+  assert.equal((await look(rpm(30))).packages, 100)
+  const accepted = await look(rpm(30), { accept: true })
+  assert.deepEqual([accepted.packages, kinds(accepted.pulled)], [30, []])
+  assert.equal((await look(rpm(10))).packages, 30)
+})
+
+test('facts report: a look that fails is told like a database that can not be read, until one succeeds', async (t) => {
+  const { told, look, folder } = await home(t)
+  await look(rpm(3))
+  await assert.rejects(look(new Error('the disk is gone')), { message: 'the disk is gone' })
+  assert.deepEqual(
+    told.at(-1)?.problems.map(({ kind, reason }) => [kind, reason]),
+    [['failed', 'the disk is gone']],
+  )
+  assert.deepEqual(kinds((await look(rpm(3))).pulled), [])
+  assert.deepEqual(kinds(told.at(-1)), [])
+  assert.deepEqual((await readdir(folder)).sort(), ['collection.json', 'journal'])
+})
+
+test('facts report: a host whose packages are unknown tells why, and no empty set', async (t) => {
+  const { look } = await home(t)
+  const looked = await look({ state: 'unsupported', path: '/var/db/pkg' })
+  assert.deepEqual([looked.packages, looked.kind], [0, undefined])
+  assert.deepEqual(kinds(looked.pulled), ['unsupported', 'unsupported'])
+})

@@ -1,0 +1,15 @@
+/** How each host's newest look at its packages went, and why its facts were refused, if they were. */
+import type { Migration } from '../migration.ts'
+
+export const migration: Migration = {
+  name: '0008-collections',
+  statements: ({ text, integer, end }) => [
+    `create table fact_collection (
+      agent ${text} primary key references agent (id),
+      received_at ${integer},
+      collection ${text},
+      refused_at ${integer},
+      refused ${text}
+    )${end}`,
+  ],
+}

@@ -1,0 +1,122 @@
+/** Collections that failed, as the coordinator keeps them and shows them beside the facts. */
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { rfc3339 } from '../../shared/clock.ts'
+import type { FactCollection } from '../../shared/facts/collection.ts'
+import { TEST_TIME } from '../../shared/testing/statements.ts'
+import { toWire } from '../../shared/trust/transport.ts'
+import { factsHandlers } from '../control/facts.ts'
+import { fleetHandlers } from '../control/fleet.ts'
+import { DIALECTS } from '../database/testing.ts'
+import { factsServiceHandlers } from '../facts-service.ts'
+import { forever, type Host, scene } from '../testing/fact-hosts.ts'
+
+const context = {} as never
+const at = rfc3339(TEST_TIME)
+const collectionOf = (...problems: [manager: string, kind: string, reason: string][]) =>
+  ({
+    at,
+    managers: [],
+    problems: problems.map(([manager, kind, reason]) => ({ manager, kind, reason, since: at })),
+  }) satisfies FactCollection
+const broken = collectionOf(['rpm', 'unreadable', '/var/lib/rpm: cut'])
+
+async function fleet(stack: AsyncDisposableStack, dialect: (typeof DIALECTS)[number]) {
+  const made = await scene(stack, dialect)
+  const { coordinator, store, ingest } = made
+  const { agents, database, ledger } = coordinator
+  const show = factsHandlers({ agents, store, connected: () => true })
+  const list = fleetHandlers(
+    {
+      agents,
+      database,
+      ledger,
+      store,
+      connected: () => true,
+      copies: () => undefined,
+      clockOffset: () => undefined,
+      addresses: () => [],
+      http: () => undefined,
+    },
+    { fleet: '' as never, name: '', peerId: '', rootDigest: '' as never, startedAt: 0 },
+  )
+  const service = factsServiceHandlers({ ingest, store, agents })
+  const as = (host: Host) =>
+    ({ caller: { kind: 'member', name: host.record.name, peerId: host.record.peerId } }) as never
+  const find = async () => {
+    const { found, unsure } = await show['package.find']({ name: 'bash' }, context)
+    return [
+      found.map(({ host, stale, problem }) => [host, stale, problem]),
+      (unsure ?? []).map(({ host, reason }) => [host, reason]),
+    ]
+  }
+  const rowOf = async (host: Host) =>
+    (await list['agent.list']({}, context)).agents.find(({ id }) => id === host.record.id)
+  return { ...made, show, service, as, find, rowOf }
+}
+
+for (const dialect of DIALECTS) {
+  it(`collections: what a host could not read is shown beside its last known facts (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { host, news, show, service, as, find, rowOf, installed } = await fleet(stack, dialect)
+    const a = await host('a')
+    await news(a, a.install('bash=1-1', 'zsh=1-1'))
+    assert.deepEqual(await find(), [[['a', false, undefined]], []])
+    await service.report({ collection: broken }, as(a))
+    const said = `rpm can't be read since ${at}: /var/lib/rpm: cut`
+    assert.deepEqual(await find(), [[['a', true, said]], [['a', said]]])
+    const shown = await show['facts.show'].run({ host: 'a' }, context)
+    assert.deepEqual([shown.packages.length, shown.problems], [2, broken.problems])
+    assert.deepEqual((await rowOf(a))?.facts, { at, problems: broken.problems })
+    // Another manager's failure leaves these as they are; the host may still have more.
+    const other = collectionOf(['dpkg', 'unreadable', 'cut'])
+    await service.report({ collection: other }, as(a))
+    assert.deepEqual((await find())[0], [['a', false, undefined]])
+    await service.report({ collection: collectionOf() }, as(a))
+    assert.deepEqual(await find(), [[['a', false, undefined]], []])
+    assert.deepEqual(await installed(a), ['bash=1-1', 'zsh=1-1'])
+  })
+
+  it(`collections: a host of which no packages are known is named where packages are looked for (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { host, show, service, as, find, hosts, ingest } = await fleet(stack, dialect)
+    const a = await host('a')
+    assert.deepEqual(await find(), [[], [['a', 'it has not reported yet']]])
+    const reason = 'its package manager is not supported (portage)'
+    const collection = collectionOf(['', 'unsupported', reason])
+    await hosts.connect(a.record, { facts: { pull: async () => ({ updates: [], collection }) } })
+    await ingest.pull(a.record, forever)
+    const said = `the packages of this host are unknown: ${reason}`
+    assert.deepEqual(await find(), [[], [['a', said]]])
+    await assert.rejects(show['facts.show'].run({ host: 'a' }, context), {
+      code: 'inventory.unknown',
+      message: `the packages of a are unknown: ${said}`,
+    })
+    // Only a member of this fleet reports, and of itself.
+    await assert.rejects(
+      service.report({ collection }, {
+        caller: { kind: 'member', name: 'x', peerId: 'x' },
+      } as never),
+      { code: 'inventory.not-theirs' },
+    )
+  })
+
+  it(`collections: facts that are refused are shown until they are taken again (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { host, news, hosts, ingest, find, rowOf } = await fleet(stack, dialect)
+    const a = await host('a')
+    await news(a, a.install('bash=1-1'))
+    const jump = { ...a.install('bash=2-1'), sequence: 5_000_000 }
+    await hosts.connect(a.record, {
+      facts: { pull: async () => ({ updates: [toWire(await a.sign(jump))] }) },
+    })
+    await ingest.pull(a.record, forever)
+    const [problem] = (await rowOf(a))?.facts?.problems ?? []
+    assert.deepEqual([problem?.kind, problem?.since], ['failed', at])
+    assert.match(problem?.reason ?? '', /the facts of a are not acceptable: jump/)
+    assert.equal((await find())[0]?.[0]?.[1], true)
+    await hosts.connect(a.record, { facts: { pull: a.pull } })
+    await ingest.pull(a.record, forever)
+    assert.deepEqual(await find(), [[['a', false, undefined]], []])
+  })
+}

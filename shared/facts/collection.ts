@@ -1,0 +1,91 @@
+/**
+ * How a look at a host's packages went, beside the facts themselves: which managers were read, and
+ * what could not be read, and why. Facts that are kept although they could not be read again are
+ * marked by it.
+ */
+import { z } from 'zod'
+
+/**
+ * - `unreadable`: the manager's database is there and can't be read;
+ * - `implausible`: it was read, and what it says is not believed yet;
+ * - `failed`: the collection failed as a whole;
+ * - `unsupported`: the manager is on the host, and Muster doesn't read it;
+ * - `odd`: packages that are listed in part, or not, while the others are;
+ * - `polling`: changes are looked for instead of notified.
+ *
+ * Newer agents may send others.
+ */
+export type ProblemKind =
+  | 'unreadable'
+  | 'implausible'
+  | 'failed'
+  | 'unsupported'
+  | 'odd'
+  | 'polling'
+
+const MAX_PROBLEMS = 32
+/** Characters of a reason: a path, a count and a few names. */
+export const MAX_REASON = 500
+const word = z.string().max(32)
+
+export const factProblem = z.object({
+  /** The package manager; empty where the host as a whole is meant. */
+  manager: word,
+  /** A {@link ProblemKind}, or one of a newer version. */
+  kind: word,
+  reason: z.string().max(MAX_REASON),
+  /** When the host found it first, RFC 3339, by the host's clock. */
+  since: word,
+})
+
+export const factCollection = z.object({
+  /** When the host looked, RFC 3339, by the host's clock. */
+  at: word,
+  managers: z
+    .array(z.object({ name: word, state: word, packages: z.int().nonnegative() }))
+    .max(MAX_PROBLEMS),
+  problems: z.array(factProblem).max(MAX_PROBLEMS),
+})
+
+export type FactProblem = z.infer<typeof factProblem>
+export type FactCollection = z.infer<typeof factCollection>
+
+const FAILURES: ReadonlySet<string> = new Set<ProblemKind>(['unreadable', 'implausible', 'failed'])
+
+/** True if facts of this manager, or of the host, are not known to be as they are now. */
+export function isFailure(problem: FactProblem): boolean {
+  return FAILURES.has(problem.kind)
+}
+
+/** True if what is known of this manager's packages may be out of date. */
+export function isStale(problems: readonly FactProblem[], manager: string): boolean {
+  return problems.some(
+    (problem) => isFailure(problem) && (problem.manager === manager || problem.manager === ''),
+  )
+}
+
+/** `rpm can't be read since 2026-01-31T08:00:00.000Z: /var/lib/rpm/Packages.db: …`. */
+export function describeProblem({ manager, kind, reason, since }: FactProblem): string {
+  const what = manager === '' ? 'the packages of this host' : manager
+  switch (kind) {
+    case 'unreadable':
+      return `${what} can't be read since ${since}: ${reason}`
+    case 'implausible':
+      return `what ${what} lists is not believed since ${since}: ${reason}`
+    case 'failed':
+      return `the packages of this host are not taken since ${since}: ${reason}`
+    case 'unsupported':
+      return manager === ''
+        ? `${what} are unknown: ${reason}`
+        : `${what} is not supported: ${reason}`
+    case 'odd':
+      return `odd packages of ${what}: ${reason}`
+    default:
+      return reason
+  }
+}
+
+/** A reason within its bounds. */
+export function shortReason(text: string): string {
+  return text.length <= MAX_REASON ? text : `${text.slice(0, MAX_REASON - 1).toWellFormed()}…`
+}
