@@ -78,8 +78,10 @@ function resultOf(
     .map(({ name }) => `${name} has no architecture`)
   const doubts: Doubt[] = []
   if (lost.size > 0) doubts.push({ reason: missing('it has no record of them', lost), names: lost })
-  // dpkg ends every record with a blank line.
-  if (!/(^|\n)\n$/.test(texts[0] ?? '')) doubts.push({ reason: 'its last record has no end' })
+  // dpkg ends every record with a blank line. A file without any is judged by what it lacks.
+  const [status = ''] = texts
+  if (status !== '' && !status.endsWith('\n\n'))
+    doubts.push({ reason: 'its last record has no end' })
   return { state: 'read', packages, odd: [...partial, ...odd], doubts }
 }
 

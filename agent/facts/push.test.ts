@@ -3,10 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { z } from 'zod'
 import { openClient } from '../../protocols/call.ts'
+import { defineProtocol, method } from '../../protocols/define-protocol.ts'
+import { limits } from '../../protocols/facts/limits.ts'
+import { pushResponse } from '../../protocols/facts/messages.ts'
 import { facts } from '../../protocols/facts/protocol.ts'
 import { serveProtocol } from '../../protocols/serve.ts'
 import { dialSocket, serveSocket } from '../../protocols/socket.ts'
+import { signedMessage } from '../../protocols/statement.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import { systemClock as clock } from '../../shared/clock.ts'
 import { defineErrors } from '../../shared/errors.ts'
@@ -36,11 +41,31 @@ const setOf = (...names: string[]): FactSet =>
     names.map((name) => factPackage('rpm', name, 'noarch', '1-1')),
   )
 
+/** `/muster/facts/1` as coordinators of the version before have it. */
+const olderFacts = defineProtocol({
+  name: 'facts',
+  version: 1,
+  limits,
+  methods: {
+    push: method({
+      capability: { kind: 'member', roles: ['agent'] },
+      request: z.object({ update: signedMessage }),
+      response: pushResponse,
+      upload: true,
+    }),
+  },
+})
+
 /** A coordinator that applies what it is sent as the real one does, and a host whose journals can be lost. What it hides: the database. */
-async function fleetOfTwo(t: TestContext) {
+async function fleetOfTwo(t: TestContext, options: { older?: boolean } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'muster-push-'))
   const log = recordedLog()
   const coordinator: { state: FactState | undefined } = { state: undefined }
+  const older = serveProtocol(
+    olderFacts,
+    { push: async () => ({ result: 'applied', epoch: 1, sequence: 1 }) },
+    { policy: { allow: async () => ({ kind: 'local', name: 'a1' }) as const }, clock, log },
+  )
   const serve = serveProtocol(
     facts,
     {
@@ -67,7 +92,10 @@ async function fleetOfTwo(t: TestContext) {
   )
   const server = await serveSocket(
     { clock, log },
-    { path: join(folder, 's', 'socket'), protocols: new Map([[facts.id, serve]]) },
+    {
+      path: join(folder, 's', 'socket'),
+      protocols: new Map([[facts.id, options.older === true ? older : serve]]),
+    },
   )
   t.after(async () => {
     await server.close()
@@ -135,4 +163,11 @@ test('facts push: a host whose new journal stands where the old one stood, with 
   await (await host(setOf('a')))()
   assert.equal(await (await host(setOf('c')))(), 'applied')
   assert.deepEqual(known(), [2, 1, ['c']])
+})
+
+test('facts push: a coordinator of the version before takes the facts, and is not asked for more than it knows', async (t) => {
+  const { host } = await fleetOfTwo(t, { older: true })
+  assert.equal(await (await host(setOf('a')))(), 'applied')
+  // Nothing to push: only how the collection went could be told, and it doesn't know that.
+  assert.equal(await (await host(setOf()))(), 'known')
 })
