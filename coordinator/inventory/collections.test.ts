@@ -79,7 +79,7 @@ for (const dialect of DIALECTS) {
 
   it(`collections: a host of which no packages are known is named where packages are looked for (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
-    const { host, show, service, as, find, hosts, ingest } = await fleet(stack, dialect)
+    const { host, show, service, find, hosts, ingest } = await fleet(stack, dialect)
     const a = await host('a')
     assert.deepEqual(await find(), [[], [['a', 'it has not reported yet']]])
     const reason = 'its package manager is not supported (portage)'

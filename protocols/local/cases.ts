@@ -118,4 +118,11 @@ export const cases: readonly Case[] = [
       a16970726f76696465727382a3646e616d6561636577686f6c65f56670656572496469313244334b6f6f5761a3646e616d65657765622d316577686f
       6c65f46670656572496469313244334b6f6f5762`,
   },
+  {
+    id: 'facts that an operator accepts',
+    method: 'facts.report',
+    part: 'request',
+    message: { accept: true },
+    hex: 'a166616363657074f5',
+  },
 ]

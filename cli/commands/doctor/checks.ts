@@ -7,6 +7,7 @@ import { configuration } from './checks/configuration.ts'
 import { coordinator } from './checks/coordinator.ts'
 import { credentialFiles } from './checks/credential-files.ts'
 import { facts } from './checks/facts.ts'
+import { hostFacts } from './checks/host-facts.ts'
 import { home } from './checks/home.ts'
 import { hostClocks } from './checks/host-clocks.ts'
 import { hosts } from './checks/hosts.ts'
@@ -33,5 +34,6 @@ export const checks: readonly Check[] = [
   log,
   hosts,
   hostClocks,
+  hostFacts,
   repositories,
 ]
