@@ -11,6 +11,7 @@ import type { Clock } from '../shared/clock.ts'
 import { diskReason } from '../shared/disk-reason.ts'
 import { writeDurable } from '../shared/durable-file.ts'
 import { MusterError } from '../shared/errors.ts'
+import { requireHostName } from '../shared/host-name.ts'
 import { agentPaths } from '../shared/home.ts'
 import { agentId, sha256Hex } from '../shared/ids.ts'
 import { loadKeyFile, saveKeyFile } from '../shared/identity/key-file.ts'
@@ -112,6 +113,8 @@ async function prepare(
       folder: home,
       what: 'not empty, and no agent’s home',
     })
+  // The coordinator refuses it too; here before a key is made.
+  requireHostName(options.name)
   const key =
     options.hostKey === undefined
       ? generateKey(deps, { comment: `${options.name} node` })

@@ -1,6 +1,7 @@
 /** The one host that a person means, whatever its state: pending and revoked ones too. */
-import { registryError } from '../coordinator/registry/errors.ts'
+import { selectHost } from '../coordinator/registry/selector.ts'
 import type { AgentRow } from '../protocols/control/messages.ts'
+import { agentId } from '../shared/ids.ts'
 import { cliError } from './errors.ts'
 import type { Session } from './session.ts'
 
@@ -11,10 +12,10 @@ export async function chooseAgent(session: Session, text: string): Promise<Agent
       reason: `${JSON.stringify(text)} means a set of hosts, and one host is needed here`,
       hint: 'give a name, an id, a key fingerprint, or a unique prefix; muster agent list shows them',
     })
-  const { agents } = await session.ask('target.resolve', { on: [text] })
-  const { agents: rows } = await session.ask('agent.list', {})
-  const chosen = rows.find((row) => row.id === agents[0]?.id)
-  // Forgotten between the two answers.
-  if (chosen === undefined) throw registryError('registry.unknown-host', { host: text })
-  return chosen
+  // One question, so that one right is enough and a refusal names it.
+  const { agents } = await session.ask('agent.list', {})
+  return selectHost(
+    agents.map((row) => ({ ...row, id: agentId.parse(row.id) })),
+    text,
+  )
 }

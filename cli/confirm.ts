@@ -1,4 +1,4 @@
-/** Asks a person before something is destroyed. Only a clear yes is one; where nobody can be asked, the answer is an error that says so. */
+/** Asks a person before something is destroyed. Only a clear yes goes on; without a terminal it is an error. */
 import { createInterface } from 'node:readline/promises'
 import { cliError } from './errors.ts'
 
@@ -13,18 +13,19 @@ export interface ConfirmOptions {
 /** Resolves after a yes. @throws cli.not-confirmed, cli.declined, or the signal's reason */
 export async function confirm({ action, input, output, signal }: ConfirmOptions): Promise<void> {
   if (!input.isTTY || !output.isTTY) throw cliError('cli.not-confirmed', { action })
-  const prompt = createInterface({ input, output })
-  // While a line is read the terminal sends Ctrl-C as a key; it means the same as ever.
-  prompt.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
+  // The terminal itself edits the line and sends Ctrl-C, so nothing but text is written to it.
+  const prompt = createInterface({ input, output, terminal: false })
   try {
-    const answer = await prompt.question(`This ${action}. Go on? [y/N] `, { signal })
-    if (!/^y(es)?$/i.test(answer.trim())) throw cliError('cli.declined', { action })
+    const answer = await new Promise<string | undefined>((resolve, reject) => {
+      // Ctrl-D: the end of the input.
+      prompt.once('close', () => resolve(undefined))
+      prompt.question(`This ${action}. Go on? [y/N] `, { signal }).then(resolve, reject)
+    })
+    if (answer === undefined) output.write('\n')
+    if (!/^y(es)?$/i.test(answer?.trim() ?? '')) throw cliError('cli.declined', { action })
   } catch (error) {
-    output.write('\n')
+    if (signal.aborted) output.write('\n')
     signal.throwIfAborted()
-    // Ctrl-D: the end of the input is no yes.
-    if (error instanceof Error && error.name === 'AbortError')
-      throw cliError('cli.declined', { action }, { cause: error })
     throw error
   } finally {
     prompt.close()

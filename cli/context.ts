@@ -7,8 +7,8 @@ import type { Logger } from '../shared/logger.ts'
 import { systemRandom, type Random } from '../shared/random.ts'
 import type { Redactor } from '../shared/redact.ts'
 import type { GlobalFlags } from './global-flags.ts'
-import type { ListResult, ValueResult } from './output.ts'
-import type { Progress, ProgressOptions } from './progress.ts'
+import type { ListResult, Screen, ValueResult } from './output.ts'
+import type { Progress, ProgressMode, ProgressOptions } from './progress.ts'
 import { printable, type Sink } from './sink.ts'
 
 // biome-ignore format: one line each
@@ -73,6 +73,10 @@ export function createContext(options: ContextOptions): CommandContext {
     // Nobody reads our notes: no reason to stop the work.
     await stderr.write(`${text.split('\n').map(printable).join('\n')}\n`).catch(() => undefined)
   }
+  const screen = (): Screen | undefined => {
+    const columns = stdout.isTTY ? stdout.columns : Number(env['MUSTER_COLUMNS'] || Number.NaN)
+    return columns >= 1 ? { columns, now: systemClock.now() } : undefined
+  }
   return {
     ...options,
     clock: systemClock,
@@ -82,13 +86,13 @@ export function createContext(options: ContextOptions): CommandContext {
     log: () => (log ??= createLog(options)),
     printList: async (result) => {
       const { formatList } = await import('./output.ts')
-      const text = await formatList(globals.output, result)
+      const text = await formatList(globals.output, result, screen())
       if (text !== '') await stdout.write(text)
       else if (!globals.quiet) await write('nothing to list')
     },
     printOne: async (result) => {
       const { formatOne } = await import('./output.ts')
-      await stdout.write(await formatOne(globals.output, result))
+      await stdout.write(await formatOne(globals.output, result, screen()))
     },
     note: async (text) => {
       if (!globals.quiet) await write(text)
@@ -105,15 +109,10 @@ export function createContext(options: ContextOptions): CommandContext {
     },
     progress: async (progress) => {
       const { createProgress } = await import('./progress.ts')
-      const tty = stderr.isTTY && env.TERM !== 'dumb' && (env.CI ?? '') === ''
-      const mode = globals.quiet
-        ? 'none'
-        : globals.output === 'json' && !tty
-          ? 'json'
-          : tty
-            ? 'tty'
-            : 'plain'
-      return createProgress({ clock: systemClock, sink: stderr }, { ...progress, mode })
+      return createProgress(
+        { clock: systemClock, sink: stderr },
+        { ...progress, mode: progressMode(options) },
+      )
     },
     confirm: async (action, yes) => {
       if (yes) return
@@ -126,6 +125,13 @@ export function createContext(options: ContextOptions): CommandContext {
       })
     },
   }
+}
+
+function progressMode({ globals, stderr, env }: ContextOptions): ProgressMode {
+  if (globals.quiet) return 'none'
+  const terminal = stderr.isTTY && env.TERM !== 'dumb' && (env.CI ?? '') === ''
+  if (terminal) return stderr.style('red', 'x') === 'x' ? 'line' : 'tty'
+  return globals.output === 'json' ? 'json' : 'plain'
 }
 
 async function loadFor(options: ContextOptions, home: string, uid: number): Promise<Config> {

@@ -21,7 +21,7 @@ export const contextError = defineErrors({
   'context.exists': {
     exit: 'conflict',
     message: (d: { name: string }) => `there is already a context ${d.name}`,
-    hint: (d: { name: string }) => `choose another name, or muster context remove ${d.name} first`,
+    hint: () => 'choose a name that muster context list does not show',
   },
   'context.name': {
     exit: 'usage',

@@ -27,6 +27,10 @@ export const cliError = defineErrors({
     hint: (d: { command: string; version: string; instead: string }) => d.instead,
   },
   'cli.interrupted': { exit: 'interrupted', message: () => 'interrupted' },
+  'cli.detached': {
+    exit: 'interrupted',
+    message: (d: { goesOn: string }) => `interrupted, but ${d.goesOn}`,
+  },
   'cli.terminated': { exit: 'terminated', message: () => 'terminated' },
   'cli.output-closed': {
     exit: 'outputClosed',
@@ -40,8 +44,9 @@ export const cliError = defineErrors({
   },
   'cli.not-confirmed': {
     exit: 'usage',
-    message: (d: { action: string }) => `this ${d.action}, and nobody is there to be asked`,
-    hint: () => 'pass --yes to answer the question',
+    message: (d: { action: string }) =>
+      `this ${d.action}, and there is no terminal to confirm it on`,
+    hint: () => 'check what it deletes or changes, then pass --yes to confirm',
   },
   'cli.other-coordinator': {
     exit: 'verification',

@@ -1,9 +1,21 @@
 /**
- * Results in the five forms of -o. Tables have upper-case headers and gutters of three blanks and no borders, so that they can be cut and
- * searched; JSON and YAML carry the whole value; `name` prints one id a line, for other commands.
+ * Results in the five forms of -o. Tables have upper-case headers and gutters of three blanks and no
+ * borders, so that they can be cut and searched; JSON and YAML carry the whole value; `name` prints one
+ * id a line, for other commands. On a terminal a table fits its width.
  */
 import type { OutputFormat } from './global-flags.ts'
 import { printable } from './sink.ts'
+import { fitTable } from './fit-table.ts'
+import { shownTime, type TimeStyle } from './shown-time.ts'
+import { width } from '../shared/text-width.ts'
+import { wrapped } from '../shared/wrap-text.ts'
+
+/** The terminal that a result is printed on. Without one it is printed for another program. */
+export interface Screen {
+  readonly columns: number
+  /** Milliseconds since the epoch, for times that are shown as "3m ago". */
+  readonly now: number
+}
 
 export interface Column<Row> {
   readonly header: string
@@ -12,6 +24,8 @@ export interface Column<Row> {
   /** Only with -o wide. */
   readonly wide?: true
   readonly align?: 'right'
+  /** Times stay absolute on a terminal: in a list of events their order and distance matter. */
+  readonly absolute?: true
 }
 
 export interface ListResult<Row> {
@@ -46,6 +60,7 @@ export interface ValueResult {
 export async function formatList<Row>(
   format: OutputFormat,
   result: ListResult<Row>,
+  screen?: Screen,
 ): Promise<string> {
   const values = (): unknown[] =>
     result.rows.map((row) => (result.json === undefined ? row : result.json(row)))
@@ -55,30 +70,42 @@ export async function formatList<Row>(
   if (line !== undefined) return lines(result.rows.map((row) => printable(line(row))))
   const columns = result.columns.filter((column) => format === 'wide' || column.wide !== true)
   if (result.rows.length === 0) return ''
+  const styles = columns.map((column) => timeStyle(format, screen, column.absolute === true))
   return table(
     columns.map((column) => column.header.toUpperCase()),
-    result.rows.map((row) => columns.map((column) => cell(column.value(row)))),
+    result.rows.map((row) =>
+      columns.map((column, index) => cell(column.value(row), screen, styles[index])),
+    ),
     columns.map((column) => column.align === 'right'),
-    result.widths,
+    { known: result.widths ?? [], screen },
   )
 }
 
+function timeStyle(format: OutputFormat, screen: Screen | undefined, absolute: boolean): TimeStyle {
+  return screen === undefined || format === 'wide' || absolute ? 'absolute' : 'relative'
+}
+
 /** The text of one value in one form. */
-export async function formatOne(format: OutputFormat, result: ValueResult): Promise<string> {
+export async function formatOne(
+  format: OutputFormat,
+  result: ValueResult,
+  screen?: Screen,
+): Promise<string> {
   if (format === 'json' || format === 'yaml') return formatValue(format, result.value)
   if (format === 'name') return lines([printable(result.name)])
   if (result.line !== undefined) return lines([printable(result.line)])
   const shown = result.fields.filter(([, , wide]) => format === 'wide' || wide !== true)
-  const width = Math.max(0, ...shown.map(([label]) => label.length))
-  const indent = `\n${' '.repeat(width + 3)}`
+  const labels = Math.max(0, ...shown.map(([label]) => label.length))
+  const indent = ' '.repeat(labels + 3)
+  const style = screen === undefined || format === 'wide' ? 'absolute' : 'both'
+  const columns = screen === undefined ? Number.POSITIVE_INFINITY : screen.columns - indent.length
   return lines(
-    shown.map(
-      ([label, text]) =>
-        `${label.padEnd(width)}   ${String(text ?? '-')
-          .split('\n')
-          .map(cell)
-          .join(indent)}`,
-    ),
+    shown.map(([label, text]) => {
+      const parts = String(text ?? '-')
+        .split('\n')
+        .flatMap((part) => wrapped(cell(part, screen, style), columns))
+      return `${label.padEnd(labels)}   ${parts.join(`\n${indent}`)}`
+    }),
   )
 }
 
@@ -100,15 +127,20 @@ async function formatValue(format: 'json' | 'yaml', value: unknown): Promise<str
   return document.toString({ lineWidth: 0 }).replace(INVISIBLE, printable)
 }
 
-function cell(value: string | number | undefined): string {
-  return value === undefined || value === '' ? '-' : printable(String(value))
+function cell(
+  value: string | number | undefined,
+  screen?: Screen,
+  style: TimeStyle = 'absolute',
+): string {
+  if (value === undefined || value === '') return '-'
+  return printable(shownTime(String(value), style, screen?.now ?? 0))
 }
 
 function table(
   header: readonly string[],
   rows: readonly (readonly string[])[],
   right: readonly boolean[],
-  known: number[] = [],
+  { known, screen }: { known: number[]; screen: Screen | undefined },
 ): string {
   const begun = known.length > 0
   const widths = header.map((title, column) =>
@@ -118,25 +150,7 @@ function table(
     ),
   )
   known.splice(0, known.length, ...widths)
-  const pad = (text: string, column: number): string => {
-    const blanks = ' '.repeat((widths[column] as number) - width(text))
-    return right[column] === true ? blanks + text : text + blanks
-  }
-  return lines((begun ? rows : [header, ...rows]).map((row) => row.map(pad).join('   ').trimEnd()))
-}
-
-/** Terminal columns of a text, near enough: wide East Asian characters and emoji take two, marks that sit on another character none. */
-function width(text: string): number {
-  let columns = 0
-  for (const character of text)
-    if (!/[\p{Mn}\p{Me}\p{Cf}]/u.test(character))
-      columns +=
-        /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u.test(
-          character,
-        )
-          ? 2
-          : 1
-  return columns
+  return lines(fitTable({ header, rows, right, widths, begun }, screen?.columns))
 }
 
 function lines(texts: readonly string[]): string {

@@ -83,7 +83,8 @@ function wantsJson(argv: readonly string[]): boolean {
 
 /** What to report: the interrupt, if that is what made the command fail; otherwise the failure. */
 function endOf(error: unknown, signal: AbortSignal): unknown {
-  if (!signal.aborted) return error
+  // An interrupt that says what goes on without this command.
+  if (!signal.aborted || cliError.is(error, 'cli.detached')) return error
   for (let at = error; at instanceof Error; at = at.cause)
     if (at === signal.reason) return signal.reason
   return error instanceof MusterError ? error : signal.reason
@@ -102,10 +103,22 @@ async function runHandler(
   const { interrupts, fault: _, ...streams } = terminal
   const code = await handle(
     createContext({ ...parsed, ...streams, redactor, signal: interrupts.signal }),
-  )
+  ).catch(async (error: unknown) => {
+    if (!(error instanceof MusterError) || error.code !== 'trust.denied') throw error
+    const { deniedFor } = await import('./denied.ts')
+    throw deniedFor(error, { on: hostsOf(parsed) })
+  })
   if (typeof code === 'number') return code
   if (interrupts.signal.aborted && !command.daemon) throw interrupts.signal.reason
   return EXIT.done
+}
+
+/** The hosts that the command line names. */
+function hostsOf({ flags, args }: Parsed): readonly string[] {
+  const { on } = flags
+  if (Array.isArray(on)) return on.map(String)
+  const { host } = args
+  return typeof host === 'string' ? [host] : []
 }
 
 async function helpPage(registry: Registry, words: readonly string[]): Promise<string> {

@@ -46,7 +46,7 @@ export async function readOutput(
   return row
 }
 
-/** Watches runs; whoever interrupts the watching learns that it was only that. */
+/** Watches runs. An interrupt ends only the watching. @throws cli.detached, and what `work` throws */
 export async function watching<T>(
   context: CommandContext<unknown, unknown>,
   runs: readonly string[],
@@ -54,14 +54,14 @@ export async function watching<T>(
 ): Promise<T> {
   try {
     return await work()
-  } finally {
+  } catch (error) {
     const { aborted, reason } = context.signal
-    if (aborted && cliError.is(reason, 'cli.interrupted'))
-      await context.note(
-        runs.length === 1
-          ? `the run goes on; to end it: muster process stop ${runs[0]}`
-          : 'the runs go on; muster process list shows them',
-      )
+    if (!aborted || !cliError.is(reason, 'cli.interrupted')) throw error
+    const goesOn =
+      runs.length === 1
+        ? `the run goes on; muster process stop ${runs[0]} ends it`
+        : `${runs.length} runs go on; muster process list shows them`
+    throw cliError('cli.detached', { goesOn }, { cause: error })
   }
 }
 

@@ -2,6 +2,7 @@
  * Starts runs on their hosts, for `process start` and `run`. The signed order is sent again after a
  * lost connection: it is performed once. An error names the runs that it may have started.
  */
+import { deniedFor } from './denied.ts'
 import type { OperateResponse } from '../protocols/control/messages.ts'
 import { defineErrors } from '../shared/errors.ts'
 import { formatDuration } from '../shared/units.ts'
@@ -36,7 +37,9 @@ export async function startRuns(
   ])
   const { env, values } = sealEnvironment(context, flags.env, context.env)
   const order = { ...checkOrder(orderOf(flags, command)), env }
-  const { agents } = await session.ask('target.resolve', { on: [...flags.on] })
+  const { agents } = await session
+    .ask('target.resolve', { on: [...flags.on] })
+    .catch((error: unknown) => Promise.reject(deniedFor(error, { level: 'control' })))
   const runs = agents.map((agent) => ({ agent: agent.id, host: agent.name, run: session.newId() }))
   const intent = await session.sign({
     verb: 'run.start',

@@ -185,7 +185,7 @@ test('CC-06: what destroys is refused where nobody can be asked, and done with -
   assert.equal(refused.code, 2)
   assert.match(
     refused.stderr,
-    /error: this deletes everything, and nobody is there to be asked\nmuster: hint: pass --yes/,
+    /error: this deletes everything, and there is no terminal to confirm it on\nmuster: hint: .*--yes/,
   )
   assert.equal((await run('destroy', '--yes')).code, 0)
 })

@@ -38,6 +38,6 @@ export async function start(registry: Registry, argv: readonly string[]): Promis
     interrupts,
     fault: argumentFault(argv, processBytes),
   })
-  interrupts.stop()
+  interrupts.finish()
   systemClock.after(EXIT_GRACE_MS, () => process.exit())
 }

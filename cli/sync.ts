@@ -2,6 +2,7 @@
 import { EXIT } from '../shared/exit-codes.ts'
 import { formatDuration, formatSize } from '../shared/units.ts'
 import type { CommandContext } from './context.ts'
+import { cliError } from './errors.ts'
 import { errorOf } from './results.ts'
 import { pinnedNotice } from './served.ts'
 import type { Session } from './session.ts'
@@ -41,13 +42,6 @@ export async function syncRepository(
   const { id, snapshot } = options
   const progress = await context.progress({ what: id, unit: 'files' })
   const started = context.clock.monotonic()
-  let before = 0
-  // The coordinator goes on without us: what was begun under an intent ends with an outcome.
-  const detached = (): void =>
-    progress.log(
-      `${id}: the sync goes on in the coordinator; muster repo show --repo-id ${id} tells how it ends`,
-    )
-  context.signal.addEventListener('abort', detached, { once: true })
   try {
     const { allowRollback, acceptShrink } = options
     const order = {
@@ -59,12 +53,14 @@ export async function syncRepository(
     const response = await session.operate(
       { verb: 'repo.sync', targets: [id], arguments: order },
       {
-        onProgress: (report) => {
-          progress.total({ count: report.of ?? 0, bytes: report.total, phase: report.what })
-          const files = report.files ?? 0
-          for (; before < files; before++)
-            progress.finish(`${before}`, before === files - 1 ? report.done : undefined)
-        },
+        onProgress: (report) =>
+          progress.state({
+            phase: report.what,
+            count: report.files ?? 0,
+            of: report.of ?? 0,
+            bytes: report.done,
+            total: report.total,
+          }),
       },
     )
     progress.stop()
@@ -82,7 +78,7 @@ export async function syncRepository(
     }
     const served = Number(detail['served'] ?? detail['revision'] ?? 0)
     const pinned = typeof detail['pinned'] === 'string' ? detail['pinned'] : null
-    const seconds = (context.clock.monotonic() - started) / 1000
+    const seconds = Math.round(context.clock.monotonic() - started) / 1000
     await done({
       repository: id,
       changed: detail['changed'] !== false,
@@ -100,8 +96,13 @@ export async function syncRepository(
     for (const note of Array.isArray(detail['notes']) ? detail['notes'] : [])
       await context.note(`${id}: ${note}`)
     return EXIT.done
+  } catch (error) {
+    const { aborted, reason } = context.signal
+    if (!aborted || !cliError.is(reason, 'cli.interrupted')) throw error
+    // The coordinator completes an operation that it has accepted.
+    const goesOn = `the coordinator goes on; muster repo show --repo-id ${id} shows the result`
+    throw cliError('cli.detached', { goesOn }, { cause: error })
   } finally {
-    context.signal.removeEventListener('abort', detached)
     progress.stop()
   }
 }

@@ -28,6 +28,7 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
   ['MUSTER_COORDINATOR', 'the coordinator, instead of --coordinator'],
   ['MUSTER_CONTEXT', 'the context, instead of --context'],
   ['XDG_CONFIG_HOME', 'where muster/contexts.json is kept, instead of ~/.config'],
+  ['MUSTER_COLUMNS', 'tables fit this width where the output is not a terminal'],
   ['MUSTER_BLAKE3', '`typescript` switches the SIMD kernel off'],
   ['SSH_AUTH_SOCK', 'the ssh-agent that is asked to sign'],
   ['NO_COLOR, FORCE_COLOR, TERM=dumb', 'colours off, on, off'],

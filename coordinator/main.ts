@@ -218,7 +218,7 @@ export async function runCoordinator(
   stack.defer(copies.close)
   const enrolment = createEnrolment(
     { database, ledger, agents, access, certificates, issuer, clock },
-    { fleet },
+    { fleet, name },
   )
   const isElsewhere = (peerId: string, address: string): boolean =>
     (node.peer(peerId)?.address ?? address) !== address

@@ -31,7 +31,7 @@ export const repositoryError = defineErrors({
     message: (d: { repository: string; name: string; served: number; reason: string }) =>
       `${d.repository} was synced and serves version ${d.served}, but snapshot ${d.name} was not made: ${d.reason}`,
     hint: (d: { repository: string }) =>
-      `run \`muster snapshot create --repo-id ${d.repository}\` with a name that is free`,
+      `run \`muster snapshot create --repo-id ${d.repository} --name NAME\` with a name that is free`,
   },
   'repository.never-synced': {
     exit: 'notFound',

@@ -60,7 +60,7 @@ ${sections.join('\n')}`
 }
 
 /** A message with its values replaced by their names; what it computes from them is `<n>`. */
-function form(render: (data: never) => string): string {
+export function form(render: (data: never) => string): string {
   return String(render(placeholder('') as never))
     .replace(/\bNaN\b/g, '<n>')
     .replace(/\s+/g, ' ')

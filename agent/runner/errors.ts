@@ -74,7 +74,7 @@ export const runnerError = defineErrors({
     exit: 'denied',
     message: (d: { path: string; reason: string }) =>
       `${d.path} can't be trusted as the runner's: ${d.reason}`,
-    hint: () => 'find out who made it, then remove it',
+    hint: () => 'find out which user made it before you move it away',
   },
   'runner.missing-tool': {
     exit: 'failed',

@@ -44,7 +44,7 @@ export const dispatchError = defineErrors({
     message: (d: { host: string; addresses: readonly string[] }) =>
       `${d.addresses.length} machines run as ${d.host} (${d.addresses.join(', ')}): its disk was copied, and no orders go to it`,
     hint: (d: { host: string }) =>
-      `end the copy and give it an empty home: muster agent join there; orders go to ${d.host} again within ten minutes after that`,
+      `end the copy, then enrol that machine with an empty home (muster agent join TOKEN --home DIR); orders go to ${d.host} again within ten minutes after that`,
   },
   'dispatch.refused': {
     exit: 'denied',

@@ -32,6 +32,9 @@ import { registryError } from './errors.ts'
 
 type Tx = Kysely<Tables>
 
+/** Stands in a hint for a host: the command line knows what its user typed (PC-27). */
+const UNNAMED = 'HOST'
+
 /** Statements as an agent needs them to decide for itself. */
 export interface Evidence {
   readonly roots: readonly (readonly Signed[])[]
@@ -162,13 +165,14 @@ export function createAccess(
       const widened = current.grants.map(({ grant }) => ({
         grant: { ...grant, selector: { all: true } as const },
       }))
-      requireRight({ ...current, grants: widened }, anywhere)
+      requireRight({ ...current, grants: widened }, anywhere, UNNAMED)
       const { actor, namespace, level } = ask
       throw trustError('trust.denied', {
         actor,
         namespace,
         level,
         reason: 'its grant does not cover this host' satisfies DenyReason,
+        on: UNNAMED,
       })
     },
 

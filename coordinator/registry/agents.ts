@@ -5,6 +5,7 @@
 import type { Kysely, Selectable as Row } from 'kysely'
 import { canonicalJson } from '../../shared/canonical-json.ts'
 import { rfc3339 } from '../../shared/clock.ts'
+import { foldedName, requireHostName } from '../../shared/host-name.ts'
 import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
 import { type AgentId, agentId, type Fingerprint } from '../../shared/ids.ts'
 import { labelsField } from '../../shared/trust/fields.ts'
@@ -42,10 +43,20 @@ export interface Candidate {
   readonly version: string
 }
 
+type Tx = Kysely<Tables>
+
+/** The first host whose name is the same but for case. */
+async function namesake(tx: Tx, name: string): Promise<AgentRecord | undefined> {
+  const row = await tx
+    .selectFrom('agent')
+    .selectAll()
+    .where((expression) => expression(expression.fn('lower', ['name']), '=', foldedName(name)))
+    .executeTakeFirst()
+  return row && fromRow(row)
+}
+
 /** Hosts that may wait for approval at once: more are a flood, not a roll-out. */
 const MAX_PENDING = 1000
-
-type Tx = Kysely<Tables>
 
 export interface Agents {
   list(): Promise<AgentRecord[]>
@@ -64,7 +75,7 @@ export interface Agents {
     at: number,
     options?: { invited?: boolean },
   ): Promise<AgentRecord>
-  /** Forgets the stranger that waits under this name, if one does: it came without a token, and a name costs it nothing. */
+  /** Forgets the stranger that waits under this name, in whatever case, if one does: it came without a token, and a name costs it nothing. */
   displace(tx: Tx, name: string): Promise<AgentRecord | undefined>
   approve(tx: Tx, id: AgentId, labels: Record<string, string>, at: number): Promise<void>
   relabel(tx: Tx, id: AgentId, labels: Record<string, string>): Promise<void>
@@ -85,7 +96,7 @@ export function createAgents(deps: { database: Database }): Agents {
     (await database.query.selectFrom('agent').selectAll().orderBy('name').execute()).map(fromRow)
 
   const one = async (
-    column: 'id' | 'peer_id' | 'name',
+    column: 'id' | 'peer_id',
     value: string,
     tx: Tx = database.query,
   ): Promise<AgentRecord | undefined> => {
@@ -119,8 +130,10 @@ export function createAgents(deps: { database: Database }): Agents {
       }
       const sameKey = await one('peer_id', candidate.peerId, tx)
       if (sameKey) throw registryError('registry.key-taken', { name: sameKey.name })
-      if (await one('name', candidate.name, tx))
-        throw registryError('registry.name-taken', { name: candidate.name })
+      // The host chose its name, and whatever its own version allowed, people select by it here.
+      requireHostName(candidate.name)
+      const other = await namesake(tx, candidate.name)
+      if (other) throw registryError('registry.name-taken', { name: other.name })
       const pending = await tx
         .selectFrom('agent')
         .select((row) => row.fn.countAll().as('count'))
@@ -151,7 +164,7 @@ export function createAgents(deps: { database: Database }): Agents {
     },
 
     async displace(tx, name) {
-      const holder = await one('name', name, tx)
+      const holder = await namesake(tx, name)
       if (holder?.status !== 'pending') return undefined
       const invited = await tx
         .selectFrom('enroll_token')
@@ -172,6 +185,8 @@ export function createAgents(deps: { database: Database }): Agents {
       if (!agent) throw registryError('registry.unknown-host', { host: id })
       if (agent.status !== 'pending')
         throw registryError('registry.not-pending', { name: agent.name, status: agent.status })
+      // One that has waited since a version that took any name.
+      requireHostName(agent.name)
       await tx
         .updateTable('agent')
         .set({ status: 'approved', labels: labelsText(agent.name, labels), approved_at: at })

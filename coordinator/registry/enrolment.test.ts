@@ -245,6 +245,39 @@ for (const dialect of DIALECTS) {
       await assert.rejects(enrolment.renew(peerOf(9)), { code: 'registry.unknown-host' })
     })
 
+    it(`ID-02: a name that a person could take for a key word, an id or another host is refused, whatever agent asks (${dialect})`, async () => {
+      await using coordinator = await testCoordinator(dialect)
+      const { enrolment } = coordinator
+      await enrolment.join(peerOf(1), request(1, { token: await tokenOf(coordinator) }))
+      const before = await coordinator.agents.list()
+      const id = testUuid(1)
+      for (const [code, name] of [
+        ['host-name.refused', 'all'],
+        ['host-name.refused', 'ALL'],
+        ['host-name.refused', id],
+        ['host-name.refused', id.slice(0, 8)],
+        ['host-name.refused', id.slice(0, 4)],
+        ['host-name.refused', '4711'],
+        ['registry.name-taken', 'WEB-1'],
+        ['registry.name-taken', 'Test-Coordinator'],
+      ] as const)
+        for (const token of [undefined, await tokenOf(coordinator)])
+          await assert.rejects(
+            enrolment.join(peerOf(2), request(2, { name, ...(token && { token }) })),
+            { code },
+            name,
+          )
+      assert.deepEqual(await coordinator.agents.list(), before)
+      // A stranger that waits under a case twin gives way to the invited host.
+      await enrolment.join(peerOf(3), request(3, { name: 'Db-1' }))
+      await enrolment.join(
+        peerOf(4),
+        request(4, { name: 'db-1', token: await tokenOf(coordinator) }),
+      )
+      const names = (await coordinator.agents.list()).map(({ name }) => name)
+      assert.deepEqual(names.sort(), ['db-1', 'web-1'])
+    })
+
     it(`ID-11: a stranger that waits under a name keeps no invited host from it (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const { enrolment } = coordinator

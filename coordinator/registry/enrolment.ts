@@ -11,6 +11,7 @@ import {
 import { fitting } from '../../protocols/statement.ts'
 import type { Json } from '../../shared/canonical-json.ts'
 import { type Clock, rfc3339 } from '../../shared/clock.ts'
+import { foldedName } from '../../shared/host-name.ts'
 import { type AgentId, agentId, type FleetId } from '../../shared/ids.ts'
 import { keyOfPeerId } from '../../shared/identity/peer-id.ts'
 import type { Signer } from '../../shared/identity/signer.ts'
@@ -42,7 +43,14 @@ export interface EnrolmentDeps {
   readonly clock: Clock
 }
 
-export function createEnrolment(deps: EnrolmentDeps, options: { fleet: FleetId }): Enrolment {
+export function createEnrolment(
+  deps: EnrolmentDeps,
+  options: {
+    fleet: FleetId
+    /** The coordinator's own name, which no host may have: in the log the two would look the same. */
+    name: string
+  },
+): Enrolment {
   const { database, ledger, agents, access, certificates } = deps
 
   const statement = (
@@ -91,6 +99,8 @@ export function createEnrolment(deps: EnrolmentDeps, options: { fleet: FleetId }
       const member = await agents.byId(candidate.id)
       // A host that comes back, as all do at once after a restart of the coordinator: there is nothing to write.
       if (member?.status === 'approved' && member.peerId === peerId) return welcome(member, request)
+      if (member === undefined && foldedName(candidate.name) === foldedName(options.name))
+        throw registryError('registry.name-taken', { name: options.name })
       await requireWritable(ledger)
       const { agent, changed } = await database.transaction(async (tx) => {
         const at = deps.clock.now()

@@ -37,7 +37,8 @@ export const registryError = defineErrors({
   'registry.key-taken': {
     exit: 'conflict',
     message: (d: { name: string }) => `this node key belongs to ${d.name}`,
-    hint: () => 'a cloned disk needs a new home: muster agent join with an empty --home',
+    hint: () =>
+      'a cloned disk needs a new home: muster agent join TOKEN --home DIR, with an empty DIR',
   },
   'registry.labels': {
     exit: 'usage',
@@ -54,16 +55,13 @@ export const registryError = defineErrors({
     exit: 'conflict',
     message: (d: { name: string; status: string }) =>
       `${d.name} is ${d.status}, not waiting for approval`,
-    hint: (d: { name: string; status: string }) =>
-      d.status === 'approved'
-        ? `to take it out of the fleet: muster agent revoke ${d.name}`
-        : 'muster enroll list shows who waits',
+    hint: () => 'muster enroll list shows the hosts that wait',
   },
   'registry.not-approved': {
     exit: 'conflict',
     message: (d: { name: string; status: string }) =>
       `${d.name} is ${d.status}, not a member of the fleet`,
-    hint: () => 'muster enroll list shows who waits for approval',
+    hint: () => 'muster enroll list shows the hosts that wait for approval',
   },
   'registry.grant-taken': {
     exit: 'conflict',

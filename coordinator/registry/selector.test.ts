@@ -50,6 +50,33 @@ test('an ambiguous prefix lists candidates and an unknown host is not found', ()
     )
 })
 
+test('a name that an earlier version took never hides the id of another host', () => {
+  const shadow = host('4', web1.id.slice(0, 8), {})
+  const twin = host('5', web2.id, {})
+  const hosts = [...agents, shadow, twin]
+  for (const text of [web1.id.slice(0, 8), web2.id])
+    assert.throws(
+      () => selectHost(hosts, text),
+      (error) => registryError.is(error, 'registry.ambiguous-host'),
+      text,
+    )
+  assert.equal(selectHost(hosts, web1.id), web1)
+  assert.equal(selectHost(hosts, 'web-2'), web2)
+  assert.deepEqual(selectHosts([...agents, host('6', 'all', {})], ['all']).length, 4)
+})
+
+test('fewer than four characters of an id select no host', () => {
+  for (const text of ['11', '111'])
+    assert.throws(
+      () => selectHost(agents, text),
+      (error) => registryError.is(error, 'registry.unknown-host'),
+    )
+  assert.equal(selectHost(agents, '1111'), web1)
+  const short = host('7', 'a1', {})
+  const other = { ...web1, id: agentId.parse('a1111111-0000-4000-8000-000000000000') }
+  assert.equal(selectHost([short, other], 'a1'), short)
+})
+
 test('labels select by all of their pairs, several selectors add up, and order is the registry’s', () => {
   assert.deepEqual(selectHosts(agents, ['role=web,site=ber']), [web1])
   assert.deepEqual(selectHosts(agents, ['db', 'role=web']), agents)

@@ -1,7 +1,9 @@
 /**
- * Which hosts an operator means. A selector is a host's name, its agent id, its key fingerprint, a unique beginning of name or id, a unique end of the id, `k=v[,k=v]`, or
- * `all`; several selectors add up. Pure: it decides over the rows that it is given.
+ * Which hosts an operator means. A selector is a host's name, its agent id, its key fingerprint, a unique
+ * beginning of name or id, a unique end of the id, `k=v[,k=v]`, or `all`; several selectors add up. Pure:
+ * it decides over the rows that it is given.
  */
+import { MIN_ID_PREFIX } from '../../shared/host-name.ts'
 import type { AgentId } from '../../shared/ids.ts'
 import { meansId } from '../../shared/short-id.ts'
 import { registryError } from './errors.ts'
@@ -15,22 +17,25 @@ export interface Selectable {
 
 /** The one host that `text` means. @throws registry.unknown-host, registry.ambiguous-host */
 export function selectHost<T extends Selectable>(agents: readonly T[], text: string): T {
-  const exact = agents.find(
-    (agent) => agent.name === text || agent.id === text || agent.fingerprint === text,
-  )
-  if (exact) return exact
-  const candidates =
-    text.length < 2
-      ? []
-      : agents.filter((agent) => agent.name.startsWith(text) || meansId(agent.id, text))
-  if (candidates.length > 1)
+  const named = agents.filter((agent) => agent.name === text || agent.fingerprint === text)
+  // A name that is a part of another host's id was taken by an earlier version.
+  const known = text.length < MIN_ID_PREFIX ? [] : agents.filter((agent) => meansId(agent.id, text))
+  const exact = [...new Set([...named, ...known.filter((agent) => agent.id === text)])]
+  const [only, ...more] =
+    exact.length > 0 ? [...new Set([...exact, ...known])] : begun(agents, known, text)
+  if (more.length > 0 && only !== undefined)
     throw registryError('registry.ambiguous-host', {
       host: text,
-      candidates: candidates.map((agent) => agent.name),
+      candidates: [only, ...more].map((agent) => agent.name),
     })
-  const [only] = candidates
   if (only === undefined) throw registryError('registry.unknown-host', { host: text })
   return only
+}
+
+/** Hosts whose name or id begins with `text`. */
+function begun<T extends Selectable>(agents: readonly T[], known: readonly T[], text: string): T[] {
+  const named = text.length < 2 ? [] : agents.filter((agent) => agent.name.startsWith(text))
+  return [...new Set([...named, ...known])]
 }
 
 /** Every host that any of the selectors means, in the order of `agents`. @throws registry.unknown-host if a selector matches none */

@@ -13,7 +13,7 @@ export const snapshotError = defineErrors({
     exit: 'conflict',
     message: (d: { repository: string; name: string }) =>
       `${d.repository} has a snapshot ${d.name} already`,
-    hint: () => 'snapshots never change; choose another name, or delete the old one',
+    hint: () => 'snapshots never change; choose a name that muster snapshot list does not show',
   },
   'snapshot.served': {
     exit: 'conflict',

@@ -148,7 +148,7 @@ export async function testCoordinator(
     )
     const enrolment = createEnrolment(
       { database: own, ledger, agents, access, certificates, issuer, clock },
-      { fleet: TEST_FLEET },
+      { fleet: TEST_FLEET, name: 'test-coordinator' },
     )
     const outcomes = createOutcomes({ database: own, ledger, issuer, clock, fleet: TEST_FLEET })
     const log = recordedLog()

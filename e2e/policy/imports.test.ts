@@ -91,6 +91,8 @@ const TEST_PACKAGES = new Set([
   '@libp2p/utils',
   '@libp2p/crypto',
   '@noble/ed25519',
+  '@lydell/node-pty',
+  '@xterm/headless',
 ])
 
 /** Modules of Node that a part must not use, with the reason. */

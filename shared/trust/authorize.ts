@@ -82,8 +82,11 @@ export function authorize(state: TrustState, ask: Ask): Decision {
   return { allowed: false, reason: nearest }
 }
 
-/** The chain that makes `ask` allowed. @throws trust.denied */
-export function requireRight(state: TrustState, ask: Ask): readonly Grant[] {
+/**
+ * The chain that makes `ask` allowed. `on` names for the hint the hosts that it is about.
+ * @throws trust.denied
+ */
+export function requireRight(state: TrustState, ask: Ask, on = ''): readonly Grant[] {
   const decision = authorize(state, ask)
   if (decision.allowed) return decision.chain
   throw trustError('trust.denied', {
@@ -91,6 +94,7 @@ export function requireRight(state: TrustState, ask: Ask): readonly Grant[] {
     namespace: ask.namespace,
     level: ask.level,
     reason: decision.reason,
+    on,
   })
 }
 

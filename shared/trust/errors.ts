@@ -1,5 +1,5 @@
 /** The errors of statements and rights: bytes that are not what they claim, signed by someone who may not, or out of their time. */
-import { defineErrors } from '../errors.ts'
+import { defineErrors, type ErrorData } from '../errors.ts'
 
 export const trustError = defineErrors({
   'trust.malformed': {
@@ -92,9 +92,25 @@ export const trustError = defineErrors({
   },
   'trust.denied': {
     exit: 'denied',
-    message: (d: { actor: string; namespace: string; level: string; reason: string }) =>
-      `${d.actor} may not ${d.level} ${d.namespace}: ${d.reason}`,
-    hint: (d: { actor: string; namespace: string; level: string; reason: string }) =>
-      `an operator can allow it: muster grant add --to ${d.actor} --namespace ${d.namespace} --level ${d.level}`,
+    message: (d: Denied) => `${d.actor} may not ${d.level} ${d.namespace}: ${d.reason}`,
+    hint: (d: Denied) =>
+      d.reason === 'its key was revoked'
+        ? 'no grant helps a revoked key; sign with another one: --identity FILE'
+        : `an operator can allow it for an hour: \`${grantCommand(d)}\``,
   },
 })
+
+interface Denied extends ErrorData {
+  readonly actor: string
+  readonly namespace: string
+  readonly level: string
+  readonly reason: string
+  /** Which hosts it was about, as `--on` takes them; '' where only a right to all hosts allows it. */
+  readonly on: string
+}
+
+/** Grants what was asked and no more. An older coordinator does not send `on`. */
+function grantCommand({ actor, namespace, level, on }: Denied): string {
+  const hosts = on === '' ? '' : ` --on ${on ?? 'HOST'}`
+  return `muster grant add --to ${actor} --namespace ${namespace} --level ${level}${hosts} --ttl 1h`
+}

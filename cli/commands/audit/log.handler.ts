@@ -28,7 +28,7 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
       json: jsonOf,
       columns: [
         { header: 'index', value: (row) => row.index, align: 'right' },
-        { header: 'at', value: (row) => row.at },
+        { header: 'at', value: (row) => row.at, absolute: true },
         { header: 'type', value: (row) => row.type },
         { header: 'who', value: (row) => row.actor.name },
         { header: 'what', value: (row) => row.verb ?? undefined },

@@ -1,6 +1,7 @@
-/** How the demo tells what it does: each step as the command that a person would type, and what it printed. */
+/** Shows what the demo does: each step as the command that a person would type, and what it printed. */
 import { spawn } from 'node:child_process'
 import type { CommandContext } from '../../context.ts'
+import { wrapped } from '../../../shared/wrap-text.ts'
 import { printable } from '../../sink.ts'
 import { type DemoFleet, processEnvironment } from './fleet.ts'
 import { demoError } from './scratch.ts'
@@ -11,6 +12,8 @@ const STEP_MS = 60_000
 const COORDINATOR = 'coordinator'
 /** Between two looks at something that is on its way. */
 const AGAIN_MS = 200
+/** In front of what belongs to a chapter. */
+const INDENT = '  '
 /** Lines of a step that are shown; the rest is counted. */
 const MAX_LINES = 14
 
@@ -37,13 +40,33 @@ export function createStage(context: CommandContext<unknown, unknown>, fleet: De
   const { stderr, clock, signal } = context
   let chapters = 0
   const line = (text: string): Promise<void> => context.note(text)
+  // Not by note(), which makes escapes visible: the style is ours, and the text inside it is not.
+  const styled = async (
+    format: 'bold' | 'cyan',
+    { before, text }: { before: string; text: string },
+  ): Promise<void> => {
+    if (context.globals.quiet) return
+    await stderr.write(`${before}${stderr.style(format, printable(text))}\n`).catch(() => undefined)
+  }
+  const prose = (text: string): Promise<void> => {
+    const columns = stderr.isTTY ? stderr.columns - INDENT.length : Number.POSITIVE_INFINITY
+    return line(
+      wrapped(text, columns)
+        .map((part) => INDENT + part)
+        .join('\n'),
+    )
+  }
 
   const execute = (
     words: readonly string[],
     home: string,
   ): Promise<{ code: number; stdout: string; stderr: string }> =>
     new Promise((resolve, reject) => {
-      const env = processEnvironment(context, fleet.environment(home))
+      const env = {
+        ...processEnvironment(context, fleet.environment(home)),
+        // What it prints is shown on our terminal, with an indent.
+        ...(stderr.isTTY ? { MUSTER_COLUMNS: String(stderr.columns - INDENT.length) } : {}),
+      }
       const child = spawn(process.execPath, [process.argv[1] as string, ...words], {
         env,
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -68,9 +91,8 @@ export function createStage(context: CommandContext<unknown, unknown>, fleet: De
     const quoted = words
       .map((word) => (/^[\w@%+=:,./…-]+$/.test(word) ? word : `'${word}'`))
       .join(' ')
-    await line(
-      `  ${stderr.style('bold', `${home === COORDINATOR ? '' : `${home} `}$ muster ${printable(quoted)}`)}`,
-    )
+    const prompt = home === COORDINATOR ? '$' : `${home} $`
+    await styled('bold', { before: INDENT, text: `${prompt} muster ${quoted}` })
   }
   const indent = async (text: string): Promise<void> => {
     const lines = text.trimEnd().split('\n')
@@ -81,9 +103,9 @@ export function createStage(context: CommandContext<unknown, unknown>, fleet: De
   return {
     async chapter(title) {
       chapters += 1
-      await line(`\n${stderr.style('cyan', `${chapters}. ${title}`)}`)
+      await styled('cyan', { before: '\n', text: `${chapters}. ${title}` })
     },
-    say: (text) => line(`  ${text}`),
+    say: prose,
     async muster(words, options = {}) {
       const { home = COORDINATOR } = options
       await show(options.shown ?? words, home)

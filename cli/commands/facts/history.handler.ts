@@ -16,7 +16,7 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
     rows: events,
     name: (event) => event.name,
     columns: [
-      { header: 'at', value: (event) => event.at },
+      { header: 'at', value: (event) => event.at, absolute: true },
       { header: 'event', value: (event) => event.event },
       { header: 'package', value: (event) => event.name },
       { header: 'from', value: (event) => event.from ?? undefined },

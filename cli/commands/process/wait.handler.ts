@@ -12,7 +12,8 @@ export const waitError = defineErrors({
   'wait.pending': {
     exit: 'pending',
     message: (d: { run: string }) => `run ${d.run} has not ended yet`,
-    hint: () => 'it goes on; wait again, or end it with muster process stop',
+    hint: (d: { run: string }) =>
+      `it goes on; wait again, or end it: \`muster process stop ${d.run}\``,
   },
 })
 

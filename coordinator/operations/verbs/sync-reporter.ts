@@ -20,9 +20,25 @@ export function createReporter(
   let reportedAt = Number.NEGATIVE_INFINITY
   let sending: Promise<void> | undefined
 
+  /** The state changed after the last report: the next one is due even if no event follows. */
+  let behind = false
+  let later: (() => void) | undefined
+
   const report = (now = false): void => {
-    // One at a time: a terminal that does not keep up gets fewer reports, and the sync never waits for it.
-    if (sending !== undefined || (!now && deps.clock.monotonic() - reportedAt < REPORT_MS)) return
+    behind = true
+    // One at a time: a slow terminal gets fewer reports, and the sync never waits for it.
+    if (sending !== undefined || later !== undefined) return
+    const wait = now ? 0 : reportedAt + REPORT_MS - deps.clock.monotonic()
+    if (wait > 0) {
+      later = deps.clock.after(wait, () => {
+        later = undefined
+        send()
+      })
+    } else send()
+  }
+
+  const send = (): void => {
+    behind = false
     reportedAt = deps.clock.monotonic()
     const partial = [...under.values()].reduce((sum, bytes) => sum + bytes, 0)
     sending = context
@@ -33,10 +49,11 @@ export function createReporter(
         files: state.files,
         of: state.of,
       })
-      // Whoever watched has gone; the sync goes on.
+      // The operator stopped watching; the sync goes on.
       .catch(() => undefined)
       .finally(() => {
         sending = undefined
+        if (behind) report()
       })
   }
 

@@ -26,7 +26,7 @@ export const hosts: Check = {
       found.push({
         status: 'failure',
         detail: `several machines run as one host: ${someOf(copied)}`,
-        fix: 'end the copy and give it an empty home: muster agent join',
+        fix: 'end the copy, then enrol it with an empty home: muster agent join TOKEN --home DIR',
       })
     for (const { name, trouble } of agents)
       if (trouble !== undefined)

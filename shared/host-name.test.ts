@@ -1,0 +1,64 @@
+/** A host's name can't be taken for another host's id, a key word or another name. */
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { hostNameError, hostNameFault, isIdPrefix, requireHostName } from './host-name.ts'
+
+const id = '3f0c1e6a-6a55-4c3b-9f4e-0d9a2b1c7e10'
+
+test('host name: key words, ids and their beginnings, numbers and foreign characters are refused', () => {
+  for (const name of [
+    ['all', 'All', 'ALL', 'any', 'none', 'self'],
+    [id, id.toUpperCase(), id.slice(0, 4), id.slice(0, 8), id.slice(0, 13), id.slice(0, 9)],
+    ['cafe', 'CAFE', 'deadbeef01', '0198f3b1', 'ab'.repeat(32)],
+    ['1', '7', '2026', '99999999'],
+    ['', '.', '..', '-', '-x', '--name', '_x', '.x', 'a b', ' a', 'a\n', 'a\t', 'a\u0000'],
+    ['a/b', '../x', 'a\\b', 'role=web', 'a,b', 'a=b', 'a:b', 'SHA256:abc', 'a@b', "a'b", '$(id)'],
+    [
+      'wеb-1',
+      'ｗeb',
+      'web\u200b',
+      'İstanbul',
+      'straße',
+      'ſerver',
+
+      'web-１',
+      '名前',
+      '\u202ea',
+    ],
+    'x'.repeat(65),
+  ].flat()) {
+    assert.notEqual(hostNameFault(name), undefined, JSON.stringify(name))
+    assert.throws(
+      () => requireHostName(name),
+      (error) => hostNameError.is(error) && error.exit === 'usage',
+    )
+  }
+})
+
+test('host name: what machines are called is taken', () => {
+  for (const name of [
+    [
+      'web-1',
+      'db',
+      'db-1',
+      'dead-beef',
+      'a1',
+      'x',
+      'ada',
+      'b2',
+      'localhost',
+      'web-1.example.com',
+      'WEB_2',
+    ],
+    ['allhosts', 'coffee', 'facade-1x', '1u-server', 'x'.repeat(64)],
+  ].flat())
+    assert.equal(hostNameFault(name), undefined, name)
+})
+
+test('host name: no name that is taken is the beginning of an id', () => {
+  for (let length = 1; length <= id.length; length += 1) {
+    const prefix = id.slice(0, length)
+    assert.equal(isIdPrefix(prefix), length >= 4)
+    if (isIdPrefix(prefix)) assert.notEqual(hostNameFault(prefix), undefined, prefix)
+  }
+})

@@ -1,0 +1,56 @@
+/**
+ * What a host may be called. Hosts choose their names, and people select hosts by names, ids, the
+ * beginnings of both, and the word `all`. A name must not be readable as any of the others.
+ */
+import { defineErrors } from './errors.ts'
+
+export const hostNameError = defineErrors({
+  'host-name.refused': {
+    exit: 'usage',
+    message: (d: { name: string; reason: string }) =>
+      `a host can't be called ${JSON.stringify(d.name)}: ${d.reason}`,
+    hint: () => 'join with another --name, such as web-1',
+  },
+})
+
+/** ASCII only, so that no two names look the same; safe in a path, a shell and a selector. */
+export const HOST_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+
+/** Selectors of a set, also those that a later version may add. */
+const KEY_WORDS: ReadonlySet<string> = new Set(['all', 'any', 'none', 'self'])
+
+/** A shorter beginning of an id selects nothing, so that names such as `db` or `a1` can't be one. */
+export const MIN_ID_PREFIX = 4
+
+/** True if the text can be the beginning of an agent id, or all of it. */
+export function isIdPrefix(text: string): boolean {
+  if (text.length < MIN_ID_PREFIX || text.length > 36) return false
+  return [...text].every((character, at) =>
+    [8, 13, 18, 23].includes(at) ? character === '-' : /[0-9a-f]/.test(character),
+  )
+}
+
+/** Two names that are equal in this form are one name to a person. */
+export function foldedName(name: string): string {
+  return name.toLowerCase()
+}
+
+/** Why a host can't have this name, or undefined if it can. */
+export function hostNameFault(name: string): string | undefined {
+  if (!HOST_NAME.test(name))
+    return 'expected 1 to 64 letters, digits, dots, dashes or underscores that begin with a letter or digit'
+  const folded = foldedName(name)
+  if (KEY_WORDS.has(folded)) return 'the word selects a set of hosts'
+  if (/^[0-9]+$/.test(name)) return 'expected a letter in it'
+  // Any text of hex digits, not only the beginning of a UUID: other ids look like that.
+  if (isIdPrefix(folded) || (name.length >= MIN_ID_PREFIX && /^[0-9a-f]+$/.test(folded)))
+    return 'it looks like the beginning of an id'
+  return undefined
+}
+
+/** @throws host-name.refused */
+export function requireHostName(name: string): void {
+  const reason = hostNameFault(name)
+  if (reason !== undefined)
+    throw hostNameError('host-name.refused', { name: name.slice(0, 80), reason })
+}

@@ -1,0 +1,32 @@
+/** How many columns of a terminal a text takes, and text cut to that many. */
+
+const ASCII = /^[ -~]*$/
+const NO_COLUMN = /[\p{Mn}\p{Me}\p{Cf}]/u
+const TWO_COLUMNS =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u
+
+/** Near enough: East Asian characters and emoji take two, marks that sit on another character none. */
+export function width(text: string): number {
+  if (ASCII.test(text)) return text.length
+  let columns = 0
+  for (const character of text) columns += widthOf(character)
+  return columns
+}
+
+function widthOf(character: string): number {
+  if (NO_COLUMN.test(character)) return 0
+  return TWO_COLUMNS.test(character) ? 2 : 1
+}
+
+/** The text, or as much of its beginning as fits, with `…` behind it. */
+export function clipped(text: string, columns: number): string {
+  if (width(text) <= columns) return text
+  let shown = ''
+  let used = 1
+  for (const character of text) {
+    used += widthOf(character)
+    if (used > columns) break
+    shown += character
+  }
+  return columns < 1 ? '' : `${shown}…`
+}
