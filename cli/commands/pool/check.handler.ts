@@ -21,17 +21,14 @@ export async function handle(context: CommandContext<Flags>): Promise<number> {
       await dialSocket(socket, localProtocol.id, context.signal),
       context,
     )
-    let shown = 0
     const checked = await client
       .call(
         'pool.check',
         { deep: context.flags.deep },
         {
           signal: context.signal,
-          onProgress: ({ checked: done, of }) => {
-            progress.total({ count: of, phase: 'checking' })
-            for (; shown < done; shown += 1) progress.finish(`${shown}`)
-          },
+          onProgress: ({ checked: count, of }) =>
+            progress.state({ phase: 'checking', count, of, bytes: 0, total: 0 }),
         },
       )
       .finally(() => void client.close().catch(() => undefined))
