@@ -12,7 +12,7 @@ import type { Access } from '../registry/access.ts'
 import { registryError } from '../registry/errors.ts'
 import type { Agents } from '../registry/agents.ts'
 import { operationError } from './errors.ts'
-import type { Operation } from './operation.ts'
+import type { Operation, Tx } from './operation.ts'
 
 export interface AcceptDeps {
   readonly fleet: FleetId
@@ -62,7 +62,7 @@ export async function acceptIntent(
       { cause: parsed.error },
     )
   }
-  await authorizeTargets(deps, verb, intent, now)
+  await authorizeTargets(deps, { verb, actor: intent.actor, targets: intent.targets }, now)
   // The hosts check the same. Here it keeps an order out of the log that none of them could carry out.
   openCommitments('env' in parsed.data ? parsed.data.env : {}, values)
   return {
@@ -75,35 +75,43 @@ export async function acceptIntent(
   }
 }
 
-async function authorizeTargets(
-  deps: AcceptDeps,
-  verb: Verb,
-  intent: { actor: Operation['actor']; targets: readonly string[] },
+/**
+ * Whether the actor may do this to each target, now. In the transaction that logs the intent it is asked again: a right that
+ * was revoked in between stands before the intent in the log.
+ * @throws trust.denied, registry.unknown-host
+ */
+export async function authorizeTargets(
+  deps: Pick<AcceptDeps, 'access' | 'agents'>,
+  intent: Pick<Operation, 'verb' | 'actor' | 'targets'>,
   at: number,
+  tx?: Tx,
 ): Promise<void> {
+  const { verb } = intent
   const { target, namespace } = VERBS[verb]
   const ask = { actor: intent.actor, level: 'control' as const, at }
   switch (target) {
     case 'fleet':
-      return deps.access.require({ ...ask, namespace }, 'fleet')
+      return deps.access.require({ ...ask, namespace }, 'fleet', tx)
     case 'repository':
       if (intent.targets.length !== 1)
         throw operationError('operation.too-many-targets', { verb, targets: intent.targets.length })
       return deps.access.require(
         { ...ask, namespace: `${namespace}/${intent.targets[0]}` },
         'fleet',
+        tx,
       )
     case 'agents': {
       if (intent.targets.length === 0)
         throw operationError('operation.malformed', { verb, reason: 'it names no host' })
       for (const id of intent.targets) {
-        const agent = agentId.is(id) ? await deps.agents.byId(id) : undefined
+        const agent = agentId.is(id) ? await deps.agents.byId(id, tx) : undefined
         // Only who may act on every host learns which hosts do not exist.
-        if (agent === undefined) await deps.access.require({ ...ask, namespace }, 'host')
+        if (agent === undefined) await deps.access.require({ ...ask, namespace }, 'host', tx)
         if (agent === undefined) throw registryError('registry.unknown-host', { host: id })
         await deps.access.require(
           { ...ask, namespace, target: { agent: agent.id, labels: agent.labels } },
           'host',
+          tx,
         )
       }
       return

@@ -5,7 +5,7 @@ import { VERBS, type Verb } from '../../protocols/control/verbs.ts'
 import { signedSample, testUuid } from '../../shared/testing/statements.ts'
 import { toText } from '../../shared/trust/transport.ts'
 import { DIALECTS } from '../database/testing.ts'
-import { delegate, newOperation, operator } from '../testing/coordinator.ts'
+import { delegate, newOperation, operator, testCoordinator } from '../testing/coordinator.ts'
 import { type EveryVerb, everyVerb, type Order, type Started } from './testing/every-verb.ts'
 
 /** b3sum of CONTENT. */
@@ -236,3 +236,46 @@ for (const dialect of DIALECTS) {
     }
   })
 }
+
+for (const dialect of DIALECTS)
+  it(`PC-05: a right that is revoked while an order is accepted does not let it begin (${dialect})`, async () => {
+    await using coordinator = await testCoordinator(dialect)
+    const web = await coordinator.member('web-1')
+    const give = await signedSample('grant', operator, {
+      subject: delegate.fingerprint,
+      namespace: 'fleet',
+      level: 'control',
+    })
+    await coordinator.perform(
+      await coordinator.intent('grant.add', { arguments: { grant: toText(give) as never } }),
+    )
+    const take = await coordinator.intent('grant.revoke', {
+      arguments: { revocation: await revocation('key', delegate.fingerprint) },
+    })
+    // The order is accepted; then, before it is logged, the right is taken.
+    let between = async (): Promise<void> => undefined
+    const slow = await coordinator.start({
+      database: (database) => ({
+        ...database,
+        transaction: async (work, options) => {
+          await between()
+          return database.transaction(work, options)
+        },
+      }),
+    })
+    between = async () => {
+      between = async () => undefined
+      await coordinator.perform(take)
+    }
+    const order = await coordinator.intent('agent.label', {
+      targets: [web.id],
+      arguments: { labels: { role: 'x' } },
+      by: delegate,
+    })
+    await assert.rejects(coordinator.perform(order, { by: delegate, at: slow }), {
+      code: 'trust.denied',
+    })
+    assert.deepEqual((await coordinator.agents.byId(web.id))?.labels, {})
+    const last = (await coordinator.entries()).at(-1)?.statement
+    assert.equal(last?.['verb'], 'grant.revoke')
+  })

@@ -19,7 +19,7 @@ import type { OpenIntent } from '../audit/open-intents.ts'
 import { requireWritable } from '../audit/writable.ts'
 import type { Database } from '../database/database.ts'
 import { databaseError } from '../database/errors.ts'
-import { type AcceptDeps, acceptIntent } from './accept.ts'
+import { type AcceptDeps, acceptIntent, authorizeTargets } from './accept.ts'
 import { operationError } from './errors.ts'
 import { type Acting, laterOperations } from './fence.ts'
 import type {
@@ -234,7 +234,10 @@ async function act(
   return response(operation, index, results)
 }
 
-/** Logs the intent under the lock of the log's head. @throws operation.in-progress if another coordinator has logged it meanwhile */
+/**
+ * Logs the intent under the lock of the log's head.
+ * @throws operation.in-progress if another coordinator has logged it meanwhile, trust.denied if a right was revoked meanwhile
+ */
 async function logIntent(deps: OperationsDeps, tx: Tx, operation: Operation): Promise<number> {
   const { index } = await deps.ledger.append(tx, {
     type: entryType(operation),
@@ -250,6 +253,8 @@ async function logIntent(deps: OperationsDeps, tx: Tx, operation: Operation): Pr
     .executeTakeFirst()
   if (earlier !== undefined)
     throw operationError('operation.in-progress', { operation: operation.id })
+  // With the head locked: a revocation stands before this entry and counts, or behind it.
+  await authorizeTargets(deps, operation, deps.clock.now(), tx)
   return index
 }
 

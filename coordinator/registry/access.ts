@@ -48,7 +48,7 @@ export interface Access {
    *   whatever its labels are (PC-27)
    * @throws trust.denied
    */
-  require(ask: Ask, about?: 'fleet' | 'host'): Promise<void>
+  require(ask: Ask, about?: 'fleet' | 'host', tx?: Tx): Promise<void>
   state(tx?: Tx): Promise<TrustState & { readonly epoch: number }>
   root(): Promise<RootState>
   /** An operator's name where the root statement has one; else the fingerprint. */
@@ -156,8 +156,8 @@ export function createAccess(
     state,
     root,
 
-    async require(ask, about = ask.target === undefined ? 'fleet' : 'host') {
-      const current = await state()
+    async require(ask, about = ask.target === undefined ? 'fleet' : 'host', tx?: Tx) {
+      const current = await state(tx)
       if (about === 'fleet') return void requireRight(current, ask)
       if (authorize(current, ask).allowed) return
       // As if every grant were for all hosts: what is wrong apart from the host is what the actor may know.
