@@ -102,7 +102,7 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
       'a taken name',
       ['agent', 'join', used, '--name', 'a1'],
       6,
-      /already called a1/,
+      /the name is taken: another host, or the coordinator, is called a1/,
       { home: 'b4' },
     ],
     ['unreachable upstream', ['repo', 'sync', '--repo-id', 'gone'], 7, /gone|127\.0\.0\.1/],

@@ -213,7 +213,7 @@ test('what is about hosts', async (t) => {
       child.kill('SIGINT')
       assert.equal(await ended, 130)
       const run =
-        /^the run goes on; to end it: muster process stop ([0-9a-f-]{36})\nmuster: error: interrupted\n$/.exec(
+        /^muster: error: interrupted, but the run goes on; muster process stop ([0-9a-f-]{36}) ends it\n$/.exec(
           seen.err,
         )?.[1]
       assert.ok(run, seen.err)

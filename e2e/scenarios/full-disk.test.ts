@@ -92,7 +92,7 @@ test('a command that finds no room says so and leaves nothing behind', async (t)
         [fleet.path('nowhere', 'x'), /there is no such file or folder/],
       ] as const) {
         const ended = await fleet.muster(['blob', 'get', id, '--to', to])
-        assert.deepEqual([ended.code, says.test(ended.stderr)], [1, true], ended.stderr)
+        assert.deepEqual([ended.code, says.test(ended.stderr)], [2, true], ended.stderr)
         const exported = await fleet.muster(['audit', 'export', '--to', to])
         assert.equal(exported.code, to === folder ? 6 : 1, exported.stderr)
       }
