@@ -55,6 +55,7 @@ import { createOperations } from './operations/perform.ts'
 import { artifactVerbs } from './operations/verbs/artifacts.ts'
 import { enrolmentVerbs } from './operations/verbs/enrolment.ts'
 import { grantVerbs } from './operations/verbs/grants.ts'
+import { createRepairs } from './operations/verbs/repairs.ts'
 import { repositoryVerbs } from './operations/verbs/repositories.ts'
 import { runVerbs } from './operations/verbs/runs.ts'
 import { snapshotVerbs } from './operations/verbs/snapshots.ts'
@@ -165,6 +166,7 @@ export async function runCoordinator(
   const mirror = createMirror(upkeep, config.download)
   const publisher = createPublisher(upkeep)
   const snapshots = createSnapshots({ database })
+  const repairs = createRepairs({ pool, publisher, database, repositories })
   const lookup = createLookup({ database, clock })
   const store = createFactStore({ database })
   const runs = createRuns({ database })
@@ -297,8 +299,8 @@ export async function runCoordinator(
         },
       }),
       ...grantVerbs({ access, revoked: changed }),
-      ...repositoryVerbs({ repositories, mirror, publisher, snapshots, database, clock }),
-      ...snapshotVerbs({ repositories, snapshots, publisher }),
+      ...repositoryVerbs({ repositories, mirror, publisher, snapshots, database, clock, repairs }),
+      ...snapshotVerbs({ repositories, snapshots, publisher, repairs }),
       ...runVerbs({ agents, dispatch, runs, clock }),
       ...artifactVerbs({ pool, database, clock }),
     },

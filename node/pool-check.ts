@@ -36,8 +36,18 @@ export interface PoolCheckDeps {
   readonly missing?: (signal: AbortSignal) => Promise<LostContent[]>
   /** Files that a person knows the content by. Default: none. */
   readonly filesOf?: (blob: BlobId) => Promise<string[]>
-  /** Called once damage was found: what was made from the content is made again. Returns what that was. */
-  readonly repair?: (signal: AbortSignal) => Promise<string[]>
+  /**
+   * Compares what is published of the content with what it must be, and lays out again what is not. It may serve hard links to
+   * damaged files that were found and healed earlier. `everything`: snapshots too. Default: nothing is published.
+   */
+  readonly repair?: (options: { everything: boolean; signal: AbortSignal }) => Promise<Repaired>
+}
+
+export interface Repaired {
+  /** What was laid out again: `REPOSITORY/TARGET`. */
+  readonly repaired: readonly string[]
+  /** What could not be, with the reason. */
+  readonly unrepaired: readonly string[]
 }
 
 export interface CheckProgress {
@@ -97,7 +107,8 @@ async function check(deps: PoolCheckDeps, options: CheckOptions): Promise<CheckR
   const bad = [...found.damaged, ...missing]
   const answers = bad.length === 0 ? [] : await deps.heal(bad, signal)
   const byBlob = new Map(answers.map((answer) => [answer.blob, answer]))
-  const repaired = bad.length === 0 ? [] : ((await deps.repair?.(signal)) ?? [])
+  const everything = options.deep || bad.length > 0
+  const trees = (await deps.repair?.({ everything, signal })) ?? { repaired: [], unrepaired: [] }
   await deps.pool.flush()
   const isHealed = ({ blob }: LostContent): boolean => byBlob.get(blob)?.from !== undefined
   // Those that a person has to care for first.
@@ -124,9 +135,13 @@ async function check(deps: PoolCheckDeps, options: CheckOptions): Promise<CheckR
     missing: missing.length,
     healed: bad.filter(isHealed).length,
     found: named,
-    repaired: repaired.slice(0, MAX_NAMED).map((text) => text.slice(0, MAX_TEXT)),
+    repaired: shortened(trees.repaired),
+    unrepaired: shortened(trees.unrepaired),
   }
 }
+
+const shortened = (texts: readonly string[]): string[] =>
+  texts.slice(0, MAX_NAMED).map((text) => text.slice(0, MAX_TEXT))
 
 async function hashSome(
   deps: PoolCheckDeps,

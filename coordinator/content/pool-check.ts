@@ -46,13 +46,19 @@ export function coordinatorPoolCheck(deps: CoordinatorPoolCheckDeps): PoolCheck 
       (await placesOf(database.query, blob)).map(
         ({ repository, path }) => `${repository}: ${path}`,
       ),
-    repair: async (signal) => {
+    repair: async ({ everything, signal }) => {
       const { known } = await knownPublications(database, repositories)
       const repaired: string[] = []
-      for (const publication of known)
-        for (const { target, error } of await deps.publisher.repair([publication], signal))
-          if (error === undefined) repaired.push(`${publication.repository}/${target}`)
-      return repaired
+      const unrepaired: string[] = []
+      for (const publication of known) {
+        if (!everything && publication.target !== 'latest') continue
+        for (const { target, error } of await deps.publisher.repair([publication], signal)) {
+          const name = `${publication.repository}/${target}`
+          if (error === undefined) repaired.push(name)
+          else unrepaired.push(`${name}: ${error.message}`)
+        }
+      }
+      return { repaired, unrepaired }
     },
   })
 }

@@ -38,6 +38,7 @@ import {
   testCoordinator,
 } from '../testing/coordinator.ts'
 import { artifactVerbs } from './verbs/artifacts.ts'
+import { createRepairs } from './verbs/repairs.ts'
 import { repositoryVerbs } from './verbs/repositories.ts'
 import { runVerbs } from './verbs/runs.ts'
 import { snapshotVerbs } from './verbs/snapshots.ts'
@@ -108,6 +109,7 @@ async function everything(
   }
   const publisher = createPublisher({ database, pool, clock, random: systemRandom, log })
   const snapshots = createSnapshots({ database })
+  const repairs = createRepairs({ pool, publisher, database, repositories })
   const runs = createRuns({ database })
   const dispatch = createDispatch({
     ledger,
@@ -122,8 +124,16 @@ async function everything(
   })
   const handlers = {
     ...artifactVerbs({ pool, database, clock }),
-    ...repositoryVerbs({ repositories, mirror: watched, publisher, snapshots, database, clock }),
-    ...snapshotVerbs({ repositories, snapshots, publisher }),
+    ...repositoryVerbs({
+      repositories,
+      mirror: watched,
+      publisher,
+      snapshots,
+      database,
+      clock,
+      repairs,
+    }),
+    ...snapshotVerbs({ repositories, snapshots, publisher, repairs }),
     ...runVerbs({ agents, dispatch, runs, clock }),
   }
   const parts = await coordinator.start({ handlers, ledger: () => ledger })

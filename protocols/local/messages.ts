@@ -66,8 +66,10 @@ export const checkResponse = z.object({
   healed: z.int().nonnegative(),
   /** The damaged and the missing ones, those first that could not be had; not all where there are many. */
   found: z.array(checkedBlob),
-  /** What is published and was laid out again because of it: `REPOSITORY/TARGET`. */
+  /** What is published, was not what it must be, and was laid out again: `REPOSITORY/TARGET`. */
   repaired: z.array(z.string()),
+  /** What is published and could not be laid out again, each with the reason. */
+  unrepaired: z.array(z.string()),
 })
 export type CheckResponse = z.infer<typeof checkResponse>
 export const infoResponse = z.object({

@@ -82,7 +82,7 @@ export async function verifyBlob(
 }
 
 /** A disk that can't read a sector says so once the file is read; what it holds there is lost. */
-const UNREADABLE = new Set(['EIO', 'EUCLEAN', 'EBADMSG'])
+export const UNREADABLE: ReadonlySet<string> = new Set(['EIO', 'EUCLEAN', 'EBADMSG'])
 /** A file that changed this recently may still be in memory only; a record must not say more than the disk holds. */
 const RECENT_MS = 3_600_000
 
@@ -190,6 +190,7 @@ export async function quarantine(store: Store, id: BlobId, inode: bigint): Promi
     return false
   }
   store.verified.forget(id)
+  store.found.damaged += 1
   // Its outboard stays: a sound copy has the same one, and without a blob nothing reads it.
   await disk.syncFolder(await layout.shard(id))
   store.log.warn(

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
 import { type BlobId, blobId } from '../ids.ts'
 import type { Random } from '../random.ts'
-import { digestFile } from './check.ts'
+import { digestFile, UNREADABLE } from './check.ts'
 import { diskFailure, errno } from './disk.ts'
 import { type SampleBudget, type Sampled, samplePool } from './sample.ts'
 import { exactStat, openVerified } from './verified.ts'
@@ -62,7 +62,7 @@ async function isSound(
   try {
     return (await digestFile(file, signal)) === id
   } catch (error) {
-    if (errno(error) === 'EIO') return false
+    if (UNREADABLE.has(errno(error) ?? '')) return false
     throw diskFailure('reading', path, error)
   } finally {
     await file.close()

@@ -76,6 +76,8 @@ export interface Pool {
   holds(id: BlobId, stats: BigIntStats): boolean
   /** When the blob was last hashed and found right, in milliseconds since the epoch; undefined if that is not known. */
   verifiedAt(id: BlobId): number | undefined
+  /** How many damaged files this process has moved to quarantine: hard links to them may be published. */
+  damaged(): number
   /** Waits until the record of what was verified is on the disk. */
   flush(): Promise<void>
   /** Removes a blob and what was received of it, durably. Does nothing if it isn't there. */
@@ -110,6 +112,7 @@ export async function openPool(deps: PoolDeps, options: PoolOptions): Promise<Po
     clock: deps.clock,
     log,
     reserveBytes: options.reserveBytes ?? 0,
+    found: { damaged: 0 },
     verified: await openVerified(
       {
         random: deps.random,
@@ -145,6 +148,7 @@ export async function openPool(deps: PoolDeps, options: PoolOptions): Promise<Po
     verify: (id, signal) => verifyBlob(store, id, signal),
     holds: (id, stats) => verified.holds(id, stats),
     verifiedAt: (id) => verified.verifiedAt(id),
+    damaged: () => store.found.damaged,
     flush: () => verified.flush(),
     remove: (id) => remove(store, receiver, id),
   }

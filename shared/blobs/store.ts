@@ -29,6 +29,8 @@ export interface Store {
   readonly reserveBytes: number
   /** Which files are known to be right. */
   readonly verified: Verified
+  /** Owned by quarantine(): files that it moved away in this process. */
+  readonly found: { damaged: number }
 }
 
 /** How often a growing file asks again whether there is space. */

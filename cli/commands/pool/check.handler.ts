@@ -21,6 +21,7 @@ export async function handle(context: CommandContext<Flags>): Promise<number> {
       await dialSocket(socket, localProtocol.id, context.signal),
       context,
     )
+    progress.total({ phase: 'checking' })
     const checked = await client
       .call(
         'pool.check',
@@ -34,19 +35,23 @@ export async function handle(context: CommandContext<Flags>): Promise<number> {
       .finally(() => void client.close().catch(() => undefined))
     progress.stop()
     await print(context, checked)
-    return checked.damaged + checked.missing > 0 ? EXIT.verification : EXIT.done
+    return isSound(checked) ? EXIT.done : EXIT.verification
   } finally {
     progress.stop()
   }
 }
 
+const isSound = ({ damaged, missing, repaired, unrepaired }: CheckResponse): boolean =>
+  damaged + missing + repaired.length + unrepaired.length === 0
+
 async function print(context: CommandContext<Flags>, checked: CheckResponse): Promise<void> {
-  const { blobs, hashed, hashedBytes, damaged, missing, healed, found, repaired } = checked
+  const { blobs, hashed, hashedBytes, damaged, missing, healed, found, repaired, unrepaired } =
+    checked
   const bad = damaged + missing
   await context.printOne({
     value: checked,
     fields: [],
-    name: bad === 0 ? 'sound' : 'damaged',
+    name: isSound(checked) ? 'sound' : 'damaged',
     line: `pool: ${hashed} of ${blobs} blobs hashed (${formatSize(hashedBytes)}); ${
       bad === 0
         ? 'all of them are right'
@@ -60,5 +65,10 @@ async function print(context: CommandContext<Flags>, checked: CheckResponse): Pr
     await context.note(printable(`${blob}${names} ${state}; ${end}`))
   }
   if (bad > found.length) await context.note(`and ${bad - found.length} more`)
-  for (const target of repaired) await context.note(printable(`${target} was laid out again`))
+  for (const target of repaired)
+    await context.note(
+      printable(`published as ${target}: not what it must be; it was laid out again`),
+    )
+  for (const target of unrepaired)
+    await context.note(printable(`published as ${target}; it can't be laid out again`))
 }

@@ -19,6 +19,8 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
     await context.note(
       `snapshot ${name} of ${repoId}${of} is served under /repos/${repoId}/snapshots/${name}/`,
     )
+    const notes = detail['notes']
+    for (const note of Array.isArray(notes) ? notes : []) await context.note(`${repoId}: ${note}`)
     if (typeof detail['pinned'] === 'string')
       await context.note(
         `it holds the newest version, not the one that latest serves: latest stays at snapshot ${detail['pinned']} (version ${String(detail['served'])})`,

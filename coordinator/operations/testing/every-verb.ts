@@ -35,6 +35,7 @@ import {
 } from '../../testing/coordinator.ts'
 import { done, type VerbHandlers } from '../operation.ts'
 import { artifactVerbs } from '../verbs/artifacts.ts'
+import { createRepairs } from '../verbs/repairs.ts'
 import { repositoryVerbs } from '../verbs/repositories.ts'
 import { runVerbs } from '../verbs/runs.ts'
 import { snapshotVerbs } from '../verbs/snapshots.ts'
@@ -150,11 +151,12 @@ export async function everyVerb(dialect: Dialect): Promise<EveryVerb> {
     )
     const publisher = createPublisher({ database, pool, ...parts })
     const snapshots = createSnapshots({ database })
+    const repairs = createRepairs({ pool, publisher, database, repositories })
     const runs = createRuns({ database })
     const handlers: Partial<VerbHandlers> = {
       ...artifactVerbs({ pool, database, clock }),
-      ...repositoryVerbs({ repositories, mirror, publisher, snapshots, database, clock }),
-      ...snapshotVerbs({ repositories, snapshots, publisher }),
+      ...repositoryVerbs({ repositories, mirror, publisher, snapshots, database, clock, repairs }),
+      ...snapshotVerbs({ repositories, snapshots, publisher, repairs }),
       ...runVerbs({ agents, dispatch, runs, clock }),
     }
     await mirror.recover()

@@ -2,9 +2,10 @@
  * What else is published of a repository is compared with what it must be whenever one of its versions is published. What was
  * altered is laid out again; what can't be is part of the outcome.
  */
+import type { Pool } from '../../../shared/blobs/pool.ts'
 import type { Database } from '../../database/database.ts'
 import { knownPublications } from '../../publish/known-publications.ts'
-import type { Published, Publisher, Repair } from '../../publish/publisher.ts'
+import type { Publication, Published, Publisher, Repair } from '../../publish/publisher.ts'
 import type { Repositories } from '../../repositories.ts'
 import type { TargetResult } from '../operation.ts'
 
@@ -12,36 +13,77 @@ import type { TargetResult } from '../operation.ts'
 const MAX_NAMED = 20
 const MAX_NAME = 400
 
-/** What was found altered below `latest` as it was published just now, and below all else that is published of the repository. */
-export async function repairsOf(
-  deps: { publisher: Publisher; database: Database; repositories: Repositories },
-  repository: string,
-  { repaired }: Published,
-  signal: AbortSignal,
-): Promise<Repair[]> {
-  const { known } = await knownPublications(deps.database, deps.repositories)
-  const others = known.filter((one) => one.repository === repository && one.target !== 'latest')
-  return [
-    ...(repaired.length === 0 ? [] : [{ target: 'latest', files: repaired }]),
-    ...(await deps.publisher.repair(others, signal)),
-  ]
+export interface RepairsDeps {
+  readonly pool: Pick<Pool, 'damaged'>
+  readonly publisher: Publisher
+  readonly database: Database
+  readonly repositories: Repositories
+}
+
+export interface Repairs {
+  /**
+   * What was found altered below `latest` as it was published just now, and below all else that is published of the repository.
+   * Other repositories may serve hard links to damaged content: they are compared too where any was found.
+   */
+  after(
+    repository: string,
+    published: Pick<Published, 'repaired'>,
+    signal: AbortSignal,
+  ): Promise<RepairOf[]>
+  /** The same where nothing was published: everything, if damaged content was found since the last look. */
+  ofDamage(signal: AbortSignal): Promise<RepairOf[]>
+}
+
+export interface RepairOf extends Repair {
+  readonly repository: string
+}
+
+export function createRepairs(deps: RepairsDeps): Repairs {
+  // Owned by look(): the pool's count of damaged files when everything was last compared and right.
+  let looked = 0
+  const look = async (
+    wanted: (publication: Publication, all: boolean) => boolean,
+    signal: AbortSignal,
+  ): Promise<RepairOf[]> => {
+    const damaged = deps.pool.damaged()
+    const all = damaged > looked
+    const { known } = await knownPublications(deps.database, deps.repositories)
+    const repairs: RepairOf[] = []
+    for (const publication of known.filter((one) => wanted(one, all)))
+      for (const repair of await deps.publisher.repair([publication], signal))
+        repairs.push({ ...repair, repository: publication.repository })
+    // What can't be put right is tried again by the next operation.
+    if (all && repairs.every(({ error }) => error === undefined)) looked = damaged
+    return repairs
+  }
+  return {
+    async after(repository, { repaired }, signal) {
+      const isOwn = (one: Publication): boolean => one.repository === repository
+      return [
+        ...(repaired.length === 0 ? [] : [{ repository, target: 'latest', files: repaired }]),
+        ...(await look((one, all) => (isOwn(one) ? one.target !== 'latest' : all), signal)),
+      ]
+    },
+    ofDamage: (signal) => look((_one, all) => all, signal),
+  }
 }
 
 /** The outcome of a publication, with what was found altered; failed where it could not all be put right. */
-export function withRepairs(result: TargetResult, repairs: readonly Repair[]): TargetResult {
+export function withRepairs(result: TargetResult, repairs: readonly RepairOf[]): TargetResult {
   if (repairs.length === 0) return result
   const { detail } = result
+  const broken = repairs.filter(({ error }) => error !== undefined)
+  const isOwn = ({ repository }: RepairOf): boolean => repository === result.target
   const notes = [
     ...(Array.isArray(detail['notes']) ? detail['notes'] : []),
-    ...repairs.filter(({ error }) => error === undefined).map(note),
+    ...repairs.filter(({ error }) => error === undefined).map((each) => note(each, isOwn(each))),
+    // Another repository's damage is told here, and fails that repository's own operations.
+    ...broken.filter((each) => !isOwn(each)).map((each) => failure(each, false)),
   ]
-  const broken = repairs.filter(({ error }) => error !== undefined)
-  const [first] = broken
+  const own = broken.filter(isOwn)
+  const [first] = own
   if (first?.error === undefined) return { ...result, detail: { ...detail, notes } }
-  const failures = broken.map(({ target, files, error }) => {
-    const names = named(files)
-    return `${target}: ${names === '' ? error?.message : `${names} can't be laid out again`}`
-  })
+  const failures = own.map((each) => failure(each, true))
   const { code, data } = first.error
   return {
     ...result,
@@ -51,11 +93,18 @@ export function withRepairs(result: TargetResult, repairs: readonly Repair[]): T
   }
 }
 
-function note({ target, files }: Repair): string {
+function note({ repository, target, files }: RepairOf, own: boolean): string {
   const names = named(files)
+  const which = own ? target : `${repository}/${target}`
   return names === ''
-    ? `what is published as ${target} was not what it must be and was laid out again`
-    : `files of ${target} were not what they must be and were laid out again: ${names}`
+    ? `what is published as ${which} was not what it must be and was laid out again`
+    : `files of ${which} were not what they must be and were laid out again: ${names}`
+}
+
+function failure({ repository, target, files, error }: RepairOf, own: boolean): string {
+  const names = named(files)
+  const which = own ? target : `${repository}/${target}`
+  return `${which}: ${names === '' ? error?.message : `${names} can't be laid out again`}`
 }
 
 function named(files: readonly string[]): string {

@@ -20,7 +20,7 @@ import {
   type Operation,
   type TargetResult,
 } from '../operation.ts'
-import { repairsOf, withRepairs } from './repairs.ts'
+import { type Repairs, withRepairs } from './repairs.ts'
 import { createServing, type Served, servedDetail } from './serving.ts'
 import { finishSnapshot, requireFree, takeSnapshot, touchedSnapshot } from './snapshots.ts'
 import { createReporter } from './sync-reporter.ts'
@@ -32,6 +32,7 @@ export interface RepositoryVerbsDeps {
   readonly snapshots: Snapshots
   readonly database: Database
   readonly clock: Clock
+  readonly repairs: Repairs
 }
 
 /** Names in one outcome: an entry of the log is at most 64 KiB. The rest is counted. */
@@ -94,7 +95,7 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
       const outcome = await withSnapshot(operation, served, detail, (name) =>
         takeSnapshot(deps, wanted(operation, name, version, context.signal)),
       )
-      return [withRepairs(outcome, await repairsOf(deps, config.name, served, context.signal))]
+      return [withRepairs(outcome, await deps.repairs.after(config.name, served, context.signal))]
     },
     async probe(operation, signal, later = NOTHING_LATER) {
       const config = targetOf(operation)
@@ -195,7 +196,7 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
     async act(operation, context) {
       const served = await serve(operation, context.signal)
       const repository = repositoryOf(operation)
-      const repairs = await repairsOf(deps, repository, served, context.signal)
+      const repairs = await deps.repairs.after(repository, served, context.signal)
       return [withRepairs(done(repository, servedDetail(served)), repairs)]
     },
     async probe(operation, signal, later = NOTHING_LATER) {

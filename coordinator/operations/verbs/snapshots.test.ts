@@ -7,6 +7,7 @@ import { complete, testMirror, testPackages, type TestMirror } from '../../mirro
 import { createRepositories } from '../../repositories.ts'
 import { createSnapshots } from '../../snapshots/snapshots.ts'
 import type { LoggedOperation } from '../operation.ts'
+import { createRepairs } from './repairs.ts'
 import { repositoryVerbs } from './repositories.ts'
 import { snapshotVerbs } from './snapshots.ts'
 
@@ -25,6 +26,7 @@ function verbs(mirror: TestMirror) {
     snapshots,
     database,
     clock: database.clock,
+    repairs: createRepairs({ pool: mirror.pool, publisher, database, repositories }),
   }
   const operation = <V extends 'snapshot.create' | 'repo.sync'>(
     id: string,

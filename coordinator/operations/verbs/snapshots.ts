@@ -14,8 +14,13 @@ import {
   type Operation,
   type Tx,
 } from '../operation.ts'
+import { type Repairs, withRepairs } from './repairs.ts'
 
-export interface SnapshotVerbsDeps {
+export interface SnapshotVerbsDeps extends SnapshotDeps {
+  readonly repairs: Repairs
+}
+
+export interface SnapshotDeps {
   readonly repositories: Repositories
   readonly snapshots: Snapshots
   readonly publisher: Publisher
@@ -59,7 +64,7 @@ export interface WantedSnapshot {
 
 /** Makes a snapshot and serves it: both, or neither. @throws what the snapshots and the publisher throw */
 export async function takeSnapshot(
-  deps: SnapshotVerbsDeps,
+  deps: SnapshotDeps,
   { signal, ...wanted }: WantedSnapshot,
 ): Promise<Snapshot> {
   const snapshot = await deps.snapshots.create(wanted)
@@ -84,7 +89,7 @@ export async function takeSnapshot(
  * @throws snapshot.exists, operation.superseded
  */
 export async function finishSnapshot(
-  deps: SnapshotVerbsDeps,
+  deps: SnapshotDeps,
   wanted: WantedSnapshot,
   later?: { readonly id: string; readonly verb: string },
 ): Promise<Snapshot> {
@@ -111,7 +116,7 @@ function isBy(snapshot: Snapshot, operation: string): boolean {
 
 /** Lays the snapshot out, unless it was deleted meanwhile. @throws snapshot.unknown */
 async function serve(
-  { snapshots, ...deps }: SnapshotVerbsDeps,
+  { snapshots, ...deps }: SnapshotDeps,
   snapshot: Snapshot,
   operation: string,
   signal: AbortSignal,
@@ -126,7 +131,7 @@ async function serve(
 }
 
 function publicationOf(
-  { repositories }: Pick<SnapshotVerbsDeps, 'repositories'>,
+  { repositories }: Pick<SnapshotDeps, 'repositories'>,
   { repository, name }: { repository: string; name: string },
 ) {
   return { repository, target: name, path: repositories.path(repository, name) }
@@ -157,7 +162,8 @@ export function snapshotVerbs(deps: SnapshotVerbsDeps) {
         pinned === undefined || pinned.version === snapshot.version
           ? {}
           : { pinned: pinned.name, served: pinned.version }
-      return [done(repository, { snapshot: name, ...snapshotDetail(snapshot), ...beside })]
+      const outcome = done(repository, { snapshot: name, ...snapshotDetail(snapshot), ...beside })
+      return [withRepairs(outcome, await deps.repairs.ofDamage(signal))]
     },
     async probe(operation, signal, later = NOTHING_LATER) {
       const repository = operation.targets[0] as string
