@@ -21,7 +21,7 @@ export async function handle(context: CommandContext<Flags>): Promise<number> {
       await dialSocket(socket, localProtocol.id, context.signal),
       context,
     )
-    progress.total({ phase: 'checking' })
+    progress.state({ phase: 'checking', count: 0, of: 0, bytes: 0, total: 0 })
     const checked = await client
       .call(
         'pool.check',
