@@ -125,4 +125,53 @@ export const cases: readonly Case[] = [
     message: { accept: true },
     hex: 'a166616363657074f5',
   },
+  {
+    id: 'check a sample',
+    method: 'pool.check',
+    part: 'request',
+    message: { deep: false },
+    hex: 'a16464656570f4',
+  },
+  {
+    id: 'half of the pool is checked',
+    method: 'pool.check',
+    part: 'progress',
+    message: { checked: 2, of: 4, bytes: 16384 },
+    hex: 'a3626f660465627974657319400067636865636b656402',
+  },
+  {
+    id: 'one damaged and fetched again, one missing',
+    method: 'pool.check',
+    part: 'response',
+    message: {
+      deep: true,
+      blobs: 4,
+      hashed: 4,
+      hashedBytes: 16384,
+      damaged: 1,
+      missing: 1,
+      healed: 1,
+      found: [
+        {
+          blob,
+          size: 10,
+          state: 'missing',
+          files: ['r: a.rpm'],
+          healedFrom: null,
+          reason: 'no source has it',
+        },
+        { blob, size: 20, state: 'damaged', files: [], healedFrom: 'upstream', reason: null },
+      ],
+      repaired: ['r/latest'],
+    },
+    hex: `
+      a96464656570f565626c6f62730465666f756e6482a664626c6f627840616261626162616261626162616261626162
+      6162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616264
+      73697a650a6566696c65738168723a20612e72706d657374617465676d697373696e6766726561736f6e706e6f2073
+      6f75726365206861732069746a6865616c656446726f6df6a664626c6f627840616261626162616261626162616261
+      6261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162
+      61626473697a65146566696c6573806573746174656764616d6167656466726561736f6ef66a6865616c656446726f
+      6d68757073747265616d6668617368656404666865616c6564016764616d6167656401676d697373696e6701687265
+      7061697265648168722f6c61746573746b6861736865644279746573194000`,
+  },
 ]
