@@ -6,10 +6,10 @@ export const CLOCK_FAILURE_MS = 120_000
 /** More than a slow network makes of two clocks that are right. */
 export const CLOCK_WARNING_MS = 30_000
 
-export function clockStatus(offsetMs: number): 'ok' | 'warning' | 'failure' {
+export function clockStatus(offsetMs: number): 'ok' | 'warn' | 'fail' {
   const apart = Math.abs(offsetMs)
-  if (apart >= CLOCK_FAILURE_MS) return 'failure'
-  return apart >= CLOCK_WARNING_MS ? 'warning' : 'ok'
+  if (apart >= CLOCK_FAILURE_MS) return 'fail'
+  return apart >= CLOCK_WARNING_MS ? 'warn' : 'ok'
 }
 
 /** `1 h ahead`, `90 s behind` */

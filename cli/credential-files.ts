@@ -25,7 +25,7 @@ export interface NamedFile {
 }
 
 export interface FileProblem {
-  readonly status: 'warning' | 'failure'
+  readonly status: 'warn' | 'fail'
   readonly detail: string
   readonly fix: string
 }
@@ -60,7 +60,7 @@ export async function inspectFile(
   file: NamedFile,
 ): Promise<FileProblem[]> {
   const failure = (reason: string, fix: string): FileProblem[] => [
-    { status: 'failure', detail: `${file.repository}: ${file.key} ${file.path} ${reason}`, fix },
+    { status: 'fail', detail: `${file.repository}: ${file.key} ${file.path} ${reason}`, fix },
   ]
   const text = await readText(file.path)
   if ('reason' in text) return failure(text.reason, `correct ${file.key} of ${file.repository}`)
@@ -111,7 +111,7 @@ function inspectCertificates(
   if (left <= 0) return failure(`expired at ${first.validToDate.toISOString()}`, renew)
   if (left > EXPIRES_SOON_MS) return []
   const detail = `${file.repository}: ${file.key} ${file.path} expires in ${formatDuration(left)}`
-  return [{ status: 'warning', detail, fix: renew }]
+  return [{ status: 'warn', detail, fix: renew }]
 }
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g

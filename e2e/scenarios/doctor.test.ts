@@ -6,7 +6,7 @@ import { type Fleet, type RunOptions, startFleet, within } from '../testing/flee
 
 interface Row {
   readonly check: string
-  readonly status: 'ok' | 'warning' | 'failure' | 'skipped'
+  readonly status: 'ok' | 'warn' | 'fail' | 'skipped'
   readonly detail: string
   readonly fix?: string
 }
@@ -78,23 +78,23 @@ test('doctor: a stopped coordinator, a stopped agent and a host that is gone are
   await agent.stop('SIGKILL')
   const gone = await within(async () => {
     const seen = await doctor(fleet)
-    return seen.of('hosts').status === 'failure' && seen
+    return seen.of('hosts').status === 'fail' && seen
   }, 'the end of the connection')
   assert.equal(gone.code, 1)
   assert.match(gone.of('hosts').detail, /1 host not connected: a1/)
   assert.match((await fleet.muster(['status'])).stderr, /1 host not connected: muster agent list/)
   const host = await doctor(fleet, { home: 'a1' })
-  assert.deepEqual([host.code, host.of('agent').status], [1, 'failure'])
+  assert.deepEqual([host.code, host.of('agent').status], [1, 'fail'])
   assert.match(host.of('agent').fix ?? '', /muster agent run --home/)
   await coordinator.stop()
   for (const home of ['coordinator', 'a1']) {
     const { code, of } = await doctor(fleet, { home })
-    assert.deepEqual([code, of('coordinator').status], [1, 'failure'], home)
+    assert.deepEqual([code, of('coordinator').status], [1, 'fail'], home)
     for (const check of ['log', 'hosts', 'clock']) assert.equal(of(check).status, 'skipped', home)
   }
   const left = await within(async () => {
     const found = await doctor(fleet, { home: 'a2' })
-    return found.of('agent').status === 'failure' && found
+    return found.of('agent').status === 'fail' && found
   }, 'the other agent losing its coordinator')
   assert.match(left.of('agent').detail, /a2 runs and is not connected to a coordinator/)
 })
@@ -120,7 +120,7 @@ test('doctor and status: a frozen log is a failure, and so is the exit code', as
   await fleet.coordinator()
   const frozen = await within(async () => {
     const seen = await doctor(fleet)
-    return seen.of('log').status === 'failure' && seen
+    return seen.of('log').status === 'fail' && seen
   }, 'the log being frozen')
   assert.equal(frozen.code, 1)
   assert.match(frozen.of('log').detail, /the log is frozen, and every change is refused: /)
@@ -152,8 +152,8 @@ test('doctor: files of an upstream that are missing or wrong are failures that n
   assert.deepEqual(
     files.map(({ status, detail }) => [status, detail.replace(fleet.folder, '')]),
     [
-      ['failure', 'cdn: credentials.cert /client.pem is missing'],
-      ['failure', 'cdn: credentials.key /client.key is missing'],
+      ['fail', 'cdn: credentials.cert /client.pem is missing'],
+      ['fail', 'cdn: credentials.key /client.key is missing'],
     ],
   )
   await writeFile(cert, 'not a certificate\n')
@@ -174,7 +174,7 @@ test('doctor and agent list: a clock an hour off is named, here and on the host'
   )
   const ahead = { NODE_OPTIONS: `--import=${shift}` }
   const here = await doctor(fleet, { env: ahead })
-  assert.deepEqual([here.code, here.of('clock').status], [1, 'failure'])
+  assert.deepEqual([here.code, here.of('clock').status], [1, 'fail'])
   assert.match(here.of('clock').detail, /the clock of this machine is 1h 0m ahead of/)
   const agent = await fleet.agent('a1')
   assert.equal((await doctor(fleet)).of('host clocks').status, 'ok')
@@ -182,7 +182,7 @@ test('doctor and agent list: a clock an hour off is named, here and on the host'
   await fleet.start('a1', ['agent', 'run'], ['env', `NODE_OPTIONS=${ahead.NODE_OPTIONS}`])
   const seen = await within(async () => {
     const found = await doctor(fleet)
-    return found.of('host clocks').status === 'failure' && found
+    return found.of('host clocks').status === 'fail' && found
   }, 'the coordinator seeing the clock of the host')
   assert.match(seen.of('host clocks').detail, /the clock of a1 is 1h 0m ahead of/)
   assert.match(await fleet.ok(['agent', 'list']), /a1 +connected, clock 1h 0m ahead/)

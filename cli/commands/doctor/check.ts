@@ -5,7 +5,7 @@
 import type { Subject } from './subject.ts'
 
 /** `skipped`: the check applies here, and what it needs is missing. */
-export type CheckStatus = 'ok' | 'warning' | 'failure' | 'skipped'
+export type CheckStatus = 'ok' | 'warn' | 'fail' | 'skipped'
 
 export interface Finding {
   readonly status: CheckStatus

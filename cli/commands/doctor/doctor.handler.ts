@@ -8,8 +8,8 @@ import type { Check, CheckStatus, Finding } from './check.ts'
 import { checks } from './checks.ts'
 import { createSubject, reasonOf, type Subject } from './subject.ts'
 
-const COLOR = { ok: 'green', warning: 'yellow', failure: 'red', skipped: 'yellow' } as const
-/** The longest status, `warning`, and a gap: findings stand below each other. */
+const COLOR = { ok: 'green', warn: 'yellow', fail: 'red', skipped: 'yellow' } as const
+/** The longest status, `skipped`, and a gap: findings stand below each other. */
 const WIDTH = 10
 
 type Row = Finding & { readonly check: string }
@@ -37,11 +37,11 @@ export async function handle(context: CommandContext): Promise<number> {
     [
       `${count('ok')} ok`,
       ...(skipped > 0 ? [`${skipped} skipped`] : []),
-      counted(count('warning'), 'warning'),
-      counted(count('failure'), 'failure'),
+      counted(count('warn'), 'warning'),
+      counted(count('fail'), 'failure'),
     ].join(', '),
   )
-  return count('failure') > 0 ? EXIT.failed : EXIT.done
+  return count('fail') > 0 ? EXIT.failed : EXIT.done
 }
 
 async function findingsOf(check: Check, subject: Subject): Promise<Row[]> {
@@ -67,7 +67,7 @@ function line(context: CommandContext, { check, status, detail, fix }: Row): str
 function broken(error: unknown): Finding {
   const hint = error instanceof MusterError ? error.hint : undefined
   return {
-    status: 'failure',
+    status: 'fail',
     detail: reasonOf(error),
     ...(hint === undefined ? {} : { fix: hint }),
   }

@@ -44,7 +44,7 @@ test('doctor: a slow fallback is a warning that says so, not a failure', async (
   assert.equal(code, 0)
   assert.deepEqual(
     [rows.get('blake3')?.status, /slower/.test(rows.get('blake3')?.detail ?? '')],
-    ['warning', true],
+    ['warn', true],
   )
 })
 
@@ -56,7 +56,7 @@ test('doctor: a native library that does not load is a warning that says so', as
       rows.get('blake3')?.status,
       /without the native library/.test(rows.get('blake3')?.detail ?? ''),
     ],
-    ['warning', true],
+    ['warn', true],
   )
 })
 
@@ -67,11 +67,11 @@ test('doctor: a home that others may write and a broken configuration are failur
   assert.equal(code, 1)
   assert.deepEqual(
     [rows.get('home')?.status, rows.get('home')?.fix],
-    ['failure', `chmod go-w ${home}`],
+    ['fail', `chmod go-w ${home}`],
   )
   assert.deepEqual(
     [rows.get('config')?.status, rows.get('config')?.fix],
-    ['failure', 'muster config validate'],
+    ['fail', 'muster config validate'],
   )
   assert.match(rows.get('config')?.detail ?? '', /config\.yaml:1:1 downlaod: unknown key/)
 })
@@ -80,6 +80,6 @@ test('doctor: for people it is one line for each check and a sum', async () => {
   const { code, stdout, stderr } = await runMuster(['doctor', '--home', join(home, 'none')])
   assert.equal(code, 0)
   assert.match(stdout, /^ok {8}node v24/)
-  assert.match(stdout, /\nwarning {3}there is no home at .*none\n {10}fix: muster init/)
+  assert.match(stdout, /\nwarn {6}there is no home at .*none\n {10}fix: muster init/)
   assert.match(stderr, /^\d+ ok, \d+ skipped, \d+ warnings?, 0 failures\n$/)
 })

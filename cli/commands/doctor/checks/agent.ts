@@ -24,7 +24,7 @@ export const agent: Check = {
         .finally(() => void client.close().catch(() => undefined))
       if (info.coordinator === null)
         return {
-          status: 'failure',
+          status: 'fail',
           detail: `the agent ${info.name} runs and is not connected to a coordinator`,
           fix: `mend what the check of the coordinator shows; the agent's log has the reason`,
         }
@@ -32,7 +32,7 @@ export const agent: Check = {
     } catch (error) {
       context.signal.throwIfAborted()
       return {
-        status: 'failure',
+        status: 'fail',
         detail: `the agent of this home does not answer: ${reasonOf(error)}`,
         fix: `start it: muster agent run --home ${home}, or its service`,
       }

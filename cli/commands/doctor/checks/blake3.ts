@@ -11,13 +11,13 @@ export const blake3: Check = {
     const { name } = kernel()
     if (name !== 'simd')
       return {
-        status: 'warning',
+        status: 'warn',
         detail: `blake3 kernel ${name}: hashing is several times slower`,
         fix: 'unset MUSTER_BLAKE3; use a Node with WebAssembly SIMD',
       }
     if (nativeBlake3() !== null) return { status: 'ok', detail: 'blake3 kernel simd' }
     return {
-      status: 'warning',
+      status: 'warn',
       detail:
         'blake3 kernel simd, without the native library: whole files hash several times slower',
       fix: 'unset MUSTER_BLAKE3; install the dependencies with --include=optional',

@@ -9,7 +9,7 @@ export const configuration: Check = {
       const { files, repositories, unsupported } = await context.config()
       const [problem] = [...unsupported.settings, ...unsupported.repositories]
       if (problem !== undefined) {
-        const status = unsupported.settings.length > 0 ? 'failure' : 'warning'
+        const status = unsupported.settings.length > 0 ? 'fail' : 'warn'
         return {
           status,
           detail: `this version does not do what the configuration asks for: ${problem}`,
@@ -24,7 +24,7 @@ export const configuration: Check = {
       if (error instanceof MusterError && error.code === 'config.not-found') return undefined
       if (error instanceof MusterError)
         return {
-          status: 'failure',
+          status: 'fail',
           detail: error.message.split('\n', 2).join(': '),
           fix: 'muster config validate',
         }

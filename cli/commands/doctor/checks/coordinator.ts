@@ -18,7 +18,7 @@ export const coordinator: Check = {
       const { name, version } = await subject.greeting()
       if (version === VERSION) return { status: 'ok', detail: `coordinator ${name}, v${version}` }
       return {
-        status: 'warning',
+        status: 'warn',
         detail: `coordinator ${name} has version ${version}, and this is version ${VERSION}`,
         fix: 'install the same version on both',
       }
@@ -28,7 +28,7 @@ export const coordinator: Check = {
       const own = kind === 'coordinator' && context.globals.coordinator === undefined
       const fix = own ? `start it: muster coordinator run --home ${home}, or its service` : hint
       return {
-        status: 'failure',
+        status: 'fail',
         detail: `the coordinator cannot be reached: ${reasonOf(error)}`,
         ...(fix === undefined ? {} : { fix }),
       }

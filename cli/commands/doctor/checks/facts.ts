@@ -22,8 +22,8 @@ export const facts: Check = {
     return problems.map((problem) => {
       const detail = describeProblem(problem)
       return isFailure(problem)
-        ? { status: 'failure', detail, fix: REPAIR }
-        : { status: 'warning', detail }
+        ? { status: 'fail', detail, fix: REPAIR }
+        : { status: 'warn', detail }
     })
   },
 }

@@ -9,19 +9,19 @@ export const home: Check = {
     const found = await stat(folder).catch((error: NodeJS.ErrnoException) => error.code ?? 'error')
     if (found === 'ENOENT')
       return {
-        status: 'warning',
+        status: 'warn',
         detail: `there is no home at ${folder}`,
         fix: 'muster init, or muster agent join',
       }
     if (typeof found === 'string')
       return {
-        status: 'failure',
+        status: 'fail',
         detail: `can't look at the home ${folder}: ${found}`,
         fix: `run this as the user who owns ${folder}`,
       }
     if (!found.isDirectory())
       return {
-        status: 'failure',
+        status: 'fail',
         detail: `the home ${folder} is not a folder`,
         fix: 'name another one with --home',
       }
@@ -29,14 +29,14 @@ export const home: Check = {
     if (found.uid !== uid) {
       const fix = `run muster as user ${found.uid}, or chown -R ${uid} ${folder}`
       return {
-        status: uid === 0 ? 'warning' : 'failure',
+        status: uid === 0 ? 'warn' : 'fail',
         detail: `the home ${folder} belongs to user ${found.uid}, and this is user ${uid}`,
         fix,
       }
     }
     if ((found.mode & 0o022) !== 0)
       return {
-        status: 'failure',
+        status: 'fail',
         detail: `others may write the home ${folder}`,
         fix: `chmod go-w ${folder}`,
       }

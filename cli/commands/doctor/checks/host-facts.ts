@@ -20,13 +20,13 @@ export const hostFacts: Check = {
     const names = (some: typeof rows): string => someOf(some.map(({ name }) => name))
     if (failed.length > 0)
       found.push({
-        status: 'failure',
+        status: 'fail',
         detail: `the packages of ${counted(failed.length, 'host')} could not be read: ${names(failed)}`,
         fix: 'muster agent show HOST has the reason; repair the package database there',
       })
     if (unknown.length > 0)
       found.push({
-        status: 'warning',
+        status: 'warn',
         detail: `the packages of ${counted(unknown.length, 'host')} are unknown: ${names(unknown)}`,
         fix: 'muster agent show HOST has the reason, if the host has told one',
       })

@@ -18,26 +18,26 @@ export const hosts: Check = {
     const found: Finding[] = []
     if (offline.length > 0)
       found.push({
-        status: 'failure',
+        status: 'fail',
         detail: `${counted(offline.length, 'host')} not connected: ${someOf(offline)}`,
         fix: 'on the host: muster doctor; a host that is gone for good: muster agent revoke HOST',
       })
     if (copied.length > 0)
       found.push({
-        status: 'failure',
+        status: 'fail',
         detail: `several machines run as one host: ${someOf(copied)}`,
         fix: 'end the copy, then enrol it with an empty home: muster agent join TOKEN --home DIR',
       })
     for (const { name, trouble } of agents)
       if (trouble !== undefined)
         found.push({
-          status: 'failure',
+          status: 'fail',
           detail: `${name}: ${trouble}`,
           fix: 'free some space there, or look at its disk: on the host: muster doctor',
         })
     if (pending.length > 0)
       found.push({
-        status: 'warning',
+        status: 'warn',
         detail: `${counted(pending.length, 'host')} waiting for approval: ${someOf(pending)}`,
         fix: 'muster enroll list',
       })

@@ -9,13 +9,13 @@ export const log: Check = {
     const { frozen, unsigned, size } = asked.value.status.log
     if (typeof frozen === 'string')
       return {
-        status: 'failure',
+        status: 'fail',
         detail: `the log is frozen, and every change is refused: ${frozen}`,
         fix: 'follow docs/RECOVERY.md',
       }
     if (unsigned === true)
       return {
-        status: 'failure',
+        status: 'fail',
         detail: 'the log cannot be signed, and every change is refused',
         fix: "free space on the coordinator's disk; the coordinator's log has the reason",
       }

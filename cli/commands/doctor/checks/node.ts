@@ -8,7 +8,7 @@ export const node: Check = {
     const detail = `node ${process.version}`
     if (major > 24 || (major === 24 && minor >= 12)) return { status: 'ok', detail }
     return {
-      status: 'failure',
+      status: 'fail',
       detail: `${detail} is older than 24.12`,
       fix: 'install Node 24, or start muster through bin/muster, which brings one',
     }

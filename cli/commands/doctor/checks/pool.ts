@@ -24,7 +24,7 @@ export const pool: Check = {
     if (damaged.length === 0)
       return { status: 'ok', detail: `pool ${folder}: ${part}, all of them are right` }
     return {
-      status: 'failure',
+      status: 'fail',
       detail: `pool ${folder}: ${part}, ${damaged.length} damaged: ${someOf(damaged.map(({ id }) => id))}`,
       fix: 'muster pool check --deep',
     }

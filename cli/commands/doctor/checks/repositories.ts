@@ -12,8 +12,8 @@ export const repositories: Check = {
       rows.filter((row) => row.result === result).map(({ id }) => id)
     const found: Finding[] = []
     for (const [result, status] of [
-      ['failed', 'failure'],
-      ['incomplete', 'warning'],
+      ['failed', 'fail'],
+      ['incomplete', 'warn'],
     ] as const) {
       const ids = ended(result)
       if (ids.length === 0) continue

@@ -19,7 +19,7 @@ export const space: Check = {
     const detail = `${formatSize(free)} free in ${folder}`
     if (free >= LOW_BYTES) return { status: 'ok', detail }
     return {
-      status: 'warning',
+      status: 'warn',
       detail,
       fix: 'move storage.base_path to a larger disk; nothing in it is removed by itself',
     }
