@@ -22,6 +22,7 @@ const PROPERTY = /\.\s*onabort\s*=(?!=)/g
 /** Where a listener needs no removal, with the reason. */
 const STAYS: Readonly<Record<string, string>> = {
   'shared/interrupt.ts': 'untilAborted lasts as long as its caller',
+  'cli/interrupt.ts': 'the signal of stdout lives as long as the process',
   'cli/operator-key.ts': 'one signal is its own, the other listener leaves through it',
 }
 
