@@ -1,7 +1,7 @@
 /** A host's name can't be taken for another host's id, a key word or another name. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { hostNameError, hostNameFault, isIdPrefix, requireHostName } from './host-name.ts'
+import { hostNameError, hostNameFault, isIdPrefix, MIN_ID_PREFIX, requireHostName } from './host-name.ts'
 
 const id = '3f0c1e6a-6a55-4c3b-9f4e-0d9a2b1c7e10'
 
@@ -32,6 +32,14 @@ test('host name: key words, ids and their beginnings, numbers and foreign charac
       () => requireHostName(name),
       (error) => hostNameError.is(error) && error.exit === 'usage',
     )
+  }
+})
+
+test('host name: no name that is taken is the end of an id, which selects a host too', () => {
+  for (let length = MIN_ID_PREFIX; length <= id.length; length += 1) {
+    const end = id.slice(-length)
+    assert.notEqual(hostNameFault(end), undefined, end)
+    assert.notEqual(hostNameFault(end.toUpperCase()), undefined, end)
   }
 })
 

@@ -22,12 +22,24 @@ const KEY_WORDS: ReadonlySet<string> = new Set(['all', 'any', 'none', 'self'])
 /** A shorter beginning of an id selects nothing, so that names such as `db` or `a1` can't be one. */
 export const MIN_ID_PREFIX = 4
 
+/** A UUID with its dashes. */
+const ID_LENGTH = 36
+
 /** True if the text can be the beginning of an agent id, or all of it. */
 export function isIdPrefix(text: string): boolean {
-  if (text.length < MIN_ID_PREFIX || text.length > 36) return false
-  return [...text].every((character, at) =>
-    [8, 13, 18, 23].includes(at) ? character === '-' : /[0-9a-f]/.test(character),
-  )
+  if (text.length < MIN_ID_PREFIX || text.length > ID_LENGTH) return false
+  return [...text].every(isIdCharacter)
+}
+
+function isIdCharacter(character: string, at: number): boolean {
+  return [8, 13, 18, 23].includes(at) ? character === '-' : /[0-9a-f]/.test(character)
+}
+
+/** True if the text can be the end of an agent id, such as its last two parts. */
+function isIdEnd(text: string): boolean {
+  if (text.length < MIN_ID_PREFIX || text.length > ID_LENGTH) return false
+  const start = ID_LENGTH - text.length
+  return [...text].every((character, at) => isIdCharacter(character, start + at))
 }
 
 /** Two names that are equal in this form are one name to a person. */
@@ -45,6 +57,7 @@ export function hostNameFault(name: string): string | undefined {
   // Any text of hex digits, not only the beginning of a UUID: other ids look like that.
   if (isIdPrefix(folded) || (name.length >= MIN_ID_PREFIX && /^[0-9a-f]+$/.test(folded)))
     return 'it looks like the beginning of an id'
+  if (isIdEnd(folded)) return 'it looks like the end of an id'
   return undefined
 }
 
