@@ -1,6 +1,7 @@
 /** Runs on the hosts of the fleet, through the coordinator: starting and stopping are orders that the operator signs. */
 import type { CommandContext } from './context.ts'
 import type { RunRow } from '../protocols/control/messages.ts'
+import { deniedFor } from './denied.ts'
 import { failureOf } from './results.ts'
 import { startRuns } from './start-runs.ts'
 import { followRun } from './follow-run.ts'
@@ -27,7 +28,9 @@ export function remoteRuns(
     },
     status: (run) => session.ask('run.status', { run }),
     async stop(text, options) {
-      const row = await session.ask('run.status', { run: text })
+      const row = await session
+        .ask('run.status', { run: text })
+        .catch((error: unknown) => Promise.reject(deniedFor(error, { level: 'control' })))
       const response = await session.operate({
         verb: 'run.stop',
         targets: [row.agent],

@@ -48,6 +48,15 @@ export interface Client<P extends Protocol> {
   abort(reason: Error): void
 }
 
+/** Values from a command line get here: one that no request holds is the caller's mistake. */
+function checkedRequest(name: string, method: AnyMethod, request: unknown): unknown {
+  const parsed = method.request.safeParse(request)
+  if (parsed.success) return parsed.data
+  const { path, message } = parsed.error.issues[0] as (typeof parsed.error.issues)[number]
+  const reason = [path.join('.'), message].filter((part) => part !== '').join(': ')
+  throw wireError('protocol.request', { method: name, reason }, { cause: parsed.error })
+}
+
 export function openClient<P extends Protocol>(
   protocol: P,
   duplex: Duplex,
@@ -73,7 +82,7 @@ export function openClient<P extends Protocol>(
     options.signal?.throwIfAborted()
     const method = methods[name] as AnyMethod
     const own = limitsOf(protocol, method)
-    const payload = encodeRequest(name, method.request.parse(request))
+    const payload = encodeRequest(name, checkedRequest(name, method, request))
     if (payload.length > own.maxRequestBytes) {
       throw wireError('protocol.too-large', {
         what: `request ${name}`,

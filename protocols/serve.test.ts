@@ -209,6 +209,20 @@ test('serve: the policy is asked before the body is parsed, and again with the t
   )
 })
 
+test('call: a request that its schema refuses is the mistake of the caller, and is never sent', async (t) => {
+  const { client, seen } = await serveTea(t)
+  const tried = await client()
+  await assert.rejects(tried.call('pour', { max: Number.NaN }, { upload: none() }), {
+    code: 'protocol.request',
+    exit: 'usage',
+    message: /^pour can't be asked: max: /,
+  })
+  assert.deepEqual(seen.asks, [])
+  assert.deepEqual(await tried.call('echo', { text: 'still open' }), { text: 'still open' })
+})
+
+async function* none(): AsyncGenerator<Uint8Array> {}
+
 test('serve: refusals carry a code; a bug carries nothing but that there is one', async (t) => {
   const { client, log } = await serveTea(t)
   const caller = await client()

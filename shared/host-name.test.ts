@@ -1,7 +1,13 @@
 /** A host's name can't be taken for another host's id, a key word or another name. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { hostNameError, hostNameFault, isIdPrefix, MIN_ID_PREFIX, requireHostName } from './host-name.ts'
+import {
+  hostNameError,
+  hostNameFault,
+  isIdPrefix,
+  MIN_ID_PREFIX,
+  requireHostName,
+} from './host-name.ts'
 
 const id = '3f0c1e6a-6a55-4c3b-9f4e-0d9a2b1c7e10'
 

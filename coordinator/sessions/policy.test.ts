@@ -228,3 +228,20 @@ test('policy: a target may narrow the namespace, and the grant must cover it the
     ['operator', 'trust.denied', 'trust.denied'],
   )
 })
+
+test('policy: the hint after a refusal names a host only where the right is about hosts', async () => {
+  await using coordinator = await testCoordinator()
+  const policy = createPolicy(coordinator)
+  const hintFor = (namespace: 'run' | 'facts' | 'repo/epel9' | 'snapshot/epel9') =>
+    policy
+      .allow(
+        { kind: 'operator', namespace: 'repo', level: 'observe', scope: 'targets' },
+        sessionOf(stranger),
+        { ...ask, targets: [{ namespace }] },
+      )
+      .then(assert.fail, (error: MusterError) => error.hint)
+  for (const namespace of ['repo/epel9', 'snapshot/epel9'] as const)
+    assert.match((await hintFor(namespace)) ?? '', /--level observe --ttl 1h`$/)
+  for (const namespace of ['run', 'facts'] as const)
+    assert.match((await hintFor(namespace)) ?? '', /--level observe --on HOST --ttl 1h`$/)
+})

@@ -6,6 +6,7 @@ import { describeCapability } from '../../protocols/capability.ts'
 import type { Caller, Policy, Target } from '../../protocols/peer.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
+import { isAboutHosts } from '../../shared/trust/authorize.ts'
 import type { Fingerprint } from '../../shared/ids.ts'
 import type { Access } from '../registry/access.ts'
 
@@ -50,17 +51,20 @@ export function createPolicy(deps: { access: Access; clock: Clock }): Policy {
           // The first question of a `targets` method comes before the body is parsed; what it touches is authorised by the second one.
           const targets: readonly (Target | undefined)[] =
             ask.targets ?? (capability.scope === 'fleet' ? [undefined] : [])
-          for (const target of targets)
+          for (const target of targets) {
+            const namespace = target?.namespace ?? capability.namespace
             await deps.access.require(
               {
                 ...question,
-                namespace: target?.namespace ?? capability.namespace,
+                namespace,
                 ...(target?.agent === undefined
                   ? {}
                   : { target: { agent: target.agent, labels: target.labels ?? {} } }),
               },
-              capability.scope === 'targets' ? 'host' : 'fleet',
+              // A repository is a target too, and no --on of a grant would help with one.
+              capability.scope === 'targets' && isAboutHosts(namespace) ? 'host' : 'fleet',
             )
+          }
           return nameOf(session.operator)
         }
         case 'local':

@@ -78,6 +78,26 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
     ['missing identity', ['status'], 5, /does not exist/, { identity: '/no/such/key' }],
     ['a stranger’s key', ['agent', 'list'], 4, /may not observe fleet/, { identity: stranger }],
     [
+      'a stranger’s key that stops a run',
+      ['process', 'stop', NOBODY],
+      4,
+      /may not control run: [^]*--namespace run --level control --on HOST --ttl 1h`/,
+      { identity: stranger },
+    ],
+    [
+      'a stranger’s key that looks at a repository',
+      ['repo', 'show', '--repo-id', 'sample'],
+      4,
+      /--namespace repo\/sample --level observe --ttl 1h`/,
+      { identity: stranger },
+    ],
+    [
+      'a repository id that no request holds',
+      ['repo', 'show', '--repo-id', 'x'.repeat(300)],
+      2,
+      /error: repo.show can't be asked: repository: /,
+    ],
+    [
       'a stranger’s order',
       ['process', 'start', '--on', 'a1', 'true'],
       4,

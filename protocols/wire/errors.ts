@@ -7,6 +7,11 @@ export const wireError = defineErrors({
     message: (d: { what: string; reason: string }) => `${d.what} is malformed: ${d.reason}`,
     hint: () => 'the other side speaks the protocol wrongly; compare the versions of both',
   },
+  'protocol.request': {
+    exit: 'usage',
+    message: (d: { method: string; reason: string }) => `${d.method} can't be asked: ${d.reason}`,
+    hint: () => 'nothing was sent; correct the named value, then run the command again',
+  },
   'protocol.too-large': {
     exit: 'failed',
     message: (d: { what: string; bytes: number; limit: number }) =>

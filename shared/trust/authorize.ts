@@ -158,6 +158,11 @@ function chainTo(
 /** These namespaces are about hosts: what follows them names a host by id or by labels, as `run/role=web`. */
 const HOST_NAMESPACES: ReadonlySet<string> = new Set(['run', 'deploy', 'facts'])
 
+/** True if a question in this namespace is about hosts, also where it names none. */
+export function isAboutHosts(namespace: string): boolean {
+  return HOST_NAMESPACES.has(namespace.split('/', 1)[0] as string)
+}
+
 /**
  * True if a grant for `granted` reaches what is asked: the same namespace, one below it, or, for namespaces about hosts, the same one
  * narrowed to the target. A question whose own namespace names another host than its target is covered by nothing.
@@ -165,7 +170,7 @@ const HOST_NAMESPACES: ReadonlySet<string> = new Set(['run', 'deploy', 'facts'])
 function coversNamespace(granted: string, { namespace, target }: Ask): boolean {
   const below = granted.slice(granted.indexOf('/') + 1)
   const area = namespace.split('/', 1)[0] as string
-  const aboutHosts = target !== undefined && HOST_NAMESPACES.has(area)
+  const aboutHosts = target !== undefined && isAboutHosts(namespace)
   if (aboutHosts && namespace !== area && !namesHost(namespace.slice(area.length + 1), target))
     return false
   if (namespace === granted || namespace.startsWith(`${granted}/`)) return true
