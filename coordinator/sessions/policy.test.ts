@@ -239,7 +239,10 @@ test('policy: the hint after a refusal names a host only where the right is abou
         sessionOf(stranger),
         { ...ask, targets: [{ namespace }] },
       )
-      .then(assert.fail, (error: MusterError) => error.hint)
+      .then(
+        () => assert.fail('allowed'),
+        (error: MusterError) => error.hint,
+      )
   for (const namespace of ['repo/epel9', 'snapshot/epel9'] as const)
     assert.match((await hintFor(namespace)) ?? '', /--level observe --ttl 1h`$/)
   for (const namespace of ['run', 'facts'] as const)
