@@ -50,13 +50,11 @@ export function coordinatorPoolCheck(deps: CoordinatorPoolCheckDeps): PoolCheck 
       const { known } = await knownPublications(database, repositories)
       const repaired: string[] = []
       const unrepaired: string[] = []
-      for (const publication of known) {
-        if (!everything && publication.target !== 'latest') continue
-        for (const { target, error } of await deps.publisher.repair([publication], signal)) {
-          const name = `${publication.repository}/${target}`
-          if (error === undefined) repaired.push(name)
-          else unrepaired.push(`${name}: ${error.message}`)
-        }
+      const those = known.filter(({ target }) => everything || target === 'latest')
+      for (const { repository, target, error } of await deps.publisher.repair(those, signal)) {
+        const name = `${repository}/${target}`
+        if (error === undefined) repaired.push(name)
+        else unrepaired.push(`${name}: ${error.message}`)
       }
       return { repaired, unrepaired }
     },

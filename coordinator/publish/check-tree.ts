@@ -3,9 +3,10 @@
  * A file that is a hard link to a verified file of the pool, or has not changed since it was found right, is not hashed again.
  */
 import type { BigIntStats } from 'node:fs'
-import { createReadStream } from 'node:fs'
+import { createReadStream, lstatSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { createBlake3 } from '../../shared/blake3/hash.ts'
 import type { Pool } from '../../shared/blobs/pool.ts'
 import { exactStat, markOf } from '../../shared/blobs/verified.ts'
@@ -14,6 +15,11 @@ import { mapParallel } from '../mirror/parallel.ts'
 
 /** Looks at once: each waits for the file system, none for a processor. */
 const AT_ONCE = 16
+/**
+ * Files looked at without a pause for other work. A sync looks at each file of each snapshot, and a call that waits for a thread
+ * costs seven times the look; a slow disk must not hold the rest of the coordinator up for longer than a few of them.
+ */
+const WITHOUT_PAUSE = 8
 /** Problems that are named; one is enough to lay the tree out again, the rest helps a person. */
 const MAX_PROBLEMS = 100
 
@@ -65,15 +71,20 @@ export async function checkTree(
   })
   // What lies below a folder that is absent, or a link, is not looked at.
   if (problems.length > 0) return { problems, marks }
-  await mapParallel(files, AT_ONCE, async (file) => {
+  const doubtful: { file: ManifestFile; mark: string }[] = []
+  for (let at = 0; at < files.length; at += WITHOUT_PAUSE) {
+    await setImmediate(undefined, { signal })
+    for (const file of files.slice(at, at + WITHOUT_PAUSE)) {
+      const stats = lookAt(join(tree, file.path))
+      const reason = wrongFile(stats, file.size)
+      if (reason !== undefined || stats === undefined) report(file.path, reason ?? '')
+      else if (!deps.pool.holds(file.blob, stats)) doubtful.push({ file, mark: markOf(stats) })
+    }
+  }
+  await mapParallel(doubtful, AT_ONCE, async ({ file, mark }) => {
     signal.throwIfAborted()
-    const path = join(tree, file.path)
-    const stats = await exactStat(path)
-    const reason = wrongFile(stats, file.size)
-    if (reason !== undefined || stats === undefined) return report(file.path, reason ?? '')
-    if (deps.pool.holds(file.blob, stats)) return
-    const mark = markOf(stats)
-    if (known.get(file.path) !== mark && (await digestOf(path, signal)) !== file.blob)
+    const same = known.get(file.path) === mark
+    if (!same && (await digestOf(join(tree, file.path), signal)) !== file.blob)
       return report(file.path, 'its bytes are not those of its blob')
     marks.set(file.path, mark)
   })
@@ -84,6 +95,10 @@ export async function checkTree(
   if (problems.length === 0 && found !== expected)
     report('', `it holds ${found} entries instead of ${expected}`)
   return { problems, marks }
+}
+
+function lookAt(path: string): BigIntStats | undefined {
+  return lstatSync(path, { bigint: true, throwIfNoEntry: false })
 }
 
 function wrongFolder(stats: BigIntStats | undefined): string | undefined {

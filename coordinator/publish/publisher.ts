@@ -66,6 +66,7 @@ export interface Published {
 
 /** What {@link Publisher.repair} did about a target. */
 export interface Repair {
+  readonly repository: string
   readonly target: string
   /** Files that were not what they must be. */
   readonly files: readonly string[]
@@ -113,13 +114,15 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     }
   }
 
-  const publish = async (request: PublishRequest): Promise<Published> => {
+  const publish = async (
+    request: PublishRequest,
+    manifests: Manifests = new Map(),
+  ): Promise<Published> => {
     const { repository, target, version, signal } = request
     const layout = layoutOf(request.path)
     await prepareTarget(layout)
     const linked = await currentGeneration(layout)
-    const files = await manifestOf(database, repository, version)
-    const root = rootOf(files)
+    const { files, root } = await manifestOf(database, { repository, version }, manifests)
     const current = await currentPublication(database.query, request)
     const sizes = { files: files.length, bytes: files.reduce((sum, file) => sum + file.size, 0) }
     const isThis =
@@ -185,21 +188,22 @@ export function createPublisher(deps: PublisherDeps): Publisher {
 
   const repairOne = async (
     publication: Publication,
+    manifests: Manifests,
     signal: AbortSignal,
   ): Promise<Repair | undefined> => {
-    const { target } = publication
+    const { repository, target } = publication
     const current = await currentPublication(database.query, publication)
     if (current === undefined) return undefined
     try {
       const { version } = current
-      const { changed, repaired } = await publish({ ...publication, version, signal })
-      return changed ? { target, files: repaired } : undefined
+      const { changed, repaired } = await publish({ ...publication, version, signal }, manifests)
+      return changed ? { repository, target, files: repaired } : undefined
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof MusterError)) throw error
       // Another coordinator publishes it at this moment, from verified content.
       if (publishError.is(error, 'publish.conflict')) return undefined
-      return { target, files: namedFiles(error), error }
+      return { repository, target, files: namedFiles(error), error }
     }
   }
 
@@ -212,10 +216,11 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       ),
     async repair(publications, signal) {
       const repairs: Repair[] = []
+      const manifests: Manifests = new Map()
       for (const publication of publications) {
         signal.throwIfAborted()
         const link = layoutOf(publication.path).link
-        const repair = await inTurn(link, () => repairOne(publication, signal))
+        const repair = await inTurn(link, () => repairOne(publication, manifests, signal))
         if (repair !== undefined) repairs.push(repair)
       }
       return repairs
@@ -289,11 +294,20 @@ async function tidy(deps: PublisherDeps, layout: Layout, current: string): Promi
   }
 }
 
+interface Manifest {
+  readonly files: readonly ManifestFile[]
+  /** See rootOf(). */
+  readonly root: string
+}
+
+/** The manifest that was read last, by version: snapshots of one version follow each other, and a version never changes. */
+type Manifests = Map<number, Manifest>
+
 async function manifestOf(
   database: Database,
-  repository: string,
-  version: number,
-): Promise<ManifestFile[]> {
+  { repository, version }: { repository: string; version: number },
+  manifests: Manifests,
+): Promise<Manifest> {
   const row = await database.query
     .selectFrom('repository_version')
     .select('id')
@@ -301,7 +315,13 @@ async function manifestOf(
     .where('repository', '=', repository)
     .executeTakeFirst()
   if (row === undefined) throw publishError('publish.unknown-version', { repository, version })
-  return readManifest(database.query, version)
+  const known = manifests.get(version)
+  if (known !== undefined) return known
+  const files = await readManifest(database.query, version)
+  const manifest = { files, root: rootOf(files) }
+  manifests.clear()
+  manifests.set(version, manifest)
+  return manifest
 }
 
 /** SHA-256 over every path and blob of a version, in order of path: two trees with one root are the same tree. */

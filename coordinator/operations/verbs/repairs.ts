@@ -29,13 +29,9 @@ export interface Repairs {
     repository: string,
     published: Pick<Published, 'repaired'>,
     signal: AbortSignal,
-  ): Promise<RepairOf[]>
+  ): Promise<Repair[]>
   /** The same where nothing was published: everything, if damaged content was found since the last look. */
-  ofDamage(signal: AbortSignal): Promise<RepairOf[]>
-}
-
-export interface RepairOf extends Repair {
-  readonly repository: string
+  ofDamage(signal: AbortSignal): Promise<Repair[]>
 }
 
 export function createRepairs(deps: RepairsDeps): Repairs {
@@ -44,14 +40,12 @@ export function createRepairs(deps: RepairsDeps): Repairs {
   const look = async (
     wanted: (publication: Publication, all: boolean) => boolean,
     signal: AbortSignal,
-  ): Promise<RepairOf[]> => {
+  ): Promise<Repair[]> => {
     const damaged = deps.pool.damaged()
     const all = damaged > looked
     const { known } = await knownPublications(deps.database, deps.repositories)
-    const repairs: RepairOf[] = []
-    for (const publication of known.filter((one) => wanted(one, all)))
-      for (const repair of await deps.publisher.repair([publication], signal))
-        repairs.push({ ...repair, repository: publication.repository })
+    const those = known.filter((one) => wanted(one, all))
+    const repairs = await deps.publisher.repair(those, signal)
     // What can't be put right is tried again by the next operation.
     if (all && repairs.every(({ error }) => error === undefined)) looked = damaged
     return repairs
@@ -69,11 +63,11 @@ export function createRepairs(deps: RepairsDeps): Repairs {
 }
 
 /** The outcome of a publication, with what was found altered; failed where it could not all be put right. */
-export function withRepairs(result: TargetResult, repairs: readonly RepairOf[]): TargetResult {
+export function withRepairs(result: TargetResult, repairs: readonly Repair[]): TargetResult {
   if (repairs.length === 0) return result
   const { detail } = result
   const broken = repairs.filter(({ error }) => error !== undefined)
-  const isOwn = ({ repository }: RepairOf): boolean => repository === result.target
+  const isOwn = ({ repository }: Repair): boolean => repository === result.target
   const notes = [
     ...(Array.isArray(detail['notes']) ? detail['notes'] : []),
     ...repairs.filter(({ error }) => error === undefined).map((each) => note(each, isOwn(each))),
@@ -93,7 +87,7 @@ export function withRepairs(result: TargetResult, repairs: readonly RepairOf[]):
   }
 }
 
-function note({ repository, target, files }: RepairOf, own: boolean): string {
+function note({ repository, target, files }: Repair, own: boolean): string {
   const names = named(files)
   const which = own ? target : `${repository}/${target}`
   return names === ''
@@ -101,7 +95,7 @@ function note({ repository, target, files }: RepairOf, own: boolean): string {
     : `files of ${which} were not what they must be and were laid out again: ${names}`
 }
 
-function failure({ repository, target, files, error }: RepairOf, own: boolean): string {
+function failure({ repository, target, files, error }: Repair, own: boolean): string {
   const names = named(files)
   const which = own ? target : `${repository}/${target}`
   return `${which}: ${names === '' ? error?.message : `${names} can't be laid out again`}`
