@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { chmod, open, rm } from 'node:fs/promises'
 import { test } from 'node:test'
+import { limitsOf } from '../protocols/define-protocol.ts'
+import { localProtocol } from '../protocols/local/protocol.ts'
+import { encodeCbor } from '../protocols/wire/cbor.ts'
 import { inspectPool } from '../shared/blobs/inspect.ts'
 import type { Pool } from '../shared/blobs/pool.ts'
 import { systemClock } from '../shared/clock.ts'
-import type { BlobId } from '../shared/ids.ts'
+import { type BlobId, blobId } from '../shared/ids.ts'
 import { systemRandom } from '../shared/random.ts'
 import { someBytes } from '../shared/testing/bao.ts'
 import { inPieces, testPool } from '../shared/testing/pools.ts'
@@ -122,4 +125,27 @@ test('an inspection of a pool finds what was altered, says how much it hashed, a
   assert.notEqual(await pool.stat(altered), undefined)
   await rm(pool.folder, { recursive: true })
   assert.equal(await inspectPool(parts, pool.folder, budget, signal), undefined)
+})
+
+test('a check of the pool: the longest answer fits into one response', async () => {
+  await using pool = await testPool()
+  const text = '語'.repeat(1_000)
+  const many = Array.from({ length: 500 }, (_, index) => index)
+  const check = createPoolCheck({
+    ...parts,
+    pool,
+    missing: async () =>
+      many.map((index) => ({
+        blob: blobId.parse(index.toString(16).padStart(64, '0')),
+        size: Number.MAX_SAFE_INTEGER,
+      })),
+    heal: async (lost) => lost.map((each) => ({ ...each, reason: text })),
+    filesOf: async () => [text, text, text, text],
+    repair: async () => ({ repaired: many.map(() => text), unrepaired: many.map(() => text) }),
+  })
+  const answer = await check({ ...quiet, deep: true })
+  assert.equal(answer.missing, 500)
+  const bytes = encodeCbor(localProtocol.methods['pool.check'].response.parse(answer)).length
+  const most = limitsOf(localProtocol, localProtocol.methods['pool.check']).maxResponseBytes
+  assert.ok(bytes <= most, `${bytes} bytes (expected at most ${most})`)
 })

@@ -1,5 +1,6 @@
 /** `/muster/local/1`: content of the node itself, over its own socket only. Page: README.md. */
 import { z } from 'zod'
+import { MIB } from '../../shared/units.ts'
 import { defineProtocol, method } from '../define-protocol.ts'
 import { limits } from './limits.ts'
 import {
@@ -54,6 +55,8 @@ export const localProtocol = defineProtocol({
       request: checkRequest,
       response: checkResponse,
       progress: checkProgress,
+      // 200 named blobs and 400 names of trees, with texts of up to 300 characters.
+      limits: { maxResponseBytes: 2 * MIB },
     }),
     'blob.providers': method({
       capability: local,
