@@ -57,7 +57,7 @@ export async function keepCertificate(
   await deps.trust.keepCertificate(certificate).catch(inMemory(deps, 'the certificate'))
 }
 
-/** For what counts although the disk did not take it. @throws what is no failure of the disk */
+/** For what counts although the disk did not take it. @throws every error that the disk did not cause */
 function inMemory(
   deps: Pick<AdmissionDeps, 'log' | 'onStorageFailure'>,
   what: string,

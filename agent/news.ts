@@ -134,7 +134,7 @@ function comparing(deps: NewsDeps, signal: AbortSignal): (checkpoint: Checkpoint
 /**
  * Compares a checkpoint with the newest one that this host accepted, with a proof from the
  * coordinator. Comparing and accepting are one step of the follower: an order that moves the newest
- * checkpoint meanwhile makes another proof necessary, and is no finding.
+ * checkpoint meanwhile makes another proof necessary, and proves no fork.
  * @throws audit.* where two logs were signed; trust-state.* and storage errors of this host
  */
 async function witness(deps: NewsDeps, checkpoint: Checkpoint, signal: AbortSignal): Promise<void> {
@@ -159,7 +159,7 @@ function unsettled(offered: Offered): Exclude<Offered, { result: 'accepted' }> |
   return offered.result === 'older' && offered.proved ? undefined : offered
 }
 
-/** Undefined where no coordinator is there or it gives no proof: that alone is no finding. */
+/** Undefined where no coordinator is there or it gives no proof: that alone proves no fork. */
 async function askForProof(
   deps: NewsDeps,
   sizes: { from: number; to: number },

@@ -7,7 +7,7 @@ import { printable } from './sink.ts'
 
 type Context = Pick<CommandContext, 'stderr'>
 
-/** Said with -q too: a limit that doesn't hold is no detail. */
+/** Written with -q too: the person relies on a limit that doesn't hold. */
 const warn = (context: Context, text: string): Promise<void> =>
   context.stderr.write(`${printable(text)}\n`).catch(() => undefined)
 

@@ -239,7 +239,7 @@ async function load(path: string): Promise<Stored | undefined> {
   }
 }
 
-/** A disk that does not give the file is no damage. */
+/** An error of the disk does not mean that the file is damaged. */
 function unreadable(path: string, cause: unknown): unknown {
   const failure = storageFailure(cause, { what: WHAT, path, action: 'read' })
   return storageError.is(failure)

@@ -212,7 +212,7 @@ async function readMark(path: string): Promise<number> {
   }
 }
 
-/** A disk that does not give the file is no damage. */
+/** An error of the disk does not mean that the file is damaged. */
 function unreadable(path: string, cause: unknown): unknown {
   const failure = storageFailure(cause, { what: WHAT, path, action: 'read' })
   return storageError.is(failure)

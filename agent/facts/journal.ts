@@ -183,7 +183,7 @@ async function openOrBegin(
       throw error
     }
   } catch (error) {
-    // The disk's refusal is no damage.
+    // An error of the disk does not mean that the journal is damaged.
     if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error
     deps.log.error(
       { path, error },

@@ -22,7 +22,7 @@ export interface Doubted {
   readonly print: string
   /** When it was found first, RFC 3339. */
   readonly since: string
-  /** An operator accepted it: it is no failure any more, as long as it stays so. */
+  /** An operator accepted it: it counts as right while it stays the same. */
   readonly accepted: boolean
 }
 

@@ -1,6 +1,7 @@
 /**
- * A run without control groups: its session, its process group, whatever descends from them, whoever holds its output
- * open, and whoever carries its mark. Only a process that removes the mark itself can leave: status says `weak`.
+ * A run without control groups: its session, its process group, their descendants, the processes that
+ * hold its output open, and those with its mark. Only a process that removes the mark itself can leave:
+ * status says `weak`.
  */
 import { readdirSync, readlinkSync } from 'node:fs'
 import { type Containment, sendSignal } from './containment.ts'

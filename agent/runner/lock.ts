@@ -17,7 +17,7 @@ const SQLITE_BUSY = 5
 const DISK: Readonly<Record<number, string>> = { 8: 'EROFS', 10: 'EIO', 13: 'ENOSPC' }
 const SQLITE_CANTOPEN = 14
 
-/** Throws runner.held, storage.*, or runner.unsafe-path if somebody else put something there. */
+/** Throws runner.held, storage.*, or runner.unsafe-path if another user put something there. */
 export function acquireLock(path: string): Lock {
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (found !== undefined && (!found.isFile() || found.uid !== process.geteuid?.()))

@@ -5,7 +5,7 @@
 import { readSync } from 'node:fs'
 import { Socket } from 'node:net'
 
-/** A pipe holds 64 KiB unless somebody enlarged it. */
+/** A pipe holds 64 KiB unless a program enlarged it. */
 export const PIPE_BYTES = 64 * 1024
 /** Shared by all pumps: each use ends before the next begins. */
 const buffer = Buffer.alloc(PIPE_BYTES)

@@ -102,7 +102,7 @@ describe('a disk that fails', () => {
     )
     assert.match(
       await failure(files.read('tile/0/000')),
-      /^reading .*file.*failed: a part of its path is no folder; repair the disk/,
+      /^reading .*file.*failed: a part of its path is not a folder; repair the disk/,
     )
   })
 

@@ -27,7 +27,7 @@ export interface Healer {
   /**
    * One answer for each distinct blob, in their order.
    * @param sources - whom to ask, in this order; default: all
-   * @throws the signal's reason, and what is no fault of a source, such as a defect
+   * @throws the signal's reason, and errors that no source caused, such as a defect
    */
   heal(
     lost: readonly LostBlob[],

@@ -38,7 +38,7 @@ export interface FactStore {
   older(agent: AgentId, name?: string): Promise<number>
   /**
    * The installed versions of the package, at most {@link MAX_VERSIONS} of one host, and one more
-   * where the host has more: whoever shows them leaves that one out and says so.
+   * where the host has more: the caller leaves that one out and reports it.
    */
   installed(
     name: string,

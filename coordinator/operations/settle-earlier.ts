@@ -21,7 +21,7 @@ export interface SettleEarlierDeps {
 
 /**
  * Settles the open operations that touch what `operation` touches. Those that this process carries out are not open in this
- * sense: whoever publishes or deletes checks in its own transaction what they did meanwhile.
+ * sense: publishing and deleting check in their own transactions what changed meanwhile.
  * @throws operation.unsettled
  */
 export async function settleEarlier(

@@ -88,7 +88,7 @@ test('a command that finds no room says so and leaves nothing behind', async (t)
     async () => {
       for (const [to, says] of [
         [folder, /it is a folder/],
-        [fleet.path('blob', 'x'), /a part of its path is no folder/],
+        [fleet.path('blob', 'x'), /a part of its path is not a folder/],
         [fleet.path('nowhere', 'x'), /there is no such file or folder/],
       ] as const) {
         const ended = await fleet.muster(['blob', 'get', id, '--to', to])

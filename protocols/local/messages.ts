@@ -1,4 +1,4 @@
-/** The messages of `/muster/local/1`: content, for whoever holds the node's own socket. */
+/** The messages of `/muster/local/1`: content, over the node's own socket. */
 import { z } from 'zod'
 import { factProblem } from '../../shared/facts/collection.ts'
 import { blobId } from '../../shared/ids.ts'

@@ -25,7 +25,7 @@ export type Offered =
 
 /**
  * What `next` is to a follower that accepted `known`. A finding (two logs were signed) is thrown. A
- * proof that is missing or belongs to other sizes is no finding: the newest checkpoint may have
+ * proof that is missing or belongs to other sizes proves nothing: the newest checkpoint may have
  * moved since the proof was made.
  * @throws audit.equivocation, audit.proof
  */

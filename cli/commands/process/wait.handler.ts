@@ -32,7 +32,7 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<numb
           follow: true,
           stdout: nowhere,
           stderr: nowhere,
-          // With a limit of its own, it waits for a silent host as long as for the run.
+          // With --timeout it waits for a silent host as long as for the run.
           ...(late === undefined ? {} : { patienceMs: Number.POSITIVE_INFINITY }),
         })
         await context.note(endWords(row))
