@@ -4,7 +4,11 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
+import { systemClock } from '../shared/clock.ts'
+import { createProgress } from './progress.ts'
+import { createSink } from './sink.ts'
 
 /** Runs a line of bash in which `$MUSTER` is the test program. */
 function shell(line: string): Promise<{ code: number | null; stderr: string }> {
@@ -48,4 +52,18 @@ test('sink: what a nearly full disk did not take of a result is noticed', async 
 test('sink: a closed pipe ends a command with exit 141 and without a word', async () => {
   const { code, stderr } = await shell('$MUSTER flood | head -c 10; exit ${PIPESTATUS[0]}')
   assert.deepEqual([code, stderr], [141, ''])
+})
+
+test('sink: a terminal that was never given a size has 80 columns, and progress fits them', () => {
+  const terminal = Object.assign(new PassThrough(), { columns: 0, isTTY: true })
+  const sink = createSink(terminal, { color: false })
+  assert.equal(sink.columns, 80)
+  const deps = { clock: systemClock, sink }
+  const progress = createProgress(deps, { what: 'epel9', unit: 'files', mode: 'line' })
+  progress.log('first')
+  progress.log('second')
+  progress.stop()
+  const shown = String(terminal.read())
+  assert.match(shown, /epel9/)
+  assert.doesNotMatch(shown, /NaN|Infinity/)
 })

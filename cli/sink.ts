@@ -16,7 +16,7 @@ export interface Sink {
    */
   write(chunk: string | Uint8Array): Promise<void>
   readonly isTTY: boolean
-  /** Columns of the terminal; 80 where there is none. */
+  /** Columns of the terminal, at least 1; 80 where that is not known. */
   readonly columns: number
   /** The text in a style, or as it is where colours are off. */
   style(format: Parameters<typeof styleText>[0], text: string): string
@@ -85,7 +85,8 @@ export function createSink(
       }),
     isTTY: stream.isTTY ?? false,
     get columns() {
-      return stream.columns ?? 80
+      // A terminal that was never given a size, as under `script` or a container, says 0.
+      return stream.columns || 80
     },
     // styleText judges NO_COLOR, FORCE_COLOR, TERM and the terminal itself.
     style: (format, text) => (options.color ? styleText(format, text, { stream: stream }) : text),
