@@ -71,6 +71,8 @@ test('pool check and doctor find damage in a coordinator, and what is served is 
     assert.deepEqual([lost.code, lost.healed, lost.found.length], [9, 0, 1], JSON.stringify(lost))
     assert.match(lost.found[0]?.files.join() ?? '', new RegExp(`sample: ${rpm}`))
     assert.match(lost.unrepaired.join(), /sample\/latest/)
+    // The pool has nothing damaged any more, but the damaged file is still published.
+    assert.deepEqual(await doctor(fleet, 'coordinator'), { code: 1, status: 'failure' })
   }
   await writeFile(fleet.path('upstream', rpm), wanted)
   assert.deepEqual((await json(fleet, 'coordinator')).repaired, ['sample/latest'])

@@ -16,11 +16,24 @@ export const pool: Check = {
     })
     if (config === undefined) return undefined
     const folder = join(config.storage.base_path, 'pool')
+    const { publishedDamage } = await import('../../../../shared/blobs/published-damage.ts')
     const { inspectPool } = await import('../../../../shared/blobs/inspect.ts')
     const found = await inspectPool(context, folder, BUDGET, context.signal)
     if (found === undefined) return undefined
     const { blobs, hashed, hashedBytes, damaged } = found
     const part = `${hashed} of ${blobs} blobs hashed (${formatSize(hashedBytes)})`
+    const trees = config.repositories.map(({ publish }) => publish.latest_path)
+    const published = await publishedDamage(
+      context,
+      { pool: folder, trees, ms: BUDGET.ms },
+      context.signal,
+    )
+    if (damaged.length === 0 && published.length > 0)
+      return {
+        status: 'failure',
+        detail: `pool ${folder}: ${part}; damaged files are still published: ${someOf(published)}`,
+        fix: 'muster pool check --deep',
+      }
     if (damaged.length === 0)
       return { status: 'ok', detail: `pool ${folder}: ${part}, all of them are right` }
     return {

@@ -1,0 +1,50 @@
+/**
+ * Finds damaged files that are still published: a tree that was laid out with hard links goes on serving a file of the pool
+ * after it was moved to quarantine. Reads only the names and attributes of files.
+ */
+import { lstatSync } from 'node:fs'
+import { readdir, realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../clock.ts'
+import { diskFailure, errno } from './disk.ts'
+
+/**
+ * Paths below `trees` whose files are in the quarantine folder of the pool. What can't be looked at within `ms` is left out.
+ * @throws blob.disk, the signal's reason
+ */
+export async function publishedDamage(
+  deps: { clock: Clock },
+  { pool, trees, ms }: { pool: string; trees: readonly string[]; ms: number },
+  signal: AbortSignal,
+): Promise<string[]> {
+  const damaged = new Set<bigint>()
+  for (const name of await namesIn(join(pool, 'quarantine')))
+    damaged.add(lookAt(join(pool, 'quarantine', name))?.ino ?? 0n)
+  if (damaged.size === 0) return []
+  const end = deps.clock.monotonic() + ms
+  const found: string[] = []
+  for (const tree of trees) {
+    const folders = [await realpath(tree).catch(() => tree)]
+    for (const folder of folders) {
+      signal.throwIfAborted()
+      if (deps.clock.monotonic() > end) return found
+      for (const name of await namesIn(folder)) {
+        const stats = lookAt(join(folder, name))
+        if (stats?.isDirectory() === true) folders.push(join(folder, name))
+        else if (stats?.isFile() === true && damaged.has(stats.ino)) found.push(join(folder, name))
+      }
+    }
+  }
+  return found
+}
+
+const lookAt = (path: string) => lstatSync(path, { bigint: true, throwIfNoEntry: false })
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR') return []
+    throw diskFailure('reading', folder, error)
+  }
+}
