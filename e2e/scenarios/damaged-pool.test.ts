@@ -53,7 +53,7 @@ test('pool check and doctor find damage in a coordinator, and what is served is 
   const wanted = await readFile(join(served, rpm))
   for (const deep of [[], ['--deep']]) {
     await damage(join(served, rpm))
-    assert.deepEqual(await doctor(fleet, 'coordinator'), { code: 1, status: 'failure' })
+    assert.deepEqual(await doctor(fleet, 'coordinator'), { code: 1, status: 'fail' })
     const { code, stdout, stderr } = await fleet.muster(['pool', 'check', ...deep])
     assert.equal(code, 9, stdout + stderr)
     assert.match(stdout, /1 damaged, 0 missing, 1 of them fetched again/)
@@ -72,7 +72,7 @@ test('pool check and doctor find damage in a coordinator, and what is served is 
     assert.match(lost.found[0]?.files.join() ?? '', new RegExp(`sample: ${rpm}`))
     assert.match(lost.unrepaired.join(), /sample\/latest/)
     // The pool has nothing damaged any more, but the damaged file is still published.
-    assert.deepEqual(await doctor(fleet, 'coordinator'), { code: 1, status: 'failure' })
+    assert.deepEqual(await doctor(fleet, 'coordinator'), { code: 1, status: 'fail' })
   }
   await writeFile(fleet.path('upstream', rpm), wanted)
   assert.deepEqual((await json(fleet, 'coordinator')).repaired, ['sample/latest'])
@@ -87,7 +87,7 @@ test('pool check and doctor find damage in an agent, and fetch it from the fleet
   for (const deep of [[], ['--deep']]) {
     assert.equal((await json(fleet, 'a1', deep)).code, 0)
     await damage(poolFile(fleet, 'a1', id))
-    assert.deepEqual(await doctor(fleet, 'a1'), { code: 1, status: 'failure' })
+    assert.deepEqual(await doctor(fleet, 'a1'), { code: 1, status: 'fail' })
     const { code, stdout, stderr } = await fleet.muster(['pool', 'check', ...deep], { home: 'a1' })
     assert.equal(code, 9, stdout + stderr)
     assert.match(stdout, /1 damaged, 0 missing, 1 of them fetched again/)

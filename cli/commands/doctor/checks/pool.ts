@@ -30,7 +30,7 @@ export const pool: Check = {
     )
     if (damaged.length === 0 && published.length > 0)
       return {
-        status: 'failure',
+        status: 'fail',
         detail: `pool ${folder}: ${part}; damaged files are still published: ${someOf(published)}`,
         fix: 'muster pool check --deep',
       }
