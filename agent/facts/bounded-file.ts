@@ -1,11 +1,15 @@
 /** Reads small files of the host whole, and never more of them than the caller expects. */
+import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { MIB } from '../../shared/units.ts'
 
 /** Between two looks at the signal. */
 const READ_BYTES = 4 * MIB
 
-/** The file's bytes, or undefined if there is no such file. Throws a RangeError if it has more than `maxBytes`. */
+/**
+ * The file's bytes, or undefined if there is no such file.
+ * @throws RangeError if it has more than `maxBytes`; Error if it is not a regular file
+ */
 export async function readBounded(
   path: string,
   maxBytes: number,
@@ -13,13 +17,16 @@ export async function readBounded(
 ): Promise<Buffer | undefined> {
   let file
   try {
-    file = await open(path, 'r')
+    // Opening a pipe would wait for a writer, and hold a thread of the process while it waits.
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
   try {
-    const { size } = await file.stat()
+    const found = await file.stat()
+    if (!found.isFile()) throw new Error('it is not a regular file')
+    const { size } = found
     if (size > maxBytes) throw new RangeError(`it has ${size} bytes, at most ${maxBytes} are read`)
     signal?.throwIfAborted()
     // By its size and not to its end: a file that grows while it is read is not read further.

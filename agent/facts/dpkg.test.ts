@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rm, symlink, truncate } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { diff } from '../../shared/facts/events.ts'
 import type { CollectorResult } from './collector.ts'
@@ -11,6 +14,7 @@ import { formatEvr } from '../../shared/rpm/evr.ts'
 import { readDpkg } from './dpkg.ts'
 import { parseDpkgStatus } from './dpkg-status.ts'
 
+const run = promisify(execFile)
 const STATUS = new URL('../../fixtures/dpkg/status', import.meta.url)
 
 async function packagesOf(
@@ -242,6 +246,50 @@ test('dpkg: records that a cut took are doubted by the lists of files and by the
   assert.deepEqual(await doubtsOf(`${a}${b}`), [['c']])
   assert.deepEqual(await doubtsOf(`${a}${b}`.slice(0, -1)), [['c'], undefined])
   assert.deepEqual(await doubtsOf(`${a}${b}${paragraph('c', 'deinstall ok config-files')}`), [])
+})
+
+test('dpkg: what is not a regular file in the place of its files is unreadable and holds nobody up', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'muster-dpkg-'))
+  t.after(() => rm(root, { recursive: true }))
+  const folder = join(root, 'var/lib/dpkg')
+  await mkdir(join(folder, 'updates'), { recursive: true })
+  const status = join(folder, 'status')
+  const makers = {
+    pipe: (path: string) => run('mkfifo', [path]),
+    device: (path: string) => symlink('/dev/null', path),
+    folder: (path: string) => mkdir(path),
+  }
+  const seen = async (): Promise<string> => {
+    const result = await readDpkg({ root })
+    return result.state === 'unreadable' ? result.reason : result.state
+  }
+  for (const [what, make] of Object.entries(makers)) {
+    await make(status)
+    assert.equal(await seen(), 'it is not a regular file', `${what} for status`)
+    await rm(status, { recursive: true })
+    await writeFile(status, paragraph('bash', 'install ok installed'))
+    await make(join(folder, 'updates/0001'))
+    assert.equal(await seen(), 'it is not a regular file', `${what} for an update`)
+    await rm(join(folder, 'updates/0001'), { recursive: true })
+    await rm(status)
+  }
+})
+
+test('dpkg: packages with a list of files and no record are named, also where nothing was known before', async () => {
+  const files = { 'info/a.list': '', 'info/b.list': '', 'info/lost:amd64.list': '' }
+  const status = ['a', 'b'].map((name) => paragraph(name, 'install ok installed')).join('')
+  const result = await resultOf({ status, ...files })
+  assert.deepEqual(result.state === 'read' && result.odd, [
+    'lost has a list of files and no record',
+  ])
+})
+
+test('dpkg: a file that says of most packages with a list of files that they are not installed is unreadable', async () => {
+  const files = { 'info/a.list': '', 'info/b.list': '', 'info/c.list': '' }
+  const bare = (name: string): string => `Package: ${name}\nArchitecture: amd64\nVersion: 1\n\n`
+  const status = ['a', 'b', 'c'].map(bare).join('')
+  const result = await resultOf({ status, ...files })
+  assert.equal(result.state, 'unreadable', JSON.stringify(result))
 })
 
 test('dpkg: any text is read or refused in words', () => {

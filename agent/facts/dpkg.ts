@@ -70,19 +70,26 @@ function resultOf(
   if (lost.size * 2 > installed.size)
     return { state: 'unreadable', path, reason: missing('it is cut short', lost) }
   const there = present(files)
+  // dpkg removes a package's list before it says that the package isn't there: one, not most.
+  const isListed = new Set(there.map(({ name }) => name))
+  const isDenied = new Set(files.flatMap((records) => records.filter(isDenial).map(nameOf)))
+  const denied = new Set([...installed].filter((one) => isDenied.has(one) && !isListed.has(one)))
+  if (denied.size * 2 > installed.size)
+    return { state: 'unreadable', path, reason: missing('most are not installed in it', denied) }
   const { packages, odd } = admitPackages(
     there.map(({ name, arch, version }) => factPackage('dpkg', name, arch, version)),
   )
   const partial = there
     .filter(({ arch }) => arch === '')
     .map(({ name }) => `${name} has no architecture`)
+  const stray = [...lost].map((name) => `${name} has a list of files and no record`)
   const doubts: Doubt[] = []
   if (lost.size > 0) doubts.push({ reason: missing('it has no record of them', lost), names: lost })
   // dpkg ends every record with a blank line. A file without any is judged by what it lacks.
   const [status = ''] = texts
   if (status !== '' && !status.endsWith('\n\n'))
     doubts.push({ reason: 'its last record has no end' })
-  return { state: 'read', packages, odd: [...partial, ...odd], doubts }
+  return { state: 'read', packages, odd: [...partial, ...odd, ...stray], doubts }
 }
 
 function missing(what: string, names: ReadonlySet<string>): string {
@@ -115,6 +122,14 @@ function present(files: readonly (readonly DpkgRecord[])[]): DpkgRecord[] {
     }
   }
   return [...byName.values()].flat().filter((record) => isThere(record))
+}
+
+function isDenial({ state }: DpkgRecord): boolean {
+  return state === 'not-installed'
+}
+
+function nameOf({ name }: DpkgRecord): string {
+  return name
 }
 
 /** `half-installed` is there in part: its old or new files, under the version that its record names, if it names one yet. */
