@@ -69,7 +69,7 @@ export async function fetch(ticket: unknown): Promise<void> {
   const { peer, address, id, size } = ticket as Ticket
   if (node === undefined || pool === undefined) throw new Error('reset comes first')
   const signal = new AbortController().signal
-  const find = async (): Promise<[]> => []
+  const find = async (): Promise<{ providers: [] }> => ({ providers: [] })
   const fetched = await fetchBlob({ ...deps, node, pool, find }, blobId.parse(id), {
     size,
     providers: [{ peer, addresses: [address] }],

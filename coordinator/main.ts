@@ -252,7 +252,7 @@ export async function runCoordinator(
   stack.defer(() => node.close())
   const content = await createContent(
     { node, pool, clock, random, log, policy: serving.policy },
-    { tracker: true, coordinators: () => [] },
+    { tracker: true, hosts: () => trust.hosts(), coordinators: () => [] },
   )
   stack.defer(() => content.close())
   healing.set(coordinatorHealer({ pool, log, content, database, repositories, mirror }))

@@ -18,6 +18,8 @@ const REFRESH_MS = 3_000
 export interface TrustCache {
   check(certificate: Signed): Certificate
   approved(peerId: string): boolean
+  /** The approved hosts. */
+  hosts(): readonly { readonly peerId: string; readonly name: string }[]
   /** Reads everything anew: what was there when this is called, or later. */
   refresh(): Promise<void>
   close(): void
@@ -31,18 +33,22 @@ export async function openTrustCache(deps: {
   changed: () => void
 }): Promise<TrustCache> {
   // Owned by read(): replaced as a whole.
-  let state: { root: Root; revocations: readonly AcceptedRevocation[]; peers: ReadonlySet<string> }
+  let state: {
+    root: Root
+    revocations: readonly AcceptedRevocation[]
+    hosts: ReadonlyMap<string, { peerId: string; name: string }>
+  }
   const read = async (): Promise<void> => {
     const { root, revocations } = await deps.access.state()
-    const peers = new Set(
+    const hosts = new Map(
       (await deps.agents.list())
         .filter((agent) => agent.status === 'approved')
-        .map((agent) => agent.peerId),
+        .map(({ peerId, name }) => [peerId, { peerId, name }]),
     )
     const revoked =
       state !== undefined &&
       (revocations.length !== state.revocations.length || root.version !== state.root.version)
-    state = { root, revocations, peers }
+    state = { root, revocations, hosts }
     if (revoked) deps.changed()
   }
   // Owned by refresh(): the reading under way, and the one that begins after it. Two at once could end in the wrong order, and what was revoked in
@@ -75,7 +81,8 @@ export async function openTrustCache(deps: {
         revocations: state.revocations,
         at: deps.clock.now(),
       }),
-    approved: (peerId) => state.peers.has(peerId),
+    approved: (peerId) => state.hosts.has(peerId),
+    hosts: () => [...state.hosts.values()],
     refresh,
     close: stop,
   }

@@ -3,6 +3,7 @@ import { readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { blobs } from '../protocols/blobs/protocol.ts'
+import { openClient } from '../protocols/call.ts'
 import type { Handlers } from '../protocols/define-protocol.ts'
 import { providers } from '../protocols/providers/protocol.ts'
 import { serveProtocol } from '../protocols/serve.ts'
@@ -35,6 +36,8 @@ async function site(
   name: string,
   options: {
     coordinators?: TestNode[]
+    /** The approved hosts, of a coordinator. */
+    hosts?: { peerId: string; name: string }[]
     disk?: Disk
     distort?: (honest: Handlers<typeof blobs>) => Partial<Handlers<typeof blobs>>
   } = {},
@@ -67,6 +70,7 @@ async function site(
     },
     {
       tracker: coordinators === undefined,
+      hosts: () => options.hosts ?? [],
       coordinators: () =>
         (coordinators ?? [])
           .map(({ peerId }) => peerId)
@@ -137,6 +141,69 @@ test('content: without a coordinator nobody can say whether a blob exists, and w
     (await alone.content.providers(own.id, forever)).map(({ name }) => name),
     ['this node'],
   )
+})
+
+test('content: a blob is absent only if all hosts are connected and announced what they hold', async (t) => {
+  const fleet = await createTestFleet()
+  const hosts: { peerId: string; name: string }[] = []
+  const tracker = await site(t, fleet, 'tracker', { hosts })
+  const reader = await site(t, fleet, 'reader', { coordinators: [tracker.node] })
+  const holder = await site(t, fleet, 'holder', { coordinators: [tracker.node] })
+  hosts.push(
+    { peerId: reader.node.peerId, name: 'reader' },
+    { peerId: holder.node.peerId, name: 'holder' },
+  )
+  const id = blobId.parse('7'.repeat(64))
+  const away = (names: string[]) => ({
+    code: 'transfer.holders-away',
+    exit: 'unreachable',
+    data: { id, count: names.length, names },
+  })
+  // The tracker may have restarted: it has connections and no announcements.
+  await assert.rejects(reader.content.open(id, forever), away(['holder']))
+  await assert.rejects(reader.content.providers(id, forever), away(['holder']))
+  await assert.rejects(tracker.content.fetch(id, forever), away(['reader', 'holder']))
+  await holder.content.announce(forever)
+  await reader.content.announce(forever)
+  for (const { content } of [reader, tracker]) {
+    await assert.rejects(content.open(id, forever), { code: 'blob.unknown', exit: 'notFound' })
+    assert.deepEqual(await content.providers(id, forever), [])
+  }
+  // One that holds nothing of it says so; the other one, which left, may hold it.
+  await holder.node.close()
+  await until(() => tracker.node.peer(holder.node.peerId) === undefined)
+  await assert.rejects(reader.content.open(id, forever), away(['holder']))
+  await assert.rejects(tracker.content.open(id, forever), away(['holder']))
+})
+
+test('content: a question right after a host connected waits for its announcement', async (t) => {
+  const fleet = await createTestFleet()
+  const hosts: { peerId: string; name: string }[] = []
+  const tracker = await site(t, fleet, 'tracker', { hosts })
+  const reader = await site(t, fleet, 'reader', { coordinators: [tracker.node] })
+  const holder = await site(t, fleet, 'holder', { coordinators: [tracker.node] })
+  hosts.push({ peerId: holder.node.peerId, name: 'holder' })
+  const { id } = await addContent(holder.pool, 1000)
+  const opened = reader.content.open(id, forever)
+  await holder.content.announce(forever)
+  assert.equal((await opened).size, 1000)
+})
+
+test('content: a host that was named and left out of reach is not taken for one without the blob', async (t) => {
+  const fleet = await createTestFleet()
+  const tracker = await site(t, fleet, 'tracker')
+  const unreachable = await fleet.node(t, { role: 'agent', name: 'gone' })
+  const id = blobId.parse('7'.repeat(64))
+  await unreachable.dial(addressOf(tracker.node))
+  const client = openClient(
+    providers,
+    await unreachable.open(tracker.node.peerId, providers.id, forever),
+    { clock: systemClock },
+  )
+  await client.call('announce', { addresses: [], holds: [{ id, size: 10 }], drops: [], all: true })
+  const reader = await site(t, fleet, 'reader', { coordinators: [tracker.node] })
+  await assert.rejects(reader.content.open(id, forever), { exit: 'unreachable' })
+  await client.close()
 })
 
 test('content: a coordinator that does not answer hides nothing of what another one knows', async (t) => {

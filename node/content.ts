@@ -18,10 +18,11 @@ import type { Random } from '../shared/random.ts'
 import { KIB } from '../shared/units.ts'
 import { nodeError } from './errors.ts'
 import type { MusterNode } from './node.ts'
-import { fetchBlob } from './transfer/fetch.ts'
+import { type AwayHosts, createAwayHosts, type FleetHost } from './transfer/away.ts'
+import { fetchBlob, type Found } from './transfer/fetch.ts'
+import { transferError } from './transfer/errors.ts'
 import { createProviderIndex, trackerHandlers } from './transfer/provider-index.ts'
 import { blobHandlers, holdingOf } from './transfer/serve.ts'
-import type { ProviderHint } from './transfer/source.ts'
 import { createTracker, type Held } from './transfer/tracker.ts'
 
 export interface ByteRange {
@@ -46,7 +47,7 @@ export interface Provider {
 export interface Content {
   /**
    * The blob. With its size known from something verified, reading begins while the rest is on its way; without, it is fetched whole first.
-   * @throws blob.unknown where no connected node holds it, node.not-connected and the like where no coordinator could say
+   * @throws blob.unknown if no host holds it; transfer.*, node.not-connected if that is not known
    */
   open(id: BlobId, signal: AbortSignal, known?: { size: number }): Promise<Opened>
   /** Brings a blob that this node lacks into its pool. @throws blob.unknown, transfer.* where no connected node has it */
@@ -71,6 +72,8 @@ export interface ContentDeps {
 export interface ContentOptions {
   /** Keep track of who holds what, for everybody: a coordinator's part. */
   readonly tracker: boolean
+  /** The approved hosts, of a tracker: each of them may hold a blob. Absent: none. */
+  readonly hosts?: () => readonly FleetHost[]
   /** Peer ids of the connected coordinators, to ask and to tell. */
   readonly coordinators: () => readonly string[]
 }
@@ -83,11 +86,17 @@ const WAITING = 10_000
 const PIECE_BYTES = 256 * KIB
 /** Half of what an announcement stands for (EXPIRES_MS of the index). */
 const ANNOUNCE_MS = 15 * 60_000
+/** An announcement that a coordinator did not take is made again after this. */
+const ANNOUNCE_AGAIN_MS = 5_000
 
 export async function createContent(deps: ContentDeps, options: ContentOptions): Promise<Content> {
   const { node, pool, clock, log } = deps
   const serving = { policy: deps.policy, clock, log }
   const index = options.tracker ? createProviderIndex(deps) : undefined
+  const awayHosts =
+    index === undefined
+      ? undefined
+      : createAwayHosts({ node, clock, index }, { hosts: options.hosts ?? (() => []) })
   const closing = new AbortController()
   const queue = createQueue({
     name: 'the queue of blob fetches',
@@ -97,16 +106,20 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
   await node.handle(blobs, serveProtocol(blobs, blobHandlers(pool), serving))
   if (index !== undefined) {
     const own = (id: BlobId) => holdingOf(pool, id)
-    await node.handle(
-      providers,
-      serveProtocol(providers, trackerHandlers(index, { self: node.peerId, own }), serving),
-    )
+    const away: AwayHosts['find'] = async (...question) => awayHosts?.find(...question)
+    const handlers = trackerHandlers(index, { self: node.peerId, own, away })
+    await node.handle(providers, serveProtocol(providers, handlers, serving))
   }
   const offs = index === undefined ? [] : [node.on('disconnect', (peer) => index.drop(peer))]
+  if (awayHosts !== undefined) offs.push(awayHosts.close)
 
   const tracker = createTracker({ node, clock, log }, options)
-  const find = async (id: BlobId, signal: AbortSignal): Promise<readonly ProviderHint[]> =>
-    index === undefined ? tracker.find(id, signal) : index.find(id, undefined)
+  const find = async (id: BlobId, signal: AbortSignal): Promise<Found> => {
+    if (index === undefined) return tracker.find(id, signal)
+    const providers = index.find(id, undefined)
+    const away = await awayHosts?.find(undefined, signal, { wait: providers.length === 0 })
+    return { providers: index.find(id, undefined), away }
+  }
 
   /** Brings the blob into the pool; several callers share one fetch, which ends when the last of them leaves. */
   const fetch = (
@@ -133,27 +146,28 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
   }
   const announce = async (signal: AbortSignal): Promise<void> => {
     let holds: Held[] = []
+    let all = true
     for await (const held of pool.list()) {
       if (signal.aborted) return
       holds.push(held)
       if (holds.length === MAX_ANNOUNCED) {
-        await tracker.tell(holds)
+        all = (await tracker.tell(holds)) && all
         holds = []
       }
     }
     // Also with nothing to tell: the coordinator learns where this node can be dialled.
-    await tracker.tell(holds)
+    all = (await tracker.tell(holds, { all })) && all
+    // A coordinator that is starting may not take it; until it does, it knows nothing of this pool.
+    if (!all && !closing.signal.aborted) retry ??= clock.after(ANNOUNCE_AGAIN_MS, announceAgain)
   }
-  if (!options.tracker)
-    offs.push(
-      clock.every(
-        ANNOUNCE_MS,
-        () =>
-          void announce(closing.signal).catch((error: unknown) =>
-            log.warn({ error }, 'the pool was not announced'),
-          ),
-      ),
+  let retry: (() => void) | undefined
+  const announceAgain = (): void => {
+    retry = undefined
+    announce(closing.signal).catch((error: unknown) =>
+      log.warn({ error }, 'the pool was not announced'),
     )
+  }
+  if (!options.tracker) offs.push(clock.every(ANNOUNCE_MS, announceAgain))
 
   const here = (id: BlobId, size: number): Opened => ({
     size,
@@ -183,11 +197,13 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
     fetch: (id, signal, known) => fetch(id, signal, known),
     async providers(id, signal) {
       const own = await holdingOf(pool, id)
-      const hints = await find(id, signal).catch((error: unknown) => {
+      const { providers: hints, away } = await find(id, signal).catch((error: unknown) => {
         // Without a coordinator this node still knows of itself.
         if (own.size === undefined) throw error
-        return []
+        return { providers: [], away: undefined }
       })
+      if (own.size === undefined && hints.length === 0 && away !== undefined)
+        throw transferError('transfer.holders-away', { id, ...away })
       const nameOf = (peer: string): string => node.peer(peer)?.member?.name ?? peer
       const others = hints.map((hint) => ({
         name: nameOf(hint.peer),
@@ -206,6 +222,7 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
     async close() {
       closing.abort(nodeError('node.closed'))
       tracker.close()
+      retry?.()
       for (const off of offs) off()
       await queue.close()
     },

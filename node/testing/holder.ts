@@ -57,7 +57,7 @@ export async function holder(
     hint: { peer: node.peerId, addresses: [addressOf(node)] },
     fetch: (id, providers, options = {}) =>
       fetchBlob(
-        { node, pool, clock: systemClock, log: node.log, find: async () => providers },
+        { node, pool, clock: systemClock, log: node.log, find: async () => ({ providers }) },
         id,
         {
           signal: new AbortController().signal,

@@ -25,18 +25,36 @@ export interface Crowd {
 
 export function createCrowd(deps: FetchDeps, id: BlobId, options: FetchOptions): Crowd {
   const sources = new Map<string, Source>()
+  // Why other nodes than those known may have it; undefined if none may.
   let unanswered: unknown
-  // Where nobody could say whom to ask, it is not known whether the blob exists.
-  const nobody = (): unknown =>
-    sources.size === 0 && unanswered !== undefined ? unanswered : blobError('blob.unknown', { id })
+  /** Not found, only if every host that may hold it was asked and answered. */
+  const nobody = (): unknown => {
+    const silent = [...sources.values()].flatMap(({ lastError }) =>
+      lastError instanceof Error && !blobError.is(lastError, 'blob.unknown') ? [lastError] : [],
+    )
+    const last = silent.at(-1)
+    if (last !== undefined)
+      return transferError(
+        'transfer.unreachable',
+        { id, holders: silent.length, reason: last.message },
+        { cause: last },
+      )
+    return unanswered ?? blobError('blob.unknown', { id })
+  }
   const alive = (): Source[] =>
     [...sources.values()].filter((source) => source.usable && source.holding !== undefined)
   return {
     refresh: async () => {
-      const found = await deps.find(id, options.signal).catch((error: unknown) => {
-        unanswered = error
-        return []
-      })
+      const found = await deps.find(id, options.signal).then(
+        ({ providers, away }) => {
+          unanswered = away && transferError('transfer.holders-away', { id, ...away })
+          return providers
+        },
+        (error: unknown) => {
+          unanswered = error
+          return []
+        },
+      )
       options.signal.throwIfAborted()
       let better = false
       const asked: Promise<void>[] = []

@@ -13,8 +13,7 @@ import { KIB, MIB } from '../../shared/units.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import { createTestFleet } from '../testing/fleet.ts'
 import { addContent, contentOf, holder, putContent } from '../testing/holder.ts'
-import { fetchBlob } from './fetch.ts'
-import type { ProviderHint } from './source.ts'
+import { fetchBlob, type Found } from './fetch.ts'
 
 test('fetch: a blob comes from one provider that was never connected before, with progress', async (t) => {
   const fleet = await createTestFleet()
@@ -76,7 +75,10 @@ test('fetch: nobody has it, nobody can be reached, nobody is known', async (t) =
   await assert.rejects(target.fetch(id, [source.hint]), { code: 'blob.unknown', exit: 'notFound' })
   await assert.rejects(target.fetch(id, []), { code: 'blob.unknown' })
   await source.node.close()
-  await assert.rejects(target.fetch(id, [source.hint]), { code: 'blob.unknown' })
+  await assert.rejects(target.fetch(id, [source.hint]), {
+    code: 'transfer.unreachable',
+    exit: 'unreachable',
+  })
   await assert.rejects(target.fetch(id, [source.hint], { size: 100 }), {
     code: 'transfer.incomplete',
     exit: 'unreachable',
@@ -425,9 +427,9 @@ test('fetch: a tracker that does not answer does not keep the providers waiting'
   const { node, pool } = target
   // Five seconds until the tracker is asked again pass in fifty milliseconds.
   const clock = { ...systemClock, monotonic: () => systemClock.monotonic() * 100 }
-  const find = async (): Promise<readonly ProviderHint[]> => {
+  const find = async (): Promise<Found> => {
     asked += 1
-    if (asked === 1) return [{ ...source.hint, size: content.length }]
+    if (asked === 1) return { providers: [{ ...source.hint, size: content.length }] }
     silent.resolve()
     return new Promise(() => undefined)
   }

@@ -2,6 +2,7 @@
  * One blob from several providers at once: disjoint ranges, verified group by group into the pool, stalled ranges moved to someone else, interrupted fetches
  * gone on with. Ends when the blob is whole and durable, or when nobody is left who could bring what is missing; what was verified stays in either case.
  */
+import type { Away } from '../../protocols/providers/messages.ts'
 import { blobError } from '../../shared/blobs/errors.ts'
 import type { Pool } from '../../shared/blobs/pool.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -25,16 +26,22 @@ export interface FetchOptions {
   readonly stallMs?: number
 }
 
+export interface Found {
+  readonly providers: readonly ProviderHint[]
+  /** Hosts that may hold the blob too, which the tracker cannot say now. */
+  readonly away?: Away | undefined
+}
+
 export interface FetchDeps {
   readonly node: MusterNode
   readonly pool: Pool
   readonly clock: Clock
   readonly log: Logger
-  /** Asks the tracker. An error counts as an empty answer, unless nobody else is known: then it is the fetch's own. */
-  readonly find: (id: BlobId, signal: AbortSignal) => Promise<readonly ProviderHint[]>
+  /** Asks the tracker. An error counts as an empty answer that leaves it open who else has it. */
+  readonly find: (id: BlobId, signal: AbortSignal) => Promise<Found>
 }
 
-/** Brings the blob into the pool. Throws blob.unknown, transfer.incomplete, errors of the pool's disk or of `find`, or the signal's reason. */
+/** Brings the blob into the pool. Throws blob.unknown if no node has it, transfer.* if that is not known, errors of the pool's disk or of `find`, or the signal's reason. */
 export async function fetchBlob(
   deps: FetchDeps,
   id: BlobId,

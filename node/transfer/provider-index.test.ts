@@ -47,6 +47,26 @@ test('provider index: announced, grown, dropped, left', () => {
   assert.deepEqual(index.find(id('1'), undefined), [])
 })
 
+test('provider index: all of a host is known after its last message, until it leaves or expires', () => {
+  let now = 0
+  const index = createProviderIndex({
+    clock: { ...systemClock, monotonic: () => now },
+    random: systemRandom,
+  })
+  const a = peer()
+  assert.equal(index.knowsAll(a), false)
+  index.announce(a, SEEN, holds(id('1')))
+  assert.equal(index.knowsAll(a), false)
+  index.announce(a, SEEN, { ...holds(id('2')), all: true })
+  index.announce(a, SEEN, holds(id('3')))
+  assert.equal(index.knowsAll(a), true)
+  now = EXPIRES_MS
+  assert.equal(index.knowsAll(a), false)
+  index.drop(a)
+  index.announce(a, SEEN, holds())
+  assert.equal(index.knowsAll(a), false)
+})
+
 test('provider index: an announcement that is not repeated expires', () => {
   let now = 0
   const index = createProviderIndex({

@@ -14,6 +14,7 @@ import type { providers } from '../../protocols/providers/protocol.ts'
 import type { Handlers } from '../../protocols/define-protocol.ts'
 import type { Holding } from '../../protocols/blobs/messages.ts'
 import { plausible } from '../address.ts'
+import type { AwayHosts } from './away.ts'
 
 /** Nodes announce again in half of this; a node that vanished without a word is named no longer than this. */
 export const EXPIRES_MS = 30 * 60_000
@@ -27,6 +28,8 @@ export interface ProviderIndex {
   announce(peer: string, seenAt: string, announcement: Announcement): number
   /** Up to {@link MAX_PROVIDERS} providers other than the asker, whole ones first, in random order so that the load spreads. */
   find(id: BlobId, asker: string | undefined): Provider[]
+  /** True if all that the peer holds is known here. */
+  knowsAll(peer: string): boolean
   /** Forgets a peer that left. */
   drop(peer: string): void
   /** Entries held, each range of a partial blob counted as one more, for metrics. */
@@ -38,6 +41,10 @@ interface Known {
   expiresAt: number
   /** What its holdings count for. */
   weight: number
+  /** It announced all that it holds. */
+  all: boolean
+  /** Something that it announced was forgotten for lack of room. */
+  cut: boolean
   readonly holds: Map<BlobId, Holding & { size: number }>
 }
 
@@ -68,6 +75,8 @@ export function createProviderIndex(deps: { clock: Clock; random: Random }): Pro
         addresses: [],
         expiresAt: 0,
         weight: 0,
+        all: false,
+        cut: false,
         holds: new Map(),
       }
       peers.set(peer, known)
@@ -77,16 +86,26 @@ export function createProviderIndex(deps: { clock: Clock; random: Random }): Pro
       for (const { id, ...holding } of announcement.holds) {
         release(peer, known, id)
         const weight = weightOf(holding)
-        if (entries + weight > MAX_ENTRIES) break
-        while (known.weight + weight > MAX_BLOBS_PER_PEER)
+        if (entries + weight > MAX_ENTRIES) {
+          known.cut = true
+          break
+        }
+        while (known.weight + weight > MAX_BLOBS_PER_PEER) {
+          known.cut = true
           release(peer, known, known.holds.keys().next().value as BlobId)
+        }
         known.holds.set(id, holding)
         known.weight += weight
         entries += weight
         const set = holders.get(id) ?? new Set()
         holders.set(id, set.add(peer))
       }
+      known.all ||= announcement.all === true
       return EXPIRES_MS
+    },
+    knowsAll: (peer) => {
+      const known = peers.get(peer)
+      return known?.all === true && !known.cut && known.expiresAt > deps.clock.monotonic()
     },
     find: (id, asker) => {
       const now = deps.clock.monotonic()
@@ -120,6 +139,8 @@ export interface TrackerOptions {
   /** The coordinator's own peer id, named first where its pool has the blob. */
   readonly self: string
   readonly own: (id: BlobId) => Promise<Holding>
+  /** Hosts other than the asker whose blobs are not known here. */
+  readonly away: AwayHosts['find']
 }
 
 export function trackerHandlers(
@@ -130,8 +151,9 @@ export function trackerHandlers(
     announce: async (announcement, { peer }) => ({
       expiresInMs: index.announce(peer.peerId as string, peer.address, announcement),
     }),
-    find: async ({ ids }, { peer }) => {
+    find: async ({ ids }, { peer, signal }) => {
       const found: Provider[][] = []
+      let certain = true
       for (const id of ids) {
         const { size, ranges } = await options.own(id)
         const own: Provider[] =
@@ -145,9 +167,18 @@ export function trackerHandlers(
                   ...(ranges === undefined ? {} : { ranges }),
                 },
               ]
+        certain &&= size !== undefined && ranges === undefined
         found.push([...own, ...index.find(id, peer.peerId)].slice(0, MAX_PROVIDERS))
       }
-      return { found }
+      if (certain) return { found }
+      const away = await options.away(peer.peerId, signal, {
+        wait: found.some(({ length }) => length === 0),
+      })
+      // A host that came in the meantime may hold what was asked for.
+      const late = found.map((known, at) =>
+        known.length > 0 ? known : index.find(ids[at] as BlobId, peer.peerId),
+      )
+      return { found: late, ...(away && { away }) }
     },
   }
 }

@@ -5,6 +5,7 @@
  */
 import { openClient, type Client } from '../../protocols/call.ts'
 import {
+  type Away,
   MAX_ADDRESSES,
   MAX_ANNOUNCED,
   MAX_ASKED,
@@ -36,13 +37,14 @@ export interface Held {
 }
 
 export interface Tracker {
-  /** Who holds the blob, as the coordinators know. @throws node.not-connected, protocol.* where none of them answers; the signal's reason */
-  find(id: BlobId, signal: AbortSignal): Promise<readonly Provider[]>
+  /** Who holds or may hold the blob, as the coordinators know. @throws node.not-connected, protocol.* where none of them answers; the signal's reason */
+  find(id: BlobId, signal: AbortSignal): Promise<Answer>
   /**
    * Tells every coordinator of up to {@link MAX_ANNOUNCED} more blobs and, with none too, where this node can be dialled. Resolves once each has taken it or
-   * has failed to, which is logged: the next announcement of everything tells again.
+   * has failed to, which is logged. False if one failed. `all`: these are the last of all that
+   * this node holds.
    */
-  tell(holds: readonly Held[]): Promise<void>
+  tell(holds: readonly Held[], options?: { all: boolean }): Promise<boolean>
   /** Ends what is under way. */
   close(): void
 }
@@ -50,7 +52,14 @@ export interface Tracker {
 interface Job {
   readonly ask: BlobId | undefined
   readonly holds: readonly Held[]
-  readonly done: PromiseWithResolvers<readonly Provider[]>
+  readonly all: boolean
+  readonly done: PromiseWithResolvers<Answer>
+}
+
+interface Answer {
+  readonly providers: readonly Provider[]
+  /** Hosts that may hold it too; undefined if a coordinator knows that there is none. */
+  readonly away: Away | undefined
 }
 
 export function createTracker(
@@ -72,21 +81,29 @@ export function createTracker(
       const coordinators = options.coordinators()
       if (coordinators.length === 0)
         throw nodeError('node.not-connected', { peer: 'any coordinator' })
-      const asked = coordinators.map((peer) => lineTo(peer)({ ask: id, holds: [] }))
-      const { found, refusals } = await abortable(firstAnswers(deps.clock, asked), signal)
+      const asked = coordinators.map((peer) => lineTo(peer)({ ask: id, holds: [], all: false }))
+      const { answers, refusals } = await abortable(firstAnswers(deps.clock, asked), signal)
       if (refusals.length === asked.length) throw refusals[0]
-      return found.filter((provider) => provider.peer !== deps.node.peerId)
+      const isSure = answers.some(({ away }) => away === undefined)
+      return {
+        providers: answers
+          .flatMap(({ providers }) => providers)
+          .filter((provider) => provider.peer !== deps.node.peerId),
+        away: isSure ? undefined : answers[0]?.away,
+      }
     },
-    tell: async (holds) => {
+    tell: async (holds, { all } = { all: false }) => {
       const told = options.coordinators().map(async (coordinator) => {
         try {
-          await lineTo(coordinator)({ ask: undefined, holds })
+          await lineTo(coordinator)({ ask: undefined, holds, all })
+          return true
         } catch (error) {
           if (!(error instanceof MusterError) && !closing.signal.aborted) throw error
           deps.log.debug({ coordinator, error }, 'an announcement was not taken')
+          return false
         }
       })
-      await Promise.all(told)
+      return (await Promise.all(told)).every(Boolean)
     },
     close: () => closing.abort(nodeError('node.closed')),
   }
@@ -98,32 +115,33 @@ export function createTracker(
  */
 function firstAnswers(
   clock: Clock,
-  asked: readonly Promise<readonly Provider[]>[],
-): Promise<{ found: Provider[]; refusals: unknown[] }> {
+  asked: readonly Promise<Answer>[],
+): Promise<{ answers: Answer[]; refusals: unknown[] }> {
   return new Promise((resolve) => {
-    const found: Provider[] = []
+    const answers: Answer[] = []
     const refusals: unknown[] = []
     let left = asked.length
     let cancel: (() => void) | undefined
-    const enough = (): void => resolve({ found: [...found], refusals })
+    const enough = (): void => resolve({ answers: [...answers], refusals })
     const answered = (): void => {
       left -= 1
       if (left === 0) {
         cancel?.()
         enough()
-      } else if (found.length > 0) cancel ??= clock.after(LATER_MS, enough)
+      } else if (answers.some(({ providers }) => providers.length > 0))
+        cancel ??= clock.after(LATER_MS, enough)
     }
     for (const answer of asked)
       answer
         .then(
-          (providers) => void found.push(...providers),
+          (given) => void answers.push(given),
           (error: unknown) => void refusals.push(error),
         )
         .finally(answered)
   })
 }
 
-type Line = (job: Omit<Job, 'done'>) => Promise<readonly Provider[]>
+type Line = (job: Omit<Job, 'done'>) => Promise<Answer>
 
 /** The jobs for one coordinator, in order. `over` is called when none is left. */
 function createLine(
@@ -203,16 +221,21 @@ async function answer(
 ): Promise<void> {
   const ids = batch.flatMap((job) => job.ask ?? [])
   if (ids.length > 0) {
-    const { found } = await client.call('find', { ids }, { signal })
-    for (const [i, job] of batch.entries()) job.done.resolve(found[i] ?? [])
+    const { found, away } = await client.call('find', { ids }, { signal })
+    for (const [i, job] of batch.entries()) job.done.resolve({ providers: found[i] ?? [], away })
     return
   }
   // The coordinator takes four addresses: two families, two networks.
   const addresses = deps.node.addresses().slice(0, MAX_ADDRESSES)
   await client.call(
     'announce',
-    { addresses, holds: batch.flatMap((job) => job.holds), drops: [] },
+    {
+      addresses,
+      holds: batch.flatMap((job) => job.holds),
+      drops: [],
+      ...(batch.some(({ all }) => all) && { all: true }),
+    },
     { signal },
   )
-  for (const job of batch) job.done.resolve([])
+  for (const job of batch) job.done.resolve({ providers: [], away: undefined })
 }

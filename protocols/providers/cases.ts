@@ -29,6 +29,13 @@ export const cases: readonly Case[] = [
     hex: 'a36564726f70738065686f6c6473806961646472657373657380',
   },
   {
+    id: 'the last of all',
+    method: 'announce',
+    part: 'request',
+    message: { addresses: [], holds: [], drops: [], all: true },
+    hex: 'a463616c6cf56564726f70738065686f6c6473806961646472657373657380',
+  },
+  {
     id: 'half an hour',
     method: 'announce',
     part: 'response',
@@ -64,5 +71,12 @@ export const cases: readonly Case[] = [
     hex: `
       a165666f756e648281a364706565727834313244334b6f6f5752617750627850745031655a614a70756d476e7957583244635579643352516e796472
       336541746f34417a376473697a65056961646472657373657381772f6970342f3139322e302e322e372f7463702f3734303080`,
+  },
+  {
+    id: 'nobody known, two hosts away',
+    method: 'find',
+    part: 'response',
+    message: { found: [[]], away: { count: 2, names: ['web-1'] } },
+    hex: 'a26461776179a265636f756e7402656e616d657381657765622d3165666f756e648180',
   },
 ]

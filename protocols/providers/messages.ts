@@ -1,5 +1,6 @@
 /** The messages of `/muster/providers/1`. */
 import { z } from 'zod'
+import { HOST_NAME } from '../../shared/host-name.ts'
 import { keyOfPeerId } from '../../shared/identity/peer-id.ts'
 import { MAX_RANGES, blobField, rangeField } from '../blobs/messages.ts'
 
@@ -10,6 +11,8 @@ export const MAX_ASKED = 64
 export const MAX_PROVIDERS = 32
 /** Addresses of one node: two families, two networks. */
 export const MAX_ADDRESSES = 4
+/** Names of hosts in one message: enough to see what they have in common. */
+export const MAX_AWAY_NAMES = 5
 
 const size = z.int().nonnegative()
 const addresses = z.array(z.string().max(256)).max(MAX_ADDRESSES)
@@ -35,6 +38,8 @@ export const announceRequest = z.object({
     .max(MAX_ANNOUNCED),
   /** Held no longer. */
   drops: z.array(blobField).max(MAX_ANNOUNCED),
+  /** Set on the last message of those that name all that the sender holds. */
+  all: z.boolean().optional(),
 })
 /** Milliseconds for which the announcement stands; announce again in half of it. */
 export const announceResponse = z.object({ expiresInMs: z.int().positive() })
@@ -57,6 +62,15 @@ export const findResponse = z.object({
         .max(MAX_PROVIDERS),
     )
     .max(MAX_ASKED),
+  /** Hosts of the fleet whose blobs the coordinator does not know now. Absent: none. */
+  away: z
+    .object({
+      count: z.int().positive(),
+      /** Some of them, for people. */
+      names: z.array(z.string().regex(HOST_NAME)).max(MAX_AWAY_NAMES),
+    })
+    .optional(),
 })
+export type Away = NonNullable<z.infer<typeof findResponse>['away']>
 export type Announcement = z.infer<typeof announceRequest>
 export type Provider = z.infer<typeof findResponse>['found'][number][number]

@@ -1,0 +1,62 @@
+/** `protocols/starting.ts` over libp2p, where remote operators and agents come. */
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { openClient } from '../protocols/call.ts'
+import { providers } from '../protocols/providers/protocol.ts'
+import { type Serve, serveProtocol } from '../protocols/serve.ts'
+import { serveWhenStarted } from '../protocols/starting.ts'
+import { systemClock } from '../shared/clock.ts'
+import { blobId } from '../shared/ids.ts'
+import { createNodePolicy } from './policy.ts'
+import { addressOf, createTestFleet } from './testing/fleet.ts'
+
+const forever = new AbortController().signal
+const id = blobId.parse('7'.repeat(64))
+
+test('starting: a remote caller waits for a node that is starting, and is told so where that takes long', async (t) => {
+  const fleet = await createTestFleet()
+  const coordinator = await fleet.node(t, { role: 'coordinator', name: 'c1' })
+  const caller = await fleet.node(t, { role: 'agent', name: 'a1' })
+  let ready: Serve | undefined
+  // Time runs only while the node sleeps, so that the wait is exact and costs nothing.
+  let now = 0
+  let stuck = false
+  const asked = Promise.withResolvers<void>()
+  const clock = {
+    ...systemClock,
+    monotonic: () => now,
+    sleep: async (ms: number, signal?: AbortSignal) => {
+      asked.resolve()
+      if (stuck) now += ms
+      await systemClock.sleep(1, signal)
+    },
+  }
+  await coordinator.handle(
+    providers,
+    serveWhenStarted({ clock }, { name: 'c1', ready: () => ready }),
+  )
+  await caller.dial(addressOf(coordinator))
+  const find = async () => {
+    const stream = await caller.open(coordinator.peerId, providers.id, forever)
+    const client = openClient(providers, stream, { clock: systemClock })
+    try {
+      return await client.call('find', { ids: [id] })
+    } finally {
+      await client.close().catch(() => undefined)
+    }
+  }
+  stuck = true
+  await assert.rejects(find(), { code: 'socket.starting', exit: 'unreachable', retryable: true })
+  stuck = false
+  const waiting = find()
+  await asked.promise
+  ready = serveProtocol(
+    providers,
+    {
+      find: async () => ({ found: [[]] }),
+      announce: async () => ({ expiresInMs: 1 }),
+    },
+    { clock: systemClock, log: coordinator.log, policy: createNodePolicy() },
+  )
+  assert.deepEqual(await waiting, { found: [[]] })
+})

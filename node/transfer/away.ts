@@ -1,0 +1,62 @@
+/**
+ * Which hosts may hold a blob that no announcement names: approved hosts that are offline, and
+ * connected ones that have not announced all of their blobs. Page: protocols/providers/README.md.
+ */
+import { type Away, MAX_AWAY_NAMES } from '../../protocols/providers/messages.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { MusterNode } from '../node.ts'
+import type { ProviderIndex } from './provider-index.ts'
+
+/** A host announces its blobs as soon as it has connected; this is time for 100,000 of them. */
+const ANNOUNCING_MS = 2_000
+const AGAIN_MS = 20
+
+export interface FleetHost {
+  readonly peerId: string
+  readonly name: string
+}
+
+export interface AwayHosts {
+  /** Undefined: no host is away. `wait`: give hosts that have just connected time to announce. */
+  find(
+    asker: string | undefined,
+    signal: AbortSignal,
+    options: { wait: boolean },
+  ): Promise<Away | undefined>
+  close(): void
+}
+
+export function createAwayHosts(
+  deps: { node: MusterNode; clock: Clock; index: ProviderIndex },
+  options: { hosts: () => readonly FleetHost[] },
+): AwayHosts {
+  const { node, clock, index } = deps
+  const since = new Map<string, number>()
+  const offs = [
+    node.on('member', (peer) => since.set(peer, clock.monotonic())),
+    node.on('disconnect', (peer) => since.delete(peer)),
+  ]
+  const isAnnouncing = ({ peerId }: FleetHost): boolean => {
+    const connectedAt = since.get(peerId)
+    return connectedAt !== undefined && clock.monotonic() - connectedAt < ANNOUNCING_MS
+  }
+  return {
+    async find(asker, signal, { wait }) {
+      for (;;) {
+        const away = options
+          .hosts()
+          .filter(({ peerId }) => peerId !== asker && !index.knowsAll(peerId))
+        if (away.length === 0) return undefined
+        if (!wait || !away.some(isAnnouncing))
+          return {
+            count: away.length,
+            names: away.slice(0, MAX_AWAY_NAMES).map(({ name }) => name),
+          }
+        await clock.sleep(AGAIN_MS, signal)
+      }
+    },
+    close: () => {
+      for (const off of offs) off()
+    },
+  }
+}
