@@ -27,6 +27,8 @@ test('an order that a host would refuse is an error of usage that names the flag
     [['true'], { cwd: 'srv' }, /^--cwd: expected an absolute path, got "srv"/],
     [['true'], { cwd: `/${long}` }, /^--cwd: expected at most 4096 characters/],
     [['true'], { user: 'a b' }, /^--user: expected 1 to 64 letters/],
+    [[''], {}, /^the command, which has 1 words: expected a program, got an empty word/],
+    [['true'], { name: '' }, /^--name: expected at least 1 character/],
     [['true'], { name: 'x'.repeat(65) }, /^--name: expected at most 64 characters/],
   ]
   for (const [command, more, says] of wrong)

@@ -122,3 +122,41 @@ test('cli/session: an order that the log could not take is refused before it is 
     encodeEntry({ ...entry, clamped: true, operation: operationId.parse(NOBODY), signed })
   }
 })
+
+test('an argument that no coordinator takes is an error of usage before anything is sent', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-session-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const path = join(folder, 'run', 'socket')
+  const handlers = {
+    'session.begin': async () => ({
+      nonce: new Uint8Array(32),
+      name: 'c',
+      version: '0',
+      fleet: TEST_FLEET,
+      coordinator: here,
+    }),
+    'session.open': async () => ({}),
+  } as unknown as Handlers<typeof control>
+  const policy = {
+    allow: async () => ({ kind: 'stranger', name: 'x', peerId: undefined }) as const,
+  }
+  const socket = await serveSocket(deps, {
+    path,
+    protocols: new Map([[control.id, serveProtocol(control, handlers, { ...deps, policy })]]),
+  })
+  t.after(() => socket.close())
+  const session = await openSession({ ...deps, operator: testKey(1) }, socketReach(path))
+  t.after(() => session.close())
+  const long = 'x'.repeat(257)
+  const repoSync = { createSnapshot: false, allowRollback: false, acceptShrink: false }
+  const wrong: [() => Promise<unknown>, message: RegExp][] = [
+    [() => session.ask('run.status', { run: '' }), /^run: expected at least 1 characters/],
+    [() => session.ask('run.status', { run: long }), /^run: expected at most 36 characters/],
+    [() => session.ask('run.list', { on: [''], all: true }), /^on: expected at least 1 characters/],
+    [
+      () => session.operate({ verb: 'repo.sync', targets: [long], arguments: repoSync }),
+      /^target: expected at most 256 characters/,
+    ],
+  ]
+  for (const [ask, message] of wrong) await assert.rejects(ask, { code: 'cli.usage', message })
+})

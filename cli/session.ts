@@ -14,10 +14,12 @@ import { MAX_ENTRY_BYTES } from '../shared/audit/tile.ts'
 import { canonicalJson } from '../shared/canonical-json.ts'
 import { type Clock, rfc3339 } from '../shared/clock.ts'
 import { type FleetId, fleetId, operationId, uuidv7Generator } from '../shared/ids.ts'
+import { checkRequest } from './check-request.ts'
 import { cliError } from './errors.ts'
 import { generateKey, type Signer } from '../shared/identity/signer.ts'
 import type { Random } from '../shared/random.ts'
 import { pae } from '../shared/trust/dsse.ts'
+import { intentTargets } from '../shared/trust/intent.ts'
 import type { Opening } from '../shared/trust/commitment.ts'
 import type { JsonObject } from '../shared/trust/fields.ts'
 import { MAX_STATEMENT_BYTES, type Signed, signStatement } from '../shared/trust/signed.ts'
@@ -158,7 +160,10 @@ export async function openSession(
     },
     operator: deps.operator,
     newId,
-    ask: (method, request, more) => client.call(method, request, { ...options, ...more }),
+    ask: async (method, request, more) => {
+      checkRequest(control.methods[method].request, request)
+      return client.call(method, request, { ...options, ...more })
+    },
     sign,
     perform,
     operate: async (order, more) => perform(await sign(order), more),
@@ -230,6 +235,7 @@ async function signIntent<V extends Verb>(
   },
   signal: AbortSignal | undefined,
 ): Promise<Signed> {
+  checkRequest(intentTargets, { target: order.targets })
   const now = deps.clock.now()
   const intent = {
     fleet: order.fleet,

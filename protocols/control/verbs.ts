@@ -41,7 +41,8 @@ export const runOrder = z.strictObject({
   command: z
     .array(z.string().max(32_768, 'expected at most 32768 characters'))
     .min(1, 'expected a program')
-    .max(1024, 'expected at most 1024 words'),
+    .max(1024, 'expected at most 1024 words')
+    .refine(([program]) => program !== '', 'expected a program, got an empty word'),
   /** For each variable the commitment to its value (AL-13). The values themselves travel beside the intent: `protocols/openings.ts`. */
   env: z
     .record(variableName, commitmentText)
@@ -54,7 +55,11 @@ export const runOrder = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9_.-]{1,64}$/, 'expected 1 to 64 letters, digits, dots, dashes, underscores')
     .optional(),
-  name: z.string().max(64, 'expected at most 64 characters').optional(),
+  name: z
+    .string()
+    .min(1, 'expected at least 1 character')
+    .max(64, 'expected at most 64 characters')
+    .optional(),
   limits: z.strictObject({
     memoryBytes: z.int().positive().optional(),
     /** Thousandths of one core, so that statements hold integers only. */

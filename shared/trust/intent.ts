@@ -18,6 +18,10 @@ export const MAX_INTENT_MS = 5 * 60_000
 /** More hosts are more intents; a statement of 48 KiB holds about 400 with their run ids. */
 const MAX_TARGETS = 1024
 
+const targets = z.array(z.string().min(1).max(256)).max(MAX_TARGETS)
+/** What a command line checks before it signs: the targets are words that a person typed. */
+export const intentTargets = z.strictObject({ target: targets })
+
 export const intentSchema = z
   .strictObject({
     type: z.literal('muster/intent/v1'),
@@ -34,7 +38,7 @@ export const intentSchema = z
       ),
     namespace: namespaceField,
     /** Agent ids, or names of repositories, snapshots and the like, as the verb wants them. */
-    targets: z.array(z.string().min(1).max(256)).max(MAX_TARGETS),
+    targets,
     arguments: objectField,
     issuedAt: timeField,
     expiresAt: timeField,
