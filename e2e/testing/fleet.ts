@@ -24,11 +24,11 @@ const BIN = join(import.meta.dirname, '..', '..', 'bin', 'muster')
 const deps = { clock: systemClock, random: systemRandom }
 
 /** A daemon on a machine that runs other tests beside. */
-const READY_MS = 60_000
+const READY_MS = 180_000
 const STOP_MS = 10_000
 /** Between two looks at a condition. */
 const AGAIN_MS = 50
-const WITHIN_MS = 30_000
+const WITHIN_MS = 120_000
 
 export interface Ended {
   readonly code: number

@@ -20,8 +20,8 @@ import {
 import type { Finding } from './check.ts'
 import '../../error-tables.ts'
 
-/** One question. A coordinator that is stopped (SIGSTOP) accepts the connection and stays silent. */
-const ASK_MS = 15_000
+/** One question, on a busy machine. A stopped coordinator accepts the connection and stays silent. */
+const ASK_MS = 30_000
 
 export interface FleetState {
   readonly status: StatusResponse
