@@ -5,8 +5,8 @@ import {
   hostNameError,
   hostNameFault,
   isIdPrefix,
-  MIN_ID_PREFIX,
   requireHostName,
+  requireNoIdOf,
 } from './host-name.ts'
 
 const id = '3f0c1e6a-6a55-4c3b-9f4e-0d9a2b1c7e10'
@@ -14,8 +14,8 @@ const id = '3f0c1e6a-6a55-4c3b-9f4e-0d9a2b1c7e10'
 test('host name: key words, ids and their beginnings, numbers and foreign characters are refused', () => {
   for (const name of [
     ['all', 'All', 'ALL', 'any', 'none', 'self'],
-    [id, id.toUpperCase(), id.slice(0, 4), id.slice(0, 8), id.slice(0, 13), id.slice(0, 9)],
-    ['cafe', 'CAFE', 'deadbeef01', '0198f3b1', 'ab'.repeat(32)],
+    [id, id.toUpperCase(), id.slice(0, 8), id.slice(0, 13), id.slice(0, 9)],
+    ['deadbeef', 'DEADBEEF01', '0198f3b1', 'ab'.repeat(32)],
     ['1', '7', '2026', '99999999'],
     ['', '.', '..', '-', '-x', '--name', '_x', '.x', 'a b', ' a', 'a\n', 'a\t', 'a\u0000'],
     ['a/b', '../x', 'a\\b', 'role=web', 'a,b', 'a=b', 'a:b', 'SHA256:abc', 'a@b', "a'b", '$(id)'],
@@ -42,7 +42,7 @@ test('host name: key words, ids and their beginnings, numbers and foreign charac
 })
 
 test('host name: no name that is taken is the end of an id, which selects a host too', () => {
-  for (let length = MIN_ID_PREFIX; length <= id.length; length += 1) {
+  for (let length = 8; length <= id.length; length += 1) {
     const end = id.slice(-length)
     assert.notEqual(hostNameFault(end), undefined, end)
     assert.notEqual(hostNameFault(end.toUpperCase()), undefined, end)
@@ -64,6 +64,7 @@ test('host name: what machines are called is taken', () => {
       'web-1.example.com',
       'WEB_2',
     ],
+    ['db01', 'dc02', 'CAFE', 'fe80', 'beef', 'decade'],
     ['allhosts', 'coffee', 'facade-1x', '1u-server', 'x'.repeat(64)],
   ].flat())
     assert.equal(hostNameFault(name), undefined, name)
@@ -73,6 +74,12 @@ test('host name: no name that is taken is the beginning of an id', () => {
   for (let length = 1; length <= id.length; length += 1) {
     const prefix = id.slice(0, length)
     assert.equal(isIdPrefix(prefix), length >= 4)
-    if (isIdPrefix(prefix)) assert.notEqual(hostNameFault(prefix), undefined, prefix)
+    if (length >= 8) assert.notEqual(hostNameFault(prefix), undefined, prefix)
   }
+})
+
+test('host name: a part of the id of another host is refused, in any case', () => {
+  for (const part of [id.slice(0, 4), id.slice(0, 7), id.slice(-4), id.slice(-6).toUpperCase()])
+    assert.throws(() => requireNoIdOf([id], part), { code: 'host-name.refused' }, part)
+  for (const name of ['3f0', 'db01', 'web-1']) requireNoIdOf([id], name)
 })

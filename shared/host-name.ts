@@ -3,6 +3,7 @@
  * beginnings of both, and the word `all`. A name must not be readable as any of the others.
  */
 import { defineErrors } from './errors.ts'
+import { meansId } from './short-id.ts'
 
 export const hostNameError = defineErrors({
   'host-name.refused': {
@@ -22,6 +23,12 @@ const KEY_WORDS: ReadonlySet<string> = new Set(['all', 'any', 'none', 'self'])
 /** A shorter beginning of an id selects nothing, so that names such as `db` or `a1` can't be one. */
 export const MIN_ID_PREFIX = 4
 
+/**
+ * The first group of a UUID, which is also what lists show of an id. A name of as many hex digits
+ * looks like one. Shorter ones, such as `db01`, are refused only where a host's id has them.
+ */
+const LOOKS_LIKE_ID = 8
+
 /** A UUID with its dashes. */
 const ID_LENGTH = 36
 
@@ -37,7 +44,7 @@ function isIdCharacter(character: string, at: number): boolean {
 
 /** True if the text can be the end of an agent id, such as its last two parts. */
 function isIdEnd(text: string): boolean {
-  if (text.length < MIN_ID_PREFIX || text.length > ID_LENGTH) return false
+  if (text.length > ID_LENGTH) return false
   const start = ID_LENGTH - text.length
   return [...text].every((character, at) => isIdCharacter(character, start + at))
 }
@@ -47,18 +54,32 @@ export function foldedName(name: string): string {
   return name.toLowerCase()
 }
 
-/** Why a host can't have this name, or undefined if it can. */
+/** Why no host can have this name, or undefined if one can. */
 export function hostNameFault(name: string): string | undefined {
   if (!HOST_NAME.test(name))
     return 'expected 1 to 64 letters, digits, dots, dashes or underscores that begin with a letter or digit'
   const folded = foldedName(name)
   if (KEY_WORDS.has(folded)) return 'the word selects a set of hosts'
   if (/^[0-9]+$/.test(name)) return 'expected a letter in it'
+  if (name.length < LOOKS_LIKE_ID) return undefined
   // Any text of hex digits, not only the beginning of a UUID: other ids look like that.
-  if (isIdPrefix(folded) || (name.length >= MIN_ID_PREFIX && /^[0-9a-f]+$/.test(folded)))
+  if (isIdPrefix(folded) || /^[0-9a-f]+$/.test(folded))
     return 'it looks like the beginning of an id'
   if (isIdEnd(folded)) return 'it looks like the end of an id'
   return undefined
+}
+
+/**
+ * Refuses a name by which people select one of `ids`, the other hosts' agent ids.
+ * @throws host-name.refused
+ */
+export function requireNoIdOf(ids: readonly string[], name: string): void {
+  if (name.length < MIN_ID_PREFIX) return
+  if (ids.some((id) => meansId(id, foldedName(name))))
+    throw hostNameError('host-name.refused', {
+      name: name.slice(0, 80),
+      reason: 'it is a part of the id of another host',
+    })
 }
 
 /** @throws host-name.refused */

@@ -5,7 +5,7 @@
 import type { Kysely, Selectable as Row } from 'kysely'
 import { canonicalJson } from '../../shared/canonical-json.ts'
 import { rfc3339 } from '../../shared/clock.ts'
-import { foldedName, requireHostName } from '../../shared/host-name.ts'
+import { foldedName, requireHostName, requireNoIdOf } from '../../shared/host-name.ts'
 import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
 import { type AgentId, agentId, type Fingerprint } from '../../shared/ids.ts'
 import { labelsField } from '../../shared/trust/fields.ts'
@@ -53,6 +53,19 @@ async function namesake(tx: Tx, name: string): Promise<AgentRecord | undefined> 
     .where((expression) => expression(expression.fn('lower', ['name']), '=', foldedName(name)))
     .executeTakeFirst()
   return row && fromRow(row)
+}
+
+/**
+ * Hosts choose their names, and people select hosts by them here, whatever the host's version allowed.
+ * @throws host-name.refused
+ */
+async function requireSafeName(tx: Tx, id: AgentId, name: string): Promise<void> {
+  requireHostName(name)
+  const others = await tx.selectFrom('agent').select('id').where('id', '!=', id).execute()
+  requireNoIdOf(
+    others.map((other) => other.id),
+    name,
+  )
 }
 
 /** Hosts that may wait for approval at once: more are a flood, not a roll-out. */
@@ -130,8 +143,7 @@ export function createAgents(deps: { database: Database }): Agents {
       }
       const sameKey = await one('peer_id', candidate.peerId, tx)
       if (sameKey) throw registryError('registry.key-taken', { name: sameKey.name })
-      // The host chose its name, and whatever its own version allowed, people select by it here.
-      requireHostName(candidate.name)
+      await requireSafeName(tx, candidate.id, candidate.name)
       const other = await namesake(tx, candidate.name)
       if (other) throw registryError('registry.name-taken', { name: other.name })
       const pending = await tx
@@ -186,7 +198,7 @@ export function createAgents(deps: { database: Database }): Agents {
       if (agent.status !== 'pending')
         throw registryError('registry.not-pending', { name: agent.name, status: agent.status })
       // One that has waited since a version that took any name.
-      requireHostName(agent.name)
+      await requireSafeName(tx, id, agent.name)
       await tx
         .updateTable('agent')
         .set({ status: 'approved', labels: labelsText(agent.name, labels), approved_at: at })
