@@ -59,11 +59,17 @@ export function createHealer(deps: HealerDeps): Healer {
     const reasons: string[] = []
     for (const from of sources) {
       const failures = unreachable.get(from) ?? 0
-      if (failures >= GONE_AFTER) continue
+      if (failures >= GONE_AFTER) {
+        reasons.push(`${from}: unreachable`)
+        continue
+      }
       try {
         await deps.fetch[from](lost, signal)
         unreachable.set(from, 0)
-        if ((await deps.pool.verify(blob, signal)) !== 'sound') continue
+        if ((await deps.pool.verify(blob, signal)) !== 'sound') {
+          reasons.push(`${from}: the content is damaged again`)
+          continue
+        }
         deps.log.warn({ blob, from }, 'damaged or lost content was fetched again')
         return { ...lost, from }
       } catch (error) {
