@@ -63,6 +63,32 @@ async function scene(stack: AsyncDisposableStack, dialect: Dialect) {
   return { coordinator, hosts, host, unknown, answer, perform, results, state }
 }
 
+for (const dialect of DIALECTS)
+  it(`unknown outcomes: an order that can not be read does not block the ones behind it (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { coordinator, host, unknown, answer, perform, results } = await scene(stack, dialect)
+    await answer({ perform: broken, probe: broken })
+    assert.deepEqual(await perform(), ['unknown'])
+    // Sorted before every operation of today: an entry of another version.
+    const foreign = `0${testUuid(7).slice(1)}`
+    await coordinator.database.query
+      .updateTable('log_entry')
+      .set({ operation: foreign })
+      .where('index', '=', 0)
+      .execute()
+    await coordinator.database.query
+      .insertInto('unknown_outcome')
+      .values({ operation: foreign, target: host.id })
+      .execute()
+    await answer({
+      probe: async ({ intent }) => ({
+        outcome: await outcomeBy(testKey(100), host, intent, { result: 'done' }),
+      }),
+    })
+    assert.equal(await unknown.settle(host, forever), 1)
+    assert.deepEqual(await results(), ['unknown', 'done'])
+  })
+
 for (const dialect of DIALECTS) {
   it(`unknown outcomes: a host that is back refuses the order, and its run never starts (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()

@@ -7,6 +7,7 @@ import { agentId, type OperationId, operationId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import type { Database } from '../database/database.ts'
+import { databaseError } from '../database/errors.ts'
 import type { LoggedOperation } from '../operations/operation.ts'
 import type { Outcomes } from '../operations/outcomes.ts'
 import { settleRuns } from '../operations/verbs/runs.ts'
@@ -14,8 +15,8 @@ import type { AgentRecord } from '../registry/agents.ts'
 import type { Dispatch } from './dispatch.ts'
 import type { Runs } from './runs.ts'
 
-/** Orders of one host that are asked about when it comes back; the next return asks about more. */
-const MAX_SETTLED = 256
+/** Rows read at once: bounds memory, not how many orders the host is asked about. */
+const PAGE = 256
 
 export interface UnknownOutcomesDeps {
   readonly database: Database
@@ -65,21 +66,9 @@ export function createUnknownOutcomes(deps: UnknownOutcomesDeps): UnknownOutcome
   return {
     async settle(agent, signal) {
       if (ledger.frozen() !== undefined) return 0
-      const rows = await database.query
-        .selectFrom('unknown_outcome')
-        .select('operation')
-        .where('target', '=', agent.id)
-        .orderBy('operation')
-        .limit(MAX_SETTLED)
-        .execute()
       let settled = 0
-      for (const row of rows) {
-        signal.throwIfAborted()
-        const id = operationId.parse(row.operation)
-        const index = await indexOf(database, id)
-        if (index === undefined) continue
-        if (await settleOne(await outcomes.operationAt(index), agent, signal)) settled += 1
-      }
+      for await (const operation of unknownOf(deps, agent, signal))
+        if (await settleOne(operation, agent, signal)) settled += 1
       if (settled === 0) return 0
       await ledger.checkpoint(signal)
       deps.log.info({ host: agentId.parse(agent.id), settled }, 'unknown outcomes are settled')
@@ -90,6 +79,47 @@ export function createUnknownOutcomes(deps: UnknownOutcomesDeps): UnknownOutcome
 
 const isStart = (operation: LoggedOperation): operation is LoggedOperation<'run.start'> =>
   operation.verb === 'run.start'
+
+/** The host's orders without a known outcome. One that can't be read is logged and left out. */
+async function* unknownOf(
+  deps: UnknownOutcomesDeps,
+  agent: AgentRecord,
+  signal: AbortSignal,
+): AsyncGenerator<LoggedOperation> {
+  for (let last = ''; ; ) {
+    signal.throwIfAborted()
+    const rows = await deps.database.query
+      .selectFrom('unknown_outcome')
+      .select('operation')
+      .where('target', '=', agent.id)
+      .where('operation', '>', last)
+      .orderBy('operation')
+      .limit(PAGE)
+      .execute()
+    for (const row of rows) {
+      signal.throwIfAborted()
+      last = row.operation
+      const operation = await readOperation(deps, row.operation)
+      if (operation !== undefined) yield operation
+    }
+    if (rows.length < PAGE) return
+  }
+}
+
+async function readOperation(
+  deps: UnknownOutcomesDeps,
+  text: string,
+): Promise<LoggedOperation | undefined> {
+  try {
+    const index = await indexOf(deps.database, operationId.parse(text))
+    return index === undefined ? undefined : await deps.outcomes.operationAt(index)
+  } catch (error) {
+    if (databaseError.is(error)) throw error
+    // Another version wrote it. It stays unknown, and must not keep later orders from an answer.
+    deps.log.warn({ operation: text, error }, 'an order without a known outcome cannot be read')
+    return undefined
+  }
+}
 
 /** Where the intent of the operation stands in the log. */
 async function indexOf(database: Database, operation: OperationId): Promise<number | undefined> {
