@@ -7,6 +7,8 @@ import { test, type TestContext } from 'node:test'
 import Database from 'better-sqlite3'
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { recordedLog } from '../../shared/testing/recorded-log.ts'
+import { storageFailure } from '../../shared/storage-error.ts'
+import { errnoError } from '../../shared/testing/faulty-disk.ts'
 import { until } from '../testing/until.ts'
 import { readRpmDatabase } from './rpm-database.ts'
 import { watchPackages } from './watch.ts'
@@ -230,4 +232,18 @@ test('facts watch: where the system has no notifications left, changes are found
   await until(() => host.remarks().length === 0)
   host.transaction(insert)
   await until(() => host.notified.length > 0)
+})
+
+test('package watch: a journal that cannot be written is not told as package state that cannot be read', async (t) => {
+  const log = recordedLog()
+  const full = storageFailure(errnoError('ENOSPC'), { what: 'the facts', path: '/f' })
+  const watching = watchPackages(
+    { clock: systemClock, log, watch },
+    { root: await mkdtemp(join(tmpdir(), 'muster-watch-')) },
+    () => Promise.reject(full),
+    new AbortController().signal,
+  )
+  t.after(() => watching.stop())
+  await until(() => log.lines.some(({ level }) => level === 'error'))
+  assert.match(JSON.stringify(log.lines), /the facts could not be kept on this host/)
 })

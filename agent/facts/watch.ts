@@ -9,6 +9,7 @@ import { stat } from 'node:fs/promises'
 import type { Clock } from '../../shared/clock.ts'
 import type { FactProblem } from '../../shared/facts/collection.ts'
 import type { Logger } from '../../shared/logger.ts'
+import { isStorageFailure } from '../../shared/storage-error.ts'
 import { databaseFolders, databaseStamp } from './stamp.ts'
 
 /** A transaction writes many times; the state after it counts. */
@@ -74,7 +75,7 @@ export function watchPackages(
       if (!signal.aborted)
         deps.log.error(
           { error },
-          'the package state could not be read; the next change or minute tries again',
+          `${failureWords(error)}; the next change or minute tries again`,
         )
     } finally {
       running = false
@@ -129,6 +130,13 @@ export function watchPackages(
         return [{ manager: '', kind: 'polling', reason }]
       }),
   }
+}
+
+/** A disk that is full says nothing about the package databases. */
+function failureWords(error: unknown): string {
+  return isStorageFailure(error)
+    ? 'the facts could not be kept on this host'
+    : 'the package state could not be read'
 }
 
 interface WatchedFolder {
