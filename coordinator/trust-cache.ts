@@ -15,11 +15,18 @@ import type { Agents } from './registry/agents.ts'
 /** Another coordinator's revocation holds here at the latest after this; the goal is five seconds (I5). */
 const REFRESH_MS = 3_000
 
+export interface ApprovedHost {
+  readonly peerId: string
+  readonly name: string
+  /** True if the host had been connected when the hosts were last read. */
+  readonly wasConnected: boolean
+}
+
 export interface TrustCache {
   check(certificate: Signed): Certificate
   approved(peerId: string): boolean
   /** The approved hosts. */
-  hosts(): readonly { readonly peerId: string; readonly name: string }[]
+  hosts(): readonly ApprovedHost[]
   /** Reads everything anew: what was there when this is called, or later. */
   refresh(): Promise<void>
   close(): void
@@ -36,14 +43,17 @@ export async function openTrustCache(deps: {
   let state: {
     root: Root
     revocations: readonly AcceptedRevocation[]
-    hosts: ReadonlyMap<string, { peerId: string; name: string }>
+    hosts: ReadonlyMap<string, ApprovedHost>
   }
   const read = async (): Promise<void> => {
     const { root, revocations } = await deps.access.state()
     const hosts = new Map(
       (await deps.agents.list())
         .filter((agent) => agent.status === 'approved')
-        .map(({ peerId, name }) => [peerId, { peerId, name }]),
+        .map(({ peerId, name, lastSeen }) => [
+          peerId,
+          { peerId, name, wasConnected: lastSeen !== null },
+        ]),
     )
     const revoked =
       state !== undefined &&

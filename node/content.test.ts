@@ -18,6 +18,7 @@ import { type Content, createContent } from './content.ts'
 import { createNodePolicy } from './policy.ts'
 import { addressOf, createTestFleet, type TestFleet, type TestNode } from './testing/fleet.ts'
 import { addContent, contentOf, temporaryPool } from './testing/holder.ts'
+import type { FleetHost } from './transfer/away.ts'
 import { transferError } from './transfer/errors.ts'
 import { blobHandlers } from './transfer/serve.ts'
 
@@ -37,7 +38,7 @@ async function site(
   options: {
     coordinators?: TestNode[]
     /** The approved hosts, of a coordinator. */
-    hosts?: { peerId: string; name: string }[]
+    hosts?: FleetHost[]
     disk?: Disk
     distort?: (honest: Handlers<typeof blobs>) => Partial<Handlers<typeof blobs>>
   } = {},
@@ -143,15 +144,17 @@ test('content: without a coordinator nobody can say whether a blob exists, and w
   )
 })
 
-test('content: a blob is absent only if all hosts are connected and announced what they hold', async (t) => {
+test('content: a blob is absent only if all hosts that ever ran announced what they hold', async (t) => {
   const fleet = await createTestFleet()
-  const hosts: { peerId: string; name: string }[] = []
+  const hosts: FleetHost[] = []
   const tracker = await site(t, fleet, 'tracker', { hosts })
   const reader = await site(t, fleet, 'reader', { coordinators: [tracker.node] })
   const holder = await site(t, fleet, 'holder', { coordinators: [tracker.node] })
   hosts.push(
-    { peerId: reader.node.peerId, name: 'reader' },
-    { peerId: holder.node.peerId, name: 'holder' },
+    { peerId: reader.node.peerId, name: 'reader', wasConnected: false },
+    { peerId: holder.node.peerId, name: 'holder', wasConnected: true },
+    // A host that never ran holds nothing that the fleet could miss.
+    { peerId: 'unborn', name: 'unborn', wasConnected: false },
   )
   const id = blobId.parse('7'.repeat(64))
   const away = (names: string[]) => ({
@@ -178,11 +181,11 @@ test('content: a blob is absent only if all hosts are connected and announced wh
 
 test('content: a question right after a host connected waits for its announcement', async (t) => {
   const fleet = await createTestFleet()
-  const hosts: { peerId: string; name: string }[] = []
+  const hosts: FleetHost[] = []
   const tracker = await site(t, fleet, 'tracker', { hosts })
   const reader = await site(t, fleet, 'reader', { coordinators: [tracker.node] })
   const holder = await site(t, fleet, 'holder', { coordinators: [tracker.node] })
-  hosts.push({ peerId: holder.node.peerId, name: 'holder' })
+  hosts.push({ peerId: holder.node.peerId, name: 'holder', wasConnected: false })
   const { id } = await addContent(holder.pool, 1000)
   const opened = reader.content.open(id, forever)
   await holder.content.announce(forever)

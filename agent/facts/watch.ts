@@ -73,10 +73,7 @@ export function watchPackages(
       seen = stamp
     } catch (error) {
       if (!signal.aborted)
-        deps.log.error(
-          { error },
-          `${failureWords(error)}; the next change or minute tries again`,
-        )
+        deps.log.error({ error }, `${failureWords(error)}; the next change or minute tries again`)
     } finally {
       running = false
       if (again && !signal.aborted) {

@@ -14,6 +14,8 @@ const AGAIN_MS = 20
 export interface FleetHost {
   readonly peerId: string
   readonly name: string
+  /** False if the host was never connected before this process started: it got no blob from here. */
+  readonly wasConnected: boolean
 }
 
 export interface AwayHosts {
@@ -32,8 +34,13 @@ export function createAwayHosts(
 ): AwayHosts {
   const { node, clock, index } = deps
   const since = new Map<string, number>()
+  // Owned by the listener: hosts that were connected to this process, gone ones too.
+  const seen = new Set<string>()
   const offs = [
-    node.on('member', (peer) => since.set(peer, clock.monotonic())),
+    node.on('member', (peer) => {
+      seen.add(peer)
+      since.set(peer, clock.monotonic())
+    }),
     node.on('disconnect', (peer) => since.delete(peer)),
   ]
   const isAnnouncing = ({ peerId }: FleetHost): boolean => {
@@ -45,6 +52,7 @@ export function createAwayHosts(
       for (;;) {
         const away = options
           .hosts()
+          .filter(({ peerId, wasConnected }) => wasConnected || seen.has(peerId))
           .filter(({ peerId }) => peerId !== asker && !index.knowsAll(peerId))
         if (away.length === 0) return undefined
         if (!wait || !away.some(isAnnouncing))
