@@ -77,8 +77,10 @@ export async function joinFleet(deps: JoinDeps, options: JoinOptions): Promise<J
     if (!made) await writeAgentIdentity(deps, home, identity)
     return { identity, status: enrolled.status, fingerprint: key.fingerprint }
   } catch (error) {
-    // Refused: nothing of this home is of use. Unreachable: the host may have been admitted, and must be able to ask again as itself.
-    if (made && error instanceof MusterError && error.exit !== 'unreachable')
+    // Refused: nothing of this home is of use. Unreachable, or a disk that failed: the host may
+    // have been admitted, and must be able to ask again as itself.
+    const isRefused = error instanceof MusterError && error.exit !== 'unreachable'
+    if (made && isRefused && diskReason(error) === undefined)
       await rm(home, { recursive: true, force: true })
     throw unwritable(home, error)
   }

@@ -69,8 +69,15 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
     ['unknown host', ['process', 'start', '--on', 'nope', 'true'], 5, /no host matches "nope"/],
     ['malformed selector', ['process', 'start', '--on', '=x', 'true'], 2, /neither a host/],
     ['unknown run', ['process', 'status', NOBODY], 5, /^/],
-    ['unknown blob', ['blob', 'get', ZERO, '--to', 'none'], 5, /no blob/],
-    ['unknown blob on an agent', ['blob', 'get', ZERO, '--to', 'none'], 5, /blob/, { home: 'a1' }],
+    // b1 joined and does not run: whether it holds the blob is unknown.
+    ['unknown blob', ['blob', 'get', ZERO, '--to', 'none'], 7, /1 host may hold it: b1/],
+    [
+      'unknown blob on an agent',
+      ['blob', 'get', ZERO, '--to', 'none'],
+      7,
+      /1 host may hold it: b1/,
+      { home: 'a1' },
+    ],
     ['malformed blob id', ['blob', 'get', 'XYZ', '--to', 'none'], 2, /not a blob id/],
     ['missing file', ['blob', 'add', '/no/such/file'], 2, /\/no\/such\/file/],
     ['no home', ['status'], 2, /there is no home of a coordinator at/, { home: 'nowhere' }],
