@@ -3,7 +3,7 @@
  * while ago is back within seconds of the coordinator's return; one that was not waits ever longer.
  * The jitter spreads a fleet that lost its coordinator at one moment (TR-13).
  */
-import { type BackoffOptions, backoffMs } from '../shared/backoff.ts'
+import { type BackoffOptions, backoffMs } from '../shared/concurrency/backoff.ts'
 import type { Random } from '../shared/random.ts'
 
 /**

@@ -2,7 +2,7 @@
 import type { RunRow } from '../protocols/control/messages.ts'
 import { runExitCode } from '../shared/run-words.ts'
 import { EXIT } from '../shared/exit-codes.ts'
-import { concurrently } from '../shared/concurrently.ts'
+import { concurrently } from '../shared/concurrency/concurrently.ts'
 import { MusterError } from '../shared/errors.ts'
 import type { CommandContext } from './context.ts'
 import { errorOf, failureLine } from './results.ts'

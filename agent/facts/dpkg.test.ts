@@ -10,7 +10,7 @@ import fc from 'fast-check'
 import { diff } from '../../shared/facts/events.ts'
 import type { CollectorResult } from './collector.ts'
 import type { FactPackage } from '../../shared/facts/package-set.ts'
-import { formatEvr } from '../../shared/rpm/evr.ts'
+import { formatEvr } from '../../shared/packages/rpm-version.ts'
 import { readDpkg } from './dpkg.ts'
 import { parseDpkgStatus } from './dpkg-status.ts'
 

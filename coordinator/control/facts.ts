@@ -10,7 +10,7 @@ import {
   isStale,
 } from '../../shared/facts/collection.ts'
 import { versionCondition } from '../../shared/facts/version-condition.ts'
-import { type Evr, formatEvr } from '../../shared/rpm/evr.ts'
+import { type Evr, formatEvr } from '../../shared/packages/rpm-version.ts'
 import { inventoryError } from '../inventory/errors.ts'
 import { type FactStore, MAX_HISTORY, MAX_VERSIONS } from '../inventory/fact-store.ts'
 import { problemsOf } from '../inventory/host-collections.ts'

@@ -7,7 +7,7 @@ import { Socket } from 'node:net'
 import pg from 'pg'
 import type { Clock } from '../../shared/clock.ts'
 import { abortable, createInterrupt } from '../../shared/interrupt.ts'
-import { createSlots } from '../../shared/slots.ts'
+import { createSlots } from '../../shared/concurrency/slots.ts'
 import { databaseError } from './errors.ts'
 import { connectionLost, postgresqlFailure } from './failure.ts'
 

@@ -3,7 +3,7 @@
  * if both size and checksum are what the metadata says. A file that comes wrong is fetched again a few times, because one bit flips on
  * the way more often than a publisher lies.
  */
-import { backoffMs } from '../../shared/backoff.ts'
+import { backoffMs } from '../../shared/concurrency/backoff.ts'
 import { blobError } from '../../shared/blobs/errors.ts'
 import type { Pool } from '../../shared/blobs/pool.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -14,7 +14,7 @@ import { mirrorError } from './errors.ts'
 import { type Checksum, checksumSink } from './metadata/checksum.ts'
 import { decodedHref, type Href } from './metadata/href.ts'
 import type { OnSyncEvent } from './progress.ts'
-import type { Slots } from '../../shared/slots.ts'
+import type { Slots } from '../../shared/concurrency/slots.ts'
 import type { Upstream } from './upstream/upstream.ts'
 
 /** How often a file is fetched that turns out not to be what is listed. */

@@ -1,7 +1,7 @@
 /** repomd.xml of an upstream and every metadata file that it lists, in the pool and verified. */
 import { createHash } from 'node:crypto'
 import type { Sha256 } from '../../shared/ids.ts'
-import { createSlots } from '../../shared/slots.ts'
+import { createSlots } from '../../shared/concurrency/slots.ts'
 import { type BlobRecord, findBySha256, recordBlobs } from '../content/blobs.ts'
 import { mirrorError } from './errors.ts'
 import { fetchMetadata, type MetadataFile, verifyOpen } from './metadata-files.ts'

@@ -2,7 +2,7 @@
 import type { Kysely } from 'kysely'
 import type { Pool } from '../../shared/blobs/pool.ts'
 import type { BlobId } from '../../shared/ids.ts'
-import { compareEvr, type Evr, formatEvr } from '../../shared/rpm/evr.ts'
+import { compareEvr, type Evr, formatEvr } from '../../shared/packages/rpm-version.ts'
 import type { Tables } from '../database/tables.ts'
 import { decompress } from '../mirror/metadata/decompress.ts'
 import { readAdvisoryIds } from '../mirror/metadata/updateinfo.ts'

@@ -10,7 +10,12 @@ import { readRpmDatabase } from '../../agent/facts/rpm-database.ts'
 import { queryRpm } from '../../agent/facts/rpm-query.ts'
 import { sampleRepository } from '../../fixtures/rpm/sample.ts'
 import type { FactPackage } from '../../shared/facts/package-set.ts'
-import { compareEvr, compareVersions, formatEvr, parseEvr } from '../../shared/rpm/evr.ts'
+import {
+  compareEvr,
+  compareVersions,
+  formatEvr,
+  parseEvr,
+} from '../../shared/packages/rpm-version.ts'
 import { clientRoot, runClient } from './client-root.ts'
 
 const lines = (packages: readonly FactPackage[]): string[] =>

@@ -17,7 +17,7 @@ import { MusterError } from '../../shared/errors.ts'
 import type { BlobId } from '../../shared/ids.ts'
 import { abortable } from '../../shared/interrupt.ts'
 import type { Logger } from '../../shared/logger.ts'
-import { queueError } from '../../shared/queue.ts'
+import { queueError } from '../../shared/concurrency/queue.ts'
 import { nodeError } from '../errors.ts'
 import type { MusterNode } from '../node.ts'
 

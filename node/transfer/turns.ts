@@ -2,7 +2,7 @@
  * Turns for work that a bounded number may do at once, shared among those who ask for it: nobody has more than a few, and a turn that comes free goes to whom
  * waited longest for its last one. So whoever asks for much, or holds its turns for long, delays itself and not the others.
  */
-import { queueError } from '../../shared/queue.ts'
+import { queueError } from '../../shared/concurrency/queue.ts'
 
 export interface TurnsOptions {
   /** What the turns are called in errors. */

@@ -3,7 +3,7 @@
  * applying the events between two sets to the first gives exactly the second's packages.
  */
 import { z } from 'zod'
-import { formatEvr } from '../rpm/evr.ts'
+import { formatEvr } from '../packages/rpm-version.ts'
 import { timeField } from '../trust/fields.ts'
 import { comparePackages, factPackage, factText, isSamePackage, MANAGERS } from './package-set.ts'
 import type { FactPackage } from './package-set.ts'

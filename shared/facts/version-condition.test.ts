@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseEvr } from '../rpm/evr.ts'
+import { parseEvr } from '../packages/rpm-version.ts'
 import { versionCondition } from './version-condition.ts'
 
 test('version condition: each operator, with blanks or without, epoch and release', () => {

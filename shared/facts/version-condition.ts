@@ -1,5 +1,5 @@
 /** A condition on an installed version, such as `< 3.0.7-25.el9`, as people write it. Pure. */
-import { compareEvr, type Evr, parseEvr } from '../rpm/evr.ts'
+import { compareEvr, type Evr, parseEvr } from '../packages/rpm-version.ts'
 
 const OPERATORS = {
   '<': (order: number) => order < 0,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { compareEvr } from '../../../shared/rpm/evr.ts'
+import { compareEvr } from '../../../shared/packages/rpm-version.ts'
 import type { ModuleVersion } from '../metadata/modules.ts'
 import { ownHref } from '../metadata/href.ts'
 import type { PrimaryPackage } from '../metadata/primary.ts'

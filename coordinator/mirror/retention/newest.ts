@@ -3,7 +3,7 @@
  * architecture; of each module stream its newest version, and those of its versions that hold the newest build of one of its packages. So a
  * package of one stream never displaces the same package of another.
  */
-import { compareEvr, type Evr } from '../../../shared/rpm/evr.ts'
+import { compareEvr, type Evr } from '../../../shared/packages/rpm-version.ts'
 import type { ModuleVersion } from '../metadata/modules.ts'
 import type { PrimaryPackage } from '../metadata/primary.ts'
 

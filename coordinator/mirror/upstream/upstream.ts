@@ -3,7 +3,7 @@
  * body goes on by Range under If-Range; a server that ignores Range costs the bytes again but nothing else, because what was passed on
  * already is skipped and the digest over the whole file decides. Tries are bounded and spaced by exponential back-off with full jitter.
  */
-import { backoffMs, parseRetryAfter } from '../../../shared/backoff.ts'
+import { backoffMs, parseRetryAfter } from '../../../shared/concurrency/backoff.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { Random } from '../../../shared/random.ts'
 import { mirrorError } from '../errors.ts'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { compareEvr, compareVersions, formatEvr, parseEvr } from './evr.ts'
+import { compareEvr, compareVersions, formatEvr, parseEvr } from './rpm-version.ts'
 
 const RELATION: Readonly<Record<string, number>> = { '<': -1, '=': 0, '>': 1 }
 

@@ -3,8 +3,8 @@
  * key are one job: whoever asks for a key that waits or runs joins it and gets its result. A job is aborted when the last of its joiners
  * has left, and never before.
  */
-import { defineErrors } from './errors.ts'
-import { abortable } from './interrupt.ts'
+import { defineErrors } from '../errors.ts'
+import { abortable } from '../interrupt.ts'
 
 export const queueError = defineErrors({
   'queue.full': {

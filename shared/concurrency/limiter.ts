@@ -2,8 +2,8 @@
  * A token bucket: at most `burst` at once and `perSecond` on average. Bounds what a peer may ask for (tryTake) and how fast we send
  * or fetch (take). Waiters are served in the order they came; memory is bounded by their number, which the caller bounds.
  */
-import type { Clock } from './clock.ts'
-import { abortable } from './interrupt.ts'
+import type { Clock } from '../clock.ts'
+import { abortable } from '../interrupt.ts'
 
 export interface LimiterOptions {
   /** Tokens that a bucket left alone holds. */

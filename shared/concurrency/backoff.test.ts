@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { backoffMs, parseRetryAfter, retry } from './backoff.ts'
-import { type Clock, systemClock } from './clock.ts'
-import { type Random, systemRandom } from './random.ts'
+import { type Clock, systemClock } from '../clock.ts'
+import { type Random, systemRandom } from '../random.ts'
 
 const top: Random = { bytes: systemRandom.bytes, fraction: () => 0.999999 }
 const options = { baseMs: 100, maxMs: 5000 }

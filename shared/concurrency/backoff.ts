@@ -2,8 +2,8 @@
  * Waiting before another try: exponential with full jitter, so that many clients that failed together don't come back together
  * (Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog 2015: full jitter does the least work of the variants).
  */
-import type { Clock } from './clock.ts'
-import type { Random } from './random.ts'
+import type { Clock } from '../clock.ts'
+import type { Random } from '../random.ts'
 
 export interface BackoffOptions {
   /** Upper bound of the first wait, in ms. */
