@@ -2,7 +2,7 @@
  * The agent's side of enrolment: ask a coordinator, believe its answer only as far as it leads to the pinned root. The transport has proved that the
  * coordinator is the one in the ticket before the token is sent (ID-13).
  */
-import { openClient } from '../protocols/call.ts'
+import { openClient } from '../protocols/rpc/call.ts'
 import { enroll } from '../protocols/enroll/protocol.ts'
 import type { Duplex } from '../protocols/wire/duplex.ts'
 import type { Clock } from '../shared/clock.ts'

@@ -2,10 +2,10 @@
  * `muster agent facts --once`, for cron. Where an agent runs on this home, it does it: its journal has one writer. Else the same journal, the same signed
  * statement, sent instead of asked for.
  */
-import { openClient } from '../protocols/call.ts'
+import { openClient } from '../protocols/rpc/call.ts'
 import { facts } from '../protocols/facts/protocol.ts'
 import { localProtocol } from '../protocols/local/protocol.ts'
-import { dialSocket, socketError } from '../protocols/socket.ts'
+import { dialSocket, socketError } from '../protocols/rpc/socket.ts'
 import { wireError } from '../protocols/wire/errors.ts'
 import { createNode } from '../node/node.ts'
 import { openTrustState } from '../node/trust-state.ts'

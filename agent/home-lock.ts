@@ -4,7 +4,7 @@
  */
 import { stat } from 'node:fs/promises'
 import { localProtocol } from '../protocols/local/protocol.ts'
-import { dialSocket } from '../protocols/socket.ts'
+import { dialSocket } from '../protocols/rpc/socket.ts'
 import type { Clock } from '../shared/clock.ts'
 import { agentPaths } from '../shared/home.ts'
 import { agentHomeError } from './identity.ts'

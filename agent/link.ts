@@ -4,7 +4,7 @@
  */
 import type { MusterNode } from '../node/node.ts'
 import type { TrustState } from '../node/trust-state.ts'
-import { openClient } from '../protocols/call.ts'
+import { openClient } from '../protocols/rpc/call.ts'
 import { enroll } from '../protocols/enroll/protocol.ts'
 import type { Clock } from '../shared/clock.ts'
 import { MusterError } from '../shared/errors.ts'

@@ -1,5 +1,5 @@
 /** The agent's side of `/muster/output/1`: a run's output from the runner's files, as pieces that name their stream. */
-import type { Handlers } from '../protocols/define-protocol.ts'
+import type { Handlers } from '../protocols/rpc/define-protocol.ts'
 import { encodePiece } from '../protocols/output/pieces.ts'
 import type { output } from '../protocols/output/protocol.ts'
 import { runId } from '../shared/ids.ts'

@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { blobs } from '../protocols/blobs/protocol.ts'
-import { serveProtocol } from '../protocols/serve.ts'
+import { serveProtocol } from '../protocols/rpc/serve.ts'
 import { type MusterNode, createNode } from '../node/node.ts'
 import { createNodePolicy } from '../node/policy.ts'
 import { fetchBlob } from '../node/transfer/fetch.ts'

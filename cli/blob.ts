@@ -1,9 +1,9 @@
 /** Content of the node whose home it is: of an agent over its own socket, of a coordinator as an operator (adding is an operation, signed and logged). */
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { openClient, type Client } from '../protocols/call.ts'
+import { openClient, type Client } from '../protocols/rpc/call.ts'
 import { localProtocol } from '../protocols/local/protocol.ts'
-import { dialSocket } from '../protocols/socket.ts'
+import { dialSocket } from '../protocols/rpc/socket.ts'
 import { createBlake3 } from '../shared/blake3/hash.ts'
 import { diskReason } from '../shared/disk-reason.ts'
 import { agentPaths } from '../shared/home.ts'

@@ -1,5 +1,5 @@
 /** Reaches the coordinator that a command means and opens a session there. */
-import { socketError } from '../protocols/socket.ts'
+import { socketError } from '../protocols/rpc/socket.ts'
 import { coordinatorPaths } from '../shared/home.ts'
 import { chooseCoordinator } from './choose-coordinator.ts'
 import type { CommandContext } from './context.ts'

@@ -1,8 +1,8 @@
 /** The `.repo` file with which this host's dnf and zypper use the agent's gateway. */
 import { readAgentIdentity } from '../agent/identity.ts'
-import { openClient } from '../protocols/call.ts'
+import { openClient } from '../protocols/rpc/call.ts'
 import { localProtocol } from '../protocols/local/protocol.ts'
-import { dialSocket } from '../protocols/socket.ts'
+import { dialSocket } from '../protocols/rpc/socket.ts'
 import { defineErrors } from '../shared/errors.ts'
 import { agentPaths } from '../shared/home.ts'
 import type { CommandContext } from './context.ts'

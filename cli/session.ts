@@ -2,13 +2,13 @@
  * An operator's conversation with a coordinator: over the unix socket of the home, or over libp2p with a ticket. Opens a session with the operator's SSH
  * key, asks, and signs an intent for everything that changes something. libp2p is loaded only where a ticket asks for it.
  */
-import { type CallOptions, type Client, openClient } from '../protocols/call.ts'
+import { type CallOptions, type Client, openClient } from '../protocols/rpc/call.ts'
 import type { OperateResponse } from '../protocols/control/messages.ts'
 import { PROOF_TYPE, proofBytes } from '../protocols/control/proof.ts'
 import { control } from '../protocols/control/protocol.ts'
 import { type ArgumentsOf, type Verb, VERBS } from '../protocols/control/verbs.ts'
-import type { ProgressOf, RequestOf, ResponseOf } from '../protocols/define-protocol.ts'
-import { dialSocket } from '../protocols/socket.ts'
+import type { ProgressOf, RequestOf, ResponseOf } from '../protocols/rpc/define-protocol.ts'
+import { dialSocket } from '../protocols/rpc/socket.ts'
 import type { Duplex } from '../protocols/wire/duplex.ts'
 import { MAX_ENTRY_BYTES } from '../shared/audit/tile.ts'
 import { canonicalJson } from '../shared/canonical-json.ts'

@@ -1,6 +1,6 @@
 /** The coordinator's side of `/muster/audit/1`: the log for whoever checks it. */
 import type { audit } from '../protocols/audit/protocol.ts'
-import type { Handlers } from '../protocols/define-protocol.ts'
+import type { Handlers } from '../protocols/rpc/define-protocol.ts'
 import type { Ledger } from './audit/ledger.ts'
 
 export function auditServiceHandlers(deps: { ledger: Ledger }): Handlers<typeof audit> {

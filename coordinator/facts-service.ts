@@ -1,7 +1,7 @@
 /** The coordinator's side of `/muster/facts/1`: hosts that send instead of being asked, such as `muster agent facts --once` from cron. */
 import type { facts } from '../protocols/facts/protocol.ts'
-import type { Handlers } from '../protocols/define-protocol.ts'
-import type { Caller } from '../protocols/peer.ts'
+import type { Handlers } from '../protocols/rpc/define-protocol.ts'
+import type { Caller } from '../protocols/rpc/peer.ts'
 import { wireError } from '../protocols/wire/errors.ts'
 import { MAX_SET_BYTES } from '../shared/facts/package-set.ts'
 import type { FactStore } from './inventory/fact-store.ts'

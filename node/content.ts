@@ -4,10 +4,10 @@
  * of who holds what.
  */
 import { blobs } from '../protocols/blobs/protocol.ts'
-import type { Policy } from '../protocols/peer.ts'
+import type { Policy } from '../protocols/rpc/peer.ts'
 import { MAX_ANNOUNCED } from '../protocols/providers/messages.ts'
 import { providers } from '../protocols/providers/protocol.ts'
-import { serveProtocol } from '../protocols/serve.ts'
+import { serveProtocol } from '../protocols/rpc/serve.ts'
 import { blobError } from '../shared/blobs/errors.ts'
 import type { Incoming, Pool } from '../shared/blobs/pool.ts'
 import type { Clock } from '../shared/clock.ts'

@@ -1,5 +1,5 @@
 /** The node's side of `/muster/local/1`: content for whoever holds the node's own socket. */
-import type { Handlers } from '../protocols/define-protocol.ts'
+import type { Handlers } from '../protocols/rpc/define-protocol.ts'
 import type { localProtocol } from '../protocols/local/protocol.ts'
 import { wireError } from '../protocols/wire/errors.ts'
 import type { Pool } from '../shared/blobs/pool.ts'

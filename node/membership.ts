@@ -11,10 +11,10 @@ import type { Certificate } from '../shared/trust/certificate.ts'
 import type { Signed } from '../shared/trust/signed.ts'
 import { fromWire, toWire } from '../shared/trust/transport.ts'
 import { CAPABILITY_NUMBER } from '../protocols/capability.ts'
-import type { Handlers } from '../protocols/define-protocol.ts'
+import type { Handlers } from '../protocols/rpc/define-protocol.ts'
 import type { Greeting, GreetingAnswer, Trouble } from '../protocols/hello/messages.ts'
 import type { hello } from '../protocols/hello/protocol.ts'
-import type { Member } from '../protocols/peer.ts'
+import type { Member } from '../protocols/rpc/peer.ts'
 import { nodeError } from './errors.ts'
 
 /** What a node knows of certificates: its own, and how to check another's (root, issuing keys, revocations, time). */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Capability, Role } from '../protocols/capability.ts'
-import type { Ask, DuplexPeer, Member, Policy } from '../protocols/peer.ts'
+import type { Ask, DuplexPeer, Member, Policy } from '../protocols/rpc/peer.ts'
 import { fingerprintOf } from '../shared/identity/fingerprint.ts'
 import { TEST_AGENT, testKey } from '../shared/testing/statements.ts'
 import { createNodePolicy } from './policy.ts'

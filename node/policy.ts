@@ -3,7 +3,7 @@
  * operators and intents go to the policy that is passed in; without one they are denied.
  */
 import { type Capability, describeCapability } from '../protocols/capability.ts'
-import type { Ask, Caller, DuplexPeer, Policy } from '../protocols/peer.ts'
+import type { Ask, Caller, DuplexPeer, Policy } from '../protocols/rpc/peer.ts'
 import { wireError } from '../protocols/wire/errors.ts'
 
 export function createNodePolicy(options: { operators?: Policy } = {}): Policy {

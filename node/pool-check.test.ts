@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { chmod, open, rm } from 'node:fs/promises'
 import { test } from 'node:test'
-import { limitsOf } from '../protocols/define-protocol.ts'
+import { limitsOf } from '../protocols/rpc/define-protocol.ts'
 import { localProtocol } from '../protocols/local/protocol.ts'
 import { encodeCbor } from '../protocols/wire/cbor.ts'
 import { inspectPool } from '../shared/blobs/inspect.ts'

@@ -1,10 +1,10 @@
-/** `protocols/starting.ts` over libp2p, where remote operators and agents come. */
+/** `protocols/rpc/starting.ts` over libp2p, where remote operators and agents come. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { openClient } from '../protocols/call.ts'
+import { openClient } from '../protocols/rpc/call.ts'
 import { providers } from '../protocols/providers/protocol.ts'
-import { type Serve, serveProtocol } from '../protocols/serve.ts'
-import { serveWhenStarted } from '../protocols/starting.ts'
+import { type Serve, serveProtocol } from '../protocols/rpc/serve.ts'
+import { serveWhenStarted } from '../protocols/rpc/starting.ts'
 import { systemClock } from '../shared/clock.ts'
 import { blobId } from '../shared/ids.ts'
 import { createNodePolicy } from './policy.ts'

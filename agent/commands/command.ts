@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { command } from '../../protocols/command/protocol.ts'
-import type { Handlers } from '../../protocols/define-protocol.ts'
+import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import type { PerformRequest } from '../../protocols/command/messages.ts'
 import { type Clock, parseRfc3339, rfc3339 } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'

@@ -1,5 +1,5 @@
 /** Sends a host's facts instead of waiting to be asked for them: for whoever wants to know that they have arrived. */
-import type { Client } from '../../protocols/call.ts'
+import type { Client } from '../../protocols/rpc/call.ts'
 import type { facts } from '../../protocols/facts/protocol.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import { MusterError } from '../../shared/errors.ts'

@@ -4,7 +4,7 @@
  */
 import { encode } from 'cborg'
 import type { facts } from '../../protocols/facts/protocol.ts'
-import type { Handlers } from '../../protocols/define-protocol.ts'
+import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import { type Clock, rfc3339 } from '../../shared/clock.ts'
 import {
   describeProblem,

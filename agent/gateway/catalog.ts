@@ -1,7 +1,7 @@
 /** What the coordinator says stands at a path, remembered for a moment: dnf asks for the same few files many times in a row. */
-import { type Client, openClient } from '../../protocols/call.ts'
+import { type Client, openClient } from '../../protocols/rpc/call.ts'
 import { catalog } from '../../protocols/catalog/protocol.ts'
-import type { RequestOf, ResponseOf } from '../../protocols/define-protocol.ts'
+import type { RequestOf, ResponseOf } from '../../protocols/rpc/define-protocol.ts'
 import type { Duplex } from '../../protocols/wire/duplex.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'

@@ -1,6 +1,6 @@
 /** Answers about content: blobs of the coordinator's pool, fetched from hosts where only they hold them. */
 import type { control } from '../../protocols/control/protocol.ts'
-import type { Handlers } from '../../protocols/define-protocol.ts'
+import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import type { Content } from '../../node/content.ts'
 import { blobId } from '../../shared/ids.ts'
 

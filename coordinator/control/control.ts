@@ -1,6 +1,6 @@
 /** All of `/muster/control/1` on a coordinator: each noun's answers from its own file, sessions, and the one method that changes anything. */
 import type { control } from '../../protocols/control/protocol.ts'
-import type { Handlers } from '../../protocols/define-protocol.ts'
+import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import { rfc3339 } from '../../shared/clock.ts'
 import { VERSION } from '../../shared/version.ts'
 import type { Operations } from '../operations/perform.ts'

@@ -1,7 +1,7 @@
 /** Answers about hosts' packages. Every answer says how old it is; an offline host's facts are never shown as if they were true now. */
 import type { control } from '../../protocols/control/protocol.ts'
-import type { Handlers } from '../../protocols/define-protocol.ts'
-import type { Target } from '../../protocols/peer.ts'
+import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
+import type { Target } from '../../protocols/rpc/peer.ts'
 import { rfc3339 } from '../../shared/clock.ts'
 import {
   describeProblem,

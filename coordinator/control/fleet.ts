@@ -2,7 +2,7 @@
 import type { control } from '../../protocols/control/protocol.ts'
 import type { AgentRow, StatusResponse } from '../../protocols/control/messages.ts'
 import type { Trouble } from '../../protocols/hello/messages.ts'
-import type { Handlers } from '../../protocols/define-protocol.ts'
+import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import { isLoopback } from '../../node/address.ts'
 import { formatTicket, MAX_TICKET_ADDRESSES } from '../../protocols/enroll/ticket.ts'
 import { rfc3339 } from '../../shared/clock.ts'

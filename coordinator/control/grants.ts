@@ -1,6 +1,6 @@
 /** Answers about rights. */
 import type { control } from '../../protocols/control/protocol.ts'
-import type { Handlers } from '../../protocols/define-protocol.ts'
+import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import { isGrantRevoked } from '../../shared/trust/authorize.ts'
 import type { Selector } from '../../shared/trust/grant.ts'
 import type { Access } from '../registry/access.ts'

@@ -1,8 +1,8 @@
 /** Answers about repositories and snapshots. */
 import type { control } from '../../protocols/control/protocol.ts'
 import type { RepositoryRow, SnapshotRow } from '../../protocols/control/messages.ts'
-import type { Handlers } from '../../protocols/define-protocol.ts'
-import type { Target } from '../../protocols/peer.ts'
+import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
+import type { Target } from '../../protocols/rpc/peer.ts'
 import type { Pool } from '../../shared/blobs/pool.ts'
 import { rfc3339 } from '../../shared/clock.ts'
 import type { RepositoryConfig } from '../../shared/config/repository.ts'

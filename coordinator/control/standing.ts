@@ -2,9 +2,9 @@
  * A right that has to last as long as the answer does: a stream that is watched for hours ends within seconds of the revocation of the grant, or the
  * end of the session, that allowed it (ID-24).
  */
-import type { CallContext } from '../../protocols/define-protocol.ts'
+import type { CallContext } from '../../protocols/rpc/define-protocol.ts'
 import type { Namespace } from '../../protocols/capability.ts'
-import type { Target } from '../../protocols/peer.ts'
+import type { Target } from '../../protocols/rpc/peer.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { createInterrupt } from '../../shared/interrupt.ts'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import type { command } from '../../protocols/command/protocol.ts'
-import type { Handlers } from '../../protocols/define-protocol.ts'
+import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import { signCheckpoint } from '../../shared/audit/checkpoint.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { runId } from '../../shared/ids.ts'

@@ -2,11 +2,11 @@
  * Brings an operation to its hosts with everything that they need to check it, and brings back the outcome that each one signed. What a host did is
  * only ever said by that host: without its signed outcome the result is `failed` where it was never reached, and `unknown` where it may have been.
  */
-import { type Client, openClient } from '../../protocols/call.ts'
+import { type Client, openClient } from '../../protocols/rpc/call.ts'
 import { MAX_REVOCATION_BYTES, MAX_REVOCATIONS } from '../../protocols/command/messages.ts'
 import { command } from '../../protocols/command/protocol.ts'
 import { VERBS } from '../../protocols/control/verbs.ts'
-import type { RequestOf } from '../../protocols/define-protocol.ts'
+import type { RequestOf } from '../../protocols/rpc/define-protocol.ts'
 import { fitting } from '../../protocols/statement.ts'
 import type { Duplex } from '../../protocols/wire/duplex.ts'
 import type { Clock } from '../../shared/clock.ts'

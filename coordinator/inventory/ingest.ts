@@ -2,8 +2,8 @@
  * Takes in what hosts say of their packages. A statement counts only if the host it is about signed it; it is applied only if it follows what is known and
  * leads to the root that it names. Anything else is a gap, and a pull fills it: gossip carries news, pulls carry truth.
  */
-import { openClient } from '../../protocols/call.ts'
-import type { ResponseOf } from '../../protocols/define-protocol.ts'
+import { openClient } from '../../protocols/rpc/call.ts'
+import type { ResponseOf } from '../../protocols/rpc/define-protocol.ts'
 import { facts } from '../../protocols/facts/protocol.ts'
 import type { Duplex } from '../../protocols/wire/duplex.ts'
 import { wireError } from '../../protocols/wire/errors.ts'

@@ -3,7 +3,7 @@
  * covers a request is decided by `authorize()` alone, which this calls.
  */
 import { describeCapability } from '../../protocols/capability.ts'
-import type { Caller, Policy, Target } from '../../protocols/peer.ts'
+import type { Caller, Policy, Target } from '../../protocols/rpc/peer.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import { isAboutHosts } from '../../shared/trust/authorize.ts'

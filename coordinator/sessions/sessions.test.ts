@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { PROOF_TYPE, proofBytes } from '../../protocols/control/proof.ts'
-import type { DuplexPeer } from '../../protocols/peer.ts'
+import type { DuplexPeer } from '../../protocols/rpc/peer.ts'
 import { generateKey, type NodeKey } from '../../shared/identity/signer.ts'
 import { peerIdOfKey } from '../../shared/identity/peer-id.ts'
 import { systemRandom } from '../../shared/random.ts'

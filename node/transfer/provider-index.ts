@@ -11,7 +11,7 @@ import {
   type Provider,
 } from '../../protocols/providers/messages.ts'
 import type { providers } from '../../protocols/providers/protocol.ts'
-import type { Handlers } from '../../protocols/define-protocol.ts'
+import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import type { Holding } from '../../protocols/blobs/messages.ts'
 import { plausible } from '../address.ts'
 import type { AwayHosts } from './away.ts'

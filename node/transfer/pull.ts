@@ -5,7 +5,7 @@
 import { blobError } from '../../shared/blobs/errors.ts'
 import type { Incoming } from '../../shared/blobs/pool.ts'
 import type { blobs } from '../../protocols/blobs/protocol.ts'
-import type { Client } from '../../protocols/call.ts'
+import type { Client } from '../../protocols/rpc/call.ts'
 import { createBell, type Bell } from './bell.ts'
 import type { Crowd } from './crowd.ts'
 import type { FetchDeps, FetchOptions } from './fetch.ts'

@@ -7,7 +7,7 @@ import { blobError } from '../../shared/blobs/errors.ts'
 import type { Incoming } from '../../shared/blobs/pool.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { blobs } from '../../protocols/blobs/protocol.ts'
-import type { Client } from '../../protocols/call.ts'
+import type { Client } from '../../protocols/rpc/call.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 
 export interface RangeOptions {

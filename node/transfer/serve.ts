@@ -10,7 +10,7 @@ import type { BlobId } from '../../shared/ids.ts'
 import { MIB } from '../../shared/units.ts'
 import { type Holding, MAX_RANGES } from '../../protocols/blobs/messages.ts'
 import type { blobs } from '../../protocols/blobs/protocol.ts'
-import type { Handlers } from '../../protocols/define-protocol.ts'
+import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import { createTurns } from './turns.ts'
 

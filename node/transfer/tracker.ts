@@ -3,7 +3,7 @@
  * time, however much is asked at once: what comes up while a call is under way goes out together in the next one. A stream for each question would meet the
  * protocol's bound on streams as soon as a few fetches run side by side.
  */
-import { openClient, type Client } from '../../protocols/call.ts'
+import { openClient, type Client } from '../../protocols/rpc/call.ts'
 import {
   type Away,
   MAX_ADDRESSES,

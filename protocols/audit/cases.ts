@@ -1,5 +1,5 @@
 /** Messages of `/muster/audit/1` and their bytes. */
-import type { Case } from '../case.ts'
+import type { Case } from '../rpc/case.ts'
 
 const hash = (byte: number): Uint8Array => new Uint8Array(32).fill(byte)
 

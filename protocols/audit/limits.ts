@@ -1,6 +1,6 @@
 /** Bounds of `/muster/audit/1`, each with its reason. */
 import { KIB, MIB } from '../../shared/units.ts'
-import type { Limits } from '../define-protocol.ts'
+import type { Limits } from '../rpc/define-protocol.ts'
 
 export const limits: Limits = {
   maxRequestBytes: 1 * KIB,

@@ -1,6 +1,6 @@
 /** `/muster/audit/1`: the log for whoever checks it. Page: README.md. */
 import { z } from 'zod'
-import { defineProtocol, method } from '../define-protocol.ts'
+import { defineProtocol, method } from '../rpc/define-protocol.ts'
 import { limits } from './limits.ts'
 import {
   checkpointResponse,

@@ -1,5 +1,5 @@
 /** `/muster/blobs/1`: verified ranges of blobs. Page: README.md. */
-import { defineProtocol, method } from '../define-protocol.ts'
+import { defineProtocol, method } from '../rpc/define-protocol.ts'
 import { limits } from './limits.ts'
 import { fetchRequest, fetchResponse, haveRequest, haveResponse } from './messages.ts'
 

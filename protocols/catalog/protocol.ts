@@ -1,6 +1,6 @@
 /** `/muster/catalog/1`: which blob stands at a path of a published tree. Page: README.md. */
 import { z } from 'zod'
-import { defineProtocol, method } from '../define-protocol.ts'
+import { defineProtocol, method } from '../rpc/define-protocol.ts'
 import { limits } from './limits.ts'
 import { repositoriesResponse, treeRequest, treeResponse } from './messages.ts'
 

@@ -1,5 +1,5 @@
 /** Messages of `/muster/command/1` and their bytes. */
-import type { Case } from '../case.ts'
+import type { Case } from '../rpc/case.ts'
 
 const fill = (length: number, byte: number): Uint8Array => new Uint8Array(length).fill(byte)
 const operator = {

@@ -1,6 +1,6 @@
 /** Bounds of `/muster/command/1`, each with its reason. */
 import { KIB, MIB } from '../../shared/units.ts'
-import type { Limits } from '../define-protocol.ts'
+import type { Limits } from '../rpc/define-protocol.ts'
 
 export const limits: Limits = {
   // Intent, entry (64 KiB), proofs, roots, grants, up to a thousand revocations, and values (144 KiB with their salts).

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { checkCases, checkRefused } from '../check-cases.ts'
+import { checkCases, checkRefused } from '../rpc/check-cases.ts'
 import { cases } from './cases.ts'
 import { positionResponse } from './messages.ts'
 import { command } from './protocol.ts'

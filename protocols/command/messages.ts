@@ -1,7 +1,7 @@
 /** The messages of `/muster/command/1`: what a coordinator brings to an agent. */
 import { z } from 'zod'
 import { runId } from '../../shared/ids.ts'
-import { openingsMessage } from '../openings.ts'
+import { openingsMessage } from '../rpc/openings.ts'
 import { MIB } from '../../shared/units.ts'
 import { bytesOf, hashMessage, proofMessage, signedMessage } from '../statement.ts'
 

@@ -1,5 +1,5 @@
 /** Messages of `/muster/control/1` and their bytes. One file because it is one table, and each of its rows stands for itself. */
-import type { Case } from '../case.ts'
+import type { Case } from '../rpc/case.ts'
 
 const fill = (length: number, byte: number): Uint8Array => new Uint8Array(length).fill(byte)
 const signed = {

@@ -1,6 +1,6 @@
 /** Bounds of `/muster/control/1`, each with its reason. */
 import { KIB, MIB } from '../../shared/units.ts'
-import type { Limits } from '../define-protocol.ts'
+import type { Limits } from '../rpc/define-protocol.ts'
 
 export const limits: Limits = {
   // An intent of 48 KiB, and up to 256 values beside it: 128 KiB with their names, 16 KiB of salts.

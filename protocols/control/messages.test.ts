@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { LABEL_KEY, LABEL_VALUE } from '../../shared/trust/fields.ts'
-import { checkCases, checkRefused } from '../check-cases.ts'
+import { checkCases, checkRefused } from '../rpc/check-cases.ts'
 import { cases } from './cases.ts'
 import { control } from './protocol.ts'
 import { labelsMessage, runOrder, safeName, VERBS } from './verbs.ts'

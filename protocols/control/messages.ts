@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { agentId, blobId, runId } from '../../shared/ids.ts'
 import { factProblem } from '../../shared/facts/collection.ts'
-import { openingsMessage } from '../openings.ts'
+import { openingsMessage } from '../rpc/openings.ts'
 import { bytesOf, signedMessage } from '../statement.ts'
 
 const agentText = z.custom<string>((value) => agentId.is(value), 'expected an agent id')

@@ -1,5 +1,5 @@
 /** `/muster/control/1`: an operator's command line and a coordinator. Page: README.md. */
-import { defineProtocol, method } from '../define-protocol.ts'
+import { defineProtocol, method } from '../rpc/define-protocol.ts'
 import type { Namespace } from '../capability.ts'
 import { limits } from './limits.ts'
 import * as m from './messages.ts'

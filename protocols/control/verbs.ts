@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { agentId, blobId, runId, sha256Hex } from '../../shared/ids.ts'
 import { labelsField } from '../../shared/trust/fields.ts'
 import { GIB } from '../../shared/units.ts'
-import { MAX_VARIABLES, variableName } from '../openings.ts'
+import { MAX_VARIABLES, variableName } from '../rpc/openings.ts'
 
 /** Names of repositories, snapshots and hosts: what is safe as one path component on every file system (GC-08). */
 export const safeName = z
@@ -43,7 +43,7 @@ export const runOrder = z.strictObject({
     .min(1, 'expected a program')
     .max(1024, 'expected at most 1024 words')
     .refine(([program]) => program !== '', 'expected a program, got an empty word'),
-  /** For each variable the commitment to its value (AL-13). The values themselves travel beside the intent: `protocols/openings.ts`. */
+  /** For each variable the commitment to its value (AL-13). The values themselves travel beside the intent: `protocols/rpc/openings.ts`. */
   env: z
     .record(variableName, commitmentText)
     .refine(

@@ -1,5 +1,5 @@
 /** Messages of `/muster/enroll/1` and their bytes. */
-import type { Case } from '../case.ts'
+import type { Case } from '../rpc/case.ts'
 
 const agent = '3f0c1e6a-6a55-4c3b-9f4e-0d9a2b1c7e10'
 const fill = (length: number, byte: number): Uint8Array => new Uint8Array(length).fill(byte)

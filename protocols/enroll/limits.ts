@@ -1,6 +1,6 @@
 /** Bounds of `/muster/enroll/1`, each with its reason. */
 import { KIB, MIB } from '../../shared/units.ts'
-import type { Limits } from '../define-protocol.ts'
+import type { Limits } from '../rpc/define-protocol.ts'
 
 export const limits: Limits = {
   // A token, a name and 32 claims of 256 bytes.

@@ -1,5 +1,5 @@
 /** `/muster/enroll/1`: how a host becomes a member. Page: README.md. */
-import { defineProtocol, method } from '../define-protocol.ts'
+import { defineProtocol, method } from '../rpc/define-protocol.ts'
 import { limits } from './limits.ts'
 import { joinRequest, joinResponse, renewRequest, renewResponse } from './messages.ts'
 

@@ -1,5 +1,5 @@
 /** `/muster/facts/1`: fact statements that gossip missed. Page: README.md. */
-import { defineProtocol, method } from '../define-protocol.ts'
+import { defineProtocol, method } from '../rpc/define-protocol.ts'
 import { limits } from './limits.ts'
 import {
   pullRequest,

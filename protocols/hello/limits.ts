@@ -1,6 +1,6 @@
 /** Bounds of `/muster/hello/1`, each with its reason. */
 import { KIB } from '../../shared/units.ts'
-import type { Limits } from '../define-protocol.ts'
+import type { Limits } from '../rpc/define-protocol.ts'
 
 export const limits: Limits = {
   // A certificate statement of at most 48 KiB with its key and signature.

@@ -1,5 +1,5 @@
 import test from 'node:test'
-import { checkCases, checkRefused } from '../check-cases.ts'
+import { checkCases, checkRefused } from '../rpc/check-cases.ts'
 import { cases } from './cases.ts'
 import { hello } from './protocol.ts'
 

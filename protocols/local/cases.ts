@@ -1,5 +1,5 @@
 /** Messages of `/muster/local/1` and their bytes. */
-import type { Case } from '../case.ts'
+import type { Case } from '../rpc/case.ts'
 
 const blob = 'ab'.repeat(32)
 

@@ -1,7 +1,7 @@
 /** `/muster/local/1`: content of the node itself, over its own socket only. Page: README.md. */
 import { z } from 'zod'
 import { MIB } from '../../shared/units.ts'
-import { defineProtocol, method } from '../define-protocol.ts'
+import { defineProtocol, method } from '../rpc/define-protocol.ts'
 import { limits } from './limits.ts'
 import {
   addResponse,

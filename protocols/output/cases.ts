@@ -1,5 +1,5 @@
 /** Messages of `/muster/output/1` and their bytes. */
-import type { Case } from '../case.ts'
+import type { Case } from '../rpc/case.ts'
 
 const run = '01990000-0000-7000-8000-000000000001'
 

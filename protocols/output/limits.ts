@@ -1,6 +1,6 @@
 /** Bounds of `/muster/output/1`, each with its reason. */
 import { KIB } from '../../shared/units.ts'
-import type { Limits } from '../define-protocol.ts'
+import type { Limits } from '../rpc/define-protocol.ts'
 
 export const limits: Limits = {
   maxRequestBytes: 1 * KIB,

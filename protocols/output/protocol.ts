@@ -1,5 +1,5 @@
 /** `/muster/output/1`: a run's output by offset. Page: README.md. */
-import { defineProtocol, method } from '../define-protocol.ts'
+import { defineProtocol, method } from '../rpc/define-protocol.ts'
 import { limits } from './limits.ts'
 import { outputRequest, outputResponse } from './messages.ts'
 

@@ -1,6 +1,6 @@
 /** Bounds of `/muster/providers/1`, each with its reason. */
 import { KIB, MIB } from '../../shared/units.ts'
-import type { Limits } from '../define-protocol.ts'
+import type { Limits } from '../rpc/define-protocol.ts'
 
 export const limits: Limits = {
   // 1,000 holdings of 80 bytes, some with ranges.

@@ -1,5 +1,5 @@
 /** `/muster/providers/1`: who holds what. Page: README.md. */
-import { defineProtocol, method } from '../define-protocol.ts'
+import { defineProtocol, method } from '../rpc/define-protocol.ts'
 import { limits } from './limits.ts'
 import { announceRequest, announceResponse, findRequest, findResponse } from './messages.ts'
 

@@ -1,8 +1,8 @@
 /** Hash content of the pool, and fetch again what is damaged. */
-import { openClient } from '../../../protocols/call.ts'
+import { openClient } from '../../../protocols/rpc/call.ts'
 import type { CheckResponse } from '../../../protocols/local/messages.ts'
 import { localProtocol } from '../../../protocols/local/protocol.ts'
-import { dialSocket } from '../../../protocols/socket.ts'
+import { dialSocket } from '../../../protocols/rpc/socket.ts'
 import { EXIT } from '../../../shared/exit-codes.ts'
 import { agentPaths, coordinatorPaths } from '../../../shared/home.ts'
 import { formatSize } from '../../../shared/units.ts'

@@ -1,7 +1,7 @@
 /** The agent of this home runs and is connected to a coordinator. */
-import { openClient } from '../../../../protocols/call.ts'
+import { openClient } from '../../../../protocols/rpc/call.ts'
 import { localProtocol } from '../../../../protocols/local/protocol.ts'
-import { dialSocket } from '../../../../protocols/socket.ts'
+import { dialSocket } from '../../../../protocols/rpc/socket.ts'
 import { agentPaths } from '../../../../shared/home.ts'
 import type { Check } from '../check.ts'
 import { reasonOf } from '../subject.ts'

@@ -3,19 +3,19 @@
  * parsed, measured against its limits, and answered with a response or with a status of the fixed set. Nothing that a handler throws
  * crosses the wire but an error's code and plain data.
  */
-import type { Clock } from '../shared/clock.ts'
-import { MusterError } from '../shared/errors.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { MusterError } from '../../shared/errors.ts'
 import { type Handlers, type Protocol, limitsOf } from './define-protocol.ts'
 import { type Exchange, type Side, respond } from './exchange.ts'
-import type { Logger } from '../shared/logger.ts'
+import type { Logger } from '../../shared/logger.ts'
 import type { DuplexPeer, PeerContext, Policy } from './peer.ts'
 import { createQuota } from './quota.ts'
 import { createUpload } from './upload.ts'
-import { type Channel, createChannel } from './wire/channel.ts'
-import type { Duplex } from './wire/duplex.ts'
-import { wireError } from './wire/errors.ts'
-import { splitRequest } from './wire/request.ts'
-import { encodeError } from './wire/status.ts'
+import { type Channel, createChannel } from '../wire/channel.ts'
+import type { Duplex } from '../wire/duplex.ts'
+import { wireError } from '../wire/errors.ts'
+import { splitRequest } from '../wire/request.ts'
+import { encodeError } from '../wire/status.ts'
 
 /** Room for the name of the method in front of the body. */
 const NAME_BYTES = 65

@@ -3,7 +3,7 @@
  * the limits are required by the types, and `Handlers` has one member per method, so a method without either doesn't compile.
  */
 import type { z } from 'zod'
-import type { Capability } from './capability.ts'
+import type { Capability } from '../capability.ts'
 import type { DuplexPeer, Caller, Target } from './peer.ts'
 
 /** Bounds of one method. A protocol states them all; a method may state its own. */

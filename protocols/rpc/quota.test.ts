@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Clock, systemClock } from '../shared/clock.ts'
+import { type Clock, systemClock } from '../../shared/clock.ts'
 import { createQuota } from './quota.ts'
 
 /** A clock that stands still until it is moved. */

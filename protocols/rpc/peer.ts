@@ -1,6 +1,6 @@
 /** Who is on the other side of a duplex, and the policy that decides what they may do. */
-import type { Fingerprint, AgentId } from '../shared/ids.ts'
-import type { Capability, Namespace, Role } from './capability.ts'
+import type { Fingerprint, AgentId } from '../../shared/ids.ts'
+import type { Capability, Namespace, Role } from '../capability.ts'
 
 /** What a checked, unexpired, unrevoked node certificate says of the peer. */
 export interface Member {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import type { Case } from './case.ts'
 import type { AnyMethod, Protocol } from './define-protocol.ts'
-import { decodeCbor, encodeCbor } from './wire/cbor.ts'
+import { decodeCbor, encodeCbor } from '../wire/cbor.ts'
 
 export function checkCases(protocol: Protocol, cases: readonly Case[]): void {
   assert.equal(new Set(cases.map((one) => one.id)).size, cases.length, 'ids are unique')

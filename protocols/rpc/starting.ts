@@ -1,9 +1,9 @@
 /** A protocol that a node registers before it can answer: early callers wait a little. */
-import type { Clock } from '../shared/clock.ts'
+import type { Clock } from '../../shared/clock.ts'
 import type { Serve } from './serve.ts'
 import { socketError } from './socket.ts'
-import { encodeFrame } from './wire/frame.ts'
-import { encodeError } from './wire/status.ts'
+import { encodeFrame } from '../wire/frame.ts'
+import { encodeError } from '../wire/status.ts'
 
 /** As at the socket. */
 const STARTING_MS = 5_000

@@ -2,8 +2,8 @@
  * The asking half of every protocol: typed calls over one duplex, one at a time in the order in which they were made. A response is checked
  * against its schema and its limits before the caller sees it; a refusal becomes an error with prose of our own tables.
  */
-import type { Clock } from '../shared/clock.ts'
-import { createInterrupt, type Interrupt } from '../shared/interrupt.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { createInterrupt, type Interrupt } from '../../shared/interrupt.ts'
 import {
   type AnyMethod,
   type MethodLimits,
@@ -13,12 +13,12 @@ import {
   type ResponseOf,
   limitsOf,
 } from './define-protocol.ts'
-import { decodeCbor } from './wire/cbor.ts'
-import { type Channel, createChannel } from './wire/channel.ts'
-import type { Duplex } from './wire/duplex.ts'
-import { wireError } from './wire/errors.ts'
-import { encodeRequest } from './wire/request.ts'
-import { decodeError } from './wire/status.ts'
+import { decodeCbor } from '../wire/cbor.ts'
+import { type Channel, createChannel } from '../wire/channel.ts'
+import type { Duplex } from '../wire/duplex.ts'
+import { wireError } from '../wire/errors.ts'
+import { encodeRequest } from '../wire/request.ts'
+import { decodeError } from '../wire/status.ts'
 
 /** An error frame carries a code and plain data; this is roomy for both. */
 const MAX_ERROR_BYTES = 16 * 1024

@@ -3,8 +3,8 @@
  * to a coordinator, and from there to the hosts that the intent names. Whoever receives them keeps them in memory, for as long as it acts.
  */
 import { z } from 'zod'
-import { SALT_BYTES } from '../shared/trust/commitment.ts'
-import { KIB } from '../shared/units.ts'
+import { SALT_BYTES } from '../../shared/trust/commitment.ts'
+import { KIB } from '../../shared/units.ts'
 
 /** What an environment variable may be called here: what every shell can name. Nothing else is ever meant. */
 export const variableName = z

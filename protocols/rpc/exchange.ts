@@ -2,8 +2,8 @@
  * One request on its way through a handler: authorise, parse, authorise the targets, run, encode. The order is the point: nothing of a body is
  * looked at before the policy has said yes.
  */
-import { MusterError } from '../shared/errors.ts'
-import { createInterrupt } from '../shared/interrupt.ts'
+import { MusterError } from '../../shared/errors.ts'
+import { createInterrupt } from '../../shared/interrupt.ts'
 import {
   type AnyMethod,
   type CallContext,
@@ -15,9 +15,9 @@ import type { Ask, Caller, DuplexPeer, Target } from './peer.ts'
 import type { Quota } from './quota.ts'
 import type { ServeDeps } from './serve.ts'
 import type { Upload } from './upload.ts'
-import { decodeCbor, encodeCbor } from './wire/cbor.ts'
-import type { Channel } from './wire/channel.ts'
-import { wireError } from './wire/errors.ts'
+import { decodeCbor, encodeCbor } from '../wire/cbor.ts'
+import type { Channel } from '../wire/channel.ts'
+import { wireError } from '../wire/errors.ts'
 
 /** How long a handler may go on after its signal aborted, to leave its things in order. */
 const HANDLER_GRACE_MS = 5_000
