@@ -1,6 +1,6 @@
 /** What a host asks of one coordinator: to be let in, and what it does not know yet of roots and revocations. */
 import type { MusterNode } from '../node/node.ts'
-import type { TrustState } from '../node/trust-state.ts'
+import type { TrustState } from '../node/membership/trust-state.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Logger } from '../shared/logger.ts'
 import { storageError } from '../shared/storage-error.ts'

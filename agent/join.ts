@@ -5,7 +5,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { createNode, type MusterNode } from '../node/node.ts'
-import { openTrustState } from '../node/trust-state.ts'
+import { openTrustState } from '../node/membership/trust-state.ts'
 import type { Ticket } from '../protocols/enroll/ticket.ts'
 import type { Clock } from '../shared/clock.ts'
 import { diskReason } from '../shared/disk-reason.ts'

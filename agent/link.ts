@@ -3,7 +3,7 @@
  * growing pauses when the connection ends. A fleet that lost its coordinator comes back spread over the jitter of the pauses (TR-13).
  */
 import type { MusterNode } from '../node/node.ts'
-import type { TrustState } from '../node/trust-state.ts'
+import type { TrustState } from '../node/membership/trust-state.ts'
 import { openClient } from '../protocols/rpc/call.ts'
 import { enroll } from '../protocols/enroll/protocol.ts'
 import type { Clock } from '../shared/clock.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createNodePolicy } from '../node/policy.ts'
+import { createNodePolicy } from '../node/membership/policy.ts'
 import { addressOf, createTestFleet } from '../node/testing/fleet.ts'
 import { limits } from '../protocols/audit/limits.ts'
 import { audit } from '../protocols/audit/protocol.ts'

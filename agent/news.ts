@@ -5,7 +5,7 @@
 import { decode } from 'cborg'
 import type { MusterNode } from '../node/node.ts'
 import type { Verdict } from '../node/gossip.ts'
-import type { TrustState } from '../node/trust-state.ts'
+import type { TrustState } from '../node/membership/trust-state.ts'
 import { openClient } from '../protocols/rpc/call.ts'
 import { audit } from '../protocols/audit/protocol.ts'
 import type { Checkpoint } from '../shared/audit/checkpoint.ts'

@@ -3,7 +3,7 @@ import test from 'node:test'
 import { systemClock } from '../shared/clock.ts'
 import { MIB } from '../shared/units.ts'
 import { writeVarint } from '../protocols/wire/varint.ts'
-import { GOSSIP_MESSAGE_BYTES } from './limits.ts'
+import { GOSSIP_MESSAGE_BYTES } from './libp2p/limits.ts'
 import { type Gossip, type Verdict, topicName } from './gossip.ts'
 import { type TestNode, addressOf, createTestFleet } from './testing/fleet.ts'
 

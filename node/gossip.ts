@@ -21,9 +21,9 @@ import {
   GOSSIP_OUTBOX_BYTES,
   GOSSIP_VALIDATIONS,
   GOSSIP_VALIDATION_MS,
-} from './limits.ts'
-import { memberRegistrar } from './member-registrar.ts'
-import type { Membership } from './membership.ts'
+} from './libp2p/limits.ts'
+import { memberRegistrar } from './membership/member-registrar.ts'
+import type { Membership } from './membership/membership.ts'
 
 export const TOPICS = ['facts', 'audit', 'policy'] as const
 export type Topic = (typeof TOPICS)[number]

@@ -12,12 +12,12 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { type Libp2pOptions, createLibp2p } from 'libp2p'
 import type { Clock } from '../shared/clock.ts'
-import type { Gater } from './gater.ts'
+import type { Gater } from './libp2p/gater.ts'
 import { gossipService } from './gossip.ts'
-import * as bounds from './limits.ts'
-import type { Membership } from './membership.ts'
+import * as bounds from './libp2p/limits.ts'
+import type { Membership } from './membership/membership.ts'
 import type { NodeOptions } from './node.ts'
-import { directTls } from './tls.ts'
+import { directTls } from './libp2p/tls.ts'
 
 interface Services extends Record<string, unknown> {
   readonly identify: Identify

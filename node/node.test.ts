@@ -14,8 +14,8 @@ import { serveProtocol } from '../protocols/rpc/serve.ts'
 import { FrameReader, encodeFrame } from '../protocols/wire/frame.ts'
 import { encodeRequest } from '../protocols/wire/request.ts'
 import { decodeError } from '../protocols/wire/status.ts'
-import { MAX_PEER_CONNECTIONS } from './limits.ts'
-import { createNodePolicy } from './policy.ts'
+import { MAX_PEER_CONNECTIONS } from './libp2p/limits.ts'
+import { createNodePolicy } from './membership/policy.ts'
 import { addressOf, createTestFleet } from './testing/fleet.ts'
 
 /** Waits until the condition holds; the test's own timeout ends a wait in vain. */

@@ -7,7 +7,7 @@ import { type Serve, serveProtocol } from '../protocols/rpc/serve.ts'
 import { serveWhenStarted } from '../protocols/rpc/starting.ts'
 import { systemClock } from '../shared/clock.ts'
 import { blobId } from '../shared/ids.ts'
-import { createNodePolicy } from './policy.ts'
+import { createNodePolicy } from './membership/policy.ts'
 import { addressOf, createTestFleet } from './testing/fleet.ts'
 
 const forever = new AbortController().signal

@@ -1,7 +1,7 @@
 /** Orders with one thing wrong, each refused for that reason. One file because the rows of the table share one genuine order and its log. */
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
-import type { TrustState } from '../../node/trust-state.ts'
+import type { TrustState } from '../../node/membership/trust-state.ts'
 import type { PerformRequest } from '../../protocols/command/messages.ts'
 import { leafHash } from '../../shared/audit/tree.ts'
 import { MusterError } from '../../shared/errors.ts'

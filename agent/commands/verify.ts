@@ -9,7 +9,7 @@
  */
 import type { PerformRequest } from '../../protocols/command/messages.ts'
 import { type ArgumentsOf, VERBS } from '../../protocols/control/verbs.ts'
-import type { TrustState } from '../../node/trust-state.ts'
+import type { TrustState } from '../../node/membership/trust-state.ts'
 import { decodeEntry, statementOf } from '../../shared/audit/entry.ts'
 import { auditError } from '../../shared/audit/errors.ts'
 import { requireAccepted } from '../../shared/audit/follower.ts'

@@ -1,6 +1,6 @@
 /** A coordinator as far as enrolment goes, on loopback, that admits or refuses as the test says. What it hides: registry and log. */
 import type { TestContext } from 'node:test'
-import { createNodePolicy } from '../../node/policy.ts'
+import { createNodePolicy } from '../../node/membership/policy.ts'
 import { addressOf, type TestFleet, type TestNode } from '../../node/testing/fleet.ts'
 import type { NodeOptions } from '../../node/node.ts'
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'

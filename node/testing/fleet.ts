@@ -14,7 +14,7 @@ import { openRoot } from '../../shared/trust/root-chain.ts'
 import type { Root } from '../../shared/trust/root.ts'
 import { type Signed, signStatement } from '../../shared/trust/signed.ts'
 import type { Role } from '../../protocols/capability.ts'
-import type { Credentials } from '../membership.ts'
+import type { Credentials } from '../membership/membership.ts'
 import { type MusterNode, type NodeOptions, createNode } from '../node.ts'
 
 const HOUR_MS = 3_600_000

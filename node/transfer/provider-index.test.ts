@@ -6,7 +6,7 @@ import { type BlobId, blobId } from '../../shared/ids.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { systemRandom } from '../../shared/random.ts'
 import { MAX_RANGES } from '../../protocols/blobs/messages.ts'
-import { plausible } from '../address.ts'
+import { plausible } from '../libp2p/address.ts'
 import { EXPIRES_MS, createProviderIndex } from './provider-index.ts'
 
 const id = (digit: string): BlobId => blobId.parse(digit.repeat(64))

@@ -13,7 +13,7 @@ import {
 import type { providers } from '../../protocols/providers/protocol.ts'
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import type { Holding } from '../../protocols/blobs/messages.ts'
-import { plausible } from '../address.ts'
+import { plausible } from '../libp2p/address.ts'
 import type { AwayHosts } from './away.ts'
 
 /** Nodes announce again in half of this; a node that vanished without a word is named no longer than this. */

@@ -4,8 +4,8 @@
  */
 import type { Connection, PeerId, Stream, StreamHandler, Topology } from '@libp2p/interface'
 import type { Registrar } from '@libp2p/interface-internal'
-import type { Clock } from '../shared/clock.ts'
-import { nodeError } from './errors.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { nodeError } from '../errors.ts'
 import type { Membership } from './membership.ts'
 
 /** A greeting is one round trip and a signature check; a stream that comes first waits at most so long. */

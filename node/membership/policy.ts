@@ -2,9 +2,9 @@
  * The policy of a node for callers that need no operator: strangers, members with a role, and whoever holds the node's own socket. Methods for
  * operators and intents go to the policy that is passed in; without one they are denied.
  */
-import { type Capability, describeCapability } from '../protocols/capability.ts'
-import type { Ask, Caller, DuplexPeer, Policy } from '../protocols/rpc/peer.ts'
-import { wireError } from '../protocols/wire/errors.ts'
+import { type Capability, describeCapability } from '../../protocols/capability.ts'
+import type { Ask, Caller, DuplexPeer, Policy } from '../../protocols/rpc/peer.ts'
+import { wireError } from '../../protocols/wire/errors.ts'
 
 export function createNodePolicy(options: { operators?: Policy } = {}): Policy {
   return {

@@ -1,8 +1,8 @@
 /** Addresses of nodes as multiaddrs, of which Muster uses one shape: `/ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT`, with `/p2p/PEER` where one dials. */
 import { BlockList, isIPv6 } from 'node:net'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
-import { keyOfPeerId } from '../shared/identity/peer-id.ts'
-import { nodeError } from './errors.ts'
+import { keyOfPeerId } from '../../shared/identity/peer-id.ts'
+import { nodeError } from '../errors.ts'
 
 export interface NodeAddress {
   readonly host: string

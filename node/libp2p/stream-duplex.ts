@@ -5,10 +5,10 @@
  */
 import type { Stream } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
-import { MusterError } from '../shared/errors.ts'
-import { KIB } from '../shared/units.ts'
-import type { Duplex } from '../protocols/wire/duplex.ts'
-import { wireError } from '../protocols/wire/errors.ts'
+import { MusterError } from '../../shared/errors.ts'
+import { KIB } from '../../shared/units.ts'
+import type { Duplex } from '../../protocols/wire/duplex.ts'
+import { wireError } from '../../protocols/wire/errors.ts'
 
 /** What may wait for a reader before the stream is paused; on top of it comes the stream's own window. */
 const PAUSE_ABOVE_BYTES = 512 * KIB

@@ -1,5 +1,5 @@
 /** The bounds of a node, each with its reason. Protocols have their own in their folders. */
-import { KIB, MIB } from '../shared/units.ts'
+import { KIB, MIB } from '../../shared/units.ts'
 
 /** Connections of an agent: the coordinators, the providers of a fetch, and room. A coordinator takes four times its fleet. */
 export const MAX_CONNECTIONS = 64

@@ -3,12 +3,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
-import { signCheckpoint } from '../shared/audit/checkpoint.ts'
-import { EMPTY_ROOT, leafHash, nodeHash } from '../shared/audit/tree.ts'
-import { MusterError } from '../shared/errors.ts'
-import type { NodeKey } from '../shared/identity/signer.ts'
-import type { Random } from '../shared/random.ts'
-import { systemRandom } from '../shared/random.ts'
+import { signCheckpoint } from '../../shared/audit/checkpoint.ts'
+import { EMPTY_ROOT, leafHash, nodeHash } from '../../shared/audit/tree.ts'
+import { MusterError } from '../../shared/errors.ts'
+import type { NodeKey } from '../../shared/identity/signer.ts'
+import type { Random } from '../../shared/random.ts'
+import { systemRandom } from '../../shared/random.ts'
 import {
   base64Key,
   sampleBody,
@@ -18,11 +18,11 @@ import {
   TEST_TIME,
   testKey,
   testUuid,
-} from '../shared/testing/statements.ts'
-import { rootDigest } from '../shared/trust/root-chain.ts'
-import { isAgentRevoked, isKeyRevoked } from '../shared/trust/revocations.ts'
-import { type Signed, signStatement } from '../shared/trust/signed.ts'
-import { toText } from '../shared/trust/transport.ts'
+} from '../../shared/testing/statements.ts'
+import { rootDigest } from '../../shared/trust/root-chain.ts'
+import { isAgentRevoked, isKeyRevoked } from '../../shared/trust/revocations.ts'
+import { type Signed, signStatement } from '../../shared/trust/signed.ts'
+import { toText } from '../../shared/trust/transport.ts'
 import { openTrustState, type TrustState } from './trust-state.ts'
 
 const [olive, oscar, issuer, newIssuer, stranger] = [1, 2, 3, 4, 9].map(testKey) as [

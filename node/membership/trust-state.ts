@@ -4,24 +4,24 @@
  */
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Checkpoint, openCheckpoint } from '../shared/audit/checkpoint.ts'
-import { createFollower, type Follower } from '../shared/audit/follower.ts'
-import { writeDurable } from '../shared/durable-file.ts'
-import { defineErrors } from '../shared/errors.ts'
-import { fingerprintOf } from '../shared/identity/fingerprint.ts'
-import type { FleetId, Sha256 } from '../shared/ids.ts'
-import type { Random } from '../shared/random.ts'
-import { storageError, storageFailure, storing } from '../shared/storage-error.ts'
+import { type Checkpoint, openCheckpoint } from '../../shared/audit/checkpoint.ts'
+import { createFollower, type Follower } from '../../shared/audit/follower.ts'
+import { writeDurable } from '../../shared/durable-file.ts'
+import { defineErrors } from '../../shared/errors.ts'
+import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
+import type { FleetId, Sha256 } from '../../shared/ids.ts'
+import type { Random } from '../../shared/random.ts'
+import { storageError, storageFailure, storing } from '../../shared/storage-error.ts'
 import {
   acceptRevocation,
   isKeyRevoked,
   NOTHING_REVOKED,
   type RevocationState,
-} from '../shared/trust/revocations.ts'
-import { nextRoot, openRootChain, type RootState } from '../shared/trust/root-chain.ts'
-import type { Root } from '../shared/trust/root.ts'
-import { readSigned, type Signed } from '../shared/trust/signed.ts'
-import { fromText, type SignedText, toText } from '../shared/trust/transport.ts'
+} from '../../shared/trust/revocations.ts'
+import { nextRoot, openRootChain, type RootState } from '../../shared/trust/root-chain.ts'
+import type { Root } from '../../shared/trust/root.ts'
+import { readSigned, type Signed } from '../../shared/trust/signed.ts'
+import { fromText, type SignedText, toText } from '../../shared/trust/transport.ts'
 
 export const trustStateError = defineErrors({
   'trust-state.damaged': {

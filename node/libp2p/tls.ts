@@ -15,8 +15,8 @@ import type {
   StreamMuxerFactory,
 } from '@libp2p/interface'
 import { generateCertificate, verifyPeerCertificate } from '@libp2p/tls/utils'
-import type { Clock } from '../shared/clock.ts'
-import { nodeError } from './errors.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { nodeError } from '../errors.ts'
 import { hostKeyOf } from './tls-certificate.ts'
 import { TlsStream } from './tls-stream.ts'
 

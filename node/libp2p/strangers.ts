@@ -1,9 +1,9 @@
 /** Closes incoming connections of strangers that want nothing: no certificate, and no stream of a protocol of ours for half a minute. */
 import type { Connection } from '@libp2p/interface'
-import type { Clock } from '../shared/clock.ts'
-import type { Logger } from '../shared/logger.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { Logger } from '../../shared/logger.ts'
 import { STRANGER_IDLE_MS, STRANGER_SWEEP_MS } from './limits.ts'
-import type { Membership } from './membership.ts'
+import type { Membership } from '../membership/membership.ts'
 
 export interface StrangerOptions {
   connections(): readonly Connection[]

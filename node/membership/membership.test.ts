@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { systemClock } from '../shared/clock.ts'
-import { generateKey } from '../shared/identity/signer.ts'
-import { peerIdOfKey } from '../shared/identity/peer-id.ts'
-import { systemRandom } from '../shared/random.ts'
-import { recordedLog } from '../shared/testing/recorded-log.ts'
-import { checkCertificate } from '../shared/trust/credentials.ts'
-import { toWire } from '../shared/trust/transport.ts'
+import { systemClock } from '../../shared/clock.ts'
+import { generateKey } from '../../shared/identity/signer.ts'
+import { peerIdOfKey } from '../../shared/identity/peer-id.ts'
+import { systemRandom } from '../../shared/random.ts'
+import { recordedLog } from '../../shared/testing/recorded-log.ts'
+import { checkCertificate } from '../../shared/trust/credentials.ts'
+import { toWire } from '../../shared/trust/transport.ts'
 import { createMembership } from './membership.ts'
-import { createTestFleet } from './testing/fleet.ts'
+import { createTestFleet } from '../testing/fleet.ts'
 
 test('FG-06: however many strangers greet, no member is forgotten for them', async () => {
   const fleet = await createTestFleet()

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import { streamPair } from '@libp2p/utils'
-import { systemClock } from '../shared/clock.ts'
-import { KIB, MIB } from '../shared/units.ts'
-import { blobs } from '../protocols/blobs/protocol.ts'
-import type { Duplex } from '../protocols/wire/duplex.ts'
+import { systemClock } from '../../shared/clock.ts'
+import { KIB, MIB } from '../../shared/units.ts'
+import { blobs } from '../../protocols/blobs/protocol.ts'
+import type { Duplex } from '../../protocols/wire/duplex.ts'
 import { MAX_STREAM_WINDOW_BYTES, STREAM_BUFFER_BYTES } from './limits.ts'
 import { streamDuplex } from './stream-duplex.ts'
-import { addressOf, createTestFleet } from './testing/fleet.ts'
+import { addressOf, createTestFleet } from '../testing/fleet.ts'
 
 /** Both ends of a stream between two real nodes; `open` opens one more. */
 async function ends(

@@ -1,10 +1,10 @@
 /** Who may call what on a node, for every kind of capability and caller. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Capability, Role } from '../protocols/capability.ts'
-import type { Ask, DuplexPeer, Member, Policy } from '../protocols/rpc/peer.ts'
-import { fingerprintOf } from '../shared/identity/fingerprint.ts'
-import { TEST_AGENT, testKey } from '../shared/testing/statements.ts'
+import type { Capability, Role } from '../../protocols/capability.ts'
+import type { Ask, DuplexPeer, Member, Policy } from '../../protocols/rpc/peer.ts'
+import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
+import { TEST_AGENT, testKey } from '../../shared/testing/statements.ts'
 import { createNodePolicy } from './policy.ts'
 
 const ask: Ask = { protocol: '/muster/x/1', method: 'x', targets: undefined }

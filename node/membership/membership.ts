@@ -2,20 +2,20 @@
  * Who the connected peers are: members with a checked certificate, or strangers. A membership is read anew for every request and ends with the
  * certificate, a revocation or a newer epoch. Nothing here trusts a peer's word: a certificate counts only for the key that the connection proved.
  */
-import type { Clock } from '../shared/clock.ts'
-import { parseRfc3339 } from '../shared/clock.ts'
-import { MusterError } from '../shared/errors.ts'
-import { peerIdOfKey } from '../shared/identity/peer-id.ts'
-import type { Logger } from '../shared/logger.ts'
-import type { Certificate } from '../shared/trust/certificate.ts'
-import type { Signed } from '../shared/trust/signed.ts'
-import { fromWire, toWire } from '../shared/trust/transport.ts'
-import { CAPABILITY_NUMBER } from '../protocols/capability.ts'
-import type { Handlers } from '../protocols/rpc/define-protocol.ts'
-import type { Greeting, GreetingAnswer, Trouble } from '../protocols/hello/messages.ts'
-import type { hello } from '../protocols/hello/protocol.ts'
-import type { Member } from '../protocols/rpc/peer.ts'
-import { nodeError } from './errors.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { parseRfc3339 } from '../../shared/clock.ts'
+import { MusterError } from '../../shared/errors.ts'
+import { peerIdOfKey } from '../../shared/identity/peer-id.ts'
+import type { Logger } from '../../shared/logger.ts'
+import type { Certificate } from '../../shared/trust/certificate.ts'
+import type { Signed } from '../../shared/trust/signed.ts'
+import { fromWire, toWire } from '../../shared/trust/transport.ts'
+import { CAPABILITY_NUMBER } from '../../protocols/capability.ts'
+import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
+import type { Greeting, GreetingAnswer, Trouble } from '../../protocols/hello/messages.ts'
+import type { hello } from '../../protocols/hello/protocol.ts'
+import type { Member } from '../../protocols/rpc/peer.ts'
+import { nodeError } from '../errors.ts'
 
 /** What a node knows of certificates: its own, and how to check another's (root, issuing keys, revocations, time). */
 export interface Credentials {

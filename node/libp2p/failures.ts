@@ -1,7 +1,7 @@
 /** Errors of libp2p and of the system as errors of ours. What it threw stays the cause; nobody else looks at its names. */
-import { MusterError } from '../shared/errors.ts'
-import { wireError } from '../protocols/wire/errors.ts'
-import { nodeError } from './errors.ts'
+import { MusterError } from '../../shared/errors.ts'
+import { wireError } from '../../protocols/wire/errors.ts'
+import { nodeError } from '../errors.ts'
 
 /** A dial that failed. An error of ours on the way, such as a refused key, is the reason; an abort by the caller is passed on as it is. */
 export function dialFailure(
