@@ -4,10 +4,10 @@
  */
 import { runnerOrder } from '../agent/commands/runner-order.ts'
 import { statusMessage } from '../agent/commands/status.ts'
-import { readAgentIdentity } from '../agent/identity.ts'
-import { connectRunner } from '../agent/runner/client.ts'
+import { readAgentIdentity } from '../agent/home/identity.ts'
+import { connectRunner } from '../agent/runner/socket/client.ts'
 import { runnerError } from '../agent/runner/errors.ts'
-import type { RunStatus } from '../agent/runner/run-status.ts'
+import type { RunStatus } from '../agent/runner/records/run-status.ts'
 import { dispatchError } from '../coordinator/dispatch/errors.ts'
 import type { RunRow } from '../protocols/control/messages.ts'
 import { type RunId, runId, uuidv7Generator } from '../shared/ids.ts'

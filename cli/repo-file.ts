@@ -1,5 +1,5 @@
 /** The `.repo` file with which this host's dnf and zypper use the agent's gateway. */
-import { readAgentIdentity } from '../agent/identity.ts'
+import { readAgentIdentity } from '../agent/home/identity.ts'
 import { openClient } from '../protocols/rpc/call.ts'
 import { localProtocol } from '../protocols/local/protocol.ts'
 import { dialSocket } from '../protocols/rpc/socket.ts'

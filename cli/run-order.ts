@@ -6,7 +6,7 @@ import { GIB } from '../shared/units.ts'
 import { cliError } from './errors.ts'
 import type { ArgumentSpecs, FlagSpecs, FlagValues } from './command.ts'
 
-/** What the runner takes: one timer reaches no further (agent/runner/order.ts), in whole days. */
+/** What the runner takes: one timer reaches no further (agent/runner/launch/order.ts), in whole days. */
 const MAX_TIMEOUT_MS = 24 * 86_400_000
 
 const onFlag = {

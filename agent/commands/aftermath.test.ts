@@ -4,7 +4,7 @@ import { MusterError } from '../../shared/errors.ts'
 import { runId } from '../../shared/ids.ts'
 import { rfc3339 } from '../../shared/clock.ts'
 import { TEST_TIME, testUuid } from '../../shared/testing/statements.ts'
-import type { RunnerClient } from '../runner/client.ts'
+import type { RunnerClient } from '../runner/socket/client.ts'
 import { runnerError } from '../runner/errors.ts'
 import { call, commandedAgent, probe, said, same } from '../testing/commanded-agent.ts'
 import {
@@ -15,7 +15,7 @@ import {
   stopIntent,
   stranger,
 } from '../testing/coordinator-stand-in.ts'
-import type { CommandDeps } from './command.ts'
+import type { CommandDeps } from '../handlers/command.ts'
 
 test('AL-01: killed before the act, a resent order is carried out once; asked about instead, it is over', async (t) => {
   const dying = (deps: CommandDeps): Partial<CommandDeps> => ({

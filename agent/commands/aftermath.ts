@@ -4,7 +4,7 @@
  */
 import { isTerminal } from '../../shared/run-words.ts'
 import { type AgentId, runId } from '../../shared/ids.ts'
-import type { RunnerClient } from '../runner/client.ts'
+import type { RunnerClient } from '../runner/socket/client.ts'
 import { type Acted, runDetail, startOutcome } from './act.ts'
 import type { ReadOrder } from './verify.ts'
 

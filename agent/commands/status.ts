@@ -1,7 +1,7 @@
 /** What the runner says of a run, as the command protocol says it. */
 import type { RunStatusMessage } from '../../protocols/command/messages.ts'
 import { rfc3339 } from '../../shared/clock.ts'
-import type { RunStatus } from '../runner/run-status.ts'
+import type { RunStatus } from '../runner/records/run-status.ts'
 
 export function statusMessage(status: RunStatus): RunStatusMessage {
   return {

@@ -9,7 +9,7 @@ import { type Opening, openingsOf } from '../../shared/trust/commitment.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import { call, commandedAgent, probe, said, same } from '../testing/commanded-agent.ts'
 import { runOf, startArguments, startIntent } from '../testing/coordinator-stand-in.ts'
-import type { CommandDeps } from './command.ts'
+import type { CommandDeps } from '../handlers/command.ts'
 
 const CANARY = 'canary-0a1b2c3d'
 const values = (): Opening[] => openingsOf({ random: systemRandom }, { TOKEN: CANARY, LANG: 'C' })

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { factSetBytes, parseFactSet } from '../../shared/facts/package-set.ts'
 import { recordedLog } from '../../shared/testing/recorded-log.ts'
 import { collect } from './collect.ts'
-import { parseOsRelease } from './host.ts'
+import { parseOsRelease } from './collectors/host.ts'
 
 async function inRoot(work: (root: string) => Promise<void>): Promise<void> {
   const root = await mkdtemp(join(tmpdir(), 'muster-collect-'))

@@ -4,12 +4,12 @@
  */
 import { factSet, type FactSet, type HostFacts } from '../../shared/facts/package-set.ts'
 import type { Logger } from '../../shared/logger.ts'
-import type { Found } from './collector.ts'
-import { readDpkg } from './dpkg.ts'
+import type { Found } from './collectors/collector.ts'
+import { readDpkg } from './collectors/dpkg/collect.ts'
 import { collectError } from './errors.ts'
-import { readHost } from './host.ts'
-import { readRpm } from './rpm.ts'
-import { findUnsupported } from './unsupported.ts'
+import { readHost } from './collectors/host.ts'
+import { readRpm } from './collectors/rpm/collect.ts'
+import { findUnsupported } from './collectors/unsupported.ts'
 
 export interface CollectOptions {
   /** Root of the file system that is read. Default `/`. */

@@ -11,7 +11,7 @@ import { type FactCollection, factCollection } from '../../shared/facts/collecti
 import type { Logger } from '../../shared/logger.ts'
 import type { Random } from '../../shared/random.ts'
 import { MIB } from '../../shared/units.ts'
-import { readBounded } from './bounded-file.ts'
+import { readBounded } from './collectors/bounded-file.ts'
 import type { Memory } from './plausible.ts'
 
 const FILE = 'collection.json'

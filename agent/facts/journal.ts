@@ -23,7 +23,7 @@ import { openJournalFile } from './journal-file.ts'
 import type { JournalFile } from './journal-file.ts'
 import { MAX_KEPT, replay, stateOf } from './replay.ts'
 import type { Contents, JournalRecord } from './replay.ts'
-import { removePrivateCopies } from './private-copy.ts'
+import { removePrivateCopies } from './collectors/private-copy.ts'
 
 export interface Journal {
   /** Where the host's history stands; undefined before the first set. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { factPackage, factSet, type FactSet } from '../../shared/facts/package-set.ts'
 import { describeProblem } from '../../shared/facts/collection.ts'
-import type { CollectorResult, Doubt, Found } from './collector.ts'
+import type { CollectorResult, Doubt, Found } from './collectors/collector.ts'
 import { type Settled, settle, type SettleOptions } from './plausible.ts'
 
 const os = { id: 'test', version: '1', name: 'Test', kernel: '6', arch: 'x86_64', hostname: 'a1' }

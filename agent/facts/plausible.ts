@@ -14,7 +14,7 @@ import {
 import { comparePackages, type FactPackage, factSet } from '../../shared/facts/package-set.ts'
 import type { FactSet } from '../../shared/facts/package-set.ts'
 import { type Collected, whyNothing } from './collect.ts'
-import type { CollectorResult, Doubt, Found } from './collector.ts'
+import type { CollectorResult, Doubt, Found } from './collectors/collector.ts'
 
 /** What is remembered of a manager from one collection to the next. */
 export interface Doubted {

@@ -11,7 +11,7 @@ import { systemRandom as random } from '../../shared/random.ts'
 import { recordedLog } from '../../shared/testing/recorded-log.ts'
 import { TEST_AGENT, TEST_FLEET, testKey } from '../../shared/testing/statements.ts'
 import { openCollectionStore, readCollection } from './collection-store.ts'
-import type { CollectorResult } from './collector.ts'
+import type { CollectorResult } from './collectors/collector.ts'
 import { openJournal } from './journal.ts'
 import { createReport, type LookOptions } from './report.ts'
 

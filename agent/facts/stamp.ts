@@ -4,7 +4,7 @@
  */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { RPM_FILES, RPM_FOLDERS } from './rpm.ts'
+import { RPM_FILES, RPM_FOLDERS } from './collectors/rpm/collect.ts'
 
 /** Folders of the host's package databases, and the files in each that only a transaction changes. */
 const DATABASES: readonly (readonly [folder: string, files: readonly string[]])[] = [

@@ -10,7 +10,7 @@ import { recordedLog } from '../../shared/testing/recorded-log.ts'
 import { storageFailure } from '../../shared/storage-error.ts'
 import { errnoError } from '../../shared/testing/faulty-disk.ts'
 import { until } from '../testing/until.ts'
-import { readRpmDatabase } from './rpm-database.ts'
+import { readRpmDatabase } from './collectors/rpm/database.ts'
 import { watchPackages } from './watch.ts'
 
 /** A host with both databases, real notifications, and timers that fire when the test says so. */

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { runnerError } from './errors.ts'
-import { lives, readStat } from './process-identity.ts'
+import { lives, readStat } from './containment/process-identity.ts'
 import { runWords } from '../../shared/run-words.ts'
 import { program } from './testing/programs.ts'
 import {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
-import { readBootId, readStat } from './process-identity.ts'
+import { readBootId, readStat } from './containment/process-identity.ts'
 import { runWords } from '../../shared/run-words.ts'
 import { eventually, openRunnerHome } from './testing/runner-home.ts'
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { ownAccount } from './account.ts'
+import { ownAccount } from './launch/account.ts'
 import { runWords } from '../../shared/run-words.ts'
 import { openRunnerHome } from './testing/runner-home.ts'
 

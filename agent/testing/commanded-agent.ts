@@ -15,7 +15,7 @@ import { recordedLog } from '../../shared/testing/recorded-log.ts'
 import { TEST_AGENT, TEST_FLEET } from '../../shared/testing/statements.ts'
 import type { Outcome } from '../../shared/trust/outcome.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
-import { type CommandDeps, commandHandlers } from '../commands/command.ts'
+import { type CommandDeps, commandHandlers } from '../handlers/command.ts'
 import { openJournal } from '../commands/journal.ts'
 import { openRunnerHome, type RunnerHome } from '../runner/testing/runner-home.ts'
 import {

@@ -5,7 +5,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { lives, readStat } from '../../agent/runner/process-identity.ts'
+import { lives, readStat } from '../../agent/runner/containment/process-identity.ts'
 import { root } from '../../tools/sources.ts'
 
 let folder = ''

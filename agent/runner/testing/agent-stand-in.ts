@@ -3,8 +3,8 @@
  * usage: node agent-stand-in.ts HOME ORDER-AS-JSON
  */
 import { systemClock as clock } from '../../../shared/clock.ts'
-import { connectRunner } from '../client.ts'
-import { parseOrder } from '../order.ts'
+import { connectRunner } from '../socket/client.ts'
+import { parseOrder } from '../launch/order.ts'
 
 const [home, order] = process.argv.slice(2) as [string, string]
 const client = await connectRunner({ clock }, { home, spawnIfAbsent: true })

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RunId } from '../../../shared/ids.ts'
 import { runnerPaths } from '../paths.ts'
-import type { RunRecord } from '../run-state.ts'
+import type { RunRecord } from '../records/run-state.ts'
 import { newRunId } from './runner-home.ts'
 
 export function endedRun(home: string, changes: Partial<RunRecord> = {}): RunId {

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { systemClock as clock } from '../../../shared/clock.ts'
 import { type RunId, runId, uuidv7Generator } from '../../../shared/ids.ts'
 import { systemRandom as random } from '../../../shared/random.ts'
-import { connectRunner, type RunnerClient } from '../client.ts'
-import { readStat } from '../process-identity.ts'
-import type { RunLimits, RunOrder } from '../order.ts'
-import type { RunStatus } from '../run-status.ts'
+import { connectRunner, type RunnerClient } from '../socket/client.ts'
+import { readStat } from '../containment/process-identity.ts'
+import type { RunLimits, RunOrder } from '../launch/order.ts'
+import type { RunStatus } from '../records/run-status.ts'
 
 const newUuid = uuidv7Generator({ clock, random })
 /** Longer than anything here takes on a busy machine; what isn't so by then won't be. */

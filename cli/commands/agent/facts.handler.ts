@@ -1,7 +1,7 @@
 /** Collect the package state once, send it, and exit. */
 import { collectError } from '../../../agent/facts/errors.ts'
-import { sendFactsOnce } from '../../../agent/facts-once.ts'
-import { agentHomeError } from '../../../agent/identity.ts'
+import { sendFactsOnce } from '../../../agent/facts/once.ts'
+import { agentHomeError } from '../../../agent/home/identity.ts'
 import { describeProblem, isFailure } from '../../../shared/facts/collection.ts'
 import { cliError } from '../../errors.ts'
 import '../../error-tables.ts'

@@ -1,6 +1,6 @@
 /** Join a fleet with a ticket or a token. */
 import { hostname } from 'node:os'
-import { joinFleet } from '../../../agent/join.ts'
+import { joinFleet } from '../../../agent/membership/join.ts'
 import { silentLogger } from '../../../shared/logger.ts'
 import { parseTicket } from '../../../protocols/enroll/ticket.ts'
 import '../../error-tables.ts'

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { connectRunner } from '../../../agent/runner/client.ts'
+import { connectRunner } from '../../../agent/runner/socket/client.ts'
 import { systemClock } from '../../../shared/clock.ts'
 import { runMuster } from '../../testing/run-muster.ts'
 

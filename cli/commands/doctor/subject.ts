@@ -2,7 +2,7 @@
  * What the checks of `muster doctor` look at: this machine, the home, and the coordinator that
  * belongs to it. Each question is asked once, and only if a check needs its answer.
  */
-import { readAgentIdentity } from '../../../agent/identity.ts'
+import { readAgentIdentity } from '../../../agent/home/identity.ts'
 import type { AgentRow, StatusResponse } from '../../../protocols/control/messages.ts'
 import { MusterError } from '../../../shared/errors.ts'
 import { coordinatorPaths } from '../../../shared/home.ts'

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import { access, chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import Database from 'better-sqlite3'
+import { int32, string, writeDatabaseHeader, writeHeader } from '../../../../fixtures/rpm/header.ts'
+import { buildPackage } from '../../../../fixtures/rpm/package.ts'
+import { samplePackages } from '../../../../fixtures/rpm/sample.ts'
+import { formatEvr } from '../../../../shared/packages/rpm-version.ts'
+import { TAG } from '../../../../shared/rpm/tags.ts'
+import { recordedLog } from '../../../../shared/testing/recorded-log.ts'
+import type { CollectorResult } from '../collector.ts'
+import { readRpm } from './collect.ts'
+
+/** What rpm stores for the sample packages once they are installed, and for a key that was imported. */
+function headers(): Buffer[] {
+  const installed = samplePackages.map((spec) => {
+    const { bytes, headerRange } = buildPackage(spec)
+    return writeDatabaseHeader(
+      bytes.subarray(headerRange.start, headerRange.end),
+      new Map([[TAG.installTime, int32(1_700_000_000)]]),
+    )
+  })
+  const key = writeHeader(
+    TAG.region,
+    new Map([
+      [TAG.name, string('gpg-pubkey')],
+      [TAG.version, string('fd431d51')],
+      [TAG.release, string('4ae0493b')],
+    ]),
+  )
+  return [...installed, key.subarray(8)]
+}
+
+const EXPECTED = [
+  ...samplePackages.map(
+    (spec) => `${spec.name}.${spec.arch ?? 'noarch'} ${formatEvr({ epoch: 0, ...spec })}`,
+  ),
+  'gpg-pubkey. fd431d51-4ae0493b',
+].sort()
+
+function writeDatabase(path: string, blobs: readonly (Buffer | string | null)[]): void {
+  const database = new Database(path)
+  database.exec(
+    'create table Packages (hnum integer primary key autoincrement, blob blob not null)',
+  )
+  for (const blob of blobs)
+    database.prepare('insert into Packages (blob) values (?)').run(blob ?? Buffer.alloc(0))
+  database.close()
+}
+
+function reasonOf(result: CollectorResult): string {
+  return result.state === 'unreadable' || result.state === 'busy' ? result.reason : result.state
+}
+
+interface Host {
+  /** Path of a file below the host's root; its folder is made. */
+  file(path: string): Promise<string>
+  /** Puts a program in place of rpm that prints `stdout`, and notes its arguments. */
+  fakeRpm(script: string): Promise<void>
+  read(): Promise<string[] | undefined>
+  log: ReturnType<typeof recordedLog>
+}
+
+async function onHost(work: (host: Host) => Promise<void>): Promise<void> {
+  const root = await mkdtemp(join(tmpdir(), 'muster-rpm-'))
+  const program = join(root, 'rpm')
+  const log = recordedLog()
+  const file = async (path: string): Promise<string> => {
+    await mkdir(dirname(join(root, path)), { recursive: true })
+    return join(root, path)
+  }
+  try {
+    await work({
+      log,
+      file,
+      fakeRpm: async (script) => {
+        await writeFile(program, `#!/bin/sh\n${script}\n`)
+        await chmod(program, 0o755)
+      },
+      read: async () => {
+        const result = await readRpm({ log }, { root, program, scratch: root })
+        if (result.state === 'absent') return undefined
+        if (result.state !== 'read') throw Object.assign(new Error(reasonOf(result)), result)
+        return result.packages.map((pkg) => `${pkg.name}.${pkg.arch} ${formatEvr(pkg)}`).sort()
+      },
+    })
+  } finally {
+    await rm(root, { recursive: true })
+  }
+}
+
+const DATABASE = 'var/lib/rpm/rpmdb.sqlite'
+
+test('rpm facts: an SQLite database is read directly, wherever the distribution keeps it', async () => {
+  for (const path of [
+    DATABASE,
+    'usr/lib/sysimage/rpm/rpmdb.sqlite',
+    'usr/share/rpm/rpmdb.sqlite',
+  ]) {
+    await onHost(async ({ file, read, log }) => {
+      writeDatabase(await file(path), headers())
+      assert.deepEqual(await read(), EXPECTED)
+      assert.deepEqual(log.lines, [])
+    })
+  }
+})
+
+test('rpm facts: without a database there are no rpm packages, and rpm is not asked', () =>
+  onHost(async ({ file, read, fakeRpm }) => {
+    await fakeRpm('echo asked >&2; exit 1')
+    assert.equal(await read(), undefined)
+    await file('var/lib/rpm/nothing')
+    assert.equal(await read(), undefined)
+  }))
+
+test('rpm facts: a database of another kind is asked of rpm, with fixed arguments and a clean environment', () =>
+  onHost(async ({ file, read, fakeRpm }) => {
+    const path = await file('var/lib/rpm/Packages')
+    await writeFile(path, 'Berkeley DB')
+    const note = await file('note')
+    await fakeRpm(
+      `printf '%s|' "$1" "$2" "$3" "$4" >${note}; env | sort >>${note}; printf 'bash\\0370\\0375.1\\0371.el8\\037x86_64\\036kernel\\0371\\0374.18\\0372\\037\\036'`,
+    )
+    assert.deepEqual(await read(), ['bash.x86_64 5.1-1.el8', 'kernel. 1:4.18-2'])
+    const said = await readFile(note, 'utf8')
+    assert.match(said, /^--dbpath\|.*rpm-copy-\w+\|-qa\|--qf\|/)
+    assert.ok(!said.includes(dirname(path)))
+    assert.match(said, /^LC_ALL=C$/m)
+    assert.doesNotMatch(said, /NODE|MUSTER/)
+  }))
+
+test('rpm facts: a database that cannot be read whole is never half believed', async () => {
+  const good = headers()
+  const broken: Record<string, (path: string) => void | Promise<void>> = {
+    'a broken header': (path) =>
+      writeDatabase(path, [...good, (good[0] as Buffer).subarray(0, 100)]),
+    'a header that is text': (path) => writeDatabase(path, [...good, 'harbor']),
+    'a header without a name': (path) =>
+      writeDatabase(path, [
+        ...good,
+        writeHeader(TAG.region, new Map([[TAG.version, string('1')]])).subarray(8),
+      ]),
+    'another file': (path) => writeFile(path, 'x'.repeat(10_000)),
+    'another schema': (path) =>
+      new Database(path).exec('create table Other (x)').close() && undefined,
+  }
+  for (const [what, make] of Object.entries(broken)) {
+    await onHost(async ({ file, read, fakeRpm, log }) => {
+      await make(await file(DATABASE))
+      await assert.rejects(read(), { state: 'unreadable' }, what)
+      await fakeRpm(`printf 'bash\\0370\\0375.1\\0371\\037noarch\\036'`)
+      assert.deepEqual(await read(), ['bash.noarch 5.1-1'], what)
+      assert.equal(log.lines[0]?.level, 'warn')
+    })
+  }
+})
+
+test('FG-16: what rpm lists in another form is refused, and nothing of it is run', () =>
+  onHost(async ({ file, read, fakeRpm }) => {
+    await writeFile(await file('var/lib/rpm/Packages.db'), 'ndb')
+    const marker = await file('marker')
+    for (const answer of [
+      `name\\037$(touch ${marker})\\0371\\0371\\037x\\036`,
+      'a\\0370\\0371\\0371\\036',
+      'a\\0370\\0371\\0371\\037x\\037y\\036',
+      'a\\0370\\0371\\0371\\037x',
+      '\\0370\\0371\\0371\\037x\\036',
+    ]) {
+      await fakeRpm(`printf '${answer.replaceAll('$', '\\$')}'`)
+      await assert.rejects(read(), { state: 'unreadable' }, answer)
+    }
+    await fakeRpm(`printf 'a;touch ${marker};\\0370\\0371\\n2\\0371\\037\\036'`)
+    assert.deepEqual(await read(), [`a;touch ${marker};. 1\n2-1`])
+    await assert.rejects(access(marker), { code: 'ENOENT' })
+  }))
+
+test('rpm facts: rpm that fails, floods or is absent is an error with its first words', () =>
+  onHost(async ({ file, read, fakeRpm }) => {
+    await writeFile(await file('var/lib/rpm/Packages.db'), 'ndb')
+    await assert.rejects(read(), {
+      state: 'unreadable',
+      message: /there is no rpm on this host$/,
+    })
+    await fakeRpm('echo "cannot open Packages" >&2; echo more >&2; exit 3')
+    await assert.rejects(read(), {
+      state: 'unreadable',
+      message: /exit code 3 cannot open Packages$/,
+    })
+    await fakeRpm('exec head -c 10000000 /dev/zero')
+    await assert.rejects(read(), { state: 'unreadable', message: /more than 8388608 bytes/ })
+  }))

@@ -1,0 +1,99 @@
+/** An agent's `agent.json`: who it is, which fleet it belongs to, the root that it pinned when it joined, and where its coordinators are. */
+import { readFile } from 'node:fs/promises'
+import { z } from 'zod'
+import { writeDurable } from '../../shared/durable-file.ts'
+import { defineErrors } from '../../shared/errors.ts'
+import { agentPaths } from '../../shared/home.ts'
+import {
+  type AgentId,
+  agentId,
+  type FleetId,
+  fleetId,
+  type Sha256,
+  sha256Hex,
+} from '../../shared/ids.ts'
+import type { Random } from '../../shared/random.ts'
+import { storageError, storageFailure, storing } from '../../shared/storage-error.ts'
+
+export const agentHomeError = defineErrors({
+  'agent.no-home': {
+    exit: 'usage',
+    message: (d: { folder: string }) => `${d.folder} is not an agent's home`,
+    hint: () => 'muster agent join TOKEN --home DIR makes one',
+  },
+  'agent.home-exists': {
+    exit: 'conflict',
+    message: (d: { folder: string; what: string }) => `${d.folder} is ${d.what}`,
+    hint: () => 'choose an empty --home',
+  },
+  'agent.home-damaged': {
+    exit: 'failed',
+    message: (d: { file: string }) => `${d.file} is not what muster agent join wrote`,
+    hint: () => 'restore it from a backup, or join again with an empty home',
+  },
+  'agent.home-in-use': {
+    exit: 'conflict',
+    retryable: true,
+    message: (d: { folder: string }) => `another process works in ${d.folder}`,
+    hint: () => 'end the agent that runs there first; two cannot share one home',
+  },
+  'agent.older': {
+    exit: 'conflict',
+    message: (d: { folder: string }) =>
+      `the agent that runs in ${d.folder} is older than this program and accepts nothing`,
+    hint: () => 'start the agent again, then repeat the command',
+  },
+  'agent.home-foreign': {
+    exit: 'denied',
+    message: (d: { folder: string; owner: number }) =>
+      `${d.folder} belongs to user ${d.owner}, who has to run its agent`,
+    hint: () => 'run this as that user, such as with sudo -u',
+  },
+  'agent.home-unwritable': {
+    exit: 'failed',
+    message: (d: { folder: string; reason: string }) =>
+      `the home ${d.folder} cannot be made: ${d.reason}`,
+    hint: () => 'check space and permissions, then join again',
+  },
+})
+
+const schema = z.strictObject({
+  id: z.custom<AgentId>((value) => agentId.is(value)),
+  name: z.string(),
+  fleet: z.custom<FleetId>((value) => fleetId.is(value)),
+  root: z.custom<Sha256>((value) => sha256Hex.is(value)),
+  coordinators: z.array(z.string()).min(1).max(16),
+})
+export type AgentIdentity = z.infer<typeof schema>
+
+/** In errors of the disk. */
+const WHAT = "this agent's identity"
+
+/** @throws agent.no-home, agent.home-damaged, storage.* */
+export async function readAgentIdentity(home: string): Promise<AgentIdentity> {
+  const { identity: file } = agentPaths(home)
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (cause) {
+    const failure = storageFailure(cause, { what: WHAT, path: file, action: 'read' })
+    if (storageError.is(failure)) throw failure
+    throw agentHomeError('agent.no-home', { folder: home }, { cause })
+  }
+  try {
+    return schema.parse(JSON.parse(text))
+  } catch (cause) {
+    throw agentHomeError('agent.home-damaged', { file }, { cause })
+  }
+}
+
+export function writeAgentIdentity(
+  deps: { random: Random },
+  home: string,
+  identity: AgentIdentity,
+): Promise<void> {
+  const { identity: file } = agentPaths(home)
+  return storing({ what: WHAT, path: file }, () =>
+    writeDurable(deps, file, `${JSON.stringify(identity, undefined, 2)}\n`),
+  )
+}

@@ -1,0 +1,54 @@
+/**
+ * One process at a time works in an agent's home: its journals and trust state have one writer. The lock is the operating system's and ends with its
+ * holder, however that ends; the socket beside it says who answers, which is another question, and one that a dead process leaves open.
+ */
+import { stat } from 'node:fs/promises'
+import { localProtocol } from '../../protocols/local/protocol.ts'
+import { dialSocket } from '../../protocols/rpc/socket.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { agentPaths } from '../../shared/home.ts'
+import { agentHomeError } from './identity.ts'
+import { runnerError } from '../runner/errors.ts'
+import { acquireLock, type Lock } from '../runner/lock.ts'
+import { ownFolder } from '../runner/socket/socket-path.ts'
+
+export interface LockOptions {
+  readonly home: string
+  /** How long to wait for a holder that answers nobody: a one-shot at work, or an agent that is about to end. Not at all for one that answers. */
+  readonly patienceMs: number
+  readonly signal: AbortSignal
+}
+
+const AGAIN_MS = 100
+
+/** @throws agent.home-in-use, agent.home-foreign, runner.unsafe-path */
+export async function lockHome(deps: { clock: Clock }, options: LockOptions): Promise<Lock> {
+  const { home, patienceMs, signal } = options
+  const { runFolder, lock, socket } = agentPaths(home)
+  const { uid } = await stat(home)
+  // Files of ours in it would be in the way of the agent whose home it is.
+  if (uid !== process.geteuid?.())
+    throw agentHomeError('agent.home-foreign', { folder: home, owner: uid })
+  ownFolder(runFolder)
+  const until = deps.clock.monotonic() + patienceMs
+  for (;;) {
+    try {
+      return acquireLock(lock)
+    } catch (cause) {
+      if (!runnerError.is(cause, 'runner.held')) throw cause
+      if (deps.clock.monotonic() >= until || (await answers(socket, signal)))
+        throw agentHomeError('agent.home-in-use', { folder: home }, { cause })
+    }
+    await deps.clock.sleep(AGAIN_MS, signal)
+  }
+}
+
+async function answers(socket: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    const duplex = await dialSocket(socket, localProtocol.id, signal)
+    duplex.abort(new Error('only asked whether somebody is there'))
+    return true
+  } catch {
+    return false
+  }
+}

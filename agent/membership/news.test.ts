@@ -1,0 +1,177 @@
+/** What this host makes of revocations and checkpoints that are gossiped. */
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import { encode } from 'cborg'
+import type { GossipMessage, Verdict } from '../../node/gossip.ts'
+import type { MusterNode } from '../../node/node.ts'
+import { signCheckpoint } from '../../shared/audit/checkpoint.ts'
+import { leafHash } from '../../shared/audit/tree.ts'
+import { systemClock } from '../../shared/clock.ts'
+import { recordedLog } from '../../shared/testing/recorded-log.ts'
+import {
+  OTHER_FLEET,
+  signedSample,
+  TEST_AGENT,
+  TEST_FLEET,
+  TEST_TIME,
+  testKey,
+  testUuid,
+} from '../../shared/testing/statements.ts'
+import { isKeyRevoked } from '../../shared/trust/revocations.ts'
+import type { Signed } from '../../shared/trust/signed.ts'
+import { toText, toWire } from '../../shared/trust/transport.ts'
+import { followNews } from './news.ts'
+import {
+  delegate,
+  issuer,
+  joinedTrust,
+  operator,
+  stranger,
+  testClock,
+} from '../testing/coordinator-stand-in.ts'
+
+async function listening(t: TestContext) {
+  const { trust, again } = await joinedTrust(t)
+  const handlers = new Map<string, (message: GossipMessage) => Promise<Verdict> | Verdict>()
+  const node = {
+    gossip: {
+      on: (topic: string, handler: (message: GossipMessage) => Promise<Verdict> | Verdict) => {
+        handlers.set(topic, handler)
+        return () => handlers.delete(topic)
+      },
+    },
+  } as unknown as MusterNode
+  const log = recordedLog()
+  let pulls = 0
+  const pull = (): void => void (pulls += 1)
+  const off = followNews(
+    { node, trust, clock: testClock(), log, fleet: TEST_FLEET, coordinator: () => undefined, pull },
+    new AbortController().signal,
+  )
+  t.after(off)
+  const audit = async (note: string): Promise<Verdict | undefined> =>
+    handlers.get('audit')?.({ author: 'a', from: 'b', bytes: Buffer.from(note) })
+  const hear = async (bytes: Uint8Array): Promise<Verdict | undefined> =>
+    handlers.get('policy')?.({ author: 'a', from: 'b', bytes })
+  return {
+    trust,
+    again,
+    log,
+    hear,
+    audit,
+    pulls: () => pulls,
+    policy: (signed: Signed) => hear(encode(toWire(signed))),
+  }
+}
+
+const revoke = (
+  epoch: number,
+  changes: Parameters<typeof signedSample<'revocation'>>[2] = {},
+  by = operator,
+): Promise<Signed> =>
+  signedSample('revocation', by, { epoch, id: testUuid(900 + epoch), ...changes })
+
+test('ID-24: a revocation that was heard of holds at once, and whoever asks is told of the change', async (t) => {
+  const { trust, policy } = await listening(t)
+  let changes = 0
+  const off = trust.onChange(() => (changes += 1))
+  const gone = await revoke(1, { kind: 'key', target: stranger.fingerprint })
+  assert.equal(await policy(gone), 'accept')
+  assert.equal(isKeyRevoked(trust.revocations().accepted, stranger.fingerprint), true)
+  assert.equal(await policy(gone), 'accept')
+  assert.equal(changes, 1)
+  off()
+  await policy(await revoke(2))
+  assert.equal(changes, 1)
+})
+
+test('ID-26: no member takes a revocation epoch with a statement that it signed for itself, and the genuine one counts', async (t) => {
+  const { trust, again, policy } = await listening(t)
+  // By a key of nobody, by one that holds a grant, and by one that passed a right on: all may be true, none has a number of its own.
+  const first = await signedSample('grant', operator, {
+    id: testUuid(60),
+    subject: delegate.fingerprint,
+    depth: 1,
+  })
+  const onward = await signedSample('grant', delegate, {
+    id: testUuid(61),
+    subject: stranger.fingerprint,
+    parent: testUuid(60),
+  })
+  const chain = [first, onward].map((one) => ({ ...toText(one), scheme: 'sshsig' as const }))
+  const squats = [
+    await revoke(1, {}, stranger),
+    await revoke(1, { kind: 'agent', target: TEST_AGENT }, delegate),
+    await revoke(900, {}, delegate),
+    await revoke(1, { target: testUuid(61), chain }, delegate),
+  ]
+  for (const squat of squats) assert.equal(await policy(squat), 'ignore')
+  assert.equal(trust.revocations().epoch, 0)
+  assert.equal(
+    await policy(await revoke(1, { kind: 'key', target: stranger.fingerprint })),
+    'accept',
+  )
+  for (const state of [trust, await again()])
+    assert.equal(isKeyRevoked(state.revocations().accepted, stranger.fingerprint), true)
+})
+
+test('ID-26: two revocations of one number by operators are an alarm in the log, and the first one stands', async (t) => {
+  const { trust, policy, log } = await listening(t)
+  await policy(await revoke(1))
+  assert.equal(await policy(await revoke(1, { target: testUuid(77) })), 'ignore')
+  assert.match(JSON.stringify(log.lines.at(-1)), /two revocations claim one number/)
+  assert.equal(trust.revocations().known.length, 1)
+})
+
+test('ID-32: gossip that is wrong by itself is held against who passes it on, what this host may not know enough of is not', async (t) => {
+  const { policy, hear } = await listening(t)
+  const good = await revoke(1)
+  const wrong = [
+    { ...good, key: stranger.publicKey },
+    await revoke(1, { fleet: OTHER_FLEET }),
+    await signedSample('grant', operator),
+  ]
+  for (const signed of wrong) assert.equal(await policy(signed), 'reject')
+  for (const bytes of [new Uint8Array(), Buffer.from('no cbor'), new Uint8Array(60_000).fill(0x81)])
+    assert.equal(await hear(bytes), 'reject')
+  // An operator of the next root, which this host has not heard of; and an epoch far ahead.
+  assert.equal(
+    await policy(await revoke(2, { kind: 'agent', target: TEST_AGENT }, testKey(30))),
+    'ignore',
+  )
+  assert.equal(await policy(await revoke(5000)), 'ignore')
+})
+
+test('FG-07: a revocation that overtook another makes this host ask for the missing one', async (t) => {
+  const { policy, pulls } = await listening(t)
+  await policy(await revoke(1))
+  assert.equal(pulls(), 0)
+  await policy(await revoke(3))
+  assert.equal(pulls(), 1)
+  await policy(await revoke(2))
+  assert.equal(pulls(), 1)
+})
+
+test('AL-04: a log that shrank is an alarm that keeps the proof, also while no coordinator is there', async (t) => {
+  const { trust, log, audit } = await listening(t)
+  const sign = (size: number, leaf: string, at: number) =>
+    signCheckpoint(issuer, TEST_FLEET, {
+      size,
+      root: leafHash(Buffer.from(leaf)),
+      at: TEST_TIME + at,
+    })
+  await trust.log.accept(await sign(5, 'a', 5))
+  // Signed before, so it has been overtaken.
+  await audit((await sign(4, 'b', 4)).note)
+  const shrunk = await sign(4, 'b', 6)
+  const forked = await sign(5, 'c', 6)
+  for (const { note } of [shrunk, forked]) {
+    assert.equal(await audit(note), 'accept')
+    while (
+      !log.lines.some((line) => JSON.stringify(line).includes(JSON.stringify(note).slice(1, -1)))
+    )
+      await systemClock.sleep(1)
+  }
+  assert.equal(log.lines.length, 2)
+  assert.equal((await trust.log.known())?.size, 5)
+})

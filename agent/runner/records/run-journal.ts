@@ -1,0 +1,76 @@
+/** The record of one run in memory and on disk: on disk first, then for everybody to see; and who waits for it to change. */
+import type { Random } from '../../../shared/random.ts'
+import type { RunnerLog } from '../log.ts'
+import { saveRecord } from './record-file.ts'
+import { advance, hasEnded, type RunEvent, type RunRecord } from './run-state.ts'
+
+export class RunJournal {
+  readonly #deps: { readonly random: Random; readonly log: RunnerLog }
+  readonly #folder: string
+  readonly #ended = Promise.withResolvers<void>()
+  readonly #waiters = new Set<() => void>()
+  // Owned by #apply(), which runs once at a time.
+  #record: RunRecord
+  #saving: Promise<void> = Promise.resolve()
+
+  constructor(deps: { random: Random; log: RunnerLog }, folder: string, record: RunRecord) {
+    this.#deps = deps
+    this.#folder = folder
+    this.#record = record
+    if (hasEnded(record)) this.#ended.resolve()
+  }
+
+  get record(): RunRecord {
+    return this.#record
+  }
+
+  /** Resolves when the run has ended. */
+  get ended(): Promise<void> {
+    return this.#ended.promise
+  }
+
+  /** Resolves when what was committed so far is on disk. */
+  get settled(): Promise<void> {
+    return this.#saving
+  }
+
+  /** Applies events in the order of the calls. Throws only if `launched` can't be written: then the program must not start. */
+  commit(...events: readonly RunEvent[]): Promise<void> {
+    const result = this.#saving.then(() => this.#apply(events))
+    this.#saving = result.catch(() => undefined)
+    return result
+  }
+
+  /** Resolves at the next change of the record or {@link wake}, or when `signal` aborts. */
+  changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#waiters.delete(done)
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      if (signal.aborted) return resolve()
+      this.#waiters.add(done)
+      signal.addEventListener('abort', done, { once: true })
+    })
+  }
+
+  wake(): void {
+    for (const wake of this.#waiters) wake()
+  }
+
+  async #apply(events: readonly RunEvent[]): Promise<void> {
+    const next = events.reduce(advance, this.#record)
+    if (next === this.#record) return
+    try {
+      await saveRecord(this.#deps, this.#folder, next)
+    } catch (error) {
+      // A full disk must not make an ended run look alive. If we die before the next write, the next runner says `lost`.
+      this.#deps.log('record not written', { run: next.run, error })
+      if (events.some(({ type }) => type === 'launched')) throw error
+    }
+    this.#record = next
+    if (hasEnded(next)) this.#ended.resolve()
+    this.wake()
+  }
+}
