@@ -6,10 +6,10 @@ import type { MusterError } from '../shared/errors.ts'
 import type { Logger } from '../shared/logger.ts'
 import { systemRandom, type Random } from '../shared/random.ts'
 import type { Redactor } from '../shared/redact.ts'
-import type { GlobalFlags } from './global-flags.ts'
-import type { ListResult, Screen, ValueResult } from './output.ts'
-import type { Progress, ProgressMode, ProgressOptions } from './progress.ts'
-import { printable, type Sink } from './sink.ts'
+import type { GlobalFlags } from './program/global-flags.ts'
+import type { ListResult, Screen, ValueResult } from './terminal/output.ts'
+import type { Progress, ProgressMode, ProgressOptions } from './terminal/progress.ts'
+import { printable, type Sink } from './terminal/sink.ts'
 
 // biome-ignore format: one line each
 export interface CommandContext<F = Readonly<Record<string, unknown>>, A = Readonly<Record<string, unknown>>> {
@@ -85,13 +85,13 @@ export function createContext(options: ContextOptions): CommandContext {
     config: () => (config ??= loadFor(options, home(), uid)),
     log: () => (log ??= createLog(options)),
     printList: async (result) => {
-      const { formatList } = await import('./output.ts')
+      const { formatList } = await import('./terminal/output.ts')
       const text = await formatList(globals.output, result, screen())
       if (text !== '') await stdout.write(text)
       else if (!globals.quiet) await write('nothing to list')
     },
     printOne: async (result) => {
-      const { formatOne } = await import('./output.ts')
+      const { formatOne } = await import('./terminal/output.ts')
       await stdout.write(await formatOne(globals.output, result, screen()))
     },
     note: async (text) => {
@@ -101,14 +101,14 @@ export function createContext(options: ContextOptions): CommandContext {
       if (globals.verbose && !globals.quiet) await write(text)
     },
     report: async (error) => {
-      const { reportError } = await import('./report-error.ts')
+      const { reportError } = await import('./program/report-error.ts')
       return reportError(error, options, {
         json: globals.output === 'json',
         verbose: globals.verbose,
       })
     },
     progress: async (progress) => {
-      const { createProgress } = await import('./progress.ts')
+      const { createProgress } = await import('./terminal/progress.ts')
       return createProgress(
         { clock: systemClock, sink: stderr },
         { ...progress, mode: progressMode(options) },
@@ -116,7 +116,7 @@ export function createContext(options: ContextOptions): CommandContext {
     },
     confirm: async (action, yes) => {
       if (yes) return
-      const { confirm } = await import('./confirm.ts')
+      const { confirm } = await import('./terminal/confirm.ts')
       await confirm({
         action,
         input: options.stdin,

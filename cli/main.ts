@@ -6,7 +6,7 @@ import { join } from 'node:path'
 enableCompileCache(join(import.meta.dirname, '..', 'node_modules', '.cache', 'muster'))
 
 const [{ start }, { registry }] = await Promise.all([
-  import('./start.ts'),
+  import('./program/start.ts'),
   import('./commands/index.ts'),
 ])
 await start(registry, process.argv.slice(2))

@@ -1,8 +1,8 @@
 /** docs/CLI.md, from the declarations of the commands. */
-import { type Declaration, type FlagSpecs, type Registry } from '../cli/command.ts'
-import { globalFlags } from '../cli/global-flags.ts'
-import { flagNotes, flagUsage, sentence, usageLine } from '../cli/help.ts'
-import { ENVIRONMENT, EXIT_MEANING } from '../cli/topics.ts'
+import { type Declaration, type FlagSpecs, type Registry } from '../cli/program/command.ts'
+import { globalFlags } from '../cli/program/global-flags.ts'
+import { flagNotes, flagUsage, sentence, usageLine } from '../cli/program/help.ts'
+import { ENVIRONMENT, EXIT_MEANING } from '../cli/program/topics.ts'
 import { EXIT, type ExitName } from '../shared/exit-codes.ts'
 
 /** The whole page. */

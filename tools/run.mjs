@@ -216,7 +216,7 @@ function notUtf8(file) {
 
 /**
  * Node replaces bytes that aren't UTF-8, so this process can't pass them on. It refuses such arguments, and names such
- * variables to the child (cli/given-bytes.ts), which refuses them when a command reads them. As in package-bin.mjs.
+ * variables to the child (cli/program/given-bytes.ts), which refuses them when a command reads them. As in package-bin.mjs.
  */
 function checkBytes() {
   if (notUtf8('/proc/self/cmdline').length > 0) {

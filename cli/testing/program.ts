@@ -3,11 +3,11 @@
  * pipes and exit codes are the real ones. What it hides: the start of the real registry, which main.test.ts covers.
  */
 import { open } from 'node:fs/promises'
-import { defineCommand, type Registry } from '../command.ts'
+import { defineCommand, type Registry } from '../program/command.ts'
 import type { CommandContext } from '../context.ts'
-import { openOperatorKey } from '../operator-key.ts'
-import { readLine } from '../read-line.ts'
-import { start } from '../start.ts'
+import { openOperatorKey } from '../session/operator-key.ts'
+import { readLine } from '../terminal/read-line.ts'
+import { start } from '../program/start.ts'
 
 type Handler = (context: CommandContext) => Promise<number | void>
 

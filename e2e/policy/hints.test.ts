@@ -1,12 +1,12 @@
 /** A command that a hint, a message or a note names can be typed as it stands there. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Declaration, flagName } from '../../cli/command.ts'
+import { type Declaration, flagName } from '../../cli/program/command.ts'
 import { registry } from '../../cli/commands/index.ts'
-import { globalFlags } from '../../cli/global-flags.ts'
-import { findInvocation } from '../../cli/invocation.ts'
-import { parseCommand } from '../../cli/parse.ts'
-import { TOPIC_NAMES } from '../../cli/program.ts'
+import { globalFlags } from '../../cli/program/global-flags.ts'
+import { findInvocation } from '../../cli/program/invocation.ts'
+import { parseCommand } from '../../cli/program/parse.ts'
+import { TOPIC_NAMES } from '../../cli/program/program.ts'
 import { allErrors, form } from '../../tools/docs-errors.ts'
 import { sources } from '../../tools/sources.ts'
 

@@ -243,7 +243,7 @@ test('policy: what stands before the first line of help is cheap', () => {
     assert.deepEqual([...packages.keys()], [], `${path} is a declaration: it must load no package`)
     assert.ok(files.size <= 8, `${path} is a declaration: it loads ${[...files].join(', ')}`)
   }
-  const frame = closure('cli/start.ts', { dynamic: false })
+  const frame = closure('cli/program/start.ts', { dynamic: false })
   assert.deepEqual(
     [...frame.packages.keys()],
     [],

@@ -22,8 +22,8 @@ const PROPERTY = /\.\s*onabort\s*=(?!=)/g
 /** Where a listener needs no removal, with the reason. */
 const STAYS: Readonly<Record<string, string>> = {
   'shared/interrupt.ts': 'untilAborted lasts as long as its caller',
-  'cli/interrupt.ts': 'the signal of stdout lives as long as the process',
-  'cli/operator-key.ts': 'one signal is its own, the other listener leaves through it',
+  'cli/program/interrupt.ts': 'the signal of stdout lives as long as the process',
+  'cli/session/operator-key.ts': 'one signal is its own, the other listener leaves through it',
 }
 
 /** `path:line: what is wrong` of every wait that leaves something behind. */

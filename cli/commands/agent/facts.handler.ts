@@ -4,7 +4,7 @@ import { sendFactsOnce } from '../../../agent/facts/once.ts'
 import { agentHomeError } from '../../../agent/home/identity.ts'
 import { describeProblem, isFailure } from '../../../shared/facts/collection.ts'
 import { cliError } from '../../errors.ts'
-import '../../error-tables.ts'
+import '../../program/error-tables.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './facts.ts'
 

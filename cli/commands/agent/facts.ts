@@ -1,5 +1,5 @@
 /** `muster agent facts` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
 
 const flags = {
   once: { type: 'boolean', summary: 'the only mode; the daemon collects by itself' },

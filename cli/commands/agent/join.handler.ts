@@ -3,9 +3,9 @@ import { hostname } from 'node:os'
 import { joinFleet } from '../../../agent/membership/join.ts'
 import { silentLogger } from '../../../shared/logger.ts'
 import { parseTicket } from '../../../protocols/enroll/ticket.ts'
-import '../../error-tables.ts'
+import '../../program/error-tables.ts'
 import type { CommandContext } from '../../context.ts'
-import { readLine } from '../../read-line.ts'
+import { readLine } from '../../terminal/read-line.ts'
 import type { Args, Flags } from './join.ts'
 
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {

@@ -1,8 +1,8 @@
 /** Set labels of a host; an empty value takes one away. */
 import { cliError } from '../../errors.ts'
-import { chooseAgent } from '../../choose-agent.ts'
-import { withSession } from '../../connect.ts'
-import { requireDone } from '../../results.ts'
+import { chooseAgent } from '../../nouns/choose-agent.ts'
+import { withSession } from '../../session/connect.ts'
+import { requireDone } from '../../session/results.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './label.ts'
 

@@ -1,5 +1,5 @@
 /** `muster agent label` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../command.ts'
+import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../program/command.ts'
 
 const args = {
   host: { summary: 'a name, an id, a key fingerprint, or a unique beginning of one' },

@@ -1,6 +1,6 @@
 /** The hosts of the fleet. */
-import { agentColumns } from '../../agent-columns.ts'
-import { withSession } from '../../connect.ts'
+import { agentColumns } from '../../nouns/agent-columns.ts'
+import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../context.ts'
 
 export async function handle(context: CommandContext): Promise<void> {

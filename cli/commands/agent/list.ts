@@ -1,5 +1,5 @@
 /** `muster agent list` */
-import { defineCommand } from '../../command.ts'
+import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
   summary: 'the hosts of the fleet',

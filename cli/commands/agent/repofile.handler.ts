@@ -1,5 +1,5 @@
 /** Print the .repo file for this host’s own dnf, served by its gateway. */
-import { writeRepoFile } from '../../repo-file.ts'
+import { writeRepoFile } from '../../nouns/repo-file.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './repofile.ts'
 

@@ -1,11 +1,11 @@
 /** Take a host out of the fleet for good. */
 import type { RunRow } from '../../../protocols/control/messages.ts'
 import { MusterError } from '../../../shared/errors.ts'
-import { chooseAgent } from '../../choose-agent.ts'
-import { withSession } from '../../connect.ts'
-import { requireDone } from '../../results.ts'
-import { signRevocation } from '../../revocation.ts'
-import type { Session } from '../../session.ts'
+import { chooseAgent } from '../../nouns/choose-agent.ts'
+import { withSession } from '../../session/connect.ts'
+import { requireDone } from '../../session/results.ts'
+import { signRevocation } from '../../nouns/revocation.ts'
+import type { Session } from '../../session/session.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args, Flags } from './revoke.ts'
 

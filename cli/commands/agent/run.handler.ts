@@ -1,6 +1,6 @@
 /** Run the agent in the foreground. */
 import { runAgent } from '../../../agent/main.ts'
-import '../../error-tables.ts'
+import '../../program/error-tables.ts'
 import type { CommandContext } from '../../context.ts'
 
 export async function handle(context: CommandContext): Promise<void> {

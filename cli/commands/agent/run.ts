@@ -1,5 +1,5 @@
 /** `muster agent run` */
-import { defineCommand } from '../../command.ts'
+import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
   summary: 'run the agent in the foreground',

@@ -1,9 +1,9 @@
 /** Prints all that the registry says of one host. */
 import type { AgentRow } from '../../../protocols/control/messages.ts'
 import { describeProblem } from '../../../shared/facts/collection.ts'
-import { chooseAgent } from '../../choose-agent.ts'
-import { clockStatus, clockWords } from '../../clock-words.ts'
-import { withSession } from '../../connect.ts'
+import { chooseAgent } from '../../nouns/choose-agent.ts'
+import { clockStatus, clockWords } from '../../terminal/clock-words.ts'
+import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './show.ts'
 

@@ -1,6 +1,6 @@
 /** Write the whole log as files that verify offline. */
-import { withSession } from '../../connect.ts'
-import { receiveBundle } from '../../receive-bundle.ts'
+import { withSession } from '../../session/connect.ts'
+import { receiveBundle } from '../../nouns/receive-bundle.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './export.ts'
 

@@ -1,5 +1,5 @@
 /** `muster audit export` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
 
 const flags = {
   to: { type: 'string', value: 'DIR', summary: 'a folder that does not exist yet', required: true },

@@ -2,11 +2,11 @@
 import type { LogRow } from '../../../protocols/control/messages.ts'
 import { MusterError } from '../../../shared/errors.ts'
 import { shortId } from '../../../shared/short-id.ts'
-import { withSession } from '../../connect.ts'
+import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../context.ts'
-import { printable } from '../../sink.ts'
-import type { ListResult } from '../../output.ts'
-import type { Session } from '../../session.ts'
+import { printable } from '../../terminal/sink.ts'
+import type { ListResult } from '../../terminal/output.ts'
+import type { Session } from '../../session/session.ts'
 import type { Flags } from './log.ts'
 
 /** Entries of one call; the protocol allows no more. */

@@ -1,5 +1,5 @@
 /** `muster audit log` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
 
 const flags = {
   actor: { type: 'string', value: 'FINGERPRINT', summary: 'only what this key signed' },

@@ -1,6 +1,6 @@
 /** Prove that an entry stands in the log. */
 import { cliError } from '../../errors.ts'
-import { withSession } from '../../connect.ts'
+import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './prove.ts'
 

@@ -1,5 +1,5 @@
 /** `muster audit prove` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../command.ts'
+import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../program/command.ts'
 
 const args = {
   index: { summary: 'the entry' },

@@ -2,7 +2,7 @@
 import { verifyBundle } from '../../../shared/audit/bundle.ts'
 import { rfc3339 } from '../../../shared/clock.ts'
 import { sha256Hex } from '../../../shared/ids.ts'
-import { withSession } from '../../connect.ts'
+import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './verify.ts'
 

@@ -1,5 +1,5 @@
 /** `muster audit verify` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
 
 const flags = {
   bundle: { type: 'string', value: 'DIR', summary: 'an exported log' },

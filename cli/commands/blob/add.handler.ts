@@ -1,5 +1,5 @@
 /** Put a file into the store and print its BLAKE3 id. */
-import { addBlob } from '../../blob.ts'
+import { addBlob } from '../../nouns/blob.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './add.ts'
 

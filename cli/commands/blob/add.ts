@@ -1,5 +1,5 @@
 /** `muster blob add` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../command.ts'
+import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../program/command.ts'
 
 const args = {
   file: { summary: 'the file' },

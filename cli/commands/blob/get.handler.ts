@@ -1,5 +1,5 @@
 /** Write a blob to a file, from whoever holds it, verified. */
-import { getBlob } from '../../blob.ts'
+import { getBlob } from '../../nouns/blob.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args, Flags } from './get.ts'
 

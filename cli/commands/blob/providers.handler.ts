@@ -1,6 +1,6 @@
 /** Who holds a blob. */
 import { MAX_PROVIDERS } from '../../../protocols/providers/messages.ts'
-import { blobProviders } from '../../blob.ts'
+import { blobProviders } from '../../nouns/blob.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './providers.ts'
 

@@ -1,5 +1,5 @@
 /** `muster blob providers` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../command.ts'
+import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../program/command.ts'
 
 const args = {
   blob: { summary: 'the BLAKE3 id, as b3sum prints it' },

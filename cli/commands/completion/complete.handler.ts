@@ -5,10 +5,10 @@ import {
   type FlagSpecs,
   flagName,
   type Registry,
-} from '../../command.ts'
+} from '../../program/command.ts'
 import type { CommandContext } from '../../context.ts'
-import { GLOBAL_VALUE_FLAGS, globalFlags, OUTPUT_FORMATS } from '../../global-flags.ts'
-import { findInvocation } from '../../invocation.ts'
+import { GLOBAL_VALUE_FLAGS, globalFlags, OUTPUT_FORMATS } from '../../program/global-flags.ts'
+import { findInvocation } from '../../program/invocation.ts'
 import { registry } from '../index.ts'
 
 export async function handle(

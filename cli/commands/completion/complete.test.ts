@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { defineCommand, type Registry } from '../../command.ts'
+import { defineCommand, type Registry } from '../../program/command.ts'
 import { complete } from './complete.handler.ts'
 
 const load = async (passThrough = false) => ({

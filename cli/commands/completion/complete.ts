@@ -1,5 +1,5 @@
 /** `muster __complete`: what the completion scripts ask. */
-import { defineCommand } from '../../command.ts'
+import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
   summary: 'complete a command line',

@@ -8,7 +8,7 @@ export async function handle(context: CommandContext): Promise<void> {
   const { unsupported: _, ...config } = await context.config()
   const masked = mask(config, context.redactor.text)
   if (context.globals.output === 'name') return context.stdout.write(`${config.files[0]}\n`)
-  const { formatOne } = await import('../../output.ts')
+  const { formatOne } = await import('../../terminal/output.ts')
   const format = context.globals.output === 'json' ? 'json' : 'yaml'
   await context.stdout.write(await formatOne(format, { value: masked, fields: [], name: '' }))
 }

@@ -1,5 +1,5 @@
 /** `muster config show` */
-import { defineCommand } from '../../command.ts'
+import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
   summary: 'print the configuration that is in force',

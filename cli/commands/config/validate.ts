@@ -1,5 +1,5 @@
 /** `muster config validate` */
-import { defineCommand } from '../../command.ts'
+import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
   summary: 'check every configuration file',

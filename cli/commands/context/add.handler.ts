@@ -1,9 +1,9 @@
 /** Give a coordinator a name. */
 import { resolve } from 'node:path'
 import { formatTicket, parseTicket } from '../../../protocols/enroll/ticket.ts'
-import { contextError, contextFile, requireContextName } from '../../contexts.ts'
+import { contextError, contextFile, requireContextName } from '../../session/contexts.ts'
 import type { CommandContext } from '../../context.ts'
-import { readLine } from '../../read-line.ts'
+import { readLine } from '../../terminal/read-line.ts'
 import type { Args } from './add.ts'
 
 export async function handle(

@@ -1,6 +1,6 @@
 /** The coordinators that have a name. */
 import { parseTicket } from '../../../protocols/enroll/ticket.ts'
-import { contextFile } from '../../contexts.ts'
+import { contextFile } from '../../session/contexts.ts'
 import type { CommandContext } from '../../context.ts'
 
 export async function handle(context: CommandContext): Promise<void> {

@@ -1,5 +1,5 @@
 /** `muster context list` */
-import { defineCommand } from '../../command.ts'
+import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
   summary: 'the coordinators that have a name',

@@ -1,5 +1,5 @@
 /** Forget the name of a coordinator. */
-import { contextFile, requireContext } from '../../contexts.ts'
+import { contextFile, requireContext } from '../../session/contexts.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './remove.ts'
 

@@ -1,5 +1,5 @@
 /** `muster context remove` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../command.ts'
+import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../program/command.ts'
 
 const args = {
   name: { summary: 'the context' },

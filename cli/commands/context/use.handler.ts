@@ -1,5 +1,5 @@
 /** Choose the coordinator that commands go to. */
-import { contextFile, requireContext } from '../../contexts.ts'
+import { contextFile, requireContext } from '../../session/contexts.ts'
 import type { CommandContext } from '../../context.ts'
 import { cliError } from '../../errors.ts'
 import type { Args, Flags } from './use.ts'

@@ -1,5 +1,5 @@
 /** `muster coordinator run` */
-import { defineCommand } from '../../command.ts'
+import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
   summary: 'run the coordinator in the foreground',

@@ -1,5 +1,5 @@
 /** `muster demo` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
 
 const flags = {
   once: { type: 'boolean', summary: 'end after the tour instead of staying until Ctrl-C' },

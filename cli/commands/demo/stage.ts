@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import type { CommandContext } from '../../context.ts'
 import { wrapped } from '../../../shared/wrap-text.ts'
-import { printable } from '../../sink.ts'
+import { printable } from '../../terminal/sink.ts'
 import { type DemoFleet, processEnvironment } from './fleet.ts'
 import { demoError } from './scratch.ts'
 

@@ -1,5 +1,5 @@
 /** `muster doctor` */
-import { defineCommand } from '../../command.ts'
+import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
   summary: 'check this machine and this home, and say how to mend what is wrong',

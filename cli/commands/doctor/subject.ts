@@ -6,19 +6,19 @@ import { readAgentIdentity } from '../../../agent/home/identity.ts'
 import type { AgentRow, StatusResponse } from '../../../protocols/control/messages.ts'
 import { MusterError } from '../../../shared/errors.ts'
 import { coordinatorPaths } from '../../../shared/home.ts'
-import { chooseCoordinator } from '../../choose-coordinator.ts'
+import { chooseCoordinator } from '../../session/choose-coordinator.ts'
 import type { CommandContext } from '../../context.ts'
-import { type HomeKind, kindOfHome } from '../../home-kind.ts'
-import { openOperatorKey } from '../../operator-key.ts'
+import { type HomeKind, kindOfHome } from '../../session/home-kind.ts'
+import { openOperatorKey } from '../../session/operator-key.ts'
 import {
   type CoordinatorGreeting,
   greetCoordinator,
   openSession,
   type Reach,
   socketReach,
-} from '../../session.ts'
+} from '../../session/session.ts'
 import type { Finding } from './check.ts'
-import '../../error-tables.ts'
+import '../../program/error-tables.ts'
 
 /** One question, on a busy machine. A stopped coordinator accepts the connection and stays silent. */
 const ASK_MS = 30_000
@@ -115,7 +115,7 @@ async function chooseTarget(
   context: CommandContext,
   kind: HomeKind | undefined,
 ): Promise<Target | undefined> {
-  const dial = () => import('../../dial.ts')
+  const dial = () => import('../../session/dial.ts')
   const { ticket, identity, source } = await chooseCoordinator(context)
   const own = context.env['MUSTER_IDENTITY'] ? undefined : identity
   // The home is what the person asks about. A context only stands in where there is no home.

@@ -1,7 +1,7 @@
 /** Make a waiting host a member. */
-import { chooseAgent } from '../../choose-agent.ts'
-import { withSession } from '../../connect.ts'
-import { requireDone } from '../../results.ts'
+import { chooseAgent } from '../../nouns/choose-agent.ts'
+import { withSession } from '../../session/connect.ts'
+import { requireDone } from '../../session/results.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args, Flags } from './approve.ts'
 

@@ -1,5 +1,5 @@
 /** Hosts that wait for approval. */
-import { withSession } from '../../connect.ts'
+import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../context.ts'
 
 export async function handle(context: CommandContext): Promise<void> {

@@ -1,5 +1,5 @@
 /** `muster enroll list` */
-import { defineCommand } from '../../command.ts'
+import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
   summary: 'hosts that wait for approval',

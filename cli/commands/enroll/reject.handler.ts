@@ -1,7 +1,7 @@
 /** Forget a waiting host. */
-import { chooseAgent } from '../../choose-agent.ts'
-import { withSession } from '../../connect.ts'
-import { requireDone } from '../../results.ts'
+import { chooseAgent } from '../../nouns/choose-agent.ts'
+import { withSession } from '../../session/connect.ts'
+import { requireDone } from '../../session/results.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './reject.ts'
 

@@ -1,8 +1,8 @@
 /** Print a single-use token for a new host. */
 import { tokenHash } from '../../../protocols/enroll/token-hash.ts'
 import { formatTicket, parseTicket } from '../../../protocols/enroll/ticket.ts'
-import { withSession } from '../../connect.ts'
-import { requireDone } from '../../results.ts'
+import { withSession } from '../../session/connect.ts'
+import { requireDone } from '../../session/results.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './token.ts'
 

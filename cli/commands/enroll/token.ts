@@ -1,5 +1,5 @@
 /** `muster enroll token` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
 
 const flags = {
   label: { type: 'pairs', value: 'K=V', summary: 'a label of the host' },

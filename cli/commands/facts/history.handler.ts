@@ -1,6 +1,6 @@
 /** What was installed, updated and removed on a host. */
-import { counted } from '../../counted.ts'
-import { withSession } from '../../connect.ts'
+import { counted } from '../../terminal/counted.ts'
+import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args, Flags } from './history.ts'
 

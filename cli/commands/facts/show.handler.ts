@@ -1,6 +1,6 @@
 /** What a host has installed. */
 import { describeProblem, isFailure } from '../../../shared/facts/collection.ts'
-import { withSession } from '../../connect.ts'
+import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args } from './show.ts'
 

@@ -1,7 +1,7 @@
 /** Let a key observe or control. */
-import { withSession } from '../../connect.ts'
-import { requireDone } from '../../results.ts'
-import { signGrant } from '../../grant.ts'
+import { withSession } from '../../session/connect.ts'
+import { requireDone } from '../../session/results.ts'
+import { signGrant } from '../../nouns/grant.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './add.ts'
 

@@ -1,5 +1,5 @@
 /** `muster grant add` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
 
 const flags = {
   to: { type: 'string', value: 'FILE.pub|FINGERPRINT', summary: 'whose key', required: true },

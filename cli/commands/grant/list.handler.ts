@@ -1,6 +1,6 @@
 /** Who may do what. */
 import { shortId } from '../../../shared/short-id.ts'
-import { withSession } from '../../connect.ts'
+import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../context.ts'
 
 export async function handle(context: CommandContext): Promise<void> {

@@ -1,5 +1,5 @@
 /** `muster grant list` */
-import { defineCommand } from '../../command.ts'
+import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
   summary: 'who may do what',

@@ -1,8 +1,8 @@
 /** Take a grant back, and everything passed on from it. */
-import { withSession } from '../../connect.ts'
-import { requireDone } from '../../results.ts'
-import { chooseGrant } from '../../choose-grant.ts'
-import { signRevocation } from '../../revocation.ts'
+import { withSession } from '../../session/connect.ts'
+import { requireDone } from '../../session/results.ts'
+import { chooseGrant } from '../../nouns/choose-grant.ts'
+import { signRevocation } from '../../nouns/revocation.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args, Flags } from './revoke.ts'
 

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { initCoordinator } from '../../../coordinator/init.ts'
 import { parsePublicKeyLine } from '../../../shared/identity/public-key.ts'
 import { readKeyText } from '../../../shared/identity/key-file.ts'
-import { openOperatorKey } from '../../operator-key.ts'
+import { openOperatorKey } from '../../session/operator-key.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './init.ts'
 

@@ -1,5 +1,5 @@
 /** `muster init` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
 
 const flags = {
   fleet: { type: 'string', value: 'NAME', summary: 'what people call the fleet', default: 'fleet' },

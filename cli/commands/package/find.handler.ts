@@ -2,7 +2,7 @@
 import { inventoryError } from '../../../coordinator/inventory/errors.ts'
 import { versionCondition } from '../../../shared/facts/version-condition.ts'
 import type { FindRow } from '../../../protocols/control/messages.ts'
-import { withSession } from '../../connect.ts'
+import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args, Flags } from './find.ts'
 

@@ -5,7 +5,7 @@ import {
   defineCommand,
   type FlagSpecs,
   type FlagValues,
-} from '../../command.ts'
+} from '../../program/command.ts'
 
 const flags = {
   version: {

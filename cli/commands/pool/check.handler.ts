@@ -7,8 +7,8 @@ import { EXIT } from '../../../shared/exit-codes.ts'
 import { agentPaths, coordinatorPaths } from '../../../shared/home.ts'
 import { formatSize } from '../../../shared/units.ts'
 import type { CommandContext } from '../../context.ts'
-import { homeKind } from '../../home-kind.ts'
-import { printable } from '../../sink.ts'
+import { homeKind } from '../../session/home-kind.ts'
+import { printable } from '../../terminal/sink.ts'
 import type { Flags } from './check.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<number> {

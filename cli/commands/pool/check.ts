@@ -1,5 +1,5 @@
 /** `muster pool check` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
 
 const flags = {
   deep: { type: 'boolean', summary: 'hash everything, however long it takes' },

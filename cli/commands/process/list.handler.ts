@@ -1,8 +1,8 @@
 /** Runs on the hosts. */
 import { runSummary } from '../../../shared/run-words.ts'
 import { shortId } from '../../../shared/short-id.ts'
-import { runStatusWords } from '../../run-status-words.ts'
-import { withRuns } from '../../runs.ts'
+import { runStatusWords } from '../../runs/run-status-words.ts'
+import { withRuns } from '../../runs/runs.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './list.ts'
 

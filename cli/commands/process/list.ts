@@ -1,6 +1,6 @@
 /** `muster process list` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
-import { localFlag } from '../../run-flags.ts'
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
+import { localFlag } from '../../runs/run-flags.ts'
 
 const flags = {
   on: { type: 'list', value: 'HOSTS', summary: 'only these hosts' },

@@ -1,7 +1,7 @@
 /** A run's output so far. */
-import { gapNote, plainWriter } from '../../run-output.ts'
-import { withRuns } from '../../runs.ts'
-import { orUnknownRun } from '../../unknown-run.ts'
+import { gapNote, plainWriter } from '../../runs/run-output.ts'
+import { withRuns } from '../../runs/runs.ts'
+import { orUnknownRun } from '../../runs/unknown-run.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args, Flags } from './output.ts'
 

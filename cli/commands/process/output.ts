@@ -5,8 +5,8 @@ import {
   defineCommand,
   type FlagSpecs,
   type FlagValues,
-} from '../../command.ts'
-import { localFlag, rawFlag } from '../../run-flags.ts'
+} from '../../program/command.ts'
+import { localFlag, rawFlag } from '../../runs/run-flags.ts'
 
 const flags = { ...localFlag, ...rawFlag } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>

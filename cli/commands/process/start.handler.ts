@@ -1,6 +1,6 @@
 /** Start a process on a host and print its run id. */
 import { cliError } from '../../errors.ts'
-import { withRuns } from '../../runs.ts'
+import { withRuns } from '../../runs/runs.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args, Flags } from './start.ts'
 

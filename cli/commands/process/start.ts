@@ -4,9 +4,9 @@ import {
   defineCommand,
   type FlagSpecs,
   type FlagValues,
-} from '../../command.ts'
-import { runArguments, runOptions } from '../../run-order.ts'
-import { localFlag } from '../../run-flags.ts'
+} from '../../program/command.ts'
+import { runArguments, runOptions } from '../../runs/run-order.ts'
+import { localFlag } from '../../runs/run-flags.ts'
 
 const flags = { ...runOptions, ...localFlag } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>

@@ -1,8 +1,8 @@
 /** The state of a run in a few words. */
-import { remarkOn } from '../../run-remarks.ts'
-import { runStatusWords } from '../../run-status-words.ts'
-import { withRuns } from '../../runs.ts'
-import { orUnknownRun } from '../../unknown-run.ts'
+import { remarkOn } from '../../runs/run-remarks.ts'
+import { runStatusWords } from '../../runs/run-status-words.ts'
+import { withRuns } from '../../runs/runs.ts'
+import { orUnknownRun } from '../../runs/unknown-run.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args, Flags } from './status.ts'
 

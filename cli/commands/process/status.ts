@@ -4,8 +4,8 @@ import {
   type ArgumentValues,
   defineCommand,
   type FlagValues,
-} from '../../command.ts'
-import { localFlag } from '../../run-flags.ts'
+} from '../../program/command.ts'
+import { localFlag } from '../../runs/run-flags.ts'
 
 export type Flags = FlagValues<typeof localFlag>
 

@@ -1,8 +1,8 @@
 /** Stop a run and everything it started. */
 import { cliError } from '../../errors.ts'
 import { signalName, signalNumber } from '../../../shared/signals.ts'
-import { withRuns } from '../../runs.ts'
-import { orUnknownRun } from '../../unknown-run.ts'
+import { withRuns } from '../../runs/runs.ts'
+import { orUnknownRun } from '../../runs/unknown-run.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args, Flags } from './stop.ts'
 

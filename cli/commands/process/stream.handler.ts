@@ -1,7 +1,7 @@
 /** A run's output from its first byte until it ends. */
-import { gapNote, plainWriter, watching } from '../../run-output.ts'
-import { withRuns } from '../../runs.ts'
-import { orUnknownRun } from '../../unknown-run.ts'
+import { gapNote, plainWriter, watching } from '../../runs/run-output.ts'
+import { withRuns } from '../../runs/runs.ts'
+import { orUnknownRun } from '../../runs/unknown-run.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args, Flags } from './stream.ts'
 

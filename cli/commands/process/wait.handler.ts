@@ -1,10 +1,10 @@
 /** Wait for a run to end; exits as it did. */
 import { defineErrors, MusterError } from '../../../shared/errors.ts'
 import { EXIT } from '../../../shared/exit-codes.ts'
-import { endWords } from '../../run-remarks.ts'
-import { remoteExitCode } from '../../run-watch.ts'
-import { withRuns } from '../../runs.ts'
-import { orUnknownRun } from '../../unknown-run.ts'
+import { endWords } from '../../runs/run-remarks.ts'
+import { remoteExitCode } from '../../runs/run-watch.ts'
+import { withRuns } from '../../runs/runs.ts'
+import { orUnknownRun } from '../../runs/unknown-run.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Args, Flags } from './wait.ts'
 

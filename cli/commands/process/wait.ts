@@ -5,8 +5,8 @@ import {
   defineCommand,
   type FlagSpecs,
   type FlagValues,
-} from '../../command.ts'
-import { localFlag } from '../../run-flags.ts'
+} from '../../program/command.ts'
+import { localFlag } from '../../runs/run-flags.ts'
 
 const flags = {
   ...localFlag,

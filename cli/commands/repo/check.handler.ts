@@ -1,6 +1,6 @@
 /** Whether upstream has changes; exit code 100 if so. */
 import { EXIT } from '../../../shared/exit-codes.ts'
-import { withSession } from '../../connect.ts'
+import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './check.ts'
 

@@ -1,5 +1,5 @@
 /** `muster repo check` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
 
 const flags = {
   repoId: { type: 'string', value: 'ID', summary: 'the repository' },

@@ -1,7 +1,7 @@
 /** The repositories. */
 import { formatSize } from '../../../shared/units.ts'
-import { withSession } from '../../connect.ts'
-import { servedShort } from '../../served.ts'
+import { withSession } from '../../session/connect.ts'
+import { servedShort } from '../../nouns/served.ts'
 import type { CommandContext } from '../../context.ts'
 
 export async function handle(context: CommandContext): Promise<void> {

@@ -1,6 +1,6 @@
 /** Switch what `latest` serves. */
-import { withSession } from '../../connect.ts'
-import { requireDone } from '../../results.ts'
+import { withSession } from '../../session/connect.ts'
+import { requireDone } from '../../session/results.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './publish.ts'
 

@@ -1,7 +1,7 @@
 /** One repository. */
 import { formatSize } from '../../../shared/units.ts'
-import { withSession } from '../../connect.ts'
-import { servedLong } from '../../served.ts'
+import { withSession } from '../../session/connect.ts'
+import { servedLong } from '../../nouns/served.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './show.ts'
 

@@ -1,9 +1,9 @@
 /** Run a command on hosts and show its output. */
-import { withSession } from '../../connect.ts'
-import { watchMany, watchOne } from '../../run-watch.ts'
+import { withSession } from '../../session/connect.ts'
+import { watchMany, watchOne } from '../../runs/run-watch.ts'
 import type { CommandContext } from '../../context.ts'
-import { startRuns } from '../../start-runs.ts'
-import { watching } from '../../run-output.ts'
+import { startRuns } from '../../runs/start-runs.ts'
+import { watching } from '../../runs/run-output.ts'
 import type { Args, Flags } from './run.ts'
 
 export async function handle(context: CommandContext<Flags, Args>): Promise<number> {

@@ -4,9 +4,9 @@ import {
   defineCommand,
   type FlagSpecs,
   type FlagValues,
-} from '../../command.ts'
-import { runArguments, runFlags } from '../../run-order.ts'
-import { rawFlag } from '../../run-flags.ts'
+} from '../../program/command.ts'
+import { runArguments, runFlags } from '../../runs/run-order.ts'
+import { rawFlag } from '../../runs/run-flags.ts'
 
 const flags = { ...runFlags, ...rawFlag } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>

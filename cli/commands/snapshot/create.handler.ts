@@ -1,6 +1,6 @@
 /** Keep the present state of a repository under a name. */
-import { withSession } from '../../connect.ts'
-import { requireDone } from '../../results.ts'
+import { withSession } from '../../session/connect.ts'
+import { requireDone } from '../../session/results.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './create.ts'
 

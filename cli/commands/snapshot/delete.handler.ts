@@ -1,7 +1,7 @@
 /** Delete a snapshot. */
-import { chooseSnapshot } from '../../choose-snapshot.ts'
-import { withSession } from '../../connect.ts'
-import { requireDone } from '../../results.ts'
+import { chooseSnapshot } from '../../nouns/choose-snapshot.ts'
+import { withSession } from '../../session/connect.ts'
+import { requireDone } from '../../session/results.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './delete.ts'
 

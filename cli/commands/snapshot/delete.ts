@@ -1,5 +1,5 @@
 /** `muster snapshot delete` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
 
 const flags = {
   name: { type: 'string', value: 'NAME', summary: 'the snapshot', required: true },

@@ -1,6 +1,6 @@
 /** What one snapshot has that another has not. */
-import { chooseSnapshot } from '../../choose-snapshot.ts'
-import { withSession } from '../../connect.ts'
+import { chooseSnapshot } from '../../nouns/choose-snapshot.ts'
+import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './diff.ts'
 

@@ -1,5 +1,5 @@
 /** `muster snapshot diff` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../command.ts'
+import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
 
 const flags = {
   from: { type: 'string', value: 'NAME', summary: 'the older snapshot', required: true },

@@ -1,6 +1,6 @@
 /** The snapshots. */
-import { snapshotColumns } from '../../snapshot-columns.ts'
-import { withSession } from '../../connect.ts'
+import { snapshotColumns } from '../../nouns/snapshot-columns.ts'
+import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './list.ts'
 

@@ -1,7 +1,7 @@
 /** One snapshot. */
 import { formatSize } from '../../../shared/units.ts'
-import { chooseSnapshot } from '../../choose-snapshot.ts'
-import { withSession } from '../../connect.ts'
+import { chooseSnapshot } from '../../nouns/choose-snapshot.ts'
+import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './show.ts'
 

@@ -2,9 +2,9 @@
 import { EXIT } from '../../../shared/exit-codes.ts'
 import { formatSize } from '../../../shared/units.ts'
 import type { StatusResponse } from '../../../protocols/control/messages.ts'
-import { counted } from '../../counted.ts'
-import { withSession } from '../../connect.ts'
-import { pinnedStatus } from '../../served.ts'
+import { counted } from '../../terminal/counted.ts'
+import { withSession } from '../../session/connect.ts'
+import { pinnedStatus } from '../../nouns/served.ts'
 import type { CommandContext } from '../../context.ts'
 
 export async function handle(context: CommandContext): Promise<number> {

@@ -1,5 +1,5 @@
 /** `muster status` */
-import { defineCommand } from '../../command.ts'
+import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
   summary: 'one screen: is everything fine?',

@@ -1,5 +1,5 @@
 /** Print the ticket: where the coordinator is, and the root to pin. */
-import { withSession } from '../../connect.ts'
+import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../context.ts'
 
 export async function handle(context: CommandContext): Promise<void> {

@@ -1,5 +1,5 @@
 /** `muster ticket` */
-import { defineCommand } from '../../command.ts'
+import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
   summary: 'print the ticket: where the coordinator is, and the root to pin',

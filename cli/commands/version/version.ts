@@ -1,5 +1,5 @@
 /** `muster version` */
-import { defineCommand } from '../../command.ts'
+import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
   summary: 'print the version',

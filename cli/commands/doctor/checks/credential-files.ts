@@ -1,6 +1,6 @@
 /** The files that the configuration names for upstreams: keys, certificates, passwords. */
-import { inspectFile, namedFiles } from '../../../credential-files.ts'
-import { counted } from '../../../counted.ts'
+import { inspectFile, namedFiles } from '../../../nouns/credential-files.ts'
+import { counted } from '../../../terminal/counted.ts'
 import type { Check } from '../check.ts'
 
 export const credentialFiles: Check = {

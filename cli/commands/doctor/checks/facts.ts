@@ -2,7 +2,7 @@
 import { readCollection } from '../../../../agent/facts/collection-store.ts'
 import { describeProblem, isFailure } from '../../../../shared/facts/collection.ts'
 import { agentPaths } from '../../../../shared/home.ts'
-import { counted } from '../../../counted.ts'
+import { counted } from '../../../terminal/counted.ts'
 import type { Check } from '../check.ts'
 
 const REPAIR =

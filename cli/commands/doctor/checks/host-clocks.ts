@@ -1,6 +1,6 @@
 /** The clocks of the connected hosts against the coordinator's. */
 import type { Check } from '../check.ts'
-import { clockStatus, clockWords } from '../../../clock-words.ts'
+import { clockStatus, clockWords } from '../../../terminal/clock-words.ts'
 
 export const hostClocks: Check = {
   name: 'host clocks',

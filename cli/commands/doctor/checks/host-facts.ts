@@ -1,6 +1,6 @@
 /** The packages of every host that takes part: whether they are known, and as they are now. */
 import { isFailure } from '../../../../shared/facts/collection.ts'
-import { counted } from '../../../counted.ts'
+import { counted } from '../../../terminal/counted.ts'
 import { type Check, type Finding, someOf } from '../check.ts'
 
 export const hostFacts: Check = {

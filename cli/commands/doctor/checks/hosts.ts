@@ -1,6 +1,6 @@
 /** The hosts of the fleet: connected, each on one machine, with disks that take what is written. */
 import type { AgentRow } from '../../../../protocols/control/messages.ts'
-import { counted } from '../../../counted.ts'
+import { counted } from '../../../terminal/counted.ts'
 import { type Check, type Finding, someOf } from '../check.ts'
 
 export const hosts: Check = {

@@ -1,5 +1,5 @@
 /** How the last sync of each repository ended. */
-import { counted } from '../../../counted.ts'
+import { counted } from '../../../terminal/counted.ts'
 import { type Check, type Finding, someOf } from '../check.ts'
 
 export const repositories: Check = {

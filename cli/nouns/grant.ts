@@ -1,0 +1,107 @@
+/** Signs a grant for a key, for some hosts and a time. */
+import { readFile, stat } from 'node:fs/promises'
+import { labelsOf } from '../../coordinator/registry/selector.ts'
+import { rfc3339 } from '../../shared/clock.ts'
+import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
+import { parsePublicKeyLine } from '../../shared/identity/public-key.ts'
+import { agentId, type Fingerprint, fingerprint } from '../../shared/ids.ts'
+import { defineErrors } from '../../shared/errors.ts'
+import { type Grant, namespaceField, type Selector } from '../../shared/trust/grant.ts'
+import { readSigned, signStatement } from '../../shared/trust/signed.ts'
+import { type SignedText, toText } from '../../shared/trust/transport.ts'
+import type { CommandContext } from '../context.ts'
+import { cliError } from '../errors.ts'
+import type { Session } from '../session/session.ts'
+
+export const keyArgumentError = defineErrors({
+  'key-argument.unreadable': {
+    exit: 'usage',
+    message: (d: { text: string; reason: string }) =>
+      `${d.text} is neither a key fingerprint nor a public key file: ${d.reason}`,
+    hint: () => 'give a .pub file, or what ssh-keygen -lf prints: SHA256:…',
+  },
+})
+
+/** A public key line is a hundred bytes; nobody's `.pub` is longer than this. */
+const MAX_KEY_FILE_BYTES = 16_384
+
+/** The fingerprint that `FILE.pub` or `SHA256:…` names. */
+export async function readKeyArgument(text: string): Promise<Fingerprint> {
+  if (fingerprint.is(text)) return text
+  try {
+    const { size } = await stat(text)
+    if (size > MAX_KEY_FILE_BYTES) throw new Error(`it has ${size} bytes`)
+    return fingerprintOf(parsePublicKeyLine(await readFile(text, 'utf8'), text).publicKey)
+  } catch (cause) {
+    throw keyArgumentError(
+      'key-argument.unreadable',
+      { text, reason: (cause as Error).message },
+      { cause },
+    )
+  }
+}
+
+export interface GrantFlags {
+  readonly to: string
+  readonly namespace: string
+  readonly level: 'observe' | 'control'
+  readonly on: readonly string[]
+  readonly ttl: number
+  readonly depth: number
+}
+
+export async function signGrant(
+  context: CommandContext<unknown, unknown>,
+  session: Session,
+  flags: GrantFlags,
+): Promise<{ grant: Grant; statement: SignedText & { scheme: 'sshsig' } }> {
+  const subject = await readKeyArgument(flags.to)
+  const namespace = namespaceField.safeParse(flags.namespace)
+  if (!namespace.success)
+    throw cliError('cli.usage', {
+      reason: `--namespace: ${namespace.error.issues[0]?.message}, got ${JSON.stringify(flags.namespace)}`,
+      hint: 'such as run, or repo/epel9; see `muster grant add --help`',
+    })
+  const now = context.clock.now()
+  const { epoch } = await session.ask('grant.list', {})
+  const signed = await signStatement(session.operator, 'grant', {
+    fleet: session.fleet,
+    id: session.newId(),
+    issuer: session.operator.fingerprint,
+    subject,
+    namespace: flags.namespace,
+    level: flags.level,
+    selector: await selector(session, flags.on),
+    notBefore: rfc3339(now),
+    notAfter: rfc3339(now + flags.ttl),
+    depth: flags.depth,
+    parent: null,
+    epoch,
+  })
+  return { grant: readSigned(signed, 'grant'), statement: { ...toText(signed), scheme: 'sshsig' } }
+}
+
+/**
+ * `--on` as a grant says it: labels stay labels, so that hosts that come later are covered too. A grant has one set of labels, of which a host must
+ * have all; several sets would be one that nobody asked for, so they are refused.
+ */
+async function selector(session: Session, on: readonly string[]): Promise<Selector> {
+  if (on.length === 0 || on.includes('all')) return { all: true }
+  const [labels, ...more] = on.filter((text) => text.includes('='))
+  if (labels !== undefined && more.length > 0)
+    throw cliError('cli.usage', {
+      reason: `a grant covers one set of labels, and ${[labels, ...more].join(' and ')} are ${more.length + 1}`,
+      hint: 'add a grant for each; k=v,k=v in one --on means hosts that have both',
+    })
+  const hosts = on.filter((text) => !text.includes('='))
+  const agents =
+    hosts.length === 0
+      ? []
+      : (await session.ask('target.resolve', { on: hosts })).agents.map((agent) =>
+          agentId.parse(agent.id),
+        )
+  return {
+    ...(labels === undefined ? {} : { labels: Object.fromEntries(labelsOf(labels)) }),
+    ...(agents.length > 0 ? { agents } : {}),
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * The tables of every area whose errors a coordinator or an agent may send: an error crosses the wire as a code with plain data, and gets its prose here. Importing
+ * a table costs a few kilobytes and nothing else.
+ */
+import '../../agent/commands/errors.ts'
+import '../../coordinator/audit/errors.ts'
+import '../../coordinator/database/errors.ts'
+import '../../coordinator/dispatch/errors.ts'
+import '../../coordinator/inventory/errors.ts'
+import '../../coordinator/mirror/errors.ts'
+import '../../coordinator/operations/errors.ts'
+import '../../coordinator/publish/errors.ts'
+import '../../coordinator/registry/errors.ts'
+import '../../coordinator/repositories.ts'
+import '../../coordinator/sessions/sessions.ts'
+import '../../coordinator/snapshots/errors.ts'
+import '../../node/errors.ts'
+import '../../node/transfer/errors.ts'
+import '../../shared/audit/errors.ts'
+import '../../shared/blobs/errors.ts'
+import '../../shared/facts/errors.ts'
+import '../../shared/host-name.ts'
+import '../../shared/concurrency/queue.ts'
+import '../../shared/rpm/errors.ts'
+import '../../shared/trust/errors.ts'

@@ -1,0 +1,121 @@
+/** Turns the text of a flag into what its declaration promises the handler. */
+import { parseDuration, parseSize } from '../../shared/units.ts'
+import type { FlagSpec } from './command.ts'
+import { cliError } from '../errors.ts'
+
+/** Repeated flags beyond this are a runaway script. */
+const MAX_REPEATS = 10_000
+
+/** The value after one more occurrence of the flag; `before` is what the earlier ones gave. @throws cli.usage */
+export function parseFlag(name: string, spec: FlagSpec, text: string, before: unknown): unknown {
+  switch (spec.type) {
+    case 'boolean':
+      return true
+    case 'string':
+      return text
+    case 'choice':
+      if (!spec.choices.includes(text))
+        throw refuse(name, text, `one of ${spec.choices.join(', ')}`)
+      return text
+    case 'integer':
+      if (!/^\d{1,15}$/.test(text)) throw refuse(name, text, 'a whole number')
+      return bounded(name, spec, text, Number(text))
+    case 'size':
+      return bounded(
+        name,
+        spec,
+        text,
+        convert(name, text, parseSize, 'a size, such as 512M or 10G'),
+      )
+    case 'duration':
+      return bounded(
+        name,
+        spec,
+        text,
+        convert(name, text, parseDuration, 'a duration, such as 10s, 15m or 30d'),
+      )
+    case 'list': {
+      const list = [...((before as string[] | undefined) ?? []), text]
+      if (list.length > MAX_REPEATS) throw refuse(name, text, `at most ${MAX_REPEATS} times`)
+      return list
+    }
+    case 'pairs': {
+      const equals = text.indexOf('=')
+      if (equals <= 0) throw refuse(name, text, 'KEY=VALUE')
+      return Object.fromEntries([
+        ...Object.entries((before as Record<string, string> | undefined) ?? {}),
+        [text.slice(0, equals), text.slice(equals + 1)],
+      ])
+    }
+    case 'variables': {
+      const equals = text.indexOf('=')
+      const key = equals < 0 ? text : text.slice(0, equals)
+      // Not the text: what stands behind the name may be a secret, and messages are kept.
+      if (key === '') throw refuse(name, '', 'NAME=VALUE or NAME')
+      return Object.fromEntries([
+        ...Object.entries((before as Record<string, string | undefined> | undefined) ?? {}),
+        [key, equals < 0 ? undefined : text.slice(equals + 1)],
+      ])
+    }
+    default:
+      return spec satisfies never
+  }
+}
+
+/** What a flag that was not given is for the handler. */
+export function absentFlag(spec: FlagSpec): unknown {
+  if (spec.type === 'boolean') return false
+  if (spec.type === 'list') return []
+  if (spec.type === 'pairs' || spec.type === 'variables') return {}
+  return 'default' in spec ? spec.default : undefined
+}
+
+function convert(
+  name: string,
+  text: string,
+  parse: (text: string) => number,
+  expected: string,
+): number {
+  try {
+    return parse(text)
+  } catch (cause) {
+    throw refuse(name, text, expected, cause)
+  }
+}
+
+function bounded(
+  name: string,
+  spec: FlagSpec & { min?: number; max?: number },
+  text: string,
+  value: number,
+): number {
+  if (spec.min !== undefined && value < spec.min)
+    throw refuse(name, text, `at least ${asTyped(spec, spec.min)}`)
+  if (spec.max !== undefined && value > spec.max)
+    throw refuse(name, text, `at most ${asTyped(spec, spec.max)}`)
+  return value
+}
+
+function refuse(name: string, text: string, expected: string, cause?: unknown): Error {
+  return cliError(
+    'cli.usage',
+    { reason: `--${name}: expected ${expected}, got ${JSON.stringify(text)}`, hint: 'see --help' },
+    { cause },
+  )
+}
+
+const UNITS = {
+  duration: { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 },
+  size: { G: 1_073_741_824, M: 1_048_576, K: 1024, '': 1 },
+} as const
+
+/** A value of the flag as somebody would type it: `15m`, `64M`. */
+export function asTyped(spec: FlagSpec, value: string | number): string {
+  if (typeof value === 'string' || (spec.type !== 'duration' && spec.type !== 'size'))
+    return String(value)
+  const [unit, size] = Object.entries(UNITS[spec.type]).find(([, each]) => value % each === 0) as [
+    string,
+    number,
+  ]
+  return `${value / size}${unit}`
+}

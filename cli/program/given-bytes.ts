@@ -1,0 +1,101 @@
+/**
+ * Refuses arguments, variables and a working folder that aren't UTF-8. Node replaces their bytes by U+FFFD, so a
+ * command that used the text would act on another name than the one that was given.
+ */
+import { readFileSync, readlinkSync } from 'node:fs'
+import { cliError } from '../errors.ts'
+
+const REPLACEMENT = '\uFFFD'
+/**
+ * Set by a launcher that runs under an older Node and can't pass bytes on: names of the variables that aren't UTF-8,
+ * with `=` between them.
+ */
+const LAUNCHER_NOTE = 'MUSTER_NOT_UTF8'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** What the operating system gave to this process, or undefined where /proc doesn't show it. */
+export interface GivenBytes {
+  /** The whole command line, each word ended by a NUL (proc_pid_cmdline(5)). */
+  readonly words: () => Buffer | undefined
+  /** `NAME=VALUE`, each ended by a NUL (proc_pid_environ(5)). */
+  readonly environment: () => Buffer | undefined
+  readonly folder: () => Buffer | undefined
+}
+
+export const processBytes: GivenBytes = {
+  words: () => orUndefined(() => readFileSync('/proc/self/cmdline')),
+  environment: () => orUndefined(() => readFileSync('/proc/self/environ')),
+  folder: () => orUndefined(() => readlinkSync('/proc/self/cwd', { encoding: 'buffer' })),
+}
+
+/** The error for the first of `argv` that isn't UTF-8. Names its place and never its text: that may be a secret. */
+export function argumentFault(argv: readonly string[], given: GivenBytes): Error | undefined {
+  if (!argv.some((word) => word.includes(REPLACEMENT))) return undefined
+  // The words before ours are Node's own and the script's.
+  const raw = split(given.words()).slice(-argv.length)
+  const index = argv.findIndex(
+    (word, at) => word.includes(REPLACEMENT) && raw[at]?.equals(Buffer.from(word)) !== true,
+  )
+  if (index === -1) return undefined
+  return cliError('cli.not-utf8', { what: `argument ${index + 1} of muster` })
+}
+
+/**
+ * `env`, in which a variable that isn't UTF-8 throws cli.not-utf8 when it is read. Variables that no command reads
+ * don't matter.
+ */
+export function guardedEnvironment(env: Environment, given: GivenBytes): Environment {
+  const { [LAUNCHER_NOTE]: note, ...rest } = env
+  const suspects = Object.keys(rest).filter((name) => rest[name]?.includes(REPLACEMENT))
+  const faulty = [...suspects.filter(notVerbatim(rest, given)), ...(note?.split('=') ?? [])]
+  for (const name of new Set(faulty))
+    Object.defineProperty(rest, name, {
+      // Not passed on to children either: they would get the changed value.
+      enumerable: false,
+      get: () => {
+        throw cliError('cli.not-utf8', { what: `the value of the variable ${name}` })
+      },
+    })
+  return rest
+}
+
+/** Makes `process.cwd()` throw cli.not-utf8 in a folder whose path isn't UTF-8: it would return another folder. */
+export function guardFolder(given: GivenBytes): void {
+  const path = given.folder()
+  if (path === undefined || Buffer.from(path.toString('utf8')).equals(path)) return
+  process.cwd = () => {
+    throw cliError('cli.not-utf8', { what: 'the path of the working folder' })
+  }
+}
+
+/** True for a variable whose bytes aren't those of its text, or aren't known. */
+function notVerbatim(env: Environment, given: GivenBytes): (name: string) => boolean {
+  let entries: readonly Buffer[] | undefined
+  return (name) => {
+    entries ??= split(given.environment())
+    const verbatim = Buffer.from(`${name}=${env[name]}`)
+    return !entries.some((entry) => entry.equals(verbatim))
+  }
+}
+
+function split(bytes: Buffer | undefined): Buffer[] {
+  const parts: Buffer[] = []
+  if (bytes === undefined) return parts
+  for (let from = 0; from < bytes.length; ) {
+    const end = bytes.indexOf(0, from)
+    const to = end === -1 ? bytes.length : end
+    parts.push(bytes.subarray(from, to))
+    from = to + 1
+  }
+  return parts
+}
+
+function orUndefined(read: () => Buffer): Buffer | undefined {
+  try {
+    return read()
+  } catch {
+    // No /proc, or a folder that was removed. Text that may be damaged is refused then.
+    return undefined
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * Ctrl-C and SIGTERM. The first asks the command to finish cleanly (its signal aborts), the second ends
+ * the process at once with the same exit code. A reader of stdout that goes away asks the same.
+ */
+import { systemClock } from '../../shared/clock.ts'
+import { EXIT } from '../../shared/exit-codes.ts'
+import { cliError } from '../errors.ts'
+import type { Sink } from '../terminal/sink.ts'
+
+export interface Interrupts {
+  readonly signal: AbortSignal
+  /**
+   * The command has ended and the process is about to. From now on an interrupt ends it at once, and says
+   * that the command was complete.
+   */
+  finish(): void
+}
+
+/** A command that has not stopped by then tells how to end it at once. */
+const PATIENCE_MS = 2_000
+
+export function watchInterrupts(deps: { stdout: Sink; stderr: Sink }): Interrupts {
+  const abort = new AbortController()
+  let finished = false
+  const onSignal = (name: 'SIGINT' | 'SIGTERM'): void => {
+    const exit = name === 'SIGINT' ? EXIT.interrupted : EXIT.terminated
+    const code = name === 'SIGINT' ? 'cli.interrupted' : 'cli.terminated'
+    if (finished) return endNow(exit, `${cliError(code).message}, but the command was complete`)
+    if (abort.signal.aborted) return endNow(exit, cliError(code).message)
+    abort.abort(cliError(code))
+    if (name === 'SIGINT' && deps.stderr.isTTY)
+      systemClock.after(PATIENCE_MS, () => {
+        if (!finished)
+          void deps.stderr.write('stopping; Ctrl-C again to stop now\n').catch(() => undefined)
+      })
+  }
+  // Takes over from the entry of the program, which listens while everything is loaded.
+  process.removeAllListeners('SIGINT').on('SIGINT', () => onSignal('SIGINT'))
+  process.removeAllListeners('SIGTERM').on('SIGTERM', () => onSignal('SIGTERM'))
+  deps.stdout.closed.addEventListener('abort', () => abort.abort(deps.stdout.closed.reason), {
+    once: true,
+  })
+  return {
+    signal: abort.signal,
+    finish: () => {
+      finished = true
+    },
+  }
+}
+
+function endNow(exit: number, message: string): void {
+  process.stderr.write(`muster: error: ${message}\n`)
+  process.exit(exit)
+}

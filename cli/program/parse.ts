@@ -1,0 +1,103 @@
+/** Parses the words behind a command with commander, against the command's declaration and the global flags. */
+import { Argument, Command, CommanderError, Option } from 'commander'
+import { closest } from '../../shared/suggest.ts'
+import { type Declaration, type FlagSpecs, flagName } from './command.ts'
+import { cliError } from '../errors.ts'
+import { absentFlag, parseFlag } from './flag-value.ts'
+import { type GlobalFlags, globalFlags } from './global-flags.ts'
+
+export interface Parsed {
+  readonly flags: Readonly<Record<string, unknown>>
+  readonly args: Readonly<Record<string, unknown>>
+  readonly globals: GlobalFlags
+}
+
+/** The values, or `help` if the user asked for that. @throws cli.usage */
+export function parseCommand(
+  words: readonly string[],
+  declaration: Declaration,
+  rest: readonly string[],
+): Parsed | 'help' {
+  const command = new Command(words.join(' '))
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined, writeOut: () => undefined })
+    .showSuggestionAfterError(false)
+    .allowExcessArguments(false)
+    .helpOption('-h, --help')
+  if (declaration.passThrough) command.passThroughOptions()
+  for (const [name, spec] of Object.entries(declaration.arguments)) {
+    const shown = spec.variadic === true ? `${name}...` : name
+    const argument = new Argument(spec.optional === true ? `[${shown}]` : `<${shown}>`)
+    if (spec.choices !== undefined) argument.choices(spec.choices)
+    command.addArgument(argument)
+  }
+  addFlags(command, declaration.flags)
+  addFlags(command, globalFlags)
+  command.option('--no-color')
+  let values: unknown[] = []
+  command.action((...received: unknown[]) => {
+    values = received
+  })
+  try {
+    command.parse([...rest], { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.code === 'commander.helpDisplayed') return 'help'
+    throw usageError(words, declaration, error)
+  }
+  const given: Record<string, unknown> = command.opts()
+  // An unset variable of a script, as in --home "$DIR": it must not become the folder that the script happens to run in.
+  const empty = Object.keys(globalFlags).find((key) => given[key] === '')
+  if (empty !== undefined)
+    throw cliError('cli.usage', {
+      reason: `--${flagName(empty)}: expected a value, got ""`,
+      hint: 'leave it out for its default',
+    })
+  const pick = (specs: FlagSpecs): Record<string, unknown> =>
+    Object.fromEntries(
+      Object.entries(specs).map(([key, spec]) => [key, given[key] ?? absentFlag(spec)]),
+    )
+  return {
+    flags: pick(declaration.flags),
+    args: Object.fromEntries(
+      Object.keys(declaration.arguments).map((name, index) => [name, values[index]]),
+    ),
+    globals: { ...pick(globalFlags), color: given.color !== false } as GlobalFlags,
+  }
+}
+
+function addFlags(command: Command, specs: FlagSpecs): void {
+  for (const [key, spec] of Object.entries(specs)) {
+    const name = flagName(key)
+    const option = new Option(
+      `${spec.short === undefined ? '' : `-${spec.short}, `}--${name}${spec.type === 'boolean' ? '' : ' <value>'}`,
+    )
+    if (spec.type !== 'boolean')
+      option.argParser((text, before) => parseFlag(name, spec, text, before))
+    if ('required' in spec && spec.required === true) option.makeOptionMandatory()
+    command.addOption(option)
+  }
+}
+
+/** Commander's complaint in our form, with the flag that was probably meant. */
+function usageError(
+  words: readonly string[],
+  declaration: Declaration,
+  error: CommanderError,
+): Error {
+  const help = `see \`muster ${words.join(' ')} --help\``
+  const reason = error.message.replace(/^error: /, '').replace(/\.$/, '')
+  const unknown = /^unknown option '(--[^'=]+)/.exec(reason)?.[1]
+  const known = [
+    ...Object.keys(declaration.flags),
+    ...Object.keys(globalFlags),
+    'noColor',
+    'help',
+  ].map((key) => `--${flagName(key)}`)
+  const meant = unknown === undefined ? undefined : closest(unknown, known)
+  return cliError(
+    'cli.usage',
+    { reason, hint: meant === undefined ? help : `did you mean ${meant}? ${help}` },
+    { cause: error },
+  )
+}

@@ -1,0 +1,31 @@
+/** Refuses an order that every host would refuse, before it is signed and logged. */
+import { type RunOrderArguments, runOrder } from '../../protocols/control/verbs.ts'
+import { cliError } from '../errors.ts'
+
+type Order = Omit<RunOrderArguments, 'runs' | 'env'>
+
+const shape = runOrder.omit({ runs: true, env: true })
+
+/** The order itself. @throws cli.usage */
+export function checkOrder(order: Order): Order {
+  const checked = shape.safeParse(order)
+  if (checked.success) return order
+  const [issue] = checked.error.issues
+  const [field = 'command', index] = issue?.path ?? []
+  const { command } = order
+  throw cliError('cli.usage', {
+    reason: `${nameOf(field, index, command)}: ${issue?.message ?? 'it is not valid'}; nothing was signed`,
+    hint: field === 'command' ? 'put data into a file on the host' : 'see --help',
+  })
+}
+
+/** The field in the words of the command line. */
+function nameOf(
+  field: PropertyKey,
+  index: PropertyKey | undefined,
+  command: readonly string[],
+): string {
+  if (field !== 'command') return `--${String(field)}`
+  if (typeof index !== 'number') return `the command, which has ${command.length} words`
+  return `word ${index + 1} of the command, which has ${command[index]?.length ?? 0} characters`
+}

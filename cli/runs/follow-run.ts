@@ -1,0 +1,56 @@
+/**
+ * Follows a run to its end, across restarts of its agent and of the coordinator: after a lost
+ * connection it goes on at the byte at which it stopped.
+ */
+import type { RunRow } from '../../protocols/control/messages.ts'
+import { defineErrors, type MusterError } from '../../shared/errors.ts'
+import { formatDuration } from '../../shared/units.ts'
+import type { CommandContext } from '../context.ts'
+import { withPatience } from '../session/patience.ts'
+import { type OutputOptions, readOutput } from './run-output.ts'
+import type { Session } from '../session/session.ts'
+
+export const followError = defineErrors({
+  'follow.given-up': {
+    exit: 'unreachable',
+    retryable: true,
+    message: (d: { run: string; waited: string; reason: string }) =>
+      `run ${d.run} cannot be watched since ${d.waited}: ${d.reason}`,
+    hint: (d: { run: string }) =>
+      `it may go on; muster process status ${d.run} shows what is known, muster process stream ${d.run} its output`,
+  },
+})
+
+export interface FollowOptions extends OutputOptions {
+  /** Time without contact after which it gives up. */
+  readonly patienceMs?: number
+}
+
+/** @throws follow.given-up, dispatch.*, and whatever does not pass by waiting */
+export async function followRun(
+  context: Pick<CommandContext, 'clock' | 'signal' | 'note'>,
+  session: Session,
+  options: FollowOptions,
+): Promise<RunRow> {
+  const { clock, signal } = context
+  const offsets = { stdout: 0, stderr: 0 }
+  const { run, patienceMs } = options
+  const read = (own: Session): Promise<RunRow> => readOutput(own, { ...options, offsets })
+  return withPatience(
+    {
+      clock,
+      signal,
+      ...(patienceMs === undefined ? {} : { patienceMs }),
+      progress: () => offsets.stdout + offsets.stderr,
+      waiting: ({ message }) => context.note(`${message}; waiting for it, run ${run} may go on`),
+      givenUp: (error: MusterError, waitedMs) =>
+        followError(
+          'follow.given-up',
+          { run, waited: formatDuration(waitedMs), reason: error.message },
+          { cause: error },
+        ),
+    },
+    // The first session may be one that ended with its coordinator.
+    (number) => (number === 1 ? read(session) : session.another(read)),
+  )
+}

@@ -1,0 +1,45 @@
+/** What a person has to know of a run beside its state, on stderr: why it was killed, and which limits don't hold. */
+import type { OperateResponse } from '../../protocols/control/messages.ts'
+import { notEnforced, type RunRemarks, whyKilled } from '../../shared/run-words.ts'
+import type { CommandContext } from '../context.ts'
+import type { StartedRun } from './run-order.ts'
+import { printable } from '../terminal/sink.ts'
+
+type Context = Pick<CommandContext, 'stderr'>
+
+/** Written with -q too: the person relies on a limit that doesn't hold. */
+const warn = (context: Context, text: string): Promise<void> =>
+  context.stderr.write(`${printable(text)}\n`).catch(() => undefined)
+
+/** For a status that stands on stdout already. */
+export async function remarkOn(context: Context, row: RunRemarks): Promise<void> {
+  for (const remark of [whyKilled(row), notEnforced(row)])
+    if (remark !== undefined) await warn(context, remark)
+}
+
+/** The status and why: `killed: SIGKILL: its memory limit was reached (oom)`. */
+export function endWords(row: RunRemarks): string {
+  const why = whyKilled(row)
+  return why === undefined ? row.status : `${row.status}: ${why}`
+}
+
+/** Warns of each host that can't enforce a limit that was asked for, by its signed outcome. */
+export async function warnOfStarted(
+  context: Context,
+  runs: readonly StartedRun[],
+  response: OperateResponse,
+): Promise<void> {
+  for (const run of runs) {
+    const detail = response.results.find((row) => row.target === run.agent)?.detail
+    const unenforced = limitsOf(detail?.['unenforced'])
+    const remark = notEnforced({ unenforced })
+    if (remark !== undefined) await warn(context, `${run.host}: ${remark}`)
+  }
+}
+
+const LIMITS = ['memory', 'pids', 'cpu']
+
+/** The names in `memory,cpu`. A host chooses its detail: only what is a limit is said. */
+function limitsOf(value: unknown): string[] {
+  return typeof value === 'string' ? value.split(',').filter((name) => LIMITS.includes(name)) : []
+}

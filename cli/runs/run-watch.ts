@@ -1,0 +1,111 @@
+/** Watches started runs to their end and turns how they ended into an exit code. */
+import type { RunRow } from '../../protocols/control/messages.ts'
+import { runExitCode } from '../../shared/run-words.ts'
+import { EXIT } from '../../shared/exit-codes.ts'
+import { concurrently } from '../../shared/concurrency/concurrently.ts'
+import { MusterError } from '../../shared/errors.ts'
+import type { CommandContext } from '../context.ts'
+import { errorOf, failureLine } from '../session/results.ts'
+import { followError, followRun } from './follow-run.ts'
+import { gapNote, plainWriter, prefixedWriter } from './run-output.ts'
+import { printable } from '../terminal/sink.ts'
+import { endWords } from './run-remarks.ts'
+import type { Started, StartedRun } from './run-order.ts'
+import type { Session } from '../session/session.ts'
+
+type Context = CommandContext<{ readonly raw: boolean }, unknown>
+
+/** `muster run` on one host: its output as it is, its exit code. */
+export async function watchOne(
+  context: Context,
+  session: Session,
+  started: Started,
+): Promise<number> {
+  const [run] = started.runs as [StartedRun]
+  const [result] = started.response.results
+  if (result === undefined || result.result !== 'done') {
+    const error = result ? errorOf(result, run.host) : new Error('no result')
+    // What kept it from starting is our failure, not the program's exit code; refusals keep theirs.
+    if (!(error instanceof MusterError) || error.exit === 'denied') throw error
+    await context.report(error)
+    return EXIT.ownFailure
+  }
+  const row = await followRun(context, session, {
+    run: run.run,
+    follow: true,
+    stdout: plainWriter(context.stdout, context.flags),
+    stderr: plainWriter(context.stderr, context.flags),
+    gap: gapNote(context),
+  }).catch((error: unknown) => {
+    // Not 7, which the program itself may exit with.
+    if (followError.is(error)) return error
+    throw error
+  })
+  if (row instanceof MusterError) {
+    await context.report(row)
+    return EXIT.ownFailure
+  }
+  if (row.state !== 'exited') await context.note(`${run.host}: ${endWords(row)}`)
+  return remoteExitCode(row)
+}
+
+/** On several: lines prefixed with the host; 0 only if all ended with 0. */
+export async function watchMany(
+  context: Context,
+  session: Session,
+  started: Started,
+): Promise<number> {
+  const failures: string[] = []
+  const begun = started.runs.filter((run) => {
+    const result = started.response.results.find((row) => row.target === run.agent)
+    if (result?.result === 'done') return true
+    failures.push(
+      result ? failureLine(run.host, errorOf(result, run.host)) : `${run.host}: no result`,
+    )
+    return false
+  })
+  // One stream is one call after the other, so each host is read on a stream of its own.
+  await concurrently(begun, begun.length, async (run) => {
+    try {
+      const row = await watch(context, session, run)
+      if (row.state !== 'exited' || row.exitCode !== 0)
+        failures.push(`${run.host}: ${endWords(row)}`)
+    } catch (error) {
+      context.signal.throwIfAborted()
+      if (!(error instanceof MusterError)) throw error
+      // One host that is lost is no reason to stop watching the others.
+      failures.push(failureLine(run.host, error))
+    }
+  })
+  // A host chooses the words of its reasons.
+  for (const line of failures) await context.stderr.write(`${printable(line)}\n`)
+  if (failures.length > 0)
+    await context.note(`${failures.length} of ${started.runs.length} hosts failed`)
+  return failures.length === 0 ? EXIT.done : EXIT.partly
+}
+
+async function watch(context: Context, session: Session, run: StartedRun): Promise<RunRow> {
+  const out = prefixedWriter(context.stdout, run.host, context.flags)
+  const err = prefixedWriter(context.stderr, run.host, context.flags)
+  try {
+    return await session.another((own) =>
+      followRun(context, own, {
+        run: run.run,
+        follow: true,
+        stdout: out.write,
+        stderr: err.write,
+        gap: gapNote(context, `${run.host}: `),
+      }),
+    )
+  } finally {
+    await out.end()
+    await err.end()
+  }
+}
+
+export function remoteExitCode(row: RunRow): number {
+  const state = row.state as Parameters<typeof runExitCode>[0]['state']
+  // An older coordinator sends no reason, but the status has it where there is no signal.
+  const reason = row.reason ?? /^killed: ([a-z]+)$/.exec(row.status)?.[1]
+  return runExitCode({ state, exitCode: row.exitCode, signal: row.signal, reason })
+}

@@ -1,0 +1,54 @@
+/**
+ * Which coordinator a command means. What was said for this one call goes before what is set for a shell, that before what is kept in a file: --coordinator
+ * or --context, MUSTER_COORDINATOR, MUSTER_CONTEXT, a coordinator's home that is named, the current context, the home.
+ */
+import { access } from 'node:fs/promises'
+import { coordinatorPaths } from '../../shared/home.ts'
+import type { CommandContext } from '../context.ts'
+import { contextFile, requireContext } from './contexts.ts'
+import { cliError } from '../errors.ts'
+
+export interface Chosen {
+  /** Undefined: the unix socket of the home. */
+  readonly ticket: string | undefined
+  readonly source: 'flag' | 'environment' | 'home' | 'current context'
+  /** The key that the context names. */
+  readonly identity?: string | undefined
+}
+
+/** @throws cli.usage, context.* */
+export async function chooseCoordinator(
+  context: CommandContext<unknown, unknown>,
+): Promise<Chosen> {
+  const { globals, env } = context
+  if (globals.coordinator !== undefined && globals.context !== undefined)
+    throw cliError('cli.usage', {
+      reason: '--coordinator and --context exclude each other',
+      hint: 'give the one that you mean',
+    })
+  if (globals.coordinator !== undefined) return { ticket: globals.coordinator, source: 'flag' }
+  if (globals.context !== undefined) return named(context, globals.context, 'flag')
+  if (env['MUSTER_COORDINATOR']) return { ticket: env['MUSTER_COORDINATOR'], source: 'environment' }
+  if (env['MUSTER_CONTEXT']) return named(context, env['MUSTER_CONTEXT'], 'environment')
+  // Whoever names a coordinator's home means that coordinator, not the one that was used last.
+  if ((globals.home !== undefined || env['MUSTER_HOME']) && (await isCoordinator(context.home())))
+    return { ticket: undefined, source: 'home' }
+  const { current } = await contextFile(context, env).read()
+  return current === null
+    ? { ticket: undefined, source: 'home' }
+    : named(context, current, 'current context')
+}
+
+async function named(
+  context: CommandContext<unknown, unknown>,
+  name: string,
+  source: Chosen['source'],
+): Promise<Chosen> {
+  return { ...requireContext(await contextFile(context, context.env).read(), name), source }
+}
+
+const isCoordinator = (home: string): Promise<boolean> =>
+  access(coordinatorPaths(home).identity).then(
+    () => true,
+    () => false,
+  )

@@ -1,0 +1,77 @@
+/** A coordinator over libp2p, by ticket. The node that dials is new for every command: an operator's SSH key is never a libp2p identity. */
+import { createNode } from '../../node/node.ts'
+import { control } from '../../protocols/control/protocol.ts'
+import { parseTicket } from '../../protocols/enroll/ticket.ts'
+import { MusterError } from '../../shared/errors.ts'
+import type { FleetId } from '../../shared/ids.ts'
+import { silentLogger } from '../../shared/logger.ts'
+import { generateKey } from '../../shared/identity/signer.ts'
+import { trustError } from '../../shared/trust/errors.ts'
+import { VERSION } from '../../shared/version.ts'
+import type { CommandContext } from '../context.ts'
+import type { Reach } from './session.ts'
+
+/** Tries the ticket's addresses in order. @throws ticket.malformed, node.unreachable, node.wrong-peer */
+export function dialCoordinator(
+  context: CommandContext<unknown, unknown>,
+  text: string,
+): Promise<Reach> {
+  return dialAddresses(context, parseTicket(text))
+}
+
+/** Tries the addresses in order. @throws node.unreachable, node.wrong-peer */
+export async function dialAddresses(
+  context: CommandContext<unknown, unknown>,
+  ticket: { readonly fleet: FleetId; readonly addresses: readonly string[] },
+): Promise<Reach> {
+  const node = await createNode(
+    {
+      clock: context.clock,
+      random: context.random,
+      log: context.globals.verbose ? await context.log() : silentLogger,
+    },
+    {
+      key: generateKey(context),
+      listen: [],
+      fleet: ticket.fleet,
+      version: VERSION,
+      // Nobody's member: the session proves who asks, and nothing that the coordinator says here is believed for what it claims to be.
+      credentials: {
+        own: () => undefined,
+        check: () => {
+          throw trustError('trust.issuer', {
+            what: 'the node certificate',
+            key: 'a key that this command line was not told about',
+          })
+        },
+      },
+    },
+  )
+  const dial = async (signal: AbortSignal): Promise<string> => {
+    let failure: unknown
+    for (const address of ticket.addresses) {
+      try {
+        return (await node.dial(address, signal)).id
+      } catch (error) {
+        if (!(error instanceof MusterError) || signal.aborted) throw error
+        failure = error
+      }
+    }
+    throw failure
+  }
+  try {
+    const peerId = await dial(context.signal)
+    return {
+      expected: { fleet: ticket.fleet, peerId },
+      async open(signal = context.signal) {
+        // The connection may have ended since: the coordinator was started again.
+        if (node.peer(peerId) === undefined) await dial(signal)
+        return node.open(peerId, control.id, signal)
+      },
+      close: () => node.close(),
+    }
+  } catch (error) {
+    await node.close()
+    throw error
+  }
+}

@@ -1,0 +1,64 @@
+/** The pass phrase of a key, asked for on a real terminal (script(1) makes one). */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { saveKeyFile } from '../../shared/identity/key-file.ts'
+import { systemRandom } from '../../shared/random.ts'
+import { testKey } from '../../shared/testing/statements.ts'
+
+/** Types each of `keys` once the question that it answers stands there. */
+function type(
+  file: string,
+  answers: readonly (readonly [question: string, keys: string])[],
+): Promise<{ code: number | null; shown: string }> {
+  const program = `${process.execPath} ${join(import.meta.dirname, '../testing/program.ts')} sign --identity ${file}`
+  const child = spawn('script', ['--quiet', '--return', '--command', program, '/dev/null'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const left = [...answers]
+  let shown = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    shown += text
+    const [next] = left
+    if (next === undefined || !shown.includes(next[0])) return
+    left.shift()
+    child.stdin.write(next[1])
+  })
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, shown })))
+}
+
+test('CC-05: after a pass phrase the next question is heard, Ctrl-C ends the waiting, and nothing typed is shown', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-phrase-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const file = join(folder, 'key')
+  await saveKeyFile({ random: systemRandom }, file, testKey(1), { passphrase: 'grüße' })
+  const phrase = 'Pass phrase of the key: '
+  const { fingerprint } = testKey(1)
+  const [yes, no, both, wrong, interrupted] = await Promise.all([
+    type(file, [
+      [phrase, 'grüx\u007fße\r'],
+      ['[y/N]', 'y\r'],
+    ]),
+    type(file, [
+      [phrase, 'grüße\r'],
+      ['[y/N]', 'n\r'],
+    ]),
+    type(file, [[phrase, 'grüße\ry\r']]),
+    type(file, [[phrase, 'nothing\r']]),
+    type(file, [[phrase, 'gr\u0003']]),
+  ])
+  assert.deepEqual([yes.code, yes.shown.includes(fingerprint)], [0, true], yes.shown)
+  assert.deepEqual([no.code, no.shown.includes('not done')], [1, true], no.shown)
+  assert.deepEqual([both.code, both.shown.includes(fingerprint)], [0, true], both.shown)
+  assert.equal(wrong.code, 4, wrong.shown)
+  assert.deepEqual(
+    [interrupted.code, / interrupted\r?\n/.test(interrupted.shown)],
+    [130, true],
+    interrupted.shown,
+  )
+  for (const { shown } of [yes, no, both, wrong, interrupted])
+    assert.doesNotMatch(shown, /grü|nothing|internal error/)
+})

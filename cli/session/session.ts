@@ -1,0 +1,267 @@
+/**
+ * An operator's conversation with a coordinator: over the unix socket of the home, or over libp2p with a ticket. Opens a session with the operator's SSH
+ * key, asks, and signs an intent for everything that changes something. libp2p is loaded only where a ticket asks for it.
+ */
+import { type CallOptions, type Client, openClient } from '../../protocols/rpc/call.ts'
+import type { OperateResponse } from '../../protocols/control/messages.ts'
+import { PROOF_TYPE, proofBytes } from '../../protocols/control/proof.ts'
+import { control } from '../../protocols/control/protocol.ts'
+import { type ArgumentsOf, type Verb, VERBS } from '../../protocols/control/verbs.ts'
+import type { ProgressOf, RequestOf, ResponseOf } from '../../protocols/rpc/define-protocol.ts'
+import { dialSocket } from '../../protocols/rpc/socket.ts'
+import type { Duplex } from '../../protocols/wire/duplex.ts'
+import { MAX_ENTRY_BYTES } from '../../shared/audit/tile.ts'
+import { canonicalJson } from '../../shared/canonical-json.ts'
+import { type Clock, rfc3339 } from '../../shared/clock.ts'
+import { type FleetId, fleetId, operationId, uuidv7Generator } from '../../shared/ids.ts'
+import { checkRequest } from './check-request.ts'
+import { cliError } from '../errors.ts'
+import { generateKey, type Signer } from '../../shared/identity/signer.ts'
+import type { Random } from '../../shared/random.ts'
+import { pae } from '../../shared/trust/dsse.ts'
+import { intentTargets } from '../../shared/trust/intent.ts'
+import type { Opening } from '../../shared/trust/commitment.ts'
+import type { JsonObject } from '../../shared/trust/fields.ts'
+import { MAX_STATEMENT_BYTES, type Signed, signStatement } from '../../shared/trust/signed.ts'
+
+/** One command line; the longest stream that anybody watches. */
+const SESSION_MS = 11 * 3_600_000
+/** The coordinator's clock may be behind the operator's. */
+const BACKDATED_MS = 60_000
+/** Time for the coordinator and the hosts to check an intent; details.md allows five minutes. */
+const INTENT_MS = 4 * 60_000
+/** Of a log entry beside the statement: signature, key, coordinator, times. They take some 700. */
+const ENTRY_FRAME_BYTES = 2048
+/** Of a statement: its type, which signing adds. */
+const TYPE_BYTES = 64
+
+type Methods = (typeof control)['methods']
+type Query = Exclude<keyof Methods & string, 'operate' | 'session.begin' | 'session.open'>
+
+export interface SessionDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly operator: Signer
+}
+
+export interface Session {
+  readonly fleet: FleetId
+  readonly coordinator: { readonly name: string; readonly peerId: string; readonly version: string }
+  readonly operator: Signer
+  readonly newId: () => string
+  ask<K extends Query>(
+    method: K,
+    request: RequestOf<Methods[K]>,
+    options?: CallOptions<Methods[K]>,
+  ): Promise<ResponseOf<Methods[K]>>
+  /** Signs an intent and has it performed. Rejects where it was refused; what became of each target is in the response. */
+  operate<V extends Verb>(order: Order<V>, options?: OperateOptions): Promise<OperateResponse>
+  /** Signs an intent. Sent again with {@link perform}, it is never carried out twice. */
+  sign<V extends Verb>(order: Order<V>): Promise<Signed>
+  /** Has a signed intent performed, or joins the one under way. */
+  perform(intent: Signed, options?: OperateOptions): Promise<OperateResponse>
+  /** Runs `work` in a further session with the same coordinator: calls of one session go one after the other. */
+  another<T>(work: (session: Session) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+export interface Order<V extends Verb> {
+  readonly verb: V
+  readonly targets: readonly string[]
+  readonly arguments: ArgumentsOf<V>
+}
+
+export interface OperateOptions {
+  readonly signal?: AbortSignal
+  readonly onProgress?: (report: ProgressOf<Methods['operate']>) => void
+  readonly upload?: AsyncIterable<Uint8Array>
+  /** What the intent only commits to. */
+  readonly values?: readonly Opening[]
+}
+
+/** Where the coordinator is: its home's socket, or a libp2p connection. */
+export interface Reach {
+  /** Whom the ticket names; undefined for the socket of one's own home. */
+  readonly expected?: { readonly fleet: FleetId; readonly peerId: string }
+  /** Opens a stream of the control protocol; may be called again. */
+  open(signal?: AbortSignal): Promise<Duplex>
+  close(): Promise<void>
+}
+
+export const socketReach = (path: string): Reach => ({
+  open: (signal) => dialSocket(path, control.id, signal),
+  close: async () => undefined,
+})
+
+export interface CoordinatorGreeting {
+  readonly name: string
+  readonly version: string
+  /** Its clock minus ours in milliseconds; undefined from a version that doesn't send it. */
+  readonly clockOffsetMs: number | undefined
+}
+
+/** Asks a coordinator who it is, which takes no key. @throws cli.other-coordinator */
+export async function greetCoordinator(
+  deps: { readonly clock: Clock },
+  reach: Reach,
+  signal?: AbortSignal,
+): Promise<CoordinatorGreeting> {
+  const client = openClient(control, await reach.open(signal), deps)
+  try {
+    const sent = deps.clock.now()
+    const begun = deps.clock.monotonic()
+    const challenge = await client.call('session.begin', {}, signal === undefined ? {} : { signal })
+    requireExpected(reach, challenge)
+    // The answer was written about half-way between the question and its arrival.
+    const ours = sent + (deps.clock.monotonic() - begun) / 2
+    return {
+      name: challenge.name,
+      version: challenge.version,
+      clockOffsetMs:
+        challenge.at === undefined ? undefined : Math.round(Date.parse(challenge.at) - ours),
+    }
+  } finally {
+    await client.close().catch(() => undefined)
+  }
+}
+
+export async function openSession(
+  deps: SessionDeps,
+  reach: Reach,
+  signal?: AbortSignal,
+): Promise<Session> {
+  const client: Client<typeof control> = openClient(control, await reach.open(signal), deps)
+  const options = signal === undefined ? {} : { signal }
+  const challenge = await client.call('session.begin', {}, options)
+  const fleet = fleetId.parse(challenge.fleet)
+  try {
+    requireExpected(reach, challenge)
+  } catch (error) {
+    client.abort(error as Error)
+    throw error
+  }
+  await client.call('session.open', await answer(deps, { ...challenge, fleet }, signal), options)
+  const newId = uuidv7Generator(deps)
+  const sign: Session['sign'] = (order) =>
+    signIntent(deps, { ...order, fleet, operation: newId() }, signal)
+  const perform: Session['perform'] = (intent, { values = [], ...more } = {}) =>
+    client.call(
+      'operate',
+      { intent, ...(values.length === 0 ? {} : { values: [...values] }) },
+      { ...options, ...more },
+    )
+
+  return {
+    fleet,
+    coordinator: {
+      name: challenge.name,
+      peerId: challenge.coordinator,
+      version: challenge.version,
+    },
+    operator: deps.operator,
+    newId,
+    ask: async (method, request, more) => {
+      checkRequest(control.methods[method].request, request)
+      return client.call(method, request, { ...options, ...more })
+    },
+    sign,
+    perform,
+    operate: async (order, more) => perform(await sign(order), more),
+    async another(work) {
+      const further = await openSession(deps, { ...reach, close: async () => undefined }, signal)
+      try {
+        return await work(further)
+      } finally {
+        await further.close()
+      }
+    },
+    async close() {
+      await client.close()
+      await reach.close()
+    },
+  }
+}
+
+/**
+ * Signed is only what is meant for the coordinator at the other end: one that names another could
+ * hand session and intents on to that one.
+ */
+function requireExpected(
+  { expected }: Reach,
+  challenge: { readonly fleet: string; readonly coordinator: string },
+): void {
+  if (expected === undefined) return
+  if (expected.fleet === challenge.fleet && expected.peerId === challenge.coordinator) return
+  throw cliError('cli.other-coordinator', { expected: expected.peerId, fleet: expected.fleet })
+}
+
+async function answer(
+  deps: SessionDeps,
+  challenge: { nonce: Uint8Array; fleet: FleetId; coordinator: string },
+  signal: AbortSignal | undefined,
+): Promise<{ delegation: Signed; proof: Uint8Array }> {
+  const ephemeral = generateKey(deps)
+  const now = deps.clock.now()
+  const delegation = await signStatement(
+    deps.operator,
+    'session',
+    {
+      fleet: challenge.fleet,
+      key: Buffer.from(ephemeral.publicKey).toString('base64'),
+      actor: deps.operator.fingerprint,
+      coordinator: challenge.coordinator,
+      notBefore: rfc3339(now - BACKDATED_MS),
+      notAfter: rfc3339(now + SESSION_MS),
+    },
+    undefined,
+    signal,
+  )
+  return {
+    delegation,
+    proof: await ephemeral.sign(
+      pae(PROOF_TYPE, proofBytes(challenge.nonce, challenge.coordinator)),
+    ),
+  }
+}
+
+async function signIntent<V extends Verb>(
+  deps: SessionDeps,
+  order: {
+    verb: V
+    targets: readonly string[]
+    arguments: ArgumentsOf<V>
+    fleet: FleetId
+    operation: string
+  },
+  signal: AbortSignal | undefined,
+): Promise<Signed> {
+  checkRequest(intentTargets, { target: order.targets })
+  const now = deps.clock.now()
+  const intent = {
+    fleet: order.fleet,
+    operation: operationId.parse(order.operation),
+    actor: deps.operator.fingerprint,
+    verb: order.verb,
+    namespace: VERBS[order.verb].namespace,
+    targets: [...order.targets],
+    arguments: order.arguments as JsonObject,
+    issuedAt: rfc3339(now),
+    expiresAt: rfc3339(now + INTENT_MS),
+  }
+  checkLength(intent)
+  return signStatement(deps.operator, 'intent', intent, undefined, signal)
+}
+
+/** Refuses before anything is signed what the log couldn't take. @throws cli.order-too-long */
+function checkLength(intent: JsonObject): void {
+  const statement = canonicalJson(intent)
+  // The entry holds the statement as a JSON string: each quote and backslash counts twice there.
+  const entry = Buffer.byteLength(JSON.stringify(statement))
+  const over = [
+    [Buffer.byteLength(statement), MAX_STATEMENT_BYTES - TYPE_BYTES],
+    [entry, MAX_ENTRY_BYTES - ENTRY_FRAME_BYTES],
+  ].find(([bytes = 0, most = 0]) => bytes > most)
+  if (over === undefined) return
+  const [bytes = 0, most = 0] = over
+  throw cliError('cli.order-too-long', { bytes, most })
+}

@@ -1,0 +1,39 @@
+/** Questions on a real terminal (script(1) makes one): only a yes goes on. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+/** Types `keys` once the question stands there; the exit code and what the terminal showed. */
+function answer(keys: string): Promise<{ code: number | null; shown: string }> {
+  const program = `${process.execPath} ${join(import.meta.dirname, '../testing/program.ts')} destroy`
+  const child = spawn('script', ['--quiet', '--return', '--command', program, '/dev/null'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  let shown = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const asked = shown.includes('[y/N]')
+    shown += text
+    if (!asked && shown.includes('[y/N]')) child.stdin.write(keys)
+  })
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, shown })))
+}
+
+test('CC-06: on a terminal only a yes destroys; no, nothing, Ctrl-D and Ctrl-C do not', async () => {
+  const cases: [string, number, RegExp | undefined][] = [
+    ['y\n', 0, undefined],
+    ['YES\n', 0, undefined],
+    ['n\n', 1, /not done: this deletes everything/],
+    ['\n', 1, /not done: this deletes everything/],
+    ['yesterday\n', 1, /not done: this deletes everything/],
+    ['\u0004', 1, /not done: this deletes everything/],
+    ['\u0003', 130, /interrupted/],
+  ]
+  const outcomes = await Promise.all(cases.map(([keys]) => answer(keys)))
+  for (const [index, [keys, code, message]] of cases.entries()) {
+    const outcome = outcomes[index]
+    assert.equal(outcome?.code, code, JSON.stringify(keys) + outcome?.shown)
+    if (message !== undefined) assert.match(outcome?.shown ?? '', message, JSON.stringify(keys))
+    assert.doesNotMatch(outcome?.shown ?? '', /internal error/)
+  }
+})

@@ -1,0 +1,221 @@
+/**
+ * The one place that writes a file which a person named. It writes through devices and pipes and along
+ * symbolic links, keeps mode, owner and hard links, and leaves a regular file whole until the new
+ * content is complete.
+ */
+import { constants, type Stats } from 'node:fs'
+import { access, type FileHandle, open, rename, rm, statfs } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { Clock } from '../../shared/clock.ts'
+import { diskReason } from '../../shared/disk-reason.ts'
+import { syncFolder } from '../../shared/durable-file.ts'
+import type { Random } from '../../shared/random.ts'
+import { KIB } from '../../shared/units.ts'
+import { fileError } from '../file-errors.ts'
+import { descriptorStream, openStream, type OutputStream } from './output-stream.ts'
+import { findOutputTarget, type OutputTarget } from './output-target.ts'
+import type { Sink } from './sink.ts'
+import { writeAll } from './write-all.ts'
+
+export interface OutputFileDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly signal: AbortSignal
+  readonly stdout: Sink
+  readonly stderr: Sink
+}
+
+export type Write = (bytes: Uint8Array) => Promise<void>
+/** The path as the person gave it. */
+interface Named {
+  readonly to: string
+}
+type FileTarget = Extract<OutputTarget, { kind: 'file' | 'new' }>
+
+/** Copied at once where a file is overwritten in place. */
+const COPY_BYTES = 256 * KIB
+/** The system refuses to rename, and may still let us write: another owner, a sticky folder, a mount. */
+const NOT_RENAMED: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'EBUSY', 'EXDEV'])
+
+/**
+ * Writes what `fill` produces to `to`, a path or `-`. `fill` learns whether bytes go out at once, so
+ * that nothing can take them back.
+ * @throws file.target, file.unwritable, file.in-part, and what `fill` throws
+ */
+export async function writeOutputFile<T>(
+  deps: OutputFileDeps,
+  to: string,
+  fill: (write: Write, place: { direct: boolean }) => Promise<T>,
+): Promise<T> {
+  const named = { to }
+  if (to === '') throw fileError('file.target', { file: '""', reason: 'expected a path' })
+  const target = await disk(named, findOutputTarget(to))
+  if (target.kind === 'descriptor' || target.kind === 'stream')
+    return throughStream(deps, named, target, (write) => fill(write, { direct: true }))
+  if (target.kind === 'file') await disk(named, access(target.path, constants.W_OK))
+  const part = await disk(named, openPart(deps, target))
+  try {
+    const result = await fill((bytes) => disk(named, writeAll(part.handle.fd, bytes)), {
+      direct: false,
+    })
+    await disk(named, part.handle.sync())
+    // Minutes may have passed: another program may have put a device or a link there.
+    await place(deps, named, part, await disk(named, findOutputTarget(to)))
+    return result
+  } finally {
+    // Crash before this: a hidden .part file is left, and the target is as it was.
+    await part.handle.close().catch(() => undefined)
+    await rm(part.path, { force: true }).catch(() => undefined)
+  }
+}
+
+interface Part {
+  readonly path: string
+  readonly handle: FileHandle
+  /** In the folder of the target, so that it can be renamed to it. */
+  readonly beside: boolean
+}
+
+/** The file that takes the content until it is complete. */
+async function openPart(deps: OutputFileDeps, target: FileTarget): Promise<Part> {
+  // Not made from the target's name, which may be as long as a name can be.
+  const name = `.muster-${Buffer.from(deps.random.bytes(6)).toString('hex')}.part`
+  const make = async (folder: string, mode: number, beside: boolean): Promise<Part> => {
+    const path = join(folder, name)
+    return { path, handle: await open(path, 'wx+', mode), beside }
+  }
+  const folder = dirname(target.path)
+  if (target.kind === 'new') return make(folder, 0o666, true)
+  try {
+    return await make(folder, 0o600, true)
+  } catch (error) {
+    if (!NOT_RENAMED.has((error as NodeJS.ErrnoException).code)) throw error
+    return make(tmpdir(), 0o600, false)
+  }
+}
+
+async function place(
+  deps: OutputFileDeps,
+  named: Named,
+  part: Part,
+  target: OutputTarget,
+): Promise<void> {
+  if (target.kind === 'descriptor' || target.kind === 'stream')
+    return throughStream(deps, named, target, (write) => copy(part, write))
+  if (part.beside && (await disk(named, replaced(part, target)))) return
+  if (target.kind === 'file') return overwrite(named, part, target)
+  // The folder took no file before, and now the one that could be overwritten is gone.
+  throw unwritable(named, Object.assign(new Error('EACCES'), { code: 'EACCES' }))
+}
+
+/** Renames the part over the target; false where that would change more than the content. */
+async function replaced(part: Part, target: FileTarget): Promise<boolean> {
+  try {
+    if (target.kind === 'file') {
+      // Its other names would keep the old content.
+      if (target.stats.nlink > 1) return false
+      await likeBefore(part.handle, target.stats)
+    }
+    await rename(part.path, target.path)
+  } catch (error) {
+    if (target.kind === 'new' || !NOT_RENAMED.has((error as NodeJS.ErrnoException).code))
+      throw error
+    return false
+  }
+  // Crash before this: the old content may be back after a power loss.
+  await syncFolder(dirname(target.path))
+  return true
+}
+
+/** Owner and mode as before, but for bits that would let the new content run as its owner. */
+async function likeBefore(handle: FileHandle, before: Stats): Promise<void> {
+  const { uid, gid } = await handle.stat()
+  if (uid !== before.uid || gid !== before.gid) await handle.chown(before.uid, before.gid)
+  await handle.chmod(before.mode & 0o777)
+}
+
+/** Where the file can't be replaced. A crash in the middle leaves it written in part. */
+async function overwrite(
+  named: Named,
+  part: Part,
+  target: Extract<OutputTarget, { kind: 'file' }>,
+): Promise<void> {
+  const { size } = await disk(named, part.handle.stat())
+  const file = await disk(named, open(target.path, constants.O_WRONLY))
+  try {
+    const { bavail, bsize } = await disk(named, statfs(target.path))
+    if (size - target.stats.blocks * 512 > bavail * bsize)
+      throw unwritable(named, Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' }))
+    try {
+      await copy(part, (bytes) => writeAll(file.fd, bytes))
+      await file.truncate(size)
+      await file.sync()
+    } catch (error) {
+      const reason = diskReason(error)
+      if (reason === undefined) throw error
+      throw fileError('file.in-part', { file: named.to, reason }, { cause: error })
+    }
+  } finally {
+    await file.close().catch(() => undefined)
+  }
+}
+
+async function copy(part: Part, write: Write): Promise<void> {
+  const buffer = Buffer.alloc(COPY_BYTES)
+  for (let at = 0; ; ) {
+    const { bytesRead } = await part.handle.read(buffer, 0, buffer.length, at)
+    if (bytesRead === 0) return
+    await write(buffer.subarray(0, bytesRead))
+    at += bytesRead
+  }
+}
+
+async function throughStream<T>(
+  deps: OutputFileDeps,
+  named: Named,
+  target: Exclude<OutputTarget, FileTarget>,
+  fill: (write: Write) => Promise<T>,
+): Promise<T> {
+  // These two have a sink, which knows what a reader that went away means.
+  if (target.kind === 'descriptor' && target.descriptor === 1)
+    return fill((bytes) => deps.stdout.write(bytes))
+  if (target.kind === 'descriptor' && target.descriptor === 2)
+    return fill((bytes) => deps.stderr.write(bytes))
+  const stream: OutputStream = await disk(
+    named,
+    target.kind === 'stream'
+      ? openStream(deps, target)
+      : Promise.resolve().then(() => descriptorStream(deps, target.descriptor)),
+  )
+  try {
+    const result = await fill((bytes) => disk(named, stream.write(bytes)))
+    await disk(named, stream.end())
+    return result
+  } catch (error) {
+    await stream.destroy()
+    throw error
+  }
+}
+
+function disk<T>(named: Named, work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => Promise.reject(unwritable(named, error)))
+}
+
+/** What the person has to change is the path; everything else is a failure of the machine. */
+const WRONG_PATH: ReadonlySet<unknown> = new Set([
+  'EISDIR',
+  'ENOTDIR',
+  'ENOENT',
+  'ELOOP',
+  'ENAMETOOLONG',
+])
+
+function unwritable({ to }: Named, error: unknown): unknown {
+  const reason = diskReason(error)
+  if (reason === undefined) return error
+  const code = WRONG_PATH.has((error as NodeJS.ErrnoException).code)
+    ? ('file.target' as const)
+    : ('file.unwritable' as const)
+  return fileError(code, { file: to, reason }, { cause: error })
+}
