@@ -11,7 +11,7 @@ import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
 import type { FleetId, OperationId } from '../../shared/ids.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import type { Dialect } from '../database/columns.ts'
-import type { Tables } from '../database/tables.ts'
+import type { Tables } from '../database/tables/all.ts'
 import { ledgerError } from './errors.ts'
 import { lockHead, writeHead } from './head.ts'
 

@@ -7,7 +7,7 @@ import type { FleetId } from '../../shared/ids.ts'
 import { nextRoot, openRoot, type RootState } from '../../shared/trust/root-chain.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import type { Database } from '../database/database.ts'
-import type { Tables } from '../database/tables.ts'
+import type { Tables } from '../database/tables/all.ts'
 import { ledgerError } from './errors.ts'
 import { lockHead } from './head.ts'
 

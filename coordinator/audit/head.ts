@@ -11,7 +11,7 @@ import {
 import type { Dialect } from '../database/columns.ts'
 import type { Database } from '../database/database.ts'
 import { lockRow } from '../database/lock-row.ts'
-import type { Tables } from '../database/tables.ts'
+import type { Tables } from '../database/tables/all.ts'
 import { ledgerError } from './errors.ts'
 
 export interface Head {

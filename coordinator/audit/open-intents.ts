@@ -2,7 +2,7 @@
 import type { Kysely } from 'kysely'
 import type { Clock } from '../../shared/clock.ts'
 import { type OperationId, operationId } from '../../shared/ids.ts'
-import type { Tables } from '../database/tables.ts'
+import type { Tables } from '../database/tables/all.ts'
 import { ledgerError } from './errors.ts'
 
 export interface OpenIntent {

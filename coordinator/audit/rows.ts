@@ -2,7 +2,7 @@
 import { TILE_WIDTH } from '../../shared/audit/tile.ts'
 import { leafHash, sameHash } from '../../shared/audit/tree.ts'
 import type { Kysely } from 'kysely'
-import type { Tables } from '../database/tables.ts'
+import type { Tables } from '../database/tables/all.ts'
 import { ledgerError } from './errors.ts'
 
 export interface EntryRow {

@@ -11,7 +11,7 @@ import { createTileBuilder, EMPTY_TILES } from '../../shared/audit/tile-builder.
 import { append, emptyFrontier, frontierRoot, leafHash, sameHash } from '../../shared/audit/tree.ts'
 import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
 import type { FleetId } from '../../shared/ids.ts'
-import type { Tables } from '../database/tables.ts'
+import type { Tables } from '../database/tables/all.ts'
 import { openStored } from './checkpoints.ts'
 import { readHead } from './head.ts'
 

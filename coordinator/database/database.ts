@@ -19,7 +19,7 @@ import type { QueryLimits } from './postgresql-connections.ts'
 import { retried } from './retry.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
 import { openSqlite } from './sqlite.ts'
-import type { Tables } from './tables.ts'
+import type { Tables } from './tables/all.ts'
 import { parseDatabaseUrl } from './url.ts'
 
 export interface TransactionOptions {

@@ -16,7 +16,7 @@ import { migration as pins } from './migrations/0006-pins.ts'
 import { migration as runContact } from './migrations/0007-run-contact.ts'
 import { migration as collections } from './migrations/0008-collections.ts'
 import { backUpSqlite } from './sqlite-backup.ts'
-import type { SchemaMigrationTable, Tables } from './tables.ts'
+import type { SchemaMigrationTable, Tables } from './tables/all.ts'
 
 export const MIGRATIONS: readonly Migration[] = [
   log,

@@ -20,7 +20,7 @@ import { toText } from '../../shared/trust/transport.ts'
 import type { Dialect } from '../database/columns.ts'
 import { DIALECTS } from '../database/testing.ts'
 import type { LoggedOperation } from '../operations/operation.ts'
-import { runVerbs } from '../operations/verbs/runs.ts'
+import { runVerbs } from '../verbs/runs.ts'
 import type { AgentRecord } from '../registry/agents.ts'
 import {
   type CoordinatorParts,

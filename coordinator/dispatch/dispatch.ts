@@ -23,7 +23,7 @@ import type { LoggedOperation, TargetResult } from '../operations/operation.ts'
 import type { Access } from '../registry/access.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
 import { dispatchError } from './errors.ts'
-import { checkedOutcome } from './host-outcome.ts'
+import { checkedOutcome } from '../operations/host-outcome.ts'
 
 /** Hosts that are spoken to at once: more would only queue in the event loop. */
 const PARALLEL_HOSTS = 32

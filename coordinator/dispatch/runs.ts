@@ -17,7 +17,7 @@ import type { RunStatusMessage } from '../../protocols/command/messages.ts'
 import { candidateLine, isRunText } from '../../shared/run-text.ts'
 import { isTerminal, runWords } from '../../shared/run-words.ts'
 import type { Database } from '../database/database.ts'
-import type { Tables } from '../database/tables.ts'
+import type { Tables } from '../database/tables/all.ts'
 import { dispatchError } from './errors.ts'
 
 type Tx = Kysely<Tables>

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { writeRepository } from '../../fixtures/rpm/repository.ts'
 import { systemClock } from '../../shared/clock.ts'
-import { silentLog, testMirror } from '../mirror/testing.ts'
+import { silentLog, testMirror } from '../repositories/sync/testing.ts'
 import { createHttpServer } from './server.ts'
 
 const signal = new AbortController().signal

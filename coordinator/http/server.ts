@@ -5,7 +5,7 @@ import { respond } from '../../node/http/respond.ts'
 import type { Resolve } from '../../node/http/served.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'
-import { type PublishedRepository, resolveTree } from './trees.ts'
+import { type PublishedRepository, resolveTree } from '../repositories/publish/folder/serve.ts'
 
 export interface HttpServerOptions {
   /** `HOST:PORT`. */

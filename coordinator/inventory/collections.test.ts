@@ -5,10 +5,10 @@ import { rfc3339 } from '../../shared/clock.ts'
 import type { FactCollection } from '../../shared/facts/collection.ts'
 import { TEST_TIME } from '../../shared/testing/statements.ts'
 import { toWire } from '../../shared/trust/transport.ts'
-import { factsHandlers } from '../control/facts.ts'
-import { fleetHandlers } from '../control/fleet.ts'
+import { factsHandlers } from '../handlers/control/facts.ts'
+import { fleetHandlers } from '../handlers/control/fleet.ts'
 import { DIALECTS } from '../database/testing.ts'
-import { factsServiceHandlers } from '../facts-service.ts'
+import { factsServiceHandlers } from '../handlers/facts.ts'
 import { forever, type Host, scene } from '../testing/fact-hosts.ts'
 
 const context = {} as never

@@ -11,7 +11,7 @@ import {
 } from '../../shared/facts/package-set.ts'
 import { type AgentId, blobId } from '../../shared/ids.ts'
 import type { Database } from '../database/database.ts'
-import type { Tables } from '../database/tables.ts'
+import type { Tables } from '../database/tables/all.ts'
 import { createHostCollections, type HostCollections } from './host-collections.ts'
 
 type Tx = Kysely<Tables>

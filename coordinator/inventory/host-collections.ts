@@ -8,7 +8,7 @@ import {
 } from '../../shared/facts/collection.ts'
 import type { AgentId } from '../../shared/ids.ts'
 import type { Database } from '../database/database.ts'
-import type { Tables } from '../database/tables.ts'
+import type { Tables } from '../database/tables/all.ts'
 
 type Tx = Kysely<Tables>
 

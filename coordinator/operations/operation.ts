@@ -6,7 +6,7 @@ import type { ErrorData, ErrorValue } from '../../shared/errors.ts'
 import type { Fingerprint, OperationId } from '../../shared/ids.ts'
 import type { Opening } from '../../shared/trust/commitment.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
-import type { Tables } from '../database/tables.ts'
+import type { Tables } from '../database/tables/all.ts'
 import { operationError } from './errors.ts'
 
 export type Tx = Kysely<Tables>

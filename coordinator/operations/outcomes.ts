@@ -14,7 +14,7 @@ import { readSigned, type Signed, signStatement } from '../../shared/trust/signe
 import { KIB } from '../../shared/units.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import type { Database } from '../database/database.ts'
-import { hostResult } from '../dispatch/host-outcome.ts'
+import { hostResult } from './host-outcome.ts'
 import { operationError } from './errors.ts'
 import type { LoggedOperation, Operation, TargetResult, Tx } from './operation.ts'
 

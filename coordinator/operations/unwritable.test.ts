@@ -21,14 +21,14 @@ import { toText } from '../../shared/trust/transport.ts'
 import { peerIdOfKey } from '../../shared/identity/peer-id.ts'
 import { sql } from 'kysely'
 import { ledgerError } from '../audit/errors.ts'
-import { auditHandlers } from '../control/audit.ts'
+import { auditHandlers } from '../handlers/control/audit.ts'
 import { databaseError } from '../database/errors.ts'
 import { createDispatch } from '../dispatch/dispatch.ts'
 import { createRuns } from '../dispatch/runs.ts'
-import { createMirror } from '../mirror/mirror.ts'
-import { createPublisher } from '../publish/publisher.ts'
-import { createRepositories } from '../repositories.ts'
-import { createSnapshots } from '../snapshots/snapshots.ts'
+import { createMirror } from '../repositories/sync/mirror.ts'
+import { createPublisher } from '../repositories/publish/publisher.ts'
+import { createRepositories } from '../repositories/configured.ts'
+import { createSnapshots } from '../repositories/snapshots/snapshots.ts'
 import {
   delegate,
   issuer,
@@ -37,11 +37,11 @@ import {
   type TestCoordinator,
   testCoordinator,
 } from '../testing/coordinator.ts'
-import { artifactVerbs } from './verbs/artifacts.ts'
-import { createRepairs } from './verbs/repairs.ts'
-import { repositoryVerbs } from './verbs/repositories.ts'
-import { runVerbs } from './verbs/runs.ts'
-import { snapshotVerbs } from './verbs/snapshots.ts'
+import { artifactVerbs } from '../verbs/artifacts.ts'
+import { createRepairs } from '../verbs/repairs.ts'
+import { repositoryVerbs } from '../verbs/repositories.ts'
+import { runVerbs } from '../verbs/runs.ts'
+import { snapshotVerbs } from '../verbs/snapshots.ts'
 
 const CONTENT = Buffer.from('hello')
 /** b3sum of it. */

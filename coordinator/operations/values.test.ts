@@ -20,7 +20,7 @@ import {
   testCoordinator,
 } from '../testing/coordinator.ts'
 import { outcomeBy, testHosts } from '../testing/hosts.ts'
-import { runVerbs } from './verbs/runs.ts'
+import { runVerbs } from '../verbs/runs.ts'
 
 const CANARY = 'canary-9f8e7d6c'
 const OPENINGS = openingsOf({ random: systemRandom }, { TOKEN: CANARY, LANG: 'C' })

@@ -10,7 +10,7 @@ import {
 import { isKeyRevoked } from '../../shared/trust/revocations.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import { toText } from '../../shared/trust/transport.ts'
-import { grantHandlers } from '../control/grants.ts'
+import { grantHandlers } from '../handlers/control/grants.ts'
 import { DIALECTS } from '../database/testing.ts'
 import {
   delegate,

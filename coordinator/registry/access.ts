@@ -27,7 +27,7 @@ import { openRootChain, type RootState } from '../../shared/trust/root-chain.ts'
 import { operatorsOf } from '../../shared/trust/root.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import type { Database } from '../database/database.ts'
-import type { Tables } from '../database/tables.ts'
+import type { Tables } from '../database/tables/all.ts'
 import { registryError } from './errors.ts'
 
 type Tx = Kysely<Tables>

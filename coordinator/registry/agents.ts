@@ -10,7 +10,7 @@ import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
 import { type AgentId, agentId, type Fingerprint } from '../../shared/ids.ts'
 import { labelsField } from '../../shared/trust/fields.ts'
 import type { Database } from '../database/database.ts'
-import type { Tables } from '../database/tables.ts'
+import type { Tables } from '../database/tables/all.ts'
 import { registryError } from './errors.ts'
 import { selectHost, selectHosts } from './selector.ts'
 

@@ -5,7 +5,7 @@
 import type { Kysely } from 'kysely'
 import { tokenHash } from '../../protocols/enroll/token-hash.ts'
 import type { AgentId, Fingerprint } from '../../shared/ids.ts'
-import type { Tables } from '../database/tables.ts'
+import type { Tables } from '../database/tables/all.ts'
 import { registryError } from './errors.ts'
 
 type Tx = Kysely<Tables>

@@ -1,6 +1,6 @@
 /** Make a coordinator's home: keys, database, configuration, the fleet's root. */
 import { hostname } from 'node:os'
-import { initCoordinator } from '../../../coordinator/init.ts'
+import { initCoordinator } from '../../../coordinator/home/init.ts'
 import { parsePublicKeyLine } from '../../../shared/identity/public-key.ts'
 import { readKeyText } from '../../../shared/identity/key-file.ts'
 import { openOperatorKey } from '../../session/operator-key.ts'

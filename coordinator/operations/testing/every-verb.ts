@@ -20,13 +20,13 @@ import type { Dialect } from '../../database/columns.ts'
 import { databaseError } from '../../database/errors.ts'
 import type { Dispatch } from '../../dispatch/dispatch.ts'
 import { createRuns } from '../../dispatch/runs.ts'
-import { createMirror } from '../../mirror/mirror.ts'
-import { silentLog, testPackages } from '../../mirror/testing.ts'
-import { testServer } from '../../mirror/upstream/testing.ts'
-import { knownPublications } from '../../publish/known-publications.ts'
-import { createPublisher, type Publisher } from '../../publish/publisher.ts'
-import { createRepositories } from '../../repositories.ts'
-import { createSnapshots, type Snapshots } from '../../snapshots/snapshots.ts'
+import { createMirror } from '../../repositories/sync/mirror.ts'
+import { silentLog, testPackages } from '../../repositories/sync/testing.ts'
+import { testServer } from '../../repositories/upstream/testing.ts'
+import { knownPublications } from '../../repositories/publish/known-publications.ts'
+import { createPublisher, type Publisher } from '../../repositories/publish/publisher.ts'
+import { createRepositories } from '../../repositories/configured.ts'
+import { createSnapshots, type Snapshots } from '../../repositories/snapshots/snapshots.ts'
 import {
   type CoordinatorParts,
   newOperation,
@@ -34,11 +34,11 @@ import {
   testCoordinator,
 } from '../../testing/coordinator.ts'
 import { done, type VerbHandlers } from '../operation.ts'
-import { artifactVerbs } from '../verbs/artifacts.ts'
-import { createRepairs } from '../verbs/repairs.ts'
-import { repositoryVerbs } from '../verbs/repositories.ts'
-import { runVerbs } from '../verbs/runs.ts'
-import { snapshotVerbs } from '../verbs/snapshots.ts'
+import { artifactVerbs } from '../../verbs/artifacts.ts'
+import { createRepairs } from '../../verbs/repairs.ts'
+import { repositoryVerbs } from '../../verbs/repositories.ts'
+import { runVerbs } from '../../verbs/runs.ts'
+import { snapshotVerbs } from '../../verbs/snapshots.ts'
 
 export const CONTENT = Buffer.from('hello')
 

@@ -1,0 +1,68 @@
+/**
+ * What the coordinator does when hosts come and go: notes when it saw them, compares the log with what they have seen of it, and asks them for the facts
+ * that it missed.
+ */
+import type { MusterNode } from '../../node/node.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { Logger } from '../../shared/logger.ts'
+import type { Ingest } from '../inventory/ingest.ts'
+import type { AgentRecord, Agents } from '../registry/agents.ts'
+
+/** `lastSeen` of a connected host is at most this old: one write a host and minute. */
+const SEEN_MS = 60_000
+
+export interface MembersDeps {
+  readonly node: MusterNode
+  readonly agents: Agents
+  readonly ingest: Ingest
+  /** Compares the log with what the host has seen of it. */
+  readonly witness: (agent: AgentRecord, signal: AbortSignal) => Promise<void>
+  /** Finds out what became of orders to this host whose outcome is not known. */
+  readonly settle: (agent: AgentRecord, signal: AbortSignal) => Promise<unknown>
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** @returns a function that stops watching */
+export function watchMembers(deps: MembersDeps, signal: AbortSignal): () => void {
+  const { node, agents } = deps
+  const logged = (work: Promise<unknown>): void => {
+    work.catch((error: unknown) => {
+      if (!signal.aborted) deps.log.warn({ error }, 'a host could not be noted')
+    })
+  }
+  const seen = async (peerId: string): Promise<void> => {
+    const agent = await agents.byPeer(peerId)
+    if (agent !== undefined) await agents.seen(agent.id, deps.clock.now())
+  }
+  const arrived = async (peerId: string): Promise<void> => {
+    if (node.peer(peerId)?.member?.role !== 'agent') return
+    const agent = await agents.byPeer(peerId)
+    if (agent?.status !== 'approved') return
+    deps.log.info({ host: agent.name, address: node.peer(peerId)?.address }, 'host connected')
+    await agents.seen(agent.id, deps.clock.now())
+    // First of all that comes of it: after a restore it is the hosts that know how far the log was.
+    await deps.witness(agent, signal).catch((error: unknown) => {
+      if (!signal.aborted)
+        deps.log.warn(
+          { host: agent.name, error },
+          'the log could not be compared with what a host has seen of it',
+        )
+    })
+    await deps.settle(agent, signal).catch((error: unknown) => {
+      if (!signal.aborted)
+        deps.log.warn({ host: agent.name, error }, 'unknown outcomes were not settled')
+    })
+    await deps.ingest.pull(agent, signal)
+  }
+  const offs = [
+    node.on('connect', (peerId) => logged(arrived(peerId))),
+    node.on('disconnect', (peerId) => logged(seen(peerId))),
+    deps.clock.every(SEEN_MS, () => {
+      for (const peer of node.peers()) if (peer.member?.role === 'agent') logged(seen(peer.id))
+    }),
+  ]
+  return () => {
+    for (const off of offs) off()
+  }
+}

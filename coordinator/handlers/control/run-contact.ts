@@ -1,0 +1,111 @@
+/**
+ * Asks a host about its runs, writes down what it says, and tells how much the answer is worth: a
+ * host that is gone or silent has said nothing, and what was heard before may have changed since.
+ */
+import type { RunStatusMessage } from '../../../protocols/command/messages.ts'
+import type { RunRow } from '../../../protocols/control/messages.ts'
+import type { Clock } from '../../../shared/clock.ts'
+import { MusterError } from '../../../shared/errors.ts'
+import type { RunId } from '../../../shared/ids.ts'
+import { isTerminal, runWords } from '../../../shared/run-words.ts'
+import type { Dispatch } from '../../dispatch/dispatch.ts'
+import { dispatchError } from '../../dispatch/errors.ts'
+import { heardOf } from '../../dispatch/heard.ts'
+import { type RunRecord, RUNS_PAGE, type Runs } from '../../dispatch/runs.ts'
+import type { AgentRecord } from '../../registry/agents.ts'
+
+/** A connected host that does not answer within this is shown as it was last heard of. */
+const ASK_MS = 5_000
+
+export interface RunContactDeps {
+  readonly runs: Runs
+  readonly dispatch: Dispatch
+  readonly clock: Clock
+}
+
+export interface RunAnswers {
+  readonly statuses: ReadonlyMap<string, RunStatusMessage>
+  readonly contact: NonNullable<RunRow['contact']>
+}
+
+/** Asks about at most {@link RUNS_PAGE} runs of one host. */
+export async function askHost(
+  deps: RunContactDeps,
+  agent: AgentRecord | undefined,
+  of: readonly RunRecord[],
+  outer: AbortSignal,
+): Promise<RunAnswers> {
+  const none = new Map<string, RunStatusMessage>()
+  if (agent === undefined || agent.status === 'revoked')
+    return { statuses: none, contact: 'offline' }
+  if (of.length === 0) return { statuses: none, contact: 'answered' }
+  const asked = of.slice(0, RUNS_PAGE).map(({ run }) => run)
+  const signal = AbortSignal.any([outer, deps.clock.timeout(ASK_MS)])
+  try {
+    // Before the question: an order that is on its way may reach the host just after the answer.
+    const unconfirmed = of.filter(({ state }) => state === 'starting').map(({ run }) => run)
+    const settled = await deps.runs.settled(unconfirmed)
+    const client = await deps.dispatch.connect(agent, signal)
+    const { runs: states } = await client
+      .call('status', { runs: asked }, { signal })
+      .finally(() => void client.close().catch(() => undefined))
+    const statuses = heardOf(asked, states)
+    const now = deps.clock.now()
+    for (const heard of statuses.values()) await deps.runs.update(agent.id, heard, now)
+    const pending = new Set<RunId>(unconfirmed.filter((run) => !settled.has(run)))
+    const disowned = asked.filter((run) => !statuses.has(run) && !pending.has(run))
+    await deps.runs.disown(agent.id, disowned, now)
+    return { statuses, contact: 'answered' }
+  } catch (error) {
+    outer.throwIfAborted()
+    if (!(error instanceof MusterError) && !signal.aborted) throw error
+    const gone = dispatchError.is(error, 'dispatch.offline') && !signal.aborted
+    return { statuses: none, contact: gone ? 'offline' : 'silent' }
+  }
+}
+
+/** Since when the host has said nothing; undefined while it answers. */
+function silentSince(
+  record: RunRecord,
+  agent: AgentRecord | undefined,
+  contact: RunAnswers['contact'],
+): string | null {
+  if (contact === 'answered') return null
+  // A connection that stays while the host is silent keeps `lastSeen` fresh.
+  return contact === 'offline' ? (agent?.lastSeen ?? null) : record.seenAt
+}
+
+/** The run as it is shown: what its host says now, else what was heard last, and marked so. */
+export function runRow(
+  record: RunRecord,
+  agent: AgentRecord | undefined,
+  { status, contact }: { status?: RunStatusMessage | undefined; contact: RunAnswers['contact'] },
+  now: string,
+): RunRow {
+  const known = status ?? record
+  // What is over stays so, whether its host answers or not.
+  const stale = contact !== 'answered' && !isTerminal(known.state)
+  return {
+    run: record.run,
+    host: agent?.name ?? record.agent,
+    agent: record.agent,
+    command: [...record.command],
+    name: record.name,
+    status: runWords(known),
+    state: known.state,
+    startedAt: status?.startedAt ?? record.startedAt,
+    endedAt: status?.endedAt ?? record.endedAt,
+    exitCode: known.exitCode,
+    signal: known.signal,
+    outputBytes: status ? status.stdoutBytes + status.stderrBytes : record.outputBytes,
+    droppedBytes: status?.droppedBytes ?? 0,
+    limits: status?.limits ?? null,
+    reason: known.reason,
+    ...(status?.unenforced === undefined ? {} : { unenforced: status.unenforced }),
+    actor: record.actor,
+    seenAt: status === undefined ? record.seenAt : now,
+    stale,
+    contact,
+    unreachableSince: stale ? silentSince(record, agent, contact) : null,
+  }
+}

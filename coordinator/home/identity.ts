@@ -1,0 +1,70 @@
+/** A coordinator's `coordinator.json`: which fleet it serves, under which name, and the root that everything in its database must lead to. */
+import { readFile } from 'node:fs/promises'
+import { z } from 'zod'
+import { defineErrors } from '../../shared/errors.ts'
+import { coordinatorPaths } from '../../shared/home.ts'
+import { fleetId, sha256Hex } from '../../shared/ids.ts'
+import type { FleetId, Sha256 } from '../../shared/ids.ts'
+
+export const homeError = defineErrors({
+  'home.absent': {
+    exit: 'usage',
+    message: (d: { folder: string }) => `${d.folder} is not a coordinator's home`,
+    hint: () => 'muster init makes one; --home names another',
+  },
+  'home.unreadable': {
+    exit: 'denied',
+    message: (d: { file: string; reason: string }) => `${d.file} cannot be read: ${d.reason}`,
+    hint: () => 'run this as the user whose home it is',
+  },
+  'home.exists': {
+    exit: 'conflict',
+    message: (d: { folder: string }) => `${d.folder} exists and is not empty`,
+    hint: () => 'choose another --home, or remove it if you are sure that nothing in it is needed',
+  },
+  'home.damaged': {
+    exit: 'failed',
+    message: (d: { file: string; reason: string }) => `${d.file} cannot be used: ${d.reason}`,
+    hint: () => 'restore it from a backup',
+  },
+  'home.unwritable': {
+    exit: 'failed',
+    message: (d: { folder: string; reason: string }) =>
+      `the home ${d.folder} cannot be made: ${d.reason}`,
+    hint: () => 'check space and permissions, then run muster init again',
+  },
+  'home.not-operator': {
+    exit: 'usage',
+    message: (d: { fingerprint: string }) =>
+      `the key that signs (${d.fingerprint}) is none of the operators given with --operator`,
+    hint: () => 'add its .pub with --operator, or name one of the operators’ keys with --identity',
+  },
+})
+
+const schema = z.strictObject({
+  fleet: z.custom<FleetId>((value) => fleetId.is(value)),
+  fleetName: z.string(),
+  name: z.string(),
+  root: z.custom<Sha256>((value) => sha256Hex.is(value)),
+})
+export type CoordinatorIdentity = z.infer<typeof schema>
+
+/** @throws home.absent, home.unreadable, home.damaged */
+export async function readCoordinatorIdentity(home: string): Promise<CoordinatorIdentity> {
+  const { identity: file } = coordinatorPaths(home)
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown'
+    // Whoever may not look must not be told that there is nothing, and make another one.
+    if (code !== 'ENOENT' && code !== 'ENOTDIR')
+      throw homeError('home.unreadable', { file, reason: code }, { cause })
+    throw homeError('home.absent', { folder: home }, { cause })
+  }
+  try {
+    return schema.parse(JSON.parse(text))
+  } catch (cause) {
+    throw homeError('home.damaged', { file, reason: 'it is not what muster init wrote' }, { cause })
+  }
+}

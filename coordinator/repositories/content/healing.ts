@@ -1,0 +1,50 @@
+/** The healer of a coordinator: from the agents that hold a blob, else from the upstreams of its repositories. */
+import type { Content } from '../../../node/content.ts'
+import type { Pool } from '../../../shared/blobs/pool.ts'
+import type { Logger } from '../../../shared/logger.ts'
+import type { Database } from '../../database/database.ts'
+import type { Mirror } from '../sync/mirror.ts'
+import type { Repositories } from '../configured.ts'
+import { createHealer, type Healer } from './healer.ts'
+import { fetchFromUpstream } from './places.ts'
+
+export interface HealingDeps {
+  readonly pool: Pool
+  readonly log: Logger
+  readonly content: Content
+  readonly database: Database
+  readonly repositories: Repositories
+  readonly mirror: Mirror
+}
+
+export function coordinatorHealer(deps: HealingDeps): Healer {
+  return createHealer({
+    pool: deps.pool,
+    log: deps.log,
+    fetch: {
+      agent: async ({ blob, size }, signal) => {
+        await deps.content.fetch(blob, signal, { size })
+      },
+      upstream: (lost, signal) => fetchFromUpstream(deps, lost, signal),
+    },
+  })
+}
+
+/**
+ * A healer that is there before the node is: until it is set it brings nothing, so content that is damaged at the start stays
+ * unpublished and is healed by the next sync or publication.
+ */
+export function lateHealer(): { readonly healer: Healer; set(healer: Healer): void } {
+  let real: Healer | undefined
+  return {
+    healer: {
+      heal: async (lost, signal, sources) =>
+        real === undefined
+          ? lost.map(({ blob, size }) => ({ blob, size, from: undefined, reason: 'at the start' }))
+          : real.heal(lost, signal, sources),
+    },
+    set: (healer) => {
+      real = healer
+    },
+  }
+}

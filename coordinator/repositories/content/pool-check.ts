@@ -1,0 +1,62 @@
+/** The check of a coordinator's pool: with what is published and missing, file names, and trees that are laid out again. */
+import { createPoolCheck, type LostContent, type PoolCheck } from '../../../node/pool-check.ts'
+import type { Pool } from '../../../shared/blobs/pool.ts'
+import type { Clock } from '../../../shared/clock.ts'
+import type { BlobId } from '../../../shared/ids.ts'
+import type { Random } from '../../../shared/random.ts'
+import type { Database } from '../../database/database.ts'
+import { lackingOf } from '../sync/pooled.ts'
+import { knownPublications } from '../publish/known-publications.ts'
+import { currentPublication } from '../publish/publications.ts'
+import type { Publisher } from '../publish/publisher.ts'
+import type { Repositories } from '../configured.ts'
+import type { Healer } from './healer.ts'
+import { placesOf } from './places.ts'
+
+export interface CoordinatorPoolCheckDeps {
+  readonly pool: Pool
+  readonly clock: Clock
+  readonly random: Random
+  readonly healer: Healer
+  readonly database: Database
+  readonly publisher: Publisher
+  readonly repositories: Repositories
+}
+
+export function coordinatorPoolCheck(deps: CoordinatorPoolCheckDeps): PoolCheck {
+  const { database, repositories } = deps
+  /** What is published and not in the pool; a version that is published twice is looked at once. */
+  const missing = async (signal: AbortSignal): Promise<LostContent[]> => {
+    const lost = new Map<BlobId, LostContent>()
+    const seen = new Set<number>()
+    for (const publication of (await knownPublications(database, repositories)).known) {
+      const version = (await currentPublication(database.query, publication))?.version
+      if (version === undefined || seen.has(version)) continue
+      seen.add(version)
+      for (const { blob, size } of await lackingOf(deps, version, signal))
+        lost.set(blob, { blob, size })
+    }
+    return [...lost.values()]
+  }
+  return createPoolCheck({
+    ...deps,
+    missing,
+    heal: (lost, signal) => deps.healer.heal(lost, signal),
+    filesOf: async (blob) =>
+      (await placesOf(database.query, blob)).map(
+        ({ repository, path }) => `${repository}: ${path}`,
+      ),
+    repair: async ({ everything, signal }) => {
+      const { known } = await knownPublications(database, repositories)
+      const repaired: string[] = []
+      const unrepaired: string[] = []
+      const those = known.filter(({ target }) => everything || target === 'latest')
+      for (const { repository, target, error } of await deps.publisher.repair(those, signal)) {
+        const name = `${repository}/${target}`
+        if (error === undefined) repaired.push(name)
+        else unrepaired.push(`${name}: ${error.message}`)
+      }
+      return { repaired, unrepaired }
+    },
+  })
+}

@@ -1,0 +1,72 @@
+/** The files beside a listing that no checksum covers: repomd.xml itself, its signature, and the keys. */
+import type { RepositoryConfig } from '../../../../shared/config/repository.ts'
+import { typeOf } from '../../content/manifest.ts'
+import { mirrorError } from '../../model/errors.ts'
+import { findKeyFiles } from './key-files.ts'
+import type { FetchedRepomd } from './listing.ts'
+import { ownHref } from '../../model/href.ts'
+import { REPOMD } from './metadata/repomd.ts'
+import { allSettled } from '../../../mirror/parallel.ts'
+import type { SyncDeps, SyncOptions } from '../../sync/sync-options.ts'
+import type { SmallFile, Upstream } from '../../upstream/upstream.ts'
+import type { VersionFile } from '../../versions/versions.ts'
+
+/** Signatures and keys of repomd.xml are a few KiB. */
+const MAX_SIGNATURE_BYTES = 256 * 1024
+
+/** What no checksum of the metadata covers: repomd.xml itself, its signature and key, and the repository's key files. */
+export async function fetchExtras(
+  deps: SyncDeps,
+  config: RepositoryConfig,
+  repomd: FetchedRepomd,
+  options: SyncOptions,
+): Promise<VersionFile[]> {
+  const { signal } = options
+  const beside = async (path: string, kind: 'signature' | 'signing-key') => {
+    const file = await optional(deps.upstream, path, signal)
+    return file === undefined ? [] : [{ path, bytes: file.bytes, type: typeOf(kind) }]
+  }
+  const [signature, signingKey] = await allSettled(
+    beside(`${REPOMD}.asc`, 'signature'),
+    beside(`${REPOMD}.key`, 'signing-key'),
+  )
+  const keys = (await findKeyFiles(deps, config, options)).map((key) => ({
+    ...key,
+    type: typeOf('key-file'),
+  }))
+  const small = [
+    { path: REPOMD as string, bytes: repomd.file.bytes, type: typeOf('repomd') },
+    ...signature,
+    ...signingKey,
+    ...keys,
+  ]
+  const files: VersionFile[] = []
+  for (const { path, bytes, type } of small) {
+    const taken = await deps.pool.ingest(chunk(bytes), {
+      maxBytes: bytes.length,
+      expect: { size: bytes.length },
+      signal,
+    })
+    files.push({ id: taken.id, sha256: taken.sha256, size: taken.size, path: ownHref(path), type })
+  }
+  return files
+}
+
+/** A file that many repositories have not. Content networks say that with 403 as well. */
+async function optional(
+  upstream: Upstream,
+  path: string,
+  signal: AbortSignal,
+): Promise<SmallFile | undefined> {
+  try {
+    const file = await upstream.small(ownHref(path), { maxBytes: MAX_SIGNATURE_BYTES, signal })
+    return typeof file === 'string' ? undefined : file
+  } catch (error) {
+    if (mirrorError.is(error, 'mirror.denied')) return undefined
+    throw error
+  }
+}
+
+async function* chunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}

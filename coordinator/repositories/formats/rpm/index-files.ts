@@ -1,0 +1,118 @@
+/**
+ * The metadata of a version: every file that repomd.xml lists, byte for byte into the pool, each checked twice: the file as it is stored
+ * against its checksum and size, and what it decompresses to against open-checksum and open-size. A file that lies is refused here, so a
+ * client never meets it.
+ */
+import type { Pool } from '../../../../shared/blobs/pool.ts'
+import type { BlobId } from '../../../../shared/ids.ts'
+import type { BlobRecord } from '../../content/blobs.ts'
+import { type DownloadDeps, downloadFile } from '../../upstream/download.ts'
+import { mirrorError } from '../../model/errors.ts'
+import { checksumSink } from '../../model/checksum.ts'
+import { decompress, sniffCompression } from '../../decompress/decompress.ts'
+import { type PrimaryPackage, readPrimary } from './metadata/primary.ts'
+import type { RepomdRecord } from './metadata/repomd.ts'
+import type { OnSyncEvent } from '../../model/progress.ts'
+
+/** RS-04: what a metadata file may decompress to where the publisher does not say. */
+const MAX_OPEN_BYTES = 2 * 1024 ** 3
+const MAX_RATIO = 200
+/** Small files compress better than the ratio allows for, and cost nothing. */
+const FREE_OPEN_BYTES = 4 * 1024 * 1024
+/** What a metadata file may have stored where the publisher does not say. */
+const MAX_STORED_BYTES = 1024 ** 3
+
+export interface MetadataFile extends BlobRecord {
+  readonly record: RepomdRecord
+}
+
+/** One metadata file, from the pool if it is there. Throws what {@link downloadFile} throws; `mirror.digest`, `.metadata`, `.too-big`. */
+export async function fetchMetadata(
+  deps: DownloadDeps,
+  record: RepomdRecord,
+  pooled: BlobRecord | undefined,
+  options: { signal: AbortSignal; onEvent: OnSyncEvent },
+): Promise<MetadataFile> {
+  const { href, checksum, size } = record
+  if (pooled !== undefined && size !== undefined && pooled.size !== size)
+    throw mirrorError('mirror.digest', {
+      file: href,
+      kind: 'size',
+      expected: String(size),
+      got: String(pooled.size),
+    })
+  const wanted = {
+    href,
+    checksum,
+    ...(size === undefined ? {} : { size }),
+    maxBytes: MAX_STORED_BYTES,
+  }
+  const file = pooled ?? (await downloadFile(deps, wanted, options))
+  return { record, id: file.id, sha256: file.sha256, size: file.size }
+}
+
+/** Decompresses a metadata file once to see that it is what repomd.xml says. Files that say nothing about that pass. */
+export async function verifyOpen(
+  deps: { pool: Pool },
+  file: MetadataFile,
+  signal: AbortSignal,
+): Promise<void> {
+  if (file.record.openChecksum === undefined && file.record.openSize === undefined) return
+  for await (const part of openMetadata(deps, file, signal)) void part
+}
+
+/** The packages of primary metadata, verified as by {@link verifyOpen} once the iteration is over. */
+export function primaryPackages(
+  deps: { pool: Pool },
+  file: MetadataFile,
+  signal: AbortSignal,
+): AsyncGenerator<PrimaryPackage> {
+  return readPrimary(openMetadata(deps, file, signal), file.record.href)
+}
+
+/** Decompressed bytes; throws before it ends if they are not what repomd.xml says. */
+async function* openMetadata(
+  deps: { pool: Pool },
+  file: MetadataFile,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const { href, openChecksum, openSize } = file.record
+  if (await isZchunk(deps.pool, file)) return
+  const sink = openChecksum === undefined ? undefined : checksumSink(openChecksum.kind)
+  const cap = Math.min(MAX_OPEN_BYTES, Math.max(FREE_OPEN_BYTES, file.size * MAX_RATIO))
+  let size = 0
+  for await (const part of decompress(deps.pool.read(file.id, undefined, signal), {
+    file: href,
+    maxBytes: openSize ?? cap,
+  })) {
+    sink?.update(part)
+    size += part.length
+    yield part
+  }
+  if (openSize !== undefined && size !== openSize)
+    throw mirrorError('mirror.digest', {
+      file: `${href}, decompressed,`,
+      kind: 'size',
+      expected: String(openSize),
+      got: String(size),
+    })
+  const got = sink?.value()
+  if (openChecksum !== undefined && got !== undefined && got !== openChecksum.value)
+    throw mirrorError('mirror.digest', {
+      file: `${href}, decompressed,`,
+      kind: openChecksum.kind,
+      expected: openChecksum.value,
+      got,
+    })
+}
+
+/** zchunk files are kept as they are: the same metadata is listed in another compression too, and that one is read. */
+async function isZchunk(
+  pool: Pool,
+  file: { id: BlobId; size: number; record: RepomdRecord },
+): Promise<boolean> {
+  if (file.record.type === 'primary' || file.size < 6) return false
+  for await (const head of pool.read(file.id, { start: 0, end: 6 }))
+    return sniffCompression(head) === 'zchunk'
+  return false
+}

@@ -1,0 +1,84 @@
+/**
+ * The addresses of published trees: `/repos/<id>/latest/…` and `/repos/<id>/snapshots/<name>/…`. Served from the folders, not from the
+ * database, so packages can be had while that is down. Each request follows the link once and then stays in one generation; neither the
+ * generations' own folder nor anything outside it can be reached.
+ */
+import { readdir, readlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { resolveInFolder } from '../../../../node/http/folder.ts'
+import type { FolderEntry, Served, ServedFile } from '../../../../node/http/served.ts'
+import { generationOfLink, layoutOf, treeOf } from './layout.ts'
+import { snapshotName } from '../../snapshots/name.ts'
+
+/** Where a repository is published; the configuration's `name` and `publish`. */
+export interface PublishedRepository {
+  readonly name: string
+  readonly publish: { readonly latest_path: string; readonly snapshots_path: string }
+}
+
+/** Metadata whose name holds its checksum is the same for ever. */
+const IMMUTABLE = /^[0-9a-f]{64,128}-/
+
+/** What lies below `/repos`. */
+export async function resolveTree(
+  repositories: readonly PublishedRepository[],
+  segments: readonly string[],
+): Promise<Served | undefined> {
+  const [id, kind, ...rest] = segments
+  if (id === undefined)
+    return folder(async () => repositories.map(({ name }) => ({ name, kind: 'folder' })))
+  const repository = repositories.find(({ name }) => name === id)
+  if (repository === undefined) return undefined
+  const { latest_path: latest, snapshots_path: snapshots } = repository.publish
+  if (kind === undefined)
+    return folder(async () => ['latest', 'snapshots'].map((name) => ({ name, kind: 'folder' })))
+  if (kind === 'latest') return inTree(latest, rest)
+  if (kind !== 'snapshots') return undefined
+  const [name, ...path] = rest
+  if (name === undefined) return folder(() => publishedSnapshots(snapshots))
+  return isSnapshotName(name) ? inTree(join(snapshots, name), path) : undefined
+}
+
+async function inTree(link: string, segments: readonly string[]): Promise<Served | undefined> {
+  const layout = layoutOf(link)
+  const text = await readlink(link).catch(() => undefined)
+  const generation = text === undefined ? undefined : generationOfLink(layout, text)
+  if (generation === undefined) return undefined
+  const found = await resolveInFolder(treeOf(layout, generation), segments, { cacheControl })
+  return found?.kind === 'file' && !isImmutable(segments) ? undated(found) : found
+}
+
+/**
+ * After a rollback a path holds older content, whose time lies before the one that a cache has seen: `If-Modified-Since` would
+ * keep the newer content alive there. So what may change has its entity tag alone.
+ */
+function undated({ modifiedAt: _, ...file }: ServedFile): ServedFile {
+  return file
+}
+
+function isImmutable(segments: readonly string[]): boolean {
+  return segments[0] === 'repodata' && IMMUTABLE.test(segments.at(-1) ?? '')
+}
+
+function cacheControl(segments: readonly string[]): string | undefined {
+  return isImmutable(segments) ? 'public, max-age=604800, immutable' : undefined
+}
+
+async function publishedSnapshots(path: string): Promise<FolderEntry[]> {
+  const entries = await readdir(path, { withFileTypes: true }).catch(() => [])
+  return entries
+    .filter((entry) => entry.isSymbolicLink() && isSnapshotName(entry.name))
+    .map(({ name }) => ({ name, kind: 'folder' }))
+}
+
+function isSnapshotName(text: string): boolean {
+  try {
+    return snapshotName(text) === text
+  } catch {
+    return false
+  }
+}
+
+function folder(entries: () => Promise<FolderEntry[]>): Served {
+  return { kind: 'folder', entries }
+}

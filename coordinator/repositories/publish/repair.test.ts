@@ -1,0 +1,284 @@
+import assert from 'node:assert/strict'
+import {
+  chmod,
+  cp,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { writeRepository } from '../../../fixtures/rpm/repository.ts'
+import { systemClock } from '../../../shared/clock.ts'
+import type { BlobId } from '../../../shared/ids.ts'
+import { ownProcess } from '../../../shared/process-owner.ts'
+import { readManifest } from '../content/manifest.ts'
+import { complete, type TestMirror, testMirror, testPackages } from '../sync/testing.ts'
+import type { Publication } from './publisher.ts'
+
+const signal = new AbortController().signal
+const RPM = 'Packages/p/pkg0-1.0-1.noarch.rpm'
+
+const latest = (mirror: TestMirror): Publication => ({
+  repository: 'repo',
+  target: 'latest',
+  path: mirror.config().publish.latest_path,
+})
+const snapshot = (mirror: TestMirror): Publication => ({
+  repository: 'repo',
+  target: 's1',
+  path: join(mirror.config().publish.snapshots_path, 's1'),
+})
+
+/** A repository of three packages that is synced, and published as `latest` and as `s1`. */
+async function published(): Promise<{ mirror: TestMirror; version: number }> {
+  const mirror = await testMirror()
+  await writeRepository(mirror.upstream, testPackages(3))
+  const version = complete(await mirror.sync()).version as number
+  for (const publication of [latest(mirror), snapshot(mirror)])
+    await mirror.publisher.publish({ ...publication, version, signal })
+  return { mirror, version }
+}
+
+/** Fails unless the tree holds what the upstream has, and nothing else. */
+async function assertLikeUpstream(mirror: TestMirror, path: string, what: string): Promise<void> {
+  const names = async (folder: string): Promise<string[]> =>
+    (await readdir(folder, { recursive: true })).sort()
+  assert.deepEqual(await names(path), await names(mirror.upstream), what)
+  for (const name of await names(path)) {
+    const stats = await lstat(join(path, name))
+    if (stats.isDirectory()) continue
+    assert.ok(stats.isFile(), `${what}: ${name}`)
+    assert.equal(stats.mode & 0o7777, 0o444, `${what}: ${name}`)
+    const bytes = await readFile(join(mirror.upstream, name))
+    assert.deepEqual(await readFile(join(path, name)), bytes, `${what}: ${name}`)
+  }
+}
+
+async function blobOf(mirror: TestMirror, version: number, path: string): Promise<BlobId> {
+  const files = await readManifest(mirror.database.query, version)
+  return (files.find((file) => file.path === path) as { blob: BlobId }).blob
+}
+
+/** A file of its own at this place, so that what happens to it does not happen to the pool. */
+async function replace(path: string, change: (bytes: Buffer) => Buffer): Promise<void> {
+  const bytes = await readFile(path)
+  await rm(path)
+  await writeFile(path, change(bytes), { mode: 0o444 })
+}
+
+/** Six bytes of the file itself, through whatever name it has. */
+async function overwrite(path: string): Promise<void> {
+  await chmod(path, 0o644)
+  const file = await open(path, 'r+')
+  await file.write('DAMAGE', 100)
+  await file.close()
+}
+
+const altered = (bytes: Buffer): Buffer => {
+  const other = Buffer.from(bytes)
+  other.write('DAMAGE', 100)
+  return other
+}
+
+const damages: [string, (tree: string) => Promise<unknown>][] = [
+  ['a deleted package', (tree) => rm(join(tree, RPM))],
+  ['a deleted repomd.xml', (tree) => rm(join(tree, 'repodata/repomd.xml'))],
+  ['no repodata', (tree) => rm(join(tree, 'repodata'), { recursive: true })],
+  ['no folder of packages', (tree) => rm(join(tree, 'Packages'), { recursive: true })],
+  ['an altered package', (tree) => replace(join(tree, RPM), altered)],
+  [
+    'an altered package with the times of the old one',
+    async (tree) => {
+      const { atime, mtime } = await lstat(join(tree, RPM))
+      await replace(join(tree, RPM), altered)
+      await utimes(join(tree, RPM), atime, mtime)
+    },
+  ],
+  ['a package cut short', (tree) => replace(join(tree, RPM), (bytes) => bytes.subarray(0, 200))],
+  ['an empty repomd.xml', (tree) => replace(join(tree, 'repodata/repomd.xml'), () => Buffer.of())],
+  [
+    'a link in place of a package',
+    async (tree) => {
+      await rename(join(tree, RPM), `${tree}.moved`)
+      await symlink(`${tree}.moved`, join(tree, RPM))
+    },
+  ],
+  [
+    'a link in place of a folder',
+    async (tree) => {
+      await rename(join(tree, 'Packages'), `${tree}.moved`)
+      await symlink(`${tree}.moved`, join(tree, 'Packages'))
+    },
+  ],
+  ['a file too many', (tree) => writeFile(join(tree, 'Packages/p/more.rpm'), 'x')],
+  ['a folder too many', (tree) => mkdir(join(tree, 'more'))],
+  ['a file that only root may read', (tree) => chmod(join(tree, RPM), 0o400)],
+  ['a folder that only root may read', (tree) => chmod(join(tree, 'Packages'), 0o700)],
+  ['no tree', (tree) => rm(tree, { recursive: true })],
+  ['no manifest', (tree) => rm(join(tree, '../MANIFEST'))],
+  ['no record', (tree) => rm(join(tree, '../CONTENT'), { force: true })],
+  ['a record cut short', (tree) => truncate(join(tree, '../CONTENT'), 20)],
+  ['no generation', (tree) => rm(dirname(tree), { recursive: true })],
+  ['no generations', (tree) => rm(dirname(dirname(tree)), { recursive: true })],
+  ['nothing below .gen', (tree) => rm(join(tree, '../../..'), { recursive: true })],
+]
+
+test('a file that was deleted, altered, cut short or replaced below a published tree is put right by the next publication', async () => {
+  const { mirror, version } = await published()
+  await using _ = mirror
+  for (const publication of [latest(mirror), snapshot(mirror)]) {
+    for (const [what, damage] of damages) {
+      const { folder } = await mirror.publisher.publish({ ...publication, version, signal })
+      const generation = join(dirname(publication.path), '.gen', basename(publication.path), folder)
+      await damage(join(generation, 'tree'))
+      const again = await mirror.publisher.publish({ ...publication, version, signal })
+      assert.equal(again.changed, true, what)
+      assert.ok(again.repaired.length > 0, what)
+      await assertLikeUpstream(mirror, publication.path, what)
+    }
+  }
+  await rm(join(mirror.folder, 'publish'), { recursive: true })
+  const repairs = await mirror.publisher.repair([latest(mirror), snapshot(mirror)], signal)
+  assert.deepEqual(
+    repairs.map(({ target, error }) => [target, error]),
+    [
+      ['latest', undefined],
+      ['s1', undefined],
+    ],
+  )
+  for (const { path } of [latest(mirror), snapshot(mirror)])
+    await assertLikeUpstream(mirror, path, 'nothing published')
+  assert.deepEqual(await mirror.publisher.repair([latest(mirror), snapshot(mirror)], signal), [])
+})
+
+test('damaged content is not published: the file is named, and what was published before stays', async () => {
+  const { mirror, version } = await published()
+  await using _ = mirror
+  const blob = await blobOf(mirror, version, RPM)
+  await writeRepository(mirror.upstream, testPackages(3, '2.0'), { revision: 1_800_000_000 })
+  const second = complete(await mirror.sync()).version as number
+  await mirror.publisher.publish({ ...latest(mirror), version: second, signal })
+  const before = await readlink(latest(mirror).path)
+  await overwrite(mirror.pool.path(blob))
+  const third = { repository: 'repo', target: 's2', path: join(mirror.folder, 's2') }
+  for (const publication of [latest(mirror), third, snapshot(mirror)]) {
+    await assert.rejects(
+      mirror.publisher.publish({ ...publication, version, signal }),
+      { code: 'publish.content', exit: 'partly', message: new RegExp(RPM) },
+      publication.target,
+    )
+  }
+  assert.equal(await readlink(latest(mirror).path), before)
+  await assert.rejects(lstat(third.path), { code: 'ENOENT' })
+  const [repair, ...more] = await mirror.publisher.repair(
+    [latest(mirror), snapshot(mirror)],
+    signal,
+  )
+  assert.deepEqual([repair?.target, repair?.files, more], ['s1', [RPM], []])
+  assert.equal(repair?.error?.code, 'publish.content')
+  // Back from wherever: the snapshot is laid out again, with a file that the damaged one has no part in.
+  await using other = await testMirror()
+  await writeRepository(other.upstream, testPackages(3))
+  complete(await other.sync())
+  await mirror.pool.ingest(other.pool.read(blob), { maxBytes: 1024 ** 2 })
+  const [healed] = await mirror.publisher.repair([snapshot(mirror)], signal)
+  assert.deepEqual([healed?.target, healed?.error], ['s1', undefined])
+  await assertLikeUpstream({ ...mirror, upstream: other.upstream }, snapshot(mirror).path, 's1')
+})
+
+test('publishing hashes nothing that was verified before, and what is published already is only looked at', async () => {
+  const { mirror, version } = await published()
+  await using _ = mirror
+  const files = await readManifest(mirror.database.query, version)
+  const times = (): (number | undefined)[] => files.map(({ blob }) => mirror.pool.verifiedAt(blob))
+  const before = times()
+  assert.ok(before.every((at) => at !== undefined))
+  await mirror.publisher.publish({ ...latest(mirror), version, signal })
+  await mirror.publisher.publish({
+    ...latest(mirror),
+    target: 's3',
+    path: join(mirror.folder, 's3'),
+    version,
+    signal,
+  })
+  assert.equal(complete(await mirror.sync()).upToDate, true)
+  assert.deepEqual(times(), before)
+})
+
+test('a generation that was half deleted is not published as whole', async () => {
+  const { mirror, version } = await published()
+  await using _ = mirror
+  const { path } = snapshot(mirror)
+  const generations = join(dirname(path), '.gen/s1')
+  // As a removal leaves it that the disk, or a kill, interrupted.
+  const [name] = (await readdir(generations)) as [string]
+  await cp(join(generations, name), `${generations}.kept`, { recursive: true })
+  await mirror.publisher.withdraw(snapshot(mirror))
+  await mkdir(generations, { recursive: true })
+  await rename(`${generations}.kept`, join(generations, name))
+  await rm(join(generations, name, 'tree', RPM))
+  await mirror.publisher.publish({ ...snapshot(mirror), version, signal })
+  await assertLikeUpstream(mirror, path, 'half deleted')
+})
+
+test('what an ended process was building is removed at once, and what a living one builds stays however long it takes', async () => {
+  const { mirror, version } = await published()
+  await using _ = mirror
+  const generations = join(dirname(latest(mirror).path), '.gen/latest')
+  const own = ownProcess() as string
+  const [boot, namespace] = own.split('.')
+  const dice = '0123456789abcdef'
+  const living = `building-${own}-${dice}`
+  const ended = [
+    `building-${boot}.${namespace}.${process.pid}.1-${dice}`,
+    `removing-${own}-${dice}`,
+  ]
+  const elsewhere = `building-00000000.1.1.1-${dice}`
+  const silent = `building-00000000.1.1.2-${dice}`
+  for (const name of [living, ...ended, elsewhere, silent]) {
+    await mkdir(join(generations, name, 'tree'), { recursive: true })
+    await writeFile(join(generations, name, 'tree/file'), name)
+  }
+  const old = systemClock.now() / 1000 - 2 * 3_600
+  for (const name of [living, silent]) await utimes(join(generations, name), old, old)
+  await rm(join(latest(mirror).path, RPM))
+  await mirror.publisher.publish({ ...latest(mirror), version, signal })
+  const left = (await readdir(generations)).filter((name) => !/^\d/.test(name))
+  assert.deepEqual(left.sort(), [living, elsewhere].sort())
+})
+
+test('metadata of an earlier version that is damaged is left out, and does not stop a publication', async () => {
+  const { mirror, version } = await published()
+  await using _ = mirror
+  const old = (await readManifest(mirror.database.query, version)).find(({ path }) =>
+    path.endsWith('-other.xml.gz'),
+  ) as { blob: BlobId; path: string }
+  await writeRepository(mirror.upstream, testPackages(3, '2.0'), { revision: 1_800_000_000 })
+  const second = complete(await mirror.sync()).version as number
+  await overwrite(mirror.pool.path(old.blob))
+  await mirror.publisher.publish({ ...latest(mirror), version: second, signal })
+  const names = await readdir(join(latest(mirror).path, 'repodata'))
+  assert.equal(names.includes(basename(old.path)), false)
+  assert.equal(names.length, 1 + 3 + 2)
+})
+
+test('a package that is no hard link is compared with what it was when it was laid out', async () => {
+  const { mirror, version } = await published()
+  await using _ = mirror
+  const path = join(latest(mirror).path, RPM)
+  // The same bytes in a file of its own, as a copy on another volume is.
+  await replace(path, (bytes) => bytes)
+  const same = await mirror.publisher.publish({ ...latest(mirror), version, signal })
+  assert.equal(same.changed, false)
+  assert.equal((await lstat(path)).nlink, 1)
+})

@@ -1,0 +1,63 @@
+/**
+ * `node publish-until-killed.ts FOLDER VERSION N`: publishes that version of `repo` and dies at the N-th place where it touches the pool,
+ * draws a name or uses the database; 0: lives, and prints how many places there are. Run by crash.test.ts.
+ */
+import { join } from 'node:path'
+import { openPool, type Pool } from '../../../../shared/blobs/pool.ts'
+import { systemClock } from '../../../../shared/clock.ts'
+import { systemRandom } from '../../../../shared/random.ts'
+import { type Database, openDatabase } from '../../../database/database.ts'
+import { dieAt } from '../../../database/testing/die.ts'
+import { silentLog } from '../../sync/testing.ts'
+import { createPublisher } from '../publisher.ts'
+
+const [folder, version, place] = process.argv.slice(2) as [string, string, string]
+const die = dieAt(Number(place))
+let places = 0
+const pass = (): void => {
+  places += 1
+  die()
+}
+
+/** The same object, passing a place before each call of these methods, and after it where it changes something. */
+function deadly<T extends object>(
+  object: T,
+  before: readonly (keyof T)[],
+  after: readonly (keyof T)[] = [],
+): T {
+  const wrap = (method: keyof T) => [
+    method,
+    (...args: unknown[]) => {
+      pass()
+      const result = (object[method] as (...args: unknown[]) => unknown)(...args)
+      return after.includes(method) ? (result as Promise<unknown>).finally(pass) : result
+    },
+  ]
+  return { ...object, ...Object.fromEntries(before.map(wrap)) }
+}
+
+const clock = systemClock
+const real = await openDatabase({ clock }, { url: `sqlite://${folder}/muster.db` })
+const database: Database = deadly(real, ['transaction'], ['transaction'])
+const pool: Pool = deadly(
+  await openPool({ clock, random: systemRandom }, { folder: join(folder, 'pool') }),
+  ['verify', 'path'],
+)
+const publisher = createPublisher({
+  database,
+  pool,
+  clock,
+  random: deadly(systemRandom, ['bytes']),
+  log: silentLog,
+})
+const signal = new AbortController().signal
+await publisher.publish({
+  repository: 'repo',
+  target: 'latest',
+  path: join(folder, 'publish/repo/latest'),
+  version: Number(version),
+  signal,
+})
+pass()
+console.log(places)
+await real.close()

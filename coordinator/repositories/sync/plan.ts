@@ -1,0 +1,95 @@
+/**
+ * What a sync has to do, decided from parsed metadata alone before any package is fetched. Pure: no network, no database, no clock.
+ */
+import type { BlobId } from '../../../shared/ids.ts'
+import { mirrorError } from '../model/errors.ts'
+import type { Checksum } from '../model/checksum.ts'
+import { sameChecksum } from '../model/checksum.ts'
+import type { PrimaryPackage } from '../formats/rpm/metadata/primary.ts'
+
+/** Identifies content by what the repository says of it. */
+export type ChecksumKey = `${string}:${string}`
+
+export function checksumKey(checksum: Checksum): ChecksumKey {
+  return `${checksum.kind}:${checksum.value}`
+}
+
+export interface PlanInput {
+  /** Every package that primary metadata lists. */
+  readonly listed: readonly PrimaryPackage[]
+  /** Content that is in the pool already. */
+  readonly pooled: ReadonlyMap<ChecksumKey, BlobId>
+  /** Content of the newest version that was accepted; empty for a first sync. */
+  readonly previous: ReadonlySet<ChecksumKey>
+}
+
+export interface Plan {
+  /** Each package of the new version once, in the order of the metadata. */
+  readonly packages: readonly PrimaryPackage[]
+  /** One package for each content that has to be fetched, the largest first so that the last worker is not left with it. */
+  readonly fetch: readonly PrimaryPackage[]
+  /** Bytes of them. */
+  readonly bytes: number
+  /** Packages whose content was in the last version. */
+  readonly unchanged: number
+  /** Contents of the last version that the new one has not. */
+  readonly removed: number
+}
+
+/** @throws `mirror.metadata` where two different files are said to lie at one place */
+export function planSync(input: PlanInput, file: string): Plan {
+  const byPath = new Map<string, PrimaryPackage>()
+  const toFetch = new Map<ChecksumKey, PrimaryPackage>()
+  const kept = new Set<ChecksumKey>()
+  for (const each of input.listed) {
+    const twin = byPath.get(each.href)
+    if (twin !== undefined) {
+      // Listed twice alike: one file. Otherwise a client could be given either.
+      if (sameChecksum(twin.checksum, each.checksum) && twin.size === each.size) continue
+      throw mirrorError('mirror.metadata', {
+        file,
+        reason: `it lists two different packages at ${each.href}`,
+      })
+    }
+    byPath.set(each.href, each)
+    const key = checksumKey(each.checksum)
+    kept.add(key)
+    if (input.pooled.has(key)) continue
+    const same = toFetch.get(key)
+    if (same !== undefined && same.size !== each.size)
+      throw mirrorError('mirror.metadata', {
+        file,
+        reason: `it says that ${same.href} and ${each.href} are the same bytes, of different sizes`,
+      })
+    if (same === undefined) toFetch.set(key, each)
+  }
+  const packages = [...byPath.values()]
+  const fetch = [...toFetch.values()].sort((a, b) => b.size - a.size)
+  return {
+    packages,
+    fetch,
+    bytes: fetch.reduce((sum, each) => sum + each.size, 0),
+    unchanged: packages.filter((each) => input.previous.has(checksumKey(each.checksum))).length,
+    removed: [...input.previous].filter((key) => !kept.has(key)).length,
+  }
+}
+
+/** @throws `mirror.metadata` where one path would have to be a file and a folder at once, or is taken twice */
+export function checkPaths(paths: Iterable<string>, file: string): void {
+  const files = new Set<string>()
+  for (const path of paths) {
+    if (files.has(path))
+      throw mirrorError('mirror.metadata', { file, reason: `two different files lie at ${path}` })
+    files.add(path)
+  }
+  for (const path of files) {
+    for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1)) {
+      const folder = path.slice(0, slash)
+      if (files.has(folder))
+        throw mirrorError('mirror.metadata', {
+          file,
+          reason: `${folder} would be a file and the folder of ${path}`,
+        })
+    }
+  }
+}

@@ -1,0 +1,91 @@
+/** What a repository is and how its last sync went, for people and for `repo list` and `repo show`. */
+import type { Kysely } from 'kysely'
+import type { Tables } from '../../database/tables/all.ts'
+import { newestVersion } from './versions.ts'
+
+export interface RepositoryStatus {
+  /** Of the newest accepted version; 0 before the first. */
+  readonly packages: number
+  /** Bytes of its packages. */
+  readonly bytes: number
+  readonly revision: string | null
+  /** Id of the newest accepted version. */
+  readonly version: number | null
+  readonly lastSync: {
+    readonly run: string
+    /** Milliseconds since the epoch. */
+    readonly startedAt: number
+    readonly finishedAt: number | null
+    /** Null while it runs. */
+    readonly result: 'complete' | 'incomplete' | 'failed' | null
+    readonly message: string | null
+  } | null
+  /** Names, the oldest first. */
+  readonly snapshots: readonly string[]
+  /** The version that `latest` is, if it is published. */
+  readonly published: {
+    readonly version: number
+    readonly generation: number
+    readonly at: number
+    /** The snapshot that an operator put `latest` on; null while it follows the newest. */
+    readonly pin: string | null
+    /** Since when; null if an earlier Muster published it. */
+    readonly since: number | null
+  } | null
+}
+
+/** Of a repository that was never synced too: then everything is empty. */
+export async function repositoryStatus(
+  db: Kysely<Tables>,
+  repository: string,
+): Promise<RepositoryStatus> {
+  const version = await newestVersion(db, repository)
+  const run = await db
+    .selectFrom('sync_run')
+    .select(['id', 'started_at', 'finished_at', 'result', 'message'])
+    .where('repository', '=', repository)
+    .orderBy('started_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  const snapshots = await db
+    .selectFrom('snapshot')
+    .select('name')
+    .where('repository', '=', repository)
+    .orderBy('created_at')
+    .orderBy('name')
+    .execute()
+  const published = await db
+    .selectFrom('publication')
+    .select(['version', 'generation', 'at', 'pin', 'since'])
+    .where('repository', '=', repository)
+    .where('target', '=', 'latest')
+    .executeTakeFirst()
+  return {
+    packages: version?.packages ?? 0,
+    bytes: version?.bytes ?? 0,
+    revision: version?.revision ?? null,
+    version: version?.id ?? null,
+    lastSync:
+      run === undefined
+        ? null
+        : {
+            run: run.id,
+            startedAt: run.started_at,
+            finishedAt: run.finished_at,
+            result: run.result === 'running' ? null : run.result,
+            message: run.message,
+          },
+    snapshots: snapshots.map((row) => row.name),
+    published: published ?? null,
+  }
+}
+
+/** How a sync ended, by its id: what became of an operation whose caller is gone. Undefined: it never began. */
+export async function syncRunResult(
+  db: Kysely<Tables>,
+  run: string,
+): Promise<'running' | 'complete' | 'incomplete' | 'failed' | undefined> {
+  return (await db.selectFrom('sync_run').select('result').where('id', '=', run).executeTakeFirst())
+    ?.result
+}

@@ -1,0 +1,79 @@
+/** Who hands a grant or a revocation in must be who signed it: the log then names one person, and a stolen statement cannot be handed in by another. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { signedSample, testUuid } from '../../shared/testing/statements.ts'
+import { toText } from '../../shared/trust/transport.ts'
+import {
+  delegate,
+  operator,
+  secondOperator,
+  type TestCoordinator,
+  testCoordinator,
+} from '../testing/coordinator.ts'
+
+const malformed = (reason: RegExp) => (error: unknown) => {
+  const { code, message } = error as { code: string; message: string }
+  assert.equal(code, 'operation.malformed')
+  assert.match(message, reason)
+  return true
+}
+
+/** Nothing of a refused operation is left: no row, no entry. */
+async function unchanged(coordinator: TestCoordinator, work: () => Promise<void>): Promise<void> {
+  const before = [await coordinator.rows(), await coordinator.entries()]
+  await work()
+  assert.deepEqual([await coordinator.rows(), await coordinator.entries()], before)
+}
+
+test('grant verbs: a grant that somebody else issued is not added, and leaves no trace', async () => {
+  await using coordinator = await testCoordinator()
+  const grant = await signedSample('grant', operator, {
+    id: testUuid(501),
+    subject: delegate.fingerprint,
+  })
+  const intent = await coordinator.intent('grant.add', {
+    arguments: { grant: toText(grant) as never },
+    by: secondOperator,
+  })
+  await unchanged(coordinator, () =>
+    assert.rejects(
+      coordinator.perform(intent, { by: secondOperator }),
+      malformed(/the grant is issued by .* not by who adds it/),
+    ),
+  )
+})
+
+test('grant verbs: a revocation that somebody else issued, or that is one of a host, is not added, and leaves no trace', async () => {
+  await using coordinator = await testCoordinator()
+  const grant = await signedSample('grant', operator, {
+    id: testUuid(501),
+    subject: delegate.fingerprint,
+  })
+  await coordinator.perform(
+    await coordinator.intent('grant.add', { arguments: { grant: toText(grant) as never } }),
+  )
+  const host = await coordinator.member('web-1')
+  const foreign = await signedSample('revocation', operator, {
+    kind: 'grant',
+    target: testUuid(501),
+    epoch: 1,
+  })
+  const ofHost = await signedSample('revocation', secondOperator, {
+    kind: 'agent',
+    target: host.id,
+    epoch: 1,
+  })
+  for (const [revocation, reason] of [
+    [foreign, /the revocation is issued by .* not by who adds it/],
+    [ofHost, /muster agent revoke/],
+  ] as const) {
+    const intent = await coordinator.intent('grant.revoke', {
+      arguments: { revocation: toText(revocation) as never },
+      by: secondOperator,
+    })
+    await unchanged(coordinator, () =>
+      assert.rejects(coordinator.perform(intent, { by: secondOperator }), malformed(reason)),
+    )
+  }
+  assert.equal(coordinator.told.revoked, 0)
+})
