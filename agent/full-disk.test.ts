@@ -1,4 +1,6 @@
-/** A full disk under every durable write of an agent; the cases are in testing/full-disk-cases.ts. */
+/**
+ * A full disk under every durable write of an agent; the cases are in testing/full-disk-cases.ts.
+ */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'

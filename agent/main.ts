@@ -1,6 +1,7 @@
 /**
- * An agent, composed by hand: what each part needs is in its line here. Everything that is acquired is released in reverse order. Runs go on without it:
- * they belong to the runner, a process of its own.
+ * An agent, composed by hand: what each part needs is in its line here. Everything that is acquired
+ * is released in reverse order. Runs go on without it: they belong to the runner, a process of its
+ * own.
  */
 import { watch } from 'node:fs'
 import { hostname } from 'node:os'
@@ -53,7 +54,10 @@ import { connectRunner } from './runner/socket/client.ts'
 
 /** The host's own work shares the volume: a pool must not fill it. */
 const RESERVE_BYTES = 512 * MIB
-/** A `muster agent facts --once` that cron began takes this long; with less patience the agent would not start because of it. */
+/**
+ * A `muster agent facts --once` that cron began takes this long; with less patience the agent would
+ * not start because of it.
+ */
 const LOCK_PATIENCE_MS = 30_000
 /** A greeting is under way for seconds at most; clocks that are kept differ by less. */
 const CLOCK_TOLD_MS = 60_000
@@ -73,7 +77,10 @@ export interface AgentOptions {
   readonly onPending: (fingerprint: string) => void
 }
 
-/** Runs until the signal aborts. @throws agent.* (agent.home-in-use where another process has this home), identity.*, node.listen, http.address-taken, socket.in-use, registry.revoked, … */
+/**
+ * Runs until the signal aborts. @throws agent.* (agent.home-in-use where another process has this
+ * home), identity.*, node.listen, http.address-taken, socket.in-use, registry.revoked, …
+ */
 export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<void> {
   const { clock, random, log } = deps
   const { home, config, signal } = options
@@ -85,7 +92,8 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
 
   const identity = await readAgentIdentity(home)
   const { fleet, id: agent } = identity
-  // First of all: a second agent on this home must be refused before it touches the journals of the first one.
+  // First of all: a second agent on this home must be refused before it touches the journals of the
+  // first one.
   const lock = await lockHome({ clock }, { home, patienceMs: LOCK_PATIENCE_MS, signal })
   stack.defer(() => lock.release())
   const socketProtocols = new Map<string, Serve>()
@@ -210,7 +218,8 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
   })
   stack.defer(() => node.close())
   introduce = () => void node.reintroduce()
-  // Also what came with an order: a host that was revoked is no member from then on, not from the next greeting on (ID-24).
+  // Also what came with an order: a host that was revoked is no member from then on, not from the
+  // next greeting on (ID-24).
   stack.defer(trust.onChange(() => node.recheck()))
 
   const link = createLink(
@@ -299,7 +308,10 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
   await link.run(signal)
 }
 
-/** An agent answers members and its own socket. Intents are checked by what they carry, whoever brings them; only a coordinator may bring them. */
+/**
+ * An agent answers members and its own socket. Intents are checked by what they carry, whoever
+ * brings them; only a coordinator may bring them.
+ */
 function agentPolicy(): Policy {
   const bringer: Capability = { kind: 'member', roles: ['coordinator'] }
   const members = createNodePolicy()

@@ -1,6 +1,7 @@
 /**
- * B12: appending to the audit log, one durable transaction for each entry, on SQLite and on PostgreSQL (a server of its own, with fsync).
- * There is no rival; beside it stands the same number of bare rows of the same size through the same drivers, which is what the disk allows.
+ * B12: appending to the audit log, one durable transaction for each entry, on SQLite and on
+ * PostgreSQL (a server of its own, with fsync). There is no rival; beside it stands the same number
+ * of bare rows of the same size through the same drivers, which is what the disk allows.
  */
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
 /**
- * B13: inclusion proofs of random entries: made by a coordinator, which checks each before it hands it out, and verified by whoever gets it.
- * Goals are 1 ms and 0.2 ms for one.
+ * B13: inclusion proofs of random entries: made by a coordinator, which checks each before it hands
+ * it out, and verified by whoever gets it. Goals are 1 ms and 0.2 ms for one.
  */
 import { join } from 'node:path'
 import { openLedger } from '../coordinator/audit/ledger.ts'

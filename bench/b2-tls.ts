@@ -1,6 +1,6 @@
 /**
- * B2: the fetch of B1 against what the machine could do at best in this runtime: the same bytes over a bare TLS socket of node:tls, from memory to memory,
- * unverified and unwritten.
+ * B2: the fetch of B1 against what the machine could do at best in this runtime: the same bytes
+ * over a bare TLS socket of node:tls, from memory to memory, unverified and unwritten.
  */
 import { join } from 'node:path'
 import { GIB, MIB } from '../shared/units.ts'

@@ -1,6 +1,7 @@
 /**
- * B4: what it takes to know a file of 1 GiB: its id and its outboard. Against b3sum on one thread, which makes the id only. Also shown: taking the file
- * into the pool, which adds SHA-256, a copy and fsync.
+ * B4: what it takes to know a file of 1 GiB: its id and its outboard. Against b3sum on one thread,
+ * which makes the id only. Also shown: taking the file into the pool, which adds SHA-256, a copy
+ * and fsync.
  */
 import { mkdtemp, open, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'

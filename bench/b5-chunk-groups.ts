@@ -1,6 +1,7 @@
 /**
- * B5: chaining values of chunk groups of 16 KiB, in memory, on one thread. Against the native library hashing the same bytes as one stream: it uses the
- * widest vectors of the processor (AVX2: 8 lanes, AVX-512: 16), WebAssembly has 4 lanes whatever the processor.
+ * B5: chaining values of chunk groups of 16 KiB, in memory, on one thread. Against the native
+ * library hashing the same bytes as one stream: it uses the widest vectors of the processor (AVX2:
+ * 8 lanes, AVX-512: 16), WebAssembly has 4 lanes whatever the processor.
  */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -1,6 +1,7 @@
 /**
- * Contenders that run in processes of their own, so that one's memory and just-in-time code are not another's: a job in a module of the benchmark, in a
- * process that lives through all rounds, or a program that is started anew for each.
+ * Contenders that run in processes of their own, so that one's memory and just-in-time code are not
+ * another's: a job in a module of the benchmark, in a process that lives through all rounds, or a
+ * program that is started anew for each.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -12,7 +13,10 @@ import type { Contender, Sample } from './harness.ts'
 /** A job: does the work once. What it returns is kept as the sample's notes. */
 export type Job = (argument: unknown) => Promise<Readonly<Record<string, number>> | void>
 
-/** A contender that calls the exported function `job` of `module` (a path) with `argument`, again and again in one process. */
+/**
+ * A contender that calls the exported function `job` of `module` (a path) with `argument`, again
+ * and again in one process.
+ */
 export function inProcess(options: {
   name: string
   module: string
@@ -51,7 +55,10 @@ export function inProcess(options: {
   }
 }
 
-/** How often a program's memory is looked at: it is short-lived, and its peak can't be read once it is gone. */
+/**
+ * How often a program's memory is looked at: it is short-lived, and its peak can't be read once it
+ * is gone.
+ */
 const LOOK_MS = 5
 
 /** A contender that starts a program each time. `absent` says what to do if it isn't there. */

@@ -1,4 +1,7 @@
-/** The pair of B1 and B2 that is ours: a coordinator's node serves its pool, an agent's node fetches into its own, verified, with the outboard, durable. */
+/**
+ * The pair of B1 and B2 that is ours: a coordinator's node serves its pool, an agent's node fetches
+ * into its own, verified, with the outboard, durable.
+ */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { blobs } from '../protocols/blobs/protocol.ts'

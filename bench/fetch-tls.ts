@@ -1,4 +1,7 @@
-/** The rival of B2: the same number of bytes over a TLS 1.3 socket of node:tls, from memory to nowhere: no disk, no check, no protocol. */
+/**
+ * The rival of B2: the same number of bytes over a TLS 1.3 socket of node:tls, from memory to
+ * nowhere: no disk, no check, no protocol.
+ */
 import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'

@@ -1,4 +1,7 @@
-/** The harness: what it measures in which order, the ratio it reports, and what it says of a rival that isn't there. */
+/**
+ * The harness: what it measures in which order, the ratio it reports, and what it says of a rival
+ * that isn't there.
+ */
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,7 @@
 /**
- * Runs a job of ours and its rivals side by side: one after the other in every round, so that whatever else the machine does meets all of them, and
- * reports the median of the rounds' ratios, because machines differ and ratios last. Prints a table and writes every sample as JSON.
+ * Runs a job of ours and its rivals side by side: one after the other in every round, so that
+ * whatever else the machine does meets all of them, and reports the median of the rounds' ratios,
+ * because machines differ and ratios last. Prints a table and writes every sample as JSON.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus, release } from 'node:os'
@@ -30,7 +31,10 @@ export interface Contender {
 
 export interface BenchmarkContext {
   readonly clock: Clock
-  /** Seconds instead of minutes, to keep the benchmark itself alive: sizes shrink, figures mean nothing. */
+  /**
+   * Seconds instead of minutes, to keep the benchmark itself alive: sizes shrink, figures mean
+   * nothing.
+   */
   readonly smoke: boolean
   /** A temporary folder, empty, removed afterwards. */
   readonly folder: string
@@ -40,7 +44,10 @@ export interface Benchmark {
   /** As in the list of goals: `b4`. */
   readonly id: string
   readonly title: string
-  /** The ratio to the first rival that must be reached, and the one aimed for: our speed over the rival's. Absent where there is no rival. */
+  /**
+   * The ratio to the first rival that must be reached, and the one aimed for: our speed over the
+   * rival's. Absent where there is no rival.
+   */
   readonly floor?: number
   readonly goal?: number
   readonly rounds?: number

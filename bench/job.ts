@@ -1,4 +1,7 @@
-/** The process of one contender: `node job.ts MODULE EXPORT`. Does the job each time it is told to, and reports what it took. */
+/**
+ * The process of one contender: `node job.ts MODULE EXPORT`. Does the job each time it is told to,
+ * and reports what it took.
+ */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { systemClock } from '../shared/clock.ts'

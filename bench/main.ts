@@ -1,6 +1,7 @@
 /**
- * `npm run bench [NAME…] [-- --smoke]`: runs the benchmarks that are named (`b4`), or all; prints a table for each and writes bench/results/NAME.json.
- * A benchmark that is slow fails nothing; one that can't run ends the program with 1.
+ * `npm run bench [NAME…] [-- --smoke]`: runs the benchmarks that are named (`b4`), or all; prints a
+ * table for each and writes bench/results/NAME.json. A benchmark that is slow fails nothing; one
+ * that can't run ends the program with 1.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

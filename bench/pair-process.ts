@@ -1,4 +1,7 @@
-/** One of the two processes of a pair: `node pair-process.ts MODULE`. Does what it is told, and reports what it took. */
+/**
+ * One of the two processes of a pair: `node pair-process.ts MODULE`. Does what it is told, and
+ * reports what it took.
+ */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { systemClock } from '../shared/clock.ts'

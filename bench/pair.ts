@@ -1,6 +1,7 @@
 /**
- * Contenders of two processes: one that provides and one that fetches, each with memory and just-in-time code of its own, alive through all rounds. The
- * sample counts what both used. A module takes part by exporting `provide`, `fetch` and `reset`.
+ * Contenders of two processes: one that provides and one that fetches, each with memory and
+ * just-in-time code of its own, alive through all rounds. The sample counts what both used. A
+ * module takes part by exporting `provide`, `fetch` and `reset`.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
@@ -11,7 +12,10 @@ export interface PairModule {
   provide(argument: unknown): Promise<unknown>
   /** The work that is measured. */
   fetch(ticket: unknown, argument: unknown): Promise<Readonly<Record<string, number>> | void>
-  /** Undoes a fetch, so that the next one does all the work again; not measured. Called before the first fetch too. */
+  /**
+   * Undoes a fetch, so that the next one does all the work again; not measured. Called before the
+   * first fetch too.
+   */
   reset(argument: unknown): Promise<void>
 }
 
@@ -26,7 +30,9 @@ export type PairRequest =
   | { do: 'usage' }
 export type PairAnswer = { result?: unknown; sample?: Sample; usage?: Usage; error?: string }
 
-/** A contender whose two processes load `module` (a path) and call its functions with `argument`. */
+/**
+ * A contender whose two processes load `module` (a path) and call its functions with `argument`.
+ */
 export function pair(options: {
   name: string
   module: string

@@ -3,7 +3,10 @@ import { open } from 'node:fs/promises'
 import { systemRandom } from '../shared/random.ts'
 import { MIB } from '../shared/units.ts'
 
-/** Writes `bytes` random bytes to `path` and returns it. The file is in the page cache afterwards, and on the disk. */
+/**
+ * Writes `bytes` random bytes to `path` and returns it. The file is in the page cache afterwards,
+ * and on the disk.
+ */
 export async function randomFile(path: string, bytes: number): Promise<string> {
   const file = await open(path, 'wx', 0o600)
   try {

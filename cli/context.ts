@@ -1,4 +1,7 @@
-/** What a handler gets: its flags and arguments, the terminal, and the means to load everything else when it needs it. */
+/**
+ * What a handler gets: its flags and arguments, the terminal, and the means to load everything else
+ * when it needs it.
+ */
 import { systemClock, type Clock } from '../shared/clock.ts'
 import type { Config } from '../shared/config/schema.ts'
 import { resolveHome } from '../shared/config/home.ts'
@@ -25,7 +28,10 @@ export interface CommandContext<F = Readonly<Record<string, unknown>>, A = Reado
   readonly clock: Clock
   readonly random: Random
   readonly redactor: Redactor
-  /** Aborts at the first Ctrl-C or SIGTERM, and when the reader of stdout goes away. Its reason is the error to end with. */
+  /**
+   * Aborts at the first Ctrl-C or SIGTERM, and when the reader of stdout goes away. Its reason is
+   * the error to end with.
+   */
   readonly signal: AbortSignal
   /** The home, absolute; not checked to exist. */
   home(): string
@@ -40,12 +46,16 @@ export interface CommandContext<F = Readonly<Record<string, unknown>>, A = Reado
   note(text: string): Promise<void>
   /** Like {@link note}, with -v only. */
   detail(text: string): Promise<void>
-  /** A failure that does not end the command, said in the same form as one that does. Returns its exit code. */
+  /**
+   * A failure that does not end the command, said in the same form as one that does. Returns its
+   * exit code.
+   */
   report(error: MusterError): Promise<number>
   /** Progress on stderr: bars on a terminal, a line now and then elsewhere, nothing with -q. */
   progress(options: ProgressOptions): Promise<Progress>
   /**
-   * Asks before something is destroyed. `action` completes "this …": `deletes 4211 blobs (38 GiB)`. `yes` is the command's --yes.
+   * Asks before something is destroyed. `action` completes "this …": `deletes 4211 blobs (38 GiB)`.
+   * `yes` is the command's --yes.
    * @throws cli.not-confirmed where nobody can be asked, cli.declined
    */
   confirm(action: string, yes: boolean): Promise<void>

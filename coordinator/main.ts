@@ -1,6 +1,7 @@
 /**
- * A coordinator, composed by hand. One file because what each part needs is in its line here. Everything that is acquired is released in reverse order, whether the
- * coordinator ends well or fails half-way up. Nothing is served before what a crash left open was closed.
+ * A coordinator, composed by hand. One file because what each part needs is in its line here.
+ * Everything that is acquired is released in reverse order, whether the coordinator ends well or
+ * fails half-way up. Nothing is served before what a crash left open was closed.
  */
 import { join } from 'node:path'
 import { createContent } from '../node/content.ts'
@@ -73,13 +74,18 @@ import { createSessions } from './sessions/sessions.ts'
 import { createSnapshots } from './repositories/snapshots/snapshots.ts'
 import { openTrustCache } from './registry/trust-cache.ts'
 
-/** Kept free on the pool's volume, so that the database and the log can always be written (CA-10). */
+/**
+ * Kept free on the pool's volume, so that the database and the log can always be written (CA-10).
+ */
 const RESERVE_BYTES = 1 * GIB
 /** The coordinator's own certificate lives a day; renewed at half-life. */
 const RENEW_MS = 12 * 3_600_000
 /** Connections: room for a fleet of a few thousand hosts on the default limits of a process. */
 const MAX_CONNECTIONS = 4096
-/** Of them, those of candidates and operators, who have no certificate: a rollout that enrols many hosts at once, and everybody who watches a run. */
+/**
+ * Of them, those of candidates and operators, who have no certificate: a rollout that enrols many
+ * hosts at once, and everybody who watches a run.
+ */
 const MAX_STRANGERS = 256
 /** A whole fleet behind one address comes back within seconds after a restart. */
 const INBOUND_PER_SECOND = 200
@@ -98,7 +104,10 @@ export interface CoordinatorOptions {
   readonly onReady: (ready: { addresses: readonly string[]; http: string }) => void
 }
 
-/** Runs until the signal aborts. @throws home.*, database.*, node.listen, http.address-taken, socket.in-use, … */
+/**
+ * Runs until the signal aborts. @throws home.*, database.*, node.listen, http.address-taken,
+ * socket.in-use, …
+ */
 export async function runCoordinator(
   deps: CoordinatorDeps,
   options: CoordinatorOptions,
@@ -119,7 +128,8 @@ export async function runCoordinator(
 
   const identity = await readCoordinatorIdentity(home)
   const { fleet, name } = identity
-  // First of all: a second coordinator on this home must be refused before it repairs what the first one is in the middle of.
+  // First of all: a second coordinator on this home must be refused before it repairs what the
+  // first one is in the middle of.
   const socketProtocols = new Map<string, Serve>()
   const socket = await serveSocket(
     { clock, log },
@@ -135,7 +145,8 @@ export async function runCoordinator(
   const [nodeKey, issuer] = [await loadKeyFile(paths.nodeKey), await loadKeyFile(paths.issuingKey)]
   const database = await openDatabase(deps, { url: config.database.url })
   stack.defer(() => database.close())
-  // Runs after the node is closed and before the database is: operations that were under way write their outcomes.
+  // Runs after the node is closed and before the database is: operations that were under way write
+  // their outcomes.
   const late = { idle: async (): Promise<void> => undefined }
   stack.defer(() => late.idle())
   const { applied } = await migrate(database)
@@ -307,7 +318,8 @@ export async function runCoordinator(
   })
   late.idle = operations.idle
   const frozen = sealed.frozen()
-  // Observing goes on over a log that contradicts itself; nothing that would have to be logged does.
+  // Observing goes on over a log that contradicts itself; nothing that would have to be logged
+  // does.
   if (frozen !== undefined)
     log.error(
       { error: frozen },
@@ -405,7 +417,10 @@ export async function runCoordinator(
   ending.abort(signal.reason)
 }
 
-/** Ends the connections of hosts whose standing changed: they come back at once and get a certificate that says how they stand now. */
+/**
+ * Ends the connections of hosts whose standing changed: they come back at once and get a
+ * certificate that says how they stand now.
+ */
 async function rejoin(
   node: MusterNode,
   agents: ReturnType<typeof createAgents>,

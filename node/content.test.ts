@@ -30,7 +30,10 @@ interface Site {
   readonly content: Content
 }
 
-/** A node with content, connected to the coordinators. `distort` replaces parts of how it serves blobs. */
+/**
+ * A node with content, connected to the coordinators. `distort` replaces parts of how it serves
+ * blobs.
+ */
 async function site(
   t: TestContext,
   fleet: TestFleet,
@@ -50,7 +53,8 @@ async function site(
   })
   const pool = await temporaryPool(t, options.disk)
   const policy = createNodePolicy()
-  // createContent registers its own handlers, so it gets a node that puts the distorted ones in their place.
+  // createContent registers its own handlers, so it gets a node that puts the distorted ones in
+  // their place.
   const handle: TestNode['handle'] = (protocol, serve) => {
     const honest = blobHandlers(pool)
     const distorted = serveProtocol(

@@ -1,7 +1,8 @@
 /**
- * Content by its id, wherever it is: from this node's pool, or from the nodes that hold it, into the pool and to the reader at once. Every byte that a
- * reader gets was verified against the id before. Serves the pool to other members, tells the coordinators what is in it, and on a coordinator keeps track
- * of who holds what.
+ * Content by its id, wherever it is: from this node's pool, or from the nodes that hold it, into
+ * the pool and to the reader at once. Every byte that a reader gets was verified against the id
+ * before. Serves the pool to other members, tells the coordinators what is in it, and on a
+ * coordinator keeps track of who holds what.
  */
 import { blobs } from '../protocols/blobs/protocol.ts'
 import type { Policy } from '../protocols/rpc/peer.ts'
@@ -46,14 +47,21 @@ export interface Provider {
 
 export interface Content {
   /**
-   * The blob. With its size known from something verified, reading begins while the rest is on its way; without, it is fetched whole first.
+   * The blob. With its size known from something verified, reading begins while the rest is on its
+   * way; without, it is fetched whole first.
    * @throws blob.unknown if no host holds it; transfer.*, node.not-connected if that is not known
    */
   open(id: BlobId, signal: AbortSignal, known?: { size: number }): Promise<Opened>
-  /** Brings a blob that this node lacks into its pool. @throws blob.unknown, transfer.* where no connected node has it */
+  /**
+   * Brings a blob that this node lacks into its pool. @throws blob.unknown, transfer.* where no
+   * connected node has it
+   */
   fetch(id: BlobId, signal: AbortSignal, known?: { size: number }): Promise<{ size: number }>
   providers(id: BlobId, signal: AbortSignal): Promise<Provider[]>
-  /** Tells the coordinators all that this node holds. Failures are logged: the next announcement tells again. */
+  /**
+   * Tells the coordinators all that this node holds. Failures are logged: the next announcement
+   * tells again.
+   */
   announce(signal: AbortSignal): Promise<void>
   /** Tells the coordinators of one more blob. */
   added(id: BlobId, size: number): void
@@ -121,7 +129,10 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
     return { providers: index.find(id, undefined), away }
   }
 
-  /** Brings the blob into the pool; several callers share one fetch, which ends when the last of them leaves. */
+  /**
+   * Brings the blob into the pool; several callers share one fetch, which ends when the last of
+   * them leaves.
+   */
   const fetch = (
     id: BlobId,
     signal: AbortSignal,
@@ -229,7 +240,10 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
   }
 }
 
-/** Reads the range while the blob is fetched: each piece as soon as the verified prefix reaches it, the rest from the pool once it is whole. */
+/**
+ * Reads the range while the blob is fetched: each piece as soon as the verified prefix reaches it,
+ * the rest from the pool once it is whole.
+ */
 async function* follow(
   job: { pool: Pool; id: BlobId; size: number; fetch: (onStart: () => void) => Promise<unknown> },
   range: ByteRange | undefined,

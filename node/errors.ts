@@ -1,4 +1,7 @@
-/** What can go wrong between two nodes below the protocols: listening, dialling, who the other side is. */
+/**
+ * What can go wrong between two nodes below the protocols: listening, dialling, who the other side
+ * is.
+ */
 import { defineErrors } from '../shared/errors.ts'
 
 export const nodeError = defineErrors({

@@ -40,7 +40,8 @@ test('gossip: fourteen members behind one address all hear what any of them says
       coordinator.gossip.listeners('facts').length === 13 &&
       agents.every((agent) => agent.gossip.listeners('facts').length === 1),
   )
-  // The score of a peer needs some heartbeats to turn; the default score would by then have silenced all of them.
+  // The score of a peer needs some heartbeats to turn; the default score would by then have
+  // silenced all of them.
   for (let round = 0; round < 3; round += 1) {
     for (const [i, node] of everybody.entries())
       await node.gossip.publish('facts', Buffer.from(`${round}:${i}`))
@@ -156,7 +157,8 @@ test('FG-03: frames with more subscriptions, grafts and ids than any honest peer
   const topic = (n: number): Buffer => Buffer.from(`muster/${fleet.id}/t${n}`)
   const many = (count: number, item: (n: number) => Buffer): Buffer =>
     Buffer.concat(Array.from({ length: count }, (_, n) => item(n)))
-  // rpc.proto of gossipsub v1.1: RPC { subscriptions = 1 { subscribe = 1, topicid = 2 }, control = 3 { ihave = 1 { topicID = 1, messageIDs = 2 }, graft = 3 } }
+  // rpc.proto of gossipsub v1.1: RPC { subscriptions = 1 { subscribe = 1, topicid = 2 }, control =
+  // 3 { ihave = 1 { topicID = 1, messageIDs = 2 }, graft = 3 } }
   const frames = [
     many(4_000, (n) => field(1, Buffer.concat([Buffer.from('0801', 'hex'), field(2, topic(n))]))),
     many(16, (n) => field(1, Buffer.concat([Buffer.from('0801', 'hex'), field(2, topic(n))]))),

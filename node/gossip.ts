@@ -1,6 +1,7 @@
 /**
- * News among the members of a fleet, over gossipsub: signed by the author's node key, validated before it is passed on, bounded everywhere. Gossip
- * carries news, never truth: a message may be lost, and what it says is checked by whoever acts on it.
+ * News among the members of a fleet, over gossipsub: signed by the author's node key, validated
+ * before it is passed on, bounded everywhere. Gossip carries news, never truth: a message may be
+ * lost, and what it says is checked by whoever acts on it.
  */
 import {
   type GossipSub,
@@ -36,20 +37,29 @@ export interface GossipMessage {
   readonly bytes: Uint8Array
 }
 
-/** `accept`: pass it on. `ignore`: it is not news or can't be judged now. `reject`: it is wrong, and so is who passed it on. */
+/**
+ * `accept`: pass it on. `ignore`: it is not news or can't be judged now. `reject`: it is wrong, and
+ * so is who passed it on.
+ */
 export type Verdict = 'accept' | 'ignore' | 'reject'
 
 export interface Gossip {
-  /** Sends to all members that listen. Throws protocol.too-large above 64 KiB; resolves though nobody is connected. */
+  /**
+   * Sends to all members that listen. Throws protocol.too-large above 64 KiB; resolves though
+   * nobody is connected.
+   */
   publish(topic: Topic, bytes: Uint8Array): Promise<void>
   /**
-   * Judges and takes the messages of a topic; one handler a topic. A handler that throws or takes longer than five seconds ignores. Nothing is
-   * passed on for a topic without a handler.
+   * Judges and takes the messages of a topic; one handler a topic. A handler that throws or takes
+   * longer than five seconds ignores. Nothing is passed on for a topic without a handler.
    */
   on(topic: Topic, handler: (message: GossipMessage) => Promise<Verdict> | Verdict): () => void
   /** The connected members that listen to the topic. */
   listeners(topic: Topic): string[]
-  /** Those of them that pass on everything to us and from us; the others are told what there is and ask for it. */
+  /**
+   * Those of them that pass on everything to us and from us; the others are told what there is and
+   * ask for it.
+   */
   mesh(topic: Topic): string[]
 }
 
@@ -60,7 +70,10 @@ const VERDICTS = {
   reject: TopicValidatorResult.Reject,
 } as const
 
-/** What the service needs beyond the interface that @libp2p/gossipsub exports: these two are public on its class. */
+/**
+ * What the service needs beyond the interface that @libp2p/gossipsub exports: these two are public
+ * on its class.
+ */
 type Service = GossipSub & {
   reportMessageValidationResult(id: string, from: string, verdict: TopicValidatorResult): void
   getMeshPeers(topic: string): string[]
@@ -70,7 +83,9 @@ export function topicName(fleet: FleetId, topic: Topic): string {
   return `muster/${fleet}/${topic}`
 }
 
-/** How a peer's conduct in a topic counts; the rules are those of gossipsub v1.1, "peer scoring". */
+/**
+ * How a peer's conduct in a topic counts; the rules are those of gossipsub v1.1, "peer scoring".
+ */
 const TOPIC_SCORE = {
   topicWeight: 1,
   timeInMeshWeight: 0.01,
@@ -88,7 +103,8 @@ const TOPIC_SCORE = {
   meshMessageDeliveriesActivation: 5_000,
   meshFailurePenaltyWeight: 0,
   meshFailurePenaltyDecay: 0.5,
-  // Counts squared: one rejected message is forgiven (-10), three at once put the peer beyond the graylist (-80).
+  // Counts squared: one rejected message is forgiven (-10), three at once put the peer beyond the
+  // graylist (-80).
   invalidMessageDeliveriesWeight: -10,
   invalidMessageDeliveriesDecay: 0.9,
 }
@@ -123,7 +139,8 @@ export function gossipService(deps: { clock: Clock; membership: Membership }, fl
         maxPeerInfos: 0,
       },
       scoreParams: {
-        // Fleets sit behind one address; the default silently drops all gossip between more than ten such peers.
+        // Fleets sit behind one address; the default silently drops all gossip between more than
+        // ten such peers.
         IPColocationFactorWeight: 0,
         // A busy host breaks a promise now and then; a hostile one many.
         behaviourPenaltyThreshold: 6,
@@ -141,7 +158,9 @@ export function gossipService(deps: { clock: Clock; membership: Membership }, fl
     })
 }
 
-/** `begin` is called once the service has started: what was handled before that is subscribed then. */
+/**
+ * `begin` is called once the service has started: what was handled before that is subscribed then.
+ */
 export function createGossip(
   deps: { clock: Clock; log: Logger },
   service: GossipSub,

@@ -1,6 +1,6 @@
 /**
- * The only place that builds libp2p: TCP, TLS 1.3 first and noise second, yamux, identify, ping, gossipsub, and every limit set. Nothing that
- * discovers, relays or routes is in it.
+ * The only place that builds libp2p: TCP, TLS 1.3 first and noise second, yamux, identify, ping,
+ * gossipsub, and every limit set. Nothing that discovers, relays or routes is in it.
  */
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import type { GossipSub } from '@libp2p/gossipsub'
@@ -50,7 +50,8 @@ function networkOptions(
       tcp({
         inboundSocketInactivityTimeout: bounds.SOCKET_IDLE_MS,
         outboundSocketInactivityTimeout: bounds.SOCKET_IDLE_MS,
-        // Sockets beyond this are closed by the system's side at once; the connection manager refuses before.
+        // Sockets beyond this are closed by the system's side at once; the connection manager
+        // refuses before.
         maxConnections: maxConnections + maxPending,
       }),
     ],

@@ -96,7 +96,8 @@ test('ID-01: a stranger who calls every method of every protocol gets an answer 
     for (const [name, { capability }] of Object.entries(protocol.methods)) {
       assert.ok(capability.kind.length > 0, `${protocol.id} ${name} has no capability`)
       const duplex = await stranger.open(coordinator.peerId, protocol.id)
-      // No CBOR at all: whoever parses it before asking the policy says `malformed` instead of `denied`.
+      // No CBOR at all: whoever parses it before asking the policy says `malformed` instead of
+      // `denied`.
       const request = Buffer.concat([
         encodeRequest(name, 0).subarray(0, -1),
         Buffer.from('ffff', 'hex'),

@@ -1,6 +1,7 @@
 /**
- * A member of a fleet on the network. It greets whom it dials, knows of every connection whether a member or a stranger is behind it, and serves the
- * protocols of docs/PROTOCOLS.md. It dials what it is told to and nothing else: no discovery, no relay, no address that a peer advertised.
+ * A member of a fleet on the network. It greets whom it dials, knows of every connection whether a
+ * member or a stranger is behind it, and serves the protocols of docs/PROTOCOLS.md. It dials what
+ * it is told to and nothing else: no discovery, no relay, no address that a peer advertised.
  */
 import { peerIdFromString } from '@libp2p/peer-id'
 import type { Clock } from '../shared/clock.ts'
@@ -31,7 +32,10 @@ import { watchStrangers } from './libp2p/strangers.ts'
 
 export interface NodeOptions {
   readonly key: NodeKey
-  /** Multiaddrs to listen on, such as `/ip4/0.0.0.0/tcp/7400`; empty for nodes that only dial. Port 0 takes a free one. */
+  /**
+   * Multiaddrs to listen on, such as `/ip4/0.0.0.0/tcp/7400`; empty for nodes that only dial. Port
+   * 0 takes a free one.
+   */
   readonly listen: readonly string[]
   readonly fleet: FleetId
   readonly credentials: Credentials
@@ -39,15 +43,24 @@ export interface NodeOptions {
   readonly version: string
   /** What is wrong with this machine, for greetings; `reintroduce` after it changed. */
   readonly trouble?: () => Trouble | undefined
-  /** Called before the node listens: register protocols and gossip handlers here, so that no early peer finds them missing. */
+  /**
+   * Called before the node listens: register protocols and gossip handlers here, so that no early
+   * peer finds them missing.
+   */
   readonly setup?: (node: MusterNode) => void | Promise<void>
   /** Default {@link bounds.MAX_CONNECTIONS}; a coordinator gives four times its fleet. */
   readonly maxConnections?: number
   /** Default {@link bounds.MAX_STRANGERS}. */
   readonly maxStrangers?: number
-  /** Default {@link bounds.INBOUND_PER_SECOND}, per remote address; a coordinator of a fleet behind one address gives more. */
+  /**
+   * Default {@link bounds.INBOUND_PER_SECOND}, per remote address; a coordinator of a fleet behind
+   * one address gives more.
+   */
   readonly inboundPerSecond?: number
-  /** Peers that get a place though they have not greeted yet, such as the registry's approved agents after a restart. */
+  /**
+   * Peers that get a place though they have not greeted yet, such as the registry's approved agents
+   * after a restart.
+   */
   readonly expected?: (peer: string) => boolean
   /** Default {@link bounds.STRANGER_IDLE_MS}. */
   readonly strangerIdleMs?: number
@@ -69,8 +82,9 @@ export interface MusterNode {
   /** Where the node listens, with its peer id at the end. */
   addresses(): string[]
   /**
-   * Connects to `…/p2p/PEER`, greets, and gives the peer, be it a member or a stranger. An existing connection is used again.
-   * Throws node.address, node.unreachable, node.wrong-peer, node.key-type, protocol.unsupported (no node of ours), or the signal's reason.
+   * Connects to `…/p2p/PEER`, greets, and gives the peer, be it a member or a stranger. An existing
+   * connection is used again. Throws node.address, node.unreachable, node.wrong-peer,
+   * node.key-type, protocol.unsupported (no node of ours), or the signal's reason.
    */
   dial(address: string, signal?: AbortSignal): Promise<Peer>
   peer(id: string): Peer | undefined
@@ -79,13 +93,22 @@ export interface MusterNode {
   handle(protocol: Protocol, serve: Serve): Promise<void>
   /** The protocols that are served. */
   served(): Protocol[]
-  /** Opens a stream to a connected peer. Throws node.not-connected, protocol.unsupported, protocol.busy. */
+  /**
+   * Opens a stream to a connected peer. Throws node.not-connected, protocol.unsupported,
+   * protocol.busy.
+   */
   open(peer: string, protocolId: string, signal?: AbortSignal): Promise<Duplex>
-  /** `connect`: a peer has greeted or was greeted. `disconnect`: its last connection ended. `member`, `stranger`: its standing changed. */
+  /**
+   * `connect`: a peer has greeted or was greeted. `disconnect`: its last connection ended.
+   * `member`, `stranger`: its standing changed.
+   */
   on(event: NodeEvent, listener: (peer: string) => void): () => void
   /** Greets every connected peer again: after this node's certificate or its trouble changed. */
   reintroduce(): Promise<void>
-  /** Checks all memberships again and disconnects whoever lost theirs: after a revocation or a new root. */
+  /**
+   * Checks all memberships again and disconnects whoever lost theirs: after a revocation or a new
+   * root.
+   */
   recheck(): void
   readonly gossip: Gossip
   readonly membership: Membership
@@ -251,12 +274,14 @@ async function assemble(deps: NodeDeps, parts: Parts): Promise<MusterNode> {
         throw dialFailure(error, { address, peer: id, signal })
       })
     try {
-      // On every new connection, also to a member that is remembered: the other side may have forgotten us.
+      // On every new connection, also to a member that is remembered: the other side may have
+      // forgotten us.
       if (!greeted.has(connection)) await greet(id, signal)
       greeted.add(connection)
     } catch (error) {
       connection.abort(error as Error)
-      // A connection that was there already may just have been closed by the other side: then a new one is what the caller wants.
+      // A connection that was there already may just have been closed by the other side: then a new
+      // one is what the caller wants.
       if (before.has(connection) && signal?.aborted !== true) return dial(address, signal)
       throw error
     }

@@ -1,6 +1,7 @@
 /**
- * Checks a node's pool while the node works: a sample, or everything. Damaged content goes to quarantine and is fetched again where
- * a source has it. One check of a pool at a time, at a bounded rate, so that syncs and hosts still get their share of the disk.
+ * Checks a node's pool while the node works: a sample, or everything. Damaged content goes to
+ * quarantine and is fetched again where a source has it. One check of a pool at a time, at a
+ * bounded rate, so that syncs and hosts still get their share of the disk.
  */
 import type { CheckedBlob, CheckResponse } from '../protocols/local/messages.ts'
 import type { Pool } from '../shared/blobs/pool.ts'
@@ -37,8 +38,9 @@ export interface PoolCheckDeps {
   /** Files that a person knows the content by. Default: none. */
   readonly filesOf?: (blob: BlobId) => Promise<string[]>
   /**
-   * Compares what is published of the content with what it must be, and lays out again what is not. It may serve hard links to
-   * damaged files that were found and healed earlier. `everything`: snapshots too. Default: nothing is published.
+   * Compares what is published of the content with what it must be, and lays out again what is not.
+   * It may serve hard links to damaged files that were found and healed earlier. `everything`:
+   * snapshots too. Default: nothing is published.
    */
   readonly repair?: (options: { everything: boolean; signal: AbortSignal }) => Promise<Repaired>
 }
@@ -210,7 +212,10 @@ async function recheck(
   return (await pool.check(id, signal)) ? 'sound' : 'damaged'
 }
 
-/** Brings content into a node's pool from the nodes that hold it. `from`: what those are called in the answer. */
+/**
+ * Brings content into a node's pool from the nodes that hold it. `from`: what those are called in
+ * the answer.
+ */
 export function healFromNodes(
   content: Pick<Content, 'fetch'>,
   from: string,

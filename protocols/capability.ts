@@ -1,6 +1,7 @@
 /**
- * What a caller needs to be allowed a method. Every method declares one; the type of `method()` leaves no way around it, and `serveProtocol`
- * asks the policy with it before a request's body is parsed, for every request anew.
+ * What a caller needs to be allowed a method. Every method declares one; the type of `method()`
+ * leaves no way around it, and `serveProtocol` asks the policy with it before a request's body is
+ * parsed, for every request anew.
  */
 
 /** What a node certificate says its subject is. */
@@ -24,18 +25,27 @@ type Area = (typeof AREAS)[number]
 export type Namespace = Area | `${Area}/${string}`
 
 export type Capability =
-  /** Anybody who can open a connection. `why` says why that is safe; only hello, enroll and session have it. */
+  /**
+   * Anybody who can open a connection. `why` says why that is safe; only hello, enroll and session
+   * have it.
+   */
   | { readonly kind: 'stranger'; readonly why: string }
   /** A valid node certificate of one of these roles on this connection. */
   | { readonly kind: 'member'; readonly roles: readonly Role[] }
-  /** A proved session of an operator and a grant. `targets`: the handler names the targets first, and each one is authorised. */
+  /**
+   * A proved session of an operator and a grant. `targets`: the handler names the targets first,
+   * and each one is authorised.
+   */
   | {
       readonly kind: 'operator'
       readonly namespace: Namespace
       readonly level: Level
       readonly scope: 'fleet' | 'targets'
     }
-  /** Authorised from a signed intent inside the request, by the handler; the policy decides only who may hand one in. */
+  /**
+   * Authorised from a signed intent inside the request, by the handler; the policy decides only who
+   * may hand one in.
+   */
   | { readonly kind: 'intent' }
   /** Whoever could open the node's own unix socket (0600 in a 0700 folder). */
   | { readonly kind: 'local' }
@@ -59,8 +69,9 @@ export function describeCapability(capability: Capability): string {
 }
 
 /**
- * The capability number that hello exchanges: what this program understands beyond the protocols' own versions. It only rises; a peer with a
- * lower number is spoken to in the older way, and absent means 0.
+ * The capability number that hello exchanges: what this program understands beyond the protocols'
+ * own versions. It only rises; a peer with a lower number is spoken to in the older way, and absent
+ * means 0.
  * - 1: 2026-10: first.
  */
 export const CAPABILITY_NUMBER = 1

@@ -9,7 +9,10 @@ export const bytesOf = (max: number): z.ZodType<Uint8Array> =>
     `expected at most ${max} bytes`,
   )
 
-/** How a signed statement travels: as the bytes that were signed. The receiver checks it with `readSigned`, never by this shape alone. */
+/**
+ * How a signed statement travels: as the bytes that were signed. The receiver checks it with
+ * `readSigned`, never by this shape alone.
+ */
 export const signedMessage = signedWire
 
 /** An RFC 6962 hash. */
@@ -22,7 +25,10 @@ export const proofMessage = z.array(hashMessage).max(128)
 
 /** Field names and heads of one statement in CBOR. */
 const STATEMENT_OVERHEAD = 64
-/** How many of the statements, from the first on, one message takes: at most `most`, and together at most `bytes`, but always one. */
+/**
+ * How many of the statements, from the first on, one message takes: at most `most`, and together at
+ * most `bytes`, but always one.
+ */
 export function fitting(
   statements: readonly Signed[],
   { most, bytes }: { most: number; bytes: number },

@@ -1,4 +1,7 @@
-/** RFC 4648 base32 in lower case without padding: safe in a shell, a URL and a file name, and nothing else decodes (ID-10). */
+/**
+ * RFC 4648 base32 in lower case without padding: safe in a shell, a URL and a file name, and
+ * nothing else decodes (ID-10).
+ */
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
 
 export function encodeBase32(bytes: Uint8Array): string {

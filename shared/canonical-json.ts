@@ -1,7 +1,8 @@
 /**
- * Canonical JSON, the form of every signed statement and log entry: object keys sorted by code unit, no blanks, no duplicate
- * keys, integers only, well-formed strings. The bytes are what is signed; a reader refuses bytes that are not the canonical
- * form of what they parse to, so one meaning has one encoding.
+ * Canonical JSON, the form of every signed statement and log entry: object keys sorted by code
+ * unit, no blanks, no duplicate keys, integers only, well-formed strings. The bytes are what is
+ * signed; a reader refuses bytes that are not the canonical form of what they parse to, so one
+ * meaning has one encoding.
  */
 import { defineErrors } from './errors.ts'
 
@@ -21,7 +22,10 @@ export const jsonError = defineErrors({
   },
 })
 
-/** Nesting that no honest statement reaches; deeper input is refused before it can exhaust the stack. */
+/**
+ * Nesting that no honest statement reaches; deeper input is refused before it can exhaust the
+ * stack.
+ */
 const MAX_DEPTH = 16
 
 export function canonicalJson(value: Json): string {
@@ -56,7 +60,10 @@ function encode(value: Json, depth: number): string {
   return `{${keys.map((key) => `${encode(key, depth)}:${encode(object[key] as Json, depth + 1)}`).join(',')}}`
 }
 
-/** Parses bytes that must be canonical; refuses anything whose canonical form differs, duplicate keys among them. */
+/**
+ * Parses bytes that must be canonical; refuses anything whose canonical form differs, duplicate
+ * keys among them.
+ */
 export function parseCanonicalJson(bytes: Uint8Array, what: string): Json {
   let text: string
   let value: Json

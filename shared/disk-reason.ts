@@ -26,7 +26,10 @@ const REASONS: Readonly<Record<string, string>> = {
   ENFILE: 'too many files are open on this machine',
 }
 
-/** The reason in words, the system's own name for one that is rare, undefined for an error that is not the system's. */
+/**
+ * The reason in words, the system's own name for one that is rare, undefined for an error that is
+ * not the system's.
+ */
 export function diskReason(error: unknown): string | undefined {
   // One of the class of shared/storage-error.ts: it has its reason.
   if (error instanceof MusterError)

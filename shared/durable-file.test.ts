@@ -1,4 +1,7 @@
-/** Files that are whole or not there: replaced at once, never half written, also where the disk gives out. */
+/**
+ * Files that are whole or not there: replaced at once, never half written, also where the disk
+ * gives out.
+ */
 import assert from 'node:assert/strict'
 import { lstat, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'

@@ -1,5 +1,6 @@
 /**
- * Files that survive a crash whole or not at all: written beside their target, fsynced, renamed over it, and the folder fsynced.
+ * Files that survive a crash whole or not at all: written beside their target, fsynced, renamed
+ * over it, and the folder fsynced.
  */
 import { constants } from 'node:fs'
 import { chmod, link, mkdir, open, rename, rm } from 'node:fs/promises'
@@ -9,11 +10,17 @@ import type { Random } from './random.ts'
 export interface DurableWriteOptions {
   /** Permission bits of the new file. */
   mode?: number
-  /** Fails with EEXIST if the target exists, instead of replacing it. Whole or not there, like every other. */
+  /**
+   * Fails with EEXIST if the target exists, instead of replacing it. Whole or not there, like every
+   * other.
+   */
   exclusive?: boolean
 }
 
-/** Writes `data` to `path` atomically and durably. Once it resolves, a power loss keeps the new contents. */
+/**
+ * Writes `data` to `path` atomically and durably. Once it resolves, a power loss keeps the new
+ * contents.
+ */
 export async function writeDurable(
   deps: { random: Random },
   path: string,

@@ -1,7 +1,8 @@
 /**
- * Errors as data. Each area declares its closed union of codes in one `errors.ts` with {@link defineErrors}: the code, the
- * exit code, whether a retry can help, and the one function that turns the data into prose. An error crosses a process
- * boundary as `{code, data}` and gets its prose again from the table on the other side; foreign text is never passed on.
+ * Errors as data. Each area declares its closed union of codes in one `errors.ts` with
+ * {@link defineErrors}: the code, the exit code, whether a retry can help, and the one function
+ * that turns the data into prose. An error crosses a process boundary as `{code, data}` and gets
+ * its prose again from the table on the other side; foreign text is never passed on.
  */
 import type { ExitName } from './exit-codes.ts'
 
@@ -11,7 +12,9 @@ export type ErrorData = Readonly<Record<string, ErrorValue>>
 
 export interface ErrorKind<D extends ErrorData = ErrorData> {
   readonly exit: ExitName
-  /** True where the same call may succeed later without anybody changing anything. Default false. */
+  /**
+   * True where the same call may succeed later without anybody changing anything. Default false.
+   */
   readonly retryable?: boolean
   /** What happened, to which thing, expected and got. Lower case, no final period. */
   readonly message: (data: D) => string
@@ -42,7 +45,10 @@ type Kinds = Readonly<Record<string, ErrorKind<never>>>
 type DataOf<K> = K extends { message: (data: infer D) => string } ? D : never
 type HasData<D> = [keyof D] extends [never] ? false : true
 
-/** Raises an error of an area: `throw fail('mirror.digest', {…}, {cause})`. Codes without data take none. */
+/**
+ * Raises an error of an area: `throw fail('mirror.digest', {…}, {cause})`. Codes without data take
+ * none.
+ */
 export interface Fail<T extends Kinds> {
   <C extends keyof T & string>(
     code: C,
@@ -61,8 +67,10 @@ export interface Fail<T extends Kinds> {
 const registry = new Map<string, ErrorKind>()
 
 /**
- * Declares an area's errors. Codes look like `area.what`; declaring one twice throws, so codes stay unique in the program.
- * @example export const mirrorError = defineErrors({ 'mirror.digest': { exit: 'verification', message: (d: { file: string }) => `…` } })
+ * Declares an area's errors. Codes look like `area.what`; declaring one twice throws, so codes stay
+ * unique in the program.
+ * @example export const mirrorError = defineErrors({ 'mirror.digest': { exit: 'verification',
+ * message: (d: { file: string }) => `…` } })
  */
 export function defineErrors<const T extends Kinds>(kinds: T): Fail<T> {
   for (const [code, kind] of Object.entries(kinds)) {
@@ -79,7 +87,10 @@ export function defineErrors<const T extends Kinds>(kinds: T): Fail<T> {
   return Object.assign(fail, { is, codes: Object.keys(kinds) }) as unknown as Fail<T>
 }
 
-/** Rebuilds an error that another process sent as `{code, data}`; undefined if no loaded table declares the code. */
+/**
+ * Rebuilds an error that another process sent as `{code, data}`; undefined if no loaded table
+ * declares the code.
+ */
 export function restoreError(code: string, data: ErrorData): MusterError | undefined {
   const kind = registry.get(code)
   return kind === undefined ? undefined : new MusterError(code, kind, data)

@@ -1,6 +1,6 @@
 /**
- * The process exit codes of `muster`, documented in docs/CLI.md. New ones may be added; whoever reads them treats an
- * unknown code as a failure.
+ * The process exit codes of `muster`, documented in docs/CLI.md. New ones may be added; whoever
+ * reads them treats an unknown code as a failure.
  */
 export const EXIT = {
   done: 0,

@@ -1,5 +1,6 @@
 /**
- * Where a node keeps what is its own. One folder a node, 0700; the layout is stated here and nowhere else.
+ * Where a node keeps what is its own. One folder a node, 0700; the layout is stated here and
+ * nowhere else.
  */
 import { join } from 'node:path'
 
@@ -8,23 +9,38 @@ interface NodePaths {
   readonly folder: string
   readonly config: string
   readonly confD: string
-  /** The node's ed25519 key, OpenSSH format, 0600. Trusted: whoever reads it is this node until it is revoked. */
+  /**
+   * The node's ed25519 key, OpenSSH format, 0600. Trusted: whoever reads it is this node until it
+   * is revoked.
+   */
   readonly nodeKey: string
-  /** Content-addressed pool. Verified when it is taken in and again when it is sent to another node; trusted for what this node itself reads from it. */
+  /**
+   * Content-addressed pool. Verified when it is taken in and again when it is sent to another node;
+   * trusted for what this node itself reads from it.
+   */
   readonly pool: string
   /** 0700: who can reach the socket in it owns the node. */
   readonly runFolder: string
   readonly socket: string
-  /** Held by the process that works in this home. The file stays; the lock on it ends with its holder. */
+  /**
+   * Held by the process that works in this home. The file stays; the lock on it ends with its
+   * holder.
+   */
   readonly lock: string
 }
 
 export interface CoordinatorPaths extends NodePaths {
   /** Name and fleet of this coordinator; marks the folder as a coordinator's home. */
   readonly identity: string
-  /** Signs node certificates, checkpoints and outcomes. Trusted: whoever reads it can act as this coordinator, but can't make an agent act. */
+  /**
+   * Signs node certificates, checkpoints and outcomes. Trusted: whoever reads it can act as this
+   * coordinator, but can't make an agent act.
+   */
   readonly issuingKey: string
-  /** SQLite's default place. Trusted for availability; the log in it is checked by everybody who reads it. */
+  /**
+   * SQLite's default place. Trusted for availability; the log in it is checked by everybody who
+   * reads it.
+   */
   readonly database: string
   /** Tiles and checkpoints of the log, as files that any static server may serve. */
   readonly log: string

@@ -20,7 +20,9 @@ export const HOST_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 /** Selectors of a set, also those that a later version may add. */
 const KEY_WORDS: ReadonlySet<string> = new Set(['all', 'any', 'none', 'self'])
 
-/** A shorter beginning of an id selects nothing, so that names such as `db` or `a1` can't be one. */
+/**
+ * A shorter beginning of an id selects nothing, so that names such as `db` or `a1` can't be one.
+ */
 export const MIN_ID_PREFIX = 4
 
 /**

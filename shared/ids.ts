@@ -1,6 +1,6 @@
 /**
- * The ids of Muster as branded strings: a string becomes an id only through its parser, so an id in a signature has been
- * checked and may be used in a file name or a query.
+ * The ids of Muster as branded strings: a string becomes an id only through its parser, so an id in
+ * a signature has been checked and may be used in a file name or a query.
  */
 import { defineErrors } from './errors.ts'
 import type { Clock } from './clock.ts'
@@ -21,7 +21,10 @@ export type RunId = Id<'run'>
 export type OperationId = Id<'operation'>
 /** 32 lower-case hex digits drawn at `muster init`. */
 export type FleetId = Id<'fleet'>
-/** SHA-256 fingerprint of an ed25519 SSH public key, as `ssh-keygen -l` prints it: `SHA256:` and 43 base64 characters. */
+/**
+ * SHA-256 fingerprint of an ed25519 SSH public key, as `ssh-keygen -l` prints it: `SHA256:` and 43
+ * base64 characters.
+ */
 export type Fingerprint = Id<'fingerprint'>
 
 export const idError = defineErrors({
@@ -65,8 +68,9 @@ export const fingerprint = parser<Fingerprint>(
 )
 
 /**
- * Makes UUIDv7s (RFC 9562 section 5.7) that rise strictly within one generator: same-millisecond ids count up in the 12 bits after the
- * version, and a clock that steps back keeps the last millisecond. (node:crypto's randomUUIDv7 promises neither.)
+ * Makes UUIDv7s (RFC 9562 section 5.7) that rise strictly within one generator: same-millisecond
+ * ids count up in the 12 bits after the version, and a clock that steps back keeps the last
+ * millisecond. (node:crypto's randomUUIDv7 promises neither.)
  */
 export function uuidv7Generator(deps: { clock: Clock; random: Random }): () => string {
   let lastMs = 0

@@ -1,4 +1,6 @@
-/** Log lines are JSON with a time and a level, hold no secrets (CC-04), and read well on a terminal. */
+/**
+ * Log lines are JSON with a time and a level, hold no secrets (CC-04), and read well on a terminal.
+ */
 import assert from 'node:assert/strict'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,7 @@
 /**
- * The log of a process: one JSON object a line on a file descriptor (stderr), or readable lines where a person watches. Every line passes
- * the redactor as its last step, so no path to the log bypasses it. Writing is synchronous: what was logged before a crash is there.
+ * The log of a process: one JSON object a line on a file descriptor (stderr), or readable lines
+ * where a person watches. Every line passes the redactor as its last step, so no path to the log
+ * bypasses it. Writing is synchronous: what was logged before a crash is there.
  */
 import { styleText } from 'node:util'
 import { destination, pino } from 'pino'
@@ -45,7 +46,10 @@ const SECRET_KEYS = [
 /** A chain of causes longer than this is a loop or not worth reading. */
 const MAX_CAUSES = 5
 
-/** An error as data: code and prose of ours, name and stack of a stranger's, and the same of its causes. */
+/**
+ * An error as data: code and prose of ours, name and stack of a stranger's, and the same of its
+ * causes.
+ */
 export function describeError(error: unknown, depth = 0): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: String(error) }
   const cause =
@@ -68,7 +72,8 @@ export function createLogger(
   options: LoggerOptions,
 ): Logger {
   const sink = destination({ dest: options.fd ?? 2, sync: true })
-  // The reader of the log went away or the disk is full. A daemon goes on without a log rather than stop serving.
+  // The reader of the log went away or the disk is full. A daemon goes on without a log rather than
+  // stop serving.
   sink.on('error', () => undefined)
   const write = (line: string): void => {
     sink.write(options.format === 'json' ? line : pretty(line, options.color ?? false))

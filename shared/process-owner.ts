@@ -1,10 +1,14 @@
 /**
- * Names the process that made a temporary file or folder, so that another one can tell whether that process still lives.
- * Boot id, pid namespace, pid and start time together name one process for good (proc_pid_stat(5)).
+ * Names the process that made a temporary file or folder, so that another one can tell whether that
+ * process still lives. Boot id, pid namespace, pid and start time together name one process for
+ * good (proc_pid_stat(5)).
  */
 import { readFileSync, readlinkSync } from 'node:fs'
 
-/** `3f0c1e6a.4026531836.4711.98765`: boot, pid namespace, pid, start time. Undefined where there is no /proc. */
+/**
+ * `3f0c1e6a.4026531836.4711.98765`: boot, pid namespace, pid, start time. Undefined where there is
+ * no /proc.
+ */
 export function ownProcess(): string | undefined {
   const place = ownPlace()
   const start = startOf(process.pid)
@@ -14,7 +18,10 @@ export function ownProcess(): string | undefined {
 /** What a name of {@link ownProcess} looks like, as the source of a regular expression. */
 export const PROCESS_NAME = '[0-9a-f]{8}\\.\\d{1,20}\\.\\d{1,10}\\.\\d{1,20}'
 
-/** Whether the process with this name has ended; undefined if it ran in another container or on another machine. */
+/**
+ * Whether the process with this name has ended; undefined if it ran in another container or on
+ * another machine.
+ */
 export function hasEnded(name: string): boolean | undefined {
   const [boot, namespace, pid, start] = name.split('.')
   const place = ownPlace()

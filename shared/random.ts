@@ -1,4 +1,6 @@
-/** Dice. The only module that may draw ambient randomness; everything else takes a {@link Random}. */
+/**
+ * Dice. The only module that may draw ambient randomness; everything else takes a {@link Random}.
+ */
 import { randomBytes } from 'node:crypto'
 
 export interface Random {

@@ -1,4 +1,7 @@
-/** A run's state in the few words that people and scripts read: remote-runner's and process-manager's, and those for the states that they lack. */
+/**
+ * A run's state in the few words that people and scripts read: remote-runner's and
+ * process-manager's, and those for the states that they lack.
+ */
 import { signalNumber } from './signals.ts'
 
 export type RunState =
@@ -17,7 +20,10 @@ export interface RunEnd {
   readonly reason?: string | null | undefined
 }
 
-/** What is told about a run beside its state. Any of it may be absent: an older coordinator doesn't send it. */
+/**
+ * What is told about a run beside its state. Any of it may be absent: an older coordinator doesn't
+ * send it.
+ */
 export interface RunRemarks {
   readonly status: string
   readonly state: string
@@ -35,7 +41,10 @@ const STOPPED = 143
 /** Muster's own failure, or an end that is not known. */
 const UNKNOWN = 125
 
-/** `running` | `exited: N` | `stopped` | `killed: SIGNAL` | `failed to start: REASON` | `lost: REASON` */
+/**
+ * `running` | `exited: N` | `stopped` | `killed: SIGNAL` | `failed to start: REASON` |
+ * `lost: REASON`
+ */
 export function runWords({ state, exitCode, signal, reason }: RunEnd): string {
   switch (state) {
     case 'starting':
@@ -61,8 +70,9 @@ export function isTerminal(state: RunState): boolean {
 }
 
 /**
- * What `muster run` exits with. The cause comes first: a run that Muster ended is never a success, even if its program
- * exited with 0. Else the remote code, 128 and the signal's number, or 125 where Muster or the start failed.
+ * What `muster run` exits with. The cause comes first: a run that Muster ended is never a success,
+ * even if its program exited with 0. Else the remote code, 128 and the signal's number, or 125
+ * where Muster or the start failed.
  */
 export function runExitCode({ state, exitCode, signal, reason }: RunEnd): number {
   const bySignal = typeof signal === 'string' ? 128 + (signalNumber(signal) ?? 0) : undefined
@@ -85,7 +95,10 @@ const REASONS: Readonly<Record<string, string>> = {
   oom: 'its memory limit was reached (oom)',
 }
 
-/** Why a run was killed, for a person who reads its status already; undefined if the status says it all. */
+/**
+ * Why a run was killed, for a person who reads its status already; undefined if the status says it
+ * all.
+ */
 export function whyKilled({ state, reason }: RunRemarks): string | undefined {
   if (state !== 'killed' || !reason) return undefined
   return Object.hasOwn(REASONS, reason) ? REASONS[reason] : reason
@@ -98,7 +111,10 @@ export function notEnforced({ unenforced }: Pick<RunRemarks, 'unenforced'>): str
   return `${flags.join(', ')} ${flags.length === 1 ? 'is' : 'are'} not enforced on this host`
 }
 
-/** The status with what a list must not leave out: `killed: SIGKILL (oom)`, `running (--memory not enforced)`. */
+/**
+ * The status with what a list must not leave out: `killed: SIGKILL (oom)`,
+ * `running (--memory not enforced)`.
+ */
 export function runSummary(run: RunRemarks): string {
   const remarks = [
     ...(whyKilled(run) === undefined || run.status.endsWith(`: ${run.reason}`) ? [] : [run.reason]),

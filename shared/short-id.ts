@@ -1,6 +1,6 @@
 /**
- * The short form of an id. Ids are UUIDv7: their beginning is the time, which ids of the same minute
- * share, and their end is random. So the short form is the end; a beginning is accepted too.
+ * The short form of an id. Ids are UUIDv7: their beginning is the time, which ids of the same
+ * minute share, and their end is random. So the short form is the end; a beginning is accepted too.
  */
 
 /** 32 random bits: two of ten thousand ids share them in one case of a hundred. */

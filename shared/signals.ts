@@ -21,7 +21,10 @@ export function signalName(number: number): string {
   return NAMES.get(number) ?? `SIG${number}`
 }
 
-/** The number of a name that {@link signalName} gives, or of `SIGRTMAX-1`; undefined for any other text. */
+/**
+ * The number of a name that {@link signalName} gives, or of `SIGRTMAX-1`; undefined for any other
+ * text.
+ */
 export function signalNumber(name: string): number | undefined {
   if (Object.hasOwn(constants.signals, name)) return constants.signals[name as NodeJS.Signals]
   const [, end, sign, offset = '0'] = /^SIGRT(MIN|MAX)(?:([+-])(\d{1,2}))?$/.exec(name) ?? []

@@ -1,9 +1,15 @@
 /** "Did you mean": the known word nearest to a mistyped one. */
 
-/** Words longer than this are not typing mistakes; the bound keeps the table small whatever the input. */
+/**
+ * Words longer than this are not typing mistakes; the bound keeps the table small whatever the
+ * input.
+ */
 const MAX_WORD = 64
 
-/** The candidate that `word` most likely meant: at most two edits away, and no more than a third of its length; else undefined. */
+/**
+ * The candidate that `word` most likely meant: at most two edits away, and no more than a third of
+ * its length; else undefined.
+ */
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length === 0 || word.length > MAX_WORD) return undefined
   let best: string | undefined
@@ -16,7 +22,10 @@ export function closest(word: string, candidates: Iterable<string>): string | un
   return best
 }
 
-/** Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours, each 1. */
+/**
+ * Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours,
+ * each 1.
+ */
 export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, column) => column)

@@ -5,7 +5,9 @@ const NO_COLUMN = /[\p{Mn}\p{Me}\p{Cf}]/u
 const TWO_COLUMNS =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u
 
-/** Near enough: East Asian characters and emoji take two, marks that sit on another character none. */
+/**
+ * Near enough: East Asian characters and emoji take two, marks that sit on another character none.
+ */
 export function width(text: string): number {
   if (ASCII.test(text)) return text.length
   let columns = 0

@@ -1,6 +1,6 @@
 /**
- * Paths that the file system returns. Node replaces bytes that aren't UTF-8, so its text of such a path names another
- * file: it is refused.
+ * Paths that the file system returns. Node replaces bytes that aren't UTF-8, so its text of such a
+ * path names another file: it is refused.
  */
 import { isUtf8 } from 'node:buffer'
 import { realpathSync } from 'node:fs'

@@ -1,7 +1,9 @@
 /** Text in lines of a terminal's width. Words stay whole, so that an id can be copied. */
 import { width } from './text-width.ts'
 
-/** Lines of at most `columns`, but for a word that is longer. Breaks at blanks and behind commas. */
+/**
+ * Lines of at most `columns`, but for a word that is longer. Breaks at blanks and behind commas.
+ */
 export function wrapped(text: string, columns: number): string[] {
   const lines: string[] = []
   let line = ''

@@ -1,10 +1,15 @@
 /**
- * Generates the unrolled BLAKE3 compression functions, from one table of the algorithm (BLAKE3 paper, sections 2.2 and 2.3): the scalar one in
- * TypeScript (shared/blake3/compress.ts), and in AssemblyScript the scalar one and those in four and in eight lanes, which tools/wasm.ts compiles with
- * shared/blake3/kernel.as.ts. Unrolling matters: message words and state stay in local variables, the message schedule costs nothing.
+ * Generates the unrolled BLAKE3 compression functions, from one table of the algorithm (BLAKE3
+ * paper, sections 2.2 and 2.3): the scalar one in TypeScript (shared/blake3/compress.ts), and in
+ * AssemblyScript the scalar one and those in four and in eight lanes, which tools/wasm.ts compiles
+ * with shared/blake3/kernel.as.ts. Unrolling matters: message words and state stay in local
+ * variables, the message schedule costs nothing.
  */
 
-/** First 32 bits of the fractional parts of the square roots of the first eight primes, as in SHA-256. */
+/**
+ * First 32 bits of the fractional parts of the square roots of the first eight primes, as in
+ * SHA-256.
+ */
 const IV = [
   '0x6a09e667',
   '0xbb67ae85',
@@ -84,7 +89,10 @@ ${eight.map((i) => `  w[out + ${i}] = v${i} ^ v${i + 8}`).join('\n')}
 `
 }
 
-/** AssemblyScript of the constants, \`compress\` and \`hash4\` that shared/blake3/kernel.as.ts calls. */
+/**
+ * AssemblyScript of the constants, \`compress\` and \`hash4\` that shared/blake3/kernel.as.ts
+ * calls.
+ */
 export function roundsAssemblyScript(): string {
   return [
     ...IV.map((word, i) => `const IV${i}: u32 = ${word};`),
@@ -114,7 +122,10 @@ ${eight.map((i) => `store<u32>(out, v${i} ^ v${i + 8}, ${4 * i});`).join('\n')}
 }`
 }
 
-/** The columns of a 4×4 matrix of words held in the rows `rows`, as four statements' expressions, and the statements that they need before them. */
+/**
+ * The columns of a 4×4 matrix of words held in the rows `rows`, as four statements' expressions,
+ * and the statements that they need before them.
+ */
 function transpose(rows: readonly string[], tag: string): { setup: string[]; columns: string[] } {
   const [p, q, r, s] = rows as [string, string, string, string]
   const shuffle = (x: string, y: string, lanes: string): string =>
@@ -138,8 +149,10 @@ function transpose(rows: readonly string[], tag: string): { setup: string[]; col
 }
 
 /**
- * Turning by whole bytes is one instruction if the pattern stands in a register or in memory: V8 assembles a constant pattern anew at each use, which
- * costs more than it saves, so kernel.as.ts keeps both patterns in memory. All their indices are below 16, where the relaxed swizzle is exactly defined.
+ * Turning by whole bytes is one instruction if the pattern stands in a register or in memory: V8
+ * assembles a constant pattern anew at each use, which costs more than it saves, so kernel.as.ts
+ * keeps both patterns in memory. All their indices are below 16, where the relaxed swizzle is
+ * exactly defined.
  */
 function rotateLanes(name: string, by: number): string {
   return by === 16 || by === 8
@@ -147,7 +160,10 @@ function rotateLanes(name: string, by: number): string {
     : `v128.or(i32x4.shr_u(${name}, ${by}), i32x4.shl(${name}, ${32 - by}))`
 }
 
-/** One half round of the lanes `set`: its four quarter rounds are independent, so each step is written for all four before the next. */
+/**
+ * One half round of the lanes `set`: its four quarter rounds are independent, so each step is
+ * written for all four before the next.
+ */
 function halfRound(step: { quarter: Quarter; x: number; y: number }[], set: string): string[] {
   const each = (
     line: (q: { a: string; b: string; c: string; d: string; x: string; y: string }) => string,
@@ -211,8 +227,10 @@ function blockOfLanes(set: string): string[] {
 }
 
 /**
- * Hashes four inputs of `blocks` whole blocks, `stride` bytes apart, in four lanes; with two sets, eight inputs. The second set adds nothing to the width of
- * an instruction, but its work doesn't wait for that of the first: where the latency of vector instructions is the limit, that is a fifth more speed.
+ * Hashes four inputs of `blocks` whole blocks, `stride` bytes apart, in four lanes; with two sets,
+ * eight inputs. The second set adds nothing to the width of an instruction, but its work doesn't
+ * wait for that of the first: where the latency of vector instructions is the limit, that is a
+ * fifth more speed.
  */
 function hashLanes(name: string, sets: readonly string[]): string {
   const setup = sets.flatMap((set, number) => {

@@ -1,4 +1,7 @@
-/** The published package: packed and unpacked as npm does, it starts, and it holds what it loads and nothing else. */
+/**
+ * The published package: packed and unpacked as npm does, it starts, and it holds what it loads and
+ * nothing else.
+ */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -91,7 +94,8 @@ test('package: it holds what it loads, and neither tests nor TypeScript', () => 
       if (target !== undefined)
         assert.ok(existsSync(join(installed, target)), `${file} loads ${specifier}`)
     }
-    // A path to a TypeScript file of ours that is started or read; it has to follow the name of the running file (import.meta.filename).
+    // A path to a TypeScript file of ours that is started or read; it has to follow the name of the
+    // running file (import.meta.filename).
     assert.doesNotMatch(code, /["'`]\.{1,2}\/[^"'`\s]*\.ts["'`]/, file)
   }
 })

@@ -1,6 +1,7 @@
 /**
- * npm run build: makes the package that is published, in dist/package. Node refuses TypeScript below node_modules, so the package holds
- * JavaScript: every file that the command line and the runner load, types stripped, and what these read beside themselves.
+ * npm run build: makes the package that is published, in dist/package. Node refuses TypeScript
+ * below node_modules, so the package holds JavaScript: every file that the command line and the
+ * runner load, types stripped, and what these read beside themselves.
  *
  * usage: npm run build [-- --out FOLDER]
  */
@@ -43,7 +44,10 @@ export function productionFiles(): string[] {
   return [...files].sort()
 }
 
-/** Builds the package into `out`. What an earlier build made there goes first; @throws Error for a folder that holds anything else. */
+/**
+ * Builds the package into `out`. What an earlier build made there goes first; @throws Error for a
+ * folder that holds anything else.
+ */
 export function build(out: string): void {
   const entries = existsSync(out) ? readdirSync(out) : []
   // The checkout has a package.json too, but no program of this name.
@@ -66,7 +70,10 @@ export function build(out: string): void {
   writeFileSync(join(out, 'package.json'), `${JSON.stringify(manifest(), undefined, 2)}\n`)
 }
 
-/** Strips the types of `files`. They have been checked by `npm run check`; here only the emit matters. */
+/**
+ * Strips the types of `files`. They have been checked by `npm run check`; here only the emit
+ * matters.
+ */
 function compile(files: readonly string[], out: string): void {
   const config = join(out, 'tsconfig.json')
   const options = {

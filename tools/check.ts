@@ -1,6 +1,6 @@
 /**
- * npm run check: types (tsc), lint (oxlint with type information), format (biome) and the lockfile. Runs all four even if one fails,
- * prints what the failed ones said, and exits 1 if any did.
+ * npm run check: types (tsc), lint (oxlint with type information), format (biome) and the lockfile.
+ * Runs all four even if one fails, prints what the failed ones said, and exits 1 if any did.
  */
 import { spawn } from 'node:child_process'
 import { dirname, join } from 'node:path'

@@ -1,4 +1,7 @@
-/** Blanks the comments of TypeScript source and keeps everything else in its place: strings, templates and regular expressions may hold `//`. */
+/**
+ * Blanks the comments of TypeScript source and keeps everything else in its place: strings,
+ * templates and regular expressions may hold `//`.
+ */
 
 /** After one of these a slash begins a regular expression, after anything else it divides. */
 const BEFORE_REGEX =

@@ -1,4 +1,7 @@
-/** docs/ERRORS.md: every error code with its exit code, the form of its message and what to do, from the tables that declare them. */
+/**
+ * docs/ERRORS.md: every error code with its exit code, the form of its message and what to do, from
+ * the tables that declare them.
+ */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sources } from './sources.ts'
@@ -67,7 +70,10 @@ export function form(render: (data: never) => string): string {
     .trim()
 }
 
-/** Stands for any value and whatever is asked of it: `d.hosts.slice(0, 3).join(', ')` reads as `<hosts>`. */
+/**
+ * Stands for any value and whatever is asked of it: `d.hosts.slice(0, 3).join(', ')` reads as
+ * `<hosts>`.
+ */
 function placeholder(name: string): unknown {
   const text = `<${name}>`
   return new Proxy(() => undefined, {

@@ -1,7 +1,7 @@
 /**
- * Writes the pages of docs/ that are made from the code: CLI.md from the declarations of the commands, CONFIG.md from the schema,
- * ERRORS.md from the error tables. A test
- * compares them with the files, so they can't drift.
+ * Writes the pages of docs/ that are made from the code: CLI.md from the declarations of the
+ * commands, CONFIG.md from the schema, ERRORS.md from the error tables. A test compares them with
+ * the files, so they can't drift.
  *
  * usage: node tools/run.mjs tools/docs.ts
  */

@@ -1,7 +1,7 @@
-// Keeps package-lock.json installable by `npm ci` everywhere.
-// check: every optional dependency that a locked package names is itself locked, and no download address is recorded.
-// prune: drops names that the registry could not serve (a 404 leaves them out of the lockfile, and `npm ci` then stops).
-// usage: node tools/lockfile.mjs check|prune      after every change of dependencies
+// Keeps package-lock.json installable by `npm ci` everywhere. check: every optional dependency that
+// a locked package names is itself locked, and no download address is recorded. prune: drops names
+// that the registry could not serve (a 404 leaves them out of the lockfile, and `npm ci` then
+// stops). usage: node tools/lockfile.mjs check|prune after every change of dependencies
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 

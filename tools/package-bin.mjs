@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// The `muster` of the published package (there it is bin/muster.js): runs the command line under Node >= 24.12, the running one or the
-// one that came as an optional dependency. Plain JavaScript, because the Node that starts it may be an old one.
+// The `muster` of the published package (there it is bin/muster.js): runs the command line under
+// Node >= 24.12, the running one or the one that came as an optional dependency. Plain JavaScript,
+// because the Node that starts it may be an old one.
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -24,7 +25,10 @@ function bundled() {
   }
 }
 
-/** Whether a Ctrl-C reaches the child by itself: the terminal signals the whole foreground group. As in tools/run.mjs, which is not in the package. */
+/**
+ * Whether a Ctrl-C reaches the child by itself: the terminal signals the whole foreground group. As
+ * in tools/run.mjs, which is not in the package.
+ */
 function hasTerminal() {
   try {
     closeSync(openSync('/dev/tty', 'r'))
@@ -46,8 +50,9 @@ function notUtf8(file) {
 }
 
 /**
- * Node replaces bytes that aren't UTF-8, so this process can't pass them on. It refuses such arguments, and names such
- * variables to the child, which refuses them when a command reads them. As in tools/run.mjs.
+ * Node replaces bytes that aren't UTF-8, so this process can't pass them on. It refuses such
+ * arguments, and names such variables to the child, which refuses them when a command reads them.
+ * As in tools/run.mjs.
  */
 function checkBytes() {
   if (notUtf8('/proc/self/cmdline').length > 0) {

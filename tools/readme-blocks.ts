@@ -1,5 +1,6 @@
 /**
- * Reads the console blocks of a Markdown page: what a reader would type, and what the page says comes back.
+ * Reads the console blocks of a Markdown page: what a reader would type, and what the page says
+ * comes back.
  *
  * ```console blocks hold `$ command` lines, each followed by its expected output. A command goes on in lines that begin with `> `, as a shell
  * shows them (here-documents, a final backslash). `…` stands for any text within a line, a line of nothing else for any lines. A comment right
@@ -20,9 +21,14 @@ export interface Block {
   readonly skip?: string
   /** The machine that it is typed on; each has a home of its own. */
   readonly host: string
-  /** The last command goes on until the page ends; the next block begins once it printed `ready`. */
+  /**
+   * The last command goes on until the page ends; the next block begins once it printed `ready`.
+   */
   readonly background: boolean
-  /** A program without which the block is left out: real clients of distributions, which a bare machine does not have. */
+  /**
+   * A program without which the block is left out: real clients of distributions, which a bare
+   * machine does not have.
+   */
   readonly needs?: string
   /** Run in the clone instead of an empty folder. */
   readonly clone: boolean
@@ -31,7 +37,10 @@ export interface Block {
 
 const DEFAULT_TIMEOUT_SECONDS = 60
 
-/** Every console block of the page. Throws an Error with the line for a directive that means nothing. */
+/**
+ * Every console block of the page. Throws an Error with the line for a directive that means
+ * nothing.
+ */
 export function readBlocks(page: string): Block[] {
   const lines = page.split('\n')
   const blocks: Block[] = []

@@ -1,4 +1,7 @@
-/** The runner of console blocks finds what a page says wrongly, and lets daemons and several hosts work together. */
+/**
+ * The runner of console blocks finds what a page says wrongly, and lets daemons and several hosts
+ * work together.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VERSION } from '../shared/version.ts'

@@ -1,8 +1,9 @@
 /**
- * Runs the console blocks of a Markdown page as a reader would: real commands in a temporary folder, each host of the page with a home and an
- * SSH key of its own on this machine. Names below `.example` and the default ports are led to free ports of the loopback; what the page mirrors
- * from http://packages.example is a small real repository; `export` holds for the later commands of a host. Fails where a command fails or
- * prints something else than the page says.
+ * Runs the console blocks of a Markdown page as a reader would: real commands in a temporary
+ * folder, each host of the page with a home and an SSH key of its own on this machine. Names below
+ * `.example` and the default ports are led to free ports of the loopback; what the page mirrors
+ * from http://packages.example is a small real repository; `export` holds for the later commands of
+ * a host. Fails where a command fails or prints something else than the page says.
  *
  * usage: node tools/run.mjs tools/readme.ts [FILE]
  */
@@ -50,7 +51,10 @@ export interface Outcome {
 interface World {
   readonly folder: string
   readonly ports: Map<string, number>
-  /** What was printed so far: words that the page shortens with `…` are looked up here, newest first. */
+  /**
+   * What was printed so far: words that the page shortens with `…` are looked up here, newest
+   * first.
+   */
   printed: string
   readonly daemons: ChildProcess[]
   /** What a host exported. */
@@ -58,7 +62,9 @@ interface World {
   upstream?: Promise<Upstream>
 }
 
-/** Runs every block in order and stops at the first problem. `muster` on the path is this clone's. */
+/**
+ * Runs every block in order and stops at the first problem. `muster` on the path is this clone's.
+ */
 export async function runPage(
   page: string,
   report: (outcome: Outcome) => void = () => undefined,
@@ -104,7 +110,8 @@ async function runCommand(world: World, block: Block, command: Command): Promise
     })
     return { line: command.line, command: command.text, output: '' }
   }
-  // NODE_TEST_CONTEXT: a test of ours may be running this page, and what it runs are no tests. Whoever runs it may have a fleet of their own.
+  // NODE_TEST_CONTEXT: a test of ours may be running this page, and what it runs are no tests.
+  // Whoever runs it may have a fleet of their own.
   const inherited = Object.entries(process.env).filter(
     ([name]) => name !== 'NODE_TEST_CONTEXT' && !name.startsWith('MUSTER_'),
   )
@@ -180,7 +187,10 @@ async function hostHome(world: World, host: string): Promise<string> {
   return home
 }
 
-/** What the page types, as it must be typed here: shortened words in full, hosts and ports on the loopback. */
+/**
+ * What the page types, as it must be typed here: shortened words in full, hosts and ports on the
+ * loopback.
+ */
 async function translate(world: World, host: string, text: string): Promise<string> {
   const words = world.printed.split(/\s+/).reverse()
   let translated = text.replace(
@@ -214,7 +224,10 @@ async function portOf(world: World, host: string, port: number): Promise<number>
   return free
 }
 
-/** A home that a command just made gets ports of its own, so that several hosts fit on this machine and no port is taken. */
+/**
+ * A home that a command just made gets ports of its own, so that several hosts fit on this machine
+ * and no port is taken.
+ */
 async function quieten(world: World, host: string): Promise<void> {
   const home = join(world.folder, host, HOME)
   const fragment = join(home, 'conf.d/99-readme.yaml')

@@ -1,7 +1,8 @@
-// Launcher: `node tools/run.mjs SCRIPT-OR-PACKAGE [ARGUMENT...]`, under any Node >= 18.
-// On first use, and whenever package-lock.json changed, it installs the dependencies; then it runs the script under Node >= 24.12:
-// the running one if it is new enough, else the one that comes as an optional dependency. The script's exit code is passed on.
-// Plain JavaScript without dependencies, because it runs before anything is installed.
+// Launcher: `node tools/run.mjs SCRIPT-OR-PACKAGE [ARGUMENT...]`, under any Node >= 18. On first
+// use, and whenever package-lock.json changed, it installs the dependencies; then it runs the
+// script under Node >= 24.12: the running one if it is new enough, else the one that comes as an
+// optional dependency. The script's exit code is passed on. Plain JavaScript without dependencies,
+// because it runs before anything is installed.
 import { spawn } from 'node:child_process'
 import {
   closeSync,
@@ -30,8 +31,9 @@ function fail(message, hint) {
 }
 
 /**
- * Whether node_modules holds what package-lock.json says. Compares contents, not times: a fresh checkout gives every file the
- * time of the checkout. Optional packages may be absent (other platforms) but not different.
+ * Whether node_modules holds what package-lock.json says. Compares contents, not times: a fresh
+ * checkout gives every file the time of the checkout. Optional packages may be absent (other
+ * platforms) but not different.
  */
 function installed() {
   const read = (file) => JSON.parse(readFileSync(file, 'utf8')).packages
@@ -51,13 +53,17 @@ function installed() {
   return true
 }
 
-/** bin/muster compares times because that costs nothing; this tells it that the contents were compared. */
+/**
+ * bin/muster compares times because that costs nothing; this tells it that the contents were
+ * compared.
+ */
 function touch() {
   try {
     const now = new Date()
     utimesSync(join(modules, '.package-lock.json'), now, now)
   } catch {
-    // Another user's checkout: the comparison is repeated at each start, which costs a tenth of a second.
+    // Another user's checkout: the comparison is repeated at each start, which costs a tenth of a
+    // second.
   }
 }
 
@@ -71,8 +77,9 @@ const alive = (pid) => {
 }
 
 /**
- * Installs into a folder of this process's own, then renames its node_modules into place. So two first uses at once can't mix their
- * files, and one that is killed leaves a folder that nothing reads and that the next install removes.
+ * Installs into a folder of this process's own, then renames its node_modules into place. So two
+ * first uses at once can't mix their files, and one that is killed leaves a folder that nothing
+ * reads and that the next install removes.
  */
 async function install() {
   for (const name of readdirSync(root)) {
@@ -81,7 +88,8 @@ async function install() {
     try {
       rmSync(join(root, name), { recursive: true, force: true })
     } catch {
-      // Another user's, or its npm outlived it and still writes: it is in nobody's way, and a later install removes it.
+      // Another user's, or its npm outlived it and still writes: it is in nobody's way, and a later
+      // install removes it.
     }
   }
   const folder = join(root, `.install-${process.pid}`)
@@ -96,7 +104,8 @@ async function install() {
       `run \`npm ci\` in ${root} as the user who owns it`,
     )
   }
-  // Under `npm run` the outer npm describes the project in npm_* variables; the inner one must see only what the user configured.
+  // Under `npm run` the outer npm describes the project in npm_* variables; the inner one must see
+  // only what the user configured.
   const environment = { ...process.env, NODE_ENV: '' }
   for (const name of Object.keys(environment))
     if (/^npm_(package|lifecycle|node|execpath|command|config_local_prefix)/.test(name))
@@ -112,13 +121,15 @@ async function install() {
     '--loglevel=error',
   ]
   const options = { cwd: folder, env: environment, stdio: ['ignore', 2, 2] }
-  // The npm that runs us, which need not be the first on the path. yarn and others set the variable too, and know no `ci`.
+  // The npm that runs us, which need not be the first on the path. yarn and others set the variable
+  // too, and know no `ci`.
   const npm = process.env.npm_execpath
   const own = npm?.endsWith('/npm-cli.js')
   const child = own
     ? spawn(process.execPath, [npm, ...command], options)
     : spawn('npm', command, options)
-  // Outright, whatever the signal: npm would first wait for its downloads, then roll back a folder that is removed anyway.
+  // Outright, whatever the signal: npm would first wait for its downloads, then roll back a folder
+  // that is removed anyway.
   const { code, error, sent } = await ended(child, () => child.kill('SIGKILL'))
   if (code !== 0) {
     rmSync(folder, { recursive: true, force: true })
@@ -153,7 +164,9 @@ function findNode() {
   )
 }
 
-/** A file of this project, or the command of an installed package: `typescript`, `@biomejs/biome`. */
+/**
+ * A file of this project, or the command of an installed package: `typescript`, `@biomejs/biome`.
+ */
 function findScript(what) {
   const own = join(root, what)
   if (/\.[mc]?[jt]s$/.test(what) && existsSync(own)) return own
@@ -171,7 +184,9 @@ function findScript(what) {
   )
 }
 
-/** Whether a Ctrl-C reaches the child by itself: the terminal signals the whole foreground group. */
+/**
+ * Whether a Ctrl-C reaches the child by itself: the terminal signals the whole foreground group.
+ */
 function hasTerminal() {
   try {
     closeSync(openSync('/dev/tty', 'r'))
@@ -181,7 +196,10 @@ function hasTerminal() {
   }
 }
 
-/** Waits for a child. `pass` is called with each signal that this process is sent meanwhile; the last one is `sent`. */
+/**
+ * Waits for a child. `pass` is called with each signal that this process is sent meanwhile; the
+ * last one is `sent`.
+ */
 function ended(child, pass) {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2']
   let sent = null
@@ -215,8 +233,9 @@ function notUtf8(file) {
 }
 
 /**
- * Node replaces bytes that aren't UTF-8, so this process can't pass them on. It refuses such arguments, and names such
- * variables to the child (cli/program/given-bytes.ts), which refuses them when a command reads them. As in package-bin.mjs.
+ * Node replaces bytes that aren't UTF-8, so this process can't pass them on. It refuses such
+ * arguments, and names such variables to the child (cli/program/given-bytes.ts), which refuses them
+ * when a command reads them. As in package-bin.mjs.
  */
 function checkBytes() {
   if (notUtf8('/proc/self/cmdline').length > 0) {

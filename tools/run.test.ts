@@ -1,6 +1,7 @@
 /**
- * The launcher on a project of its own, with a registry of its own on the loopback: first use, two at once, a killed install, a changed
- * lockfile, exit codes and signals. And bin/muster from any folder.
+ * The launcher on a project of its own, with a registry of its own on the loopback: first use, two
+ * at once, a killed install, a changed lockfile, exit codes and signals. And bin/muster from any
+ * folder.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'

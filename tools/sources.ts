@@ -46,7 +46,10 @@ export interface Import {
 
 let cached: readonly Source[] | undefined
 
-/** Every TypeScript file of the project but the AssemblyScript ones and the policies' own bad examples. */
+/**
+ * Every TypeScript file of the project but the AssemblyScript ones and the policies' own bad
+ * examples.
+ */
 export function sources(): readonly Source[] {
   cached ??= globSync(`{${FOLDERS.join(',')}}/**/*.ts`, { cwd: root })
     .filter(

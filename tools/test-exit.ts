@@ -1,6 +1,6 @@
 /**
- * Loaded into every test process by tools/test.ts: makes a test file that doesn't end by itself fail, and says what keeps it alive. Without
- * it node's runner waits for such a file for ever.
+ * Loaded into every test process by tools/test.ts: makes a test file that doesn't end by itself
+ * fail, and says what keeps it alive. Without it node's runner waits for such a file for ever.
  */
 import { after } from 'node:test'
 import { systemClock } from '../shared/clock.ts'

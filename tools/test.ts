@@ -1,7 +1,8 @@
 /**
- * npm test: runs every *.test.ts of the project (or those below the given paths) in processes of their own, and prints node's summary.
- * The real-client scenarios (e2e/clients) need root and Debian packages, so they run only with --clients.
- * A test file that doesn't exit by itself after its last test fails (tools/test-exit.ts): something leaked a timer, socket or child.
+ * npm test: runs every *.test.ts of the project (or those below the given paths) in processes of
+ * their own, and prints node's summary. The real-client scenarios (e2e/clients) need root and
+ * Debian packages, so they run only with --clients. A test file that doesn't exit by itself after
+ * its last test fails (tools/test-exit.ts): something leaked a timer, socket or child.
  *
  * usage: npm test [-- [--clients] [--only PATTERN] [--concurrency N] [PATH...]]
  */
@@ -15,7 +16,10 @@ import { parseArgs } from 'node:util'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 /** Longer than any test may take on a busy two-core machine. */
 const TEST_TIMEOUT_MS = 300_000
-/** Test processes at once. Most tests wait for processes and disks rather than compute: on two cores 3 measured best (CONTRIBUTING.md). */
+/**
+ * Test processes at once. Most tests wait for processes and disks rather than compute: on two cores
+ * 3 measured best (CONTRIBUTING.md).
+ */
 const CONCURRENCY = Math.max(2, Math.ceil(availableParallelism() * 1.5))
 const CLIENTS = 'e2e/clients/'
 

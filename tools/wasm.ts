@@ -1,6 +1,7 @@
 /**
- * Rebuilds what is generated for the BLAKE3 kernels: shared/blake3/compress.ts and shared/blake3/kernel.wasm (`npm run wasm`). The same
- * sources and the same pinned compiler give the same bytes on every machine; a test compares them with what is committed.
+ * Rebuilds what is generated for the BLAKE3 kernels: shared/blake3/compress.ts and
+ * shared/blake3/kernel.wasm (`npm run wasm`). The same sources and the same pinned compiler give
+ * the same bytes on every machine; a test compares them with what is committed.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

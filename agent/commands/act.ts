@@ -1,4 +1,7 @@
-/** Carries out an order that was verified and journalled: the only caller of the runner that changes anything. */
+/**
+ * Carries out an order that was verified and journalled: the only caller of the runner that changes
+ * anything.
+ */
 import type { ArgumentsOf } from '../../protocols/control/verbs.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { type AgentId, runId } from '../../shared/ids.ts'
@@ -13,7 +16,10 @@ export interface Acted {
   readonly detail: JsonObject
 }
 
-/** @throws runner.unreachable: nobody knows then whether it was done, and asking the runner later tells */
+/**
+ * @throws runner.unreachable: nobody knows then whether it was done, and asking the runner later
+ * tells
+ */
 export async function act(
   deps: { runner: RunnerClient; agent: AgentId },
   order: VerifiedOrder,

@@ -173,7 +173,8 @@ test('AL-16: a crash in a refusal leaves the refusal, or nothing; never the outc
       },
     },
   }))
-  // The run ended by itself: asked what became of the stop, the runner would say that nothing of it lives.
+  // The run ended by itself: asked what became of the stop, the runner would say that nothing of it
+  // lives.
   const stop = await stopIntent(2, runOf(1), 0)
   const forged = await startIntent(
     3,

@@ -1,6 +1,7 @@
 /**
- * What became of an order that was accepted and has no outcome, because this agent ended in between: asked of the runner, which outlives agents. Nothing
- * is done here; an order that was not carried out by then is not carried out any more.
+ * What became of an order that was accepted and has no outcome, because this agent ended in
+ * between: asked of the runner, which outlives agents. Nothing is done here; an order that was not
+ * carried out by then is not carried out any more.
  */
 import { isTerminal } from '../../shared/run-words.ts'
 import { type AgentId, runId } from '../../shared/ids.ts'

@@ -121,7 +121,8 @@ test('commands/journal: old outcomes go after a week, expired or not they stay u
     ...[2, 3, 4].map((n) => `${operationOf(n)}.json`),
     'forgotten.json',
   ])
-  // What may have been among it is not taken for an order that never came, here and after a restart; what is newer is.
+  // What may have been among it is not taken for an order that never came, here and after a
+  // restart; what is newer is.
   for (const each of [journal, await open()]) {
     assert.equal(each.mayHaveForgotten(TEST_TIME + 5 * MINUTE), true)
     assert.equal(each.mayHaveForgotten(TEST_TIME + 5 * MINUTE + 1), false)

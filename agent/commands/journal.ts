@@ -1,7 +1,9 @@
 /**
- * The orders that this agent accepted, one durable file each, written before anything is done. An order is accepted once: sent again it gets the first
- * outcome again, and after a crash in between it is carried out again under the same run id, which the runner turns into the same run. What is let go
- * leaves a mark of how far back that reaches, so that nobody takes a forgotten order for one that never came.
+ * The orders that this agent accepted, one durable file each, written before anything is done. An
+ * order is accepted once: sent again it gets the first outcome again, and after a crash in between
+ * it is carried out again under the same run id, which the runner turns into the same run. What is
+ * let go leaves a mark of how far back that reaches, so that nobody takes a forgotten order for one
+ * that never came.
  */
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
@@ -17,9 +19,15 @@ import type { Signed } from '../../shared/trust/signed.ts'
 import { fromText, toText } from '../../shared/trust/transport.ts'
 import { commandError } from './errors.ts'
 
-/** Outcomes are kept for a week, so that a coordinator that was away can still ask what became of an order (a replay is refused by its expiry long before). */
+/**
+ * Outcomes are kept for a week, so that a coordinator that was away can still ask what became of an
+ * order (a replay is refused by its expiry long before).
+ */
 const KEEP_MS = 7 * 86_400_000
-/** Orders in a week on one host; beyond it the oldest finished ones go early. A row has 2 KiB, on disk and in memory. */
+/**
+ * Orders in a week on one host; beyond it the oldest finished ones go early. A row has 2 KiB, on
+ * disk and in memory.
+ */
 const MAX_KEPT = 20_000
 
 interface Row {
@@ -55,7 +63,10 @@ export interface Journal {
   refuse(operation: OperationId, intent: Signed, expiresAt: number, outcome: Signed): Promise<void>
   /** What is written down of this very intent; undefined: nothing. @throws command.replayed */
   find(operation: OperationId, intent: Signed): { outcome: Signed | undefined } | undefined
-  /** True for an order that ended so long ago that it may have been here and was forgotten. Ask only of what {@link find} does not find. */
+  /**
+   * True for an order that ended so long ago that it may have been here and was forgotten. Ask only
+   * of what {@link find} does not find.
+   */
   mayHaveForgotten(expiresAt: number): boolean
 }
 
@@ -114,7 +125,8 @@ export async function openJournal(
     }
   }
 
-  // One after the other: of two at once the mark of the later one could be overwritten by the earlier one's.
+  // One after the other: of two at once the mark of the later one could be overwritten by the
+  // earlier one's.
   let tidied: Promise<void> = Promise.resolve()
   const tidy = (): Promise<void> => {
     const mine = tidied.then(tidyNow)
@@ -156,7 +168,8 @@ export async function openJournal(
 
   const newRow = (intent: Signed, expiresAt: number): Row => {
     const acceptedAt = deps.clock.now()
-    // A genuine order expires within minutes. One that claims a later end was refused for that; its row must not stay for as long as it says.
+    // A genuine order expires within minutes. One that claims a later end was refused for that; its
+    // row must not stay for as long as it says.
     return {
       digest: digestOf(intent),
       acceptedAt,
@@ -176,7 +189,8 @@ export async function openJournal(
       await catchUp().catch((error: unknown) => {
         if (!storageError.is(error)) throw error
       })
-      // Crash here: the order is accepted and nothing was done. Sent again, it is carried out; never sent again, it never is.
+      // Crash here: the order is accepted and nothing was done. Sent again, it is carried out;
+      // never sent again, it never is.
       return { outcome: undefined }
     },
 
@@ -184,7 +198,8 @@ export async function openJournal(
       const row = rows.get(operation)
       if (row === undefined) throw new Error(`operation ${operation} was never accepted`)
       await keep(operation, { ...row, outcome })
-      // Crash before this: it was done and no outcome is written. Sent again, the runner answers with the same run, and the outcome is made anew.
+      // Crash before this: it was done and no outcome is written. Sent again, the runner answers
+      // with the same run, and the outcome is made anew.
     },
 
     async refuse(operation, intent, expiresAt, outcome) {
@@ -197,7 +212,8 @@ export async function openJournal(
         if (rows.size >= maxKept) throw commandError('command.journal-full', { limit: maxKept })
       })
       await keep(operation, { ...newRow(intent, expiresAt), outcome })
-      // Crash before this: the order never came. Refusing it again may say another reason; nobody has heard the first one.
+      // Crash before this: the order never came. Refusing it again may say another reason; nobody
+      // has heard the first one.
     },
   }
 }

@@ -1,4 +1,7 @@
-/** What an operator's order says of a run, as the runner takes it, with the environment that came beside it. */
+/**
+ * What an operator's order says of a run, as the runner takes it, with the environment that came
+ * beside it.
+ */
 import type { RunOrderArguments } from '../../protocols/control/verbs.ts'
 import type { RunId } from '../../shared/ids.ts'
 import type { RunOrder } from '../runner/launch/order.ts'

@@ -90,7 +90,8 @@ test('AL-13: brought again without its values, an order gets the outcome of what
   ])
     same(answer.outcome, outcome)
 
-  // Accepted, and killed before the act: what is brought without its values then is not started with variables missing.
+  // Accepted, and killed before the act: what is brought without its values then is not started
+  // with variables missing.
   const [late, resent] = [await sealed(2, openings), await sealed(3, openings)]
   const bareLate = await order(late)
   await assert.rejects(call(await again(dying), { ...bareLate, values: openings }), /kill -9/)

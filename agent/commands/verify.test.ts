@@ -1,4 +1,7 @@
-/** Orders with one thing wrong, each refused for that reason. One file because the rows of the table share one genuine order and its log. */
+/**
+ * Orders with one thing wrong, each refused for that reason. One file because the rows of the table
+ * share one genuine order and its log.
+ */
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import type { TrustState } from '../../node/membership/trust-state.ts'
@@ -61,7 +64,10 @@ async function host(t: TestContext): Promise<Host> {
   }
 }
 
-/** What the host says to the order: `accepted`, or the code of its refusal with the reason where the code has one. */
+/**
+ * What the host says to the order: `accepted`, or the code of its refusal with the reason where the
+ * code has one.
+ */
 async function verdict(deps: VerifyDeps, request: PerformRequest): Promise<string> {
   try {
     await verifyOrder(deps, request)

@@ -1,11 +1,14 @@
 /**
- * No proof, no run: everything that must hold before this host acts on an order, in one place and in this order. The coordinator that brings the order
- * is not believed; what it brings is checked against the root that the host pinned when it joined.
+ * No proof, no run: everything that must hold before this host acts on an order, in one place and
+ * in this order. The coordinator that brings the order is not believed; what it brings is checked
+ * against the root that the host pinned when it joined.
  *
- * 1. the intent is signed by its actor, of this fleet, fresh; 2. roots and revocations extend what the host knows; 3. a chain of grants leads from the
- * root to the actor and covers this host; 4. the values beside the intent are those that it commits to, no more and no fewer; 5. the checkpoint is
- * signed by an issuer of the root and extends the last one seen; 6. the log entry is included in it, holds this very intent, and files it as what it
- * is. Whether the operation was seen before is the journal's question, which comes next.
+ * 1. the intent is signed by its actor, of this fleet, fresh; 2. roots and revocations extend what
+ *    the host knows; 3. a chain of grants leads from the root to the actor and covers this host; 4.
+ *    the values beside the intent are those that it commits to, no more and no fewer; 5. the
+ *    checkpoint is signed by an issuer of the root and extends the last one seen; 6. the log entry
+ *    is included in it, holds this very intent, and files it as what it is. Whether the operation
+ *    was seen before is the journal's question, which comes next.
  */
 import type { PerformRequest } from '../../protocols/command/messages.ts'
 import { type ArgumentsOf, VERBS } from '../../protocols/control/verbs.ts'
@@ -62,7 +65,10 @@ export async function verifyOrder(
   return { ...order, environment }
 }
 
-/** What the intent orders of this host; nothing of who may. @throws command.not-for-us, command.unknown-verb, command.malformed */
+/**
+ * What the intent orders of this host; nothing of who may. @throws command.not-for-us,
+ * command.unknown-verb, command.malformed
+ */
 export function readOrder(deps: Pick<VerifyDeps, 'agent'>, intent: Intent): ReadOrder {
   if (!intent.targets.includes(deps.agent))
     throw commandError('command.not-for-us', { agent: deps.agent })
@@ -131,7 +137,8 @@ async function requireProof(
     leafHash(request.entry),
     checkpoint.root,
   )
-  // Whoever reads the log finds it by these two: filed elsewhere it would stand there and be seen by nobody who looks for what was run.
+  // Whoever reads the log finds it by these two: filed elsewhere it would stand there and be seen
+  // by nobody who looks for what was run.
   if (entry.type !== 'intent' || entry.operation !== intent.operation) {
     const reason = `the log entry files it as ${entry.type}${entry.operation === intent.operation ? '' : ' under another operation'}`
     throw commandError('command.no-proof', { reason })

@@ -25,7 +25,9 @@ export interface Collected {
   readonly found: readonly Found[]
 }
 
-/** Reads what the host has installed now. Needs no lock and no rights but reading; writes nothing. */
+/**
+ * Reads what the host has installed now. Needs no lock and no rights but reading; writes nothing.
+ */
 export async function collectAll(
   deps: { log: Logger },
   options: CollectOptions = {},

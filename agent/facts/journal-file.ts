@@ -1,6 +1,7 @@
 /**
- * The file under the facts journal: one record a line, each with a checksum, appended and fsynced before anybody hears of it. A line that
- * a crash cut short is dropped when the file is opened again, since nobody was told of it; damage anywhere else is an error.
+ * The file under the facts journal: one record a line, each with a checksum, appended and fsynced
+ * before anybody hears of it. A line that a crash cut short is dropped when the file is opened
+ * again, since nobody was told of it; damage anywhere else is an error.
  */
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -16,14 +17,20 @@ import { MIB } from '../../shared/units.ts'
 export interface JournalFile {
   /** Bytes of the whole records in the file. */
   readonly size: number
-  /** Durable once it resolves. If it throws, the record isn't in the file, or the file refuses everything until it is opened again. */
+  /**
+   * Durable once it resolves. If it throws, the record isn't in the file, or the file refuses
+   * everything until it is opened again.
+   */
   append(record: Json): Promise<void>
   /** Replaces all records by these, durably and at once. */
   replace(records: readonly Json[]): Promise<void>
   close(): Promise<void>
 }
 
-/** More than the journal lets it become with sets of the largest size: twice a set and the updates before it, and one set more. */
+/**
+ * More than the journal lets it become with sets of the largest size: twice a set and the updates
+ * before it, and one set more.
+ */
 export const MAX_JOURNAL_BYTES = 160 * MIB
 /** Of the checksum, which guards against disks, not against people. */
 const CHECKSUM_CHARS = 16
@@ -83,13 +90,15 @@ export async function openJournalFile(
           await writeAll(handle, line, size)
           await handle.datasync()
         } catch (error) {
-          // Whether the line is on the disk is unknown. Without it the file is whole again; if even that fails, only reading it anew tells.
+          // Whether the line is on the disk is unknown. Without it the file is whole again; if even
+          // that fails, only reading it anew tells.
           await handle.truncate(size).catch((second: unknown) => {
             broken = second
           })
           throw error
         }
-        // Crash before the datasync: the line is whole, cut or missing. Nobody was told; the next collection finds the same change again.
+        // Crash before the datasync: the line is whole, cut or missing. Nobody was told; the next
+        // collection finds the same change again.
         size += line.length
       },
       replace: async (records) => {

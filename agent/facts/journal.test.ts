@@ -283,7 +283,8 @@ test('facts journal: killed while it writes, it has every update that anybody wa
 test('facts journal: where the disk is full, the update is not given out, and the journal takes the next that fits', () =>
   inFolder(async (folder) => {
     const program = join(import.meta.dirname, '../testing/journal-writer.ts')
-    // Files of the child may have 16 blocks of 512 bytes; writing beyond fails as a full disk does, in the middle of a line.
+    // Files of the child may have 16 blocks of 512 bytes; writing beyond fails as a full disk does,
+    // in the middle of a line.
     const child = spawn(
       '/bin/sh',
       ['-c', 'ulimit -f 16; exec "$0" "$@"', process.execPath, program, folder],

@@ -1,7 +1,9 @@
 /**
- * The agent's own history of its host: which set it saw last, under which (epoch, sequence), and the updates that led there, on disk before
- * anybody hears of them. After a crash or a restart it goes on where it was; after the loss of its disk, or a return to an old copy of it, it
- * begins a new epoch as soon as a coordinator shows that it knows more. One process at a time: the agent's home is locked.
+ * The agent's own history of its host: which set it saw last, under which (epoch, sequence), and
+ * the updates that led there, on disk before anybody hears of them. After a crash or a restart it
+ * goes on where it was; after the loss of its disk, or a return to an old copy of it, it begins a
+ * new epoch as soon as a coordinator shows that it knows more. One process at a time: the agent's
+ * home is locked.
  */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -31,9 +33,10 @@ export interface Journal {
   /** Records the set; the update is durable when it is returned, undefined if nothing changed. */
   observe(set: FactSet): Promise<FactUpdate | undefined>
   /**
-   * What somebody who stands at (epoch, sequence) lacks, in order: events, or one full set where the events are no longer kept; (0, 0)
-   * asks for the full set. Somebody who stands where this journal never was (further on, or in the same place with another root) has seen a
-   * future that this host lost: then a new epoch begins.
+   * What somebody who stands at (epoch, sequence) lacks, in order: events, or one full set where
+   * the events are no longer kept; (0, 0) asks for the full set. Somebody who stands where this
+   * journal never was (further on, or in the same place with another root) has seen a future that
+   * this host lost: then a new epoch begins.
    * @throws facts.epoch
    */
   since(epoch: number, sequence: number, root?: string): Promise<FactUpdate[]>
@@ -44,12 +47,16 @@ export interface Journal {
   close(): Promise<void>
 }
 
-/** Bytes of appended records after which the file is written anew, or the size of the set if that is more. */
+/**
+ * Bytes of appended records after which the file is written anew, or the size of the set if that is
+ * more.
+ */
 const REWRITE_BYTES = MIB
 const FILE = 'journal'
 
 /**
- * Opens the journal in `folder`, which is made if it is absent. A damaged journal is set aside and a new one begun.
+ * Opens the journal in `folder`, which is made if it is absent. A damaged journal is set aside and
+ * a new one begun.
  * @throws facts.journal if the disk doesn't let us
  */
 export async function openJournal(
@@ -63,7 +70,8 @@ export async function openJournal(
     throw failed(error)
   })
   const { file } = opened
-  // Owned by the calls below, which `inTurn` keeps from overlapping. Replaced as a whole, after the disk has it.
+  // Owned by the calls below, which `inTurn` keeps from overlapping. Replaced as a whole, after the
+  // disk has it.
   let { state, kept } = opened.contents
   let sizeAfterRewrite = file.size
   /** A new epoch is to begin above this one although there is no set yet. */
@@ -87,7 +95,8 @@ export async function openJournal(
     await file.append(update as unknown as Json).catch((error: unknown) => {
       throw failed(error)
     })
-    // Crash here: the update is in the journal and nobody was told. Whoever asks with since() hears of it.
+    // Crash here: the update is in the journal and nobody was told. Whoever asks with since() hears
+    // of it.
     state = stateOf(update, set)
     kept = update.kind === 'full' ? [] : [...kept, update].slice(-MAX_KEPT)
     await rewriteIfLong()
@@ -119,7 +128,8 @@ export async function openJournal(
 
   function full(): FactUpdate | undefined {
     if (state === undefined) return undefined
-    // Said now, so it bears the time of now: where the clock was wrong once, the whole set is how everybody gets over it.
+    // Said now, so it bears the time of now: where the clock was wrong once, the whole set is how
+    // everybody gets over it.
     return { kind: 'full', ...state, at: rfc3339(deps.clock.now()) }
   }
 
@@ -144,7 +154,8 @@ export async function openJournal(
         const at = rfc3339(deps.clock.now())
         const events = diff(state.set.packages, set.packages, at)
         const sequence = state.sequence + 1
-        // Without events, the host itself changed (its kernel, its name), which only the full set tells.
+        // Without events, the host itself changed (its kernel, its name), which only the full set
+        // tells.
         const isSmall = isSameHost(state.set, set) && fitsInline(events)
         if (!isSmall) return recordFull(set, state.epoch, sequence)
         return record({ kind: 'events', epoch: state.epoch, sequence, root, at, events }, set)
@@ -190,7 +201,8 @@ async function openOrBegin(
       'the facts journal is damaged; it is set aside and a new one begins',
     )
     await rename(path, `${path}.damaged`)
-    // Crash here: there is no journal, and a new one begins. The coordinator's next question begins a new epoch.
+    // Crash here: there is no journal, and a new one begins. The coordinator's next question begins
+    // a new epoch.
     const { file } = await openJournalFile(deps, path)
     return { file, contents: { state: undefined, kept: [] } }
   }

@@ -1,6 +1,6 @@
 /**
- * `muster agent facts --once`, for cron. Where an agent runs on this home, it does it: its journal has one writer. Else the same journal, the same signed
- * statement, sent instead of asked for.
+ * `muster agent facts --once`, for cron. Where an agent runs on this home, it does it: its journal
+ * has one writer. Else the same journal, the same signed statement, sent instead of asked for.
  */
 import { openClient } from '../../protocols/rpc/call.ts'
 import { facts } from '../../protocols/facts/protocol.ts'
@@ -57,7 +57,10 @@ export interface FactsOnceOptions {
   readonly signal: AbortSignal
 }
 
-/** @throws agent.home-in-use, facts.*, node.* and protocol.* where no coordinator can be reached, registry.* as it refuses */
+/**
+ * @throws agent.home-in-use, facts.*, node.* and protocol.* where no coordinator can be reached,
+ * registry.* as it refuses
+ */
 export async function sendFactsOnce(
   deps: FactsOnceDeps,
   options: FactsOnceOptions,
@@ -86,7 +89,8 @@ async function askDaemon(
     const sent = await client.call('facts.report', accept ? { accept } : {}, { signal })
     return { ...sent, problems: sent.problems }
   } catch (cause) {
-    // It has just begun and serves nothing yet, or it is older than this program. Either way it collects by itself.
+    // It has just begun and serves nothing yet, or it is older than this program. Either way it
+    // collects by itself.
     if (wireError.is(cause, 'protocol.unsupported'))
       throw agentHomeError('agent.home-in-use', { folder: home }, { cause })
     throw cause

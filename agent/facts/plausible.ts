@@ -1,7 +1,7 @@
 /**
- * Decides what a collection says about the host. Packages that vanish in a way in which people don't
- * remove packages stay as they were, marked with when and why, until a second collection finds the
- * same or an operator accepts it. Pure.
+ * Decides what a collection says about the host. Packages that vanish in a way in which people
+ * don't remove packages stay as they were, marked with when and why, until a second collection
+ * finds the same or an operator accepts it. Pure.
  */
 import { blake3Of } from '../../shared/blake3/hash.ts'
 import { canonicalJson, type Json } from '../../shared/canonical-json.ts'
@@ -43,7 +43,9 @@ export interface SettleOptions {
   readonly previous: readonly FactProblem[]
   /** Now, RFC 3339. */
   readonly at: string
-  /** True if this collection may confirm an earlier one: it was not made because of the same change. */
+  /**
+   * True if this collection may confirm an earlier one: it was not made because of the same change.
+   */
   readonly confirms: boolean
   /** An operator says that what is found is right. */
   readonly accept: boolean

@@ -56,7 +56,10 @@ const olderFacts = defineProtocol({
   },
 })
 
-/** A coordinator that applies what it is sent as the real one does, and a host whose journals can be lost. What it hides: the database. */
+/**
+ * A coordinator that applies what it is sent as the real one does, and a host whose journals can be
+ * lost. What it hides: the database.
+ */
 async function fleetOfTwo(t: TestContext, options: { older?: boolean } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'muster-push-'))
   const log = recordedLog()

@@ -1,4 +1,7 @@
-/** Sends a host's facts instead of waiting to be asked for them: for whoever wants to know that they have arrived. */
+/**
+ * Sends a host's facts instead of waiting to be asked for them: for whoever wants to know that they
+ * have arrived.
+ */
 import type { Client } from '../../protocols/rpc/call.ts'
 import type { facts } from '../../protocols/facts/protocol.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
@@ -11,13 +14,17 @@ export type Pushed = 'applied' | 'known'
 
 /** One data frame holds at most this. */
 const PIECE_BYTES = 256 * 1024
-/** The coordinator's code and reason for another set at a position that it knows (coordinator/inventory/errors.ts), which cross the wire. */
+/**
+ * The coordinator's code and reason for another set at a position that it knows
+ * (coordinator/inventory/errors.ts), which cross the wire.
+ */
 const REFUSED = 'inventory.refused'
 const OTHER_PAST = 'equivocation'
 
 /**
- * Sends the newest set. A coordinator that knows more than this host's journal, or something else in the same place, has seen a past that this host lost
- * with its disk; then a new epoch begins, once.
+ * Sends the newest set. A coordinator that knows more than this host's journal, or something else
+ * in the same place, has seen a past that this host lost with its disk; then a new epoch begins,
+ * once.
  * @throws inventory.*, protocol.*, facts.epoch
  */
 export async function pushFacts(

@@ -8,13 +8,19 @@ import type { FactSet } from '../../shared/facts/package-set.ts'
 import type { FactPosition, FactUpdate } from '../../shared/facts/update.ts'
 import type { BlobId } from '../../shared/ids.ts'
 
-/** An update as it was given out; or, first after the file was written anew, the state that the kept updates before it led to. */
+/**
+ * An update as it was given out; or, first after the file was written anew, the state that the kept
+ * updates before it led to.
+ */
 export type JournalRecord = FactUpdate | (FactState & { readonly kind: 'base' })
 export type EventsUpdate = FactUpdate & { kind: 'events' }
 
 export interface Contents {
   state: FactState | undefined
-  /** The updates that follow each other up to the state, without a full set between; the newest {@link MAX_KEPT}. */
+  /**
+   * The updates that follow each other up to the state, without a full set between; the newest
+   * {@link MAX_KEPT}.
+   */
   kept: EventsUpdate[]
 }
 
@@ -23,7 +29,8 @@ export const MAX_KEPT = 256
 
 /**
  * Where the records lead.
- * @throws Error in words, or of shared/facts, if they don't follow each other: they are our own, so that is damage
+ * @throws Error in words, or of shared/facts, if they don't follow each other: they are our own, so
+ * that is damage
  */
 export function replay(records: readonly Json[]): Contents {
   let base: FactState | undefined

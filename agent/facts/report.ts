@@ -1,6 +1,7 @@
 /**
- * Tells the fleet what this host has installed: looks when a package database changed and now and then anyway, signs what the journal made of it, and
- * gossips it. A coordinator that missed something asks (`pull`); what it is told then is the same signed statements.
+ * Tells the fleet what this host has installed: looks when a package database changed and now and
+ * then anyway, signs what the journal made of it, and gossips it. A coordinator that missed
+ * something asks (`pull`); what it is told then is the same signed statements.
  */
 import { encode } from 'cborg'
 import type { facts } from '../../protocols/facts/protocol.ts'
@@ -85,7 +86,8 @@ export function createReport(deps: ReportDeps, options: ReportOptions): Report {
     const { body, payload } = factsBody(update)
     return { signed: await signStatement(deps.key, 'facts', { ...options, ...body }), payload }
   }
-  // Two looks at once could be written down in the other order than they were taken, and the host would go back to what it was.
+  // Two looks at once could be written down in the other order than they were taken, and the host
+  // would go back to what it was.
   let turn: Promise<unknown> = Promise.resolve()
   // Owned by tellOnce(): the last collection that the coordinator was told.
   let told: string | undefined

@@ -6,7 +6,9 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RPM_FILES, RPM_FOLDERS } from './collectors/rpm/collect.ts'
 
-/** Folders of the host's package databases, and the files in each that only a transaction changes. */
+/**
+ * Folders of the host's package databases, and the files in each that only a transaction changes.
+ */
 const DATABASES: readonly (readonly [folder: string, files: readonly string[]])[] = [
   ['var/lib/dpkg', ['status', 'updates']],
   ...RPM_FOLDERS.map((folder) => [folder, [...RPM_FILES, 'rpmdb.sqlite-wal']] as const),

@@ -14,7 +14,9 @@ import { databaseFolders, databaseStamp } from './stamp.ts'
 
 /** A transaction writes many times; the state after it counts. */
 const SETTLE_MS = 1_000
-/** Facts are at most five seconds old (F9): this, the pause above and a collection. Some 20 stats. */
+/**
+ * Facts are at most five seconds old (F9): this, the pause above and a collection. Some 20 stats.
+ */
 const CHECK_MS = 3_000
 /** A look that nothing asked for: it confirms what was doubted. */
 const ANYWAY_MS = 5 * 60_000

@@ -1,4 +1,7 @@
-/** What the coordinator says stands at a path, remembered for a moment: dnf asks for the same few files many times in a row. */
+/**
+ * What the coordinator says stands at a path, remembered for a moment: dnf asks for the same few
+ * files many times in a row.
+ */
 import { type Client, openClient } from '../../protocols/rpc/call.ts'
 import { catalog } from '../../protocols/catalog/protocol.ts'
 import type { RequestOf, ResponseOf } from '../../protocols/rpc/define-protocol.ts'
@@ -12,18 +15,26 @@ export type TreeAnswer = ResponseOf<Methods['tree']>
 export type PublishedRepository = ResponseOf<Methods['repositories']>['repositories'][number]
 
 export interface Catalog {
-  /** @throws node.not-connected, protocol.* where no coordinator answers and nothing is remembered */
+  /**
+   * @throws node.not-connected, protocol.* where no coordinator answers and nothing is remembered
+   */
   tree(question: TreeQuestion, signal: AbortSignal): Promise<TreeAnswer>
   repositories(signal: AbortSignal): Promise<readonly PublishedRepository[]>
 }
 
 /** As fresh as this without asking: a published switch is seen this much later. */
 const FRESH_MS = 1_000
-/** Remembered for the time that the coordinator is away; beyond it an answer would rather be stale than useful. */
+/**
+ * Remembered for the time that the coordinator is away; beyond it an answer would rather be stale
+ * than useful.
+ */
 const STALE_MS = 3_600_000
 /** Answers remembered; the oldest go first. A package and a folder need one each. */
 const MAX_REMEMBERED = 20_000
-/** Of all of them together, paths and listings: a folder may hold a hundred thousand names, and dnf asks for none. */
+/**
+ * Of all of them together, paths and listings: a folder may hold a hundred thousand names, and dnf
+ * asks for none.
+ */
 const MAX_REMEMBERED_CHARS = 16 * 1024 * 1024
 
 export function createCatalog(deps: {
@@ -81,7 +92,8 @@ export function createCatalog(deps: {
 
   return {
     tree: async (question, signal) =>
-      // What cannot be the name of anything is not worth the coordinator's time, and no fault of its.
+      // What cannot be the name of anything is not worth the coordinator's time, and no fault of
+      // its.
       !catalog.methods.tree.request.safeParse(question).success
         ? { found: 'nothing' }
         : remembered(JSON.stringify(question), () =>

@@ -23,8 +23,8 @@ import { createGateway } from './gateway.ts'
 const never = new AbortController().signal
 
 /**
- * A coordinator with a tracker and a catalog of what the test put into its tree, and an agent with its gateway, on loopback. What it hides: the
- * coordinator's database; here the tree is a map.
+ * A coordinator with a tracker and a catalog of what the test put into its tree, and an agent with
+ * its gateway, on loopback. What it hides: the coordinator's database; here the tree is a map.
  */
 async function gatewayFleet(t: TestContext) {
   const fleet = await createTestFleet()
@@ -58,7 +58,8 @@ async function gatewayFleet(t: TestContext) {
     serveProtocol(catalogProtocol, handlers, { policy, clock: systemClock, log: coordinator.log }),
   )
 
-  // Without an address of its own, as behind NAT: everything goes over the connection that it opened.
+  // Without an address of its own, as behind NAT: everything goes over the connection that it
+  // opened.
   const node = await fleet.node(t, { role: 'agent', name: 'web-1' }, { listen: [] })
   await node.dial(addressOf(coordinator))
   const content = await createContent(
@@ -211,7 +212,8 @@ test('gateway: folders are listed, what nobody published is not found, and what 
     '/repos/nobody/snapshots/',
   ])
     assert.equal((await get(path)).status, 404, path)
-  // No name that a repository or snapshot can have: the coordinator is not asked, and dnf not told to try again.
+  // No name that a repository or snapshot can have: the coordinator is not asked, and dnf not told
+  // to try again.
   const before = asked()
   for (const path of [
     '/repos/has%20blank/latest/x',

@@ -1,7 +1,8 @@
 /**
- * Serves the fleet's repositories to this host's own dnf and zypper, under the same paths as the coordinator. What stands at a path is asked of the
- * coordinator; the bytes come from whoever holds them, and each is verified before dnf gets it. What was asked before is answered from memory for a moment
- * while the coordinator is away.
+ * Serves the fleet's repositories to this host's own dnf and zypper, under the same paths as the
+ * coordinator. What stands at a path is asked of the coordinator; the bytes come from whoever holds
+ * them, and each is verified before dnf gets it. What was asked before is answered from memory for
+ * a moment while the coordinator is away.
  */
 import { hostname } from 'node:os'
 import type { Content } from '../../node/content.ts'

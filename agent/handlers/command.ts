@@ -1,6 +1,7 @@
 /**
- * The agent's side of `/muster/command/1`. A refusal is an outcome like any other: signed, so that nobody can claim that this host refused, or did, what
- * it did not. Of one operation there is one outcome: it is written down before it is told, and told again to whoever asks again.
+ * The agent's side of `/muster/command/1`. A refusal is an outcome like any other: signed, so that
+ * nobody can claim that this host refused, or did, what it did not. Of one operation there is one
+ * outcome: it is written down before it is told, and told again to whoever asks again.
  */
 import { createHash } from 'node:crypto'
 import type { command } from '../../protocols/command/protocol.ts'
@@ -37,7 +38,10 @@ export interface CommandDeps extends VerifyDeps {
   readonly onStorageFailure?: () => void
 }
 
-/** An order that a coordinator did not bring before it ended: nobody brings it any more, and its values are gone. */
+/**
+ * An order that a coordinator did not bring before it ended: nobody brings it any more, and its
+ * values are gone.
+ */
 const NOT_ARRIVED = 'it was not delivered, and is not carried out any more; give the order again'
 
 /** The answer then is no refusal: it may have been carried out, and it may not. */
@@ -50,7 +54,8 @@ interface Concluded {
 
 export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
   const { journal } = deps
-  // Owned by inTurn(): the last job of each operation. Whatever is done or said about one operation comes one after the other.
+  // Owned by inTurn(): the last job of each operation. Whatever is done or said about one operation
+  // comes one after the other.
   const turns = new Map<OperationId, Promise<unknown>>()
 
   const inTurn = <T>(operation: OperationId, job: () => Promise<T>): Promise<T> => {
@@ -77,7 +82,8 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
       verb: intent.verb,
       target: deps.agent,
       result,
-      // Anybody may draw another's operation id: what was refused or done is this statement and no other.
+      // Anybody may draw another's operation id: what was refused or done is this statement and no
+      // other.
       detail: { ...detail, intent: createHash('sha256').update(signed.statement).digest('hex') },
       at: rfc3339(deps.clock.now()),
     })
@@ -93,7 +99,9 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
     return said
   }
   const expiry = (intent: Intent): number => parseRfc3339(intent.expiresAt)
-  /** For good: whoever brings it again with a better proof does not get a second, different outcome. */
+  /**
+   * For good: whoever brings it again with a better proof does not get a second, different outcome.
+   */
   const refuse = async (signed: Signed, intent: Intent, detail: JsonObject): Promise<Signed> => {
     const said = await outcome(signed, intent, { result: 'refused', detail })
     await journal.refuse(intent.operation, signed, expiry(intent), said)
@@ -134,7 +142,8 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
         return outcome(signed, intent, { result: 'refused', detail })
       return refuse(signed, intent, detail)
     }
-    // What fails from here on is no refusal: the order has no outcome until somebody finds out what became of it.
+    // What fails from here on is no refusal: the order has no outcome until somebody finds out what
+    // became of it.
     return conclude(signed, intent, await act(deps, order))
   }
 

@@ -1,4 +1,7 @@
-/** The agent's side of `/muster/output/1`: a run's output from the runner's files, as pieces that name their stream. */
+/**
+ * The agent's side of `/muster/output/1`: a run's output from the runner's files, as pieces that
+ * name their stream.
+ */
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import { encodePiece } from '../../protocols/output/pieces.ts'
 import type { output } from '../../protocols/output/protocol.ts'
@@ -29,7 +32,8 @@ export function outputHandlers(deps: { runner: RunnerClient }): Handlers<typeof 
           await send(part.stream, part)
       else
         for (const stream of ['stdout', 'stderr'] as const) {
-          // What there is at this moment: a run that writes faster than it is read must not make this endless.
+          // What there is at this moment: a run that writes faster than it is read must not make
+          // this endless.
           const { size } = await runner.read(run, stream, offsets[stream], 1, context.signal)
           for (let at = offsets[stream]; at < size; ) {
             const part = await runner.read(

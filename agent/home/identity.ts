@@ -1,4 +1,7 @@
-/** An agent's `agent.json`: who it is, which fleet it belongs to, the root that it pinned when it joined, and where its coordinators are. */
+/**
+ * An agent's `agent.json`: who it is, which fleet it belongs to, the root that it pinned when it
+ * joined, and where its coordinators are.
+ */
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { writeDurable } from '../../shared/durable-file.ts'

@@ -1,6 +1,7 @@
 /**
- * One process at a time works in an agent's home: its journals and trust state have one writer. The lock is the operating system's and ends with its
- * holder, however that ends; the socket beside it says who answers, which is another question, and one that a dead process leaves open.
+ * One process at a time works in an agent's home: its journals and trust state have one writer. The
+ * lock is the operating system's and ends with its holder, however that ends; the socket beside it
+ * says who answers, which is another question, and one that a dead process leaves open.
  */
 import { stat } from 'node:fs/promises'
 import { localProtocol } from '../../protocols/local/protocol.ts'
@@ -14,7 +15,10 @@ import { ownFolder } from '../runner/socket/socket-path.ts'
 
 export interface LockOptions {
   readonly home: string
-  /** How long to wait for a holder that answers nobody: a one-shot at work, or an agent that is about to end. Not at all for one that answers. */
+  /**
+   * How long to wait for a holder that answers nobody: a one-shot at work, or an agent that is
+   * about to end. Not at all for one that answers.
+   */
   readonly patienceMs: number
   readonly signal: AbortSignal
 }

@@ -1,4 +1,7 @@
-/** What a host asks of one coordinator: to be let in, and what it does not know yet of roots and revocations. */
+/**
+ * What a host asks of one coordinator: to be let in, and what it does not know yet of roots and
+ * revocations.
+ */
 import type { MusterNode } from '../../node/node.ts'
 import type { TrustState } from '../../node/membership/trust-state.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -21,7 +24,10 @@ export interface AdmissionDeps {
 export interface HostOptions {
   readonly identity: AgentIdentity
   readonly claims: Readonly<Record<string, string>>
-  /** Of an agent that stays: drawn when it started, so that a coordinator notices a second one with its key. */
+  /**
+   * Of an agent that stays: drawn when it started, so that a coordinator notices a second one with
+   * its key.
+   */
   readonly instance?: string
 }
 
@@ -33,7 +39,8 @@ export interface AdmissionOptions extends HostOptions {
 /**
  * Dials, and becomes a member.
  * @returns the coordinator's peer id, or undefined where an operator has yet to approve
- * @throws node.*, protocol.*, registry.* as the coordinator refuses, trust.* where its answer does not lead to the pinned root
+ * @throws node.*, protocol.*, registry.* as the coordinator refuses, trust.* where its answer does
+ * not lead to the pinned root
  */
 export async function becomeMember(
   deps: AdmissionDeps,
@@ -57,7 +64,10 @@ export async function keepCertificate(
   await deps.trust.keepCertificate(certificate).catch(inMemory(deps, 'the certificate'))
 }
 
-/** For what counts although the disk did not take it. @throws every error that the disk did not cause */
+/**
+ * For what counts although the disk did not take it. @throws every error that the disk did not
+ * cause
+ */
 function inMemory(
   deps: Pick<AdmissionDeps, 'log' | 'onStorageFailure'>,
   what: string,
@@ -69,7 +79,10 @@ function inMemory(
   }
 }
 
-/** Asks as a host that comes back, and believes what the answer proves. @throws as {@link becomeMember} */
+/**
+ * Asks as a host that comes back, and believes what the answer proves. @throws as
+ * {@link becomeMember}
+ */
 export async function askForNews(
   deps: AdmissionDeps,
   options: HostOptions,
@@ -90,7 +103,8 @@ export async function askForNews(
     },
   )
   await trust.learn({ roots: enrolled.roots }).catch(inMemory(deps, 'a new root'))
-  // Such as two of one epoch: an alarm, and no reason to be without the coordinator; orders that rest on them are refused all the same.
+  // Such as two of one epoch: an alarm, and no reason to be without the coordinator; orders that
+  // rest on them are refused all the same.
   await trust
     .learn({ revocations: enrolled.revocations })
     .catch(inMemory(deps, 'a revocation'))

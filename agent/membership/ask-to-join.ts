@@ -1,6 +1,7 @@
 /**
- * The agent's side of enrolment: ask a coordinator, believe its answer only as far as it leads to the pinned root. The transport has proved that the
- * coordinator is the one in the ticket before the token is sent (ID-13).
+ * The agent's side of enrolment: ask a coordinator, believe its answer only as far as it leads to
+ * the pinned root. The transport has proved that the coordinator is the one in the ticket before
+ * the token is sent (ID-13).
  */
 import { openClient } from '../../protocols/rpc/call.ts'
 import { enroll } from '../../protocols/enroll/protocol.ts'
@@ -32,7 +33,10 @@ export interface EnrolOptions {
   readonly signal?: AbortSignal
 }
 
-/** @throws registry.* as the coordinator refuses, trust.* where its answer does not lead to the pinned root */
+/**
+ * @throws registry.* as the coordinator refuses, trust.* where its answer does not lead to the
+ * pinned root
+ */
 export async function askToJoin(
   deps: { clock: Clock; open: (protocolId: string) => Promise<Duplex> },
   options: EnrolOptions,

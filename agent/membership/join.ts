@@ -1,6 +1,7 @@
 /**
- * `muster agent join`: makes the agent's home and asks a coordinator of the ticket. Key and id are written before anything is sent, so that a host whose
- * connection breaks asks again as the same host; a home that was made for a join that was refused is removed again.
+ * `muster agent join`: makes the agent's home and asks a coordinator of the ticket. Key and id are
+ * written before anything is sent, so that a host whose connection breaks asks again as the same
+ * host; a home that was made for a join that was refused is removed again.
  */
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -51,7 +52,10 @@ export interface Joined {
   readonly fingerprint: string
 }
 
-/** Joining again with a ticket of the same fleet takes over the addresses in it. @throws agent.home-*, node.*, registry.*, trust.* */
+/**
+ * Joining again with a ticket of the same fleet takes over the addresses in it. @throws
+ * agent.home-*, node.*, registry.*, trust.*
+ */
 export async function joinFleet(deps: JoinDeps, options: JoinOptions): Promise<Joined> {
   const { home } = options
   const { identity, key, made } = await prepare(deps, options)
@@ -73,7 +77,8 @@ export async function joinFleet(deps: JoinDeps, options: JoinOptions): Promise<J
     })
     await trust.learn({ roots: enrolled.roots })
     if (enrolled.certificate !== undefined) await trust.keepCertificate(enrolled.certificate)
-    // A ticket that was good enough to get in says where the coordinators are now. Crash before this: joining again does it.
+    // A ticket that was good enough to get in says where the coordinators are now. Crash before
+    // this: joining again does it.
     if (!made) await writeAgentIdentity(deps, home, identity)
     return { identity, status: enrolled.status, fingerprint: key.fingerprint }
   } catch (error) {
@@ -142,7 +147,8 @@ async function prepare(
     // Last: this file is what makes the folder an agent's home.
     await writeAgentIdentity(deps, home, identity)
   } catch (error) {
-    // Nothing was sent yet: what there is of the home is of no use, and would keep the next join from making one.
+    // Nothing was sent yet: what there is of the home is of no use, and would keep the next join
+    // from making one.
     if (ours) await rm(home, { recursive: true, force: true })
     throw unwritable(home, error)
   }

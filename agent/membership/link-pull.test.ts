@@ -1,4 +1,7 @@
-/** A host's connection to its coordinator, over a real socket in place of libp2p. What it hides: dialling, and when a connection ends. */
+/**
+ * A host's connection to its coordinator, over a real socket in place of libp2p. What it hides:
+ * dialling, and when a connection ends.
+ */
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -25,7 +25,10 @@ const registryError = defineErrors({
 const INSTANCE = 'ab'.repeat(16)
 const HALF_LIFE_MS = 12 * 3_600_000
 
-/** An agent's link that runs until the test ends. Its pauses are noted and cut short; its certificate's half-life ends when the test says so. */
+/**
+ * An agent's link that runs until the test ends. Its pauses are noted and cut short; its
+ * certificate's half-life ends when the test says so.
+ */
 async function linkOf(t: TestContext, fleet: TestFleet, coordinators: readonly string[]) {
   const folder = await mkdtemp(join(tmpdir(), 'muster-link-'))
   t.after(() => rm(folder, { recursive: true, force: true }))

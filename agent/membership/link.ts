@@ -1,6 +1,7 @@
 /**
- * Keeps this host connected to a coordinator: dials the ones it knows in turn, asks for a fresh certificate on every new connection, and dials again with
- * growing pauses when the connection ends. A fleet that lost its coordinator comes back spread over the jitter of the pauses (TR-13).
+ * Keeps this host connected to a coordinator: dials the ones it knows in turn, asks for a fresh
+ * certificate on every new connection, and dials again with growing pauses when the connection
+ * ends. A fleet that lost its coordinator comes back spread over the jitter of the pauses (TR-13).
  */
 import type { MusterNode } from '../../node/node.ts'
 import type { TrustState } from '../../node/membership/trust-state.ts'
@@ -16,9 +17,14 @@ import { askForNews, becomeMember, keepCertificate } from './admission.ts'
 import type { AgentIdentity } from '../home/identity.ts'
 import { reconnectPauseMs } from './reconnect.ts'
 
-/** A host that waits for approval asks again this often: the enrolment quota allows twice as much. */
+/**
+ * A host that waits for approval asks again this often: the enrolment quota allows twice as much.
+ */
 const PENDING_MS = 5_000
-/** A connection that lasted for so long was one. A coordinator that drops whom it lets in is waited for like one that does not answer. */
+/**
+ * A connection that lasted for so long was one. A coordinator that drops whom it lets in is waited
+ * for like one that does not answer.
+ */
 const LASTED_MS = 30_000
 /** One that lasted for so long shows that there is a coordinator, which is worth waiting for. */
 const MET_MS = 5_000
@@ -27,13 +33,15 @@ const ATTEMPT_MS = 20_000
 /** A connection that stays is asked for a new certificate at the old one's half-life. */
 const RENEW_MS = 12 * 3_600_000
 /**
- * Roots and revocations are asked for again this often. Gossip brings them within a second, but it may lose any, and a host that is flooded drops what
- * comes: this bounds for how long a revoked host stays a member here.
+ * Roots and revocations are asked for again this often. Gossip brings them within a second, but it
+ * may lose any, and a host that is flooded drops what comes: this bounds for how long a revoked
+ * host stays a member here.
  */
 const PULL_MS = 5 * 60_000
 /**
- * What the coordinator that the ticket names says for good; asking again cannot change it. Every other failure may pass: another program has the port, the
- * host has started with a wrong clock, or whoever answers lies. An agent that ended for those would have to be started again by hand.
+ * What the coordinator that the ticket names says for good; asking again cannot change it. Every
+ * other failure may pass: another program has the port, the host has started with a wrong clock, or
+ * whoever answers lies. An agent that ended for those would have to be started again by hand.
  */
 const FINAL: ReadonlySet<string> = new Set([
   'registry.revoked',
@@ -66,9 +74,15 @@ export interface LinkOptions {
 export interface Link {
   /** The coordinator that this host is connected to as a member; undefined while there is none. */
   coordinator(): string | undefined
-  /** Asks it for roots and revocations that this host lacks; at once, unless it is being asked already. */
+  /**
+   * Asks it for roots and revocations that this host lacks; at once, unless it is being asked
+   * already.
+   */
   pull(): void
-  /** Runs until the signal aborts. Rejects where it makes no sense to go on: this host was revoked, or another one has its id, key or name. */
+  /**
+   * Runs until the signal aborts. Rejects where it makes no sense to go on: this host was revoked,
+   * or another one has its id, key or name.
+   */
   run(signal: AbortSignal): Promise<void>
 }
 
@@ -111,7 +125,8 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
       const off = node.on('disconnect', (peer) => {
         if (peer === peerId) ended()
       })
-      // The old certificate still holds for half its life if this fails; a new connection brings a new one in any case.
+      // The old certificate still holds for half its life if this fails; a new connection brings a
+      // new one in any case.
       const stopRenewing = clock.every(RENEW_MS, () => {
         renew(peerId, signal).catch(async (error: unknown) => {
           log.warn(

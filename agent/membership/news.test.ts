@@ -87,7 +87,8 @@ test('ID-24: a revocation that was heard of holds at once, and whoever asks is t
 
 test('ID-26: no member takes a revocation epoch with a statement that it signed for itself, and the genuine one counts', async (t) => {
   const { trust, again, policy } = await listening(t)
-  // By a key of nobody, by one that holds a grant, and by one that passed a right on: all may be true, none has a number of its own.
+  // By a key of nobody, by one that holds a grant, and by one that passed a right on: all may be
+  // true, none has a number of its own.
   const first = await signedSample('grant', operator, {
     id: testUuid(60),
     subject: delegate.fingerprint,

@@ -69,13 +69,15 @@ export function followNews(deps: NewsDeps, signal: AbortSignal): () => void {
       }
       try {
         const { root, former } = trust.root()
-        // The log hands out the numbers. Operators are believed to use no others; of anybody else a coordinator brings it, with the next order.
+        // The log hands out the numbers. Operators are believed to use no others; of anybody else a
+        // coordinator brings it, with the next order.
         if (requireRevoker(revocation, root, former) !== 'operator') return 'ignore'
         await trust.learn({ revocations: [signed] })
         if (missingEpochs(trust.revocations()).length > 0) deps.pull()
         return 'accept'
       } catch (error) {
-        // What this host does not know yet, such as a new root, makes good news look bad: whoever passed them on is not blamed.
+        // What this host does not know yet, such as a new root, makes good news look bad: whoever
+        // passed them on is not blamed.
         if (storageError.is(error)) {
           log.error({ error }, 'a revocation counts in memory only: the disk did not take it')
           deps.onStorageFailure?.()
@@ -83,12 +85,14 @@ export function followNews(deps: NewsDeps, signal: AbortSignal): () => void {
         }
         if (trustError.is(error, 'trust.equivocation'))
           log.error({ author: message.author, error }, 'two revocations claim one number')
-        // Any member can sign one that it may not sign; a warning for each would be its own to multiply.
+        // Any member can sign one that it may not sign; a warning for each would be its own to
+        // multiply.
         else log.debug({ author: message.author, error }, 'a revocation from gossip was not taken')
         return 'ignore'
       }
     }),
-    // Agents pass each other's facts on; what they say is the coordinator's to judge, who said it is judged here.
+    // Agents pass each other's facts on; what they say is the coordinator's to judge, who said it
+    // is judged here.
     node.gossip.on('facts', (message): Verdict => {
       try {
         const signed = fromWire(decode(message.bytes))

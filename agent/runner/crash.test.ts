@@ -31,12 +31,14 @@ test('PC-16: wherever a runner is killed, an order that is sent again never star
     const status = await runner.client.wait(order.run)
     const started = (await readFile(marks, 'utf8').catch(() => '')).length / 2
     assert.ok(started <= 1, `${started} children after a crash at write ${moment}`)
-    // What is told agrees with what happened: an exit code only if it ran, and a failed start only if it didn't.
+    // What is told agrees with what happened: an exit code only if it ran, and a failed start only
+    // if it didn't.
     if (status.state === 'exited') assert.equal(started, 1)
     if (status.state === 'failed to start') assert.equal(started, 0)
     states.push(code === 0 ? 'quiet' : runWords(status))
   }
-  // Nothing was written; the order was; the program may have begun; (its end was written, but not that of its output;) all was.
+  // Nothing was written; the order was; the program may have begun; (its end was written, but not
+  // that of its output;) all was.
   const told = [
     'exited: 3',
     'failed to start: EINTR: the runner died before the program began',

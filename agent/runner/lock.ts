@@ -1,6 +1,7 @@
 /**
- * One runner a home. The lock is the operating system's (fcntl, taken by SQLite, which node brings along): it ends with the process that
- * holds it, however that ends, so there is no stale lock to judge.
+ * One runner a home. The lock is the operating system's (fcntl, taken by SQLite, which node brings
+ * along): it ends with the process that holds it, however that ends, so there is no stale lock to
+ * judge.
  */
 import { closeSync, constants, lstatSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'

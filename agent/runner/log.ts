@@ -1,9 +1,15 @@
-/** The runner's own log: one JSON line an event on standard error, which the client points at runner.log. (The program's logger would triple its size.) */
+/**
+ * The runner's own log: one JSON line an event on standard error, which the client points at
+ * runner.log. (The program's logger would triple its size.)
+ */
 import { inspect } from 'node:util'
 import type { Clock } from '../../shared/clock.ts'
 import { rfc3339 } from '../../shared/clock.ts'
 
-/** `data.error` may be anything that was thrown. Never an order's environment or arguments: they may hold secrets. */
+/**
+ * `data.error` may be anything that was thrown. Never an order's environment or arguments: they may
+ * hold secrets.
+ */
 export type RunnerLog = (event: string, data?: Readonly<Record<string, unknown>>) => void
 
 export function createLog(deps: { clock: Clock }, write: (line: string) => void): RunnerLog {

@@ -1,6 +1,7 @@
 /**
- * The runner: a process of its own that parents all runs of a host. It opens no network socket and loads no package; the agent beside
- * it may be restarted, updated or killed without any run noticing.
+ * The runner: a process of its own that parents all runs of a host. It opens no network socket and
+ * loads no package; the agent beside it may be restarted, updated or killed without any run
+ * noticing.
  *
  * usage: node agent/runner/main.ts --home DIR [--idle-exit MS] [--containment auto|cgroup1|none]
  *   --idle-exit: ends when for so long nobody was connected and no run lived; the next call starts it again. 0: never. Default 10 minutes.
@@ -28,7 +29,10 @@ import { findTools } from './launch/system-tools.ts'
 
 const IDLE_EXIT_MS = 600_000
 const IDLE_LOOK_MS = 1000
-/** Killed after nearly everything else when memory runs out: without it every run's exit code is lost. Runs get 0 again. */
+/**
+ * Killed after nearly everything else when memory runs out: without it every run's exit code is
+ * lost. Runs get 0 again.
+ */
 const OOM_SCORE = '-900'
 const VERSIONS = { auto: [2, 1], cgroup1: [1], none: [] } as const
 

@@ -8,9 +8,14 @@ export interface RunnerPaths {
   /** Held for as long as a runner lives. */
   readonly lock: string
   readonly log: string
-  /** Compiled code of the runner: starts faster and never loads the TypeScript parser a second time. */
+  /**
+   * Compiled code of the runner: starts faster and never loads the TypeScript parser a second time.
+   */
   readonly compileCache: string
-  /** One folder a run: its record and its output. Trusted: whoever writes here decides what the runner believes about its runs. */
+  /**
+   * One folder a run: its record and its output. Trusted: whoever writes here decides what the
+   * runner believes about its runs.
+   */
   readonly runs: string
   /** Named pipes that wait for their run. */
   readonly spares: string

@@ -1,6 +1,7 @@
 /**
- * One run, from its order to its last byte. Its record on disk is always ahead of what it does: written before the program exists,
- * before the program starts, before the first signal, and before anybody is told that it ended.
+ * One run, from its order to its last byte. Its record on disk is always ahead of what it does:
+ * written before the program exists, before the program starts, before the first signal, and before
+ * anybody is told that it ended.
  */
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -36,9 +37,15 @@ export interface RunDeps {
   readonly bootId: string
 }
 
-/** Between SIGTERM and SIGKILL when a run's time is up. Its limit said how long it may take; this is for putting things away. */
+/**
+ * Between SIGTERM and SIGKILL when a run's time is up. Its limit said how long it may take; this is
+ * for putting things away.
+ */
 const TIMEOUT_GRACE_MS = 5000
-/** A complaint of env(1) about an exec that failed is one line; a longer stderr is the program's own. */
+/**
+ * A complaint of env(1) about an exec that failed is one line; a longer stderr is the program's
+ * own.
+ */
 const COMPLAINT_BYTES = 8192
 
 export class Run {
@@ -85,7 +92,8 @@ export class Run {
       // Crash here: a folder without a record. The next runner removes it; nothing was started.
       .then(() => syncFolder(dirname(folder)))
       .then(() => saveRecord(deps, folder, record))
-      // Crash here: `starting` without a process. The next runner makes it `failed to start`: the gate never opened.
+      // Crash here: `starting` without a process. The next runner makes it `failed to start`: the
+      // gate never opened.
       .then(
         () => undefined,
         (error: unknown) => fromSystemError(error, folder) ?? error,
@@ -109,7 +117,10 @@ export class Run {
     return hasEnded(this.record) && this.output.ended()
   }
 
-  /** How long ago it ended; 0 while it hasn't. Only the time before this runner's start is by the wall clock. */
+  /**
+   * How long ago it ended; 0 while it hasn't. Only the time before this runner's start is by the
+   * wall clock.
+   */
   ageMs(): number {
     if (this.#end === undefined) return 0
     return this.#end.ageMs + this.#deps.clock.monotonic() - this.#end.at
@@ -130,7 +141,10 @@ export class Run {
     return this.#journal.changed(signal)
   }
 
-  /** Resolves once nothing of the run lives. Joins a stop that is under way, which the shorter grace then decides. */
+  /**
+   * Resolves once nothing of the run lives. Joins a stop that is under way, which the shorter grace
+   * then decides.
+   */
   async stop(options: { signal: string; graceMs: number }): Promise<RunStatus> {
     await this.started
     await this.#stop('stop', options)
@@ -153,7 +167,8 @@ export class Run {
       if (!hasEnded(this.record)) {
         this.#containment?.follow(processes)
         if (!this.record.supervised && !this.#mainLives()) await this.#vanished()
-        // Version 1 kills one process where version 2 kills the group; the run is one thing, so the rest goes too.
+        // Version 1 kills one process where version 2 kills the group; the run is one thing, so the
+        // rest goes too.
         else if ((this.#containment?.oomKills() ?? 0) > 0)
           await this.#stop('oom', { signal: 'SIGKILL', graceMs: 0 })
       }
@@ -173,7 +188,10 @@ export class Run {
       this.#containment = undefined
   }
 
-  /** Takes over a run that another runner started, or what is left of one that ended. Nobody can wait for its exit any more. */
+  /**
+   * Takes over a run that another runner started, or what is left of one that ended. Nobody can
+   * wait for its exit any more.
+   */
   async adopt(containment: Containment | undefined): Promise<void> {
     this.#containment = containment
     this.output.open()
@@ -206,7 +224,8 @@ export class Run {
           this.#containment = containment
           this.#look = look
           await this.#journal.commit(event)
-          // Crash here: the gate reads the end of its input and ends. The next runner finds nobody: `lost`, and nothing was started.
+          // Crash here: the gate reads the end of its input and ends. The next runner finds nobody:
+          // `lost`, and nothing was started.
         },
         exited: (exit) =>
           void this.#exit(exit, order.command[0] as string).catch((error: unknown) =>
@@ -299,7 +318,8 @@ export class Run {
     const containment = this.#containment
     if (containment === undefined) return
     await this.#journal.commit({ type: 'ended by us', cause })
-    // Crash here: the cause stands, no signal was sent. The next runner finds it alive, and whatever ends it then, it was stopped.
+    // Crash here: the cause stands, no signal was sent. The next runner finds it alive, and
+    // whatever ends it then, it was stopped.
     const target = {
       containment,
       mainLives: () => this.#mainLives(),

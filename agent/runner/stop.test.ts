@@ -27,7 +27,8 @@ function said(runner: RunnerHome, run: RunId, pattern: RegExp): Promise<string> 
 for (const containment of CONTAINMENTS) {
   test(`PC-08: a stop ends all that a run started, daemons and the deaf too (${containment})`, async () => {
     await using runner = await openRunnerHome({ containment })
-    // What is ignored stays ignored in those that it starts: only being killed ends the grandchild, which no process group reaches.
+    // What is ignored stays ignored in those that it starts: only being killed ends the grandchild,
+    // which no process group reaches.
     const daemon = await runner.start([
       'sh',
       '-c',
@@ -129,7 +130,8 @@ test('a signal goes to the main process, and to an ended run not at all', async 
 test('PC-08: without control groups a stop ends a daemon that left its session, its output and its environment', async () => {
   await using runner = await openRunnerHome({ containment: 'none' })
   const pidFile = join(runner.home, 'daemon')
-  // Twice forked, so that its parent is gone before the runner looks, and nothing of it is as the run's.
+  // Twice forked, so that its parent is gone before the runner looks, and nothing of it is as the
+  // run's.
   const daemon = `env -i setsid sh -c 'sleep 641 & echo $! >${pidFile}.new; mv ${pidFile}.new ${pidFile}' </dev/null >/dev/null 2>&1 &`
   const { run } = await runner.start(['sh', '-c', `(${daemon}) ; sleep 640`])
   const pid = Number(await eventually('the daemon runs', () => readText(pidFile)))

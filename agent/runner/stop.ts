@@ -12,17 +12,29 @@ export interface StopTarget {
 
 export interface StopOptions {
   readonly signal: string
-  /** Monotonic ms at which asking ends and killing begins. Read at each step: a more urgent stop may bring it nearer. */
+  /**
+   * Monotonic ms at which asking ends and killing begins. Read at each step: a more urgent stop may
+   * bring it nearer.
+   */
   readonly deadline: () => number
 }
 
-/** How long SIGKILL may take. Only uninterruptible sleep takes longer: a disk or a network file system that doesn't answer. */
+/**
+ * How long SIGKILL may take. Only uninterruptible sleep takes longer: a disk or a network file
+ * system that doesn't answer.
+ */
 const KILL_MS = 10_000
-/** Looks begin this close together and move apart, because most processes end at once and some take minutes. */
+/**
+ * Looks begin this close together and move apart, because most processes end at once and some take
+ * minutes.
+ */
 const FIRST_LOOK_MS = 2
 const LAST_LOOK_MS = 50
 
-/** Resolves to the number of processes that still live: 0, or more if even SIGKILL didn't end them in ten seconds. */
+/**
+ * Resolves to the number of processes that still live: 0, or more if even SIGKILL didn't end them
+ * in ten seconds.
+ */
 export async function stopTree(
   deps: { clock: Clock },
   target: StopTarget,

@@ -5,7 +5,10 @@ import { readBootId, readStat } from './containment/process-identity.ts'
 import { runWords } from '../../shared/run-words.ts'
 import { eventually, openRunnerHome } from './testing/runner-home.ts'
 
-/** The numbers of threats.md divided by a hundred: enough for a leak of one a run to show, small enough for every test run. */
+/**
+ * The numbers of threats.md divided by a hundred: enough for a leak of one a run to show, small
+ * enough for every test run.
+ */
 const SHORT_RUNS = 100
 const RACES = 60
 const AT_ONCE = 10

@@ -1,4 +1,7 @@
-/** All runs of one home: started once each, found again after a crash, stopped, read, and in the end forgotten. */
+/**
+ * All runs of one home: started once each, found again after a crash, stopped, read, and in the end
+ * forgotten.
+ */
 import { join } from 'node:path'
 import type { RunId } from '../../shared/ids.ts'
 import { liveRunLimit } from './capacity.ts'
@@ -13,7 +16,10 @@ import { Run, type RunDeps } from './run.ts'
 import { hasEnded } from './records/run-state.ts'
 import type { RunStatus } from './records/run-status.ts'
 
-/** How soon the end of a run that isn't our child, or a memory kill on control groups version 1, is noticed. */
+/**
+ * How soon the end of a run that isn't our child, or a memory kill on control groups version 1, is
+ * noticed.
+ */
 const TICK_MS = 250
 /** Output of live runs survives a power loss but for the last second. */
 const SYNC_TICKS = 4
@@ -54,7 +60,10 @@ export class Supervisor {
     this.#background(this.#forget(), 'ended runs not removed')
   }
 
-  /** The run of the order's id: new, or the one that was started by the same order before. Throws runner.conflict, runner.full, runner.crowded, runner.closing. */
+  /**
+   * The run of the order's id: new, or the one that was started by the same order before. Throws
+   * runner.conflict, runner.full, runner.crowded, runner.closing.
+   */
   async start(order: RunOrder): Promise<RunStatus> {
     const known = this.#runs.get(order.run) ?? (await this.#create(order))
     if (known.record.digest !== orderDigest(order))
@@ -131,7 +140,10 @@ export class Supervisor {
     work.catch((error: unknown) => this.#deps.log(failure, { error }))
   }
 
-  /** Throws runner.crowded while so many runs ended a moment ago that none of them may be forgotten yet. */
+  /**
+   * Throws runner.crowded while so many runs ended a moment ago that none of them may be forgotten
+   * yet.
+   */
   async #makeRoom(): Promise<void> {
     if (this.#runs.size < MAX_KNOWN) return
     await this.#forget()
@@ -148,7 +160,8 @@ export class Supervisor {
     for (const id of forgettable(ended, this.#keep)) {
       const run = this.#runs.get(id)
       if (run === undefined) continue
-      // Gone for whoever asks before it is gone from the disk. Crash in between: what is left of its folder is read, or removed, at the next start.
+      // Gone for whoever asks before it is gone from the disk. Crash in between: what is left of
+      // its folder is read, or removed, at the next start.
       this.#runs.delete(id)
       await run.forget()
     }

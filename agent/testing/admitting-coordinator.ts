@@ -1,4 +1,7 @@
-/** A coordinator as far as enrolment goes, on loopback, that admits or refuses as the test says. What it hides: registry and log. */
+/**
+ * A coordinator as far as enrolment goes, on loopback, that admits or refuses as the test says.
+ * What it hides: registry and log.
+ */
 import type { TestContext } from 'node:test'
 import { createNodePolicy } from '../../node/membership/policy.ts'
 import { addressOf, type TestFleet, type TestNode } from '../../node/testing/fleet.ts'

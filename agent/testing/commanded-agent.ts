@@ -1,4 +1,7 @@
-/** An agent's commands on a real socket with a real runner, its journal and trust state on a disk that outlives them. What it hides: who may bring orders. */
+/**
+ * An agent's commands on a real socket with a real runner, its journal and trust state on a disk
+ * that outlives them. What it hides: who may bring orders.
+ */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'

@@ -1,6 +1,8 @@
 /**
- * A coordinator as far as an agent's commands can tell: a root with one operator and one issuing key, a log in memory with real entries, checkpoints and
- * proofs, and orders made of them. What it hides: whether the coordinator would have let the order pass at all; tests make orders that it would not.
+ * A coordinator as far as an agent's commands can tell: a root with one operator and one issuing
+ * key, a log in memory with real entries, checkpoints and proofs, and orders made of them. What it
+ * hides: whether the coordinator would have let the order pass at all; tests make orders that it
+ * would not.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -159,7 +161,10 @@ export function webGrant(
   })
 }
 
-/** Logs the intent and makes the order that a coordinator would bring to a host that knows the log up to `from`. */
+/**
+ * Logs the intent and makes the order that a coordinator would bring to a host that knows the log
+ * up to `from`.
+ */
 export async function orderOf(
   log: TestLog,
   intent: Signed,
@@ -186,7 +191,10 @@ export async function orderOf(
   }
 }
 
-/** The trust state of a host that has joined, in a folder of its own; `again` opens what is on the disk, as a restart does. */
+/**
+ * The trust state of a host that has joined, in a folder of its own; `again` opens what is on the
+ * disk, as a restart does.
+ */
 export async function joinedTrust(
   t: TestContext,
 ): Promise<{ trust: TrustState; again(): Promise<TrustState> }> {

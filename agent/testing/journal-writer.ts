@@ -1,7 +1,7 @@
 /**
- * Observes one new package set after the other in the journal of the folder that is its argument, and prints `epoch sequence root` of each
- * update once it is durable; until it is killed, or the disk refuses. Then it observes one that differs less from the last, and says whether
- * that fits.
+ * Observes one new package set after the other in the journal of the folder that is its argument,
+ * and prints `epoch sequence root` of each update once it is durable; until it is killed, or the
+ * disk refuses. Then it observes one that differs less from the last, and says whether that fits.
  */
 import { writeSync } from 'node:fs'
 import { openJournal } from '../facts/journal.ts'

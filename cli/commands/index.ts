@@ -1,6 +1,7 @@
 /**
- * Every command of `muster`: noun → verb → declaration, in the order of the help pages. A declaration is loaded when its command runs or its
- * noun's help is shown; add a command by adding its line here and its two files, `<noun>/<verb>.ts` and `<noun>/<verb>.handler.ts`.
+ * Every command of `muster`: noun → verb → declaration, in the order of the help pages. A
+ * declaration is loaded when its command runs or its noun's help is shown; add a command by adding
+ * its line here and its two files, `<noun>/<verb>.ts` and `<noun>/<verb>.handler.ts`.
  */
 import type { Registry } from '../program/command.ts'
 

@@ -1,4 +1,7 @@
-/** Every declared command keeps the rules of the command line: names, voice, examples that parse, files that load. */
+/**
+ * Every declared command keeps the rules of the command line: names, voice, examples that parse,
+ * files that load.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Declaration, flagName, type LoadDeclaration } from '../program/command.ts'

@@ -1,4 +1,7 @@
-/** Content of the node whose home it is: of an agent over its own socket, of a coordinator as an operator (adding is an operation, signed and logged). */
+/**
+ * Content of the node whose home it is: of an agent over its own socket, of a coordinator as an
+ * operator (adding is an operation, signed and logged).
+ */
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { openClient, type Client } from '../../protocols/rpc/call.ts'
@@ -124,7 +127,9 @@ async function* pieces(file: string, signal: AbortSignal): AsyncIterable<Uint8Ar
   }
 }
 
-/** The intent names the content, so it is hashed before it is sent; the coordinator hashes it again. */
+/**
+ * The intent names the content, so it is hashed before it is sent; the coordinator hashes it again.
+ */
 async function hashFile(context: Context, file: string): Promise<{ blob: string; size: number }> {
   const hasher = createBlake3()
   let size = 0

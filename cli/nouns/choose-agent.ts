@@ -5,7 +5,10 @@ import { agentId } from '../../shared/ids.ts'
 import { cliError } from '../errors.ts'
 import type { Session } from '../session/session.ts'
 
-/** @throws cli.usage for what means a set, even one of a single host: whoever revokes `role=web` must not hit the first of them; registry.unknown-host */
+/**
+ * @throws cli.usage for what means a set, even one of a single host: whoever revokes `role=web`
+ * must not hit the first of them; registry.unknown-host
+ */
 export async function chooseAgent(session: Session, text: string): Promise<AgentRow> {
   if (text === 'all' || text.includes('='))
     throw cliError('cli.usage', {

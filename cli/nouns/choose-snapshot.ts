@@ -1,4 +1,7 @@
-/** The snapshot that a person means: names are unique within a repository, so a repository is needed only where two have the same one. */
+/**
+ * The snapshot that a person means: names are unique within a repository, so a repository is needed
+ * only where two have the same one.
+ */
 import { snapshotError } from '../../coordinator/repositories/snapshots/errors.ts'
 import type { SnapshotRow } from '../../protocols/control/messages.ts'
 import type { Session } from '../session/session.ts'

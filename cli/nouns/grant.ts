@@ -82,8 +82,9 @@ export async function signGrant(
 }
 
 /**
- * `--on` as a grant says it: labels stay labels, so that hosts that come later are covered too. A grant has one set of labels, of which a host must
- * have all; several sets would be one that nobody asked for, so they are refused.
+ * `--on` as a grant says it: labels stay labels, so that hosts that come later are covered too. A
+ * grant has one set of labels, of which a host must have all; several sets would be one that nobody
+ * asked for, so they are refused.
  */
 async function selector(session: Session, on: readonly string[]): Promise<Selector> {
   if (on.length === 0 || on.includes('all')) return { all: true }

@@ -1,4 +1,7 @@
-/** Writes an exported log into a new folder, file by file as it arrives. Names are checked against the fixed layout of a bundle, never joined as sent. */
+/**
+ * Writes an exported log into a new folder, file by file as it arrives. Names are checked against
+ * the fixed layout of a bundle, never joined as sent.
+ */
 import { lstat, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { diskReason } from '../../shared/disk-reason.ts'

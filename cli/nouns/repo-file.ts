@@ -42,7 +42,10 @@ export async function writeRepoFile(
   }
 }
 
-/** Signatures are checked where the repository brings its key; that a key is there does not make it trusted: dnf asks before it imports one. */
+/**
+ * Signatures are checked where the repository brings its key; that a key is there does not make it
+ * trusted: dnf asks before it imports one.
+ */
 function section(url: string, repository: { id: string; gpgkey: string | null }): string {
   const key =
     repository.gpgkey === null

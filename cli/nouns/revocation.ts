@@ -1,4 +1,7 @@
-/** Signs a revocation: a statement of its own, so that every host can check it without the coordinator. */
+/**
+ * Signs a revocation: a statement of its own, so that every host can check it without the
+ * coordinator.
+ */
 import type { SignedText } from '../../shared/trust/transport.ts'
 import { toText } from '../../shared/trust/transport.ts'
 import { signStatement } from '../../shared/trust/signed.ts'

@@ -3,7 +3,10 @@ import type { RepositoryRow, StatusResponse } from '../../protocols/control/mess
 
 type Served = RepositoryRow['served']
 
-/** For a column: `newest (version 5)`, `snapshot d1 (version 3)`. Undefined while nothing is published. */
+/**
+ * For a column: `newest (version 5)`, `snapshot d1 (version 3)`. Undefined while nothing is
+ * published.
+ */
 export function servedShort(served: Served): string | undefined {
   if (served === null || served === undefined) return undefined
   const { version, snapshot, newest } = served
@@ -29,7 +32,10 @@ export function pinnedNotice(repository: string, snapshot: string, version: numb
   return `${repository}: latest stays at snapshot ${snapshot} (version ${version}); run \`muster repo publish --repo-id ${repository}\` to serve the newest`
 }
 
-/** How `muster status` counts and names the repositories whose `latest` an operator put on a snapshot. */
+/**
+ * How `muster status` counts and names the repositories whose `latest` an operator put on a
+ * snapshot.
+ */
 export function pinnedStatus(repositories: StatusResponse['repositories']): {
   count: string
   notices: string[]

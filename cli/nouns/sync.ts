@@ -1,4 +1,7 @@
-/** One repository's sync as a person watches it: progress while it goes on, one line when it is done, every missing file when it is not. */
+/**
+ * One repository's sync as a person watches it: progress while it goes on, one line when it is
+ * done, every missing file when it is not.
+ */
 import { EXIT } from '../../shared/exit-codes.ts'
 import { formatDuration, formatSize } from '../../shared/units.ts'
 import type { CommandContext } from '../context.ts'
@@ -32,7 +35,10 @@ export interface SyncRow {
   readonly seconds: number
 }
 
-/** `done` is told of a sync that is complete. @returns EXIT.done, or EXIT.partly where files are missing. @throws what stopped the sync altogether */
+/**
+ * `done` is told of a sync that is complete. @returns EXIT.done, or EXIT.partly where files are
+ * missing. @throws what stopped the sync altogether
+ */
 export async function syncRepository(
   context: CommandContext<unknown, unknown>,
   session: Session,

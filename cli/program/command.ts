@@ -1,6 +1,7 @@
 /**
- * What a command is: a cheap declaration (words, flags, arguments) and a handler that is imported only when the command runs. Declarations
- * import nothing but this file, so `muster --help` and completion stay fast.
+ * What a command is: a cheap declaration (words, flags, arguments) and a handler that is imported
+ * only when the command runs. Declarations import nothing but this file, so `muster --help` and
+ * completion stay fast.
  */
 import type { CommandContext } from '../context.ts'
 
@@ -19,9 +20,10 @@ interface ValueFlag extends FlagBase {
 }
 
 /**
- * What a flag takes and what the handler gets: `string`, `list` (repeatable, string[]), `pairs` (repeatable K=V, Record), `variables` (the
- * same, and K alone, which is undefined in the Record), `integer`, `size` (`512M`, in bytes), `duration` (`10s`, in ms), `choice` (one of some
- * words), `boolean`.
+ * What a flag takes and what the handler gets: `string`, `list` (repeatable, string[]), `pairs`
+ * (repeatable K=V, Record), `variables` (the same, and K alone, which is undefined in the Record),
+ * `integer`, `size` (`512M`, in bytes), `duration` (`10s`, in ms), `choice` (one of some words),
+ * `boolean`.
  */
 export type FlagSpec =
   | (FlagBase & { readonly type: 'boolean' })
@@ -74,7 +76,9 @@ export interface ArgumentSpec {
   readonly choices?: readonly string[]
 }
 
-/** In the order of the command line. Keys name them for the handler and, in capitals, for the help. */
+/**
+ * In the order of the command line. Keys name them for the handler and, in capitals, for the help.
+ */
 export type ArgumentSpecs = Readonly<Record<string, ArgumentSpec>>
 export type ArgumentValues<A extends ArgumentSpecs> = {
   readonly [K in keyof A]: A[K] extends { variadic: true }
@@ -85,8 +89,8 @@ export type ArgumentValues<A extends ArgumentSpecs> = {
 }
 
 /**
- * What a handler returns: an exit code (shared/exit-codes.ts), or nothing. Nothing means done, or, if the user interrupted and the command
- * is not a daemon, interrupted.
+ * What a handler returns: an exit code (shared/exit-codes.ts), or nothing. Nothing means done, or,
+ * if the user interrupted and the command is not a daemon, interrupted.
  */
 export type HandlerResult = number | undefined | void
 export interface HandlerModule<F extends FlagSpecs, A extends ArgumentSpecs> {
@@ -104,7 +108,9 @@ export interface CommandSpec<F extends FlagSpecs, A extends ArgumentSpecs> {
   readonly examples: readonly { readonly command: string; readonly does: string }[]
   /** True if the result obeys -o. */
   readonly output?: true
-  /** Everything from the first argument on goes to the handler unchanged, one leading `--` removed. */
+  /**
+   * Everything from the first argument on goes to the handler unchanged, one leading `--` removed.
+   */
   readonly passThrough?: true
   /** Runs until it is interrupted, and an interrupt is its normal end: exit code 0. */
   readonly daemon?: true
@@ -129,12 +135,11 @@ export interface Declaration {
 
 /**
  * Declares a command. The handler's file takes its types from the declaration's:
- * @example
- * const flags = { repoId: { type: 'string', value: 'ID', summary: 'the repository' } } as const satisfies FlagSpecs
- * export type Flags = FlagValues<typeof flags>
- * export const command = defineCommand({ summary: '…', flags, examples: […], handler: () => import('./sync.handler.ts') })
- * // sync.handler.ts
- * export async function handle(context: CommandContext<Flags>): Promise<void> { … }
+ * @example const flags = { repoId: { type: 'string', value: 'ID', summary: 'the repository' } } as
+ * const satisfies FlagSpecs export type Flags = FlagValues<typeof flags> export const command =
+ * defineCommand({ summary: '…', flags, examples: […], handler: () => import('./sync.handler.ts') })
+ * // sync.handler.ts export async function handle(context: CommandContext<Flags>): Promise<void> {
+ * … }
  */
 export function defineCommand<
   const F extends FlagSpecs = Record<never, never>,
@@ -161,7 +166,10 @@ export function flagName(key: string): string {
 
 export type LoadDeclaration = () => Promise<{ readonly command: Declaration }>
 
-/** A noun with verbs, or a command of one word. The summary stands here so that the first help page loads no declaration. */
+/**
+ * A noun with verbs, or a command of one word. The summary stands here so that the first help page
+ * loads no declaration.
+ */
 export type RegistryEntry =
   | { readonly summary: string; readonly verbs: Readonly<Record<string, LoadDeclaration>> }
   | { readonly summary: string; readonly command: LoadDeclaration }

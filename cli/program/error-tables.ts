@@ -1,6 +1,7 @@
 /**
- * The tables of every area whose errors a coordinator or an agent may send: an error crosses the wire as a code with plain data, and gets its prose here. Importing
- * a table costs a few kilobytes and nothing else.
+ * The tables of every area whose errors a coordinator or an agent may send: an error crosses the
+ * wire as a code with plain data, and gets its prose here. Importing a table costs a few kilobytes
+ * and nothing else.
  */
 import '../../agent/commands/errors.ts'
 import '../../coordinator/audit/errors.ts'

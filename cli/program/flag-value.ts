@@ -6,7 +6,10 @@ import { cliError } from '../errors.ts'
 /** Repeated flags beyond this are a runaway script. */
 const MAX_REPEATS = 10_000
 
-/** The value after one more occurrence of the flag; `before` is what the earlier ones gave. @throws cli.usage */
+/**
+ * The value after one more occurrence of the flag; `before` is what the earlier ones gave. @throws
+ * cli.usage
+ */
 export function parseFlag(name: string, spec: FlagSpec, text: string, before: unknown): unknown {
   switch (spec.type) {
     case 'boolean':

@@ -1,4 +1,7 @@
-/** What isn't UTF-8 is refused before a command begins: text that Node made of it would name something else. */
+/**
+ * What isn't UTF-8 is refused before a command begins: text that Node made of it would name
+ * something else.
+ */
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

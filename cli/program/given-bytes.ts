@@ -1,14 +1,14 @@
 /**
- * Refuses arguments, variables and a working folder that aren't UTF-8. Node replaces their bytes by U+FFFD, so a
- * command that used the text would act on another name than the one that was given.
+ * Refuses arguments, variables and a working folder that aren't UTF-8. Node replaces their bytes by
+ * U+FFFD, so a command that used the text would act on another name than the one that was given.
  */
 import { readFileSync, readlinkSync } from 'node:fs'
 import { cliError } from '../errors.ts'
 
 const REPLACEMENT = '\uFFFD'
 /**
- * Set by a launcher that runs under an older Node and can't pass bytes on: names of the variables that aren't UTF-8,
- * with `=` between them.
+ * Set by a launcher that runs under an older Node and can't pass bytes on: names of the variables
+ * that aren't UTF-8, with `=` between them.
  */
 const LAUNCHER_NOTE = 'MUSTER_NOT_UTF8'
 
@@ -29,7 +29,10 @@ export const processBytes: GivenBytes = {
   folder: () => orUndefined(() => readlinkSync('/proc/self/cwd', { encoding: 'buffer' })),
 }
 
-/** The error for the first of `argv` that isn't UTF-8. Names its place and never its text: that may be a secret. */
+/**
+ * The error for the first of `argv` that isn't UTF-8. Names its place and never its text: that may
+ * be a secret.
+ */
 export function argumentFault(argv: readonly string[], given: GivenBytes): Error | undefined {
   if (!argv.some((word) => word.includes(REPLACEMENT))) return undefined
   // The words before ours are Node's own and the script's.
@@ -42,8 +45,8 @@ export function argumentFault(argv: readonly string[], given: GivenBytes): Error
 }
 
 /**
- * `env`, in which a variable that isn't UTF-8 throws cli.not-utf8 when it is read. Variables that no command reads
- * don't matter.
+ * `env`, in which a variable that isn't UTF-8 throws cli.not-utf8 when it is read. Variables that
+ * no command reads don't matter.
  */
 export function guardedEnvironment(env: Environment, given: GivenBytes): Environment {
   const { [LAUNCHER_NOTE]: note, ...rest } = env
@@ -60,7 +63,10 @@ export function guardedEnvironment(env: Environment, given: GivenBytes): Environ
   return rest
 }
 
-/** Makes `process.cwd()` throw cli.not-utf8 in a folder whose path isn't UTF-8: it would return another folder. */
+/**
+ * Makes `process.cwd()` throw cli.not-utf8 in a folder whose path isn't UTF-8: it would return
+ * another folder.
+ */
 export function guardFolder(given: GivenBytes): void {
   const path = given.folder()
   if (path === undefined || Buffer.from(path.toString('utf8')).equals(path)) return

@@ -45,10 +45,16 @@ export const globalFlags = {
   verbose: { type: 'boolean', short: 'v', summary: 'more detail, and the causes of errors' },
 } as const satisfies FlagSpecs
 
-/** `color` is true unless --no-color was given; the environment (NO_COLOR, TERM) is judged per stream. */
+/**
+ * `color` is true unless --no-color was given; the environment (NO_COLOR, TERM) is judged per
+ * stream.
+ */
 export type GlobalFlags = FlagValues<typeof globalFlags> & { readonly color: boolean }
 
-/** Global flags that take a value, as typed: what stands after one of these before the noun is not the noun. */
+/**
+ * Global flags that take a value, as typed: what stands after one of these before the noun is not
+ * the noun.
+ */
 export const GLOBAL_VALUE_FLAGS: ReadonlySet<string> = new Set([
   '--home',
   '--config',

@@ -1,4 +1,7 @@
-/** Help pages. They lead with examples, keep to eighty columns but for words that are longer, and are made from the declarations alone. */
+/**
+ * Help pages. They lead with examples, keep to eighty columns but for words that are longer, and
+ * are made from the declarations alone.
+ */
 import {
   type Declaration,
   type FlagSpec,
@@ -17,7 +20,10 @@ export function flagUsage(key: string, spec: FlagSpec): string {
   return `${spec.short === undefined ? '' : `-${spec.short}, `}--${flagName(key)}${value}`
 }
 
-/** What is worth knowing of a flag beyond its summary: choices, default, that it is required or repeatable. */
+/**
+ * What is worth knowing of a flag beyond its summary: choices, default, that it is required or
+ * repeatable.
+ */
 export function flagNotes(spec: FlagSpec): string {
   const notes: string[] = []
   if (spec.type === 'choice') notes.push(spec.choices.join('|'))

@@ -1,6 +1,7 @@
 /**
- * Ctrl-C and SIGTERM. The first asks the command to finish cleanly (its signal aborts), the second ends
- * the process at once with the same exit code. A reader of stdout that goes away asks the same.
+ * Ctrl-C and SIGTERM. The first asks the command to finish cleanly (its signal aborts), the second
+ * ends the process at once with the same exit code. A reader of stdout that goes away asks the
+ * same.
  */
 import { systemClock } from '../../shared/clock.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
@@ -10,8 +11,8 @@ import type { Sink } from '../terminal/sink.ts'
 export interface Interrupts {
   readonly signal: AbortSignal
   /**
-   * The command has ended and the process is about to. From now on an interrupt ends it at once, and says
-   * that the command was complete.
+   * The command has ended and the process is about to. From now on an interrupt ends it at once,
+   * and says that the command was complete.
    */
   finish(): void
 }

@@ -1,6 +1,7 @@
 /**
- * Finds the command in the words of a command line before anything of it is loaded: flags that stand before the noun or the verb are moved
- * behind it, everything after the command is left alone.
+ * Finds the command in the words of a command line before anything of it is loaded: flags that
+ * stand before the noun or the verb are moved behind it, everything after the command is left
+ * alone.
  */
 import type { LoadDeclaration, Registry } from './command.ts'
 import { GLOBAL_VALUE_FLAGS } from './global-flags.ts'
@@ -12,7 +13,10 @@ export type Invocation =
       readonly load: LoadDeclaration
       readonly rest: readonly string[]
     }
-  /** Help for the program or a noun. `asked`: the user asked for it, as distinct from having left out a word. */
+  /**
+   * Help for the program or a noun. `asked`: the user asked for it, as distinct from having left
+   * out a word.
+   */
   | { readonly kind: 'help'; readonly words: readonly string[]; readonly asked: boolean }
   | { readonly kind: 'topic'; readonly topic: string }
   | { readonly kind: 'unknown'; readonly words: readonly string[]; readonly word: string }

@@ -1,6 +1,7 @@
 /**
- * Commands of Muster's design that this version does not have: whoever has read of one is told so, and what serves in its place, instead of that it was
- * never heard of. A line goes when its command comes; a test looks that no command is in both places.
+ * Commands of Muster's design that this version does not have: whoever has read of one is told so,
+ * and what serves in its place, instead of that it was never heard of. A line goes when its command
+ * comes; a test looks that no command is in both places.
  */
 export const NOT_YET: Readonly<Record<string, string>> = {
   artifact: 'muster blob add and muster blob get move single files',

@@ -1,4 +1,7 @@
-/** Finding and parsing a command: every wrong word has its answer, and nothing of a remote command is touched. */
+/**
+ * Finding and parsing a command: every wrong word has its answer, and nothing of a remote command
+ * is touched.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

@@ -1,4 +1,7 @@
-/** Parses the words behind a command with commander, against the command's declaration and the global flags. */
+/**
+ * Parses the words behind a command with commander, against the command's declaration and the
+ * global flags.
+ */
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { closest } from '../../shared/suggest.ts'
 import { type Declaration, type FlagSpecs, flagName } from './command.ts'
@@ -46,7 +49,8 @@ export function parseCommand(
     throw usageError(words, declaration, error)
   }
   const given: Record<string, unknown> = command.opts()
-  // An unset variable of a script, as in --home "$DIR": it must not become the folder that the script happens to run in.
+  // An unset variable of a script, as in --home "$DIR": it must not become the folder that the
+  // script happens to run in.
   const empty = Object.keys(globalFlags).find((key) => given[key] === '')
   if (empty !== undefined)
     throw cliError('cli.usage', {

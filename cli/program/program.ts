@@ -1,4 +1,7 @@
-/** One run of the command line: finds the command, parses its flags, calls its handler, and turns the end of it into an exit code. */
+/**
+ * One run of the command line: finds the command, parses its flags, calls its handler, and turns
+ * the end of it into an exit code.
+ */
 import { EXIT } from '../../shared/exit-codes.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { createRedactor, type Redactor } from '../../shared/redact.ts'

@@ -1,6 +1,6 @@
 /**
- * The last words of a command that failed: `muster: error: …` and `muster: hint: …` on stderr, or one JSON object with -o json. No stack
- * unless -v; no secret ever, in causes either.
+ * The last words of a command that failed: `muster: error: …` and `muster: hint: …` on stderr, or
+ * one JSON object with -o json. No stack unless -v; no secret ever, in causes either.
  */
 import { EXIT } from '../../shared/exit-codes.ts'
 import { MusterError } from '../../shared/errors.ts'

@@ -1,4 +1,6 @@
-/** The frame as real processes: exit codes, signals, closed pipes, secrets (CC-04, CC-05, CC-06). */
+/**
+ * The frame as real processes: exit codes, signals, closed pipes, secrets (CC-04, CC-05, CC-06).
+ */
 import assert from 'node:assert/strict'
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
 /**
- * Wires one run of the command line to this process: streams, signals, defects, exit code. Ends by itself; a command that leaves something
- * open is ended after a grace.
+ * Wires one run of the command line to this process: streams, signals, defects, exit code. Ends by
+ * itself; a command that leaves something open is ended after a grace.
  */
 import { systemClock } from '../../shared/clock.ts'
 import { createRedactor } from '../../shared/redact.ts'
@@ -12,8 +12,9 @@ import { reportError } from './report-error.ts'
 import { createSink } from '../terminal/sink.ts'
 
 /**
- * How long a finished command may keep the process alive before it is ended. Everything that it wrote was handed to the system by then; what is left are
- * timers of libraries (gossipsub and libp2p hold theirs for a second after they were stopped).
+ * How long a finished command may keep the process alive before it is ended. Everything that it
+ * wrote was handed to the system by then; what is left are timers of libraries (gossipsub and
+ * libp2p hold theirs for a second after they were stopped).
  */
 const EXIT_GRACE_MS = 100
 
@@ -22,7 +23,8 @@ export async function start(registry: Registry, argv: readonly string[]): Promis
   const stdout = createSink(process.stdout, { color })
   const stderr = createSink(process.stderr, { color })
   const interrupts = watchInterrupts({ stdout, stderr })
-  // A defect: unknown state is fatal for the process, and said in the same form as every other failure.
+  // A defect: unknown state is fatal for the process, and said in the same form as every other
+  // failure.
   process.on('uncaughtException', (error) => {
     const options = { json: false, verbose: argv.includes('-v') || argv.includes('--verbose') }
     void reportError(error, { stderr, redactor: createRedactor() }, options).then((code) =>

@@ -1,6 +1,7 @@
 /**
- * Runs of the agent whose home it is, through the runner's unix socket. Whoever can open that socket may start anything as the runner's user: no key is
- * asked for, nothing stands in the log, and no coordinator has to be there.
+ * Runs of the agent whose home it is, through the runner's unix socket. Whoever can open that
+ * socket may start anything as the runner's user: no key is asked for, nothing stands in the log,
+ * and no coordinator has to be there.
  */
 import { runnerOrder } from '../../agent/commands/runner-order.ts'
 import { statusMessage } from '../../agent/commands/status.ts'
@@ -29,7 +30,8 @@ export async function openLocalRuns(context: CommandContext<unknown, unknown>): 
   const { clock, signal } = context
   const home = context.home()
   const agent = await readAgentIdentity(home)
-  // One that is not there is started, as the agent would: it says what became of runs that a reboot ended.
+  // One that is not there is started, as the agent would: it says what became of runs that a reboot
+  // ended.
   const runner = await connectRunner({ clock }, { home, spawnIfAbsent: true, signal })
   const row = (status: RunStatus): RunRow => rowOf(status, agent)
 
@@ -94,7 +96,8 @@ export async function openLocalRuns(context: CommandContext<unknown, unknown>): 
         for await (const part of runner.follow(run, {}, signal)) await write(part.stream, part)
       else
         for (const stream of ['stdout', 'stderr'] as const) {
-          // What there is at this moment: a run that writes faster than it is read must not make this endless.
+          // What there is at this moment: a run that writes faster than it is read must not make
+          // this endless.
           const { size } = await runner.read(run, stream, 0, 1, signal)
           for (let at = 0; at < size; ) {
             const part = await runner.read(

@@ -1,4 +1,7 @@
-/** Runs on the hosts of the fleet, through the coordinator: starting and stopping are orders that the operator signs. */
+/**
+ * Runs on the hosts of the fleet, through the coordinator: starting and stopping are orders that
+ * the operator signs.
+ */
 import type { CommandContext } from '../context.ts'
 import type { RunRow } from '../../protocols/control/messages.ts'
 import { deniedFor } from '../session/denied.ts'

@@ -1,4 +1,7 @@
-/** The variables of `--env` on their way to a run: values that the command line gave or that this environment has, and their seals for an intent. */
+/**
+ * The variables of `--env` on their way to a run: values that the command line gave or that this
+ * environment has, and their seals for an intent.
+ */
 import { openingsMessage } from '../../protocols/rpc/openings.ts'
 import type { Random } from '../../shared/random.ts'
 import { commitmentOf, type Opening, openingsOf } from '../../shared/trust/commitment.ts'

@@ -1,4 +1,7 @@
-/** Flags that several commands about runs share. Apart from the code that obeys them, so that declarations stay cheap. */
+/**
+ * Flags that several commands about runs share. Apart from the code that obeys them, so that
+ * declarations stay cheap.
+ */
 import type { FlagSpecs } from '../program/command.ts'
 
 export const localFlag = {

@@ -1,4 +1,7 @@
-/** What `process start` and `run` have in common: the options of a run, and starting it on its hosts. */
+/**
+ * What `process start` and `run` have in common: the options of a run, and starting it on its
+ * hosts.
+ */
 import type { OperateResponse } from '../../protocols/control/messages.ts'
 import type { RunOrderArguments } from '../../protocols/control/verbs.ts'
 import { DEFAULT_OUTPUT_BYTES } from '../../shared/run-defaults.ts'
@@ -6,7 +9,10 @@ import { GIB } from '../../shared/units.ts'
 import { cliError } from '../errors.ts'
 import type { ArgumentSpecs, FlagSpecs, FlagValues } from '../program/command.ts'
 
-/** What the runner takes: one timer reaches no further (agent/runner/launch/order.ts), in whole days. */
+/**
+ * What the runner takes: one timer reaches no further (agent/runner/launch/order.ts), in whole
+ * days.
+ */
 const MAX_TIMEOUT_MS = 24 * 86_400_000
 
 const onFlag = {

@@ -46,7 +46,9 @@ export async function readOutput(
   return row
 }
 
-/** Watches runs. An interrupt ends only the watching. @throws cli.detached, and what `work` throws */
+/**
+ * Watches runs. An interrupt ends only the watching. @throws cli.detached, and what `work` throws
+ */
 export async function watching<T>(
   context: CommandContext<unknown, unknown>,
   runs: readonly string[],
@@ -76,12 +78,16 @@ export function gapNote(
     )
 }
 
-/** Bytes as they are, but for a terminal: there, what it would obey is made visible, line by line (PC-13). */
+/**
+ * Bytes as they are, but for a terminal: there, what it would obey is made visible, line by line
+ * (PC-13).
+ */
 export function plainWriter(
   sink: Sink,
   options: { raw: boolean },
 ): (bytes: Uint8Array) => Promise<void> {
-  // Carriage returns of progress bars do no harm where all that they overwrite is the program's own.
+  // Carriage returns of progress bars do no harm where all that they overwrite is the program's
+  // own.
   return writer(sink, options.raw, /([\t\r\n])/)
 }
 
@@ -102,14 +108,18 @@ function writer(sink: Sink, raw: boolean, kept: RegExp): (bytes: Uint8Array) => 
 /** Longest part of a line that is held back to be prefixed as a whole. */
 const MAX_LINE_BYTES = 64 * 1024
 
-/** Prefixes each line with the host it comes from, for several hosts at once; a line is written whole. */
+/**
+ * Prefixes each line with the host it comes from, for several hosts at once; a line is written
+ * whole.
+ */
 export function prefixedWriter(
   sink: Sink,
   host: string,
   options: { raw: boolean },
 ): { write: (bytes: Uint8Array) => Promise<void>; end: () => Promise<void> } {
   const prefix = Buffer.from(`${printable(host)}: `)
-  // A carriage return inside a line would let one host write over its name and pass its line off as another's.
+  // A carriage return inside a line would let one host write over its name and pass its line off as
+  // another's.
   const plain = writer(sink, options.raw, /(\t|\r?\n)/)
   let rest: Uint8Array = new Uint8Array(0)
   const emit = (line: Uint8Array): Promise<void> => plain(Buffer.concat([prefix, line]))

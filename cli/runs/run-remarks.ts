@@ -1,4 +1,7 @@
-/** What a person has to know of a run beside its state, on stderr: why it was killed, and which limits don't hold. */
+/**
+ * What a person has to know of a run beside its state, on stderr: why it was killed, and which
+ * limits don't hold.
+ */
 import type { OperateResponse } from '../../protocols/control/messages.ts'
 import { notEnforced, type RunRemarks, whyKilled } from '../../shared/run-words.ts'
 import type { CommandContext } from '../context.ts'

@@ -1,10 +1,14 @@
-/** A run's state for people: what its host says, or what was heard last and since when it is silent. */
+/**
+ * A run's state for people: what its host says, or what was heard last and since when it is silent.
+ */
 import type { RunRow } from '../../protocols/control/messages.ts'
 import { type Clock, localTime } from '../../shared/clock.ts'
 
 const DAY_MS = 86_400_000
 
-/** `running`, `exited: 0`, or `running (web-1 offline since 12:03)` where the host does not answer. */
+/**
+ * `running`, `exited: 0`, or `running (web-1 offline since 12:03)` where the host does not answer.
+ */
 export function runStatusWords(clock: Pick<Clock, 'now'>, row: RunRow, words = row.status): string {
   if (row.stale !== true) return words
   const { unreachableSince: since, host } = row

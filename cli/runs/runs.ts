@@ -1,6 +1,7 @@
 /**
- * Runs as a command sees them, wherever they are: on the fleet's hosts through the coordinator, or with --local on the agent's own host through its
- * runner's unix socket. The only place that decides between the two.
+ * Runs as a command sees them, wherever they are: on the fleet's hosts through the coordinator, or
+ * with --local on the agent's own host through its runner's unix socket. The only place that
+ * decides between the two.
  */
 import type { RunRow } from '../../protocols/control/messages.ts'
 import { defineErrors, type MusterError } from '../../shared/errors.ts'
@@ -22,7 +23,10 @@ export interface StopOptions {
   readonly signal?: string
 }
 
-/** A run is named by its id, or by a unique beginning or end of it. All but start and list throw dispatch.unknown-run, dispatch.ambiguous-run. */
+/**
+ * A run is named by its id, or by a unique beginning or end of it. All but start and list throw
+ * dispatch.unknown-run, dispatch.ambiguous-run.
+ */
 export interface Runs {
   /** What was started, and why the rest was not. */
   start(

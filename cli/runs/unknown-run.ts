@@ -1,4 +1,7 @@
-/** `process not found`, as remote-runner and process-manager say it: on stdout, with exit code 5. Whoever reads JSON or YAML there gets an error as ever. */
+/**
+ * `process not found`, as remote-runner and process-manager say it: on stdout, with exit code 5.
+ * Whoever reads JSON or YAML there gets an error as ever.
+ */
 import { MusterError } from '../../shared/errors.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
 import type { CommandContext } from '../context.ts'

@@ -1,6 +1,7 @@
 /**
- * Which coordinator a command means. What was said for this one call goes before what is set for a shell, that before what is kept in a file: --coordinator
- * or --context, MUSTER_COORDINATOR, MUSTER_CONTEXT, a coordinator's home that is named, the current context, the home.
+ * Which coordinator a command means. What was said for this one call goes before what is set for a
+ * shell, that before what is kept in a file: --coordinator or --context, MUSTER_COORDINATOR,
+ * MUSTER_CONTEXT, a coordinator's home that is named, the current context, the home.
  */
 import { access } from 'node:fs/promises'
 import { coordinatorPaths } from '../../shared/home.ts'

@@ -1,6 +1,7 @@
 /**
- * The coordinators that a person has given names, in one file of that person: names, tickets and, where one was given, the key that signs there. A ticket
- * holds nothing secret, but whoever can write this file chooses which coordinator a command reaches.
+ * The coordinators that a person has given names, in one file of that person: names, tickets and,
+ * where one was given, the key that signs there. A ticket holds nothing secret, but whoever can
+ * write this file chooses which coordinator a command reaches.
  */
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'

@@ -1,9 +1,11 @@
-/** Makes a refusal name what the person asked for, so that its hint grants that and nothing else. */
+/**
+ * Makes a refusal name what the person asked for, so that its hint grants that and nothing else.
+ */
 import { trustError } from '../../shared/trust/errors.ts'
 
 /**
- * The refusal with the hosts or the level that the command needs; every other error as it is. A command
- * that asks for hosts first is refused there already, at a lower level than it needs.
+ * The refusal with the hosts or the level that the command needs; every other error as it is. A
+ * command that asks for hosts first is refused there already, at a lower level than it needs.
  */
 export function deniedFor(
   error: unknown,

@@ -1,4 +1,7 @@
-/** A coordinator over libp2p, by ticket. The node that dials is new for every command: an operator's SSH key is never a libp2p identity. */
+/**
+ * A coordinator over libp2p, by ticket. The node that dials is new for every command: an operator's
+ * SSH key is never a libp2p identity.
+ */
 import { createNode } from '../../node/node.ts'
 import { control } from '../../protocols/control/protocol.ts'
 import { parseTicket } from '../../protocols/enroll/ticket.ts'
@@ -11,7 +14,10 @@ import { VERSION } from '../../shared/version.ts'
 import type { CommandContext } from '../context.ts'
 import type { Reach } from './session.ts'
 
-/** Tries the ticket's addresses in order. @throws ticket.malformed, node.unreachable, node.wrong-peer */
+/**
+ * Tries the ticket's addresses in order. @throws ticket.malformed, node.unreachable,
+ * node.wrong-peer
+ */
 export function dialCoordinator(
   context: CommandContext<unknown, unknown>,
   text: string,
@@ -35,7 +41,8 @@ export async function dialAddresses(
       listen: [],
       fleet: ticket.fleet,
       version: VERSION,
-      // Nobody's member: the session proves who asks, and nothing that the coordinator says here is believed for what it claims to be.
+      // Nobody's member: the session proves who asks, and nothing that the coordinator says here is
+      // believed for what it claims to be.
       credentials: {
         own: () => undefined,
         check: () => {

@@ -1,4 +1,7 @@
-/** The operator's key, for whoever signs at the command line. A pass phrase is asked for on the terminal and nowhere else. */
+/**
+ * The operator's key, for whoever signs at the command line. A pass phrase is asked for on the
+ * terminal and nowhere else.
+ */
 import { openOperator } from '../../shared/identity/operator.ts'
 import type { Signer } from '../../shared/identity/signer.ts'
 import type { CommandContext } from '../context.ts'
@@ -19,7 +22,10 @@ export function openOperatorKey(
 /** Longer than any pass phrase; a paste by accident ends here. */
 const MAX_PASSPHRASE = 1024
 
-/** Reads a line from the terminal without showing it. What was typed behind it stays for the next question. @throws the signal's reason */
+/**
+ * Reads a line from the terminal without showing it. What was typed behind it stays for the next
+ * question. @throws the signal's reason
+ */
 async function askPassphrase(context: CommandContext<unknown, unknown>): Promise<string> {
   const { stdin, stderr, signal } = context
   const decoder = new TextDecoder()
@@ -28,7 +34,8 @@ async function askPassphrase(context: CommandContext<unknown, unknown>): Promise
   stdin.setRawMode(true)
   try {
     await stderr.write('Pass phrase of the key: ')
-    // Not for await: that would end standard input with the line, and the next question would wait for ever.
+    // Not for await: that would end standard input with the line, and the next question would wait
+    // for ever.
     return await new Promise<string>((resolve, reject) => {
       let text = ''
       const take = (chunk: Uint8Array | string): void => {

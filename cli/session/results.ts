@@ -46,7 +46,10 @@ function restore(
   }
 }
 
-/** Undefined if every target is done; else a single target's own error, or one that lists those that failed. */
+/**
+ * Undefined if every target is done; else a single target's own error, or one that lists those that
+ * failed.
+ */
 export function failureOf(
   response: OperateResponse,
   nameOf: (target: string) => string = (target) => target,
@@ -59,7 +62,9 @@ export function failureOf(
   return resultError('result.partly', { failed: bad.length, of: response.results.length, lines })
 }
 
-/** One target's failure among several; an error that names its host already does not name it twice. */
+/**
+ * One target's failure among several; an error that names its host already does not name it twice.
+ */
 export function failureLine(name: string, { message }: MusterError): string {
   return message.startsWith(`${name} `) || message.startsWith(`${name}: `)
     ? message

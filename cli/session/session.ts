@@ -1,6 +1,7 @@
 /**
- * An operator's conversation with a coordinator: over the unix socket of the home, or over libp2p with a ticket. Opens a session with the operator's SSH
- * key, asks, and signs an intent for everything that changes something. libp2p is loaded only where a ticket asks for it.
+ * An operator's conversation with a coordinator: over the unix socket of the home, or over libp2p
+ * with a ticket. Opens a session with the operator's SSH key, asks, and signs an intent for
+ * everything that changes something. libp2p is loaded only where a ticket asks for it.
  */
 import { type CallOptions, type Client, openClient } from '../../protocols/rpc/call.ts'
 import type { OperateResponse } from '../../protocols/control/messages.ts'
@@ -54,13 +55,19 @@ export interface Session {
     request: RequestOf<Methods[K]>,
     options?: CallOptions<Methods[K]>,
   ): Promise<ResponseOf<Methods[K]>>
-  /** Signs an intent and has it performed. Rejects where it was refused; what became of each target is in the response. */
+  /**
+   * Signs an intent and has it performed. Rejects where it was refused; what became of each target
+   * is in the response.
+   */
   operate<V extends Verb>(order: Order<V>, options?: OperateOptions): Promise<OperateResponse>
   /** Signs an intent. Sent again with {@link perform}, it is never carried out twice. */
   sign<V extends Verb>(order: Order<V>): Promise<Signed>
   /** Has a signed intent performed, or joins the one under way. */
   perform(intent: Signed, options?: OperateOptions): Promise<OperateResponse>
-  /** Runs `work` in a further session with the same coordinator: calls of one session go one after the other. */
+  /**
+   * Runs `work` in a further session with the same coordinator: calls of one session go one after
+   * the other.
+   */
   another<T>(work: (session: Session) => Promise<T>): Promise<T>
   close(): Promise<void>
 }

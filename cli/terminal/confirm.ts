@@ -1,4 +1,7 @@
-/** Asks a person before something is destroyed. Only a clear yes goes on; without a terminal it is an error. */
+/**
+ * Asks a person before something is destroyed. Only a clear yes goes on; without a terminal it is
+ * an error.
+ */
 import { createInterface } from 'node:readline/promises'
 import { cliError } from '../errors.ts'
 

@@ -1,6 +1,7 @@
 /**
- * The lines of a table. On a terminal they fit its width: the widest columns are wrapped between words,
- * and where words are too long for that, each row becomes a block of lines. Nothing is cut off.
+ * The lines of a table. On a terminal they fit its width: the widest columns are wrapped between
+ * words, and where words are too long for that, each row becomes a block of lines. Nothing is cut
+ * off.
  */
 import { width } from '../../shared/text-width.ts'
 import { longestWord, wrapped } from '../../shared/wrap-text.ts'

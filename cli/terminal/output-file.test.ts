@@ -1,4 +1,6 @@
-/** Files that a person names are written as any Unix program writes them, by the real command line. */
+/**
+ * Files that a person names are written as any Unix program writes them, by the real command line.
+ */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import {
@@ -36,7 +38,10 @@ interface Ended {
   readonly stderr: string
 }
 
-/** `muster blob get BLOB --to TO` in a shell, so that a test may redirect; `$GET` is the command without its --to. */
+/**
+ * `muster blob get BLOB --to TO` in a shell, so that a test may redirect; `$GET` is the command
+ * without its --to.
+ */
 function shell(server: BlobServer, script: string): Promise<Ended> {
   const get = `"${process.execPath}" "${join(import.meta.dirname, '../main.ts')}" --home "${server.home}" blob get ${server.blob}`
   const child = spawn('bash', ['-c', script.replaceAll('$GET', get)], {

@@ -1,7 +1,7 @@
 /**
- * The one place that writes a file which a person named. It writes through devices and pipes and along
- * symbolic links, keeps mode, owner and hard links, and leaves a regular file whole until the new
- * content is complete.
+ * The one place that writes a file which a person named. It writes through devices and pipes and
+ * along symbolic links, keeps mode, owner and hard links, and leaves a regular file whole until the
+ * new content is complete.
  */
 import { constants, type Stats } from 'node:fs'
 import { access, type FileHandle, open, rename, rm, statfs } from 'node:fs/promises'
@@ -35,12 +35,15 @@ type FileTarget = Extract<OutputTarget, { kind: 'file' | 'new' }>
 
 /** Copied at once where a file is overwritten in place. */
 const COPY_BYTES = 256 * KIB
-/** The system refuses to rename, and may still let us write: another owner, a sticky folder, a mount. */
+/**
+ * The system refuses to rename, and may still let us write: another owner, a sticky folder, a
+ * mount.
+ */
 const NOT_RENAMED: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'EBUSY', 'EXDEV'])
 
 /**
- * Writes what `fill` produces to `to`, a path or `-`. `fill` learns whether bytes go out at once, so
- * that nothing can take them back.
+ * Writes what `fill` produces to `to`, a path or `-`. `fill` learns whether bytes go out at once,
+ * so that nothing can take them back.
  * @throws file.target, file.unwritable, file.in-part, and what `fill` throws
  */
 export async function writeOutputFile<T>(

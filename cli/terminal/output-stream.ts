@@ -44,7 +44,9 @@ export function descriptorStream(deps: StreamDeps, descriptor: number): OutputSt
   }
 }
 
-/** A blocking open() of a pipe can't be cancelled, so this one asks again until a reader is there. */
+/**
+ * A blocking open() of a pipe can't be cancelled, so this one asks again until a reader is there.
+ */
 async function openPipe({ clock, signal }: StreamDeps, path: string): Promise<number> {
   const { open: openDescriptor } = await import('node:fs')
   for (;;) {

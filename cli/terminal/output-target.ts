@@ -1,7 +1,7 @@
 /**
- * What a path names as the place for output: a descriptor of this process, a device or pipe, a regular
- * file, or a file that does not exist yet. Follows symbolic links as the kernel does, so that the
- * caller never replaces one.
+ * What a path names as the place for output: a descriptor of this process, a device or pipe, a
+ * regular file, or a file that does not exist yet. Follows symbolic links as the kernel does, so
+ * that the caller never replaces one.
  */
 import type { Stats } from 'node:fs'
 import { lstat, stat } from 'node:fs/promises'

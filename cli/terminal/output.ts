@@ -1,7 +1,7 @@
 /**
- * Results in the five forms of -o. Tables have upper-case headers and gutters of three blanks and no
- * borders, so that they can be cut and searched; JSON and YAML carry the whole value; `name` prints one
- * id a line, for other commands. On a terminal a table fits its width.
+ * Results in the five forms of -o. Tables have upper-case headers and gutters of three blanks and
+ * no borders, so that they can be cut and searched; JSON and YAML carry the whole value; `name`
+ * prints one id a line, for other commands. On a terminal a table fits its width.
  */
 import type { OutputFormat } from '../program/global-flags.ts'
 import { printable } from './sink.ts'
@@ -35,7 +35,10 @@ export interface ListResult<Row> {
   readonly name: (row: Row) => string
   /** What JSON and YAML say of a row; default: the row itself. */
   readonly json?: (row: Row) => unknown
-  /** The columns' widths so far, of a list that comes in parts: the first part prints the header, and all of them stand below it. */
+  /**
+   * The columns' widths so far, of a list that comes in parts: the first part prints the header,
+   * and all of them stand below it.
+   */
   readonly widths?: number[]
   /** People read a line for each row instead of a table: what a script takes as it is. */
   readonly line?: (row: Row) => string

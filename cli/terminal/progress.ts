@@ -1,6 +1,6 @@
 /**
- * Progress of long work, on stderr: lines that are redrawn on a terminal, one line every ten seconds
- * elsewhere, JSON lines with -o json. The cursor comes back however the program ends.
+ * Progress of long work, on stderr: lines that are redrawn on a terminal, one line every ten
+ * seconds elsewhere, JSON lines with -o json. The cursor comes back however the program ends.
  */
 import type { Clock } from '../../shared/clock.ts'
 import { clipped, width } from '../../shared/text-width.ts'
@@ -38,7 +38,9 @@ export type ProgressMode = 'tty' | 'line' | 'plain' | 'json' | 'none'
 const REDRAW_MS = 100
 /** As often as a reader of a log file may look for a new line. */
 const PLAIN_MS = 10_000
-/** The rate forgets half of what it knew in about this time, so it follows a mirror that slows down. */
+/**
+ * The rate forgets half of what it knew in about this time, so it follows a mirror that slows down.
+ */
 const RATE_HALF_LIFE_MS = 3_000
 /** A shorter time between two measurements makes the rate jump. */
 const MEASURE_MS = 500
@@ -172,7 +174,9 @@ function headOf({ what, unit }: ProgressOptions, { phase, count, of }: ProgressS
   ].join(' ')
 }
 
-/** Percentage, sizes, rate and time left, the most important first; empty where nothing is known. */
+/**
+ * Percentage, sizes, rate and time left, the most important first; empty where nothing is known.
+ */
 function detailsOf({ bytes, total }: ProgressState, rate: number): string[] {
   if (total <= 0) return bytes > 0 ? [formatSize(bytes)] : []
   const left = Math.max(0, total - bytes)

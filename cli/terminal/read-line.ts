@@ -1,11 +1,17 @@
-/** The first line of standard input: how a ticket or a token reaches a command without standing in a process list or a shell's history. */
+/**
+ * The first line of standard input: how a ticket or a token reaches a command without standing in a
+ * process list or a shell's history.
+ */
 import { addAbortSignal } from 'node:stream'
 import type { CommandContext } from '../context.ts'
 
 /** A ticket with sixteen addresses is a fraction of this. */
 const MAX_LINE_CHARACTERS = 65_536
 
-/** Without blanks and line ends around it; what is longer than any ticket is cut, and is none. @throws the signal's reason */
+/**
+ * Without blanks and line ends around it; what is longer than any ticket is cut, and is none.
+ * @throws the signal's reason
+ */
 export async function readLine(
   context: CommandContext<unknown, unknown>,
   what: string,

@@ -1,7 +1,7 @@
 /**
- * Where a command writes: stdout or stderr with backpressure. A reader that went away ends the command
- * quietly, a full disk with an error. What a terminal would obey (control characters, direction marks)
- * is made visible in text that comes from elsewhere.
+ * Where a command writes: stdout or stderr with backpressure. A reader that went away ends the
+ * command quietly, a full disk with an error. What a terminal would obey (control characters,
+ * direction marks) is made visible in text that comes from elsewhere.
  */
 import { writeSync } from 'node:fs'
 import type { WriteStream } from 'node:tty'
@@ -12,7 +12,8 @@ import { cliError } from '../errors.ts'
 export interface Sink {
   /**
    * Resolves when more may be written. Bytes go out as they are.
-   * @throws cli.output-closed once the reader went away, cli.output-failed where it can't be written
+   * @throws cli.output-closed once the reader went away, cli.output-failed where it can't be
+   * written
    */
   write(chunk: string | Uint8Array): Promise<void>
   readonly isTTY: boolean
@@ -94,7 +95,10 @@ export function createSink(
   }
 }
 
-/** C0 and C1 controls, the marks that reorder text, and Unicode's own line ends: a host name or package summary could redraw the screen with them. */
+/**
+ * C0 and C1 controls, the marks that reorder text, and Unicode's own line ends: a host name or
+ * package summary could redraw the screen with them.
+ */
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 /** One line of text that a terminal shows and does not obey. */

@@ -1,4 +1,7 @@
-/** A node that serves one blob over its socket, for tests of what the command line does with content. */
+/**
+ * A node that serves one blob over its socket, for tests of what the command line does with
+ * content.
+ */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

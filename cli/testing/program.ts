@@ -1,6 +1,7 @@
 /**
- * A command line of its own for the tests of the frame: commands that wait, flood, fail and leak. Run as a real process, so that signals,
- * pipes and exit codes are the real ones. What it hides: the start of the real registry, which main.test.ts covers.
+ * A command line of its own for the tests of the frame: commands that wait, flood, fail and leak.
+ * Run as a real process, so that signals, pipes and exit codes are the real ones. What it hides:
+ * the start of the real registry, which main.test.ts covers.
  */
 import { open } from 'node:fs/promises'
 import { defineCommand, type Registry } from '../program/command.ts'

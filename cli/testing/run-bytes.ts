@@ -1,4 +1,7 @@
-/** Runs a program with arguments, variables and a folder that are any bytes, which Node's own spawn can't pass. */
+/**
+ * Runs a program with arguments, variables and a folder that are any bytes, which Node's own spawn
+ * can't pass.
+ */
 import { execFile } from 'node:child_process'
 import type { Ended } from './run-muster.ts'
 

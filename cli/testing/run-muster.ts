@@ -1,4 +1,7 @@
-/** Runs the real command line as a process of its own, with an environment that has nothing of Muster in it. */
+/**
+ * Runs the real command line as a process of its own, with an environment that has nothing of
+ * Muster in it.
+ */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 

@@ -1,6 +1,6 @@
 /**
- * A program in a real pseudo-terminal, and a terminal emulator that shows what a person sees of it. What
- * it hides: how a terminal draws colours; `raw` has the bytes.
+ * A program in a real pseudo-terminal, and a terminal emulator that shows what a person sees of it.
+ * What it hides: how a terminal draws colours; `raw` has the bytes.
  */
 import { spawn } from '@lydell/node-pty'
 import xterm from '@xterm/headless'
@@ -35,7 +35,9 @@ export interface Screen {
   type(keys: string): void
   resize(columns: number): void
   readonly pid: number
-  /** The exit code, once all output is on the screen; a signal's number and 128 where one ended it. */
+  /**
+   * The exit code, once all output is on the screen; a signal's number and 128 where one ended it.
+   */
   readonly ended: Promise<{ code: number; signal: number }>
   /** Every state of the screen so far in which something had changed. */
   readonly frames: readonly string[][]

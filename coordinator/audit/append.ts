@@ -1,6 +1,7 @@
 /**
- * Appending: the entry is one row in the caller's own transaction, under the lock of the head row. So entries have no gaps, their order
- * is the order of commits on however many coordinators, and a change in the database and its entry are there together or not at all.
+ * Appending: the entry is one row in the caller's own transaction, under the lock of the head row.
+ * So entries have no gaps, their order is the order of commits on however many coordinators, and a
+ * change in the database and its entry are there together or not at all.
  */
 import type { Kysely } from 'kysely'
 import { type EntryType, encodeEntry, kindFor } from '../../shared/audit/entry.ts'
@@ -30,7 +31,8 @@ export interface Appended {
 }
 
 /**
- * Appends one entry. The statement must verify: nothing gets into the log that nobody could check later.
+ * Appends one entry. The statement must verify: nothing gets into the log that nobody could check
+ * later.
  * @throws ledger.entry, ledger.first, ledger.damaged
  */
 export async function appendEntry(
@@ -45,7 +47,8 @@ export async function appendEntry(
   const head = await lockHead(tx, dialect)
   if (head.size === 0 && entry.type !== 'root')
     throw ledgerError('ledger.first', { got: entry.type })
-  // Order is the index. A clock that steps back must not make the log look reordered, so the time stays and the entry says so.
+  // Order is the index. A clock that steps back must not make the log look reordered, so the time
+  // stays and the entry says so.
   const now = deps.clock.now()
   const clamped = now < head.lastAt
   const at = clamped ? head.lastAt : now
@@ -68,11 +71,15 @@ export async function appendEntry(
     .execute()
   append(head.frontier, leaf)
   await writeHead(tx, head.frontier, at)
-  // Crash from here to the caller's commit: the database rolls entry, head and the caller's change back together.
+  // Crash from here to the caller's commit: the database rolls entry, head and the caller's change
+  // back together.
   return { index, at }
 }
 
-/** Refuses what {@link appendEntry} would refuse whatever the state of the log, so that it is known before a transaction depends on it. @throws ledger.entry */
+/**
+ * Refuses what {@link appendEntry} would refuse whatever the state of the log, so that it is known
+ * before a transaction depends on it. @throws ledger.entry
+ */
 export function requireLoggable(
   options: { fleet: FleetId; coordinator: string },
   entry: Append,

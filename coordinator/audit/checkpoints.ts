@@ -1,4 +1,7 @@
-/** The table of checkpoints, which all coordinators of a fleet share: one signed note for each size at most, sizes only rising. */
+/**
+ * The table of checkpoints, which all coordinators of a fleet share: one signed note for each size
+ * at most, sizes only rising.
+ */
 import type { Kysely } from 'kysely'
 import { type Checkpoint, openCheckpoint } from '../../shared/audit/checkpoint.ts'
 import { decodeEntry, statementOf } from '../../shared/audit/entry.ts'
@@ -11,7 +14,10 @@ import type { Tables } from '../database/tables/all.ts'
 import { ledgerError } from './errors.ts'
 import { lockHead } from './head.ts'
 
-/** The newest checkpoint that any coordinator signed; undefined before the first. Its signature is checked. */
+/**
+ * The newest checkpoint that any coordinator signed; undefined before the first. Its signature is
+ * checked.
+ */
 export async function newestCheckpoint(
   query: Kysely<Tables>,
   fleet: FleetId,
@@ -23,7 +29,8 @@ export async function newestCheckpoint(
     .limit(1)
     .executeTakeFirst()
   if (row === undefined) return undefined
-  // Outside of what follows: a database that cannot be reached says nothing about the log, and must not freeze it.
+  // Outside of what follows: a database that cannot be reached says nothing about the log, and must
+  // not freeze it.
   const { all } = await issuersOf(query)
   try {
     return openStored(row, fleet, all)
@@ -40,7 +47,10 @@ export async function newestCheckpoint(
   }
 }
 
-/** A row whose note says the same as its columns and is signed by one of the keys. @throws ledger.damaged, audit.note, audit.checkpoint */
+/**
+ * A row whose note says the same as its columns and is signed by one of the keys. @throws
+ * ledger.damaged, audit.note, audit.checkpoint
+ */
 export function openStored(
   row: Tables['checkpoint'],
   fleet: FleetId,

@@ -86,7 +86,8 @@ it('DB-03: eight coordinators on one PostgreSQL append gaplessly in the order of
   const watcher = (async () => {
     let looks = 0
     for (; running; looks += 1) {
-      // One statement sees one state: if an index ever became visible before a smaller one, the counts would differ.
+      // One statement sees one state: if an index ever became visible before a smaller one, the
+      // counts would differ.
       const { rows } = await sql<{ n: number; last: number; size: number }>`
         select count(*) as n, max("index") as last, (select size from log_head) as size from log_entry`
         .execute(database.query)

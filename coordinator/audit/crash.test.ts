@@ -31,7 +31,8 @@ it('AL-01: killed at every place from intent to reply, each operation has one ou
     )
     died = child.signal === 'SIGKILL'
     assert.ok(died || child.status === 0, `place ${place}: ${child.status} ${child.signal}`)
-    // The next start: the log is sound, and whatever is open is closed by looking at what really happened.
+    // The next start: the log is sound, and whatever is open is closed by looking at what really
+    // happened.
     const ledger = await log.reopen()
     assert.equal(ledger.frozen(), undefined, `place ${place}`)
     for (const open of await ledger.openIntents()) {

@@ -1,4 +1,7 @@
-/** Why the log takes no entry or signs no checkpoint. After the first four of these nothing is changed any more until a person decides. */
+/**
+ * Why the log takes no entry or signs no checkpoint. After the first four of these nothing is
+ * changed any more until a person decides.
+ */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const ledgerError = defineErrors({

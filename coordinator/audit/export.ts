@@ -21,7 +21,8 @@ import { tileFiles } from './tile-files.ts'
 const FILE_MODE = 0o644
 
 /**
- * Writes the log up to `checkpoint` into the new folder `folder` and checks it there before the folder gets its name.
+ * Writes the log up to `checkpoint` into the new folder `folder` and checks it there before the
+ * folder gets its name.
  * @throws ledger.export-exists, ledger.storage, ledger.damaged, audit.*
  */
 export async function exportLog(

@@ -22,7 +22,9 @@ export interface Head {
   readonly lastAt: number
 }
 
-/** Makes the head row of an empty log. A log with entries and no head is never repaired silently. */
+/**
+ * Makes the head row of an empty log. A log with entries and no head is never repaired silently.
+ */
 export async function ensureHead(database: Database): Promise<void> {
   await database.transaction(async (tx) => {
     const row = {

@@ -1,7 +1,8 @@
 /**
- * The audit log of the fleet as a coordinator keeps it. Entries are appended in the caller's transaction (append.ts), made into tiles
- * and signed afterwards (publisher.ts), and can be proved, verified and exported at any time. A log that contradicts itself or what was
- * signed is frozen: reading goes on, and every append fails, so nothing can be changed unlogged.
+ * The audit log of the fleet as a coordinator keeps it. Entries are appended in the caller's
+ * transaction (append.ts), made into tiles and signed afterwards (publisher.ts), and can be proved,
+ * verified and exported at any time. A log that contradicts itself or what was signed is frozen:
+ * reading goes on, and every append fails, so nothing can be changed unlogged.
  */
 import type { Kysely } from 'kysely'
 import type { BundleReport } from '../../shared/audit/bundle.ts'
@@ -46,40 +47,62 @@ export interface LoggedEntry {
 
 export interface Ledger {
   /**
-   * Appends one signed statement inside the caller's transaction. From here to the commit no other coordinator can append.
-   * @throws ledger.frozen, ledger.entry, ledger.first; whatever it throws, the transaction must not be committed
+   * Appends one signed statement inside the caller's transaction. From here to the commit no other
+   * coordinator can append.
+   * @throws ledger.frozen, ledger.entry, ledger.first; whatever it throws, the transaction must not
+   * be committed
    */
   append(tx: Tx, entry: Append): Promise<Appended>
   /** Refuses a foreign statement that no transaction could append. @throws ledger.entry */
   requireLoggable(entry: Append): void
   /** Notes that an intent has no outcome yet, in the transaction that appends it. */
   openIntent(tx: Tx, intent: { operation: OperationId; index: number; verb: string }): Promise<void>
-  /** Takes the note back, in the transaction that appends the last outcome. @throws ledger.intent-closed */
+  /**
+   * Takes the note back, in the transaction that appends the last outcome. @throws
+   * ledger.intent-closed
+   */
   closeIntent(tx: Tx, operation: OperationId): Promise<void>
   /** This coordinator's intents without outcome, oldest first; with `all`, every coordinator's. */
   openIntents(options?: { all?: boolean }): Promise<OpenIntent[]>
   /**
-   * Signs the log: tiles written durably and read back, then a checkpoint that covers every entry committed when this was called.
-   * @throws ledger.frozen, ledger.empty, ledger.storage (try again), ledger.damaged, ledger.forked, ledger.rolled-back (frozen from then on)
+   * Signs the log: tiles written durably and read back, then a checkpoint that covers every entry
+   * committed when this was called.
+   * @throws ledger.frozen, ledger.empty, ledger.storage (try again), ledger.damaged, ledger.forked,
+   * ledger.rolled-back (frozen from then on)
    */
   checkpoint(signal?: AbortSignal): Promise<Checkpoint>
   /** The newest checkpoint that this coordinator has published. */
   published(): Checkpoint | undefined
-  /** True after a checkpoint that failed for a reason that may pass, until one is made: see writable.ts. */
+  /**
+   * True after a checkpoint that failed for a reason that may pass, until one is made: see
+   * writable.ts.
+   */
   behind(): boolean
   /** Entries and root as committed now, signed or not. */
   head(): Promise<{ size: number; root: Uint8Array }>
-  /** Proves entry `index` in the log of the first `size` entries, which must be covered by a checkpoint. @throws audit.range, ledger.damaged */
+  /**
+   * Proves entry `index` in the log of the first `size` entries, which must be covered by a
+   * checkpoint. @throws audit.range, ledger.damaged
+   */
   prove(index: number, size: number): Promise<InclusionProof>
-  /** Proves that the log of `to` entries continues the one of `from`. @throws audit.range, ledger.damaged */
+  /**
+   * Proves that the log of `to` entries continues the one of `from`. @throws audit.range,
+   * ledger.damaged
+   */
   consistency(from: number, to: number): Promise<ConsistencyProof>
-  /** Entries from `from` to `to` (exclusive; the end of the log by default), in order. @throws audit.range, ledger.damaged */
+  /**
+   * Entries from `from` to `to` (exclusive; the end of the log by default), in order. @throws
+   * audit.range, ledger.damaged
+   */
   entries(from: number, to?: number): AsyncIterable<LoggedEntry>
   /** Checks everything and names what is wrong. Reads the whole log. */
   verify(signal?: AbortSignal): Promise<VerifyReport>
   /** Writes the signed log into a new folder for checking offline. @throws ledger.export-exists */
   export(folder: string, signal?: AbortSignal): Promise<BundleReport>
-  /** Takes a checkpoint that an agent or a witness holds, and freezes the log if it has lost or changed what that one has seen. */
+  /**
+   * Takes a checkpoint that an agent or a witness holds, and freezes the log if it has lost or
+   * changed what that one has seen.
+   */
   witnessed(note: string): Promise<void>
   /** Why the log takes no entries; undefined if it does. */
   frozen(): MusterError | undefined
@@ -105,7 +128,8 @@ export interface LedgerOptions {
 const TILE_MODE = 0o600
 
 /**
- * Opens the log and signs what a crash left unsigned. A log that is not sound opens frozen: ask {@link Ledger.frozen}.
+ * Opens the log and signs what a crash left unsigned. A log that is not sound opens frozen: ask
+ * {@link Ledger.frozen}.
  * @throws ledger.storage, database.*
  */
 export async function openLedger(deps: LedgerDeps, options: LedgerOptions): Promise<Ledger> {
@@ -165,7 +189,10 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions): Prom
   }
 }
 
-/** What is handed out has been checked: a proof that does not hold would look to its reader like a log that lies. */
+/**
+ * What is handed out has been checked: a proof that does not hold would look to its reader like a
+ * log that lies.
+ */
 async function prove(
   database: Database,
   publisher: Publisher,

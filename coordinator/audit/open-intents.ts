@@ -1,4 +1,6 @@
-/** Intents whose outcome is not in the log yet: what recovery at the next start has to look into. */
+/**
+ * Intents whose outcome is not in the log yet: what recovery at the next start has to look into.
+ */
 import type { Kysely } from 'kysely'
 import type { Clock } from '../../shared/clock.ts'
 import { type OperationId, operationId } from '../../shared/ids.ts'
@@ -16,7 +18,10 @@ export interface OpenIntent {
   readonly coordinator: string
 }
 
-/** Call it in the transaction that appends the intent. @throws database.exists if the operation is open already */
+/**
+ * Call it in the transaction that appends the intent. @throws database.exists if the operation is
+ * open already
+ */
 export async function openIntent(
   deps: { clock: Clock },
   tx: Kysely<Tables>,
@@ -29,7 +34,8 @@ export async function openIntent(
 }
 
 /**
- * Call it in the transaction that appends the last outcome: of two that try, one fails and its outcome is rolled back.
+ * Call it in the transaction that appends the last outcome: of two that try, one fails and its
+ * outcome is rolled back.
  * @throws ledger.intent-closed
  */
 export async function closeIntent(tx: Kysely<Tables>, operation: OperationId): Promise<void> {
@@ -40,7 +46,10 @@ export async function closeIntent(tx: Kysely<Tables>, operation: OperationId): P
   if (numDeletedRows !== 1n) throw ledgerError('ledger.intent-closed', { operation })
 }
 
-/** Oldest first. Of one coordinator where one is named: another one may be acting on its own at this moment. */
+/**
+ * Oldest first. Of one coordinator where one is named: another one may be acting on its own at this
+ * moment.
+ */
 export async function openIntents(
   query: Kysely<Tables>,
   coordinator?: string,

@@ -1,8 +1,9 @@
 /**
- * Signing the log: rows → tiles on disk, read back → signature → the shared checkpoint row → this coordinator's own checkpoint file.
- * Nothing is signed that is smaller than or different from what was signed before: each signed state continues the last one, entry by
- * entry, because the tiles can only be extended by rows that lead to the head's root. One run at a time; callers that come meanwhile
- * share the next.
+ * Signing the log: rows → tiles on disk, read back → signature → the shared checkpoint row → this
+ * coordinator's own checkpoint file. Nothing is signed that is smaller than or different from what
+ * was signed before: each signed state continues the last one, entry by entry, because the tiles
+ * can only be extended by rows that lead to the head's root. One run at a time; callers that come
+ * meanwhile share the next.
  */
 import { type Checkpoint, openCheckpoint, signCheckpoint } from '../../shared/audit/checkpoint.ts'
 import { joinSubtrees, sameHash, subtrees } from '../../shared/audit/tree.ts'
@@ -30,7 +31,10 @@ export interface PublisherDeps {
 }
 
 export interface Publisher {
-  /** A checkpoint that covers every entry which was committed when this was called. @throws ledger.*, also ledger.frozen */
+  /**
+   * A checkpoint that covers every entry which was committed when this was called. @throws
+   * ledger.*, also ledger.frozen
+   */
   checkpoint(signal?: AbortSignal): Promise<Checkpoint>
   /** The newest checkpoint that this coordinator published. */
   published(): Checkpoint | undefined
@@ -40,7 +44,10 @@ export interface Publisher {
   frozen(): MusterError | undefined
   /** @throws ledger.frozen */
   requireSound(): void
-  /** Compares a checkpoint that somebody else holds with this log, and freezes if it shows that entries were lost or changed. */
+  /**
+   * Compares a checkpoint that somebody else holds with this log, and freezes if it shows that
+   * entries were lost or changed.
+   */
   witnessed(note: string): Promise<void>
   /** The tiles, for proofs. @throws ledger.frozen */
   tiles(): TileStore
@@ -49,7 +56,8 @@ export interface Publisher {
 }
 
 /**
- * Opens the tiles and signs what a crash left unsigned. A log that is not sound opens frozen: it can be read and verified, not changed.
+ * Opens the tiles and signs what a crash left unsigned. A log that is not sound opens frozen: it
+ * can be read and verified, not changed.
  * @throws ledger.storage, database.*
  */
 export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
@@ -73,7 +81,8 @@ export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
     try {
       return await work()
     } catch (error) {
-      // The log contradicts itself, or what was signed: no later run may sign over that. Anything else may pass (disk full, database away).
+      // The log contradicts itself, or what was signed: no later run may sign over that. Anything
+      // else may pass (disk full, database away).
       if (isFatal(error)) fault ??= error
       throw error
     }
@@ -119,7 +128,8 @@ export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
     for (;;) {
       const head = await extend()
       const newest = await newestCheckpoint(database.query, fleet)
-      // Another coordinator is ahead of the head that was read: read again. A head that stays behind what was signed has lost entries.
+      // Another coordinator is ahead of the head that was read: read again. A head that stays
+      // behind what was signed has lost entries.
       if (newest !== undefined && newest.size > head.size) {
         requireNotSmaller(await readHead(database.query), newest, 'a stored checkpoint')
         continue
@@ -144,7 +154,8 @@ export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
   }
 
   const publish = async (checkpoint: Checkpoint): Promise<Checkpoint> => {
-    // Crash here: the row says it and the file is older. The next start extends the tiles from the file's size, which checks the rows since.
+    // Crash here: the row says it and the file is older. The next start extends the tiles from the
+    // file's size, which checks the rows since.
     await files.write(CHECKPOINT_FILE, Buffer.from(checkpoint.note))
     published = checkpoint
     await tiles().prune()
@@ -162,7 +173,8 @@ export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
     requireNotSmaller(head, await newestCheckpoint(database.query, fleet), 'a stored checkpoint')
     store = own ? await openTileStore(files, own) : emptyTileStore(files)
     if (store === undefined && own !== undefined) {
-      // Tiles lost or damaged. They are made again from the rows, if the rows still have the root that was signed.
+      // Tiles lost or damaged. They are made again from the rows, if the rows still have the root
+      // that was signed.
       store = emptyTileStore(files)
       await store.extend(own.size, own.root, (from, to) => readRows(database.query, from, to))
     }
@@ -178,7 +190,8 @@ export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
   return {
     async checkpoint(signal) {
       signal?.throwIfAborted()
-      // The run under way may have read the head before the caller's commit; the one after it has not.
+      // The run under way may have read the head before the caller's commit; the one after it has
+      // not.
       next ??= turn(() => {
         next = undefined
         return signing()
@@ -207,7 +220,9 @@ export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
   }
 }
 
-/** Our own file, written whole or not at all: if it does not open, the disk or somebody changed it. */
+/**
+ * Our own file, written whole or not at all: if it does not open, the disk or somebody changed it.
+ */
 function openOwn(note: string, fleet: FleetId, issuers: readonly Uint8Array[]): Checkpoint {
   try {
     return openCheckpoint(note, { fleet, issuers })

@@ -92,7 +92,8 @@ describe('a ledger whose database went back in time', () => {
 
   it('AL-04: refuses a log that went another way after the restore', async () => {
     await using log = await restored()
-    // Somebody hides the newer checkpoint, lets the old database grow, and brings the checkpoint back.
+    // Somebody hides the newer checkpoint, lets the old database grow, and brings the checkpoint
+    // back.
     const kept = await readFile(join(log.folder, 'checkpoint'))
     await rm(log.folder, { recursive: true })
     await log.reopen()

@@ -1,4 +1,7 @@
-/** A ledger for tests: a real database, a folder of its own, the fixed keys of fixtures/audit/fleet.ts. */
+/**
+ * A ledger for tests: a real database, a folder of its own, the fixed keys of
+ * fixtures/audit/fleet.ts.
+ */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

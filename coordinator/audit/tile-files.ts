@@ -1,5 +1,6 @@
 /**
- * The files of a log below one folder: written durably and read back before anybody signs what they say.
+ * The files of a log below one folder: written durably and read back before anybody signs what they
+ * say.
  */
 import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -12,11 +13,17 @@ import { ledgerError } from './errors.ts'
 
 export interface TileFiles {
   readonly folder: string
-  /** Writes a file and its folders so that they survive a power loss, and reads it back. @throws ledger.storage, ledger.read-back */
+  /**
+   * Writes a file and its folders so that they survive a power loss, and reads it back. @throws
+   * ledger.storage, ledger.read-back
+   */
   write(path: string, bytes: Uint8Array): Promise<void>
   /** undefined where there is none. @throws ledger.storage */
   read(path: string): Promise<Uint8Array | undefined>
-  /** Removes partial tiles that stand beside these, which replace them. Best effort: nobody reads the old ones. */
+  /**
+   * Removes partial tiles that stand beside these, which replace them. Best effort: nobody reads
+   * the old ones.
+   */
   prune(current: readonly TileName[]): Promise<void>
 }
 
@@ -53,7 +60,8 @@ export function tileFiles(
       try {
         await ensure(dirname(target))
         await writeDurable(deps, target, bytes, { mode })
-        // Through the page cache, so this finds faults of memory and of our own code, not of the disk behind it; `verify` reads again.
+        // Through the page cache, so this finds faults of memory and of our own code, not of the
+        // disk behind it; `verify` reads again.
         stored = await readBack(target)
       } catch (cause) {
         throw ledgerError('ledger.storage', { path: target, reason: reasonOf(cause) }, { cause })

@@ -1,8 +1,10 @@
 /**
- * The log's tiles on this coordinator's disk. They are made from the rows of the database, and they are a second witness against it: a
- * row that was changed after its tile was written is found as soon as that tile is needed again. Proofs are read from here.
+ * The log's tiles on this coordinator's disk. They are made from the rows of the database, and they
+ * are a second witness against it: a row that was changed after its tile was written is found as
+ * soon as that tile is needed again. Proofs are read from here.
  *
- * Only the newest partial tiles are kept; each size that was ever signed can still be proved from the full ones and those.
+ * Only the newest partial tiles are kept; each size that was ever signed can still be proved from
+ * the full ones and those.
  */
 import { auditError } from '../../shared/audit/errors.ts'
 import type { NodeReader } from '../../shared/audit/proof.ts'
@@ -28,7 +30,10 @@ import { ledgerError } from './errors.ts'
 import type { EntryRow } from './rows.ts'
 import type { TileFiles } from './tile-files.ts'
 
-/** Full tiles kept in memory for proofs, 16 KiB each with the nodes above: the upper levels of a log of millions and what is being asked for. */
+/**
+ * Full tiles kept in memory for proofs, 16 KiB each with the nodes above: the upper levels of a log
+ * of millions and what is being asked for.
+ */
 const CACHED_TILES = 128
 
 export interface TileStore {
@@ -37,7 +42,8 @@ export interface TileStore {
   root(): Uint8Array
   /**
    * Writes the tiles of a log of `to` entries, which must have `root`.
-   * @throws ledger.damaged where a row is not what its tile says, or the rows do not have the root; then nothing has changed but files
+   * @throws ledger.damaged where a row is not what its tile says, or the rows do not have the root;
+   * then nothing has changed but files
    *   that nobody reads. ledger.storage
    */
   extend(
@@ -55,7 +61,8 @@ export interface TileStore {
 
 /**
  * Opens the tiles of a log of `size` entries with `root`.
- * @returns undefined where they are not all there and right: then they must be made again from the rows
+ * @returns undefined where they are not all there and right: then they must be made again from the
+ * rows
  */
 export async function openTileStore(
   files: TileFiles,
@@ -157,7 +164,8 @@ function createTileStore(files: TileFiles, start: TileState): TileStore {
         )
       }
       const next = await builder.finish()
-      // Crash here: tiles of a size that nobody signed. The next start opens the signed size and writes these again.
+      // Crash here: tiles of a size that nobody signed. The next start opens the signed size and
+      // writes these again.
       if (!sameHash(rootOfTiles(next), expected))
         throw ledgerError('ledger.damaged', {
           index: null,

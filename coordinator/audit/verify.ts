@@ -1,6 +1,7 @@
 /**
- * Verifying the whole log where it lives: every row against its hash, its columns, its signature and its tiles; every tile, checkpoint
- * and the head against the tree. It goes on after a finding, so the report names every entry that is wrong and not just the first.
+ * Verifying the whole log where it lives: every row against its hash, its columns, its signature
+ * and its tiles; every tile, checkpoint and the head against the tree. It goes on after a finding,
+ * so the report names every entry that is wrong and not just the first.
  */
 import type { Kysely } from 'kysely'
 import type { Checkpoint } from '../../shared/audit/checkpoint.ts'
@@ -79,7 +80,8 @@ export async function verifyLog(
   const checkpoints = await query.selectFrom('checkpoint').selectAll().orderBy('size').execute()
   const chain = createEntryChain({ fleet })
   const frontier = emptyFrontier()
-  // Level 0 and the bundles are compared entry by entry below; the builder makes the levels above them.
+  // Level 0 and the bundles are compared entry by entry below; the builder makes the levels above
+  // them.
   const builder = createTileBuilder(EMPTY_TILES, async (name, bytes) => {
     if (name.level === 'entries' || name.level === 0) return
     const stored = await deps.read(tilePath(name))
@@ -148,7 +150,8 @@ export async function verifyLog(
       checkCheckpoints()
     }
     const made = hashes.slice(0, tiled)
-    // Bundles were compared above, entry by entry; the builder needs only to know how many entries there are.
+    // Bundles were compared above, entry by entry; the builder needs only to know how many entries
+    // there are.
     if (tiled > 0)
       await builder.add(
         made.map(() => NOTHING),
@@ -217,7 +220,10 @@ async function readTiles(
   return { bundle: bundle ?? [], tile: tile ?? [] }
 }
 
-/** Compares everything that knows the entry's hash, reports whoever stands alone, and returns the hash to go on with. */
+/**
+ * Compares everything that knows the entry's hash, reports whoever stands alone, and returns the
+ * hash to go on with.
+ */
 function compareEntry(
   row: Row | undefined,
   index: number,

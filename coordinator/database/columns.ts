@@ -1,13 +1,16 @@
 /**
- * The column types of both databases, so that each migration is written once. Text compares by code unit on both; SQLite
- * tables are STRICT, so a wrong type is refused on both.
+ * The column types of both databases, so that each migration is written once. Text compares by code
+ * unit on both; SQLite tables are STRICT, so a wrong type is refused on both.
  */
 export type Dialect = 'sqlite' | 'postgresql'
 
 export interface ColumnTypes {
   /** UTF-8 text, ordered by bytes. */
   readonly text: string
-  /** A whole number up to 2^53. Times are milliseconds since the Unix epoch, sizes are bytes, truth is 0 or 1. */
+  /**
+   * A whole number up to 2^53. Times are milliseconds since the Unix epoch, sizes are bytes, truth
+   * is 0 or 1.
+   */
   readonly integer: string
   readonly bytes: string
   /** A number that the database hands out; unique, but not in order of commit. */

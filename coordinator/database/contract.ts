@@ -1,5 +1,6 @@
 /**
- * What every database must do, as tests. `describeDatabase` registers them for one dialect; whatever holds on one holds on the other.
+ * What every database must do, as tests. `describeDatabase` registers them for one dialect;
+ * whatever holds on one holds on the other.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -269,7 +270,10 @@ export const steps: fc.Arbitrary<Step[]> = fc.array(
   { maxLength: 40 },
 )
 
-/** Runs the steps and returns everything that a caller could see: results, error codes and the rows after each. */
+/**
+ * Runs the steps and returns everything that a caller could see: results, error codes and the rows
+ * after each.
+ */
 export async function observe(database: Database, program: readonly Step[]): Promise<unknown[]> {
   const seen: unknown[] = []
   await database.query.deleteFrom('repository').execute()

@@ -1,12 +1,16 @@
 /**
- * The coordinator's database, SQLite or PostgreSQL behind one typed query builder. What it guarantees, on both:
+ * The coordinator's database, SQLite or PostgreSQL behind one typed query builder. What it
+ * guarantees, on both:
  *
  * - A transaction's changes are all there or none; once it resolves they survive a power loss.
- * - Errors are of {@link databaseError}; 'database.outcome-unknown' is the only one after which a change may have happened.
- * - Two transactions that lock the same row (`lockRow`) run one after the other. Without a common lock PostgreSQL may interleave them
- *   (READ COMMITTED); every mutating operation locks the log's head row, which puts them in one order.
+ * - Errors are of {@link databaseError}; 'database.outcome-unknown' is the only one after which a
+ *   change may have happened.
+ * - Two transactions that lock the same row (`lockRow`) run one after the other. Without a common
+ *   lock PostgreSQL may interleave them (READ COMMITTED); every mutating operation locks the log's
+ *   head row, which puts them in one order.
  * - Numbers are numbers (whole, below 2^53), text orders by bytes, bytes are Buffers.
- * - A query outside the transaction from inside it is refused: with SQLite's one connection it would wait for ever.
+ * - A query outside the transaction from inside it is refused: with SQLite's one connection it
+ *   would wait for ever.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Kysely, type KyselyPlugin } from 'kysely'
@@ -36,18 +40,21 @@ export interface Database {
   /** Queries outside any transaction. */
   readonly query: Kysely<Tables>
   /**
-   * Runs `work` in one transaction and commits. Use only `tx` inside. PostgreSQL may roll back to resolve a deadlock, and then `work`
-   * runs again: it must not change anything but the database. After the signal has aborted, no
-   * statement runs and nothing is committed.
-   * @throws what `work` throws, after rolling back; database.nested, .busy, .unreachable, .outcome-unknown, .full
+   * Runs `work` in one transaction and commits. Use only `tx` inside. PostgreSQL may roll back to
+   * resolve a deadlock, and then `work` runs again: it must not change anything but the database.
+   * After the signal has aborted, no statement runs and nothing is committed.
+   * @throws what `work` throws, after rolling back; database.nested, .busy, .unreachable,
+   * .outcome-unknown, .full
    */
   transaction<T>(work: (tx: Kysely<Tables>) => Promise<T>, options?: TransactionOptions): Promise<T>
   close(): Promise<void>
 }
 
 /**
- * Opens the database at `url` (see url.ts). Without `create` it must be there and have been migrated once.
- * @throws database.absent, .newer-schema, .edited-migration, .in-use, .damaged, .library, .settings, .network-folder, .unreachable, .url
+ * Opens the database at `url` (see url.ts). Without `create` it must be there and have been
+ * migrated once.
+ * @throws database.absent, .newer-schema, .edited-migration, .in-use, .damaged, .library,
+ * .settings, .network-folder, .unreachable, .url
  */
 export async function openDatabase(
   deps: { clock: Clock },

@@ -1,4 +1,7 @@
-/** Every way in which the database says no. Driver errors never leave this folder except as the `cause` of one of these. */
+/**
+ * Every way in which the database says no. Driver errors never leave this folder except as the
+ * `cause` of one of these.
+ */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const databaseError = defineErrors({

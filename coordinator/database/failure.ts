@@ -1,4 +1,7 @@
-/** Turns what the two drivers throw into {@link databaseError}, by their codes and never by their prose. */
+/**
+ * Turns what the two drivers throw into {@link databaseError}, by their codes and never by their
+ * prose.
+ */
 import { MusterError } from '../../shared/errors.ts'
 import { databaseError } from './errors.ts'
 
@@ -45,7 +48,10 @@ export function sqliteFailure(error: unknown, shown: string): MusterError {
   return databaseError('database.query', { database: shown, reason }, options)
 }
 
-/** SQLSTATEs after which the connection is gone: class 08, administrator's shutdown, crash, start-up. PostgreSQL documentation, appendix A. */
+/**
+ * SQLSTATEs after which the connection is gone: class 08, administrator's shutdown, crash,
+ * start-up. PostgreSQL documentation, appendix A.
+ */
 const CONNECTION_LOST = /^(08...|57P0[1-5])$/
 /** Of Node's sockets and resolver, and of `pg` itself, which has no codes for a lost connection. */
 const SOCKET_LOST = /^(E[A-Z_]+)$/
@@ -96,7 +102,10 @@ export function postgresqlFailure(error: unknown, shown: string): MusterError {
   return databaseError('database.query', { database: shown, reason }, options)
 }
 
-/** True where running the whole transaction again is safe and may help: it was rolled back for the sake of another one. */
+/**
+ * True where running the whole transaction again is safe and may help: it was rolled back for the
+ * sake of another one.
+ */
 export function rolledBackForAnother(error: unknown): boolean {
   const cause = (error as { cause?: DriverError }).cause
   return cause?.code === '40001' || cause?.code === '40P01'

@@ -1,6 +1,7 @@
 /**
- * Brings a database to this program's schema: forward only, each migration in one transaction together with its row in
- * `schema_migration`, checked by the checksum of its statements. A database that a newer Muster changed is refused.
+ * Brings a database to this program's schema: forward only, each migration in one transaction
+ * together with its row in `schema_migration`, checked by the checksum of its statements. A
+ * database that a newer Muster changed is refused.
  */
 import { sql, type Kysely } from 'kysely'
 import { COLUMN_TYPES } from './columns.ts'
@@ -29,14 +30,18 @@ export const MIGRATIONS: readonly Migration[] = [
   collections,
 ]
 
-/** Key of the transaction-scoped advisory lock under which coordinators that start together migrate one after the other. */
+/**
+ * Key of the transaction-scoped advisory lock under which coordinators that start together migrate
+ * one after the other.
+ */
 const MIGRATION_LOCK = 0x6d75_7374
 
 /** Far more than a pass over any table takes; a server that stopped is still noticed. */
 const STATEMENT_MS = 3_600_000
 
 /**
- * Applies what is missing and says what it was. Before it changes a SQLite database that has been in use it writes a copy beside it.
+ * Applies what is missing and says what it was. Before it changes a SQLite database that has been
+ * in use it writes a copy beside it.
  * @throws database.newer-schema, database.edited-migration
  */
 export async function migrate(
@@ -79,7 +84,10 @@ export async function migrate(
   return { applied }
 }
 
-/** Refuses a database whose schema this program must not touch, and, unless it may be created, one without any. */
+/**
+ * Refuses a database whose schema this program must not touch, and, unless it may be created, one
+ * without any.
+ */
 export async function checkSchema(database: Database, options: { create: boolean }): Promise<void> {
   const done = await appliedMigrations(database.query)
   if (done.length === 0 && !options.create)
@@ -107,7 +115,10 @@ function checkApplied(
   }
 }
 
-/** The ledger in order; empty where there is none. Any other failure to read it is an error: "unreadable" must not pass for "fresh". */
+/**
+ * The ledger in order; empty where there is none. Any other failure to read it is an error:
+ * "unreadable" must not pass for "fresh".
+ */
 async function appliedMigrations(query: Kysely<Tables>): Promise<SchemaMigrationTable[]> {
   const tables = await query.introspection.getTables()
   if (!tables.some((table) => table.name === 'schema_migration')) return []

@@ -9,7 +9,10 @@ export interface Migration {
   statements(types: ColumnTypes): readonly string[]
 }
 
-/** SHA-256 over the statements as one database gets them, blanks folded: formatting may change, meaning may not. */
+/**
+ * SHA-256 over the statements as one database gets them, blanks folded: formatting may change,
+ * meaning may not.
+ */
 export function migrationChecksum(migration: Migration, dialect: Dialect): string {
   const hash = createHash('sha256')
   for (const statement of migration.statements(COLUMN_TYPES[dialect]))

@@ -1,4 +1,7 @@
-/** Which file systems are refused for SQLite: their locks are advisory at best between hosts, and WAL needs shared memory. */
+/**
+ * Which file systems are refused for SQLite: their locks are advisory at best between hosts, and
+ * WAL needs shared memory.
+ */
 
 /** `f_type` of statfs(2), Linux: include/uapi/linux/magic.h and the file systems' own headers. */
 const NETWORK: ReadonlyMap<number, string> = new Map([

@@ -1,6 +1,7 @@
 /**
- * A pool of PostgreSQL connections for Kysely. Transactions are READ COMMITTED with explicit row locks, wait for a lock a bounded
- * time, and never acknowledge before the commit is durable; integers arrive as numbers, as they do from SQLite.
+ * A pool of PostgreSQL connections for Kysely. Transactions are READ COMMITTED with explicit row
+ * locks, wait for a lock a bounded time, and never acknowledge before the commit is durable;
+ * integers arrive as numbers, as they do from SQLite.
  */
 import {
   CompiledQuery,
@@ -34,7 +35,10 @@ const OLDEST_SERVER = 140_000
 const INT8 = 20
 const NUMERIC = 1700
 
-/** `count(*)` is int8 and `sum(int8)` numeric: text by default, because a double cannot hold all of them. Ours all fit. */
+/**
+ * `count(*)` is int8 and `sum(int8)` numeric: text by default, because a double cannot hold all of
+ * them. Ours all fit.
+ */
 function wholeNumber(text: string): number {
   const value = Number(text)
   if (!Number.isSafeInteger(value)) throw new RangeError(`${text} is not a whole number below 2^53`)

@@ -6,8 +6,8 @@ import { syncFolder } from '../../shared/durable-file.ts'
 import type { Database } from './database.ts'
 
 /**
- * Writes `<database>.backup-<after>` and returns its path; undefined on PostgreSQL, whose backups are the operator's.
- * An older copy of that name is replaced.
+ * Writes `<database>.backup-<after>` and returns its path; undefined on PostgreSQL, whose backups
+ * are the operator's. An older copy of that name is replaced.
  */
 export async function backUpSqlite(database: Database, after: string): Promise<string | undefined> {
   if (database.dialect !== 'sqlite') return undefined

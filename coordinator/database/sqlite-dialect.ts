@@ -1,6 +1,7 @@
 /**
- * Kysely's way to one better-sqlite3 connection. Differs from Kysely's own: transactions begin immediate (a deferred one can fail at
- * its first write), statements are prepared once, and errors are ours.
+ * Kysely's way to one better-sqlite3 connection. Differs from Kysely's own: transactions begin
+ * immediate (a deferred one can fail at its first write), statements are prepared once, and errors
+ * are ours.
  */
 import type Sqlite from 'better-sqlite3'
 import {
@@ -15,7 +16,10 @@ import {
 } from 'kysely'
 import { sqliteFailure } from './failure.ts'
 
-/** Prepared statements kept; the program has fewer distinct ones, but for multi-row inserts of odd lengths. */
+/**
+ * Prepared statements kept; the program has fewer distinct ones, but for multi-row inserts of odd
+ * lengths.
+ */
 const STATEMENTS = 256
 
 export function sqliteDialect(raw: Sqlite.Database, shown: string): Dialect {

@@ -1,10 +1,13 @@
 /**
- * Which SQLite libraries may touch a database: none with the WAL-reset bug (sqlite.org/wal.html, "The WAL-reset bug"), which can corrupt
- * a database in WAL mode.
+ * Which SQLite libraries may touch a database: none with the WAL-reset bug (sqlite.org/wal.html,
+ * "The WAL-reset bug"), which can corrupt a database in WAL mode.
  */
 import { databaseError } from './errors.ts'
 
-/** True for 3.7.0 to 3.51.2, but for the branches that got the fix: 3.44.6 and later, 3.50.7 and later. */
+/**
+ * True for 3.7.0 to 3.51.2, but for the branches that got the fix: 3.44.6 and later, 3.50.7 and
+ * later.
+ */
 export function hasWalBug(version: string): boolean {
   const [major, minor, patch] = version.split('.').map(Number) as [number, number, number]
   if (major !== 3) return major < 3

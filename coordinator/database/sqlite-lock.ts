@@ -1,7 +1,8 @@
 /**
- * One process per SQLite database. The lock is a small SQLite file beside the database (`<database>.lock`) in which this process keeps
- * a write transaction open for as long as it lives: a lock of the operating system (fcntl), gone with the process, never stale.
- * The database itself stays readable, so a backup or `sqlite3` can look at it while the coordinator runs.
+ * One process per SQLite database. The lock is a small SQLite file beside the database
+ * (`<database>.lock`) in which this process keeps a write transaction open for as long as it lives:
+ * a lock of the operating system (fcntl), gone with the process, never stale. The database itself
+ * stays readable, so a backup or `sqlite3` can look at it while the coordinator runs.
  */
 import { closeSync, openSync } from 'node:fs'
 import { hostname } from 'node:os'
@@ -41,7 +42,8 @@ export function lockSqlite(path: string): () => void {
           'insert into owner values (1, ?) on conflict (id) do update set name = excluded.name',
         )
         .run(me)
-      // Between this commit and the next begin another process may take the lock: then that one is the owner, and `begin` fails here.
+      // Between this commit and the next begin another process may take the lock: then that one is
+      // the owner, and `begin` fails here.
       lock.exec('commit')
       lock.exec('begin immediate')
       if (owner() === me || tries >= NAME_TRIES) break

@@ -37,7 +37,10 @@ async function scratch(): Promise<{ path: string } & AsyncDisposable> {
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
-/** The files of a database that was not closed: what a power cut leaves. Holds rows in the file and newer ones in the write-ahead log. */
+/**
+ * The files of a database that was not closed: what a power cut leaves. Holds rows in the file and
+ * newer ones in the write-ahead log.
+ */
 async function uncleanCopy(folder: string): Promise<string> {
   const live = join(folder, 'live.db')
   const database = await open(live, true)

@@ -1,6 +1,7 @@
 /**
- * Opens a SQLite database so that what it acknowledges survives a power loss: write-ahead log with synchronous FULL, one process, a
- * local disk, a library without the WAL bug. After an unclean stop the whole file is checked before anything uses it.
+ * Opens a SQLite database so that what it acknowledges survives a power loss: write-ahead log with
+ * synchronous FULL, one process, a local disk, a library without the WAL bug. After an unclean stop
+ * the whole file is checked before anything uses it.
  */
 import {
   chmodSync,
@@ -20,9 +21,15 @@ import { networkFilesystem } from './network-filesystem.ts'
 import { checkSqliteLibrary } from './sqlite-library.ts'
 import { lockSqlite } from './sqlite-lock.ts'
 
-/** Only a person's own `sqlite3` or a backup can hold the write lock for a moment; the coordinator is the one writer. */
+/**
+ * Only a person's own `sqlite3` or a backup can hold the write lock for a moment; the coordinator
+ * is the one writer.
+ */
 const BUSY_TIMEOUT_MS = 5_000
-/** The write-ahead log is cut back to this after a checkpoint, so that one big sync does not keep its disk space for ever. */
+/**
+ * The write-ahead log is cut back to this after a checkpoint, so that one big sync does not keep
+ * its disk space for ever.
+ */
 const WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 const { S_IFMT, S_IFREG } = constants
@@ -34,7 +41,8 @@ export interface SqliteFile {
 }
 
 /**
- * @throws database.absent, database.in-use, database.network-folder, database.library, database.damaged
+ * @throws database.absent, database.in-use, database.network-folder, database.library,
+ * database.damaged
  */
 export function openSqlite(path: string, options: { create: boolean }): SqliteFile {
   const folder = dirname(path)
@@ -51,7 +59,8 @@ export function openSqlite(path: string, options: { create: boolean }): SqliteFi
   const unlock = lockSqlite(path)
   let raw: Sqlite.Database | undefined
   try {
-    // Made with these rights before SQLite sees it: the write-ahead log and the shared memory beside it get the same.
+    // Made with these rights before SQLite sees it: the write-ahead log and the shared memory
+    // beside it get the same.
     if (options.create) closeSync(openSync(path, 'a', 0o600))
     tighten(path)
     const unclean = (sizeOf(`${path}-wal`) ?? 0) > 0
@@ -105,7 +114,8 @@ function configure(raw: Sqlite.Database, path: string): void {
       expected: 'wal',
       got: String(mode),
     })
-  // better-sqlite3 compiles WAL databases to NORMAL, which may lose the newest commits with the power.
+  // better-sqlite3 compiles WAL databases to NORMAL, which may lose the newest commits with the
+  // power.
   raw.pragma('synchronous = full')
   raw.pragma('foreign_keys = on')
   raw.pragma(`journal_size_limit = ${WAL_LIMIT_BYTES}`)

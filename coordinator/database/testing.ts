@@ -1,4 +1,7 @@
-/** Databases for tests: a SQLite file in a folder of its own, or a database on the run's PostgreSQL server. */
+/**
+ * Databases for tests: a SQLite file in a folder of its own, or a database on the run's PostgreSQL
+ * server.
+ */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,7 +31,10 @@ export async function testPlace(dialect: Dialect): Promise<TestPlace> {
   }
 }
 
-/** An open database with all tables; disposing of it closes and removes it: `await using test = await testDatabase('sqlite')`. */
+/**
+ * An open database with all tables; disposing of it closes and removes it:
+ * `await using test = await testDatabase('sqlite')`.
+ */
 export async function testDatabase(
   dialect: Dialect,
   clock: Clock = systemClock,

@@ -7,7 +7,8 @@ export type DatabaseAddress =
   | { readonly dialect: 'postgresql'; readonly url: string; readonly shown: string }
 
 /**
- * Reads `sqlite:///absolute/path` or `postgresql://…` (any libpq URL; `postgres://` means the same).
+ * Reads `sqlite:///absolute/path` or `postgresql://…` (any libpq URL; `postgres://` means the
+ * same).
  * @throws database.url
  */
 export function parseDatabaseUrl(url: string): DatabaseAddress {

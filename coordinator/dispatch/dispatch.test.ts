@@ -1,4 +1,7 @@
-/** Orders to hosts from the intent to the outcome in the log: with hosts that answer, that are away, that break off, and that lie. */
+/**
+ * Orders to hosts from the intent to the outcome in the log: with hosts that answer, that are away,
+ * that break off, and that lie.
+ */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import type { command } from '../../protocols/command/protocol.ts'
@@ -269,7 +272,8 @@ for (const dialect of DIALECTS) {
     const { coordinator, hosts, members, intent, perform, logged, again, parts, runs } =
       await scene(stack, dialect, 1, ending.signal)
     const [host] = members as [AgentRecord]
-    // It does it, and before it can say so the coordinator is told to end, in the words of the command line.
+    // It does it, and before it can say so the coordinator is told to end, in the words of the
+    // command line.
     const told: Commands['perform'] = async () => {
       ending.abort(wireError('protocol.closed', { what: 'this process' }))
       throw new Error('the connection is gone')

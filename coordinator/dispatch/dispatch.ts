@@ -1,6 +1,7 @@
 /**
- * Brings an operation to its hosts with everything that they need to check it, and brings back the outcome that each one signed. What a host did is
- * only ever said by that host: without its signed outcome the result is `failed` where it was never reached, and `unknown` where it may have been.
+ * Brings an operation to its hosts with everything that they need to check it, and brings back the
+ * outcome that each one signed. What a host did is only ever said by that host: without its signed
+ * outcome the result is `failed` where it was never reached, and `unknown` where it may have been.
  */
 import { type Client, openClient } from '../../protocols/rpc/call.ts'
 import { MAX_REVOCATION_BYTES, MAX_REVOCATIONS } from '../../protocols/command/messages.ts'
@@ -27,7 +28,10 @@ import { checkedOutcome } from '../operations/host-outcome.ts'
 
 /** Hosts that are spoken to at once: more would only queue in the event loop. */
 const PARALLEL_HOSTS = 32
-/** After a restart, hosts come back within seconds; one that has not answered by then is asked no further. */
+/**
+ * After a restart, hosts come back within seconds; one that has not answered by then is asked no
+ * further.
+ */
 const PROBE_MS = 30_000
 /** Between two looks at whether the host is back. */
 const AGAIN_MS = 500
@@ -37,7 +41,10 @@ const PRESENT_ATTEMPTS = 16
 const SOUND_NOTES = 64
 /** The agent's error code (agent/commands/errors.ts), which crosses the wire. */
 const POSITION_MOVED = 'command.position-moved'
-/** Answers that come before an order is looked at. After any other failure only the host knows whether it acted. */
+/**
+ * Answers that come before an order is looked at. After any other failure only the host knows
+ * whether it acted.
+ */
 const NOT_TAKEN: ReadonlySet<string> = new Set([
   'protocol.denied',
   'protocol.unsupported',
@@ -51,7 +58,10 @@ export interface DispatchDeps {
   readonly agents: Agents
   readonly clock: Clock
   readonly log: Logger
-  /** Opens a protocol towards a connected node. Rejects with an `unreachable` error where it is not connected. */
+  /**
+   * Opens a protocol towards a connected node. Rejects with an `unreachable` error where it is not
+   * connected.
+   */
   readonly open: (peerId: string, protocolId: string, signal: AbortSignal) => Promise<Duplex>
   /** Addresses of the machines that run as this host, where it was noticed that they are two. */
   readonly copies?: (peerId: string) => readonly string[] | undefined
@@ -66,9 +76,15 @@ export interface Dispatch {
     values: readonly Opening[],
     signal: AbortSignal,
   ): Promise<TargetResult[]>
-  /** Asks each target for the outcome that it signed. A target that the order has not reached refuses it from then on. */
+  /**
+   * Asks each target for the outcome that it signed. A target that the order has not reached
+   * refuses it from then on.
+   */
   probe(operation: LoggedOperation, signal: AbortSignal): Promise<TargetResult[]>
-  /** Compares the log with the checkpoint that the host holds. @throws ledger.rolled-back, ledger.forked: the log is frozen from then on */
+  /**
+   * Compares the log with the checkpoint that the host holds. @throws ledger.rolled-back,
+   * ledger.forked: the log is frozen from then on
+   */
   witness(agent: AgentRecord, signal: AbortSignal): Promise<void>
   /** A client of the host's command protocol. @throws dispatch.offline, dispatch.copied */
   connect(agent: AgentRecord, signal: AbortSignal): Promise<Client<typeof command>>
@@ -83,7 +99,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     signal: AbortSignal,
   ): Promise<Client<typeof command>> => {
     const addresses = deps.copies?.(agent.peerId)
-    // Which of the two would get it is chance, and the other one would deny it with the same signature.
+    // Which of the two would get it is chance, and the other one would deny it with the same
+    // signature.
     if (addresses !== undefined)
       throw dispatchError('dispatch.copied', { host: agent.name, addresses })
     try {
@@ -94,7 +111,10 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     }
   }
 
-  /** @param lost what a target is whose job fails: `failed` while it cannot have been reached, `unknown` where it may have been */
+  /**
+   * @param lost what a target is whose job fails: `failed` while it cannot have been reached,
+   * `unknown` where it may have been
+   */
   const each = (
     operation: LoggedOperation,
     lost: 'failed' | 'unknown',
@@ -105,7 +125,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       try {
         const agent = await deps.agents.byId(agentId.parse(target))
         if (agent === undefined) throw dispatchError('dispatch.offline', { host: target })
-        // Since the intent was logged: its connection may last a moment longer, and it must not be given anything to do in that.
+        // Since the intent was logged: its connection may last a moment longer, and it must not be
+        // given anything to do in that.
         if (agent.status === 'revoked')
           throw dispatchError('dispatch.revoked', { host: agent.name })
         return await job(agent)
@@ -156,7 +177,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     } finally {
       await client.close().catch(() => undefined)
     }
-    // Not with the caller's signal: whoever gave the order may have gone, and its outcome belongs into the log all the same.
+    // Not with the caller's signal: whoever gave the order may have gone, and its outcome belongs
+    // into the log all the same.
     return probeOne(operation, agent, deps.closing ?? new AbortController().signal)
   }
 
@@ -176,14 +198,18 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
         brought.order = true
         return (await client.call('perform', request, { signal })).outcome
       } catch (error) {
-        // Another order reached the host first and moved its position in the log: prove again from there.
+        // Another order reached the host first and moved its position in the log: prove again from
+        // there.
         if (!isPositionMoved(error) || attempt === PRESENT_ATTEMPTS) throw error
         brought.order = false
       }
     }
   }
 
-  /** A host that has seen entries which this log has not, or other ones, shows that it was rolled back or replaced: then it is frozen (AL-04). */
+  /**
+   * A host that has seen entries which this log has not, or other ones, shows that it was rolled
+   * back or replaced: then it is frozen (AL-04).
+   */
   const compare = async (
     agent: AgentRecord,
     { checkpoint: note }: { readonly checkpoint?: string | undefined },
@@ -255,7 +281,10 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     }
   }
 
-  /** Never rejects: whatever keeps the host from answering, the coordinator's own end included, nothing is known then. */
+  /**
+   * Never rejects: whatever keeps the host from answering, the coordinator's own end included,
+   * nothing is known then.
+   */
   const probeOne = async (
     operation: LoggedOperation,
     agent: AgentRecord,

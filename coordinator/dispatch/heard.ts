@@ -1,6 +1,7 @@
 /**
- * What a host's answer about its runs is worth. A host speaks for its own runs only, and what it says is cut to what a run can honestly have: rows that
- * no list could show, or states of other hosts' runs, never get further than here.
+ * What a host's answer about its runs is worth. A host speaks for its own runs only, and what it
+ * says is cut to what a run can honestly have: rows that no list could show, or states of other
+ * hosts' runs, never get further than here.
  */
 import type { RunStatusMessage } from '../../protocols/command/messages.ts'
 import { parseRfc3339 } from '../../shared/clock.ts'
@@ -11,7 +12,10 @@ import { GIB } from '../../shared/units.ts'
 const MAX_REASON = 500
 /** Of a word, such as a signal's name. */
 const MAX_WORD = 64
-/** Larger than any output that a run may keep (protocols/control/verbs.ts), and two of them are still a whole number to both databases. */
+/**
+ * Larger than any output that a run may keep (protocols/control/verbs.ts), and two of them are
+ * still a whole number to both databases.
+ */
 const MAX_OUTPUT_BYTES = 1024 * 1024 * GIB
 
 /** The answers that are about the runs that were asked for. */

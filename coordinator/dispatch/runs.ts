@@ -1,6 +1,7 @@
 /**
- * Runs as far as the coordinator has heard of them. A row is written in the transaction that logs the intent, so that no run exists without
- * one; what happens to it afterwards the agent's runner knows better, and every answer of an agent is copied here.
+ * Runs as far as the coordinator has heard of them. A row is written in the transaction that logs
+ * the intent, so that no run exists without one; what happens to it afterwards the agent's runner
+ * knows better, and every answer of an agent is copied here.
  */
 import type { ExpressionBuilder, Kysely, Selectable } from 'kysely'
 import { parseRfc3339, rfc3339 } from '../../shared/clock.ts'
@@ -85,11 +86,15 @@ export interface Runs {
   /** Ends runs that their host says it has no record of. The host may still bring them back. */
   disown(host: AgentId, runs: readonly RunId[], at: number): Promise<void>
   /**
-   * Gives up the runs of a host that leaves the fleet: nobody hears of them again. In the transaction that revokes it.
+   * Gives up the runs of a host that leaves the fleet: nobody hears of them again. In the
+   * transaction that revokes it.
    * @returns those that were not over, as far as anybody had heard
    */
   lose(tx: Tx, agent: AgentId, reason: string): Promise<RunId[]>
-  /** Copies what the run's host said (heard.ts). What is over stays as it is; only a run that was given up as lost may turn out to have ended. */
+  /**
+   * Copies what the run's host said (heard.ts). What is over stays as it is; only a run that was
+   * given up as lost may turn out to have ended.
+   */
   update(host: AgentId, status: RunStatusMessage, at: number): Promise<void>
 }
 

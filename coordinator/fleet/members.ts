@@ -1,6 +1,6 @@
 /**
- * What the coordinator does when hosts come and go: notes when it saw them, compares the log with what they have seen of it, and asks them for the facts
- * that it missed.
+ * What the coordinator does when hosts come and go: notes when it saw them, compares the log with
+ * what they have seen of it, and asks them for the facts that it missed.
  */
 import type { MusterNode } from '../../node/node.ts'
 import type { Clock } from '../../shared/clock.ts'

@@ -30,7 +30,8 @@ test('news: an announcement that cannot be made ends nobody, whatever it was tha
     announcer.checkpoint('a note')
     announcer.revocations()
     while (log.lines.length < 2) await systemClock.sleep(5)
-    // Node tells of a rejection that nobody took after the microtasks of the turn in which it happened.
+    // Node tells of a rejection that nobody took after the microtasks of the turn in which it
+    // happened.
     await setImmediate()
   } finally {
     process.off('unhandledRejection', note)

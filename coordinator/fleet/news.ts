@@ -1,4 +1,7 @@
-/** The coordinator's part in gossip: takes hosts' facts, tells of new checkpoints and revocations. News only; agents and observers check what they hear. */
+/**
+ * The coordinator's part in gossip: takes hosts' facts, tells of new checkpoints and revocations.
+ * News only; agents and observers check what they hear.
+ */
 import { decode, encode } from 'cborg'
 import type { MusterNode } from '../../node/node.ts'
 import type { Verdict } from '../../node/gossip.ts'
@@ -22,10 +25,14 @@ interface News extends FactPosition {
   readonly signed: Signed
 }
 
-/** Takes facts from gossip. A host speaks for itself only: author, signing key and statement must agree (FG-01). */
+/**
+ * Takes facts from gossip. A host speaks for itself only: author, signing key and statement must
+ * agree (FG-01).
+ */
 export function takeFacts(deps: NewsDeps, signal: AbortSignal): () => void {
-  // Owned by take(): the newest news of each author whose last ones are still being applied. What it replaced shows as a gap, which a pull fills; so a
-  // host that talks faster than the database writes costs one statement of memory.
+  // Owned by take(): the newest news of each author whose last ones are still being applied. What
+  // it replaced shows as a gap, which a pull fills; so a host that talks faster than the database
+  // writes costs one statement of memory.
   const waiting = new Map<string, { next: News | undefined }>()
   const take = async (author: string, news: News): Promise<void> => {
     const busy = waiting.get(author)
@@ -73,15 +80,18 @@ export interface Announcer {
 }
 
 /**
- * Tells the fleet. Failures are logged: whoever missed it learns it with the next order or connection.
- * @param from the revocation epoch when this coordinator began: hosts learn what is older as they connect
+ * Tells the fleet. Failures are logged: whoever missed it learns it with the next order or
+ * connection.
+ * @param from the revocation epoch when this coordinator began: hosts learn what is older as they
+ * connect
  */
 export function createAnnouncer(
   deps: { node: MusterNode; access: Access; log: Logger },
   from: number,
 ): Announcer {
   const publish = (topic: 'audit' | 'policy', bytes: Uint8Array): Promise<void> =>
-    // Gossip that has stopped throws what it likes, and nobody waits for this: an error that went on from here would end the coordinator.
+    // Gossip that has stopped throws what it likes, and nobody waits for this: an error that went
+    // on from here would end the coordinator.
     deps.node.gossip
       .publish(topic, bytes)
       .catch((error: unknown) => deps.log.debug({ topic, error }, 'news were not published'))

@@ -1,4 +1,7 @@
-/** The coordinator's side of `/muster/catalog/1`: which blob stands at a path of a published tree, for agents' gateways. */
+/**
+ * The coordinator's side of `/muster/catalog/1`: which blob stands at a path of a published tree,
+ * for agents' gateways.
+ */
 import type { catalog } from '../../protocols/catalog/protocol.ts'
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import type { Lookup } from '../repositories/publish/lookup.ts'

@@ -1,4 +1,7 @@
-/** `/muster/enroll/1` on the coordinator: joining, renewal of certificates, and the notice of copied hosts. */
+/**
+ * `/muster/enroll/1` on the coordinator: joining, renewal of certificates, and the notice of copied
+ * hosts.
+ */
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import type { enroll } from '../../protocols/enroll/protocol.ts'
 import type { Copies } from '../registry/copies.ts'

@@ -1,4 +1,7 @@
-/** The coordinator's side of `/muster/facts/1`: hosts that send instead of being asked, such as `muster agent facts --once` from cron. */
+/**
+ * The coordinator's side of `/muster/facts/1`: hosts that send instead of being asked, such as
+ * `muster agent facts --once` from cron.
+ */
 import type { facts } from '../../protocols/facts/protocol.ts'
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import type { Caller } from '../../protocols/rpc/peer.ts'

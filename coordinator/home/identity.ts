@@ -1,4 +1,7 @@
-/** A coordinator's `coordinator.json`: which fleet it serves, under which name, and the root that everything in its database must lead to. */
+/**
+ * A coordinator's `coordinator.json`: which fleet it serves, under which name, and the root that
+ * everything in its database must lead to.
+ */
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { defineErrors } from '../../shared/errors.ts'

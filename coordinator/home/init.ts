@@ -1,6 +1,7 @@
 /**
- * Makes a coordinator's home: keys, database, configuration, the fleet's root statement, and a log whose first entry is that root. The folder is built
- * beside its place and renamed into it, so a home is there whole or not at all.
+ * Makes a coordinator's home: keys, database, configuration, the fleet's root statement, and a log
+ * whose first entry is that root. The folder is built beside its place and renamed into it, so a
+ * home is there whole or not at all.
  */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
@@ -64,7 +65,8 @@ export async function initCoordinator(deps: Deps, options: InitOptions): Promise
   )
   try {
     const report = await build(deps, options, part)
-    // Crash before this: a folder .HOME.init-… is left beside the home, which does not exist; the next init is not hindered by it.
+    // Crash before this: a folder .HOME.init-… is left beside the home, which does not exist; the
+    // next init is not hindered by it.
     await place(part, home)
     await syncFolder(dirname(home))
     return report
@@ -82,7 +84,10 @@ function unwritable(folder: string, error: unknown): unknown {
     : homeError('home.unwritable', { folder, reason }, { cause: error })
 }
 
-/** Takes the place of an empty folder and of nothing else: whatever came there meanwhile, such as the home of another init, stays. */
+/**
+ * Takes the place of an empty folder and of nothing else: whatever came there meanwhile, such as
+ * the home of another init, stays.
+ */
 async function place(part: string, home: string): Promise<void> {
   try {
     await rename(part, home)

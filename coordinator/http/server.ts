@@ -1,4 +1,7 @@
-/** The coordinator's web server: published trees and a health check. Reads only; everything that changes something goes over libp2p. */
+/**
+ * The coordinator's web server: published trees and a health check. Reads only; everything that
+ * changes something goes over libp2p.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { listen, type WebServer } from '../../node/http/listen.ts'
 import { respond } from '../../node/http/respond.ts'

@@ -1,4 +1,7 @@
-/** Each host's package state and its history in the database. Derived from the hosts' signed facts, never edited. */
+/**
+ * Each host's package state and its history in the database. Derived from the hosts' signed facts,
+ * never edited.
+ */
 import type { Kysely } from 'kysely'
 import { parseRfc3339, rfc3339 } from '../../shared/clock.ts'
 import type { FactEvent } from '../../shared/facts/events.ts'
@@ -17,12 +20,21 @@ import { createHostCollections, type HostCollections } from './host-collections.
 type Tx = Kysely<Tables>
 export type StoredEvent = Omit<FactEvent, 'event'> & { readonly event: FactEvent['event'] }
 
-/** Rows a statement inserts: 7 columns each stay far below both databases' limit of bound values (32,766 and 65,535). */
+/**
+ * Rows a statement inserts: 7 columns each stay far below both databases' limit of bound values
+ * (32,766 and 65,535).
+ */
 const ROWS = 500
-/** Events that one answer holds. It says how many older ones there are; those are asked for by package. */
+/**
+ * Events that one answer holds. It says how many older ones there are; those are asked for by
+ * package.
+ */
 export const MAX_HISTORY = 10_000
 
-/** Of one package on one host: more than anybody installs side by side. A host that claims more would make the answer about all hosts too large. */
+/**
+ * Of one package on one host: more than anybody installs side by side. A host that claims more
+ * would make the answer about all hosts too large.
+ */
 export const MAX_VERSIONS = 100
 
 export interface FactStore {

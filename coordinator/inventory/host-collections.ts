@@ -88,7 +88,9 @@ function read(row: {
   }
 }
 
-/** All that is wrong with the host's facts: what it says itself, and what this coordinator refuses. */
+/**
+ * All that is wrong with the host's facts: what it says itself, and what this coordinator refuses.
+ */
 export function problemsOf(host: HostCollection | undefined): FactProblem[] {
   const { collection, refused } = host ?? {}
   const own = collection?.problems ?? []

@@ -1,4 +1,7 @@
-/** Facts of hosts from the wire to the rows, on both databases: in order, with gaps, from several coordinators, and from hosts that lie. */
+/**
+ * Facts of hosts from the wire to the rows, on both databases: in order, with gaps, from several
+ * coordinators, and from hosts that lie.
+ */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { openDatabase } from '../database/database.ts'

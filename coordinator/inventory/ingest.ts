@@ -1,6 +1,7 @@
 /**
- * Takes in what hosts say of their packages. A statement counts only if the host it is about signed it; it is applied only if it follows what is known and
- * leads to the root that it names. Anything else is a gap, and a pull fills it: gossip carries news, pulls carry truth.
+ * Takes in what hosts say of their packages. A statement counts only if the host it is about signed
+ * it; it is applied only if it follows what is known and leads to the root that it names. Anything
+ * else is a gap, and a pull fills it: gossip carries news, pulls carry truth.
  */
 import { openClient } from '../../protocols/rpc/call.ts'
 import type { ResponseOf } from '../../protocols/rpc/define-protocol.ts'
@@ -38,9 +39,15 @@ export interface IngestDeps {
 }
 
 export interface Ingest {
-  /** @param payload the set's bytes where the statement is `full`. @throws inventory.*, facts.*, trust.* */
+  /**
+   * @param payload the set's bytes where the statement is `full`. @throws inventory.*, facts.*,
+   * trust.*
+   */
   take(agent: AgentRecord, signed: Signed, payload?: Uint8Array): Promise<Ingested>
-  /** Takes what the host has beyond what is known; joins a pull under way. Failures are logged: the next connection or news tries again. */
+  /**
+   * Takes what the host has beyond what is known; joins a pull under way. Failures are logged: the
+   * next connection or news tries again.
+   */
   pull(agent: AgentRecord, signal: AbortSignal): Promise<void>
   /** Notes how the host's newest look at its packages went. */
   collected(agent: AgentRecord, collection: FactCollection): Promise<void>
@@ -51,11 +58,15 @@ export interface Ingest {
 
 /** A pull that takes longer is given up; the next news starts another. */
 const PULL_MS = 60_000
-/** Pulls at once, of at most 32 MiB each: after a restart the whole fleet comes back, and the database takes one host at a time anyway. */
+/**
+ * Pulls at once, of at most 32 MiB each: after a restart the whole fleet comes back, and the
+ * database takes one host at a time anyway.
+ */
 const PARALLEL_PULLS = 8
 
 export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ingest {
-  // Owned by inTurn(): the last job of each host. Two updates of one host must not both read the state before either wrote it.
+  // Owned by inTurn(): the last job of each host. Two updates of one host must not both read the
+  // state before either wrote it.
   const turns = new Map<AgentId, Promise<unknown>>()
   // Owned by pull(): the pull of each host that is under way or waits for its place.
   const pulls = new Map<AgentId, Promise<void>>()
@@ -96,7 +107,8 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
     const update = readUpdate(statement, payload)
     return inTurn(agent.id, () =>
       deps.database.transaction(async (tx): Promise<Ingested> => {
-        // Of two coordinators that take in the same host's news, the second one sees what the first one made of them.
+        // Of two coordinators that take in the same host's news, the second one sees what the first
+        // one made of them.
         await lockRow(
           deps.database.dialect,
           tx.selectFrom('agent').select('id').where('id', '=', agent.id),
@@ -233,7 +245,8 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
       if (!(await missing())) return
       const joined = pulls.has(agent.id)
       await pull(agent, signal)
-      // Its host may have answered the pull under way before it had these news; and nobody tells them again.
+      // Its host may have answered the pull under way before it had these news; and nobody tells
+      // them again.
       if (joined && (await missing())) await pull(agent, signal)
     },
     async close() {

@@ -1,8 +1,8 @@
 /** Work on many items, a few at a time. */
 
 /**
- * Results in the order of `items`. The first failure ends the rest: no new item is begun, and it is thrown once all begun ones have
- * settled, so nothing goes on behind the caller's back.
+ * Results in the order of `items`. The first failure ends the rest: no new item is begun, and it is
+ * thrown once all begun ones have settled, so nothing goes on behind the caller's back.
  */
 export async function mapParallel<T, R>(
   items: readonly T[],

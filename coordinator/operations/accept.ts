@@ -1,6 +1,7 @@
 /**
- * Whether an intent may become an operation: signature, fleet, time, verb, arguments, rights and the values beside it, in this order. Nothing is
- * written and nothing is revealed about targets that the actor may not touch.
+ * Whether an intent may become an operation: signature, fleet, time, verb, arguments, rights and
+ * the values beside it, in this order. Nothing is written and nothing is revealed about targets
+ * that the actor may not touch.
  */
 import { isVerb, VERBS, type Verb } from '../../protocols/control/verbs.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -23,7 +24,8 @@ export interface AcceptDeps {
 
 /**
  * @param handed.values checked here and not kept: an operation is what may be written down
- * @throws trust.*, operation.not-yours, operation.unknown-verb, operation.malformed, registry.unknown-host
+ * @throws trust.*, operation.not-yours, operation.unknown-verb, operation.malformed,
+ * registry.unknown-host
  */
 export async function acceptIntent(
   deps: AcceptDeps,
@@ -63,7 +65,8 @@ export async function acceptIntent(
     )
   }
   await authorizeTargets(deps, { verb, actor: intent.actor, targets: intent.targets }, now)
-  // The hosts check the same. Here it keeps an order out of the log that none of them could carry out.
+  // The hosts check the same. Here it keeps an order out of the log that none of them could carry
+  // out.
   openCommitments('env' in parsed.data ? parsed.data.env : {}, values)
   return {
     id: intent.operation,
@@ -76,8 +79,8 @@ export async function acceptIntent(
 }
 
 /**
- * Whether the actor may do this to each target, now. In the transaction that logs the intent it is asked again: a right that
- * was revoked in between stands before the intent in the log.
+ * Whether the actor may do this to each target, now. In the transaction that logs the intent it is
+ * asked again: a right that was revoked in between stands before the intent in the log.
  * @throws trust.denied, registry.unknown-host
  */
 export async function authorizeTargets(

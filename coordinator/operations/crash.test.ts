@@ -15,7 +15,10 @@ const blob = 'ab'.repeat(32)
 /** More than an operation has places. */
 const MAX_PLACES = 80
 
-/** A process as far as durable things can tell: from its n-th place on nothing that it begins has an effect, and a transaction is rolled back. */
+/**
+ * A process as far as durable things can tell: from its n-th place on nothing that it begins has an
+ * effect, and a transaction is rolled back.
+ */
 function mortal(): {
   arm(place: number): void
   readonly passed: number

@@ -1,6 +1,6 @@
 /**
- * Order between operations on the same thing. What a later operation in the log touches too is that one's: recovery of the
- * earlier one must only look, since acting would undo what came after.
+ * Order between operations on the same thing. What a later operation in the log touches too is that
+ * one's: recovery of the earlier one must only look, since acting would undo what came after.
  */
 import type { OperationId } from '../../shared/ids.ts'
 import type { Database } from '../database/database.ts'
@@ -27,12 +27,16 @@ export interface Acting {
 
 /** Names of what an operation touches. */
 export function touchedBy(handlers: VerbHandlers, operation: Operation): readonly string[] {
-  // Which handler it is and what it takes go together by construction of the table; the type checker sees a union on both sides.
+  // Which handler it is and what it takes go together by construction of the table; the type
+  // checker sees a union on both sides.
   const handler: VerbHandler<never> = handlers[operation.verb]
   return handler.kind === 'act' ? (handler.touches?.(operation as never) ?? []) : []
 }
 
-/** For each name that `operation` touches, the first later operation that touches it too, in the log or in this process. */
+/**
+ * For each name that `operation` touches, the first later operation that touches it too, in the log
+ * or in this process.
+ */
 export async function laterOperations(
   deps: FenceDeps,
   operation: LoggedOperation,
@@ -58,7 +62,10 @@ export async function laterOperations(
 type Found = { id: OperationId; verb: string; operation: LoggedOperation }
 type Unreadable = { id: OperationId; verb: string }
 
-/** The intents behind `index`, in order. A record verb's grants are entries of another type, and touch nothing. */
+/**
+ * The intents behind `index`, in order. A record verb's grants are entries of another type, and
+ * touch nothing.
+ */
 async function* intentsAfter(deps: FenceDeps, index: number): AsyncGenerator<Found | Unreadable> {
   for (let at = index; ; ) {
     const rows = await deps.database.query

@@ -1,4 +1,7 @@
-/** A host's signed outcome as the result of one target: checked when it arrives, and read the same way from the log ever after. */
+/**
+ * A host's signed outcome as the result of one target: checked when it arrives, and read the same
+ * way from the log ever after.
+ */
 import type { Json } from '../../shared/canonical-json.ts'
 import { type ErrorData, type ErrorValue, MusterError } from '../../shared/errors.ts'
 import type { Outcome } from '../../shared/trust/outcome.ts'
@@ -10,9 +13,10 @@ import type { AgentRecord } from '../registry/agents.ts'
 import { dispatchError } from '../dispatch/errors.ts'
 
 /**
- * What a host's signed outcome says. It must also be one that the log takes: the outcomes of all hosts are one transaction, and one that cannot be
- * appended would take the others with it.
- * @throws dispatch.bad-outcome where it is not that host's, about something else, or nothing that can be logged
+ * What a host's signed outcome says. It must also be one that the log takes: the outcomes of all
+ * hosts are one transaction, and one that cannot be appended would take the others with it.
+ * @throws dispatch.bad-outcome where it is not that host's, about something else, or nothing that
+ * can be logged
  */
 export function checkedOutcome(
   deps: { ledger: Pick<Ledger, 'requireLoggable'> },

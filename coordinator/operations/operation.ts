@@ -1,4 +1,7 @@
-/** What an operation is, and what each verb's handler promises. The order of things is in perform.ts and nowhere else. */
+/**
+ * What an operation is, and what each verb's handler promises. The order of things is in perform.ts
+ * and nowhere else.
+ */
 import type { Kysely } from 'kysely'
 import type { OperateProgress } from '../../protocols/control/messages.ts'
 import type { ArgumentsOf, Verb } from '../../protocols/control/verbs.ts'
@@ -42,16 +45,22 @@ export interface OperateContext {
   progress(report: OperateProgress): Promise<void>
   readonly upload: AsyncIterable<Uint8Array>
   /**
-   * The values that the intent commits to, checked against it by accept.ts. Here and in the messages to the hosts, and nowhere else: they are
-   * in no operation, row, entry or log line, so that whoever ends up with those has no secret. After a crash they are gone.
+   * The values that the intent commits to, checked against it by accept.ts. Here and in the
+   * messages to the hosts, and nowhere else: they are in no operation, row, entry or log line, so
+   * that whoever ends up with those has no secret. After a crash they are gone.
    */
   readonly values: readonly Opening[]
 }
 
-/** A change of the database alone: it and both log entries are one transaction, so there is no gap to recover. */
+/**
+ * A change of the database alone: it and both log entries are one transaction, so there is no gap
+ * to recover.
+ */
 export interface RecordHandler<V extends Verb> {
   readonly kind: 'record'
-  /** Makes the change. Throwing rolls everything back, the intent included: the operation never was. */
+  /**
+   * Makes the change. Throwing rolls everything back, the intent included: the operation never was.
+   */
   record(tx: Tx, operation: Operation<V>, at: number): Promise<TargetResult[]>
   /** After the commit: tells whoever should know. Not an effect that anybody relies on. */
   announce?(operation: Operation<V>): void
@@ -64,21 +73,26 @@ export interface ActHandler<V extends Verb> {
   check?(operation: Operation<V>): Promise<void>
   /** Rows that must exist if the intent does. */
   open?(tx: Tx, operation: Operation<V>, at: number): Promise<void>
-  /** The operation is over before it was begun: what {@link open} wrote must not look as if it still might begin. */
+  /**
+   * The operation is over before it was begun: what {@link open} wrote must not look as if it still
+   * might begin.
+   */
   abandon?(tx: Tx, operation: LoggedOperation<V>): Promise<void>
   act(operation: LoggedOperation<V>, context: OperateContext): Promise<TargetResult[]>
   /**
-   * Names of what the operation changes and reads. An open operation that shares a name with it is settled before it begins.
+   * Names of what the operation changes and reads. An open operation that shares a name with it is
+   * settled before it begins.
    */
   touches?(operation: Operation<V>): readonly string[]
   /**
-   * How long it waits at most, in milliseconds, until an earlier operation is settled. Only for targets that keep the order
-   * themselves; without it there is no bound.
+   * How long it waits at most, in milliseconds, until an earlier operation is settled. Only for
+   * targets that keep the order themselves; without it there is no bound.
    */
   readonly patience?: number
   /**
-   * Finds out what became of an operation that was interrupted. It may finish what was begun where `later` has no entry.
-   * Where it has one, a later operation decides what is there, and this one must change nothing.
+   * Finds out what became of an operation that was interrupted. It may finish what was begun where
+   * `later` has no entry. Where it has one, a later operation decides what is there, and this one
+   * must change nothing.
    */
   probe(operation: LoggedOperation<V>, signal: AbortSignal, later?: Later): Promise<TargetResult[]>
 }

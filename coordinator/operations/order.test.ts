@@ -1,4 +1,7 @@
-/** Recovery against the order of the log, for every verb: A has no outcome, B came after it, then the coordinator starts again. */
+/**
+ * Recovery against the order of the log, for every verb: A has no outcome, B came after it, then
+ * the coordinator starts again.
+ */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { VERBS, type Verb } from '../../protocols/control/verbs.ts'
@@ -177,7 +180,10 @@ const acts = (verb: Verb): boolean => /^(repo|snapshot|artifact|run)\./.test(ver
 const forever = new AbortController().signal
 const everything = (): true => true
 
-/** Performs A so that it is done and its outcome isn't in the log, or isn't signed where both are one transaction. */
+/**
+ * Performs A so that it is done and its outcome isn't in the log, or isn't signed where both are
+ * one transaction.
+ */
 async function leaveOpen(at: Started, verb: Verb, { a }: Pair, operation = newOperation()) {
   at.faults[acts(verb) ? 'outcomes' : 'checkpoints'] = true
   const expected = acts(verb) ? 'operation.unlogged' : 'operation.done-unsigned'

@@ -1,4 +1,7 @@
-/** Outcomes in the log: what became of each target, signed by the agent that did it or else by this coordinator's issuing key. */
+/**
+ * Outcomes in the log: what became of each target, signed by the agent that did it or else by this
+ * coordinator's issuing key.
+ */
 import type { OperateResponse, OperateResult } from '../../protocols/control/messages.ts'
 import { isVerb, VERBS } from '../../protocols/control/verbs.ts'
 import { canonicalJson, type Json } from '../../shared/canonical-json.ts'
@@ -22,7 +25,10 @@ export interface Outcomes {
   readonly fleet: FleetId
   /** Logs one outcome for each result. */
   append(tx: Tx, operation: Operation, results: readonly TargetResult[]): Promise<void>
-  /** The response that the operation got when it was performed before; undefined if it is new. @throws operation.in-progress, operation.reused-id */
+  /**
+   * The response that the operation got when it was performed before; undefined if it is new.
+   * @throws operation.in-progress, operation.reused-id
+   */
   find(operation: Operation): Promise<OperateResponse | undefined>
   /** The operation whose intent stands at `index` of the log. */
   operationAt(index: number): Promise<LoggedOperation>
@@ -118,7 +124,10 @@ export function createOutcomes(deps: {
   }
 }
 
-/** The operation whose intent an entry holds. Throws if it is of another fleet, or of a version with other verbs. */
+/**
+ * The operation whose intent an entry holds. Throws if it is of another fleet, or of a version with
+ * other verbs.
+ */
 export function readOperation(
   fleet: FleetId,
   entry: { readonly index: number; readonly bytes: Uint8Array },
@@ -183,10 +192,16 @@ function statementValue(value: ErrorValue): Json {
   return Array.isArray(value) ? value.map((item: string) => item.toWellFormed()) : value
 }
 
-/** Of a statement's 48 KiB and of an entry's 64 KiB, in which the statement is text once more; the rest is for what names the operation. */
+/**
+ * Of a statement's 48 KiB and of an entry's 64 KiB, in which the statement is text once more; the
+ * rest is for what names the operation.
+ */
 const MAX_DETAIL_BYTES = 40 * KIB
 
-/** An outcome must fit into the log, whatever a handler found worth telling: lists are cut to ever fewer items, texts to ever fewer characters. */
+/**
+ * An outcome must fit into the log, whatever a handler found worth telling: lists are cut to ever
+ * fewer items, texts to ever fewer characters.
+ */
 function bounded(detail: Record<string, Json>): JsonObject {
   for (let most = 1024; ; most = Math.floor(most / 2)) {
     const cut = most === 1024 ? detail : (shortened(detail, most) as JsonObject)

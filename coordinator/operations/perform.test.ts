@@ -1,4 +1,7 @@
-/** The order of intent, act and outcome on both databases. One file because every case drives the same coordinator through the same steps. */
+/**
+ * The order of intent, act and outcome on both databases. One file because every case drives the
+ * same coordinator through the same steps.
+ */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { MusterError } from '../../shared/errors.ts'
@@ -149,7 +152,8 @@ for (const dialect of DIALECTS) {
       await using coordinator = await testCoordinator(dialect, {
         handlers: { 'artifact.add': handler },
       })
-      // The second one has looked and found nothing before the first one writes, and writes when that one is done.
+      // The second one has looked and found nothing before the first one writes, and writes when
+      // that one is done.
       const { promise: looked, resolve: look } = Promise.withResolvers<void>()
       const { promise: finished, resolve: finish } = Promise.withResolvers<void>()
       let holding = false

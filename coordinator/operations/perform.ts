@@ -1,11 +1,10 @@
 /**
- * Intent → act → outcome, for every operation that changes something. This is the one place where that order is kept:
- *
- * 1. the intent is checked and authorised (accept.ts); 2. it is logged, with the rows that it needs, in one transaction; 3. a checkpoint over it is
- * signed and durable; 4. the verb's handler acts; 5. the outcomes are logged; 6. the caller hears of them.
- *
- * A verb that changes the database alone is one transaction with both of its entries instead. The same operation sent again joins the one under
- * way or gets the outcomes that the log holds; it never acts twice.
+ * Intent → act → outcome, for every operation that changes something, in this one place: the intent
+ * is checked and authorised (accept.ts); it is logged with the rows that it needs, in one
+ * transaction; a checkpoint over it is signed and durable; the verb's handler acts; the outcomes
+ * are logged; the caller gets them. A verb that changes only the database is one transaction with
+ * both entries. An operation that is sent again joins the one under way, or gets the logged
+ * outcomes; it never acts twice.
  */
 import type { OperateResponse } from '../../protocols/control/messages.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -43,15 +42,17 @@ export interface OperationsDeps extends AcceptDeps {
   readonly handlers: VerbHandlers
   readonly clock: Clock
   readonly log: Logger
-  /** Aborts when the coordinator ends: what nobody knows by then stays open, and the next start finds it out. */
+  /** Aborts when the coordinator ends. Unresolved operations stay open for the next start. */
   readonly closing?: AbortSignal
 }
 
 export interface Operations {
   perform(signed: Signed, context: OperateContext): Promise<OperateResponse>
   /**
-   * Closes the intents that a crash left open, by probing what really happened; those of hosts once the hosts may be connected again.
-   * @returns how many it closed: fewer than there are if the signal aborted, or if there are some that this version cannot read, which the log tells
+   * Closes the intents that a crash left open, by probing what really happened; those of hosts once
+   * the hosts may be connected again.
+   * @returns how many it closed: fewer than there are if the signal aborted, or if there are some
+   * that this version cannot read, which the log tells
    * @throws database.*, ledger.*
    */
   recover(signal: AbortSignal, which: (verb: string) => boolean): Promise<number>
@@ -67,7 +68,8 @@ export function createOperations(deps: OperationsDeps): Operations {
   >()
   // Owned by close(): open operations that are being closed, by id.
   const closing = new Map<OperationId, Promise<void>>()
-  // Owned by begin(): operations that this process carries out, from before their intents are logged.
+  // Owned by begin(): operations that this process carries out, from before their intents are
+  // logged.
   const acting = new Map<OperationId, Acting>()
 
   const perform = async (signed: Signed, context: OperateContext): Promise<OperateResponse> => {
@@ -93,7 +95,8 @@ export function createOperations(deps: OperationsDeps): Operations {
         : await begin(handler, operation, context)
     } catch (error) {
       if (!operationError.is(error, 'operation.in-progress')) throw error
-      // Left open by this coordinator, and nobody is at it: its outcome is found out now. Else another one has it, or has just finished it.
+      // Left open by this coordinator, and nobody is at it: its outcome is found out now. Else
+      // another one has it, or has just finished it.
       const open = (await deps.ledger.openIntents()).find(
         (intent) => intent.operation === operation.id,
       )
@@ -102,7 +105,10 @@ export function createOperations(deps: OperationsDeps): Operations {
     }
   }
 
-  /** Earlier operations on the same target are settled first, so that none of them is left to undo this one. */
+  /**
+   * Earlier operations on the same target are settled first, so that none of them is left to undo
+   * this one.
+   */
   const begin = async (
     handler: ActHandler<never>,
     operation: Operation,
@@ -145,7 +151,8 @@ export function createOperations(deps: OperationsDeps): Operations {
       } catch (error) {
         if (signal.aborted) return closed
         if (databaseError.is(error) || ledgerError.is(error)) throw error
-        // One that cannot be read, such as one that another version began, must keep neither the others nor the coordinator from going on.
+        // One that cannot be read, such as one that another version began, must keep neither the
+        // others nor the coordinator from going on.
         const { operation, verb, index } = intent
         deps.log.error(
           { operation, verb, index, error },
@@ -175,7 +182,8 @@ async function record(
     await deps.outcomes.append(tx, operation, results)
     return { index, results }
   })
-  // Crash here: intent, change and outcome are all durable; only the caller does not know, and learns it by sending the same operation again.
+  // Crash here: intent, change and outcome are all durable; only the caller does not know, and
+  // learns it by sending the same operation again.
   try {
     await deps.ledger.checkpoint()
   } catch (error) {
@@ -206,7 +214,8 @@ async function act(
     await handler.open?.(tx, operation as never, deps.clock.now())
     return index
   })
-  // Crash here: the intent is open and nothing was done. recover() probes, finds nothing, and logs that outcome.
+  // Crash here: the intent is open and nothing was done. recover() probes, finds nothing, and logs
+  // that outcome.
   mine.index = index
   const logged: LoggedOperation = { ...operation, index }
   await signIntent(deps, handler, logged)
@@ -227,7 +236,8 @@ async function act(
   try {
     await deps.ledger.checkpoint()
   } catch (error) {
-    // The outcome is in the database, and the next change is not made before it is signed: whoever waits is told what is true.
+    // The outcome is in the database, and the next change is not made before it is signed: whoever
+    // waits is told what is true.
     if (!(error instanceof MusterError) || deps.ledger.frozen() !== undefined) throw error
     deps.log.error({ operation: operation.id, error }, 'the outcome is logged and not signed yet')
   }
@@ -236,7 +246,8 @@ async function act(
 
 /**
  * Logs the intent under the lock of the log's head.
- * @throws operation.in-progress if another coordinator has logged it meanwhile, trust.denied if a right was revoked meanwhile
+ * @throws operation.in-progress if another coordinator has logged it meanwhile, trust.denied if a
+ * right was revoked meanwhile
  */
 async function logIntent(deps: OperationsDeps, tx: Tx, operation: Operation): Promise<number> {
   const { index } = await deps.ledger.append(tx, {
@@ -258,7 +269,10 @@ async function logIntent(deps: OperationsDeps, tx: Tx, operation: Operation): Pr
   return index
 }
 
-/** Nothing is done before the intent stands in a signed log. Where it cannot be signed, that is the outcome. */
+/**
+ * Nothing is done before the intent stands in a signed log. Where it cannot be signed, that is the
+ * outcome.
+ */
 async function signIntent(
   deps: OperationsDeps,
   handler: ActHandler<never>,
@@ -286,7 +300,8 @@ async function settleOpen(
   signal: AbortSignal,
 ): Promise<void> {
   const operation = await deps.outcomes.operationAt(open.index)
-  // Which handler it is and what it takes go together by construction of the table; the type checker sees a union on both sides.
+  // Which handler it is and what it takes go together by construction of the table; the type
+  // checker sees a union on both sides.
   const handler: VerbHandler<never> = deps.handlers[operation.verb]
   if (handler.kind !== 'act') throw new Error(`${operation.verb} is never open`)
   const later = await laterOperations(deps, operation, acting.values())
@@ -303,7 +318,10 @@ async function settleOpen(
   )
 }
 
-/** Runs a handler; what it throws becomes the outcome of every target, except where that says nothing about them. */
+/**
+ * Runs a handler; what it throws becomes the outcome of every target, except where that says
+ * nothing about them.
+ */
 async function settle(
   deps: OperationsDeps,
   operation: LoggedOperation,

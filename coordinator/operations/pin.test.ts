@@ -1,4 +1,7 @@
-/** What an operator put `latest` on stays there: through syncs, restarts, recovery and other operators' work at the same time. */
+/**
+ * What an operator put `latest` on stays there: through syncs, restarts, recovery and other
+ * operators' work at the same time.
+ */
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -31,7 +34,10 @@ const create = (name: string): Order => ({
 const remove = (name: string): Order => ({ verb: 'snapshot.delete', ...el9, arguments: { name } })
 const forever = new AbortController().signal
 
-/** A repository with version 1 as snapshot d1, version 2 as the newest, and what each of them serves. */
+/**
+ * A repository with version 1 as snapshot d1, version 2 as the newest, and what each of them
+ * serves.
+ */
 async function twoVersions(dialect: (typeof DIALECTS)[number] = 'sqlite') {
   const all = await everyVerb(dialect)
   const at = await all.start()
@@ -152,7 +158,8 @@ it('a snapshot that latest serves can not be deleted, and can once latest serves
   assert.equal(await at.perform(publish('d1')), 'done')
   const [before, size] = [await all.state(), (await all.logged()).length]
   assert.equal(await at.perform(remove('d1')), 'snapshot.served')
-  // The check that keeps it out of the log is not the only one: it is made again where the rows are deleted.
+  // The check that keeps it out of the log is not the only one: it is made again where the rows are
+  // deleted.
   await assert.rejects(
     at.publisher.withdraw(
       {

@@ -1,4 +1,7 @@
-/** What stands between an operation and its beginning: earlier ones on the same target that have no outcome yet. */
+/**
+ * What stands between an operation and its beginning: earlier ones on the same target that have no
+ * outcome yet.
+ */
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
 import type { OperationId } from '../../shared/ids.ts'
@@ -20,8 +23,9 @@ export interface SettleEarlierDeps {
 }
 
 /**
- * Settles the open operations that touch what `operation` touches. Those that this process carries out are not open in this
- * sense: publishing and deleting check in their own transactions what changed meanwhile.
+ * Settles the open operations that touch what `operation` touches. Those that this process carries
+ * out are not open in this sense: publishing and deleting check in their own transactions what
+ * changed meanwhile.
  * @throws operation.unsettled
  */
 export async function settleEarlier(
@@ -42,7 +46,8 @@ export async function settleEarlier(
     const earlier = await deps.outcomes.operationAt(open.index).catch(unreadable)
     if (earlier === undefined) continue
     if (!touchedBy(deps.handlers, earlier).some((name) => touched.has(name))) continue
-    // Not with the caller's signal: what is found out belongs into the log although the caller has gone.
+    // Not with the caller's signal: what is found out belongs into the log although the caller has
+    // gone.
     const settled = given.close(open, deps.closing ?? new AbortController().signal)
     try {
       await within(settled, { clock: deps.clock, ms: handler.patience, signal })
@@ -70,7 +75,10 @@ function unreadable(error: unknown): undefined {
   if (databaseError.is(error)) throw error
 }
 
-/** Waits for `work`, at most `ms` milliseconds; the work goes on after that. @throws what `work` throws, or the signal's reason */
+/**
+ * Waits for `work`, at most `ms` milliseconds; the work goes on after that. @throws what `work`
+ * throws, or the signal's reason
+ */
 function within(
   work: Promise<void>,
   { clock, ms, signal }: { clock: Clock; ms: number | undefined; signal: AbortSignal },

@@ -57,7 +57,10 @@ interface Everything {
   state(): Promise<unknown>
 }
 
-/** A coordinator with every verb's real handler, and for each verb an order that would be carried out. */
+/**
+ * A coordinator with every verb's real handler, and for each verb an order that would be carried
+ * out.
+ */
 async function everything(
   stack: AsyncDisposableStack,
   change: { checkpointFails?: () => boolean } = {},
@@ -229,7 +232,10 @@ async function everything(
   return { coordinator: { ...coordinator, ...parts }, pool, reached, orders, state }
 }
 
-/** Files that the next checkpoint has to write cannot be: folders stand where they belong. What was written before can be read. */
+/**
+ * Files that the next checkpoint has to write cannot be: folders stand where they belong. What was
+ * written before can be read.
+ */
 async function block(
   folder: string,
   what: 'tiles' | 'checkpoint',
@@ -362,7 +368,8 @@ for (const what of ['tiles', 'checkpoint'] as const)
     const all = await everything(stack)
     const { ledger, folder, agents, database } = all.coordinator
     const unblock = await block(folder, what, (await ledger.head()).size)
-    // The one that finds it out is done, as it says: its change and its entries were one transaction.
+    // The one that finds it out is done, as it says: its change and its entries were one
+    // transaction.
     assert.equal(await attempt(all, 'agent.label'), 'operation.done-unsigned')
     assert.deepEqual((await agents.list())[0]?.labels, { role: 'web' })
     const before = await all.state()
@@ -403,7 +410,8 @@ it('AL-11: with a database that takes no more nothing is changed, everything is 
           : `pragma max_page_count = ${limit}`,
       )
       .execute(database.query))
-  // The limit is never below what the file has: it is full, but for the room in its pages, which orders as short as any fill.
+  // The limit is never below what the file has: it is full, but for the room in its pages, which
+  // orders as short as any fill.
   await pages(1)
   for (let full = false; !full; ) {
     const operation = newOperation()

@@ -1,4 +1,7 @@
-/** Values beside an intent: checked, brought to the hosts that it names, and kept nowhere. The hosts speak the real protocol on a socket. */
+/**
+ * Values beside an intent: checked, brought to the hosts that it names, and kept nowhere. The hosts
+ * speak the real protocol on a socket.
+ */
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -88,7 +91,10 @@ async function hosts(
   }
 }
 
-/** Everything that a coordinator keeps: rows, entries, the log's folder, and what it told its own log, causes of errors included. */
+/**
+ * Everything that a coordinator keeps: rows, entries, the log's folder, and what it told its own
+ * log, causes of errors included.
+ */
 async function kept({ coordinator }: Hosts, parts: CoordinatorParts): Promise<string> {
   const files = (
     await readdir(coordinator.folder, { recursive: true, withFileTypes: true })

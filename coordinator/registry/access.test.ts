@@ -130,7 +130,8 @@ for (const dialect of DIALECTS) {
         delegate,
       )
       await assert.rejects(add(coordinator, onward, delegate), { code: 'trust.denied' })
-      // What would never allow anything is no grant: without a parent, with one that may not be passed on, or that nobody knows.
+      // What would never allow anything is no grant: without a parent, with one that may not be
+      // passed on, or that nobody knows.
       for (const changes of [
         { parent: null },
         { parent: testUuid(599) },
@@ -214,7 +215,8 @@ for (const dialect of DIALECTS) {
         chain: [mine, twin].map((one) => ({ ...toText(one), scheme: 'sshsig' as const })),
       })
       await revoke(coordinator, second, delegate)
-      // It took back a grant of its own that nobody added; the operator's goes on to hold and is shown so.
+      // It took back a grant of its own that nobody added; the operator's goes on to hold and is
+      // shown so.
       assert.deepEqual([await revokedAt(4), await listed(4)], [null, false])
       await access.require(ask(coordinator, stranger))
     })

@@ -1,6 +1,7 @@
 /**
- * What this coordinator knows of trust: the root chain, grants and revocations. The decision itself is `authorize()` of shared/trust, which agents
- * run again for themselves. Statements are read from the database at every question, so that several coordinators agree; each is verified once.
+ * What this coordinator knows of trust: the root chain, grants and revocations. The decision itself
+ * is `authorize()` of shared/trust, which agents run again for themselves. Statements are read from
+ * the database at every question, so that several coordinators agree; each is verified once.
  */
 import { createHash } from 'node:crypto'
 import type { Kysely } from 'kysely'
@@ -44,7 +45,8 @@ export interface Evidence {
 
 export interface Access {
   /**
-   * @param about `host`: what is asked for names a host, known or not (default: where there is a target). Whoever may not is told the same then, whether there is such a host,
+   * @param about `host`: what is asked for names a host, known or not (default: where there is a
+   * target). Whoever may not is told the same then, whether there is such a host,
    *   whatever its labels are (PC-27)
    * @throws trust.denied
    */
@@ -53,13 +55,19 @@ export interface Access {
   root(): Promise<RootState>
   /** An operator's name where the root statement has one; else the fingerprint. */
   nameOf(actor: Fingerprint): Promise<string>
-  /** The roots; the grants that let `ask` be asked, none if it may not; the revocations behind `after`, an epoch. */
+  /**
+   * The roots; the grants that let `ask` be asked, none if it may not; the revocations behind
+   * `after`, an epoch.
+   */
   evidence(ask: Ask, after: number): Promise<Evidence>
   /** The chain of root statements, oldest first. */
   roots(): Promise<Signed[][]>
   /** Revocations behind the epoch, oldest first. */
   revocationsAfter(epoch: number): Promise<Signed[]>
-  /** @throws registry.grant-taken, registry.grant-void for one that no operator and no known grant leads to, trust.* */
+  /**
+   * @throws registry.grant-taken, registry.grant-void for one that no operator and no known grant
+   * leads to, trust.*
+   */
   insertGrant(tx: Tx, signed: Signed, at: number): Promise<Grant>
   /** @returns the state with the revocation in it. @throws trust.* as acceptRevocation does */
   insertRevocation(tx: Tx, signed: Signed, at: number): Promise<RevocationState>
@@ -87,7 +95,8 @@ export function createAccess(
   // Owned by state(): grants that were checked in this process, by their signature.
   const verifiedGrants = new Map<string, Grant>()
   let chain: RootState | undefined
-  // Owned by revocations(): of exactly these rows under this root. A signature is checked once; only what was added since is read anew.
+  // Owned by revocations(): of exactly these rows under this root. A signature is checked once;
+  // only what was added since is read anew.
   let revoked: { root: Sha256; ids: readonly string[]; state: RevocationState } | undefined
 
   const roots = async (tx: Tx = database.query): Promise<Signed[][]> =>
@@ -160,7 +169,8 @@ export function createAccess(
       const current = await state(tx)
       if (about === 'fleet') return void requireRight(current, ask)
       if (authorize(current, ask).allowed) return
-      // As if every grant were for all hosts: what is wrong apart from the host is what the actor may know.
+      // As if every grant were for all hosts: what is wrong apart from the host is what the actor
+      // may know.
       const { target: _, ...anywhere } = ask
       const widened = current.grants.map(({ grant }) => ({
         grant: { ...grant, selector: { all: true } as const },
@@ -192,7 +202,8 @@ export function createAccess(
       const rows = await revocationRows()
       return {
         roots: await roots(),
-        // Not all that there are: an order carries a bounded number, and a host needs one way to the root.
+        // Not all that there are: an order carries a bounded number, and a host needs one way to
+        // the root.
         grants: grants.filter(({ grant }) => chain.includes(grant)).map(({ signed }) => signed),
         revocations: rows.filter((row) => row.epoch > after).map(toSigned),
       }
@@ -241,7 +252,8 @@ export function createAccess(
       const revocation = readSigned(signed, 'revocation', { fleet: options.fleet })
       const digest = createHash('sha256').update(signed.statement).digest('hex')
       if (before.known.some((known) => known.digest === digest)) return before
-      // Epochs are handed out one by one: of two operators who revoke at the same moment one takes the next number, and the other asks again.
+      // Epochs are handed out one by one: of two operators who revoke at the same moment one takes
+      // the next number, and the other asks again.
       if (revocation.epoch !== before.epoch + 1)
         throw registryError('registry.epoch', { expected: before.epoch + 1, got: revocation.epoch })
       const { root: current, former } = await root(tx)

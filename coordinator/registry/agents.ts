@@ -1,6 +1,7 @@
 /**
- * The hosts of the fleet as the coordinator knows them. A row is made when a host first asks to join, and never deleted: a revoked host's id,
- * name and key stay taken, so that nobody becomes it again.
+ * The hosts of the fleet as the coordinator knows them. A row is made when a host first asks to
+ * join, and never deleted: a revoked host's id, name and key stay taken, so that nobody becomes it
+ * again.
  */
 import type { Kysely, Selectable as Row } from 'kysely'
 import { canonicalJson } from '../../shared/canonical-json.ts'
@@ -56,7 +57,8 @@ async function namesake(tx: Tx, name: string): Promise<AgentRecord | undefined> 
 }
 
 /**
- * Hosts choose their names, and people select hosts by them here, whatever the host's version allowed.
+ * Hosts choose their names, and people select hosts by them here, whatever the host's version
+ * allowed.
  * @throws host-name.refused
  */
 async function requireSafeName(tx: Tx, id: AgentId, name: string): Promise<void> {
@@ -88,7 +90,10 @@ export interface Agents {
     at: number,
     options?: { invited?: boolean },
   ): Promise<AgentRecord>
-  /** Forgets the stranger that waits under this name, in whatever case, if one does: it came without a token, and a name costs it nothing. */
+  /**
+   * Forgets the stranger that waits under this name, in whatever case, if one does: it came without
+   * a token, and a name costs it nothing.
+   */
   displace(tx: Tx, name: string): Promise<AgentRecord | undefined>
   approve(tx: Tx, id: AgentId, labels: Record<string, string>, at: number): Promise<void>
   relabel(tx: Tx, id: AgentId, labels: Record<string, string>): Promise<void>
@@ -248,7 +253,10 @@ export function createAgents(deps: { database: Database }): Agents {
   }
 }
 
-/** Labels as they are stored, in one order. A host whose labels no certificate holds would be locked out. @throws registry.labels */
+/**
+ * Labels as they are stored, in one order. A host whose labels no certificate holds would be locked
+ * out. @throws registry.labels
+ */
 function labelsText(name: string, labels: Readonly<Record<string, string>>): string {
   const parsed = labelsField.safeParse(labels)
   if (!parsed.success)

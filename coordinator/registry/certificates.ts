@@ -1,4 +1,7 @@
-/** Node certificates: what a coordinator says a key is, for a day. Signed by this coordinator's issuing key; the root statement names it. */
+/**
+ * Node certificates: what a coordinator says a key is, for a day. Signed by this coordinator's
+ * issuing key; the root statement names it.
+ */
 import { type Clock, rfc3339 } from '../../shared/clock.ts'
 import type { FleetId } from '../../shared/ids.ts'
 import type { Signer } from '../../shared/identity/signer.ts'

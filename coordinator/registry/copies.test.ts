@@ -31,7 +31,8 @@ test('ID-30: an agent that is started again and again is one host, and its old c
   arrive('a')
   arrive('a', true)
   arrive('b')
-  // Its power was cut: the old connection has not been noticed to be dead yet. Nobody comes back over it.
+  // Its power was cut: the old connection has not been noticed to be dead yet. Nobody comes back
+  // over it.
   arrive('c', true)
   arrive('c')
   for (let n = 0; n < 100; n++) arrive(`later-${n}`)

@@ -1,7 +1,9 @@
 /**
- * Notices that two machines run as one host: a disk that was copied, key and all (ID-30). An agent draws an instance id when it starts. A host that was
- * started anew has a new one, and the old one never comes back; two that take turns are two agents with one key. So whoever comes with another
- * instance ends the connections that were there: if somebody else is behind them, he is back within seconds, and that is the proof.
+ * Notices that two machines run as one host: a disk that was copied, key and all (ID-30). An agent
+ * draws an instance id when it starts. A host that was started anew has a new one, and the old one
+ * never comes back; two that take turns are two agents with one key. So whoever comes with another
+ * instance ends the connections that were there: if somebody else is behind them, he is back within
+ * seconds, and that is the proof.
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'
@@ -34,7 +36,10 @@ export interface Copies {
 const CHECK_MS = 5 * 60_000
 /** The answer to the one that just came in goes out first. */
 const HANG_UP_MS = 250
-/** Earlier instances that are known again: a host whose agent is started more often meanwhile has other troubles. */
+/**
+ * Earlier instances that are known again: a host whose agent is started more often meanwhile has
+ * other troubles.
+ */
 const MAX_PAST = 32
 
 interface Seen {

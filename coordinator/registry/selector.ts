@@ -1,7 +1,7 @@
 /**
- * Which hosts an operator means. A selector is a host's name, its agent id, its key fingerprint, a unique
- * beginning of name or id, a unique end of the id, `k=v[,k=v]`, or `all`; several selectors add up. Pure:
- * it decides over the rows that it is given.
+ * Which hosts an operator means. A selector is a host's name, its agent id, its key fingerprint, a
+ * unique beginning of name or id, a unique end of the id, `k=v[,k=v]`, or `all`; several selectors
+ * add up. Pure: it decides over the rows that it is given.
  */
 import { MIN_ID_PREFIX } from '../../shared/host-name.ts'
 import type { AgentId } from '../../shared/ids.ts'
@@ -38,7 +38,10 @@ function begun<T extends Selectable>(agents: readonly T[], known: readonly T[], 
   return [...new Set([...named, ...known])]
 }
 
-/** Every host that any of the selectors means, in the order of `agents`. @throws registry.unknown-host if a selector matches none */
+/**
+ * Every host that any of the selectors means, in the order of `agents`. @throws
+ * registry.unknown-host if a selector matches none
+ */
 export function selectHosts<T extends Selectable>(
   agents: readonly T[],
   selectors: readonly string[],

@@ -1,6 +1,7 @@
 /**
- * Enrolment tokens. Only the SHA-256 of a token's secret is stored, and it is used up in the transaction that admits the host, so a token works
- * once even if two hosts present it to two coordinators at the same moment (ID-08).
+ * Enrolment tokens. Only the SHA-256 of a token's secret is stored, and it is used up in the
+ * transaction that admits the host, so a token works once even if two hosts present it to two
+ * coordinators at the same moment (ID-08).
  */
 import type { Kysely } from 'kysely'
 import { tokenHash } from '../../protocols/enroll/token-hash.ts'
@@ -26,7 +27,10 @@ export interface Tokens {
       expiresAt: number
     } & TokenTerms,
   ): Promise<void>
-  /** Uses the token up for `agent`. @throws registry.token-unknown: the same answer for unknown, expired and used (ID-11) */
+  /**
+   * Uses the token up for `agent`. @throws registry.token-unknown: the same answer for unknown,
+   * expired and used (ID-11)
+   */
   redeem(tx: Tx, secret: Uint8Array, agent: AgentId, at: number): Promise<TokenTerms>
 }
 
@@ -49,8 +53,8 @@ export const tokens: Tokens = {
 
   async redeem(tx, secret, agent, at) {
     const hash = tokenHash(secret)
-    // The condition and the change are one statement: of two that race, the second one changes no row. A clock that was set back does not
-    // revive a token before the moment it was made (ID-09).
+    // The condition and the change are one statement: of two that race, the second one changes no
+    // row. A clock that was set back does not revive a token before the moment it was made (ID-09).
     const used = await tx
       .updateTable('enroll_token')
       .set({ used_at: at, used_by: agent })

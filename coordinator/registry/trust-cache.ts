@@ -1,6 +1,7 @@
 /**
- * What the connection gate needs without waiting for the database: root, revocations and approved peers as of a moment ago. Refreshed after every change
- * made here, and now and then for changes that other coordinators made; a certificate's own life bounds what staleness can cost.
+ * What the connection gate needs without waiting for the database: root, revocations and approved
+ * peers as of a moment ago. Refreshed after every change made here, and now and then for changes
+ * that other coordinators made; a certificate's own life bounds what staleness can cost.
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'
@@ -12,7 +13,10 @@ import type { Signed } from '../../shared/trust/signed.ts'
 import type { Access } from './access.ts'
 import type { Agents } from './agents.ts'
 
-/** Another coordinator's revocation holds here at the latest after this; the goal is five seconds (I5). */
+/**
+ * Another coordinator's revocation holds here at the latest after this; the goal is five seconds
+ * (I5).
+ */
 const REFRESH_MS = 3_000
 
 export interface ApprovedHost {
@@ -61,8 +65,8 @@ export async function openTrustCache(deps: {
     state = { root, revocations, hosts }
     if (revoked) deps.changed()
   }
-  // Owned by refresh(): the reading under way, and the one that begins after it. Two at once could end in the wrong order, and what was revoked in
-  // between would count again.
+  // Owned by refresh(): the reading under way, and the one that begins after it. Two at once could
+  // end in the wrong order, and what was revoked in between would count again.
   let current: Promise<void> | undefined
   let next: Promise<void> | undefined
   const refresh = (): Promise<void> => {

@@ -102,7 +102,8 @@ test('ID-01: each kind of capability is denied to everybody who lacks exactly it
     'a host whose certificate has ended': ['stranger'],
     'an operator': ['stranger', 'fleet', 'intent'],
     'an operator whose session has ended': ['stranger'],
-    // An intent is authorised by whoever carries it out; a session of its actor is what it takes to hand one in.
+    // An intent is authorised by whoever carries it out; a session of its actor is what it takes to
+    // hand one in.
     'a session of nobody': ['stranger', 'intent'],
   })
 })

@@ -1,6 +1,7 @@
 /**
- * Who may call what on a coordinator. Deny by default: each kind of capability has one rule here, and what no rule allows is refused. Whether a grant
- * covers a request is decided by `authorize()` alone, which this calls.
+ * Who may call what on a coordinator. Deny by default: each kind of capability has one rule here,
+ * and what no rule allows is refused. Whether a grant covers a request is decided by `authorize()`
+ * alone, which this calls.
  */
 import { describeCapability } from '../../protocols/capability.ts'
 import type { Caller, Policy, Target } from '../../protocols/rpc/peer.ts'
@@ -41,14 +42,16 @@ export function createPolicy(deps: { access: Access; clock: Clock }): Policy {
           return { kind: 'member', name: member.name, peerId, member }
         }
         case 'intent': {
-          // The intent itself is authorised by whoever carries it out; handing one in takes a proved session, so that a copy is of no use.
+          // The intent itself is authorised by whoever carries it out; handing one in takes a
+          // proved session, so that a copy is of no use.
           if (session === undefined) throw refuse()
           return nameOf(session.operator)
         }
         case 'operator': {
           if (session === undefined) throw refuse()
           const question = { actor: session.operator, level: capability.level, at: now }
-          // The first question of a `targets` method comes before the body is parsed; what it touches is authorised by the second one.
+          // The first question of a `targets` method comes before the body is parsed; what it
+          // touches is authorised by the second one.
           const targets: readonly (Target | undefined)[] =
             ask.targets ?? (capability.scope === 'fleet' ? [undefined] : [])
           for (const target of targets) {

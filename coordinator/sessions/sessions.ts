@@ -1,6 +1,7 @@
 /**
- * Operators' sessions. A session binds one duplex to an operator: the operator's SSH key signed a delegation to an ephemeral key, and the ephemeral
- * key signed this duplex's nonce. It proves who asks; what they may do is asked of the grants at every request.
+ * Operators' sessions. A session binds one duplex to an operator: the operator's SSH key signed a
+ * delegation to an ephemeral key, and the ephemeral key signed this duplex's nonce. It proves who
+ * asks; what they may do is asked of the grants at every request.
  */
 import type { DuplexPeer, OperatorSession } from '../../protocols/rpc/peer.ts'
 import { PROOF_TYPE, proofBytes } from '../../protocols/control/proof.ts'

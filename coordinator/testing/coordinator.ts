@@ -1,7 +1,8 @@
 /**
- * The parts of a coordinator that decide and remember, over a real database and a real log, without network: registry, rights, operations. `start` makes
- * them anew over the same database and log, as a restart does, or as a further coordinator beside the first. What it hides: verbs that act outside of the
- * database have a handler of the test's own, or none.
+ * The parts of a coordinator that decide and remember, over a real database and a real log, without
+ * network: registry, rights, operations. `start` makes them anew over the same database and log, as
+ * a restart does, or as a further coordinator beside the first. What it hides: verbs that act
+ * outside of the database have a handler of the test's own, or none.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,7 @@
 /**
- * Hosts as far as a coordinator can tell: each answers the real protocols on a unix socket of its own, with answers that the test chooses, lies included.
- * What it hides: libp2p, and what a real agent would check before it answers.
+ * Hosts as far as a coordinator can tell: each answers the real protocols on a unix socket of its
+ * own, with answers that the test chooses, lies included. What it hides: libp2p, and what a real
+ * agent would check before it answers.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,7 @@
-/** Verbs on content that operators bring. The bytes come as the operation's upload and count only if they are what the intent names. */
+/**
+ * Verbs on content that operators bring. The bytes come as the operation's upload and count only if
+ * they are what the intent names.
+ */
 import type { Pool } from '../../shared/blobs/pool.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { blobId } from '../../shared/ids.ts'
@@ -17,7 +20,8 @@ export function artifactVerbs(deps: { pool: Pool; database: Database; clock: Clo
         expect: { id: blobId.parse(blob), size },
         signal,
       })
-      // Crash here: the blob is in the pool and no row says so. It is unreferenced; adding it again writes the row.
+      // Crash here: the blob is in the pool and no row says so. It is unreferenced; adding it again
+      // writes the row.
       await recordBlobs(
         deps.database.query,
         [{ id: stored.id, sha256: stored.sha256, size: stored.size }],
@@ -32,7 +36,8 @@ export function artifactVerbs(deps: { pool: Pool; database: Database; clock: Clo
         .select('size')
         .where('id', '=', blob)
         .executeTakeFirst()
-      // Without its row it is content that nothing finds; without its file, a row that promises too much.
+      // Without its row it is content that nothing finds; without its file, a row that promises too
+      // much.
       if (recorded !== undefined && (await deps.pool.stat(blobId.parse(blob))) !== undefined)
         return [done(blob, { size: recorded.size, recovered: true })]
       return [interrupted(operation, blob)]

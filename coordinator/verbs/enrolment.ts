@@ -23,7 +23,10 @@ export interface EnrolmentVerbsDeps {
   readonly agents: Agents
   readonly access: Access
   readonly runs: Pick<Runs, 'lose'>
-  /** Called after a host's rights changed: its certificate is void or has other labels, its connections may have to end. */
+  /**
+   * Called after a host's rights changed: its certificate is void or has other labels, its
+   * connections may have to end.
+   */
   readonly changed: (agents: readonly AgentId[]) => void
 }
 

@@ -1,4 +1,7 @@
-/** Who hands a grant or a revocation in must be who signed it: the log then names one person, and a stolen statement cannot be handed in by another. */
+/**
+ * Who hands a grant or a revocation in must be who signed it: the log then names one person, and a
+ * stolen statement cannot be handed in by another.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { signedSample, testUuid } from '../../shared/testing/statements.ts'

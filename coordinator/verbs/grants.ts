@@ -1,4 +1,7 @@
-/** Verbs on rights. A grant is a statement of its own, signed by who gives it, so that agents check it without the coordinator. */
+/**
+ * Verbs on rights. A grant is a statement of its own, signed by who gives it, so that agents check
+ * it without the coordinator.
+ */
 import { requireRight } from '../../shared/trust/authorize.ts'
 import { readSigned } from '../../shared/trust/signed.ts'
 import { fromText } from '../../shared/trust/transport.ts'
@@ -23,7 +26,8 @@ export function grantVerbs(deps: GrantVerbsDeps) {
           verb: operation.verb,
           reason: `the grant is issued by ${grant.issuer}, not by who adds it`,
         })
-      // Nobody gives what they do not hold: checked here for an early, clear answer, and again along the chain whenever the grant is used.
+      // Nobody gives what they do not hold: checked here for an early, clear answer, and again
+      // along the chain whenever the grant is used.
       if (grant.selector.all === true)
         requireRight(await deps.access.state(tx), {
           actor: operation.actor,

@@ -1,6 +1,6 @@
 /**
- * What else is published of a repository is compared with what it must be whenever one of its versions is published. What was
- * altered is laid out again; what can't be is part of the outcome.
+ * What else is published of a repository is compared with what it must be whenever one of its
+ * versions is published. What was altered is laid out again; what can't be is part of the outcome.
  */
 import type { Pool } from '../../shared/blobs/pool.ts'
 import type { Database } from '../database/database.ts'
@@ -27,15 +27,19 @@ export interface RepairsDeps {
 
 export interface Repairs {
   /**
-   * What was found altered below `latest` as it was published just now, and below all else that is published of the repository.
-   * Other repositories may serve hard links to damaged content: they are compared too where any was found.
+   * What was found altered below `latest` as it was published just now, and below all else that is
+   * published of the repository. Other repositories may serve hard links to damaged content: they
+   * are compared too where any was found.
    */
   after(
     repository: string,
     published: Pick<Published, 'repaired'>,
     signal: AbortSignal,
   ): Promise<Repair[]>
-  /** The same where nothing was published: everything, if damaged content was found since the last look. */
+  /**
+   * The same where nothing was published: everything, if damaged content was found since the last
+   * look.
+   */
   ofDamage(signal: AbortSignal): Promise<Repair[]>
 }
 
@@ -67,7 +71,10 @@ export function createRepairs(deps: RepairsDeps): Repairs {
   }
 }
 
-/** The outcome of a publication, with what was found altered; failed where it could not all be put right. */
+/**
+ * The outcome of a publication, with what was found altered; failed where it could not all be put
+ * right.
+ */
 export function withRepairs(result: TargetResult, repairs: readonly Repair[]): TargetResult {
   if (repairs.length === 0) return result
   const { detail } = result

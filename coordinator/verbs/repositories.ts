@@ -1,4 +1,7 @@
-/** Verbs on repositories: sync and publish. Both act outside of the database, and both can be asked what became of them. */
+/**
+ * Verbs on repositories: sync and publish. Both act outside of the database, and both can be asked
+ * what became of them.
+ */
 import type { RepositoryConfig } from '../../shared/config/repository.ts'
 import { type ErrorValue, MusterError } from '../../shared/errors.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -118,7 +121,8 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
       }
       if (later.has(touchedLatest(config.name)))
         return [await overtaken(operation, made?.id, later)]
-      // The version was accepted; publishing it is idempotent, and leaving it unpublished would be a half-done sync.
+      // The version was accepted; publishing it is idempotent, and leaving it unpublished would be
+      // a half-done sync.
       const served = await serving.followed(config, operation.id, signal)
       const version = made?.id ?? served.version
       const detail = { outcome: 'complete', recovered: true, version, ...servedDetail(served) }
@@ -134,7 +138,10 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
     },
   }
 
-  /** A sync that a later operation came after: what it reached by then is looked up, and nothing is changed. */
+  /**
+   * A sync that a later operation came after: what it reached by then is looked up, and nothing is
+   * changed.
+   */
   const overtaken = async (
     operation: LoggedOperation<'repo.sync'>,
     version: number | undefined,
@@ -232,7 +239,10 @@ export function repositoryVerbs(deps: RepositoryVerbsDeps) {
   return { 'repo.sync': sync, 'repo.publish': publish }
 }
 
-/** The result of a sync that is served, with the snapshot that was asked for: both, or an error that says what is missing. */
+/**
+ * The result of a sync that is served, with the snapshot that was asked for: both, or an error that
+ * says what is missing.
+ */
 async function withSnapshot(
   operation: LoggedOperation<'repo.sync'>,
   served: Served,

@@ -1,4 +1,7 @@
-/** What the coordinator writes down of runs around an order. Hosts are stood in for by their answers; a whole fleet is in e2e/scenarios. */
+/**
+ * What the coordinator writes down of runs around an order. Hosts are stood in for by their
+ * answers; a whole fleet is in e2e/scenarios.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ArgumentsOf } from '../../protocols/control/verbs.ts'
@@ -11,7 +14,10 @@ import { testCoordinator } from '../testing/coordinator.ts'
 import { done, type LoggedOperation, type TargetResult } from '../operations/operation.ts'
 import { runVerbs } from './runs.ts'
 
-/** A coordinator with the real verbs of runs, over a dispatch in which every host answers as `answer` says. */
+/**
+ * A coordinator with the real verbs of runs, over a dispatch in which every host answers as
+ * `answer` says.
+ */
 async function withRuns(answer: (target: string) => TargetResult = (target) => done(target)) {
   const coordinator = await testCoordinator()
   const runs = createRuns({ database: coordinator.database })

@@ -1,4 +1,7 @@
-/** Verbs on runs. The coordinator writes down that there is a run, and the host decides for itself whether it starts. */
+/**
+ * Verbs on runs. The coordinator writes down that there is a run, and the host decides for itself
+ * whether it starts.
+ */
 import type { Clock } from '../../shared/clock.ts'
 import { restoreError } from '../../shared/errors.ts'
 import { agentId, runId } from '../../shared/ids.ts'
@@ -11,8 +14,8 @@ import { operationError } from '../operations/errors.ts'
 import type { ActHandler, LoggedOperation, TargetResult, Tx } from '../operations/operation.ts'
 
 /**
- * A stop must not wait for a host that is away. Whether an order is carried out, and once, is the host's own decision, so an
- * earlier order that is settled later undoes nothing.
+ * A stop must not wait for a host that is away. Whether an order is carried out, and once, is the
+ * host's own decision, so an earlier order that is settled later undoes nothing.
  */
 const PATIENCE_MS = 5_000
 
@@ -120,7 +123,10 @@ export function runVerbs(deps: RunVerbsDeps) {
   return { 'run.start': start, 'run.stop': stop }
 }
 
-/** Why a run never began, as a person reads it: in the host's own words where it gave some, else in those of our error. */
+/**
+ * Why a run never began, as a person reads it: in the host's own words where it gave some, else in
+ * those of our error.
+ */
 function reasonOf({ result, error }: TargetResult): string {
   if (error === undefined) return result
   const { reason } = error.data

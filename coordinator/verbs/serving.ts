@@ -1,6 +1,7 @@
 /**
- * What `latest` serves. An operator's choice of a snapshot holds until an operator publishes the newest again; a sync follows
- * it. Each publication checks in its own transaction that what it was decided on still holds.
+ * What `latest` serves. An operator's choice of a snapshot holds until an operator publishes the
+ * newest again; a sync follows it. Each publication checks in its own transaction that what it was
+ * decided on still holds.
  */
 import type { RepositoryConfig } from '../../shared/config/repository.ts'
 import type { ErrorValue } from '../../shared/errors.ts'
@@ -36,11 +37,17 @@ export interface Serving {
     operation: string,
     signal: AbortSignal,
   ): Promise<Served>
-  /** After a sync: the newest version where `latest` follows it, else what it is put on, laid out again if that is damaged. */
+  /**
+   * After a sync: the newest version where `latest` follows it, else what it is put on, laid out
+   * again if that is damaged.
+   */
   followed(config: RepositoryConfig, operation: string, signal: AbortSignal): Promise<Served>
 }
 
-/** What was decided on changes only when an operator or another sync comes between, so a second try nearly always holds. */
+/**
+ * What was decided on changes only when an operator or another sync comes between, so a second try
+ * nearly always holds.
+ */
 const TRIES = 4
 
 export function createServing(deps: ServingDeps): Serving {

@@ -1,4 +1,7 @@
-/** Verbs on snapshots. A snapshot is a row first and a published tree second; each half is found or made again by asking for it once more. */
+/**
+ * Verbs on snapshots. A snapshot is a row first and a published tree second; each half is found or
+ * made again by asking for it once more.
+ */
 import type { Repositories } from '../repositories/configured.ts'
 import type { Publisher } from '../repositories/publish/publisher.ts'
 import { snapshotError } from '../repositories/snapshots/errors.ts'
@@ -62,7 +65,10 @@ export interface WantedSnapshot {
   readonly signal: AbortSignal
 }
 
-/** Makes a snapshot and serves it: both, or neither. @throws what the snapshots and the publisher throw */
+/**
+ * Makes a snapshot and serves it: both, or neither. @throws what the snapshots and the publisher
+ * throw
+ */
 export async function takeSnapshot(
   deps: SnapshotDeps,
   { signal, ...wanted }: WantedSnapshot,
@@ -72,11 +78,13 @@ export async function takeSnapshot(
   try {
     await serve(deps, snapshot, wanted.operation, signal)
   } catch (error) {
-    // A snapshot is served or isn't there: its name must be free for the next try. A snapshot that was deleted meanwhile stays deleted.
+    // A snapshot is served or isn't there: its name must be free for the next try. A snapshot that
+    // was deleted meanwhile stays deleted.
     await deps.snapshots.remove(snapshot).catch((late: unknown) => {
       if (!snapshotError.is(late, 'snapshot.unknown')) throw late
     })
-    // Crash here, or a link that can't be removed: rows of a target that is no snapshot. The next start withdraws it.
+    // Crash here, or a link that can't be removed: rows of a target that is no snapshot. The next
+    // start withdraws it.
     const also = (tx: Tx): Promise<void> => deps.snapshots.requireAbsent(tx, snapshot)
     await deps.publisher.abandon(publicationOf(deps, snapshot), { also })
     throw error
@@ -85,7 +93,8 @@ export async function takeSnapshot(
 }
 
 /**
- * The same where an interrupted operation may have made it already. One of another operation is not taken for it.
+ * The same where an interrupted operation may have made it already. One of another operation is not
+ * taken for it.
  * @throws snapshot.exists, operation.superseded
  */
 export async function finishSnapshot(
@@ -109,7 +118,9 @@ export async function finishSnapshot(
   return made
 }
 
-/** A snapshot of an earlier Muster names no operation. Then its name is all that there is to go by. */
+/**
+ * A snapshot of an earlier Muster names no operation. Then its name is all that there is to go by.
+ */
 function isBy(snapshot: Snapshot, operation: string): boolean {
   return snapshot.operation === null || snapshot.operation === operation
 }
@@ -156,7 +167,8 @@ export function snapshotVerbs(deps: SnapshotVerbsDeps) {
         operation: operation.id,
         signal,
       })
-      // A snapshot is of the newest version; where `latest` serves another one, the operator is told.
+      // A snapshot is of the newest version; where `latest` serves another one, the operator is
+      // told.
       const pinned = await snapshots.pinned(repository)
       const beside =
         pinned === undefined || pinned.version === snapshot.version
@@ -207,7 +219,8 @@ export function snapshotVerbs(deps: SnapshotVerbsDeps) {
   const withdraw = async (operation: LoggedOperation<'snapshot.delete'>) => {
     const repository = operation.targets[0] as string
     const { name } = operation.arguments
-    // Row, publication and generations go in one transaction; a snapshot that is served stays whole.
+    // Row, publication and generations go in one transaction; a snapshot that is served stays
+    // whole.
     await publisher.withdraw(publicationOf(deps, { repository, name }), {
       also: async (tx) => void (await snapshots.drop(tx, { repository, name })),
     })

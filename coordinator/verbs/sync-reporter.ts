@@ -1,4 +1,7 @@
-/** Turns the events of a sync, which come thousands a second, into the few reports that a watching operator can use. */
+/**
+ * Turns the events of a sync, which come thousands a second, into the few reports that a watching
+ * operator can use.
+ */
 import type { Clock } from '../../shared/clock.ts'
 import type { OnSyncEvent } from '../repositories/model/progress.ts'
 import type { OperateContext } from '../operations/operation.ts'

@@ -1,6 +1,7 @@
 /**
- * A folder in which the real dnf, zypper and rpm work without touching the machine's own state: an install root, caches, a home with rpm's
- * macros. A client that isn't installed is an error that says what to install; these tests run only where they must be (`--clients`).
+ * A folder in which the real dnf, zypper and rpm work without touching the machine's own state: an
+ * install root, caches, a home with rpm's macros. A client that isn't installed is an error that
+ * says what to install; these tests run only where they must be (`--clients`).
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,7 @@
-/** The packages and repositories that fixtures/rpm writes, judged by rpm, createrepo_c, dnf and zypper. */
+/**
+ * The packages and repositories that fixtures/rpm writes, judged by rpm, createrepo_c, dnf and
+ * zypper.
+ */
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,7 +14,10 @@ import { samplePackages } from '../../fixtures/rpm/sample.ts'
 import type { PackageSpec } from '../../fixtures/rpm/spec.ts'
 import { clientRoot, runClient } from './client-root.ts'
 
-/** What the sample repository doesn't have: shell scripts, and many files, dependencies and changes. They can't be installed in an empty root. */
+/**
+ * What the sample repository doesn't have: shell scripts, and many files, dependencies and changes.
+ * They can't be installed in an empty root.
+ */
 const further: readonly PackageSpec[] = [
   {
     name: 'scripts',
@@ -137,7 +143,10 @@ test('createrepo_c writes byte for byte the metadata that we write', () => {
   }
 })
 
-/** The first line in which two texts differ, as each has it: a whole metadata file in an assertion's message helps nobody. */
+/**
+ * The first line in which two texts differ, as each has it: a whole metadata file in an assertion's
+ * message helps nobody.
+ */
 function firstDifference(ours: string, theirs: string): string | undefined {
   const [a, b] = [ours.split('\n'), theirs.split('\n')]
   const i = a.findIndex((line, n) => line !== b[n])

@@ -1,4 +1,7 @@
-/** The thin real-client scenario: real dnf, zypper and rpm install from the coordinator's mirror and through an agent's gateway, during a switch too. */
+/**
+ * The thin real-client scenario: real dnf, zypper and rpm install from the coordinator's mirror and
+ * through an agent's gateway, during a switch too.
+ */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { startFleet } from '../testing/fleet.ts'

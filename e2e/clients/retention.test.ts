@@ -1,4 +1,7 @@
-/** Metadata that the mirror writes itself, because it keeps other packages than its upstream lists, judged by createrepo_c, dnf and zypper. */
+/**
+ * Metadata that the mirror writes itself, because it keeps other packages than its upstream lists,
+ * judged by createrepo_c, dnf and zypper.
+ */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,7 +29,10 @@ data:
 ...
 `
 
-/** Mirrors under a retention an upstream that then loses two packages, and hands over the folder where the result is published. */
+/**
+ * Mirrors under a retention an upstream that then loses two packages, and hands over the folder
+ * where the result is published.
+ */
 async function published(retention: object, work: (folder: string) => void): Promise<void> {
   await using mirror = await testMirror()
   const config = mirror.config({ retention })

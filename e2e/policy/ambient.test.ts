@@ -1,10 +1,14 @@
-/** Time and dice come in from outside: only shared/clock.ts and shared/random.ts may reach for the ambient ones. */
+/**
+ * Time and dice come in from outside: only shared/clock.ts and shared/random.ts may reach for the
+ * ambient ones.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { source, sources } from '../../tools/sources.ts'
 
 const AMBIENT: readonly RegExp[] = [
-  // However it is reached: called, constructed, or handed on under another name. Two of its functions only calculate.
+  // However it is reached: called, constructed, or handed on under another name. Two of its
+  // functions only calculate.
   /(?<![.\w])Date\b(?!\.(?:UTC|parse)\b)/,
   /\bMath\.random\b|\bMath\[/,
   /\bperformance\b/,

@@ -1,4 +1,7 @@
-/** .ci/run on a project whose steps are stand-ins: what it counts, what it exits with, and that nothing of a step outlives it. */
+/**
+ * .ci/run on a project whose steps are stand-ins: what it counts, what it exits with, and that
+ * nothing of a step outlives it.
+ */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,6 +1,7 @@
 /**
- * What the documents say is there: every path, link, command, flag, error code, statement field, verb, status and protocol that they name. Pages that
- * are made from the code have a test of their own (tools/docs.test.ts); the README's console blocks are run (readme.test.ts).
+ * What the documents say is there: every path, link, command, flag, error code, statement field,
+ * verb, status and protocol that they name. Pages that are made from the code have a test of their
+ * own (tools/docs.test.ts); the README's console blocks are run (readme.test.ts).
  */
 import assert from 'node:assert/strict'
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'

@@ -1,11 +1,17 @@
-/** Imports point one way, and each part uses only the packages that it is meant to use. The reason stands beside each rule. */
+/**
+ * Imports point one way, and each part uses only the packages that it is meant to use. The reason
+ * stands beside each rule.
+ */
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type Folder, importsOf, root, source, sources, type Source } from '../../tools/sources.ts'
 
-/** What a part may import, itself included. fixtures are data and writers: for tests, the demo, scenarios and benchmarks only. */
+/**
+ * What a part may import, itself included. fixtures are data and writers: for tests, the demo,
+ * scenarios and benchmarks only.
+ */
 const MAY_IMPORT: Readonly<Record<Folder, readonly Folder[]>> = {
   shared: ['shared'],
   protocols: ['shared', 'protocols'],
@@ -159,7 +165,10 @@ test('policy: imports point one way and packages stay where they belong', () => 
   assert.deepEqual(files.flatMap(violations), [])
 })
 
-/** Ways to load what no import names, each with its reason. Neither the rules above nor the build of the package see what comes by them. */
+/**
+ * Ways to load what no import names, each with its reason. Neither the rules above nor the build of
+ * the package see what comes by them.
+ */
 const MAY_REQUIRE: Readonly<Record<string, string>> = {
   'shared/blake3/hash.ts':
     'the native library, which may be missing; a hash must not wait for an import',

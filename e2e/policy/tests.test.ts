@@ -7,7 +7,10 @@ import { root, sources } from '../../tools/sources.ts'
 
 const tests = sources().filter(({ path }) => path.endsWith('.test.ts'))
 
-/** Names of tests that stand as plain text; those that are put together in a loop carry the loop's word. */
+/**
+ * Names of tests that stand as plain text; those that are put together in a loop carry the loop's
+ * word.
+ */
 function namesIn(code: string): string[] {
   return [
     ...code.matchAll(

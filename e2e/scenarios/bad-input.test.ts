@@ -1,4 +1,7 @@
-/** Bad input of every kind: a clear error, the documented exit code, the process alive, and nothing half-written. */
+/**
+ * Bad input of every kind: a clear error, the documented exit code, the process alive, and nothing
+ * half-written.
+ */
 import assert from 'node:assert/strict'
 import { createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'

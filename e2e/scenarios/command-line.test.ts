@@ -1,4 +1,7 @@
-/** The command line as a person or a script meets it: what it does with several things at once, and what it says when a part of them fails. */
+/**
+ * The command line as a person or a script meets it: what it does with several things at once, and
+ * what it says when a part of them fails.
+ */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { readFile, rm, writeFile } from 'node:fs/promises'

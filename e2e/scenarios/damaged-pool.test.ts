@@ -1,4 +1,6 @@
-/** `muster pool check` and the doctor's sample on real nodes whose content was damaged under them. */
+/**
+ * `muster pool check` and the doctor's sample on real nodes whose content was damaged under them.
+ */
 import assert from 'node:assert/strict'
 import { chmod, lstat, open, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

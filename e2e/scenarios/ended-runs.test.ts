@@ -1,4 +1,7 @@
-/** How a run ended, as a person and a script see it: exit codes by the cause, the reason, limits that do not hold. */
+/**
+ * How a run ended, as a person and a script see it: exit codes by the cause, the reason, limits
+ * that do not hold.
+ */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { connectRunner } from '../../agent/runner/socket/client.ts'

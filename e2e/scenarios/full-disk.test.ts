@@ -1,6 +1,8 @@
 /**
- * Disks that take no more, through the command line: a clear error, nothing half-written, and everything goes on once there is room. For commands the
- * limit on the size of files stands for the full disk: their writes fail in the middle, in the same calls. A coordinator gets a small one of its own.
+ * Disks that take no more, through the command line: a clear error, nothing half-written, and
+ * everything goes on once there is room. For commands the limit on the size of files stands for the
+ * full disk: their writes fail in the middle, in the same calls. A coordinator gets a small one of
+ * its own.
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -21,7 +23,10 @@ function refused(ended: Ended, code = 1): void {
 }
 
 const MOUNT = ['unshare', '--map-root-user', '--mount']
-/** Becomes the program behind it, for which alone a small file system is mounted at the folder; it goes with the process. */
+/**
+ * Becomes the program behind it, for which alone a small file system is mounted at the folder; it
+ * goes with the process.
+ */
 const smallDisk = (folder: string, size: string): string[] => [
   ...MOUNT,
   'sh',
@@ -49,7 +54,8 @@ test('a command that finds no room says so and leaves nothing behind', async (t)
       }),
     )
     assert.deepEqual(await readdir(folder), [])
-    // Enough for key and identity, not for the fleet's roots: the host is admitted by then, its token used, and its home is what it comes back with.
+    // Enough for key and identity, not for the fleet's roots: the host is admitted by then, its
+    // token used, and its home is what it comes back with.
     refused(
       await fleet.muster(['agent', 'join', token, '--name', 'late'], {
         home: 'late',
@@ -113,7 +119,8 @@ test('a coordinator without room refuses what needs some, stays alive, and goes 
   const disk = fleet.path('disk')
   await mkdir(disk)
   await fleet.configure('coordinator', '01-disk.yaml', `storage: { base_path: "${disk}" }\n`)
-  // Where only root may mount, files of less than the blob's size stand for the disk; the packages of the sample fit then.
+  // Where only root may mount, files of less than the blob's size stand for the disk; the packages
+  // of the sample fit then.
   const through = mounts ? smallDisk(disk, '1m') : ['prlimit', '--fsize=2000000']
   const small = await fleet.start('coordinator', ['coordinator', 'run'], through)
   await writeFile(fleet.path('blob'), systemRandom.bytes(3_000_000))

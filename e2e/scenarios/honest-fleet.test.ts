@@ -1,4 +1,7 @@
-/** A fleet in which every node is honest: work at the same time and restarts raise no alarm about the log. */
+/**
+ * A fleet in which every node is honest: work at the same time and restarts raise no alarm about
+ * the log.
+ */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { startFleet, within } from '../testing/fleet.ts'

@@ -1,4 +1,7 @@
-/** A coordinator whose home was restored from a backup, while its hosts have seen what came after it. */
+/**
+ * A coordinator whose home was restored from a backup, while its hosts have seen what came after
+ * it.
+ */
 import assert from 'node:assert/strict'
 import { cp, rename, rm } from 'node:fs/promises'
 import test from 'node:test'

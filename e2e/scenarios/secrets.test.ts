@@ -1,4 +1,7 @@
-/** AL-13 on real processes: a secret that is given to a run is on no disk afterwards, except where the program itself wrote it. */
+/**
+ * AL-13 on real processes: a secret that is given to a run is on no disk afterwards, except where
+ * the program itself wrote it.
+ */
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
@@ -7,7 +10,9 @@ import { startFleet, within } from '../testing/fleet.ts'
 
 const SECRET = 'canary-5f4e3d2c1b'
 
-/** Files below the folder that hold the text in any form in which it is likely to have been written. */
+/**
+ * Files below the folder that hold the text in any form in which it is likely to have been written.
+ */
 async function holding(folder: string, text: string): Promise<string[]> {
   const forms = [
     text,
@@ -106,7 +111,8 @@ test('AL-13: the value of --env reaches the program and is in no file of coordin
     'a log of the coordinator',
   )
   assert.match(log, /ready/)
-  // Everything of the fleet is below one folder: database with its WAL, tiles, daemons' logs, export, homes of the agents, records of runs.
+  // Everything of the fleet is below one folder: database with its WAL, tiles, daemons' logs,
+  // export, homes of the agents, records of runs.
   const found = await holding(fleet.folder, SECRET)
   assert.deepEqual(
     found.filter((path) => !/^a1\/runs\/[^/]+\/stderr/.test(path)),

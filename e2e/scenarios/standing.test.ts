@@ -1,4 +1,7 @@
-/** Rights and memberships while they change: grants for some hosts only, grants that end in mid-stream, hosts that left, an address that somebody else took. */
+/**
+ * Rights and memberships while they change: grants for some hosts only, grants that end in
+ * mid-stream, hosts that left, an address that somebody else took.
+ */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'

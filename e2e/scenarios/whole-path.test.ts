@@ -1,4 +1,7 @@
-/** One real thing through every part: mirror → pool → peers → gateway, facts, runs, log; as processes, through the command line. */
+/**
+ * One real thing through every part: mirror → pool → peers → gateway, facts, runs, log; as
+ * processes, through the command line.
+ */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'

@@ -1,6 +1,7 @@
 /**
- * A fleet of real processes for scenarios: a coordinator and agents of this clone, each with a home in a temporary folder, on free ports of the
- * loopback. Everything ends with it, runners and logs included; a command or daemon that fails says in its error what it wrote.
+ * A fleet of real processes for scenarios: a coordinator and agents of this clone, each with a home
+ * in a temporary folder, on free ports of the loopback. Everything ends with it, runners and logs
+ * included; a command or daemon that fails says in its error what it wrote.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
@@ -42,7 +43,10 @@ export interface RunOptions {
   /** Key file of the operator. Default: the fleet's. */
   readonly identity?: string
   readonly env?: Readonly<Record<string, string | undefined>>
-  /** A disk that takes no file larger than this: what is beyond it fails in the middle, as on one that is full. */
+  /**
+   * A disk that takes no file larger than this: what is beyond it fails in the middle, as on one
+   * that is full.
+   */
   readonly fileBytes?: number
 }
 
@@ -78,7 +82,8 @@ export interface Fleet extends AsyncDisposable {
 export async function startFleet(
   options: { coordinator?: boolean; agents?: number } = {},
 ): Promise<Fleet> {
-  // Disposed of by the fleet's owner, or here if it does not get that far. Daemons are added to it as they start.
+  // Disposed of by the fleet's owner, or here if it does not get that far. Daemons are added to it
+  // as they start.
   const stack = new AsyncDisposableStack()
   try {
     return await build(stack, options)

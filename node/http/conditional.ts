@@ -50,8 +50,9 @@ export function decide(
 }
 
 /**
- * The one range of a Range header; undefined if it lies outside the file. `whole` for what need not be honoured: another unit, a
- * malformed header, and several ranges at once (a thousand of them would cost more than the file).
+ * The one range of a Range header; undefined if it lies outside the file. `whole` for what need not
+ * be honoured: another unit, a malformed header, and several ranges at once (a thousand of them
+ * would cost more than the file).
  */
 export function parseRange(header: string, size: number): ByteRange | 'whole' | undefined {
   const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header.trim())

@@ -1,4 +1,7 @@
-/** Media types of what repositories hold. Everything else is bytes: a browser must not run what a repository brought. */
+/**
+ * Media types of what repositories hold. Everything else is bytes: a browser must not run what a
+ * repository brought.
+ */
 const BY_ENDING: readonly [RegExp, string][] = [
   [/\.rpm$/, 'application/x-rpm'],
   [/\.xml$/, 'text/xml; charset=utf-8'],

@@ -1,6 +1,7 @@
 /**
- * A folder on disk as something to serve. Only regular files and real folders below it are found: symbolic links, devices and sockets are
- * not, so nothing outside can be reached however the folder was filled.
+ * A folder on disk as something to serve. Only regular files and real folders below it are found:
+ * symbolic links, devices and sockets are not, so nothing outside can be reached however the folder
+ * was filled.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, lstat, open, readdir } from 'node:fs/promises'

@@ -1,4 +1,6 @@
-/** The page that lists a folder: plain links, which people, mirror tools and our own sync can read. */
+/**
+ * The page that lists a folder: plain links, which people, mirror tools and our own sync can read.
+ */
 import { rfc3339 } from '../../shared/clock.ts'
 import { formatSize } from '../../shared/units.ts'
 import { type FolderEntry, MAX_ENTRIES } from './served.ts'

@@ -1,4 +1,7 @@
-/** A web server on one address, with limits on what a client may cost: header bytes, time for a request, idle time, connections. */
+/**
+ * A web server on one address, with limits on what a client may cost: header bytes, time for a
+ * request, idle time, connections.
+ */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Clock } from '../../shared/clock.ts'
@@ -16,7 +19,10 @@ export interface ListenOptions {
   readonly listen: string
 }
 
-/** A fleet's dnf runs come at once, each with a few connections; beyond this they queue in the kernel. */
+/**
+ * A fleet's dnf runs come at once, each with a few connections; beyond this they queue in the
+ * kernel.
+ */
 const MAX_CONNECTIONS = 4096
 /** Time for the whole request head; ours have no body. */
 const REQUEST_MS = 20_000

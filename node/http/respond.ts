@@ -1,6 +1,7 @@
 /**
- * Answers one GET or HEAD from whatever {@link Resolve} finds: files with Range, ETag and conditions, folders as index pages. Knows
- * nothing of where bytes come from, so the coordinator's published trees and the agent's gateway answer alike.
+ * Answers one GET or HEAD from whatever {@link Resolve} finds: files with Range, ETag and
+ * conditions, folders as index pages. Knows nothing of where bytes come from, so the coordinator's
+ * published trees and the agent's gateway answer alike.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
@@ -15,7 +16,10 @@ import { parseTarget } from './target.ts'
 
 const TEXT = 'text/plain; charset=utf-8'
 
-/** Never rejects; what fails inside is logged and answered with 500, or with a cut connection once bytes have gone out. */
+/**
+ * Never rejects; what fails inside is logged and answered with 500, or with a cut connection once
+ * bytes have gone out.
+ */
 export async function respond(
   deps: { log: Logger; resolve: Resolve },
   request: IncomingMessage,

@@ -1,4 +1,7 @@
-/** What a path of a web server of ours stands for: a file with its validators, a folder to list, or an answer without a body. */
+/**
+ * What a path of a web server of ours stands for: a file with its validators, a folder to list, or
+ * an answer without a body.
+ */
 import type { ByteRange, Validators } from './conditional.ts'
 
 export interface ServedFile extends Validators {
@@ -40,7 +43,10 @@ export interface ServedStatus {
 
 export type Served = ServedFile | ServedFolder | ServedStatus
 
-/** Finds what decoded path segments stand for; undefined: nothing. Segments are never `.`, `..` or empty and hold no slash. */
+/**
+ * Finds what decoded path segments stand for; undefined: nothing. Segments are never `.`, `..` or
+ * empty and hold no slash.
+ */
 export type Resolve = (
   segments: readonly string[],
   signal: AbortSignal,

@@ -1,6 +1,6 @@
 /**
- * The path of a request as segments that name something. What could lead elsewhere (`..`, an encoded slash, NUL) is refused here, before
- * anybody joins or looks up anything.
+ * The path of a request as segments that name something. What could lead elsewhere (`..`, an
+ * encoded slash, NUL) is refused here, before anybody joins or looks up anything.
  */
 /** Longer than any path that we publish (1,024 bytes, each percent-encoded). */
 const MAX_TARGET = 8192
@@ -12,7 +12,10 @@ export interface Target {
   readonly folder: boolean
 }
 
-/** The target of a request line, or undefined if it is not one that can name anything. The query is ignored. */
+/**
+ * The target of a request line, or undefined if it is not one that can name anything. The query is
+ * ignored.
+ */
 export function parseTarget(url: string | undefined): Target | undefined {
   if (url === undefined || url.length > MAX_TARGET || !url.startsWith('/')) return undefined
   const path = url.split(/[?#]/, 1)[0] as string

@@ -1,4 +1,7 @@
-/** Addresses of nodes as multiaddrs, of which Muster uses one shape: `/ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT`, with `/p2p/PEER` where one dials. */
+/**
+ * Addresses of nodes as multiaddrs, of which Muster uses one shape:
+ * `/ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT`, with `/p2p/PEER` where one dials.
+ */
 import { BlockList, isIPv6 } from 'node:net'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { keyOfPeerId } from '../../shared/identity/peer-id.ts'
@@ -13,7 +16,10 @@ export interface NodeAddress {
 
 const FAMILIES = ['ip4', 'ip6', 'dns', 'dns4', 'dns6']
 
-/** Throws node.address for anything but the one shape, and for peer ids that are not of ed25519 keys. */
+/**
+ * Throws node.address for anything but the one shape, and for peer ids that are not of ed25519
+ * keys.
+ */
 export function parseAddress(text: string): NodeAddress {
   const components = componentsOf(text)
   const [host, tcp, p2p] = components
@@ -63,8 +69,9 @@ function componentsOf(text: string): readonly { name: string; value?: string }[]
 }
 
 /**
- * Whether an address that a node announced may be told to others: it has a port, and is no loopback, link-local, unspecified or multicast
- * address unless the node itself was seen at a loopback address. Keeps one member from pointing the others at a metadata service.
+ * Whether an address that a node announced may be told to others: it has a port, and is no
+ * loopback, link-local, unspecified or multicast address unless the node itself was seen at a
+ * loopback address. Keeps one member from pointing the others at a metadata service.
  */
 export function plausible(announced: string, seenAt: string): boolean {
   let address: NodeAddress
@@ -90,7 +97,10 @@ export function isLoopback(address: string): boolean {
   return scopeOf(hostOf(address)) === 'loopback'
 }
 
-/** Whether another address is of the same host as this one: in IPv6 of the same /64, which is what one customer or machine has of addresses. */
+/**
+ * Whether another address is of the same host as this one: in IPv6 of the same /64, which is what
+ * one customer or machine has of addresses.
+ */
 export function sameHost(address: string): (other: string) => boolean {
   const host = hostOf(address)
   if (!isIPv6(host) || host.toLowerCase().startsWith('::ffff:'))
@@ -112,7 +122,8 @@ function scopeOf(host: string): 'loopback' | 'useless' | 'other' {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(host)
   const ip = mapped?.[1] ?? host.toLowerCase()
   if (ip.startsWith('127.') || ip === '::1') return 'loopback'
-  // This network, link-local, multicast and reserved (RFC 6890); unspecified, link-local and multicast of IPv6, and every other mapped form.
+  // This network, link-local, multicast and reserved (RFC 6890); unspecified, link-local and
+  // multicast of IPv6, and every other mapped form.
   if (/^(0\.|169\.254\.|22[4-9]\.|2[3-5]\d\.)/.test(ip) || /^(::|fe[89ab][0-9a-f]:|ff)/.test(ip))
     return 'useless'
   return 'other'

@@ -1,9 +1,15 @@
-/** Errors of libp2p and of the system as errors of ours. What it threw stays the cause; nobody else looks at its names. */
+/**
+ * Errors of libp2p and of the system as errors of ours. What it threw stays the cause; nobody else
+ * looks at its names.
+ */
 import { MusterError } from '../../shared/errors.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import { nodeError } from '../errors.ts'
 
-/** A dial that failed. An error of ours on the way, such as a refused key, is the reason; an abort by the caller is passed on as it is. */
+/**
+ * A dial that failed. An error of ours on the way, such as a refused key, is the reason; an abort
+ * by the caller is passed on as it is.
+ */
 export function dialFailure(
   error: unknown,
   target: { address: string; peer: string; signal: AbortSignal | undefined },
@@ -12,7 +18,8 @@ export function dialFailure(
   const chain = causesOf(error)
   const own = chain.find((item) => item instanceof MusterError)
   if (own !== undefined) return own
-  // libp2p's upgrader keeps only the message of what an encrypter threw; this is UnexpectedPeerError's.
+  // libp2p's upgrader keeps only the message of what an encrypter threw; this is
+  // UnexpectedPeerError's.
   if (
     chain.some((item) => /unexpected peer|does not match expected remote peer/i.test(item.message))
   ) {

@@ -1,6 +1,7 @@
 /**
- * Who may connect, before anything is known but the key: ed25519 only, in both directions. Addresses that peers tell of themselves are never
- * kept, so nothing is ever dialled because a peer said so; and a peer is dialled only while `dial` asks for it.
+ * Who may connect, before anything is known but the key: ed25519 only, in both directions.
+ * Addresses that peers tell of themselves are never kept, so nothing is ever dialled because a peer
+ * said so; and a peer is dialled only while `dial` asks for it.
  */
 import type { ConnectionGater, PeerId } from '@libp2p/interface'
 
@@ -12,7 +13,9 @@ export interface Gater extends ConnectionGater {
 export interface GaterOptions {
   /** Whether the peer has as many connections here as one may have. */
   hasEnough(peer: string): boolean
-  /** Whether one more connection of a peer that is no known member may be taken from this multiaddr. */
+  /**
+   * Whether one more connection of a peer that is no known member may be taken from this multiaddr.
+   */
   mayTakeStranger(from: string): boolean
   isMember(peer: string): boolean
 }

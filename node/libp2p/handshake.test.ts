@@ -113,7 +113,8 @@ test('ID-07: peers with RSA and secp256k1 keys are refused, over TLS and over no
       const other = await plainNode(t, encrypter, key)
       const outcome = await other.dial(multiaddr(addressOf(node))).then(
         async (connection) => {
-          // With TLS 1.3 the client is done before the server has looked at it: the refusal comes as the end of the connection.
+          // With TLS 1.3 the client is done before the server has looked at it: the refusal comes
+          // as the end of the connection.
           while (connection.status === 'open') await systemClock.sleep(5)
           return 'refused'
         },

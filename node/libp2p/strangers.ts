@@ -1,4 +1,7 @@
-/** Closes incoming connections of strangers that want nothing: no certificate, and no stream of a protocol of ours for half a minute. */
+/**
+ * Closes incoming connections of strangers that want nothing: no certificate, and no stream of a
+ * protocol of ours for half a minute.
+ */
 import type { Connection } from '@libp2p/interface'
 import type { Clock } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'

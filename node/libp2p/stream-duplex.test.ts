@@ -95,7 +95,8 @@ test('TR-05: bytes that come one by one for a reader that does not read are kept
   const { open } = await ends(t)
   const { near, far } = await open()
   const reader = far.source[Symbol.asyncIterator]()
-  // Past what we hold back, so that libp2p's own buffer fills too; then the rest of the window in single bytes.
+  // Past what we hold back, so that libp2p's own buffer fills too; then the rest of the window in
+  // single bytes.
   const first = Buffer.alloc(600 * KIB, 255)
   await near.write(first)
   const singles = 30_000

@@ -1,7 +1,9 @@
 /**
- * A libp2p stream as a {@link Duplex} with backpressure in both directions. The reader holds back the stream when it falls behind, so no more
- * than the stream's window is buffered. The writer waits for the `drain` event itself, in a loop: `onDrain()` of libp2p 3.3 resolves at once after
- * the first drain, and half a gigabyte was seen in a sender that trusted it. What waits costs its bytes: pieces of a few bytes are copied together.
+ * A libp2p stream as a {@link Duplex} with backpressure in both directions. The reader holds back
+ * the stream when it falls behind, so no more than the stream's window is buffered. The writer
+ * waits for the `drain` event itself, in a loop: `onDrain()` of libp2p 3.3 resolves at once after
+ * the first drain, and half a gigabyte was seen in a sender that trusted it. What waits costs its
+ * bytes: pieces of a few bytes are copied together.
  */
 import type { Stream } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
@@ -10,13 +12,22 @@ import { KIB } from '../../shared/units.ts'
 import type { Duplex } from '../../protocols/wire/duplex.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 
-/** What may wait for a reader before the stream is paused; on top of it comes the stream's own window. */
+/**
+ * What may wait for a reader before the stream is paused; on top of it comes the stream's own
+ * window.
+ */
 const PAUSE_ABOVE_BYTES = 512 * KIB
 const RESUME_BELOW_BYTES = 128 * KIB
-/** Taken chunks that stay in the queue's array until it is cut: moving the rest for each of them would be quadratic. */
+/**
+ * Taken chunks that stay in the queue's array until it is cut: moving the rest for each of them
+ * would be quadratic.
+ */
 const COMPACT_ABOVE = 256
 
-/** Chunks below this are copied together while they wait: an object for each byte would cost a hundred times what the window allows. */
+/**
+ * Chunks below this are copied together while they wait: an object for each byte would cost a
+ * hundred times what the window allows.
+ */
 const SMALL_BYTES = 512
 const BLOCK_BYTES = 4 * KIB
 
@@ -54,7 +65,10 @@ function clear(stream: Stream): boolean {
   return !stream.writableNeedsDrain && stream.writeBufferLength === 0
 }
 
-/** `drain` says that the stream may go on sending, `idle` that its own buffer is empty; enough only when both are so. */
+/**
+ * `drain` says that the stream may go on sending, `idle` that its own buffer is empty; enough only
+ * when both are so.
+ */
 function drained(stream: Stream, reason: () => Error): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = (settle: () => void): void => {
@@ -74,7 +88,10 @@ function drained(stream: Stream, reason: () => Error): Promise<void> {
   })
 }
 
-/** Appends chunks to lists of chunks that wait; a small one goes behind the small one before it, in one piece of memory. */
+/**
+ * Appends chunks to lists of chunks that wait; a small one goes behind the small one before it, in
+ * one piece of memory.
+ */
 function createGatherer(): (list: Uint8Array[], chunk: Uint8Array) => void {
   let block = new Uint8Array(0)
   let filled = 0
@@ -101,8 +118,9 @@ function createGatherer(): (list: Uint8Array[], chunk: Uint8Array) => void {
 }
 
 /**
- * Makes libp2p's own buffer, which takes what comes while the stream is paused, gather small chunks too. It reaches into two libraries of pinned
- * versions: a test sends bytes one by one, and fails where this has no effect any more.
+ * Makes libp2p's own buffer, which takes what comes while the stream is paused, gather small chunks
+ * too. It reaches into two libraries of pinned versions: a test sends bytes one by one, and fails
+ * where this has no effect any more.
  */
 function gatherWhilePaused(stream: Stream): void {
   const { readBuffer } = stream as unknown as {
@@ -138,7 +156,8 @@ function read(stream: Stream, reason: () => Error): AsyncIterator<Uint8Array> {
   const hold = (): void => {
     if (queued > PAUSE_ABOVE_BYTES && stream.readStatus === 'readable') stream.pause()
   }
-  // `resume` hands over everything that came meanwhile before it opens the window again; a pause from within that would be lost.
+  // `resume` hands over everything that came meanwhile before it opens the window again; a pause
+  // from within that would be lost.
   let resuming = false
   const resume = (): void => {
     resuming = true

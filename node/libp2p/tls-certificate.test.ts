@@ -28,7 +28,8 @@ test('tls certificate: the ed25519 host key is found where @libp2p/tls puts it',
 })
 
 test('ID-06: a host key of another type, or with a forged length inside, is refused without a look at it', async () => {
-  // An RSA public key in DER whose inner length says four gigabytes; and one that repeats itself 4,000 times.
+  // An RSA public key in DER whose inner length says four gigabytes; and one that repeats itself
+  // 4,000 times.
   const der = Buffer.from('30820122300d06092a864886f70d01010105000384ffffffff', 'hex')
   for (const raw of [
     der,

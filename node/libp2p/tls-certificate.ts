@@ -1,6 +1,7 @@
 /**
- * The identity inside a libp2p TLS certificate (libp2p specs, tls/tls.md): the extension 1.3.6.1.4.1.53594.1.1 with the host key and its
- * signature. The walker looks at nothing but lengths and tags, and answers only with an ed25519 key: any other key type is refused before
+ * The identity inside a libp2p TLS certificate (libp2p specs, tls/tls.md): the extension
+ * 1.3.6.1.4.1.53594.1.1 with the host key and its signature. The walker looks at nothing but
+ * lengths and tags, and answers only with an ed25519 key: any other key type is refused before
  * anybody parses it.
  */
 import { publicKeyFault } from '../../shared/identity/ed25519.ts'
@@ -18,7 +19,10 @@ const OCTET_STRING = 0x04
 const OBJECT_IDENTIFIER = 0x06
 const EXTENSIONS = 0xa3
 
-/** The 32-byte ed25519 host key that the certificate claims; the claim itself is for the handshake to check. Throws node.key-type. */
+/**
+ * The 32-byte ed25519 host key that the certificate claims; the claim itself is for the handshake
+ * to check. Throws node.key-type.
+ */
 export function hostKeyOf(certificate: Uint8Array): Uint8Array {
   if (certificate.length > MAX_CERTIFICATE_BYTES)
     throw refused(`its certificate has ${certificate.length} bytes`)

@@ -1,6 +1,7 @@
 /**
- * A TLS socket as libp2p's message stream. Data go to the muxer as they come off the socket; pausing the stream pauses the socket; a write that
- * fills the socket says so, and the stream says `drain` when the socket does.
+ * A TLS socket as libp2p's message stream. Data go to the muxer as they come off the socket;
+ * pausing the stream pauses the socket; a write that fills the socket says so, and the stream says
+ * `drain` when the socket does.
  */
 import { once } from 'node:events'
 import type { TLSSocket } from 'node:tls'

@@ -1,6 +1,7 @@
 /**
- * `/tls/1.0.0` of libp2p with node's TLS directly on the TCP socket, instead of on a JavaScript stream around it: the same handshake, certificates
- * and checks as @libp2p/tls at 1.2 to 1.6 times its speed. Only ed25519 identities pass, and they are recognised before any other key is parsed.
+ * `/tls/1.0.0` of libp2p with node's TLS directly on the TCP socket, instead of on a JavaScript
+ * stream around it: the same handshake, certificates and checks as @libp2p/tls at 1.2 to 1.6 times
+ * its speed. Only ed25519 identities pass, and they are recognised before any other key is parsed.
  */
 import { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
@@ -21,9 +22,15 @@ import { hostKeyOf } from './tls-certificate.ts'
 import { TlsStream } from './tls-stream.ts'
 
 export const TLS_PROTOCOL = '/tls/1.0.0'
-/** A certificate is made anew after this, so that a stolen ephemeral key is of little use; making one costs a few milliseconds. */
+/**
+ * A certificate is made anew after this, so that a stolen ephemeral key is of little use; making
+ * one costs a few milliseconds.
+ */
 const CERTIFICATE_MS = 3_600_000
-/** Plain bytes that may wait in the socket: four bulk frames, so that the disk is read while the network is busy. */
+/**
+ * Plain bytes that may wait in the socket: four bulk frames, so that the disk is read while the
+ * network is busy.
+ */
 const HIGH_WATER_BYTES = 1024 * 1024
 /** "No muxer yet": what libp2p offers beside the muxers in ALPN. */
 const NO_MUXER = 'libp2p'
@@ -69,7 +76,8 @@ export function directTls(deps: { clock: Clock }): (components: Components) => C
       }
       takeOver(raw, connection as unknown as Buffered)
       const socket = server ? new TLSSocket(raw, settings) : connect({ socket: raw, ...settings })
-      // libp2p resets the sockets of connections that it refuses. Below TLS that frees the TLS state at once, which see `handshake`.
+      // libp2p resets the sockets of connections that it refuses. Below TLS that frees the TLS
+      // state at once, which see `handshake`.
       raw.resetAndDestroy = () => {
         socket.destroy()
         return raw
@@ -103,7 +111,10 @@ function choose(offered: readonly string[], muxers: readonly string[]): string |
 
 type Credentials = Awaited<ReturnType<typeof generateCertificate>>
 
-/** One certificate for all handshakes of an hour: the host key signs it once, and the spec allows its use. */
+/**
+ * One certificate for all handshakes of an hour: the host key signs it once, and the spec allows
+ * its use.
+ */
 function createCertificateSource(
   deps: { clock: Clock },
   privateKey: PrivateKey,
@@ -137,7 +148,10 @@ interface Buffered {
   }
 }
 
-/** Stops the connection from reading the socket, and gives back what it had read beyond the negotiation. */
+/**
+ * Stops the connection from reading the socket, and gives back what it had read beyond the
+ * negotiation.
+ */
 function takeOver(raw: Socket, connection: Buffered): void {
   raw.pause()
   raw.removeAllListeners('data')
@@ -149,7 +163,9 @@ function takeOver(raw: Socket, connection: Buffered): void {
   raw.unshift(early)
 }
 
-/** Waits for the handshake, then checks who the other side is. Destroys the socket on any failure. */
+/**
+ * Waits for the handshake, then checks who the other side is. Destroys the socket on any failure.
+ */
 async function handshake(
   socket: TLSSocket,
   server: boolean,
@@ -170,8 +186,10 @@ async function handshake(
   try {
     if (signal?.aborted === true) onAbort()
     await promise
-    // The event comes from inside of OpenSSL's handshake, and so would everything that only promises separate from it. To close the connection in there,
-    // for a wrong key for example, frees memory that OpenSSL goes on to use: node 24 dies of that with a segmentation fault. So leave it first.
+    // The event comes from inside of OpenSSL's handshake, and so would everything that only
+    // promises separate from it. To close the connection in there, for a wrong key for example,
+    // frees memory that OpenSSL goes on to use: node 24 dies of that with a segmentation fault. So
+    // leave it first.
     await setImmediate()
     const { raw } = socket.getPeerCertificate()
     if (raw === undefined)
@@ -183,7 +201,8 @@ async function handshake(
     throw error
   } finally {
     signal?.removeEventListener('abort', onAbort)
-    // The listener for errors stays: one that comes before the stream listens must not end the process.
+    // The listener for errors stays: one that comes before the stream listens must not end the
+    // process.
     socket.off('close', onClose)
   }
 }

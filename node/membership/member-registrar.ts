@@ -1,6 +1,7 @@
 /**
- * libp2p's registrar as gossipsub sees it: only members exist. gossipsub by itself talks to every peer that speaks its protocol, strangers included,
- * and would hand them the fleet's facts. A stream of a peer whose greeting is still under way waits for it; a stranger's is reset.
+ * libp2p's registrar as gossipsub sees it: only members exist. gossipsub by itself talks to every
+ * peer that speaks its protocol, strangers included, and would hand them the fleet's facts. A
+ * stream of a peer whose greeting is still under way waits for it; a stranger's is reset.
  */
 import type { Connection, PeerId, Stream, StreamHandler, Topology } from '@libp2p/interface'
 import type { Registrar } from '@libp2p/interface-internal'
@@ -8,7 +9,10 @@ import type { Clock } from '../../shared/clock.ts'
 import { nodeError } from '../errors.ts'
 import type { Membership } from './membership.ts'
 
-/** A greeting is one round trip and a signature check; a stream that comes first waits at most so long. */
+/**
+ * A greeting is one round trip and a signature check; a stream that comes first waits at most so
+ * long.
+ */
 const GREETING_MS = 10_000
 
 type Seen = { readonly peer: PeerId; readonly connection: Connection }
@@ -38,7 +42,10 @@ export function memberRegistrar(
       stream.abort(nodeError('node.not-connected', { peer: connection.remotePeer.toString() }))
     }
   }
-  /** Tells the topology of a peer once it is both known to speak the protocol and a member, and takes it away when either ends. */
+  /**
+   * Tells the topology of a peer once it is both known to speak the protocol and a member, and
+   * takes it away when either ends.
+   */
   const filter = (topology: Topology): Topology => {
     const seen = new Map<string, Seen>()
     const joined = new Set<string>()

@@ -1,6 +1,7 @@
 /**
- * Who the connected peers are: members with a checked certificate, or strangers. A membership is read anew for every request and ends with the
- * certificate, a revocation or a newer epoch. Nothing here trusts a peer's word: a certificate counts only for the key that the connection proved.
+ * Who the connected peers are: members with a checked certificate, or strangers. A membership is
+ * read anew for every request and ends with the certificate, a revocation or a newer epoch. Nothing
+ * here trusts a peer's word: a certificate counts only for the key that the connection proved.
  */
 import type { Clock } from '../../shared/clock.ts'
 import { parseRfc3339 } from '../../shared/clock.ts'
@@ -17,7 +18,10 @@ import type { hello } from '../../protocols/hello/protocol.ts'
 import type { Member } from '../../protocols/rpc/peer.ts'
 import { nodeError } from '../errors.ts'
 
-/** What a node knows of certificates: its own, and how to check another's (root, issuing keys, revocations, time). */
+/**
+ * What a node knows of certificates: its own, and how to check another's (root, issuing keys,
+ * revocations, time).
+ */
 export interface Credentials {
   /** Undefined before enrolment, and for operators. */
   own(): Signed | undefined
@@ -25,11 +29,15 @@ export interface Credentials {
   check(certificate: Signed): Certificate
 }
 
-/** Memberships that are remembered after their connections ended, so that members come back through a crowd of strangers. */
+/**
+ * Memberships that are remembered after their connections ended, so that members come back through
+ * a crowd of strangers.
+ */
 const MAX_REMEMBERED_MEMBERS = 10_000
 /**
- * What strangers said of themselves: more than may be connected at once. They have a place of their own, because anybody can make keys and greet: thousands
- * of such greetings must not push out a member who is connected.
+ * What strangers said of themselves: more than may be connected at once. They have a place of their
+ * own, because anybody can make keys and greet: thousands of such greetings must not push out a
+ * member who is connected.
  */
 const MAX_REMEMBERED_STRANGERS = 1_000
 
@@ -38,19 +46,31 @@ export interface Membership {
   member(peer: string): Member | undefined
   /** What the peer's program understands; 0 if it did not say. */
   capability(peer: string): number
-  /** Milliseconds by which the peer's clock was ahead at its last greeting; undefined if it did not greet. */
+  /**
+   * Milliseconds by which the peer's clock was ahead at its last greeting; undefined if it did not
+   * greet.
+   */
   clockOffset(peer: string): number | undefined
   /** What the peer's last greeting reported to be wrong with its machine. */
   trouble(peer: string): Trouble | undefined
   /** What this node says of itself. */
   introduce(): Greeting
-  /** Takes what a peer said of itself. Returns the code of the refusal if its certificate was not accepted. */
+  /**
+   * Takes what a peer said of itself. Returns the code of the refusal if its certificate was not
+   * accepted.
+   */
   learn(peer: string, greeting: Greeting): string | undefined
   /** The answering side of hello. */
   readonly handlers: Handlers<typeof hello>
-  /** Checks every remembered certificate again, after a revocation or a new root. Returns the peers that are members no longer. */
+  /**
+   * Checks every remembered certificate again, after a revocation or a new root. Returns the peers
+   * that are members no longer.
+   */
   recheck(): string[]
-  /** Calls `listener` when a peer becomes a member (`member`), is one with another certificate (`member`), or stops being one (`stranger`). */
+  /**
+   * Calls `listener` when a peer becomes a member (`member`), is one with another certificate
+   * (`member`), or stops being one (`stranger`).
+   */
   onChange(listener: (peer: string, standing: 'member' | 'stranger') => void): () => void
 }
 

@@ -1,6 +1,7 @@
 /**
- * What a node believes of its fleet: the root chain from the one it pinned, revocations, the newest checkpoint of the log, and its own certificate.
- * Durable before it is used and monotone: a lower root version, a smaller log or a shorter list of revocations changes nothing.
+ * What a node believes of its fleet: the root chain from the one it pinned, revocations, the newest
+ * checkpoint of the log, and its own certificate. Durable before it is used and monotone: a lower
+ * root version, a smaller log or a shorter list of revocations changes nothing.
  */
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -33,7 +34,10 @@ export const trustStateError = defineErrors({
 
 export interface TrustState {
   root(): RootState
-  /** Public keys that sign certificates and checkpoints, 32 bytes each; those that were revoked sign nothing any more. */
+  /**
+   * Public keys that sign certificates and checkpoints, 32 bytes each; those that were revoked sign
+   * nothing any more.
+   */
   issuers(): Uint8Array[]
   revocations(): RevocationState
   certificate(): Signed | undefined
@@ -120,7 +124,8 @@ export async function openTrustState(
     }
     stored = next
   }
-  // A host that waits for approval learns nothing more before it starts again, and must find its root then.
+  // A host that waits for approval learns nothing more before it starts again, and must find its
+  // root then.
   if (found === undefined) await save(stored)
   const turn = <T>(work: () => Promise<T>): Promise<T> => {
     const mine = last.then(work, work)
@@ -161,7 +166,8 @@ export async function openTrustState(
       turn(async () => {
         let newest = root
         const known = stored.roots.length
-        // A revoked operator's signature does not make a new root; who was revoked is what this node knew before these news.
+        // A revoked operator's signature does not make a new root; who was revoked is what this
+        // node knew before these news.
         for (const version of roots.slice(known))
           newest = nextRoot(newest, version, revoked.accepted)
         let after = revoked

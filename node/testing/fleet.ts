@@ -1,6 +1,7 @@
 /**
- * A fleet for tests: real keys, a real root statement and real certificates, and nodes on loopback that believe them. What it hides: enrolment, and
- * the durable trust state; revocations here are a set that a test fills.
+ * A fleet for tests: real keys, a real root statement and real certificates, and nodes on loopback
+ * that believe them. What it hides: enrolment, and the durable trust state; revocations here are a
+ * set that a test fills.
  */
 import type { TestContext } from 'node:test'
 import { rfc3339, systemClock } from '../../shared/clock.ts'

@@ -1,4 +1,7 @@
-/** Nodes with pools for tests of transfers, and providers that misbehave in one named way. What they hide: the tracker's protocol; `find` answers from a list. */
+/**
+ * Nodes with pools for tests of transfers, and providers that misbehave in one named way. What they
+ * hide: the tracker's protocol; `find` answers from a list.
+ */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,7 +41,10 @@ export async function temporaryPool(t: TestContext, disk?: Disk): Promise<Pool> 
   )
 }
 
-/** A member that serves its pool; `distort` replaces parts of how it does so, `disk` what its pool lies on. */
+/**
+ * A member that serves its pool; `distort` replaces parts of how it does so, `disk` what its pool
+ * lies on.
+ */
 export async function holder(
   t: TestContext,
   fleet: TestFleet,

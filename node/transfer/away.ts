@@ -14,7 +14,9 @@ const AGAIN_MS = 20
 export interface FleetHost {
   readonly peerId: string
   readonly name: string
-  /** False if the host was never connected before this process started: it got no blob from here. */
+  /**
+   * False if the host was never connected before this process started: it got no blob from here.
+   */
   readonly wasConnected: boolean
 }
 

@@ -1,4 +1,7 @@
-/** A bell: whoever waits is woken when it rings, and looks again at what it waits for. It carries no value and remembers nothing. */
+/**
+ * A bell: whoever waits is woken when it rings, and looks again at what it waits for. It carries no
+ * value and remembers nothing.
+ */
 export interface Bell {
   ring(): void
   /** Resolves at the next ring. */

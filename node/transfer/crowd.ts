@@ -1,4 +1,7 @@
-/** The providers of one fetch: those that were named, those that the tracker knows, and what each of them turned out to be worth. */
+/**
+ * The providers of one fetch: those that were named, those that the tracker knows, and what each of
+ * them turned out to be worth.
+ */
 import { blobError } from '../../shared/blobs/errors.ts'
 import type { BlobId } from '../../shared/ids.ts'
 import { transferError } from './errors.ts'
@@ -11,9 +14,15 @@ const MAX_KNOWN = 64
 const MAX_SIZES = 4
 
 export interface Crowd {
-  /** Asks the tracker again and the new ones what they have. True if somebody usable is new or has more than before. */
+  /**
+   * Asks the tracker again and the new ones what they have. True if somebody usable is new or has
+   * more than before.
+   */
   refresh(): Promise<boolean>
-  /** Those not given up that say the blob has this size: those that are connected first, because others may turn out to be out of reach. */
+  /**
+   * Those not given up that say the blob has this size: those that are connected first, because
+   * others may turn out to be out of reach.
+   */
   usable(size: number): Source[]
   /** The sizes that are claimed, by the number of claims. */
   sizes(): number[]

@@ -1,4 +1,7 @@
-/** What can go wrong with a fetch as a whole; what one provider did wrong is an error of blob.* or protocol.*. */
+/**
+ * What can go wrong with a fetch as a whole; what one provider did wrong is an error of blob.* or
+ * protocol.*.
+ */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const transferError = defineErrors({

@@ -142,7 +142,8 @@ test('fetch: a full disk ends it at once, and is not taken for a false claim abo
 
 test('BT-01: a provider that flips a bit is left at that group, and nothing wrong is kept', async (t) => {
   const fleet = await createTestFleet()
-  // In the first group, in a parent node, in the middle, in the last group; the length in front is BT-03.
+  // In the first group, in a parent node, in the middle, in the last group; the length in front is
+  // BT-03.
   for (const [name, offset] of [
     ['first', 2_000],
     ['parent', 40],
@@ -152,7 +153,8 @@ test('BT-01: a provider that flips a bit is left at that group, and nothing wron
     let lies = 0
     const liar = await holder(t, fleet, `liar-${name}`, (honest) => ({
       fetch: async (request, context) => {
-        // The encoding of a range is a little longer than the range, so this lands in the same group or the one before.
+        // The encoding of a range is a little longer than the range, so this lands in the same
+        // group or the one before.
         const position = offset - request.start
         let at = 0
         const send = async (bytes: Uint8Array): Promise<void> => {

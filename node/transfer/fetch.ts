@@ -1,6 +1,8 @@
 /**
- * One blob from several providers at once: disjoint ranges, verified group by group into the pool, stalled ranges moved to someone else, interrupted fetches
- * gone on with. Ends when the blob is whole and durable, or when nobody is left who could bring what is missing; what was verified stays in either case.
+ * One blob from several providers at once: disjoint ranges, verified group by group into the pool,
+ * stalled ranges moved to someone else, interrupted fetches gone on with. Ends when the blob is
+ * whole and durable, or when nobody is left who could bring what is missing; what was verified
+ * stays in either case.
  */
 import type { Away } from '../../protocols/providers/messages.ts'
 import { blobError } from '../../shared/blobs/errors.ts'
@@ -15,7 +17,10 @@ import { pull } from './pull.ts'
 import type { ProviderHint } from './source.ts'
 
 export interface FetchOptions {
-  /** The size in bytes where signed or verified metadata say it; without it the providers' claims are tried. */
+  /**
+   * The size in bytes where signed or verified metadata say it; without it the providers' claims
+   * are tried.
+   */
   readonly size?: number
   /** Who may have it, besides whom {@link FetchDeps.find} names. */
   readonly providers?: readonly ProviderHint[]
@@ -41,7 +46,10 @@ export interface FetchDeps {
   readonly find: (id: BlobId, signal: AbortSignal) => Promise<Found>
 }
 
-/** Brings the blob into the pool. Throws blob.unknown if no node has it, transfer.* if that is not known, errors of the pool's disk or of `find`, or the signal's reason. */
+/**
+ * Brings the blob into the pool. Throws blob.unknown if no node has it, transfer.* if that is not
+ * known, errors of the pool's disk or of `find`, or the signal's reason.
+ */
 export async function fetchBlob(
   deps: FetchDeps,
   id: BlobId,
@@ -65,7 +73,10 @@ export async function fetchBlob(
   throw failure ?? crowd.nobody()
 }
 
-/** A wrong claim about the size fails in many ways, and the next claim may be true. A disk that is full or broken is our own, whatever was claimed. */
+/**
+ * A wrong claim about the size fails in many ways, and the next claim may be true. A disk that is
+ * full or broken is our own, whatever was claimed.
+ */
 function maybeWrongSize(error: unknown): boolean {
   return transferError.is(error) || (blobError.is(error) && !OWN_DISK.includes(error.code))
 }

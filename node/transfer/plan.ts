@@ -1,7 +1,9 @@
 /**
- * Which part of a blob is asked of whom: pure bookkeeping, no clock and no network. Every missing byte is either pending or in flight; a piece in flight
- * that fails comes back; at the end an idle provider doubles what another one still owes, and whoever is first wins. What is owed for long, however little,
- * is doubled by one idle provider after the other, so that neither one that can't be reached nor one that drips holds a small blob up.
+ * Which part of a blob is asked of whom: pure bookkeeping, no clock and no network. Every missing
+ * byte is either pending or in flight; a piece in flight that fails comes back; at the end an idle
+ * provider doubles what another one still owes, and whoever is first wins. What is owed for long,
+ * however little, is doubled by one idle provider after the other, so that neither one that can't
+ * be reached nor one that drips holds a small blob up.
  */
 import { type ByteRange, GROUP_BYTES } from '../../shared/blake3/geometry.ts'
 import { MIB } from '../../shared/units.ts'
@@ -19,8 +21,9 @@ export interface Piece {
 
 export interface Plan {
   /**
-   * The next piece for a provider, of what it holds (undefined: everything), in order from the start of the blob; undefined if nothing is left for it
-   * now. `workers` is how many pull at once: the pieces shrink towards the end, so that all end together.
+   * The next piece for a provider, of what it holds (undefined: everything), in order from the
+   * start of the blob; undefined if nothing is left for it now. `workers` is how many pull at once:
+   * the pieces shrink towards the end, so that all end together.
    */
   take(
     provider: string,
@@ -28,8 +31,9 @@ export interface Plan {
     workers: number,
   ): Piece | undefined
   /**
-   * A rest of another provider's piece to race for, given what is still missing; undefined if there is none worth it. A piece that is `late` is worth it
-   * however small its rest is, and again when those that race for it are late too.
+   * A rest of another provider's piece to race for, given what is still missing; undefined if there
+   * is none worth it. A piece that is `late` is worth it however small its rest is, and again when
+   * those that race for it are late too.
    */
   double(
     provider: string,
@@ -39,7 +43,10 @@ export interface Plan {
   ): Piece | undefined
   /** The piece is verified. */
   finish(piece: Piece): void
-  /** The piece failed; what of it is still missing is pending again, unless others in flight work on it. */
+  /**
+   * The piece failed; what of it is still missing is pending again, unless others in flight work on
+   * it.
+   */
   giveBack(piece: Piece, missing: readonly ByteRange[]): void
   /** Bytes that nobody works on. */
   pendingBytes(): number

@@ -1,6 +1,7 @@
 /**
- * Who holds what, as the coordinator knows it: in memory, from the announcements of connected members, forgotten when they expire or leave. A wrong entry
- * costs a fetch one refused question; nothing is decided by it.
+ * Who holds what, as the coordinator knows it: in memory, from the announcements of connected
+ * members, forgotten when they expire or leave. A wrong entry costs a fetch one refused question;
+ * nothing is decided by it.
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { BlobId } from '../../shared/ids.ts'
@@ -16,17 +17,29 @@ import type { Holding } from '../../protocols/blobs/messages.ts'
 import { plausible } from '../libp2p/address.ts'
 import type { AwayHosts } from './away.ts'
 
-/** Nodes announce again in half of this; a node that vanished without a word is named no longer than this. */
+/**
+ * Nodes announce again in half of this; a node that vanished without a word is named no longer than
+ * this.
+ */
 export const EXPIRES_MS = 30 * 60_000
-/** A host with more blobs announces those that it took last. A blob counts once, and once more for each range of a partial one, which takes as much memory. */
+/**
+ * A host with more blobs announces those that it took last. A blob counts once, and once more for
+ * each range of a partial one, which takes as much memory.
+ */
 const MAX_BLOBS_PER_PEER = 100_000
 /** All together, counted in the same way: some 200 bytes each. */
 const MAX_ENTRIES = 1_000_000
 
 export interface ProviderIndex {
-  /** Takes an announcement of a peer that is connected from `seenAt`. Returns how long it stands, in milliseconds. */
+  /**
+   * Takes an announcement of a peer that is connected from `seenAt`. Returns how long it stands, in
+   * milliseconds.
+   */
   announce(peer: string, seenAt: string, announcement: Announcement): number
-  /** Up to {@link MAX_PROVIDERS} providers other than the asker, whole ones first, in random order so that the load spreads. */
+  /**
+   * Up to {@link MAX_PROVIDERS} providers other than the asker, whole ones first, in random order
+   * so that the load spreads.
+   */
   find(id: BlobId, asker: string | undefined): Provider[]
   /** True if all that the peer holds is known here. */
   knowsAll(peer: string): boolean

@@ -1,6 +1,7 @@
 /**
- * Keeps streams to the providers busy until nothing of a blob is missing: hands out pieces, takes back what failed, lets an idle provider race a slow one,
- * and looks for new providers when the known ones are used up.
+ * Keeps streams to the providers busy until nothing of a blob is missing: hands out pieces, takes
+ * back what failed, lets an idle provider race a slow one, and looks for new providers when the
+ * known ones are used up.
  */
 import { blobError } from '../../shared/blobs/errors.ts'
 import type { Incoming } from '../../shared/blobs/pool.ts'
@@ -19,7 +20,10 @@ const MAX_SOURCES = 8
 const STREAMS_PER_SOURCE = 2
 /** Without a byte for so long, a provider has stalled and its range is given to another. */
 const STALL_MS = 10_000
-/** A piece that takes so long may be raced for, however small it is; it comes in a fraction of this from most providers. */
+/**
+ * A piece that takes so long may be raced for, however small it is; it comes in a fraction of this
+ * from most providers.
+ */
 const LATE_MS = 1_000
 /** How often the tracker is asked for more providers while a fetch goes on. */
 const REFRESH_MS = 5_000
@@ -40,7 +44,10 @@ interface Work {
   readonly since: WeakMap<Piece, number>
 }
 
-/** Resolves once all is verified and written. Rejects with the crowd's failure, an error of our own disk, or the signal's reason. */
+/**
+ * Resolves once all is verified and written. Rejects with the crowd's failure, an error of our own
+ * disk, or the signal's reason.
+ */
 export async function pull(
   deps: FetchDeps,
   incoming: Incoming,
@@ -165,7 +172,10 @@ function nextPiece(
   return piece
 }
 
-/** One stream to one source: piece after piece, until there is no more for it or it fails. Rejects only with an {@link OwnFailure}. */
+/**
+ * One stream to one source: piece after piece, until there is no more for it or it fails. Rejects
+ * only with an {@link OwnFailure}.
+ */
 async function runStream(work: Work, source: Source, first: Piece, workers: number): Promise<void> {
   const { deps, incoming, plan, signal } = work
   let client: Client<typeof blobs> | undefined

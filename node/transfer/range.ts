@@ -1,6 +1,7 @@
 /**
- * One range from one provider: the place where a peer's bytes go from the network to the verifier. The provider is cut off at the first group that
- * doesn't verify, at the first byte beyond the range, and when nothing comes for a while; what was verified before stays.
+ * One range from one provider: the place where a peer's bytes go from the network to the verifier.
+ * The provider is cut off at the first group that doesn't verify, at the first byte beyond the
+ * range, and when nothing comes for a while; what was verified before stays.
  */
 import type { ByteRange } from '../../shared/blake3/geometry.ts'
 import { blobError } from '../../shared/blobs/errors.ts'
@@ -16,7 +17,10 @@ export interface RangeOptions {
   readonly stallMs: number
 }
 
-/** Our own disk failed, not the provider: its cause is what the pool threw. A refusal of a provider may carry the same codes. */
+/**
+ * Our own disk failed, not the provider: its cause is what the pool threw. A refusal of a provider
+ * may carry the same codes.
+ */
 export class OwnFailure extends Error {
   constructor(cause: unknown) {
     super('the pool failed', { cause })
@@ -24,8 +28,9 @@ export class OwnFailure extends Error {
 }
 
 /**
- * Fetches the range into `incoming`; resolves once it is verified and written. Rejects with blob.altered, blob.truncated, protocol.timeout, the
- * provider's refusal, or the signal's reason; the client is of no more use then.
+ * Fetches the range into `incoming`; resolves once it is verified and written. Rejects with
+ * blob.altered, blob.truncated, protocol.timeout, the provider's refusal, or the signal's reason;
+ * the client is of no more use then.
  */
 export async function fetchRange(
   deps: { clock: Clock },
@@ -63,7 +68,8 @@ export async function fetchRange(
     await ours(() => sink.drained())
   } finally {
     stopWatch()
-    // Of a sink that isn't done the verified groups stay; once they have landed, what is still missing can be asked of somebody else.
+    // Of a sink that isn't done the verified groups stay; once they have landed, what is still
+    // missing can be asked of somebody else.
     sink.close()
     await sink.drained().catch(() => undefined)
   }

@@ -102,7 +102,8 @@ test('TR-05: a member that asks for much and reads nothing keeps nobody else fro
   const fleet = await createTestFleet()
   const source = await holder(t, fleet, 'source')
   const { id, content } = await addContent(source.pool, 8 * MIB)
-  // Several connections of one key, each full of streams that ask for all of it and never take a byte.
+  // Several connections of one key, each full of streams that ask for all of it and never take a
+  // byte.
   const key = generateKey({ random: systemRandom })
   const stuck: Duplex[] = []
   for (let connection = 0; connection < 6; connection += 1) {
@@ -110,7 +111,8 @@ test('TR-05: a member that asks for much and reads nothing keeps nobody else fro
     await hostile.dial((source.hint.addresses as string[])[0] as string)
     for (let i = 0; i < blobs.limits.maxOutboundStreams; i += 1) {
       const duplex = await hostile.open(source.node.peerId, blobs.id)
-      // A source that nobody reads from closes the window; one that nobody has begun to read would be reset.
+      // A source that nobody reads from closes the window; one that nobody has begun to read would
+      // be reset.
       duplex.source[Symbol.asyncIterator]()
       await duplex.write(
         encodeFrame(

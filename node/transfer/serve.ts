@@ -1,7 +1,8 @@
 /**
- * Serves blobs of a pool to members. Who may ask was decided before anything is looked up; what goes out was hashed again on its way from the disk.
- * A few encodings run at once, the others wait: each holds two megabytes, and more of them only make the disk seek. Nobody gets more than a few of the
- * turns, so that a reader that is slow, or never reads, keeps nobody else from content.
+ * Serves blobs of a pool to members. Who may ask was decided before anything is looked up; what
+ * goes out was hashed again on its way from the disk. A few encodings run at once, the others wait:
+ * each holds two megabytes, and more of them only make the disk seek. Nobody gets more than a few
+ * of the turns, so that a reader that is slow, or never reads, keeps nobody else from content.
  */
 import { GROUP_BYTES } from '../../shared/blake3/geometry.ts'
 import { blobError } from '../../shared/blobs/errors.ts'
@@ -16,11 +17,15 @@ import { createTurns } from './turns.ts'
 
 /** The longest range that one request may ask for: at 1 Mbit/s it takes nine minutes. */
 export const MAX_FETCH_BYTES = 64 * MIB
-/** Encodings at once, some 270 MiB of memory at most: each lasts as long as its reader's line takes for 32 MiB, so few would be held by few slow hosts. */
+/**
+ * Encodings at once, some 270 MiB of memory at most: each lasts as long as its reader's line takes
+ * for 32 MiB, so few would be held by few slow hosts.
+ */
 const SERVING = 128
 /**
- * Of them for one member: all that a node asks one provider for at once, eight fetches with two streams each. Fewer would make its own requests wait for one
- * another, and on a slow line longer than it takes a provider for stalled.
+ * Of them for one member: all that a node asks one provider for at once, eight fetches with two
+ * streams each. Fewer would make its own requests wait for one another, and on a slow line longer
+ * than it takes a provider for stalled.
  */
 const SERVING_EACH = 16
 /** Requests that wait for their turn: every member of a large fleet with four under way. */
@@ -69,7 +74,10 @@ export function blobHandlers(pool: Pool): Handlers<typeof blobs> {
   }
 }
 
-/** A disk that fails is nobody else's affair, with the paths that it names: the caller hears of a fault here, and our own log has the rest. */
+/**
+ * A disk that fails is nobody else's affair, with the paths that it names: the caller hears of a
+ * fault here, and our own log has the rest.
+ */
 function ownAffair(error: unknown): unknown {
   const own =
     blobError.is(error) &&

@@ -1,6 +1,7 @@
 /**
- * A provider as one fetch sees it: connected when it is needed, asked what it has if nobody said, and left for good when it lies, after a few tries when
- * it stalls. Whether it is any good shows only in what it sends.
+ * A provider as one fetch sees it: connected when it is needed, asked what it has if nobody said,
+ * and left for good when it lies, after a few tries when it stalls. Whether it is any good shows
+ * only in what it sends.
  */
 import { type ByteRange, GROUP_BYTES } from '../../shared/blake3/geometry.ts'
 import { blobError } from '../../shared/blobs/errors.ts'
@@ -22,7 +23,9 @@ export interface ProviderHint {
   readonly ranges?: readonly ByteRange[] | undefined
 }
 
-/** Stalls, resets and refusals for lack of capacity that are forgiven between two pieces that came. */
+/**
+ * Stalls, resets and refusals for lack of capacity that are forgiven between two pieces that came.
+ */
 const MAX_STRIKES = 3
 
 export interface Source {
@@ -31,14 +34,25 @@ export interface Source {
   holding: { readonly size: number; readonly ranges: readonly ByteRange[] | undefined } | undefined
   /** False once it is given up. */
   usable: boolean
-  /** Finds out what it has, unless the hint said so. Gives it up if it has nothing or can't be reached. */
+  /**
+   * Finds out what it has, unless the hint said so. Gives it up if it has nothing or can't be
+   * reached.
+   */
   ask(signal: AbortSignal): Promise<void>
-  /** Takes what the tracker says now of a source that has a part. True if it has more than before. */
+  /**
+   * Takes what the tracker says now of a source that has a part. True if it has more than before.
+   */
   update(hint: ProviderHint): boolean
   open(signal: AbortSignal): Promise<Client<typeof blobs>>
-  /** Judges what went wrong: gives it up at once for bad data and for not having the blob, after a few strikes for the rest. */
+  /**
+   * Judges what went wrong: gives it up at once for bad data and for not having the blob, after a
+   * few strikes for the rest.
+   */
   blame(error: unknown): void
-  /** It brought a piece: what it was blamed for before is forgotten, so that a long fetch outlasts any number of short interruptions. */
+  /**
+   * It brought a piece: what it was blamed for before is forgotten, so that a long fetch outlasts
+   * any number of short interruptions.
+   */
   praise(): void
   /** What it was blamed for last. */
   lastError: unknown

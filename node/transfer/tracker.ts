@@ -1,7 +1,8 @@
 /**
- * The asking side of `/muster/providers/1`: asks the coordinators who holds what, and tells them what this node holds. One stream to each coordinator at a
- * time, however much is asked at once: what comes up while a call is under way goes out together in the next one. A stream for each question would meet the
- * protocol's bound on streams as soon as a few fetches run side by side.
+ * The asking side of `/muster/providers/1`: asks the coordinators who holds what, and tells them
+ * what this node holds. One stream to each coordinator at a time, however much is asked at once:
+ * what comes up while a call is under way goes out together in the next one. A stream for each
+ * question would meet the protocol's bound on streams as soon as a few fetches run side by side.
  */
 import { openClient, type Client } from '../../protocols/rpc/call.ts'
 import {
@@ -21,13 +22,19 @@ import { queueError } from '../../shared/concurrency/queue.ts'
 import { nodeError } from '../errors.ts'
 import type { MusterNode } from '../node.ts'
 
-/** A coordinator that does not answer within this is given up for what was asked; announcements reach it at the next connection. */
+/**
+ * A coordinator that does not answer within this is given up for what was asked; announcements
+ * reach it at the next connection.
+ */
 const ANSWER_MS = 30_000
 /**
  * What the other coordinators get after one has named a provider: many times their usual answer.
  */
 const LATER_MS = 1_000
-/** Questions and announcements that wait for one coordinator: more than the fetches that may wait. What is over is refused. */
+/**
+ * Questions and announcements that wait for one coordinator: more than the fetches that may wait.
+ * What is over is refused.
+ */
 const MAX_WAITING = 20_000
 
 export interface Held {
@@ -37,12 +44,15 @@ export interface Held {
 }
 
 export interface Tracker {
-  /** Who holds or may hold the blob, as the coordinators know. @throws node.not-connected, protocol.* where none of them answers; the signal's reason */
+  /**
+   * Who holds or may hold the blob, as the coordinators know. @throws node.not-connected,
+   * protocol.* where none of them answers; the signal's reason
+   */
   find(id: BlobId, signal: AbortSignal): Promise<Answer>
   /**
-   * Tells every coordinator of up to {@link MAX_ANNOUNCED} more blobs and, with none too, where this node can be dialled. Resolves once each has taken it or
-   * has failed to, which is logged. False if one failed. `all`: these are the last of all that
-   * this node holds.
+   * Tells every coordinator of up to {@link MAX_ANNOUNCED} more blobs and, with none too, where
+   * this node can be dialled. Resolves once each has taken it or has failed to, which is logged.
+   * False if one failed. `all`: these are the last of all that this node holds.
    */
   tell(holds: readonly Held[], options?: { all: boolean }): Promise<boolean>
   /** Ends what is under way. */

@@ -1,6 +1,7 @@
 /**
- * Turns for work that a bounded number may do at once, shared among those who ask for it: nobody has more than a few, and a turn that comes free goes to whom
- * waited longest for its last one. So whoever asks for much, or holds its turns for long, delays itself and not the others.
+ * Turns for work that a bounded number may do at once, shared among those who ask for it: nobody
+ * has more than a few, and a turn that comes free goes to whom waited longest for its last one. So
+ * whoever asks for much, or holds its turns for long, delays itself and not the others.
  */
 import { queueError } from '../../shared/concurrency/queue.ts'
 
@@ -15,7 +16,10 @@ export interface TurnsOptions {
 }
 
 export interface Turns {
-  /** Waits for a turn and gives the function that ends it. @throws queue.full, or the signal's reason */
+  /**
+   * Waits for a turn and gives the function that ends it. @throws queue.full, or the signal's
+   * reason
+   */
   take(who: string, signal: AbortSignal): Promise<() => void>
 }
 
@@ -24,7 +28,8 @@ interface Waiter {
 }
 
 export function createTurns(options: TurnsOptions): Turns {
-  // Owned by take() and next(). `lines`: who waits, in the order in which they get a turn; nobody is in it with an empty line.
+  // Owned by take() and next(). `lines`: who waits, in the order in which they get a turn; nobody
+  // is in it with an empty line.
   const held = new Map<string, number>()
   const lines = new Map<string, Set<Waiter>>()
   let running = 0
@@ -67,7 +72,8 @@ export function createTurns(options: TurnsOptions): Turns {
   return {
     take: async (who, signal) => {
       signal.throwIfAborted()
-      // Whoever waits already has been passed over for a reason that holds for the newcomer too, or is somebody else who could not begin.
+      // Whoever waits already has been passed over for a reason that holds for the newcomer too, or
+      // is somebody else who could not begin.
       if (!lines.has(who) && mayBegin(who)) return begin(who)
       if (waiting >= options.waiting)
         throw queueError('queue.full', { queue: options.name, capacity: options.waiting })

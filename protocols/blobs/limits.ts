@@ -13,10 +13,12 @@ export const limits: Limits = {
   idleMs: 120_000,
   // A reader that takes no 256 KiB in this time is gone, or its disk is.
   stallMs: 60_000,
-  // Eight fetches at once keep two requests each under way with one provider. As many again may be closed on one side only: the other hears of it a
-  // round trip later, and a fetch that meets the bound takes its provider for busy.
+  // Eight fetches at once keep two requests each under way with one provider. As many again may be
+  // closed on one side only: the other hears of it a round trip later, and a fetch that meets the
+  // bound takes its provider for busy.
   maxInboundStreams: 32,
   maxOutboundStreams: 32,
-  // A sync of 40,000 small packages asks for each once; a fetch of a large blob for 16 MiB at a time.
+  // A sync of 40,000 small packages asks for each once; a fetch of a large blob for 16 MiB at a
+  // time.
   quota: { burst: 4_000, perSecond: 1_000 },
 }

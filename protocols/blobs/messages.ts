@@ -8,16 +8,25 @@ export const rangeField = z
   .object({ start: size, end: size })
   .refine(({ start, end }) => start < end, 'expected start < end')
 
-/** More than this many ranges say that a blob is fetched in a wild order; the rest is left out, which only makes the holder less useful. */
+/**
+ * More than this many ranges say that a blob is fetched in a wild order; the rest is left out,
+ * which only makes the holder less useful.
+ */
 export const MAX_RANGES = 64
 /** Ids in one question: a metadata set, or a page of a larger list. */
 export const MAX_IDS = 256
 
-/** Bytes [start, end) of a blob; an empty blob is asked for as 0 to 0. `start` is a multiple of 16 KiB, and so is `end` unless it is the size. */
+/**
+ * Bytes [start, end) of a blob; an empty blob is asked for as 0 to 0. `start` is a multiple of 16
+ * KiB, and so is `end` unless it is the size.
+ */
 export const fetchRequest = z
   .object({
     id: blobField,
-    /** What the caller believes the size to be; the tree has this shape. A wrong one fails the verification at the caller. */
+    /**
+     * What the caller believes the size to be; the tree has this shape. A wrong one fails the
+     * verification at the caller.
+     */
     size,
     start: size,
     end: size,

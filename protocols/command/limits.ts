@@ -3,7 +3,8 @@ import { KIB, MIB } from '../../shared/units.ts'
 import type { Limits } from '../rpc/define-protocol.ts'
 
 export const limits: Limits = {
-  // Intent, entry (64 KiB), proofs, roots, grants, up to a thousand revocations, and values (144 KiB with their salts).
+  // Intent, entry (64 KiB), proofs, roots, grants, up to a thousand revocations, and values (144
+  // KiB with their salts).
   maxRequestBytes: 2 * MIB,
   // A thousand run states.
   maxResponseBytes: 1 * MIB,

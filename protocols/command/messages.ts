@@ -8,7 +8,9 @@ import { bytesOf, hashMessage, proofMessage, signedMessage } from '../statement.
 export const limitName = z.enum(['memory', 'pids', 'cpu'])
 const runText = z.custom<string>((value) => runId.is(value), 'expected a run id')
 
-/** Revocations in one message, 700 bytes each; those that bring their chain of grants are longer. */
+/**
+ * Revocations in one message, 700 bytes each; those that bring their chain of grants are longer.
+ */
 export const MAX_REVOCATIONS = 1024
 /** Half of the largest request: an order has other parts. */
 export const MAX_REVOCATION_BYTES = 1 * MIB
@@ -23,7 +25,10 @@ export const performRequest = z.object({
   inclusion: proofMessage,
   /** The signed note. */
   checkpoint: z.string().max(16_384),
-  /** From the size of the last checkpoint that the agent said it holds to this one; empty where that was none. */
+  /**
+   * From the size of the last checkpoint that the agent said it holds to this one; empty where that
+   * was none.
+   */
   consistency: proofMessage,
   consistentFrom: z.int().nonnegative(),
   roots: z.array(z.array(signedMessage).min(1).max(16)).min(1).max(64),
@@ -31,7 +36,10 @@ export const performRequest = z.object({
   grants: z.array(signedMessage).max(64),
   /** Those that the agent lacks, by the epoch that it named. */
   revocations: z.array(signedMessage).max(MAX_REVOCATIONS),
-  /** What the intent only commits to: the values of the variables of a `run.start`. Absent: it names none. */
+  /**
+   * What the intent only commits to: the values of the variables of a `run.start`. Absent: it names
+   * none.
+   */
   values: openingsMessage.optional(),
 })
 export type PerformRequest = z.infer<typeof performRequest>
@@ -42,13 +50,18 @@ export const positionResponse = z.object({
   /** Of the newest checkpoint; the coordinator proves consistency from it. */
   size: z.int().nonnegative(),
   root: hashMessage.nullable(),
-  /** The signed note of that checkpoint: what shows a coordinator that its own log has lost or changed entries. Absent: none. */
+  /**
+   * The signed note of that checkpoint: what shows a coordinator that its own log has lost or
+   * changed entries. Absent: none.
+   */
   checkpoint: z.string().max(16_384).optional(),
   /** The agent knows every revocation up to this epoch; absent: none. */
   epoch: z.int().nonnegative().default(0),
 })
 
-/** Revocations ahead of an order, for a host that lacks more than one message holds. Oldest first. */
+/**
+ * Revocations ahead of an order, for a host that lacks more than one message holds. Oldest first.
+ */
 export const learnRequest = z.object({
   revocations: z.array(signedMessage).min(1).max(MAX_REVOCATIONS),
 })
@@ -68,7 +81,10 @@ export const runStatus = z.object({
   droppedBytes: z.int(),
   limits: z.string().nullable(),
   containment: z.string().nullable(),
-  /** Limits that were asked for and that the host can't enforce. Absent: all hold, or the agent is an older one. */
+  /**
+   * Limits that were asked for and that the host can't enforce. Absent: all hold, or the agent is
+   * an older one.
+   */
   unenforced: z.array(limitName).max(3).optional(),
 })
 export type RunStatusMessage = z.infer<typeof runStatus>
@@ -78,7 +94,7 @@ export const statusResponse = z.object({ runs: z.array(runStatus) })
 /** What became of this very order? */
 export const probeRequest = z.object({ intent: signedMessage })
 /**
- * The outcome that the agent signed. An order that had not arrived is refused from then on, so that the answer stays true; one that it may have
- * forgotten is `unknown`.
+ * The outcome that the agent signed. An order that had not arrived is refused from then on, so that
+ * the answer stays true; one that it may have forgotten is `unknown`.
  */
 export const probeResponse = z.object({ outcome: signedMessage })

@@ -1,4 +1,6 @@
-/** `/muster/command/1`: orders with their proofs, from a coordinator to an agent. Page: README.md. */
+/**
+ * `/muster/command/1`: orders with their proofs, from a coordinator to an agent. Page: README.md.
+ */
 import { z } from 'zod'
 import { defineProtocol, method } from '../rpc/define-protocol.ts'
 import { limits } from './limits.ts'

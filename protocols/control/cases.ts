@@ -1,4 +1,7 @@
-/** Messages of `/muster/control/1` and their bytes. One file because it is one table, and each of its rows stands for itself. */
+/**
+ * Messages of `/muster/control/1` and their bytes. One file because it is one table, and each of
+ * its rows stands for itself.
+ */
 import type { Case } from '../rpc/case.ts'
 
 const fill = (length: number, byte: number): Uint8Array => new Uint8Array(length).fill(byte)

@@ -12,7 +12,8 @@ export const limits: Limits = {
   callMs: 60_000,
   // The command line asks again within a second or is gone.
   idleMs: 60_000,
-  // A reader that stopped reading (Ctrl-S, a pager) keeps its stream for a while: nobody else waits for it.
+  // A reader that stopped reading (Ctrl-S, a pager) keeps its stream for a while: nobody else waits
+  // for it.
   stallMs: 3_600_000,
   maxInboundStreams: 16,
   maxOutboundStreams: 16,

@@ -1,4 +1,7 @@
-/** The messages of `/muster/control/1`: what an operator's command line asks of a coordinator. Field meanings: README.md beside this file. */
+/**
+ * The messages of `/muster/control/1`: what an operator's command line asks of a coordinator. Field
+ * meanings: README.md beside this file.
+ */
 import { z } from 'zod'
 import { agentId, blobId, runId } from '../../shared/ids.ts'
 import { factProblem } from '../../shared/facts/collection.ts'
@@ -168,7 +171,10 @@ export const runRow = z.object({
   agent: agentText,
   command: z.array(z.string()),
   name: z.string().nullable(),
-  /** The words that `process status` prints: `running`, `exited: N`, `stopped`, `killed: SIGNAL`, `failed to start: REASON`, `lost: REASON`. */
+  /**
+   * The words that `process status` prints: `running`, `exited: N`, `stopped`, `killed: SIGNAL`,
+   * `failed to start: REASON`, `lost: REASON`.
+   */
   status: z.string(),
   state: z.string(),
   startedAt: time.nullable(),
@@ -178,16 +184,24 @@ export const runRow = z.object({
   outputBytes: z.int(),
   droppedBytes: z.int(),
   limits: z.string().nullable(),
-  /** Why Muster or the system ended it: `timeout`, `oom`, what kept it from starting. Absent: an older coordinator. */
+  /**
+   * Why Muster or the system ended it: `timeout`, `oom`, what kept it from starting. Absent: an
+   * older coordinator.
+   */
   reason: z.string().nullable().optional(),
   /** Limits that were asked for and that its host can't enforce; known while it lives. */
   unenforced: z.array(z.string()).max(3).optional(),
   actor: z.string(),
-  /** When the host last said something about the run. Null: never. Absent before 0.2, like the next ones. */
+  /**
+   * When the host last said something about the run. Null: never. Absent before 0.2, like the next
+   * ones.
+   */
   seenAt: time.nullable().optional(),
   /** True where the run was not over when its host last spoke, and the host does not answer now. */
   stale: z.boolean().optional(),
-  /** Whether the host answered: not connected is `offline`, connected without an answer `silent`. */
+  /**
+   * Whether the host answered: not connected is `offline`, connected without an answer `silent`.
+   */
   contact: z.enum(['answered', 'offline', 'silent']).optional(),
   /** Of a stale run: since when its host does not answer. */
   unreachableSince: time.nullable().optional(),
@@ -341,7 +355,10 @@ export const providerList = z.object({
 // Operations: everything that changes something
 export const operateRequest = z.object({
   intent: signedMessage,
-  /** What the intent only commits to: the values of the variables of a `run.start`. Absent: it names none. */
+  /**
+   * What the intent only commits to: the values of the variables of a `run.start`. Absent: it names
+   * none.
+   */
   values: openingsMessage.optional(),
 })
 export const operateProgress = z.object({

@@ -1,7 +1,8 @@
 /**
- * Every operation that changes something, with what it needs: the namespace in which the actor must hold `control`, what its targets
- * are, and the arguments that the operator signs. The command line signs intents of these shapes, the coordinator refuses others, and an
- * agent checks the ones that reach it again.
+ * Every operation that changes something, with what it needs: the namespace in which the actor must
+ * hold `control`, what its targets are, and the arguments that the operator signs. The command line
+ * signs intents of these shapes, the coordinator refuses others, and an agent checks the ones that
+ * reach it again.
  */
 import { z } from 'zod'
 import { agentId, blobId, runId, sha256Hex } from '../../shared/ids.ts'
@@ -9,7 +10,10 @@ import { labelsField } from '../../shared/trust/fields.ts'
 import { GIB } from '../../shared/units.ts'
 import { MAX_VARIABLES, variableName } from '../rpc/openings.ts'
 
-/** Names of repositories, snapshots and hosts: what is safe as one path component on every file system (GC-08). */
+/**
+ * Names of repositories, snapshots and hosts: what is safe as one path component on every file
+ * system (GC-08).
+ */
 export const safeName = z
   .string()
   .regex(
@@ -26,7 +30,10 @@ const commitmentText = z.custom<string>(
   (value) => sha256Hex.is(value),
   'expected the commitment to a value: 64 lower-case hex digits',
 )
-/** A signed statement inside an intent's arguments: base64 of its parts, so that the log entry holds all that is needed to check it. */
+/**
+ * A signed statement inside an intent's arguments: base64 of its parts, so that the log entry holds
+ * all that is needed to check it.
+ */
 const statementText = z.strictObject({
   statement: z.string().max(65_536),
   scheme: z.literal('sshsig'),
@@ -34,7 +41,10 @@ const statementText = z.strictObject({
   signature: z.string().max(2048),
 })
 
-/** What an operator may order to be run. Bounds follow the kernel's own (128 KiB an argument, PATH_MAX) and leave a log entry below 64 KiB. */
+/**
+ * What an operator may order to be run. Bounds follow the kernel's own (128 KiB an argument,
+ * PATH_MAX) and leave a log entry below 64 KiB.
+ */
 export const runOrder = z.strictObject({
   /** One run id for each target agent. */
   runs: z.record(agentText, runText),
@@ -43,7 +53,10 @@ export const runOrder = z.strictObject({
     .min(1, 'expected a program')
     .max(1024, 'expected at most 1024 words')
     .refine(([program]) => program !== '', 'expected a program, got an empty word'),
-  /** For each variable the commitment to its value (AL-13). The values themselves travel beside the intent: `protocols/rpc/openings.ts`. */
+  /**
+   * For each variable the commitment to its value (AL-13). The values themselves travel beside the
+   * intent: `protocols/rpc/openings.ts`.
+   */
   env: z
     .record(variableName, commitmentText)
     .refine(
@@ -77,7 +90,10 @@ export type RunOrderArguments = z.infer<typeof runOrder>
 export interface VerbSpec<A extends z.ZodType = z.ZodType> {
   /** Where the actor needs `control`. */
   readonly namespace: string
-  /** `agents`: each target is an agent id and is authorised with that agent's labels; `fleet`: the namespace as a whole; `repository`: `<namespace>/<name>`. */
+  /**
+   * `agents`: each target is an agent id and is authorised with that agent's labels; `fleet`: the
+   * namespace as a whole; `repository`: `<namespace>/<name>`.
+   */
   readonly target: 'fleet' | 'agents' | 'repository'
   readonly arguments: A
 }
@@ -89,7 +105,9 @@ export const VERBS = {
     namespace: 'fleet',
     target: 'fleet',
     arguments: z.strictObject({
-      /** SHA-256 of the secret, which never leaves the operator's terminal before the host uses it. */
+      /**
+       * SHA-256 of the secret, which never leaves the operator's terminal before the host uses it.
+       */
       hash: z.custom<string>((value) => sha256Hex.is(value)),
       labels: labelsMessage,
       ttlMs: z.int().positive().max(3_600_000),

@@ -16,6 +16,7 @@ export const limits: Limits = {
   stallMs: 10_000,
   maxInboundStreams: 2,
   maxOutboundStreams: 2,
-  // A stranger's guesses at a 256-bit secret cost us a hash each; ten at once and one in two seconds is more than a waiting host needs (ID-11).
+  // A stranger's guesses at a 256-bit secret cost us a hash each; ten at once and one in two
+  // seconds is more than a waiting host needs (ID-11).
   quota: { burst: 10, perSecond: 0.5 },
 }

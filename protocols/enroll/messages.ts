@@ -14,14 +14,19 @@ export const joinRequest = z.object({
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/),
   /** Absent when the host waits for an operator's approval. */
   token: bytesOf(32).optional(),
-  /** What the host says of itself, shown to the operator who approves; nothing selects by it (ID-14). */
+  /**
+   * What the host says of itself, shown to the operator who approves; nothing selects by it
+   * (ID-14).
+   */
   claims: z
     .record(z.string().max(64), z.string().max(256))
     .refine((claims) => Object.keys(claims).length <= 32),
   version: z.string().max(64),
   /** A host that comes back: it knows every revocation up to this epoch. */
   epoch: z.int().nonnegative().optional(),
-  /** Drawn by an agent when it starts: tells the same host, started again, from a copy of its disk. */
+  /**
+   * Drawn by an agent when it starts: tells the same host, started again, from a copy of its disk.
+   */
   instance: z
     .string()
     .regex(/^[0-9a-f]{32}$/)
@@ -31,11 +36,17 @@ export type JoinRequest = z.infer<typeof joinRequest>
 
 export const joinResponse = z.object({
   status: z.enum(['approved', 'pending']),
-  /** The chain of root statements, oldest first. The host checks it against the fingerprint in its ticket. */
+  /**
+   * The chain of root statements, oldest first. The host checks it against the fingerprint in its
+   * ticket.
+   */
   roots: z.array(z.array(signedMessage).min(1).max(16)).min(1).max(64),
   /** Present once approved. */
   certificate: signedMessage.optional(),
-  /** To a host that is approved: what was revoked since its `epoch`, in order; the oldest if they are more. */
+  /**
+   * To a host that is approved: what was revoked since its `epoch`, in order; the oldest if they
+   * are more.
+   */
   revocations: z.array(signedMessage).max(MAX_JOIN_REVOCATIONS).optional(),
 })
 export type JoinResponse = z.infer<typeof joinResponse>

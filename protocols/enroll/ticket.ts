@@ -1,6 +1,7 @@
 /**
- * Tickets and tokens. A ticket says where a fleet's coordinators are and pins the fleet's root; it holds nothing secret. A token is a
- * ticket with a single-use secret. Both are one word of base32 behind `muster1-`, safe to paste into any shell (ID-10).
+ * Tickets and tokens. A ticket says where a fleet's coordinators are and pins the fleet's root; it
+ * holds nothing secret. A token is a ticket with a single-use secret. Both are one word of base32
+ * behind `muster1-`, safe to paste into any shell (ID-10).
  */
 import { decode, encode } from 'cborg'
 import { z } from 'zod'
@@ -10,7 +11,10 @@ import { type FleetId, fleetId } from '../../shared/ids.ts'
 
 export interface Ticket {
   readonly fleet: FleetId
-  /** SHA-256 of the first root statement's bytes. Whoever joins refuses a fleet whose root is another (ID-13). */
+  /**
+   * SHA-256 of the first root statement's bytes. Whoever joins refuses a fleet whose root is
+   * another (ID-13).
+   */
   readonly root: Uint8Array
   /** Multiaddrs that end in `/p2p/<peer id>`; the peer id is checked before anything is sent. */
   readonly addresses: readonly string[]
@@ -27,7 +31,10 @@ export const ticketError = defineErrors({
 })
 
 const PREFIX = 'muster1-'
-/** More than the interfaces of a coordinator; each that does not answer costs whoever joins a timeout. */
+/**
+ * More than the interfaces of a coordinator; each that does not answer costs whoever joins a
+ * timeout.
+ */
 export const MAX_TICKET_ADDRESSES = 16
 /** So many addresses of 256 bytes, twice over. */
 const MAX_TICKET_CHARACTERS = 16_384

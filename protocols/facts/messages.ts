@@ -3,11 +3,17 @@ import { z } from 'zod'
 import { factCollection } from '../../shared/facts/collection.ts'
 import { signedMessage } from '../statement.ts'
 
-/** Coordinator → agent: what follows the state that the coordinator holds. (0, 0) asks for everything. */
+/**
+ * Coordinator → agent: what follows the state that the coordinator holds. (0, 0) asks for
+ * everything.
+ */
 export const pullRequest = z.object({
   epoch: z.int().nonnegative(),
   sequence: z.int().nonnegative(),
-  /** Root of the set at that position, so that a host whose disk went back in time notices. Absent with (0, 0). */
+  /**
+   * Root of the set at that position, so that a host whose disk went back in time notices. Absent
+   * with (0, 0).
+   */
   root: z.string().max(64).optional(),
 })
 /**
@@ -19,7 +25,10 @@ export const pullResponse = z.object({
   collection: factCollection.optional(),
 })
 
-/** Agent → coordinator, in one-shot mode: the same the other way round, the set as upload where the statement is `full`. */
+/**
+ * Agent → coordinator, in one-shot mode: the same the other way round, the set as upload where the
+ * statement is `full`.
+ */
 export const pushRequest = z.object({
   update: signedMessage,
   collection: factCollection.optional(),

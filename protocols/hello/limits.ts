@@ -11,7 +11,8 @@ export const limits: Limits = {
   callMs: 10_000,
   idleMs: 10_000,
   stallMs: 10_000,
-  // Once when a connection opens, again when a certificate is renewed; both sides may start at the same time.
+  // Once when a connection opens, again when a certificate is renewed; both sides may start at the
+  // same time.
   maxInboundStreams: 2,
   maxOutboundStreams: 2,
   // Strangers may call this, and each call costs us a signature check.

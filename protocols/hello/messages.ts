@@ -2,7 +2,9 @@
 import { z } from 'zod'
 import { signedMessage } from '../statement.ts'
 
-/** A failure of the sender's disk (shared/storage-error.ts) as data: the receiver makes the words. */
+/**
+ * A failure of the sender's disk (shared/storage-error.ts) as data: the receiver makes the words.
+ */
 export const troubleMessage = z.object({
   code: z.string().max(64),
   what: z.string().max(128),
@@ -27,7 +29,10 @@ const introduction = {
 export const greetRequest = z.object(introduction)
 export const greetResponse = z.object({
   ...introduction,
-  /** The code of the reason for which the caller's certificate was not accepted; absent if it was, or if none was shown. */
+  /**
+   * The code of the reason for which the caller's certificate was not accepted; absent if it was,
+   * or if none was shown.
+   */
   refused: z.string().max(64).optional(),
 })
 export type Greeting = z.infer<typeof greetRequest>

@@ -12,19 +12,26 @@ export const getRequest = z.object({
   range: z.object({ start: z.int().nonnegative(), end: z.int().positive() }).optional(),
 })
 export const getResponse = z.object({ size: z.int().nonnegative() })
-/** Before the first byte: how large the whole blob is, and how much of it is on this node already. */
+/**
+ * Before the first byte: how large the whole blob is, and how much of it is on this node already.
+ */
 export const getProgress = z.object({ size: z.int().nonnegative(), done: z.int().nonnegative() })
 export const providersRequest = z.object({ blob })
 export const providersResponse = z.object({
   providers: z.array(z.object({ name: z.string(), peerId: z.string(), whole: z.boolean() })),
 })
-/** Repositories that this agent's gateway serves; `gpgkey` is the path of a key to import, null where there is none. */
+/**
+ * Repositories that this agent's gateway serves; `gpgkey` is the path of a key to import, null
+ * where there is none.
+ */
 export const repositoriesResponse = z.object({
   repositories: z.array(z.object({ id: z.string(), gpgkey: z.string().nullable() })),
 })
 /** `accept`: what is found is right, although it looks as if the database were damaged. */
 export const factsRequest = z.object({ accept: z.boolean().optional() })
-/** Once the coordinator has them: whether it knew them already, and how many packages this host has. */
+/**
+ * Once the coordinator has them: whether it knew them already, and how many packages this host has.
+ */
 export const factsResponse = z.object({
   result: z.enum(['applied', 'known']),
   packages: z.int().nonnegative(),
@@ -64,7 +71,10 @@ export const checkResponse = z.object({
   missing: z.int().nonnegative(),
   /** Of the damaged and the missing ones: how many were fetched again. */
   healed: z.int().nonnegative(),
-  /** The damaged and the missing ones, those first that could not be had; not all where there are many. */
+  /**
+   * The damaged and the missing ones, those first that could not be had; not all where there are
+   * many.
+   */
   found: z.array(checkedBlob),
   /** What is published, was not what it must be, and was laid out again: `REPOSITORY/TARGET`. */
   repaired: z.array(z.string()),
@@ -78,6 +88,8 @@ export const infoResponse = z.object({
   peerId: z.string(),
   version: z.string(),
   gateway: z.string().nullable(),
-  /** Peer id of the coordinator that an agent is connected to; null: none. Absent on a coordinator. */
+  /**
+   * Peer id of the coordinator that an agent is connected to; null: none. Absent on a coordinator.
+   */
   coordinator: z.string().nullable().optional(),
 })

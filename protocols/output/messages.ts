@@ -1,4 +1,6 @@
-/** The messages of `/muster/output/1`. The data that precede the response are pieces, see pieces.ts. */
+/**
+ * The messages of `/muster/output/1`. The data that precede the response are pieces, see pieces.ts.
+ */
 import { z } from 'zod'
 import { runId } from '../../shared/ids.ts'
 import { runStatus } from '../command/messages.ts'

@@ -1,10 +1,14 @@
 /**
- * A run's output as one byte stream: pieces, each with a header of five bytes (what it is, and its length, most significant byte first). Pieces describe
- * themselves because the data of a protocol is a stream: whoever carries it may cut it anywhere.
+ * A run's output as one byte stream: pieces, each with a header of five bytes (what it is, and its
+ * length, most significant byte first). Pieces describe themselves because the data of a protocol
+ * is a stream: whoever carries it may cut it anywhere.
  */
 import { wireError } from '../wire/errors.ts'
 
-/** `stdout`, `stderr`: bytes of it, in order. A gap says how many bytes right there are not kept any more. */
+/**
+ * `stdout`, `stderr`: bytes of it, in order. A gap says how many bytes right there are not kept any
+ * more.
+ */
 export type Piece =
   | { readonly kind: 'stdout' | 'stderr'; readonly bytes: Uint8Array }
   | { readonly kind: 'gap'; readonly stream: 'stdout' | 'stderr'; readonly dropped: number }
@@ -31,13 +35,19 @@ function gapBytes(dropped: number): Uint8Array {
 }
 
 export interface PieceReader {
-  /** Takes the next bytes, cut anywhere. `onPiece` is called for what they hold; bytes of a stream come as they arrive, not gathered. */
+  /**
+   * Takes the next bytes, cut anywhere. `onPiece` is called for what they hold; bytes of a stream
+   * come as they arrive, not gathered.
+   */
   write(chunk: Uint8Array): Promise<void>
   /** @throws protocol.malformed if a piece is incomplete */
   end(): void
 }
 
-/** @throws protocol.malformed for an unknown kind or a length beyond the bound, before anything is allocated for it */
+/**
+ * @throws protocol.malformed for an unknown kind or a length beyond the bound, before anything is
+ * allocated for it
+ */
 export function createPieceReader(onPiece: (piece: Piece) => Promise<void>): PieceReader {
   const header = Buffer.alloc(HEADER_BYTES)
   const gap = Buffer.alloc(GAP_BYTES)

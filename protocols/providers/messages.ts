@@ -25,7 +25,9 @@ const peerField = z.string().refine((text) => {
 }, 'expected the peer id of an ed25519 key')
 
 export const announceRequest = z.object({
-  /** Where other members may dial the sender; the coordinator passes on those that are plausible. */
+  /**
+   * Where other members may dial the sender; the coordinator passes on those that are plausible.
+   */
   addresses,
   holds: z
     .array(

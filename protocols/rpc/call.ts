@@ -1,6 +1,7 @@
 /**
- * The asking half of every protocol: typed calls over one duplex, one at a time in the order in which they were made. A response is checked
- * against its schema and its limits before the caller sees it; a refusal becomes an error with prose of our own tables.
+ * The asking half of every protocol: typed calls over one duplex, one at a time in the order in
+ * which they were made. A response is checked against its schema and its limits before the caller
+ * sees it; a refusal becomes an error with prose of our own tables.
  */
 import type { Clock } from '../../shared/clock.ts'
 import { createInterrupt, type Interrupt } from '../../shared/interrupt.ts'
@@ -29,14 +30,18 @@ export interface CallOptions<M> {
   readonly onProgress?: (report: ProgressOf<M>) => void | Promise<void>
   /** Sent after the request, for methods that take an upload. */
   readonly upload?: AsyncIterable<Uint8Array>
-  /** Called for each piece of the download, valid until what it returns settles; the next one waits for that. */
+  /**
+   * Called for each piece of the download, valid until what it returns settles; the next one waits
+   * for that.
+   */
   readonly onData?: (bytes: Uint8Array) => void | Promise<void>
 }
 
 export interface Client<P extends Protocol> {
   /**
-   * Calls a method. Aborting `signal` ends the whole duplex, because the answer can't be told from the next one's; later calls then fail with
-   * protocol.closed. Rejects with the other side's refusal, protocol.timeout, protocol.closed, protocol.malformed, or what a callback threw.
+   * Calls a method. Aborting `signal` ends the whole duplex, because the answer can't be told from
+   * the next one's; later calls then fail with protocol.closed. Rejects with the other side's
+   * refusal, protocol.timeout, protocol.closed, protocol.malformed, or what a callback threw.
    */
   call<K extends keyof P['methods'] & string>(
     method: K,
@@ -170,7 +175,9 @@ async function exchange(channel: Channel, call: Call): Promise<unknown> {
 
 const ANSWERED = Symbol('answered')
 
-/** Sends the source up to its end, or to the answer if that comes first: the rest is of no use then. */
+/**
+ * Sends the source up to its end, or to the answer if that comes first: the rest is of no use then.
+ */
 async function upload(
   channel: Channel,
   source: AsyncIterable<Uint8Array>,

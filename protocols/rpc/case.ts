@@ -1,4 +1,7 @@
-/** The form of a protocol's `cases.ts`: messages and the exact bytes that stand for them, which `messages.test.ts` runs in both directions. */
+/**
+ * The form of a protocol's `cases.ts`: messages and the exact bytes that stand for them, which
+ * `messages.test.ts` runs in both directions.
+ */
 export interface Case {
   /** Unique within the protocol; says what the case shows. */
   readonly id: string

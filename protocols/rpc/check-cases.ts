@@ -1,6 +1,7 @@
 /**
- * What every protocol's table of messages and bytes must show: each message has exactly its bytes and each bytes exactly their message, every part of
- * every method is covered, unknown keys are tolerated, and nothing that is cut short passes. For tests.
+ * What every protocol's table of messages and bytes must show: each message has exactly its bytes
+ * and each bytes exactly their message, every part of every method is covered, unknown keys are
+ * tolerated, and nothing that is cut short passes. For tests.
  */
 import assert from 'node:assert/strict'
 import type { Case } from './case.ts'

@@ -1,6 +1,7 @@
 /**
- * Protocols as data: a name, a version, limits, and methods with their messages and the capability that a caller needs. The capability and
- * the limits are required by the types, and `Handlers` has one member per method, so a method without either doesn't compile.
+ * Protocols as data: a name, a version, limits, and methods with their messages and the capability
+ * that a caller needs. The capability and the limits are required by the types, and `Handlers` has
+ * one member per method, so a method without either doesn't compile.
  */
 import type { z } from 'zod'
 import type { Capability } from '../capability.ts'
@@ -14,20 +15,32 @@ export interface MethodLimits {
   readonly maxResponseBytes: number
   /** Bytes of one encoded progress report. */
   readonly maxProgressBytes: number
-  /** Milliseconds from request to response; Infinity for methods that follow something until the caller leaves. */
+  /**
+   * Milliseconds from request to response; Infinity for methods that follow something until the
+   * caller leaves.
+   */
   readonly callMs: number
 }
 
 export interface Limits extends MethodLimits {
-  /** Milliseconds that a stream may rest between two requests, the reading of the next request included. */
+  /**
+   * Milliseconds that a stream may rest between two requests, the reading of the next request
+   * included.
+   */
   readonly idleMs: number
-  /** Milliseconds that one write or one awaited piece of an upload may take: a peer that stalls longer is cut off. */
+  /**
+   * Milliseconds that one write or one awaited piece of an upload may take: a peer that stalls
+   * longer is cut off.
+   */
   readonly stallMs: number
   /** Streams of this protocol that one connection may have open towards us. */
   readonly maxInboundStreams: number
   /** Streams of this protocol that we open on one connection. */
   readonly maxOutboundStreams: number
-  /** Requests of this protocol per peer: a bucket of `burst`, refilled at `perSecond`. libp2p itself bounds only concurrent streams. */
+  /**
+   * Requests of this protocol per peer: a bucket of `burst`, refilled at `perSecond`. libp2p itself
+   * bounds only concurrent streams.
+   */
   readonly quota: { readonly burst: number; readonly perSecond: number }
 }
 
@@ -52,7 +65,8 @@ export type Method<
   C extends Capability = Capability,
 > = MethodSpec<Req, Res, Prog, C>
 
-// `any`, not `unknown`: a method of unknown messages would refuse every concrete one, because schemas are invariant.
+// `any`, not `unknown`: a method of unknown messages would refuse every concrete one, because
+// schemas are invariant.
 // oxlint-disable-next-line typescript/no-explicit-any
 export type AnyMethod = Method<any, any, any, Capability>
 
@@ -114,7 +128,10 @@ export interface CallContext<Prog = never> {
   progress(report: Prog): Promise<void>
   /** What the caller uploads; ends at the end of the upload. Empty for methods without `upload`. */
   readonly upload: AsyncIterable<Uint8Array>
-  /** Sends bytes ahead of the response; resolves when more may be sent. The bytes are given away and never changed again. */
+  /**
+   * Sends bytes ahead of the response; resolves when more may be sent. The bytes are given away and
+   * never changed again.
+   */
   send(bytes: Uint8Array): Promise<void>
 }
 
@@ -123,7 +140,10 @@ export type PlainHandler<Req, Res, Prog> = (
   context: CallContext<Prog>,
 ) => Promise<Res>
 export interface TargetedHandler<Req, Res, Prog> {
-  /** What the request touches, each to be authorised; asked before `run`. Must not reveal by its errors what exists. */
+  /**
+   * What the request touches, each to be authorised; asked before `run`. Must not reveal by its
+   * errors what exists.
+   */
   targets(request: Req): Promise<readonly Target[]>
   run(request: Req, context: CallContext<Prog>): Promise<Res>
 }

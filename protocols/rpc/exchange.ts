@@ -1,6 +1,6 @@
 /**
- * One request on its way through a handler: authorise, parse, authorise the targets, run, encode. The order is the point: nothing of a body is
- * looked at before the policy has said yes.
+ * One request on its way through a handler: authorise, parse, authorise the targets, run, encode.
+ * The order is the point: nothing of a body is looked at before the policy has said yes.
  */
 import { MusterError } from '../../shared/errors.ts'
 import { createInterrupt } from '../../shared/interrupt.ts'
@@ -45,11 +45,17 @@ export interface Exchange {
   readonly call: AbortController
   /** False once the answer is on its way: what a handler sends after that is refused. */
   open: boolean
-  /** True when the duplex can't be gone on with: a handler did not leave in time, or the caller did not wait for its answer. */
+  /**
+   * True when the duplex can't be gone on with: a handler did not leave in time, or the caller did
+   * not wait for its answer.
+   */
   abandoned: boolean
 }
 
-/** The encoded response. Rejects with what the caller is told, or with any error at all if a handler fails. */
+/**
+ * The encoded response. Rejects with what the caller is told, or with any error at all if a handler
+ * fails.
+ */
 export async function respond(
   side: Side,
   exchange: Exchange,
@@ -155,9 +161,11 @@ function callTimer(side: Side, exchange: Exchange, what: string, limits: MethodL
 }
 
 /**
- * A caller that has gone ends its side of the duplex, on a unix socket in the same way as a half-close: so an end while a request is answered
- * means that nobody waits, and the handler is told. After an upload this is watched from the upload's end on. A caller that sends more before its
- * answer is cut off: behind what it sent its end could not be seen, and what it follows would be followed for good.
+ * A caller that has gone ends its side of the duplex, on a unix socket in the same way as a
+ * half-close: so an end while a request is answered means that nobody waits, and the handler is
+ * told. After an upload this is watched from the upload's end on. A caller that sends more before
+ * its answer is cut off: behind what it sent its end could not be seen, and what it follows would
+ * be followed for good.
  */
 function watch(exchange: Exchange, method: string, uploads: boolean): void {
   const look = (): void => {
@@ -176,7 +184,10 @@ function watch(exchange: Exchange, method: string, uploads: boolean): void {
   else look()
 }
 
-/** The handler's result; once the signal aborted, waits a bounded time for the handler to leave, then gives it up. */
+/**
+ * The handler's result; once the signal aborted, waits a bounded time for the handler to leave,
+ * then gives it up.
+ */
 async function settled<T>(deps: ServeDeps, run: Promise<T>, exchange: Exchange): Promise<T> {
   const { signal } = exchange.call
   const gone = createInterrupt()

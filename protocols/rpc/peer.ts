@@ -28,11 +28,17 @@ export interface PeerContext {
   readonly peerId: string | undefined
   /** Where the peer comes from, for logs. */
   readonly address: string
-  /** The membership as it stands at this moment: read it for every request, never keep it. Undefined for strangers. */
+  /**
+   * The membership as it stands at this moment: read it for every request, never keep it. Undefined
+   * for strangers.
+   */
   readonly member: Member | undefined
 }
 
-/** A peer on one duplex. `serveProtocol` makes it from the connection's context; a session lasts as long as its duplex. */
+/**
+ * A peer on one duplex. `serveProtocol` makes it from the connection's context; a session lasts as
+ * long as its duplex.
+ */
 export interface DuplexPeer extends PeerContext {
   session: OperatorSession | undefined
 }
@@ -60,13 +66,17 @@ export type Caller =
 export interface Ask {
   readonly protocol: string
   readonly method: string
-  /** Undefined in the first question, before the request's body is parsed; the handler's targets in the second one. */
+  /**
+   * Undefined in the first question, before the request's body is parsed; the handler's targets in
+   * the second one.
+   */
   readonly targets: readonly Target[] | undefined
 }
 
 /**
- * Decides. Asked before the body of every request is parsed, and for methods of scope `targets` again with the targets (an empty list is a
- * request that touches nothing). Rejects with protocol.denied or an error of its own; must answer alike whether or not the thing exists.
+ * Decides. Asked before the body of every request is parsed, and for methods of scope `targets`
+ * again with the targets (an empty list is a request that touches nothing). Rejects with
+ * protocol.denied or an error of its own; must answer alike whether or not the thing exists.
  */
 export interface Policy {
   allow(capability: Capability, peer: DuplexPeer, ask: Ask): Promise<Caller>

@@ -1,6 +1,7 @@
 /**
- * Requests per peer, as a bucket of tokens for each. libp2p bounds how many streams are open at once, not how many are opened in a second.
- * Memory is bounded: past {@link MAX_PEERS} the bucket that was used longest ago is forgotten, which is full again in all but a flood of new peers.
+ * Requests per peer, as a bucket of tokens for each. libp2p bounds how many streams are open at
+ * once, not how many are opened in a second. Memory is bounded: past {@link MAX_PEERS} the bucket
+ * that was used longest ago is forgotten, which is full again in all but a flood of new peers.
  */
 import type { Clock } from '../../shared/clock.ts'
 

@@ -81,7 +81,9 @@ interface Served {
   client(): Promise<Client<typeof tea>>
 }
 
-/** Serves `tea` on a real unix socket with a policy that allows everything but what `refuse` names. */
+/**
+ * Serves `tea` on a real unix socket with a policy that allows everything but what `refuse` names.
+ */
 async function serveTea(
   t: TestContext,
   options: {

@@ -1,7 +1,8 @@
 /**
- * The answering half of every protocol: requests come one after the other on a duplex, and each is authorised anew before its body is
- * parsed, measured against its limits, and answered with a response or with a status of the fixed set. Nothing that a handler throws
- * crosses the wire but an error's code and plain data.
+ * The answering half of every protocol: requests come one after the other on a duplex, and each is
+ * authorised anew before its body is parsed, measured against its limits, and answered with a
+ * response or with a status of the fixed set. Nothing that a handler throws crosses the wire but an
+ * error's code and plain data.
  */
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
@@ -20,7 +21,9 @@ import { encodeError } from '../wire/status.ts'
 /** Room for the name of the method in front of the body. */
 const NAME_BYTES = 65
 
-/** Serves one duplex until the peer ends it, breaks the protocol, or `signal` aborts. Never rejects. */
+/**
+ * Serves one duplex until the peer ends it, breaks the protocol, or `signal` aborts. Never rejects.
+ */
 export type Serve = (duplex: Duplex, peer: PeerContext, signal: AbortSignal) => Promise<void>
 
 export interface ServeDeps {
@@ -66,7 +69,9 @@ export function serveProtocol<P extends Protocol>(
   }
 }
 
-/** A view, so that `member` is read from the connection at every request, with a session of its own. */
+/**
+ * A view, so that `member` is read from the connection at every request, with a session of its own.
+ */
 function duplexPeer(peer: PeerContext): DuplexPeer {
   return {
     transport: peer.transport,
@@ -142,7 +147,10 @@ async function answer(
   await upload.drain()
 }
 
-/** What the peer may learn of an error: Muster's own by code and data, of anything else only that there is a fault. */
+/**
+ * What the peer may learn of an error: Muster's own by code and data, of anything else only that
+ * there is a fault.
+ */
 function publicError(side: Side, method: string, peer: DuplexPeer, error: unknown): MusterError {
   const from = peer.peerId ?? peer.address
   if (error instanceof MusterError) {

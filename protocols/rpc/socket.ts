@@ -1,6 +1,7 @@
 /**
- * Protocols over a unix socket: a select frame with the protocol's id, then the protocol as over libp2p. The socket has mode 0600 in a folder
- * of mode 0700, so whoever can open it is the node's own user (or root): that is what the capability `local` means.
+ * Protocols over a unix socket: a select frame with the protocol's id, then the protocol as over
+ * libp2p. The socket has mode 0600 in a folder of mode 0700, so whoever can open it is the node's
+ * own user (or root): that is what the capability `local` means.
  */
 import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
 import { type Server, type Socket, connect, createServer } from 'node:net'
@@ -55,7 +56,9 @@ const MAX_PATH_BYTES = 107
 const MAX_SELECT_BYTES = 128
 /** A caller that has not named its protocol by then is a stray. */
 const SELECT_MS = 10_000
-/** A caller waits this long for a node that is starting. After a crash, recovery may take longer. */
+/**
+ * A caller waits this long for a node that is starting. After a crash, recovery may take longer.
+ */
 const STARTING_MS = 5_000
 const STARTING_AGAIN_MS = 50
 /** Callers at once: a person, a handful of scripts, a dashboard. */
@@ -68,7 +71,10 @@ export interface SocketServer {
 }
 
 export interface ServeSocketOptions {
-  /** Absolute path of the socket; its folder is made with mode 0700, or must be ours and gets that mode. */
+  /**
+   * Absolute path of the socket; its folder is made with mode 0700, or must be ours and gets that
+   * mode.
+   */
   readonly path: string
   /** What is served, by protocol id. */
   readonly protocols: ReadonlyMap<string, Serve>
@@ -76,7 +82,10 @@ export interface ServeSocketOptions {
   readonly isStarting?: () => boolean
 }
 
-/** Listens on the path. Replaces a socket that nobody answers on; throws socket.in-use where somebody does. */
+/**
+ * Listens on the path. Replaces a socket that nobody answers on; throws socket.in-use where
+ * somebody does.
+ */
 export async function serveSocket(
   deps: { clock: Clock; log: Logger },
   options: ServeSocketOptions,
@@ -108,7 +117,10 @@ export async function serveSocket(
   }
 }
 
-/** Opens the protocol on the socket. Throws socket.absent or socket.denied; a protocol that isn't served shows at the first call. */
+/**
+ * Opens the protocol on the socket. Throws socket.absent or socket.denied; a protocol that isn't
+ * served shows at the first call.
+ */
 export async function dialSocket(
   path: string,
   protocolId: string,

@@ -1,12 +1,15 @@
 /**
- * The upload behind a request: data frames up to an end frame. Whoever answers early leaves the rest to `drain`, so that the next request is
- * found behind it.
+ * The upload behind a request: data frames up to an end frame. Whoever answers early leaves the
+ * rest to `drain`, so that the next request is found behind it.
  */
 import { MIB } from '../../shared/units.ts'
 import type { Channel } from '../wire/channel.ts'
 import { wireError } from '../wire/errors.ts'
 
-/** What may still be on its way when a caller learns that its upload was refused: several transport windows. */
+/**
+ * What may still be on its way when a caller learns that its upload was refused: several transport
+ * windows.
+ */
 const MAX_DRAIN_BYTES = 32 * MIB
 
 export interface Upload {

@@ -1,12 +1,16 @@
 /**
- * Deterministic CBOR (RFC 8949 section 4.2) of plain values: maps with text keys, arrays, integers, booleans, null, text, byte strings.
- * Decoding is strict: no indefinite lengths, no duplicate keys, no numbers longer than needed, no floats that are not numbers, no tags,
- * no undefined, nesting bounded before it can exhaust the stack. What is absent is a missing key, never `undefined`.
+ * Deterministic CBOR (RFC 8949 section 4.2) of plain values: maps with text keys, arrays, integers,
+ * booleans, null, text, byte strings. Decoding is strict: no indefinite lengths, no duplicate keys,
+ * no numbers longer than needed, no floats that are not numbers, no tags, no undefined, nesting
+ * bounded before it can exhaust the stack. What is absent is a missing key, never `undefined`.
  */
 import { type DecodeOptions, Tokenizer, decode, encode } from 'cborg'
 import { wireError } from './errors.ts'
 
-/** Deeper than any message of ours (a log entry inside a proof inside a response is 5), far below the stack. */
+/**
+ * Deeper than any message of ours (a log entry inside a proof inside a response is 5), far below
+ * the stack.
+ */
 const MAX_DEPTH = 24
 
 const OPTIONS: DecodeOptions = {
@@ -19,7 +23,10 @@ const OPTIONS: DecodeOptions = {
   rejectDuplicateMapKeys: true,
 }
 
-/** Refuses nesting deeper than {@link MAX_DEPTH} as the tokens go by; cborg's decoder recurses without a bound. */
+/**
+ * Refuses nesting deeper than {@link MAX_DEPTH} as the tokens go by; cborg's decoder recurses
+ * without a bound.
+ */
 class BoundedTokenizer extends Tokenizer {
   /** Items still to come in each open container. Owned by next(). */
   readonly #open: number[] = []

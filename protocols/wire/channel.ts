@@ -1,6 +1,7 @@
 /**
- * A duplex with frames and deadlines on it: one frame is read ahead at most, writes follow one another, and a write that the other side
- * doesn't take in `stallMs` breaks the duplex. Both halves of a protocol sit on this.
+ * A duplex with frames and deadlines on it: one frame is read ahead at most, writes follow one
+ * another, and a write that the other side doesn't take in `stallMs` breaks the duplex. Both halves
+ * of a protocol sit on this.
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { Duplex } from './duplex.ts'
@@ -8,7 +9,10 @@ import { wireError } from './errors.ts'
 import { type Frame, type FrameKind, FrameReader, encodeFrame, writeData } from './frame.ts'
 
 export interface Channel {
-  /** The next frame without taking it: the same promise until it is taken. Lets an end of the source be noticed while something runs. */
+  /**
+   * The next frame without taking it: the same promise until it is taken. Lets an end of the source
+   * be noticed while something runs.
+   */
   peek(): Promise<Frame | undefined>
   /** The next frame or data piece; undefined at the end of the source. */
   take(): Promise<Frame | undefined>
@@ -48,7 +52,8 @@ export function createChannel(
   }
   const queue = (write: () => Promise<void>): Promise<void> => {
     const mine = tail.then(() => within(options.stallMs, 'a write', write()))
-    // A failed write breaks the duplex; those queued behind it fail by themselves, so the chain itself must not.
+    // A failed write breaks the duplex; those queued behind it fail by themselves, so the chain
+    // itself must not.
     tail = mine.catch(() => undefined)
     return mine
   }

@@ -107,7 +107,8 @@ test('frame: rest gives what follows the frames that were read', async () => {
 
 test('TR-08: a frame that comes a byte at a time is kept as its bytes, not as thousands of pieces', async () => {
   const payload = Buffer.from(Array.from({ length: 3000 }, (_, i) => i % 251))
-  // A source that uses one byte of memory for all that it gives: whoever keeps what it was given, rather than a copy, reads the last byte everywhere.
+  // A source that uses one byte of memory for all that it gives: whoever keeps what it was given,
+  // rather than a copy, reads the last byte everywhere.
   const source = async function* (): AsyncGenerator<Uint8Array> {
     const one = new Uint8Array(1)
     for (const byte of encodeFrame('request', payload)) {

@@ -1,14 +1,18 @@
 /**
- * Frames: an unsigned varint with the length of what follows, one byte with the kind, the payload. A length is checked against its limit
- * before anything is kept for it, and memory grows only with what really arrived. Payloads of data frames are handed on piece by piece
- * as they come, never copied; all others arrive whole.
+ * Frames: an unsigned varint with the length of what follows, one byte with the kind, the payload.
+ * A length is checked against its limit before anything is kept for it, and memory grows only with
+ * what really arrived. Payloads of data frames are handed on piece by piece as they come, never
+ * copied; all others arrive whole.
  */
 import { KIB } from '../../shared/units.ts'
 import type { Duplex } from './duplex.ts'
 import { wireError } from './errors.ts'
 import { createVarintReader, writeVarint } from './varint.ts'
 
-/** One request, response, progress report or error is one frame; an upload or download is any number of data frames. */
+/**
+ * One request, response, progress report or error is one frame; an upload or download is any number
+ * of data frames.
+ */
 const KINDS = {
   request: 1,
   response: 2,
@@ -30,15 +34,24 @@ const NAMES: readonly (FrameKind | undefined)[] = [
   'select',
 ]
 
-/** Sixteen chunk groups with their tree nodes: large enough that framing costs nothing, small enough to keep other streams lively. */
+/**
+ * Sixteen chunk groups with their tree nodes: large enough that framing costs nothing, small enough
+ * to keep other streams lively.
+ */
 export const MAX_DATA_BYTES = 256 * KIB
 const MAX_HEADER_BYTES = 5
-/** What is taken at first for a frame that comes in pieces; it doubles with what arrives, never with what was announced. */
+/**
+ * What is taken at first for a frame that comes in pieces; it doubles with what arrives, never with
+ * what was announced.
+ */
 const MIN_GATHER_BYTES = 4 * KIB
 
 export interface Frame {
   readonly kind: FrameKind
-  /** The whole payload; of a data frame the piece that has arrived. A view into the transport's buffer: valid until the next read. */
+  /**
+   * The whole payload; of a data frame the piece that has arrived. A view into the transport's
+   * buffer: valid until the next read.
+   */
   readonly payload: Uint8Array
 }
 
@@ -77,15 +90,18 @@ export class FrameReader {
   /** Bytes of the current data frame that have not been handed on. */
   #dataLeft = 0
 
-  /** `maxBytes` bounds the payload of every frame but data, whose bound is {@link MAX_DATA_BYTES}. */
+  /**
+   * `maxBytes` bounds the payload of every frame but data, whose bound is {@link MAX_DATA_BYTES}.
+   */
   constructor(source: AsyncIterable<Uint8Array>, options: { maxBytes: number }) {
     this.#source = source[Symbol.asyncIterator]()
     this.#maxBytes = options.maxBytes
   }
 
   /**
-   * The next frame, or the next piece of a data frame; undefined when the source ended between two frames.
-   * Throws protocol.malformed, protocol.too-large, protocol.closed when it ended inside one, or what the transport throws.
+   * The next frame, or the next piece of a data frame; undefined when the source ended between two
+   * frames. Throws protocol.malformed, protocol.too-large, protocol.closed when it ended inside
+   * one, or what the transport throws.
    */
   async next(): Promise<Frame | undefined> {
     if (this.#dataLeft > 0) return this.#piece()
@@ -114,7 +130,10 @@ export class FrameReader {
     return this.#piece()
   }
 
-  /** What follows the frames read so far, for whoever goes on in another way. Call it between two frames, and `next` no more. */
+  /**
+   * What follows the frames read so far, for whoever goes on in another way. Call it between two
+   * frames, and `next` no more.
+   */
   async *rest(): AsyncGenerator<Uint8Array> {
     if (this.#offset < this.#chunk.length) yield this.#chunk.subarray(this.#offset)
     for (let item = await this.#source.next(); item.done !== true; item = await this.#source.next())
@@ -134,7 +153,8 @@ export class FrameReader {
     if (length > 0 && this.#offset === this.#chunk.length && !(await this.#fill()))
       throw truncated()
     if (this.#chunk.length - this.#offset >= length) return this.#take(length)
-    // Copied as it comes: a sender that cuts its frame into single bytes would otherwise make us keep an object for each of them.
+    // Copied as it comes: a sender that cuts its frame into single bytes would otherwise make us
+    // keep an object for each of them.
     let gathered = Buffer.allocUnsafeSlow(
       Math.min(length, Math.max(MIN_GATHER_BYTES, this.#chunk.length)),
     )

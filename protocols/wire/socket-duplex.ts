@@ -1,4 +1,7 @@
-/** A connected socket of node:net as a {@link Duplex}. The socket must allow half-open connections and must not have been read from. */
+/**
+ * A connected socket of node:net as a {@link Duplex}. The socket must allow half-open connections
+ * and must not have been read from.
+ */
 import type { Socket } from 'node:net'
 import { MusterError } from '../../shared/errors.ts'
 import type { Duplex } from './duplex.ts'
@@ -6,7 +9,8 @@ import { wireError } from './errors.ts'
 
 export function socketDuplex(socket: Socket): Duplex {
   let broken: Error | undefined
-  // A socket that fails while nobody reads or writes must not take the process down; whoever uses it next sees the reason.
+  // A socket that fails while nobody reads or writes must not take the process down; whoever uses
+  // it next sees the reason.
   socket.on('error', (error) => {
     broken ??= error
   })

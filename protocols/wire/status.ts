@@ -1,6 +1,7 @@
 /**
- * How a refusal crosses the wire: a status of a fixed, closed set, the code of the error and its plain data. Prose is never sent: each side
- * makes it from its own tables. Data that arrives is foreign, so it is cut and freed of control characters before anybody prints it.
+ * How a refusal crosses the wire: a status of a fixed, closed set, the code of the error and its
+ * plain data. Prose is never sent: each side makes it from its own tables. Data that arrives is
+ * foreign, so it is cut and freed of control characters before anybody prints it.
  */
 import { z } from 'zod'
 import { type ErrorData, type ErrorValue, MusterError, restoreError } from '../../shared/errors.ts'
@@ -32,7 +33,10 @@ const BY_CODE: Readonly<Record<string, Status>> = {
   'protocol.busy': 'busy',
   'protocol.internal': 'internal',
 }
-/** Exits that aren't listed are `failed` to the other side: what they mean is this process's own affair. */
+/**
+ * Exits that aren't listed are `failed` to the other side: what they mean is this process's own
+ * affair.
+ */
 const BY_EXIT: Partial<Readonly<Record<ExitName, Status>>> = {
   done: 'internal',
   usage: 'malformed',
@@ -70,7 +74,10 @@ export function encodeError(error: MusterError): Uint8Array {
   return encodeCbor({ status: statusOf(error), code: error.code, data })
 }
 
-/** The error that another side sent for `method`, with prose from our own tables; protocol.refused where its code is unknown here. */
+/**
+ * The error that another side sent for `method`, with prose from our own tables; protocol.refused
+ * where its code is unknown here.
+ */
 export function decodeError(payload: Uint8Array, method: string): MusterError {
   const frame = ErrorFrame.safeParse(decodeCbor(payload, 'error frame'))
   if (!frame.success)
@@ -93,14 +100,16 @@ function restored(code: string, data: ErrorData): MusterError | undefined {
   try {
     return restoreError(code, data)
   } catch {
-    // The data are not what our table's prose needs: another version, or a liar. The status still says enough.
+    // The data are not what our table's prose needs: another version, or a liar. The status still
+    // says enough.
     return undefined
   }
 }
 
 function cut(value: ErrorValue): ErrorValue {
   if (typeof value === 'string') return cutText(value)
-  // CBOR of ours has no floats that are not numbers; an error's data must never be what makes a refusal fail.
+  // CBOR of ours has no floats that are not numbers; an error's data must never be what makes a
+  // refusal fail.
   if (typeof value === 'number') return Number.isFinite(value) ? value : null
   return Array.isArray(value) ? value.slice(0, 64).map((text: string) => cutText(text)) : value
 }

@@ -1,6 +1,7 @@
 /**
- * Unsigned varints as lengths of frames: seven bits a byte, least significant first, as multiformats/unsigned-varint has them, cut to four
- * bytes (2^28 - 1) because no frame may be longer. Only the shortest form is accepted, so one length has one encoding.
+ * Unsigned varints as lengths of frames: seven bits a byte, least significant first, as
+ * multiformats/unsigned-varint has them, cut to four bytes (2^28 - 1) because no frame may be
+ * longer. Only the shortest form is accepted, so one length has one encoding.
  */
 import { wireError } from './errors.ts'
 
@@ -8,7 +9,10 @@ import { wireError } from './errors.ts'
 export const MAX_VARINT = 2 ** 28 - 1
 const MAX_BYTES = 4
 
-/** Writes `value` at `offset` and returns the offset behind it. `value` is an integer from 0 to {@link MAX_VARINT}. */
+/**
+ * Writes `value` at `offset` and returns the offset behind it. `value` is an integer from 0 to
+ * {@link MAX_VARINT}.
+ */
 export function writeVarint(target: Uint8Array, offset: number, value: number): number {
   if (!Number.isInteger(value) || value < 0 || value > MAX_VARINT) {
     throw wireError('protocol.too-large', { what: 'frame', bytes: value, limit: MAX_VARINT })
@@ -23,7 +27,10 @@ export function writeVarint(target: Uint8Array, offset: number, value: number): 
   return at
 }
 
-/** Reads a varint a byte at a time, across chunk borders. `push` returns the value once its last byte came, until then undefined. */
+/**
+ * Reads a varint a byte at a time, across chunk borders. `push` returns the value once its last
+ * byte came, until then undefined.
+ */
 export interface VarintReader {
   push(byte: number): number | undefined
   /** True between two varints: an end of the stream here cuts nothing in two. */

@@ -1,7 +1,8 @@
 /**
- * Checking an exported log with nothing but its folder: no network, no database, no clock. The folder holds the checkpoint and exactly
- * the tiles and bundles of a log of that size. What passes is a log that this fleet's operators founded, of which no byte was changed,
- * left out or added since an issuing key signed it.
+ * Checking an exported log with nothing but its folder: no network, no database, no clock. The
+ * folder holds the checkpoint and exactly the tiles and bundles of a log of that size. What passes
+ * is a log that this fleet's operators founded, of which no byte was changed, left out or added
+ * since an issuing key signed it.
  */
 import { constants } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
@@ -31,7 +32,10 @@ const MAX_FILES = 2_000_000
 
 export interface BundleReport {
   readonly fleet: FleetId
-  /** SHA-256 of the root statement that stands at the end: compare it with the root fingerprint that you know. */
+  /**
+   * SHA-256 of the root statement that stands at the end: compare it with the root fingerprint that
+   * you know.
+   */
   readonly root: Sha256
   readonly rootVersion: number
   readonly operators: readonly { readonly name: string; readonly fingerprint: Fingerprint }[]
@@ -48,8 +52,10 @@ export interface BundleReport {
 
 /**
  * Checks the whole bundle.
- * @param expect.root refuses a log whose first root statement has another digest: without it the bundle proves itself only
- * @throws audit.bundle, naming the file; audit.entry, naming the index; audit.note, audit.checkpoint; audit.bundle-missing
+ * @param expect.root refuses a log whose first root statement has another digest: without it the
+ * bundle proves itself only
+ * @throws audit.bundle, naming the file; audit.entry, naming the index; audit.note,
+ * audit.checkpoint; audit.bundle-missing
  */
 export async function verifyBundle(
   folder: string,

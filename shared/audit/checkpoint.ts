@@ -1,6 +1,7 @@
 /**
- * Checkpoints (C2SP tlog-checkpoint): how many entries the log has and their root, signed by an issuing key of the fleet. The origin
- * `<fleet>/audit` is also the name of every key that signs them, so a checkpoint of another fleet never passes.
+ * Checkpoints (C2SP tlog-checkpoint): how many entries the log has and their root, signed by an
+ * issuing key of the fleet. The origin `<fleet>/audit` is also the name of every key that signs
+ * them, so a checkpoint of another fleet never passes.
  */
 import { parseRfc3339, rfc3339 } from '../clock.ts'
 import type { Signer } from '../identity/signer.ts'
@@ -24,7 +25,10 @@ export function originOf(fleet: FleetId): string {
   return `${fleet}/audit`
 }
 
-/** The keys that {@link openCheckpoint} accepts: the issuing keys of the fleet's root statement, 32 bytes each. */
+/**
+ * The keys that {@link openCheckpoint} accepts: the issuing keys of the fleet's root statement, 32
+ * bytes each.
+ */
 export function checkpointKeys(fleet: FleetId, issuers: readonly Uint8Array[]): NoteKey[] {
   return issuers.map((publicKey) => ({ name: originOf(fleet), publicKey }))
 }
@@ -52,7 +56,10 @@ export function openCheckpoint(
   return { ...parseCheckpoint(text, originOf(expect.fleet)), note }
 }
 
-/** `origin \n size \n base64(root) \n` and extension lines, of which `time` is ours and unknown ones are skipped. */
+/**
+ * `origin \n size \n base64(root) \n` and extension lines, of which `time` is ours and unknown ones
+ * are skipped.
+ */
 function parseCheckpoint(text: string, expectedOrigin: string): Omit<Checkpoint, 'note'> {
   const bad = (reason: string): Error => auditError('audit.checkpoint', { reason })
   const [origin, size, root, ...extensions] = text.slice(0, -1).split('\n') as [

@@ -1,7 +1,8 @@
 /**
- * Whether a sequence of entries is a log of one fleet: it begins with the root statement, every statement verifies under its own
- * signature and belongs to this fleet, the coordinators' own statements are signed by issuing keys of the root that stands at that
- * point, later roots follow the first by the rules of root-chain.ts, and time never steps back. Feed it the entries in order.
+ * Whether a sequence of entries is a log of one fleet: it begins with the root statement, every
+ * statement verifies under its own signature and belongs to this fleet, the coordinators' own
+ * statements are signed by issuing keys of the root that stands at that point, later roots follow
+ * the first by the rules of root-chain.ts, and time never steps back. Feed it the entries in order.
  */
 import { MusterError } from '../errors.ts'
 import { fingerprintOf } from '../identity/fingerprint.ts'
@@ -14,11 +15,17 @@ import { decodeEntry, type Entry, entryTime, statementOf } from './entry.ts'
 import { auditError } from './errors.ts'
 
 export interface EntryChain {
-  /** Checks the next entry and gives it back decoded; after an error the one after it may follow. @throws audit.entry with its index */
+  /**
+   * Checks the next entry and gives it back decoded; after an error the one after it may follow.
+   * @throws audit.entry with its index
+   */
   next(bytes: Uint8Array): Entry
   /** Checks that nothing is left half done. @throws audit.entry */
   finish(): void
-  /** The root that stands after the entries so far; undefined before enough operators' signatures were seen. */
+  /**
+   * The root that stands after the entries so far; undefined before enough operators' signatures
+   * were seen.
+   */
   root(): RootState | undefined
   /** Entries so far. */
   size(): number
@@ -34,17 +41,24 @@ export function createEntryChain(expect: { fleet?: FleetId; root?: Sha256 } = {}
   let index = 0
   let lastAt = 0
   let root: RootState | undefined
-  /** Signatures under a root statement that are not enough yet, where they begin, and why they are not. */
+  /**
+   * Signatures under a root statement that are not enough yet, where they begin, and why they are
+   * not.
+   */
   let gathering: { from: number; signatures: Signed[]; fault: MusterError } | undefined
   const hostKeys = new Set<string>()
 
-  /** Each entry carries one operator's signature under a root; the root counts once enough of them stand together. */
+  /**
+   * Each entry carries one operator's signature under a root; the root counts once enough of them
+   * stand together.
+   */
   const gather = (signed: Signed): void => {
     readSigned(signed, 'root', expect.fleet === undefined ? {} : { fleet: expect.fleet })
     if (root !== undefined && sameStatement(root.signatures, signed)) return
     if (gathering !== undefined && !sameStatement(gathering.signatures, signed)) throw incomplete()
     const signatures = [...(gathering?.signatures ?? []), signed]
-    // Each one more is checked together with those before it; honest roots need no more than their keys.
+    // Each one more is checked together with those before it; honest roots need no more than their
+    // keys.
     if (signatures.length > MAX_ROOT_KEYS) throw incomplete()
     try {
       root =

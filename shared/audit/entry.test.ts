@@ -112,7 +112,8 @@ describe('log entries', () => {
   })
 
   it('refuses to make an entry that is longer than its length field can say', async () => {
-    // Each quote takes four bytes: escaped in the statement, and the statement escaped in the entry.
+    // Each quote takes four bytes: escaped in the statement, and the statement escaped in the
+    // entry.
     const quotes = Array.from({ length: 20 }, () => '"'.repeat(1000))
     const entry = { ...(await intentStatement(3, quotes)), at, coordinator: 'c1' }
     assert.throws(() => encodeEntry(entry), refused)

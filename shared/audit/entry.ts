@@ -1,6 +1,7 @@
 /**
- * Log entries as bytes. An entry is canonical JSON that carries one signed statement as the text that was signed, with its signature, so
- * that every entry can be checked by itself; the bytes are never made again from what they mean.
+ * Log entries as bytes. An entry is canonical JSON that carries one signed statement as the text
+ * that was signed, with its signature, so that every entry can be checked by itself; the bytes are
+ * never made again from what they mean.
  */
 import { canonicalJson, type Json, parseCanonicalJson } from '../canonical-json.ts'
 import { parseRfc3339, rfc3339 } from '../clock.ts'
@@ -32,7 +33,10 @@ export interface Entry extends SignedText {
   readonly type: EntryType
   /** When the coordinator took it in, RFC 3339. Never earlier than the entry before. */
   readonly at: string
-  /** Present where the coordinator's clock was behind the entry before, whose time then stands here too. */
+  /**
+   * Present where the coordinator's clock was behind the entry before, whose time then stands here
+   * too.
+   */
   readonly clamped?: true
   readonly operation: OperationId | null
   /** Name of the coordinator that appended it. */
@@ -66,7 +70,8 @@ export interface NewEntry {
 
 /**
  * The bytes to append.
- * @throws audit.entry if {@link decodeEntry} would not take them back, also for statements that become too long
+ * @throws audit.entry if {@link decodeEntry} would not take them back, also for statements that
+ * become too long
  */
 export function encodeEntry(entry: NewEntry): Uint8Array {
   const { type, operation, coordinator, signed } = entry
@@ -132,7 +137,8 @@ export function entryTime(entry: Entry): number {
 }
 
 /**
- * The signed statement in an entry and its kind, which fits the entry's type. The signature is not checked yet.
+ * The signed statement in an entry and its kind, which fits the entry's type. The signature is not
+ * checked yet.
  * @throws audit.entry
  */
 export function statementOf(
@@ -148,7 +154,9 @@ export function statementOf(
   }
 }
 
-/** The kind of a statement that an entry of this type may carry. @throws audit.entry for any other */
+/**
+ * The kind of a statement that an entry of this type may carry. @throws audit.entry for any other
+ */
 export function kindFor(type: EntryType, signed: Signed, index: number | null = null): Kind {
   let found: unknown
   try {

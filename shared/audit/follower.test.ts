@@ -52,7 +52,8 @@ describe('following a log', () => {
     )
     assert.ok(auditError.is((results[1] as PromiseRejectedResult).reason, 'audit.smaller'))
     assert.deepEqual(store.saved, [4, 16])
-    // The other way round the second proof starts at the wrong size, and the caller has to ask for a new one.
+    // The other way round the second proof starts at the wrong size, and the caller has to ask for
+    // a new one.
     const again = createFollower(memory())
     await again.accept(checkpoint(4))
     const other = await Promise.allSettled([

@@ -1,6 +1,7 @@
 /**
- * Signed notes (C2SP signed-note): a text, a blank line, and a line for each signature. Signatures by unknown keys are ignored; a
- * signature that names a known key and does not verify spoils the note.
+ * Signed notes (C2SP signed-note): a text, a blank line, and a line for each signature. Signatures
+ * by unknown keys are ignored; a signature that names a known key and does not verify spoils the
+ * note.
  */
 import { hash } from 'node:crypto'
 import { verifyEd25519 } from '../identity/ed25519.ts'

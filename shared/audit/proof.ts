@@ -1,6 +1,7 @@
 /**
- * Inclusion and consistency proofs: made over any reader of tree nodes, verified by anybody with nothing but hashes. Verification is
- * RFC 9162 sections 2.1.3.2 and 2.1.4.2; a proof with a hash too many or too few is refused, as is one that belongs to another tree.
+ * Inclusion and consistency proofs: made over any reader of tree nodes, verified by anybody with
+ * nothing but hashes. Verification is RFC 9162 sections 2.1.3.2 and 2.1.4.2; a proof with a hash
+ * too many or too few is refused, as is one that belongs to another tree.
  */
 import { auditError } from './errors.ts'
 import {
@@ -56,7 +57,10 @@ export async function proveInclusion(
   return { index, size, hashes: await readRanges(ranges.reverse(), read) }
 }
 
-/** Proves that the first `from` entries of the tree of `to` entries are the tree of `from` entries. @throws audit.range */
+/**
+ * Proves that the first `from` entries of the tree of `to` entries are the tree of `from` entries.
+ * @throws audit.range
+ */
 export async function proveConsistency(
   from: number,
   to: number,
@@ -99,7 +103,8 @@ function requireCount(what: string, got: number, limit: number): void {
 }
 
 /**
- * Checks that the entry with hash `leaf` is entry `index` of the log of `size` entries with this root.
+ * Checks that the entry with hash `leaf` is entry `index` of the log of `size` entries with this
+ * root.
  * @throws audit.proof
  */
 export function verifyInclusion(proof: InclusionProof, leaf: Uint8Array, root: Uint8Array): void {
@@ -129,7 +134,8 @@ export function verifyInclusion(proof: InclusionProof, leaf: Uint8Array, root: U
 }
 
 /**
- * Checks that the log of `to` entries with root `newRoot` begins with the log of `from` entries with root `oldRoot`.
+ * Checks that the log of `to` entries with root `newRoot` begins with the log of `from` entries
+ * with root `oldRoot`.
  * @throws audit.proof
  */
 export function verifyConsistency(
@@ -151,7 +157,8 @@ export function verifyConsistency(
     return
   }
   if (hashes.length === 0) throw bad('it has no hashes')
-  // A complete old tree is a node of the new one, so its root starts the path; otherwise the first hash does.
+  // A complete old tree is a node of the new one, so its root starts the path; otherwise the first
+  // hash does.
   const path = isPowerOfTwo(from) ? [oldRoot, ...hashes] : hashes
   let [fn, sn] = [from - 1, to - 1]
   while (fn % 2 === 1) {

@@ -1,6 +1,7 @@
 /**
- * Makes the tiles of a growing log in order, 256 entries at a time. The coordinator writes them to its disk, an export to its folder,
- * and whoever checks a bundle compares them with the files it holds: all three run this one code.
+ * Makes the tiles of a growing log in order, 256 entries at a time. The coordinator writes them to
+ * its disk, an export to its folder, and whoever checks a bundle compares them with the files it
+ * holds: all three run this one code.
  */
 import { encodeBundle, TILE_HEIGHT, TILE_WIDTH, type TileName } from './tile.ts'
 import { joinSubtrees, type Node, nodeHash, perfectRoot, subtrees } from './tree.ts'
@@ -8,7 +9,10 @@ import { joinSubtrees, type Node, nodeHash, perfectRoot, subtrees } from './tree
 /** A log as far as its tiles are made: all that is needed to go on. */
 export interface TileState {
   readonly size: number
-  /** For each tile level the hashes of its right-most tile, if that is partial; empty where the last one is full. */
+  /**
+   * For each tile level the hashes of its right-most tile, if that is partial; empty where the last
+   * one is full.
+   */
   readonly edges: readonly (readonly Uint8Array[])[]
 }
 
@@ -18,7 +22,8 @@ export type WriteTile = (name: TileName, bytes: Uint8Array) => Promise<void>
 
 export interface TileBuilder {
   /**
-   * Takes one bundle: all its entries from its first on, those that were there before included, up to 256.
+   * Takes one bundle: all its entries from its first on, those that were there before included, up
+   * to 256.
    * @param hashes the entries' leaf hashes, which the caller has made from the bytes
    */
   add(entries: readonly Uint8Array[], hashes: readonly Uint8Array[]): Promise<void>
@@ -105,7 +110,10 @@ export function placeOf({ level, index }: Node): {
   return { tileLevel, tile: Math.floor(index / perTile), row, column: index % perTile }
 }
 
-/** Root of the log. Every subtree that makes it up ends at the right edge, so the partial tiles are enough. */
+/**
+ * Root of the log. Every subtree that makes it up ends at the right edge, so the partial tiles are
+ * enough.
+ */
 export function rootOfTiles(state: TileState): Uint8Array {
   const trees = state.edges.map(tileTree)
   return joinSubtrees(

@@ -22,8 +22,9 @@ describe('tiles', () => {
   })
 
   it('lists the files of the example in the specification', () => {
-    // tlog-tiles, "Partial Tiles": "A tree of size 70,000 will be represented by 273 full level 0 tiles, one partial level 0 tile of width
-    // 112, one full level 1 tile, one partial level 1 tile of width 17, and one partial level 2 tile of width 1."
+    // tlog-tiles, "Partial Tiles": "A tree of size 70,000 will be represented by 273 full level 0
+    // tiles, one partial level 0 tile of width 112, one full level 1 tile, one partial level 1 tile
+    // of width 17, and one partial level 2 tile of width 1."
     const names = [...tilesOf(70_000)].map(tilePath)
     const hashTiles = names.filter((name) => !name.includes('entries'))
     assert.equal(hashTiles.filter((name) => /^tile\/0\/\d{3}$/.test(name)).length, 273)

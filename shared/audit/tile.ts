@@ -1,6 +1,7 @@
 /**
- * The files of a log (C2SP tlog-tiles): tiles of 256 hashes at every eighth level of the tree, and bundles of 256 entries. Only the
- * right-most tile of a level is partial. The same layout is on the coordinator's disk and in an exported bundle.
+ * The files of a log (C2SP tlog-tiles): tiles of 256 hashes at every eighth level of the tree, and
+ * bundles of 256 entries. Only the right-most tile of a level is partial. The same layout is on the
+ * coordinator's disk and in an exported bundle.
  */
 import { auditError } from './errors.ts'
 import { HASH_BYTES } from './tree.ts'
@@ -39,7 +40,10 @@ export function tileLevels(size: number): number {
   return levels
 }
 
-/** Complete subtrees of tile level `level` in a log of `size` entries: the hashes that the tiles of that level hold in all. */
+/**
+ * Complete subtrees of tile level `level` in a log of `size` entries: the hashes that the tiles of
+ * that level hold in all.
+ */
 export function hashCount(level: number, size: number): number {
   return Math.floor(size / TILE_WIDTH ** level)
 }

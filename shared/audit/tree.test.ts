@@ -23,7 +23,10 @@ function rootByDefinition(leaves: readonly Uint8Array[]): Uint8Array {
   return nodeHash(rootByDefinition(leaves.slice(0, k)), rootByDefinition(leaves.slice(k)))
 }
 
-/** Leaves and roots that Certificate Transparency implementations share (google/certificate-transparency, cpp/merkletree/merkle_tree_test.cc). */
+/**
+ * Leaves and roots that Certificate Transparency implementations share
+ * (google/certificate-transparency, cpp/merkletree/merkle_tree_test.cc).
+ */
 const LEAVES = [
   '',
   '00',

@@ -1,6 +1,7 @@
 /**
- * The Merkle tree of RFC 6962 section 2.1 over SHA-256. Leaves and nodes are hashed with different prefixes, so that neither passes for
- * the other. Positions are (level, index): level 0 are the leaves, and a node of level l covers 2^l of them.
+ * The Merkle tree of RFC 6962 section 2.1 over SHA-256. Leaves and nodes are hashed with different
+ * prefixes, so that neither passes for the other. Positions are (level, index): level 0 are the
+ * leaves, and a node of level l covers 2^l of them.
  */
 import { hash } from 'node:crypto'
 
@@ -58,8 +59,9 @@ export function split(size: number): number {
 }
 
 /**
- * The perfect subtrees that cover leaves `start` (inclusive) to `end` (exclusive), left to right, widest first. `start` must be a
- * multiple of the widest one, as it is for every range that a proof names.
+ * The perfect subtrees that cover leaves `start` (inclusive) to `end` (exclusive), left to right,
+ * widest first. `start` must be a multiple of the widest one, as it is for every range that a proof
+ * names.
  */
 export function subtrees(start: number, end: number): Node[] {
   const nodes: Node[] = []
@@ -82,8 +84,8 @@ export function joinSubtrees(hashes: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * A tree that can only grow, known by the roots of its perfect subtrees: all that is needed to append to it and to tell its root.
- * Changed in place by {@link append}.
+ * A tree that can only grow, known by the roots of its perfect subtrees: all that is needed to
+ * append to it and to tell its root. Changed in place by {@link append}.
  */
 export interface Frontier {
   size: number
@@ -114,7 +116,9 @@ export function packFrontier(frontier: Frontier): Uint8Array {
   return Buffer.concat(frontier.hashes)
 }
 
-/** The reverse of {@link packFrontier}; undefined if the bytes cannot belong to a tree of that size. */
+/**
+ * The reverse of {@link packFrontier}; undefined if the bytes cannot belong to a tree of that size.
+ */
 export function unpackFrontier(size: number, bytes: Uint8Array): Frontier | undefined {
   if (bytes.length !== subtrees(0, size).length * HASH_BYTES) return undefined
   const hashes: Uint8Array[] = []

@@ -1,4 +1,7 @@
-/** A decoder that is fed what a hostile or broken sender might send: only verified bytes come out, and the error comes where the lie is. */
+/**
+ * A decoder that is fed what a hostile or broken sender might send: only verified bytes come out,
+ * and the error comes where the lie is.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

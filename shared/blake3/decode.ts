@@ -1,6 +1,8 @@
 /**
- * Decodes a combined encoding (bao specification, "Combined Encoding Format" and "Slice Format") as it arrives, for the whole content or for a range of
- * groups. Only verified groups come out, in batches; a false byte stops it at the item that holds it, and a false length at the latest at the last group.
+ * Decodes a combined encoding (bao specification, "Combined Encoding Format" and "Slice Format") as
+ * it arrives, for the whole content or for a range of groups. Only verified groups come out, in
+ * batches; a false byte stops it at the item that holds it, and a false length at the latest at the
+ * last group.
  */
 import { blake3Error } from './errors.ts'
 import {
@@ -25,7 +27,10 @@ export interface Batch {
   readonly groups: number
   /** The bytes of these groups. */
   readonly content: Uint8Array
-  /** Parents that came with them: runs of nodes that follow one another in pre-order, from place `index` on. */
+  /**
+   * Parents that came with them: runs of nodes that follow one another in pre-order, from place
+   * `index` on.
+   */
   readonly parents: readonly { readonly index: number; readonly bytes: Uint8Array }[]
   release(): void
 }
@@ -33,7 +38,10 @@ export interface Batch {
 export interface DecodeOptions {
   /** The hash of the whole content, 32 bytes. */
   readonly root: Uint8Array
-  /** The size that the header must announce; without it any up to `maxSize` (default 256 GiB) is taken, to be proved by the last group. */
+  /**
+   * The size that the header must announce; without it any up to `maxSize` (default 256 GiB) is
+   * taken, to be proved by the last group.
+   */
   readonly size?: number
   readonly maxSize?: number
   /** The bytes that were asked for; default all. */
@@ -68,7 +76,10 @@ export class Decoder {
     return this.#done
   }
 
-  /** The announced size; trustworthy only when the content's last group has been verified. -1 before the header is there. */
+  /**
+   * The announced size; trustworthy only when the content's last group has been verified. -1 before
+   * the header is there.
+   */
   get size(): number {
     return this.#size
   }
@@ -78,7 +89,10 @@ export class Decoder {
     return this.#consumed
   }
 
-  /** Takes the encoding's next bytes, copying them. Throws blake3.altered, .size or .trailing; verified groups before the bad item have been emitted. */
+  /**
+   * Takes the encoding's next bytes, copying them. Throws blake3.altered, .size or .trailing;
+   * verified groups before the bad item have been emitted.
+   */
   write(bytes: Uint8Array): void {
     if (this.#failure !== undefined) throw this.#failure
     try {
@@ -185,7 +199,8 @@ export class Decoder {
     }
     this.#slot ??= new SharedSlot()
     this.#at = this.#slot.reserve(parent, this.#need)
-    // The empty content is a group of no bytes, and must be checked all the same: any root would do for it otherwise.
+    // The empty content is a group of no bytes, and must be checked all the same: any root would do
+    // for it otherwise.
     if (this.#need === 0) this.#itemWhole()
   }
 
@@ -213,8 +228,9 @@ export class Decoder {
 }
 
 /**
- * A slot that is given back when the decoder and every batch in it have let go. Groups fill it from the start, parents from BATCH_BYTES on, so that a batch
- * is one piece of content and few of parents however they were mixed on the way.
+ * A slot that is given back when the decoder and every batch in it have let go. Groups fill it from
+ * the start, parents from BATCH_BYTES on, so that a batch is one piece of content and few of
+ * parents however they were mixed on the way.
  */
 class SharedSlot {
   readonly #slot: Slot = takeSlot()
@@ -252,7 +268,9 @@ class SharedSlot {
   }
 }
 
-/** Verified items of one slot: neighbours there, for nothing but items goes in and each in its turn. */
+/**
+ * Verified items of one slot: neighbours there, for nothing but items goes in and each in its turn.
+ */
 class OpenBatch {
   readonly #slot: SharedSlot
   readonly #runs: { index: number; at: number; count: number }[] = []

@@ -1,4 +1,7 @@
-/** Encodings and outboards against bao's official vectors, and the tree builder against the reference. */
+/**
+ * Encodings and outboards against bao's official vectors, and the tree builder against the
+ * reference.
+ */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,6 +1,8 @@
 /**
- * Makes the combined encoding of a content or of a range of its groups (bao specification, "Combined Encoding Format" and "Slice Format") from the
- * content and its outboard. Every byte is checked against the hash before it goes out, so rot on the disk is found here and not by whoever receives it.
+ * Makes the combined encoding of a content or of a range of its groups (bao specification,
+ * "Combined Encoding Format" and "Slice Format") from the content and its outboard. Every byte is
+ * checked against the hash before it goes out, so rot on the disk is found here and not by whoever
+ * receives it.
  */
 import { blake3Error } from './errors.ts'
 import {
@@ -25,7 +27,10 @@ export interface EncodeSource {
   readonly groupBytes?: number
   /** Fills `into` with the content from `position` on; throws if it ends before. */
   readContent(into: Uint8Array, position: number): Promise<void>
-  /** Reads parents in pre-order, from place `index` on; returns how many there were, at most as many as fit `into` and at least one, else throws. */
+  /**
+   * Reads parents in pre-order, from place `index` on; returns how many there were, at most as many
+   * as fit `into` and at least one, else throws.
+   */
   readParents(into: Uint8Array, index: number): Promise<number>
 }
 
@@ -39,8 +44,9 @@ const CHUNK_PARENTS = CHUNK_GROUPS + PATH_PARENTS
 const WINDOW_PARENTS = 1024
 
 /**
- * Yields the encoding of the groups of `range` in chunks of up to 1 MiB, each a buffer of its own. While the caller handles one, the next is read.
- * Throws blake3.altered where content or outboard are not what the hash says; nothing of the bad chunk has been yielded.
+ * Yields the encoding of the groups of `range` in chunks of up to 1 MiB, each a buffer of its own.
+ * While the caller handles one, the next is read. Throws blake3.altered where content or outboard
+ * are not what the hash says; nothing of the bad chunk has been yielded.
  */
 export async function* encode(
   source: EncodeSource,
@@ -68,7 +74,8 @@ export async function* encode(
       signal?.throwIfAborted()
     }
   } finally {
-    // Whoever closes the files after this must not do so under a read, and the read's slot must not go to anybody else before.
+    // Whoever closes the files after this must not do so under a read, and the read's slot must not
+    // go to anybody else before.
     const [rest] = await Promise.allSettled([reading])
     if (rest.status === 'fulfilled') rest.value?.slot.release()
   }
@@ -181,7 +188,8 @@ class ChunkReader {
   }
 
   async #fillWindow(index: number, group: number): Promise<void> {
-    // On the way down to a range that begins further right, the next parent stands elsewhere; and few follow where few groups do.
+    // On the way down to a range that begins further right, the next parent stands elsewhere; and
+    // few follow where few groups do.
     const following = this.#walk.left ? this.#range.end - group + PATH_PARENTS : 1
     const count = Math.min(WINDOW_PARENTS, this.#parents - index, following)
     this.#windowEnd = this.#windowStart

@@ -1,4 +1,7 @@
-/** Errors of the BLAKE3 tree: what a decoder refuses, and a kernel that computes wrong. Callers that know the blob's id say so in their own. */
+/**
+ * Errors of the BLAKE3 tree: what a decoder refuses, and a kernel that computes wrong. Callers that
+ * know the blob's id say so in their own.
+ */
 import { defineErrors } from '../errors.ts'
 
 export const blake3Error = defineErrors({

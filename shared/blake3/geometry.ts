@@ -1,18 +1,25 @@
 /**
- * The arithmetic of the BLAKE3 tree: chunks of 1 KiB, chunk groups, and the walk over the tree in pre-order that every encoding follows.
- * The left subtree of a node of n groups holds the largest power of two below n, whatever n is (BLAKE3 paper, section 2.1). Sizes are numbers:
- * exact up to 2^53, and far above {@link MAX_BLOB_BYTES}.
+ * The arithmetic of the BLAKE3 tree: chunks of 1 KiB, chunk groups, and the walk over the tree in
+ * pre-order that every encoding follows. The left subtree of a node of n groups holds the largest
+ * power of two below n, whatever n is (BLAKE3 paper, section 2.1). Sizes are numbers: exact up to
+ * 2^53, and far above {@link MAX_BLOB_BYTES}.
  */
 
 export const CHUNK_BYTES = 1024
-/** Muster's chunk group: 16 chunks, as iroh and bao-tree use. One hash pair per 32 KiB of content is 0.2 % of overhead. */
+/**
+ * Muster's chunk group: 16 chunks, as iroh and bao-tree use. One hash pair per 32 KiB of content is
+ * 0.2 % of overhead.
+ */
 export const GROUP_BYTES = 16 * CHUNK_BYTES
 /** A parent node: the chaining values of its left and right child. */
 export const PARENT_BYTES = 64
 /** The content's length as a little-endian 64-bit number, in front of every encoding. */
 export const HEADER_BYTES = 8
 export const HASH_BYTES = 32
-/** No blob may be larger. Building the tree of a blob takes memory of 1/170 of its size; what a peer claims is held against this first. */
+/**
+ * No blob may be larger. Building the tree of a blob takes memory of 1/170 of its size; what a peer
+ * claims is held against this first.
+ */
 export const MAX_BLOB_BYTES = 256 * 1024 ** 3
 
 /** Bytes from `start` up to but not including `end`. */
@@ -32,7 +39,10 @@ export function groupCount(size: number, groupBytes: number = GROUP_BYTES): numb
   return Math.max(1, Math.ceil(size / groupBytes))
 }
 
-/** The groups that a byte range touches. An empty range touches the group at its start, one at or past the end the last group (bao, "seeking"). */
+/**
+ * The groups that a byte range touches. An empty range touches the group at its start, one at or
+ * past the end the last group (bao, "seeking").
+ */
 export function groupsOf(
   range: ByteRange,
   size: number,
@@ -49,7 +59,10 @@ export function groupLength(group: number, size: number, groupBytes: number = GR
   return Math.min(groupBytes, size - group * groupBytes)
 }
 
-/** Groups in the left subtree of a node of `count` ≥ 2 groups: the largest power of two below `count`. */
+/**
+ * Groups in the left subtree of a node of `count` ≥ 2 groups: the largest power of two below
+ * `count`.
+ */
 export function leftGroups(count: number): number {
   return 2 ** (31 - Math.clz32(count - 1))
 }
@@ -59,7 +72,10 @@ export function outboardSize(size: number, groupBytes: number = GROUP_BYTES): nu
   return HEADER_BYTES + (groupCount(size, groupBytes) - 1) * PARENT_BYTES
 }
 
-/** Walks those nodes of a tree that hold groups of a range, in pre-order: the order of every bao encoding. Holds no more than one path. */
+/**
+ * Walks those nodes of a tree that hold groups of a range, in pre-order: the order of every bao
+ * encoding. Holds no more than one path.
+ */
 export class Walk {
   /** The node that `next` came to: a parent, or a group. */
   parent = false
@@ -101,7 +117,8 @@ export class Walk {
     const left = leftGroups(count)
     this.left = this.#range.first < start + left
     this.right = this.#range.end > start + left
-    // A subtree of k groups has k - 1 parents, so the right child's place is that many behind the left child's.
+    // A subtree of k groups has k - 1 parents, so the right child's place is that many behind the
+    // left child's.
     if (this.right) stack.push(start + left, count - left, index + left)
     if (this.left) stack.push(start, left, index + 1)
     return true

@@ -1,4 +1,6 @@
-/** Whole hashes against the official vectors: the native library, and our own kernel in its place. */
+/**
+ * Whole hashes against the official vectors: the native library, and our own kernel in its place.
+ */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'

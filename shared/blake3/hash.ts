@@ -1,4 +1,7 @@
-/** BLAKE3 of whole contents: the native library where it loads (three to five times as fast), else our own kernel. */
+/**
+ * BLAKE3 of whole contents: the native library where it loads (three to five times as fast), else
+ * our own kernel.
+ */
 import { createRequire } from 'node:module'
 import type { BlobId } from '../ids.ts'
 import { blobId } from '../ids.ts'
@@ -17,7 +20,9 @@ type Native = Pick<typeof import('@napi-rs/blake-hash'), 'Blake3Hasher' | 'blake
 
 let native: Native | null | undefined
 
-/** The native library, or null where it can't be loaded or MUSTER_BLAKE3 asks for our own kernels. */
+/**
+ * The native library, or null where it can't be loaded or MUSTER_BLAKE3 asks for our own kernels.
+ */
 export function nativeBlake3(): Native | null {
   if (native === undefined)
     native = process.env['MUSTER_BLAKE3'] === undefined ? loadNative() : null

@@ -1,10 +1,16 @@
-/** Loads the WebAssembly kernel (kernel.wasm, built by tools/wasm.ts). It has no imports: it can reach nothing but its own memory. */
+/**
+ * Loads the WebAssembly kernel (kernel.wasm, built by tools/wasm.ts). It has no imports: it can
+ * reach nothing but its own memory.
+ */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Kernel } from './kernel.ts'
 import { MEMORY_BYTES } from './memory.ts'
 
-/** The little of WebAssembly's interface that this needs; neither TypeScript's es2024 library nor Node's types declare it. */
+/**
+ * The little of WebAssembly's interface that this needs; neither TypeScript's es2024 library nor
+ * Node's types declare it.
+ */
 declare const WebAssembly: {
   Module: new (bytes: Uint8Array) => object
   Instance: new (module: object, imports: Record<string, never>) => { readonly exports: object }
@@ -19,7 +25,8 @@ export function simdKernel(): Kernel | undefined {
     const module = new WebAssembly.Module(readFileSync(join(import.meta.dirname, 'kernel.wasm')))
     exports = new WebAssembly.Instance(module, {}).exports as Exports
   } catch {
-    // Old processors and hardened runtimes land here: that is what the fallback is for, and `kernel().name` says which one runs.
+    // Old processors and hardened runtimes land here: that is what the fallback is for, and
+    // `kernel().name` says which one runs.
     return undefined
   }
   const buffer = exports.memory.buffer

@@ -1,4 +1,7 @@
-/** The BLAKE3 kernel in plain TypeScript: about a third of the speed of the WebAssembly one, and runs everywhere. */
+/**
+ * The BLAKE3 kernel in plain TypeScript: about a third of the speed of the WebAssembly one, and
+ * runs everywhere.
+ */
 import { compress } from './compress.ts'
 import { CHUNK_BYTES, GROUP_BYTES, HASH_BYTES, PARENT_BYTES } from './geometry.ts'
 import type { Kernel } from './kernel.ts'
@@ -50,7 +53,10 @@ export function typescriptKernel(): Kernel {
     compress(words, iv, at / 4, 0, 0, BLOCK_BYTES, PARENT | (root * ROOT), out / 4)
   }
 
-  /** Folds `count` chaining values at `at` by one level, into `out`, which may be `at`; an odd one moves up. Returns how many remain. */
+  /**
+   * Folds `count` chaining values at `at` by one level, into `out`, which may be `at`; an odd one
+   * moves up. Returns how many remain.
+   */
   function level(at: number, count: number, out: number): number {
     const pairs = count >> 1
     for (let i = 0; i < pairs; i += 1) parent(at + i * PARENT_BYTES, 0, out + i * HASH_BYTES)

@@ -1,6 +1,7 @@
 /**
- * The kernel that computes BLAKE3 chaining values: the part of the hash that no library exposes and that verified streaming needs. Two kernels
- * do the same work in the same memory layout: WebAssembly with four SIMD lanes, and plain TypeScript where that can't be loaded. The choice is
+ * The kernel that computes BLAKE3 chaining values: the part of the hash that no library exposes and
+ * that verified streaming needs. Two kernels do the same work in the same memory layout:
+ * WebAssembly with four SIMD lanes, and plain TypeScript where that can't be loaded. The choice is
  * made once, at run time; a kernel that fails the published test value is never used.
  */
 import { blake3Error } from './errors.ts'
@@ -8,18 +9,24 @@ import { simdKernel } from './kernel-simd.ts'
 import { typescriptKernel } from './kernel-typescript.ts'
 import { INPUT_AT, OUTPUT_AT } from './memory.ts'
 
-/** All positions are byte offsets into the kernel's memory; content must start at a multiple of four. */
+/**
+ * All positions are byte offsets into the kernel's memory; content must start at a multiple of
+ * four.
+ */
 export interface Kernel {
   readonly name: 'simd' | 'typescript'
   /** The kernel's memory, laid out as memory.ts says. */
   readonly bytes: Uint8Array
   readonly words: Uint32Array
   /**
-   * The chaining value of the subtree over `length` ≤ 1 MiB bytes at `at`, the first of them being chunk number `chunk` of the content.
-   * With `root` 1 it is the hash of the whole content.
+   * The chaining value of the subtree over `length` ≤ 1 MiB bytes at `at`, the first of them being
+   * chunk number `chunk` of the content. With `root` 1 it is the hash of the whole content.
    */
   subtree(at: number, length: number, chunk: number, root: 0 | 1, out: number): void
-  /** The chaining values of `count` ≤ 64 whole groups of 16 KiB that follow one another at `at`. None of them may be the whole content. */
+  /**
+   * The chaining values of `count` ≤ 64 whole groups of 16 KiB that follow one another at `at`.
+   * None of them may be the whole content.
+   */
   groups(at: number, count: number, chunk: number, out: number): void
   /** The chaining value of the parent node (64 bytes: left, right) at `at`. */
   parent(at: number, root: 0 | 1, out: number): void
@@ -46,7 +53,10 @@ function choose(wish: string | undefined): Kernel {
   return fallback
 }
 
-/** BLAKE3 of 5,120 bytes that count 0 to 250 again and again, from the official test_vectors.json: uses the lanes and the scalar code. */
+/**
+ * BLAKE3 of 5,120 bytes that count 0 to 250 again and again, from the official test_vectors.json:
+ * uses the lanes and the scalar code.
+ */
 const TEST_LENGTH = 5120
 const TEST_HASH = '9cadc15fed8b5d854562b26a9536d9707cadeda9b143978f319ab34230535833'
 

@@ -1,14 +1,21 @@
 /**
- * The memory of a BLAKE3 kernel: one block that never moves or grows, laid out the same for every kernel, so that bytes can be placed where they
- * are hashed. The operating system commits its pages only when they are touched.
+ * The memory of a BLAKE3 kernel: one block that never moves or grows, laid out the same for every
+ * kernel, so that bytes can be placed where they are hashed. The operating system commits its pages
+ * only when they are touched.
  */
 import { GROUP_BYTES, HASH_BYTES, PARENT_BYTES } from './geometry.ts'
 
-/** Where a kernel pads the last block of a chunk, keeps the initial vector, and folds chaining values; kernel.as.ts has the same numbers, and at 1152 a table. */
+/**
+ * Where a kernel pads the last block of a chunk, keeps the initial vector, and folds chaining
+ * values; kernel.as.ts has the same numbers, and at 1152 a table.
+ */
 export const BLOCK_AT = 1024
 export const IV_AT = 1088
 export const FOLD_AT = 2048
-/** Most groups that one call hashes: 1 MiB of content. Their chunks' chaining values fill the fold area. */
+/**
+ * Most groups that one call hashes: 1 MiB of content. Their chunks' chaining values fill the fold
+ * area.
+ */
 export const BATCH_GROUPS = 64
 export const BATCH_BYTES = BATCH_GROUPS * GROUP_BYTES
 
@@ -17,9 +24,15 @@ export const OUTPUT_AT = 64 * 1024
 /** Bytes to hash, for callers that use them up before they yield to anybody. */
 export const INPUT_AT = 128 * 1024
 
-/** Places that keep encoded bytes across calls, from arrival to disk: a batch of groups, and the parents that stand between them. */
+/**
+ * Places that keep encoded bytes across calls, from arrival to disk: a batch of groups, and the
+ * parents that stand between them.
+ */
 export const SLOT_BYTES = BATCH_BYTES + 128 * PARENT_BYTES
-/** Sixteen slots feed four transfers at full speed; whoever finds none free uses a buffer of its own and copies each group for its check. */
+/**
+ * Sixteen slots feed four transfers at full speed; whoever finds none free uses a buffer of its own
+ * and copies each group for its check.
+ */
 export const SLOT_COUNT = 16
 const SLOTS_AT = INPUT_AT + BATCH_BYTES
 

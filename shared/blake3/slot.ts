@@ -1,6 +1,7 @@
 /**
- * Places to collect encoded bytes until a batch is whole: in the kernel's memory while one is free there, so that bytes are hashed and written where
- * they arrived, else in a buffer of their own. Nobody waits for a slot, so a stalled sender can't hold up anybody else.
+ * Places to collect encoded bytes until a batch is whole: in the kernel's memory while one is free
+ * there, so that bytes are hashed and written where they arrived, else in a buffer of their own.
+ * Nobody waits for a slot, so a stalled sender can't hold up anybody else.
  */
 import { kernel } from './kernel.ts'
 import { INPUT_AT, SLOT_BYTES, SLOT_COUNT, slotAt } from './memory.ts'
@@ -8,7 +9,10 @@ import { INPUT_AT, SLOT_BYTES, SLOT_COUNT, slotAt } from './memory.ts'
 export interface Slot {
   /** SLOT_BYTES bytes that belong to the holder until `release`. */
   readonly bytes: Uint8Array
-  /** Where `length` bytes at `offset` stand in the kernel's memory, for its next call. Copies at most 1 MiB there if the slot is elsewhere. */
+  /**
+   * Where `length` bytes at `offset` stand in the kernel's memory, for its next call. Copies at
+   * most 1 MiB there if the slot is elsewhere.
+   */
   place(offset: number, length: number): number
   /** Gives the slot back; nobody may use `bytes` afterwards. Releasing twice does nothing. */
   release(): void

@@ -1,6 +1,7 @@
 /**
- * Builds the BLAKE3 tree of a content that streams by: keeps the chaining value of each group (1/512 of the content), and makes the hash and the
- * outboard from them at the end, when the length and so the shape of the tree is known.
+ * Builds the BLAKE3 tree of a content that streams by: keeps the chaining value of each group
+ * (1/512 of the content), and makes the hash and the outboard from them at the end, when the length
+ * and so the shape of the tree is known.
  */
 import {
   CHUNK_BYTES,
@@ -34,8 +35,9 @@ export class Tree {
   }
 
   /**
-   * Adds the content's next `length` ≤ 1 MiB bytes, which stand at `at` in the kernel's memory. Every batch but the last must be whole groups,
-   * and more than one group must follow from the first on: a content of one group is hashed as the root, and comes as one last batch.
+   * Adds the content's next `length` ≤ 1 MiB bytes, which stand at `at` in the kernel's memory.
+   * Every batch but the last must be whole groups, and more than one group must follow from the
+   * first on: a content of one group is hashed as the root, and comes as one last batch.
    */
   add(at: number, length: number, last: boolean): void {
     const { bytes, groups, subtree } = this.#kernel
@@ -71,7 +73,10 @@ export class Tree {
     }
   }
 
-  /** The hash (32 bytes) and the outboard: header, then every parent in pre-order. Call it once, after the last batch. */
+  /**
+   * The hash (32 bytes) and the outboard: header, then every parent in pre-order. Call it once,
+   * after the last batch.
+   */
   finish(): { root: Uint8Array; outboard: Uint8Array } {
     const outboard = Buffer.alloc(outboardSize(this.#size))
     outboard.writeBigUInt64LE(BigInt(this.#size))
@@ -87,7 +92,10 @@ export class Tree {
     this.#groups += 1
   }
 
-  /** Writes the chaining value of the node of `count` groups from `start` to `into`; its parents to the outboard from place `index` on. */
+  /**
+   * Writes the chaining value of the node of `count` groups from `start` to `into`; its parents to
+   * the outboard from place `index` on.
+   */
   #fold(
     start: number,
     count: number,

@@ -1,6 +1,8 @@
 /**
- * Checks the items of an encoding, in its order, against the hash of the whole: a parent against the chaining value that is expected of it, whose two
- * halves are then expected of its children; a group against the value that its parent gave it. What it accepts is part of the content; nothing else is.
+ * Checks the items of an encoding, in its order, against the hash of the whole: a parent against
+ * the chaining value that is expected of it, whose two halves are then expected of its children; a
+ * group against the value that its parent gave it. What it accepts is part of the content; nothing
+ * else is.
  */
 import {
   CHUNK_BYTES,
@@ -29,7 +31,8 @@ export class Verifier {
   readonly walk: Walk
   readonly #kernel: Kernel
   readonly #shape: Shape
-  // Chaining values expected of the nodes that the walk has yet to visit, in its order: one on top of the other.
+  // Chaining values expected of the nodes that the walk has yet to visit, in its order: one on top
+  // of the other.
   readonly #expected: Uint32Array
   #depth = 0
 
@@ -56,7 +59,10 @@ export class Verifier {
       : groupLength(this.walk.start, this.#shape.size, this.#shape.groupBytes)
   }
 
-  /** Whether the current item, at `at` in the kernel's memory, is what it must be. After false, the verifier is of no more use. */
+  /**
+   * Whether the current item, at `at` in the kernel's memory, is what it must be. After false, the
+   * verifier is of no more use.
+   */
   check(at: number): boolean {
     const { parent, root, start, left, right } = this.walk
     const kernel = this.#kernel

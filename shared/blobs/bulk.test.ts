@@ -17,7 +17,8 @@ test('bulk writes: what is taken is in the file, in between ordinary writes, and
   t.after(() => file.close())
   const memory = new Uint8Array(new ArrayBuffer(1024 * 1024 + 4096))
   memory.set(systemRandom.bytes(memory.length))
-  // Memory that V8 gives out is not aligned to 512 bytes by promise; the kernel's memory, from which batches are written, is.
+  // Memory that V8 gives out is not aligned to 512 bytes by promise; the kernel's memory, from
+  // which batches are written, is.
   const part = (start: number, end: number): Uint8Array => memory.subarray(start, end)
   assert.equal(await openBulkWriter(path, BULK_BLOB_BYTES - 1), undefined)
   assert.equal(await openBulkWriter(join(folder, 'absent'), BULK_BLOB_BYTES), undefined)

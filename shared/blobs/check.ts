@@ -1,6 +1,7 @@
 /**
- * Reads back what the pool holds and compares it with what it must be. Damaged content is moved to the quarantine folder, never deleted: the same name
- * then is free for a sound copy. A damaged or missing outboard is computed again from the content.
+ * Reads back what the pool holds and compares it with what it must be. Damaged content is moved to
+ * the quarantine folder, never deleted: the same name then is free for a sound copy. A damaged or
+ * missing outboard is computed again from the content.
  */
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -63,7 +64,10 @@ export async function treeOfFile(
 /** `damaged`: it was, and is in quarantine now. */
 export type Soundness = 'sound' | 'damaged' | 'absent'
 
-/** Whether a blob's content is right. It is hashed only if its file changed since it was last hashed. */
+/**
+ * Whether a blob's content is right. It is hashed only if its file changed since it was last
+ * hashed.
+ */
 export async function verifyBlob(
   store: Store,
   id: BlobId,
@@ -83,19 +87,24 @@ export async function verifyBlob(
 
 /** A disk that can't read a sector says so once the file is read; what it holds there is lost. */
 export const UNREADABLE: ReadonlySet<string> = new Set(['EIO', 'EUCLEAN', 'EBADMSG'])
-/** A file that changed this recently may still be in memory only; a record must not say more than the disk holds. */
+/**
+ * A file that changed this recently may still be in memory only; a record must not say more than
+ * the disk holds.
+ */
 const RECENT_MS = 3_600_000
 
 /**
- * Hashes a blob's whole content. True if it is sound; false if it was damaged and is in quarantine now. Throws blob.unknown if the pool doesn't have it.
- * A sound blob whose outboard is missing or has the wrong length gets a new one.
+ * Hashes a blob's whole content. True if it is sound; false if it was damaged and is in quarantine
+ * now. Throws blob.unknown if the pool doesn't have it. A sound blob whose outboard is missing or
+ * has the wrong length gets a new one.
  */
 export async function checkBlob(store: Store, id: BlobId, signal?: AbortSignal): Promise<boolean> {
   const path = store.layout.blob(id)
   const named = await exactStat(path)
   if (named === undefined) throw blobError('blob.unknown', { id })
   if (!named.isFile()) return notDamaged(store, id, named.ino, signal)
-  // Sealed again where a program changed the mode: the web server of another user must be able to read it.
+  // Sealed again where a program changed the mode: the web server of another user must be able to
+  // read it.
   if ((Number(named.mode) & 0o7777) !== SEALED) await chmod(path, SEALED)
   const { file, size } = await openBlob(path, id)
   try {
@@ -142,7 +151,10 @@ async function digestIfReadable(
   }
 }
 
-/** Computes a blob's outboard from its content and puts it in place. False, and the blob is in quarantine, if the content isn't what it must be. */
+/**
+ * Computes a blob's outboard from its content and puts it in place. False, and the blob is in
+ * quarantine, if the content isn't what it must be.
+ */
 export async function repairOutboard(
   store: Store,
   id: BlobId,
@@ -159,7 +171,8 @@ export async function repairOutboard(
   try {
     await store.disk.write(draft.file, [found.outboard], 0)
     await settle(store, [draft])
-    // Crash here: the old outboard, or none, stands; whoever next encodes the blob comes here again.
+    // Crash here: the old outboard, or none, stands; whoever next encodes the blob comes here
+    // again.
     await store.disk.rename(draft.path, store.layout.outboard(id))
     await store.disk.syncFolder(await store.layout.shard(id))
   } finally {
@@ -173,8 +186,9 @@ export async function repairOutboard(
 }
 
 /**
- * Moves the damaged file of a blob out of the way, so that a sound copy can take its name. The file is known by its inode:
- * a sound copy that was committed since the damage was found stays. Returns false where that, or nothing, has the name now.
+ * Moves the damaged file of a blob out of the way, so that a sound copy can take its name. The file
+ * is known by its inode: a sound copy that was committed since the damage was found stays. Returns
+ * false where that, or nothing, has the name now.
  */
 export async function quarantine(store: Store, id: BlobId, inode: bigint): Promise<boolean> {
   const { disk, layout } = store
@@ -183,7 +197,8 @@ export async function quarantine(store: Store, id: BlobId, inode: bigint): Promi
   const target = join(layout.quarantine, `${blobId.parse(id)}.${drawName(store.random)}`)
   await disk.rename(path, target)
   if ((await exactStat(target))?.ino !== inode) {
-    // A copy was committed between the look and the rename. Its content was verified, like that of any later one.
+    // A copy was committed between the look and the rename. Its content was verified, like that of
+    // any later one.
     await disk.rename(target, path)
     // Crash before this: a sound copy in quarantine; the blob is fetched again.
     await disk.syncFolder(await layout.shard(id))

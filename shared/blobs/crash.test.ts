@@ -1,4 +1,7 @@
-/** Faults at every single step of an ingest and of a transfer: the pool stays sound, and the same work done again succeeds. */
+/**
+ * Faults at every single step of an ingest and of a transfer: the pool stays sound, and the same
+ * work done again succeeds.
+ */
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
 import { chown, mkdtemp, rm } from 'node:fs/promises'
@@ -121,7 +124,10 @@ test('CA-01: a process that stops for good at any step of an ingest or of a tran
   }
 })
 
-/** Runs `work` on pools whose disk fails at step 0, 1, 2, … with `code`, before or after doing it, until a run meets no fault. */
+/**
+ * Runs `work` on pools whose disk fails at step 0, 1, 2, … with `code`, before or after doing it,
+ * until a run meets no fault.
+ */
 async function atEveryStep(
   code: string,
   work: (pool: TestPool) => Promise<unknown>,
@@ -231,7 +237,10 @@ test('CA-01: a transfer that was killed after its files became read-only goes on
   assert((await contentOf((await testPool({ folder })).read(ID))).equals(PROGRAM_CONTENT))
 })
 
-/** A watch that fails a rename while anything written has not been synced, and notes renames and the last folder synced. */
+/**
+ * A watch that fails a rename while anything written has not been synced, and notes renames and the
+ * last folder synced.
+ */
 function orderWatch(): Watch & { readonly renamed: string[]; folder: string } {
   const dirty = new Set<unknown>()
   const watch = {
@@ -299,7 +308,8 @@ test('CA-03: after a failed fsync the pool takes nothing more, and gives what it
 
 test('CA-10: when the disk takes no more in the middle of an ingest, it fails cleanly and smaller content still goes in', async () => {
   await using pool = await testPool()
-  // The shell limits the size of files for the program under it (in blocks of 512 or 1,024 bytes): the kernel then refuses the write as on a full disk.
+  // The shell limits the size of files for the program under it (in blocks of 512 or 1,024 bytes):
+  // the kernel then refuses the write as on a full disk.
   const script = `
     import { testPool, inPieces, assertSound } from ${JSON.stringify(join(import.meta.dirname, '../testing/pools.ts'))}
     const pool = await testPool({ folder: process.argv[1] })

@@ -1,6 +1,7 @@
 /**
- * Every change that the pool makes to the disk goes through here, so that one place decides how files are opened and what a failure means, and a
- * test can let each single step fail. Nothing follows a symbolic link or writes to a file that was there before.
+ * Every change that the pool makes to the disk goes through here, so that one place decides how
+ * files are opened and what a failure means, and a test can let each single step fail. Nothing
+ * follows a symbolic link or writes to a file that was there before.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
@@ -12,9 +13,14 @@ import { blobError } from './errors.ts'
 
 export type { FileHandle } from 'node:fs/promises'
 
-/** The steps. An implementation may throw whatever the operating system says; {@link guard} turns it into the pool's errors. */
+/**
+ * The steps. An implementation may throw whatever the operating system says; {@link guard} turns it
+ * into the pool's errors.
+ */
 export interface Disk {
-  /** A new empty file, readable by its owner only; fails if the name exists, be it a dangling link. */
+  /**
+   * A new empty file, readable by its owner only; fails if the name exists, be it a dangling link.
+   */
   create(path: string): Promise<FileHandle>
   /** An existing file for reading and writing, also one of ours that was sealed. */
   reopen(path: string): Promise<FileHandle>
@@ -55,7 +61,10 @@ export const systemDisk: Disk = {
   syncFolder,
 }
 
-/** A transfer that broke off between the sealing of its files and their renames goes on with them: they belong to us, so they can be opened up again. */
+/**
+ * A transfer that broke off between the sealing of its files and their renames goes on with them:
+ * they belong to us, so they can be opened up again.
+ */
 async function reopen(path: string): Promise<FileHandle> {
   const writable = (): Promise<FileHandle> => open(path, constants.O_RDWR | constants.O_NOFOLLOW)
   try {
@@ -83,7 +92,8 @@ async function writeAll(
   let at = position
   for (let i = 0; i < parts.length; i += MAX_PARTS) {
     let rest: readonly Uint8Array[] = parts.slice(i, i + MAX_PARTS)
-    // A short write is no error of writev, and what follows it usually names the reason (a full disk); so go on until it does.
+    // A short write is no error of writev, and what follows it usually names the reason (a full
+    // disk); so go on until it does.
     while (rest.length > 0) {
       const { bytesWritten } = await file.writev(rest as Uint8Array[], at)
       at += bytesWritten
@@ -103,9 +113,15 @@ function skip(parts: readonly Uint8Array[], count: number): readonly Uint8Array[
   return []
 }
 
-/** The pool's view of its disk: failures as the pool's errors, and the one flag that no later success takes back. */
+/**
+ * The pool's view of its disk: failures as the pool's errors, and the one flag that no later
+ * success takes back.
+ */
 export interface GuardedDisk extends Disk {
-  /** Throws blob.suspect once an fsync has failed: afterwards the kernel may report success for pages that it dropped. */
+  /**
+   * Throws blob.suspect once an fsync has failed: afterwards the kernel may report success for
+   * pages that it dropped.
+   */
   admit(): void
 }
 
@@ -144,7 +160,10 @@ export function guard(disk: Disk, folder: string): GuardedDisk {
   }
 }
 
-/** The pool's error for what the operating system said. Errors that are Muster's already pass through. */
+/**
+ * The pool's error for what the operating system said. Errors that are Muster's already pass
+ * through.
+ */
 export function diskFailure(operation: string, path: string, error: unknown): Error {
   if (error instanceof MusterError) return error
   const code = errno(error)

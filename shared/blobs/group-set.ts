@@ -1,4 +1,7 @@
-/** A set of group numbers as a bitmap that grows with what is added, never with what somebody claims. */
+/**
+ * A set of group numbers as a bitmap that grows with what is added, never with what somebody
+ * claims.
+ */
 import type { GroupRange } from '../blake3/geometry.ts'
 
 export class GroupSet {

@@ -1,6 +1,8 @@
 /**
- * One blob on its way in, from any number of senders at once: verified groups go straight to their place in the partial blob, and can be read from there
- * before the rest has come. Whoever asks for the same blob joins; the transfer stops when the last of them gives up, and what was verified stays for later.
+ * One blob on its way in, from any number of senders at once: verified groups go straight to their
+ * place in the partial blob, and can be read from there before the rest has come. Whoever asks for
+ * the same blob joins; the transfer stops when the last of them gives up, and what was verified
+ * stays for later.
  */
 import type { Batch } from '../blake3/decode.ts'
 import {
@@ -28,15 +30,26 @@ export interface Incoming {
   sizeProven(): boolean
   /** What has not been verified yet, in order. */
   missing(): ByteRange[]
-  /** Takes the encoding of the groups that `range` touches. Throws blob.range unless it lies inside the blob. */
+  /**
+   * Takes the encoding of the groups that `range` touches. Throws blob.range unless it lies inside
+   * the blob.
+   */
   decoder(range: ByteRange): RangeSink
   /** Bytes from the start on that are verified and can be read. */
   verifiedPrefix(): number
-  /** Resolves once the prefix reaches `offset`; rejects when the transfer is given up or the signal aborts. */
+  /**
+   * Resolves once the prefix reaches `offset`; rejects when the transfer is given up or the signal
+   * aborts.
+   */
   waitFor(offset: number, signal?: AbortSignal): Promise<void>
-  /** Verified bytes. Throws blob.unverified if some of them are missing, blob.range past the end or for more than 16 MiB at once. */
+  /**
+   * Verified bytes. Throws blob.unverified if some of them are missing, blob.range past the end or
+   * for more than 16 MiB at once.
+   */
   read(range: ByteRange): Promise<Uint8Array>
-  /** Moves the blob to its final place, durably. Throws blob.incomplete while something is missing. */
+  /**
+   * Moves the blob to its final place, durably. Throws blob.incomplete while something is missing.
+   */
   finish(): Promise<{ size: number }>
   /** Leaves the transfer; does nothing after `finish` or a second time. */
   abort(): Promise<void>
@@ -44,11 +57,17 @@ export interface Incoming {
 
 /** The most that one `read` returns: callers stream in far smaller pieces. */
 export const MAX_READ_BYTES = 16 * MIB
-/** Progress is made durable after this much, or this long, whichever is first: what a crash may cost. */
+/**
+ * Progress is made durable after this much, or this long, whichever is first: what a crash may
+ * cost.
+ */
 const CHECKPOINT_BYTES = 64 * MIB
 const CHECKPOINT_MS = 10_000
 
-/** The transfer itself, shared by its joiners. Owned by the pool's receiver; a joiner sees it only through its own Incoming. */
+/**
+ * The transfer itself, shared by its joiners. Owned by the pool's receiver; a joiner sees it only
+ * through its own Incoming.
+ */
 export class Transfer implements Landing {
   readonly partial: Partial
   /** Resolves once its files are closed, for whatever reason. */
@@ -247,7 +266,8 @@ export class Transfer implements Landing {
     if (range.end - range.start > MAX_READ_BYTES)
       throw blobError('blob.range', { ...range, size: this.size })
     if (this.#state === 'closed') throw blobError('blob.aborted', { id: this.id })
-    // A reader may be one step behind the transfer's end: the bytes are the same, under another name.
+    // A reader may be one step behind the transfer's end: the bytes are the same, under another
+    // name.
     if (this.#state === 'finished') return readWhole(this.#store, this.id, range)
     if (range.end > range.start && !this.partial.verified.hasRange(groupsOf(range, this.size))) {
       throw blobError('blob.unverified', { id: this.id, start: range.start, end: range.end })
@@ -275,7 +295,8 @@ export class Transfer implements Landing {
       const { data, outboard, bitmapPath } = this.partial
       this.#store.disk.admit()
       await settle(this.#store, [data, outboard])
-      // Crash here: all of the data, read-only, and perhaps an older bitmap; a resumption opens it up, hashes it again and fetches the rest.
+      // Crash here: all of the data, read-only, and perhaps an older bitmap; a resumption opens it
+      // up, hashes it again and fetches the rest.
       await commit(this.#store, this.id, data, this.#groups > 1 ? outboard : undefined)
       // Crash here: a blob that is whole, and a bitmap without data, which is swept.
       await this.#store.disk.remove(bitmapPath)

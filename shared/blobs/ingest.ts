@@ -1,6 +1,8 @@
 /**
- * Takes content into the pool: both hashes and the tree are computed while it streams to a temporary file, and it gets its final name only when it is
- * what was expected and is on the disk. A failure at any step, a kill among them, leaves the pool as it was, and at most a temporary file.
+ * Takes content into the pool: both hashes and the tree are computed while it streams to a
+ * temporary file, and it gets its final name only when it is what was expected and is on the disk.
+ * A failure at any step, a kill among them, leaves the pool as it was, and at most a temporary
+ * file.
  */
 import { createHash } from 'node:crypto'
 import { GROUP_BYTES, MAX_BLOB_BYTES } from '../blake3/geometry.ts'
@@ -52,7 +54,9 @@ export async function ingest(
   return take(store, sourceOfIterable(content, options.signal), options)
 }
 
-/** Ingests a regular file. Throws blob.not-a-file for anything else, and where it can't be opened. */
+/**
+ * Ingests a regular file. Throws blob.not-a-file for anything else, and where it can't be opened.
+ */
 export async function ingestFile(
   store: Store,
   path: string,
@@ -115,7 +119,10 @@ interface Poured {
 /** Places for batches: one that arrives, one that is hashed, one that is written. */
 const SLOTS = 3
 
-/** Streams the source to the draft. While one batch is hashed, the next one arrives and the one before is written. */
+/**
+ * Streams the source to the draft. While one batch is hashed, the next one arrives and the one
+ * before is written.
+ */
 async function pour(
   store: Store,
   source: Source,
@@ -123,7 +130,8 @@ async function pour(
   options: IngestOptions,
 ): Promise<Poured> {
   const limit = Math.min(options.maxBytes, MAX_BLOB_BYTES)
-  // Most contents end within the first batch, so a place for a further one is taken only when it comes.
+  // Most contents end within the first batch, so a place for a further one is taken only when it
+  // comes.
   const slots: Slot[] = []
   const slotOf = (batch: number): Slot => (slots[batch % SLOTS] ??= takeSlot())
   const fill = (batch: number): Promise<number> =>
@@ -182,8 +190,9 @@ function mismatch(what: string, wanted: string, got: string): Error {
 }
 
 /**
- * Whether the pool has this blob, sound: its whole content is hashed again, because a copy that has rotted must give way to the good one that was
- * just taken in. The damaged file is replaced in one rename.
+ * Whether the pool has this blob, sound: its whole content is hashed again, because a copy that has
+ * rotted must give way to the good one that was just taken in. The damaged file is replaced in one
+ * rename.
  */
 async function healthy(
   store: Store,
@@ -195,7 +204,8 @@ async function healthy(
   const since = store.clock.now()
   const stat = await statIfAny(path)
   if (stat === undefined) return false
-  // The outboard is missing after a crash between its rename and a removal; then the new pair replaces the old file.
+  // The outboard is missing after a crash between its rename and a removal; then the new pair
+  // replaces the old file.
   if (size > GROUP_BYTES && (await statIfAny(store.layout.outboard(id))) === undefined) return false
   try {
     const { file } = await openBlob(path, id)

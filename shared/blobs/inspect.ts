@@ -1,6 +1,7 @@
 /**
- * Samples a pool without a change to it: for `muster doctor`, beside a node that works in the pool or without one. What is damaged
- * stays where it is; the node's own check moves it away and fetches it again.
+ * Samples a pool without a change to it: for `muster doctor`, beside a node that works in the pool
+ * or without one. What is damaged stays where it is; the node's own check moves it away and fetches
+ * it again.
  */
 import { constants } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
@@ -13,7 +14,10 @@ import { diskFailure, errno } from './disk.ts'
 import { type SampleBudget, type Sampled, samplePool } from './sample.ts'
 import { exactStat, openVerified } from './verified.ts'
 
-/** Undefined if there is no pool in this folder. @throws blob.disk where it can't be read, the signal's reason */
+/**
+ * Undefined if there is no pool in this folder. @throws blob.disk where it can't be read, the
+ * signal's reason
+ */
 export async function inspectPool(
   deps: { clock: Clock; random: Random },
   folder: string,
@@ -69,7 +73,10 @@ async function isSound(
   }
 }
 
-/** Ids of all blobs below a pool's `blobs` folder, in no particular order; undefined if there is no such folder. */
+/**
+ * Ids of all blobs below a pool's `blobs` folder, in no particular order; undefined if there is no
+ * such folder.
+ */
 export async function blobsIn(blobs: string): Promise<BlobId[] | undefined> {
   const ids: BlobId[] = []
   for (const shard of (await namesIn(blobs)) ?? []) {

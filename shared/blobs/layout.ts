@@ -1,6 +1,8 @@
 /**
- * Where a pool keeps what, and the check that nobody else can change it: `blobs/ab/<id>` and `<id>.outboard` beside it, read-only; `temporary/` for
- * what is being taken in, `partial/` for what is being received, `quarantine/` for what turned out damaged. Names are made only of checked ids and dice.
+ * Where a pool keeps what, and the check that nobody else can change it: `blobs/ab/<id>` and
+ * `<id>.outboard` beside it, read-only; `temporary/` for what is being taken in, `partial/` for
+ * what is being received, `quarantine/` for what turned out damaged. Names are made only of checked
+ * ids and dice.
  */
 import type { Stats } from 'node:fs'
 import { lstat, mkdir, readdir } from 'node:fs/promises'
@@ -29,12 +31,18 @@ export interface Layout {
   shard(id: BlobId): Promise<string>
 }
 
-/** What a crash or a kill left in `temporary/` is removed after this long without a write; a live writer is never so slow. */
+/**
+ * What a crash or a kill left in `temporary/` is removed after this long without a write; a live
+ * writer is never so slow.
+ */
 const STALE_TEMPORARY_MS = 3_600_000
 /** A partial blob that nobody went on with for this long. */
 const STALE_PARTIAL_MS = 7 * 86_400_000
 
-/** Makes the folders that are absent, refuses those that others could change, and removes what crashes left behind. */
+/**
+ * Makes the folders that are absent, refuses those that others could change, and removes what
+ * crashes left behind.
+ */
 export async function openLayout(
   deps: { disk: GuardedDisk; clock: Clock },
   path: string,
@@ -108,7 +116,9 @@ async function openFolder(path: string, mode: number): Promise<string> {
   return path
 }
 
-/** Refuses a link, a file, a folder of another user, and one that those of `forbidden` may write to. */
+/**
+ * Refuses a link, a file, a folder of another user, and one that those of `forbidden` may write to.
+ */
 async function checkFolder(path: string, forbidden: number): Promise<void> {
   const stat = await lstat(path)
   const self = process.geteuid?.() ?? stat.uid

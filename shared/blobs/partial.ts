@@ -1,6 +1,7 @@
 /**
- * A partial blob on the disk: data and outboard in their final form with gaps, and a bitmap of the groups that were verified. The bitmap is written only
- * after data and outboard are synced, and even so it is no more than a hint: on resumption each group that it names is hashed again.
+ * A partial blob on the disk: data and outboard in their final form with gaps, and a bitmap of the
+ * groups that were verified. The bitmap is written only after data and outboard are synced, and
+ * even so it is no more than a hint: on resumption each group that it names is hashed again.
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -36,7 +37,10 @@ export interface Partial {
   readonly verified: GroupSet
 }
 
-/** Names in the folder: `<id>.<32 hex digits>` and one of these. A name is drawn anew for each download, so no process ever reuses another one's. */
+/**
+ * Names in the folder: `<id>.<32 hex digits>` and one of these. A name is drawn anew for each
+ * download, so no process ever reuses another one's.
+ */
 const DATA = '.data'
 const OUTBOARD = '.outboard'
 const BITMAP = '.verified'
@@ -59,7 +63,10 @@ export async function createPartial(store: Store, id: BlobId, size: number): Pro
   }
 }
 
-/** What the disk says of partial copies of a blob, without opening them: bitmaps that are whole, not yet believed. */
+/**
+ * What the disk says of partial copies of a blob, without opening them: bitmaps that are whole, not
+ * yet believed.
+ */
 export async function findPartials(
   store: Store,
   id: BlobId,
@@ -75,7 +82,10 @@ export async function findPartials(
   return found
 }
 
-/** Opens a partial blob and hashes again whatever its bitmap claims; what doesn't hold is fetched anew. Undefined if its files are gone. */
+/**
+ * Opens a partial blob and hashes again whatever its bitmap claims; what doesn't hold is fetched
+ * anew. Undefined if its files are gone.
+ */
 export async function resumePartial(
   store: Store,
   id: BlobId,
@@ -115,7 +125,10 @@ export async function resumePartial(
   }
 }
 
-/** Adds to `verified` the groups of `run` that hash to what they must, up to the first chunk that doesn't. */
+/**
+ * Adds to `verified` the groups of `run` that hash to what they must, up to the first chunk that
+ * doesn't.
+ */
 async function verifyRun(
   partial: Partial,
   run: GroupRange,
@@ -130,7 +143,8 @@ async function verifyRun(
     }
   } catch (error) {
     signal?.throwIfAborted()
-    // Files that end early, tree nodes that were never written, rot: all of it means only that these groups are still missing.
+    // Files that end early, tree nodes that were never written, rot: all of it means only that
+    // these groups are still missing.
     if (!(error instanceof MusterError)) throw error
   }
 }
@@ -156,7 +170,10 @@ export async function writeBitmap(
   }
 }
 
-/** A bitmap file: BLAKE3 of the rest (32 bytes), the blob's claimed size (8, little-endian), the bits. Undefined unless it is whole. */
+/**
+ * A bitmap file: BLAKE3 of the rest (32 bytes), the blob's claimed size (8, little-endian), the
+ * bits. Undefined unless it is whole.
+ */
 function parseBitmap(bytes: Buffer): { size: number; claimed: GroupSet } | undefined {
   if (bytes.length < 40) return undefined
   const body = bytes.subarray(32)

@@ -1,6 +1,8 @@
 /**
- * The content-addressed pool: blobs under `<folder>/blobs/ab/<id>`, read-only, each with its BLAKE3 outboard beside it. What has its final name is whole,
- * was verified, and is on the disk; every failure before that, a kill included, leaves the pool sound. Several processes may take content in at once.
+ * The content-addressed pool: blobs under `<folder>/blobs/ab/<id>`, read-only, each with its BLAKE3
+ * outboard beside it. What has its final name is whole, was verified, and is on the disk; every
+ * failure before that, a kill included, leaves the pool sound. Several processes may take content
+ * in at once.
  */
 import type { BigIntStats } from 'node:fs'
 import { readdir } from 'node:fs/promises'
@@ -34,8 +36,9 @@ export interface Pool {
   /** Where the pool is, links resolved. */
   readonly folder: string
   /**
-   * Takes content in. Throws blob.too-large, blob.mismatch, blob.no-space, blob.disk, blob.suspect, the source's own error, or the signal's reason; then
-   * nothing of the content stays. Taking in what is there already checks the pool's copy and replaces it if it has rotted.
+   * Takes content in. Throws blob.too-large, blob.mismatch, blob.no-space, blob.disk, blob.suspect,
+   * the source's own error, or the signal's reason; then nothing of the content stays. Taking in
+   * what is there already checks the pool's copy and replaces it if it has rotted.
    */
   ingest(content: AsyncIterable<Uint8Array>, options: IngestOptions): Promise<Ingested>
   /** The same for a regular file. Throws blob.not-a-file too. */
@@ -44,39 +47,62 @@ export interface Pool {
   stat(id: BlobId): Promise<{ size: number } | undefined>
   /** The blob's file, for hard links and for reading; it must never be written to. */
   path(id: BlobId): string
-  /** The content, or bytes `start` up to `end` of it, in pieces of up to 1 MiB as the disk has them. Throws blob.unknown, blob.range. */
+  /**
+   * The content, or bytes `start` up to `end` of it, in pieces of up to 1 MiB as the disk has them.
+   * Throws blob.unknown, blob.range.
+   */
   read(id: BlobId, range?: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>
   /**
-   * The bao encoding (groups of 16 KiB) of the groups that the range touches, verified, in buffers of up to 1 MiB that belong to the caller.
-   * A blob that isn't whole is encoded as far as it is verified. Throws blob.unknown, blob.range, blob.unverified, blob.damaged.
+   * The bao encoding (groups of 16 KiB) of the groups that the range touches, verified, in buffers
+   * of up to 1 MiB that belong to the caller. A blob that isn't whole is encoded as far as it is
+   * verified. Throws blob.unknown, blob.range, blob.unverified, blob.damaged.
    */
   encode(id: BlobId, range: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>
   /**
-   * Begins, joins or resumes the transfer of a blob that somebody says has `size` bytes. Throws blob.size if that contradicts what is known, blob.too-large,
-   * blob.no-space, blob.suspect, or the signal's reason: to resume a transfer takes as long as hashing what is there of it. Each handle must be finished or
-   * aborted; the signal is of no use to it any more.
+   * Begins, joins or resumes the transfer of a blob that somebody says has `size` bytes. Throws
+   * blob.size if that contradicts what is known, blob.too-large, blob.no-space, blob.suspect, or
+   * the signal's reason: to resume a transfer takes as long as hashing what is there of it. Each
+   * handle must be finished or aborted; the signal is of no use to it any more.
    */
   receive(id: BlobId, size: number, signal?: AbortSignal): Promise<Incoming>
-  /** What is verified of a blob that isn't whole, and can be encoded. Undefined if there is nothing, or all of it. */
+  /**
+   * What is verified of a blob that isn't whole, and can be encoded. Undefined if there is nothing,
+   * or all of it.
+   */
   partial(id: BlobId): Promise<PartialProgress | undefined>
   /** Every whole blob, in the order of ids, from behind `after` on. */
   list(after?: BlobId): AsyncIterable<{ id: BlobId; size: number }>
   /** Every name of a blob, whole or not even a file; in no particular order. */
   ids(): Promise<BlobId[]>
-  /** Bytes of a blob's file, and whether it is unchanged since it was verified. Undefined if there is none. */
+  /**
+   * Bytes of a blob's file, and whether it is unchanged since it was verified. Undefined if there
+   * is none.
+   */
   look(id: BlobId): Promise<{ size: number; known: boolean } | undefined>
-  /** Hashes the whole content again. False if it was damaged: then it is in quarantine. Throws blob.unknown. */
+  /**
+   * Hashes the whole content again. False if it was damaged: then it is in quarantine. Throws
+   * blob.unknown.
+   */
   check(id: BlobId, signal?: AbortSignal): Promise<boolean>
   /**
-   * Whether the content is what the id says. It is hashed only if its file changed since it was last hashed. Damaged content
-   * is in quarantine then.
+   * Whether the content is what the id says. It is hashed only if its file changed since it was
+   * last hashed. Damaged content is in quarantine then.
    */
   verify(id: BlobId, signal?: AbortSignal): Promise<Soundness>
-  /** Whether a file with these attributes is the blob's own, or a hard link to it, and is known to be right. */
+  /**
+   * Whether a file with these attributes is the blob's own, or a hard link to it, and is known to
+   * be right.
+   */
   holds(id: BlobId, stats: BigIntStats): boolean
-  /** When the blob was last hashed and found right, in milliseconds since the epoch; undefined if that is not known. */
+  /**
+   * When the blob was last hashed and found right, in milliseconds since the epoch; undefined if
+   * that is not known.
+   */
   verifiedAt(id: BlobId): number | undefined
-  /** How many damaged files this process has moved to quarantine: hard links to them may be published. */
+  /**
+   * How many damaged files this process has moved to quarantine: hard links to them may be
+   * published.
+   */
   damaged(): number
   /** Waits until the record of what was verified is on the disk. */
   flush(): Promise<void>
@@ -100,7 +126,10 @@ export interface PoolDeps {
   readonly disk?: Disk
 }
 
-/** Opens a pool, and removes what interrupted processes left in it long ago. Throws blob.folder if somebody else could change it. */
+/**
+ * Opens a pool, and removes what interrupted processes left in it long ago. Throws blob.folder if
+ * somebody else could change it.
+ */
 export async function openPool(deps: PoolDeps, options: PoolOptions): Promise<Pool> {
   const disk = guard(deps.disk ?? systemDisk, options.folder)
   const layout = await openLayout({ disk, clock: deps.clock }, options.folder)
@@ -208,7 +237,8 @@ async function remove(
   if (there.every((stat) => stat === undefined)) return
   store.verified.forget(id)
   await disk.remove(layout.blob(id))
-  // Crash here: the blob may come back after a power loss, whole, or be gone with its outboard left; a second removal finishes.
+  // Crash here: the blob may come back after a power loss, whole, or be gone with its outboard
+  // left; a second removal finishes.
   await disk.remove(layout.outboard(id))
   await disk.syncFolder(await layout.shard(id))
 }

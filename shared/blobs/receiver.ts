@@ -1,4 +1,7 @@
-/** Opens transfers into the pool: one for each blob, joined by whoever wants it, going on where an earlier process stopped. */
+/**
+ * Opens transfers into the pool: one for each blob, joined by whoever wants it, going on where an
+ * earlier process stopped.
+ */
 import type { ByteRange } from '../blake3/geometry.ts'
 import { groupCount, groupsOf, MAX_BLOB_BYTES } from '../blake3/geometry.ts'
 import { type BlobId, blobId } from '../ids.ts'
@@ -34,13 +37,19 @@ export interface PartialProgress {
 export interface Receiver {
   receive(id: BlobId, size: number, signal?: AbortSignal): Promise<Incoming>
   partial(id: BlobId): Promise<PartialProgress | undefined>
-  /** Opens the files of a blob that isn't whole, if all of `range` is verified there. The caller closes them. */
+  /**
+   * Opens the files of a blob that isn't whole, if all of `range` is verified there. The caller
+   * closes them.
+   */
   openPartial(id: BlobId, range: ByteRange): Promise<BlobFiles | undefined>
   /** Removes what is left of a blob that is not being received. */
   forget(id: BlobId): Promise<void>
 }
 
-/** A transfer that is being opened, which takes as long as hashing what an earlier process left of it. */
+/**
+ * A transfer that is being opened, which takes as long as hashing what an earlier process left of
+ * it.
+ */
 interface Opening {
   readonly transfer: Promise<Transfer>
   readonly abort: AbortController
@@ -52,7 +61,8 @@ interface Opening {
 const SWEEP_MS = 3_600_000
 
 export function createReceiver(store: Store): Receiver {
-  // A transfer stays here from the first request until its files are closed, so that nobody opens them twice.
+  // A transfer stays here from the first request until its files are closed, so that nobody opens
+  // them twice.
   const transfers = new Map<BlobId, Opening>()
   const live = new Map<BlobId, Transfer>()
 
@@ -100,7 +110,8 @@ export function createReceiver(store: Store): Receiver {
     } catch (error) {
       if (opening.waiting === 1) {
         opening.abort.abort(error)
-        // It may have come to its end all the same; then nobody wants it, and joining and leaving closes it.
+        // It may have come to its end all the same; then nobody wants it, and joining and leaving
+        // closes it.
         opening.transfer.then((transfer) => transfer.join()?.abort()).catch(() => undefined)
       }
       throw error
@@ -254,7 +265,10 @@ function whole(store: Store, id: BlobId, size: number): Incoming {
   }
 }
 
-/** Opens a partial blob's files anew, because the transfer may end while they are still being read. Undefined if they have just moved. */
+/**
+ * Opens a partial blob's files anew, because the transfer may end while they are still being read.
+ * Undefined if they have just moved.
+ */
 async function openVerified(
   id: BlobId,
   partial: { size: number; verified: GroupSet; paths: readonly [data: string, outboard: string] },

@@ -1,6 +1,7 @@
 /**
- * Hashes a part of a pool within bounds of bytes and time: first what changed since it was verified, or never was, then some of
- * the rest by chance. Content that rots without a change of its file is found by chance only, or by a check of everything.
+ * Hashes a part of a pool within bounds of bytes and time: first what changed since it was
+ * verified, or never was, then some of the rest by chance. Content that rots without a change of
+ * its file is found by chance only, or by a check of everything.
  */
 import type { Clock } from '../clock.ts'
 import type { BlobId } from '../ids.ts'
@@ -28,7 +29,10 @@ export interface Sampled {
   readonly damaged: readonly { readonly id: BlobId; readonly size: number }[]
 }
 
-/** What was verified before is hashed with at most the second half of the time, so that looking for changes gets its share. */
+/**
+ * What was verified before is hashed with at most the second half of the time, so that looking for
+ * changes gets its share.
+ */
 const LOOKING = 0.5
 
 export async function samplePool(

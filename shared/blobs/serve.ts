@@ -1,4 +1,7 @@
-/** Gives the encoding of a blob, or of a range of it, to whoever may have it. What the disk holds is hashed again before it goes out. */
+/**
+ * Gives the encoding of a blob, or of a range of it, to whoever may have it. What the disk holds is
+ * hashed again before it goes out.
+ */
 import { blake3Error } from '../blake3/errors.ts'
 import { encode } from '../blake3/encode.ts'
 import {
@@ -19,8 +22,10 @@ import { requireInside } from './range.ts'
 import { openBlob, openIfAny, type Store } from './store.ts'
 
 /**
- * The encoding of the groups that `range` touches, in buffers of up to 1 MiB. A blob that is still being received is served as far as it is verified.
- * Throws blob.unknown, blob.range, blob.unverified; blob.damaged when the disk holds something else, after moving that to quarantine or repairing it.
+ * The encoding of the groups that `range` touches, in buffers of up to 1 MiB. A blob that is still
+ * being received is served as far as it is verified. Throws blob.unknown, blob.range,
+ * blob.unverified; blob.damaged when the disk holds something else, after moving that to quarantine
+ * or repairing it.
  */
 export async function* serve(
   store: Store,
@@ -47,7 +52,9 @@ export async function* serve(
   }
 }
 
-/** What has been verified of a blob that isn't whole; hashed again on its way out, as everything. */
+/**
+ * What has been verified of a blob that isn't whole; hashed again on its way out, as everything.
+ */
 async function* serveArriving(
   store: Store,
   receiver: Receiver,
@@ -134,7 +141,10 @@ async function damaged(store: Store, id: BlobId, cause: unknown): Promise<Error>
   return blobError('blob.damaged', { id, reason }, { cause })
 }
 
-/** Computes the outboard again; false if the content is wrong too and so in quarantine. Throws blob.unknown if it went there before. */
+/**
+ * Computes the outboard again; false if the content is wrong too and so in quarantine. Throws
+ * blob.unknown if it went there before.
+ */
 async function repair(store: Store, id: BlobId): Promise<boolean> {
   const { file } = await openBlob(store.layout.blob(id), id)
   try {

@@ -1,6 +1,6 @@
 /**
- * Where a byte from a peer touches the disk: takes the encoding of a range as it arrives, and writes the groups that the decoder has verified. Nothing
- * else of it reaches a file.
+ * Where a byte from a peer touches the disk: takes the encoding of a range as it arrives, and
+ * writes the groups that the decoder has verified. Nothing else of it reaches a file.
  */
 import { type Batch, Decoder } from '../blake3/decode.ts'
 import { blake3Error } from '../blake3/errors.ts'
@@ -10,17 +10,26 @@ import { blobError } from './errors.ts'
 
 export interface RangeSink {
   /**
-   * Takes the encoding's next bytes, which the caller may reuse once this returns or, if it returns a promise, once that resolves: the disk is
-   * slower than the sender then, and the sender should wait. Throws blob.altered at the first bad item, and for bytes past the end.
+   * Takes the encoding's next bytes, which the caller may reuse once this returns or, if it returns
+   * a promise, once that resolves: the disk is slower than the sender then, and the sender should
+   * wait. Throws blob.altered at the first bad item, and for bytes past the end.
    */
   write(encoded: Uint8Array): void | Promise<void>
-  /** True once the whole range has been verified; its groups may still be on their way to the disk. */
+  /**
+   * True once the whole range has been verified; its groups may still be on their way to the disk.
+   */
   readonly done: boolean
   /** Resolves once everything verified so far is written. Throws what made a write fail. */
   drained(): Promise<void>
-  /** Says that no more comes. Throws blob.truncated unless the range is done. Verified groups are kept. */
+  /**
+   * Says that no more comes. Throws blob.truncated unless the range is done. Verified groups are
+   * kept.
+   */
   end(): void
-  /** Gives up: verified groups are kept, later writes throw. For a sender that stalls, too: whatever it delivered stays. */
+  /**
+   * Gives up: verified groups are kept, later writes throw. For a sender that stalls, too: whatever
+   * it delivered stays.
+   */
   close(): void
 }
 
@@ -34,7 +43,10 @@ export interface Landing {
   hungry(): boolean
 }
 
-/** Batches (1 MiB each) of one sink that may be on their way to the disk before its sender is asked to wait. */
+/**
+ * Batches (1 MiB each) of one sink that may be on their way to the disk before its sender is asked
+ * to wait.
+ */
 const MAX_WRITING = 3
 
 export function createSink(landing: Landing, range: ByteRange): RangeSink {

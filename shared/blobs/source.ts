@@ -1,9 +1,15 @@
-/** Where an ingest gets its bytes from: something that fills a buffer, whole unless the content ends. */
+/**
+ * Where an ingest gets its bytes from: something that fills a buffer, whole unless the content
+ * ends.
+ */
 import { createInterrupt } from '../interrupt.ts'
 import type { FileHandle } from './disk.ts'
 
 export interface Source {
-  /** Fills `into` from the content; returns less than its length only at the content's end. One call at a time. */
+  /**
+   * Fills `into` from the content; returns less than its length only at the content's end. One call
+   * at a time.
+   */
   fill(into: Uint8Array): Promise<number>
   /** Stops: a `fill` under way rejects, and none writes to its buffer afterwards. */
   stop(reason: unknown): Promise<void>

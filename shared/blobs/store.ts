@@ -1,6 +1,6 @@
 /**
- * The ground that the pool's operations share: its folders, its guarded disk, temporary files, the space it must leave free, and the one commit that
- * puts a verified blob in its final place.
+ * The ground that the pool's operations share: its folders, its guarded disk, temporary files, the
+ * space it must leave free, and the one commit that puts a verified blob in its final place.
  */
 import { constants } from 'node:fs'
 import { open, statfs } from 'node:fs/promises'
@@ -14,7 +14,10 @@ import { blobError } from './errors.ts'
 import { drawName, type Layout } from './layout.ts'
 import type { Verified } from './verified.ts'
 
-/** What the pool tells an operator: damage that it found, and what it did about it. A Logger of shared/logger.ts fits. */
+/**
+ * What the pool tells an operator: damage that it found, and what it did about it. A Logger of
+ * shared/logger.ts fits.
+ */
 export interface PoolLog {
   warn(data: Readonly<Record<string, unknown>>, message: string): void
 }
@@ -36,7 +39,10 @@ export interface Store {
 /** How often a growing file asks again whether there is space. */
 export const SPACE_CHECK_BYTES = 64 * MIB
 
-/** Throws blob.no-space unless `bytes` more would leave the reserve free, and blob.suspect if the disk can't be trusted any more. */
+/**
+ * Throws blob.no-space unless `bytes` more would leave the reserve free, and blob.suspect if the
+ * disk can't be trusted any more.
+ */
 export async function admit(store: Store, bytes: number): Promise<void> {
   store.disk.admit()
   const { bavail, bsize } = await statfs(store.layout.folder)
@@ -63,13 +69,18 @@ export async function createDraft(store: Store): Promise<Draft> {
   return { path, file: await store.disk.create(path) }
 }
 
-/** Closes and removes; for drafts that came to nothing. What can't be removed now is swept when the pool is next opened. */
+/**
+ * Closes and removes; for drafts that came to nothing. What can't be removed now is swept when the
+ * pool is next opened.
+ */
 export async function discard(store: Store, draft: Draft): Promise<void> {
   await draft.file.close().catch(() => undefined)
   await store.disk.remove(draft.path).catch(() => undefined)
 }
 
-/** Makes drafts whole and read-only on the disk. After this, and not before, they may be committed. */
+/**
+ * Makes drafts whole and read-only on the disk. After this, and not before, they may be committed.
+ */
 export async function settle(store: Store, drafts: readonly Draft[]): Promise<void> {
   await Promise.all(
     drafts.map(async ({ file }) => {
@@ -80,7 +91,8 @@ export async function settle(store: Store, drafts: readonly Draft[]): Promise<vo
 }
 
 /**
- * Moves settled drafts whose contents are verified to their final place: the only way anything gets there. A blob of one group has no outboard.
+ * Moves settled drafts whose contents are verified to their final place: the only way anything gets
+ * there. A blob of one group has no outboard.
  */
 export async function commit(
   store: Store,
@@ -93,12 +105,16 @@ export async function commit(
   await disk.rename(data.path, layout.blob(id))
   // Crash here: the whole blob without its outboard, which is computed again where it is needed.
   if (outboard !== undefined) await disk.rename(outboard.path, layout.outboard(id))
-  // Crash here: the blob may or may not be there after a power loss, whole in either case, because its contents were synced before.
+  // Crash here: the blob may or may not be there after a power loss, whole in either case, because
+  // its contents were synced before.
   await disk.syncFolder(shard)
   store.verified.note(id, await data.file.stat({ bigint: true }))
 }
 
-/** Opens a file of the pool for reading. Throws blob.unknown if it isn't there, blob.not-a-file for anything but a regular file. */
+/**
+ * Opens a file of the pool for reading. Throws blob.unknown if it isn't there, blob.not-a-file for
+ * anything but a regular file.
+ */
 export async function openBlob(
   path: string,
   id: BlobId,

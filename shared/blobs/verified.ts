@@ -1,6 +1,7 @@
 /**
- * Remembers which files of a pool were hashed and found right, with what the file system says of them. A file that changed
- * since is hashed again before it is relied on. A lost record costs one hash; a record is never right for a changed file.
+ * Remembers which files of a pool were hashed and found right, with what the file system says of
+ * them. A file that changed since is hashed again before it is relied on. A lost record costs one
+ * hash; a record is never right for a changed file.
  */
 import type { BigIntStats } from 'node:fs'
 import { constants, lstat, open } from 'node:fs/promises'
@@ -14,16 +15,23 @@ import { errno } from './disk.ts'
 
 export interface Verified {
   /**
-   * Whether a file with these attributes is known to hold the blob. A change time that moved together with the number of
-   * hard links is explained by them: publishing links the pool's files, and the bytes are the same.
+   * Whether a file with these attributes is known to hold the blob. A change time that moved
+   * together with the number of hard links is explained by them: publishing links the pool's files,
+   * and the bytes are the same.
    */
   holds(id: BlobId, stats: BigIntStats): boolean
-  /** Records that the file was hashed and is right. `since`: when hashing began; undefined where this process wrote it. */
+  /**
+   * Records that the file was hashed and is right. `since`: when hashing began; undefined where
+   * this process wrote it.
+   */
   note(id: BlobId, stats: BigIntStats, since?: number): void
   forget(id: BlobId): void
   /** When the blob was last hashed and found right, in milliseconds since the epoch. */
   verifiedAt(id: BlobId): number | undefined
-  /** Waits until everything that was noted is on the disk. Never rejects: what is lost is hashed again. */
+  /**
+   * Waits until everything that was noted is on the disk. Never rejects: what is lost is hashed
+   * again.
+   */
   flush(): Promise<void>
 }
 
@@ -34,14 +42,18 @@ interface Record {
 
 /** Name of the file in the pool's folder. */
 const FILE = 'verified'
-/** A record is some 170 bytes, so this is more than a million; a larger file is not ours and is not read. */
+/**
+ * A record is some 170 bytes, so this is more than a million; a larger file is not ours and is not
+ * read.
+ */
 const MAX_FILE_BYTES = 256 * MIB
 /** Lines that no longer count, beyond as many as do, after which the file is written anew. */
 const MAX_SURPLUS = 20_000
 const READ_BYTES = MIB
 /**
- * A file that was changed this shortly before it was hashed might change again without its times showing that: Linux takes
- * them from a clock that ticks every 1 to 10 ms, and some file systems keep whole seconds.
+ * A file that was changed this shortly before it was hashed might change again without its times
+ * showing that: Linux takes them from a clock that ticks every 1 to 10 ms, and some file systems
+ * keep whole seconds.
  */
 const TICK_MS = 50
 const WHOLE_SECONDS_MS = 2_000
@@ -114,7 +126,8 @@ export async function openVerified(
           lines = records.size
         }
       } catch (error) {
-        // Without its folder there is no pool either. Everything else is told once, and the next start hashes again.
+        // Without its folder there is no pool either. Everything else is told once, and the next
+        // start hashes again.
         failed = true
         if (errno(error) !== 'ENOENT') deps.warn(error)
       }
@@ -158,7 +171,10 @@ export async function openVerified(
   }
 }
 
-/** Fills `records` from the file. Returns how many lines it has; damaged ones count and are otherwise passed over. */
+/**
+ * Fills `records` from the file. Returns how many lines it has; damaged ones count and are
+ * otherwise passed over.
+ */
 async function load(path: string, records: Map<BlobId, Record>): Promise<number> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(
     (error: unknown) => {

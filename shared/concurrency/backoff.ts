@@ -1,6 +1,7 @@
 /**
- * Waiting before another try: exponential with full jitter, so that many clients that failed together don't come back together
- * (Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog 2015: full jitter does the least work of the variants).
+ * Waiting before another try: exponential with full jitter, so that many clients that failed
+ * together don't come back together (Brooker, "Exponential Backoff and Jitter", AWS Architecture
+ * Blog 2015: full jitter does the least work of the variants).
  */
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
@@ -12,7 +13,10 @@ export interface BackoffOptions {
   readonly maxMs: number
 }
 
-/** The wait before try `attempt` + 1, in ms: uniform in [0, min(maxMs, baseMs · 2^attempt)). `attempt` counts failures from 0. */
+/**
+ * The wait before try `attempt` + 1, in ms: uniform in [0, min(maxMs, baseMs · 2^attempt)).
+ * `attempt` counts failures from 0.
+ */
 export function backoffMs(
   deps: { random: Random },
   options: BackoffOptions,
@@ -28,7 +32,10 @@ export interface RetryOptions extends BackoffOptions {
   readonly retries: number
   /** Whether another try can help after this error. */
   readonly retryable: (error: unknown) => boolean
-  /** The wait that the other side asked for, in ms (`Retry-After`); at least this long is waited, at most {@link BackoffOptions.maxMs}. */
+  /**
+   * The wait that the other side asked for, in ms (`Retry-After`); at least this long is waited, at
+   * most {@link BackoffOptions.maxMs}.
+   */
   readonly askedMs?: (error: unknown) => number | undefined
   /** Told before each wait. */
   readonly onRetry?: (error: unknown, attempt: number, waitMs: number) => void
@@ -36,8 +43,8 @@ export interface RetryOptions extends BackoffOptions {
 }
 
 /**
- * Does `work` until it succeeds, fails for good, or `retries` are used up; then throws the last error.
- * An abort ends a wait at once and throws the signal's reason.
+ * Does `work` until it succeeds, fails for good, or `retries` are used up; then throws the last
+ * error. An abort ends a wait at once and throws the signal's reason.
  */
 export async function retry<T>(
   deps: { clock: Clock; random: Random },
@@ -64,8 +71,8 @@ export async function retry<T>(
 }
 
 /**
- * Milliseconds that a `Retry-After` header asks to wait (RFC 9110 section 10.2.3: seconds or an HTTP date), or undefined if it is absent
- * or malformed. A date in the past means 0.
+ * Milliseconds that a `Retry-After` header asks to wait (RFC 9110 section 10.2.3: seconds or an
+ * HTTP date), or undefined if it is absent or malformed. A date in the past means 0.
  */
 export function parseRetryAfter(
   header: string | null | undefined,

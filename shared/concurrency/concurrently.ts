@@ -1,6 +1,9 @@
 /** Runs a job for each item, a bounded number at a time, and keeps the order of the results. */
 
-/** Rejects with the first failure once the jobs under way have settled; no new one is started after it. */
+/**
+ * Rejects with the first failure once the jobs under way have settled; no new one is started after
+ * it.
+ */
 export async function concurrently<T, R>(
   items: readonly T[],
   limit: number,

@@ -1,6 +1,7 @@
 /**
- * A token bucket: at most `burst` at once and `perSecond` on average. Bounds what a peer may ask for (tryTake) and how fast we send
- * or fetch (take). Waiters are served in the order they came; memory is bounded by their number, which the caller bounds.
+ * A token bucket: at most `burst` at once and `perSecond` on average. Bounds what a peer may ask
+ * for (tryTake) and how fast we send or fetch (take). Waiters are served in the order they came;
+ * memory is bounded by their number, which the caller bounds.
  */
 import type { Clock } from '../clock.ts'
 import { abortable } from '../interrupt.ts'
@@ -13,9 +14,15 @@ export interface LimiterOptions {
 }
 
 export interface Limiter {
-  /** Takes `tokens` if they are there now and nobody waits; says whether it did. For quotas: refuse instead of queueing. */
+  /**
+   * Takes `tokens` if they are there now and nobody waits; says whether it did. For quotas: refuse
+   * instead of queueing.
+   */
   tryTake(tokens?: number): boolean
-  /** Resolves once `tokens` are taken. More than `burst` is allowed: the bucket goes into debt and the next taker waits longer. */
+  /**
+   * Resolves once `tokens` are taken. More than `burst` is allowed: the bucket goes into debt and
+   * the next taker waits longer.
+   */
   take(tokens?: number, signal?: AbortSignal): Promise<void>
   /** Milliseconds until `tokens` could be taken if nobody else came. */
   waitMs(tokens?: number): number
@@ -25,7 +32,8 @@ export interface Limiter {
 export function createLimiter(deps: { clock: Clock }, options: LimiterOptions): Limiter {
   let level = options.burst
   let filledAt = deps.clock.monotonic()
-  // The tail of the waiters: each waits for the one before it, so a small request can't overtake a large one for ever.
+  // The tail of the waiters: each waits for the one before it, so a small request can't overtake a
+  // large one for ever.
   let tail: Promise<void> = Promise.resolve()
   let waiting = 0
 

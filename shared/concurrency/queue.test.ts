@@ -1,4 +1,6 @@
-/** The queue keeps its bounds, joins equal keys, and aborts a job only when its last joiner leaves. */
+/**
+ * The queue keeps its bounds, joins equal keys, and aborts a job only when its last joiner leaves.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

@@ -1,7 +1,8 @@
 /**
- * A bounded queue of asynchronous work: at most `concurrency` jobs run, at most `capacity` wait, further ones are refused. Jobs with one
- * key are one job: whoever asks for a key that waits or runs joins it and gets its result. A job is aborted when the last of its joiners
- * has left, and never before.
+ * A bounded queue of asynchronous work: at most `concurrency` jobs run, at most `capacity` wait,
+ * further ones are refused. Jobs with one key are one job: whoever asks for a key that waits or
+ * runs joins it and gets its result. A job is aborted when the last of its joiners has left, and
+ * never before.
  */
 import { defineErrors } from '../errors.ts'
 import { abortable } from '../interrupt.ts'
@@ -38,9 +39,10 @@ export interface JoinOptions {
 
 export interface Queue {
   /**
-   * Runs `work` when its turn comes, or joins the job that already has this key (then `work` is not called).
-   * Rejects with the signal's reason as soon as the caller's signal aborts; the job itself goes on for its other joiners.
-   * `onStart` is called once the job runs, at once if it runs already.
+   * Runs `work` when its turn comes, or joins the job that already has this key (then `work` is not
+   * called). Rejects with the signal's reason as soon as the caller's signal aborts; the job itself
+   * goes on for its other joiners. `onStart` is called once the job runs, at once if it runs
+   * already.
    * @throws queue.full, queue.closed, or what the work throws
    */
   run<T>(work: Work<T>, options?: JoinOptions): Promise<T>
@@ -99,7 +101,10 @@ export function createQueue(options: QueueOptions): Queue {
     }
   }
 
-  /** Ends a job that nobody wants any more. One that waits never starts; one that runs is told, and settles by itself. */
+  /**
+   * Ends a job that nobody wants any more. One that waits never starts; one that runs is told, and
+   * settles by itself.
+   */
   const abandon = (job: Job, reason: unknown): void => {
     // A newcomer with the same key must get a fresh job, not one that is being aborted.
     forget(job)
@@ -138,7 +143,8 @@ export function createQueue(options: QueueOptions): Queue {
       joiners: 0,
       onStart: [],
     }
-    // Every joiner sees the failure; if all have left, nobody does, and that must not count as unhandled.
+    // Every joiner sees the failure; if all have left, nobody does, and that must not count as
+    // unhandled.
     job.done.promise.catch(() => undefined)
     if (key !== undefined) jobs.set(key, job)
     waiting.push(job)

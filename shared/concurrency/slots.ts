@@ -1,6 +1,12 @@
-/** A number of places that are taken and given back, first come, first served: how many may do the same thing at once. */
+/**
+ * A number of places that are taken and given back, first come, first served: how many may do the
+ * same thing at once.
+ */
 export interface Slots {
-  /** Resolves with the function that gives the place back; calling that twice does nothing. Rejects with the signal's reason. */
+  /**
+   * Resolves with the function that gives the place back; calling that twice does nothing. Rejects
+   * with the signal's reason.
+   */
   take(signal: AbortSignal): Promise<() => void>
 }
 
@@ -27,7 +33,8 @@ export function createSlots(count: number): Slots {
       const turn = Promise.withResolvers<void>()
       const leave = (): void => {
         const place = waiting.indexOf(turn.resolve)
-        // Not waiting any more: the place is ours already, and the caller that goes on will give it back.
+        // Not waiting any more: the place is ours already, and the caller that goes on will give it
+        // back.
         if (place < 0) return
         waiting.splice(place, 1)
         turn.reject(signal.reason)

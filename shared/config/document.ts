@@ -1,7 +1,8 @@
 /**
- * One YAML file as plain values whose place in the text is known. YAML is narrowed to what can't surprise: version 1.2, unique plain-text
- * keys, decimal numbers, no tags, few aliases, one document. The environment is put into values only after parsing, so that a variable's
- * text can't become structure.
+ * One YAML file as plain values whose place in the text is known. YAML is narrowed to what can't
+ * surprise: version 1.2, unique plain-text keys, decimal numbers, no tags, few aliases, one
+ * document. The environment is put into values only after parsing, so that a variable's text can't
+ * become structure.
  */
 import {
   type Document,
@@ -34,20 +35,32 @@ export interface ConfigDocument {
   /** The whole file as plain values; undefined for an empty file. */
   readonly value: unknown
   readonly problems: readonly Problem[]
-  /** Paths, joined with NUL, of values that the environment changed: text that may stand for a number or a truth value. */
+  /**
+   * Paths, joined with NUL, of values that the environment changed: text that may stand for a
+   * number or a truth value.
+   */
   readonly substituted: ReadonlySet<string>
-  /** A problem at `path`, or at the nearest thing around it that stands in this file. With `atKey`, at the key itself. */
+  /**
+   * A problem at `path`, or at the nearest thing around it that stands in this file. With `atKey`,
+   * at the key itself.
+   */
   problem(path: KeyPath, text: string, atKey?: boolean): Problem
   /** How many steps of `path` exist in this file. */
   depth(path: KeyPath): number
 }
 
-/** An alias bomb multiplies itself; honest files have a handful (`maxAliasCount` counts every expansion). */
+/**
+ * An alias bomb multiplies itself; honest files have a handful (`maxAliasCount` counts every
+ * expansion).
+ */
 const MAX_ALIASES = 100
 
 export const joinPath = (path: KeyPath): string => path.join('\0')
 
-/** Parses the text of a file. Never throws: what is wrong is in `problems`, and then `value` is undefined. */
+/**
+ * Parses the text of a file. Never throws: what is wrong is in `problems`, and then `value` is
+ * undefined.
+ */
 export function parseConfigDocument(
   file: string,
   text: string,
@@ -74,7 +87,8 @@ export function parseConfigDocument(
     let broken = false
     for (const error of [...document.errors, ...document.warnings]) {
       const message = wording(error.code, error.message)
-      // After the first syntax error the parser guesses; the rest of its complaints are about the guesses.
+      // After the first syntax error the parser guesses; the rest of its complaints are about the
+      // guesses.
       if (message.startsWith(SYNTAX) && broken) continue
       broken ||= message.startsWith(SYNTAX)
       problems.push(at(error.pos[0], [], message + advice(text, error.pos[0], message)))
@@ -111,7 +125,8 @@ export function parseConfigDocument(
         const path = pathOf([...ancestors, scalar])
         const offset = scalar.range?.[0] ?? 0
         const source = scalar.source ?? ''
-        // 0o77 and 0x1f are YAML 1.2; 077 means 63 in YAML 1.1 and 77 in 1.2. Nobody reads them alike.
+        // 0o77 and 0x1f are YAML 1.2; 077 means 63 in YAML 1.1 and 77 in 1.2. Nobody reads them
+        // alike.
         if (typeof scalar.value === 'number' && !/^-?(0|[1-9]\d*)(\.\d+)?$/.test(source)) {
           problems.push(
             at(
@@ -203,7 +218,10 @@ function wording(code: string, message: string): string {
   }
 }
 
-/** `workers: ${W}` is fine on a line of its own, but inside { } the brace after the dollar opens another map. */
+/**
+ * `workers: ${W}` is fine on a line of its own, but inside { } the brace after the dollar opens
+ * another map.
+ */
 function advice(text: string, offset: number, message: string): string {
   const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset + 2)
   return message.startsWith(SYNTAX) && line.includes('${')

@@ -1,6 +1,9 @@
 /** `${NAME}` and `${NAME:-default}` in configuration values. */
 
-/** Group 1: the escape `$${`. Group 2: the name. Group 3: the default. A match without a name is malformed. */
+/**
+ * Group 1: the escape `$${`. Group 2: the name. Group 3: the default. A match without a name is
+ * malformed.
+ */
 const REFERENCE = /(\$\$\{)|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?/g
 
 export type Substitution =
@@ -8,8 +11,8 @@ export type Substitution =
   | { readonly problem: string }
 
 /**
- * Replaces references to the environment. An unset variable without a default is a problem, never an empty text; an empty one takes the
- * default, as in the shell. `$${` stands for a literal `${`.
+ * Replaces references to the environment. An unset variable without a default is a problem, never
+ * an empty text; an empty one takes the default, as in the shell. `$${` stands for a literal `${`.
  */
 export function substitute(
   text: string,

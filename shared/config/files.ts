@@ -1,6 +1,7 @@
 /**
- * Reads configuration files with care: whoever may write one may make this process run programs, so each must be a regular file of root
- * or of ourselves that not everybody may write, and an included one no symbolic link. Sizes are checked before anything is read.
+ * Reads configuration files with care: whoever may write one may make this process run programs, so
+ * each must be a regular file of root or of ourselves that not everybody may write, and an included
+ * one no symbolic link. Sizes are checked before anything is read.
  */
 import { constants, globSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
@@ -35,7 +36,8 @@ export async function readConfigFile(
     throw configError('config.unreadable', { file, reason }, { cause })
   }
   try {
-    // The open file is asked, not the path, so that it can't be exchanged between the check and the reading.
+    // The open file is asked, not the path, so that it can't be exchanged between the check and the
+    // reading.
     const stat = await handle.stat()
     const refuse = (reason: string): Error => configError('config.unsafe', { file, reason })
     if (!stat.isFile())
@@ -62,8 +64,9 @@ function decode(file: string, bytes: Uint8Array): string {
 }
 
 /**
- * The files that `pattern` names, relative to the main file's folder, in the order of their names. What does not end in .yaml is left out,
- * however wide the pattern: editors and package managers leave `x.yaml~` and `x.yaml.rpmsave`.
+ * The files that `pattern` names, relative to the main file's folder, in the order of their names.
+ * What does not end in .yaml is left out, however wide the pattern: editors and package managers
+ * leave `x.yaml~` and `x.yaml.rpmsave`.
  */
 export function includedFiles(mainFile: string, pattern: string): string[] {
   const folder = dirname(mainFile)

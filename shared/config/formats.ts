@@ -1,4 +1,7 @@
-/** The little languages inside configuration values. Each message says what is expected; the loader adds what it got. */
+/**
+ * The little languages inside configuration values. Each message says what is expected; the loader
+ * adds what it got.
+ */
 import { isIPv4, isIPv6 } from 'node:net'
 import { z } from 'zod'
 
@@ -49,12 +52,18 @@ export const repositoryName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127
     'expected 1 to 128 letters, digits, dots, dashes or underscores that begin with a letter or digit',
 })
 
-/** A key's fingerprint: 40 (v4) or 64 (v6) hex digits. Short key ids collide by intent and are refused. */
+/**
+ * A key's fingerprint: 40 (v4) or 64 (v6) hex digits. Short key ids collide by intent and are
+ * refused.
+ */
 export const openpgpFingerprint = z.string().regex(/^([0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})$/, {
   error: 'expected a whole fingerprint: 40 or 64 hex digits without blanks',
 })
 
-/** Ranges of the five fields of crontab(5): minute, hour, day of the month, month, day of the week (0 and 7 are Sunday). */
+/**
+ * Ranges of the five fields of crontab(5): minute, hour, day of the month, month, day of the week
+ * (0 and 7 are Sunday).
+ */
 const CRON_FIELDS = [
   [0, 59],
   [0, 23],
@@ -74,7 +83,10 @@ function isCronPart(part: string, low: number, high: number): boolean {
   return first >= low && last <= high && first <= last && step !== 0
 }
 
-/** Five crontab(5) fields of numbers, ranges, lists and steps. Names of days and months are not accepted. */
+/**
+ * Five crontab(5) fields of numbers, ranges, lists and steps. Names of days and months are not
+ * accepted.
+ */
 export const cron = z.string().refine(
   (text) => {
     const fields = text.trim().split(/\s+/)

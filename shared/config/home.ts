@@ -9,7 +9,10 @@ type Environment = Readonly<Record<string, string | undefined>>
 const SYSTEM_HOME = '/var/lib/muster'
 const SYSTEM_CONFIG = '/etc/muster/config.yaml'
 
-/** The home, absolute: --home, else MUSTER_HOME, else /var/lib/muster as root and ~/.local/share/muster as anyone else. */
+/**
+ * The home, absolute: --home, else MUSTER_HOME, else /var/lib/muster as root and
+ * ~/.local/share/muster as anyone else.
+ */
 export function resolveHome(options: {
   flag?: string | undefined
   env: Environment
@@ -23,8 +26,9 @@ export function resolveHome(options: {
 }
 
 /**
- * The configuration file: --config, else MUSTER_CONFIG, else `<home>/config.yaml`, else /etc/muster/config.yaml. One that is named is
- * returned whether or not it exists; of the others, the first that does.
+ * The configuration file: --config, else MUSTER_CONFIG, else `<home>/config.yaml`, else
+ * /etc/muster/config.yaml. One that is named is returned whether or not it exists; of the others,
+ * the first that does.
  * @throws config.not-found
  */
 export async function findConfigFile(options: {

@@ -1,4 +1,7 @@
-/** Configuration: what is right is loaded whole, what is wrong is named with file, line and key (CC-01, CC-02). */
+/**
+ * Configuration: what is right is loaded whole, what is wrong is named with file, line and key
+ * (CC-01, CC-02).
+ */
 import assert from 'node:assert/strict'
 import {
   chmodSync,

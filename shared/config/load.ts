@@ -1,6 +1,7 @@
 /**
- * Loads a home's configuration: the main file, the files that it includes, the environment, the schema. All or nothing: any problem in any
- * file throws one error that lists every problem with file, line and key, and nothing is used.
+ * Loads a home's configuration: the main file, the files that it includes, the environment, the
+ * schema. All or nothing: any problem in any file throws one error that lists every problem with
+ * file, line and key, and nothing is used.
  */
 import { join, resolve } from 'node:path'
 import type { z } from 'zod'
@@ -95,12 +96,18 @@ function stopAt(problems: readonly Problem[]): void {
   throw configError('config.invalid', { problems: lines })
 }
 
-/** None of these is a key of the main configuration, so one of them is enough to know what the file wants to be. */
+/**
+ * None of these is a key of the main configuration, so one of them is enough to know what the file
+ * wants to be.
+ */
 function isRepository(value: PlainMap): boolean {
   return 'name' in value || 'type' in value || 'upstream' in value
 }
 
-/** Maps are merged key by key; anything else is replaced by the later file. The parser has refused `__proto__`. */
+/**
+ * Maps are merged key by key; anything else is replaced by the later file. The parser has refused
+ * `__proto__`.
+ */
 function merge(base: PlainMap, over: PlainMap): PlainMap {
   const result: PlainMap = { ...base }
   for (const [key, value] of Object.entries(over)) {
@@ -136,8 +143,9 @@ function owner(documents: readonly ConfigDocument[], path: KeyPath): ConfigDocum
 }
 
 /**
- * The value with numbers and truth values in place of the text that the environment gave for them, where the schema wants such; undefined
- * if there are none. Only there: `password: ${PASSWORD}` stays text even if it is all digits.
+ * The value with numbers and truth values in place of the text that the environment gave for them,
+ * where the schema wants such; undefined if there are none. Only there: `password: ${PASSWORD}`
+ * stays text even if it is all digits.
  */
 function coerce(
   value: unknown,
@@ -182,7 +190,10 @@ function refuseTwins(
   }
 }
 
-/** Two repositories at one place: each sync of one would replace what the other published, as happens when a file is copied and changed. */
+/**
+ * Two repositories at one place: each sync of one would replace what the other published, as
+ * happens when a file is copied and changed.
+ */
 function refuseSharedPaths(
   repositories: readonly RepositoryConfig[],
   documents: readonly ConfigDocument[],
@@ -277,7 +288,8 @@ function finish(
       ...repositories.map(({ document }) => document.file),
     ],
     storage: { base_path: absolute(value.storage.base_path ?? home) },
-    // sqlite://path/below/home: what follows the two slashes is a path, relative unless it begins with a third. It is percent-decoded later.
+    // sqlite://path/below/home: what follows the two slashes is a path, relative unless it begins
+    // with a third. It is percent-decoded later.
     database: {
       url: url.startsWith(SQLITE)
         ? SQLITE + resolve(home.replaceAll('%', '%25'), url.slice(SQLITE.length))

@@ -1,4 +1,7 @@
-/** Turns what zod found into sentences of one form: `expected …, got …`, with the key that was probably meant. */
+/**
+ * Turns what zod found into sentences of one form: `expected …, got …`, with the key that was
+ * probably meant.
+ */
 import { z } from 'zod'
 import { closest } from '../suggest.ts'
 import { joinPath, type KeyPath, type Problem } from './document.ts'
@@ -41,7 +44,8 @@ export function findings(
         }
       })
     }
-    // A text where a list should be is also too long for a list; the first complaint is the one that helps.
+    // A text where a list should be is also too long for a list; the first complaint is the one
+    // that helps.
     if (seen.has(joinPath(path))) return []
     seen.add(joinPath(path))
     return [{ path, text: sentence(issue, schema, path, value), atKey: false }]
@@ -100,7 +104,10 @@ function typeName(expected: string): string {
   return names[expected] ?? expected
 }
 
-/** What people are surprised by: YAML 1.2 has only true and false, and takes an unquoted 1.10 for the number 1.1. */
+/**
+ * What people are surprised by: YAML 1.2 has only true and false, and takes an unquoted 1.10 for
+ * the number 1.1.
+ */
 function confusion(expected: string, value: unknown): string {
   if (expected === 'boolean' && typeof value === 'string' && /^(yes|no|on|off)$/i.test(value))
     return '; YAML has only true and false'

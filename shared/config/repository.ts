@@ -1,4 +1,7 @@
-/** The configuration of one repository: a file with `name` and `type` at its top, normally in conf.d. */
+/**
+ * The configuration of one repository: a file with `name` and `type` at its top, normally in
+ * conf.d.
+ */
 import { z } from 'zod'
 import { cron, httpUrl, openpgpFingerprint, path, repositoryName } from './formats.ts'
 

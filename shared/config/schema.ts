@@ -1,6 +1,6 @@
 /**
- * The configuration of a home, coordinator's or agent's: the one place that names its keys, their types, bounds, defaults and meaning.
- * docs/CONFIG.md is generated from it.
+ * The configuration of a home, coordinator's or agent's: the one place that names its keys, their
+ * types, bounds, defaults and meaning. docs/CONFIG.md is generated from it.
  */
 import { z } from 'zod'
 import { DEFAULT_KEEP_BYTES, DEFAULT_KEEP_RUNS } from '../run-defaults.ts'
@@ -74,7 +74,8 @@ export const configSchema = z
       .describe("The agent's gateway."),
     runs: z
       .strictObject({
-        // 10,000: more than that a runner does not hold in its memory beside those of the last hour.
+        // 10,000: more than that a runner does not hold in its memory beside those of the last
+        // hour.
         keep: z
           .int()
           .min(0)
@@ -112,7 +113,10 @@ export interface Config extends Omit<Parsed, 'storage' | 'database' | 'include'>
   readonly files: readonly string[]
   readonly storage: { readonly base_path: string }
   readonly database: { readonly url: string }
-  /** What this version does not do (unsupported.ts), each as `file:line:col key: text`; of the repositories it concerns those alone. */
+  /**
+   * What this version does not do (unsupported.ts), each as `file:line:col key: text`; of the
+   * repositories it concerns those alone.
+   */
   readonly unsupported: {
     readonly settings: readonly string[]
     readonly repositories: readonly string[]

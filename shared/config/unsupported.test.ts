@@ -1,4 +1,6 @@
-/** What the configuration may not ask for: of this version, of a node, of two repositories at once. */
+/**
+ * What the configuration may not ask for: of this version, of a node, of two repositories at once.
+ */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

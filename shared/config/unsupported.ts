@@ -1,6 +1,7 @@
 /**
- * What a valid configuration asks for and this version does not do: the one list, for `muster config validate`, which refuses it, for the coordinator
- * as it starts, which says so, and for a sync, which refuses that repository. Never a success that is not what was asked for.
+ * What a valid configuration asks for and this version does not do: the one list, for
+ * `muster config validate`, which refuses it, for the coordinator as it starts, which says so, and
+ * for a sync, which refuses that repository. Never a success that is not what was asked for.
  */
 import type { KeyPath } from './document.ts'
 import type { RepositoryConfig } from './repository.ts'

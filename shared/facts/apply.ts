@@ -1,7 +1,8 @@
 /**
- * Follows a host's facts: state and update in, next state or the reason why not out. Pure, and the same on the coordinator, on an
- * observer, and in an agent that replays its own journal. Nothing is taken on trust: the next state's root is computed and must be the
- * update's, so two that follow the same host either agree or know that they don't.
+ * Follows a host's facts: state and update in, next state or the reason why not out. Pure, and the
+ * same on the coordinator, on an observer, and in an agent that replays its own journal. Nothing is
+ * taken on trust: the next state's root is computed and must be the update's, so two that follow
+ * the same host either agree or know that they don't.
  */
 import { parseRfc3339, rfc3339 } from '../clock.ts'
 import type { BlobId } from '../ids.ts'

@@ -1,6 +1,7 @@
 /**
- * How a package set changes: events as an agent's history shows them. {@link diff} and {@link applyEvents} are each other's inverse:
- * applying the events between two sets to the first gives exactly the second's packages.
+ * How a package set changes: events as an agent's history shows them. {@link diff} and
+ * {@link applyEvents} are each other's inverse: applying the events between two sets to the first
+ * gives exactly the second's packages.
  */
 import { z } from 'zod'
 import { formatEvr } from '../packages/rpm-version.ts'
@@ -36,8 +37,9 @@ export const factEventSchema = z
 export type FactEvent = z.infer<typeof factEventSchema>
 
 /**
- * What happened between two sorted lists of packages, in their order. One version in place of one other is an update; where several versions
- * are installed side by side, each that came is an install and each that went an uninstall.
+ * What happened between two sorted lists of packages, in their order. One version in place of one
+ * other is an update; where several versions are installed side by side, each that came is an
+ * install and each that went an uninstall.
  * @param at RFC 3339
  */
 export function diff(
@@ -70,7 +72,10 @@ export function diff(
   return events
 }
 
-/** The packages after the events, or undefined if an event doesn't fit: it removes what isn't there or installs what is. */
+/**
+ * The packages after the events, or undefined if an event doesn't fit: it removes what isn't there
+ * or installs what is.
+ */
 export function applyEvents(
   packages: readonly FactPackage[],
   events: readonly FactEvent[],
@@ -118,7 +123,10 @@ function sameFrom(
   return packages.slice(start, end)
 }
 
-/** The packages of one sorted list that another doesn't have. Linear: a hostile set may hold a hundred thousand versions of one name. */
+/**
+ * The packages of one sorted list that another doesn't have. Linear: a hostile set may hold a
+ * hundred thousand versions of one name.
+ */
 function without(packages: readonly FactPackage[], others: readonly FactPackage[]): FactPackage[] {
   let i = 0
   return packages.filter((pkg) => {

@@ -1,6 +1,7 @@
 /**
- * What a host is and has installed: the set that facts are about. A set is always sorted and free of repetitions, so one state of a host has one
- * encoding, and the BLAKE3 of that encoding, its *root*, is at the same time the blob id under which the whole set can be fetched.
+ * What a host is and has installed: the set that facts are about. A set is always sorted and free
+ * of repetitions, so one state of a host has one encoding, and the BLAKE3 of that encoding, its
+ * *root*, is at the same time the blob id under which the whole set can be fetched.
  */
 import { z } from 'zod'
 import { blake3Of } from '../blake3/hash.ts'
@@ -14,7 +15,10 @@ import { factsError } from './errors.ts'
 export const MANAGERS = ['dpkg', 'nix', 'portage', 'rpm'] as const
 export type Manager = (typeof MANAGERS)[number]
 
-/** One installed version of a package. Several versions of one name may be installed at once (kernels, multi-arch). */
+/**
+ * One installed version of a package. Several versions of one name may be installed at once
+ * (kernels, multi-arch).
+ */
 export interface FactPackage {
   readonly manager: Manager
   readonly name: string
@@ -23,7 +27,10 @@ export interface FactPackage {
   readonly version: string
   /** rpm's release, dpkg's revision; empty where there is none. */
   readonly release: string
-  /** As the package manager calls it (`x86_64`, `amd64`, `all`, `noarch`); empty for rpm's imported keys. */
+  /**
+   * As the package manager calls it (`x86_64`, `amd64`, `all`, `noarch`); empty for rpm's imported
+   * keys.
+   */
   readonly arch: string
 }
 
@@ -57,7 +64,10 @@ export const MAX_PACKAGE_BYTES = 2 * KIB
 /** Bytes of an encoded set that anybody accepts. */
 export const MAX_SET_BYTES = 32 * MIB
 
-/** Any text but NUL, which PostgreSQL can't store and no package manager allows. Whoever prints it escapes it. */
+/**
+ * Any text but NUL, which PostgreSQL can't store and no package manager allows. Whoever prints it
+ * escapes it.
+ */
 export const factText = z.string().max(MAX_TEXT).refine(isText, 'expected no NUL')
 
 const factSetSchema = z.strictObject({
@@ -85,7 +95,8 @@ const factSetSchema = z.strictObject({
 
 /**
  * A package as a manager prints it, with its version in one string, `[epoch:]version[-release]`.
- * Every package is made here, so that a version in one string and in three parts always mean the same.
+ * Every package is made here, so that a version in one string and in three parts always mean the
+ * same.
  */
 export function factPackage(
   manager: Manager,
@@ -98,7 +109,8 @@ export function factPackage(
 
 /**
  * A set of these packages in any order, repetitions dropped.
- * @throws facts.malformed if there are more than {@link MAX_PACKAGES}, or one that {@link parseFactSet} would refuse
+ * @throws facts.malformed if there are more than {@link MAX_PACKAGES}, or one that
+ * {@link parseFactSet} would refuse
  */
 export function factSet(os: HostFacts, packages: Iterable<FactPackage>): FactSet {
   const sorted = [...packages].sort(comparePackages)
@@ -133,7 +145,8 @@ export function rootOf(set: FactSet): BlobId {
 
 /**
  * Reads an encoded set that somebody sent.
- * @throws json.not-canonical, facts.malformed if it isn't exactly what {@link factSetBytes} writes for some set
+ * @throws json.not-canonical, facts.malformed if it isn't exactly what {@link factSetBytes} writes
+ * for some set
  */
 export function parseFactSet(bytes: Uint8Array): FactSet {
   if (bytes.length > MAX_SET_BYTES)
@@ -153,7 +166,10 @@ export function parseFactSet(bytes: Uint8Array): FactSet {
   return parsed.data
 }
 
-/** The order of a set: manager, name, arch, version, release by code unit; epochs by number. Zero only for the same package. */
+/**
+ * The order of a set: manager, name, arch, version, release by code unit; epochs by number. Zero
+ * only for the same package.
+ */
 export function comparePackages(a: FactPackage, b: FactPackage): number {
   return (
     compareText(a.manager, b.manager) ||

@@ -1,6 +1,7 @@
 /**
- * One step of a host's facts, as its journal keeps it and as its signed statement carries it. Small changes travel as events inside the
- * statement; anything else as the full set, whose blob id is its root.
+ * One step of a host's facts, as its journal keeps it and as its signed statement carries it. Small
+ * changes travel as events inside the statement; anything else as the full set, whose blob id is
+ * its root.
  */
 import { canonicalJson } from '../canonical-json.ts'
 import { blobId, sha256Hex } from '../ids.ts'
@@ -14,7 +15,10 @@ import type { FactEvent } from './events.ts'
 import { factSetBytes, parseFactSet } from './package-set.ts'
 import type { FactSet } from './package-set.ts'
 
-/** A host's place in its own history. A new journal begins a new epoch; within one, sequence numbers have no gaps. */
+/**
+ * A host's place in its own history. A new journal begins a new epoch; within one, sequence numbers
+ * have no gaps.
+ */
 export interface FactPosition {
   readonly epoch: number
   readonly sequence: number
@@ -31,7 +35,10 @@ export type FactUpdate =
   | (UpdateBase & { readonly kind: 'events'; readonly events: readonly FactEvent[] })
   | (UpdateBase & { readonly kind: 'full'; readonly set: FactSet })
 
-/** Of canonical JSON that a statement carries itself: a statement is at most 48 KiB, and has more in it than its events. */
+/**
+ * Of canonical JSON that a statement carries itself: a statement is at most 48 KiB, and has more in
+ * it than its events.
+ */
 export const MAX_INLINE_BYTES = 40 * KIB
 /** Events in one statement. */
 export const MAX_INLINE_EVENTS = 1000
@@ -46,7 +53,9 @@ export function fitsInline(events: readonly FactEvent[]): boolean {
   )
 }
 
-/** What to sign for an update, and the bytes of the blob that the statement names, if it names one. */
+/**
+ * What to sign for an update, and the bytes of the blob that the statement names, if it names one.
+ */
 export function factsBody(update: FactUpdate): {
   body: FactsBody
   payload: Uint8Array | undefined
@@ -71,7 +80,8 @@ export function factsBody(update: FactUpdate): {
 }
 
 /**
- * The update that a statement announces. The statement's signature has been checked; what it says has not.
+ * The update that a statement announces. The statement's signature has been checked; what it says
+ * has not.
  * @param payload the bytes of the blob that the statement names; needed exactly where it names one
  * @throws facts.malformed, json.not-canonical
  */

@@ -1,4 +1,7 @@
-/** The fixed accept/refuse table of ed25519 signatures and keys, against vectors, and against another implementation. */
+/**
+ * The fixed accept/refuse table of ed25519 signatures and keys, against vectors, and against
+ * another implementation.
+ */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -88,7 +91,8 @@ describe('ed25519', () => {
           verdict === 'accept',
           flags,
         )
-        // Proves that the refused ones are near misses, refused for what their row says and not for nonsense.
+        // Proves that the refused ones are near misses, refused for what their row says and not for
+        // nonsense.
         assert.equal(
           noble.verify(hex(signature), Buffer.from(message), hex(key)),
           zip215 === 'accept',

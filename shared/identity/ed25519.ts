@@ -1,11 +1,13 @@
 /**
- * Ed25519 with one fixed table of what is accepted, the same on every platform: RFC 8032 section 5.1.7 without the cofactor,
- * and before it, whatever the platform's library thinks of them, refusal of
+ * Ed25519 with one fixed table of what is accepted, the same on every platform: RFC 8032 section
+ * 5.1.7 without the cofactor, and before it, whatever the platform's library thinks of them,
+ * refusal of
  *   - keys and signatures of the wrong length;
  *   - keys A and commitments R whose encoding is not canonical (y ≥ p, or x = 0 with the sign bit set);
  *   - keys A and commitments R of small order (some libraries let such a key verify every message);
  *   - S ≥ L (a second signature could be made from the first).
- * This is what "Taming the many EdDSAs" (Chalkias, Garillot, Nikolaenko, 2020) calls strict and ed25519-dalek `verify_strict`.
+ * This is what "Taming the many EdDSAs" (Chalkias, Garillot, Nikolaenko, 2020) calls strict and
+ * ed25519-dalek `verify_strict`.
  */
 import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto'
 
@@ -18,8 +20,8 @@ const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 /**
- * y coordinates, little endian and without the sign bit, of the points of order 1, 2, 4 and 8. Encodings that are not canonical (y + p)
- * need no row: the canonical check refuses them.
+ * y coordinates, little endian and without the sign bit, of the points of order 1, 2, 4 and 8.
+ * Encodings that are not canonical (y + p) need no row: the canonical check refuses them.
  */
 const SMALL_ORDER_Y: ReadonlySet<string> = new Set([
   '0100000000000000000000000000000000000000000000000000000000000000', // order 1: (0, 1)
@@ -40,7 +42,10 @@ const FIELD_PRIME = Buffer.from(
   'hex',
 )
 
-/** True if the little-endian number `a` is less than `b`; both 32 bytes. Public values only: the time depends on them. */
+/**
+ * True if the little-endian number `a` is less than `b`; both 32 bytes. Public values only: the
+ * time depends on them.
+ */
 function lessThan(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 31; i >= 0; i--) {
     const difference = (a[i] as number) - (b[i] as number)
@@ -49,17 +54,24 @@ function lessThan(a: Uint8Array, b: Uint8Array): boolean {
   return false
 }
 
-/** Why these 32 bytes may not be a key or a commitment; undefined if they may. Whether they are a point at all is not checked here. */
+/**
+ * Why these 32 bytes may not be a key or a commitment; undefined if they may. Whether they are a
+ * point at all is not checked here.
+ */
 function badPoint(bytes: Uint8Array): string | undefined {
   const y = Buffer.from(bytes)
   y[31] = (y[31] as number) & 0x7f
   if (!lessThan(y, FIELD_PRIME)) return 'its encoding is not canonical'
-  // The points with x = 0, whose sign bit has no meaning, are of order 1 and 2: refused here with either sign.
+  // The points with x = 0, whose sign bit has no meaning, are of order 1 and 2: refused here with
+  // either sign.
   if (SMALL_ORDER_Y.has(y.toString('hex'))) return 'it is a point of small order'
   return undefined
 }
 
-/** Why `bytes` cannot be an ed25519 public key; undefined if it can. Decodes the point: a string that is no point is refused too. */
+/**
+ * Why `bytes` cannot be an ed25519 public key; undefined if it can. Decodes the point: a string
+ * that is no point is refused too.
+ */
 export function publicKeyFault(bytes: Uint8Array): string | undefined {
   if (bytes.length !== PUBLIC_KEY_BYTES)
     return `it has ${bytes.length} bytes instead of ${PUBLIC_KEY_BYTES}`
@@ -74,8 +86,9 @@ export function publicKeyFault(bytes: Uint8Array): string | undefined {
 }
 
 /**
- * Keys that were found good. Deciding takes longer than verifying a signature, and whoever reads a log meets a few keys many times.
- * 4096 keys are a quarter of a megabyte; past that the memory starts anew.
+ * Keys that were found good. Deciding takes longer than verifying a signature, and whoever reads a
+ * log meets a few keys many times. 4096 keys are a quarter of a megabyte; past that the memory
+ * starts anew.
  */
 const goodKeys = new Set<string>()
 const MAX_GOOD_KEYS = 4096
@@ -84,7 +97,10 @@ const P = 2n ** 255n - 19n
 /** d of the curve -x² + y² = 1 + d x² y² (RFC 8032 section 5.1). */
 const D = 37095705934669439343138083508754565189542113879843219016388785533085940283555n
 
-/** True if some x belongs to this y: (y² - 1) / (d y² + 1) is a square (Euler's criterion on u·v, which is one exactly when u/v is). */
+/**
+ * True if some x belongs to this y: (y² - 1) / (d y² + 1) is a square (Euler's criterion on u·v,
+ * which is one exactly when u/v is).
+ */
 function isOnCurve(bytes: Uint8Array): boolean {
   const big = Buffer.from(bytes).reverse()
   big[0] = (big[0] as number) & 0x7f
@@ -103,7 +119,10 @@ function power(base: bigint, exponent: bigint): bigint {
   return result
 }
 
-/** Whether `signature` is a good ed25519 signature by `publicKey` over `bytes`, by the table above. Never throws. */
+/**
+ * Whether `signature` is a good ed25519 signature by `publicKey` over `bytes`, by the table above.
+ * Never throws.
+ */
 export function verifyEd25519(
   publicKey: Uint8Array,
   bytes: Uint8Array,
@@ -116,7 +135,8 @@ export function verifyEd25519(
   try {
     return verify(null, bytes, publicKeyObject(publicKey), signature)
   } catch {
-    // OpenSSL refuses to import some strings that are no point; others it imports and never verifies. Both are a plain no.
+    // OpenSSL refuses to import some strings that are no point; others it imports and never
+    // verifies. Both are a plain no.
     return false
   }
 }

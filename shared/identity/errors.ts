@@ -1,4 +1,7 @@
-/** The errors of keys and signatures: what a person's or a host's key file, ssh-agent or signature can be wrong about. */
+/**
+ * The errors of keys and signatures: what a person's or a host's key file, ssh-agent or signature
+ * can be wrong about.
+ */
 import { defineErrors } from '../errors.ts'
 
 export const identityError = defineErrors({

@@ -1,9 +1,15 @@
-/** The short name of a key in grants, logs and messages: the fingerprint that `ssh-keygen -l` prints, so a person can compare it. */
+/**
+ * The short name of a key in grants, logs and messages: the fingerprint that `ssh-keygen -l`
+ * prints, so a person can compare it.
+ */
 import { createHash } from 'node:crypto'
 import type { Fingerprint } from '../ids.ts'
 import { publicKeyBlob } from './public-key.ts'
 
-/** `SHA256:` and the 43 unpadded base64 characters of the SHA-256 of the SSH key blob of a 32-byte ed25519 public key. */
+/**
+ * `SHA256:` and the 43 unpadded base64 characters of the SHA-256 of the SSH key blob of a 32-byte
+ * ed25519 public key.
+ */
 export function fingerprintOf(publicKey: Uint8Array): Fingerprint {
   const digest = createHash('sha256').update(publicKeyBlob(publicKey)).digest('base64')
   return `SHA256:${digest.slice(0, 43)}` as Fingerprint

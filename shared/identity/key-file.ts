@@ -1,6 +1,7 @@
 /**
- * Key files on disk. A private key is read only from a regular file of at most 64 KiB that belongs to this user or to root and that
- * nobody else can read; neither a link nor a pipe nor a device is followed into. A key is written once, durably, and never replaced.
+ * Key files on disk. A private key is read only from a regular file of at most 64 KiB that belongs
+ * to this user or to root and that nobody else can read; neither a link nor a pipe nor a device is
+ * followed into. A key is written once, durably, and never replaced.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
@@ -17,7 +18,8 @@ const MAX_FILE_BYTES = 64 * 1024
 /**
  * Reads a private key file, decrypting it if need be.
  * @param options.passphrase asked for only if the file is encrypted
- * @throws identity.key-file-missing, identity.key-file, and what {@link parsePrivateKey} and its unlock() throw
+ * @throws identity.key-file-missing, identity.key-file, and what {@link parsePrivateKey} and its
+ * unlock() throw
  */
 export async function loadKeyFile(
   path: string,
@@ -70,7 +72,8 @@ export async function readKeyText(
   signal?: AbortSignal,
 ): Promise<string> {
   signal?.throwIfAborted()
-  // O_NONBLOCK: opening a pipe nobody writes to must not hang. O_NOCTTY: a terminal device must not become ours.
+  // O_NONBLOCK: opening a pipe nobody writes to must not hang. O_NOCTTY: a terminal device must not
+  // become ours.
   const flags =
     constants.O_RDONLY |
     constants.O_NONBLOCK |
@@ -100,7 +103,8 @@ export async function readKeyText(
       throw refuse(`it has ${stat.size} bytes, more than ${MAX_FILE_BYTES}`)
     const fault = options.secret ? permissionFault(stat, process.getuid?.() ?? 0) : undefined
     if (fault !== undefined) throw refuse(fault)
-    // One byte more than allowed: a file that grew since, or one whose size is not known beforehand (/proc), is seen.
+    // One byte more than allowed: a file that grew since, or one whose size is not known beforehand
+    // (/proc), is seen.
     const buffer = Buffer.alloc(MAX_FILE_BYTES + 1)
     let length = 0
     for (let read = 1; read > 0 && length < buffer.length; length += read)
@@ -114,7 +118,10 @@ export async function readKeyText(
   }
 }
 
-/** Why a private key must not be read from a file with this owner and mode by user `uid`; undefined if it may. */
+/**
+ * Why a private key must not be read from a file with this owner and mode by user `uid`; undefined
+ * if it may.
+ */
 export function permissionFault(
   stat: { readonly uid: number; readonly mode: number },
   uid: number,

@@ -1,6 +1,7 @@
 /**
- * Finds the key that a person signs with: the file they name, else the one in MUSTER_IDENTITY, else the key in their ssh-agent, else
- * ~/.ssh/id_ed25519. An encrypted file whose key the agent holds is never decrypted. This key is never the identity of a node.
+ * Finds the key that a person signs with: the file they name, else the one in MUSTER_IDENTITY, else
+ * the key in their ssh-agent, else ~/.ssh/id_ed25519. An encrypted file whose key the agent holds
+ * is never decrypted. This key is never the identity of a node.
  */
 import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
@@ -26,7 +27,8 @@ export interface OperatorOptions {
 }
 
 /**
- * @throws identity.none, identity.ambiguous, identity.agent, identity.agent-key, and what reading a key file throws
+ * @throws identity.none, identity.ambiguous, identity.agent, identity.agent-key, and what reading a
+ * key file throws
  */
 export async function openOperator(
   deps: { clock: Clock },
@@ -111,7 +113,10 @@ async function findInAgent(
   )
 }
 
-/** The only key, else the one whose public half is the default file's; a guess among several would sign with the wrong name. */
+/**
+ * The only key, else the one whose public half is the default file's; a guess among several would
+ * sign with the wrong name.
+ */
 async function chooseFromAgent(
   signers: readonly Signer[],
   options: OperatorOptions,

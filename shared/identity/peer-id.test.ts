@@ -1,4 +1,7 @@
-/** Peer ids as text: known pairs (the comparison with libp2p itself is in node/, which may import it), and refusal of all else. */
+/**
+ * Peer ids as text: known pairs (the comparison with libp2p itself is in node/, which may import
+ * it), and refusal of all else.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -8,7 +11,10 @@ import { keyFromSeed } from './signer.ts'
 
 const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'))
 
-/** Public key and id. Source: printed by @libp2p/peer-id 6.0.15 for the keys of the seeds 00…, 01…, 07… and ff…. */
+/**
+ * Public key and id. Source: printed by @libp2p/peer-id 6.0.15 for the keys of the seeds 00…, 01…,
+ * 07… and ff….
+ */
 const PAIRS: readonly (readonly [string, string])[] = [
   [
     '3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29',

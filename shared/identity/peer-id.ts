@@ -1,11 +1,15 @@
 /**
- * The libp2p peer id of an ed25519 key as text, and back, without libp2p: base58btc of the identity multihash of the key's protobuf
- * (libp2p specs, peer-ids). The command line and the verifiers need ids and never a network stack.
+ * The libp2p peer id of an ed25519 key as text, and back, without libp2p: base58btc of the identity
+ * multihash of the key's protobuf (libp2p specs, peer-ids). The command line and the verifiers need
+ * ids and never a network stack.
  */
 import { identityError } from './errors.ts'
 import { PUBLIC_KEY_BYTES, publicKeyFault } from './ed25519.ts'
 
-/** Identity multihash (code 0, length 36) of PublicKey { Type: Ed25519 (field 1 = 1), Data: 32 bytes (field 2) }. */
+/**
+ * Identity multihash (code 0, length 36) of PublicKey { Type: Ed25519 (field 1 = 1), Data: 32 bytes
+ * (field 2) }.
+ */
 const PREFIX = Uint8Array.from([0x00, 0x24, 0x08, 0x01, 0x12, 0x20])
 const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
 /** Every ed25519 peer id has exactly this many characters: the prefix fixes the leading digits. */
@@ -21,7 +25,8 @@ export function peerIdOfKey(publicKey: Uint8Array): string {
 
 /**
  * The 32-byte public key that an ed25519 peer id carries.
- * @throws identity.peer-id for other key types, other lengths, wrong characters and keys of small order
+ * @throws identity.peer-id for other key types, other lengths, wrong characters and keys of small
+ * order
  */
 export function keyOfPeerId(text: string): Uint8Array {
   const bad = (reason: string): Error =>
@@ -46,7 +51,10 @@ function toBase58(bytes: Uint8Array): string {
   return text
 }
 
-/** The number that `text` writes as `length` bytes; undefined if a character is wrong, it doesn't fit, or it has another encoding. */
+/**
+ * The number that `text` writes as `length` bytes; undefined if a character is wrong, it doesn't
+ * fit, or it has another encoding.
+ */
 function fromBase58(text: string, length: number): Uint8Array | undefined {
   let number = 0n
   for (const character of text) {

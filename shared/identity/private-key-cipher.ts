@@ -1,6 +1,7 @@
 /**
- * The encryption of OpenSSH private keys (OpenSSH PROTOCOL.key): bcrypt_pbkdf stretches the passphrase to key and IV of an AES mode.
- * What ssh-keygen has written in the last ten years and AES can undo; every other cipher is named and refused.
+ * The encryption of OpenSSH private keys (OpenSSH PROTOCOL.key): bcrypt_pbkdf stretches the
+ * passphrase to key and IV of an AES mode. What ssh-keygen has written in the last ten years and
+ * AES can undo; every other cipher is named and refused.
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import bcrypt from 'bcrypt-pbkdf'
@@ -36,8 +37,8 @@ const CIPHERS: Readonly<Record<string, Cipher>> = {
 }
 
 /**
- * `ssh-keygen -a`; 16 unless told otherwise, 24 since OpenSSH 9.9, and people type 100. A round costs some 20 ms of this one thread, and a
- * hostile file may ask for 2^31 of them.
+ * `ssh-keygen -a`; 16 unless told otherwise, 24 since OpenSSH 9.9, and people type 100. A round
+ * costs some 20 ms of this one thread, and a hostile file may ask for 2^31 of them.
  */
 export const MAX_BCRYPT_ROUNDS = 100
 /** OpenSSH draws 16 bytes. */
@@ -67,7 +68,8 @@ export interface Encrypted {
 /**
  * Decrypts the private part. The caller overwrites what it gets.
  * @param what the file, for errors
- * @throws identity.cipher, identity.rounds, identity.private-key; identity.passphrase only where the cipher itself can tell (gcm)
+ * @throws identity.cipher, identity.rounds, identity.private-key; identity.passphrase only where
+ * the cipher itself can tell (gcm)
  * @throws SshWireEnd if the KDF options are truncated
  */
 export function decryptPrivatePart(

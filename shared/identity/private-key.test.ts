@@ -1,4 +1,7 @@
-/** OpenSSH private keys: those that ssh-keygen makes, those that it reads, and those that nobody should. */
+/**
+ * OpenSSH private keys: those that ssh-keygen makes, those that it reads, and those that nobody
+ * should.
+ */
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'

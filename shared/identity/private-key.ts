@@ -1,7 +1,8 @@
 /**
- * OpenSSH private key files (OpenSSH PROTOCOL.key, `-----BEGIN OPENSSH PRIVATE KEY-----`), one ed25519 key each, plain or encrypted.
- * A file is taken whole or not at all: one key, matching check integers, the public half the one that the private half gives, the comment
- * and then the padding 1, 2, 3, …, nothing after. Decrypted bytes are overwritten before the reader returns.
+ * OpenSSH private key files (OpenSSH PROTOCOL.key, `-----BEGIN OPENSSH PRIVATE KEY-----`), one
+ * ed25519 key each, plain or encrypted. A file is taken whole or not at all: one key, matching
+ * check integers, the public half the one that the private half gives, the comment and then the
+ * padding 1, 2, 3, …, nothing after. Decrypted bytes are overwritten before the reader returns.
  */
 import type { Random } from '../random.ts'
 import { PUBLIC_KEY_BYTES, SEED_BYTES } from './ed25519.ts'
@@ -29,7 +30,8 @@ export interface PrivateKeyFile {
   readonly encrypted: boolean
   /**
    * The key itself. Blocks for up to two seconds if encrypted.
-   * @throws identity.encrypted without a passphrase where one is needed, identity.passphrase, identity.cipher, identity.rounds, identity.private-key
+   * @throws identity.encrypted without a passphrase where one is needed, identity.passphrase,
+   * identity.cipher, identity.rounds, identity.private-key
    */
   unlock(passphrase?: string): NodeKey
 }
@@ -99,7 +101,8 @@ function readPrivatePart(
   if (pair.length !== SEED_BYTES + PUBLIC_KEY_BYTES)
     throw bad(what, `its private half has ${pair.length} bytes`)
   const key = keyFromSeed(pair.subarray(0, SEED_BYTES), comment)
-  // Three copies of the public half stand in the file. Signing with one that does not belong to the seed would give the seed away.
+  // Three copies of the public half stand in the file. Signing with one that does not belong to the
+  // seed would give the seed away.
   for (const copy of [publicKey, inner, pair.subarray(SEED_BYTES)])
     if (!Buffer.from(copy).equals(key.publicKey))
       throw bad(what, 'its public half does not belong to its private half')
@@ -172,7 +175,10 @@ function bad(what: string, reason: string): Error {
   return identityError('identity.private-key', { what, reason })
 }
 
-/** Says of a read past the end, and of a public half that is no ed25519 key, that the private key is at fault. */
+/**
+ * Says of a read past the end, and of a public half that is no ed25519 key, that the private key is
+ * at fault.
+ */
 function guarded<T>(what: string, read: () => T): T {
   try {
     return read()

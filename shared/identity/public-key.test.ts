@@ -1,4 +1,7 @@
-/** Public key lines and fingerprints, against ssh-keygen and against everything that is no ed25519 key. */
+/**
+ * Public key lines and fingerprints, against ssh-keygen and against everything that is no ed25519
+ * key.
+ */
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'

@@ -1,6 +1,7 @@
 /**
- * OpenSSH public keys: the line in a `.pub` file and the blob inside it (RFC 8709 section 4). Only ed25519; keys of small
- * order, of a non-canonical encoding or off the curve are refused here, when a key enters, whatever a verifier would think of them later.
+ * OpenSSH public keys: the line in a `.pub` file and the blob inside it (RFC 8709 section 4). Only
+ * ed25519; keys of small order, of a non-canonical encoding or off the curve are refused here, when
+ * a key enters, whatever a verifier would think of them later.
  */
 import { publicKeyFault } from './ed25519.ts'
 import { identityError } from './errors.ts'
@@ -19,7 +20,8 @@ export function publicKeyBlob(publicKey: Uint8Array): Uint8Array {
 /**
  * The 32-byte key of an SSH public key blob.
  * @param what named in the error: where the blob came from
- * @throws identity.public-key for another type, trailing bytes, or a key that {@link publicKeyFault} refuses
+ * @throws identity.public-key for another type, trailing bytes, or a key that
+ * {@link publicKeyFault} refuses
  */
 export function parsePublicKeyBlob(blob: Uint8Array, what: string): Uint8Array {
   try {

@@ -1,5 +1,6 @@
 /**
- * An ed25519 key that can sign, wherever its private half lives: in memory ({@link NodeKey}) or in an ssh-agent.
+ * An ed25519 key that can sign, wherever its private half lives: in memory ({@link NodeKey}) or in
+ * an ssh-agent.
  */
 import type { Fingerprint } from '../ids.ts'
 import type { Random } from '../random.ts'
@@ -12,11 +13,17 @@ export interface Signer {
   readonly publicKey: Uint8Array
   readonly fingerprint: Fingerprint
   readonly comment: string
-  /** 64 bytes over `bytes` as they are. An ssh-agent may ask a person first, refuse, or be gone: identity.agent. */
+  /**
+   * 64 bytes over `bytes` as they are. An ssh-agent may ask a person first, refuse, or be gone:
+   * identity.agent.
+   */
   sign(bytes: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>
 }
 
-/** A key whose private half this process holds: node keys, issuing keys, the ephemeral keys of sessions, operator keys from a file. */
+/**
+ * A key whose private half this process holds: node keys, issuing keys, the ephemeral keys of
+ * sessions, operator keys from a file.
+ */
 export interface NodeKey extends Signer {
   /** The 32-byte private seed (RFC 8032 section 5.1.5). Secret. */
   readonly seed: Uint8Array
@@ -45,6 +52,7 @@ export function keyFromSeed(seed: Uint8Array, comment = ''): NodeKey {
       return signEd25519(privateKey, bytes)
     },
   }
-  // Not enumerable: a key that is logged, spread or compared by accident must not carry its secret along.
+  // Not enumerable: a key that is logged, spread or compared by accident must not carry its secret
+  // along.
   return Object.defineProperty(key, 'seed', { enumerable: false })
 }

@@ -19,7 +19,10 @@ const deps = { clock: systemClock, random: systemRandom }
 const key = generateKey(deps, { comment: 'held' })
 const other = generateKey(deps)
 
-/** A server that speaks the agent's protocol as a test wants: `answer` gives the bytes for one request, or undefined for silence. */
+/**
+ * A server that speaks the agent's protocol as a test wants: `answer` gives the bytes for one
+ * request, or undefined for silence.
+ */
 async function fakeAgent(
   socket: string,
   answer: (

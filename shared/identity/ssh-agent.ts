@@ -1,6 +1,7 @@
 /**
- * A client of ssh-agent (RFC 9987): lists the ed25519 keys it holds and has it sign. One connection a request, with a time limit and a size
- * limit, and no answer is believed: a signature is verified before it is handed on.
+ * A client of ssh-agent (RFC 9987): lists the ed25519 keys it holds and has it sign. One connection
+ * a request, with a time limit and a size limit, and no answer is believed: a signature is verified
+ * before it is handed on.
  */
 import { createConnection, type Socket } from 'node:net'
 import type { Clock } from '../clock.ts'
@@ -19,11 +20,15 @@ const SIGN_RESPONSE = 14
 
 /** What OpenSSH's agent itself allows (AGENT_MAX_LEN); 256 keys with certificates fit. */
 const MAX_ANSWER_BYTES = 256 * 1024
-/** Listing is a lookup: an agent that needs longer is stuck, or forwarded over a dead connection. */
+/**
+ * Listing is a lookup: an agent that needs longer is stuck, or forwarded over a dead connection.
+ */
 const LIST_TIMEOUT_MS = 10_000
 /** Signing may wait for a person: `ssh-add -c` asks. */
 const SIGN_TIMEOUT_MS = 30_000
-/** An agent that holds more keys than this makes a choice meaningless; the first ones are looked at. */
+/**
+ * An agent that holds more keys than this makes a choice meaningless; the first ones are looked at.
+ */
 const MAX_KEYS = 256
 
 export interface AgentDeps {
@@ -37,7 +42,8 @@ export interface AgentOptions {
 }
 
 /**
- * The ed25519 keys of the agent as signers; keys of other types, and keys that are refused everywhere, are left out.
+ * The ed25519 keys of the agent as signers; keys of other types, and keys that are refused
+ * everywhere, are left out.
  * @throws identity.agent
  */
 export async function listAgentKeys(

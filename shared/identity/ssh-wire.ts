@@ -1,9 +1,13 @@
 /**
- * The data types of the SSH protocol (RFC 4251 section 5) that keys and signatures are made of. A read past the end never
- * allocates and never returns a part: it raises {@link SshWireEnd}, which each caller turns into an error of its own.
+ * The data types of the SSH protocol (RFC 4251 section 5) that keys and signatures are made of. A
+ * read past the end never allocates and never returns a part: it raises {@link SshWireEnd}, which
+ * each caller turns into an error of its own.
  */
 
-/** Raised when a length or a value does not fit in what is left; callers catch it and say what was being read. */
+/**
+ * Raised when a length or a value does not fit in what is left; callers catch it and say what was
+ * being read.
+ */
 export class SshWireEnd extends Error {
   override readonly name = 'SshWireEnd'
 }

@@ -1,4 +1,6 @@
-/** SSHSIG signatures, both ways with the real ssh-keygen, and everything that must not pass for one. */
+/**
+ * SSHSIG signatures, both ways with the real ssh-keygen, and everything that must not pass for one.
+ */
 import assert from 'node:assert/strict'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'

@@ -1,6 +1,7 @@
 /**
- * SSHSIG signatures (OpenSSH PROTOCOL.sshsig), ed25519 only: what `ssh-keygen -Y sign` writes and `ssh-keygen -Y verify` reads, binary
- * and armored. A signature is bound to its namespace, so one made for `git` or `file` is never one for `muster`.
+ * SSHSIG signatures (OpenSSH PROTOCOL.sshsig), ed25519 only: what `ssh-keygen -Y sign` writes and
+ * `ssh-keygen -Y verify` reads, binary and armored. A signature is bound to its namespace, so one
+ * made for `git` or `file` is never one for `muster`.
  */
 import { createHash } from 'node:crypto'
 import { SIGNATURE_BYTES, verifyEd25519 } from './ed25519.ts'
@@ -9,7 +10,9 @@ import { KEY_TYPE, parsePublicKeyBlob, publicKeyBlob } from './public-key.ts'
 import type { Signer } from './signer.ts'
 import { readSsh, SshWireEnd, sshString, sshUint32 } from './ssh-wire.ts'
 
-/** `muster` for what one operator orders, `muster-root` for what the fleet's root itself decides. */
+/**
+ * `muster` for what one operator orders, `muster-root` for what the fleet's root itself decides.
+ */
 export type SshsigNamespace = 'muster' | 'muster-root'
 
 const MAGIC = Buffer.from('SSHSIG')
@@ -74,7 +77,8 @@ export interface Sshsig {
 
 /**
  * Takes a binary signature apart without checking it against a message.
- * @throws identity.sshsig for anything but a version 1 ed25519 signature with a namespace, sha256 or sha512 and no trailing bytes
+ * @throws identity.sshsig for anything but a version 1 ed25519 signature with a namespace, sha256
+ * or sha512 and no trailing bytes
  */
 export function parseSshsig(bytes: Uint8Array): Sshsig {
   const bad = (reason: string, cause?: unknown): Error =>
@@ -88,7 +92,8 @@ export function parseSshsig(bytes: Uint8Array): Sshsig {
     const publicKey = parsePublicKeyBlob(reader.string(), 'the signing key')
     const namespace = Buffer.from(reader.string()).toString('latin1')
     if (namespace === '') throw bad('its namespace is empty')
-    // PROTOCOL.sshsig: "implementations should ignore the reserved field if it is not empty". It is signed, so it stays as it is.
+    // PROTOCOL.sshsig: "implementations should ignore the reserved field if it is not empty". It is
+    // signed, so it stays as it is.
     const reserved = new Uint8Array(reader.string())
     const name = reader.name()
     const hash = HASHES.find((known) => known === name)
@@ -145,7 +150,8 @@ export function armorSshsig(bytes: Uint8Array): string {
 }
 
 /**
- * The binary form of an armored signature. Line ends may be LF or CRLF and lines of any width; nothing but blanks may stand around it.
+ * The binary form of an armored signature. Line ends may be LF or CRLF and lines of any width;
+ * nothing but blanks may stand around it.
  * @throws identity.sshsig
  */
 export function dearmorSshsig(text: string): Uint8Array {

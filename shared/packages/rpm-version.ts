@@ -1,6 +1,6 @@
 /**
- * Versions as rpm compares them. {@link compareVersions} gives what rpm's own `rpmvercmp` gives for every pair of strings,
- * byte for byte; the tests hold it to some thousand of rpm's answers.
+ * Versions as rpm compares them. {@link compareVersions} gives what rpm's own `rpmvercmp` gives for
+ * every pair of strings, byte for byte; the tests hold it to some thousand of rpm's answers.
  */
 
 /** Epoch, version and release of a package. An absent epoch is 0; an absent release is empty. */
@@ -16,8 +16,8 @@ export function formatEvr(evr: Evr): string {
 }
 
 /**
- * Reads `[epoch:]version[-release]`; the release begins after the last `-`, as both rpm and dpkg have it. A prefix before `:` that isn't a
- * number is part of the version.
+ * Reads `[epoch:]version[-release]`; the release begins after the last `-`, as both rpm and dpkg
+ * have it. A prefix before `:` that isn't a number is part of the version.
  */
 export function parseEvr(text: string): Evr {
   const match = /^(\d{1,10}):/.exec(text)
@@ -40,8 +40,9 @@ export function compareEvr(a: Evr, b: Evr): number {
 }
 
 /**
- * rpm's order of version strings (rpmio/rpmvercmp.c): runs of digits compare as numbers, runs of letters by byte, digits are newer than
- * letters, everything else only separates; `~` sorts before the end of the string, `^` just after it.
+ * rpm's order of version strings (rpmio/rpmvercmp.c): runs of digits compare as numbers, runs of
+ * letters by byte, digits are newer than letters, everything else only separates; `~` sorts before
+ * the end of the string, `^` just after it.
  */
 export function compareVersions(a: string, b: string): -1 | 0 | 1 {
   if (a === b) return 0

@@ -1,13 +1,18 @@
 /**
- * Reads RPM headers: the signature header and the main header of a package file, and the headers that an rpm database stores. What
- * it returns has been checked whole before any value is handed out: counts and sizes within rpm's own limits, every entry's data
- * inside the header, aligned and not overlapping another's, the region and its trailer right (rpm's lib/header.c, hdrblobVerifyRegion and
- * hdrblobVerifyInfo). Reading allocates in proportion to the bytes that are there, never to a number that the bytes claim.
+ * Reads RPM headers: the signature header and the main header of a package file, and the headers
+ * that an rpm database stores. What it returns has been checked whole before any value is handed
+ * out: counts and sizes within rpm's own limits, every entry's data inside the header, aligned and
+ * not overlapping another's, the region and its trailer right (rpm's lib/header.c,
+ * hdrblobVerifyRegion and hdrblobVerifyInfo). Reading allocates in proportion to the bytes that are
+ * there, never to a number that the bytes claim.
  */
 import { rpmError } from './errors.ts'
 import { SIGNATURE_TAG, TAG, TYPE } from './tags.ts'
 
-/** A header that has been checked. Accessors return undefined for an absent tag and refuse one of another type. */
+/**
+ * A header that has been checked. Accessors return undefined for an absent tag and refuse one of
+ * another type.
+ */
 export interface Header {
   readonly tags: ReadonlySet<number>
   /** A string, or the first of several (the untranslated one of a translated string). */
@@ -19,7 +24,10 @@ export interface Header {
   bytes(tag: number): Uint8Array | undefined
 }
 
-/** Which rules hold: a file's header is exactly its region; a database appends entries (install time and such) to the package's region. */
+/**
+ * Which rules hold: a file's header is exactly its region; a database appends entries (install time
+ * and such) to the package's region.
+ */
 export type HeaderForm = 'signature' | 'package' | 'database'
 
 /** rpm's limits (HEADER_TAGS_MAX, HEADER_DATA_MAX; hdrblobVerifyLengths for signatures). */
@@ -32,7 +40,9 @@ const MAGIC = 0x8eade801
 const ENTRY_BYTES = 16
 /** HEADERIMAGE, which very old packages have in the trailer of their signature region. */
 const OLD_REGION = 61
-/** Bytes of one value and its alignment, by data type; 0 for strings, whose length is in the data. */
+/**
+ * Bytes of one value and its alignment, by data type; 0 for strings, whose length is in the data.
+ */
 const WIDTH: Readonly<Record<number, number>> = {
   [TYPE.char]: 1,
   [TYPE.int8]: 1,
@@ -59,7 +69,10 @@ interface Frame {
   fail: (reason: string) => never
 }
 
-/** Bytes of the header that begins here (magic and sizes are 16 bytes); undefined if there are fewer than 16 bytes to tell from. */
+/**
+ * Bytes of the header that begins here (magic and sizes are 16 bytes); undefined if there are fewer
+ * than 16 bytes to tell from.
+ */
 export function headerLength(
   bytes: Uint8Array,
   options: { form: 'signature' | 'package'; what: string },
@@ -73,7 +86,8 @@ export function headerLength(
 }
 
 /**
- * Reads one header, which must fill `bytes` exactly: with its magic in a package file, without in a database.
+ * Reads one header, which must fill `bytes` exactly: with its magic in a package file, without in a
+ * database.
  * @param options.what names the thing in errors
  * @throws rpm.header
  */
@@ -116,7 +130,10 @@ function checkSizes(
   return { entries, length }
 }
 
-/** Checks the region entry and its trailer; returns how many entries belong to it (0: a database header from before regions). */
+/**
+ * Checks the region entry and its trailer; returns how many entries belong to it (0: a database
+ * header from before regions).
+ */
 function checkRegion(frame: Frame): number {
   const { form, data, fail } = frame
   const wanted: number = form === 'signature' ? SIGNATURE_TAG.region : TAG.region
@@ -163,7 +180,8 @@ function checkEntries(frame: Frame, inRegion: number): Map<number, Entry> {
     if (length === undefined || length <= 0 || offset + length > data.length)
       fail(`tag ${tag} has no room for its ${entry.count} values`)
     end = offset + (length as number)
-    // A database appends changed entries after the region, and they replace those inside. In a file, a tag that is there twice has no meaning.
+    // A database appends changed entries after the region, and they replace those inside. In a
+    // file, a tag that is there twice has no meaning.
     if (entries.has(tag) && (frame.form !== 'database' || i < inRegion))
       fail(`tag ${tag} is there twice`)
     entries.set(tag, entry)
@@ -229,7 +247,10 @@ function entryAt(view: DataView, i: number): Entry {
   }
 }
 
-/** Bytes of an entry's data; undefined if a string does not end, or a single string claims to be several. */
+/**
+ * Bytes of an entry's data; undefined if a string does not end, or a single string claims to be
+ * several.
+ */
 function lengthOf(data: Uint8Array, entry: Entry): number | undefined {
   const width = WIDTH[entry.type]
   if (width !== undefined) return width * entry.count

@@ -1,6 +1,7 @@
 /**
- * Reads the beginning of an RPM package file: lead, signature header and main header, and says where the payload begins. The payload itself
- * isn't touched. For a caller that streams, {@link packageHeadLength} says how many bytes it must have first.
+ * Reads the beginning of an RPM package file: lead, signature header and main header, and says
+ * where the payload begins. The payload itself isn't touched. For a caller that streams,
+ * {@link packageHeadLength} says how many bytes it must have first.
  */
 import { rpmError } from './errors.ts'
 import { headerLength, readHeader } from './header.ts'
@@ -9,7 +10,10 @@ import type { Header } from './header.ts'
 export interface PackageHead {
   signature: Header
   header: Header
-  /** Where the main header stands in the file, as `header-range` in primary.xml; `end` is the first byte of the payload. */
+  /**
+   * Where the main header stands in the file, as `header-range` in primary.xml; `end` is the first
+   * byte of the payload.
+   */
   headerRange: { start: number; end: number }
 }
 
@@ -43,8 +47,10 @@ export function readPackageHead(bytes: Uint8Array, what: string): PackageHead {
 }
 
 /**
- * Bytes from the start of the file to its payload, as far as `bytes` tell; undefined while there are too few of them.
- * @throws rpm.package, rpm.header as soon as the bytes show that it can't be a package within rpm's limits
+ * Bytes from the start of the file to its payload, as far as `bytes` tell; undefined while there
+ * are too few of them.
+ * @throws rpm.package, rpm.header as soon as the bytes show that it can't be a package within rpm's
+ * limits
  */
 export function packageHeadLength(bytes: Uint8Array, what: string): number | undefined {
   if (bytes.length < LEAD_BYTES + INTRO_BYTES) return undefined

@@ -1,6 +1,6 @@
 /**
- * The numbers of the RPM file format that Muster reads or writes: tags, data types, dependency and file flags.
- * Source: rpm's include/rpm/rpmtag.h, rpmds.h and rpmfiles.h.
+ * The numbers of the RPM file format that Muster reads or writes: tags, data types, dependency and
+ * file flags. Source: rpm's include/rpm/rpmtag.h, rpmds.h and rpmfiles.h.
  */
 
 /** Tags of the signature header; their numbers overlap those of the main header. */

@@ -1,4 +1,6 @@
-/** Contents, outboards and encodings in memory, for tests of the BLAKE3 tree with any group size. */
+/**
+ * Contents, outboards and encodings in memory, for tests of the BLAKE3 tree with any group size.
+ */
 import { type Batch, Decoder, type DecodeOptions } from '../blake3/decode.ts'
 import { encode } from '../blake3/encode.ts'
 import {
@@ -103,7 +105,9 @@ export interface Decoded {
   error: unknown
 }
 
-/** Decodes an encoding that arrives in pieces of `pieceBytes`, and gathers all that comes out of it. */
+/**
+ * Decodes an encoding that arrives in pieces of `pieceBytes`, and gathers all that comes out of it.
+ */
 export function decoded(
   options: DecodeOptions,
   encoding: Uint8Array,

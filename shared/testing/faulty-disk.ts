@@ -1,6 +1,7 @@
 /**
- * A pool's disk that fails on order: any single step, either before it has happened or after. The faults come in pairs because a caller can't tell them
- * apart: an error that says "failed" while the step was done is as real as one where it was not.
+ * A pool's disk that fails on order: any single step, either before it has happened or after. The
+ * faults come in pairs because a caller can't tell them apart: an error that says "failed" while
+ * the step was done is as real as one where it was not.
  */
 import { type Disk, type FileHandle, systemDisk } from '../blobs/disk.ts'
 
@@ -22,7 +23,10 @@ export interface Step {
   readonly args: readonly unknown[]
 }
 
-/** Called around every step; what it throws is what the pool's operation meets, and a step that `before` says to freeze never happens or returns. */
+/**
+ * Called around every step; what it throws is what the pool's operation meets, and a step that
+ * `before` says to freeze never happens or returns.
+ */
 export interface Watch {
   before?(step: Step): void | 'freeze'
   after?(step: Step): void

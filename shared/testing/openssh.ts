@@ -1,5 +1,6 @@
 /**
- * The real OpenSSH tools for tests: ssh-keygen and ssh-agent from openssh-client, in a temporary folder that goes away with the test.
+ * The real OpenSSH tools for tests: ssh-keygen and ssh-agent from openssh-client, in a temporary
+ * folder that goes away with the test.
  */
 import { spawn } from 'node:child_process'
 import { connect } from 'node:net'
@@ -39,7 +40,8 @@ export async function runTool(
   const child = spawn(command, args, {
     env: { ...process.env, SSH_ASKPASS_REQUIRE: 'never', ...options.env },
   })
-  // A tool that ends without reading its input breaks the pipe; its exit code says all there is to say.
+  // A tool that ends without reading its input breaks the pipe; its exit code says all there is to
+  // say.
   child.stdin.on('error', () => {})
   child.stdin.end(options.input ?? '')
   const closed = new Promise<number | null>((resolve, reject) => {

@@ -1,6 +1,7 @@
 /**
- * A program that works on a pool and kills itself with SIGKILL at one step of it: `node pool-program.ts FOLDER NUMBER`. It writes nothing and ends
- * with 0 if the work is done before the step comes.
+ * A program that works on a pool and kills itself with SIGKILL at one step of it:
+ * `node pool-program.ts FOLDER NUMBER`. It writes nothing and ends with 0 if the work is done
+ * before the step comes.
  */
 import { someBytes } from './bao.ts'
 import { type Step, watchedDisk } from './faulty-disk.ts'

@@ -69,7 +69,10 @@ export async function send(
   await sink.drained()
 }
 
-/** Everything under the pool's final names hashes to its name; returns what else is left lying about. */
+/**
+ * Everything under the pool's final names hashes to its name; returns what else is left lying
+ * about.
+ */
 export async function assertSound(
   pool: Pool,
 ): Promise<{ temporary: string[]; partial: string[]; quarantine: string[] }> {

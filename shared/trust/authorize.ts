@@ -1,10 +1,12 @@
 /**
- * The one place where a grant is checked. Pure: the same state and question give the same answer on the coordinator, on the agent and in
- * an offline audit. Denies unless the actor is an operator of the root, or a chain of grants leads from an operator to the actor and
- * every grant of it, taken alone, covers what is asked: so passing on can only narrow, and a void grant voids all that follow it.
+ * The one place where a grant is checked. Pure: the same state and question give the same answer on
+ * the coordinator, on the agent and in an offline audit. Denies unless the actor is an operator of
+ * the root, or a chain of grants leads from an operator to the actor and every grant of it, taken
+ * alone, covers what is asked: so passing on can only narrow, and a void grant voids all that
+ * follow it.
  *
- * The caller has read every grant with readSigned (its signature is good and its issuer made it) and every revocation with
- * acceptRevocation.
+ * The caller has read every grant with readSigned (its signature is good and its issuer made it)
+ * and every revocation with acceptRevocation.
  */
 import { parseRfc3339 } from '../clock.ts'
 import type { AgentId, Fingerprint } from '../ids.ts'
@@ -30,13 +32,22 @@ export interface Ask {
   readonly actor: Fingerprint
   readonly namespace: string
   readonly level: Level
-  /** The host it is about. Without one the question is about the fleet, and only grants for all hosts answer it. */
+  /**
+   * The host it is about. Without one the question is about the fleet, and only grants for all
+   * hosts answer it.
+   */
   readonly target?: Target
-  /** Milliseconds since the epoch: now for whoever acts, the time of the log entry for whoever audits. */
+  /**
+   * Milliseconds since the epoch: now for whoever acts, the time of the log entry for whoever
+   * audits.
+   */
   readonly at: number
 }
 
-/** Why not, ordered from far off to almost: of several grants, the one that came nearest gives the reason. */
+/**
+ * Why not, ordered from far off to almost: of several grants, the one that came nearest gives the
+ * reason.
+ */
 export const DENY_REASONS = [
   'its key was revoked',
   'no grant names it',
@@ -58,7 +69,10 @@ export type Decision =
     }
   | { readonly allowed: false; readonly reason: DenyReason }
 
-/** Parents followed for one question. Honest chains need three; whoever floods a fleet with grants of one id is denied, not served slowly. */
+/**
+ * Parents followed for one question. Honest chains need three; whoever floods a fleet with grants
+ * of one id is denied, not served slowly.
+ */
 const MAX_PARENTS = 256
 
 export function authorize(state: TrustState, ask: Ask): Decision {
@@ -113,9 +127,13 @@ function faultOf(grant: Grant, state: TrustState, ask: Ask): DenyReason | undefi
   return isGrantRevoked(state.revocations, grant) ? 'its grant was revoked' : undefined
 }
 
-/** True if an operator or its own issuer took the grant back, or the issuer's key was revoked. Who stands further up counts along the chain. */
+/**
+ * True if an operator or its own issuer took the grant back, or the issuer's key was revoked. Who
+ * stands further up counts along the chain.
+ */
 export function isGrantRevoked(revocations: readonly AcceptedRevocation[], grant: Grant): boolean {
-  // Not by the id alone: whoever may pass a right on can give the id of another grant to one of its own, and revoke that.
+  // Not by the id alone: whoever may pass a right on can give the id of another grant to one of its
+  // own, and revoke that.
   const taken = revocations.some(
     ({ revocation, byOperator }) =>
       revocation.kind === 'grant' &&
@@ -125,7 +143,10 @@ export function isGrantRevoked(revocations: readonly AcceptedRevocation[], grant
   return taken || isKeyRevoked(revocations, grant.issuer)
 }
 
-/** The chain from an operator down to `grant`; undefined if none is whole. `grant` itself has been found to cover what is asked. */
+/**
+ * The chain from an operator down to `grant`; undefined if none is whole. `grant` itself has been
+ * found to cover what is asked.
+ */
 function chainTo(
   grant: Grant,
   state: TrustState,
@@ -134,7 +155,8 @@ function chainTo(
   budget: { parents: number },
 ): readonly Grant[] | undefined {
   if (grant.parent === null) return operators.has(grant.issuer) ? [grant] : undefined
-  // Ids are drawn by issuers, so two grants may share one: every candidate is tried, none is trusted for its id.
+  // Ids are drawn by issuers, so two grants may share one: every candidate is tried, none is
+  // trusted for its id.
   for (const { grant: parent } of state.grants) {
     if (parent.id !== grant.parent || parent.subject !== grant.issuer) continue
     if (--budget.parents < 0) return undefined
@@ -155,7 +177,10 @@ function chainTo(
   return undefined
 }
 
-/** These namespaces are about hosts: what follows them names a host by id or by labels, as `run/role=web`. */
+/**
+ * These namespaces are about hosts: what follows them names a host by id or by labels, as
+ * `run/role=web`.
+ */
 const HOST_NAMESPACES: ReadonlySet<string> = new Set(['run', 'deploy', 'facts'])
 
 /** True if a question in this namespace is about hosts, also where it names none. */
@@ -164,8 +189,9 @@ export function isAboutHosts(namespace: string): boolean {
 }
 
 /**
- * True if a grant for `granted` reaches what is asked: the same namespace, one below it, or, for namespaces about hosts, the same one
- * narrowed to the target. A question whose own namespace names another host than its target is covered by nothing.
+ * True if a grant for `granted` reaches what is asked: the same namespace, one below it, or, for
+ * namespaces about hosts, the same one narrowed to the target. A question whose own namespace names
+ * another host than its target is covered by nothing.
  */
 function coversNamespace(granted: string, { namespace, target }: Ask): boolean {
   const below = granted.slice(granted.indexOf('/') + 1)

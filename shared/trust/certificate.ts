@@ -14,7 +14,10 @@ import {
 export const ROLES = ['coordinator', 'agent', 'observer'] as const
 export type Role = (typeof ROLES)[number]
 
-/** 24 hours, and room to date it back a little for hosts whose clocks are behind. Bounds how long a revoked, unreachable node is believed. */
+/**
+ * 24 hours, and room to date it back a little for hosts whose clocks are behind. Bounds how long a
+ * revoked, unreachable node is believed.
+ */
 export const MAX_CERTIFICATE_MS = 25 * 3_600_000
 
 export const certificateSchema = z
@@ -30,7 +33,10 @@ export const certificateSchema = z
     name: nameField,
     /** What the coordinator's log says the host is; never the host's own words. */
     labels: labelsField,
-    /** Rises when the host is enrolled anew or its labels change; a reader that has seen a higher one refuses the lower. */
+    /**
+     * Rises when the host is enrolled anew or its labels change; a reader that has seen a higher
+     * one refuses the lower.
+     */
     epoch: counterField,
     notBefore: timeField,
     notAfter: timeField,

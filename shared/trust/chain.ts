@@ -1,4 +1,7 @@
-/** How one grant follows from another, apart from what they cover: an operator gives it, or who holds one that may be passed on. */
+/**
+ * How one grant follows from another, apart from what they cover: an operator gives it, or who
+ * holds one that may be passed on.
+ */
 import type { Fingerprint } from '../ids.ts'
 import type { Grant } from './grant.ts'
 
@@ -12,7 +15,10 @@ export function isLink(
   return grant.parent === above.id && grant.issuer === above.subject && grant.depth < above.depth
 }
 
-/** True if some of `grants` lead from an operator down to `grant`. Falling depth bounds the search, and makes a cycle impossible. */
+/**
+ * True if some of `grants` lead from an operator down to `grant`. Falling depth bounds the search,
+ * and makes a cycle impossible.
+ */
 export function leadsToOperator(
   grant: Grant,
   grants: readonly Grant[],

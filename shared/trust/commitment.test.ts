@@ -1,4 +1,7 @@
-/** Commitments: they open to what was signed and to nothing else, and what they stand for cannot be tried out. */
+/**
+ * Commitments: they open to what was signed and to nothing else, and what they stand for cannot be
+ * tried out.
+ */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
@@ -98,7 +101,8 @@ test('AL-13: salts are fresh for each variable and have 256 bits, so equal value
 })
 
 test('AL-13: the bytes that are hashed are those that the comment says', () => {
-  // printf '\0\0\0\22muster/variable/v1\0\0\0\40<32 times 0x07>\0\0\0\1A\0\0\0\4gr\303\274' | sha256sum
+  // printf '\0\0\0\22muster/variable/v1\0\0\0\40<32 times 0x07>\0\0\0\1A\0\0\0\4gr\303\274' |
+  // sha256sum
   assert.equal(
     commitmentOf({ name: 'A', salt: new Uint8Array(32).fill(7), value: 'grü' }),
     '87369d553e43ab1bf57cfab34ffe188b2c243a585079f876ac9a8907ec86c109',

@@ -1,13 +1,17 @@
 /**
- * Commitments: what stands in a signed intent in place of a value that may be a secret. The log keeps the intent for ever and shows it to
- * many; the value travels beside it, and who acts on the intent checks that it is the very value that the operator signed for.
+ * Commitments: what stands in a signed intent in place of a value that may be a secret. The log
+ * keeps the intent for ever and shows it to many; the value travels beside it, and who acts on the
+ * intent checks that it is the very value that the operator signed for.
  *
- * commitment = SHA-256(domain ‖ salt ‖ name ‖ value), each part preceded by its length in bytes as a 32-bit big-endian number, text in UTF-8.
+ * commitment = SHA-256(domain ‖ salt ‖ name ‖ value), each part preceded by its length in bytes as
+ * a 32-bit big-endian number, text in UTF-8.
  *
- * The salt is no part of the intent. A salt that everybody can read only spoils tables made beforehand: whoever holds the log could still try
- * every likely password against one entry, for as long as the log exists. With 256 random bits that nobody kept there is nothing to try
- * against, however weak the value. It is drawn for each variable anew: one that leaks opens no other, and equal values do not look equal. Nobody
- * finds a second value with the same commitment: that would be a collision of SHA-256.
+ * The salt is no part of the intent. A salt that everybody can read only spoils tables made
+ * beforehand: whoever holds the log could still try every likely password against one entry, for as
+ * long as the log exists. With 256 random bits that nobody kept there is nothing to try against,
+ * however weak the value. It is drawn for each variable anew: one that leaks opens no other, and
+ * equal values do not look equal. Nobody finds a second value with the same commitment: that would
+ * be a collision of SHA-256.
  */
 import { createHash } from 'node:crypto'
 import { type Sha256, sha256Hex } from '../ids.ts'
@@ -17,7 +21,9 @@ import { trustError } from './errors.ts'
 const DOMAIN = 'muster/variable/v1'
 export const SALT_BYTES = 32
 
-/** What opens a commitment: to be held in memory only, and to be sent only to whom the intent names. */
+/**
+ * What opens a commitment: to be held in memory only, and to be sent only to whom the intent names.
+ */
 export interface Opening {
   readonly name: string
   readonly salt: Uint8Array

@@ -140,7 +140,8 @@ describe('intents', () => {
   })
 
   test('ID-21: an intent is judged by the time at which the log took it in, never by the times it claims', async () => {
-    // Dated well inside its own validity, and inside that of the grant; the log saw it an hour later.
+    // Dated well inside its own validity, and inside that of the grant; the log saw it an hour
+    // later.
     const signed = await signedSample('intent', operator)
     assert.throws(() => checkIntent(signed, { fleet: TEST_FLEET, at: at + 60 * minute }), {
       code: 'trust.expired',

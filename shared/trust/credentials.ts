@@ -1,6 +1,7 @@
 /**
- * Statements that are good for a while: node certificates, session delegations and intents, checked against the fleet's root, its
- * revocations and the time. An intent that comes out of here is genuine and fresh; whether it is allowed is for authorize.ts.
+ * Statements that are good for a while: node certificates, session delegations and intents, checked
+ * against the fleet's root, its revocations and the time. An intent that comes out of here is
+ * genuine and fresh; whether it is allowed is for authorize.ts.
  */
 import { parseRfc3339, rfc3339 } from '../clock.ts'
 import { fingerprintOf } from '../identity/fingerprint.ts'
@@ -19,7 +20,8 @@ export const CLOCK_SKEW_MS = 2 * 60_000
 /**
  * A node certificate by one of the root's issuing keys, in its time and not revoked.
  * @param state.at milliseconds since the epoch
- * @throws trust.issuer, trust.too-early, trust.expired, trust.revoked, and whatever {@link readSigned} throws
+ * @throws trust.issuer, trust.too-early, trust.expired, trust.revoked, and whatever
+ * {@link readSigned} throws
  */
 export function checkCertificate(
   signed: Signed,
@@ -38,7 +40,10 @@ export function checkCertificate(
   return certificate
 }
 
-/** Throws trust.issuer unless one of the root's issuing keys signed; for certificates, checkpoints and the coordinator's own statements. */
+/**
+ * Throws trust.issuer unless one of the root's issuing keys signed; for certificates, checkpoints
+ * and the coordinator's own statements.
+ */
 export function requireIssuer(signed: Pick<Signed, 'key'>, root: Root, what: string): void {
   const key = Buffer.from(signed.key).toString('base64')
   if (!root.issuers.some((issuer) => issuer.key === key))
@@ -46,8 +51,10 @@ export function requireIssuer(signed: Pick<Signed, 'key'>, root: Root, what: str
 }
 
 /**
- * A session delegation for this coordinator. What the actor may do is asked of authorize.ts at every request.
- * @throws trust.other-coordinator, trust.too-early, trust.expired, trust.revoked, and whatever {@link readSigned} throws
+ * A session delegation for this coordinator. What the actor may do is asked of authorize.ts at
+ * every request.
+ * @throws trust.other-coordinator, trust.too-early, trust.expired, trust.revoked, and whatever
+ * {@link readSigned} throws
  */
 export function checkSession(
   signed: Signed,
@@ -73,7 +80,8 @@ export function checkSession(
 
 /**
  * An intent that is genuine and fresh.
- * @param state.at for whoever acts: now. For whoever audits: the time at which the log took it in, never a time the intent claims.
+ * @param state.at for whoever acts: now. For whoever audits: the time at which the log took it in,
+ * never a time the intent claims.
  * @throws trust.too-early, trust.expired, and whatever {@link readSigned} throws
  */
 export function checkIntent(signed: Signed, state: { fleet: FleetId; at: number }): Intent {

@@ -1,4 +1,7 @@
-/** The errors of statements and rights: bytes that are not what they claim, signed by someone who may not, or out of their time. */
+/**
+ * The errors of statements and rights: bytes that are not what they claim, signed by someone who
+ * may not, or out of their time.
+ */
 import { defineErrors, type ErrorData } from '../errors.ts'
 
 export const trustError = defineErrors({
@@ -105,7 +108,9 @@ interface Denied extends ErrorData {
   readonly namespace: string
   readonly level: string
   readonly reason: string
-  /** Which hosts it was about, as `--on` takes them; '' where only a right to all hosts allows it. */
+  /**
+   * Which hosts it was about, as `--on` takes them; '' where only a right to all hosts allows it.
+   */
   readonly on: string
 }
 

@@ -1,4 +1,7 @@
-/** What an agent says of its own host's packages: the next sequence number, the root of the full set, and the change or the set. */
+/**
+ * What an agent says of its own host's packages: the next sequence number, the root of the full
+ * set, and the change or the set.
+ */
 import { z } from 'zod'
 import {
   agentField,

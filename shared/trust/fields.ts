@@ -1,6 +1,6 @@
 /**
- * The field types that statements are made of. Each has exactly one spelling per value, so that two statements that mean the same
- * are the same bytes, and everything is bounded.
+ * The field types that statements are made of. Each has exactly one spelling per value, so that two
+ * statements that mean the same are the same bytes, and everything is bounded.
  */
 import { z } from 'zod'
 import { parseRfc3339 } from '../clock.ts'
@@ -39,7 +39,10 @@ export const timeField = z.custom<string>(
   'expected a time like 2026-01-31T08:00:00.000Z',
 )
 
-/** Standard base64 with padding of a 32-byte ed25519 public key; the same refusals as everywhere a key enters. */
+/**
+ * Standard base64 with padding of a 32-byte ed25519 public key; the same refusals as everywhere a
+ * key enters.
+ */
 export const keyField = z.custom<string>((value) => {
   if (typeof value !== 'string' || value.length !== 44) return false
   const bytes = Buffer.from(value, 'base64')
@@ -54,7 +57,10 @@ export const peerIdField = z.custom<string>((value) => {
   }
 }, 'expected the peer id of an ed25519 key')
 
-/** Names of hosts, operators and coordinators: printable on one line, no longer than a DNS label needs. */
+/**
+ * Names of hosts, operators and coordinators: printable on one line, no longer than a DNS label
+ * needs.
+ */
 export const nameField = z
   .string()
   .regex(
@@ -76,7 +82,10 @@ export const labelsField = z
     `expected at most ${MAX_LABELS} labels`,
   )
 
-/** Any JSON object; the reader has already checked depth, size and canonical form, and refused the key __proto__. */
+/**
+ * Any JSON object; the reader has already checked depth, size and canonical form, and refused the
+ * key __proto__.
+ */
 export type JsonObject = { readonly [key: string]: Json }
 export const objectField = z.custom<JsonObject>(
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),

@@ -1,4 +1,7 @@
-/** A grant: one key lets another do something, for a time, on some hosts. What grants add up to is decided in authorize.ts alone. */
+/**
+ * A grant: one key lets another do something, for a time, on some hosts. What grants add up to is
+ * decided in authorize.ts alone.
+ */
 import { z } from 'zod'
 import {
   agentField,
@@ -15,7 +18,10 @@ export const LEVELS = ['observe', 'control'] as const
 /** `control` implies `observe`. */
 export type Level = (typeof LEVELS)[number]
 
-/** What can be granted. A first part alone covers everything below it: `repo` covers `repo/rhel9-baseos`. */
+/**
+ * What can be granted. A first part alone covers everything below it: `repo` covers
+ * `repo/rhel9-baseos`.
+ */
 export const NAMESPACES = [
   'fleet',
   'repo',
@@ -35,7 +41,10 @@ export const namespaceField = z
   .string()
   .regex(NAMESPACE, `expected one of ${NAMESPACES.join(', ')}, or one of them with /NAME`)
 
-/** How often rights may be passed on. Longer chains have no use and make "who may do this?" hard to answer. */
+/**
+ * How often rights may be passed on. Longer chains have no use and make "who may do this?" hard to
+ * answer.
+ */
 export const MAX_DELEGATIONS = 3
 /** Host ids in one selector; more hosts are what labels are for. */
 const MAX_AGENTS = 512

@@ -1,6 +1,7 @@
 /**
- * An intent: what one operator orders, once, now. An agent acts on nothing else. The arguments belong to the verb, whose own schema
- * checks them where it is carried out; here they are any JSON object.
+ * An intent: what one operator orders, once, now. An agent acts on nothing else. The arguments
+ * belong to the verb, whose own schema checks them where it is carried out; here they are any JSON
+ * object.
  */
 import { z } from 'zod'
 import {
@@ -26,7 +27,9 @@ export const intentSchema = z
   .strictObject({
     type: z.literal('muster/intent/v1'),
     fleet: fleetField,
-    /** UUIDv7 drawn by the operator's command line; the same operation sent again is the same bytes. */
+    /**
+     * UUIDv7 drawn by the operator's command line; the same operation sent again is the same bytes.
+     */
     operation: operationField,
     actor: fingerprintField,
     /** `area.verb`, such as `run.start`. */

@@ -1,6 +1,7 @@
 /**
- * The kinds of signed statement: for each its type (which stands inside the signed bytes), its shape, the one scheme it may be signed
- * with, and whose key must have signed it. A statement of one kind never verifies as another.
+ * The kinds of signed statement: for each its type (which stands inside the signed bytes), its
+ * shape, the one scheme it may be signed with, and whose key must have signed it. A statement of
+ * one kind never verifies as another.
  */
 import type { z } from 'zod'
 import type { SshsigNamespace } from '../identity/sshsig.ts'
@@ -15,7 +16,9 @@ import { rootSchema } from './root.ts'
 import { sessionSchema } from './session.ts'
 import { trustEventSchema } from './trust-event.ts'
 
-/** `sshsig`: an operator's SSH key. `dsse`: a node's or an issuing key, over DSSE-PAE(type, bytes). */
+/**
+ * `sshsig`: an operator's SSH key. `dsse`: a node's or an issuing key, over DSSE-PAE(type, bytes).
+ */
 export type Scheme = 'sshsig' | 'dsse'
 
 const SCHEMAS = {
@@ -39,7 +42,10 @@ interface KindRow<K extends Kind> {
   readonly scheme: Scheme
   /** For `sshsig` only. */
   readonly namespace?: SshsigNamespace
-  /** The field that names the signer. Kinds without one are checked against keys that the reader knows: root, certificate, … */
+  /**
+   * The field that names the signer. Kinds without one are checked against keys that the reader
+   * knows: root, certificate, …
+   */
   readonly author?: (body: Statement<K>) => Fingerprint
 }
 

@@ -1,6 +1,7 @@
 /**
- * A revocation: a grant, a key or an agent that no longer counts, for good. Each takes the next number of the fleet's revocation epoch,
- * so a reader sees that one is missing and a replay of an old state is seen as old (revocations.ts).
+ * A revocation: a grant, a key or an agent that no longer counts, for good. Each takes the next
+ * number of the fleet's revocation epoch, so a reader sees that one is missing and a replay of an
+ * old state is seen as old (revocations.ts).
  */
 import { z } from 'zod'
 import { agentId, fingerprint, operationId } from '../ids.ts'
@@ -9,7 +10,10 @@ import { MAX_DELEGATIONS } from './grant.ts'
 
 const TARGET = { grant: operationId.is, key: fingerprint.is, agent: agentId.is } as const
 
-/** A signed grant as a log entry would hold it; revoker.ts checks it. Bounded by the statement that it stands in. */
+/**
+ * A signed grant as a log entry would hold it; revoker.ts checks it. Bounded by the statement that
+ * it stands in.
+ */
 const grantText = z.strictObject({
   statement: z.string(),
   scheme: z.literal('sshsig'),
@@ -29,8 +33,10 @@ export const revocationSchema = z
     epoch: z.int().min(1),
     issuer: fingerprintField,
     /**
-     * By what right, where the issuer is no operator: the grants from an operator's down to the revoked one, in this order. They stand in here so that
-     * whoever hears of the revocation can judge it by itself: else anybody could take an epoch and make the genuine one look like a fork.
+     * By what right, where the issuer is no operator: the grants from an operator's down to the
+     * revoked one, in this order. They stand in here so that whoever hears of the revocation can
+     * judge it by itself: else anybody could take an epoch and make the genuine one look like a
+     * fork.
      */
     chain: z
       .array(grantText)

@@ -1,4 +1,7 @@
-/** The revocation state: it only grows, forks are alarms, and the order of arrival makes no difference. */
+/**
+ * The revocation state: it only grows, forks are alarms, and the order of arrival makes no
+ * difference.
+ */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'

@@ -1,6 +1,7 @@
 /**
- * What has been revoked in a fleet. The state only grows: an old list changes nothing, a second statement with a known epoch is an alarm,
- * and an epoch far ahead is refused, or one forged number would make every later revocation look old.
+ * What has been revoked in a fleet. The state only grows: an old list changes nothing, a second
+ * statement with a known epoch is an alarm, and an epoch far ahead is refused, or one forged number
+ * would make every later revocation look old.
  */
 import { createHash } from 'node:crypto'
 import type { Fingerprint, Sha256 } from '../ids.ts'
@@ -12,7 +13,10 @@ import { readSigned, type Signed } from './signed.ts'
 
 export interface AcceptedRevocation {
   readonly revocation: Revocation
-  /** True if an operator of the root said so: it then holds for everything. Else it holds for grants that its issuer passed on. */
+  /**
+   * True if an operator of the root said so: it then holds for everything. Else it holds for grants
+   * that its issuer passed on.
+   */
   readonly byOperator: boolean
   /** SHA-256 of the statement bytes. */
   readonly digest: Sha256
@@ -23,22 +27,31 @@ export interface RevocationState {
   readonly epoch: number
   /** What holds, in order of epoch. */
   readonly accepted: readonly AcceptedRevocation[]
-  /** Everything genuine, in order of epoch: also what doesn't hold as far as is known, because its issuer's key had been revoked before. */
+  /**
+   * Everything genuine, in order of epoch: also what doesn't hold as far as is known, because its
+   * issuer's key had been revoked before.
+   */
   readonly known: readonly AcceptedRevocation[]
 }
 
 export const NOTHING_REVOKED: RevocationState = { epoch: 0, accepted: [], known: [] }
 
-/** How far ahead of what is known an epoch may be. Gossip may overtake a pull by some; a fleet that revokes more at once pulls in order. */
+/**
+ * How far ahead of what is known an epoch may be. Gossip may overtake a pull by some; a fleet that
+ * revokes more at once pulls in order.
+ */
 export const MAX_EPOCH_JUMP = 1024
 
 /**
- * Takes a revocation in. Statements may arrive in any order: what holds in the end is what would hold had they come by epoch. Until none is
- * missing, one may be known and not hold, or hold and later not.
- * @param former operators of earlier root versions (RootState.former). What they revoked stays revoked when they are replaced; so one who
+ * Takes a revocation in. Statements may arrive in any order: what holds in the end is what would
+ * hold had they come by epoch. Until none is missing, one may be known and not hold, or hold and
+ * later not.
+ * @param former operators of earlier root versions (RootState.former). What they revoked stays
+ * revoked when they are replaced; so one who
  *   may no longer revoke at all has their key revoked, too.
  * @returns the same state if the statement is known already
- * @throws trust.equivocation, trust.epoch, trust.revoker, trust.revoked, and whatever {@link readSigned} throws
+ * @throws trust.equivocation, trust.epoch, trust.revoker, trust.revoked, and whatever
+ * {@link readSigned} throws
  */
 export function acceptRevocation(
   state: RevocationState,
@@ -50,7 +63,8 @@ export function acceptRevocation(
   const digest = createHash('sha256').update(signed.statement).digest('hex') as Sha256
   const twin = state.known.find((item) => item.revocation.epoch === revocation.epoch)
   if (twin?.digest === digest) return state
-  // First of all: else a number that anybody may write down would stand in the way of the genuine one.
+  // First of all: else a number that anybody may write down would stand in the way of the genuine
+  // one.
   const byOperator = requireRevoker(revocation, root, former) === 'operator'
   const item = { revocation, byOperator, digest }
   const all = [...state.known.filter((each) => each !== twin), item].sort(
@@ -82,8 +96,9 @@ function settle(known: readonly AcceptedRevocation[]): readonly AcceptedRevocati
 }
 
 /**
- * True if the key that said it was revoked before, by what stands for good: with every epoch up to there known, nothing can come that voids it. A
- * thief of a revoked key takes no epochs with it then. Before that the statement is kept: what voids it may itself turn out void.
+ * True if the key that said it was revoked before, by what stands for good: with every epoch up to
+ * there known, nothing can come that voids it. A thief of a revoked key takes no epochs with it
+ * then. Before that the statement is kept: what voids it may itself turn out void.
  */
 function isVoidForGood(
   item: AcceptedRevocation,

@@ -1,6 +1,7 @@
 /**
- * Who may revoke: an operator of the root, anything; who passed a right on, the grants below, with the chain that shows it. Every reader asks
- * this, coordinator and host alike, before a revocation's number counts for anything.
+ * Who may revoke: an operator of the root, anything; who passed a right on, the grants below, with
+ * the chain that shows it. Every reader asks this, coordinator and host alike, before a
+ * revocation's number counts for anything.
  */
 import type { Fingerprint } from '../ids.ts'
 import { isLink } from './chain.ts'
@@ -15,7 +16,8 @@ export type Revoker = 'operator' | 'issuer'
 /**
  * By what right the revocation's issuer revokes.
  * @param former operators of earlier root versions (RootState.former)
- * @throws trust.revoker, and for a chain that is no chain of signed grants whatever {@link readSigned} throws
+ * @throws trust.revoker, and for a chain that is no chain of signed grants whatever
+ * {@link readSigned} throws
  */
 export function requireRevoker(
   revocation: Revocation,
@@ -35,7 +37,8 @@ export function requireRevoker(
   const leads =
     chain.at(-1)?.id === revocation.target &&
     chain.every((grant, i) => isLink(grant, chain[i - 1], operators))
-  // Whoever stands above a grant may take it back: the same rule as in authorize.ts. When the grants end makes no difference here.
+  // Whoever stands above a grant may take it back: the same rule as in authorize.ts. When the
+  // grants end makes no difference here.
   if (!leads || !chain.some((grant) => grant.issuer === revocation.issuer))
     throw denied(
       revocation,

@@ -1,4 +1,7 @@
-/** Root statements: thresholds count operators, rotation needs the old and the new, and a fork is an alarm. */
+/**
+ * Root statements: thresholds count operators, rotation needs the old and the new, and a fork is an
+ * alarm.
+ */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Signer } from '../identity/signer.ts'

@@ -1,7 +1,8 @@
 /**
- * The chain of root statements. A root is accepted if enough of its own operators signed the same bytes and it is the pinned one, or if
- * it follows the known one: the next version, naming it by digest, signed by the threshold of the old root and by the new root's own.
- * A root that comes out of here may be believed; its version only rises.
+ * The chain of root statements. A root is accepted if enough of its own operators signed the same
+ * bytes and it is the pinned one, or if it follows the known one: the next version, naming it by
+ * digest, signed by the threshold of the old root and by the new root's own. A root that comes out
+ * of here may be believed; its version only rises.
  */
 import { createHash } from 'node:crypto'
 import { fingerprintOf } from '../identity/fingerprint.ts'
@@ -13,11 +14,17 @@ import { readSigned, type Signed } from './signed.ts'
 
 export interface RootState {
   readonly root: Root
-  /** SHA-256 of the statement bytes: the root fingerprint that tickets carry and the next version names. */
+  /**
+   * SHA-256 of the statement bytes: the root fingerprint that tickets carry and the next version
+   * names.
+   */
   readonly digest: Sha256
   /** The statement, once for each of its signatures. */
   readonly signatures: readonly Signed[]
-  /** Operators of earlier versions who are not operators any more; for acceptRevocation. Empty where the chain was opened. */
+  /**
+   * Operators of earlier versions who are not operators any more; for acceptRevocation. Empty where
+   * the chain was opened.
+   */
   readonly former: readonly Fingerprint[]
 }
 
@@ -26,7 +33,8 @@ export function rootDigest(statement: Uint8Array): Sha256 {
 }
 
 /**
- * Opens a root by itself: version 1 where a fleet begins, or any version whose digest the caller has pinned.
+ * Opens a root by itself: version 1 where a fleet begins, or any version whose digest the caller
+ * has pinned.
  * @param signatures the same statement, signed by one operator each
  * @throws trust.root, and whatever {@link readSigned} throws
  */
@@ -51,9 +59,11 @@ export function openRoot(
 
 /**
  * The root after `current`.
- * @param revocations what is revoked now, for whoever takes in a new root: a revoked operator's signature does not count. Left out where a chain
+ * @param revocations what is revoked now, for whoever takes in a new root: a revoked operator's
+ * signature does not count. Left out where a chain
  *   is read that was accepted long ago, since nothing says which came first.
- * @throws trust.root unless it is exactly the next version of the same fleet, signed by both thresholds
+ * @throws trust.root unless it is exactly the next version of the same fleet, signed by both
+ * thresholds
  */
 export function nextRoot(
   current: RootState,
@@ -102,7 +112,8 @@ function readRoot(signatures: readonly Signed[]): RootState {
   const first = signatures[0]
   if (first === undefined)
     throw trustError('trust.malformed', { what: 'a root statement', reason: 'nobody signed it' })
-  // A signature costs the reader a verification each: no more than keys of two roots could have made.
+  // A signature costs the reader a verification each: no more than keys of two roots could have
+  // made.
   if (signatures.length > 2 * MAX_ROOT_KEYS)
     throw trustError('trust.malformed', {
       what: 'a root statement',

@@ -1,6 +1,7 @@
 /**
- * The root statement: who the fleet's operators are, how many of them must sign the next root, and which issuing keys speak for the
- * coordinators. Everything that is allowed in a fleet leads here. Versions form a chain: see root-chain.ts.
+ * The root statement: who the fleet's operators are, how many of them must sign the next root, and
+ * which issuing keys speak for the coordinators. Everything that is allowed in a fleet leads here.
+ * Versions form a chain: see root-chain.ts.
  */
 import { z } from 'zod'
 import { fingerprintOf } from '../identity/fingerprint.ts'
@@ -34,7 +35,8 @@ export const rootSchema = z
     if ((root.previous === null) !== (root.version === 1))
       refuse('expected null in version 1 and a digest in every other', 'previous')
     const keys = [...root.operators, ...root.issuers].map((row) => row.key)
-    // One key in two roles would let a coordinator sign as an operator; one listed twice would count twice towards the threshold.
+    // One key in two roles would let a coordinator sign as an operator; one listed twice would
+    // count twice towards the threshold.
     if (new Set(keys).size !== keys.length)
       refuse('expected every key once, as operator or as issuer', 'operators')
   })

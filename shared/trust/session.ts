@@ -1,6 +1,7 @@
 /**
- * A session delegation: an operator lets an ephemeral key speak to one coordinator for some hours. It opens a session and nothing else;
- * every mutating operation carries an intent that the operator's key itself signed.
+ * A session delegation: an operator lets an ephemeral key speak to one coordinator for some hours.
+ * It opens a session and nothing else; every mutating operation carries an intent that the
+ * operator's key itself signed.
  */
 import { z } from 'zod'
 import {

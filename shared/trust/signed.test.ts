@@ -1,4 +1,7 @@
-/** Signed statements: what is accepted is exactly what its author signed, as the kind it is, in one encoding. */
+/**
+ * Signed statements: what is accepted is exactly what its author signed, as the kind it is, in one
+ * encoding.
+ */
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'

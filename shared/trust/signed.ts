@@ -1,7 +1,8 @@
 /**
- * Signed statements: the bytes that were signed, never serialised again. Reading one checks, in this order: size, scheme, signature,
- * canonical form, type, shape, author. What comes out is what the named key said, in the only way it could have been said; whether it
- * may say so is the question of root-chain.ts, credentials.ts and authorize.ts.
+ * Signed statements: the bytes that were signed, never serialised again. Reading one checks, in
+ * this order: size, scheme, signature, canonical form, type, shape, author. What comes out is what
+ * the named key said, in the only way it could have been said; whether it may say so is the
+ * question of root-chain.ts, credentials.ts and authorize.ts.
  */
 import { canonicalJson, type Json, parseCanonicalJson } from '../canonical-json.ts'
 import { verifyEd25519 } from '../identity/ed25519.ts'
@@ -13,7 +14,10 @@ import { pae } from './dsse.ts'
 import { trustError } from './errors.ts'
 import { type Kind, kindRow, type Scheme, type Statement } from './kinds.ts'
 
-/** A log entry holds a statement as a JSON string with its signature, and is at most 64 KiB (C2SP tlog-tiles). */
+/**
+ * A log entry holds a statement as a JSON string with its signature, and is at most 64 KiB (C2SP
+ * tlog-tiles).
+ */
 export const MAX_STATEMENT_BYTES = 48 * 1024
 
 export interface Signed {
@@ -34,7 +38,8 @@ export type Unsigned<K extends Kind> = Omit<Statement<K>, 'type'> & {
 /**
  * Signs a statement with the kind's own scheme.
  * @param scheme optional; giving another than the kind's own is an error
- * @throws trust.malformed if the body is not one that {@link readSigned} would accept, identity.agent
+ * @throws trust.malformed if the body is not one that {@link readSigned} would accept,
+ * identity.agent
  */
 export async function signStatement<K extends Kind>(
   signer: Signer,
@@ -160,7 +165,10 @@ function parseStatement<K extends Kind>(bytes: Uint8Array, kind: K): Statement<K
 /** No honest statement has longer arrays or wider objects. */
 const MAX_ITEMS = 4096
 
-/** Why a parsed value may not be used; `__proto__` is refused because copying such an object could change its prototype. */
+/**
+ * Why a parsed value may not be used; `__proto__` is refused because copying such an object could
+ * change its prototype.
+ */
 function bounds(value: Json): string | undefined {
   if (value === null || typeof value !== 'object') return undefined
   if (Object.hasOwn(value, '__proto__')) return 'it has a key named __proto__'

@@ -1,4 +1,7 @@
-/** Carrying statements: both forms give back the same bytes, and nonsense is refused with an error of ours. */
+/**
+ * Carrying statements: both forms give back the same bytes, and nonsense is refused with an error
+ * of ours.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decode, encode } from 'cborg'

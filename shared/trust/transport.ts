@@ -1,6 +1,7 @@
 /**
- * How a signed statement is carried: as byte strings inside a protocol's CBOR frame, and as strings inside a log entry. Both give back
- * exactly the bytes that were signed; neither says anything about whether the signature is good.
+ * How a signed statement is carried: as byte strings inside a protocol's CBOR frame, and as strings
+ * inside a log entry. Both give back exactly the bytes that were signed; neither says anything
+ * about whether the signature is good.
  */
 import { z } from 'zod'
 import { trustError } from './errors.ts'
@@ -15,7 +16,10 @@ const bytes = (min: number, max: number): z.ZodType<Uint8Array> =>
     `expected ${min} to ${max} bytes`,
   )
 
-/** The wire form, for use inside protocol messages; like every wire object it tolerates unknown keys. */
+/**
+ * The wire form, for use inside protocol messages; like every wire object it tolerates unknown
+ * keys.
+ */
 export const signedWire = z.object({
   statement: bytes(2, MAX_STATEMENT_BYTES),
   scheme: z.enum(['sshsig', 'dsse']),

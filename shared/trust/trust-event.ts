@@ -1,6 +1,7 @@
 /**
- * What a coordinator writes to the log in its own name, because no operator's intent says it: hosts that came, with a token or to wait.
- * Signed by its issuing key; no such statement ever makes an agent act.
+ * What a coordinator writes to the log in its own name, because no operator's intent says it: hosts
+ * that came, with a token or to wait. Signed by its issuing key; no such statement ever makes an
+ * agent act.
  */
 import { z } from 'zod'
 import {

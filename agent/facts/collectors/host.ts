@@ -30,7 +30,10 @@ export async function readHost(
   return Object.fromEntries(short) as HostFacts
 }
 
-/** The first of /etc/os-release and /usr/lib/os-release that is there. A host without either is just a Linux. */
+/**
+ * The first of /etc/os-release and /usr/lib/os-release that is there. A host without either is just
+ * a Linux.
+ */
 async function osRelease(root: string, signal?: AbortSignal): Promise<Map<string, string>> {
   for (const path of ['etc/os-release', 'usr/lib/os-release']) {
     const bytes = await readBounded(join(root, path), MAX_OS_RELEASE_BYTES, signal).catch(
@@ -44,7 +47,10 @@ async function osRelease(root: string, signal?: AbortSignal): Promise<Map<string
   return new Map()
 }
 
-/** The assignments of os-release(5): shell words without expansion. A line that is none is skipped, as the shell's users expect. */
+/**
+ * The assignments of os-release(5): shell words without expansion. A line that is none is skipped,
+ * as the shell's users expect.
+ */
 export function parseOsRelease(text: string): Map<string, string> {
   const values = new Map<string, string>()
   for (const line of text.split('\n')) {

@@ -1,6 +1,7 @@
 /**
- * Reads a database from a private copy. SQLite, Berkeley DB and rpm itself make locks, logs and even
- * new databases beside the one that they read, and nothing may be written below the host's folders.
+ * Reads a database from a private copy. SQLite, Berkeley DB and rpm itself make locks, logs and
+ * even new databases beside the one that they read, and nothing may be written below the host's
+ * folders.
  */
 import { constants } from 'node:fs'
 import { copyFile, mkdtemp, readdir, rm, stat } from 'node:fs/promises'

@@ -1,4 +1,6 @@
-/** Package managers that are on the host and that Muster doesn't read: their packages are unknown. */
+/**
+ * Package managers that are on the host and that Muster doesn't read: their packages are unknown.
+ */
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Found } from './collector.ts'

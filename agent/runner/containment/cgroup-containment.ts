@@ -1,6 +1,7 @@
 /**
- * A run in control groups: one folder of its own in each hierarchy that is needed, which all its processes share however often they
- * fork or change their session. Killing is the kernel's (cgroup.kill), or freeze, kill each, thaw where the kernel is older than 5.14.
+ * A run in control groups: one folder of its own in each hierarchy that is needed, which all its
+ * processes share however often they fork or change their session. Killing is the kernel's
+ * (cgroup.kill), or freeze, kill each, thaw where the kernel is older than 5.14.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,10 +12,15 @@ import type { RunLimits } from '../launch/order.ts'
 import { lives, readStat } from './process-identity.ts'
 import { type ContainmentRecord, LIMIT_NAMES, type LimitName } from '../records/run-state.ts'
 
-/** The period over which processor time is shared out, in microseconds: the kernel's own default. */
+/**
+ * The period over which processor time is shared out, in microseconds: the kernel's own default.
+ */
 const CPU_PERIOD_US = 100_000
 
-/** Makes the folders and sets the limits. Throws what the kernel says when the run can't be tracked at all. */
+/**
+ * Makes the folders and sets the limits. Throws what the kernel says when the run can't be tracked
+ * at all.
+ */
 export function createCgroups(
   cgroups: Cgroups,
   run: RunId,
@@ -93,7 +99,8 @@ function setLimit(
     )
   }
   const bytes = String(limits.memoryBytes)
-  // Swap would turn the limit into slowness. Absent where the kernel doesn't count swap, which is no reason to call the limit weak.
+  // Swap would turn the limit into slowness. Absent where the kernel doesn't count swap, which is
+  // no reason to call the limit weak.
   if (write(join(folder, 'memory.max'), bytes)) {
     write(join(folder, 'memory.swap.max'), '0')
     write(join(folder, 'memory.oom.group'), '1')
@@ -104,7 +111,10 @@ function setLimit(
   return set
 }
 
-/** Version 2 counts in memory.events, version 1 in memory.oom_control, and kernels before 4.13 only how often the limit was hit. */
+/**
+ * Version 2 counts in memory.events, version 1 in memory.oom_control, and kernels before 4.13 only
+ * how often the limit was hit.
+ */
 function oomKills(folder: string): number {
   const counted = /^oom_kill (\d+)$/m.exec(
     read(join(folder, 'memory.events')) || read(join(folder, 'memory.oom_control')),
@@ -131,7 +141,10 @@ function read(path: string): string {
   }
 }
 
-/** Never makes the file: a name that this version doesn't have must not be mistaken for a limit that is set. */
+/**
+ * Never makes the file: a name that this version doesn't have must not be mistaken for a limit that
+ * is set.
+ */
 function write(path: string, text: string): boolean {
   try {
     writeFileSync(path, text, { flag: 'r+' })

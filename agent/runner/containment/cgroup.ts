@@ -1,11 +1,12 @@
 /**
- * The control group hierarchies in which this runner may make folders, found once at start. Version 2 tracks and kills (cgroup.kill,
- * cgroup.events); limits come from whichever version has the controller, because a machine may carry both (v1 controllers with an
- * empty v2 tree). Where nothing can be written there are none, and runs fall back to their process group.
+ * The control group hierarchies in which this runner may make folders, found once at start. Version
+ * 2 tracks and kills (cgroup.kill, cgroup.events); limits come from whichever version has the
+ * controller, because a machine may carry both (v1 controllers with an empty v2 tree). Where
+ * nothing can be written there are none, and runs fall back to their process group.
  *
- * The folders stand at the top of the mounted tree if we may write there, so that they survive a restart of the service the runner
- * belongs to; else below the runner's own group, where a service manager delegated it. (Linux Documentation/admin-guide/cgroup-v2.rst
- * and cgroup-v1/.)
+ * The folders stand at the top of the mounted tree if we may write there, so that they survive a
+ * restart of the service the runner belongs to; else below the runner's own group, where a service
+ * manager delegated it. (Linux Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/.)
  */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
@@ -35,8 +36,10 @@ interface Mount {
 }
 
 /**
- * Finds the hierarchies and makes `muster/<tag>` in each. The tag is drawn from the home, so two homes on one machine stay apart.
- * @param options.versions - Which versions may be used; for machines where one of them must be left alone, and for tests.
+ * Finds the hierarchies and makes `muster/<tag>` in each. The tag is drawn from the home, so two
+ * homes on one machine stay apart.
+ * @param options.versions - Which versions may be used; for machines where one of them must be left
+ * alone, and for tests.
  */
 export function openCgroups(options: {
   home: string
@@ -64,7 +67,8 @@ export function openCgroups(options: {
     const hierarchy = enabled.includes(name) ? second?.hierarchy : first(name)
     return hierarchy === undefined ? [] : ([[name, hierarchy]] as const)
   })
-  // Version 1: the freezer holds a fork bomb still while it is killed; any other hierarchy at least knows its members.
+  // Version 1: the freezer holds a fork bomb still while it is killed; any other hierarchy at least
+  // knows its members.
   const track =
     second?.hierarchy ?? first('freezer') ?? first('pids') ?? first('memory') ?? first('cpu')
   const used = new Set([track, ...controllers.map(([, hierarchy]) => hierarchy)])
@@ -73,8 +77,8 @@ export function openCgroups(options: {
 }
 
 /**
- * Removes the folders of runs in which nothing lives: what a killed runner left behind. A folder that is in use can't be removed.
- * Only while no run is being started.
+ * Removes the folders of runs in which nothing lives: what a killed runner left behind. A folder
+ * that is in use can't be removed. Only while no run is being started.
  */
 export function sweepCgroups(cgroups: Cgroups): void {
   for (const { folder } of hierarchies(cgroups))
@@ -100,7 +104,10 @@ export function groupTree(folder: string): string[] {
   return [...names.flatMap((name) => groupTree(join(folder, name))), folder]
 }
 
-/** Removes a group and those that the run made below it. False if something still lives in one of them. */
+/**
+ * Removes a group and those that the run made below it. False if something still lives in one of
+ * them.
+ */
 export function removeGroup(folder: string): boolean {
   try {
     for (const path of groupTree(folder)) rmdirSync(path)
@@ -138,7 +145,10 @@ export function cgroupMounts(mountinfo: string): Mount[] {
   })
 }
 
-/** Our own group in each hierarchy: by controller name, and `''` for version 2 (cgroups(7), /proc/PID/cgroup). */
+/**
+ * Our own group in each hierarchy: by controller name, and `''` for version 2 (cgroups(7),
+ * /proc/PID/cgroup).
+ */
 export function ownGroups(text: string): Map<string, string> {
   const groups = new Map<string, string>()
   for (const line of text.split('\n')) {
@@ -164,7 +174,8 @@ function makeFolder(
     const folder = join(base, 'muster', tag)
     try {
       mkdirSync(folder, { recursive: true })
-      // A mount that is read-only for us may still hold a folder of an earlier runner: only making one proves the right.
+      // A mount that is read-only for us may still hold a folder of an earlier runner: only making
+      // one proves the right.
       const probe = join(folder, 'probe')
       mkdirSync(probe, { recursive: true })
       rmdirSync(probe)
@@ -185,7 +196,8 @@ function enableControllers(folder: string): void {
       try {
         writeFileSync(join(folder, 'cgroup.subtree_control'), `+${name}`)
       } catch {
-        // A group with processes of its own can't hand controllers down: limits of this kind are then said to be weak.
+        // A group with processes of its own can't hand controllers down: limits of this kind are
+        // then said to be weak.
       }
 }
 

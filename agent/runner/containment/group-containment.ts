@@ -1,7 +1,7 @@
 /**
- * A run without control groups: its session, its process group, their descendants, the processes that
- * hold its output open, and those with its mark. Only a process that removes the mark itself can leave:
- * status says `weak`.
+ * A run without control groups: its session, its process group, their descendants, the processes
+ * that hold its output open, and those with its mark. Only a process that removes the mark itself
+ * can leave: status says `weak`.
  */
 import { readdirSync, readlinkSync } from 'node:fs'
 import { type Containment, sendSignal } from './containment.ts'
@@ -12,7 +12,8 @@ import type { ProcessIdentity } from '../records/run-state.ts'
 /**
  * @param options.pipes - The run's output pipes: whoever has one of them open belongs to the run.
  * @param options.tag - The run's mark (run-tag.ts).
- * @param options.parent - True if we are the parent of the main process, so that its pid can't have been used again unnoticed.
+ * @param options.parent - True if we are the parent of the main process, so that its pid can't have
+ * been used again unnoticed.
  */
 export function groupContainment(
   main: ProcessIdentity,
@@ -59,7 +60,10 @@ export function groupContainment(
 
 export interface MembersOptions {
   readonly main: ProcessIdentity
-  /** Start time by pid of those who were members at the last look: they stay it when their parent ends. */
+  /**
+   * Start time by pid of those who were members at the last look: they stay it when their parent
+   * ends.
+   */
   readonly known: ReadonlyMap<number, string>
   /** Pids that hold the run's output open. */
   readonly marked: ReadonlySet<number>
@@ -70,7 +74,8 @@ export interface MembersOptions {
 export function groupMembers(all: readonly ProcessStat[], options: MembersOptions): ProcessStat[] {
   const { main, known, marked, parent } = options
   const namesake = all.find(({ pid }) => pid === main.pid)
-  // The kernel doesn't give out a pid again while a session or group of that number lives: a namesake means ours is gone.
+  // The kernel doesn't give out a pid again while a session or group of that number lives: a
+  // namesake means ours is gone.
   const trusted = namesake === undefined ? parent : namesake.startTime === main.startTime
   const members = new Map<number, ProcessStat>()
   for (const stat of all) {

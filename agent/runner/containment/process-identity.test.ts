@@ -34,7 +34,8 @@ test('a process is known by boot, pid and start, whatever it calls itself', asyn
 })
 
 test('a zombie does not live', async () => {
-  // The inner program ends when its input does; by then the outer one is a sleep that never asks how.
+  // The inner program ends when its input does; by then the outer one is a sleep that never asks
+  // how.
   const parent = spawn(
     '/bin/sh',
     ['-c', 'exec 3<&0; cat <&3 >/dev/null & echo $!; exec sleep 1000'],

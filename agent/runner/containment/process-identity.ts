@@ -1,6 +1,7 @@
 /**
- * Who a process is. A pid alone names whoever has it now; boot id, pid and start time together name one process for good, so they
- * are read again before every signal to a process that isn't our child.
+ * Who a process is. A pid alone names whoever has it now; boot id, pid and start time together name
+ * one process for good, so they are read again before every signal to a process that isn't our
+ * child.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import type { ProcessIdentity } from '../records/run-state.ts'
@@ -38,7 +39,8 @@ export function readStat(pid: number): ProcessStat | undefined {
 
 /** The fields of a line of proc_pid_stat(5). */
 export function parseStat(line: string): ProcessStat {
-  // The name in parentheses may hold anything, blanks and parentheses too: fields count from the last one.
+  // The name in parentheses may hold anything, blanks and parentheses too: fields count from the
+  // last one.
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
   const field = (number: number): string => fields[number - 3] ?? ''
   return {
@@ -68,8 +70,9 @@ export function isAlive(identity: ProcessIdentity, bootId: string): boolean {
 const TICK_MS = 10
 
 /**
- * How long a process has lived, by how long this one has (`clock.monotonic()` of the system's clock). Compared with
- * this process's own start, because a container may show another uptime than the one that start times count from.
+ * How long a process has lived, by how long this one has (`clock.monotonic()` of the system's
+ * clock). Compared with this process's own start, because a container may show another uptime than
+ * the one that start times count from.
  */
 export function lifeMs(identity: Pick<ProcessIdentity, 'startTime'>, ownLifeMs: number): number {
   const own = Number(readStat(process.pid)?.startTime)

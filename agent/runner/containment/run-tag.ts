@@ -1,7 +1,8 @@
 /**
- * Marks the processes of a run where there are no control groups. The mark is the soft limit on file locks, which the
- * kernel keeps and hasn't used since Linux 2.4. A fork and an exec inherit it, so it stays on a process that changed its
- * session and its environment and whose parent ended. /proc shows it to every user.
+ * Marks the processes of a run where there are no control groups. The mark is the soft limit on
+ * file locks, which the kernel keeps and hasn't used since Linux 2.4. A fork and an exec inherit
+ * it, so it stays on a process that changed its session and its environment and whose parent ended.
+ * /proc shows it to every user.
  */
 import { readFileSync } from 'node:fs'
 import type { RunId } from '../../../shared/ids.ts'
@@ -15,8 +16,8 @@ export function runTag(run: RunId): string {
 }
 
 /**
- * For the gate, whose shell has the mark in MUSTER_TAG: dash and busybox call the limit -w, bash -x. Where it can't be
- * set, the run has no mark.
+ * For the gate, whose shell has the mark in MUSTER_TAG: dash and busybox call the limit -w, bash
+ * -x. Where it can't be set, the run has no mark.
  */
 export const SET_TAG = '{ ulimit -Sw "$MUSTER_TAG" || ulimit -Sx "$MUSTER_TAG" || :; } 2>/dev/null'
 

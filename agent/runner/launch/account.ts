@@ -26,7 +26,10 @@ export function ownAccount(): Account {
   }
 }
 
-/** The account of a name or a numeric id. Throws a {@link startFailure} when there is none or we may not become it. */
+/**
+ * The account of a name or a numeric id. Throws a {@link startFailure} when there is none or we may
+ * not become it.
+ */
 export async function findAccount(
   deps: { getent: string | undefined },
   user: string,

@@ -1,14 +1,17 @@
 /**
- * How our child ended, also where Node can't say it: Node names no signal above 31, and then reports exit code 0. The
- * kernel shows the raw wait status from the moment when a process begins to end until it is waited for. The child's
- * output closes in that time, and libuv handles pipes before children, so that is when to look.
+ * How our child ended, also where Node can't say it: Node names no signal above 31, and then
+ * reports exit code 0. The kernel shows the raw wait status from the moment when a process begins
+ * to end until it is waited for. The child's output closes in that time, and libuv handles pipes
+ * before children, so that is when to look.
  */
 import { closeSync, openSync, readSync } from 'node:fs'
 import { signalName } from '../../../shared/signals.ts'
 import type { Exit } from './launch.ts'
 import { parseStat } from '../containment/process-identity.ts'
 
-/** PF_EXITING of Linux's sched.h. Before that the field may hold the signal that stopped a process. */
+/**
+ * PF_EXITING of Linux's sched.h. Before that the field may hold the signal that stopped a process.
+ */
 const EXITING = 0x4
 /** The low seven bits of a wait status (wait(2)). */
 const SIGNAL_BITS = 0x7f

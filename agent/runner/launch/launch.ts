@@ -1,11 +1,14 @@
 /**
- * Starts a program behind a gate. What is spawned first is a shell with a constant script that waits for one line on its standard
- * input and only then executes the program: in the meantime the runner puts it into its control groups and writes its identity to
- * the disk. If the runner dies before that line, the shell reads the end of its input and ends: the program was never started.
+ * Starts a program behind a gate. What is spawned first is a shell with a constant script that
+ * waits for one line on its standard input and only then executes the program: in the meantime the
+ * runner puts it into its control groups and writes its identity to the disk. If the runner dies
+ * before that line, the shell reads the end of its input and ends: the program was never started.
  *
- * shell (gate) → setpriv (only for another user) → env -i (the exact environment) → program: execs all, so pid and start time stay.
- * The order's words are arguments in every step, never text that a shell reads. Its environment is no argument of any step, because every user of
- * the host can read those: each variable is the value of one of ours, which no program on the way obeys, and env(1) puts them in their places.
+ * shell (gate) → setpriv (only for another user) → env -i (the exact environment) → program: execs
+ * all, so pid and start time stay. The order's words are arguments in every step, never text that a
+ * shell reads. Its environment is no argument of any step, because every user of the host can read
+ * those: each variable is the value of one of ours, which no program on the way obeys, and env(1)
+ * puts them in their places.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, readSync } from 'node:fs'
@@ -17,11 +20,15 @@ import { startFailure } from './start-failure.ts'
 import type { SystemTools } from './system-tools.ts'
 
 /**
- * umask and soft file limit are what a login has (node raised its own limit to the hard one, which makes programs that close "all"
- * descriptors slow). The runner protects itself from the out-of-memory killer; a run must not inherit that.
+ * umask and soft file limit are what a login has (node raised its own limit to the hard one, which
+ * makes programs that close "all" descriptors slow). The runner protects itself from the
+ * out-of-memory killer; a run must not inherit that.
  */
 const GATE = `umask 022; ${SET_TAG}; ulimit -Sn 1024 2>/dev/null || :; { echo 0 >/proc/self/oom_score_adj; } 2>/dev/null; read -r go && [ "$go" = go ] && exec "$@" </dev/null; exit 125`
-/** Exit codes of the gate and of env(1), setpriv(1) and nice(1) when they could not execute what they were given. */
+/**
+ * Exit codes of the gate and of env(1), setpriv(1) and nice(1) when they could not execute what
+ * they were given.
+ */
 export const LAUNCH_FAILED: readonly number[] = [125, 126, 127]
 
 export interface LaunchSpec {
@@ -50,7 +57,10 @@ export interface Launched {
   readonly startTime: string
   /** By wait(2), whoever may still hold its output. */
   readonly exited: Promise<Exit>
-  /** Call it when output arrives or closes: it may be the last sign before the end ({@link ExitWatch}). */
+  /**
+   * Call it when output arrives or closes: it may be the last sign before the end ({@link
+   * ExitWatch}).
+   */
   look(): void
   /** Lets the program start. */
   release(): void
@@ -58,7 +68,9 @@ export interface Launched {
   abandon(): void
 }
 
-/** Spawns the gate. Throws a StartFailure or what the system call says; then nothing is left of it. */
+/**
+ * Spawns the gate. Throws a StartFailure or what the system call says; then nothing is left of it.
+ */
 export async function launch(deps: { tools: SystemTools }, spec: LaunchSpec): Promise<Launched> {
   const { tools } = deps
   const nul = spec.command.findIndex((part) => part.includes('\0'))
@@ -119,7 +131,8 @@ export function isLaunching(tools: SystemTools, pid: number): boolean {
 
 function becomeUser(tools: SystemTools, account: Account | undefined): string[] {
   if (account === undefined || tools.setpriv === undefined) return []
-  // Groups exactly those of the user; nothing inherited through capabilities, nothing regained through set-user-id programs.
+  // Groups exactly those of the user; nothing inherited through capabilities, nothing regained
+  // through set-user-id programs.
   const ids = [`--reuid=${account.uid}`, `--regid=${account.gid}`, '--init-groups']
   return [tools.setpriv, ...ids, '--inh-caps=-all', '--no-new-privs', '--']
 }
@@ -134,7 +147,8 @@ function spawned(start: () => ChildProcess): Promise<ChildProcess> {
     const child = start()
     child.once('spawn', () => {
       child.off('error', reject)
-      // Only a failed kill() could raise it later, and every caller looks at the effect of a signal instead.
+      // Only a failed kill() could raise it later, and every caller looks at the effect of a signal
+      // instead.
       child.on('error', () => undefined)
       resolve(child)
     })

@@ -1,6 +1,7 @@
 /**
- * What a run is asked to be, checked whole before anything else looks at it. A field that the operating system would judge (a missing
- * program or user, a NUL in an argument) is not judged here: that is for the run's own record to say, as `failed to start`.
+ * What a run is asked to be, checked whole before anything else looks at it. A field that the
+ * operating system would judge (a missing program or user, a NUL in an argument) is not judged
+ * here: that is for the run's own record to say, as `failed to start`.
  */
 import { createHash } from 'node:crypto'
 import { type RunId, runId } from '../../../shared/ids.ts'
@@ -8,24 +9,40 @@ import { DEFAULT_OUTPUT_BYTES } from '../../../shared/run-defaults.ts'
 import { runnerError } from '../errors.ts'
 
 export interface RunLimits {
-  /** Memory of the whole run, in bytes. Passing it ends the run: killed, reason `oom`. Absent: no limit. */
+  /**
+   * Memory of the whole run, in bytes. Passing it ends the run: killed, reason `oom`. Absent: no
+   * limit.
+   */
   readonly memoryBytes?: number
   /** Processors' worth of time, such as 1.5. Absent: no limit. */
   readonly cpu?: number
-  /** Processes and threads alive at once; a fork beyond it fails inside the run. Absent: no limit. */
+  /**
+   * Processes and threads alive at once; a fork beyond it fails inside the run. Absent: no limit.
+   */
   readonly pids?: number
-  /** Milliseconds from start until the run is stopped: killed, reason `timeout`. Absent: no limit. */
+  /**
+   * Milliseconds from start until the run is stopped: killed, reason `timeout`. Absent: no limit.
+   */
   readonly timeoutMs?: number
-  /** Bytes of output kept, stdout and stderr together; beyond it the middle is dropped, never the newest. At least {@link MIN_OUTPUT_BYTES}. */
+  /**
+   * Bytes of output kept, stdout and stderr together; beyond it the middle is dropped, never the
+   * newest. At least {@link MIN_OUTPUT_BYTES}.
+   */
   readonly outputBytes: number
 }
 
 export interface RunOrder {
   /** Sent again with the same order it names the same run: there is never a second child. */
   readonly run: RunId
-  /** Program and arguments, given to the program unchanged; the program is looked up in PATH when it has no slash. */
+  /**
+   * Program and arguments, given to the program unchanged; the program is looked up in PATH when it
+   * has no slash.
+   */
   readonly command: readonly string[]
-  /** Added to the base environment (PATH, HOME, LANG, USER), which it may replace. Nothing of the runner's own is passed on. */
+  /**
+   * Added to the base environment (PATH, HOME, LANG, USER), which it may replace. Nothing of the
+   * runner's own is passed on.
+   */
   readonly env: Readonly<Record<string, string>>
   /** Absolute. Default: /. */
   readonly cwd?: string
@@ -38,7 +55,10 @@ export interface RunOrder {
 
 /** Below this a head, a tail and their segment files make no sense. */
 export const MIN_OUTPUT_BYTES = 64 * 1024
-/** More than any kernel passes to a program (a quarter of the stack limit, 2 MiB by default), so E2BIG comes from the kernel. */
+/**
+ * More than any kernel passes to a program (a quarter of the stack limit, 2 MiB by default), so
+ * E2BIG comes from the kernel.
+ */
 export const MAX_ARGUMENT_BYTES = 6 * 1024 * 1024
 /** 2^31 - 1 ms is as far as one timer reaches. Longer than 24 days is no limit but a mistake. */
 export const MAX_TIMEOUT_MS = 2_147_483_647
@@ -106,8 +126,9 @@ function parseLimits(value: unknown): RunLimits {
 }
 
 /**
- * Two orders with the same digest ask for the same run. Kept on the disk instead of the order, because an environment may hold secrets; and of
- * that only the names, because whoever reads a digest can try every likely password against it. That the values are the ordered ones the agent
+ * Two orders with the same digest ask for the same run. Kept on the disk instead of the order,
+ * because an environment may hold secrets; and of that only the names, because whoever reads a
+ * digest can try every likely password against it. That the values are the ordered ones the agent
  * has checked against the signed intent.
  */
 export function orderDigest(order: RunOrder): string {

@@ -1,15 +1,22 @@
 /**
- * Finds the program of an order as execvp(3) would, and says beforehand what the kernel would say: no such file, no execute
- * permission for anybody, an interpreter that doesn't exist, a format that this machine doesn't run. What only the kernel can know
- * (this user's rights, a busy file) is learnt from the exec itself.
+ * Finds the program of an order as execvp(3) would, and says beforehand what the kernel would say:
+ * no such file, no execute permission for anybody, an interpreter that doesn't exist, a format that
+ * this machine doesn't run. What only the kernel can know (this user's rights, a busy file) is
+ * learnt from the exec itself.
  */
 import { open, readdir, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { startFailure } from './start-failure.ts'
 
-/** The kernel looks at this much of a file to know its format (BINPRM_BUF_SIZE in Linux's binfmts.h). */
+/**
+ * The kernel looks at this much of a file to know its format (BINPRM_BUF_SIZE in Linux's
+ * binfmts.h).
+ */
 const MAGIC_BYTES = 256
-/** A script's interpreter may be a script; the kernel follows as many (exec_binprm in Linux's exec.c). */
+/**
+ * A script's interpreter may be a script; the kernel follows as many (exec_binprm in Linux's
+ * exec.c).
+ */
 const MAX_INTERPRETERS = 5
 
 /** The file that will be executed. Throws a StartFailure. */
@@ -53,7 +60,10 @@ async function check(file: string, shown: string, depth: number): Promise<void> 
     throw startFailure('ENOEXEC', shown)
 }
 
-/** ELF with the class, byte order and machine that this very process has; 32-bit x86 runs on 64-bit x86 (ELF specification, e_ident, e_machine). */
+/**
+ * ELF with the class, byte order and machine that this very process has; 32-bit x86 runs on 64-bit
+ * x86 (ELF specification, e_ident, e_machine).
+ */
 function isOurFormat(magic: Buffer, own: Buffer | undefined): boolean {
   if (magic.length < 20 || magic.toString('latin1', 0, 4) !== '\x7fELF') return false
   if (own === undefined) return true
@@ -72,7 +82,10 @@ async function readMagic(file: string): Promise<Buffer | undefined> {
   }
 }
 
-/** True if the kernel was taught more formats, such as Java archives or other processors' programs (binfmt_misc). */
+/**
+ * True if the kernel was taught more formats, such as Java archives or other processors' programs
+ * (binfmt_misc).
+ */
 async function hasOtherFormats(): Promise<boolean> {
   const names = await readdir('/proc/sys/fs/binfmt_misc').catch(() => [])
   return names.some((name) => name !== 'register' && name !== 'status')

@@ -1,8 +1,14 @@
-/** Why a program was not started, in the operating system's words: recorded as the run's state, not raised to the caller. */
+/**
+ * Why a program was not started, in the operating system's words: recorded as the run's state, not
+ * raised to the caller.
+ */
 
 import { storageError } from '../../../shared/storage-error.ts'
 
-/** Messages of glibc's strerror(3) in the form that people know from their shell, with a lower first letter. */
+/**
+ * Messages of glibc's strerror(3) in the form that people know from their shell, with a lower first
+ * letter.
+ */
 const MEANING = {
   E2BIG: 'argument list too long',
   EACCES: 'permission denied',
@@ -44,8 +50,9 @@ export function fromSystemError(error: unknown, what: string): StartFailure | un
 }
 
 /**
- * Reads the complaint of env(1), setpriv(1) or nice(1) when the last exec of a launch failed: they end with 125 to 127 and one line,
- * `/usr/bin/env: 'PROGRAM': Permission denied`. The line must name the very program that was ordered.
+ * Reads the complaint of env(1), setpriv(1) or nice(1) when the last exec of a launch failed: they
+ * end with 125 to 127 and one line, `/usr/bin/env: 'PROGRAM': Permission denied`. The line must
+ * name the very program that was ordered.
  */
 export function readComplaint(stderr: string, program: string): StartFailure | undefined {
   const match = /^(?:\S*\/)?(?:env|setpriv|nice): (.+): ([^:\n]+)\n$/s.exec(stderr)

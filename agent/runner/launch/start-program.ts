@@ -1,4 +1,7 @@
-/** The way from an order to a running program: everything is found and checked, the gate is spawned, contained and recorded, then opened. */
+/**
+ * The way from an order to a running program: everything is found and checked, the gate is spawned,
+ * contained and recorded, then opened.
+ */
 import { stat } from 'node:fs/promises'
 import type { Clock } from '../../../shared/clock.ts'
 import { findAccount, ownAccount } from './account.ts'
@@ -39,10 +42,16 @@ export interface StartSteps {
   exited(exit: Exit): void
 }
 
-/** After this an exec that hangs (a network file system) is no longer waited for; the run is then told to be running. */
+/**
+ * After this an exec that hangs (a network file system) is no longer waited for; the run is then
+ * told to be running.
+ */
 const SETTLE_MS = 500
 
-/** Throws a StartFailure; then no process is left. `settled` resolves when the program itself runs, or has ended. */
+/**
+ * Throws a StartFailure; then no process is left. `settled` resolves when the program itself runs,
+ * or has ended.
+ */
 export async function startProgram(
   deps: StartDeps,
   folder: string,

@@ -1,4 +1,7 @@
-/** The few programs of the operating system that the runner itself uses, found once at start by absolute path; never by the PATH of an order. */
+/**
+ * The few programs of the operating system that the runner itself uses, found once at start by
+ * absolute path; never by the PATH of an order.
+ */
 import { execFileSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { join } from 'node:path'
@@ -7,10 +10,16 @@ import { runnerError } from '../errors.ts'
 export interface SystemTools {
   /** POSIX shell: runs the constant launch script. */
   readonly sh: string
-  /** Sets the environment exactly, as the last step before the program. One that has -S: what it expands is in no command line. */
+  /**
+   * Sets the environment exactly, as the last step before the program. One that has -S: what it
+   * expands is in no command line.
+   */
   readonly env: string
   readonly mkfifo: string
-  /** Gives up the runner's user and groups (util-linux). Without it a run as another user has no supplementary groups. */
+  /**
+   * Gives up the runner's user and groups (util-linux). Without it a run as another user has no
+   * supplementary groups.
+   */
   readonly setpriv: string | undefined
   /** Looks up users wherever the host keeps them. */
   readonly getent: string | undefined

@@ -1,7 +1,8 @@
 /**
- * Named pipes for the output of runs. A child gets its end open for reading and writing, so a pipe always has a reader: the child is
- * never killed by SIGPIPE when the runner dies, it waits once 64 KiB are full, and the next runner reads on where the last one ended.
- * (A plain file would need no reader, but `echo … > /dev/stderr` in a script truncates a file, and a file has no cap.)
+ * Named pipes for the output of runs. A child gets its end open for reading and writing, so a pipe
+ * always has a reader: the child is never killed by SIGPIPE when the runner dies, it waits once 64
+ * KiB are full, and the next runner reads on where the last one ended. (A plain file would need no
+ * reader, but `echo … > /dev/stderr` in a script truncates a file, and a file has no cap.)
  */
 import { execFile } from 'node:child_process'
 import { closeSync, constants, existsSync, fchownSync, openSync } from 'node:fs'
@@ -18,7 +19,10 @@ export interface FifoStock {
   take(target: string): Promise<void>
 }
 
-/** Empties `folder` and keeps spare pipes there; they are moved to the run that needs them, so it must be on the same file system. */
+/**
+ * Empties `folder` and keeps spare pipes there; they are moved to the run that needs them, so it
+ * must be on the same file system.
+ */
 export async function openFifoStock(deps: { mkfifo: string }, folder: string): Promise<FifoStock> {
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { mode: 0o700 })
@@ -63,7 +67,10 @@ export function openReader(path: string): number {
   return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)
 }
 
-/** Opens the child's end, hands it to `use`, and closes it again here. `owner`: who may reopen it by /dev/stdout. */
+/**
+ * Opens the child's end, hands it to `use`, and closes it again here. `owner`: who may reopen it by
+ * /dev/stdout.
+ */
 export async function withWriters<T>(
   paths: readonly string[],
   owner: { uid: number; gid: number },

@@ -1,6 +1,6 @@
 /**
- * Moves what arrives in a run's pipe to where it is kept, as soon as it arrives and whoever reads it later: a child waits for the
- * runner's disk at most, never for a reader.
+ * Moves what arrives in a run's pipe to where it is kept, as soon as it arrives and whoever reads
+ * it later: a child waits for the runner's disk at most, never for a reader.
  */
 import { readSync } from 'node:fs'
 import { Socket } from 'node:net'
@@ -9,7 +9,10 @@ import { Socket } from 'node:net'
 export const PIPE_BYTES = 64 * 1024
 /** Shared by all pumps: each use ends before the next begins. */
 const buffer = Buffer.alloc(PIPE_BYTES)
-/** What a drain takes at once. More than a pipe holds, so it ends only early if a grandchild keeps writing. */
+/**
+ * What a drain takes at once. More than a pipe holds, so it ends only early if a grandchild keeps
+ * writing.
+ */
 const DRAIN_BYTES = 1024 * 1024
 
 export interface Pump {
@@ -20,7 +23,10 @@ export interface Pump {
   close(): void
 }
 
-/** Takes over `fd`, the non-blocking reading end. `onBytes` must be done with the chunk when it returns; `onEnd` is called once. */
+/**
+ * Takes over `fd`, the non-blocking reading end. `onBytes` must be done with the chunk when it
+ * returns; `onEnd` is called once.
+ */
 export function startPump(fd: number, onBytes: (chunk: Buffer) => void, onEnd: () => void): Pump {
   let ended = false
   const end = (): void => {

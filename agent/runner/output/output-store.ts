@@ -1,7 +1,8 @@
 /**
- * What a run wrote, on disk: each stream in segment files named by the offset of their first byte, so the folder's listing alone says
- * what is there. Beyond the limit the oldest segments are dropped, but for each stream's first: the beginning and the newest are kept.
- * An offset always means the same byte; a reader that asks for a dropped one is told how many are missing.
+ * What a run wrote, on disk: each stream in segment files named by the offset of their first byte,
+ * so the folder's listing alone says what is there. Beyond the limit the oldest segments are
+ * dropped, but for each stream's first: the beginning and the newest are kept. An offset always
+ * means the same byte; a reader that asks for a dropped one is told how many are missing.
  */
 import { closeSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -9,7 +10,10 @@ import { join } from 'node:path'
 import type { OutputCount, Stream } from '../records/run-state.ts'
 import { STREAMS } from '../records/run-state.ts'
 
-/** A segment is this part of the limit (4 MiB of the default 64): dropping one loses little, and a flood doesn't make a file each moment. */
+/**
+ * A segment is this part of the limit (4 MiB of the default 64): dropping one loses little, and a
+ * flood doesn't make a file each moment.
+ */
 const SEGMENTS = 16
 const MIN_SEGMENT_BYTES = 4 * 1024
 const MAX_SEGMENT_BYTES = 16 * 1024 * 1024
@@ -46,7 +50,8 @@ export class OutputStore {
 
   /**
    * Finds what an earlier runner wrote into `folder`.
-   * @param written - How much was written in all, if that is known: bytes dropped at the very end leave no file.
+   * @param written - How much was written in all, if that is known: bytes dropped at the very end
+   * leave no file.
    */
   constructor(
     folder: string,

@@ -1,6 +1,6 @@
 /**
- * The output of one run while it is being written and after: two pipes pumped into one store. It ends by decision, not by the end of
- * a file: a grandchild may hold the pipe open for ever.
+ * The output of one run while it is being written and after: two pipes pumped into one store. It
+ * ends by decision, not by the end of a file: a grandchild may hold the pipe open for ever.
  */
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,7 +27,10 @@ export class RunOutput {
   #pumps: Pump[] = []
   #ended: boolean
 
-  /** @param on.sign - Called when output arrives or a pipe closes, before Node tells of the end of a child. */
+  /**
+   * @param on.sign - Called when output arrives or a pipe closes, before Node tells of the end of a
+   * child.
+   */
   constructor(folder: string, record: RunRecord, on: { change: () => void; sign: () => void }) {
     this.#folder = folder
     this.#onChange = on.change
@@ -69,8 +72,9 @@ export class RunOutput {
   }
 
   /**
-   * Ends the output after the main process ended: at once if nobody holds the pipes or nobody is left to write, else after a while.
-   * What comes later is still taken out of the pipes, so that nobody is stuck, but not kept.
+   * Ends the output after the main process ended: at once if nobody holds the pipes or nobody is
+   * left to write, else after a while. What comes later is still taken out of the pipes, so that
+   * nobody is stuck, but not kept.
    */
   async finish(deps: { clock: Clock }, isEmpty: () => boolean): Promise<void> {
     const until = deps.clock.monotonic() + DRAIN_MS

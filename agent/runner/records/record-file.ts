@@ -1,6 +1,6 @@
 /**
- * The records of runs on disk: `<runs>/<run id>/record.json`, replaced whole and durably at each step of a run, so that whoever starts
- * after a crash reads one step or the next.
+ * The records of runs on disk: `<runs>/<run id>/record.json`, replaced whole and durably at each
+ * step of a run, so that whoever starts after a crash reads one step or the next.
  */
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -39,14 +39,18 @@ export function loadRecords(runs: string): LoadedRecords {
       else if (record.run === name) records.push(record)
       else broken.push(folder)
     } catch {
-      // Not what we wrote, or a disk that does not give it: the output beside it may still be somebody's only one.
+      // Not what we wrote, or a disk that does not give it: the output beside it may still be
+      // somebody's only one.
       broken.push(folder)
     }
   }
   return { records, broken }
 }
 
-/** Undefined if there is none. Written by ourselves into a folder that is ours alone: only its form is checked, not every field. */
+/**
+ * Undefined if there is none. Written by ourselves into a folder that is ours alone: only its form
+ * is checked, not every field.
+ */
 function read(path: string): RunRecord | undefined {
   let text: string
   try {

@@ -1,6 +1,7 @@
 /**
- * What became of a run while no runner watched it: it lives on and is adopted, it ended and nobody knows how, or the machine was
- * started anew. Nothing is signalled here, and nothing is taken for a run's process on the word of a pid.
+ * What became of a run while no runner watched it: it lives on and is adopted, it ended and nobody
+ * knows how, or the machine was started anew. Nothing is signalled here, and nothing is taken for a
+ * run's process on the word of a pid.
  */
 import { existsSync } from 'node:fs'
 import { cgroupContainment } from '../containment/cgroup-containment.ts'
@@ -18,7 +19,8 @@ export async function recover(deps: RunDeps, run: Run): Promise<void> {
   const sameBoot = record.process?.bootId === deps.bootId
   const containment = sameBoot ? findContainment(record, run.folder) : undefined
   if (hasEnded(record)) {
-    // Pipes stay until nobody holds them: grandchildren that live on must not get stuck in a full one. Groups stay until they are empty.
+    // Pipes stay until nobody holds them: grandchildren that live on must not get stuck in a full
+    // one. Groups stay until they are empty.
     const left = [
       ...pipePaths(run.folder),
       ...(sameBoot ? (record.containment?.folders ?? []) : []),

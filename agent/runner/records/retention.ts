@@ -1,4 +1,7 @@
-/** Which ended runs are forgotten. Recent ones stay: somebody is about to look at them, and an order that is sent again must find its run. */
+/**
+ * Which ended runs are forgotten. Recent ones stay: somebody is about to look at them, and an order
+ * that is sent again must find its run.
+ */
 import type { RunId } from '../../../shared/ids.ts'
 import { DEFAULT_KEEP_BYTES, DEFAULT_KEEP_RUNS } from '../../../shared/run-defaults.ts'
 
@@ -21,13 +24,19 @@ export interface Keep {
 
 export const DEFAULT_KEEP: Keep = { runs: DEFAULT_KEEP_RUNS, bytes: DEFAULT_KEEP_BYTES }
 
-/** Whatever is wanted: an order expires after five minutes, clocks differ by two, and until then it may be sent again. */
+/**
+ * Whatever is wanted: an order expires after five minutes, clocks differ by two, and until then it
+ * may be sent again.
+ */
 const REPEAT_MS = 10 * 60_000
 /** Whatever number is wanted: time to look at what has just happened. */
 const LOOK_MS = 3_600_000
 /** Of runs within that hour. A run costs the runner some 4 KB of its memory, and its folder. */
 const MAX_RECENT = 10_000
-/** Ended runs that a runner knows at most; beyond it it starts none until the oldest may go. Well within its 128 MiB. */
+/**
+ * Ended runs that a runner knows at most; beyond it it starts none until the oldest may go. Well
+ * within its 128 MiB.
+ */
 export const MAX_KNOWN = 20_000
 const DAY_MS = 86_400_000
 

@@ -1,4 +1,7 @@
-/** The record of one run in memory and on disk: on disk first, then for everybody to see; and who waits for it to change. */
+/**
+ * The record of one run in memory and on disk: on disk first, then for everybody to see; and who
+ * waits for it to change.
+ */
 import type { Random } from '../../../shared/random.ts'
 import type { RunnerLog } from '../log.ts'
 import { saveRecord } from './record-file.ts'
@@ -34,7 +37,10 @@ export class RunJournal {
     return this.#saving
   }
 
-  /** Applies events in the order of the calls. Throws only if `launched` can't be written: then the program must not start. */
+  /**
+   * Applies events in the order of the calls. Throws only if `launched` can't be written: then the
+   * program must not start.
+   */
   commit(...events: readonly RunEvent[]): Promise<void> {
     const result = this.#saving.then(() => this.#apply(events))
     this.#saving = result.catch(() => undefined)
@@ -65,7 +71,8 @@ export class RunJournal {
     try {
       await saveRecord(this.#deps, this.#folder, next)
     } catch (error) {
-      // A full disk must not make an ended run look alive. If we die before the next write, the next runner says `lost`.
+      // A full disk must not make an ended run look alive. If we die before the next write, the
+      // next runner says `lost`.
       this.#deps.log('record not written', { run: next.run, error })
       if (events.some(({ type }) => type === 'launched')) throw error
     }

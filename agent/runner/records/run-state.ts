@@ -1,7 +1,8 @@
 /**
- * What a run is and becomes: a pure state machine. A run has one terminal state, and the first cause of its end is the one that is
- * told: after a stop was asked for it is `stopped` whatever signal ended it; after its time was up or its memory passed the limit it
- * is `killed` for that reason.
+ * What a run is and becomes: a pure state machine. A run has one terminal state, and the first
+ * cause of its end is the one that is told: after a stop was asked for it is `stopped` whatever
+ * signal ended it; after its time was up or its memory passed the limit it is `killed` for that
+ * reason.
  */
 import type { RunId } from '../../../shared/ids.ts'
 import type { RunState } from '../../../shared/run-words.ts'
@@ -18,7 +19,9 @@ export type Cause = 'stop' | 'timeout' | 'oom'
 export interface ProcessIdentity {
   readonly bootId: string
   readonly pid: number
-  /** Clock ticks from boot to the process's start (proc_pid_stat(5), field 22). An exec keeps it. */
+  /**
+   * Clock ticks from boot to the process's start (proc_pid_stat(5), field 22). An exec keeps it.
+   */
   readonly startTime: string
 }
 
@@ -61,7 +64,10 @@ export interface RunRecord {
   /** The limits that aren't; absent if all are. */
   readonly unenforced?: readonly LimitName[]
   readonly cause?: Cause
-  /** False once the runner that started it died: it can be stopped, but nobody can wait for its exit code. */
+  /**
+   * False once the runner that started it died: it can be stopped, but nobody can wait for its exit
+   * code.
+   */
   readonly supervised: boolean
   readonly exitCode?: number
   readonly signal?: string
@@ -102,7 +108,9 @@ export function hasEnded(record: Pick<RunRecord, 'state'>): boolean {
   return record.state !== 'starting' && record.state !== 'running'
 }
 
-/** The record after `event`. Of a run that has ended, only the count of its output still changes. */
+/**
+ * The record after `event`. Of a run that has ended, only the count of its output still changes.
+ */
 export function advance(record: RunRecord, event: RunEvent): RunRecord {
   if (event.type === 'output') return { ...record, output: event.output }
   if (hasEnded(record)) return record
@@ -129,7 +137,8 @@ export function advance(record: RunRecord, event: RunEvent): RunRecord {
     case 'orphaned':
       return { ...record, state: 'running', supervised: false }
     case 'vanished':
-      // The request was written down before the first signal, so its effect is known even if nobody waited for it.
+      // The request was written down before the first signal, so its effect is known even if nobody
+      // waited for it.
       if (record.cause !== undefined)
         return { ...record, ...exit(record.cause, null, null), endedAt: event.at }
       return { ...record, state: 'lost', reason: 'runner died', endedAt: event.at }

@@ -13,18 +13,27 @@ export interface RunStatus {
   readonly exitCode?: number
   /** Such as SIGTERM. */
   readonly signal?: string
-  /** `oom`, `timeout`, `runner died`, `reboot`, or for `failed to start` what the operating system said. */
+  /**
+   * `oom`, `timeout`, `runner died`, `reboot`, or for `failed to start` what the operating system
+   * said.
+   */
   readonly reason?: string
   /** Milliseconds since the epoch. */
   readonly startedAt: number
   readonly endedAt?: number
-  /** Of the main process; absent before it exists. Only for people: it may be used again by another process later. */
+  /**
+   * Of the main process; absent before it exists. Only for people: it may be used again by another
+   * process later.
+   */
   readonly pid?: number
   /** Bytes written so far, dropped ones included. */
   readonly outputBytes: { readonly stdout: number; readonly stderr: number }
   /** Bytes written but not kept: beyond the output limit, or while the disk was full. */
   readonly droppedBytes: number
-  /** No more output will be added. Comes a little after the end when a grandchild holds the output open. */
+  /**
+   * No more output will be added. Comes a little after the end when a grandchild holds the output
+   * open.
+   */
   readonly outputEnded: boolean
   readonly limits: 'enforced' | 'weak'
   /** Those that were asked for and aren't enforced; absent if all are. */
@@ -71,7 +80,10 @@ export function statusOf(record: RunRecord, outputEnded: boolean): RunStatus {
   }
 }
 
-/** Longest shown: enough to recognise a command; a list of a thousand runs stays a few hundred kilobytes. */
+/**
+ * Longest shown: enough to recognise a command; a list of a thousand runs stays a few hundred
+ * kilobytes.
+ */
 const SHOWN_ARGUMENTS = 32
 const SHOWN_CHARS = 512
 

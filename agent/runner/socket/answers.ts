@@ -20,9 +20,14 @@ export interface AnswerDeps {
   readonly shutdown: () => void
 }
 
-/** A client that waits longer asks again: a connection that died unnoticed is found in this time. */
+/**
+ * A client that waits longer asks again: a connection that died unnoticed is found in this time.
+ */
 const WAIT_MS = 30_000
-/** Statuses in one answer, and their characters: a status with the longest command of strange characters has a hundred thousand, escaped. */
+/**
+ * Statuses in one answer, and their characters: a status with the longest command of strange
+ * characters has a hundred thousand, escaped.
+ */
 const LIST_PAGE = 500
 const LIST_CHARS = 4 * 1024 * 1024
 
@@ -92,7 +97,10 @@ export async function answer(
   }
 }
 
-/** The next piece of output beyond the given offsets: waits for one, and says when there will be none. */
+/**
+ * The next piece of output beyond the given offsets: waits for one, and says when there will be
+ * none.
+ */
 async function next(
   deps: AnswerDeps,
   run: Run,

@@ -1,7 +1,8 @@
 /**
- * The agent's side of the runner. Every call finds the runner that is there, or starts one, so a runner that died is replaced at the
- * next call; a call that a dying runner left unanswered is sent again, which the runner's own rules make safe (a run id is started once,
- * a stop joins a stop). Output is pulled: a reader that doesn't read costs the runner nothing.
+ * The agent's side of the runner. Every call finds the runner that is there, or starts one, so a
+ * runner that died is replaced at the next call; a call that a dying runner left unanswered is sent
+ * again, which the runner's own rules make safe (a run id is started once, a stop joins a stop).
+ * Output is pulled: a reader that doesn't read costs the runner nothing.
  */
 import type { Clock } from '../../../shared/clock.ts'
 import type { RunId } from '../../../shared/ids.ts'
@@ -20,7 +21,10 @@ export interface ConnectOptions {
   readonly home: string
   /** Start a runner when none answers. */
   readonly spawnIfAbsent: boolean
-  /** Which ended runs it shall keep; without it the runner keeps what it was told before, or {@link DEFAULT_KEEP}. */
+  /**
+   * Which ended runs it shall keep; without it the runner keeps what it was told before, or
+   * {@link DEFAULT_KEEP}.
+   */
   readonly keep?: Keep
   /** More arguments for a runner that is started (agent/runner/main.ts says which). */
   readonly runnerArguments?: readonly string[]
@@ -59,9 +63,15 @@ export interface RunnerInfo {
   readonly live: number
 }
 
-/** All calls throw runner.unreachable when no runner answers and none may be started, and runner.unknown-run where they name one. */
+/**
+ * All calls throw runner.unreachable when no runner answers and none may be started, and
+ * runner.unknown-run where they name one.
+ */
 export interface RunnerClient {
-  /** Starts a run, once for each run id; resolves when its program runs or has failed to (state `failed to start`). Throws runner.conflict, runner.full. */
+  /**
+   * Starts a run, once for each run id; resolves when its program runs or has failed to (state
+   * `failed to start`). Throws runner.conflict, runner.full.
+   */
   start(order: RunOrder, signal?: AbortSignal): Promise<RunStatus>
   status(run: RunId, signal?: AbortSignal): Promise<RunStatus>
   /** What became of a run; undefined if the runner never got its order. */
@@ -70,7 +80,10 @@ export interface RunnerClient {
   list(signal?: AbortSignal): Promise<RunStatus[]>
   /** Resolves when the run has ended. */
   wait(run: RunId, signal?: AbortSignal): Promise<RunStatus>
-  /** Resolves once nothing of the run lives. Of an ended run it ends what it left behind. Throws runner.will-not-stop. */
+  /**
+   * Resolves once nothing of the run lives. Of an ended run it ends what it left behind. Throws
+   * runner.will-not-stop.
+   */
   stop(run: RunId, options: StopOptions, signal?: AbortSignal): Promise<RunStatus>
   /** To the main process. Throws runner.ended. */
   signal(run: RunId, name: string, signal?: AbortSignal): Promise<void>
@@ -82,7 +95,10 @@ export interface RunnerClient {
     max: number,
     signal?: AbortSignal,
   ): Promise<ReadResult>
-  /** Everything from the offsets on (default 0), as it comes; ends when the run's output has. Throws the signal's reason. */
+  /**
+   * Everything from the offsets on (default 0), as it comes; ends when the run's output has. Throws
+   * the signal's reason.
+   */
   follow(
     run: RunId,
     options?: { readonly offsets?: { readonly stdout?: number; readonly stderr?: number } },
@@ -96,7 +112,10 @@ export interface RunnerClient {
 /** How often an unanswered call is sent again. Twice in a row means that the runner dies of it. */
 const RETRIES = 2
 
-/** Finds the runner of a home, or starts it. Throws runner.unreachable, runner.unsafe-path, runner.protocol. */
+/**
+ * Finds the runner of a home, or starts it. Throws runner.unreachable, runner.unsafe-path,
+ * runner.protocol.
+ */
 export async function connectRunner(
   deps: { clock: Clock },
   options: ConnectOptions,

@@ -1,6 +1,7 @@
 /**
- * Frames on the runner's socket: two lengths (uint32, big endian), that many bytes of JSON, that many raw bytes. The lengths are
- * checked before anything is kept for them, and a reader never holds more than one frame of the largest size.
+ * Frames on the runner's socket: two lengths (uint32, big endian), that many bytes of JSON, that
+ * many raw bytes. The lengths are checked before anything is kept for them, and a reader never
+ * holds more than one frame of the largest size.
  */
 import { runnerError } from '../errors.ts'
 
@@ -9,14 +10,19 @@ export interface Frame {
   readonly body: Uint8Array
 }
 
-/** An order's largest argument list, with every character escaped in the worst way that is likely. */
+/**
+ * An order's largest argument list, with every character escaped in the worst way that is likely.
+ */
 export const MAX_HEAD_BYTES = 16 * 1024 * 1024
 /** One read of output. Large enough to be cheap, small enough that a hundred readers stay small. */
 export const MAX_BODY_BYTES = 128 * 1024
 const PREFIX_BYTES = 8
 const EMPTY = new Uint8Array(0)
 
-/** The frame in parts to be written one after the other; the body isn't copied. Throws runner.broken-frame when the other end would refuse it. */
+/**
+ * The frame in parts to be written one after the other; the body isn't copied. Throws
+ * runner.broken-frame when the other end would refuse it.
+ */
 export function encodeFrame(head: object, body: Uint8Array = EMPTY): Uint8Array[] {
   const json = Buffer.from(JSON.stringify(head))
   checkLengths(json.length, body.length)

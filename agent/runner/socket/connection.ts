@@ -7,14 +7,18 @@ import { checkSocket, shortSocketPath } from './socket-path.ts'
 
 export interface RunnerConnection {
   /**
-   * Sends one request and waits for its answer; one at a time. Throws what the runner answered, runner.unreachable when the connection
-   * ends first, or the signal's reason; after the latter two the connection is closed.
+   * Sends one request and waits for its answer; one at a time. Throws what the runner answered,
+   * runner.unreachable when the connection ends first, or the signal's reason; after the latter two
+   * the connection is closed.
    */
   request(head: object, signal?: AbortSignal): Promise<{ result: unknown; body: Uint8Array }>
   close(): void
 }
 
-/** Throws runner.unreachable when nobody listens, runner.unsafe-path when it isn't our runner's socket. */
+/**
+ * Throws runner.unreachable when nobody listens, runner.unsafe-path when it isn't our runner's
+ * socket.
+ */
 export async function openConnection(
   path: string,
   signal?: AbortSignal,

@@ -1,4 +1,7 @@
-/** What a client may ask of the runner over its socket. Each request is one frame and is answered by one frame: `{result}` or `{error}`. */
+/**
+ * What a client may ask of the runner over its socket. Each request is one frame and is answered by
+ * one frame: `{result}` or `{error}`.
+ */
 import { type RunId, runId } from '../../../shared/ids.ts'
 import { signalNumber } from '../../../shared/signals.ts'
 import { MAX_BODY_BYTES } from './codec.ts'
@@ -8,7 +11,10 @@ import { parseOrder } from '../launch/order.ts'
 import type { Keep } from '../records/retention.ts'
 import type { Stream } from '../records/run-state.ts'
 
-/** Changes when an old runner would misunderstand a new client. A runner outlives the agent that started it, so they do meet. */
+/**
+ * Changes when an old runner would misunderstand a new client. A runner outlives the agent that
+ * started it, so they do meet.
+ */
 export const RUNNER_PROTOCOL = 1
 
 /** Exit code of a runner that found another one at work (EX_TEMPFAIL of sysexits.h). */

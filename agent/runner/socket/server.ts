@@ -1,6 +1,7 @@
 /**
- * The runner's end of its socket. A connection carries one request after the other; while one is being answered nothing more is read
- * from it, so a client holds at most one frame of the runner's memory however much it sends.
+ * The runner's end of its socket. A connection carries one request after the other; while one is
+ * being answered nothing more is read from it, so a client holds at most one frame of the runner's
+ * memory however much it sends.
  */
 import { chmodSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
@@ -68,7 +69,8 @@ function converse(deps: ServerDeps, socket: Socket): void {
   }
   socket.on('data', (chunk) => {
     reader.push(chunk)
-    // Not paused while it keeps still, because only a flowing socket tells that its other end was closed.
+    // Not paused while it keeps still, because only a flowing socket tells that its other end was
+    // closed.
     if (busy) return void socket.pause()
     busy = true
     work().then(

@@ -1,6 +1,7 @@
 /**
- * Who may reach the runner: whoever may enter its folder, which is its user alone (0700), and root. Both sides look before they trust a
- * path: a folder, link or socket that somebody else put there is refused, never repaired.
+ * Who may reach the runner: whoever may enter its folder, which is its user alone (0700), and root.
+ * Both sides look before they trust a path: a folder, link or socket that somebody else put there
+ * is refused, never repaired.
  */
 import {
   chmodSync,
@@ -17,7 +18,10 @@ import { basename, dirname, join } from 'node:path'
 import { storageFailure } from '../../../shared/storage-error.ts'
 import { runnerError } from '../errors.ts'
 
-/** A socket's path must fit into 108 bytes with its final NUL (unix(7)); longer ones go through the folder's descriptor. */
+/**
+ * A socket's path must fit into 108 bytes with its final NUL (unix(7)); longer ones go through the
+ * folder's descriptor.
+ */
 const MAX_SOCKET_PATH_BYTES = 107
 
 /**
@@ -37,7 +41,10 @@ export function ownFolder(path: string): void {
   if ((found.mode & 0o077) !== 0) chmodSync(path, 0o700)
 }
 
-/** Before listening: removes the socket of an earlier runner of ours. Only for who holds the lock. Throws runner.unsafe-path. */
+/**
+ * Before listening: removes the socket of an earlier runner of ours. Only for who holds the lock.
+ * Throws runner.unsafe-path.
+ */
 export function clearSocket(path: string): void {
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (found === undefined) return
@@ -46,7 +53,10 @@ export function clearSocket(path: string): void {
   rmSync(path)
 }
 
-/** Before connecting: false if there is no socket yet. Throws runner.unsafe-path if it isn't the home's owner's. */
+/**
+ * Before connecting: false if there is no socket yet. Throws runner.unsafe-path if it isn't the
+ * home's owner's.
+ */
 export function checkSocket(path: string): boolean {
   const folder = lstatSync(dirname(path), { throwIfNoEntry: false })
   if (folder === undefined) return false

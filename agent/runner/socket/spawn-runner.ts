@@ -1,6 +1,7 @@
 /**
- * Starts the runner as a process of its own: its own session, nothing of the starter's environment but where compiled code is kept, its standard error in runner.log.
- * Two starters at once are no harm: the second runner finds the lock held and ends, and both starters reach the first.
+ * Starts the runner as a process of its own: its own session, nothing of the starter's environment
+ * but where compiled code is kept, its standard error in runner.log. Two starters at once are no
+ * harm: the second runner finds the lock held and ends, and both starters reach the first.
  */
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, renameSync, statSync } from 'node:fs'
@@ -16,14 +17,23 @@ import { EXIT_HELD } from './requests.ts'
 import type { Keep } from '../records/retention.ts'
 import { ownFolder } from './socket-path.ts'
 
-/** A cold start takes a fifth of a second; a machine that is starting everything at once may need much longer. */
+/**
+ * A cold start takes a fifth of a second; a machine that is starting everything at once may need
+ * much longer.
+ */
 const READY_MS = 20_000
 const LOOK_MS = 10
 /** Before another try to be the runner, while one that ends still holds the lock. */
 const HELD_MS = 100
-/** The log of a runner that is started anew more often than it should. The one before is kept beside it. */
+/**
+ * The log of a runner that is started anew more often than it should. The one before is kept beside
+ * it.
+ */
 const MAX_LOG_BYTES = 1024 * 1024
-/** It keeps no data in memory, so it never needs more; an error must not make it the host's largest process. */
+/**
+ * It keeps no data in memory, so it never needs more; an error must not make it the host's largest
+ * process.
+ */
 const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=128']
 
 export interface SpawnOptions {
@@ -35,7 +45,10 @@ export interface SpawnOptions {
   readonly signal?: AbortSignal
 }
 
-/** Resolves to a connection once the new runner, or one that somebody else started meanwhile, answers. Throws runner.unreachable. */
+/**
+ * Resolves to a connection once the new runner, or one that somebody else started meanwhile,
+ * answers. Throws runner.unreachable.
+ */
 export async function spawnRunner(
   deps: { clock: Clock },
   options: SpawnOptions,
@@ -61,13 +74,15 @@ export async function spawnRunner(
         { method: 'hello', ...(options.keep === undefined ? {} : { keep: options.keep }) },
         options.signal,
       )
-      // Somebody else's was faster. Ours would end by itself, unless that one ended first: then nobody would know of ours.
+      // Somebody else's was faster. Ours would end by itself, unless that one ended first: then
+      // nobody would know of ours.
       if ((result as { pid: number }).pid !== state.pid) state.kill()
       return connection
     } catch (error) {
       if (!runnerError.is(error, 'runner.unreachable')) throw error
       const code = state.exitCode()
-      // The one that held the lock did not answer either: it is about to end, and ours left too early.
+      // The one that held the lock did not answer either: it is about to end, and ours left too
+      // early.
       if (code === EXIT_HELD && deps.clock.monotonic() <= until) {
         await deps.clock.sleep(HELD_MS, options.signal)
         state = start(paths, options)

@@ -1,6 +1,6 @@
 /**
- * An agent as far as the runner can tell: connects to the runner of a home (starting it if need be), starts one order, says so, and stays.
- * usage: node agent-stand-in.ts HOME ORDER-AS-JSON
+ * An agent as far as the runner can tell: connects to the runner of a home (starting it if need
+ * be), starts one order, says so, and stays. usage: node agent-stand-in.ts HOME ORDER-AS-JSON
  */
 import { systemClock as clock } from '../../../shared/clock.ts'
 import { connectRunner } from '../socket/client.ts'

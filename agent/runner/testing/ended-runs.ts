@@ -1,4 +1,7 @@
-/** Writes the records of runs that ended, as an earlier runner left them, so that a test need not run thousands. */
+/**
+ * Writes the records of runs that ended, as an earlier runner left them, so that a test need not
+ * run thousands.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RunId } from '../../../shared/ids.ts'

@@ -1,4 +1,7 @@
-/** A real runner on a home of its own for tests; when the test ends nothing of it is left, however it ended. */
+/**
+ * A real runner on a home of its own for tests; when the test ends nothing of it is left, however
+ * it ended.
+ */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -35,7 +35,10 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
   })
 }
 
-/** Runs on the host that are not over. Only to ask the better question: whoever may not see runs may revoke all the same. */
+/**
+ * Runs on the host that are not over. Only to ask the better question: whoever may not see runs may
+ * revoke all the same.
+ */
 async function aliveOn(session: Session, host: string): Promise<readonly RunRow[]> {
   try {
     return (await session.ask('run.list', { on: [host], all: false })).runs

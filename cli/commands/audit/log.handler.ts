@@ -56,7 +56,8 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
         ...(actor === undefined ? {} : { actor }),
       })
       if (entries.length > 0) await print(entries)
-      // A coordinator that hands out less at once than there is goes on at once; at the end of the log there is time to wait.
+      // A coordinator that hands out less at once than there is goes on at once; at the end of the
+      // log there is time to wait.
       const next = Math.min(now, from + PAGE)
       if (next === now) await context.clock.sleep(LOOK_MS, context.signal)
       from = Math.max(from, next)

@@ -1,4 +1,7 @@
-/** Prints the words that may stand at the end of the given ones, one a line; nothing where a file or a free value may. */
+/**
+ * Prints the words that may stand at the end of the given ones, one a line; nothing where a file or
+ * a free value may.
+ */
 import {
   type Declaration,
   type FlagSpec,

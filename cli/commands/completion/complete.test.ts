@@ -1,4 +1,7 @@
-/** Completion knows nouns, verbs, flags, choices and arguments, and says nothing where a free value stands. */
+/**
+ * Completion knows nouns, verbs, flags, choices and arguments, and says nothing where a free value
+ * stands.
+ */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'

@@ -1,4 +1,7 @@
-/** The completion scripts. Each asks `muster __complete` with the words so far, so they need no change when commands do. */
+/**
+ * The completion scripts. Each asks `muster __complete` with the words so far, so they need no
+ * change when commands do.
+ */
 import type { CommandContext } from '../../context.ts'
 
 const SCRIPTS: Readonly<Record<string, string>> = {

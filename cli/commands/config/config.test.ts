@@ -1,4 +1,7 @@
-/** `muster config validate` and `show`: which file is read, what is said of it, and that no secret is shown (CC-04). */
+/**
+ * `muster config validate` and `show`: which file is read, what is said of it, and that no secret
+ * is shown (CC-04).
+ */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

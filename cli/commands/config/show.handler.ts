@@ -1,4 +1,7 @@
-/** Prints the loaded configuration with secrets masked: those in fields of their own, and those inside addresses. */
+/**
+ * Prints the loaded configuration with secrets masked: those in fields of their own, and those
+ * inside addresses.
+ */
 import { MASK } from '../../../shared/redact.ts'
 import type { CommandContext } from '../../context.ts'
 

@@ -1,4 +1,7 @@
-/** Loads the configuration; the loader's error lists what is wrong, ours what is right and not done by this version. */
+/**
+ * Loads the configuration; the loader's error lists what is wrong, ours what is right and not done
+ * by this version.
+ */
 import { configError } from '../../../shared/config/errors.ts'
 import type { CommandContext } from '../../context.ts'
 

@@ -1,4 +1,7 @@
-/** `muster demo` as a process: it works whatever its user has set, keeps to its folder, and leaves nothing running. */
+/**
+ * `muster demo` as a process: it works whatever its user has set, keeps to its folder, and leaves
+ * nothing running.
+ */
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

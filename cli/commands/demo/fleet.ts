@@ -1,4 +1,7 @@
-/** The demo's fleet: daemons as processes of this same program, each with a home of its own, all ended with the demo. */
+/**
+ * The demo's fleet: daemons as processes of this same program, each with a home of its own, all
+ * ended with the demo.
+ */
 import { spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
@@ -98,7 +101,10 @@ export async function openDemoFleet(
   }
 }
 
-/** The environment of a process of the demo: nothing of it may lead to a coordinator or a configuration of the user's own. */
+/**
+ * The environment of a process of the demo: nothing of it may lead to a coordinator or a
+ * configuration of the user's own.
+ */
 export function processEnvironment(
   context: CommandContext<unknown, unknown>,
   own: readonly string[],

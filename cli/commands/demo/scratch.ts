@@ -1,4 +1,6 @@
-/** The demo's folder: a temporary one that is removed, or the user's, which must be new and stays. */
+/**
+ * The demo's folder: a temporary one that is removed, or the user's, which must be new and stays.
+ */
 import { mkdir, mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'

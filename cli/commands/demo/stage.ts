@@ -1,4 +1,6 @@
-/** Shows what the demo does: each step as the command that a person would type, and what it printed. */
+/**
+ * Shows what the demo does: each step as the command that a person would type, and what it printed.
+ */
 import { spawn } from 'node:child_process'
 import type { CommandContext } from '../../context.ts'
 import { wrapped } from '../../../shared/wrap-text.ts'
@@ -29,7 +31,10 @@ export interface StepOptions {
 export interface Stage {
   chapter(title: string): Promise<void>
   say(text: string): Promise<void>
-  /** Runs a command, shows it and what it printed, and gives its stdout. @throws demo.step unless it ends with 0 */
+  /**
+   * Runs a command, shows it and what it printed, and gives its stdout. @throws demo.step unless it
+   * ends with 0
+   */
   muster(words: readonly string[], options?: StepOptions): Promise<string>
   /** Runs a command until it succeeds. */
   until(words: readonly string[]): Promise<string>

@@ -1,4 +1,7 @@
-/** `muster doctor` finds what is wrong with a home and says how to mend it; its exit code is 1 only for failures. */
+/**
+ * `muster doctor` finds what is wrong with a home and says how to mend it; its exit code is 1 only
+ * for failures.
+ */
 import assert from 'node:assert/strict'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -20,7 +20,9 @@ import {
 import type { Finding } from './check.ts'
 import '../../program/error-tables.ts'
 
-/** One question, on a busy machine. A stopped coordinator accepts the connection and stays silent. */
+/**
+ * One question, on a busy machine. A stopped coordinator accepts the connection and stays silent.
+ */
 const ASK_MS = 30_000
 
 export interface FleetState {

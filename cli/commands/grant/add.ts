@@ -22,7 +22,8 @@ const flags = {
     value: 'HOSTS',
     summary: 'which hosts: names, one k=v[,k=v], or all; default: all',
   },
-  // Ten years: what shall hold for longer is somebody's forgotten grant, and beyond the year 9999 no statement can name its end.
+  // Ten years: what shall hold for longer is somebody's forgotten grant, and beyond the year 9999
+  // no statement can name its end.
   ttl: {
     type: 'duration',
     value: 'TIME',

@@ -40,7 +40,10 @@ export async function handle(context: CommandContext<Flags>): Promise<number> {
   })
 }
 
-/** One repository that cannot be synced does not keep the others from it: its error is printed, its exit code counts. */
+/**
+ * One repository that cannot be synced does not keep the others from it: its error is printed, its
+ * exit code counts.
+ */
 async function reported(
   context: CommandContext<Flags>,
   work: () => Promise<number>,

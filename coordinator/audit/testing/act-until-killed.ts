@@ -1,6 +1,7 @@
 /**
- * `node act-until-killed.ts URL FOLDER EFFECTS N`: one operation from intent to reply, that dies at the N-th place: between steps, before
- * each signature and before each durable file. Its effect is a file named after the operation. Run by crash.test.ts.
+ * `node act-until-killed.ts URL FOLDER EFFECTS N`: one operation from intent to reply, that dies at
+ * the N-th place: between steps, before each signature and before each durable file. Its effect is
+ * a file named after the operation. Run by crash.test.ts.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -9,7 +9,8 @@ export const migration: Migration = {
     `alter table publication add column since ${integer}`,
     `alter table publication add column operation ${text}`,
     `alter table generation add column operation ${text}`,
-    // Before this migration only an operator's `repo publish --snapshot` served less than the newest.
+    // Before this migration only an operator's `repo publish --snapshot` served less than the
+    // newest.
     `update publication set pin = (
       select min(snapshot.name) from snapshot
       where snapshot.repository = publication.repository

@@ -1,4 +1,6 @@
-/** How each host's newest look at its packages went, and why its facts were refused, if they were. */
+/**
+ * How each host's newest look at its packages went, and why its facts were refused, if they were.
+ */
 import type { Migration } from '../migration.ts'
 
 export const migration: Migration = {

@@ -1,4 +1,7 @@
-/** All tables. Each area declares and writes its own; the migrations create them under the same names. */
+/**
+ * All tables. Each area declares and writes its own; the migrations create them under the same
+ * names.
+ */
 import type { AuditTables } from './audit.ts'
 import type { DispatchTables } from './runs.ts'
 import type { InventoryTables } from './inventory.ts'

@@ -14,7 +14,10 @@ export interface LogHeadTable {
   size: number
   /** RFC 6962 root hash of these entries. */
   root: Uint8Array
-  /** Roots of the perfect subtrees that make up the tree, widest first, 32 bytes each: all that an append needs. */
+  /**
+   * Roots of the perfect subtrees that make up the tree, widest first, 32 bytes each: all that an
+   * append needs.
+   */
   frontier: Uint8Array
   epoch: number
   /** Time of the newest entry; the next one is never earlier. */

@@ -1,4 +1,7 @@
-/** What each host has installed, and how that changed. Derived from the agents' signed facts, never edited. */
+/**
+ * What each host has installed, and how that changed. Derived from the agents' signed facts, never
+ * edited.
+ */
 
 export interface InventoryTables {
   fact_state: FactStateTable
@@ -18,7 +21,9 @@ export interface FactStateTable {
   os: string
 }
 
-/** Several versions of one package may be installed (kernels), so the version is part of the key. */
+/**
+ * Several versions of one package may be installed (kernels), so the version is part of the key.
+ */
 export interface FactPackageTable {
   agent: string
   manager: string

@@ -1,4 +1,7 @@
-/** Who belongs to the fleet and what operators may do. Only coordinator/registry writes these tables. */
+/**
+ * Who belongs to the fleet and what operators may do. Only coordinator/registry writes these
+ * tables.
+ */
 
 export interface RegistryTables {
   agent: AgentTable

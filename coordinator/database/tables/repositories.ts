@@ -1,4 +1,7 @@
-/** Repositories, their versions and what is published. Packages and blobs are shared by all repositories. */
+/**
+ * Repositories, their versions and what is published. Packages and blobs are shared by all
+ * repositories.
+ */
 import type { Generated } from 'kysely'
 
 export interface MirrorTables {
@@ -46,8 +49,8 @@ export interface VersionPackageTable {
 }
 
 /**
- * One package file at one place, as one name. Two repositories that list it alike share the row; one that lies about the name of a
- * package that another has too gets a row of its own.
+ * One package file at one place, as one name. Two repositories that list it alike share the row;
+ * one that lies about the name of a package that another has too gets a row of its own.
  */
 export interface PackageTable {
   pk: Generated<number>
@@ -125,7 +128,10 @@ export interface PublicationTable {
   operation: Generated<string | null>
 }
 
-/** Every generation of a target whose metadata may still be asked for. The row with the next number is written by whoever publishes it: that is the fence. */
+/**
+ * Every generation of a target whose metadata may still be asked for. The row with the next number
+ * is written by whoever publishes it: that is the fence.
+ */
 export interface GenerationTable {
   repository: string
   target: string

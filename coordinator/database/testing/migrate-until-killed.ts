@@ -1,5 +1,6 @@
 /**
- * `node migrate-until-killed.ts URL N`: migrates the database and dies before the N-th statement or ledger row. Run by migrate.test.ts.
+ * `node migrate-until-killed.ts URL N`: migrates the database and dies before the N-th statement or
+ * ledger row. Run by migrate.test.ts.
  */
 import { systemClock } from '../../../shared/clock.ts'
 import { openDatabase } from '../database.ts'
@@ -10,7 +11,10 @@ import { dieAt } from './die.ts'
 const [url, place] = process.argv.slice(2) as [string, string]
 const pass = dieAt(Number(place))
 
-/** The same statements; the process passes a place before each, where they are executed as where their checksum is made. */
+/**
+ * The same statements; the process passes a place before each, where they are executed as where
+ * their checksum is made.
+ */
 const deadly = (migration: Migration): Migration => ({
   name: migration.name,
   statements: (types) =>

@@ -107,7 +107,10 @@ async function files(folder: string): Promise<string[]> {
     .sort()
 }
 
-/** What people call the keys that sign: operators and coordinators from the root, hosts from the registry. */
+/**
+ * What people call the keys that sign: operators and coordinators from the root, hosts from the
+ * registry.
+ */
 async function keyNames(deps: AuditDeps): Promise<Map<string, string>> {
   const { root } = await deps.access.root()
   const named = [...root.operators, ...root.issuers].map(

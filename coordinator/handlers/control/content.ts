@@ -1,4 +1,7 @@
-/** Answers about content: blobs of the coordinator's pool, fetched from hosts where only they hold them. */
+/**
+ * Answers about content: blobs of the coordinator's pool, fetched from hosts where only they hold
+ * them.
+ */
 import type { control } from '../../../protocols/control/protocol.ts'
 import type { Handlers } from '../../../protocols/rpc/define-protocol.ts'
 import type { Content } from '../../../node/content.ts'

@@ -1,4 +1,7 @@
-/** All of `/muster/control/1` on a coordinator: each noun's answers from its own file, sessions, and the one method that changes anything. */
+/**
+ * All of `/muster/control/1` on a coordinator: each noun's answers from its own file, sessions, and
+ * the one method that changes anything.
+ */
 import type { control } from '../../../protocols/control/protocol.ts'
 import type { Handlers } from '../../../protocols/rpc/define-protocol.ts'
 import { rfc3339 } from '../../../shared/clock.ts'
@@ -53,7 +56,8 @@ export function controlHandlers(
     ...grantHandlers(deps),
     ...contentHandlers(deps),
     operate: ({ intent, values = [] }, { caller, signal, progress, upload }) => {
-      // The policy lets nobody else in; a caller without a session has no name to compare the intent's actor with.
+      // The policy lets nobody else in; a caller without a session has no name to compare the
+      // intent's actor with.
       if (caller.kind !== 'operator') throw sessionError('session.not-begun')
       return deps.operations.perform(intent, {
         caller: caller.operator,

@@ -1,4 +1,7 @@
-/** Answers about hosts' packages: who counts, what a version condition means, and what a host that claims too much can spoil. */
+/**
+ * Answers about hosts' packages: who counts, what a version condition means, and what a host that
+ * claims too much can spoil.
+ */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { rfc3339 } from '../../../shared/clock.ts'

@@ -1,4 +1,7 @@
-/** Answers about hosts' packages. Every answer says how old it is; an offline host's facts are never shown as if they were true now. */
+/**
+ * Answers about hosts' packages. Every answer says how old it is; an offline host's facts are never
+ * shown as if they were true now.
+ */
 import type { control } from '../../../protocols/control/protocol.ts'
 import type { Handlers } from '../../../protocols/rpc/define-protocol.ts'
 import type { Target } from '../../../protocols/rpc/peer.ts'
@@ -20,7 +23,9 @@ import { registryError } from '../../registry/errors.ts'
 type Control = Handlers<typeof control>
 export type FactsHandlers = Pick<Control, 'facts.show' | 'facts.history' | 'package.find'>
 
-/** Hosts that are named because they may have a package or not; the answer says how many there are. */
+/**
+ * Hosts that are named because they may have a package or not; the answer says how many there are.
+ */
 const MAX_UNSURE = 1000
 
 export function factsHandlers(deps: {
@@ -33,7 +38,8 @@ export function factsHandlers(deps: {
       const agent = await deps.agents.find(host)
       return [{ agent: agent.id, labels: agent.labels }]
     } catch (error) {
-      // Whoever may see every host learns that there is none of this name; others get the same refusal either way.
+      // Whoever may see every host learns that there is none of this name; others get the same
+      // refusal either way.
       if (registryError.is(error)) return [{}]
       throw error
     }
@@ -89,7 +95,8 @@ export function factsHandlers(deps: {
     },
 
     'package.find': async ({ name, version, on }) => {
-      // Of members only: what a host said before it was revoked is no finding about the fleet; `facts show` still has it.
+      // Of members only: what a host said before it was revoked is no finding about the fleet;
+      // `facts show` still has it.
       const agents =
         on === undefined
           ? (await deps.agents.list()).filter((agent) => agent.status === 'approved')

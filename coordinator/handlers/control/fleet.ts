@@ -73,8 +73,8 @@ export function agentRow(
 }
 
 /**
- * The addresses that a ticket names: where other hosts find this node. Loopback only where there is nothing else, since on another host it is that
- * host, where an agent may listen on the same port.
+ * The addresses that a ticket names: where other hosts find this node. Loopback only where there is
+ * nothing else, since on another host it is that host, where an agent may listen on the same port.
  */
 export function ticketAddresses(addresses: readonly string[]): readonly string[] {
   const elsewhere = addresses.filter((address) => !isLoopback(address))
@@ -116,7 +116,10 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
     )
   }
 
-  /** A set means the hosts that take part. A pending or revoked one is meant by its name only: approving one begins with naming it. */
+  /**
+   * A set means the hosts that take part. A pending or revoked one is meant by its name only:
+   * approving one begins with naming it.
+   */
   const resolve = async (on: readonly string[]): Promise<AgentRecord[]> => {
     const all = await agents.list()
     const approved = all.filter((agent) => agent.status === 'approved')
@@ -190,7 +193,8 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
         try {
           return (await resolve(on)).map((agent) => ({ agent: agent.id, labels: agent.labels }))
         } catch (error) {
-          // Whoever may see every host learns that there is none of this name; others get the same refusal either way.
+          // Whoever may see every host learns that there is none of this name; others get the same
+          // refusal either way.
           if (registryError.is(error)) return [{}]
           throw error
         }

@@ -91,7 +91,8 @@ it('PC-27: whoever may not see a host’s runs does not learn by asking for them
       )
     return `${error?.code} ${JSON.stringify(error?.data)}`
   }
-  // One that there is, one that there is not, two that begin so; a label that some have, one that none has, and what is no selector at all.
+  // One that there is, one that there is not, two that begin so; a label that some have, one that
+  // none has, and what is no selector at all.
   const refusals = await Promise.all(
     ['a', 'nobody', 'app', 'role=web', 'role=none', '=', 'all'].map(refusal),
   )

@@ -1,4 +1,7 @@
-/** Answers about runs. The agent's runner knows best; the coordinator asks it where it is connected and says what it last heard where not. */
+/**
+ * Answers about runs. The agent's runner knows best; the coordinator asks it where it is connected
+ * and says what it last heard where not.
+ */
 import type { control } from '../../../protocols/control/protocol.ts'
 import type { RunRow } from '../../../protocols/control/messages.ts'
 import type { Handlers } from '../../../protocols/rpc/define-protocol.ts'
@@ -38,7 +41,10 @@ const PARALLEL_HOSTS = 32
 export function runHandlers(deps: RunDeps): RunHandlers {
   const { agents, runs } = deps
 
-  /** Where the run is, for authorisation. Whoever may see every host's runs learns that there is none; others get the same refusal either way (PC-27). */
+  /**
+   * Where the run is, for authorisation. Whoever may see every host's runs learns that there is
+   * none; others get the same refusal either way (PC-27).
+   */
   const targetOf = async (text: string): Promise<Target[]> => {
     try {
       return [await agentTarget((await runs.find(text)).agent)]

@@ -1,6 +1,7 @@
 /**
- * A right that has to last as long as the answer does: a stream that is watched for hours ends within seconds of the revocation of the grant, or the
- * end of the session, that allowed it (ID-24).
+ * A right that has to last as long as the answer does: a stream that is watched for hours ends
+ * within seconds of the revocation of the grant, or the end of the session, that allowed it
+ * (ID-24).
  */
 import type { CallContext } from '../../../protocols/rpc/define-protocol.ts'
 import type { Namespace } from '../../../protocols/capability.ts'
@@ -13,7 +14,10 @@ import type { Access } from '../../registry/access.ts'
 /** Two looks fit into the five seconds within which a revocation holds. */
 const LOOK_MS = 2_000
 
-/** Runs `work` with a signal that aborts once the caller may no longer observe the target. Rejects then with the reason, such as trust.denied. */
+/**
+ * Runs `work` with a signal that aborts once the caller may no longer observe the target. Rejects
+ * then with the reason, such as trust.denied.
+ */
 export async function whileAllowed<T>(
   deps: { access: Access; clock: Clock },
   context: Pick<CallContext<never>, 'caller' | 'peer' | 'signal'>,

@@ -1,6 +1,7 @@
 /**
- * A coordinator with the real handler of every verb, over a real upstream, pool and publish folder. `start` makes its parts anew,
- * as a restart does, or as a second coordinator. What it hides: hosts are stood in for by a journal of what they did.
+ * A coordinator with the real handler of every verb, over a real upstream, pool and publish folder.
+ * `start` makes its parts anew, as a restart does, or as a second coordinator. What it hides: hosts
+ * are stood in for by a journal of what they did.
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'

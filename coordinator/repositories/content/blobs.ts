@@ -1,6 +1,7 @@
 /**
- * The database's record of what is in the pool: the index from the checksums that repositories name to blob ids. A row may outlive its
- * blob (a pool restored from a backup), so whoever is about to rely on one asks the pool as well.
+ * The database's record of what is in the pool: the index from the checksums that repositories name
+ * to blob ids. A row may outlive its blob (a pool restored from a backup), so whoever is about to
+ * rely on one asks the pool as well.
  */
 import type { Kysely } from 'kysely'
 import type { BlobId, Sha256 } from '../../../shared/ids.ts'
@@ -13,7 +14,10 @@ export interface BlobRecord {
   readonly size: number
 }
 
-/** Values in one `in (…)`, and rows in one insert: below SQLite's bound of 32,766 parameters, and few enough not to hold others up. */
+/**
+ * Values in one `in (…)`, and rows in one insert: below SQLite's bound of 32,766 parameters, and
+ * few enough not to hold others up.
+ */
 export const BATCH = 500
 
 /** Records blobs that are in the pool. Known ones stay as they are. */

@@ -1,6 +1,7 @@
 /**
- * Brings back content that the pool has lost or found damaged: from an agent that holds it, else from the upstream of a repository
- * that has it. What comes is kept only if it is the very content that its id names.
+ * Brings back content that the pool has lost or found damaged: from an agent that holds it, else
+ * from the upstream of a repository that has it. What comes is kept only if it is the very content
+ * that its id names.
  */
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import { MusterError } from '../../../shared/errors.ts'
@@ -39,13 +40,19 @@ export interface Healer {
 export interface HealerDeps {
   readonly pool: Pool
   readonly log: Logger
-  /** Fetch a blob into the pool from the agents that hold it, or from an upstream. @throws where none has it */
+  /**
+   * Fetch a blob into the pool from the agents that hold it, or from an upstream. @throws where
+   * none has it
+   */
   readonly fetch: Readonly<Record<Source, (lost: LostBlob, signal: AbortSignal) => Promise<void>>>
 }
 
 /** Healing shares the lines with syncs and hosts, and has no hurry. */
 const AT_ONCE = 4
-/** Blobs in a row for which a source could not be reached, after which it is not asked for the rest: each costs all of its tries. */
+/**
+ * Blobs in a row for which a source could not be reached, after which it is not asked for the rest:
+ * each costs all of its tries.
+ */
 const GONE_AFTER = 3
 
 export function createHealer(deps: HealerDeps): Healer {

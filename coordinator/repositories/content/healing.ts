@@ -1,4 +1,7 @@
-/** The healer of a coordinator: from the agents that hold a blob, else from the upstreams of its repositories. */
+/**
+ * The healer of a coordinator: from the agents that hold a blob, else from the upstreams of its
+ * repositories.
+ */
 import type { Content } from '../../../node/content.ts'
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import type { Logger } from '../../../shared/logger.ts'
@@ -31,8 +34,8 @@ export function coordinatorHealer(deps: HealingDeps): Healer {
 }
 
 /**
- * A healer that is there before the node is: until it is set it brings nothing, so content that is damaged at the start stays
- * unpublished and is healed by the next sync or publication.
+ * A healer that is there before the node is: until it is set it brings nothing, so content that is
+ * damaged at the start stays unpublished and is healed by the next sync or publication.
  */
 export function lateHealer(): { readonly healer: Healer; set(healer: Healer): void } {
   let real: Healer | undefined

@@ -1,4 +1,7 @@
-/** What a repository version consists of, as paths and blobs: what publishing lays out and what agents ask for. */
+/**
+ * What a repository version consists of, as paths and blobs: what publishing lays out and what
+ * agents ask for.
+ */
 import type { Kysely } from 'kysely'
 import type { BlobId } from '../../../shared/ids.ts'
 import type { Tables } from '../../database/tables/all.ts'
@@ -18,7 +21,10 @@ export interface ManifestFile {
 /** Rows read at once; the whole manifest is held, some 200 bytes a package. */
 const PAGE = 5000
 
-/** All files of a version, packages last, each part in order of path. Empty for a version that does not exist. */
+/**
+ * All files of a version, packages last, each part in order of path. Empty for a version that does
+ * not exist.
+ */
 export async function readManifest(db: Kysely<Tables>, version: number): Promise<ManifestFile[]> {
   const files = await db
     .selectFrom('version_file')
@@ -49,7 +55,10 @@ export async function readManifest(db: Kysely<Tables>, version: number): Promise
   }
 }
 
-/** `version_file.type` holds the record type of repomd.xml for metadata, and one of our own words for the rest. */
+/**
+ * `version_file.type` holds the record type of repomd.xml for metadata, and one of our own words
+ * for the rest.
+ */
 const OWN_TYPES = {
   'repomd.xml': 'repomd',
   'repomd.xml.asc': 'signature',
@@ -61,7 +70,10 @@ export function kindOf(type: string): FileKind {
   return Object.hasOwn(OWN_TYPES, type) ? OWN_TYPES[type as keyof typeof OWN_TYPES] : 'metadata'
 }
 
-/** The `version_file.type` of a file that is not metadata. Each has a character that record types can't have, or a dot in its place. */
+/**
+ * The `version_file.type` of a file that is not metadata. Each has a character that record types
+ * can't have, or a dot in its place.
+ */
 export function typeOf(kind: Exclude<FileKind, 'package' | 'metadata'>): string {
   return (Object.entries(OWN_TYPES).find(([, each]) => each === kind) as [string, FileKind])[0]
 }

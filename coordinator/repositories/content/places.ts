@@ -1,4 +1,7 @@
-/** Where content lies: the repositories that have it, its path in each, and fetching it again from there. */
+/**
+ * Where content lies: the repositories that have it, its path in each, and fetching it again from
+ * there.
+ */
 import type { Kysely } from 'kysely'
 import { blobError } from '../../../shared/blobs/errors.ts'
 import { MusterError } from '../../../shared/errors.ts'
@@ -14,7 +17,10 @@ export interface Place {
   readonly path: string
 }
 
-/** Places that are looked at: content that is shared by more repositories is had from one of these, or from none. */
+/**
+ * Places that are looked at: content that is shared by more repositories is had from one of these,
+ * or from none.
+ */
 const MAX_PLACES = 16
 
 /** Every place of a blob, the one of the newest version first. */
@@ -51,7 +57,10 @@ export async function placesOf(db: Kysely<Tables>, blob: BlobId): Promise<Place[
     .map(({ repository, path }) => ({ repository, path }))
 }
 
-/** Fetches a blob from the upstream of a configured repository that has it. @throws mirror.*, blob.unknown where none has it */
+/**
+ * Fetches a blob from the upstream of a configured repository that has it. @throws mirror.*,
+ * blob.unknown where none has it
+ */
 export async function fetchFromUpstream(
   deps: { database: Database; repositories: Repositories; mirror: Mirror },
   { blob, size }: LostBlob,

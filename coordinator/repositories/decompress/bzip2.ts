@@ -1,6 +1,7 @@
 /**
- * bzip2, all streams, with block and stream checksums verified. Old repositories still have it, node:zlib does not. One block (at most
- * 900,000 bytes) is held at a time. Source of the format: bzip2 1.0.8 (decompress.c), and "bzip2 file format" by Joe Tsai.
+ * bzip2, all streams, with block and stream checksums verified. Old repositories still have it,
+ * node:zlib does not. One block (at most 900,000 bytes) is held at a time. Source of the format:
+ * bzip2 1.0.8 (decompress.c), and "bzip2 file format" by Joe Tsai.
  */
 import { Undecodable } from './undecodable.ts'
 
@@ -45,7 +46,10 @@ async function streamHeader(bits: BitReader): Promise<number> {
   return level
 }
 
-/** One block: Huffman codes, move-to-front, Burrows-Wheeler, run lengths; in that order back to the bytes. */
+/**
+ * One block: Huffman codes, move-to-front, Burrows-Wheeler, run lengths; in that order back to the
+ * bytes.
+ */
 function readBlock(bits: BitReader, capacity: number): Buffer {
   if (bits.number(1) === 1)
     throw new Undecodable('a block is randomised, which bzip2 has not written since 1997')
@@ -135,7 +139,10 @@ function readSymbols(
 }
 
 interface CodeTable {
-  /** First code of each length, minus the index of its first symbol; with `limit`, canonical Huffman decoding. */
+  /**
+   * First code of each length, minus the index of its first symbol; with `limit`, canonical Huffman
+   * decoding.
+   */
   base: Int32Array
   limit: Int32Array
   symbols: Uint16Array
@@ -187,7 +194,10 @@ function decode(bits: BitReader, table: CodeTable): number {
   throw new Undecodable('a Huffman code is invalid')
 }
 
-/** The inverse of the Burrows-Wheeler transform, in place: the high 24 bits of each entry say where the text goes on. */
+/**
+ * The inverse of the Burrows-Wheeler transform, in place: the high 24 bits of each entry say where
+ * the text goes on.
+ */
 function invert(transformed: Uint32Array, count: number): void {
   const starts = new Uint32Array(256)
   for (let index = 0; index < count; index += 1)
@@ -206,7 +216,10 @@ function invert(transformed: Uint32Array, count: number): void {
   }
 }
 
-/** Follows the text from its origin and expands runs: four equal bytes are followed by a count of further ones. */
+/**
+ * Follows the text from its origin and expands runs: four equal bytes are followed by a count of
+ * further ones.
+ */
 function unrun(next: Uint32Array, count: number, origin: number): Buffer {
   let output = Buffer.allocUnsafe(Math.max(64, count * 2))
   let length = 0
@@ -247,7 +260,10 @@ function crc32(bytes: Uint8Array): number {
   return ~crc >>> 0
 }
 
-/** A block is at most 900,000 symbols of 20 bits, and its tables: with this much held, a block is read without waiting. */
+/**
+ * A block is at most 900,000 symbols of 20 bits, and its tables: with this much held, a block is
+ * read without waiting.
+ */
 const HELD_BYTES = 3 * 1024 * 1024
 
 /** Bits, most significant first. `fill` waits for input; `number` does not. */

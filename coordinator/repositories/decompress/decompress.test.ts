@@ -162,7 +162,8 @@ test('RS-05: a bomb is stopped at the limit, where maxOutputLength of node:zlib 
 test('RS-06: windows and dictionaries are bounded at what dnf accepts', async () => {
   assert.deepEqual(await all(zstd(LINES, { [constants.ZSTD_c_windowLog]: 27 })), LINES)
   const frame = zstd(LINES)
-  // A frame header that asks for a 2 GiB window: descriptor without single-segment flag, window byte 0xA8 (RFC 8878 section 3.1.1.1.2).
+  // A frame header that asks for a 2 GiB window: descriptor without single-segment flag, window
+  // byte 0xA8 (RFC 8878 section 3.1.1.1.2).
   const wide = Buffer.concat([frame.subarray(0, 4), Buffer.from([0x00, 0xa8]), frame.subarray(7)])
   await assert.rejects(all(wide), /window is 2147483648 bytes/)
   await assert.rejects(all(XZ.dictionary256MiB), /dictionary is 268435456 bytes/)
@@ -201,7 +202,8 @@ test('RS-07: altered bytes never pass as the original and never hang', async () 
           assert.match(String(error.code), /^mirror\./)
           return undefined
         })
-        // Headers hold fields that decide nothing (time, operating system); and another magic makes a plain file.
+        // Headers hold fields that decide nothing (time, operating system); and another magic makes
+        // a plain file.
         if (result !== undefined && sniffCompression(altered) !== 'none')
           assert.deepEqual(result, LINES)
       },

@@ -1,7 +1,8 @@
 /**
- * Decompression of repository metadata: gzip, xz, zstandard, bzip2 and plain, told apart by their first bytes as dnf does, whatever the
- * file is called. Every member, stream and frame is decoded, never silently a prefix; a cut or damaged file is an error. Bytes are
- * counted here against a limit, because the `maxOutputLength` of node:zlib does not bound a stream.
+ * Decompression of repository metadata: gzip, xz, zstandard, bzip2 and plain, told apart by their
+ * first bytes as dnf does, whatever the file is called. Every member, stream and frame is decoded,
+ * never silently a prefix; a cut or damaged file is an error. Bytes are counted here against a
+ * limit, because the `maxOutputLength` of node:zlib does not bound a stream.
  */
 import { createGunzip } from 'node:zlib'
 import { mirrorError } from '../model/errors.ts'
@@ -24,7 +25,10 @@ const MAGIC: readonly [Compression, readonly number[]][] = [
 const isSkippable = (head: Uint8Array): boolean =>
   ((head[0] ?? 0) & 0xf0) === 0x50 && head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18
 
-/** The compression of a file that begins with these bytes; at least 6 of them unless the file is shorter. */
+/**
+ * The compression of a file that begins with these bytes; at least 6 of them unless the file is
+ * shorter.
+ */
 export function sniffCompression(head: Uint8Array): Compression {
   if (isSkippable(head)) return 'zstd'
   return (
@@ -54,7 +58,8 @@ export async function* decompress(
       yield bytes
     }
   } catch (error) {
-    // Only a decoder's own complaint is about the file; what `source` threw (an abort, a lost blob) is passed on as it is.
+    // Only a decoder's own complaint is about the file; what `source` threw (an abort, a lost blob)
+    // is passed on as it is.
     if (error instanceof SourceFailure) throw error.cause
     if (mirrorError.is(error)) throw error
     throw mirrorError(

@@ -1,6 +1,7 @@
 /**
- * xz, all streams and blocks, by xz-decompress (WebAssembly of xz-embedded). The dictionary size that the first block asks for is bounded
- * before the decoder sees it; later blocks are bounded by the caller's count of bytes, because memory is touched only as it fills.
+ * xz, all streams and blocks, by xz-decompress (WebAssembly of xz-embedded). The dictionary size
+ * that the first block asks for is bounded before the decoder sees it; later blocks are bounded by
+ * the caller's count of bytes, because memory is touched only as it fills.
  */
 import { ReadableStream } from 'node:stream/web'
 // CommonJS without names that Node can see.
@@ -26,7 +27,8 @@ export async function* unxz(source: AsyncIterable<Uint8Array>): AsyncGenerator<U
     size += value.length
   }
   inspect(Buffer.concat(held).subarray(0, HEADER_BYTES))
-  // The decoder reports a failing source as a failing decoder; the source's own error is what the caller must see.
+  // The decoder reports a failing source as a failing decoder; the source's own error is what the
+  // caller must see.
   let failure: { error: unknown } | undefined
   const input = new ReadableStream<Uint8Array>({
     async pull(controller) {

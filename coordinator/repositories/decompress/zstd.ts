@@ -1,12 +1,16 @@
 /**
- * Zstandard (RFC 8878), all frames. Node's decoder stops after the first frame without an error, so frames are cut apart here by reading
- * their block headers, and each gets a decoder of its own; skippable frames are passed over. The window is bounded before memory is.
+ * Zstandard (RFC 8878), all frames. Node's decoder stops after the first frame without an error, so
+ * frames are cut apart here by reading their block headers, and each gets a decoder of its own;
+ * skippable frames are passed over. The window is bounded before memory is.
  */
 import { constants, createZstdDecompress } from 'node:zlib'
 import { through } from './through.ts'
 import { Undecodable } from './undecodable.ts'
 
-/** dnf and zypper accept windows up to 2^27 (`zstd --long=27`); the window is memory that the sender makes us use. */
+/**
+ * dnf and zypper accept windows up to 2^27 (`zstd --long=27`); the window is memory that the sender
+ * makes us use.
+ */
 const MAX_WINDOW_LOG = 27
 const MAX_WINDOW = 2 ** MAX_WINDOW_LOG
 

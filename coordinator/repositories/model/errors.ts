@@ -1,4 +1,6 @@
-/** What can go wrong between an upstream repository and a version of it in our database, as data. */
+/**
+ * What can go wrong between an upstream repository and a version of it in our database, as data.
+ */
 import { defineErrors } from '../../../shared/errors.ts'
 
 export const mirrorError = defineErrors({

@@ -1,13 +1,18 @@
 /**
- * A path inside a repository, as its metadata names it. An {@link Href} has been checked: relative, no `.` or `..`, no empty segment,
- * no control characters, and none of these after percent-decoding either. Only an Href is requested, stored or published.
+ * A path inside a repository, as its metadata names it. An {@link Href} has been checked: relative,
+ * no `.` or `..`, no empty segment, no control characters, and none of these after percent-decoding
+ * either. Only an Href is requested, stored or published.
  *
- * Metadata names files literally (createrepo_c writes `a b#c.rpm`, not `a%20b%23c.rpm`), so a URL percent-encodes every segment.
+ * Metadata names files literally (createrepo_c writes `a b#c.rpm`, not `a%20b%23c.rpm`), so a URL
+ * percent-encodes every segment.
  */
 declare const brand: unique symbol
 export type Href = string & { readonly [brand]: 'href' }
 
-/** A path of 1,024 bytes is far beyond what publishers write and still fits below PATH_MAX (4,096) with any prefix of ours. */
+/**
+ * A path of 1,024 bytes is far beyond what publishers write and still fits below PATH_MAX (4,096)
+ * with any prefix of ours.
+ */
 export const MAX_HREF_BYTES = 1024
 /** NAME_MAX of every Linux filesystem that we publish to. */
 export const MAX_SEGMENT_BYTES = 255
@@ -32,7 +37,10 @@ export function ownHref(text: string): Href {
   return parsed.href
 }
 
-/** The same path with percent-escapes resolved, where that is another path: what publishers mean who escape in metadata. */
+/**
+ * The same path with percent-escapes resolved, where that is another path: what publishers mean who
+ * escape in metadata.
+ */
 export function decodedHref(href: Href): Href | undefined {
   const decoded = percentDecoded(href)
   return decoded === undefined || decoded === href ? undefined : (decoded as Href)
@@ -44,7 +52,10 @@ export function encodeHref(href: string): string {
 }
 
 const CONTROL = /\p{Cc}/u
-/** Characters that reorder or hide text on a terminal (Unicode bidi controls, zero-width marks): a name with them lies to its reader. */
+/**
+ * Characters that reorder or hide text on a terminal (Unicode bidi controls, zero-width marks): a
+ * name with them lies to its reader.
+ */
 const INVISIBLE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/
 
 function refusal(text: string): string | undefined {

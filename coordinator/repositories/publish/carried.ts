@@ -1,6 +1,7 @@
 /**
- * PB-02: a client that read repomd.xml before a switch asks for its metadata after it. Files whose names hold their checksum can't clash,
- * so those of earlier generations are laid out beside the new ones for as long as dnf keeps a repomd.xml.
+ * PB-02: a client that read repomd.xml before a switch asks for its metadata after it. Files whose
+ * names hold their checksum can't clash, so those of earlier generations are laid out beside the
+ * new ones for as long as dnf keeps a repomd.xml.
  */
 import type { Kysely } from 'kysely'
 import type { Pool } from '../../../shared/blobs/pool.ts'
@@ -12,10 +13,16 @@ import type { Tables } from '../../database/tables/all.ts'
 import { KEPT_GENERATIONS, KEPT_METADATA_MS } from './folder/layout.ts'
 import type { TargetId } from './publications.ts'
 
-/** Versions whose metadata is carried on at most: a repository published every few minutes must not fill its folder. */
+/**
+ * Versions whose metadata is carried on at most: a repository published every few minutes must not
+ * fill its folder.
+ */
 const MAX_CARRIED = 100
 
-/** Versions of a target whose metadata may still be asked for, the newest first; the published one is among them. */
+/**
+ * Versions of a target whose metadata may still be asked for, the newest first; the published one
+ * is among them.
+ */
 export async function reachableVersions(
   db: Kysely<Tables>,
   { repository, target }: TargetId,
@@ -37,7 +44,10 @@ export async function reachableVersions(
   return [...new Set(kept.map((row) => row.version))]
 }
 
-/** Metadata of earlier generations to lay out beside `files`: what is sound in the pool and has a place of its own. */
+/**
+ * Metadata of earlier generations to lay out beside `files`: what is sound in the pool and has a
+ * place of its own.
+ */
 export async function carriedMetadata(
   deps: { database: Database; pool: Pool; clock: Clock },
   target: TargetId,
@@ -64,7 +74,8 @@ export async function carriedMetadata(
         ancestors(row.path).some((folder) => paths.has(folder))
       )
         continue
-      // What is damaged is left out: a client that still asks for it reads the new repomd.xml instead.
+      // What is damaged is left out: a client that still asks for it reads the new repomd.xml
+      // instead.
       if ((await deps.pool.verify(blob, signal)) !== 'sound') continue
       carried.push({ path: row.path, blob, size: row.size, kind: 'metadata' })
       for (const each of [row.path, ...ancestors(row.path)]) taken.add(each)

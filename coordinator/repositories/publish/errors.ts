@@ -1,4 +1,7 @@
-/** What can keep a version from being published, as data. Whatever it is, what was published before still is. */
+/**
+ * What can keep a version from being published, as data. Whatever it is, what was published before
+ * still is.
+ */
 import { diskReason } from '../../../shared/disk-reason.ts'
 import { defineErrors } from '../../../shared/errors.ts'
 

@@ -6,7 +6,10 @@ import type { Publication } from './publisher.ts'
 export interface KnownPublications {
   /** `latest` and the snapshots of each repository that is still configured. */
   readonly known: readonly Publication[]
-  /** Targets of snapshots that are not there: an interrupted `snapshot create` left them. They are to be withdrawn. */
+  /**
+   * Targets of snapshots that are not there: an interrupted `snapshot create` left them. They are
+   * to be withdrawn.
+   */
   readonly orphaned: readonly Publication[]
 }
 

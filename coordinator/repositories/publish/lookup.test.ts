@@ -49,7 +49,8 @@ for (const dialect of DIALECTS) {
         assert.equal(found.size, (await readFile(join(path, name))).length)
       } else {
         const listed = (await lookup.list('repo', 'latest', name))?.map((each) => each.name)
-        // Metadata of earlier generations can be had and is not listed: nobody who reads a listing wants it.
+        // Metadata of earlier generations can be had and is not listed: nobody who reads a listing
+        // wants it.
         if (name !== 'repodata')
           assert.deepEqual(listed, (await readdir(join(path, name))).sort(), name)
       }

@@ -1,6 +1,7 @@
 /**
- * What a published path is, from the database alone: so that an agent's gateway can ask which blob `repos/x/latest/repodata/repomd.xml`
- * is and fetch that from whoever has it. Answers as the published folder would, metadata of earlier generations included.
+ * What a published path is, from the database alone: so that an agent's gateway can ask which blob
+ * `repos/x/latest/repodata/repomd.xml` is and fetch that from whoever has it. Answers as the
+ * published folder would, metadata of earlier generations included.
  */
 import type { Kysely } from 'kysely'
 import type { Clock } from '../../../shared/clock.ts'
@@ -30,9 +31,15 @@ export interface PublishedEntry {
 export interface Lookup {
   /** The file at `path` (no leading slash); undefined if nothing is published there. */
   lookup(repository: string, target: string, path: string): Promise<PublishedFile | undefined>
-  /** What lies in a folder of the published version, in order of name; '' is its root. Undefined if there is no such folder. */
+  /**
+   * What lies in a folder of the published version, in order of name; '' is its root. Undefined if
+   * there is no such folder.
+   */
   list(repository: string, target: string, folder: string): Promise<PublishedEntry[] | undefined>
-  /** Paths of the public keys that the published version brings, in order of path; empty if nothing is published. */
+  /**
+   * Paths of the public keys that the published version brings, in order of path; empty if nothing
+   * is published.
+   */
   keys(repository: string, target: string): Promise<string[]>
   /** What of a repository is published: `latest` and names of snapshots. */
   targets(
@@ -110,7 +117,10 @@ async function fileOf(
   return { file, carried: row.checksum !== null && path.includes(row.checksum) }
 }
 
-/** Two look-ups by key. As one join, SQLite walks through all packages of the version instead: 25 ms for 40,000 of them. */
+/**
+ * Two look-ups by key. As one join, SQLite walks through all packages of the version instead: 25 ms
+ * for 40,000 of them.
+ */
 async function packageOf(
   db: Kysely<Tables>,
   version: number,
@@ -135,7 +145,10 @@ async function packageOf(
   return undefined
 }
 
-/** Paths that begin with `prefix`, by comparing text (ordered by bytes on both databases): U+10FFFF ends the range. */
+/**
+ * Paths that begin with `prefix`, by comparing text (ordered by bytes on both databases): U+10FFFF
+ * ends the range.
+ */
 async function pathsBelow(
   db: Kysely<Tables>,
   version: number,

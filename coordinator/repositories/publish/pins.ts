@@ -1,13 +1,16 @@
 /**
- * What `latest` follows: the newest version, or the snapshot that an operator put it on. Each rule is checked in the
- * transaction that publishes, so that nothing published meanwhile is overtaken.
+ * What `latest` follows: the newest version, or the snapshot that an operator put it on. Each rule
+ * is checked in the transaction that publishes, so that nothing published meanwhile is overtaken.
  */
 import type { Kysely } from 'kysely'
 import type { Tables } from '../../database/tables/all.ts'
 import { publishError } from './errors.ts'
 import { currentPublication } from './publications.ts'
 
-/** The snapshot that `latest` is put on. Null while it follows the newest, and while nothing is published. */
+/**
+ * The snapshot that `latest` is put on. Null while it follows the newest, and while nothing is
+ * published.
+ */
 export async function pinOf(db: Kysely<Tables>, repository: string): Promise<string | null> {
   return (await currentPublication(db, { repository, target: 'latest' }))?.pin ?? null
 }

@@ -44,7 +44,10 @@ export function currentPublication(
     .executeTakeFirst()
 }
 
-/** Whether an operation published a generation of the target, although another one may have replaced it since. */
+/**
+ * Whether an operation published a generation of the target, although another one may have replaced
+ * it since.
+ */
 export async function publishedBy(
   db: Kysely<Tables>,
   { repository, target, operation }: TargetId & { operation: string },
@@ -89,7 +92,8 @@ export async function choose(
 }
 
 /**
- * Makes generation `number` the published one. The number is taken once: of two that try, one gets it.
+ * Makes generation `number` the published one. The number is taken once: of two that try, one gets
+ * it.
  * @throws `publish.conflict`
  */
 export async function advance(

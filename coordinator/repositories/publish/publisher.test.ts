@@ -129,7 +129,8 @@ test('PB-02: metadata of a replaced generation is dropped once dnf can not ask f
   assert.equal((await readdir(join(tree(mirror), 'repodata'))).length, 1 + 5 * 3)
   ahead = 49 * 3_600_000
   await mirror.publisher.publish({ ...latest(mirror), version: await accept(mirror, '6'), signal })
-  // What the last three generations had stays however old it is; this publication just replaced one of them.
+  // What the last three generations had stays however old it is; this publication just replaced one
+  // of them.
   assert.equal((await readdir(join(tree(mirror), 'repodata'))).length, 1 + 4 * 3)
 })
 

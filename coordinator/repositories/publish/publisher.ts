@@ -1,6 +1,7 @@
 /**
- * Publishes repository versions. The order is: lay the generation out, write its row (the fence: of two publishers one gets the number),
- * switch the link. The database says what is published; whatever a crash interrupted is brought in line with it by {@link Publisher.recover}.
+ * Publishes repository versions. The order is: lay the generation out, write its row (the fence: of
+ * two publishers one gets the number), switch the link. The database says what is published;
+ * whatever a crash interrupted is brought in line with it by {@link Publisher.recover}.
  */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
@@ -30,7 +31,10 @@ export interface PublisherDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
-  /** Brings content that the pool has lost. Without it such content keeps a version from being published. */
+  /**
+   * Brings content that the pool has lost. Without it such content keeps a version from being
+   * published.
+   */
   readonly healer?: Healer
 }
 
@@ -48,7 +52,10 @@ export interface PublishRequest extends Publication {
   readonly operation?: string
   /** Of `latest`: the snapshot that an operator puts it on; null follows the newest again. */
   readonly pin?: string | null
-  /** More changes in the transaction that makes this the published version, such as an entry of the log. */
+  /**
+   * More changes in the transaction that makes this the published version, such as an entry of the
+   * log.
+   */
   readonly also?: (tx: Kysely<Tables>) => Promise<void>
 }
 
@@ -78,8 +85,9 @@ export interface Publisher {
   /** @throws publish.target, .conflict, .content, .unsound, .disk, .unknown-version */
   publish(request: PublishRequest): Promise<Published>
   /**
-   * Compares what is published with what it must be, and lays out again what was altered. Returns the targets that were altered,
-   * those that can't be put right among them. @throws what is no MusterError
+   * Compares what is published with what it must be, and lays out again what was altered. Returns
+   * the targets that were altered, those that can't be put right among them. @throws what is no
+   * MusterError
    */
   repair(publications: readonly Publication[], signal: AbortSignal): Promise<Repair[]>
   /** Takes a target away: row, link and generations. Absent is fine. */
@@ -87,21 +95,26 @@ export interface Publisher {
     publication: Publication,
     options?: { also?: (tx: Kysely<Tables>) => Promise<void> },
   ): Promise<void>
-  /** The same after a failure that the caller reports: what fails here is logged, and withdrawing again removes the rest. */
+  /**
+   * The same after a failure that the caller reports: what fails here is logged, and withdrawing
+   * again removes the rest.
+   */
   abandon(
     publication: Publication,
     options?: { also?: (tx: Kysely<Tables>) => Promise<void> },
   ): Promise<void>
   /**
-   * Makes the links agree with the database, after a crash between its row and the switch. Called at the start, with where each known
-   * target is published. Returns the targets that were put right; one that can't be is logged and left.
+   * Makes the links agree with the database, after a crash between its row and the switch. Called
+   * at the start, with where each known target is published. Returns the targets that were put
+   * right; one that can't be is logged and left.
    */
   recover(known: readonly Publication[], signal: AbortSignal): Promise<Publication[]>
 }
 
 export function createPublisher(deps: PublisherDeps): Publisher {
   const { database } = deps
-  // Owned by inTurn(): the last publication of each link, so that two of one target follow each other.
+  // Owned by inTurn(): the last publication of each link, so that two of one target follow each
+  // other.
   const turns = new Map<string, Promise<unknown>>()
   const inTurn = async <T>(link: string, work: () => Promise<T>): Promise<T> => {
     const turn = (turns.get(link) ?? Promise.resolve()).then(work, work)
@@ -148,7 +161,8 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     const built = await buildTree(deps, layout, { number, root, files, carried, manifest }, signal)
     signal.throwIfAborted()
     await advance(database, { ...request, number, folder: built.name })
-    // Crash here: the database names the new generation and the link still the old one. recover() switches at the next start.
+    // Crash here: the database names the new generation and the link still the old one. recover()
+    // switches at the next start.
     await switchTo(deps, layout, built.name)
     // PB-08: whoever was held up between row and switch may have switched back; the row decides.
     await agree(deps, request, layout)
@@ -161,7 +175,10 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     return { generation: number, folder: built.name, changed: true, repaired, ...sizes }
   }
 
-  /** The generation that the database names is switched to, or laid out again where somebody has removed it. */
+  /**
+   * The generation that the database names is switched to, or laid out again where somebody has
+   * removed it.
+   */
   const restore = async (
     publication: Publication,
     layout: Layout,
@@ -181,7 +198,8 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       const layout = layoutOf(publication.path)
       await currentGeneration(layout)
       await withdraw(database, publication, also)
-      // Crash here: a link to what the database does not know. recover() is not told of it; withdrawing again removes it.
+      // Crash here: a link to what the database does not know. recover() is not told of it;
+      // withdrawing again removes it.
       await removeLink(layout)
       await cleanUp(deps, layout, undefined)
     })
@@ -256,7 +274,10 @@ async function confirm(
   })
 }
 
-/** Switches the link to the generation that the database names, if it is another and is there. True if it did. */
+/**
+ * Switches the link to the generation that the database names, if it is another and is there. True
+ * if it did.
+ */
 async function agree(
   deps: PublisherDeps,
   publication: Publication,
@@ -272,7 +293,10 @@ async function agree(
   return true
 }
 
-/** Whether a generation is there at all. Its files are compared when it is published next: a start must not wait for that. */
+/**
+ * Whether a generation is there at all. Its files are compared when it is published next: a start
+ * must not wait for that.
+ */
 async function hasTree(layout: Layout, name: string): Promise<boolean> {
   const manifest = await exactStat(join(layout.generations, name, 'MANIFEST')).catch(
     () => undefined,
@@ -285,7 +309,9 @@ function namedFiles(error: MusterError): readonly string[] {
   return publishError.is(error, 'publish.content') ? (error.data['files'] as string[]) : []
 }
 
-/** What is kept too long costs space and nothing else: it is no reason to call a publication failed. */
+/**
+ * What is kept too long costs space and nothing else: it is no reason to call a publication failed.
+ */
 async function tidy(deps: PublisherDeps, layout: Layout, current: string): Promise<void> {
   try {
     await cleanUp(deps, layout, current)
@@ -300,7 +326,10 @@ interface Manifest {
   readonly root: string
 }
 
-/** The manifest that was read last, by version: snapshots of one version follow each other, and a version never changes. */
+/**
+ * The manifest that was read last, by version: snapshots of one version follow each other, and a
+ * version never changes.
+ */
 type Manifests = Map<number, Manifest>
 
 async function manifestOf(
@@ -324,7 +353,10 @@ async function manifestOf(
   return manifest
 }
 
-/** SHA-256 over every path and blob of a version, in order of path: two trees with one root are the same tree. */
+/**
+ * SHA-256 over every path and blob of a version, in order of path: two trees with one root are the
+ * same tree.
+ */
 function rootOf(files: readonly ManifestFile[]): string {
   const hash = createHash('sha256')
   const lines = files.map((file) => `${file.blob} ${file.size} ${file.path}\n`)

@@ -186,7 +186,8 @@ test('damaged content is not published: the file is named, and what was publishe
   )
   assert.deepEqual([repair?.target, repair?.files, more], ['s1', [RPM], []])
   assert.equal(repair?.error?.code, 'publish.content')
-  // Back from wherever: the snapshot is laid out again, with a file that the damaged one has no part in.
+  // Back from wherever: the snapshot is laid out again, with a file that the damaged one has no
+  // part in.
   await using other = await testMirror()
   await writeRepository(other.upstream, testPackages(3))
   complete(await other.sync())

@@ -1,4 +1,7 @@
-/** Holds a version back whose content the pool does not have, sound: it is healed, or the files are named that can't be. */
+/**
+ * Holds a version back whose content the pool does not have, sound: it is healed, or the files are
+ * named that can't be.
+ */
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import type { Healer } from '../content/healer.ts'
 import type { ManifestFile } from '../content/manifest.ts'

@@ -47,7 +47,10 @@ async function texts(bytes: Uint8Array): Promise<string[]> {
   )
 }
 
-/** The packages of a version's metadata by type. Every file that its repomd.xml lists is there as listed. */
+/**
+ * The packages of a version's metadata by type. Every file that its repomd.xml lists is there as
+ * listed.
+ */
 async function described(
   mirror: TestMirror,
   version: number | undefined,

@@ -1,6 +1,7 @@
 /**
- * Which packages a new version has, decided from metadata before anything is downloaded: what the upstream lists, what of that is newest, and
- * what earlier versions had that the upstream has no longer.
+ * Which packages a new version has, decided from metadata before anything is downloaded: what the
+ * upstream lists, what of that is newest, and what earlier versions had that the upstream has no
+ * longer.
  */
 import type { Kysely } from 'kysely'
 import { blobError } from '../../../shared/blobs/errors.ts'
@@ -15,7 +16,10 @@ import { type PrimaryPackage, readPrimary } from '../formats/rpm/metadata/primar
 import { type ChecksumKey, checksumKey } from '../sync/plan.ts'
 import { newestPackages } from '../formats/rpm/newest.ts'
 
-/** Our own metadata and what was verified when it was taken in: the bound of the largest that is accepted. */
+/**
+ * Our own metadata and what was verified when it was taken in: the bound of the largest that is
+ * accepted.
+ */
 const MAX_OPEN_BYTES = 4 * 1024 ** 3
 /** RHEL 8 AppStream's modules have some 10 MiB. */
 const MAX_MODULES_BYTES = 256 * 1024 ** 2
@@ -28,15 +32,27 @@ export interface PooledFile {
 }
 
 export interface Selection {
-  /** In the order of the metadata: those of the upstream, then those that are kept from the last version. */
+  /**
+   * In the order of the metadata: those of the upstream, then those that are kept from the last
+   * version.
+   */
   readonly packages: readonly PrimaryPackage[]
-  /** Those of them that the upstream has no longer, by their number in the last version's primary metadata; undefined if there are none. */
+  /**
+   * Those of them that the upstream has no longer, by their number in the last version's primary
+   * metadata; undefined if there are none.
+   */
   readonly carried:
     | { readonly files: readonly PooledFile[]; readonly numbers: ReadonlySet<number> }
     | undefined
-  /** Exactly what the upstream lists: then its metadata are kept byte for byte, and its signature of them. */
+  /**
+   * Exactly what the upstream lists: then its metadata are kept byte for byte, and its signature of
+   * them.
+   */
   readonly asListed: boolean
-  /** Packages that are to be kept although the upstream has them no longer, and that the pool has lost; left out of `packages`. */
+  /**
+   * Packages that are to be kept although the upstream has them no longer, and that the pool has
+   * lost; left out of `packages`.
+   */
   readonly lost: readonly PrimaryPackage[]
   /** What a person should know although the sync goes on. */
   readonly notices: readonly string[]
@@ -162,7 +178,10 @@ async function filesOf(query: Kysely<Tables>, version: number): Promise<PooledFi
   return rows.map(({ type, path, blob }) => ({ type, path, blob: blob as BlobId }))
 }
 
-/** Modules of the upstream, and of the last version, so that what is kept of a stream that was dropped is still known as modular. */
+/**
+ * Modules of the upstream, and of the last version, so that what is kept of a stream that was
+ * dropped is still known as modular.
+ */
 async function modulesOf(
   deps: { pool: Pool },
   files: readonly PooledFile[],

@@ -1,4 +1,7 @@
-/** What one version of a repository has that another has not: packages, by name and architecture, and the advisories that came with them. */
+/**
+ * What one version of a repository has that another has not: packages, by name and architecture,
+ * and the advisories that came with them.
+ */
 import type { Kysely } from 'kysely'
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import type { BlobId } from '../../../shared/ids.ts'
@@ -11,7 +14,9 @@ export interface Difference {
   /** NEVRAs, in order of name. */
   readonly added: readonly string[]
   readonly removed: readonly string[]
-  /** Where a name and architecture lost one version and got another: its newest before and after. */
+  /**
+   * Where a name and architecture lost one version and got another: its newest before and after.
+   */
   readonly updated: readonly {
     readonly name: string
     readonly arch: string
@@ -43,7 +48,10 @@ export async function diffVersions(
   return { ...diffPackages(before, after), advisories: advisories.sort() }
 }
 
-/** Pure. A name and architecture that has several new versions is updated to the newest; the others are added. */
+/**
+ * Pure. A name and architecture that has several new versions is updated to the newest; the others
+ * are added.
+ */
 export function diffPackages(
   before: readonly PackageVersion[],
   after: readonly PackageVersion[],

@@ -1,4 +1,7 @@
-/** Names of snapshots. They become folders and parts of addresses, so they are kept to what means the same everywhere. */
+/**
+ * Names of snapshots. They become folders and parts of addresses, so they are kept to what means
+ * the same everywhere.
+ */
 import { snapshotError } from './errors.ts'
 
 const PATTERN = /^[a-z0-9][a-z0-9._-]{0,63}$/

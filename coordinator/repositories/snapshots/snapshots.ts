@@ -1,6 +1,6 @@
 /**
- * Snapshots: names for repository versions. A version never changes once it is accepted, so neither does what a snapshot stands for; it
- * costs a row, not a copy. Publishing one is publish/'s.
+ * Snapshots: names for repository versions. A version never changes once it is accepted, so neither
+ * does what a snapshot stands for; it costs a row, not a copy. Publishing one is publish/'s.
  */
 import type { Kysely } from 'kysely'
 import type { Dialect } from '../../database/columns.ts'
@@ -54,7 +54,8 @@ export interface Snapshots {
    */
   remove(which: { repository?: string | undefined; name: string }, also?: Also): Promise<Snapshot>
   /**
-   * The same in the caller's transaction; with `madeBy` only a snapshot of that operation. False if there is none.
+   * The same in the caller's transaction; with `madeBy` only a snapshot of that operation. False if
+   * there is none.
    * @throws snapshot.served
    */
   drop(
@@ -67,7 +68,10 @@ export interface Snapshots {
   requireNotServed(which: { repository: string; name: string }): Promise<void>
   /** In the caller's transaction. @throws snapshot.exists */
   requireAbsent(tx: Kysely<Tables>, which: { repository: string; name: string }): Promise<void>
-  /** Whether the snapshot was made after entry `index` of the log: the operation there meant another one of this name. */
+  /**
+   * Whether the snapshot was made after entry `index` of the log: the operation there meant another
+   * one of this name.
+   */
   isMadeAfter(snapshot: Snapshot, index: number): Promise<boolean>
   /** Holds a snapshot of this version to the end of the transaction. @throws snapshot.unknown */
   hold(
@@ -155,7 +159,10 @@ export function createSnapshots(deps: { database: Database }): Snapshots {
   }
 }
 
-/** The row goes first: whoever puts `latest` on it holds it (require), so one of the two sees what the other did. */
+/**
+ * The row goes first: whoever puts `latest` on it holds it (require), so one of the two sees what
+ * the other did.
+ */
 async function drop(
   tx: Kysely<Tables>,
   which: { repository: string; name: string; madeBy?: string },
@@ -184,7 +191,8 @@ async function isMadeAfter(
     operation === null
       ? undefined
       : await entryOf.where('operation', '=', operation).executeTakeFirst()
-  // A long sync may make its snapshot after an operation that was begun later: then the time says it.
+  // A long sync may make its snapshot after an operation that was begun later: then the time says
+  // it.
   return createdAt > meant.at || (making !== undefined && making.index > index)
 }
 

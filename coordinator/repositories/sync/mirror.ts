@@ -1,6 +1,7 @@
 /**
- * The mirror of a coordinator: syncs repositories one after another or side by side, each repository once at a time, and keeps a record
- * of every sync. It accepts versions; publishing them is publish/'s.
+ * The mirror of a coordinator: syncs repositories one after another or side by side, each
+ * repository once at a time, and keeps a record of every sync. It accepts versions; publishing them
+ * is publish/'s.
  */
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import type { Healer } from '../content/healer.ts'
@@ -71,19 +72,26 @@ export type SyncResult =
     }
 
 export interface Mirror {
-  /** Never publishes. Rejects for an abort, a repository that is being synced already, and for what is no fault of an upstream. */
+  /**
+   * Never publishes. Rejects for an abort, a repository that is being synced already, and for what
+   * is no fault of an upstream.
+   */
   sync(repository: RepositoryConfig, request: SyncRequest): Promise<SyncResult>
   /** Whether the upstream has another repomd.xml than the newest version: one small request. */
   check(repository: RepositoryConfig, signal: AbortSignal): Promise<{ changed: boolean }>
-  /** Fetches a file of a repository into the pool, if it is the very content that `blob` names. @throws mirror.*, blob.mismatch */
+  /**
+   * Fetches a file of a repository into the pool, if it is the very content that `blob` names.
+   * @throws mirror.*, blob.mismatch
+   */
   fetchBlob(
     repository: RepositoryConfig,
     file: { path: string; blob: BlobId; size: number },
     signal: AbortSignal,
   ): Promise<void>
   /**
-   * Marks syncs that a dead process left running as failed. Called once at the start, before the first sync. Of several coordinators one may so
-   * mark a sync that another still runs; that one corrects its record when it ends.
+   * Marks syncs that a dead process left running as failed. Called once at the start, before the
+   * first sync. Of several coordinators one may so mark a sync that another still runs; that one
+   * corrects its record when it ends.
    */
   recover(): Promise<number>
 }
@@ -152,7 +160,8 @@ export function createMirror(deps: MirrorDeps, options: MirrorOptions): Mirror {
         : error instanceof Error
           ? error.message
           : String(error)
-      // A disk that is full for the pool may be full for the database too: the record stays open then, and what went wrong is still told.
+      // A disk that is full for the pool may be full for the database too: the record stays open
+      // then, and what went wrong is still told.
       await finish('failed', { packages: 0, bytes: 0 }, message).catch((late: unknown) =>
         deps.log.error(
           { repository: config.name, run, error: late },

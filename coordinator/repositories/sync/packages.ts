@@ -1,6 +1,7 @@
 /**
- * Fetches the packages of a plan, several at a time. One that can't be had does not stop the others, so a person learns of all of them
- * at once; an upstream that has stopped answering does, so that a sync does not spend hours on hopeless tries.
+ * Fetches the packages of a plan, several at a time. One that can't be had does not stop the
+ * others, so a person learns of all of them at once; an upstream that has stopped answering does,
+ * so that a sync does not spend hours on hopeless tries.
  */
 import { MusterError } from '../../../shared/errors.ts'
 import { type BlobRecord, recordBlobs } from '../content/blobs.ts'
@@ -27,14 +28,23 @@ export interface PackageDownloads {
   readonly untried: number
 }
 
-/** While one file's bytes come, those of the one before it are being synced to the disk: so the line is never idle for that. */
+/**
+ * While one file's bytes come, those of the one before it are being synced to the disk: so the line
+ * is never idle for that.
+ */
 const WORKERS_PER_SLOT = 2
-/** Files in a row that fail for reasons that are not the file's, each after all its tries, after which the upstream counts as gone. */
+/**
+ * Files in a row that fail for reasons that are not the file's, each after all its tries, after
+ * which the upstream counts as gone.
+ */
 const GONE_AFTER = 5
 /** Fetched blobs are recorded in groups of this size: what a kill makes us fetch again at most. */
 const RECORD_EVERY = 16
 
-/** Silence, 5xx, 429 and `come back tomorrow` will meet the next file as well; a 400 may be about this one's name. */
+/**
+ * Silence, 5xx, 429 and `come back tomorrow` will meet the next file as well; a 400 may be about
+ * this one's name.
+ */
 function isUpstreams(error: MusterError): boolean {
   return (
     error.exit === 'unreachable' && (!mirrorError.is(error, 'mirror.status') || isRetryable(error))
@@ -53,7 +63,8 @@ export async function fetchPackages(
   },
 ): Promise<PackageDownloads> {
   const { signal, onEvent } = options
-  // Owned by the workers below, which share one thread; nothing is read across an await and then written.
+  // Owned by the workers below, which share one thread; nothing is read across an await and then
+  // written.
   const got = new Map<ChecksumKey, BlobRecord>()
   const failed: { wanted: PrimaryPackage; failure: FailedFile }[] = []
   let unrecorded: BlobRecord[] = []
@@ -68,7 +79,8 @@ export async function fetchPackages(
     const group = unrecorded
     unrecorded = []
     await recordBlobs(deps.database.query, group, deps.clock.now())
-    // Crash before this: blobs in the pool that the database does not know. The next sync fetches these few again and finds them there.
+    // Crash before this: blobs in the pool that the database does not know. The next sync fetches
+    // these few again and finds them there.
   }
   const worker = async (): Promise<void> => {
     while (next < wanted.length && unreachableInRow < GONE_AFTER) {

@@ -1,5 +1,6 @@
 /**
- * What a sync has to do, decided from parsed metadata alone before any package is fetched. Pure: no network, no database, no clock.
+ * What a sync has to do, decided from parsed metadata alone before any package is fetched. Pure: no
+ * network, no database, no clock.
  */
 import type { BlobId } from '../../../shared/ids.ts'
 import { mirrorError } from '../model/errors.ts'
@@ -26,7 +27,10 @@ export interface PlanInput {
 export interface Plan {
   /** Each package of the new version once, in the order of the metadata. */
   readonly packages: readonly PrimaryPackage[]
-  /** One package for each content that has to be fetched, the largest first so that the last worker is not left with it. */
+  /**
+   * One package for each content that has to be fetched, the largest first so that the last worker
+   * is not left with it.
+   */
   readonly fetch: readonly PrimaryPackage[]
   /** Bytes of them. */
   readonly bytes: number
@@ -74,7 +78,10 @@ export function planSync(input: PlanInput, file: string): Plan {
   }
 }
 
-/** @throws `mirror.metadata` where one path would have to be a file and a folder at once, or is taken twice */
+/**
+ * @throws `mirror.metadata` where one path would have to be a file and a folder at once, or is
+ * taken twice
+ */
 export function checkPaths(paths: Iterable<string>, file: string): void {
   const files = new Set<string>()
   for (const path of paths) {

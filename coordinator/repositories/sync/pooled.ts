@@ -1,4 +1,7 @@
-/** What of a version, or of a listing, the pool really has, sound. A file that changed since it was verified is hashed again here. */
+/**
+ * What of a version, or of a listing, the pool really has, sound. A file that changed since it was
+ * verified is hashed again here.
+ */
 import type { BlobId } from '../../../shared/ids.ts'
 import type { BlobRecord } from '../content/blobs.ts'
 import { type ManifestFile, readManifest } from '../content/manifest.ts'
@@ -11,7 +14,10 @@ import { recordedContent } from '../versions/versions.ts'
 /** Pool lookups at once: most are stats of files, and a disk answers many as fast as one. */
 const LOOKUPS = 32
 
-/** Files of a version that the pool has no longer, or found damaged now and put into quarantine. In the order of its manifest. */
+/**
+ * Files of a version that the pool has no longer, or found damaged now and put into quarantine. In
+ * the order of its manifest.
+ */
 export async function lackingOf(
   deps: Pick<SyncDeps, 'database' | 'pool'>,
   version: number,

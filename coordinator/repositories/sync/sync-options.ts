@@ -7,7 +7,9 @@ import type { OnSyncEvent } from '../model/progress.ts'
 
 export interface SyncDeps extends KeyFileDeps, DownloadDeps {
   readonly database: Database
-  /** Brings content that the pool has lost, and that the upstream does not list or deliver any more. */
+  /**
+   * Brings content that the pool has lost, and that the upstream does not list or deliver any more.
+   */
   readonly healer?: Healer
 }
 

@@ -1,6 +1,7 @@
 /**
- * One sync of one repository: repomd.xml, every metadata file, the choice of packages, a plan, the missing ones, and, only if all of it is there and is what
- * the metadata says, one new version. Whatever goes wrong before that leaves the last version as it was; what was fetched stays in the
+ * One sync of one repository: repomd.xml, every metadata file, the choice of packages, a plan, the
+ * missing ones, and, only if all of it is there and is what the metadata says, one new version.
+ * Whatever goes wrong before that leaves the last version as it was; what was fetched stays in the
  * pool and is not fetched again.
  */
 import type { RepositoryConfig } from '../../../shared/config/repository.ts'
@@ -49,8 +50,9 @@ export interface SyncOutcome {
 }
 
 /**
- * Throws what made the whole sync fail; single packages that can't be had are in the outcome. An upstream that was updated under our
- * hands (RS-16: what its old repomd.xml lists is gone) is synced once more, from its new one.
+ * Throws what made the whole sync fail; single packages that can't be had are in the outcome. An
+ * upstream that was updated under our hands (RS-16: what its old repomd.xml lists is gone) is
+ * synced once more, from its new one.
  */
 export async function syncRepository(
   deps: SyncDeps,
@@ -79,7 +81,10 @@ interface Seen {
   repomd: Sha256 | undefined
 }
 
-/** Whether the upstream has another repomd.xml now. One that can't be asked any more has not: what it failed with before is the news. */
+/**
+ * Whether the upstream has another repomd.xml now. One that can't be asked any more has not: what
+ * it failed with before is the news.
+ */
 async function hasMoved(upstream: Upstream, seen: Seen, options: SyncOptions): Promise<boolean> {
   if (seen.repomd === undefined) return false
   try {
@@ -107,7 +112,8 @@ async function attempt(
     .where('id', '=', config.name)
     .executeTakeFirst()
   const last = await newestVersion(database.query, config.name)
-  // A version made under another configuration says nothing about what this one wants of the same upstream.
+  // A version made under another configuration says nothing about what this one wants of the same
+  // upstream.
   const comparable = repository?.config_hash === configured ? last : undefined
   onEvent({ type: 'phase', phase: 'metadata' })
   let fetched = await fetchRepomd(deps.upstream, comparable, options)
@@ -219,7 +225,8 @@ async function attempt(
     },
     { signal },
   )
-  // Crash here: the version is there and not published. Publishing is the next step of whoever asked, and of the next sync.
+  // Crash here: the version is there and not published. Publishing is the next step of whoever
+  // asked, and of the next sync.
   return { ...got, result: 'complete', version, failures: [], untried: 0 }
 }
 
@@ -231,7 +238,10 @@ function namedFiles(paths: readonly string[]): string {
   return `${paths.slice(0, MAX_NAMED).join(', ')}${more > 0 ? `, and ${more} more` : ''}`
 }
 
-/** What is to be kept although the upstream dropped it, and can't be had from anywhere: a person decides. */
+/**
+ * What is to be kept although the upstream dropped it, and can't be had from anywhere: a person
+ * decides.
+ */
 function incomplete(lost: readonly PrimaryPackage[]): SyncOutcome {
   const failures = lost.map(({ href }) => {
     const error = mirrorError('mirror.lost', { file: href })

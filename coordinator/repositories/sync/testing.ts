@@ -1,4 +1,7 @@
-/** A mirror for tests with everything real around it: an upstream on loopback that serves a folder, a pool, a database, a publish folder. */
+/**
+ * A mirror for tests with everything real around it: an upstream on loopback that serves a folder,
+ * a pool, a database, a publish folder.
+ */
 import assert from 'node:assert/strict'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -76,7 +79,9 @@ export async function testMirror(
     retries?: number
     clock?: Clock
     disk?: Disk
-    /** Fetch lost content again, from `agents` and then from the upstream, as a coordinator does. */
+    /**
+     * Fetch lost content again, from `agents` and then from the upstream, as a coordinator does.
+     */
     heal?: boolean
   } = {},
 ): Promise<TestMirror> {

@@ -1,6 +1,7 @@
 /**
- * Which addresses an upstream may send us to. The repository's own address is the operator's choice; where that server redirects us is
- * not, so a redirect must not reach into the operator's network (RS-27) or to a cloud's metadata service.
+ * Which addresses an upstream may send us to. The repository's own address is the operator's
+ * choice; where that server redirects us is not, so a redirect must not reach into the operator's
+ * network (RS-27) or to a cloud's metadata service.
  */
 import { BlockList, isIP } from 'node:net'
 import { addressFault } from '../../../shared/config/unsupported.ts'
@@ -30,7 +31,10 @@ local.addSubnet('192.168.0.0', 16)
 local.addSubnet('100.64.0.0', 10)
 local.addSubnet('fc00::', 7, 'ipv6')
 
-/** `metadata` also stands for every address that no HTTP server of a repository can have: link-local, multicast, "this host". */
+/**
+ * `metadata` also stands for every address that no HTTP server of a repository can have:
+ * link-local, multicast, "this host".
+ */
 export function reachOf(address: string): Reach {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
   const plain = mapped ?? address
@@ -57,7 +61,10 @@ export function baseAddress(repository: string, url: string): URL {
   return base
 }
 
-/** An address as errors and the log may show it: what follows `?` at a content network, or stands before `@`, lets its reader in. */
+/**
+ * An address as errors and the log may show it: what follows `?` at a content network, or stands
+ * before `@`, lets its reader in.
+ */
 export function shownAddress({ origin, pathname }: URL): string {
   return `${origin}${pathname}`
 }

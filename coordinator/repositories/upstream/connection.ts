@@ -1,7 +1,8 @@
 /**
- * Requests to one upstream. The connections that carry a repository's credentials belong to that repository and its origin alone
- * (RS-25, RS-26); a redirect to another origin goes over connections without any, and only to addresses that it may lead to. TLS is
- * always verified; nothing is decoded on the way, so the bytes are the file's.
+ * Requests to one upstream. The connections that carry a repository's credentials belong to that
+ * repository and its origin alone (RS-25, RS-26); a redirect to another origin goes over
+ * connections without any, and only to addresses that it may lead to. TLS is always verified;
+ * nothing is decoded on the way, so the bytes are the file's.
  */
 import { lookup as systemLookup, type LookupAddress } from 'node:dns'
 import { isIP } from 'node:net'
@@ -37,7 +38,10 @@ export interface Answer {
 }
 
 export interface Connection {
-  /** GET, with redirects followed. @throws `mirror.unreachable`, `.tls`, `.redirect`; or the reason of `signal` */
+  /**
+   * GET, with redirects followed. @throws `mirror.unreachable`, `.tls`, `.redirect`; or the reason
+   * of `signal`
+   */
   get(
     url: URL,
     options: { headers?: Readonly<Record<string, string>>; signal: AbortSignal },
@@ -52,7 +56,8 @@ export function openConnection(options: ConnectionOptions): Connection {
     headersTimeout: options.idleMs,
     bodyTimeout: options.idleMs,
     maxHeaderSize: MAX_HEADER_BYTES,
-    // One request at a time on a connection: a stalled file must not hold up another. HTTP/2 would share one for all.
+    // One request at a time on a connection: a stalled file must not hold up another. HTTP/2 would
+    // share one for all.
     pipelining: 1,
     allowH2: false,
   }
@@ -65,7 +70,8 @@ export function openConnection(options: ConnectionOptions): Connection {
       ...(credentials.ca === undefined ? {} : { ca: credentials.ca }),
     },
   })
-  // Made at the first redirect to another origin. `reach` is that of the base address once it is known.
+  // Made at the first redirect to another origin. `reach` is that of the base address once it is
+  // known.
   let foreign: Agent | undefined
   let reach: Promise<Reach> | undefined
 
@@ -103,7 +109,8 @@ export function openConnection(options: ConnectionOptions): Connection {
           if ((error as NodeJS.ErrnoException).code === INNER_ADDRESS) throw innerAddress(base, url)
           throw requestFailure(error, shownAddress(url))
         }
-        // Destroying a body that nobody finished reading makes it emit an error; it must not be an unhandled one.
+        // Destroying a body that nobody finished reading makes it emit an error; it must not be an
+        // unhandled one.
         answer.body.on('error', () => {})
         const first = firstValues(answer.headers)
         if (![301, 302, 303, 307, 308].includes(answer.statusCode)) {
@@ -165,8 +172,9 @@ type LookupCallback = (
 ) => void
 
 /**
- * A resolver that keeps only addresses that may be redirected to. The connection is made to exactly what this returns, so a name that
- * resolves differently a moment later (DNS rebinding) changes nothing.
+ * A resolver that keeps only addresses that may be redirected to. The connection is made to exactly
+ * what this returns, so a name that resolves differently a moment later (DNS rebinding) changes
+ * nothing.
  */
 function guardedLookup(from: Reach) {
   return (hostname: string, options: { all?: boolean }, callback: LookupCallback): void => {

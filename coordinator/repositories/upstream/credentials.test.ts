@@ -121,7 +121,8 @@ test('RS-25: a client certificate is not shown to another origin that we are red
     key: key(),
     ca_cert: fixture('ca.pem'),
   })
-  // The other origin is verified against the system's authorities, which do not know the fixtures' one: the handshake ends there.
+  // The other origin is verified against the system's authorities, which do not know the fixtures'
+  // one: the handshake ends there.
   await assert.rejects(fetchOver(server.url, credentials), { code: 'mirror.tls' })
   assert.equal(shown, undefined)
 })

@@ -1,6 +1,7 @@
 /**
- * What we show an upstream so that it lets us in. Read once per sync, checked before the first request (a certificate that expires is
- * named with its date), and bound by the client to the origin of the repository's own address.
+ * What we show an upstream so that it lets us in. Read once per sync, checked before the first
+ * request (a certificate that expires is named with its date), and bound by the client to the
+ * origin of the repository's own address.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
@@ -20,7 +21,10 @@ export interface Credentials {
   readonly notices: readonly string[]
 }
 
-/** A certificate that ends within this time is worth a word: entitlement certificates are renewed by hand. */
+/**
+ * A certificate that ends within this time is worth a word: entitlement certificates are renewed by
+ * hand.
+ */
 const EXPIRY_NOTICE_MS = 14 * 86_400_000
 /** No certificate bundle is bigger; /etc/ssl/certs/ca-certificates.crt has 0.2 MiB. */
 const MAX_PEM_BYTES = 4 * 1024 * 1024

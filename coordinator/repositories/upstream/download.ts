@@ -1,7 +1,8 @@
 /**
- * One file of a repository into the pool: streamed, hashed on the way with BLAKE3 and with the repository's own checksum, and kept only
- * if both size and checksum are what the metadata says. A file that comes wrong is fetched again a few times, because one bit flips on
- * the way more often than a publisher lies.
+ * One file of a repository into the pool: streamed, hashed on the way with BLAKE3 and with the
+ * repository's own checksum, and kept only if both size and checksum are what the metadata says. A
+ * file that comes wrong is fetched again a few times, because one bit flips on the way more often
+ * than a publisher lies.
  */
 import { backoffMs } from '../../../shared/concurrency/backoff.ts'
 import { blobError } from '../../../shared/blobs/errors.ts'
@@ -26,7 +27,9 @@ export interface DownloadDeps {
   readonly pool: Pool
   readonly clock: Clock
   readonly random: Random
-  /** Requests to the upstream at once. Held while bytes come, not while the pool makes them durable. */
+  /**
+   * Requests to the upstream at once. Held while bytes come, not while the pool makes them durable.
+   */
   readonly slots: Slots
 }
 
@@ -49,7 +52,8 @@ export async function downloadFile(
       return await once(deps, wanted, path, options)
     } catch (error) {
       options.signal.throwIfAborted()
-      // Some publishers percent-encode in metadata what others write literally; their file lies under the decoded name.
+      // Some publishers percent-encode in metadata what others write literally; their file lies
+      // under the decoded name.
       const decoded = mirrorError.is(error, 'mirror.missing') ? decodedHref(path) : undefined
       if (decoded !== undefined && path === wanted.href) {
         path = decoded
@@ -109,13 +113,17 @@ async function once(
     throw error
   } finally {
     release()
-    // The pool may have given up before it read anything; the request that is on its way already must not outlive that.
+    // The pool may have given up before it read anything; the request that is on its way already
+    // must not outlive that.
     over.abort()
     source.return(undefined).catch(() => {})
   }
 }
 
-/** Asks for the first bytes at once, so that the request is on its way while the pool makes room for the file. */
+/**
+ * Asks for the first bytes at once, so that the request is on its way while the pool makes room for
+ * the file.
+ */
 function begun(source: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
   const first = source.next()
   // If nobody comes to read, its failure is nobody's.
@@ -133,8 +141,8 @@ function begun(source: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
 }
 
 /**
- * Reports how far the file is, gives the slot back when the last byte is there, and checks checksums that the pool does not: a wrong one
- * fails the source, so the pool keeps nothing.
+ * Reports how far the file is, gives the slot back when the last byte is there, and checks
+ * checksums that the pool does not: a wrong one fails the source, so the pool keeps nothing.
  */
 async function* watched(
   source: AsyncIterable<Uint8Array>,

@@ -1,8 +1,14 @@
-/** Turns what a request may fail with into our errors: which of them a later try can cure, and which name a cause that stays. */
+/**
+ * Turns what a request may fail with into our errors: which of them a later try can cure, and which
+ * name a cause that stays.
+ */
 import type { MusterError } from '../../../shared/errors.ts'
 import { mirrorError } from '../model/errors.ts'
 
-/** Longest wait that an upstream's Retry-After is given; a longer one ends the sync as incomplete rather than hang it. */
+/**
+ * Longest wait that an upstream's Retry-After is given; a longer one ends the sync as incomplete
+ * rather than hang it.
+ */
 export const MAX_RETRY_AFTER_MS = 120_000
 
 const NETWORK: Readonly<Record<string, string>> = {
@@ -42,7 +48,9 @@ const CLIENT_REFUSED =
 
 const NOT_HTTP = 'HPE'
 
-/** Our error for whatever a request threw. `abort` reasons of the caller are passed on as they are. */
+/**
+ * Our error for whatever a request threw. `abort` reasons of the caller are passed on as they are.
+ */
 export function requestFailure(error: unknown, url: string): unknown {
   if (mirrorError.is(error)) return error
   const code = codeOf(error)
@@ -75,7 +83,8 @@ function codeOf(error: unknown): string | undefined {
     const code = (each as NodeJS.ErrnoException).code
     // undici means to set `code` to HPE_… here and does not (8.12).
     if (each.name === 'HTTPParserError') return NOT_HTTP
-    // undici's own wrapper says less than the socket's error inside it; and a connection tried on several addresses has several.
+    // undici's own wrapper says less than the socket's error inside it; and a connection tried on
+    // several addresses has several.
     if (each instanceof AggregateError) return codeOf(each.errors[0]) ?? code
     if (typeof code === 'string' && !(code === 'UND_ERR_SOCKET' && each.cause instanceof Error))
       return code

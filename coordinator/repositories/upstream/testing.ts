@@ -1,4 +1,7 @@
-/** A real HTTP server for tests of what talks to upstreams: answers from a table, with faults, and remembers what it was asked. */
+/**
+ * A real HTTP server for tests of what talks to upstreams: answers from a table, with faults, and
+ * remembers what it was asked.
+ */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -54,7 +57,10 @@ export async function testServer(answer: Answering, tls?: ServerOptions): Promis
   }
 }
 
-/** Sends `bytes` as a static file server does: ETag, Range under If-Range, and the connection cut after `cut` bytes of the body. */
+/**
+ * Sends `bytes` as a static file server does: ETag, Range under If-Range, and the connection cut
+ * after `cut` bytes of the body.
+ */
 export function sendFile(
   request: IncomingMessage,
   response: ServerResponse,

@@ -1,7 +1,9 @@
 /**
- * A repository's upstream, as the sync sees it: small files whole, large ones as a stream of bytes that survives cut connections. A cut
- * body goes on by Range under If-Range; a server that ignores Range costs the bytes again but nothing else, because what was passed on
- * already is skipped and the digest over the whole file decides. Tries are bounded and spaced by exponential back-off with full jitter.
+ * A repository's upstream, as the sync sees it: small files whole, large ones as a stream of bytes
+ * that survives cut connections. A cut body goes on by Range under If-Range; a server that ignores
+ * Range costs the bytes again but nothing else, because what was passed on already is skipped and
+ * the digest over the whole file decides. Tries are bounded and spaced by exponential back-off with
+ * full jitter.
  */
 import { backoffMs, parseRetryAfter } from '../../../shared/concurrency/backoff.ts'
 import type { Clock } from '../../../shared/clock.ts'
@@ -15,9 +17,15 @@ import { isRetryable, MAX_RETRY_AFTER_MS, requestFailure, statusFailure } from '
 const BACKOFF = { baseMs: 500, maxMs: 30_000 }
 /** A body slower than this over a whole file is given up: it would hold a worker for days. */
 const MIN_BYTES_PER_SECOND = 1024
-/** What the time for a small file is reckoned from; their limits on length are far above what they have. */
+/**
+ * What the time for a small file is reckoned from; their limits on length are far above what they
+ * have.
+ */
 const SMALL_BYTES = 256 * 1024
-/** After this much of progress the count of failures starts again: a line that drops every 100 MB still gets a 4 GB file. */
+/**
+ * After this much of progress the count of failures starts again: a line that drops every 100 MB
+ * still gets a 4 GB file.
+ */
 const PROGRESS_BYTES = 1024 * 1024
 
 export interface UpstreamOptions {
@@ -42,8 +50,8 @@ export interface RetryNotice {
 export interface Upstream {
   readonly base: URL
   /**
-   * A file of at most `maxBytes`, or `unchanged` if the validators still hold, or `absent` where the upstream says that it has none.
-   * `path` '' is the folder itself (its index page).
+   * A file of at most `maxBytes`, or `unchanged` if the validators still hold, or `absent` where
+   * the upstream says that it has none. `path` '' is the folder itself (its index page).
    */
   small(path: Href | '', options: SmallOptions): Promise<SmallFile | 'unchanged' | 'absent'>
   /** The bytes of a file, resumed as often as needed. Verifying them is the caller's. */
@@ -167,7 +175,8 @@ export function createUpstream(
           })
           try {
             if (answer.status !== 200 && (answer.status !== 206 || resumeAt === undefined)) {
-              // The file is shorter now than what we have of it: start over, and let the digest say which was right.
+              // The file is shorter now than what we have of it: start over, and let the digest say
+              // which was right.
               if (answer.status === 416) throw mirrorError('mirror.changed', { file: path })
               throw refusal(answer, clock)
             }
@@ -214,13 +223,19 @@ export function createUpstream(
 
 interface Exchange {
   readonly answer: Answer
-  /** Our error for what reading the body threw: the deadline's, the caller's abort, or one by its cause. */
+  /**
+   * Our error for what reading the body threw: the deadline's, the caller's abort, or one by its
+   * cause.
+   */
   failure(error: unknown): unknown
   /** Always called; a body that was not read to its end takes its connection with it. */
   end(): void
 }
 
-/** One request with a limit on the time for all of its answer: a body that drips for ever passes every idle timeout. */
+/**
+ * One request with a limit on the time for all of its answer: a body that drips for ever passes
+ * every idle timeout.
+ */
 async function begin(
   deps: { connection: Connection; clock: Clock },
   url: URL,
@@ -291,8 +306,8 @@ function rangeHeaders(
 }
 
 /**
- * The file must come as it is stored. A server that labels `x.gz` as gzip-encoded describes the stored file; nothing is decoded then
- * either, and its digest decides.
+ * The file must come as it is stored. A server that labels `x.gz` as gzip-encoded describes the
+ * stored file; nothing is decoded then either, and its digest decides.
  */
 function checkEncoding(path: string, answer: Answer): void {
   const encoding = answer.headers['content-encoding']?.trim().toLowerCase()
@@ -302,7 +317,10 @@ function checkEncoding(path: string, answer: Answer): void {
     throw mirrorError('mirror.encoding', { url: answer.url, encoding: encoding.slice(0, 80) })
 }
 
-/** What the headers already give away: a range that is not the one asked for, or a file of another size than listed. */
+/**
+ * What the headers already give away: a range that is not the one asked for, or a file of another
+ * size than listed.
+ */
 function checkExtent(
   path: string,
   answer: Answer,

@@ -1,4 +1,7 @@
-/** What of a repository's configuration decides the contents of its versions, as one hash: when it changes, "unchanged" means nothing. */
+/**
+ * What of a repository's configuration decides the contents of its versions, as one hash: when it
+ * changes, "unchanged" means nothing.
+ */
 import { createHash } from 'node:crypto'
 import { canonicalJson } from '../../../shared/canonical-json.ts'
 import type { RepositoryConfig } from '../../../shared/config/repository.ts'

@@ -1,4 +1,6 @@
-/** What a repository is and how its last sync went, for people and for `repo list` and `repo show`. */
+/**
+ * What a repository is and how its last sync went, for people and for `repo list` and `repo show`.
+ */
 import type { Kysely } from 'kysely'
 import type { Tables } from '../../database/tables/all.ts'
 import { newestVersion } from './versions.ts'
@@ -81,7 +83,10 @@ export async function repositoryStatus(
   }
 }
 
-/** How a sync ended, by its id: what became of an operation whose caller is gone. Undefined: it never began. */
+/**
+ * How a sync ended, by its id: what became of an operation whose caller is gone. Undefined: it
+ * never began.
+ */
 export async function syncRunResult(
   db: Kysely<Tables>,
   run: string,

@@ -1,4 +1,7 @@
-/** Repository versions in the database: immutable once written, in one transaction, so a version is either all there or not at all. */
+/**
+ * Repository versions in the database: immutable once written, in one transaction, so a version is
+ * either all there or not at all.
+ */
 import type { Kysely } from 'kysely'
 import type { BlobId, Sha256 } from '../../../shared/ids.ts'
 import { batches, type BlobRecord, recordBlobs } from '../content/blobs.ts'
@@ -32,7 +35,10 @@ export interface NewVersion {
   readonly etag?: string | undefined
   readonly lastModified?: string | undefined
   readonly operation?: string | undefined
-  /** The newest version that this one was judged against; null for the first. Without it nothing is compared. */
+  /**
+   * The newest version that this one was judged against; null for the first. Without it nothing is
+   * compared.
+   */
   readonly after?: number | null
   readonly packages: readonly VersionPackage[]
   readonly files: readonly VersionFile[]
@@ -83,7 +89,10 @@ export async function contentsOf(db: Kysely<Tables>, version: number): Promise<S
   return new Set(rows.map((row): ChecksumKey => `${row.checksum_type}:${row.pkgid}`))
 }
 
-/** Content that is recorded under the checksums that packages are listed with. The pool is not asked. */
+/**
+ * Content that is recorded under the checksums that packages are listed with. The pool is not
+ * asked.
+ */
 export async function recordedContent(
   db: Kysely<Tables>,
   packages: readonly PrimaryPackage[],
@@ -190,7 +199,10 @@ export async function saveVersion(
   )
 }
 
-/** The row of the repository puts coordinators that sync it side by side in one order: the guards hold for what is accepted. */
+/**
+ * The row of the repository puts coordinators that sync it side by side in one order: the guards
+ * hold for what is accepted.
+ */
 async function requireLast(
   database: Database,
   tx: Kysely<Tables>,
@@ -300,7 +312,8 @@ async function savePackages(
   const saved = await database.query
     .insertInto('package')
     .values(rows)
-    // The same bytes have the same blob; setting it again is how the row's key comes back on both databases.
+    // The same bytes have the same blob; setting it again is how the row's key comes back on both
+    // databases.
     .onConflict((conflict) =>
       conflict
         .columns([

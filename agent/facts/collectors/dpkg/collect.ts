@@ -1,9 +1,10 @@
 /**
- * Which packages dpkg has on the host, whatever is planned for them (a package on hold is there, too): all but those that are not installed or have left
- * only their configuration, as apt counts them. One that waits to be configured counts: its files are there, and in the middle of an upgrade every
- * package waits so, which would be told as its removal and a new installation.
- * Read from dpkg's own files, as dpkg-query reads them: the status file and the updates of a run that hasn't folded them into it yet.
- * No lock and no rights beyond reading are needed.
+ * Which packages dpkg has on the host, whatever is planned for them (a package on hold is there,
+ * too): all but those that are not installed or have left only their configuration, as apt counts
+ * them. One that waits to be configured counts: its files are there, and in the middle of an
+ * upgrade every package waits so, which would be told as its removal and a new installation. Read
+ * from dpkg's own files, as dpkg-query reads them: the status file and the updates of a run that
+ * hasn't folded them into it yet. No lock and no rights beyond reading are needed.
  */
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -19,7 +20,10 @@ import type { DpkgRecord } from './status.ts'
 const MAX_STATUS_BYTES = 128 * MIB
 /** dpkg folds its updates into the status file after some hundred. */
 const MAX_UPDATES = 10_000
-/** While dpkg works, its files change under us; between two of its steps they stand still for longer than reading takes. */
+/**
+ * While dpkg works, its files change under us; between two of its steps they stand still for longer
+ * than reading takes.
+ */
 const ATTEMPTS = 10
 /** How the file is called that lists a package's files. */
 const LIST = '.list'
@@ -114,7 +118,8 @@ function present(files: readonly (readonly DpkgRecord[])[]): DpkgRecord[] {
   for (const [i, records] of files.entries()) {
     for (const record of records) {
       const others = byName.get(record.name) ?? []
-      // In the status file, one name stands once for each architecture; an update replaces its own, or the only one.
+      // In the status file, one name stands once for each architecture; an update replaces its own,
+      // or the only one.
       const kept = others.filter(
         (other) => other.arch !== record.arch && (i === 0 || record.sideBySide),
       )
@@ -132,7 +137,10 @@ function nameOf({ name }: DpkgRecord): string {
   return name
 }
 
-/** `half-installed` is there in part: its old or new files, under the version that its record names, if it names one yet. */
+/**
+ * `half-installed` is there in part: its old or new files, under the version that its record names,
+ * if it names one yet.
+ */
 function isThere({ state, version }: DpkgRecord): boolean {
   return state !== 'not-installed' && state !== 'config-files' && version !== ''
 }
@@ -148,7 +156,10 @@ async function versionOf(path: string): Promise<string | undefined> {
   }
 }
 
-/** dpkg's update files are named by a counter; it ignores other names, among them the one that is being written. */
+/**
+ * dpkg's update files are named by a counter; it ignores other names, among them the one that is
+ * being written.
+ */
 async function updateFiles(folder: string): Promise<string[]> {
   let names: string[]
   try {

@@ -1,6 +1,7 @@
 /**
- * Reads dpkg's status file format (deb-control paragraphs; dpkg's lib/dpkg/parse.c): for each package its name, version, architecture and
- * the three words of its status. Everything else is skipped.
+ * Reads dpkg's status file format (deb-control paragraphs; dpkg's lib/dpkg/parse.c): for each
+ * package its name, version, architecture and the three words of its status. Everything else is
+ * skipped.
  */
 
 /** The third word of `Status:`; dpkg knows no others (lib/dpkg/dpkg-db.h, enum pkgstatus). */

@@ -13,7 +13,9 @@ import { recordedLog } from '../../../../shared/testing/recorded-log.ts'
 import type { CollectorResult } from '../collector.ts'
 import { readRpm } from './collect.ts'
 
-/** What rpm stores for the sample packages once they are installed, and for a key that was imported. */
+/**
+ * What rpm stores for the sample packages once they are installed, and for a key that was imported.
+ */
 function headers(): Buffer[] {
   const installed = samplePackages.map((spec) => {
     const { bytes, headerRange } = buildPackage(spec)

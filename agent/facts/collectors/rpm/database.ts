@@ -1,6 +1,7 @@
 /**
- * Reads the packages of an SQLite rpm database directly, read only, without rpm: some twenty times as fast as `rpm -qa`. Anything that isn't
- * as expected is an error, and the caller asks rpm itself instead.
+ * Reads the packages of an SQLite rpm database directly, read only, without rpm: some twenty times
+ * as fast as `rpm -qa`. Anything that isn't as expected is an error, and the caller asks rpm itself
+ * instead.
  */
 import { setImmediate } from 'node:timers/promises'
 import { factPackage, MAX_PACKAGES } from '../../../../shared/facts/package-set.ts'
@@ -33,7 +34,8 @@ export async function readRpmDatabase(
     timeout: BUSY_TIMEOUT_MS,
   })
   try {
-    // One read transaction over all batches: a transaction of rpm in between is seen whole or not at all. The connection is ours alone.
+    // One read transaction over all batches: a transaction of rpm in between is seen whole or not
+    // at all. The connection is ours alone.
     database.exec('begin')
     const rows = database
       .prepare<[], { hnum: number; size: number }>(

@@ -1,4 +1,7 @@
-/** Asks rpm itself for the installed packages: for databases that only rpm can read (Berkeley DB, ndb), or that we couldn't. */
+/**
+ * Asks rpm itself for the installed packages: for databases that only rpm can read (Berkeley DB,
+ * ndb), or that we couldn't.
+ */
 import { readdir } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { execa } from 'execa'
@@ -7,11 +10,16 @@ import type { FactPackage } from '../../../../shared/facts/package-set.ts'
 import { KIB, MIB } from '../../../../shared/units.ts'
 import { collectError } from '../../errors.ts'
 
-/** Control characters that no package name has; a name that has them breaks its record, and the answer is refused. */
+/**
+ * Control characters that no package name has; a name that has them breaks its record, and the
+ * answer is refused.
+ */
 const FIELD_END = '\x1f'
 const RECORD_END = '\x1e'
 const FIELDS = ['%{NAME}', '%{EPOCHNUM}', '%{VERSION}', '%{RELEASE}', '%|ARCH?{%{ARCH}}:{}|']
-/** `rpm -qa` of a large host takes two seconds; on a slow disk, with a cold cache, half a minute. */
+/**
+ * `rpm -qa` of a large host takes two seconds; on a slow disk, with a cold cache, half a minute.
+ */
 const TIMEOUT_MS = 120_000
 /** Some sixty bytes a package; the largest hosts have ten thousand. */
 const MAX_OUTPUT_BYTES = 8 * MIB
@@ -20,7 +28,8 @@ const MAX_REASON = 200
 const MAX_ERROR_BYTES = 64 * KIB
 
 /**
- * @param options.program rpm, found on the fixed PATH of system programs unless it is an absolute path
+ * @param options.program rpm, found on the fixed PATH of system programs unless it is an absolute
+ * path
  * @param options.folder the folder of a private copy of the database: rpm may write in it
  * @param options.shown the folder that errors name
  * @throws facts.rpm if rpm is absent, fails, takes too long, answers in another form, or doesn't
@@ -36,7 +45,8 @@ export async function queryRpm(
   const child = execa(options.program, ['--dbpath', folder, '-qa', '--qf', format], {
     reject: false,
     stdin: 'ignore',
-    // Collected below: execa would put all that it buffered into its error, escaped, and that takes seconds.
+    // Collected below: execa would put all that it buffered into its error, escaped, and that takes
+    // seconds.
     buffer: false,
     // Nothing of our own environment; a home that isn't there, so that no ~/.rpmmacros speaks.
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', HOME: '/nonexistent' },

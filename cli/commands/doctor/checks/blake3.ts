@@ -1,4 +1,7 @@
-/** How BLAKE3 is computed here: the fallbacks work, only slower, and that should not be found out by waiting. */
+/**
+ * How BLAKE3 is computed here: the fallbacks work, only slower, and that should not be found out by
+ * waiting.
+ */
 import type { Check } from '../check.ts'
 
 export const blake3: Check = {

@@ -1,4 +1,6 @@
-/** This machine's clock against the coordinator's: certificates, grants and orders hold for a time. */
+/**
+ * This machine's clock against the coordinator's: certificates, grants and orders hold for a time.
+ */
 import type { Check } from '../check.ts'
 import { clockStatus, clockWords } from '../../../terminal/clock-words.ts'
 

@@ -1,4 +1,7 @@
-/** A sample of the pool: content is what its id says. Reads the files themselves, so the node need not run; changes nothing. */
+/**
+ * A sample of the pool: content is what its id says. Reads the files themselves, so the node need
+ * not run; changes nothing.
+ */
 import { join } from 'node:path'
 import { MusterError } from '../../../../shared/errors.ts'
 import { formatSize, MIB } from '../../../../shared/units.ts'

@@ -1,4 +1,7 @@
-/** The files beside a listing that no checksum covers: repomd.xml itself, its signature, and the keys. */
+/**
+ * The files beside a listing that no checksum covers: repomd.xml itself, its signature, and the
+ * keys.
+ */
 import type { RepositoryConfig } from '../../../../shared/config/repository.ts'
 import { typeOf } from '../../content/manifest.ts'
 import { mirrorError } from '../../model/errors.ts'
@@ -14,7 +17,10 @@ import type { VersionFile } from '../../versions/versions.ts'
 /** Signatures and keys of repomd.xml are a few KiB. */
 const MAX_SIGNATURE_BYTES = 256 * 1024
 
-/** What no checksum of the metadata covers: repomd.xml itself, its signature and key, and the repository's key files. */
+/**
+ * What no checksum of the metadata covers: repomd.xml itself, its signature and key, and the
+ * repository's key files.
+ */
 export async function fetchExtras(
   deps: SyncDeps,
   config: RepositoryConfig,

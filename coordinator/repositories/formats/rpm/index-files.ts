@@ -1,7 +1,8 @@
 /**
- * The metadata of a version: every file that repomd.xml lists, byte for byte into the pool, each checked twice: the file as it is stored
- * against its checksum and size, and what it decompresses to against open-checksum and open-size. A file that lies is refused here, so a
- * client never meets it.
+ * The metadata of a version: every file that repomd.xml lists, byte for byte into the pool, each
+ * checked twice: the file as it is stored against its checksum and size, and what it decompresses
+ * to against open-checksum and open-size. A file that lies is refused here, so a client never meets
+ * it.
  */
 import type { Pool } from '../../../../shared/blobs/pool.ts'
 import type { BlobId } from '../../../../shared/ids.ts'
@@ -26,7 +27,10 @@ export interface MetadataFile extends BlobRecord {
   readonly record: RepomdRecord
 }
 
-/** One metadata file, from the pool if it is there. Throws what {@link downloadFile} throws; `mirror.digest`, `.metadata`, `.too-big`. */
+/**
+ * One metadata file, from the pool if it is there. Throws what {@link downloadFile} throws;
+ * `mirror.digest`, `.metadata`, `.too-big`.
+ */
 export async function fetchMetadata(
   deps: DownloadDeps,
   record: RepomdRecord,
@@ -51,7 +55,10 @@ export async function fetchMetadata(
   return { record, id: file.id, sha256: file.sha256, size: file.size }
 }
 
-/** Decompresses a metadata file once to see that it is what repomd.xml says. Files that say nothing about that pass. */
+/**
+ * Decompresses a metadata file once to see that it is what repomd.xml says. Files that say nothing
+ * about that pass.
+ */
 export async function verifyOpen(
   deps: { pool: Pool },
   file: MetadataFile,
@@ -61,7 +68,9 @@ export async function verifyOpen(
   for await (const part of openMetadata(deps, file, signal)) void part
 }
 
-/** The packages of primary metadata, verified as by {@link verifyOpen} once the iteration is over. */
+/**
+ * The packages of primary metadata, verified as by {@link verifyOpen} once the iteration is over.
+ */
 export function primaryPackages(
   deps: { pool: Pool },
   file: MetadataFile,
@@ -106,7 +115,10 @@ async function* openMetadata(
     })
 }
 
-/** zchunk files are kept as they are: the same metadata is listed in another compression too, and that one is read. */
+/**
+ * zchunk files are kept as they are: the same metadata is listed in another compression too, and
+ * that one is read.
+ */
 async function isZchunk(
   pool: Pool,
   file: { id: BlobId; size: number; record: RepomdRecord },

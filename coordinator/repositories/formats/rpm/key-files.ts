@@ -1,8 +1,10 @@
 /**
- * The public keys that go with a repository, so that clients find them below the published address. Where they come from, in this order:
- * the configuration (`rpm.gpgkey_file`, `rpm.gpgkey_url`); else the upstream's own root folder, if its index page lists files named
- * `RPM-GPG-KEY-…`, as the mirrors of CentOS, Fedora, EPEL and Rocky do. They are carried along as files like any other. Nothing here is
- * trusted because it was found: what a host or Muster itself accepts as a key is decided elsewhere, by fingerprint.
+ * The public keys that go with a repository, so that clients find them below the published address.
+ * Where they come from, in this order: the configuration (`rpm.gpgkey_file`, `rpm.gpgkey_url`);
+ * else the upstream's own root folder, if its index page lists files named `RPM-GPG-KEY-…`, as the
+ * mirrors of CentOS, Fedora, EPEL and Rocky do. They are carried along as files like any other.
+ * Nothing here is trusted because it was found: what a host or Muster itself accepts as a key is
+ * decided elsewhere, by fingerprint.
  */
 import { readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
@@ -30,11 +32,17 @@ export interface KeyFile {
 
 export interface KeyFileDeps {
   readonly upstream: Upstream
-  /** A client without credentials for another address: `rpm.gpgkey_url` need not be at the upstream. Closed by whoever made it. */
+  /**
+   * A client without credentials for another address: `rpm.gpgkey_url` need not be at the upstream.
+   * Closed by whoever made it.
+   */
   readonly elsewhere: (folder: URL) => Upstream
 }
 
-/** @throws where the configuration names a key that can't be had; finding none at the upstream is no error */
+/**
+ * @throws where the configuration names a key that can't be had; finding none at the upstream is no
+ * error
+ */
 export async function findKeyFiles(
   deps: KeyFileDeps,
   config: RepositoryConfig,

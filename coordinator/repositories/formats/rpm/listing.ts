@@ -14,12 +14,15 @@ import type { SmallFile, Upstream } from '../../upstream/upstream.ts'
 import type { VersionFile, VersionRecord } from '../../versions/versions.ts'
 
 /**
- * Metadata from this size on is not fetched again when the pool has it. Below, fetching costs no more than a look-up, and shows that the
- * upstream really has the set that its repomd.xml lists.
+ * Metadata from this size on is not fetched again when the pool has it. Below, fetching costs no
+ * more than a look-up, and shows that the upstream really has the set that its repomd.xml lists.
  */
 const REUSED_FROM_BYTES = 1024 * 1024
 
-/** RS-06: each may make us hold a window or dictionary of 128 MiB, and a processor is busy with one anyway. */
+/**
+ * RS-06: each may make us hold a window or dictionary of 128 MiB, and a processor is busy with one
+ * anyway.
+ */
 const DECOMPRESSED_AT_ONCE = 2
 
 export interface FetchedRepomd {
@@ -27,7 +30,9 @@ export interface FetchedRepomd {
   readonly sha256: Sha256
 }
 
-/** repomd.xml, unless it is the one that the last version was made from: then that cost one request. */
+/**
+ * repomd.xml, unless it is the one that the last version was made from: then that cost one request.
+ */
 export async function fetchRepomd(
   upstream: Upstream,
   last: VersionRecord | undefined,
@@ -97,7 +102,8 @@ export async function fetchAllMetadata(
     }
     return file
   })
-  // Crash here: metadata in the pool without a record. The next sync fetches it again and finds the pool has it.
+  // Crash here: metadata in the pool without a record. The next sync fetches it again and finds the
+  // pool has it.
   await recordBlobs(deps.database.query, fetched, deps.clock.now())
   const news = fetched.filter((file) => !pooled.has(file.record))
   return {

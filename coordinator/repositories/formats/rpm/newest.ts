@@ -1,7 +1,8 @@
 /**
- * The newest packages of a repository, as `dnf reposync --newest-only` takes them: outside of modules the newest of each name and
- * architecture; of each module stream its newest version, and those of its versions that hold the newest build of one of its packages. So a
- * package of one stream never displaces the same package of another.
+ * The newest packages of a repository, as `dnf reposync --newest-only` takes them: outside of
+ * modules the newest of each name and architecture; of each module stream its newest version, and
+ * those of its versions that hold the newest build of one of its packages. So a package of one
+ * stream never displaces the same package of another.
  */
 import { compareEvr, type Evr } from '../../../../shared/packages/rpm-version.ts'
 import type { ModuleVersion } from './metadata/modules.ts'

@@ -1,7 +1,9 @@
 /**
- * Metadata of our own for a version that has other packages than its upstream lists: primary, filelists and other with each package's XML as its
- * publisher wrote it, named by checksum; the other files as the upstream has them; and a repomd.xml that lists these. What the publisher
- * signed is not this, so its signature is left out, and with it what describes packages in forms that we don't write (sqlite, zchunk, deltas).
+ * Metadata of our own for a version that has other packages than its upstream lists: primary,
+ * filelists and other with each package's XML as its publisher wrote it, named by checksum; the
+ * other files as the upstream has them; and a repomd.xml that lists these. What the publisher
+ * signed is not this, so its signature is left out, and with it what describes packages in forms
+ * that we don't write (sqlite, zchunk, deltas).
  */
 import { createHash } from 'node:crypto'
 import { createGzip } from 'node:zlib'
@@ -62,7 +64,8 @@ export async function writeOwnMetadata(
     }),
   )
   const taken = await deps.pool.ingest(pieces([text]), { maxBytes: text.length, signal })
-  // Crash here: metadata in the pool that no version names; the next sync writes the same bytes again.
+  // Crash here: metadata in the pool that no version names; the next sync writes the same bytes
+  // again.
   return [
     ...own.map((each) => each.file),
     ...files.filter((file) => kept.some((record) => record.href === file.path)),
@@ -76,7 +79,9 @@ export async function writeOwnMetadata(
   ]
 }
 
-/** Where the descriptions of this type are copied from; undefined if one of the versions has none. */
+/**
+ * Where the descriptions of this type are copied from; undefined if one of the versions has none.
+ */
 function sourcesOf(
   pool: Pool,
   type: string,
@@ -97,7 +102,8 @@ function sourcesOf(
     if (earlier === undefined) return undefined
     parts.push([earlier, selection.carried.numbers])
   }
-  // Only primary is in the order that the numbers are of; the others name each package by its checksum, once.
+  // Only primary is in the order that the numbers are of; the others name each package by its
+  // checksum, once.
   const wanted = new Set(selection.packages.map((each) => each.checksum.value))
   return parts.map(([file, numbers]) => ({
     file: file.path,

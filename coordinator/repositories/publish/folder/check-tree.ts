@@ -1,6 +1,7 @@
 /**
- * Compares a tree with what it must be: exactly the files asked for, regular, of their sizes, with their bytes, read-only for all.
- * A file that is a hard link to a verified file of the pool, or has not changed since it was found right, is not hashed again.
+ * Compares a tree with what it must be: exactly the files asked for, regular, of their sizes, with
+ * their bytes, read-only for all. A file that is a hard link to a verified file of the pool, or has
+ * not changed since it was found right, is not hashed again.
  */
 import type { BigIntStats } from 'node:fs'
 import { createReadStream, lstatSync } from 'node:fs'
@@ -16,8 +17,9 @@ import { mapParallel } from '../../../mirror/parallel.ts'
 /** Looks at once: each waits for the file system, none for a processor. */
 const AT_ONCE = 16
 /**
- * Files looked at without a pause for other work. A sync looks at each file of each snapshot, and a call that waits for a thread
- * costs seven times the look; a slow disk must not hold the rest of the coordinator up for longer than a few of them.
+ * Files looked at without a pause for other work. A sync looks at each file of each snapshot, and a
+ * call that waits for a thread costs seven times the look; a slow disk must not hold the rest of
+ * the coordinator up for longer than a few of them.
  */
 const WITHOUT_PAUSE = 8
 /** Problems that are named; one is enough to lay the tree out again, the rest helps a person. */
@@ -40,7 +42,10 @@ export interface TreeCheck {
   /** The folder that holds the tree's files. */
   readonly tree: string
   readonly files: readonly ManifestFile[]
-  /** What is known of files that are not the pool's own, by path: they are not hashed while it holds. */
+  /**
+   * What is known of files that are not the pool's own, by path: they are not hashed while it
+   * holds.
+   */
   readonly known: ReadonlyMap<string, string>
 }
 

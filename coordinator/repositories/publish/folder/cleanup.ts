@@ -1,4 +1,7 @@
-/** Removes generations that are no longer kept, and what interrupted publications left behind. Never what the link points to. */
+/**
+ * Removes generations that are no longer kept, and what interrupted publications left behind. Never
+ * what the link points to.
+ */
 import { lstat, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../../../shared/clock.ts'
@@ -12,10 +15,16 @@ import {
   temporaryName,
 } from './layout.ts'
 
-/** A builder on another machine, or in another container, shows every minute that it lives (ALIVE_MS). */
+/**
+ * A builder on another machine, or in another container, shows every minute that it lives
+ * (ALIVE_MS).
+ */
 const SILENT_MS = 3_600_000
 
-/** @param current - name of the generation that is published; undefined removes all, with the folder around them */
+/**
+ * @param current - name of the generation that is published; undefined removes all, with the folder
+ * around them
+ */
 export async function cleanUp(
   deps: { clock: Clock; random: Random },
   layout: Layout,
@@ -25,7 +34,8 @@ export async function cleanUp(
   for (const name of await surplus(deps, layout, current)) {
     const path = join(layout.generations, name)
     try {
-      // Away from its name first: a folder with a generation's name has all of its files, however far the removal comes.
+      // Away from its name first: a folder with a generation's name has all of its files, however
+      // far the removal comes.
       const aside =
         generationNumber(name) === undefined
           ? path
@@ -71,7 +81,8 @@ async function surplus(
     .filter((name) => generationNumber(name) !== undefined)
     .sort((a, b) => number(b) - number(a))
   const limit = current === undefined ? Number.POSITIVE_INFINITY : number(current)
-  // Those above the current one belong to a publication under way, or to one that crashed before its row: the latter goes once it is passed.
+  // Those above the current one belong to a publication under way, or to one that crashed before
+  // its row: the latter goes once it is passed.
   const kept =
     current === undefined
       ? []

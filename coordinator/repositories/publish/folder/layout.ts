@@ -1,6 +1,7 @@
 /**
- * Where things lie around a published target. Beside the link `…/latest` lies `.gen/latest/`, with a folder for each generation: `tree/`
- * is what the link points to, `MANIFEST` says what it is. The leading dot keeps it apart from snapshots, whose names can't begin with one.
+ * Where things lie around a published target. Beside the link `…/latest` lies `.gen/latest/`, with
+ * a folder for each generation: `tree/` is what the link points to, `MANIFEST` says what it is. The
+ * leading dot keeps it apart from snapshots, whose names can't begin with one.
  */
 import { basename, dirname, join, normalize } from 'node:path'
 import { hasEnded, ownProcess, PROCESS_NAME } from '../../../../shared/process-owner.ts'
@@ -8,7 +9,10 @@ import type { Random } from '../../../../shared/random.ts'
 
 /** Generations kept on disk, so that switching back is one rename. */
 export const KEPT_GENERATIONS = 3
-/** PB-02: how long metadata of a replaced generation stays reachable: the default metadata_expire of dnf. */
+/**
+ * PB-02: how long metadata of a replaced generation stays reachable: the default metadata_expire of
+ * dnf.
+ */
 export const KEPT_METADATA_MS = 48 * 3_600_000
 
 const FOLDER = '.gen'
@@ -44,7 +48,10 @@ export function treeOf(layout: Layout, name: string): string {
   return join(layout.generations, name, 'tree')
 }
 
-/** What the link of a generation says: relative, so that the folder can be moved or mounted elsewhere. */
+/**
+ * What the link of a generation says: relative, so that the folder can be moved or mounted
+ * elsewhere.
+ */
 export function linkText(layout: Layout, name: string): string {
   return join(FOLDER, basename(layout.link), name, 'tree')
 }
@@ -69,7 +76,9 @@ export const RECORD = 'CONTENT'
 export type Purpose = 'building' | 'switch' | 'removing'
 const TEMPORARY = new RegExp(`^(building|switch|removing)-(?:(${PROCESS_NAME})-)?[0-9a-f]{16}$`)
 
-/** A name below the generations folder for what is not finished, with the process that works on it. */
+/**
+ * A name below the generations folder for what is not finished, with the process that works on it.
+ */
 export function temporaryName(random: Random, purpose: Purpose): string {
   const owner = ownProcess()
   const dice = Buffer.from(random.bytes(8)).toString('hex')
@@ -77,8 +86,9 @@ export function temporaryName(random: Random, purpose: Purpose): string {
 }
 
 /**
- * Whether what has this name was left behind: its process has ended, or it was being removed. Undefined where only its age
- * can tell, because the process ran elsewhere; false also for a name that is none of ours.
+ * Whether what has this name was left behind: its process has ended, or it was being removed.
+ * Undefined where only its age can tell, because the process ran elsewhere; false also for a name
+ * that is none of ours.
  */
 export function isLeftover(name: string): boolean | undefined {
   const match = TEMPORARY.exec(name)

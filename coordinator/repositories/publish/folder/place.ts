@@ -1,7 +1,8 @@
 /**
- * Puts a blob of the pool at a place of a published tree without copying its bytes where that is possible: reflink, else hard link, else
- * copy. A reflink comes first because a hard link shares the file with the pool, so that a program that writes to the published file in
- * place would change the pool; blobs are read-only for that reason.
+ * Puts a blob of the pool at a place of a published tree without copying its bytes where that is
+ * possible: reflink, else hard link, else copy. A reflink comes first because a hard link shares
+ * the file with the pool, so that a program that writes to the published file in place would change
+ * the pool; blobs are read-only for that reason.
  */
 import { constants } from 'node:fs'
 import { chmod, copyFile, link, open } from 'node:fs/promises'
@@ -10,7 +11,10 @@ import { diskError } from '../errors.ts'
 export type Method = 'reflink' | 'hardlink' | 'copy'
 
 export interface Placer {
-  /** `to` must not exist; its folder must. With anything but a hard link the new file's bytes are synced. */
+  /**
+   * `to` must not exist; its folder must. With anything but a hard link the new file's bytes are
+   * synced.
+   */
   place(from: string, to: string): Promise<Method>
   /** How many files were placed in which way. */
   readonly counts: Readonly<Record<Method, number>>

@@ -1,6 +1,7 @@
 /**
- * What a generation was laid out with, in a file beside its tree: metadata of earlier versions that was carried on, and what the
- * file system says of each file that the tree does not share with the pool. Without it, or with a damaged one, a tree is not trusted.
+ * What a generation was laid out with, in a file beside its tree: metadata of earlier versions that
+ * was carried on, and what the file system says of each file that the tree does not share with the
+ * pool. Without it, or with a damaged one, a tree is not trusted.
  */
 import { createHash } from 'node:crypto'
 import { lstat, readFile } from 'node:fs/promises'
@@ -15,7 +16,10 @@ import { type Layout, RECORD } from './layout.ts'
 export interface TreeRecord {
   /** Metadata of earlier versions that lies beside the version's own files. */
   readonly carried: readonly ManifestFile[]
-  /** By path: what the file system said of a file that is not a hard link to the pool's, when it was found right. */
+  /**
+   * By path: what the file system said of a file that is not a hard link to the pool's, when it was
+   * found right.
+   */
   readonly marks: ReadonlyMap<string, string>
 }
 

@@ -1,7 +1,8 @@
 /**
- * The addresses of published trees: `/repos/<id>/latest/…` and `/repos/<id>/snapshots/<name>/…`. Served from the folders, not from the
- * database, so packages can be had while that is down. Each request follows the link once and then stays in one generation; neither the
- * generations' own folder nor anything outside it can be reached.
+ * The addresses of published trees: `/repos/<id>/latest/…` and `/repos/<id>/snapshots/<name>/…`.
+ * Served from the folders, not from the database, so packages can be had while that is down. Each
+ * request follows the link once and then stays in one generation; neither the generations' own
+ * folder nor anything outside it can be reached.
  */
 import { readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -49,8 +50,9 @@ async function inTree(link: string, segments: readonly string[]): Promise<Served
 }
 
 /**
- * After a rollback a path holds older content, whose time lies before the one that a cache has seen: `If-Modified-Since` would
- * keep the newer content alive there. So what may change has its entity tag alone.
+ * After a rollback a path holds older content, whose time lies before the one that a cache has
+ * seen: `If-Modified-Since` would keep the newer content alive there. So what may change has its
+ * entity tag alone.
  */
 function undated({ modifiedAt: _, ...file }: ServedFile): ServedFile {
   return file

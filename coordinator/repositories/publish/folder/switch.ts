@@ -1,6 +1,7 @@
 /**
- * The moment of publication: a symbolic link is replaced by another in one rename, so a reader finds the old tree or the new one, never
- * none and never a mixture. Only links that Muster made are replaced; anything else at that place is somebody's and is refused.
+ * The moment of publication: a symbolic link is replaced by another in one rename, so a reader
+ * finds the old tree or the new one, never none and never a mixture. Only links that Muster made
+ * are replaced; anything else at that place is somebody's and is refused.
  */
 import { lstat, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'

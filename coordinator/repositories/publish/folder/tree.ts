@@ -1,6 +1,7 @@
 /**
- * Lays out a generation: every file of a version as a regular, read-only file at its path. Built under a temporary name and checked
- * before it gets its own. A folder that has a generation's name already is used only if it is found whole.
+ * Lays out a generation: every file of a version as a regular, read-only file at its path. Built
+ * under a temporary name and checked before it gets its own. A folder that has a generation's name
+ * already is used only if it is found whole.
  */
 import { chmod, mkdir, rename, rm, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -20,7 +21,10 @@ import { readRecord, writeRecord } from './record.ts'
 
 /** Links at once: each waits for the file system, none for a processor. */
 const AT_ONCE = 16
-/** How often a folder under construction shows that its builder lives; {@link isLeftover} can't see one on another machine. */
+/**
+ * How often a folder under construction shows that its builder lives; {@link isLeftover} can't see
+ * one on another machine.
+ */
 const ALIVE_MS = 60_000
 
 export interface TreeDeps {
@@ -79,10 +83,12 @@ export async function buildTree(
     // Innermost first: a folder is durable before the one that names it.
     for (const folder of [...folders].reverse()) await syncFolder(join(tree, folder))
     for (const folder of [tree, temporary]) await syncFolder(folder)
-    // Crash until here: a folder named building-…, which nothing points to and the next publication removes.
+    // Crash until here: a folder named building-…, which nothing points to and the next publication
+    // removes.
     await finishAs(deps, layout, { temporary, name, files: generation.files }, signal)
     await syncFolder(layout.generations)
-    // Crash here: a whole generation that no row and no link names; the same publication tried again uses it, or cleaning up removes it.
+    // Crash here: a whole generation that no row and no link names; the same publication tried
+    // again uses it, or cleaning up removes it.
     return { name, placed }
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => {})
@@ -92,7 +98,10 @@ export async function buildTree(
   }
 }
 
-/** Puts every file at its place. `known`: what the file system says of files that share their bytes with verified ones. */
+/**
+ * Puts every file at its place. `known`: what the file system says of files that share their bytes
+ * with verified ones.
+ */
 async function placeFiles(
   { pool }: TreeDeps,
   tree: string,
@@ -105,7 +114,8 @@ async function placeFiles(
     signal.throwIfAborted()
     const to = join(tree, file.path)
     if ((await placer.place(pool.path(file.blob), to)) !== 'reflink') return
-    // The clone is of one moment: the pool's file was right then if it still is. Metadata is small and hashed as clients read it.
+    // The clone is of one moment: the pool's file was right then if it still is. Metadata is small
+    // and hashed as clients read it.
     if (file.kind !== 'package' || (await pool.verify(file.blob, signal)) !== 'sound') return
     const stats = await exactStat(to)
     if (stats !== undefined) known.set(file.path, markOf(stats))
@@ -114,8 +124,8 @@ async function placeFiles(
 }
 
 /**
- * Gives a whole generation its name. A folder that has it already stays if it is whole: it has the same root. One that is not,
- * such as what an interrupted removal left, makes way.
+ * Gives a whole generation its name. A folder that has it already stays if it is whole: it has the
+ * same root. One that is not, such as what an interrupted removal left, makes way.
  */
 async function finishAs(
   deps: TreeDeps,
@@ -142,7 +152,10 @@ async function finishAs(
   }
 }
 
-/** Whether a generation's folder holds these files of its version, and nothing but metadata that was carried on beside them. */
+/**
+ * Whether a generation's folder holds these files of its version, and nothing but metadata that was
+ * carried on beside them.
+ */
 export async function isWhole(
   deps: { pool: Pool },
   layout: Layout,
@@ -152,7 +165,10 @@ export async function isWhole(
   return (await problemsOf(deps, layout, { name, files }, signal)).length === 0
 }
 
-/** What is wrong with a generation; each with a path below its tree, '' for the whole. Empty if it is whole. */
+/**
+ * What is wrong with a generation; each with a path below its tree, '' for the whole. Empty if it
+ * is whole.
+ */
 export async function problemsOf(
   deps: { pool: Pool },
   layout: Layout,

@@ -1,6 +1,7 @@
 /**
- * `node publish-until-killed.ts FOLDER VERSION N`: publishes that version of `repo` and dies at the N-th place where it touches the pool,
- * draws a name or uses the database; 0: lives, and prints how many places there are. Run by crash.test.ts.
+ * `node publish-until-killed.ts FOLDER VERSION N`: publishes that version of `repo` and dies at the
+ * N-th place where it touches the pool, draws a name or uses the database; 0: lives, and prints how
+ * many places there are. Run by crash.test.ts.
  */
 import { join } from 'node:path'
 import { openPool, type Pool } from '../../../../shared/blobs/pool.ts'
@@ -19,7 +20,10 @@ const pass = (): void => {
   die()
 }
 
-/** The same object, passing a place before each call of these methods, and after it where it changes something. */
+/**
+ * The same object, passing a place before each call of these methods, and after it where it changes
+ * something.
+ */
 function deadly<T extends object>(
   object: T,
   before: readonly (keyof T)[],

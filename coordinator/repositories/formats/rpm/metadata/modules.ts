@@ -1,6 +1,7 @@
 /**
- * modules.yaml: which packages belong to which version of which module stream. Read as a stream, document by document, because a
- * distribution has thousands; only plain strings come out of it (YAML's failsafe schema), so no tag makes anything, and stream `1.10` stays that.
+ * modules.yaml: which packages belong to which version of which module stream. Read as a stream,
+ * document by document, because a distribution has thousands; only plain strings come out of it
+ * (YAML's failsafe schema), so no tag makes anything, and stream `1.10` stays that.
  */
 import { parseDocument } from 'yaml'
 import { mirrorError } from '../../../model/errors.ts'
@@ -51,7 +52,10 @@ function refused(file: string, reason: string): Error {
   return mirrorError('mirror.metadata', { file, reason })
 }
 
-/** The texts between document markers, which stand at the start of a line wherever they occur (YAML 1.2 section 9.1). */
+/**
+ * The texts between document markers, which stand at the start of a line wherever they occur (YAML
+ * 1.2 section 9.1).
+ */
 async function* splitDocuments(
   source: AsyncIterable<Uint8Array>,
   file: string,

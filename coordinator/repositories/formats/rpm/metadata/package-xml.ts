@@ -1,6 +1,7 @@
 /**
- * The packages of primary, filelists and other metadata as the publisher wrote them, character for character: what a mirror that keeps some of
- * them copies into metadata of its own. Parsed with the same strictness as what is read from them, so that a copy is well-formed too.
+ * The packages of primary, filelists and other metadata as the publisher wrote them, character for
+ * character: what a mirror that keeps some of them copies into metadata of its own. Parsed with the
+ * same strictness as what is read from them, so that a copy is well-formed too.
  */
 import { mirrorError } from '../../../model/errors.ts'
 import { createXmlReader } from './xml.ts'
@@ -14,7 +15,10 @@ export type Piece =
   /** `pkgid`: the attribute that filelists and other have; primary names the checksum inside. */
   | { readonly kind: 'package'; readonly pkgid: string; readonly text: string }
 
-/** One package, and what stands between two, in characters. The file list of a package with 100,000 files has 8 million. */
+/**
+ * One package, and what stands between two, in characters. The file list of a package with 100,000
+ * files has 8 million.
+ */
 const MAX_PIECE = 32 * 1024 * 1024
 
 /** The root element, then every package in the order of the file. @throws `mirror.metadata` */
@@ -23,7 +27,8 @@ export async function* packagePieces(
   file: string,
 ): AsyncGenerator<Piece> {
   const ready: Piece[] = []
-  // The text from `heldFrom` on that may still be needed: from the start of a package, or from the end of the tag before.
+  // The text from `heldFrom` on that may still be needed: from the start of a package, or from the
+  // end of the tag before.
   let held = ''
   let heldFrom = 0
   let lastEnd = 0
@@ -74,8 +79,10 @@ export interface PackageSource {
 }
 
 /**
- * One document with the kept packages of several, in their order, under the root element of the first.
- * @param count - how many packages that is; another number is refused, because the root element says it before they come
+ * One document with the kept packages of several, in their order, under the root element of the
+ * first.
+ * @param count - how many packages that is; another number is refused, because the root element
+ * says it before they come
  * @throws `mirror.metadata`
  */
 export async function* joinPackages(

@@ -1,15 +1,22 @@
 /**
- * primary.xml: every package of a repository with its name, version, checksum, size and place. Read as a stream; one package is held at
- * a time. What is yielded has been checked, so nothing downstream meets a path or checksum that could do harm.
+ * primary.xml: every package of a repository with its name, version, checksum, size and place. Read
+ * as a stream; one package is held at a time. What is yielded has been checked, so nothing
+ * downstream meets a path or checksum that could do harm.
  */
 import { mirrorError } from '../../../model/errors.ts'
 import { type Checksum, parseChecksum } from '../../../model/checksum.ts'
 import { type Href, parseHref } from '../../../model/href.ts'
 import { createXmlReader } from './xml.ts'
 
-/** Three times the largest public repository (Fedora everything: 75,000). A sync holds all of them, at 1.3 KB each. */
+/**
+ * Three times the largest public repository (Fedora everything: 75,000). A sync holds all of them,
+ * at 1.3 KB each.
+ */
 export const MAX_PACKAGES = 250_000
-/** RPM's own bound of a package file (its size tag was 32 bits for most of its life); no real one comes near. */
+/**
+ * RPM's own bound of a package file (its size tag was 32 bits for most of its life); no real one
+ * comes near.
+ */
 export const MAX_PACKAGE_BYTES = 64 * 1024 ** 3
 
 export interface PrimaryPackage {
@@ -29,7 +36,10 @@ export interface PrimaryPackage {
   readonly buildTime: number
 }
 
-/** The elements of a package that are read, each at most once; what else a package says is passed over and never held. */
+/**
+ * The elements of a package that are read, each at most once; what else a package says is passed
+ * over and never held.
+ */
 const READ = new Set([
   'name',
   'arch',
@@ -55,7 +65,8 @@ interface Draft {
 /**
  * Reads decompressed primary metadata.
  * @param file - what errors call it
- * @throws `mirror.metadata` at the first package that can't be accepted; everything yielded before stands
+ * @throws `mirror.metadata` at the first package that can't be accepted; everything yielded before
+ * stands
  */
 export async function* readPrimary(
   source: AsyncIterable<Uint8Array>,
@@ -142,7 +153,10 @@ function nameFor(draft: Draft | undefined): string {
   return name === undefined ? '' : ` (${JSON.stringify(name.slice(0, 80)).slice(1, -1)})`
 }
 
-/** Printable, without blanks and slashes: rpm's own rule for a NEVRA is narrower, its file names are not. */
+/**
+ * Printable, without blanks and slashes: rpm's own rule for a NEVRA is narrower, its file names are
+ * not.
+ */
 const WORD = /^[^\s/\p{C}]{1,255}$/u
 
 function finish(draft: Draft, refuse: (reason: string) => Error): PrimaryPackage {
@@ -184,7 +198,10 @@ function finish(draft: Draft, refuse: (reason: string) => Error): PrimaryPackage
   }
 }
 
-/** A copy with memory of its own. What a parser cuts out of its input keeps all of that input alive: 100 MB for a large repository. */
+/**
+ * A copy with memory of its own. What a parser cuts out of its input keeps all of that input alive:
+ * 100 MB for a large repository.
+ */
 function own(text: string): string {
   return Buffer.from(text, 'utf8').toString('utf8')
 }

@@ -1,4 +1,7 @@
-/** Writes a repomd.xml, for metadata of our own; what {@link readRepomd} reads of it is what was given. */
+/**
+ * Writes a repomd.xml, for metadata of our own; what {@link readRepomd} reads of it is what was
+ * given.
+ */
 import { escapeXml } from './package-xml.ts'
 import type { Repomd } from './repomd.ts'
 

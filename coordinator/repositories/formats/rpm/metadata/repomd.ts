@@ -1,6 +1,7 @@
 /**
- * repodata/repomd.xml: the list of a repository's metadata files, each with checksum and size. What comes out has been checked: paths
- * are {@link Href}s, checksums are known, sizes fit a number, and every type that may occur once occurs once.
+ * repodata/repomd.xml: the list of a repository's metadata files, each with checksum and size. What
+ * comes out has been checked: paths are {@link Href}s, checksums are known, sizes fit a number, and
+ * every type that may occur once occurs once.
  */
 import { mirrorError } from '../../../model/errors.ts'
 import { type Checksum, parseChecksum, sameChecksum } from '../../../model/checksum.ts'
@@ -42,7 +43,10 @@ interface Draft {
   location: { href: string; base: string | undefined } | undefined
 }
 
-/** Reads a whole repomd.xml. Throws `mirror.metadata` for anything that is not one, or names what must not be followed. */
+/**
+ * Reads a whole repomd.xml. Throws `mirror.metadata` for anything that is not one, or names what
+ * must not be followed.
+ */
 export function readRepomd(bytes: Uint8Array): Repomd {
   const refuse = (reason: string): Error => mirrorError('mirror.metadata', { file: REPOMD, reason })
   if (bytes.length > MAX_REPOMD_BYTES)

@@ -1,4 +1,7 @@
-/** updateinfo.xml: the advisories of a repository, by id (RHSA-2026:0001). Read as a stream; everything else in it is passed over. */
+/**
+ * updateinfo.xml: the advisories of a repository, by id (RHSA-2026:0001). Read as a stream;
+ * everything else in it is passed over.
+ */
 import { mirrorError } from '../../../model/errors.ts'
 import { createXmlReader } from './xml.ts'
 
@@ -6,7 +9,10 @@ import { createXmlReader } from './xml.ts'
 export const MAX_ADVISORIES = 200_000
 const ID = /^[A-Za-z0-9][A-Za-z0-9:._+-]{0,127}$/
 
-/** Ids in the order of the file. Throws `mirror.metadata`; an advisory without a usable id is left out. */
+/**
+ * Ids in the order of the file. Throws `mirror.metadata`; an advisory without a usable id is left
+ * out.
+ */
 export async function readAdvisoryIds(
   source: AsyncIterable<Uint8Array>,
   file: string,

@@ -1,6 +1,7 @@
 /**
- * A streaming XML reader for input that an enemy may have written: strict well-formedness (saxes), UTF-8 only, no DOCTYPE and so no
- * entities, bounded depth, attributes and token length. It never reads a file or the network, and holds one token at a time.
+ * A streaming XML reader for input that an enemy may have written: strict well-formedness (saxes),
+ * UTF-8 only, no DOCTYPE and so no entities, bounded depth, attributes and token length. It never
+ * reads a file or the network, and holds one token at a time.
  */
 import { SaxesParser } from 'saxes'
 import { mirrorError } from '../../../model/errors.ts'
@@ -9,7 +10,10 @@ import { mirrorError } from '../../../model/errors.ts'
 export const MAX_DEPTH = 32
 /** Elements of repository metadata have at most six attributes. */
 export const MAX_ATTRIBUTES = 64
-/** The longest tag, and all text directly inside one element, in characters: a package description of 1 MiB is already absurd. */
+/**
+ * The longest tag, and all text directly inside one element, in characters: a package description
+ * of 1 MiB is already absurd.
+ */
 export const MAX_TOKEN = 1024 * 1024
 const TOO_LONG = `a text or tag is longer than ${MAX_TOKEN} characters`
 /** Bytes given to the parser at once, so that the token bound is checked at least this often. */
@@ -21,7 +25,10 @@ export interface XmlHandlers {
   /** Text directly inside the innermost open element; CDATA too. May come in several parts. */
   text?(text: string): void
   close?(name: string, depth: number): void
-  /** The decoded text of the document, before what is in it is told of: for whoever copies parts of it as they stand. */
+  /**
+   * The decoded text of the document, before what is in it is told of: for whoever copies parts of
+   * it as they stand.
+   */
   decoded?(text: string): void
 }
 
@@ -29,7 +36,9 @@ export interface XmlReader {
   /** Throws `mirror.metadata` at the first thing that is wrong. */
   write(bytes: Uint8Array): void
   end(): void
-  /** Characters of the document up to the end of the tag that `open` or `close` is being told of. */
+  /**
+   * Characters of the document up to the end of the tag that `open` or `close` is being told of.
+   */
   position(): number
 }
 
@@ -39,7 +48,8 @@ export function createXmlReader(file: string, handlers: XmlHandlers): XmlReader 
   let depth = 0
   let attributes = 0
   let sinceEvent = 0
-  // Text may come in any number of parts, between comments or as CDATA; a reader that joins them must not be made to hold more than a token.
+  // Text may come in any number of parts, between comments or as CDATA; a reader that joins them
+  // must not be made to hold more than a token.
   let textSinceTag = 0
   let bytesRead = 0
   let sawRoot = false
