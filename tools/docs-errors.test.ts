@@ -1,0 +1,39 @@
+/** docs/ERRORS.md shows the values of a message as named placeholders that read well. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { form, renderErrors } from './docs-errors.ts'
+
+test('docs/ERRORS.md: a value is shown by its name, in words', () => {
+  assert.equal(
+    form(
+      (d: { host: string; laterVerb: string; waitedMs: number }) =>
+        `${d.host}: ${d.laterVerb} took ${d.waitedMs} ms`,
+    ),
+    '<host>: <later-verb> took <waited> ms',
+  )
+})
+
+test('docs/ERRORS.md: a list and its length have different placeholders', () => {
+  assert.equal(
+    form(
+      (d: { hosts: readonly string[] }) =>
+        `${d.hosts.length} hosts:\n${d.hosts.slice(0, 3).join(', ')}`,
+    ),
+    '<number-of-hosts> hosts: <hosts>',
+  )
+})
+
+test('docs/ERRORS.md: a computed number and a field with a vague name read as words', () => {
+  assert.equal(
+    form(
+      (d: { limit: number; what: string; got: string }) =>
+        `${d.what}: expected ${d.limit / 1024} KiB, got ${d.got}`,
+    ),
+    '<subject>: expected <number> KiB, got <actual>',
+  )
+})
+
+test('docs/ERRORS.md: no row contains template code or an escaped placeholder', async () => {
+  for (const row of (await renderErrors()).split('\n').filter((line) => line.startsWith('|')))
+    assert.doesNotMatch(row, /&lt;|\$\{|\[object|undefined|NaN|=>|<(what|got|n)>/, row)
+})
