@@ -16,7 +16,7 @@ test('markdown: prose is wrapped, list items are indented, code spans stay on on
   const page = wrapProse(
     `- ${command}: starts a run on every web host and prints one run id a line`,
   )
-  assert.equal(page, `- ${command}: starts a run on every web\n  host and prints one run id a line`)
+  assert.equal(page, `- ${command}: starts a run on every web host\n  and prints one run id a line`)
 })
 
 test('markdown: tables, code blocks and headings are not wrapped', () => {
