@@ -10,6 +10,7 @@ import { connectRunner } from '../../agent/runner/socket/client.ts'
 import { runnerError } from '../../agent/runner/errors.ts'
 import type { RunStatus } from '../../agent/runner/records/run-status.ts'
 import { dispatchError } from '../../coordinator/dispatch/errors.ts'
+import { hostOutcomeError } from '../../coordinator/outcomes/errors.ts'
 import type { RunRow } from '../../protocols/control/messages.ts'
 import { type RunId, runId, uuidv7Generator } from '../../shared/ids.ts'
 import { candidateLine, isRunText } from '../../shared/run-text.ts'
@@ -68,7 +69,7 @@ export async function openLocalRuns(context: CommandContext<unknown, unknown>): 
       if (status.state === 'failed to start')
         return {
           started: [],
-          failure: dispatchError('dispatch.failed', {
+          failure: hostOutcomeError('dispatch.failed', {
             host: agent.name,
             reason: status.reason ?? 'unknown',
           }),

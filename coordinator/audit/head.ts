@@ -8,7 +8,7 @@ import {
   sameHash,
   unpackFrontier,
 } from '../../shared/audit/tree.ts'
-import type { Dialect } from '../database/columns.ts'
+import type { Dialect } from '../database/schema/columns.ts'
 import type { Database } from '../database/database.ts'
 import { lockRow } from '../database/lock-row.ts'
 import type { Tables } from '../database/tables/all.ts'

@@ -9,7 +9,7 @@ import { FLEET, issuer, logStatements, type Statement } from '../../fixtures/aud
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import type { Signer } from '../../shared/identity/signer.ts'
 import { systemRandom } from '../../shared/random.ts'
-import type { Dialect } from '../database/columns.ts'
+import type { Dialect } from '../database/schema/columns.ts'
 import { type Database, openDatabase } from '../database/database.ts'
 import { migrate } from '../database/migrate.ts'
 import { testPlace } from '../database/testing.ts'

@@ -15,7 +15,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Kysely, type KyselyPlugin } from 'kysely'
 import type { Clock } from '../../shared/clock.ts'
-import type { Dialect } from './columns.ts'
+import type { Dialect } from './schema/columns.ts'
 import { databaseError } from './errors.ts'
 import { checkSchema } from './migrate.ts'
 import { openPostgresql } from './postgresql.ts'

@@ -1,5 +1,5 @@
 /** Row locks where the database has them. */
-import type { Dialect } from './columns.ts'
+import type { Dialect } from './schema/columns.ts'
 
 /**
  * Locks the selected rows until the transaction ends, so that transactions which select them this

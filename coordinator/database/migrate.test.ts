@@ -8,8 +8,9 @@ import { sql } from 'kysely'
 import { systemClock } from '../../shared/clock.ts'
 import { type Database, openDatabase } from './database.ts'
 import { databaseError } from './errors.ts'
-import { MIGRATIONS, migrate } from './migrate.ts'
-import { type Migration, migrationChecksum } from './migration.ts'
+import { migrate } from './migrate.ts'
+import { MIGRATIONS } from './migrations/all.ts'
+import { type Migration, migrationChecksum } from './schema/migration.ts'
 import { DIALECTS, testDatabase, testPlace } from './testing.ts'
 
 const is = (code: Parameters<typeof databaseError.is>[1]) => (error: unknown) =>

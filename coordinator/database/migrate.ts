@@ -4,31 +4,13 @@
  * database that a newer Muster changed is refused.
  */
 import { sql, type Kysely } from 'kysely'
-import { COLUMN_TYPES } from './columns.ts'
+import { COLUMN_TYPES } from './schema/columns.ts'
 import type { Database } from './database.ts'
 import { databaseError } from './errors.ts'
-import { type Migration, migrationChecksum } from './migration.ts'
-import { migration as log } from './migrations/0001-log.ts'
-import { migration as registry } from './migrations/0002-registry.ts'
-import { migration as mirror } from './migrations/0003-mirror.ts'
-import { migration as inventory } from './migrations/0004-inventory.ts'
-import { migration as runs } from './migrations/0005-runs.ts'
-import { migration as pins } from './migrations/0006-pins.ts'
-import { migration as runContact } from './migrations/0007-run-contact.ts'
-import { migration as collections } from './migrations/0008-collections.ts'
+import { type Migration, migrationChecksum } from './schema/migration.ts'
+import { MIGRATIONS } from './migrations/all.ts'
 import { backUpSqlite } from './sqlite-backup.ts'
 import type { SchemaMigrationTable, Tables } from './tables/all.ts'
-
-export const MIGRATIONS: readonly Migration[] = [
-  log,
-  registry,
-  mirror,
-  inventory,
-  runs,
-  pins,
-  runContact,
-  collections,
-]
 
 /**
  * Key of the transaction-scoped advisory lock under which coordinators that start together migrate

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { createTestPostgres } from '../../shared/testing/postgres.ts'
-import type { Dialect } from './columns.ts'
+import type { Dialect } from './schema/columns.ts'
 import { type Database, openDatabase } from './database.ts'
 import { migrate } from './migrate.ts'
 

@@ -20,7 +20,7 @@ import {
 import { wireError } from '../../protocols/wire/errors.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import { toText } from '../../shared/trust/transport.ts'
-import type { Dialect } from '../database/columns.ts'
+import type { Dialect } from '../database/schema/columns.ts'
 import { DIALECTS } from '../database/testing.ts'
 import type { LoggedOperation } from '../operations/operation.ts'
 import { runVerbs } from '../verbs/runs.ts'

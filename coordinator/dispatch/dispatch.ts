@@ -19,12 +19,12 @@ import { isStorageFailure } from '../../shared/storage-error.ts'
 import type { Opening } from '../../shared/trust/commitment.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import type { Ledger } from '../audit/ledger.ts'
-import { operationError } from '../operations/errors.ts'
-import type { LoggedOperation, TargetResult } from '../operations/operation.ts'
+import { hostOutcomeError, outcomeError } from '../outcomes/errors.ts'
+import { checkedOutcome } from '../outcomes/host-outcome.ts'
+import { failed, type LoggedIntent, type TargetResult } from '../outcomes/result.ts'
 import type { Access } from '../registry/access.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
 import { dispatchError } from './errors.ts'
-import { checkedOutcome } from '../operations/host-outcome.ts'
 
 /** Hosts that are spoken to at once: more would only queue in the event loop. */
 const PARALLEL_HOSTS = 32
@@ -72,7 +72,7 @@ export interface DispatchDeps {
 export interface Dispatch {
   /** Brings the operation to each of its targets, with the values that its intent commits to. */
   deliver(
-    operation: LoggedOperation,
+    operation: LoggedIntent,
     values: readonly Opening[],
     signal: AbortSignal,
   ): Promise<TargetResult[]>
@@ -80,7 +80,7 @@ export interface Dispatch {
    * Asks each target for the outcome that it signed. A target that the order has not reached
    * refuses it from then on.
    */
-  probe(operation: LoggedOperation, signal: AbortSignal): Promise<TargetResult[]>
+  probe(operation: LoggedIntent, signal: AbortSignal): Promise<TargetResult[]>
   /**
    * Compares the log with the checkpoint that the host holds. @throws ledger.rolled-back,
    * ledger.forked: the log is frozen from then on
@@ -116,7 +116,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
    * `unknown` where it may have been
    */
   const each = (
-    operation: LoggedOperation,
+    operation: LoggedIntent,
     lost: 'failed' | 'unknown',
     job: (agent: AgentRecord) => Promise<TargetResult>,
   ): Promise<TargetResult[]> =>
@@ -139,13 +139,13 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
         const known =
           error instanceof MusterError
             ? error
-            : operationError('operation.failed', { verb: operation.verb, target })
+            : outcomeError('operation.failed', { verb: operation.verb, target })
         return { ...failed(target, known), result: lost }
       }
     })
 
   const deliverTo = async (
-    operation: LoggedOperation,
+    operation: LoggedIntent,
     values: readonly Opening[],
     agent: AgentRecord,
     signal: AbortSignal,
@@ -162,14 +162,15 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     } catch (error) {
       // The host's own disk, before it looked at the order.
       if (isStorageFailure(error))
-        throw dispatchError(
+        throw hostOutcomeError(
           'dispatch.host-disk',
           { host: agent.name, reason: (error as MusterError).message },
           { cause: error },
         )
       // Thrown is only what says that the host has not taken the order.
       if (!brought.order || (error instanceof MusterError && NOT_TAKEN.has(error.code))) throw error
-      if (dispatchError.is(error)) return { ...failed(agent.id, error), result: 'unknown' }
+      if (dispatchError.is(error) || hostOutcomeError.is(error))
+        return { ...failed(agent.id, error), result: 'unknown' }
       deps.log.warn(
         { host: agent.name, operation: operation.id, error },
         'order was not answered; asking the host what became of it',
@@ -184,7 +185,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
 
   const bring = async (
     client: Client<typeof command>,
-    { operation, values }: { operation: LoggedOperation; values: readonly Opening[] },
+    { operation, values }: { operation: LoggedIntent; values: readonly Opening[] },
     agent: AgentRecord,
     brought: { order: boolean },
     signal: AbortSignal,
@@ -232,7 +233,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   /** The order with all that this host needs to check it. */
   const order = async (
     client: Client<typeof command>,
-    operation: LoggedOperation,
+    operation: LoggedIntent,
     agent: AgentRecord,
     signal: AbortSignal,
   ): Promise<RequestOf<(typeof command)['methods']['perform']>> => {
@@ -286,7 +287,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
    * nothing is known then.
    */
   const probeOne = async (
-    operation: LoggedOperation,
+    operation: LoggedIntent,
     agent: AgentRecord,
     outer: AbortSignal,
   ): Promise<TargetResult> => {
@@ -356,8 +357,4 @@ function isPositionMoved(error: unknown): boolean {
     (error.code === POSITION_MOVED ||
       (error.code === 'protocol.refused' && error.data['code'] === POSITION_MOVED))
   )
-}
-
-function failed(target: string, error: MusterError): TargetResult {
-  return { target, result: 'failed', detail: {}, error: { code: error.code, data: error.data } }
 }

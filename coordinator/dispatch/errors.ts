@@ -46,40 +46,11 @@ export const dispatchError = defineErrors({
     hint: (d: { host: string }) =>
       `end the copy, then enrol that machine with an empty home (muster agent join TOKEN --home DIR); orders go to ${d.host} again within ten minutes after that`,
   },
-  'dispatch.refused': {
-    exit: 'denied',
-    message: (d: { host: string; reason: string }) => `${d.host} refused the order: ${d.reason}`,
-  },
-  'dispatch.failed': {
-    exit: 'failed',
-    message: (d: { host: string; reason: string }) => `${d.host} could not do it: ${d.reason}`,
-    hint: (d: { host: string; reason: string }) =>
-      `mend it on ${d.host}, or correct the command and give it again`,
-  },
-  'dispatch.no-space': {
-    exit: 'failed',
-    retryable: true,
-    message: (d: { host: string; reason: string }) => `no space left on ${d.host}: ${d.reason}`,
-    hint: (d: { host: string; reason: string }) =>
-      `free some space on ${d.host}, then repeat the command; nothing was started there`,
-  },
-  'dispatch.host-disk': {
-    exit: 'failed',
-    message: (d: { host: string; reason: string }) =>
-      `${d.host} cannot use its own files: ${d.reason}`,
-    hint: (d: { host: string; reason: string }) =>
-      `run \`muster doctor\` on ${d.host}; nothing was started there`,
-  },
   'dispatch.log-behind': {
     exit: 'verification',
     message: (d: { host: string; seen: number; size: number }) =>
       `${d.host} has seen ${d.seen} entries of the log, and it has ${d.size} here: entries were lost`,
     hint: () =>
       'the database was restored or another log is served; compare with muster audit verify before you go on',
-  },
-  'dispatch.bad-outcome': {
-    exit: 'verification',
-    message: (d: { host: string; reason: string }) =>
-      `the outcome that ${d.host} sent does not check out: ${d.reason}`,
   },
 })

@@ -9,7 +9,8 @@ import {
   type TestCoordinator,
   testCoordinator,
 } from '../testing/coordinator.ts'
-import { type ActHandler, done } from './operation.ts'
+import type { ActHandler } from './operation.ts'
+import { done } from '../outcomes/result.ts'
 
 const blob = 'ab'.repeat(32)
 /** More than an operation has places. */

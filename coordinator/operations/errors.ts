@@ -92,10 +92,4 @@ export const operationError = defineErrors({
       `the coordinator ended before it knew what became of operation ${d.operation}`,
     hint: () => 'it finds out when it starts again; muster audit log shows the outcome then',
   },
-  'operation.failed': {
-    exit: 'failed',
-    message: (d: { verb: string; target: string }) =>
-      `${d.verb} of ${d.target} failed inside the coordinator`,
-    hint: () => "the coordinator's log has the reason",
-  },
 })

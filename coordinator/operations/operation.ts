@@ -5,11 +5,11 @@
 import type { Kysely } from 'kysely'
 import type { OperateProgress } from '../../protocols/control/messages.ts'
 import type { ArgumentsOf, Verb } from '../../protocols/control/verbs.ts'
-import type { ErrorData, ErrorValue } from '../../shared/errors.ts'
 import type { Fingerprint, OperationId } from '../../shared/ids.ts'
 import type { Opening } from '../../shared/trust/commitment.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import type { Tables } from '../database/tables/all.ts'
+import type { TargetResult } from '../outcomes/result.ts'
 import { operationError } from './errors.ts'
 
 export type Tx = Kysely<Tables>
@@ -27,15 +27,6 @@ export interface Operation<V extends Verb = Verb> {
 /** An operation whose intent stands in the log. */
 export interface LoggedOperation<V extends Verb = Verb> extends Operation<V> {
   readonly index: number
-}
-
-export interface TargetResult {
-  readonly target: string
-  readonly result: 'done' | 'failed' | 'refused' | 'unknown'
-  readonly detail: Readonly<Record<string, ErrorValue>>
-  readonly error?: { readonly code: string; readonly data: ErrorData }
-  /** Where an agent carried it out: the outcome that it signed, logged as it is. */
-  readonly signed?: Signed
 }
 
 export interface OperateContext {
@@ -122,9 +113,3 @@ export const NOTHING_LATER: Later = new Map()
 
 export type VerbHandler<V extends Verb = Verb> = RecordHandler<V> | ActHandler<V>
 export type VerbHandlers = { readonly [V in Verb]: VerbHandler<V> }
-
-export const done = (target: string, detail: TargetResult['detail'] = {}): TargetResult => ({
-  target,
-  result: 'done',
-  detail,
-})

@@ -17,9 +17,10 @@ import { readSigned, type Signed, signStatement } from '../../shared/trust/signe
 import { KIB } from '../../shared/units.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import type { Database } from '../database/database.ts'
-import { hostResult } from './host-outcome.ts'
+import { hostResult } from '../outcomes/host-outcome.ts'
 import { operationError } from './errors.ts'
-import type { LoggedOperation, Operation, TargetResult, Tx } from './operation.ts'
+import type { LoggedOperation, Operation, Tx } from './operation.ts'
+import type { TargetResult } from '../outcomes/result.ts'
 
 export interface Outcomes {
   readonly fleet: FleetId

@@ -20,7 +20,8 @@ import {
   type TestCoordinator,
   testCoordinator,
 } from '../testing/coordinator.ts'
-import { type ActHandler, done } from './operation.ts'
+import type { ActHandler } from './operation.ts'
+import { done } from '../outcomes/result.ts'
 
 const code =
   (expected: string) =>

@@ -18,6 +18,8 @@ import type { OpenIntent } from '../audit/open-intents.ts'
 import { requireWritable } from '../audit/writable.ts'
 import type { Database } from '../database/database.ts'
 import { databaseError } from '../database/errors.ts'
+import { outcomeError } from '../outcomes/errors.ts'
+import { failed, type TargetResult } from '../outcomes/result.ts'
 import { type AcceptDeps, acceptIntent, authorizeTargets } from './accept.ts'
 import { operationError } from './errors.ts'
 import { type Acting, laterOperations } from './fence.ts'
@@ -27,7 +29,6 @@ import type {
   OperateContext,
   Operation,
   RecordHandler,
-  TargetResult,
   Tx,
   VerbHandler,
   VerbHandlers,
@@ -335,7 +336,7 @@ async function settle(
     const known =
       error instanceof MusterError
         ? error
-        : operationError('operation.failed', named(operation), { cause: error })
+        : outcomeError('operation.failed', named(operation), { cause: error })
     deps.log[error instanceof MusterError ? 'warn' : 'error'](
       { operation: operation.id, verb: operation.verb, error },
       'operation failed',
@@ -364,12 +365,7 @@ const unlogged = (operation: Operation, error: MusterError): MusterError =>
 
 function failedAll(operation: LoggedOperation, error: MusterError): TargetResult[] {
   const targets = operation.targets.length > 0 ? operation.targets : ['']
-  return targets.map((target) => ({
-    target,
-    result: 'failed',
-    detail: {},
-    error: { code: error.code, data: error.data },
-  }))
+  return targets.map((target) => failed(target, error))
 }
 
 async function conclude(

@@ -8,7 +8,7 @@ import { recordedLog, type RecordedLog } from '../../shared/testing/recorded-log
 import { TEST_FLEET, TEST_TIME, testKey } from '../../shared/testing/statements.ts'
 import { type Signed, signStatement } from '../../shared/trust/signed.ts'
 import { toWire } from '../../shared/trust/transport.ts'
-import type { Dialect } from '../database/columns.ts'
+import type { Dialect } from '../database/schema/columns.ts'
 import { createFactStore } from '../inventory/fact-store.ts'
 import { createIngest, type Ingest } from '../inventory/ingest.ts'
 import type { AgentRecord } from '../registry/agents.ts'

@@ -7,7 +7,8 @@ import type { Clock } from '../../shared/clock.ts'
 import { blobId } from '../../shared/ids.ts'
 import { recordBlobs } from '../repositories/content/blobs.ts'
 import type { Database } from '../database/database.ts'
-import { type ActHandler, done, interrupted } from '../operations/operation.ts'
+import { type ActHandler, interrupted } from '../operations/operation.ts'
+import { done } from '../outcomes/result.ts'
 
 export function artifactVerbs(deps: { pool: Pool; database: Database; clock: Clock }) {
   const add: ActHandler<'artifact.add'> = {

@@ -8,13 +8,8 @@ import type { Access } from '../registry/access.ts'
 import type { Agents } from '../registry/agents.ts'
 import { tokens } from '../registry/tokens.ts'
 import { operationError } from '../operations/errors.ts'
-import {
-  done,
-  type Operation,
-  type RecordHandler,
-  type TargetResult,
-  type Tx,
-} from '../operations/operation.ts'
+import type { Operation, RecordHandler, Tx } from '../operations/operation.ts'
+import { done, type TargetResult } from '../outcomes/result.ts'
 
 /** Runs that one outcome names; the rest is counted. */
 const MAX_NAMED = 100

@@ -7,7 +7,8 @@ import { readSigned } from '../../shared/trust/signed.ts'
 import { fromText } from '../../shared/trust/transport.ts'
 import type { Access } from '../registry/access.ts'
 import { operationError } from '../operations/errors.ts'
-import { done, type RecordHandler } from '../operations/operation.ts'
+import type { RecordHandler } from '../operations/operation.ts'
+import { done } from '../outcomes/result.ts'
 
 export interface GrantVerbsDeps {
   readonly access: Access

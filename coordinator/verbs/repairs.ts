@@ -12,7 +12,7 @@ import type {
   Repair,
 } from '../repositories/publish/publisher.ts'
 import type { Repositories } from '../repositories/configured.ts'
-import type { TargetResult } from '../operations/operation.ts'
+import type { TargetResult } from '../outcomes/result.ts'
 
 /** Names in one note: an entry of the log is at most 64 KiB. */
 const MAX_NAMED = 20

@@ -15,14 +15,13 @@ import { type Repositories, repositoryError } from '../repositories/configured.t
 import type { Snapshots } from '../repositories/snapshots/snapshots.ts'
 import {
   type ActHandler,
-  done,
   interrupted,
   type Later,
   type LoggedOperation,
   NOTHING_LATER,
   type Operation,
-  type TargetResult,
 } from '../operations/operation.ts'
+import { done, type TargetResult } from '../outcomes/result.ts'
 import { type Repairs, withRepairs } from './repairs.ts'
 import { createServing, type Served, servedDetail } from './serving.ts'
 import { finishSnapshot, requireFree, takeSnapshot, touchedSnapshot } from './snapshots.ts'

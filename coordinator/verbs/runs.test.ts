@@ -11,7 +11,8 @@ import type { Signed } from '../../shared/trust/signed.ts'
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import { createRuns } from '../dispatch/runs.ts'
 import { testCoordinator } from '../testing/coordinator.ts'
-import { done, type LoggedOperation, type TargetResult } from '../operations/operation.ts'
+import type { LoggedOperation } from '../operations/operation.ts'
+import { done, type TargetResult } from '../outcomes/result.ts'
 import { runVerbs } from './runs.ts'
 
 /**

@@ -11,7 +11,8 @@ import type { Runs } from '../dispatch/runs.ts'
 import type { Agents } from '../registry/agents.ts'
 import { registryError } from '../registry/errors.ts'
 import { operationError } from '../operations/errors.ts'
-import type { ActHandler, LoggedOperation, TargetResult, Tx } from '../operations/operation.ts'
+import type { ActHandler, LoggedOperation, Tx } from '../operations/operation.ts'
+import type { TargetResult } from '../outcomes/result.ts'
 
 /**
  * A stop must not wait for a host that is away. Whether an order is carried out, and once, is the

@@ -10,13 +10,13 @@ import type { Snapshot, Snapshots } from '../repositories/snapshots/snapshots.ts
 import { operationError } from '../operations/errors.ts'
 import {
   type ActHandler,
-  done,
   interrupted,
   type LoggedOperation,
   NOTHING_LATER,
   type Operation,
   type Tx,
 } from '../operations/operation.ts'
+import { done } from '../outcomes/result.ts'
 import { type Repairs, withRepairs } from './repairs.ts'
 
 export interface SnapshotVerbsDeps extends SnapshotDeps {

@@ -1,5 +1,5 @@
 /** The audit log: head row, entries, checkpoints, open intents. */
-import type { Migration } from '../migration.ts'
+import type { Migration } from '../schema/migration.ts'
 
 export const migration: Migration = {
   name: '0001-log',

@@ -1,5 +1,5 @@
 /** Agents, enrolment tokens, grants, revocations and roots. */
-import type { Migration } from '../migration.ts'
+import type { Migration } from '../schema/migration.ts'
 
 export const migration: Migration = {
   name: '0002-registry',

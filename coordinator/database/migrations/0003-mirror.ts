@@ -1,5 +1,5 @@
 /** Repositories, versions, packages, metadata files, snapshots, publications and blobs. */
-import type { Migration } from '../migration.ts'
+import type { Migration } from '../schema/migration.ts'
 
 export const migration: Migration = {
   name: '0003-mirror',

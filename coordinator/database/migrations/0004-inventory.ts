@@ -1,5 +1,5 @@
 /** Each agent's package state and its history. */
-import type { Migration } from '../migration.ts'
+import type { Migration } from '../schema/migration.ts'
 
 export const migration: Migration = {
   name: '0004-inventory',

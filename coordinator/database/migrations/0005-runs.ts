@@ -1,5 +1,5 @@
 /** Runs that the coordinator has dispatched. */
-import type { Migration } from '../migration.ts'
+import type { Migration } from '../schema/migration.ts'
 
 export const migration: Migration = {
   name: '0005-runs',

@@ -1,5 +1,5 @@
 /** What an operator put `latest` on, and which operation made a snapshot or a publication. */
-import type { Migration } from '../migration.ts'
+import type { Migration } from '../schema/migration.ts'
 
 export const migration: Migration = {
   name: '0006-pins',

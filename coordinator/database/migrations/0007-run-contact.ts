@@ -1,5 +1,5 @@
 /** When a host last said something about a run, and outcomes that are still to be found out. */
-import type { Migration } from '../migration.ts'
+import type { Migration } from '../schema/migration.ts'
 
 export const migration: Migration = {
   name: '0007-run-contact',

@@ -1,7 +1,7 @@
 /**
  * How each host's newest look at its packages went, and why its facts were refused, if they were.
  */
-import type { Migration } from '../migration.ts'
+import type { Migration } from '../schema/migration.ts'
 
 export const migration: Migration = {
   name: '0008-collections',

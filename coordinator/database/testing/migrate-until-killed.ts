@@ -4,8 +4,9 @@
  */
 import { systemClock } from '../../../shared/clock.ts'
 import { openDatabase } from '../database.ts'
-import { MIGRATIONS, migrate } from '../migrate.ts'
-import type { Migration } from '../migration.ts'
+import { migrate } from '../migrate.ts'
+import { MIGRATIONS } from '../migrations/all.ts'
+import type { Migration } from '../schema/migration.ts'
 import { dieAt } from './die.ts'
 
 const [url, place] = process.argv.slice(2) as [string, string]

@@ -17,7 +17,7 @@ import { MusterError } from '../../../shared/errors.ts'
 import type { OperationId } from '../../../shared/ids.ts'
 import { systemRandom } from '../../../shared/random.ts'
 import { ledgerError } from '../../audit/errors.ts'
-import type { Dialect } from '../../database/columns.ts'
+import type { Dialect } from '../../database/schema/columns.ts'
 import { databaseError } from '../../database/errors.ts'
 import type { Dispatch } from '../../dispatch/dispatch.ts'
 import { createRuns } from '../../dispatch/runs.ts'
@@ -34,7 +34,8 @@ import {
   type TestCoordinator,
   testCoordinator,
 } from '../../testing/coordinator.ts'
-import { done, type VerbHandlers } from '../operation.ts'
+import type { VerbHandlers } from '../operation.ts'
+import { done } from '../../outcomes/result.ts'
 import { artifactVerbs } from '../../verbs/artifacts.ts'
 import { createRepairs } from '../../verbs/repairs.ts'
 import { repositoryVerbs } from '../../verbs/repositories.ts'

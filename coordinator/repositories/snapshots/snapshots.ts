@@ -3,7 +3,7 @@
  * does what a snapshot stands for; it costs a row, not a copy. Publishing one is publish/'s.
  */
 import type { Kysely } from 'kysely'
-import type { Dialect } from '../../database/columns.ts'
+import type { Dialect } from '../../database/schema/columns.ts'
 import type { Database } from '../../database/database.ts'
 import { databaseError } from '../../database/errors.ts'
 import { lockRow } from '../../database/lock-row.ts'

@@ -10,10 +10,10 @@ import type { Database } from '../database/database.ts'
 import { databaseError } from '../database/errors.ts'
 import type { LoggedOperation } from '../operations/operation.ts'
 import type { Outcomes } from '../operations/outcomes.ts'
-import { settleRuns } from '../verbs/runs.ts'
+import { settleRuns } from './runs.ts'
 import type { AgentRecord } from '../registry/agents.ts'
-import type { Dispatch } from './dispatch.ts'
-import type { Runs } from './runs.ts'
+import type { Dispatch } from '../dispatch/dispatch.ts'
+import type { Runs } from '../dispatch/runs.ts'
 
 /** Rows read at once: bounds memory, not how many orders the host is asked about. */
 const PAGE = 256

@@ -1,4 +1,4 @@
-/** What a migration is. One file each below migrations/, never changed after a release. */
+/** A migration: one file below migrations/, which never changes after a release. */
 import { createHash } from 'node:crypto'
 import { COLUMN_TYPES, type ColumnTypes, type Dialect } from './columns.ts'
 

@@ -1,31 +1,31 @@
 /**
- * A host's signed outcome as the result of one target: checked when it arrives, and read the same
- * way from the log ever after.
+ * A host's signed outcome as the result of one target. It is checked when it arrives, and read the
+ * same way from the log later.
  */
 import type { Json } from '../../shared/canonical-json.ts'
-import { type ErrorData, type ErrorValue, MusterError } from '../../shared/errors.ts'
+import { type ErrorValue, MusterError } from '../../shared/errors.ts'
 import type { Outcome } from '../../shared/trust/outcome.ts'
 import { isStorageCode } from '../../shared/storage-error.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import type { Ledger } from '../audit/ledger.ts'
-import type { LoggedOperation, TargetResult } from './operation.ts'
 import type { AgentRecord } from '../registry/agents.ts'
-import { dispatchError } from '../dispatch/errors.ts'
+import { hostOutcomeError } from './errors.ts'
+import type { LoggedIntent, TargetResult } from './result.ts'
 
 /**
- * What a host's signed outcome says. It must also be one that the log takes: the outcomes of all
- * hosts are one transaction, and one that cannot be appended would take the others with it.
- * @throws dispatch.bad-outcome where it is not that host's, about something else, or nothing that
- * can be logged
+ * What a host's signed outcome says. The log must take it too: the outcomes of all hosts are one
+ * transaction, and one that can't be appended would roll the others back.
+ * @throws dispatch.bad-outcome if it isn't that host's, is about another operation, or can't be
+ *   logged
  */
 export function checkedOutcome(
   deps: { ledger: Pick<Ledger, 'requireLoggable'> },
-  operation: LoggedOperation,
+  operation: LoggedIntent,
   agent: AgentRecord,
   signed: Signed,
 ): TargetResult {
   const bad = (reason: string, cause?: unknown): Error =>
-    dispatchError('dispatch.bad-outcome', { host: agent.name, reason }, { cause })
+    hostOutcomeError('dispatch.bad-outcome', { host: agent.name, reason }, { cause })
   if (!Buffer.from(signed.key).equals(agent.publicKey))
     throw bad('it is signed by another key than the host’s')
   try {
@@ -39,40 +39,36 @@ export function checkedOutcome(
     deps.ledger.requireLoggable({ type: 'outcome', operation: operation.id, signed })
     return { target: agent.id, ...hostResult(agent.name, outcome), signed }
   } catch (error) {
-    throw dispatchError.is(error)
+    throw hostOutcomeError.is(error)
       ? error
       : bad(error instanceof MusterError ? error.message : 'it is malformed', error)
   }
 }
 
-/** An outcome of the host of this name as everybody is told of it. */
+/** An outcome of the host of this name, as callers see it. */
 export function hostResult(
   host: string,
   outcome: Outcome,
 ): Pick<TargetResult, 'result' | 'detail' | 'error'> {
   const detail = { ...outcome.detail }
   delete detail['error']
-  return {
-    result: outcome.result,
-    detail: plain(detail),
-    ...(outcome.result === 'done'
-      ? {}
-      : { error: hostError(host, outcome.result, outcome.detail) }),
-  }
+  const read = { result: outcome.result, detail: plain(detail) }
+  if (outcome.result === 'done') return read
+  const { code, data } = hostError(host, outcome.result, outcome.detail)
+  return { ...read, error: { code, data } }
 }
 
-/** A host's reason as one of our own errors, so that it reads the same whichever side raised it. */
-function hostError(
-  host: string,
-  result: string,
-  { error, code }: Outcome['detail'],
-): { code: string; data: ErrorData } {
+/** A host's reason as one of our errors, so that it reads the same on both sides. */
+function hostError(host: string, result: string, { error, code }: Outcome['detail']): MusterError {
   const reason = typeof error === 'string' ? error : 'it gave no reason'
   const data = { host, reason }
   // A host whose disk fails did not judge the order.
   if (typeof code === 'string' && isStorageCode(code))
-    return { code: code === 'storage.full' ? 'dispatch.no-space' : 'dispatch.host-disk', data }
-  return { code: result === 'refused' ? 'dispatch.refused' : 'dispatch.failed', data }
+    return hostOutcomeError(
+      code === 'storage.full' ? 'dispatch.no-space' : 'dispatch.host-disk',
+      data,
+    )
+  return hostOutcomeError(result === 'refused' ? 'dispatch.refused' : 'dispatch.failed', data)
 }
 
 function plain(detail: Readonly<Record<string, Json>>): Record<string, ErrorValue> {
