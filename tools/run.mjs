@@ -1,5 +1,6 @@
 // Launcher: `node tools/run.mjs SCRIPT-OR-PACKAGE [ARGUMENT...]`, under any Node >= 18. On first
-// use, and whenever package-lock.json changed, it installs the dependencies; then it runs the
+// use, and whenever package-lock.json changed, it installs the dependencies: for the program itself
+// those that it runs with, for everything else the development dependencies too. Then it runs the
 // script under Node >= 24.12: the running one if it is new enough, else the one that comes as an
 // optional dependency. The script's exit code is passed on. Plain JavaScript without dependencies,
 // because it runs before anything is installed.
@@ -24,6 +25,10 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const modules = join(root, 'node_modules')
 /** sysexits.h EX_UNAVAILABLE: what is needed to start at all is missing. */
 const UNAVAILABLE = 69
+/** The program, which needs no development dependencies. */
+const PROGRAM = 'cli/main.ts'
+/** Megabytes to download and on the disk, on linux-x64. tools/run.test.ts compares them. */
+const SIZES = { program: { download: 95, disk: 280 }, all: { download: 230, disk: 620 } }
 
 function fail(message, hint) {
   console.error(`muster: error: ${message}\nmuster: hint: ${hint}`)
@@ -31,11 +36,11 @@ function fail(message, hint) {
 }
 
 /**
- * Whether node_modules holds what package-lock.json says. Compares contents, not times: a fresh
- * checkout gives every file the time of the checkout. Optional packages may be absent (other
- * platforms) but not different.
+ * Whether node_modules holds what package-lock.json says, `development` dependencies included or
+ * not. Compares contents, not times: a fresh checkout gives every file the time of the checkout.
+ * Packages that may be absent must not be different.
  */
-function installed() {
+function installed(development) {
   const read = (file) => JSON.parse(readFileSync(file, 'utf8')).packages
   const hidden = join(modules, '.package-lock.json')
   if (!existsSync(hidden)) return false
@@ -43,9 +48,11 @@ function installed() {
   for (const [key, entry] of Object.entries(read(join(root, 'package-lock.json')))) {
     if (key === '') continue
     const found = have[key]
+    // Optional packages are absent on other platforms.
+    const dispensable = entry.optional || entry.devOptional || (entry.dev && !development)
     if (
       found === undefined
-        ? !entry.optional && !entry.devOptional
+        ? !dispensable
         : found.version !== entry.version || found.integrity !== entry.integrity
     )
       return false
@@ -81,7 +88,7 @@ const alive = (pid) => {
  * first uses at once can't mix their files, and one that is killed leaves a folder that nothing
  * reads and that the next install removes.
  */
-async function install() {
+async function install(development) {
   for (const name of readdirSync(root)) {
     const pid = /^\.install-(\d+)$/.exec(name)?.[1]
     if (pid === undefined || alive(Number(pid))) continue
@@ -93,7 +100,10 @@ async function install() {
     }
   }
   const folder = join(root, `.install-${process.pid}`)
-  console.error('Installing dependencies from package-lock.json (first use, about 150 MB) ...')
+  const { download, disk } = development ? SIZES.all : SIZES.program
+  console.error(
+    `Installing dependencies from package-lock.json (about ${download} MB to download, ${disk} MB on disk) ...`,
+  )
   try {
     mkdirSync(folder)
     for (const name of ['package.json', 'package-lock.json', '.npmrc'])
@@ -116,7 +126,7 @@ async function install() {
     '--no-audit',
     '--no-fund',
     '--prefer-offline',
-    '--include=dev',
+    development ? '--include=dev' : '--omit=dev',
     '--include=optional',
     '--loglevel=error',
   ]
@@ -141,12 +151,12 @@ async function install() {
     )
   }
   try {
-    if (existsSync(modules) && !installed()) renameSync(modules, join(folder, 'old'))
+    if (existsSync(modules) && !installed(development)) renameSync(modules, join(folder, 'old'))
     // Crash here: no node_modules at all, so the next start installs again.
     renameSync(join(folder, 'node_modules'), modules)
   } catch (error) {
     // ENOTEMPTY, EEXIST: another first use was faster, and its files are as good as ours.
-    if (!installed())
+    if (!installed(development))
       fail(`can't put node_modules into place: ${error.message}`, `run \`npm ci\` in ${root}`)
   }
   rmSync(folder, { recursive: true, force: true })
@@ -250,7 +260,8 @@ const [what, ...args] = process.argv.slice(2)
 const note = checkBytes()
 if (what === undefined)
   fail('nothing to run', 'usage: node tools/run.mjs SCRIPT-OR-PACKAGE [ARGUMENT...]')
-if (!installed()) await install()
+const development = what !== PROGRAM
+if (!installed(development)) await install(development)
 touch()
 const node = findNode()
 const path = [dirname(node), join(modules, '.bin'), process.env.PATH ?? ''].join(delimiter)

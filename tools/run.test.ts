@@ -10,6 +10,7 @@ import { once } from 'node:events'
 import {
   copyFileSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -40,56 +41,42 @@ interface Ended {
   readonly stderr: string
 }
 
-/** Packs a package that says its version when it is run. */
-function pack(version: string): Buffer {
-  const at = join(folder, `pack-${version}`)
+/** Packs a package whose command prints its name, its version and its arguments. */
+function pack(name: string, version: string): Buffer {
+  const at = join(folder, `pack-${name}-${version}`)
   mkdirSync(join(at, 'package'), { recursive: true })
   writeFileSync(
     join(at, 'package/package.json'),
-    JSON.stringify({ name: 'dep', version, bin: { dep: 'dep.js' } }),
+    JSON.stringify({ name, version, bin: { [name]: 'bin.js' } }),
   )
   writeFileSync(
-    join(at, 'package/dep.js'),
-    `console.log('dep ${version}', ...process.argv.slice(2))\n`,
+    join(at, 'package/bin.js'),
+    `console.log('${name} ${version}', ...process.argv.slice(2))\n`,
   )
   return execFileSync('tar', ['-czf', '-', '-C', at, 'package'])
 }
 
+/** Tarballs by `name-version`. */
 const packages = new Map<string, Buffer>()
-const integrity = (version: string): string =>
+const integrity = (name: string, version: string): string =>
   `sha512-${createHash('sha512')
-    .update(packages.get(version) as Buffer)
+    .update(packages.get(`${name}-${version}`) as Buffer)
     .digest('base64')}`
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'muster-run-'))
-  for (const version of ['1.0.0', '2.0.0']) packages.set(version, pack(version))
+  for (const version of ['1.0.0', '2.0.0']) packages.set(`dep-${version}`, pack('dep', version))
+  packages.set('tool-1.0.0', pack('tool', '1.0.0'))
   server = createServer((request, response) => {
-    const version = /dep-(.+)\.tgz$/.exec(request.url ?? '')?.[1]
-    if (version !== undefined) {
+    const tarball = /([^/]+)\.tgz$/.exec(request.url ?? '')?.[1]
+    if (tarball !== undefined) {
       tarballs += 1
       if (stall !== undefined) return stall(response)
-      response.end(packages.get(version))
+      response.end(packages.get(tarball))
       return
     }
-    const { port } = server.address() as AddressInfo
-    const versions = [...packages.keys()].map((v) => [
-      v,
-      {
-        name: 'dep',
-        version: v,
-        bin: { dep: 'dep.js' },
-        dist: { tarball: `http://127.0.0.1:${port}/dep-${v}.tgz`, integrity: integrity(v) },
-      },
-    ])
     response.setHeader('content-type', 'application/json')
-    response.end(
-      JSON.stringify({
-        name: 'dep',
-        'dist-tags': { latest: '1.0.0' },
-        versions: Object.fromEntries(versions),
-      }),
-    )
+    response.end(JSON.stringify(manifest((request.url ?? '').slice(1))))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 })
@@ -99,15 +86,35 @@ after(() => {
   rmSync(folder, { recursive: true })
 })
 
+/** What the registry returns for a package. */
+function manifest(name: string): object {
+  const { port } = server.address() as AddressInfo
+  const versions = [...packages.keys()]
+    .filter((key) => key.startsWith(`${name}-`))
+    .map((key) => {
+      const version = key.slice(name.length + 1)
+      const tarball = `http://127.0.0.1:${port}/${key}.tgz`
+      const dist = { tarball, integrity: integrity(name, version) }
+      return [version, { name, version, bin: { [name]: 'bin.js' }, dist }]
+    })
+  return { name, 'dist-tags': { latest: '1.0.0' }, versions: Object.fromEntries(versions) }
+}
+
 function lock(project: string, version: string): void {
-  const dependencies = { dep: version }
+  const needs = { dependencies: { dep: version }, devDependencies: { tool: '1.0.0' } }
   writeFileSync(
     join(project, 'package.json'),
-    JSON.stringify({ name: 'p', version: '1.0.0', dependencies }),
+    JSON.stringify({ name: 'p', version: '1.0.0', ...needs }),
   )
+  const entry = (name: string, version: string) => ({
+    version,
+    integrity: integrity(name, version),
+    bin: { [name]: 'bin.js' },
+  })
   const packagesOf = {
-    '': { name: 'p', version: '1.0.0', dependencies },
-    'node_modules/dep': { version, integrity: integrity(version), bin: { dep: 'dep.js' } },
+    '': { name: 'p', version: '1.0.0', ...needs },
+    'node_modules/dep': entry('dep', version),
+    'node_modules/tool': { ...entry('tool', '1.0.0'), dev: true },
   }
   writeFileSync(
     join(project, 'package-lock.json'),
@@ -126,6 +133,8 @@ function makeProject(name: string): string {
   mkdirSync(join(project, 'tools'), { recursive: true })
   copyFileSync(join(root, 'tools/run.mjs'), join(project, 'tools/run.mjs'))
   writeFileSync(join(project, '.npmrc'), 'ignore-scripts=true\n')
+  mkdirSync(join(project, 'cli'))
+  writeFileSync(join(project, 'cli/main.ts'), "console.log('program')\n")
   writeFileSync(join(project, 'exit.mjs'), 'process.exit(Number(process.argv[2]))\n')
   writeFileSync(
     join(project, 'wait.mjs'),
@@ -169,7 +178,7 @@ test('launcher: the first use installs, the second does not, a changed lockfile 
   mkdirSync(join(project, '.install-999999999'))
   const first = await launch(project, 'dep', 'a', 'b').ended
   assert.deepEqual([first.code, first.stdout], [0, 'dep 1.0.0 a b\n'], first.stderr)
-  assert.match(first.stderr, /^Installing dependencies from package-lock\.json/)
+  assert.match(first.stderr, /^Installing dependencies from package-lock\.json \(/)
   assert.deepEqual(
     readdirSync(project).filter((name) => name.startsWith('.install')),
     [],
@@ -185,6 +194,22 @@ test('launcher: the first use installs, the second does not, a changed lockfile 
   assert.equal((await launch(project, 'dep').ended).stderr, '')
   lock(project, '2.0.0')
   assert.equal((await launch(project, 'dep').ended).stdout, 'dep 2.0.0\n')
+})
+
+test('launcher: the program gets what it runs with, other scripts the development packages too', async () => {
+  const project = makeProject('light')
+  const installed = (): string[] =>
+    readdirSync(join(project, 'node_modules')).filter((name) => !name.startsWith('.'))
+  const program = await launch(project, 'cli/main.ts').ended
+  assert.deepEqual([program.code, program.stdout], [0, 'program\n'], program.stderr)
+  assert.match(program.stderr, /about \d+ MB to download, \d+ MB on disk/)
+  assert.deepEqual(installed(), ['dep'])
+  assert.equal((await launch(project, 'cli/main.ts').ended).stderr, '')
+  const tool = await launch(project, 'tool').ended
+  assert.equal(tool.stdout, 'tool 1.0.0\n', tool.stderr)
+  assert.deepEqual(installed(), ['dep', 'tool'])
+  for (const what of ['cli/main.ts', 'tool'])
+    assert.equal((await launch(project, what).ended).stderr, '', `${what}: nothing to install`)
 })
 
 test('launcher: two first uses at once both work and leave one whole node_modules', async () => {
@@ -309,6 +334,39 @@ test('bin/muster: runs from any folder, through absolute, relative and chained s
     env: { ...process.env, PATH: `${links}:${process.env.PATH}`, CDPATH: '/tmp' },
   })
   assert.equal(onPath, `${VERSION}\n`)
+})
+
+/** Bytes on the disk of a package, without the packages inside of it. */
+function sizeOf(path: string): number {
+  let bytes = 0
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (entry.name === 'node_modules') continue
+    const at = join(path, entry.name)
+    bytes += entry.isDirectory() ? sizeOf(at) : lstatSync(at).blocks * 512
+  }
+  return bytes
+}
+
+test('launcher: the sizes that it prints are those of the installed packages', {
+  skip: process.arch !== 'x64' && 'the sizes are those of linux-x64',
+}, () => {
+  const text = readFileSync(join(root, 'tools/run.mjs'), 'utf8')
+  const program = /program: \{ download: \d+, disk: (\d+) \}/.exec(text)?.[1]
+  const all = /all: \{ download: \d+, disk: (\d+) \}/.exec(text)?.[1]
+  const { packages } = JSON.parse(
+    readFileSync(join(root, 'node_modules/.package-lock.json'), 'utf8'),
+  ) as { packages: Record<string, { dev?: boolean; devOptional?: boolean }> }
+  const disk = { program: 0, all: 0 }
+  for (const [key, entry] of Object.entries(packages)) {
+    const bytes = sizeOf(join(root, key))
+    disk.all += bytes
+    if (entry.dev !== true && entry.devOptional !== true) disk.program += bytes
+  }
+  for (const [given, real] of [
+    [Number(program), disk.program],
+    [Number(all), disk.all],
+  ] as const)
+    assert.ok(Math.abs(given / (real / 1e6) - 1) < 0.15, `printed ${given} MB, got ${real / 1e6}`)
 })
 
 test('the version in the code is that of the package', () => {
