@@ -2,6 +2,7 @@
  * Loaded into every test process by tools/test.ts: makes a test file that doesn't end by itself
  * fail, and says what keeps it alive. Without it node's runner waits for such a file for ever.
  */
+import { AsyncResource } from 'node:async_hooks'
 import { after } from 'node:test'
 import { systemClock } from '../shared/clock.ts'
 
@@ -10,16 +11,19 @@ const GRACE_MS = 5000
 
 // Only in the processes that run a test file, not in the runner that starts them.
 if (process.env.NODE_TEST_CONTEXT === 'child-v8' && process.argv[1]?.endsWith('.ts') === true) {
-  after(() => {
-    // This timer keeps nothing alive: it fires only if something else does.
-    systemClock.after(GRACE_MS, () => {
-      const open = process
-        .getActiveResourcesInfo()
-        .filter((kind) => !/^(TTYWrap|PipeWrap|Timeout)$/.test(kind))
-      console.error(
-        `${process.argv[1]} does not end by itself; still open: ${[...new Set(open)].join(', ') || 'a timer or a pipe'}`,
-      )
-      process.exit(1)
-    })
+  const file = new AsyncResource('a test file')
+  // Added while the hooks of the file run, so that it comes behind those that close what it opened.
+  after(() => file.runInAsyncScope(() => after(expectEnd)))
+}
+
+function expectEnd(): void {
+  // This timer keeps nothing alive: it fires only if something else does.
+  systemClock.after(GRACE_MS, () => {
+    const open = process
+      .getActiveResourcesInfo()
+      .filter((kind) => !/^(TTYWrap|PipeWrap|Timeout)$/.test(kind))
+    const names = [...new Set(open)].join(', ') || 'a timer or a pipe'
+    console.error(`${process.argv[1]} does not end by itself; still open: ${names}`)
+    process.exit(1)
   })
 }
