@@ -25,6 +25,10 @@ export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
   summary: 'write a blob to a file, from whoever holds it, verified',
+  description: [
+    'Exits with 5 if no host holds the blob. Exits with 7 if that is not known: while an approved',
+    'host that was ever connected is away, the blob may be there, and the error names the host.',
+  ].join(' '),
   flags,
   arguments: args,
   examples: [

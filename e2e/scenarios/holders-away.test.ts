@@ -1,0 +1,64 @@
+/** A blob whose holder can't be reached is not reported as one that does not exist. */
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import test from 'node:test'
+import { type Ended, type Fleet, startFleet, within } from '../testing/fleet.ts'
+
+const HOLDERS_AWAY = /its holders can't be reached: 1 host may hold it: a1/
+const UNKNOWN = '0'.repeat(64)
+
+/** Puts a blob into the pool of a1 alone. */
+async function addBlob(fleet: Fleet): Promise<string> {
+  await writeFile(fleet.path('content'), 'on a1 only')
+  return fleet.ok(['blob', 'add', fleet.path('content')], { home: 'a1' })
+}
+
+/** Asks until the answer comes: a host that has just come or gone is noticed a little later. */
+async function answers(fleet: Fleet, id: string, home: string, code: number): Promise<Ended> {
+  const get = ['blob', 'get', id, '--to', fleet.path('out')]
+  let last: Ended | undefined
+  const asked = async (): Promise<Ended | false> => {
+    last = await fleet.muster(get, { home })
+    return last.code === code && last
+  }
+  return within(asked, `exit code ${code} on ${home}`).catch((error: unknown) => {
+    throw new Error(`the last answer: ${last?.code} ${last?.stderr}`, { cause: error })
+  })
+}
+
+test('blob get of an id without a holder exits 5 when all hosts are connected, else 7', async () => {
+  await using fleet = await startFleet({ coordinator: false })
+  const coordinator = await fleet.coordinator()
+  const a1 = await fleet.agent('a1')
+  await fleet.agent('a2')
+  const blob = await addBlob(fleet)
+  for (const home of ['a2', 'coordinator']) await answers(fleet, UNKNOWN, home, 5)
+  await a1.stop('SIGKILL')
+  for (const home of ['a2', 'coordinator'])
+    for (const id of [UNKNOWN, blob])
+      assert.match((await answers(fleet, id, home, 7)).stderr, HOLDERS_AWAY)
+  // An agent whose coordinator is gone can't know either.
+  await coordinator.stop('SIGKILL')
+  await answers(fleet, UNKNOWN, 'a2', 7)
+})
+
+test('blob get on a coordinator that has just started exits 7 until its hosts are back', async () => {
+  await using fleet = await startFleet({ coordinator: false })
+  const coordinator = await fleet.coordinator()
+  const port = /tcp\/(\d+)\//.exec(coordinator.ready[1] as string)?.[1] as string
+  await fleet.configure(
+    'coordinator',
+    '00-test.yaml',
+    `listen: ["/ip4/127.0.0.1/tcp/${port}"]\nhttp: { listen: "127.0.0.1:0" }\n`,
+  )
+  const a1 = await fleet.agent('a1')
+  const blob = await addBlob(fleet)
+  await answers(fleet, UNKNOWN, 'coordinator', 5)
+  await a1.stop('SIGKILL')
+  await coordinator.stop('SIGKILL')
+  await fleet.coordinator()
+  assert.match((await answers(fleet, UNKNOWN, 'coordinator', 7)).stderr, HOLDERS_AWAY)
+  await fleet.start('a1', ['agent', 'run'])
+  await answers(fleet, UNKNOWN, 'coordinator', 5)
+  await answers(fleet, blob, 'coordinator', 0)
+})
