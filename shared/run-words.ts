@@ -41,6 +41,9 @@ const STOPPED = 143
 /** Muster's own failure, or an end that is not known. */
 const UNKNOWN = 125
 
+/** In place of the words below: the host has not said whether it started the run. */
+export const NOT_CONFIRMED = 'not confirmed'
+
 /**
  * `running` | `exited: N` | `stopped` | `killed: SIGNAL` | `failed to start: REASON` |
  * `lost: REASON`

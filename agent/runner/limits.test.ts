@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runWords } from '../../shared/run-words.ts'
+import { lives, readStat } from './containment/process-identity.ts'
 import { program } from './testing/programs.ts'
 import { type Containment, openRunnerHome } from './testing/runner-home.ts'
 
@@ -61,6 +62,20 @@ test('a run whose time is up is asked, then killed, and said to have run out of 
   assert.deepEqual([ended.state, ended.reason, ended.signal], ['killed', 'timeout', 'SIGTERM'])
   const quick = await runner.start(['true'], {}, { timeoutMs: 60_000 })
   assert.equal(runWords(await runner.client.wait(quick.run)), 'exited: 0')
+})
+
+test('a limit of time ends with the program: what it left goes on until the run is stopped', async () => {
+  await using runner = await openRunnerHome()
+  const script = 'setsid sleep 620 >/dev/null 2>&1 & echo $!'
+  const { run } = await runner.start(['sh', '-c', script], {}, { timeoutMs: 1_000 })
+  assert.equal(runWords(await runner.client.wait(run)), 'exited: 0')
+  const left = Number((await runner.output(run)).stdout)
+  // Started later, so its time is up later.
+  const { run: later } = await runner.start(['sleep', '621'], {}, { timeoutMs: 1_000 })
+  assert.equal((await runner.client.wait(later)).reason, 'timeout')
+  assert.ok(lives(readStat(left)))
+  await runner.client.stop(run, { graceMs: 0 })
+  assert.equal(lives(readStat(left)), false)
 })
 
 test('a processor limit holds', async () => {

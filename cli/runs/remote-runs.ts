@@ -6,7 +6,8 @@ import type { CommandContext } from '../context.ts'
 import type { RunRow } from '../../protocols/control/messages.ts'
 import { deniedFor } from '../session/denied.ts'
 import { failureOf } from '../session/results.ts'
-import { startRuns } from './start-runs.ts'
+import type { StartedRun } from './run-order.ts'
+import { startError, startRuns } from './start-runs.ts'
 import { followRun } from './follow-run.ts'
 import { readOutput } from './run-output.ts'
 import { type Runs, runsError } from './runs.ts'
@@ -22,11 +23,15 @@ export function remoteRuns(
       const done = new Set(
         response.results.filter((row) => row.result === 'done').map((row) => row.target),
       )
-      const nameOf = (target: string): string =>
-        runs.find((run) => run.agent === target)?.host ?? target
+      const runOf = (target: string): StartedRun =>
+        runs.find((run) => run.agent === target) ?? { agent: target, host: target, run: target }
       return {
         started: runs.filter((run) => done.has(run.agent)),
-        failure: failureOf(response, nameOf),
+        failure: failureOf(
+          response,
+          (target) => runOf(target).host,
+          (row) => startError(row, runOf(row.target)),
+        ),
       }
     },
     status: (run) => session.ask('run.status', { run }),

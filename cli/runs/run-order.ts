@@ -49,7 +49,8 @@ export const runOptions = {
   timeout: {
     type: 'duration',
     value: 'TIME',
-    summary: 'it is killed after this time, and `muster run` exits with 124',
+    summary:
+      'it is killed with all that it started, if it still runs after this time, and `muster run` exits with 124; what it leaves when it ends before has no limit',
     min: 1,
     max: MAX_TIMEOUT_MS,
   },

@@ -5,12 +5,13 @@ import { EXIT } from '../../shared/exit-codes.ts'
 import { concurrently } from '../../shared/concurrency/concurrently.ts'
 import { MusterError } from '../../shared/errors.ts'
 import type { CommandContext } from '../context.ts'
-import { errorOf, failureLine } from '../session/results.ts'
+import { failureLine } from '../session/results.ts'
 import { followError, followRun } from './follow-run.ts'
 import { gapNote, plainWriter, prefixedWriter } from './run-output.ts'
 import { printable } from '../terminal/sink.ts'
 import { endWords } from './run-remarks.ts'
 import type { Started, StartedRun } from './run-order.ts'
+import { startError } from './start-runs.ts'
 import type { Session } from '../session/session.ts'
 
 type Context = CommandContext<{ readonly raw: boolean }, unknown>
@@ -24,7 +25,7 @@ export async function watchOne(
   const [run] = started.runs as [StartedRun]
   const [result] = started.response.results
   if (result === undefined || result.result !== 'done') {
-    const error = result ? errorOf(result, run.host) : new Error('no result')
+    const error = result ? startError(result, run) : new Error('no result')
     // What kept it from starting is our failure, not the program's exit code; refusals keep theirs.
     if (!(error instanceof MusterError) || error.exit === 'denied') throw error
     await context.report(error)
@@ -60,7 +61,7 @@ export async function watchMany(
     const result = started.response.results.find((row) => row.target === run.agent)
     if (result?.result === 'done') return true
     failures.push(
-      result ? failureLine(run.host, errorOf(result, run.host)) : `${run.host}: no result`,
+      result ? failureLine(run.host, startError(result, run)) : `${run.host}: no result`,
     )
     return false
   })

@@ -3,12 +3,13 @@
  * lost connection: it is performed once. An error names the runs that it may have started.
  */
 import { deniedFor } from '../session/denied.ts'
-import type { OperateResponse } from '../../protocols/control/messages.ts'
-import { defineErrors } from '../../shared/errors.ts'
+import type { OperateResponse, OperateResult } from '../../protocols/control/messages.ts'
+import { defineErrors, type MusterError } from '../../shared/errors.ts'
 import { formatDuration } from '../../shared/units.ts'
 import type { CommandContext } from '../context.ts'
 import { withPatience } from '../session/patience.ts'
-import { orderOf, type RunFlags, type Started } from './run-order.ts'
+import { errorOf, reasonOfUnknown } from '../session/results.ts'
+import { orderOf, type RunFlags, type Started, type StartedRun } from './run-order.ts'
 import type { Session } from '../session/session.ts'
 
 export const orderError = defineErrors({
@@ -20,6 +21,13 @@ export const orderError = defineErrors({
       ),
     hint: (d: { first: string }) =>
       `muster process status ${d.first} shows it once the coordinator answers`,
+  },
+  'order.not-confirmed': {
+    exit: 'unreachable',
+    message: (d: { run: string; host: string; reason: string }) =>
+      `${d.host} has not confirmed run ${d.run}, which may have started: ${d.reason}`,
+    hint: (d: { run: string; host: string }) =>
+      `muster process status ${d.run} shows what became of it once ${d.host} answers`,
   },
 })
 
@@ -70,4 +78,10 @@ export async function startRuns(
   )
   await warnOfStarted(context, runs, response)
   return { runs, response }
+}
+
+/** The error of a run that was not started, or of which the host has not said so. */
+export function startError(row: OperateResult, { run, host }: StartedRun): MusterError {
+  if (row.result !== 'unknown') return errorOf(row, host)
+  return orderError('order.not-confirmed', { run, host, reason: reasonOfUnknown(row) })
 }

@@ -22,13 +22,17 @@ export const resultError = defineErrors({
   },
 })
 
+/** Why it is not known whether a target did it. */
+export function reasonOfUnknown(row: OperateResult): string {
+  const known = row.error && restore(row.error.code, row.error.data)
+  return known?.message ?? 'the connection ended before it answered'
+}
+
 /** The error of a target that was not done. */
 export function errorOf(row: OperateResult, name = row.target): MusterError {
   const known = row.error && restore(row.error.code, row.error.data)
-  if (row.result === 'unknown') {
-    const reason = known?.message ?? 'the connection ended before it answered'
-    return resultError('result.unknown', { target: name, reason })
-  }
+  if (row.result === 'unknown')
+    return resultError('result.unknown', { target: name, reason: reasonOfUnknown(row) })
   return (
     known ?? resultError('result.failed', { target: name, result: row.error?.code ?? row.result })
   )
@@ -53,12 +57,13 @@ function restore(
 export function failureOf(
   response: OperateResponse,
   nameOf: (target: string) => string = (target) => target,
+  toError: (row: OperateResult) => MusterError = (row) => errorOf(row, nameOf(row.target)),
 ): MusterError | undefined {
   const bad = response.results.filter((row) => row.result !== 'done')
   const [first] = bad
   if (first === undefined) return undefined
-  if (response.results.length === 1) return errorOf(first, nameOf(first.target))
-  const lines = bad.map((row) => failureLine(nameOf(row.target), errorOf(row, nameOf(row.target))))
+  if (response.results.length === 1) return toError(first)
+  const lines = bad.map((row) => failureLine(nameOf(row.target), toError(row)))
   return resultError('result.partly', { failed: bad.length, of: response.results.length, lines })
 }
 

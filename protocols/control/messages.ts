@@ -172,8 +172,8 @@ export const runRow = z.object({
   command: z.array(z.string()),
   name: z.string().nullable(),
   /**
-   * The words that `process status` prints: `running`, `exited: N`, `stopped`, `killed: SIGNAL`,
-   * `failed to start: REASON`, `lost: REASON`.
+   * The words that `process status` prints: `running`, `not confirmed`, `exited: N`, `stopped`,
+   * `killed: SIGNAL`, `failed to start: REASON`, `lost: REASON`.
    */
   status: z.string(),
   state: z.string(),

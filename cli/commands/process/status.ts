@@ -16,8 +16,13 @@ export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
   summary: 'the state of a run in a few words',
-  description:
-    'Prints `running`, `exited: N`, `stopped`, `killed: SIGNAL`, `failed to start: REASON` or `lost: REASON`. Where the host does not answer, the state is the last that it reported, marked so: `running (web-17 offline since 12:03)`; in JSON `stale`, `seenAt`, `contact` and `unreachableSince` say so.',
+  description: [
+    'Prints `running`, `exited: N`, `stopped`, `killed: SIGNAL`, `failed to start: REASON` or',
+    '`lost: REASON`. Where the host does not answer, the state is the last that it reported,',
+    'marked so: `running (web-17 offline since 12:03)`; in JSON `stale`, `seenAt`, `contact` and',
+    '`unreachableSince` say so. `not confirmed` means that the host has not said whether it',
+    'started the run.',
+  ].join(' '),
   flags: localFlag,
   arguments: args,
   examples: [

@@ -7,7 +7,7 @@ import type { RunRow } from '../../../protocols/control/messages.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import { MusterError } from '../../../shared/errors.ts'
 import type { RunId } from '../../../shared/ids.ts'
-import { isTerminal, runWords } from '../../../shared/run-words.ts'
+import { isTerminal, NOT_CONFIRMED, runWords } from '../../../shared/run-words.ts'
 import type { Dispatch } from '../../dispatch/dispatch.ts'
 import { dispatchError } from '../../dispatch/errors.ts'
 import { heardOf } from '../../dispatch/heard.ts'
@@ -85,13 +85,15 @@ export function runRow(
   const known = status ?? record
   // What is over stays so, whether its host answers or not.
   const stale = contact !== 'answered' && !isTerminal(known.state)
+  // The order is in the log, and the host has not said yet whether it carried it out.
+  const unconfirmed = status === undefined && record.state === 'starting' && record.seenAt === null
   return {
     run: record.run,
     host: agent?.name ?? record.agent,
     agent: record.agent,
     command: [...record.command],
     name: record.name,
-    status: runWords(known),
+    status: unconfirmed ? NOT_CONFIRMED : runWords(known),
     state: known.state,
     startedAt: status?.startedAt ?? record.startedAt,
     endedAt: status?.endedAt ?? record.endedAt,

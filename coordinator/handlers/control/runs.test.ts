@@ -109,7 +109,7 @@ for (const dialect of DIALECTS) {
     await hosts.connect(a, { command: { status: async () => ({ runs: lies }) } })
     assert.equal(await status(own), 'running')
     assert.equal((await ask['run.list'].run({ all: false }, context)).runs.length, 2)
-    assert.equal(await status(other), 'running')
+    assert.equal(await status(other), 'not confirmed')
     // Also as the end of its output, where it is asked about one run and answers about another.
     await hosts.connect(a, {
       output: {
@@ -215,6 +215,24 @@ for (const dialect of DIALECTS) {
     assert.deepEqual([(await show()).status, (await show()).stale], ['exited: 9', false])
   })
 
+  it(`runs: one that its host never spoke of is not confirmed, until it does (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { hosts, a, started, ask } = await scene(stack, dialect)
+    const run = await started(a, 1)
+    const show = () => ask['run.status'].run({ run }, context)
+    const gone = await show()
+    assert.deepEqual(
+      [gone.status, gone.state, gone.stale, gone.contact, gone.seenAt],
+      ['not confirmed', 'starting', true, 'offline', null],
+    )
+    const [listed] = (await ask['run.list'].run({ all: false }, context)).runs
+    assert.equal(listed?.status, 'not confirmed')
+    await hosts.connect(a, { command: { status: async () => ({ runs: [stateOf(run)] }) } })
+    assert.equal((await show()).status, 'running')
+    hosts.disconnect(a)
+    assert.equal((await show()).status, 'running')
+  })
+
   it(`runs: one that its host disowns ends, but not while its order is on the way (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { coordinator, hosts, a, started, status, ask, runs } = await scene(stack, dialect)
@@ -224,7 +242,7 @@ for (const dialect of DIALECTS) {
     const { database, ledger } = coordinator
     await database.transaction((tx) => ledger.openIntent(tx, intent))
     await hosts.connect(a, { command: { status: async () => ({ runs: [] }) } })
-    assert.equal(await status(run), 'running')
+    assert.equal(await status(run), 'not confirmed')
     await database.transaction((tx) => ledger.closeIntent(tx, operation))
     assert.equal(await status(run), 'lost: its host has no record of it')
     assert.deepEqual((await ask['run.list'].run({ all: false }, context)).runs, [])
