@@ -66,7 +66,7 @@ import { createPublisher } from './repositories/publish/publisher.ts'
 import { createAccess } from './registry/access.ts'
 import { createAgents } from './registry/agents.ts'
 import { createCertificates } from './registry/certificates.ts'
-import { createCopies } from './registry/copies.ts'
+import { createCloneDetector } from './registry/clone-detector.ts'
 import { createEnrolment } from './registry/enrolment.ts'
 import { createRepositories } from './repositories/configured.ts'
 import { createPolicy } from './sessions/policy.ts'
@@ -227,7 +227,7 @@ export async function runCoordinator(
         log.warn({ peer: peerId, error }, 'a host was not told to come back'),
       )
   }
-  const copies = createCopies({ clock, log, hangUp })
+  const copies = createCloneDetector({ clock, log, hangUp })
   stack.defer(copies.close)
   const enrolment = createEnrolment(
     { database, ledger, agents, access, certificates, issuer, clock },

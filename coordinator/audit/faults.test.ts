@@ -7,15 +7,21 @@ import { systemClock } from '../../shared/clock.ts'
 import type { MusterError } from '../../shared/errors.ts'
 import { systemRandom } from '../../shared/random.ts'
 import { ledgerError } from './errors.ts'
-import { openPublisher, type Publisher } from './publisher.ts'
+import { openCheckpointPublisher, type CheckpointPublisher } from './checkpoint-publisher.ts'
 import { testLog, type TestLog } from './testing.ts'
 import { type TileFiles, tileFiles } from './tile-files.ts'
 
 const is = (code: Parameters<typeof ledgerError.is>[1]) => (error: unknown) =>
   ledgerError.is(error, code)
 
-const publisher = (log: TestLog, files: TileFiles): Promise<Publisher> =>
-  openPublisher({ database: log.database, clock: systemClock, signer: issuer, files, fleet: FLEET })
+const publisher = (log: TestLog, files: TileFiles): Promise<CheckpointPublisher> =>
+  openCheckpointPublisher({
+    database: log.database,
+    clock: systemClock,
+    signer: issuer,
+    files,
+    fleet: FLEET,
+  })
 
 /** Files whose n-th write fails, after it was done or without. */
 function faulty(files: TileFiles, plan: { at: number; applied: boolean }): TileFiles {

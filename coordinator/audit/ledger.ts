@@ -30,7 +30,7 @@ import { ledgerError } from './errors.ts'
 import { exportLog } from './export.ts'
 import { ensureHead, readHead } from './head.ts'
 import { closeIntent, type OpenIntent, openIntent, openIntents } from './open-intents.ts'
-import { openPublisher, type Publisher } from './publisher.ts'
+import { openCheckpointPublisher, type CheckpointPublisher } from './checkpoint-publisher.ts'
 import { PAGE, readRows } from './rows.ts'
 import { tileFiles } from './tile-files.ts'
 import type { TileStore } from './tile-store.ts'
@@ -138,7 +138,13 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions): Prom
   const { dialect } = database
   await ensureHead(database)
   const files = tileFiles({ random }, { folder, mode: TILE_MODE })
-  const publisher = await openPublisher({ database, clock, signer: deps.signer, files, fleet })
+  const publisher = await openCheckpointPublisher({
+    database,
+    clock,
+    signer: deps.signer,
+    files,
+    fleet,
+  })
 
   return {
     async append(tx, entry) {
@@ -195,7 +201,7 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions): Prom
  */
 async function prove(
   database: Database,
-  publisher: Publisher,
+  publisher: CheckpointPublisher,
   index: number,
   size: number,
 ): Promise<InclusionProof> {
@@ -210,7 +216,7 @@ async function prove(
 }
 
 async function proveContinued(
-  publisher: Publisher,
+  publisher: CheckpointPublisher,
   from: number,
   to: number,
 ): Promise<ConsistencyProof> {

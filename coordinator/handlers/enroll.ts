@@ -4,12 +4,12 @@
  */
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import type { enroll } from '../../protocols/enroll/protocol.ts'
-import type { Copies } from '../registry/copies.ts'
+import type { CloneDetector } from '../registry/clone-detector.ts'
 import type { Enrolment } from '../registry/enrolment.ts'
 
 export interface EnrolDeps {
   readonly enrolment: Enrolment
-  readonly copies: Copies
+  readonly copies: CloneDetector
   /** Whether the peer has another connection than the one from this address. */
   readonly isElsewhere: (peerId: string, address: string) => boolean
 }

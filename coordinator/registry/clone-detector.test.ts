@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { recordedLog } from '../../shared/testing/recorded-log.ts'
-import { createCopies } from './copies.ts'
+import { createCloneDetector } from './clone-detector.ts'
 
 /** Timers fire when the test says so; hanging up is noted. */
 function copiesByHand() {
@@ -20,7 +20,7 @@ function copiesByHand() {
   }
   const hungUp: string[] = []
   const log = recordedLog()
-  const copies = createCopies({ clock, log, hangUp: (peer) => hungUp.push(peer) })
+  const copies = createCloneDetector({ clock, log, hangUp: (peer) => hungUp.push(peer) })
   const arrive = (instance: string, elsewhere = false, peerId = 'P'): void =>
     copies.arrived({ peerId, instance, address: `at-${instance}`, elsewhere })
   return { copies, arrive, hungUp, log, check: () => check() }

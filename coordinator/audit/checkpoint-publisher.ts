@@ -21,7 +21,7 @@ import { readRows } from './rows.ts'
 import type { TileFiles } from './tile-files.ts'
 import { emptyTileStore, openTileStore, type TileStore } from './tile-store.ts'
 
-export interface PublisherDeps {
+export interface CheckpointPublisherDeps {
   readonly database: Database
   readonly clock: Clock
   /** An issuing key of the fleet's root statement. */
@@ -30,7 +30,7 @@ export interface PublisherDeps {
   readonly fleet: FleetId
 }
 
-export interface Publisher {
+export interface CheckpointPublisher {
   /**
    * A checkpoint that covers every entry which was committed when this was called. @throws
    * ledger.*, also ledger.frozen
@@ -60,7 +60,9 @@ export interface Publisher {
  * can be read and verified, not changed.
  * @throws ledger.storage, database.*
  */
-export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
+export async function openCheckpointPublisher(
+  deps: CheckpointPublisherDeps,
+): Promise<CheckpointPublisher> {
   const { database, clock, signer, files, fleet } = deps
   let store: TileStore | undefined
   let published: Checkpoint | undefined

@@ -8,7 +8,7 @@
 import type { Clock } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'
 
-export interface CopiesDeps {
+export interface CloneDetectorDeps {
   readonly clock: Clock
   readonly log: Logger
   /** Ends every connection of the peer; an agent that lives dials again. */
@@ -24,7 +24,7 @@ export interface Arrival {
   readonly elsewhere: boolean
 }
 
-export interface Copies {
+export interface CloneDetector {
   /** An agent has been let in. */
   arrived(arrival: Arrival): void
   /** Addresses of the machines that run as this host; undefined where it is one. */
@@ -59,7 +59,7 @@ interface Host {
     | undefined
 }
 
-export function createCopies(deps: CopiesDeps): Copies {
+export function createCloneDetector(deps: CloneDetectorDeps): CloneDetector {
   // Owned by arrived() and check(). One entry a member: as many as the registry has.
   const hosts = new Map<string, Host>()
 
