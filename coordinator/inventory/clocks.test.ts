@@ -1,4 +1,4 @@
-/** A host's clock and the coordinator's may be wrong, in any order: the inventory goes on. */
+/** The inventory stays correct if a host's clock or the coordinator's is wrong. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { rfc3339 } from '../../shared/clock.ts'
@@ -12,7 +12,7 @@ import { createIngest } from './ingest.ts'
 const HOUR_MS = 3_600_000
 
 for (const dialect of DIALECTS) {
-  it(`FG-19: facts of a host whose clock was an hour ahead once go on when it is right again (${dialect})`, async () => {
+  it(`FG-19: facts continue after a host's clock was an hour ahead (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, installed, position } = await scene(stack, dialect)
     const a = await host('a')
@@ -25,7 +25,7 @@ for (const dialect of DIALECTS) {
     assert.deepEqual([await position(a), await installed(a)], ['1.4', ['bash=4-1']])
   })
 
-  it(`facts: an update from a wrong clock that is pulled after a restart is applied (${dialect})`, async () => {
+  it(`facts: a pulled update from a wrong clock is applied (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, installed, ingest, coordinator, store, hosts, log } = await scene(
       stack,
@@ -33,7 +33,7 @@ for (const dialect of DIALECTS) {
     )
     const a = await host('a')
     await news(a, a.install('bash=1-1'))
-    // Nobody hears of it: the coordinator is away. It comes back, and the clock is right again.
+    // The coordinator is away and misses it. Then it comes back, and the clock is right again.
     a.aheadMs = HOUR_MS
     a.install('bash=2-1')
     a.aheadMs = 0
@@ -50,7 +50,7 @@ for (const dialect of DIALECTS) {
     assert.deepEqual(await installed(a), ['bash=3-1'])
   })
 
-  it(`facts: a coordinator whose clock is behind takes the facts of every host, under its own time (${dialect})`, async () => {
+  it(`facts: a coordinator with a slow clock stamps facts itself (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, installed, coordinator } = await scene(stack, dialect)
     const { clock, database } = coordinator
@@ -71,7 +71,7 @@ for (const dialect of DIALECTS) {
     assert.equal((await store.state(a.record.id))?.at, rfc3339(TEST_TIME + 3000))
   })
 
-  it(`FG-09: a time a year ahead is in no answer, and older news do not replace newer ones (${dialect})`, async () => {
+  it(`FG-09: no answer has a future time; old facts replace nothing new (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, installed, store } = await scene(stack, dialect)
     const a = await host('a')
@@ -87,7 +87,7 @@ for (const dialect of DIALECTS) {
     assert.deepEqual(times, [rfc3339(TEST_TIME), rfc3339(TEST_TIME + 3000)])
   })
 
-  it(`facts: updates that can't be read are settled by the whole set (${dialect})`, async () => {
+  it(`facts: after unreadable updates the whole set is fetched (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, installed } = await scene(stack, dialect)
     const a = await host('a')
@@ -95,19 +95,19 @@ for (const dialect of DIALECTS) {
     const unreadable = a.install('bash=2-1') as FactUpdate & { kind: 'events' }
     const [event] = unreadable.events
     assert.ok(event !== undefined)
-    // An agent of an older version tells a version that is longer than an event may have.
+    // An agent of an older version sends a version string that is longer than an event may hold.
     a.updates[1] = { ...unreadable, events: [{ ...event, to: 'x'.repeat(600) }] }
     await news(a, a.updates[1])
     assert.deepEqual([a.asked, await installed(a)], [['0.0', '1.1', '0.0'], ['bash=2-1']])
   })
 
-  it(`facts: news of another set at a known position make the coordinator ask the host (${dialect})`, async () => {
+  it(`facts: another set at a known position makes the coordinator pull (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, installed, position } = await scene(stack, dialect)
     const a = await host('a')
     await news(a, a.install('bash=1-1'))
     await news(a, a.install('bash=2-1'))
-    // Its disk is an older copy: it goes on from the first set, and begins an epoch when asked.
+    // Its disk is an older copy. It continues from the first set, and begins an epoch when asked.
     a.forget()
     const { root, at } = a.install('bash=9-1')
     await news(a, { epoch: 1, sequence: 2, root, at, kind: 'events', events: [] })

@@ -1,4 +1,4 @@
-/** Collections that failed, as the coordinator keeps them and shows them beside the facts. */
+/** The coordinator stores failed collections and shows them beside the facts. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { rfc3339 } from '../../shared/clock.ts'
@@ -56,7 +56,7 @@ async function fleet(stack: AsyncDisposableStack, dialect: (typeof DIALECTS)[num
 }
 
 for (const dialect of DIALECTS) {
-  it(`collections: what a host could not read is shown beside its last known facts (${dialect})`, async () => {
+  it(`collections: a read failure is shown beside the last facts (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, show, service, as, find, rowOf, installed } = await fleet(stack, dialect)
     const a = await host('a')
@@ -68,7 +68,7 @@ for (const dialect of DIALECTS) {
     const shown = await show['facts.show'].run({ host: 'a' }, context)
     assert.deepEqual([shown.packages.length, shown.problems], [2, broken.problems])
     assert.deepEqual((await rowOf(a))?.facts, { at, problems: broken.problems })
-    // Another manager's failure leaves these as they are; the host may still have more.
+    // Another manager's failure leaves these as they are. The host may have more packages.
     const other = collectionOf(['dpkg', 'unreadable', 'cut'])
     await service.report({ collection: other }, as(a))
     assert.deepEqual((await find())[0], [['a', false, undefined]])
@@ -77,7 +77,7 @@ for (const dialect of DIALECTS) {
     assert.deepEqual(await installed(a), ['bash=1-1', 'zsh=1-1'])
   })
 
-  it(`collections: a host of which no packages are known is named where packages are looked for (${dialect})`, async () => {
+  it(`collections: a search names hosts whose packages are unknown (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, show, service, find, hosts, ingest } = await fleet(stack, dialect)
     const a = await host('a')
@@ -92,7 +92,7 @@ for (const dialect of DIALECTS) {
       code: 'inventory.unknown',
       message: `the packages of a are unknown: ${said}`,
     })
-    // Only a member of this fleet reports, and of itself.
+    // The coordinator accepts a report only from a member of this fleet, and only about itself.
     await assert.rejects(
       service.report({ collection }, {
         caller: { kind: 'member', name: 'x', peerId: 'x' },
@@ -101,7 +101,7 @@ for (const dialect of DIALECTS) {
     )
   })
 
-  it(`collections: facts that are refused are shown until they are taken again (${dialect})`, async () => {
+  it(`collections: refused facts are shown until some are accepted (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, hosts, ingest, find, rowOf } = await fleet(stack, dialect)
     const a = await host('a')

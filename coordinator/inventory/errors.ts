@@ -1,11 +1,11 @@
-/** What can be wrong with the facts that a host sends. */
+/** Errors of the facts that a host sends. */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const inventoryError = defineErrors({
   'inventory.not-theirs': {
     exit: 'denied',
     message: (d: { host: string }) =>
-      `${d.host} sent facts that are not about itself, or are signed by another key`,
+      `${d.host} sent facts about another host, or facts that another key signed`,
   },
   'inventory.refused': {
     exit: 'verification',
@@ -15,19 +15,18 @@ export const inventoryError = defineErrors({
   'inventory.none': {
     exit: 'notFound',
     message: (d: { host: string }) => `${d.host} has not reported its packages yet`,
-    hint: () => 'muster agent list shows whether it is connected',
+    hint: () => 'run `muster agent list` to see whether it is connected',
   },
   'inventory.unknown': {
     exit: 'notFound',
     message: (d: { host: string; reason: string }) =>
       `the packages of ${d.host} are unknown: ${d.reason}`,
-    hint: (d: { host: string }) => `muster agent show ${d.host} shows what it reports`,
+    hint: (d: { host: string }) => `run \`muster agent show ${d.host}\` to see what it reports`,
   },
   'inventory.bad-version': {
     exit: 'usage',
     message: (d: { version: string }) =>
       `${JSON.stringify(d.version)} is not a version condition, such as '< 3.0.7-25.el9'`,
-    hint: () =>
-      'a comparison and a version: <, <=, =, >= or >, then [epoch:]version[-release], quoted for the shell',
+    hint: () => 'write <, <=, =, >= or > and then [epoch:]version[-release], quoted for the shell',
   },
 })

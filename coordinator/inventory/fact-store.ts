@@ -1,6 +1,6 @@
 /**
- * Each host's package state and its history in the database. Derived from the hosts' signed facts,
- * never edited.
+ * Each host's package state and its history in the database. The rows are derived from the hosts'
+ * signed facts and never edited.
  */
 import type { Kysely } from 'kysely'
 import { parseRfc3339, rfc3339 } from '../../shared/clock.ts'
@@ -21,36 +21,39 @@ type Tx = Kysely<Tables>
 export type StoredEvent = Omit<FactEvent, 'event'> & { readonly event: FactEvent['event'] }
 
 /**
- * Rows a statement inserts: 7 columns each stay far below both databases' limit of bound values
- * (32,766 and 65,535).
+ * Rows of one insert. With 7 columns each, they stay far below the limit of bound values of both
+ * databases (32,766 and 65,535).
  */
 const ROWS = 500
 /**
- * Events that one answer holds. It says how many older ones there are; those are asked for by
+ * Events of one answer. The answer reports how many older ones exist; a caller asks for those by
  * package.
  */
 export const MAX_HISTORY = 10_000
 
 /**
- * Of one package on one host: more than anybody installs side by side. A host that claims more
- * would make the answer about all hosts too large.
+ * Versions of one package on one host, more than a real host has installed. Without this limit a
+ * lying host could make the answer about all hosts too large.
  */
 export const MAX_VERSIONS = 100
 
 export interface FactStore {
   readonly collections: HostCollections
   state(agent: AgentId, tx?: Tx): Promise<FactState | undefined>
-  /** Replaces the host's state and appends what changed to its history. */
+  /** Replaces the host's state and appends the changes to its history. */
   save(tx: Tx, agent: AgentId, state: FactState, events: readonly FactEvent[]): Promise<void>
-  /** The hosts that have told their packages, and as of when in milliseconds. */
+  /**
+   * The hosts that have reported their packages, each with the time of its report in milliseconds.
+   */
   reported(): Promise<ReadonlyMap<string, number>>
   /** The newest {@link MAX_HISTORY} events, oldest first. */
   history(agent: AgentId, name?: string): Promise<StoredEvent[]>
-  /** How many events {@link history} leaves out. */
+  /** How many events {@link history} omits. */
   older(agent: AgentId, name?: string): Promise<number>
   /**
-   * The installed versions of the package, at most {@link MAX_VERSIONS} of one host, and one more
-   * where the host has more: the caller leaves that one out and reports it.
+   * The installed versions of the package, at most {@link MAX_VERSIONS} for each host. If a host
+   * has
+   * more, one more is returned: the caller omits it and reports that there are more.
    */
   installed(
     name: string,

@@ -1,4 +1,4 @@
-/** What hosts report of their collections, and what was refused of them, in the database. */
+/** The database's record of each host's collections, and of refused facts. */
 import type { Kysely } from 'kysely'
 import { rfc3339 } from '../../shared/clock.ts'
 import {
@@ -13,19 +13,19 @@ import type { Tables } from '../database/tables/all.ts'
 type Tx = Kysely<Tables>
 
 export interface HostCollection {
-  /** The newest report; undefined from hosts of an older version. */
+  /** The newest report; undefined for hosts of an older version. */
   readonly collection: FactCollection | undefined
-  /** Why the host's facts are refused, and since when; undefined if they are taken. */
+  /** Why the host's facts are refused, and since when; undefined if they are accepted. */
   readonly refused: { readonly at: string; readonly reason: string } | undefined
 }
 
 export interface HostCollections {
   of(agent: AgentId): Promise<HostCollection | undefined>
-  /** Of every host that ever reported, by agent. */
+  /** All hosts that ever reported, by agent. */
   all(): Promise<ReadonlyMap<string, HostCollection>>
   report(agent: AgentId, collection: FactCollection, now: number): Promise<void>
   refuse(agent: AgentId, reason: string, now: number): Promise<void>
-  /** The host's facts were taken: what was refused before doesn't count any more. */
+  /** Records that the host's facts were accepted. An earlier refusal no longer counts. */
   taken(tx: Tx, agent: AgentId): Promise<void>
 }
 
@@ -53,7 +53,7 @@ export function createHostCollections({ query }: Pick<Database, 'query'>): HostC
     },
     async refuse(agent, refused, now) {
       const row = { agent, received_at: null, collection: null, refused_at: now, refused }
-      // It is refused again and again: the first time counts.
+      // Repeated refusals keep the time of the first one.
       await query
         .insertInto('fact_collection')
         .values(row)
@@ -89,7 +89,7 @@ function read(row: {
 }
 
 /**
- * All that is wrong with the host's facts: what it says itself, and what this coordinator refuses.
+ * All problems with the host's facts: those that it reports, and those that this coordinator found.
  */
 export function problemsOf(host: HostCollection | undefined): FactProblem[] {
   const { collection, refused } = host ?? {}

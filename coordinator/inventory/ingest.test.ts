@@ -22,7 +22,7 @@ import { createFactStore } from './fact-store.ts'
 import { createIngest } from './ingest.ts'
 
 for (const dialect of DIALECTS) {
-  it(`facts: what a host installs, updates and removes is its state and its history (${dialect})`, async () => {
+  it(`facts: installs, updates and removals become state and history (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, installed, history, position } = await scene(stack, dialect)
     const [a, b] = [await host('a'), await host('b')]
@@ -38,11 +38,11 @@ for (const dialect of DIALECTS) {
     ])
     assert.deepEqual(await history(a, 'vim'), ['install vim null 9-1'])
     assert.deepEqual([await installed(b), await history(b)], [['bash=4.0-1'], []])
-    // The whole set at once was all that it took: news of events are applied as they are.
+    // The host was asked once, for its whole set. Later events are applied as they arrive.
     assert.deepEqual([a.asked, await position(a)], [['0.0'], '1.3'])
   })
 
-  it(`facts: missing news are pulled, replayed ones change nothing (${dialect})`, async () => {
+  it(`facts: missing updates are pulled, replayed ones change nothing (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, installed, history, position } = await scene(stack, dialect)
     const a = await host('a')
@@ -60,25 +60,25 @@ for (const dialect of DIALECTS) {
     assert.deepEqual([a.asked.length, await position(a), await history(a)], [2, '1.3', before])
   })
 
-  it(`facts: what does not lead to its root is settled by the whole set (${dialect})`, async () => {
+  it(`facts: after a wrong root the whole set is fetched (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, installed, history, position, coordinator } = await scene(stack, dialect)
     const a = await host('a')
     await news(a, a.install('bash=1-1', 'vim=1-1'))
-    // The rows are not what the host said: by hand, by a bug.
+    // The rows differ from the host's facts, through a manual change or a bug.
     await coordinator.database.query.deleteFrom('fact_package').where('name', '=', 'vim').execute()
     await news(a, a.install('bash=2-1', 'vim=1-1'))
     assert.deepEqual(a.asked, ['0.0', '1.1', '0.0'])
     assert.deepEqual([await position(a), await installed(a)], ['1.2', ['bash=2-1', 'vim=1-1']])
-    // What the coordinator saw change, with what it had.
+    // The changes that the coordinator saw, relative to its rows.
     assert.deepEqual(await history(a), ['update bash 1-1 2-1', 'install vim null 1-1'])
   })
 
-  it(`facts: a name as long as it may be is kept, and a longer one is refused in words (${dialect})`, async () => {
+  it(`facts: the longest name is stored, a longer one is rejected (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, ingest, installed } = await scene(stack, dialect)
     const a = await host('a')
-    // Text that PostgreSQL can't compress into the size that its index takes.
+    // Text that PostgreSQL can't compress to the size that its index accepts.
     let seed = 1
     const text = (length: number): string =>
       Array.from({ length }, () => {
@@ -101,7 +101,7 @@ for (const dialect of DIALECTS) {
     assert.equal((await installed(a)).length, 1)
   })
 
-  it(`facts: a host that lost its journal begins a new epoch, and its history goes on (${dialect})`, async () => {
+  it(`facts: a lost journal begins a new epoch and keeps the history (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, installed, history, position } = await scene(stack, dialect)
     const a = await host('a')
@@ -118,7 +118,7 @@ for (const dialect of DIALECTS) {
     ])
   })
 
-  it(`FG-01: no host says anything of another one, by gossip, by push or in answer to a pull (${dialect})`, async () => {
+  it(`FG-01: a host can't report facts of another host (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, ingest, installed, hosts, log, coordinator, store } = await scene(
       stack,
@@ -149,7 +149,7 @@ for (const dialect of DIALECTS) {
     await assert.rejects(push({ update: toWire(await a.sign(lie)) }, as(b)), {
       code: 'inventory.not-theirs',
     })
-    // Nor of itself, once it is no member any more.
+    // A host that is no longer a member can't report its own facts either.
     await coordinator.database.transaction((tx) =>
       coordinator.agents.revoke(tx, gone.record.id, TEST_TIME),
     )
@@ -161,14 +161,14 @@ for (const dialect of DIALECTS) {
     for (const one of [a, b, gone]) assert.deepEqual(await installed(one), ['bash=1-1'])
   })
 
-  it(`facts: news that come while a pull is answered are not lost with it (${dialect})`, async () => {
+  it(`facts: an update that arrives during a pull is not lost (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, installed, hosts, ingest } = await scene(stack, dialect)
     const a = await host('a')
     await news(a, a.install('bash=1-1'))
     a.install('bash=2-1')
     const [answered, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-    // The host has read its journal for the answer, and then something is installed.
+    // The host has read its journal for the answer. Then a package is installed.
     const slow: typeof a.pull = async (request, context) => {
       const answer = await a.pull(request, context)
       answered.resolve()
@@ -184,7 +184,7 @@ for (const dialect of DIALECTS) {
     assert.deepEqual(await installed(a), ['bash=3-1'])
   })
 
-  it(`facts: pulls that fail leave no stream open, and what a host sends is bounded (${dialect})`, async () => {
+  it(`facts: a failed pull closes its stream; answers are bounded (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, hosts, ingest, log, installed } = await scene(stack, dialect)
     const a = await host('a')
@@ -198,7 +198,7 @@ for (const dialect of DIALECTS) {
           await send(new Uint8Array(256 * 1024))
         return { updates: [] }
       },
-      // All of them, it says, and begins in the middle.
+      // The host claims to send all updates, but begins in the middle.
       async () => ({ updates: [toWire(await a.sign({ ...a.install('bash=2-1'), sequence: 7 }))] }),
     ]
     for (const pull of pulls) {
@@ -213,14 +213,14 @@ for (const dialect of DIALECTS) {
     assert.deepEqual(await installed(a), [])
   })
 
-  it(`facts: two coordinators that hear of a host at once make one history of it (${dialect})`, async () => {
+  it(`facts: two coordinators write one history of a host (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { coordinator, host, news, installed, history, position, ingest, hosts } = await scene(
       stack,
       dialect,
     )
     const { agents, clock, log } = coordinator
-    // Where a database takes several coordinators, the second one has connections of its own.
+    // If the database supports several coordinators, the second one has its own connections.
     const database =
       dialect === 'sqlite'
         ? coordinator.database
@@ -248,7 +248,7 @@ for (const dialect of DIALECTS) {
   })
 }
 
-it('facts: a fleet that comes back at once is asked a few hosts at a time, and all of them in the end', async () => {
+it('facts: after a restart the whole fleet is pulled, a few hosts at a time', async () => {
   await using stack = new AsyncDisposableStack()
   const { host, hosts, ingest, installed } = await scene(stack, 'sqlite')
   const fleet: Host[] = []

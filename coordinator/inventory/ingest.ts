@@ -1,7 +1,8 @@
 /**
- * Takes in what hosts say of their packages. A statement counts only if the host it is about signed
- * it; it is applied only if it follows what is known and leads to the root that it names. Anything
- * else is a gap, and a pull fills it: gossip carries news, pulls carry truth.
+ * Stores the facts that hosts send. A statement counts only if its own host signed it. It is
+ * applied
+ * only if it follows the known state and leads to the root that it names. Anything else is a gap,
+ * and a pull from the host fills it.
  */
 import { openClient } from '../../protocols/rpc/call.ts'
 import type { ResponseOf } from '../../protocols/rpc/define-protocol.ts'
@@ -40,35 +41,36 @@ export interface IngestDeps {
 
 export interface Ingest {
   /**
-   * @param payload the set's bytes where the statement is `full`. @throws inventory.*, facts.*,
-   * trust.*
+   * @param payload the bytes of the set if the statement is `full`.
+   * @throws inventory.*, facts.*, trust.*
    */
   take(agent: AgentRecord, signed: Signed, payload?: Uint8Array): Promise<Ingested>
   /**
-   * Takes what the host has beyond what is known; joins a pull under way. Failures are logged: the
-   * next connection or news tries again.
+   * Pulls the updates that the host has beyond the known state. Joins a pull that is running.
+   * Failures
+   * are logged: the next connection or update tries again.
    */
   pull(agent: AgentRecord, signal: AbortSignal): Promise<void>
-  /** Notes how the host's newest look at its packages went. */
+  /** Records how the host's newest collection of its packages went. */
   collected(agent: AgentRecord, collection: FactCollection): Promise<void>
-  /** News from gossip: applies them, or pulls what is missing. */
+  /** Applies an update from gossip, or pulls the missing ones. */
   news(signed: Signed, signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
 
-/** A pull that takes longer is given up; the next news starts another. */
+/** A pull that takes longer is cancelled. The next update starts another one. */
 const PULL_MS = 60_000
 /**
- * Pulls at once, of at most 32 MiB each: after a restart the whole fleet comes back, and the
- * database takes one host at a time anyway.
+ * Pulls at once, of at most 32 MiB each. After a restart all hosts come back, and the database
+ * stores one host at a time anyway.
  */
 const PARALLEL_PULLS = 8
 
 export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ingest {
-  // Owned by inTurn(): the last job of each host. Two updates of one host must not both read the
-  // state before either wrote it.
+  // Owned by inTurn(): the last job of each host. Two updates of one host must not read the state
+  // before either has written it.
   const turns = new Map<AgentId, Promise<unknown>>()
-  // Owned by pull(): the pull of each host that is under way or waits for its place.
+  // Owned by pull(): each host's pull that is running or waiting.
   const pulls = new Map<AgentId, Promise<void>>()
   const places = createSlots(PARALLEL_PULLS)
 
@@ -93,7 +95,7 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
     const statement = readSigned(signed, 'facts', { fleet: options.fleet })
     if (statement.agent !== agent.id || !Buffer.from(signed.key).equals(agent.publicKey))
       throw inventoryError('inventory.not-theirs', { host: agent.name })
-    // News of a full set come without the set: whoever gossips does not carry megabytes.
+    // Gossip announces a full set without the set, because gossip must not carry megabytes.
     if (statement.kind === 'full' && payload === undefined) {
       const state = await deps.store.state(agent.id)
       if (
@@ -107,8 +109,8 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
     const update = readUpdate(statement, payload)
     return inTurn(agent.id, () =>
       deps.database.transaction(async (tx): Promise<Ingested> => {
-        // Of two coordinators that take in the same host's news, the second one sees what the first
-        // one made of them.
+        // If two coordinators store updates of one host, the second one sees the result of the
+        // first.
         await lockRow(
           deps.database.dialect,
           tx.selectFrom('agent').select('id').where('id', '=', agent.id),
@@ -156,7 +158,7 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
     try {
       answer = await client.call('pull', request, { signal, onData })
     } finally {
-      // Also after a refusal: the stream would stay open, and there are few of them for each host.
+      // Also after a refusal: an open stream would remain, and each host has only a few.
       await client.close().catch(() => undefined)
     }
     const set = bytes > 0 ? Buffer.concat(parts) : undefined
@@ -178,20 +180,20 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
         },
       )
       if (refusal === undefined) continue
-      // The updates don't follow what is known, don't lead where they say, or can't be read: only
-      // the whole set settles that, and it is asked for once.
+      // The updates don't follow the known state, have a wrong root, or can't be read. The
+      // coordinator asks once for the whole set.
       if (isFull || (from.epoch === 0 && from.sequence === 0)) throw refusal
       return pullFrom(agent, { epoch: 0, sequence: 0 }, signal)
     }
   }
 
-  /** What the host sends can't be taken: that is shown wherever its packages are. */
+  /** The host's facts can't be accepted. All views of its packages show that. */
   const refused = async (agent: AgentRecord, refusal: MusterError): Promise<void> => {
     const reason = shortReason(refusal.message)
     await deps.store.collections
       .refuse(agent.id, reason, deps.clock.now())
       .catch((error: unknown) =>
-        deps.log.warn({ host: agent.name, error }, 'the refusal of facts could not be noted'),
+        deps.log.warn({ host: agent.name, error }, 'the refusal of facts could not be stored'),
       )
   }
 
@@ -231,22 +233,25 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
       const { agent: id } = readSigned(signed, 'facts', { fleet: options.fleet })
       const agent = await deps.agents.byId(id)
       if (agent?.status !== 'approved') return
-      // News that can't be applied are asked for as news that are missing: the pull names the set
-      // that is known here, and the host begins a new epoch where it can't go on from there.
+      // An update that can't be applied is treated as a missing one. The pull names the set that is
+      // known here, and the host begins a new epoch if it can't continue from there.
       const missing = (): Promise<boolean> =>
         take(agent, signed).then(
           ({ result }) => result === 'gap',
           (error: unknown) => {
             if (!isRefusal(error)) throw error
-            deps.log.warn({ host: agent.name, error }, 'news of facts refused; asking the host')
+            deps.log.warn(
+              { host: agent.name, error },
+              'an update of facts was refused; pulling from the host',
+            )
             return true
           },
         )
       if (!(await missing())) return
       const joined = pulls.has(agent.id)
       await pull(agent, signal)
-      // Its host may have answered the pull under way before it had these news; and nobody tells
-      // them again.
+      // The host may have answered the running pull before it had this update, and gossip doesn't
+      // repeat it.
       if (joined && (await missing())) await pull(agent, signal)
     },
     async close() {
@@ -255,7 +260,7 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
   }
 }
 
-/** The host's statement is at fault, not this coordinator or the way between them. */
+/** The host's statement is wrong, not this coordinator or the connection. */
 function isRefusal(error: unknown): error is MusterError {
   return (
     inventoryError.is(error, 'inventory.refused') ||

@@ -67,7 +67,7 @@ const ask = (coordinator: TestCoordinator, actor = delegate) =>
 
 for (const dialect of DIALECTS) {
   describe(`access on ${dialect}`, () => {
-    it(`a grant holds as soon as it is added and no longer than it is revoked, on every coordinator (${dialect})`, async () => {
+    it(`every coordinator applies a grant and its revocation at once (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const second = await coordinator.start({ name: 'c2' })
       const may = async (): Promise<boolean[]> =>
@@ -104,7 +104,7 @@ for (const dialect of DIALECTS) {
       assert.equal(coordinator.told.revoked, 2)
     })
 
-    it(`what is no good grant is not added (${dialect})`, async () => {
+    it(`rejects a grant that is invalid, foreign or taken (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       await add(coordinator, await grantOf(1))
       const size = (await coordinator.ledger.head()).size
@@ -120,7 +120,7 @@ for (const dialect of DIALECTS) {
       assert.equal((await coordinator.ledger.head()).size, size)
     })
 
-    it(`nobody passes on what they do not hold (${dialect})`, async () => {
+    it(`rejects a delegated grant that its issuer doesn't hold (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       await add(coordinator, await grantOf(1, { namespace: 'policy', depth: 1 }))
       const friend = testKey(4)
@@ -130,8 +130,8 @@ for (const dialect of DIALECTS) {
         delegate,
       )
       await assert.rejects(add(coordinator, onward, delegate), { code: 'trust.denied' })
-      // What would never allow anything is no grant: without a parent, with one that may not be
-      // passed on, or that nobody knows.
+      // These grants would never allow anything. They have no parent, a parent that may not be
+      // passed on, or a parent that doesn't exist.
       for (const changes of [
         { parent: null },
         { parent: testUuid(599) },
@@ -156,7 +156,7 @@ for (const dialect of DIALECTS) {
       await coordinator.access.require(ask(coordinator, friend))
     })
 
-    it(`ID-26: who may not revoke a grant takes no epoch with it, whatever right to the policy there is (${dialect})`, async () => {
+    it(`ID-26: a revocation by an unauthorised key takes no epoch (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const { access, database } = coordinator
       await add(coordinator, await grantOf(1, { namespace: 'policy' }))
@@ -166,7 +166,7 @@ for (const dialect of DIALECTS) {
       ]
       await add(coordinator, mine)
       await add(coordinator, onward, delegate)
-      // An operator's grant, which the delegate may not take back, and one that bears its id.
+      // An operator's grant that the delegate may not revoke, and a grant with the same id.
       await add(coordinator, await grantOf(4, { subject: stranger.fingerprint }))
       const twin = await grantOf(
         4,
@@ -215,13 +215,13 @@ for (const dialect of DIALECTS) {
         chain: [mine, twin].map((one) => ({ ...toText(one), scheme: 'sshsig' as const })),
       })
       await revoke(coordinator, second, delegate)
-      // It took back a grant of its own that nobody added; the operator's goes on to hold and is
-      // shown so.
+      // The delegate revoked its own grant, which was never added. The operator's grant still holds
+      // and is listed as valid.
       assert.deepEqual([await revokedAt(4), await listed(4)], [null, false])
       await access.require(ask(coordinator, stranger))
     })
 
-    it(`of two who revoke at the same moment one is asked to try again, and a repeated revocation changes nothing (${dialect})`, async () => {
+    it(`of two concurrent revocations one must be retried (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const [mine, yours] = [
         await revocationOf(1, { kind: 'key', target: stranger.fingerprint }),
@@ -259,7 +259,7 @@ for (const dialect of DIALECTS) {
       )
     })
 
-    it(`ID-24: a revocation that was rolled back leaves nothing in memory, and the real one of its number counts (${dialect})`, async () => {
+    it(`ID-24: a rolled-back revocation leaves nothing in memory (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const { access, database } = coordinator
       const never = await revocationOf(1, { kind: 'key', target: delegate.fingerprint })
@@ -269,7 +269,7 @@ for (const dialect of DIALECTS) {
         throw new Error('rolled back')
       })
       await assert.rejects(rolledBack, /rolled back/)
-      // By another coordinator, so that this one has only the number of rows to go by.
+      // Another coordinator adds it, so this one sees only that the number of rows is the same.
       const second = await coordinator.start({ name: 'c2' })
       const real = await revocationOf(1, { kind: 'key', target: stranger.fingerprint }, operator, 2)
       await database.transaction((tx) => second.access.insertRevocation(tx, real, 1))
@@ -283,7 +283,7 @@ for (const dialect of DIALECTS) {
       )
     })
 
-    it(`revoking a host takes an operator's signature, whoever may change the fleet (${dialect})`, async () => {
+    it(`only an operator's signature can revoke a host (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const [web, db] = [await coordinator.member('web-1'), await coordinator.member('db-1')]
       await add(coordinator, await grantOf(1, { namespace: 'fleet' }))
@@ -315,7 +315,7 @@ for (const dialect of DIALECTS) {
       await assert.rejects(revoke(coordinator, hostInGrants), { code: 'operation.malformed' })
     })
 
-    it(`an order carries the one chain that covers it, however many grants there are, and what the host lacks (${dialect})`, async () => {
+    it(`an intent travels with its grant chain and new revocations (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const friend = testKey(4)
       const others = await Promise.all(
@@ -357,7 +357,7 @@ for (const dialect of DIALECTS) {
       )
     })
 
-    it(`names stand in the root, and a key without one is its fingerprint (${dialect})`, async () => {
+    it(`the root names operators; other keys show a fingerprint (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const names = await Promise.all(
         [operator, secondOperator, stranger].map((key) =>

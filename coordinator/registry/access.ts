@@ -1,7 +1,8 @@
 /**
- * What this coordinator knows of trust: the root chain, grants and revocations. The decision itself
- * is `authorize()` of shared/trust, which agents run again for themselves. Statements are read from
- * the database at every question, so that several coordinators agree; each is verified once.
+ * The coordinator's trust state: the root chain, grants and revocations. `authorize()` of
+ * shared/trust makes the decision, and agents run it again for themselves. Each question reads the
+ * statements from the database, so that several coordinators agree. Each statement is verified
+ * once.
  */
 import { createHash } from 'node:crypto'
 import type { Kysely } from 'kysely'
@@ -33,10 +34,13 @@ import { registryError } from './errors.ts'
 
 type Tx = Kysely<Tables>
 
-/** Stands in a hint for a host: the command line knows what its user typed (PC-27). */
+/**
+ * Stands for a host in a hint. The command line replaces it by the name that its user typed
+ * (PC-27).
+ */
 const UNNAMED = 'HOST'
 
-/** Statements as an agent needs them to decide for itself. */
+/** The statements that an agent needs to decide for itself. */
 export interface Evidence {
   readonly roots: readonly (readonly Signed[])[]
   readonly grants: readonly Signed[]
@@ -45,31 +49,32 @@ export interface Evidence {
 
 export interface Access {
   /**
-   * @param about `host`: what is asked for names a host, known or not (default: where there is a
-   * target). Whoever may not is told the same then, whether there is such a host,
-   *   whatever its labels are (PC-27)
+   * @param about `host`: the question names a host that may not exist (default if there is a
+   * target). The refusal is then the same for every host, known or not, whatever its labels are
+   * (PC-27).
    * @throws trust.denied
    */
   require(ask: Ask, about?: 'fleet' | 'host', tx?: Tx): Promise<void>
   state(tx?: Tx): Promise<TrustState & { readonly epoch: number }>
   root(): Promise<RootState>
-  /** An operator's name where the root statement has one; else the fingerprint. */
+  /** The operator's name from the root statement, or else the fingerprint. */
   nameOf(actor: Fingerprint): Promise<string>
   /**
-   * The roots; the grants that let `ask` be asked, none if it may not; the revocations behind
-   * `after`, an epoch.
+   * The roots, the grants that allow `ask` (none if it is denied), and the revocations after epoch
+   * `after`.
    */
   evidence(ask: Ask, after: number): Promise<Evidence>
   /** The chain of root statements, oldest first. */
   roots(): Promise<Signed[][]>
-  /** Revocations behind the epoch, oldest first. */
+  /** Revocations after the epoch, oldest first. */
   revocationsAfter(epoch: number): Promise<Signed[]>
   /**
-   * @throws registry.grant-taken, registry.grant-void for one that no operator and no known grant
-   * leads to, trust.*
+   * @throws registry.grant-taken, trust.*, and registry.grant-void if no operator and no known
+   * grant
+   * stands behind it
    */
   insertGrant(tx: Tx, signed: Signed, at: number): Promise<Grant>
-  /** @returns the state with the revocation in it. @throws trust.* as acceptRevocation does */
+  /** @returns the state including the revocation. @throws trust.* as acceptRevocation does */
   insertRevocation(tx: Tx, signed: Signed, at: number): Promise<RevocationState>
 }
 
@@ -92,11 +97,11 @@ export function createAccess(
   options: { fleet: FleetId; rootDigest: Sha256 },
 ): Access {
   const { database } = deps
-  // Owned by state(): grants that were checked in this process, by their signature.
+  // Owned by state(): the grants that this process verified, by their signature.
   const verifiedGrants = new Map<string, Grant>()
   let chain: RootState | undefined
-  // Owned by revocations(): of exactly these rows under this root. A signature is checked once;
-  // only what was added since is read anew.
+  // Owned by revocations(): the state of exactly these rows under this root. Each signature is
+  // checked once, because only new rows are read.
   let revoked: { root: Sha256; ids: readonly string[]; state: RevocationState } | undefined
 
   const roots = async (tx: Tx = database.query): Promise<Signed[][]> =>
@@ -124,7 +129,7 @@ export function createAccess(
   const revocations = async (tx?: Tx): Promise<RevocationState> => {
     const rows = await revocationRows(tx)
     const { root: current, digest, former } = await root(tx)
-    // Not the number of rows: inside a transaction that is rolled back there is one that never was.
+    // Compares ids, not the number of rows: a transaction that is rolled back had one more.
     const known =
       revoked?.root === digest && revoked.ids.every((id, i) => rows[i]?.id === id)
         ? revoked
@@ -144,7 +149,7 @@ export function createAccess(
   const grantRows = (tx: Tx = database.query) =>
     tx.selectFrom('grant_record').selectAll().orderBy('added_at').execute()
 
-  /** Every grant, checked, with the statement that it stands in. */
+  /** Every grant, verified, with its signed statement. */
   const statements = async (tx?: Tx): Promise<{ grant: Grant; signed: Signed }[]> =>
     (await grantRows(tx)).map((row) => {
       const signed = toSigned(row)
@@ -169,8 +174,8 @@ export function createAccess(
       const current = await state(tx)
       if (about === 'fleet') return void requireRight(current, ask)
       if (authorize(current, ask).allowed) return
-      // As if every grant were for all hosts: what is wrong apart from the host is what the actor
-      // may know.
+      // Assumes that every grant covers all hosts. The actor may learn what else is missing, but
+      // nothing about the host.
       const { target: _, ...anywhere } = ask
       const widened = current.grants.map(({ grant }) => ({
         grant: { ...grant, selector: { all: true } as const },
@@ -202,8 +207,8 @@ export function createAccess(
       const rows = await revocationRows()
       return {
         roots: await roots(),
-        // Not all that there are: an order carries a bounded number, and a host needs one way to
-        // the root.
+        // Only the chain: an intent carries a bounded number of grants, and a host needs one path
+        // to the root.
         grants: grants.filter(({ grant }) => chain.includes(grant)).map(({ signed }) => signed),
         revocations: rows.filter((row) => row.epoch > after).map(toSigned),
       }
@@ -252,8 +257,8 @@ export function createAccess(
       const revocation = readSigned(signed, 'revocation', { fleet: options.fleet })
       const digest = createHash('sha256').update(signed.statement).digest('hex')
       if (before.known.some((known) => known.digest === digest)) return before
-      // Epochs are handed out one by one: of two operators who revoke at the same moment one takes
-      // the next number, and the other asks again.
+      // Epochs have no gaps. If two operators revoke at the same moment, one takes the next epoch
+      // and the other must retry.
       if (revocation.epoch !== before.epoch + 1)
         throw registryError('registry.epoch', { expected: before.epoch + 1, got: revocation.epoch })
       const { root: current, former } = await root(tx)
@@ -273,7 +278,7 @@ export function createAccess(
           added_at: at,
         })
         .execute()
-      // A note for whoever looks into the database; what holds is decided from the statements.
+      // For people who read the database. Decisions are made from the statements.
       const grant =
         revocation.kind === 'grant' &&
         (await statements(tx)).find((each) => each.grant.id === revocation.target)?.grant

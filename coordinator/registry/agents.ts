@@ -1,7 +1,6 @@
 /**
  * The hosts of the fleet as the coordinator knows them. A row is made when a host first asks to
- * join, and never deleted: a revoked host's id, name and key stay taken, so that nobody becomes it
- * again.
+ * join. The row of a revoked host is never deleted, so no other host can take its id, name or key.
  */
 import type { Kysely, Selectable as Row } from 'kysely'
 import { canonicalJson } from '../../shared/canonical-json.ts'
@@ -25,9 +24,9 @@ export interface AgentRecord {
   readonly publicKey: Uint8Array
   readonly fingerprint: Fingerprint
   readonly labels: Readonly<Record<string, string>>
-  /** What the host said of itself when it asked to join. */
+  /** The claims that the host sent when it asked to join. */
   readonly claims: Readonly<Record<string, string>>
-  /** Raised by revocation and by other labels; certificates of an older epoch are void. */
+  /** Raised by revocation and by a change of labels. Certificates of an older epoch are void. */
   readonly epoch: number
   readonly enrolledAt: string | null
   readonly lastSeen: string | null
@@ -46,7 +45,7 @@ export interface Candidate {
 
 type Tx = Kysely<Tables>
 
-/** The first host whose name is the same but for case. */
+/** The host with the same name, ignoring case. */
 async function namesake(tx: Tx, name: string): Promise<AgentRecord | undefined> {
   const row = await tx
     .selectFrom('agent')
@@ -57,8 +56,9 @@ async function namesake(tx: Tx, name: string): Promise<AgentRecord | undefined> 
 }
 
 /**
- * Hosts choose their names, and people select hosts by them here, whatever the host's version
- * allowed.
+ * Hosts choose their names, and operators select hosts by name here. The check must not depend on
+ * the
+ * version of the host.
  * @throws host-name.refused
  */
 async function requireSafeName(tx: Tx, id: AgentId, name: string): Promise<void> {
@@ -70,7 +70,7 @@ async function requireSafeName(tx: Tx, id: AgentId, name: string): Promise<void>
   )
 }
 
-/** Hosts that may wait for approval at once: more are a flood, not a roll-out. */
+/** Hosts that may wait for approval at once. More of them are a flood, not a roll-out. */
 const MAX_PENDING = 1000
 
 export interface Agents {
@@ -79,11 +79,14 @@ export interface Agents {
   byPeer(peerId: string, tx?: Tx): Promise<AgentRecord | undefined>
   /** @throws registry.unknown-host, registry.ambiguous-host */
   find(text: string): Promise<AgentRecord>
-  /** Of the approved hosts. @throws registry.unknown-host where a selector matches none */
+  /** Only approved hosts. @throws registry.unknown-host if a selector matches none */
   select(selectors: readonly string[]): Promise<AgentRecord[]>
   /**
-   * Records a host that asks to join; asking again with the same id, key and name changes nothing. One that is `invited`, by a token that the same
-   * transaction checks, finds room whatever strangers are waiting. @throws registry.*-taken, registry.revoked */
+   * Records a host that asks to join. Asking again with the same id, key and name changes nothing.
+   * An `invited` host has a token that the same transaction checks. It is admitted even if too many
+   * strangers wait.
+   * @throws registry.*-taken, registry.revoked
+   */
   admit(
     tx: Tx,
     candidate: Candidate,
@@ -91,14 +94,15 @@ export interface Agents {
     options?: { invited?: boolean },
   ): Promise<AgentRecord>
   /**
-   * Forgets the stranger that waits under this name, in whatever case, if one does: it came without
-   * a token, and a name costs it nothing.
+   * Removes a pending host with this name (ignoring case) if it came without a token. Such a host
+   * could
+   * take any name at no cost.
    */
   displace(tx: Tx, name: string): Promise<AgentRecord | undefined>
   approve(tx: Tx, id: AgentId, labels: Record<string, string>, at: number): Promise<void>
   relabel(tx: Tx, id: AgentId, labels: Record<string, string>): Promise<void>
   revoke(tx: Tx, id: AgentId, at: number): Promise<void>
-  /** Forgets a host that was never approved. */
+  /** Removes a host that was never approved. */
   reject(tx: Tx, id: AgentId): Promise<void>
   seen(
     id: AgentId,
@@ -202,7 +206,7 @@ export function createAgents(deps: { database: Database }): Agents {
       if (!agent) throw registryError('registry.unknown-host', { host: id })
       if (agent.status !== 'pending')
         throw registryError('registry.not-pending', { name: agent.name, status: agent.status })
-      // One that has waited since a version that took any name.
+      // The host may have waited since a version that accepted any name.
       await requireSafeName(tx, id, agent.name)
       await tx
         .updateTable('agent')
@@ -254,8 +258,9 @@ export function createAgents(deps: { database: Database }): Agents {
 }
 
 /**
- * Labels as they are stored, in one order. A host whose labels no certificate holds would be locked
- * out. @throws registry.labels
+ * Labels as they are stored, in one order. Without this check a host could get labels that no
+ * certificate can hold, and would be locked out.
+ * @throws registry.labels
  */
 function labelsText(name: string, labels: Readonly<Record<string, string>>): string {
   const parsed = labelsField.safeParse(labels)

@@ -1,6 +1,7 @@
 /**
- * Node certificates: what a coordinator says a key is, for a day. Signed by this coordinator's
- * issuing key; the root statement names it.
+ * Node certificates: a statement for one day that a key belongs to a node. The coordinator's
+ * issuing
+ * key signs them, and the root statement names that key.
  */
 import { type Clock, rfc3339 } from '../../shared/clock.ts'
 import type { FleetId } from '../../shared/ids.ts'
@@ -8,7 +9,7 @@ import type { Signer } from '../../shared/identity/signer.ts'
 import { signStatement, type Signed } from '../../shared/trust/signed.ts'
 import type { AgentRecord } from './agents.ts'
 
-/** Renewed at half-life; bounds how long a revoked host that cannot be reached is believed (I5). */
+/** Renewed at half-life. It bounds how long an unreachable host accepts a revoked one (I5). */
 const CERTIFICATE_MS = 24 * 3_600_000
 /** Hosts whose clocks are behind must be able to use a fresh certificate. */
 const BACKDATED_MS = 5 * 60_000

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../../shared/clock.ts'
 import { recordedLog } from '../../shared/testing/recorded-log.ts'
 import { createCloneDetector } from './clone-detector.ts'
 
-/** Timers fire when the test says so; hanging up is noted. */
+/** The test fires the timers. The log records each disconnect. */
 function copiesByHand() {
   let check = (): void => undefined
   const clock: Clock = {
@@ -26,13 +26,12 @@ function copiesByHand() {
   return { copies, arrive, hungUp, log, check: () => check() }
 }
 
-test('ID-30: an agent that is started again and again is one host, and its old connection is ended once', () => {
+test('ID-30: a restarted agent stays one host, and its old connection is closed once', () => {
   const { copies, arrive, hungUp, log } = copiesByHand()
   arrive('a')
   arrive('a', true)
   arrive('b')
-  // Its power was cut: the old connection has not been noticed to be dead yet. Nobody comes back
-  // over it.
+  // The host lost its power, and the old connection still looks alive. No agent returns over it.
   arrive('c', true)
   arrive('c')
   for (let n = 0; n < 100; n++) arrive(`later-${n}`)
@@ -42,7 +41,7 @@ test('ID-30: an agent that is started again and again is one host, and its old c
   assert.deepEqual(log.lines, [])
 })
 
-test('ID-30: two agents that take turns with one key are noticed, told with their addresses, and told once', () => {
+test('ID-30: two agents with one key are detected and logged once, with addresses', () => {
   const { copies, arrive, hungUp, log } = copiesByHand()
   arrive('original')
   arrive('clone', true)
@@ -60,7 +59,7 @@ test('ID-30: two agents that take turns with one key are noticed, told with thei
   assert.equal(copies.of('Q'), undefined)
 })
 
-test('ID-30: a host that was copied is asked to come back now and then, and is one again once only one does', () => {
+test('ID-30: a copied host is one again after only one of its agents comes back', () => {
   const { copies, arrive, hungUp, log, check } = copiesByHand()
   arrive('original')
   arrive('clone', true)
@@ -77,7 +76,7 @@ test('ID-30: a host that was copied is asked to come back now and then, and is o
   arrive('original')
   check()
   assert.equal(copies.of('P'), undefined)
-  assert.equal(log.lines.at(-1)?.message, 'a host that was copied is one again')
+  assert.equal(log.lines.at(-1)?.message, 'the host runs on one machine again')
   check()
   assert.equal(hungUp.length, 3)
 })

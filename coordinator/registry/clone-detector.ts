@@ -1,9 +1,10 @@
 /**
- * Notices that two machines run as one host: a disk that was copied, key and all (ID-30). An agent
- * draws an instance id when it starts. A host that was started anew has a new one, and the old one
- * never comes back; two that take turns are two agents with one key. So whoever comes with another
- * instance ends the connections that were there: if somebody else is behind them, he is back within
- * seconds, and that is the proof.
+ * Detects that two machines run as one host, because a disk was copied with its key (ID-30). An
+ * agent
+ * draws an instance id when it starts. After a restart the id is new, and the old one never comes
+ * back. Two ids that alternate are two agents with one key. A new instance therefore closes the
+ * existing connections: if another agent holds them, it reconnects within seconds, and that proves
+ * the copy.
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'
@@ -11,34 +12,34 @@ import type { Logger } from '../../shared/logger.ts'
 export interface CloneDetectorDeps {
   readonly clock: Clock
   readonly log: Logger
-  /** Ends every connection of the peer; an agent that lives dials again. */
+  /** Closes every connection of the peer. A running agent reconnects. */
   readonly hangUp: (peerId: string) => void
 }
 
 export interface Arrival {
   readonly peerId: string
-  /** What the agent drew when it started. */
+  /** The id that the agent drew when it started. */
   readonly instance: string
   readonly address: string
-  /** The peer has another connection than the one that this came over. */
+  /** The peer has another connection beside the one that this arrival used. */
   readonly elsewhere: boolean
 }
 
 export interface CloneDetector {
-  /** An agent has been let in. */
+  /** Call it when an agent was admitted. */
   arrived(arrival: Arrival): void
-  /** Addresses of the machines that run as this host; undefined where it is one. */
+  /** Addresses of the machines that run as this host; undefined if there is only one. */
   of(peerId: string): readonly string[] | undefined
   close(): void
 }
 
-/** How often a host that was copied is asked to come back, to see whether it still is two. */
+/** How often a copied host is disconnected, to see whether there are still two. */
 const CHECK_MS = 5 * 60_000
-/** The answer to the one that just came in goes out first. */
+/** Lets the answer to the new connection go out first. */
 const HANG_UP_MS = 250
 /**
- * Earlier instances that are known again: a host whose agent is started more often meanwhile has
- * other troubles.
+ * Earlier instances that are remembered for each host. An agent that restarts more often than this
+ * between two checks has other problems.
  */
 const MAX_PAST = 32
 
@@ -49,36 +50,37 @@ interface Seen {
 
 interface Host {
   current: Seen
-  /** Instances before it, and where each was last. */
+  /** Earlier instances, and the last address of each. */
   readonly past: Map<string, string>
   copied:
     | {
-        addresses: readonly string[] /** Who came since the last check, and where. */
-        readonly heard: Map<string, string>
+        addresses: readonly string[]
+        /** The instances that connected since the last check, and their addresses. */
+        readonly seenSinceCheck: Map<string, string>
       }
     | undefined
 }
 
 export function createCloneDetector(deps: CloneDetectorDeps): CloneDetector {
-  // Owned by arrived() and check(). One entry a member: as many as the registry has.
+  // Owned by arrived() and check(). One entry for each member, so the registry bounds it.
   const hosts = new Map<string, Host>()
 
   const check = (): void => {
     for (const [peerId, host] of hosts) {
       const { copied } = host
       if (copied === undefined) continue
-      if (copied.heard.size > 1) {
-        copied.heard.clear()
+      if (copied.seenSinceCheck.size > 1) {
+        copied.seenSinceCheck.clear()
         deps.hangUp(peerId)
       } else {
         host.copied = undefined
-        deps.log.info({ peer: peerId }, 'a host that was copied is one again')
+        deps.log.info({ peer: peerId }, 'the host runs on one machine again')
       }
     }
   }
 
-  /** Makes the newcomer the current one. @returns whether it was that before */
-  const takeTurns = (host: Host, seen: Seen): boolean => {
+  /** Makes the newcomer the current instance. @returns whether it was current before */
+  const makeCurrent = (host: Host, seen: Seen): boolean => {
     const isBack = host.past.delete(seen.instance)
     host.past.set(host.current.instance, host.current.address)
     if (host.past.size > MAX_PAST) host.past.delete(host.past.keys().next().value as string)
@@ -86,18 +88,20 @@ export function createCloneDetector(deps: CloneDetectorDeps): CloneDetector {
     return isBack
   }
 
-  const copy = (peerId: string, host: Host, seen: readonly Seen[]): void => {
+  const markCopied = (peerId: string, host: Host, seen: readonly Seen[]): void => {
     if (host.copied === undefined)
       deps.log.error(
         { peer: peerId, addresses: seen.map(({ address }) => address) },
-        'two machines run as one host; no orders go to it',
+        'two machines run as one host; the coordinator sends it nothing',
       )
-    const heard = host.copied?.heard ?? new Map<string, string>()
-    for (const { instance, address } of seen) heard.set(instance, address)
+    const seenSinceCheck = host.copied?.seenSinceCheck ?? new Map<string, string>()
+    for (const { instance, address } of seen) seenSinceCheck.set(instance, address)
     host.copied = {
-      heard,
+      seenSinceCheck,
       addresses:
-        heard.size > 1 || host.copied === undefined ? [...heard.values()] : host.copied.addresses,
+        seenSinceCheck.size > 1 || host.copied === undefined
+          ? [...seenSinceCheck.values()]
+          : host.copied.addresses,
     }
   }
 
@@ -113,10 +117,10 @@ export function createCloneDetector(deps: CloneDetectorDeps): CloneDetector {
       }
       const before = host.current
       const isSame = before.instance === instance
-      const isBack = !isSame && takeTurns(host, seen)
+      const isBack = !isSame && makeCurrent(host, seen)
       if (isSame) host.current = seen
-      if (isBack) copy(peerId, host, [before, seen])
-      else if (host.copied !== undefined) copy(peerId, host, [seen])
+      if (isBack) markCopied(peerId, host, [before, seen])
+      else if (host.copied !== undefined) markCopied(peerId, host, [seen])
       else if (!isSame && elsewhere) deps.clock.after(HANG_UP_MS, () => deps.hangUp(peerId))
     },
   }

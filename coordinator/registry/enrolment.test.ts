@@ -24,7 +24,7 @@ const request = (n: number, more: object = {}) => ({
   ...more,
 })
 
-/** Makes a token as an operator does, and gives its secret. */
+/** Makes a token as an operator does, and returns its secret. */
 async function tokenOf(
   coordinator: TestCoordinator,
   terms: { approve?: boolean; labels?: Record<string, string>; ttlMs?: number } = {},
@@ -46,7 +46,7 @@ const events = async (coordinator: TestCoordinator): Promise<string[]> =>
 
 for (const dialect of DIALECTS) {
   describe(`enrolment on ${dialect}`, () => {
-    it(`a token that approves makes a member, with the labels of the token and a certificate of its own key (${dialect})`, async () => {
+    it(`an approving token makes a member with the token's labels (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const token = await tokenOf(coordinator, { labels: { role: 'web' } })
       const answer = await coordinator.enrolment.join(
@@ -83,7 +83,8 @@ for (const dialect of DIALECTS) {
         `enrolled ${testUuid(1)}`,
       ])
       assert.equal(coordinator.ledger.published()?.size, (await coordinator.ledger.head()).size)
-      // Asked again, as after each reconnection: the same member, and nothing is written.
+      // The host asks again, as after each reconnection. It is the same member, and nothing is
+      // written.
       const { size } = await coordinator.ledger.head()
       assert.equal(
         (await coordinator.enrolment.join(peerOf(1), request(1, { token }))).status,
@@ -93,7 +94,7 @@ for (const dialect of DIALECTS) {
       assert.equal((await coordinator.ledger.head()).size, size)
     })
 
-    it(`ID-14: what a host says of itself selects nothing and stands in no certificate (${dialect})`, async () => {
+    it(`ID-14: claims of a host select nothing and enter no certificate (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const token = await tokenOf(coordinator)
       const { certificate } = await coordinator.enrolment.join(
@@ -110,7 +111,7 @@ for (const dialect of DIALECTS) {
       })
     })
 
-    it(`without a token, or with one that does not approve, a host waits; approved, it comes in (${dialect})`, async () => {
+    it(`a host without an approving token waits for approval (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const token = await tokenOf(coordinator, { approve: false, labels: { site: 'b' } })
       for (const more of [{}, { token }, {}]) {
@@ -138,7 +139,7 @@ for (const dialect of DIALECTS) {
       )
     })
 
-    it(`a rejected host is forgotten, and may ask again (${dialect})`, async () => {
+    it(`a rejected host is removed and may ask again (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       await coordinator.enrolment.join(peerOf(1), request(1))
       await coordinator.perform(
@@ -155,7 +156,7 @@ for (const dialect of DIALECTS) {
       await assert.rejects(coordinator.perform(late), { code: 'registry.not-pending' })
     })
 
-    it(`ID-08: a token that two hosts present to two coordinators at once lets one in, and leaves nothing of the other (${dialect})`, async () => {
+    it(`ID-08: a token admits one of two hosts that use it at once (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const second = await coordinator.start({ name: 'c2' })
       for (let round = 0; round < 5; round += 1) {
@@ -183,7 +184,7 @@ for (const dialect of DIALECTS) {
       }
     })
 
-    it(`ID-09, ID-11: an expired, an unknown and a used token get one answer, and a clock that goes back revives none (${dialect})`, async () => {
+    it(`ID-09, ID-11: every invalid token gets the same answer (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const { clock, enrolment } = coordinator
       const begin = clock.at
@@ -219,7 +220,7 @@ for (const dialect of DIALECTS) {
       await refuse(2, expiring)
     })
 
-    it(`ID-02: names, keys and ids that are taken stay taken, also those of revoked hosts (${dialect})`, async () => {
+    it(`ID-02: names, keys and ids of revoked hosts stay taken (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const { enrolment } = coordinator
       await enrolment.join(peerOf(1), request(1, { token: await tokenOf(coordinator) }))
@@ -245,7 +246,7 @@ for (const dialect of DIALECTS) {
       await assert.rejects(enrolment.renew(peerOf(9)), { code: 'registry.unknown-host' })
     })
 
-    it(`ID-02: a name that a person could take for a key word, an id or another host is refused, whatever agent asks (${dialect})`, async () => {
+    it(`ID-02: rejects names that look like a keyword, id or other host (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const { enrolment } = coordinator
       await enrolment.join(peerOf(1), request(1, { token: await tokenOf(coordinator) }))
@@ -268,7 +269,7 @@ for (const dialect of DIALECTS) {
             name,
           )
       assert.deepEqual(await coordinator.agents.list(), before)
-      // A stranger that waits under a case twin gives way to the invited host.
+      // A stranger that waits under the same name in other case gives way to the invited host.
       await enrolment.join(peerOf(3), request(3, { name: 'Db-1' }))
       await enrolment.join(
         peerOf(4),
@@ -278,12 +279,12 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(names.sort(), ['db-1', 'web-1'])
     })
 
-    it(`ID-11: a stranger that waits under a name keeps no invited host from it (${dialect})`, async () => {
+    it(`ID-11: a pending stranger can't block an invited host's name (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const { enrolment } = coordinator
       await enrolment.join(peerOf(1), request(1, { name: 'db-1' }))
       const before = await coordinator.agents.list()
-      // A token that is not good changes nothing, and neither does one more stranger.
+      // An invalid token changes nothing, and neither does another stranger.
       await assert.rejects(
         enrolment.join(peerOf(2), request(2, { name: 'db-1', token: systemRandom.bytes(32) })),
         {
@@ -308,7 +309,7 @@ for (const dialect of DIALECTS) {
         `displaced ${testUuid(1)}`,
         `asked ${testUuid(2)}`,
       ])
-      // It was invited itself: it keeps the name, and so does a member.
+      // It was invited itself, so it keeps the name. A member does too.
       const other = async (n: number) =>
         enrolment.join(peerOf(n), request(n, { name: 'db-1', token: await tokenOf(coordinator) }))
       await assert.rejects(other(3), { code: 'registry.name-taken' })
@@ -324,7 +325,7 @@ for (const dialect of DIALECTS) {
       })
     })
 
-    it(`two hosts that want one name at once get two different answers (${dialect})`, async () => {
+    it(`of two hosts that ask for one name at once, one gets it (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const second = await coordinator.start({ name: 'c2' })
       for (let round = 0; round < 5; round += 1) {
@@ -345,7 +346,7 @@ for (const dialect of DIALECTS) {
       }
     })
 
-    it(`a token whose use could be logged but not signed is used, and the host is in when it asks again (${dialect})`, async () => {
+    it(`a token is used even if the log can't be signed (${dialect})`, async () => {
       let full = false
       await using coordinator = await testCoordinator(dialect, {
         ledger: (ledger) => ({
@@ -371,7 +372,7 @@ for (const dialect of DIALECTS) {
       )
     })
 
-    it(`other labels make older certificates void, and labels that no certificate holds are refused (${dialect})`, async () => {
+    it(`new labels void older certificates; bad labels are rejected (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const { certificate } = await coordinator.enrolment.join(
         peerOf(1),

@@ -31,8 +31,7 @@ export interface Enrolment {
   /** @throws registry.* */
   join(peerId: string, request: JoinRequest): Promise<JoinResponse>
   /**
-   * A fresh certificate for a member, with the labels and epoch that hold now. @throws
-   * registry.revoked
+   * A fresh certificate for a member, with its current labels and epoch. @throws registry.revoked
    */
   renew(peerId: string): Promise<Signed>
 }
@@ -51,9 +50,7 @@ export function createEnrolment(
   deps: EnrolmentDeps,
   options: {
     fleet: FleetId
-    /**
-     * The coordinator's own name, which no host may have: in the log the two would look the same.
-     */
+    /** The coordinator's name. No host may have it, because the log would show both alike. */
     name: string
   },
 ): Enrolment {
@@ -78,8 +75,8 @@ export function createEnrolment(
     const roots = await access.roots()
     const answer = { roots: roots.map((versions) => [...versions]) }
     if (agent.status !== 'approved') return { ...answer, status: 'pending' }
-    // News of them may have passed it by while it was away: until it knows, whoever was revoked is
-    // a member to it.
+    // The host may have missed revocations while it was away. Until it has them, it accepts revoked
+    // hosts.
     const missing = await access.revocationsAfter(request.epoch ?? 0)
     const revocations = missing.slice(
       0,
@@ -104,20 +101,20 @@ export function createEnrolment(
         version: request.version,
       }
       const member = await agents.byId(candidate.id)
-      // A host that comes back, as all do at once after a restart of the coordinator: there is
-      // nothing to write.
+      // A host that comes back, as all hosts do after a restart of the coordinator. Nothing is
+      // written.
       if (member?.status === 'approved' && member.peerId === peerId) return welcome(member, request)
       if (member === undefined && foldedName(candidate.name) === foldedName(options.name))
         throw registryError('registry.name-taken', { name: options.name })
       await requireWritable(ledger)
       const { agent, changed } = await database.transaction(async (tx) => {
         const at = deps.clock.now()
-        // First, as in every transaction that writes to the log: of two hosts that join at once the
-        // second one sees what the first one took.
+        // Comes first in every transaction that writes to the log. If two hosts join at once, the
+        // second one then sees the name that the first one took.
         await lockHead(tx, database.dialect)
         const known = await agents.byId(candidate.id, tx)
-        // Whoever reaches this port could otherwise keep out every host whose name it guesses.
-        // Undone with the rest if the token is not good.
+        // Otherwise a caller without a token could block every host whose name it guesses. An
+        // invalid token rolls this back.
         const displaced =
           known === undefined && request.token !== undefined
             ? await agents.displace(tx, candidate.name)
@@ -157,8 +154,8 @@ export function createEnrolment(
         }
         return { agent: (await agents.byId(admitted.id, tx)) as AgentRecord, changed }
       })
-      // Crash here: the host is admitted and logged; it asks again and gets the same answer, its
-      // token used or not.
+      // Crash here: the host is admitted and logged. It asks again and gets the same answer,
+      // whether or not its token is used.
       if (changed) await ledger.checkpoint()
       return welcome(agent, request)
     },

@@ -1,4 +1,4 @@
-/** Selectors name hosts exactly, or say why not. */
+/** Selectors name hosts exactly, or fail with the reason. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { agentId } from '../../shared/ids.ts'
@@ -22,11 +22,11 @@ test('a host is found by name, id, fingerprint and unique prefix', () => {
   assert.equal(
     selectHost([...agents, host('4', 'db-2', {})], 'db'),
     db,
-    'an exact name beats a longer one',
+    'an exact name is preferred to a longer one',
   )
 })
 
-test('a host is found by the end of its id, which is random where the beginning is the time', () => {
+test('a host is found by the end of its id, which is the random part', () => {
   const early = '01990000-1111-7000-8000'
   const one = { ...web1, id: agentId.parse(`${early}-00000000aaaa`) }
   const two = { ...web2, id: agentId.parse(`${early}-00000000bbbb`) }
@@ -50,7 +50,7 @@ test('an ambiguous prefix lists candidates and an unknown host is not found', ()
     )
 })
 
-test('a name that an earlier version took never hides the id of another host', () => {
+test('a name that an earlier version accepted never hides the id of another host', () => {
   const shadow = host('4', web1.id.slice(0, 8), {})
   const twin = host('5', web2.id, {})
   const hosts = [...agents, shadow, twin]
@@ -77,7 +77,7 @@ test('fewer than four characters of an id select no host', () => {
   assert.equal(selectHost([short, other], 'a1'), short)
 })
 
-test('labels select by all of their pairs, several selectors add up, and order is the registry’s', () => {
+test('labels must all match, selectors add up, and the order of the registry is kept', () => {
   assert.deepEqual(selectHosts(agents, ['role=web,site=ber']), [web1])
   assert.deepEqual(selectHosts(agents, ['db', 'role=web']), agents)
   assert.deepEqual(selectHosts(agents, ['all']), agents)

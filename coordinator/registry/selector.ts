@@ -1,7 +1,7 @@
 /**
- * Which hosts an operator means. A selector is a host's name, its agent id, its key fingerprint, a
- * unique beginning of name or id, a unique end of the id, `k=v[,k=v]`, or `all`; several selectors
- * add up. Pure: it decides over the rows that it is given.
+ * Selects the hosts that an operator names. A selector is a host's name, its agent id, its key
+ * fingerprint, a unique prefix of its name or id, a unique suffix of its id, `k=v[,k=v]`, or `all`.
+ * Several selectors add up. Pure: it decides over the given rows.
  */
 import { MIN_ID_PREFIX } from '../../shared/host-name.ts'
 import type { AgentId } from '../../shared/ids.ts'
@@ -15,14 +15,14 @@ export interface Selectable {
   readonly labels: Readonly<Record<string, string>>
 }
 
-/** The one host that `text` means. @throws registry.unknown-host, registry.ambiguous-host */
+/** The one host that `text` selects. @throws registry.unknown-host, registry.ambiguous-host */
 export function selectHost<T extends Selectable>(agents: readonly T[], text: string): T {
   const named = agents.filter((agent) => agent.name === text || agent.fingerprint === text)
-  // A name that is a part of another host's id was taken by an earlier version.
+  // An earlier version accepted names that are a part of another host's id.
   const known = text.length < MIN_ID_PREFIX ? [] : agents.filter((agent) => meansId(agent.id, text))
   const exact = [...new Set([...named, ...known.filter((agent) => agent.id === text)])]
   const [only, ...more] =
-    exact.length > 0 ? [...new Set([...exact, ...known])] : begun(agents, known, text)
+    exact.length > 0 ? [...new Set([...exact, ...known])] : startingWith(agents, known, text)
   if (more.length > 0 && only !== undefined)
     throw registryError('registry.ambiguous-host', {
       host: text,
@@ -33,14 +33,18 @@ export function selectHost<T extends Selectable>(agents: readonly T[], text: str
 }
 
 /** Hosts whose name or id begins with `text`. */
-function begun<T extends Selectable>(agents: readonly T[], known: readonly T[], text: string): T[] {
+function startingWith<T extends Selectable>(
+  agents: readonly T[],
+  known: readonly T[],
+  text: string,
+): T[] {
   const named = text.length < 2 ? [] : agents.filter((agent) => agent.name.startsWith(text))
   return [...new Set([...named, ...known])]
 }
 
 /**
- * Every host that any of the selectors means, in the order of `agents`. @throws
- * registry.unknown-host if a selector matches none
+ * The hosts that any of the selectors selects, in the order of `agents`.
+ * @throws registry.unknown-host if a selector matches none
  */
 export function selectHosts<T extends Selectable>(
   agents: readonly T[],

@@ -1,7 +1,7 @@
 /**
- * Enrolment tokens. Only the SHA-256 of a token's secret is stored, and it is used up in the
- * transaction that admits the host, so a token works once even if two hosts present it to two
- * coordinators at the same moment (ID-08).
+ * Enrolment tokens. Only the SHA-256 of a token's secret is stored. The transaction that admits the
+ * host uses the token up, so it works once even if two hosts present it to two coordinators at the
+ * same moment (ID-08).
  */
 import type { Kysely } from 'kysely'
 import { tokenHash } from '../../protocols/enroll/token-hash.ts'
@@ -13,7 +13,7 @@ type Tx = Kysely<Tables>
 
 export interface TokenTerms {
   readonly labels: Record<string, string>
-  /** True where the host needs no further approval. */
+  /** True if the host needs no further approval. */
   readonly approve: boolean
 }
 
@@ -28,8 +28,8 @@ export interface Tokens {
     } & TokenTerms,
   ): Promise<void>
   /**
-   * Uses the token up for `agent`. @throws registry.token-unknown: the same answer for unknown,
-   * expired and used (ID-11)
+   * Uses the token up for `agent`. @throws registry.token-unknown, the same for unknown, expired
+   * and used tokens (ID-11)
    */
   redeem(tx: Tx, secret: Uint8Array, agent: AgentId, at: number): Promise<TokenTerms>
 }
@@ -53,8 +53,8 @@ export const tokens: Tokens = {
 
   async redeem(tx, secret, agent, at) {
     const hash = tokenHash(secret)
-    // The condition and the change are one statement: of two that race, the second one changes no
-    // row. A clock that was set back does not revive a token before the moment it was made (ID-09).
+    // One statement checks and changes the row: if two hosts race, the second one changes no row. A
+    // clock that was set back can't revive a token from before it was made (ID-09).
     const used = await tx
       .updateTable('enroll_token')
       .set({ used_at: at, used_by: agent })

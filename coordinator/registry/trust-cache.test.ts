@@ -27,9 +27,9 @@ const gone = {
   digest: '',
 } as unknown as AcceptedRevocation
 
-test('ID-24: a reading that began before a revocation does not bring back whom a later one has cut off', async () => {
+test('ID-24: a read that began before a revocation does not undo a later one', async () => {
   let revocations: AcceptedRevocation[] = []
-  // Each question is answered when the test lets it, with what held when it was asked.
+  // The test releases each query. It returns the rows of the moment when it was made.
   const questions: (() => void)[] = []
   let gated = false
   const access = {
@@ -60,7 +60,7 @@ test('ID-24: a reading that began before a revocation does not bring back whom a
   await until(1)
   revocations = [gone]
   const late = [cache.refresh(), cache.refresh()]
-  // Whatever was asked last is answered first.
+  // The newest query is answered first.
   while (questions.length > 0) {
     questions.pop()?.()
     await systemClock.sleep(5)
@@ -71,7 +71,7 @@ test('ID-24: a reading that began before a revocation does not bring back whom a
   cache.close()
 })
 
-test('trust cache: a reading that fails leaves what was known, and the next one is made all the same', async () => {
+test('trust cache: a failed read keeps the last state, and the next read still runs', async () => {
   let broken = false
   let asked = 0
   const access = {

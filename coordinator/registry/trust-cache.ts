@@ -1,7 +1,7 @@
 /**
- * What the connection gate needs without waiting for the database: root, revocations and approved
- * peers as of a moment ago. Refreshed after every change made here, and now and then for changes
- * that other coordinators made; a certificate's own life bounds what staleness can cost.
+ * The trust state that the connection gate needs without a database query: root, revocations and
+ * approved peers. It is refreshed after every local change, and regularly for changes of other
+ * coordinators. The lifetime of certificates bounds the damage of a stale state.
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'
@@ -14,7 +14,7 @@ import type { Access } from './access.ts'
 import type { Agents } from './agents.ts'
 
 /**
- * Another coordinator's revocation holds here at the latest after this; the goal is five seconds
+ * The longest time until another coordinator's revocation holds here; the goal is five seconds
  * (I5).
  */
 const REFRESH_MS = 3_000
@@ -22,7 +22,7 @@ const REFRESH_MS = 3_000
 export interface ApprovedHost {
   readonly peerId: string
   readonly name: string
-  /** True if the host had been connected when the hosts were last read. */
+  /** True if the host had ever been connected when the hosts were last read. */
   readonly wasConnected: boolean
 }
 
@@ -31,7 +31,7 @@ export interface TrustCache {
   approved(peerId: string): boolean
   /** The approved hosts. */
   hosts(): readonly ApprovedHost[]
-  /** Reads everything anew: what was there when this is called, or later. */
+  /** Reads everything again. The result is at least as new as the call. */
   refresh(): Promise<void>
   close(): void
 }
@@ -65,8 +65,8 @@ export async function openTrustCache(deps: {
     state = { root, revocations, hosts }
     if (revoked) deps.changed()
   }
-  // Owned by refresh(): the reading under way, and the one that begins after it. Two at once could
-  // end in the wrong order, and what was revoked in between would count again.
+  // Owned by refresh(): the current read, and the one that follows it. Two reads at once could end
+  // in the wrong order, and a revoked host would be accepted again.
   let current: Promise<void> | undefined
   let next: Promise<void> | undefined
   const refresh = (): Promise<void> => {
@@ -74,7 +74,7 @@ export async function openTrustCache(deps: {
       return (current = read().finally(() => {
         current = undefined
       }))
-    // The one under way may have read before the change that this is about.
+    // The current read may have begun before the change that this call is about.
     return (next ??= current
       .catch(() => undefined)
       .then(() => {
@@ -85,7 +85,10 @@ export async function openTrustCache(deps: {
   await refresh()
   const stop = deps.clock.every(REFRESH_MS, () => {
     refresh().catch((error: unknown) =>
-      deps.log.error({ error }, 'the trust state cannot be read; what was known goes on to hold'),
+      deps.log.error(
+        { error },
+        'the trust state cannot be read; the last known state stays in force',
+      ),
     )
   })
   return {

@@ -69,7 +69,7 @@ async function verdict(
   }
 }
 
-test('ID-01: each kind of capability is denied to everybody who lacks exactly it', async () => {
+test('ID-01: each kind of capability is denied to every caller that lacks it', async () => {
   await using coordinator = await testCoordinator()
   const capabilities: Record<string, Capability> = {
     stranger: { kind: 'stranger', why: 'a test' },
@@ -86,7 +86,7 @@ test('ID-01: each kind of capability is denied to everybody who lacks exactly it
     'a host whose certificate has ended': { ...host, member: { ...member, notAfter: TEST_TIME } },
     'an operator': sessionOf(operator),
     'an operator whose session has ended': sessionOf(operator, TEST_TIME),
-    'a session of nobody': sessionOf(stranger),
+    'a session without grants': sessionOf(stranger),
   }
   const table: Record<string, string[]> = {}
   for (const [who, peer] of Object.entries(peers)) {
@@ -102,13 +102,13 @@ test('ID-01: each kind of capability is denied to everybody who lacks exactly it
     'a host whose certificate has ended': ['stranger'],
     'an operator': ['stranger', 'fleet', 'intent'],
     'an operator whose session has ended': ['stranger'],
-    // An intent is authorised by whoever carries it out; a session of its actor is what it takes to
-    // hand one in.
-    'a session of nobody': ['stranger', 'intent'],
+    // The operation authorises the intent. To submit one, the caller needs only a session of its
+    // actor.
+    'a session without grants': ['stranger', 'intent'],
   })
 })
 
-test('ID-01: without a session no method of control answers but those that open one', async () => {
+test('ID-01: without a session, control answers only the methods that open one', async () => {
   await using coordinator = await testCoordinator()
   for (const [name, { capability }] of Object.entries(control.methods))
     for (const peer of [socket, host, { ...host, member: undefined }]) {
@@ -118,7 +118,7 @@ test('ID-01: without a session no method of control answers but those that open 
     }
 })
 
-test('TR-16: a right that is taken away is gone at the next request on the same duplex', async () => {
+test('TR-16: a revoked right is gone at the next request on the same duplex', async () => {
   await using coordinator = await testCoordinator()
   const observe: Capability = {
     kind: 'operator',
@@ -150,7 +150,7 @@ test('TR-16: a right that is taken away is gone at the next request on the same 
   assert.equal(await verdict(coordinator, observe, sessionOf(operator)), 'protocol.denied')
 })
 
-test('PC-27: a run that there is not and one on a host that the caller may not see get one answer', async () => {
+test('PC-27: an unknown run and a run on a hidden host get the same answer', async () => {
   await using coordinator = await testCoordinator()
   const each: Capability = {
     kind: 'operator',
@@ -193,7 +193,7 @@ test('PC-27: a run that there is not and one on a host that the caller may not s
     await verdict(coordinator, each, sessionOf(delegate), [{ agent: db, labels: { role: 'web' } }]),
     'operator',
   )
-  // Every target counts, and one that is refused refuses the request.
+  // Every target counts: one denied target denies the request.
   assert.equal(
     await verdict(coordinator, each, sessionOf(delegate), [
       { agent: web, labels: {} },
@@ -201,7 +201,7 @@ test('PC-27: a run that there is not and one on a host that the caller may not s
     ]),
     'trust.denied',
   )
-  // Before its targets are named, a request is refused only for lack of a session.
+  // Before the targets are known, a request is denied only for lack of a session.
   assert.equal(await verdict(coordinator, each, sessionOf(delegate)), 'operator')
   assert.equal(await verdict(coordinator, each, socket), 'protocol.denied')
 })
@@ -230,7 +230,7 @@ test('policy: a target may narrow the namespace, and the grant must cover it the
   )
 })
 
-test('policy: the hint after a refusal names a host only where the right is about hosts', async () => {
+test('policy: the hint after a refusal names a host only if the right is about hosts', async () => {
   await using coordinator = await testCoordinator()
   const policy = createPolicy(coordinator)
   const hintFor = (namespace: 'run' | 'facts' | 'repo/epel9' | 'snapshot/epel9') =>

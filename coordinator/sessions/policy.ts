@@ -1,7 +1,7 @@
 /**
- * Who may call what on a coordinator. Deny by default: each kind of capability has one rule here,
- * and what no rule allows is refused. Whether a grant covers a request is decided by `authorize()`
- * alone, which this calls.
+ * Decides who may call which method on a coordinator. Deny by default: each kind of capability has
+ * one rule here, and no rule means no access. Only `authorize()` decides whether a grant covers a
+ * request.
  */
 import { describeCapability } from '../../protocols/capability.ts'
 import type { Caller, Policy, Target } from '../../protocols/rpc/peer.ts'
@@ -42,16 +42,16 @@ export function createPolicy(deps: { access: Access; clock: Clock }): Policy {
           return { kind: 'member', name: member.name, peerId, member }
         }
         case 'intent': {
-          // The intent itself is authorised by whoever carries it out; handing one in takes a
-          // proved session, so that a copy is of no use.
+          // The operation authorises the intent later. Submitting one requires a proved session, so
+          // a stolen intent is useless without the actor's session.
           if (session === undefined) throw refuse()
           return nameOf(session.operator)
         }
         case 'operator': {
           if (session === undefined) throw refuse()
           const question = { actor: session.operator, level: capability.level, at: now }
-          // The first question of a `targets` method comes before the body is parsed; what it
-          // touches is authorised by the second one.
+          // A `targets` method is checked twice: first before its body is parsed, then for the
+          // targets that the body names.
           const targets: readonly (Target | undefined)[] =
             ask.targets ?? (capability.scope === 'fleet' ? [undefined] : [])
           for (const target of targets) {
@@ -64,7 +64,7 @@ export function createPolicy(deps: { access: Access; clock: Clock }): Policy {
                   ? {}
                   : { target: { agent: target.agent, labels: target.labels ?? {} } }),
               },
-              // A repository is a target too, and no --on of a grant would help with one.
+              // A repository is a target too, but `--on` of a grant does not apply to it.
               capability.scope === 'targets' && isAboutHosts(namespace) ? 'host' : 'fleet',
             )
           }

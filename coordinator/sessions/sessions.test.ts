@@ -57,7 +57,7 @@ const prove = (
   type = PROOF_TYPE,
 ): Promise<Uint8Array> => key.sign(pae(type, proofBytes(nonce, coordinator)))
 
-test('session: a delegation with its proof makes a session of its actor on this duplex, until it ends', async () => {
+test('session: a delegation and its proof open a session of the actor on this duplex', async () => {
   await using coordinator = await testCoordinator()
   const sessions = sessionsOf(coordinator)
   const peer = newPeer()
@@ -77,13 +77,13 @@ test('session: a nonce is good for one attempt on one duplex', async () => {
     code: 'session.not-begun',
   })
   const proof = await prove(sessions.begin(peer))
-  // Taken to another duplex, with or without a nonce of its own there.
+  // The proof is used on another duplex, without and with a nonce there.
   await assert.rejects(sessions.open(other, signed, proof), { code: 'session.not-begun' })
   sessions.begin(other)
   await assert.rejects(sessions.open(other, signed, proof), { code: 'session.bad-proof' })
   await sessions.open(peer, signed, proof)
   await assert.rejects(sessions.open(peer, signed, proof), { code: 'session.not-begun' })
-  // Asked for again, the first nonce is void; and a failed attempt uses its nonce up.
+  // A second begin() voids the first nonce, and a failed attempt uses its nonce up.
   const first = await prove(sessions.begin(other))
   const second = await prove(sessions.begin(other))
   await assert.rejects(sessions.open(other, signed, first), { code: 'session.bad-proof' })
@@ -91,7 +91,7 @@ test('session: a nonce is good for one attempt on one duplex', async () => {
   assert.equal(other.session, undefined)
 })
 
-test('session: two attempts at once with one nonce make one session at most', async () => {
+test('session: two concurrent attempts with one nonce open at most one session', async () => {
   await using coordinator = await testCoordinator()
   const sessions = sessionsOf(coordinator)
   const peer = newPeer()
@@ -104,7 +104,7 @@ test('session: two attempts at once with one nonce make one session at most', as
   assert.deepEqual(both.map((one) => one.status).sort(), ['fulfilled', 'rejected'])
 })
 
-test('session: what does not prove who asks opens none', async () => {
+test('session: an invalid delegation or proof opens no session', async () => {
   await using coordinator = await testCoordinator()
   const sessions = sessionsOf(coordinator)
   const forged = await delegation()
@@ -166,7 +166,7 @@ test('session: what does not prove who asks opens none', async () => {
       (nonce) => prove(nonce),
     ],
     [
-      'a delegation signed by somebody else',
+      'a delegation signed by another key',
       'trust.signature',
       { ...forged, key: stranger.publicKey },
       (nonce) => prove(nonce),

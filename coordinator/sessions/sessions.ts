@@ -1,7 +1,8 @@
 /**
  * Operators' sessions. A session binds one duplex to an operator: the operator's SSH key signed a
- * delegation to an ephemeral key, and the ephemeral key signed this duplex's nonce. It proves who
- * asks; what they may do is asked of the grants at every request.
+ * delegation to an ephemeral key, and the ephemeral key signed this duplex's nonce. A session
+ * proves
+ * the caller's identity. Grants decide at every request what the caller may do.
  */
 import type { DuplexPeer, OperatorSession } from '../../protocols/rpc/peer.ts'
 import { PROOF_TYPE, proofBytes } from '../../protocols/control/proof.ts'
@@ -27,7 +28,7 @@ export const sessionError = defineErrors({
 })
 
 export interface Sessions {
-  /** A nonce for this duplex; asking again replaces it. */
+  /** Returns a nonce for this duplex. A second call replaces the first nonce. */
   begin(peer: DuplexPeer): Uint8Array
   /** Sets the duplex's session. @throws session.*, trust.* */
   open(peer: DuplexPeer, delegation: Signed, proof: Uint8Array): Promise<OperatorSession>
@@ -48,7 +49,7 @@ export function createSessions(
     async open(peer, delegation, proof) {
       const nonce = nonces.get(peer)
       if (nonce === undefined) throw sessionError('session.not-begun')
-      // Used up whatever comes of it: a second guess needs a second nonce.
+      // Used up even if the attempt fails: a second attempt needs a second nonce.
       nonces.delete(peer)
       const { revocations } = await deps.access.state()
       const session = checkSession(delegation, {
