@@ -1,7 +1,8 @@
 /**
- * Appending: the entry is one row in the caller's own transaction, under the lock of the head row.
- * So entries have no gaps, their order is the order of commits on however many coordinators, and a
- * change in the database and its entry are there together or not at all.
+ * Appends entries to the log. An entry is one row in the caller's transaction, under the lock of
+ * the
+ * head row. So entries have no gaps, and their order is the order of commits on all coordinators. A
+ * change in the database and its entry are both committed, or neither is.
  */
 import type { Kysely } from 'kysely'
 import { type EntryType, encodeEntry, kindFor } from '../../shared/audit/entry.ts'
@@ -19,7 +20,7 @@ import { lockHead, writeHead } from './head.ts'
 /** What to log: one signed statement. */
 export interface Append {
   readonly type: EntryType
-  /** The operation that it belongs to; where the statement names one, the same. */
+  /** The operation that the entry belongs to. If the statement names one, it must be the same. */
   readonly operation?: OperationId | null
   readonly signed: Signed
 }
@@ -31,7 +32,7 @@ export interface Appended {
 }
 
 /**
- * Appends one entry. The statement must verify: nothing gets into the log that nobody could check
+ * Appends one entry. The statement must verify, so that every entry of the log can be checked
  * later.
  * @throws ledger.entry, ledger.first, ledger.damaged
  */
@@ -47,8 +48,8 @@ export async function appendEntry(
   const head = await lockHead(tx, dialect)
   if (head.size === 0 && entry.type !== 'root')
     throw ledgerError('ledger.first', { got: entry.type })
-  // Order is the index. A clock that steps back must not make the log look reordered, so the time
-  // stays and the entry says so.
+  // The index gives the order. If the clock steps back, the entry keeps the last time and is
+  // marked, so that the log doesn't look reordered.
   const now = deps.clock.now()
   const clamped = now < head.lastAt
   const at = clamped ? head.lastAt : now
@@ -71,14 +72,15 @@ export async function appendEntry(
     .execute()
   append(head.frontier, leaf)
   await writeHead(tx, head.frontier, at)
-  // Crash from here to the caller's commit: the database rolls entry, head and the caller's change
-  // back together.
+  // Crash from here to the caller's commit: the database rolls back the entry, the head and the
+  // caller's change together.
   return { index, at }
 }
 
 /**
- * Refuses what {@link appendEntry} would refuse whatever the state of the log, so that it is known
- * before a transaction depends on it. @throws ledger.entry
+ * Rejects what {@link appendEntry} would reject in every state of the log. Call it before a
+ * transaction depends on the entry.
+ * @throws ledger.entry
  */
 export function requireLoggable(
   options: { fleet: FleetId; coordinator: string },
@@ -87,7 +89,7 @@ export function requireLoggable(
 ): void {
   const operation = entry.operation ?? null
   requireGenuine(entry, operation, options.fleet)
-  // With the mark that makes an entry longest.
+  // Measures the entry with the mark that makes it longest.
   refusing(() =>
     encodeEntry({
       type: entry.type,

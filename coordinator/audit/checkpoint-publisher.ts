@@ -1,9 +1,9 @@
 /**
- * Signing the log: rows → tiles on disk, read back → signature → the shared checkpoint row → this
- * coordinator's own checkpoint file. Nothing is signed that is smaller than or different from what
- * was signed before: each signed state continues the last one, entry by entry, because the tiles
- * can only be extended by rows that lead to the head's root. One run at a time; callers that come
- * meanwhile share the next.
+ * Signs the log: rows → tiles on disk, read back → signature → shared checkpoint row → this
+ * coordinator's checkpoint file. Each signed state extends the last one, because tiles are extended
+ * only by rows that lead to the head's root. A smaller or different log is never signed. One run at
+ * a
+ * time; callers that arrive during a run share the next one.
  */
 import { type Checkpoint, openCheckpoint, signCheckpoint } from '../../shared/audit/checkpoint.ts'
 import { joinSubtrees, sameHash, subtrees } from '../../shared/audit/tree.ts'
@@ -32,32 +32,32 @@ export interface CheckpointPublisherDeps {
 
 export interface CheckpointPublisher {
   /**
-   * A checkpoint that covers every entry which was committed when this was called. @throws
-   * ledger.*, also ledger.frozen
+   * A checkpoint that covers every entry that was committed when this was called.
+   * @throws ledger.*, also ledger.frozen
    */
   checkpoint(signal?: AbortSignal): Promise<Checkpoint>
   /** The newest checkpoint that this coordinator published. */
   published(): Checkpoint | undefined
-  /** True after a checkpoint that failed for a reason that may pass, until one is made. */
+  /** True after a checkpoint failed for a reason that may pass, until the next one succeeds. */
   behind(): boolean
-  /** Why nothing may be changed any more; undefined as long as all is well. */
+  /** Why no change is possible any more; undefined if the log is sound. */
   frozen(): MusterError | undefined
   /** @throws ledger.frozen */
   requireSound(): void
   /**
-   * Compares a checkpoint that somebody else holds with this log, and freezes if it shows that
-   * entries were lost or changed.
+   * Compares a checkpoint of another holder with this log. Freezes the log if entries were lost or
+   * changed.
    */
   witnessed(note: string): Promise<void>
   /** The tiles, for proofs. @throws ledger.frozen */
   tiles(): TileStore
-  /** Runs between two checkpoints, when the partial tiles stand still. */
+  /** Runs `work` between two checkpoints, while the partial tiles don't change. */
   quietly<T>(work: (store: TileStore | undefined) => Promise<T>): Promise<T>
 }
 
 /**
- * Opens the tiles and signs what a crash left unsigned. A log that is not sound opens frozen: it
- * can be read and verified, not changed.
+ * Opens the tiles and signs the entries that a crash left unsigned. A damaged log opens frozen: it
+ * can be read and verified, but not changed.
  * @throws ledger.storage, database.*
  */
 export async function openCheckpointPublisher(
@@ -69,7 +69,7 @@ export async function openCheckpointPublisher(
   let fault: MusterError | undefined
   // Owned by signing().
   let behind = false
-  // Owned by turn(): the run under way and the one that callers wait for.
+  // Owned by turn(): the current run, and the run that callers wait for.
   let last: Promise<unknown> = Promise.resolve()
   let next: Promise<Checkpoint> | undefined
 
@@ -83,8 +83,8 @@ export async function openCheckpointPublisher(
     try {
       return await work()
     } catch (error) {
-      // The log contradicts itself, or what was signed: no later run may sign over that. Anything
-      // else may pass (disk full, database away).
+      // The log contradicts itself or a signed state, so no later run may sign. Other errors may
+      // pass, such as a full disk or an unreachable database.
       if (isFatal(error)) fault ??= error
       throw error
     }
@@ -130,8 +130,8 @@ export async function openCheckpointPublisher(
     for (;;) {
       const head = await extend()
       const newest = await newestCheckpoint(database.query, fleet)
-      // Another coordinator is ahead of the head that was read: read again. A head that stays
-      // behind what was signed has lost entries.
+      // Another coordinator signed more than the head that was read, so read again. If the head is
+      // still behind, entries were lost.
       if (newest !== undefined && newest.size > head.size) {
         requireNotSmaller(await readHead(database.query), newest, 'a stored checkpoint')
         continue
@@ -143,12 +143,12 @@ export async function openCheckpointPublisher(
       await requireIssuing()
       const { size, root } = head
       const checkpoint = await signCheckpoint(signer, fleet, { size, root, at: clock.now() })
-      // Crash here: a signature that nobody has seen. The next start signs again.
+      // Crash here: the signature was not stored or shown. The next start signs again.
       if (await storeCheckpoint(database, checkpoint)) return publish(checkpoint)
     }
   }
 
-  /** A checkpoint by a key that the root does not name would be refused by everybody. */
+  /** Other nodes would reject a checkpoint by a key that the root doesn't name. */
   const requireIssuing = async (): Promise<void> => {
     const { current } = await issuersOf(database.query)
     if (!current.some((key) => sameHash(key, signer.publicKey)))
@@ -156,8 +156,8 @@ export async function openCheckpointPublisher(
   }
 
   const publish = async (checkpoint: Checkpoint): Promise<Checkpoint> => {
-    // Crash here: the row says it and the file is older. The next start extends the tiles from the
-    // file's size, which checks the rows since.
+    // Crash here: the row is stored and the file is older. The next start extends the tiles from
+    // the file's size, and checks the rows since then.
     await files.write(CHECKPOINT_FILE, Buffer.from(checkpoint.note))
     published = checkpoint
     await tiles().prune()
@@ -166,7 +166,8 @@ export async function openCheckpointPublisher(
 
   const open = async (): Promise<void> => {
     const head = await readHead(database.query)
-    // Our own key first: with an empty or foreign database the note is still ours.
+    // This coordinator's key comes first: the note stays valid even if the database is empty or
+    // foreign.
     const issuers = [signer.publicKey, ...(await issuersOf(database.query)).all]
     const note = await files.read(CHECKPOINT_FILE)
     const own = note && openOwn(Buffer.from(note).toString(), fleet, issuers)
@@ -175,8 +176,8 @@ export async function openCheckpointPublisher(
     requireNotSmaller(head, await newestCheckpoint(database.query, fleet), 'a stored checkpoint')
     store = own ? await openTileStore(files, own) : emptyTileStore(files)
     if (store === undefined && own !== undefined) {
-      // Tiles lost or damaged. They are made again from the rows, if the rows still have the root
-      // that was signed.
+      // Tiles are lost or damaged. They are rebuilt from the rows, if the rows still have the
+      // signed root.
       store = emptyTileStore(files)
       await store.extend(own.size, own.root, (from, to) => readRows(database.query, from, to))
     }
@@ -192,8 +193,8 @@ export async function openCheckpointPublisher(
   return {
     async checkpoint(signal) {
       signal?.throwIfAborted()
-      // The run under way may have read the head before the caller's commit; the one after it has
-      // not.
+      // The current run may have read the head before the caller's commit. The next run reads it
+      // after.
       next ??= turn(() => {
         next = undefined
         return signing()
@@ -223,7 +224,8 @@ export async function openCheckpointPublisher(
 }
 
 /**
- * Our own file, written whole or not at all: if it does not open, the disk or somebody changed it.
+ * This coordinator's checkpoint file is written atomically. If it doesn't open, the disk failed or
+ * a program changed it.
  */
 function openOwn(note: string, fleet: FleetId, issuers: readonly Uint8Array[]): Checkpoint {
   try {

@@ -42,7 +42,7 @@ describe('stored checkpoints', () => {
     assert.equal(sizes.at(-1)?.size, 12)
   })
 
-  it('may be signed under every root that the log has seen, and new ones only under the last', async () => {
+  it('may be signed by a key of any root of the log, new ones only of the last root', async () => {
     await using log = await testLog()
     const both = { threshold: 2, operators: [operator, secondOperator] }
     const first = await rootStatements({ ...both, issuers: [issuer] })

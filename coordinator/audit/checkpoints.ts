@@ -1,6 +1,6 @@
 /**
- * The table of checkpoints, which all coordinators of a fleet share: one signed note for each size
- * at most, sizes only rising.
+ * The table of checkpoints, which all coordinators of a fleet share. It has at most one signed note
+ * for each size, and sizes only grow.
  */
 import type { Kysely } from 'kysely'
 import { type Checkpoint, openCheckpoint } from '../../shared/audit/checkpoint.ts'
@@ -15,8 +15,9 @@ import { ledgerError } from './errors.ts'
 import { lockHead } from './head.ts'
 
 /**
- * The newest checkpoint that any coordinator signed; undefined before the first. Its signature is
- * checked.
+ * The newest checkpoint that any coordinator signed, with its signature verified; undefined if
+ * there
+ * is none.
  */
 export async function newestCheckpoint(
   query: Kysely<Tables>,
@@ -29,8 +30,8 @@ export async function newestCheckpoint(
     .limit(1)
     .executeTakeFirst()
   if (row === undefined) return undefined
-  // Outside of what follows: a database that cannot be reached says nothing about the log, and must
-  // not freeze it.
+  // Outside of the try block: an unreachable database proves nothing about the log, and must not
+  // freeze it.
   const { all } = await issuersOf(query)
   try {
     return openStored(row, fleet, all)
@@ -48,8 +49,8 @@ export async function newestCheckpoint(
 }
 
 /**
- * A row whose note says the same as its columns and is signed by one of the keys. @throws
- * ledger.damaged, audit.note, audit.checkpoint
+ * Opens a row. Its note must match its columns and be signed by one of the keys.
+ * @throws ledger.damaged, audit.note, audit.checkpoint
  */
 export function openStored(
   row: Tables['checkpoint'],
@@ -60,22 +61,22 @@ export function openStored(
   if (checkpoint.size !== row.size || !sameHash(checkpoint.root, row.root))
     throw ledgerError('ledger.damaged', {
       index: null,
-      reason: `the checkpoint row of size ${row.size} does not say what its note says`,
+      reason: `the checkpoint row of size ${row.size} does not match its note`,
     })
   return checkpoint
 }
 
 /**
- * Stores a checkpoint unless one of its size or a larger one is there.
- * @returns false where another coordinator was first
- * @throws ledger.forked if one of the same size has another root
+ * Stores a checkpoint unless one of the same size or a larger one exists.
+ * @returns false if another coordinator was first
+ * @throws ledger.forked if a checkpoint of the same size has another root
  */
 export async function storeCheckpoint(
   database: Database,
   checkpoint: Checkpoint,
 ): Promise<boolean> {
   return database.transaction(async (tx) => {
-    // The head's lock makes comparing and storing one step among all coordinators.
+    // Under the head's lock, comparing and storing is one step among all coordinators.
     await lockHead(tx, database.dialect)
     const newest = await tx
       .selectFrom('checkpoint')
@@ -100,13 +101,15 @@ export async function storeCheckpoint(
 }
 
 export interface Issuers {
-  /** Of every root in the log: an old checkpoint may have been signed under an older one. */
+  /**
+   * The keys of every root in the log. An old checkpoint may have been signed under an older root.
+   */
   readonly all: readonly Uint8Array[]
-  /** Of the root that stands now: only these sign. */
+  /** The keys of the current root. Only these may sign. */
   readonly current: readonly Uint8Array[]
 }
 
-/** The issuing keys, 32 bytes each, as the log itself says. */
+/** The issuing keys, 32 bytes each, from the log itself. */
 export async function issuersOf(query: Kysely<Tables>): Promise<Issuers> {
   const rows = await query
     .selectFrom('log_entry')
@@ -119,7 +122,7 @@ export async function issuersOf(query: Kysely<Tables>): Promise<Issuers> {
   let signatures: Signed[] = []
   for (const row of rows) {
     const { signed } = statementOf(decodeEntry(row.bytes, row.index), row.index)
-    // One more signature under the root that stands already.
+    // Another signature of the current root.
     if (
       state?.signatures.some((known) => Buffer.from(known.statement).equals(signed.statement)) ===
       true
@@ -132,7 +135,7 @@ export async function issuersOf(query: Kysely<Tables>): Promise<Issuers> {
       state = state === undefined ? openRoot(signatures) : nextRoot(state, signatures)
       signatures = []
     } catch {
-      // Not enough signatures yet; `verify` tells if they never come.
+      // Not enough signatures yet. `verify` reports it if they never arrive.
       continue
     }
     for (const issuer of state.root.issuers) keys.add(issuer.key)

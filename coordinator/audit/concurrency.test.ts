@@ -29,7 +29,7 @@ interface Coordinator {
   readonly ledger: Ledger
 }
 
-/** What a cut connection may look like; anything else is a fault of ours. */
+/** Errors that a cut connection may cause. Any other error is a bug. */
 function requireCut(error: unknown): void {
   const codes = ['database.unreachable', 'database.outcome-unknown'] as const
   assert.ok(
@@ -38,7 +38,7 @@ function requireCut(error: unknown): void {
   )
 }
 
-/** Appends until the entry is in the log, however often the connection is cut, and never twice. */
+/** Appends the entry exactly once, however often the connection is cut. */
 async function appendOnce({ database, ledger }: Coordinator, statement: Statement): Promise<void> {
   for (;;) {
     const there = database.query
@@ -54,7 +54,7 @@ async function appendOnce({ database, ledger }: Coordinator, statement: Statemen
   }
 }
 
-it('DB-03: eight coordinators on one PostgreSQL append gaplessly in the order of their commits, under cut connections', async () => {
+it('DB-03: coordinators append without gaps in commit order as connections break', async () => {
   const place = await testPlace('postgresql')
   const scratch = await mkdtemp(join(tmpdir(), 'muster-fleet-'))
   const coordinators: Coordinator[] = []
@@ -86,15 +86,17 @@ it('DB-03: eight coordinators on one PostgreSQL append gaplessly in the order of
   const watcher = (async () => {
     let looks = 0
     for (; running; looks += 1) {
-      // One statement sees one state: if an index ever became visible before a smaller one, the
-      // counts would differ.
+      // One statement reads one state. If an index became visible before a smaller one, the counts
+      // would differ.
       const { rows } = await sql<{ n: number; last: number; size: number }>`
-        select count(*) as n, max("index") as last, (select size from log_head) as size from log_entry`
+        select count(*) as n, max("index") as last, (select size from log_head) as size
+        from log_entry`
         .execute(database.query)
         .catch(() => ({ rows: [] }))
       for (const { n, last, size } of rows) assert.deepEqual([last + 1, size], [n, n])
       if (looks % 4 === 0)
-        await sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
+        await sql`select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()
           order by random() limit 1`
           .execute(database.query)
           .catch(() => {})

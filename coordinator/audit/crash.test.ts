@@ -9,15 +9,15 @@ import { outcomeStatement } from '../../fixtures/audit/fleet.ts'
 import { testLog } from './testing.ts'
 
 const program = fileURLToPath(new URL('./testing/act-until-killed.ts', import.meta.url))
-/** More than an operation has places. */
+/** More than the number of places in one operation. */
 const MAX_PLACES = 60
 
-it('AL-01: killed at every place from intent to reply, each operation has one outcome and at most one effect', async () => {
+it('AL-01: an operation killed at any place has one outcome and at most one effect', async () => {
   await using log = await testLog('sqlite', 1)
   await log.ledger.checkpoint()
   const effects = join(log.scratch, 'effects')
   await mkdir(effects)
-  // Two dozen starts of the same program: compiled once.
+  // The program is started about 24 times and compiled once.
   const env = { ...process.env, NODE_COMPILE_CACHE: join(log.scratch, 'compiled') }
   let place = 0
   for (let died = true; died; ) {
@@ -31,7 +31,7 @@ it('AL-01: killed at every place from intent to reply, each operation has one ou
     )
     died = child.signal === 'SIGKILL'
     assert.ok(died || child.status === 0, `place ${place}: ${child.status} ${child.signal}`)
-    // The next start: the log is sound, and whatever is open is closed by looking at what really
+    // The next start: the log is sound. Open operations are closed by checking what really
     // happened.
     const ledger = await log.reopen()
     assert.equal(ledger.frozen(), undefined, `place ${place}`)
@@ -54,7 +54,7 @@ it('AL-01: killed at every place from intent to reply, each operation has one ou
     outcomes.set(id, (outcomes.get(id) ?? 0) + (entry.type === 'outcome' ? 1 : 0))
   }
   assert.ok([...outcomes.values()].every((count) => count === 1))
-  // No effect without an intent.
+  // An effect without an intent must not exist.
   for (const effect of await readdir(effects)) assert.ok(outcomes.has(effect))
   assert.ok(
     outcomes.size > 8 && outcomes.size < place && place > 14,

@@ -1,6 +1,6 @@
 /**
- * Why the log takes no entry or signs no checkpoint. After the first four of these nothing is
- * changed any more until a person decides.
+ * Errors of the log and its checkpoints. After the first four, no change is made until an operator
+ * decides.
  */
 import { defineErrors } from '../../shared/errors.ts'
 
@@ -8,16 +8,17 @@ export const ledgerError = defineErrors({
   'ledger.rolled-back': {
     exit: 'verification',
     message: (d: { source: string; known: number; got: number }) =>
-      `the log has ${d.got} entries, but ${d.source} has seen ${d.known}: the database was rolled back`,
+      `the database was rolled back: the log has ${d.got} entries, ${d.source} saw ${d.known}`,
     hint: () =>
-      'restore the newest database; entries that agents have seen cannot be taken back; see docs/RECOVERY.md',
+      'restore the newest database: agents have seen the lost entries; see docs/RECOVERY.md',
   },
   'ledger.forked': {
     exit: 'verification',
     message: (d: { source: string; size: number; known: string; got: string }) =>
-      `the log's first ${d.size} entries have root ${d.got}, but ${d.source} has root ${d.known}: it is another log`,
+      `the log is another one: its first ${d.size} entries have root ${d.got}, ` +
+      `but ${d.source} has root ${d.known}`,
     hint: () =>
-      'keep the database and both checkpoints as they are, and find out who changed what: muster audit verify',
+      'keep the database and both checkpoints, and run `muster audit verify` to find the change',
   },
   'ledger.damaged': {
     exit: 'verification',
@@ -26,35 +27,36 @@ export const ledgerError = defineErrors({
         ? `the log is damaged: ${d.reason}`
         : `log entry ${d.index} is damaged: ${d.reason}`,
     hint: () =>
-      'nothing is signed or changed until this is resolved: muster audit verify; see docs/RECOVERY.md',
+      'run `muster audit verify` and see docs/RECOVERY.md; until then nothing is signed or changed',
   },
   'ledger.frozen': {
     exit: 'conflict',
     message: (d: { reason: string }) =>
       `the log takes no entries, so nothing can be changed: ${d.reason}`,
-    hint: () => 'muster audit verify tells more; reading goes on meanwhile',
+    hint: () => 'run `muster audit verify` to see why; reading still works',
   },
   'ledger.first': {
     exit: 'failed',
     message: (d: { got: string }) =>
-      `the first entry of a log is the root statement, not one of type ${d.got}`,
-    hint: () => 'muster init founds the log',
+      `the first entry of a log must be the root statement (got type ${d.got})`,
+    hint: () => 'run `muster init` to create the log',
   },
   'ledger.empty': {
     exit: 'notFound',
     message: () => 'the log has no entries yet',
-    hint: () => 'muster init founds the log',
+    hint: () => 'run `muster init` to create the log',
   },
   'ledger.entry': {
     exit: 'failed',
-    message: (d: { reason: string }) => `this cannot be logged: ${d.reason}`,
+    message: (d: { reason: string }) => `the entry can't be logged: ${d.reason}`,
   },
   'ledger.signer': {
     exit: 'denied',
     message: (d: { key: string }) =>
-      `${d.key} is not an issuing key of the fleet's root statement, so nobody would believe what it signs`,
+      `other nodes would reject this coordinator's signatures: ${d.key} is not an issuing key ` +
+      `of the fleet's root statement`,
     hint: () =>
-      'use the issuing key that `muster init` made for this coordinator, or have the operators sign a root that names this one',
+      'use the issuing key of `muster init`, or have the operators sign a root with this key',
   },
   'ledger.intent-closed': {
     exit: 'conflict',
@@ -70,12 +72,12 @@ export const ledgerError = defineErrors({
     hint: (d: { operation?: string }) =>
       d.operation === 'reading'
         ? 'repair the disk or the permissions of that file, then try again'
-        : 'make room on that disk or repair it, then try again',
+        : 'free some space on that disk or repair it, then try again',
   },
   'ledger.read-back': {
     exit: 'failed',
     message: (d: { path: string }) => `${d.path} reads back other bytes than were written`,
-    hint: () => 'the disk or memory of this machine is not to be trusted; nothing was signed',
+    hint: () => 'check the disk and the memory of this machine; nothing was signed',
   },
   'ledger.export-exists': {
     exit: 'conflict',

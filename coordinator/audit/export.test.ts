@@ -54,7 +54,7 @@ async function exported(entries: number): Promise<{ log: TestLog; bundle: string
 }
 
 describe('exported log', () => {
-  it('AL-20: verifies from its folder alone and tells whose log it is', async () => {
+  it('AL-20: verifies from its folder alone and names the fleet', async () => {
     const { log, bundle } = await exported(9)
     await using _ = log
     const report = await verifyBundle(bundle)
@@ -101,7 +101,7 @@ describe('exported log', () => {
     await verifyBundle(bundle)
   })
 
-  it('AL-20: nothing may be missing or added', async () => {
+  it('AL-20: a missing or added file is found', async () => {
     const { log, bundle } = await exported(4)
     await using _ = log
     const copy = join(log.scratch, 'copy')
@@ -122,7 +122,7 @@ describe('exported log', () => {
     await verifyBundle(bundle)
   })
 
-  it('AL-20: the file that an auditor would corrupt first matters at every byte', async () => {
+  it('AL-20: a changed byte in any large file is found', async () => {
     const { log, bundle } = await exported(3)
     await using _ = log
     const large: string[] = []
@@ -140,7 +140,7 @@ describe('exported log', () => {
     }
   })
 
-  it('refuses a checkpoint that is signed well and says something else', async () => {
+  it('rejects a validly signed checkpoint of another log', async () => {
     const { log, bundle } = await exported(4)
     await using _ = log
     const { root } = await log.ledger.head()
@@ -195,7 +195,7 @@ describe('exported log', () => {
     await assert.rejects(verifyBundle(more), refused)
   })
 
-  it('is written to a new folder or not at all', async () => {
+  it('is written to a new folder, whole or not at all', async () => {
     const { log, bundle } = await exported(3)
     await using _ = log
     await assert.rejects(log.ledger.export(bundle), (error) =>

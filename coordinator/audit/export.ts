@@ -1,4 +1,6 @@
-/** Writing the log as a bundle that anybody can check offline: shared/audit/bundle.ts says how. */
+/**
+ * Writes the log as a bundle that verifies offline. shared/audit/bundle.ts describes the format.
+ */
 import { access, mkdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Kysely } from 'kysely'
@@ -17,11 +19,11 @@ import { ledgerError } from './errors.ts'
 import { readRows } from './rows.ts'
 import { tileFiles } from './tile-files.ts'
 
-/** A bundle is for others to read. */
+/** Other users may read a bundle. */
 const FILE_MODE = 0o644
 
 /**
- * Writes the log up to `checkpoint` into the new folder `folder` and checks it there before the
+ * Writes the log up to `checkpoint` into the new folder `folder`. The bundle is checked before the
  * folder gets its name.
  * @throws ledger.export-exists, ledger.storage, ledger.damaged, audit.*
  */
@@ -54,7 +56,7 @@ export async function exportLog(
       fleet,
       ...(signal === undefined ? {} : { signal }),
     })
-    // Crash before this: a hidden folder that nobody takes for a bundle.
+    // Crash before this: a hidden folder is left, which can't be mistaken for a bundle.
     await rename(temporary, folder)
     await syncFolder(dirname(folder))
     return report

@@ -23,7 +23,7 @@ const publisher = (log: TestLog, files: TileFiles): Promise<CheckpointPublisher>
     fleet: FLEET,
   })
 
-/** Files whose n-th write fails, after it was done or without. */
+/** Files whose n-th write fails, before or after it was done. */
 function faulty(files: TileFiles, plan: { at: number; applied: boolean }): TileFiles {
   let writes = 0
   return {
@@ -38,7 +38,7 @@ function faulty(files: TileFiles, plan: { at: number; applied: boolean }): TileF
 }
 
 describe('a disk that fails', () => {
-  it('AL-10: signs nothing when a file reads back other bytes than were written', async () => {
+  it('AL-10: signs nothing if a file reads back other bytes than were written', async () => {
     await using log = await testLog('sqlite', 5)
     const readBack = async (path: string): Promise<Uint8Array> => {
       const bytes = await readFile(path)
@@ -55,7 +55,7 @@ describe('a disk that fails', () => {
     assert.deepEqual(await log.database.query.selectFrom('checkpoint').selectAll().execute(), [])
   })
 
-  it('a write that fails, done or not, costs one checkpoint and nothing else', async () => {
+  it('a failed write, done or not, costs one checkpoint and nothing else', async () => {
     await using log = await testLog('sqlite', 3)
     await log.ledger.checkpoint()
     const files = tileFiles({ random: systemRandom }, { folder: log.folder, mode: 0o600 })
@@ -90,7 +90,7 @@ describe('a disk that fails', () => {
     await assert.rejects(publisher(log, files), is('ledger.storage'))
   })
 
-  it('says that nothing is in the log unless it is, and which of reading and writing failed', async () => {
+  it('reports whether an entry was made, and whether reading or writing failed', async () => {
     await using log = await testLog('sqlite', 3)
     await writeFile(join(log.scratch, 'file'), '')
     const files = tileFiles(

@@ -1,4 +1,7 @@
-/** The log's head row: size, root and frontier. Whoever holds its lock appends next. */
+/**
+ * The log's head row: size, root and frontier. The transaction that locks it appends the next
+ * entry.
+ */
 import type { Kysely } from 'kysely'
 import {
   EMPTY_ROOT,
@@ -18,12 +21,13 @@ export interface Head {
   readonly size: number
   readonly root: Uint8Array
   readonly frontier: Frontier
-  /** Milliseconds since the epoch of the newest entry. */
+  /** Time of the newest entry, in milliseconds since the epoch. */
   readonly lastAt: number
 }
 
 /**
- * Makes the head row of an empty log. A log with entries and no head is never repaired silently.
+ * Makes the head row of an empty log. A log that has entries but no head is never repaired
+ * silently.
  */
 export async function ensureHead(database: Database): Promise<void> {
   await database.transaction(async (tx) => {
@@ -50,7 +54,7 @@ export async function ensureHead(database: Database): Promise<void> {
   })
 }
 
-/** The head as of now; no lock. */
+/** The current head, read without a lock. */
 export async function readHead(query: Kysely<Tables>): Promise<Head> {
   return fromRow(
     await query.selectFrom('log_head').selectAll().where('id', '=', 1).executeTakeFirst(),
@@ -67,7 +71,7 @@ export async function lockHead(tx: Kysely<Tables>, dialect: Dialect): Promise<He
   )
 }
 
-/** @throws ledger.damaged where the row does not fit together */
+/** @throws ledger.damaged if the columns of the row contradict each other */
 function fromRow(row: Tables['log_head'] | undefined): Head {
   if (row === undefined)
     throw ledgerError('ledger.damaged', { index: null, reason: 'the head row is gone' })

@@ -107,7 +107,7 @@ for (const dialect of DIALECTS) {
 }
 
 describe('ledger', () => {
-  it('begins with a root statement and takes nothing that does not verify', async () => {
+  it('begins with a root statement and rejects entries that do not verify', async () => {
     await using log = await testLog()
     const append = (statement: Statement): Promise<unknown> =>
       log.database.transaction((tx) => log.ledger.append(tx, statement))
@@ -126,7 +126,7 @@ describe('ledger', () => {
     assert.equal((await log.ledger.head()).size, 2)
   })
 
-  it('AL-19: clamps a clock that steps back and says so in the entry', async () => {
+  it('AL-19: clamps a clock that steps back and marks the entry', async () => {
     await using log = await testLog()
     let now = FLEET_TIME
     const clock: Clock = { ...systemClock, now: () => now }
@@ -161,7 +161,7 @@ describe('ledger', () => {
     assert.equal(ledger.published()?.size, 3)
   })
 
-  it('shares a checkpoint among those who ask at the same time', async () => {
+  it('shares one checkpoint among concurrent callers', async () => {
     await using log = await testLog('sqlite', 5)
     const all = await Promise.all(Array.from({ length: 20 }, () => log.ledger.checkpoint()))
     assert.equal(new Set(all).size, 1)
@@ -174,7 +174,7 @@ describe('ledger', () => {
     assert.equal((await log.ledger.checkpoint()).size, 6)
   })
 
-  it('refuses ranges outside of the signed log', async () => {
+  it('rejects ranges outside of the signed log', async () => {
     await using log = await testLog('sqlite', 3)
     await log.ledger.checkpoint()
     await log.fill([await intentStatement(9)])

@@ -1,8 +1,8 @@
 /**
  * The audit log of the fleet as a coordinator keeps it. Entries are appended in the caller's
- * transaction (append.ts), made into tiles and signed afterwards (publisher.ts), and can be proved,
- * verified and exported at any time. A log that contradicts itself or what was signed is frozen:
- * reading goes on, and every append fails, so nothing can be changed unlogged.
+ * transaction (append.ts), then made into tiles and signed (checkpoint-publisher.ts). They can be
+ * proved, verified and exported at any time. A log that contradicts itself or a signed state is
+ * frozen: it can be read, and every append fails, so that no change goes unlogged.
  */
 import type { Kysely } from 'kysely'
 import type { BundleReport } from '../../shared/audit/bundle.ts'
@@ -47,47 +47,50 @@ export interface LoggedEntry {
 
 export interface Ledger {
   /**
-   * Appends one signed statement inside the caller's transaction. From here to the commit no other
-   * coordinator can append.
-   * @throws ledger.frozen, ledger.entry, ledger.first; whatever it throws, the transaction must not
-   * be committed
+   * Appends one signed statement in the caller's transaction. From here to the commit no other
+   * coordinator can append. If it throws, the transaction must not be committed.
+   * @throws ledger.frozen, ledger.entry, ledger.first
    */
   append(tx: Tx, entry: Append): Promise<Appended>
-  /** Refuses a foreign statement that no transaction could append. @throws ledger.entry */
+  /** Rejects a foreign statement that no transaction could append. @throws ledger.entry */
   requireLoggable(entry: Append): void
-  /** Notes that an intent has no outcome yet, in the transaction that appends it. */
+  /**
+   * Records that an intent has no outcome yet. Call it in the transaction that appends the intent.
+   */
   openIntent(tx: Tx, intent: { operation: OperationId; index: number; verb: string }): Promise<void>
   /**
-   * Takes the note back, in the transaction that appends the last outcome. @throws
-   * ledger.intent-closed
+   * Removes that record. Call it in the transaction that appends the last outcome.
+   * @throws ledger.intent-closed
    */
   closeIntent(tx: Tx, operation: OperationId): Promise<void>
-  /** This coordinator's intents without outcome, oldest first; with `all`, every coordinator's. */
+  /**
+   * This coordinator's intents without an outcome, oldest first; with `all`, every coordinator's.
+   */
   openIntents(options?: { all?: boolean }): Promise<OpenIntent[]>
   /**
-   * Signs the log: tiles written durably and read back, then a checkpoint that covers every entry
-   * committed when this was called.
-   * @throws ledger.frozen, ledger.empty, ledger.storage (try again), ledger.damaged, ledger.forked,
-   * ledger.rolled-back (frozen from then on)
+   * Signs the log: tiles are written durably and read back, then a checkpoint covers every entry
+   * that
+   * was committed when this was called.
+   * @throws ledger.frozen, ledger.empty, ledger.storage (may pass), ledger.damaged, ledger.forked,
+   * ledger.rolled-back (the last three freeze the log)
    */
   checkpoint(signal?: AbortSignal): Promise<Checkpoint>
-  /** The newest checkpoint that this coordinator has published. */
+  /** The newest checkpoint that this coordinator published. */
   published(): Checkpoint | undefined
   /**
-   * True after a checkpoint that failed for a reason that may pass, until one is made: see
-   * writable.ts.
+   * True after a checkpoint failed for a reason that may pass, until one succeeds. See writable.ts.
    */
   behind(): boolean
-  /** Entries and root as committed now, signed or not. */
+  /** The committed entries and their root, signed or not. */
   head(): Promise<{ size: number; root: Uint8Array }>
   /**
-   * Proves entry `index` in the log of the first `size` entries, which must be covered by a
-   * checkpoint. @throws audit.range, ledger.damaged
+   * Proves entry `index` in the log of the first `size` entries. A checkpoint must cover them.
+   * @throws audit.range, ledger.damaged
    */
   prove(index: number, size: number): Promise<InclusionProof>
   /**
-   * Proves that the log of `to` entries continues the one of `from`. @throws audit.range,
-   * ledger.damaged
+   * Proves that the log of `to` entries extends the log of `from` entries.
+   * @throws audit.range, ledger.damaged
    */
   consistency(from: number, to: number): Promise<ConsistencyProof>
   /**
@@ -95,16 +98,17 @@ export interface Ledger {
    * audit.range, ledger.damaged
    */
   entries(from: number, to?: number): AsyncIterable<LoggedEntry>
-  /** Checks everything and names what is wrong. Reads the whole log. */
+  /** Checks the whole log and reports every fault. Reads all entries. */
   verify(signal?: AbortSignal): Promise<VerifyReport>
   /** Writes the signed log into a new folder for checking offline. @throws ledger.export-exists */
   export(folder: string, signal?: AbortSignal): Promise<BundleReport>
   /**
-   * Takes a checkpoint that an agent or a witness holds, and freezes the log if it has lost or
-   * changed what that one has seen.
+   * Compares a checkpoint of an agent or a witness with the log. Freezes the log if it lost or
+   * changed
+   * entries that the checkpoint covers.
    */
   witnessed(note: string): Promise<void>
-  /** Why the log takes no entries; undefined if it does. */
+  /** Why the log takes no entries; undefined if it takes them. */
   frozen(): MusterError | undefined
 }
 
@@ -118,9 +122,9 @@ export interface LedgerDeps {
 
 export interface LedgerOptions {
   readonly fleet: FleetId
-  /** Of this coordinator, as it stands in entries. */
+  /** The coordinator's name, as entries have it. */
   readonly coordinator: string
-  /** For tiles and the newest checkpoint; belongs to this coordinator alone. */
+  /** The folder of the tiles and the newest checkpoint. Only this coordinator uses it. */
   readonly folder: string
 }
 
@@ -128,7 +132,7 @@ export interface LedgerOptions {
 const TILE_MODE = 0o600
 
 /**
- * Opens the log and signs what a crash left unsigned. A log that is not sound opens frozen: ask
+ * Opens the log and signs the entries that a crash left unsigned. A damaged log opens frozen: see
  * {@link Ledger.frozen}.
  * @throws ledger.storage, database.*
  */
@@ -196,8 +200,8 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions): Prom
 }
 
 /**
- * What is handed out has been checked: a proof that does not hold would look to its reader like a
- * log that lies.
+ * Checks a proof before it is returned. To its reader, an invalid proof would look like a log that
+ * lies.
  */
 async function prove(
   database: Database,

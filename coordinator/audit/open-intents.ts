@@ -1,6 +1,4 @@
-/**
- * Intents whose outcome is not in the log yet: what recovery at the next start has to look into.
- */
+/** Intents without an outcome in the log. Recovery at the next start settles them. */
 import type { Kysely } from 'kysely'
 import type { Clock } from '../../shared/clock.ts'
 import { type OperationId, operationId } from '../../shared/ids.ts'
@@ -9,18 +7,18 @@ import { ledgerError } from './errors.ts'
 
 export interface OpenIntent {
   readonly operation: OperationId
-  /** Of its intent in the log. */
+  /** The index of the intent in the log. */
   readonly index: number
   readonly verb: string
   /** Milliseconds since the epoch. */
   readonly at: number
-  /** The coordinator that acts on it. */
+  /** The coordinator that carries it out. */
   readonly coordinator: string
 }
 
 /**
- * Call it in the transaction that appends the intent. @throws database.exists if the operation is
- * open already
+ * Call it in the transaction that appends the intent.
+ * @throws database.exists if the operation is already open
  */
 export async function openIntent(
   deps: { clock: Clock },
@@ -34,7 +32,7 @@ export async function openIntent(
 }
 
 /**
- * Call it in the transaction that appends the last outcome: of two that try, one fails and its
+ * Call it in the transaction that appends the last outcome. If two callers try, one fails and its
  * outcome is rolled back.
  * @throws ledger.intent-closed
  */
@@ -47,8 +45,8 @@ export async function closeIntent(tx: Kysely<Tables>, operation: OperationId): P
 }
 
 /**
- * Oldest first. Of one coordinator where one is named: another one may be acting on its own at this
- * moment.
+ * Oldest first. With a coordinator's name, only its own: another coordinator may be carrying out
+ * its intents right now.
  */
 export async function openIntents(
   query: Kysely<Tables>,

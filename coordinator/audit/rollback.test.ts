@@ -19,7 +19,7 @@ const is = (code: Parameters<typeof ledgerError.is>[1]) => (error: unknown) =>
   ledgerError.is(error, code)
 const file = (log: TestLog): string => log.url.slice('sqlite://'.length)
 
-/** A log of six signed entries whose database then goes back to the four it had before. */
+/** A log of six signed entries whose database then returns to four entries. */
 async function restored(): Promise<TestLog> {
   const log = await testLog('sqlite', 4)
   await log.ledger.checkpoint()
@@ -33,7 +33,7 @@ async function restored(): Promise<TestLog> {
   return log
 }
 
-describe('a ledger whose database went back in time', () => {
+describe('a ledger whose database was rolled back', () => {
   it('AL-04: signs nothing after an old database was restored, and takes no entry', async () => {
     await using log = await restored()
     const ledger = await log.reopen()
@@ -46,7 +46,7 @@ describe('a ledger whose database went back in time', () => {
     assert.equal((await Array.fromAsync(ledger.entries(0))).length, 4)
   })
 
-  it('AL-04: does not look for ever for entries that a stored checkpoint covers and the running log has lost', async () => {
+  it('AL-04: gives up looking for lost entries that a stored checkpoint covers', async () => {
     await using log = await testLog('sqlite', 4)
     const { root } = await log.ledger.checkpoint()
     const { size, note, at } = await signCheckpoint(issuer, FLEET, {
@@ -66,7 +66,7 @@ describe('a ledger whose database went back in time', () => {
     assert.ok(is('ledger.rolled-back')(log.ledger.frozen()))
   })
 
-  it('AL-04: sees the same when a member of the fleet shows a newer checkpoint, though its own files are old too', async () => {
+  it("AL-04: detects a rollback from a member's newer checkpoint alone", async () => {
     await using log = await testLog('sqlite', 6)
     const newest = await log.ledger.checkpoint()
     await using other = await testLog('sqlite', 4)
@@ -90,10 +90,10 @@ describe('a ledger whose database went back in time', () => {
     await assert.rejects(other.fill([await intentStatement(33)]), is('ledger.frozen'))
   })
 
-  it('AL-04: refuses a log that went another way after the restore', async () => {
+  it('AL-04: rejects a log that diverged after the restore', async () => {
     await using log = await restored()
-    // Somebody hides the newer checkpoint, lets the old database grow, and brings the checkpoint
-    // back.
+    // An attacker hides the newer checkpoint, lets the old database grow, and restores the
+    // checkpoint.
     const kept = await readFile(join(log.folder, 'checkpoint'))
     await rm(log.folder, { recursive: true })
     await log.reopen()
@@ -110,7 +110,7 @@ describe('a ledger whose database went back in time', () => {
     assert.ok(is('ledger.damaged')(ledger.frozen()))
   })
 
-  it('AL-18: makes lost or damaged tiles again from the rows, and stops if the rows are not what was signed', async () => {
+  it('AL-18: rebuilds tiles from the rows, and stops if the rows were changed', async () => {
     await using log = await testLog('sqlite', 9)
     const { note } = await log.ledger.checkpoint()
     const tile = join(log.folder, 'tile/0/000.p/9')
@@ -132,7 +132,7 @@ describe('a ledger whose database went back in time', () => {
     assert.equal(ledger.frozen()?.data['index'], 8)
   })
 
-  it('AL-18: signs at the next start what a crash left unsigned', async () => {
+  it('AL-18: the next start signs the entries that a crash left unsigned', async () => {
     await using log = await testLog('sqlite', 3)
     await log.ledger.checkpoint()
     await log.fill((await logStatements(6)).slice(3))
@@ -140,7 +140,7 @@ describe('a ledger whose database went back in time', () => {
     assert.equal((await log.reopen()).published()?.size, 6)
   })
 
-  it('DB-13: notices that the newest transactions are gone with the write-ahead log', async () => {
+  it('DB-13: detects that the newest transactions were lost with the write-ahead log', async () => {
     await using log = await testLog('sqlite', 3)
     await log.ledger.checkpoint()
     await sql`pragma wal_checkpoint(truncate)`.execute(log.database.query)
@@ -154,7 +154,7 @@ describe('a ledger whose database went back in time', () => {
     assert.match(ledger.frozen()?.hint ?? '', /restore/)
   })
 
-  it('AL-04: refuses its own checkpoint file when it was changed', async () => {
+  it('AL-04: rejects its own checkpoint file after a change', async () => {
     await using log = await testLog('sqlite', 3)
     const { note } = await log.ledger.checkpoint()
     await writeFile(join(log.folder, 'checkpoint'), note.replace('time 2', 'time 3'))

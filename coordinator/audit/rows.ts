@@ -1,4 +1,4 @@
-/** Reading the log's rows in pages, each row checked against its own hash and its place. */
+/** Reads the log's rows in pages. Each row is checked against its own hash and its index. */
 import { TILE_WIDTH } from '../../shared/audit/tile.ts'
 import { leafHash, sameHash } from '../../shared/audit/tree.ts'
 import type { Kysely } from 'kysely'
@@ -8,16 +8,16 @@ import { ledgerError } from './errors.ts'
 export interface EntryRow {
   readonly index: number
   readonly bytes: Uint8Array
-  /** Made from `bytes`, and the same as the one that was stored. */
+  /** Computed from `bytes`, and equal to the stored hash. */
   readonly hash: Uint8Array
 }
 
-/** Entries in a page. One page is one bundle: at most 16 MiB, and usually a few hundred KiB. */
+/** Entries in a page. One page is one bundle: at most 16 MiB, usually a few hundred KiB. */
 export const PAGE = TILE_WIDTH
 
 /**
  * Entries `from` to `to` (exclusive), at most {@link PAGE} of them.
- * @throws ledger.damaged with the index of the first row that is missing or does not have its hash
+ * @throws ledger.damaged with the index of the first row that is missing or has another hash
  */
 export async function readRows(
   query: Kysely<Tables>,

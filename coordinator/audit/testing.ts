@@ -1,6 +1,5 @@
 /**
- * A ledger for tests: a real database, a folder of its own, the fixed keys of
- * fixtures/audit/fleet.ts.
+ * A ledger for tests: a real database, its own folder, the fixed keys of fixtures/audit/fleet.ts.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -19,14 +18,14 @@ export interface TestLog extends AsyncDisposable {
   readonly url: string
   /** The coordinator's tiles. */
   readonly folder: string
-  /** For exports and anything else. */
+  /** A folder for exports and other files. */
   readonly scratch: string
-  /** Of the newest {@link TestLog.open}. */
+  /** The database of the newest {@link TestLog.open}. */
   readonly database: Database
   readonly ledger: Ledger
-  /** Closes what is open and opens it again, as a restart does. */
+  /** Closes and opens the log again, as a restart does. */
   reopen(options?: { clock?: Clock; signer?: Signer; folder?: string }): Promise<Ledger>
-  /** Appends statements, each in a transaction of its own. */
+  /** Appends statements, each in its own transaction. */
   fill(statements: readonly Statement[]): Promise<void>
 }
 

@@ -1,6 +1,6 @@
 /**
- * The files of a log below one folder: written durably and read back before anybody signs what they
- * say.
+ * The files of a log below one folder. Each is written durably and read back before its content is
+ * signed.
  */
 import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -14,21 +14,20 @@ import { ledgerError } from './errors.ts'
 export interface TileFiles {
   readonly folder: string
   /**
-   * Writes a file and its folders so that they survive a power loss, and reads it back. @throws
-   * ledger.storage, ledger.read-back
+   * Writes a file and its folders so that they survive a power loss, then reads the file back.
+   * @throws ledger.storage, ledger.read-back
    */
   write(path: string, bytes: Uint8Array): Promise<void>
-  /** undefined where there is none. @throws ledger.storage */
+  /** The content; undefined if there is no such file. @throws ledger.storage */
   read(path: string): Promise<Uint8Array | undefined>
   /**
-   * Removes partial tiles that stand beside these, which replace them. Best effort: nobody reads
-   * the old ones.
+   * Removes partial tiles that these tiles replace. Best effort: old partial tiles are never read.
    */
   prune(current: readonly TileName[]): Promise<void>
 }
 
 /**
- * @param deps.readBack reads a file that was just written; tests hand in one that finds other bytes
+ * @param deps.readBack reads a file that was just written. Tests pass one that returns other bytes.
  * @param options.mode permission bits of the files
  */
 export function tileFiles(
@@ -37,7 +36,7 @@ export function tileFiles(
 ): TileFiles {
   const { folder, mode } = options
   const { readBack = readFile } = deps
-  // Owned by ensure(): folders that are known to exist durably.
+  // Owned by ensure(): the folders that exist durably.
   const known = new Set<string>()
 
   const ensure = async (path: string): Promise<void> => {
@@ -60,8 +59,8 @@ export function tileFiles(
       try {
         await ensure(dirname(target))
         await writeDurable(deps, target, bytes, { mode })
-        // Through the page cache, so this finds faults of memory and of our own code, not of the
-        // disk behind it; `verify` reads again.
+        // The page cache answers, so this finds faults of memory and of our own code, not of the
+        // disk. `verify` reads the files again.
         stored = await readBack(target)
       } catch (cause) {
         throw ledgerError('ledger.storage', { path: target, reason: reasonOf(cause) }, { cause })
@@ -83,7 +82,7 @@ export function tileFiles(
           .filter((name) => name.width < TILE_WIDTH)
           .map((name) => join(folder, tilePath(name))),
       )
-      // A partial tile stands in `NNN.p/`, beside the other tiles of its thousand.
+      // A partial tile is in `NNN.p/`, beside the other tiles of its thousand.
       const parents = new Set(
         current.map((name) => dirname(join(folder, tilePath({ ...name, width: TILE_WIDTH })))),
       )
@@ -94,7 +93,7 @@ export function tileFiles(
           for (const file of await readdir(partial).catch(() => []))
             if (!keep.has(join(partial, file)))
               await rm(join(partial, file), { force: true }).catch(() => {})
-          // Fails where a current tile is left, which is right.
+          // Fails if a current tile is left there, as it should.
           await rmdir(partial).then(
             () => known.delete(partial),
             () => {},

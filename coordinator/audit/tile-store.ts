@@ -1,10 +1,9 @@
 /**
- * The log's tiles on this coordinator's disk. They are made from the rows of the database, and they
- * are a second witness against it: a row that was changed after its tile was written is found as
- * soon as that tile is needed again. Proofs are read from here.
+ * The log's tiles on this coordinator's disk. They are made from the rows of the database and are a
+ * second witness: a row that was changed after its tile was written is found when that tile is next
+ * used. Proofs are read from here.
  *
- * Only the newest partial tiles are kept; each size that was ever signed can still be proved from
- * the full ones and those.
+ * Only the newest partial tiles are kept. They and the full tiles prove every size that was signed.
  */
 import { auditError } from '../../shared/audit/errors.ts'
 import type { NodeReader } from '../../shared/audit/proof.ts'
@@ -31,38 +30,37 @@ import type { EntryRow } from './rows.ts'
 import type { TileFiles } from './tile-files.ts'
 
 /**
- * Full tiles kept in memory for proofs, 16 KiB each with the nodes above: the upper levels of a log
- * of millions and what is being asked for.
+ * Full tiles kept in memory for proofs, 16 KiB each with the nodes above them. They hold the upper
+ * levels of a log of millions of entries, and the parts that are read often.
  */
 const CACHED_TILES = 128
 
 export interface TileStore {
-  /** Entries whose tiles are written. */
+  /** Number of entries whose tiles are written. */
   size(): number
   root(): Uint8Array
   /**
-   * Writes the tiles of a log of `to` entries, which must have `root`.
-   * @throws ledger.damaged where a row is not what its tile says, or the rows do not have the root;
-   * then nothing has changed but files
-   *   that nobody reads. ledger.storage
+   * Writes the tiles of a log of `to` entries, which must have `root`. If it fails, no file changed
+   * that is read later.
+   * @throws ledger.storage, and ledger.damaged if a row doesn't match its tile or the rows don't
+   * have the root
    */
   extend(
     to: number,
     root: Uint8Array,
     rows: (from: number, to: number) => Promise<EntryRow[]>,
   ): Promise<void>
-  /** Hashes of complete nodes of the tree as far as tiles are written. @throws ledger.damaged */
+  /** Hashes of complete nodes of the tree, as far as tiles are written. @throws ledger.damaged */
   readonly nodes: NodeReader
-  /** The partial tiles and the partial bundle as they stand on disk, by path. */
+  /** The partial tiles and the partial bundle on disk, by path. */
   partialTiles(): Promise<Map<string, Uint8Array>>
-  /** Forgets partial tiles of earlier sizes. */
+  /** Removes partial tiles of earlier sizes. */
   prune(): Promise<void>
 }
 
 /**
  * Opens the tiles of a log of `size` entries with `root`.
- * @returns undefined where they are not all there and right: then they must be made again from the
- * rows
+ * @returns undefined if some are missing or wrong; then they must be rebuilt from the rows
  */
 export async function openTileStore(
   files: TileFiles,
@@ -85,14 +83,14 @@ export function emptyTileStore(files: TileFiles): TileStore {
   return createTileStore(files, EMPTY_TILES)
 }
 
-/** The right-most tile of a level; of width 0 where the last one is full. */
+/** The right-most tile of a level; its width is 0 if the last tile is full. */
 function edgeTile(level: number | 'entries', size: number): TileName {
   const count = level === 'entries' ? size : hashCount(level, size)
   return { level, index: Math.floor(count / TILE_WIDTH), width: count % TILE_WIDTH }
 }
 
 function createTileStore(files: TileFiles, start: TileState): TileStore {
-  // Owned by adopt(), replaced together.
+  // Owned by adopt(), which replaces all of it together.
   let state = start
   let edges = state.edges.map(tileTree)
   let root = rootOfTiles(state)
@@ -150,7 +148,7 @@ function createTileStore(files: TileFiles, start: TileState): TileStore {
       for (; from < to; from += TILE_WIDTH) {
         const batch = await rows(from, Math.min(to, from + TILE_WIDTH))
         const hashes = batch.map((row) => row.hash)
-        // Entries that were signed before stand in the same bundle: they must still be the same.
+        // The same bundle holds entries that were signed before. They must not have changed.
         if (from < state.size)
           for (const [i, hash] of published.entries())
             if (!sameHash(hash, hashes[i] as Uint8Array))
@@ -164,12 +162,12 @@ function createTileStore(files: TileFiles, start: TileState): TileStore {
         )
       }
       const next = await builder.finish()
-      // Crash here: tiles of a size that nobody signed. The next start opens the signed size and
-      // writes these again.
+      // Crash here: tiles exist for a size that was never signed. The next start opens the signed
+      // size and writes these tiles again.
       if (!sameHash(rootOfTiles(next), expected))
         throw ledgerError('ledger.damaged', {
           index: null,
-          reason: `the rows do not have the root that the head says (${to} entries)`,
+          reason: `the rows do not have the root of the head (${to} entries)`,
         })
       adopt(next)
     },

@@ -47,7 +47,7 @@ const forged = async (index: number): Promise<{ bytes: Uint8Array; leaf_hash: Ui
 }
 
 describe('verification of a ledger', () => {
-  it('AL-03: names the entry whose row was edited, with its hash or without', async () => {
+  it('AL-03: names the entry whose row was edited, with or without its hash', async () => {
     await using log = await signedLog()
     const edit = (
       index: number,
@@ -72,7 +72,7 @@ describe('verification of a ledger', () => {
     await assert.rejects(log.ledger.prove(6, 11), is('ledger.damaged'))
   })
 
-  it('AL-03: names what was deleted, inserted and reordered', async () => {
+  it('AL-03: names entries that were deleted, inserted or reordered', async () => {
     await using log = await signedLog()
     await log.database.query.deleteFrom('log_entry').where('index', '=', 5).execute()
     const extra = {
@@ -84,12 +84,10 @@ describe('verification of a ledger', () => {
       actor: null,
     }
     await log.database.query.insertInto('log_entry').values(extra).execute()
-    await sql`update log_entry set "index" = case "index" when 2 then 1002 when 3 then 1003 end where "index" in (2, 3)`.execute(
-      log.database.query,
-    )
-    await sql`update log_entry set "index" = case "index" when 1002 then 3 when 1003 then 2 end where "index" > 1000`.execute(
-      log.database.query,
-    )
+    await sql`update log_entry set "index" = case "index" when 2 then 1002 when 3 then 1003 end
+      where "index" in (2, 3)`.execute(log.database.query)
+    await sql`update log_entry set "index" = case "index" when 1002 then 3 when 1003 then 2 end
+      where "index" > 1000`.execute(log.database.query)
     assert.deepEqual(named(await log.ledger.verify()).sort(), [
       [13, 'row'],
       [2, 'row'],
@@ -117,7 +115,7 @@ describe('verification of a ledger', () => {
     ])
   })
 
-  it('AL-03: refuses to sign over a changed row, and from then on every change', async () => {
+  it('AL-03: refuses to sign over a changed row, and then refuses every change', async () => {
     await using log = await signedLog()
     await log.database.query
       .updateTable('log_entry')
@@ -138,7 +136,7 @@ describe('verification of a ledger', () => {
     await assert.rejects(log.fill([statement]), is('ledger.frozen'))
   })
 
-  it('AL-10: refuses to sign an entry that does not have its own hash', async () => {
+  it('AL-10: refuses to sign an entry with a wrong hash', async () => {
     await using log = await signedLog()
     const { bytes } = await forged(12)
     await log.database.query
@@ -187,7 +185,7 @@ describe('verification of a ledger', () => {
     assert.deepEqual(named(await log.ledger.verify())[0], [null, 'head'])
   })
 
-  it('names the upper tile that is not made of those below it', async () => {
+  it('names the upper tile that does not match the tiles below it', async () => {
     await using log = await testLog('sqlite', 1)
     const [root] = await logStatements(1)
     await log.database.transaction(async (tx) => {

@@ -1,7 +1,7 @@
 /**
- * Verifying the whole log where it lives: every row against its hash, its columns, its signature
- * and its tiles; every tile, checkpoint and the head against the tree. It goes on after a finding,
- * so the report names every entry that is wrong and not just the first.
+ * Verifies the whole log on the coordinator: every row against its hash, columns, signature and
+ * tiles, and every tile, checkpoint and the head against the tree. It continues after a finding, so
+ * the report names every wrong entry.
  */
 import type { Kysely } from 'kysely'
 import type { Checkpoint } from '../../shared/audit/checkpoint.ts'
@@ -17,7 +17,7 @@ import { openStored } from './checkpoints.ts'
 import { readHead } from './head.ts'
 
 export interface Finding {
-  /** The entry; null where the finding is about the head or a checkpoint. */
+  /** The entry; null if the finding is about the head or a checkpoint. */
   readonly index: number | null
   readonly where: 'row' | 'bundle' | 'tile' | 'row and tiles' | 'statement' | 'head' | 'checkpoint'
   readonly reason: string
@@ -25,24 +25,24 @@ export interface Finding {
 
 export interface VerifyReport {
   readonly ok: boolean
-  /** Entries that the head row counts. */
+  /** Number of entries according to the head row. */
   readonly size: number
-  /** Root of these entries, hex, as computed now. */
+  /** Computed root of these entries, in hex. */
   readonly root: string
-  /** Entries that the newest checkpoint covers. */
+  /** Number of entries that the newest checkpoint covers. */
   readonly signed: number
   readonly checkpoints: number
   /** At most {@link MAX_FINDINGS}. */
   readonly findings: readonly Finding[]
 }
 
-/** More would not help anybody to find out what happened. */
+/** Enough to find out what happened. */
 export const MAX_FINDINGS = 100
 
 export interface VerifyDeps {
   readonly query: Kysely<Tables>
   readonly fleet: FleetId
-  /** A file of the log; undefined where there is none. */
+  /** Reads a file of the log; undefined if there is none. */
   readonly read: (path: string) => Promise<Uint8Array | undefined>
 }
 
@@ -50,8 +50,8 @@ type Row = Tables['log_entry']
 const NOTHING = new Uint8Array()
 
 /**
- * @param options.tiles entries whose tiles are on disk
- * @param options.published this coordinator's own checkpoint, which the log must contain
+ * @param options.tiles number of entries whose tiles are on disk
+ * @param options.published this coordinator's checkpoint, which the log must contain
  */
 export async function verifyLog(
   deps: VerifyDeps,
@@ -80,8 +80,7 @@ export async function verifyLog(
   const checkpoints = await query.selectFrom('checkpoint').selectAll().orderBy('size').execute()
   const chain = createEntryChain({ fleet })
   const frontier = emptyFrontier()
-  // Level 0 and the bundles are compared entry by entry below; the builder makes the levels above
-  // them.
+  // Level 0 and the bundles are compared entry by entry below. The builder makes the levels above.
   const builder = createTileBuilder(EMPTY_TILES, async (name, bytes) => {
     if (name.level === 'entries' || name.level === 0) return
     const stored = await deps.read(tilePath(name))
@@ -105,7 +104,8 @@ export async function verifyLog(
         report(
           null,
           'checkpoint',
-          `the checkpoint of size ${row.size} has root ${hex(row.root)}, and the entries have ${hex(frontierRoot(frontier))}`,
+          `the checkpoint of size ${row.size} has root ${hex(row.root)}, ` +
+            `but the entries have root ${hex(frontierRoot(frontier))}`,
         )
     }
     const { published } = options
@@ -117,7 +117,7 @@ export async function verifyLog(
       report(
         null,
         'checkpoint',
-        `this coordinator's own checkpoint of size ${published.size} has another root than the entries`,
+        `this coordinator's checkpoint of size ${published.size} has another root than the entries`,
       )
   }
 
@@ -150,8 +150,7 @@ export async function verifyLog(
       checkCheckpoints()
     }
     const made = hashes.slice(0, tiled)
-    // Bundles were compared above, entry by entry; the builder needs only to know how many entries
-    // there are.
+    // Bundles were compared above, entry by entry. The builder only needs the number of entries.
     if (tiled > 0)
       await builder.add(
         made.map(() => NOTHING),
@@ -179,9 +178,11 @@ export async function verifyLog(
 
 type Report = (index: number | null, where: Finding['where'], reason: string) => void
 
-/** How many entries there are, by the head row; and by the rows, if that is gone or smaller. */
+/**
+ * The number of entries according to the head row, or to the rows if the head is gone or smaller.
+ */
 async function readExtent(query: Kysely<Tables>, report: Report): Promise<number> {
-  // One statement, so that an append in between does not look like a row too many.
+  // One statement, so that a concurrent append does not look like one row too many.
   const row = await query
     .selectFrom('log_entry')
     .select((select) => [
@@ -193,7 +194,7 @@ async function readExtent(query: Kysely<Tables>, report: Report): Promise<number
   if (row.size === null) report(null, 'head', 'the head row is gone')
   else if (rows > row.size)
     for (let index = row.size; index < Math.min(rows, row.size + MAX_FINDINGS); index += 1)
-      report(index, 'row', 'it stands behind the end of the log')
+      report(index, 'row', 'it is after the end of the log')
   return row.size ?? rows
 }
 
@@ -221,8 +222,8 @@ async function readTiles(
 }
 
 /**
- * Compares everything that knows the entry's hash, reports whoever stands alone, and returns the
- * hash to go on with.
+ * Compares the row, the bundle and the tile of an entry, and reports the one that differs.
+ * @returns the hash to continue with
  */
 function compareEntry(
   row: Row | undefined,
@@ -253,11 +254,12 @@ function compareEntry(
     report(index, 'row', 'its bytes do not have the hash that was stored with them')
   else if (agrees(tile)) report(index, 'bundle', 'its bundle holds other bytes than its row')
   else if (agrees(bundle)) report(index, 'tile', 'its tile holds another hash than its row')
-  else report(index, 'row and tiles', 'its row, its bundle and its tile say three different things')
+  else
+    report(index, 'row and tiles', 'its row, its bundle and its tile have three different hashes')
   return computed
 }
 
-/** The first column that does not say what the bytes say. */
+/** The first column that contradicts the bytes. */
 function wrongColumn(row: Row, entry: Entry): string | undefined {
   const said = {
     at: entryTime(entry),

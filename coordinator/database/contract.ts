@@ -1,6 +1,5 @@
 /**
- * What every database must do, as tests. `describeDatabase` registers them for one dialect;
- * whatever holds on one holds on the other.
+ * The requirements for every database, as tests. `describeDatabase` registers them for one dialect.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -26,7 +25,7 @@ export function describeDatabase(dialect: Dialect): void {
   const is = (code: Parameters<typeof databaseError.is>[1]) => (error: unknown) =>
     databaseError.is(error, code)
   describe(`database contract on ${dialect}`, () => {
-    it(`refuses a database that is absent, and makes it only on request (${dialect})`, async () => {
+    it(`rejects an absent database, and creates it only on request (${dialect})`, async () => {
       const place = await testPlace(dialect)
       await assert.rejects(
         openDatabase({ clock: systemClock }, { url: place.url }),
@@ -41,7 +40,7 @@ export function describeDatabase(dialect: Dialect): void {
       await place.remove()
     })
 
-    it(`keeps what a transaction did, or nothing of it (${dialect})`, async () => {
+    it(`keeps all changes of a transaction or none (${dialect})`, async () => {
       await using test = await testDatabase(dialect)
       const { database } = test
       assert.equal(
@@ -65,7 +64,7 @@ export function describeDatabase(dialect: Dialect): void {
       )
     })
 
-    it(`names a broken rule by its code, and the transaction is gone (${dialect})`, async () => {
+    it(`reports a broken rule by its code and rolls back (${dialect})`, async () => {
       await using test = await testDatabase(dialect)
       const { database } = test
       await database.query.insertInto('repository').values(repository('one')).execute()
@@ -137,7 +136,7 @@ export function describeDatabase(dialect: Dialect): void {
       assert.equal(id, 1)
     })
 
-    it(`hands out ids that are numbers (${dialect})`, async () => {
+    it(`assigns ids that are numbers (${dialect})`, async () => {
       await using test = await testDatabase(dialect)
       const { database } = test
       await database.query.insertInto('repository').values(repository('r')).execute()
@@ -166,7 +165,7 @@ export function describeDatabase(dialect: Dialect): void {
       assert.equal(second.id, first.id + 1)
     })
 
-    it(`refuses a query beside the open transaction instead of waiting for ever (${dialect})`, async () => {
+    it(`rejects a query outside the open transaction (${dialect})`, async () => {
       await using test = await testDatabase(dialect)
       const { database } = test
       await assert.rejects(
@@ -236,7 +235,7 @@ export function describeDatabase(dialect: Dialect): void {
       )
     })
 
-    it(`stops before it begins when the caller has given up (${dialect})`, async () => {
+    it(`starts nothing after the caller has aborted (${dialect})`, async () => {
       await using test = await testDatabase(dialect)
       let ran = false
       const work = async (): Promise<void> => {
@@ -271,8 +270,8 @@ export const steps: fc.Arbitrary<Step[]> = fc.array(
 )
 
 /**
- * Runs the steps and returns everything that a caller could see: results, error codes and the rows
- * after each.
+ * Runs the steps and returns everything that a caller can see: results, error codes, and the rows
+ * after each step.
  */
 export async function observe(database: Database, program: readonly Step[]): Promise<unknown[]> {
   const seen: unknown[] = []

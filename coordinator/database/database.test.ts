@@ -6,7 +6,7 @@ import { DIALECTS, testDatabase } from './testing.ts'
 
 for (const dialect of DIALECTS) describeDatabase(dialect)
 
-it('DB-16: the same random programs show the same on SQLite and PostgreSQL', async () => {
+it('DB-16: random programs give the same results on SQLite and PostgreSQL', async () => {
   await using sqlite = await testDatabase('sqlite')
   await using postgresql = await testDatabase('postgresql')
   await fc.assert(

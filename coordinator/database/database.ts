@@ -1,16 +1,17 @@
 /**
- * The coordinator's database, SQLite or PostgreSQL behind one typed query builder. What it
- * guarantees, on both:
+ * The coordinator's database: SQLite or PostgreSQL behind one typed query builder. It guarantees on
+ * both:
  *
- * - A transaction's changes are all there or none; once it resolves they survive a power loss.
- * - Errors are of {@link databaseError}; 'database.outcome-unknown' is the only one after which a
- *   change may have happened.
+ * - All changes of a transaction are committed, or none. After it resolves they survive a power
+ * loss.
+ * - All errors are {@link databaseError}. Only after 'database.outcome-unknown' may a change have
+ * been made.
  * - Two transactions that lock the same row (`lockRow`) run one after the other. Without a common
- *   lock PostgreSQL may interleave them (READ COMMITTED); every mutating operation locks the log's
- *   head row, which puts them in one order.
- * - Numbers are numbers (whole, below 2^53), text orders by bytes, bytes are Buffers.
- * - A query outside the transaction from inside it is refused: with SQLite's one connection it
- *   would wait for ever.
+ * lock PostgreSQL may interleave them (READ COMMITTED). Every operation that changes data locks the
+ * log's head row, which gives one order.
+ * - Integers below 2^53 are numbers, text orders by bytes, bytes are Buffers.
+ * - A query outside the transaction, made inside its callback, is rejected. SQLite has one
+ * connection, so the query would wait for ever.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Kysely, type KyselyPlugin } from 'kysely'
@@ -28,22 +29,24 @@ import { parseDatabaseUrl } from './url.ts'
 
 export interface TransactionOptions {
   readonly signal?: AbortSignal
-  /** Milliseconds that one statement may take on PostgreSQL; default 30 seconds. */
+  /** Time limit of one statement on PostgreSQL, in milliseconds; default 30 seconds. */
   readonly statementMs?: number
 }
 
 export interface Database {
   readonly dialect: Dialect
-  /** Where it is, for people: a path, or a URL without password. */
+  /** The location as shown to people: a path, or a URL without its password. */
   readonly shown: string
   readonly clock: Clock
   /** Queries outside any transaction. */
   readonly query: Kysely<Tables>
   /**
-   * Runs `work` in one transaction and commits. Use only `tx` inside. PostgreSQL may roll back to
-   * resolve a deadlock, and then `work` runs again: it must not change anything but the database.
-   * After the signal has aborted, no statement runs and nothing is committed.
-   * @throws what `work` throws, after rolling back; database.nested, .busy, .unreachable,
+   * Runs `work` in one transaction and commits it. Use only `tx` inside. PostgreSQL may roll back
+   * to
+   * resolve a deadlock, and then `work` runs again: it must change nothing but the database. After
+   * the
+   * signal has aborted, no statement runs and nothing is committed.
+   * @throws the error of `work` after rolling back; database.nested, .busy, .unreachable,
    * .outcome-unknown, .full
    */
   transaction<T>(work: (tx: Kysely<Tables>) => Promise<T>, options?: TransactionOptions): Promise<T>
@@ -51,8 +54,7 @@ export interface Database {
 }
 
 /**
- * Opens the database at `url` (see url.ts). Without `create` it must be there and have been
- * migrated once.
+ * Opens the database at `url` (see url.ts). Without `create` it must exist and have been migrated.
  * @throws database.absent, .newer-schema, .edited-migration, .in-use, .damaged, .library,
  * .settings, .network-folder, .unreachable, .url
  */
@@ -65,7 +67,7 @@ export async function openDatabase(
   const { shown } = address
   let kysely: Kysely<Tables>
   let closeFile = (): void => {}
-  // What the transaction at hand says about its waits; the connections of PostgreSQL read it.
+  // The limits of the current transaction. The PostgreSQL connections read them.
   const limits = new AsyncLocalStorage<QueryLimits>()
   if (address.dialect === 'sqlite') {
     const file = openSqlite(address.path, { create })
@@ -97,7 +99,7 @@ interface Parts {
 
 function createDatabase(deps: Parts, options: { dialect: Dialect; shown: string }): Database {
   const { kysely, clock, limits } = deps
-  // Of this database only: a transaction here may well query another one.
+  // For this database only: a transaction here may query another database.
   const inside = new AsyncLocalStorage<{ open: boolean }>()
   const refuseNested = (): void => {
     if (inside.getStore()?.open === true) throw databaseError('database.nested')
@@ -120,7 +122,7 @@ function createDatabase(deps: Parts, options: { dialect: Dialect; shown: string 
         signal?.throwIfAborted()
         return result
       } finally {
-        // Work that outlives the transaction (a timer set inside it) is outside again.
+        // Work that outlives the transaction, such as a timer set inside it, is outside of it.
         scope.open = false
       }
     })
@@ -141,7 +143,7 @@ function createDatabase(deps: Parts, options: { dialect: Dialect; shown: string 
   }
 }
 
-/** The transaction's queries, none of which runs once the signal has aborted. */
+/** The transaction's queries. None of them runs after the signal has aborted. */
 function stopping(tx: Kysely<Tables>, signal: AbortSignal): Kysely<Tables> {
   return tx.withPlugin({
     transformQuery: ({ node }) => {

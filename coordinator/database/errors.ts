@@ -1,6 +1,6 @@
 /**
- * Every way in which the database says no. Driver errors never leave this folder except as the
- * `cause` of one of these.
+ * All errors of the database. An error of a driver leaves this folder only as the `cause` of one of
+ * these.
  */
 import { defineErrors } from '../../shared/errors.ts'
 
@@ -8,32 +8,32 @@ export const databaseError = defineErrors({
   'database.url': {
     exit: 'usage',
     message: (d: { got: string; reason: string }) =>
-      `database address ${d.got} cannot be used: ${d.reason}`,
+      `invalid database address: ${d.got}: ${d.reason}`,
     hint: () => 'write sqlite:///absolute/path/of/the/file or postgresql://user@host:5432/name',
   },
   'database.absent': {
     exit: 'notFound',
     message: (d: { database: string }) => `there is no Muster database at ${d.database}`,
-    hint: () =>
-      'a database is never made by accident: run `muster init`, or correct the address in the configuration',
+    hint: () => 'run `muster init` to create one, or correct the address in the configuration',
   },
   'database.in-use': {
     exit: 'conflict',
     retryable: true,
     message: (d: { database: string; owner: string }) =>
       `${d.database} is already open in ${d.owner}`,
-    hint: () => 'a SQLite database belongs to one coordinator: stop the other one',
+    hint: () => 'stop the other coordinator; a SQLite database can have only one',
   },
   'database.network-folder': {
     exit: 'usage',
     message: (d: { database: string; filesystem: string }) =>
-      `${d.database} lies on a network file system (${d.filesystem}), where SQLite's locks do not hold`,
+      `${d.database} is on a network file system (${d.filesystem}), ` +
+      `where SQLite's locks don't work`,
     hint: () => 'put the database on a local disk',
   },
   'database.library': {
     exit: 'failed',
     message: (d: { library: string; version: string; reason: string }) =>
-      `${d.library} ${d.version} is not used: ${d.reason}`,
+      `unsafe database library: ${d.library} ${d.version}: ${d.reason}`,
     hint: (d: { library: string }) => `install a fixed ${d.library}`,
   },
   'database.settings': {
@@ -44,46 +44,45 @@ export const databaseError = defineErrors({
   'database.newer-schema': {
     exit: 'conflict',
     message: (d: { database: string; migration: string }) =>
-      `${d.database} was changed by a newer Muster: migration ${d.migration} is not known here`,
-    hint: () => 'run the newer version; going back needs the backup made before its first start',
+      `${d.database} was changed by a newer Muster: migration ${d.migration} is unknown`,
+    hint: () => 'run the newer version, or restore the backup that it made before its first start',
   },
   'database.edited-migration': {
     exit: 'verification',
     message: (d: { database: string; migration: string; expected: string; got: string }) =>
-      `migration ${d.migration} was applied to ${d.database} with checksum ${d.expected}, but here it has ${d.got}`,
-    hint: () =>
-      'a migration must not change once it has run: use the program version that made this database',
+      `migration ${d.migration} of ${d.database} was edited ` +
+      `(expected checksum ${d.expected}, got ${d.got})`,
+    hint: () => 'use the program version that made this database',
   },
   'database.damaged': {
     exit: 'verification',
     message: (d: { database: string; reason: string }) => `${d.database} is damaged: ${d.reason}`,
     hint: () =>
-      'keep the file as it is, restore the newest backup beside it, and compare with `muster audit verify`; see docs/RECOVERY.md',
+      'keep the file, restore the newest backup beside it, and run `muster audit verify`; ' +
+      'see docs/RECOVERY.md',
   },
   'database.unreachable': {
     exit: 'unreachable',
     retryable: true,
     message: (d: { database: string; reason: string }) =>
       `${d.database} cannot be reached: ${d.reason}`,
-    hint: () =>
-      'check that it is running and that its files and disk can be used; what was asked for was not done',
+    hint: () => 'check that it is running and that its files and disk work; nothing was changed',
   },
   'database.outcome-unknown': {
     exit: 'unreachable',
     message: (d: { database: string; reason: string }) =>
       `the connection to ${d.database} was lost during commit: ${d.reason}`,
-    hint: () =>
-      'the change may or may not be there: look it up by its operation id before doing it again',
+    hint: () => 'look up the change by its operation id before you retry: it may have been made',
   },
   'database.busy': {
     exit: 'conflict',
     retryable: true,
     message: (d: { database: string; reason: string }) => `${d.database} is busy: ${d.reason}`,
-    hint: () => 'try again; if that goes on, find the process that uses it for so long',
+    hint: () => 'try again; if it stays busy, find the process that uses it',
   },
   'database.full': {
     exit: 'failed',
-    message: (d: { database: string }) => `there is no room left for ${d.database}`,
+    message: (d: { database: string }) => `no space left for ${d.database}`,
     hint: () => 'free some space; nothing was changed',
   },
   'database.exists': {
@@ -92,7 +91,7 @@ export const databaseError = defineErrors({
   },
   'database.missing-reference': {
     exit: 'notFound',
-    message: (d: { what: string }) => `a row refers to something that is not there: ${d.what}`,
+    message: (d: { what: string }) => `a row refers to a missing row: ${d.what}`,
   },
   'database.constraint': {
     exit: 'failed',
@@ -100,13 +99,13 @@ export const databaseError = defineErrors({
   },
   'database.nested': {
     exit: 'failed',
-    message: () => 'a query outside the open transaction was made from inside it',
+    message: () => 'a query bypassed the open transaction',
     hint: () =>
-      'use the `tx` that the transaction hands out: with one connection the other query would wait for ever',
+      'use the `tx` of the transaction: on the only connection the query would wait for ever',
   },
   'database.query': {
     exit: 'failed',
     message: (d: { database: string; reason: string }) =>
-      `${d.database} refused a statement: ${d.reason}`,
+      `${d.database} rejected a statement: ${d.reason}`,
   },
 })

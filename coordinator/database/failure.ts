@@ -1,6 +1,6 @@
 /**
- * Turns what the two drivers throw into {@link databaseError}, by their codes and never by their
- * prose.
+ * Turns errors of the two drivers into {@link databaseError}, by their codes and never by their
+ * text.
  */
 import { MusterError } from '../../shared/errors.ts'
 import { databaseError } from './errors.ts'
@@ -12,19 +12,19 @@ interface DriverError {
   readonly detail?: unknown
 }
 
-/** The driver's own words, one line of them, for the places where they help an operator. */
+/** One line of the driver's message, for errors where it helps an operator. */
 function reasonOf(error: DriverError): string {
   return String(error.message ?? error).split('\n', 1)[0] as string
 }
 
-/** An error of better-sqlite3 about the database `shown`. Result codes: sqlite.org/rescode.html. */
+/** An error of better-sqlite3 on the database `shown`. Result codes: sqlite.org/rescode.html. */
 export function sqliteFailure(error: unknown, shown: string): MusterError {
   if (error instanceof MusterError) return error
   const thrown = error as DriverError
   const code = String(thrown.code ?? '')
   const options = { cause: error }
   const reason = reasonOf(thrown)
-  // "UNIQUE constraint failed: agent.name" names the columns and nothing of the row.
+  // "UNIQUE constraint failed: agent.name" names columns, but no values of the row.
   const what = reason.replace(/^.*constraint failed:? ?/, '') || code
   if (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY')
     return databaseError('database.exists', { what }, options)
@@ -49,22 +49,25 @@ export function sqliteFailure(error: unknown, shown: string): MusterError {
 }
 
 /**
- * SQLSTATEs after which the connection is gone: class 08, administrator's shutdown, crash,
- * start-up. PostgreSQL documentation, appendix A.
+ * SQLSTATEs after which the connection is lost: class 08, administrator shutdown, crash, startup.
+ * PostgreSQL documentation, appendix A.
  */
 const CONNECTION_LOST = /^(08...|57P0[1-5])$/
-/** Of Node's sockets and resolver, and of `pg` itself, which has no codes for a lost connection. */
+/** Errors of Node's sockets and resolver, and of `pg`, which has no codes for a lost connection. */
 const SOCKET_LOST = /^(E[A-Z_]+)$/
-const PG_LOST =
-  /connection terminated|timeout exceeded when trying to connect|connection error|client was closed|not queryable/i
+const PG_LOST = new RegExp(
+  'connection terminated|timeout exceeded when trying to connect|connection error|' +
+    'client was closed|not queryable',
+  'i',
+)
 
 /**
- * The server ended the session of a transaction that took too long: it is rolled back. PostgreSQL
+ * The server ended the session of a transaction that took too long, and rolled it back. PostgreSQL
  * documentation, appendix A.
  */
 const TIMED_OUT = new Set(['25P03', '25P04'])
 
-/** True where the statement may or may not have reached the server. */
+/** True if the statement may or may not have reached the server. */
 export function connectionLost(error: unknown): boolean {
   const thrown = error as DriverError
   const code = String(thrown.code ?? '')
@@ -75,7 +78,7 @@ export function connectionLost(error: unknown): boolean {
   )
 }
 
-/** An error of `pg` about the database `shown`. */
+/** An error of `pg` on the database `shown`. */
 export function postgresqlFailure(error: unknown, shown: string): MusterError {
   if (error instanceof MusterError) return error
   const thrown = error as DriverError
@@ -103,8 +106,9 @@ export function postgresqlFailure(error: unknown, shown: string): MusterError {
 }
 
 /**
- * True where running the whole transaction again is safe and may help: it was rolled back for the
- * sake of another one.
+ * True if the whole transaction can safely run again: PostgreSQL rolled it back in favour of
+ * another
+ * one.
  */
 export function rolledBackForAnother(error: unknown): boolean {
   const cause = (error as { cause?: DriverError }).cause

@@ -26,7 +26,7 @@ const broken: Migration = {
   statements: (types) => [...extra.statements(types), 'create table extra (id nonsense nonsense)'],
 }
 
-/** Names of all tables, in order. */
+/** The names of all tables, in order. */
 async function tables(database: Database): Promise<string[]> {
   const found = await database.query.introspection.getTables()
   return found.map((table) => table.name).sort()
@@ -34,10 +34,10 @@ async function tables(database: Database): Promise<string[]> {
 
 for (const dialect of DIALECTS) {
   describe(`migrations on ${dialect}`, () => {
-    it(`applies each migration once, also when two coordinators start together (${dialect})`, async () => {
+    it(`applies each migration once if two coordinators start (${dialect})`, async () => {
       const place = await testPlace(dialect)
       const first = await open(place.url, true)
-      // A SQLite file has one coordinator, which may still be asked twice.
+      // A SQLite file has only one coordinator, but migrate() may still run twice.
       const second = dialect === 'sqlite' ? first : await open(place.url, true)
       const applied = (await Promise.all([migrate(first), migrate(second)])).flatMap(
         (result) => result.applied,
@@ -52,7 +52,7 @@ for (const dialect of DIALECTS) {
       await place.remove()
     })
 
-    it(`DB-15: refuses a newer schema and an edited migration (${dialect})`, async () => {
+    it(`DB-15: rejects a newer schema and an edited migration (${dialect})`, async () => {
       await using test = await testDatabase(dialect)
       const { database, url } = test
       const row = { name: '9999-future', checksum: '00', applied_at: 1 }
@@ -72,7 +72,7 @@ for (const dialect of DIALECTS) {
       await migrate(database)
     })
 
-    it(`DB-15: leaves nothing of a migration that fails (${dialect})`, async () => {
+    it(`DB-15: rolls back a migration that fails (${dialect})`, async () => {
       await using test = await testDatabase(dialect)
       const before = await tables(test.database)
       await assert.rejects(migrate(test.database, [...MIGRATIONS, broken]), is('database.query'))
@@ -84,26 +84,31 @@ for (const dialect of DIALECTS) {
 }
 
 for (const dialect of DIALECTS)
-  it(`a database of the version before keeps latest where its operator put it (${dialect})`, async () => {
+  it(`a database from before pins keeps what latest serves (${dialect})`, async () => {
     const place = await testPlace(dialect)
     const database = await open(place.url, true)
     const before = MIGRATIONS.findIndex(({ name }) => name.endsWith('-pins'))
     await migrate(database, MIGRATIONS.slice(0, before))
     const version = (id: number, repository: string): string =>
-      `insert into repository_version (id, repository, created_at, packages, bytes) values (${id}, '${repository}', 1, 0, 0)`
+      `insert into repository_version (id, repository, created_at, packages, bytes)
+        values (${id}, '${repository}', 1, 0, 0)`
     const published = (repository: string, id: number): string =>
-      `insert into publication (repository, target, version, generation, folder, at) values ('${repository}', 'latest', ${id}, 1, '1-0', 1)`
+      `insert into publication (repository, target, version, generation, folder, at)
+        values ('${repository}', 'latest', ${id}, 1, '1-0', 1)`
     for (const statement of [
       ...['back', 'newest', 'unnamed'].map(
         (id) =>
-          `insert into repository (id, type, config_hash, created_at) values ('${id}', 'rpm', '', 1)`,
+          `insert into repository (id, type, config_hash, created_at)
+            values ('${id}', 'rpm', '', 1)`,
       ),
       ...['back', 'newest', 'unnamed'].flatMap((id, at) => [
         version(10 * at + 1, id),
         version(10 * at + 2, id),
       ]),
-      `insert into snapshot (repository, name, version, created_at, description) values ('back', 'd1', 1, 1, '')`,
-      `insert into snapshot (repository, name, version, created_at, description) values ('newest', 'd2', 12, 1, '')`,
+      `insert into snapshot (repository, name, version, created_at, description)
+        values ('back', 'd1', 1, 1, '')`,
+      `insert into snapshot (repository, name, version, created_at, description)
+        values ('newest', 'd2', 12, 1, '')`,
       published('back', 1),
       published('newest', 12),
       published('unnamed', 21),
@@ -154,7 +159,7 @@ describe('migrations', () => {
     await place.remove()
   })
 
-  it('DB-15: goes on where a killed migration stopped', async () => {
+  it('DB-15: continues where a killed migration stopped', async () => {
     const program = fileURLToPath(new URL('./testing/migrate-until-killed.ts', import.meta.url))
     const reference = await testDatabase('sqlite')
     const expected = await tables(reference.database)
@@ -177,7 +182,7 @@ describe('migrations', () => {
     }
   })
 
-  it('has a checksum that follows the meaning and not the layout', () => {
+  it('the checksum ignores whitespace and nothing else', () => {
     const [first] = MIGRATIONS as [Migration]
     const spaced: Migration = {
       ...first,

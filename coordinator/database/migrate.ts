@@ -1,7 +1,7 @@
 /**
- * Brings a database to this program's schema: forward only, each migration in one transaction
- * together with its row in `schema_migration`, checked by the checksum of its statements. A
- * database that a newer Muster changed is refused.
+ * Migrates a database to this program's schema, forward only. Each migration is one transaction
+ * together with its row in `schema_migration`, and is checked by the checksum of its statements. A
+ * database that a newer Muster changed is rejected.
  */
 import { sql, type Kysely } from 'kysely'
 import { COLUMN_TYPES } from './schema/columns.ts'
@@ -13,17 +13,18 @@ import { backUpSqlite } from './sqlite-backup.ts'
 import type { SchemaMigrationTable, Tables } from './tables/all.ts'
 
 /**
- * Key of the transaction-scoped advisory lock under which coordinators that start together migrate
- * one after the other.
+ * Key of the transaction's advisory lock. It makes coordinators that start together migrate one
+ * after
+ * the other.
  */
 const MIGRATION_LOCK = 0x6d75_7374
 
-/** Far more than a pass over any table takes; a server that stopped is still noticed. */
+/** Far more than one pass over any table takes. A server that hangs is still detected. */
 const STATEMENT_MS = 3_600_000
 
 /**
- * Applies what is missing and says what it was. Before it changes a SQLite database that has been
- * in use it writes a copy beside it.
+ * Applies the missing migrations and returns their names. Before it changes a SQLite database that
+ * was in use, it writes a copy beside it.
  * @throws database.newer-schema, database.edited-migration
  */
 export async function migrate(
@@ -34,7 +35,9 @@ export async function migrate(
   await alone(database, async (tx) => {
     await sql
       .raw(
-        `create table if not exists schema_migration (name ${text} primary key, checksum ${text} not null, applied_at ${integer} not null)${end}`,
+        `create table if not exists schema_migration (
+            name ${text} primary key, checksum ${text} not null, applied_at ${integer} not null
+          )${end}`,
       )
       .execute(tx)
   })
@@ -60,15 +63,16 @@ export async function migrate(
         .execute()
       return true
     })
-    // Crash here: this migration is in, later ones are not. The next start goes on from the ledger.
+    // Crash here: this migration is committed, later ones are not. The next start continues from
+    // the ledger.
     if (isNew) applied.push(migration.name)
   }
   return { applied }
 }
 
 /**
- * Refuses a database whose schema this program must not touch, and, unless it may be created, one
- * without any.
+ * Rejects a database whose schema this program must not use. Without `create` it also rejects a
+ * database without a schema.
  */
 export async function checkSchema(database: Database, options: { create: boolean }): Promise<void> {
   const done = await appliedMigrations(database.query)
@@ -98,8 +102,8 @@ function checkApplied(
 }
 
 /**
- * The ledger in order; empty where there is none. Any other failure to read it is an error:
- * "unreadable" must not pass for "fresh".
+ * The applied migrations in order; empty if there is no ledger. Any other failure to read it is an
+ * error: an unreadable database must not look new.
  */
 async function appliedMigrations(query: Kysely<Tables>): Promise<SchemaMigrationTable[]> {
   const tables = await query.introspection.getTables()
@@ -110,12 +114,12 @@ async function appliedMigrations(query: Kysely<Tables>): Promise<SchemaMigration
 function alone<T>(database: Database, work: (tx: Kysely<Tables>) => Promise<T>): Promise<T> {
   return database.transaction(
     async (tx) => {
-      // SQLite's transactions are alone as they are.
+      // SQLite's transactions are exclusive anyway.
       if (database.dialect === 'postgresql')
         await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(tx)
       return work(tx)
     },
-    // A statement may have to go through every row of a large table.
+    // A statement may have to read every row of a large table.
     { statementMs: STATEMENT_MS },
   )
 }

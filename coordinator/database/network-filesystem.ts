@@ -1,9 +1,12 @@
 /**
- * Which file systems are refused for SQLite: their locks are advisory at best between hosts, and
+ * The file systems that are rejected for SQLite. Their locks are at best advisory between hosts,
+ * and
  * WAL needs shared memory.
  */
 
-/** `f_type` of statfs(2), Linux: include/uapi/linux/magic.h and the file systems' own headers. */
+/**
+ * `f_type` of statfs(2) on Linux: include/uapi/linux/magic.h and the headers of the file systems.
+ */
 const NETWORK: ReadonlyMap<number, string> = new Map([
   [0x6969, 'NFS'],
   [0x517b, 'SMB'],
@@ -20,8 +23,8 @@ const NETWORK: ReadonlyMap<number, string> = new Map([
   [0x7461636f, 'OCFS2'],
 ])
 
-/** The name of the network file system with this statfs type, undefined for any other. */
+/** The name of the network file system with this statfs type; undefined for other types. */
 export function networkFilesystem(type: number): string | undefined {
-  // Some kernels hand the type out sign-extended.
+  // Some kernels sign-extend the type.
   return NETWORK.get(type < 0 ? type + 2 ** 32 : type % 2 ** 32)
 }

@@ -1,7 +1,7 @@
 /**
- * The connections to a PostgreSQL server. Every wait for them has an end: the wait for a free
- * connection, for the server's answer, and for the end of the connections themselves. A
- * connection on which an answer did not come in time is closed and never used again.
+ * The connections to a PostgreSQL server. Every wait is bounded: for a free connection, for the
+ * server's answer, and for the close of a connection. A connection whose answer came too late is
+ * closed and never used again.
  */
 import { Socket } from 'node:net'
 import pg from 'pg'
@@ -11,33 +11,30 @@ import { createSlots } from '../../shared/concurrency/slots.ts'
 import { databaseError } from './errors.ts'
 import { connectionLost, postgresqlFailure } from './failure.ts'
 
-/**
- * Enough for the requests that need the database at once; the log's head row lets one writer
- * through at a time.
- */
+/** Enough for concurrent requests. The log's head row admits one writer at a time. */
 const CONNECTIONS = 10
 const CONNECT_MS = 10_000
-/** Twice the wait for a row lock: a server that answers nothing for so long has stopped. */
+/** Twice the wait for a row lock. A server that is silent for so long has stopped. */
 const STATEMENT_MS = 30_000
-/** A free connection is given back within a few short statements, each of which has that limit. */
+/** A connection is released after a few short statements, each of which has that limit. */
 const FREE_MS = 30_000
-/** A server that answers ends an idle connection in milliseconds. */
+/** A working server closes an idle connection in milliseconds. */
 const CLOSE_MS = 2_000
 
-/** What the caller of a query says about its waits. */
+/** The caller's limits for a query. */
 export interface QueryLimits {
   readonly signal?: AbortSignal | undefined
-  /** Milliseconds that one statement may take. */
+  /** Time limit of one statement in milliseconds. */
   readonly statementMs?: number | undefined
 }
 
 export interface PostgresqlConnection {
   /**
    * Sends one statement. The signal does not end a `commit`, because its outcome would be unknown.
-   * @throws what `pg` throws, database.unreachable after the time limit, the signal's reason
+   * @throws the errors of `pg`; database.unreachable after the time limit; the signal's reason
    */
   query(sql: string, parameters?: readonly unknown[]): Promise<pg.QueryResult>
-  /** Why no further statement can reach the server; undefined while one can. */
+  /** Why no further statement can reach the server; undefined while the connection works. */
   lost(): Error | undefined
   release(): void
 }
@@ -54,7 +51,7 @@ export function openConnections(
 ): PostgresqlConnections {
   const { clock, limits } = deps
   const { url, shown, types } = options
-  // Owned by stream(): what close() cuts if the server no longer answers.
+  // Owned by stream(): the sockets that close() destroys if the server doesn't answer.
   const sockets = new Set<Socket>()
   const stream = (): Socket => {
     const socket = new Socket()
@@ -70,14 +67,18 @@ export function openConnections(
     types,
     stream,
   })
-  // An idle connection that the server closes: the pool has dropped it, and the next query opens
+  // The server closed an idle connection. The pool has dropped it, and the next query opens
   // another.
   pool.on('error', () => undefined)
-  // One that breaks while it is used fails its query too. This event alone would end the process.
+  // If a connection breaks during a query, the query fails too. This event alone would end the
+  // process.
   pool.on('connect', (client) => client.on('error', () => undefined))
   const slots = createSlots(CONNECTIONS)
 
-  /** Waits here and not in the pool: there a full pool and a server out of reach are one error. */
+  /**
+   * Waits here and not in the pool, whose error is the same for a full pool and an unreachable
+   * server.
+   */
   const takeSlot = async (signal: AbortSignal | undefined): Promise<() => void> => {
     signal?.throwIfAborted()
     const wait = new AbortController()
@@ -109,7 +110,7 @@ export function openConnections(
         const client = await abortable(waiting.wait(connecting), signal)
         return leased({ clock, limits }, client, shown, giveBack)
       } catch (error) {
-        // After an abort the connection may still come; until then it keeps its place.
+        // After an abort the connection may still be opened. Until then it keeps its slot.
         connecting
           .then(
             (client) => client.release(),
@@ -148,7 +149,7 @@ function leased(
     listened?.throwIfAborted()
     const waiting = createInterrupt()
     const giveUp = (error: Error): void => {
-      // The answer may still come, and would be taken for that of the next statement.
+      // The answer may still arrive, and would be taken as the answer to the next statement.
       lost ??= error
       waiting.end(error)
     }

@@ -1,6 +1,5 @@
 /**
- * Waits for a PostgreSQL server end: with its answer, with a time limit, or with the caller's
- * signal.
+ * Every wait for a PostgreSQL server ends: with its answer, a time limit, or the caller's signal.
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -18,14 +17,14 @@ const is = (code: Parameters<typeof databaseError.is>[1]) => (error: unknown) =>
   databaseError.is(error, code)
 const repository = { id: 'r', type: 'rpm', config_hash: '', created_at: 1 }
 
-/** Limits of half a minute end after a third of a second. */
+/** Limits of 30 seconds end after 0.3 seconds. */
 const hurried: Clock = { ...systemClock, after: (ms, run) => systemClock.after(ms / 100, run) }
 
 interface Fixture extends AsyncDisposable {
   readonly database: Database
-  /** The same database, past the relay. */
+  /** The same database, without the relay. */
   readonly direct: Database
-  /** The server answers nothing more: what comes is taken and kept from it. */
+  /** The server stops answering: the relay keeps what it receives. */
   stopAnswering(): void
 }
 
@@ -33,7 +32,7 @@ interface Fixture extends AsyncDisposable {
 async function behindRelay(clock: Clock = systemClock): Promise<Fixture> {
   const place = await testPlace('postgresql')
   const target = new URL(place.url)
-  // The server of the tests listens in a folder, the one of MUSTER_TEST_PG_URL perhaps on a port.
+  // The test server listens in a folder, the server of MUSTER_TEST_PG_URL perhaps on a port.
   const folder = target.searchParams.get('host')
   const sockets = new Set<Socket>()
   let silent = false
@@ -78,7 +77,7 @@ async function behindRelay(clock: Clock = systemClock): Promise<Fixture> {
 }
 
 describe('waits for PostgreSQL', () => {
-  it('a server that stops answering is unreachable after a limit, and close ends too', async () => {
+  it('a server that stops answering becomes unreachable, and close() returns', async () => {
     await using fixture = await behindRelay(hurried)
     const { database } = fixture
     const select = (): Promise<unknown> =>
@@ -104,7 +103,7 @@ describe('waits for PostgreSQL', () => {
   it('an abort ends the wait for an answer, for a row lock and for a connection', async () => {
     await using fixture = await behindRelay()
     const { database } = fixture
-    const reason = new Error('the caller left')
+    const reason = new Error('the caller aborted')
     const locked = Promise.withResolvers<void>()
     const unlock = Promise.withResolvers<void>()
     await database.query.insertInto('repository').values(repository).execute()
@@ -135,8 +134,8 @@ describe('waits for PostgreSQL', () => {
     await assert.rejects(read, reason)
   })
 
-  it('a full pool of connections is busy, not unreachable, and a query waits for its turn', async () => {
-    // Limits are short once all connections are taken.
+  it('a full connection pool is busy, not unreachable, and a query waits for a slot', async () => {
+    // Limits are short after all connections are taken.
     let clock: Clock = systemClock
     await using fixture = await behindRelay({
       ...systemClock,
@@ -165,7 +164,7 @@ describe('waits for PostgreSQL', () => {
     await Promise.all([later, ...holders])
   })
 
-  it('a transaction that the server ended before its commit is not of unknown outcome', async () => {
+  it('a transaction that the server ended before its commit has a known outcome', async () => {
     await using fixture = await behindRelay()
     const { database, direct } = fixture
     const session = async (pid: number): Promise<boolean> => {

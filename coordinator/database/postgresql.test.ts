@@ -9,7 +9,7 @@ const is = (code: Parameters<typeof databaseError.is>[1]) => (error: unknown) =>
 const repository = { id: 'r', type: 'rpm', config_hash: '', created_at: 1 }
 
 describe('PostgreSQL database', () => {
-  it('DB-02: a session that the server ends is a plain error, and the next transaction gets another', async () => {
+  it('DB-02: a session that the server ends fails, and the next transaction works', async () => {
     await using test = await testDatabase('postgresql')
     const { database } = test
     const broken = database.transaction(async (tx) => {
@@ -23,23 +23,23 @@ describe('PostgreSQL database', () => {
     await database.transaction((tx) => tx.insertInto('repository').values(repository).execute())
   })
 
-  it('DB-05: a connection that is lost during commit is an unknown outcome, not a failure', async () => {
+  it('DB-05: a connection that is lost during commit gives an unknown outcome', async () => {
     await using test = await testDatabase('postgresql')
     const { database } = test
-    // The server ends this session while it checks a deferred constraint, which is part of commit.
-    await sql`create function cut() returns trigger language plpgsql as $$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$`.execute(
+    // The server ends this session while it checks a deferred constraint, during commit.
+    await sql`create function cut() returns trigger language plpgsql as $$
+      begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$`.execute(
       database.query,
     )
-    await sql`create constraint trigger cut after insert on repository deferrable initially deferred for each row execute function cut()`.execute(
-      database.query,
-    )
+    await sql`create constraint trigger cut after insert on repository
+      deferrable initially deferred for each row execute function cut()`.execute(database.query)
     await assert.rejects(
       database.transaction((tx) => tx.insertInto('repository').values(repository).execute()),
       is('database.outcome-unknown'),
     )
   })
 
-  it('runs a transaction again that was rolled back to end a deadlock', async () => {
+  it('repeats a transaction that was rolled back to end a deadlock', async () => {
     await using test = await testDatabase('postgresql')
     const { database } = test
     await database.query
@@ -72,11 +72,11 @@ describe('PostgreSQL database', () => {
     )
   })
 
-  it('runs a statement outside a transaction again after a deadlock', async () => {
+  it('repeats a statement outside a transaction after a deadlock', async () => {
     await using test = await testDatabase('postgresql')
     const { database } = test
     const rows = Array.from({ length: 400 }, (_, at) => ({ ...repository, id: `r${at}` }))
-    // Upserts in opposite orders deadlock now and then; nothing else shows that they did.
+    // Upserts in opposite orders deadlock sometimes. Nothing else shows that they did.
     const upsert = (order: typeof rows, created_at: number): Promise<unknown> =>
       database.query
         .insertInto('repository')

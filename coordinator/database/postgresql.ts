@@ -1,7 +1,7 @@
 /**
  * A pool of PostgreSQL connections for Kysely. Transactions are READ COMMITTED with explicit row
- * locks, wait for a lock a bounded time, and never acknowledge before the commit is durable;
- * integers arrive as numbers, as they do from SQLite.
+ * locks, their waits are bounded, and a commit is acknowledged only after it is durable. Integers
+ * arrive as numbers, as they do from SQLite.
  */
 import {
   CompiledQuery,
@@ -25,19 +25,19 @@ import {
 } from './postgresql-connections.ts'
 import { retried } from './retry.ts'
 
-/** A row lock is held for one short transaction; a longer wait means that something hangs. */
+/** A row lock is held for one short transaction. A longer wait means that a process hangs. */
 const LOCK_TIMEOUT_MS = 15_000
-/** A transaction whose coordinator hangs must not keep the head row from all others. */
+/** A coordinator that hangs in a transaction must not keep the head row from all others. */
 const IDLE_IN_TRANSACTION_MS = 30_000
-/** Oldest server version that still gets fixes, in the form of server_version_num. */
+/** The oldest server version that still gets fixes, as server_version_num. */
 const OLDEST_SERVER = 140_000
 
 const INT8 = 20
 const NUMERIC = 1700
 
 /**
- * `count(*)` is int8 and `sum(int8)` numeric: text by default, because a double cannot hold all of
- * them. Ours all fit.
+ * `count(*)` is int8 and `sum(int8)` is numeric. `pg` returns both as text, because a double cannot
+ * hold all of them. All our values fit.
  */
 function wholeNumber(text: string): number {
   const value = Number(text)
@@ -54,7 +54,7 @@ const types: pg.CustomTypesConfig = {
 
 export interface PostgresqlDeps {
   readonly clock: Clock
-  /** What the caller of the query at hand says about its waits. */
+  /** The limits of the current query's caller. */
   readonly limits: () => QueryLimits | undefined
 }
 
@@ -118,7 +118,7 @@ async function checkedDialect(
       expected: 'primary',
       got: 'replica',
     })
-  // Settings last for the transaction: a pooler between us and the server keeps no session.
+  // Settings last for the transaction: a pooler before the server keeps no session.
   const begin = [
     'begin isolation level read committed',
     `set local lock_timeout = ${LOCK_TIMEOUT_MS}`,
@@ -138,7 +138,7 @@ function postgresqlDriver(
   connections: PostgresqlConnections,
   { shown, begin }: { shown: string; begin: string },
 ): Driver {
-  // What Kysely holds, and what is behind it.
+  // The connection behind each object that Kysely holds.
   const leases = new WeakMap<DatabaseConnection, PostgresqlConnection>()
   const inTransaction = new WeakSet<PostgresqlConnection>()
   const leaseOf = (connection: DatabaseConnection): PostgresqlConnection =>
@@ -160,7 +160,8 @@ function postgresqlDriver(
       const connection: DatabaseConnection = {
         executeQuery: async (query) => {
           const once = (): Promise<pg.QueryResult> => ask(lease, query)
-          // Outside a transaction a statement is one by itself, so a deadlock left nothing of it.
+          // Outside a transaction a statement is its own transaction, so a deadlock rolled it back
+          // completely.
           return resultOf(
             inTransaction.has(lease)
               ? await once()
@@ -182,7 +183,7 @@ function postgresqlDriver(
     },
     commitTransaction: async (connection) => {
       const lease = leaseOf(connection)
-      // Lost before the commit was sent: the server has rolled back for certain.
+      // Lost before the commit was sent: the server has certainly rolled back.
       const lost = lease.lost()
       if (lost !== undefined) throw failureOf(deps, lost, shown)
       await commit(lease, shown)
@@ -192,8 +193,8 @@ function postgresqlDriver(
       const lease = leaseOf(connection)
       await lease.query('rollback').then(
         () => inTransaction.delete(lease),
-        // The connection is gone, so the server rolls back by itself. The caller must see the error
-        // that led here, above all an unknown outcome.
+        // The connection is lost, so the server rolls back. The caller must get the first error,
+        // above all an unknown outcome.
         () => undefined,
       )
     },
@@ -201,7 +202,7 @@ function postgresqlDriver(
   }
 }
 
-/** The signal's reason passes as it is. */
+/** The signal's reason is passed on unchanged. */
 function failureOf(deps: PostgresqlDeps, error: unknown, shown: string): unknown {
   const signal = deps.limits()?.signal
   return signal?.aborted === true && error === signal.reason
@@ -212,15 +213,15 @@ function failureOf(deps: PostgresqlDeps, error: unknown, shown: string): unknown
 async function commit(lease: PostgresqlConnection, shown: string): Promise<void> {
   try {
     const { command } = await lease.query('commit')
-    // PostgreSQL answers so where an earlier statement had failed and the work went on all the
-    // same.
+    // PostgreSQL answers ROLLBACK if an earlier statement failed and the work continued
+    // nevertheless.
     if (command === 'ROLLBACK')
       throw databaseError('database.query', {
         database: shown,
         reason: 'a statement had failed, so the transaction was rolled back',
       })
   } catch (error) {
-    // The server may have committed before the connection broke or went silent.
+    // The server may have committed before the connection broke or fell silent.
     if (connectionLost(error) || databaseError.is(error, 'database.unreachable'))
       throw databaseError(
         'database.outcome-unknown',
@@ -231,7 +232,7 @@ async function commit(lease: PostgresqlConnection, shown: string): Promise<void>
   }
 }
 
-/** Statements that change rows, by the tag that the server answers with. */
+/** Statements that change rows, by the tag of the server's answer. */
 const CHANGES = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
 
 function resultOf<R>({ command, rowCount, rows }: pg.QueryResult): QueryResult<R> {

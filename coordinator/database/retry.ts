@@ -1,13 +1,13 @@
-/** Repeats work that PostgreSQL rolled back as a whole for the sake of another transaction. */
+/** Repeats work that PostgreSQL rolled back completely in favour of another transaction. */
 import type { Clock } from '../../shared/clock.ts'
 import { rolledBackForAnother } from './failure.ts'
 
-/** How often work is tried that the server rolled back to resolve a deadlock. */
+/** Attempts for work that the server rolled back to resolve a deadlock. */
 const TRIES = 5
-/** Upper bound of the pause between two tries. */
+/** Upper bound of the pause between two attempts. */
 const PAUSE_MS = 50
 
-/** `work` must leave nothing behind when it fails in this way. */
+/** `work` must have no effect if it fails in this way. */
 export async function retried<T>(
   clock: Clock,
   work: () => Promise<T>,

@@ -1,7 +1,7 @@
 /**
- * Kysely's way to one better-sqlite3 connection. Differs from Kysely's own: transactions begin
- * immediate (a deferred one can fail at its first write), statements are prepared once, and errors
- * are ours.
+ * Connects Kysely to one better-sqlite3 connection. It differs from Kysely's dialect: transactions
+ * begin immediate (a deferred one can fail at its first write), statements are prepared once, and
+ * errors are ours.
  */
 import type Sqlite from 'better-sqlite3'
 import {
@@ -17,7 +17,7 @@ import {
 import { sqliteFailure } from './failure.ts'
 
 /**
- * Prepared statements kept; the program has fewer distinct ones, but for multi-row inserts of odd
+ * Prepared statements that are kept. The program has fewer, apart from multi-row inserts of unusual
  * lengths.
  */
 const STATEMENTS = 256
@@ -46,7 +46,7 @@ function sqliteDriver(raw: Sqlite.Database, shown: string): Driver {
     releaseConnection: async () => {},
     beginTransaction: () => run('begin immediate'),
     commitTransaction: () => run('commit'),
-    // SQLite has already rolled back by itself after some errors (disk full, for one).
+    // After some errors, such as a full disk, SQLite has already rolled back.
     rollbackTransaction: async () => {
       if (raw.inTransaction) await run('rollback')
     },

@@ -1,13 +1,10 @@
 /**
- * Which SQLite libraries may touch a database: none with the WAL-reset bug (sqlite.org/wal.html,
- * "The WAL-reset bug"), which can corrupt a database in WAL mode.
+ * Rejects SQLite libraries with the WAL-reset bug, which can corrupt a database in WAL mode
+ * (sqlite.org/wal.html, "The WAL-reset bug").
  */
 import { databaseError } from './errors.ts'
 
-/**
- * True for 3.7.0 to 3.51.2, but for the branches that got the fix: 3.44.6 and later, 3.50.7 and
- * later.
- */
+/** True for 3.7.0 to 3.51.2, except for the branches with the fix: from 3.44.6 and from 3.50.7. */
 export function hasWalBug(version: string): boolean {
   const [major, minor, patch] = version.split('.').map(Number) as [number, number, number]
   if (major !== 3) return major < 3
@@ -24,7 +21,7 @@ export function checkSqliteLibrary(version: string): void {
       version,
       reason: 'its version cannot be read',
     })
-  // STRICT tables came with 3.37.
+  // STRICT tables need 3.37.
   const [, minor] = version.split('.').map(Number) as [number, number, number]
   if (hasWalBug(version))
     throw databaseError('database.library', {

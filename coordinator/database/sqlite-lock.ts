@@ -1,8 +1,10 @@
 /**
- * One process per SQLite database. The lock is a small SQLite file beside the database
- * (`<database>.lock`) in which this process keeps a write transaction open for as long as it lives:
- * a lock of the operating system (fcntl), gone with the process, never stale. The database itself
- * stays readable, so a backup or `sqlite3` can look at it while the coordinator runs.
+ * One process for each SQLite database. The lock is a small SQLite file beside the database
+ * (`<database>.lock`), in which this process keeps a write transaction open. The kernel releases
+ * its
+ * fcntl lock when the process ends, so it is never stale. The database stays readable for backups
+ * and
+ * `sqlite3` while the coordinator runs.
  */
 import { closeSync, openSync } from 'node:fs'
 import { hostname } from 'node:os'
@@ -10,18 +12,18 @@ import Sqlite from 'better-sqlite3'
 import { databaseError } from './errors.ts'
 import { sqliteFailure } from './failure.ts'
 
-/** Tries after which the owner's name in the file is left as another contender wrote it. */
+/** Attempts before the owner's name in the file is left as another process wrote it. */
 const NAME_TRIES = 5
 
 /**
- * Takes the lock and returns what gives it back.
- * @throws database.in-use with the owner's process id.
+ * Takes the lock and returns a function that releases it.
+ * @throws database.in-use with the owner's process id
  */
 export function lockSqlite(path: string): () => void {
   const file = `${path}.lock`
   let lock: Sqlite.Database
   try {
-    // SQLite would make it with the mode that the umask leaves.
+    // SQLite would create it with the mode of the umask.
     closeSync(openSync(file, 'a', 0o600))
     lock = new Sqlite(file, { timeout: 0 })
   } catch (error) {
@@ -35,15 +37,16 @@ export function lockSqlite(path: string): () => void {
     for (let tries = 1; ; tries += 1) {
       lock.exec('begin immediate')
       lock.exec(
-        'create table if not exists owner (id integer primary key check (id = 1), name text not null)',
+        `create table if not exists owner (
+          id integer primary key check (id = 1), name text not null)`,
       )
       lock
         .prepare(
           'insert into owner values (1, ?) on conflict (id) do update set name = excluded.name',
         )
         .run(me)
-      // Between this commit and the next begin another process may take the lock: then that one is
-      // the owner, and `begin` fails here.
+      // Between this commit and the next begin another process may take the lock. Then that process
+      // is the owner, and `begin` fails here.
       lock.exec('commit')
       lock.exec('begin immediate')
       if (owner() === me || tries >= NAME_TRIES) break

@@ -38,8 +38,8 @@ async function scratch(): Promise<{ path: string } & AsyncDisposable> {
 }
 
 /**
- * The files of a database that was not closed: what a power cut leaves. Holds rows in the file and
- * newer ones in the write-ahead log.
+ * The files of a database that was not closed, as after a power cut. The file holds rows, and the
+ * write-ahead log holds newer ones.
  */
 async function uncleanCopy(folder: string): Promise<string> {
   const live = join(folder, 'live.db')
@@ -73,7 +73,7 @@ async function rows(path: string): Promise<number> {
 }
 
 describe('SQLite database', () => {
-  it('is durable, strict and its owner’s alone', async () => {
+  it('is durable, strict and accessible only to its owner', async () => {
     await using folder = await scratch()
     const path = join(folder.path, 'a b%.db')
     const database = await openDatabase(
@@ -105,7 +105,7 @@ describe('SQLite database', () => {
     await database.close()
   })
 
-  it('begins each transaction as a writer, so that it cannot fail at its first write', async () => {
+  it('begins each transaction as a writer, so that its first write cannot fail', async () => {
     await using folder = await scratch()
     const path = join(folder.path, 'muster.db')
     const database = await open(path, true)
@@ -120,7 +120,7 @@ describe('SQLite database', () => {
     await database.close()
   })
 
-  it('DB-11: refuses every library with the WAL-reset bug and no other', () => {
+  it('DB-11: rejects exactly the libraries with the WAL-reset bug', () => {
     for (const bad of [
       '3.7.0',
       '3.43.2',
@@ -153,14 +153,17 @@ describe('SQLite database', () => {
     assert.throws(() => checkSqliteLibrary('unknown'), is('database.library'))
   })
 
-  it('DB-12: has one coordinator; the next is told which process holds it, and gets it once that one is gone', async () => {
+  it('DB-12: admits one coordinator, and names the process that holds the database', async () => {
     await using folder = await scratch()
     const path = join(folder.path, 'muster.db')
+    const module = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href)
+    const url = JSON.stringify(`sqlite://${path}`)
     const script = `
-      const { openDatabase } = await import(${JSON.stringify(new URL('./database.ts', import.meta.url).href)})
-      const { migrate } = await import(${JSON.stringify(new URL('./migrate.ts', import.meta.url).href)})
-      const { systemClock } = await import(${JSON.stringify(new URL('../../shared/clock.ts', import.meta.url).href)})
-      await migrate(await openDatabase({ clock: systemClock }, { url: ${JSON.stringify(`sqlite://${path}`)}, create: true }))
+      const { openDatabase } = await import(${module('./database.ts')})
+      const { migrate } = await import(${module('./migrate.ts')})
+      const { systemClock } = await import(${module('../../shared/clock.ts')})
+      const database = await openDatabase({ clock: systemClock }, { url: ${url}, create: true })
+      await migrate(database)
       process.stdout.write('open')
       process.stdin.resume()`
     const other = spawn(process.execPath, ['--input-type=module', '-e', script], {
@@ -186,7 +189,7 @@ describe('SQLite database', () => {
     await (await open(path)).close()
   })
 
-  it('DB-12: refuses network file systems', () => {
+  it('DB-12: rejects network file systems', () => {
     assert.equal(networkFilesystem(0x6969), 'NFS')
     assert.equal(networkFilesystem(0xff534d42), 'CIFS')
     assert.equal(networkFilesystem(0xff534d42 | 0), 'CIFS')
@@ -195,12 +198,12 @@ describe('SQLite database', () => {
       assert.equal(networkFilesystem(local), undefined)
   })
 
-  it('DB-13: opens what a power cut leaves, with everything that was acknowledged', async () => {
+  it('DB-13: opens after a power cut with everything that was acknowledged', async () => {
     await using folder = await scratch()
     assert.equal(await rows(await uncleanCopy(folder.path)), 210)
   })
 
-  it('DB-13: refuses a damaged file after an unclean stop and says what to do', async () => {
+  it('DB-13: rejects a damaged file after an unclean stop, with a hint', async () => {
     await using folder = await scratch()
     const path = await uncleanCopy(folder.path)
     const right = await readFile(path)
@@ -220,13 +223,13 @@ describe('SQLite database', () => {
       )
       await writeFile(`${path}-wal`, wal)
     }
-    // Pages that the write-ahead log replaces are whole again; all others are found.
+    // Pages that the write-ahead log replaces are whole again. All others are found.
     assert.ok(refused > pages / 2, `${refused} of ${pages}`)
     await writeFile(path, Buffer.concat([Buffer.from('not a database'), right.subarray(14)]))
     await assert.rejects(open(path), is('database.damaged'))
   })
 
-  it('DB-13: a write-ahead log that is cut, altered or gone leaves an older state, never a mixed one', async () => {
+  it('DB-13: a damaged write-ahead log gives an older state, never a mixed one', async () => {
     await using folder = await scratch()
     const path = await uncleanCopy(folder.path)
     const [file, wal] = [await readFile(path), await readFile(`${path}-wal`)]
@@ -247,7 +250,7 @@ describe('SQLite database', () => {
     assert.equal(await rows(path), 200)
   })
 
-  it('refuses addresses that it cannot mean, and shows no password', async () => {
+  it('rejects invalid addresses without showing the password', async () => {
     for (const url of ['sqlite://relative.db', 'sqlite:///%zz', 'mysql://x', '/var/lib/x.db'])
       await assert.rejects(openDatabase({ clock: systemClock }, { url }), is('database.url'))
     await assert.rejects(
@@ -266,7 +269,7 @@ describe('SQLite database', () => {
 })
 
 describe('modes of a SQLite database', () => {
-  it('every file of it is for its owner only, whatever the umask', async () => {
+  it('every file is accessible only to its owner, whatever the umask', async () => {
     await using folder = await scratch()
     const path = join(folder.path, 'muster.db')
     const before = process.umask(0)
@@ -287,7 +290,7 @@ describe('modes of a SQLite database', () => {
     }
   })
 
-  it('files that an earlier version left readable by others are closed to them', async () => {
+  it('files that an earlier version left readable become private', async () => {
     await using folder = await scratch()
     const path = join(folder.path, 'muster.db')
     await (await open(path, true)).close()

@@ -1,7 +1,7 @@
 /**
- * Opens a SQLite database so that what it acknowledges survives a power loss: write-ahead log with
+ * Opens a SQLite database so that acknowledged changes survive a power loss: write-ahead log with
  * synchronous FULL, one process, a local disk, a library without the WAL bug. After an unclean stop
- * the whole file is checked before anything uses it.
+ * the whole file is checked before it is used.
  */
 import {
   chmodSync,
@@ -22,12 +22,13 @@ import { checkSqliteLibrary } from './sqlite-library.ts'
 import { lockSqlite } from './sqlite-lock.ts'
 
 /**
- * Only a person's own `sqlite3` or a backup can hold the write lock for a moment; the coordinator
- * is the one writer.
+ * Only a person's `sqlite3` or a backup can hold the write lock, and only for a moment. The
+ * coordinator is the only writer.
  */
 const BUSY_TIMEOUT_MS = 5_000
 /**
- * The write-ahead log is cut back to this after a checkpoint, so that one big sync does not keep
+ * The write-ahead log is truncated to this size after a checkpoint, so that one big sync does not
+ * keep
  * its disk space for ever.
  */
 const WAL_LIMIT_BYTES = 64 * 1024 * 1024
@@ -36,7 +37,7 @@ const { S_IFMT, S_IFREG } = constants
 
 export interface SqliteFile {
   readonly raw: Sqlite.Database
-  /** Closes the database and gives the lock back. */
+  /** Closes the database and releases the lock. */
   close(): void
 }
 
@@ -59,8 +60,8 @@ export function openSqlite(path: string, options: { create: boolean }): SqliteFi
   const unlock = lockSqlite(path)
   let raw: Sqlite.Database | undefined
   try {
-    // Made with these rights before SQLite sees it: the write-ahead log and the shared memory
-    // beside it get the same.
+    // Created with this mode before SQLite opens it. The write-ahead log and the shared memory get
+    // the same mode.
     if (options.create) closeSync(openSync(path, 'a', 0o600))
     tighten(path)
     const unclean = (sizeOf(`${path}-wal`) ?? 0) > 0
@@ -85,7 +86,7 @@ export function openSqlite(path: string, options: { create: boolean }): SqliteFi
   }
 }
 
-/** Files of the database that an earlier version, or a restored backup, left readable by others. */
+/** Files that an earlier version or a restored backup left readable by other users. */
 function tighten(path: string): void {
   const own = ['', '-wal', '-shm', '.lock', '.lock-journal'].map(
     (suffix) => basename(path) + suffix,
@@ -114,8 +115,7 @@ function configure(raw: Sqlite.Database, path: string): void {
       expected: 'wal',
       got: String(mode),
     })
-  // better-sqlite3 compiles WAL databases to NORMAL, which may lose the newest commits with the
-  // power.
+  // better-sqlite3 sets WAL databases to NORMAL, which may lose the newest commits in a power loss.
   raw.pragma('synchronous = full')
   raw.pragma('foreign_keys = on')
   raw.pragma(`journal_size_limit = ${WAL_LIMIT_BYTES}`)
@@ -137,7 +137,7 @@ function configure(raw: Sqlite.Database, path: string): void {
 
 /**
  * Reads the whole file: b-trees, rows, indices, references.
- * @throws database.damaged with the first finding.
+ * @throws database.damaged with the first finding
  */
 export function checkSqlite(raw: Sqlite.Database, path: string): void {
   let findings: string[]
@@ -145,7 +145,7 @@ export function checkSqlite(raw: Sqlite.Database, path: string): void {
     findings = (raw.pragma('quick_check(1)') as { quick_check: string }[])
       .map((row) => row.quick_check)
       .filter((line) => line !== 'ok')
-    // Violations come as rows and not as an error.
+    // Violations are returned as rows, not as an error.
     const violations = raw.pragma('foreign_key_check') as {
       table: string
       rowid: number | null

@@ -1,5 +1,5 @@
 /**
- * Databases for tests: a SQLite file in a folder of its own, or a database on the run's PostgreSQL
+ * Databases for tests: a SQLite file in its own folder, or a database on the test PostgreSQL
  * server.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -13,7 +13,7 @@ import { migrate } from './migrate.ts'
 
 export const DIALECTS: readonly Dialect[] = ['sqlite', 'postgresql']
 
-/** A place where a database can be made. Nothing is there yet. */
+/** A place for a database that doesn't exist yet. */
 export interface TestPlace {
   readonly url: string
   remove(): Promise<void>
@@ -32,7 +32,7 @@ export async function testPlace(dialect: Dialect): Promise<TestPlace> {
 }
 
 /**
- * An open database with all tables; disposing of it closes and removes it:
+ * An open database with all tables. Disposing of it closes and removes it:
  * `await using test = await testDatabase('sqlite')`.
  */
 export async function testDatabase(

@@ -1,4 +1,4 @@
-/** Database addresses: what they mean, and how they are shown to people (never with a password). */
+/** Database addresses: parsing, and the form that is shown to people (never with a password). */
 import { isAbsolute } from 'node:path'
 import { databaseError } from './errors.ts'
 
@@ -7,8 +7,7 @@ export type DatabaseAddress =
   | { readonly dialect: 'postgresql'; readonly url: string; readonly shown: string }
 
 /**
- * Reads `sqlite:///absolute/path` or `postgresql://…` (any libpq URL; `postgres://` means the
- * same).
+ * Parses `sqlite:///absolute/path` or `postgresql://…` (any libpq URL; `postgres://` is the same).
  * @throws database.url
  */
 export function parseDatabaseUrl(url: string): DatabaseAddress {
@@ -46,7 +45,7 @@ function decoded(path: string, url: string): string {
   }
 }
 
-/** The address with every password replaced, also where the rest is no URL. */
+/** The address with every password replaced, even if the address is not a valid URL. */
 function withoutPassword(url: string): string {
   return url
     .replace(/(:\/\/[^:@/?]*):[^@]*@/, '$1:…@')

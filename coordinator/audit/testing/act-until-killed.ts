@@ -1,7 +1,7 @@
 /**
- * `node act-until-killed.ts URL FOLDER EFFECTS N`: one operation from intent to reply, that dies at
- * the N-th place: between steps, before each signature and before each durable file. Its effect is
- * a file named after the operation. Run by crash.test.ts.
+ * `node act-until-killed.ts URL FOLDER EFFECTS N` runs one operation from intent to reply and kills
+ * itself at the N-th place: between steps, before each signature and before each durable file. Its
+ * effect is a file named after the operation. crash.test.ts runs it.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ const ledger = await openLedger(
   {
     database,
     clock: systemClock,
-    // Every durable file draws its temporary name first.
+    // Each durable file draws its temporary name first.
     random: {
       ...systemRandom,
       bytes: (length) => {

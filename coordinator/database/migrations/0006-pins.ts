@@ -1,4 +1,7 @@
-/** What an operator put `latest` on, and which operation made a snapshot or a publication. */
+/**
+ * The snapshot that an operator chose for `latest`, and the operation that made a snapshot or a
+ * publication.
+ */
 import type { Migration } from '../schema/migration.ts'
 
 export const migration: Migration = {
@@ -9,7 +12,7 @@ export const migration: Migration = {
     `alter table publication add column since ${integer}`,
     `alter table publication add column operation ${text}`,
     `alter table generation add column operation ${text}`,
-    // Before this migration only an operator's `repo publish --snapshot` served less than the
+    // Before this migration, only `repo publish --snapshot` could serve an older version than the
     // newest.
     `update publication set pin = (
       select min(snapshot.name) from snapshot

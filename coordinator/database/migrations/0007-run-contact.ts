@@ -1,4 +1,4 @@
-/** When a host last said something about a run, and outcomes that are still to be found out. */
+/** When a host last reported on a run, and outcomes that are still unknown. */
 import type { Migration } from '../schema/migration.ts'
 
 export const migration: Migration = {

@@ -1,5 +1,6 @@
 /**
- * How each host's newest look at its packages went, and why its facts were refused, if they were.
+ * How each host's newest collection of its packages went, and why its facts were refused, if they
+ * were.
  */
 import type { Migration } from '../schema/migration.ts'
 

@@ -1,6 +1,6 @@
 /**
- * The column types of both databases, so that each migration is written once. Text compares by code
- * unit on both; SQLite tables are STRICT, so a wrong type is refused on both.
+ * The column types of both databases, so that each migration is written once. Both compare text by
+ * code unit. SQLite tables are STRICT, so both reject a value of a wrong type.
  */
 export type Dialect = 'sqlite' | 'postgresql'
 
@@ -8,14 +8,15 @@ export interface ColumnTypes {
   /** UTF-8 text, ordered by bytes. */
   readonly text: string
   /**
-   * A whole number up to 2^53. Times are milliseconds since the Unix epoch, sizes are bytes, truth
-   * is 0 or 1.
+   * An integer up to 2^53. Times are milliseconds since the Unix epoch, sizes are bytes, booleans
+   * are
+   * 0 or 1.
    */
   readonly integer: string
   readonly bytes: string
-  /** A number that the database hands out; unique, but not in order of commit. */
+  /** An integer that the database assigns. It is unique, but not in order of commit. */
   readonly identity: string
-  /** What follows the closing parenthesis of `create table`. */
+  /** The text after the closing parenthesis of `create table`. */
   readonly end: string
 }
 

@@ -1,16 +1,16 @@
-/** A migration: one file below migrations/, which never changes after a release. */
+/** A migration: one file below migrations/, never changed after a release. */
 import { createHash } from 'node:crypto'
 import { COLUMN_TYPES, type ColumnTypes, type Dialect } from './columns.ts'
 
 export interface Migration {
-  /** `NNNN-area`; applied in order of name. */
+  /** `NNNN-area`. Migrations are applied in order of name. */
   readonly name: string
   /** SQL statements that both databases understand, given their column types. */
   statements(types: ColumnTypes): readonly string[]
 }
 
 /**
- * SHA-256 over the statements as one database gets them, blanks folded: formatting may change,
+ * SHA-256 over the statements for one database, with whitespace collapsed. Formatting may change,
  * meaning may not.
  */
 export function migrationChecksum(migration: Migration, dialect: Dialect): string {

@@ -1,6 +1,5 @@
 /**
- * All tables. Each area declares and writes its own; the migrations create them under the same
- * names.
+ * All tables. Each area writes only its own tables. The migrations create them with the same names.
  */
 import type { AuditTables } from './audit.ts'
 import type { DispatchTables } from './runs.ts'
@@ -12,10 +11,12 @@ export interface SchemaTables {
   schema_migration: SchemaMigrationTable
 }
 
-/** What {@link migrate} has done. Unknown names mean that a newer Muster was here. */
+/**
+ * The migrations that {@link migrate} applied. An unknown name means that a newer Muster was here.
+ */
 export interface SchemaMigrationTable {
   name: string
-  /** SHA-256 of the statements that ran, hex. */
+  /** SHA-256 of the executed statements, in hex. */
   checksum: string
   applied_at: number
 }

@@ -7,20 +7,20 @@ export interface AuditTables {
   open_intent: OpenIntentTable
 }
 
-/** One row. Locking it is what puts the entries of all coordinators in one order. */
+/** One row. Its lock puts the entries of all coordinators in one order. */
 export interface LogHeadTable {
   id: 1
-  /** Entries in the log. */
+  /** Number of entries in the log. */
   size: number
   /** RFC 6962 root hash of these entries. */
   root: Uint8Array
   /**
-   * Roots of the perfect subtrees that make up the tree, widest first, 32 bytes each: all that an
-   * append needs.
+   * Roots of the perfect subtrees of the tree, widest first, 32 bytes each. An append needs only
+   * these.
    */
   frontier: Uint8Array
   epoch: number
-  /** Time of the newest entry; the next one is never earlier. */
+  /** Time of the newest entry. The next entry is never earlier. */
   last_at: number
 }
 
@@ -38,17 +38,17 @@ export interface LogEntryTable {
 export interface CheckpointTable {
   size: number
   root: Uint8Array
-  /** The signed note, as published. */
+  /** The signed note, as it was published. */
   note: string
   at: number
 }
 
-/** An intent without an outcome yet. Closed in the transaction that appends the outcome. */
+/** An intent without an outcome. The transaction that appends the outcome removes the row. */
 export interface OpenIntentTable {
   operation: string
   index: number
   verb: string
   at: number
-  /** Name of the coordinator that acts on it. */
+  /** Name of the coordinator that carries it out. */
   coordinator: string
 }

@@ -1,5 +1,6 @@
 /**
- * What each host has installed, and how that changed. Derived from the agents' signed facts, never
+ * Each host's installed packages, and how they changed. Derived from the agents' signed facts,
+ * never
  * edited.
  */
 
@@ -14,7 +15,7 @@ export interface FactStateTable {
   agent: string
   epoch: number
   sequence: number
-  /** Root of the full set, hex. */
+  /** Root of the full set, in hex. */
   root: string
   at: number
   /** JSON object. */
@@ -38,7 +39,7 @@ export interface FactEventTable {
   agent: string
   epoch: number
   sequence: number
-  /** Place within the facts of one sequence number. */
+  /** Position within the facts of one sequence number. */
   position: number
   at: number
   event: string
@@ -48,17 +49,17 @@ export interface FactEventTable {
   from: string | null
   to: string | null
   source: string | null
-  /** Milliseconds that the change took, where the package manager's log tells. */
+  /** Duration of the change in milliseconds, if the package manager's log has it. */
   duration: number | null
 }
 
 export interface FactCollectionTable {
   agent: string
-  /** When the newest report came. */
+  /** When the newest report arrived. */
   received_at: number | null
-  /** JSON object; null where only a refusal is known. */
+  /** JSON object; null if the row only has a refusal. */
   collection: string | null
   refused_at: number | null
-  /** Why the host's facts are refused; null if they are taken. */
+  /** Why the host's facts are refused; null if they are accepted. */
   refused: string | null
 }

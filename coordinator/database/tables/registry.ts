@@ -1,5 +1,5 @@
 /**
- * Who belongs to the fleet and what operators may do. Only coordinator/registry writes these
+ * The members of the fleet, and the rights of operators. Only coordinator/registry writes these
  * tables.
  */
 
@@ -19,7 +19,7 @@ export interface AgentTable {
   status: 'pending' | 'approved' | 'revoked'
   /** JSON object of strings. */
   labels: string
-  /** JSON object of strings: what the host said of itself. Nothing selects by it. */
+  /** JSON object of strings: the host's claims about itself. Selectors ignore them. */
   claims: string
   epoch: number
   enrolled_at: number
@@ -32,7 +32,7 @@ export interface AgentTable {
 }
 
 export interface EnrollTokenTable {
-  /** SHA-256 of the secret, hex: the secret itself is never stored. */
+  /** SHA-256 of the secret, in hex. The secret itself is never stored. */
   hash: string
   /** JSON object of strings. */
   labels: string
@@ -42,11 +42,11 @@ export interface EnrollTokenTable {
   created_by: string
   expires_at: number
   used_at: number | null
-  /** Id of the agent that used it. */
+  /** Id of the agent that used the token. */
   used_by: string | null
 }
 
-/** The statement is the truth; the other columns repeat it for queries. */
+/** The signed statement is authoritative. The other columns repeat it for queries. */
 export interface GrantRecordTable {
   id: string
   statement: Uint8Array

@@ -1,7 +1,4 @@
-/**
- * Repositories, their versions and what is published. Packages and blobs are shared by all
- * repositories.
- */
+/** Repositories, their versions and publications. All repositories share packages and blobs. */
 import type { Generated } from 'kysely'
 
 export interface MirrorTables {
@@ -20,7 +17,7 @@ export interface MirrorTables {
 export interface RepositoryTable {
   id: string
   type: string
-  /** SHA-256 of the canonical configuration that the newest version was made with, hex. */
+  /** SHA-256 of the canonical configuration of the newest version, in hex. */
   config_hash: string
   created_at: number
 }
@@ -31,11 +28,11 @@ export interface RepositoryVersionTable {
   /** `revision` of repomd.xml. */
   revision: string | null
   created_at: number
-  /** Checksum of the primary metadata, as repomd.xml names it. */
+  /** Checksum of the primary metadata, as repomd.xml has it. */
   primary_checksum: string | null
   /** SHA-256 of repomd.xml itself. */
   repomd_checksum: string | null
-  /** What the upstream said of its repomd.xml, for conditional requests. */
+  /** The upstream's ETag of repomd.xml, for conditional requests. */
   upstream_etag: string | null
   upstream_modified: string | null
   packages: number
@@ -49,15 +46,16 @@ export interface VersionPackageTable {
 }
 
 /**
- * One package file at one place, as one name. Two repositories that list it alike share the row;
- * one that lies about the name of a package that another has too gets a row of its own.
+ * One package file at one location with one name. Repositories that list it alike share the row. If
+ * a
+ * repository lists another name for the same file, it gets its own row.
  */
 export interface PackageTable {
   pk: Generated<number>
-  /** Checksum of the package file as primary metadata names it, of the type beside it. */
+  /** Checksum of the package file in primary metadata, of the type in the next column. */
   pkgid: string
   checksum_type: string
-  /** SHA-256 of the package file; known once it was fetched, and earlier where it is the pkgid. */
+  /** SHA-256 of the package file. Known after the fetch, or before it if the pkgid is one. */
   sha256: string | null
   /** Null until it was fetched. */
   blob: string | null
@@ -66,7 +64,7 @@ export interface PackageTable {
   version: string
   release: string
   arch: string
-  /** Place below the repository's root, where the upstream has it and where it is published. */
+  /** Path below the repository's root, at the upstream and in the publication. */
   href: string
   size: number
   installed_size: number | null
@@ -75,7 +73,7 @@ export interface PackageTable {
   summary: string | null
 }
 
-/** A file of a version that is no package: metadata, signatures, keys. */
+/** A file of a version that is not a package: metadata, signatures, keys. */
 export interface VersionFileTable {
   version: number
   path: string
@@ -92,9 +90,9 @@ export interface SyncRunTable {
   started_at: number
   finished_at: number | null
   result: 'running' | 'complete' | 'incomplete' | 'failed'
-  /** Packages fetched. */
+  /** Number of packages fetched. */
   packages: number
-  /** Bytes fetched. */
+  /** Number of bytes fetched. */
   bytes: number
   message: string | null
 }
@@ -105,22 +103,24 @@ export interface SnapshotTable {
   version: number
   created_at: number
   description: string
-  /** The operation that made it; null for one of an earlier Muster. */
+  /** The operation that made it; null if an earlier Muster made it. */
   operation: Generated<string | null>
 }
 
-/** What is published now: `latest` or a snapshot's name. */
+/** The current publication of `latest` or of a snapshot. */
 export interface PublicationTable {
   repository: string
   target: string
   version: number
-  /** Number of the generation, rising by one with each publication of this target. */
+  /** Number of the generation. Each publication of this target adds one. */
   generation: number
   /** Name of the generation's folder. */
   folder: string
-  /** When this generation was published, a repair included. */
+  /** When this generation was published. A repair counts too. */
   at: number
-  /** Of `latest`: the snapshot that an operator put it on; null while it follows the newest. */
+  /**
+   * For `latest`: the snapshot that an operator chose; null while it follows the newest version.
+   */
   pin: Generated<string | null>
   /** Since when this version is served under this pin; null if an earlier Muster published it. */
   since: Generated<number | null>
@@ -129,8 +129,9 @@ export interface PublicationTable {
 }
 
 /**
- * Every generation of a target whose metadata may still be asked for. The row with the next number
- * is written by whoever publishes it: that is the fence.
+ * Every generation of a target whose metadata a client may still request. A publisher writes the
+ * row
+ * with the next number first, which fences off other publishers.
  */
 export interface GenerationTable {
   repository: string
@@ -139,9 +140,9 @@ export interface GenerationTable {
   version: number
   folder: string
   at: number
-  /** When the next one took its place; null for the newest. */
+  /** When the next generation replaced it; null for the newest. */
   replaced_at: number | null
-  /** The operation that published it; null for a repair, and for one of an earlier Muster. */
+  /** The operation that published it; null for a repair, or if an earlier Muster published it. */
   operation: Generated<string | null>
 }
 

@@ -1,11 +1,13 @@
-/** Runs on agents, as far as the coordinator has heard of them. The agent's runner knows better. */
+/** Runs on hosts, as far as the coordinator knows them. The host's runner is authoritative. */
 
 export interface DispatchTables {
   run_record: RunRecordTable
   unknown_outcome: UnknownOutcomeTable
 }
 
-/** A target whose outcome the log has as `unknown`: its host is asked when it is back. */
+/**
+ * A target whose outcome is `unknown` in the log. The coordinator asks its host when it is back.
+ */
 export interface UnknownOutcomeTable {
   operation: string
   target: string
@@ -21,7 +23,7 @@ export interface RunRecordTable {
   /** Fingerprint of the operator that started it. */
   actor: string
   status: string
-  /** Why it ended so, where the status alone does not say. */
+  /** Why the run ended, if the status alone does not show it. */
   reason: string | null
   created_at: number
   started_at: number | null
@@ -29,6 +31,6 @@ export interface RunRecordTable {
   exit_code: number | null
   signal: string | null
   output_bytes: number
-  /** When the host last said something about it. Null: never. */
+  /** When the host last reported on the run; null if never. */
   seen_at: number | null
 }

@@ -1,9 +1,9 @@
 /**
- * Ends this process as a power cut would, at the n-th place that the program passes: for tests of
- * what a crash leaves behind.
+ * Ends this process as a power cut would, at the n-th place that the program passes. For tests of
+ * crashes.
  */
 
-/** Returns what each place calls. With 0 the process lives. */
+/** Returns the function that each place calls. With 0 the process continues. */
 export function dieAt(n: number): () => void {
   let passed = 0
   return () => {

@@ -1,6 +1,6 @@
 /**
- * `node migrate-until-killed.ts URL N`: migrates the database and dies before the N-th statement or
- * ledger row. Run by migrate.test.ts.
+ * `node migrate-until-killed.ts URL N` migrates the database and dies before the N-th statement or
+ * ledger row. migrate.test.ts runs it.
  */
 import { systemClock } from '../../../shared/clock.ts'
 import { openDatabase } from '../database.ts'
@@ -13,8 +13,9 @@ const [url, place] = process.argv.slice(2) as [string, string]
 const pass = dieAt(Number(place))
 
 /**
- * The same statements; the process passes a place before each, where they are executed as where
- * their checksum is made.
+ * The same statements. The process passes a place before each one, both when it is executed and
+ * when
+ * its checksum is computed.
  */
 const deadly = (migration: Migration): Migration => ({
   name: migration.name,
