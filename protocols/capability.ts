@@ -1,10 +1,10 @@
 /**
- * What a caller needs to be allowed a method. Every method declares one; the type of `method()`
- * leaves no way around it, and `serveProtocol` asks the policy with it before a request's body is
- * parsed, for every request anew.
+ * The requirement for calling a method. Every method declares one, and the type of `method()`
+ * enforces
+ * it. For every request `serveProtocol` asks the policy before it parses the body.
  */
 
-/** What a node certificate says its subject is. */
+/** The role of a certificate's subject. */
 export type Role = 'coordinator' | 'agent' | 'observer'
 export type Level = 'observe' | 'control'
 
@@ -21,19 +21,21 @@ const AREAS = [
   'policy',
 ] as const
 type Area = (typeof AREAS)[number]
-/** A namespace of docs/ARCHITECTURE.md; `run` covers `run/<agent>`. */
+/** A namespace of rights. `run` covers `run/<agent>`. */
 export type Namespace = Area | `${Area}/${string}`
 
 export type Capability =
   /**
-   * Anybody who can open a connection. `why` says why that is safe; only hello, enroll and session
-   * have it.
+   * Any peer that can open a connection. `why` gives the reason why that is safe. Only hello,
+   * enroll and
+   * session use it.
    */
   | { readonly kind: 'stranger'; readonly why: string }
-  /** A valid node certificate of one of these roles on this connection. */
+  /** A valid node certificate with one of these roles, on this connection. */
   | { readonly kind: 'member'; readonly roles: readonly Role[] }
   /**
-   * A proved session of an operator and a grant. `targets`: the handler names the targets first,
+   * A proved session of an operator, and a grant. With `targets` the handler names the targets
+   * first,
    * and each one is authorised.
    */
   | {
@@ -43,14 +45,14 @@ export type Capability =
       readonly scope: 'fleet' | 'targets'
     }
   /**
-   * Authorised from a signed intent inside the request, by the handler; the policy decides only who
-   * may hand one in.
+   * The handler authorises the signed intent in the request. The policy only decides who may submit
+   * one.
    */
   | { readonly kind: 'intent' }
-  /** Whoever could open the node's own unix socket (0600 in a 0700 folder). */
+  /** A process that could open the node's unix socket (0600 in a 0700 folder). */
   | { readonly kind: 'local' }
 
-/** For refusals and documents: what to have, in words. */
+/** The requirement in words, for refusals and documents. */
 export function describeCapability(capability: Capability): string {
   switch (capability.kind) {
     case 'stranger':
@@ -69,9 +71,8 @@ export function describeCapability(capability: Capability): string {
 }
 
 /**
- * The capability number that hello exchanges: what this program understands beyond the protocols'
- * own versions. It only rises; a peer with a lower number is spoken to in the older way, and absent
- * means 0.
+ * The capability number that hello exchanges: what this program supports beyond the versions of the
+ * protocols. It only grows. A peer with a lower number gets the older behaviour; absent means 0.
  * - 1: 2026-10: first.
  */
 export const CAPABILITY_NUMBER = 1

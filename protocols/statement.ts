@@ -10,8 +10,8 @@ export const bytesOf = (max: number): z.ZodType<Uint8Array> =>
   )
 
 /**
- * How a signed statement travels: as the bytes that were signed. The receiver checks it with
- * `readSigned`, never by this shape alone.
+ * The wire form of a signed statement: the bytes that were signed. The receiver must check it with
+ * `readSigned`; this shape alone proves nothing.
  */
 export const signedMessage = signedWire
 
@@ -20,14 +20,14 @@ export const hashMessage: z.ZodType<Uint8Array> = z.custom<Uint8Array>(
   (value) => value instanceof Uint8Array && value.byteLength === 32,
   'expected a 32-byte SHA-256 hash',
 )
-/** Inclusion and consistency proofs have at most one hash a level of the tree, twice. */
+/** Inclusion and consistency proofs have at most two hashes for each level of the tree. */
 export const proofMessage = z.array(hashMessage).max(128)
 
-/** Field names and heads of one statement in CBOR. */
+/** Bytes of the field names and headers of one statement in CBOR. */
 const STATEMENT_OVERHEAD = 64
 /**
- * How many of the statements, from the first on, one message takes: at most `most`, and together at
- * most `bytes`, but always one.
+ * Counts the statements, from the first on, that fit into one message: at most `most`, together at
+ * most `bytes`, and at least one.
  */
 export function fitting(
   statements: readonly Signed[],

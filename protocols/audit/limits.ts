@@ -12,6 +12,6 @@ export const limits: Limits = {
   stallMs: 30_000,
   maxInboundStreams: 4,
   maxOutboundStreams: 4,
-  // An observer that reads a log of a million entries needs 4,000 calls.
+  // An observer reads a log of a million entries in 4,000 calls.
   quota: { burst: 200, perSecond: 50 },
 }

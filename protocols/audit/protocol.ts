@@ -1,4 +1,4 @@
-/** `/muster/audit/1`: the log for whoever checks it. Page: README.md. */
+/** `/muster/audit/1`: the log, for members that verify it. Page: README.md. */
 import { z } from 'zod'
 import { defineProtocol, method } from '../rpc/define-protocol.ts'
 import { limits } from './limits.ts'

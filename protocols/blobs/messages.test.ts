@@ -16,7 +16,7 @@ test('blobs: messages and their bytes', () => {
     ],
     ['the range is reversed', 'fetch', 'request', { id, size: 100, start: 50, end: 20 }],
     ['the range is empty', 'fetch', 'request', { id, size: 100, start: 50, end: 50 }],
-    ['the range ends behind the blob', 'fetch', 'request', { id, size: 100, start: 0, end: 101 }],
+    ['the range ends after the blob', 'fetch', 'request', { id, size: 100, start: 0, end: 101 }],
     ['a size of 2^53', 'fetch', 'request', { id, size: 2 ** 53, start: 0, end: 5 }],
     ['no ids', 'have', 'request', { ids: [] }],
     ['too many ids', 'have', 'request', { ids: Array.from({ length: 257 }, () => id) }],

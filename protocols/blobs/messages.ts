@@ -9,23 +9,25 @@ export const rangeField = z
   .refine(({ start, end }) => start < end, 'expected start < end')
 
 /**
- * More than this many ranges say that a blob is fetched in a wild order; the rest is left out,
- * which only makes the holder less useful.
+ * More ranges mean that a blob is fetched in random order. The rest is omitted, which only makes
+ * the
+ * holder less useful.
  */
 export const MAX_RANGES = 64
-/** Ids in one question: a metadata set, or a page of a larger list. */
+/** Ids in one question: one metadata set, or one page of a larger list. */
 export const MAX_IDS = 256
 
 /**
- * Bytes [start, end) of a blob; an empty blob is asked for as 0 to 0. `start` is a multiple of 16
- * KiB, and so is `end` unless it is the size.
+ * Bytes [start, end) of a blob. An empty blob is requested as 0 to 0. `start` is a multiple of 16
+ * KiB,
+ * and so is `end` unless it equals the size.
  */
 export const fetchRequest = z
   .object({
     id: blobField,
     /**
-     * What the caller believes the size to be; the tree has this shape. A wrong one fails the
-     * verification at the caller.
+     * The size that the caller assumes, which determines the shape of the tree. With a wrong size
+     * the caller's verification fails.
      */
     size,
     start: size,
@@ -35,7 +37,7 @@ export const fetchRequest = z
     ({ start, end, size: bytes }) => end <= bytes && (start < end || bytes === 0),
     'expected start < end <= size',
   )
-/** Follows the encoding, of which it says how long it was. */
+/** Follows the encoding and contains its length. */
 export const fetchResponse = z.object({ bytes: size })
 
 export const haveRequest = z.object({ ids: z.array(blobField).min(1).max(MAX_IDS) })
@@ -44,9 +46,11 @@ export const haveResponse = z.object({
   holdings: z
     .array(
       z.object({
-        /** Absent: nothing of it is here. */
+        /** Absent: the node has nothing of the blob. */
         size: size.optional(),
-        /** The verified ranges, if only part of it is here. Absent with a size: all of it. */
+        /**
+         * The verified ranges, if the node has only a part. Absent, with a size: it has all of it.
+         */
         ranges: z.array(rangeField).max(MAX_RANGES).optional(),
       }),
     )

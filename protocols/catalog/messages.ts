@@ -1,4 +1,4 @@
-/** The messages of `/muster/catalog/1`: which blob stands at a path of a published tree. */
+/** The messages of `/muster/catalog/1`: the blob at a path of a published tree. */
 import { z } from 'zod'
 import { blobId } from '../../shared/ids.ts'
 
@@ -7,14 +7,14 @@ export const treeRequest = z.object({
   repository: safe,
   /** Absent: `latest`. */
   snapshot: safe.optional(),
-  /** Decoded, relative, `/`-separated; the empty path is the tree's root. */
+  /** Decoded, relative, separated by `/`. The empty path is the tree's root. */
   path: z.string().max(4096),
 })
 export const treeResponse = z.object({
   found: z.enum(['file', 'folder', 'nothing']),
   blob: z.custom<string>((value) => blobId.is(value), 'expected a blob id').optional(),
   size: z.int().nonnegative().optional(),
-  /** Of a folder: names, folders with a slash at the end. */
+  /** For a folder: its names. Names of folders end in a slash. */
   entries: z.array(z.string()).max(100_000).optional(),
   modifiedAt: z.string().optional(),
 })

@@ -1,4 +1,4 @@
-/** `/muster/catalog/1`: which blob stands at a path of a published tree. Page: README.md. */
+/** `/muster/catalog/1`: the blob at a path of a published tree. Page: README.md. */
 import { z } from 'zod'
 import { defineProtocol, method } from '../rpc/define-protocol.ts'
 import { limits } from './limits.ts'

@@ -3,13 +3,13 @@ import { KIB, MIB } from '../../shared/units.ts'
 import type { Limits } from '../rpc/define-protocol.ts'
 
 export const limits: Limits = {
-  // Intent, entry (64 KiB), proofs, roots, grants, up to a thousand revocations, and values (144
-  // KiB with their salts).
+  // Intent, entry (64 KiB), proofs, roots, grants, up to 1,024 revocations, and values (144 KiB
+  // with their salts).
   maxRequestBytes: 2 * MIB,
-  // A thousand run states.
+  // The states of a thousand runs.
   maxResponseBytes: 1 * MIB,
   maxProgressBytes: 1 * KIB,
-  // A stop waits for its grace period: perform states its own.
+  // perform has its own limit, because a stop waits for its grace period.
   callMs: 30_000,
   idleMs: 60_000,
   stallMs: 10_000,

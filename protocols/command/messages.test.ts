@@ -42,13 +42,13 @@ test('command: messages and their bytes', () => {
       { ...order, values: [{ name: 'A', value: 'x' }] },
     ],
     [
-      'more values than an order has',
+      'more values than an intent has',
       'perform',
       'request',
       { ...order, values: Array.from({ length: 257 }, (_, n) => value(`A${n}`, 'x')) },
     ],
     ['more revocations ahead', 'learn', 'request', { revocations: many(1025) }],
-    ['nothing to learn', 'learn', 'request', { revocations: [] }],
+    ['no revocations', 'learn', 'request', { revocations: [] }],
     ['a path for a run', 'status', 'request', { runs: ['../../x'] }],
     [
       'an unknown state',
@@ -63,6 +63,6 @@ test('command: messages and their bytes', () => {
       { operation: '01990000-0000-7000-8000-000000000001' },
     ],
   ])
-  // An agent of the first version does not say which revocations it knows: it gets them all.
+  // An agent of the first version does not send its revocation epoch. It gets all revocations.
   assert.equal(positionResponse.parse({ size: 0, root: null }).epoch, 0)
 })

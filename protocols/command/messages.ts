@@ -1,4 +1,4 @@
-/** The messages of `/muster/command/1`: what a coordinator brings to an agent. */
+/** The messages of `/muster/command/1`, from a coordinator to an agent. */
 import { z } from 'zod'
 import { runId } from '../../shared/ids.ts'
 import { openingsMessage } from '../rpc/openings.ts'
@@ -8,36 +8,33 @@ import { bytesOf, hashMessage, proofMessage, signedMessage } from '../statement.
 export const limitName = z.enum(['memory', 'pids', 'cpu'])
 const runText = z.custom<string>((value) => runId.is(value), 'expected a run id')
 
-/**
- * Revocations in one message, 700 bytes each; those that bring their chain of grants are longer.
- */
+/** Revocations in one message, 700 bytes each. Those with a chain of grants are longer. */
 export const MAX_REVOCATIONS = 1024
-/** Half of the largest request: an order has other parts. */
+/** Half of the largest request: it has other parts. */
 export const MAX_REVOCATION_BYTES = 1 * MIB
 
-/** An order with everything that an agent needs to check it without trusting who brought it. */
+/** An intent with everything that an agent needs to check it without trusting the coordinator. */
 export const performRequest = z.object({
   intent: signedMessage,
-  /** The log entry that holds the intent, byte for byte. */
+  /** The log entry of the intent, byte for byte. */
   entry: bytesOf(65_536),
   index: z.int().nonnegative(),
-  /** From the entry to the checkpoint's root. */
+  /** Proves that the checkpoint's root includes the entry. */
   inclusion: proofMessage,
   /** The signed note. */
   checkpoint: z.string().max(16_384),
   /**
-   * From the size of the last checkpoint that the agent said it holds to this one; empty where that
-   * was none.
+   * Proves that this checkpoint extends the last one that the agent reported; empty if it had none.
    */
   consistency: proofMessage,
   consistentFrom: z.int().nonnegative(),
   roots: z.array(z.array(signedMessage).min(1).max(16)).min(1).max(64),
-  /** The chain that leads from the root to the actor, for this host. */
+  /** The chain of grants from the root to the actor, for this host. */
   grants: z.array(signedMessage).max(64),
-  /** Those that the agent lacks, by the epoch that it named. */
+  /** The revocations after the epoch that the agent reported. */
   revocations: z.array(signedMessage).max(MAX_REVOCATIONS),
   /**
-   * What the intent only commits to: the values of the variables of a `run.start`. Absent: it names
+   * The values to which the intent only commits: the variables of a `run.start`. Absent: it names
    * none.
    */
   values: openingsMessage.optional(),
@@ -45,27 +42,29 @@ export const performRequest = z.object({
 export type PerformRequest = z.infer<typeof performRequest>
 export const performResponse = z.object({ outcome: signedMessage })
 
-/** What the agent holds, so that the coordinator brings what it lacks. */
+/** What the agent holds. The coordinator sends what is missing. */
 export const positionResponse = z.object({
-  /** Of the newest checkpoint; the coordinator proves consistency from it. */
+  /** Size of the newest checkpoint. The coordinator proves consistency from it. */
   size: z.int().nonnegative(),
   root: hashMessage.nullable(),
   /**
-   * The signed note of that checkpoint: what shows a coordinator that its own log has lost or
-   * changed entries. Absent: none.
+   * The signed note of that checkpoint. It shows a coordinator that its own log lost or changed
+   * entries. Absent: none.
    */
   checkpoint: z.string().max(16_384).optional(),
-  /** The agent knows every revocation up to this epoch; absent: none. */
+  /** The agent knows every revocation up to this epoch. Absent: none. */
   epoch: z.int().nonnegative().default(0),
 })
 
 /**
- * Revocations ahead of an order, for a host that lacks more than one message holds. Oldest first.
+ * Revocations for a host that lacks more than one intent can carry. They are sent before the
+ * intent,
+ * oldest first.
  */
 export const learnRequest = z.object({
   revocations: z.array(signedMessage).min(1).max(MAX_REVOCATIONS),
 })
-/** The epoch up to which the agent now knows every revocation. */
+/** The agent now knows every revocation up to this epoch. */
 export const learnResponse = z.object({ epoch: z.int().nonnegative() })
 
 export const runStatus = z.object({
@@ -82,8 +81,7 @@ export const runStatus = z.object({
   limits: z.string().nullable(),
   containment: z.string().nullable(),
   /**
-   * Limits that were asked for and that the host can't enforce. Absent: all hold, or the agent is
-   * an older one.
+   * Requested limits that the host can't enforce. Absent: all are enforced, or the agent is older.
    */
   unenforced: z.array(limitName).max(3).optional(),
 })
@@ -91,10 +89,11 @@ export type RunStatusMessage = z.infer<typeof runStatus>
 export const statusRequest = z.object({ runs: z.array(runText).max(1000) })
 /** Only the runs that the agent knows. */
 export const statusResponse = z.object({ runs: z.array(runStatus) })
-/** What became of this very order? */
+/** Asks for the outcome of exactly this intent. */
 export const probeRequest = z.object({ intent: signedMessage })
 /**
- * The outcome that the agent signed. An order that had not arrived is refused from then on, so that
- * the answer stays true; one that it may have forgotten is `unknown`.
+ * The outcome that the agent signed. An intent that had not arrived is refused from then on, so
+ * that
+ * the answer stays true. The outcome is `unknown` if the agent may have forgotten the intent.
  */
 export const probeResponse = z.object({ outcome: signedMessage })

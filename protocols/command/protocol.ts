@@ -1,5 +1,5 @@
 /**
- * `/muster/command/1`: orders with their proofs, from a coordinator to an agent. Page: README.md.
+ * `/muster/command/1`: intents with their proofs, from a coordinator to an agent. Page: README.md.
  */
 import { z } from 'zod'
 import { defineProtocol, method } from '../rpc/define-protocol.ts'
@@ -33,7 +33,7 @@ export const command = defineProtocol({
       capability: { kind: 'intent' },
       request: performRequest,
       response: performResponse,
-      // The longest grace period of a stop, and a minute for the kernel.
+      // The longest grace period of a stop, plus a minute for the kernel.
       limits: { callMs: 660_000 },
     }),
     status: method({ capability: coordinator, request: statusRequest, response: statusResponse }),

@@ -3,20 +3,19 @@ import { KIB, MIB } from '../../shared/units.ts'
 import type { Limits } from '../rpc/define-protocol.ts'
 
 export const limits: Limits = {
-  // An intent of 48 KiB, and up to 256 values beside it: 128 KiB with their names, 16 KiB of salts.
+  // An intent of 48 KiB and up to 256 values: 128 KiB with their names, and 16 KiB of salts.
   maxRequestBytes: 256 * KIB,
   // The package list of one host: 5,000 packages of 200 bytes. Longer answers are downloads.
   maxResponseBytes: 16 * MIB,
   maxProgressBytes: 16 * KIB,
-  // Queries answer at once or not at all; operate and run.output state their own.
+  // Queries answer quickly or fail. operate and run.output have their own limits.
   callMs: 60_000,
-  // The command line asks again within a second or is gone.
+  // The command line sends its next request within a second, or has ended.
   idleMs: 60_000,
-  // A reader that stopped reading (Ctrl-S, a pager) keeps its stream for a while: nobody else waits
-  // for it.
+  // A reader that paused (Ctrl-S, a pager) keeps its stream for a while. It blocks no other caller.
   stallMs: 3_600_000,
   maxInboundStreams: 16,
   maxOutboundStreams: 16,
-  // Scripts loop over `process status`: four calls each.
+  // Scripts call `process status` in a loop: four calls each time.
   quota: { burst: 1000, perSecond: 200 },
 }

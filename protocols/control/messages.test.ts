@@ -58,25 +58,25 @@ test('control: messages and their bytes', () => {
       { intent, values: [{ ...value('A', 'x'), salt: new Uint8Array(16) }] },
     ],
     [
-      'a value of a name that no shell knows',
+      'a value with a name that no shell accepts',
       'operate',
       'request',
       { intent, values: [value('A B', 'x')] },
     ],
     [
-      'more values than an intent has',
+      'more values than an intent has variables',
       'operate',
       'request',
       { intent, values: Array.from({ length: 257 }, (_, n) => value(`A${n}`, 'x')) },
     ],
     [
-      'more bytes of values than a host takes',
+      'more bytes of values than a host accepts',
       'operate',
       'request',
       { intent, values: [value('A', 'x'.repeat(131_072))] },
     ],
     [
-      'the same in fewer characters',
+      'as many bytes in fewer characters',
       'operate',
       'request',
       { intent, values: [value('A', 'ü'.repeat(65_536))] },
@@ -90,7 +90,7 @@ test('control: messages and their bytes', () => {
   ])
 })
 
-test('ID-01: control says for every method what its caller needs, and only the session needs nothing', () => {
+test('ID-01: every control method but the opening of a session declares its capability', () => {
   const strangers = Object.entries(control.methods).filter(
     ([, method]) => method.capability.kind === 'stranger',
   )
@@ -102,7 +102,7 @@ test('ID-01: control says for every method what its caller needs, and only the s
 
 const commitment = 'ab'.repeat(32)
 
-test('control: what an operator may sign is what a host will take', () => {
+test('control: an operator can sign exactly the arguments that a host accepts', () => {
   const order = { runs: { [agent]: agent }, command: ['true'], env: {}, limits: { outputBytes: 1 } }
   const bad: [string, object][] = [
     ['no command', { command: [] }],
@@ -115,12 +115,12 @@ test('control: what an operator may sign is what a host will take', () => {
     ],
     ['an argument beyond its limit', { command: ['x'.repeat(32_769)] }],
     ['a user with a colon', { user: 'root:root' }],
-    ['a host that is no agent id', { runs: { 'web-1': agent } }],
-    ['a run that is no run id', { runs: { [agent]: '../x' } }],
+    ['a host with an invalid agent id', { runs: { 'web-1': agent } }],
+    ['a run with an invalid run id', { runs: { [agent]: '../x' } }],
     ['half a processor as a fraction', { limits: { outputBytes: 1, cpuMillis: 0.5 } }],
     ['no bound on the output', { limits: {} }],
-    ['a key that nobody knows', { privileged: true }],
-    ['a limit that nobody knows', { limits: { outputBytes: 1, gpus: 1 } }],
+    ['an unknown key', { privileged: true }],
+    ['an unknown limit', { limits: { outputBytes: 1, gpus: 1 } }],
   ]
   for (const env of [{}, { A: commitment }])
     assert.equal(runOrder.safeParse({ ...order, env }).success, true)
@@ -130,7 +130,7 @@ test('control: what an operator may sign is what a host will take', () => {
     assert.equal(safeName.safeParse(name).success, false, name)
 })
 
-test('control: labels that an operator may give are labels that a certificate may hold', () => {
+test('control: operators can set only labels that a certificate can hold', () => {
   for (const value of [
     'a',
     'a/b',
@@ -152,7 +152,7 @@ test('control: labels that an operator may give are labels that a certificate ma
   assert.equal(labelsMessage.safeParse({ role: 'web', 'example.org/site': 'b1' }).success, true)
 })
 
-test('control: every verb names a namespace that can be granted, and its targets', () => {
+test('control: every verb declares a grantable namespace and its targets', () => {
   for (const [verb, spec] of Object.entries(VERBS)) {
     assert.match(spec.namespace, /^(fleet|repo|snapshot|publish|artifact|run|policy)$/, verb)
     assert.match(verb, /^[a-z]+\.[a-z]+$/)

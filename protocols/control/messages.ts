@@ -1,6 +1,7 @@
 /**
- * The messages of `/muster/control/1`: what an operator's command line asks of a coordinator. Field
- * meanings: README.md beside this file.
+ * The messages of `/muster/control/1`, between an operator's command line and a coordinator.
+ * README.md
+ * describes the fields.
  */
 import { z } from 'zod'
 import { agentId, blobId, runId } from '../../shared/ids.ts'
@@ -15,12 +16,12 @@ const name = z.string().max(256)
 const labels = z.record(z.string(), z.string())
 /** RFC 3339 UTC. */
 const time = z.string().max(32)
-/** What `--on` says: host names, ids, prefixes of them, `k=v[,k=v]`, or `all`. */
+/** The words after `--on`: host names, ids, prefixes of them, `k=v[,k=v]`, or `all`. */
 export const selectors = z.array(z.string().min(1).max(1024)).min(1).max(256)
 
 export const empty = z.object({})
 
-// Session: proves that this duplex speaks for the operator who signed the delegation.
+// Session: proves that this duplex belongs to the operator who signed the delegation.
 export const sessionChallenge = z.object({
   nonce: bytesOf(32),
   fleet: z.string(),
@@ -44,13 +45,13 @@ export const agentRow = z.object({
   fingerprint: z.string(),
   enrolledAt: time.nullable(),
   addresses: z.array(z.string()),
-  /** Present where several machines run as this host: their addresses. */
+  /** Present if several machines run as this host: their addresses. */
   copies: z.array(z.string()).optional(),
-  /** The host's clock minus the coordinator's, in milliseconds, when the host last greeted. */
+  /** The host's clock minus the coordinator's in milliseconds, at the host's last greeting. */
   clockOffsetMs: z.int().optional(),
-  /** What the host reports of its disk, such as `disk full: /var/lib/muster`. Absent: nothing. */
+  /** The host's report on its disk, such as `disk full: /var/lib/muster`. Absent: no trouble. */
   trouble: z.string().optional(),
-  /** As of when its packages are known, null if they aren't, and what is wrong with them. */
+  /** The time of the known packages (null if unknown), and the problems with them. */
   facts: z.object({ at: time.nullable(), problems: z.array(factProblem) }).optional(),
 })
 export type AgentRow = z.infer<typeof agentRow>
@@ -59,14 +60,14 @@ export const resolveRequest = z.object({ on: selectors })
 export const resolveResponse = z.object({
   agents: z.array(z.object({ id: agentText, name, status: agentRow.shape.status })),
 })
-/** What `latest` serves. */
+/** The version that `latest` serves. */
 const served = z.object({
-  /** Of the repository's versions. */
+  /** The number of the version in its repository. */
   version: z.int(),
-  /** The snapshot that an operator put `latest` on; null while it follows the newest version. */
+  /** The snapshot that an operator chose for `latest`; null while it follows the newest version. */
   snapshot: name.nullable(),
   newest: z.boolean(),
-  /** Null where an earlier Muster published it. */
+  /** Null if an earlier Muster published it. */
   since: time.nullable(),
 })
 export type ServedRow = z.infer<typeof served>
@@ -97,7 +98,7 @@ export const statusResponse = z.object({
     root: z.string(),
     at: time.nullable(),
     openIntents: z.int(),
-    /** Why the log takes no entries, so that nothing can be changed. Null: it takes them. */
+    /** Why the log takes no entries, so that no change is possible. Null: it takes them. */
     frozen: z.string().nullable().optional(),
     /** True while checkpoints fail for a reason that may pass, such as a full disk. */
     unsigned: z.boolean().optional(),
@@ -172,8 +173,8 @@ export const runRow = z.object({
   command: z.array(z.string()),
   name: z.string().nullable(),
   /**
-   * The words that `process status` prints: `running`, `not confirmed`, `exited: N`, `stopped`,
-   * `killed: SIGNAL`, `failed to start: REASON`, `lost: REASON`.
+   * The text of `process status`: `running`, `not confirmed`, `exited: N`, `stopped`, `killed: SIGNAL`,
+   * `failed to start: REASON`, `lost: REASON`.
    */
   status: z.string(),
   state: z.string(),
@@ -185,37 +186,34 @@ export const runRow = z.object({
   droppedBytes: z.int(),
   limits: z.string().nullable(),
   /**
-   * Why Muster or the system ended it: `timeout`, `oom`, what kept it from starting. Absent: an
-   * older coordinator.
+   * Why Muster or the system ended the run (`timeout`, `oom`), or why it didn't start. Absent: the
+   * coordinator is older.
    */
   reason: z.string().nullable().optional(),
-  /** Limits that were asked for and that its host can't enforce; known while it lives. */
+  /** Requested limits that the host can't enforce. Known while the run lives. */
   unenforced: z.array(z.string()).max(3).optional(),
   actor: z.string(),
   /**
-   * When the host last said something about the run. Null: never. Absent before 0.2, like the next
-   * ones.
+   * When the host last reported on the run. Null: never. Absent before 0.2, like the next fields.
    */
   seenAt: time.nullable().optional(),
-  /** True where the run was not over when its host last spoke, and the host does not answer now. */
+  /** True if the run had not ended at the host's last report, and the host does not answer now. */
   stale: z.boolean().optional(),
-  /**
-   * Whether the host answered: not connected is `offline`, connected without an answer `silent`.
-   */
+  /** Whether the host answered. `offline`: not connected. `silent`: connected, but no answer. */
   contact: z.enum(['answered', 'offline', 'silent']).optional(),
-  /** Of a stale run: since when its host does not answer. */
+  /** For a stale run: since when its host has not answered. */
   unreachableSince: time.nullable().optional(),
 })
 export type RunRow = z.infer<typeof runRow>
-/** A run id, or a unique beginning or end of one. */
+/** A run id, or a unique prefix or suffix of one. */
 export const runRequest = z.object({ run: z.string().min(1).max(36) })
 export const runListRequest = z.object({
   on: selectors.optional(),
   all: z.boolean(),
-  /** The last run of the page before. Absent: the first page. */
+  /** The last run of the previous page. Absent: the first page. */
   after: runText.optional(),
 })
-/** A page, newest first. `next`: there are more, after this run. */
+/** One page, newest first. `next`: the last run of this page, if there are more. */
 export const runList = z.object({ runs: z.array(runRow), next: runText.optional() })
 export const runOutputRequest = z.object({
   run: z.string().min(1).max(36),
@@ -243,7 +241,9 @@ export const factsResponse = z.object({
   at: time,
   os: z.record(z.string(), z.string()),
   packages: z.array(packageRow),
-  /** What could not be read again, refused or is odd; absent from older coordinators. */
+  /**
+   * Problems with the packages: not read again, refused or odd. Absent: the coordinator is older.
+   */
   problems: z.array(factProblem).optional(),
 })
 export type FactsResponse = z.infer<typeof factsResponse>
@@ -260,7 +260,7 @@ export const historyRow = z.object({
 })
 export const historyResponse = z.object({
   events: z.array(historyRow),
-  /** How many older events there are beside these. Absent: none. */
+  /** The number of older events that are not listed. Absent: none. */
   omitted: z.int().positive().optional(),
 })
 export const findRequest = z.object({
@@ -275,7 +275,7 @@ export const findRow = z.object({
   version: z.string(),
   arch: z.string().nullable(),
   seenAt: time,
-  /** The host is away, or its packages could not be read again. */
+  /** The host is offline, or its packages could not be read again. */
   stale: z.boolean(),
   /** Why they could not be read. */
   problem: z.string().optional(),
@@ -285,7 +285,7 @@ export const findResponse = z.object({
   found: z.array(findRow),
   /** Hosts that have more versions of the package than are listed. Absent: none. */
   crowded: z.array(name).optional(),
-  /** Hosts whose packages are not known, or not as they are now: they may have it or not. */
+  /** Hosts whose packages are unknown or outdated. They may have the package. */
   unsure: z.array(z.object({ host: name, reason: z.string() })).optional(),
   unsureCount: z.int().optional(),
 })
@@ -337,14 +337,14 @@ export const grantRow = z.object({
   revoked: z.boolean(),
 })
 export type GrantRow = z.infer<typeof grantRow>
-/** `epoch`: the fleet's revocation epoch; the next revocation takes the number after it. */
+/** `epoch`: the fleet's revocation epoch. The next revocation takes the following number. */
 export const grantList = z.object({ grants: z.array(grantRow), epoch: z.int() })
 
 // Content
 export const blobRequest = z.object({
   blob: z.custom<string>((value) => blobId.is(value), 'expected a blob id'),
 })
-/** Bytes from `start` to before `end`. */
+/** Bytes from `start` up to, but not including, `end`. */
 export const byteRange = z.object({ start: z.int().nonnegative(), end: z.int().positive() })
 export const blobGetRequest = blobRequest.extend({ range: byteRange.optional() })
 export const blobInfo = z.object({ size: z.int() })
@@ -352,11 +352,11 @@ export const providerList = z.object({
   providers: z.array(z.object({ name, peerId: z.string(), whole: z.boolean() })),
 })
 
-// Operations: everything that changes something
+// Operations: all changes
 export const operateRequest = z.object({
   intent: signedMessage,
   /**
-   * What the intent only commits to: the values of the variables of a `run.start`. Absent: it names
+   * The values to which the intent only commits: the variables of a `run.start`. Absent: it names
    * none.
    */
   values: openingsMessage.optional(),
@@ -370,7 +370,7 @@ export const operateProgress = z.object({
   item: text.optional(),
 })
 export type OperateProgress = z.infer<typeof operateProgress>
-/** Plain values of an outcome; also what an error carries. */
+/** Plain values of an outcome. An error carries the same. */
 export const plainValue = z.union([
   z.string(),
   z.number(),
@@ -382,7 +382,7 @@ export const operateResult = z.object({
   target: z.string(),
   result: z.enum(['done', 'failed', 'refused', 'unknown']),
   detail: z.record(z.string(), plainValue),
-  /** Present where the target failed with one of Muster's own errors. */
+  /** Present if the target failed with one of Muster's errors. */
   error: z.object({ code: z.string(), data: z.record(z.string(), plainValue) }).optional(),
 })
 export type OperateResult = z.infer<typeof operateResult>

@@ -1,6 +1,6 @@
 /**
- * What the ephemeral key of a session signs: this nonce, for this coordinator, and nothing that any
- * other protocol could ask to be signed.
+ * A session's ephemeral key signs this: the nonce, for this coordinator, with a type that no other
+ * protocol signs.
  */
 export const PROOF_TYPE = 'muster/session-proof/v1'
 

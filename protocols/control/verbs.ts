@@ -1,8 +1,11 @@
 /**
- * Every operation that changes something, with what it needs: the namespace in which the actor must
- * hold `control`, what its targets are, and the arguments that the operator signs. The command line
- * signs intents of these shapes, the coordinator refuses others, and an agent checks the ones that
- * reach it again.
+ * Every operation that changes something, with its requirements: the namespace in which the actor
+ * must
+ * hold `control`, the kind of its targets, and the arguments that the operator signs. The command
+ * line
+ * signs intents of these shapes, and the coordinator rejects others. An agent checks again those
+ * that
+ * reach it.
  */
 import { z } from 'zod'
 import { agentId, blobId, runId, sha256Hex } from '../../shared/ids.ts'
@@ -11,8 +14,9 @@ import { GIB } from '../../shared/units.ts'
 import { MAX_VARIABLES, variableName } from '../rpc/openings.ts'
 
 /**
- * Names of repositories, snapshots and hosts: what is safe as one path component on every file
- * system (GC-08).
+ * Names of repositories, snapshots and hosts. They are safe as one path component on every file
+ * system
+ * (GC-08).
  */
 export const safeName = z
   .string()
@@ -20,7 +24,7 @@ export const safeName = z
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
     'expected a letter or digit, then up to 63 letters, digits, dots, dashes, underscores',
   )
-/** As node certificates hold them: a host whose labels no certificate takes could never come in. */
+/** The labels that a node certificate can hold. A host with other labels could never join. */
 export const labelsMessage = labelsField
 
 const agentText = z.custom<string>((value) => agentId.is(value), 'expected an agent id')
@@ -31,8 +35,9 @@ const commitmentText = z.custom<string>(
   'expected the commitment to a value: 64 lower-case hex digits',
 )
 /**
- * A signed statement inside an intent's arguments: base64 of its parts, so that the log entry holds
- * all that is needed to check it.
+ * A signed statement inside an intent's arguments, its parts in base64. The log entry then holds
+ * all
+ * that is needed to verify it.
  */
 const statementText = z.strictObject({
   statement: z.string().max(65_536),
@@ -42,8 +47,8 @@ const statementText = z.strictObject({
 })
 
 /**
- * What an operator may order to be run. Bounds follow the kernel's own (128 KiB an argument,
- * PATH_MAX) and leave a log entry below 64 KiB.
+ * The program that an operator wants to run. The bounds follow those of the kernel (128 KiB for an
+ * argument, PATH_MAX) and keep a log entry below 64 KiB.
  */
 export const runOrder = z.strictObject({
   /** One run id for each target agent. */
@@ -75,7 +80,7 @@ export const runOrder = z.strictObject({
     .optional(),
   limits: z.strictObject({
     memoryBytes: z.int().positive().optional(),
-    /** Thousandths of one core, so that statements hold integers only. */
+    /** Thousandths of one core, because statements hold only integers. */
     cpuMillis: z.int().positive().optional(),
     pids: z.int().positive().max(4_194_304).optional(),
     timeoutMs: z.int().positive().optional(),
@@ -88,11 +93,11 @@ export const runOrder = z.strictObject({
 export type RunOrderArguments = z.infer<typeof runOrder>
 
 export interface VerbSpec<A extends z.ZodType = z.ZodType> {
-  /** Where the actor needs `control`. */
+  /** The namespace in which the actor needs `control`. */
   readonly namespace: string
   /**
-   * `agents`: each target is an agent id and is authorised with that agent's labels; `fleet`: the
-   * namespace as a whole; `repository`: `<namespace>/<name>`.
+   * `agents`: each target is an agent id, authorised with that agent's labels. `fleet`: the whole
+   * namespace. `repository`: `<namespace>/<name>`.
    */
   readonly target: 'fleet' | 'agents' | 'repository'
   readonly arguments: A
@@ -106,7 +111,7 @@ export const VERBS = {
     target: 'fleet',
     arguments: z.strictObject({
       /**
-       * SHA-256 of the secret, which never leaves the operator's terminal before the host uses it.
+       * SHA-256 of the secret. The secret stays on the operator's terminal until the host uses it.
        */
       hash: z.custom<string>((value) => sha256Hex.is(value)),
       labels: labelsMessage,
@@ -136,7 +141,7 @@ export const VERBS = {
     arguments: z.strictObject({
       createSnapshot: z.boolean(),
       snapshotName: safeName.optional(),
-      /** Accept a revision below the last one. */
+      /** Accept a revision that is lower than the last one. */
       allowRollback: z.boolean(),
       /** Accept the loss of nearly all packages. */
       acceptShrink: z.boolean(),

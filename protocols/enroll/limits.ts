@@ -7,7 +7,7 @@ export const limits: Limits = {
   maxRequestBytes: 32 * KIB,
   // 64 root statements of a dozen operators and a certificate.
   maxResponseBytes: 1 * MIB,
-  // None is sent.
+  // The protocol sends no progress.
   maxProgressBytes: 1 * KIB,
   // One transaction on a busy database.
   callMs: 30_000,
@@ -16,7 +16,7 @@ export const limits: Limits = {
   stallMs: 10_000,
   maxInboundStreams: 2,
   maxOutboundStreams: 2,
-  // A stranger's guesses at a 256-bit secret cost us a hash each; ten at once and one in two
-  // seconds is more than a waiting host needs (ID-11).
+  // Each guess of a stranger at a 256-bit secret costs one hash. Ten at once and one in two seconds
+  // are more than a waiting host needs (ID-11).
   quota: { burst: 10, perSecond: 0.5 },
 }

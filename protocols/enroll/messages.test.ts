@@ -13,7 +13,7 @@ const good = {
 test('enroll: messages and their bytes', () => {
   checkCases(enroll, cases)
   checkRefused(enroll, [
-    ['the id is none', 'join', 'request', { ...good, agent: '../../etc' }],
+    ['the id is invalid', 'join', 'request', { ...good, agent: '../../etc' }],
     ['the name is a path', 'join', 'request', { ...good, name: '../x' }],
     ['the name has a line end', 'join', 'request', { ...good, name: 'web-1\n' }],
     ['the name is empty', 'join', 'request', { ...good, name: '' }],
@@ -27,7 +27,7 @@ test('enroll: messages and their bytes', () => {
     ],
     ['a claim is too long', 'join', 'request', { ...good, claims: { k: 'x'.repeat(257) } }],
     ['no root', 'join', 'response', { status: 'pending', roots: [] }],
-    ['a root that nobody signed', 'join', 'response', { status: 'pending', roots: [[]] }],
+    ['a root without a signature', 'join', 'response', { status: 'pending', roots: [[]] }],
     ['a third status', 'join', 'response', { ...(cases[2]?.message as object), status: 'maybe' }],
   ])
 })

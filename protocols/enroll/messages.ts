@@ -4,7 +4,7 @@ import { agentId } from '../../shared/ids.ts'
 import { KIB } from '../../shared/units.ts'
 import { bytesOf, signedMessage } from '../statement.ts'
 
-/** A host that was away for more learns the rest with its orders. */
+/** A host that missed more revocations gets the rest with its next intents. */
 export const MAX_JOIN_REVOCATIONS = 500
 /** Half of the largest response. */
 export const MAX_JOIN_REVOCATION_BYTES = 512 * KIB
@@ -12,20 +12,20 @@ export const MAX_JOIN_REVOCATION_BYTES = 512 * KIB
 export const joinRequest = z.object({
   agent: z.custom<string>((value) => agentId.is(value), 'expected an agent id'),
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/),
-  /** Absent when the host waits for an operator's approval. */
+  /** Absent if the host waits for an operator's approval. */
   token: bytesOf(32).optional(),
   /**
-   * What the host says of itself, shown to the operator who approves; nothing selects by it
+   * The host's claims about itself, shown to the operator who approves. Selectors ignore them
    * (ID-14).
    */
   claims: z
     .record(z.string().max(64), z.string().max(256))
     .refine((claims) => Object.keys(claims).length <= 32),
   version: z.string().max(64),
-  /** A host that comes back: it knows every revocation up to this epoch. */
+  /** For a host that reconnects: it knows every revocation up to this epoch. */
   epoch: z.int().nonnegative().optional(),
   /**
-   * Drawn by an agent when it starts: tells the same host, started again, from a copy of its disk.
+   * Drawn by an agent when it starts. It distinguishes a restarted host from a copy of its disk.
    */
   instance: z
     .string()
@@ -41,11 +41,11 @@ export const joinResponse = z.object({
    * ticket.
    */
   roots: z.array(z.array(signedMessage).min(1).max(16)).min(1).max(64),
-  /** Present once approved. */
+  /** Present after approval. */
   certificate: signedMessage.optional(),
   /**
-   * To a host that is approved: what was revoked since its `epoch`, in order; the oldest if they
-   * are more.
+   * For an approved host: the revocations after its `epoch`, in order. If there are too many, the
+   * oldest.
    */
   revocations: z.array(signedMessage).max(MAX_JOIN_REVOCATIONS).optional(),
 })

@@ -1,4 +1,4 @@
-/** Tickets survive a round trip, and nothing else parses. */
+/** Tickets survive a round trip. All other texts are rejected. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
@@ -14,7 +14,7 @@ const ticket = {
   secret: new Uint8Array(32).fill(9),
 }
 
-test('base32 round trips every byte string and refuses other spellings', () => {
+test('base32 round-trips every byte string and rejects other spellings', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) =>
       assert.deepEqual(decodeBase32(encodeBase32(bytes)), bytes),
@@ -24,7 +24,7 @@ test('base32 round trips every byte string and refuses other spellings', () => {
     assert.equal(decodeBase32(text), undefined, text)
 })
 
-test('a token round trips and is one shell word', () => {
+test('a token round-trips and is one shell word', () => {
   const text = formatTicket(ticket)
   assert.match(text, /^muster1-[a-z2-7]+$/)
   const parsed = parseTicket(` ${text}\n`)
@@ -33,7 +33,7 @@ test('a token round trips and is one shell word', () => {
   assert.deepEqual(parsed.addresses, [address])
 })
 
-test('ID-10: a token holds base32 only, and every other text is refused with a reason', () => {
+test('ID-10: a token holds only base32, and other texts are rejected with a reason', () => {
   const text = formatTicket(ticket)
   for (const bad of [
     '',
@@ -50,11 +50,11 @@ test('ID-10: a token holds base32 only, and every other text is refused with a r
       (error) => ticketError.is(error, 'ticket.malformed'),
       bad,
     )
-  // For its length, before anything of it is decoded.
+  // Rejected for its length, before any decoding.
   assert.throws(() => parseTicket(`muster1-${'a'.repeat(20_000)}`), /longer than 16384 characters/)
 })
 
-test('a ticket never parses after one character changed into another meaning of the same length', () => {
+test('a ticket with one changed character never parses as another ticket', () => {
   const text = formatTicket(ticket)
   fc.assert(
     fc.property(

@@ -12,13 +12,14 @@ import { type FleetId, fleetId } from '../../shared/ids.ts'
 export interface Ticket {
   readonly fleet: FleetId
   /**
-   * SHA-256 of the first root statement's bytes. Whoever joins refuses a fleet whose root is
-   * another (ID-13).
+   * SHA-256 of the first root statement's bytes. A host that joins rejects a fleet with another
+   * root
+   * (ID-13).
    */
   readonly root: Uint8Array
-  /** Multiaddrs that end in `/p2p/<peer id>`; the peer id is checked before anything is sent. */
+  /** Multiaddrs that end in `/p2p/<peer id>`. The peer id is checked before anything is sent. */
   readonly addresses: readonly string[]
-  /** 32 random bytes: in a token only. */
+  /** 32 random bytes; only in a token. */
   readonly secret?: Uint8Array
 }
 
@@ -32,11 +33,11 @@ export const ticketError = defineErrors({
 
 const PREFIX = 'muster1-'
 /**
- * More than the interfaces of a coordinator; each that does not answer costs whoever joins a
+ * More than a coordinator has interfaces. Each address that does not answer costs the caller a
  * timeout.
  */
 export const MAX_TICKET_ADDRESSES = 16
-/** So many addresses of 256 bytes, twice over. */
+/** Room for that many addresses of 256 bytes, twice. */
 const MAX_TICKET_CHARACTERS = 16_384
 
 const bytes32 = z.custom<Uint8Array>(
@@ -62,7 +63,7 @@ export function formatTicket(ticket: Ticket): string {
   return PREFIX + encodeBase32(encode(body))
 }
 
-/** @throws ticket.malformed for anything that {@link formatTicket} did not write. */
+/** @throws ticket.malformed for any text that {@link formatTicket} did not write. */
 export function parseTicket(text: string): Ticket {
   const trimmed = text.trim()
   if (!trimmed.startsWith(PREFIX))
@@ -74,7 +75,7 @@ export function parseTicket(text: string): Ticket {
   const bytes = decodeBase32(trimmed.slice(PREFIX.length))
   if (bytes === undefined)
     throw ticketError('ticket.malformed', {
-      reason: 'it holds characters that no ticket has, or is cut short',
+      reason: 'it has characters that no ticket has, or is cut short',
     })
   let decoded: unknown
   try {
@@ -84,7 +85,7 @@ export function parseTicket(text: string): Ticket {
   }
   const result = shape.safeParse(decoded)
   if (!result.success)
-    throw ticketError('ticket.malformed', { reason: 'it is of another version, or altered' })
+    throw ticketError('ticket.malformed', { reason: 'it has another version, or was altered' })
   const { f, r, a, s } = result.data
   return {
     fleet: fleetId.parse(Buffer.from(f).toString('hex')),

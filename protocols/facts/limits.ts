@@ -5,7 +5,7 @@ import type { Limits } from '../rpc/define-protocol.ts'
 export const limits: Limits = {
   // One statement of at most 48 KiB.
   maxRequestBytes: 64 * KIB,
-  // 256 statements of events; what is larger comes as one full set.
+  // 256 statements of events. More are sent as one full set.
   maxResponseBytes: 4 * MIB,
   maxProgressBytes: 1 * KIB,
   callMs: 60_000,
@@ -13,6 +13,6 @@ export const limits: Limits = {
   stallMs: 30_000,
   maxInboundStreams: 4,
   maxOutboundStreams: 4,
-  // A transaction of the package manager makes one update; a gap one pull.
+  // A transaction of the package manager makes one update. A gap makes one pull.
   quota: { burst: 60, perSecond: 2 },
 }

@@ -9,8 +9,8 @@ test('facts: messages and their bytes', () => {
   checkCases(facts, cases)
   checkRefused(facts, [
     ['before the first', 'pull', 'request', { epoch: 0, sequence: -1 }],
-    ['an epoch beyond what numbers hold', 'pull', 'request', { epoch: 2 ** 53, sequence: 0 }],
-    ['a root that is none', 'pull', 'request', { epoch: 1, sequence: 1, root: 'x'.repeat(65) }],
+    ['an epoch above 2^53', 'pull', 'request', { epoch: 2 ** 53, sequence: 0 }],
+    ['an invalid root', 'pull', 'request', { epoch: 1, sequence: 1, root: 'x'.repeat(65) }],
     [
       'more updates than one answer holds',
       'pull',

@@ -4,42 +4,39 @@ import { factCollection } from '../../shared/facts/collection.ts'
 import { signedMessage } from '../statement.ts'
 
 /**
- * Coordinator → agent: what follows the state that the coordinator holds. (0, 0) asks for
- * everything.
+ * Coordinator → agent: the updates after the state that the coordinator holds. (0, 0) asks for all.
  */
 export const pullRequest = z.object({
   epoch: z.int().nonnegative(),
   sequence: z.int().nonnegative(),
   /**
-   * Root of the set at that position, so that a host whose disk went back in time notices. Absent
-   * with (0, 0).
+   * Root of the set at that position. It reveals a host whose disk was restored to an older state.
+   * Absent with (0, 0).
    */
   root: z.string().max(64).optional(),
 })
 /**
- * Statements in order. A `full` one is followed by the canonical JSON of the package set as data.
- * `collection` says how the host's newest look at its packages went; absent from older agents.
+ * Statements in order. The package set follows a `full` one as data, in canonical JSON.
+ * `collection`
+ * is the host's report on its newest collection; absent from older agents.
  */
 export const pullResponse = z.object({
   updates: z.array(signedMessage).max(256),
   collection: factCollection.optional(),
 })
 
-/**
- * Agent → coordinator, in one-shot mode: the same the other way round, the set as upload where the
- * statement is `full`.
- */
+/** Agent → coordinator, in one-shot mode: one statement, with the set as upload if it is `full`. */
 export const pushRequest = z.object({
   update: signedMessage,
   collection: factCollection.optional(),
 })
-/** `gap`: the coordinator holds (epoch, sequence) and needs what follows it. */
+/** `gap`: the coordinator holds (epoch, sequence) and needs the statements after it. */
 export const pushResponse = z.object({
   result: z.enum(['applied', 'known', 'gap']),
   epoch: z.int(),
   sequence: z.int(),
 })
 
-/** Agent → coordinator: how its newest look went, with or without facts that it led to. */
+/** Agent → coordinator: the report on its newest collection, whether or not the facts changed. */
 export const reportRequest = z.object({ collection: factCollection })
 export const reportResponse = z.object({})

@@ -7,14 +7,14 @@ export const limits: Limits = {
   maxRequestBytes: 64 * KIB,
   maxResponseBytes: 64 * KIB,
   maxProgressBytes: 0,
-  // One signature check; the rest is for a busy host.
+  // One signature check, and time for a busy host.
   callMs: 10_000,
   idleMs: 10_000,
   stallMs: 10_000,
-  // Once when a connection opens, again when a certificate is renewed; both sides may start at the
-  // same time.
+  // Once when a connection opens, and again after a certificate was renewed. Both sides may start
+  // at the same time.
   maxInboundStreams: 2,
   maxOutboundStreams: 2,
-  // Strangers may call this, and each call costs us a signature check.
+  // Strangers may call this, and each call costs a signature check.
   quota: { burst: 10, perSecond: 0.2 },
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { signedMessage } from '../statement.ts'
 
 /**
- * A failure of the sender's disk (shared/storage-error.ts) as data: the receiver makes the words.
+ * A failure of the sender's disk (shared/storage-error.ts) as data. The receiver makes the text.
  */
 export const troubleMessage = z.object({
   code: z.string().max(64),
@@ -13,7 +13,7 @@ export const troubleMessage = z.object({
 })
 export type Trouble = z.infer<typeof troubleMessage>
 
-/** What each side says of itself. Both directions have the same fields. */
+/** The introduction of each side. Both directions have the same fields. */
 const introduction = {
   /** The sender's node certificate; absent for candidates and operators, who have none. */
   certificate: signedMessage.optional(),
@@ -23,15 +23,16 @@ const introduction = {
   at: z.int().nonnegative(),
   /** The program's version, for people. */
   version: z.string().max(64),
-  /** What is wrong with the sender's machine. Absent: nothing, or a program that is older. */
+  /** A fault of the sender's machine. Absent: none, or an older program. */
   trouble: troubleMessage.optional(),
 }
 export const greetRequest = z.object(introduction)
 export const greetResponse = z.object({
   ...introduction,
   /**
-   * The code of the reason for which the caller's certificate was not accepted; absent if it was,
-   * or if none was shown.
+   * The code of the reason why the caller's certificate was rejected. Absent: it was accepted, or
+   * none
+   * was shown.
    */
   refused: z.string().max(64).optional(),
 })

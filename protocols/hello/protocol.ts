@@ -11,7 +11,7 @@ export const hello = defineProtocol({
     greet: method({
       capability: {
         kind: 'stranger',
-        why: 'everybody is a stranger until the certificate in this very request is checked; the answer holds only what is public',
+        why: 'a caller is a stranger until its certificate is checked; the answer is public',
       },
       request: greetRequest,
       response: greetResponse,

@@ -7,13 +7,13 @@ export const limits: Limits = {
   // A thousand providers.
   maxResponseBytes: 256 * KIB,
   maxProgressBytes: 1 * KIB,
-  // Until a blob of any size has come from wherever it is; stalls end it, not its length.
+  // A fetch of any size may take as long as it needs. Only a stall ends it.
   callMs: Number.POSITIVE_INFINITY,
   idleMs: 60_000,
-  // A fetch from a slow peer may take this long between two pieces before it is given up.
+  // A fetch from a slow peer may pause this long before it is cancelled.
   stallMs: 300_000,
   maxInboundStreams: 16,
   maxOutboundStreams: 16,
-  // The node's own user: a script that adds many files.
+  // The node's own user, for example a script that adds many files.
   quota: { burst: 10_000, perSecond: 2_000 },
 }

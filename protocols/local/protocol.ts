@@ -1,4 +1,4 @@
-/** `/muster/local/1`: content of the node itself, over its own socket only. Page: README.md. */
+/** `/muster/local/1`: the node's content, over its own socket only. Page: README.md. */
 import { z } from 'zod'
 import { MIB } from '../../shared/units.ts'
 import { defineProtocol, method } from '../rpc/define-protocol.ts'

@@ -9,7 +9,7 @@ export const limits: Limits = {
   // Until the run ends.
   callMs: Number.POSITIVE_INFINITY,
   idleMs: 10_000,
-  // An operator who holds the stream with Ctrl-S; the run does not notice.
+  // An operator may pause the stream with Ctrl-S. The run is not affected.
   stallMs: 3_600_000,
   maxInboundStreams: 64,
   maxOutboundStreams: 64,

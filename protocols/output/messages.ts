@@ -1,15 +1,13 @@
-/**
- * The messages of `/muster/output/1`. The data that precede the response are pieces, see pieces.ts.
- */
+/** The messages of `/muster/output/1`. The data before the response are pieces, see pieces.ts. */
 import { z } from 'zod'
 import { runId } from '../../shared/ids.ts'
 import { runStatus } from '../command/messages.ts'
 
 export const outputRequest = z.object({
   run: z.custom<string>((value) => runId.is(value), 'expected a run id'),
-  /** False: what there is now. True: until the run has ended and everything is sent. */
+  /** False: only the present output. True: until the run has ended and all output was sent. */
   follow: z.boolean(),
-  /** Offsets to begin at, in bytes. */
+  /** Offsets in bytes at which to begin. */
   stdout: z.int().nonnegative(),
   stderr: z.int().nonnegative(),
 })

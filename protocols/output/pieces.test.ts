@@ -1,4 +1,4 @@
-/** Pieces come out as they went in, wherever the stream is cut, and nothing else comes out. */
+/** Pieces survive every cut of the stream. Malformed ones are rejected. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
@@ -17,7 +17,7 @@ const piece: fc.Arbitrary<Piece> = fc.oneof(
   }),
 )
 
-/** What a reader of both streams sees: their bytes, and where gaps are. */
+/** A reader's view of both streams: their bytes, and the places of gaps. */
 async function read(bytes: Uint8Array, cuts: readonly number[]): Promise<string[]> {
   const seen: string[] = []
   const reader = createPieceReader(async (one) => {
@@ -26,7 +26,7 @@ async function read(bytes: Uint8Array, cuts: readonly number[]): Promise<string[
         ? `gap ${one.stream} ${one.dropped}`
         : `${one.kind} ${Buffer.from(one.bytes).toString('hex')}`
     const last = seen.at(-1)
-    // Bytes of a piece may come in parts.
+    // Bytes of a piece may arrive in parts.
     if (one.kind !== 'gap' && last?.startsWith(`${one.kind} `))
       seen[seen.length - 1] = last + Buffer.from(one.bytes).toString('hex')
     else seen.push(text)
@@ -71,7 +71,7 @@ test('output pieces survive any cutting of the stream', async () => {
   )
 })
 
-test('output of an unknown kind, an absurd length or a cut end is refused', async () => {
+test('output of an unknown kind, a wrong length or without an end is rejected', async () => {
   const refused = (error: unknown): boolean => wireError.is(error, 'protocol.malformed')
   for (const hex of [
     '0000000001',

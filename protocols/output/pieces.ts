@@ -1,13 +1,16 @@
 /**
- * A run's output as one byte stream: pieces, each with a header of five bytes (what it is, and its
- * length, most significant byte first). Pieces describe themselves because the data of a protocol
- * is a stream: whoever carries it may cut it anywhere.
+ * A run's output as one byte stream of pieces. Each piece has a header of five bytes: its kind, and
+ * its
+ * length with the most significant byte first. Pieces describe themselves because a transport may
+ * cut
+ * the stream anywhere.
  */
 import { wireError } from '../wire/errors.ts'
 
 /**
- * `stdout`, `stderr`: bytes of it, in order. A gap says how many bytes right there are not kept any
- * more.
+ * `stdout`, `stderr`: its bytes, in order. A gap contains the number of bytes that are missing at
+ * this
+ * place, because they were not kept.
  */
 export type Piece =
   | { readonly kind: 'stdout' | 'stderr'; readonly bytes: Uint8Array }
@@ -16,7 +19,7 @@ export type Piece =
 const KINDS = { stdout: 1, stderr: 2, 'gap in stdout': 3, 'gap in stderr': 4 } as const
 const HEADER_BYTES = 5
 const GAP_BYTES = 8
-/** Bytes of one piece; an agent's pieces are at most 128 KiB. */
+/** Largest piece. An agent's pieces are at most 128 KiB. */
 const MAX_PIECE_BYTES = 1024 * 1024
 
 export function encodePiece(piece: Piece): Uint8Array {
@@ -36,8 +39,9 @@ function gapBytes(dropped: number): Uint8Array {
 
 export interface PieceReader {
   /**
-   * Takes the next bytes, cut anywhere. `onPiece` is called for what they hold; bytes of a stream
-   * come as they arrive, not gathered.
+   * Accepts the next bytes, cut anywhere. It calls `onPiece` for what they contain. Bytes of a
+   * stream
+   * are passed on as they arrive.
    */
   write(chunk: Uint8Array): Promise<void>
   /** @throws protocol.malformed if a piece is incomplete */
@@ -45,13 +49,13 @@ export interface PieceReader {
 }
 
 /**
- * @throws protocol.malformed for an unknown kind or a length beyond the bound, before anything is
+ * @throws protocol.malformed for an unknown kind or a length above the bound, before memory is
  * allocated for it
  */
 export function createPieceReader(onPiece: (piece: Piece) => Promise<void>): PieceReader {
   const header = Buffer.alloc(HEADER_BYTES)
   const gap = Buffer.alloc(GAP_BYTES)
-  // Owned by write(): where in a piece the stream stands.
+  // Owned by write(): the position within the current piece.
   let headerHas = 0
   let left = 0
   let kind = 0

@@ -11,9 +11,9 @@ export const limits: Limits = {
   callMs: 30_000,
   idleMs: 60_000,
   stallMs: 30_000,
-  // One stream that stays open, and one that follows it after a reconnect.
+  // One stream that stays open, and the next one after a reconnect.
   maxInboundStreams: 4,
   maxOutboundStreams: 4,
-  // 40,000 blobs of a fresh pool are 40 announcements; a sync of as many asks 625 times.
+  // A new pool of 40,000 blobs needs 40 announcements. A sync of as many asks 625 times.
   quota: { burst: 1_000, perSecond: 50 },
 }

@@ -4,10 +4,10 @@ import { HOST_NAME } from '../../shared/host-name.ts'
 import { keyOfPeerId } from '../../shared/identity/peer-id.ts'
 import { MAX_RANGES, blobField, rangeField } from '../blobs/messages.ts'
 
-/** Announcements in one message: a page of a pool's list, 80 bytes each. */
+/** Blobs in one message: a page of a pool's list, 80 bytes each. */
 export const MAX_ANNOUNCED = 1000
 export const MAX_ASKED = 64
-/** Providers named for one blob: more than a fetch uses at once. */
+/** Providers of one blob in an answer: more than one fetch uses at once. */
 export const MAX_PROVIDERS = 32
 /** Addresses of one node: two families, two networks. */
 export const MAX_ADDRESSES = 4
@@ -26,7 +26,8 @@ const peerField = z.string().refine((text) => {
 
 export const announceRequest = z.object({
   /**
-   * Where other members may dial the sender; the coordinator passes on those that are plausible.
+   * The addresses where other members may dial the sender. The coordinator passes on plausible
+   * ones.
    */
   addresses,
   holds: z
@@ -38,24 +39,26 @@ export const announceRequest = z.object({
       }),
     )
     .max(MAX_ANNOUNCED),
-  /** Held no longer. */
+  /** The sender no longer holds these. */
   drops: z.array(blobField).max(MAX_ANNOUNCED),
-  /** Set on the last message of those that name all that the sender holds. */
+  /** Set on the last message of a complete list of the sender's blobs. */
   all: z.boolean().optional(),
 })
-/** Milliseconds for which the announcement stands; announce again in half of it. */
+/**
+ * The lifetime of the announcement in milliseconds. The sender announces again after half of it.
+ */
 export const announceResponse = z.object({ expiresInMs: z.int().positive() })
 
 export const findRequest = z.object({ ids: z.array(blobField).min(1).max(MAX_ASKED) })
 export const findResponse = z.object({
-  /** One item for each id, in order; an empty list where nobody is known. */
+  /** One item for each id, in order. The list is empty if no provider is known. */
   found: z
     .array(
       z
         .array(
           z.object({
             peer: peerField,
-            /** Empty: the coordinator itself, or a node that only it can reach. */
+            /** Empty: the coordinator itself, or a node that only the coordinator can reach. */
             addresses,
             size,
             ranges: z.array(rangeField).max(MAX_RANGES).optional(),
@@ -68,7 +71,7 @@ export const findResponse = z.object({
   away: z
     .object({
       count: z.int().positive(),
-      /** Some of them, for people. */
+      /** Some of their names, for people. */
       names: z.array(z.string().regex(HOST_NAME)).max(MAX_AWAY_NAMES),
     })
     .optional(),

@@ -3,7 +3,7 @@ import test from 'node:test'
 import fc from 'fast-check'
 import { decodeCbor, encodeCbor } from './cbor.ts'
 
-test('cbor: values survive, whatever the order of their keys was, and have one encoding', () => {
+test('cbor: values round-trip with one encoding, whatever the order of their keys', () => {
   assert.equal(
     Buffer.from(
       encodeCbor({ b: 1, a: [true, null, 'x', new Uint8Array([1])], c: undefined }),
@@ -30,7 +30,7 @@ test('cbor: values survive, whatever the order of their keys was, and have one e
   )
 })
 
-test('cbor: what is not strict is refused', () => {
+test('cbor: rejects encodings that are not strict', () => {
   for (const [why, hex] of [
     ['integer longer than needed', '1801'],
     ['length longer than needed', '580101'],
@@ -42,7 +42,7 @@ test('cbor: what is not strict is refused', () => {
     ['tag', 'c001'],
     ['integer key', 'a10102'],
     ['2^64 - 1', '1bffffffffffffffff'],
-    ['bytes behind the value', '0101'],
+    ['bytes after the value', '0101'],
     ['nothing', ''],
     ['array shorter than it says', '8201'],
     ['array of 2^53 items', '9b001fffffffffffff01'],
@@ -61,7 +61,7 @@ test('cbor: what is not strict is refused', () => {
   )
 })
 
-test('cbor: a mebibyte of brackets is refused without exhausting the stack', () => {
+test('cbor: rejects a mebibyte of nested arrays without exhausting the stack', () => {
   assert.throws(() => decodeCbor(Buffer.alloc(1 << 20, 0x81), 'value'), {
     code: 'protocol.malformed',
   })

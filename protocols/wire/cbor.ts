@@ -1,15 +1,17 @@
 /**
  * Deterministic CBOR (RFC 8949 section 4.2) of plain values: maps with text keys, arrays, integers,
- * booleans, null, text, byte strings. Decoding is strict: no indefinite lengths, no duplicate keys,
- * no numbers longer than needed, no floats that are not numbers, no tags, no undefined, nesting
- * bounded before it can exhaust the stack. What is absent is a missing key, never `undefined`.
+ * booleans, null, text, byte strings. Decoding is strict: no indefinite lengths, duplicate keys,
+ * overlong numbers, NaN, infinities, tags or undefined. Nesting is bounded before it can exhaust
+ * the
+ * stack. An absent value is a missing key, never `undefined`.
  */
 import { type DecodeOptions, Tokenizer, decode, encode } from 'cborg'
 import { wireError } from './errors.ts'
 
 /**
- * Deeper than any message of ours (a log entry inside a proof inside a response is 5), far below
- * the stack.
+ * Deeper than any message of Muster (a log entry in a proof in a response has depth 5), and far
+ * below
+ * the stack limit.
  */
 const MAX_DEPTH = 24
 
@@ -24,11 +26,12 @@ const OPTIONS: DecodeOptions = {
 }
 
 /**
- * Refuses nesting deeper than {@link MAX_DEPTH} as the tokens go by; cborg's decoder recurses
+ * Rejects nesting deeper than {@link MAX_DEPTH} while it reads tokens, because cborg's decoder
+ * recurses
  * without a bound.
  */
 class BoundedTokenizer extends Tokenizer {
-  /** Items still to come in each open container. Owned by next(). */
+  /** Items that are missing in each open container. Owned by next(). */
   readonly #open: number[] = []
 
   override next(): ReturnType<Tokenizer['next']> {
@@ -45,12 +48,12 @@ class BoundedTokenizer extends Tokenizer {
   }
 }
 
-/** The one encoding of `value`. Object properties that are `undefined` are left out. */
+/** The only encoding of `value`. Properties that are `undefined` are omitted. */
 export function encodeCbor(value: unknown): Uint8Array {
   return encode(value, { ignoreUndefinedProperties: true })
 }
 
-/** The value of exactly these bytes; `what` names them in the error. */
+/** Decodes exactly these bytes. `what` names them in the error. */
 export function decodeCbor(bytes: Uint8Array, what: string): unknown {
   try {
     return decode(bytes, { ...OPTIONS, tokenizer: new BoundedTokenizer(bytes, OPTIONS) })

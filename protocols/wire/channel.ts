@@ -1,7 +1,9 @@
 /**
- * A duplex with frames and deadlines on it: one frame is read ahead at most, writes follow one
- * another, and a write that the other side doesn't take in `stallMs` breaks the duplex. Both halves
- * of a protocol sit on this.
+ * A duplex with frames and deadlines. It reads at most one frame ahead and writes one at a time. A
+ * write
+ * that the other side doesn't accept within `stallMs` aborts the duplex. Both sides of a protocol
+ * use
+ * it.
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { Duplex } from './duplex.ts'
@@ -10,18 +12,19 @@ import { type Frame, type FrameKind, FrameReader, encodeFrame, writeData } from 
 
 export interface Channel {
   /**
-   * The next frame without taking it: the same promise until it is taken. Lets an end of the source
-   * be noticed while something runs.
+   * The next frame, without taking it: the same promise until it is taken. It shows the end of the
+   * source
+   * while other work runs.
    */
   peek(): Promise<Frame | undefined>
-  /** The next frame or data piece; undefined at the end of the source. */
+  /** The next frame or piece of data; undefined at the end of the source. */
   take(): Promise<Frame | undefined>
-  /** As `take`, but the duplex is aborted when nothing comes in `ms`. */
+  /** Like `take`, but aborts the duplex if nothing arrives within `ms`. */
   takeWithin(ms: number, what: string): Promise<Frame | undefined>
   send(kind: FrameKind, payload: Uint8Array): Promise<void>
-  /** Sends bulk bytes as data frames. The bytes are given away and never changed again. */
+  /** Sends bulk bytes as data frames. The caller must not change the bytes afterwards. */
   sendData(bytes: Uint8Array): Promise<void>
-  /** Half-closes after everything that was sent. */
+  /** Half-closes after all queued writes. */
   close(): Promise<void>
   abort(reason: Error): void
 }
@@ -52,8 +55,8 @@ export function createChannel(
   }
   const queue = (write: () => Promise<void>): Promise<void> => {
     const mine = tail.then(() => within(options.stallMs, 'a write', write()))
-    // A failed write breaks the duplex; those queued behind it fail by themselves, so the chain
-    // itself must not.
+    // A failed write aborts the duplex, and the queued writes then fail too. The chain itself must
+    // not reject.
     tail = mine.catch(() => undefined)
     return mine
   }

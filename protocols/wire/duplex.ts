@@ -1,25 +1,31 @@
 /**
- * What every protocol runs over: an ordered, reliable, two-way byte stream between two parties, be
- * it a libp2p stream or a unix socket. Whoever implements it promises real backpressure: `write`
- * resolves only when more may be written.
+ * The transport of every protocol: an ordered, reliable, two-way byte stream between two parties,
+ * such
+ * as a libp2p stream or a unix socket. An implementation must have real backpressure: `write`
+ * resolves
+ * only when more may be written.
  */
 export interface Duplex {
   /**
-   * What the other side sent, in order. Ends when it half-closed; throws when the stream was reset
-   * or broke. Iterated once.
+   * The bytes of the other side, in order. Ends after its half-close; throws after a reset or a
+   * failure.
+   * Iterated once.
    */
   readonly source: AsyncIterable<Uint8Array>
   /**
-   * Sends the chunks one after the other. Resolves once the transport accepts more; rejects when
-   * the stream broke. The chunks are given away: nothing is copied, so the caller never changes
-   * them again. One write at a time.
+   * Sends the chunks in order. Resolves when the transport accepts more; rejects if the stream
+   * failed.
+   * Nothing is copied, so the caller must not change the chunks afterwards. One write at a time.
    */
   write(chunk: Uint8Array, ...more: Uint8Array[]): Promise<void>
-  /** Half-closes: the other side's source ends after what was written; ours goes on. Idempotent. */
+  /**
+   * Half-closes: the other side's source ends after the written bytes. This side can still read.
+   * Idempotent.
+   */
   close(): Promise<void>
   /**
-   * Ends both directions at once and throws away what is buffered. Idempotent; the other side sees
-   * a reset.
+   * Ends both directions at once and discards buffered bytes. Idempotent. The other side sees a
+   * reset.
    */
   abort(reason: Error): void
 }

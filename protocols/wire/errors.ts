@@ -1,16 +1,16 @@
-/** What can go wrong between two parties of a protocol, whatever the protocol is. */
+/** Errors between two parties that any protocol can have. */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const wireError = defineErrors({
   'protocol.malformed': {
     exit: 'failed',
     message: (d: { what: string; reason: string }) => `${d.what} is malformed: ${d.reason}`,
-    hint: () => 'the other side speaks the protocol wrongly; compare the versions of both',
+    hint: () => 'compare the versions of both sides; one of them violates the protocol',
   },
   'protocol.request': {
     exit: 'usage',
-    message: (d: { method: string; reason: string }) => `${d.method} can't be asked: ${d.reason}`,
-    hint: () => 'nothing was sent; correct the named value, then run the command again',
+    message: (d: { method: string; reason: string }) => `invalid request ${d.method}: ${d.reason}`,
+    hint: () => 'correct the value and run the command again; nothing was sent',
   },
   'protocol.too-large': {
     exit: 'failed',
@@ -52,7 +52,7 @@ export const wireError = defineErrors({
   'protocol.internal': {
     exit: 'failed',
     message: (d: { method: string }) => `the other side failed inside ${d.method}`,
-    hint: () => 'its log has the reason',
+    hint: () => 'read the log of the other side; it has the reason',
   },
   'protocol.refused': {
     exit: 'failed',

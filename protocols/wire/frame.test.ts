@@ -25,7 +25,7 @@ async function readAll(
   return frames
 }
 
-test('frame: however the bytes are cut, the same frames come out', async () => {
+test('frame: the same frames come out, wherever the bytes are cut', async () => {
   const kinds = fc.constantFrom('request', 'response', 'progress', 'error', 'select', 'end')
   await fc.assert(
     fc.asyncProperty(
@@ -61,7 +61,7 @@ test('frame: bulk bytes are cut into data frames and come out whole', async () =
   assert.ok(bytes.equals(frames[0]?.payload as Uint8Array))
 })
 
-test('frame: malformed ones are refused by what is wrong with them', async () => {
+test('frame: rejects malformed frames with their fault', async () => {
   for (const [hex, code] of [
     ['00', 'protocol.malformed'],
     ['01', 'protocol.closed'],
@@ -78,7 +78,7 @@ test('frame: malformed ones are refused by what is wrong with them', async () =>
   }
 })
 
-test('TR-08: a frame longer than its limit is refused before anything of it is kept', async () => {
+test('TR-08: a frame longer than its limit is rejected before any of it is kept', async () => {
   let pulled = 0
   const endless = async function* (): AsyncGenerator<Uint8Array> {
     yield Buffer.from('ffffff7f01', 'hex')
@@ -93,7 +93,7 @@ test('TR-08: a frame longer than its limit is refused before anything of it is k
   assert.equal(pulled, 0)
 })
 
-test('frame: rest gives what follows the frames that were read', async () => {
+test('frame: rest() returns the bytes after the frames that were read', async () => {
   const bytes = Buffer.concat([
     encodeFrame('select', Buffer.from('/muster/x/1')),
     Buffer.from('behind'),
@@ -105,10 +105,10 @@ test('frame: rest gives what follows the frames that were read', async () => {
   }
 })
 
-test('TR-08: a frame that comes a byte at a time is kept as its bytes, not as thousands of pieces', async () => {
+test('TR-08: a frame that arrives byte by byte is kept in one buffer', async () => {
   const payload = Buffer.from(Array.from({ length: 3000 }, (_, i) => i % 251))
-  // A source that uses one byte of memory for all that it gives: whoever keeps what it was given,
-  // rather than a copy, reads the last byte everywhere.
+  // A source that reuses one byte of memory. A reader that keeps references instead of copies would
+  // read the last byte everywhere.
   const source = async function* (): AsyncGenerator<Uint8Array> {
     const one = new Uint8Array(1)
     for (const byte of encodeFrame('request', payload)) {

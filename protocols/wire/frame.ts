@@ -1,8 +1,9 @@
 /**
- * Frames: an unsigned varint with the length of what follows, one byte with the kind, the payload.
- * A length is checked against its limit before anything is kept for it, and memory grows only with
- * what really arrived. Payloads of data frames are handed on piece by piece as they come, never
- * copied; all others arrive whole.
+ * Frames: an unsigned varint with the length of the rest, one byte with the kind, the payload. A
+ * length
+ * is checked against its limit before memory is allocated, and memory grows only with received
+ * bytes.
+ * The payload of a data frame is passed on as it arrives, without a copy. All others arrive whole.
  */
 import { KIB } from '../../shared/units.ts'
 import type { Duplex } from './duplex.ts'
@@ -10,8 +11,9 @@ import { wireError } from './errors.ts'
 import { createVarintReader, writeVarint } from './varint.ts'
 
 /**
- * One request, response, progress report or error is one frame; an upload or download is any number
- * of data frames.
+ * One request, response, progress report or error is one frame. An upload or download is any number
+ * of
+ * data frames.
  */
 const KINDS = {
   request: 1,
@@ -35,27 +37,30 @@ const NAMES: readonly (FrameKind | undefined)[] = [
 ]
 
 /**
- * Sixteen chunk groups with their tree nodes: large enough that framing costs nothing, small enough
- * to keep other streams lively.
+ * Sixteen chunk groups with their tree nodes. Large enough for a low overhead of framing, small
+ * enough
+ * that other streams don't wait.
  */
 export const MAX_DATA_BYTES = 256 * KIB
 const MAX_HEADER_BYTES = 5
 /**
- * What is taken at first for a frame that comes in pieces; it doubles with what arrives, never with
- * what was announced.
+ * First allocation for a frame that arrives in parts. It doubles with the received bytes, never
+ * with
+ * the announced length.
  */
 const MIN_GATHER_BYTES = 4 * KIB
 
 export interface Frame {
   readonly kind: FrameKind
   /**
-   * The whole payload; of a data frame the piece that has arrived. A view into the transport's
-   * buffer: valid until the next read.
+   * The whole payload, or for a data frame the part that arrived. A view into the transport's
+   * buffer,
+   * valid until the next read.
    */
   readonly payload: Uint8Array
 }
 
-/** A frame as one piece of memory: for everything but bulk data. */
+/** A frame in one buffer, for everything except bulk data. */
 export function encodeFrame(kind: FrameKind, payload: Uint8Array): Uint8Array {
   const frame = new Uint8Array(MAX_HEADER_BYTES + payload.length)
   const start = writeHeader(frame, kind, payload.length)
@@ -87,11 +92,12 @@ export class FrameReader {
   // Owned by next().
   #chunk: Uint8Array = new Uint8Array(0)
   #offset = 0
-  /** Bytes of the current data frame that have not been handed on. */
+  /** Bytes of the current data frame that are not passed on yet. */
   #dataLeft = 0
 
   /**
-   * `maxBytes` bounds the payload of every frame but data, whose bound is {@link MAX_DATA_BYTES}.
+   * `maxBytes` bounds the payload of every frame but data frames, whose bound is
+   * {@link MAX_DATA_BYTES}.
    */
   constructor(source: AsyncIterable<Uint8Array>, options: { maxBytes: number }) {
     this.#source = source[Symbol.asyncIterator]()
@@ -99,9 +105,10 @@ export class FrameReader {
   }
 
   /**
-   * The next frame, or the next piece of a data frame; undefined when the source ended between two
-   * frames. Throws protocol.malformed, protocol.too-large, protocol.closed when it ended inside
-   * one, or what the transport throws.
+   * The next frame, or the next part of a data frame; undefined if the source ended between two
+   * frames.
+   * @throws protocol.malformed, protocol.too-large, protocol.closed if the source ended inside a
+   * frame, and the errors of the transport
    */
   async next(): Promise<Frame | undefined> {
     if (this.#dataLeft > 0) return this.#piece()
@@ -131,8 +138,8 @@ export class FrameReader {
   }
 
   /**
-   * What follows the frames read so far, for whoever goes on in another way. Call it between two
-   * frames, and `next` no more.
+   * The bytes after the frames that were read, for a caller that continues without frames. Call it
+   * between two frames, and do not call `next` afterwards.
    */
   async *rest(): AsyncGenerator<Uint8Array> {
     if (this.#offset < this.#chunk.length) yield this.#chunk.subarray(this.#offset)
@@ -153,8 +160,8 @@ export class FrameReader {
     if (length > 0 && this.#offset === this.#chunk.length && !(await this.#fill()))
       throw truncated()
     if (this.#chunk.length - this.#offset >= length) return this.#take(length)
-    // Copied as it comes: a sender that cuts its frame into single bytes would otherwise make us
-    // keep an object for each of them.
+    // Copied as it arrives. Otherwise a sender that sends single bytes would make this side keep an
+    // object for each.
     let gathered = Buffer.allocUnsafeSlow(
       Math.min(length, Math.max(MIN_GATHER_BYTES, this.#chunk.length)),
     )
@@ -175,13 +182,13 @@ export class FrameReader {
     }
   }
 
-  /** A view of the next bytes of the chunk, which are not read again. */
+  /** A view of the next bytes of the chunk. They are not read again. */
   #take(length: number): Uint8Array {
     this.#offset += length
     return this.#chunk.subarray(this.#offset - length, this.#offset)
   }
 
-  /** Fetches the next chunk that is not empty; false at the end of the source. */
+  /** Reads the next chunk that is not empty; false at the end of the source. */
   async #fill(): Promise<boolean> {
     do {
       const { done, value } = await this.#source.next()

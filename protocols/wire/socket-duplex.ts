@@ -9,8 +9,8 @@ import { wireError } from './errors.ts'
 
 export function socketDuplex(socket: Socket): Duplex {
   let broken: Error | undefined
-  // A socket that fails while nobody reads or writes must not take the process down; whoever uses
-  // it next sees the reason.
+  // A socket that fails while it is idle must not end the process. The next read or write reports
+  // the reason.
   socket.on('error', (error) => {
     broken ??= error
   })

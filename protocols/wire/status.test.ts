@@ -6,7 +6,7 @@ import { decodeCbor, encodeCbor } from './cbor.ts'
 import { wireError } from './errors.ts'
 import { STATUS, decodeError, encodeError, statusOf } from './status.ts'
 
-test('status: an error crosses as code and data and gets its prose from our own table', () => {
+test('status: an error travels as code and data, and the receiver makes the text', () => {
   const sent = wireError('protocol.busy', { what: 'blobs fetch' })
   const frame = decodeCbor(encodeError(sent), 'frame') as Record<string, unknown>
   assert.deepEqual(frame, { status: 'busy', code: 'protocol.busy', data: { what: 'blobs fetch' } })
@@ -15,7 +15,7 @@ test('status: an error crosses as code and data and gets its prose from our own 
   assert.equal(got.retryable, true)
 })
 
-test('status: every exit code has a status, and every status but internal an exit code or a code of the protocol', () => {
+test('status: every exit code has a status, and every status but internal is used', () => {
   const kind = (exit: ExitName): ErrorKind => ({ exit, message: () => '' })
   const produced = new Set<string>(
     (Object.keys(EXIT) as ExitName[]).map((exit) =>
@@ -33,7 +33,7 @@ test('status: every exit code has a status, and every status but internal an exi
   assert.deepEqual([...produced].sort(), Object.keys(STATUS).sort())
 })
 
-test('status: unknown codes and wrong data become protocol.refused, a malformed frame protocol.malformed', () => {
+test('status: unknown codes become protocol.refused, bad frames protocol.malformed', () => {
   const refused = decodeError(
     encodeCbor({ status: 'conflict', code: 'tea.spilt', data: {} }),
     'tea pour',

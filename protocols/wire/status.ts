@@ -1,7 +1,9 @@
 /**
- * How a refusal crosses the wire: a status of a fixed, closed set, the code of the error and its
- * plain data. Prose is never sent: each side makes it from its own tables. Data that arrives is
- * foreign, so it is cut and freed of control characters before anybody prints it.
+ * The wire form of a refusal: a status of a closed set, the code of the error and its plain data.
+ * Text is
+ * never sent: each side makes it from its own tables. Received data is foreign, so it is cut and
+ * freed
+ * of control characters before it is shown.
  */
 import { z } from 'zod'
 import { type ErrorData, type ErrorValue, MusterError, restoreError } from '../../shared/errors.ts'
@@ -9,19 +11,19 @@ import type { ExitName } from '../../shared/exit-codes.ts'
 import { decodeCbor, encodeCbor } from './cbor.ts'
 import { wireError } from './errors.ts'
 
-/** Every status, with the reason that stands for it where the code is unknown. */
+/** Every status, with the text that is shown if the code is unknown. */
 export const STATUS = {
-  malformed: 'the request does not have the form that the protocol asks for',
+  malformed: 'the request does not have the form that the protocol requires',
   denied: 'the caller may not do this',
   unsupported: 'no such protocol or method here',
   'not-found': 'no such thing here',
-  conflict: 'it clashes with what is already there',
+  conflict: 'it conflicts with an existing thing',
   busy: 'more than the limits allow; try again later',
-  unreachable: 'something that this needs cannot be reached now',
-  unverified: 'something did not pass its check',
-  pending: 'it waits for somebody',
+  unreachable: 'a required party cannot be reached now',
+  unverified: 'a check failed',
+  pending: 'it is still pending',
   failed: 'it failed',
-  internal: 'the other side has a fault; its log has the reason',
+  internal: 'the other side failed; its log has the reason',
 } as const
 export type Status = keyof typeof STATUS
 
@@ -34,8 +36,8 @@ const BY_CODE: Readonly<Record<string, Status>> = {
   'protocol.internal': 'internal',
 }
 /**
- * Exits that aren't listed are `failed` to the other side: what they mean is this process's own
- * affair.
+ * Exit codes that aren't listed become `failed` for the other side. They only matter in this
+ * process.
  */
 const BY_EXIT: Partial<Readonly<Record<ExitName, Status>>> = {
   done: 'internal',
@@ -52,7 +54,7 @@ export function statusOf(error: MusterError): Status {
   return BY_CODE[error.code] ?? BY_EXIT[error.exit] ?? 'failed'
 }
 
-/** Longest code and text that an honest error carries; the rest of a foreign text is cut off. */
+/** Longest code and text of an honest error. The rest of a foreign text is cut. */
 const MAX_CODE = 64
 const MAX_TEXT = 1024
 const MAX_FIELDS = 16
@@ -75,8 +77,9 @@ export function encodeError(error: MusterError): Uint8Array {
 }
 
 /**
- * The error that another side sent for `method`, with prose from our own tables; protocol.refused
- * where its code is unknown here.
+ * The error that the other side sent for `method`, with text from our own tables; protocol.refused
+ * if
+ * its code is unknown here.
  */
 export function decodeError(payload: Uint8Array, method: string): MusterError {
   const frame = ErrorFrame.safeParse(decodeCbor(payload, 'error frame'))
@@ -100,16 +103,15 @@ function restored(code: string, data: ErrorData): MusterError | undefined {
   try {
     return restoreError(code, data)
   } catch {
-    // The data are not what our table's prose needs: another version, or a liar. The status still
-    // says enough.
+    // The data doesn't fit our table: the other side has another version, or lies. The status is
+    // still useful.
     return undefined
   }
 }
 
 function cut(value: ErrorValue): ErrorValue {
   if (typeof value === 'string') return cutText(value)
-  // CBOR of ours has no floats that are not numbers; an error's data must never be what makes a
-  // refusal fail.
+  // Our CBOR has no NaN or infinity. The data of an error must never make the refusal itself fail.
   if (typeof value === 'number') return Number.isFinite(value) ? value : null
   return Array.isArray(value) ? value.slice(0, 64).map((text: string) => cutText(text)) : value
 }

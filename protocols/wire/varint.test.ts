@@ -10,7 +10,7 @@ function read(bytes: readonly number[]): number | undefined {
   return value
 }
 
-test('varint: every length is read as it was written', () => {
+test('varint: every length round-trips', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: MAX_VARINT }), (value) => {
       const bytes = new Uint8Array(8)
@@ -20,7 +20,7 @@ test('varint: every length is read as it was written', () => {
   )
 })
 
-test('varint: the bytes are those of multiformats/unsigned-varint', () => {
+test('varint: the encoding equals multiformats/unsigned-varint', () => {
   for (const [value, hex] of [
     [1, '01'],
     [127, '7f'],
@@ -34,7 +34,7 @@ test('varint: the bytes are those of multiformats/unsigned-varint', () => {
   }
 })
 
-test('TR-08: a length of 2^63, a negative one, an overlong one and a padded one are refused', () => {
+test('TR-08: lengths that are too large, negative, overlong or padded are rejected', () => {
   for (const hex of [
     'ffffffffffffffff7f',
     'ffffffffffffffffff01',

@@ -1,16 +1,18 @@
 /**
- * Unsigned varints as lengths of frames: seven bits a byte, least significant first, as
- * multiformats/unsigned-varint has them, cut to four bytes (2^28 - 1) because no frame may be
- * longer. Only the shortest form is accepted, so one length has one encoding.
+ * Unsigned varints for lengths of frames, as in multiformats/unsigned-varint: seven bits in each
+ * byte,
+ * least significant first. They have at most four bytes (2^28 - 1), because no frame is longer.
+ * Only
+ * the shortest form is accepted, so a length has one encoding.
  */
 import { wireError } from './errors.ts'
 
-/** The longest length that four bytes carry; every frame limit lies below it. */
+/** The largest length in four bytes. Every frame limit is below it. */
 export const MAX_VARINT = 2 ** 28 - 1
 const MAX_BYTES = 4
 
 /**
- * Writes `value` at `offset` and returns the offset behind it. `value` is an integer from 0 to
+ * Writes `value` at `offset` and returns the offset after it. `value` is an integer from 0 to
  * {@link MAX_VARINT}.
  */
 export function writeVarint(target: Uint8Array, offset: number, value: number): number {
@@ -28,12 +30,12 @@ export function writeVarint(target: Uint8Array, offset: number, value: number): 
 }
 
 /**
- * Reads a varint a byte at a time, across chunk borders. `push` returns the value once its last
- * byte came, until then undefined.
+ * Reads a varint byte by byte, across chunk borders. `push` returns the value after its last byte,
+ * and undefined before.
  */
 export interface VarintReader {
   push(byte: number): number | undefined
-  /** True between two varints: an end of the stream here cuts nothing in two. */
+  /** True between two varints. The stream may end here. */
   readonly empty: boolean
 }
 
