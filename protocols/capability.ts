@@ -1,7 +1,6 @@
 /**
  * The requirement for calling a method. Every method declares one, and the type of `method()`
- * enforces
- * it. For every request `serveProtocol` asks the policy before it parses the body.
+ * enforces it. For every request `serveProtocol` asks the policy before it parses the body.
  */
 
 /** The role of a certificate's subject. */
@@ -27,16 +26,14 @@ export type Namespace = Area | `${Area}/${string}`
 export type Capability =
   /**
    * Any peer that can open a connection. `why` gives the reason why that is safe. Only hello,
-   * enroll and
-   * session use it.
+   * enroll and session use it.
    */
   | { readonly kind: 'stranger'; readonly why: string }
   /** A valid node certificate with one of these roles, on this connection. */
   | { readonly kind: 'member'; readonly roles: readonly Role[] }
   /**
    * A proved session of an operator, and a grant. With `targets` the handler names the targets
-   * first,
-   * and each one is authorised.
+   * first, and each one is authorised.
    */
   | {
       readonly kind: 'operator'

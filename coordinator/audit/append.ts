@@ -1,8 +1,7 @@
 /**
  * Appends entries to the log. An entry is one row in the caller's transaction, under the lock of
- * the
- * head row. So entries have no gaps, and their order is the order of commits on all coordinators. A
- * change in the database and its entry are both committed, or neither is.
+ * the head row. So entries have no gaps, and their order is the order of commits on all
+ * coordinators. A change in the database and its entry are both committed, or neither is.
  */
 import type { Kysely } from 'kysely'
 import { type EntryType, encodeEntry, kindFor } from '../../shared/audit/entry.ts'

@@ -2,8 +2,7 @@
  * Signs the log: rows → tiles on disk, read back → signature → shared checkpoint row → this
  * coordinator's checkpoint file. Each signed state extends the last one, because tiles are extended
  * only by rows that lead to the head's root. A smaller or different log is never signed. One run at
- * a
- * time; callers that arrive during a run share the next one.
+ * a time; callers that arrive during a run share the next one.
  */
 import { type Checkpoint, openCheckpoint, signCheckpoint } from '../../shared/audit/checkpoint.ts'
 import { joinSubtrees, sameHash, subtrees } from '../../shared/audit/tree.ts'

@@ -16,8 +16,7 @@ import { lockHead } from './head.ts'
 
 /**
  * The newest checkpoint that any coordinator signed, with its signature verified; undefined if
- * there
- * is none.
+ * there is none.
  */
 export async function newestCheckpoint(
   query: Kysely<Tables>,

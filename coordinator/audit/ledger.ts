@@ -69,8 +69,7 @@ export interface Ledger {
   openIntents(options?: { all?: boolean }): Promise<OpenIntent[]>
   /**
    * Signs the log: tiles are written durably and read back, then a checkpoint covers every entry
-   * that
-   * was committed when this was called.
+   * that was committed when this was called.
    * @throws ledger.frozen, ledger.empty, ledger.storage (may pass), ledger.damaged, ledger.forked,
    * ledger.rolled-back (the last three freeze the log)
    */
@@ -104,8 +103,7 @@ export interface Ledger {
   export(folder: string, signal?: AbortSignal): Promise<BundleReport>
   /**
    * Compares a checkpoint of an agent or a witness with the log. Freezes the log if it lost or
-   * changed
-   * entries that the checkpoint covers.
+   * changed entries that the checkpoint covers.
    */
   witnessed(note: string): Promise<void>
   /** Why the log takes no entries; undefined if it takes them. */

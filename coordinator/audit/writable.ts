@@ -1,8 +1,7 @@
 /**
  * Behaviour while the log can't be signed, for example on a full disk. No change is made, and
- * signed
- * entries can still be read and proved. No restart is needed: the first change after there is space
- * signs the pending entries.
+ * signed entries can still be read and proved. No restart is needed: the first change after there
+ * is space signs the pending entries.
  */
 import type { Checkpoint } from '../../shared/audit/checkpoint.ts'
 import { databaseError } from '../database/errors.ts'

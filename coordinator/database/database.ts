@@ -3,15 +3,15 @@
  * both:
  *
  * - All changes of a transaction are committed, or none. After it resolves they survive a power
- * loss.
+ *   loss.
  * - All errors are {@link databaseError}. Only after 'database.outcome-unknown' may a change have
- * been made.
+ *   been made.
  * - Two transactions that lock the same row (`lockRow`) run one after the other. Without a common
- * lock PostgreSQL may interleave them (READ COMMITTED). Every operation that changes data locks the
- * log's head row, which gives one order.
+ *   lock PostgreSQL may interleave them (READ COMMITTED). Every operation that changes data locks
+ *   the log's head row, which gives one order.
  * - Integers below 2^53 are numbers, text orders by bytes, bytes are Buffers.
  * - A query outside the transaction, made inside its callback, is rejected. SQLite has one
- * connection, so the query would wait for ever.
+ *   connection, so the query would wait for ever.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Kysely, type KyselyPlugin } from 'kysely'
@@ -42,10 +42,8 @@ export interface Database {
   readonly query: Kysely<Tables>
   /**
    * Runs `work` in one transaction and commits it. Use only `tx` inside. PostgreSQL may roll back
-   * to
-   * resolve a deadlock, and then `work` runs again: it must change nothing but the database. After
-   * the
-   * signal has aborted, no statement runs and nothing is committed.
+   * to resolve a deadlock, and then `work` runs again: it must change nothing but the database.
+   * After the signal has aborted, no statement runs and nothing is committed.
    * @throws the error of `work` after rolling back; database.nested, .busy, .unreachable,
    * .outcome-unknown, .full
    */

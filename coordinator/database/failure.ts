@@ -107,8 +107,7 @@ export function postgresqlFailure(error: unknown, shown: string): MusterError {
 
 /**
  * True if the whole transaction can safely run again: PostgreSQL rolled it back in favour of
- * another
- * one.
+ * another one.
  */
 export function rolledBackForAnother(error: unknown): boolean {
   const cause = (error as { cause?: DriverError }).cause

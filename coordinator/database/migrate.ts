@@ -14,8 +14,7 @@ import type { SchemaMigrationTable, Tables } from './tables/all.ts'
 
 /**
  * Key of the transaction's advisory lock. It makes coordinators that start together migrate one
- * after
- * the other.
+ * after the other.
  */
 const MIGRATION_LOCK = 0x6d75_7374
 

@@ -1,7 +1,6 @@
 /**
  * The file systems that are rejected for SQLite. Their locks are at best advisory between hosts,
- * and
- * WAL needs shared memory.
+ * and WAL needs shared memory.
  */
 
 /**

@@ -1,10 +1,8 @@
 /**
  * One process for each SQLite database. The lock is a small SQLite file beside the database
  * (`<database>.lock`), in which this process keeps a write transaction open. The kernel releases
- * its
- * fcntl lock when the process ends, so it is never stale. The database stays readable for backups
- * and
- * `sqlite3` while the coordinator runs.
+ * its fcntl lock when the process ends, so it is never stale. The database stays readable for
+ * backups and `sqlite3` while the coordinator runs.
  */
 import { closeSync, openSync } from 'node:fs'
 import { hostname } from 'node:os'

@@ -28,8 +28,7 @@ import { lockSqlite } from './sqlite-lock.ts'
 const BUSY_TIMEOUT_MS = 5_000
 /**
  * The write-ahead log is truncated to this size after a checkpoint, so that one big sync does not
- * keep
- * its disk space for ever.
+ * keep its disk space for ever.
  */
 const WAL_LIMIT_BYTES = 64 * 1024 * 1024
 

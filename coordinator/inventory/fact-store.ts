@@ -52,8 +52,7 @@ export interface FactStore {
   older(agent: AgentId, name?: string): Promise<number>
   /**
    * The installed versions of the package, at most {@link MAX_VERSIONS} for each host. If a host
-   * has
-   * more, one more is returned: the caller omits it and reports that there are more.
+   * has more, one more is returned: the caller omits it and reports that there are more.
    */
   installed(
     name: string,

@@ -1,8 +1,7 @@
 /**
  * Stores the facts that hosts send. A statement counts only if its own host signed it. It is
- * applied
- * only if it follows the known state and leads to the root that it names. Anything else is a gap,
- * and a pull from the host fills it.
+ * applied only if it follows the known state and leads to the root that it names. Anything else is
+ * a gap, and a pull from the host fills it.
  */
 import { openClient } from '../../protocols/rpc/call.ts'
 import type { ResponseOf } from '../../protocols/rpc/define-protocol.ts'
@@ -47,8 +46,7 @@ export interface Ingest {
   take(agent: AgentRecord, signed: Signed, payload?: Uint8Array): Promise<Ingested>
   /**
    * Pulls the updates that the host has beyond the known state. Joins a pull that is running.
-   * Failures
-   * are logged: the next connection or update tries again.
+   * Failures are logged: the next connection or update tries again.
    */
   pull(agent: AgentRecord, signal: AbortSignal): Promise<void>
   /** Records how the host's newest collection of its packages went. */

@@ -70,8 +70,7 @@ export interface Access {
   revocationsAfter(epoch: number): Promise<Signed[]>
   /**
    * @throws registry.grant-taken, trust.*, and registry.grant-void if no operator and no known
-   * grant
-   * stands behind it
+   * grant stands behind it
    */
   insertGrant(tx: Tx, signed: Signed, at: number): Promise<Grant>
   /** @returns the state including the revocation. @throws trust.* as acceptRevocation does */

@@ -57,8 +57,7 @@ async function namesake(tx: Tx, name: string): Promise<AgentRecord | undefined> 
 
 /**
  * Hosts choose their names, and operators select hosts by name here. The check must not depend on
- * the
- * version of the host.
+ * the version of the host.
  * @throws host-name.refused
  */
 async function requireSafeName(tx: Tx, id: AgentId, name: string): Promise<void> {
@@ -95,8 +94,7 @@ export interface Agents {
   ): Promise<AgentRecord>
   /**
    * Removes a pending host with this name (ignoring case) if it came without a token. Such a host
-   * could
-   * take any name at no cost.
+   * could take any name at no cost.
    */
   displace(tx: Tx, name: string): Promise<AgentRecord | undefined>
   approve(tx: Tx, id: AgentId, labels: Record<string, string>, at: number): Promise<void>

@@ -1,7 +1,6 @@
 /**
  * Node certificates: a statement for one day that a key belongs to a node. The coordinator's
- * issuing
- * key signs them, and the root statement names that key.
+ * issuing key signs them, and the root statement names that key.
  */
 import { type Clock, rfc3339 } from '../../shared/clock.ts'
 import type { FleetId } from '../../shared/ids.ts'

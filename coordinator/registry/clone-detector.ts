@@ -1,10 +1,9 @@
 /**
  * Detects that two machines run as one host, because a disk was copied with its key (ID-30). An
- * agent
- * draws an instance id when it starts. After a restart the id is new, and the old one never comes
- * back. Two ids that alternate are two agents with one key. A new instance therefore closes the
- * existing connections: if another agent holds them, it reconnects within seconds, and that proves
- * the copy.
+ * agent draws an instance id when it starts. After a restart the id is new, and the old one never
+ * comes back. Two ids that alternate are two agents with one key. A new instance therefore closes
+ * the existing connections: if another agent holds them, it reconnects within seconds, and that
+ * proves the copy.
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'

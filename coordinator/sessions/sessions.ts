@@ -1,8 +1,7 @@
 /**
  * Operators' sessions. A session binds one duplex to an operator: the operator's SSH key signed a
  * delegation to an ephemeral key, and the ephemeral key signed this duplex's nonce. A session
- * proves
- * the caller's identity. Grants decide at every request what the caller may do.
+ * proves the caller's identity. Grants decide at every request what the caller may do.
  */
 import type { DuplexPeer, OperatorSession } from '../../protocols/rpc/peer.ts'
 import { PROOF_TYPE, proofBytes } from '../../protocols/control/proof.ts'

@@ -10,8 +10,7 @@ export const rangeField = z
 
 /**
  * More ranges mean that a blob is fetched in random order. The rest is omitted, which only makes
- * the
- * holder less useful.
+ * the holder less useful.
  */
 export const MAX_RANGES = 64
 /** Ids in one question: one metadata set, or one page of a larger list. */
@@ -19,8 +18,7 @@ export const MAX_IDS = 256
 
 /**
  * Bytes [start, end) of a blob. An empty blob is requested as 0 to 0. `start` is a multiple of 16
- * KiB,
- * and so is `end` unless it equals the size.
+ * KiB, and so is `end` unless it equals the size.
  */
 export const fetchRequest = z
   .object({

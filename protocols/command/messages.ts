@@ -58,8 +58,7 @@ export const positionResponse = z.object({
 
 /**
  * Revocations for a host that lacks more than one intent can carry. They are sent before the
- * intent,
- * oldest first.
+ * intent, oldest first.
  */
 export const learnRequest = z.object({
   revocations: z.array(signedMessage).min(1).max(MAX_REVOCATIONS),
@@ -93,7 +92,6 @@ export const statusResponse = z.object({ runs: z.array(runStatus) })
 export const probeRequest = z.object({ intent: signedMessage })
 /**
  * The outcome that the agent signed. An intent that had not arrived is refused from then on, so
- * that
- * the answer stays true. The outcome is `unknown` if the agent may have forgotten the intent.
+ * that the answer stays true. The outcome is `unknown` if the agent may have forgotten the intent.
  */
 export const probeResponse = z.object({ outcome: signedMessage })

@@ -1,7 +1,6 @@
 /**
  * The messages of `/muster/control/1`, between an operator's command line and a coordinator.
- * README.md
- * describes the fields.
+ * README.md describes the fields.
  */
 import { z } from 'zod'
 import { agentId, blobId, runId } from '../../shared/ids.ts'
@@ -173,8 +172,8 @@ export const runRow = z.object({
   command: z.array(z.string()),
   name: z.string().nullable(),
   /**
-   * The text of `process status`: `running`, `not confirmed`, `exited: N`, `stopped`, `killed: SIGNAL`,
-   * `failed to start: REASON`, `lost: REASON`.
+   * The text of `process status`: `running`, `not confirmed`, `exited: N`, `stopped`,
+   * `killed: SIGNAL`, `failed to start: REASON`, `lost: REASON`.
    */
   status: z.string(),
   state: z.string(),

@@ -1,11 +1,8 @@
 /**
  * Every operation that changes something, with its requirements: the namespace in which the actor
- * must
- * hold `control`, the kind of its targets, and the arguments that the operator signs. The command
- * line
- * signs intents of these shapes, and the coordinator rejects others. An agent checks again those
- * that
- * reach it.
+ * must hold `control`, the kind of its targets, and the arguments that the operator signs. The
+ * command line signs intents of these shapes, and the coordinator rejects others. An agent checks
+ * again those that reach it.
  */
 import { z } from 'zod'
 import { agentId, blobId, runId, sha256Hex } from '../../shared/ids.ts'
@@ -15,8 +12,7 @@ import { MAX_VARIABLES, variableName } from '../rpc/openings.ts'
 
 /**
  * Names of repositories, snapshots and hosts. They are safe as one path component on every file
- * system
- * (GC-08).
+ * system (GC-08).
  */
 export const safeName = z
   .string()
@@ -36,8 +32,7 @@ const commitmentText = z.custom<string>(
 )
 /**
  * A signed statement inside an intent's arguments, its parts in base64. The log entry then holds
- * all
- * that is needed to verify it.
+ * all that is needed to verify it.
  */
 const statementText = z.strictObject({
   statement: z.string().max(65_536),

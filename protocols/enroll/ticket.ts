@@ -13,8 +13,7 @@ export interface Ticket {
   readonly fleet: FleetId
   /**
    * SHA-256 of the first root statement's bytes. A host that joins rejects a fleet with another
-   * root
-   * (ID-13).
+   * root (ID-13).
    */
   readonly root: Uint8Array
   /** Multiaddrs that end in `/p2p/<peer id>`. The peer id is checked before anything is sent. */

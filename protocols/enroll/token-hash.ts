@@ -1,7 +1,6 @@
 /**
  * The hash that replaces a token's secret everywhere, except on the terminal that drew it and on
- * the
- * host that uses it.
+ * the host that uses it.
  */
 import { createHash } from 'node:crypto'
 

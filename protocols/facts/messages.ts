@@ -17,8 +17,7 @@ export const pullRequest = z.object({
 })
 /**
  * Statements in order. The package set follows a `full` one as data, in canonical JSON.
- * `collection`
- * is the host's report on its newest collection; absent from older agents.
+ * `collection` is the host's report on its newest collection; absent from older agents.
  */
 export const pullResponse = z.object({
   updates: z.array(signedMessage).max(256),

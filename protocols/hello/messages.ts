@@ -31,8 +31,7 @@ export const greetResponse = z.object({
   ...introduction,
   /**
    * The code of the reason why the caller's certificate was rejected. Absent: it was accepted, or
-   * none
-   * was shown.
+   * none was shown.
    */
   refused: z.string().max(64).optional(),
 })

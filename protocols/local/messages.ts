@@ -20,8 +20,7 @@ export const providersResponse = z.object({
 })
 /**
  * The repositories that this agent's gateway serves. `gpgkey` is the path of a key to import; null
- * if
- * there is none.
+ * if there is none.
  */
 export const repositoriesResponse = z.object({
   repositories: z.array(z.object({ id: z.string(), gpgkey: z.string().nullable() })),
@@ -70,8 +69,7 @@ export const checkResponse = z.object({
   healed: z.int().nonnegative(),
   /**
    * The damaged and missing blobs. Those that could not be fetched again come first. The list is
-   * cut if
-   * there are many.
+   * cut if there are many.
    */
   found: z.array(checkedBlob),
   /** Publications that were altered and laid out again: `REPOSITORY/TARGET`. */

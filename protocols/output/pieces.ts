@@ -1,16 +1,13 @@
 /**
  * A run's output as one byte stream of pieces. Each piece has a header of five bytes: its kind, and
- * its
- * length with the most significant byte first. Pieces describe themselves because a transport may
- * cut
- * the stream anywhere.
+ * its length with the most significant byte first. Pieces describe themselves because a transport
+ * may cut the stream anywhere.
  */
 import { wireError } from '../wire/errors.ts'
 
 /**
  * `stdout`, `stderr`: its bytes, in order. A gap contains the number of bytes that are missing at
- * this
- * place, because they were not kept.
+ * this place, because they were not kept.
  */
 export type Piece =
   | { readonly kind: 'stdout' | 'stderr'; readonly bytes: Uint8Array }
@@ -40,8 +37,7 @@ function gapBytes(dropped: number): Uint8Array {
 export interface PieceReader {
   /**
    * Accepts the next bytes, cut anywhere. It calls `onPiece` for what they contain. Bytes of a
-   * stream
-   * are passed on as they arrive.
+   * stream are passed on as they arrive.
    */
   write(chunk: Uint8Array): Promise<void>
   /** @throws protocol.malformed if a piece is incomplete */

@@ -2,16 +2,14 @@
  * Deterministic CBOR (RFC 8949 section 4.2) of plain values: maps with text keys, arrays, integers,
  * booleans, null, text, byte strings. Decoding is strict: no indefinite lengths, duplicate keys,
  * overlong numbers, NaN, infinities, tags or undefined. Nesting is bounded before it can exhaust
- * the
- * stack. An absent value is a missing key, never `undefined`.
+ * the stack. An absent value is a missing key, never `undefined`.
  */
 import { type DecodeOptions, Tokenizer, decode, encode } from 'cborg'
 import { wireError } from './errors.ts'
 
 /**
  * Deeper than any message of Muster (a log entry in a proof in a response has depth 5), and far
- * below
- * the stack limit.
+ * below the stack limit.
  */
 const MAX_DEPTH = 24
 
@@ -27,8 +25,7 @@ const OPTIONS: DecodeOptions = {
 
 /**
  * Rejects nesting deeper than {@link MAX_DEPTH} while it reads tokens, because cborg's decoder
- * recurses
- * without a bound.
+ * recurses without a bound.
  */
 class BoundedTokenizer extends Tokenizer {
   /** Items that are missing in each open container. Owned by next(). */

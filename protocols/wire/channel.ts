@@ -1,9 +1,7 @@
 /**
  * A duplex with frames and deadlines. It reads at most one frame ahead and writes one at a time. A
- * write
- * that the other side doesn't accept within `stallMs` aborts the duplex. Both sides of a protocol
- * use
- * it.
+ * write that the other side doesn't accept within `stallMs` aborts the duplex. Both sides of a
+ * protocol use it.
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { Duplex } from './duplex.ts'
@@ -13,8 +11,7 @@ import { type Frame, type FrameKind, FrameReader, encodeFrame, writeData } from 
 export interface Channel {
   /**
    * The next frame, without taking it: the same promise until it is taken. It shows the end of the
-   * source
-   * while other work runs.
+   * source while other work runs.
    */
   peek(): Promise<Frame | undefined>
   /** The next frame or piece of data; undefined at the end of the source. */

@@ -1,9 +1,8 @@
 /**
  * Frames: an unsigned varint with the length of the rest, one byte with the kind, the payload. A
- * length
- * is checked against its limit before memory is allocated, and memory grows only with received
- * bytes.
- * The payload of a data frame is passed on as it arrives, without a copy. All others arrive whole.
+ * length is checked against its limit before memory is allocated, and memory grows only with
+ * received bytes. The payload of a data frame is passed on as it arrives, without a copy. All
+ * others arrive whole.
  */
 import { KIB } from '../../shared/units.ts'
 import type { Duplex } from './duplex.ts'
@@ -12,8 +11,7 @@ import { createVarintReader, writeVarint } from './varint.ts'
 
 /**
  * One request, response, progress report or error is one frame. An upload or download is any number
- * of
- * data frames.
+ * of data frames.
  */
 const KINDS = {
   request: 1,
@@ -38,15 +36,13 @@ const NAMES: readonly (FrameKind | undefined)[] = [
 
 /**
  * Sixteen chunk groups with their tree nodes. Large enough for a low overhead of framing, small
- * enough
- * that other streams don't wait.
+ * enough that other streams don't wait.
  */
 export const MAX_DATA_BYTES = 256 * KIB
 const MAX_HEADER_BYTES = 5
 /**
  * First allocation for a frame that arrives in parts. It doubles with the received bytes, never
- * with
- * the announced length.
+ * with the announced length.
  */
 const MIN_GATHER_BYTES = 4 * KIB
 
@@ -54,8 +50,7 @@ export interface Frame {
   readonly kind: FrameKind
   /**
    * The whole payload, or for a data frame the part that arrived. A view into the transport's
-   * buffer,
-   * valid until the next read.
+   * buffer, valid until the next read.
    */
   readonly payload: Uint8Array
 }

@@ -1,7 +1,7 @@
 /**
  * The payload of a request frame: one byte with the length of the method's name, the name in ASCII,
- * the
- * body in CBOR. The name comes first, so that a request is authorised before its body is parsed.
+ * the body in CBOR. The name comes first, so that a request is authorised before its body is
+ * parsed.
  */
 import { encodeCbor } from './cbor.ts'
 import { wireError } from './errors.ts'

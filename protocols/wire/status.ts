@@ -1,9 +1,7 @@
 /**
  * The wire form of a refusal: a status of a closed set, the code of the error and its plain data.
- * Text is
- * never sent: each side makes it from its own tables. Received data is foreign, so it is cut and
- * freed
- * of control characters before it is shown.
+ * Text is never sent: each side makes it from its own tables. Received data is foreign, so it is
+ * cut and freed of control characters before it is shown.
  */
 import { z } from 'zod'
 import { type ErrorData, type ErrorValue, MusterError, restoreError } from '../../shared/errors.ts'
@@ -78,8 +76,7 @@ export function encodeError(error: MusterError): Uint8Array {
 
 /**
  * The error that the other side sent for `method`, with text from our own tables; protocol.refused
- * if
- * its code is unknown here.
+ * if its code is unknown here.
  */
 export function decodeError(payload: Uint8Array, method: string): MusterError {
   const frame = ErrorFrame.safeParse(decodeCbor(payload, 'error frame'))

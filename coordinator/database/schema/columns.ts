@@ -9,8 +9,7 @@ export interface ColumnTypes {
   readonly text: string
   /**
    * An integer up to 2^53. Times are milliseconds since the Unix epoch, sizes are bytes, booleans
-   * are
-   * 0 or 1.
+   * are 0 or 1.
    */
   readonly integer: string
   readonly bytes: string

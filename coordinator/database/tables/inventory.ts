@@ -1,7 +1,6 @@
 /**
  * Each host's installed packages, and how they changed. Derived from the agents' signed facts,
- * never
- * edited.
+ * never edited.
  */
 
 export interface InventoryTables {

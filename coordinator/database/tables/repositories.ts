@@ -47,8 +47,7 @@ export interface VersionPackageTable {
 
 /**
  * One package file at one location with one name. Repositories that list it alike share the row. If
- * a
- * repository lists another name for the same file, it gets its own row.
+ * a repository lists another name for the same file, it gets its own row.
  */
 export interface PackageTable {
   pk: Generated<number>
@@ -130,8 +129,7 @@ export interface PublicationTable {
 
 /**
  * Every generation of a target whose metadata a client may still request. A publisher writes the
- * row
- * with the next number first, which fences off other publishers.
+ * row with the next number first, which fences off other publishers.
  */
 export interface GenerationTable {
   repository: string

@@ -14,8 +14,7 @@ const pass = dieAt(Number(place))
 
 /**
  * The same statements. The process passes a place before each one, both when it is executed and
- * when
- * its checksum is computed.
+ * when its checksum is computed.
  */
 const deadly = (migration: Migration): Migration => ({
   name: migration.name,
