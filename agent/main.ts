@@ -265,11 +265,18 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
     repositories: async (more) =>
       (await catalog.repositories(more)).map(({ id, gpgkey }) => ({ id, gpgkey })),
     reportFacts: async ({ accept }, more) => {
-      const { packages, collection } = await report.look(more, { accept })
+      const { update, packages, collection, confirmed } = await report.look(more, { accept })
       const client = openClient(facts, await openCoordinator(facts.id, more), { clock })
       try {
         const result = await pushFacts({ client, report, journal: factJournal }, more)
-        return { result, packages, problems: collection.problems }
+        const { problems } = collection
+        return {
+          result,
+          packages,
+          problems,
+          changed: update !== undefined,
+          confirmed: [...confirmed],
+        }
       } finally {
         await client.close().catch(() => undefined)
       }
@@ -300,7 +307,7 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
   packages = watchPackages(
     { clock, log, watch },
     { root: '/' },
-    (reason) => report.look(working, { confirms: reason === 'anyway' }),
+    () => report.look(working),
     working,
   )
   stack.defer(packages.stop)

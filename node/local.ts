@@ -1,9 +1,8 @@
 /** The node's side of `/muster/local/1`: content for whoever holds the node's own socket. */
-import type { Handlers } from '../protocols/rpc/define-protocol.ts'
+import type { Handlers, ResponseOf } from '../protocols/rpc/define-protocol.ts'
 import type { localProtocol } from '../protocols/local/protocol.ts'
 import { wireError } from '../protocols/wire/errors.ts'
 import type { Pool } from '../shared/blobs/pool.ts'
-import type { FactProblem } from '../shared/facts/collection.ts'
 import { blobId } from '../shared/ids.ts'
 import { VERSION } from '../shared/version.ts'
 import type { Content } from './content.ts'
@@ -20,9 +19,9 @@ export interface LocalInfo {
   readonly repositories: (signal: AbortSignal) => Promise<{ id: string; gpgkey: string | null }[]>
   /** Collects this host's packages and sends them. Absent on a coordinator, which reports none. */
   readonly reportFacts?: (
-    options: { accept: boolean },
+    options: { accept: readonly string[] },
     signal: AbortSignal,
-  ) => Promise<{ result: 'applied' | 'known'; packages: number; problems: FactProblem[] }>
+  ) => Promise<ResponseOf<(typeof localProtocol)['methods']['facts.report']>>
 }
 
 /** The largest blob that a person may add: larger than any image, and a bound all the same. */
@@ -45,7 +44,7 @@ export function localHandlers(
     repositories: async (_request, { signal }) => ({
       repositories: await info.repositories(signal),
     }),
-    'facts.report': async ({ accept = false }, { signal }) => {
+    'facts.report': async ({ accept = [] }, { signal }) => {
       if (info.reportFacts === undefined)
         throw wireError('protocol.unsupported', { what: 'facts of a coordinator' })
       return info.reportFacts({ accept }, signal)

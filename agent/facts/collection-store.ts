@@ -18,7 +18,7 @@ const FILE = 'collection.json'
 /** 32 problems of 500 characters take far less. */
 const MAX_BYTES = MIB
 
-const doubted = z.object({ print: z.string(), since: z.string(), accepted: z.boolean() })
+const doubted = z.object({ print: z.string(), since: z.string() })
 const remembered = z.object({
   memory: z.record(z.string(), doubted),
   collection: factCollection.optional(),

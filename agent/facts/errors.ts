@@ -26,10 +26,36 @@ export const collectError = defineErrors({
   'facts.incomplete': {
     exit: 'failed',
     retryable: true,
-    message: (d: { problems: readonly string[] }) =>
+    message: (d: { problems: readonly string[]; doubted: readonly string[] }) =>
       `the packages of this host were not all read: ${d.problems.join('; ')}`,
-    hint: () =>
-      'repair the package database; if packages are really gone, run `muster agent facts --once --accept` on this host',
+    hint: (d: { doubted: readonly string[] }) =>
+      d.doubted.length === 0
+        ? 'repair the package database, then run `muster agent facts --once` again'
+        : `repair the package database; if its packages are really gone, run \`muster agent facts \
+--once --accept ${d.doubted.join(' --accept ')}\` on this host`,
+  },
+  'facts.unknown-manager': {
+    exit: 'usage',
+    message: (d: { manager: string; managers: readonly string[] }) =>
+      `can't accept the packages of ${JSON.stringify(d.manager)}: this host has no such package \
+manager (expected ${d.managers.join(' or ') || 'none, because none was found'})`,
+  },
+  'facts.not-in-doubt': {
+    exit: 'usage',
+    message: (d: { manager: string; managers: readonly string[] }) =>
+      `can't accept the packages of ${d.manager}: nothing about them is in doubt \
+(in doubt: ${d.managers.join(', ') || 'none'})`,
+    hint: () => 'run `muster agent facts --once`',
+  },
+  'facts.not-acceptable': {
+    exit: 'failed',
+    retryable: true,
+    message: (d: { manager: string; path: string; reason: string }) =>
+      `can't accept the packages of ${d.manager}: its database ${d.path} can't be read: \
+${d.reason}`,
+    hint: (d: { path: string }) =>
+      `nothing is known of a database that can't be read: repair ${d.path}, \
+or move it away if its package manager is not used here`,
   },
   'facts.journal': {
     exit: 'failed',
@@ -45,3 +71,12 @@ export const collectError = defineErrors({
     hint: () => 'the coordinator that asked is damaged or lying: run `muster audit verify` there',
   },
 })
+
+/** True if the operator's word was refused: that says nothing about the host. */
+export function isRefusedAccept(error: unknown): boolean {
+  return (
+    collectError.is(error, 'facts.unknown-manager') ||
+    collectError.is(error, 'facts.not-in-doubt') ||
+    collectError.is(error, 'facts.not-acceptable')
+  )
+}

@@ -22,6 +22,7 @@ import { becomeMember } from '../membership/admission.ts'
 import { collectAll } from './collect.ts'
 import { openCollectionStore } from './collection-store.ts'
 import { openJournal } from './journal.ts'
+import type { Confirmed } from './plausible.ts'
 import { type Pushed, pushFacts } from './push.ts'
 import { createReport } from './report.ts'
 import { lockHome } from '../home/lock.ts'
@@ -40,6 +41,10 @@ export interface FactsSent {
   readonly result: Pushed
   /** How many this host has. */
   readonly packages: number
+  /** True if this collection changed what is known. Undefined from an agent of an older version. */
+  readonly changed: boolean | undefined
+  /** What was in doubt and is recorded now. Undefined from an agent of an older version. */
+  readonly confirmed: readonly Confirmed[] | undefined
   /** What could not be read, or is odd. Undefined from an agent of an older version. */
   readonly problems: readonly FactProblem[] | undefined
 }
@@ -52,8 +57,8 @@ export interface FactsOnceDeps {
 
 export interface FactsOnceOptions {
   readonly home: string
-  /** What is found is right, although it looks as if the database were damaged. */
-  readonly accept: boolean
+  /** Managers of which what is found is right, although the database looks damaged. */
+  readonly accept: readonly string[]
   readonly signal: AbortSignal
 }
 
@@ -86,8 +91,10 @@ async function askDaemon(
     throw error
   }
   try {
-    const sent = await client.call('facts.report', accept ? { accept } : {}, { signal })
-    return { ...sent, problems: sent.problems }
+    const request = accept.length === 0 ? {} : { accept: [...accept] }
+    const sent = await client.call('facts.report', request, { signal })
+    const { problems, changed, confirmed } = sent
+    return { ...sent, problems, changed, confirmed }
   } catch (cause) {
     // It has just begun and serves nothing yet, or it is older than this program. Either way it
     // collects by itself.
@@ -129,7 +136,7 @@ async function sendOurselves(
     },
     { fleet: identity.fleet, agent: identity.id },
   )
-  const { packages, collection } = await report.look(signal, { accept })
+  const { update, packages, collection, confirmed } = await report.look(signal, { accept })
 
   const node = await createNode(deps, {
     key,
@@ -160,7 +167,8 @@ async function sendOurselves(
       const client = openClient(facts, await node.open(coordinator, facts.id, signal), deps)
       const result = await pushFacts({ client, report, journal }, signal)
       await client.close()
-      return { result, packages, problems: collection.problems }
+      const { problems } = collection
+      return { result, packages, problems, changed: update !== undefined, confirmed }
     } catch (error) {
       if (!(error instanceof MusterError) || error.exit !== 'unreachable') throw error
       failure = error

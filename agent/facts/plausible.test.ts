@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { rfc3339 } from '../../shared/clock.ts'
 import { factPackage, factSet, type FactSet } from '../../shared/facts/package-set.ts'
 import { describeProblem } from '../../shared/facts/collection.ts'
 import type { CollectorResult, Doubt, Found } from './collectors/collector.ts'
@@ -16,30 +17,34 @@ const known = factSet(os, [...listed('dpkg', 10), ...listed('rpm', 10)])
 const unreadable: CollectorResult = { state: 'unreadable', path: '/db', reason: 'cut' }
 const absent: CollectorResult = { state: 'absent' }
 
+type LookOptions = Partial<SettleOptions> & {
+  /** Minutes since the look before. */
+  after?: number
+}
+
 interface Host {
   /** Looks at the host once more; it remembers what it told before. */
-  look(found: Record<string, CollectorResult>, options?: Partial<SettleOptions>): Settled
+  look(found: Record<string, CollectorResult>, options?: LookOptions): Settled
 }
 
 function host(from: FactSet | 'unknown' = known): Host {
   let before: Settled | undefined
-  let hours = 0
+  let minutes = 0
   return {
-    look(results, options = {}) {
+    look(results, { after = 60, ...options } = {}) {
       const found: Found[] = Object.entries(results).map(([manager, result]) => ({
         manager,
         result,
       }))
-      hours += 1
+      minutes += after
       before = settle(
         { os, found },
         {
           known: before?.set ?? (from === 'unknown' ? undefined : from),
           memory: before?.memory ?? {},
           previous: before?.collection.problems ?? [],
-          at: `2026-01-01T${String(hours).padStart(2, '0')}:00:00.000Z`,
-          confirms: true,
-          accept: false,
+          at: rfc3339(Date.UTC(2026, 0, 1) + minutes * 60_000),
+          accept: [],
           ...options,
         },
       )
@@ -62,10 +67,10 @@ test('plausible facts: packages that vanish in a way in which people remove none
     [read(listed('rpm', 4)), 'implausible', '6 of 10 known packages are gone at once (4 found)'],
     [
       read(listed('rpm', 9), { doubts: [{ reason: 'lists of files', names: new Set(['p9']) }] }),
-      'unreadable',
+      'implausible',
       'lists of files',
     ],
-    [read(listed('rpm', 9), { doubts: [{ reason: 'no end' }] }), 'unreadable', 'no end'],
+    [read(listed('rpm', 9), { doubts: [{ reason: 'no end' }] }), 'implausible', 'no end'],
   ] as const) {
     // The other manager's changes are not held up.
     const looked = host().look({ dpkg: read(listed('dpkg', 11)), rpm })
@@ -105,32 +110,97 @@ test('plausible facts: a second collection that finds the same is believed, one 
   }
 })
 
-test('plausible facts: a notification of the same change confirms nothing', () => {
+test('plausible facts: a second collection within four minutes confirms nothing', () => {
   const a = host()
   for (let i = 0; i < 5; i += 1) {
-    const looked = a.look({ dpkg, rpm: read([]) }, { confirms: false })
+    const looked = a.look({ dpkg, rpm: read([]) }, { after: i === 0 ? 60 : 0.9 })
     assert.deepEqual([counts(looked), problems(looked)], [[10, 10], ['rpm implausible 01']])
   }
-  // It comes back: the doubt is over, and the next one begins anew.
-  assert.deepEqual(problems(a.look({ dpkg, rpm: read(listed('rpm', 10)) })), [])
-  assert.deepEqual(problems(a.look({ dpkg, rpm: read([]) })), ['rpm implausible 07'])
+  const confirmed = a.look({ dpkg, rpm: read([]) }, { after: 0.4 })
+  assert.deepEqual([counts(confirmed), problems(confirmed)], [[10, 0], []])
+  assert.deepEqual(confirmed.confirmed, [{ manager: 'rpm', gone: 10 }])
 })
 
-test('plausible facts: an unreadable database is never believed by itself; an operator may accept that it is', () => {
+test('plausible facts: packages that come back end a doubt', () => {
+  const a = host()
+  assert.deepEqual(problems(a.look({ dpkg, rpm: read([]) })), ['rpm implausible 01'])
+  assert.deepEqual(problems(a.look({ dpkg, rpm: read(listed('rpm', 10)) })), [])
+  const again = a.look({ dpkg, rpm: read([]) })
+  assert.deepEqual([counts(again), problems(again)], [[10, 10], ['rpm implausible 03']])
+})
+
+test('plausible facts: a clock that is set back confirms nothing early', () => {
+  const a = host()
+  a.look({ dpkg, rpm: read([]) }, { after: 120 })
+  assert.deepEqual(counts(a.look({ dpkg, rpm: read([]) }, { after: -60 })), [10, 10])
+  assert.deepEqual(counts(a.look({ dpkg, rpm: read([]) }, { after: 1 })), [10, 10])
+  assert.deepEqual(counts(a.look({ dpkg, rpm: read([]) }, { after: 4 })), [10, 0])
+})
+
+test('plausible facts: no time and no operator makes an unreadable database right', () => {
   const a = host()
   for (let i = 0; i < 5; i += 1)
     assert.deepEqual([counts(a.look({ dpkg, rpm: unreadable }))], [[10, 10]])
-  const accepted = a.look({ dpkg, rpm: unreadable }, { accept: true })
-  assert.deepEqual([counts(accepted), problems(accepted)], [[10, 0], ['rpm odd 01']])
-  // It stays accepted while it stays so, and is read again when it can be.
-  assert.deepEqual(problems(a.look({ dpkg, rpm: unreadable })), ['rpm odd 01'])
-  assert.deepEqual(counts(a.look({ dpkg, rpm: read(listed('rpm', 3)) })), [10, 3])
-  assert.deepEqual(problems(a.look({ dpkg, rpm: unreadable })), ['rpm unreadable 09'])
+  assert.throws(() => a.look({ dpkg, rpm: unreadable }, { accept: ['rpm'] }), {
+    code: 'facts.not-acceptable',
+    exit: 'failed',
+    message: /of rpm: its database \/db can't be read: cut/,
+  })
+  const busy: CollectorResult = { state: 'busy', path: '/db', reason: 'it changed' }
+  assert.throws(() => a.look({ dpkg, rpm: busy }, { accept: ['rpm'] }), {
+    code: 'facts.not-acceptable',
+  })
+  assert.deepEqual(problems(a.look({ dpkg, rpm: unreadable })), ['rpm unreadable 01'])
 })
 
-test('plausible facts: an operator accepts a removal of many at once', () => {
-  const looked = host().look({ dpkg, rpm: read(listed('rpm', 1)) }, { accept: true })
+test('plausible facts: only an operator accepts a contradiction', () => {
+  const a = host()
+  const doubts = [{ reason: 'it has no record of p9', names: new Set(['p9']) }]
+  const found = { dpkg, rpm: read(listed('rpm', 9), { doubts }) }
+  for (let i = 0; i < 3; i += 1) {
+    const looked = a.look(found)
+    assert.deepEqual([counts(looked), problems(looked)], [[10, 10], ['rpm implausible 01']])
+  }
+  const accepted = a.look(found, { accept: ['rpm'] })
+  assert.deepEqual([counts(accepted), problems(accepted)], [[10, 9], []])
+  assert.deepEqual(accepted.confirmed, [{ manager: 'rpm', gone: 1 }])
+  // What was accepted of one state says nothing about the next.
+  assert.deepEqual(problems(a.look({ dpkg, rpm: unreadable })), ['rpm unreadable 05'])
+})
+
+test('plausible facts: an operator accepts the removals of a named manager', () => {
+  const looked = host().look({ dpkg, rpm: read(listed('rpm', 1)) }, { accept: ['rpm'] })
   assert.deepEqual([counts(looked), problems(looked)], [[10, 1], []])
+  assert.deepEqual(looked.confirmed, [{ manager: 'rpm', gone: 9 }])
+  const both = { dpkg: read([]), rpm: absent }
+  const one = host().look(both, { accept: ['rpm'] })
+  assert.deepEqual([counts(one), problems(one)], [[10, 0], ['dpkg implausible 01']])
+  assert.deepEqual(counts(host().look(both, { accept: ['rpm', 'dpkg'] })), [0, 0])
+})
+
+test('plausible facts: what an operator accepts must be in doubt', () => {
+  const refused = (
+    found: Record<string, CollectorResult>,
+    accept: string[],
+    expected: { code: string; message: RegExp },
+  ): void => assert.throws(() => host().look(found, { accept }), { ...expected, exit: 'usage' })
+  const lost = { dpkg, rpm: read([]) }
+  refused(lost, ['dpkg'], {
+    code: 'facts.not-in-doubt',
+    message: /of dpkg: nothing about them is in doubt \(in doubt: rpm\)$/,
+  })
+  // Nothing is recorded of the other, although it could be accepted.
+  refused(lost, ['rpm', 'dpkg'], { code: 'facts.not-in-doubt', message: /of dpkg/ })
+  for (const manager of ['pacman', 'RPM', '', 'all'])
+    refused(lost, [manager], {
+      code: 'facts.unknown-manager',
+      message: /no such package manager \(expected dpkg or rpm\)$/,
+    })
+  const fresh = host(factSet(os, listed('dpkg', 10)))
+  assert.throws(() => fresh.look({ dpkg, rpm: absent }, { accept: ['rpm'] }), {
+    code: 'facts.unknown-manager',
+    message: /"rpm".* \(expected dpkg\)$/,
+  })
 })
 
 test('plausible facts: a package manager at work is a problem only if it is found so twice', () => {
@@ -151,15 +221,14 @@ test('plausible facts: a host of which nothing was read has no set, rather than 
         memory: {},
         previous: [],
         at: '2026-01-01T00:00:00.000Z',
-        confirms: true,
-        accept: false,
+        accept: [],
       },
     )
   const unsupported: CollectorResult = { state: 'unsupported', path: '/var/db/pkg' }
   for (const [found, expected] of [
     [{ dpkg: absent, rpm: absent }, [' unsupported 00']],
     [{ dpkg: absent, portage: unsupported }, ['portage unsupported 00', ' unsupported 00']],
-    [{ dpkg: read([]), rpm: absent }, [' implausible 00']],
+    [{ dpkg: read([]), rpm: absent }, ['dpkg implausible 00']],
     [{ dpkg: unreadable, rpm: absent }, ['dpkg unreadable 00']],
   ] as const) {
     const settled = fresh(found)
@@ -176,6 +245,11 @@ test('plausible facts: a host of which nothing was read has no set, rather than 
   const empty = host('unknown')
   assert.equal(empty.look({ dpkg: read([]) }).set, undefined)
   assert.deepEqual(empty.look({ dpkg: read([]) }).set?.packages, [])
+  const accepted = host('unknown').look({ dpkg: read([]) }, { accept: ['dpkg'] })
+  assert.deepEqual(
+    [accepted.set?.packages, accepted.confirmed],
+    [[], [{ manager: 'dpkg', gone: 0 }]],
+  )
 })
 
 test('plausible facts: odd packages are named and harm nobody, and many of them are counted', () => {

@@ -1,10 +1,11 @@
 /**
  * Decides what a collection says about the host. Packages that vanish in a way in which people
- * don't remove packages stay as they were, marked with when and why, until a second collection
+ * don't remove packages stay as they were, marked with when and why, until a later collection
  * finds the same or an operator accepts it. Pure.
  */
 import { blake3Of } from '../../shared/blake3/hash.ts'
 import { canonicalJson, type Json } from '../../shared/canonical-json.ts'
+import { parseRfc3339 } from '../../shared/clock.ts'
 import {
   type FactCollection,
   type FactProblem,
@@ -15,6 +16,7 @@ import { comparePackages, type FactPackage, factSet } from '../../shared/facts/p
 import type { FactSet } from '../../shared/facts/package-set.ts'
 import { type Collected, whyNothing } from './collect.ts'
 import type { CollectorResult, Doubt, Found } from './collectors/collector.ts'
+import { collectError } from './errors.ts'
 
 /** What is remembered of a manager from one collection to the next. */
 export interface Doubted {
@@ -22,17 +24,22 @@ export interface Doubted {
   readonly print: string
   /** When it was found first, RFC 3339. */
   readonly since: string
-  /** An operator accepted it: it counts as right while it stays the same. */
-  readonly accepted: boolean
 }
 
 export type Memory = Readonly<Record<string, Doubted>>
+
+/** Packages that were kept until now, and that this collection records as removed. */
+export interface Confirmed {
+  readonly manager: string
+  readonly gone: number
+}
 
 export interface Settled {
   /** What the host has; undefined where nothing is known of it. */
   readonly set: FactSet | undefined
   readonly collection: FactCollection
   readonly memory: Memory
+  readonly confirmed: readonly Confirmed[]
 }
 
 export interface SettleOptions {
@@ -43,51 +50,54 @@ export interface SettleOptions {
   readonly previous: readonly FactProblem[]
   /** Now, RFC 3339. */
   readonly at: string
-  /**
-   * True if this collection may confirm an earlier one: it was not made because of the same change.
-   */
-  readonly confirms: boolean
-  /** An operator says that what is found is right. */
-  readonly accept: boolean
+  /** Managers of which an operator says that what is found is right. */
+  readonly accept: readonly string[]
 }
+
+/**
+ * An implausible set is believed once it was found again this much later: a minute less than the
+ * agent's own looks are apart. Two cron lines in one second, or two looks at one damage that is
+ * being repaired, confirm nothing.
+ */
+export const CONFIRM_AFTER_MS = 4 * 60_000
 
 interface Verdict {
   readonly packages: readonly FactPackage[]
   readonly problem?: { readonly kind: ProblemKind; readonly reason: string }
   readonly doubted?: Doubted
+  /** How many packages are recorded as removed although that was in doubt. */
+  readonly confirmed?: number
+  /** True if an operator may say, or said, that what is found is right. */
+  readonly acceptable?: boolean
 }
 
-/** The key of the memory that is about the host as a whole. */
+interface Judged extends Found, Verdict {}
+
+/** Stands for a manager where the host as a whole is meant. */
 const HOST = ''
 /** Odd packages that are named. */
 const SHOWN_ODD = 5
+const NOTHING_LISTED = 'it lists no packages, and none are known of this host'
 
-/** @throws facts.malformed if the host has more packages than a set may have */
+/**
+ * @throws facts.malformed if the host has more packages than a set may have; facts.unknown-manager,
+ * facts.not-in-doubt, facts.not-acceptable if `accept` names a manager of which nothing can be
+ * accepted
+ */
 export function settle({ os, found }: Collected, options: SettleOptions): Settled {
-  const { known, memory, at } = options
+  const { known, memory, at, accept } = options
   const knownOf = (manager: string): FactPackage[] =>
     known?.packages.filter((pkg) => pkg.manager === manager) ?? []
-  const all = [...found, ...vanished(found, known)]
-  const verdicts = all.map(({ manager, result }) => ({
-    manager,
-    result,
-    ...judge(result, knownOf(manager), memory[manager], options),
+  const isFirst = known === undefined && !found.some(listsPackages)
+  const verdicts: Judged[] = [...found, ...vanished(found, known)].map((one) => ({
+    ...one,
+    ...judge(one, knownOf(one.manager), memory[one.manager], { ...options, isFirst }),
   }))
+  checkAccepted(verdicts, accept)
   const packages = verdicts.flatMap((verdict) => verdict.packages)
-  const host = packages.length > 0 ? undefined : judgeEmpty(found, memory[HOST], options)
+  const host = packages.length > 0 ? undefined : judgeEmpty(verdicts, options)
   const set = host?.isUnknown === true ? undefined : factSet(os, packages)
-
-  const problems: FactProblem[] = []
-  const add = (manager: string, kind: ProblemKind, reason: string, since?: string): void => {
-    problems.push({ manager, kind, reason: shortReason(reason), since: since ?? at })
-  }
-  for (const { manager, result, problem, doubted } of verdicts) {
-    if (problem !== undefined) add(manager, problem.kind, problem.reason, doubted?.since)
-    if (result.state === 'read' && result.odd.length > 0) add(manager, 'odd', nameOdd(result.odd))
-  }
-  if (host?.problem !== undefined)
-    add(HOST, host.problem.kind, host.problem.reason, host.doubted?.since)
-  const remembered = [...verdicts, { manager: HOST, ...host }].flatMap(({ manager, doubted }) =>
+  const remembered = verdicts.flatMap(({ manager, doubted }) =>
     doubted === undefined ? [] : [[manager, doubted] as const],
   )
   return {
@@ -102,8 +112,54 @@ export function settle({ os, found }: Collected, options: SettleOptions): Settle
           state: one.result.state,
           packages: one.packages.length,
         })),
-      problems: keepSince(problems, options),
+      problems: keepSince(problemsOf(verdicts, host?.reason, at), options),
     },
+    confirmed: verdicts.flatMap(({ manager, confirmed: gone }) =>
+      gone === undefined ? [] : [{ manager, gone }],
+    ),
+  }
+}
+
+function listsPackages({ result }: Found): boolean {
+  return result.state === 'read' && result.packages.length > 0
+}
+
+/** @param unknown why nothing is known of the host, where no manager tells */
+function problemsOf(
+  verdicts: readonly Judged[],
+  unknown: string | undefined,
+  at: string,
+): FactProblem[] {
+  const problems: FactProblem[] = []
+  const add = (manager: string, kind: ProblemKind, reason: string, since = at): void => {
+    problems.push({ manager, kind, reason: shortReason(reason), since })
+  }
+  for (const { manager, result, problem, doubted } of verdicts) {
+    if (problem !== undefined) add(manager, problem.kind, problem.reason, doubted?.since)
+    if (result.state === 'read' && result.odd.length > 0) add(manager, 'odd', nameOdd(result.odd))
+  }
+  if (unknown !== undefined) add(HOST, 'unsupported', unknown)
+  return problems
+}
+
+/** An operator who accepts must see what: a word that does nothing would look like consent. */
+function checkAccepted(verdicts: readonly Judged[], accept: readonly string[]): void {
+  const isHere = ({ result, packages, acceptable }: Judged): boolean =>
+    result.state !== 'absent' || packages.length > 0 || acceptable === true
+  const names = (chosen: readonly Judged[]): string[] => chosen.map(({ manager }) => manager)
+  for (const manager of accept) {
+    const one = verdicts.find((verdict) => verdict.manager === manager)
+    if (one === undefined || !isHere(one)) {
+      const managers = names(verdicts.filter(isHere))
+      throw collectError('facts.unknown-manager', { manager, managers })
+    }
+    if (one.result.state === 'unreadable' || one.result.state === 'busy') {
+      const { path, reason } = one.result
+      throw collectError('facts.not-acceptable', { manager, path, reason })
+    }
+    if (one.acceptable === true) continue
+    const managers = names(verdicts.filter(({ acceptable }) => acceptable === true))
+    throw collectError('facts.not-in-doubt', { manager, managers })
   }
 }
 
@@ -117,79 +173,106 @@ function vanished(found: readonly Found[], known: FactSet | undefined): Found[] 
 }
 
 function judge(
-  result: CollectorResult,
+  { manager, result }: Found,
   known: readonly FactPackage[],
   before: Doubted | undefined,
-  options: SettleOptions,
+  more: SettleOptions & { isFirst: boolean },
 ): Verdict {
+  const options = { ...more, isAccepted: more.accept.includes(manager) }
   switch (result.state) {
-    case 'read': {
-      const { packages } = result
-      const contradiction = contradicts(known, packages, result.doubts)
-      if (contradiction !== undefined)
-        return doubt(
-          { kind: 'unreadable', reason: contradiction },
-          packages,
-          known,
-          before,
-          options,
-        )
-      const reason = implausible(known, packages)
-      if (reason === undefined) return { packages }
-      return doubt({ kind: 'implausible', reason }, packages, known, before, options)
-    }
+    case 'read':
+      return judgeRead(result, known, before, options)
     case 'absent': {
       if (known.length === 0) return { packages: [] }
       const reason = `its database is gone (${known.length} packages known)`
-      return doubt({ kind: 'implausible', reason }, [], known, before, options)
+      return doubt({ reason, found: [], known }, before, options)
     }
     case 'unsupported': {
       const reason = `Muster doesn't read its database ${result.path}`
       return { packages: known, problem: { kind: 'unsupported', reason } }
     }
-    case 'unreadable':
-      return doubt(
-        { kind: 'unreadable', reason: `${result.path}: ${result.reason}` },
-        [],
-        known,
-        before,
-        options,
-      )
+    case 'unreadable': {
+      // It says nothing, however often it is looked at: no time and no operator makes it right.
+      const reason = `${result.path}: ${result.reason}`
+      const doubted = { print: 'unreadable', since: sinceOf('unreadable', before, options) }
+      return { packages: known, doubted, problem: { kind: 'unreadable', reason } }
+    }
     case 'busy': {
       // The package manager is at work: the look after it will tell. Twice in a row is reported.
-      const isAgain = before?.print === 'busy'
-      const doubted = { print: 'busy', since: isAgain ? before.since : options.at, accepted: false }
+      const doubted = { print: 'busy', since: sinceOf('busy', before, options) }
       const reason = `${result.path}: ${result.reason}`
-      return isAgain
+      return before?.print === 'busy'
         ? { packages: known, doubted, problem: { kind: 'unreadable', reason } }
         : { packages: known, doubted }
     }
   }
 }
 
-/** Keeps what was known, unless this was found before or an operator accepts it. */
-function doubt(
-  problem: { kind: ProblemKind; reason: string },
-  found: readonly FactPackage[],
-  known: readonly FactPackage[],
-  before: Doubted | undefined,
-  { at, confirms, accept }: SettleOptions,
-): Verdict {
-  const print = printOf(problem, found)
-  const isAgain = before?.print === print
-  const accepted = accept || (isAgain && before.accepted)
-  const doubted = { print, since: isAgain ? before.since : at, accepted }
-  // A database that can't be read says nothing, however often it is looked at.
-  if (problem.kind === 'unreadable')
-    return accepted
-      ? { packages: found, doubted, problem: { ...problem, kind: 'odd' } }
-      : { packages: known, doubted, problem }
-  if (accepted || (isAgain && confirms)) return { packages: found }
-  return { packages: known, doubted, problem }
+interface JudgeOptions extends SettleOptions {
+  /** An operator says that what is found of this manager is right. */
+  readonly isAccepted: boolean
+  /** Nothing is known of the host, and no manager lists packages. */
+  readonly isFirst: boolean
 }
 
-function printOf(problem: { kind: ProblemKind; reason: string }, found: readonly FactPackage[]) {
-  if (problem.kind === 'unreadable') return 'unreadable'
+function judgeRead(
+  { packages, doubts }: CollectorResult & { state: 'read' },
+  known: readonly FactPackage[],
+  before: Doubted | undefined,
+  options: JudgeOptions,
+): Verdict {
+  const contradiction = contradicts(known, packages, doubts)
+  if (contradiction === undefined) {
+    const reason = options.isFirst ? NOTHING_LISTED : implausible(known, packages)
+    if (reason === undefined) return { packages }
+    return doubt({ reason, found: packages, known }, before, options)
+  }
+  const gone = goneFrom(known, packages).length
+  if (options.isAccepted) return { packages, acceptable: true, confirmed: gone }
+  // The database contradicts itself, and does so again each time: only an operator knows better.
+  const print = printOf(packages)
+  return {
+    packages: known,
+    doubted: { print, since: sinceOf(print, before, options) },
+    problem: { kind: 'implausible', reason: contradiction },
+    acceptable: true,
+  }
+}
+
+/** Keeps what was known, unless this was found a while before or an operator accepts it. */
+function doubt(
+  doubtful: {
+    reason: string
+    found: readonly FactPackage[]
+    known: readonly FactPackage[]
+  },
+  before: Doubted | undefined,
+  options: JudgeOptions,
+): Verdict {
+  const { found, known, reason } = doubtful
+  const print = printOf(found)
+  const since = sinceOf(print, before, options)
+  if (options.isAccepted || isOld(since, options))
+    return { packages: found, acceptable: true, confirmed: goneFrom(known, found).length }
+  return {
+    packages: known,
+    doubted: { print, since },
+    problem: { kind: 'implausible', reason },
+    acceptable: true,
+  }
+}
+
+/** When this was found first. It begins anew if the clock was set back since then. */
+function sinceOf(print: string, before: Doubted | undefined, { at }: SettleOptions): string {
+  if (before?.print !== print || parseRfc3339(before.since) > parseRfc3339(at)) return at
+  return before.since
+}
+
+function isOld(since: string, { at }: SettleOptions): boolean {
+  return parseRfc3339(at) - parseRfc3339(since) >= CONFIRM_AFTER_MS
+}
+
+function printOf(found: readonly FactPackage[]): string {
   return blake3Of(Buffer.from(canonicalJson([...found].sort(comparePackages) as unknown as Json)))
 }
 
@@ -226,25 +309,19 @@ function goneFrom(
   return known.filter(({ name, arch }) => !there.has(JSON.stringify([name, arch])))
 }
 
-/** A host on which no packages are known or found. */
+/** A host on which no packages are known or found: whether nothing is known of it, and why. */
 function judgeEmpty(
-  found: readonly Found[],
-  before: Doubted | undefined,
-  { known, at, confirms, accept }: SettleOptions,
-): Verdict & { isUnknown: boolean } {
-  const none = { packages: [], isUnknown: known === undefined }
-  const reason = whyNothing(found)
+  verdicts: readonly Judged[],
+  { known }: SettleOptions,
+): { isUnknown: boolean; reason?: string } {
+  const are = (...states: CollectorResult['state'][]): readonly Judged[] =>
+    verdicts.filter(({ result }) => states.includes(result.state))
   // What a manager's own problem says is not said again.
-  if (found.some(({ result }) => result.state === 'unreadable' || result.state === 'busy'))
-    return none
-  const isRead = found.some(({ result }) => result.state === 'read')
-  if (!isRead || found.some(({ result }) => result.state === 'unsupported'))
-    return { ...none, problem: { kind: 'unsupported', reason } }
-  if (known !== undefined) return { packages: [], isUnknown: false }
-  const isAgain = before?.print === 'empty'
-  if (accept || (isAgain && confirms)) return { packages: [], isUnknown: false }
-  const doubted = { print: 'empty', since: isAgain ? before.since : at, accepted: false }
-  return { ...none, doubted, problem: { kind: 'implausible', reason } }
+  if (are('unreadable', 'busy').length > 0) return { isUnknown: known === undefined }
+  if (are('read').length === 0 || are('unsupported').length > 0)
+    return { isUnknown: known === undefined, reason: whyNothing(verdicts) }
+  const isDoubted = are('read').every(({ problem }) => problem !== undefined)
+  return { isUnknown: known === undefined && isDoubted }
 }
 
 function nameOdd(odd: readonly string[]): string {

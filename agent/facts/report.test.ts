@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { systemClock as clock } from '../../shared/clock.ts'
+import { systemClock } from '../../shared/clock.ts'
 import type { FactCollection } from '../../shared/facts/collection.ts'
 import { factPackage } from '../../shared/facts/package-set.ts'
 import { systemRandom as random } from '../../shared/random.ts'
@@ -29,6 +29,8 @@ async function home(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'muster-report-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const log = recordedLog()
+  let minutes = 0
+  const clock = { ...systemClock, now: () => Date.UTC(2026, 0, 1) + minutes * 60_000 }
   const told: FactCollection[] = []
   const look = async (result: CollectorResult | Error, options?: LookOptions) => {
     const journal = await openJournal({ clock, random, log }, { folder })
@@ -51,37 +53,53 @@ async function home(t: TestContext) {
     try {
       const looked = await report.look(signal, options)
       const pulled = await report.pull({ epoch: 0, sequence: 0 }, { send: async () => {} } as never)
-      return { packages: looked.packages, kind: looked.update?.kind, pulled: pulled.collection }
+      const { packages, update, confirmed } = looked
+      return { packages, kind: update?.kind, pulled: pulled.collection, confirmed }
     } finally {
       await journal.close()
     }
   }
-  return { folder, told, log, look }
+  return { folder, told, log, look, wait: (more: number) => void (minutes += more) }
 }
 
 const kinds = (collection: FactCollection | undefined) =>
   collection?.problems.map(({ kind }) => kind)
 
-test('facts report: an empty database removes nothing, is told at once, and is believed by the next process that finds it so', async (t) => {
-  const { folder, told, look } = await home(t)
+test('facts report: an empty database is told at once and believed minutes later', async (t) => {
+  const { folder, told, look, wait } = await home(t)
   assert.equal((await look(rpm(100))).packages, 100)
   const emptied = await look(rpm(0))
   assert.deepEqual([emptied.packages, emptied.kind], [100, undefined])
   assert.deepEqual([kinds(emptied.pulled), kinds(told.at(-1))], [['implausible'], ['implausible']])
   assert.deepEqual(kinds(await readCollection(folder)), ['implausible'])
-  // The agent starts again, and looks because it started.
-  assert.equal((await look(rpm(0), { confirms: false })).packages, 100)
+  // The agent starts again at once, or cron runs twice: that is no second look at the host.
+  assert.equal((await look(rpm(0))).packages, 100)
+  wait(5)
   const again = await look(rpm(0))
   assert.deepEqual([again.packages, again.kind, kinds(again.pulled)], [0, 'events', []])
+  assert.deepEqual(again.confirmed, [{ manager: 'rpm', gone: 100 }])
 })
 
 test('facts report: what an operator accepts is recorded as removals, once', async (t) => {
   const { look } = await home(t)
   await look(rpm(100))
   assert.equal((await look(rpm(30))).packages, 100)
-  const accepted = await look(rpm(30), { accept: true })
+  const accepted = await look(rpm(30), { accept: ['rpm'] })
   assert.deepEqual([accepted.packages, kinds(accepted.pulled)], [30, []])
+  assert.deepEqual(accepted.confirmed, [{ manager: 'rpm', gone: 70 }])
   assert.equal((await look(rpm(10))).packages, 30)
+})
+
+test('facts report: a refused accept records nothing', async (t) => {
+  const { look, folder, told } = await home(t)
+  await look(rpm(100))
+  await look(rpm(0))
+  const before = [await readCollection(folder), told.length]
+  await assert.rejects(look(rpm(0), { accept: ['dpkg'] }), { code: 'facts.unknown-manager' })
+  const unreadable = { state: 'unreadable', path: '/db', reason: 'cut' } as const
+  await assert.rejects(look(unreadable, { accept: ['rpm'] }), { code: 'facts.not-acceptable' })
+  assert.deepEqual([await readCollection(folder), told.length], before)
+  assert.equal((await look(rpm(0), { accept: ['rpm'] })).packages, 0)
 })
 
 test('facts report: a look that fails is told like a database that can not be read, until one succeeds', async (t) => {

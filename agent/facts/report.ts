@@ -23,7 +23,8 @@ import { toWire } from '../../shared/trust/transport.ts'
 import type { Collected } from './collect.ts'
 import type { CollectionStore } from './collection-store.ts'
 import type { Journal } from './journal.ts'
-import { settle } from './plausible.ts'
+import { isRefusedAccept } from './errors.ts'
+import { type Confirmed, settle } from './plausible.ts'
 
 export interface ReportDeps {
   readonly journal: Journal
@@ -41,10 +42,8 @@ export interface ReportDeps {
 }
 
 export interface LookOptions {
-  /** This look may confirm what an earlier one doubted. Default true. */
-  readonly confirms?: boolean
-  /** An operator says that what is found is right. Default false. */
-  readonly accept?: boolean
+  /** Managers of which an operator says that what is found is right. Default: none. */
+  readonly accept?: readonly string[]
 }
 
 export interface Looked {
@@ -53,6 +52,8 @@ export interface Looked {
   /** How many packages this host is known to have. */
   readonly packages: number
   readonly collection: FactCollection
+  /** What was in doubt before and is recorded now. */
+  readonly confirmed: readonly Confirmed[]
 }
 
 export interface ReportOptions {
@@ -64,6 +65,7 @@ export interface Report {
   /**
    * Collects, and gossips what changed; one look after the other. What could not be read is in the
    * collection and told to the coordinator.
+   * @throws facts.unknown-manager, facts.not-in-doubt, facts.not-acceptable: nothing is recorded
    */
   look(signal: AbortSignal, options?: LookOptions): Promise<Looked>
   /** How the newest look went; undefined before the first. */
@@ -121,7 +123,7 @@ export function createReport(deps: ReportDeps, options: ReportOptions): Report {
   const remarks = (at: string): FactProblem[] =>
     (deps.remarks?.() ?? []).map((remark) => ({ ...remark, since: at }))
   const look = async (signal: AbortSignal, options: LookOptions): Promise<Looked> => {
-    const { confirms = true, accept = false } = options
+    const { accept = [] } = options
     const { memory, collection: previous } = deps.collections
     const at = rfc3339(deps.clock.now())
     try {
@@ -130,7 +132,6 @@ export function createReport(deps: ReportDeps, options: ReportOptions): Report {
         memory,
         previous: previous?.problems ?? [],
         at,
-        confirms,
         accept,
       })
       const { set } = settled
@@ -148,9 +149,12 @@ export function createReport(deps: ReportDeps, options: ReportOptions): Report {
         problems: [...settled.collection.problems, ...remarks(at)],
       }
       await keep(settled.memory, collection, signal)
-      return { update, packages: set?.packages.length ?? 0, collection }
+      const { confirmed } = settled
+      for (const one of confirmed)
+        deps.log.info({ ...one }, 'packages in doubt are recorded as gone')
+      return { update, packages: set?.packages.length ?? 0, collection, confirmed }
     } catch (error) {
-      if (signal.aborted) throw error
+      if (signal.aborted || isRefusedAccept(error)) throw error
       // Whatever kept the host's packages from being told is told instead of them.
       const reason = shortReason(error instanceof Error ? error.message : String(error))
       const same = previous?.problems.find(({ kind }) => kind === 'failed')

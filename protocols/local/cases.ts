@@ -123,8 +123,8 @@ export const cases: readonly Case[] = [
     id: 'facts that an operator accepts',
     method: 'facts.report',
     part: 'request',
-    message: { accept: true },
-    hex: 'a166616363657074f5',
+    message: { accept: ['dpkg'] },
+    hex: 'a166616363657074816464706b67',
   },
   {
     id: 'check a sample',

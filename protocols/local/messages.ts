@@ -25,14 +25,18 @@ export const providersResponse = z.object({
 export const repositoriesResponse = z.object({
   repositories: z.array(z.object({ id: z.string(), gpgkey: z.string().nullable() })),
 })
-/** `accept`: record the packages that are found now, although the database looks damaged. */
-export const factsRequest = z.object({ accept: z.boolean().optional() })
+/** `accept`: managers whose packages are recorded as found, although the database looks damaged. */
+export const factsRequest = z.object({ accept: z.array(z.string().max(64)).max(32).optional() })
 /** Sent after the coordinator has the facts: whether it knew them, and the number of packages. */
 export const factsResponse = z.object({
   result: z.enum(['applied', 'known']),
   packages: z.int().nonnegative(),
-  /** What could not be read, or is odd. Absent from older agents. */
+  /** What could not be read, or is odd. Absent from older agents, as the fields below. */
   problems: z.array(factProblem).optional(),
+  /** True if this collection changed the facts of the host. */
+  changed: z.boolean().optional(),
+  /** Packages that were in doubt and that this collection records as removed. */
+  confirmed: z.array(z.object({ manager: z.string(), gone: z.int().nonnegative() })).optional(),
 })
 export const checkRequest = z.object({
   /** Check everything, not only a sample. */

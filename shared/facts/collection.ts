@@ -57,6 +57,12 @@ export function isFailure(problem: FactProblem): boolean {
   return FAILURES.has(problem.kind)
 }
 
+/** The managers of which an operator may accept what was found. */
+export function acceptableOf(problems: readonly FactProblem[]): string[] {
+  const named = problems.filter(({ kind, manager }) => kind === 'implausible' && manager !== '')
+  return [...new Set(named.map(({ manager }) => manager))]
+}
+
 /** True if what is known of this manager's packages may be out of date. */
 export function isStale(problems: readonly FactProblem[], manager: string): boolean {
   return problems.some(

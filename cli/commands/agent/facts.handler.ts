@@ -1,10 +1,12 @@
 /** Collect the package state once, send it, and exit. */
 import { collectError } from '../../../agent/facts/errors.ts'
-import { sendFactsOnce } from '../../../agent/facts/once.ts'
+import { type FactsSent, sendFactsOnce } from '../../../agent/facts/once.ts'
+import type { Confirmed } from '../../../agent/facts/plausible.ts'
 import { agentHomeError } from '../../../agent/home/identity.ts'
-import { describeProblem, isFailure } from '../../../shared/facts/collection.ts'
+import { acceptableOf, describeProblem, isFailure } from '../../../shared/facts/collection.ts'
 import { cliError } from '../../errors.ts'
 import '../../program/error-tables.ts'
+import { counted } from '../../terminal/counted.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './facts.ts'
 
@@ -12,19 +14,29 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
   if (!context.flags.once)
     throw cliError('cli.usage', { reason: '--once is needed', hint: 'muster agent facts --once' })
   const deps = { clock: context.clock, random: context.random, log: await context.log() }
-  const { result, packages, problems } = await sendFactsOnce(deps, {
-    home: context.home(),
-    accept: context.flags.accept,
-    signal: context.signal,
-  })
-  await context.note(
-    result === 'known' ? `${packages} packages, unchanged` : `${packages} packages sent`,
-  )
-  if (context.flags.accept && problems === undefined)
+  const { accept } = context.flags
+  const sent = await sendFactsOnce(deps, { home: context.home(), accept, signal: context.signal })
+  for (const confirmed of sent.confirmed ?? []) await context.note(confirmedWords(confirmed))
+  await context.note(`${counted(sent.packages, 'package')}${fateOf(sent)}`)
+  if (accept.length > 0 && sent.confirmed === undefined)
     throw agentHomeError('agent.older', { folder: context.home() })
-  const failed = (problems ?? []).filter(isFailure)
-  for (const problem of problems ?? [])
+  const { problems = [] } = sent
+  const failed = problems.filter(isFailure)
+  for (const problem of problems)
     if (!failed.includes(problem)) await context.note(describeProblem(problem))
   if (failed.length > 0)
-    throw collectError('facts.incomplete', { problems: failed.map(describeProblem) })
+    throw collectError('facts.incomplete', {
+      problems: failed.map(describeProblem),
+      doubted: acceptableOf(failed),
+    })
+}
+
+function confirmedWords({ manager, gone }: Confirmed): string {
+  if (gone === 0) return `confirmed: ${manager} lists no packages`
+  return `confirmed: ${counted(gone, 'package')} of ${manager} ${gone === 1 ? 'is' : 'are'} gone`
+}
+
+/** The coordinator may know a change by gossip before it is sent: it is a change all the same. */
+function fateOf({ changed, result }: FactsSent): string {
+  return changed === true || result === 'applied' ? ' sent' : ', unchanged'
 }

@@ -4,8 +4,9 @@ import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/co
 const flags = {
   once: { type: 'boolean', summary: 'the only mode; the daemon collects by itself' },
   accept: {
-    type: 'boolean',
-    summary: 'record what is found although it looks as if a package database were damaged',
+    type: 'list',
+    value: 'MANAGER',
+    summary: 'record what this package manager lists now, although it looks damaged',
   },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
@@ -16,7 +17,8 @@ export const command = defineCommand({
     'Packages are not recorded as removed where the database is empty, missing, cut short or',
     'unreadable, or where more than half of them are gone at once: they stay as they were last',
     'read, the host is marked, and the exit code is 1. A database that can be read and says the',
-    'same in a second collection is believed; --accept believes what is found now.',
+    'same four minutes later is believed; --accept believes now what the named package manager',
+    'lists. A database that can not be read is never taken for an empty one.',
   ].join(' '),
   flags,
   examples: [
@@ -25,7 +27,7 @@ export const command = defineCommand({
       does: 'for cron; where an agent runs on this home, it does the work',
     },
     {
-      command: 'muster agent facts --once --accept',
+      command: 'muster agent facts --once --accept dpkg',
       does: 'after packages were really removed in a number that looks like damage',
     },
   ],

@@ -1,12 +1,24 @@
 /** The packages of this host: whether its agent could read them when it looked last. */
 import { readCollection } from '../../../../agent/facts/collection-store.ts'
-import { describeProblem, isFailure } from '../../../../shared/facts/collection.ts'
+import {
+  acceptableOf,
+  describeProblem,
+  type FactProblem,
+  isFailure,
+} from '../../../../shared/facts/collection.ts'
 import { agentPaths } from '../../../../shared/home.ts'
 import { counted } from '../../../terminal/counted.ts'
 import type { Check } from '../check.ts'
 
-const REPAIR =
-  'repair the package database; if packages are really gone, muster agent facts --once --accept'
+function fixOf(problem: FactProblem): string {
+  const [manager] = acceptableOf([problem])
+  return manager === undefined
+    ? 'repair the package database'
+    : [
+        'repair the package database',
+        `if its packages are really gone, muster agent facts --once --accept ${manager}`,
+      ].join('; ')
+}
 
 export const facts: Check = {
   name: 'packages',
@@ -22,7 +34,7 @@ export const facts: Check = {
     return problems.map((problem) => {
       const detail = describeProblem(problem)
       return isFailure(problem)
-        ? { status: 'fail', detail, fix: REPAIR }
+        ? { status: 'fail', detail, fix: fixOf(problem) }
         : { status: 'warn', detail }
     })
   },
