@@ -104,7 +104,7 @@ describe('a disk that fails', () => {
       )
     assert.match(
       await failure(files.write('tile/0/000', Buffer.alloc(32))),
-      /cannot be written: [a-z ]+; make room on that disk or repair it, then try again$/,
+      /cannot be written: [a-z ]+; free some space on that disk or repair it, then try again$/,
     )
     assert.match(
       await failure(files.read('tile/0/000')),
