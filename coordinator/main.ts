@@ -219,7 +219,7 @@ export async function runCoordinator(
     },
   }
 
-  const hangUp = (peerId: string): void => {
+  const disconnect = (peerId: string): void => {
     node
       .peer(peerId)
       ?.close()
@@ -227,7 +227,7 @@ export async function runCoordinator(
         log.warn({ peer: peerId, error }, 'a host was not told to come back'),
       )
   }
-  const copies = createCloneDetector({ clock, log, hangUp })
+  const copies = createCloneDetector({ clock, log, disconnect })
   stack.defer(copies.close)
   const enrolment = createEnrolment(
     { database, ledger, agents, access, certificates, issuer, clock },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Signed } from '../shared/trust/signed.ts'
-import { fitting } from './statement.ts'
+import { countFitting } from './statement.ts'
 
 const of = (bytes: number): Signed => ({
   statement: new Uint8Array(bytes),
@@ -12,9 +12,9 @@ const of = (bytes: number): Signed => ({
 
 test('statements: a message takes as many as fit its count and bytes, at least one', () => {
   const five = [of(840), of(840), of(840), of(840), of(840)]
-  assert.equal(fitting(five, { most: 9, bytes: 5000 }), 5)
-  assert.equal(fitting(five, { most: 9, bytes: 4999 }), 4)
-  assert.equal(fitting(five, { most: 2, bytes: 5000 }), 2)
-  assert.equal(fitting(five, { most: 9, bytes: 10 }), 1)
-  assert.equal(fitting([], { most: 9, bytes: 10 }), 0)
+  assert.equal(countFitting(five, { most: 9, bytes: 5000 }), 5)
+  assert.equal(countFitting(five, { most: 9, bytes: 4999 }), 4)
+  assert.equal(countFitting(five, { most: 2, bytes: 5000 }), 2)
+  assert.equal(countFitting(five, { most: 9, bytes: 10 }), 1)
+  assert.equal(countFitting([], { most: 9, bytes: 10 }), 0)
 })

@@ -29,7 +29,7 @@ const STATEMENT_OVERHEAD = 64
  * Counts the statements, from the first on, that fit into one message: at most `most`, together at
  * most `bytes`, and at least one.
  */
-export function fitting(
+export function countFitting(
   statements: readonly Signed[],
   { most, bytes }: { most: number; bytes: number },
 ): number {

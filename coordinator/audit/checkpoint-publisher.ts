@@ -47,11 +47,11 @@ export interface CheckpointPublisher {
    * Compares a checkpoint of another holder with this log. Freezes the log if entries were lost or
    * changed.
    */
-  witnessed(note: string): Promise<void>
+  compareCheckpoint(note: string): Promise<void>
   /** The tiles, for proofs. @throws ledger.frozen */
   tiles(): TileStore
   /** Runs `work` between two checkpoints, while the partial tiles don't change. */
-  quietly<T>(work: (store: TileStore | undefined) => Promise<T>): Promise<T>
+  betweenCheckpoints<T>(work: (store: TileStore | undefined) => Promise<T>): Promise<T>
 }
 
 /**
@@ -66,19 +66,19 @@ export async function openCheckpointPublisher(
   let store: TileStore | undefined
   let published: Checkpoint | undefined
   let fault: MusterError | undefined
-  // Owned by signing().
+  // Owned by signPending().
   let behind = false
-  // Owned by turn(): the current run, and the run that callers wait for.
+  // Owned by serially(): the current run, and the run that callers wait for.
   let last: Promise<unknown> = Promise.resolve()
   let next: Promise<Checkpoint> | undefined
 
-  const turn = <T>(work: () => Promise<T>): Promise<T> => {
+  const serially = <T>(work: () => Promise<T>): Promise<T> => {
     const mine = last.then(work, work)
     last = mine.catch(() => {})
     return mine
   }
 
-  const freezing = async <T>(work: () => Promise<T>): Promise<T> => {
+  const freezeOnFault = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work()
     } catch (error) {
@@ -89,9 +89,9 @@ export async function openCheckpointPublisher(
     }
   }
 
-  const signing = async (): Promise<Checkpoint> => {
+  const signPending = async (): Promise<Checkpoint> => {
     try {
-      const made = await freezing(run)
+      const made = await freezeOnFault(run)
       behind = false
       return made
     } catch (error) {
@@ -185,7 +185,7 @@ export async function openCheckpointPublisher(
     await run()
   }
 
-  await turn(() => freezing(open)).catch((error: unknown) => {
+  await serially(() => freezeOnFault(open)).catch((error: unknown) => {
     if (!isFatal(error)) throw error
   })
 
@@ -194,9 +194,9 @@ export async function openCheckpointPublisher(
       signal?.throwIfAborted()
       // The current run may have read the head before the caller's commit. The next run reads it
       // after.
-      next ??= turn(() => {
+      next ??= serially(() => {
         next = undefined
-        return signing()
+        return signPending()
       })
       return abortable(next, signal)
     },
@@ -204,9 +204,9 @@ export async function openCheckpointPublisher(
     behind: () => behind,
     frozen: () => fault,
     requireSound,
-    witnessed: (note) =>
-      turn(() =>
-        freezing(async () => {
+    compareCheckpoint: (note) =>
+      serially(() =>
+        freezeOnFault(async () => {
           const seen = openCheckpoint(note, {
             fleet,
             issuers: [signer.publicKey, ...(await issuersOf(database.query)).all],
@@ -218,7 +218,7 @@ export async function openCheckpointPublisher(
         }),
       ),
     tiles,
-    quietly: (work) => turn(() => work(store)),
+    betweenCheckpoints: (work) => serially(() => work(store)),
   }
 }
 

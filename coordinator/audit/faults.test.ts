@@ -76,7 +76,7 @@ describe('a disk that fails', () => {
     assert.deepEqual((await ledger.verify()).findings, [])
   })
 
-  it('says which folder cannot be written', async () => {
+  it('names the folder that cannot be written', async () => {
     await using log = await testLog('sqlite', 3)
     await writeFile(join(log.scratch, 'file'), '')
     const files = tileFiles(

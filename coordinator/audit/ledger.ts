@@ -105,7 +105,7 @@ export interface Ledger {
    * Compares a checkpoint of an agent or a witness with the log. Freezes the log if it lost or
    * changed entries that the checkpoint covers.
    */
-  witnessed(note: string): Promise<void>
+  compareCheckpoint(note: string): Promise<void>
   /** Why the log takes no entries; undefined if it takes them. */
   frozen(): MusterError | undefined
 }
@@ -170,7 +170,7 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions): Prom
     entries: (from, to) => entries(database, from, to),
     async verify(signal) {
       // Partial tiles are replaced at every checkpoint; the others never change.
-      const { tiles, partial } = await publisher.quietly(async (store) => ({
+      const { tiles, partial } = await publisher.betweenCheckpoints(async (store) => ({
         tiles: store?.size() ?? 0,
         partial: await store?.partialTiles(),
       }))
@@ -192,7 +192,7 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions): Prom
         { checkpoint, fleet, folder: target, ...(signal ? { signal } : {}) },
       )
     },
-    witnessed: publisher.witnessed,
+    compareCheckpoint: publisher.compareCheckpoint,
     frozen: publisher.frozen,
   }
 }

@@ -71,21 +71,21 @@ describe('a ledger whose database was rolled back', () => {
     const newest = await log.ledger.checkpoint()
     await using other = await testLog('sqlite', 4)
     await other.ledger.checkpoint()
-    await other.ledger.witnessed(
+    await other.ledger.compareCheckpoint(
       (await signCheckpoint(issuer, FLEET, other.ledger.published() as never)).note,
     )
     await assert.rejects(
-      other.ledger.witnessed(newest.note.replace('6', '7')),
+      other.ledger.compareCheckpoint(newest.note.replace('6', '7')),
       (error: { code?: unknown }) => error.code === 'audit.note',
     )
     await assert.rejects(
-      other.ledger.witnessed(
+      other.ledger.compareCheckpoint(
         (await signCheckpoint(stranger, FLEET, { size: 99, root: Buffer.alloc(32), at: 0 })).note,
       ),
       (error: { code?: unknown }) => error.code === 'audit.note',
     )
     assert.equal(other.ledger.frozen(), undefined)
-    await assert.rejects(other.ledger.witnessed(newest.note), is('ledger.rolled-back'))
+    await assert.rejects(other.ledger.compareCheckpoint(newest.note), is('ledger.rolled-back'))
     assert.ok(is('ledger.rolled-back')(other.ledger.frozen()))
     await assert.rejects(other.fill([await intentStatement(33)]), is('ledger.frozen'))
   })
@@ -103,7 +103,7 @@ describe('a ledger whose database was rolled back', () => {
       await intentStatement(42),
     ])
     await log.ledger.checkpoint()
-    await assert.rejects(log.ledger.witnessed(kept.toString()), is('ledger.forked'))
+    await assert.rejects(log.ledger.compareCheckpoint(kept.toString()), is('ledger.forked'))
     assert.ok(is('ledger.forked')(log.ledger.frozen()))
     await writeFile(join(log.folder, 'checkpoint'), kept)
     const ledger = await log.reopen()

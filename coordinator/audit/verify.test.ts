@@ -59,7 +59,7 @@ describe('verification of a ledger', () => {
     await edit(4, { bytes })
     await edit(6, { bytes, leaf_hash })
     await edit(8, { leaf_hash })
-    await edit(9, { actor: 'SHA256:somebody' })
+    await edit(9, { actor: 'SHA256:other' })
     await edit(12, { bytes })
     assert.deepEqual(named(await log.ledger.verify()), [
       [4, 'row'],

@@ -261,16 +261,16 @@ function compareEntry(
 
 /** The first column that contradicts the bytes. */
 function wrongColumn(row: Row, entry: Entry): string | undefined {
-  const said = {
+  const fromBytes = {
     at: entryTime(entry),
     type: entry.type,
     operation: entry.operation,
     actor: fingerprintOf(Buffer.from(entry.key, 'base64')),
   }
   const column = (['at', 'type', 'operation', 'actor'] as const).find(
-    (name) => row[name] !== said[name],
+    (name) => row[name] !== fromBytes[name],
   )
-  return column && `its column ${column} says ${row[column]}, and its bytes say ${said[column]}`
+  return column && `its column ${column} is ${row[column]}, but its bytes have ${fromBytes[column]}`
 }
 
 async function compareHead(

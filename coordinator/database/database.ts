@@ -21,7 +21,7 @@ import { databaseError } from './errors.ts'
 import { checkSchema } from './migrate.ts'
 import { openPostgresql } from './postgresql.ts'
 import type { QueryLimits } from './postgresql-connections.ts'
-import { retried } from './retry.ts'
+import { retryRolledBack } from './retry.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
 import { openSqlite } from './sqlite.ts'
 import type { Tables } from './tables/all.ts'
@@ -131,7 +131,7 @@ function createDatabase(deps: Parts, options: { dialect: Dialect; shown: string 
     transaction: async (work, { signal, statementMs } = {}) => {
       refuseNested()
       return limits.run({ signal, statementMs }, () =>
-        retried(clock, () => once(work, signal), signal),
+        retryRolledBack(clock, () => once(work, signal), signal),
       )
     },
     close: async () => {

@@ -23,7 +23,7 @@ import {
   type PostgresqlConnections,
   type QueryLimits,
 } from './postgresql-connections.ts'
-import { retried } from './retry.ts'
+import { retryRolledBack } from './retry.ts'
 
 /** A row lock is held for one short transaction. A longer wait means that a process hangs. */
 const LOCK_TIMEOUT_MS = 15_000
@@ -165,7 +165,7 @@ function postgresqlDriver(
           return resultOf(
             inTransaction.has(lease)
               ? await once()
-              : await retried(deps.clock, once, deps.limits()?.signal),
+              : await retryRolledBack(deps.clock, once, deps.limits()?.signal),
           )
         },
         streamQuery: () => {

@@ -8,7 +8,7 @@ const TRIES = 5
 const PAUSE_MS = 50
 
 /** `work` must have no effect if it fails in this way. */
-export async function retried<T>(
+export async function retryRolledBack<T>(
   clock: Clock,
   work: () => Promise<T>,
   signal: AbortSignal | undefined,

@@ -8,7 +8,7 @@ import { MAX_REVOCATION_BYTES, MAX_REVOCATIONS } from '../../protocols/command/m
 import { command } from '../../protocols/command/protocol.ts'
 import { VERBS } from '../../protocols/control/verbs.ts'
 import type { RequestOf } from '../../protocols/rpc/define-protocol.ts'
-import { fitting } from '../../protocols/statement.ts'
+import { countFitting } from '../../protocols/statement.ts'
 import type { Duplex } from '../../protocols/wire/duplex.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { concurrently } from '../../shared/concurrency/concurrently.ts'
@@ -217,7 +217,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   ): Promise<void> => {
     if (note === undefined || sound.has(note)) return
     try {
-      await deps.ledger.witnessed(note)
+      await deps.ledger.compareCheckpoint(note)
     } catch (error) {
       deps.log.error(
         { host: agent.name, error },
@@ -261,7 +261,10 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     )
     const revocations = [...evidence.revocations]
     for (;;) {
-      const count = fitting(revocations, { most: MAX_REVOCATIONS, bytes: MAX_REVOCATION_BYTES })
+      const count = countFitting(revocations, {
+        most: MAX_REVOCATIONS,
+        bytes: MAX_REVOCATION_BYTES,
+      })
       if (count === revocations.length) break
       await client.call('learn', { revocations: revocations.splice(0, count) }, { signal })
     }

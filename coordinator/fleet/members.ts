@@ -33,14 +33,14 @@ export function watchMembers(deps: MembersDeps, signal: AbortSignal): () => void
   }
   const seen = async (peerId: string): Promise<void> => {
     const agent = await agents.byPeer(peerId)
-    if (agent !== undefined) await agents.seen(agent.id, deps.clock.now())
+    if (agent !== undefined) await agents.recordContact(agent.id, deps.clock.now())
   }
   const arrived = async (peerId: string): Promise<void> => {
     if (node.peer(peerId)?.member?.role !== 'agent') return
     const agent = await agents.byPeer(peerId)
     if (agent?.status !== 'approved') return
     deps.log.info({ host: agent.name, address: node.peer(peerId)?.address }, 'host connected')
-    await agents.seen(agent.id, deps.clock.now())
+    await agents.recordContact(agent.id, deps.clock.now())
     // First of all that comes of it: after a restore it is the hosts that know how far the log was.
     await deps.witness(agent, signal).catch((error: unknown) => {
       if (!signal.aborted)

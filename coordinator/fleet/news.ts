@@ -52,7 +52,7 @@ export function takeFacts(deps: NewsDeps, signal: AbortSignal): () => void {
       const { signed } = mine.next
       mine.next = undefined
       await deps.ingest
-        .news(signed, signal)
+        .acceptGossip(signed, signal)
         .catch((error: unknown) =>
           deps.log.warn({ author, error }, 'facts from gossip were not taken'),
         )

@@ -27,7 +27,7 @@ export function enrolHandlers({
       const { instance } = request
       // One that has gone meanwhile may have been overtaken by the next start of the same host.
       if (answer.status === 'approved' && instance !== undefined && !signal.aborted)
-        copies.arrived({
+        copies.recordArrival({
           peerId,
           instance,
           address: peer.address,

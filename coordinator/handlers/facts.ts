@@ -28,12 +28,12 @@ export function factsServiceHandlers(deps: {
       throw wireError('protocol.unsupported', { what: 'facts pull on a coordinator' })
     },
     async report({ collection }, { caller }) {
-      await deps.ingest.collected(await callingHost(caller), collection)
+      await deps.ingest.reportCollection(await callingHost(caller), collection)
       return {}
     },
     async push({ update, collection }, { caller, upload }) {
       const agent = await callingHost(caller)
-      if (collection !== undefined) await deps.ingest.collected(agent, collection)
+      if (collection !== undefined) await deps.ingest.reportCollection(agent, collection)
       const parts: Uint8Array[] = []
       let bytes = 0
       for await (const part of upload) {
@@ -45,7 +45,7 @@ export function factsServiceHandlers(deps: {
           })
         parts.push(part.slice())
       }
-      const { result } = await deps.ingest.take(
+      const { result } = await deps.ingest.accept(
         agent,
         update,
         bytes > 0 ? Buffer.concat(parts) : undefined,

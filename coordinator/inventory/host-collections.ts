@@ -26,7 +26,7 @@ export interface HostCollections {
   report(agent: AgentId, collection: FactCollection, now: number): Promise<void>
   refuse(agent: AgentId, reason: string, now: number): Promise<void>
   /** Records that the host's facts were accepted. An earlier refusal no longer counts. */
-  taken(tx: Tx, agent: AgentId): Promise<void>
+  clearRefusal(tx: Tx, agent: AgentId): Promise<void>
 }
 
 export function createHostCollections({ query }: Pick<Database, 'query'>): HostCollections {
@@ -65,7 +65,7 @@ export function createHostCollections({ query }: Pick<Database, 'query'>): HostC
         )
         .execute()
     },
-    async taken(tx, agent) {
+    async clearRefusal(tx, agent) {
       await tx
         .updateTable('fact_collection')
         .set({ refused: null, refused_at: null })

@@ -89,7 +89,7 @@ for (const dialect of DIALECTS) {
       const set = { ...setOf(), packages: [pkg] }
       a.install('bash=1-1')
       const update = { ...a.full(), root: rootOf(set), kind: 'full', set } as const
-      await ingest.take(a.record, await a.sign(update), factsBody(update).payload)
+      await ingest.accept(a.record, await a.sign(update), factsBody(update).payload)
     }
     const longest = factPackage('rpm', text(500), 'x86_64', `${text(176)}-${'1'.repeat(14)}`)
     await whole(longest)
@@ -128,9 +128,11 @@ for (const dialect of DIALECTS) {
     for (const one of [a, b, gone]) await news(one, one.install('bash=1-1'))
     const lie = a.install('bash=1-1', 'rootkit=1-1')
     const about = await a.sign(lie, { agent: b.record.id })
-    await assert.rejects(ingest.news(about, forever), { code: 'inventory.not-theirs' })
-    await assert.rejects(ingest.take(a.record, about), { code: 'inventory.not-theirs' })
-    await assert.rejects(ingest.take(b.record, await a.sign(lie)), { code: 'inventory.not-theirs' })
+    await assert.rejects(ingest.acceptGossip(about, forever), { code: 'inventory.not-theirs' })
+    await assert.rejects(ingest.accept(a.record, about), { code: 'inventory.not-theirs' })
+    await assert.rejects(ingest.accept(b.record, await a.sign(lie)), {
+      code: 'inventory.not-theirs',
+    })
     await hosts.connect(a.record, { facts: { pull: async () => ({ updates: [toWire(about)] }) } })
     await ingest.pull(a.record, forever)
     assert.ok(
@@ -154,7 +156,7 @@ for (const dialect of DIALECTS) {
       coordinator.agents.revoke(tx, gone.record.id, TEST_TIME),
     )
     const late = gone.install('bash=2-1')
-    await ingest.news(await gone.sign(late), forever)
+    await ingest.acceptGossip(await gone.sign(late), forever)
     await assert.rejects(push({ update: toWire(await gone.sign(late)) }, as(gone)), {
       code: 'inventory.not-theirs',
     })
@@ -235,11 +237,11 @@ for (const dialect of DIALECTS) {
     for (let round = 1; round <= 20; round += 1) {
       const [next, after] = [a.install(`bash=${round}-1`), a.install(`bash=${round}-2`)]
       const [first, second] = [await a.sign(next), await a.sign(after)]
-      await Promise.all([ingest.take(a.record, first), other.take(a.record, first)])
+      await Promise.all([ingest.accept(a.record, first), other.accept(a.record, first)])
       await Promise.all([
-        other.take(a.record, second),
-        ingest.take(a.record, second),
-        other.take(a.record, first),
+        other.accept(a.record, second),
+        ingest.accept(a.record, second),
+        other.accept(a.record, first),
       ])
     }
     assert.deepEqual([await position(a), await installed(a)], ['1.41', ['bash=20-2']])

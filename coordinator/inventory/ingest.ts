@@ -43,16 +43,16 @@ export interface Ingest {
    * @param payload the bytes of the set if the statement is `full`.
    * @throws inventory.*, facts.*, trust.*
    */
-  take(agent: AgentRecord, signed: Signed, payload?: Uint8Array): Promise<Ingested>
+  accept(agent: AgentRecord, signed: Signed, payload?: Uint8Array): Promise<Ingested>
   /**
    * Pulls the updates that the host has beyond the known state. Joins a pull that is running.
    * Failures are logged: the next connection or update tries again.
    */
   pull(agent: AgentRecord, signal: AbortSignal): Promise<void>
   /** Records how the host's newest collection of its packages went. */
-  collected(agent: AgentRecord, collection: FactCollection): Promise<void>
+  reportCollection(agent: AgentRecord, collection: FactCollection): Promise<void>
   /** Applies an update from gossip, or pulls the missing ones. */
-  news(signed: Signed, signal: AbortSignal): Promise<void>
+  acceptGossip(signed: Signed, signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
 
@@ -65,27 +65,27 @@ const PULL_MS = 60_000
 const PARALLEL_PULLS = 8
 
 export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ingest {
-  // Owned by inTurn(): the last job of each host. Two updates of one host must not read the state
+  // Owned by serially(): the last job of each host. Two updates of one host must not read the state
   // before either has written it.
-  const turns = new Map<AgentId, Promise<unknown>>()
+  const lastJobs = new Map<AgentId, Promise<unknown>>()
   // Owned by pull(): each host's pull that is running or waiting.
   const pulls = new Map<AgentId, Promise<void>>()
-  const places = createSlots(PARALLEL_PULLS)
+  const pullSlots = createSlots(PARALLEL_PULLS)
 
-  const inTurn = <T>(agent: AgentId, job: () => Promise<T>): Promise<T> => {
-    const mine = (turns.get(agent) ?? Promise.resolve()).then(job, job)
+  const serially = <T>(agent: AgentId, job: () => Promise<T>): Promise<T> => {
+    const mine = (lastJobs.get(agent) ?? Promise.resolve()).then(job, job)
     const settled = mine.then(
       () => undefined,
       () => undefined,
     )
-    turns.set(agent, settled)
+    lastJobs.set(agent, settled)
     void settled.then(() => {
-      if (turns.get(agent) === settled) turns.delete(agent)
+      if (lastJobs.get(agent) === settled) lastJobs.delete(agent)
     })
     return mine
   }
 
-  const take = async (
+  const accept = async (
     agent: AgentRecord,
     signed: Signed,
     payload?: Uint8Array,
@@ -105,7 +105,7 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
       return { result: 'gap', from: state ?? { epoch: 0, sequence: 0 } }
     }
     const update = readUpdate(statement, payload)
-    return inTurn(agent.id, () =>
+    return serially(agent.id, () =>
       deps.database.transaction(async (tx): Promise<Ingested> => {
         // If two coordinators store updates of one host, the second one sees the result of the
         // first.
@@ -121,13 +121,13 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
         if (applied.result === 'gap') return { result: 'gap', from: applied.from }
         if (applied.result === 'known') return { result: 'known' }
         await deps.store.save(tx, agent.id, applied.state, applied.events)
-        await deps.store.collections.taken(tx, agent.id)
+        await deps.store.collections.clearRefusal(tx, agent.id)
         return { result: 'applied' }
       }),
     )
   }
 
-  const collected: Ingest['collected'] = (agent, collection) =>
+  const reportCollection: Ingest['reportCollection'] = (agent, collection) =>
     deps.store.collections.report(agent.id, collection, deps.clock.now())
 
   const pullFrom = async (
@@ -161,10 +161,10 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
     }
     const set = bytes > 0 ? Buffer.concat(parts) : undefined
     const { updates, collection } = answer
-    if (collection !== undefined) await collected(agent, collection)
+    if (collection !== undefined) await reportCollection(agent, collection)
     for (const signed of updates) {
       const isFull = readSigned(signed, 'facts').kind === 'full'
-      const refusal = await take(agent, signed, isFull ? set : undefined).then(
+      const refusal = await accept(agent, signed, isFull ? set : undefined).then(
         ({ result }) =>
           result === 'gap'
             ? inventoryError('inventory.refused', {
@@ -199,7 +199,7 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
     const joined = pulls.get(agent.id)
     if (joined) return joined
     const running = (async () => {
-      const leave = await places.take(outer)
+      const release = await pullSlots.take(outer)
       const signal = AbortSignal.any([outer, deps.clock.timeout(PULL_MS)])
       try {
         const state = await deps.store.state(agent.id)
@@ -209,7 +209,7 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
           ? wireError('protocol.timeout', { what: 'facts pull', ms: PULL_MS }, { cause: error })
           : error
       } finally {
-        leave()
+        release()
       }
     })()
       .catch(async (error: unknown) => {
@@ -224,17 +224,17 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
   }
 
   return {
-    take,
+    accept,
     pull,
-    collected,
-    async news(signed, signal) {
+    reportCollection,
+    async acceptGossip(signed, signal) {
       const { agent: id } = readSigned(signed, 'facts', { fleet: options.fleet })
       const agent = await deps.agents.byId(id)
       if (agent?.status !== 'approved') return
       // An update that can't be applied is treated as a missing one. The pull names the set that is
       // known here, and the host begins a new epoch if it can't continue from there.
       const missing = (): Promise<boolean> =>
-        take(agent, signed).then(
+        accept(agent, signed).then(
           ({ result }) => result === 'gap',
           (error: unknown) => {
             if (!isRefusal(error)) throw error
@@ -253,7 +253,7 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
       if (joined && (await missing())) await pull(agent, signal)
     },
     async close() {
-      await Promise.all([...pulls.values(), ...turns.values()])
+      await Promise.all([...pulls.values(), ...lastJobs.values()])
     },
   }
 }

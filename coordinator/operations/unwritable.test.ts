@@ -297,7 +297,7 @@ it('AL-02: with a frozen log no verb changes anything, and every question is sti
     root: new Uint8Array(32),
     at: TEST_TIME,
   })
-  await assert.rejects(ledger.witnessed(note), { code: 'ledger.rolled-back' })
+  await assert.rejects(ledger.compareCheckpoint(note), { code: 'ledger.rolled-back' })
   assert.ok(ledger.frozen() !== undefined)
   const before = await all.state()
   const size = (await ledger.head()).size

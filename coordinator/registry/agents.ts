@@ -102,7 +102,7 @@ export interface Agents {
   revoke(tx: Tx, id: AgentId, at: number): Promise<void>
   /** Removes a host that was never approved. */
   reject(tx: Tx, id: AgentId): Promise<void>
-  seen(
+  recordContact(
     id: AgentId,
     at: number,
     facts?: { version?: string; addresses?: readonly string[] },
@@ -241,7 +241,7 @@ export function createAgents(deps: { database: Database }): Agents {
       await tx.deleteFrom('agent').where('id', '=', id).where('status', '=', 'pending').execute()
     },
 
-    async seen(id, at, facts = {}) {
+    async recordContact(id, at, facts = {}) {
       await database.query
         .updateTable('agent')
         .set({

@@ -18,16 +18,16 @@ function copiesByHand() {
       return () => undefined
     },
   }
-  const hungUp: string[] = []
+  const disconnected: string[] = []
   const log = recordedLog()
-  const copies = createCloneDetector({ clock, log, hangUp: (peer) => hungUp.push(peer) })
+  const copies = createCloneDetector({ clock, log, disconnect: (peer) => disconnected.push(peer) })
   const arrive = (instance: string, elsewhere = false, peerId = 'P'): void =>
-    copies.arrived({ peerId, instance, address: `at-${instance}`, elsewhere })
-  return { copies, arrive, hungUp, log, check: () => check() }
+    copies.recordArrival({ peerId, instance, address: `at-${instance}`, elsewhere })
+  return { copies, arrive, disconnected, log, check: () => check() }
 }
 
 test('ID-30: a restarted agent stays one host, and its old connection is closed once', () => {
-  const { copies, arrive, hungUp, log } = copiesByHand()
+  const { copies, arrive, disconnected, log } = copiesByHand()
   arrive('a')
   arrive('a', true)
   arrive('b')
@@ -36,22 +36,22 @@ test('ID-30: a restarted agent stays one host, and its old connection is closed 
   arrive('c')
   for (let n = 0; n < 100; n++) arrive(`later-${n}`)
   arrive('other', false, 'Q')
-  assert.deepEqual(hungUp, ['P'])
+  assert.deepEqual(disconnected, ['P'])
   assert.equal(copies.of('P'), undefined)
   assert.deepEqual(log.lines, [])
 })
 
 test('ID-30: two agents with one key are detected and logged once, with addresses', () => {
-  const { copies, arrive, hungUp, log } = copiesByHand()
+  const { copies, arrive, disconnected, log } = copiesByHand()
   arrive('original')
   arrive('clone', true)
-  assert.deepEqual(hungUp, ['P'])
+  assert.deepEqual(disconnected, ['P'])
   assert.equal(copies.of('P'), undefined)
   arrive('clone')
   arrive('original', true)
   assert.deepEqual(copies.of('P'), ['at-clone', 'at-original'])
   arrive('clone', true)
-  assert.deepEqual(hungUp, ['P'])
+  assert.deepEqual(disconnected, ['P'])
   assert.deepEqual(
     log.lines.map(({ level, data }) => [level, data['addresses']]),
     [['error', ['at-clone', 'at-original']]],
@@ -60,23 +60,23 @@ test('ID-30: two agents with one key are detected and logged once, with addresse
 })
 
 test('ID-30: a copied host is one again after only one of its agents comes back', () => {
-  const { copies, arrive, hungUp, log, check } = copiesByHand()
+  const { copies, arrive, disconnected, log, check } = copiesByHand()
   arrive('original')
   arrive('clone', true)
   arrive('original')
   check()
-  assert.equal(hungUp.length, 2)
+  assert.equal(disconnected.length, 2)
   assert.equal(copies.of('P')?.length, 2)
   arrive('clone')
   assert.equal(copies.of('P')?.length, 2)
   arrive('original')
   check()
-  assert.equal(hungUp.length, 3)
+  assert.equal(disconnected.length, 3)
   // The clone was switched off.
   arrive('original')
   check()
   assert.equal(copies.of('P'), undefined)
   assert.equal(log.lines.at(-1)?.message, 'the host runs on one machine again')
   check()
-  assert.equal(hungUp.length, 3)
+  assert.equal(disconnected.length, 3)
 })

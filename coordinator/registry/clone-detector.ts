@@ -12,7 +12,7 @@ export interface CloneDetectorDeps {
   readonly clock: Clock
   readonly log: Logger
   /** Closes every connection of the peer. A running agent reconnects. */
-  readonly hangUp: (peerId: string) => void
+  readonly disconnect: (peerId: string) => void
 }
 
 export interface Arrival {
@@ -26,7 +26,7 @@ export interface Arrival {
 
 export interface CloneDetector {
   /** Call it when an agent was admitted. */
-  arrived(arrival: Arrival): void
+  recordArrival(arrival: Arrival): void
   /** Addresses of the machines that run as this host; undefined if there is only one. */
   of(peerId: string): readonly string[] | undefined
   close(): void
@@ -35,7 +35,7 @@ export interface CloneDetector {
 /** How often a copied host is disconnected, to see whether there are still two. */
 const CHECK_MS = 5 * 60_000
 /** Lets the answer to the new connection go out first. */
-const HANG_UP_MS = 250
+const DISCONNECT_AFTER_MS = 250
 /**
  * Earlier instances that are remembered for each host. An agent that restarts more often than this
  * between two checks has other problems.
@@ -61,7 +61,7 @@ interface Host {
 }
 
 export function createCloneDetector(deps: CloneDetectorDeps): CloneDetector {
-  // Owned by arrived() and check(). One entry for each member, so the registry bounds it.
+  // Owned by recordArrival() and check(). One entry for each member, so the registry bounds it.
   const hosts = new Map<string, Host>()
 
   const check = (): void => {
@@ -70,7 +70,7 @@ export function createCloneDetector(deps: CloneDetectorDeps): CloneDetector {
       if (copied === undefined) continue
       if (copied.seenSinceCheck.size > 1) {
         copied.seenSinceCheck.clear()
-        deps.hangUp(peerId)
+        deps.disconnect(peerId)
       } else {
         host.copied = undefined
         deps.log.info({ peer: peerId }, 'the host runs on one machine again')
@@ -107,7 +107,7 @@ export function createCloneDetector(deps: CloneDetectorDeps): CloneDetector {
   return {
     of: (peerId) => hosts.get(peerId)?.copied?.addresses,
     close: deps.clock.every(CHECK_MS, check),
-    arrived({ peerId, instance, address, elsewhere }) {
+    recordArrival({ peerId, instance, address, elsewhere }) {
       const seen = { instance, address }
       const host = hosts.get(peerId)
       if (host === undefined) {
@@ -120,7 +120,8 @@ export function createCloneDetector(deps: CloneDetectorDeps): CloneDetector {
       if (isSame) host.current = seen
       if (isBack) markCopied(peerId, host, [before, seen])
       else if (host.copied !== undefined) markCopied(peerId, host, [seen])
-      else if (!isSame && elsewhere) deps.clock.after(HANG_UP_MS, () => deps.hangUp(peerId))
+      else if (!isSame && elsewhere)
+        deps.clock.after(DISCONNECT_AFTER_MS, () => deps.disconnect(peerId))
     },
   }
 }

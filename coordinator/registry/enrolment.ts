@@ -9,7 +9,7 @@ import {
   MAX_JOIN_REVOCATION_BYTES,
   MAX_JOIN_REVOCATIONS,
 } from '../../protocols/enroll/messages.ts'
-import { fitting } from '../../protocols/statement.ts'
+import { countFitting } from '../../protocols/statement.ts'
 import type { Json } from '../../shared/canonical-json.ts'
 import { type Clock, rfc3339 } from '../../shared/clock.ts'
 import { foldedName } from '../../shared/host-name.ts'
@@ -80,7 +80,7 @@ export function createEnrolment(
     const missing = await access.revocationsAfter(request.epoch ?? 0)
     const revocations = missing.slice(
       0,
-      fitting(missing, { most: MAX_JOIN_REVOCATIONS, bytes: MAX_JOIN_REVOCATION_BYTES }),
+      countFitting(missing, { most: MAX_JOIN_REVOCATIONS, bytes: MAX_JOIN_REVOCATION_BYTES }),
     )
     return {
       ...answer,

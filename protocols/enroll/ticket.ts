@@ -1,7 +1,7 @@
 /**
- * Tickets and tokens. A ticket says where a fleet's coordinators are and pins the fleet's root; it
- * holds nothing secret. A token is a ticket with a single-use secret. Both are one word of base32
- * behind `muster1-`, safe to paste into any shell (ID-10).
+ * Tickets and tokens. A ticket has the addresses of a fleet's coordinators and pins the fleet's
+ * root. It holds nothing secret. A token is a ticket with a single-use secret. Both are `muster1-`
+ * and base32, one word that is safe to paste into any shell (ID-10).
  */
 import { decode, encode } from 'cborg'
 import { z } from 'zod'

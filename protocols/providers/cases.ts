@@ -55,7 +55,7 @@ export const cases: readonly Case[] = [
       63646364636463646364636463646364636463646364636463646364636463646364636463646364636463646364`,
   },
   {
-    id: 'one provider, and nobody',
+    id: 'one provider, then none',
     method: 'find',
     part: 'response',
     message: {
@@ -76,7 +76,7 @@ export const cases: readonly Case[] = [
       3139322e302e322e372f7463702f3734303080`,
   },
   {
-    id: 'nobody known, two hosts away',
+    id: 'no provider known, two hosts away',
     method: 'find',
     part: 'response',
     message: { found: [[]], away: { count: 2, names: ['web-1'] } },

@@ -187,7 +187,7 @@ for (const dialect of DIALECTS) {
       [alive.status, alive.stale, alive.contact, alive.unreachableSince, alive.seenAt],
       ['running', false, 'answered', null, rfc3339(TEST_TIME)],
     )
-    await coordinator.agents.seen(a.id, TEST_TIME + 1000)
+    await coordinator.agents.recordContact(a.id, TEST_TIME + 1000)
     coordinator.clock.at = TEST_TIME + 60_000
     hosts.disconnect(a)
     const gone = await show()
