@@ -3,7 +3,7 @@
  * between: asked of the runner, which outlives agents. Nothing is done here; an order that was not
  * carried out by then is not carried out any more.
  */
-import { isTerminal } from '../../shared/run-words.ts'
+import { isTerminal } from '../../shared/describe-run.ts'
 import { type AgentId, runId } from '../../shared/ids.ts'
 import type { RunnerClient } from '../runner/socket/client.ts'
 import { type Acted, runDetail, startOutcome } from './act.ts'

@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { lives, readStat } from './containment/process-identity.ts'
 import type { RunRecord } from './records/run-state.ts'
 import { type RunStatus } from './records/run-status.ts'
-import { runWords } from '../../shared/run-words.ts'
+import { describeRun } from '../../shared/describe-run.ts'
 import { program } from './testing/programs.ts'
 import { eventually, openRunnerHome, type RunnerHome } from './testing/runner-home.ts'
 
@@ -52,14 +52,14 @@ for (const containment of ['auto', 'none'] as const)
     await eventually('the short run has ended', () => !lives(readStat(short.pid as number)))
     const found = await runner.client.status(counted.run)
     assert.deepEqual(
-      [runWords(found), found.supervised, found.pid],
+      [describeRun(found), found.supervised, found.pid],
       ['running', false, counted.pid],
     )
-    assert.equal(runWords(await runner.client.status(short.run)), 'lost: runner died')
+    assert.equal(describeRun(await runner.client.status(short.run)), 'lost: runner died')
     await appendFile(ticks, '..')
-    assert.equal(runWords(await runner.client.wait(counted.run)), 'lost: runner died')
+    assert.equal(describeRun(await runner.client.wait(counted.run)), 'lost: runner died')
     assert.equal(await stream(runner, counted.run), 'line 0\nline 1\nline 2\nline 3\nline 4\n')
-    assert.equal(runWords(await runner.client.stop(deaf.run, { graceMs: 50 })), 'stopped')
+    assert.equal(describeRun(await runner.client.stop(deaf.run, { graceMs: 50 })), 'stopped')
     assert.equal(lives(readStat(deaf.pid as number)), false)
   })
 
@@ -84,7 +84,7 @@ test('PC-24: what a run left behind when it ended is still ended by a stop after
   const { run } = await runner.start(['sh', '-c', 'sleep 614 & echo "left $!"'])
   const left = Number((await stream(runner, run)).slice('left '.length))
   await runner.killRunner()
-  assert.equal(runWords(await runner.client.stop(run, { graceMs: 1000 })), 'exited: 0')
+  assert.equal(describeRun(await runner.client.stop(run, { graceMs: 1000 })), 'exited: 0')
   assert.equal(lives(readStat(left)), false)
 })
 
@@ -112,8 +112,8 @@ test('PC-03: a process that has a run’s pid now is not the run, and no stop to
       },
     }))
   for (const id of grouped ? [run, another.run] : [run]) {
-    assert.equal(runWords(await runner.client.status(id)), 'lost: runner died')
-    assert.equal(runWords(await runner.client.stop(id, { graceMs: 0 })), 'lost: runner died')
+    assert.equal(describeRun(await runner.client.status(id)), 'lost: runner died')
+    assert.equal(describeRun(await runner.client.stop(id, { graceMs: 0 })), 'lost: runner died')
   }
   assert.ok(lives(readStat(pid)))
   stranger.kill('SIGKILL')
@@ -130,8 +130,8 @@ test('PC-04: after a reboot every run is lost, and nothing is signalled', async 
       bootId: 'an earlier boot',
     },
   }))
-  assert.equal(runWords(await runner.client.status(run)), 'lost: reboot')
-  assert.equal(runWords(await runner.client.stop(run, { graceMs: 0 })), 'lost: reboot')
+  assert.equal(describeRun(await runner.client.status(run)), 'lost: reboot')
+  assert.equal(describeRun(await runner.client.stop(run, { graceMs: 0 })), 'lost: reboot')
   assert.ok(lives(readStat(pid as number)))
   process.kill(pid as number, 'SIGKILL')
 })
@@ -145,6 +145,6 @@ test('a time limit counts from the start by the kernel’s clock, whatever the w
     for (const { run } of [long, short])
       await rewrite(runner, run, (record) => ({ ...record, startedAt: record.startedAt - stepMs }))
     assert.equal((await runner.client.wait(short.run)).reason, 'timeout')
-    assert.equal(runWords(await runner.client.status(long.run)), 'running')
+    assert.equal(describeRun(await runner.client.status(long.run)), 'running')
   }
 })

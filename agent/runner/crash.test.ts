@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { runWords } from '../../shared/run-words.ts'
+import { describeRun } from '../../shared/describe-run.ts'
 import { newRunId, openRunnerHome } from './testing/runner-home.ts'
 
 test('PC-16: wherever a runner is killed, an order that is sent again never starts a second child', async () => {
@@ -35,7 +35,7 @@ test('PC-16: wherever a runner is killed, an order that is sent again never star
     // if it didn't.
     if (status.state === 'exited') assert.equal(started, 1)
     if (status.state === 'failed to start') assert.equal(started, 0)
-    states.push(code === 0 ? 'quiet' : runWords(status))
+    states.push(code === 0 ? 'quiet' : describeRun(status))
   }
   // Nothing was written; the order was; the program may have begun; (its end was written, but not
   // that of its output;) all was.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { runWords } from '../../shared/run-words.ts'
+import { describeRun } from '../../shared/describe-run.ts'
 import { lives, readStat } from './containment/process-identity.ts'
 import { program } from './testing/programs.ts'
 import { type Containment, openRunnerHome } from './testing/runner-home.ts'
@@ -20,9 +20,9 @@ for (const containment of ['auto', 'cgroup1'] as const satisfies readonly Contai
     if (hog.limits === 'weak') return void (await runner.client.stop(hog.run, { graceMs: 0 }))
     const ended = await runner.client.wait(hog.run)
     assert.deepEqual([ended.state, ended.reason], ['killed', 'oom'])
-    assert.equal(runWords(await runner.client.status(beside.run)), 'running')
+    assert.equal(describeRun(await runner.client.status(beside.run)), 'running')
     assert.equal(
-      runWords(await runner.client.wait((await runner.start(['true'])).run)),
+      describeRun(await runner.client.wait((await runner.start(['true'])).run)),
       'exited: 0',
     )
   })
@@ -32,12 +32,12 @@ for (const containment of ['auto', 'cgroup1'] as const satisfies readonly Contai
     const bomb = await runner.start([program('fork-bomb.sh')], {}, { pids: 30 })
     if (bomb.limits === 'enforced') {
       assert.equal(
-        runWords(await runner.client.wait((await runner.start(['true'])).run)),
+        describeRun(await runner.client.wait((await runner.start(['true'])).run)),
         'exited: 0',
       )
-      assert.equal(runWords(await runner.client.status(bomb.run)), 'running')
+      assert.equal(describeRun(await runner.client.status(bomb.run)), 'running')
     }
-    assert.equal(runWords(await runner.client.stop(bomb.run, { graceMs: 50 })), 'stopped')
+    assert.equal(describeRun(await runner.client.stop(bomb.run, { graceMs: 50 })), 'stopped')
   })
 }
 
@@ -52,7 +52,7 @@ test('without control groups limits are said to be weak, and a run without limit
   assert.deepEqual(all.unenforced, ['memory', 'pids', 'cpu'])
   await runner.killRunner()
   assert.deepEqual((await runner.client.status(all.run)).unenforced, ['memory', 'pids', 'cpu'])
-  assert.equal(runWords(await runner.client.stop(status.run, { graceMs: 1000 })), 'stopped')
+  assert.equal(describeRun(await runner.client.stop(status.run, { graceMs: 1000 })), 'stopped')
 })
 
 test('a run whose time is up is asked, then killed, and said to have run out of time', async () => {
@@ -61,14 +61,14 @@ test('a run whose time is up is asked, then killed, and said to have run out of 
   const ended = await runner.client.wait(polite.run)
   assert.deepEqual([ended.state, ended.reason, ended.signal], ['killed', 'timeout', 'SIGTERM'])
   const quick = await runner.start(['true'], {}, { timeoutMs: 60_000 })
-  assert.equal(runWords(await runner.client.wait(quick.run)), 'exited: 0')
+  assert.equal(describeRun(await runner.client.wait(quick.run)), 'exited: 0')
 })
 
 test('a limit of time ends with the program: what it left goes on until the run is stopped', async () => {
   await using runner = await openRunnerHome()
   const script = 'setsid sleep 620 >/dev/null 2>&1 & echo $!'
   const { run } = await runner.start(['sh', '-c', script], {}, { timeoutMs: 1_000 })
-  assert.equal(runWords(await runner.client.wait(run)), 'exited: 0')
+  assert.equal(describeRun(await runner.client.wait(run)), 'exited: 0')
   const left = Number((await runner.output(run)).stdout)
   // Started later, so its time is up later.
   const { run: later } = await runner.start(['sleep', '621'], {}, { timeoutMs: 1_000 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { after, before, test } from 'node:test'
-import { runWords } from '../../shared/run-words.ts'
+import { describeRun } from '../../shared/describe-run.ts'
 import { program } from './testing/programs.ts'
 import { eventually, openRunnerHome, type RunnerHome } from './testing/runner-home.ts'
 
@@ -19,7 +19,7 @@ test('PC-11: a flood ends at its own speed with nobody reading, keeps its beginn
     { outputBytes: 2 * MIB },
   )
   const ended = await runner.client.wait(run)
-  assert.equal(runWords(ended), 'exited: 0')
+  assert.equal(describeRun(ended), 'exited: 0')
   const { stdout, dropped } = await runner.output(run)
   assert.equal(stdout.length + dropped, 40 * MIB)
   assert.ok(stdout.length <= 2 * MIB && stdout.length > 1.7 * MIB)
@@ -63,14 +63,14 @@ test('PC-11: a reader that does not read and twenty that do harm neither the run
 
 test('PC-12: a run’s end is seen though a grandchild holds its output, and its output ends too', async () => {
   const { run } = await runner.start(['sh', '-c', 'sleep 617 & echo started'])
-  assert.equal(runWords(await runner.client.wait(run)), 'exited: 0')
+  assert.equal(describeRun(await runner.client.wait(run)), 'exited: 0')
   assert.equal((await runner.output(run)).stdout.toString(), 'started\n')
   await runner.client.stop(run, { graceMs: 0 })
 })
 
 test('PC-12: a run that closed its output lives, and one whose grandchild writes on a moment keeps what it wrote', async () => {
   const closed = await runner.start(['sh', '-c', 'exec >&- 2>&-; exec sleep 618'])
-  assert.equal(runWords(await runner.client.status(closed.run)), 'running')
+  assert.equal(describeRun(await runner.client.status(closed.run)), 'running')
   await runner.client.stop(closed.run, { graceMs: 0 })
   const late = await runner.start(['sh', '-c', '(sleep 0.3; echo late) & echo early'])
   assert.equal((await runner.output(late.run)).stdout.toString(), 'early\nlate\n')
@@ -145,7 +145,7 @@ test('PC-14: output is read from any offset, before and after the end, and a str
     [Buffer.from(middle.bytes).toString(), middle.size, middle.end],
     ['3456', 11, false],
   )
-  assert.equal(runWords(await runner.client.stop(run, { graceMs: 1000 })), 'stopped')
+  assert.equal(describeRun(await runner.client.stop(run, { graceMs: 1000 })), 'stopped')
   const end = await eventually('the output has ended', async () => {
     const read = await runner.client.read(run, 'stdout', 9, 100)
     return read.end ? read : undefined

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test'
 import { runnerError } from './errors.ts'
 import type { RunOrder } from './launch/order.ts'
 import { readStat } from './containment/process-identity.ts'
-import { runWords } from '../../shared/run-words.ts'
+import { describeRun } from '../../shared/describe-run.ts'
 import { program } from './testing/programs.ts'
 import { newRunId, openRunnerHome, type RunnerHome } from './testing/runner-home.ts'
 
@@ -64,7 +64,7 @@ test('PC-15: what can not be started is recorded with what the operating system 
   ]
   for (const [command, order, reason] of cases) {
     const status = await runner.start(command, order)
-    assert.equal(runWords(status), `failed to start: ${reason}`)
+    assert.equal(describeRun(status), `failed to start: ${reason}`)
     assert.deepEqual(await runner.client.wait(status.run), status)
     assert.deepEqual(await runner.output(status.run), {
       stdout: Buffer.alloc(0),
@@ -72,7 +72,7 @@ test('PC-15: what can not be started is recorded with what the operating system 
       dropped: 0,
     })
     assert.equal(
-      runWords(await runner.client.stop(status.run, { graceMs: 0 })),
+      describeRun(await runner.client.stop(status.run, { graceMs: 0 })),
       `failed to start: ${reason}`,
     )
   }
@@ -91,7 +91,7 @@ test('PC-15: an exec that only the kernel refuses is a failed start too, and say
   await using writer = await open(busy, 'r+')
   assert.ok(writer.fd > 2)
   const status = await runner.start([busy])
-  assert.equal(runWords(status), `failed to start: ETXTBSY: text file busy: ${busy}`)
+  assert.equal(describeRun(status), `failed to start: ETXTBSY: text file busy: ${busy}`)
   assert.deepEqual(status.outputBytes, { stdout: 0, stderr: 0 })
 })
 
@@ -102,7 +102,7 @@ test('exit codes that mean a failed exec to a shell are the program’s own when
       '-c',
       `echo "env: 'x': No such file or directory" >&2; exit ${code}`,
     ])
-    assert.equal(runWords(await runner.client.wait(run)), `exited: ${code}`)
+    assert.equal(describeRun(await runner.client.wait(run)), `exited: ${code}`)
   }
 })
 
@@ -211,8 +211,8 @@ test('PC-17: the same order sent again, at once or later, names one run and star
   const first = await Promise.all([1, 2, 3, 4].map(() => runner.client.start(order)))
   assert.equal(new Set(first.map(({ pid }) => pid)).size, 1)
   const ended = await runner.client.wait(order.run)
-  assert.equal(runWords(ended), 'exited: 3')
-  assert.equal(runWords(await runner.client.start(order)), 'exited: 3')
+  assert.equal(describeRun(ended), 'exited: 3')
+  assert.equal(describeRun(await runner.client.start(order)), 'exited: 3')
   assert.equal(await readFile(file, 'utf8'), 'x\n')
   await assert.rejects(runner.client.start({ ...order, command: ['true'] }), (error) =>
     runnerError.is(error, 'runner.conflict'),

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { runnerError } from './errors.ts'
 import { lives, readStat } from './containment/process-identity.ts'
-import { runWords } from '../../shared/run-words.ts'
+import { describeRun } from '../../shared/describe-run.ts'
 import { program } from './testing/programs.ts'
 import {
   type Containment,
@@ -45,7 +45,7 @@ for (const containment of CONTAINMENTS) {
       [daemon, deaf].map(({ run }) => runner.client.stop(run, { graceMs: 200 })),
     )
     assert.deepEqual(
-      [first, second].map((status) => runWords(status as never)),
+      [first, second].map((status) => describeRun(status as never)),
       ['stopped', 'stopped'],
     )
     assert.equal(second?.signal, 'SIGKILL')
@@ -57,9 +57,9 @@ for (const containment of CONTAINMENTS) {
     await using runner = await openRunnerHome({ containment })
     const { run } = await runner.start(['sh', '-c', 'sleep 615 & echo "left $!"'])
     const left = Number(await said(runner, run, /left (\d+)/))
-    assert.equal(runWords(await runner.client.wait(run)), 'exited: 0')
+    assert.equal(describeRun(await runner.client.wait(run)), 'exited: 0')
     assert.ok(lives(readStat(left)))
-    assert.equal(runWords(await runner.client.stop(run, { graceMs: 10_000 })), 'exited: 0')
+    assert.equal(describeRun(await runner.client.stop(run, { graceMs: 10_000 })), 'exited: 0')
     assert.equal(lives(readStat(left)), false)
   })
 }
@@ -71,8 +71,8 @@ test('five stops at once agree, and a stop of what was stopped says so again', a
     [1, 2, 3, 4, 5].map(() => runner.client.stop(run, { graceMs: 10_000 })),
   )
   for (const status of stops)
-    assert.deepEqual([runWords(status), status.signal], ['stopped', 'SIGTERM'])
-  assert.equal(runWords(await runner.client.stop(run, { graceMs: 0 })), 'stopped')
+    assert.deepEqual([describeRun(status), status.signal], ['stopped', 'SIGTERM'])
+  assert.equal(describeRun(await runner.client.stop(run, { graceMs: 0 })), 'stopped')
 })
 
 test('a run that ends well when it is asked to is stopped, whatever its exit code', async () => {
@@ -84,7 +84,7 @@ test('a run that ends well when it is asked to is stopped, whatever its exit cod
   ])
   await said(runner, run, /ready/)
   const status = await runner.client.stop(run, { graceMs: 20_000 })
-  assert.deepEqual([runWords(status), status.exitCode], ['stopped', 3])
+  assert.deepEqual([describeRun(status), status.exitCode], ['stopped', 3])
   assert.match((await runner.output(run)).stdout.toString(), /bye/)
 })
 
@@ -103,7 +103,7 @@ test('the signal of a stop can be chosen, and a hurried stop shortens the grace 
   const deaf = await runner.start([program('ignore-sigterm.sh')])
   await said(runner, deaf.run, /ready/)
   const patient = runner.client.stop(deaf.run, { graceMs: 600_000 })
-  assert.equal(runWords(await runner.client.stop(deaf.run, { graceMs: 0 })), 'stopped')
+  assert.equal(describeRun(await runner.client.stop(deaf.run, { graceMs: 0 })), 'stopped')
   assert.equal((await patient).signal, 'SIGKILL')
 })
 
@@ -121,7 +121,7 @@ test('a signal goes to the main process, and to an ended run not at all', async 
     runnerError.is(error, 'runner.invalid-request'),
   )
   await runner.client.signal(run, 'SIGKILL')
-  assert.equal(runWords(await runner.client.wait(run)), 'killed: SIGKILL')
+  assert.equal(describeRun(await runner.client.wait(run)), 'killed: SIGKILL')
   await assert.rejects(runner.client.signal(run, 'USR1'), (error) =>
     runnerError.is(error, 'runner.ended'),
   )
@@ -138,15 +138,15 @@ test('PC-08: without control groups a stop ends a daemon that left its session, 
   assert.ok(lives(readStat(pid)))
   await runner.killRunner()
   // The next runner never saw its parents.
-  assert.equal(runWords(await runner.client.stop(run, { graceMs: 2000 })), 'stopped')
+  assert.equal(describeRun(await runner.client.stop(run, { graceMs: 2000 })), 'stopped')
   assert.equal(lives(readStat(pid)), false)
 })
 
 test('without control groups a stop ends no process of another run', async () => {
   await using runner = await openRunnerHome({ containment: 'none' })
   const [one, other] = [await runner.start(['sleep', '642']), await runner.start(['sleep', '643'])]
-  assert.equal(runWords(await runner.client.stop(one.run, { graceMs: 2000 })), 'stopped')
-  assert.equal(runWords(await runner.client.status(other.run)), 'running')
+  assert.equal(describeRun(await runner.client.stop(one.run, { graceMs: 2000 })), 'stopped')
+  assert.equal(describeRun(await runner.client.status(other.run)), 'running')
 })
 
 function readText(path: string): string | undefined {

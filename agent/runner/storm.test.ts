@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import { readBootId, readStat } from './containment/process-identity.ts'
-import { runWords } from '../../shared/run-words.ts'
+import { describeRun } from '../../shared/describe-run.ts'
 import { eventually, openRunnerHome } from './testing/runner-home.ts'
 
 /**
@@ -28,7 +28,7 @@ test('PC-21: after many short runs there is no zombie, no open file and no contr
   const before = files()
   const batch = async (): Promise<void> => {
     const { run } = await runner.start(['true'])
-    assert.equal(runWords(await runner.client.wait(run)), 'exited: 0')
+    assert.equal(describeRun(await runner.client.wait(run)), 'exited: 0')
   }
   for (let done = 0; done < SHORT_RUNS; done += AT_ONCE)
     await Promise.all(Array.from({ length: AT_ONCE }, batch))
@@ -59,7 +59,7 @@ test('PC-22: a stop that meets the natural end gives one end, told the same by e
       [waited.state, waited.exitCode, waited.signal],
     )
     assert.deepEqual([later.state, later.endedAt], [waited.state, waited.endedAt])
-    return runWords(later)
+    return describeRun(later)
   }
   const ends = new Set<string>()
   for (let done = 0; done < RACES; done += AT_ONCE)

@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { lives, readStat } from './containment/process-identity.ts'
 import { type RunStatus } from './records/run-status.ts'
-import { runWords } from '../../shared/run-words.ts'
+import { describeRun } from '../../shared/describe-run.ts'
 import { program } from './testing/programs.ts'
 import { eventually, newRunId, openRunnerHome } from './testing/runner-home.ts'
 
@@ -48,7 +48,7 @@ test('PC-01: an agent is killed and comes back: its run went on, no line is miss
   const second = await agent(runner.home, order)
   assert.equal(second.status.pid, first.status.pid, 'the same order names the same run')
   await appendFile(ticks, '..')
-  assert.equal(runWords(await runner.client.wait(order.run)), 'exited: 7')
+  assert.equal(describeRun(await runner.client.wait(order.run)), 'exited: 7')
   assert.equal(
     (await runner.output(order.run)).stdout.toString(),
     'line 0\nline 1\nline 2\nline 3\nline 4\nline 5\n',
@@ -71,5 +71,5 @@ test('PC-02: a run that ended while no agent was there is known with its exit co
   await once(child, 'exit')
   await appendFile(ticks, '.')
   await eventually('the run has ended', () => !lives(readStat(status.pid as number)))
-  assert.equal(runWords(await runner.client.wait(status.run)), 'exited: 7')
+  assert.equal(describeRun(await runner.client.wait(status.run)), 'exited: 7')
 })

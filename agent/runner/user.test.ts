@@ -5,7 +5,7 @@ import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ownAccount } from './launch/account.ts'
-import { runWords } from '../../shared/run-words.ts'
+import { describeRun } from '../../shared/describe-run.ts'
 import { openRunnerHome } from './testing/runner-home.ts'
 
 /** Exists on every distribution. */
@@ -27,7 +27,7 @@ test('PC-20: a run as another user has exactly that user’s identity, or fails 
   const { run, ...status } = await runner.start(['sh', '-c', script], { user })
   if (process.geteuid?.() !== 0)
     return assert.equal(
-      runWords(status),
+      describeRun(status),
       `failed to start: EPERM: operation not permitted: user ${user}`,
     )
   const { stdout, stderr } = await runner.output(run)
@@ -77,7 +77,7 @@ test('PC-15: a program that its user may not execute is a failed start in the ke
   await writeFile(own, '#!/bin/sh\necho never\n')
   await chmod(own, 0o700)
   const status = await runner.start([own], { user: NOBODY })
-  assert.equal(runWords(status), `failed to start: EACCES: permission denied: ${own}`)
+  assert.equal(describeRun(status), `failed to start: EACCES: permission denied: ${own}`)
 })
 
 test('the runner’s own user may be named by anybody', async () => {

@@ -14,7 +14,7 @@ import { hostOutcomeError } from '../../coordinator/outcomes/errors.ts'
 import type { RunRow } from '../../protocols/control/messages.ts'
 import { type RunId, runId, uuidv7Generator } from '../../shared/ids.ts'
 import { candidateLine, isRunText } from '../../shared/run-text.ts'
-import { isTerminal, notEnforced, runWords } from '../../shared/run-words.ts'
+import { isTerminal, unenforcedLimits, describeRun } from '../../shared/describe-run.ts'
 import { meansId } from '../../shared/short-id.ts'
 import type { CommandContext } from '../context.ts'
 import { variablesOf } from './run-environment.ts'
@@ -74,7 +74,7 @@ export async function openLocalRuns(context: CommandContext<unknown, unknown>): 
             reason: status.reason ?? 'unknown',
           }),
         }
-      const remark = notEnforced(status)
+      const remark = unenforcedLimits(status)
       if (remark !== undefined) await context.stderr.write(`${agent.name}: ${remark}\n`)
       return {
         started: [{ agent: agent.id, host: agent.name, run: status.run }],
@@ -131,7 +131,7 @@ function rowOf(status: RunStatus, agent: { readonly id: string; readonly name: s
     agent: agent.id,
     command: [...status.command],
     name: status.name ?? null,
-    status: runWords(message),
+    status: describeRun(message),
     outputBytes: stdoutBytes + stderrBytes,
     // The runner does not know on whose order it started a run.
     actor: '',

@@ -3,7 +3,7 @@
  * limits don't hold.
  */
 import type { OperateResponse } from '../../protocols/control/messages.ts'
-import { notEnforced, type RunRemarks, whyKilled } from '../../shared/run-words.ts'
+import { unenforcedLimits, type RunRemarks, killReason } from '../../shared/describe-run.ts'
 import type { CommandContext } from '../context.ts'
 import type { StartedRun } from './run-order.ts'
 import { printable } from '../terminal/sink.ts'
@@ -16,13 +16,13 @@ const warn = (context: Context, text: string): Promise<void> =>
 
 /** For a status that stands on stdout already. */
 export async function remarkOn(context: Context, row: RunRemarks): Promise<void> {
-  for (const remark of [whyKilled(row), notEnforced(row)])
+  for (const remark of [killReason(row), unenforcedLimits(row)])
     if (remark !== undefined) await warn(context, remark)
 }
 
 /** The status and why: `killed: SIGKILL: its memory limit was reached (oom)`. */
 export function endWords(row: RunRemarks): string {
-  const why = whyKilled(row)
+  const why = killReason(row)
   return why === undefined ? row.status : `${row.status}: ${why}`
 }
 
@@ -35,7 +35,7 @@ export async function warnOfStarted(
   for (const run of runs) {
     const detail = response.results.find((row) => row.target === run.agent)?.detail
     const unenforced = limitsOf(detail?.['unenforced'])
-    const remark = notEnforced({ unenforced })
+    const remark = unenforcedLimits({ unenforced })
     if (remark !== undefined) await warn(context, `${run.host}: ${remark}`)
   }
 }

@@ -1,6 +1,6 @@
 /** Watches started runs to their end and turns how they ended into an exit code. */
 import type { RunRow } from '../../protocols/control/messages.ts'
-import { runExitCode } from '../../shared/run-words.ts'
+import { runExitCode } from '../../shared/describe-run.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
 import { concurrently } from '../../shared/concurrency/concurrently.ts'
 import { MusterError } from '../../shared/errors.ts'

@@ -7,7 +7,7 @@ import { Socket } from 'node:net'
 import pg from 'pg'
 import type { Clock } from '../../shared/clock.ts'
 import { abortable, createInterrupt } from '../../shared/interrupt.ts'
-import { createSlots } from '../../shared/concurrency/slots.ts'
+import { createSemaphore } from '../../shared/concurrency/semaphore.ts'
 import { databaseError } from './errors.ts'
 import { connectionLost, postgresqlFailure } from './failure.ts'
 
@@ -73,7 +73,7 @@ export function openConnections(
   // If a connection breaks during a query, the query fails too. This event alone would end the
   // process.
   pool.on('connect', (client) => client.on('error', () => undefined))
-  const slots = createSlots(CONNECTIONS)
+  const connections = createSemaphore(CONNECTIONS)
 
   /**
    * Waits here and not in the pool, whose error is the same for a full pool and an unreachable
@@ -89,7 +89,7 @@ export function openConnections(
     })
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
-      return await slots.take(wait.signal)
+      return await connections.acquire(wait.signal)
     } finally {
       cancel()
       signal?.removeEventListener('abort', onAbort)

@@ -16,7 +16,7 @@ import {
 } from '../../shared/ids.ts'
 import type { RunStatusMessage } from '../../protocols/command/messages.ts'
 import { candidateLine, isRunText } from '../../shared/run-text.ts'
-import { isTerminal, runWords } from '../../shared/run-words.ts'
+import { isTerminal, describeRun } from '../../shared/describe-run.ts'
 import type { Database } from '../database/database.ts'
 import type { Tables } from '../database/tables/all.ts'
 import { dispatchError } from './errors.ts'
@@ -162,7 +162,7 @@ export function createRuns(deps: { database: Database }): Runs {
             run: one.id,
             host: one.host ?? one.agent,
             command: fromRow(one).command,
-            status: runWords({ ...fromRow(one) }),
+            status: describeRun({ ...fromRow(one) }),
           }),
         ),
         more: rows.length > MAX_CANDIDATES,

@@ -20,7 +20,7 @@ import type { Logger } from '../../shared/logger.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import type { Database } from '../database/database.ts'
 import { lockRow } from '../database/lock-row.ts'
-import { createSlots } from '../../shared/concurrency/slots.ts'
+import { createSemaphore } from '../../shared/concurrency/semaphore.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
 import { inventoryError } from './errors.ts'
 import type { FactStore } from './fact-store.ts'
@@ -70,7 +70,7 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
   const lastJobs = new Map<AgentId, Promise<unknown>>()
   // Owned by pull(): each host's pull that is running or waiting.
   const pulls = new Map<AgentId, Promise<void>>()
-  const pullSlots = createSlots(PARALLEL_PULLS)
+  const permits = createSemaphore(PARALLEL_PULLS)
 
   const serially = <T>(agent: AgentId, job: () => Promise<T>): Promise<T> => {
     const mine = (lastJobs.get(agent) ?? Promise.resolve()).then(job, job)
@@ -199,7 +199,7 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
     const joined = pulls.get(agent.id)
     if (joined) return joined
     const running = (async () => {
-      const release = await pullSlots.take(outer)
+      const release = await permits.acquire(outer)
       const signal = AbortSignal.any([outer, deps.clock.timeout(PULL_MS)])
       try {
         const state = await deps.store.state(agent.id)

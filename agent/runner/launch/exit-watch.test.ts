@@ -1,7 +1,7 @@
 /** Ends that Node has no word for: signals above 31. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { runExitCode, runWords } from '../../../shared/run-words.ts'
+import { runExitCode, describeRun } from '../../../shared/describe-run.ts'
 import { signalName } from '../../../shared/signals.ts'
 import { eventually, openRunnerHome } from '../testing/runner-home.ts'
 
@@ -13,7 +13,7 @@ test('PC-30: a program that a real-time signal killed is killed by that signal, 
       const { run } = await runner.start(['sh', '-c', `${first}kill -${number} $$`])
       const status = await runner.client.wait(run)
       assert.deepEqual(
-        [runWords(status), runExitCode(status), status.exitCode],
+        [describeRun(status), runExitCode(status), status.exitCode],
         [`killed: ${signalName(number)}`, 128 + number, undefined],
         `${first}${number}`,
       )
@@ -31,7 +31,7 @@ test('exits with 0 and ends by named signals stay what they are', async () => {
     ['(sleep 0.1; kill -CONT $$) & kill -STOP $$; wait; exit 0', 'exited: 0'],
   ] as const)
     assert.equal(
-      runWords(await runner.client.wait((await runner.start(['sh', '-c', script])).run)),
+      describeRun(await runner.client.wait((await runner.start(['sh', '-c', script])).run)),
       words,
       script,
     )

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { runId } from '../../../shared/ids.ts'
 import { advance, type Cause, hasEnded, type RunEvent, type RunRecord } from './run-state.ts'
-import { runWords } from '../../../shared/run-words.ts'
+import { describeRun } from '../../../shared/describe-run.ts'
 
 const fresh: RunRecord = {
   format: 1,
@@ -102,5 +102,5 @@ test('run statuses read as the command line documents them', () => {
     [play(launched, { type: 'ended by us', cause: 'stop' }, { type: 'vanished', at }), 'stopped'],
     [play(launched, { type: 'rebooted', at }), 'lost: reboot'],
   ]
-  for (const [record, text] of cases) assert.equal(runWords(record), text)
+  for (const [record, text] of cases) assert.equal(describeRun(record), text)
 })

@@ -5,7 +5,7 @@
  * reason.
  */
 import type { RunId } from '../../../shared/ids.ts'
-import type { RunState } from '../../../shared/run-words.ts'
+import type { RunState } from '../../../shared/describe-run.ts'
 import type { RunLimits } from '../launch/order.ts'
 
 export type { RunState }

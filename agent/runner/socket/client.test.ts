@@ -13,7 +13,7 @@ import { connectRunner } from './client.ts'
 import { runnerError } from '../errors.ts'
 import { runnerPaths } from '../paths.ts'
 import { lives, readStat } from '../containment/process-identity.ts'
-import { runWords } from '../../../shared/run-words.ts'
+import { describeRun } from '../../../shared/describe-run.ts'
 import { eventually, newRunId, openRunnerHome } from '../testing/runner-home.ts'
 
 const is = (code: Parameters<typeof runnerError.is>[1]) => (error: unknown) =>
@@ -72,11 +72,11 @@ test('a runner with live runs does not end unless it is told to end them', async
   await using runner = await openRunnerHome()
   const { run, pid } = await runner.start(['sleep', '616'])
   await assert.rejects(runner.client.shutdown(), is('runner.live'))
-  assert.equal(runWords(await runner.client.status(run)), 'running')
+  assert.equal(describeRun(await runner.client.status(run)), 'running')
   await runner.client.shutdown({ stopRuns: true })
   await eventually('the run has ended', () => !lives(readStat(pid as number)))
   assert.equal(
-    runWords(await runner.client.status(run)),
+    describeRun(await runner.client.status(run)),
     'stopped',
     'the next runner knows how it ended',
   )

@@ -1,5 +1,5 @@
 /** Runs on the hosts. */
-import { runSummary } from '../../../shared/run-words.ts'
+import { summarizeRun } from '../../../shared/describe-run.ts'
 import { shortId } from '../../../shared/short-id.ts'
 import { runStatusWords } from '../../runs/run-status-words.ts'
 import { withRuns } from '../../runs/runs.ts'
@@ -18,7 +18,7 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
       { header: 'host', value: (run) => run.host },
       {
         header: 'status',
-        value: (run) => runStatusWords(context.clock, run, runSummary(run)),
+        value: (run) => runStatusWords(context.clock, run, summarizeRun(run)),
       },
       { header: 'started', value: (run) => run.startedAt ?? undefined },
       { header: 'command', value: (run) => run.command.join(' ') },

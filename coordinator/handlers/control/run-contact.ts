@@ -7,7 +7,7 @@ import type { RunRow } from '../../../protocols/control/messages.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import { MusterError } from '../../../shared/errors.ts'
 import type { RunId } from '../../../shared/ids.ts'
-import { isTerminal, NOT_CONFIRMED, runWords } from '../../../shared/run-words.ts'
+import { isTerminal, NOT_CONFIRMED, describeRun } from '../../../shared/describe-run.ts'
 import type { Dispatch } from '../../dispatch/dispatch.ts'
 import { dispatchError } from '../../dispatch/errors.ts'
 import { heardOf } from '../../dispatch/heard.ts'
@@ -93,7 +93,7 @@ export function runRow(
     agent: record.agent,
     command: [...record.command],
     name: record.name,
-    status: unconfirmed ? NOT_CONFIRMED : runWords(known),
+    status: unconfirmed ? NOT_CONFIRMED : describeRun(known),
     state: known.state,
     startedAt: status?.startedAt ?? record.startedAt,
     endedAt: status?.endedAt ?? record.endedAt,

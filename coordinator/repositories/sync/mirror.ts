@@ -18,7 +18,7 @@ import { refuseUnsupported } from './guards.ts'
 import { parseHref } from '../model/href.ts'
 import type { FailedFile } from './packages.ts'
 import type { OnSyncEvent } from '../model/progress.ts'
-import { createSlots } from '../../../shared/concurrency/slots.ts'
+import { createSemaphore } from '../../../shared/concurrency/semaphore.ts'
 import { fetchRepomd } from '../formats/rpm/listing.ts'
 import { type SyncOutcome, syncRepository } from './sync.ts'
 import type { SyncOptions } from './sync-options.ts'
@@ -143,7 +143,7 @@ export function createMirror(deps: MirrorDeps, options: MirrorOptions): Mirror {
           operation: request.run,
         }
         return syncRepository(
-          { ...deps, ...upstreams, slots: createSlots(options.workers) },
+          { ...deps, ...upstreams, semaphore: createSemaphore(options.workers) },
           config,
           syncOptions,
         )

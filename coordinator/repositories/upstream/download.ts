@@ -15,7 +15,7 @@ import { mirrorError } from '../model/errors.ts'
 import { type Checksum, checksumSink } from '../model/checksum.ts'
 import { decodedHref, type Href } from '../model/href.ts'
 import type { OnSyncEvent } from '../model/progress.ts'
-import type { Slots } from '../../../shared/concurrency/slots.ts'
+import type { Semaphore } from '../../../shared/concurrency/semaphore.ts'
 import type { Upstream } from './upstream.ts'
 
 /** How often a file is fetched that turns out not to be what is listed. */
@@ -30,7 +30,7 @@ export interface DownloadDeps {
   /**
    * Requests to the upstream at once. Held while bytes come, not while the pool makes them durable.
    */
-  readonly slots: Slots
+  readonly semaphore: Semaphore
 }
 
 export interface WantedFile {
@@ -79,7 +79,7 @@ async function once(
     ...(size === undefined ? {} : { size }),
     ...(checksum.kind === 'sha256' ? { sha256: checksum.value as Sha256 } : {}),
   }
-  const release = await deps.slots.take(signal)
+  const release = await deps.semaphore.acquire(signal)
   const over = new AbortController()
   const source = deps.upstream.stream(path, {
     ...(size === undefined ? {} : { size }),

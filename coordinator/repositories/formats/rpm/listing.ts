@@ -1,7 +1,7 @@
 /** repomd.xml of an upstream and every metadata file that it lists, in the pool and verified. */
 import { createHash } from 'node:crypto'
 import type { Sha256 } from '../../../../shared/ids.ts'
-import { createSlots } from '../../../../shared/concurrency/slots.ts'
+import { createSemaphore } from '../../../../shared/concurrency/semaphore.ts'
 import { type BlobRecord, findBySha256, recordBlobs } from '../../content/blobs.ts'
 import { mirrorError } from '../../model/errors.ts'
 import { fetchMetadata, type MetadataFile, verifyOpen } from './index-files.ts'
@@ -90,11 +90,11 @@ export async function fetchAllMetadata(
     files: missing.length,
     bytes: missing.reduce((sum, record) => sum + (record.size ?? 0), 0),
   })
-  const decompressing = createSlots(DECOMPRESSED_AT_ONCE)
+  const decompressing = createSemaphore(DECOMPRESSED_AT_ONCE)
   const fetched = await mapParallel(repomd.records, options.workers, async (record) => {
     const file = await fetchMetadata(deps, record, pooled.get(record), options)
     if (record.type === 'primary') return file
-    const release = await decompressing.take(options.signal)
+    const release = await decompressing.acquire(options.signal)
     try {
       await verifyOpen(deps, file, options.signal)
     } finally {

@@ -1,7 +1,4 @@
-/**
- * A run's state in the few words that people and scripts read: remote-runner's and
- * process-manager's, and those for the states that they lack.
- */
+/** The status text, remarks and exit code of a run, from its state. */
 import { signalNumber } from './signals.ts'
 
 export type RunState =
@@ -20,25 +17,22 @@ export interface RunEnd {
   readonly reason?: string | null | undefined
 }
 
-/**
- * What is told about a run beside its state. Any of it may be absent: an older coordinator doesn't
- * send it.
- */
+/** What is shown beside a run's state. An older coordinator sends none of the optional fields. */
 export interface RunRemarks {
   readonly status: string
   readonly state: string
   readonly reason?: string | null | undefined
-  /** Limits that were asked for and that its host can't enforce. */
+  /** The requested limits that the host can't enforce. */
   readonly unenforced?: readonly string[] | undefined
 }
 
-/** As timeout(1) ends when the time is up, whatever the program did then. */
+/** The exit code of timeout(1), independent of how the program ended. */
 const TIMED_OUT = 124
-/** 128 and SIGKILL. */
+/** 128 + SIGKILL. */
 const OUT_OF_MEMORY = 137
-/** 128 and SIGTERM: the program may have ended cleanly, but it was asked to. */
+/** 128 + SIGTERM, also if the program then ended cleanly. */
 const STOPPED = 143
-/** Muster's own failure, or an end that is not known. */
+/** Muster failed, or the end of the run is unknown. */
 const UNKNOWN = 125
 
 /** In place of the words below: the host has not said whether it started the run. */
@@ -48,7 +42,7 @@ export const NOT_CONFIRMED = 'not confirmed'
  * `running` | `exited: N` | `stopped` | `killed: SIGNAL` | `failed to start: REASON` |
  * `lost: REASON`
  */
-export function runWords({ state, exitCode, signal, reason }: RunEnd): string {
+export function describeRun({ state, exitCode, signal, reason }: RunEnd): string {
   switch (state) {
     case 'starting':
     case 'running':
@@ -67,15 +61,14 @@ export function runWords({ state, exitCode, signal, reason }: RunEnd): string {
   }
 }
 
-/** True once nothing about the run changes any more. */
+/** True if the run has ended, so that its state doesn't change any more. */
 export function isTerminal(state: RunState): boolean {
   return state !== 'starting' && state !== 'running'
 }
 
 /**
- * What `muster run` exits with. The cause comes first: a run that Muster ended is never a success,
- * even if its program exited with 0. Else the remote code, 128 and the signal's number, or 125
- * where Muster or the start failed.
+ * The exit code of `muster run`: the remote code, 128 + the signal's number, or 125 if Muster or
+ * the start failed. A run that Muster ended is never a success, even if its program exited with 0.
  */
 export function runExitCode({ state, exitCode, signal, reason }: RunEnd): number {
   const bySignal = typeof signal === 'string' ? 128 + (signalNumber(signal) ?? 0) : undefined
@@ -98,29 +91,30 @@ const REASONS: Readonly<Record<string, string>> = {
   oom: 'its memory limit was reached (oom)',
 }
 
-/**
- * Why a run was killed, for a person who reads its status already; undefined if the status says it
- * all.
- */
-export function whyKilled({ state, reason }: RunRemarks): string | undefined {
+/** Why a run was killed, in words; undefined if the status already contains the reason. */
+export function killReason({ state, reason }: RunRemarks): string | undefined {
   if (state !== 'killed' || !reason) return undefined
   return Object.hasOwn(REASONS, reason) ? REASONS[reason] : reason
 }
 
-/** Which limits aren't enforced; undefined if all are. */
-export function notEnforced({ unenforced }: Pick<RunRemarks, 'unenforced'>): string | undefined {
+/** The limits that aren't enforced, as a sentence; undefined if all are. */
+export function unenforcedLimits({
+  unenforced,
+}: Pick<RunRemarks, 'unenforced'>): string | undefined {
   if (unenforced === undefined || unenforced.length === 0) return undefined
   const flags = unenforced.map((name) => `--${name}`)
   return `${flags.join(', ')} ${flags.length === 1 ? 'is' : 'are'} not enforced on this host`
 }
 
 /**
- * The status with what a list must not leave out: `killed: SIGKILL (oom)`,
+ * The status with its remarks, for a table: `killed: SIGKILL (oom)`,
  * `running (--memory not enforced)`.
  */
-export function runSummary(run: RunRemarks): string {
+export function summarizeRun(run: RunRemarks): string {
   const remarks = [
-    ...(whyKilled(run) === undefined || run.status.endsWith(`: ${run.reason}`) ? [] : [run.reason]),
+    ...(killReason(run) === undefined || run.status.endsWith(`: ${run.reason}`)
+      ? []
+      : [run.reason]),
     ...(run.unenforced ?? []).map((name) => `--${name} not enforced`),
   ]
   return remarks.length === 0 ? run.status : `${run.status} (${remarks.join(', ')})`

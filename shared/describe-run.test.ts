@@ -1,17 +1,17 @@
-/** The words and exit codes that scripts compare. */
+/** Status texts and exit codes are an interface for scripts. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import {
   isTerminal,
-  notEnforced,
+  unenforcedLimits,
   type RunEnd,
   runExitCode,
-  runSummary,
-  runWords,
-  whyKilled,
-} from './run-words.ts'
+  summarizeRun,
+  describeRun,
+  killReason,
+} from './describe-run.ts'
 
-test('a run’s state has the words and the exit code that the command line documents', () => {
+test('each run state has its documented status text and exit code', () => {
   const table: readonly [RunEnd, words: string, code: number, ended: boolean][] = [
     [{ state: 'starting' }, 'running', 125, false],
     [{ state: 'running' }, 'running', 125, false],
@@ -26,10 +26,13 @@ test('a run’s state has the words and the exit code that the command line docu
     [{ state: 'lost', reason: 'reboot' }, 'lost: reboot', 125, true],
   ]
   for (const [run, words, code, ended] of table)
-    assert.deepEqual([runWords(run), runExitCode(run), isTerminal(run.state)], [words, code, ended])
+    assert.deepEqual(
+      [describeRun(run), runExitCode(run), isTerminal(run.state)],
+      [words, code, ended],
+    )
 })
 
-test('PC-30: a run that Muster ended is never a success, whatever its program exited with', () => {
+test('PC-30: a run that Muster ended is never a success, even with exit code 0', () => {
   const table: readonly [RunEnd, words: string, code: number][] = [
     [{ state: 'stopped', signal: 'SIGTERM' }, 'stopped', 143],
     [{ state: 'stopped', signal: 'SIGKILL' }, 'stopped', 137],
@@ -44,24 +47,24 @@ test('PC-30: a run that Muster ended is never a success, whatever its program ex
     [{ state: 'killed', exitCode: 0, reason: 'oom' }, 'killed: oom', 137],
   ]
   for (const [run, words, code] of table)
-    assert.deepEqual([runWords(run), runExitCode(run)], [words, code])
+    assert.deepEqual([describeRun(run), runExitCode(run)], [words, code])
 })
 
-test('lists and notes say why a run was killed and which limits do not hold', () => {
+test('summaries name the reason of a kill and the limits that are not enforced', () => {
   const killed = { status: 'killed: SIGKILL', state: 'killed', reason: 'oom' }
-  assert.equal(runSummary(killed), 'killed: SIGKILL (oom)')
-  assert.equal(whyKilled(killed), 'its memory limit was reached (oom)')
+  assert.equal(summarizeRun(killed), 'killed: SIGKILL (oom)')
+  assert.equal(killReason(killed), 'its memory limit was reached (oom)')
   assert.equal(
-    runSummary({ ...killed, status: 'killed: timeout', reason: 'timeout' }),
+    summarizeRun({ ...killed, status: 'killed: timeout', reason: 'timeout' }),
     'killed: timeout',
   )
-  assert.equal(whyKilled({ ...killed, reason: '__proto__' }), '__proto__')
+  assert.equal(killReason({ ...killed, reason: '__proto__' }), '__proto__')
   const stopped = { status: 'stopped', state: 'stopped', reason: null, unenforced: [] }
   assert.deepEqual(
-    [runSummary(stopped), whyKilled(stopped), notEnforced(stopped)],
+    [summarizeRun(stopped), killReason(stopped), unenforcedLimits(stopped)],
     ['stopped', undefined, undefined],
   )
   const weak = { status: 'running', state: 'running', unenforced: ['memory', 'cpu'] }
-  assert.equal(runSummary(weak), 'running (--memory not enforced, --cpu not enforced)')
-  assert.equal(notEnforced(weak), '--memory, --cpu are not enforced on this host')
+  assert.equal(summarizeRun(weak), 'running (--memory not enforced, --cpu not enforced)')
+  assert.equal(unenforcedLimits(weak), '--memory, --cpu are not enforced on this host')
 })

@@ -1,19 +1,16 @@
-/**
- * A number of places that are taken and given back, first come, first served: how many may do the
- * same thing at once.
- */
-export interface Slots {
+/** A counting semaphore. Waiters are served in the order of their calls. */
+export interface Semaphore {
   /**
-   * Resolves with the function that gives the place back; calling that twice does nothing. Rejects
+   * Resolves with the function that releases the permit; a second call of it does nothing. Rejects
    * with the signal's reason.
    */
-  take(signal: AbortSignal): Promise<() => void>
+  acquire(signal: AbortSignal): Promise<() => void>
 }
 
-export function createSlots(count: number): Slots {
+export function createSemaphore(count: number): Semaphore {
   let free = count
   const waiting: (() => void)[] = []
-  const giveBack = (): (() => void) => {
+  const releaseOnce = (): (() => void) => {
     let held = true
     return () => {
       if (!held) return
@@ -24,19 +21,18 @@ export function createSlots(count: number): Slots {
     }
   }
   return {
-    async take(signal) {
+    async acquire(signal) {
       signal.throwIfAborted()
       if (free > 0) {
         free -= 1
-        return giveBack()
+        return releaseOnce()
       }
       const turn = Promise.withResolvers<void>()
       const leave = (): void => {
-        const place = waiting.indexOf(turn.resolve)
-        // Not waiting any more: the place is ours already, and the caller that goes on will give it
-        // back.
-        if (place < 0) return
-        waiting.splice(place, 1)
+        const position = waiting.indexOf(turn.resolve)
+        // The permit is granted already; the caller that gets it releases it.
+        if (position < 0) return
+        waiting.splice(position, 1)
         turn.reject(signal.reason)
       }
       waiting.push(turn.resolve)
@@ -46,7 +42,7 @@ export function createSlots(count: number): Slots {
       } finally {
         signal.removeEventListener('abort', leave)
       }
-      return giveBack()
+      return releaseOnce()
     },
   }
 }
