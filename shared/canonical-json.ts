@@ -1,8 +1,8 @@
 /**
  * Canonical JSON, the form of every signed statement and log entry: object keys sorted by code
- * unit, no blanks, no duplicate keys, integers only, well-formed strings. The bytes are what is
- * signed; a reader refuses bytes that are not the canonical form of what they parse to, so one
- * meaning has one encoding.
+ * unit, no blanks, no duplicate keys, integers only, well-formed strings. These bytes are signed. A
+ * reader rejects bytes that differ from the canonical form of their value, so one value has one
+ * encoding.
  */
 import { defineErrors } from './errors.ts'
 
@@ -22,10 +22,7 @@ export const jsonError = defineErrors({
   },
 })
 
-/**
- * Nesting that no honest statement reaches; deeper input is refused before it can exhaust the
- * stack.
- */
+/** No valid statement is nested deeper. Deeper input is rejected before it exhausts the stack. */
 const MAX_DEPTH = 16
 
 export function canonicalJson(value: Json): string {
@@ -57,12 +54,15 @@ function encode(value: Json, depth: number): string {
   const object = value as { readonly [key: string]: Json }
   const keys = Object.keys(object).filter((key) => object[key] !== undefined)
   keys.sort()
-  return `{${keys.map((key) => `${encode(key, depth)}:${encode(object[key] as Json, depth + 1)}`).join(',')}}`
+  const members = keys.map(
+    (key) => `${encode(key, depth)}:${encode(object[key] as Json, depth + 1)}`,
+  )
+  return `{${members.join(',')}}`
 }
 
 /**
- * Parses bytes that must be canonical; refuses anything whose canonical form differs, duplicate
- * keys among them.
+ * Parses canonical JSON. Rejects bytes that differ from the canonical form, for example because of
+ * duplicate keys.
  */
 export function parseCanonicalJson(bytes: Uint8Array, what: string): Json {
   let text: string

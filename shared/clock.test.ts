@@ -1,11 +1,11 @@
-/** Times as text, and waiting that ends when it is told to. */
+/** Times as text; timers and sleeps that end on abort. */
 import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { httpDate, parseRfc3339, rfc3339, systemClock } from './clock.ts'
 
-test('clock: a time is read back as it was written, and no other text is a time', () => {
+test('clock: parses the times that it formats, and no other text', () => {
   fc.assert(
     fc.property(fc.integer({ min: -62_167_219_200_000, max: 253_402_300_799_999 }), (ms) =>
       assert.equal(parseRfc3339(rfc3339(ms)), ms),
@@ -31,7 +31,7 @@ test('clock: a time is read back as it was written, and no other text is a time'
   assert.equal(httpDate(784_111_777_000), 'Sun, 06 Nov 1994 08:49:37 GMT')
 })
 
-test('clock: a sleep ends at once with the reason of its signal, and leaves no listener behind', async () => {
+test('clock: an aborted sleep rejects with the reason and leaves no listener', async () => {
   const controller = new AbortController()
   await systemClock.sleep(1, controller.signal)
   assert.equal(getEventListeners(controller.signal, 'abort').length, 0)
@@ -41,7 +41,7 @@ test('clock: a sleep ends at once with the reason of its signal, and leaves no l
   await assert.rejects(systemClock.sleep(1, controller.signal), /enough/)
 })
 
-test('clock: what was to be called later is not called once it is cancelled', async () => {
+test('clock: a cancelled timer does not fire', async () => {
   let calls = 0
   const stops = [systemClock.after(1, () => (calls += 1)), systemClock.every(1, () => (calls += 1))]
   for (const stop of stops) stop()
@@ -49,7 +49,7 @@ test('clock: what was to be called later is not called once it is cancelled', as
   assert.equal(calls, 0)
 })
 
-test('clock: what is due in more than 2^31 milliseconds does not happen at once', async () => {
+test('clock: a timer longer than 2^31 milliseconds does not fire at once', async () => {
   const events: string[] = []
   const far = 2 ** 31 + 1000
   const controller = new AbortController()

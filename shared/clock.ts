@@ -1,6 +1,6 @@
 /**
- * Time. The only module that may read the ambient clock or set a timer; everything else takes a
- * {@link Clock}, so that a test decides what time it is.
+ * Time. Only this module reads the ambient clock or sets a timer. Everything else takes a {@link
+ * Clock}, so that a test controls the time.
  */
 export interface Clock {
   /**
@@ -10,7 +10,7 @@ export interface Clock {
   now(): number
   /** Milliseconds since this process began; never steps back. For durations and deadlines. */
   monotonic(): number
-  /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
+  /** Resolves after `ms`; rejects with the signal's reason if the signal aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
   /**
    * Calls `run` every `ms` until the returned function is called. Does not keep the process alive.
@@ -25,10 +25,10 @@ export interface Clock {
   timeout(ms: number): AbortSignal
 }
 
-/** 2^31 - 1: what one timer of Node reaches. A longer one fires at once. */
+/** 2^31 - 1, the longest delay of a Node timer. A longer one fires at once. */
 const MAX_TIMER_MS = 2_147_483_647
 
-/** One timer after the other until `ms` have passed; the returned function ends it. */
+/** Chains timers until `ms` have passed. The returned function cancels them. */
 function chained(
   ms: number,
   run: () => void,
@@ -83,7 +83,7 @@ export const systemClock: Clock = {
 }
 
 /**
- * RFC 3339 in UTC with milliseconds, the form of every time that Muster stores or prints as JSON.
+ * RFC 3339 in UTC with milliseconds: the form of all times that Muster stores or prints as JSON.
  */
 export function rfc3339(ms: number): string {
   return new Date(ms).toISOString()
@@ -92,19 +92,18 @@ export function rfc3339(ms: number): string {
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
 /**
- * Milliseconds since the epoch of a time exactly as {@link rfc3339} writes it; NaN for anything
- * else, such as the 31st of February.
+ * Parses a time exactly as {@link rfc3339} writes it, to milliseconds since the epoch. NaN for any
+ * other text and for impossible dates such as February 31.
  */
 export function parseRfc3339(text: string): number {
   if (!RFC3339.test(text)) return Number.NaN
   const ms = Date.parse(text)
-  // Date.parse takes days that no month has, and 24:00, for later ones.
+  // Date.parse reads February 31 as March 3 and 24:00 as the next day.
   return !Number.isNaN(ms) && rfc3339(ms) === text ? ms : Number.NaN
 }
 
 /**
- * The form of a time in HTTP headers (RFC 9110 section 5.6.7), whole seconds:
- * `Sun, 06 Nov 1994 08:49:37 GMT`.
+ * A time for HTTP headers (RFC 9110 section 5.6.7), whole seconds: `Sun, 06 Nov 1994 08:49:37 GMT`.
  */
 export function httpDate(ms: number): string {
   return new Date(ms).toUTCString()

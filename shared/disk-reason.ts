@@ -1,4 +1,4 @@
-/** What the operating system says about a file, in words for people. */
+/** Operating system errors about files, in words for people. */
 import { MusterError } from './errors.ts'
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -13,25 +13,22 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
   EDQUOT: 'the quota is used up',
-  EFBIG: 'the file system takes no file of that size',
+  EFBIG: 'the file is too large for the file system',
   EIO: 'the disk has an error',
   EMFILE: 'too many files are open',
-  ELOOP: 'its symbolic links lead in a circle',
+  ELOOP: 'its symbolic links form a loop',
   EPIPE: 'the program that read from it has ended',
   ECONNRESET: 'the program that read from it has ended',
-  ENXIO: 'no program takes what is written to it',
+  ENXIO: 'no program reads from it',
   ETXTBSY: 'it is a program that is running',
   EBADF: 'it is not open for writing',
   EBUSY: 'it is in use',
   ENFILE: 'too many files are open on this machine',
 }
 
-/**
- * The reason in words, the system's own name for one that is rare, undefined for an error that is
- * not the system's.
- */
+/** The reason in words, or the errno name if it is rare. Undefined for any other kind of error. */
 export function diskReason(error: unknown): string | undefined {
-  // One of the class of shared/storage-error.ts: it has its reason.
+  // An error of shared/storage-error.ts carries its reason already.
   if (error instanceof MusterError)
     return error.code.startsWith('storage.') ? String(error.data['reason']) : undefined
   const code = (error as NodeJS.ErrnoException | null | undefined)?.code

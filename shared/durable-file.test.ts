@@ -1,7 +1,4 @@
-/**
- * Files that are whole or not there: replaced at once, never half written, also where the disk
- * gives out.
- */
+/** Durable writes are all or nothing, also when the disk is full. */
 import assert from 'node:assert/strict'
 import { lstat, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
@@ -11,8 +8,11 @@ import { systemRandom } from './random.ts'
 import { runTool, tempFolder } from './testing/openssh.ts'
 
 const deps = { random: systemRandom }
+/** A module beside this file, as the specifier of an import. */
+const moduleUrl = (name: string): string =>
+  JSON.stringify(pathToFileURL(`${import.meta.dirname}/${name}`).href)
 
-test('durable file: a file is made with its mode, replaced at once, and nothing else is left', async () => {
+test('durable file: creates and replaces atomically, and leaves no temporary file', async () => {
   await using folder = await tempFolder()
   const path = folder.file('f')
   await writeDurable(deps, path, 'one')
@@ -26,7 +26,7 @@ test('durable file: a file is made with its mode, replaced at once, and nothing 
   assert.deepEqual(await readdir(folder.path), ['f'])
 })
 
-test('durable file: an exclusive one replaces nothing, not even a link that leads nowhere', async () => {
+test('durable file: an exclusive write replaces nothing, not even a dangling link', async () => {
   await using folder = await tempFolder()
   await writeDurable(deps, folder.file('new'), 'mine', { exclusive: true })
   assert.equal(await readFile(folder.file('new'), 'utf8'), 'mine')
@@ -43,7 +43,7 @@ test('durable file: an exclusive one replaces nothing, not even a link that lead
   assert.deepEqual((await readdir(folder.path)).sort(), ['link', 'new', 'there'])
 })
 
-test('durable file: of several exclusive writers at once exactly one has written', async () => {
+test('durable file: exactly one of several concurrent exclusive writes succeeds', async () => {
   await using folder = await tempFolder()
   const texts = Array.from({ length: 8 }, (_, i) => `writer ${i}`)
   const all = await Promise.allSettled(
@@ -54,16 +54,17 @@ test('durable file: of several exclusive writers at once exactly one has written
   assert.deepEqual(await readdir(folder.path), ['f'])
 })
 
-test('durable file: where no byte can be written the old file stands, and a new one is not there', async () => {
+test('durable file: a failed write keeps the old file and creates no new one', async () => {
   await using folder = await tempFolder()
   await writeFile(folder.file('old'), 'old')
-  // The shell takes away the right to write anything; Node reports that as EFBIG.
+  // The shell sets the file size limit to 0; Node reports that as EFBIG.
   const program = `
-    import { writeDurable } from ${JSON.stringify(pathToFileURL(`${import.meta.dirname}/durable-file.ts`).href)}
-    import { systemRandom } from ${JSON.stringify(pathToFileURL(`${import.meta.dirname}/random.ts`).href)}
+    import { writeDurable } from ${moduleUrl('durable-file.ts')}
+    import { systemRandom } from ${moduleUrl('random.ts')}
     const failed = []
     for (const [name, exclusive] of [['old', false], ['new', true], ['other', false]])
-      await writeDurable({ random: systemRandom }, process.argv[1] + '/' + name, 'something', { exclusive }).catch((error) => failed.push(error.code))
+      await writeDurable({ random: systemRandom }, process.argv[1] + '/' + name, 'x', { exclusive })
+        .catch((error) => failed.push(error.code))
     process.exitCode = failed.join() === 'EFBIG,EFBIG,EFBIG' ? 7 : 1`
   const shell = 'ulimit -f 0 && exec "$0" --input-type=module -e "$1" "$2"'
   const { code, stderr } = await runTool('/bin/sh', [
@@ -78,7 +79,7 @@ test('durable file: where no byte can be written the old file stands, and a new 
   assert.equal(await readFile(folder.file('old'), 'utf8'), 'old')
 })
 
-test('durable file: a folder that is made is on the disk with each folder above it that was absent', async () => {
+test('durable file: creates a folder and its missing parents durably', async () => {
   await using folder = await tempFolder()
   const synced: string[] = []
   const sync = async (path: string): Promise<void> => {

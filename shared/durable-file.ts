@@ -1,6 +1,6 @@
 /**
- * Files that survive a crash whole or not at all: written beside their target, fsynced, renamed
- * over it, and the folder fsynced.
+ * Files that survive a crash whole or not at all: written beside the target, fsynced, renamed over
+ * it, then the folder is fsynced.
  */
 import { constants } from 'node:fs'
 import { chmod, link, mkdir, open, rename, rm } from 'node:fs/promises'
@@ -10,15 +10,12 @@ import type { Random } from './random.ts'
 export interface DurableWriteOptions {
   /** Permission bits of the new file. */
   mode?: number
-  /**
-   * Fails with EEXIST if the target exists, instead of replacing it. Whole or not there, like every
-   * other.
-   */
+  /** Fails with EEXIST if the target exists, instead of replacing it. Also all or nothing. */
   exclusive?: boolean
 }
 
 /**
- * Writes `data` to `path` atomically and durably. Once it resolves, a power loss keeps the new
+ * Writes `data` to `path` atomically and durably. After it resolves, a power loss keeps the new
  * contents.
  */
 export async function writeDurable(
@@ -43,22 +40,22 @@ export async function writeDurable(
     } finally {
       await file.close()
     }
-    // Crash here: what was there before stands, and an orphan .tmp that nothing reads.
+    // Crash here: the old file stands, beside an orphan .tmp that nothing reads.
     if (options.exclusive === true) {
-      // A second name is made only where there is none yet; renaming would replace.
+      // link(2) fails if the target exists; rename(2) would replace it.
       await link(temporary, path)
       // Crash here: the target is whole and has two names.
       await rm(temporary)
     } else await rename(temporary, path)
   } catch (error) {
-    // Its own failure would hide the one that counts; the orphan harms nobody.
+    // A failed removal must not hide the first error. An orphan .tmp is harmless.
     await rm(temporary, { force: true }).catch(() => undefined)
     throw error
   }
   await syncFolder(dirname(path))
 }
 
-/** Makes the folder's own entries (creations, renames, removals) durable. */
+/** Makes changes of the folder (creations, renames, removals) durable. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
   try {
@@ -69,7 +66,7 @@ export async function syncFolder(path: string): Promise<void> {
 }
 
 /**
- * Makes a folder and those above it that are absent. Once it resolves, a power loss keeps them all.
+ * Creates a folder and its missing parents. After it resolves, a power loss keeps them all.
  * @param sync - default: {@link syncFolder}
  */
 export async function makeDurableFolder(
@@ -81,10 +78,10 @@ export async function makeDurableFolder(
   if (first === undefined) return
   const outermost = resolve(first)
   for (let folder = resolve(path); ; folder = dirname(folder)) {
-    // Whatever the umask took away.
+    // The umask may have removed bits.
     await chmod(folder, mode)
     await sync(dirname(folder))
-    // Crash before the last one: some of the folders are gone, and the next call makes them again.
+    // Crash before the last sync: some folders are gone; the next call creates them again.
     if (folder === outermost || folder === dirname(folder)) return
   }
 }

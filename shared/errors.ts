@@ -1,20 +1,18 @@
 /**
- * Errors as data. Each area declares its closed union of codes in one `errors.ts` with
- * {@link defineErrors}: the code, the exit code, whether a retry can help, and the one function
- * that turns the data into prose. An error crosses a process boundary as `{code, data}` and gets
- * its prose again from the table on the other side; foreign text is never passed on.
+ * Errors as data. Each area declares its codes in one `errors.ts` with {@link defineErrors}: exit
+ * code, whether a retry can help, and the function that turns the data into text. Between processes
+ * an error travels as `{code, data}`, and the receiver's table makes the text. Foreign text is
+ * never passed on.
  */
 import type { ExitName } from './exit-codes.ts'
 
-/** What an error may carry: plain values only, so that it survives a wire. */
+/** The data of an error: plain values only, so that it can be sent as JSON. */
 export type ErrorValue = string | number | boolean | null | readonly string[]
 export type ErrorData = Readonly<Record<string, ErrorValue>>
 
 export interface ErrorKind<D extends ErrorData = ErrorData> {
   readonly exit: ExitName
-  /**
-   * True where the same call may succeed later without anybody changing anything. Default false.
-   */
+  /** True if the same call may succeed later without any change. Default false. */
   readonly retryable?: boolean
   /** What happened, to which thing, expected and got. Lower case, no final period. */
   readonly message: (data: D) => string
@@ -22,7 +20,7 @@ export interface ErrorKind<D extends ErrorData = ErrorData> {
   readonly hint?: (data: D) => string
 }
 
-/** Every error that Muster raises on purpose. Anything else that is thrown is a bug. */
+/** Every error that Muster raises on purpose. Any other thrown error is a bug. */
 export class MusterError extends Error {
   readonly code: string
   readonly data: ErrorData
@@ -46,8 +44,8 @@ type DataOf<K> = K extends { message: (data: infer D) => string } ? D : never
 type HasData<D> = [keyof D] extends [never] ? false : true
 
 /**
- * Raises an error of an area: `throw fail('mirror.digest', {…}, {cause})`. Codes without data take
- * none.
+ * Creates an error of an area: `throw fail('mirror.digest', {…}, {cause})`. A code without data
+ * takes no data.
  */
 export interface Fail<T extends Kinds> {
   <C extends keyof T & string>(
@@ -67,8 +65,8 @@ export interface Fail<T extends Kinds> {
 const registry = new Map<string, ErrorKind>()
 
 /**
- * Declares an area's errors. Codes look like `area.what`; declaring one twice throws, so codes stay
- * unique in the program.
+ * Declares an area's errors. Codes look like `area.what`. Declaring a code twice throws, so codes
+ * are unique in the program.
  * @example export const mirrorError = defineErrors({ 'mirror.digest': { exit: 'verification',
  * message: (d: { file: string }) => `…` } })
  */
@@ -88,7 +86,7 @@ export function defineErrors<const T extends Kinds>(kinds: T): Fail<T> {
 }
 
 /**
- * Rebuilds an error that another process sent as `{code, data}`; undefined if no loaded table
+ * Rebuilds an error that another process sent as `{code, data}`. Undefined if no loaded table
  * declares the code.
  */
 export function restoreError(code: string, data: ErrorData): MusterError | undefined {
@@ -96,7 +94,7 @@ export function restoreError(code: string, data: ErrorData): MusterError | undef
   return kind === undefined ? undefined : new MusterError(code, kind, data)
 }
 
-/** Every declared code with its kind; the policy tests read it. */
+/** Every declared code with its kind, for the policy tests. */
 export function declaredErrors(): ReadonlyMap<string, ErrorKind> {
   return registry
 }

@@ -1,6 +1,6 @@
 /**
- * The process exit codes of `muster`, documented in docs/CLI.md. New ones may be added; whoever
- * reads them treats an unknown code as a failure.
+ * The process exit codes of `muster`, documented in docs/CLI.md. New ones may be added; callers
+ * treat an unknown code as a failure.
  */
 export const EXIT = {
   done: 0,
@@ -14,9 +14,9 @@ export const EXIT = {
   pending: 8,
   verification: 9,
   upstreamChanged: 100,
-  /** Whoever read our output went away (128 + SIGPIPE, as a shell reports it). */
+  /** The reader of our output closed it (128 + SIGPIPE, as a shell reports it). */
   outputClosed: 141,
-  /** `muster run`: Muster's own failure, as distinct from the remote program's exit code. */
+  /** `muster run`: a failure of Muster itself, distinct from the remote program's exit code. */
   ownFailure: 125,
   interrupted: 130,
   terminated: 143,

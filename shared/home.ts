@@ -1,6 +1,6 @@
 /**
- * Where a node keeps what is its own. One folder a node, 0700; the layout is stated here and
- * nowhere else.
+ * The layout of a node's home: one folder for each node, mode 0700. Only this module knows the
+ * paths.
  */
 import { join } from 'node:path'
 
@@ -10,21 +10,21 @@ interface NodePaths {
   readonly config: string
   readonly confD: string
   /**
-   * The node's ed25519 key, OpenSSH format, 0600. Trusted: whoever reads it is this node until it
+   * The node's ed25519 key, OpenSSH format, 0600. A copy of it can act as this node until the node
    * is revoked.
    */
   readonly nodeKey: string
   /**
-   * Content-addressed pool. Verified when it is taken in and again when it is sent to another node;
-   * trusted for what this node itself reads from it.
+   * Content-addressed pool. Content is verified when it is ingested and again when it is sent to
+   * another node; this node trusts what it reads from the pool.
    */
   readonly pool: string
-  /** 0700: who can reach the socket in it owns the node. */
+  /** 0700: access to the socket in it gives full control of the node. */
   readonly runFolder: string
   readonly socket: string
   /**
-   * Held by the process that works in this home. The file stays; the lock on it ends with its
-   * holder.
+   * Locked by the process that works in this home. The file stays; the kernel releases the lock
+   * when the process ends.
    */
   readonly lock: string
 }
@@ -33,16 +33,13 @@ export interface CoordinatorPaths extends NodePaths {
   /** Name and fleet of this coordinator; marks the folder as a coordinator's home. */
   readonly identity: string
   /**
-   * Signs node certificates, checkpoints and outcomes. Trusted: whoever reads it can act as this
-   * coordinator, but can't make an agent act.
+   * Signs node certificates, checkpoints and outcomes. A copy of it can act as this coordinator,
+   * but can't make an agent execute anything.
    */
   readonly issuingKey: string
-  /**
-   * SQLite's default place. Trusted for availability; the log in it is checked by everybody who
-   * reads it.
-   */
+  /** Default path of SQLite. Trusted for availability; every reader verifies the log in it. */
   readonly database: string
-  /** Tiles and checkpoints of the log, as files that any static server may serve. */
+  /** Tiles and checkpoints of the log, as files for any static server. */
   readonly log: string
   /** Published trees: `<repository>/latest` and `<repository>/snapshots/<name>`. */
   readonly publish: string
@@ -51,9 +48,12 @@ export interface CoordinatorPaths extends NodePaths {
 export interface AgentPaths extends NodePaths {
   /** Id, name, fleet, coordinators and pinned root; marks the folder as an agent's home. */
   readonly identity: string
-  /** Roots, revocation epoch, newest checkpoint and certificate: durable and monotone. */
+  /**
+   * Roots, revocation epoch, newest checkpoint and certificate: durable, and never replaced by
+   * older ones.
+   */
   readonly trust: string
-  /** Operations that were accepted, until they expire, and their outcomes. */
+  /** Accepted operations until they expire, and their outcomes. */
   readonly commands: string
   readonly facts: string
 }

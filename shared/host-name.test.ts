@@ -1,4 +1,4 @@
-/** A host's name can't be taken for another host's id, a key word or another name. */
+/** A host name can't be mistaken for an id, a keyword or another name. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import {
@@ -11,7 +11,7 @@ import {
 
 const id = '3f0c1e6a-6a55-4c3b-9f4e-0d9a2b1c7e10'
 
-test('host name: key words, ids and their beginnings, numbers and foreign characters are refused', () => {
+test('host name: rejects keywords, ids, id prefixes, numbers and non-ASCII letters', () => {
   for (const name of [
     ['all', 'All', 'ALL', 'any', 'none', 'self'],
     [id, id.toUpperCase(), id.slice(0, 8), id.slice(0, 13), id.slice(0, 9)],
@@ -41,7 +41,7 @@ test('host name: key words, ids and their beginnings, numbers and foreign charac
   }
 })
 
-test('host name: no name that is taken is the end of an id, which selects a host too', () => {
+test('host name: no valid name is the suffix of an id', () => {
   for (let length = 8; length <= id.length; length += 1) {
     const end = id.slice(-length)
     assert.notEqual(hostNameFault(end), undefined, end)
@@ -49,7 +49,7 @@ test('host name: no name that is taken is the end of an id, which selects a host
   }
 })
 
-test('host name: what machines are called is taken', () => {
+test('host name: accepts common machine names', () => {
   for (const name of [
     [
       'web-1',
@@ -70,7 +70,7 @@ test('host name: what machines are called is taken', () => {
     assert.equal(hostNameFault(name), undefined, name)
 })
 
-test('host name: no name that is taken is the beginning of an id', () => {
+test('host name: no valid name is the prefix of an id', () => {
   for (let length = 1; length <= id.length; length += 1) {
     const prefix = id.slice(0, length)
     assert.equal(isIdPrefix(prefix), length >= 4)
@@ -78,7 +78,7 @@ test('host name: no name that is taken is the beginning of an id', () => {
   }
 })
 
-test('host name: a part of the id of another host is refused, in any case', () => {
+test('host name: rejects part of another host’s id, in any letter case', () => {
   for (const part of [id.slice(0, 4), id.slice(0, 7), id.slice(-4), id.slice(-6).toUpperCase()])
     assert.throws(() => requireNoIdOf([id], part), { code: 'host-name.refused' }, part)
   for (const name of ['3f0', 'db01', 'web-1']) requireNoIdOf([id], name)

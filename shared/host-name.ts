@@ -1,6 +1,6 @@
 /**
- * What a host may be called. Hosts choose their names, and people select hosts by names, ids, the
- * beginnings of both, and the word `all`. A name must not be readable as any of the others.
+ * Rules for host names. A host chooses its name, and operators select hosts by name, by id, by a
+ * prefix of either, or by the word `all`. A name must not be readable as one of the others.
  */
 import { defineErrors } from './errors.ts'
 import { meansId } from './short-id.ts'
@@ -14,27 +14,25 @@ export const hostNameError = defineErrors({
   },
 })
 
-/** ASCII only, so that no two names look the same; safe in a path, a shell and a selector. */
+/** ASCII only, so that no two names look alike; safe in a path, a shell and a selector. */
 export const HOST_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 
-/** Selectors of a set, also those that a later version may add. */
+/** Words that select a set of hosts, also ones that a later version may add. */
 const KEY_WORDS: ReadonlySet<string> = new Set(['all', 'any', 'none', 'self'])
 
-/**
- * A shorter beginning of an id selects nothing, so that names such as `db` or `a1` can't be one.
- */
+/** A shorter prefix of an id selects nothing, so short names such as `db` or `a1` are allowed. */
 export const MIN_ID_PREFIX = 4
 
 /**
- * The first group of a UUID, which is also what lists show of an id. A name of as many hex digits
- * looks like one. Shorter ones, such as `db01`, are refused only where a host's id has them.
+ * The length of the first group of a UUID. A name of this many hex digits looks like an id. A
+ * shorter one, such as `db01`, is rejected only if a host's id contains it.
  */
 const LOOKS_LIKE_ID = 8
 
 /** A UUID with its dashes. */
 const ID_LENGTH = 36
 
-/** True if the text can be the beginning of an agent id, or all of it. */
+/** True if the text can be an agent id or a prefix of one. */
 export function isIdPrefix(text: string): boolean {
   if (text.length < MIN_ID_PREFIX || text.length > ID_LENGTH) return false
   return [...text].every(isIdCharacter)
@@ -44,27 +42,30 @@ function isIdCharacter(character: string, at: number): boolean {
   return [8, 13, 18, 23].includes(at) ? character === '-' : /[0-9a-f]/.test(character)
 }
 
-/** True if the text can be the end of an agent id, such as its last two parts. */
+/** True if the text can be the suffix of an agent id, such as its last two groups. */
 function isIdEnd(text: string): boolean {
   if (text.length > ID_LENGTH) return false
   const start = ID_LENGTH - text.length
   return [...text].every((character, at) => isIdCharacter(character, start + at))
 }
 
-/** Two names that are equal in this form are one name to a person. */
+/** Names that are equal in this form count as the same name. */
 export function foldedName(name: string): string {
   return name.toLowerCase()
 }
 
-/** Why no host can have this name, or undefined if one can. */
+/** Why this name is invalid, or undefined if it is valid. */
 export function hostNameFault(name: string): string | undefined {
   if (!HOST_NAME.test(name))
-    return 'expected 1 to 64 letters, digits, dots, dashes or underscores that begin with a letter or digit'
+    return (
+      'expected 1 to 64 letters, digits, dots, dashes or underscores ' +
+      'that begin with a letter or digit'
+    )
   const folded = foldedName(name)
   if (KEY_WORDS.has(folded)) return 'the word selects a set of hosts'
   if (/^[0-9]+$/.test(name)) return 'expected a letter in it'
   if (name.length < LOOKS_LIKE_ID) return undefined
-  // Any text of hex digits, not only the beginning of a UUID: other ids look like that.
+  // Any text of hex digits, not only a UUID prefix: other kinds of ids look like that.
   if (isIdPrefix(folded) || /^[0-9a-f]+$/.test(folded))
     return 'it looks like the beginning of an id'
   if (isIdEnd(folded)) return 'it looks like the end of an id'
@@ -72,7 +73,7 @@ export function hostNameFault(name: string): string | undefined {
 }
 
 /**
- * Refuses a name by which people select one of `ids`, the other hosts' agent ids.
+ * Rejects a name that also selects one of `ids`, the other hosts' agent ids.
  * @throws host-name.refused
  */
 export function requireNoIdOf(ids: readonly string[], name: string): void {

@@ -1,4 +1,4 @@
-/** Ids: what is one, and UUIDs that rise whatever the clock does. */
+/** Id formats, and UUIDs that increase even if the clock does not. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { agentId, blobId, fingerprint, fleetId, operationId, uuidv7Generator } from './ids.ts'
@@ -6,7 +6,7 @@ import { systemClock } from './clock.ts'
 import { MusterError } from './errors.ts'
 import { systemRandom } from './random.ts'
 
-test('ids: a text is an id only if it is spelled as ids are', () => {
+test('ids: accepts only the exact spelling of each kind of id', () => {
   const uuid = '3f0c1e6a-6a55-4c3b-9f4e-0d9a2b1c7e10'
   const good: [(text: unknown) => boolean, string][] = [
     [agentId.is, uuid],
@@ -40,7 +40,7 @@ test('ids: a text is an id only if it is spelled as ids are', () => {
   )
 })
 
-test('ids: UUIDs of one generator rise, also when the clock stands still, steps back, or gives more in one millisecond than there is room', () => {
+test('ids: UUIDs of one generator increase even if the clock stops or steps back', () => {
   const clock = { ...systemClock, at: 1_769_846_400_000, now: () => clock.at }
   const next = uuidv7Generator({ clock, random: systemRandom })
   const made: string[] = []

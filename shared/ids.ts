@@ -1,6 +1,6 @@
 /**
- * The ids of Muster as branded strings: a string becomes an id only through its parser, so an id in
- * a signature has been checked and may be used in a file name or a query.
+ * Muster's ids as branded strings. Only a parser makes an id, so an id type in a signature is
+ * validated and is safe in a file name or a query.
  */
 import { defineErrors } from './errors.ts'
 import type { Clock } from './clock.ts'
@@ -13,13 +13,13 @@ type Id<B extends string> = string & { readonly [brand]: B }
 export type BlobId = Id<'blob'>
 /** SHA-256 of a file's bytes, 64 lower-case hex digits: what RPM metadata names. */
 export type Sha256 = Id<'sha256'>
-/** UUID of an agent, made on the host when it joins. */
+/** UUID of an agent, generated on the host when it joins. */
 export type AgentId = Id<'agent'>
 /** UUIDv7 of a run. */
 export type RunId = Id<'run'>
-/** UUIDv7 of one mutating operation; the same operation sent again has the same id. */
+/** UUIDv7 of one mutating operation; a retry of the operation has the same id. */
 export type OperationId = Id<'operation'>
-/** 32 lower-case hex digits drawn at `muster init`. */
+/** 32 lower-case hex digits, drawn at `muster init`. */
 export type FleetId = Id<'fleet'>
 /**
  * SHA-256 fingerprint of an ed25519 SSH public key, as `ssh-keygen -l` prints it: `SHA256:` and 43
@@ -68,9 +68,9 @@ export const fingerprint = parser<Fingerprint>(
 )
 
 /**
- * Makes UUIDv7s (RFC 9562 section 5.7) that rise strictly within one generator: same-millisecond
- * ids count up in the 12 bits after the version, and a clock that steps back keeps the last
- * millisecond. (node:crypto's randomUUIDv7 promises neither.)
+ * Generates UUIDv7s (RFC 9562 section 5.7) that strictly increase within one generator: ids of the
+ * same millisecond count up in the 12 bits after the version, and if the clock steps back, the last
+ * millisecond stays. (node:crypto's randomUUIDv7 guarantees neither.)
  */
 export function uuidv7Generator(deps: { clock: Clock; random: Random }): () => string {
   let lastMs = 0
@@ -89,6 +89,6 @@ export function uuidv7Generator(deps: { clock: Clock; random: Random }): () => s
     bytes.writeUInt16BE(0x7000 | counter, 6)
     bytes[8] = 0x80 | ((bytes[8] as number) & 0x3f)
     const hex = bytes.toString('hex')
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+    return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
   }
 }

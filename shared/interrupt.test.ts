@@ -6,7 +6,7 @@ import { abortable, createInterrupt, untilAborted } from './interrupt.ts'
 const never = new Promise<never>(() => undefined)
 const reason = new Error('over')
 
-test('interrupt: a wait returns the result of its work, or the reason of the end', async () => {
+test('interrupt: a wait returns its result or rejects with the reason of the end', async () => {
   const interrupt = createInterrupt()
   assert.equal(await interrupt.wait(Promise.resolve(1)), 1)
   await assert.rejects(interrupt.wait(Promise.reject(new Error('failed'))), { message: 'failed' })
@@ -19,7 +19,7 @@ test('interrupt: a wait returns the result of its work, or the reason of the end
   assert.throws(() => interrupt.throwIfEnded(), reason)
 })
 
-test('interrupt: work that fails after the end is no unhandled rejection', async () => {
+test('interrupt: work that fails after the end causes no unhandled rejection', async () => {
   const interrupt = createInterrupt()
   const work = Promise.withResolvers<void>()
   const wait = interrupt.wait(work.promise)
@@ -29,7 +29,7 @@ test('interrupt: work that fails after the end is no unhandled rejection', async
   await new Promise(setImmediate)
 })
 
-test('abortable: returns the result or the reason of the signal, and leaves no listener', async () => {
+test('abortable: returns the result or the reason, and leaves no listener', async () => {
   const controller = new AbortController()
   const { signal } = controller
   for (let turn = 0; turn < 100; turn += 1)

@@ -1,22 +1,23 @@
 /**
- * Waits that something else can end, without Promise.race. A race keeps a reaction, and with it the
+ * Waits that can be interrupted, without Promise.race. A race keeps a reaction, and with it the
  * winner's value, on each of its promises that hasn't settled. A loop that races against one
- * long-lived promise therefore keeps everything that passed through it.
+ * long-lived promise therefore keeps every value.
  */
 
 export interface Interrupt {
   /**
-   * The work's result, or the reason of `end` as soon as that is called. The work itself goes on.
+   * The work's result, or rejection with the reason of `end` as soon as that is called. The work
+   * itself goes on.
    */
   wait<T>(work: PromiseLike<T>): Promise<T>
-  /** Ends the waits under way and all later ones. Only the first call counts. */
+  /** Interrupts all current and later waits. Only the first call counts. */
   end(reason: unknown): void
-  /** Throws the reason of `end` once that was called. */
+  /** Throws the reason of `end` if that was called. */
   throwIfEnded(): void
 }
 
 export function createInterrupt(): Interrupt {
-  // Owned by wait() and end(): the waits under way, and nothing of those that are over.
+  // Owned by wait() and end(): the current waits only.
   const waits = new Set<(reason: unknown) => void>()
   let ended: { readonly reason: unknown } | undefined
   return {
@@ -47,9 +48,9 @@ export function createInterrupt(): Interrupt {
 }
 
 /**
- * The work's result, or the signal's reason as soon as it aborts; the work itself goes on. The
- * signal keeps no listener afterwards. Not for one promise in each turn of a loop: a promise that
- * hasn't settled keeps a reaction for every wait.
+ * The work's result, or rejection with the signal's reason as soon as it aborts. The work itself
+ * goes on. The signal keeps no listener afterwards. Don't call it in each turn of a loop with one
+ * promise: a promise that hasn't settled keeps a reaction for each wait.
  */
 export function abortable<T>(work: PromiseLike<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return Promise.resolve(work)
@@ -72,8 +73,8 @@ export function abortable<T>(work: PromiseLike<T>, signal: AbortSignal | undefin
 }
 
 /**
- * Resolves when the signal aborts. For a wait that lasts as long as the caller: the listener stays
- * until then.
+ * Resolves when the signal aborts. The listener stays until then, so use it only for a wait as long
+ * as the caller.
  */
 export function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -1,5 +1,6 @@
 /**
- * Log lines are JSON with a time and a level, hold no secrets (CC-04), and read well on a terminal.
+ * Log lines are JSON with a time and a level, contain no secrets (CC-04), and are readable on a
+ * terminal.
  */
 import assert from 'node:assert/strict'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
@@ -13,7 +14,7 @@ import { createRedactor } from './redact.ts'
 
 const clock = { ...systemClock, now: () => Date.UTC(2026, 10, 21, 14, 2, 11, 250) }
 
-/** What a logger writes into a real file. */
+/** Runs `work` with a logger that writes to a real file; returns the file's text. */
 function logged(
   options: Partial<LoggerOptions>,
   use: (log: Logger) => void,
@@ -46,7 +47,7 @@ test('logger: a line is one JSON object with time, level, message and data', () 
   assert.equal(line.split('\n').length, 2)
 })
 
-test('logger: what is below the level is not written', () => {
+test('logger: skips lines below the level', () => {
   assert.equal(
     logged({ level: 'warn' }, (log) => log.info({}, 'no')),
     '',
@@ -66,7 +67,7 @@ test('logger: an error keeps its code and its causes', () => {
   assert.equal(line.error.cause?.name, 'TypeError')
 })
 
-test('CC-04: canaries in data, nested data, messages, errors and causes do not reach the log', () => {
+test('CC-04: secrets in data, messages, errors and causes do not reach the log', () => {
   const canary = 'canary-7f3a91'
   const cause = new Error(`connect postgresql://muster:${canary}@db/muster failed`)
   for (const format of ['json', 'pretty'] as const) {
@@ -90,7 +91,7 @@ test('CC-04: canaries in data, nested data, messages, errors and causes do not r
   assert.ok(!untold.includes(canary), untold)
 })
 
-test('logger: the pretty form is one readable line, with the stack of a stranger below it', () => {
+test('logger: the pretty format is one line, followed by the stack of a foreign error', () => {
   const text = logged({ format: 'pretty' }, (log) => {
     log.info({ host: 'web-1', files: 2 }, 'synced')
     log.error({ error: new Error('boom') }, 'failed')
@@ -101,7 +102,7 @@ test('logger: the pretty form is one readable line, with the stack of a stranger
   assert.match(third ?? '', /^Error: boom/)
 })
 
-test('logger: a log that cannot be written does not stop the program', () => {
+test('logger: a failing log does not stop the program', () => {
   const folder = mkdtempSync(join(tmpdir(), 'muster-logger-'))
   const fd = openSync('/dev/full', 'w')
   const log = createLogger(

@@ -1,7 +1,7 @@
 /**
- * The log of a process: one JSON object a line on a file descriptor (stderr), or readable lines
- * where a person watches. Every line passes the redactor as its last step, so no path to the log
- * bypasses it. Writing is synchronous: what was logged before a crash is there.
+ * The log of a process: one JSON object per line on a file descriptor (stderr), or readable lines
+ * on a terminal. The redactor is the last step of every line, so nothing bypasses it. Writes are
+ * synchronous: all lines before a crash are there.
  */
 import { styleText } from 'node:util'
 import { destination, pino } from 'pino'
@@ -10,7 +10,7 @@ import { MusterError } from './errors.ts'
 import type { Redactor } from './redact.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
-/** Plain values; an error goes under the key `error`. */
+/** Plain values. An error goes under the key `error`. */
 export type LogData = Readonly<Record<string, unknown>>
 
 export interface Logger {
@@ -18,13 +18,13 @@ export interface Logger {
   info(data: LogData, message: string): void
   warn(data: LogData, message: string): void
   error(data: LogData, message: string): void
-  /** A logger that adds `data` to each of its lines: the area, the peer, the operation. */
+  /** A logger that adds `data` (the area, the peer, the operation) to each line. */
   child(data: LogData): Logger
 }
 
 export interface LoggerOptions {
   readonly level: LogLevel
-  /** `json` for collectors, `pretty` for a terminal. */
+  /** Default: 2, stderr. */
   readonly format: 'json' | 'pretty'
   /** Where the lines go. Default: 2, stderr. */
   readonly fd?: number
@@ -43,12 +43,12 @@ const SECRET_KEYS = [
   'authorization',
   'cookie',
 ]
-/** A chain of causes longer than this is a loop or not worth reading. */
+/** A longer chain of causes is a loop or too long to be useful. */
 const MAX_CAUSES = 5
 
 /**
- * An error as data: code and prose of ours, name and stack of a stranger's, and the same of its
- * causes.
+ * An error as data: code and message of a Muster error, name, code, message and stack of a foreign
+ * one, and the same for its causes.
  */
 export function describeError(error: unknown, depth = 0): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: String(error) }
@@ -72,8 +72,7 @@ export function createLogger(
   options: LoggerOptions,
 ): Logger {
   const sink = destination({ dest: options.fd ?? 2, sync: true })
-  // The reader of the log went away or the disk is full. A daemon goes on without a log rather than
-  // stop serving.
+  // The reader of the log has ended or the disk is full. A daemon goes on without its log.
   sink.on('error', () => undefined)
   const write = (line: string): void => {
     sink.write(options.format === 'json' ? line : pretty(line, options.color ?? false))
@@ -94,7 +93,7 @@ export function createLogger(
 
 const COLORS = { debug: 'gray', info: 'cyan', warn: 'yellow', error: 'red' } as const
 
-/** `14:02:11.250 info  message  key=value`: one JSON line as a person reads it. */
+/** One JSON line as readable text: `14:02:11.250 info  message  key=value`. */
 function pretty(line: string, color: boolean): string {
   const { level, time, msg, error, ...data } = JSON.parse(line) as {
     level: LogLevel
@@ -109,10 +108,11 @@ function pretty(line: string, color: boolean): string {
     ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   )
   const failure = error === undefined ? [] : [`error=${JSON.stringify(error.message)}`]
-  return `${[time.slice(11, 23), word, msg ?? '', ...pairs, ...failure].join(' ')}\n${error?.stack === undefined ? '' : `${error.stack}\n`}`
+  const stack = error?.stack === undefined ? '' : `${error.stack}\n`
+  return `${[time.slice(11, 23), word, msg ?? '', ...pairs, ...failure].join(' ')}\n${stack}`
 }
 
-/** Drops everything: for tests and for code that runs without a log. */
+/** Drops everything. For tests, and for code that runs without a log. */
 export const silentLogger: Logger = {
   debug: () => undefined,
   info: () => undefined,

@@ -6,7 +6,7 @@ import { hasEnded, ownProcess, PROCESS_NAME } from './process-owner.ts'
 
 const MODULE = new URL('./process-owner.ts', import.meta.url).href
 
-test('a process is named so that its end is seen, and a process elsewhere is not judged', async () => {
+test('reports that a process ended, and makes no claim about other machines', async () => {
   const own = ownProcess() as string
   assert.match(own, new RegExp(`^${PROCESS_NAME}$`))
   assert.equal(hasEnded(own), false)

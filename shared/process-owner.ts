@@ -1,13 +1,12 @@
 /**
- * Names the process that made a temporary file or folder, so that another one can tell whether that
- * process still lives. Boot id, pid namespace, pid and start time together name one process for
- * good (proc_pid_stat(5)).
+ * Identifies the process that created a temporary file or folder, so that another process can check
+ * whether it still runs. Boot id, pid namespace, pid and start time together identify one process
+ * (proc_pid_stat(5)).
  */
 import { readFileSync, readlinkSync } from 'node:fs'
 
 /**
- * `3f0c1e6a.4026531836.4711.98765`: boot, pid namespace, pid, start time. Undefined where there is
- * no /proc.
+ * `3f0c1e6a.4026531836.4711.98765`: boot, pid namespace, pid, start time. Undefined without /proc.
  */
 export function ownProcess(): string | undefined {
   const place = ownPlace()
@@ -15,11 +14,11 @@ export function ownProcess(): string | undefined {
   return place === undefined || start === undefined ? undefined : `${place}.${process.pid}.${start}`
 }
 
-/** What a name of {@link ownProcess} looks like, as the source of a regular expression. */
+/** The form of {@link ownProcess}'s result, as the source of a regular expression. */
 export const PROCESS_NAME = '[0-9a-f]{8}\\.\\d{1,20}\\.\\d{1,10}\\.\\d{1,20}'
 
 /**
- * Whether the process with this name has ended; undefined if it ran in another container or on
+ * Whether the process with this name has ended. Undefined if it ran in another container or on
  * another machine.
  */
 export function hasEnded(name: string): boolean | undefined {
@@ -29,7 +28,7 @@ export function hasEnded(name: string): boolean | undefined {
   return startOf(Number(pid)) !== start
 }
 
-/** Pids mean the same wherever this text is the same. */
+/** Boot and pid namespace. Pids are comparable only if this text is equal. */
 function ownPlace(): string | undefined {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8)
@@ -40,11 +39,11 @@ function ownPlace(): string | undefined {
   }
 }
 
-/** When a process started, in ticks since the boot; undefined once it has ended. */
+/** A process's start time in ticks since boot. Undefined once it has ended. */
 function startOf(pid: number): string | undefined {
   try {
     const line = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // The name in parentheses may hold blanks and parentheses too: fields count from the last one.
+    // The name in parentheses may contain blanks and parentheses: fields count from the last one.
     const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
     return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
   } catch {

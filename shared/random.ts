@@ -1,5 +1,5 @@
 /**
- * Dice. The only module that may draw ambient randomness; everything else takes a {@link Random}.
+ * Randomness. Only this module draws ambient randomness; everything else takes a {@link Random}.
  */
 import { randomBytes } from 'node:crypto'
 

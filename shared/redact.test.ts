@@ -1,10 +1,10 @@
-/** No secret passes, whatever it is wrapped in; ordinary text is left alone. */
+/** Secrets are masked in any wrapping; ordinary text stays unchanged. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { createRedactor, MASK } from './redact.ts'
 
-test('redact: a protected secret is masked wherever it stands, also as JSON and in a URL', () => {
+test('redact: masks a protected secret anywhere, also in JSON and in a URL', () => {
   const redactor = createRedactor()
   redactor.protect('p"ss w/rd')
   for (const text of [
@@ -18,7 +18,7 @@ test('redact: a protected secret is masked wherever it stands, also as JSON and 
   }
 })
 
-test('redact: any protected secret is gone from any text', () => {
+test('redact: removes any protected secret from any text', () => {
   fc.assert(
     fc.property(
       fc.string({ minLength: 4, maxLength: 20 }),
@@ -37,7 +37,7 @@ test('redact: any protected secret is gone from any text', () => {
   )
 })
 
-test('redact: the usual shapes of secrets are masked without being told', () => {
+test('redact: masks common forms of secrets that were never protected', () => {
   const redactor = createRedactor()
   const shapes = [
     'postgresql://muster:hunter2@db/muster',
@@ -52,7 +52,7 @@ test('redact: the usual shapes of secrets are masked without being told', () => 
   for (const text of shapes) assert.doesNotMatch(redactor.text(text), /hunter2|ter2@/, text)
 })
 
-test('redact: ordinary text is left as it is', () => {
+test('redact: leaves ordinary text unchanged', () => {
   const redactor = createRedactor()
   const ordinary = [
     'https://cdn.example:8443/os/repodata/repomd.xml',
@@ -63,7 +63,7 @@ test('redact: ordinary text is left as it is', () => {
   for (const text of ordinary) assert.equal(redactor.text(text), text)
 })
 
-test('redact: what is too short to be a secret is not masked', () => {
+test('redact: does not mask texts shorter than a secret', () => {
   const redactor = createRedactor()
   redactor.protect('a')
   redactor.protect('')

@@ -1,37 +1,36 @@
 /**
- * Keeps secrets out of what people and files get to read: logs, error reports, `config show`. Two
- * nets: the exact secrets that the program has been told of, and the shapes in which secrets
- * usually slip through. Works on the finished text, so a secret inside somebody else's error
- * message or in a nested cause is caught too.
+ * Masks secrets in logs, error reports and `config show`. It masks the exact secrets that the
+ * program registered, and the common forms of secrets. It works on the finished text, so it also
+ * masks a secret inside a foreign error message or a nested cause.
  */
 export interface Redactor {
   /**
-   * From now on this text never passes. Shorter than four characters is ignored: masking those
-   * would garble everything.
+   * Masks this text from now on. Texts under four characters are ignored: masking those would make
+   * everything unreadable.
    */
   protect(secret: string): void
-  /** The text with every known secret and every secret shape masked. */
+  /** The text with every known secret and every secret form masked. */
   text(text: string): string
 }
 
 export const MASK = '[secret]'
 
-/** Below this, replacing a secret wherever it occurs destroys the text and hides little. */
+/** Masking a shorter text wherever it occurs destroys the output and hides little. */
 const MIN_SECRET_LENGTH = 4
 /**
- * Secrets come from configuration files; more than this means that something else is being
- * protected by mistake.
+ * Secrets come from configuration files. More than this means that other values are protected by
+ * mistake.
  */
 const MAX_SECRETS = 1000
 
 const SHAPES: readonly (readonly [RegExp, string])[] = [
-  // Private keys, PEM and OpenSSH; a truncated one as well.
+  // Private keys, PEM and OpenSSH, also truncated ones.
   [
     /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/g,
     '[private key]',
   ],
   // The password of a URL: https://user:password@host, postgresql://user:password@host. The
-  // password may itself hold an @.
+  // password may contain an @.
   [/\b([a-z][a-z0-9+.-]{1,20}:\/\/[^\s/:@"']{0,255}:)[^\s/"']{1,1024}@/gi, `$1${MASK}@`],
   // Enrolment tokens and tickets; they share one form, and only the program can tell them apart.
   [/\bmuster1-[a-z2-7]{16,}/gi, `muster1-${MASK}`],
@@ -48,7 +47,7 @@ export function createRedactor(): Redactor {
     protect: (secret) => {
       if (secret.length < MIN_SECRET_LENGTH || secrets.size >= MAX_SECRETS) return
       secrets.add(secret)
-      // The forms in which it appears inside JSON and inside a URL.
+      // Its escaped forms in JSON and in a URL.
       for (const form of [JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)])
         secrets.add(form)
     },

@@ -1,17 +1,11 @@
-/** Defaults of a run that the command line states and the runner keeps to. */
+/** Defaults of a run, shared by the command line and the runner. */
 
-/**
- * Output kept of one run: enough for any log that a person reads, small enough for a disk with a
- * hundred runs.
- */
+/** Output kept for each run: enough to read, and a hundred runs still fit on a disk. */
 export const DEFAULT_OUTPUT_BYTES = 64 * 1024 * 1024
-/** Time between the polite signal and SIGKILL. */
+/** Time between the stop signal and SIGKILL. */
 export const DEFAULT_GRACE_MS = 10_000
 
-/**
- * Ended runs that a host keeps: a list that a person still reads, and a folder that every file
- * system still likes.
- */
+/** Ended runs that a host keeps: still readable as a list, and few enough files for one folder. */
 export const DEFAULT_KEEP_RUNS = 1000
-/** Of their output, together: a host's runs do not fill its disk. */
+/** The total of their output, so that runs don't fill a host's disk. */
 export const DEFAULT_KEEP_BYTES = 4 * 1024 * 1024 * 1024

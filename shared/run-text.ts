@@ -1,24 +1,24 @@
-/** How a person names a run, and how a run is named where a text means several. */
+/** Text by which an operator selects a run, and the list of candidates if it is ambiguous. */
 
-/** Fewer digits match too much to be meant. */
+/** Fewer digits match too many runs. */
 const RUN_TEXT = /^[0-9a-f-]{4,36}$/
-/** Characters of a command in a list of candidates. */
+/** The longest part of a command that a list of candidates shows. */
 const SHOWN_COMMAND = 60
 
-/** Whether a text can be a run id, or the beginning or end of one. */
+/** Whether the text can be a run id, or the prefix or suffix of one. */
 export function isRunText(text: string): boolean {
   return RUN_TEXT.test(text)
 }
 
-/** One of several runs that a text means. */
+/** One line in the list of runs that an ambiguous text matches. */
 export function candidateLine(run: {
   readonly run: string
   readonly host: string
   readonly command: readonly string[]
   readonly status: string
 }): string {
-  const command = run.command.join(' ')
-  const shown =
-    command.length > SHOWN_COMMAND ? `${command.slice(0, SHOWN_COMMAND).toWellFormed()}…` : command
-  return `${run.run}   ${run.host}   ${run.status}   ${shown}`
+  const text = run.command.join(' ')
+  const command =
+    text.length > SHOWN_COMMAND ? `${text.slice(0, SHOWN_COMMAND).toWellFormed()}…` : text
+  return `${run.run}   ${run.host}   ${run.status}   ${command}`
 }

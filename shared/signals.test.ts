@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { signalName, signalNumber } from './signals.ts'
 
-test('every signal of Linux has a name, and the name leads back to its number', () => {
+test('every Linux signal has a name that converts back to its number', () => {
   for (let number = 1; number <= 64; number += 1)
     assert.equal(signalNumber(signalName(number)), number, signalName(number))
   assert.deepEqual([6, 9, 15, 29, 32, 34, 37, 63, 64].map(signalName), [

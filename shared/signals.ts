@@ -1,7 +1,7 @@
-/** Names and numbers of Linux signals, the real-time ones too, which Node doesn't name. */
+/** Names and numbers of Linux signals, also the real-time ones, which Node doesn't name. */
 import { constants } from 'node:os'
 
-/** The first that a program may use: glibc keeps 32 and 33 for itself (signal(7)). */
+/** The first that a program may use: glibc reserves 32 and 33 (signal(7)). */
 const FIRST_REAL_TIME = 34
 const LAST_REAL_TIME = 64
 
@@ -12,7 +12,7 @@ const NAMES: ReadonlyMap<number, string> = new Map(
     .map(([name, number]) => [number, name]),
 )
 
-/** `SIGTERM`, `SIGRTMIN+3`, or `SIG32` for a number that has no name. */
+/** `SIGTERM`, `SIGRTMIN+3`, or `SIG32` for a number without a name. */
 export function signalName(number: number): string {
   if (number === LAST_REAL_TIME) return 'SIGRTMAX'
   if (number === FIRST_REAL_TIME) return 'SIGRTMIN'
@@ -22,8 +22,8 @@ export function signalName(number: number): string {
 }
 
 /**
- * The number of a name that {@link signalName} gives, or of `SIGRTMAX-1`; undefined for any other
- * text.
+ * The number of a name as {@link signalName} formats it, or of `SIGRTMAX-1`. Undefined for any
+ * other text.
  */
 export function signalNumber(name: string): number | undefined {
   if (Object.hasOwn(constants.signals, name)) return constants.signals[name as NodeJS.Signals]

@@ -1,19 +1,19 @@
 /**
- * Failures of this machine's own disk, as one closed class: no space, a read-only file system, a
- * disk with errors, too many open files, no permission. They are made here and nowhere else, so
- * that no caller takes one for a defect, a connection that ended or a signature that is wrong.
+ * Failures of this machine's disk as one closed class: no space, a read-only file system, I/O
+ * errors, too many open files, no permission. Only this module creates them, so that a caller
+ * doesn't mistake one for a bug, a closed connection or a bad signature.
  */
 import { diskReason } from './disk-reason.ts'
 import { defineErrors } from './errors.ts'
 
 interface Failed {
-  /** The file's role, such as `the record of an order`. */
+  /** The file's role, such as `the record of an operation`. */
   readonly what: string
   readonly path: string
   readonly action: 'read' | 'written'
   /** The operating system's reason in words. */
   readonly reason: string
-  /** The operating system's name for it, such as ENOSPC. */
+  /** The errno name, such as ENOSPC. */
   readonly errno: string
   readonly [key: string]: string
 }
@@ -25,7 +25,7 @@ export const storageError = defineErrors({
     exit: 'failed',
     retryable: true,
     message,
-    hint: () => 'free some space there, then repeat the command; no restart is needed',
+    hint: () => 'free some space there, then retry; no restart is needed',
   },
   'storage.read-only': {
     exit: 'failed',
@@ -46,12 +46,12 @@ export const storageError = defineErrors({
   'storage.denied': {
     exit: 'failed',
     message,
-    hint: () => 'give the file and its folder back to the user that this program runs as',
+    hint: () => 'change the owner of the file and its folder to the user that runs this program',
   },
 })
 export type StorageCode = (typeof storageError.codes)[number]
 
-/** A few words for a list of hosts. */
+/** Short texts for a list of hosts. */
 const WORDS: Readonly<Record<StorageCode, string>> = {
   'storage.full': 'disk full',
   'storage.read-only': 'disk is read-only',
@@ -60,7 +60,7 @@ const WORDS: Readonly<Record<StorageCode, string>> = {
   'storage.denied': 'no permission for its files',
 }
 
-/** `disk full: /var/lib/muster`, of a host's report, which is freed of control characters. */
+/** `disk full: /var/lib/muster`, from a host's report. Control characters are replaced. */
 export function storageWords({ code, path }: { code: string; path: string }): string {
   const words = isStorageCode(code) ? WORDS[code] : 'cannot use its files'
   return `${words}: ${path.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}')}`
@@ -70,7 +70,7 @@ export function isStorageCode(code: string): code is StorageCode {
   return (storageError.codes as readonly string[]).includes(code)
 }
 
-/** The class, by what the system says. Anything else is a defect or has an error of its area. */
+/** The class by errno. Any other error is a bug or has an error code of its area. */
 const CODES: Readonly<Record<string, StorageCode>> = {
   ENOSPC: 'storage.full',
   EDQUOT: 'storage.full',
@@ -83,10 +83,10 @@ const CODES: Readonly<Record<string, StorageCode>> = {
   EPERM: 'storage.denied',
 }
 
-/** Codes of other areas for the same failures: the pool has its own words for them. */
+/** Codes of other areas for the same failures: the pool has its own texts. */
 const OTHERS: ReadonlySet<string> = new Set(['blob.no-space', 'blob.disk', 'blob.suspect'])
 
-/** Our error for a failure of the disk; any other error as it is. */
+/** Our error for a failure of the disk; any other error unchanged. */
 export function storageFailure(
   error: unknown,
   about: { readonly what: string; readonly path: string; readonly action?: Failed['action'] },
@@ -99,7 +99,7 @@ export function storageFailure(
   return storageError(code, { what, path, action, reason, errno }, { cause: error })
 }
 
-/** Does the work; a failure of the disk becomes our error. */
+/** Runs the work. A failure of the disk becomes our error. */
 export async function storing<T>(
   about: Parameters<typeof storageFailure>[1],
   work: () => Promise<T>,
@@ -111,7 +111,7 @@ export async function storing<T>(
   }
 }
 
-/** True for a failure of this machine's disk, whichever area raised it. */
+/** True for a failure of this machine's disk, from any area. */
 export function isStorageFailure(error: unknown): boolean {
   return storageError.is(error) || OTHERS.has(String((error as { code?: unknown } | null)?.code))
 }

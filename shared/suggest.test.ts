@@ -1,10 +1,10 @@
-/** Typing mistakes find their word; other words find none. */
+/** Suggestions for mistyped words. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { closest, editDistance } from './suggest.ts'
 
-test('suggest: typing mistakes find their word', () => {
+test('suggest: suggests the word for a typing mistake, and nothing for other words', () => {
   const words = ['upstream', 'retention', 'name', 'type', 'repo']
   const mistakes = {
     upstraem: 'upstream',
@@ -18,7 +18,7 @@ test('suggest: typing mistakes find their word', () => {
     assert.equal(closest(typed, words), undefined, typed)
 })
 
-test('suggest: the edit distance is a distance', () => {
+test('suggest: the edit distance satisfies the axioms of a distance', () => {
   const word = fc.string({ maxLength: 12 })
   fc.assert(
     fc.property(word, word, (a, b) => {

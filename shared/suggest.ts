@@ -1,14 +1,11 @@
-/** "Did you mean": the known word nearest to a mistyped one. */
+/** "Did you mean": the known word closest to a mistyped one. */
 
-/**
- * Words longer than this are not typing mistakes; the bound keeps the table small whatever the
- * input.
- */
+/** Longer words aren't typing mistakes. The limit bounds the size of the table. */
 const MAX_WORD = 64
 
 /**
- * The candidate that `word` most likely meant: at most two edits away, and no more than a third of
- * its length; else undefined.
+ * The candidate most similar to `word`: at most two edits away, and at most a third of its length.
+ * Undefined if there is none.
  */
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length === 0 || word.length > MAX_WORD) return undefined
@@ -23,8 +20,8 @@ export function closest(word: string, candidates: Iterable<string>): string | un
 }
 
 /**
- * Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours,
- * each 1.
+ * Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours
+ * each count 1.
  */
 export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = []

@@ -1,13 +1,11 @@
-/** How many columns of a terminal a text takes, and text cut to that many. */
+/** The number of terminal columns of a text, and truncation to a number of columns. */
 
 const ASCII = /^[ -~]*$/
 const NO_COLUMN = /[\p{Mn}\p{Me}\p{Cf}]/u
 const TWO_COLUMNS =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u
 
-/**
- * Near enough: East Asian characters and emoji take two, marks that sit on another character none.
- */
+/** An approximation: East Asian characters and emoji count 2, combining marks 0. */
 export function width(text: string): number {
   if (ASCII.test(text)) return text.length
   let columns = 0
@@ -20,7 +18,7 @@ function widthOf(character: string): number {
   return TWO_COLUMNS.test(character) ? 2 : 1
 }
 
-/** The text, or as much of its beginning as fits, with `…` behind it. */
+/** The text, or its beginning and `…` if it is too long. */
 export function clipped(text: string, columns: number): string {
   if (width(text) <= columns) return text
   let shown = ''

@@ -1,11 +1,11 @@
-/** Sizes and durations, as people write them and as they are shown. */
+/** Parsing and formatting of sizes and durations. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { MusterError } from './errors.ts'
 import { formatDuration, formatSize, GIB, KIB, MIB, parseDuration, parseSize } from './units.ts'
 
-test('units: sizes are powers of 1024, whatever the unit is called', () => {
+test('units: sizes are powers of 1024, with K, KB and KiB alike', () => {
   for (const [text, bytes] of [
     ['0', 0],
     ['1000', 1000],
@@ -47,7 +47,7 @@ test('units: a duration without a unit is seconds', () => {
     assert.throws(() => parseDuration(text), { code: 'unit.malformed' }, text)
 })
 
-test('units: what is shown has at most two units, no unit is full, and any number can be shown', () => {
+test('units: formats any number in at most two units, each below its limit', () => {
   assert.deepEqual([0, 17, 1023, 1024, 313 * KIB, 4.2 * GIB].map(formatSize), [
     '0 B',
     '17 B',
@@ -73,7 +73,7 @@ test('units: what is shown has at most two units, no unit is full, and any numbe
   )
 })
 
-test('units: an error of a malformed size is short and quotes what came', () => {
+test('units: the error for a malformed size is short and quotes the input', () => {
   assert.throws(
     () => parseSize('many'),
     (error) =>

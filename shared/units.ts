@@ -1,4 +1,4 @@
-/** Sizes and durations as people write and read them. */
+/** Parses and formats sizes and durations. */
 import { defineErrors } from './errors.ts'
 
 export const unitError = defineErrors({

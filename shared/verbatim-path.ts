@@ -1,6 +1,6 @@
 /**
- * Paths that the file system returns. Node replaces bytes that aren't UTF-8, so its text of such a
- * path names another file: it is refused.
+ * Paths that the file system returns. Node replaces bytes that aren't UTF-8, and the resulting text
+ * names another file, so such a path is rejected.
  */
 import { isUtf8 } from 'node:buffer'
 import { realpathSync } from 'node:fs'
@@ -10,19 +10,19 @@ import { defineErrors } from './errors.ts'
 export const pathError = defineErrors({
   'path.not-utf8': {
     exit: 'usage',
-    message: (d: { path: string }) => `${d.path} leads to a path that is not valid UTF-8`,
-    hint: () => 'use a place whose path is in UTF-8',
+    message: (d: { path: string }) => `${d.path} resolves to a path that is not valid UTF-8`,
+    hint: () => 'use a path in UTF-8',
   },
 })
 
-/** As realpath(3). The system's errors stay as they are. @throws path.not-utf8 */
+/** Like realpath(3). Errors of the system stay as they are. @throws path.not-utf8 */
 export async function realPath(path: string): Promise<string> {
   return verbatim(path, await realpath(path, 'buffer'))
 }
 
 /** @throws path.not-utf8 */
 export function realPathSync(path: string): string {
-  // Only the native one keeps the bytes.
+  // Only the native variant keeps the bytes.
   return verbatim(path, realpathSync.native(path, 'buffer'))
 }
 

@@ -1,9 +1,7 @@
-/** Text in lines of a terminal's width. Words stay whole, so that an id can be copied. */
+/** Wraps text to a terminal's width. Words stay whole, so that an id can be copied. */
 import { width } from './text-width.ts'
 
-/**
- * Lines of at most `columns`, but for a word that is longer. Breaks at blanks and behind commas.
- */
+/** Lines of at most `columns`, except for a longer word. Breaks at blanks and after commas. */
 export function wrapped(text: string, columns: number): string[] {
   const lines: string[] = []
   let line = ''
@@ -17,12 +15,12 @@ export function wrapped(text: string, columns: number): string[] {
   return [...lines, line.trimEnd()]
 }
 
-/** Columns of the longest part that {@link wrapped} keeps whole. */
+/** Columns of the longest part that {@link wrapped} doesn't break. */
 export function longestWord(text: string): number {
   return wordsOf(text).reduce((longest, word) => Math.max(longest, width(word.trimEnd())), 0)
 }
 
-/** Each with the blanks behind it. */
+/** Words, each with the blanks after it. */
 function wordsOf(text: string): readonly string[] {
   return text.match(/[^\s,]*,+\s*|[^\s,]+\s*|\s+/g) ?? ['']
 }

@@ -146,7 +146,7 @@ test('output file: a path that can take no file is exit 2, names the reason and 
     ['new/', 'it is a folder'],
     ['file/', 'a part of its path is no'],
     ['file/below', 'a part of its path is no'],
-    ['a', 'its symbolic links lead in a circle'],
+    ['a', 'its symbolic links form a loop'],
     ['nowhere', 'there is no such file or folder'],
     ['no/file', 'there is no such file or folder'],
     ['x'.repeat(256), 'its name is too long'],

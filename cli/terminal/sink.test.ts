@@ -44,7 +44,7 @@ test('sink: what a nearly full disk did not take of a result is noticed', async 
   const { code, stderr } = await shell(`ulimit -f 2; $MUSTER big >${file}`)
   assert.match(
     stderr,
-    /error: cannot write the output: the file system takes no file of that size\n/,
+    /error: cannot write the output: the file is too large for the file system\n/,
   )
   assert.deepEqual([code, (await stat(file)).size], [1, 2048])
 })

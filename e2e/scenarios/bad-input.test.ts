@@ -149,7 +149,7 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
       5,
       /not an exported log|tmp/,
     ],
-    ['an index beyond the log', ['audit', 'prove', '999999'], 2, /outside of the log/],
+    ['an index beyond the log', ['audit', 'prove', '999999'], 2, /outside the log/],
     [
       'a grant to nobody',
       ['grant', 'add', '--to', 'nobody', '--namespace', 'run', '--level', 'observe'],

@@ -14,7 +14,7 @@ import { systemRandom } from '../../shared/random.ts'
 import { type Ended, startFleet } from '../testing/fleet.ts'
 
 const NO_ROOM =
-  /^muster: error: .*(takes no file of that size|no space|disk is full|EFBIG).*\nmuster: hint: \S/m
+  /^muster: error: .*(too large for the file system|no space|disk is full|EFBIG).*\nmuster: hint: \S/m
 
 function refused(ended: Ended, code = 1): void {
   assert.equal(ended.code, code, ended.stdout + ended.stderr)

@@ -1,8 +1,7 @@
 /**
- * Checking an exported log with nothing but its folder: no network, no database, no clock. The
- * folder holds the checkpoint and exactly the tiles and bundles of a log of that size. What passes
- * is a log that this fleet's operators founded, of which no byte was changed, left out or added
- * since an issuing key signed it.
+ * Verifies an exported log offline, from its folder alone. The folder contains the checkpoint and
+ * exactly the tiles and bundles of a log of that size. A bundle that passes belongs to this fleet,
+ * and no byte of it was changed, removed or added since an issuing key signed it.
  */
 import { constants } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
@@ -27,14 +26,14 @@ import {
 import { createTileBuilder, EMPTY_TILES, rootOfTiles } from './tile-builder.ts'
 import { leafHash, sameHash } from './tree.ts'
 
-/** Files in a bundle of 250 million entries; a folder with more was not written by an export. */
+/** Files of a bundle of 250 million entries. A folder with more was not written by an export. */
 const MAX_FILES = 2_000_000
 
 export interface BundleReport {
   readonly fleet: FleetId
   /**
-   * SHA-256 of the root statement that stands at the end: compare it with the root fingerprint that
-   * you know.
+   * SHA-256 of the root statement that is current at the end. Compare it with the root fingerprint
+   * that you know.
    */
   readonly root: Sha256
   readonly rootVersion: number
@@ -43,7 +42,7 @@ export interface BundleReport {
   readonly size: number
   /** RFC 6962 root, hex. */
   readonly treeRoot: string
-  /** When the checkpoint was signed, milliseconds since the epoch, and by which issuing key. */
+  /** When the checkpoint was signed (milliseconds since the epoch), and by which issuing key. */
   readonly signedAt: number
   readonly signer: Fingerprint
   /** Keys of hosts that signed outcomes. */
@@ -51,24 +50,24 @@ export interface BundleReport {
 }
 
 /**
- * Checks the whole bundle.
- * @param expect.root refuses a log whose first root statement has another digest: without it the
- * bundle proves itself only
- * @throws audit.bundle, naming the file; audit.entry, naming the index; audit.note,
- * audit.checkpoint; audit.bundle-missing
+ * Verifies the whole bundle.
+ * @param expect.root the expected digest of the first root statement; without it the bundle is only
+ * consistent with itself
+ * @throws audit.bundle with the file; audit.entry with the index; audit.note, audit.checkpoint;
+ * audit.bundle-missing
  */
 export async function verifyBundle(
   folder: string,
   expect: { root?: Sha256; fleet?: FleetId; signal?: AbortSignal } = {},
 ): Promise<BundleReport> {
   const note = await readNote(folder)
-  // Not trusted yet: it only says how many files there should be.
+  // Not trusted yet: it only determines how many files to expect.
   const claimed = Number(/^[^\n]*\n([0-9]{1,15})\n/.exec(note)?.[1] ?? Number.NaN)
-  if (!(claimed > 0)) throw bad(CHECKPOINT_FILE, 'it does not tell a size')
+  if (!(claimed > 0)) throw bad(CHECKPOINT_FILE, 'it has no size')
   await requireFiles(folder, claimed)
   const chain = createEntryChain(expect)
   const builder = createTileBuilder(EMPTY_TILES, async (name, bytes) => {
-    // The bundles themselves are where the bytes come from.
+    // The bundles are the source of the bytes.
     if (name.level === 'entries') return
     const path = tilePath(name)
     const stored = await readBounded(folder, path, bytes.length)
@@ -87,20 +86,20 @@ export async function verifyBundle(
   chain.finish()
   const tiles = await builder.finish()
   const state = chain.root()
-  if (state === undefined) throw bad(CHECKPOINT_FILE, 'no root statement says whose log this is')
+  if (state === undefined) throw bad(CHECKPOINT_FILE, 'it has no complete root statement')
   const { fleet, issuers, operators, version } = state.root
   const keys = issuers.map((issuer) => Buffer.from(issuer.key, 'base64'))
   const checkpoint = openCheckpoint(note, { fleet, issuers: keys })
   if (checkpoint.size !== tiles.size)
     throw bad(
       CHECKPOINT_FILE,
-      `it is about ${checkpoint.size} entries, and there are ${tiles.size}`,
+      `it covers ${checkpoint.size} entries, but the bundle has ${tiles.size}`,
     )
   if (!sameHash(checkpoint.root, rootOfTiles(tiles)))
     throw bad(CHECKPOINT_FILE, 'its root is not the root of the entries')
   const opened = openNote(note, checkpointKeys(fleet, keys))
   if (opened.lines !== opened.signers.length)
-    throw bad(CHECKPOINT_FILE, 'it has signatures that nobody here can check')
+    throw bad(CHECKPOINT_FILE, 'it has signatures by unknown keys')
   return {
     fleet,
     root: state.digest,
@@ -137,19 +136,19 @@ async function readNote(folder: string): Promise<string> {
   }
 }
 
-/** The folder holds the files of a log of `size` entries: all of them and nothing else. */
+/** Checks that the folder contains all files of a log of `size` entries and no others. */
 async function requireFiles(folder: string, size: number): Promise<void> {
   const found = new Set<string>()
   for await (const path of walk(folder, '')) {
     found.add(path)
     if (found.size > MAX_FILES) throw bad(path, `there are more than ${MAX_FILES} files`)
   }
-  // Counted before they are listed: the size is whatever somebody wrote into the note.
+  // Counted before they are listed, because the size is not verified yet.
   let count = 1 + Math.ceil(size / TILE_WIDTH)
   for (let level = 0; level < tileLevels(size); level += 1)
     count += Math.ceil(hashCount(level, size) / TILE_WIDTH)
   if (count > MAX_FILES)
-    throw bad(CHECKPOINT_FILE, `a log of ${size} entries has more than ${MAX_FILES} files`)
+    throw bad(CHECKPOINT_FILE, `it claims ${size} entries, which need more than ${MAX_FILES} files`)
   found.delete(CHECKPOINT_FILE)
   for (const name of tilesOf(size)) {
     const path = tilePath(name)
@@ -169,7 +168,7 @@ async function* walk(folder: string, prefix: string): AsyncGenerator<string> {
   }
 }
 
-/** Reads a file of the bundle whose size is checked before anything is allocated. */
+/** Reads a file of the bundle. Its size is checked before allocation. */
 async function readBounded(folder: string, path: string, limit: number): Promise<Uint8Array> {
   try {
     const file = await open(join(folder, path), constants.O_RDONLY | constants.O_NOFOLLOW)

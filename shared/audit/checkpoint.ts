@@ -1,7 +1,7 @@
 /**
- * Checkpoints (C2SP tlog-checkpoint): how many entries the log has and their root, signed by an
- * issuing key of the fleet. The origin `<fleet>/audit` is also the name of every key that signs
- * them, so a checkpoint of another fleet never passes.
+ * Checkpoints (C2SP tlog-checkpoint): the number of entries in the log and their root, signed by an
+ * issuing key of the fleet. The origin `<fleet>/audit` is also the name of every signing key, so a
+ * checkpoint of another fleet never passes.
  */
 import { parseRfc3339, rfc3339 } from '../clock.ts'
 import type { Signer } from '../identity/signer.ts'
@@ -15,7 +15,7 @@ export interface Checkpoint {
   readonly size: number
   /** RFC 6962 root, 32 bytes. */
   readonly root: Uint8Array
-  /** When it was signed, milliseconds since the epoch: how old the newest news from the log are. */
+  /** When it was signed, milliseconds since the epoch. */
   readonly at: number
   /** The signed note. */
   readonly note: string
@@ -40,12 +40,13 @@ export async function signCheckpoint(
   signal?: AbortSignal,
 ): Promise<Checkpoint> {
   const origin = originOf(fleet)
-  const text = `${origin}\n${head.size}\n${Buffer.from(head.root).toString('base64')}\ntime ${rfc3339(head.at)}\n`
+  const root = Buffer.from(head.root).toString('base64')
+  const text = `${origin}\n${head.size}\n${root}\ntime ${rfc3339(head.at)}\n`
   return { ...head, note: await signNote(text, [{ name: origin, signer }], signal) }
 }
 
 /**
- * Reads a checkpoint that one of the fleet's issuing keys signed.
+ * Opens a checkpoint that one of the fleet's issuing keys signed.
  * @throws audit.note, audit.checkpoint
  */
 export function openCheckpoint(
@@ -57,8 +58,8 @@ export function openCheckpoint(
 }
 
 /**
- * `origin \n size \n base64(root) \n` and extension lines, of which `time` is ours and unknown ones
- * are skipped.
+ * `origin \n size \n base64(root) \n` and extension lines. `time` is Muster's; unknown ones are
+ * skipped.
  */
 function parseCheckpoint(text: string, expectedOrigin: string): Omit<Checkpoint, 'note'> {
   const bad = (reason: string): Error => auditError('audit.checkpoint', { reason })

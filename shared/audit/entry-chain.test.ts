@@ -54,7 +54,7 @@ const trust = async (signer = issuer, on = FLEET): Promise<Statement> => {
 }
 
 describe('chain of entries', () => {
-  it('accepts a log and tells who signed it', async () => {
+  it('accepts a log and returns its signers', async () => {
     const chain = feed([...(await logStatements(9)), await trust()], { fleet: FLEET })
     assert.equal(chain.size(), 10)
     assert.equal(chain.root()?.root.version, 1)
@@ -76,7 +76,7 @@ describe('chain of entries', () => {
     )
   })
 
-  it('waits for as many operators as the root asks for', async () => {
+  it('requires signatures of as many operators as the root demands', async () => {
     const both = { threshold: 2, operators: [operator, secondOperator] }
     const [one, two] = await rootStatements(both)
     const intent = await intentStatement(1)
@@ -94,7 +94,7 @@ describe('chain of entries', () => {
     )
   })
 
-  it('does not gather signatures under a root for ever', async () => {
+  it('limits the number of signatures under a root', async () => {
     const [one] = (await rootStatements({
       threshold: 2,
       operators: [operator, secondOperator],

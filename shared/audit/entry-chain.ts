@@ -1,8 +1,8 @@
 /**
- * Whether a sequence of entries is a log of one fleet: it begins with the root statement, every
- * statement verifies under its own signature and belongs to this fleet, the coordinators' own
- * statements are signed by issuing keys of the root that stands at that point, later roots follow
- * the first by the rules of root-chain.ts, and time never steps back. Feed it the entries in order.
+ * Verifies that a sequence of entries is a log of one fleet: it begins with the root statement,
+ * every statement has a valid signature and belongs to this fleet, the coordinators' statements are
+ * signed by issuing keys of the current root, later roots follow the rules of root-chain.ts, and
+ * time never steps back. Entries must come in order.
  */
 import { MusterError } from '../errors.ts'
 import { fingerprintOf } from '../identity/fingerprint.ts'
@@ -16,24 +16,22 @@ import { auditError } from './errors.ts'
 
 export interface EntryChain {
   /**
-   * Checks the next entry and gives it back decoded; after an error the one after it may follow.
+   * Checks the next entry and returns it decoded. After an error, the next entry can still be
+   * checked.
    * @throws audit.entry with its index
    */
   next(bytes: Uint8Array): Entry
-  /** Checks that nothing is left half done. @throws audit.entry */
+  /** Checks that no root is left incomplete. @throws audit.entry */
   finish(): void
-  /**
-   * The root that stands after the entries so far; undefined before enough operators' signatures
-   * were seen.
-   */
+  /** The current root. Undefined before enough operators' signatures were read. */
   root(): RootState | undefined
   /** Entries so far. */
   size(): number
-  /** Fingerprints of the keys that signed outcomes without being issuing keys: the hosts' own. */
+  /** Fingerprints of the keys that signed outcomes and aren't issuing keys: the hosts' keys. */
   hostKeys(): readonly string[]
 }
 
-/** Hosts' keys that are remembered for the report. */
+/** Limit of host keys in the report. */
 const MAX_HOST_KEYS = 10_000
 
 export function createEntryChain(expect: { fleet?: FleetId; root?: Sha256 } = {}): EntryChain {
@@ -42,23 +40,22 @@ export function createEntryChain(expect: { fleet?: FleetId; root?: Sha256 } = {}
   let lastAt = 0
   let root: RootState | undefined
   /**
-   * Signatures under a root statement that are not enough yet, where they begin, and why they are
-   * not.
+   * Signatures under a root statement that aren't enough yet, the index of the first, and why they
+   * aren't enough.
    */
   let gathering: { from: number; signatures: Signed[]; fault: MusterError } | undefined
   const hostKeys = new Set<string>()
 
   /**
-   * Each entry carries one operator's signature under a root; the root counts once enough of them
-   * stand together.
+   * Each entry carries one operator's signature under a root. The root is valid once it has enough
+   * of them.
    */
   const gather = (signed: Signed): void => {
     readSigned(signed, 'root', expect.fleet === undefined ? {} : { fleet: expect.fleet })
     if (root !== undefined && sameStatement(root.signatures, signed)) return
     if (gathering !== undefined && !sameStatement(gathering.signatures, signed)) throw incomplete()
     const signatures = [...(gathering?.signatures ?? []), signed]
-    // Each one more is checked together with those before it; honest roots need no more than their
-    // keys.
+    // Each further signature is verified with all before it. A valid root has at most one per key.
     if (signatures.length > MAX_ROOT_KEYS) throw incomplete()
     try {
       root =
@@ -77,7 +74,7 @@ export function createEntryChain(expect: { fleet?: FleetId; root?: Sha256 } = {}
       'audit.entry',
       {
         index: gathering?.from ?? 0,
-        reason: gathering?.fault.message ?? 'it is no root statement',
+        reason: gathering?.fault.message ?? 'it is not a root statement',
       },
       { cause: gathering?.fault },
     )

@@ -21,7 +21,7 @@ async function sample(): Promise<NewEntry> {
 }
 
 describe('log entries', () => {
-  it('carries the statement as it was signed', async () => {
+  it('contains the statement exactly as it was signed', async () => {
     const entry = await sample()
     const decoded = decodeEntry(encodeEntry(entry))
     assert.equal(decoded.type, 'intent')
@@ -35,7 +35,7 @@ describe('log entries', () => {
       statementOf(decodeEntry(encodeEntry({ ...statement, at, coordinator: 'c1' })))
   })
 
-  it('AL-22: refuses the same entry written another way', async () => {
+  it('AL-22: rejects another encoding of the same entry', async () => {
     const bytes = encodeEntry(await sample())
     for (const other of respelled(bytes)) {
       assert.notDeepEqual(Buffer.from(other), Buffer.from(bytes))
@@ -60,7 +60,7 @@ describe('log entries', () => {
     assert.deepEqual((intent.arguments as { command: string[] }).command, words)
   })
 
-  it('AL-13: holds nothing but its known fields', async () => {
+  it('AL-13: contains only its known fields', async () => {
     const bytes = Buffer.from(encodeEntry(await sample())).toString()
     assert.throws(
       () => decodeEntry(Buffer.from(bytes.replace('{"at"', '{"a":"secret","at"'))),
@@ -79,7 +79,7 @@ describe('log entries', () => {
     ])
   })
 
-  it('refuses fields that are missing or of the wrong form', async () => {
+  it('rejects missing and malformed fields', async () => {
     const bytes = Buffer.from(encodeEntry(await sample())).toString()
     for (const [from, to] of [
       ['"v":1', '"v":2'],
@@ -111,9 +111,8 @@ describe('log entries', () => {
     )
   })
 
-  it('refuses to make an entry that is longer than its length field can say', async () => {
-    // Each quote takes four bytes: escaped in the statement, and the statement escaped in the
-    // entry.
+  it('rejects an entry that is longer than its length field allows', async () => {
+    // Each quote takes four bytes: escaped in the statement, and escaped again in the entry.
     const quotes = Array.from({ length: 20 }, () => '"'.repeat(1000))
     const entry = { ...(await intentStatement(3, quotes)), at, coordinator: 'c1' }
     assert.throws(() => encodeEntry(entry), refused)

@@ -1,7 +1,7 @@
 /**
- * Log entries as bytes. An entry is canonical JSON that carries one signed statement as the text
- * that was signed, with its signature, so that every entry can be checked by itself; the bytes are
- * never made again from what they mean.
+ * Log entries as bytes. An entry is canonical JSON that contains one signed statement as its signed
+ * text, with its signature, so that each entry can be verified by itself. The bytes are never
+ * encoded again from parsed values.
  */
 import { canonicalJson, type Json, parseCanonicalJson } from '../canonical-json.ts'
 import { parseRfc3339, rfc3339 } from '../clock.ts'
@@ -12,17 +12,17 @@ import type { Signed } from '../trust/signed.ts'
 import { auditError } from './errors.ts'
 import { MAX_ENTRY_BYTES } from './tile.ts'
 
-/** What an entry is about, and the kinds of statement that it may carry. */
+/** The types of entries, and the kinds of statements that each may contain. */
 const KINDS_OF = {
   /** One signature under a root statement; the log begins with them. */
   root: ['root'],
-  /** An operator's order, before it has any effect. */
+  /** An operator's intent, logged before it has any effect. */
   intent: ['intent'],
-  /** What became of an operation on one target. */
+  /** The outcome of an operation on one target. */
   outcome: ['outcome'],
-  /** Rights given and taken. */
+  /** Rights granted and revoked. */
   policy: ['intent', 'grant', 'revocation'],
-  /** The coordinator's own records. */
+  /** The coordinator's records. */
   trust: ['trust', 'certificate', 'facts'],
 } as const satisfies Record<string, readonly Kind[]>
 
@@ -31,11 +31,10 @@ export const ENTRY_TYPES = Object.keys(KINDS_OF) as readonly EntryType[]
 
 export interface Entry extends SignedText {
   readonly type: EntryType
-  /** When the coordinator took it in, RFC 3339. Never earlier than the entry before. */
+  /** When the coordinator received it, RFC 3339. Never earlier than the entry before. */
   readonly at: string
   /**
-   * Present where the coordinator's clock was behind the entry before, whose time then stands here
-   * too.
+   * Present if the coordinator's clock was behind the entry before; `at` is then that entry's time.
    */
   readonly clamped?: true
   readonly operation: OperationId | null
@@ -55,7 +54,7 @@ const KEYS = new Set([
   'key',
   'signature',
 ])
-/** As long as the names in a root statement. */
+/** The same as for names in a root statement. */
 const MAX_NAME = 64
 
 export interface NewEntry {
@@ -69,9 +68,8 @@ export interface NewEntry {
 }
 
 /**
- * The bytes to append.
- * @throws audit.entry if {@link decodeEntry} would not take them back, also for statements that
- * become too long
+ * Encodes an entry for the log.
+ * @throws audit.entry if {@link decodeEntry} would reject it, also because it is too long
  */
 export function encodeEntry(entry: NewEntry): Uint8Array {
   const { type, operation, coordinator, signed } = entry
@@ -86,15 +84,15 @@ export function encodeEntry(entry: NewEntry): Uint8Array {
   }
   const bytes = Buffer.from(canonicalJson(value as unknown as Json))
   const { statement } = decodeEntry(bytes)
-  // The statement travels as text: bytes that are no UTF-8 would come back as others.
+  // The statement is stored as text. Bytes that aren't UTF-8 would change.
   if (!Buffer.from(statement).equals(signed.statement))
     throw auditError('audit.entry', { index: null, reason: 'its statement is not UTF-8' })
   return bytes
 }
 
 /**
- * Reads an entry. Says nothing about its signature: see entry-chain.ts.
- * @param index for messages
+ * Decodes an entry. Doesn't verify its signature: see entry-chain.ts.
+ * @param index for error messages
  * @throws audit.entry
  */
 export function decodeEntry(bytes: Uint8Array, index: number | null = null): Entry {
@@ -120,25 +118,25 @@ export function decodeEntry(bytes: Uint8Array, index: number | null = null): Ent
   if (typeof at !== 'string' || Number.isNaN(parseRfc3339(at)))
     throw bad('its time is not RFC 3339')
   if (entry['clamped'] !== undefined && entry['clamped'] !== true)
-    throw bad('its mark of a late clock is not true')
+    throw bad('its clamped field is not true')
   if (entry['operation'] !== null && !operationId.is(entry['operation']))
     throw bad('its operation is not a UUID')
   const coordinator = entry['coordinator']
   if (typeof coordinator !== 'string' || coordinator === '' || coordinator.length > MAX_NAME)
-    throw bad('its coordinator has no acceptable name')
+    throw bad('the name of its coordinator is invalid')
   for (const key of ['statement', 'scheme', 'key', 'signature'])
     if (typeof entry[key] !== 'string') throw bad(`its ${key} is not text`)
   return entry as unknown as Entry
 }
 
-/** Milliseconds since the epoch of the entry's time. */
+/** The entry's time, milliseconds since the epoch. */
 export function entryTime(entry: Entry): number {
   return parseRfc3339(entry.at)
 }
 
 /**
- * The signed statement in an entry and its kind, which fits the entry's type. The signature is not
- * checked yet.
+ * The signed statement in an entry and its kind, which must fit the entry's type. The signature
+ * isn't verified yet.
  * @throws audit.entry
  */
 export function statementOf(
@@ -155,7 +153,8 @@ export function statementOf(
 }
 
 /**
- * The kind of a statement that an entry of this type may carry. @throws audit.entry for any other
+ * The kind of a statement in an entry of this type.
+ * @throws audit.entry if the type doesn't allow it
  */
 export function kindFor(type: EntryType, signed: Signed, index: number | null = null): Kind {
   let found: unknown
@@ -167,6 +166,7 @@ export function kindFor(type: EntryType, signed: Signed, index: number | null = 
   }
   const kind = typeof found === 'string' ? kindOfType(found) : undefined
   if (kind !== undefined && (KINDS_OF[type] as readonly Kind[]).includes(kind)) return kind
-  const reason = `an entry of type ${type} carries a statement of type ${JSON.stringify(String(found).slice(0, 64))}`
+  const got = JSON.stringify(String(found).slice(0, 64))
+  const reason = `an entry of type ${type} carries a statement of type ${got}`
   throw auditError('audit.entry', { index, reason })
 }

@@ -1,37 +1,37 @@
-/** What can be wrong with a log that somebody shows us. */
+/** Errors of audit logs, checkpoints, proofs and bundles. */
 import { defineErrors } from '../errors.ts'
 
 export const auditError = defineErrors({
   'audit.range': {
     exit: 'usage',
     message: (d: { what: string; got: number; limit: number }) =>
-      `${d.what} ${d.got} is outside of the log, which ends at ${d.limit}`,
+      `${d.what} ${d.got} is outside the log, which ends at ${d.limit}`,
     hint: () => 'muster audit log shows the newest entries with their indexes',
   },
   'audit.proof': {
     exit: 'verification',
-    message: (d: { what: string; reason: string }) =>
-      `the ${d.what} proof does not hold: ${d.reason}`,
+    message: (d: { what: string; reason: string }) => `the ${d.what} proof is invalid: ${d.reason}`,
     hint: () => 'keep the checkpoints of both sides: they are evidence that the log was changed',
   },
   'audit.note': {
     exit: 'verification',
-    message: (d: { reason: string }) => `the signed note is not acceptable: ${d.reason}`,
+    message: (d: { reason: string }) => `the signed note is invalid: ${d.reason}`,
   },
   'audit.checkpoint': {
     exit: 'verification',
-    message: (d: { reason: string }) => `the checkpoint is not acceptable: ${d.reason}`,
+    message: (d: { reason: string }) => `the checkpoint is invalid: ${d.reason}`,
   },
   'audit.entry': {
     exit: 'verification',
     message: (d: { index: number | null; reason: string }) =>
-      `log entry ${d.index ?? '(new)'} is not acceptable: ${d.reason}`,
+      `log entry ${d.index ?? '(new)'} is invalid: ${d.reason}`,
   },
   'audit.smaller': {
     exit: 'verification',
     message: (d: { known: number; got: number }) =>
-      `the log shrank: a checkpoint of ${d.known} entries is known and one of ${d.got} was presented`,
-    hint: () => 'the log was rolled back or is being hidden; keep both checkpoints',
+      `the log shrank: a checkpoint of ${d.known} entries is known, ` +
+      `and one of ${d.got} was presented`,
+    hint: () => 'keep both checkpoints: the log was rolled back or a part of it is hidden',
   },
   'audit.equivocation': {
     exit: 'verification',
@@ -43,12 +43,12 @@ export const auditError = defineErrors({
     exit: 'verification',
     message: (d: { file: string; reason: string }) =>
       `the bundle does not verify: ${d.file}: ${d.reason}`,
-    hint: () => 'keep the bundle as it is and ask for another copy',
+    hint: () => 'keep the bundle as evidence and ask for another copy',
   },
   'audit.bundle-missing': {
     exit: 'notFound',
     message: (d: { folder: string; reason: string }) =>
       `${d.folder} is not an exported log: ${d.reason}`,
-    hint: () => 'muster audit export --to DIR writes one',
+    hint: () => 'write one with: muster audit export --to DIR',
   },
 })

@@ -25,7 +25,7 @@ function memory(): FollowerStore & { saved: number[] } {
     saved,
     load: async () => current,
     save: async (next) => {
-      // A store is slow, and another call may come in the meantime.
+      // A store is slow, and another call may arrive meanwhile.
       await new Promise((resolve) => setImmediate(resolve))
       current = next
       saved.push(next.size)
@@ -34,7 +34,7 @@ function memory(): FollowerStore & { saved: number[] } {
 }
 
 describe('following a log', () => {
-  it('AL-06: checks and stores as one step, so the newest accepted size never falls', async () => {
+  it('AL-06: checks and stores atomically, so the accepted size never falls', async () => {
     const store = memory()
     const follower = createFollower(store)
     await follower.accept(checkpoint(4))
@@ -52,8 +52,8 @@ describe('following a log', () => {
     )
     assert.ok(auditError.is((results[1] as PromiseRejectedResult).reason, 'audit.smaller'))
     assert.deepEqual(store.saved, [4, 16])
-    // The other way round the second proof starts at the wrong size, and the caller has to ask for
-    // a new one.
+    // In the other order the second proof starts at the wrong size, and the caller must request a
+    // new one.
     const again = createFollower(memory())
     await again.accept(checkpoint(4))
     const other = await Promise.allSettled([
@@ -67,7 +67,7 @@ describe('following a log', () => {
     assert.equal((await again.known())?.size, 8)
   })
 
-  it('AL-07: refuses a smaller log, another log of the same size, and one without or with a wrong proof', async () => {
+  it('AL-07: rejects a smaller log, another log of equal size, and a bad proof', async () => {
     const follower = createFollower(memory())
     await follower.accept(checkpoint(8))
     const is = (code: Parameters<typeof auditError.is>[1]) => (error: unknown) =>
@@ -95,7 +95,7 @@ describe('following a log', () => {
     assert.equal((await follower.known())?.at, FLEET_TIME + 1)
   })
 
-  it('reports nothing as accepted that could not be stored', async () => {
+  it('accepts nothing that could not be stored', async () => {
     const store = memory()
     const follower = createFollower({
       load: store.load,

@@ -1,21 +1,21 @@
 /**
- * Following a log from checkpoint to checkpoint, as agents and witnesses do (C2SP tlog-witness): a
- * new checkpoint is accepted only if it extends the newest one accepted before. Comparing and
- * remembering are one step: concurrent calls run one after the other, so a checkpoint is always
- * judged against the newest one. Nothing is reported as accepted before it is stored.
+ * Follows a log from checkpoint to checkpoint, as agents and witnesses do (C2SP tlog-witness). A
+ * new checkpoint is accepted only if it extends the newest accepted one. Comparing and storing are
+ * one step: concurrent calls run one after another. A checkpoint is stored before it is reported as
+ * accepted.
  */
 import type { Checkpoint } from './checkpoint.ts'
 import { auditError } from './errors.ts'
 import { type ConsistencyProof, verifyConsistency } from './proof.ts'
 import { sameHash } from './tree.ts'
 
-/** What became of a checkpoint that was offered. */
+/** The result of offering a checkpoint. */
 export type Offered =
-  /** It is the newest one now, or it was already. */
+  /** It is the newest one now, or was already. */
   | { readonly result: 'accepted' }
-  /** Smaller than the newest one, which changes nothing. `proved`: the newest one extends it. */
+  /** Smaller than the newest one; nothing changes. `proved`: the newest one extends it. */
   | { readonly result: 'older'; readonly known: Checkpoint; readonly proved: boolean }
-  /** It needs a proof from `from` to `to` entries: none came with it, or one for other sizes. */
+  /** A proof from `from` to `to` entries is needed: it was absent or for other sizes. */
   | {
       readonly result: 'unproved'
       readonly known: Checkpoint
@@ -24,9 +24,9 @@ export type Offered =
     }
 
 /**
- * What `next` is to a follower that accepted `known`. A finding (two logs were signed) is thrown. A
- * proof that is missing or belongs to other sizes proves nothing: the newest checkpoint may have
- * moved since the proof was made.
+ * Compares `next` with the accepted checkpoint `known`. Throws if the two prove that different logs
+ * were signed. A missing proof, or one for other sizes, proves nothing: the newest checkpoint may
+ * have changed since it was made.
  * @throws audit.equivocation, audit.proof
  */
 export function judge(
@@ -54,7 +54,7 @@ export function judge(
 
 export interface FollowerStore {
   load(): Promise<Checkpoint | undefined>
-  /** Resolves once the checkpoint would survive a power loss. */
+  /** Resolves once the checkpoint is durable. */
   save(checkpoint: Checkpoint): Promise<void>
 }
 
@@ -62,21 +62,21 @@ export interface Follower {
   /** The newest accepted checkpoint at this moment. Only {@link offer} compares. */
   known(): Promise<Checkpoint | undefined>
   /**
-   * Compares a checkpoint whose signature was checked with the newest one and, where it extends it,
-   * remembers it durably before it returns. One of the same size and root is accepted again (only
+   * Compares a checkpoint, whose signature was verified, with the newest one. If it extends that
+   * one, stores it durably before returning. One of the same size and root is accepted again (only
    * its time may be newer).
-   * @throws audit.equivocation, audit.proof: two logs were signed
+   * @throws audit.equivocation, audit.proof: different logs were signed
    */
   offer(next: Checkpoint, proof?: ConsistencyProof): Promise<Offered>
   /**
-   * As {@link offer}, for a caller that requires the checkpoint to be the newest one.
+   * Like {@link offer}, for a caller that requires the checkpoint to be the newest one.
    * @throws audit.smaller, audit.equivocation, audit.proof
    */
   accept(next: Checkpoint, proof?: ConsistencyProof): Promise<void>
 }
 
 export function createFollower(store: FollowerStore): Follower {
-  // Owned by turn(): the last thing that was queued.
+  // Owned by turn(): the last queued call.
   let last: Promise<unknown> = Promise.resolve()
   const turn = <T>(work: () => Promise<T>): Promise<T> => {
     const mine = last.then(work, work)
@@ -87,7 +87,7 @@ export function createFollower(store: FollowerStore): Follower {
     turn(async () => {
       const known = await store.load()
       const offered = judge(known, next, proof)
-      // Crash before this: the old checkpoint stands, and the new one was not reported as accepted.
+      // Crash before this: the old checkpoint stands, and the new one wasn't reported as accepted.
       if (
         offered.result === 'accepted' &&
         (known === undefined || next.size > known.size || next.at > known.at)
@@ -102,7 +102,7 @@ export function createFollower(store: FollowerStore): Follower {
   }
 }
 
-/** @throws audit.smaller, audit.proof where the checkpoint was not accepted */
+/** @throws audit.smaller, audit.proof if the checkpoint was not accepted */
 export function requireAccepted(next: Checkpoint, offered: Offered): void {
   switch (offered.result) {
     case 'accepted':
@@ -112,7 +112,7 @@ export function requireAccepted(next: Checkpoint, offered: Offered): void {
     case 'unproved':
       throw auditError('audit.proof', {
         what: 'consistency',
-        reason: `one from ${offered.from} to ${offered.to} is needed`,
+        reason: `a proof from ${offered.from} to ${offered.to} entries is needed`,
       })
     default:
       return offered satisfies never

@@ -19,9 +19,11 @@ describe('signed notes', () => {
       publicKey: Buffer.from(verifier.split('+').slice(2).join('+'), 'base64').subarray(1),
     }
     const text =
-      "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
+      'If you think cryptography is the answer to your problem,\n' +
+      "then you don't know what your problem is.\n"
     const line =
-      '— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n'
+      '— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqf' +
+      'qdngotpRZb6KE6RyyBwJnAM=\n'
     assert.equal(noteVerifierKey(key), verifier)
     assert.deepEqual(openNote(`${text}\n${line}`, [key]), { text, signers: [key], lines: 1 })
   })
@@ -35,7 +37,7 @@ describe('signed notes', () => {
     assert.deepEqual(opened, { text: 'one\n\ntwo\n', signers: [known], lines: 2 })
   })
 
-  it('AL-08: ignores unknown keys, also under a known name, and refuses a known one that fails', async () => {
+  it('AL-08: ignores unknown keys and rejects bad ones of known keys', async () => {
     const text = 'text\n'
     const note = await signNote(text, [{ name: NAME, signer: issuer }])
     const other = await signNote(text, [{ name: NAME, signer: operator }])
@@ -43,7 +45,7 @@ describe('signed notes', () => {
     assert.equal(openNote(both, [known]).signers.length, 1)
     assert.throws(() => openNote(other, [known]), refused(/no known key/))
     assert.throws(() => openNote(note.replace('text', 'test'), [known]), refused(/does not belong/))
-    // A known key's signature over another text spoils a note that is otherwise good.
+    // A known key's signature over another text invalidates an otherwise valid note.
     const elsewhere = await signNote('another\n', [{ name: NAME, signer: issuer }])
     const spoiled = other + elsewhere.slice(elsewhere.indexOf('\n\n') + 2)
     assert.throws(
@@ -52,7 +54,7 @@ describe('signed notes', () => {
     )
   })
 
-  it('AL-08: refuses more than 16 signatures, control characters, a missing last line end, and what is not UTF-8', async () => {
+  it('AL-08: rejects 17 signatures, control characters, no line end, bad UTF-8', async () => {
     const note = await signNote('text\n', [{ name: NAME, signer: issuer }])
     const line = note.slice(note.indexOf('\n\n') + 2)
     assert.equal(openNote(`text\n\n${line.repeat(16)}`, [known]).signers.length, 1)
@@ -98,7 +100,7 @@ describe('signed notes', () => {
     await assert.rejects(signNote('text\n', [{ name: 'a b', signer: issuer }]), refused(/key name/))
   })
 
-  it('finds any changed character, or still reads the same text', async () => {
+  it('detects any changed character, or still reads the same text', async () => {
     const note = await signNote('origin\n12\nroot\n', [{ name: NAME, signer: issuer }])
     fc.assert(
       fc.property(

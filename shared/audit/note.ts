@@ -1,7 +1,6 @@
 /**
- * Signed notes (C2SP signed-note): a text, a blank line, and a line for each signature. Signatures
- * by unknown keys are ignored; a signature that names a known key and does not verify spoils the
- * note.
+ * Signed notes (C2SP signed-note): a text, a blank line, and one line for each signature.
+ * Signatures by unknown keys are ignored. A bad signature by a known key invalidates the note.
  */
 import { hash } from 'node:crypto'
 import { verifyEd25519 } from '../identity/ed25519.ts'
@@ -16,7 +15,7 @@ const MAX_SIGNATURES = 16
 const ED25519 = 1
 const KEY_ID_BYTES = 4
 
-/** A key that may sign notes, under the name that stands in the signature line. */
+/** A key that may sign notes, with the name in its signature lines. */
 export interface NoteKey {
   readonly name: string
   /** 32 bytes. */
@@ -26,9 +25,9 @@ export interface NoteKey {
 export interface OpenedNote {
   /** Ends with a line end. */
   readonly text: string
-  /** Known keys whose signatures were good, in order. */
+  /** Known keys with valid signatures, in order. */
   readonly signers: readonly NoteKey[]
-  /** Signature lines in all, those of unknown keys included. */
+  /** The number of signature lines, including those of unknown keys. */
   readonly lines: number
 }
 
@@ -41,15 +40,15 @@ export function noteKeyId({ name, publicKey }: NoteKey): Uint8Array {
   ).subarray(0, KEY_ID_BYTES)
 }
 
-/** The form in which other tools take a verification key: `name+keyid+base64`. */
+/** The format of a verification key in other tools: `name+keyid+base64`. */
 export function noteVerifierKey(key: NoteKey): string {
   const encoded = Buffer.concat([Uint8Array.of(ED25519), key.publicKey]).toString('base64')
   return `${key.name}+${Buffer.from(noteKeyId(key)).toString('hex')}+${encoded}`
 }
 
 /**
- * Signs `text`, which must end with a line end and hold no other control character.
- * @param names the key name for each signer
+ * Signs `text`, which must end with a line end and contain no other control character.
+ * @param names the key name of each signer
  */
 export async function signNote(
   text: string,
@@ -62,9 +61,8 @@ export async function signNote(
     if (!isKeyName(name))
       throw auditError('audit.note', { reason: `${JSON.stringify(name)} is not a key name` })
     const signature = await signer.sign(Buffer.from(text), signal)
-    lines.push(
-      `— ${name} ${Buffer.concat([noteKeyId({ name, publicKey: signer.publicKey }), signature]).toString('base64')}\n`,
-    )
+    const id = noteKeyId({ name, publicKey: signer.publicKey })
+    lines.push(`— ${name} ${Buffer.concat([id, signature]).toString('base64')}\n`)
   }
   return `${text}\n${lines.join('')}`
 }
@@ -77,7 +75,7 @@ export function openNote(note: string, keys: readonly NoteKey[]): OpenedNote {
   const bad = (reason: string): Error => auditError('audit.note', { reason })
   if (Buffer.byteLength(note) > MAX_NOTE_BYTES)
     throw bad(`it is larger than ${MAX_NOTE_BYTES} bytes`)
-  // Signature lines hold no blank line, so the last one ends the text.
+  // Signature lines contain no blank line, so the last one ends the text.
   const middle = note.lastIndexOf('\n\n')
   if (middle < 0) throw bad('no blank line separates the text from the signatures')
   const text = note.slice(0, middle + 1)
@@ -108,7 +106,7 @@ function readSignature(line: string): { name: string; id: Uint8Array; signature:
   const match = /^— ([^ ]+) ([A-Za-z0-9+/]+={0,2})$/u.exec(line)
   if (match === null) throw bad('is malformed')
   const [, name, encoded] = match as unknown as [string, string, string]
-  if (!isKeyName(name)) throw bad('has no acceptable key name')
+  if (!isKeyName(name)) throw bad('has an invalid key name')
   const bytes = Buffer.from(encoded, 'base64')
   if (bytes.toString('base64') !== encoded) throw bad('is not canonical base64')
   if (bytes.length <= KEY_ID_BYTES) throw bad('holds no signature')
@@ -123,7 +121,7 @@ function requireText(text: string): void {
   const bad = (reason: string): Error => auditError('audit.note', { reason })
   if (!text.endsWith('\n')) throw bad('its text does not end with a line end')
   if (!text.isWellFormed()) throw bad('its text is not Unicode')
-  // C0 controls but for the line end, and DEL: nothing that a terminal would act on.
+  // C0 controls except the line end, and DEL: nothing that a terminal would interpret.
   for (const char of text) {
     const code = char.codePointAt(0) as number
     if ((code < 0x20 && code !== 0x0a) || code === 0x7f || code === 0xfffd)

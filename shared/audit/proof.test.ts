@@ -24,7 +24,7 @@ const rootAt = (size: number): Uint8Array => roots[size] as Uint8Array
 const refused = (error: unknown): boolean => auditError.is(error, 'audit.proof')
 
 describe('Merkle proofs', () => {
-  it('AL-07: agrees with the transparency-dev cases, good and bad', async () => {
+  it('AL-07: agrees with the valid and invalid cases of transparency-dev', async () => {
     const text = await readFile(
       new URL('../../fixtures/vectors/merkle/proofs.txt', import.meta.url),
       'utf8',
@@ -66,13 +66,13 @@ describe('Merkle proofs', () => {
         )
   })
 
-  it('proves that every small log continues every smaller one', async () => {
+  it('proves that every small log extends every smaller one', async () => {
     for (let to = 0; to <= 40; to += 1)
       for (let from = 0; from <= to; from += 1)
         verifyConsistency(await proveConsistency(from, to, read), rootAt(from), rootAt(to))
   })
 
-  it('AL-03: refuses a proof in which anything was changed', async () => {
+  it('AL-03: rejects a proof with any change', async () => {
     const size = fc.integer({ min: 2, max: SIZE })
     await fc.assert(
       fc.asyncProperty(size, fc.nat(), fc.nat(), fc.nat({ max: 255 }), async (to, a, b, bit) => {
@@ -140,7 +140,7 @@ describe('Merkle proofs', () => {
     )
   })
 
-  it('AL-09: refuses entries outside of the log and nodes in place of leaves', async () => {
+  it('AL-09: rejects entries outside the log, and nodes in place of leaves', async () => {
     const proof = await proveInclusion(0, 1, read)
     assert.throws(
       () => verifyInclusion({ index: 0, size: 0, hashes: [] }, leaves[0] as Uint8Array, EMPTY_ROOT),
@@ -155,7 +155,7 @@ describe('Merkle proofs', () => {
         () => verifyInclusion({ ...proof, index }, leaves[0] as Uint8Array, rootAt(1)),
         refused,
       )
-    // The node over entries 0 and 1, passed off as an entry of a log that is half as long.
+    // The node over entries 0 and 1, presented as an entry of a log of half the length.
     const inner = nodeHash(leaves[0] as Uint8Array, leaves[1] as Uint8Array)
     assert.notDeepEqual(
       leafHash(Buffer.concat([leaves[0] as Uint8Array, leaves[1] as Uint8Array])),
@@ -171,7 +171,7 @@ describe('Merkle proofs', () => {
     )
   })
 
-  it('AL-07: refuses 65 hashes, a proof from size 0, and another root at the same size', () => {
+  it('AL-07: rejects 65 hashes, a proof from size 0, and another root at the same size', () => {
     const many = Array.from({ length: 65 }, () => Buffer.alloc(32))
     assert.throws(
       () => verifyConsistency({ from: 3, to: 2 ** 52, hashes: many }, rootAt(3), rootAt(4)),

@@ -1,7 +1,7 @@
 /**
- * Inclusion and consistency proofs: made over any reader of tree nodes, verified by anybody with
- * nothing but hashes. Verification is RFC 9162 sections 2.1.3.2 and 2.1.4.2; a proof with a hash
- * too many or too few is refused, as is one that belongs to another tree.
+ * Inclusion and consistency proofs, made from any reader of tree nodes and verified with hashes
+ * alone. Verification is RFC 9162 sections 2.1.3.2 and 2.1.4.2. A proof with missing or extra
+ * hashes, or of another tree, is rejected.
  */
 import { auditError } from './errors.ts'
 import {
@@ -15,7 +15,7 @@ import {
   subtrees,
 } from './tree.ts'
 
-/** Reads the hashes of complete nodes of the tree. */
+/** Reads the hashes of complete nodes. */
 export type NodeReader = (nodes: readonly Node[]) => Promise<Uint8Array[]>
 
 export interface InclusionProof {
@@ -70,7 +70,7 @@ export async function proveConsistency(
   requireCount('size', from, to)
   if (from === 0 || from === to) return { from, to, hashes: [] }
   const ranges: Range[] = []
-  // SUBPROOF(m, D[start, end), b), from the root down; b holds as long as the range begins at 0.
+  // SUBPROOF(m, D[start, end), b), from the root down; b is true while the range begins at 0.
   let [start, end] = [0, to]
   while (from !== end) {
     const middle = start + split(end - start)
@@ -103,7 +103,7 @@ function requireCount(what: string, got: number, limit: number): void {
 }
 
 /**
- * Checks that the entry with hash `leaf` is entry `index` of the log of `size` entries with this
+ * Verifies that the entry with hash `leaf` is entry `index` of the log of `size` entries with this
  * root.
  * @throws audit.proof
  */
@@ -134,7 +134,7 @@ export function verifyInclusion(proof: InclusionProof, leaf: Uint8Array, root: U
 }
 
 /**
- * Checks that the log of `to` entries with root `newRoot` begins with the log of `from` entries
+ * Verifies that the log of `to` entries with root `newRoot` begins with the log of `from` entries
  * with root `oldRoot`.
  * @throws audit.proof
  */
@@ -157,7 +157,7 @@ export function verifyConsistency(
     return
   }
   if (hashes.length === 0) throw bad('it has no hashes')
-  // A complete old tree is a node of the new one, so its root starts the path; otherwise the first
+  // A complete old tree is a node of the new one, so its root starts the path. Otherwise the first
   // hash does.
   const path = isPowerOfTwo(from) ? [oldRoot, ...hashes] : hashes
   let [fn, sn] = [from - 1, to - 1]
@@ -188,7 +188,7 @@ export function verifyConsistency(
     throw bad(`it leads to the new root ${hex(fresh)}, expected ${hex(newRoot)}`)
 }
 
-/** A path has a hash for each level at most; a consistency proof one more. */
+/** A path has at most one hash for each level; a consistency proof has one more. */
 const MAX_HASHES = 64
 
 function requireHashes(
@@ -206,7 +206,7 @@ function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0
 }
 
-/** Sizes go beyond 32 bits, so no bit operators. */
+/** Sizes exceed 32 bits, so bit operators can't be used. */
 function half(value: number): number {
   return Math.floor(value / 2)
 }

@@ -1,17 +1,16 @@
 /**
- * Makes the tiles of a growing log in order, 256 entries at a time. The coordinator writes them to
- * its disk, an export to its folder, and whoever checks a bundle compares them with the files it
- * holds: all three run this one code.
+ * Builds the tiles of a growing log in order, 256 entries at a time. The coordinator writes them to
+ * its disk, an export writes them to its folder, and verification compares them with the bundle's
+ * files.
  */
 import { encodeBundle, TILE_HEIGHT, TILE_WIDTH, type TileName } from './tile.ts'
 import { joinSubtrees, type Node, nodeHash, perfectRoot, subtrees } from './tree.ts'
 
-/** A log as far as its tiles are made: all that is needed to go on. */
+/** The state needed to continue building a log's tiles. */
 export interface TileState {
   readonly size: number
   /**
-   * For each tile level the hashes of its right-most tile, if that is partial; empty where the last
-   * one is full.
+   * For each tile level, the hashes of its right-most partial tile; empty if the last tile is full.
    */
   readonly edges: readonly (readonly Uint8Array[])[]
 }
@@ -22,12 +21,11 @@ export type WriteTile = (name: TileName, bytes: Uint8Array) => Promise<void>
 
 export interface TileBuilder {
   /**
-   * Takes one bundle: all its entries from its first on, those that were there before included, up
-   * to 256.
-   * @param hashes the entries' leaf hashes, which the caller has made from the bytes
+   * Adds one bundle with all its entries, including those added before, up to 256.
+   * @param hashes the entries' leaf hashes
    */
   add(entries: readonly Uint8Array[], hashes: readonly Uint8Array[]): Promise<void>
-  /** Hands out the partial tiles that changed. */
+  /** Writes the partial tiles that changed. */
   finish(): Promise<TileState>
 }
 
@@ -36,7 +34,7 @@ export function createTileBuilder(start: TileState, write: WriteTile): TileBuild
   const edges = start.edges.map((hashes) => [...hashes])
   const dirty = new Set<number>()
 
-  /** Adds the hash of a full tile to the level above it, and so on upwards. */
+  /** Adds the hash of a full tile to the level above, recursively. */
   const carry = async (level: number, hash: Uint8Array): Promise<void> => {
     edges[level] ??= []
     const edge = edges[level]
@@ -82,7 +80,7 @@ export function createTileBuilder(start: TileState, write: WriteTile): TileBuild
   }
 }
 
-/** The complete nodes that stand over a tile's hashes: `[r][i]` covers 2^r of them. */
+/** The complete nodes over a tile's hashes: `[r][i]` covers 2^r of them. */
 export type TileTree = readonly (readonly Uint8Array[])[]
 
 export function tileTree(hashes: readonly Uint8Array[]): TileTree {
@@ -97,7 +95,7 @@ export function tileTree(hashes: readonly Uint8Array[]): TileTree {
   return levels
 }
 
-/** Where a node is found: in which tile, and where in its {@link TileTree}. */
+/** The place of a node: its tile, and the position in the tile's {@link TileTree}. */
 export function placeOf({ level, index }: Node): {
   tileLevel: number
   tile: number
@@ -111,8 +109,7 @@ export function placeOf({ level, index }: Node): {
 }
 
 /**
- * Root of the log. Every subtree that makes it up ends at the right edge, so the partial tiles are
- * enough.
+ * Root of the log. Each of its subtrees ends at the right edge, so the partial tiles are enough.
  */
 export function rootOfTiles(state: TileState): Uint8Array {
   const trees = state.edges.map(tileTree)

@@ -14,7 +14,7 @@ import {
 } from './tile.ts'
 
 describe('tiles', () => {
-  it('is named as C2SP tlog-tiles says', () => {
+  it('is named as in C2SP tlog-tiles', () => {
     assert.equal(tilePath({ level: 0, index: 1_234_067, width: 256 }), 'tile/0/x001/x234/067')
     assert.equal(tilePath({ level: 1, index: 0, width: 17 }), 'tile/1/000.p/17')
     assert.equal(tilePath({ level: 'entries', index: 273, width: 112 }), 'tile/entries/273.p/112')
@@ -58,7 +58,7 @@ describe('tiles', () => {
       assert.equal(isBundlePath(path), false, path)
   })
 
-  it('takes bundles apart exactly as they were made', () => {
+  it('decodes bundles exactly as they were encoded', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 600 }), { maxLength: 20 }), (entries) => {
         const bytes = encodeBundle(entries)
@@ -80,7 +80,7 @@ describe('tiles', () => {
     assert.equal(decodeHashes(Buffer.alloc(63), 2), undefined)
   })
 
-  it('AL-14: keeps one entry one record, whatever is in it', () => {
+  it('AL-14: encodes one entry as one record, with any content', () => {
     const entries = ['{"a":1}\n{"fake":"entry"}', '\u001b[2J', '\u0000\u0000'].map((text) =>
       Buffer.from(text),
     )

@@ -1,7 +1,7 @@
 /**
  * The files of a log (C2SP tlog-tiles): tiles of 256 hashes at every eighth level of the tree, and
- * bundles of 256 entries. Only the right-most tile of a level is partial. The same layout is on the
- * coordinator's disk and in an exported bundle.
+ * bundles of 256 entries. Only the right-most tile of a level is partial. The coordinator's disk
+ * and an exported bundle have the same layout.
  */
 import { auditError } from './errors.ts'
 import { HASH_BYTES } from './tree.ts'
@@ -19,7 +19,7 @@ export const MAX_BUNDLE_BYTES = TILE_WIDTH * (2 + MAX_ENTRY_BYTES)
 export interface TileName {
   readonly level: number | 'entries'
   readonly index: number
-  /** How many hashes or entries it holds: 256, or fewer in a partial one. */
+  /** The number of hashes or entries: 256, or fewer in a partial one. */
   readonly width: number
 }
 
@@ -33,17 +33,14 @@ export function tilePath({ level, index, width }: TileName): string {
   return `tile/${level}/${encoded}${width === TILE_WIDTH ? '' : `.p/${width}`}`
 }
 
-/** Levels of tiles that a log of `size` entries has. */
+/** The number of tile levels in a log of `size` entries. */
 export function tileLevels(size: number): number {
   let levels = 0
   for (let count = size; count > 0; count = Math.floor(count / TILE_WIDTH)) levels += 1
   return levels
 }
 
-/**
- * Complete subtrees of tile level `level` in a log of `size` entries: the hashes that the tiles of
- * that level hold in all.
- */
+/** The number of hashes in all tiles of a level, in a log of `size` entries. */
 export function hashCount(level: number, size: number): number {
   return Math.floor(size / TILE_WIDTH ** level)
 }
@@ -60,7 +57,7 @@ function* widths(level: TileName['level'], count: number): Generator<TileName> {
     yield { level, index, width: Math.min(TILE_WIDTH, count - index * TILE_WIDTH) }
 }
 
-/** Entries as a bundle holds them: each after its length, 16 bits, most significant byte first. */
+/** Encodes a bundle: each entry after its length, 16 bits, most significant byte first. */
 export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(
     entries.flatMap((entry) => {
@@ -74,7 +71,9 @@ export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array {
   )
 }
 
-/** The entries of a bundle; undefined unless it holds exactly `width` entries and nothing else. */
+/**
+ * The entries of a bundle. Undefined unless it contains exactly `width` entries and nothing else.
+ */
 export function decodeBundle(bytes: Uint8Array, width: number): Uint8Array[] | undefined {
   const entries: Uint8Array[] = []
   let at = 0
@@ -87,7 +86,7 @@ export function decodeBundle(bytes: Uint8Array, width: number): Uint8Array[] | u
   return at === bytes.length && entries.length === width ? entries : undefined
 }
 
-/** The hashes of a tile; undefined unless it holds exactly `width` of them. */
+/** The hashes of a tile. Undefined unless it contains exactly `width` of them. */
 export function decodeHashes(bytes: Uint8Array, width: number): Uint8Array[] | undefined {
   if (bytes.length !== width * HASH_BYTES) return undefined
   return Array.from({ length: width }, (_, i) =>

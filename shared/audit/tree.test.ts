@@ -14,7 +14,7 @@ import {
   unpackFrontier,
 } from './tree.ts'
 
-/** MTH of RFC 6962 section 2.1, word for word. */
+/** MTH of RFC 6962 section 2.1, literally. */
 function rootByDefinition(leaves: readonly Uint8Array[]): Uint8Array {
   if (leaves.length === 0) return EMPTY_ROOT
   if (leaves.length === 1) return leafHash(leaves[0] as Uint8Array)
@@ -61,7 +61,7 @@ describe('Merkle tree', () => {
     }
   })
 
-  it('grows to the root that the definition gives, at every size', () => {
+  it('has the root of the definition at every size', () => {
     const leaves: Uint8Array[] = []
     const frontier = emptyFrontier()
     for (let i = 0; i < 70; i += 1) {
@@ -76,7 +76,7 @@ describe('Merkle tree', () => {
     }
   })
 
-  it('refuses a packed frontier that does not fit its size', () => {
+  it('rejects a packed frontier that does not match its size', () => {
     assert.equal(unpackFrontier(3, Buffer.alloc(32)), undefined)
     assert.equal(unpackFrontier(4, Buffer.alloc(33)), undefined)
     assert.equal(unpackFrontier(0, Buffer.alloc(0))?.size, 0)

@@ -1,15 +1,15 @@
 /**
  * The Merkle tree of RFC 6962 section 2.1 over SHA-256. Leaves and nodes are hashed with different
- * prefixes, so that neither passes for the other. Positions are (level, index): level 0 are the
- * leaves, and a node of level l covers 2^l of them.
+ * prefixes, so that one can't pass as the other. Positions are (level, index): leaves are at level
+ * 0, and a node of level l covers 2^l of them.
  */
 import { hash } from 'node:crypto'
 
 export const HASH_BYTES = 32
-/** Sizes are numbers below 2^53, so no path in any tree has more hashes. */
+/** Sizes are below 2^53, so no path has more hashes. */
 export const MAX_LEVELS = 53
 
-/** Root of the tree without entries: the hash of nothing. */
+/** Root of the empty tree: the hash of the empty string. */
 export const EMPTY_ROOT: Uint8Array = sha256(new Uint8Array())
 
 function sha256(bytes: Uint8Array): Uint8Array {
@@ -24,7 +24,7 @@ export function leafHash(entry: Uint8Array): Uint8Array {
   return sha256(prefixed)
 }
 
-// Owned by nodeHash, which does not await between filling and hashing it.
+// Owned by nodeHash, which doesn't await between filling and hashing it.
 const pair = Buffer.alloc(1 + 2 * HASH_BYTES, 1)
 
 /** Hash of an inner node: SHA-256(0x01 ‖ left ‖ right). */
@@ -34,7 +34,7 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   return sha256(pair)
 }
 
-/** Root of 2^n hashes that stand side by side. */
+/** Root of 2^n adjacent hashes. */
 export function perfectRoot(hashes: readonly Uint8Array[]): Uint8Array {
   let level = hashes
   while (level.length > 1) {
@@ -60,8 +60,8 @@ export function split(size: number): number {
 
 /**
  * The perfect subtrees that cover leaves `start` (inclusive) to `end` (exclusive), left to right,
- * widest first. `start` must be a multiple of the widest one, as it is for every range that a proof
- * names.
+ * widest first. `start` must be a multiple of the widest one, which holds for every range in a
+ * proof.
  */
 export function subtrees(start: number, end: number): Node[] {
   const nodes: Node[] = []
@@ -84,12 +84,12 @@ export function joinSubtrees(hashes: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * A tree that can only grow, known by the roots of its perfect subtrees: all that is needed to
- * append to it and to tell its root. Changed in place by {@link append}.
+ * A growing tree, represented by the roots of its perfect subtrees: enough to append to it and to
+ * compute its root. {@link append} changes it in place.
  */
 export interface Frontier {
   size: number
-  /** Widest first: as many as `size` has one bits. */
+  /** Widest first: one for each 1 bit of `size`. */
   readonly hashes: Uint8Array[]
 }
 
@@ -100,7 +100,7 @@ export function emptyFrontier(): Frontier {
 /** Adds one leaf by its hash. */
 export function append(frontier: Frontier, leaf: Uint8Array): void {
   let node = leaf
-  // Each trailing one bit of the old size is a subtree as wide as the new node: they join.
+  // Each trailing 1 bit of the old size is a subtree as wide as the new node: they are joined.
   for (let size = frontier.size; size % 2 === 1; size = (size - 1) / 2)
     node = nodeHash(frontier.hashes.pop() as Uint8Array, node)
   frontier.hashes.push(node)
@@ -111,13 +111,13 @@ export function frontierRoot(frontier: Frontier): Uint8Array {
   return joinSubtrees(frontier.hashes)
 }
 
-/** The hashes one after the other, as the head row keeps them. */
+/** The concatenated hashes, as the head row stores them. */
 export function packFrontier(frontier: Frontier): Uint8Array {
   return Buffer.concat(frontier.hashes)
 }
 
 /**
- * The reverse of {@link packFrontier}; undefined if the bytes cannot belong to a tree of that size.
+ * The reverse of {@link packFrontier}. Undefined if the bytes can't belong to a tree of that size.
  */
 export function unpackFrontier(size: number, bytes: Uint8Array): Frontier | undefined {
   if (bytes.length !== subtrees(0, size).length * HASH_BYTES) return undefined

@@ -1,6 +1,6 @@
 /**
- * A decoder that is fed what a hostile or broken sender might send: only verified bytes come out,
- * and the error comes where the lie is.
+ * A decoder with input of a malicious or broken sender: only verified bytes are emitted, and the
+ * error is at the first false byte.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -31,7 +31,7 @@ const withHeader = (size: bigint, rest: Uint8Array): Buffer => {
   return Buffer.concat([header, rest])
 }
 
-/** Where each item of the whole encoding begins. */
+/** The offset of each item of the whole encoding. */
 function itemsOf(): { at: number; length: number; parent: boolean; start: number }[] {
   const items = []
   const walk = new Walk(groupCount(content.length))
@@ -45,7 +45,7 @@ function itemsOf(): { at: number; length: number; parent: boolean; start: number
   return items
 }
 
-test('BT-01: one flipped bit in any item stops the decoder there, and only what came before comes out', () => {
+test('BT-01: a flipped bit stops the decoder; only earlier data is emitted', () => {
   for (const { at, length, parent, start } of itemsOf()) {
     for (const place of [at, at + Math.floor(length / 2), at + length - 1]) {
       const bad = Buffer.from(encoding)
@@ -64,13 +64,13 @@ test('BT-01: one flipped bit in any item stops the decoder there, and only what 
   }
 })
 
-test('BT-01: a wrong hash and an encoding of something else are refused at the first item', () => {
+test('BT-01: rejects a wrong hash or an encoding of other content at the first item', () => {
   const result = decoded({ root: Buffer.alloc(32, 7), size: content.length }, encoding)
   assert(blake3Error.is(result.error, 'blake3.altered'))
   assert.equal(result.content.length + result.parents.size, 0)
 })
 
-test('BT-02: a header of length 0 proves nothing for any hash but that of the empty content', async () => {
+test('BT-02: a header of length 0 is valid only for the hash of the empty content', async () => {
   const empty = await encoded(encodable(Buffer.alloc(0)))
   assert.equal(empty.length, HEADER_BYTES)
   assert.equal(decoded({ root: encodable(Buffer.alloc(0)).root }, empty).error, undefined)
@@ -81,7 +81,7 @@ test('BT-02: a header of length 0 proves nothing for any hash but that of the em
   }
 })
 
-test('BT-03: a false length is refused: at the header if the size is known, else at the latest at the last group', () => {
+test('BT-03: rejects a false length at the header or at the last group', () => {
   const size = BigInt(content.length)
   const rest = encoding.subarray(HEADER_BYTES)
   for (const claim of [
@@ -105,7 +105,7 @@ test('BT-03: a false length is refused: at the header if the size is known, else
   }
 })
 
-test('BT-03: a length of 256 GiB allocates nothing for it', () => {
+test('BT-03: a claimed length of 256 GiB causes no allocation', () => {
   const before = process.memoryUsage()
   const decoder = new Decoder({ root: sample.root }, () => assert.fail('nothing is verified'))
   decoder.write(withHeader(256n * 1024n ** 3n, new Uint8Array(0)))
@@ -114,7 +114,7 @@ test('BT-03: a length of 256 GiB allocates nothing for it', () => {
   decoder.close()
 })
 
-test('BT-04: an encoding that ends early is an error, wherever it ends', () => {
+test('BT-04: an encoding that ends early at any point is an error', () => {
   for (const length of [0, 1, 7, 8, 9, 71, 72, 400, encoding.length - 1]) {
     const result = decoded({ root: sample.root }, encoding.subarray(0, length), 1000)
     assert(blake3Error.is(result.error, 'blake3.truncated'), `${length} bytes`)
@@ -122,7 +122,7 @@ test('BT-04: an encoding that ends early is an error, wherever it ends', () => {
   }
 })
 
-test('BT-06 and BT-08: bytes past the end are refused as soon as they come, and the content before them stands', () => {
+test('BT-06 and BT-08: rejects bytes past the end, and keeps the content before them', () => {
   for (const extra of [1, 100_000]) {
     const result = decoded({ root: sample.root }, Buffer.concat([encoding, Buffer.alloc(extra)]))
     assert(blake3Error.is(result.error, 'blake3.trailing'))
@@ -130,7 +130,7 @@ test('BT-06 and BT-08: bytes past the end are refused as soon as they come, and 
   }
 })
 
-test('a decoder that has refused something takes no more, and one that was closed neither', () => {
+test('a decoder accepts no input after an error or after close', () => {
   const decoder = new Decoder({ root: sample.root }, (batch) => batch.release())
   assert.throws(() => decoder.write(withHeader(5n, Buffer.from('hello'))))
   assert.throws(
@@ -148,7 +148,7 @@ test('a decoder that has refused something takes no more, and one that was close
   assert.equal(closed.done, false)
 })
 
-test('an encoding of another range is refused', async () => {
+test('rejects an encoding of another range', async () => {
   const wanted = { start: 3 * GROUP_BYTES, end: 5 * GROUP_BYTES }
   for (const sent of [
     { start: 0, end: 2 * GROUP_BYTES },
@@ -165,7 +165,7 @@ test('an encoding of another range is refused', async () => {
   }
 })
 
-test('whatever happens to the bytes on the way, only a true prefix of the content comes out', () => {
+test('any change of the bytes yields only a true prefix of the content', () => {
   const position = fc.nat(encoding.length - 1)
   const damage = fc.oneof(
     fc.record({
@@ -210,7 +210,7 @@ test('whatever happens to the bytes on the way, only a true prefix of the conten
   )
 })
 
-test('more decoders at once than the kernel has slots all decode, and every slot comes back', async () => {
+test('more decoders than kernel slots all decode, and every slot is returned', async () => {
   const range = { start: 0, end: content.length }
   assert.equal(encodedSize(content.length, { first: 0, end: GROUPS }), encoding.length)
   const gathered: Buffer[][] = []

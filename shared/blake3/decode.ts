@@ -1,8 +1,7 @@
 /**
  * Decodes a combined encoding (bao specification, "Combined Encoding Format" and "Slice Format") as
- * it arrives, for the whole content or for a range of groups. Only verified groups come out, in
- * batches; a false byte stops it at the item that holds it, and a false length at the latest at the
- * last group.
+ * it arrives, for the whole content or a range of groups. Only verified groups are emitted, in
+ * batches. A false byte stops it at its item, and a false length at the last group at the latest.
  */
 import { blake3Error } from './errors.ts'
 import {
@@ -18,18 +17,21 @@ import { BATCH_BYTES, BATCH_GROUPS, SLOT_BYTES } from './memory.ts'
 import { type Slot, takeSlot } from './slot.ts'
 import { Verifier } from './verifier.ts'
 
-/** Verified bytes, where they arrived. They stay until `release`. */
+/** Verified bytes, in place. They stay until `release`. */
 export interface Batch {
-  /** Where the groups stand in the content: bytes from `start` up to `end`. */
+  /** The position in the content: bytes `start` to `end`. */
   readonly start: number
   readonly end: number
-  /** How many groups: none if only parents have come yet, one of no bytes for the empty content. */
+  /**
+   * The number of groups: 0 if only parents have arrived so far, 1 without bytes for the empty
+   * content.
+   */
   readonly groups: number
   /** The bytes of these groups. */
   readonly content: Uint8Array
   /**
-   * Parents that came with them: runs of nodes that follow one another in pre-order, from place
-   * `index` on.
+   * The parents that came with them: runs of consecutive nodes in pre-order, starting at place
+   * `index`.
    */
   readonly parents: readonly { readonly index: number; readonly bytes: Uint8Array }[]
   release(): void
@@ -39,12 +41,12 @@ export interface DecodeOptions {
   /** The hash of the whole content, 32 bytes. */
   readonly root: Uint8Array
   /**
-   * The size that the header must announce; without it any up to `maxSize` (default 256 GiB) is
-   * taken, to be proved by the last group.
+   * The size that the header must announce. Without it any size up to `maxSize` (default 256 GiB)
+   * is accepted, to be proven by the last group.
    */
   readonly size?: number
   readonly maxSize?: number
-  /** The bytes that were asked for; default all. */
+  /** The requested bytes; default all. */
   readonly range?: ByteRange
   readonly groupBytes?: number
 }
@@ -53,10 +55,10 @@ export class Decoder {
   readonly #options: DecodeOptions
   readonly #emit: (batch: Batch) => void
   readonly #header = new Uint8Array(HEADER_BYTES)
-  // Undefined until the header is whole.
+  // Undefined until the header is complete.
   #verifier: Verifier | undefined
   #size = -1
-  // What the current item still lacks, and where its next byte goes in the slot.
+  // Bytes missing from the current item, and where its next byte goes in the slot.
   #need = HEADER_BYTES
   #at = 0
   #slot: SharedSlot | undefined
@@ -65,7 +67,7 @@ export class Decoder {
   #done = false
   #failure: unknown
 
-  /** `emit` gets each batch and owns it from then on. */
+  /** `emit` gets each batch and then owns it. */
   constructor(options: DecodeOptions, emit: (batch: Batch) => void) {
     this.#options = options
     this.#emit = emit
@@ -76,22 +78,19 @@ export class Decoder {
     return this.#done
   }
 
-  /**
-   * The announced size; trustworthy only when the content's last group has been verified. -1 before
-   * the header is there.
-   */
+  /** The announced size, proven only by the content's last group. -1 before the header is read. */
   get size(): number {
     return this.#size
   }
 
-  /** Bytes of the encoding that were taken in. */
+  /** Bytes of the encoding consumed so far. */
   get consumed(): number {
     return this.#consumed
   }
 
   /**
-   * Takes the encoding's next bytes, copying them. Throws blake3.altered, .size or .trailing;
-   * verified groups before the bad item have been emitted.
+   * Takes the next bytes of the encoding and copies them. Throws blake3.altered, .size or
+   * .trailing; the verified groups before the bad item have been emitted then.
    */
   write(bytes: Uint8Array): void {
     if (this.#failure !== undefined) throw this.#failure
@@ -105,21 +104,21 @@ export class Decoder {
     }
   }
 
-  /** Says that no more bytes come. Throws blake3.truncated unless the encoding is whole. */
+  /** Marks the end of the input. Throws blake3.truncated unless the encoding is complete. */
   end(): void {
     if (this.#done) return
     this.close()
     throw this.#failure
   }
 
-  /** Emits the verified groups that wait for a batch to fill. */
+  /** Emits the verified groups of an unfilled batch. */
   flush(): void {
     const batch = this.#batch
     this.#batch = undefined
     if (batch !== undefined) this.#emit(batch.close())
   }
 
-  /** Emits what is verified and gives up the rest; a later write throws. */
+  /** Emits the verified groups and discards the rest; a later write throws. */
   close(): void {
     const expected =
       this.#verifier === undefined
@@ -159,7 +158,7 @@ export class Decoder {
     this.#nextItem(this.#verifier as Verifier)
   }
 
-  /** Reads the header. The announced size is compared before anything is made of it. */
+  /** Reads the header. The announced size is checked before it is used. */
   #start(): void {
     const view = new DataView(this.#header.buffer)
     const size = view.getUint32(4, true) * 2 ** 32 + view.getUint32(0, true)
@@ -199,8 +198,8 @@ export class Decoder {
     }
     this.#slot ??= new SharedSlot()
     this.#at = this.#slot.reserve(parent, this.#need)
-    // The empty content is a group of no bytes, and must be checked all the same: any root would do
-    // for it otherwise.
+    // The empty content is a group of no bytes and must be verified too. Otherwise any root would
+    // match it.
     if (this.#need === 0) this.#itemWhole()
   }
 
@@ -228,9 +227,9 @@ export class Decoder {
 }
 
 /**
- * A slot that is given back when the decoder and every batch in it have let go. Groups fill it from
- * the start, parents from BATCH_BYTES on, so that a batch is one piece of content and few of
- * parents however they were mixed on the way.
+ * A slot that is released when the decoder and all its batches have released it. Groups fill it
+ * from the start, parents from BATCH_BYTES on, so that a batch is one piece of content and few
+ * pieces of parents in any order of arrival.
  */
 class SharedSlot {
   readonly #slot: Slot = takeSlot()
@@ -246,7 +245,7 @@ class SharedSlot {
     return parent ? this.#parents + length <= SLOT_BYTES : this.#content + length <= BATCH_BYTES
   }
 
-  /** Where the next item goes. */
+  /** The place of the next item. */
   reserve(parent: boolean, length: number): number {
     const at = parent ? this.#parents : this.#content
     if (parent) this.#parents += length
@@ -268,9 +267,7 @@ class SharedSlot {
   }
 }
 
-/**
- * Verified items of one slot: neighbours there, for nothing but items goes in and each in its turn.
- */
+/** Verified items of one slot. They are adjacent, because only items are placed in it, in order. */
 class OpenBatch {
   readonly #slot: SharedSlot
   readonly #runs: { index: number; at: number; count: number }[] = []

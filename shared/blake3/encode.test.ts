@@ -1,6 +1,6 @@
 /**
- * Encodings and outboards against bao's official vectors, and the tree builder against the
- * reference.
+ * Encodings and outboards compared with bao's official vectors, and the tree builder compared with
+ * the reference implementation.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -54,7 +54,7 @@ const flipped = (bytes: Uint8Array, at: number): Buffer => {
   return copy
 }
 
-test('BT-14: bao vectors: combined encodings and outboards of groups of 1 KiB, and every corruption is noticed', async () => {
+test('BT-14: bao vectors: encodings and outboards; detects any corruption', async () => {
   const cases = load<EncodingCase>('encodings.json')
   assert.equal(cases.length, 13)
   for (const { length, hash, combined, outboard } of cases) {
@@ -82,7 +82,7 @@ test('BT-14: bao vectors: combined encodings and outboards of groups of 1 KiB, a
   }
 })
 
-test('BT-14: bao vectors: slices, and every corruption is noticed', async () => {
+test('BT-14: bao vectors: slices; detects any corruption', async () => {
   const cases = load<SliceCase>('slices.json')
   assert.equal(cases.length, 222)
   for (const {
@@ -110,7 +110,7 @@ test('BT-14: bao vectors: slices, and every corruption is noticed', async () => 
   }
 })
 
-test('BT-14: groups of 16 KiB are the top of the same tree as groups of 1 KiB', () => {
+test('BT-14: the tree of 16 KiB groups is the top of the tree of 1 KiB groups', () => {
   for (const length of [16385, 32768, 100_000, 16384 * 9 + 5]) {
     const content = someBytes(length)
     const [fine, coarse] = [
@@ -121,7 +121,7 @@ test('BT-14: groups of 16 KiB are the top of the same tree as groups of 1 KiB', 
     const walk = new Walk(Math.ceil(length / CHUNK_BYTES))
     for (let at = HEADER_BYTES; walk.next(); ) {
       if (!walk.parent) continue
-      // A node over more than one group of 16 chunks is a parent in the coarse tree too.
+      // A node over more than one group of 16 chunks is also a parent in the coarse tree.
       if (walk.count > 16) expected.push(fine.subarray(at, at + PARENT_BYTES))
       at += PARENT_BYTES
     }
@@ -129,7 +129,7 @@ test('BT-14: groups of 16 KiB are the top of the same tree as groups of 1 KiB', 
   }
 })
 
-/** Feeds a tree builder as an ingest does: in batches of 1 MiB. */
+/** Feeds a tree builder as an ingest does, in batches of 1 MiB. */
 function build(content: Uint8Array): { root: Buffer; outboard: Buffer } {
   const tree = new Tree(kernel())
   const slot = takeSlot()
@@ -145,7 +145,7 @@ function build(content: Uint8Array): { root: Buffer; outboard: Buffer } {
   return { root: Buffer.from(root), outboard: Buffer.from(outboard) }
 }
 
-test('the tree builder makes the hash and the outboard of any length', () => {
+test('the tree builder computes the hash and the outboard of any length', () => {
   const lengths = [
     0,
     1,
@@ -169,7 +169,7 @@ test('the tree builder makes the hash and the outboard of any length', () => {
   }
 })
 
-test('BT-14: 64 MiB, and what the tree builder made of it encodes and decodes', async () => {
+test('BT-14: encodes and decodes 64 MiB with the tree builder’s outboard', async () => {
   const content = someBytes(64 << 20)
   const { root, outboard } = build(content)
   assert.equal(root.toString('hex'), blake3Of(content))
@@ -181,7 +181,7 @@ test('BT-14: 64 MiB, and what the tree builder made of it encodes and decodes', 
   assert(Buffer.concat(parents).equals(outboard.subarray(HEADER_BYTES)))
 })
 
-test('any range of any content encodes and decodes, however it is cut', async () => {
+test('encodes and decodes any range of any content in any pieces', async () => {
   const groupSizes = fc.constantFrom(CHUNK_BYTES, GROUP_BYTES)
   await fc.assert(
     fc.asyncProperty(

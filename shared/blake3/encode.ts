@@ -1,8 +1,7 @@
 /**
  * Makes the combined encoding of a content or of a range of its groups (bao specification,
  * "Combined Encoding Format" and "Slice Format") from the content and its outboard. Every byte is
- * checked against the hash before it goes out, so rot on the disk is found here and not by whoever
- * receives it.
+ * verified before it is sent, so the sender, not the receiver, detects bit rot.
  */
 import { blake3Error } from './errors.ts'
 import {
@@ -25,28 +24,28 @@ export interface EncodeSource {
   /** Bytes of the content. */
   readonly size: number
   readonly groupBytes?: number
-  /** Fills `into` with the content from `position` on; throws if it ends before. */
+  /** Fills `into` with content starting at `position`. Throws if the content ends before that. */
   readContent(into: Uint8Array, position: number): Promise<void>
   /**
-   * Reads parents in pre-order, from place `index` on; returns how many there were, at most as many
-   * as fit `into` and at least one, else throws.
+   * Reads parents in pre-order, starting at place `index`. Returns how many were read: at least
+   * one, at most as many as fit `into`. Throws otherwise.
    */
   readParents(into: Uint8Array, index: number): Promise<number>
 }
 
-/** Groups in every chunk but the last: with their parents they stay under 1 MiB. */
+/** Groups in every chunk but the last. With their parents they stay under 1 MiB. */
 export const CHUNK_GROUPS = 63
-/** A path down the largest tree (256 GiB in groups of 1 KiB) has fewer parents than this. */
+/** An upper bound of the parents on one path of the largest tree (256 GiB in groups of 1 KiB). */
 const PATH_PARENTS = 32
-/** Parents in one chunk: between its groups, and on the way down to the first. */
+/** Parents in one chunk: between its groups, and on the path to the first. */
 const CHUNK_PARENTS = CHUNK_GROUPS + PATH_PARENTS
 /** Parents are read this many at once, 64 KiB: those of 16 MiB of content. */
 const WINDOW_PARENTS = 1024
 
 /**
- * Yields the encoding of the groups of `range` in chunks of up to 1 MiB, each a buffer of its own.
- * While the caller handles one, the next is read. Throws blake3.altered where content or outboard
- * are not what the hash says; nothing of the bad chunk has been yielded.
+ * Yields the encoding of the groups of `range` in chunks of up to 1 MiB, each in a separate buffer.
+ * While the caller handles one, the next is read. Throws blake3.altered if content or outboard
+ * don't match the hash; nothing of the bad chunk has been yielded then.
  */
 export async function* encode(
   source: EncodeSource,
@@ -64,7 +63,7 @@ export async function* encode(
     for (let sent = 0; ; ) {
       const chunk = await reading
       if (chunk === undefined) return
-      // What is awaited in the end must not be a chunk that has been released already.
+      // The finally block must not release a chunk that assemble() has released.
       reading = NOTHING
       const bytes = assemble(verifier, chunk, sent, source.size)
       sent += bytes.length
@@ -74,16 +73,16 @@ export async function* encode(
       signal?.throwIfAborted()
     }
   } finally {
-    // Whoever closes the files after this must not do so under a read, and the read's slot must not
-    // go to anybody else before.
+    // The caller may close the files after this, so the read must end first. So must the use of its
+    // slot.
     const [rest] = await Promise.allSettled([reading])
     if (rest.status === 'fulfilled') rest.value?.slot.release()
   }
 }
 
-/** What the next items of the encoding are made of. */
+/** The data of the next items of the encoding. */
 interface Chunk {
-  /** Content of the groups, one after the other. */
+  /** Content of the groups, one after another. */
   readonly slot: Slot
   readonly parents: Uint8Array
   readonly items: number
@@ -93,14 +92,14 @@ interface Chunk {
 
 const NOTHING: Promise<undefined> = Promise.resolve(undefined)
 
-/** Starts to read a chunk; a failure waits for whoever awaits it. */
+/** Starts to read a chunk. A failure is reported to the later await. */
 function ahead(reader: ChunkReader): Promise<Chunk | undefined> {
   const reading = reader.next()
   reading.catch(() => undefined)
   return reading
 }
 
-/** Verifies a chunk's items, lays them out in their order, and gives the slot back. */
+/** Verifies a chunk's items, copies them in their order, and releases the slot. */
 function assemble(
   verifier: Verifier,
   { slot, parents, items, length }: Chunk,
@@ -138,7 +137,7 @@ function assemble(
   }
 }
 
-/** Reads content and parents in, ahead of the verifier. */
+/** Reads content and parents ahead of the verifier. */
 class ChunkReader {
   readonly #source: EncodeSource
   readonly #groupBytes: number
@@ -146,7 +145,7 @@ class ChunkReader {
   readonly #range: GroupRange
   readonly #walk: Walk
   readonly #window = Buffer.allocUnsafe(WINDOW_PARENTS * PARENT_BYTES)
-  // Which parents the window holds.
+  // The parents in the window.
   #windowStart = 0
   #windowEnd = 0
 
@@ -188,8 +187,8 @@ class ChunkReader {
   }
 
   async #fillWindow(index: number, group: number): Promise<void> {
-    // On the way down to a range that begins further right, the next parent stands elsewhere; and
-    // few follow where few groups do.
+    // On the path to a range that begins further right, the next parent isn't adjacent. Before the
+    // end of the range, few parents follow.
     const following = this.#walk.left ? this.#range.end - group + PATH_PARENTS : 1
     const count = Math.min(WINDOW_PARENTS, this.#parents - index, following)
     this.#windowEnd = this.#windowStart

@@ -1,6 +1,6 @@
 /**
- * Errors of the BLAKE3 tree: what a decoder refuses, and a kernel that computes wrong. Callers that
- * know the blob's id say so in their own.
+ * Errors of the BLAKE3 tree: rejected encodings, and a kernel that computes wrong hashes. Callers
+ * that know the blob's id raise their own errors.
  */
 import { defineErrors } from '../errors.ts'
 
@@ -8,8 +8,9 @@ export const blake3Error = defineErrors({
   'blake3.altered': {
     exit: 'verification',
     message: (d: { part: string; offset: number }) =>
-      `${d.part} at byte ${d.offset} does not belong to this content: expected bytes that hash to the id, got others`,
-    hint: () => 'the sender is wrong or malicious; fetch from another one',
+      `${d.part} at byte ${d.offset} does not belong to this content: ` +
+      'expected bytes that hash to the id, got others',
+    hint: () => 'fetch from another sender; this one is broken or malicious',
   },
   'blake3.truncated': {
     exit: 'verification',
@@ -30,7 +31,8 @@ export const blake3Error = defineErrors({
   'blake3.kernel': {
     exit: 'failed',
     message: (d: { kernel: string }) =>
-      `the ${d.kernel} BLAKE3 kernel computes wrong hashes on this machine: expected the published test value`,
+      `the ${d.kernel} BLAKE3 kernel computes wrong hashes on this machine: ` +
+      'expected the published test value',
     hint: () => 'set MUSTER_BLAKE3=typescript and report the processor and the version of Node',
   },
 })

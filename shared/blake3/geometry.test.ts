@@ -1,4 +1,4 @@
-/** The tree's arithmetic against a walk that is written out naively. */
+/** The tree's arithmetic compared with a naive walk. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -14,7 +14,9 @@ import {
   Walk,
 } from './geometry.ts'
 
-/** Every node of a tree in pre-order: its first group, its groups, and a parent's place. */
+/**
+ * Every node of a tree in pre-order: its first group, its number of groups, and a parent's place.
+ */
 function allNodes(count: number): { start: number; count: number; index: number }[] {
   const nodes: { start: number; count: number; index: number }[] = []
   let parents = 0
@@ -53,7 +55,7 @@ test('sizes of groups and outboards at the edges', () => {
   })
 })
 
-test('a walk visits exactly the nodes over its range, in pre-order, and sizes agree with it', () => {
+test('a walk visits exactly the nodes over its range in pre-order, and sizes agree', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 300 }), fc.nat(), fc.nat(), (count, a, b) => {
       const first = a % count

@@ -1,47 +1,47 @@
 /**
- * The arithmetic of the BLAKE3 tree: chunks of 1 KiB, chunk groups, and the walk over the tree in
- * pre-order that every encoding follows. The left subtree of a node of n groups holds the largest
- * power of two below n, whatever n is (BLAKE3 paper, section 2.1). Sizes are numbers: exact up to
- * 2^53, and far above {@link MAX_BLOB_BYTES}.
+ * The arithmetic of the BLAKE3 tree: chunks of 1 KiB, chunk groups, and the pre-order walk that
+ * every encoding follows. The left subtree of a node of n groups has the largest power of two below
+ * n (BLAKE3 paper, section 2.1). Sizes are numbers: exact up to 2^53, far above {@link
+ * MAX_BLOB_BYTES}.
  */
 
 export const CHUNK_BYTES = 1024
 /**
- * Muster's chunk group: 16 chunks, as iroh and bao-tree use. One hash pair per 32 KiB of content is
- * 0.2 % of overhead.
+ * Muster's chunk group: 16 chunks, as in iroh and bao-tree. One hash pair per 32 KiB of content is
+ * 0.2 % overhead.
  */
 export const GROUP_BYTES = 16 * CHUNK_BYTES
-/** A parent node: the chaining values of its left and right child. */
+/** A parent node: the chaining values of its two children. */
 export const PARENT_BYTES = 64
-/** The content's length as a little-endian 64-bit number, in front of every encoding. */
+/** The content's length as a little-endian 64-bit number, at the start of every encoding. */
 export const HEADER_BYTES = 8
 export const HASH_BYTES = 32
 /**
- * No blob may be larger. Building the tree of a blob takes memory of 1/170 of its size; what a peer
- * claims is held against this first.
+ * The size limit of blobs. Building the tree of a blob takes 1/170 of its size in memory. A peer's
+ * claim is checked against this first.
  */
 export const MAX_BLOB_BYTES = 256 * 1024 ** 3
 
-/** Bytes from `start` up to but not including `end`. */
+/** Bytes from `start` (inclusive) to `end` (exclusive). */
 export interface ByteRange {
   readonly start: number
   readonly end: number
 }
 
-/** Groups from `first` up to but not including `end`. */
+/** Groups from `first` (inclusive) to `end` (exclusive). */
 export interface GroupRange {
   readonly first: number
   readonly end: number
 }
 
-/** How many groups `size` bytes make; the empty content is one empty group. */
+/** The number of groups of `size` bytes; the empty content is one empty group. */
 export function groupCount(size: number, groupBytes: number = GROUP_BYTES): number {
   return Math.max(1, Math.ceil(size / groupBytes))
 }
 
 /**
- * The groups that a byte range touches. An empty range touches the group at its start, one at or
- * past the end the last group (bao, "seeking").
+ * The groups that a byte range touches. An empty range touches the group at its start, or the last
+ * group if it is at or past the end (bao, "seeking").
  */
 export function groupsOf(
   range: ByteRange,
@@ -54,7 +54,7 @@ export function groupsOf(
   return { first, end }
 }
 
-/** The length of group `group` of a content of `size` bytes: the last may be short. */
+/** The length of a group in a content of `size` bytes; the last may be short. */
 export function groupLength(group: number, size: number, groupBytes: number = GROUP_BYTES): number {
   return Math.min(groupBytes, size - group * groupBytes)
 }
@@ -73,16 +73,16 @@ export function outboardSize(size: number, groupBytes: number = GROUP_BYTES): nu
 }
 
 /**
- * Walks those nodes of a tree that hold groups of a range, in pre-order: the order of every bao
- * encoding. Holds no more than one path.
+ * Walks the nodes of a tree that contain groups of a range, in pre-order: the order of every bao
+ * encoding. Stores at most one path.
  */
 export class Walk {
-  /** The node that `next` came to: a parent, or a group. */
+  /** The current node: a parent or a group. */
   parent = false
-  /** Its first group, and how many it holds. */
+  /** Its first group and its number of groups. */
   start = 0
   count = 0
-  /** True for the node over everything, which is hashed with the root flag. */
+  /** True for the root node, which is hashed with the root flag. */
   root = false
   /** A parent's place among all parents of the tree in pre-order. */
   index = 0
@@ -92,7 +92,7 @@ export class Walk {
 
   readonly #groups: number
   readonly #range: GroupRange
-  // Nodes to visit, as triples start, count, index; never deeper than two triples for each level.
+  // Nodes to visit, as triples start, count, index; at most two triples for each level.
   readonly #stack: number[]
 
   constructor(groups: number, range: GroupRange = { first: 0, end: groups }) {
@@ -101,7 +101,7 @@ export class Walk {
     this.#stack = [0, groups, 0]
   }
 
-  /** Goes to the next node; false when there is none. */
+  /** Goes to the next node; false at the end. */
   next(): boolean {
     const stack = this.#stack
     if (stack.length === 0) return false
@@ -117,7 +117,7 @@ export class Walk {
     const left = leftGroups(count)
     this.left = this.#range.first < start + left
     this.right = this.#range.end > start + left
-    // A subtree of k groups has k - 1 parents, so the right child's place is that many behind the
+    // A subtree of k groups has k - 1 parents, so the right child's place is that many after the
     // left child's.
     if (this.right) stack.push(start + left, count - left, index + left)
     if (this.left) stack.push(start, left, index + 1)
@@ -125,7 +125,9 @@ export class Walk {
   }
 }
 
-/** Bytes of the combined encoding of the groups of `range`: header, parents on the way, content. */
+/**
+ * Bytes of the combined encoding of the groups of `range`: header, parents on the path, content.
+ */
 export function encodedSize(
   size: number,
   range: GroupRange,

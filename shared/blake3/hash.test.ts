@@ -1,6 +1,4 @@
-/**
- * Whole hashes against the official vectors: the native library, and our own kernel in its place.
- */
+/** Whole hashes compared with the official vectors, for the native library and our kernels. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -18,7 +16,7 @@ const vectors = JSON.parse(
 const countingBytes = (length: number): Buffer =>
   Buffer.from(Uint8Array.from({ length }, (_, i) => i % 251))
 
-test('BT-14: the official BLAKE3 vectors, by the native library and by our own', () => {
+test('BT-14: the native library and our kernels match the official BLAKE3 vectors', () => {
   assert.equal(vectors.cases.length, 35)
   assert.notEqual(nativeBlake3(), null)
   for (const { length, hash } of vectors.cases) {
@@ -31,7 +29,7 @@ test('BT-14: the official BLAKE3 vectors, by the native library and by our own',
   }
 })
 
-test('hashing in pieces of any length gives the hash of the whole', () => {
+test('hashing in pieces of any length returns the hash of the whole', () => {
   for (const length of [0, 1, 65535, 65536, 65537, 131072, 1 << 20, (1 << 20) + 1, 3_000_000]) {
     const input = someBytes(length)
     for (const piece of [1000, 16384, 65536, 700_001]) {
@@ -45,9 +43,11 @@ test('hashing in pieces of any length gives the hash of the whole', () => {
   }
 })
 
-test('without the native library the fallback kernel hashes', () => {
+test('the fallback kernel hashes if the native library is missing', () => {
   const file = JSON.stringify(join(import.meta.dirname, 'hash.ts'))
-  const script = `import { blake3Of, nativeBlake3 } from ${file}; process.stdout.write(nativeBlake3() + ' ' + blake3Of(Buffer.alloc(100000, 7)))`
+  const script = `
+    import { blake3Of, nativeBlake3 } from ${file}
+    process.stdout.write(nativeBlake3() + ' ' + blake3Of(Buffer.alloc(100000, 7)))`
   const env = { MUSTER_BLAKE3: 'typescript' }
   const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
     env,

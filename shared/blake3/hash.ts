@@ -1,6 +1,6 @@
 /**
- * BLAKE3 of whole contents: the native library where it loads (three to five times as fast), else
- * our own kernel.
+ * BLAKE3 of whole contents: by the native library if it loads (three to five times as fast), else
+ * by our kernel.
  */
 import { createRequire } from 'node:module'
 import type { BlobId } from '../ids.ts'
@@ -12,7 +12,7 @@ import { Tree } from './tree.ts'
 
 export interface Blake3Hasher {
   update(bytes: Uint8Array): void
-  /** The id of everything so far. Call it once. */
+  /** The id of all bytes so far. Call it once. */
   digest(): BlobId
 }
 
@@ -20,9 +20,7 @@ type Native = Pick<typeof import('@napi-rs/blake-hash'), 'Blake3Hasher' | 'blake
 
 let native: Native | null | undefined
 
-/**
- * The native library, or null where it can't be loaded or MUSTER_BLAKE3 asks for our own kernels.
- */
+/** The native library. Null if it can't be loaded or MUSTER_BLAKE3 selects our kernels. */
 export function nativeBlake3(): Native | null {
   if (native === undefined)
     native = process.env['MUSTER_BLAKE3'] === undefined ? loadNative() : null
@@ -33,7 +31,7 @@ function loadNative(): Native | null {
   try {
     return createRequire(import.meta.url)('@napi-rs/blake-hash') as Native
   } catch {
-    // No binary for this platform: the kernel takes its place, and doctor says so.
+    // There is no binary for this platform: the kernel replaces it, and doctor reports it.
     return null
   }
 }
@@ -58,11 +56,11 @@ export function blake3Of(bytes: Uint8Array): BlobId {
   return hasher.digest()
 }
 
-/** Hashes by our own kernel, whatever else is there. */
+/** Hashes with our kernel, even if the native library is there. */
 export function createOwnBlake3(): Blake3Hasher {
   const { bytes: memory } = kernel()
   const tree = new Tree(kernel())
-  // Bytes wait here until more follow: only then is it known that they are not the last group.
+  // Bytes wait here until more follow: only then it is known that they aren't the last group.
   const waiting = new Uint8Array(WAITING_BYTES)
   let filled = 0
   const flush = (last: boolean): void => {

@@ -1,6 +1,6 @@
 /**
- * Loads the WebAssembly kernel (kernel.wasm, built by tools/wasm.ts). It has no imports: it can
- * reach nothing but its own memory.
+ * Loads the WebAssembly kernel (kernel.wasm, built by tools/wasm.ts). It has no imports, so it can
+ * access only its memory.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,8 +8,8 @@ import type { Kernel } from './kernel.ts'
 import { MEMORY_BYTES } from './memory.ts'
 
 /**
- * The little of WebAssembly's interface that this needs; neither TypeScript's es2024 library nor
- * Node's types declare it.
+ * The part of WebAssembly's interface that this module needs. Neither TypeScript's es2024 library
+ * nor Node's types declare it.
  */
 declare const WebAssembly: {
   Module: new (bytes: Uint8Array) => object
@@ -18,15 +18,15 @@ declare const WebAssembly: {
 
 type Exports = Pick<Kernel, 'subtree' | 'groups' | 'parent'> & { memory: { buffer: ArrayBuffer } }
 
-/** Undefined where WebAssembly SIMD is missing or switched off, or the file isn't there. */
+/** Undefined if WebAssembly SIMD is missing or disabled, or the file doesn't exist. */
 export function simdKernel(): Kernel | undefined {
   let exports: Exports
   try {
     const module = new WebAssembly.Module(readFileSync(join(import.meta.dirname, 'kernel.wasm')))
     exports = new WebAssembly.Instance(module, {}).exports as Exports
   } catch {
-    // Old processors and hardened runtimes land here: that is what the fallback is for, and
-    // `kernel().name` says which one runs.
+    // Old processors and hardened runtimes use the fallback kernel; `kernel().name` reports which
+    // one runs.
     return undefined
   }
   const buffer = exports.memory.buffer

@@ -1,6 +1,6 @@
 /**
- * The BLAKE3 kernel in plain TypeScript: about a third of the speed of the WebAssembly one, and
- * runs everywhere.
+ * The BLAKE3 kernel in plain TypeScript. It runs everywhere, at about a third of the speed of the
+ * WebAssembly kernel.
  */
 import { compress } from './compress.ts'
 import { CHUNK_BYTES, GROUP_BYTES, HASH_BYTES, PARENT_BYTES } from './geometry.ts'
@@ -54,7 +54,7 @@ export function typescriptKernel(): Kernel {
   }
 
   /**
-   * Folds `count` chaining values at `at` by one level, into `out`, which may be `at`; an odd one
+   * Folds `count` chaining values at `at` by one level into `out`, which may be `at`. An odd one
    * moves up. Returns how many remain.
    */
   function level(at: number, count: number, out: number): number {

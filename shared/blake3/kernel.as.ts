@@ -1,15 +1,15 @@
 /**
- * The BLAKE3 kernel for WebAssembly with SIMD, in AssemblyScript. tools/wasm.ts puts the generated
- * `compress`, `hash4`, `hash8` and `setIv` of tools/blake3-rounds.ts in front of it and compiles
- * both to kernel.wasm. Positions and flags are those of memory.ts and kernel-typescript.ts.
+ * The BLAKE3 kernel for WebAssembly with SIMD, in AssemblyScript. tools/wasm.ts prepends the
+ * generated `compress`, `hash4`, `hash8` and `setIv` of tools/blake3-rounds.ts and compiles both to
+ * kernel.wasm. Positions and flags are those of memory.ts and kernel-typescript.ts.
  */
 
 const BLOCK: usize = 1024;
 const KEY: usize = 1088;
 const FOLD: usize = 2048;
 
-// The patterns by which the lanes turn their words by 16 and by 8 bits; tools/blake3-rounds.ts says
-// why they are in memory.
+// The shuffle patterns that rotate the lanes' words by 16 and by 8 bits. tools/blake3-rounds.ts
+// explains why they are in memory.
 const TURN: usize = 1152;
 v128.store(TURN, i8x16(2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
 v128.store(TURN, i8x16(1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12), 16);
@@ -36,7 +36,7 @@ function chunk(at: usize, length: usize, number: u64, root: u32, out: usize): vo
   compress(out, at, number, <u32>length, flags | CHUNK_END | (root * ROOT), out);
 }
 
-/** Chaining values of `count` whole chunks: eight or four at a time in the lanes. */
+/** Chaining values of `count` whole chunks, eight or four at a time in the lanes. */
 function chunks(at: usize, count: i32, number: u64, out: usize): void {
   let i = 0;
   for (; i + 8 <= count; i += 8) {
@@ -60,7 +60,7 @@ function chunks(at: usize, count: i32, number: u64, out: usize): void {
 }
 
 /**
- * Folds `count` chaining values at `at` by one level into `out`, which may be `at`; an odd one
+ * Folds `count` chaining values at `at` by one level into `out`, which may be `at`. An odd one
  * moves up. Returns how many remain.
  */
 function level(at: usize, count: i32, out: usize): i32 {
@@ -107,8 +107,8 @@ export function subtree(at: usize, length: usize, first: f64, root: u32, out: us
 }
 
 export function groups(at: usize, count: i32, first: f64, out: usize): void {
-  // All chunks first, then four levels over all groups at once: a lane never idles at the top of a
-  // group.
+  // All chunks first, then four levels over all groups at once, so that all lanes are used at the
+  // top of a group.
   chunks(at, count << 4, <u64>first, FOLD);
   let left = count << 4;
   for (let i = 0; i < 3; i++) left = level(FOLD, left, FOLD);

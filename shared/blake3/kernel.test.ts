@@ -1,4 +1,4 @@
-/** Both kernels against the reference implementation, and the choice between them. */
+/** Both kernels compared with the reference implementation, and the choice between them. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -13,19 +13,19 @@ import { INPUT_AT, MEMORY_BYTES, OUTPUT_AT, SLOT_BYTES, SLOT_COUNT, slotAt } fro
 const simd = simdKernel()
 assert(simd !== undefined, 'Node 24 has WebAssembly SIMD')
 const kernels = [simd, typescriptKernel()]
-/** Around blocks, chunks, lanes of four chunks, and groups. */
+/** Lengths around blocks, chunks, lanes of four chunks, and groups. */
 const LENGTHS = [
   0, 1, 63, 64, 65, 1023, 1024, 1025, 2048, 3073, 4096, 4097, 5120, 7169, 8193, 16383, 16384, 31744,
   65537,
 ]
-/** Chunk numbers with low and high words, and one where the lanes straddle 2^32. */
+/** Chunk numbers with low and high words, and one where the lanes cross 2^32. */
 const CHUNKS = [0, 1, 16, 2 ** 32 - 2, 2 ** 32, 2 ** 38 - 16]
 
 for (const { name, bytes, subtree, groups, parent } of kernels) {
   const result = (count = 1): Buffer =>
     Buffer.from(bytes.subarray(OUTPUT_AT, OUTPUT_AT + 32 * count))
 
-  test(`the ${name} kernel computes subtrees, with and without the root flag, at any chunk number`, () => {
+  test(`the ${name} kernel computes subtrees at any chunk number, root or not`, () => {
     for (const length of LENGTHS) {
       const content = someBytes(length, length + 1)
       bytes.set(content, INPUT_AT)
@@ -58,7 +58,7 @@ for (const { name, bytes, subtree, groups, parent } of kernels) {
     }
   })
 
-  test(`the ${name} kernel hashes a full batch of 1 MiB without touching the slots behind it`, () => {
+  test(`the ${name} kernel hashes a full batch and leaves other slots unchanged`, () => {
     const marker = Buffer.alloc(SLOT_BYTES, 0xa5)
     bytes.set(marker, slotAt(0))
     const content = someBytes(1 << 20, 3)
@@ -75,7 +75,8 @@ for (const { name, bytes, subtree, groups, parent } of kernels) {
 
 test('the fast kernel is chosen, and the environment forces the fallback', () => {
   assert.equal(kernel().name, 'simd')
-  const script = `import { kernel } from ${JSON.stringify(join(import.meta.dirname, 'kernel.ts'))}; process.stdout.write(kernel().name)`
+  const module = JSON.stringify(join(import.meta.dirname, 'kernel.ts'))
+  const script = `import { kernel } from ${module}; process.stdout.write(kernel().name)`
   const run = (env: Record<string, string>): string =>
     execFileSync(process.execPath, ['--input-type=module', '-e', script], { env, encoding: 'utf8' })
   assert.equal(run({ MUSTER_BLAKE3: 'typescript' }), 'typescript')

@@ -1,8 +1,8 @@
 /**
- * The kernel that computes BLAKE3 chaining values: the part of the hash that no library exposes and
- * that verified streaming needs. Two kernels do the same work in the same memory layout:
- * WebAssembly with four SIMD lanes, and plain TypeScript where that can't be loaded. The choice is
- * made once, at run time; a kernel that fails the published test value is never used.
+ * The kernel that computes BLAKE3 chaining values: the part of the hash that verified streaming
+ * needs and no library exposes. Two kernels have the same memory layout: WebAssembly with four SIMD
+ * lanes, and plain TypeScript if that can't be loaded. The choice is made once, at run time. A
+ * kernel that fails the published test value is never used.
  */
 import { blake3Error } from './errors.ts'
 import { simdKernel } from './kernel-simd.ts'
@@ -10,22 +10,22 @@ import { typescriptKernel } from './kernel-typescript.ts'
 import { INPUT_AT, OUTPUT_AT } from './memory.ts'
 
 /**
- * All positions are byte offsets into the kernel's memory; content must start at a multiple of
+ * All positions are byte offsets into the kernel's memory. Content must start at a multiple of
  * four.
  */
 export interface Kernel {
   readonly name: 'simd' | 'typescript'
-  /** The kernel's memory, laid out as memory.ts says. */
+  /** The kernel's memory, with the layout of memory.ts. */
   readonly bytes: Uint8Array
   readonly words: Uint32Array
   /**
-   * The chaining value of the subtree over `length` ≤ 1 MiB bytes at `at`, the first of them being
-   * chunk number `chunk` of the content. With `root` 1 it is the hash of the whole content.
+   * The chaining value of the subtree over `length` ≤ 1 MiB bytes at `at`, which begin with chunk
+   * number `chunk` of the content. With `root` 1 it is the hash of the whole content.
    */
   subtree(at: number, length: number, chunk: number, root: 0 | 1, out: number): void
   /**
-   * The chaining values of `count` ≤ 64 whole groups of 16 KiB that follow one another at `at`.
-   * None of them may be the whole content.
+   * The chaining values of `count` ≤ 64 whole adjacent groups of 16 KiB at `at`. None of them may
+   * be the whole content.
    */
   groups(at: number, count: number, chunk: number, out: number): void
   /** The chaining value of the parent node (64 bytes: left, right) at `at`. */
@@ -35,8 +35,8 @@ export interface Kernel {
 let chosen: Kernel | undefined
 
 /**
- * The kernel of this process. `MUSTER_BLAKE3=typescript` in the environment forces the fallback.
- * Throws blake3.kernel if even the fallback computes wrong, as it would on a big-endian machine.
+ * The kernel of this process. `MUSTER_BLAKE3=typescript` in the environment selects the fallback.
+ * Throws blake3.kernel if even the fallback computes wrong hashes, as on a big-endian machine.
  */
 export function kernel(): Kernel {
   chosen ??= choose(process.env['MUSTER_BLAKE3'])
@@ -54,8 +54,8 @@ function choose(wish: string | undefined): Kernel {
 }
 
 /**
- * BLAKE3 of 5,120 bytes that count 0 to 250 again and again, from the official test_vectors.json:
- * uses the lanes and the scalar code.
+ * BLAKE3 of 5,120 bytes that repeat 0 to 250, from the official test_vectors.json. It uses the
+ * lanes and the scalar code.
  */
 const TEST_LENGTH = 5120
 const TEST_HASH = '9cadc15fed8b5d854562b26a9536d9707cadeda9b143978f319ab34230535833'

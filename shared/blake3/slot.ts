@@ -1,7 +1,7 @@
 /**
- * Places to collect encoded bytes until a batch is whole: in the kernel's memory while one is free
- * there, so that bytes are hashed and written where they arrived, else in a buffer of their own.
- * Nobody waits for a slot, so a stalled sender can't hold up anybody else.
+ * Slots that collect encoded bytes until a batch is full: in the kernel's memory if one is free, so
+ * that bytes are hashed and written in place, else in a separate buffer. No caller waits for a
+ * slot, so a stalled sender can't block the others.
  */
 import { kernel } from './kernel.ts'
 import { INPUT_AT, SLOT_BYTES, SLOT_COUNT, slotAt } from './memory.ts'
@@ -10,11 +10,11 @@ export interface Slot {
   /** SLOT_BYTES bytes that belong to the holder until `release`. */
   readonly bytes: Uint8Array
   /**
-   * Where `length` bytes at `offset` stand in the kernel's memory, for its next call. Copies at
-   * most 1 MiB there if the slot is elsewhere.
+   * The position of `length` bytes at `offset` in the kernel's memory, for its next call. A slot
+   * outside that memory is copied there, at most 1 MiB.
    */
   place(offset: number, length: number): number
-  /** Gives the slot back; nobody may use `bytes` afterwards. Releasing twice does nothing. */
+  /** Releases the slot; `bytes` must not be used afterwards. A second call does nothing. */
   release(): void
 }
 

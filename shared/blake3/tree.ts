@@ -1,7 +1,7 @@
 /**
- * Builds the BLAKE3 tree of a content that streams by: keeps the chaining value of each group
- * (1/512 of the content), and makes the hash and the outboard from them at the end, when the length
- * and so the shape of the tree is known.
+ * Builds the BLAKE3 tree of a streamed content. Keeps the chaining value of each group (1/512 of
+ * the content), and computes the hash and the outboard at the end, when the length and thus the
+ * shape of the tree is known.
  */
 import {
   CHUNK_BYTES,
@@ -16,7 +16,7 @@ import {
 import type { Kernel } from './kernel.ts'
 import { BATCH_GROUPS, INPUT_AT, OUTPUT_AT, outputAt } from './memory.ts'
 
-/** Chaining values are kept in segments of this many: 64 KiB each, so that growing never copies. */
+/** Chaining values are kept in segments of this many, 64 KiB each, so that growing never copies. */
 const SEGMENT = 2048
 
 export class Tree {
@@ -35,9 +35,9 @@ export class Tree {
   }
 
   /**
-   * Adds the content's next `length` ≤ 1 MiB bytes, which stand at `at` in the kernel's memory.
-   * Every batch but the last must be whole groups, and more than one group must follow from the
-   * first on: a content of one group is hashed as the root, and comes as one last batch.
+   * Adds the content's next `length` ≤ 1 MiB bytes, at `at` in the kernel's memory. All batches but
+   * the last must be whole groups. A content of one group is hashed as the root, so it must come as
+   * one last batch.
    */
   add(at: number, length: number, last: boolean): void {
     const { bytes, groups, subtree } = this.#kernel
@@ -93,8 +93,8 @@ export class Tree {
   }
 
   /**
-   * Writes the chaining value of the node of `count` groups from `start` to `into`; its parents to
-   * the outboard from place `index` on.
+   * Writes the chaining value of the node of `count` groups from `start` to `into`, and its parents
+   * to the outboard, starting at place `index`.
    */
   #fold(
     start: number,

@@ -1,8 +1,7 @@
 /**
- * Checks the items of an encoding, in its order, against the hash of the whole: a parent against
- * the chaining value that is expected of it, whose two halves are then expected of its children; a
- * group against the value that its parent gave it. What it accepts is part of the content; nothing
- * else is.
+ * Verifies the items of an encoding, in order, against the root hash: a parent against its expected
+ * chaining value, which then gives the expected values of its two children; a group against the
+ * value from its parent. Every accepted item is part of the content.
  */
 import {
   CHUNK_BYTES,
@@ -19,9 +18,9 @@ import { OUTPUT_AT } from './memory.ts'
 const HASH_WORDS = HASH_BYTES / 4
 
 export interface Shape {
-  /** Bytes of the content, as claimed. A wrong claim can't get past the last group. */
+  /** Bytes of the content, as claimed. A wrong claim fails at the last group. */
   readonly size: number
-  /** The groups that the encoding holds. */
+  /** The groups in the encoding. */
   readonly range: GroupRange
   readonly groupBytes: number
 }
@@ -31,8 +30,7 @@ export class Verifier {
   readonly walk: Walk
   readonly #kernel: Kernel
   readonly #shape: Shape
-  // Chaining values expected of the nodes that the walk has yet to visit, in its order: one on top
-  // of the other.
+  // Expected chaining values of the nodes that the walk has yet to visit, as a stack.
   readonly #expected: Uint32Array
   #depth = 0
 
@@ -60,8 +58,8 @@ export class Verifier {
   }
 
   /**
-   * Whether the current item, at `at` in the kernel's memory, is what it must be. After false, the
-   * verifier is of no more use.
+   * Whether the current item, at `at` in the kernel's memory, is correct. After false, the verifier
+   * can't be used any more.
    */
   check(at: number): boolean {
     const { parent, root, start, left, right } = this.walk

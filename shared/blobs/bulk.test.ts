@@ -9,7 +9,7 @@ import { MIB } from '../units.ts'
 import { BULK_BLOB_BYTES, openBulkWriter } from './bulk.ts'
 import { type Incoming, openPool } from './pool.ts'
 
-test('bulk writes: what is taken is in the file, in between ordinary writes, and what is unaligned is left alone', async (t) => {
+test('bulk writes: writes aligned batches, and leaves unaligned ones to the caller', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-bulk-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const path = join(folder, 'data')
@@ -17,8 +17,8 @@ test('bulk writes: what is taken is in the file, in between ordinary writes, and
   t.after(() => file.close())
   const memory = new Uint8Array(new ArrayBuffer(1024 * 1024 + 4096))
   memory.set(systemRandom.bytes(memory.length))
-  // Memory that V8 gives out is not aligned to 512 bytes by promise; the kernel's memory, from
-  // which batches are written, is.
+  // V8 doesn't guarantee memory aligned to 512 bytes. The kernel's memory, from which batches are
+  // written, is aligned.
   const part = (start: number, end: number): Uint8Array => memory.subarray(start, end)
   assert.equal(await openBulkWriter(path, BULK_BLOB_BYTES - 1), undefined)
   assert.equal(await openBulkWriter(join(folder, 'absent'), BULK_BLOB_BYTES), undefined)
@@ -42,7 +42,7 @@ test('bulk writes: what is taken is in the file, in between ordinary writes, and
   assert.equal(await bulk.write(part(0, 4096), 0), false)
 })
 
-test('bulk writes: a large blob arrives whole, is resumed half-way, and reads the same while it comes', async (t) => {
+test('bulk writes: a large blob is received, resumed and read in transfer', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-bulk-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const deps = { clock: systemClock, random: systemRandom }

@@ -1,36 +1,36 @@
 /**
- * Writes of a large incoming blob past the page cache (O_DIRECT): it would push everything else out
- * of it, and copying a gigabyte through it costs more processor time than hashing it. Only whole,
- * aligned batches go this way; whatever doesn't is left to the ordinary write, so nothing fails
+ * Writes large incoming blobs past the page cache (O_DIRECT). Through the cache, a gigabyte would
+ * displace everything else in it, and the copy costs more CPU time than the hashing. Only whole,
+ * aligned batches are written this way. The caller writes the rest normally, so nothing fails
  * because of it.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 
 /**
- * Smaller blobs are likely to be read again at once (by dnf, by the next peer), and the page cache
- * is where they should be then.
+ * Smaller blobs are likely to be read again soon (by dnf, by the next peer), so they belong in the
+ * page cache.
  */
 export const BULK_BLOB_BYTES = 64 * 1024 * 1024
 /**
- * What O_DIRECT asks of position and length on every usual file system, and of the memory on every
- * usual disk (open(2), NOTES).
+ * The alignment of position and length that O_DIRECT requires on common file systems, and that of
+ * the memory on common disks (open(2), NOTES).
  */
 const FILE_ALIGNMENT = 4096
 const MEMORY_ALIGNMENT = 512
 
 export interface BulkWriter {
   /**
-   * True if all the bytes are in the file. False if they must be written in the ordinary way:
-   * unaligned, or the file system won't. Never throws.
+   * True if all the bytes are in the file. False if the caller must write them normally: they are
+   * unaligned, or the file system rejects such writes. Never throws.
    */
   write(bytes: Uint8Array, position: number): Promise<boolean>
   close(): Promise<void>
 }
 
 /**
- * A second handle on the file of a blob of `size` bytes; undefined for small blobs, and where the
- * file system has no such writes.
+ * A second handle on the file of a blob of `size` bytes. Undefined for small blobs and on file
+ * systems without O_DIRECT.
  */
 export async function openBulkWriter(path: string, size: number): Promise<BulkWriter | undefined> {
   if (size < BULK_BLOB_BYTES || constants.O_DIRECT === undefined) return undefined
@@ -53,8 +53,8 @@ export async function openBulkWriter(path: string, size: number): Promise<BulkWr
         const { bytesWritten } = await handle.write(bytes, 0, bytes.length, position)
         return bytesWritten === bytes.length
       } catch {
-        // No such writes here after all, or the disk is full or broken: the ordinary write finds
-        // that out and says so.
+        // O_DIRECT isn't supported here, or the disk is full or broken: the normal write reports
+        // which.
         usable = false
         return false
       }

@@ -1,7 +1,7 @@
 /**
- * Reads back what the pool holds and compares it with what it must be. Damaged content is moved to
- * the quarantine folder, never deleted: the same name then is free for a sound copy. A damaged or
- * missing outboard is computed again from the content.
+ * Reads back the pool's blobs and compares them with their ids. Damaged content is moved to the
+ * quarantine folder, never deleted, so that a sound copy can take its name. A damaged or missing
+ * outboard is computed again from the content.
  */
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -33,7 +33,7 @@ export async function digestFile(file: FileHandle, signal?: AbortSignal): Promis
   }
 }
 
-/** The id and the outboard of a file's contents; the next batch is read while one is hashed. */
+/** The id and the outboard of a file's contents. The next batch is read while one is hashed. */
 export async function treeOfFile(
   file: FileHandle,
   signal?: AbortSignal,
@@ -64,10 +64,7 @@ export async function treeOfFile(
 /** `damaged`: it was, and is in quarantine now. */
 export type Soundness = 'sound' | 'damaged' | 'absent'
 
-/**
- * Whether a blob's content is right. It is hashed only if its file changed since it was last
- * hashed.
- */
+/** Checks a blob's content. It is hashed only if its file changed since the last hash. */
 export async function verifyBlob(
   store: Store,
   id: BlobId,
@@ -79,32 +76,31 @@ export async function verifyBlob(
   try {
     return (await checkBlob(store, id, signal)) ? 'sound' : 'damaged'
   } catch (error) {
-    // Another check, or a removal, took it away in this moment.
+    // Another check or a removal took it away meanwhile.
     if (blobError.is(error, 'blob.unknown')) return 'absent'
     throw error
   }
 }
 
-/** A disk that can't read a sector says so once the file is read; what it holds there is lost. */
+/** Errors of a disk that can't read a sector; the data there is lost. */
 export const UNREADABLE: ReadonlySet<string> = new Set(['EIO', 'EUCLEAN', 'EBADMSG'])
 /**
- * A file that changed this recently may still be in memory only; a record must not say more than
- * the disk holds.
+ * A file that changed within this time may still be only in memory. A record must not claim more
+ * than the disk holds.
  */
 const RECENT_MS = 3_600_000
 
 /**
  * Hashes a blob's whole content. True if it is sound; false if it was damaged and is in quarantine
- * now. Throws blob.unknown if the pool doesn't have it. A sound blob whose outboard is missing or
- * has the wrong length gets a new one.
+ * now. A sound blob whose outboard is missing or has the wrong length gets a new one. @throws
+ * blob.unknown
  */
 export async function checkBlob(store: Store, id: BlobId, signal?: AbortSignal): Promise<boolean> {
   const path = store.layout.blob(id)
   const named = await exactStat(path)
   if (named === undefined) throw blobError('blob.unknown', { id })
   if (!named.isFile()) return notDamaged(store, id, named.ino, signal)
-  // Sealed again where a program changed the mode: the web server of another user must be able to
-  // read it.
+  // A program may have changed the mode. The web server of another user must be able to read it.
   if ((Number(named.mode) & 0o7777) !== SEALED) await chmod(path, SEALED)
   const { file, size } = await openBlob(path, id)
   try {
@@ -126,7 +122,7 @@ export async function checkBlob(store: Store, id: BlobId, signal?: AbortSignal):
 
 const SEALED = 0o444
 
-/** Moves the damaged file away. False, unless a sound copy has taken its place meanwhile. */
+/** Quarantines the damaged file. False, unless a sound copy has taken its place meanwhile. */
 async function notDamaged(
   store: Store,
   id: BlobId,
@@ -138,7 +134,7 @@ async function notDamaged(
   return checkBlob(store, id, signal)
 }
 
-/** The id of what can be read; undefined where the disk can't read all of it. */
+/** The id of the content; undefined if the disk can't read all of it. */
 async function digestIfReadable(
   file: FileHandle,
   signal: AbortSignal | undefined,
@@ -152,8 +148,8 @@ async function digestIfReadable(
 }
 
 /**
- * Computes a blob's outboard from its content and puts it in place. False, and the blob is in
- * quarantine, if the content isn't what it must be.
+ * Computes a blob's outboard from its content and stores it. False if the content doesn't match the
+ * id; the blob is in quarantine then.
  */
 export async function repairOutboard(
   store: Store,
@@ -171,8 +167,7 @@ export async function repairOutboard(
   try {
     await store.disk.write(draft.file, [found.outboard], 0)
     await settle(store, [draft])
-    // Crash here: the old outboard, or none, stands; whoever next encodes the blob comes here
-    // again.
+    // Crash here: the old outboard, or none, stands. The next use of the blob repairs it again.
     await store.disk.rename(draft.path, store.layout.outboard(id))
     await store.disk.syncFolder(await store.layout.shard(id))
   } finally {
@@ -186,9 +181,9 @@ export async function repairOutboard(
 }
 
 /**
- * Moves the damaged file of a blob out of the way, so that a sound copy can take its name. The file
- * is known by its inode: a sound copy that was committed since the damage was found stays. Returns
- * false where that, or nothing, has the name now.
+ * Moves the damaged file of a blob away, so that a sound copy can take its name. The file is
+ * identified by its inode: a sound copy that was committed since the damage was found stays. False
+ * if another file, or none, has the name now.
  */
 export async function quarantine(store: Store, id: BlobId, inode: bigint): Promise<boolean> {
   const { disk, layout } = store
@@ -197,16 +192,15 @@ export async function quarantine(store: Store, id: BlobId, inode: bigint): Promi
   const target = join(layout.quarantine, `${blobId.parse(id)}.${drawName(store.random)}`)
   await disk.rename(path, target)
   if ((await exactStat(target))?.ino !== inode) {
-    // A copy was committed between the look and the rename. Its content was verified, like that of
-    // any later one.
+    // A copy was committed between the check and the rename. Its content was verified.
     await disk.rename(target, path)
-    // Crash before this: a sound copy in quarantine; the blob is fetched again.
+    // Crash before this: a sound copy is in quarantine; the blob is fetched again.
     await disk.syncFolder(await layout.shard(id))
     return false
   }
   store.verified.forget(id)
   store.found.damaged += 1
-  // Its outboard stays: a sound copy has the same one, and without a blob nothing reads it.
+  // The outboard stays: a sound copy has the same one, and nothing reads it without a blob.
   await disk.syncFolder(await layout.shard(id))
   store.log.warn(
     { blob: id, path: target },

@@ -1,6 +1,5 @@
 /**
- * Faults at every single step of an ingest and of a transfer: the pool stays sound, and the same
- * work done again succeeds.
+ * Faults at every step of an ingest and of a transfer: the pool stays sound, and a retry succeeds.
  */
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
@@ -30,10 +29,10 @@ const NOBODY = 65_534
 const ID = blake3Of(PROGRAM_CONTENT)
 const failsWith = (code: Parameters<typeof blobError>[0]) => (error: unknown) =>
   blobError.is(error, code)
-/** The system's clock, two hours on: what a crash left is stale then. */
+/** The system's clock plus two hours: files that a crash left count as stale. */
 const later: Clock = { ...systemClock, now: () => systemClock.now() + 7_200_000 }
 
-/** Runs the program on a pool until it is killed at a step; false if that step never came. */
+/** Runs the program on a pool until it is killed at a step; false if it never reaches that step. */
 function killedAt(folder: string, step: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [PROGRAM, folder, String(step)], (error) => {
@@ -56,7 +55,7 @@ async function assertRecovers(folder: string, pool: TestPool, source: TestPool):
   assert.deepEqual(swept.temporary, [])
 }
 
-/** A transfer that is given up half-way and resumed. */
+/** Receives a blob in two transfers, of which the first is aborted half-way. */
 async function receiveInTwo(pool: TestPool, source: TestPool): Promise<void> {
   const first = await pool.receive(ID, PROGRAM_CONTENT.length)
   try {
@@ -74,7 +73,7 @@ async function receiveInTwo(pool: TestPool, source: TestPool): Promise<void> {
   }
 }
 
-test('CA-01: kill -9 at every step of an ingest leaves a sound pool, and the next one works', async () => {
+test('CA-01: kill -9 at any step of an ingest leaves a sound pool, and a retry works', async () => {
   await using source = await testPool()
   await source.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })
   const run = async (step: number): Promise<boolean> => {
@@ -88,12 +87,12 @@ test('CA-01: kill -9 at every step of an ingest leaves a sound pool, and the nex
     }
   }
   let steps = 0
-  // Two processes at a time, a step further each, until a step is never reached.
+  // Two processes at a time, each one step further, until a step is never reached.
   while ((await Promise.all([run(steps), run(steps + 1)])).every(Boolean)) steps += 2
   assert(steps >= 10, `only ${steps} steps`)
 })
 
-test('CA-01: a process that stops for good at any step of an ingest or of a transfer leaves a sound pool', async () => {
+test('CA-01: a process that dies in an ingest or transfer leaves a sound pool', async () => {
   await using source = await testPool()
   await source.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })
   const works = {
@@ -125,8 +124,8 @@ test('CA-01: a process that stops for good at any step of an ingest or of a tran
 })
 
 /**
- * Runs `work` on pools whose disk fails at step 0, 1, 2, … with `code`, before or after doing it,
- * until a run meets no fault.
+ * Runs `work` on pools whose disk fails with `code` at step 0, 1, 2, … before or after executing
+ * it, until a run meets no fault.
  */
 async function atEveryStep(
   code: string,
@@ -136,7 +135,7 @@ async function atEveryStep(
   for (let number = 0; ; number += 1) {
     for (const when of ['before', 'after'] as const) {
       let met: Step | undefined
-      // Steps of opening the pool come first; their faults are not what is asked about.
+      // The first steps open the pool; this test is not about their faults.
       let opened = false
       let first = 0
       const fault = (step: Step): void => {
@@ -157,7 +156,7 @@ async function atEveryStep(
         assert.equal(outcome, undefined)
         return number
       }
-      // A failed sync may come up only in what follows it.
+      // A failed sync may be reported only by a later call.
       const expected = code === 'ENOSPC' ? ['blob.no-space'] : ['blob.disk', 'blob.suspect']
       if (outcome !== undefined)
         assert(blobError.is(outcome) && expected.includes(outcome.code), met.name)
@@ -168,7 +167,7 @@ async function atEveryStep(
 }
 
 for (const code of ['EIO', 'ENOSPC']) {
-  test(`CA-01: ${code} at every step of an ingest, done or not done: a clear error, a sound pool, and the next ingest works`, async () => {
+  test(`CA-01: ${code} in an ingest, applied or not: clear error, retry works`, async () => {
     const steps = await atEveryStep(
       code,
       (pool) => pool.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX }),
@@ -189,7 +188,7 @@ for (const code of ['EIO', 'ENOSPC']) {
 }
 
 for (const code of ['EIO', 'ENOSPC']) {
-  test(`CA-01: ${code} at every step of a transfer, done or not done: a clear error, a sound pool, and the next transfer works`, async () => {
+  test(`CA-01: ${code} in a transfer, applied or not: clear error, retry works`, async () => {
     await using source = await testPool()
     await source.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })
     const steps = await atEveryStep(
@@ -205,10 +204,10 @@ for (const code of ['EIO', 'ENOSPC']) {
   })
 }
 
-test('CA-01: a transfer that was killed after its files became read-only goes on as a user who is not root', async (t) => {
+test('CA-01: a transfer killed after sealing its files resumes without root', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-crash-'))
   t.after(() => rm(folder, { recursive: true }))
-  // Root may write to any file, so a test that runs as root becomes nobody for a while.
+  // Root may write to any file, so a test that runs as root switches to uid 65534 for a while.
   if (process.geteuid?.() === 0) {
     await chown(folder, NOBODY, NOBODY)
     process.seteuid?.(NOBODY)
@@ -230,7 +229,7 @@ test('CA-01: a transfer that was killed after its files became read-only goes on
   assert.ok(
     incoming.missing().reduce((sum, { start, end }) => sum + end - start, 0) <
       PROGRAM_CONTENT.length,
-    'what was verified is kept',
+    'verified groups are kept',
   )
   for (const range of incoming.missing()) await send(source, incoming, range)
   await incoming.finish()
@@ -238,8 +237,8 @@ test('CA-01: a transfer that was killed after its files became read-only goes on
 })
 
 /**
- * A watch that fails a rename while anything written has not been synced, and notes renames and the
- * last folder synced.
+ * A watch that fails a rename before all written data is synced. Records renames and the last
+ * folder synced.
  */
 function orderWatch(): Watch & { readonly renamed: string[]; folder: string } {
   const dirty = new Set<unknown>()
@@ -250,7 +249,7 @@ function orderWatch(): Watch & { readonly renamed: string[]; folder: string } {
       if (name === 'write') dirty.add(args[0])
       if (name === 'sync') dirty.delete(args[0])
       if (name === 'rename') {
-        assert.equal(dirty.size, 0, 'a rename while something written is not synced')
+        assert.equal(dirty.size, 0, 'a rename before written data is synced')
         watch.renamed.push(args[1] as string)
       }
       if (name === 'syncFolder') watch.folder = args[0] as string
@@ -259,7 +258,7 @@ function orderWatch(): Watch & { readonly renamed: string[]; folder: string } {
   return watch
 }
 
-test('CA-02: nothing gets its final name before its bytes and those of its outboard are synced', async () => {
+test('CA-02: a blob gets its final name only after its bytes and outboard are synced', async () => {
   const watch = orderWatch()
   await using pool = await testPool({ disk: watchedDisk(watch) })
   const { id } = await pool.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })
@@ -271,7 +270,7 @@ test('CA-02: nothing gets its final name before its bytes and those of its outbo
   )
 })
 
-test('BT-11: the bitmap is written only after what it claims is synced, and so is the name of the whole', async () => {
+test('BT-11: the bitmap and the final name are written only after the data is synced', async () => {
   await using source = await testPool()
   await source.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })
   const watch = orderWatch()
@@ -283,7 +282,7 @@ test('BT-11: the bitmap is written only after what it claims is synced, and so i
   assert.equal(watch.folder, join(pool.folder, 'blobs', ID.slice(0, 2)))
 })
 
-test('CA-03: after a failed fsync the pool takes nothing more, and gives what it has', async () => {
+test('CA-03: after a failed fsync the pool rejects writes and still serves reads', async () => {
   let fail = false
   const fault = ({ name }: Step): void => {
     if (fail && name === 'sync') throw errnoError('EIO')
@@ -306,14 +305,16 @@ test('CA-03: after a failed fsync the pool takes nothing more, and gives what it
   assert.deepEqual((await assertSound(pool)).temporary, [])
 })
 
-test('CA-10: when the disk takes no more in the middle of an ingest, it fails cleanly and smaller content still goes in', async () => {
+test('CA-10: an ingest that fills the disk fails; smaller content still fits', async () => {
   await using pool = await testPool()
-  // The shell limits the size of files for the program under it (in blocks of 512 or 1,024 bytes):
-  // the kernel then refuses the write as on a full disk.
+  // The shell limits the file size for its child (in blocks of 512 or 1,024 bytes). The kernel then
+  // rejects the write as on a full disk.
   const script = `
-    import { testPool, inPieces, assertSound } from ${JSON.stringify(join(import.meta.dirname, '../testing/pools.ts'))}
+    import { testPool, inPieces, assertSound }
+      from ${JSON.stringify(join(import.meta.dirname, '../testing/pools.ts'))}
     const pool = await testPool({ folder: process.argv[1] })
-    const outcome = await pool.ingest(inPieces(Buffer.alloc(8 << 20)), { maxBytes: 1 << 24 }).catch((error) => error.code)
+    const outcome = await pool.ingest(inPieces(Buffer.alloc(8 << 20)), { maxBytes: 1 << 24 })
+      .catch((error) => error.code)
     const small = await pool.ingest(inPieces(Buffer.alloc(50_000)), { maxBytes: 1 << 24 })
     console.log(JSON.stringify([outcome, small.size, (await assertSound(pool)).temporary]))`
   const shell = 'ulimit -f 4096 && exec "$0" --input-type=module -e "$1" "$2"'

@@ -1,7 +1,7 @@
 /**
- * Every change that the pool makes to the disk goes through here, so that one place decides how
- * files are opened and what a failure means, and a test can let each single step fail. Nothing
- * follows a symbolic link or writes to a file that was there before.
+ * All changes that the pool makes to the disk. One place decides how files are opened and how
+ * failures are reported, and a test can let each step fail. Nothing follows a symbolic link or
+ * writes to an existing file.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
@@ -14,26 +14,27 @@ import { blobError } from './errors.ts'
 export type { FileHandle } from 'node:fs/promises'
 
 /**
- * The steps. An implementation may throw whatever the operating system says; {@link guard} turns it
+ * The steps. An implementation may throw errors of the operating system; {@link guard} turns them
  * into the pool's errors.
  */
 export interface Disk {
   /**
-   * A new empty file, readable by its owner only; fails if the name exists, be it a dangling link.
+   * Creates an empty file, readable by its owner only. Fails if the name exists, also as a dangling
+   * link.
    */
   create(path: string): Promise<FileHandle>
-  /** An existing file for reading and writing, also one of ours that was sealed. */
+  /** Opens an existing file for reading and writing, also one of ours that was sealed. */
   reopen(path: string): Promise<FileHandle>
-  /** Writes all of `parts`, one after the other, from `position` on. */
+  /** Writes all `parts` one after another, starting at `position`. */
   write(file: FileHandle, parts: readonly Uint8Array[], position: number): Promise<void>
-  /** Another way to write a large file, where there is one (see bulk.ts). Never fails. */
+  /** Opens a direct writer for a large file, if supported (see bulk.ts). Never fails. */
   openBulk(path: string, size: number): Promise<BulkWriter | undefined>
-  /** Makes the file read-only for everybody, also for its owner. */
+  /** Makes the file read-only for all users, also for its owner. */
   seal(file: FileHandle): Promise<void>
   /** Waits until the file's contents are on the disk. */
   sync(file: FileHandle): Promise<void>
   rename(from: string, to: string): Promise<void>
-  /** Removes the name if it is there. */
+  /** Removes the name if it exists. */
   remove(path: string): Promise<void>
   syncFolder(path: string): Promise<void>
 }
@@ -62,8 +63,8 @@ export const systemDisk: Disk = {
 }
 
 /**
- * A transfer that broke off between the sealing of its files and their renames goes on with them:
- * they belong to us, so they can be opened up again.
+ * Reopens a sealed file for writing. A transfer that was killed between sealing and renaming its
+ * files resumes with them; we own them, so we may change their mode.
  */
 async function reopen(path: string): Promise<FileHandle> {
   const writable = (): Promise<FileHandle> => open(path, constants.O_RDWR | constants.O_NOFOLLOW)
@@ -81,7 +82,7 @@ async function reopen(path: string): Promise<FileHandle> {
   return writable()
 }
 
-/** One writev takes at most this many parts (IOV_MAX is 1,024 on Linux). */
+/** Parts of one writev call (IOV_MAX is 1,024 on Linux). */
 const MAX_PARTS = 1024
 
 async function writeAll(
@@ -92,8 +93,8 @@ async function writeAll(
   let at = position
   for (let i = 0; i < parts.length; i += MAX_PARTS) {
     let rest: readonly Uint8Array[] = parts.slice(i, i + MAX_PARTS)
-    // A short write is no error of writev, and what follows it usually names the reason (a full
-    // disk); so go on until it does.
+    // A short write isn't an error. Write the rest: the next call usually fails with the reason,
+    // such as a full disk.
     while (rest.length > 0) {
       const { bytesWritten } = await file.writev(rest as Uint8Array[], at)
       at += bytesWritten
@@ -114,13 +115,13 @@ function skip(parts: readonly Uint8Array[], count: number): readonly Uint8Array[
 }
 
 /**
- * The pool's view of its disk: failures as the pool's errors, and the one flag that no later
- * success takes back.
+ * The pool's view of its disk: failures as the pool's errors, and a flag for a failed sync that no
+ * later success clears.
  */
 export interface GuardedDisk extends Disk {
   /**
-   * Throws blob.suspect once an fsync has failed: afterwards the kernel may report success for
-   * pages that it dropped.
+   * Throws blob.suspect after an fsync has failed: the kernel may then report success for pages
+   * that it dropped.
    */
   admit(): void
 }
@@ -160,10 +161,7 @@ export function guard(disk: Disk, folder: string): GuardedDisk {
   }
 }
 
-/**
- * The pool's error for what the operating system said. Errors that are Muster's already pass
- * through.
- */
+/** Converts an error of the operating system to the pool's error. Muster's errors pass through. */
 export function diskFailure(operation: string, path: string, error: unknown): Error {
   if (error instanceof MusterError) return error
   const code = errno(error)
@@ -181,7 +179,7 @@ export function diskFailure(operation: string, path: string, error: unknown): Er
   )
 }
 
-/** The operating system's name for an error, such as ENOENT. */
+/** The errno name of an error, such as ENOENT. */
 export function errno(error: unknown): string | undefined {
   return error instanceof Error &&
     'code' in error &&

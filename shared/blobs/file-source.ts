@@ -1,4 +1,4 @@
-/** Reads what {@link encode} needs from a blob's two files. */
+/** Reads a blob's content and tree nodes from its two files, for {@link encode}. */
 import type { EncodeSource } from '../blake3/encode.ts'
 import { HEADER_BYTES, PARENT_BYTES } from '../blake3/geometry.ts'
 import type { BlobId } from '../ids.ts'
@@ -9,18 +9,18 @@ export interface BlobFiles {
   readonly id: BlobId
   readonly size: number
   readonly data: { readonly path: string; readonly file: FileHandle }
-  /** Absent for a blob of one group, which has no parents. */
+  /** Absent for a blob of one group, which has no tree nodes. */
   readonly outboard?: { readonly path: string; readonly file: FileHandle }
 }
 
-/** Throws blob.damaged where a file ends before its time, and blob.disk where it can't be read. */
+/** Throws blob.damaged if a file is too short, and blob.disk if it can't be read. */
 export function sourceOfFiles({ id, size, data, outboard }: BlobFiles): EncodeSource {
   return {
     root: Buffer.from(id, 'hex'),
     size,
     readContent: async (into, position) => {
       const got = await read(data, into, position)
-      // A regular file on a local disk is read short only at its end.
+      // A read from a regular file on a local disk is short only at its end.
       if (got < into.length)
         throw blobError('blob.damaged', {
           id,

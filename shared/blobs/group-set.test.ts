@@ -1,10 +1,10 @@
-/** The bitmap against a plain Set. */
+/** Compares the bitmap with a plain Set. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { GroupSet } from './group-set.ts'
 
-test('a group set is a set, with runs and a prefix', () => {
+test('a group set behaves like a set with runs and a prefix', () => {
   fc.assert(
     fc.property(
       fc.array(fc.nat(60), { maxLength: 60 }),
@@ -35,7 +35,7 @@ test('a group set is a set, with runs and a prefix', () => {
   )
 })
 
-test('a claim about far groups takes no memory, and bits past the limit are dropped', () => {
+test('a claim about distant groups allocates nothing; bits past the limit are dropped', () => {
   const set = new GroupSet(Buffer.alloc(4, 0xff), 20)
   assert.equal(set.count, 20)
   assert.equal(set.has(2 ** 30), false)

@@ -1,4 +1,4 @@
-/** Verified transfers: from one sender and many, cut off, resumed, joined, lied to. */
+/** Verified transfers: several senders, interruptions, resumption, joiners, false data. */
 import assert from 'node:assert/strict'
 import { createReadStream } from 'node:fs'
 import { mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises'
@@ -26,7 +26,7 @@ const failsWith = (code: Parameters<typeof blobError>[0]) => (error: unknown) =>
   blobError.is(error, code)
 const NO_LEFTOVERS = { temporary: [], partial: [], quarantine: [] }
 
-/** A pool that has a blob, one that wants it, and the blob. */
+/** A pool that has a blob, a pool that needs it, and the blob. */
 async function pair(
   length: number,
   seed = 7,
@@ -50,7 +50,7 @@ async function sendMissing(from: TestPool, incoming: Incoming): Promise<void> {
   for (const range of incoming.missing()) await send(from, incoming, range)
 }
 
-test('blobs of any length arrive whole, with the outboard that their sender had', async () => {
+test('blobs of any length are received whole, with the sender’s outboard', async () => {
   for (const length of [0, 1, GROUP, GROUP + 1, 40_000, (1 << 20) + 5, 2_600_000]) {
     await using it = await pair(length)
     const incoming = await it.to.receive(it.id, length)
@@ -68,7 +68,7 @@ test('blobs of any length arrive whole, with the outboard that their sender had'
   }
 })
 
-test('BT-07: ranges from several senders, one of which stalls near its end, make one blob', async () => {
+test('BT-07: ranges from several senders form one blob, even if one sender stalls', async () => {
   await using it = await pair(3_000_000)
   const incoming = await it.to.receive(it.id, 3_000_000)
   const stalled = incoming.decoder({ start: 0, end: 1_500_000 })
@@ -91,7 +91,7 @@ test('BT-07: ranges from several senders, one of which stalls near its end, make
   assert((await contentOf(it.to.read(it.id))).equals(it.content))
 })
 
-test('BT-01: an altered byte is refused, nothing of it is kept, and what came before it is', async () => {
+test('BT-01: an altered byte is rejected, and the data before it is kept', async () => {
   await using it = await pair(1_000_000)
   const encoding = await contentOf(it.from.encode(it.id, { start: 0, end: 1_000_000 }))
   for (const place of [8, 100, 20_000, 500_000, encoding.length - 1]) {
@@ -115,7 +115,7 @@ test('BT-01: an altered byte is refused, nothing of it is kept, and what came be
       const kept = await contentOf(createReadStream(join(it.to.folder, 'partial', data)))
       assert(
         it.content.subarray(0, kept.length).equals(kept),
-        'the file holds nothing but true bytes',
+        'the file contains verified bytes only',
       )
     }
     await it.to.remove(it.id)
@@ -124,7 +124,7 @@ test('BT-01: an altered byte is refused, nothing of it is kept, and what came be
   }
 })
 
-test('BT-03: a false size can do no harm: it fails at the last group, and the true one then works', async () => {
+test('BT-03: a false size fails at the last group, and the true size then works', async () => {
   await using it = await pair(100_000)
   for (const claim of [99_999, 100_001, 200_000, 98_305, 1, 0]) {
     const incoming = await it.to.receive(it.id, claim)
@@ -149,7 +149,7 @@ test('BT-03: a false size can do no harm: it fails at the last group, and the tr
   await assert.rejects(it.to.receive(it.id, 99_999), failsWith('blob.size'))
 })
 
-test('a size that the last group has proved stands against any other claim', async () => {
+test('a size that the last group proved overrules any other claim', async () => {
   await using it = await pair(100_000)
   const incoming = await it.to.receive(it.id, 100_000)
   await send(it.from, incoming, { start: 99_000, end: 100_000 })
@@ -178,7 +178,7 @@ test('BT-04 and BT-06: an encoding that ends early or goes on too long is an err
   await incoming.finish()
 })
 
-test('bytes can be awaited and read before the rest has come, and not before they are verified', async () => {
+test('verified bytes can be awaited and read during the transfer', async () => {
   await using it = await pair(2_000_000)
   const incoming = await it.to.receive(it.id, 2_000_000)
   await assert.rejects(incoming.read({ start: 0, end: 1 }), failsWith('blob.unverified'))
@@ -204,7 +204,7 @@ test('bytes can be awaited and read before the rest has come, and not before the
   await assert.rejects(incoming.read({ start: 0, end: 1 }), failsWith('blob.aborted'))
 })
 
-test('a transfer that was given up goes on later from what was verified, also in another process', async () => {
+test('an aborted transfer resumes from the verified part, also in another process', async () => {
   await using it = await pair(2_000_000)
   const first = await it.to.receive(it.id, 2_000_000)
   await send(it.from, first, { start: 500_000, end: 700_000 })
@@ -230,7 +230,7 @@ test('a transfer that was given up goes on later from what was verified, also in
   assert.deepEqual(await assertSound(another), NO_LEFTOVERS)
 })
 
-test('whoever waits for a transfer to be resumed can leave, and the last one to leave ends the resumption', async () => {
+test('callers can stop waiting for a resumption; the last one to leave aborts it', async () => {
   const size = 24_000_000
   await using it = await pair(size)
   const first = await it.to.receive(it.id, size)
@@ -248,7 +248,7 @@ test('whoever waits for a transfer to be resumed can leave, and the last one to 
   await assert.rejects(another.receive(it.id, size, AbortSignal.abort(new Error('early'))), {
     message: 'early',
   })
-  // One more is not taken down with those that left, and finds everything that was verified.
+  // A caller that stays isn't aborted with the others, and finds all verified data.
   const [stays, leaves] = [another.receive(it.id, size), new AbortController()]
   const leaver = another.receive(it.id, size, leaves.signal)
   leaves.abort(new Error('left'))
@@ -261,7 +261,7 @@ test('whoever waits for a transfer to be resumed can leave, and the last one to 
   assert.deepEqual(await assertSound(another), NO_LEFTOVERS)
 })
 
-test('BT-11: on resumption, groups that the bitmap claims but the disk does not hold are fetched again', async () => {
+test('BT-11: a resumption fetches groups that the bitmap claims but the disk lacks', async () => {
   await using it = await pair(1_000_000)
   const first = await it.to.receive(it.id, 1_000_000)
   await send(it.from, first, { start: 0, end: 600_000 })
@@ -270,13 +270,13 @@ test('BT-11: on resumption, groups that the bitmap claims but the disk does not 
   const file = (suffix: string, names: string[]): string =>
     join(partial, names.find((name) => name.endsWith(suffix)) as string)
   const names = await readdir(partial)
-  // As after a power loss that kept the bitmap and lost the end of the data.
+  // The state after a power loss that kept the bitmap and lost the end of the data.
   await truncate(file('.data', names), 30_000)
   const second = await it.to.receive(it.id, 1_000_000)
   assert((second.missing()[0] as ByteRange).start <= 30_000)
   await sendMissing(it.from, second)
   await second.abort()
-  // As after bit rot in tree nodes, and in a bitmap.
+  // The state after bit rot in tree nodes and in a bitmap.
   await truncate(file('.outboard', names), 8)
   const third = await it.to.receive(it.id, 1_000_000)
   assert.deepEqual(third.missing(), [{ start: 0, end: 1_000_000 }])
@@ -290,7 +290,7 @@ test('BT-11: on resumption, groups that the bitmap claims but the disk does not 
   assert((await contentOf(it.to.read(it.id))).equals(it.content))
 })
 
-test('a reader that follows a transfer reads on when it ends', async () => {
+test('a reader that follows a transfer continues after it ends', async () => {
   await using it = await pair(200_000)
   const incoming = await it.to.receive(it.id, 200_000)
   await sendMissing(it.from, incoming)
@@ -304,7 +304,7 @@ test('a reader that follows a transfer reads on when it ends', async () => {
   await incoming.waitFor(200_000)
 })
 
-test('BT-10: whoever wants the same blob joins, one giving up does not stop the other, and there is one file', async () => {
+test('BT-10: a second caller joins the transfer; one abort stops only one', async () => {
   await using it = await pair(500_000)
   const [one, two] = await Promise.all([
     it.to.receive(it.id, 500_000),
@@ -324,7 +324,7 @@ test('BT-10: whoever wants the same blob joins, one giving up does not stop the 
   assert.deepEqual(await assertSound(it.to), NO_LEFTOVERS)
 })
 
-test('BT-10: two processes that receive the same blob at once both end with it', async () => {
+test('BT-10: two processes that receive the same blob at once both succeed', async () => {
   await using it = await pair(500_000)
   await using other = await testPool({ folder: it.to.folder })
   const [one, two] = await Promise.all([
@@ -337,7 +337,7 @@ test('BT-10: two processes that receive the same blob at once both end with it',
   assert.deepEqual(await assertSound(it.to), NO_LEFTOVERS)
 })
 
-test('a transfer that is closing is waited for by whoever wants the blob next', async () => {
+test('the next caller waits for a transfer that is closing', async () => {
   await using it = await pair(500_000)
   const one = await it.to.receive(it.id, 500_000)
   await send(it.from, one, { start: 0, end: 250_000 })
@@ -364,7 +364,7 @@ test('a sender may reuse its buffer once its bytes are accepted', async () => {
   assert.equal(blake3Of(await contentOf(it.to.read(it.id))), it.id)
 })
 
-test('the partial blob on the disk is the final form with gaps: outboard in pre-order', async () => {
+test('a partial blob has the final format with gaps, with its outboard in pre-order', async () => {
   await using it = await pair(10 * GROUP)
   const incoming = await it.to.receive(it.id, 10 * GROUP)
   for (const group of [9, 4, 0, 7, 2, 1, 8, 3, 6, 5])

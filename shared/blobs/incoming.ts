@@ -1,8 +1,7 @@
 /**
- * One blob on its way in, from any number of senders at once: verified groups go straight to their
- * place in the partial blob, and can be read from there before the rest has come. Whoever asks for
- * the same blob joins; the transfer stops when the last of them gives up, and what was verified
- * stays for later.
+ * One incoming blob, from any number of senders at once. Verified groups are written directly to
+ * their place in the partial blob and can be read before the rest arrives. Callers that ask for the
+ * same blob share one transfer. It stops when the last of them aborts; the verified part is kept.
  */
 import type { Batch } from '../blake3/decode.ts'
 import {
@@ -26,51 +25,47 @@ export interface Incoming {
   readonly id: BlobId
   /** Bytes, as claimed. */
   readonly size: number
-  /** True once the last group is verified: only then is the size certain. */
+  /** True once the last group is verified: only that proves the size. */
   sizeProven(): boolean
-  /** What has not been verified yet, in order. */
+  /** The unverified ranges, in order. */
   missing(): ByteRange[]
   /**
    * Takes the encoding of the groups that `range` touches. Throws blob.range unless it lies inside
    * the blob.
    */
   decoder(range: ByteRange): RangeSink
-  /** Bytes from the start on that are verified and can be read. */
+  /** How many bytes from the start are verified and readable. */
   verifiedPrefix(): number
   /**
-   * Resolves once the prefix reaches `offset`; rejects when the transfer is given up or the signal
-   * aborts.
+   * Resolves once the prefix reaches `offset`. Rejects if the transfer or the signal is aborted.
    */
   waitFor(offset: number, signal?: AbortSignal): Promise<void>
   /**
-   * Verified bytes. Throws blob.unverified if some of them are missing, blob.range past the end or
-   * for more than 16 MiB at once.
+   * Verified bytes. Throws blob.unverified if some are missing, blob.range past the end or for more
+   * than 16 MiB at once.
    */
   read(range: ByteRange): Promise<Uint8Array>
-  /**
-   * Moves the blob to its final place, durably. Throws blob.incomplete while something is missing.
-   */
+  /** Moves the blob to its final place, durably. Throws blob.incomplete if something is missing. */
   finish(): Promise<{ size: number }>
   /** Leaves the transfer; does nothing after `finish` or a second time. */
   abort(): Promise<void>
 }
 
-/** The most that one `read` returns: callers stream in far smaller pieces. */
+/** The limit of one `read`. Callers read far smaller pieces. */
 export const MAX_READ_BYTES = 16 * MIB
 /**
- * Progress is made durable after this much, or this long, whichever is first: what a crash may
- * cost.
+ * Progress is synced after this much or this long, whichever is first: the most that a crash costs.
  */
 const CHECKPOINT_BYTES = 64 * MIB
 const CHECKPOINT_MS = 10_000
 
 /**
- * The transfer itself, shared by its joiners. Owned by the pool's receiver; a joiner sees it only
- * through its own Incoming.
+ * The transfer itself, shared by its joiners. Owned by the pool's receiver; a joiner has only an
+ * Incoming.
  */
 export class Transfer implements Landing {
   readonly partial: Partial
-  /** Resolves once its files are closed, for whatever reason. */
+  /** Resolves once its files are closed, for any reason. */
   readonly over: Promise<void>
   readonly #store: Store
   readonly #groups: number
@@ -113,7 +108,7 @@ export class Transfer implements Landing {
     return this.#waiters.size > 0
   }
 
-  /** Another handle on the transfer; undefined once it ends. */
+  /** Another handle on the transfer; undefined if it has ended. */
   join(): Incoming | undefined {
     if (this.#state === 'closed' || this.#state === 'finished') return undefined
     this.#joiners += 1
@@ -138,7 +133,7 @@ export class Transfer implements Landing {
     }
   }
 
-  /** What is verified and can be read, and whether the size is certain. */
+  /** The verified ranges, and whether the size is proven. */
   progress(): { size: number; proven: boolean; ranges: ByteRange[] } {
     return {
       size: this.size,
@@ -153,7 +148,7 @@ export class Transfer implements Landing {
       const { disk } = this.#store
       const { data, bulk, outboard } = this.partial
       if (this.#admitted <= 0) {
-        // No more than what is still to come: a small blob needs little.
+        // At most the bytes that are still missing: a small blob needs little space.
         const left = this.size - this.partial.verified.count * GROUP_BYTES
         const wanted = Math.min(SPACE_CHECK_BYTES, Math.max(left, batch.end - batch.start))
         await admit(this.#store, wanted)
@@ -167,7 +162,7 @@ export class Transfer implements Landing {
       const writes = [content()]
       for (const run of batch.parents)
         writes.push(disk.write(outboard.file, [run.bytes], HEADER_BYTES + run.index * PARENT_BYTES))
-      // All of them must be over before the batch may be released, failed or not.
+      // All writes must have ended before the batch is released, failed or not.
       for (const result of await Promise.allSettled(writes))
         if (result.status === 'rejected') throw result.reason
       if (batch.groups > 0) this.#mark(batch)
@@ -184,22 +179,22 @@ export class Transfer implements Landing {
     const prefix = this.#prefix()
     for (const waiter of this.#waiters) if (waiter.offset <= prefix) waiter.wake.resolve()
     const { clock } = this.#store
-    const news = verified.count - this.#checkpointGroups
+    const unsaved = verified.count - this.#checkpointGroups
     if (
-      news >= CHECKPOINT_BYTES / GROUP_BYTES ||
+      unsaved >= CHECKPOINT_BYTES / GROUP_BYTES ||
       clock.monotonic() - this.#checkpointAt >= CHECKPOINT_MS
     )
       this.#checkpoint()
   }
 
-  /** Makes what is verified now survive a crash; at most one at a time, in the background. */
+  /** Makes the current progress durable. Runs in the background, at most once at a time. */
   #checkpoint(): void {
     this.#checkpointing ??= this.#saveProgress().then(
       () => {
         this.#checkpointing = undefined
       },
       (error: unknown) => {
-        // The next write meets the same disk and fails for its caller; here is nobody to tell.
+        // The next write meets the same disk and fails for its caller.
         this.#checkpointing = undefined
         this.#store.log.warn(
           { blob: this.id, error: String(error) },
@@ -216,7 +211,7 @@ export class Transfer implements Landing {
     this.#checkpointGroups = verified.count
     this.#checkpointAt = clock.monotonic()
     await Promise.all([disk.sync(data.file), disk.sync(outboard.file)])
-    // Crash here: data without its bits. They are fetched again.
+    // Crash here: data without its bits; it is fetched again.
     await writeBitmap(this.#store, this.partial, bits)
   }
 
@@ -266,8 +261,7 @@ export class Transfer implements Landing {
     if (range.end - range.start > MAX_READ_BYTES)
       throw blobError('blob.range', { ...range, size: this.size })
     if (this.#state === 'closed') throw blobError('blob.aborted', { id: this.id })
-    // A reader may be one step behind the transfer's end: the bytes are the same, under another
-    // name.
+    // The transfer may have just finished: the same bytes have their final name.
     if (this.#state === 'finished') return readWhole(this.#store, this.id, range)
     if (range.end > range.start && !this.partial.verified.hasRange(groupsOf(range, this.size))) {
       throw blobError('blob.unverified', { id: this.id, start: range.start, end: range.end })
@@ -295,10 +289,10 @@ export class Transfer implements Landing {
       const { data, outboard, bitmapPath } = this.partial
       this.#store.disk.admit()
       await settle(this.#store, [data, outboard])
-      // Crash here: all of the data, read-only, and perhaps an older bitmap; a resumption opens it
-      // up, hashes it again and fetches the rest.
+      // Crash here: all data, read-only, and perhaps an older bitmap. A resumption makes the files
+      // writable, hashes the claimed groups and fetches the rest.
       await commit(this.#store, this.id, data, this.#groups > 1 ? outboard : undefined)
-      // Crash here: a blob that is whole, and a bitmap without data, which is swept.
+      // Crash here: a whole blob, and a bitmap without data, which is swept.
       await this.#store.disk.remove(bitmapPath)
       if (this.#groups === 1) await this.#store.disk.remove(outboard.path)
     } catch (error) {
@@ -339,7 +333,7 @@ export class Transfer implements Landing {
     this.#over()
   }
 
-  /** Resolves once no write is under way. */
+  /** Resolves once no write is in progress. */
   async #quiet(): Promise<void> {
     while (this.#writing > 0) {
       this.#idle ??= Promise.withResolvers()

@@ -1,8 +1,7 @@
 /**
- * Takes content into the pool: both hashes and the tree are computed while it streams to a
- * temporary file, and it gets its final name only when it is what was expected and is on the disk.
- * A failure at any step, a kill among them, leaves the pool as it was, and at most a temporary
- * file.
+ * Ingests content into the pool. Both hashes and the tree are computed while it streams to a
+ * temporary file. It gets its final name only if it matches the expectation and is synced. A
+ * failure or crash at any step leaves the pool unchanged, and at most a temporary file.
  */
 import { createHash } from 'node:crypto'
 import { GROUP_BYTES, MAX_BLOB_BYTES } from '../blake3/geometry.ts'
@@ -30,9 +29,9 @@ import {
 } from './store.ts'
 
 export interface IngestOptions {
-  /** Content that turns out longer than this is refused: blob.too-large. */
+  /** Longer content is rejected with blob.too-large. */
   readonly maxBytes: number
-  /** What the content must turn out to be; else blob.mismatch, and nothing is kept. */
+  /** Expected properties; other content fails with blob.mismatch, and nothing is kept. */
   readonly expect?: { readonly size?: number; readonly id?: BlobId; readonly sha256?: Sha256 }
   readonly signal?: AbortSignal
 }
@@ -42,7 +41,7 @@ export interface Ingested {
   readonly sha256: Sha256
   /** Bytes. */
   readonly size: number
-  /** True if the pool had it already, sound. */
+  /** True if the pool already had it, undamaged. */
   readonly existed: boolean
 }
 
@@ -54,9 +53,7 @@ export async function ingest(
   return take(store, sourceOfIterable(content, options.signal), options)
 }
 
-/**
- * Ingests a regular file. Throws blob.not-a-file for anything else, and where it can't be opened.
- */
+/** Ingests a regular file. Throws blob.not-a-file if it isn't one or can't be opened. */
 export async function ingestFile(
   store: Store,
   path: string,
@@ -99,12 +96,13 @@ async function take(store: Store, source: Source, options: IngestOptions): Promi
       await store.disk.write(beside.file, [outboard], 0)
     }
     await settle(store, drafts)
-    // Crash until here: nothing but temporary files, which opening the pool removes after an hour.
+    // Crash until here: only temporary files, which the next opening of the pool removes after an
+    // hour.
     await commit(store, id, data, beside)
     return { id, sha256, size, existed: false }
   } finally {
     await source.stop(blobError('blob.aborted', { id: options.expect?.id ?? 'being taken in' }))
-    // After a commit the names are gone already, and this only closes the files.
+    // After a commit the temporary names are gone; this only closes the files.
     for (const draft of drafts) await discard(store, draft)
   }
 }
@@ -116,11 +114,11 @@ interface Poured {
   readonly outboard: Uint8Array
 }
 
-/** Places for batches: one that arrives, one that is hashed, one that is written. */
+/** Slots for batches: one is received, one is hashed, one is written. */
 const SLOTS = 3
 
 /**
- * Streams the source to the draft. While one batch is hashed, the next one arrives and the one
+ * Streams the source to the draft. While one batch is hashed, the next is received and the one
  * before is written.
  */
 async function pour(
@@ -130,8 +128,7 @@ async function pour(
   options: IngestOptions,
 ): Promise<Poured> {
   const limit = Math.min(options.maxBytes, MAX_BLOB_BYTES)
-  // Most contents end within the first batch, so a place for a further one is taken only when it
-  // comes.
+  // Most contents fit in the first batch, so further slots are taken only when needed.
   const slots: Slot[] = []
   const slotOf = (batch: number): Slot => (slots[batch % SLOTS] ??= takeSlot())
   const fill = (batch: number): Promise<number> =>
@@ -167,7 +164,7 @@ async function pour(
     await source.stop(error)
     throw error
   } finally {
-    // A slot that the operating system still reads or writes must not go to anybody else.
+    // The operating system may still access a slot until its operation ends.
     await Promise.allSettled([filling, writing])
     for (const slot of slots) slot.release()
   }
@@ -190,9 +187,8 @@ function mismatch(what: string, wanted: string, got: string): Error {
 }
 
 /**
- * Whether the pool has this blob, sound: its whole content is hashed again, because a copy that has
- * rotted must give way to the good one that was just taken in. The damaged file is replaced in one
- * rename.
+ * Whether the pool has an undamaged copy of this blob. Its whole content is hashed, because the new
+ * copy must replace a damaged one. The replacement is one rename.
  */
 async function healthy(
   store: Store,
@@ -204,7 +200,7 @@ async function healthy(
   const since = store.clock.now()
   const stat = await statIfAny(path)
   if (stat === undefined) return false
-  // The outboard is missing after a crash between its rename and a removal; then the new pair
+  // The outboard is missing after a crash between its rename and a removal; the new pair then
   // replaces the old file.
   if (size > GROUP_BYTES && (await statIfAny(store.layout.outboard(id))) === undefined) return false
   try {

@@ -1,7 +1,6 @@
 /**
- * Samples a pool without a change to it: for `muster doctor`, beside a node that works in the pool
- * or without one. What is damaged stays where it is; the node's own check moves it away and fetches
- * it again.
+ * Checks a sample of a pool without changing it, for `muster doctor`, with or without a running
+ * node. Damaged files stay where they are; the node's check moves them and fetches the blobs again.
  */
 import { constants } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
@@ -15,8 +14,8 @@ import { type SampleBudget, type Sampled, samplePool } from './sample.ts'
 import { exactStat, openVerified } from './verified.ts'
 
 /**
- * Undefined if there is no pool in this folder. @throws blob.disk where it can't be read, the
- * signal's reason
+ * Undefined if there is no pool in this folder.
+ * @throws blob.disk if it can't be read, the signal's reason
  */
 export async function inspectPool(
   deps: { clock: Clock; random: Random },
@@ -74,7 +73,7 @@ async function isSound(
 }
 
 /**
- * Ids of all blobs below a pool's `blobs` folder, in no particular order; undefined if there is no
+ * Ids of all blobs below a pool's `blobs` folder, in no particular order. Undefined if there is no
  * such folder.
  */
 export async function blobsIn(blobs: string): Promise<BlobId[] | undefined> {

@@ -1,8 +1,7 @@
 /**
- * Where a pool keeps what, and the check that nobody else can change it: `blobs/ab/<id>` and
- * `<id>.outboard` beside it, read-only; `temporary/` for what is being taken in, `partial/` for
- * what is being received, `quarantine/` for what turned out damaged. Names are made only of checked
- * ids and dice.
+ * The folders of a pool, and the check that other users can't change them: `blobs/ab/<id>` and
+ * `<id>.outboard` beside it, read-only; `temporary/` for ingests, `partial/` for transfers,
+ * `quarantine/` for damaged files. Names are made only of validated ids and random digits.
  */
 import type { Stats } from 'node:fs'
 import { lstat, mkdir, readdir } from 'node:fs/promises'
@@ -20,35 +19,33 @@ export interface Layout {
   readonly temporary: string
   readonly partial: string
   readonly quarantine: string
-  /** The blob's file. Throws id.malformed for anything but an id, whatever its type says. */
+  /** The blob's file. Throws id.malformed at runtime if the argument isn't an id. */
   blob(id: BlobId): string
   outboard(id: BlobId): string
-  /**
-   * Removes partial blobs that no fetch went on with for a week, but none whose name `live` knows.
-   */
+  /** Removes partial blobs without progress for a week, except those whose name `live` accepts. */
   sweepPartial(live: (name: string) => boolean): Promise<void>
-  /** The folder of the blob's file, made if it is absent and checked once. */
+  /** The folder of the blob's file, created if absent and checked once. */
   shard(id: BlobId): Promise<string>
 }
 
 /**
- * What a crash or a kill left in `temporary/` is removed after this long without a write; a live
- * writer is never so slow.
+ * Files in `temporary/` are removed after this long without a write. A live writer is never this
+ * slow.
  */
 const STALE_TEMPORARY_MS = 3_600_000
-/** A partial blob that nobody went on with for this long. */
+/** Partial blobs are removed after this long without progress. */
 const STALE_PARTIAL_MS = 7 * 86_400_000
 
 /**
- * Makes the folders that are absent, refuses those that others could change, and removes what
- * crashes left behind.
+ * Creates absent folders, rejects those that other users could change, and removes files that
+ * crashes left.
  */
 export async function openLayout(
   deps: { disk: GuardedDisk; clock: Clock },
   path: string,
 ): Promise<Layout> {
   await mkdir(path, { recursive: true })
-  // An administrator may link the whole pool to another volume; from here on no link is followed.
+  // An administrator may link the whole pool to another volume. No other link is followed.
   const folder = await realPath(path)
   await checkFolder(folder, 0o002)
   const sub = (name: string): Promise<string> =>
@@ -86,12 +83,12 @@ export async function openLayout(
   }
 }
 
-/** A name that nobody can guess and that no other process draws: 16 random bytes. */
+/** An unpredictable, unique name: 16 random bytes. */
 export function drawName(random: Random): string {
   return Buffer.from(random.bytes(16)).toString('hex')
 }
 
-/** lstat, or undefined if there is nothing. */
+/** lstat, or undefined if the path doesn't exist. */
 export async function statIfAny(path: string): Promise<Stats | undefined> {
   try {
     return await lstat(path)
@@ -116,9 +113,7 @@ async function openFolder(path: string, mode: number): Promise<string> {
   return path
 }
 
-/**
- * Refuses a link, a file, a folder of another user, and one that those of `forbidden` may write to.
- */
+/** Rejects a link, a file, a folder of another user, and one with a mode bit of `forbidden`. */
 async function checkFolder(path: string, forbidden: number): Promise<void> {
   const stat = await lstat(path)
   const self = process.geteuid?.() ?? stat.uid

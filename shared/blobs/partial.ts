@@ -1,7 +1,7 @@
 /**
- * A partial blob on the disk: data and outboard in their final form with gaps, and a bitmap of the
- * groups that were verified. The bitmap is written only after data and outboard are synced, and
- * even so it is no more than a hint: on resumption each group that it names is hashed again.
+ * A partial blob on the disk: data and outboard in their final format with gaps, and a bitmap of
+ * the verified groups. The bitmap is written only after data and outboard are synced. It is only a
+ * hint: a resumption hashes each group in it again.
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -26,20 +26,20 @@ import { type Draft, discard, type Store } from './store.ts'
 
 export interface Partial {
   readonly id: BlobId
-  /** As claimed by whoever named the blob; proved once the last group is verified. */
+  /** As claimed; proven once the last group is verified. */
   readonly size: number
   readonly data: Draft
-  /** Another way to write the data, for large blobs where there is one. */
+  /** A direct writer for the data of large blobs, where supported. */
   readonly bulk: BulkWriter | undefined
   readonly outboard: Draft
-  /** Where the bitmap is kept. */
+  /** The bitmap's path. */
   readonly bitmapPath: string
   readonly verified: GroupSet
 }
 
 /**
- * Names in the folder: `<id>.<32 hex digits>` and one of these. A name is drawn anew for each
- * download, so no process ever reuses another one's.
+ * File names: `<id>.<32 hex digits>` and one of these. Each download draws a new name, so processes
+ * never share one.
  */
 const DATA = '.data'
 const OUTBOARD = '.outboard'
@@ -64,8 +64,8 @@ export async function createPartial(store: Store, id: BlobId, size: number): Pro
 }
 
 /**
- * What the disk says of partial copies of a blob, without opening them: bitmaps that are whole, not
- * yet believed.
+ * Finds the partial copies of a blob and reads their bitmaps. The claims in the bitmaps are not yet
+ * verified.
  */
 export async function findPartials(
   store: Store,
@@ -83,8 +83,8 @@ export async function findPartials(
 }
 
 /**
- * Opens a partial blob and hashes again whatever its bitmap claims; what doesn't hold is fetched
- * anew. Undefined if its files are gone.
+ * Opens a partial blob and hashes all groups that its bitmap claims. Groups that don't match are
+ * fetched again. Undefined if its files are gone.
  */
 export async function resumePartial(
   store: Store,
@@ -126,8 +126,7 @@ export async function resumePartial(
 }
 
 /**
- * Adds to `verified` the groups of `run` that hash to what they must, up to the first chunk that
- * doesn't.
+ * Hashes the groups of `run` and adds them to `verified`, up to the first chunk that doesn't match.
  */
 async function verifyRun(
   partial: Partial,
@@ -143,13 +142,13 @@ async function verifyRun(
     }
   } catch (error) {
     signal?.throwIfAborted()
-    // Files that end early, tree nodes that were never written, rot: all of it means only that
-    // these groups are still missing.
+    // Truncated files, unwritten tree nodes and bit rot only mean that these groups are still
+    // missing.
     if (!(error instanceof MusterError)) throw error
   }
 }
 
-/** Writes the bitmap beside the data. Only for groups whose data and parents have been synced. */
+/** Writes the bitmap beside the data. Only for groups whose data and tree nodes are synced. */
 export async function writeBitmap(
   store: Store,
   partial: Partial,
@@ -163,7 +162,7 @@ export async function writeBitmap(
   try {
     await store.disk.write(draft.file, [Buffer.from(blake3Of(body), 'hex'), body], 0)
     await store.disk.sync(draft.file)
-    // Crash here: the older bitmap stands; groups that came since are fetched again.
+    // Crash here: the older bitmap stands; newer groups are fetched again.
     await store.disk.rename(path, partial.bitmapPath)
   } finally {
     await discard(store, draft)
@@ -172,7 +171,7 @@ export async function writeBitmap(
 
 /**
  * A bitmap file: BLAKE3 of the rest (32 bytes), the blob's claimed size (8, little-endian), the
- * bits. Undefined unless it is whole.
+ * bits. Undefined if it is damaged.
  */
 function parseBitmap(bytes: Buffer): { size: number; claimed: GroupSet } | undefined {
   if (bytes.length < 40) return undefined
@@ -205,7 +204,7 @@ export async function discardPartial(store: Store, partial: Partial): Promise<vo
   await discard(store, partial.outboard)
 }
 
-/** Where a partial blob's data and outboard are. */
+/** Paths of a partial blob's data and outboard. */
 export function pathsOf(base: string): readonly [data: string, outboard: string] {
   return [base + DATA, base + OUTBOARD]
 }
@@ -215,7 +214,7 @@ export async function removePartial(store: Store, base: string): Promise<void> {
   for (const suffix of [BITMAP, DATA, OUTBOARD]) await store.disk.remove(base + suffix)
 }
 
-/** Whether an error says that a file isn't there. */
+/** Whether the cause of an error is a missing file. */
 export function isMissing(error: unknown): boolean {
   return errno(error) === 'ENOENT' || (error instanceof Error && errno(error.cause) === 'ENOENT')
 }

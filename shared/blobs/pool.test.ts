@@ -1,4 +1,4 @@
-/** Taking content in, and what the pool says and gives of it. */
+/** Ingesting, reading, listing and checking blobs. */
 import assert from 'node:assert/strict'
 import {
   chmod,
@@ -33,7 +33,7 @@ const failsWith = (code: Parameters<typeof blobError>[0]) => (error: unknown) =>
   blobError.is(error, code)
 const NO_LEFTOVERS = { temporary: [], partial: [], quarantine: [] }
 
-test('content of any length goes in with both hashes and comes out the same', async () => {
+test('ingests content of any length with both hashes and returns it unchanged', async () => {
   await using pool = await testPool()
   for (const length of [0, 1, 16_384, 16_385, 1 << 20, (1 << 20) + 1]) {
     const content = someBytes(length, length)
@@ -56,7 +56,7 @@ test('content of any length goes in with both hashes and comes out the same', as
   assert.deepEqual(await assertSound(pool), NO_LEFTOVERS)
 })
 
-test('a file goes in as it is; a folder, a device and a missing file are refused by name', async () => {
+test('ingests a file; rejects a folder, a device and a missing file by name', async () => {
   await using pool = await testPool()
   const content = someBytes(2_500_000)
   const path = join(pool.folder, 'given')
@@ -69,7 +69,7 @@ test('a file goes in as it is; a folder, a device and a missing file are refused
   await assert.rejects(pool.ingestFile(path, { maxBytes: 1000 }), failsWith('blob.too-large'))
 })
 
-test('BT-15: content that is not what was expected is refused, whichever hash says so, and nothing of it stays', async () => {
+test('BT-15: rejects content of unexpected size or hash, and keeps nothing', async () => {
   await using pool = await testPool()
   const content = someBytes(100_000)
   const right = {
@@ -96,7 +96,7 @@ test('BT-15: content that is not what was expected is refused, whichever hash sa
   await pool.ingest(inPieces(content), { maxBytes: MANY, expect: right })
 })
 
-test('BT-08: endless content is cut off at the limit, and its source is told to stop', async () => {
+test('BT-08: stops endless content at the limit, and stops its source', async () => {
   await using pool = await testPool()
   let stopped = false
   async function* endless(): AsyncGenerator<Uint8Array> {
@@ -115,7 +115,7 @@ test('BT-08: endless content is cut off at the limit, and its source is told to 
   assert.deepEqual(await assertSound(pool), NO_LEFTOVERS)
 })
 
-test('a source that fails or stalls leaves nothing behind', async () => {
+test('a failing or stalling source leaves no files', async () => {
   await using pool = await testPool()
   async function* failing(): AsyncGenerator<Uint8Array> {
     yield Buffer.alloc(2_000_000)
@@ -139,7 +139,7 @@ test('a source that fails or stalls leaves nothing behind', async () => {
   assert.deepEqual(await assertSound(pool), NO_LEFTOVERS)
 })
 
-test('CA-04: taking in a blob again heals a copy that has rotted or was cut short', async () => {
+test('CA-04: a second ingest replaces a damaged or truncated copy', async () => {
   await using pool = await testPool()
   const content = someBytes(50_000)
   const { id } = await pool.ingest(inPieces(content), { maxBytes: MANY })
@@ -155,7 +155,7 @@ test('CA-04: taking in a blob again heals a copy that has rotted or was cut shor
   assert((await readFile(`${pool.path(id)}.outboard`)).equals(referenceOutboard(content, 16_384)))
 })
 
-test('CA-05: a write through a hard link is found by the check, and the file goes to quarantine', async () => {
+test('CA-05: the check finds a write through a hard link and quarantines the file', async () => {
   await using pool = await testPool()
   const content = someBytes(50_000)
   const { id } = await pool.ingest(inPieces(content), { maxBytes: MANY })
@@ -172,7 +172,7 @@ test('CA-05: a write through a hard link is found by the check, and the file goe
   assert.equal((await pool.ingest(inPieces(content), { maxBytes: MANY })).existed, false)
 })
 
-test('CA-07: nothing but an id becomes a path, whatever its type says', async () => {
+test('CA-07: only a valid id becomes a path', async () => {
   await using pool = await testPool()
   const good = blake3Of(Buffer.alloc(0))
   const bad = [
@@ -199,7 +199,7 @@ test('CA-07: nothing but an id becomes a path, whatever its type says', async ()
   }
 })
 
-test('CA-08: folders that are links, files, or open to others are refused, and a link in place of a blob is not followed', async () => {
+test('CA-08: rejects folders that are links or writable; follows no link', async () => {
   const outside = await mkdtemp(join(tmpdir(), 'muster-outside-'))
   try {
     for (const name of ['blobs', 'temporary', 'partial', 'quarantine']) {
@@ -235,11 +235,11 @@ test('CA-08: folders that are links, files, or open to others are refused, and a
   }
 })
 
-test('CA-08: a temporary name that somebody made first, as a file or a link, is not written to', async () => {
+test('CA-08: does not write to an existing file or link under a temporary name', async () => {
   await using pool = await testPool()
   const victim = join(pool.folder, 'victim')
   await writeFile(victim, 'precious')
-  // Dice that everybody knows: the name is drawn from zeros.
+  // Predictable randomness: the name is drawn from zeros.
   const random = { bytes: (length: number) => new Uint8Array(length), fraction: () => 0 }
   const guessed = join(pool.folder, 'temporary', '0'.repeat(32))
   const naive = await openPool({ random, clock: systemClock }, { folder: pool.folder })
@@ -258,7 +258,7 @@ test('CA-08: a temporary name that somebody made first, as a file or a link, is 
   }
 })
 
-test('CA-09: the list streams in order and goes on behind any id', async () => {
+test('CA-09: lists blobs in order, starting after any id', async () => {
   await using pool = await testPool()
   const ids: BlobId[] = []
   for (let i = 0; i < 40; i += 1)
@@ -274,7 +274,7 @@ test('CA-09: the list streams in order and goes on behind any id', async () => {
   assert.deepEqual(rest, ids.slice(18))
 })
 
-test('CA-10: what would not leave the reserve free is refused before a byte is written, and smaller work goes on', async () => {
+test('CA-10: rejects content that would use the reserve, accepts smaller content', async () => {
   await using pool = await testPool({ reserveBytes: 2 ** 60 })
   const content = someBytes(10)
   await assert.rejects(
@@ -291,7 +291,7 @@ test('CA-10: what would not leave the reserve free is refused before a byte is w
   )
 })
 
-test('the refusal for lack of space names what is needed and what must stay free, and nothing else', async () => {
+test('the error for lack of space names the needed space and the reserve only', async () => {
   await using full = await testPool({ reserveBytes: 2 ** 60 })
   await using pool = await testPool()
   const message = (work: Promise<unknown>): Promise<string> =>
@@ -300,7 +300,7 @@ test('the refusal for lack of space names what is needed and what must stay free
       (error: MusterError) => `${error.message}; ${error.hint}`,
     )
   const content = someBytes(10)
-  // A stream says no size: there is nothing to name but the reserve.
+  // A stream has no known size: the error names only the reserve.
   const unknown = await message(full.ingest(inPieces(content), { maxBytes: MANY }))
   assert.match(unknown, /: \d\S* \wi?B are free, \S+ \wiB must stay free; free some space/)
   const size = 2 ** 50
@@ -308,7 +308,7 @@ test('the refusal for lack of space names what is needed and what must stay free
   assert.match(known, /are free, \S+ \wiB are needed; free some space/)
 })
 
-test('CA-11: many ingests of the same and of other contents, from two pools on one folder, all end well', async () => {
+test('CA-11: concurrent ingests from two pools on one folder all succeed', async () => {
   await using one = await testPool()
   await using two = await testPool({ folder: one.folder })
   const contents = [1, 2, 3].map((seed) => someBytes(1_200_000, seed))
@@ -324,7 +324,7 @@ test('CA-11: many ingests of the same and of other contents, from two pools on o
   assert.deepEqual(await assertSound(one), NO_LEFTOVERS)
 })
 
-test('ranges are read as asked for, and refused outside the blob', async () => {
+test('reads exact ranges, and rejects ranges outside the blob', async () => {
   await using pool = await testPool()
   const content = someBytes(2_300_000)
   const { id } = await pool.ingest(inPieces(content), { maxBytes: MANY })
@@ -349,7 +349,7 @@ test('ranges are read as asked for, and refused outside the blob', async () => {
   await assert.rejects(contentOf(pool.read('ab'.repeat(32) as BlobId)), failsWith('blob.unknown'))
 })
 
-test('a removed blob is gone with its outboard, and removing it again does nothing', async () => {
+test('removes a blob with its outboard; a second removal does nothing', async () => {
   await using pool = await testPool()
   const { id } = await pool.ingest(inPieces(someBytes(40_000)), { maxBytes: MANY })
   await pool.remove(id)
@@ -358,7 +358,7 @@ test('a removed blob is gone with its outboard, and removing it again does nothi
   assert.deepEqual(await readdir(join(pool.folder, 'blobs', id.slice(0, 2))), [])
 })
 
-test('what crashed writers left is swept once it is old, and not before', async () => {
+test('sweeps files of crashed writers only once they are old', async () => {
   await using pool = await testPool()
   const [old, young] = [join(pool.folder, 'temporary/old'), join(pool.folder, 'temporary/young')]
   await writeFile(old, 'x')

@@ -1,8 +1,7 @@
 /**
  * The content-addressed pool: blobs under `<folder>/blobs/ab/<id>`, read-only, each with its BLAKE3
- * outboard beside it. What has its final name is whole, was verified, and is on the disk; every
- * failure before that, a kill included, leaves the pool sound. Several processes may take content
- * in at once.
+ * outboard. A file with its final name is whole, verified and synced. A failure or crash before
+ * that leaves the pool sound. Several processes may ingest at once.
  */
 import type { BigIntStats } from 'node:fs'
 import { readdir } from 'node:fs/promises'
@@ -33,85 +32,82 @@ export type { PartialProgress } from './receiver.ts'
 export type { RangeSink } from './sink.ts'
 
 export interface Pool {
-  /** Where the pool is, links resolved. */
+  /** The pool's folder, with links resolved. */
   readonly folder: string
   /**
-   * Takes content in. Throws blob.too-large, blob.mismatch, blob.no-space, blob.disk, blob.suspect,
-   * the source's own error, or the signal's reason; then nothing of the content stays. Taking in
-   * what is there already checks the pool's copy and replaces it if it has rotted.
+   * Ingests content. Throws blob.too-large, blob.mismatch, blob.no-space, blob.disk, blob.suspect,
+   * the source's error, or the signal's reason; nothing of the content stays then. Ingesting an
+   * existing blob checks the pool's copy and replaces a damaged one.
    */
   ingest(content: AsyncIterable<Uint8Array>, options: IngestOptions): Promise<Ingested>
-  /** The same for a regular file. Throws blob.not-a-file too. */
+  /** The same for a regular file. Also throws blob.not-a-file. */
   ingestFile(path: string, options: IngestOptions): Promise<Ingested>
   /** Size in bytes; undefined if the pool doesn't have the blob whole. */
   stat(id: BlobId): Promise<{ size: number } | undefined>
-  /** The blob's file, for hard links and for reading; it must never be written to. */
+  /** The blob's file, for hard links and reading. It must never be written to. */
   path(id: BlobId): string
   /**
-   * The content, or bytes `start` up to `end` of it, in pieces of up to 1 MiB as the disk has them.
-   * Throws blob.unknown, blob.range.
+   * The content, or bytes `start` to `end` of it, in pieces of up to 1 MiB, unverified. Throws
+   * blob.unknown, blob.range.
    */
   read(id: BlobId, range?: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>
   /**
    * The bao encoding (groups of 16 KiB) of the groups that the range touches, verified, in buffers
-   * of up to 1 MiB that belong to the caller. A blob that isn't whole is encoded as far as it is
-   * verified. Throws blob.unknown, blob.range, blob.unverified, blob.damaged.
+   * of up to 1 MiB that belong to the caller. Of a partial blob, the verified groups are encoded.
+   * Throws blob.unknown, blob.range, blob.unverified, blob.damaged.
    */
   encode(id: BlobId, range: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>
   /**
-   * Begins, joins or resumes the transfer of a blob that somebody says has `size` bytes. Throws
-   * blob.size if that contradicts what is known, blob.too-large, blob.no-space, blob.suspect, or
-   * the signal's reason: to resume a transfer takes as long as hashing what is there of it. Each
-   * handle must be finished or aborted; the signal is of no use to it any more.
+   * Begins, joins or resumes the transfer of a blob with a claimed size. Throws blob.size if the
+   * claim contradicts a known size, blob.too-large, blob.no-space, blob.suspect, or the signal's
+   * reason: a resumption takes as long as hashing the partial blob. Each handle must be finished or
+   * aborted; the signal has no effect on it.
    */
   receive(id: BlobId, size: number, signal?: AbortSignal): Promise<Incoming>
   /**
-   * What is verified of a blob that isn't whole, and can be encoded. Undefined if there is nothing,
-   * or all of it.
+   * The verified ranges of a partial blob, which can be encoded. Undefined if the blob is absent or
+   * whole.
    */
   partial(id: BlobId): Promise<PartialProgress | undefined>
-  /** Every whole blob, in the order of ids, from behind `after` on. */
+  /** All whole blobs in the order of their ids, starting after `after`. */
   list(after?: BlobId): AsyncIterable<{ id: BlobId; size: number }>
-  /** Every name of a blob, whole or not even a file; in no particular order. */
+  /** All names of blobs, also of files that aren't valid blobs, in no particular order. */
   ids(): Promise<BlobId[]>
   /**
-   * Bytes of a blob's file, and whether it is unchanged since it was verified. Undefined if there
-   * is none.
+   * The size of a blob's file, and whether it is unchanged since it was verified. Undefined if it
+   * doesn't exist.
    */
   look(id: BlobId): Promise<{ size: number; known: boolean } | undefined>
   /**
-   * Hashes the whole content again. False if it was damaged: then it is in quarantine. Throws
+   * Hashes the whole content again. False if it was damaged and is in quarantine now. Throws
    * blob.unknown.
    */
   check(id: BlobId, signal?: AbortSignal): Promise<boolean>
   /**
-   * Whether the content is what the id says. It is hashed only if its file changed since it was
-   * last hashed. Damaged content is in quarantine then.
+   * Checks the content against the id. It is hashed only if its file changed since the last hash.
+   * Damaged content is quarantined.
    */
   verify(id: BlobId, signal?: AbortSignal): Promise<Soundness>
   /**
-   * Whether a file with these attributes is the blob's own, or a hard link to it, and is known to
-   * be right.
+   * Whether a file with these attributes is the blob's file or a hard link to it, and is known to
+   * be undamaged.
    */
   holds(id: BlobId, stats: BigIntStats): boolean
   /**
-   * When the blob was last hashed and found right, in milliseconds since the epoch; undefined if
-   * that is not known.
+   * When the blob was last hashed and found undamaged, in milliseconds since the epoch. Undefined
+   * if unknown.
    */
   verifiedAt(id: BlobId): number | undefined
-  /**
-   * How many damaged files this process has moved to quarantine: hard links to them may be
-   * published.
-   */
+  /** How many damaged files this process has quarantined. Hard links to them may be published. */
   damaged(): number
-  /** Waits until the record of what was verified is on the disk. */
+  /** Waits until the record of verified files is synced. */
   flush(): Promise<void>
-  /** Removes a blob and what was received of it, durably. Does nothing if it isn't there. */
+  /** Removes a blob and its partial copies, durably. Does nothing if there are none. */
   remove(id: BlobId): Promise<void>
 }
 
 export interface PoolOptions {
-  /** The pool's folder, made if it is absent. */
+  /** The pool's folder, created if absent. */
   readonly folder: string
   /** Bytes of the volume that must stay free; default 0. */
   readonly reserveBytes?: number
@@ -120,15 +116,15 @@ export interface PoolOptions {
 export interface PoolDeps {
   readonly random: Random
   readonly clock: Clock
-  /** Told of damage that was found and repaired. */
+  /** Receives warnings about damage that was found and repaired. */
   readonly log?: PoolLog
   /** Default: the real one. */
   readonly disk?: Disk
 }
 
 /**
- * Opens a pool, and removes what interrupted processes left in it long ago. Throws blob.folder if
- * somebody else could change it.
+ * Opens a pool, and removes old files of interrupted processes. Throws blob.folder if other users
+ * could change the pool.
  */
 export async function openPool(deps: PoolDeps, options: PoolOptions): Promise<Pool> {
   const disk = guard(deps.disk ?? systemDisk, options.folder)
@@ -237,8 +233,8 @@ async function remove(
   if (there.every((stat) => stat === undefined)) return
   store.verified.forget(id)
   await disk.remove(layout.blob(id))
-  // Crash here: the blob may come back after a power loss, whole, or be gone with its outboard
-  // left; a second removal finishes.
+  // Crash here: after a power loss the blob may be back, whole, or gone with its outboard left. A
+  // second removal finishes.
   await disk.remove(layout.outboard(id))
   await disk.syncFolder(await layout.shard(id))
 }

@@ -1,7 +1,6 @@
 /**
- * Finds damaged files that are still published: a tree that was laid out with hard links goes on
- * serving a file of the pool after it was moved to quarantine. Reads only the names and attributes
- * of files.
+ * Finds damaged files that are still published. A tree of hard links still serves a file of the
+ * pool after the file was moved to quarantine. Reads only names and attributes of files.
  */
 import { lstatSync } from 'node:fs'
 import { readdir, realpath } from 'node:fs/promises'
@@ -10,8 +9,8 @@ import type { Clock } from '../clock.ts'
 import { diskFailure, errno } from './disk.ts'
 
 /**
- * Paths below `trees` whose files are in the quarantine folder of the pool. What can't be looked at
- * within `ms` is left out.
+ * Paths below `trees` whose files are in the pool's quarantine folder. Stops after `ms` and returns
+ * the paths found so far.
  * @throws blob.disk, the signal's reason
  */
 export async function publishedDamage(

@@ -1,4 +1,4 @@
-/** The one check of a byte range that somebody asked for. */
+/** The check of a requested byte range. */
 import type { ByteRange } from '../blake3/geometry.ts'
 import { blobError } from './errors.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Opens transfers into the pool: one for each blob, joined by whoever wants it, going on where an
- * earlier process stopped.
+ * Opens transfers into the pool: one for each blob, shared by all callers, resuming an earlier
+ * process's partial blob.
  */
 import type { ByteRange } from '../blake3/geometry.ts'
 import { groupCount, groupsOf, MAX_BLOB_BYTES } from '../blake3/geometry.ts'
@@ -26,9 +26,9 @@ import {
 import { requireInside } from './range.ts'
 import { admit, openIfAny, type Store } from './store.ts'
 
-/** How far the receipt of a blob has come. */
+/** The progress of a transfer. */
 export interface PartialProgress {
-  /** Bytes; a mere claim until `proven`, which the last group does. */
+  /** Bytes; only a claim until the last group proves it. */
   readonly size: number
   readonly proven: boolean
   readonly ranges: ByteRange[]
@@ -37,39 +37,36 @@ export interface PartialProgress {
 export interface Receiver {
   receive(id: BlobId, size: number, signal?: AbortSignal): Promise<Incoming>
   partial(id: BlobId): Promise<PartialProgress | undefined>
-  /**
-   * Opens the files of a blob that isn't whole, if all of `range` is verified there. The caller
-   * closes them.
-   */
+  /** Opens the files of a partial blob if all of `range` is verified. The caller closes them. */
   openPartial(id: BlobId, range: ByteRange): Promise<BlobFiles | undefined>
-  /** Removes what is left of a blob that is not being received. */
+  /** Removes the partial copies of a blob that is not being received. */
   forget(id: BlobId): Promise<void>
 }
 
 /**
- * A transfer that is being opened, which takes as long as hashing what an earlier process left of
- * it.
+ * A transfer that is being opened. This takes as long as hashing the partial blob of an earlier
+ * process.
  */
 interface Opening {
   readonly transfer: Promise<Transfer>
   readonly abort: AbortController
-  /** Owned by receive(): how many wait for it. When the last one leaves, it is aborted. */
+  /** Owned by receive(): the number of waiting callers. The last one to leave aborts it. */
   waiting: number
 }
 
-/** How often partial blobs are looked through for those that no fetch went on with. */
+/** Time between sweeps for partial blobs without progress. */
 const SWEEP_MS = 3_600_000
 
 export function createReceiver(store: Store): Receiver {
-  // A transfer stays here from the first request until its files are closed, so that nobody opens
-  // them twice.
+  // A transfer stays here from the first request until its files are closed, so that they are not
+  // opened twice.
   const transfers = new Map<BlobId, Opening>()
   const live = new Map<BlobId, Transfer>()
 
-  // Bitmaps of the partial blobs that this process began or went on with since the last sweep.
+  // Bitmaps of the partial blobs that this process created or resumed since the last sweep.
   const own = new Set<string>()
   let sweptAt = store.clock.monotonic()
-  /** What aborted fetches left goes while the process runs, too: an agent runs for months. */
+  /** Aborted fetches are also swept while the process runs: an agent runs for months. */
   async function sweep(): Promise<void> {
     if (store.clock.monotonic() - sweptAt < SWEEP_MS) return
     sweptAt = store.clock.monotonic()
@@ -102,7 +99,7 @@ export function createReceiver(store: Store): Receiver {
     return opening
   }
 
-  /** The transfer once it is open, or the signal's reason as soon as it aborts. */
+  /** The transfer once it is open. Rejects with the signal's reason as soon as it aborts. */
   async function opened(opening: Opening, signal: AbortSignal | undefined): Promise<Transfer> {
     opening.waiting += 1
     try {
@@ -110,8 +107,8 @@ export function createReceiver(store: Store): Receiver {
     } catch (error) {
       if (opening.waiting === 1) {
         opening.abort.abort(error)
-        // It may have come to its end all the same; then nobody wants it, and joining and leaving
-        // closes it.
+        // The opening may succeed in spite of the abort. Then no caller is left, and joining and
+        // leaving closes it.
         opening.transfer.then((transfer) => transfer.join()?.abort()).catch(() => undefined)
       }
       throw error
@@ -135,7 +132,7 @@ export function createReceiver(store: Store): Receiver {
       }
       const opening = transfers.get(id) ?? open(id, size)
       if (opening.abort.signal.aborted) {
-        // Whoever wanted it has left, and its files are being closed.
+        // The last caller has left, and the files are being closed.
         await opening.transfer.then((transfer) => transfer.over).catch(() => undefined)
         continue
       }
@@ -170,7 +167,7 @@ export function createReceiver(store: Store): Receiver {
         { size, verified, paths: [data.path, outboard.path] },
         range,
       )
-      // Between the renames of its end neither name is whole.
+      // Between the final renames, only one of the two files has its new name.
       if (files === undefined) await transfer.over
       return files
     }
@@ -194,15 +191,15 @@ export function createReceiver(store: Store): Receiver {
 }
 
 /**
- * Without a write for so long, no process receives into a partial blob: a sender that stalls is cut
- * off in seconds.
+ * After this long without a write, no process receives into a partial blob: a stalled sender is
+ * disconnected within seconds.
  */
 const ABANDONED_MS = 3_600_000
 
 /**
- * The partial blob that an earlier process left, if it is one of this size. One of another size is
- * proof against the claim if its last group is there. Otherwise its own claim may be the false one:
- * it is removed once no other process can be receiving into it.
+ * The partial blob of an earlier process, if it has this size. A partial blob of another size
+ * contradicts the claim if its last group is verified. Otherwise its own size may be the false one,
+ * so it is removed once no other process can be receiving into it.
  */
 async function resume(
   store: Store,
@@ -237,12 +234,12 @@ async function isAbandoned(store: Store, base: string): Promise<boolean> {
   return stats.every((stat) => stat === undefined || stat.mtimeMs < before)
 }
 
-/** Another process may take the files away between the listing and the opening. */
+/** Another process may remove the files between the listing and the opening. */
 function unlessMissing(error: unknown): undefined {
   if (!isMissing(error)) throw error
 }
 
-/** The Incoming of a blob that the pool has already: nothing is missing, and it can be read. */
+/** The Incoming of a blob that the pool has whole: nothing is missing, and it can be read. */
 function whole(store: Store, id: BlobId, size: number): Incoming {
   return {
     id,
@@ -266,8 +263,8 @@ function whole(store: Store, id: BlobId, size: number): Incoming {
 }
 
 /**
- * Opens a partial blob's files anew, because the transfer may end while they are still being read.
- * Undefined if they have just moved.
+ * Opens a partial blob's files separately, because the transfer may end during the read. Undefined
+ * if they have just moved.
  */
 async function openVerified(
   id: BlobId,

@@ -1,7 +1,7 @@
 /**
- * Hashes a part of a pool within bounds of bytes and time: first what changed since it was
- * verified, or never was, then some of the rest by chance. Content that rots without a change of
- * its file is found by chance only, or by a check of everything.
+ * Hashes a part of a pool within limits of bytes and time: first blobs that changed since their
+ * verification or were never verified, then a random part of the rest. Content that rots without a
+ * change of its file is found only by chance, or by a full check.
  */
 import type { Clock } from '../clock.ts'
 import type { BlobId } from '../ids.ts'
@@ -13,11 +13,13 @@ export interface SampleBudget {
 }
 
 export interface SampleSource {
-  /** Every blob of the pool. */
+  /** All blobs of the pool. */
   readonly ids: readonly BlobId[]
-  /** Bytes, and whether its file is unchanged since it was verified. Undefined: it is gone. */
+  /**
+   * The size, and whether the file is unchanged since its verification. Undefined if it is gone.
+   */
   look(id: BlobId): Promise<{ size: number; known: boolean } | undefined>
-  /** Whether its content is right. Undefined: it is gone. */
+  /** Whether the content is undamaged. Undefined if it is gone. */
   hash(id: BlobId): Promise<boolean | undefined>
 }
 
@@ -29,10 +31,7 @@ export interface Sampled {
   readonly damaged: readonly { readonly id: BlobId; readonly size: number }[]
 }
 
-/**
- * What was verified before is hashed with at most the second half of the time, so that looking for
- * changes gets its share.
- */
+/** The share of the time for finding changed blobs. Verified blobs are hashed in the rest. */
 const LOOKING = 0.5
 
 export async function samplePool(
@@ -60,7 +59,7 @@ export async function samplePool(
     const found = await source.look(id)
     if (found === undefined) continue
     if (!found.known) await hash({ id, size: found.size })
-    // As many as the budget could pay for, in the order of chance; the rest would only take memory.
+    // At most as many as the budget covers, in random order; more would only use memory.
     else if (count.calm < budget.bytes) {
       count.calm += Math.max(found.size, 1)
       calm.push({ id, size: found.size })
@@ -75,7 +74,7 @@ export async function samplePool(
   return { blobs: source.ids.length, hashed, hashedBytes: bytes, damaged }
 }
 
-/** The same ids in random order (Fisher and Yates). */
+/** The ids in random order (Fisher-Yates). */
 function shuffled(random: Random, ids: readonly BlobId[]): BlobId[] {
   const order = [...ids]
   for (let last = order.length - 1; last > 0; last -= 1) {

@@ -1,4 +1,4 @@
-/** Giving blobs away: ranges as asked, and never a byte that the disk has changed. */
+/** Serving blobs: exact ranges, and no byte that changed on the disk. */
 import assert from 'node:assert/strict'
 import { createReadStream } from 'node:fs'
 import { chmod, open, readdir, rm, truncate, writeFile } from 'node:fs/promises'
@@ -27,7 +27,7 @@ async function flip(path: string, at: number): Promise<void> {
   await file.close()
 }
 
-test('the pool sends the published encoding of any range', async () => {
+test('the pool sends the standard encoding of any range', async () => {
   await using pool = await testPool()
   const { id } = await pool.ingest(inPieces(content), { maxBytes: MANY })
   const reference = {
@@ -50,7 +50,7 @@ test('the pool sends the published encoding of any range', async () => {
   }
 })
 
-test('every chunk is a buffer of its own of at most 1 MiB', async () => {
+test('every chunk is a separate buffer of at most 1 MiB', async () => {
   await using pool = await testPool()
   const { id } = await pool.ingest(inPieces(content), { maxBytes: MANY })
   const chunks: Uint8Array[] = []
@@ -60,7 +60,7 @@ test('every chunk is a buffer of its own of at most 1 MiB', async () => {
   for (const chunk of chunks) assert(chunk.length <= 1 << 20)
 })
 
-test('BT-05: ranges that reach outside the blob, are reversed or are no numbers are refused', async () => {
+test('BT-05: rejects ranges that are outside the blob, reversed or not numbers', async () => {
   await using pool = await testPool()
   const { id } = await pool.ingest(inPieces(content), { maxBytes: MANY })
   const incoming = await pool.receive('ab'.repeat(32) as BlobId, 100)
@@ -84,7 +84,7 @@ test('BT-05: ranges that reach outside the blob, are reversed or are no numbers 
   )
 })
 
-test('BT-05: many small and overlapping ranges at once are all right', async () => {
+test('BT-05: serves many small and overlapping ranges at once', async () => {
   await using pool = await testPool()
   await using other = await testPool()
   const { id } = await pool.ingest(inPieces(content), { maxBytes: MANY })
@@ -99,7 +99,7 @@ test('BT-05: many small and overlapping ranges at once are all right', async () 
   assert((await contentOf(other.read(id))).equals(content))
 })
 
-test('BT-09: an outboard that has rotted, is short or is gone is computed again; the content goes out', async () => {
+test('BT-09: recomputes a damaged or missing outboard and sends the content', async () => {
   await using pool = await testPool()
   const { id } = await pool.ingest(inPieces(content), { maxBytes: MANY })
   const path = `${pool.path(id)}.outboard`
@@ -125,7 +125,7 @@ test('BT-09: an outboard that has rotted, is short or is gone is computed again;
   assert.equal(pool.warnings.length, 5)
 })
 
-test('BT-09: content that has rotted never goes out, and the blob goes to quarantine', async () => {
+test('BT-09: never sends damaged content, and quarantines the blob', async () => {
   for (const damage of ['flip', 'cut', 'grow'] as const) {
     await using pool = await testPool()
     const { id } = await pool.ingest(inPieces(content), { maxBytes: MANY })
@@ -156,7 +156,7 @@ test('BT-09: content that has rotted never goes out, and the blob goes to quaran
   }
 })
 
-test('a blob that is still arriving is served as far as it is verified', async () => {
+test('serves the verified part of a blob that is being received', async () => {
   await using pool = await testPool()
   await using relay = await testPool()
   await using last = await testPool()
@@ -176,7 +176,7 @@ test('a blob that is still arriving is served as far as it is verified', async (
   await onward.abort()
 })
 
-test('BT-09: a partial blob that has rotted is not given away', async () => {
+test('BT-09: does not send a damaged partial blob', async () => {
   await using pool = await testPool()
   await using relay = await testPool()
   const { id } = await pool.ingest(inPieces(content), { maxBytes: MANY })
@@ -198,7 +198,7 @@ test('BT-09: a partial blob that has rotted is not given away', async () => {
   assert((await contentOf(relay.read(id))).equals(content))
 })
 
-test('a blob that gets its final name while it is asked for is given all the same', async () => {
+test('serves a blob that gets its final name during the request', async () => {
   await using pool = await testPool()
   await using relay = await testPool()
   const { id } = await pool.ingest(inPieces(content), { maxBytes: MANY })
@@ -217,7 +217,7 @@ test('a blob that gets its final name while it is asked for is given all the sam
   for (const sent of await Promise.all(readers)) assert(sent.equals(sound))
 })
 
-test('a reader that stops early or gives up closes the files', async () => {
+test('a reader that stops early or aborts closes the files', async () => {
   await using pool = await testPool()
   const { id } = await pool.ingest(inPieces(content), { maxBytes: MANY })
   for await (const _chunk of pool.encode(id, { start: 0, end: LENGTH })) break

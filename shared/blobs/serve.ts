@@ -1,6 +1,6 @@
 /**
- * Gives the encoding of a blob, or of a range of it, to whoever may have it. What the disk holds is
- * hashed again before it goes out.
+ * Sends the encoding of a blob or of a range. The bytes from the disk are hashed again before they
+ * are sent.
  */
 import { blake3Error } from '../blake3/errors.ts'
 import { encode } from '../blake3/encode.ts'
@@ -22,10 +22,9 @@ import { requireInside } from './range.ts'
 import { openBlob, openIfAny, type Store } from './store.ts'
 
 /**
- * The encoding of the groups that `range` touches, in buffers of up to 1 MiB. A blob that is still
- * being received is served as far as it is verified. Throws blob.unknown, blob.range,
- * blob.unverified; blob.damaged when the disk holds something else, after moving that to quarantine
- * or repairing it.
+ * The encoding of the groups that `range` touches, in buffers of up to 1 MiB. Of a blob that is
+ * being received, the verified groups are served. Throws blob.unknown, blob.range, blob.unverified;
+ * blob.damaged if the disk holds other bytes, after quarantining or repairing them.
  */
 export async function* serve(
   store: Store,
@@ -52,9 +51,7 @@ export async function* serve(
   }
 }
 
-/**
- * What has been verified of a blob that isn't whole; hashed again on its way out, as everything.
- */
+/** Serves the verified part of a partial blob, hashed again like everything else. */
 async function* serveArriving(
   store: Store,
   receiver: Receiver,
@@ -64,7 +61,7 @@ async function* serveArriving(
 ): AsyncGenerator<Uint8Array> {
   const files = await receiver.openPartial(id, range)
   if (files === undefined) {
-    // It may have got its final name in this moment.
+    // It may have just got its final name.
     if ((await statIfAny(store.layout.blob(id))) === undefined)
       throw blobError('blob.unknown', { id })
     return yield* serve(store, receiver, id, range, signal)
@@ -72,7 +69,7 @@ async function* serveArriving(
   try {
     yield* sendAndClose(files, range, signal)
   } catch (error) {
-    // Its next receipt finds out what is still right of it.
+    // The next transfer finds out which part is still undamaged.
     if (isDamage(error))
       throw blobError(
         'blob.unverified',
@@ -100,7 +97,7 @@ async function* sendAndClose(
   }
 }
 
-/** Opens the outboard, computing it again if it is missing or is not for a content of this size. */
+/** Opens the outboard, and computes it again if it is missing or has the wrong size. */
 async function openOutboard(
   store: Store,
   id: BlobId,
@@ -129,7 +126,7 @@ async function announcedSize(outboard: FileHandle): Promise<number> {
   return Number(header.readBigUInt64LE())
 }
 
-/** Finds out what of a blob is wrong and deals with it; returns the error for the one who asked. */
+/** Repairs or quarantines a damaged blob; returns the error for the caller. */
 async function damaged(store: Store, id: BlobId, cause: unknown): Promise<Error> {
   const sound = await repair(store, id).catch((error: unknown) => {
     if (blobError.is(error, 'blob.unknown')) return false
@@ -142,8 +139,8 @@ async function damaged(store: Store, id: BlobId, cause: unknown): Promise<Error>
 }
 
 /**
- * Computes the outboard again; false if the content is wrong too and so in quarantine. Throws
- * blob.unknown if it went there before.
+ * Computes the outboard again. False if the content is damaged too; it is in quarantine then.
+ * Throws blob.unknown if it was quarantined before.
  */
 async function repair(store: Store, id: BlobId): Promise<boolean> {
   const { file } = await openBlob(store.layout.blob(id), id)

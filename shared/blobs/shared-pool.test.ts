@@ -1,4 +1,4 @@
-/** A pool over time and with company: other processes, little room, crashes, what fetches left. */
+/** A pool over time: several processes, little space, crashes, abandoned fetches. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises'
@@ -15,9 +15,9 @@ import { MIB } from '../units.ts'
 const content = someBytes(MIB, 7)
 const HALF = { start: 0, end: MIB / 2 }
 
-test('a false size in one process removes no file that another process receives into', async () => {
+test('a false size in one process doesn’t remove a file that another process writes', async () => {
   await using source = await testPool()
-  // Progress is written down after every batch.
+  // Progress is saved after every batch.
   const hasty: Clock = { ...systemClock, monotonic: () => systemClock.monotonic() * 1e5 }
   await using first = await testPool({ clock: hasty })
   const second = await testPool({ folder: first.folder })
@@ -32,7 +32,7 @@ test('a false size in one process removes no file that another process receives 
   assert.ok(content.equals(await contentOf(first.read(id))))
 })
 
-test('what an aborted fetch left is removed while the pool is open, and a live one is not', async () => {
+test('removes files of aborted fetches while the pool is open, and keeps live ones', async () => {
   await using source = await testPool()
   let passed = 0
   const clock: Clock = { ...systemClock, monotonic: () => systemClock.monotonic() + passed }
@@ -70,7 +70,7 @@ test('a blob of 29 bytes is received where less than 64 MiB are free', async () 
   }
 })
 
-test('a crash between the two renames of a commit loses nothing of a finished transfer', async () => {
+test('a crash between the two renames of a commit keeps a finished transfer', async () => {
   await using source = await testPool()
   const { id, size } = await source.ingest(inPieces(content), { maxBytes: MIB })
   const folder = await mkdtemp(join(tmpdir(), 'muster-crash-'))

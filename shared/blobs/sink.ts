@@ -1,6 +1,6 @@
 /**
- * Where a byte from a peer touches the disk: takes the encoding of a range as it arrives, and
- * writes the groups that the decoder has verified. Nothing else of it reaches a file.
+ * Takes the encoding of a range from a peer and writes the groups that the decoder has verified. No
+ * other byte of it reaches a file.
  */
 import { type Batch, Decoder } from '../blake3/decode.ts'
 import { blake3Error } from '../blake3/errors.ts'
@@ -10,42 +10,37 @@ import { blobError } from './errors.ts'
 
 export interface RangeSink {
   /**
-   * Takes the encoding's next bytes, which the caller may reuse once this returns or, if it returns
-   * a promise, once that resolves: the disk is slower than the sender then, and the sender should
-   * wait. Throws blob.altered at the first bad item, and for bytes past the end.
+   * Takes the next bytes of the encoding. The caller may reuse them after this returns or, if it
+   * returns a promise, after that resolves: the disk is slower than the sender then, and the sender
+   * should wait. Throws blob.altered at the first bad item and for bytes past the end.
    */
   write(encoded: Uint8Array): void | Promise<void>
-  /**
-   * True once the whole range has been verified; its groups may still be on their way to the disk.
-   */
+  /** True once the whole range is verified; its groups may still be in the queue to the disk. */
   readonly done: boolean
-  /** Resolves once everything verified so far is written. Throws what made a write fail. */
+  /** Resolves once all verified groups are written. Throws the error of a failed write. */
   drained(): Promise<void>
   /**
-   * Says that no more comes. Throws blob.truncated unless the range is done. Verified groups are
+   * Marks the end of the input. Throws blob.truncated unless the range is done. Verified groups are
    * kept.
    */
   end(): void
-  /**
-   * Gives up: verified groups are kept, later writes throw. For a sender that stalls, too: whatever
-   * it delivered stays.
-   */
+  /** Aborts: verified groups are kept, later writes throw. Also used for a stalled sender. */
   close(): void
 }
 
-/** What a sink reports to. */
+/** The receiver of a sink's batches. */
 export interface Landing {
   readonly id: BlobId
   readonly size: number
   /** Writes a batch and marks its groups; releases it in any case. */
   land(batch: Batch): Promise<void>
-  /** Whether somebody waits for bytes, so that a batch should not wait until it is full. */
+  /** Whether a caller waits for bytes, so that a batch should be written before it is full. */
   hungry(): boolean
 }
 
 /**
- * Batches (1 MiB each) of one sink that may be on their way to the disk before its sender is asked
- * to wait.
+ * Batches (1 MiB each) of one sink that may be in the queue to the disk before its sender must
+ * wait.
  */
 const MAX_WRITING = 3
 
@@ -98,7 +93,7 @@ export function createSink(landing: Landing, range: ByteRange): RangeSink {
   }
 }
 
-/** The decoder's complaint as one about this blob. */
+/** The decoder's error as an error about this blob. */
 function refused(id: BlobId, consumed: number, error: unknown): unknown {
   if (blake3Error.is(error, 'blake3.truncated'))
     return blobError('blob.truncated', { id, got: consumed }, { cause: error })

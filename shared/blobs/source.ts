@@ -1,17 +1,14 @@
-/**
- * Where an ingest gets its bytes from: something that fills a buffer, whole unless the content
- * ends.
- */
+/** The input of an ingest: fills buffers, each whole unless the content ends. */
 import { createInterrupt } from '../interrupt.ts'
 import type { FileHandle } from './disk.ts'
 
 export interface Source {
   /**
-   * Fills `into` from the content; returns less than its length only at the content's end. One call
-   * at a time.
+   * Fills `into` from the content. Returns less than its length only at the end of the content. One
+   * call at a time.
    */
   fill(into: Uint8Array): Promise<number>
-  /** Stops: a `fill` under way rejects, and none writes to its buffer afterwards. */
+  /** Stops: the current `fill` rejects, and none writes to its buffer afterwards. */
   stop(reason: unknown): Promise<void>
 }
 
@@ -32,7 +29,7 @@ export function sourceOfFile(file: FileHandle): Source {
       return filled
     },
     async stop() {
-      // A read of a file always ends soon; until then the kernel may write to the buffer.
+      // A file read ends soon; until then the kernel may write to the buffer.
       await reading.catch(() => undefined)
     },
   }
@@ -56,8 +53,7 @@ export function sourceOfIterable(
         stopping.throwIfEnded()
         if (rest.length === 0) {
           if (ended) break
-          // A source that stalls and ignores the signal must not hold up the ingest that gives up
-          // on it.
+          // A source that stalls and ignores the signal must not block the ingest.
           const next = await stopping.wait(iterator.next())
           if (next.done === true) ended = true
           else rest = next.value
@@ -78,7 +74,7 @@ export function sourceOfIterable(
   }
 }
 
-/** The promise, marked as looked after: it is awaited, but later than it may reject. */
+/** Marks a promise as handled: it may reject before it is awaited. */
 export function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined)
   return promise

@@ -1,6 +1,6 @@
 /**
- * The ground that the pool's operations share: its folders, its guarded disk, temporary files, the
- * space it must leave free, and the one commit that puts a verified blob in its final place.
+ * The parts that the pool's operations share: folders, guarded disk, temporary files, the space
+ * reserve, and the commit that gives a verified blob its final name.
  */
 import { constants } from 'node:fs'
 import { open, statfs } from 'node:fs/promises'
@@ -15,8 +15,8 @@ import { drawName, type Layout } from './layout.ts'
 import type { Verified } from './verified.ts'
 
 /**
- * What the pool tells an operator: damage that it found, and what it did about it. A Logger of
- * shared/logger.ts fits.
+ * Warnings for the operator: damage that was found, and its repair. A Logger of shared/logger.ts
+ * fits.
  */
 export interface PoolLog {
   warn(data: Readonly<Record<string, unknown>>, message: string): void
@@ -30,17 +30,17 @@ export interface Store {
   readonly log: PoolLog
   /** Bytes of the volume that the pool leaves free. */
   readonly reserveBytes: number
-  /** Which files are known to be right. */
+  /** The record of files that are known to be undamaged. */
   readonly verified: Verified
-  /** Owned by quarantine(): files that it moved away in this process. */
+  /** Owned by quarantine(): files that this process moved away. */
   readonly found: { damaged: number }
 }
 
-/** How often a growing file asks again whether there is space. */
+/** A growing file checks for space after this many bytes. */
 export const SPACE_CHECK_BYTES = 64 * MIB
 
 /**
- * Throws blob.no-space unless `bytes` more would leave the reserve free, and blob.suspect if the
+ * Throws blob.no-space unless the reserve stays free after `bytes` more, and blob.suspect if the
  * disk can't be trusted any more.
  */
 export async function admit(store: Store, bytes: number): Promise<void> {
@@ -50,7 +50,7 @@ export async function admit(store: Store, bytes: number): Promise<void> {
   if (free - bytes >= store.reserveBytes) return
   const { reserveBytes } = store
   const wanted = [
-    // Content that comes as a stream says no size: then only the reserve is missing.
+    // A stream has no known size: then only the reserve is named.
     ...(bytes === 0 ? [] : [`${formatSize(bytes)} are needed`]),
     ...(reserveBytes === 0 ? [] : [`${formatSize(reserveBytes)} must stay free`]),
   ]
@@ -58,7 +58,7 @@ export async function admit(store: Store, bytes: number): Promise<void> {
   throw blobError('blob.no-space', { folder: store.layout.folder, reason })
 }
 
-/** A file that is being written under a name of its own. */
+/** A file that is being written under a temporary name. */
 export interface Draft {
   readonly path: string
   readonly file: FileHandle
@@ -70,17 +70,15 @@ export async function createDraft(store: Store): Promise<Draft> {
 }
 
 /**
- * Closes and removes; for drafts that came to nothing. What can't be removed now is swept when the
- * pool is next opened.
+ * Closes and removes an abandoned draft. If the removal fails, a later opening of the pool sweeps
+ * it.
  */
 export async function discard(store: Store, draft: Draft): Promise<void> {
   await draft.file.close().catch(() => undefined)
   await store.disk.remove(draft.path).catch(() => undefined)
 }
 
-/**
- * Makes drafts whole and read-only on the disk. After this, and not before, they may be committed.
- */
+/** Makes drafts read-only and syncs them. Only settled drafts may be committed. */
 export async function settle(store: Store, drafts: readonly Draft[]): Promise<void> {
   await Promise.all(
     drafts.map(async ({ file }) => {
@@ -91,8 +89,8 @@ export async function settle(store: Store, drafts: readonly Draft[]): Promise<vo
 }
 
 /**
- * Moves settled drafts whose contents are verified to their final place: the only way anything gets
- * there. A blob of one group has no outboard.
+ * Moves settled and verified drafts to their final place. Nothing else gets there. A blob of one
+ * group has no outboard.
  */
 export async function commit(
   store: Store,
@@ -103,17 +101,17 @@ export async function commit(
   const { disk, layout } = store
   const shard = await layout.shard(id)
   await disk.rename(data.path, layout.blob(id))
-  // Crash here: the whole blob without its outboard, which is computed again where it is needed.
+  // Crash here: the whole blob without its outboard, which is computed again when needed.
   if (outboard !== undefined) await disk.rename(outboard.path, layout.outboard(id))
-  // Crash here: the blob may or may not be there after a power loss, whole in either case, because
-  // its contents were synced before.
+  // Crash here: after a power loss the blob is there or not, and whole in either case, because its
+  // contents were synced before.
   await disk.syncFolder(shard)
   store.verified.note(id, await data.file.stat({ bigint: true }))
 }
 
 /**
- * Opens a file of the pool for reading. Throws blob.unknown if it isn't there, blob.not-a-file for
- * anything but a regular file.
+ * Opens a file of the pool for reading. Throws blob.unknown if it doesn't exist, blob.not-a-file if
+ * it isn't a regular file.
  */
 export async function openBlob(
   path: string,
@@ -127,7 +125,7 @@ export async function openBlob(
   return { file, size }
 }
 
-/** Opens a regular file for reading; never waits on a pipe or a device. */
+/** Opens a regular file for reading; never blocks on a pipe or a device. */
 export async function openFile(
   path: string,
   flags = 0,
@@ -147,7 +145,7 @@ export async function openFile(
   }
 }
 
-/** Opens a regular file, if there is one; follows no link. */
+/** Opens a regular file if it exists; follows no link. */
 export async function openIfAny(
   path: string,
 ): Promise<{ file: FileHandle; size: number } | undefined> {

@@ -1,8 +1,8 @@
 /**
- * One YAML file as plain values whose place in the text is known. YAML is narrowed to what can't
- * surprise: version 1.2, unique plain-text keys, decimal numbers, no tags, few aliases, one
- * document. The environment is put into values only after parsing, so that a variable's text can't
- * become structure.
+ * Parses one YAML file to plain values with known positions. Only an unsurprising part of YAML is
+ * accepted: version 1.2, unique plain-text keys, decimal numbers, no tags, few aliases, one
+ * document. Environment variables are substituted after parsing, so their text can't become
+ * structure.
  */
 import {
   type Document,
@@ -21,7 +21,7 @@ import { substitute } from './environment.ts'
 
 export type KeyPath = readonly (string | number)[]
 
-/** One thing that is wrong, with its place: printed as `file:line:col key.path: text`. */
+/** One problem with its position, printed as `file:line:col key.path: text`. */
 export interface Problem {
   readonly file: string
   readonly line: number
@@ -36,30 +36,26 @@ export interface ConfigDocument {
   readonly value: unknown
   readonly problems: readonly Problem[]
   /**
-   * Paths, joined with NUL, of values that the environment changed: text that may stand for a
-   * number or a truth value.
+   * Paths, joined with NUL, of values with substituted variables: text that may have to become a
+   * number or a boolean.
    */
   readonly substituted: ReadonlySet<string>
   /**
-   * A problem at `path`, or at the nearest thing around it that stands in this file. With `atKey`,
-   * at the key itself.
+   * A problem at `path`, or at the nearest enclosing value in this file. With `atKey`, at the key
+   * itself.
    */
   problem(path: KeyPath, text: string, atKey?: boolean): Problem
-  /** How many steps of `path` exist in this file. */
+  /** The number of steps of `path` that exist in this file. */
   depth(path: KeyPath): number
 }
 
-/**
- * An alias bomb multiplies itself; honest files have a handful (`maxAliasCount` counts every
- * expansion).
- */
+/** The limit against alias bombs; real files use a few (`maxAliasCount` counts every expansion). */
 const MAX_ALIASES = 100
 
 export const joinPath = (path: KeyPath): string => path.join('\0')
 
 /**
- * Parses the text of a file. Never throws: what is wrong is in `problems`, and then `value` is
- * undefined.
+ * Parses the text of a file. Never throws: errors are in `problems`, and `value` is undefined then.
  */
 export function parseConfigDocument(
   file: string,
@@ -87,7 +83,7 @@ export function parseConfigDocument(
     let broken = false
     for (const error of [...document.errors, ...document.warnings]) {
       const message = wording(error.code, error.message)
-      // After the first syntax error the parser guesses; the rest of its complaints are about the
+      // After the first syntax error the parser guesses; its further syntax errors are about the
       // guesses.
       if (message.startsWith(SYNTAX) && broken) continue
       broken ||= message.startsWith(SYNTAX)
@@ -96,11 +92,11 @@ export function parseConfigDocument(
     check(document)
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause
-    // The parser recurses: a file of opening brackets exhausts the stack.
+    // The parser recurses, so a file of opening brackets exhausts the stack.
     problems.push(at(0, [], 'expected a configuration, got values that are nested too deeply'))
   }
 
-  /** Looks at every key and value, and puts the environment in. */
+  /** Checks every key and value, and substitutes environment variables. */
   function check(parsed: Document<ParsedNode>): void {
     visit(parsed, {
       Pair: (_, pair) => {
@@ -125,8 +121,8 @@ export function parseConfigDocument(
         const path = pathOf([...ancestors, scalar])
         const offset = scalar.range?.[0] ?? 0
         const source = scalar.source ?? ''
-        // 0o77 and 0x1f are YAML 1.2; 077 means 63 in YAML 1.1 and 77 in 1.2. Nobody reads them
-        // alike.
+        // 0o77 and 0x1f are YAML 1.2; 077 means 63 in YAML 1.1 and 77 in 1.2. All of them are
+        // rejected as ambiguous.
         if (typeof scalar.value === 'number' && !/^-?(0|[1-9]\d*)(\.\d+)?$/.test(source)) {
           problems.push(
             at(
@@ -179,7 +175,7 @@ function plain(document: Document<ParsedNode>, fail: (message: string) => void):
   }
 }
 
-/** The key path of the last of `nodes`, each of which holds the next. */
+/** The key path of the last of `nodes`; each contains the next. */
 function pathOf(nodes: readonly (Node | Document | Pair)[]): KeyPath {
   const path: (string | number)[] = []
   for (const [index, node] of nodes.entries()) {
@@ -200,11 +196,11 @@ function keyNode(parent: Node | undefined, key: string | number | undefined): No
 
 const SYNTAX = 'not valid YAML: '
 
-/** The parser's complaints that people meet most, in our words. */
+/** Texts for the parser's most common errors. */
 function wording(code: string, message: string): string {
   switch (code) {
     case 'DUPLICATE_KEY':
-      return 'this key stands here a second time'
+      return 'this key is here a second time'
     case 'TAB_AS_INDENT':
       return 'expected blanks as indentation, got a tab'
     case 'MULTIPLE_DOCS':
@@ -219,7 +215,7 @@ function wording(code: string, message: string): string {
 }
 
 /**
- * `workers: ${W}` is fine on a line of its own, but inside { } the brace after the dollar opens
+ * `workers: ${W}` is valid on a separate line, but inside { } the brace after the dollar opens
  * another map.
  */
 function advice(text: string, offset: number, message: string): string {

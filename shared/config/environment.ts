@@ -11,8 +11,8 @@ export type Substitution =
   | { readonly problem: string }
 
 /**
- * Replaces references to the environment. An unset variable without a default is a problem, never
- * an empty text; an empty one takes the default, as in the shell. `$${` stands for a literal `${`.
+ * Substitutes environment variables. An unset variable without a default is a problem, never an
+ * empty text. An empty one takes the default, as in the shell. `$${` is a literal `${`.
  */
 export function substitute(
   text: string,

@@ -1,4 +1,4 @@
-/** What can be wrong with a configuration. */
+/** Errors of configurations. */
 import { defineErrors } from '../errors.ts'
 
 export const configError = defineErrors({
@@ -7,21 +7,23 @@ export const configError = defineErrors({
     message: (d: { files: readonly string[] }) =>
       `there is no configuration: looked for ${d.files.join(' and ')}`,
     hint: () =>
-      'make a home with `muster init` or `muster agent join`, or name one with --home or a file with --config',
+      'make a home with `muster init` or `muster agent join`, ' +
+      'or name one with --home or a file with --config',
   },
   'config.unreadable': {
     exit: 'usage',
     message: (d: { file: string; reason: string }) =>
       `can't read the configuration file ${d.file}: ${d.reason}`,
     hint: () =>
-      'check its path and permissions; --config or MUSTER_CONFIG names another file, --home another home',
+      'check its path and permissions; ' +
+      '--config or MUSTER_CONFIG names another file, --home another home',
   },
   'config.unsafe': {
     exit: 'usage',
     message: (d: { file: string; reason: string }) =>
       `won't use the configuration file ${d.file}: ${d.reason}`,
     hint: () =>
-      'whoever may write the configuration may run programs as this user: make it a regular file of yours that only you may write',
+      'make it a regular file that only you may write: its writers can run programs as you',
   },
   'config.invalid': {
     exit: 'usage',
@@ -30,14 +32,16 @@ export const configError = defineErrors({
         ? (d.problems[0] as string)
         : `${d.problems.length} problems in the configuration\n${d.problems.join('\n')}`,
     hint: () =>
-      'correct the configuration and try it with `muster config validate`; docs/CONFIG.md describes every key',
+      'correct the configuration and check it with `muster config validate`; ' +
+      'docs/CONFIG.md describes every key',
   },
   'config.unsupported': {
     exit: 'usage',
     message: (d: { problems: readonly string[] }) =>
       d.problems.length === 1
         ? (d.problems[0] as string)
-        : `the configuration asks for ${d.problems.length} things that this version does not do\n${d.problems.join('\n')}`,
-    hint: () => 'take it out of the configuration; docs/CONFIG.md says what this version does',
+        : `the configuration has ${d.problems.length} settings that are not supported yet\n` +
+          d.problems.join('\n'),
+    hint: () => 'remove it from the configuration; docs/CONFIG.md describes the supported settings',
   },
 })

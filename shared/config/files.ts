@@ -1,7 +1,7 @@
 /**
- * Reads configuration files with care: whoever may write one may make this process run programs, so
- * each must be a regular file of root or of ourselves that not everybody may write, and an included
- * one no symbolic link. Sizes are checked before anything is read.
+ * Reads configuration files safely. A writer of such a file can make this process run programs, so
+ * each must be a regular file of root or of this user that other users can't write. An included
+ * file must not be a symbolic link. Sizes are checked before reading.
  */
 import { constants, globSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
@@ -36,15 +36,14 @@ export async function readConfigFile(
     throw configError('config.unreadable', { file, reason }, { cause })
   }
   try {
-    // The open file is asked, not the path, so that it can't be exchanged between the check and the
-    // reading.
+    // fstat on the open file, so that it can't be exchanged between the check and the read.
     const stat = await handle.stat()
     const refuse = (reason: string): Error => configError('config.unsafe', { file, reason })
     if (!stat.isFile())
       throw refuse(stat.isDirectory() ? 'it is a folder' : 'it is not a regular file')
     if (stat.uid !== 0 && stat.uid !== options.uid)
       throw refuse(`it belongs to user ${stat.uid}, expected root or user ${options.uid}`)
-    if ((stat.mode & 0o002) !== 0) throw refuse('everybody may write it')
+    if ((stat.mode & 0o002) !== 0) throw refuse('all users may write it')
     if (stat.size > MAX_FILE_BYTES)
       throw refuse(`it has ${stat.size} bytes, expected at most ${MAX_FILE_BYTES}`)
     const bytes = Buffer.alloc(stat.size)
@@ -64,9 +63,8 @@ function decode(file: string, bytes: Uint8Array): string {
 }
 
 /**
- * The files that `pattern` names, relative to the main file's folder, in the order of their names.
- * What does not end in .yaml is left out, however wide the pattern: editors and package managers
- * leave `x.yaml~` and `x.yaml.rpmsave`.
+ * The files that `pattern` matches, relative to the main file's folder, sorted by name. Only names
+ * that end in .yaml count: editors and package managers leave `x.yaml~` and `x.yaml.rpmsave`.
  */
 export function includedFiles(mainFile: string, pattern: string): string[] {
   const folder = dirname(mainFile)

@@ -1,11 +1,11 @@
 /**
- * The little languages inside configuration values. Each message says what is expected; the loader
- * adds what it got.
+ * Formats of configuration values. Each message states the expected form; the loader adds the
+ * actual value.
  */
 import { isIPv4, isIPv6 } from 'node:net'
 import { z } from 'zod'
 
-/** A multiaddr that a node can listen on: an address of this host and a TCP port. */
+/** A multiaddr that a node can listen on: a local address and a TCP port. */
 export const multiaddr = z.string().refine(
   (text) => {
     const match = /^\/(ip4|ip6|dns4|dns6)\/([^/\s]{1,253})\/tcp\/(\d{1,5})$/.exec(text)
@@ -20,7 +20,7 @@ export const multiaddr = z.string().refine(
   { error: 'expected a multiaddr with a TCP port, such as /ip4/0.0.0.0/tcp/8470' },
 )
 
-/** `HOST:PORT`, IPv6 in brackets. Port 0 takes any free port. */
+/** `HOST:PORT`, IPv6 in brackets. Port 0 selects any free port. */
 export const hostPort = z.string().refine(
   (text) => {
     const match = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(text)
@@ -46,15 +46,15 @@ export const path = z
   .max(4096)
   .refine((text) => !text.includes('\0'), { error: 'expected a path without NUL' })
 
-/** Names go into paths and URLs, so they are kept to what needs no escaping anywhere. */
+/** Names are used in paths and URLs, so only characters that need no escaping are allowed. */
 export const repositoryName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, {
   error:
-    'expected 1 to 128 letters, digits, dots, dashes or underscores that begin with a letter or digit',
+    'expected 1 to 128 letters, digits, dots, dashes or underscores ' +
+    'that begin with a letter or digit',
 })
 
 /**
- * A key's fingerprint: 40 (v4) or 64 (v6) hex digits. Short key ids collide by intent and are
- * refused.
+ * A key's fingerprint: 40 (v4) or 64 (v6) hex digits. Short key ids can be forged and are rejected.
  */
 export const openpgpFingerprint = z.string().regex(/^([0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})$/, {
   error: 'expected a whole fingerprint: 40 or 64 hex digits without blanks',
@@ -84,8 +84,8 @@ function isCronPart(part: string, low: number, high: number): boolean {
 }
 
 /**
- * Five crontab(5) fields of numbers, ranges, lists and steps. Names of days and months are not
- * accepted.
+ * Five crontab(5) fields of numbers, ranges, lists and steps. Names of days and months are
+ * rejected.
  */
 export const cron = z.string().refine(
   (text) => {

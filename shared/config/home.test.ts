@@ -1,4 +1,4 @@
-/** Where the home and the configuration are looked for, and in which order. */
+/** The order in which the home and the configuration are looked up. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { findConfigFile, resolveHome } from './home.ts'
 
-test('home: the flag goes before the variable, that before the default of the user', () => {
+test('home: the flag precedes the variable, and both precede the default', () => {
   const env = { MUSTER_HOME: '/by/variable', HOME: '/home/a' }
   assert.equal(resolveHome({ flag: 'by/flag', env, uid: 0 }), resolve('by/flag'))
   assert.equal(resolveHome({ env, uid: 0 }), '/by/variable')
@@ -14,7 +14,7 @@ test('home: the flag goes before the variable, that before the default of the us
   assert.equal(resolveHome({ env: { HOME: '/home/a' }, uid: 1000 }), '/home/a/.local/share/muster')
 })
 
-test('home: a configuration that is named is taken whether or not it exists, others only if they do', async () => {
+test('home: uses a named configuration always, and a default one only if it exists', async () => {
   const home = mkdtempSync(join(tmpdir(), 'muster-home-'))
   try {
     assert.equal(

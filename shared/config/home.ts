@@ -1,4 +1,4 @@
-/** Where a node lives: its home folder and its configuration file. */
+/** Finds a node's home folder and configuration file. */
 import { access } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -10,8 +10,8 @@ const SYSTEM_HOME = '/var/lib/muster'
 const SYSTEM_CONFIG = '/etc/muster/config.yaml'
 
 /**
- * The home, absolute: --home, else MUSTER_HOME, else /var/lib/muster as root and
- * ~/.local/share/muster as anyone else.
+ * The absolute path of the home: --home, else MUSTER_HOME, else /var/lib/muster for root and
+ * ~/.local/share/muster for other users.
  */
 export function resolveHome(options: {
   flag?: string | undefined
@@ -27,8 +27,8 @@ export function resolveHome(options: {
 
 /**
  * The configuration file: --config, else MUSTER_CONFIG, else `<home>/config.yaml`, else
- * /etc/muster/config.yaml. One that is named is returned whether or not it exists; of the others,
- * the first that does.
+ * /etc/muster/config.yaml. A named file is returned even if it doesn't exist; of the others, the
+ * first that exists.
  * @throws config.not-found
  */
 export async function findConfigFile(options: {
@@ -42,7 +42,7 @@ export async function findConfigFile(options: {
   for (const file of candidates) {
     const exists = await access(file).then(
       () => true,
-      // What may not be looked at is reported when it is read, not skipped.
+      // A file that may not be accessed is reported when it is read, not skipped.
       (error: NodeJS.ErrnoException) => error.code !== 'ENOENT' && error.code !== 'ENOTDIR',
     )
     if (exists) return file

@@ -1,7 +1,7 @@
 /**
- * Loads a home's configuration: the main file, the files that it includes, the environment, the
- * schema. All or nothing: any problem in any file throws one error that lists every problem with
- * file, line and key, and nothing is used.
+ * Loads a home's configuration: the main file, its includes, environment variables, the schema. All
+ * or nothing: if there are problems, one error lists all of them with file, line and key, and
+ * nothing is used.
  */
 import { join, resolve } from 'node:path'
 import type { z } from 'zod'
@@ -21,16 +21,16 @@ import { type Config, configSchema } from './schema.ts'
 
 export interface ConfigDeps {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Our user id: files must be root's or ours. */
+  /** This process's user id. Files must belong to it or to root. */
   readonly uid: number
-  /** Told of each secret in the configuration, so that logs and reports mask it. */
+  /** Receives each secret in the configuration, so that logs and reports mask it. */
   readonly protect?: (secret: string) => void
 }
 
 export interface ConfigOptions {
   /** The main file, absolute. */
   readonly file: string
-  /** What relative paths in it start from. */
+  /** The base of relative paths. */
   readonly home: string
 }
 
@@ -38,7 +38,7 @@ type PlainMap = Record<string, unknown>
 const isMap = (value: unknown): value is PlainMap =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** More problems than this are not read by anybody. */
+/** The limit of listed problems. */
 const MAX_PROBLEMS = 50
 
 /** @throws config.unreadable, config.unsafe, config.invalid */
@@ -82,7 +82,7 @@ export async function loadConfig(deps: ConfigDeps, options: ConfigOptions): Prom
     {},
   )
   const value = check(configSchema, merged, fragments, problems)
-  refuseTwins(repositories, problems)
+  rejectDuplicateNames(repositories, problems)
   stopAt(problems)
   return finish(deps, options, value as NonNullable<typeof value>, fragments, repositories)
 }
@@ -97,15 +97,14 @@ function stopAt(problems: readonly Problem[]): void {
 }
 
 /**
- * None of these is a key of the main configuration, so one of them is enough to know what the file
- * wants to be.
+ * None of these is a key of the main configuration, so one of them identifies a repository file.
  */
 function isRepository(value: PlainMap): boolean {
   return 'name' in value || 'type' in value || 'upstream' in value
 }
 
 /**
- * Maps are merged key by key; anything else is replaced by the later file. The parser has refused
+ * Merges maps key by key; a later file replaces any other value. The parser has rejected
  * `__proto__`.
  */
 function merge(base: PlainMap, over: PlainMap): PlainMap {
@@ -117,7 +116,7 @@ function merge(base: PlainMap, over: PlainMap): PlainMap {
   return result
 }
 
-/** Checks against the schema; problems are placed in the last of the documents that has the key. */
+/** Checks the schema. Each problem is reported in the last of the documents that has the key. */
 function check<S extends z.ZodType>(
   schema: S,
   value: unknown,
@@ -143,9 +142,9 @@ function owner(documents: readonly ConfigDocument[], path: KeyPath): ConfigDocum
 }
 
 /**
- * The value with numbers and truth values in place of the text that the environment gave for them,
- * where the schema wants such; undefined if there are none. Only there: `password: ${PASSWORD}`
- * stays text even if it is all digits.
+ * Converts text from environment variables to numbers and booleans where the schema requires them.
+ * Undefined if there is none. Other values keep their text: `password: ${PASSWORD}` stays text even
+ * if it is all digits.
  */
 function coerce(
   value: unknown,
@@ -172,7 +171,7 @@ function coerce(
   return copy
 }
 
-function refuseTwins(
+function rejectDuplicateNames(
   repositories: readonly { document: ConfigDocument; value: { name: string } }[],
   problems: Problem[],
 ): void {
@@ -184,17 +183,17 @@ function refuseTwins(
       problems.push(
         document.problem(
           ['name'],
-          `expected a name of its own, got ${JSON.stringify(value.name)}, which ${other} has too`,
+          `expected a unique name, got ${JSON.stringify(value.name)}, which ${other} also has`,
         ),
       )
   }
 }
 
 /**
- * Two repositories at one place: each sync of one would replace what the other published, as
- * happens when a file is copied and changed.
+ * Rejects two repositories with one publish path, for example after a file was copied: each sync of
+ * one would replace the other's content.
  */
-function refuseSharedPaths(
+function rejectSharedPaths(
   repositories: readonly RepositoryConfig[],
   documents: readonly ConfigDocument[],
 ): void {
@@ -209,7 +208,7 @@ function refuseSharedPaths(
         problems.push(
           document.problem(
             ['publish', key],
-            `expected a path of its own, got ${publish[key]}, which ${other} has too`,
+            `expected a unique path, got ${publish[key]}, which ${other} also has`,
           ),
         )
       }
@@ -223,7 +222,7 @@ const SQLITE = 'sqlite://'
 function protectPassword(deps: ConfigDeps, url: string): void {
   const password = URL.parse(url)?.password ?? ''
   deps.protect?.(password)
-  // Percent signs that begin no escape stand for themselves.
+  // A percent sign that begins no escape is literal.
   if (/^([^%]|%[0-9a-f]{2})*$/i.test(password)) deps.protect?.(decodeURIComponent(password))
 }
 
@@ -275,7 +274,7 @@ function finish(
     ),
   }
   const completed = repositories.map(complete).sort((a, b) => (a.name < b.name ? -1 : 1))
-  refuseSharedPaths(
+  rejectSharedPaths(
     completed,
     repositories.map(({ document }) => document),
   )
@@ -288,8 +287,8 @@ function finish(
       ...repositories.map(({ document }) => document.file),
     ],
     storage: { base_path: absolute(value.storage.base_path ?? home) },
-    // sqlite://path/below/home: what follows the two slashes is a path, relative unless it begins
-    // with a third. It is percent-decoded later.
+    // sqlite://path/below/home: after the two slashes comes a path, relative unless it begins with
+    // a third slash. It is percent-decoded later.
     database: {
       url: url.startsWith(SQLITE)
         ? SQLITE + resolve(home.replaceAll('%', '%25'), url.slice(SQLITE.length))

@@ -1,6 +1,6 @@
 /**
- * Turns what zod found into sentences of one form: `expected …, got …`, with the key that was
- * probably meant.
+ * Converts zod's issues to messages of one form: `expected …, got …`, with a suggestion for a
+ * mistyped key.
  */
 import { z } from 'zod'
 import { closest } from '../suggest.ts'
@@ -8,7 +8,7 @@ import { joinPath, type KeyPath, type Problem } from './document.ts'
 
 /** Values of these keys are never quoted in a message. */
 const SECRET = /password|secret|token|passphrase/
-/** Enough to recognise a value, little enough for one line. */
+/** Enough to recognise a value on one line. */
 const MAX_QUOTED = 60
 
 export interface Finding {
@@ -18,7 +18,7 @@ export interface Finding {
   readonly atKey: boolean
 }
 
-/** One finding for each thing that is wrong with `value`. */
+/** One finding for each problem of `value`. */
 export function findings(
   schema: z.ZodType,
   value: unknown,
@@ -44,8 +44,7 @@ export function findings(
         }
       })
     }
-    // A text where a list should be is also too long for a list; the first complaint is the one
-    // that helps.
+    // A text in place of a list is also "too long" for a list; only the first issue helps.
     if (seen.has(joinPath(path))) return []
     seen.add(joinPath(path))
     return [{ path, text: sentence(issue, schema, path, value), atKey: false }]
@@ -80,7 +79,7 @@ function sentence(
     case 'too_big':
       return `expected at most ${counted(issue.maximum, issue.origin)}${got}`
     default:
-      // Ours: every format of formats.ts says what it expects.
+      // Messages of formats.ts state what they expect.
       return issue.message.startsWith('expected')
         ? issue.message + got
         : `not valid: ${issue.message.toLowerCase()}${got}`
@@ -105,8 +104,8 @@ function typeName(expected: string): string {
 }
 
 /**
- * What people are surprised by: YAML 1.2 has only true and false, and takes an unquoted 1.10 for
- * the number 1.1.
+ * Hints for common surprises: YAML 1.2 has only true and false, and an unquoted 1.10 is the number
+ * 1.1.
  */
 function confusion(expected: string, value: unknown): string {
   if (expected === 'boolean' && typeof value === 'string' && /^(yes|no|on|off)$/i.test(value))
@@ -165,7 +164,7 @@ export function unwrap(schema: z.ZodType): z.ZodType {
   return inner === undefined ? schema : unwrap(inner)
 }
 
-/** The schema of what stands at `path`, unions narrowed by what the value says it is. */
+/** The schema at `path`. A union is narrowed by the value's discriminator. */
 function schemaAt(schema: z.ZodType, path: KeyPath, value: unknown): z.ZodType | undefined {
   const bare = unwrap(schema)
   const def = defOf(bare)
@@ -198,7 +197,7 @@ function keysAt(schema: z.ZodType, path: KeyPath, value: unknown): string[] {
   return option === undefined ? [] : Object.keys(defOf(option).shape ?? {})
 }
 
-/** What the discriminator at `path` (its last step) may be. */
+/** The valid discriminator values at `path` (its last step). */
 function discriminators(schema: z.ZodType, path: KeyPath, value: unknown): unknown[] {
   const union = schemaAt(schema, path.slice(0, -1), value)
   const key = path.at(-1)
@@ -208,7 +207,7 @@ function discriminators(schema: z.ZodType, path: KeyPath, value: unknown): unkno
   })
 }
 
-/** `file:line:col key.path: text`, or without the key path where the text names the key itself. */
+/** `file:line:col key.path: text`; without the key path if the text names the key. */
 export function formatProblem(problem: Problem): string {
   const where = `${problem.file}:${problem.line}:${problem.column}`
   const path = problem.path

@@ -1,5 +1,5 @@
 /**
- * The configuration of one repository: a file with `name` and `type` at its top, normally in
+ * The configuration of one repository: a file with `name` and `type` at the top level, normally in
  * conf.d.
  */
 import { z } from 'zod'
@@ -8,7 +8,7 @@ import { cron, httpUrl, openpgpFingerprint, path, repositoryName } from './forma
 const credentials = z
   .discriminatedUnion('type', [
     z
-      .strictObject({ type: z.literal('none').describe('the upstream asks for nothing') })
+      .strictObject({ type: z.literal('none').describe('the upstream requires no credentials') })
       .describe('No credentials.'),
     z
       .strictObject({
@@ -33,19 +33,20 @@ const credentials = z
       .strictObject({
         type: z
           .literal('client_cert')
-          .describe('a TLS client certificate, as the Red Hat CDN wants it'),
+          .describe('a TLS client certificate, as the Red Hat CDN requires'),
         cert: path.describe('the certificate, PEM'),
         key: path.describe('its private key, PEM'),
         ca_cert: path
           .optional()
           .describe(
-            "the authority that the upstream's own certificate must come from; default: the system's",
+            "the authority that must have issued the upstream's certificate; default: the system's",
           ),
       })
       .describe('A TLS client certificate.'),
   ])
   .describe(
-    'What the upstream asks for. Sent to the origin of `upstream.url` only, never across a redirect to another.',
+    'Credentials for the upstream. Sent only to the origin of `upstream.url`, ' +
+      'never across a redirect to another.',
   )
 
 const rpm = z
@@ -54,25 +55,27 @@ const rpm = z
       .array(z.string().regex(/^[a-z0-9_]{1,32}$/, 'expected an architecture, such as x86_64'))
       .optional()
       .describe(
-        'keep only packages of these architectures (noarch always stays); default: all, and this version mirrors nothing less',
+        'keep only packages of these architectures (noarch always stays); ' +
+          'default: all. This version always mirrors all and rejects this key',
       ),
     gpgcheck: z
       .boolean()
       .optional()
       .describe(
-        'check the signature of every package; default: true where a key is configured. This version cannot, and refuses true',
+        'check the signature of every package; default: true if a key is configured. ' +
+          'This version cannot, and rejects true',
       ),
     repo_gpgcheck: z
       .boolean()
       .optional()
-      .describe('check the signature of repomd.xml; default and refusal as for `gpgcheck`'),
-    gpgkey_url: httpUrl.optional().describe('where the public keys are fetched from'),
+      .describe('check the signature of repomd.xml; default and support as for `gpgcheck`'),
+    gpgkey_url: httpUrl.optional().describe('the URL of the public keys'),
     gpgkey_file: path.optional().describe('a file with the public keys'),
     trusted_fingerprints: z
       .array(openpgpFingerprint)
       .min(1)
       .optional()
-      .describe('accept only these keys, whatever the key file holds'),
+      .describe('accept only these keys, even if the key file has others'),
   })
   .superRefine((value, context) => {
     for (const key of ['gpgcheck', 'repo_gpgcheck'] as const) {
@@ -89,7 +92,7 @@ const rpm = z
     gpgcheck: gpgcheck ?? hasKey(rest),
     repo_gpgcheck: repo_gpgcheck ?? hasKey(rest),
   }))
-  .describe('What is particular to RPM repositories.')
+  .describe('Settings of RPM repositories.')
 
 function hasKey(value: {
   gpgkey_url?: string | undefined
@@ -107,13 +110,10 @@ export const repositorySchema = z
   .strictObject({
     name: repositoryName.describe('the id of the repository: in commands, paths and URLs'),
     type: z.literal('rpm').describe('the kind of repository'),
-    enabled: z
-      .boolean()
-      .default(true)
-      .describe('false: `repo sync --all` and schedules leave it out'),
+    enabled: z.boolean().default(true).describe('false: `repo sync --all` and schedules skip it'),
     upstream: z
-      .strictObject({ url: httpUrl.describe('the folder that holds `repodata/`') })
-      .describe('Where it is mirrored from.'),
+      .strictObject({ url: httpUrl.describe('the folder that contains `repodata/`') })
+      .describe('The upstream repository.'),
     credentials: credentials.prefault({ type: 'none' }),
     rpm: rpm.prefault({}),
     retention: z
@@ -122,13 +122,18 @@ export const repositorySchema = z
           .enum(['mirror', 'newest-only', 'keep-all'])
           .default('mirror')
           .describe(
-            'mirror: what upstream has; newest-only: of that the newest version of each package, module streams apart, as `dnf reposync --newest-only`; keep-all: what upstream has or ever had here. Metadata stay byte for byte, and signed by upstream, where they list just what is kept; else they are written anew and unsigned',
+            'mirror: the packages that upstream has; newest-only: of those the newest version ' +
+              'of each package, with module streams separate, as `dnf reposync --newest-only`; ' +
+              'keep-all: the packages that upstream has or ever had here. ' +
+              'Metadata that list exactly the kept packages stay byte for byte, ' +
+              'signed by upstream; else they are generated and unsigned',
           ),
         deleted_packages: z
           .enum(['remove', 'keep'])
           .default('remove')
           .describe(
-            'what happens to packages that upstream no longer has; `keep-all` keeps them in any case. Under `newest-only` a kept one still gives way to a newer',
+            'whether to keep packages that upstream no longer has; `keep-all` always keeps them. ' +
+              'Under `newest-only` a newer version still replaces a kept one',
           ),
       })
       .prefault({})
@@ -147,25 +152,27 @@ export const repositorySchema = z
           ),
       })
       .prefault({})
-      .describe('Where it is published on disk.'),
+      .describe('Where the repository is published on disk.'),
     schedule: z
       .strictObject({
         cron: cron.describe(
-          'when to sync: minute, hour, day of the month, month, day of the week; in UTC. This version starts nothing by itself and refuses it, unless the repository is disabled: let cron run `muster repo sync`',
+          'when to sync: minute, hour, day of the month, month, day of the week; in UTC. ' +
+            'This version starts no syncs and rejects this key, unless disabled: ' +
+            'let cron run `muster repo sync`',
         ),
         create_snapshot: z
           .boolean()
           .default(false)
-          .describe('make a snapshot after each sync that changed something'),
+          .describe('create a snapshot after each sync with changes'),
       })
       .optional()
-      .describe('When it is synced without being asked.'),
+      .describe('When the coordinator syncs it.'),
   })
   .describe('One repository.')
 
 type Parsed = z.output<typeof repositorySchema>
 
-/** A checked repository: defaults filled in, every path absolute. */
+/** A validated repository: defaults filled in, every path absolute. */
 export interface RepositoryConfig extends Omit<Parsed, 'publish'> {
   readonly publish: { readonly latest_path: string; readonly snapshots_path: string }
   /** The file that it was read from. */

@@ -1,6 +1,6 @@
 /**
- * The configuration of a home, coordinator's or agent's: the one place that names its keys, their
- * types, bounds, defaults and meaning. docs/CONFIG.md is generated from it.
+ * The configuration schema of a home (coordinator or agent): keys, types, limits, defaults and
+ * descriptions. docs/CONFIG.md is generated from it.
  */
 import { z } from 'zod'
 import { DEFAULT_KEEP_BYTES, DEFAULT_KEEP_RUNS } from '../run-defaults.ts'
@@ -14,8 +14,10 @@ export const configSchema = z
       .min(1)
       .default('conf.d/*.yaml')
       .describe(
-        'further files, a glob relative to this file, read in the order of their names; only regular `*.yaml` files of root or of the user. ' +
-          'A file with `name` and `type` is a repository; any other adds to this configuration, later ones winning',
+        'further files, a glob relative to this file, read in name order; ' +
+          'only regular `*.yaml` files of root or of the user. ' +
+          'A file with `name` and `type` is a repository; ' +
+          'any other adds to this configuration, and a later file overrides an earlier one',
       ),
     storage: z
       .strictObject({
@@ -24,35 +26,37 @@ export const configSchema = z
           .describe('the folder of blobs and working files; default: the home'),
       })
       .prefault({})
-      .describe('Where content is kept.'),
+      .describe('Storage of content.'),
     database: z
       .strictObject({
         url: databaseUrl
           .optional()
           .describe(
-            '`sqlite:///path` or `postgresql://user@host/name`; default: `muster.db` in the home, where `muster init` makes it. This version founds a fleet in no PostgreSQL, and refuses its address',
+            '`sqlite:///path` or `postgresql://user@host/name`; ' +
+              'default: `muster.db` in the home, which `muster init` creates. ' +
+              "PostgreSQL isn't supported yet; the coordinator rejects its URL",
           ),
       })
       .prefault({})
-      .describe('Where a coordinator keeps its records.'),
+      .describe('The database of a coordinator.'),
     download: z
       .strictObject({
-        // 64: beyond that no upstream is served faster and many refuse.
+        // 64: more connections aren't faster, and many upstreams reject them.
         workers: z.int().min(1).max(64).default(10).describe('files fetched at the same time'),
-        retries: z.int().min(0).max(20).default(5).describe('further tries for each file'),
+        retries: z.int().min(0).max(20).default(5).describe('retries for each file'),
         timeout: z
           .int()
           .min(1)
           .max(86_400)
           .default(300)
-          .describe('seconds without a byte after which a try is given up'),
+          .describe('seconds without a byte after which an attempt is aborted'),
       })
       .prefault({})
-      .describe('How upstreams are read.'),
+      .describe('Downloads from upstreams.'),
     listen: z
       .array(multiaddr)
       .min(1)
-      // More addresses than a host has; each costs a socket.
+      // More than a host has addresses; each costs a socket.
       .max(16)
       .default(['/ip4/0.0.0.0/tcp/8470'])
       .describe('addresses for other nodes, as multiaddrs'),
@@ -74,53 +78,52 @@ export const configSchema = z
       .describe("The agent's gateway."),
     runs: z
       .strictObject({
-        // 10,000: more than that a runner does not hold in its memory beside those of the last
-        // hour.
+        // A runner keeps the records of ended runs in memory, besides those of the last hour.
         keep: z
           .int()
           .min(0)
           .max(10_000)
           .default(DEFAULT_KEEP_RUNS)
           .describe(
-            'ended runs that are kept with their output, the newest; all of them for an hour',
+            'how many ended runs are kept with their output, newest first; each for an hour',
           ),
         keep_bytes: z
           .int()
           .min(0)
           .default(DEFAULT_KEEP_BYTES)
-          .describe('bytes of output of all ended runs together; beyond it the oldest go'),
+          .describe('total output bytes of ended runs; above it the oldest runs are removed'),
         keep_days: z
           .int()
           .min(1)
           .max(36_500)
           .optional()
-          .describe('days after its end when a run is forgotten; default: never for its age alone'),
+          .describe('days after which an ended run is removed; default: no limit'),
       })
       .prefault({})
       .describe(
-        "What the agent's host keeps of ended runs. Each is kept for ten minutes at least.",
+        "How long the agent's host keeps ended runs. Each is kept for at least ten minutes.",
       ),
   })
   .describe('The configuration file of a home.')
 
 type Parsed = z.output<typeof configSchema>
 
-/** A checked configuration: defaults filled in, every path absolute. */
+/** A validated configuration: defaults filled in, every path absolute. */
 export interface Config extends Omit<Parsed, 'storage' | 'database' | 'include'> {
-  /** The home that relative paths start from. */
+  /** The base of relative paths. */
   readonly home: string
-  /** Every file that was read, the main one first. */
+  /** Every file that was read, the main file first. */
   readonly files: readonly string[]
   readonly storage: { readonly base_path: string }
   readonly database: { readonly url: string }
   /**
-   * What this version does not do (unsupported.ts), each as `file:line:col key: text`; of the
-   * repositories it concerns those alone.
+   * Settings that this version doesn't support (unsupported.ts), each as `file:line:col key: text`.
+   * Those of a repository concern only that repository.
    */
   readonly unsupported: {
     readonly settings: readonly string[]
     readonly repositories: readonly string[]
   }
-  /** In the order of their names. */
+  /** Sorted by name. */
   readonly repositories: readonly RepositoryConfig[]
 }

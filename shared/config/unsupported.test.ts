@@ -1,6 +1,4 @@
-/**
- * What the configuration may not ask for: of this version, of a node, of two repositories at once.
- */
+/** Configurations that are rejected: unsupported settings, bad addresses, shared publish paths. */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -29,7 +27,7 @@ async function load(text: string): Promise<Config> {
   return loadConfig({ env: {}, uid }, { file: write('config.yaml', text), home })
 }
 
-/** The problems of a configuration that must be refused, without the folder of the home. */
+/** The problems of an invalid configuration, without the folder of the home. */
 async function problems(text: string): Promise<string[]> {
   const error = await load(text).then(
     () => assert.fail(`accepted: ${text}`),
@@ -43,7 +41,7 @@ async function problems(text: string): Promise<string[]> {
 
 const REPOSITORY = 'name: epel9\ntype: rpm\nupstream: { url: "https://mirror.example/epel/9" }\n'
 
-test('config: only addresses that a node can listen on are accepted', async () => {
+test('config: accepts only addresses that a node can listen on', async () => {
   const good = [
     '/ip4/0.0.0.0/tcp/0',
     '/ip4/192.0.2.7/tcp/65535',
@@ -70,7 +68,7 @@ test('config: only addresses that a node can listen on are accepted', async () =
     )
 })
 
-test('config: what this version does not do is listed with its place, and nothing else is', async () => {
+test('config: lists unsupported settings with their position, and nothing else', async () => {
   const ask = async (text: string, name = 'epel9') => {
     write('conf.d/10-a.yaml', `name: ${name}\ntype: rpm\n${text}`)
     const { unsupported } = await load('')
@@ -88,13 +86,15 @@ test('config: what this version does not do is listed with its place, and nothin
     'enabled: false\nschedule: { cron: "0 2 * * *" }': [],
     'schedule: { cron: "0 2 * * *", create_snapshot: true }': ['10-a.yaml:4:11 schedule'],
     'rpm: { architectures: [x86_64] }': ['10-a.yaml:4:23 rpm.architectures'],
-    // The key that asks for it need not be there: a key makes it so.
+    // The setting may be implied: configuring a key enables the check.
     'rpm: { gpgkey_file: k.asc }': [
       '10-a.yaml:4:6 rpm.gpgcheck',
       '10-a.yaml:4:6 rpm.repo_gpgcheck',
     ],
-    'rpm: { repo_gpgcheck: false, trusted_fingerprints: ["0123456789abcdef0123456789abcdef01234567"] }':
-      ['10-a.yaml:4:6 rpm.gpgcheck'],
+    ['rpm: { repo_gpgcheck: false, ' +
+      'trusted_fingerprints: ["0123456789abcdef0123456789abcdef01234567"] }']: [
+      '10-a.yaml:4:6 rpm.gpgcheck',
+    ],
   }
   for (const [text, expected] of Object.entries(cases))
     assert.deepEqual(await ask(`${upstream}${text}\n`), expected, text)
@@ -107,12 +107,12 @@ test('config: what this version does not do is listed with its place, and nothin
   const { unsupported } = await load('database: { url: "postgresql://u:canary@h/d" }')
   assert.match(
     unsupported.settings.join(),
-    /config\.yaml:1:18 database\.url: this version founds no fleet in PostgreSQL/,
+    /config\.yaml:1:18 database\.url: PostgreSQL isn't supported yet/,
   )
   assert.doesNotMatch(JSON.stringify(unsupported), /canary/)
 })
 
-test('config: two repositories are not published at one place', async () => {
+test('config: rejects two repositories with one publish path', async () => {
   write('conf.d/10-a.yaml', `${REPOSITORY}publish: { latest_path: www/latest }\n`)
   write(
     'conf.d/20-b.yaml',
@@ -122,16 +122,20 @@ test('config: two repositories are not published at one place', async () => {
   assert.equal(found.length, 1)
   assert.match(
     found[0] ?? '',
-    /conf\.d\/.*-[ab]\.yaml:4:25 publish\.latest_path: expected a path of its own, got www\/latest, which conf\.d\/.* has too/,
+    new RegExp(
+      'conf\\.d/.*-[ab]\\.yaml:4:25 publish\\.latest_path: ' +
+        'expected a unique path, got www/latest, which conf\\.d/.* also has',
+    ),
   )
   write(
     'conf.d/20-b.yaml',
     `${REPOSITORY.replace('epel9', 'epel10')}publish: { snapshots_path: www/latest }\n`,
   )
-  assert.match((await problems('')).join(), /expected a path of its own/)
+  assert.match((await problems('')).join(), /expected a unique path/)
   write(
     'conf.d/20-b.yaml',
-    `${REPOSITORY.replace('epel9', 'epel10')}credentials: { type: basic, username: "a:b", password: x }\n`,
+    `${REPOSITORY.replace('epel9', 'epel10')}` +
+      'credentials: { type: basic, username: "a:b", password: x }\n',
   )
   assert.match(
     (await problems('')).join(),

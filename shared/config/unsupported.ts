@@ -1,19 +1,19 @@
 /**
- * What a valid configuration asks for and this version does not do: the one list, for
- * `muster config validate`, which refuses it, for the coordinator as it starts, which says so, and
- * for a sync, which refuses that repository. Never a success that is not what was asked for.
+ * Valid settings that this version doesn't support. `muster config validate` rejects them, the
+ * coordinator reports them at its start, and a sync rejects the repository, so that no operation
+ * succeeds without doing what the configuration requires.
  */
 import type { KeyPath } from './document.ts'
 import type { RepositoryConfig } from './repository.ts'
 import type { Config } from './schema.ts'
 
 export interface Unsupported {
-  /** The key that asks for it. */
+  /** The key of the setting. */
   readonly path: KeyPath
   readonly text: string
 }
 
-/** Of one repository; the coordinator goes on without syncing it. */
+/** Those of one repository. The coordinator runs without syncing it. */
 export function unsupportedOf(
   config: Pick<RepositoryConfig, 'enabled' | 'upstream' | 'rpm' | 'schedule'>,
 ): readonly Unsupported[] {
@@ -24,42 +24,39 @@ export function unsupportedOf(
   if (config.rpm.architectures !== undefined)
     add(
       ['rpm', 'architectures'],
-      'this version mirrors all architectures of a repository; leave it out',
+      'this version mirrors all architectures of a repository; remove it',
     )
   for (const key of ['gpgcheck', 'repo_gpgcheck'] as const)
     if (config.rpm[key])
       add(
         ['rpm', key],
-        'this version cannot check OpenPGP signatures; to mirror without that check set it to false',
+        'this version cannot check OpenPGP signatures; set it to false to mirror without the check',
       )
-  // Of a repository that is disabled nobody expects that it is synced.
+  // Disabled repositories are never synced, so their schedule is ignored.
   if (config.schedule !== undefined && config.enabled)
-    add(
-      ['schedule'],
-      'this version does not start syncs by itself; leave it out, and let cron run `muster repo sync`',
-    )
+    add(['schedule'], 'this version starts no syncs; remove it and let cron run `muster repo sync`')
   return found
 }
 
-/** Of the main configuration; the coordinator does not start. */
+/** Those of the main configuration. The coordinator doesn't start. */
 export function unsupportedSettings(config: Pick<Config, 'database'>): readonly Unsupported[] {
-  // Its parts are there and tested; nothing makes a fleet's database in it.
+  // The store supports PostgreSQL and is tested, but `muster init` can't create a fleet in it.
   return /^postgres(ql)?:/.test(config.database.url)
     ? [
         {
           path: ['database', 'url'],
-          text: 'this version founds no fleet in PostgreSQL; leave it out for `muster.db` in the home',
+          text: "PostgreSQL isn't supported yet; remove it to use `muster.db` in the home",
         },
       ]
     : []
 }
 
-/** Why the address of an upstream is refused; never quotes it, because it may hold a password. */
+/** Why an upstream URL is rejected. Never quotes it, because it may contain a password. */
 export function addressFault(url: string): string | undefined {
   const { username, password, search, hash } = new URL(url)
   if (username !== '' || password !== '')
-    return 'it holds a user name or password; write them under credentials'
+    return 'it contains a user name or password; move them to credentials'
   if (search !== '' || hash !== '')
-    return 'it has a query or fragment; it must be the folder that holds repodata/'
+    return 'it has a query or fragment; expected the folder that contains repodata/'
   return undefined
 }

@@ -1,8 +1,8 @@
-/** The one function of `bcrypt-pbkdf` that is used; the package brings no types. */
+/** The one function of `bcrypt-pbkdf` that is used; the package has no types. */
 declare module 'bcrypt-pbkdf' {
   /**
-   * OpenBSD's bcrypt_pbkdf. Fills `key`; returns 0, or -1 if a length or the rounds make no sense.
-   * Blocks: 20 ms a round.
+   * OpenBSD's bcrypt_pbkdf. Fills `key`. Returns 0, or -1 for invalid lengths or rounds. Blocks for
+   * 20 ms a round.
    */
   export function pbkdf(
     password: Uint8Array,

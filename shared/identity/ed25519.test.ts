@@ -1,6 +1,6 @@
 /**
- * The fixed accept/refuse table of ed25519 signatures and keys, against vectors, and against
- * another implementation.
+ * The rules for ed25519 signatures and keys, tested with vectors and against another
+ * implementation.
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
@@ -30,7 +30,7 @@ function rows(name: string): string[][] {
     .map((line) => line.split('\t'))
 }
 
-/** The fourteen encodings of the eight small-order points, as C2SP/CCTV ed25519 lists them. */
+/** The fourteen encodings of the eight small-order points, from C2SP/CCTV ed25519. */
 const SMALL_ORDER = [
   '0000000000000000000000000000000000000000000000000000000000000000',
   'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
@@ -69,13 +69,13 @@ describe('ed25519', () => {
     }
   })
 
-  test('the edge-case vectors are what their generator makes', () => {
+  test('the edge-case vectors equal the output of their generator', () => {
     for (const [name, text] of Object.entries(FILES))
       assert.equal(readFileSync(join(VECTORS, name), 'utf8'), text(), name)
   })
 
   for (const file of Object.keys(FILES))
-    test(`ID-04: every signature of ${file} is judged by the one table, and is what its row says under ZIP 215`, () => {
+    test(`ID-04: every signature of ${file} has the expected results, also under ZIP 215`, () => {
       const vectors = rows(file)
       assert.ok(vectors.length >= 12)
       for (const [verdict, zip215, flags, key, signature, message] of vectors as [
@@ -91,8 +91,7 @@ describe('ed25519', () => {
           verdict === 'accept',
           flags,
         )
-        // Proves that the refused ones are near misses, refused for what their row says and not for
-        // nonsense.
+        // Proves that each rejected signature is wrong only for the reason in its row.
         assert.equal(
           noble.verify(hex(signature), Buffer.from(message), hex(key)),
           zip215 === 'accept',
@@ -101,7 +100,7 @@ describe('ed25519', () => {
       }
     })
 
-  test('ID-03: all fourteen encodings of small-order points are refused as keys', () => {
+  test('ID-03: rejects all fourteen encodings of small-order points as keys', () => {
     for (const encoding of SMALL_ORDER) {
       assert.notEqual(publicKeyFault(hex(encoding)), undefined, encoding)
       // The zero signature verifies under the identity key on some platforms.
@@ -117,7 +116,7 @@ describe('ed25519', () => {
     }
   })
 
-  test('ID-03: a key with y ≥ p, and a string that is no point, are refused', () => {
+  test('ID-03: rejects a key with y ≥ p, and bytes that are not a point', () => {
     for (let low = 0; low < 19; low++)
       for (const high of [0x7f, 0xff]) {
         const key = new Uint8Array(32).fill(0xff)
@@ -131,7 +130,7 @@ describe('ed25519', () => {
     )
   })
 
-  test('ID-04: S + L, which verifies under lenient rules, is refused', () => {
+  test('ID-04: rejects S + L, which verifies under lenient rules', () => {
     const L = 2n ** 252n + 27742317777372353535851937790883648493n
     const s = BigInt(`0x${Buffer.from(SIGNATURE.subarray(32)).reverse().toString('hex')}`)
     for (let n = 1n; s + n * L < 2n ** 256n; n++) {
@@ -143,7 +142,7 @@ describe('ed25519', () => {
     }
   })
 
-  test('ID-04: signatures and keys of the wrong length are refused', () => {
+  test('ID-04: rejects signatures and keys of the wrong length', () => {
     assert.equal(verifyEd25519(PUBLIC, MESSAGE, SIGNATURE), true)
     for (const length of [0, 1, 32, 63])
       assert.equal(verifyEd25519(PUBLIC, MESSAGE, SIGNATURE.subarray(0, length)), false)
@@ -158,7 +157,7 @@ describe('ed25519', () => {
     )
   })
 
-  test('a flipped bit anywhere in key, message or signature is refused', () => {
+  test('rejects any flipped bit in key, message or signature', () => {
     const flip = (bytes: Uint8Array, bit: number): Uint8Array =>
       bytes.map((byte, i) => (i === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte))
     for (let bit = 0; bit < 256; bit++)
@@ -173,7 +172,7 @@ describe('ed25519', () => {
       assert.equal(verifyEd25519(PUBLIC, flip(MESSAGE, bit), SIGNATURE), false)
   })
 
-  test('whether 32 bytes can be a key agrees with another implementation', () => {
+  test('the validity of 32 bytes as a key agrees with another implementation', () => {
     const decodes = (bytes: Uint8Array): boolean => {
       try {
         return !noble.Point.fromBytes(bytes, false).isSmallOrder()
@@ -189,7 +188,7 @@ describe('ed25519', () => {
     )
   })
 
-  test('honest signatures by any key verify here and elsewhere', () => {
+  test('valid signatures by any key verify here and elsewhere', () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ minLength: 32, maxLength: 32 }),

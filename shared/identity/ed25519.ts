@@ -1,13 +1,12 @@
 /**
- * Ed25519 with one fixed table of what is accepted, the same on every platform: RFC 8032 section
- * 5.1.7 without the cofactor, and before it, whatever the platform's library thinks of them,
- * refusal of
- *   - keys and signatures of the wrong length;
- *   - keys A and commitments R whose encoding is not canonical (y ≥ p, or x = 0 with the sign bit set);
- *   - keys A and commitments R of small order (some libraries let such a key verify every message);
- *   - S ≥ L (a second signature could be made from the first).
- * This is what "Taming the many EdDSAs" (Chalkias, Garillot, Nikolaenko, 2020) calls strict and
- * ed25519-dalek `verify_strict`.
+ * Ed25519 with one fixed set of rules on every platform: RFC 8032 section 5.1.7 without the
+ * cofactor. Before that, independent of the platform's library, it rejects
+ * - keys and signatures of the wrong length;
+ * - keys A and commitments R with a non-canonical encoding (y ≥ p, or x = 0 with the sign bit);
+ * - keys A and commitments R of small order (some libraries verify any message with such a key);
+ * - S ≥ L (a second signature could be derived from the first).
+ * "Taming the many EdDSAs" (Chalkias, Garillot, Nikolaenko, 2020) calls this strict; it is
+ * `verify_strict` of ed25519-dalek.
  */
 import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto'
 
@@ -21,7 +20,7 @@ const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 /**
  * y coordinates, little endian and without the sign bit, of the points of order 1, 2, 4 and 8.
- * Encodings that are not canonical (y + p) need no row: the canonical check refuses them.
+ * Non-canonical encodings (y + p) fail the canonical check.
  */
 const SMALL_ORDER_Y: ReadonlySet<string> = new Set([
   '0100000000000000000000000000000000000000000000000000000000000000', // order 1: (0, 1)
@@ -43,8 +42,8 @@ const FIELD_PRIME = Buffer.from(
 )
 
 /**
- * True if the little-endian number `a` is less than `b`; both 32 bytes. Public values only: the
- * time depends on them.
+ * True if the little-endian number `a` is less than `b`; both have 32 bytes. Not constant-time, so
+ * for public values only.
  */
 function lessThan(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 31; i >= 0; i--) {
@@ -55,22 +54,22 @@ function lessThan(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /**
- * Why these 32 bytes may not be a key or a commitment; undefined if they may. Whether they are a
- * point at all is not checked here.
+ * Why these 32 bytes are invalid as a key or a commitment; undefined if they are valid. Doesn't
+ * check that they are a point of the curve.
  */
 function badPoint(bytes: Uint8Array): string | undefined {
   const y = Buffer.from(bytes)
   y[31] = (y[31] as number) & 0x7f
   if (!lessThan(y, FIELD_PRIME)) return 'its encoding is not canonical'
-  // The points with x = 0, whose sign bit has no meaning, are of order 1 and 2: refused here with
+  // Points with x = 0, whose sign bit has no meaning, have order 1 or 2 and are rejected here with
   // either sign.
   if (SMALL_ORDER_Y.has(y.toString('hex'))) return 'it is a point of small order'
   return undefined
 }
 
 /**
- * Why `bytes` cannot be an ed25519 public key; undefined if it can. Decodes the point: a string
- * that is no point is refused too.
+ * Why `bytes` is not a valid ed25519 public key; undefined if it is. Also checks that it is a point
+ * of the curve.
  */
 export function publicKeyFault(bytes: Uint8Array): string | undefined {
   if (bytes.length !== PUBLIC_KEY_BYTES)
@@ -86,9 +85,8 @@ export function publicKeyFault(bytes: Uint8Array): string | undefined {
 }
 
 /**
- * Keys that were found good. Deciding takes longer than verifying a signature, and whoever reads a
- * log meets a few keys many times. 4096 keys are a quarter of a megabyte; past that the memory
- * starts anew.
+ * Cache of valid keys. This check takes longer than verifying a signature, and a log contains few
+ * keys many times. 4096 keys take 256 KiB; then the cache is cleared.
  */
 const goodKeys = new Set<string>()
 const MAX_GOOD_KEYS = 4096
@@ -98,8 +96,8 @@ const P = 2n ** 255n - 19n
 const D = 37095705934669439343138083508754565189542113879843219016388785533085940283555n
 
 /**
- * True if some x belongs to this y: (y² - 1) / (d y² + 1) is a square (Euler's criterion on u·v,
- * which is one exactly when u/v is).
+ * True if there is an x for this y: (y² - 1) / (d y² + 1) is a square (Euler's criterion on u·v,
+ * which is a square exactly when u/v is).
  */
 function isOnCurve(bytes: Uint8Array): boolean {
   const big = Buffer.from(bytes).reverse()
@@ -120,7 +118,7 @@ function power(base: bigint, exponent: bigint): bigint {
 }
 
 /**
- * Whether `signature` is a good ed25519 signature by `publicKey` over `bytes`, by the table above.
+ * Whether `signature` is a valid ed25519 signature by `publicKey` over `bytes`, by the rules above.
  * Never throws.
  */
 export function verifyEd25519(
@@ -135,8 +133,8 @@ export function verifyEd25519(
   try {
     return verify(null, bytes, publicKeyObject(publicKey), signature)
   } catch {
-    // OpenSSL refuses to import some strings that are no point; others it imports and never
-    // verifies. Both are a plain no.
+    // OpenSSL fails to import some strings that aren't a point; others it imports and never
+    // verifies.
     return false
   }
 }

@@ -1,7 +1,4 @@
-/**
- * The errors of keys and signatures: what a person's or a host's key file, ssh-agent or signature
- * can be wrong about.
- */
+/** Errors of key files, the ssh-agent, public keys, peer ids and signatures. */
 import { defineErrors } from '../errors.ts'
 
 export const identityError = defineErrors({
@@ -82,12 +79,13 @@ export const identityError = defineErrors({
     exit: 'notFound',
     message: (d: { fingerprint: string; where: string }) =>
       `the private half of ${d.fingerprint} is not ${d.where}`,
-    hint: () => 'ssh-add FILE loads a key; --identity FILE names a private key file',
+    hint: () => 'load the key with: ssh-add FILE, or name a private key file with --identity FILE',
   },
   'identity.ambiguous': {
     exit: 'usage',
     message: (d: { fingerprints: readonly string[] }) =>
-      `ssh-agent holds ${d.fingerprints.length} ed25519 keys and none was chosen: ${d.fingerprints.join(', ')}`,
+      `ssh-agent has ${d.fingerprints.length} ed25519 keys and none was chosen: ` +
+      d.fingerprints.join(', '),
     hint: () => 'choose one with --identity FILE.pub or MUSTER_IDENTITY',
   },
   'identity.none': {

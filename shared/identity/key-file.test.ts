@@ -1,4 +1,4 @@
-/** Which files a private key is read from and how one is written. */
+/** Reading and writing of key files. */
 import assert from 'node:assert/strict'
 import { chmod, link, mkdir, readFile, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
@@ -22,7 +22,7 @@ test('a saved key is mode 0600, loads again, and is never replaced', async () =>
   assert.deepEqual(await readFile(path), before)
 })
 
-test('the passphrase is asked for only where a file is encrypted', async () => {
+test('asks for the passphrase only if a file is encrypted', async () => {
   await using folder = await tempFolder()
   const [plain, sealed] = [folder.file('plain'), folder.file('sealed')]
   await saveKeyFile(deps, plain, key)
@@ -39,7 +39,7 @@ test('the passphrase is asked for only where a file is encrypted', async () => {
   await assert.rejects(loadKeyFile(sealed), { code: 'identity.encrypted', exit: 'denied' })
 })
 
-test('ID-17: a private key that others may read or write is refused', async () => {
+test('ID-17: rejects a private key that other users may read or write', async () => {
   await using folder = await tempFolder()
   const path = folder.file('k')
   await saveKeyFile(deps, path, key)
@@ -47,7 +47,7 @@ test('ID-17: a private key that others may read or write is refused', async () =
     await chmod(path, mode)
     await assert.rejects(loadKeyFile(path), {
       code: 'identity.key-file',
-      message: /lets others at it/,
+      message: /gives other users access/,
       hint: `chmod 600 ${path}`,
     })
   }
@@ -55,13 +55,13 @@ test('ID-17: a private key that others may read or write is refused', async () =
   await loadKeyFile(path)
 })
 
-test('ID-17: a private key that belongs to another user is refused, one of root is not', () => {
+test('ID-17: rejects a private key of another user, but not of root', () => {
   assert.match(permissionFault({ uid: 1001, mode: 0o100600 }, 1000) ?? '', /belongs to user 1001/)
   assert.equal(permissionFault({ uid: 1000, mode: 0o100600 }, 1000), undefined)
   assert.equal(permissionFault({ uid: 0, mode: 0o100600 }, 1000), undefined)
 })
 
-test('ID-17: links, pipes, devices, folders and big files are refused without reading or waiting', async () => {
+test('ID-17: rejects links, pipes, devices, folders and big files at once', async () => {
   await using folder = await tempFolder()
   const start = systemClock.monotonic()
   await saveKeyFile(deps, folder.file('k'), key)
@@ -83,7 +83,7 @@ test('ID-17: links, pipes, devices, folders and big files are refused without re
   assert.ok(systemClock.monotonic() - start < 5000)
 })
 
-test('a missing key file is said to be missing', async () => {
+test('a missing key file is reported as missing', async () => {
   await using folder = await tempFolder()
   await assert.rejects(loadKeyFile(folder.file('none')), {
     code: 'identity.key-file-missing',

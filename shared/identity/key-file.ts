@@ -1,7 +1,7 @@
 /**
  * Key files on disk. A private key is read only from a regular file of at most 64 KiB that belongs
- * to this user or to root and that nobody else can read; neither a link nor a pipe nor a device is
- * followed into. A key is written once, durably, and never replaced.
+ * to this user or to root and that other users can't access. Links, pipes and devices are rejected.
+ * A key is written once, durably, and never replaced.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
@@ -12,14 +12,14 @@ import { identityError } from './errors.ts'
 import { formatPrivateKey, parsePrivateKey, type PrivateKeyFile } from './private-key.ts'
 import type { NodeKey } from './signer.ts'
 
-/** An ed25519 key file has about 400 bytes, an RSA key (to be refused by name) up to 7 KiB. */
+/** An ed25519 key file has about 400 bytes, an RSA key (rejected by name) up to 7 KiB. */
 const MAX_FILE_BYTES = 64 * 1024
 
 /**
- * Reads a private key file, decrypting it if need be.
- * @param options.passphrase asked for only if the file is encrypted
- * @throws identity.key-file-missing, identity.key-file, and what {@link parsePrivateKey} and its
- * unlock() throw
+ * Reads a private key file and decrypts it if needed.
+ * @param options.passphrase called only if the file is encrypted
+ * @throws identity.key-file-missing, identity.key-file, and the errors of {@link parsePrivateKey}
+ * and its unlock()
  */
 export async function loadKeyFile(
   path: string,
@@ -29,7 +29,7 @@ export async function loadKeyFile(
   return file.unlock(file.encrypted ? await options.passphrase?.() : undefined)
 }
 
-/** The same without unlocking: its public half, and whether it needs a passphrase. */
+/** Reads a private key file without unlocking it: its public half, and whether it is encrypted. */
 export async function readPrivateKeyFile(
   path: string,
   signal?: AbortSignal,
@@ -63,7 +63,7 @@ export async function saveKeyFile(
 
 /**
  * The text of a key file, public or private.
- * @param options.secret also refuses links, other owners, and any permission for group and others
+ * @param options.secret also rejects links, other owners, and any permission for group and others
  * @throws identity.key-file-missing, identity.key-file
  */
 export async function readKeyText(
@@ -72,8 +72,8 @@ export async function readKeyText(
   signal?: AbortSignal,
 ): Promise<string> {
   signal?.throwIfAborted()
-  // O_NONBLOCK: opening a pipe nobody writes to must not hang. O_NOCTTY: a terminal device must not
-  // become ours.
+  // O_NONBLOCK: opening a pipe without a writer must not block. O_NOCTTY: a terminal device must
+  // not become the controlling terminal.
   const flags =
     constants.O_RDONLY |
     constants.O_NONBLOCK |
@@ -95,7 +95,7 @@ export async function readKeyText(
     throw identityError('identity.key-file', { path, reason }, { cause })
   }
   try {
-    // Of the open file, not of the path: what is checked is what is read.
+    // fstat on the open file, so that the checked file is the one that is read.
     const stat = await file.stat()
     const refuse = (reason: string): Error => identityError('identity.key-file', { path, reason })
     if (!stat.isFile()) throw refuse('it is not a regular file')
@@ -103,8 +103,7 @@ export async function readKeyText(
       throw refuse(`it has ${stat.size} bytes, more than ${MAX_FILE_BYTES}`)
     const fault = options.secret ? permissionFault(stat, process.getuid?.() ?? 0) : undefined
     if (fault !== undefined) throw refuse(fault)
-    // One byte more than allowed: a file that grew since, or one whose size is not known beforehand
-    // (/proc), is seen.
+    // One byte more than allowed detects a file that grew, or one without a known size (/proc).
     const buffer = Buffer.alloc(MAX_FILE_BYTES + 1)
     let length = 0
     for (let read = 1; read > 0 && length < buffer.length; length += read)
@@ -119,15 +118,17 @@ export async function readKeyText(
 }
 
 /**
- * Why a private key must not be read from a file with this owner and mode by user `uid`; undefined
- * if it may.
+ * Why user `uid` must not read a private key from a file with this owner and mode; undefined if it
+ * may.
  */
 export function permissionFault(
   stat: { readonly uid: number; readonly mode: number },
   uid: number,
 ): string | undefined {
   if (stat.uid !== uid && stat.uid !== 0) return `it belongs to user ${stat.uid}`
-  if ((stat.mode & 0o077) !== 0)
-    return `mode ${(stat.mode & 0o777).toString(8).padStart(4, '0')} lets others at it, expected 0600`
+  if ((stat.mode & 0o077) !== 0) {
+    const mode = (stat.mode & 0o777).toString(8).padStart(4, '0')
+    return `mode ${mode} gives other users access, expected 0600`
+  }
   return undefined
 }

@@ -1,4 +1,4 @@
-/** Which key a person signs with: each source in its order, and what is said when there is none. */
+/** The sources of an operator's key, in order, and the errors if there is none. */
 import assert from 'node:assert/strict'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
@@ -28,7 +28,7 @@ async function makeFile(
 const neverAsk = async (): Promise<string> => assert.fail('no passphrase is needed')
 
 describe('the operator key', () => {
-  test('a named file goes before MUSTER_IDENTITY, that before the agent, that before ~/.ssh/id_ed25519', async () => {
+  test('looks in --identity, MUSTER_IDENTITY, the agent, ~/.ssh/id_ed25519', async () => {
     await using folder = await tempFolder()
     const [named, env, held, home] = await Promise.all(
       ['named', 'env', 'held', '.ssh/id_ed25519'].map((name) => makeFile(folder, name)),
@@ -50,7 +50,7 @@ describe('the operator key', () => {
     )
   })
 
-  test('a .pub file names a key in the agent; one that is not there is said to be missing', async () => {
+  test('a .pub file selects a key in the agent; an absent key is reported', async () => {
     await using folder = await tempFolder()
     const [held, absent] = [await makeFile(folder, 'held'), await makeFile(folder, 'absent')]
     await using agent = await startSshAgent(folder.file('agent'))
@@ -69,7 +69,7 @@ describe('the operator key', () => {
     })
   })
 
-  test('an encrypted file whose key the agent holds is not decrypted; else the passphrase is asked for, also with a dead agent', async () => {
+  test('asks for a passphrase only if no agent has the key', async () => {
     await using folder = await tempFolder()
     const plain = await makeFile(folder, 'k')
     const sealed = { path: folder.file('sealed') }
@@ -102,7 +102,7 @@ describe('the operator key', () => {
     )
   })
 
-  test('of several keys in the agent the one of ~/.ssh/id_ed25519.pub is taken; without it a choice is asked for', async () => {
+  test('selects the key of ~/.ssh/id_ed25519.pub, else requires a choice', async () => {
     await using folder = await tempFolder()
     const [one, home] = [await makeFile(folder, 'one'), await makeFile(folder, '.ssh/id_ed25519')]
     await using agent = await startSshAgent(folder.file('agent'))
@@ -113,12 +113,12 @@ describe('the operator key', () => {
     await rm(`${home.path}.pub`)
     await assert.rejects(openOperator(deps, { env }), {
       code: 'identity.ambiguous',
-      message: new RegExp('holds 2 ed25519 keys'),
+      message: new RegExp('has 2 ed25519 keys'),
       exit: 'usage',
     })
   })
 
-  test('without any key the error lists where it looked', async () => {
+  test('without any key the error lists the places searched', async () => {
     await using folder = await tempFolder()
     await using agent = await startSshAgent(folder.file('agent'))
     await assert.rejects(

@@ -1,7 +1,7 @@
 /**
- * Finds the key that a person signs with: the file they name, else the one in MUSTER_IDENTITY, else
- * the key in their ssh-agent, else ~/.ssh/id_ed25519. An encrypted file whose key the agent holds
- * is never decrypted. This key is never the identity of a node.
+ * Finds the operator's key: the named file, else MUSTER_IDENTITY, else the key in the ssh-agent,
+ * else ~/.ssh/id_ed25519. An encrypted file whose key is in the agent is never decrypted. This key
+ * is never the identity of a node.
  */
 import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
@@ -21,14 +21,14 @@ export interface OperatorOptions {
     readonly SSH_AUTH_SOCK?: string | undefined
     readonly HOME?: string | undefined
   }
-  /** Asks a person; called at most once, and only for an encrypted file. */
+  /** Prompts for a passphrase. Called at most once, and only for an encrypted file. */
   readonly passphrase?: (() => Promise<string>) | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 /**
- * @throws identity.none, identity.ambiguous, identity.agent, identity.agent-key, and what reading a
- * key file throws
+ * @throws identity.none, identity.ambiguous, identity.agent, identity.agent-key, and the errors of
+ * reading a key file
  */
 export async function openOperator(
   deps: { clock: Clock },
@@ -61,7 +61,7 @@ const hasAgent = (env: OperatorOptions['env']): boolean =>
   env.SSH_AUTH_SOCK !== undefined && env.SSH_AUTH_SOCK !== ''
 const defaultFile = (home: string): string => join(home, '.ssh', 'id_ed25519')
 
-/** `~/…` reaches us unexpanded from an environment variable or a configuration file. */
+/** `~/…` is unexpanded in an environment variable or a configuration file. */
 function expandHome(path: string, home: string | undefined): string {
   return path.startsWith('~/') && home !== undefined ? join(home, path.slice(2)) : path
 }
@@ -88,7 +88,7 @@ async function openFile(
   const file = parsePrivateKey(await readKeyText(path, { secret: true }, options.signal), path)
   if (!file.encrypted) return file.unlock()
   const held = await findInAgent(deps, file.publicKey, options).catch((error: unknown) => {
-    // A dead agent is no reason to refuse a file that a passphrase opens.
+    // Without a working agent, the file can still be opened with a passphrase.
     if (identityError.is(error, 'identity.agent')) return undefined
     throw error
   })
@@ -114,8 +114,8 @@ async function findInAgent(
 }
 
 /**
- * The only key, else the one whose public half is the default file's; a guess among several would
- * sign with the wrong name.
+ * The only key, else the one that matches the default file's public key. A guess among several
+ * could sign with the wrong key.
  */
 async function chooseFromAgent(
   signers: readonly Signer[],

@@ -1,6 +1,6 @@
 /**
- * Peer ids as text: known pairs (the comparison with libp2p itself is in node/, which may import
- * it), and refusal of all else.
+ * Peer ids as text: known pairs, and rejection of other text. The comparison with libp2p is in
+ * node/, which may import it.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -12,8 +12,8 @@ import { keyFromSeed } from './signer.ts'
 const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'))
 
 /**
- * Public key and id. Source: printed by @libp2p/peer-id 6.0.15 for the keys of the seeds 00…, 01…,
- * 07… and ff….
+ * Public key and id, printed by @libp2p/peer-id 6.0.15 for the keys of the seeds 00…, 01…, 07… and
+ * ff….
  */
 const PAIRS: readonly (readonly [string, string])[] = [
   [
@@ -34,14 +34,14 @@ const PAIRS: readonly (readonly [string, string])[] = [
   ],
 ]
 
-test('known keys and their peer ids, both ways', () => {
+test('converts known keys and peer ids in both directions', () => {
   for (const [key, id] of PAIRS) {
     assert.equal(peerIdOfKey(hex(key)), id)
     assert.deepEqual(keyOfPeerId(id), hex(key))
   }
 })
 
-test('every key has a peer id of 52 characters that gives the key back', () => {
+test('every key has a peer id of 52 characters that converts back', () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (seed) => {
       const { publicKey } = keyFromSeed(seed)
@@ -53,7 +53,7 @@ test('every key has a peer id of 52 characters that gives the key back', () => {
   )
 })
 
-test('ID-03: a peer id that carries a small-order key is refused', () => {
+test('ID-03: rejects a peer id with a small-order key', () => {
   const identity = Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 1 : 0))
   assert.throws(() => peerIdOfKey(identity), { code: 'identity.public-key' })
   assert.throws(() => keyOfPeerId('12D3KooW9tGaPdJo5jmCpadQ971nfiq4kLcQjeBPYTfutBTtckPH'), {
@@ -62,7 +62,7 @@ test('ID-03: a peer id that carries a small-order key is refused', () => {
   })
 })
 
-test('peer ids of other key types, lengths and alphabets are refused', () => {
+test('rejects peer ids of other key types, lengths and alphabets', () => {
   const [, id] = PAIRS[0] as readonly [string, string]
   for (const bad of [
     '',

@@ -1,7 +1,7 @@
 /**
- * The libp2p peer id of an ed25519 key as text, and back, without libp2p: base58btc of the identity
+ * Converts an ed25519 key to its libp2p peer id and back, without libp2p: base58btc of the identity
  * multihash of the key's protobuf (libp2p specs, peer-ids). The command line and the verifiers need
- * ids and never a network stack.
+ * ids without a network stack.
  */
 import { identityError } from './errors.ts'
 import { PUBLIC_KEY_BYTES, publicKeyFault } from './ed25519.ts'
@@ -24,7 +24,7 @@ export function peerIdOfKey(publicKey: Uint8Array): string {
 }
 
 /**
- * The 32-byte public key that an ed25519 peer id carries.
+ * The 32-byte public key of an ed25519 peer id.
  * @throws identity.peer-id for other key types, other lengths, wrong characters and keys of small
  * order
  */
@@ -52,8 +52,8 @@ function toBase58(bytes: Uint8Array): string {
 }
 
 /**
- * The number that `text` writes as `length` bytes; undefined if a character is wrong, it doesn't
- * fit, or it has another encoding.
+ * Decodes `text` to `length` bytes. Undefined if a character is wrong, the number doesn't fit, or
+ * the encoding isn't canonical.
  */
 function fromBase58(text: string, length: number): Uint8Array | undefined {
   let number = 0n

@@ -1,7 +1,7 @@
 /**
- * The encryption of OpenSSH private keys (OpenSSH PROTOCOL.key): bcrypt_pbkdf stretches the
- * passphrase to key and IV of an AES mode. What ssh-keygen has written in the last ten years and
- * AES can undo; every other cipher is named and refused.
+ * The encryption of OpenSSH private keys (OpenSSH PROTOCOL.key): bcrypt_pbkdf derives the key and
+ * IV of an AES mode from the passphrase. Supports the AES modes that ssh-keygen wrote in the last
+ * ten years. Any other cipher is rejected by name.
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import bcrypt from 'bcrypt-pbkdf'
@@ -9,7 +9,7 @@ import { identityError } from './errors.ts'
 import { readSsh } from './ssh-wire.ts'
 
 interface Cipher {
-  /** The name that node:crypto knows. */
+  /** The name in node:crypto. */
   readonly algorithm:
     | 'aes-128-ctr'
     | 'aes-192-ctr'
@@ -37,13 +37,13 @@ const CIPHERS: Readonly<Record<string, Cipher>> = {
 }
 
 /**
- * `ssh-keygen -a`; 16 unless told otherwise, 24 since OpenSSH 9.9, and people type 100. A round
- * costs some 20 ms of this one thread, and a hostile file may ask for 2^31 of them.
+ * `ssh-keygen -a`: default 16, 24 since OpenSSH 9.9, and some users choose 100. A round blocks this
+ * thread for about 20 ms, and a malicious file may specify 2^31 rounds.
  */
 export const MAX_BCRYPT_ROUNDS = 100
 /** OpenSSH draws 16 bytes. */
 const MAX_SALT_BYTES = 64
-/** The block that the plain part is padded to, for `none` and for every AES mode here. */
+/** The block size to which the plain part is padded, for `none` and for all AES modes here. */
 export const BLOCK_BYTES = { none: 8, aes: 16 } as const
 
 export function cipherTagBytes(name: string, what: string): number {
@@ -61,15 +61,15 @@ export interface Encrypted {
   readonly kdf: string
   readonly kdfOptions: Uint8Array
   readonly body: Uint8Array
-  /** Empty but for gcm. */
+  /** Empty except for gcm. */
   readonly tag: Uint8Array
 }
 
 /**
- * Decrypts the private part. The caller overwrites what it gets.
+ * Decrypts the private part. The caller must overwrite the result.
  * @param what the file, for errors
- * @throws identity.cipher, identity.rounds, identity.private-key; identity.passphrase only where
- * the cipher itself can tell (gcm)
+ * @throws identity.cipher, identity.rounds, identity.private-key; identity.passphrase only for gcm,
+ * which authenticates
  * @throws SshWireEnd if the KDF options are truncated
  */
 export function decryptPrivatePart(
@@ -89,7 +89,7 @@ export function decryptPrivatePart(
   if (options.left() !== 0 || salt.length === 0 || salt.length > MAX_SALT_BYTES || rounds === 0)
     throw identityError('identity.private-key', {
       what,
-      reason: 'its key derivation options make no sense',
+      reason: 'its key derivation options are invalid',
     })
   if (rounds > MAX_BCRYPT_ROUNDS)
     throw identityError('identity.rounds', { what, rounds, limit: MAX_BCRYPT_ROUNDS })
@@ -115,7 +115,7 @@ export function decryptPrivatePart(
   }
 }
 
-/** Encrypts a private part with aes256-ctr, what ssh-keygen writes. */
+/** Encrypts a private part with aes256-ctr, as ssh-keygen does. */
 export function encryptPrivatePart(
   body: Uint8Array,
   passphrase: string,
@@ -136,7 +136,7 @@ export function encryptPrivatePart(
   }
 }
 
-/** Key and IV, one after the other. The caller overwrites them. */
+/** Key and IV, concatenated. The caller must overwrite them. */
 function derive(cipher: Cipher, passphrase: string, salt: Uint8Array, rounds: number): Uint8Array {
   const password = Buffer.from(passphrase)
   const secret = Buffer.alloc(cipher.keyBytes + cipher.ivBytes)

@@ -1,6 +1,6 @@
 /**
- * OpenSSH private keys: those that ssh-keygen makes, those that it reads, and those that nobody
- * should.
+ * OpenSSH private keys: reads those of ssh-keygen, writes those that it reads, rejects malformed
+ * ones.
  */
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -17,8 +17,10 @@ import { sshString, sshUint32 } from './ssh-wire.ts'
 
 const key = generateKey({ random: systemRandom }, { comment: 'made here' })
 const other = generateKey({ random: systemRandom })
-const armor = (bytes: Uint8Array): string =>
-  `-----BEGIN OPENSSH PRIVATE KEY-----\n${Buffer.from(bytes).toString('base64')}\n-----END OPENSSH PRIVATE KEY-----\n`
+const armor = (bytes: Uint8Array): string => {
+  const base64 = Buffer.from(bytes).toString('base64')
+  return `-----BEGIN OPENSSH PRIVATE KEY-----\n${base64}\n-----END OPENSSH PRIVATE KEY-----\n`
+}
 
 interface Parts {
   cipher?: string
@@ -34,7 +36,7 @@ interface Parts {
   after?: Uint8Array
 }
 
-/** A key file put together by hand, wrong where a test says so. */
+/** A hand-made key file, with the faults that a test specifies. */
 function assemble(parts: Parts = {}): string {
   const fields = Buffer.concat([
     sshUint32(parts.checks?.[0] ?? 5),
@@ -60,7 +62,7 @@ function assemble(parts: Parts = {}): string {
   )
 }
 
-/** Padding that makes the private part whole blocks of AES. */
+/** Padding of the private part to whole AES blocks. */
 const AES_PADDING = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]
 const kdf = (rounds: number): Uint8Array =>
   Buffer.concat([sshString(new Uint8Array(16).fill(1)), sshUint32(rounds)])
@@ -93,7 +95,7 @@ describe('private keys', () => {
       assert.deepEqual(file.publicKey, opened.publicKey)
     })
 
-  test('a key with the default rounds of ssh-keygen opens, and one without a passphrase needs none', async () => {
+  test('opens a key with the default rounds, and one without a passphrase', async () => {
     await using folder = await tempFolder()
     const encrypted = await makeKey(folder.file('e'), [], 'pw')
     assert.equal(
@@ -134,7 +136,7 @@ describe('private keys', () => {
     }
   })
 
-  test('ID-15: chacha20-poly1305 and unknown ciphers are refused by name, with the command that changes the cipher', async () => {
+  test('ID-15: rejects other ciphers by name, with the command to change it', async () => {
     await using folder = await tempFolder()
     const path = await makeKey(
       folder.file('k'),
@@ -162,7 +164,7 @@ describe('private keys', () => {
     )
   })
 
-  test('ID-15: 2^31 rounds of key derivation are refused at once', () => {
+  test('ID-15: rejects 2^31 rounds of key derivation at once', () => {
     const start = systemClock.monotonic()
     for (const rounds of [101, 2 ** 31, 2 ** 32 - 1])
       assert.throws(
@@ -183,7 +185,7 @@ describe('private keys', () => {
     assert.ok(systemClock.monotonic() - start < 1000)
   })
 
-  test('ID-15: differing check integers, bad padding, two keys, and bytes after the key are refused', () => {
+  test('ID-15: rejects differing check integers, bad padding, two keys, trailing bytes', () => {
     assert.ok(unlock(assemble()))
     for (const [parts, reason] of [
       [{ checks: [1, 2] }, /check integers differ/],
@@ -194,9 +196,9 @@ describe('private keys', () => {
       [{ count: 2 }, /holds 2 keys/],
       [{ count: 2 ** 32 - 1 }, /holds 4294967295 keys/],
       [{ after: Uint8Array.of(0) }, /1 bytes follow/],
-      [{ kdf: 'bcrypt', kdfOptions: kdf(1) }, /do not fit together/],
-      [{ cipher: 'aes256-ctr' }, /do not fit together/],
-      [{ kdfOptions: kdf(1) }, /do not fit together/],
+      [{ kdf: 'bcrypt', kdfOptions: kdf(1) }, /do not match/],
+      [{ cipher: 'aes256-ctr' }, /do not match/],
+      [{ kdfOptions: kdf(1) }, /do not match/],
       [{ type: 'ssh-rsa' }, /type is ssh-rsa/],
       [{ pair: key.seed }, /private half has 32 bytes/],
       [
@@ -237,8 +239,8 @@ describe('private keys', () => {
     )
   })
 
-  test('ID-16: a file whose public half, in any of its three places, does not belong to its seed is refused', () => {
-    const reason = { code: 'identity.private-key', message: /public half does not belong/ }
+  test('ID-16: rejects a file with a public half, in any place, of another seed', () => {
+    const reason = { code: 'identity.private-key', message: /public half does not match/ }
     assert.throws(() => unlock(assemble({ outer: publicKeyBlob(other.publicKey) })), reason)
     assert.throws(() => unlock(assemble({ inner: other.publicKey })), reason)
     assert.throws(
@@ -251,12 +253,12 @@ describe('private keys', () => {
     )
   })
 
-  test('other private key formats are refused by name', async () => {
+  test('rejects other private key formats by name', async () => {
     await using folder = await tempFolder()
     for (const [name, args, reason] of [
       ['rsa', ['-t', 'rsa', '-b', '2048'], /type is ssh-rsa/],
-      ['pem', ['-t', 'rsa', '-b', '2048', '-m', 'PEM'], /holds a RSA PRIVATE KEY/],
-      ['pkcs8', ['-t', 'ecdsa', '-m', 'PKCS8'], /holds a PRIVATE KEY/],
+      ['pem', ['-t', 'rsa', '-b', '2048', '-m', 'PEM'], /contains a RSA PRIVATE KEY/],
+      ['pkcs8', ['-t', 'ecdsa', '-m', 'PKCS8'], /contains a PRIVATE KEY/],
       ['ecdsa', ['-t', 'ecdsa'], /type is ecdsa-sha2-nistp256/],
     ] as const) {
       const text = await readFile(await makeKey(folder.file(name), args), 'utf8')
@@ -267,7 +269,7 @@ describe('private keys', () => {
     assert.throws(() => unlock(assemble().replace('b3Blbn', 'b3B*bn')), { message: /not base64/ })
   })
 
-  test('a key file with any byte changed or cut off raises a Muster error or still holds the same key', () => {
+  test('a changed or truncated key file is a Muster error or still the same key', () => {
     const bytes = Buffer.from(assemble().split('\n')[1] as string, 'base64')
     fc.assert(
       fc.property(
@@ -295,7 +297,7 @@ describe('private keys', () => {
     )
   })
 
-  test('a key that is printed, spread or serialised shows no seed', () => {
+  test('printing, spreading or serialising a key reveals no seed', () => {
     const seed = Buffer.from(key.seed)
     const shown = [JSON.stringify(key), JSON.stringify({ ...key }), Object.keys(key).join()].join()
     assert.ok(

@@ -1,8 +1,8 @@
 /**
- * OpenSSH private key files (OpenSSH PROTOCOL.key, `-----BEGIN OPENSSH PRIVATE KEY-----`), one
- * ed25519 key each, plain or encrypted. A file is taken whole or not at all: one key, matching
- * check integers, the public half the one that the private half gives, the comment and then the
- * padding 1, 2, 3, …, nothing after. Decrypted bytes are overwritten before the reader returns.
+ * OpenSSH private key files (OpenSSH PROTOCOL.key, `-----BEGIN OPENSSH PRIVATE KEY-----`) with one
+ * ed25519 key, plain or encrypted. The whole file must be valid: one key, equal check integers, a
+ * public half that matches the private half, the comment, the padding 1, 2, 3, …, and nothing after
+ * it. Decrypted bytes are overwritten before the reader returns.
  */
 import type { Random } from '../random.ts'
 import { PUBLIC_KEY_BYTES, SEED_BYTES } from './ed25519.ts'
@@ -21,23 +21,23 @@ const BEGIN = '-----BEGIN OPENSSH PRIVATE KEY-----'
 const END = '-----END OPENSSH PRIVATE KEY-----'
 const MAGIC = Buffer.from('openssh-key-v1\0')
 const LINE_WIDTH = 70
-/** ssh-keygen's own default. */
+/** The default of ssh-keygen. */
 const WRITE_ROUNDS = 16
 
-/** What a private key file says without its passphrase. */
+/** The part of a private key file that is readable without its passphrase. */
 export interface PrivateKeyFile {
   readonly publicKey: Uint8Array
   readonly encrypted: boolean
   /**
    * The key itself. Blocks for up to two seconds if encrypted.
-   * @throws identity.encrypted without a passphrase where one is needed, identity.passphrase,
-   * identity.cipher, identity.rounds, identity.private-key
+   * @throws identity.encrypted without a required passphrase, identity.passphrase, identity.cipher,
+   * identity.rounds, identity.private-key
    */
   unlock(passphrase?: string): NodeKey
 }
 
 /**
- * Reads the outside of a key file.
+ * Parses a key file without decrypting it.
  * @param what the file's name, for errors
  * @throws identity.private-key for anything but one ed25519 key in OpenSSH format
  */
@@ -51,13 +51,13 @@ export function parsePrivateKey(text: string, what: string): PrivateKeyFile {
     const kdf = reader.name()
     const kdfOptions = reader.string()
     const count = reader.uint32()
-    if (count !== 1) throw bad(what, `it holds ${count} keys, expected one`)
+    if (count !== 1) throw bad(what, `it contains ${count} keys, expected one`)
     const publicKey = parsePublicKeyBlob(reader.string(), what)
     const body = reader.string()
     const tag = reader.raw(reader.left())
     const encrypted = cipher !== 'none'
     if (encrypted !== (kdf !== 'none') || (!encrypted && kdfOptions.length > 0))
-      throw bad(what, 'its cipher and its key derivation do not fit together')
+      throw bad(what, 'its cipher and its key derivation do not match')
     const unlock = (passphrase?: string): NodeKey =>
       guarded(what, () => {
         const tagBytes = encrypted ? cipherTagBytes(cipher, what) : 0
@@ -101,15 +101,15 @@ function readPrivatePart(
   if (pair.length !== SEED_BYTES + PUBLIC_KEY_BYTES)
     throw bad(what, `its private half has ${pair.length} bytes`)
   const key = keyFromSeed(pair.subarray(0, SEED_BYTES), comment)
-  // Three copies of the public half stand in the file. Signing with one that does not belong to the
-  // seed would give the seed away.
+  // The file contains the public half three times. Signing with one that doesn't match the seed
+  // would reveal the seed.
   for (const copy of [publicKey, inner, pair.subarray(SEED_BYTES)])
     if (!Buffer.from(copy).equals(key.publicKey))
-      throw bad(what, 'its public half does not belong to its private half')
+      throw bad(what, 'its public half does not match its private half')
   return key
 }
 
-/** The text of a private key file, plain or encrypted with aes256-ctr as ssh-keygen does. */
+/** The text of a private key file, plain or encrypted with aes256-ctr like ssh-keygen's. */
 export function formatPrivateKey(
   deps: { random: Random },
   key: NodeKey,
@@ -161,7 +161,7 @@ function dearmor(text: string, what: string): Uint8Array {
     const reason =
       other === undefined
         ? 'it is not an OpenSSH private key'
-        : `it holds a ${other}, expected an OPENSSH PRIVATE KEY`
+        : `it contains a ${other}, expected an OPENSSH PRIVATE KEY`
     throw bad(what, reason)
   }
   if (!trimmed.endsWith(END)) throw bad(what, 'it is truncated')
@@ -175,10 +175,7 @@ function bad(what: string, reason: string): Error {
   return identityError('identity.private-key', { what, reason })
 }
 
-/**
- * Says of a read past the end, and of a public half that is no ed25519 key, that the private key is
- * at fault.
- */
+/** Converts errors of reading past the end or of an invalid public half to identity.private-key. */
 function guarded<T>(what: string, read: () => T): T {
   try {
     return read()

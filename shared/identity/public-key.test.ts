@@ -1,7 +1,4 @@
-/**
- * Public key lines and fingerprints, against ssh-keygen and against everything that is no ed25519
- * key.
- */
+/** Public key lines and fingerprints, compared with ssh-keygen, and rejection of other keys. */
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
@@ -25,7 +22,7 @@ const refused = { code: 'identity.public-key' }
 const lineOf = (blob: Uint8Array, type = 'ssh-ed25519'): string =>
   `${type} ${Buffer.from(blob).toString('base64')}`
 
-test('a .pub file of ssh-keygen gives its key, comment and fingerprint', async () => {
+test('parses key, comment and fingerprint of a .pub file of ssh-keygen', async () => {
   await using folder = await tempFolder()
   const path = await makeKey(folder.file('k'))
   const line = await readFile(`${path}.pub`, 'utf8')
@@ -36,7 +33,7 @@ test('a .pub file of ssh-keygen gives its key, comment and fingerprint', async (
   assert.equal(stdout.split(' ')[1], fingerprintOf(publicKey))
 })
 
-test('ssh-keygen -l reads a line that was written here', async () => {
+test('ssh-keygen -l reads a formatted line', async () => {
   const { stdout } = await runTool('ssh-keygen', ['-l', '-f', '-'], {
     input: `${formatPublicKeyLine(key.publicKey, 'who\nelse')}\n`,
   })
@@ -44,7 +41,7 @@ test('ssh-keygen -l reads a line that was written here', async () => {
   assert.ok(fingerprint.is(key.fingerprint))
 })
 
-test('ID-03: a small-order, non-canonical or impossible key is refused when its line is parsed', () => {
+test('ID-03: rejects a small-order, non-canonical or invalid key at parsing', () => {
   const identity = Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 1 : 0))
   const notCanonical = new Uint8Array(32).fill(0xff)
   const noPoint = Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 2 : 0))
@@ -61,7 +58,7 @@ test('ID-03: a small-order, non-canonical or impossible key is refused when its 
     })
 })
 
-test('key lines of other types, forms and lengths are refused with the reason', () => {
+test('rejects key lines of other types, forms and lengths with the reason', () => {
   const blob = publicKeyBlob(key.publicKey)
   for (const [line, reason] of [
     ['', /not a line of the form/],
@@ -78,7 +75,7 @@ test('key lines of other types, forms and lengths are refused with the reason', 
     assert.throws(() => parsePublicKeyLine(line), { ...refused, message: reason })
 })
 
-test('parsing arbitrary key lines and blobs only ever raises identity.public-key', () => {
+test('arbitrary key lines and blobs raise only identity.public-key', () => {
   const attempt = (parse: () => unknown): void => {
     try {
       parse()
@@ -98,7 +95,7 @@ test('parsing arbitrary key lines and blobs only ever raises identity.public-key
   )
 })
 
-test('formatting and parsing a key line are inverse', () => {
+test('parsing a formatted key line returns the same key', () => {
   fc.assert(
     fc.property(
       fc.uint8Array({ minLength: 32, maxLength: 32 }),

@@ -1,7 +1,6 @@
 /**
- * OpenSSH public keys: the line in a `.pub` file and the blob inside it (RFC 8709 section 4). Only
- * ed25519; keys of small order, of a non-canonical encoding or off the curve are refused here, when
- * a key enters, whatever a verifier would think of them later.
+ * OpenSSH public keys: the line in a `.pub` file and its blob (RFC 8709 section 4). Only ed25519.
+ * Keys of small order, with a non-canonical encoding or off the curve are rejected at parsing.
  */
 import { publicKeyFault } from './ed25519.ts'
 import { identityError } from './errors.ts'
@@ -9,19 +8,19 @@ import { readSsh, SshWireEnd, sshString } from './ssh-wire.ts'
 
 export const KEY_TYPE = 'ssh-ed25519'
 
-/** A key line with a long comment is well below this; anything longer is not a key line. */
+/** A key line with a long comment is far shorter than this. */
 const MAX_LINE_CHARACTERS = 8192
 
-/** The key as SSH carries it: string "ssh-ed25519", string key. */
+/** The SSH key blob: string "ssh-ed25519", string key. */
 export function publicKeyBlob(publicKey: Uint8Array): Uint8Array {
   return Buffer.concat([sshString(KEY_TYPE), sshString(publicKey)])
 }
 
 /**
  * The 32-byte key of an SSH public key blob.
- * @param what named in the error: where the blob came from
- * @throws identity.public-key for another type, trailing bytes, or a key that
- * {@link publicKeyFault} refuses
+ * @param what the source of the blob, for errors
+ * @throws identity.public-key for another type, trailing bytes, or a key that {@link
+ * publicKeyFault} rejects
  */
 export function parsePublicKeyBlob(blob: Uint8Array, what: string): Uint8Array {
   try {
@@ -45,7 +44,7 @@ export function parsePublicKeyBlob(blob: Uint8Array, what: string): Uint8Array {
   }
 }
 
-/** `key` itself if it can be an ed25519 public key; else throws identity.public-key. */
+/** Returns `key` if it is a valid ed25519 public key; else throws identity.public-key. */
 export function requirePublicKey(key: Uint8Array, what: string): Uint8Array {
   const reason = publicKeyFault(key)
   if (reason !== undefined) throw identityError('identity.public-key', { what, reason })
@@ -53,7 +52,7 @@ export function requirePublicKey(key: Uint8Array, what: string): Uint8Array {
 }
 
 /**
- * One line of a `.pub` file: `ssh-ed25519 AAAA… comment`.
+ * Parses a line of a `.pub` file: `ssh-ed25519 AAAA… comment`.
  * @throws identity.public-key
  */
 export function parsePublicKeyLine(

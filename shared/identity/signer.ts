@@ -1,6 +1,5 @@
 /**
- * An ed25519 key that can sign, wherever its private half lives: in memory ({@link NodeKey}) or in
- * an ssh-agent.
+ * An ed25519 key that can sign. Its private half is in memory ({@link NodeKey}) or in an ssh-agent.
  */
 import type { Fingerprint } from '../ids.ts'
 import type { Random } from '../random.ts'
@@ -14,15 +13,15 @@ export interface Signer {
   readonly fingerprint: Fingerprint
   readonly comment: string
   /**
-   * 64 bytes over `bytes` as they are. An ssh-agent may ask a person first, refuse, or be gone:
+   * A 64-byte signature over `bytes`. An ssh-agent may prompt its user first, refuse, or be gone:
    * identity.agent.
    */
   sign(bytes: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>
 }
 
 /**
- * A key whose private half this process holds: node keys, issuing keys, the ephemeral keys of
- * sessions, operator keys from a file.
+ * A key whose private half is in this process: node keys, issuing keys, session keys, operator keys
+ * from a file.
  */
 export interface NodeKey extends Signer {
   /** The 32-byte private seed (RFC 8032 section 5.1.5). Secret. */
@@ -33,7 +32,7 @@ export function generateKey(deps: { random: Random }, options: { comment?: strin
   return keyFromSeed(deps.random.bytes(SEED_BYTES), options.comment)
 }
 
-/** The key of a 32-byte seed; keeps a copy of the seed. */
+/** The key of a 32-byte seed. It keeps a copy of the seed. */
 export function keyFromSeed(seed: Uint8Array, comment = ''): NodeKey {
   if (seed.length !== SEED_BYTES)
     throw identityError('identity.private-key', {
@@ -52,7 +51,6 @@ export function keyFromSeed(seed: Uint8Array, comment = ''): NodeKey {
       return signEd25519(privateKey, bytes)
     },
   }
-  // Not enumerable: a key that is logged, spread or compared by accident must not carry its secret
-  // along.
+  // Not enumerable: logging, spreading or comparing a key must not reveal its seed.
   return Object.defineProperty(key, 'seed', { enumerable: false })
 }

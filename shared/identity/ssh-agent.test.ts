@@ -20,8 +20,8 @@ const key = generateKey(deps, { comment: 'held' })
 const other = generateKey(deps)
 
 /**
- * A server that speaks the agent's protocol as a test wants: `answer` gives the bytes for one
- * request, or undefined for silence.
+ * A server of the agent's protocol. `answer` returns the bytes for one request, or undefined for no
+ * answer.
  */
 async function fakeAgent(
   socket: string,
@@ -68,7 +68,7 @@ const signatureAnswer = (signature: Uint8Array, algorithm = 'ssh-ed25519'): Uint
   )
 
 describe('ssh-agent', () => {
-  test('lists its ed25519 keys, leaves out others, and signs so that the signature verifies', async () => {
+  test('lists its ed25519 keys, skips others, and signs', async () => {
     await using folder = await tempFolder()
     await using agent = await startSshAgent(folder.file('agent'))
     assert.deepEqual(await listAgentKeys(deps, agent), [])
@@ -86,16 +86,16 @@ describe('ssh-agent', () => {
     assert.deepEqual(verifySshsig(statement, 'muster', bytes).publicKey, key.publicKey)
   })
 
-  test('an agent that is not there is an error that says so', async () => {
+  test('a missing agent is reported as such', async () => {
     await using folder = await tempFolder()
     await assert.rejects(listAgentKeys(deps, { socket: folder.file('none') }), {
       code: 'identity.agent',
-      message: /nobody listens/,
+      message: /no process listens/,
       exit: 'unreachable',
     })
   })
 
-  test('ID-23: a refusal, an unknown answer, nothing, and an answer of 4 GiB are errors of the agent', async () => {
+  test('ID-23: a refusal, a bad answer, no answer and 4 GiB are agent errors', async () => {
     await using folder = await tempFolder()
     const answers: [Uint8Array, RegExp][] = [
       [framed(Uint8Array.of(5)), /refused to list/],
@@ -129,7 +129,7 @@ describe('ssh-agent', () => {
     }
   })
 
-  test('ID-23: an agent that hangs is given up after the time limit, an aborted request at once', async () => {
+  test('ID-23: a hanging agent is a timeout; an aborted request ends at once', async () => {
     await using folder = await tempFolder()
     const controller = new AbortController()
     await using _ = await fakeAgent(folder.file('fake'), () => undefined)
@@ -142,7 +142,7 @@ describe('ssh-agent', () => {
     await assert.rejects(pending, /enough/)
   })
 
-  test('ID-23: an agent that drips its answer byte by byte is still under the time limit', async () => {
+  test('ID-23: the time limit covers an answer that arrives byte by byte', async () => {
     await using folder = await tempFolder()
     await using _ = await fakeAgent(folder.file('fake'), async (_request, connection) => {
       connection.write(sshUint32(200_000))
@@ -157,7 +157,7 @@ describe('ssh-agent', () => {
     })
   })
 
-  test('ID-23: a signature by another key, of another algorithm, of other bytes or with bytes after it is not handed on', async () => {
+  test('ID-23: rejects a signature of another key, algorithm or text', async () => {
     await using folder = await tempFolder()
     const bytes = Buffer.from('to be signed')
     const good = await key.sign(bytes)
@@ -189,7 +189,7 @@ describe('ssh-agent', () => {
     assert.deepEqual(await signer.sign(bytes), good)
   })
 
-  test('ID-03: a small-order key in an agent is left out', async () => {
+  test('ID-03: skips a small-order key in an agent', async () => {
     await using folder = await tempFolder()
     const identity = Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 1 : 0))
     await using _ = await fakeAgent(folder.file('fake'), () =>

@@ -1,7 +1,7 @@
 /**
- * A client of ssh-agent (RFC 9987): lists the ed25519 keys it holds and has it sign. One connection
- * a request, with a time limit and a size limit, and no answer is believed: a signature is verified
- * before it is handed on.
+ * A client of ssh-agent (RFC 9987): lists its ed25519 keys and requests signatures. Each request
+ * has a connection, a time limit and a size limit. Answers aren't trusted: every signature is
+ * verified.
  */
 import { createConnection, type Socket } from 'node:net'
 import type { Clock } from '../clock.ts'
@@ -18,17 +18,13 @@ const IDENTITIES_ANSWER = 12
 const SIGN_REQUEST = 13
 const SIGN_RESPONSE = 14
 
-/** What OpenSSH's agent itself allows (AGENT_MAX_LEN); 256 keys with certificates fit. */
+/** The limit of OpenSSH's agent (AGENT_MAX_LEN); 256 keys with certificates fit. */
 const MAX_ANSWER_BYTES = 256 * 1024
-/**
- * Listing is a lookup: an agent that needs longer is stuck, or forwarded over a dead connection.
- */
+/** Listing is a lookup. A slower agent is stuck, or forwarded over a dead connection. */
 const LIST_TIMEOUT_MS = 10_000
-/** Signing may wait for a person: `ssh-add -c` asks. */
+/** Signing may wait for the user: `ssh-add -c` prompts. */
 const SIGN_TIMEOUT_MS = 30_000
-/**
- * An agent that holds more keys than this makes a choice meaningless; the first ones are looked at.
- */
+/** Only this many keys of an agent are read. */
 const MAX_KEYS = 256
 
 export interface AgentDeps {
@@ -37,13 +33,12 @@ export interface AgentDeps {
 export interface AgentOptions {
   /** Path of the agent's unix socket: SSH_AUTH_SOCK. */
   readonly socket: string
-  /** Instead of the limits above; for tests. */
+  /** Replaces the limits above; for tests. */
   readonly timeoutMs?: number
 }
 
 /**
- * The ed25519 keys of the agent as signers; keys of other types, and keys that are refused
- * everywhere, are left out.
+ * The ed25519 keys of the agent as signers. Keys of other types and invalid keys are skipped.
  * @throws identity.agent
  */
 export async function listAgentKeys(
@@ -115,14 +110,14 @@ function agentSigner(
 function expectAnswer(answer: Uint8Array, kind: number, refusal: string): SshReader {
   const reader = readSsh(answer)
   const got = reader.byte()
-  // 5 is SSH_AGENT_FAILURE; an agent that answers something else entirely has refused just as well.
+  // 5 is SSH_AGENT_FAILURE. Any other unexpected answer counts as a refusal too.
   if (got !== kind) throw new AgentRefusal(got === 5 ? refusal : `${refusal} (answer ${got})`)
   return reader
 }
 
 class AgentRefusal extends Error {}
 
-/** Everything that can be wrong with an answer is the agent's failure. */
+/** Converts any error in an answer to a failure of the agent. */
 function understand<T>(options: AgentOptions, read: () => T): T {
   try {
     return read()
@@ -140,7 +135,7 @@ function failed(options: AgentOptions, reason: string, cause?: unknown): Error {
   return identityError('identity.agent', { socket: options.socket, reason }, { cause })
 }
 
-/** Sends one request and gives the answer without its length. */
+/** Sends one request and returns the answer without its length field. */
 async function ask(
   deps: AgentDeps,
   options: AgentOptions,
@@ -166,7 +161,7 @@ async function ask(
     throw failed(
       options,
       code === 'ENOENT' || code === 'ECONNREFUSED'
-        ? 'nobody listens there'
+        ? 'no process listens there'
         : (code ?? 'the connection failed'),
       cause,
     )
@@ -187,7 +182,7 @@ async function readAnswer(socket: Socket, options: AgentOptions): Promise<Uint8A
     const head = Buffer.concat(chunks.splice(0))
     chunks.push(head)
     const length = head.readUInt32BE(0)
-    // Before more is read: the length decides how much memory a stranger's agent may fill.
+    // Checked before more is read: the length determines how much memory an answer takes.
     if (length === 0 || length > MAX_ANSWER_BYTES)
       throw failed(options, `it announced an answer of ${length} bytes`)
     if (received >= 4 + length) return new Uint8Array(head.subarray(4, 4 + length))

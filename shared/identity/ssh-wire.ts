@@ -1,13 +1,10 @@
 /**
- * The data types of the SSH protocol (RFC 4251 section 5) that keys and signatures are made of. A
- * read past the end never allocates and never returns a part: it raises {@link SshWireEnd}, which
- * each caller turns into an error of its own.
+ * The data types of the SSH protocol (RFC 4251 section 5) in keys and signatures. A read past the
+ * end never allocates and never returns a part: it throws {@link SshWireEnd}, which each caller
+ * converts to an error of its area.
  */
 
-/**
- * Raised when a length or a value does not fit in what is left; callers catch it and say what was
- * being read.
- */
+/** Thrown if a length or a value exceeds the remaining bytes. */
 export class SshWireEnd extends Error {
   override readonly name = 'SshWireEnd'
 }
@@ -15,13 +12,13 @@ export class SshWireEnd extends Error {
 export interface SshReader {
   uint32(): number
   byte(): number
-  /** `length` bytes as they are; a view, not a copy. */
+  /** `length` bytes unchanged; a view, not a copy. */
   raw(length: number): Uint8Array
   /** A string: uint32 length and that many bytes; a view, not a copy. */
   string(): Uint8Array
   /** A string that must be printable ASCII, such as an algorithm name. */
   name(): string
-  /** How many bytes are left. */
+  /** The number of remaining bytes. */
   left(): number
 }
 

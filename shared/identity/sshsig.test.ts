@@ -1,6 +1,4 @@
-/**
- * SSHSIG signatures, both ways with the real ssh-keygen, and everything that must not pass for one.
- */
+/** SSHSIG signatures, exchanged with the real ssh-keygen in both directions, and invalid ones. */
 import assert from 'node:assert/strict'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
@@ -32,7 +30,7 @@ interface Parts {
   after?: Uint8Array
 }
 
-/** A signature put together by hand around a good one, wrong where a test says so. */
+/** A hand-made signature based on a valid one, with the faults that a test specifies. */
 function assemble(good: ReturnType<typeof parseSshsig>, parts: Parts): Uint8Array {
   return Buffer.concat([
     Buffer.from(parts.magic ?? 'SSHSIG'),
@@ -52,7 +50,7 @@ function assemble(good: ReturnType<typeof parseSshsig>, parts: Parts): Uint8Arra
 }
 
 describe('SSHSIG', () => {
-  test('ssh-keygen -Y verify accepts what is signed here, and refuses it for other bytes and namespaces', async () => {
+  test('ssh-keygen -Y verify accepts signatures for their bytes and namespace', async () => {
     await using folder = await tempFolder()
     await writeFile(folder.file('sig'), armorSshsig(await signSshsig(key, 'muster', MESSAGE)))
     await writeFile(
@@ -83,14 +81,15 @@ describe('SSHSIG', () => {
     assert.match(
       good.stdout,
       new RegExp(
-        `Good "muster" signature for op@fleet with ED25519 key ${key.fingerprint.replace(/[+]/g, '\\+')}`,
+        'Good "muster" signature for op@fleet with ED25519 key ' +
+          key.fingerprint.replace(/[+]/g, '\\+'),
       ),
     )
     assert.notEqual((await verify('muster-root', MESSAGE)).code, 0)
     assert.notEqual((await verify('muster', Buffer.from('other'))).code, 0)
   })
 
-  test('what ssh-keygen -Y sign makes, with either hash, verifies here', async () => {
+  test('verifies signatures of ssh-keygen -Y sign with either hash', async () => {
     await using folder = await tempFolder()
     const path = await makeKey(folder.file('k'))
     const { publicKey } = await loadKeyFile(path)
@@ -109,7 +108,7 @@ describe('SSHSIG', () => {
     }
   })
 
-  test('a signature here is, byte for byte, the one that ssh-keygen makes with the same key', async () => {
+  test('signs byte for byte like ssh-keygen with the same key', async () => {
     await using folder = await tempFolder()
     await saveKeyFile(deps, folder.file('k'), key)
     const { stdout } = await runTool(
@@ -120,7 +119,7 @@ describe('SSHSIG', () => {
     assert.equal(armorSshsig(await signSshsig(key, 'muster-root', MESSAGE)), stdout)
   })
 
-  test('ID-18: a signature that ssh-keygen made for git or file is not one for muster', async () => {
+  test('ID-18: rejects a signature of ssh-keygen for git or file', async () => {
     await using folder = await tempFolder()
     const path = await makeKey(folder.file('k'))
     for (const namespace of ['git', 'file', 'muster-root', 'muster ', 'Muster', 'muste']) {
@@ -131,7 +130,7 @@ describe('SSHSIG', () => {
         ...refused,
         message: /its namespace is/,
       })
-      // Renaming the namespace in the envelope doesn't help: it is signed.
+      // Renaming the namespace in the envelope has no effect: it is signed.
       const renamed = assemble({ ...parseSshsig(binary), namespace: 'muster' }, {})
       assert.throws(() => verifySshsig(renamed, 'muster', MESSAGE), {
         ...refused,
@@ -141,7 +140,7 @@ describe('SSHSIG', () => {
     }
   })
 
-  test('ID-19: other versions, empty namespaces, weak hashes, other algorithms and trailing bytes are refused', async () => {
+  test('ID-19: rejects other versions, hashes, algorithms and trailing bytes', async () => {
     const good = parseSshsig(await signSshsig(key, 'muster', MESSAGE))
     assert.deepEqual(verifySshsig(assemble(good, {}), 'muster', MESSAGE), {
       publicKey: key.publicKey,
@@ -153,7 +152,7 @@ describe('SSHSIG', () => {
       [{ namespace: '' }, /namespace is empty/],
       [{ hash: 'md5' }, /hash is md5/],
       [{ hash: 'sha1' }, /hash is sha1/],
-      [{ hash: 'sha256' }, /does not belong/],
+      [{ hash: 'sha256' }, /does not match/],
       [{ hash: '' }, /hash is/],
       [{ algorithm: 'ssh-rsa' }, /algorithm is ssh-rsa/],
       [{ algorithm: 'sk-ssh-ed25519@openssh.com' }, /algorithm is sk-/],
@@ -170,7 +169,7 @@ describe('SSHSIG', () => {
     await assert.rejects(signSshsig(key, '', MESSAGE), refused)
   })
 
-  test('ID-19: a signature by an RSA key is refused whatever its hash', async () => {
+  test('ID-19: rejects a signature by an RSA key with any hash', async () => {
     await using folder = await tempFolder()
     const path = await makeKey(folder.file('k'), ['-t', 'rsa', '-b', '2048'])
     const { stdout } = await runTool('ssh-keygen', ['-Y', 'sign', '-f', path, '-n', 'muster'], {
@@ -182,14 +181,14 @@ describe('SSHSIG', () => {
     })
   })
 
-  test('ID-19: a filled reserved field is not refused, but it is signed', async () => {
-    // The same signature under a reserved field that it was not made with: refused.
+  test('ID-19: accepts a reserved field, which is signed', async () => {
+    // The same signature with a reserved field that it doesn't cover: rejected.
     const good = parseSshsig(await signSshsig(key, 'muster', MESSAGE))
     assert.throws(() => verifySshsig(assemble(good, { reserved: 'later' }), 'muster', MESSAGE), {
       ...refused,
       message: /does not belong/,
     })
-    // Made with it: accepted, and the field is ignored.
+    // Signed with it: accepted, and the field is ignored.
     let signed: Uint8Array = new Uint8Array(0)
     await signSshsig(
       { ...key, sign: async (bytes) => (signed = bytes).subarray(0, 64) },
@@ -208,7 +207,7 @@ describe('SSHSIG', () => {
     )
   })
 
-  test('ID-19: armor of a megabyte, of other frames and of no base64 is refused', async () => {
+  test('ID-19: rejects armor of a megabyte, with other frames or without base64', async () => {
     const text = armorSshsig(await signSshsig(key, 'muster', MESSAGE))
     assert.ok(dearmorSshsig(text.replaceAll('\n', '\r\n')))
     assert.ok(dearmorSshsig(`\n${text}\n`))
@@ -224,7 +223,7 @@ describe('SSHSIG', () => {
       assert.throws(() => dearmorSshsig(bad), refused)
   })
 
-  test('a signature with any byte changed or cut off raises a Muster error', async () => {
+  test('any changed or missing byte of a signature is a Muster error', async () => {
     const binary = Buffer.from(await signSshsig(key, 'muster', MESSAGE))
     fc.assert(
       fc.property(

@@ -1,7 +1,7 @@
 /**
- * SSHSIG signatures (OpenSSH PROTOCOL.sshsig), ed25519 only: what `ssh-keygen -Y sign` writes and
- * `ssh-keygen -Y verify` reads, binary and armored. A signature is bound to its namespace, so one
- * made for `git` or `file` is never one for `muster`.
+ * SSHSIG signatures (OpenSSH PROTOCOL.sshsig), ed25519 only, as `ssh-keygen -Y sign` and `-Y
+ * verify` use them, binary and armored. A signature is bound to its namespace, so one for `git` or
+ * `file` isn't valid for `muster`.
  */
 import { createHash } from 'node:crypto'
 import { SIGNATURE_BYTES, verifyEd25519 } from './ed25519.ts'
@@ -10,25 +10,23 @@ import { KEY_TYPE, parsePublicKeyBlob, publicKeyBlob } from './public-key.ts'
 import type { Signer } from './signer.ts'
 import { readSsh, SshWireEnd, sshString, sshUint32 } from './ssh-wire.ts'
 
-/**
- * `muster` for what one operator orders, `muster-root` for what the fleet's root itself decides.
- */
+/** `muster` for operators' intents, `muster-root` for root statements and root decisions. */
 export type SshsigNamespace = 'muster' | 'muster-root'
 
 const MAGIC = Buffer.from('SSHSIG')
 const VERSION = 1
 const HASHES = ['sha256', 'sha512'] as const
-/** What ssh-keygen uses unless told otherwise. */
+/** The default of ssh-keygen. */
 const DEFAULT_HASH = 'sha512'
-/** An ed25519 signature takes about 180 bytes and 300 armored; nothing honest comes near. */
+/** An ed25519 signature takes about 180 bytes, 300 armored; valid ones are far below this limit. */
 const MAX_BYTES = 8 * 1024
 
 const ARMOR_BEGIN = '-----BEGIN SSH SIGNATURE-----'
 const ARMOR_END = '-----END SSH SIGNATURE-----'
-/** Base64 characters in a line, as ssh-keygen writes them. */
+/** Base64 characters in a line, as in ssh-keygen's output. */
 const ARMOR_WIDTH = 70
 
-/** Signs `message`; gives the binary form. */
+/** Signs `message`; returns the binary form. */
 export async function signSshsig(
   signer: Signer,
   namespace: string,
@@ -49,7 +47,7 @@ export async function signSshsig(
   ])
 }
 
-/** The bytes that the key signs: the message only as its hash, everything else in full. */
+/** The bytes that the key signs: the hash of the message, all other fields in full. */
 function signedData(
   namespace: string,
   reserved: Uint8Array,
@@ -76,7 +74,7 @@ export interface Sshsig {
 }
 
 /**
- * Takes a binary signature apart without checking it against a message.
+ * Parses a binary signature without verifying it.
  * @throws identity.sshsig for anything but a version 1 ed25519 signature with a namespace, sha256
  * or sha512 and no trailing bytes
  */
@@ -93,7 +91,7 @@ export function parseSshsig(bytes: Uint8Array): Sshsig {
     const namespace = Buffer.from(reader.string()).toString('latin1')
     if (namespace === '') throw bad('its namespace is empty')
     // PROTOCOL.sshsig: "implementations should ignore the reserved field if it is not empty". It is
-    // signed, so it stays as it is.
+    // signed, so it is kept.
     const reserved = new Uint8Array(reader.string())
     const name = reader.name()
     const hash = HASHES.find((known) => known === name)
@@ -104,7 +102,7 @@ export function parseSshsig(bytes: Uint8Array): Sshsig {
     if (algorithm !== KEY_TYPE) throw bad(`its algorithm is ${algorithm}, expected ${KEY_TYPE}`)
     const signature = new Uint8Array(inner.string())
     if (inner.left() !== 0 || signature.length !== SIGNATURE_BYTES)
-      throw bad(`the signature proper is not ${SIGNATURE_BYTES} bytes`)
+      throw bad(`the inner signature is not ${SIGNATURE_BYTES} bytes`)
     return { publicKey, namespace, reserved, hash, signature }
   } catch (cause) {
     if (!(cause instanceof SshWireEnd)) throw cause
@@ -113,8 +111,8 @@ export function parseSshsig(bytes: Uint8Array): Sshsig {
 }
 
 /**
- * Checks a binary signature over `message` in `namespace`.
- * @returns the key that signed; whether that key may say such a thing is the caller's question
+ * Verifies a binary signature over `message` in `namespace`.
+ * @returns the key that signed; the caller decides what that key may sign
  * @throws identity.sshsig, identity.public-key
  */
 export function verifySshsig(
@@ -125,7 +123,9 @@ export function verifySshsig(
   const parsed = parseSshsig(bytes)
   if (parsed.namespace !== namespace)
     throw identityError('identity.sshsig', {
-      reason: `its namespace is ${JSON.stringify(parsed.namespace.slice(0, 64))}, expected ${namespace}`,
+      reason:
+        `its namespace is ${JSON.stringify(parsed.namespace.slice(0, 64))}, ` +
+        `expected ${namespace}`,
     })
   if (
     !verifyEd25519(
@@ -135,12 +135,12 @@ export function verifySshsig(
     )
   )
     throw identityError('identity.sshsig', {
-      reason: 'it does not belong to these bytes and this key',
+      reason: 'it does not match these bytes and this key',
     })
   return { publicKey: parsed.publicKey }
 }
 
-/** The text form: what `ssh-keygen -Y sign` writes to a `.sig` file, with a final line end. */
+/** The text form, as `ssh-keygen -Y sign` writes it to a `.sig` file, with a final line end. */
 export function armorSshsig(bytes: Uint8Array): string {
   const base64 = Buffer.from(bytes).toString('base64')
   const lines = Array.from({ length: Math.ceil(base64.length / ARMOR_WIDTH) }, (_, i) =>
@@ -150,8 +150,8 @@ export function armorSshsig(bytes: Uint8Array): string {
 }
 
 /**
- * The binary form of an armored signature. Line ends may be LF or CRLF and lines of any width;
- * nothing but blanks may stand around it.
+ * The binary form of an armored signature. Line ends may be LF or CRLF, and lines of any width.
+ * Only blanks may be around it.
  * @throws identity.sshsig
  */
 export function dearmorSshsig(text: string): Uint8Array {
