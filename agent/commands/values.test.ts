@@ -60,7 +60,7 @@ test('AL-13: an order with a wrong value is refused for good, with a code and th
   assert.deepEqual([refusal.result, refusal.detail['code']], ['refused', 'trust.opening'])
   assert.match(
     String(refusal.detail['error']),
-    /^the value of the variable TOKEN is refused: it is not the one that was signed$/,
+    /^the value of the variable TOKEN is rejected: it does not match the signed commitment$/,
   )
   assert.doesNotMatch(Buffer.from(outcome.statement).toString(), /canary/)
   same((await client.call('perform', { ...good, values: openings })).outcome, outcome)

@@ -278,34 +278,34 @@ const WRONG: Record<string, { says: string; order: (host: Host) => Promise<Perfo
       ),
   },
   'its values were left out': {
-    says: 'trust.opening: it did not come with the order',
+    says: 'trust.opening: it was not sent with the intent',
     order: withValues(),
   },
   'one of its values was left out': {
-    says: 'trust.opening: it did not come with the order',
+    says: 'trust.opening: it was not sent with the intent',
     order: withValues([TOKEN]),
   },
   'one of its values was altered': {
-    says: 'trust.opening: it is not the one that was signed',
+    says: 'trust.opening: it does not match the signed commitment',
     order: withValues([{ ...TOKEN, value: 'hunter3' }, OTHER]),
   },
   'its values were exchanged': {
-    says: 'trust.opening: it is not the one that was signed',
+    says: 'trust.opening: it does not match the signed commitment',
     order: withValues([
       { ...TOKEN, salt: OTHER.salt, value: OTHER.value },
       { ...OTHER, salt: TOKEN.salt, value: TOKEN.value },
     ]),
   },
   'one of its values came twice': {
-    says: 'trust.opening: it came twice',
+    says: 'trust.opening: it was sent twice',
     order: withValues([TOKEN, TOKEN, OTHER]),
   },
   'a variable was added that nobody signed': {
-    says: 'trust.opening: the order does not name it',
+    says: 'trust.opening: the intent does not name it',
     order: withValues([TOKEN, OTHER, { ...TOKEN, name: 'LD_PRELOAD' }]),
   },
   'a stop was given variables': {
-    says: 'trust.opening: the order does not name it',
+    says: 'trust.opening: the intent does not name it',
     order: async ({ log }) =>
       orderOf(log, await stopIntent(1, runOf(1), 0), { from: 2, values: [TOKEN] }),
   },
@@ -423,7 +423,7 @@ const WRONG: Record<string, { says: string; order: (host: Host) => Promise<Perfo
       }),
   },
   'somebody revokes a key who may not': {
-    says: 'trust.revoker: only an operator of the fleet revokes keys',
+    says: 'trust.revoker: only an operator of the fleet may revoke keys',
     order: async ({ log }) =>
       orderOf(log, await startIntent(1), {
         from: 2,

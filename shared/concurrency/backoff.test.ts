@@ -1,4 +1,4 @@
-/** Backoff stays within its bounds, spreads, and stops when told. */
+/** Backoff stays within its limits, is random, and ends on abort. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -9,7 +9,7 @@ import { type Random, systemRandom } from '../random.ts'
 const top: Random = { bytes: systemRandom.bytes, fraction: () => 0.999999 }
 const options = { baseMs: 100, maxMs: 5000 }
 
-/** A clock whose sleeps pass at once and are noted. */
+/** A clock whose sleeps return at once and are recorded. */
 function notingClock(): { clock: Clock; waits: number[] } {
   const waits: number[] = []
   const sleep = async (ms: number, signal?: AbortSignal): Promise<void> => {
@@ -19,14 +19,14 @@ function notingClock(): { clock: Clock; waits: number[] } {
   return { clock: { ...systemClock, sleep }, waits }
 }
 
-test('backoff doubles up to its ceiling', () => {
+test('backoff doubles up to its maximum', () => {
   const waits = [0, 1, 2, 3, 10, 1000].map((attempt) =>
     Math.round(backoffMs({ random: top }, options, attempt)),
   )
   assert.deepEqual(waits, [100, 200, 400, 800, 5000, 5000])
 })
 
-test('backoff is never negative nor above its ceiling', () => {
+test('backoff is never negative and never above its maximum', () => {
   fc.assert(
     fc.property(
       fc.nat(),
@@ -43,7 +43,7 @@ test('backoff is never negative nor above its ceiling', () => {
   )
 })
 
-test('retry tries again while it helps and then throws the last error', async () => {
+test('retry repeats retryable failures, then throws the last error', async () => {
   const { clock, waits } = notingClock()
   let tries = 0
   const failing = retry(
@@ -58,7 +58,7 @@ test('retry tries again while it helps and then throws the last error', async ()
   assert.equal(waits.length, 3)
 })
 
-test('retry does not repeat what another try cannot mend', async () => {
+test('retry does not repeat a permanent failure', async () => {
   const { clock, waits } = notingClock()
   const failing = retry(
     { clock, random: top },
@@ -71,7 +71,7 @@ test('retry does not repeat what another try cannot mend', async () => {
   assert.deepEqual(waits, [])
 })
 
-test('retry waits as long as the other side asked, within its own ceiling', async () => {
+test('retry waits as long as the peer requests, up to its maximum', async () => {
   const { clock, waits } = notingClock()
   const asks = [2000, 90_000]
   const work = async (attempt: number): Promise<string> => {
@@ -90,7 +90,7 @@ test('retry waits as long as the other side asked, within its own ceiling', asyn
   assert.deepEqual(waits, [2000, 5000])
 })
 
-test('an abort ends the wait of a retry with the reason of the signal', async () => {
+test('an abort ends a wait with the reason of the signal', async () => {
   const abort = new AbortController()
   const onRetry = (): void => abort.abort(new Error('enough'))
   const failing = retry(
@@ -110,7 +110,7 @@ test('an abort ends the wait of a retry with the reason of the signal', async ()
   await assert.rejects(failing, { message: 'enough' })
 })
 
-test('Retry-After: seconds and dates are read, anything else is not', () => {
+test('Retry-After: parses seconds and dates only', () => {
   const now = Date.parse('Wed, 21 Oct 2015 07:28:00 GMT')
   assert.equal(parseRetryAfter('120', now), 120_000)
   assert.equal(parseRetryAfter('Wed, 21 Oct 2015 07:28:10 GMT', now), 10_000)

@@ -1,7 +1,7 @@
 /**
- * Waiting before another try: exponential with full jitter, so that many clients that failed
- * together don't come back together (Brooker, "Exponential Backoff and Jitter", AWS Architecture
- * Blog 2015: full jitter does the least work of the variants).
+ * Delays before retries: exponential with full jitter, so that many clients that failed together
+ * don't retry together (Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog 2015: full
+ * jitter does the least work of the variants).
  */
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
@@ -14,7 +14,7 @@ export interface BackoffOptions {
 }
 
 /**
- * The wait before try `attempt` + 1, in ms: uniform in [0, min(maxMs, baseMs · 2^attempt)).
+ * The delay before attempt `attempt` + 1, in ms: uniform in [0, min(maxMs, baseMs · 2^attempt)).
  * `attempt` counts failures from 0.
  */
 export function backoffMs(
@@ -22,28 +22,28 @@ export function backoffMs(
   options: BackoffOptions,
   attempt: number,
 ): number {
-  // 2^30 · 1 ms is twelve days; beyond it the power only risks Infinity.
+  // 2^30 · 1 ms is twelve days; a larger power could become Infinity.
   const ceiling = Math.min(options.maxMs, options.baseMs * 2 ** Math.min(attempt, 30))
   return deps.random.fraction() * ceiling
 }
 
 export interface RetryOptions extends BackoffOptions {
-  /** How often the work is done again after it failed. 0: once only. */
+  /** How often failed work is repeated. 0: never. */
   readonly retries: number
-  /** Whether another try can help after this error. */
+  /** Whether a retry can help after this error. */
   readonly retryable: (error: unknown) => boolean
   /**
-   * The wait that the other side asked for, in ms (`Retry-After`); at least this long is waited, at
+   * The delay that the peer requested (`Retry-After`), in ms. The wait is at least this long, at
    * most {@link BackoffOptions.maxMs}.
    */
   readonly askedMs?: (error: unknown) => number | undefined
-  /** Told before each wait. */
+  /** Called before each wait. */
   readonly onRetry?: (error: unknown, attempt: number, waitMs: number) => void
   readonly signal?: AbortSignal
 }
 
 /**
- * Does `work` until it succeeds, fails for good, or `retries` are used up; then throws the last
+ * Runs `work` until it succeeds, fails permanently, or `retries` are used up; then throws the last
  * error. An abort ends a wait at once and throws the signal's reason.
  */
 export async function retry<T>(
@@ -71,8 +71,8 @@ export async function retry<T>(
 }
 
 /**
- * Milliseconds that a `Retry-After` header asks to wait (RFC 9110 section 10.2.3: seconds or an
- * HTTP date), or undefined if it is absent or malformed. A date in the past means 0.
+ * The delay of a `Retry-After` header in milliseconds (RFC 9110 section 10.2.3: seconds or an HTTP
+ * date). Undefined if it is absent or malformed. A date in the past means 0.
  */
 export function parseRetryAfter(
   header: string | null | undefined,
@@ -80,7 +80,7 @@ export function parseRetryAfter(
 ): number | undefined {
   if (header === null || header === undefined) return undefined
   if (/^\d{1,9}$/.test(header)) return Number(header) * 1000
-  // An HTTP date names its day; without this check Date.parse takes far too much for a date.
+  // An HTTP date begins with its weekday. Without this check Date.parse would accept much more.
   if (!/^[A-Z][a-z]{2,8}[, ]/.test(header)) return undefined
   const at = Date.parse(header)
   return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs)

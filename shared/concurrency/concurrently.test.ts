@@ -1,9 +1,9 @@
-/** Bounded, in order, and quiet after a failure. */
+/** Bounded, ordered, and no new jobs after a failure. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { concurrently } from './concurrently.ts'
 
-test('results keep the order of the items and no more jobs run than allowed', async () => {
+test('keeps the order of the results and the limit of running jobs', async () => {
   let running = 0
   let most = 0
   const results = await concurrently([5, 1, 4, 2, 3], 2, async (item) => {
@@ -16,7 +16,7 @@ test('results keep the order of the items and no more jobs run than allowed', as
   assert.equal(most, 2)
 })
 
-test('after a failure no new job starts, and the failure is thrown once the others settled', async () => {
+test('a failure starts no new job and is thrown after the others settle', async () => {
   const started: number[] = []
   let settled = false
   await assert.rejects(

@@ -1,8 +1,8 @@
-/** Runs a job for each item, a bounded number at a time, and keeps the order of the results. */
+/** Runs a job for each item, a limited number at a time, and keeps the order of the results. */
 
 /**
- * Rejects with the first failure once the jobs under way have settled; no new one is started after
- * it.
+ * Rejects with the first failure once the running jobs have settled. No new job starts after a
+ * failure.
  */
 export async function concurrently<T, R>(
   items: readonly T[],

@@ -1,11 +1,11 @@
-/** The bucket gives no more than its rate, in order, and an aborted waiter costs nothing. */
+/** The bucket keeps its rate and order, and an aborted waiter costs nothing. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { type Clock, systemClock } from '../clock.ts'
 import { createLimiter } from './limiter.ts'
 
-/** A clock that stands still until someone sleeps on it. */
+/** A clock that advances only by sleeping. */
 function virtualClock(): Clock & { at: number } {
   const clock = {
     ...systemClock,
@@ -19,7 +19,7 @@ function virtualClock(): Clock & { at: number } {
   return clock
 }
 
-test('limiter: a full bucket gives its burst at once and then refuses', () => {
+test('limiter: a full bucket allows its burst at once and then rejects', () => {
   const limiter = createLimiter({ clock: virtualClock() }, { burst: 3, perSecond: 1 })
   assert.deepEqual(
     [1, 2, 3, 4].map(() => limiter.tryTake()),
@@ -27,7 +27,7 @@ test('limiter: a full bucket gives its burst at once and then refuses', () => {
   )
 })
 
-test('limiter: tokens come back at the rate, never above the burst', () => {
+test('limiter: tokens are refilled at the rate, up to the burst', () => {
   const clock = virtualClock()
   const limiter = createLimiter({ clock }, { burst: 2, perSecond: 10 })
   assert.ok(limiter.tryTake(2))
@@ -35,8 +35,8 @@ test('limiter: tokens come back at the rate, never above the burst', () => {
   assert.ok(limiter.tryTake(1))
   assert.ok(!limiter.tryTake(1))
   clock.at += 3_600_000
-  assert.ok(limiter.tryTake(3), 'a request above the burst is served from a full bucket')
-  assert.ok(!limiter.tryTake(1), 'and leaves a debt')
+  assert.ok(limiter.tryTake(3), 'a full bucket allows a request above the burst')
+  assert.ok(!limiter.tryTake(1), 'which leaves a debt')
 })
 
 test('limiter: any sequence of takes stays under burst + rate · time', async () => {
@@ -61,7 +61,7 @@ test('limiter: any sequence of takes stays under burst + rate · time', async ()
   )
 })
 
-test('limiter: waiters are served in order and a quota cannot overtake them', async () => {
+test('limiter: serves waiters in order, and tryTake does not overtake them', async () => {
   const limiter = createLimiter({ clock: virtualClock() }, { burst: 1, perSecond: 100 })
   const order: number[] = []
   const waits = [1, 2, 3].map((id) => limiter.take(1).then(() => order.push(id)))
@@ -70,7 +70,7 @@ test('limiter: waiters are served in order and a quota cannot overtake them', as
   assert.deepEqual(order, [1, 2, 3])
 })
 
-test('limiter: a waiter that gives up takes nothing and lets the next one through', async () => {
+test('limiter: an aborted waiter takes nothing and does not block the next', async () => {
   const abort = new AbortController()
   const limiter = createLimiter({ clock: systemClock }, { burst: 1, perSecond: 20 })
   await limiter.take(1)
@@ -85,8 +85,8 @@ test('limiter: a waiter that gives up takes nothing and lets the next one throug
   void long.then(() => {
     served = true
   })
-  last.abort(new Error('gave up behind another'))
-  await assert.rejects(left, { message: 'gave up behind another' })
-  assert.equal(served, false, 'it left before those in front were served')
+  last.abort(new Error('aborted behind another'))
+  await assert.rejects(left, { message: 'aborted behind another' })
+  assert.equal(served, false, 'it left before the waiters in front were served')
   await long
 })

@@ -1,22 +1,22 @@
 /**
- * A token bucket: at most `burst` at once and `perSecond` on average. Bounds what a peer may ask
- * for (tryTake) and how fast we send or fetch (take). Waiters are served in the order they came;
- * memory is bounded by their number, which the caller bounds.
+ * A token bucket: at most `burst` at once and `perSecond` on average. Limits the requests of a peer
+ * (tryTake) and our rate of sending or fetching (take). Waiters are served in order. The caller
+ * limits their number, which limits the memory.
  */
 import type { Clock } from '../clock.ts'
 import { abortable } from '../interrupt.ts'
 
 export interface LimiterOptions {
-  /** Tokens that a bucket left alone holds. */
+  /** Tokens in a full bucket. */
   readonly burst: number
-  /** Tokens that come back each second. */
+  /** Tokens refilled per second. */
   readonly perSecond: number
 }
 
 export interface Limiter {
   /**
-   * Takes `tokens` if they are there now and nobody waits; says whether it did. For quotas: refuse
-   * instead of queueing.
+   * Takes `tokens` if they are available and there are no waiters; returns whether it did. For
+   * quotas that reject instead of queueing.
    */
   tryTake(tokens?: number): boolean
   /**
@@ -24,7 +24,7 @@ export interface Limiter {
    * the next taker waits longer.
    */
   take(tokens?: number, signal?: AbortSignal): Promise<void>
-  /** Milliseconds until `tokens` could be taken if nobody else came. */
+  /** Milliseconds until `tokens` are available, without other takers. */
   waitMs(tokens?: number): number
 }
 
@@ -32,8 +32,8 @@ export interface Limiter {
 export function createLimiter(deps: { clock: Clock }, options: LimiterOptions): Limiter {
   let level = options.burst
   let filledAt = deps.clock.monotonic()
-  // The tail of the waiters: each waits for the one before it, so a small request can't overtake a
-  // large one for ever.
+  // The tail of the waiters. Each waits for the one before it, so small requests can't overtake a
+  // large one forever.
   let tail: Promise<void> = Promise.resolve()
   let waiting = 0
 
@@ -42,7 +42,7 @@ export function createLimiter(deps: { clock: Clock }, options: LimiterOptions): 
     level = Math.min(options.burst, level + ((now - filledAt) / 1000) * options.perSecond)
     filledAt = now
   }
-  /** A request above the burst is served from a full bucket; the rest becomes debt. */
+  /** A full bucket allows a request above the burst; the rest becomes debt. */
   const needed = (tokens: number): number => Math.min(tokens, options.burst)
   const waitMs = (tokens = 1): number => {
     refill()
@@ -54,7 +54,7 @@ export function createLimiter(deps: { clock: Clock }, options: LimiterOptions): 
       signal?.throwIfAborted()
       const ms = waitMs(tokens)
       if (ms === 0) break
-      // Timers may fire a little early; the loop asks again.
+      // Timers may fire slightly early, so the loop checks again.
       await deps.clock.sleep(Math.max(1, Math.ceil(ms)), signal)
     }
     level -= tokens
@@ -70,12 +70,12 @@ export function createLimiter(deps: { clock: Clock }, options: LimiterOptions): 
     take: (tokens = 1, signal) => {
       waiting += 1
       const turn = tail.then(() => takeInTurn(tokens, signal))
-      // A waiter that gave up must not stop those behind it.
+      // An aborted waiter must not stop the later ones.
       tail = turn.then(
         () => undefined,
         () => undefined,
       )
-      // A waiter that aborts leaves at once, however many wait in front of it.
+      // An aborting waiter leaves at once, even with others in front.
       return abortable(turn, signal).finally(() => {
         waiting -= 1
       })

@@ -1,12 +1,12 @@
 /**
- * The queue keeps its bounds, joins equal keys, and aborts a job only when its last joiner leaves.
+ * The queue keeps its limits, joins equal keys, and aborts a job only when its last caller leaves.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { createQueue, queueError, type Work } from './queue.ts'
 
-/** Work that ends when told to, or when it is aborted. */
+/** Work that ends on request or when it is aborted. */
 function gate(): {
   work: Work<string>
   open: (value: string) => void
@@ -22,7 +22,7 @@ function gate(): {
   return { work, open: opened.resolve, started: started.promise }
 }
 
-test('queue: never more than its concurrency runs, and all work is done in order', async () => {
+test('queue: runs at most its concurrency, and all work in order', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 5 }),
@@ -51,7 +51,7 @@ test('queue: never more than its concurrency runs, and all work is done in order
   )
 })
 
-test('queue: what would wait beyond its capacity is refused', async () => {
+test('queue: rejects jobs beyond its capacity', async () => {
   const queue = createQueue({ name: 'the test queue', concurrency: 1, capacity: 1 })
   const [running, waiting, refused] = [gate(), gate(), gate()]
   const first = queue.run(running.work)
@@ -66,7 +66,7 @@ test('queue: what would wait beyond its capacity is refused', async () => {
   assert.deepEqual(await Promise.all([first, second]), ['a', 'b'])
 })
 
-test('queue: one key is one job, and its work runs once', async () => {
+test('queue: equal keys share one job, whose work runs once', async () => {
   const queue = createQueue({ name: 'the test queue', concurrency: 2, capacity: 0 })
   const job = gate()
   let runs = 0
@@ -81,11 +81,11 @@ test('queue: one key is one job, and its work runs once', async () => {
   assert.equal(
     await queue.run(async () => 'fresh', { key: 'k' }),
     'fresh',
-    'a finished key starts anew',
+    'a finished key starts a new job',
   )
 })
 
-test('queue: a job outlives the joiner that leaves and ends with the last', async () => {
+test('queue: a job continues until its last caller leaves', async () => {
   const queue = createQueue({ name: 'the test queue', concurrency: 1, capacity: 0 })
   const job = gate()
   const [a, b] = [new AbortController(), new AbortController()]
@@ -101,7 +101,7 @@ test('queue: a job outlives the joiner that leaves and ends with the last', asyn
   await queue.idle()
 })
 
-test('queue: a joiner without a signal keeps the job alive', async () => {
+test('queue: a caller without a signal keeps the job alive', async () => {
   const queue = createQueue({ name: 'the test queue', concurrency: 1, capacity: 0 })
   const job = gate()
   const abort = new AbortController()
@@ -114,7 +114,7 @@ test('queue: a joiner without a signal keeps the job alive', async () => {
   assert.equal(await stays, 'kept')
 })
 
-test('queue: who asks for a key that is being aborted gets a fresh job', async () => {
+test('queue: a call with a key that is being aborted starts a new job', async () => {
   const queue = createQueue({ name: 'the test queue', concurrency: 2, capacity: 0 })
   const abort = new AbortController()
   const slow = Promise.withResolvers<string>()
@@ -126,7 +126,7 @@ test('queue: who asks for a key that is being aborted gets a fresh job', async (
   await queue.idle()
 })
 
-test('queue: a waiting job that is abandoned never starts and frees its place', async () => {
+test('queue: an abandoned waiting job never starts and frees its capacity', async () => {
   const queue = createQueue({ name: 'the test queue', concurrency: 1, capacity: 1 })
   const running = gate()
   const abort = new AbortController()
@@ -139,7 +139,7 @@ test('queue: a waiting job that is abandoned never starts and frees its place', 
   assert.equal(await first, 'done')
 })
 
-test('queue: closing aborts everything, waits for it, and refuses more', async () => {
+test('queue: close aborts all jobs, waits for them, and rejects new ones', async () => {
   const queue = createQueue({ name: 'the test queue', concurrency: 1, capacity: 5 })
   const jobs = [gate(), gate()]
   const results = jobs.map((job) =>
@@ -155,7 +155,7 @@ test('queue: closing aborts everything, waits for it, and refuses more', async (
   )
 })
 
-test('queue: work that throws at once rejects its caller and not the process', async () => {
+test('queue: work that throws synchronously rejects only its call', async () => {
   const queue = createQueue({ name: 'the test queue', concurrency: 1, capacity: 0 })
   const work = (): Promise<never> => {
     throw new Error('at once')
@@ -164,7 +164,7 @@ test('queue: work that throws at once rejects its caller and not the process', a
   await queue.idle()
 })
 
-test('queue: each joiner is called once its job runs, at once if it runs already', async () => {
+test('queue: calls onStart of each caller once its job runs', async () => {
   const queue = createQueue({ name: 'the test queue', concurrency: 1, capacity: 10 })
   const [first, second] = [gate(), gate()]
   const started: string[] = []

@@ -1,8 +1,7 @@
 /**
  * A bounded queue of asynchronous work: at most `concurrency` jobs run, at most `capacity` wait,
- * further ones are refused. Jobs with one key are one job: whoever asks for a key that waits or
- * runs joins it and gets its result. A job is aborted when the last of its joiners has left, and
- * never before.
+ * further ones are rejected. Calls with one key share one job and its result. A job is aborted when
+ * its last caller has left, and never before.
  */
 import { defineErrors } from '../errors.ts'
 import { abortable } from '../interrupt.ts'
@@ -13,7 +12,7 @@ export const queueError = defineErrors({
     retryable: true,
     message: (d: { queue: string; capacity: number }) =>
       `${d.queue} is full: ${d.capacity} jobs are waiting`,
-    hint: () => 'try again once some of them are done',
+    hint: () => 'retry once some of them are done',
   },
   'queue.closed': {
     exit: 'interrupted',
@@ -22,10 +21,10 @@ export const queueError = defineErrors({
 })
 
 export interface QueueOptions {
-  /** What the queue is called in errors: `the download queue`. */
+  /** The queue's name in errors: `the download queue`. */
   readonly name: string
   readonly concurrency: number
-  /** How many jobs may wait, those that run not counted. */
+  /** How many jobs may wait, not counting the running ones. */
   readonly capacity: number
 }
 
@@ -39,19 +38,18 @@ export interface JoinOptions {
 
 export interface Queue {
   /**
-   * Runs `work` when its turn comes, or joins the job that already has this key (then `work` is not
-   * called). Rejects with the signal's reason as soon as the caller's signal aborts; the job itself
-   * goes on for its other joiners. `onStart` is called once the job runs, at once if it runs
-   * already.
-   * @throws queue.full, queue.closed, or what the work throws
+   * Runs `work` in its turn, or joins the job with this key (`work` isn't called then). Rejects
+   * with the signal's reason as soon as the caller's signal aborts; the job continues for its other
+   * callers. `onStart` is called once the job runs, at once if it already does.
+   * @throws queue.full, queue.closed, or the error of the work
    */
   run<T>(work: Work<T>, options?: JoinOptions): Promise<T>
-  /** Jobs that wait and jobs that run. */
+  /** The number of waiting and of running jobs. */
   readonly waiting: number
   readonly running: number
-  /** Resolves when nothing waits and nothing runs. */
+  /** Resolves when no job waits or runs. */
   idle(): Promise<void>
-  /** Refuses new work, aborts what waits and runs, and resolves when all of it has ended. */
+  /** Rejects new work, aborts all jobs, and resolves when they have ended. */
   close(): Promise<void>
 }
 
@@ -60,14 +58,14 @@ interface Job {
   readonly work: Work<unknown>
   readonly abort: AbortController
   readonly done: PromiseWithResolvers<unknown>
-  /** Owned by the queue's join and leave; the job is aborted when it reaches 0. */
+  /** Owned by join(): the number of callers. At 0 the job is aborted. */
   joiners: number
-  /** Owned by start() and run(): who is called once it runs. */
+  /** Owned by start() and run(): called once the job runs. */
   readonly onStart: (() => void)[]
 }
 
 export function createQueue(options: QueueOptions): Queue {
-  // Owned by start(), run() and settle(). `jobs` holds each key that waits or runs.
+  // Owned by start(), run() and settle(). `jobs` has the keys of all waiting and running jobs.
   const waiting: Job[] = []
   const running = new Set<Job>()
   const jobs = new Map<string, Job>()
@@ -93,7 +91,7 @@ export function createQueue(options: QueueOptions): Queue {
       if (job === undefined) return
       running.add(job)
       for (const tell of job.onStart.splice(0)) tell()
-      // The call itself may throw; the microtask turns that into a rejection.
+      // A synchronous throw becomes a rejection in the microtask.
       void Promise.resolve()
         .then(() => job.work(job.abort.signal))
         .then(job.done.resolve, job.done.reject)
@@ -102,11 +100,11 @@ export function createQueue(options: QueueOptions): Queue {
   }
 
   /**
-   * Ends a job that nobody wants any more. One that waits never starts; one that runs is told, and
-   * settles by itself.
+   * Ends a job without callers. A waiting job never starts; a running one is aborted and settles
+   * later.
    */
   const abandon = (job: Job, reason: unknown): void => {
-    // A newcomer with the same key must get a fresh job, not one that is being aborted.
+    // A new call with the same key must get a new job, not the aborted one.
     forget(job)
     job.abort.abort(reason)
     const position = waiting.indexOf(job)
@@ -143,8 +141,7 @@ export function createQueue(options: QueueOptions): Queue {
       joiners: 0,
       onStart: [],
     }
-    // Every joiner sees the failure; if all have left, nobody does, and that must not count as
-    // unhandled.
+    // Every caller gets the failure. If all have left, it must not count as an unhandled rejection.
     job.done.promise.catch(() => undefined)
     if (key !== undefined) jobs.set(key, job)
     waiting.push(job)

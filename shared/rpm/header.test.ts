@@ -32,7 +32,7 @@ const good = writeHeader(
 const read = (bytes: Uint8Array): ReturnType<typeof readHeader> =>
   readHeader(bytes, { form: 'package', what: 'test' })
 
-/** A header from raw entries and data: region first, trailer last, unless told otherwise. */
+/** A header of raw entries and data: by default the region first, the trailer last. */
 function raw(
   entries: readonly Buffer[],
   data: Buffer,
@@ -52,7 +52,7 @@ function refused(bytes: Uint8Array, reason: RegExp): void {
   assert.throws(() => read(bytes), { code: 'rpm.header', message: reason })
 }
 
-test('rpm header: values come back by tag and type', () => {
+test('rpm header: returns values by tag and type', () => {
   const header = read(good)
   assert.equal(header.string(TAG.name), 'harbor')
   assert.equal(header.number(TAG.epoch), 4_294_967_295)
@@ -64,7 +64,7 @@ test('rpm header: values come back by tag and type', () => {
   assert.equal(headerLength(good, { form: 'package', what: 'test' }), good.length)
 })
 
-test('rpm header: a tag of another type is refused when it is asked for', () => {
+test('rpm header: rejects access to a tag of another type', () => {
   assert.throws(() => read(good).number(TAG.name), {
     code: 'rpm.header',
     message: /tag 1000 has type 6/,
@@ -72,7 +72,7 @@ test('rpm header: a tag of another type is refused when it is asked for', () => 
   assert.throws(() => read(good).string(TAG.epoch), { code: 'rpm.header' })
 })
 
-test('rpm header: a database header has entries after its region, which replace those inside', () => {
+test('rpm header: entries after the region of a database header replace those inside', () => {
   const stored = writeDatabaseHeader(
     good,
     new Map([
@@ -86,11 +86,11 @@ test('rpm header: a database header has entries after its region, which replace 
   assert.equal(header.string(TAG.summary), 'schön')
 })
 
-test('RS-21: counts beyond rpm’s limits are refused before anything is allocated', () => {
+test('RS-21: rejects counts beyond rpm’s limits before any allocation', () => {
   refused(raw([], Buffer.alloc(0), { entries: 0x10000 }), /65536 entries/)
   refused(raw([], Buffer.alloc(0), { entries: 0 }), /0 entries/)
   refused(raw([], Buffer.alloc(0), { length: 0x10000000 }), /268435456 bytes/)
-  refused(raw([], Buffer.alloc(0), { entries: 0xffff }), /its sizes say/)
+  refused(raw([], Buffer.alloc(0), { entries: 0xffff }), /its sizes add up/)
   const intro = raw([], Buffer.alloc(0), { entries: 33 }).subarray(0, 16)
   assert.throws(() => headerLength(intro, { form: 'signature', what: 'test' }), {
     message: /at most 32/,
@@ -98,7 +98,7 @@ test('RS-21: counts beyond rpm’s limits are refused before anything is allocat
   assert.equal(headerLength(intro, { form: 'package', what: 'test' }), 16 + 33 * 16 + 16)
 })
 
-test('RS-21: entries outside the data, overlapping, unaligned, empty or of no known type are refused', () => {
+test('RS-21: rejects bad offsets, overlaps, alignment, counts and types', () => {
   const data = Buffer.from('name\0\0\0\0version\0')
   const entry = (tag: number, type: number, offset: number, count: number): Buffer =>
     raw([headerEntry(tag, type, offset, count)], data)
@@ -128,7 +128,7 @@ test('RS-21: entries outside the data, overlapping, unaligned, empty or of no kn
   refused(raw([headerEntry(TAG.name, TYPE.bin, 0, data.length + 17)], data), /no room/)
 })
 
-test('RS-21: a string that does not end is refused', () => {
+test('RS-21: rejects an unterminated string', () => {
   const end = headerEntry(TAG.region, TYPE.bin, -32, 16)
   const bytes = raw([headerEntry(TAG.name, TYPE.stringArray, 0, 20)], Buffer.from('abcd'), {
     trailer: end,
@@ -136,7 +136,7 @@ test('RS-21: a string that does not end is refused', () => {
   refused(bytes, /no room for its 20 values/)
 })
 
-test('RS-21: a wrong region or region trailer is refused', () => {
+test('RS-21: rejects a wrong region or region trailer', () => {
   const data = Buffer.from('name\0')
   const entries = [headerEntry(TAG.name, TYPE.string, 0, 1)]
   refused(raw(entries, data, { region: headerEntry(62, TYPE.bin, 5, 16) }), /not the region 63/)
@@ -171,7 +171,7 @@ test('RS-21: a wrong region or region trailer is refused', () => {
   )
 })
 
-test('RS-21: any bytes, and any good header with bytes changed, are read or refused, never anything else', () => {
+test('RS-21: any bytes and any changed header are read or rejected', () => {
   const attempt = (bytes: Uint8Array, form: 'package' | 'database'): void => {
     try {
       const header = readHeader(bytes, { form, what: 'fuzz' })

@@ -1,32 +1,31 @@
 /**
- * Reads RPM headers: the signature header and the main header of a package file, and the headers
- * that an rpm database stores. What it returns has been checked whole before any value is handed
- * out: counts and sizes within rpm's own limits, every entry's data inside the header, aligned and
- * not overlapping another's, the region and its trailer right (rpm's lib/header.c,
- * hdrblobVerifyRegion and hdrblobVerifyInfo). Reading allocates in proportion to the bytes that are
- * there, never to a number that the bytes claim.
+ * Reads RPM headers: the signature header and the main header of a package file, and headers in an
+ * rpm database. A header is verified completely before any value is returned: counts and sizes
+ * within rpm's limits, each entry's data inside the header, aligned and without overlaps, a valid
+ * region and trailer (rpm's lib/header.c, hdrblobVerifyRegion and hdrblobVerifyInfo). Allocation is
+ * proportional to the actual bytes, never to a claimed number.
  */
 import { rpmError } from './errors.ts'
 import { SIGNATURE_TAG, TAG, TYPE } from './tags.ts'
 
 /**
- * A header that has been checked. Accessors return undefined for an absent tag and refuse one of
- * another type.
+ * A verified header. Accessors return undefined for an absent tag and throw for a tag of another
+ * type.
  */
 export interface Header {
   readonly tags: ReadonlySet<number>
   /** A string, or the first of several (the untranslated one of a translated string). */
   string(tag: number): string | undefined
   strings(tag: number): string[] | undefined
-  /** The first of the tag's numbers; 64-bit ones beyond 2^53 are refused. */
+  /** The first of the tag's numbers. Throws for 64-bit ones beyond 2^53. */
   number(tag: number): number | undefined
   numbers(tag: number): number[] | undefined
   bytes(tag: number): Uint8Array | undefined
 }
 
 /**
- * Which rules hold: a file's header is exactly its region; a database appends entries (install time
- * and such) to the package's region.
+ * The kind of header. A file's header is exactly its region; a database appends entries (such as
+ * the install time) to the package's region.
  */
 export type HeaderForm = 'signature' | 'package' | 'database'
 
@@ -40,9 +39,7 @@ const MAGIC = 0x8eade801
 const ENTRY_BYTES = 16
 /** HEADERIMAGE, which very old packages have in the trailer of their signature region. */
 const OLD_REGION = 61
-/**
- * Bytes of one value and its alignment, by data type; 0 for strings, whose length is in the data.
- */
+/** Size and alignment of one value, by data type. Strings have no fixed size. */
 const WIDTH: Readonly<Record<number, number>> = {
   [TYPE.char]: 1,
   [TYPE.int8]: 1,
@@ -56,7 +53,7 @@ const STRING_TYPES: readonly number[] = [TYPE.string, TYPE.stringArray, TYPE.i18
 interface Entry {
   tag: number
   type: number
-  /** From the start of the data. */
+  /** Relative to the start of the data. */
   offset: number
   count: number
 }
@@ -70,8 +67,8 @@ interface Frame {
 }
 
 /**
- * Bytes of the header that begins here (magic and sizes are 16 bytes); undefined if there are fewer
- * than 16 bytes to tell from.
+ * The length of the header that begins here, from its first 16 bytes (magic and sizes). Undefined
+ * if there are fewer bytes.
  */
 export function headerLength(
   bytes: Uint8Array,
@@ -86,9 +83,9 @@ export function headerLength(
 }
 
 /**
- * Reads one header, which must fill `bytes` exactly: with its magic in a package file, without in a
- * database.
- * @param options.what names the thing in errors
+ * Reads one header, which must fill `bytes` exactly: with its magic in a package file, without it
+ * in a database.
+ * @param options.what the header's name in errors
  * @throws rpm.header
  */
 export function readHeader(bytes: Uint8Array, options: { form: HeaderForm; what: string }): Header {
@@ -100,8 +97,7 @@ export function readHeader(bytes: Uint8Array, options: { form: HeaderForm; what:
   const { entries, length } = checkSizes(view, sizesAt, options.form, fail)
   const start = sizesAt + 8
   const expected = start + entries * ENTRY_BYTES + length
-  if (expected !== bytes.length)
-    fail(`its sizes say ${expected} bytes, and there are ${bytes.length}`)
+  if (expected !== bytes.length) fail(`its sizes add up to ${expected} bytes, got ${bytes.length}`)
   const frame: Frame = {
     form: options.form,
     view: new DataView(bytes.buffer, bytes.byteOffset + start, entries * ENTRY_BYTES),
@@ -131,8 +127,8 @@ function checkSizes(
 }
 
 /**
- * Checks the region entry and its trailer; returns how many entries belong to it (0: a database
- * header from before regions).
+ * Checks the region entry and its trailer. Returns the number of entries in the region (0: a
+ * database header from before regions).
  */
 function checkRegion(frame: Frame): number {
   const { form, data, fail } = frame
@@ -162,7 +158,7 @@ function checkRegion(frame: Frame): number {
   return inside
 }
 
-/** Checks every entry after the region's own; returns them by tag. */
+/** Checks every entry after the region's own. Returns them by tag. */
 function checkEntries(frame: Frame, inRegion: number): Map<number, Entry> {
   const { data, fail } = frame
   const entries = new Map<number, Entry>()
@@ -180,8 +176,8 @@ function checkEntries(frame: Frame, inRegion: number): Map<number, Entry> {
     if (length === undefined || length <= 0 || offset + length > data.length)
       fail(`tag ${tag} has no room for its ${entry.count} values`)
     end = offset + (length as number)
-    // A database appends changed entries after the region, and they replace those inside. In a
-    // file, a tag that is there twice has no meaning.
+    // A database appends changed entries after the region, which replace those inside. A file must
+    // not have a tag twice.
     if (entries.has(tag) && (frame.form !== 'database' || i < inRegion))
       fail(`tag ${tag} is there twice`)
     entries.set(tag, entry)
@@ -248,15 +244,15 @@ function entryAt(view: DataView, i: number): Entry {
 }
 
 /**
- * Bytes of an entry's data; undefined if a string does not end, or a single string claims to be
- * several.
+ * Length of an entry's data. Undefined if a string isn't terminated, or a single string claims a
+ * count.
  */
 function lengthOf(data: Uint8Array, entry: Entry): number | undefined {
   const width = WIDTH[entry.type]
   if (width !== undefined) return width * entry.count
   if (entry.type === TYPE.string && entry.count !== 1) return undefined
   let at = entry.offset
-  // Each turn consumes at least one byte of the data, so a huge count ends at the data's end.
+  // Each iteration consumes at least one byte, so a huge count ends at the end of the data.
   for (let i = 0; i < entry.count; i++) {
     const end = data.indexOf(0, at)
     if (end === -1) return undefined
@@ -275,5 +271,5 @@ function failure(what: string): Frame['fail'] {
   }
 }
 
-/** Not strict: rpm keeps bytes, and old packages hold Latin-1. What isn't UTF-8 becomes U+FFFD. */
+/** Not strict: old packages contain Latin-1. Bytes that aren't UTF-8 become U+FFFD. */
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })

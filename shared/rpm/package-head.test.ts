@@ -12,7 +12,7 @@ import { SIGNATURE_TAG, TAG } from './tags.ts'
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 const harbor = buildPackage(samplePackages.find((spec) => spec.name === 'harbor') as PackageSpec)
 
-test('rpm package head: the digests of a written package are those of its bytes', () => {
+test('rpm package head: the digests of a written package match its bytes', () => {
   for (const spec of samplePackages) {
     const built = buildPackage(spec)
     const { signature, header, headerRange } = readPackageHead(built.bytes, spec.name)
@@ -30,7 +30,7 @@ test('rpm package head: the digests of a written package are those of its bytes'
   }
 })
 
-test('rpm package head: as soon as enough bytes are there, it says how many it needs', () => {
+test('rpm package head: returns the needed length as soon as enough bytes are there', () => {
   const { start, end } = harbor.headerRange
   for (const length of [0, 3, 96, 111, start + 15])
     assert.equal(
@@ -48,7 +48,7 @@ test('rpm package head: as soon as enough bytes are there, it says how many it n
   })
 })
 
-test('RS-21: a package file cut or changed anywhere in its head is read or refused, never anything else', () => {
+test('RS-21: a cut or changed package head is read or rejected', () => {
   const head = harbor.bytes.subarray(0, harbor.headerRange.end)
   fc.assert(
     fc.property(

@@ -1,7 +1,7 @@
 /**
- * Reads the beginning of an RPM package file: lead, signature header and main header, and says
- * where the payload begins. The payload itself isn't touched. For a caller that streams,
- * {@link packageHeadLength} says how many bytes it must have first.
+ * Reads the beginning of an RPM package file (lead, signature header, main header) and returns
+ * where the payload begins. It doesn't read the payload. {@link packageHeadLength} tells a
+ * streaming caller how many bytes it needs.
  */
 import { rpmError } from './errors.ts'
 import { headerLength, readHeader } from './header.ts'
@@ -11,8 +11,8 @@ export interface PackageHead {
   signature: Header
   header: Header
   /**
-   * Where the main header stands in the file, as `header-range` in primary.xml; `end` is the first
-   * byte of the payload.
+   * The position of the main header in the file, as `header-range` in primary.xml. `end` is the
+   * first byte of the payload.
    */
   headerRange: { start: number; end: number }
 }
@@ -24,7 +24,7 @@ const INTRO_BYTES = 16
 
 /**
  * Reads the head of a package from its first bytes (more may follow).
- * @throws rpm.package if it isn't an RPM or too short, rpm.header if a header is broken
+ * @throws rpm.package if it isn't an RPM or is too short, rpm.header if a header is invalid
  */
 export function readPackageHead(bytes: Uint8Array, what: string): PackageHead {
   const end = packageHeadLength(bytes, what)
@@ -47,15 +47,13 @@ export function readPackageHead(bytes: Uint8Array, what: string): PackageHead {
 }
 
 /**
- * Bytes from the start of the file to its payload, as far as `bytes` tell; undefined while there
- * are too few of them.
- * @throws rpm.package, rpm.header as soon as the bytes show that it can't be a package within rpm's
- * limits
+ * Bytes from the start of the file to its payload. Undefined while there are too few bytes to know.
+ * @throws rpm.package, rpm.header as soon as the bytes can't be a package within rpm's limits
  */
 export function packageHeadLength(bytes: Uint8Array, what: string): number | undefined {
   if (bytes.length < LEAD_BYTES + INTRO_BYTES) return undefined
   if (new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) !== LEAD_MAGIC)
-    throw rpmError('rpm.package', { what, reason: 'the lead has another magic number' })
+    throw rpmError('rpm.package', { what, reason: 'the magic number is missing' })
   const signature = headerLength(bytes.subarray(LEAD_BYTES), { form: 'signature', what })
   if (signature === undefined) return undefined
   const start = align(LEAD_BYTES + signature)

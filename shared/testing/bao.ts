@@ -15,7 +15,7 @@ import {
 import { blake3Of } from '../blake3/hash.ts'
 import { referenceParent, referenceSubtree } from './reference-blake3.ts'
 
-/** Bytes that don't repeat in any way that a tree could hide. */
+/** Pseudo-random bytes without repetitions that could hide an error of the tree. */
 export function someBytes(length: number, seed = 1): Buffer {
   const bytes = Buffer.allocUnsafe(length)
   let state = seed >>> 0 || 1
@@ -26,7 +26,7 @@ export function someBytes(length: number, seed = 1): Buffer {
   return bytes
 }
 
-/** The outboard by the reference implementation, for any group size. */
+/** The outboard computed by the reference implementation, for any group size. */
 export function referenceOutboard(content: Uint8Array, groupBytes: number): Buffer {
   const groups = groupCount(content.length, groupBytes)
   const header = Buffer.alloc(HEADER_BYTES)
@@ -66,7 +66,7 @@ export function encodable(content: Uint8Array, groupBytes: number = GROUP_BYTES)
   }
 }
 
-/** Encodes from memory; the size is what the outboard's header says. */
+/** Encodes from memory. The size is the one in the outboard's header. */
 export async function encoded(
   { content, outboard, root, groupBytes }: Encodable,
   range?: ByteRange,
@@ -96,18 +96,16 @@ export async function encoded(
 }
 
 export interface Decoded {
-  /** Content that came out, and where it stands. */
+  /** The decoded content and its position. */
   start: number
   content: Buffer
-  /** Parents that came out, by their place in pre-order. */
+  /** The decoded parents by their place in pre-order. */
   parents: Map<number, Buffer>
-  /** What was thrown, if anything. */
+  /** The thrown error, if any. */
   error: unknown
 }
 
-/**
- * Decodes an encoding that arrives in pieces of `pieceBytes`, and gathers all that comes out of it.
- */
+/** Decodes an encoding that arrives in pieces of `pieceBytes`, and collects the results. */
 export function decoded(
   options: DecodeOptions,
   encoding: Uint8Array,

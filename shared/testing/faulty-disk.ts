@@ -1,7 +1,6 @@
 /**
- * A pool's disk that fails on order: any single step, either before it has happened or after. The
- * faults come in pairs because a caller can't tell them apart: an error that says "failed" while
- * the step was done is as real as one where it was not.
+ * A pool's disk that fails at a chosen step, either before executing it or after. Both are tested
+ * because a caller can't distinguish them: a reported failure may or may not have been applied.
  */
 import { type Disk, type FileHandle, systemDisk } from '../blobs/disk.ts'
 
@@ -17,15 +16,15 @@ export type StepName =
 
 export interface Step {
   readonly name: StepName
-  /** 0 for the first step of all, whatever its name. */
+  /** The number of the step, starting at 0, over all names. */
   readonly number: number
   /** The step's arguments: paths or file handles first. */
   readonly args: readonly unknown[]
 }
 
 /**
- * Called around every step; what it throws is what the pool's operation meets, and a step that
- * `before` says to freeze never happens or returns.
+ * Called around every step. An error that it throws is the step's failure. A step that `before`
+ * freezes never executes and never returns.
  */
 export interface Watch {
   before?(step: Step): void | 'freeze'
@@ -33,7 +32,7 @@ export interface Watch {
 }
 
 export interface WatchedDisk extends Disk {
-  /** Closes what is still open, as the end of a process does. */
+  /** Closes open files, as the end of a process does. */
   die(): Promise<void>
 }
 
@@ -48,7 +47,7 @@ export function watchedDisk(watch: Watch): WatchedDisk {
     <A extends unknown[], R>(name: StepName, run: (...args: A) => Promise<R>) =>
     async (...args: A): Promise<R> => {
       const step = { name, number: number++, args }
-      // A process that is killed here does nothing more: to the disk it is the same.
+      // A killed process does nothing more; for the disk this is the same.
       if (watch.before?.(step) === 'freeze') await new Promise(() => undefined)
       const result = await run(...args)
       watch.after?.(step)
@@ -70,7 +69,7 @@ export function watchedDisk(watch: Watch): WatchedDisk {
   }
 }
 
-/** What the operating system would throw. */
+/** An error as the operating system reports it. */
 export function errnoError(code: string): Error {
   return Object.assign(new Error(`${code}: injected`), { code })
 }

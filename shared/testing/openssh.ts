@@ -1,6 +1,6 @@
 /**
- * The real OpenSSH tools for tests: ssh-keygen and ssh-agent from openssh-client, in a temporary
- * folder that goes away with the test.
+ * The real OpenSSH tools for tests: ssh-keygen and ssh-agent of openssh-client, in a temporary
+ * folder that is removed after the test.
  */
 import { spawn } from 'node:child_process'
 import { connect } from 'node:net'
@@ -31,7 +31,7 @@ export interface ToolResult {
   readonly stderr: string
 }
 
-/** Runs `ssh-keygen`, `ssh-add` or the like to its end. */
+/** Runs `ssh-keygen`, `ssh-add` or a similar tool to its end. */
 export async function runTool(
   command: string,
   args: readonly string[],
@@ -40,8 +40,7 @@ export async function runTool(
   const child = spawn(command, args, {
     env: { ...process.env, SSH_ASKPASS_REQUIRE: 'never', ...options.env },
   })
-  // A tool that ends without reading its input breaks the pipe; its exit code says all there is to
-  // say.
+  // A tool that ends without reading its input breaks the pipe. Only its exit code matters.
   child.stdin.on('error', () => {})
   child.stdin.end(options.input ?? '')
   const closed = new Promise<number | null>((resolve, reject) => {
@@ -51,14 +50,14 @@ export async function runTool(
   return { code, stdout, stderr }
 }
 
-/** These tests are about agreeing with OpenSSH: without it they fail, and say what to install. */
+/** These tests compare Muster with OpenSSH: without it they fail, with the package to install. */
 function unavailable(command: string, error: NodeJS.ErrnoException): Error {
   return error.code === 'ENOENT'
     ? new Error(`${command} is not installed; on Debian: apt-get install openssh-client`)
     : error
 }
 
-/** Makes a key file; ed25519 without a passphrase unless the arguments say otherwise. */
+/** Creates a key file; ed25519 without a passphrase by default. */
 export async function makeKey(
   path: string,
   args: readonly string[] = [],
@@ -85,7 +84,7 @@ export interface RunningAgent extends AsyncDisposable {
   add(keyFile: string): Promise<void>
 }
 
-/** How long an ssh-agent may take to listen; it takes a few milliseconds. */
+/** The start limit of an ssh-agent; it takes a few milliseconds. */
 const START_MS = 10_000
 
 function listens(path: string): Promise<boolean> {
@@ -102,7 +101,7 @@ export async function startSshAgent(socket: string): Promise<RunningAgent> {
   child.on('error', (error) => (failure = unavailable('ssh-agent', error)))
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()))
   const deadline = systemClock.monotonic() + START_MS
-  // The socket is there a moment before anybody listens on it.
+  // The socket exists a moment before the agent listens on it.
   while (!(existsSync(socket) && (await listens(socket)))) {
     if (failure !== undefined) throw failure
     if (systemClock.monotonic() > deadline || child.exitCode !== null)

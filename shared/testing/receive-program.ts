@@ -1,6 +1,6 @@
 /**
- * A program that receives a blob of 29 bytes into a pool: `node receive-program.ts FOLDER`.
- * It ends with 0 once the blob is there.
+ * A program that receives a blob of 29 bytes into a pool: `node receive-program.ts FOLDER`. It
+ * exits with 0 once the blob is there.
  */
 import { inPieces, send, testPool } from './pools.ts'
 

@@ -1,7 +1,4 @@
-/**
- * A logger for tests that keeps its lines in memory and prints nothing, so that a test can assert
- * on them.
- */
+/** A logger for tests that keeps its lines in memory for assertions and prints nothing. */
 import type { LogData, LogLevel, Logger } from '../logger.ts'
 
 export interface RecordedLog extends Logger {

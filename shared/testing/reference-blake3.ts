@@ -1,6 +1,6 @@
 /**
- * BLAKE3 written straight from the paper, for tests: recursive, slow, sharing no code with the
- * kernels. Whatever the kernels compute is compared with it, and it with the official vectors.
+ * BLAKE3 written directly from the paper, for tests: recursive, slow, without shared code with the
+ * kernels. Kernels are compared with it, and it with the official vectors.
  */
 import { leftGroups } from '../blake3/geometry.ts'
 
@@ -14,7 +14,7 @@ const COLUMNS_THEN_DIAGONALS = ['048c', '159d', '26ae', '37bf', '05af', '16bc', 
 const [CHUNK_START, CHUNK_END, PARENT, ROOT] = [1, 2, 4, 8] as const
 
 /**
- * The chaining value of the subtree over `content`, whose first chunk is number `chunk`; the hash
+ * The chaining value of the subtree over `content`, whose first chunk has number `chunk`; the hash
  * if it is the root.
  */
 export function referenceSubtree(content: Uint8Array, chunk: number, root: boolean): Uint8Array {

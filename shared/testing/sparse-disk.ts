@@ -1,6 +1,6 @@
 /**
- * A pool's disk that keeps pieces of zeros as holes: a test moves gigabytes of them through a pool
- * and writes almost nothing. They read back as zeros.
+ * A pool's disk that stores pieces of zeros as holes. Tests can move gigabytes of zeros through a
+ * pool and write almost nothing.
  */
 import { type Disk, type FileHandle, systemDisk } from '../blobs/disk.ts'
 import { MIB } from '../units.ts'
@@ -9,7 +9,7 @@ const ZEROS = Buffer.alloc(MIB)
 
 /**
  * One byte is written for each piece: it sets the file's length, and the file system leaves the
- * rest of the piece empty.
+ * rest empty.
  */
 async function write(
   file: FileHandle,

@@ -1,6 +1,6 @@
 /**
- * Statements for tests: one good body of every kind, all of one fleet, and a fleet with a root.
- * Bodies are made anew at each call, so a test may change one.
+ * Statements for tests: one valid body of every kind, all of one fleet with a root. Each call
+ * creates new bodies, so a test may change them.
  */
 import { rfc3339 } from '../clock.ts'
 import type { AgentId, FleetId, OperationId, Sha256 } from '../ids.ts'
@@ -17,14 +17,14 @@ export const TEST_OPERATION = '01990000-0000-7000-8000-000000000001' as Operatio
 /** 2026-01-31T08:00:00.000Z: the time at which every sample is valid. */
 export const TEST_TIME = 1_769_846_400_000
 
-/** Always the same key for the same number, 0 to 255. */
+/** The same key for the same number, 0 to 255. */
 export function testKey(number: number): NodeKey {
   return keyFromSeed(new Uint8Array(32).fill(number), `test key ${number}`)
 }
 
 export const base64Key = (signer: Signer): string =>
   Buffer.from(signer.publicKey).toString('base64')
-/** A time as statements hold it, `minutes` after {@link TEST_TIME}. */
+/** A time in a statement's format, `minutes` after {@link TEST_TIME}. */
 export const minutesLater = (minutes: number): string => rfc3339(TEST_TIME + minutes * 60_000)
 /** A UUID with the given last digits. */
 export const testUuid = (number: number): string =>
@@ -132,7 +132,7 @@ export function sampleBody<K extends Kind>(kind: K, signer: Signer): Unsigned<K>
   return bodies[kind]()
 }
 
-/** A good statement of the kind, with some fields changed. */
+/** A valid statement of the kind, with some changed fields. */
 export function signedSample<K extends Kind>(
   kind: K,
   signer: Signer,

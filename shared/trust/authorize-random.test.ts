@@ -1,6 +1,6 @@
 /**
- * authorize() on random fleets: it agrees with the rules said again in the plainest way, and obeys
- * the laws that rights must obey.
+ * authorize() on random fleets: it agrees with a naive implementation of the rules, and has the
+ * required properties.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -76,11 +76,11 @@ const FIELDS = {
   parent: fc.constantFrom(null, ...IDS),
 } as const
 
-/** Any grant at all. */
+/** Any grant. */
 const randomGrant: fc.Arbitrary<Grant> = fc
   .record(FIELDS)
   .map((fields) => ({ ...BASE, ...fields }) as Grant)
-/** A grant that covers everything but for one or two fields. */
+/** A grant that covers everything except one or two fields. */
 const wideGrant: fc.Arbitrary<Grant> = fc
   .tuple(fc.record(FIELDS), fc.subarray(Object.keys(FIELDS), { maxLength: 2 }))
   .map(([fields, changed]) => ({
@@ -90,8 +90,8 @@ const wideGrant: fc.Arbitrary<Grant> = fc
   }))
 
 /**
- * Wide grants linked into a chain from the operator, through alice and bob, to carol; the linking
- * may be undone in places.
+ * Wide grants linked into a chain from the operator through alice and bob to carol; some links may
+ * be broken.
  */
 const randomChain: fc.Arbitrary<Grant[]> = fc
   .tuple(
@@ -158,7 +158,7 @@ const randomAsk: fc.Arbitrary<Ask> = fc
   })
   .map(({ target, ...rest }) => ({ ...rest, ...(target && { target }) }))
 
-/** The rules said again in the plainest way: try every sequence of up to four grants. */
+/** A naive implementation of the rules: tries every sequence of up to four grants. */
 function oracle(state: TrustState, ask: Ask): boolean {
   const grants = state.grants.map((item) => item.grant)
   const revokedKey = (key: string): boolean =>
@@ -206,7 +206,7 @@ function oracle(state: TrustState, ask: Ask): boolean {
 }
 
 describe('authorize on random fleets', () => {
-  test('agrees with the oracle, and often enough says yes', () => {
+  test('agrees with the naive implementation, with enough allowed cases', () => {
     let yes = 0
     let chained = 0
     fc.assert(
@@ -221,7 +221,7 @@ describe('authorize on random fleets', () => {
     assert.ok(yes > 100 && chained > 5, `${yes} allowed, ${chained} by a chain`)
   })
 
-  test('the chain it gives is by itself enough', () => {
+  test('the returned chain alone is sufficient', () => {
     fc.assert(
       fc.property(randomState, randomAsk, (state, ask) => {
         const decision = authorize(state, ask)
@@ -236,7 +236,7 @@ describe('authorize on random fleets', () => {
     )
   })
 
-  test('attenuation is monotone: whatever a grantee passes on, nobody gets what the grantee lacked', () => {
+  test('a delegation never grants more than the grantee has', () => {
     fc.assert(
       fc.property(
         randomState,
@@ -247,7 +247,7 @@ describe('authorize on random fleets', () => {
           const before = authorize(state, ask)
           const passedOn = extra.map((each) => ({ grant: { ...each, issuer: grantee } }))
           const after = authorize({ ...state, grants: [...state.grants, ...passedOn] }, ask)
-          // Anything newly allowed is something that the grantee was allowed already.
+          // Anything newly allowed was already allowed to the grantee.
           if (after.allowed && !before.allowed)
             assert.equal(authorize(state, { ...ask, actor: grantee }).allowed, true)
         },
@@ -277,7 +277,7 @@ describe('authorize on random fleets', () => {
     )
   })
 
-  test('who may control may observe; who may act on the fleet may act on every host', () => {
+  test('control implies observe; a right to the fleet implies one to each host', () => {
     fc.assert(
       fc.property(randomState, randomAsk, (state, ask) => {
         if (authorize(state, { ...ask, level: 'control' }).allowed)
@@ -290,7 +290,7 @@ describe('authorize on random fleets', () => {
     )
   })
 
-  test('the answer depends on nothing but the question: order, repetition and frozen input change nothing', () => {
+  test('order, repetition and frozen input don’t change the decision', () => {
     const freeze = <T>(value: T): T => {
       if (typeof value === 'object' && value !== null)
         for (const item of Object.values(Object.freeze(value))) freeze(item)

@@ -1,7 +1,4 @@
-/**
- * The one function that checks grants, by example; authorize-random.test.ts holds it to an oracle
- * and to its laws.
- */
+/** Examples for authorize(). authorize-random.test.ts compares it with a naive implementation. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { AgentId, Fingerprint } from '../ids.ts'
@@ -40,10 +37,7 @@ const OTHER_AGENT = testUuid(0xa2) as AgentId
 const web: Target = { agent: TEST_AGENT, labels: { role: 'web', site: 'a' } }
 const db: Target = { agent: OTHER_AGENT, labels: { role: 'db' } }
 
-/**
- * A grant from the operator to alice, with some fields changed; always one that could have been
- * signed.
- */
+/** A grant from the operator to alice with some changed fields. Always a signable one. */
 function grant(changes: Partial<Grant> = {}): Grant {
   const made = {
     ...sampleBody('grant', testKey(1)),
@@ -105,7 +99,7 @@ function denies(
 }
 
 describe('authorize', () => {
-  test('an operator of the root may do everything without a grant, until the key is revoked', () => {
+  test('an operator may do everything until the key is revoked', () => {
     for (const namespace of ['run', 'policy', 'repo/x', 'fleet'])
       assert.deepEqual(decide([], { actor: second, namespace, level: 'control' }), {
         allowed: true,
@@ -114,7 +108,7 @@ describe('authorize', () => {
     denies('its key was revoked', [], { actor: operator }, [revocation('key', operator, second)])
   })
 
-  test('a stranger may do nothing, and is told so', () => {
+  test('denies an unknown key, with the reason', () => {
     denies('no grant names it', [])
     denies('no grant names it', [grant()], { actor: bob })
     const state = { root, grants: [], revocations: [] }
@@ -132,14 +126,14 @@ describe('authorize', () => {
     )
   })
 
-  test('control implies observe and not the other way round', () => {
+  test('control implies observe, but not the reverse', () => {
     assert.ok(allows([grant({ level: 'control' })], { level: 'control' }))
     assert.ok(allows([grant({ level: 'control' })], { level: 'observe' }))
     assert.ok(allows([grant({ level: 'observe' })], { level: 'observe' }))
     denies('its grant allows only to observe', [grant({ level: 'observe' })], { level: 'control' })
   })
 
-  test('a namespace covers itself and what is below it, by whole parts', () => {
+  test('a namespace covers itself and the namespaces below it', () => {
     for (const [granted, asked, expected] of [
       ['repo', 'repo', true],
       ['repo', 'repo/rhel9', true],
@@ -162,7 +156,7 @@ describe('authorize', () => {
     })
   })
 
-  test('a namespace about hosts may name one host or some labels', () => {
+  test('a host namespace may name a host or labels', () => {
     for (const [granted, asked, target, expected] of [
       [`run/${TEST_AGENT}`, 'run', web, true],
       [`run/${TEST_AGENT}`, `run/${TEST_AGENT}`, web, true],
@@ -184,7 +178,7 @@ describe('authorize', () => {
       )
   })
 
-  test('asking in the name of one host about another is covered by nothing', () => {
+  test('denies a namespace that names another host than the target', () => {
     for (const namespace of ['run', `run/${TEST_AGENT}`])
       assert.equal(
         allows([grant({ namespace })], { namespace: `run/${TEST_AGENT}`, target: db }),
@@ -192,7 +186,7 @@ describe('authorize', () => {
       )
   })
 
-  test('a selector covers the hosts it lists and those with all its labels; a question about the fleet needs all', () => {
+  test('a selector covers listed hosts and label matches; fleet rights need all', () => {
     assert.ok(allows([grant({ selector: { agents: [TEST_AGENT] } })], { target: web }))
     assert.ok(allows([grant({ selector: { labels: { role: 'web' } } })], { target: web }))
     assert.ok(
@@ -218,7 +212,7 @@ describe('authorize', () => {
     assert.ok(allows([grant()], { target: db }))
   })
 
-  test('a grant begins with room for a slow clock and ends on the millisecond', () => {
+  test('a grant starts with clock tolerance and ends exactly', () => {
     const timed = grant({ notBefore: minutesLater(0), notAfter: minutesLater(10) })
     assert.ok(allows([timed], { at: TEST_TIME - CLOCK_SKEW_MS }))
     denies('its grant is not valid yet', [timed], { at: TEST_TIME - CLOCK_SKEW_MS - 1 })
@@ -227,23 +221,23 @@ describe('authorize', () => {
     denies('its grant has expired', [timed], { at: Number.NaN })
   })
 
-  test('ID-21: an operation is judged at the time of its log entry, also when the grant has expired since', () => {
+  test('ID-21: checks rights at the time of the log entry', () => {
     const timed = grant({ notAfter: minutesLater(10) })
     assert.ok(allows([timed], { at: TEST_TIME + 9 * 60_000 }))
     assert.ok(!allows([timed], { at: TEST_TIME + 11 * 60_000 }))
   })
 
-  test('a grant by somebody who holds nothing leads nowhere', () => {
+  test('denies a grant by an issuer without rights', () => {
     denies('its grant does not lead to an operator of the fleet', [grant({ issuer: bob })])
     denies('its grant does not lead to an operator of the fleet', [grant({ issuer: alice })])
     denies('its grant does not lead to an operator of the fleet', [
       grant({ issuer: bob, parent: testUuid(99) }),
     ])
-    // An operator's grant that claims a parent is judged by that parent.
+    // A grant by an operator with a parent is checked by that parent.
     denies('its grant does not lead to an operator of the fleet', [grant({ parent: testUuid(99) })])
   })
 
-  test('a grant of another fleet does not count', () => {
+  test('ignores a grant of another fleet', () => {
     assert.ok(!allows([grant({ fleet: OTHER_FLEET })]))
   })
 
@@ -272,14 +266,14 @@ describe('authorize', () => {
       })
     const asked = { actor: carol, level: 'control' as const }
 
-    test('a right passed on twice is held, and the chain is given from the operator down', () => {
+    test('allows two delegations, and returns the chain from the operator down', () => {
       assert.deepEqual(decide([three(), one(), two()], asked), {
         allowed: true,
         chain: [one(), two(), three()],
       })
     })
 
-    test('every link must be there, name the next, and have depth to spare', () => {
+    test('requires every link, matching subjects and enough depth', () => {
       for (const [reason, links] of [
         ['without the first', [two(), three()]],
         ['without the middle', [one(), three()]],
@@ -288,7 +282,7 @@ describe('authorize', () => {
         ['wrong parent', [one(), two(), three({ parent: testUuid(0x11) })]],
         ['first without depth', [one({ depth: 1 }), two(), three()]],
         ['middle without depth', [one(), two({ depth: 0 }), three()]],
-        ['first by no operator', [one({ issuer: dave }), two(), three()]],
+        ['first not by an operator', [one({ issuer: dave }), two(), three()]],
         [
           'own parent',
           [three({ parent: testUuid(0x13), subject: bob }), three({ parent: testUuid(0x13) })],
@@ -297,7 +291,7 @@ describe('authorize', () => {
         assert.equal(allows(links, asked), false, reason)
     })
 
-    test('passing on cannot widen: whatever a later link says, an earlier one still limits it', () => {
+    test('an earlier link limits all later ones', () => {
       for (const narrow of [
         { level: 'observe' },
         { namespace: `run/${OTHER_AGENT}` },
@@ -317,7 +311,7 @@ describe('authorize', () => {
       }
     })
 
-    test('revoking a link, by an operator or by whoever is above it, voids all below', () => {
+    test('a link revoked by an operator or an earlier issuer voids all below it', () => {
       const links = [one(), two(), three()]
       for (const issuer of [operator, second, alice, bob])
         assert.equal(allows(links, asked, [revocation('grant', testUuid(0x13), issuer)]), false)
@@ -325,7 +319,7 @@ describe('authorize', () => {
         assert.equal(allows(links, asked, [revocation('grant', testUuid(0x12), issuer)]), false)
       for (const issuer of [operator, second])
         assert.equal(allows(links, asked, [revocation('grant', testUuid(0x11), issuer)]), false)
-      // From below or from the side it has no effect.
+      // A revocation from below or from another branch has no effect.
       for (const issuer of [carol, dave])
         assert.ok(allows(links, asked, [revocation('grant', testUuid(0x13), issuer)]))
       for (const issuer of [bob, carol, dave])
@@ -343,8 +337,8 @@ describe('authorize', () => {
       )
     })
 
-    test('a grant with the id of another neither borrows its chain nor gets it revoked', () => {
-      // Dave, who holds nothing, makes a grant with the id of alice's; it helps no one.
+    test('a copied grant id neither uses the chain nor revokes it', () => {
+      // Dave, who has no rights, issues a grant with the id of alice's. It has no effect.
       const fake = grant({
         id: testUuid(0x11),
         level: 'control',
@@ -366,7 +360,7 @@ describe('authorize', () => {
       )
     })
 
-    test('a flood of grants with one id is denied soon, and does not hide a direct grant', () => {
+    test('rejects many grants with one id quickly, and still finds a direct grant', () => {
       const flood = Array.from({ length: 2000 }, (_, i) =>
         grant({
           id: testUuid(0x11),
@@ -393,7 +387,7 @@ describe('authorize', () => {
       )
     })
 
-    test('the reason is that of the grant that came nearest', () => {
+    test('the reason is that of the closest grant', () => {
       denies('its grant has expired', [
         grant({ namespace: 'repo' }),
         grant({ notAfter: minutesLater(-0.5) }),

@@ -1,12 +1,11 @@
 /**
- * The one place where a grant is checked. Pure: the same state and question give the same answer on
- * the coordinator, on the agent and in an offline audit. Denies unless the actor is an operator of
- * the root, or a chain of grants leads from an operator to the actor and every grant of it, taken
- * alone, covers what is asked: so passing on can only narrow, and a void grant voids all that
- * follow it.
+ * The only place that checks grants. Pure: the coordinator, the agent and an offline audit reach
+ * the same decision from the same state. Denies unless the actor is an operator of the root, or a
+ * chain of grants leads from an operator to the actor and each of its grants alone covers the
+ * request. So a delegation can only narrow rights, and a void grant voids all below it.
  *
- * The caller has read every grant with readSigned (its signature is good and its issuer made it)
- * and every revocation with acceptRevocation.
+ * The caller has read every grant with readSigned (valid signature, matching issuer) and every
+ * revocation with acceptRevocation.
  */
 import { parseRfc3339 } from '../clock.ts'
 import type { AgentId, Fingerprint } from '../ids.ts'
@@ -18,7 +17,7 @@ import { operatorsOf, type Root } from './root.ts'
 
 export interface Target {
   readonly agent: AgentId
-  /** As the coordinator's log has them; never what the host says of itself. */
+  /** The labels in the coordinator's log, never the host's own claims. */
   readonly labels: Readonly<Record<string, string>>
 }
 
@@ -33,19 +32,16 @@ export interface Ask {
   readonly namespace: string
   readonly level: Level
   /**
-   * The host it is about. Without one the question is about the fleet, and only grants for all
-   * hosts answer it.
+   * The target host. Without one the request is about the fleet, and only grants for all hosts
+   * cover it.
    */
   readonly target?: Target
-  /**
-   * Milliseconds since the epoch: now for whoever acts, the time of the log entry for whoever
-   * audits.
-   */
+  /** Milliseconds since the epoch: the current time to act, the time of the log entry to audit. */
   readonly at: number
 }
 
 /**
- * Why not, ordered from far off to almost: of several grants, the one that came nearest gives the
+ * Reasons of denial, ordered by closeness to success: of several grants, the closest one gives the
  * reason.
  */
 export const DENY_REASONS = [
@@ -70,8 +66,8 @@ export type Decision =
   | { readonly allowed: false; readonly reason: DenyReason }
 
 /**
- * Parents followed for one question. Honest chains need three; whoever floods a fleet with grants
- * of one id is denied, not served slowly.
+ * The limit of parents followed in one check. Valid chains need three; it stops a flood of grants
+ * with one id.
  */
 const MAX_PARENTS = 256
 
@@ -97,7 +93,7 @@ export function authorize(state: TrustState, ask: Ask): Decision {
 }
 
 /**
- * The chain that makes `ask` allowed. `on` names for the hint the hosts that it is about.
+ * Returns the chain that allows `ask`. `on` names the target hosts for the hint.
  * @throws trust.denied
  */
 export function requireRight(state: TrustState, ask: Ask, on = ''): readonly Grant[] {
@@ -112,7 +108,7 @@ export function requireRight(state: TrustState, ask: Ask, on = ''): readonly Gra
   })
 }
 
-/** Why `grant`, taken alone, does not cover what is asked; undefined if it does. */
+/** Why `grant` alone does not cover the request; undefined if it does. */
 function faultOf(grant: Grant, state: TrustState, ask: Ask): DenyReason | undefined {
   if (grant.fleet !== state.root.fleet) return 'no grant names it'
   if (!coversNamespace(grant.namespace, ask)) return 'no grant covers this namespace'
@@ -128,12 +124,12 @@ function faultOf(grant: Grant, state: TrustState, ask: Ask): DenyReason | undefi
 }
 
 /**
- * True if an operator or its own issuer took the grant back, or the issuer's key was revoked. Who
- * stands further up counts along the chain.
+ * True if an operator or the grant's issuer revoked it, or the issuer's key was revoked. Issuers
+ * further up are checked along the chain.
  */
 export function isGrantRevoked(revocations: readonly AcceptedRevocation[], grant: Grant): boolean {
-  // Not by the id alone: whoever may pass a right on can give the id of another grant to one of its
-  // own, and revoke that.
+  // The id alone isn't enough: a delegate could issue a grant with another grant's id and revoke
+  // that.
   const taken = revocations.some(
     ({ revocation, byOperator }) =>
       revocation.kind === 'grant' &&
@@ -144,8 +140,8 @@ export function isGrantRevoked(revocations: readonly AcceptedRevocation[], grant
 }
 
 /**
- * The chain from an operator down to `grant`; undefined if none is whole. `grant` itself has been
- * found to cover what is asked.
+ * The chain from an operator down to `grant`; undefined if none is complete. `grant` itself is
+ * known to cover the request.
  */
 function chainTo(
   grant: Grant,
@@ -155,16 +151,16 @@ function chainTo(
   budget: { parents: number },
 ): readonly Grant[] | undefined {
   if (grant.parent === null) return operators.has(grant.issuer) ? [grant] : undefined
-  // Ids are drawn by issuers, so two grants may share one: every candidate is tried, none is
-  // trusted for its id.
+  // Issuers choose ids, so two grants may share one. Every candidate is tried, none is trusted for
+  // its id.
   for (const { grant: parent } of state.grants) {
     if (parent.id !== grant.parent || parent.subject !== grant.issuer) continue
     if (--budget.parents < 0) return undefined
-    // Falling depth bounds the chain and makes a cycle impossible.
+    // Decreasing depth bounds the chain and prevents cycles.
     if (parent.depth <= grant.depth || faultOf(parent, state, ask) !== undefined) continue
     const chain = chainTo(parent, state, ask, operators, budget)
     if (chain === undefined) continue
-    // Whoever passed a right on may take it back from everybody further down.
+    // Each issuer in the chain may revoke the grants below.
     const issuers = chain.map((link) => link.issuer)
     const revoked = state.revocations.some(
       ({ revocation }) =>
@@ -178,20 +174,19 @@ function chainTo(
 }
 
 /**
- * These namespaces are about hosts: what follows them names a host by id or by labels, as
- * `run/role=web`.
+ * Namespaces about hosts: their second part names a host by id or by labels, as in `run/role=web`.
  */
 const HOST_NAMESPACES: ReadonlySet<string> = new Set(['run', 'deploy', 'facts'])
 
-/** True if a question in this namespace is about hosts, also where it names none. */
+/** True if a request in this namespace is about hosts, also if it names none. */
 export function isAboutHosts(namespace: string): boolean {
   return HOST_NAMESPACES.has(namespace.split('/', 1)[0] as string)
 }
 
 /**
- * True if a grant for `granted` reaches what is asked: the same namespace, one below it, or, for
- * namespaces about hosts, the same one narrowed to the target. A question whose own namespace names
- * another host than its target is covered by nothing.
+ * True if a grant for `granted` covers the request: the same namespace, one below it, or, for
+ * namespaces about hosts, the same one narrowed to the target. A request whose namespace names
+ * another host than its target is never covered.
  */
 function coversNamespace(granted: string, { namespace, target }: Ask): boolean {
   const below = granted.slice(granted.indexOf('/') + 1)
@@ -203,7 +198,7 @@ function coversNamespace(granted: string, { namespace, target }: Ask): boolean {
   return aboutHosts && granted.startsWith(`${area}/`) && namesHost(below, target)
 }
 
-/** True if `text` is the host's id, or `k=v,…` with every label the host's. */
+/** True if `text` is the host's id, or `k=v,…` with labels that the host all has. */
 function namesHost(text: string, target: Target): boolean {
   if (text === target.agent) return true
   return text.split(',').every((pair) => {

@@ -1,4 +1,4 @@
-/** A node certificate: a coordinator says which member of the fleet a key is, for a day. */
+/** A node certificate: a coordinator binds a key to a member of the fleet for a day. */
 import { z } from 'zod'
 import {
   agentField,
@@ -15,8 +15,8 @@ export const ROLES = ['coordinator', 'agent', 'observer'] as const
 export type Role = (typeof ROLES)[number]
 
 /**
- * 24 hours, and room to date it back a little for hosts whose clocks are behind. Bounds how long a
- * revoked, unreachable node is believed.
+ * 24 hours, plus tolerance for hosts whose clocks are behind. Limits how long a revoked node is
+ * trusted by nodes that can't learn of the revocation.
  */
 export const MAX_CERTIFICATE_MS = 25 * 3_600_000
 
@@ -31,11 +31,11 @@ export const certificateSchema = z
     /** The agent's id; null for the other roles. */
     agent: agentField.nullable(),
     name: nameField,
-    /** What the coordinator's log says the host is; never the host's own words. */
+    /** The host's labels in the coordinator's log, never the host's own claims. */
     labels: labelsField,
     /**
-     * Rises when the host is enrolled anew or its labels change; a reader that has seen a higher
-     * one refuses the lower.
+     * Increases at a new enrolment or a label change. A reader that has seen a higher epoch rejects
+     * a lower one.
      */
     epoch: counterField,
     notBefore: timeField,

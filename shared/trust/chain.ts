@@ -1,11 +1,11 @@
 /**
- * How one grant follows from another, apart from what they cover: an operator gives it, or who
- * holds one that may be passed on.
+ * The link from one grant to the next, apart from their contents: the issuer is an operator or the
+ * subject of a grant that allows delegation.
  */
 import type { Fingerprint } from '../ids.ts'
 import type { Grant } from './grant.ts'
 
-/** True if `grant` passes on `above`; without one, if an operator gave it. */
+/** True if `grant` is a delegation of `above`; without `above`, if an operator issued it. */
 export function isLink(
   grant: Grant,
   above: Grant | undefined,
@@ -16,8 +16,8 @@ export function isLink(
 }
 
 /**
- * True if some of `grants` lead from an operator down to `grant`. Falling depth bounds the search,
- * and makes a cycle impossible.
+ * True if `grants` contains a chain from an operator down to `grant`. Decreasing depth bounds the
+ * search and prevents cycles.
  */
 export function leadsToOperator(
   grant: Grant,

@@ -1,7 +1,4 @@
-/**
- * Commitments: they open to what was signed and to nothing else, and what they stand for cannot be
- * tried out.
- */
+/** Commitments open only to the signed values, and don't allow to guess them. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
@@ -50,35 +47,35 @@ test('AL-13: any variables open to their own values, in any order', () => {
   )
 })
 
-test('AL-13: two openings that differ in anything have two commitments, wherever one part ends and the next begins', () => {
+test('AL-13: different openings have different commitments', () => {
   const key = ({ name, salt: bytes, value }: Opening): string =>
     JSON.stringify([name, Buffer.from(bytes).toString('hex'), value])
   fc.assert(
     fc.property(opening, opening, (one, other) => {
       assert.equal(commitmentOf(one) === commitmentOf(other), key(one) === key(other))
-      // The same bytes, cut elsewhere.
+      // The same bytes with another boundary.
       const moved = { ...one, name: one.name + one.value, value: '' }
       assert.equal(commitmentOf(one) === commitmentOf(moved), one.value === '')
     }),
   )
 })
 
-test('AL-13: one altered, missing, doubled or unknown value refuses them all, by its name alone', () => {
+test('AL-13: one wrong, missing or unknown value rejects all, by its name', () => {
   const openings = openingsOf({ random: systemRandom }, { A: 'hunter2', B: 'hunter2' })
   const [a, b] = openings as [Opening, Opening]
   const signed = commitmentsOf(openings)
   const wrong: [string, readonly Opening[], string][] = [
-    ['altered', [{ ...a, value: 'hunter3' }, b], 'A: it is not the one that was signed'],
-    ['with another salt', [{ ...a, salt: b.salt }, b], 'A: it is not the one that was signed'],
-    ['under another name', [a, { ...a, name: 'B' }], 'B: it is not the one that was signed'],
-    ['missing', [a], 'B: it did not come with the order'],
-    ['none', [], 'A: it did not come with the order'],
-    ['twice', [a, b, b], 'B: it came twice'],
-    ['one more', [a, b, { ...a, name: 'LD_PRELOAD' }], 'LD_PRELOAD: the order does not name it'],
+    ['altered', [{ ...a, value: 'hunter3' }, b], 'A: it does not match the signed commitment'],
+    ['another salt', [{ ...a, salt: b.salt }, b], 'A: it does not match the signed commitment'],
+    ['under another name', [a, { ...a, name: 'B' }], 'B: it does not match the signed commitment'],
+    ['missing', [a], 'B: it was not sent with the intent'],
+    ['none', [], 'A: it was not sent with the intent'],
+    ['twice', [a, b, b], 'B: it was sent twice'],
+    ['one more', [a, b, { ...a, name: 'LD_PRELOAD' }], 'LD_PRELOAD: the intent does not name it'],
     [
-      'one of every object',
+      'a property of every object',
       [a, b, { ...a, name: 'toString' }],
-      'toString: the order does not name it',
+      'toString: the intent does not name it',
     ],
   ]
   for (const [what, given, says] of wrong) {
@@ -89,7 +86,7 @@ test('AL-13: one altered, missing, doubled or unknown value refuses them all, by
   assert.equal(refusal(signed, openings), 'opened')
 })
 
-test('AL-13: salts are fresh for each variable and have 256 bits, so equal values show nothing', () => {
+test('AL-13: each variable has a fresh 256-bit salt, so equal values look different', () => {
   const variables = { A: 'same', B: 'same' }
   const all = [
     ...openingsOf({ random: systemRandom }, variables),
@@ -100,7 +97,7 @@ test('AL-13: salts are fresh for each variable and have 256 bits, so equal value
   assert.equal(new Set(all.map((one) => commitmentOf(one))).size, 4)
 })
 
-test('AL-13: the bytes that are hashed are those that the comment says', () => {
+test('AL-13: hashes the documented bytes', () => {
   // printf '\0\0\0\22muster/variable/v1\0\0\0\40<32 times 0x07>\0\0\0\1A\0\0\0\4gr\303\274' |
   // sha256sum
   assert.equal(

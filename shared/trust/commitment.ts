@@ -1,17 +1,16 @@
 /**
- * Commitments: what stands in a signed intent in place of a value that may be a secret. The log
- * keeps the intent for ever and shows it to many; the value travels beside it, and who acts on the
- * intent checks that it is the very value that the operator signed for.
+ * Commitments: a signed intent contains a commitment in place of a value that may be secret. The
+ * log keeps the intent permanently and many can read it. The value is sent beside the intent, and
+ * its receiver checks that it is the one that the operator signed.
  *
  * commitment = SHA-256(domain ‖ salt ‖ name ‖ value), each part preceded by its length in bytes as
  * a 32-bit big-endian number, text in UTF-8.
  *
- * The salt is no part of the intent. A salt that everybody can read only spoils tables made
- * beforehand: whoever holds the log could still try every likely password against one entry, for as
- * long as the log exists. With 256 random bits that nobody kept there is nothing to try against,
- * however weak the value. It is drawn for each variable anew: one that leaks opens no other, and
- * equal values do not look equal. Nobody finds a second value with the same commitment: that would
- * be a collision of SHA-256.
+ * The salt isn't part of the intent. A public salt would only prevent precomputed tables: a reader
+ * of the log could still try likely passwords against an entry. A secret salt of 256 random bits
+ * prevents that, even for weak values. Each variable has a new salt, so a leaked one opens no
+ * other, and equal values look different. A second value with the same commitment would be a
+ * collision of SHA-256.
  */
 import { createHash } from 'node:crypto'
 import { type Sha256, sha256Hex } from '../ids.ts'
@@ -21,16 +20,14 @@ import { trustError } from './errors.ts'
 const DOMAIN = 'muster/variable/v1'
 export const SALT_BYTES = 32
 
-/**
- * What opens a commitment: to be held in memory only, and to be sent only to whom the intent names.
- */
+/** Opens a commitment. Keep it only in memory, and send it only to the targets of the intent. */
 export interface Opening {
   readonly name: string
   readonly salt: Uint8Array
   readonly value: string
 }
 
-/** An opening for each variable, with fresh salts. */
+/** An opening for each variable, with a fresh salt. */
 export function openingsOf(
   deps: { random: Random },
   variables: Readonly<Record<string, string>>,
@@ -53,8 +50,8 @@ export function commitmentOf({ name, salt, value }: Opening): Sha256 {
 }
 
 /**
- * The values by name, each checked: exactly those that were committed to, no more and no fewer.
- * @throws trust.opening, which names the variable and never a value
+ * The values by name, each verified. They must be exactly those of the commitments.
+ * @throws trust.opening with the variable's name, never its value
  */
 export function openCommitments(
   commitments: Readonly<Record<string, string>>,
@@ -64,13 +61,13 @@ export function openCommitments(
   for (const opening of openings) {
     const { name } = opening
     if (!Object.hasOwn(commitments, name))
-      throw trustError('trust.opening', { variable: name, reason: 'the order does not name it' })
+      throw trustError('trust.opening', { variable: name, reason: 'the intent does not name it' })
     if (values.has(name))
-      throw trustError('trust.opening', { variable: name, reason: 'it came twice' })
+      throw trustError('trust.opening', { variable: name, reason: 'it was sent twice' })
     if (commitments[name] !== commitmentOf(opening))
       throw trustError('trust.opening', {
         variable: name,
-        reason: 'it is not the one that was signed',
+        reason: 'it does not match the signed commitment',
       })
     values.set(name, opening.value)
   }
@@ -78,7 +75,7 @@ export function openCommitments(
   if (missing !== undefined)
     throw trustError('trust.opening', {
       variable: missing,
-      reason: 'it did not come with the order',
+      reason: 'it was not sent with the intent',
     })
   return Object.fromEntries(values)
 }

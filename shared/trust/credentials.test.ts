@@ -1,4 +1,4 @@
-/** Certificates, sessions and intents: whose key, which fleet, which coordinator, and when. */
+/** Certificates, sessions and intents: key, fleet, coordinator and time. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { peerIdOfKey } from '../identity/peer-id.ts'
@@ -45,13 +45,13 @@ describe('node certificates', () => {
   const certificate = (changes: Partial<Unsigned<'certificate'>> = {}, signer: Signer = issuer) =>
     signedSample('certificate', signer, changes)
 
-  test('one by an issuing key of the root is good in its time', async () => {
+  test('accepts one by an issuing key of the root within its validity', async () => {
     const checked = checkCertificate(await certificate(), { root, revocations: [], at })
     assert.equal(checked.agent, TEST_AGENT)
     assert.equal(checked.subject, base64Key(node))
   })
 
-  test('one by any other key is refused: an operator, the node itself, a stranger', async () => {
+  test('rejects one by an operator, by the node itself or by an unknown key', async () => {
     for (const signer of [operator, node, testKey(9)]) {
       const signed = await certificate({}, signer)
       assert.throws(() => checkCertificate(signed, { root, revocations: [], at }), {
@@ -66,7 +66,7 @@ describe('node certificates', () => {
     })
   })
 
-  test('it ends on the millisecond, and begins with room for a slow clock', async () => {
+  test('starts with clock tolerance and ends exactly', async () => {
     const signed = await certificate({ notBefore: minutesLater(0), notAfter: minutesLater(10) })
     const check = (when: number): unknown =>
       checkCertificate(signed, { root, revocations: [], at: when })
@@ -77,7 +77,7 @@ describe('node certificates', () => {
     assert.throws(() => check(Number.NaN))
   })
 
-  test('it is void when its node, its agent or its issuing key is revoked, or the fleet is another', async () => {
+  test('rejects one with a revoked node, agent or issuing key, or of another fleet', async () => {
     const signed = await certificate()
     for (const revocations of [
       await revoked('key', node.fingerprint),
@@ -101,7 +101,7 @@ describe('session delegations', () => {
   const coordinator = peerIdOfKey(testKey(203).publicKey)
   const state = { fleet: TEST_FLEET, coordinator, revocations: [], at }
 
-  test('one is good for its coordinator only, for twelve hours at most', async () => {
+  test('is valid only for its coordinator, for at most twelve hours', async () => {
     const signed = await signedSample('session', operator)
     assert.equal(checkSession(signed, state).actor, operator.fingerprint)
     const elsewhere = peerIdOfKey(testKey(7).publicKey)
@@ -119,7 +119,7 @@ describe('session delegations', () => {
     })
   })
 
-  test('a revoked operator opens no session', async () => {
+  test('rejects a session of a revoked operator', async () => {
     const signed = await signedSample('session', operator)
     const revocations = await revoked('key', operator.fingerprint)
     assert.throws(() => checkSession(signed, { ...state, revocations }), { code: 'trust.revoked' })
@@ -127,7 +127,7 @@ describe('session delegations', () => {
 })
 
 describe('intents', () => {
-  test('one is good for five minutes', async () => {
+  test('is valid for five minutes', async () => {
     const signed = await signedSample('intent', operator)
     assert.equal(checkIntent(signed, { fleet: TEST_FLEET, at }).verb, 'run.start')
     assert.ok(checkIntent(signed, { fleet: TEST_FLEET, at: at + 5 * minute - 1 }))
@@ -139,9 +139,8 @@ describe('intents', () => {
     })
   })
 
-  test('ID-21: an intent is judged by the time at which the log took it in, never by the times it claims', async () => {
-    // Dated well inside its own validity, and inside that of the grant; the log saw it an hour
-    // later.
+  test('ID-21: an audit uses the time of the log entry, not the claimed times', async () => {
+    // Dated within its validity and that of the grant; the log received it an hour later.
     const signed = await signedSample('intent', operator)
     assert.throws(() => checkIntent(signed, { fleet: TEST_FLEET, at: at + 60 * minute }), {
       code: 'trust.expired',

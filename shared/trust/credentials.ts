@@ -1,7 +1,7 @@
 /**
- * Statements that are good for a while: node certificates, session delegations and intents, checked
- * against the fleet's root, its revocations and the time. An intent that comes out of here is
- * genuine and fresh; whether it is allowed is for authorize.ts.
+ * Statements with a limited validity: node certificates, session delegations and intents, checked
+ * against the fleet's root, its revocations and the time. A returned intent is genuine and fresh;
+ * authorize.ts decides whether it is allowed.
  */
 import { parseRfc3339, rfc3339 } from '../clock.ts'
 import { fingerprintOf } from '../identity/fingerprint.ts'
@@ -14,14 +14,14 @@ import type { Root } from './root.ts'
 import type { Session } from './session.ts'
 import { readSigned, type Signed } from './signed.ts'
 
-/** How far the signer's clock may be ahead of the reader's. Ends get no such grace. */
+/** How far the signer's clock may be ahead of the reader's. Ends have no such tolerance. */
 export const CLOCK_SKEW_MS = 2 * 60_000
 
 /**
- * A node certificate by one of the root's issuing keys, in its time and not revoked.
+ * Checks a node certificate: signed by an issuing key of the root, valid now and not revoked.
  * @param state.at milliseconds since the epoch
- * @throws trust.issuer, trust.too-early, trust.expired, trust.revoked, and whatever
- * {@link readSigned} throws
+ * @throws trust.issuer, trust.too-early, trust.expired, trust.revoked, and the errors of {@link
+ * readSigned}
  */
 export function checkCertificate(
   signed: Signed,
@@ -41,8 +41,8 @@ export function checkCertificate(
 }
 
 /**
- * Throws trust.issuer unless one of the root's issuing keys signed; for certificates, checkpoints
- * and the coordinator's own statements.
+ * Throws trust.issuer unless an issuing key of the root signed. For certificates, checkpoints and
+ * the coordinator's own statements.
  */
 export function requireIssuer(signed: Pick<Signed, 'key'>, root: Root, what: string): void {
   const key = Buffer.from(signed.key).toString('base64')
@@ -51,10 +51,10 @@ export function requireIssuer(signed: Pick<Signed, 'key'>, root: Root, what: str
 }
 
 /**
- * A session delegation for this coordinator. What the actor may do is asked of authorize.ts at
- * every request.
- * @throws trust.other-coordinator, trust.too-early, trust.expired, trust.revoked, and whatever
- * {@link readSigned} throws
+ * Checks a session delegation for this coordinator. authorize.ts decides each request of the
+ * session.
+ * @throws trust.other-coordinator, trust.too-early, trust.expired, trust.revoked, and the errors of
+ * {@link readSigned}
  */
 export function checkSession(
   signed: Signed,
@@ -79,10 +79,10 @@ export function checkSession(
 }
 
 /**
- * An intent that is genuine and fresh.
- * @param state.at for whoever acts: now. For whoever audits: the time at which the log took it in,
- * never a time the intent claims.
- * @throws trust.too-early, trust.expired, and whatever {@link readSigned} throws
+ * Checks that an intent is genuine and fresh.
+ * @param state.at to act: the current time. To audit: the time of the log entry, never a time that
+ * the intent claims.
+ * @throws trust.too-early, trust.expired, and the errors of {@link readSigned}
  */
 export function checkIntent(signed: Signed, state: { fleet: FleetId; at: number }): Intent {
   const intent = readSigned(signed, 'intent', { fleet: state.fleet })
@@ -93,7 +93,7 @@ export function checkIntent(signed: Signed, state: { fleet: FleetId; at: number 
 function requireTime(what: string, from: string, until: string, at: number): void {
   if (at < parseRfc3339(from) - CLOCK_SKEW_MS)
     throw trustError('trust.too-early', { what, from, at: rfc3339(at) })
-  // Written so that a time that is no number is too late.
+  // This form also rejects NaN.
   if (!(at < parseRfc3339(until)))
     throw trustError('trust.expired', { what, until, at: rfc3339(at) })
 }

@@ -1,4 +1,4 @@
-/** The pre-authentication encoding: the published example, and no two inputs with one encoding. */
+/** The pre-authentication encoding: the published example, and distinct encodings. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -13,7 +13,7 @@ test('the example of the DSSE specification', () => {
   )
 })
 
-test('two different pairs of type and body never encode alike', () => {
+test('different pairs of type and body have different encodings', () => {
   const text = fc.string({ unit: fc.constantFrom('1', ' ', 'a', 'é', 'DSSEv1 '), maxLength: 8 })
   fc.assert(
     fc.property(text, text, text, text, (typeA, bodyA, typeB, bodyB) => {

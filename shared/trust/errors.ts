@@ -1,6 +1,6 @@
 /**
- * The errors of statements and rights: bytes that are not what they claim, signed by someone who
- * may not, or out of their time.
+ * Errors of statements and rights: malformed, wrongly signed, out of their validity, or not
+ * allowed.
  */
 import { defineErrors, type ErrorData } from '../errors.ts'
 
@@ -12,7 +12,7 @@ export const trustError = defineErrors({
   'trust.type': {
     exit: 'verification',
     message: (d: { expected: string; got: string }) =>
-      `a statement of type ${d.got} stands where ${d.expected} is expected`,
+      `the statement has type ${d.got}, expected ${d.expected}`,
   },
   'trust.scheme': {
     exit: 'verification',
@@ -39,15 +39,14 @@ export const trustError = defineErrors({
     exit: 'denied',
     retryable: true,
     message: (d: { what: string; from: string; at: string }) =>
-      `${d.what} is valid only from ${d.from}, and it is ${d.at}`,
+      `${d.what} is valid from ${d.from}, but it is ${d.at}`,
     hint: () => 'compare the clocks of the two hosts',
   },
   'trust.expired': {
     exit: 'denied',
     message: (d: { what: string; until: string; at: string }) =>
-      `${d.what} expired at ${d.until}, and it is ${d.at}`,
-    hint: () =>
-      'ask again for a fresh one; if that does not help, compare the clocks of the two hosts',
+      `${d.what} expired at ${d.until}, but it is ${d.at}`,
+    hint: () => 'retry with a fresh one; if that fails too, compare the clocks of the two hosts',
   },
   'trust.issuer': {
     exit: 'denied',
@@ -57,7 +56,7 @@ export const trustError = defineErrors({
   'trust.other-coordinator': {
     exit: 'denied',
     message: (d: { expected: string; got: string }) =>
-      `the session was made for coordinator ${d.got}, not for ${d.expected}`,
+      `the session is for coordinator ${d.got}, expected ${d.expected}`,
   },
   'trust.revoked': {
     exit: 'denied',
@@ -66,7 +65,7 @@ export const trustError = defineErrors({
   'trust.root': {
     exit: 'verification',
     message: (d: { version: number; reason: string }) =>
-      `root statement version ${d.version} is not acceptable: ${d.reason}`,
+      `root statement version ${d.version} is invalid: ${d.reason}`,
     hint: () => 'compare the root fingerprint that muster ticket prints with the one you pinned',
   },
   'trust.epoch': {
@@ -77,14 +76,14 @@ export const trustError = defineErrors({
   'trust.equivocation': {
     exit: 'verification',
     message: (d: { what: string }) =>
-      `two different signed statements claim to be ${d.what}: somebody equivocates`,
-    hint: () => 'keep both, and find out who signed them: muster audit verify',
+      `two different signed statements exist for ${d.what}: one of the signers equivocates`,
+    hint: () => 'keep both as evidence, and check the log: muster audit verify',
   },
   'trust.opening': {
     exit: 'verification',
     message: (d: { variable: string; reason: string }) =>
-      `the value of the variable ${d.variable} is refused: ${d.reason}`,
-    hint: () => 'values are kept nowhere; give the order again',
+      `the value of the variable ${d.variable} is rejected: ${d.reason}`,
+    hint: () => 'repeat the command; values are not stored',
   },
   'trust.revoker': {
     exit: 'denied',
@@ -98,7 +97,7 @@ export const trustError = defineErrors({
     message: (d: Denied) => `${d.actor} may not ${d.level} ${d.namespace}: ${d.reason}`,
     hint: (d: Denied) =>
       d.reason === 'its key was revoked'
-        ? 'no grant helps a revoked key; sign with another one: --identity FILE'
+        ? 'sign with another key: --identity FILE (a revoked key has no rights)'
         : `an operator can allow it for an hour: \`${grantCommand(d)}\``,
   },
 })
@@ -108,13 +107,11 @@ interface Denied extends ErrorData {
   readonly namespace: string
   readonly level: string
   readonly reason: string
-  /**
-   * Which hosts it was about, as `--on` takes them; '' where only a right to all hosts allows it.
-   */
+  /** The target hosts in the form of `--on`; '' if only a right to all hosts covers the request. */
   readonly on: string
 }
 
-/** Grants what was asked and no more. An older coordinator does not send `on`. */
+/** Grants exactly the denied request. An older coordinator doesn't send `on`. */
 function grantCommand({ actor, namespace, level, on }: Denied): string {
   const hosts = on === '' ? '' : ` --on ${on ?? 'HOST'}`
   return `muster grant add --to ${actor} --namespace ${namespace} --level ${level}${hosts} --ttl 1h`

@@ -1,6 +1,6 @@
 /**
- * What an agent says of its own host's packages: the next sequence number, the root of the full
- * set, and the change or the set.
+ * An agent's statement about its host's packages: the next sequence number, the root of the full
+ * set, and the changes or the set.
  */
 import { z } from 'zod'
 import {
@@ -13,7 +13,7 @@ import {
   timeField,
 } from './fields.ts'
 
-/** As many as fit a statement anyway; more changes at once travel as a blob. */
+/** The limit of changes in a statement; more are sent as a blob. */
 const MAX_EVENTS = 1024
 
 export const factsSchema = z
@@ -27,7 +27,7 @@ export const factsSchema = z
     /** Digest of the full set after this statement, 64 lower-case hex digits. */
     root: sha256Field,
     kind: z.enum(['events', 'full']),
-    /** Blob of canonical JSON with the full set, or with the events when they don't fit here. */
+    /** Blob of canonical JSON with the full set, or with the events if they don't fit here. */
     payload: blobField.nullable(),
     events: z.array(objectField).max(MAX_EVENTS).nullable(),
     at: timeField,

@@ -1,6 +1,6 @@
 /**
- * The field types that statements are made of. Each has exactly one spelling per value, so that two
- * statements that mean the same are the same bytes, and everything is bounded.
+ * The field types of statements. Each value has exactly one encoding, so equal statements have
+ * equal bytes, and every field is bounded.
  */
 import { z } from 'zod'
 import { parseRfc3339 } from '../clock.ts'
@@ -30,7 +30,7 @@ export const sha256Field = z.custom<Sha256>(
 export const blobField = z.custom<BlobId>(blobId.is, 'expected a blob id: 64 lower-case hex digits')
 export const uuidField = z.custom<string>(operationId.is, 'expected a UUID')
 
-/** A count that only rises: an epoch, a version, a sequence number. */
+/** A counter that only increases: an epoch, a version, a sequence number. */
 export const counterField = z.int().min(0)
 
 /** A time exactly as rfc3339() writes it: UTC, milliseconds. */
@@ -40,8 +40,8 @@ export const timeField = z.custom<string>(
 )
 
 /**
- * Standard base64 with padding of a 32-byte ed25519 public key; the same refusals as everywhere a
- * key enters.
+ * Standard base64 with padding of a 32-byte ed25519 public key, with the same checks as for other
+ * keys.
  */
 export const keyField = z.custom<string>((value) => {
   if (typeof value !== 'string' || value.length !== 44) return false
@@ -58,8 +58,8 @@ export const peerIdField = z.custom<string>((value) => {
 }, 'expected the peer id of an ed25519 key')
 
 /**
- * Names of hosts, operators and coordinators: printable on one line, no longer than a DNS label
- * needs.
+ * Names of hosts, operators and coordinators: printable on one line, at most as long as a DNS
+ * label.
  */
 export const nameField = z
   .string()
@@ -70,7 +70,7 @@ export const nameField = z
 
 export const LABEL_KEY = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/
 export const LABEL_VALUE = /^[A-Za-z0-9._:@+-]{0,128}$/
-/** More labels than a host needs; a selector costs one comparison each. */
+/** A host needs fewer labels; a selector costs one comparison for each. */
 const MAX_LABELS = 64
 export const labelsField = z
   .record(
@@ -83,7 +83,7 @@ export const labelsField = z
   )
 
 /**
- * Any JSON object; the reader has already checked depth, size and canonical form, and refused the
+ * Any JSON object. The reader has already checked depth, size and canonical form, and rejected the
  * key __proto__.
  */
 export type JsonObject = { readonly [key: string]: Json }
@@ -92,7 +92,7 @@ export const objectField = z.custom<JsonObject>(
   'expected an object',
 )
 
-/** Refuses a statement whose validity is empty, reversed or longer than `maxMs`. */
+/** Why a validity is rejected: empty, reversed or longer than `maxMs`. */
 export function validityFault(
   from: string,
   to: string,

@@ -1,6 +1,6 @@
 /**
- * A grant: one key lets another do something, for a time, on some hosts. What grants add up to is
- * decided in authorize.ts alone.
+ * A grant: one key gives another a right, for a time, on some hosts. Only authorize.ts decides what
+ * grants allow.
  */
 import { z } from 'zod'
 import {
@@ -19,7 +19,7 @@ export const LEVELS = ['observe', 'control'] as const
 export type Level = (typeof LEVELS)[number]
 
 /**
- * What can be granted. A first part alone covers everything below it: `repo` covers
+ * What can be granted. A first part alone covers all namespaces below it: `repo` covers
  * `repo/rhel9-baseos`.
  */
 export const NAMESPACES = [
@@ -42,14 +42,13 @@ export const namespaceField = z
   .regex(NAMESPACE, `expected one of ${NAMESPACES.join(', ')}, or one of them with /NAME`)
 
 /**
- * How often rights may be passed on. Longer chains have no use and make "who may do this?" hard to
- * answer.
+ * How often rights may be delegated. Longer chains aren't useful and make rights hard to explain.
  */
 export const MAX_DELEGATIONS = 3
-/** Host ids in one selector; more hosts are what labels are for. */
+/** Host ids in one selector; use labels for more hosts. */
 const MAX_AGENTS = 512
 
-/** Which hosts: all, or those listed together with those that carry every label. */
+/** Which hosts: all, or the listed ones and those that have every label. */
 export const selectorSchema = z
   .strictObject({
     agents: z.array(agentField).min(1).max(MAX_AGENTS).optional(),
@@ -70,7 +69,7 @@ export const grantSchema = z
     type: z.literal('muster/grant/v1'),
     fleet: fleetField,
     id: uuidField,
-    /** Who signs: an operator of the root if `parent` is null, else the subject of the parent. */
+    /** The signer: an operator of the root if `parent` is null, else the subject of the parent. */
     issuer: fingerprintField,
     subject: fingerprintField,
     namespace: namespaceField,
@@ -78,10 +77,10 @@ export const grantSchema = z
     selector: selectorSchema,
     notBefore: timeField,
     notAfter: timeField,
-    /** How many times the subject's rights may be passed on; 0: not at all. */
+    /** How many times the subject may delegate the right; 0: not at all. */
     depth: z.int().min(0).max(MAX_DELEGATIONS),
     parent: uuidField.nullable(),
-    /** The fleet's revocation epoch that the issuer knew. */
+    /** The fleet's revocation epoch known to the issuer. */
     epoch: counterField,
   })
   .superRefine((grant, context) => {

@@ -1,7 +1,6 @@
 /**
- * An intent: what one operator orders, once, now. An agent acts on nothing else. The arguments
- * belong to the verb, whose own schema checks them where it is carried out; here they are any JSON
- * object.
+ * An intent: an operator asks for one operation, now. An agent acts on nothing else. The arguments
+ * are any JSON object here; the verb's schema checks them where the operation runs.
  */
 import { z } from 'zod'
 import {
@@ -14,22 +13,22 @@ import {
 } from './fields.ts'
 import { namespaceField } from './grant.ts'
 
-/** An order older than this is not carried out; agents remember operation ids for as long. */
+/** An older intent is not executed. Agents remember operation ids for this long. */
 export const MAX_INTENT_MS = 5 * 60_000
-/** More hosts are more intents; a statement of 48 KiB holds about 400 with their run ids. */
+/**
+ * More hosts need several intents; a statement of 48 KiB has room for about 400 with their run ids.
+ */
 const MAX_TARGETS = 1024
 
 const targets = z.array(z.string().min(1).max(256)).max(MAX_TARGETS)
-/** What a command line checks before it signs: the targets are words that a person typed. */
+/** Checked by the command line before it signs: the targets are words that the operator typed. */
 export const intentTargets = z.strictObject({ target: targets })
 
 export const intentSchema = z
   .strictObject({
     type: z.literal('muster/intent/v1'),
     fleet: fleetField,
-    /**
-     * UUIDv7 drawn by the operator's command line; the same operation sent again is the same bytes.
-     */
+    /** UUIDv7 drawn by the operator's command line. A retry of the operation has the same bytes. */
     operation: operationField,
     actor: fingerprintField,
     /** `area.verb`, such as `run.start`. */
@@ -40,7 +39,7 @@ export const intentSchema = z
         'expected a verb such as run.start',
       ),
     namespace: namespaceField,
-    /** Agent ids, or names of repositories, snapshots and the like, as the verb wants them. */
+    /** Agent ids, or names of repositories, snapshots and so on, as the verb requires. */
     targets,
     arguments: objectField,
     issuedAt: timeField,

@@ -1,7 +1,6 @@
 /**
- * The kinds of signed statement: for each its type (which stands inside the signed bytes), its
- * shape, the one scheme it may be signed with, and whose key must have signed it. A statement of
- * one kind never verifies as another.
+ * The kinds of signed statements. Each has a type (inside the signed bytes), a schema, one
+ * signature scheme, and a rule for its author. A statement of one kind never verifies as another.
  */
 import type { z } from 'zod'
 import type { SshsigNamespace } from '../identity/sshsig.ts'
@@ -17,7 +16,8 @@ import { sessionSchema } from './session.ts'
 import { trustEventSchema } from './trust-event.ts'
 
 /**
- * `sshsig`: an operator's SSH key. `dsse`: a node's or an issuing key, over DSSE-PAE(type, bytes).
+ * `sshsig`: an operator's SSH key. `dsse`: a node key or an issuing key, over DSSE-PAE(type,
+ * bytes).
  */
 export type Scheme = 'sshsig' | 'dsse'
 
@@ -34,7 +34,7 @@ const SCHEMAS = {
 } as const
 
 export type Kind = keyof typeof SCHEMAS
-/** The body of a statement of this kind, its type included. */
+/** The body of a statement of this kind, including its type. */
 export type Statement<K extends Kind = Kind> = z.infer<(typeof SCHEMAS)[K]>
 
 interface KindRow<K extends Kind> {
@@ -43,8 +43,8 @@ interface KindRow<K extends Kind> {
   /** For `sshsig` only. */
   readonly namespace?: SshsigNamespace
   /**
-   * The field that names the signer. Kinds without one are checked against keys that the reader
-   * knows: root, certificate, …
+   * The field that names the signer. Without it, the reader checks the key against keys that it
+   * knows (root, certificate, …).
    */
   readonly author?: (body: Statement<K>) => Fingerprint
 }
@@ -89,10 +89,10 @@ export function kindRow<K extends Kind>(
   return { ...ROWS[kind], schema: SCHEMAS[kind] as unknown as z.ZodType<Statement<K>> }
 }
 
-/** The kind that a statement's `type` names; undefined for a type of another version or program. */
+/** The kind of a statement's `type`; undefined for a type of another version or program. */
 export function kindOfType(type: string): Kind | undefined {
   return KINDS.find((kind) => ROWS[kind].type === type)
 }
 
-/** Every statement names its fleet. */
+/** Every statement contains its fleet. */
 export type AnyStatement = Statement & { readonly fleet: FleetId }

@@ -1,4 +1,4 @@
-/** An outcome: what became of an operation on one target, signed by whoever carried it out. */
+/** An outcome: the result of an operation on one target, signed by the node that executed it. */
 import { z } from 'zod'
 import { fleetField, objectField, operationField, timeField } from './fields.ts'
 
@@ -9,7 +9,7 @@ export const outcomeSchema = z.strictObject({
   fleet: fleetField,
   operation: operationField,
   verb: z.string().min(1).max(128),
-  /** The one target of the intent that this is about. */
+  /** The target of the intent that this outcome is for. */
   target: z.string().max(256),
   result: z.enum(RESULTS),
   detail: objectField,

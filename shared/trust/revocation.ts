@@ -1,7 +1,7 @@
 /**
- * A revocation: a grant, a key or an agent that no longer counts, for good. Each takes the next
- * number of the fleet's revocation epoch, so a reader sees that one is missing and a replay of an
- * old state is seen as old (revocations.ts).
+ * A revocation: a grant, a key or an agent is permanently invalid. Each takes the next number of
+ * the fleet's revocation epoch, so that a reader detects a missing one and a replay of an old state
+ * (revocations.ts).
  */
 import { z } from 'zod'
 import { agentId, fingerprint, operationId } from '../ids.ts'
@@ -11,8 +11,8 @@ import { MAX_DELEGATIONS } from './grant.ts'
 const TARGET = { grant: operationId.is, key: fingerprint.is, agent: agentId.is } as const
 
 /**
- * A signed grant as a log entry would hold it; revoker.ts checks it. Bounded by the statement that
- * it stands in.
+ * A signed grant in the form of a log entry; revoker.ts checks it. Bounded by the size of the
+ * enclosing statement.
  */
 const grantText = z.strictObject({
   statement: z.string(),
@@ -33,10 +33,10 @@ export const revocationSchema = z
     epoch: z.int().min(1),
     issuer: fingerprintField,
     /**
-     * By what right, where the issuer is no operator: the grants from an operator's down to the
-     * revoked one, in this order. They stand in here so that whoever hears of the revocation can
-     * judge it by itself: else anybody could take an epoch and make the genuine one look like a
-     * fork.
+     * The right to revoke, if the issuer isn't an operator: the grants from an operator's down to
+     * the revoked one, in this order. They are included so that every receiver can check the
+     * revocation by itself. Otherwise an outsider could occupy an epoch and make the genuine
+     * revocation look like a fork.
      */
     chain: z
       .array(grantText)
@@ -46,11 +46,11 @@ export const revocationSchema = z
   })
   .refine((revocation) => revocation.chain === undefined || revocation.kind === 'grant', {
     path: ['chain'],
-    message: 'expected only where a grant is revoked',
+    message: 'expected only for a revocation of a grant',
   })
   .refine((revocation) => TARGET[revocation.kind](revocation.target), {
     path: ['target'],
-    message: 'expected the id of what the kind names: a grant or agent id, or a key fingerprint',
+    message: 'expected an id of the kind: a grant or agent id, or a key fingerprint',
   })
 
 export type Revocation = z.infer<typeof revocationSchema>

@@ -1,7 +1,4 @@
-/**
- * The revocation state: it only grows, forks are alarms, and the order of arrival makes no
- * difference.
- */
+/** The revocation state only grows, detects forks, and doesn't depend on the order of arrival. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -67,7 +64,7 @@ const acceptAll = (
 ): RevocationState => signed.reduce((sum, each) => acceptRevocation(sum, root, each), state)
 
 describe('revocations', () => {
-  test('a grant, a key and an agent are revoked by an operator', async () => {
+  test('an operator revokes a grant, a key and an agent', async () => {
     const state = acceptAll([
       await revoke(1),
       await revokeKey(2, stranger),
@@ -80,14 +77,14 @@ describe('revocations', () => {
     assert.ok(state.accepted.every((item) => item.byOperator))
   })
 
-  test('ID-26: an old list replayed changes nothing', async () => {
+  test('ID-26: a replay of an old list changes nothing', async () => {
     const list = await Promise.all([1, 2, 3, 4].map((epoch) => revoke(epoch)))
     const state = acceptAll(list)
     assert.equal(acceptAll(list.slice(0, 2), state), state)
     assert.equal(acceptAll(list, state), state)
   })
 
-  test('ID-26: a known epoch with other content is an alarm, and the first one stands', async () => {
+  test('ID-26: another revocation with a known epoch is an error; the first stays', async () => {
     const state = acceptAll([await revoke(1), await revoke(2)])
     for (const fork of [await revoke(2, { target: testUuid(77) }), await revoke(2, {}, second)])
       assert.throws(() => acceptRevocation(state, root, fork), {
@@ -96,7 +93,7 @@ describe('revocations', () => {
       })
   })
 
-  test('ID-27: an epoch far ahead is refused, so it cannot make later ones look old', async () => {
+  test('ID-27: rejects an epoch far ahead, which would make later ones look old', async () => {
     const state = acceptAll([await revoke(1)])
     for (const epoch of [2 + MAX_EPOCH_JUMP, 2 ** 32, Number.MAX_SAFE_INTEGER]) {
       const signed = await revoke(epoch)
@@ -111,11 +108,11 @@ describe('revocations', () => {
     assert.equal(state.epoch, 1)
   })
 
-  test('epochs that have not arrived are known to be missing', async () => {
+  test('reports missing epochs', async () => {
     const state = acceptAll([await revoke(5), await revoke(2)])
     assert.equal(state.epoch, 5)
     assert.deepEqual(missingEpochs(state), [1, 3, 4])
-    // What is told to a coordinator, which then sends all that follows.
+    // This is sent to a coordinator, which answers with all later revocations.
     assert.deepEqual([completeEpoch(state), completeEpoch(NOTHING_REVOKED)], [0, 0])
     assert.equal(completeEpoch(acceptAll([await revoke(1)], state)), 2)
     assert.equal(
@@ -125,7 +122,7 @@ describe('revocations', () => {
     assert.deepEqual(missingEpochs(NOTHING_REVOKED), [])
   })
 
-  test('who is no operator revokes neither keys nor agents, and no grant without the chain to it', async () => {
+  test('a non-operator revokes no keys or agents, and grants only with a chain', async () => {
     const [first, second_] = await grants()
     for (const changes of [
       { kind: 'key' as const, target: operator.fingerprint },
@@ -145,7 +142,7 @@ describe('revocations', () => {
     assert.throws(() => acceptRevocation(NOTHING_REVOKED, root, foreign), { code: 'trust.fleet' })
   })
 
-  test('who passed a right on revokes it and what is below, with the chain that shows it', async () => {
+  test('an issuer revokes the grants below with the chain as proof', async () => {
     const [first, onward] = await grants()
     const below = await signedSample('grant', bob, {
       id: testUuid(62),
@@ -205,7 +202,7 @@ describe('revocations', () => {
       ['trust.revoker', alice, 60, [first, onward]],
       ['trust.revoker', alice, 61, [onward, first]],
       ['trust.revoker', stranger, 62, [first, onward, below]],
-      // What was passed on may not be passed on as often again.
+      // A delegation must have a smaller depth.
       ['trust.revoker', bob, 62, [first, onward, flat]],
       ['trust.signature', alice, 61, [first, forged]],
       [
@@ -233,7 +230,7 @@ describe('revocations', () => {
     })
   })
 
-  test('ID-29: a chain is no longer than rights can be passed on, and is not followed beyond it', async () => {
+  test('ID-29: a chain is limited to the maximum of delegations', async () => {
     const [first, onward] = await grants()
     const five = chainOf([first, onward, onward, onward, onward])
     await assert.rejects(revoke(1, { target: testUuid(61), chain: five }, alice), {
@@ -244,14 +241,14 @@ describe('revocations', () => {
     assert.throws(() => acceptRevocation(NOTHING_REVOKED, root, four), { code: 'trust.revoker' })
   })
 
-  test('ID-26: who may not revoke takes no epoch: the genuine one of that number counts, and is no fork', async () => {
+  test('ID-26: an unauthorised revocation does not occupy its epoch', async () => {
     let state = acceptAll([await revoke(1)])
     for (const squat of [
       await revoke(2, {}, stranger),
       await revoke(1, { target: testUuid(5) }, stranger),
     ])
       assert.throws(() => acceptRevocation(state, root, squat), { code: 'trust.revoker' })
-    // A key that was revoked, too, however far ahead it writes.
+    // Also one by a revoked key, even far ahead.
     state = acceptAll([await revokeKey(2, second)], state)
     const ahead = await revoke(9, {}, second)
     assert.throws(() => acceptRevocation(state, root, ahead), { code: 'trust.revoked' })
@@ -262,10 +259,10 @@ describe('revocations', () => {
     )
   })
 
-  test('ID-26: a number that a revoked key took before that was known is free again once it is certain', async () => {
+  test('ID-26: an epoch taken by a revoked key is free once that is certain', async () => {
     const squat = await revoke(4, {}, second)
     const early = acceptAll([await revoke(1), squat])
-    // Epoch 2 is not known yet, and could void the revocation of the key that takes epoch 3.
+    // Epoch 2 isn't known yet, and could void the revocation of the key that took epoch 3.
     const between = acceptAll([await revokeKey(3, second)], early)
     assert.deepEqual([between.known.length, between.accepted.length], [3, 2])
     const certain = acceptAll([await revoke(2)], between)
@@ -275,17 +272,17 @@ describe('revocations', () => {
     assert.throws(() => acceptRevocation(genuine, root, squat), { code: 'trust.revoked' })
   })
 
-  test('a revoked key revokes nothing any more; of two operators who revoke each other the earlier epoch wins', async () => {
+  test('of two operators who revoke each other the earlier epoch wins', async () => {
     const state = acceptAll([await revokeKey(1, second)])
     const late = await revokeKey(2, operator, second)
     assert.throws(() => acceptRevocation(state, root, late), { code: 'trust.revoked' })
     assert.ok(!isKeyRevoked(state.accepted, operator.fingerprint))
-    // The later epoch arrived first: it gives way as soon as the earlier one is known.
+    // The later epoch arrived first. It becomes void when the earlier one is known.
     const other = acceptAll([late, await revokeKey(1, second)])
     assert.deepEqual(other.accepted, state.accepted)
   })
 
-  test('what an operator revoked stays revoked when the operator is replaced', async () => {
+  test('revocations of a replaced operator stay valid', async () => {
     const next = { ...root, version: 2, operators: root.operators.slice(1) } as Root
     const signed = await revokeKey(1, stranger)
     assert.throws(() => acceptRevocation(NOTHING_REVOKED, next, signed), { code: 'trust.revoker' })
@@ -293,7 +290,7 @@ describe('revocations', () => {
     assert.ok(isKeyRevoked(state.accepted, stranger.fingerprint))
   })
 
-  test('what holds in the end does not depend on the order of arrival', async () => {
+  test('the final state does not depend on the order of arrival', async () => {
     const pool = await Promise.all([
       revoke(1),
       revokeKey(2, stranger),

@@ -1,7 +1,7 @@
 /**
- * What has been revoked in a fleet. The state only grows: an old list changes nothing, a second
- * statement with a known epoch is an alarm, and an epoch far ahead is refused, or one forged number
- * would make every later revocation look old.
+ * The revocations of a fleet. The state only grows: an old list changes nothing, a second statement
+ * with a known epoch is an error, and an epoch far ahead is rejected, because one forged number
+ * would make all later revocations look old.
  */
 import { createHash } from 'node:crypto'
 import type { Fingerprint, Sha256 } from '../ids.ts'
@@ -14,8 +14,8 @@ import { readSigned, type Signed } from './signed.ts'
 export interface AcceptedRevocation {
   readonly revocation: Revocation
   /**
-   * True if an operator of the root said so: it then holds for everything. Else it holds for grants
-   * that its issuer passed on.
+   * True if an operator of the root issued it: it is then valid for everything. Else it is valid
+   * for grants that its issuer delegated.
    */
   readonly byOperator: boolean
   /** SHA-256 of the statement bytes. */
@@ -23,13 +23,13 @@ export interface AcceptedRevocation {
 }
 
 export interface RevocationState {
-  /** The highest epoch known; 0 before the first revocation. */
+  /** The highest known epoch; 0 before the first revocation. */
   readonly epoch: number
-  /** What holds, in order of epoch. */
+  /** The valid revocations, by epoch. */
   readonly accepted: readonly AcceptedRevocation[]
   /**
-   * Everything genuine, in order of epoch: also what doesn't hold as far as is known, because its
-   * issuer's key had been revoked before.
+   * All genuine revocations, by epoch, including those that are void as far as is known, because
+   * their issuer's key was revoked before.
    */
   readonly known: readonly AcceptedRevocation[]
 }
@@ -37,21 +37,19 @@ export interface RevocationState {
 export const NOTHING_REVOKED: RevocationState = { epoch: 0, accepted: [], known: [] }
 
 /**
- * How far ahead of what is known an epoch may be. Gossip may overtake a pull by some; a fleet that
- * revokes more at once pulls in order.
+ * How far an epoch may be ahead of the known one. Gossip may overtake a pull by some; larger gaps
+ * are pulled in order.
  */
 export const MAX_EPOCH_JUMP = 1024
 
 /**
- * Takes a revocation in. Statements may arrive in any order: what holds in the end is what would
- * hold had they come by epoch. Until none is missing, one may be known and not hold, or hold and
- * later not.
- * @param former operators of earlier root versions (RootState.former). What they revoked stays
- * revoked when they are replaced; so one who
- *   may no longer revoke at all has their key revoked, too.
- * @returns the same state if the statement is known already
- * @throws trust.equivocation, trust.epoch, trust.revoker, trust.revoked, and whatever
- * {@link readSigned} throws
+ * Adds a revocation. Statements may arrive in any order: the final state is the same as in order of
+ * epoch. Until none is missing, a known revocation may become valid or void later.
+ * @param former operators of earlier root versions (RootState.former). Their revocations stay valid
+ * after they are replaced. An operator who must not revoke any more needs their key revoked too.
+ * @returns the same state if the statement is already known
+ * @throws trust.equivocation, trust.epoch, trust.revoker, trust.revoked, and the errors of {@link
+ * readSigned}
  */
 export function acceptRevocation(
   state: RevocationState,
@@ -63,8 +61,7 @@ export function acceptRevocation(
   const digest = createHash('sha256').update(signed.statement).digest('hex') as Sha256
   const twin = state.known.find((item) => item.revocation.epoch === revocation.epoch)
   if (twin?.digest === digest) return state
-  // First of all: else a number that anybody may write down would stand in the way of the genuine
-  // one.
+  // Checked first. Otherwise an unauthorised statement could occupy a number of a genuine one.
   const byOperator = requireRevoker(revocation, root, former) === 'operator'
   const item = { revocation, byOperator, digest }
   const all = [...state.known.filter((each) => each !== twin), item].sort(
@@ -85,7 +82,7 @@ export function acceptRevocation(
   return { epoch: Math.max(state.epoch, revocation.epoch), accepted, known }
 }
 
-/** Leaves out what was said by a key after that key had itself been revoked. */
+/** Removes revocations by keys that were revoked before. */
 function settle(known: readonly AcceptedRevocation[]): readonly AcceptedRevocation[] {
   const revokedKeys = new Set<string>()
   return known.filter(({ revocation }) => {
@@ -96,9 +93,9 @@ function settle(known: readonly AcceptedRevocation[]): readonly AcceptedRevocati
 }
 
 /**
- * True if the key that said it was revoked before, by what stands for good: with every epoch up to
- * there known, nothing can come that voids it. A thief of a revoked key takes no epochs with it
- * then. Before that the statement is kept: what voids it may itself turn out void.
+ * True if the key that signed it was revoked before, for certain: with every epoch up to that one
+ * known, no later statement can void the revocation. A thief of a revoked key then can't occupy
+ * epochs. Before that the statement is kept, because the revocation may itself become void.
  */
 function isVoidForGood(
   item: AcceptedRevocation,
@@ -112,13 +109,13 @@ function isVoidForGood(
   return by !== undefined && all.indexOf(by) === by.revocation.epoch - 1
 }
 
-/** The epochs up to the highest known one that have not arrived yet: what to pull. */
+/** The epochs up to the highest known one that are missing: the ones to pull. */
 export function missingEpochs(state: RevocationState): readonly number[] {
   const present = new Set(state.known.map((item) => item.revocation.epoch))
   return Array.from({ length: state.epoch }, (_, i) => i + 1).filter((epoch) => !present.has(epoch))
 }
 
-/** Every revocation up to this epoch is known. */
+/** The highest epoch up to which every revocation is known. */
 export function completeEpoch(state: RevocationState): number {
   const [missing] = missingEpochs(state)
   return missing === undefined ? state.epoch : missing - 1

@@ -1,7 +1,6 @@
 /**
- * Who may revoke: an operator of the root, anything; who passed a right on, the grants below, with
- * the chain that shows it. Every reader asks this, coordinator and host alike, before a
- * revocation's number counts for anything.
+ * Who may revoke: an operator of the root, anything; the issuer of a grant, the grants below it,
+ * with the chain as proof. Coordinators and hosts check this before a revocation's epoch counts.
  */
 import type { Fingerprint } from '../ids.ts'
 import { isLink } from './chain.ts'
@@ -14,10 +13,9 @@ import { fromText } from './transport.ts'
 export type Revoker = 'operator' | 'issuer'
 
 /**
- * By what right the revocation's issuer revokes.
+ * Returns the right by which the issuer revokes.
  * @param former operators of earlier root versions (RootState.former)
- * @throws trust.revoker, and for a chain that is no chain of signed grants whatever
- * {@link readSigned} throws
+ * @throws trust.revoker, and the errors of {@link readSigned} for an invalid chain
  */
 export function requireRevoker(
   revocation: Revocation,
@@ -29,7 +27,7 @@ export function requireRevoker(
   if (revocation.kind !== 'grant')
     throw denied(
       revocation,
-      `only an operator of the fleet revokes ${revocation.kind === 'key' ? 'keys' : 'hosts'}`,
+      `only an operator of the fleet may revoke ${revocation.kind === 'key' ? 'keys' : 'hosts'}`,
     )
   const chain = (revocation.chain ?? []).map((text) =>
     readSigned(fromText(text), 'grant', { fleet: root.fleet }),
@@ -37,12 +35,12 @@ export function requireRevoker(
   const leads =
     chain.at(-1)?.id === revocation.target &&
     chain.every((grant, i) => isLink(grant, chain[i - 1], operators))
-  // Whoever stands above a grant may take it back: the same rule as in authorize.ts. When the
-  // grants end makes no difference here.
+  // Each issuer above a grant may revoke it, as in authorize.ts. The validity times of the grants
+  // don't matter here.
   if (!leads || !chain.some((grant) => grant.issuer === revocation.issuer))
     throw denied(
       revocation,
-      'only an operator of the fleet, or who passed the right on, takes back a grant',
+      'only an operator of the fleet or an issuer above a grant may revoke it',
     )
   return 'issuer'
 }

@@ -1,6 +1,6 @@
 /**
- * Root statements: thresholds count operators, rotation needs the old and the new, and a fork is an
- * alarm.
+ * Root statements: thresholds count operators, rotation needs the old and the new operators, a fork
+ * is an error.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -29,7 +29,7 @@ const signAll = (signers: readonly Signer[], changes: RootChanges): Promise<Sign
       signStatement(signer, 'root', { ...sampleBody('root', a), ...changes }),
     ),
   )
-/** Version 1 with operators a, b, c of whom two must sign. */
+/** Version 1 with operators a, b and c; two must sign. */
 const first = async (): Promise<RootState> =>
   openRoot(await signAll([a, b], { operators: rows(a, b, c), threshold: 2 }))
 const following = (
@@ -46,14 +46,14 @@ const following = (
   })
 
 describe('root chain', () => {
-  test('a fleet of one operator opens with one signature', async () => {
+  test('accepts one signature for a fleet of one operator', async () => {
     const signed = await signedSample('root', a)
     const state = openRoot([signed], { fleet: TEST_FLEET, digest: rootDigest(signed.statement) })
     assert.equal(state.root.version, 1)
     assert.deepEqual([...operatorsOf(state.root)], [a.fingerprint])
   })
 
-  test('two of three operators must sign; one who signs twice is one', async () => {
+  test('two of three operators must sign; two signatures of one count once', async () => {
     const changes = { operators: rows(a, b, c), threshold: 2 }
     assert.ok(openRoot(await signAll([a, c], changes)))
     assert.ok(openRoot(await signAll([a, b, c], changes)))
@@ -61,12 +61,12 @@ describe('root chain', () => {
       const signatures = await signAll(signers, changes)
       assert.throws(() => openRoot(signatures), {
         code: 'trust.root',
-        message: /of its own operators signed it, expected 2/,
+        message: /of its operators signed it, expected 2/,
       })
     }
   })
 
-  test('ID-04: a malleable copy of a signature does not count as the second one', async () => {
+  test('ID-04: a malleable copy of a signature does not count twice', async () => {
     const [signed] = await signAll([a], { operators: rows(a, b), threshold: 2 })
     assert.ok(signed)
     const L = 2n ** 252n + 27742317777372353535851937790883648493n
@@ -80,7 +80,7 @@ describe('root chain', () => {
     })
   })
 
-  test('one bad signature, or one over other bytes, spoils the lot', async () => {
+  test('rejects all if one signature is bad or over other bytes', async () => {
     const changes = { operators: rows(a, b, c), threshold: 2 }
     const good = await signAll([a, b], changes)
     const [otherBytes] = await signAll([c], { ...changes, threshold: 1 })
@@ -99,7 +99,7 @@ describe('root chain', () => {
     })
   })
 
-  test('a root is refused when its fingerprint or its fleet is not the pinned one', async () => {
+  test('rejects a root with another fingerprint or fleet than the pinned one', async () => {
     const signed = await signedSample('root', a)
     const stranger = await signedSample('root', d)
     assert.throws(() => openRoot([stranger], { digest: rootDigest(signed.statement) }), {
@@ -109,13 +109,13 @@ describe('root chain', () => {
     assert.throws(() => openRoot([signed], { fleet: OTHER_FLEET }), { code: 'trust.fleet' })
   })
 
-  test('a later version opens by itself only if its fingerprint is pinned', async () => {
+  test('accepts a later version alone only if its fingerprint is pinned', async () => {
     const one = await first()
     const signatures = await following(one, [a, b], {})
     const digest = rootDigest((signatures[0] as Signed).statement)
     assert.throws(() => openRoot(signatures), {
       code: 'trust.root',
-      message: /nothing says that it follows/,
+      message: /without a chain from version 1/,
     })
     assert.equal(openRoot(signatures, { digest }).root.version, 2)
   })
@@ -129,7 +129,7 @@ describe('root chain', () => {
     )
     assert.throws(() => nextRoot(one, []), { code: 'trust.malformed' })
     await assert.rejects(async () => nextRoot(one, await following(one, [a, b], changes)), {
-      message: /0 of its own operators/,
+      message: /0 of its operators/,
     })
     await assert.rejects(async () => nextRoot(one, await following(one, [c, d], changes)), {
       message: /1 of the operators of version 1/,
@@ -143,7 +143,7 @@ describe('root chain', () => {
     )
   })
 
-  test('an operator whose key was revoked does not count towards a new root', async () => {
+  test('a revoked operator does not count towards a new root', async () => {
     const one = await first()
     const signed = await signedSample('revocation', b, { kind: 'key', target: a.fingerprint })
     const { accepted } = acceptRevocation(NOTHING_REVOKED, one.root, signed)
@@ -153,11 +153,11 @@ describe('root chain', () => {
       message: /1 of the operators of version 1/,
     })
     assert.equal(nextRoot(one, await following(one, [b, c], {}), accepted).root.version, 2)
-    // A chain that was accepted before stands.
+    // A chain that was accepted before stays valid.
     assert.equal(openRootChain([one.signatures, byRevoked]).root.version, 2)
   })
 
-  test('versions follow one by one, each naming the one before', async () => {
+  test('each version must follow the one before and name it', async () => {
     const one = await first()
     const two = nextRoot(one, await following(one, [a, b], {}))
     await assert.rejects(async () => nextRoot(one, await following(one, [a, b], { version: 3 })), {
@@ -170,7 +170,7 @@ describe('root chain', () => {
       async () => nextRoot(one, await following(one, [a, b], { fleet: OTHER_FLEET })),
       { code: 'trust.fleet' },
     )
-    // An old version replayed changes nothing.
+    // A replay of an old version changes nothing.
     assert.throws(() => nextRoot(two, one.signatures), {
       code: 'trust.root',
       message: /expected version 3/,
@@ -182,7 +182,7 @@ describe('root chain', () => {
     assert.throws(() => openRootChain([], {}), { code: 'trust.malformed' })
   })
 
-  test('ID-26: another statement with a known version is an alarm', async () => {
+  test('ID-26: another statement with a known version is an error', async () => {
     const one = await first()
     const two = nextRoot(one, await following(one, [a, b], {}))
     await assert.rejects(
@@ -191,7 +191,7 @@ describe('root chain', () => {
     )
   })
 
-  test('operators who were replaced are remembered as former ones', async () => {
+  test('remembers replaced operators as former ones', async () => {
     const one = await first()
     const two = nextRoot(one, await following(one, [b, c], { operators: rows(b, c, d) }))
     assert.deepEqual(two.former, [a.fingerprint])
@@ -202,7 +202,7 @@ describe('root chain', () => {
     assert.deepEqual([...three.former].sort(), [b.fingerprint, c.fingerprint].sort())
   })
 
-  test('a root whose keys are listed twice, in two roles, or too few for its threshold is malformed', async () => {
+  test('rejects duplicate keys, keys in two roles, or too few for the threshold', async () => {
     for (const changes of [
       { operators: rows(a, a) },
       { operators: rows(a, b), issuers: rows(b) },

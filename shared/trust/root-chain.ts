@@ -1,8 +1,7 @@
 /**
- * The chain of root statements. A root is accepted if enough of its own operators signed the same
- * bytes and it is the pinned one, or if it follows the known one: the next version, naming it by
- * digest, signed by the threshold of the old root and by the new root's own. A root that comes out
- * of here may be believed; its version only rises.
+ * The chain of root statements. A root is accepted if enough of its operators signed the same bytes
+ * and it is pinned, or if it follows the known one: the next version, with the known one's digest,
+ * signed by the threshold of both roots. A returned root is trusted; its version only increases.
  */
 import { createHash } from 'node:crypto'
 import { fingerprintOf } from '../identity/fingerprint.ts'
@@ -15,15 +14,15 @@ import { readSigned, type Signed } from './signed.ts'
 export interface RootState {
   readonly root: Root
   /**
-   * SHA-256 of the statement bytes: the root fingerprint that tickets carry and the next version
-   * names.
+   * SHA-256 of the statement bytes: the root fingerprint in tickets, and the link from the next
+   * version.
    */
   readonly digest: Sha256
-  /** The statement, once for each of its signatures. */
+  /** The statement, once for each signature. */
   readonly signatures: readonly Signed[]
   /**
-   * Operators of earlier versions who are not operators any more; for acceptRevocation. Empty where
-   * the chain was opened.
+   * Operators of earlier versions who aren't operators any more, for acceptRevocation. Empty if the
+   * chain begins with this root.
    */
   readonly former: readonly Fingerprint[]
 }
@@ -33,10 +32,9 @@ export function rootDigest(statement: Uint8Array): Sha256 {
 }
 
 /**
- * Opens a root by itself: version 1 where a fleet begins, or any version whose digest the caller
- * has pinned.
+ * Opens a root without a chain: version 1 of a new fleet, or any version with a pinned digest.
  * @param signatures the same statement, signed by one operator each
- * @throws trust.root, and whatever {@link readSigned} throws
+ * @throws trust.root, and the errors of {@link readSigned}
  */
 export function openRoot(
   signatures: readonly Signed[],
@@ -52,16 +50,16 @@ export function openRoot(
       got: state.root.fleet,
     })
   if (expect.digest === undefined && state.root.version !== 1)
-    throw refuse(state.root, 'nothing says that it follows version 1')
-  requireThreshold(state, state.root, 'its own operators')
+    throw refuse(state.root, 'it came without a chain from version 1')
+  requireThreshold(state, state.root, 'its operators')
   return state
 }
 
 /**
- * The root after `current`.
- * @param revocations what is revoked now, for whoever takes in a new root: a revoked operator's
- * signature does not count. Left out where a chain
- *   is read that was accepted long ago, since nothing says which came first.
+ * Opens the root after `current`.
+ * @param revocations the current revocations, to accept a new root: signatures of revoked operators
+ * don't count. Leave it out for a chain that was accepted long ago, because the order of roots and
+ * revocations is unknown then.
  * @throws trust.root unless it is exactly the next version of the same fleet, signed by both
  * thresholds
  */
@@ -90,13 +88,13 @@ export function nextRoot(
     `the operators of version ${current.root.version}`,
     revocations,
   )
-  requireThreshold(state, root, 'its own operators', revocations)
+  requireThreshold(state, root, 'its operators', revocations)
   const operators = operatorsOf(root)
   const former = new Set([...current.former, ...operatorsOf(current.root)])
   return { ...state, former: [...former].filter((key) => !operators.has(key)) }
 }
 
-/** Opens the first root and follows it to the last. */
+/** Opens the first root and follows the chain to the last. */
 export function openRootChain(
   versions: readonly (readonly Signed[])[],
   expect: { fleet?: FleetId; digest?: Sha256 } = {},
@@ -111,9 +109,8 @@ export function openRootChain(
 function readRoot(signatures: readonly Signed[]): RootState {
   const first = signatures[0]
   if (first === undefined)
-    throw trustError('trust.malformed', { what: 'a root statement', reason: 'nobody signed it' })
-  // A signature costs the reader a verification each: no more than keys of two roots could have
-  // made.
+    throw trustError('trust.malformed', { what: 'a root statement', reason: 'it has no signature' })
+  // Each signature costs a verification: at most as many as the keys of two roots.
   if (signatures.length > 2 * MAX_ROOT_KEYS)
     throw trustError('trust.malformed', {
       what: 'a root statement',
@@ -128,7 +125,7 @@ function readRoot(signatures: readonly Signed[]): RootState {
   return { root, digest: rootDigest(first.statement), signatures, former: [] }
 }
 
-/** Counts operators, not signatures: ten signatures by one key are one. */
+/** Counts operators, not signatures. */
 function requireThreshold(
   state: RootState,
   by: Root,

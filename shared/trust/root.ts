@@ -1,14 +1,14 @@
 /**
- * The root statement: who the fleet's operators are, how many of them must sign the next root, and
- * which issuing keys speak for the coordinators. Everything that is allowed in a fleet leads here.
- * Versions form a chain: see root-chain.ts.
+ * The root statement: the fleet's operators, how many of them must sign the next root, and the
+ * issuing keys of the coordinators. All rights in a fleet derive from it. Versions form a chain:
+ * see root-chain.ts.
  */
 import { z } from 'zod'
 import { fingerprintOf } from '../identity/fingerprint.ts'
 import type { Fingerprint } from '../ids.ts'
 import { fleetField, keyField, nameField, sha256Field } from './fields.ts'
 
-/** Signatures to check per root; a fleet has a handful of operators and coordinators. */
+/** The limit of keys per root; a fleet has a few operators and coordinators. */
 export const MAX_ROOT_KEYS = 64
 
 const keyRow = z.strictObject({ key: keyField, name: nameField })
@@ -31,12 +31,12 @@ export const rootSchema = z
     const refuse = (message: string, path: string): void =>
       context.addIssue({ code: 'custom', message, path: [path] })
     if (root.threshold > root.operators.length)
-      refuse('expected no more than there are operators', 'threshold')
+      refuse('expected at most the number of operators', 'threshold')
     if ((root.previous === null) !== (root.version === 1))
-      refuse('expected null in version 1 and a digest in every other', 'previous')
+      refuse('expected null in version 1 and a digest in later ones', 'previous')
     const keys = [...root.operators, ...root.issuers].map((row) => row.key)
-    // One key in two roles would let a coordinator sign as an operator; one listed twice would
-    // count twice towards the threshold.
+    // A key in two roles would let a coordinator sign as an operator. A duplicate would count twice
+    // towards the threshold.
     if (new Set(keys).size !== keys.length)
       refuse('expected every key once, as operator or as issuer', 'operators')
   })

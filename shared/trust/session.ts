@@ -1,7 +1,7 @@
 /**
- * A session delegation: an operator lets an ephemeral key speak to one coordinator for some hours.
- * It opens a session and nothing else; every mutating operation carries an intent that the
- * operator's key itself signed.
+ * A session delegation: an operator lets an ephemeral key open sessions with one coordinator for
+ * some hours. It allows nothing else; every mutating operation needs an intent that the operator's
+ * key signed.
  */
 import { z } from 'zod'
 import {
@@ -13,7 +13,7 @@ import {
   validityFault,
 } from './fields.ts'
 
-/** A working day: a stolen laptop session can observe no longer than this. */
+/** A working day: the longest time that a stolen laptop session can observe. */
 export const MAX_SESSION_MS = 12 * 3_600_000
 
 export const sessionSchema = z
@@ -23,7 +23,7 @@ export const sessionSchema = z
     /** The ephemeral ed25519 public key. */
     key: keyField,
     actor: fingerprintField,
-    /** The peer id of the one coordinator that may accept it. */
+    /** The peer id of the only coordinator that may accept it. */
     coordinator: peerIdField,
     notBefore: timeField,
     notAfter: timeField,

@@ -1,7 +1,4 @@
-/**
- * Signed statements: what is accepted is exactly what its author signed, as the kind it is, in one
- * encoding.
- */
+/** Signed statements: accepted only if their author signed exactly these bytes as this kind. */
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
@@ -28,7 +25,7 @@ import { MAX_STATEMENT_BYTES, readSigned, type Signed, signStatement } from './s
 const key = testKey(1)
 const other = testKey(2)
 
-/** Signs any bytes as if they were a statement of the kind. */
+/** Signs any bytes as a statement of the kind. */
 async function signRaw(kind: Kind, text: string | Uint8Array, signer = key): Promise<Signed> {
   const { scheme, namespace, type } = kindRow(kind)
   const statement = typeof text === 'string' ? Buffer.from(text) : text
@@ -43,7 +40,7 @@ const textOf = (signed: Signed): string => Buffer.from(signed.statement).toStrin
 
 describe('signed statements', () => {
   for (const kind of KINDS)
-    test(`a ${kind} statement is read as it was signed, and its bytes are its canonical form`, async () => {
+    test(`a ${kind} statement reads as signed, in canonical form`, async () => {
       const body = { ...sampleBody(kind, key), type: kindRow(kind).type }
       const signed = await signStatement(key, kind, body)
       const read = readSigned(signed, kind, { fleet: TEST_FLEET })
@@ -53,7 +50,7 @@ describe('signed statements', () => {
       assert.match(read.type, new RegExp(`^muster/${kind}/v1$`))
     })
 
-  test('ssh-keygen -Y verify checks an operator statement as it stands', async () => {
+  test('ssh-keygen -Y verify accepts the statement of an operator', async () => {
     await using folder = await tempFolder()
     await writeFile(folder.file('signers'), `op ${formatPublicKeyLine(key.publicKey)}\n`)
     for (const [kind, namespace] of [
@@ -79,7 +76,7 @@ describe('signed statements', () => {
     }
   })
 
-  test('ID-32: no statement is read as another kind, whatever its scheme', async () => {
+  test('ID-32: no statement is read as another kind', async () => {
     for (const kind of KINDS) {
       const signed = await signedSample(kind, key)
       for (const wanted of KINDS.filter((each) => each !== kind))
@@ -93,7 +90,7 @@ describe('signed statements', () => {
     }
   })
 
-  test('ID-32: bytes of one kind, signed in the way of another, are refused for the type inside', async () => {
+  test('ID-32: rejects bytes of one kind with the scheme of another by their type', async () => {
     for (const kind of KINDS)
       for (const wanted of KINDS.filter((each) => each !== kind)) {
         const signed = await signRaw(wanted, textOf(await signedSample(kind, key)))
@@ -111,7 +108,7 @@ describe('signed statements', () => {
     assert.throws(() => readSigned(signed, 'grant'), { code: 'trust.type', message: /none/ })
   })
 
-  test('ID-18: an operator statement signed for another SSHSIG namespace is refused', async () => {
+  test('ID-18: rejects an operator statement for another SSHSIG namespace', async () => {
     const { statement } = await signedSample('intent', key)
     for (const namespace of ['git', 'file', 'muster-root']) {
       const signature = await signSshsig(key, namespace, statement)
@@ -125,7 +122,7 @@ describe('signed statements', () => {
     }
   })
 
-  test('ID-02: the author that a statement names is the key that signed it', async () => {
+  test('ID-02: the author in a statement must be the key that signed it', async () => {
     for (const [kind, field] of [
       ['intent', 'actor'],
       ['session', 'actor'],
@@ -143,7 +140,7 @@ describe('signed statements', () => {
     }
   })
 
-  test('ID-02: a statement that travels with another key than the one that signed is refused', async () => {
+  test('ID-02: rejects a statement with another key than the signer', async () => {
     for (const kind of KINDS) {
       const signed = await signedSample(kind, key)
       assert.throws(() => readSigned({ ...signed, key: other.publicKey }, kind), {
@@ -152,7 +149,7 @@ describe('signed statements', () => {
     }
   })
 
-  test('ID-31: JSON that is not canonical is refused though it is well signed', async () => {
+  test('ID-31: rejects JSON that is not canonical, even with a valid signature', async () => {
     const good = textOf(await signedSample('intent', key))
     assert.ok(readSigned(await signRaw('intent', good), 'intent'))
     const variants: Record<string, string> = {
@@ -161,7 +158,8 @@ describe('signed statements', () => {
       blank: good.replace('":"', '": "'),
       'final line end': `${good}\n`,
       'byte order mark': `\ufeff${good}`,
-      'keys out of order': `{"verb":"run.start",${good.slice(1).replace(',"verb":"run.start"', '')}`,
+      'keys out of order':
+        `{"verb":"run.start",` + good.slice(1).replace(',"verb":"run.start"', ''),
       'another escape': good.replace('run.start', '\\u0072un.start'),
       'escaped slash': good.replace('muster/intent', 'muster\\/intent'),
       'lone surrogate': good.replace('"C"', '"\\ud800"'),
@@ -206,7 +204,7 @@ describe('signed statements', () => {
     assert.equal(({} as Record<string, unknown>)['control'], undefined)
   })
 
-  test('a statement above the size limit is refused before anything else is looked at', async () => {
+  test('rejects a statement above the size limit first', async () => {
     const huge = { ...EMPTY, statement: new Uint8Array(MAX_STATEMENT_BYTES + 1) }
     assert.throws(() => readSigned(huge, 'intent'), {
       code: 'trust.malformed',
@@ -224,13 +222,13 @@ describe('signed statements', () => {
     )
   })
 
-  test('a statement of another fleet is refused where a fleet is expected', async () => {
+  test('rejects a statement of another fleet', async () => {
     const signed = await signedSample('grant', key, { fleet: OTHER_FLEET })
     assert.ok(readSigned(signed, 'grant'))
     assert.throws(() => readSigned(signed, 'grant', { fleet: TEST_FLEET }), { code: 'trust.fleet' })
   })
 
-  test('a kind has one scheme', async () => {
+  test('each kind has one scheme', async () => {
     await assert.rejects(signStatement(key, 'intent', sampleBody('intent', key), 'dsse'), {
       code: 'trust.scheme',
     })
@@ -249,7 +247,7 @@ describe('signed statements', () => {
     )
   })
 
-  test('nobody signs what nobody would accept', async () => {
+  test('refuses to sign a statement that no reader would accept', async () => {
     const grant = sampleBody('grant', key)
     for (const changes of [
       { namespace: 'everything' },
@@ -344,7 +342,7 @@ describe('signed statements', () => {
       )
   })
 
-  test('ID-03: a small-order key cannot be an operator, an issuer, a subject or a session key', async () => {
+  test('ID-03: rejects a small-order key in any role', async () => {
     const identity = Buffer.from(
       Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 1 : 0)),
     ).toString('base64')
@@ -360,7 +358,7 @@ describe('signed statements', () => {
     await assert.rejects(signedSample('session', key, { key: identity }), {
       code: 'trust.malformed',
     })
-    // As a signer it "verifies" nothing.
+    // It doesn't verify as a signer either.
     const { statement } = await signedSample('facts', key)
     const signed: Signed = {
       statement,
@@ -371,7 +369,7 @@ describe('signed statements', () => {
     assert.throws(() => readSigned(signed, 'facts'), { code: 'trust.signature' })
   })
 
-  test('keys have one spelling: base64 with other spare bits or without padding is refused', async () => {
+  test('rejects base64 keys with other spare bits or without padding', async () => {
     const good = base64Key(key)
     const spare = `${good.slice(0, 42)}${String.fromCharCode(good.charCodeAt(42) + 1)}=`
     for (const spelling of [good.slice(0, 43), `${good}=`, spare, good.replace('=', ' ')])
@@ -380,7 +378,7 @@ describe('signed statements', () => {
       })
   })
 
-  test('a statement with any byte changed, in text, key or signature, is refused', async () => {
+  test('rejects a change of any byte in text, key or signature', async () => {
     for (const kind of ['intent', 'facts'] as const) {
       const signed = await signedSample(kind, key)
       fc.assert(
@@ -402,7 +400,7 @@ describe('signed statements', () => {
     }
   })
 
-  test('reading arbitrary well-signed JSON raises a Muster error or gives back what was signed', async () => {
+  test('any validly signed JSON is a Muster error or reads as signed', async () => {
     const body = { ...sampleBody('outcome', key), type: 'muster/outcome/v1' } as Record<
       string,
       unknown

@@ -1,8 +1,7 @@
 /**
- * Signed statements: the bytes that were signed, never serialised again. Reading one checks, in
- * this order: size, scheme, signature, canonical form, type, shape, author. What comes out is what
- * the named key said, in the only way it could have been said; whether it may say so is the
- * question of root-chain.ts, credentials.ts and authorize.ts.
+ * Signed statements: the signed bytes, never serialised again. Reading one checks, in this order:
+ * size, scheme, signature, canonical form, type, schema, author. The result is what the named key
+ * signed. root-chain.ts, credentials.ts and authorize.ts decide whether it is allowed.
  */
 import { canonicalJson, type Json, parseCanonicalJson } from '../canonical-json.ts'
 import { verifyEd25519 } from '../identity/ed25519.ts'
@@ -15,8 +14,8 @@ import { trustError } from './errors.ts'
 import { type Kind, kindRow, type Scheme, type Statement } from './kinds.ts'
 
 /**
- * A log entry holds a statement as a JSON string with its signature, and is at most 64 KiB (C2SP
- * tlog-tiles).
+ * A log entry contains a statement as a JSON string with its signature, and has at most 64 KiB
+ * (C2SP tlog-tiles).
  */
 export const MAX_STATEMENT_BYTES = 48 * 1024
 
@@ -30,16 +29,15 @@ export interface Signed {
   readonly signature: Uint8Array
 }
 
-/** A statement's body as it is given to be signed: the type may be left out, the kind names it. */
+/** A body to be signed. Its type may be left out, because the kind determines it. */
 export type Unsigned<K extends Kind> = Omit<Statement<K>, 'type'> & {
   readonly type?: Statement<K>['type']
 }
 
 /**
- * Signs a statement with the kind's own scheme.
- * @param scheme optional; giving another than the kind's own is an error
- * @throws trust.malformed if the body is not one that {@link readSigned} would accept,
- * identity.agent
+ * Signs a statement with the scheme of its kind.
+ * @param scheme optional; any other scheme is an error
+ * @throws trust.malformed if {@link readSigned} would reject the body, identity.agent
  */
 export async function signStatement<K extends Kind>(
   signer: Signer,
@@ -56,7 +54,7 @@ export async function signStatement<K extends Kind>(
       got: scheme,
     })
   const statement = Buffer.from(canonicalJson({ ...body, type: row.type }))
-  // What is signed is read back first: nobody signs what nobody would accept.
+  // Parsed before it is signed, so that no invalid statement is signed.
   const read = parseStatement(statement, kind)
   checkAuthor(read, kind, signer.publicKey)
   const signature =
@@ -67,8 +65,8 @@ export async function signStatement<K extends Kind>(
 }
 
 /**
- * Checks a signed statement and gives its body.
- * @param expect.fleet refuses a statement of another fleet
+ * Verifies a signed statement and returns its body.
+ * @param expect.fleet rejects a statement of another fleet
  * @throws trust.scheme, trust.signature, trust.type, trust.malformed, trust.author, trust.fleet
  */
 export function readSigned<K extends Kind>(
@@ -99,7 +97,7 @@ function checkSignature(signed: Signed, kind: Kind): void {
     if (!verifyEd25519(signed.key, pae(row.type, signed.statement), signed.signature))
       throw trustError('trust.signature', {
         what,
-        reason: 'it does not belong to these bytes and this key',
+        reason: 'it does not match these bytes and this key',
       })
     return
   }
@@ -112,7 +110,7 @@ function checkSignature(signed: Signed, kind: Kind): void {
   if (!Buffer.from(signer).equals(signed.key))
     throw trustError('trust.signature', {
       what,
-      reason: 'it was made by another key than the one named',
+      reason: 'it was made by another key than the named one',
     })
 }
 
@@ -123,7 +121,7 @@ function checkAuthor<K extends Kind>(body: Statement<K>, kind: K, key: Uint8Arra
     throw trustError('trust.author', { what: `a ${kind} statement`, expected: author, got: signer })
 }
 
-/** Canonical form, type and shape of a statement; nothing about who signed it. */
+/** Checks canonical form, type and schema of a statement, but not its signer. */
 function parseStatement<K extends Kind>(bytes: Uint8Array, kind: K): Statement<K> {
   const what = `a ${kind} statement`
   const { type, schema } = kindRow(kind)
@@ -162,11 +160,11 @@ function parseStatement<K extends Kind>(bytes: Uint8Array, kind: K): Statement<K
   )
 }
 
-/** No honest statement has longer arrays or wider objects. */
+/** No valid statement has longer arrays or larger objects. */
 const MAX_ITEMS = 4096
 
 /**
- * Why a parsed value may not be used; `__proto__` is refused because copying such an object could
+ * Why a parsed value is rejected. `__proto__` is rejected because copying such an object could
  * change its prototype.
  */
 function bounds(value: Json): string | undefined {

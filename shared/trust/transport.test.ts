@@ -1,7 +1,4 @@
-/**
- * Carrying statements: both forms give back the same bytes, and nonsense is refused with an error
- * of ours.
- */
+/** Encodings of signed statements: both preserve the bytes, and invalid input is a Muster error. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decode, encode } from 'cborg'
@@ -20,7 +17,7 @@ const plain = (signed: Signed): unknown => ({
   signature: Buffer.from(signed.signature).toString('hex'),
 })
 
-test('every kind of statement survives CBOR and JSON with its signature good', async () => {
+test('every kind of statement keeps its valid signature in CBOR and JSON', async () => {
   for (const kind of KINDS) {
     const signed = await signedSample(kind, key)
     for (const carried of [
@@ -33,7 +30,7 @@ test('every kind of statement survives CBOR and JSON with its signature good', a
   }
 })
 
-test('the wire form tolerates unknown keys and refuses wrong lengths and types', async () => {
+test('the wire form tolerates unknown keys and rejects wrong lengths and types', async () => {
   const wire = toWire(await signedSample('intent', key))
   assert.ok(fromWire({ ...wire, later: true }))
   for (const changes of [
@@ -49,7 +46,7 @@ test('the wire form tolerates unknown keys and refuses wrong lengths and types',
     assert.throws(() => fromWire({ ...wire, ...changes }), { code: 'trust.malformed' })
 })
 
-test('the text form refuses base64 that has another spelling, and anything that is no statement', async () => {
+test('the text form rejects non-canonical base64 and other objects', async () => {
   const text = toText(await signedSample('intent', key))
   for (const changes of [
     { key: text.key.replace('=', '') },
@@ -72,7 +69,7 @@ test('the text form refuses base64 that has another spelling, and anything that 
   )
 })
 
-test('a text whose characters are not the signed bytes does not verify', async () => {
+test('a text that differs from the signed bytes does not verify', async () => {
   const signed = await signedSample('intent', key)
   const text = toText(signed)
   const changed = fromText({ ...text, statement: text.statement.replace('Grüße', 'Gru\u0308ße') })

@@ -1,7 +1,6 @@
 /**
- * How a signed statement is carried: as byte strings inside a protocol's CBOR frame, and as strings
- * inside a log entry. Both give back exactly the bytes that were signed; neither says anything
- * about whether the signature is good.
+ * Encodings of a signed statement: byte strings in a protocol's CBOR frame, and strings in a log
+ * entry. Both preserve exactly the signed bytes. Neither verifies the signature.
  */
 import { z } from 'zod'
 import { trustError } from './errors.ts'
@@ -16,10 +15,7 @@ const bytes = (min: number, max: number): z.ZodType<Uint8Array> =>
     `expected ${min} to ${max} bytes`,
   )
 
-/**
- * The wire form, for use inside protocol messages; like every wire object it tolerates unknown
- * keys.
- */
+/** The wire form, for protocol messages. Like every wire object it tolerates unknown keys. */
 export const signedWire = z.object({
   statement: bytes(2, MAX_STATEMENT_BYTES),
   scheme: z.enum(['sshsig', 'dsse']),
@@ -41,7 +37,7 @@ export function fromWire(value: unknown): Signed {
   return accept(signedWire.safeParse(value))
 }
 
-/** The form in a log entry: the statement as the text it is, key and signature in base64. */
+/** The form in a log entry: the statement as text, key and signature in base64. */
 export interface SignedText {
   readonly statement: string
   readonly scheme: Signed['scheme']
@@ -65,7 +61,7 @@ const text = z.object({
   signature: z.string().max(2048),
 })
 
-/** @throws trust.malformed, also for base64 that is not the canonical spelling of its bytes */
+/** @throws trust.malformed, also for base64 that isn't canonical */
 export function fromText(value: unknown): Signed {
   const parsed = text.safeParse(value)
   if (!parsed.success)

@@ -1,7 +1,6 @@
 /**
- * What a coordinator writes to the log in its own name, because no operator's intent says it: hosts
- * that came, with a token or to wait. Signed by its issuing key; no such statement ever makes an
- * agent act.
+ * A coordinator's own log statements, for events without an operator's intent: hosts that joined
+ * with a token or wait for approval. Signed by its issuing key. An agent never acts on one.
  */
 import { z } from 'zod'
 import {
@@ -18,11 +17,11 @@ export const trustEventSchema = z.strictObject({
   fleet: fleetField,
   /** One word or several with dashes, such as `asked`, `enrolled`, `displaced`. */
   event: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected an event such as enrolled'),
-  /** The host it is about; null if it is about none. */
+  /** The host of the event; null if there is none. */
   agent: agentField.nullable(),
-  /** The operator who asked; null if nobody did. */
+  /** The operator who caused it; null if there is none. */
   actor: fingerprintField.nullable(),
-  /** The operation it belongs to; null if to none. */
+  /** The operation that it belongs to; null if there is none. */
   operation: operationField.nullable(),
   detail: objectField,
   at: timeField,

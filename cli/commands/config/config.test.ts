@@ -52,7 +52,7 @@ test('config validate: what this version does not do is refused with file and li
   assert.deepEqual([validate.code, validate.stdout], [2, ''])
   assert.match(
     validate.stderr,
-    /^muster: error: .*epel9\.yaml:4:11 schedule: this version does not start syncs by itself; .*cron/,
+    /^muster: error: .*epel9\.yaml:4:11 schedule: this version starts no syncs; .*cron/,
   )
   const doctor = await runMuster(['doctor', '-o', 'json'], { MUSTER_HOME: other })
   const row = (

@@ -12,7 +12,7 @@ test('what this version can not do is refused before anything is asked for, neve
     [{ rpm: { architectures: ['x86_64'] } }, /architectures/],
     [
       { schedule: { cron: '0 2 * * *', create_snapshot: false } },
-      /schedule: this version does not start syncs by itself/,
+      /schedule: this version starts no syncs/,
     ],
     [
       { rpm: { gpgkey_url: 'https://keys.invalid/k' } },
