@@ -1,6 +1,6 @@
 /**
- * B1: fetch 1 GiB between two processes, disk to disk: verified against its id, the outboard kept,
- * flushed at the end. Against iroh-blobs, which does the same over QUIC.
+ * B1: fetch 1 GiB between two processes, disk to disk: verified against its id, with the outboard,
+ * flushed at the end. Compared with iroh-blobs, which does the same over QUIC.
  */
 import { join } from 'node:path'
 import { GIB, MIB } from '../shared/units.ts'

@@ -1,7 +1,7 @@
 /**
- * B12: appending to the audit log, one durable transaction for each entry, on SQLite and on
- * PostgreSQL (a server of its own, with fsync). There is no rival; beside it stands the same number
- * of bare rows of the same size through the same drivers, which is what the disk allows.
+ * B12: appends to the audit log, one durable transaction for each entry, on SQLite and on
+ * PostgreSQL (a separate server, with fsync). There is no rival. For comparison, the same number of
+ * plain rows of the same size is inserted through the same drivers: the limit of the disk.
  */
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -17,7 +17,7 @@ import { startEmbedded } from '../shared/testing/postgres-embedded.ts'
 import type { BenchmarkContext, Contender } from './harness.ts'
 import type { Benchmark } from './harness.ts'
 
-/** About what an entry with its indices takes. */
+/** About the size of an entry with its indices. */
 const ROW_BYTES = 1200
 
 // Filled by the rounds, read by remarks().
@@ -45,7 +45,7 @@ function contender(
   }
 }
 
-/** A new log at `url` with `count` statements to append to it. */
+/** A new log at `url` with `count` statements to append. */
 async function appending(
   context: BenchmarkContext,
   name: string,
@@ -108,15 +108,15 @@ export const benchmark: Benchmark = {
   id: 'b12',
   title: 'audit append, one durable transaction for each entry',
   remarks: () => {
-    const figures = [...rates].map(
-      ([name, values]) =>
-        `${name}: ${Math.round(values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0)} a second`,
-    )
+    const figures = [...rates].map(([name, values]) => {
+      const median = values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
+      return `${name}: ${Math.round(median)} a second`
+    })
     return [...figures, 'floor 500 a second, goal 2000']
   },
   async contenders(context) {
     const count = context.smoke ? 20 : 1000
-    // Not below the benchmark's own folder, which the server's user may not enter.
+    // Outside the benchmark's folder, which the server's user can't access.
     const place = await mkdtemp(join(tmpdir(), 'muster-bench-postgres-'))
     await chmod(place, 0o711)
     const server = await startEmbedded(join(place, 'server'), { durable: true })

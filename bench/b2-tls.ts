@@ -1,6 +1,6 @@
 /**
- * B2: the fetch of B1 against what the machine could do at best in this runtime: the same bytes
- * over a bare TLS socket of node:tls, from memory to memory, unverified and unwritten.
+ * B2: the fetch of B1 compared with the upper limit of this runtime: the same bytes over a plain
+ * TLS socket of node:tls, memory to memory, not verified and not written.
  */
 import { join } from 'node:path'
 import { GIB, MIB } from '../shared/units.ts'

@@ -1,6 +1,6 @@
 /**
- * B4: what it takes to know a file of 1 GiB: its id and its outboard. Against b3sum on one thread,
- * which makes the id only. Also shown: taking the file into the pool, which adds SHA-256, a copy
+ * B4: compute the id and outboard of a 1 GiB file. Compared with b3sum on one thread, which
+ * computes only the id. Also measured: ingesting the file into the pool, which adds SHA-256, a copy
  * and fsync.
  */
 import { mkdtemp, open, rm } from 'node:fs/promises'

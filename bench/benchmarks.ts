@@ -1,4 +1,4 @@
-/** Every benchmark by its name, loaded only when it is run. Whoever adds one adds its line here. */
+/** All benchmarks by name, loaded only when they run. Add a line for each new one. */
 import type { Benchmark } from './harness.ts'
 
 export const BENCHMARKS: Readonly<Record<string, () => Promise<{ benchmark: Benchmark }>>> = {

@@ -1,7 +1,7 @@
 /**
- * Contenders that run in processes of their own, so that one's memory and just-in-time code are not
- * another's: a job in a module of the benchmark, in a process that lives through all rounds, or a
- * program that is started anew for each.
+ * Contenders in separate processes, so that they share neither memory nor just-in-time code: a job
+ * in a module of the benchmark, in a process that lives through all rounds, or a program that is
+ * started for each round.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -10,12 +10,12 @@ import { accessSync, constants } from 'node:fs'
 import type { Clock } from '../shared/clock.ts'
 import type { Contender, Sample } from './harness.ts'
 
-/** A job: does the work once. What it returns is kept as the sample's notes. */
+/** A job: does the work once. Its result becomes the sample's notes. */
 export type Job = (argument: unknown) => Promise<Readonly<Record<string, number>> | void>
 
 /**
- * A contender that calls the exported function `job` of `module` (a path) with `argument`, again
- * and again in one process.
+ * A contender that calls the exported function `job` of `module` (a path) with `argument`,
+ * repeatedly in one process.
  */
 export function inProcess(options: {
   name: string
@@ -48,20 +48,17 @@ export function inProcess(options: {
         child.send({ argument: options.argument })
       }),
     close: async () => {
-      // One that ended by itself has no channel any more.
+      // A process that has ended has no channel any more.
       if (child?.connected === true) child.disconnect()
       child = undefined
     },
   }
 }
 
-/**
- * How often a program's memory is looked at: it is short-lived, and its peak can't be read once it
- * is gone.
- */
+/** Time between reads of a program's memory use: its peak can't be read after it ends. */
 const LOOK_MS = 5
 
-/** A contender that starts a program each time. `absent` says what to do if it isn't there. */
+/** A contender that starts a program each time. `absent` is the advice if it isn't installed. */
 export function program(
   deps: { clock: Clock },
   options: { name: string; command: string; args: readonly string[]; absent: string },
@@ -101,7 +98,7 @@ export function program(
   }
 }
 
-/** CPU time (clock ticks of 10 ms, so far) and peak memory of a process, on Linux. */
+/** CPU time so far (clock ticks of 10 ms) and peak memory of a process, on Linux. */
 function usageOf(pid: number): { ticks: number; rssBytes: number } | undefined {
   try {
     const peak = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))

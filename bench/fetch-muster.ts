@@ -1,6 +1,6 @@
 /**
- * The pair of B1 and B2 that is ours: a coordinator's node serves its pool, an agent's node fetches
- * into its own, verified, with the outboard, durable.
+ * Muster's pair for B1 and B2: a coordinator's node serves its pool, an agent's node fetches into
+ * its pool, verified, with the outboard, durably.
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -50,7 +50,7 @@ let pool: Pool | undefined
 
 export async function provide(argument: unknown): Promise<Ticket> {
   const { content, folder } = argument as Argument
-  // As in a coordinator: the node is there before anything is taken in.
+  // As in a coordinator: the node exists before content is ingested.
   const provider = await createMember('provider', ['/ip4/127.0.0.1/tcp/0'])
   const source = await openPool(deps, { folder: join(folder, 'muster-source') })
   const { id, size } = await source.ingestFile(content, { maxBytes: Number.MAX_SAFE_INTEGER })
@@ -81,7 +81,7 @@ export async function fetch(ticket: unknown): Promise<void> {
   if (fetched.size !== size) throw new Error(`expected ${size} bytes, got ${fetched.size}`)
 }
 
-/** A node with a certificate, as every member has. */
+/** A node with a certificate, like every node of a fleet. */
 async function createMember(name: string, listen: string[]): Promise<MusterNode> {
   const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
   const key = generateKey(deps)

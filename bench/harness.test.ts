@@ -1,6 +1,5 @@
 /**
- * The harness: what it measures in which order, the ratio it reports, and what it says of a rival
- * that isn't there.
+ * The harness: the order of measurements, the reported ratio, and the report of a missing rival.
  */
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -20,7 +19,7 @@ import {
 } from './harness.ts'
 import { pair } from './pair.ts'
 
-/** A contender that claims the seconds it is given, and notes each turn. */
+/** A contender that reports the given seconds and records each turn. */
 function claiming(name: string, seconds: readonly number[], turns: string[]): Contender {
   let turn = 0
   return {
@@ -34,7 +33,7 @@ function claiming(name: string, seconds: readonly number[], turns: string[]): Co
 
 const context = { clock: systemClock, smoke: false, folder: tmpdir() }
 
-test('the median ratio is taken over rounds that alternate, after one that warms up', async () => {
+test('reports the median ratio of alternating rounds after a warm-up', async () => {
   const turns: string[] = []
   const benchmark: Benchmark = {
     id: 'b0',
@@ -70,7 +69,7 @@ test('the median ratio is taken over rounds that alternate, after one that warms
   }
 })
 
-test('a rival that is not installed is named with what to do, and nothing is measured for it', async () => {
+test('names a rival that is not installed, with advice, and skips it', async () => {
   const rival = program(context, {
     name: 'nobody',
     command: 'no-such-program-anywhere',
@@ -88,7 +87,7 @@ test('a rival that is not installed is named with what to do, and nothing is mea
   assert.match(table, /nobody is absent: install it\nno rival, no verdict/)
 })
 
-test('jobs in processes and programs are measured, and their failures are told', async () => {
+test('measures jobs and programs, and reports their failures', async () => {
   const job = inProcess({
     name: 'job',
     module: join(import.meta.dirname, 'b5-chunk-groups.ts'),
@@ -115,17 +114,17 @@ test('jobs in processes and programs are measured, and their failures are told',
   await assert.rejects(shell.measure(), /sh ended with 3: no good/)
 })
 
-test('every benchmark of the list loads and has the name it is listed under', async () => {
+test('every listed benchmark loads and has its listed id', async () => {
   for (const [name, load] of Object.entries(BENCHMARKS))
     assert.equal((await load()).benchmark.id, name)
 })
 
-test('a spread of samples', () => {
+test('computes the spread of samples', () => {
   assert.deepEqual(spread([3, 1, 2]), { median: 2, min: 1, max: 3 })
   assert.deepEqual(spread([4, 1, 2, 3]), { median: 2.5, min: 1, max: 4 })
 })
 
-test('bench: a process of a contender that ends by itself is that contender’s failure, and closing it is none', async () => {
+test('bench: the exit of a contender’s process is a failure; closing it is not', async () => {
   const module = '/no/such/module.ts'
   for (const contender of [
     inProcess({ name: 'job', module, job: 'run', argument: 1 }),

@@ -1,7 +1,7 @@
 /**
- * Runs a job of ours and its rivals side by side: one after the other in every round, so that
- * whatever else the machine does meets all of them, and reports the median of the rounds' ratios,
- * because machines differ and ratios last. Prints a table and writes every sample as JSON.
+ * Runs a Muster job and its rivals: one after another in every round, so that other load affects
+ * all of them. Reports the median of the rounds' ratios, because ratios are comparable between
+ * machines. Prints a table and writes every sample as JSON.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus, release } from 'node:os'
@@ -12,18 +12,18 @@ import { formatSize } from '../shared/units.ts'
 /** One measurement of one job. */
 export interface Sample {
   readonly seconds: number
-  /** User and system time of all processes of the job, if it can be known. */
+  /** User and system time of all processes of the job, if known. */
   readonly cpuSeconds?: number
   /** Peak resident memory. */
   readonly rssBytes?: number
-  /** Further figures worth keeping, such as a provider's egress. */
+  /** Further figures, such as a provider's egress. */
   readonly notes?: Readonly<Record<string, number>>
 }
 
-/** Who does the job: Muster first, then those that it is compared with. */
+/** A participant: Muster first, then its rivals. */
 export interface Contender {
   readonly name: string
-  /** Set for a rival that can't run here: what to do about it. It is listed and not measured. */
+  /** Set for a rival that can't run here: advice for the user. It is listed and not measured. */
   readonly absent?: string
   measure(): Promise<Sample>
   close?(): Promise<void>
@@ -32,7 +32,7 @@ export interface Contender {
 export interface BenchmarkContext {
   readonly clock: Clock
   /**
-   * Seconds instead of minutes, to keep the benchmark itself alive: sizes shrink, figures mean
+   * Takes seconds instead of minutes, only to test the benchmark: sizes shrink, the figures mean
    * nothing.
    */
   readonly smoke: boolean
@@ -41,19 +41,19 @@ export interface BenchmarkContext {
 }
 
 export interface Benchmark {
-  /** As in the list of goals: `b4`. */
+  /** The id in the list of goals: `b4`. */
   readonly id: string
   readonly title: string
   /**
-   * The ratio to the first rival that must be reached, and the one aimed for: our speed over the
-   * rival's. Absent where there is no rival.
+   * The required and the desired ratio to the first rival: our speed over the rival's. Absent
+   * without a rival.
    */
   readonly floor?: number
   readonly goal?: number
   readonly rounds?: number
-  /** Anything a reader must know to judge the figures; asked after the rounds. */
+  /** Remarks needed to interpret the figures; called after the rounds. */
   remarks?(): readonly string[]
-  /** Sets up and returns ours, then the rival that the floor is about, then others. */
+  /** Sets up and returns Muster, then the rival of the floor, then others. */
   contenders(context: BenchmarkContext): Promise<readonly [Contender, ...Contender[]]>
 }
 
@@ -62,7 +62,7 @@ export interface Row {
   readonly absent?: string
   readonly samples: readonly Sample[]
   readonly seconds: Spread
-  /** Our speed over this one's in the same round: above 1 we are faster. */
+  /** Our speed over this one's in the same round. Above 1 we are faster. */
   readonly ratio?: Spread
 }
 
@@ -75,7 +75,7 @@ export interface Spread {
 const ROUNDS = 5
 const SMOKE_ROUNDS = 1
 
-/** Runs all rounds after one that warms up and isn't counted. */
+/** Runs all rounds after an uncounted warm-up round. */
 export async function runBenchmark(
   benchmark: Benchmark,
   context: BenchmarkContext,
@@ -87,7 +87,7 @@ export async function runBenchmark(
     const rounds = context.smoke ? SMOKE_ROUNDS : (benchmark.rounds ?? ROUNDS)
     if (!context.smoke) for (const contender of present) await contender.measure()
     for (let round = 0; round < rounds; round += 1) {
-      // Every second round backwards: nobody always runs after the same one.
+      // Every second round in reverse order, so that the order doesn't favour a contender.
       for (const contender of round % 2 === 0 ? present : present.toReversed())
         samples.get(contender)?.push(await contender.measure())
     }
@@ -132,7 +132,7 @@ export function spread(values: readonly number[]): Spread {
   }
 }
 
-/** The table for people. */
+/** The table as text. */
 export function formatTable(benchmark: Benchmark, rows: readonly Row[], smoke: boolean): string {
   const lines = [['', 'seconds', 'min–max', 'CPU s', 'RSS', 'ours is', 'min–max']]
   for (const { name, absent, samples, seconds, ratio } of rows) {
@@ -191,7 +191,7 @@ function verdictOf({ floor, goal }: Benchmark, rows: readonly Row[]): string[] {
   return [`${ratio.toFixed(2)}× ${rows[1]?.name}: ${place} (floor ${floor}×, goal ${goal ?? '–'}×)`]
 }
 
-/** Writes rows and samples to `<folder>/<id>.json`, with what one must know of the machine. */
+/** Writes rows, samples and data of the machine to `<folder>/<id>.json`. */
 export async function saveResult(
   deps: { clock: Clock },
   folder: string,

@@ -1,6 +1,6 @@
 /**
- * The process of one contender: `node job.ts MODULE EXPORT`. Does the job each time it is told to,
- * and reports what it took.
+ * The process of one contender: `node job.ts MODULE EXPORT`. Runs the job on each message and
+ * reports its cost.
  */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'

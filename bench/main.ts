@@ -1,7 +1,7 @@
 /**
- * `npm run bench [NAME…] [-- --smoke]`: runs the benchmarks that are named (`b4`), or all; prints a
- * table for each and writes bench/results/NAME.json. A benchmark that is slow fails nothing; one
- * that can't run ends the program with 1.
+ * `npm run bench [NAME…] [-- --smoke]`: runs the named benchmarks (`b4`), or all. Prints a table
+ * for each and writes bench/results/NAME.json. A slow benchmark isn't a failure; one that can't run
+ * makes the exit code 1.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -22,7 +22,8 @@ async function main(args: readonly string[]): Promise<number> {
   ]
   if (unknown.length > 0) {
     process.stderr.write(
-      `bench: error: ${unknown.join(', ')} is no benchmark or flag: expected ${Object.keys(BENCHMARKS).join(', ')} or --smoke\n`,
+      `bench: error: unknown benchmark or flag: ${unknown.join(', ')} ` +
+        `(expected ${Object.keys(BENCHMARKS).join(', ')} or --smoke)\n`,
     )
     return EXIT.usage
   }

@@ -1,6 +1,6 @@
 /**
- * One of the two processes of a pair: `node pair-process.ts MODULE`. Does what it is told, and
- * reports what it took.
+ * One of the two processes of a pair: `node pair-process.ts MODULE`. Executes requests and reports
+ * their cost.
  */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'

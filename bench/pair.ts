@@ -1,20 +1,20 @@
 /**
- * Contenders of two processes: one that provides and one that fetches, each with memory and
- * just-in-time code of its own, alive through all rounds. The sample counts what both used. A
- * module takes part by exporting `provide`, `fetch` and `reset`.
+ * Contenders of two processes, a provider and a fetcher. Each has separate memory and just-in-time
+ * code and lives through all rounds. The sample counts the usage of both. A module exports
+ * `provide`, `fetch` and `reset`.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
 import type { Contender, Sample } from './harness.ts'
 
 export interface PairModule {
-  /** Sets the provider up; what it returns is handed to every `fetch`. */
+  /** Sets the provider up. Its result is passed to every `fetch`. */
   provide(argument: unknown): Promise<unknown>
-  /** The work that is measured. */
+  /** The measured work. */
   fetch(ticket: unknown, argument: unknown): Promise<Readonly<Record<string, number>> | void>
   /**
-   * Undoes a fetch, so that the next one does all the work again; not measured. Called before the
-   * first fetch too.
+   * Undoes a fetch, so that the next one does all the work again; not measured. Also called before
+   * the first fetch.
    */
   reset(argument: unknown): Promise<void>
 }
@@ -75,7 +75,7 @@ export function pair(options: {
       }
     },
     close: async () => {
-      // One that ended by itself has no channel any more.
+      // A process that has ended has no channel any more.
       for (const child of running === undefined ? [] : [running.fetcher, running.provider])
         if (child.connected) child.disconnect()
       running = undefined

@@ -1,11 +1,11 @@
-/** Files of random bytes, for benchmarks: nothing on the way can compress or recognise them. */
+/** Files of random bytes for benchmarks, which can't be compressed or deduplicated. */
 import { open } from 'node:fs/promises'
 import { systemRandom } from '../shared/random.ts'
 import { MIB } from '../shared/units.ts'
 
 /**
- * Writes `bytes` random bytes to `path` and returns it. The file is in the page cache afterwards,
- * and on the disk.
+ * Writes `bytes` random bytes to `path` and returns it. Afterwards the file is on the disk and in
+ * the page cache.
  */
 export async function randomFile(path: string, bytes: number): Promise<string> {
   const file = await open(path, 'wx', 0o600)

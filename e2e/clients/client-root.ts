@@ -1,7 +1,7 @@
 /**
- * A folder in which the real dnf, zypper and rpm work without touching the machine's own state: an
- * install root, caches, a home with rpm's macros. A client that isn't installed is an error that
- * says what to install; these tests run only where they must be (`--clients`).
+ * A folder in which the real dnf, zypper and rpm work without changing the machine: an install
+ * root, caches, a home with rpm's macros. A missing client is an error with the packages to
+ * install. These tests run only with `--clients`.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ export interface Answer {
 export interface ClientRoot extends Disposable {
   /** The install root. */
   readonly root: string
-  /** Points dnf and zypper at a repository; no signature is asked for unless `lines` say so. */
+  /** Configures dnf and zypper for a repository. By default without signature checks. */
   use(baseUrl: string, lines?: readonly string[]): void
   dnf(...args: readonly string[]): Answer
   zypper(...args: readonly string[]): Answer
@@ -65,7 +65,7 @@ export function clientRoot(): ClientRoot {
     'root/etc/zypp/repos.d',
   ])
     mkdirSync(at(path), { recursive: true })
-  // Debian's rpm would keep its database in ~/.rpmdb.
+  // By default Debian's rpm keeps its database in ~/.rpmdb.
   writeFileSync(at('home/.rpmmacros'), '%_dbpath /var/lib/rpm\n%_db_backend sqlite\n')
   const options = {
     reposdir: at('repos'),

@@ -1,4 +1,4 @@
-/** The agent's collectors and version order, judged by rpm and dpkg-query on real databases. */
+/** The agent's collectors and version order, compared with rpm and dpkg-query on real databases. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,7 +21,7 @@ import { clientRoot, runClient } from './client-root.ts'
 const lines = (packages: readonly FactPackage[]): string[] =>
   packages.map((pkg) => `${pkg.name} ${formatEvr(pkg)} ${pkg.arch}`).sort()
 
-test('facts of dpkg are what dpkg-query lists as being on the host', async () => {
+test('facts of dpkg equal the installed packages of dpkg-query', async () => {
   const { stdout } = runClient('dpkg-query', [
     '-W',
     '-f',
@@ -39,7 +39,7 @@ test('facts of dpkg are what dpkg-query lists as being on the host', async () =>
   )
 })
 
-test('facts of rpm are what rpm lists, read directly and asked of it', async () => {
+test('facts of rpm equal the list of rpm, read directly and by query', async () => {
   using client = clientRoot()
   const folder = mkdtempSync(join(tmpdir(), 'muster-facts-'))
   try {
@@ -69,7 +69,7 @@ test('facts of rpm are what rpm lists, read directly and asked of it', async () 
   }
 })
 
-test('versions compare as this rpm compares them', () => {
+test('versions compare as in the installed rpm', () => {
   const version = fc.string({
     unit: fc.constantFrom(...'00129aZrc.~^_+'),
     minLength: 1,

@@ -1,6 +1,5 @@
 /**
- * The packages and repositories that fixtures/rpm writes, judged by rpm, createrepo_c, dnf and
- * zypper.
+ * The packages and repositories of fixtures/rpm, checked with rpm, createrepo_c, dnf and zypper.
  */
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -15,8 +14,8 @@ import type { PackageSpec } from '../../fixtures/rpm/spec.ts'
 import { clientRoot, runClient } from './client-root.ts'
 
 /**
- * What the sample repository doesn't have: shell scripts, and many files, dependencies and changes.
- * They can't be installed in an empty root.
+ * Packages with features that the sample repository lacks: shell scripts, many files, dependencies
+ * and changes. They can't be installed in an empty root.
  */
 const further: readonly PackageSpec[] = [
   {
@@ -83,13 +82,13 @@ before(async () => {
 })
 after(() => rmSync(repository.folder, { recursive: true, force: true }))
 
-test('rpm -K finds every digest of every fixture package right', () => {
+test('rpm -K accepts every digest of every fixture package', () => {
   const { status, stdout, said } = runClient('rpm', ['-K', ...packagePaths()])
   assert.equal(status, 0, said)
   assert.equal(stdout.match(/: digests OK$/gm)?.length, repository.packages.length, said)
 })
 
-test('rpm reads the fields and files of a fixture package as they were written', () => {
+test('rpm reads the fields and files of a fixture package', () => {
   const { stdout: fields } = runClient('rpm', [
     '-qp',
     '--qf',
@@ -113,7 +112,7 @@ test('rpm reads the fields and files of a fixture package as they were written',
   )
 })
 
-test('createrepo_c writes byte for byte the metadata that we write', () => {
+test('createrepo_c writes the same metadata byte for byte', () => {
   const out = mkdtempSync(join(tmpdir(), 'muster-createrepo-'))
   try {
     const args = [
@@ -144,8 +143,8 @@ test('createrepo_c writes byte for byte the metadata that we write', () => {
 })
 
 /**
- * The first line in which two texts differ, as each has it: a whole metadata file in an assertion's
- * message helps nobody.
+ * The first line in which two texts differ: a whole metadata file would make the message
+ * unreadable.
  */
 function firstDifference(ours: string, theirs: string): string | undefined {
   const [a, b] = [ours.split('\n'), theirs.split('\n')]
@@ -183,7 +182,7 @@ test('dnf installs from the fixture repository, and rpm verifies every file', ()
   assert.deepEqual([verified.status, verified.stdout], [0, ''], verified.said)
 })
 
-test('dnf goes back to the older of two versions, and finds a package by a file', () => {
+test('dnf downgrades to the older version, and finds a package by a file', () => {
   using client = clientRoot()
   client.use(`file://${repository.folder}`)
   assert.equal(client.dnf('install', '--setopt=install_weak_deps=0', 'harbor').status, 0)

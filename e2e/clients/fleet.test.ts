@@ -1,13 +1,13 @@
 /**
- * The thin real-client scenario: real dnf, zypper and rpm install from the coordinator's mirror and
- * through an agent's gateway, during a switch too.
+ * Real dnf, zypper and rpm install from the coordinator's mirror and through an agent's gateway,
+ * also during a switch.
  */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { startFleet } from '../testing/fleet.ts'
 import { clientRoot, runClient } from './client-root.ts'
 
-test('dnf and zypper install from the mirror and through a gateway; facts agree with dpkg-query', async (t) => {
+test('dnf and zypper install from the mirror and through a gateway', async (t) => {
   await using fleet = await startFleet({ agents: 1 })
   await fleet.ok(['repo', 'sync', '--repo-id', 'sample'])
   await fleet.ok(['snapshot', 'create', '--repo-id', 'sample', '--name', 'first'])
@@ -44,7 +44,7 @@ test('dnf and zypper install from the mirror and through a gateway; facts agree 
       assert.equal(installed.status, 0, installed.said)
     })
 
-  await t.test('facts name as many packages as dpkg-query', async () => {
+  await t.test('facts have as many packages as dpkg-query', async () => {
     const facts = JSON.parse(await fleet.ok(['facts', 'show', 'a1', '-o', 'json'])) as {
       packages: { manager: string }[]
     }

@@ -1,6 +1,6 @@
 /**
- * Metadata that the mirror writes itself, because it keeps other packages than its upstream lists,
- * judged by createrepo_c, dnf and zypper.
+ * Metadata that the mirror generates because it keeps other packages than its upstream lists,
+ * checked with createrepo_c, dnf and zypper.
  */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -30,8 +30,8 @@ data:
 `
 
 /**
- * Mirrors under a retention an upstream that then loses two packages, and hands over the folder
- * where the result is published.
+ * Mirrors an upstream that then loses two packages under a retention policy, and calls `work` with
+ * the published folder.
  */
 async function published(retention: object, work: (folder: string) => void): Promise<void> {
   await using mirror = await testMirror()
@@ -70,7 +70,7 @@ function packagesIn(root: ClientRoot): string[] {
   return stdout.trim().split('\n').sort()
 }
 
-// dnf hides the packages of a stream that nobody enabled: it has read the modules too.
+// dnf hides packages of streams that aren't enabled: it has read the modules too.
 const all = samplePackages
   .flatMap(({ name, version }) => (name === 'anchor' ? [] : [`${name}-${version}`]))
   .sort()
@@ -84,7 +84,7 @@ for (const [retention, expected] of [
   [{ policy: 'newest-only', deleted_packages: 'keep' }, [newest, newest]],
   [{ policy: 'keep-all' }, [all, all]],
 ] as const)
-  test(`dnf, zypper and createrepo_c take what is published under ${JSON.stringify(retention)}`, async () => {
+  test(`dnf, zypper and createrepo_c accept retention ${JSON.stringify(retention)}`, async () => {
     const rounds: (readonly string[])[] = [...expected]
     await published(retention, (folder) => {
       using root = clientRoot()

@@ -1,14 +1,11 @@
-/**
- * Time and dice come in from outside: only shared/clock.ts and shared/random.ts may reach for the
- * ambient ones.
- */
+/** Only shared/clock.ts and shared/random.ts may use ambient time and randomness. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { source, sources } from '../../tools/sources.ts'
 
 const AMBIENT: readonly RegExp[] = [
-  // However it is reached: called, constructed, or handed on under another name. Two of its
-  // functions only calculate.
+  // In any form: called, constructed, or passed on under another name. Two of its functions only
+  // calculate.
   /(?<![.\w])Date\b(?!\.(?:UTC|parse)\b)/,
   /\bMath\.random\b|\bMath\[/,
   /\bperformance\b/,
@@ -20,18 +17,18 @@ const AMBIENT: readonly RegExp[] = [
   /\bAbortSignal\.timeout\b/,
   /(?<![.\w])set(?:Timeout|Interval)\b/,
   /\bglobalThis\b.*\b(?:Date|Math|crypto|set(?:Timeout|Interval))\b/,
-  // setImmediate is no clock.
+  // setImmediate isn't a clock.
   /^(?!import \{ setImmediate \} from 'node:timers(?:\/promises)?'$).*'node:timers\b/,
   // Databases have clocks too.
   /\b(?:current_timestamp|current_time|clock_timestamp|unixepoch|strftime)\b/i,
   /\bdatetime\(|\b(?:select|set|where|values|default)\b.*(?<![.\w])now\(\)/i,
 ]
 
-/** Where it is allowed, with the reason. */
+/** Allowed places, with the reason. */
 const ALLOWED: Readonly<Record<string, string>> = {
   'shared/clock.ts': 'is the clock',
-  'shared/random.ts': 'is the dice',
-  'e2e/policy/ambient.test.ts': 'names what it looks for',
+  'shared/random.ts': 'is the randomness',
+  'e2e/policy/ambient.test.ts': 'contains the patterns',
   'e2e/scenarios/doctor.test.ts': 'writes a preload that moves the clock of a process under test',
 }
 
@@ -52,7 +49,7 @@ test('policy: no ambient time or randomness outside shared/clock.ts and shared/r
   assert.deepEqual(uses, [])
 })
 
-test('policy: the ambient guard fires on every line of its fixture that is marked, and on no other', () => {
+test('policy: the ambient guard finds exactly the marked lines of its fixture', () => {
   const path = 'e2e/policy/fixtures/ambient.ts'
   const marked = source(path)
     .text.split('\n')

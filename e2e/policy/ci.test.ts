@@ -1,6 +1,5 @@
 /**
- * .ci/run on a project whose steps are stand-ins: what it counts, what it exits with, and that
- * nothing of a step outlives it.
+ * .ci/run with stub steps: its counts, its exit codes, and that no process of a step outlives it.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -34,7 +33,7 @@ function ci(
 const summary = (pass: number, fail: number): string =>
   `printf '\\n\\342\\204\\271 pass %d\\n\\342\\204\\271 fail %d\\n' ${pass} ${fail}`
 
-test('ci: tests are counted from their summary, other steps as one each, and any failure fails the run', () => {
+test('ci: counts tests from their summary and other steps as one each', () => {
   const good = ci({ build: 'true', test: summary(3, 0) }, 'build', 'test')
   assert.deepEqual([good.status, good.last], [0, '4 passed, 0 failed'], good.all)
   const failed = ci({ build: 'exit 3', test: `${summary(3, 2)}; exit 1` }, 'build', 'test')
@@ -43,13 +42,13 @@ test('ci: tests are counted from their summary, other steps as one each, and any
   assert.deepEqual([crashed.status, crashed.last], [1, '3 passed, 1 failed'], crashed.all)
 })
 
-test('ci: a step that there is not is an error, not a run without failures', () => {
+test('ci: an unknown step is an error', () => {
   const { status, all } = ci({}, 'biuld')
   assert.equal(status, 2)
   assert.match(all, /there is no step biuld; there are: packages check test/)
 })
 
-test('ci: what a step leaves running neither holds the run open nor outlives the step', () => {
+test('ci: a process left by a step neither blocks the run nor outlives the step', () => {
   const { status, last, all } = ci(
     { build: `sleep 300 & echo $! >${join(folder, 'pid')}` },
     'build',

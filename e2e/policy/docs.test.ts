@@ -1,7 +1,7 @@
 /**
- * What the documents say is there: every path, link, command, flag, error code, statement field,
- * verb, status and protocol that they name. Pages that are made from the code have a test of their
- * own (tools/docs.test.ts); the README's console blocks are run (readme.test.ts).
+ * The documents name only things that exist: paths, links, commands, flags, error codes, statement
+ * fields, verbs, statuses and protocols. tools/docs.test.ts covers the generated pages, and
+ * readme.test.ts runs the README's console blocks.
  */
 import assert from 'node:assert/strict'
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
@@ -20,7 +20,7 @@ import { KINDS, kindRow } from '../../shared/trust/kinds.ts'
 import { allErrors } from '../../tools/docs-errors.ts'
 import { root, sources } from '../../tools/sources.ts'
 
-/** Documents that people write, and the generated ones, whose words come from the code's tables. */
+/** Written documents and generated ones, whose texts come from tables of the code. */
 const DOCUMENTS = [
   'README.md',
   'CONTRIBUTING.md',
@@ -30,17 +30,19 @@ const DOCUMENTS = [
 const written = (path: string): string =>
   DOCUMENTS.find((document) => document.path === path)?.text ?? ''
 
-const PROJECT_PATH =
-  /^(?:shared|protocols|node|coordinator|agent|cli|fixtures|e2e|bench|docs|tools|bin|\.ci)\/[\w./<>*…-]*$/
+const PROJECT_PATH = new RegExp(
+  '^(?:shared|protocols|node|coordinator|agent|cli|fixtures|e2e|bench|docs|tools|bin|\\.ci)' +
+    '/[\\w./<>*…-]*$',
+)
 
-/** What stands between backticks, outside of fenced blocks. */
+/** Texts between backticks, outside of fenced blocks. */
 function inlineCode(text: string): string[] {
   return [...text.replace(/^```.*?^```/gms, '').matchAll(/`([^`\n]+)`/g)].map(
     (match) => match[1] as string,
   )
 }
 
-test('policy: every path of the project that a document or a comment names is there', () => {
+test('policy: every project path in a document or a comment exists', () => {
   const exists = (path: string): boolean => {
     if (!/[<*…]/.test(path)) return existsSync(join(root, path))
     return globSync(path.replaceAll(/<[^>]*>|…/g, '*'), { cwd: root }).length > 0
@@ -60,7 +62,7 @@ test('policy: every path of the project that a document or a comment names is th
   )
 })
 
-/** As GitHub makes them of a heading. */
+/** The anchors that GitHub makes from a page's headings. */
 function anchors(text: string): Set<string> {
   return new Set(
     [...text.replace(/^```.*?^```/gms, '').matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
@@ -72,7 +74,7 @@ function anchors(text: string): Set<string> {
   )
 }
 
-test('policy: every link between documents leads to a page and a heading that are there', () => {
+test('policy: every link between documents leads to an existing page and heading', () => {
   const broken = DOCUMENTS.flatMap(({ path, text }) =>
     [...text.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link = '']) => {
       if (/^[a-z]+:/.test(link)) return []
@@ -87,7 +89,10 @@ test('policy: every link between documents leads to a page and a heading that ar
   assert.deepEqual(broken, [])
 })
 
-/** The declaration that the words after `muster` name, and how many they are; a text where they name none. */
+/**
+ * The declaration of the words after `muster` and the number of words; an error text if there is
+ * none.
+ */
 async function commandOf(
   words: readonly string[],
 ): Promise<{ command: Declaration | undefined; depth: number } | string> {
@@ -117,7 +122,7 @@ async function faultOf(line: string): Promise<string | undefined> {
   const flags: FlagSpecs = { ...globalFlags, ...found.command?.flags }
   const known = new Set(['help', 'no-color', ...Object.keys(flags).map(flagName)])
   for (const word of words.slice(found.depth)) {
-    // From here on the words are the remote program's.
+    // The next words belong to the remote program.
     if (word === '--') break
     const flag = /^--([a-z][a-z-]*)/.exec(word)?.[1]
     if (flag !== undefined && !known.has(flag))
@@ -126,7 +131,7 @@ async function faultOf(line: string): Promise<string | undefined> {
   return undefined
 }
 
-test('policy: every command and flag that a document shows exists', async () => {
+test('policy: every command and flag in a document exists', async () => {
   const shown = DOCUMENTS.filter(({ path }) => path !== 'docs/ERRORS.md').flatMap(
     ({ path, text }) => {
       const inline = inlineCode(text).filter((code) => /^(bin\/)?muster [a-z]/.test(code))
@@ -155,7 +160,7 @@ test('policy: every command and flag that a document shows exists', async () => 
   assert.deepEqual(wrong, [])
 })
 
-test('policy: every command and flag that an error hints at exists', async () => {
+test('policy: every command and flag in an error hint exists', async () => {
   const page = written('docs/ERRORS.md')
   const wrong: string[] = []
   for (const [, line = ''] of page.matchAll(/\bmuster ((?:[a-z]+ ?){1,2}(?: ?--[a-z-]+)*)/g)) {
@@ -180,10 +185,10 @@ test('policy: every command and flag that an error hints at exists', async () =>
   )
 })
 
-test('policy: every error code that a document names is declared', async () => {
+test('policy: every error code in a document is declared', async () => {
   const errors = await allErrors()
   const areas = new Set([...errors.keys()].map((code) => code.split('.')[0]))
-  // Words with a dot that are no error codes: methods, verbs, events.
+  // Words with a dot that aren't error codes: methods, verbs, events.
   const others = new Set<string>([...Object.keys(VERBS), ...Object.keys(control.methods)])
   const named = DOCUMENTS.filter(({ path }) => !path.startsWith('protocols/')).flatMap(
     ({ path, text }) =>
@@ -206,7 +211,10 @@ test('policy: every error code that a document names is declared', async () => {
   )
 })
 
-/** The first cells of the rows of the tables in a section, without backticks; several in one cell are several. */
+/**
+ * The cells in the first column of a section's tables, without backticks; one cell may have
+ * several.
+ */
 function cellsOf(page: string, heading: string): string[] {
   const start = page.indexOf(`\n${heading}\n`)
   assert.notEqual(start, -1, heading)
@@ -219,18 +227,19 @@ function cellsOf(page: string, heading: string): string[] {
   )
 }
 
-test('policy: docs/PROTOCOLS.md has every field of every statement, and no other', () => {
+test('policy: docs/PROTOCOLS.md lists exactly the fields of every statement', () => {
   const page = written('docs/PROTOCOLS.md')
   for (const kind of KINDS) {
     const { schema, type, scheme, namespace } = kindRow(kind)
     const { shape } = schema as unknown as { shape: Record<string, unknown> }
     assert.deepEqual(cellsOf(page, `### ${kind}`).sort(), Object.keys(shape).sort(), kind)
-    const head = `\`${type}\`, \`${scheme}\`,${namespace === undefined ? '' : ` namespace \`${namespace}\``}`
+    const suffix = namespace === undefined ? '' : ` namespace \`${namespace}\``
+    const head = `\`${type}\`, \`${scheme}\`,${suffix}`
     assert.ok(page.replaceAll('\n', ' ').includes(head), head)
   }
 })
 
-test('policy: docs/PROTOCOLS.md has every protocol, verb, status, topic and type of entry, and no other', () => {
+test('policy: docs/PROTOCOLS.md lists exactly the protocols, verbs, statuses and topics', () => {
   const page = written('docs/PROTOCOLS.md')
   const folders = readdirSync(join(root, 'protocols'), { withFileTypes: true }).filter(
     (entry) => entry.isDirectory() && !['wire', 'rpc'].includes(entry.name),

@@ -1,4 +1,4 @@
-/** Every error code is documented, raised somewhere, and reads as errors must. */
+/** Every error code is documented and raised, and its message has the required form. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

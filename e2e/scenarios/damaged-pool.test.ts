@@ -1,6 +1,4 @@
-/**
- * `muster pool check` and the doctor's sample on real nodes whose content was damaged under them.
- */
+/** `muster pool check` and the doctor's sample on real nodes with damaged content. */
 import assert from 'node:assert/strict'
 import { chmod, lstat, open, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -9,7 +7,7 @@ import type { CheckResponse } from '../../protocols/local/messages.ts'
 import { systemRandom } from '../../shared/random.ts'
 import { type Fleet, startFleet } from '../testing/fleet.ts'
 
-/** Overwrites some bytes; size and modification time stay. */
+/** Overwrites some bytes. Size and modification time stay the same. */
 async function damage(path: string): Promise<void> {
   const { mode, atime, mtime } = await lstat(path)
   await chmod(path, 0o644)
@@ -30,7 +28,7 @@ async function json(
   return { ...(JSON.parse(stdout) as CheckResponse), code }
 }
 
-/** The doctor's finding on the pool. */
+/** The doctor's result for the pool. */
 async function doctor(fleet: Fleet, home: string): Promise<{ code: number; status: string }> {
   const { code, stdout } = await fleet.muster(['doctor', '-o', 'json'], { home })
   const rows = JSON.parse(stdout) as { check: string; status: string }[]
@@ -40,7 +38,7 @@ async function doctor(fleet: Fleet, home: string): Promise<{ code: number; statu
 const poolFile = (fleet: Fleet, home: string, id: string): string =>
   fleet.path(home, 'pool', 'blobs', id.slice(0, 2), id)
 
-test('pool check and doctor find damage in a coordinator, and what is served is right again', async () => {
+test('pool check and doctor find damage in a coordinator and repair it', async () => {
   await using fleet = await startFleet()
   await fleet.ok(['repo', 'sync', '--repo-id', 'sample'])
   const sound = await fleet.muster(['pool', 'check'])
@@ -73,7 +71,7 @@ test('pool check and doctor find damage in a coordinator, and what is served is 
     assert.deepEqual([lost.code, lost.healed, lost.found.length], [9, 0, 1], JSON.stringify(lost))
     assert.match(lost.found[0]?.files.join() ?? '', new RegExp(`sample: ${rpm}`))
     assert.match(lost.unrepaired.join(), /sample\/latest/)
-    // The pool has nothing damaged any more, but the damaged file is still published.
+    // The pool has no damage any more, but the damaged file is still published.
     assert.deepEqual(await doctor(fleet, 'coordinator'), { code: 1, status: 'fail' })
   }
   await writeFile(fleet.path('upstream', rpm), wanted)
@@ -81,7 +79,7 @@ test('pool check and doctor find damage in a coordinator, and what is served is 
   assert.deepEqual(await readFile(join(served, rpm)), wanted)
 })
 
-test('pool check and doctor find damage in an agent, and fetch it from the fleet', async () => {
+test('pool check and doctor find damage in an agent and fetch the blobs again', async () => {
   await using fleet = await startFleet({ agents: 1 })
   await writeFile(fleet.path('blob'), systemRandom.bytes(300_001))
   const id = await fleet.ok(['blob', 'add', fleet.path('blob')])

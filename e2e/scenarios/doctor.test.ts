@@ -1,4 +1,4 @@
-/** `doctor`, `status` and `agent list` with things that are broken: none of them may look fine. */
+/** `doctor`, `status` and `agent list` report each kind of failure. */
 import assert from 'node:assert/strict'
 import { cp, rename, rm, writeFile } from 'node:fs/promises'
 import test from 'node:test'
@@ -26,7 +26,7 @@ async function doctor(
   return { code, of, rows }
 }
 
-/** The coordinator keeps its port, so that hosts find it again. */
+/** The coordinator keeps its port, so that hosts reconnect to it. */
 async function keepPort(fleet: Fleet, ready: readonly string[]): Promise<void> {
   const port = /tcp\/(\d+)\//.exec(ready[1] as string)?.[1] as string
   await fleet.configure(
@@ -36,7 +36,7 @@ async function keepPort(fleet: Fleet, ready: readonly string[]): Promise<void> {
   )
 }
 
-test('doctor: a fleet that works is green on the coordinator, on a host, and with a ticket', async () => {
+test('doctor: a working fleet is ok on the coordinator, on a host and with a ticket', async () => {
   await using fleet = await startFleet({ agents: 1 })
   const here = await doctor(fleet)
   assert.equal(here.code, 0, JSON.stringify(here.rows))
@@ -49,13 +49,13 @@ test('doctor: a fleet that works is green on the coordinator, on a host, and wit
   const ticket = await fleet.ok(['ticket'])
   const away = await doctor(fleet, { home: 'nowhere', args: ['--coordinator', ticket] })
   assert.equal(away.of('hosts').status, 'ok', JSON.stringify(away.rows))
-  // A key that may not observe the fleet: what it cannot see is skipped, and never ok.
+  // A key that may not observe the fleet: checks that it can't perform are skipped, never ok.
   const eye = await fleet.key('eye')
   const stranger = await doctor(fleet, { home: 'a1', identity: eye })
   assert.equal(stranger.of('coordinator').status, 'ok')
   for (const check of ['log', 'hosts', 'host clocks', 'repositories'])
     assert.equal(stranger.of(check).status, 'skipped')
-  // A command for the coordinator, given on a host, names the home and what to do.
+  // A coordinator's command on a host names the home and the fix.
   for (const words of [
     ['agent', 'list'],
     ['repo', 'list'],
@@ -69,7 +69,7 @@ test('doctor: a fleet that works is green on the coordinator, on a host, and wit
   assert.match(nowhere.stderr, /there is no home of a coordinator at .*nowhere/)
 })
 
-test('doctor: a stopped coordinator, a stopped agent and a host that is gone are failures', async () => {
+test('doctor: a stopped coordinator or agent and a lost host are failures', async () => {
   await using fleet = await startFleet({ coordinator: false })
   const coordinator = await fleet.coordinator()
   await keepPort(fleet, coordinator.ready)
@@ -99,7 +99,7 @@ test('doctor: a stopped coordinator, a stopped agent and a host that is gone are
   assert.match(left.of('agent').detail, /a2 runs and is not connected to a coordinator/)
 })
 
-test('doctor and status: a frozen log is a failure, and so is the exit code', async () => {
+test('doctor and status: a frozen log is a failure, also in the exit code', async () => {
   await using fleet = await startFleet({ coordinator: false })
   const first = await fleet.coordinator()
   await keepPort(fleet, first.ready)
@@ -135,7 +135,7 @@ test('doctor and status: a frozen log is a failure, and so is the exit code', as
   assert.match(json.log.frozen ?? '', /rolled back/)
 })
 
-test('doctor: files of an upstream that are missing or wrong are failures that name them', async () => {
+test('doctor: reports missing and invalid files of an upstream by name', async () => {
   await using fleet = await startFleet()
   const cert = fleet.path('client.pem')
   await fleet.configure(
@@ -163,9 +163,9 @@ test('doctor: files of an upstream that are missing or wrong are failures that n
   assert.match(wrong[1]?.detail ?? '', /is not a private key in PEM/)
 })
 
-test('doctor and agent list: a clock an hour off is named, here and on the host', async () => {
+test('doctor and agent list: reports a clock that is an hour off, here and on a host', async () => {
   await using fleet = await startFleet()
-  // Preloaded into Node, it moves the wall clock of one process as a wrong clock would.
+  // A preload that moves the wall clock of one process.
   const shift = fleet.path('ahead.mjs')
   const wall = 'globalThis.Date'
   await writeFile(

@@ -1,24 +1,21 @@
-/**
- * How a run ended, as a person and a script see it: exit codes by the cause, the reason, limits
- * that do not hold.
- */
+/** How ended runs are reported: exit codes by cause, the reason, limits that are not enforced. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { connectRunner } from '../../agent/runner/socket/client.ts'
 import { systemClock as clock } from '../../shared/clock.ts'
 import { startFleet, within } from '../testing/fleet.ts'
 
-/** Ends cleanly when it is asked to. */
+/** Exits cleanly on SIGTERM. */
 const CLEAN = 'trap "exit 0" TERM; echo up; while :; do sleep 0.05; done'
 
-test('how runs end', async (t) => {
+test('ended runs', async (t) => {
   await using fleet = await startFleet()
   await fleet.agent('h', [])
   const on = ['--on', 'h']
   const row = async (run: string): Promise<Record<string, unknown>> =>
     JSON.parse(await fleet.ok(['process', 'status', run, '-o', 'json'])) as Record<string, unknown>
 
-  await t.test('PC-30: a run whose time is up is no success, and says why everywhere', async () => {
+  await t.test('PC-30: a run that reached its time limit is a failure', async () => {
     const run = await fleet.ok([
       'process',
       'start',
@@ -52,7 +49,7 @@ test('how runs end', async (t) => {
   })
 
   await t.test(
-    'PC-30: waiting for a run that was stopped is no success, and its status is stopped',
+    'PC-30: waiting for a stopped run is a failure, and its status is stopped',
     async () => {
       const run = await fleet.ok(['process', 'start', ...on, '--', 'sh', '-c', CLEAN])
       await within(async () => (await fleet.ok(['process', 'output', run])) === 'up', 'it is up')
@@ -64,51 +61,47 @@ test('how runs end', async (t) => {
     },
   )
 
-  await t.test('PC-30: a real-time signal is a failure of the run', async () => {
+  await t.test('PC-30: a run killed by a real-time signal is a failure', async () => {
     const ended = await fleet.muster(['run', ...on, '--', 'sh', '-c', 'kill -37 $$'])
     assert.deepEqual([ended.code, ended.stderr], [165, 'h: killed: SIGRTMIN+3\n'])
   })
 
-  await t.test(
-    'limits that a host cannot enforce are said on stderr and in every form',
-    async () => {
-      const home = fleet.path('h')
-      await (await connectRunner({ clock }, { home, spawnIfAbsent: true })).shutdown()
-      const weak = ['--containment', 'none']
-      await connectRunner({ clock }, { home, spawnIfAbsent: true, runnerArguments: weak })
-      const limits = ['--memory', '64M', '--pids', '9']
-      const remark = '--memory, --pids are not enforced on this host'
-      const ended = await fleet.muster(['run', ...on, ...limits, '--', 'true'])
-      assert.deepEqual([ended.code, ended.stderr], [0, `h: ${remark}\n`])
-      const started = await fleet.muster([
-        'process',
-        'start',
-        ...on,
-        ...limits,
-        '-q',
-        '--',
-        'sleep',
-        '661',
-      ])
-      assert.equal(started.stderr, `h: ${remark}\n`)
-      const run = started.stdout.trim()
-      const status = await fleet.muster(['process', 'status', run])
-      assert.deepEqual([status.stdout, status.stderr], ['running\n', `${remark}\n`])
-      assert.deepEqual((await row(run))['unenforced'], ['memory', 'pids'])
-      assert.match(
-        await fleet.ok(['process', 'list']),
-        /running \(--memory not enforced, --pids not enforced\)/,
-      )
-      const local = await fleet.muster(
-        ['process', 'start', '--local', '--cpu', '1', '--', 'true'],
-        { home: 'h' },
-      )
-      assert.equal(local.stderr, 'h: --cpu is not enforced on this host\n')
-      const outcome = JSON.parse(
-        await fleet.ok(['audit', 'log', '--count', '1', '-o', 'json']),
-      ) as unknown
-      assert.match(JSON.stringify(outcome), /unenforced/)
-      await fleet.ok(['process', 'stop', run])
-    },
-  )
+  await t.test('reports limits that a host cannot enforce, in every format', async () => {
+    const home = fleet.path('h')
+    await (await connectRunner({ clock }, { home, spawnIfAbsent: true })).shutdown()
+    const weak = ['--containment', 'none']
+    await connectRunner({ clock }, { home, spawnIfAbsent: true, runnerArguments: weak })
+    const limits = ['--memory', '64M', '--pids', '9']
+    const remark = '--memory, --pids are not enforced on this host'
+    const ended = await fleet.muster(['run', ...on, ...limits, '--', 'true'])
+    assert.deepEqual([ended.code, ended.stderr], [0, `h: ${remark}\n`])
+    const started = await fleet.muster([
+      'process',
+      'start',
+      ...on,
+      ...limits,
+      '-q',
+      '--',
+      'sleep',
+      '661',
+    ])
+    assert.equal(started.stderr, `h: ${remark}\n`)
+    const run = started.stdout.trim()
+    const status = await fleet.muster(['process', 'status', run])
+    assert.deepEqual([status.stdout, status.stderr], ['running\n', `${remark}\n`])
+    assert.deepEqual((await row(run))['unenforced'], ['memory', 'pids'])
+    assert.match(
+      await fleet.ok(['process', 'list']),
+      /running \(--memory not enforced, --pids not enforced\)/,
+    )
+    const local = await fleet.muster(['process', 'start', '--local', '--cpu', '1', '--', 'true'], {
+      home: 'h',
+    })
+    assert.equal(local.stderr, 'h: --cpu is not enforced on this host\n')
+    const outcome = JSON.parse(
+      await fleet.ok(['audit', 'log', '--count', '1', '-o', 'json']),
+    ) as unknown
+    assert.match(JSON.stringify(outcome), /unenforced/)
+    await fleet.ok(['process', 'stop', run])
+  })
 })

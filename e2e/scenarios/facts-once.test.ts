@@ -1,4 +1,4 @@
-/** `muster agent facts --once` beside an agent, without one, and after the loss of its journal. */
+/** `muster agent facts --once` with an agent, without one, and after the loss of its journal. */
 import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { acquireLock } from '../../agent/runner/lock.ts'
 import { startFleet } from '../testing/fleet.ts'
 
-test('facts --once: the agent does it where one runs, else it is done here, by one at a time', {
+test('facts --once: uses the running agent, else runs here, one at a time', {
   timeout: 280_000,
 }, async () => {
   await using fleet = await startFleet()
@@ -21,7 +21,7 @@ test('facts --once: the agent does it where one runs, else it is done here, by o
 
   const beside = await once()
   assert.equal(beside.code, 0, beside.stderr)
-  // It does not come back before the coordinator has the facts.
+  // It returns only after the coordinator has the facts.
   const first = await shown()
   assert.deepEqual([first.epoch, first.sequence], [1, 1])
   assert.match(beside.stderr, new RegExp(`^${first.packages.length} packages`, 'm'))
@@ -39,7 +39,7 @@ test('facts --once: the agent does it where one runs, else it is done here, by o
   assert.equal(second.code, 6, second.stderr)
   assert.match(second.stderr, /another process works in/)
 
-  // A host that lost its journal is no second host, and not "unchanged" for ever.
+  // A host that lost its journal isn't a second host, and isn't "unchanged" forever.
   await rm(join(fleet.folder, 'a1', 'facts'), { recursive: true })
   assert.equal((await once()).code, 0)
   assert.equal((await shown()).packages.length, first.packages.length)

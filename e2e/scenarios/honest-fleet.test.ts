@@ -1,13 +1,10 @@
-/**
- * A fleet in which every node is honest: work at the same time and restarts raise no alarm about
- * the log.
- */
+/** In a fleet of honest nodes, concurrent work and restarts cause no alarm about the log. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { startFleet, within } from '../testing/fleet.ts'
 
 const HOSTS = ['a1', 'a2', 'a3']
-/** Three snapshots and two runs at the same time in each: their checkpoints overtake each other. */
+/** Three snapshots and two runs at once in each round: their checkpoints overtake each other. */
 const ROUNDS = 4
 
 test('AL-04: an honest fleet under load and with restarts logs no alarm', async () => {

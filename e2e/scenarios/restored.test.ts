@@ -1,13 +1,10 @@
-/**
- * A coordinator whose home was restored from a backup, while its hosts have seen what came after
- * it.
- */
+/** A coordinator is restored from a backup; its hosts have seen later entries of the log. */
 import assert from 'node:assert/strict'
 import { cp, rename, rm } from 'node:fs/promises'
 import test from 'node:test'
 import { startFleet, within } from '../testing/fleet.ts'
 
-test('AL-04: a coordinator that was restored changes nothing more once a host is back that has seen more of the log', async () => {
+test('AL-04: a restored coordinator stops after a host shows a newer log', async () => {
   await using fleet = await startFleet({ coordinator: false })
   const first = await fleet.coordinator()
   const port = /tcp\/(\d+)\//.exec(first.ready[1] as string)?.[1] as string

@@ -1,4 +1,4 @@
-/** What a person sees: the real command line in terminals of 80, 200 and 40 columns. */
+/** The output of the real command line in terminals of 80, 200 and 40 columns. */
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -12,7 +12,7 @@ const BIN = join(import.meta.dirname, '..', '..', 'bin', 'muster')
 const WIDTHS = [80, 200, 40] as const
 
 let fleet: Fleet
-/** Serves the sample repository; packages stop in the middle until the gate opens. */
+/** Serves the sample repository; packages stop half-way until the gate opens. */
 const gate = Promise.withResolvers<void>()
 let slow: ReturnType<typeof createServer>
 
@@ -65,7 +65,7 @@ function screen(
   })
 }
 
-/** The lines of a command that ends by itself with `code`. */
+/** The lines of a command that ends with `code`. */
 async function seen(
   args: readonly string[],
   columns: number,
@@ -77,12 +77,12 @@ async function seen(
   return { lines: shown.unwrapped(), raw: shown.raw() }
 }
 
-test('screen: a sync shows how far it is while it runs, and one line when it is done', async () => {
+test('screen: a sync shows its progress, and one line at the end', async () => {
   const shown = screen(['repo', 'sync', '--repo-id', 'slow'], 80)
   await shown.shows(/^slow: packages \d+\/\d+ files$/)
   const bar = await shown.shows(/^ {2}━+ \d+% \d+(\.\d+)? (B|KiB)\/\d+(\.\d+)? KiB .*\/s ETA /)
   assert.ok(bar.length < 80, bar)
-  // A terminal that is made narrower and wider shows one bar that fits, each time.
+  // After each resize the terminal shows one bar that fits.
   for (const columns of [40, 200, 80] as const) {
     shown.resize(columns)
     const before = shown.frames.length
@@ -130,7 +130,7 @@ test('screen: tables fit the terminal and lose nothing', async () => {
   assert.match(stdout, /^NAME +STATUS .*\nweb-1 +connected .*Z .*\n$/)
 })
 
-test('screen: an error stands with its hint, whole, in any width', async () => {
+test('screen: an error and its hint are complete in any width', async () => {
   for (const columns of WIDTHS) {
     const { lines, raw } = await seen(['agent', 'show', 'nowhere'], columns, { code: 5 })
     assert.deepEqual(lines, [
@@ -141,7 +141,7 @@ test('screen: an error stands with its hint, whole, in any width', async () => {
   }
 })
 
-test('screen: a question waits for its answer, and no or Ctrl-C keeps everything', async () => {
+test('screen: a question waits for an answer; no and Ctrl-C change nothing', async () => {
   await fleet.ok(['repo', 'sync', '--repo-id', 'sample'])
   await fleet.ok(['snapshot', 'create', '--repo-id', 'sample', '--name', 'kept'])
   const words = ['snapshot', 'delete', '--repo-id', 'sample', '--name', 'kept']
@@ -160,7 +160,7 @@ test('screen: a question waits for its answer, and no or Ctrl-C keeps everything
   assert.match(await fleet.ok(['snapshot', 'list', '-o', 'name']), /kept/)
 })
 
-test('screen: Ctrl-C on a run is one line that is true', async () => {
+test('screen: Ctrl-C on a run prints one correct line', async () => {
   for (const columns of WIDTHS) {
     const shown = screen(
       ['run', '--on', 'web-1', '--', 'sh', '-c', 'echo begun; sleep 600'],
@@ -172,15 +172,16 @@ test('screen: Ctrl-C on a run is one line that is true', async () => {
     const [, ...lines] = shown.unwrapped().filter((line) => line !== '^C')
     assert.equal(lines.length, 1, lines.join('\n'))
     const [, run] =
-      /muster: error: interrupted, but the run goes on; muster process stop ([0-9a-f-]{36}) ends it$/.exec(
-        lines[0] as string,
-      ) ?? []
+      new RegExp(
+        'muster: error: interrupted, but the run goes on; ' +
+          'muster process stop ([0-9a-f-]{36}) ends it$',
+      ).exec(lines[0] as string) ?? []
     assert.ok(run !== undefined, lines[0])
     await fleet.ok(['process', 'stop', run])
   }
 })
 
-test('screen: without colours nothing but text is sent', async () => {
+test('screen: without colours the output is plain text', async () => {
   for (const [words, env, code] of [
     [['agent', 'list'], { NO_COLOR: '1' }, 0],
     [['--no-color', 'repo', 'sync', '--repo-id', 'sample'], {}, 0],
@@ -194,7 +195,7 @@ test('screen: without colours nothing but text is sent', async () => {
   }
 })
 
-test('screen: what a host prints and another machine names acts on no terminal', async () => {
+test('screen: control characters from other machines don’t reach the terminal', async () => {
   const hostile = "printf '\\033]0;title\\007\\033[2Jtext\\n'"
   const shown = screen(['run', '--on', 'web-1', '--', 'sh', '-c', hostile], 80)
   assert.equal((await shown.ended).code, 0)
@@ -202,7 +203,7 @@ test('screen: what a host prints and another machine names acts on no terminal',
   assert.deepEqual(shown.unwrapped(), ['\\u001b]0;title\\u0007\\u001b[2Jtext'])
 })
 
-test('screen: the demo is readable, with colours and without an escape shown as text', async () => {
+test('screen: the demo is readable, with colours and without visible escapes', async () => {
   const shown = openScreen([BIN, 'demo', '--once', '--agents', '1'], {
     columns: 40,
     env: { HOME: fleet.folder },

@@ -1,6 +1,6 @@
 /**
- * AL-13 on real processes: a secret that is given to a run is on no disk afterwards, except where
- * the program itself wrote it.
+ * AL-13 with real processes: a secret given to a run isn't on any disk afterwards, except where the
+ * program wrote it.
  */
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
@@ -10,9 +10,7 @@ import { startFleet, within } from '../testing/fleet.ts'
 
 const SECRET = 'canary-5f4e3d2c1b'
 
-/**
- * Files below the folder that hold the text in any form in which it is likely to have been written.
- */
+/** Files below the folder that contain the text in any likely encoding. */
 async function holding(folder: string, text: string): Promise<string[]> {
   const forms = [
     text,
@@ -31,12 +29,12 @@ async function holding(folder: string, text: string): Promise<string[]> {
   return found.sort()
 }
 
-test('AL-13: the value of --env reaches the program and is in no file of coordinator, agents, logs and export', async (t) => {
+test('AL-13: the value of --env reaches the program and is in no file of the fleet', async (t) => {
   await using fleet = await startFleet({ agents: 2 })
   const secret = { env: { TOKEN: SECRET } }
   const script = 'echo "$TOKEN" | tr a-z A-Z; echo "$OTHER" >&2'
 
-  await t.test('by name alone it is the value that is set where the command is typed', async () => {
+  await t.test('a name alone takes the value from the command’s environment', async () => {
     const ran = await fleet.muster(
       [
         'run',
@@ -69,40 +67,25 @@ test('AL-13: the value of --env reaches the program and is in no file of coordin
     )
   })
 
-  await t.test(
-    'an order that fails keeps it as well, and so does what lists and the log show of one that runs',
-    async () => {
-      const failed = await fleet.muster(
-        ['run', '--on', 'a1', '--env', 'TOKEN', '--', '/no/such/program'],
-        secret,
-      )
-      assert.equal(failed.code, 125)
-      const run = await fleet.ok(
-        [
-          'process',
-          'start',
-          '--on',
-          'a2',
-          '--env',
-          'TOKEN',
-          '--name',
-          'long',
-          '--',
-          'sleep',
-          '1000',
-        ],
-        secret,
-      )
-      for (const args of [
-        ['process', 'status', run],
-        ['process', 'list', '--all', '-o', 'json'],
-        ['audit', 'log', '-o', 'json'],
-      ])
-        assert.ok(!(await fleet.ok(args)).includes(SECRET), args.join(' '))
-      assert.match(await fleet.ok(['audit', 'log', '-o', 'json']), /"TOKEN": "[0-9a-f]{64}"/)
-      await fleet.ok(['process', 'stop', run])
-    },
-  )
+  await t.test('failed intents, lists and the log don’t show it either', async () => {
+    const failed = await fleet.muster(
+      ['run', '--on', 'a1', '--env', 'TOKEN', '--', '/no/such/program'],
+      secret,
+    )
+    assert.equal(failed.code, 125)
+    const run = await fleet.ok(
+      ['process', 'start', '--on', 'a2', '--env', 'TOKEN', '--name', 'long', '--', 'sleep', '1000'],
+      secret,
+    )
+    for (const args of [
+      ['process', 'status', run],
+      ['process', 'list', '--all', '-o', 'json'],
+      ['audit', 'log', '-o', 'json'],
+    ])
+      assert.ok(!(await fleet.ok(args)).includes(SECRET), args.join(' '))
+    assert.match(await fleet.ok(['audit', 'log', '-o', 'json']), /"TOKEN": "[0-9a-f]{64}"/)
+    await fleet.ok(['process', 'stop', run])
+  })
 
   await fleet.ok(['audit', 'export', '--to', fleet.path('bundle')])
   await fleet.ok(['audit', 'verify', '--bundle', fleet.path('bundle')])
@@ -111,12 +94,12 @@ test('AL-13: the value of --env reaches the program and is in no file of coordin
     'a log of the coordinator',
   )
   assert.match(log, /ready/)
-  // Everything of the fleet is below one folder: database with its WAL, tiles, daemons' logs,
-  // export, homes of the agents, records of runs.
+  // All files of the fleet are below one folder: database with WAL, tiles, logs of daemons, export,
+  // homes of the agents, records of runs.
   const found = await holding(fleet.folder, SECRET)
   assert.deepEqual(
     found.filter((path) => !/^a1\/runs\/[^/]+\/stderr/.test(path)),
     [],
   )
-  assert.equal(found.length, 1, 'what the program wrote is its own output')
+  assert.equal(found.length, 1, 'only the output of the program contains it')
 })

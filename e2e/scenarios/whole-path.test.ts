@@ -1,6 +1,6 @@
 /**
- * One real thing through every part: mirror → pool → peers → gateway, facts, runs, log; as
- * processes, through the command line.
+ * A package goes through every part: mirror, pool, peers, gateway, facts, runs, log; with real
+ * processes and the command line.
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
@@ -12,14 +12,14 @@ import { startFleet, within } from '../testing/fleet.ts'
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
-test('a fleet mirrors, distributes, knows, runs and proves', async (t) => {
+test('a fleet mirrors, distributes, collects facts, runs and proves', async (t) => {
   await using fleet = await startFleet({ agents: 2 })
   const { coordinator } = JSON.parse(await fleet.ok(['status', '-o', 'json'])) as {
     coordinator: { http: string }
   }
   const base = coordinator.http
 
-  await t.test('the mirror publishes what upstream has, byte for byte', async () => {
+  await t.test('the mirror publishes the upstream byte for byte', async () => {
     await fleet.ok(['repo', 'sync', '--repo-id', 'sample'])
     const path = 'repodata/repomd.xml'
     const [ours, theirs] = await Promise.all([
@@ -41,7 +41,7 @@ test('a fleet mirrors, distributes, knows, runs and proves', async (t) => {
     assert.match(await fleet.ok(['repo', 'sync', '--repo-id', 'sample']), /nothing to do/)
   })
 
-  await t.test('a snapshot is served, its name is taken, and it can be deleted', async () => {
+  await t.test('a snapshot is served, keeps its name, and can be deleted', async () => {
     await fleet.ok(['snapshot', 'create', '--repo-id', 'sample', '--name', 'one'])
     assert.equal(
       (await fetch(`${base}/repos/sample/snapshots/one/repodata/repomd.xml`)).status,
@@ -82,37 +82,34 @@ test('a fleet mirrors, distributes, knows, runs and proves', async (t) => {
     assert.equal((await fetch(`${url}no/such/file`)).status, 404)
   })
 
-  await t.test(
-    'a blob travels from the coordinator to one agent and from there to the other',
-    async () => {
-      await writeFile(fleet.path('blob'), systemRandom.bytes(3_000_001))
-      const id = await fleet.ok(['blob', 'add', fleet.path('blob')])
-      for (const home of ['a1', 'a2']) {
-        await fleet.ok(['blob', 'get', id, '--to', fleet.path(`blob.${home}`)], { home })
-        assert.equal(
-          sha256(await readFile(fleet.path(`blob.${home}`))),
-          sha256(await readFile(fleet.path('blob'))),
-        )
-      }
-      await within(
-        async () =>
-          (await fleet.ok(['blob', 'providers', id, '-o', 'name'])).split('\n').length === 3,
-        'the tracker knowing three providers',
+  await t.test('a blob goes from the coordinator to one agent and from it to another', async () => {
+    await writeFile(fleet.path('blob'), systemRandom.bytes(3_000_001))
+    const id = await fleet.ok(['blob', 'add', fleet.path('blob')])
+    for (const home of ['a1', 'a2']) {
+      await fleet.ok(['blob', 'get', id, '--to', fleet.path(`blob.${home}`)], { home })
+      assert.equal(
+        sha256(await readFile(fleet.path(`blob.${home}`))),
+        sha256(await readFile(fleet.path('blob'))),
       )
-      const onAgent = await fleet.ok(['blob', 'add', fleet.path('operator.pub')], { home: 'a1' })
-      await within(
-        async () =>
-          (
-            await fleet.muster(['blob', 'get', onAgent, '--to', fleet.path('from-a1')], {
-              home: 'a2',
-            })
-          ).code === 0,
-        'a blob of one agent reaching the other',
-      )
-    },
-  )
+    }
+    await within(
+      async () =>
+        (await fleet.ok(['blob', 'providers', id, '-o', 'name'])).split('\n').length === 3,
+      'the tracker knowing three providers',
+    )
+    const onAgent = await fleet.ok(['blob', 'add', fleet.path('operator.pub')], { home: 'a1' })
+    await within(
+      async () =>
+        (
+          await fleet.muster(['blob', 'get', onAgent, '--to', fleet.path('from-a1')], {
+            home: 'a2',
+          })
+        ).code === 0,
+      'a blob of one agent reaching the other',
+    )
+  })
 
-  await t.test('facts arrive and are as the host has them', async () => {
+  await t.test('facts arrive and match the host', async () => {
     const facts = await within(async () => {
       const { code, stdout } = await fleet.muster(['facts', 'show', 'a1', '-o', 'json'])
       return code === 0
@@ -123,7 +120,7 @@ test('a fleet mirrors, distributes, knows, runs and proves', async (t) => {
     assert.match(facts.root, /^[0-9a-f]{64}$/)
   })
 
-  await t.test('runs start, stop, keep their exit codes and both streams', async () => {
+  await t.test('runs start, stop, and keep their exit codes and both streams', async () => {
     const ran = await fleet.muster([
       'run',
       '--on',
@@ -160,64 +157,56 @@ test('a fleet mirrors, distributes, knows, runs and proves', async (t) => {
     )
   })
 
-  await t.test(
-    'rights: a stranger gets nothing, a grant gives what it says and no more',
-    async () => {
-      const eye = await fleet.key('eye')
-      const run = await fleet.ok(['process', 'start', '--on', 'a1', 'true'])
-      assert.equal((await fleet.muster(['process', 'status', run], { identity: eye })).code, 4)
-      const grant = await fleet.ok([
-        'grant',
-        'add',
-        '--to',
-        fleet.path('eye.pub'),
-        '--namespace',
-        'run',
-        '--level',
-        'observe',
-        '--on',
-        'number=1',
-        '-o',
-        'name',
-      ])
-      assert.equal((await fleet.muster(['process', 'status', run], { identity: eye })).code, 0)
-      assert.equal(
-        (await fleet.muster(['process', 'start', '--on', 'a1', 'true'], { identity: eye })).code,
-        4,
-      )
-      await fleet.ok(['grant', 'revoke', grant, '--yes'])
-      assert.equal((await fleet.muster(['process', 'status', run], { identity: eye })).code, 4)
-    },
-  )
+  await t.test('rights: a stranger has none, and a grant gives exactly its right', async () => {
+    const eye = await fleet.key('eye')
+    const run = await fleet.ok(['process', 'start', '--on', 'a1', 'true'])
+    assert.equal((await fleet.muster(['process', 'status', run], { identity: eye })).code, 4)
+    const grant = await fleet.ok([
+      'grant',
+      'add',
+      '--to',
+      fleet.path('eye.pub'),
+      '--namespace',
+      'run',
+      '--level',
+      'observe',
+      '--on',
+      'number=1',
+      '-o',
+      'name',
+    ])
+    assert.equal((await fleet.muster(['process', 'status', run], { identity: eye })).code, 0)
+    assert.equal(
+      (await fleet.muster(['process', 'start', '--on', 'a1', 'true'], { identity: eye })).code,
+      4,
+    )
+    await fleet.ok(['grant', 'revoke', grant, '--yes'])
+    assert.equal((await fleet.muster(['process', 'status', run], { identity: eye })).code, 4)
+  })
 
-  await t.test(
-    'the log verifies, names who did what, and its export verifies offline until a byte changes',
-    async () => {
-      await fleet.ok(['audit', 'verify'])
-      const log = JSON.parse(await fleet.ok(['audit', 'log', '-o', 'json'])) as {
-        type: string
-        verb: string
-        operation: string
-        result: string | null
-      }[]
-      for (const intent of log.filter(
-        (entry) => entry.type === 'intent' || entry.type === 'policy',
-      ))
-        assert.ok(
-          log.some((entry) => entry.type === 'outcome' && entry.operation === intent.operation),
-          `${intent.verb} has an outcome`,
-        )
-      await fleet.ok(['audit', 'export', '--to', fleet.path('bundle')])
-      const offline = { env: { MUSTER_HOME: undefined, MUSTER_IDENTITY: undefined } }
-      await fleet.ok(['audit', 'verify', '--bundle', fleet.path('bundle')], offline)
-      const checkpoint = fleet.path('bundle', 'checkpoint')
-      const bytes = await readFile(checkpoint)
-      bytes[40] = (bytes[40] as number) ^ 1
-      await writeFile(checkpoint, bytes)
-      assert.equal(
-        (await fleet.muster(['audit', 'verify', '--bundle', fleet.path('bundle')], offline)).code,
-        9,
+  await t.test('the log verifies; its export verifies offline until a byte changes', async () => {
+    await fleet.ok(['audit', 'verify'])
+    const log = JSON.parse(await fleet.ok(['audit', 'log', '-o', 'json'])) as {
+      type: string
+      verb: string
+      operation: string
+      result: string | null
+    }[]
+    for (const intent of log.filter((entry) => entry.type === 'intent' || entry.type === 'policy'))
+      assert.ok(
+        log.some((entry) => entry.type === 'outcome' && entry.operation === intent.operation),
+        `${intent.verb} has an outcome`,
       )
-    },
-  )
+    await fleet.ok(['audit', 'export', '--to', fleet.path('bundle')])
+    const offline = { env: { MUSTER_HOME: undefined, MUSTER_IDENTITY: undefined } }
+    await fleet.ok(['audit', 'verify', '--bundle', fleet.path('bundle')], offline)
+    const checkpoint = fleet.path('bundle', 'checkpoint')
+    const bytes = await readFile(checkpoint)
+    bytes[40] = (bytes[40] as number) ^ 1
+    await writeFile(checkpoint, bytes)
+    assert.equal(
+      (await fleet.muster(['audit', 'verify', '--bundle', fleet.path('bundle')], offline)).code,
+      9,
+    )
+  })
 })

@@ -1,7 +1,7 @@
 /**
  * A fleet of real processes for scenarios: a coordinator and agents of this clone, each with a home
- * in a temporary folder, on free ports of the loopback. Everything ends with it, runners and logs
- * included; a command or daemon that fails says in its error what it wrote.
+ * in a temporary folder, on free loopback ports. Disposal ends everything, including runners and
+ * logs. Errors of commands and daemons contain their output.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
@@ -24,10 +24,10 @@ import { systemRandom } from '../../shared/random.ts'
 const BIN = join(import.meta.dirname, '..', '..', 'bin', 'muster')
 const deps = { clock: systemClock, random: systemRandom }
 
-/** A daemon on a machine that runs other tests beside. */
+/** A limit for a busy machine. */
 const READY_MS = 180_000
 const STOP_MS = 10_000
-/** Between two looks at a condition. */
+/** Time between two checks of a condition. */
 const AGAIN_MS = 50
 const WITHIN_MS = 120_000
 
@@ -38,15 +38,12 @@ export interface Ended {
 }
 
 export interface RunOptions {
-  /** Name of the node whose home it acts on. Default: the coordinator's. */
+  /** The node whose home the command uses. Default: the coordinator. */
   readonly home?: string
   /** Key file of the operator. Default: the fleet's. */
   readonly identity?: string
   readonly env?: Readonly<Record<string, string | undefined>>
-  /**
-   * A disk that takes no file larger than this: what is beyond it fails in the middle, as on one
-   * that is full.
-   */
+  /** The file size limit. A write beyond it fails half-way, as on a full disk. */
   readonly fileBytes?: number
 }
 
@@ -64,26 +61,30 @@ export interface Fleet extends AsyncDisposable {
   /** The sample repository, on a web server of the test. */
   readonly upstream: string
   path(...parts: string[]): string
-  /** Makes an SSH key; returns the path of its private half, the public one beside it as `.pub`. */
+  /**
+   * Creates an SSH key. Returns the path of the private half; the public half is beside it as
+   * `.pub`.
+   */
   key(name: string): Promise<string>
-  /** What commands find in their environment. */
+  /** The environment of commands. */
   environment(options?: RunOptions): NodeJS.ProcessEnv
   muster(args: readonly string[], options?: RunOptions): Promise<Ended>
-  /** The same; rejects unless it ends with 0. Gives stdout without the last line end. */
+  /**
+   * Like muster(), but rejects unless it exits with 0. Returns stdout without the last line end.
+   */
   ok(args: readonly string[], options?: RunOptions): Promise<string>
   configure(name: string, file: string, text: string): Promise<void>
   coordinator(): Promise<Daemon>
   /** Enrols an agent and starts it. */
   agent(name: string, labels?: readonly string[]): Promise<Daemon>
-  /** Starts a daemon on a home that is there, by a program that becomes it if one is given. */
+  /** Starts a daemon on an existing home, optionally through another program that executes it. */
   start(name: string, words: readonly string[], through?: readonly string[]): Promise<Daemon>
 }
 
 export async function startFleet(
   options: { coordinator?: boolean; agents?: number } = {},
 ): Promise<Fleet> {
-  // Disposed of by the fleet's owner, or here if it does not get that far. Daemons are added to it
-  // as they start.
+  // Disposed of by the fleet's owner, or here if the start fails. Daemons are added as they start.
   const stack = new AsyncDisposableStack()
   try {
     return await build(stack, options)
@@ -198,7 +199,7 @@ async function build(
   return fleet
 }
 
-/** Polls until the condition holds, and gives what it saw; rejects once that takes too long. */
+/** Polls until the condition is true and returns its value. Rejects after a time limit. */
 export async function within<T>(
   condition: () => Promise<T | undefined | false>,
   what: string,
@@ -260,7 +261,7 @@ async function startDaemon(
   const ready = await new Promise<string[]>((resolve, reject) => {
     let text = ''
     const fail = (what: string): void => {
-      // Whoever waits in vain must not leave a daemon behind.
+      // A failed wait must not leave a daemon behind.
       child.kill('SIGKILL')
       reject(new Error(`${line.join(' ')} ${what}\n${text.slice(-4000)}`))
     }

@@ -1,6 +1,6 @@
 /**
- * A program that takes zeros into a pool, in the pieces of a socket: `node ingest-program.ts FOLDER
- * BYTES`. Then it prints its peak of memory in bytes.
+ * A program that ingests zeros into a pool in pieces like those of a socket: `node
+ * ingest-program.ts FOLDER BYTES`. It prints its peak memory in bytes.
  */
 import { openPool } from '../../shared/blobs/pool.ts'
 import { systemClock } from '../../shared/clock.ts'
@@ -11,7 +11,7 @@ import { peakBytes } from './memory.ts'
 
 const PIECE_BYTES = 64 * KIB
 
-/** A buffer for each piece, as a socket makes them. */
+/** A new buffer for each piece, like a socket. */
 export async function* zeros(bytes: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes; at += PIECE_BYTES)
     yield Buffer.alloc(Math.min(PIECE_BYTES, bytes - at))

@@ -1,18 +1,18 @@
-/** How much memory another process takes, as Linux counts it: proc(5), `/proc/PID/status`. */
+/** The memory use of another process from Linux's `/proc/PID/status` (proc(5)). */
 import { readFile, writeFile } from 'node:fs/promises'
 import { KIB } from '../../shared/units.ts'
 
-/** Bytes that the process has resident now. */
+/** Bytes that are resident now. */
 export async function residentBytes(pid: number): Promise<number> {
   return field(pid, 'VmRSS')
 }
 
-/** The most bytes that it had resident since {@link resetPeak}, or since its start. */
+/** The peak of resident bytes since {@link resetPeak}, or since the start. */
 export async function peakBytes(pid: number): Promise<number> {
   return field(pid, 'VmHWM')
 }
 
-/** Makes the peak begin at what the process has resident now. */
+/** Resets the peak to the current resident size. */
 export async function resetPeak(pid: number): Promise<void> {
   await writeFile(`/proc/${pid}/clear_refs`, '5')
 }

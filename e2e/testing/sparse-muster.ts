@@ -1,6 +1,6 @@
 /**
- * The `muster` command with a sparse pool: `node sparse-muster.ts BIN WORD...` is `BIN WORD...`
- * with the zeros of its pool as holes.
+ * The `muster` command with a sparse pool: `node sparse-muster.ts BIN WORD...` runs `BIN WORD...`
+ * and stores zeros in its pool as holes.
  */
 import { join } from 'node:path'
 import { useSparseDisk } from '../../shared/testing/sparse-disk.ts'
