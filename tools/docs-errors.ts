@@ -45,8 +45,8 @@ export async function renderErrors(): Promise<string> {
   const sections = [...areas].map(([area, kinds]) => {
     const rows = kinds.map(([code, kind]) => {
       const exit = `${EXIT[kind.exit]}${kind.retryable === true ? ', may pass' : ''}`
-      const hint = kind.hint === undefined ? '' : cell(form(kind.hint))
-      return `| \`${code}\` | ${exit} | ${cell(form(kind.message))} | ${hint} |\n`
+      const hint = kind.hint === undefined ? '' : cell(form(kind.hint, code))
+      return `| \`${code}\` | ${exit} | ${cell(form(kind.message, code))} | ${hint} |\n`
     })
     const files = new Set(
       kinds.map(([code]) => owners.get(code)).filter((path) => path !== undefined),
@@ -75,26 +75,73 @@ ${sections.join('\n')}`
  * A message with its values replaced by their names, such as `<host>`. A number that the message
  * computes is `<number>`.
  */
-export function form(render: (data: never) => string): string {
-  return String(render(placeholder('') as never))
+export function form(render: (data: never) => string, code = ''): string {
+  const area = code.split('.')[0] as string
+  const names = { ...READABLE, ...OF_AREA[area], ...OF_CODE[code] }
+  return String(render(placeholder('', names) as never))
     .replace(/\bNaN\b/g, '<number>')
     .replace(/\s+/g, ' ')
     .trim()
 }
 
-/** Field names that say too little outside of their table. */
+/** Names for fields whose own name says too little outside of their table. */
 const READABLE: Readonly<Record<string, string>> = {
   at: 'time',
   got: 'actual',
+  now: 'new',
   of: 'total',
   on: 'host',
   to: 'recipient',
-  what: 'subject',
 }
 
+/** Placeholders of single codes, where the kind of value is clearer than the name of the field. */
+const OF_CODE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'agent.home-exists': { what: 'problem' },
+  'audit.proof': { what: 'inclusion-or-consistency' },
+  'audit.range': { what: 'size-or-index' },
+  'blob.mismatch': { what: 'checksum-or-size' },
+  'cli.detached': { goesOn: 'continued-work' },
+  'cli.not-utf8': { what: 'argument' },
+  'cli.not-yet': { instead: 'alternative' },
+  'database.constraint': { what: 'rule' },
+  'database.exists': { what: 'columns' },
+  'database.missing-reference': { what: 'table' },
+  'demo.not-ready': { what: 'process' },
+  'facts.epoch': { own: 'own-epoch', asked: 'claimed-epoch' },
+  'id.malformed': { kind: 'kind-of-id' },
+  'identity.agent-key': { where: 'place' },
+  'identity.none': { looked: 'places' },
+  'json.not-canonical': { what: 'document' },
+  'key-argument.unreadable': { text: 'argument' },
+  'mirror.digest': { kind: 'checksum-or-size' },
+  'mirror.unsupported': { what: 'unsupported-settings' },
+  'node.borrowed-certificate': { subject: 'other-node' },
+  'protocol.busy': { what: 'method' },
+  'protocol.closed': { what: 'message' },
+  'protocol.malformed': { what: 'message' },
+  'protocol.timeout': { what: 'call', ms: 'limit' },
+  'protocol.too-large': { what: 'message' },
+  'protocol.too-many': { what: 'items' },
+  'protocol.unsupported': { what: 'protocol-or-method' },
+  'result.partly': { lines: 'failures' },
+  'runner.invalid-request': { what: 'field' },
+  'unit.malformed': { kind: 'size-or-duration' },
+}
+/** Placeholders of an area, where all its codes use a field alike. */
+const OF_AREA: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  facts: { what: 'document' },
+  identity: { what: 'key-file' },
+  rpm: { what: 'file' },
+  storage: { what: 'file', action: 'read-or-written' },
+  trust: { what: 'statement' },
+}
+
+/** Codes with placeholders of their own; a test compares them with the tables. */
+export const NAMED_CODES: readonly string[] = Object.keys(OF_CODE)
+
 /** `waitedMs` is `<waited>`, because the message names the unit; `laterVerb` is `<later-verb>`. */
-function readable(name: string): string {
-  const words = READABLE[name] ?? name.replace(/(?<=.)Ms$/, '')
+function readable(name: string, names: Readonly<Record<string, string>>): string {
+  const words = names[name] ?? name.replace(/(?<=.)Ms$/, '')
   return words.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }
 
@@ -102,17 +149,17 @@ function readable(name: string): string {
  * Stands for any value and for all that a message derives from it:
  * `d.hosts.slice(0, 3).join(', ')` is `<hosts>`, `d.hosts.length` is `<number-of-hosts>`.
  */
-function placeholder(name: string): unknown {
+function placeholder(name: string, names: Readonly<Record<string, string>>): unknown {
   const text = `<${name}>`
   return new Proxy(() => undefined, {
     get: (_, key) => {
       if (key === Symbol.toPrimitive || key === 'toString' || key === 'toJSON' || key === 'valueOf')
         return () => text
-      if (key === Symbol.iterator) return () => [placeholder(name)][Symbol.iterator]()
+      if (key === Symbol.iterator) return () => [placeholder(name, names)][Symbol.iterator]()
       if (typeof key === 'symbol') return undefined
-      if (name === '') return placeholder(readable(key))
-      return placeholder(key === 'length' ? `number-of-${name}` : name)
+      if (name === '') return placeholder(readable(key, names), names)
+      return placeholder(key === 'length' ? `number-of-${name}` : name, names)
     },
-    apply: () => placeholder(name),
+    apply: () => placeholder(name, names),
   })
 }
