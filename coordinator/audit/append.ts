@@ -16,7 +16,7 @@ import type { Tables } from '../database/tables/all.ts'
 import { ledgerError } from './errors.ts'
 import { lockHead, writeHead } from './head.ts'
 
-/** What to log: one signed statement. */
+/** The signed statement to log. */
 export interface Append {
   readonly type: EntryType
   /** The operation that the entry belongs to. If the statement names one, it must be the same. */
@@ -77,8 +77,8 @@ export async function appendEntry(
 }
 
 /**
- * Rejects what {@link appendEntry} would reject in every state of the log. Call it before a
- * transaction depends on the entry.
+ * Rejects an entry that {@link appendEntry} would reject in every state of the log. Call it before
+ * a transaction depends on the entry.
  * @throws ledger.entry
  */
 export function requireLoggable(

@@ -40,8 +40,8 @@ export interface TileStore {
   size(): number
   root(): Uint8Array
   /**
-   * Writes the tiles of a log of `to` entries, which must have `root`. If it fails, no file changed
-   * that is read later.
+   * Writes the tiles of a log of `to` entries, which must have `root`. A failed call changes only
+   * files that are never read.
    * @throws ledger.storage, and ledger.damaged if a row doesn't match its tile or the rows don't
    * have the root
    */

@@ -101,7 +101,7 @@ export function createEnrolment(
         version: request.version,
       }
       const member = await agents.byId(candidate.id)
-      // A host that comes back, as all hosts do after a restart of the coordinator. Nothing is
+      // The host reconnects, as all hosts do after a restart of the coordinator. Nothing is
       // written.
       if (member?.status === 'approved' && member.peerId === peerId) return welcome(member, request)
       if (member === undefined && foldedName(candidate.name) === foldedName(options.name))
