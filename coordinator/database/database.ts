@@ -1,6 +1,6 @@
 /**
- * The coordinator's database: SQLite or PostgreSQL behind one typed query builder. It guarantees on
- * both:
+ * The coordinator's database: SQLite or PostgreSQL behind one typed query builder. Both
+ * guarantee:
  *
  * - All changes of a transaction are committed, or none. After it resolves they survive a power
  *   loss.

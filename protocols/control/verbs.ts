@@ -2,7 +2,7 @@
  * Every operation that changes something, with its requirements: the namespace in which the actor
  * must hold `control`, the kind of its targets, and the arguments that the operator signs. The
  * command line signs intents of these shapes, and the coordinator rejects others. An agent checks
- * again those that reach it.
+ * those that it receives again.
  */
 import { z } from 'zod'
 import { agentId, blobId, runId, sha256Hex } from '../../shared/ids.ts'

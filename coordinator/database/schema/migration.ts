@@ -1,4 +1,4 @@
-/** A migration: one file below migrations/, never changed after a release. */
+/** A migration: one file below migrations/. It never changes after a release. */
 import { createHash } from 'node:crypto'
 import { COLUMN_TYPES, type ColumnTypes, type Dialect } from './columns.ts'
 

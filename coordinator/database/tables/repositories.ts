@@ -54,7 +54,7 @@ export interface PackageTable {
   /** Checksum of the package file in primary metadata, of the type in the next column. */
   pkgid: string
   checksum_type: string
-  /** SHA-256 of the package file. Known after the fetch, or before it if the pkgid is one. */
+  /** SHA-256 of the package file. Known after the fetch, or earlier if the pkgid is a SHA-256. */
   sha256: string | null
   /** Null until it was fetched. */
   blob: string | null
