@@ -106,6 +106,34 @@ test('a check of the pool reports how far it is, ends when it is given up, and i
   assert.equal((await check({ ...quiet, deep: true })).hashed, ids.length)
 })
 
+test('a check of the pool stops at the first failure, in the middle of a blob too', async () => {
+  await using pool = await testPool()
+  const ids = await filled(pool, 30)
+  const begun: BlobId[] = []
+  const stopped: unknown[] = []
+  const failing: Pool = {
+    ...pool,
+    // The first blob is hashed until it is stopped; the second fails once the first is under way.
+    async check(id, given) {
+      begun.push(id)
+      if (begun.length > 1) throw new Error('the disk has failed')
+      await new Promise<void>((resolve) =>
+        given?.addEventListener('abort', () => {
+          stopped.push(given.reason)
+          resolve()
+        }),
+      )
+      given?.throwIfAborted()
+      return true
+    },
+  }
+  const check = createPoolCheck({ ...parts, pool: failing, heal: async () => [] })
+  await assert.rejects(check({ ...quiet, deep: true }), /the disk has failed/)
+  assert.deepEqual([begun.length, stopped.map(String)], [2, ['Error: the disk has failed']])
+  const again = createPoolCheck({ ...parts, pool, heal: async () => [] })
+  assert.equal((await again({ ...quiet, deep: true })).hashed, ids.length)
+})
+
 test('an inspection of a pool finds what was altered, says how much it hashed, and changes nothing', async () => {
   await using pool = await testPool()
   const ids = await filled(pool, 40)

@@ -5,20 +5,15 @@
  */
 import type { CheckedBlob, CheckResponse } from '../protocols/local/messages.ts'
 import type { Pool } from '../shared/blobs/pool.ts'
-import { samplePool } from '../shared/blobs/sample.ts'
 import type { Clock } from '../shared/clock.ts'
 import { MusterError } from '../shared/errors.ts'
 import type { BlobId } from '../shared/ids.ts'
 import type { Random } from '../shared/random.ts'
-import { MIB } from '../shared/units.ts'
 import type { Content } from './content.ts'
 import { nodeError } from './errors.ts'
+import { type CheckProgress, hashAll, hashSample, type LostContent } from './pool-hashing.ts'
 
-export interface LostContent {
-  readonly blob: BlobId
-  /** Bytes. */
-  readonly size: number
-}
+export type { LostContent } from './pool-hashing.ts'
 
 /** What became of damaged or missing content. */
 export interface HealedContent extends LostContent {
@@ -52,12 +47,6 @@ export interface Repaired {
   readonly unrepaired: readonly string[]
 }
 
-export interface CheckProgress {
-  readonly checked: number
-  readonly of: number
-  readonly bytes: number
-}
-
 export interface CheckOptions {
   /** Everything, instead of a sample. */
   readonly deep: boolean
@@ -67,13 +56,6 @@ export interface CheckOptions {
 
 export type PoolCheck = (options: CheckOptions) => Promise<CheckResponse>
 
-/** A sample takes no longer than a person waits, and no more of the disk than one sync does. */
-const SAMPLE = { bytes: 512 * MIB, ms: 20_000 }
-/** Half of what one slow SSD reads; a check of everything has no hurry. */
-const MAX_BYTES_PER_SECOND = 256 * MIB
-/** Blobs hashed at once: while one is hashed, another is read. */
-const AT_ONCE = 2
-const REPORT_MS = 500
 /** Blobs that are named in one answer, which is bounded; the rest is counted. */
 const MAX_NAMED = 200
 const MAX_FILES = 3
@@ -93,124 +75,73 @@ export function createPoolCheck(deps: PoolCheckDeps): PoolCheck {
   }
 }
 
-interface Hashed {
-  readonly blobs: number
-  readonly hashed: number
-  readonly hashedBytes: number
-  readonly damaged: readonly LostContent[]
-}
-
 async function check(deps: PoolCheckDeps, options: CheckOptions): Promise<CheckResponse> {
-  const { signal } = options
+  const { deep, signal } = options
   const ids = await deps.pool.ids()
-  const found = options.deep ? await hashAll(deps, ids, options) : await hashSome(deps, ids, signal)
-  const gone = new Set(found.damaged.map(({ blob }) => blob))
-  const missing = ((await deps.missing?.(signal)) ?? []).filter(({ blob }) => !gone.has(blob))
-  const bad = [...found.damaged, ...missing]
-  const answers = bad.length === 0 ? [] : await deps.heal(bad, signal)
-  const byBlob = new Map(answers.map((answer) => [answer.blob, answer]))
-  const everything = options.deep || bad.length > 0
+  const hashed = deep ? await hashAll(deps, ids, options) : await hashSample(deps, ids, signal)
+  const found = await heal(deps, hashed.damaged, signal)
+  const everything = deep || found.length > 0
   const trees = (await deps.repair?.({ everything, signal })) ?? { repaired: [], unrepaired: [] }
   await deps.pool.flush()
-  const isHealed = ({ blob }: LostContent): boolean => byBlob.get(blob)?.from !== undefined
-  // Those that a person has to care for first.
-  const inOrder = [...bad.filter((each) => !isHealed(each)), ...bad.filter(isHealed)]
-  const named: CheckedBlob[] = []
-  for (const { blob, size } of inOrder.slice(0, MAX_NAMED)) {
-    const answer = byBlob.get(blob)
-    const files = (await deps.filesOf?.(blob)) ?? []
-    named.push({
-      blob,
-      size,
-      state: gone.has(blob) ? 'damaged' : 'missing',
-      files: files.slice(0, MAX_FILES).map((file) => file.slice(0, MAX_TEXT)),
-      healedFrom: answer?.from ?? null,
-      reason: answer?.from === undefined ? (answer?.reason ?? '').slice(0, MAX_TEXT) : null,
-    })
-  }
+  const { blobs, hashedBytes, damaged } = hashed
   return {
-    deep: options.deep,
-    blobs: found.blobs,
-    hashed: found.hashed,
-    hashedBytes: found.hashedBytes,
-    damaged: found.damaged.length,
-    missing: missing.length,
-    healed: bad.filter(isHealed).length,
-    found: named,
+    deep,
+    blobs,
+    hashed: hashed.hashed,
+    hashedBytes,
+    damaged: damaged.length,
+    missing: found.length - damaged.length,
+    healed: found.filter(isHealed).length,
+    found: await named(deps, found),
     repaired: shortened(trees.repaired),
     unrepaired: shortened(trees.unrepaired),
   }
 }
 
+interface Found extends HealedContent {
+  readonly state: 'damaged' | 'missing'
+}
+
+const isHealed = ({ from }: HealedContent): boolean => from !== undefined
+
+/** What is damaged, and what is missing besides, each with what became of it. */
+async function heal(
+  deps: PoolCheckDeps,
+  damaged: readonly LostContent[],
+  signal: AbortSignal,
+): Promise<Found[]> {
+  const gone = new Set(damaged.map(({ blob }) => blob))
+  const missing = ((await deps.missing?.(signal)) ?? []).filter(({ blob }) => !gone.has(blob))
+  const lost = [...damaged, ...missing]
+  const answers = lost.length === 0 ? [] : await deps.heal(lost, signal)
+  const byBlob = new Map(answers.map((answer) => [answer.blob, answer]))
+  return lost.map(({ blob, size }) => {
+    const answer = byBlob.get(blob)
+    const state = gone.has(blob) ? 'damaged' : 'missing'
+    return { blob, size, from: answer?.from, reason: answer?.reason, state }
+  })
+}
+
+/** As much as one answer may hold; first what a person has to care for. */
+async function named(deps: PoolCheckDeps, found: readonly Found[]): Promise<CheckedBlob[]> {
+  const inOrder = [...found.filter((each) => !isHealed(each)), ...found.filter(isHealed)]
+  const checked: CheckedBlob[] = []
+  for (const { blob, size, state, from, reason } of inOrder.slice(0, MAX_NAMED)) {
+    const files = (await deps.filesOf?.(blob)) ?? []
+    checked.push({
+      blob,
+      size,
+      state,
+      files: files.slice(0, MAX_FILES).map((file) => file.slice(0, MAX_TEXT)),
+      healedFrom: from ?? null,
+      reason: from === undefined ? (reason ?? '').slice(0, MAX_TEXT) : null,
+    })
+  }
+  return checked
+}
+
 const shortened = (texts: readonly string[]): string[] =>
   texts.slice(0, MAX_NAMED).map((text) => text.slice(0, MAX_TEXT))
-
-async function hashSome(
-  deps: PoolCheckDeps,
-  ids: readonly BlobId[],
-  signal: AbortSignal,
-): Promise<Hashed> {
-  const { pool } = deps
-  const source = {
-    ids,
-    look: (id: BlobId) => pool.look(id),
-    hash: async (id: BlobId) => {
-      const state = await recheck(pool, id, signal)
-      return state === 'absent' ? undefined : state === 'sound'
-    },
-  }
-  const sampled = await samplePool(deps, source, SAMPLE, signal)
-  return { ...sampled, damaged: sampled.damaged.map(({ id, size }) => ({ blob: id, size })) }
-}
-
-async function hashAll(
-  deps: PoolCheckDeps,
-  ids: readonly BlobId[],
-  { signal, progress }: CheckOptions,
-): Promise<Hashed> {
-  const { pool, clock } = deps
-  const damaged: LostContent[] = []
-  const started = clock.monotonic()
-  // Owned by the workers below, which share one thread.
-  const count = { next: 0, checked: 0, hashed: 0, bytes: 0 }
-  let reportedAt = started
-  const report = (): Promise<void> => {
-    reportedAt = clock.monotonic()
-    return progress({ checked: count.checked, of: ids.length, bytes: count.bytes })
-  }
-  const worker = async (): Promise<void> => {
-    while (count.next < ids.length) {
-      signal.throwIfAborted()
-      const id = ids[count.next++] as BlobId
-      const size = (await pool.look(id))?.size ?? 0
-      const state = await recheck(pool, id, signal)
-      count.checked += 1
-      if (state !== 'absent') {
-        count.hashed += 1
-        count.bytes += size
-      }
-      if (state === 'damaged') damaged.push({ blob: id, size })
-      const ahead = (count.bytes / MAX_BYTES_PER_SECOND) * 1000 - (clock.monotonic() - started)
-      if (ahead > 0) await clock.sleep(ahead, signal)
-      if (clock.monotonic() - reportedAt >= REPORT_MS) await report()
-    }
-  }
-  const ended = await Promise.allSettled(Array.from({ length: AT_ONCE }, worker))
-  for (const each of ended) if (each.status === 'rejected') throw each.reason
-  await report()
-  const { hashed, bytes } = count
-  return { blobs: ids.length, hashed, hashedBytes: bytes, damaged }
-}
-
-/** Hashes a blob whatever is known of it. */
-async function recheck(
-  pool: Pool,
-  id: BlobId,
-  signal: AbortSignal,
-): Promise<'sound' | 'damaged' | 'absent'> {
-  if ((await pool.look(id)) === undefined) return 'absent'
-  return (await pool.check(id, signal)) ? 'sound' : 'damaged'
-}
 
 /**
  * Brings content into a node's pool from the nodes that hold it. `from`: what those are called in

@@ -10,22 +10,26 @@ import { readFileSync, readlinkSync } from 'node:fs'
  */
 export function ownProcess(): string | undefined {
   const place = ownPlace()
-  const start = startOf(process.pid)
-  return place === undefined || start === undefined ? undefined : `${place}.${process.pid}.${start}`
+  const own = look(process.pid)
+  return place === undefined || typeof own === 'string'
+    ? undefined
+    : `${place}.${process.pid}.${own.start}`
 }
 
 /** The form of {@link ownProcess}'s result, as the source of a regular expression. */
 export const PROCESS_NAME = '[0-9a-f]{8}\\.\\d{1,20}\\.\\d{1,10}\\.\\d{1,20}'
 
 /**
- * Whether the process with this name has ended. Undefined if it ran in another container or on
- * another machine.
+ * Whether the process with this name has ended. Undefined if that can't be seen: it ran in another
+ * container or on another machine, or the system hides the processes of other users.
  */
 export function hasEnded(name: string): boolean | undefined {
   const [boot, namespace, pid, start] = name.split('.')
   const place = ownPlace()
   if (place === undefined || place !== `${boot}.${namespace}`) return undefined
-  return startOf(Number(pid)) !== start
+  const found = look(Number(pid))
+  if (found === 'hidden') return undefined
+  return found === 'ended' || found.start !== start
 }
 
 /** Boot and pid namespace. Pids are comparable only if this text is equal. */
@@ -39,14 +43,28 @@ function ownPlace(): string | undefined {
   }
 }
 
-/** A process's start time in ticks since boot. Undefined once it has ended. */
-function startOf(pid: number): string | undefined {
+/** `start`: in ticks since boot. */
+type Look = { readonly start: string } | 'ended' | 'hidden'
+
+function look(pid: number): Look {
+  let line: string
   try {
-    const line = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // The name in parentheses may contain blanks and parentheses: fields count from the last one.
-    const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+    line = readFileSync(`/proc/${pid}/stat`, 'latin1')
   } catch {
-    return undefined
+    return exists(pid) ? 'hidden' : 'ended'
+  }
+  // The name in parentheses may contain blanks and parentheses: fields count from the last one.
+  const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
+  const [state, start] = [fields[0], fields[19]]
+  return state === 'Z' || state === 'X' || start === undefined ? 'ended' : { start }
+}
+
+/** With hidepid, /proc shows only the caller's own processes; kill(2) tells of all. */
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
   }
 }

@@ -18,7 +18,7 @@ import { blobError } from './errors.ts'
 import { drawName, statIfAny } from './layout.ts'
 import { handled, sourceOfFile } from './source.ts'
 import { createDraft, discard, openBlob, type Store, settle } from './store.ts'
-import { exactStat, markOf, sameFile } from './verified.ts'
+import { exactStat, markOf } from './verified.ts'
 
 /** The id of a file's contents. */
 export async function digestFile(file: FileHandle, signal?: AbortSignal): Promise<BlobId> {
@@ -113,7 +113,7 @@ export async function checkBlob(store: Store, id: BlobId, signal?: AbortSignal):
     if (size > GROUP_BYTES && outboard?.size !== outboardSize(size))
       await repairOutboard(store, id, file, signal)
     if (Number(after.mtimeMs) > since - RECENT_MS) await file.datasync()
-    if (sameFile(markOf(before), markOf(after))) store.verified.note(id, after, since)
+    if (markOf(before) === markOf(after)) store.verified.note(id, after, since)
     return true
   } finally {
     await file.close()

@@ -27,6 +27,7 @@ import {
   type Store,
   settle,
 } from './store.ts'
+import { markOf } from './verified.ts'
 
 export interface IngestOptions {
   /** Longer content is rejected with blob.too-large. */
@@ -206,8 +207,10 @@ async function healthy(
   try {
     const { file } = await openBlob(path, id)
     try {
+      const before = await file.stat({ bigint: true })
       if (stat.size === size && (await digestFile(file, signal)) === id) {
-        store.verified.note(id, await file.stat({ bigint: true }), since)
+        const after = await file.stat({ bigint: true })
+        if (markOf(before) === markOf(after)) store.verified.note(id, after, since)
         return true
       }
     } finally {

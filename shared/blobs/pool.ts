@@ -18,6 +18,7 @@ import type { Incoming } from './incoming.ts'
 import { type Ingested, type IngestOptions, ingest, ingestFile } from './ingest.ts'
 import { blobsIn } from './inspect.ts'
 import { openLayout, statIfAny } from './layout.ts'
+import { linkBlob, removeFolder } from './links.ts'
 import { createReceiver, type PartialProgress } from './receiver.ts'
 import { requireInside } from './range.ts'
 import { serve } from './serve.ts'
@@ -44,8 +45,15 @@ export interface Pool {
   ingestFile(path: string, options: IngestOptions): Promise<Ingested>
   /** Size in bytes; undefined if the pool doesn't have the blob whole. */
   stat(id: BlobId): Promise<{ size: number } | undefined>
-  /** The blob's file, for hard links and reading. It must never be written to. */
+  /** The blob's file, for reading. It must never be written to. */
   path(id: BlobId): string
+  /** Makes `to` a hard link to the blob's file, which stays verified. Throws system errors. */
+  link(id: BlobId, to: string): Promise<void>
+  /**
+   * Removes a folder that may contain hard links made by {@link Pool.link}; the blobs stay verified.
+   * Does nothing if the folder is absent.
+   */
+  removeFolder(folder: string): Promise<void>
   /**
    * The content, or bytes `start` to `end` of it, in pieces of up to 1 MiB, unverified. Throws
    * blob.unknown, blob.range.
@@ -159,6 +167,8 @@ export async function openPool(deps: PoolDeps, options: PoolOptions): Promise<Po
       return stat?.isFile() === true ? { size: stat.size } : undefined
     },
     path: (id) => layout.blob(id),
+    link: (id, to) => linkBlob(store, id, to),
+    removeFolder: (folder) => removeFolder(store, folder),
     read: (id, range, signal) => read(store, id, range, signal),
     encode: (id, range, signal) => serve(store, receiver, blobId.parse(id), range, signal),
     receive: (id, size, signal) => receiver.receive(id, size, signal),

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import {
   appendFile,
   chmod,
   link,
   lstat,
   mkdir,
+  mkdtemp,
   open,
   readFile,
   rename,
@@ -14,7 +16,8 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises'
-import { join } from 'node:path'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { type Clock, systemClock } from '../clock.ts'
 import type { BlobId } from '../ids.ts'
@@ -45,7 +48,18 @@ async function overwrite(path: string): Promise<void> {
   await chmod(path, 0o444)
 }
 
-test('a blob is hashed again only after its file changed, and links to it are no change', async () => {
+/** The same, with the time of the content set back, as `touch -r` does. */
+async function overwriteUnseen(path: string): Promise<void> {
+  const before = join(await mkdtemp(join(tmpdir(), 'muster-times-')), 'before')
+  // Not utimes(): it takes no nanoseconds.
+  await writeFile(before, '')
+  execFileSync('touch', ['-r', path, before])
+  await overwrite(path)
+  execFileSync('touch', ['-r', before, path])
+  await rm(dirname(before), { recursive: true })
+}
+
+test('a blob is hashed again after its file changed, but not after the pool linked it', async () => {
   const clock = movedClock()
   await using pool = await testPool({ clock })
   const id = await add(pool)
@@ -53,27 +67,127 @@ test('a blob is hashed again only after its file changed, and links to it are no
   clock.ahead = 3_600_000
   assert.equal(await pool.verify(id), 'sound')
   assert.equal(pool.verifiedAt(id), first, 'taking it in hashed it')
-  await link(pool.path(id), join(pool.folder, 'published'))
+  const tree = join(pool.folder, 'published')
+  await mkdir(join(tree, 'below'), { recursive: true })
+  await Promise.all(
+    ['a', 'b', 'below/c'].map(async (name) => {
+      await pool.link(id, join(tree, name))
+      assert.equal(await pool.verify(id), 'sound')
+    }),
+  )
+  assert.equal((await lstat(pool.path(id))).nlink, 4)
+  await pool.removeFolder(tree)
+  await assert.rejects(lstat(tree), { code: 'ENOENT' })
   assert.equal(await pool.verify(id), 'sound')
-  await rm(join(pool.folder, 'published'))
+  assert.equal(pool.verifiedAt(id), first, 'the pool linked it and removed the links')
+  await pool.flush()
+  const again = await testPool({ folder: pool.folder, clock })
+  assert.equal(await again.verify(id), 'sound')
+  assert.equal(again.verifiedAt(id), first, 'after a restart')
+})
+
+test('a file whose attributes another program changed is hashed again', async () => {
+  const changes: [string, (path: string) => Promise<unknown>][] = [
+    ['a link of another program', (path) => link(path, `${path}.link`)],
+    ['other times', (path) => utimes(path, 1, 1)],
+    [
+      'a rename and back',
+      (path) => rename(path, `${path}.x`).then(() => rename(`${path}.x`, path)),
+    ],
+  ]
+  for (const [name, change] of changes) {
+    const clock = movedClock()
+    await using pool = await testPool({ clock })
+    const id = await add(pool)
+    const first = pool.verifiedAt(id) as number
+    clock.ahead = 3_600_000
+    await change(pool.path(id))
+    assert.equal(await pool.verify(id), 'sound', name)
+    assert.ok((pool.verifiedAt(id) as number) > first + 3_000_000, `${name}: it was hashed again`)
+  }
+})
+
+test('damage with restored times is found although the number of links changed too', async () => {
+  const orders: [string, (pool: Pool, id: BlobId, tree: string) => Promise<unknown>][] = [
+    [
+      'linked by another program, then damaged',
+      async (pool, id, tree) => {
+        await link(pool.path(id), join(tree, 'file'))
+        await overwriteUnseen(pool.path(id))
+      },
+    ],
+    [
+      'damaged, then linked by another program',
+      async (pool, id, tree) => {
+        await overwriteUnseen(pool.path(id))
+        await link(pool.path(id), join(tree, 'file'))
+      },
+    ],
+    [
+      'damaged, then linked by the pool',
+      async (pool, id, tree) => {
+        await overwriteUnseen(pool.path(id))
+        await pool.link(id, join(tree, 'file'))
+      },
+    ],
+    [
+      'linked by the pool, then damaged through the link',
+      async (pool, id, tree) => {
+        await pool.link(id, join(tree, 'file'))
+        await overwriteUnseen(join(tree, 'file'))
+      },
+    ],
+    [
+      'linked by the pool, damaged, and the link removed by the pool',
+      async (pool, id, tree) => {
+        await pool.link(id, join(tree, 'file'))
+        await overwriteUnseen(join(tree, 'file'))
+        await pool.removeFolder(tree)
+      },
+    ],
+    [
+      'linked by the pool, damaged, and the link removed by another program',
+      async (pool, id, tree) => {
+        await pool.link(id, join(tree, 'file'))
+        await overwriteUnseen(pool.path(id))
+        await rm(tree, { recursive: true })
+      },
+    ],
+  ]
+  for (const [name, damage] of orders) {
+    await using pool = await testPool()
+    const id = await add(pool)
+    const tree = join(pool.folder, 'published')
+    await mkdir(tree)
+    await damage(pool, id, tree)
+    assert.equal(await pool.verify(id), 'damaged', name)
+  }
+})
+
+test('removing a folder follows no link and leaves the pool as it was', async () => {
+  await using pool = await testPool()
+  const id = await add(pool)
+  const [tree, kept] = [join(pool.folder, 'published'), join(pool.folder, 'kept')]
+  await mkdir(join(tree, 'empty'), { recursive: true })
+  await mkdir(kept)
+  await pool.link(id, join(kept, 'file'))
+  await symlink(kept, join(tree, 'to-folder'))
+  await symlink('nowhere', join(tree, 'dangling'))
+  await writeFile(join(tree, 'own'), 'own')
+  await symlink(kept, join(pool.folder, 'link'))
+  await writeFile(join(pool.folder, 'file'), 'own')
+  for (const name of ['published', 'link', 'file', 'absent'])
+    await pool.removeFolder(join(pool.folder, name))
+  assert.equal((await lstat(join(kept, 'file'))).nlink, 2)
+  for (const name of ['published', 'link', 'file'])
+    await assert.rejects(lstat(join(pool.folder, name)), { code: 'ENOENT' }, name)
   assert.equal(await pool.verify(id), 'sound')
-  assert.equal(pool.verifiedAt(id), first, 'a published tree links it')
-  await utimes(pool.path(id), systemClock.now() / 1000, systemClock.now() / 1000)
-  assert.equal(await pool.verify(id), 'sound')
-  assert.ok((pool.verifiedAt(id) as number) > first + 3_000_000, 'it was hashed again')
 })
 
 test('damage to a blob is found by what the file system says of its file, and goes to quarantine', async () => {
   const damages: [string, (path: string) => Promise<unknown>][] = [
     ['overwritten', overwrite],
-    [
-      'overwritten, with its times set back',
-      async (path) => {
-        const { atime, mtime } = await lstat(path)
-        await overwrite(path)
-        await utimes(path, atime, mtime)
-      },
-    ],
+    ['overwritten, with its times set back', overwriteUnseen],
     ['cut short', (path) => chmod(path, 0o644).then(() => truncate(path, 49_999))],
     ['empty', (path) => chmod(path, 0o644).then(() => truncate(path, 0))],
     ['longer', (path) => chmod(path, 0o644).then(() => appendFile(path, 'x'))],

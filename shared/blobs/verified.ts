@@ -1,11 +1,11 @@
 /**
- * Remembers which files of a pool were hashed and found right, with what the file system says of
- * them. A file that changed since is hashed again before it is relied on. A lost record costs one
- * hash; a record is never right for a changed file.
+ * Remembers which files of a pool were hashed and found right, with their attributes at that time.
+ * A file with any other attribute is hashed again. A lost record costs one hash.
  */
 import type { BigIntStats } from 'node:fs'
 import { constants, lstat, open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { writeDurable } from '../durable-file.ts'
 import { type BlobId, blobId } from '../ids.ts'
@@ -14,17 +14,20 @@ import { MIB } from '../units.ts'
 import { errno } from './disk.ts'
 
 export interface Verified {
-  /**
-   * Whether a file with these attributes is known to hold the blob. A change time that moved
-   * together with the number of hard links is explained by them: publishing links the pool's files,
-   * and the bytes are the same.
-   */
+  /** Whether a file with exactly these attributes is known to hold the blob. */
   holds(id: BlobId, stats: BigIntStats): boolean
   /**
    * Records that the file was hashed and is right. `since`: when hashing began; undefined where
    * this process wrote it.
    */
   note(id: BlobId, stats: BigIntStats, since?: number): void
+  /**
+   * Records that Muster added (1) or removed (-1) one hard link, which moves the change time. The
+   * record follows only if the file was known just before and the link explains all that changed.
+   */
+  relinked(id: BlobId, before: BigIntStats, after: BigIntStats | undefined, links: 1 | -1): void
+  /** The blobs whose records name these inodes, by inode. */
+  byInode(inodes: ReadonlySet<string>): Promise<Map<string, BlobId>>
   forget(id: BlobId): void
   /** When the blob was last hashed and found right, in milliseconds since the epoch. */
   verifiedAt(id: BlobId): number | undefined
@@ -50,6 +53,8 @@ const MAX_FILE_BYTES = 256 * MIB
 /** Lines that no longer count, beyond as many as do, after which the file is written anew. */
 const MAX_SURPLUS = 20_000
 const READ_BYTES = MIB
+/** Records that are searched without a pause for other work: about 1 ms. */
+const RECORDS_AT_ONCE = 10_000
 /**
  * A file that was changed this shortly before it was hashed might change again without its times
  * showing that: Linux takes them from a clock that ticks every 1 to 10 ms, and some file systems
@@ -63,11 +68,18 @@ export function markOf({ ino, size, mtimeNs, ctimeNs, nlink }: BigIntStats): str
   return `${ino}.${size}.${mtimeNs}.${ctimeNs}.${nlink}`
 }
 
-/** Whether two marks are of one unchanged file; the links to it may have changed meanwhile. */
-export function sameFile(before: string, now: string): boolean {
-  if (before === now) return true
-  const [a, b] = [before.split('.'), now.split('.')]
-  return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[4] !== b[4]
+/**
+ * Whether one link more or less explains what differs between two looks at a file that are
+ * microseconds apart. A write with restored times between the two looks can't be seen.
+ */
+function isRelinked(before: BigIntStats, after: BigIntStats, links: 1 | -1): boolean {
+  return (
+    after.ino === before.ino &&
+    after.size === before.size &&
+    after.mtimeNs === before.mtimeNs &&
+    after.ctimeNs >= before.ctimeNs &&
+    after.nlink === before.nlink + BigInt(links)
+  )
 }
 
 /** Whether a file's times are old enough at `since` to show every later change. */
@@ -146,21 +158,21 @@ export async function openVerified(
   if (options.readOnly !== true) await create(path).catch(deps.warn)
 
   return {
-    holds(id, stats) {
-      const known = records.get(id)
-      const mark = markOf(stats)
-      if (known === undefined || !stats.isFile() || !sameFile(known.mark, mark)) return false
-      if (known.mark !== mark) {
-        records.set(id, { mark, at: known.at })
-        write(id)
-      }
-      return true
-    },
+    holds: (id, stats) => stats.isFile() && records.get(id)?.mark === markOf(stats),
     note(id, stats, since) {
       if (since !== undefined && !isSettled(stats, since)) return
       records.set(id, { mark: markOf(stats), at: deps.now() })
       write(id)
     },
+    relinked(id, before, after, links) {
+      const known = records.get(id)
+      if (after === undefined || known?.mark !== markOf(before)) return
+      if (!isRelinked(before, after, links)) return
+      records.set(id, { mark: markOf(after), at: known.at })
+      // Crash before this is on the disk: the old record fits the file no longer, which costs one hash.
+      write(id)
+    },
+    byInode: (inodes) => byInode(records, inodes),
     forget: (id) => void records.delete(id),
     verifiedAt: (id) => records.get(id)?.at,
     async flush() {
@@ -169,6 +181,20 @@ export async function openVerified(
       await syncFile(path).catch(deps.warn)
     },
   }
+}
+
+async function byInode(
+  records: ReadonlyMap<BlobId, Record>,
+  inodes: ReadonlySet<string>,
+): Promise<Map<string, BlobId>> {
+  const found = new Map<string, BlobId>()
+  let looked = 0
+  for (const [id, { mark }] of inodes.size === 0 ? [] : records) {
+    const inode = mark.slice(0, mark.indexOf('.'))
+    if (inodes.has(inode)) found.set(inode, id)
+    if (++looked % RECORDS_AT_ONCE === 0) await setImmediate()
+  }
+  return found
 }
 
 /**

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict'
 import {
   chmod,
   cp,
+  link,
   lstat,
   mkdir,
   open,
   readdir,
   readFile,
   readlink,
+  realpath,
   rename,
   rm,
   symlink,
@@ -214,6 +216,40 @@ test('publishing hashes nothing that was verified before, and what is published 
   })
   assert.equal(complete(await mirror.sync()).upToDate, true)
   assert.deepEqual(times(), before)
+  // Each repair lays out another generation, and the oldest is removed with its links.
+  for (let round = 0; round < 4; round += 1) {
+    await rm(join(latest(mirror).path, RPM))
+    await mirror.publisher.publish({ ...latest(mirror), version, signal })
+  }
+  await mirror.publisher.withdraw(snapshot(mirror))
+  const rpm = await blobOf(mirror, version, RPM)
+  const others = files.filter(({ blob }) => blob !== rpm).map(({ blob }) => blob)
+  for (const blob of others) assert.equal(await mirror.pool.verify(blob), 'sound')
+  assert.deepEqual(
+    others.map((blob) => mirror.pool.verifiedAt(blob)),
+    before.filter((_at, index) => files[index]?.blob !== rpm),
+  )
+})
+
+test('a published file whose attributes changed is hashed once, and then known again', async () => {
+  const { mirror, version } = await published()
+  await using _ = mirror
+  const path = join(latest(mirror).path, RPM)
+  const own = join(latest(mirror).path, 'Packages/p/pkg1-1.0-1.noarch.rpm')
+  const blob = await blobOf(mirror, version, RPM)
+  await replace(own, (bytes) => bytes)
+  await utimes(own, 1, 1)
+  await link(path, join(mirror.folder, 'backup'))
+  const record = join(dirname(await realpath(latest(mirror).path)), 'CONTENT')
+  const publish = async (): Promise<boolean> =>
+    (await mirror.publisher.publish({ ...latest(mirror), version, signal })).changed
+  assert.equal(await publish(), false)
+  const [at, marks] = [mirror.pool.verifiedAt(blob), await readFile(record, 'utf8')]
+  // What is hashed too soon after a change is recorded beside the tree, because the pool waits.
+  assert.ok(marks.includes(RPM) || mirror.pool.holds(blob, await lstat(path, { bigint: true })))
+  assert.match(marks, /^own .*pkg1-1\.0-1\.noarch\.rpm$/m)
+  assert.equal(await publish(), false)
+  assert.deepEqual([mirror.pool.verifiedAt(blob), await readFile(record, 'utf8')], [at, marks])
 })
 
 test('a generation that was half deleted is not published as whole', async () => {

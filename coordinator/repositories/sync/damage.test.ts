@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict'
-import { chmod, open, readdir, readFile, readlink, rm, truncate } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import {
+  chmod,
+  link,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { writeRepository } from '../../../fixtures/rpm/repository.ts'
@@ -100,6 +111,51 @@ test('a sync that finds nothing new fetches damaged content again, and what is p
       await assertPublished(mirror)
     }
     assert.equal(complete(await mirror.sync()).upToDate, true, what)
+  }
+})
+
+test('damage with restored times and a changed number of links is never published', async () => {
+  await using mirror = await testMirror({ heal: true })
+  await writeRepository(mirror.upstream, testPackages(3))
+  const first = await mirror.sync()
+  await publish(mirror, first)
+  const blob = await blobAt(mirror, complete(first).version, RPM)
+  const extra = join(mirror.folder, 'extra')
+  const unseen = async (): Promise<void> => {
+    const [path, before] = [mirror.pool.path(blob), join(mirror.folder, 'before')]
+    // Not utimes(): it takes no nanoseconds.
+    await writeFile(before, '')
+    execFileSync('touch', ['-r', path, before])
+    await overwrite(path)
+    execFileSync('touch', ['-r', before, path])
+  }
+  const changes: [string, () => Promise<void>][] = [
+    ['damaged, then linked', () => unseen().then(() => link(mirror.pool.path(blob), extra))],
+    ['linked, then damaged', () => link(mirror.pool.path(blob), extra).then(unseen)],
+    [
+      'damaged, and a link removed',
+      () => unseen().then(() => rm(join(publication(mirror).path, RPM))),
+    ],
+  ]
+  for (const [what, change] of changes) {
+    await rm(extra, { force: true })
+    await change()
+    const again = await mirror.sync()
+    assert.match(complete(again).notices.join('\n'), new RegExp(`damaged.*${RPM}`), what)
+    await publish(mirror, again)
+    await assertPublished(mirror)
+    await rm(extra, { force: true })
+    await change()
+    await publish(mirror, first, 's1')
+    await assertPublished(mirror, 's1')
+    await publish(mirror, first)
+    await rm(extra, { force: true })
+    await change()
+    const other = mirror.config({ name: `other-${changes.findIndex(([each]) => each === what)}` })
+    const { version } = complete(await mirror.sync({}, other))
+    for (const file of await filesOf(mirror, version))
+      assert.equal(await mirror.pool.check(file.blob), true, `${what}: ${file.path}`)
+    await publish(mirror, first)
   }
 })
 

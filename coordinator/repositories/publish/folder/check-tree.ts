@@ -76,22 +76,24 @@ export async function checkTree(
   })
   // What lies below a folder that is absent, or a link, is not looked at.
   if (problems.length > 0) return { problems, marks }
-  const doubtful: { file: ManifestFile; mark: string }[] = []
+  const doubtful: { file: ManifestFile; stats: BigIntStats }[] = []
   for (let at = 0; at < files.length; at += WITHOUT_PAUSE) {
     await setImmediate(undefined, { signal })
     for (const file of files.slice(at, at + WITHOUT_PAUSE)) {
       const stats = lookAt(join(tree, file.path))
       const reason = wrongFile(stats, file.size)
       if (reason !== undefined || stats === undefined) report(file.path, reason ?? '')
-      else if (!deps.pool.holds(file.blob, stats)) doubtful.push({ file, mark: markOf(stats) })
+      else if (!deps.pool.holds(file.blob, stats)) doubtful.push({ file, stats })
     }
   }
-  await mapParallel(doubtful, AT_ONCE, async ({ file, mark }) => {
+  await mapParallel(doubtful, AT_ONCE, async ({ file, stats }) => {
     signal.throwIfAborted()
-    const same = known.get(file.path) === mark
-    if (!same && (await digestOf(join(tree, file.path), signal)) !== file.blob)
-      return report(file.path, 'its bytes are not those of its blob')
-    marks.set(file.path, mark)
+    const mark = markOf(stats)
+    if (known.get(file.path) === mark) marks.set(file.path, mark)
+    else if (await isPools(deps.pool, join(tree, file.path), file, stats, signal)) return
+    else if ((await digestOf(join(tree, file.path), signal)) === file.blob)
+      marks.set(file.path, mark)
+    else report(file.path, 'its bytes are not those of its blob')
   })
   let found = 0
   for (const folder of ['', ...folders]) found += (await readdir(join(tree, folder))).length
@@ -100,6 +102,22 @@ export async function checkTree(
   if (problems.length === 0 && found !== expected)
     report('', `it holds ${found} entries instead of ${expected}`)
   return { problems, marks }
+}
+
+/**
+ * Whether the file is a link to the pool's, which is hashed here and then known: the next check need not
+ * hash it again. It may have got or lost a link through another program, such as a backup.
+ */
+async function isPools(
+  pool: Pool,
+  path: string,
+  { blob }: ManifestFile,
+  { nlink }: BigIntStats,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (nlink < 2n || (await pool.verify(blob, signal)) !== 'sound') return false
+  const now = lookAt(path)
+  return now !== undefined && pool.holds(blob, now)
 }
 
 function lookAt(path: string): BigIntStats | undefined {

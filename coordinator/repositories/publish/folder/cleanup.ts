@@ -2,8 +2,9 @@
  * Removes generations that are no longer kept, and what interrupted publications left behind. Never
  * what the link points to.
  */
-import { lstat, readdir, rename, rm, rmdir } from 'node:fs/promises'
+import { lstat, readdir, rename, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Pool } from '../../../../shared/blobs/pool.ts'
 import type { Clock } from '../../../../shared/clock.ts'
 import type { Random } from '../../../../shared/random.ts'
 import { diskError } from '../errors.ts'
@@ -26,7 +27,7 @@ const SILENT_MS = 3_600_000
  * around them
  */
 export async function cleanUp(
-  deps: { clock: Clock; random: Random },
+  deps: { pool: Pool; clock: Clock; random: Random },
   layout: Layout,
   current: string | undefined,
 ): Promise<string[]> {
@@ -42,7 +43,7 @@ export async function cleanUp(
           : join(layout.generations, temporaryName(deps.random, 'removing'))
       if (aside !== path) await rename(path, aside)
       // Crash here: a folder named removing-…, which the next clean-up removes.
-      await rm(aside, { recursive: true, force: true })
+      await deps.pool.removeFolder(aside)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue
       throw diskError('removing', path, error)

@@ -87,8 +87,8 @@ export function temporaryName(random: Random, purpose: Purpose): string {
 
 /**
  * Whether what has this name was left behind: its process has ended, or it was being removed.
- * Undefined where only its age can tell, because the process ran elsewhere; false also for a name
- * that is none of ours.
+ * Undefined where only its age can tell, because the process ran elsewhere or is hidden; false also
+ * for a name that is none of ours.
  */
 export function isLeftover(name: string): boolean | undefined {
   const match = TEMPORARY.exec(name)

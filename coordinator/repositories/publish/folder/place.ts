@@ -5,7 +5,9 @@
  * the pool; blobs are read-only for that reason.
  */
 import { constants } from 'node:fs'
-import { chmod, copyFile, link, open } from 'node:fs/promises'
+import { chmod, copyFile, open } from 'node:fs/promises'
+import type { Pool } from '../../../../shared/blobs/pool.ts'
+import type { BlobId } from '../../../../shared/ids.ts'
 import { diskError } from '../errors.ts'
 
 export type Method = 'reflink' | 'hardlink' | 'copy'
@@ -15,7 +17,7 @@ export interface Placer {
    * `to` must not exist; its folder must. With anything but a hard link the new file's bytes are
    * synced.
    */
-  place(from: string, to: string): Promise<Method>
+  place(blob: BlobId, to: string): Promise<Method>
   /** How many files were placed in which way. */
   readonly counts: Readonly<Record<Method, number>>
 }
@@ -24,7 +26,7 @@ export interface Placer {
 const NEVER = new Set(['ENOTSUP', 'EOPNOTSUPP', 'EXDEV', 'ENOSYS', 'EINVAL', 'ENOTTY', 'EPERM'])
 
 /** One placer per tree: it remembers what the file system can't do. */
-export function createPlacer(): Placer {
+export function createPlacer(pool: Pick<Pool, 'path' | 'link'>): Placer {
   const counts: Record<Method, number> = { reflink: 0, hardlink: 0, copy: 0 }
   const impossible = new Set<Method>()
   const attempt = async (method: Method, work: () => Promise<void>): Promise<boolean> => {
@@ -42,9 +44,9 @@ export function createPlacer(): Placer {
   }
   return {
     counts,
-    async place(from, to) {
+    async place(blob, to) {
       try {
-        const method = await placed(from, to)
+        const method = await placed(blob, to)
         counts[method] += 1
         if (method !== 'hardlink') await settle(to)
         return method
@@ -54,14 +56,15 @@ export function createPlacer(): Placer {
     },
   }
 
-  async function placed(from: string, to: string): Promise<Method> {
+  async function placed(blob: BlobId, to: string): Promise<Method> {
+    const from = pool.path(blob)
     if (
       await attempt('reflink', () =>
         copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE),
       )
     )
       return 'reflink'
-    if (await attempt('hardlink', () => link(from, to))) return 'hardlink'
+    if (await attempt('hardlink', () => pool.link(blob, to))) return 'hardlink'
     await copyFile(from, to, constants.COPYFILE_EXCL)
     return 'copy'
   }

@@ -3,7 +3,7 @@
  * under a temporary name and checked before it gets its own. A folder that has a generation's name
  * already is used only if it is found whole.
  */
-import { chmod, mkdir, rename, rm, utimes } from 'node:fs/promises'
+import { chmod, mkdir, rename, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Pool } from '../../../../shared/blobs/pool.ts'
 import { exactStat, markOf } from '../../../../shared/blobs/verified.ts'
@@ -91,7 +91,7 @@ export async function buildTree(
     // again uses it, or cleaning up removes it.
     return { name, placed }
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true }).catch(() => {})
+    await deps.pool.removeFolder(temporary).catch(() => {})
     throw diskError('building', temporary, error)
   } finally {
     offAlive()
@@ -108,12 +108,12 @@ async function placeFiles(
   files: readonly ManifestFile[],
   signal: AbortSignal,
 ): Promise<{ placed: Readonly<Record<Method, number>>; known: ReadonlyMap<string, string> }> {
-  const placer = createPlacer()
+  const placer = createPlacer(pool)
   const known = new Map<string, string>()
   await mapParallel(files, AT_ONCE, async (file) => {
     signal.throwIfAborted()
     const to = join(tree, file.path)
-    if ((await placer.place(pool.path(file.blob), to)) !== 'reflink') return
+    if ((await placer.place(file.blob, to)) !== 'reflink') return
     // The clone is of one moment: the pool's file was right then if it still is. Metadata is small
     // and hashed as clients read it.
     if (file.kind !== 'package' || (await pool.verify(file.blob, signal)) !== 'sound') return
@@ -142,13 +142,13 @@ async function finishAs(
       if (cleared || (code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'ENOTDIR')) throw error
     }
     if (await isWhole(deps, layout, made, signal)) {
-      await rm(made.temporary, { recursive: true })
+      await deps.pool.removeFolder(made.temporary)
       return
     }
     const aside = join(layout.generations, temporaryName(deps.random, 'removing'))
     await rename(path, aside)
     // Crash here: the name is free, and the next clean-up removes what stood there.
-    await rm(aside, { recursive: true })
+    await deps.pool.removeFolder(aside)
   }
 }
 
@@ -157,7 +157,7 @@ async function finishAs(
  * carried on beside them.
  */
 export async function isWhole(
-  deps: { pool: Pool },
+  deps: { pool: Pool; random: Random },
   layout: Layout,
   { name, files }: { name: string; files: readonly ManifestFile[] },
   signal: AbortSignal,
@@ -170,7 +170,7 @@ export async function isWhole(
  * is whole.
  */
 export async function problemsOf(
-  deps: { pool: Pool },
+  deps: { pool: Pool; random: Random },
   layout: Layout,
   { name, files }: { name: string; files: readonly ManifestFile[] },
   signal: AbortSignal,
@@ -182,10 +182,19 @@ export async function problemsOf(
       return [{ path: '', reason: 'the record of what it holds is missing or damaged' }]
     const all = [...files, ...record.carried]
     const tree = join(folder, 'tree')
-    return (await checkTree(deps, { tree, files: all, known: record.marks }, signal)).problems
+    const check = { tree, files: all, known: record.marks }
+    const { problems, marks } = await checkTree(deps, check, signal)
+    // A file that was hashed because its attributes changed is not hashed again for the same change.
+    if (problems.length === 0 && !areEqual(marks, record.marks))
+      await writeRecord(deps, folder, { carried: record.carried, marks })
+    return problems
   } catch (error) {
     throw diskError('reading', folder, error)
   }
+}
+
+function areEqual(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  return a.size === b.size && [...a].every(([path, mark]) => b.get(path) === mark)
 }
 
 async function makeFolders(

@@ -45,7 +45,7 @@ const real = await openDatabase({ clock }, { url: `sqlite://${folder}/muster.db`
 const database: Database = deadly(real, ['transaction'], ['transaction'])
 const pool: Pool = deadly(
   await openPool({ clock, random: systemRandom }, { folder: join(folder, 'pool') }),
-  ['verify', 'path'],
+  ['verify', 'path', 'removeFolder'],
 )
 const publisher = createPublisher({
   database,
