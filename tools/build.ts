@@ -24,7 +24,7 @@ import { importsOf, root, source } from './sources.ts'
 /** What is started as a process; everything else is reached from these. */
 const ENTRIES = ['cli/main.ts', 'agent/runner/main.ts']
 /** Files that code reads beside itself. */
-const ASSETS = ['wasm']
+const ASSETS = ['wasm', 'cjs']
 /** What npm links as `muster`. */
 const PROGRAM = 'bin/muster.js'
 const PAGES = ['README.md', 'LICENSE', 'CHANGELOG.md', ...globSync('docs/*.md', { cwd: root })]

@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const main = new URL('../cli/main.js', import.meta.url)
+const early = new URL('../cli/early-interrupt.cjs', import.meta.url)
 const [major, minor] = process.versions.node.split('.').map(Number)
 
 /** The Node that npm installed with this package, if it did. */
@@ -64,6 +65,7 @@ function checkBytes() {
 }
 
 if (major > 24 || (major === 24 && minor >= 12)) {
+  createRequire(import.meta.url)(fileURLToPath(early))
   await import(main.href)
 } else {
   const node = bundled()
@@ -74,10 +76,14 @@ if (major > 24 || (major === 24 && minor >= 12)) {
     )
     process.exit(69)
   }
-  const child = spawn(node, [fileURLToPath(main), ...process.argv.slice(2)], {
-    stdio: 'inherit',
-    env: { ...process.env, ...checkBytes() },
-  })
+  const child = spawn(
+    node,
+    ['-r', fileURLToPath(early), fileURLToPath(main), ...process.argv.slice(2)],
+    {
+      stdio: 'inherit',
+      env: { ...process.env, ...checkBytes() },
+    },
+  )
   const terminal = hasTerminal()
   process.on('SIGINT', () => {
     if (!terminal) child.kill('SIGINT')

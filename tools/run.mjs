@@ -265,7 +265,9 @@ if (!installed(development)) await install(development)
 touch()
 const node = findNode()
 const path = [dirname(node), join(modules, '.bin'), process.env.PATH ?? ''].join(delimiter)
-const child = spawn(node, [findScript(what), ...args], {
+/** The command line listens for signals before it is loaded; other scripts need no preparation. */
+const early = what === 'cli/main.ts' ? ['-r', join(root, 'cli', 'early-interrupt.cjs')] : []
+const child = spawn(node, [...early, findScript(what), ...args], {
   stdio: 'inherit',
   env: { ...process.env, ...note, PATH: path },
 })

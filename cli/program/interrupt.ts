@@ -35,9 +35,7 @@ export function watchInterrupts(deps: { stdout: Sink; stderr: Sink }): Interrupt
           void deps.stderr.write('stopping; Ctrl-C again to stop now\n').catch(() => undefined)
       })
   }
-  // Takes over from the entry of the program, which listens while everything is loaded.
-  process.removeAllListeners('SIGINT').on('SIGINT', () => onSignal('SIGINT'))
-  process.removeAllListeners('SIGTERM').on('SIGTERM', () => onSignal('SIGTERM'))
+  for (const name of ['SIGINT', 'SIGTERM'] as const) takeOver(name, () => onSignal(name))
   deps.stdout.closed.addEventListener('abort', () => abort.abort(deps.stdout.closed.reason), {
     once: true,
   })
@@ -47,6 +45,16 @@ export function watchInterrupts(deps: { stdout: Sink; stderr: Sink }): Interrupt
       finished = true
     },
   }
+}
+
+/**
+ * Replaces the listener of cli/early-interrupt.cjs. The new one is added first: without any, a
+ * signal would end the process before the next one is there.
+ */
+function takeOver(name: 'SIGINT' | 'SIGTERM', listener: () => void): void {
+  const before = process.listeners(name)
+  process.on(name, listener)
+  for (const early of before) process.removeListener(name, early)
 }
 
 function endNow(exit: number, message: string): void {

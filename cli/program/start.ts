@@ -31,6 +31,8 @@ export async function start(registry: Registry, argv: readonly string[]): Promis
       process.exit(code),
     )
   })
+  // A signal that came while everything was loaded is delivered in a turn of the event loop.
+  await new Promise((resolve) => void setImmediate(resolve))
   guardFolder(processBytes)
   process.exitCode = await runProgram(registry, argv, {
     stdin: process.stdin,
@@ -41,5 +43,7 @@ export async function start(registry: Registry, argv: readonly string[]): Promis
     fault: argumentFault(argv, processBytes),
   })
   interrupts.finish()
+  // Node's own end removes the listeners of signals first: one that comes then would end it raw.
+  process.once('beforeExit', () => process.exit())
   systemClock.after(EXIT_GRACE_MS, () => process.exit())
 }

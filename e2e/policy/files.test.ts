@@ -35,6 +35,8 @@ test('policy: no code is outside the reach of these policies', () => {
   const found = globSync('**/*.{ts,mts,cts,tsx,js,mjs,cjs,jsx}', { cwd: root, exclude })
   const known = new Set([
     ...sources().map(({ path }) => path),
+    // Preloaded by the launchers, before anything that could be TypeScript.
+    'cli/early-interrupt.cjs',
     // Run before an installation, by any Node, or by the published package.
     'tools/lockfile.mjs',
     'tools/package-bin.mjs',
