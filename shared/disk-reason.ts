@@ -36,3 +36,16 @@ export function diskReason(error: unknown): string | undefined {
     return undefined
   return REASONS[code] ?? code
 }
+
+const PATH_CODES: ReadonlySet<unknown> = new Set([
+  'EISDIR',
+  'ENOTDIR',
+  'ENOENT',
+  'ELOOP',
+  'ENAMETOOLONG',
+])
+
+/** True where the path is wrong. Everything else is a failure of the machine. */
+export function isPathFault(error: unknown): boolean {
+  return PATH_CODES.has((error as NodeJS.ErrnoException | null | undefined)?.code)
+}

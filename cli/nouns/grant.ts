@@ -5,7 +5,8 @@ import { rfc3339 } from '../../shared/clock.ts'
 import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
 import { parsePublicKeyLine } from '../../shared/identity/public-key.ts'
 import { agentId, type Fingerprint, fingerprint } from '../../shared/ids.ts'
-import { defineErrors } from '../../shared/errors.ts'
+import { diskReason } from '../../shared/disk-reason.ts'
+import { defineErrors, MusterError } from '../../shared/errors.ts'
 import { type Grant, namespaceField, type Selector } from '../../shared/trust/grant.ts'
 import { readSigned, signStatement } from '../../shared/trust/signed.ts'
 import { type SignedText, toText } from '../../shared/trust/transport.ts'
@@ -28,16 +29,16 @@ const MAX_KEY_FILE_BYTES = 16_384
 /** The fingerprint that `FILE.pub` or `SHA256:…` names. */
 export async function readKeyArgument(text: string): Promise<Fingerprint> {
   if (fingerprint.is(text)) return text
+  const refuse = (reason: string, cause?: unknown): Error =>
+    keyArgumentError('key-argument.unreadable', { text, reason }, { cause })
   try {
     const { size } = await stat(text)
-    if (size > MAX_KEY_FILE_BYTES) throw new Error(`it has ${size} bytes`)
+    if (size > MAX_KEY_FILE_BYTES) throw refuse(`it has ${size} bytes`)
     return fingerprintOf(parsePublicKeyLine(await readFile(text, 'utf8'), text).publicKey)
-  } catch (cause) {
-    throw keyArgumentError(
-      'key-argument.unreadable',
-      { text, reason: (cause as Error).message },
-      { cause },
-    )
+  } catch (error) {
+    if (keyArgumentError.is(error)) throw error
+    const reason = error instanceof MusterError ? error.message : diskReason(error)
+    throw reason === undefined ? error : refuse(reason, error)
   }
 }
 

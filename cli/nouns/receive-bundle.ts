@@ -4,7 +4,7 @@
  */
 import { lstat, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { diskReason } from '../../shared/disk-reason.ts'
+import { diskReason, isPathFault } from '../../shared/disk-reason.ts'
 import { defineErrors } from '../../shared/errors.ts'
 import { syncFolder } from '../../shared/durable-file.ts'
 import { isBundlePath } from '../../shared/audit/bundle-layout.ts'
@@ -16,6 +16,12 @@ export const exportError = defineErrors({
     exit: 'conflict',
     message: (d: { folder: string }) => `${d.folder} exists already`,
     hint: () => 'choose a folder that does not exist yet',
+  },
+  'export.target': {
+    exit: 'usage',
+    message: (d: { folder: string; reason: string }) =>
+      `cannot make the folder ${d.folder}: ${d.reason}`,
+    hint: () => 'name a folder that does not exist yet, in a folder that exists',
   },
   'export.malformed': {
     exit: 'verification',
@@ -95,9 +101,9 @@ export async function receiveBundle(
 
 function unwritable(folder: string, error: unknown): unknown {
   const reason = diskReason(error)
-  return reason === undefined
-    ? error
-    : exportError('export.unwritable', { folder, reason }, { cause: error })
+  if (reason === undefined) return error
+  const code = isPathFault(error) ? ('export.target' as const) : ('export.unwritable' as const)
+  return exportError(code, { folder, reason }, { cause: error })
 }
 
 const exists = (path: string): Promise<boolean> =>

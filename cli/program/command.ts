@@ -20,6 +20,12 @@ interface ValueFlag extends FlagBase {
 }
 
 /**
+ * What a text may be. Default: a name, visible and on one line (shared/plain-name.ts). A `path` is
+ * any text but the empty one, and `text` is checked by its handler alone.
+ */
+export type Accepts = 'path' | 'text'
+
+/**
  * What a flag takes and what the handler gets: `string`, `list` (repeatable, string[]), `pairs`
  * (repeatable K=V, Record), `variables` (the same, and K alone, which is undefined in the Record),
  * `integer`, `size` (`512M`, in bytes), `duration` (`10s`, in ms), `choice` (one of some words),
@@ -27,7 +33,7 @@ interface ValueFlag extends FlagBase {
  */
 export type FlagSpec =
   | (FlagBase & { readonly type: 'boolean' })
-  | (ValueFlag & { readonly type: 'string'; readonly default?: string })
+  | (ValueFlag & { readonly type: 'string'; readonly default?: string; readonly accepts?: Accepts })
   | (ValueFlag & {
       readonly type: 'integer' | 'size' | 'duration'
       readonly default?: number
@@ -45,6 +51,7 @@ export type FlagSpec =
       readonly type: 'list' | 'pairs' | 'variables'
       readonly value: string
       readonly required?: true
+      readonly accepts?: Accepts
     })
 
 /** Keyed by the name in camelCase: `repoId` is `--repo-id`. */
@@ -74,6 +81,7 @@ export interface ArgumentSpec {
   /** Takes all that is left; only the last argument may. */
   readonly variadic?: true
   readonly choices?: readonly string[]
+  readonly accepts?: Accepts
 }
 
 /**

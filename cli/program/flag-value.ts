@@ -1,6 +1,7 @@
 /** Turns the text of a flag into what its declaration promises the handler. */
 import { parseDuration, parseSize } from '../../shared/units.ts'
-import type { FlagSpec } from './command.ts'
+import { plainNameFault } from '../../shared/plain-name.ts'
+import type { Accepts, FlagSpec } from './command.ts'
 import { cliError } from '../errors.ts'
 
 /** Repeated flags beyond this are a runaway script. */
@@ -15,6 +16,7 @@ export function parseFlag(name: string, spec: FlagSpec, text: string, before: un
     case 'boolean':
       return true
     case 'string':
+      checkText(`--${name}`, spec, text)
       return text
     case 'choice':
       if (!spec.choices.includes(text))
@@ -38,6 +40,7 @@ export function parseFlag(name: string, spec: FlagSpec, text: string, before: un
         convert(name, text, parseDuration, 'a duration, such as 10s, 15m or 30d'),
       )
     case 'list': {
+      checkText(`--${name}`, spec, text)
       const list = [...((before as string[] | undefined) ?? []), text]
       if (list.length > MAX_REPEATS) throw refuse(name, text, `at most ${MAX_REPEATS} times`)
       return list
@@ -63,6 +66,32 @@ export function parseFlag(name: string, spec: FlagSpec, text: string, before: un
     default:
       return spec satisfies never
   }
+}
+
+/** @throws cli.usage where a flag or an argument can't be this text */
+export function checkText(
+  name: string,
+  spec: { readonly accepts?: Accepts; readonly required?: true; readonly optional?: true },
+  text: string,
+): void {
+  if (spec.accepts === 'text') return
+  const fault =
+    spec.accepts === 'path' ? (text === '' ? 'a value' : undefined) : plainNameFault(text)
+  if (fault === undefined) return
+  const optional = name.startsWith('--') ? spec.required !== true : spec.optional === true
+  throw cliError('cli.usage', {
+    reason: `${name}: expected ${fault}, got ${quoted(text)}`,
+    hint: optional ? 'leave it out for its default' : 'see --help',
+  })
+}
+
+/** Longer texts are cut in messages. */
+const SHOWN_CHARACTERS = 80
+
+/** A text as a message shows it. */
+export function quoted(text: string): string {
+  const shown = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text
+  return JSON.stringify(shown.toWellFormed())
 }
 
 /** What a flag that was not given is for the handler. */
@@ -102,7 +131,7 @@ function bounded(
 function refuse(name: string, text: string, expected: string, cause?: unknown): Error {
   return cliError(
     'cli.usage',
-    { reason: `--${name}: expected ${expected}, got ${JSON.stringify(text)}`, hint: 'see --help' },
+    { reason: `--${name}: expected ${expected}, got ${quoted(text)}`, hint: 'see --help' },
     { cause },
   )
 }

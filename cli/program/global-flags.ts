@@ -6,23 +6,27 @@ export type OutputFormat = (typeof OUTPUT_FORMATS)[number]
 
 export const globalFlags = {
   home: {
+    accepts: 'path',
     type: 'string',
     value: 'DIR',
     summary:
       'the home of the node; default: $MUSTER_HOME, /var/lib/muster as root, ~/.local/share/muster',
   },
   config: {
+    accepts: 'path',
     type: 'string',
     value: 'FILE',
     summary:
       'the configuration; default: $MUSTER_CONFIG, <home>/config.yaml, /etc/muster/config.yaml',
   },
   identity: {
+    accepts: 'path',
     type: 'string',
     value: 'FILE',
     summary: 'the key that signs; default: $MUSTER_IDENTITY, the ssh-agent, ~/.ssh/id_ed25519',
   },
   coordinator: {
+    accepts: 'text',
     type: 'string',
     value: 'TICKET',
     summary:

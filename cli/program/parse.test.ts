@@ -64,7 +64,12 @@ test('parse: wrong flags and values say what was expected and what came', () => 
     [['a', 'b'], /too many arguments/],
     [['c'], /'c' is invalid for argument 'word'. Allowed choices are a, b/],
     [['--on'], /option '--on <value>' argument missing/],
-    [['--home', ''], /^--home: expected a value, got ""$/],
+    [['--home', ''], /^--home: expected a value, got ""$/, /^leave it out for its default$/],
+    [['--on', ''], /^--on: expected a value, got ""$/],
+    [['--on', ' a'], /^--on: expected no blanks around it, got " a"$/],
+    [['--on', 'a\u200b'], /^--on: expected no control or invisible characters, got /],
+    [['--context', 'a\nb'], /^--context: expected no control or invisible characters/],
+    [['--count', 'x'.repeat(5000)], /^--count: expected a whole number, got "x{80}…"$/],
     [['--timeout', '3h'], /^--timeout: expected at most 2h, got "3h"$/],
     [['--memory', '1K'], /^--memory: expected at least 64K, got "1K"$/],
   ]

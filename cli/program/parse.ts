@@ -4,9 +4,9 @@
  */
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { closest } from '../../shared/suggest.ts'
-import { type Declaration, type FlagSpecs, flagName } from './command.ts'
+import { type ArgumentSpec, type Declaration, type FlagSpecs, flagName } from './command.ts'
 import { cliError } from '../errors.ts'
-import { absentFlag, parseFlag } from './flag-value.ts'
+import { absentFlag, checkText, parseFlag } from './flag-value.ts'
 import { type GlobalFlags, globalFlags } from './global-flags.ts'
 
 export interface Parsed {
@@ -32,6 +32,8 @@ export function parseCommand(
     const shown = spec.variadic === true ? `${name}...` : name
     const argument = new Argument(spec.optional === true ? `[${shown}]` : `<${shown}>`)
     if (spec.choices !== undefined) argument.choices(spec.choices)
+    else if (spec.accepts !== 'text' && !declaration.passThrough)
+      argument.argParser((text: string, before: unknown) => parseArgument(name, spec, text, before))
     command.addArgument(argument)
   }
   addFlags(command, declaration.flags)
@@ -49,14 +51,6 @@ export function parseCommand(
     throw usageError(words, declaration, error)
   }
   const given: Record<string, unknown> = command.opts()
-  // An unset variable of a script, as in --home "$DIR": it must not become the folder that the
-  // script happens to run in.
-  const empty = Object.keys(globalFlags).find((key) => given[key] === '')
-  if (empty !== undefined)
-    throw cliError('cli.usage', {
-      reason: `--${flagName(empty)}: expected a value, got ""`,
-      hint: 'leave it out for its default',
-    })
   const pick = (specs: FlagSpecs): Record<string, unknown> =>
     Object.fromEntries(
       Object.entries(specs).map(([key, spec]) => [key, given[key] ?? absentFlag(spec)]),
@@ -68,6 +62,15 @@ export function parseCommand(
     ),
     globals: { ...pick(globalFlags), color: given.color !== false } as GlobalFlags,
   }
+}
+
+/** The value after one more word; `before` is what the earlier words of a variadic one gave. */
+function parseArgument(name: string, spec: ArgumentSpec, text: string, before: unknown): unknown {
+  checkText(name.toUpperCase(), spec, text)
+  if (spec.variadic !== true) return text
+  const words = (before as string[] | undefined) ?? []
+  words.push(text)
+  return words
 }
 
 function addFlags(command: Command, specs: FlagSpecs): void {

@@ -37,6 +37,7 @@ export async function runProgram(
   // Until the flags are parsed, the words themselves say how an error should look.
   let report = { json: wantsJson(argv), verbose: argv.includes('-v') || argv.includes('--verbose') }
   try {
+    terminal.interrupts.signal.throwIfAborted()
     if (terminal.fault !== undefined) throw terminal.fault
     const invocation = findInvocation(registry, argv, TOPIC_NAMES)
     if (invocation.kind === 'unknown') throw await unknownWord(registry, invocation)
@@ -103,6 +104,7 @@ async function runHandler(
     import('../context.ts'),
     command.handler(),
   ])
+  await requireConfigFile(parsed.globals.config)
   const { interrupts, fault: _, ...streams } = terminal
   const code = await handle(
     createContext({ ...parsed, ...streams, redactor, signal: interrupts.signal }),
@@ -114,6 +116,16 @@ async function runHandler(
   if (typeof code === 'number') return code
   if (interrupts.signal.aborted && !command.daemon) throw interrupts.signal.reason
   return EXIT.done
+}
+
+/** A command that reads no configuration would pass over a wrong --config. @throws config.unreadable */
+async function requireConfigFile(named: string | undefined): Promise<void> {
+  if (named === undefined) return
+  const [{ readConfigFile }, { resolve }] = await Promise.all([
+    import('../../shared/config/files.ts'),
+    import('node:path'),
+  ])
+  await readConfigFile(resolve(named), { uid: process.getuid?.() ?? 0, followLink: true })
 }
 
 /** The hosts that the command line names. */

@@ -36,7 +36,18 @@ export async function reportError(
 
 function paint(stderr: Sink, color: 'red' | 'cyan', word: string, text: string): string {
   // Further lines (the problems of a configuration) stand below, indented.
-  return `muster: ${stderr.style(color, `${word}:`)} ${text.split('\n').map(printable).join('\n  ')}\n`
+  return `muster: ${stderr.style(color, `${word}:`)} ${text.split('\n').map(shown).join('\n  ')}\n`
+}
+
+/** Nobody reads more of a line; a person may have passed a whole file as a value. */
+const MAX_LINE = 2_000
+const LINE_END = 200
+
+/** A line as a terminal shows it, its middle left out where it is very long. */
+function shown(line: string): string {
+  if (line.length <= MAX_LINE) return printable(line)
+  const [start, end] = [line.slice(0, MAX_LINE - LINE_END), line.slice(-LINE_END)]
+  return printable(`${start.toWellFormed()} … ${end.toWellFormed()}`)
 }
 
 /** What led to it, innermost last, with the stacks of what was not expected. */

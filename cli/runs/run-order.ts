@@ -29,7 +29,12 @@ export const runOptions = {
     summary:
       'an environment variable of the process, whose value is in no log; K alone passes on the value that it has here',
   },
-  cwd: { type: 'string', value: 'DIR', summary: 'its working directory; default: /' },
+  cwd: {
+    accepts: 'path',
+    type: 'string',
+    value: 'DIR',
+    summary: 'its working directory; default: /',
+  },
   user: { type: 'string', value: 'USER', summary: "whom it runs as; default: the agent's user" },
   name: { type: 'string', value: 'NAME', summary: 'a name for lists' },
   memory: {
@@ -73,6 +78,7 @@ export const runFlags = {
 
 export const runArguments = {
   command: {
+    accepts: 'text',
     summary:
       'the program and its arguments; everything from here on goes to the host unchanged (UTF-8 only), and stands in the log: secrets go into --env',
     variadic: true,

@@ -150,13 +150,34 @@ test('an argument that no coordinator takes is an error of usage before anything
   const long = 'x'.repeat(257)
   const repoSync = { createSnapshot: false, allowRollback: false, acceptShrink: false }
   const wrong: [() => Promise<unknown>, message: RegExp][] = [
-    [() => session.ask('run.status', { run: '' }), /^run: expected at least 1 characters/],
-    [() => session.ask('run.status', { run: long }), /^run: expected at most 36 characters/],
-    [() => session.ask('run.list', { on: [''], all: true }), /^on: expected at least 1 characters/],
+    [() => session.ask('run.status', { run: '' }), /^run: expected at least 1 character; nothing/],
+    [
+      () => session.ask('run.status', { run: long }),
+      /^run: expected at most 36 characters; nothing/,
+    ],
+    [() => session.ask('run.list', { on: [''], all: true }), /^on: expected at least 1 character;/],
     [
       () => session.operate({ verb: 'repo.sync', targets: [long], arguments: repoSync }),
-      /^target: expected at most 256 characters/,
+      /^repository: expected at most 256 characters; nothing was signed/,
+    ],
+    [
+      () =>
+        session.operate({
+          verb: 'snapshot.create',
+          targets: ['x'],
+          arguments: { name: 'x', description: 'x'.repeat(1025) },
+        }),
+      /^description: expected at most 1024 characters; nothing was signed/,
+    ],
+    [
+      () =>
+        session.operate({
+          verb: 'agent.label',
+          targets: [NOBODY],
+          arguments: { labels: JSON.parse('{"__proto__":"x"}') as Record<string, string> },
+        }),
+      /^labels: expected a label name, got __proto__; nothing was signed/,
     ],
   ]
-  for (const [ask, message] of wrong) await assert.rejects(ask, { code: 'cli.usage', message })
+  for (const [ask, message] of wrong) await assert.rejects(ask, { exit: 'usage', message })
 })

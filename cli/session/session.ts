@@ -3,6 +3,7 @@
  * with a ticket. Opens a session with the operator's SSH key, asks, and signs an intent for
  * everything that changes something. libp2p is loaded only where a ticket asks for it.
  */
+import { z } from 'zod'
 import { type CallOptions, type Client, openClient } from '../../protocols/rpc/call.ts'
 import type { OperateResponse } from '../../protocols/control/messages.ts'
 import { PROOF_TYPE, proofBytes } from '../../protocols/control/proof.ts'
@@ -15,7 +16,7 @@ import { MAX_ENTRY_BYTES } from '../../shared/audit/tile.ts'
 import { canonicalJson } from '../../shared/canonical-json.ts'
 import { type Clock, rfc3339 } from '../../shared/clock.ts'
 import { type FleetId, fleetId, operationId, uuidv7Generator } from '../../shared/ids.ts'
-import { checkRequest } from './check-request.ts'
+import { checkBeforeSigning } from './check-before-signing.ts'
 import { cliError } from '../errors.ts'
 import { generateKey, type Signer } from '../../shared/identity/signer.ts'
 import type { Random } from '../../shared/random.ts'
@@ -167,10 +168,7 @@ export async function openSession(
     },
     operator: deps.operator,
     newId,
-    ask: async (method, request, more) => {
-      checkRequest(control.methods[method].request, request)
-      return client.call(method, request, { ...options, ...more })
-    },
+    ask: (method, request, more) => client.call(method, request, { ...options, ...more }),
     sign,
     perform,
     operate: async (order, more) => perform(await sign(order), more),
@@ -242,14 +240,17 @@ async function signIntent<V extends Verb>(
   },
   signal: AbortSignal | undefined,
 ): Promise<Signed> {
-  checkRequest(intentTargets, { target: order.targets })
+  const { arguments: shape, namespace, target } = VERBS[order.verb]
+  const what = target === 'agents' ? 'host' : 'repository'
+  checkBeforeSigning(z.strictObject({ [what]: intentTargets }), { [what]: order.targets })
+  checkBeforeSigning(shape, order.arguments)
   const now = deps.clock.now()
   const intent = {
     fleet: order.fleet,
     operation: operationId.parse(order.operation),
     actor: deps.operator.fingerprint,
     verb: order.verb,
-    namespace: VERBS[order.verb].namespace,
+    namespace,
     targets: [...order.targets],
     arguments: order.arguments as JsonObject,
     issuedAt: rfc3339(now),

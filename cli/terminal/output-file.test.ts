@@ -150,7 +150,7 @@ test('output file: a path that can take no file is exit 2, names the reason and 
     ['nowhere', 'there is no such file or folder'],
     ['no/file', 'there is no such file or folder'],
     ['x'.repeat(256), 'its name is too long'],
-    ['""', 'expected a path'],
+    ['""', 'expected a value'],
   ] as const) {
     const { code, stderr } = await shell(server, `$GET --to ${to}`)
     assert.deepEqual([code, stderr.includes(reason)], [2, true], `${to}: ${stderr}`)

@@ -8,7 +8,7 @@ import { access, type FileHandle, open, rename, rm, statfs } from 'node:fs/promi
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Clock } from '../../shared/clock.ts'
-import { diskReason } from '../../shared/disk-reason.ts'
+import { diskReason, isPathFault } from '../../shared/disk-reason.ts'
 import { syncFolder } from '../../shared/durable-file.ts'
 import type { Random } from '../../shared/random.ts'
 import { KIB } from '../../shared/units.ts'
@@ -205,20 +205,9 @@ function disk<T>(named: Named, work: Promise<T>): Promise<T> {
   return work.catch((error: unknown) => Promise.reject(unwritable(named, error)))
 }
 
-/** What the person has to change is the path; everything else is a failure of the machine. */
-const WRONG_PATH: ReadonlySet<unknown> = new Set([
-  'EISDIR',
-  'ENOTDIR',
-  'ENOENT',
-  'ELOOP',
-  'ENAMETOOLONG',
-])
-
 function unwritable({ to }: Named, error: unknown): unknown {
   const reason = diskReason(error)
   if (reason === undefined) return error
-  const code = WRONG_PATH.has((error as NodeJS.ErrnoException).code)
-    ? ('file.target' as const)
-    : ('file.unwritable' as const)
+  const code = isPathFault(error) ? ('file.target' as const) : ('file.unwritable' as const)
   return fileError(code, { file: to, reason }, { cause: error })
 }

@@ -8,12 +8,16 @@ import type { Clock } from '../../shared/clock.ts'
 import { agentId, type Fingerprint, type FleetId } from '../../shared/ids.ts'
 import { openCommitments, type Opening } from '../../shared/trust/commitment.ts'
 import { checkIntent } from '../../shared/trust/credentials.ts'
+import { describeIssue } from '../../shared/schema-issue.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import type { Access } from '../registry/access.ts'
 import { registryError } from '../registry/errors.ts'
 import type { Agents } from '../registry/agents.ts'
 import { operationError } from './errors.ts'
 import type { Operation, Tx } from './operation.ts'
+
+/** A reason holds what a person typed, such as a label name. */
+const MAX_REASON = 300
 
 export interface AcceptDeps {
   readonly fleet: FleetId
@@ -48,21 +52,8 @@ export async function acceptIntent(
     })
   const parsed = spec.arguments.safeParse(intent.arguments)
   if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    const inner = issue?.code === 'invalid_key' ? issue.issues[0] : undefined
-    throw operationError(
-      'operation.malformed',
-      // Of a key that does not fit, the reason stands one level deeper.
-      {
-        verb,
-        reason:
-          `${issue?.path.map(String).join('.') ?? ''}: ${inner?.message ?? issue?.message ?? ''}`.slice(
-            0,
-            300,
-          ),
-      },
-      { cause: parsed.error },
-    )
+    const reason = describeIssue(parsed.error.issues[0]).slice(0, MAX_REASON)
+    throw operationError('operation.malformed', { verb, reason }, { cause: parsed.error })
   }
   await authorizeTargets(deps, { verb, actor: intent.actor, targets: intent.targets }, now)
   // The hosts check the same. Here it keeps an order out of the log that none of them could carry

@@ -8,6 +8,7 @@ import { rfc3339 } from '../../shared/clock.ts'
 import { foldedName, requireHostName, requireNoIdOf } from '../../shared/host-name.ts'
 import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
 import { type AgentId, agentId, type Fingerprint } from '../../shared/ids.ts'
+import { describeIssue } from '../../shared/schema-issue.ts'
 import { labelsField } from '../../shared/trust/fields.ts'
 import type { Database } from '../database/database.ts'
 import type { Tables } from '../database/tables/all.ts'
@@ -265,7 +266,7 @@ function labelsText(name: string, labels: Readonly<Record<string, string>>): str
   if (!parsed.success)
     throw registryError('registry.labels', {
       name,
-      reason: parsed.error.issues[0]?.message ?? 'unknown',
+      reason: describeIssue(parsed.error.issues[0], 'labels'),
     })
   return canonicalJson(parsed.data)
 }

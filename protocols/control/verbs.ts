@@ -6,6 +6,7 @@
  */
 import { z } from 'zod'
 import { agentId, blobId, runId, sha256Hex } from '../../shared/ids.ts'
+import { plainNameFault } from '../../shared/plain-name.ts'
 import { labelsField } from '../../shared/trust/fields.ts'
 import { GIB } from '../../shared/units.ts'
 import { MAX_VARIABLES, variableName } from '../rpc/openings.ts'
@@ -72,6 +73,10 @@ export const runOrder = z.strictObject({
     .string()
     .min(1, 'expected at least 1 character')
     .max(64, 'expected at most 64 characters')
+    .refine(
+      (text) => plainNameFault(text) === undefined,
+      'expected no control or invisible characters, and no blanks around it',
+    )
     .optional(),
   limits: z.strictObject({
     memoryBytes: z.int().positive().optional(),
@@ -150,7 +155,10 @@ export const VERBS = {
   'snapshot.create': verb({
     namespace: 'snapshot',
     target: 'repository',
-    arguments: z.strictObject({ name: safeName, description: z.string().max(1024) }),
+    arguments: z.strictObject({
+      name: safeName,
+      description: z.string().max(1024, 'expected at most 1024 characters'),
+    }),
   }),
   'snapshot.delete': verb({
     namespace: 'snapshot',

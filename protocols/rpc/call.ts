@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../../shared/clock.ts'
 import { createInterrupt, type Interrupt } from '../../shared/interrupt.ts'
+import { describeIssue } from '../../shared/schema-issue.ts'
 import {
   type AnyMethod,
   type MethodLimits,
@@ -53,12 +54,11 @@ export interface Client<P extends Protocol> {
   abort(reason: Error): void
 }
 
-/** Values from a command line get here: one that no request holds is the caller's mistake. */
+/** Values that a person typed get here. One that no request holds is a mistake of the caller. */
 function checkedRequest(name: string, method: AnyMethod, request: unknown): unknown {
   const parsed = method.request.safeParse(request)
   if (parsed.success) return parsed.data
-  const { path, message } = parsed.error.issues[0] as (typeof parsed.error.issues)[number]
-  const reason = [path.join('.'), message].filter((part) => part !== '').join(': ')
+  const reason = describeIssue(parsed.error.issues[0])
   throw wireError('protocol.request', { method: name, reason }, { cause: parsed.error })
 }
 

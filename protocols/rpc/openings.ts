@@ -14,7 +14,8 @@ import { KIB } from '../../shared/units.ts'
 export const variableName = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected letters, digits and underscores, no digit first')
-  .max(256)
+  .max(256, 'expected at most 256 characters')
+  .refine((name) => name !== '__proto__', 'expected another name than __proto__')
 
 /**
  * More than any program reads; with names of usual length their commitments leave room for the rest
@@ -33,7 +34,7 @@ const opening = z.object({
     (value) => value instanceof Uint8Array && value.byteLength === SALT_BYTES,
     `expected ${SALT_BYTES} bytes`,
   ),
-  value: z.string().max(MAX_VALUES_BYTES),
+  value: z.string().max(MAX_VALUES_BYTES, `expected at most ${MAX_VALUES_BYTES} bytes`),
 })
 
 export const openingsMessage = z

@@ -9,8 +9,9 @@ export const wireError = defineErrors({
   },
   'protocol.request': {
     exit: 'usage',
-    message: (d: { method: string; reason: string }) => `invalid request ${d.method}: ${d.reason}`,
-    hint: () => 'correct the value and run the command again; nothing was sent',
+    message: (d: { method: string; reason: string }) => `${d.reason}; nothing was sent`,
+    hint: (d: { method: string; reason: string }) =>
+      `correct this value of the request ${d.method} and run the command again`,
   },
   'protocol.too-large': {
     exit: 'failed',

@@ -13,6 +13,16 @@ const MAX_FILE_BYTES = 1024 * 1024
 /** More repositories than the largest mirrors have. */
 const MAX_FILES = 10_000
 
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file',
+  EACCES: 'permission denied',
+  ENAMETOOLONG: 'its name is too long',
+  EMFILE: 'too many open files',
+  ENFILE: 'too many open files',
+  EIO: 'the disk failed',
+}
+
 /** The text of one configuration file. @throws config.unreadable, config.unsafe */
 export async function readConfigFile(
   file: string,
@@ -27,12 +37,7 @@ export async function readConfigFile(
     const code = (cause as NodeJS.ErrnoException).code
     if (code === 'ELOOP')
       throw configError('config.unsafe', { file, reason: 'it is a symbolic link' }, { cause })
-    const reason =
-      code === 'ENOENT'
-        ? 'there is no such file'
-        : code === 'EACCES'
-          ? 'permission denied'
-          : String(code)
+    const reason = REASONS[code ?? ''] ?? 'it cannot be opened'
     throw configError('config.unreadable', { file, reason }, { cause })
   }
   try {

@@ -296,6 +296,11 @@ test('config: rejects a name that is unsafe in a path, and a duplicate name', as
     (await problems(''))[0] ?? '',
     /2\.yaml:1:7 name: expected a unique name, got "epel9", which .*1\.yaml also has/,
   )
+  write('conf.d/2.yaml', REPOSITORY.replace('epel9', 'EPEL9'))
+  assert.match(
+    (await problems(''))[0] ?? '',
+    /2\.yaml:1:7 name: expected a unique name, got "EPEL9", which .*1\.yaml also has in other case/,
+  )
 })
 
 test('config: rejects checks without a key, bad cron fields, bad fingerprints', async () => {

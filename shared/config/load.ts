@@ -175,17 +175,18 @@ function rejectDuplicateNames(
   repositories: readonly { document: ConfigDocument; value: { name: string } }[],
   problems: Problem[],
 ): void {
-  const first = new Map<string, string>()
+  const first = new Map<string, { readonly file: string; readonly name: string }>()
   for (const { document, value } of repositories) {
-    const other = first.get(value.name)
-    if (other === undefined) first.set(value.name, document.file)
-    else
-      problems.push(
-        document.problem(
-          ['name'],
-          `expected a unique name, got ${JSON.stringify(value.name)}, which ${other} also has`,
-        ),
-      )
+    // Two names that differ by case are one address to a person, and one folder on some disks.
+    const folded = value.name.toLowerCase()
+    const other = first.get(folded)
+    if (other === undefined) {
+      first.set(folded, { file: document.file, name: value.name })
+      continue
+    }
+    const got = JSON.stringify(value.name)
+    const also = `${other.file} also has${other.name === value.name ? '' : ' in other case'}`
+    problems.push(document.problem(['name'], `expected a unique name, got ${got}, which ${also}`))
   }
 }
 

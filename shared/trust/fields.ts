@@ -72,7 +72,12 @@ export const LABEL_KEY = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/
 export const LABEL_VALUE = /^[A-Za-z0-9._:@+-]{0,128}$/
 /** A host needs fewer labels; a selector costs one comparison for each. */
 const MAX_LABELS = 64
-export const labelsField = z
+/** z.record passes over this key, so it is refused first. */
+const withoutPrototype = z.custom<Readonly<Record<string, unknown>>>(
+  (value) => typeof value !== 'object' || value === null || !Object.hasOwn(value, '__proto__'),
+  'expected a label name, got __proto__',
+)
+const labels = z
   .record(
     z.string().regex(LABEL_KEY, 'expected a label name'),
     z.string().regex(LABEL_VALUE, 'expected a label value'),
@@ -81,6 +86,7 @@ export const labelsField = z
     (labels) => Object.keys(labels).length <= MAX_LABELS,
     `expected at most ${MAX_LABELS} labels`,
   )
+export const labelsField = withoutPrototype.pipe(labels)
 
 /**
  * Any JSON object. The reader has already checked depth, size and canonical form, and rejected the

@@ -20,9 +20,8 @@ export const MAX_INTENT_MS = 5 * 60_000
  */
 const MAX_TARGETS = 1024
 
-const targets = z.array(z.string().min(1).max(256)).max(MAX_TARGETS)
 /** Checked by the command line before it signs: the targets are words that the operator typed. */
-export const intentTargets = z.strictObject({ target: targets })
+export const intentTargets = z.array(z.string().min(1).max(256)).max(MAX_TARGETS)
 
 export const intentSchema = z
   .strictObject({
@@ -40,7 +39,7 @@ export const intentSchema = z
       ),
     namespace: namespaceField,
     /** Agent ids, or names of repositories, snapshots and so on, as the verb requires. */
-    targets,
+    targets: intentTargets,
     arguments: objectField,
     issuedAt: timeField,
     expiresAt: timeField,

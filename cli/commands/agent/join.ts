@@ -14,6 +14,7 @@ const flags = {
     summary: 'what people call this host; default: the host name',
   },
   hostKey: {
+    accepts: 'path',
     type: 'string',
     value: 'FILE',
     summary: 'an OpenSSH ed25519 private key to use as the node’s key',
@@ -23,6 +24,7 @@ export type Flags = FlagValues<typeof flags>
 
 const args = {
   ticket: {
+    accepts: 'text',
     summary: 'what muster ticket or muster enroll token printed; - reads it from standard input',
   },
 } as const satisfies ArgumentSpecs

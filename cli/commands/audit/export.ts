@@ -2,7 +2,13 @@
 import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
 
 const flags = {
-  to: { type: 'string', value: 'DIR', summary: 'a folder that does not exist yet', required: true },
+  to: {
+    accepts: 'path',
+    type: 'string',
+    value: 'DIR',
+    summary: 'a folder that does not exist yet',
+    required: true,
+  },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 

@@ -2,7 +2,7 @@
 import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
 
 const flags = {
-  bundle: { type: 'string', value: 'DIR', summary: 'an exported log' },
+  bundle: { accepts: 'path', type: 'string', value: 'DIR', summary: 'an exported log' },
   root: { type: 'string', value: 'SHA256', summary: 'with --bundle: the root fingerprint to pin' },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>

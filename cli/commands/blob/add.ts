@@ -2,7 +2,7 @@
 import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../program/command.ts'
 
 const args = {
-  file: { summary: 'the file' },
+  file: { accepts: 'path', summary: 'the file' },
 } as const satisfies ArgumentSpecs
 export type Args = ArgumentValues<typeof args>
 

@@ -9,6 +9,7 @@ import {
 
 const flags = {
   to: {
+    accepts: 'path',
     type: 'string',
     value: 'FILE',
     summary: 'a file, device or pipe; - is standard output',

@@ -5,6 +5,7 @@ export const command = defineCommand({
   summary: 'complete a command line',
   arguments: {
     words: {
+      accepts: 'text',
       summary: 'the words behind muster, the last of them unfinished',
       variadic: true,
       optional: true,

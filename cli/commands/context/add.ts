@@ -3,7 +3,10 @@ import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../pr
 
 const args = {
   name: { summary: 'what you call it' },
-  ticket: { summary: 'what muster ticket printed; - reads it from standard input' },
+  ticket: {
+    accepts: 'text',
+    summary: 'what muster ticket printed; - reads it from standard input',
+  },
 } as const satisfies ArgumentSpecs
 export type Args = ArgumentValues<typeof args>
 

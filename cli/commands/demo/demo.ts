@@ -5,6 +5,7 @@ const flags = {
   once: { type: 'boolean', summary: 'end after the tour instead of staying until Ctrl-C' },
   agents: { type: 'integer', value: 'N', summary: 'how many hosts', default: 3, min: 1, max: 16 },
   keep: {
+    accepts: 'path',
     type: 'string',
     value: 'DIR',
     summary: 'a folder for the demo that is kept; default: a temporary one',

@@ -2,7 +2,13 @@
 import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
 
 const flags = {
-  to: { type: 'string', value: 'FILE.pub|FINGERPRINT', summary: 'whose key', required: true },
+  to: {
+    accepts: 'path',
+    type: 'string',
+    value: 'FILE.pub|FINGERPRINT',
+    summary: 'whose key',
+    required: true,
+  },
   namespace: {
     type: 'string',
     value: 'NS',

@@ -3,12 +3,18 @@ import { hostname } from 'node:os'
 import { initCoordinator } from '../../../coordinator/home/init.ts'
 import { parsePublicKeyLine } from '../../../shared/identity/public-key.ts'
 import { readKeyText } from '../../../shared/identity/key-file.ts'
+import { expectation } from '../../../shared/schema-issue.ts'
+import { nameField } from '../../../shared/trust/fields.ts'
+import { cliError } from '../../errors.ts'
+import { quoted } from '../../program/flag-value.ts'
 import { openOperatorKey } from '../../session/operator-key.ts'
 import type { CommandContext } from '../../context.ts'
 import type { Flags } from './init.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {
   const { fleet, operator, name } = context.flags
+  requireName('--fleet', fleet)
+  if (name !== undefined) requireName('--name', name)
   const signer = await openOperatorKey(context, context.globals.identity)
   const operators =
     operator.length === 0
@@ -39,6 +45,16 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
   await context.note(
     'next: muster coordinator run, and in another terminal: muster enroll token --approve',
   )
+}
+
+/** A name that a person chose is never changed. @throws cli.usage */
+function requireName(flag: string, text: string): void {
+  const checked = nameField.safeParse(text)
+  if (checked.success) return
+  throw cliError('cli.usage', {
+    reason: `${flag}: ${expectation(checked.error.issues[0])}, got ${quoted(text)}`,
+    hint: 'see --help',
+  })
 }
 
 /** A name as statements allow it: the comment of an SSH key may hold anything. */

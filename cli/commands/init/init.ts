@@ -4,6 +4,7 @@ import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/co
 const flags = {
   fleet: { type: 'string', value: 'NAME', summary: 'what people call the fleet', default: 'fleet' },
   operator: {
+    accepts: 'path',
     type: 'list',
     value: 'FILE.pub',
     summary: "an operator's public key; default: the key that signs",

@@ -9,6 +9,7 @@ import {
 
 const flags = {
   version: {
+    accepts: 'text',
     type: 'string',
     value: 'COND',
     summary: 'a condition such as < 3.0.7-25.el9; versions compare as rpm does',

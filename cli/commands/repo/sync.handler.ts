@@ -1,4 +1,5 @@
 /** Mirror a repository and publish it. */
+import { snapshotName as validSnapshotName } from '../../../coordinator/repositories/snapshots/name.ts'
 import { rfc3339 } from '../../../shared/clock.ts'
 import { MusterError } from '../../../shared/errors.ts'
 import { EXIT } from '../../../shared/exit-codes.ts'
@@ -17,10 +18,10 @@ export async function handle(context: CommandContext<Flags>): Promise<number> {
       reason: 'either --repo-id or --all is needed',
       hint: 'muster repo sync --help',
     })
+  const snapshot = snapshotName(context)
   return withSession(context, async (session) => {
     const ids = repoId === undefined ? await enabled(session) : [repoId]
     if (ids.length === 0) await context.note('no repository is enabled')
-    const snapshot = snapshotName(context)
     const print = (rows: readonly SyncRow[]): Promise<void> =>
       context.printList({ rows, name: (row) => row.repository, line: syncLine, columns: [] })
     // People see each when it is done; JSON is one list.
@@ -87,5 +88,6 @@ function snapshotName(context: CommandContext<Flags>): string | undefined {
       hint: 'muster repo sync --help',
     })
   if (!createSnapshot) return undefined
-  return named ?? rfc3339(context.clock.now()).slice(0, 19).replaceAll(':', '').replace('T', '-')
+  if (named !== undefined) return validSnapshotName(named)
+  return rfc3339(context.clock.now()).slice(0, 19).replaceAll(':', '').replace('T', '-')
 }

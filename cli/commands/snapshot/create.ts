@@ -4,7 +4,13 @@ import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/co
 const flags = {
   repoId: { type: 'string', value: 'ID', summary: 'the repository', required: true },
   name: { type: 'string', value: 'NAME', summary: 'the snapshot', required: true },
-  description: { type: 'string', value: 'TEXT', summary: 'what it is for', default: '' },
+  description: {
+    accepts: 'text',
+    type: 'string',
+    value: 'TEXT',
+    summary: 'what it is for',
+    default: '',
+  },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 
