@@ -122,8 +122,33 @@ export interface NodeDeps {
   readonly log: Logger
 }
 
+/** A node that doesn't listen yet. */
+export interface BuiltNode extends MusterNode {
+  /** Listens, and takes part in gossip. Called once. Throws node.listen, and closes the node then. */
+  listen(): Promise<void>
+}
+
 /** Builds and starts a node. Throws node.listen, node.address. */
 export async function createNode(deps: NodeDeps, options: NodeOptions): Promise<MusterNode> {
+  const node = await buildNode(deps, options)
+  try {
+    await options.setup?.(node)
+  } catch (error) {
+    await node.close()
+    throw listenFailure(error, options.listen)
+  }
+  await node.listen()
+  return node
+}
+
+/**
+ * Builds a node. What its owner registers before `listen` is there for the first peer.
+ * Throws node.address.
+ */
+export async function buildNode(
+  deps: NodeDeps,
+  options: Omit<NodeOptions, 'setup'>,
+): Promise<BuiltNode> {
   for (const address of options.listen) parseAddress(address)
   countBuffersWithHeap()
   const membership = createMembership(deps, options)
@@ -143,21 +168,24 @@ export async function createNode(deps: NodeDeps, options: NodeOptions): Promise<
   const network = await createNetwork({ ...deps, membership, gater }, options)
   const gossip = createGossip(deps, network.services.gossip, options.fleet)
   const node = await assemble(deps, { network, gater, membership, gossip })
-  try {
-    await options.setup?.(node)
-    await network.start()
-  } catch (error) {
-    await node.close()
-    throw listenFailure(error, options.listen)
-  }
-  gossip.begin()
-  const { strangerIdleMs: idleMs = bounds.STRANGER_IDLE_MS } = options
-  const endWatch = watchStrangers(
-    { ...deps, membership },
-    { connections: () => network.getConnections(), idleMs },
-  )
+  // Owned by listen().
+  let endWatch = (): void => undefined
   return {
     ...node,
+    listen: async () => {
+      try {
+        await network.start()
+      } catch (error) {
+        await node.close()
+        throw listenFailure(error, options.listen)
+      }
+      gossip.begin()
+      const { strangerIdleMs: idleMs = bounds.STRANGER_IDLE_MS } = options
+      endWatch = watchStrangers(
+        { ...deps, membership },
+        { connections: () => network.getConnections(), idleMs },
+      )
+    },
     close: async () => {
       endWatch()
       await node.close()

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { openClient } from '../protocols/rpc/call.ts'
 import { providers } from '../protocols/providers/protocol.ts'
-import { type Serve, serveProtocol } from '../protocols/rpc/serve.ts'
-import { serveWhenStarted } from '../protocols/rpc/starting.ts'
+import { serveProtocol } from '../protocols/rpc/serve.ts'
+import { createStartGate } from '../protocols/rpc/starting.ts'
 import { systemClock } from '../shared/clock.ts'
 import { blobId } from '../shared/ids.ts'
 import { createNodePolicy } from './membership/policy.ts'
@@ -17,7 +17,6 @@ test('starting: a remote caller waits for a node that is starting, and is told s
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(t, { role: 'coordinator', name: 'c1' })
   const caller = await fleet.node(t, { role: 'agent', name: 'a1' })
-  let ready: Serve | undefined
   // Time runs only while the node sleeps, so that the wait is exact and costs nothing.
   let now = 0
   let stuck = false
@@ -31,10 +30,8 @@ test('starting: a remote caller waits for a node that is starting, and is told s
       await systemClock.sleep(1, signal)
     },
   }
-  await coordinator.handle(
-    providers,
-    serveWhenStarted({ clock }, { name: 'c1', ready: () => ready }),
-  )
+  const gate = createStartGate({ clock })
+  await coordinator.handle(providers, gate.serve('c1'))
   await caller.dial(addressOf(coordinator))
   const find = async () => {
     const stream = await caller.open(coordinator.peerId, providers.id, forever)
@@ -50,13 +47,11 @@ test('starting: a remote caller waits for a node that is starting, and is told s
   stuck = false
   const waiting = find()
   await asked.promise
-  ready = serveProtocol(
-    providers,
-    {
-      find: async () => ({ found: [[]] }),
-      announce: async () => ({ expiresInMs: 1 }),
-    },
-    { clock: systemClock, log: coordinator.log, policy: createNodePolicy() },
-  )
+  const handlers = {
+    find: async () => ({ found: [[]] }),
+    announce: async () => ({ expiresInMs: 1 }),
+  }
+  const serving = { clock: systemClock, log: coordinator.log, policy: createNodePolicy() }
+  gate.open(serveProtocol(providers, handlers, serving))
   assert.deepEqual(await waiting, { found: [[]] })
 })

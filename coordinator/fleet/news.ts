@@ -11,6 +11,7 @@ import type { FleetId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import { fromWire, toWire } from '../../shared/trust/transport.ts'
+import type { Ledger } from '../audit/ledger.ts'
 import type { Ingest } from '../inventory/ingest.ts'
 import type { Access } from '../registry/access.ts'
 
@@ -109,5 +110,18 @@ export function createAnnouncer(
           await publish('policy', encode(toWire(signed)))
         }
       })().catch((error: unknown) => deps.log.warn({ error }, 'a revocation was not announced')),
+  }
+}
+
+/** The same log, which tells the fleet of each checkpoint that it makes. */
+export function announcedLedger(ledger: Ledger, announcer: Pick<Announcer, 'checkpoint'>): Ledger {
+  return {
+    ...ledger,
+    checkpoint: async (signal) => {
+      const before = ledger.published()?.size
+      const made = await ledger.checkpoint(signal)
+      if (made.size !== before) announcer.checkpoint(made.note)
+      return made
+    },
   }
 }

@@ -47,8 +47,8 @@ test('ID-24: a read that began before a revocation does not undo a later one', a
     agents,
     clock,
     log: recordedLog(),
-    changed: () => (changes += 1),
   })
+  const off = cache.onChanged(() => (changes += 1))
   const certificate = await signedSample('certificate', testKey(200))
   assert.equal(cache.check(certificate).agent, TEST_AGENT)
   const until = async (count: number): Promise<void> => {
@@ -68,6 +68,11 @@ test('ID-24: a read that began before a revocation does not undo a later one', a
   await Promise.all([early, ...late])
   assert.throws(() => cache.check(certificate), { code: 'trust.revoked' })
   assert.equal(changes, 1)
+  off()
+  revocations = []
+  gated = false
+  await cache.refresh()
+  assert.equal(changes, 1, 'a listener that left is not called')
   cache.close()
 })
 
@@ -87,7 +92,6 @@ test('trust cache: a failed read keeps the last state, and the next read still r
     agents,
     clock: systemClock,
     log: recordedLog(),
-    changed: () => undefined,
   })
   broken = true
   const all = await Promise.allSettled([cache.refresh(), cache.refresh(), cache.refresh()])

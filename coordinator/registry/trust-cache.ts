@@ -33,6 +33,11 @@ export interface TrustCache {
   hosts(): readonly ApprovedHost[]
   /** Reads everything again. The result is at least as new as the call. */
   refresh(): Promise<void>
+  /**
+   * Called after a reading with other revocations or another root. Returns a function that ends
+   * this.
+   */
+  onChanged(listener: () => void): () => void
   close(): void
 }
 
@@ -41,7 +46,6 @@ export async function openTrustCache(deps: {
   agents: Agents
   clock: Clock
   log: Logger
-  changed: () => void
 }): Promise<TrustCache> {
   // Owned by read(): replaced as a whole.
   let state: {
@@ -49,6 +53,7 @@ export async function openTrustCache(deps: {
     revocations: readonly AcceptedRevocation[]
     hosts: ReadonlyMap<string, ApprovedHost>
   }
+  const listeners = new Set<() => void>()
   const read = async (): Promise<void> => {
     const { root, revocations } = await deps.access.state()
     const hosts = new Map(
@@ -63,7 +68,7 @@ export async function openTrustCache(deps: {
       state !== undefined &&
       (revocations.length !== state.revocations.length || root.version !== state.root.version)
     state = { root, revocations, hosts }
-    if (revoked) deps.changed()
+    if (revoked) for (const listener of listeners) listener()
   }
   // Owned by refresh(): the current read, and the one that follows it. Two reads at once could end
   // in the wrong order, and a revoked host would be accepted again.
@@ -101,6 +106,10 @@ export async function openTrustCache(deps: {
     approved: (peerId) => state.hosts.has(peerId),
     hosts: () => [...state.hosts.values()],
     refresh,
+    onChanged: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
     close: stop,
   }
 }

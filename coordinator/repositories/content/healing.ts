@@ -32,22 +32,3 @@ export function coordinatorHealer(deps: HealingDeps): Healer {
     },
   })
 }
-
-/**
- * A healer that is there before the node is: until it is set it brings nothing, so content that is
- * damaged at the start stays unpublished and is healed by the next sync or publication.
- */
-export function lateHealer(): { readonly healer: Healer; set(healer: Healer): void } {
-  let real: Healer | undefined
-  return {
-    healer: {
-      heal: async (lost, signal, sources) =>
-        real === undefined
-          ? lost.map(({ blob, size }) => ({ blob, size, from: undefined, reason: 'at the start' }))
-          : real.heal(lost, signal, sources),
-    },
-    set: (healer) => {
-      real = healer
-    },
-  }
-}

@@ -18,8 +18,7 @@ import { type RepositoryConfig, repositorySchema } from '../../../shared/config/
 import type { MusterError } from '../../../shared/errors.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import { systemRandom } from '../../../shared/random.ts'
-import { createHealer } from '../content/healer.ts'
-import { lateHealer } from '../content/healing.ts'
+import { createHealer, type Healer } from '../content/healer.ts'
 import { readManifest } from '../content/manifest.ts'
 import { fetchFromUpstream } from '../content/places.ts'
 import type { Dialect } from '../../database/schema/columns.ts'
@@ -97,7 +96,7 @@ export async function testMirror(
     { clock, random: systemRandom, disk },
     { folder: join(folder, 'pool') },
   )
-  const healing = lateHealer()
+  const healing = healerSetLater()
   const healer = options.heal === true ? { healer: healing.healer } : {}
   const deps = { database, pool, clock, random: systemRandom, log: silentLog, ...healer }
   const agents: { pool: Pool | undefined } = { pool: undefined }
@@ -221,4 +220,13 @@ export function failed(result: SyncResult): MusterError {
   if (result.result !== 'failed')
     throw new assert.AssertionError({ message: `the sync was ${result.result}` })
   return result.error
+}
+
+/** The mirror gets its healer before the healer gets the repositories of the mirror. */
+function healerSetLater(): { readonly healer: Healer; set(healer: Healer): void } {
+  const real = Promise.withResolvers<Healer>()
+  return {
+    healer: { heal: async (...asked) => (await real.promise).heal(...asked) },
+    set: real.resolve,
+  }
 }

@@ -1,0 +1,23 @@
+/** A coordinator's own certificate: issued when it starts, and again before it expires. */
+import type { Signed } from '../../shared/trust/signed.ts'
+import type { Certificates } from './certificates.ts'
+
+export interface OwnCertificate {
+  current(): Signed
+  /** Issues a new one. If that fails, the current one stays. */
+  renew(): Promise<void>
+}
+
+export async function openOwnCertificate(
+  deps: { readonly certificates: Pick<Certificates, 'forCoordinator'> },
+  node: { readonly publicKey: Uint8Array; readonly name: string },
+): Promise<OwnCertificate> {
+  // Owned by renew().
+  let certificate = await deps.certificates.forCoordinator(node)
+  return {
+    current: () => certificate,
+    renew: async () => {
+      certificate = await deps.certificates.forCoordinator(node)
+    },
+  }
+}
