@@ -2,13 +2,13 @@
  * What an operator's order says of a run, as the runner takes it, with the environment that came
  * beside it.
  */
-import type { RunOrderArguments } from '../../protocols/control/verbs.ts'
+import type { RunStartArguments } from '../../protocols/control/verbs.ts'
 import type { RunId } from '../../shared/ids.ts'
 import type { RunOrder } from '../runner/launch/order.ts'
 
 export function runnerOrder(
   run: RunId,
-  order: Omit<RunOrderArguments, 'runs' | 'env'>,
+  order: Omit<RunStartArguments, 'runs' | 'env'>,
   env: RunOrder['env'],
 ): RunOrder {
   const { memoryBytes, cpuMillis, pids, timeoutMs, outputBytes } = order.limits

@@ -1,10 +1,10 @@
 /** Refuses an order that every host would refuse, before it is signed and logged. */
-import { type RunOrderArguments, runOrder } from '../../protocols/control/verbs.ts'
+import { type RunStartArguments, runStartArguments } from '../../protocols/control/verbs.ts'
 import { cliError } from '../errors.ts'
 
-type Order = Omit<RunOrderArguments, 'runs' | 'env'>
+type Order = Omit<RunStartArguments, 'runs' | 'env'>
 
-const shape = runOrder.omit({ runs: true, env: true })
+const shape = runStartArguments.omit({ runs: true, env: true })
 
 /** The order itself. @throws cli.usage */
 export function checkOrder(order: Order): Order {

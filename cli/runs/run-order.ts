@@ -3,7 +3,7 @@
  * hosts.
  */
 import type { OperateResponse } from '../../protocols/control/messages.ts'
-import type { RunOrderArguments } from '../../protocols/control/verbs.ts'
+import type { RunStartArguments } from '../../protocols/control/verbs.ts'
 import { DEFAULT_OUTPUT_BYTES } from '../../shared/run-defaults.ts'
 import { GIB } from '../../shared/units.ts'
 import { cliError } from '../errors.ts'
@@ -100,7 +100,7 @@ export interface Started {
 export function orderOf(
   flags: RunFlags,
   command: readonly string[],
-): Omit<RunOrderArguments, 'runs' | 'env'> {
+): Omit<RunStartArguments, 'runs' | 'env'> {
   if (command.length === 0)
     throw cliError('cli.usage', {
       reason: 'a command is needed',

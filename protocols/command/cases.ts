@@ -10,7 +10,7 @@ const operator = {
 }
 const host = { statement: fill(2, 0x7d), scheme: 'dsse', key: fill(32, 3), signature: fill(64, 4) }
 const run = '01990000-0000-7000-8000-000000000001'
-const order = {
+const request = {
   intent: operator,
   entry: fill(3, 0x7b),
   index: 5,
@@ -68,10 +68,10 @@ export const cases: readonly Case[] = [
     hex: 'a16565706f6368190401',
   },
   {
-    id: "an operator's order",
+    id: "an operator's intent",
     method: 'perform',
     part: 'request',
-    message: order,
+    message: request,
     hex: `
       aa65656e747279437b7b7b65696e6465780565726f6f74738181a4636b6579582001010101010101010101010101
       0101010101010101010101010101010101010166736368656d6566737368736967697369676e6174757265584002
@@ -90,7 +90,7 @@ export const cases: readonly Case[] = [
     method: 'perform',
     part: 'request',
     message: {
-      ...order,
+      ...request,
       consistency: [],
       consistentFrom: 0,
       grants: [operator],
@@ -120,7 +120,7 @@ export const cases: readonly Case[] = [
     method: 'perform',
     part: 'request',
     message: {
-      ...order,
+      ...request,
       values: [
         { name: 'TOKEN', salt: fill(32, 8), value: 'Grüße' },
         { name: 'EMPTY', salt: fill(32, 9), value: '' },

@@ -5,9 +5,9 @@ import { cases } from './cases.ts'
 import { positionResponse } from './messages.ts'
 import { command } from './protocol.ts'
 
-const order = cases.find((one) => one.method === 'perform')?.message as { intent: object }
+const request = cases.find((one) => one.method === 'perform')?.message as { intent: object }
 const states = cases.find((one) => one.method === 'status' && one.part === 'response')?.message
-const many = (count: number): object[] => Array.from({ length: count }, () => order.intent)
+const many = (count: number): object[] => Array.from({ length: count }, () => request.intent)
 
 const value = (name: string, text: string): object => ({
   name,
@@ -18,34 +18,34 @@ const value = (name: string, text: string): object => ({
 test('command: messages and their bytes', () => {
   checkCases(command, cases)
   checkRefused(command, [
-    ['no intent', 'perform', 'request', { ...order, intent: undefined }],
-    ['no root', 'perform', 'request', { ...order, roots: [] }],
-    ['no entry', 'perform', 'request', { ...order, entry: '{}' }],
+    ['no intent', 'perform', 'request', { ...request, intent: undefined }],
+    ['no root', 'perform', 'request', { ...request, roots: [] }],
+    ['no entry', 'perform', 'request', { ...request, entry: '{}' }],
     [
       'an entry that is too large',
       'perform',
       'request',
-      { ...order, entry: new Uint8Array(65_537) },
+      { ...request, entry: new Uint8Array(65_537) },
     ],
-    ['a negative index', 'perform', 'request', { ...order, index: -1 }],
-    ['more grants than any chain has', 'perform', 'request', { ...order, grants: many(65) }],
+    ['a negative index', 'perform', 'request', { ...request, index: -1 }],
+    ['more grants than any chain has', 'perform', 'request', { ...request, grants: many(65) }],
     [
       'more revocations than one message holds',
       'perform',
       'request',
-      { ...order, revocations: many(1025) },
+      { ...request, revocations: many(1025) },
     ],
     [
       'a value without its salt',
       'perform',
       'request',
-      { ...order, values: [{ name: 'A', value: 'x' }] },
+      { ...request, values: [{ name: 'A', value: 'x' }] },
     ],
     [
       'more values than an intent has',
       'perform',
       'request',
-      { ...order, values: Array.from({ length: 257 }, (_, n) => value(`A${n}`, 'x')) },
+      { ...request, values: Array.from({ length: 257 }, (_, n) => value(`A${n}`, 'x')) },
     ],
     ['more revocations ahead', 'learn', 'request', { revocations: many(1025) }],
     ['no revocations', 'learn', 'request', { revocations: [] }],

@@ -4,7 +4,7 @@ import { LABEL_KEY, LABEL_VALUE } from '../../shared/trust/fields.ts'
 import { checkCases, checkRefused } from '../rpc/check-cases.ts'
 import { cases } from './cases.ts'
 import { control } from './protocol.ts'
-import { labelsMessage, runOrder, safeName, VERBS } from './verbs.ts'
+import { labelsMessage, runStartArguments, safeName, VERBS } from './verbs.ts'
 
 const opened = cases.find((one) => one.id === 'delegation and proof')?.message as {
   delegation: object
@@ -103,7 +103,12 @@ test('ID-01: every control method but the opening of a session declares its capa
 const commitment = 'ab'.repeat(32)
 
 test('control: an operator can sign exactly the arguments that a host accepts', () => {
-  const order = { runs: { [agent]: agent }, command: ['true'], env: {}, limits: { outputBytes: 1 } }
+  const valid = {
+    runs: { [agent]: agent },
+    command: ['true'],
+    env: {},
+    limits: { outputBytes: 1 },
+  }
   const bad: [string, object][] = [
     ['no command', { command: [] }],
     ['a variable with a blank', { env: { 'A B': commitment } }],
@@ -123,9 +128,9 @@ test('control: an operator can sign exactly the arguments that a host accepts', 
     ['an unknown limit', { limits: { outputBytes: 1, gpus: 1 } }],
   ]
   for (const env of [{}, { A: commitment }])
-    assert.equal(runOrder.safeParse({ ...order, env }).success, true)
+    assert.equal(runStartArguments.safeParse({ ...valid, env }).success, true)
   for (const [why, change] of bad)
-    assert.equal(runOrder.safeParse({ ...order, ...change }).success, false, why)
+    assert.equal(runStartArguments.safeParse({ ...valid, ...change }).success, false, why)
   for (const name of ['', '.', '..', '.x', 'a/b', 'a\\b', 'a b', 'ä', 'x'.repeat(65), 'a\n'])
     assert.equal(safeName.safeParse(name).success, false, name)
 })

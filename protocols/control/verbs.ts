@@ -46,7 +46,7 @@ const statementText = z.strictObject({
  * The program that an operator wants to run. The bounds follow those of the kernel (128 KiB for an
  * argument, PATH_MAX) and keep a log entry below 64 KiB.
  */
-export const runOrder = z.strictObject({
+export const runStartArguments = z.strictObject({
   /** One run id for each target agent. */
   runs: z.record(agentText, runText),
   command: z
@@ -90,7 +90,7 @@ export const runOrder = z.strictObject({
       .max(64 * GIB),
   }),
 })
-export type RunOrderArguments = z.infer<typeof runOrder>
+export type RunStartArguments = z.infer<typeof runStartArguments>
 
 export interface VerbSpec<A extends z.ZodType = z.ZodType> {
   /** The namespace in which the actor needs `control`. */
@@ -170,7 +170,7 @@ export const VERBS = {
     target: 'fleet',
     arguments: z.strictObject({ blob: blobText, size: z.int().nonnegative() }),
   }),
-  'run.start': verb({ namespace: 'run', target: 'agents', arguments: runOrder }),
+  'run.start': verb({ namespace: 'run', target: 'agents', arguments: runStartArguments }),
   'run.stop': verb({
     namespace: 'run',
     target: 'agents',
