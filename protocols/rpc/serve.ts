@@ -7,10 +7,10 @@
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { type Handlers, type Protocol, limitsOf } from './define-protocol.ts'
-import { type Exchange, type Side, respond } from './exchange.ts'
+import { createService, invoke, methodOf, publicError, type Service } from './invoke.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { DuplexPeer, PeerContext, Policy } from './peer.ts'
-import { createQuota } from './quota.ts'
+import { createStreamLine } from './stream-line.ts'
 import { createUpload } from './upload.ts'
 import { type Channel, createChannel } from '../wire/channel.ts'
 import type { Duplex } from '../wire/duplex.ts'
@@ -44,19 +44,14 @@ export function serveProtocol<P extends Protocol>(
         (method) => limitsOf(protocol, method).maxRequestBytes,
       ),
     )
-  const side: Side = {
-    protocol,
-    handlers: handlers as Side['handlers'],
-    deps,
-    quota: createQuota(deps, protocol.limits.quota),
-  }
+  const service = createService(protocol, handlers, deps)
   return async (duplex, peer, signal) => {
     const channel = createChannel(deps, duplex, { maxBytes, stallMs: protocol.limits.stallMs })
     const onAbort = (): void => duplex.abort(closing(signal))
     signal.addEventListener('abort', onAbort, { once: true })
     try {
       if (signal.aborted) return onAbort()
-      await converse(side, channel, duplexPeer(peer), signal)
+      await converse(service, channel, duplexPeer(peer), signal)
     } catch (error) {
       deps.log.debug(
         { protocol: protocol.id, peer: peer.peerId ?? peer.address, error },
@@ -85,21 +80,21 @@ function duplexPeer(peer: PeerContext): DuplexPeer {
 }
 
 async function converse(
-  side: Side,
+  service: Service,
   channel: Channel,
   peer: DuplexPeer,
   signal: AbortSignal,
 ): Promise<void> {
   try {
     for (;;) {
-      const frame = await channel.takeWithin(side.protocol.limits.idleMs, 'the next request')
+      const frame = await channel.takeWithin(service.protocol.limits.idleMs, 'the next request')
       if (frame === undefined) return await channel.close()
       if (frame.kind !== 'request')
         throw wireError('protocol.malformed', {
           what: 'stream',
           reason: `${frame.kind} instead of a request`,
         })
-      await answer(side, channel, peer, frame.payload, signal)
+      await answer(service, channel, peer, frame.payload, signal)
     }
   } catch (error) {
     // The framing is lost, so the stream ends; a peer that still listens gets the reason first.
@@ -109,56 +104,42 @@ async function converse(
   }
 }
 
-/** Answers one request; rejects only when the duplex can't go on. */
+/** Answers one request. Rejects only if the stream can't go on. */
 async function answer(
-  side: Side,
+  service: Service,
   channel: Channel,
   peer: DuplexPeer,
   payload: Uint8Array,
   outer: AbortSignal,
 ): Promise<void> {
-  const upload = createUpload(channel, side.protocol.limits.stallMs)
-  const exchange: Exchange = {
-    channel,
-    peer,
-    upload,
-    call: new AbortController(),
-    open: true,
-    abandoned: false,
-  }
-  const { call } = exchange
+  const call = new AbortController()
   const onOuter = (): void => call.abort(closing(outer))
   outer.addEventListener('abort', onOuter, { once: true })
-  let what = `${side.protocol.name} request`
+  const upload = createUpload(channel, service.protocol.limits.stallMs)
   try {
-    const split = splitRequest(payload)
-    what = `${side.protocol.name} ${split.method}`
-    const response = await respond(side, exchange, split)
-    exchange.open = false
-    await channel.send('response', response)
-  } catch (error) {
-    exchange.open = false
-    const reason: unknown = call.signal.aborted ? call.signal.reason : error
-    await channel.send('error', encodeError(publicError(side, what, peer, reason)))
-    if (exchange.abandoned) throw reason
+    const request = splitOrError(payload)
+    if (request instanceof MusterError) {
+      const what = `${service.protocol.name} request`
+      await channel.send('error', encodeError(publicError(service, { what, peer }, request)))
+    } else {
+      if (methodOf(service.protocol, request.method)?.upload === true) upload.expect()
+      const line = createStreamLine(channel, upload, call, request.method)
+      const ended = await invoke(service, { ...request, peer }, line)
+      if (ended === 'stuck' || (ended === 'refused' && line.sentEarly())) throw call.signal.reason
+    }
   } finally {
     outer.removeEventListener('abort', onOuter)
   }
   await upload.drain()
 }
 
-/**
- * What the peer may learn of an error: Muster's own by code and data, of anything else only that
- * there is a fault.
- */
-function publicError(side: Side, method: string, peer: DuplexPeer, error: unknown): MusterError {
-  const from = peer.peerId ?? peer.address
-  if (error instanceof MusterError) {
-    side.deps.log.debug({ method, peer: from, code: error.code }, 'request refused')
-    return error
+function splitOrError(payload: Uint8Array): ReturnType<typeof splitRequest> | MusterError {
+  try {
+    return splitRequest(payload)
+  } catch (error) {
+    if (error instanceof MusterError) return error
+    throw error
   }
-  side.deps.log.error({ method, peer: from, error }, 'handler failed')
-  return wireError('protocol.internal', { method }, { cause: error })
 }
 
 function closing(signal: AbortSignal): Error {
