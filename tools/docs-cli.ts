@@ -1,5 +1,6 @@
 /** docs/CLI.md, from the declarations of the commands. */
-import { type Declaration, type FlagSpecs, type Registry } from '../cli/program/command.ts'
+import type { Declaration, Registry } from '../cli/program/command.ts'
+import type { FlagSpecs } from '../cli/program/flags.ts'
 import { globalFlags } from '../cli/program/global-flags.ts'
 import { flagNotes, flagUsage, sentence, usageLine } from '../cli/program/help.ts'
 import { ENVIRONMENT, EXIT_MEANING } from '../cli/program/topics.ts'

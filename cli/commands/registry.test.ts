@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Declaration, flagName, type LoadDeclaration } from '../program/command.ts'
+import type { Declaration, LoadDeclaration } from '../program/command.ts'
+import { flagName } from '../program/flags.ts'
 import { globalFlags } from '../program/global-flags.ts'
 import { commandHelp, programHelp } from '../program/help.ts'
 import { findInvocation } from '../program/invocation.ts'

@@ -2,7 +2,7 @@
 import { selectHost } from '../../coordinator/registry/selector.ts'
 import type { AgentRow } from '../../protocols/control/messages.ts'
 import { agentId } from '../../shared/ids.ts'
-import { cliError } from '../errors.ts'
+import { cliError } from '../terminal/errors.ts'
 import type { Session } from '../session/session.ts'
 
 /**

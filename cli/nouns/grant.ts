@@ -10,8 +10,8 @@ import { defineErrors, MusterError } from '../../shared/errors.ts'
 import { type Grant, namespaceField, type Selector } from '../../shared/trust/grant.ts'
 import { readSigned, signStatement } from '../../shared/trust/signed.ts'
 import { type SignedText, toText } from '../../shared/trust/transport.ts'
-import type { CommandContext } from '../context.ts'
-import { cliError } from '../errors.ts'
+import type { CommandContext } from '../program/handler.ts'
+import { cliError } from '../terminal/errors.ts'
 import type { Session } from '../session/session.ts'
 
 export const keyArgumentError = defineErrors({

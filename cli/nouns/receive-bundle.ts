@@ -8,7 +8,7 @@ import { diskReason, isPathFault } from '../../shared/disk-reason.ts'
 import { defineErrors } from '../../shared/errors.ts'
 import { syncFolder } from '../../shared/durable-file.ts'
 import { isBundlePath } from '../../shared/audit/bundle-layout.ts'
-import type { CommandContext } from '../context.ts'
+import type { CommandContext } from '../program/handler.ts'
 import type { Session } from '../session/session.ts'
 
 export const exportError = defineErrors({

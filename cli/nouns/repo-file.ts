@@ -5,7 +5,7 @@ import { localProtocol } from '../../protocols/local/protocol.ts'
 import { dialSocket } from '../../protocols/rpc/socket.ts'
 import { defineErrors } from '../../shared/errors.ts'
 import { agentPaths } from '../../shared/home.ts'
-import type { CommandContext } from '../context.ts'
+import type { CommandContext } from '../program/handler.ts'
 import '../program/error-tables.ts'
 
 export const repoFileError = defineErrors({

@@ -4,8 +4,8 @@
  */
 import { EXIT } from '../../shared/exit-codes.ts'
 import { formatDuration, formatSize } from '../../shared/units.ts'
-import type { CommandContext } from '../context.ts'
-import { cliError } from '../errors.ts'
+import type { CommandContext } from '../program/handler.ts'
+import { cliError } from '../terminal/errors.ts'
 import { errorOf } from '../session/results.ts'
 import { pinnedNotice } from './served.ts'
 import type { Session } from '../session/session.ts'

@@ -1,8 +1,8 @@
 /** Turns the text of a flag into what its declaration promises the handler. */
 import { parseDuration, parseSize } from '../../shared/units.ts'
 import { plainNameFault } from '../../shared/plain-name.ts'
-import type { Accepts, FlagSpec } from './command.ts'
-import { cliError } from '../errors.ts'
+import type { Accepts, FlagSpec } from './flags.ts'
+import { cliError } from '../terminal/errors.ts'
 
 /** Repeated flags beyond this are a runaway script. */
 const MAX_REPEATS = 10_000

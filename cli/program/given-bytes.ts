@@ -3,7 +3,7 @@
  * U+FFFD, so a command that used the text would act on another name than the one that was given.
  */
 import { readFileSync, readlinkSync } from 'node:fs'
-import { cliError } from '../errors.ts'
+import { cliError } from '../terminal/errors.ts'
 
 const REPLACEMENT = '\uFFFD'
 /**

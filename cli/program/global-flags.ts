@@ -1,8 +1,6 @@
 /** The flags that every command takes, wherever they stand among its own. */
-import type { FlagSpecs, FlagValues } from './command.ts'
-
-export const OUTPUT_FORMATS = ['table', 'wide', 'json', 'yaml', 'name'] as const
-export type OutputFormat = (typeof OUTPUT_FORMATS)[number]
+import { OUTPUT_FORMATS } from '../terminal/format.ts'
+import type { FlagSpecs, FlagValues } from './flags.ts'
 
 export const globalFlags = {
   home: {

@@ -2,13 +2,8 @@
  * Help pages. They lead with examples, keep to eighty columns but for words that are longer, and
  * are made from the declarations alone.
  */
-import {
-  type Declaration,
-  type FlagSpec,
-  type FlagSpecs,
-  flagName,
-  type Registry,
-} from './command.ts'
+import type { Declaration, Registry } from './command.ts'
+import { type FlagSpec, type FlagSpecs, flagName } from './flags.ts'
 import { asTyped } from './flag-value.ts'
 import { globalFlags } from './global-flags.ts'
 

@@ -5,7 +5,7 @@
  */
 import { systemClock } from '../../shared/clock.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
-import { cliError } from '../errors.ts'
+import { cliError } from '../terminal/errors.ts'
 import type { Sink } from '../terminal/sink.ts'
 
 export interface Interrupts {

@@ -4,8 +4,9 @@
  */
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { closest } from '../../shared/suggest.ts'
-import { type ArgumentSpec, type Declaration, type FlagSpecs, flagName } from './command.ts'
-import { cliError } from '../errors.ts'
+import type { Declaration } from './command.ts'
+import { type ArgumentSpec, type FlagSpecs, flagName } from './flags.ts'
+import { cliError } from '../terminal/errors.ts'
 import { absentFlag, checkText, parseFlag } from './flag-value.ts'
 import { type GlobalFlags, globalFlags } from './global-flags.ts'
 

@@ -7,7 +7,7 @@ import { MusterError } from '../../shared/errors.ts'
 import { createRedactor, type Redactor } from '../../shared/redact.ts'
 import { closest } from '../../shared/suggest.ts'
 import type { Declaration, Registry } from './command.ts'
-import { cliError } from '../errors.ts'
+import { cliError } from '../terminal/errors.ts'
 import { findInvocation, type Invocation } from './invocation.ts'
 import type { Interrupts } from './interrupt.ts'
 import type { Parsed } from './parse.ts'
@@ -67,7 +67,7 @@ export async function runProgram(
       return EXIT.done
     }
     report = { json: parsed.globals.output === 'json', verbose: parsed.globals.verbose }
-    return await runHandler(command, parsed, terminal, redactor)
+    return await runHandler({ registry, command, parsed, redactor }, terminal)
   } catch (error) {
     return reportError(
       endOf(error, terminal.interrupts.signal),
@@ -94,23 +94,28 @@ function endOf(error: unknown, signal: AbortSignal): unknown {
   return error instanceof MusterError ? error : signal.reason
 }
 
+interface Prepared {
+  readonly registry: Registry
+  readonly command: Declaration
+  readonly parsed: Parsed
+  readonly redactor: Redactor
+}
+
 async function runHandler(
-  command: Declaration,
-  parsed: Parsed,
+  { registry, command, parsed, redactor }: Prepared,
   terminal: Terminal,
-  redactor: Redactor,
 ): Promise<number> {
   const [{ createContext }, { handle }] = await Promise.all([
-    import('../context.ts'),
+    import('./context.ts'),
     command.handler(),
   ])
   await requireConfigFile(parsed.globals.config)
   const { interrupts, fault: _, ...streams } = terminal
   const code = await handle(
-    createContext({ ...parsed, ...streams, redactor, signal: interrupts.signal }),
+    createContext({ ...parsed, ...streams, registry, redactor, signal: interrupts.signal }),
   ).catch(async (error: unknown) => {
     if (!(error instanceof MusterError) || error.code !== 'trust.denied') throw error
-    const { deniedFor } = await import('../session/denied.ts')
+    const { deniedFor } = await import('./denied.ts')
     throw deniedFor(error, { on: hostsOf(parsed) })
   })
   if (typeof code === 'number') return code

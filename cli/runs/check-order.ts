@@ -1,6 +1,6 @@
 /** Refuses an order that every host would refuse, before it is signed and logged. */
 import { type RunStartArguments, runStartArguments } from '../../protocols/control/verbs.ts'
-import { cliError } from '../errors.ts'
+import { cliError } from '../terminal/errors.ts'
 
 type Order = Omit<RunStartArguments, 'runs' | 'env'>
 

@@ -5,7 +5,7 @@
 import type { RunRow } from '../../protocols/control/messages.ts'
 import { defineErrors, type MusterError } from '../../shared/errors.ts'
 import { formatDuration } from '../../shared/units.ts'
-import type { CommandContext } from '../context.ts'
+import type { CommandContext } from '../program/handler.ts'
 import { withPatience } from '../session/patience.ts'
 import { type OutputOptions, readOutput } from './run-output.ts'
 import type { Session } from '../session/session.ts'

@@ -2,9 +2,9 @@
  * Runs on the hosts of the fleet, through the coordinator: starting and stopping are orders that
  * the operator signs.
  */
-import type { CommandContext } from '../context.ts'
+import type { CommandContext } from '../program/handler.ts'
 import type { RunRow } from '../../protocols/control/messages.ts'
-import { deniedFor } from '../session/denied.ts'
+import { deniedFor } from '../program/denied.ts'
 import { failureOf } from '../session/results.ts'
 import type { StartedRun } from './run-order.ts'
 import { startError, startRuns } from './start-runs.ts'

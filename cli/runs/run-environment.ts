@@ -5,7 +5,7 @@
 import { openingsMessage } from '../../protocols/rpc/openings.ts'
 import type { Random } from '../../shared/random.ts'
 import { commitmentOf, type Opening, openingsOf } from '../../shared/trust/commitment.ts'
-import { cliError } from '../errors.ts'
+import { cliError } from '../terminal/errors.ts'
 
 export interface SealedEnvironment {
   /** For the signed arguments: a commitment by name. */

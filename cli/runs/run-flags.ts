@@ -2,7 +2,7 @@
  * Flags that several commands about runs share. Apart from the code that obeys them, so that
  * declarations stay cheap.
  */
-import type { FlagSpecs } from '../program/command.ts'
+import type { FlagSpecs } from '../program/flags.ts'
 
 export const localFlag = {
   local: {

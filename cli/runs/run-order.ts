@@ -6,8 +6,8 @@ import type { OperateResponse } from '../../protocols/control/messages.ts'
 import type { RunStartArguments } from '../../protocols/control/verbs.ts'
 import { DEFAULT_OUTPUT_BYTES } from '../../shared/run-defaults.ts'
 import { GIB } from '../../shared/units.ts'
-import { cliError } from '../errors.ts'
-import type { ArgumentSpecs, FlagSpecs, FlagValues } from '../program/command.ts'
+import { cliError } from '../terminal/errors.ts'
+import type { ArgumentSpecs, FlagSpecs, FlagValues } from '../program/flags.ts'
 
 /**
  * What the runner takes: one timer reaches no further (agent/runner/launch/order.ts), in whole

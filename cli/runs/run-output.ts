@@ -1,8 +1,8 @@
 /** A run's output on the terminal: stdout to stdout, stderr to stderr, bytes as they are. */
 import type { RunRow } from '../../protocols/control/messages.ts'
 import { createPieceReader } from '../../protocols/output/pieces.ts'
-import type { CommandContext } from '../context.ts'
-import { cliError } from '../errors.ts'
+import type { CommandContext } from '../program/handler.ts'
+import { cliError } from '../terminal/errors.ts'
 import { printable, type Sink } from '../terminal/sink.ts'
 import type { Session } from '../session/session.ts'
 

@@ -4,7 +4,7 @@
  */
 import type { OperateResponse } from '../../protocols/control/messages.ts'
 import { unenforcedLimits, type RunRemarks, killReason } from '../../shared/describe-run.ts'
-import type { CommandContext } from '../context.ts'
+import type { CommandContext } from '../program/handler.ts'
 import type { StartedRun } from './run-order.ts'
 import { printable } from '../terminal/sink.ts'
 

@@ -5,8 +5,8 @@
  */
 import type { RunRow } from '../../protocols/control/messages.ts'
 import { defineErrors, type MusterError } from '../../shared/errors.ts'
-import type { CommandContext } from '../context.ts'
-import { cliError } from '../errors.ts'
+import type { CommandContext } from '../program/handler.ts'
+import { cliError } from '../terminal/errors.ts'
 import type { RunFlags, StartedRun } from './run-order.ts'
 import type { FollowOptions } from './follow-run.ts'
 

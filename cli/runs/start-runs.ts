@@ -2,11 +2,11 @@
  * Starts runs on their hosts, for `process start` and `run`. The signed order is sent again after a
  * lost connection: it is performed once. An error names the runs that it may have started.
  */
-import { deniedFor } from '../session/denied.ts'
+import { deniedFor } from '../program/denied.ts'
 import type { OperateResponse, OperateResult } from '../../protocols/control/messages.ts'
 import { defineErrors, type MusterError } from '../../shared/errors.ts'
 import { formatDuration } from '../../shared/units.ts'
-import type { CommandContext } from '../context.ts'
+import type { CommandContext } from '../program/handler.ts'
 import { withPatience } from '../session/patience.ts'
 import { errorOf, reasonOfUnknown } from '../session/results.ts'
 import { orderOf, type RunFlags, type Started, type StartedRun } from './run-order.ts'

@@ -4,7 +4,7 @@
  */
 import { MusterError } from '../../shared/errors.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
-import type { CommandContext } from '../context.ts'
+import type { CommandContext } from '../program/handler.ts'
 
 export async function orUnknownRun(
   context: CommandContext<unknown, unknown>,

@@ -5,9 +5,9 @@
  */
 import { access } from 'node:fs/promises'
 import { coordinatorPaths } from '../../shared/home.ts'
-import type { CommandContext } from '../context.ts'
+import type { CommandContext } from '../program/handler.ts'
 import { contextFile, requireContext } from './contexts.ts'
-import { cliError } from '../errors.ts'
+import { cliError } from '../terminal/errors.ts'
 
 export interface Chosen {
   /** Undefined: the unix socket of the home. */

@@ -2,7 +2,7 @@
 import { socketError } from '../../protocols/rpc/socket.ts'
 import { coordinatorPaths } from '../../shared/home.ts'
 import { chooseCoordinator } from './choose-coordinator.ts'
-import type { CommandContext } from '../context.ts'
+import type { CommandContext } from '../program/handler.ts'
 import { homeKindError, kindOfHome } from './home-kind.ts'
 import { openOperatorKey } from './operator-key.ts'
 import '../program/error-tables.ts'

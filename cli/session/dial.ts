@@ -11,7 +11,7 @@ import { silentLogger } from '../../shared/logger.ts'
 import { generateKey } from '../../shared/identity/signer.ts'
 import { trustError } from '../../shared/trust/errors.ts'
 import { VERSION } from '../../shared/version.ts'
-import type { CommandContext } from '../context.ts'
+import type { CommandContext } from '../program/handler.ts'
 import type { Reach } from './session.ts'
 
 /**

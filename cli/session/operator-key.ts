@@ -4,7 +4,7 @@
  */
 import { openOperator } from '../../shared/identity/operator.ts'
 import type { Signer } from '../../shared/identity/signer.ts'
-import type { CommandContext } from '../context.ts'
+import type { CommandContext } from '../program/handler.ts'
 
 /** @throws identity.* */
 export function openOperatorKey(

@@ -15,7 +15,7 @@ import { systemRandom } from '../../shared/random.ts'
 import { peerIdOfKey } from '../../shared/identity/peer-id.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import { OTHER_FLEET, TEST_FLEET, testKey } from '../../shared/testing/statements.ts'
-import { cliError } from '../errors.ts'
+import { cliError } from '../terminal/errors.ts'
 import { openSession, socketReach } from './session.ts'
 
 const NOBODY = '01890000-0000-7000-8000-000000000000'

@@ -3,7 +3,7 @@
  * an error.
  */
 import { createInterface } from 'node:readline/promises'
-import { cliError } from '../errors.ts'
+import { cliError } from './errors.ts'
 
 export interface ConfirmOptions {
   /** Completes "this …": `deletes 4211 blobs (38 GiB)`. */

@@ -3,7 +3,7 @@
  * no borders, so that they can be cut and searched; JSON and YAML carry the whole value; `name`
  * prints one id a line, for other commands. On a terminal a table fits its width.
  */
-import type { OutputFormat } from '../program/global-flags.ts'
+import type { OutputFormat } from './format.ts'
 import { printable } from './sink.ts'
 import { fitTable } from './fit-table.ts'
 import { shownTime, type TimeStyle } from './shown-time.ts'

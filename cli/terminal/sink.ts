@@ -7,7 +7,7 @@ import { writeSync } from 'node:fs'
 import type { WriteStream } from 'node:tty'
 import { styleText } from 'node:util'
 import { diskReason } from '../../shared/disk-reason.ts'
-import { cliError } from '../errors.ts'
+import { cliError } from './errors.ts'
 
 export interface Sink {
   /**

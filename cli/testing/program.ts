@@ -5,7 +5,7 @@
  */
 import { open } from 'node:fs/promises'
 import { defineCommand, type Registry } from '../program/command.ts'
-import type { CommandContext } from '../context.ts'
+import type { CommandContext } from '../program/handler.ts'
 import { openOperatorKey } from '../session/operator-key.ts'
 import { readLine } from '../terminal/read-line.ts'
 import { start } from '../program/start.ts'

@@ -1,7 +1,8 @@
 /** A command that a hint, a message or a note names can be typed as it stands there. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Declaration, flagName } from '../../cli/program/command.ts'
+import type { Declaration } from '../../cli/program/command.ts'
+import { flagName } from '../../cli/program/flags.ts'
 import { registry } from '../../cli/commands/index.ts'
 import { globalFlags } from '../../cli/program/global-flags.ts'
 import { findInvocation } from '../../cli/program/invocation.ts'

@@ -4,10 +4,10 @@ import { type FactsSent, sendFactsOnce } from '../../../agent/facts/once.ts'
 import type { Confirmed } from '../../../agent/facts/plausible.ts'
 import { agentHomeError } from '../../../agent/home/identity.ts'
 import { acceptableOf, describeProblem, isFailure } from '../../../shared/facts/collection.ts'
-import { cliError } from '../../errors.ts'
+import { cliError } from '../../terminal/errors.ts'
 import '../../program/error-tables.ts'
 import { counted } from '../../terminal/counted.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Flags } from './facts.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {

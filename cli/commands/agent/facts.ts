@@ -1,5 +1,6 @@
 /** `muster agent facts` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
+import { defineCommand } from '../../program/command.ts'
+import type { FlagSpecs, FlagValues } from '../../program/flags.ts'
 
 const flags = {
   once: { type: 'boolean', summary: 'the only mode; the daemon collects by itself' },

@@ -4,7 +4,7 @@ import { joinFleet } from '../../../agent/membership/join.ts'
 import { silentLogger } from '../../../shared/logger.ts'
 import { parseTicket } from '../../../protocols/enroll/ticket.ts'
 import '../../program/error-tables.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import { readLine } from '../../terminal/read-line.ts'
 import type { Args, Flags } from './join.ts'
 

@@ -1,9 +1,9 @@
 /** Set labels of a host; an empty value takes one away. */
-import { cliError } from '../../errors.ts'
+import { cliError } from '../../terminal/errors.ts'
 import { chooseAgent } from '../../nouns/choose-agent.ts'
 import { withSession } from '../../session/connect.ts'
 import { requireDone } from '../../session/results.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Args } from './label.ts'
 
 export async function handle(

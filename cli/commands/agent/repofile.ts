@@ -1,5 +1,6 @@
 /** `muster agent repofile` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
+import { defineCommand } from '../../program/command.ts'
+import type { FlagSpecs, FlagValues } from '../../program/flags.ts'
 
 const flags = {
   repoId: { type: 'string', value: 'ID', summary: 'only this repository' },

@@ -6,7 +6,7 @@ import { withSession } from '../../session/connect.ts'
 import { requireDone } from '../../session/results.ts'
 import { signRevocation } from '../../nouns/revocation.ts'
 import type { Session } from '../../session/session.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Args, Flags } from './revoke.ts'
 
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {

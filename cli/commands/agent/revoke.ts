@@ -1,11 +1,6 @@
 /** `muster agent revoke` */
-import {
-  type ArgumentSpecs,
-  type ArgumentValues,
-  defineCommand,
-  type FlagSpecs,
-  type FlagValues,
-} from '../../program/command.ts'
+import { defineCommand } from '../../program/command.ts'
+import type { ArgumentSpecs, ArgumentValues, FlagSpecs, FlagValues } from '../../program/flags.ts'
 
 const flags = {
   yes: { type: 'boolean', summary: 'do not ask' },

@@ -1,7 +1,7 @@
 /** Run the agent in the foreground. */
 import { runAgent } from '../../../agent/main.ts'
 import '../../program/error-tables.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 
 export async function handle(context: CommandContext): Promise<void> {
   const log = await context.log()

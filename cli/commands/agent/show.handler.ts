@@ -4,7 +4,7 @@ import { describeProblem } from '../../../shared/facts/collection.ts'
 import { chooseAgent } from '../../nouns/choose-agent.ts'
 import { clockStatus, clockWords } from '../../terminal/clock-words.ts'
 import { withSession } from '../../session/connect.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Args } from './show.ts'
 
 export async function handle(

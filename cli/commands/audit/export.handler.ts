@@ -1,7 +1,7 @@
 /** Write the whole log as files that verify offline. */
 import { withSession } from '../../session/connect.ts'
 import { receiveBundle } from '../../nouns/receive-bundle.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Flags } from './export.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {

@@ -1,5 +1,6 @@
 /** `muster audit log` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
+import { defineCommand } from '../../program/command.ts'
+import type { FlagSpecs, FlagValues } from '../../program/flags.ts'
 
 const flags = {
   actor: { type: 'string', value: 'FINGERPRINT', summary: 'only what this key signed' },

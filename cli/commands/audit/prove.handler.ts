@@ -1,7 +1,7 @@
 /** Prove that an entry stands in the log. */
-import { cliError } from '../../errors.ts'
+import { cliError } from '../../terminal/errors.ts'
 import { withSession } from '../../session/connect.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Args } from './prove.ts'
 
 export async function handle(

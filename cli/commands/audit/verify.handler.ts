@@ -3,7 +3,7 @@ import { verifyBundle } from '../../../shared/audit/bundle.ts'
 import { rfc3339 } from '../../../shared/clock.ts'
 import { sha256Hex } from '../../../shared/ids.ts'
 import { withSession } from '../../session/connect.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Flags } from './verify.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {

@@ -1,5 +1,6 @@
 /** `muster audit verify` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
+import { defineCommand } from '../../program/command.ts'
+import type { FlagSpecs, FlagValues } from '../../program/flags.ts'
 
 const flags = {
   bundle: { accepts: 'path', type: 'string', value: 'DIR', summary: 'an exported log' },

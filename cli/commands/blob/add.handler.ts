@@ -1,6 +1,6 @@
 /** Put a file into the store and print its BLAKE3 id. */
 import { addBlob } from '../../nouns/blob.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Args } from './add.ts'
 
 export async function handle(

@@ -1,6 +1,6 @@
 /** Write a blob to a file, from whoever holds it, verified. */
 import { getBlob } from '../../nouns/blob.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Args, Flags } from './get.ts'
 
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {

@@ -1,7 +1,7 @@
 /** Who holds a blob. */
 import { MAX_PROVIDERS } from '../../../protocols/providers/messages.ts'
 import { blobProviders } from '../../nouns/blob.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Args } from './providers.ts'
 
 export async function handle(

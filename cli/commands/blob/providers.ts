@@ -1,5 +1,6 @@
 /** `muster blob providers` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../program/command.ts'
+import { defineCommand } from '../../program/command.ts'
+import type { ArgumentSpecs, ArgumentValues } from '../../program/flags.ts'
 
 const args = {
   blob: { summary: 'the BLAKE3 id, as b3sum prints it' },

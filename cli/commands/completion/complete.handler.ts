@@ -2,22 +2,17 @@
  * Prints the words that may stand at the end of the given ones, one a line; nothing where a file or
  * a free value may.
  */
-import {
-  type Declaration,
-  type FlagSpec,
-  type FlagSpecs,
-  flagName,
-  type Registry,
-} from '../../program/command.ts'
-import type { CommandContext } from '../../context.ts'
-import { GLOBAL_VALUE_FLAGS, globalFlags, OUTPUT_FORMATS } from '../../program/global-flags.ts'
+import type { Declaration, Registry } from '../../program/command.ts'
+import { type FlagSpec, type FlagSpecs, flagName } from '../../program/flags.ts'
+import type { CommandContext } from '../../program/handler.ts'
+import { GLOBAL_VALUE_FLAGS, globalFlags } from '../../program/global-flags.ts'
+import { OUTPUT_FORMATS } from '../../terminal/format.ts'
 import { findInvocation } from '../../program/invocation.ts'
-import { registry } from '../index.ts'
 
 export async function handle(
   context: CommandContext<unknown, { words: readonly string[] }>,
 ): Promise<void> {
-  const found = await complete(registry, context.args.words ?? [])
+  const found = await complete(context.registry, context.args.words ?? [])
   if (found.length > 0) await context.stdout.write(found.map((word) => `${word}\n`).join(''))
 }
 

@@ -2,7 +2,7 @@
  * The completion scripts. Each asks `muster __complete` with the words so far, so they need no
  * change when commands do.
  */
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 
 const SCRIPTS: Readonly<Record<string, string>> = {
   bash: `# bash completion of muster

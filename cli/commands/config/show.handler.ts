@@ -3,7 +3,7 @@
  * inside addresses.
  */
 import { MASK } from '../../../shared/redact.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 
 const SECRET_KEYS = new Set(['password'])
 

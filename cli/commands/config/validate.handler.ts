@@ -3,7 +3,7 @@
  * by this version.
  */
 import { configError } from '../../../shared/config/errors.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 
 export async function handle(context: CommandContext): Promise<void> {
   const { files, repositories, unsupported } = await context.config()

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { formatTicket, parseTicket } from '../../../protocols/enroll/ticket.ts'
 import { contextError, contextFile, requireContextName } from '../../session/contexts.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import { readLine } from '../../terminal/read-line.ts'
 import type { Args } from './add.ts'
 

@@ -1,7 +1,7 @@
 /** The coordinators that have a name. */
 import { parseTicket } from '../../../protocols/enroll/ticket.ts'
 import { contextFile } from '../../session/contexts.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 
 export async function handle(context: CommandContext): Promise<void> {
   const { current, contexts } = await contextFile(context, context.env).read()

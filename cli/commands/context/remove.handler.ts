@@ -1,6 +1,6 @@
 /** Forget the name of a coordinator. */
 import { contextFile, requireContext } from '../../session/contexts.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Args } from './remove.ts'
 
 export async function handle(

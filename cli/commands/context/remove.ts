@@ -1,5 +1,6 @@
 /** `muster context remove` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../program/command.ts'
+import { defineCommand } from '../../program/command.ts'
+import type { ArgumentSpecs, ArgumentValues } from '../../program/flags.ts'
 
 const args = {
   name: { summary: 'the context' },

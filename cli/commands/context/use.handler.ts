@@ -1,7 +1,7 @@
 /** Choose the coordinator that commands go to. */
 import { contextFile, requireContext } from '../../session/contexts.ts'
-import type { CommandContext } from '../../context.ts'
-import { cliError } from '../../errors.ts'
+import type { CommandContext } from '../../program/handler.ts'
+import { cliError } from '../../terminal/errors.ts'
 import type { Args, Flags } from './use.ts'
 
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {

@@ -1,6 +1,6 @@
 /** Run the coordinator in the foreground. */
 import { runCoordinator } from '../../../coordinator/main.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 
 export async function handle(context: CommandContext): Promise<void> {
   const log = await context.log()

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { untilAborted } from '../../../shared/interrupt.ts'
 import { formatDuration } from '../../../shared/units.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Flags } from './demo.ts'
 import { openDemoFleet, type DemoFleet } from './fleet.ts'
 import { openScratch } from './scratch.ts'

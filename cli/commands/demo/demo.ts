@@ -1,5 +1,6 @@
 /** `muster demo` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
+import { defineCommand } from '../../program/command.ts'
+import type { FlagSpecs, FlagValues } from '../../program/flags.ts'
 
 const flags = {
   once: { type: 'boolean', summary: 'end after the tour instead of staying until Ctrl-C' },

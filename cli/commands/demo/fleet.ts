@@ -10,7 +10,7 @@ import { connectRunner } from '../../../agent/runner/socket/client.ts'
 import { MusterError } from '../../../shared/errors.ts'
 import { generateKey } from '../../../shared/identity/signer.ts'
 import { saveKeyFile } from '../../../shared/identity/key-file.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import { demoError } from './scratch.ts'
 
 /** From start to `ready`, on a machine that is busy with the rest of the fleet. */

@@ -2,7 +2,7 @@
  * Shows what the demo does: each step as the command that a person would type, and what it printed.
  */
 import { spawn } from 'node:child_process'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import { wrapped } from '../../../shared/wrap-text.ts'
 import { printable } from '../../terminal/sink.ts'
 import { type DemoFleet, processEnvironment } from './fleet.ts'

@@ -1,5 +1,5 @@
 /** The checks of `muster doctor`, in the order in which they are printed. */
-import type { Check } from './check.ts'
+import type { Check } from './ground/check.ts'
 import { agent } from './checks/agent.ts'
 import { blake3 } from './checks/blake3.ts'
 import { clock } from './checks/clock.ts'

@@ -1,12 +1,12 @@
 /** Runs every check and prints what it found. A check that breaks does not stop the others. */
 import { EXIT } from '../../../shared/exit-codes.ts'
 import { MusterError } from '../../../shared/errors.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import { counted } from '../../terminal/counted.ts'
 import { printable } from '../../terminal/sink.ts'
-import type { Check, CheckStatus, Finding } from './check.ts'
+import type { Check, CheckStatus, Finding } from './ground/check.ts'
 import { checks } from './checks.ts'
-import { createSubject, reasonOf, type Subject } from './subject.ts'
+import { createSubject, reasonOf, type Subject } from './ground/subject.ts'
 
 const COLOR = { ok: 'green', warn: 'yellow', fail: 'red', skipped: 'yellow' } as const
 /** The longest status, `skipped`, and a gap: findings stand below each other. */

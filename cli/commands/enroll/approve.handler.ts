@@ -2,7 +2,7 @@
 import { chooseAgent } from '../../nouns/choose-agent.ts'
 import { withSession } from '../../session/connect.ts'
 import { requireDone } from '../../session/results.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Args, Flags } from './approve.ts'
 
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {

@@ -1,11 +1,6 @@
 /** `muster enroll approve` */
-import {
-  type ArgumentSpecs,
-  type ArgumentValues,
-  defineCommand,
-  type FlagSpecs,
-  type FlagValues,
-} from '../../program/command.ts'
+import { defineCommand } from '../../program/command.ts'
+import type { ArgumentSpecs, ArgumentValues, FlagSpecs, FlagValues } from '../../program/flags.ts'
 
 const flags = {
   label: { type: 'pairs', value: 'K=V', summary: 'a label of the host' },

@@ -1,6 +1,6 @@
 /** Hosts that wait for approval. */
 import { withSession } from '../../session/connect.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 
 export async function handle(context: CommandContext): Promise<void> {
   const { agents } = await withSession(context, (session) => session.ask('agent.list', {}))

@@ -3,7 +3,7 @@ import { tokenHash } from '../../../protocols/enroll/token-hash.ts'
 import { formatTicket, parseTicket } from '../../../protocols/enroll/ticket.ts'
 import { withSession } from '../../session/connect.ts'
 import { requireDone } from '../../session/results.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Flags } from './token.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {

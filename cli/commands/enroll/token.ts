@@ -1,5 +1,6 @@
 /** `muster enroll token` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
+import { defineCommand } from '../../program/command.ts'
+import type { FlagSpecs, FlagValues } from '../../program/flags.ts'
 
 const flags = {
   label: { type: 'pairs', value: 'K=V', summary: 'a label of the host' },

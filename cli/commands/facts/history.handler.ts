@@ -1,7 +1,7 @@
 /** What was installed, updated and removed on a host. */
 import { counted } from '../../terminal/counted.ts'
 import { withSession } from '../../session/connect.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Args, Flags } from './history.ts'
 
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {

@@ -1,7 +1,7 @@
 /** What a host has installed. */
 import { describeProblem, isFailure } from '../../../shared/facts/collection.ts'
 import { withSession } from '../../session/connect.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Args } from './show.ts'
 
 export async function handle(

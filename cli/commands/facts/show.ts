@@ -1,5 +1,6 @@
 /** `muster facts show` */
-import { type ArgumentSpecs, type ArgumentValues, defineCommand } from '../../program/command.ts'
+import { defineCommand } from '../../program/command.ts'
+import type { ArgumentSpecs, ArgumentValues } from '../../program/flags.ts'
 
 const args = {
   host: { summary: 'a name, an id, a key fingerprint, or a unique beginning of one' },

@@ -2,7 +2,7 @@
 import { withSession } from '../../session/connect.ts'
 import { requireDone } from '../../session/results.ts'
 import { signGrant } from '../../nouns/grant.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Flags } from './add.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {

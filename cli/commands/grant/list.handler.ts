@@ -1,7 +1,7 @@
 /** Who may do what. */
 import { shortId } from '../../../shared/short-id.ts'
 import { withSession } from '../../session/connect.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 
 export async function handle(context: CommandContext): Promise<void> {
   const wide = context.globals.output === 'wide'

@@ -5,10 +5,10 @@ import { parsePublicKeyLine } from '../../../shared/identity/public-key.ts'
 import { readKeyText } from '../../../shared/identity/key-file.ts'
 import { expectation } from '../../../shared/schema-issue.ts'
 import { nameField } from '../../../shared/trust/fields.ts'
-import { cliError } from '../../errors.ts'
+import { cliError } from '../../terminal/errors.ts'
 import { quoted } from '../../program/flag-value.ts'
 import { openOperatorKey } from '../../session/operator-key.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Flags } from './init.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {

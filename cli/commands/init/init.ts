@@ -1,5 +1,6 @@
 /** `muster init` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
+import { defineCommand } from '../../program/command.ts'
+import type { FlagSpecs, FlagValues } from '../../program/flags.ts'
 
 const flags = {
   fleet: { type: 'string', value: 'NAME', summary: 'what people call the fleet', default: 'fleet' },

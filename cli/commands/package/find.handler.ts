@@ -3,7 +3,7 @@ import { inventoryError } from '../../../coordinator/inventory/errors.ts'
 import { versionCondition } from '../../../shared/facts/version-condition.ts'
 import type { FindRow } from '../../../protocols/control/messages.ts'
 import { withSession } from '../../session/connect.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Args, Flags } from './find.ts'
 
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {

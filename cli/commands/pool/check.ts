@@ -1,5 +1,6 @@
 /** `muster pool check` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
+import { defineCommand } from '../../program/command.ts'
+import type { FlagSpecs, FlagValues } from '../../program/flags.ts'
 
 const flags = {
   deep: { type: 'boolean', summary: 'hash everything, however long it takes' },

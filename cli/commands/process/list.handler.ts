@@ -3,7 +3,7 @@ import { summarizeRun } from '../../../shared/describe-run.ts'
 import { shortId } from '../../../shared/short-id.ts'
 import { runStatusWords } from '../../runs/run-status-words.ts'
 import { withRuns } from '../../runs/runs.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Flags } from './list.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {

@@ -1,5 +1,6 @@
 /** `muster process list` */
-import { defineCommand, type FlagSpecs, type FlagValues } from '../../program/command.ts'
+import { defineCommand } from '../../program/command.ts'
+import type { FlagSpecs, FlagValues } from '../../program/flags.ts'
 import { localFlag } from '../../runs/run-flags.ts'
 
 const flags = {

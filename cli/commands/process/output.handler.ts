@@ -2,7 +2,7 @@
 import { gapNote, plainWriter } from '../../runs/run-output.ts'
 import { withRuns } from '../../runs/runs.ts'
 import { orUnknownRun } from '../../runs/unknown-run.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Args, Flags } from './output.ts'
 
 export function handle(context: CommandContext<Flags, Args>): Promise<number | void> {

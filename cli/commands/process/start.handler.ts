@@ -1,7 +1,7 @@
 /** Start a process on a host and print its run id. */
-import { cliError } from '../../errors.ts'
+import { cliError } from '../../terminal/errors.ts'
 import { withRuns } from '../../runs/runs.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Args, Flags } from './start.ts'
 
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {

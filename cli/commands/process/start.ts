@@ -1,10 +1,6 @@
 /** `muster process start` */
-import {
-  type ArgumentValues,
-  defineCommand,
-  type FlagSpecs,
-  type FlagValues,
-} from '../../program/command.ts'
+import { defineCommand } from '../../program/command.ts'
+import type { ArgumentValues, FlagSpecs, FlagValues } from '../../program/flags.ts'
 import { runArguments, runOptions } from '../../runs/run-order.ts'
 import { localFlag } from '../../runs/run-flags.ts'
 

@@ -3,7 +3,7 @@ import { remarkOn } from '../../runs/run-remarks.ts'
 import { runStatusWords } from '../../runs/run-status-words.ts'
 import { withRuns } from '../../runs/runs.ts'
 import { orUnknownRun } from '../../runs/unknown-run.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Args, Flags } from './status.ts'
 
 export function handle(context: CommandContext<Flags, Args>): Promise<number | void> {

@@ -1,10 +1,6 @@
 /** `muster process status` */
-import {
-  type ArgumentSpecs,
-  type ArgumentValues,
-  defineCommand,
-  type FlagValues,
-} from '../../program/command.ts'
+import { defineCommand } from '../../program/command.ts'
+import type { ArgumentSpecs, ArgumentValues, FlagValues } from '../../program/flags.ts'
 import { localFlag } from '../../runs/run-flags.ts'
 
 export type Flags = FlagValues<typeof localFlag>

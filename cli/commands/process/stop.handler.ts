@@ -1,9 +1,9 @@
 /** Stop a run and everything it started. */
-import { cliError } from '../../errors.ts'
+import { cliError } from '../../terminal/errors.ts'
 import { signalName, signalNumber } from '../../../shared/signals.ts'
 import { withRuns } from '../../runs/runs.ts'
 import { orUnknownRun } from '../../runs/unknown-run.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Args, Flags } from './stop.ts'
 
 export function handle(context: CommandContext<Flags, Args>): Promise<number | void> {

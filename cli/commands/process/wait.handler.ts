@@ -5,7 +5,7 @@ import { endWords } from '../../runs/run-remarks.ts'
 import { remoteExitCode } from '../../runs/run-watch.ts'
 import { withRuns } from '../../runs/runs.ts'
 import { orUnknownRun } from '../../runs/unknown-run.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Args, Flags } from './wait.ts'
 
 export const waitError = defineErrors({

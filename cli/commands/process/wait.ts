@@ -1,11 +1,6 @@
 /** `muster process wait` */
-import {
-  type ArgumentSpecs,
-  type ArgumentValues,
-  defineCommand,
-  type FlagSpecs,
-  type FlagValues,
-} from '../../program/command.ts'
+import { defineCommand } from '../../program/command.ts'
+import type { ArgumentSpecs, ArgumentValues, FlagSpecs, FlagValues } from '../../program/flags.ts'
 import { localFlag } from '../../runs/run-flags.ts'
 
 const flags = {

@@ -1,7 +1,7 @@
 /** Whether upstream has changes; exit code 100 if so. */
 import { EXIT } from '../../../shared/exit-codes.ts'
 import { withSession } from '../../session/connect.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Flags } from './check.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<number> {

@@ -2,7 +2,7 @@
 import { formatSize } from '../../../shared/units.ts'
 import { withSession } from '../../session/connect.ts'
 import { servedShort } from '../../nouns/served.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 
 export async function handle(context: CommandContext): Promise<void> {
   const { repositories } = await withSession(context, (session) => session.ask('repo.list', {}))

@@ -1,7 +1,7 @@
 /** Switch what `latest` serves. */
 import { withSession } from '../../session/connect.ts'
 import { requireDone } from '../../session/results.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Flags } from './publish.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {

@@ -2,7 +2,7 @@
 import { formatSize } from '../../../shared/units.ts'
 import { withSession } from '../../session/connect.ts'
 import { servedLong } from '../../nouns/served.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Flags } from './show.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {

@@ -5,10 +5,10 @@ import { MusterError } from '../../../shared/errors.ts'
 import { EXIT } from '../../../shared/exit-codes.ts'
 import { formatSize } from '../../../shared/units.ts'
 import { withSession } from '../../session/connect.ts'
-import { cliError } from '../../errors.ts'
+import { cliError } from '../../terminal/errors.ts'
 import { type SyncRow, syncLine, syncRepository } from '../../nouns/sync.ts'
 import type { Session } from '../../session/session.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Flags } from './sync.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<number> {

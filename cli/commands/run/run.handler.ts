@@ -1,7 +1,7 @@
 /** Run a command on hosts and show its output. */
 import { withSession } from '../../session/connect.ts'
 import { watchMany, watchOne } from '../../runs/run-watch.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import { startRuns } from '../../runs/start-runs.ts'
 import { watching } from '../../runs/run-output.ts'
 import type { Args, Flags } from './run.ts'

@@ -1,7 +1,7 @@
 /** What one snapshot has that another has not. */
 import { chooseSnapshot } from '../../nouns/choose-snapshot.ts'
 import { withSession } from '../../session/connect.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Flags } from './diff.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {

@@ -1,7 +1,7 @@
 /** The snapshots. */
 import { snapshotColumns } from '../../nouns/snapshot-columns.ts'
 import { withSession } from '../../session/connect.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 import type { Flags } from './list.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {

@@ -5,7 +5,7 @@ import type { StatusResponse } from '../../../protocols/control/messages.ts'
 import { counted } from '../../terminal/counted.ts'
 import { withSession } from '../../session/connect.ts'
 import { pinnedStatus } from '../../nouns/served.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 
 export async function handle(context: CommandContext): Promise<number> {
   const status = await withSession(context, (session) => session.ask('status', {}))

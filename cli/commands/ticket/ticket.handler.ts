@@ -1,6 +1,6 @@
 /** Print the ticket: where the coordinator is, and the root to pin. */
 import { withSession } from '../../session/connect.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 
 export async function handle(context: CommandContext): Promise<void> {
   await withSession(context, async (session) => {

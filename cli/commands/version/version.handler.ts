@@ -1,6 +1,6 @@
 /** Prints the version; in JSON and wide form also of what Muster runs on. */
 import { VERSION } from '../../../shared/version.ts'
-import type { CommandContext } from '../../context.ts'
+import type { CommandContext } from '../../program/handler.ts'
 
 export async function handle(context: CommandContext): Promise<void> {
   if (context.globals.output === 'table') return context.stdout.write(`${VERSION}\n`)

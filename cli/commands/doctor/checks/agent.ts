@@ -3,8 +3,8 @@ import { openClient } from '../../../../protocols/rpc/call.ts'
 import { localProtocol } from '../../../../protocols/local/protocol.ts'
 import { dialSocket } from '../../../../protocols/rpc/socket.ts'
 import { agentPaths } from '../../../../shared/home.ts'
-import type { Check } from '../check.ts'
-import { reasonOf } from '../subject.ts'
+import type { Check } from '../ground/check.ts'
+import { reasonOf } from '../ground/subject.ts'
 
 export const agent: Check = {
   name: 'agent',

@@ -2,7 +2,7 @@
  * How BLAKE3 is computed here: the fallbacks work, only slower, and that should not be found out by
  * waiting.
  */
-import type { Check } from '../check.ts'
+import type { Check } from '../ground/check.ts'
 
 export const blake3: Check = {
   name: 'blake3',

@@ -1,7 +1,7 @@
 /**
  * This machine's clock against the coordinator's: certificates, grants and orders hold for a time.
  */
-import type { Check } from '../check.ts'
+import type { Check } from '../ground/check.ts'
 import { clockStatus, clockWords } from '../../../terminal/clock-words.ts'
 
 export const clock: Check = {

@@ -1,6 +1,6 @@
 /** The configuration loads, and asks for nothing that this version does not do. */
 import { MusterError } from '../../../../shared/errors.ts'
-import type { Check } from '../check.ts'
+import type { Check } from '../ground/check.ts'
 
 export const configuration: Check = {
   name: 'config',

@@ -1,8 +1,8 @@
 /** The coordinator answers. It is asked without a key, so this works on every host of the fleet. */
 import { MusterError } from '../../../../shared/errors.ts'
 import { VERSION } from '../../../../shared/version.ts'
-import type { Check } from '../check.ts'
-import { reasonOf } from '../subject.ts'
+import type { Check } from '../ground/check.ts'
+import { reasonOf } from '../ground/subject.ts'
 
 export const coordinator: Check = {
   name: 'coordinator',

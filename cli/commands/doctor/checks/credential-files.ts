@@ -1,7 +1,7 @@
 /** The files that the configuration names for upstreams: keys, certificates, passwords. */
 import { inspectFile, namedFiles } from '../../../nouns/credential-files.ts'
 import { counted } from '../../../terminal/counted.ts'
-import type { Check } from '../check.ts'
+import type { Check } from '../ground/check.ts'
 
 export const credentialFiles: Check = {
   name: 'files',

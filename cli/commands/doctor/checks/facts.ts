@@ -8,7 +8,7 @@ import {
 } from '../../../../shared/facts/collection.ts'
 import { agentPaths } from '../../../../shared/home.ts'
 import { counted } from '../../../terminal/counted.ts'
-import type { Check } from '../check.ts'
+import type { Check } from '../ground/check.ts'
 
 function fixOf(problem: FactProblem): string {
   const [manager] = acceptableOf([problem])

@@ -1,6 +1,6 @@
 /** The home: it exists, it is ours, and nobody else can read the keys in it. */
 import { stat } from 'node:fs/promises'
-import type { Check } from '../check.ts'
+import type { Check } from '../ground/check.ts'
 
 export const home: Check = {
   name: 'home',

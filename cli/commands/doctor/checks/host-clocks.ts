@@ -1,5 +1,5 @@
 /** The clocks of the connected hosts against the coordinator's. */
-import type { Check } from '../check.ts'
+import type { Check } from '../ground/check.ts'
 import { clockStatus, clockWords } from '../../../terminal/clock-words.ts'
 
 export const hostClocks: Check = {

@@ -1,7 +1,7 @@
 /** The packages of every host that takes part: whether they are known, and as they are now. */
 import { isFailure } from '../../../../shared/facts/collection.ts'
 import { counted } from '../../../terminal/counted.ts'
-import { type Check, type Finding, someOf } from '../check.ts'
+import { type Check, type Finding, someOf } from '../ground/check.ts'
 
 export const hostFacts: Check = {
   name: 'host packages',

@@ -1,7 +1,7 @@
 /** The hosts of the fleet: connected, each on one machine, with disks that take what is written. */
 import type { AgentRow } from '../../../../protocols/control/messages.ts'
 import { counted } from '../../../terminal/counted.ts'
-import { type Check, type Finding, someOf } from '../check.ts'
+import { type Check, type Finding, someOf } from '../ground/check.ts'
 
 export const hosts: Check = {
   name: 'hosts',

@@ -1,5 +1,5 @@
 /** The audit log takes entries: without it nothing can be changed. */
-import type { Check } from '../check.ts'
+import type { Check } from '../ground/check.ts'
 
 export const log: Check = {
   name: 'log',

@@ -1,5 +1,5 @@
 /** The Node.js that runs us: 24.12 is where running TypeScript became stable. */
-import type { Check } from '../check.ts'
+import type { Check } from '../ground/check.ts'
 
 export const node: Check = {
   name: 'node',

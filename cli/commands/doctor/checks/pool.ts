@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import { MusterError } from '../../../../shared/errors.ts'
 import { formatSize, MIB } from '../../../../shared/units.ts'
-import { type Check, someOf } from '../check.ts'
+import { type Check, someOf } from '../ground/check.ts'
 
 /** A person waits for it, and monitoring may ask every minute. */
 const BUDGET = { bytes: 64 * MIB, ms: 3_000 }

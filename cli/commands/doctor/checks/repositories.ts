@@ -1,6 +1,6 @@
 /** How the last sync of each repository ended. */
 import { counted } from '../../../terminal/counted.ts'
-import { type Check, type Finding, someOf } from '../check.ts'
+import { type Check, type Finding, someOf } from '../ground/check.ts'
 
 export const repositories: Check = {
   name: 'repositories',

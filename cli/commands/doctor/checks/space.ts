@@ -1,7 +1,7 @@
 /** Free space where content is kept. */
 import { statfs } from 'node:fs/promises'
 import { formatSize, GIB } from '../../../../shared/units.ts'
-import type { Check } from '../check.ts'
+import type { Check } from '../ground/check.ts'
 
 /** Below this a single sync of a middle-sized repository fills the disk. */
 const LOW_BYTES = 5 * GIB

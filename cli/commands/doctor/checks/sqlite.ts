@@ -1,5 +1,5 @@
 /** The SQLite library: one whose write-ahead log can corrupt a database must not be used. */
-import type { Check } from '../check.ts'
+import type { Check } from '../ground/check.ts'
 
 export const sqlite: Check = {
   name: 'sqlite',

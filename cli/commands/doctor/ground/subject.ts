@@ -2,23 +2,23 @@
  * What the checks of `muster doctor` look at: this machine, the home, and the coordinator that
  * belongs to it. Each question is asked once, and only if a check needs its answer.
  */
-import { readAgentIdentity } from '../../../agent/home/identity.ts'
-import type { AgentRow, StatusResponse } from '../../../protocols/control/messages.ts'
-import { MusterError } from '../../../shared/errors.ts'
-import { coordinatorPaths } from '../../../shared/home.ts'
-import { chooseCoordinator } from '../../session/choose-coordinator.ts'
-import type { CommandContext } from '../../context.ts'
-import { type HomeKind, kindOfHome } from '../../session/home-kind.ts'
-import { openOperatorKey } from '../../session/operator-key.ts'
+import { readAgentIdentity } from '../../../../agent/home/identity.ts'
+import type { AgentRow, StatusResponse } from '../../../../protocols/control/messages.ts'
+import { MusterError } from '../../../../shared/errors.ts'
+import { coordinatorPaths } from '../../../../shared/home.ts'
+import { chooseCoordinator } from '../../../session/choose-coordinator.ts'
+import type { CommandContext } from '../../../program/handler.ts'
+import { type HomeKind, kindOfHome } from '../../../session/home-kind.ts'
+import { openOperatorKey } from '../../../session/operator-key.ts'
 import {
   type CoordinatorGreeting,
   greetCoordinator,
   openSession,
   type Reach,
   socketReach,
-} from '../../session/session.ts'
+} from '../../../session/session.ts'
 import type { Finding } from './check.ts'
-import '../../program/error-tables.ts'
+import '../../../program/error-tables.ts'
 
 /**
  * One question, on a busy machine. A stopped coordinator accepts the connection and stays silent.
@@ -117,7 +117,7 @@ async function chooseTarget(
   context: CommandContext,
   kind: HomeKind | undefined,
 ): Promise<Target | undefined> {
-  const dial = () => import('../../session/dial.ts')
+  const dial = () => import('../../../session/dial.ts')
   const { ticket, identity, source } = await chooseCoordinator(context)
   const own = context.env['MUSTER_IDENTITY'] ? undefined : identity
   // The home is what the person asks about. A context only stands in where there is no home.

@@ -1,5 +1,5 @@
 /** What can go wrong at the command line itself. */
-import { defineErrors } from '../shared/errors.ts'
+import { defineErrors } from '../../shared/errors.ts'
 
 export const cliError = defineErrors({
   'cli.usage': {

@@ -1,65 +1,16 @@
-/**
- * What a handler gets: its flags and arguments, the terminal, and the means to load everything else
- * when it needs it.
- */
-import { systemClock, type Clock } from '../shared/clock.ts'
-import type { Config } from '../shared/config/schema.ts'
-import { resolveHome } from '../shared/config/home.ts'
-import type { MusterError } from '../shared/errors.ts'
-import type { Logger } from '../shared/logger.ts'
-import { systemRandom, type Random } from '../shared/random.ts'
-import type { Redactor } from '../shared/redact.ts'
-import type { GlobalFlags } from './program/global-flags.ts'
-import type { ListResult, Screen, ValueResult } from './terminal/output.ts'
-import type { Progress, ProgressMode, ProgressOptions } from './terminal/progress.ts'
-import { printable, type Sink } from './terminal/sink.ts'
-
-// biome-ignore format: one line each
-export interface CommandContext<F = Readonly<Record<string, unknown>>, A = Readonly<Record<string, unknown>>> {
-  readonly flags: F
-  readonly args: A
-  readonly globals: GlobalFlags
-  readonly stdin: NodeJS.ReadStream
-  /** For results only. */
-  readonly stdout: Sink
-  /** For everything else; prefer {@link note}. */
-  readonly stderr: Sink
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly clock: Clock
-  readonly random: Random
-  readonly redactor: Redactor
-  /**
-   * Aborts at the first Ctrl-C or SIGTERM, and when the reader of stdout goes away. Its reason is
-   * the error to end with.
-   */
-  readonly signal: AbortSignal
-  /** The home, absolute; not checked to exist. */
-  home(): string
-  /** The configuration of the home, loaded once. @throws config.* */
-  config(): Promise<Config>
-  /** The log of a daemon: JSON lines on stderr, readable ones on a terminal. */
-  log(): Promise<Logger>
-  /** Prints a result in the form that -o asks for. */
-  printList<Row>(result: ListResult<Row>): Promise<void>
-  printOne(result: ValueResult): Promise<void>
-  /** A line for the person, on stderr; silent with -q. */
-  note(text: string): Promise<void>
-  /** Like {@link note}, with -v only. */
-  detail(text: string): Promise<void>
-  /**
-   * A failure that does not end the command, said in the same form as one that does. Returns its
-   * exit code.
-   */
-  report(error: MusterError): Promise<number>
-  /** Progress on stderr: bars on a terminal, a line now and then elsewhere, nothing with -q. */
-  progress(options: ProgressOptions): Promise<Progress>
-  /**
-   * Asks before something is destroyed. `action` completes "this …": `deletes 4211 blobs (38 GiB)`.
-   * `yes` is the command's --yes.
-   * @throws cli.not-confirmed where nobody can be asked, cli.declined
-   */
-  confirm(action: string, yes: boolean): Promise<void>
-}
+/** Makes the context of a handler. What it offers is loaded at its first use. */
+import { systemClock } from '../../shared/clock.ts'
+import type { Config } from '../../shared/config/schema.ts'
+import { resolveHome } from '../../shared/config/home.ts'
+import type { Logger } from '../../shared/logger.ts'
+import { systemRandom } from '../../shared/random.ts'
+import type { Redactor } from '../../shared/redact.ts'
+import type { Registry } from './command.ts'
+import type { GlobalFlags } from './global-flags.ts'
+import type { Screen } from '../terminal/output.ts'
+import type { ProgressMode } from '../terminal/progress.ts'
+import type { CommandContext } from './handler.ts'
+import { printable, type Sink } from '../terminal/sink.ts'
 
 export interface ContextOptions {
   readonly flags: Readonly<Record<string, unknown>>
@@ -71,6 +22,7 @@ export interface ContextOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly redactor: Redactor
   readonly signal: AbortSignal
+  readonly registry: Registry
 }
 
 export function createContext(options: ContextOptions): CommandContext {
@@ -95,13 +47,13 @@ export function createContext(options: ContextOptions): CommandContext {
     config: () => (config ??= loadFor(options, home(), uid)),
     log: () => (log ??= createLog(options)),
     printList: async (result) => {
-      const { formatList } = await import('./terminal/output.ts')
+      const { formatList } = await import('../terminal/output.ts')
       const text = await formatList(globals.output, result, screen())
       if (text !== '') await stdout.write(text)
       else if (!globals.quiet) await write('nothing to list')
     },
     printOne: async (result) => {
-      const { formatOne } = await import('./terminal/output.ts')
+      const { formatOne } = await import('../terminal/output.ts')
       await stdout.write(await formatOne(globals.output, result, screen()))
     },
     note: async (text) => {
@@ -111,14 +63,14 @@ export function createContext(options: ContextOptions): CommandContext {
       if (globals.verbose && !globals.quiet) await write(text)
     },
     report: async (error) => {
-      const { reportError } = await import('./program/report-error.ts')
+      const { reportError } = await import('./report-error.ts')
       return reportError(error, options, {
         json: globals.output === 'json',
         verbose: globals.verbose,
       })
     },
     progress: async (progress) => {
-      const { createProgress } = await import('./terminal/progress.ts')
+      const { createProgress } = await import('../terminal/progress.ts')
       return createProgress(
         { clock: systemClock, sink: stderr },
         { ...progress, mode: progressMode(options) },
@@ -126,7 +78,7 @@ export function createContext(options: ContextOptions): CommandContext {
     },
     confirm: async (action, yes) => {
       if (yes) return
-      const { confirm } = await import('./terminal/confirm.ts')
+      const { confirm } = await import('../terminal/confirm.ts')
       await confirm({
         action,
         input: options.stdin,
@@ -146,15 +98,15 @@ function progressMode({ globals, stderr, env }: ContextOptions): ProgressMode {
 
 async function loadFor(options: ContextOptions, home: string, uid: number): Promise<Config> {
   const [{ findConfigFile }, { loadConfig }] = await Promise.all([
-    import('../shared/config/home.ts'),
-    import('../shared/config/load.ts'),
+    import('../../shared/config/home.ts'),
+    import('../../shared/config/load.ts'),
   ])
   const file = await findConfigFile({ flag: options.globals.config, env: options.env, home })
   return loadConfig({ env: options.env, uid, protect: options.redactor.protect }, { file, home })
 }
 
 async function createLog({ globals, stderr, redactor }: ContextOptions): Promise<Logger> {
-  const { createLogger } = await import('../shared/logger.ts')
+  const { createLogger } = await import('../../shared/logger.ts')
   const level = globals.verbose ? 'debug' : globals.quiet ? 'warn' : 'info'
   const color = stderr.style('red', 'x') !== 'x'
   return createLogger(

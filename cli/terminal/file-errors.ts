@@ -1,5 +1,5 @@
 /** Errors of the files that a person names: content to add, and output. */
-import { defineErrors } from '../shared/errors.ts'
+import { defineErrors } from '../../shared/errors.ts'
 
 export const fileError = defineErrors({
   'file.altered': {
