@@ -3,12 +3,13 @@
  * a write is tried only after one failed, until one succeeds. So a disk that is full, read-only or
  * broken is reported while it is, and no longer.
  */
-import { rm, statfs } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Trouble } from '../../protocols/hello/messages.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { writeDurable } from '../../shared/durable-file.ts'
 import type { MusterError } from '../../shared/errors.ts'
+import { isFull } from '../../shared/free-space.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Random } from '../../shared/random.ts'
 import { storageError, storageFailure } from '../../shared/storage-error.ts'
@@ -18,8 +19,6 @@ import { KIB } from '../../shared/units.ts'
 const LOOK_MS = 10_000
 /** While something is wrong, a write is tried this often: people wait for it. */
 const AGAIN_MS = 2_000
-/** An order needs a few small files, each a block and an entry of its folder. */
-const LEAST_BYTES = 64 * KIB
 /** Of the file that is tried: more than a file system keeps inside of an inode. */
 const TRIED_BYTES = 4 * KIB
 const TRIED = '.write-test'
@@ -101,11 +100,9 @@ async function firstFailure(
 }
 
 async function spaceFailure(path: string): Promise<MusterError | undefined> {
-  const { bavail, bfree, bsize } = await statfs(path)
-  const free = (process.geteuid?.() === 0 ? bfree : bavail) * bsize
-  return free >= LEAST_BYTES
-    ? undefined
-    : asFailure(Object.assign(new Error('no space'), { code: 'ENOSPC' }), path)
+  return (await isFull(path))
+    ? asFailure(Object.assign(new Error('no space'), { code: 'ENOSPC' }), path)
+    : undefined
 }
 
 async function tryWriting(

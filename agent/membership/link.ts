@@ -50,6 +50,9 @@ const FINAL: ReadonlySet<string> = new Set([
   'registry.name-taken',
 ])
 
+/** What a coordinator whose own disk is full answers with. */
+const COORDINATOR_DISK: ReadonlySet<string> = new Set(['database.full', 'ledger.storage'])
+
 export interface LinkDeps {
   readonly node: MusterNode
   readonly trust: TrustState
@@ -221,16 +224,18 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
 /** A refusal, a wrong signature or a disk that fails is not an absent coordinator. */
 function failureWords(error: unknown): string {
   if (isStorageFailure(error)) return 'this host cannot store what it needs to connect'
+  if (error instanceof MusterError && COORDINATOR_DISK.has(codeOf(error)))
+    return 'the coordinator cannot store what it needs to admit this host'
   return error instanceof MusterError && error.exit !== 'unreachable'
     ? 'the coordinator did not admit this host'
     : 'coordinator cannot be reached'
 }
 
 function isFinal(error: unknown): boolean {
-  if (!(error instanceof MusterError)) return false
-  // A process that does not have the registry's table of errors sees a refusal with its code.
-  return (
-    FINAL.has(error.code) ||
-    (error.code === 'protocol.refused' && FINAL.has(String(error.data['code'])))
-  )
+  return error instanceof MusterError && FINAL.has(codeOf(error))
+}
+
+/** A process that does not have the coordinator's tables of errors sees a refusal with its code. */
+function codeOf({ code, data }: MusterError): string {
+  return code === 'protocol.refused' ? String(data['code']) : code
 }

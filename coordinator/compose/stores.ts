@@ -41,6 +41,8 @@ export interface Stores {
   readonly database: Database
   readonly pool: Pool
   readonly ledger: Ledger
+  /** Where this coordinator writes: its home, and the place of the content. */
+  readonly folders: readonly string[]
   /** Ends every connection of the home's socket. */
   closeSocket(): Promise<void>
 }
@@ -79,5 +81,6 @@ export async function composeStores(
     { ...deps, database, signer: issuer },
     { fleet: identity.fleet, coordinator: identity.name, folder: paths.log },
   )
-  return { identity, nodeKey, issuer, database, pool, ledger, closeSocket }
+  const folders = [options.home, config.storage.base_path]
+  return { identity, nodeKey, issuer, database, pool, ledger, folders, closeSocket }
 }

@@ -111,7 +111,7 @@ function serveControl(deps: All, http: WebServer): Serve {
       http: () => http.url,
       sessions: createSessions({ access, clock, random }, { fleet, coordinator: peerId }),
     },
-    { fleet, name, peerId, rootDigest: root, startedAt: clock.now() },
+    { fleet, name, peerId, rootDigest: root, startedAt: clock.now(), folders: stores.folders },
   )
   return serveProtocol(control, handlers, network.serving)
 }

@@ -82,8 +82,8 @@ export const databaseError = defineErrors({
   },
   'database.full': {
     exit: 'failed',
-    message: (d: { database: string }) => `no space left for ${d.database}`,
-    hint: () => 'free some space; nothing was changed',
+    message: (d: { database: string }) => `no space left on the coordinator for ${d.database}`,
+    hint: () => 'free some space on the coordinator; nothing was changed',
   },
   'database.exists': {
     exit: 'conflict',

@@ -20,7 +20,9 @@ import {
 import { wireError } from '../../protocols/wire/errors.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import { toText } from '../../shared/trust/transport.ts'
+import { ledgerError } from '../audit/errors.ts'
 import type { Dialect } from '../database/schema/columns.ts'
+import { databaseError } from '../database/errors.ts'
 import { DIALECTS } from '../database/testing.ts'
 import type { LoggedOperation } from '../operations/operation.ts'
 import { runVerbs } from '../verbs/runs.ts'
@@ -391,6 +393,33 @@ for (const dialect of DIALECTS) {
     )
     assert.equal((await logged()).filter((line) => line === 'host-1: done').length, 1)
     assert.equal(stays.status, 'approved')
+  })
+
+  it(`AL-04: a disk of the coordinator that is full is no alarm about a host's checkpoint (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { coordinator, hosts, members } = await scene(stack, dialect, 1)
+    const [host] = members as [AgentRecord]
+    const { note } = await coordinator.ledger.checkpoint()
+    await hosts.connect(host, {
+      command: {
+        ...doing(host, 0),
+        position: async () => ({ size: 1, root: null, epoch: 0, checkpoint: note }),
+      },
+    })
+    const failures = [
+      databaseError('database.full', { database: 'muster.db' }),
+      ledgerError('ledger.storage', { path: 'tile', reason: 'the disk is full' }),
+    ]
+    const { access, agents, clock, log, ledger } = coordinator
+    for (const failure of failures) {
+      const compareCheckpoint = () => Promise.reject(failure)
+      const parts = { access, agents, clock, log, open: hosts.open }
+      const dispatch = createDispatch({ ...parts, ledger: { ...ledger, compareCheckpoint } })
+      await assert.rejects(dispatch.witness(host, new AbortController().signal), failure)
+    }
+    const lines = JSON.stringify(log.lines)
+    assert.match(lines, /the checkpoint of a host was not compared/)
+    assert.doesNotMatch(lines, /does not fit/)
   })
 
   it(`AL-04: a host that has seen more of the log, or another one, freezes it; one that only says so does not (${dialect})`, async () => {

@@ -19,6 +19,7 @@ import { isStorageFailure } from '../../shared/storage-error.ts'
 import type { Opening } from '../../shared/trust/commitment.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import type { Ledger } from '../audit/ledger.ts'
+import { isOwnTrouble } from '../database/own-trouble.ts'
 import { hostOutcomeError, outcomeError } from '../outcomes/errors.ts'
 import { checkedOutcome } from '../outcomes/host-outcome.ts'
 import { failed, type LoggedIntent, type TargetResult } from '../outcomes/result.ts'
@@ -219,10 +220,14 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     try {
       await deps.ledger.compareCheckpoint(note)
     } catch (error) {
-      deps.log.error(
-        { host: agent.name, error },
-        'the checkpoint that a host holds does not fit this log',
-      )
+      // A disk that is full or a database that is away says nothing about the checkpoint.
+      if (isOwnTrouble(error))
+        deps.log.warn({ host: agent.name, error }, 'the checkpoint of a host was not compared')
+      else
+        deps.log.error(
+          { host: agent.name, error },
+          'the checkpoint that a host holds does not fit this log',
+        )
       throw error
     }
     const oldest = sound.size >= SOUND_NOTES ? sound.values().next().value : undefined

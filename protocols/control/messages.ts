@@ -78,6 +78,8 @@ export const statusResponse = z.object({
     startedAt: time,
     addresses: z.array(z.string()),
     http: z.string().nullable(),
+    /** A failure of its disk, because of which it refuses changes. Absent: none. */
+    trouble: z.string().optional(),
   }),
   repositories: z.array(
     z.object({

@@ -52,6 +52,10 @@ export async function handle(context: CommandContext): Promise<number> {
     await context.note('follow docs/RECOVERY.md')
     return EXIT.verification
   }
+  if (coordinator.trouble !== undefined) {
+    await context.note(`the coordinator refuses every change: ${coordinator.trouble}`)
+    return EXIT.failed
+  }
   if (log.unsigned !== true) return EXIT.done
   await context.note('the log cannot be signed, and every change is refused: muster doctor')
   return EXIT.failed

@@ -7,6 +7,7 @@ import { isLoopback } from '../../../node/libp2p/address.ts'
 import { formatTicket, MAX_TICKET_ADDRESSES } from '../../../protocols/enroll/ticket.ts'
 import { rfc3339 } from '../../../shared/clock.ts'
 import type { FleetId, Sha256 } from '../../../shared/ids.ts'
+import { isFull } from '../../../shared/free-space.ts'
 import { storageWords } from '../../../shared/storage-error.ts'
 import { VERSION } from '../../../shared/version.ts'
 import type { Ledger } from '../../audit/ledger.ts'
@@ -43,6 +44,8 @@ export interface FleetOptions {
   readonly peerId: string
   readonly rootDigest: Sha256
   readonly startedAt: number
+  /** Where this coordinator writes: its home, and the place of the content. */
+  readonly folders?: readonly string[]
 }
 
 export function agentRow(
@@ -79,6 +82,13 @@ export function agentRow(
 export function ticketAddresses(addresses: readonly string[]): readonly string[] {
   const elsewhere = addresses.filter((address) => !isLoopback(address))
   return (elsewhere.length > 0 ? elsewhere : addresses).slice(0, MAX_TICKET_ADDRESSES)
+}
+
+/** A failure of this coordinator's own disk, by its free space. */
+async function ownTrouble({ folders = [] }: FleetOptions): Promise<string | undefined> {
+  for (const path of folders)
+    if (await isFull(path)) return storageWords({ code: 'storage.full', path })
+  return undefined
 }
 
 export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHandlers {
@@ -136,6 +146,7 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
       const rows = (await agents.list()).map((agent) => agentRow(agent, deps))
       const count = (status: AgentRow['status']): number =>
         rows.filter((row) => row.status === status).length
+      const trouble = await ownTrouble(options)
       const head = await ledger.head()
       const signed = ledger.published()
       const store = await database.query
@@ -150,6 +161,7 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
           startedAt: rfc3339(options.startedAt),
           addresses: [...deps.addresses()],
           http: deps.http() ?? null,
+          ...(trouble === undefined ? {} : { trouble }),
         },
         repositories: await repositories(),
         agents: {

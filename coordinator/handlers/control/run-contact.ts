@@ -8,6 +8,7 @@ import type { Clock } from '../../../shared/clock.ts'
 import { MusterError } from '../../../shared/errors.ts'
 import type { RunId } from '../../../shared/ids.ts'
 import { isTerminal, NOT_CONFIRMED, describeRun } from '../../../shared/describe-run.ts'
+import { databaseError } from '../../database/errors.ts'
 import type { Dispatch } from '../../dispatch/dispatch.ts'
 import { dispatchError } from '../../dispatch/errors.ts'
 import { heardOf } from '../../dispatch/heard.ts'
@@ -40,27 +41,55 @@ export async function askHost(
     return { statuses: none, contact: 'offline' }
   if (of.length === 0) return { statuses: none, contact: 'answered' }
   const asked = of.slice(0, RUNS_PAGE).map(({ run }) => run)
+  // Before the question: an order that is on its way may reach the host just after the answer.
+  const unconfirmed = of.filter(({ state }) => state === 'starting').map(({ run }) => run)
+  const settled = await deps.runs.settled(unconfirmed)
+  const said = await statesOf(deps, agent, asked, outer)
+  if (!('states' in said)) return { statuses: none, contact: said.contact }
+  const statuses = heardOf(asked, said.states)
+  const now = deps.clock.now()
+  const pending = new Set<RunId>(unconfirmed.filter((run) => !settled.has(run)))
+  const disowned = asked.filter((run) => !statuses.has(run) && !pending.has(run))
+  await unlessFull(async () => {
+    for (const heard of statuses.values()) await deps.runs.update(agent.id, heard, now)
+    await deps.runs.disown(agent.id, disowned, now)
+  })
+  return { statuses, contact: 'answered' }
+}
+
+/** What the host says of the runs, or why it says nothing. The database has no part in this. */
+async function statesOf(
+  deps: RunContactDeps,
+  agent: AgentRecord,
+  asked: readonly RunId[],
+  outer: AbortSignal,
+): Promise<
+  { readonly states: readonly RunStatusMessage[] } | { readonly contact: 'offline' | 'silent' }
+> {
   const signal = AbortSignal.any([outer, deps.clock.timeout(ASK_MS)])
   try {
-    // Before the question: an order that is on its way may reach the host just after the answer.
-    const unconfirmed = of.filter(({ state }) => state === 'starting').map(({ run }) => run)
-    const settled = await deps.runs.settled(unconfirmed)
     const client = await deps.dispatch.connect(agent, signal)
     const { runs: states } = await client
-      .call('status', { runs: asked }, { signal })
+      .call('status', { runs: [...asked] }, { signal })
       .finally(() => void client.close().catch(() => undefined))
-    const statuses = heardOf(asked, states)
-    const now = deps.clock.now()
-    for (const heard of statuses.values()) await deps.runs.update(agent.id, heard, now)
-    const pending = new Set<RunId>(unconfirmed.filter((run) => !settled.has(run)))
-    const disowned = asked.filter((run) => !statuses.has(run) && !pending.has(run))
-    await deps.runs.disown(agent.id, disowned, now)
-    return { statuses, contact: 'answered' }
+    return { states }
   } catch (error) {
     outer.throwIfAborted()
     if (!(error instanceof MusterError) && !signal.aborted) throw error
     const gone = dispatchError.is(error, 'dispatch.offline') && !signal.aborted
-    return { statuses: none, contact: gone ? 'offline' : 'silent' }
+    return { contact: gone ? 'offline' : 'silent' }
+  }
+}
+
+/**
+ * Writes down what a host said. While the database has no room, the answer is shown all the same;
+ * the next answer is written down.
+ */
+export async function unlessFull(write: () => Promise<void>): Promise<void> {
+  try {
+    await write()
+  } catch (error) {
+    if (!databaseError.is(error, 'database.full')) throw error
   }
 }
 

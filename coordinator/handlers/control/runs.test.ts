@@ -9,6 +9,7 @@ import { createPolicy } from '../../sessions/policy.ts'
 import { type RunId, runId } from '../../../shared/ids.ts'
 import { TEST_TIME, testUuid } from '../../../shared/testing/statements.ts'
 import type { Dialect } from '../../database/schema/columns.ts'
+import { databaseError } from '../../database/errors.ts'
 import { DIALECTS } from '../../database/testing.ts'
 import { createDispatch } from '../../dispatch/dispatch.ts'
 import { createRuns } from '../../dispatch/runs.ts'
@@ -231,6 +232,41 @@ for (const dialect of DIALECTS) {
     assert.equal((await show()).status, 'running')
     hosts.disconnect(a)
     assert.equal((await show()).status, 'running')
+  })
+
+  it(`runs: what a host says is shown while the database has no room (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { coordinator, hosts, a, started, runs } = await scene(stack, dialect)
+    const { ledger, access, agents, clock, log } = coordinator
+    const dispatch = createDispatch({ ledger, access, agents, clock, log, open: hosts.open })
+    const full = async (): Promise<void> => {
+      throw databaseError('database.full', { database: 'muster.db' })
+    }
+    const ask = runHandlers({
+      agents,
+      dispatch,
+      clock,
+      access,
+      open: hosts.open,
+      runs: { ...runs, update: full, disown: full },
+    })
+    const run = await started(a, 1)
+    const end = stateOf(run, { state: 'exited', exitCode: 3 })
+    await hosts.connect(a, {
+      command: { status: async () => ({ runs: [end] }) },
+      output: { read: async () => ({ status: end }) },
+    })
+    const row = await ask['run.status'].run({ run }, context)
+    assert.deepEqual([row.status, row.stale, row.contact], ['exited: 3', false, 'answered'])
+    const session = { operator: operator.fingerprint, notAfter: clock.at + 60_000 }
+    const watching = {
+      signal: forever,
+      caller: { kind: 'operator', ...session },
+      peer: { session },
+      send: async () => undefined,
+    } as never
+    const request = { run, follow: true, stdout: 0, stderr: 0 }
+    assert.equal((await ask['run.output'].run(request, watching)).status, 'exited: 3')
   })
 
   it(`runs: one that its host disowns ends, but not while its order is on the way (${dialect})`, async () => {

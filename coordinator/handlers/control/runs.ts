@@ -21,7 +21,7 @@ import type { RunRecord, Runs } from '../../dispatch/runs.ts'
 import type { Access } from '../../registry/access.ts'
 import type { AgentRecord, Agents } from '../../registry/agents.ts'
 import { registryError } from '../../registry/errors.ts'
-import { askHost, runRow } from './run-contact.ts'
+import { askHost, runRow, unlessFull } from './run-contact.ts'
 import { whileAllowed } from './standing.ts'
 
 type Control = Handlers<typeof control>
@@ -164,7 +164,8 @@ export function runHandlers(deps: RunDeps): RunHandlers {
           )
         })
         const status = heardOf([record.run], [said]).get(record.run)
-        if (status !== undefined) await runs.update(agent.id, status, deps.clock.now())
+        if (status !== undefined)
+          await unlessFull(() => runs.update(agent.id, status, deps.clock.now()))
         return runRow(record, agent, { status, contact: 'answered' }, now())
       },
     },

@@ -1,10 +1,12 @@
 /** Free space where content is kept. */
 import { statfs } from 'node:fs/promises'
-import { formatSize, GIB } from '../../../../shared/units.ts'
+import { formatSize, GIB, MIB } from '../../../../shared/units.ts'
 import type { Check } from '../ground/check.ts'
 
 /** Below this a single sync of a middle-sized repository fills the disk. */
 const LOW_BYTES = 5 * GIB
+/** Less does not take one more entry of the log with its checkpoint for certain. */
+const FULL_BYTES = MIB
 
 export const space: Check = {
   name: 'space',
@@ -18,6 +20,8 @@ export const space: Check = {
     const free = stats.bavail * stats.bsize
     const detail = `${formatSize(free)} free in ${folder}`
     if (free >= LOW_BYTES) return { status: 'ok', detail }
+    if (free < FULL_BYTES)
+      return { status: 'fail', detail, fix: `free some space in ${folder}; no restart is needed` }
     return {
       status: 'warn',
       detail,

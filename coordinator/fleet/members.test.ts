@@ -1,0 +1,81 @@
+/** What is left undone while the coordinator's disk is full is done once there is room. */
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import type { MusterNode } from '../../node/node.ts'
+import { systemClock } from '../../shared/clock.ts'
+import { recordedLog } from '../../shared/testing/recorded-log.ts'
+import { databaseError } from '../database/errors.ts'
+import type { Ingest } from '../inventory/ingest.ts'
+import type { AgentRecord, Agents } from '../registry/agents.ts'
+import { watchMembers } from './members.ts'
+
+const HOST = {
+  id: 'h',
+  peerId: 'peer',
+  name: 'web-1',
+  status: 'approved',
+} as unknown as AgentRecord
+
+/** A host that has connected, on a coordinator whose database has no room as long as it is said. */
+function scene() {
+  const disk = { isFull: true }
+  const steps: string[] = []
+  const step = (name: string) => async (): Promise<void> => {
+    if (disk.isFull) throw databaseError('database.full', { database: 'muster.db' })
+    steps.push(name)
+  }
+  const listeners = new Map<string, (peer: string) => void>()
+  const peer = { id: 'peer', address: '', member: { role: 'agent' } }
+  const node = {
+    on: (event: string, listener: (peer: string) => void) => {
+      listeners.set(event, listener)
+      return () => listeners.delete(event)
+    },
+    peer: () => peer,
+    peers: () => [peer],
+  } as unknown as MusterNode
+  let tick = (): void => undefined
+  const clock = {
+    ...systemClock,
+    every: (_ms: number, run: () => void) => {
+      tick = run
+      return () => undefined
+    },
+  }
+  const agents = { byPeer: async () => HOST, recordContact: step('seen') } as unknown as Agents
+  const ingest = { pull: step('pull') } as unknown as Ingest
+  const log = recordedLog()
+  const deps = { node, agents, ingest, clock, log, witness: step('witness') }
+  const off = watchMembers({ ...deps, settle: step('settle') }, new AbortController().signal)
+  return {
+    disk,
+    steps,
+    log,
+    off,
+    tick: () => tick(),
+    connect: () => listeners.get('connect')?.('peer'),
+  }
+}
+
+const until = async (condition: () => boolean): Promise<void> => {
+  while (!condition()) await systemClock.sleep(1)
+}
+
+test('a host that comes while the disk is full is taken up once there is room', async () => {
+  const { disk, steps, log, off, tick, connect } = scene()
+  connect()
+  // One line says that it has come, and one for each step that failed.
+  await until(() => log.lines.length === 5)
+  tick()
+  await until(() => log.lines.length === 9)
+  assert.deepEqual(steps, [])
+  disk.isFull = false
+  tick()
+  await until(() => steps.length === 4)
+  assert.deepEqual(steps, ['seen', 'witness', 'settle', 'pull'])
+  // From now on it is only noted that the host is there.
+  tick()
+  await until(() => steps.length === 5)
+  assert.equal(steps[4], 'seen')
+  off()
+})
