@@ -71,7 +71,7 @@ test('reports the median ratio of alternating rounds after a warm-up', async () 
 
 test('names a rival that is not installed, with advice, and skips it', async () => {
   const rival = program(context, {
-    name: 'nobody',
+    name: 'missing',
     command: 'no-such-program-anywhere',
     args: [],
     absent: 'install it',
@@ -83,8 +83,8 @@ test('names a rival that is not installed, with advice, and skips it', async () 
     contenders: async () => [claiming('ours', [1], []), rival],
   }
   const table = formatTable(benchmark, await runBenchmark(benchmark, context), false)
-  assert.match(table, /nobody +absent/)
-  assert.match(table, /nobody is absent: install it\nno rival, no verdict/)
+  assert.match(table, /missing +absent/)
+  assert.match(table, /missing is absent: install it\nno rival, no verdict/)
 })
 
 test('measures jobs and programs, and reports their failures', async () => {

@@ -1,6 +1,6 @@
 /**
- * The published package: packed and unpacked as npm does, it starts, and it holds what it loads and
- * nothing else.
+ * The published package, packed and unpacked by npm: it starts, and it contains exactly the files
+ * that it loads.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
@@ -27,7 +27,7 @@ import { withoutComments } from './comments.ts'
 import { importsOf, root } from './sources.ts'
 
 let folder = ''
-/** Where `npm install` would have put the package. */
+/** The package's folder after `npm install`. */
 let installed = ''
 
 before(() => {
@@ -52,19 +52,19 @@ before(() => {
   installed = join(folder, 'prefix/node_modules/muster-fleet')
   mkdirSync(installed, { recursive: true })
   execFileSync('tar', ['-xzf', join(folder, tarball), '-C', installed, '--strip-components=1'])
-  // What `npm install` would have fetched.
+  // The packages that `npm install` would have fetched.
   symlinkSync(join(root, 'node_modules'), join(installed, 'node_modules'))
   symlinkSync(join(installed, 'bin/muster.js'), join(folder, 'muster'))
 })
 after(() => rmSync(folder, { recursive: true }))
 
-/** The Node on the machine's own path, which may be an old one. */
+/** The Node on the machine's path, which may be an old one. */
 function systemNode(): string | undefined {
   const folders = (process.env.PATH ?? '').split(':').filter((entry) => !entry.startsWith(root))
   return folders.map((entry) => join(entry, 'node')).find((node) => existsSync(node))
 }
 
-test("package: muster starts from where npm links it, also under the machine's own Node", () => {
+test('package: muster starts through the link of npm, also with another Node', () => {
   for (const node of [process.execPath, systemNode()].filter((path) => path !== undefined)) {
     const run = (...args: string[]): string =>
       execFileSync(node, [join(folder, 'muster'), ...args], { cwd: folder, encoding: 'utf8' })
@@ -74,7 +74,7 @@ test("package: muster starts from where npm links it, also under the machine's o
   }
 })
 
-test('package: it holds what it loads, and neither tests nor TypeScript', () => {
+test('package: contains the files that it loads, no tests and no TypeScript', () => {
   const files = globSync('**/*', { cwd: installed, exclude: ['node_modules'] })
   assert.deepEqual(
     files.filter((file) => /\.ts$|\.test\.|(^|\/)(testing|e2e|bench|tools)(\/|$)/.test(file)),
@@ -94,13 +94,13 @@ test('package: it holds what it loads, and neither tests nor TypeScript', () => 
       if (target !== undefined)
         assert.ok(existsSync(join(installed, target)), `${file} loads ${specifier}`)
     }
-    // A path to a TypeScript file of ours that is started or read; it has to follow the name of the
-    // running file (import.meta.filename).
+    // A path to one of our TypeScript files that is started or read. It must use the extension of
+    // the running file (import.meta.filename).
     assert.doesNotMatch(code, /["'`]\.{1,2}\/[^"'`\s]*\.ts["'`]/, file)
   }
 })
 
-test('package: every package that it loads is one of its dependencies', () => {
+test('package: every loaded package is one of its dependencies', () => {
   const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>
   }
@@ -116,7 +116,7 @@ test('package: every package that it loads is one of its dependencies', () => {
   assert.deepEqual([...loaded].filter((name) => dependencies[name] === undefined).sort(), [])
 })
 
-test('package: a build replaces an earlier one and refuses a folder that holds anything else', () => {
+test('package: a build replaces an earlier one and rejects any other folder', () => {
   assert.throws(() => build(root), /expected an empty folder or an earlier build/)
   const other = join(folder, 'other')
   mkdirSync(other)
@@ -129,7 +129,7 @@ test('package: a build replaces an earlier one and refuses a folder that holds a
   assert.equal(existsSync(stale), false)
 })
 
-/** The start of the package as an old Node meets it, with `program` in place of the command line. */
+/** The start of the package under an old Node, with `program` in place of the command line. */
 function oldNode(name: string, program: string): { words: string[] } {
   const place = join(folder, name)
   const bundled = join(place, `node_modules/node-${process.platform}-${process.arch}`)
@@ -145,7 +145,7 @@ function oldNode(name: string, program: string): { words: string[] } {
   return { words: ['--import', older, join(place, 'bin/muster.js')] }
 }
 
-test('package: under an old Node what is not UTF-8 is refused, or named to the program', async () => {
+test('package: under an old Node rejects or reports text that is not UTF-8', async () => {
   const { words } = oldNode('old-bytes', 'console.log(process.env.MUSTER_NOT_UTF8)\n')
   const latin1 = Buffer.from('caf\xe9', 'latin1')
   const refused = await runBytes([process.execPath, ...words, 'x', latin1])
@@ -154,9 +154,10 @@ test('package: under an old Node what is not UTF-8 is refused, or named to the p
   assert.deepEqual([named.code, named.stdout], [0, 'A_BAD\n'], named.stderr)
 })
 
-test('package: under an old Node the program gets the signals that muster is sent, and its exit code is passed on', async () => {
+test('package: under an old Node passes on signals and the exit code', async () => {
   const program =
-    "for (const [i, s] of ['SIGINT', 'SIGTERM', 'SIGHUP'].entries()) process.on(s, () => process.exit(41 + i))"
+    "for (const [i, s] of ['SIGINT', 'SIGTERM', 'SIGHUP'].entries()) " +
+    'process.on(s, () => process.exit(41 + i))'
   const { words } = oldNode(
     'old-node',
     `${program}\nconsole.log('ready')\nprocess.stdin.resume()\n`,
@@ -166,7 +167,7 @@ test('package: under an old Node the program gets the signals that muster is sen
     ['SIGTERM', 42],
     ['SIGHUP', 43],
   ] as const) {
-    // A session of its own has no terminal, as under a service manager.
+    // A separate session has no terminal, as under a service manager.
     const child = spawn(process.execPath, words, {
       stdio: 'pipe',
       detached: true,

@@ -1,7 +1,7 @@
 /**
- * npm run build: makes the package that is published, in dist/package. Node refuses TypeScript
- * below node_modules, so the package holds JavaScript: every file that the command line and the
- * runner load, types stripped, and what these read beside themselves.
+ * npm run build: creates the published package in dist/package. Node rejects TypeScript below
+ * node_modules, so the package contains JavaScript: every file that the command line and the runner
+ * load, with types stripped, and the files that they read.
  *
  * usage: npm run build [-- --out FOLDER]
  */
@@ -21,22 +21,22 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { importsOf, root, source } from './sources.ts'
 
-/** What is started as a process; everything else is reached from these. */
+/** Files that are started as processes. All others are loaded from these. */
 const ENTRIES = ['cli/main.ts', 'agent/runner/main.ts']
-/** Files that code reads beside itself. */
+/** Files that code reads from its folder. */
 const ASSETS = ['wasm', 'cjs']
-/** What npm links as `muster`. */
+/** The program that npm links as `muster`. */
 const PROGRAM = 'bin/muster.js'
 const PAGES = ['README.md', 'LICENSE', 'CHANGELOG.md', ...globSync('docs/*.md', { cwd: root })]
 
-/** Every file that the entries load, now or later, themselves included. */
+/** Every file that the entries load, at the start or later, and the entries. */
 export function productionFiles(): string[] {
   const files = new Set<string>()
   const visit = (path: string): void => {
     if (files.has(path)) return
     files.add(path)
     for (const { file, typeOnly } of importsOf(source(path))) {
-      // Types vanish, but the compiler wants to see their files; it finds them by itself.
+      // Type imports vanish. The compiler finds their files by itself.
       if (file !== undefined && !typeOnly && existsSync(join(root, file))) visit(file)
     }
   }
@@ -45,15 +45,16 @@ export function productionFiles(): string[] {
 }
 
 /**
- * Builds the package into `out`. What an earlier build made there goes first; @throws Error for a
- * folder that holds anything else.
+ * Builds the package into `out` and removes an earlier build there.
+ * @throws Error if the folder contains anything else
  */
 export function build(out: string): void {
   const entries = existsSync(out) ? readdirSync(out) : []
-  // The checkout has a package.json too, but no program of this name.
+  // The checkout has a package.json too, but no program with this name.
   if (entries.length > 0 && !existsSync(join(out, PROGRAM)))
     throw new Error(
-      `${out} holds ${entries[0]}, expected an empty folder or an earlier build; name another one, or remove it yourself`,
+      `${out} contains ${entries[0]}, expected an empty folder or an earlier build; ` +
+        'name another folder, or remove it yourself',
     )
   rmSync(out, { recursive: true, force: true })
   mkdirSync(out, { recursive: true })
@@ -70,10 +71,7 @@ export function build(out: string): void {
   writeFileSync(join(out, 'package.json'), `${JSON.stringify(manifest(), undefined, 2)}\n`)
 }
 
-/**
- * Strips the types of `files`. They have been checked by `npm run check`; here only the emit
- * matters.
- */
+/** Strips the types of `files`. `npm run check` has checked them; here only the output matters. */
 function compile(files: readonly string[], out: string): void {
   const config = join(out, 'tsconfig.json')
   const options = {
@@ -84,7 +82,7 @@ function compile(files: readonly string[], out: string): void {
     removeComments: false,
     sourceMap: false,
     declaration: false,
-    // Everything is emitted, whatever an earlier check has seen.
+    // Emit everything, independent of earlier checks.
     incremental: false,
     tsBuildInfoFile: null,
     types: [],
@@ -103,7 +101,7 @@ function compile(files: readonly string[], out: string): void {
     stdio: 'inherit',
   })
   rmSync(config)
-  // The compiler also emits what is only imported for its types; nothing loads that.
+  // The compiler also emits files that are imported only for their types; nothing loads those.
   const wanted = new Set(files.map((file) => file.replace(/\.ts$/, '.js')))
   for (const made of globSync('**/*.js', { cwd: out }))
     if (!wanted.has(made)) rmSync(join(out, made))
@@ -114,7 +112,7 @@ function copy(file: string, out: string): void {
   copyFileSync(join(root, file), join(out, file))
 }
 
-/** The package's own package.json: what users need, nothing of how it is made. */
+/** The package.json of the package: the fields for users, without those for development. */
 function manifest(): object {
   const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<
     string,

@@ -1,6 +1,7 @@
 /**
  * npm run check: types (tsc), lint (oxlint with type information), format (biome) and the lockfile.
- * Runs all four even if one fails, prints what the failed ones said, and exits 1 if any did.
+ * Runs all four even if one fails, prints the output of the failed ones, and exits with 1 if any
+ * failed.
  */
 import { spawn } from 'node:child_process'
 import { dirname, join } from 'node:path'
@@ -9,14 +10,14 @@ import { systemClock } from '../shared/clock.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-const CHECKS: readonly { name: string; command: readonly string[]; mend: string }[] = [
-  { name: 'types', command: ['tsc', '-p', '.'], mend: '' },
-  { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings'], mend: '' },
-  { name: 'format', command: ['biome', 'format', '.'], mend: 'npm run format' },
-  { name: 'lockfile', command: [process.execPath, 'tools/lockfile.mjs', 'check'], mend: '' },
+const CHECKS: readonly { name: string; command: readonly string[]; fix: string }[] = [
+  { name: 'types', command: ['tsc', '-p', '.'], fix: '' },
+  { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings'], fix: '' },
+  { name: 'format', command: ['biome', 'format', '.'], fix: 'npm run format' },
+  { name: 'lockfile', command: [process.execPath, 'tools/lockfile.mjs', 'check'], fix: '' },
 ]
 
-/** Runs one command; resolves to whether it succeeded and what it printed. */
+/** Runs one command; returns whether it succeeded, and its output. */
 function run(command: readonly string[]): Promise<{ ok: boolean; output: string }> {
   const [program = '', ...args] = command
   const env = { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}` }
@@ -34,12 +35,11 @@ let failed = 0
 for (const check of CHECKS) {
   const startedAt = systemClock.monotonic()
   const { ok, output } = await run(check.command)
-  console.log(
-    `${ok ? 'ok  ' : 'FAIL'} ${check.name.padEnd(9)} ${((systemClock.monotonic() - startedAt) / 1000).toFixed(1)} s`,
-  )
+  const seconds = ((systemClock.monotonic() - startedAt) / 1000).toFixed(1)
+  console.log(`${ok ? 'ok  ' : 'FAIL'} ${check.name.padEnd(9)} ${seconds} s`)
   if (ok) continue
   failed += 1
   console.log(output.trimEnd())
-  if (check.mend !== '') console.log(`Next: ${check.mend}`)
+  if (check.fix !== '') console.log(`Next: ${check.fix}`)
 }
 process.exitCode = failed === 0 ? 0 : 1

@@ -1,10 +1,10 @@
-/** The policies look at code, not at what comments say; this keeps the two apart. */
+/** The policies check code without comments; these tests check the separation. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { withoutComments } from './comments.ts'
 import { sources } from './sources.ts'
 
-test('policy: comments are told from strings, templates and regular expressions', () => {
+test('policy: comments are distinguished from strings, templates and regexes', () => {
   const cases: [string, string][] = [
     ['a // b\nc', 'a     \nc'],
     ['a /* b\nc */ d', 'a     \n     d'],
@@ -19,7 +19,7 @@ test('policy: comments are told from strings, templates and regular expressions'
   for (const [text, expected] of cases) assert.equal(withoutComments(text), expected)
 })
 
-test('policy: no source confuses the reader of comments: every import and export of a line of its own is still there', () => {
+test('policy: removing comments keeps every import and export line', () => {
   for (const { path, text, code } of sources()) {
     assert.equal(code.length, text.length, path)
     const lines = (of: string): number =>

@@ -1,19 +1,19 @@
 /**
- * Blanks the comments of TypeScript source and keeps everything else in its place: strings,
- * templates and regular expressions may hold `//`.
+ * Replaces the comments of TypeScript source by blanks and keeps the positions of all other text.
+ * Strings, templates and regular expressions may contain `//`.
  */
 
-/** After one of these a slash begins a regular expression, after anything else it divides. */
+/** After one of these, a slash begins a regular expression; otherwise it divides. */
 const BEFORE_REGEX =
   /(?:^|[(,=:[!&|?{};+\-*%~^<>\n]|\b(?:return|typeof|case|in|of|do|else|yield|await|void))\s*$/
 
-/** What can be neither the beginning nor the end of anything that is looked for here. */
+/** Characters that begin or end neither a comment nor a literal. */
 const PLAIN = /[^'"`{}/]+/y
 
 export function withoutComments(text: string): string {
   let result = ''
   let at = 0
-  /** For each open `${`, how many braces are open inside it. */
+  /** For each open `${`, the number of open braces inside it. */
   const templates: number[] = []
   const take = (end: number): void => {
     result += text.slice(at, end)
@@ -62,7 +62,7 @@ function endOfQuoted(text: string, from: number, quote: string): number {
   return text.length
 }
 
-/** To the closing backtick, or behind the `${` of an expression, which is then noted as open. */
+/** The position after the closing backtick, or after a `${`, which is pushed to `templates`. */
 function endOfTemplate(text: string, from: number, templates: number[]): number {
   for (let at = from; at < text.length; at += 1) {
     if (text[at] === '\\') at += 1

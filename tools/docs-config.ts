@@ -1,11 +1,11 @@
-/** docs/CONFIG.md, from the schema of the configuration. */
+/** Renders docs/CONFIG.md from the configuration schema. */
 import { z } from 'zod'
 import { unwrap } from '../shared/config/problems.ts'
 import { repositorySchema } from '../shared/config/repository.ts'
 import { configSchema } from '../shared/config/schema.ts'
 import { cell } from './markdown.ts'
 
-/** The parts of a JSON schema that the page shows. */
+/** The part of a JSON schema that the page shows. */
 interface Shape {
   readonly description?: string
   readonly type?: string
@@ -36,9 +36,10 @@ has a problem is not used at all.
 - The language is YAML 1.2. Only \`true\` and \`false\` are truth values, numbers are decimal, and a
   text that looks like a number needs quotes. Unknown keys, wrong types, duplicate keys, tags and
   values out of range are errors.
-- \`\${NAME}\` and \`\${NAME:-default}\` in a value are replaced from the environment. Muster replaces
-  them after parsing, so a variable can't change the structure. Put them in quotes inside \`{ }\` and
-  \`[ ]\`. An unset variable without a default is an error. \`$\${\` is a literal \`\${\`.
+- \`\${NAME}\` and \`\${NAME:-default}\` in a value are replaced from the environment. Muster
+  replaces them after parsing, so a variable can't change the structure. Put them in quotes inside
+  \`{ }\` and \`[ ]\`. An unset variable without a default is an error. \`$\${\` is a literal
+  \`\${\`.
 - Relative paths start from the home.
 - *Trusted:* a user who can write a configuration file can run programs as the user of the daemon.
   Each file must therefore be a regular file, owned by root or by that user, and not writable by all
@@ -76,8 +77,8 @@ publish:
 \`\`\`
 
 A file with \`name\` and \`type\` at its top is a repository. By convention each repository has one
-file in \`conf.d\`. The coordinator reads them when it starts. Some values are valid but not supported
-by this version. \`muster config validate\` rejects them with \`config.unsupported\`, and
+file in \`conf.d\`. The coordinator reads them when it starts. Some values are valid but not
+supported by this version. \`muster config validate\` rejects them with \`config.unsupported\`, and
 \`muster repo sync\` rejects that repository with \`mirror.unsupported\`. Both exit with 2. The
 coordinator logs the unsupported value when it starts, and serves the other repositories.
 
@@ -92,7 +93,8 @@ function table(shape: Shape): string {
   const rows = Object.entries(shape.properties ?? {}).flatMap(([key, value]) =>
     rowsOf(key, value, shape.required?.includes(key) ?? false),
   )
-  return `| key | value | default | meaning |\n|---|---|---|---|\n${rows.map((row) => `| ${row.map(cell).join(' | ')} |\n`).join('')}`
+  const body = rows.map((row) => `| ${row.map(cell).join(' | ')} |\n`)
+  return `| key | value | default | meaning |\n|---|---|---|---|\n${body.join('')}`
 }
 
 function rowsOf(key: string, shape: Shape, required: boolean): string[][] {

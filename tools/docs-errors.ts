@@ -1,6 +1,6 @@
 /**
- * docs/ERRORS.md: every error code with its exit code, the form of its message and what to do, from
- * the tables that declare them.
+ * Renders docs/ERRORS.md from the error tables: each code with its exit code, the form of its
+ * message, and its hint.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,7 +23,7 @@ export function errorTables(): string[] {
     .map(({ path }) => path)
 }
 
-/** Loads every table; their kinds by code. */
+/** Loads every table. Returns the kinds by code. */
 export async function allErrors(): Promise<ReadonlyMap<string, ErrorKind>> {
   for (const path of errorTables()) await import(join(root, path))
   return declaredErrors()

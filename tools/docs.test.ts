@@ -1,4 +1,4 @@
-/** The generated pages are those that are committed, and the examples in them are valid. */
+/** The committed pages equal the generated ones, and their examples are valid. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,7 +9,7 @@ import { loadConfig } from '../shared/config/load.ts'
 import { docsFolder, pages } from './docs.ts'
 
 for (const [name, render] of Object.entries(pages)) {
-  test(`docs/${name} is what tools/docs.ts makes`, async () => {
+  test(`docs/${name} equals the output of tools/docs.ts`, async () => {
     const committed = readFileSync(join(docsFolder, name), 'utf8')
     assert.ok(
       committed === (await render()),
@@ -18,7 +18,7 @@ for (const [name, render] of Object.entries(pages)) {
   })
 }
 
-test('docs/CONFIG.md: the examples load, and every key of them is described', async () => {
+test('docs/CONFIG.md: the examples load, and the page describes their keys', async () => {
   const page = (pages['CONFIG.md'] as () => string)()
   const [main = '', repository = ''] = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(
     (match) => match[1],

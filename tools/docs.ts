@@ -1,7 +1,6 @@
 /**
- * Writes the pages of docs/ that are made from the code: CLI.md from the declarations of the
- * commands, CONFIG.md from the schema, ERRORS.md from the error tables. A test compares them with
- * the files, so they can't drift.
+ * Writes the generated pages of docs/: CLI.md from the declarations of the commands, CONFIG.md from
+ * the schema, ERRORS.md from the error tables. A test compares them with the files.
  *
  * usage: node tools/run.mjs tools/docs.ts
  */
@@ -12,7 +11,7 @@ import { renderCli } from './docs-cli.ts'
 import { renderConfig } from './docs-config.ts'
 import { renderErrors } from './docs-errors.ts'
 
-/** File name → how it is made. */
+/** The renderer of each file. */
 export const pages: Readonly<Record<string, () => Promise<string> | string>> = {
   'CLI.md': () => renderCli(registry),
   'CONFIG.md': renderConfig,

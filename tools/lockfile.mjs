@@ -1,14 +1,14 @@
-// Keeps package-lock.json installable by `npm ci` everywhere. check: every optional dependency that
-// a locked package names is itself locked, and no download address is recorded. prune: drops names
-// that the registry could not serve (a 404 leaves them out of the lockfile, and `npm ci` then
-// stops). usage: node tools/lockfile.mjs check|prune after every change of dependencies
+// Keeps package-lock.json installable by `npm ci` on every platform. check: every optional
+// dependency of a locked package is locked, and no download address is recorded. prune: removes
+// names that the registry could not serve (a 404 leaves them out of the lockfile, and `npm ci` then
+// fails). usage after each change of dependencies: node tools/lockfile.mjs check|prune
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const file = fileURLToPath(new URL('../package-lock.json', import.meta.url))
 const lock = JSON.parse(readFileSync(file, 'utf8'))
 
-/** The lockfile key that `name` resolves to from the package at `from`, or undefined. */
+/** The lockfile key of `name` seen from the package at `from`, or undefined. */
 function resolve(from, name) {
   for (let folder = from; ; ) {
     const key = `${folder ? `${folder}/` : ''}node_modules/${name}`

@@ -1,4 +1,4 @@
-/** Parts of the generated pages: cells of tables, and prose that is wrapped at 100 columns. */
+/** Parts of the generated pages: table cells, and prose wrapped at 100 columns. */
 
 const WIDTH = 100
 

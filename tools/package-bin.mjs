@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// The `muster` of the published package (there it is bin/muster.js): runs the command line under
-// Node >= 24.12, the running one or the one that came as an optional dependency. Plain JavaScript,
-// because the Node that starts it may be an old one.
+// The `muster` of the published package (bin/muster.js there): runs the command line with Node >=
+// 24.12, the running one or the one from the optional dependency. Plain JavaScript, because an old
+// Node may start it.
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -13,7 +13,7 @@ const main = new URL('../cli/main.js', import.meta.url)
 const early = new URL('../cli/early-interrupt.cjs', import.meta.url)
 const [major, minor] = process.versions.node.split('.').map(Number)
 
-/** The Node that npm installed with this package, if it did. */
+/** The Node that npm installed with this package, if any. */
 function bundled() {
   try {
     const manifest = createRequire(import.meta.url).resolve(
@@ -27,8 +27,8 @@ function bundled() {
 }
 
 /**
- * Whether a Ctrl-C reaches the child by itself: the terminal signals the whole foreground group. As
- * in tools/run.mjs, which is not in the package.
+ * Whether the child gets a Ctrl-C directly: the terminal signals the whole foreground group. The
+ * same as in tools/run.mjs, which isn't in the package.
  */
 function hasTerminal() {
   try {
@@ -39,7 +39,7 @@ function hasTerminal() {
   }
 }
 
-/** Entries of a file of /proc that aren't UTF-8; none where it can't be read. */
+/** Entries of a file of /proc that aren't UTF-8; none if it can't be read. */
 function notUtf8(file) {
   try {
     const text = readFileSync(file, 'latin1')
@@ -51,9 +51,9 @@ function notUtf8(file) {
 }
 
 /**
- * Node replaces bytes that aren't UTF-8, so this process can't pass them on. It refuses such
- * arguments, and names such variables to the child, which refuses them when a command reads them.
- * As in tools/run.mjs.
+ * Node replaces bytes that aren't UTF-8, so this process can't pass them on. It rejects such
+ * arguments, and passes the names of such variables to the child, which rejects them when a command
+ * reads them. The same as in tools/run.mjs.
  */
 function checkBytes() {
   if (notUtf8('/proc/self/cmdline').length > 0) {
@@ -72,8 +72,8 @@ if (major > 24 || (major === 24 && minor >= 12)) {
   if (node === undefined) {
     console.error(`muster: error: Node 24.12 or newer is needed; this is ${process.version}`)
     console.error(
-      'muster: hint: install Node 24, or this package with --include=optional on linux-x64 or linux-arm64',
-    )
+      'muster: hint: install Node 24, ' +
+        'or this package with --include=optional on linux-x64 or linux-arm64',
     process.exit(69)
   }
   const child = spawn(

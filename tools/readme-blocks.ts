@@ -1,14 +1,14 @@
 /**
- * Reads the console blocks of a Markdown page: what a reader would type, and what the page says
- * comes back.
+ * Parses the console blocks of a Markdown page: the commands and their expected output.
  *
- * ```console blocks hold `$ command` lines, each followed by its expected output. A command goes on in lines that begin with `> `, as a shell
- * shows them (here-documents, a final backslash). `…` stands for any text within a line, a line of nothing else for any lines. A comment right
- * before a block says how it is run: `<!-- readme: host=web-1, background, clone, needs=dnf, timeout=120 -->` or
- * `<!-- readme: skip: reason -->`.
+ * ```console blocks contain `$ command` lines, each followed by its expected output. A command
+ * continues in lines that begin with `> `, as a shell shows them (here-documents, a final
+ * backslash). `…` matches any text within a line; alone on a line it matches any lines. A comment
+ * before a block contains options: `<!-- readme: host=web-1, background, clone, needs=dnf,
+ * timeout=120 -->` or `<!-- readme: skip: reason -->`.
  */
 export interface Command {
-  /** Line of the page, from 1. */
+  /** Line of the page, starting at 1. */
   readonly line: number
   readonly text: string
   readonly expected: readonly string[]
@@ -17,17 +17,15 @@ export interface Command {
 export interface Block {
   readonly line: number
   readonly commands: readonly Command[]
-  /** Why it is not run. */
+  /** The reason why it isn't run. */
   readonly skip?: string
-  /** The machine that it is typed on; each has a home of its own. */
+  /** The machine of the commands. Each has a separate home. */
   readonly host: string
-  /**
-   * The last command goes on until the page ends; the next block begins once it printed `ready`.
-   */
+  /** The last command runs until the page ends. The next block begins after it prints `ready`. */
   readonly background: boolean
   /**
-   * A program without which the block is left out: real clients of distributions, which a bare
-   * machine does not have.
+   * A program that the block needs, such as a client of a distribution. Without it the block is
+   * skipped.
    */
   readonly needs?: string
   /** Run in the clone instead of an empty folder. */
@@ -38,8 +36,7 @@ export interface Block {
 const DEFAULT_TIMEOUT_SECONDS = 60
 
 /**
- * Every console block of the page. Throws an Error with the line for a directive that means
- * nothing.
+ * Parses every console block of the page. Throws an Error with the line for an unknown directive.
  */
 export function readBlocks(page: string): Block[] {
   const lines = page.split('\n')
@@ -77,7 +74,7 @@ function options(directive: string, line: number): Omit<Block, 'line' | 'command
     else if (key === 'needs' && /^[a-z0-9_-]+$/.test(value)) result.needs = value
     else if (key === 'timeout' && /^\d+$/.test(value)) result.timeoutMs = Number(value) * 1000
     else if (word === 'background' || word === 'clone') result[word] = true
-    else throw new Error(`line ${line}: ${word} is no directive of a console block`)
+    else throw new Error(`line ${line}: unknown directive ${word} of a console block`)
   }
   return result
 }
@@ -99,7 +96,7 @@ function commandsOf(lines: readonly string[], first: number): Command[] {
   return commands
 }
 
-/** Undefined if the output is what the page says; else what is missing. */
+/** Undefined if the output matches the page; else the difference. */
 export function difference(expected: readonly string[], output: string): string | undefined {
   const wanted = [...expected]
   while (wanted.at(-1)?.trim() === '') wanted.pop()
@@ -117,8 +114,8 @@ export function difference(expected: readonly string[], output: string): string 
       !lines.some((got) => new RegExp(`^${line.split('…').map(escape).join('.*')}\\s*$`).test(got)),
   )
   return missing === undefined
-    ? 'the lines come in another order, or more come'
-    : `nothing like ${JSON.stringify(missing)} came`
+    ? 'the lines have another order, or there are more'
+    : `no line matches ${JSON.stringify(missing)}`
 }
 
 const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')

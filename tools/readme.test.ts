@@ -1,7 +1,4 @@
-/**
- * The runner of console blocks finds what a page says wrongly, and lets daemons and several hosts
- * work together.
- */
+/** The runner of console blocks detects wrong output, and supports daemons and several hosts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VERSION } from '../shared/version.ts'
@@ -11,8 +8,10 @@ import { difference, readBlocks } from './readme-blocks.ts'
 const block = (text: string, directive = ''): string =>
   `${directive === '' ? '' : `<!-- readme: ${directive} -->\n`}\`\`\`console\n${text}\n\`\`\`\n`
 
-test('readme: blocks are read with their directives, and other fences are not run', () => {
-  const page = `# x\n\n${block('$ a\nout\n$ b \\\n>   c\n\n$ d', 'host=web-1, background, timeout=5')}\n\`\`\`sh\n$ no\n\`\`\`\n${block('$ e', 'skip: it needs two machines')}`
+test('readme: parses blocks with their directives, and skips other fences', () => {
+  const run = block('$ a\nout\n$ b \\\n>   c\n\n$ d', 'host=web-1, background, timeout=5')
+  const skipped = block('$ e', 'skip: it needs two machines')
+  const page = `# x\n\n${run}\n\`\`\`sh\n$ no\n\`\`\`\n${skipped}`
   const [first, second] = readBlocks(page)
   assert.deepEqual(
     first?.commands.map(({ text, expected, line }) => [line, text, expected]),
@@ -26,11 +25,11 @@ test('readme: blocks are read with their directives, and other fences are not ru
     [first?.host, first?.background, first?.timeoutMs, second?.skip],
     ['web-1', true, 5000, 'it needs two machines'],
   )
-  assert.throws(() => readBlocks(block('$ a', 'hots=x')), /hots=x is no directive/)
+  assert.throws(() => readBlocks(block('$ a', 'hots=x')), /unknown directive hots=x/)
   assert.throws(() => readBlocks(block('a')), /line 2: a console block begins with/)
 })
 
-test('readme: output is compared line by line, with … for what differs each time', () => {
+test('readme: compares output line by line; … matches any text', () => {
   assert.equal(difference([], 'anything'), undefined)
   assert.equal(difference(['id …', '…', 'end'], 'id 42\nx\ny\nend\n'), undefined)
   assert.equal(difference(['id …', '…'], 'id 42\n'), undefined)
@@ -39,7 +38,7 @@ test('readme: output is compared line by line, with … for what differs each ti
   assert.match(difference(['a.c'], 'abc\n') ?? '', /nothing like "a.c" came/)
 })
 
-test('readme: commands run in order, share shortened words, and stop at the first that is not as the page says', async () => {
+test('readme: runs commands in order, expands shortened words, stops at a failure', async () => {
   const page = [
     block(`$ muster version\n${VERSION}\n$ pwd\n…/work`),
     block(
@@ -56,7 +55,7 @@ test('readme: commands run in order, share shortened words, and stop at the firs
   )
 })
 
-test('readme: a background command is awaited until it is ready and ended with the page', async () => {
+test('readme: waits until a background command is ready, and ends it with the page', async () => {
   const page = [
     block('$ echo "ready $$"; exec sleep 600', 'background, host=mirror'),
     block('$ echo up\nup'),
@@ -71,10 +70,11 @@ test('readme: a background command is awaited until it is ready and ended with t
   assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
 })
 
-test('readme: hosts and default ports of the page become free ports of the loopback, the same ones each time', async () => {
+test('readme: maps hosts and default ports of the page to free loopback ports', async () => {
   const outcomes = await runPage(
     block(
-      '$ echo http://mirror.example:8480/repos\n$ echo mirror.example:8480 web.example:8480 127.0.0.1:8481 127.0.0.1:9999',
+      '$ echo http://mirror.example:8480/repos\n' +
+        '$ echo mirror.example:8480 web.example:8480 127.0.0.1:8481 127.0.0.1:9999',
     ),
   )
   const [first = '', second = ''] = outcomes.map(({ output }) => output)
@@ -89,7 +89,7 @@ test('readme: hosts and default ports of the page become free ports of the loopb
   assert.equal(other, '9999')
 })
 
-test('readme: here-documents, exports that hold for one host, and programs that are not there', async () => {
+test('readme: supports here-documents, exports of one host, and missing programs', async () => {
   const page = [
     block(
       '$ cat > note <<END\n> one\n> $HOME two\n> END\n$ cat note\none\n…/other two',
@@ -97,7 +97,7 @@ test('readme: here-documents, exports that hold for one host, and programs that 
     ),
     block('$ export GREETING=hello\n$ echo $GREETING\nhello', 'host=other'),
     block('$ echo "[$GREETING]"\n[]'),
-    block('$ no-such-program-of-anybody', 'needs=no-such-program-of-anybody'),
+    block('$ no-such-program', 'needs=no-such-program'),
     block('$ cat ~/.ssh/id_ed25519.pub\nssh-ed25519 AAAA… you@local'),
   ].join('\n')
   const outcomes = await runPage(page)
@@ -114,10 +114,11 @@ test('readme: here-documents, exports that hold for one host, and programs that 
   )
 })
 
-test('readme: whatever a page mirrors is a real repository', async () => {
+test('readme: any repository that a page mirrors is real', async () => {
   const [outcome] = await runPage(
     block(
-      "$ node -e 'fetch(process.argv[1]).then((r) => console.log(r.status))' http://packages.example/x/repodata/repomd.xml\n200",
+      "$ node -e 'fetch(process.argv[1]).then((r) => console.log(r.status))' " +
+        'http://packages.example/x/repodata/repomd.xml\n200',
     ),
   )
   assert.equal(outcome?.problem, undefined)

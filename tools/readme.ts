@@ -1,9 +1,9 @@
 /**
- * Runs the console blocks of a Markdown page as a reader would: real commands in a temporary
- * folder, each host of the page with a home and an SSH key of its own on this machine. Names below
- * `.example` and the default ports are led to free ports of the loopback; what the page mirrors
- * from http://packages.example is a small real repository; `export` holds for the later commands of
- * a host. Fails where a command fails or prints something else than the page says.
+ * Runs the console blocks of a Markdown page like a reader: real commands in a temporary folder,
+ * with a home and an SSH key for each host of the page. Names below `.example` and the default
+ * ports become free loopback ports. Mirrored repositories at http://packages.example are a small
+ * real repository. An `export` applies to later commands of the host. Fails if a command fails or
+ * its output differs from the page.
  *
  * usage: node tools/run.mjs tools/readme.ts [FILE]
  */
@@ -29,21 +29,21 @@ import { systemRandom } from '../shared/random.ts'
 import { type Block, type Command, difference, readBlocks } from './readme-blocks.ts'
 
 const root = join(import.meta.dirname, '..')
-/** How long a daemon may take to say `ready`, and to end. */
+/** The time limits for a daemon to print `ready`, and to end. */
 const READY_MS = 30_000
 const STOP_MS = 10_000
-/** A command of a page prints little; more than this is a runaway. */
+/** Commands of a page print little; more output is an error. */
 const MAX_OUTPUT = 1024 * 1024
 const PORTS = [8470, 8480, 8481]
-/** What a page mirrors; every folder there is the sample repository. */
+/** The address of mirrored repositories; every folder there is the sample repository. */
 const UPSTREAM = /http:\/\/packages\.example\/[\w-]+\//g
-/** A node's home where it is by default, so that a page may write into it as its reader would. */
+/** The default home of a node, so that a page can write into it. */
 const HOME = '.local/share/muster'
 
 export interface Outcome {
   readonly line: number
   readonly command: string
-  /** Undefined if it went as the page says. */
+  /** Undefined if the output matches the page. */
   readonly problem?: string
   readonly output: string
 }
@@ -51,19 +51,16 @@ export interface Outcome {
 interface World {
   readonly folder: string
   readonly ports: Map<string, number>
-  /**
-   * What was printed so far: words that the page shortens with `…` are looked up here, newest
-   * first.
-   */
+  /** All output so far. Words that the page shortens with `…` are looked up here, newest first. */
   printed: string
   readonly daemons: ChildProcess[]
-  /** What a host exported. */
+  /** The exported variables of each host. */
   readonly exported: Map<string, Record<string, string>>
   upstream?: Promise<Upstream>
 }
 
 /**
- * Runs every block in order and stops at the first problem. `muster` on the path is this clone's.
+ * Runs all blocks in order and stops at the first problem. `muster` on the path is this clone's.
  */
 export async function runPage(
   page: string,
@@ -89,7 +86,7 @@ export async function runPage(
   } finally {
     await Promise.all(world.daemons.map(stop))
     await (await world.upstream)?.[Symbol.asyncDispose]()
-    // A runner outlives its agent and ends when its home is gone.
+    // A runner outlives its agent, and ends when its home is removed.
     rmSync(world.folder, { recursive: true, force: true })
   }
 }
@@ -110,8 +107,8 @@ async function runCommand(world: World, block: Block, command: Command): Promise
     })
     return { line: command.line, command: command.text, output: '' }
   }
-  // NODE_TEST_CONTEXT: a test of ours may be running this page, and what it runs are no tests.
-  // Whoever runs it may have a fleet of their own.
+  // NODE_TEST_CONTEXT: a test may run this page, but its commands aren't tests. MUSTER_*: the user
+  // may have a fleet.
   const inherited = Object.entries(process.env).filter(
     ([name]) => name !== 'NODE_TEST_CONTEXT' && !name.startsWith('MUSTER_'),
   )
@@ -124,7 +121,7 @@ async function runCommand(world: World, block: Block, command: Command): Promise
     NO_COLOR: '1',
     ...world.exported.get(block.host),
   }
-  // One stream, as on a terminal: results and notes stay in order.
+  // One stream, as on a terminal, keeps results and notes in order.
   const child = spawn('bash', ['-c', `exec 2>&1\n${text}`], {
     cwd: block.clone ? root : join(home, 'work'),
     env,
@@ -133,7 +130,7 @@ async function runCommand(world: World, block: Block, command: Command): Promise
   })
   const daemon = block.background && command === block.commands.at(-1)
   let output = ''
-  // Of the program's end, its readiness and the time limit, the one that comes first.
+  // Settled by the program's end, its readiness, or the time limit.
   const first = Promise.withResolvers<number | null | 'ready' | 'too long'>()
   child.on('close', first.resolve)
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
@@ -164,14 +161,13 @@ function problemOf(
   command: Command,
   output: string,
 ): string | undefined {
-  if (result === 'too long')
-    return daemon ? 'it did not say that it is ready' : 'it did not end in time'
+  if (result === 'too long') return daemon ? 'it did not print ready' : 'it did not end in time'
   if (daemon && result !== 'ready') return `it ended with ${result} instead of becoming ready`
   if (typeof result === 'number' && result !== 0) return `it exited with ${result}`
   return difference(command.expected, output)
 }
 
-/** The home of a host's user, with the SSH key that every reader has. */
+/** The home of a host's user, with an SSH key. */
 async function hostHome(world: World, host: string): Promise<string> {
   const home = join(world.folder, host)
   if (existsSync(home)) return home
@@ -187,10 +183,7 @@ async function hostHome(world: World, host: string): Promise<string> {
   return home
 }
 
-/**
- * What the page types, as it must be typed here: shortened words in full, hosts and ports on the
- * loopback.
- */
+/** The command to execute: with expanded words, and hosts and ports on the loopback. */
 async function translate(world: World, host: string, text: string): Promise<string> {
   const words = world.printed.split(/\s+/).reverse()
   let translated = text.replace(
@@ -224,10 +217,7 @@ async function portOf(world: World, host: string, port: number): Promise<number>
   return free
 }
 
-/**
- * A home that a command just made gets ports of its own, so that several hosts fit on this machine
- * and no port is taken.
- */
+/** Sets separate ports for a new home, so that several hosts fit on this machine. */
 async function quieten(world: World, host: string): Promise<void> {
   const home = join(world.folder, host, HOME)
   const fragment = join(home, 'conf.d/99-readme.yaml')
@@ -236,11 +226,16 @@ async function quieten(world: World, host: string): Promise<void> {
   mkdirSync(join(home, 'conf.d'), { recursive: true })
   writeFileSync(
     fragment,
-    `listen: ["/ip4/127.0.0.1/tcp/${node}"]\nhttp: { listen: "127.0.0.1:${http}" }\ngateway: { listen: "127.0.0.1:${gateway}" }\n`,
+    [
+      `listen: ["/ip4/127.0.0.1/tcp/${node}"]`,
+      `http: { listen: "127.0.0.1:${http}" }`,
+      `gateway: { listen: "127.0.0.1:${gateway}" }`,
+      '',
+    ].join('\n'),
   )
 }
 
-/** Ends a command and all that it started. */
+/** Ends a command and its children. */
 async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = new Promise((resolve) => child.on('close', resolve))
@@ -248,7 +243,7 @@ async function stop(child: ChildProcess): Promise<void> {
     try {
       process.kill(-(child.pid as number), name)
     } catch {
-      // Gone already.
+      // It has ended already.
     }
   }
   signal('SIGTERM')
@@ -262,9 +257,8 @@ if (import.meta.main) {
   const outcomes = await runPage(
     readFileSync(file, 'utf8'),
     ({ line, command, problem, output }) => {
-      console.log(
-        `${problem === undefined ? 'ok  ' : 'FAIL'} ${relative(process.cwd(), file)}:${line} $ ${command}`,
-      )
+      const place = `${relative(process.cwd(), file)}:${line}`
+      console.log(`${problem === undefined ? 'ok  ' : 'FAIL'} ${place} $ ${command}`)
       if (problem !== undefined)
         console.log(`     ${problem}; it printed:\n${output.replace(/^/gm, '     ')}`)
     },

@@ -1,9 +1,9 @@
-// Launcher: `node tools/run.mjs SCRIPT-OR-PACKAGE [ARGUMENT...]`, under any Node >= 18. On first
-// use, and whenever package-lock.json changed, it installs the dependencies: for the program itself
-// those that it runs with, for everything else the development dependencies too. Then it runs the
-// script under Node >= 24.12: the running one if it is new enough, else the one that comes as an
-// optional dependency. The script's exit code is passed on. Plain JavaScript without dependencies,
-// because it runs before anything is installed.
+// Launcher: `node tools/run.mjs SCRIPT-OR-PACKAGE [ARGUMENT...]`, with any Node >= 18. On first
+// use, and after a change of package-lock.json, it installs the dependencies: for the program
+// itself only its runtime dependencies, for other scripts the development dependencies too. Then it
+// runs the script with Node >= 24.12, the running one or the one from the optional dependency, and
+// passes on the exit code. Plain JavaScript without dependencies, because it runs before any
+// installation.
 import { spawn } from 'node:child_process'
 import {
   closeSync,
@@ -23,7 +23,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const modules = join(root, 'node_modules')
-/** sysexits.h EX_UNAVAILABLE: what is needed to start at all is missing. */
+/** sysexits.h EX_UNAVAILABLE: a requirement of the start is missing. */
 const UNAVAILABLE = 69
 /** The program, which needs no development dependencies. */
 const PROGRAM = 'cli/main.ts'
@@ -36,9 +36,9 @@ function fail(message, hint) {
 }
 
 /**
- * Whether node_modules holds what package-lock.json says, `development` dependencies included or
- * not. Compares contents, not times: a fresh checkout gives every file the time of the checkout.
- * Packages that may be absent must not be different.
+ * Whether node_modules matches package-lock.json, including `development` dependencies if
+ * requested. Compares contents, not times, because a fresh checkout sets the times of all files.
+ * Optional packages may be absent, but not different.
  */
 function installed(development) {
   const read = (file) => JSON.parse(readFileSync(file, 'utf8')).packages
@@ -60,17 +60,13 @@ function installed(development) {
   return true
 }
 
-/**
- * bin/muster compares times because that costs nothing; this tells it that the contents were
- * compared.
- */
+/** Marks the contents as compared: bin/muster compares only times, which is free. */
 function touch() {
   try {
     const now = new Date()
     utimesSync(join(modules, '.package-lock.json'), now, now)
   } catch {
-    // Another user's checkout: the comparison is repeated at each start, which costs a tenth of a
-    // second.
+    // Another user's checkout: the comparison is repeated at each start, which takes 0.1 s.
   }
 }
 
@@ -84,9 +80,9 @@ const alive = (pid) => {
 }
 
 /**
- * Installs into a folder of this process's own, then renames its node_modules into place. So two
- * first uses at once can't mix their files, and one that is killed leaves a folder that nothing
- * reads and that the next install removes.
+ * Installs into a separate folder, then renames its node_modules into place. So two concurrent
+ * first uses don't mix their files, and a killed one leaves a folder that nothing reads and the
+ * next install removes.
  */
 async function install(development) {
   for (const name of readdirSync(root)) {
@@ -95,14 +91,14 @@ async function install(development) {
     try {
       rmSync(join(root, name), { recursive: true, force: true })
     } catch {
-      // Another user's, or its npm outlived it and still writes: it is in nobody's way, and a later
-      // install removes it.
+      // It belongs to another user, or its npm still writes. A later install removes it.
     }
   }
   const folder = join(root, `.install-${process.pid}`)
   const { download, disk } = development ? SIZES.all : SIZES.program
   console.error(
-    `Installing dependencies from package-lock.json (about ${download} MB to download, ${disk} MB on disk) ...`,
+    `Installing dependencies from package-lock.json ` +
+      `(about ${download} MB to download, ${disk} MB on disk) ...`,
   )
   try {
     mkdirSync(folder)
@@ -114,8 +110,8 @@ async function install(development) {
       `run \`npm ci\` in ${root} as the user who owns it`,
     )
   }
-  // Under `npm run` the outer npm describes the project in npm_* variables; the inner one must see
-  // only what the user configured.
+  // Under `npm run` the outer npm describes the project in npm_* variables; the inner one must get
+  // only the user's settings.
   const environment = { ...process.env, NODE_ENV: '' }
   for (const name of Object.keys(environment))
     if (/^npm_(package|lifecycle|node|execpath|command|config_local_prefix)/.test(name))
@@ -131,45 +127,46 @@ async function install(development) {
     '--loglevel=error',
   ]
   const options = { cwd: folder, env: environment, stdio: ['ignore', 2, 2] }
-  // The npm that runs us, which need not be the first on the path. yarn and others set the variable
-  // too, and know no `ci`.
+  // The npm that runs us, which may not be the first on the path. yarn and others set the variable
+  // too, and don't support `ci`.
   const npm = process.env.npm_execpath
   const own = npm?.endsWith('/npm-cli.js')
   const child = own
     ? spawn(process.execPath, [npm, ...command], options)
     : spawn('npm', command, options)
-  // Outright, whatever the signal: npm would first wait for its downloads, then roll back a folder
-  // that is removed anyway.
+  // SIGKILL for any signal: npm would first wait for its downloads, then roll back a folder that is
+  // removed anyway.
   const { code, error, sent } = await ended(child, () => child.kill('SIGKILL'))
   if (code !== 0) {
     rmSync(folder, { recursive: true, force: true })
     if (error !== undefined) fail(`can't start npm: ${error.message}`, 'install npm 10 or newer')
     if (sent !== null) process.exit(128 + constants.signals[sent])
     fail(
-      '`npm ci` failed; its own words stand above',
+      '`npm ci` failed; see its output above',
       'check the network and the npm registry settings, then start again',
     )
   }
   try {
     if (existsSync(modules) && !installed(development)) renameSync(modules, join(folder, 'old'))
-    // Crash here: no node_modules at all, so the next start installs again.
+    // Crash here: no node_modules, so the next start installs again.
     renameSync(join(folder, 'node_modules'), modules)
   } catch (error) {
-    // ENOTEMPTY, EEXIST: another first use was faster, and its files are as good as ours.
+    // ENOTEMPTY, EEXIST: another first use was faster, and its files are equal.
     if (!installed(development))
       fail(`can't put node_modules into place: ${error.message}`, `run \`npm ci\` in ${root}`)
   }
   rmSync(folder, { recursive: true, force: true })
 }
 
-/** The Node to run under: type stripping is stable since 24.12. */
+/** The Node to use: type stripping is stable since 24.12. */
 function findNode() {
   const [major, minor] = process.versions.node.split('.').map(Number)
   if (major > 24 || (major === 24 && minor >= 12)) return process.execPath
   const bundled = join(modules, `node-${process.platform}-${process.arch}`, 'bin', 'node')
   if (existsSync(bundled)) return bundled
   return fail(
-    `Node 24.12 or newer is needed; this is ${process.version} on ${process.platform}-${process.arch}`,
+    'Node 24.12 or newer is needed; ' +
+      `this is ${process.version} on ${process.platform}-${process.arch}`,
     'install Node 24, or `npm install --include=optional` on linux-x64 or linux-arm64',
   )
 }
@@ -194,9 +191,7 @@ function findScript(what) {
   )
 }
 
-/**
- * Whether a Ctrl-C reaches the child by itself: the terminal signals the whole foreground group.
- */
+/** Whether the child gets a Ctrl-C directly: the terminal signals the whole foreground group. */
 function hasTerminal() {
   try {
     closeSync(openSync('/dev/tty', 'r'))
@@ -207,8 +202,8 @@ function hasTerminal() {
 }
 
 /**
- * Waits for a child. `pass` is called with each signal that this process is sent meanwhile; the
- * last one is `sent`.
+ * Waits for a child. Calls `pass` with each signal that this process receives meanwhile; `sent` is
+ * the last one.
  */
 function ended(child, pass) {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2']
@@ -228,10 +223,10 @@ function ended(child, pass) {
   })
 }
 
-/** What muster ends with after a wrong argument. */
+/** The exit code of muster after a wrong argument. */
 const WRONG_USAGE = 2
 
-/** Entries of a file of /proc that aren't UTF-8; none where it can't be read. */
+/** Entries of a file of /proc that aren't UTF-8; none if it can't be read. */
 function notUtf8(file) {
   try {
     const text = readFileSync(file, 'latin1')
@@ -243,9 +238,9 @@ function notUtf8(file) {
 }
 
 /**
- * Node replaces bytes that aren't UTF-8, so this process can't pass them on. It refuses such
- * arguments, and names such variables to the child (cli/program/given-bytes.ts), which refuses them
- * when a command reads them. As in package-bin.mjs.
+ * Node replaces bytes that aren't UTF-8, so this process can't pass them on. It rejects such
+ * arguments, and passes the names of such variables to the child (cli/program/given-bytes.ts),
+ * which rejects them when a command reads them. The same as in package-bin.mjs.
  */
 function checkBytes() {
   if (notUtf8('/proc/self/cmdline').length > 0) {

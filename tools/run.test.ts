@@ -1,7 +1,6 @@
 /**
- * The launcher on a project of its own, with a registry of its own on the loopback: first use, two
- * at once, a killed install, a changed lockfile, exit codes and signals. And bin/muster from any
- * folder.
+ * The launcher on a separate project with a loopback registry: first use, concurrent first uses, a
+ * killed install, a changed lockfile, exit codes and signals. And bin/muster from any folder.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
@@ -32,7 +31,7 @@ const LATIN1 = Buffer.from('caf\xe9', 'latin1')
 let folder = ''
 let server: Server
 let tarballs = 0
-/** While it is there, tarballs are asked for and never come; called with each request. */
+/** While set, tarball requests are never answered; called with each request. */
 let stall: ((response: ServerResponse) => void) | undefined
 
 interface Ended {
@@ -41,7 +40,7 @@ interface Ended {
   readonly stderr: string
 }
 
-/** Packs a package whose command prints its name, its version and its arguments. */
+/** Packs a package whose command prints its name, version and arguments. */
 function pack(name: string, version: string): Buffer {
   const at = join(folder, `pack-${name}-${version}`)
   mkdirSync(join(at, 'package'), { recursive: true })
@@ -86,7 +85,7 @@ after(() => {
   rmSync(folder, { recursive: true })
 })
 
-/** What the registry returns for a package. */
+/** The registry's response for a package. */
 function manifest(name: string): object {
   const { port } = server.address() as AddressInfo
   const versions = [...packages.keys()]
@@ -138,7 +137,8 @@ function makeProject(name: string): string {
   writeFileSync(join(project, 'exit.mjs'), 'process.exit(Number(process.argv[2]))\n')
   writeFileSync(
     join(project, 'wait.mjs'),
-    "process.on('SIGTERM', () => process.exit(7)); console.log('waiting'); process.stdin.resume()\n",
+    "process.on('SIGTERM', () => process.exit(7))\n" +
+      "console.log('waiting')\nprocess.stdin.resume()\n",
   )
   lock(project, '1.0.0')
   return project
@@ -173,7 +173,7 @@ function launch(
   return { ended, printed: printed.promise, kill: (signal) => child.kill(signal) }
 }
 
-test('launcher: the first use installs, the second does not, a changed lockfile installs again', async () => {
+test('launcher: installs at the first use and after a change of the lockfile', async () => {
   const project = makeProject('first')
   mkdirSync(join(project, '.install-999999999'))
   const first = await launch(project, 'dep', 'a', 'b').ended
@@ -182,11 +182,11 @@ test('launcher: the first use installs, the second does not, a changed lockfile 
   assert.deepEqual(
     readdirSync(project).filter((name) => name.startsWith('.install')),
     [],
-    'nor what a killed install left',
+    'nor the remains of a killed install',
   )
   const second = await launch(project, 'dep').ended
   assert.deepEqual([second.code, second.stdout, second.stderr], [0, 'dep 1.0.0\n', ''])
-  // A checkout gives the lockfile a new time; only its contents count.
+  // A checkout gives the lockfile a new time; only its contents matter.
   writeFileSync(
     join(project, 'package-lock.json'),
     readFileSync(join(project, 'package-lock.json')),
@@ -196,7 +196,7 @@ test('launcher: the first use installs, the second does not, a changed lockfile 
   assert.equal((await launch(project, 'dep').ended).stdout, 'dep 2.0.0\n')
 })
 
-test('launcher: the program gets what it runs with, other scripts the development packages too', async () => {
+test('launcher: installs development packages only for other scripts', async () => {
   const project = makeProject('light')
   const installed = (): string[] =>
     readdirSync(join(project, 'node_modules')).filter((name) => !name.startsWith('.'))
@@ -212,7 +212,7 @@ test('launcher: the program gets what it runs with, other scripts the developmen
     assert.equal((await launch(project, what).ended).stderr, '', `${what}: nothing to install`)
 })
 
-test('launcher: two first uses at once both work and leave one whole node_modules', async () => {
+test('launcher: two concurrent first uses both work and leave one node_modules', async () => {
   const project = makeProject('twice')
   const before = tarballs
   const results = await Promise.all([launch(project, 'dep').ended, launch(project, 'dep').ended])
@@ -226,7 +226,7 @@ test('launcher: two first uses at once both work and leave one whole node_module
   assert.ok(existsSync(join(project, 'node_modules/.package-lock.json')))
 })
 
-test('launcher: exit codes and signals are passed on', async () => {
+test('launcher: passes on exit codes and signals', async () => {
   const project = makeProject('signals')
   assert.equal((await launch(project, 'exit.mjs', '5').ended).code, 5)
   const waiting = launch(project, 'wait.mjs')
@@ -235,7 +235,7 @@ test('launcher: exit codes and signals are passed on', async () => {
   assert.equal((await waiting.ended).code, 7)
 })
 
-test('launcher: an argument that is not UTF-8 is refused, a variable that is not is named to the program', async () => {
+test('launcher: rejects arguments and reports variables that are not UTF-8', async () => {
   const project = makeProject('bytes')
   await launch(project, 'dep').ended
   writeFileSync(join(project, 'note.mjs'), 'console.log(process.env.MUSTER_NOT_UTF8)\n')
@@ -252,7 +252,7 @@ test('launcher: an argument that is not UTF-8 is refused, a variable that is not
   assert.deepEqual([typed.code, typed.stdout], [0, 'A_BAD\n'], typed.stderr)
 })
 
-test('launcher: a failed install says what to do and leaves nothing', async () => {
+test('launcher: a failed install prints a hint and leaves nothing', async () => {
   const project = makeProject('broken')
   const broken = JSON.parse(readFileSync(join(project, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { integrity?: string }>
@@ -270,7 +270,7 @@ test('launcher: a failed install says what to do and leaves nothing', async () =
   )
 })
 
-test('launcher: a signal in mid-install ends npm as well and leaves nothing', async () => {
+test('launcher: a signal during an install also ends npm and leaves nothing', async () => {
   const project = makeProject('interrupted')
   const asked = Promise.withResolvers<ServerResponse>()
   stall = asked.resolve
@@ -291,7 +291,7 @@ test('launcher: a signal in mid-install ends npm as well and leaves nothing', as
   assert.equal((await launch(project, 'dep').ended).stdout, 'dep 1.0.0\n')
 })
 
-test('launcher: another package manager that starts us is not asked to install', async () => {
+test('launcher: does not use another package manager that started us', async () => {
   const project = makeProject('yarn')
   writeFileSync(join(project, 'yarn.js'), 'process.exit(1)\n')
   const { code, stdout, stderr } = await launch(
@@ -301,7 +301,7 @@ test('launcher: another package manager that starts us is not asked to install',
   assert.deepEqual([code, stdout], [0, 'dep 1.0.0\n'], stderr)
 })
 
-test('launcher: what is neither a script nor a package is an error that says so', async () => {
+test('launcher: a name that is neither a script nor a package is an error', async () => {
   const project = makeProject('nothing')
   const { code, stderr } = await launch(project, 'nosuchtool').ended
   assert.equal(code, 69)
@@ -311,7 +311,7 @@ test('launcher: what is neither a script nor a package is an error that says so'
   )
 })
 
-test('bin/muster: runs from any folder, through absolute, relative and chained symbolic links', () => {
+test('bin/muster: runs from any folder, through any kind of symbolic link', () => {
   const links = join(folder, 'links')
   mkdirSync(join(links, 'deep'), { recursive: true })
   symlinkSync(join(root, 'bin/muster'), join(links, 'absolute'))
@@ -336,7 +336,7 @@ test('bin/muster: runs from any folder, through absolute, relative and chained s
   assert.equal(onPath, `${VERSION}\n`)
 })
 
-/** Bytes on the disk of a package, without the packages inside of it. */
+/** Bytes on the disk of a package, without nested packages. */
 function sizeOf(path: string): number {
   let bytes = 0
   for (const entry of readdirSync(path, { withFileTypes: true })) {
@@ -347,7 +347,7 @@ function sizeOf(path: string): number {
   return bytes
 }
 
-test('launcher: the sizes that it prints are those of the installed packages', {
+test('launcher: the printed sizes match the installed packages', {
   skip: process.arch !== 'x64' && 'the sizes are those of linux-x64',
 }, () => {
   const text = readFileSync(join(root, 'tools/run.mjs'), 'utf8')
@@ -369,7 +369,7 @@ test('launcher: the sizes that it prints are those of the installed packages', {
     assert.ok(Math.abs(given / (real / 1e6) - 1) < 0.15, `printed ${given} MB, got ${real / 1e6}`)
 })
 
-test('the version in the code is that of the package', () => {
+test('the version in the code equals that of the package', () => {
   assert.equal(
     (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version,
     VERSION,

@@ -1,4 +1,4 @@
-/** The project's own source files, as the policy tests and the documentation read them. */
+/** The project's source files, for the policy tests and the documentation. */
 import { globSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { withoutComments } from './comments.ts'
@@ -25,30 +25,30 @@ export interface Source {
   readonly path: string
   readonly folder: Folder
   readonly text: string
-  /** The text without comments, line by line as before. */
+  /** The text with blanks in place of comments. */
   readonly code: string
-  /** A test, or what only tests use: these may import test tools and fixtures. */
+  /** A test, or code for tests only: it may import test tools and fixtures. */
   readonly isTest: boolean
 }
 
 export interface Import {
   /** As written: `node:fs`, `zod`, `../errors.ts`. */
   readonly specifier: string
-  /** The npm package, for one that is neither relative nor of Node. */
+  /** The npm package, if it is neither relative nor part of Node. */
   readonly package: string | undefined
-  /** The file of ours, relative to the project. */
+  /** The project's file, relative to the root. */
   readonly file: string | undefined
-  /** True for `import type`, which is gone before anything runs. */
+  /** True for `import type`, which is removed before the program runs. */
   readonly typeOnly: boolean
-  /** True for `import('…')`, which loads nothing until it is reached. */
+  /** True for `import('…')`, which loads nothing until it is executed. */
   readonly dynamic: boolean
 }
 
 let cached: readonly Source[] | undefined
 
 /**
- * Every TypeScript file of the project but the AssemblyScript ones and the policies' own bad
- * examples.
+ * Every TypeScript file of the project except the AssemblyScript ones and the fixtures of the
+ * policies.
  */
 export function sources(): readonly Source[] {
   cached ??= globSync(`{${FOLDERS.join(',')}}/**/*.ts`, { cwd: root })
@@ -75,7 +75,7 @@ export function source(path: string): Source {
 const IMPORT =
   /\b(?:import|export)\s+(type\s+)?(?:[\w*{][^'";]*?\sfrom\s+)?'([^'\n]+)'|\bimport\(\s*'([^'\n]+)'\s*\)/g
 
-/** What a file imports; `path` is where it stands, `code` has no comments. */
+/** The imports of a file. `path` is its place, `code` has no comments. */
 export function importsOf({ path, code }: Pick<Source, 'path' | 'code'>): Import[] {
   return [...code.matchAll(IMPORT)].map((match) => {
     const specifier = (match[2] ?? match[3]) as string

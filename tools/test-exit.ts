@@ -1,23 +1,24 @@
 /**
- * Loaded into every test process by tools/test.ts: makes a test file that doesn't end by itself
- * fail, and says what keeps it alive. Without it node's runner waits for such a file for ever.
+ * Loaded into every test process by tools/test.ts: a test file that doesn't end by itself fails,
+ * with the open handles in the message. Without this, node's runner waits for it forever.
  */
 import { AsyncResource } from 'node:async_hooks'
 import { after } from 'node:test'
 import { systemClock } from '../shared/clock.ts'
 
-/** Long enough for sockets and children that are being closed; a leak stays longer. */
+/** Enough time to close sockets and children; a leak stays longer. */
 const GRACE_MS = 5000
 
-// Only in the processes that run a test file, not in the runner that starts them.
+// Only in processes that run a test file, not in the runner that starts them.
 if (process.env.NODE_TEST_CONTEXT === 'child-v8' && process.argv[1]?.endsWith('.ts') === true) {
   const file = new AsyncResource('a test file')
-  // Added while the hooks of the file run, so that it comes behind those that close what it opened.
+  // Added while the hooks of the file run, so that it runs after the hooks that close its
+  // resources.
   after(() => file.runInAsyncScope(() => after(expectEnd)))
 }
 
 function expectEnd(): void {
-  // This timer keeps nothing alive: it fires only if something else does.
+  // This timer doesn't keep the process alive: it fires only if something else does.
   systemClock.after(GRACE_MS, () => {
     const open = process
       .getActiveResourcesInfo()

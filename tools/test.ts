@@ -1,8 +1,8 @@
 /**
- * npm test: runs every *.test.ts of the project (or those below the given paths) in processes of
- * their own, and prints node's summary. The real-client scenarios (e2e/clients) need root and
- * Debian packages, so they run only with --clients. A test file that doesn't exit by itself after
- * its last test fails (tools/test-exit.ts): something leaked a timer, socket or child.
+ * npm test: runs every *.test.ts of the project (or those below the given paths) in separate
+ * processes, and prints node's summary. The tests with real package managers (e2e/clients) need
+ * root and Debian packages, so they run only with --clients. A test file that doesn't end after its
+ * last test fails (tools/test-exit.ts), because it leaks a timer, socket or child.
  *
  * usage: npm test [-- [--clients] [--only PATTERN] [--concurrency N] [PATH...]]
  */
@@ -14,11 +14,11 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-/** Longer than any test may take on a busy two-core machine. */
+/** Longer than any test takes on a busy machine with two cores. */
 const TEST_TIMEOUT_MS = 300_000
 /**
- * Test processes at once. Most tests wait for processes and disks rather than compute: on two cores
- * 3 measured best (CONTRIBUTING.md).
+ * Concurrent test processes. Most tests wait for processes and disks: on two cores, three were
+ * fastest (CONTRIBUTING.md).
  */
 const CONCURRENCY = Math.max(2, Math.ceil(availableParallelism() * 1.5))
 const CLIENTS = 'e2e/clients/'
@@ -54,12 +54,12 @@ function selected(): string[] {
   const wanted = positionals.map((path) => {
     const absolute = resolve(path)
     if (statSync(absolute, { throwIfNoEntry: false }) === undefined) {
-      console.error(`muster: error: there is no ${path}`)
+      console.error(`muster: error: no such path: ${path}`)
       process.exit(2)
     }
     return relative(root, absolute)
   })
-  // A file that is named is run, whatever it is called.
+  // A named file is run even if its name doesn't end in .test.ts.
   const named = wanted.filter((path) => path.endsWith('.ts') && !all.includes(path))
   return [...named, ...all].filter((file) =>
     wanted.some((path) => path === '' || file === path || file.startsWith(`${path}/`)),
@@ -88,7 +88,7 @@ const child = spawn(
   {
     cwd: root,
     stdio: 'inherit',
-    // Compiled once, used by every test process: halves their start.
+    // A shared compile cache halves the start of each test process.
     env: { ...process.env, NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'tests') },
   },
 )

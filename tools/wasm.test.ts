@@ -1,11 +1,11 @@
-/** What is generated and committed is what its sources make today. */
+/** The generated and committed files equal the output of their sources. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { test } from 'node:test'
 import { generate } from './wasm.ts'
 
-test('the committed kernel is what its source compiles to, byte for byte, and is small', async () => {
+test('the committed kernel equals the output of its source, and is small', async () => {
   const generated = await generate()
   assert.deepEqual(
     generated.map(({ name }) => basename(name)),
@@ -14,7 +14,8 @@ test('the committed kernel is what its source compiles to, byte for byte, and is
   for (const { name, contents } of generated) {
     assert(
       readFileSync(name).equals(contents),
-      `${basename(name)} is not what tools/blake3-rounds.ts and kernel.as.ts make: run npm run wasm`,
+      `${basename(name)} differs from the output of tools/blake3-rounds.ts and kernel.as.ts; ` +
+        'run: npm run wasm',
     )
     assert(contents.length < 40_000)
   }

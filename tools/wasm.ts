@@ -1,7 +1,7 @@
 /**
- * Rebuilds what is generated for the BLAKE3 kernels: shared/blake3/compress.ts and
- * shared/blake3/kernel.wasm (`npm run wasm`). The same sources and the same pinned compiler give
- * the same bytes on every machine; a test compares them with what is committed.
+ * Rebuilds the generated files of the BLAKE3 kernels: shared/blake3/compress.ts and
+ * shared/blake3/kernel.wasm (`npm run wasm`). The same sources and the pinned compiler produce the
+ * same bytes on every machine; a test compares them with the committed files.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -50,7 +50,7 @@ export async function buildKernel(): Promise<Uint8Array> {
   return wasm
 }
 
-/** The generated files by name, with the contents they should have. */
+/** The generated files by name, with their expected contents. */
 export async function generate(): Promise<{ name: string; contents: Uint8Array }[]> {
   return [
     { name: 'compress.ts', contents: Buffer.from(compressTypescript()) },

@@ -147,7 +147,7 @@ test('every bad input has its exit code and hint, and the fleet still works', as
     ['an index beyond the log', ['audit', 'prove', '999999'], 2, /outside the log/],
     [
       'a grant without a subject',
-      ['grant', 'add', '--to', 'nobody', '--namespace', 'run', '--level', 'observe'],
+      ['grant', 'add', '--to', 'not-a-key', '--namespace', 'run', '--level', 'observe'],
       2,
       /neither a key fingerprint/,
     ],

@@ -262,7 +262,7 @@ test('commands about hosts', async (t) => {
       assert.equal(await reached([], {}, 'coordinator'), 0, 'a coordinator’s home that is named')
       assert.equal(await reached(['--context', 'real', '--coordinator', ticket]), 2)
       for (const [words, code] of [
-        [['use', 'nobody'], 5],
+        [['use', 'unknown'], 5],
         [['use'], 2],
         [['add', 'real', ticket], 6],
         [['add', '../x', ticket], 2],

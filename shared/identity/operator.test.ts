@@ -82,7 +82,7 @@ describe('the operator key', () => {
       passphrase: neverAsk,
     })
     assert.equal(held.fingerprint, plain.key.fingerprint)
-    for (const env of [{}, { SSH_AUTH_SOCK: folder.file('nobody') }]) {
+    for (const env of [{}, { SSH_AUTH_SOCK: folder.file('no-agent') }]) {
       assert.equal(
         (await openOperator(deps, { identity: sealed.path, env, passphrase: async () => 'pw' }))
           .fingerprint,
