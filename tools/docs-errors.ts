@@ -136,7 +136,7 @@ const OF_AREA: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   trust: { what: 'statement' },
 }
 
-/** Codes with placeholders of their own; a test compares them with the tables. */
+/** Codes with their placeholders; a test compares them with the tables. */
 export const NAMED_CODES: readonly string[] = Object.keys(OF_CODE)
 
 /** `waitedMs` is `<waited>`, because the message names the unit; `laterVerb` is `<later-verb>`. */

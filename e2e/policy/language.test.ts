@@ -21,27 +21,54 @@ const LONG_LINES: Readonly<Record<string, string>> = {
   'shared/redact.ts': 'one regular expression',
   'shared/text-width.ts': 'one regular expression with a table of character ranges',
   'tools/sources.ts': 'one regular expression',
-  'e2e/policy/tests.test.ts': 'one regular expression',
 }
 
 /** Words that plain English doesn't need: name the actor, or say "separate" or "not a". */
 const DIALECT: readonly RegExp[] = [
   /\b(?:[Ww]hoever|[Aa]nybody|[Ss]omebody)\b/g,
   // The user account 'nobody' is quoted.
-  /(?<!['"`])\b[Nn]obody\b/g,
-  /\bof (?:its|their|his|our) own\b/g,
+  /\b[Nn]obody\b(?!['"`])/g,
+  // A line of a comment may end between the words.
+  /\bof[\s*/#]+(?:its|their|his|our)[\s*/#]+own\b/g,
   // "There is no x" and "no longer" are plain English.
-  /(?<!\b[Tt]here )\b(?:is|are|was|were) no\b(?! (?:longer|more|such|other|different)\b)/g,
+  /(?<!\b[Tt]here[\s*/#]+)\b(?:is|are|was)[\s*/#]+no\b(?![\s*/#]+(?:longer|more|such|other)\b)/g,
 ]
 
 /**
  * Lines with more columns in parts that are not rewritten yet. The numbers may only shrink. The
  * longest path applies; all other files must have none.
  */
-const LONG_LINES_LEFT: Readonly<Record<string, number>> = {}
+const LONG_LINES_LEFT: Readonly<Record<string, number>> = {
+  'agent/': 173,
+  'cli/': 130,
+  'coordinator/': 208,
+  'e2e/policy/hints.test.ts': 2,
+  'e2e/scenarios/full-disk.test.ts': 2,
+  'e2e/scenarios/holders-away.test.ts': 2,
+  'e2e/scenarios/hostile-values.test.ts': 1,
+  'e2e/scenarios/silent-host.test.ts': 4,
+  'node/': 78,
+  'protocols/': 15,
+  'shared/blobs/verified.test.ts': 4,
+  'shared/blobs/verified.ts': 1,
+  'shared/facts/': 5,
+  'shared/packages/': 1,
+}
 
 /** Words of the dialect in parts that are not rewritten yet, with the same rules. */
-const DIALECT_LEFT: Readonly<Record<string, number>> = {}
+const DIALECT_LEFT: Readonly<Record<string, number>> = {
+  'README.md': 4,
+  'agent/': 153,
+  'cli/': 52,
+  'coordinator/': 122,
+  'docs/': 13,
+  'e2e/scenarios/full-disk.test.ts': 1,
+  'e2e/scenarios/hostile-values.test.ts': 1,
+  'node/': 66,
+  'protocols/': 11,
+  'shared/blobs/verified.test.ts': 1,
+  'shared/facts/': 8,
+}
 
 const texts = (patterns: readonly string[]): Text[] =>
   globSync([...patterns], { cwd: root, exclude: (path) => path.includes('node_modules') })
@@ -65,13 +92,12 @@ function longLines({ path, text }: Text): string[] {
 
 /** `path:line: word` of each word of the dialect, in comments and strings too. */
 function dialect({ path, text }: Text): string[] {
-  return text
-    .split('\n')
-    .flatMap((line, index) =>
-      DIALECT.flatMap((pattern) =>
-        [...line.matchAll(pattern)].map((match) => `${path}:${index + 1}: ${match[0]}`),
-      ),
-    )
+  return DIALECT.flatMap((pattern) =>
+    [...text.matchAll(pattern)].map((match) => {
+      const line = text.slice(0, match.index).split('\n').length
+      return `${path}:${line}: ${match[0].replaceAll(/[\s*/#]+/g, ' ')}`
+    }),
+  )
 }
 
 /** Compares the findings of each listed part with its number; the other files must have none. */

@@ -11,8 +11,8 @@ import { errno } from './disk.ts'
 import type { Store } from './store.ts'
 
 /**
- * Files that are handled without a pause for other work. The calls don't wait for a thread: they cost
- * a fifth then, and between the two looks at a file no other work of this process touches it.
+ * Files that are handled without a pause for other work. The calls don't wait for a thread: they
+ * then cost a fifth, and no other work of this process touches a file between its two checks.
  */
 const WITHOUT_PAUSE = 8
 

@@ -50,8 +50,8 @@ export interface Pool {
   /** Makes `to` a hard link to the blob's file, which stays verified. Throws system errors. */
   link(id: BlobId, to: string): Promise<void>
   /**
-   * Removes a folder that may contain hard links made by {@link Pool.link}; the blobs stay verified.
-   * Does nothing if the folder is absent.
+   * Removes a folder that may contain hard links made by {@link Pool.link}; the blobs stay
+   * verified. Does nothing if the folder is absent.
    */
   removeFolder(folder: string): Promise<void>
   /**
