@@ -48,7 +48,7 @@ const LONG_LINES_LEFT: Readonly<Record<string, number>> = {
   'e2e/scenarios/hostile-values.test.ts': 1,
   'e2e/scenarios/silent-host.test.ts': 4,
   'node/': 78,
-  'protocols/': 15,
+  'protocols/': 17,
   'shared/blobs/verified.test.ts': 4,
   'shared/blobs/verified.ts': 1,
   'shared/facts/': 5,
@@ -65,7 +65,7 @@ const DIALECT_LEFT: Readonly<Record<string, number>> = {
   'e2e/scenarios/full-disk.test.ts': 1,
   'e2e/scenarios/hostile-values.test.ts': 1,
   'node/': 66,
-  'protocols/': 11,
+  'protocols/': 10,
   'shared/blobs/verified.test.ts': 1,
   'shared/facts/': 8,
 }

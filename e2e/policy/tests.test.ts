@@ -82,7 +82,7 @@ test('policy: a test file that leaves a handle open fails, another passes', asyn
 test('policy: the test runner rejects unknown arguments without a stack', async () => {
   for (const [args, message] of [
     [['--olny', 'x'], /^muster: error: Unknown option '--olny'/],
-    [['no/such/folder'], /^muster: error: there is no no\/such\/folder\n$/],
+    [['no/such/folder'], /^muster: error: no such path: no\/such\/folder\n$/],
     [['docs'], /^muster: error: no test file matches\n$/],
   ] as const) {
     const { code, output } = await runTests(...args)
