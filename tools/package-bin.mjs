@@ -74,6 +74,7 @@ if (major > 24 || (major === 24 && minor >= 12)) {
     console.error(
       'muster: hint: install Node 24, ' +
         'or this package with --include=optional on linux-x64 or linux-arm64',
+    )
     process.exit(69)
   }
   const child = spawn(
