@@ -8,7 +8,7 @@ import type { RepositoryConfig } from '../../shared/config/repository.ts'
 import { systemRandom } from '../../shared/random.ts'
 import { createHealer } from '../repositories/content/healer.ts'
 import { fetchFromUpstream } from '../repositories/content/places.ts'
-import { coordinatorPoolCheck } from '../repositories/content/pool-check.ts'
+import { coordinatorPoolCheck } from '../repositories/publish/pool-check.ts'
 import {
   silentLog,
   testMirror,

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import test from 'node:test'
 import { blobId, sha256Hex } from '../../../shared/ids.ts'
 import { DIALECTS, testDatabase } from '../../database/testing.ts'
-import { type BlobRecord, recordBlobs } from './blobs.ts'
+import { recordBlobs } from './blobs.ts'
+import type { BlobRecord } from '../model/blob.ts'
 
 const blobs: readonly BlobRecord[] = Array.from({ length: 1200 }, (_, number) => {
   const sha256 = sha256Hex.parse(createHash('sha256').update(String(number)).digest('hex'))

@@ -6,13 +6,7 @@
 import type { Kysely } from 'kysely'
 import type { BlobId, Sha256 } from '../../../shared/ids.ts'
 import type { Tables } from '../../database/tables/all.ts'
-
-export interface BlobRecord {
-  readonly id: BlobId
-  readonly sha256: Sha256
-  /** Bytes. */
-  readonly size: number
-}
+import type { BlobRecord } from '../model/blob.ts'
 
 /**
  * Values in one `in (…)`, and rows in one insert: below SQLite's bound of 32,766 parameters, and

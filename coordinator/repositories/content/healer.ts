@@ -7,7 +7,7 @@ import type { Pool } from '../../../shared/blobs/pool.ts'
 import { MusterError } from '../../../shared/errors.ts'
 import type { BlobId } from '../../../shared/ids.ts'
 import type { Logger } from '../../../shared/logger.ts'
-import { mapParallel } from '../../mirror/parallel.ts'
+import { concurrently } from '../../../shared/concurrency/concurrently.ts'
 
 export interface LostBlob {
   readonly blob: BlobId
@@ -94,7 +94,7 @@ export function createHealer(deps: HealerDeps): Healer {
     async heal(lost, signal, sources = ['agent', 'upstream']) {
       const distinct = [...new Map(lost.map((each) => [each.blob, each])).values()]
       const unreachable = new Map<Source, number>()
-      return mapParallel(distinct, AT_ONCE, ({ blob, size }) =>
+      return concurrently(distinct, AT_ONCE, ({ blob, size }) =>
         healOne({ blob, size }, unreachable, sources, signal),
       )
     },

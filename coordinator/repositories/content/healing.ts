@@ -6,10 +6,9 @@ import type { Content } from '../../../node/content.ts'
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import type { Database } from '../../database/database.ts'
-import type { Mirror } from '../sync/mirror.ts'
 import type { Repositories } from '../configured.ts'
 import { createHealer, type Healer } from './healer.ts'
-import { fetchFromUpstream } from './places.ts'
+import { fetchFromUpstream, type UpstreamFiles } from './places.ts'
 
 export interface HealingDeps {
   readonly pool: Pool
@@ -17,7 +16,7 @@ export interface HealingDeps {
   readonly content: Content
   readonly database: Database
   readonly repositories: Repositories
-  readonly mirror: Mirror
+  readonly mirror: UpstreamFiles
 }
 
 export function coordinatorHealer(deps: HealingDeps): Healer {

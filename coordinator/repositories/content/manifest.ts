@@ -5,9 +5,7 @@
 import type { Kysely } from 'kysely'
 import type { BlobId } from '../../../shared/ids.ts'
 import type { Tables } from '../../database/tables/all.ts'
-
-/** What a file of a version is. `metadata`: named by repomd.xml. */
-export type FileKind = 'package' | 'repomd' | 'signature' | 'signing-key' | 'metadata' | 'key-file'
+import { type FileKind, kindOf } from '../model/version.ts'
 
 export interface ManifestFile {
   /** Relative to the repository's root; checked when it was stored. */
@@ -53,27 +51,4 @@ export async function readManifest(db: Kysely<Tables>, version: number): Promise
     if (rows.length < PAGE) return manifest
     after = (rows.at(-1) as { pk: number }).pk
   }
-}
-
-/**
- * `version_file.type` holds the record type of repomd.xml for metadata, and one of our own words
- * for the rest.
- */
-const OWN_TYPES = {
-  'repomd.xml': 'repomd',
-  'repomd.xml.asc': 'signature',
-  'repomd.xml.key': 'signing-key',
-  'key file': 'key-file',
-} as const
-
-export function kindOf(type: string): FileKind {
-  return Object.hasOwn(OWN_TYPES, type) ? OWN_TYPES[type as keyof typeof OWN_TYPES] : 'metadata'
-}
-
-/**
- * The `version_file.type` of a file that is not metadata. Each has a character that record types
- * can't have, or a dot in its place.
- */
-export function typeOf(kind: Exclude<FileKind, 'package' | 'metadata'>): string {
-  return (Object.entries(OWN_TYPES).find(([, each]) => each === kind) as [string, FileKind])[0]
 }

@@ -8,13 +8,23 @@ import { MusterError } from '../../../shared/errors.ts'
 import type { BlobId } from '../../../shared/ids.ts'
 import type { Database } from '../../database/database.ts'
 import type { Tables } from '../../database/tables/all.ts'
-import type { Mirror } from '../sync/mirror.ts'
+import type { RepositoryConfig } from '../../../shared/config/repository.ts'
 import type { Repositories } from '../configured.ts'
 import type { LostBlob } from './healer.ts'
 
 export interface Place {
   readonly repository: string
   readonly path: string
+}
+
+/** Fetches a file of a repository into the pool. */
+export interface UpstreamFiles {
+  /** Keeps only the very content that `blob` names. @throws mirror.*, blob.mismatch */
+  fetchBlob(
+    repository: RepositoryConfig,
+    file: { path: string; blob: BlobId; size: number },
+    signal: AbortSignal,
+  ): Promise<void>
 }
 
 /**
@@ -62,7 +72,7 @@ export async function placesOf(db: Kysely<Tables>, blob: BlobId): Promise<Place[
  * blob.unknown where none has it
  */
 export async function fetchFromUpstream(
-  deps: { database: Database; repositories: Repositories; mirror: Mirror },
+  deps: { database: Database; repositories: Repositories; mirror: UpstreamFiles },
   { blob, size }: LostBlob,
   signal: AbortSignal,
 ): Promise<void> {

@@ -48,6 +48,13 @@ export function sameChecksum(a: Checksum, b: Checksum): boolean {
   return a.kind === b.kind && a.value === b.value
 }
 
+/** Identifies content by the checksum that a repository lists. */
+export type ChecksumKey = `${string}:${string}`
+
+export function checksumKey(checksum: Checksum): ChecksumKey {
+  return `${checksum.kind}:${checksum.value}`
+}
+
 /** Hashes as bytes pass by. */
 export interface ChecksumSink {
   update(bytes: Uint8Array): void

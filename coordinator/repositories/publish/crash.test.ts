@@ -14,7 +14,7 @@ import { readManifest } from '../content/manifest.ts'
 import { openDatabase } from '../../database/database.ts'
 import { migrate } from '../../database/migrate.ts'
 import { createMirror } from '../sync/mirror.ts'
-import { mapParallel } from '../../mirror/parallel.ts'
+import { concurrently } from '../../../shared/concurrency/concurrently.ts'
 import { silentLog } from '../sync/testing.ts'
 import { sendFile, testServer } from '../upstream/testing.ts'
 import { createPublisher } from './publisher.ts'
@@ -117,7 +117,7 @@ test('PB-04: killed at any step, a publication leaves the old version or the new
       places - 1,
       places,
     ]
-    const left = await mapParallel(chosen, 2, async (place) => {
+    const left = await concurrently(chosen, 2, async (place) => {
       const folder = await copy(`killed-${place}`)
       assert.equal((await run(folder, second, place)).signal, 'SIGKILL')
       const found = (version: number) => assertWhole(folder, version)

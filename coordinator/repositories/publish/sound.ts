@@ -5,7 +5,7 @@
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import type { Healer } from '../content/healer.ts'
 import type { ManifestFile } from '../content/manifest.ts'
-import { mapParallel } from '../../mirror/parallel.ts'
+import { concurrently } from '../../../shared/concurrency/concurrently.ts'
 import { publishError } from './errors.ts'
 
 /** Most files are stats; what has changed is hashed, and a few at a time keep a disk busy. */
@@ -37,7 +37,7 @@ async function lacking(
   signal: AbortSignal,
 ): Promise<ManifestFile[]> {
   const bad = new Set<ManifestFile>()
-  await mapParallel(files, AT_ONCE, async (file) => {
+  await concurrently(files, AT_ONCE, async (file) => {
     signal.throwIfAborted()
     if ((await pool.verify(file.blob, signal)) !== 'sound') bad.add(file)
   })

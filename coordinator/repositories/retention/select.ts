@@ -12,8 +12,10 @@ import type { Tables } from '../../database/tables/all.ts'
 import { mirrorError } from '../model/errors.ts'
 import { decompress } from '../decompress/decompress.ts'
 import { type ModuleVersion, readModules } from '../formats/rpm/metadata/modules.ts'
-import { type PrimaryPackage, readPrimary } from '../formats/rpm/metadata/primary.ts'
-import { type ChecksumKey, checksumKey } from '../sync/plan.ts'
+import { readPrimary } from '../formats/rpm/metadata/primary.ts'
+import type { ListedPackage } from '../model/package.ts'
+import type { PooledFile, Selection } from '../model/selection.ts'
+import { type ChecksumKey, checksumKey } from '../model/checksum.ts'
 import { newestPackages } from '../formats/rpm/newest.ts'
 
 /**
@@ -24,42 +26,8 @@ const MAX_OPEN_BYTES = 4 * 1024 ** 3
 /** RHEL 8 AppStream's modules have some 10 MiB. */
 const MAX_MODULES_BYTES = 256 * 1024 ** 2
 
-/** A metadata file in the pool. */
-export interface PooledFile {
-  readonly type: string
-  readonly path: string
-  readonly blob: BlobId
-}
-
-export interface Selection {
-  /**
-   * In the order of the metadata: those of the upstream, then those that are kept from the last
-   * version.
-   */
-  readonly packages: readonly PrimaryPackage[]
-  /**
-   * Those of them that the upstream has no longer, by their number in the last version's primary
-   * metadata; undefined if there are none.
-   */
-  readonly carried:
-    | { readonly files: readonly PooledFile[]; readonly numbers: ReadonlySet<number> }
-    | undefined
-  /**
-   * Exactly what the upstream lists: then its metadata are kept byte for byte, and its signature of
-   * them.
-   */
-  readonly asListed: boolean
-  /**
-   * Packages that are to be kept although the upstream has them no longer, and that the pool has
-   * lost; left out of `packages`.
-   */
-  readonly lost: readonly PrimaryPackage[]
-  /** What a person should know although the sync goes on. */
-  readonly notices: readonly string[]
-}
-
 export interface SelectionInput {
-  readonly listed: readonly PrimaryPackage[]
+  readonly listed: readonly ListedPackage[]
   /** The upstream's metadata, and what lies beside its repomd.xml. */
   readonly files: readonly PooledFile[]
   /** The version that was accepted last. */
@@ -73,7 +41,7 @@ export interface SelectionDeps {
   readonly pool: Pool
   /** What of these the pool has. */
   readonly pooled: (
-    packages: readonly PrimaryPackage[],
+    packages: readonly ListedPackage[],
   ) => Promise<ReadonlyMap<ChecksumKey, unknown>>
 }
 
@@ -125,7 +93,7 @@ interface Gone {
   /** Of the last version. */
   readonly files: readonly PooledFile[]
   /** Each with its number in that version's primary metadata. */
-  readonly packages: ReadonlyMap<PrimaryPackage, number>
+  readonly packages: ReadonlyMap<ListedPackage, number>
 }
 
 const NOTHING: Gone = { files: [], packages: new Map() }
@@ -141,7 +109,7 @@ async function goneSince(
   const contents = new Set(listed.map((each) => checksumKey(each.checksum)))
   // A package that was replaced at its place is gone: two can't lie there.
   const places = new Set<string>(listed.map((each) => each.href))
-  const packages = new Map<PrimaryPackage, number>()
+  const packages = new Map<ListedPackage, number>()
   if (primary === undefined) return { files, packages }
   let number = 0
   try {

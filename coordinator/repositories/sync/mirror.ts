@@ -5,10 +5,11 @@
  */
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import type { Healer } from '../content/healer.ts'
+import type { UpstreamFiles } from '../content/places.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { RepositoryConfig } from '../../../shared/config/repository.ts'
 import { MusterError } from '../../../shared/errors.ts'
-import { type BlobId, uuidv7Generator } from '../../../shared/ids.ts'
+import { uuidv7Generator } from '../../../shared/ids.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import type { Random } from '../../../shared/random.ts'
 import type { Database } from '../../database/database.ts'
@@ -71,7 +72,7 @@ export type SyncResult =
       readonly notices: readonly string[]
     }
 
-export interface Mirror {
+export interface Mirror extends UpstreamFiles {
   /**
    * Never publishes. Rejects for an abort, a repository that is being synced already, and for what
    * is no fault of an upstream.
@@ -79,15 +80,6 @@ export interface Mirror {
   sync(repository: RepositoryConfig, request: SyncRequest): Promise<SyncResult>
   /** Whether the upstream has another repomd.xml than the newest version: one small request. */
   check(repository: RepositoryConfig, signal: AbortSignal): Promise<{ changed: boolean }>
-  /**
-   * Fetches a file of a repository into the pool, if it is the very content that `blob` names.
-   * @throws mirror.*, blob.mismatch
-   */
-  fetchBlob(
-    repository: RepositoryConfig,
-    file: { path: string; blob: BlobId; size: number },
-    signal: AbortSignal,
-  ): Promise<void>
   /**
    * Marks syncs that a dead process left running as failed. Called once at the start, before the
    * first sync. Of several coordinators one may so mark a sync that another still runs; that one

@@ -4,13 +4,14 @@
  * so that a sync does not spend hours on hopeless tries.
  */
 import { MusterError } from '../../../shared/errors.ts'
-import { type BlobRecord, recordBlobs } from '../content/blobs.ts'
+import { recordBlobs } from '../content/blobs.ts'
+import type { BlobRecord } from '../model/blob.ts'
 import type { Healer } from '../content/healer.ts'
 import type { Database } from '../../database/database.ts'
 import { type DownloadDeps, downloadFile } from '../upstream/download.ts'
 import { mirrorError } from '../model/errors.ts'
-import type { PrimaryPackage } from '../formats/rpm/metadata/primary.ts'
-import { type ChecksumKey, checksumKey } from './plan.ts'
+import type { ListedPackage } from '../model/package.ts'
+import { type ChecksumKey, checksumKey } from '../model/checksum.ts'
 import type { OnSyncEvent } from '../model/progress.ts'
 import { isRetryable } from '../upstream/failure.ts'
 
@@ -53,7 +54,7 @@ function isUpstreams(error: MusterError): boolean {
 
 export async function fetchPackages(
   deps: DownloadDeps & { database: Database; healer?: Healer },
-  wanted: readonly PrimaryPackage[],
+  wanted: readonly ListedPackage[],
   options: {
     signal: AbortSignal
     onEvent: OnSyncEvent
@@ -66,7 +67,7 @@ export async function fetchPackages(
   // Owned by the workers below, which share one thread; nothing is read across an await and then
   // written.
   const got = new Map<ChecksumKey, BlobRecord>()
-  const failed: { wanted: PrimaryPackage; failure: FailedFile }[] = []
+  const failed: { wanted: ListedPackage; failure: FailedFile }[] = []
   let unrecorded: BlobRecord[] = []
   let bytes = 0
   let next = 0
@@ -85,7 +86,7 @@ export async function fetchPackages(
   const worker = async (): Promise<void> => {
     while (next < wanted.length && unreachableInRow < GONE_AFTER) {
       both.throwIfAborted()
-      const file = wanted[next++] as PrimaryPackage
+      const file = wanted[next++] as ListedPackage
       try {
         const maxBytes = file.size
         const taken = await downloadFile(
@@ -129,7 +130,7 @@ export async function fetchPackages(
     options,
   ))
     got.set(key, blob)
-  const isMissing = (file: PrimaryPackage): boolean => !got.has(checksumKey(file.checksum))
+  const isMissing = (file: ListedPackage): boolean => !got.has(checksumKey(file.checksum))
   return {
     got,
     bytes,
@@ -141,7 +142,7 @@ export async function fetchPackages(
 /** What agents have of files that the upstream did not deliver. */
 async function healed(
   deps: { healer?: Healer },
-  missing: readonly PrimaryPackage[],
+  missing: readonly ListedPackage[],
   options: { signal: AbortSignal; lost?: ReadonlyMap<ChecksumKey, BlobRecord> },
 ): Promise<Map<ChecksumKey, BlobRecord>> {
   const had = new Map<ChecksumKey, BlobRecord>()

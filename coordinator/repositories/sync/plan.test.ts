@@ -3,10 +3,11 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { BlobId } from '../../../shared/ids.ts'
 import { ownHref } from '../model/href.ts'
-import type { PrimaryPackage } from '../formats/rpm/metadata/primary.ts'
-import { type ChecksumKey, checkPaths, checksumKey, planSync } from './plan.ts'
+import type { ListedPackage } from '../model/package.ts'
+import { checkPaths, planSync } from './plan.ts'
+import { type ChecksumKey, checksumKey } from '../model/checksum.ts'
 
-const pkg = (href: string, digit: string, size = 10): PrimaryPackage => ({
+const pkg = (href: string, digit: string, size = 10): ListedPackage => ({
   name: href,
   arch: 'noarch',
   epoch: '0',

@@ -4,20 +4,12 @@
  */
 import type { BlobId } from '../../../shared/ids.ts'
 import { mirrorError } from '../model/errors.ts'
-import type { Checksum } from '../model/checksum.ts'
-import { sameChecksum } from '../model/checksum.ts'
-import type { PrimaryPackage } from '../formats/rpm/metadata/primary.ts'
-
-/** Identifies content by what the repository says of it. */
-export type ChecksumKey = `${string}:${string}`
-
-export function checksumKey(checksum: Checksum): ChecksumKey {
-  return `${checksum.kind}:${checksum.value}`
-}
+import { type ChecksumKey, checksumKey, sameChecksum } from '../model/checksum.ts'
+import type { ListedPackage } from '../model/package.ts'
 
 export interface PlanInput {
   /** Every package that primary metadata lists. */
-  readonly listed: readonly PrimaryPackage[]
+  readonly listed: readonly ListedPackage[]
   /** Content that is in the pool already. */
   readonly pooled: ReadonlyMap<ChecksumKey, BlobId>
   /** Content of the newest version that was accepted; empty for a first sync. */
@@ -26,12 +18,12 @@ export interface PlanInput {
 
 export interface Plan {
   /** Each package of the new version once, in the order of the metadata. */
-  readonly packages: readonly PrimaryPackage[]
+  readonly packages: readonly ListedPackage[]
   /**
    * One package for each content that has to be fetched, the largest first so that the last worker
    * is not left with it.
    */
-  readonly fetch: readonly PrimaryPackage[]
+  readonly fetch: readonly ListedPackage[]
   /** Bytes of them. */
   readonly bytes: number
   /** Packages whose content was in the last version. */
@@ -42,8 +34,8 @@ export interface Plan {
 
 /** @throws `mirror.metadata` where two different files are said to lie at one place */
 export function planSync(input: PlanInput, file: string): Plan {
-  const byPath = new Map<string, PrimaryPackage>()
-  const toFetch = new Map<ChecksumKey, PrimaryPackage>()
+  const byPath = new Map<string, ListedPackage>()
+  const toFetch = new Map<ChecksumKey, ListedPackage>()
   const kept = new Set<ChecksumKey>()
   for (const each of input.listed) {
     const twin = byPath.get(each.href)

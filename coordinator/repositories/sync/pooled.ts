@@ -3,34 +3,15 @@
  * verified is hashed again here.
  */
 import type { BlobId } from '../../../shared/ids.ts'
-import type { BlobRecord } from '../content/blobs.ts'
-import { type ManifestFile, readManifest } from '../content/manifest.ts'
-import type { PrimaryPackage } from '../formats/rpm/metadata/primary.ts'
-import { mapParallel } from '../../mirror/parallel.ts'
-import { type ChecksumKey, checksumKey } from './plan.ts'
+import type { BlobRecord } from '../model/blob.ts'
+import type { ListedPackage } from '../model/package.ts'
+import { concurrently } from '../../../shared/concurrency/concurrently.ts'
+import { type ChecksumKey, checksumKey } from '../model/checksum.ts'
 import type { SyncDeps } from './sync-options.ts'
 import { recordedContent } from '../versions/versions.ts'
 
 /** Pool lookups at once: most are stats of files, and a disk answers many as fast as one. */
 const LOOKUPS = 32
-
-/**
- * Files of a version that the pool has no longer, or found damaged now and put into quarantine. In
- * the order of its manifest.
- */
-export async function lackingOf(
-  deps: Pick<SyncDeps, 'database' | 'pool'>,
-  version: number,
-  signal: AbortSignal,
-): Promise<ManifestFile[]> {
-  const lacking = new Set<ManifestFile>()
-  const files = await readManifest(deps.database.query, version)
-  await mapParallel(files, LOOKUPS, async (file) => {
-    signal.throwIfAborted()
-    if ((await deps.pool.verify(file.blob, signal)) !== 'sound') lacking.add(file)
-  })
-  return files.filter((file) => lacking.has(file))
-}
 
 export interface PooledContent {
   /** What the pool has, sound and of the size that is listed. */
@@ -42,7 +23,7 @@ export interface PooledContent {
 /** Listed content that the pool has, or once had. */
 export async function pooledContent(
   deps: Pick<SyncDeps, 'database' | 'pool'>,
-  listed: readonly PrimaryPackage[],
+  listed: readonly ListedPackage[],
   signal: AbortSignal,
 ): Promise<PooledContent> {
   const recorded = await recordedContent(deps.database.query, listed)
@@ -53,7 +34,7 @@ export async function pooledContent(
   }
   const found = new Map<ChecksumKey, BlobRecord>()
   const lost = new Map<ChecksumKey, BlobRecord>()
-  await mapParallel([...wanted], LOOKUPS, async ([key, blob]) => {
+  await concurrently([...wanted], LOOKUPS, async ([key, blob]) => {
     signal.throwIfAborted()
     const sound = (await deps.pool.verify(blob.id, signal)) === 'sound'
     ;(sound ? found : lost).set(key, blob)
@@ -64,7 +45,7 @@ export async function pooledContent(
 /** The same, after an agent or an upstream was asked for what is lost. */
 export async function healedContent(
   deps: Pick<SyncDeps, 'database' | 'pool' | 'healer'>,
-  listed: readonly PrimaryPackage[],
+  listed: readonly ListedPackage[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<ChecksumKey, BlobRecord>> {
   const { found, lost } = await pooledContent(deps, listed, signal)

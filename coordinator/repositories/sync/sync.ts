@@ -6,32 +6,33 @@
  */
 import type { RepositoryConfig } from '../../../shared/config/repository.ts'
 import type { Sha256 } from '../../../shared/ids.ts'
-import type { BlobRecord } from '../content/blobs.ts'
-import { kindOf } from '../content/manifest.ts'
+import type { BlobRecord } from '../model/blob.ts'
 import { configHash } from '../versions/config-hash.ts'
 import { mirrorError } from '../model/errors.ts'
 import { fetchExtras } from '../formats/rpm/extras.ts'
 import { refuseRollback, refuseShrink } from './guards.ts'
 import { type FetchedRepomd, fetchAllMetadata, fetchRepomd } from '../formats/rpm/listing.ts'
-import type { PrimaryPackage } from '../formats/rpm/metadata/primary.ts'
+import type { ListedPackage } from '../model/package.ts'
 import { REPOMD, readRepomd } from '../formats/rpm/metadata/repomd.ts'
 import { primaryPackages } from '../formats/rpm/index-files.ts'
 import { type FailedFile, fetchPackages } from './packages.ts'
-import { allSettled } from '../../mirror/parallel.ts'
-import { type ChecksumKey, checkPaths, checksumKey, planSync } from './plan.ts'
-import { healedContent, lackingOf, pooledContent } from './pooled.ts'
+import { allSettled } from '../../../shared/concurrency/all-settled.ts'
+import { checkPaths, planSync } from './plan.ts'
+import { type ChecksumKey, checksumKey } from '../model/checksum.ts'
+import { healedContent, pooledContent } from './pooled.ts'
+import { lackingOf } from '../content/lacking.ts'
 import { writeOwnMetadata } from '../formats/rpm/write-index.ts'
-import { type PooledFile, selectPackages } from '../retention/select.ts'
+import { selectPackages } from '../retention/select.ts'
+import type { PooledFile } from '../model/selection.ts'
 import type { SyncDeps, SyncOptions } from './sync-options.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import { contentsOf, newestVersion, saveVersion } from '../versions/versions.ts'
 import {
-  contentsOf,
-  newestVersion,
-  saveVersion,
+  kindOf,
   type VersionFile,
   type VersionPackage,
   type VersionRecord,
-} from '../versions/versions.ts'
+} from '../model/version.ts'
 
 export interface SyncOutcome {
   readonly result: 'complete' | 'incomplete'
@@ -135,7 +136,7 @@ async function attempt(
     fetchAllMetadata(deps, repomd, options),
     fetchExtras(deps, config, fetched, options),
   )
-  const listed: PrimaryPackage[] = []
+  const listed: ListedPackage[] = []
   for await (const each of primaryPackages(deps, primary, signal)) listed.push(each)
   const chosen = {
     listed,
@@ -146,7 +147,7 @@ async function attempt(
   const lookups = {
     query: database.query,
     pool: deps.pool,
-    pooled: (each: readonly PrimaryPackage[]) => healedContent(deps, each, signal),
+    pooled: (each: readonly ListedPackage[]) => healedContent(deps, each, signal),
   }
   const selection = await selectPackages(lookups, config.retention, chosen, signal)
   for (const message of selection.notices) onEvent({ type: 'notice', message })
@@ -242,7 +243,7 @@ function namedFiles(paths: readonly string[]): string {
  * What is to be kept although the upstream dropped it, and can't be had from anywhere: a person
  * decides.
  */
-function incomplete(lost: readonly PrimaryPackage[]): SyncOutcome {
+function incomplete(lost: readonly ListedPackage[]): SyncOutcome {
   const failures = lost.map(({ href }) => {
     const error = mirrorError('mirror.lost', { file: href })
     return { file: href, reason: error.message, code: error.code }

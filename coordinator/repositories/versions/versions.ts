@@ -4,27 +4,15 @@
  */
 import type { Kysely } from 'kysely'
 import type { BlobId, Sha256 } from '../../../shared/ids.ts'
-import { batches, type BlobRecord, recordBlobs } from '../content/blobs.ts'
+import { batches, recordBlobs } from '../content/blobs.ts'
+import type { BlobRecord } from '../model/blob.ts'
 import type { Database } from '../../database/database.ts'
 import { lockRow } from '../../database/lock-row.ts'
 import type { Tables } from '../../database/tables/all.ts'
 import { mirrorError } from '../model/errors.ts'
-import type { Checksum } from '../model/checksum.ts'
-import type { Href } from '../model/href.ts'
-import type { PrimaryPackage } from '../formats/rpm/metadata/primary.ts'
-import type { ChecksumKey } from '../sync/plan.ts'
-
-export interface VersionPackage extends PrimaryPackage {
-  readonly blob: BlobId
-  readonly sha256: Sha256
-}
-
-export interface VersionFile extends BlobRecord {
-  readonly path: Href
-  /** `version_file.type`: the record type of repomd.xml, or one of content/manifest.ts. */
-  readonly type: string
-  readonly checksum?: Checksum
-}
+import type { ChecksumKey } from '../model/checksum.ts'
+import type { ListedPackage } from '../model/package.ts'
+import type { VersionFile, VersionPackage, VersionRecord } from '../model/version.ts'
 
 export interface NewVersion {
   readonly repository: string
@@ -42,17 +30,6 @@ export interface NewVersion {
   readonly after?: number | null
   readonly packages: readonly VersionPackage[]
   readonly files: readonly VersionFile[]
-}
-
-export interface VersionRecord {
-  readonly id: number
-  readonly revision: string | null
-  readonly repomd_checksum: string | null
-  readonly upstream_etag: string | null
-  readonly upstream_modified: string | null
-  readonly packages: number
-  readonly bytes: number
-  readonly created_at: number
 }
 
 /** The version that was accepted last. */
@@ -95,7 +72,7 @@ export async function contentsOf(db: Kysely<Tables>, version: number): Promise<S
  */
 export async function recordedContent(
   db: Kysely<Tables>,
-  packages: readonly PrimaryPackage[],
+  packages: readonly ListedPackage[],
 ): Promise<Map<ChecksumKey, BlobRecord>> {
   const found = new Map<ChecksumKey, BlobRecord>()
   const add = (

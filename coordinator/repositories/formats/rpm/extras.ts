@@ -3,16 +3,15 @@
  * keys.
  */
 import type { RepositoryConfig } from '../../../../shared/config/repository.ts'
-import { typeOf } from '../../content/manifest.ts'
 import { mirrorError } from '../../model/errors.ts'
 import { findKeyFiles } from './key-files.ts'
 import type { FetchedRepomd } from './listing.ts'
 import { ownHref } from '../../model/href.ts'
 import { REPOMD } from './metadata/repomd.ts'
-import { allSettled } from '../../../mirror/parallel.ts'
-import type { SyncDeps, SyncOptions } from '../../sync/sync-options.ts'
+import { allSettled } from '../../../../shared/concurrency/all-settled.ts'
+import type { IndexDeps, IndexOptions } from '../index-deps.ts'
 import type { SmallFile, Upstream } from '../../upstream/upstream.ts'
-import type { VersionFile } from '../../versions/versions.ts'
+import { type VersionFile, typeOf } from '../../model/version.ts'
 
 /** Signatures and keys of repomd.xml are a few KiB. */
 const MAX_SIGNATURE_BYTES = 256 * 1024
@@ -22,10 +21,10 @@ const MAX_SIGNATURE_BYTES = 256 * 1024
  * repository's key files.
  */
 export async function fetchExtras(
-  deps: SyncDeps,
+  deps: IndexDeps,
   config: RepositoryConfig,
   repomd: FetchedRepomd,
-  options: SyncOptions,
+  options: IndexOptions,
 ): Promise<VersionFile[]> {
   const { signal } = options
   const beside = async (path: string, kind: 'signature' | 'signing-key') => {

@@ -6,12 +6,13 @@
  */
 import type { Pool } from '../../../../shared/blobs/pool.ts'
 import type { BlobId } from '../../../../shared/ids.ts'
-import type { BlobRecord } from '../../content/blobs.ts'
+import type { BlobRecord } from '../../model/blob.ts'
 import { type DownloadDeps, downloadFile } from '../../upstream/download.ts'
 import { mirrorError } from '../../model/errors.ts'
 import { checksumSink } from '../../model/checksum.ts'
 import { decompress, sniffCompression } from '../../decompress/decompress.ts'
-import { type PrimaryPackage, readPrimary } from './metadata/primary.ts'
+import { readPrimary } from './metadata/primary.ts'
+import type { ListedPackage } from '../../model/package.ts'
 import type { RepomdRecord } from './metadata/repomd.ts'
 import type { OnSyncEvent } from '../../model/progress.ts'
 
@@ -75,7 +76,7 @@ export function primaryPackages(
   deps: { pool: Pool },
   file: MetadataFile,
   signal: AbortSignal,
-): AsyncGenerator<PrimaryPackage> {
+): AsyncGenerator<ListedPackage> {
   return readPrimary(openMetadata(deps, file, signal), file.record.href)
 }
 

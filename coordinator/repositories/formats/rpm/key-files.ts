@@ -12,6 +12,7 @@ import type { RepositoryConfig } from '../../../../shared/config/repository.ts'
 import { MusterError } from '../../../../shared/errors.ts'
 import { mirrorError } from '../../model/errors.ts'
 import { type Href, ownHref, parseHref } from '../../model/href.ts'
+import type { IndexDeps } from '../index-deps.ts'
 import type { OnSyncEvent } from '../../model/progress.ts'
 import type { Upstream } from '../../upstream/upstream.ts'
 
@@ -30,21 +31,12 @@ export interface KeyFile {
   readonly bytes: Buffer
 }
 
-export interface KeyFileDeps {
-  readonly upstream: Upstream
-  /**
-   * A client without credentials for another address: `rpm.gpgkey_url` need not be at the upstream.
-   * Closed by whoever made it.
-   */
-  readonly elsewhere: (folder: URL) => Upstream
-}
-
 /**
  * @throws where the configuration names a key that can't be had; finding none at the upstream is no
  * error
  */
 export async function findKeyFiles(
-  deps: KeyFileDeps,
+  deps: Pick<IndexDeps, 'upstream' | 'elsewhere'>,
   config: RepositoryConfig,
   options: { signal: AbortSignal; onEvent: OnSyncEvent },
 ): Promise<KeyFile[]> {
@@ -80,7 +72,7 @@ async function localKey(file: string): Promise<KeyFile> {
 }
 
 async function remoteKey(
-  deps: KeyFileDeps,
+  deps: Pick<IndexDeps, 'upstream' | 'elsewhere'>,
   repository: string,
   url: string,
   signal: AbortSignal,

@@ -2,16 +2,17 @@
 import { createHash } from 'node:crypto'
 import type { Sha256 } from '../../../../shared/ids.ts'
 import { createSemaphore } from '../../../../shared/concurrency/semaphore.ts'
-import { type BlobRecord, findBySha256, recordBlobs } from '../../content/blobs.ts'
+import { findBySha256, recordBlobs } from '../../content/blobs.ts'
+import type { BlobRecord } from '../../model/blob.ts'
 import { mirrorError } from '../../model/errors.ts'
 import { fetchMetadata, type MetadataFile, verifyOpen } from './index-files.ts'
 import { ownHref } from '../../model/href.ts'
 import { MAX_REPOMD_BYTES, REPOMD, type Repomd, type RepomdRecord } from './metadata/repomd.ts'
-import { mapParallel } from '../../../mirror/parallel.ts'
+import { concurrently } from '../../../../shared/concurrency/concurrently.ts'
 import type { OnSyncEvent } from '../../model/progress.ts'
-import type { SyncDeps, SyncOptions } from '../../sync/sync-options.ts'
+import type { IndexDeps, IndexOptions } from '../index-deps.ts'
 import type { SmallFile, Upstream } from '../../upstream/upstream.ts'
-import type { VersionFile, VersionRecord } from '../../versions/versions.ts'
+import type { VersionFile, VersionRecord } from '../../model/version.ts'
 
 /**
  * Metadata from this size on is not fetched again when the pool has it. Below, fetching costs no
@@ -66,9 +67,9 @@ interface Metadata {
 
 /** Every file that repomd.xml lists, verified; primary is verified as it is read. */
 export async function fetchAllMetadata(
-  deps: SyncDeps,
+  deps: IndexDeps,
   repomd: Repomd,
-  options: SyncOptions,
+  options: IndexOptions,
 ): Promise<Metadata> {
   const digests = repomd.records
     .filter((record) => record.checksum.kind === 'sha256')
@@ -91,7 +92,7 @@ export async function fetchAllMetadata(
     bytes: missing.reduce((sum, record) => sum + (record.size ?? 0), 0),
   })
   const decompressing = createSemaphore(DECOMPRESSED_AT_ONCE)
-  const fetched = await mapParallel(repomd.records, options.workers, async (record) => {
+  const fetched = await concurrently(repomd.records, options.workers, async (record) => {
     const file = await fetchMetadata(deps, record, pooled.get(record), options)
     if (record.type === 'primary') return file
     const release = await decompressing.acquire(options.signal)

@@ -4,14 +4,14 @@ import fc from 'fast-check'
 import { compareEvr } from '../../../../shared/packages/rpm-version.ts'
 import type { ModuleVersion } from './metadata/modules.ts'
 import { ownHref } from '../../model/href.ts'
-import type { PrimaryPackage } from './metadata/primary.ts'
+import type { ListedPackage } from '../../model/package.ts'
 import { newestPackages } from './newest.ts'
 
 const pkg = (
   name: string,
   version: string,
-  fields: Partial<PrimaryPackage> = {},
-): PrimaryPackage => ({
+  fields: Partial<ListedPackage> = {},
+): ListedPackage => ({
   name,
   arch: 'x86_64',
   epoch: '0',
@@ -24,9 +24,9 @@ const pkg = (
   buildTime: 0,
   ...fields,
 })
-const shown = (packages: readonly PrimaryPackage[]): string[] =>
+const shown = (packages: readonly ListedPackage[]): string[] =>
   packages.map((each) => `${each.name}-${each.epoch}:${each.version}.${each.arch}`)
-const stream = (name: string, version: number, ...packages: PrimaryPackage[]): ModuleVersion => ({
+const stream = (name: string, version: number, ...packages: ListedPackage[]): ModuleVersion => ({
   stream: name,
   version: BigInt(version),
   artifacts: packages.map((each) => `${each.name}-${each.epoch}:${each.version}-1.${each.arch}`),
@@ -120,7 +120,7 @@ test('newest-only never drops a package for one that is not newer, and none alto
       for (const each of listed) {
         const rival = kept.find(
           (one) => one.name === each.name && one.arch === each.arch,
-        ) as PrimaryPackage
+        ) as ListedPackage
         const order = compareEvr({ ...rival, epoch: 0 }, { ...each, epoch: 0 })
         assert.ok(kept.includes(each) ? order === 0 : order > 0)
       }

@@ -6,15 +6,15 @@
  */
 import { compareEvr, type Evr } from '../../../../shared/packages/rpm-version.ts'
 import type { ModuleVersion } from './metadata/modules.ts'
-import type { PrimaryPackage } from './metadata/primary.ts'
+import type { ListedPackage } from '../../model/package.ts'
 
 /** The packages of `listed` to keep, in its order. Pure. */
 export function newestPackages(
-  listed: readonly PrimaryPackage[],
+  listed: readonly ListedPackage[],
   modules: readonly ModuleVersion[],
-): PrimaryPackage[] {
+): ListedPackage[] {
   const artifacts = new Set(modules.flatMap((each) => each.artifacts))
-  const plain: PrimaryPackage[] = []
+  const plain: ListedPackage[] = []
   const modular: Modular = new Map()
   for (const each of listed) {
     const name = nevra(each)
@@ -30,7 +30,7 @@ export function newestPackages(
 }
 
 /** Listed packages that belong to a module, by what modules.yaml calls them. */
-type Modular = Map<string, PrimaryPackage[]>
+type Modular = Map<string, ListedPackage[]>
 
 /** The versions of one stream that are kept. */
 function neededOf(versions: readonly ModuleVersion[], modular: Modular): ModuleVersion[] {
@@ -50,23 +50,23 @@ function neededOf(versions: readonly ModuleVersion[], modular: Modular): ModuleV
 }
 
 /** The newest of each name and architecture; all that have the same version. */
-function latest(packages: readonly PrimaryPackage[]): PrimaryPackage[] {
-  const best = new Map<string, PrimaryPackage[]>()
+function latest(packages: readonly ListedPackage[]): ListedPackage[] {
+  const best = new Map<string, ListedPackage[]>()
   for (const each of packages) {
     const key = `${each.name} ${each.arch}`
     const rivals = best.get(key)
-    const order = rivals === undefined ? 1 : compareEvr(evr(each), evr(rivals[0] as PrimaryPackage))
+    const order = rivals === undefined ? 1 : compareEvr(evr(each), evr(rivals[0] as ListedPackage))
     if (order > 0) best.set(key, [each])
     else if (order === 0) rivals?.push(each)
   }
   return [...best.values()].flat()
 }
 
-function evr({ epoch, version, release }: PrimaryPackage): Evr {
+function evr({ epoch, version, release }: ListedPackage): Evr {
   return { epoch: Number(epoch), version, release }
 }
 
 /** As modules.yaml writes it. */
-function nevra({ name, epoch, version, release, arch }: PrimaryPackage): string {
+function nevra({ name, epoch, version, release, arch }: ListedPackage): string {
   return `${name}-${epoch}:${version}-${release}.${arch}`
 }

@@ -8,17 +8,16 @@
 import { createHash } from 'node:crypto'
 import { createGzip } from 'node:zlib'
 import type { Pool } from '../../../../shared/blobs/pool.ts'
-import { typeOf } from '../../content/manifest.ts'
 import { mirrorError } from '../../model/errors.ts'
 import { decompress } from '../../decompress/decompress.ts'
 import { ownHref } from '../../model/href.ts'
 import { joinPackages, type PackageSource } from './metadata/package-xml.ts'
-import type { PrimaryPackage } from './metadata/primary.ts'
+import type { ListedPackage } from '../../model/package.ts'
 import { REPOMD, type Repomd, type RepomdRecord } from './metadata/repomd.ts'
 import { repomdText } from './metadata/repomd-text.ts'
 import { through } from '../../decompress/through.ts'
-import type { VersionFile } from '../../versions/versions.ts'
-import type { PooledFile, Selection } from '../../retention/select.ts'
+import { type VersionFile, typeOf } from '../../model/version.ts'
+import type { PooledFile, Selection } from '../../model/selection.ts'
 
 /** What each package is described in. */
 const TYPES = ['primary', 'filelists', 'other'] as const
@@ -31,7 +30,7 @@ const MAX_OPEN_BYTES = 4 * 1024 ** 3
 export interface OwnMetadataInput {
   readonly selection: Selection
   /** Everything that the upstream lists, in the order of its primary metadata. */
-  readonly listed: readonly PrimaryPackage[]
+  readonly listed: readonly ListedPackage[]
   /** The upstream's repomd.xml, and the files that it names. */
   readonly repomd: Repomd
   readonly files: readonly VersionFile[]

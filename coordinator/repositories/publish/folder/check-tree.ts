@@ -12,7 +12,7 @@ import { createBlake3 } from '../../../../shared/blake3/hash.ts'
 import type { Pool } from '../../../../shared/blobs/pool.ts'
 import { exactStat, markOf } from '../../../../shared/blobs/verified.ts'
 import type { ManifestFile } from '../../content/manifest.ts'
-import { mapParallel } from '../../../mirror/parallel.ts'
+import { concurrently } from '../../../../shared/concurrency/concurrently.ts'
 
 /** Looks at once: each waits for the file system, none for a processor. */
 const AT_ONCE = 16
@@ -69,7 +69,7 @@ export async function checkTree(
   const report = (path: string, reason: string): void => {
     if (problems.length < MAX_PROBLEMS) problems.push({ path, reason })
   }
-  await mapParallel(['', ...folders], AT_ONCE, async (folder) => {
+  await concurrently(['', ...folders], AT_ONCE, async (folder) => {
     const stats = await exactStat(join(tree, folder))
     const reason = wrongFolder(stats)
     if (reason !== undefined) report(folder, reason)
@@ -86,7 +86,7 @@ export async function checkTree(
       else if (!deps.pool.holds(file.blob, stats)) doubtful.push({ file, stats })
     }
   }
-  await mapParallel(doubtful, AT_ONCE, async ({ file, stats }) => {
+  await concurrently(doubtful, AT_ONCE, async ({ file, stats }) => {
     signal.throwIfAborted()
     const mark = markOf(stats)
     if (known.get(file.path) === mark) marks.set(file.path, mark)

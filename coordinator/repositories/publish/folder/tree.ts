@@ -12,7 +12,7 @@ import type { Clock } from '../../../../shared/clock.ts'
 import { makeDurableFolder, syncFolder, writeDurable } from '../../../../shared/durable-file.ts'
 import type { Random } from '../../../../shared/random.ts'
 import type { ManifestFile } from '../../content/manifest.ts'
-import { mapParallel } from '../../../mirror/parallel.ts'
+import { concurrently } from '../../../../shared/concurrency/concurrently.ts'
 import { checkTree, foldersOf } from './check-tree.ts'
 import { diskError, publishError } from '../errors.ts'
 import { generationName, type Layout, temporaryName } from './layout.ts'
@@ -110,7 +110,7 @@ async function placeFiles(
 ): Promise<{ placed: Readonly<Record<Method, number>>; known: ReadonlyMap<string, string> }> {
   const placer = createPlacer(pool)
   const known = new Map<string, string>()
-  await mapParallel(files, AT_ONCE, async (file) => {
+  await concurrently(files, AT_ONCE, async (file) => {
     signal.throwIfAborted()
     const to = join(tree, file.path)
     if ((await placer.place(file.blob, to)) !== 'reflink') return

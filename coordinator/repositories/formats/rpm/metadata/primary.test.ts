@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type PrimaryPackage, readPrimary } from './primary.ts'
+import { readPrimary } from './primary.ts'
+import type { ListedPackage } from '../../../model/package.ts'
 import { MAX_TOKEN } from './xml.ts'
 
 interface Fields {
@@ -33,8 +34,8 @@ const document = (...packages: string[]): string =>
 async function* chunks(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
 }
-async function read(text: string | Uint8Array, size = 65536): Promise<PrimaryPackage[]> {
-  const found: PrimaryPackage[] = []
+async function read(text: string | Uint8Array, size = 65536): Promise<ListedPackage[]> {
+  const found: ListedPackage[] = []
   for await (const each of readPrimary(chunks(Buffer.from(text), size), 'primary.xml'))
     found.push(each)
   return found

@@ -4,8 +4,9 @@
  * downstream meets a path or checksum that could do harm.
  */
 import { mirrorError } from '../../../model/errors.ts'
-import { type Checksum, parseChecksum } from '../../../model/checksum.ts'
+import { parseChecksum } from '../../../model/checksum.ts'
 import { type Href, parseHref } from '../../../model/href.ts'
+import type { ListedPackage } from '../../../model/package.ts'
 import { createXmlReader } from './xml.ts'
 
 /**
@@ -18,23 +19,6 @@ export const MAX_PACKAGES = 250_000
  * comes near.
  */
 export const MAX_PACKAGE_BYTES = 64 * 1024 ** 3
-
-export interface PrimaryPackage {
-  readonly name: string
-  readonly arch: string
-  /** Decimal digits; `0` where absent. */
-  readonly epoch: string
-  readonly version: string
-  readonly release: string
-  readonly checksum: Checksum
-  /** Bytes of the file. */
-  readonly size: number
-  readonly href: Href
-  /** File name of the source package; empty for source packages. */
-  readonly sourceRpm: string
-  /** Seconds since the epoch; 0 where absent. */
-  readonly buildTime: number
-}
 
 /**
  * The elements of a package that are read, each at most once; what else a package says is passed
@@ -71,8 +55,8 @@ interface Draft {
 export async function* readPrimary(
   source: AsyncIterable<Uint8Array>,
   file: string,
-): AsyncGenerator<PrimaryPackage> {
-  const ready: PrimaryPackage[] = []
+): AsyncGenerator<ListedPackage> {
+  const ready: ListedPackage[] = []
   let count = 0
   let draft: Draft | undefined
   let text = ''
@@ -159,7 +143,7 @@ function nameFor(draft: Draft | undefined): string {
  */
 const WORD = /^[^\s/\p{C}]{1,255}$/u
 
-function finish(draft: Draft, refuse: (reason: string) => Error): PrimaryPackage {
+function finish(draft: Draft, refuse: (reason: string) => Error): ListedPackage {
   const word = (what: string, value: string | undefined): string => {
     if (value === undefined || !WORD.test(value))
       throw refuse(`its ${what} is ${JSON.stringify((value ?? '').slice(0, 80))}`)

@@ -1,0 +1,5 @@
+/** Both results once both have settled; the first failure if there is one. */
+export async function allSettled<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([a, b])
+  return [await a, await b]
+}
