@@ -5,16 +5,19 @@ import type { Logger } from '../../shared/logger.ts'
 import type { Database } from '../database/database.ts'
 import { createRepositories, type Repositories } from '../repositories/configured.ts'
 import { coordinatorHealer } from '../repositories/content/healing.ts'
-import { coordinatorPoolCheck } from '../repositories/content/pool-check.ts'
+import { coordinatorPoolCheck } from '../repositories/publish/pool-check.ts'
+import type { Formats } from '../repositories/formats/format.ts'
 import { knownPublications } from '../repositories/publish/known-publications.ts'
 import { createLookup, type Lookup } from '../repositories/publish/lookup.ts'
 import { createPublisher, type Publisher } from '../repositories/publish/publisher.ts'
 import { createSnapshots, type Snapshots } from '../repositories/snapshots/snapshots.ts'
 import { createMirror, type Mirror } from '../repositories/sync/mirror.ts'
+import { formats } from './formats.ts'
 import type { Network } from './network.ts'
 import type { CoordinatorDeps, Stores } from './stores.ts'
 
 export interface RepositoriesPart {
+  readonly formats: Formats
   readonly repositories: Repositories
   readonly mirror: Mirror
   readonly publisher: Publisher
@@ -32,7 +35,7 @@ export async function composeRepositories(
   const { database, pool } = stores
   const repositories = createRepositories(config.repositories)
   const snapshots = createSnapshots({ database })
-  const upkeep = { database, pool, clock, random, log }
+  const upkeep = { formats, database, pool, clock, random, log }
   // Without a healer: recovery runs before the node listens, and the healer itself fetches blobs.
   const unhealed = {
     mirror: createMirror(upkeep, config.download),
@@ -45,6 +48,7 @@ export async function composeRepositories(
   const healing = { ...upkeep, healer }
   const publisher = createPublisher(healing)
   return {
+    formats,
     repositories,
     mirror: createMirror(healing, config.download),
     publisher,

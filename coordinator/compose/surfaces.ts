@@ -44,7 +44,7 @@ export async function composeSurfaces(
 ): Promise<Surfaces> {
   const { clock, log, stores, network, operations } = deps
   const { node } = network
-  const { repositories } = deps.repositories
+  const { repositories, formats } = deps.repositories
   const { gates } = options
   await registerProtocols(deps, gates)
   await node.listen()
@@ -59,7 +59,7 @@ export async function composeSurfaces(
     )
   else await operations.operations.recover(working, (verb) => !verb.startsWith('run.'))
   const http = await createHttpServer(
-    { clock, log },
+    { clock, log, formats },
     { listen: options.config.http.listen, repositories: () => repositories.all },
   )
   scope.defer(() => http.close())

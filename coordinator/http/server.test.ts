@@ -3,6 +3,7 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { formats } from '../compose/formats.ts'
 import { writeRepository } from '../../fixtures/rpm/repository.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { silentLog, testMirror } from '../repositories/sync/testing.ts'
@@ -25,7 +26,7 @@ test('published trees are served below their repository, latest and snapshots, a
   await using mirror = await testMirror()
   const config = mirror.config()
   const server = await createHttpServer(
-    { clock: systemClock, log: silentLog },
+    { formats, clock: systemClock, log: silentLog },
     { listen: '127.0.0.1:0', repositories: () => [config] },
   )
   const get = (path: string): Promise<Response> => fetch(`${server.url}${path}`)
@@ -87,7 +88,7 @@ test('a rollback reaches a cache that asks with If-Modified-Since', async () => 
   await using mirror = await testMirror()
   const config = mirror.config()
   const server = await createHttpServer(
-    { clock: systemClock, log: silentLog },
+    { formats, clock: systemClock, log: silentLog },
     { listen: '127.0.0.1:0', repositories: () => [config] },
   )
   try {
@@ -143,7 +144,7 @@ test('PB-14: staging, generations, other repositories and foreign links can not 
   await symlink('..', join(parent, 'snapshots/up'))
   await symlink('/etc', config.publish.latest_path)
   const server = await createHttpServer(
-    { clock: systemClock, log: silentLog },
+    { formats, clock: systemClock, log: silentLog },
     { listen: '127.0.0.1:0', repositories: () => [config] },
   )
   try {

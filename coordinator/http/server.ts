@@ -8,6 +8,7 @@ import { respond } from '../../node/http/respond.ts'
 import type { Resolve } from '../../node/http/served.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'
+import type { Formats } from '../repositories/formats/format.ts'
 import { type PublishedRepository, resolveTree } from '../repositories/publish/folder/serve.ts'
 
 export interface HttpServerOptions {
@@ -19,13 +20,13 @@ export interface HttpServerOptions {
 
 /** @throws `http.address-taken`, `http.address` */
 export function createHttpServer(
-  deps: { clock: Clock; log: Logger },
+  deps: { clock: Clock; log: Logger; formats: Formats },
   options: HttpServerOptions,
 ): Promise<WebServer> {
   const resolve: Resolve = async ([top, ...rest]) => {
     if (top === undefined)
       return { kind: 'folder', entries: async () => [{ name: 'repos', kind: 'folder' }] }
-    return top === 'repos' ? resolveTree(options.repositories(), rest) : undefined
+    return top === 'repos' ? resolveTree(deps.formats, options.repositories(), rest) : undefined
   }
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
     if (request.url === '/healthz') health(request, response)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { it } from 'node:test'
+import { formats } from '../compose/formats.ts'
 import { type ArgumentsOf, VERBS, type Verb } from '../../protocols/control/verbs.ts'
 import { signCheckpoint } from '../../shared/audit/checkpoint.ts'
 import { openPool, type Pool } from '../../shared/blobs/pool.ts'
@@ -100,7 +101,7 @@ async function everything(
     },
   ])
   const mirror = createMirror(
-    { database, pool, clock, random: systemRandom, log },
+    { formats, database, pool, clock, random: systemRandom, log },
     { workers: 1, retries: 0, timeout: 1 },
   )
   const watched: typeof mirror = {
@@ -157,8 +158,8 @@ async function everything(
     repository: 'today',
     revision: null,
     created_at: 1,
-    primary_checksum: null,
-    repomd_checksum: null,
+    listing_checksum: null,
+    index_checksum: null,
     upstream_etag: null,
   }
   const row = { ...version, upstream_modified: null, packages: 0, bytes: 0, operation: null }

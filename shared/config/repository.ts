@@ -172,8 +172,10 @@ export const repositorySchema = z
 
 type Parsed = z.output<typeof repositorySchema>
 
-/** A validated repository: defaults filled in, every path absolute. */
-export interface RepositoryConfig extends Omit<Parsed, 'publish'> {
+/** A checked repository: defaults filled in, every path absolute. */
+export interface RepositoryConfig extends Omit<Parsed, 'publish' | 'type'> {
+  /** The engine knows formats by this name alone. */
+  readonly type: string
   readonly publish: { readonly latest_path: string; readonly snapshots_path: string }
   /** The file that it was read from. */
   readonly file: string

@@ -8,6 +8,7 @@ import { migration as runs } from './0005-runs.ts'
 import { migration as pins } from './0006-pins.ts'
 import { migration as runContact } from './0007-run-contact.ts'
 import { migration as collections } from './0008-collections.ts'
+import { migration as neutralNames } from './0009-neutral-names.ts'
 
 export const MIGRATIONS: readonly Migration[] = [
   log,
@@ -18,4 +19,5 @@ export const MIGRATIONS: readonly Migration[] = [
   pins,
   runContact,
   collections,
+  neutralNames,
 ]

@@ -25,14 +25,14 @@ export interface RepositoryTable {
 export interface RepositoryVersionTable {
   id: Generated<number>
   repository: string
-  /** `revision` of repomd.xml. */
+  /** As the upstream's index says it. */
   revision: string | null
   created_at: number
-  /** Checksum of the primary metadata, as repomd.xml has it. */
-  primary_checksum: string | null
-  /** SHA-256 of repomd.xml itself. */
-  repomd_checksum: string | null
-  /** The upstream's ETag of repomd.xml, for conditional requests. */
+  /** Checksum of the upstream's listing, as its index names it. */
+  listing_checksum: string | null
+  /** SHA-256 of the root of the upstream's index. */
+  index_checksum: string | null
+  /** What the upstream sent with that root, for conditional requests. */
   upstream_etag: string | null
   upstream_modified: string | null
   packages: number
@@ -51,10 +51,12 @@ export interface VersionPackageTable {
  */
 export interface PackageTable {
   pk: Generated<number>
-  /** Checksum of the package file in primary metadata, of the type in the next column. */
-  pkgid: string
+  /** Of the package file as the listing names it, of the type beside it. */
+  checksum: string
   checksum_type: string
-  /** SHA-256 of the package file. Known after the fetch, or earlier if the pkgid is a SHA-256. */
+  /**
+   * SHA-256 of the package file; known once it was fetched, and earlier where it is the checksum.
+   */
   sha256: string | null
   /** Null until it was fetched. */
   blob: string | null
@@ -68,7 +70,8 @@ export interface PackageTable {
   size: number
   installed_size: number | null
   build_time: number | null
-  source_rpm: string | null
+  /** The source package. */
+  source: string | null
   summary: string | null
 }
 
@@ -80,7 +83,9 @@ export interface VersionFileTable {
   size: number
   checksum: string | null
   checksum_type: string | null
-  type: string
+  kind: 'index' | 'signature' | 'signing-key' | 'key' | 'metadata'
+  /** The format's own word for a metadata file; empty for other kinds. */
+  label: string
 }
 
 export interface SyncRunTable {
@@ -113,9 +118,9 @@ export interface PublicationTable {
   version: number
   /** Number of the generation. Each publication of this target adds one. */
   generation: number
-  /** Name of the generation's folder. */
-  folder: string
-  /** When this generation was published. A repair counts too. */
+  /** Where its tree is, in the words of its destination. */
+  location: string
+  /** When this generation was published, a repair included. */
   at: number
   /**
    * For `latest`: the snapshot that an operator chose; null while it follows the newest version.
@@ -136,7 +141,7 @@ export interface GenerationTable {
   target: string
   number: number
   version: number
-  folder: string
+  location: string
   at: number
   /** When the next generation replaced it; null for the newest. */
   replaced_at: number | null

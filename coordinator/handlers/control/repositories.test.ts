@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { formats } from '../../compose/formats.ts'
 import { writeRepository } from '../../../fixtures/rpm/repository.ts'
 import type { RepositoryRow } from '../../../protocols/control/messages.ts'
 import { complete, testMirror, testPackages } from '../../repositories/sync/testing.ts'
@@ -17,6 +18,7 @@ test('a repository is said to be published only once it is, and says how its las
     mirror: mirror.mirror,
     snapshots: createSnapshots({ database }),
     database,
+    formats,
     pool,
     url,
   })

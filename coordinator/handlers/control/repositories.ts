@@ -8,8 +8,9 @@ import { rfc3339 } from '../../../shared/clock.ts'
 import type { RepositoryConfig } from '../../../shared/config/repository.ts'
 import { concurrently } from '../../../shared/concurrency/concurrently.ts'
 import type { Database } from '../../database/database.ts'
+import type { Formats } from '../../repositories/formats/format.ts'
 import type { Mirror } from '../../repositories/sync/mirror.ts'
-import { repositoryStatus } from '../../repositories/versions/status.ts'
+import { repositoryStatus, typeOf } from '../../repositories/versions/status.ts'
 import type { Repositories } from '../../repositories/configured.ts'
 import { servedRow } from './served.ts'
 import { diffVersions } from '../../repositories/snapshots/diff.ts'
@@ -26,6 +27,7 @@ export interface RepositoryDeps {
   readonly mirror: Mirror
   readonly snapshots: Snapshots
   readonly database: Database
+  readonly formats: Formats
   readonly pool: Pool
   /** Where the web server serves `latest`; undefined while there is none. */
   readonly url: (repository: string) => string | undefined
@@ -115,8 +117,10 @@ export function repositoryHandlers(deps: RepositoryDeps): RepositoryHandlers {
           await snapshots.show({ repository, name: from }),
           await snapshots.show({ repository, name: to }),
         ]
+        const type = await typeOf(database.query, repository)
+        const format = deps.formats.of(repository, type)
         const { added, removed, updated, advisories } = await diffVersions(
-          { query: database.query, pool: deps.pool },
+          { query: database.query, pool: deps.pool, format },
           before.version,
           after.version,
           signal,

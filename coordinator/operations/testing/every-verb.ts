@@ -7,6 +7,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { formats } from '../../compose/formats.ts'
 import { writeRepository } from '../../../fixtures/rpm/repository.ts'
 import { resolveInFolder } from '../../../node/http/folder.ts'
 import { respond } from '../../../node/http/respond.ts'
@@ -148,7 +149,7 @@ export async function everyVerb(dialect: Dialect): Promise<EveryVerb> {
       },
     ])
     const mirror = createMirror(
-      { database, pool, ...parts },
+      { formats, database, pool, ...parts },
       { workers: 2, retries: 0, timeout: 5 },
     )
     const publisher = createPublisher({ database, pool, ...parts })

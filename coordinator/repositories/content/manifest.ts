@@ -5,7 +5,7 @@
 import type { Kysely } from 'kysely'
 import type { BlobId } from '../../../shared/ids.ts'
 import type { Tables } from '../../database/tables/all.ts'
-import { type FileKind, kindOf } from '../model/version.ts'
+import type { FileKind } from '../model/version.ts'
 
 export interface ManifestFile {
   /** Relative to the repository's root; checked when it was stored. */
@@ -26,7 +26,7 @@ const PAGE = 5000
 export async function readManifest(db: Kysely<Tables>, version: number): Promise<ManifestFile[]> {
   const files = await db
     .selectFrom('version_file')
-    .select(['path', 'blob', 'size', 'type'])
+    .select(['path', 'blob', 'size', 'kind'])
     .where('version', '=', version)
     .orderBy('path')
     .execute()
@@ -34,7 +34,7 @@ export async function readManifest(db: Kysely<Tables>, version: number): Promise
     path: file.path,
     blob: file.blob as BlobId,
     size: file.size,
-    kind: kindOf(file.type),
+    kind: file.kind,
   }))
   for (let after = -1; ; ) {
     const rows = await db

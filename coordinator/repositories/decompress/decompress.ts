@@ -1,8 +1,8 @@
 /**
  * Decompression of repository metadata: gzip, xz, zstandard, bzip2 and plain, told apart by their
- * first bytes as dnf does, whatever the file is called. Every member, stream and frame is decoded,
- * never silently a prefix; a cut or damaged file is an error. Bytes are counted here against a
- * limit, because the `maxOutputLength` of node:zlib does not bound a stream.
+ * first bytes as client programs do, whatever the file is called. Every member, stream and frame is
+ * decoded, never silently a prefix; a cut or damaged file is an error. Bytes are counted here
+ * against a limit, because the `maxOutputLength` of node:zlib does not bound a stream.
  */
 import { createGunzip } from 'node:zlib'
 import { mirrorError } from '../model/errors.ts'

@@ -8,8 +8,8 @@ import { through } from './through.ts'
 import { Undecodable } from './undecodable.ts'
 
 /**
- * dnf and zypper accept windows up to 2^27 (`zstd --long=27`); the window is memory that the sender
- * makes us use.
+ * client programs accept windows up to 2^27 (`zstd --long=27`); the window is memory that the
+ * sender makes us use.
  */
 const MAX_WINDOW_LOG = 27
 const MAX_WINDOW = 2 ** MAX_WINDOW_LOG

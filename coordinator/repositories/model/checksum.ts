@@ -1,7 +1,7 @@
 /**
- * The checksums of RPM metadata: `<checksum type="sha256">hex</checksum>`. Only SHA-2 of 256 bits
- * and more is accepted, because MD5 and SHA-1 collisions let one listed file stand for another.
- * What comes out is normalised: known algorithm, lower-case hex of its length.
+ * The checksums of package listings. Only SHA-2 of 256 bits and more is accepted, because MD5 and
+ * SHA-1 collisions let one listed file stand for another. A parsed checksum is normalised: known
+ * algorithm, lower-case hex of its length.
  */
 import { createHash } from 'node:crypto'
 
@@ -14,10 +14,7 @@ export interface Checksum {
 }
 
 const HEX_DIGITS: Record<ChecksumKind, number> = { sha256: 64, sha384: 96, sha512: 128 }
-/**
- * Known and no longer sound; named so that the refusal says why. `sha` is what old createrepo
- * called SHA-1.
- */
+/** Known and unsound; named so that the refusal gives the reason. `sha` is an old name of SHA-1. */
 const WEAK = new Set(['md5', 'sha', 'sha1', 'sha224'])
 
 /**

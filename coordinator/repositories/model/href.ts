@@ -3,8 +3,8 @@
  * no `.` or `..`, no empty segment, no control characters, and none of these after percent-decoding
  * either. Only an Href is requested, stored or published.
  *
- * Metadata names files literally (createrepo_c writes `a b#c.rpm`, not `a%20b%23c.rpm`), so a URL
- * percent-encodes every segment.
+ * Metadata names files literally (`a b#c`, not `a%20b%23c`), so a URL percent-encodes every
+ * segment.
  */
 declare const brand: unique symbol
 export type Href = string & { readonly [brand]: 'href' }

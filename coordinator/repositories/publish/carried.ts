@@ -1,7 +1,7 @@
 /**
- * PB-02: a client that read repomd.xml before a switch asks for its metadata after it. Files whose
+ * PB-02: a client that read an index before a switch asks for its metadata after it. Files whose
  * names hold their checksum can't clash, so those of earlier generations are laid out beside the
- * new ones for as long as dnf keeps a repomd.xml.
+ * new ones for as long as clients keep an index.
  */
 import type { Kysely } from 'kysely'
 import type { Pool } from '../../../shared/blobs/pool.ts'
@@ -10,9 +10,14 @@ import type { BlobId } from '../../../shared/ids.ts'
 import type { ManifestFile } from '../content/manifest.ts'
 import type { Database } from '../../database/database.ts'
 import type { Tables } from '../../database/tables/all.ts'
-import { KEPT_GENERATIONS, KEPT_METADATA_MS } from './folder/layout.ts'
+import { KEPT_GENERATIONS } from './folder/layout.ts'
 import type { TargetId } from './publications.ts'
 
+/**
+ * How long metadata of a replaced generation stays reachable: common clients keep an index for 48
+ * hours by default.
+ */
+const KEPT_METADATA_MS = 48 * 3_600_000
 /**
  * Versions whose metadata is carried on at most: a repository published every few minutes must not
  * fill its folder.
@@ -74,8 +79,7 @@ export async function carriedMetadata(
         ancestors(row.path).some((folder) => paths.has(folder))
       )
         continue
-      // What is damaged is left out: a client that still asks for it reads the new repomd.xml
-      // instead.
+      // Damaged files are left out: a client that still asks for one reads the new index instead.
       if ((await deps.pool.verify(blob, signal)) !== 'sound') continue
       carried.push({ path: row.path, blob, size: row.size, kind: 'metadata' })
       for (const each of [row.path, ...ancestors(row.path)]) taken.add(each)

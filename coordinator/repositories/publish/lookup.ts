@@ -1,13 +1,13 @@
 /**
- * What a published path is, from the database alone: so that an agent's gateway can ask which blob
- * `repos/x/latest/repodata/repomd.xml` is and fetch that from whoever has it. Answers as the
- * published folder would, metadata of earlier generations included.
+ * What a published path is, from the database alone: an agent's gateway asks which blob a path of
+ * `repos/x/latest/` is, and fetches that from a holder. Answers as the published folder would,
+ * metadata of earlier generations included.
  */
 import type { Kysely } from 'kysely'
 import type { Clock } from '../../../shared/clock.ts'
 import type { BlobId } from '../../../shared/ids.ts'
 import { batches } from '../content/blobs.ts'
-import { type FileKind, kindOf, typeOf } from '../model/version.ts'
+import type { FileKind } from '../model/version.ts'
 import { MAX_ENTRIES } from '../../../node/http/served.ts'
 import type { Database } from '../../database/database.ts'
 import type { Tables } from '../../database/tables/all.ts'
@@ -86,7 +86,7 @@ export function createLookup(deps: { database: Database; clock: Clock }): Lookup
         .select('version_file.path')
         .where('publication.repository', '=', repository)
         .where('publication.target', '=', target)
-        .where('version_file.type', '=', typeOf('key-file'))
+        .where('version_file.kind', '=', 'key')
         .orderBy('version_file.path')
         .execute()
       return rows.map((row) => row.path)
@@ -108,12 +108,12 @@ async function fileOf(
 ): Promise<{ file: PublishedFile; carried: boolean } | undefined> {
   const row = await db
     .selectFrom('version_file')
-    .select(['blob', 'size', 'type', 'checksum'])
+    .select(['blob', 'size', 'kind', 'checksum'])
     .where('version', '=', version)
     .where('path', '=', path)
     .executeTakeFirst()
   if (row === undefined) return undefined
-  const file = { blob: row.blob as BlobId, size: row.size, kind: kindOf(row.type) }
+  const file = { blob: row.blob as BlobId, size: row.size, kind: row.kind }
   return { file, carried: row.checksum !== null && path.includes(row.checksum) }
 }
 

@@ -14,8 +14,8 @@ export interface TargetId {
 export interface CurrentPublication {
   readonly version: number
   readonly generation: number
-  /** Name of the generation's folder. */
-  readonly folder: string
+  /** Where its tree is, in the words of its destination. */
+  readonly location: string
   readonly at: number
   /** The snapshot that an operator put `latest` on; null while it follows the newest. */
   readonly pin: string | null
@@ -38,7 +38,7 @@ export function currentPublication(
 ): Promise<CurrentPublication | undefined> {
   return db
     .selectFrom('publication')
-    .select(['version', 'generation', 'folder', 'at', 'pin', 'since', 'operation'])
+    .select(['version', 'generation', 'location', 'at', 'pin', 'since', 'operation'])
     .where('repository', '=', repository)
     .where('target', '=', target)
     .executeTakeFirst()
@@ -101,19 +101,19 @@ export async function advance(
   next: TargetId &
     Choice & {
       number: number
-      folder: string
+      location: string
       version: number
       also?: (tx: Kysely<Tables>) => Promise<void>
     },
 ): Promise<void> {
-  const { repository, target, number, folder, version } = next
+  const { repository, target, number, location, version } = next
   try {
     await database.transaction(async (tx) => {
       const at = database.clock.now()
       const operation = next.operation ?? null
       await tx
         .insertInto('generation')
-        .values({ repository, target, number, version, folder, at, replaced_at: null, operation })
+        .values({ repository, target, number, version, location, at, replaced_at: null, operation })
         .execute()
       await tx
         .updateTable('generation')
@@ -123,7 +123,13 @@ export async function advance(
         .where('number', '<', number)
         .where('replaced_at', 'is', null)
         .execute()
-      const row = { version, generation: number, folder, at, ...(await chosen(database, tx, next)) }
+      const row = {
+        version,
+        generation: number,
+        location,
+        at,
+        ...(await chosen(database, tx, next)),
+      }
       await tx
         .insertInto('publication')
         .values({ repository, target, ...row })

@@ -139,13 +139,13 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     const current = await currentPublication(database.query, request)
     const sizes = { files: files.length, bytes: files.reduce((sum, file) => sum + file.size, 0) }
     const isThis =
-      current?.version === version && current.folder === generationName(current.generation, root)
+      current?.version === version && current.location === generationName(current.generation, root)
     const problems = isThis
-      ? await problemsOf(deps, layout, { name: current.folder, files }, signal)
+      ? await problemsOf(deps, layout, { name: current.location, files }, signal)
       : []
     const repaired = problems.map(({ path }) => path)
     if (isThis && problems.length === 0) {
-      const { generation, folder } = current
+      const { generation, location: folder } = current
       // A link that was removed or moved is switched back; the tree is what it must be.
       const changed = folder !== linked
       if (changed) await switchTo(deps, layout, folder)
@@ -160,7 +160,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     const manifest = manifestText(request, number, root, sizes, deps.clock)
     const built = await buildTree(deps, layout, { number, root, files, carried, manifest }, signal)
     signal.throwIfAborted()
-    await advance(database, { ...request, number, folder: built.name })
+    await advance(database, { ...request, number, location: built.name })
     // Crash here: the database names the new generation and the link still the old one. recover()
     // switches at the next start.
     await switchTo(deps, layout, built.name)
@@ -186,7 +186,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   ): Promise<boolean> => {
     const current = await currentPublication(database.query, publication)
     if (current === undefined) return false
-    if (await hasTree(layout, current.folder)) return agree(deps, publication, layout)
+    if (await hasTree(layout, current.location)) return agree(deps, publication, layout)
     return (await publish({ ...publication, version: current.version, signal })).changed
   }
 
@@ -284,12 +284,12 @@ async function agree(
   layout: Layout,
 ): Promise<boolean> {
   const current = await currentPublication(deps.database.query, publication)
-  if (current === undefined || current.folder === (await currentGeneration(layout))) return false
+  if (current === undefined || current.location === (await currentGeneration(layout))) return false
   deps.log.warn(
     { ...publication, generation: current.generation },
     'the published link did not agree with the database; switching it',
   )
-  await switchTo(deps, layout, current.folder)
+  await switchTo(deps, layout, current.location)
   return true
 }
 

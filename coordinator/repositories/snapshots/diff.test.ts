@@ -4,9 +4,12 @@ import fc from 'fast-check'
 import { writeRepository } from '../../../fixtures/rpm/repository.ts'
 import { repositoryStatus, syncRunResult } from '../versions/status.ts'
 import { testMirror } from '../sync/testing.ts'
-import { diffPackages, diffVersions, nevra, type PackageVersion } from './diff.ts'
+import { rpmFormat } from '../formats/rpm/format.ts'
+import { diffPackages, diffVersions, type NamedVersion } from './diff.ts'
 
-const pkg = (name: string, version: string, arch = 'x86_64', epoch = 0): PackageVersion => ({
+const { notation } = rpmFormat
+
+const pkg = (name: string, version: string, arch = 'x86_64', epoch = 0): NamedVersion => ({
   name,
   epoch,
   version,
@@ -17,6 +20,7 @@ const pkg = (name: string, version: string, arch = 'x86_64', epoch = 0): Package
 test('a diff pairs what was replaced and lists what came and went', () => {
   assert.deepEqual(
     diffPackages(
+      notation,
       [pkg('a', '1'), pkg('b', '1'), pkg('k', '1'), pkg('k', '2')],
       [pkg('a', '2'), pkg('c', '1', 'noarch', 2), pkg('k', '2'), pkg('k', '3')],
     ),
@@ -29,7 +33,7 @@ test('a diff pairs what was replaced and lists what came and went', () => {
       ],
     },
   )
-  const several = diffPackages([pkg('k', '1.9')], [pkg('k', '1.10'), pkg('k', '1.11')])
+  const several = diffPackages(notation, [pkg('k', '1.9')], [pkg('k', '1.10'), pkg('k', '1.11')])
   assert.deepEqual(several, {
     added: ['k-1.10-1.x86_64'],
     removed: [],
@@ -52,10 +56,14 @@ test('a diff is empty for equal sets, and applied to the first set it gives the 
     fc.property(set, set, (first, second) => {
       const [before, after] = [first, second].map((all) =>
         all.map((each) => pkg(each.name, each.version, each.arch)),
-      ) as [PackageVersion[], PackageVersion[]]
-      assert.deepEqual(diffPackages(before, before), { added: [], removed: [], updated: [] })
-      const { added, removed, updated } = diffPackages(before, after)
-      const result = new Set(before.map(nevra))
+      ) as [NamedVersion[], NamedVersion[]]
+      assert.deepEqual(diffPackages(notation, before, before), {
+        added: [],
+        removed: [],
+        updated: [],
+      })
+      const { added, removed, updated } = diffPackages(notation, before, after)
+      const result = new Set(before.map(notation.package))
       for (const each of [
         ...removed,
         ...updated.map((change) => `${change.name}-${change.from}.${change.arch}`),
@@ -66,7 +74,7 @@ test('a diff is empty for equal sets, and applied to the first set it gives the 
         ...updated.map((change) => `${change.name}-${change.to}.${change.arch}`),
       ])
         assert.ok(!result.has(each) && result.add(each))
-      assert.deepEqual([...result].sort(), after.map(nevra).sort())
+      assert.deepEqual([...result].sort(), after.map(notation.package).sort())
     }),
   )
 })
@@ -103,7 +111,11 @@ test('a diff of versions names the advisories that came with it, and status tell
   }
   const [from, to] = versions as [number, number]
   assert.deepEqual(
-    await diffVersions({ query: mirror.database.query, pool: mirror.pool }, from, to),
+    await diffVersions(
+      { query: mirror.database.query, pool: mirror.pool, format: rpmFormat },
+      from,
+      to,
+    ),
     {
       added: [],
       removed: [],

@@ -4,14 +4,13 @@
  */
 import type { Kysely } from 'kysely'
 import type { Pool } from '../../../shared/blobs/pool.ts'
-import type { BlobId } from '../../../shared/ids.ts'
-import { compareEvr, type Evr, formatEvr } from '../../../shared/packages/rpm-version.ts'
 import type { Tables } from '../../database/tables/all.ts'
-import { decompress } from '../decompress/decompress.ts'
-import { readAdvisoryIds } from '../formats/rpm/metadata/updateinfo.ts'
+import type { Notation, RepositoryFormat } from '../formats/format.ts'
+import type { PackageVersion } from '../model/package.ts'
+import { filesOf } from '../versions/versions.ts'
 
 export interface Difference {
-  /** NEVRAs, in order of name. */
+  /** Packages as the format writes them, in order of name. */
   readonly added: readonly string[]
   readonly removed: readonly string[]
   /**
@@ -27,17 +26,20 @@ export interface Difference {
   readonly advisories: readonly string[]
 }
 
-export interface PackageVersion extends Evr {
+export interface NamedVersion extends PackageVersion {
   readonly name: string
   readonly arch: string
 }
 
-/** What updateinfo may decompress to: Red Hat's largest has 150 MiB. */
-const MAX_UPDATEINFO_BYTES = 1024 ** 3
+export interface DiffDeps {
+  readonly query: Kysely<Tables>
+  readonly pool: Pool
+  readonly format: RepositoryFormat
+}
 
-/** @param from, to - ids of versions */
+/** @param from, to - ids of versions of one repository */
 export async function diffVersions(
-  deps: { query: Kysely<Tables>; pool: Pool },
+  deps: DiffDeps,
   from: number,
   to: number,
   signal?: AbortSignal,
@@ -45,7 +47,7 @@ export async function diffVersions(
   const [before, after] = [await packagesOf(deps.query, from), await packagesOf(deps.query, to)]
   const known = new Set(await advisoriesOf(deps, from, signal))
   const advisories = (await advisoriesOf(deps, to, signal)).filter((id) => !known.has(id))
-  return { ...diffPackages(before, after), advisories: advisories.sort() }
+  return { ...diffPackages(deps.format.notation, before, after), advisories: advisories.sort() }
 }
 
 /**
@@ -53,22 +55,30 @@ export async function diffVersions(
  * are added.
  */
 export function diffPackages(
-  before: readonly PackageVersion[],
-  after: readonly PackageVersion[],
+  notation: Notation,
+  before: readonly NamedVersion[],
+  after: readonly NamedVersion[],
 ): Omit<Difference, 'advisories'> {
-  const was = new Map(before.map((each) => [nevra(each), each]))
-  const is = new Map(after.map((each) => [nevra(each), each]))
-  const gone = groups([...was].filter(([key]) => !is.has(key)).map(([, each]) => each))
-  const come = groups([...is].filter(([key]) => !was.has(key)).map(([, each]) => each))
+  const was = new Map(before.map((each) => [notation.package(each), each]))
+  const is = new Map(after.map((each) => [notation.package(each), each]))
+  const gone = groups(
+    notation,
+    [...was].filter(([key]) => !is.has(key)).map(([, each]) => each),
+  )
+  const come = groups(
+    notation,
+    [...is].filter(([key]) => !was.has(key)).map(([, each]) => each),
+  )
   const updated: { name: string; arch: string; from: string; to: string }[] = []
   for (const [key, lost] of gone) {
     const got = come.get(key)
     if (got === undefined) continue
-    const [old, fresh] = [lost.shift() as PackageVersion, got.shift() as PackageVersion]
-    updated.push({ name: old.name, arch: old.arch, from: formatEvr(old), to: formatEvr(fresh) })
+    const [old, fresh] = [lost.shift() as NamedVersion, got.shift() as NamedVersion]
+    const { name, arch } = old
+    updated.push({ name, arch, from: notation.version(old), to: notation.version(fresh) })
   }
-  const names = (groups: Map<string, PackageVersion[]>): string[] =>
-    [...groups.values()].flat().map(nevra).sort()
+  const names = (groups: Map<string, NamedVersion[]>): string[] =>
+    [...groups.values()].flat().map(notation.package).sort()
   return {
     added: names(come),
     removed: names(gone),
@@ -77,17 +87,16 @@ export function diffPackages(
 }
 
 /** Packages by name and architecture, the newest first. */
-function groups(packages: readonly PackageVersion[]): Map<string, PackageVersion[]> {
+function groups(
+  notation: Notation,
+  packages: readonly NamedVersion[],
+): Map<string, NamedVersion[]> {
   const byName = Map.groupBy(packages, (each) => `${each.name} ${each.arch}`)
-  for (const group of byName.values()) group.sort((a, b) => compareEvr(b, a))
+  for (const group of byName.values()) group.sort((a, b) => notation.compare(b, a))
   return byName
 }
 
-export function nevra(each: PackageVersion): string {
-  return `${each.name}-${formatEvr(each)}.${each.arch}`
-}
-
-async function packagesOf(db: Kysely<Tables>, version: number): Promise<PackageVersion[]> {
+async function packagesOf(db: Kysely<Tables>, version: number): Promise<NamedVersion[]> {
   return db
     .selectFrom('version_package')
     .innerJoin('package', 'package.pk', 'version_package.package')
@@ -97,20 +106,9 @@ async function packagesOf(db: Kysely<Tables>, version: number): Promise<PackageV
 }
 
 async function advisoriesOf(
-  deps: { query: Kysely<Tables>; pool: Pool },
+  deps: DiffDeps,
   version: number,
   signal?: AbortSignal,
-): Promise<string[]> {
-  const file = await deps.query
-    .selectFrom('version_file')
-    .select(['blob', 'path'])
-    .where('version', '=', version)
-    .where('type', '=', 'updateinfo')
-    .executeTakeFirst()
-  if (file === undefined) return []
-  const bytes = decompress(deps.pool.read(file.blob as BlobId, undefined, signal), {
-    file: file.path,
-    maxBytes: MAX_UPDATEINFO_BYTES,
-  })
-  return readAdvisoryIds(bytes, file.path)
+): Promise<readonly string[]> {
+  return deps.format.advisories(deps, await filesOf(deps.query, version), signal)
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { formats } from '../../compose/formats.ts'
 import { writeRepository } from '../../../fixtures/rpm/repository.ts'
 import { systemRandom } from '../../../shared/random.ts'
 import { createMirror } from './mirror.ts'
@@ -29,7 +30,14 @@ test('what this version can not do is refused before anything is asked for, neve
 test('a sync is not accepted over a version that another coordinator accepted meanwhile', async () => {
   await using mirror = await testMirror()
   const { database, pool } = mirror
-  const deps = { database, pool, clock: hurriedClock, random: systemRandom, log: silentLog }
+  const deps = {
+    formats,
+    database,
+    pool,
+    clock: hurriedClock,
+    random: systemRandom,
+    log: silentLog,
+  }
   const other = createMirror(deps, { workers: 1, retries: 0, timeout: 5 })
   const { promise: released, resolve: release } = Promise.withResolvers<void>()
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>()

@@ -13,23 +13,24 @@ import { uuidv7Generator } from '../../../shared/ids.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import type { Random } from '../../../shared/random.ts'
 import type { Database } from '../../database/database.ts'
-import { configHash } from '../versions/config-hash.ts'
 import { mirrorError } from '../model/errors.ts'
 import { refuseUnsupported } from './guards.ts'
 import { parseHref } from '../model/href.ts'
 import type { FailedFile } from './packages.ts'
 import type { OnSyncEvent } from '../model/progress.ts'
 import { createSemaphore } from '../../../shared/concurrency/semaphore.ts'
-import { fetchRepomd } from '../formats/rpm/listing.ts'
-import { type SyncOutcome, syncRepository } from './sync.ts'
+import type { Formats } from '../formats/format.ts'
+import { syncRepository } from './sync.ts'
+import type { SyncOutcome } from './sync-outcome.ts'
 import type { SyncOptions } from './sync-options.ts'
 import { baseAddress } from '../upstream/address.ts'
 import { openConnection } from '../upstream/connection.ts'
 import { loadCredentials } from '../upstream/credentials.ts'
 import { createUpstream, type Upstream } from '../upstream/upstream.ts'
-import { newestVersion } from '../versions/versions.ts'
+import { lastOf } from './last.ts'
 
 export interface MirrorDeps {
+  readonly formats: Formats
   readonly database: Database
   readonly pool: Pool
   readonly clock: Clock
@@ -78,7 +79,7 @@ export interface Mirror extends UpstreamFiles {
    * is no fault of an upstream.
    */
   sync(repository: RepositoryConfig, request: SyncRequest): Promise<SyncResult>
-  /** Whether the upstream has another repomd.xml than the newest version: one small request. */
+  /** Whether the upstream has another index than the newest version: one small request. */
   check(repository: RepositoryConfig, signal: AbortSignal): Promise<{ changed: boolean }>
   /**
    * Marks syncs that a dead process left running as failed. Called once at the start, before the
@@ -134,8 +135,9 @@ export function createMirror(deps: MirrorDeps, options: MirrorOptions): Mirror {
           workers: options.workers,
           operation: request.run,
         }
+        const format = deps.formats.of(config.name, config.type)
         return syncRepository(
-          { ...deps, ...upstreams, semaphore: createSemaphore(options.workers) },
+          { ...deps, ...upstreams, format, semaphore: createSemaphore(options.workers) },
           config,
           syncOptions,
         )
@@ -178,21 +180,14 @@ export function createMirror(deps: MirrorDeps, options: MirrorOptions): Mirror {
       }
     },
     async check(config, signal) {
-      const known = await database.query
-        .selectFrom('repository')
-        .select('config_hash')
-        .where('id', '=', config.name)
-        .executeTakeFirst()
-      const last =
-        known?.config_hash === configHash(config)
-          ? await newestVersion(database.query, config.name)
-          : undefined
+      const format = deps.formats.of(config.name, config.type)
+      const { comparable } = await lastOf(database.query, format, config)
       const found = await withUpstream(
         deps,
         config,
         options,
         () => {},
-        ({ upstream }) => fetchRepomd(upstream, last, { signal, onEvent: () => {} }),
+        ({ upstream }) => format.probe(upstream, comparable, { signal, onEvent: () => {} }),
       )
       return { changed: found !== 'unchanged' }
     },

@@ -10,13 +10,13 @@ import { type ChecksumKey, checksumKey } from '../model/checksum.ts'
 const pkg = (href: string, digit: string, size = 10): ListedPackage => ({
   name: href,
   arch: 'noarch',
-  epoch: '0',
+  epoch: 0,
   version: '1',
   release: '1',
   checksum: { kind: 'sha256', value: digit.repeat(64) },
   size,
   href: ownHref(href),
-  sourceRpm: '',
+  source: '',
   buildTime: 0,
 })
 const key = (digit: string): ChecksumKey => checksumKey({ kind: 'sha256', value: digit.repeat(64) })

@@ -8,7 +8,7 @@ import { type ChecksumKey, checksumKey, sameChecksum } from '../model/checksum.t
 import type { ListedPackage } from '../model/package.ts'
 
 export interface PlanInput {
-  /** Every package that primary metadata lists. */
+  /** Every package of the listing, with what is kept. */
   readonly listed: readonly ListedPackage[]
   /** Content that is in the pool already. */
   readonly pooled: ReadonlyMap<ChecksumKey, BlobId>

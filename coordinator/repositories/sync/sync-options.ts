@@ -1,11 +1,10 @@
 /** What every step of a sync needs and is told. */
 import type { Healer } from '../content/healer.ts'
-import type { IndexDeps, IndexOptions } from '../formats/index-deps.ts'
+import type { IndexDeps, IndexOptions, RepositoryFormat } from '../formats/format.ts'
 
 export interface SyncDeps extends IndexDeps {
-  /**
-   * Brings content that the pool has lost, and that the upstream does not list or deliver any more.
-   */
+  readonly format: RepositoryFormat
+  /** Brings content that the pool has lost and that the upstream doesn't list or deliver. */
   readonly healer?: Healer
 }
 

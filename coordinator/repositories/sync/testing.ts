@@ -18,6 +18,8 @@ import { type RepositoryConfig, repositorySchema } from '../../../shared/config/
 import type { MusterError } from '../../../shared/errors.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import { systemRandom } from '../../../shared/random.ts'
+import { formats } from '../../compose/formats.ts'
+import type { Formats } from '../formats/format.ts'
 import { createHealer, type Healer } from '../content/healer.ts'
 import { readManifest } from '../content/manifest.ts'
 import { fetchFromUpstream } from '../content/places.ts'
@@ -82,6 +84,9 @@ export async function testMirror(
      * Fetch lost content again, from `agents` and then from the upstream, as a coordinator does.
      */
     heal?: boolean
+    formats?: Formats
+    /** Of the repository; default: rpm. */
+    type?: string
   } = {},
 ): Promise<TestMirror> {
   await using stack = new AsyncDisposableStack()
@@ -98,7 +103,15 @@ export async function testMirror(
   )
   const healing = healerSetLater()
   const healer = options.heal === true ? { healer: healing.healer } : {}
-  const deps = { database, pool, clock, random: systemRandom, log: silentLog, ...healer }
+  const deps = {
+    formats: options.formats ?? formats,
+    database,
+    pool,
+    clock,
+    random: systemRandom,
+    log: silentLog,
+    ...healer,
+  }
   const agents: { pool: Pool | undefined } = { pool: undefined }
   const faults: { fault: Fault | undefined } = { fault: undefined }
   const server = stack.use(
@@ -128,6 +141,7 @@ export async function testMirror(
     const published = join(folder, 'publish', parsed.name)
     return {
       ...parsed,
+      type: options.type ?? parsed.type,
       publish: {
         latest_path: join(published, 'latest'),
         snapshots_path: join(published, 'snapshots'),

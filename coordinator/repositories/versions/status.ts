@@ -83,6 +83,12 @@ export async function repositoryStatus(
   }
 }
 
+/** Of a repository that has a version; its configuration may be gone. */
+export async function typeOf(db: Kysely<Tables>, repository: string): Promise<string> {
+  const found = db.selectFrom('repository').select('type').where('id', '=', repository)
+  return (await found.executeTakeFirstOrThrow()).type
+}
+
 /**
  * How a sync ended, by its id: what became of an operation whose caller is gone. Undefined: it
  * never began.

@@ -12,14 +12,17 @@ import type { Tables } from '../../database/tables/all.ts'
 import { mirrorError } from '../model/errors.ts'
 import type { ChecksumKey } from '../model/checksum.ts'
 import type { ListedPackage } from '../model/package.ts'
+import type { PooledFile } from '../model/selection.ts'
 import type { VersionFile, VersionPackage, VersionRecord } from '../model/version.ts'
 
 export interface NewVersion {
   readonly repository: string
   readonly configHash: string
   readonly revision: string
-  readonly repomdSha256: Sha256
-  readonly primaryChecksum: string
+  /** Of the root of the upstream's index. */
+  readonly indexSha256: Sha256
+  /** Of the upstream's listing, as its index names it. */
+  readonly listingChecksum?: string | undefined
   readonly etag?: string | undefined
   readonly lastModified?: string | undefined
   readonly operation?: string | undefined
@@ -42,7 +45,7 @@ export function newestVersion(
     .select([
       'id',
       'revision',
-      'repomd_checksum',
+      'index_checksum',
       'upstream_etag',
       'upstream_modified',
       'packages',
@@ -60,10 +63,20 @@ export async function contentsOf(db: Kysely<Tables>, version: number): Promise<S
   const rows = await db
     .selectFrom('version_package')
     .innerJoin('package', 'package.pk', 'version_package.package')
-    .select(['package.checksum_type', 'package.pkgid'])
+    .select(['package.checksum_type', 'package.checksum'])
     .where('version_package.version', '=', version)
     .execute()
-  return new Set(rows.map((row): ChecksumKey => `${row.checksum_type}:${row.pkgid}`))
+  return new Set(rows.map((row): ChecksumKey => `${row.checksum_type}:${row.checksum}`))
+}
+
+/** The files of a version that aren't packages. */
+export async function filesOf(db: Kysely<Tables>, version: number): Promise<PooledFile[]> {
+  const rows = await db
+    .selectFrom('version_file')
+    .select(['kind', 'label', 'path', 'blob'])
+    .where('version', '=', version)
+    .execute()
+  return rows.map((row) => ({ ...row, blob: row.blob as BlobId }))
 }
 
 /**
@@ -86,10 +99,10 @@ export async function recordedContent(
     const known = await db
       .selectFrom('package')
       .innerJoin('blob', 'blob.id', 'package.blob')
-      .select(['package.checksum_type', 'package.pkgid', 'blob.id', 'blob.sha256', 'blob.size'])
-      .where('package.pkgid', 'in', digests)
+      .select(['package.checksum_type', 'package.checksum', 'blob.id', 'blob.sha256', 'blob.size'])
+      .where('package.checksum', 'in', digests)
       .execute()
-    for (const row of known) add(row.checksum_type, row.pkgid, row)
+    for (const row of known) add(row.checksum_type, row.checksum, row)
     // Fetched by a sync that did not end: recorded, and not yet part of any version.
     const loose = await db
       .selectFrom('blob')
@@ -121,7 +134,7 @@ export async function saveVersion(
     const pk = known.get(
       identityOf({
         ...each,
-        pkgid: each.checksum.value,
+        checksum: each.checksum.value,
         checksum_type: each.checksum.kind,
         href: each.href,
       }),
@@ -141,8 +154,8 @@ export async function saveVersion(
         repository: version.repository,
         revision: version.revision,
         created_at: at,
-        primary_checksum: version.primaryChecksum,
-        repomd_checksum: version.repomdSha256,
+        listing_checksum: version.listingChecksum ?? null,
+        index_checksum: version.indexSha256,
         upstream_etag: version.etag ?? null,
         upstream_modified: version.lastModified ?? null,
         packages: version.packages.length,
@@ -199,14 +212,20 @@ async function requireLast(
 function identityOf(
   row: Pick<
     Tables['package'],
-    'pkgid' | 'checksum_type' | 'name' | 'version' | 'release' | 'arch' | 'href' | 'size'
-  > & {
-    epoch: number | string
-  },
+    | 'checksum'
+    | 'checksum_type'
+    | 'name'
+    | 'version'
+    | 'release'
+    | 'arch'
+    | 'href'
+    | 'size'
+    | 'epoch'
+  >,
 ): string {
   return [
     row.checksum_type,
-    row.pkgid,
+    row.checksum,
     row.size,
     row.name,
     row.epoch,
@@ -226,7 +245,7 @@ async function rowsOfNewest(db: Kysely<Tables>, repository: string): Promise<Map
     .select([
       'pk',
       'checksum_type',
-      'pkgid',
+      'checksum',
       'size',
       'name',
       'epoch',
@@ -241,13 +260,14 @@ async function rowsOfNewest(db: Kysely<Tables>, repository: string): Promise<Map
 }
 
 function fileRow(version: number, file: VersionFile): Tables['version_file'] {
-  const { path, type, size, checksum } = file
+  const { path, kind, label, size, checksum } = file
   return {
     version,
     path,
     blob: file.id,
     size,
-    type,
+    kind,
+    label,
     checksum: checksum?.value ?? null,
     checksum_type: checksum?.kind ?? null,
   }
@@ -265,12 +285,12 @@ async function savePackages(
     at,
   )
   const unordered = packages.map((each) => ({
-    pkgid: each.checksum.value,
+    checksum: each.checksum.value,
     checksum_type: each.checksum.kind,
     sha256: each.sha256,
     blob: each.blob,
     name: each.name,
-    epoch: Number(each.epoch),
+    epoch: each.epoch,
     version: each.version,
     release: each.release,
     arch: each.arch,
@@ -278,7 +298,7 @@ async function savePackages(
     size: each.size,
     installed_size: null,
     build_time: each.buildTime,
-    source_rpm: each.sourceRpm,
+    source: each.source,
     summary: null,
   }))
   // In one order, as recordBlobs does: parallel syncs of the same packages would deadlock.
@@ -294,7 +314,7 @@ async function savePackages(
     .onConflict((conflict) =>
       conflict
         .columns([
-          'pkgid',
+          'checksum',
           'href',
           'name',
           'epoch',

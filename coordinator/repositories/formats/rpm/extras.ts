@@ -9,9 +9,9 @@ import type { FetchedRepomd } from './listing.ts'
 import { ownHref } from '../../model/href.ts'
 import { REPOMD } from './metadata/repomd.ts'
 import { allSettled } from '../../../../shared/concurrency/all-settled.ts'
-import type { IndexDeps, IndexOptions } from '../index-deps.ts'
+import type { IndexDeps, IndexOptions } from '../format.ts'
 import type { SmallFile, Upstream } from '../../upstream/upstream.ts'
-import { type VersionFile, typeOf } from '../../model/version.ts'
+import type { VersionFile, VersionFileKind } from '../../model/version.ts'
 
 /** Signatures and keys of repomd.xml are a few KiB. */
 const MAX_SIGNATURE_BYTES = 256 * 1024
@@ -29,7 +29,7 @@ export async function fetchExtras(
   const { signal } = options
   const beside = async (path: string, kind: 'signature' | 'signing-key') => {
     const file = await optional(deps.upstream, path, signal)
-    return file === undefined ? [] : [{ path, bytes: file.bytes, type: typeOf(kind) }]
+    return file === undefined ? [] : [{ path, bytes: file.bytes, kind }]
   }
   const [signature, signingKey] = await allSettled(
     beside(`${REPOMD}.asc`, 'signature'),
@@ -37,22 +37,23 @@ export async function fetchExtras(
   )
   const keys = (await findKeyFiles(deps, config, options)).map((key) => ({
     ...key,
-    type: typeOf('key-file'),
+    kind: 'key' as const,
   }))
-  const small = [
-    { path: REPOMD as string, bytes: repomd.file.bytes, type: typeOf('repomd') },
+  const small: { path: string; bytes: Buffer; kind: VersionFileKind }[] = [
+    { path: REPOMD, bytes: repomd.file.bytes, kind: 'index' },
     ...signature,
     ...signingKey,
     ...keys,
   ]
   const files: VersionFile[] = []
-  for (const { path, bytes, type } of small) {
+  for (const { path, bytes, kind } of small) {
     const taken = await deps.pool.ingest(chunk(bytes), {
       maxBytes: bytes.length,
       expect: { size: bytes.length },
       signal,
     })
-    files.push({ id: taken.id, sha256: taken.sha256, size: taken.size, path: ownHref(path), type })
+    const { id, sha256, size } = taken
+    files.push({ id, sha256, size, path: ownHref(path), kind, label: '' })
   }
   return files
 }

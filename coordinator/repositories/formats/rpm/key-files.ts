@@ -12,7 +12,7 @@ import type { RepositoryConfig } from '../../../../shared/config/repository.ts'
 import { MusterError } from '../../../../shared/errors.ts'
 import { mirrorError } from '../../model/errors.ts'
 import { type Href, ownHref, parseHref } from '../../model/href.ts'
-import type { IndexDeps } from '../index-deps.ts'
+import type { IndexDeps } from '../format.ts'
 import type { OnSyncEvent } from '../../model/progress.ts'
 import type { Upstream } from '../../upstream/upstream.ts'
 

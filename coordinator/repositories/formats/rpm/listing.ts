@@ -9,8 +9,7 @@ import { fetchMetadata, type MetadataFile, verifyOpen } from './index-files.ts'
 import { ownHref } from '../../model/href.ts'
 import { MAX_REPOMD_BYTES, REPOMD, type Repomd, type RepomdRecord } from './metadata/repomd.ts'
 import { concurrently } from '../../../../shared/concurrency/concurrently.ts'
-import type { OnSyncEvent } from '../../model/progress.ts'
-import type { IndexDeps, IndexOptions } from '../index-deps.ts'
+import type { IndexDeps, IndexOptions, ProbeOptions } from '../format.ts'
 import type { SmallFile, Upstream } from '../../upstream/upstream.ts'
 import type { VersionFile, VersionRecord } from '../../model/version.ts'
 
@@ -37,7 +36,7 @@ export interface FetchedRepomd {
 export async function fetchRepomd(
   upstream: Upstream,
   last: VersionRecord | undefined,
-  options: { signal: AbortSignal; onEvent: OnSyncEvent },
+  options: ProbeOptions,
 ): Promise<FetchedRepomd | 'unchanged'> {
   const validators = {
     etag: last?.upstream_etag ?? undefined,
@@ -55,7 +54,7 @@ export async function fetchRepomd(
   if (file === 'absent')
     throw mirrorError('mirror.missing', { url: new URL(REPOMD, upstream.base).href, status: 404 })
   const sha256 = createHash('sha256').update(file.bytes).digest('hex') as Sha256
-  return sha256 === last?.repomd_checksum ? 'unchanged' : { file, sha256 }
+  return sha256 === last?.index_checksum ? 'unchanged' : { file, sha256 }
 }
 
 interface Metadata {
@@ -110,13 +109,11 @@ export async function fetchAllMetadata(
   return {
     fetched: { files: news.length, bytes: news.reduce((sum, file) => sum + file.size, 0) },
     primary: fetched.find((file) => file.record.type === 'primary') as MetadataFile,
-    files: fetched.map(({ record, id, sha256, size }) => ({
-      id,
-      sha256,
-      size,
-      path: record.href,
-      type: record.type,
-      checksum: record.checksum,
-    })),
+    files: fetched.map(versionFile),
   }
+}
+
+export function versionFile({ record, id, sha256, size }: MetadataFile): VersionFile {
+  const { href: path, type: label, checksum } = record
+  return { id, sha256, size, path, kind: 'metadata', label, checksum }
 }

@@ -4,7 +4,7 @@
  * those of its versions that hold the newest build of one of its packages. So a package of one
  * stream never displaces the same package of another.
  */
-import { compareEvr, type Evr } from '../../../../shared/packages/rpm-version.ts'
+import { compareEvr } from '../../../../shared/packages/rpm-version.ts'
 import type { ModuleVersion } from './metadata/modules.ts'
 import type { ListedPackage } from '../../model/package.ts'
 
@@ -55,15 +55,11 @@ function latest(packages: readonly ListedPackage[]): ListedPackage[] {
   for (const each of packages) {
     const key = `${each.name} ${each.arch}`
     const rivals = best.get(key)
-    const order = rivals === undefined ? 1 : compareEvr(evr(each), evr(rivals[0] as ListedPackage))
+    const order = rivals === undefined ? 1 : compareEvr(each, rivals[0] as ListedPackage)
     if (order > 0) best.set(key, [each])
     else if (order === 0) rivals?.push(each)
   }
   return [...best.values()].flat()
-}
-
-function evr({ epoch, version, release }: ListedPackage): Evr {
-  return { epoch: Number(epoch), version, release }
 }
 
 /** As modules.yaml writes it. */

@@ -7,16 +7,17 @@
  */
 import { createHash } from 'node:crypto'
 import { createGzip } from 'node:zlib'
+import { blobError } from '../../../../shared/blobs/errors.ts'
 import type { Pool } from '../../../../shared/blobs/pool.ts'
 import { mirrorError } from '../../model/errors.ts'
-import { decompress } from '../../decompress/decompress.ts'
 import { ownHref } from '../../model/href.ts'
+import { openPooled } from '../open-pooled.ts'
 import { joinPackages, type PackageSource } from './metadata/package-xml.ts'
 import type { ListedPackage } from '../../model/package.ts'
 import { REPOMD, type Repomd, type RepomdRecord } from './metadata/repomd.ts'
 import { repomdText } from './metadata/repomd-text.ts'
 import { through } from '../../decompress/through.ts'
-import { type VersionFile, typeOf } from '../../model/version.ts'
+import type { VersionFile } from '../../model/version.ts'
 import type { PooledFile, Selection } from '../../model/selection.ts'
 
 /** What each package is described in. */
@@ -73,7 +74,8 @@ export async function writeOwnMetadata(
       sha256: taken.sha256,
       size: taken.size,
       path: ownHref(REPOMD),
-      type: typeOf('repomd'),
+      kind: 'index',
+      label: '',
     },
   ]
 }
@@ -92,12 +94,12 @@ function sourcesOf(
   const listedNumbers = new Set(
     listed.flatMap((each, number) => (chosen.has(each) ? [number] : [])),
   )
-  const upstream = files.find((each) => each.type === type) as VersionFile
+  const upstream = files.find((each) => each.label === type) as VersionFile
   const parts: [PooledFile, ReadonlySet<number>][] = [
-    [{ type, path: upstream.path, blob: upstream.id }, listedNumbers],
+    [{ kind: 'metadata', label: type, path: upstream.path, blob: upstream.id }, listedNumbers],
   ]
   if (selection.carried !== undefined) {
-    const earlier = selection.carried.files.find((each) => each.type === type)
+    const earlier = selection.carried.files.find((each) => each.label === type)
     if (earlier === undefined) return undefined
     parts.push([earlier, selection.carried.numbers])
   }
@@ -118,15 +120,13 @@ async function* open(
   file: PooledFile,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  if ((await pool.verify(file.blob, signal)) !== 'sound')
-    throw mirrorError('mirror.metadata', {
-      file: file.path,
-      reason: 'the pool has lost it, or it is damaged',
-    })
-  yield* decompress(pool.read(file.blob, undefined, signal), {
-    file: file.path,
-    maxBytes: MAX_OPEN_BYTES,
-  })
+  try {
+    yield* openPooled({ pool }, file, { maxBytes: MAX_OPEN_BYTES, signal })
+  } catch (error) {
+    if (!blobError.is(error, 'blob.unknown')) throw error
+    const reason = 'the pool has lost it, or it is damaged'
+    throw mirrorError('mirror.metadata', { file: file.path, reason }, { cause: error })
+  }
 }
 
 async function write(
@@ -154,7 +154,7 @@ async function write(
   const checksum = { kind: 'sha256' as const, value: sha256 as string }
   const openChecksum = { kind: 'sha256' as const, value: hash.digest('hex') }
   return {
-    file: { id, sha256, size, path, type, checksum },
+    file: { id, sha256, size, path, kind: 'metadata', label: type, checksum },
     record: {
       type,
       href: path,

@@ -9,11 +9,6 @@ import type { Random } from '../../../../shared/random.ts'
 
 /** Generations kept on disk, so that switching back is one rename. */
 export const KEPT_GENERATIONS = 3
-/**
- * PB-02: how long metadata of a replaced generation stays reachable: the default metadata_expire of
- * dnf.
- */
-export const KEPT_METADATA_MS = 48 * 3_600_000
 
 const FOLDER = '.gen'
 const NAME = /^(\d{1,15})-([0-9a-f]{16})$/

@@ -8,20 +8,20 @@ import { readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { resolveInFolder } from '../../../../node/http/folder.ts'
 import type { FolderEntry, Served, ServedFile } from '../../../../node/http/served.ts'
+import type { Formats } from '../../formats/format.ts'
 import { generationOfLink, layoutOf, treeOf } from './layout.ts'
 import { snapshotName } from '../../snapshots/name.ts'
 
 /** Where a repository is published; the configuration's `name` and `publish`. */
 export interface PublishedRepository {
   readonly name: string
+  readonly type: string
   readonly publish: { readonly latest_path: string; readonly snapshots_path: string }
 }
 
-/** Metadata whose name holds its checksum is the same for ever. */
-const IMMUTABLE = /^[0-9a-f]{64,128}-/
-
 /** What lies below `/repos`. */
 export async function resolveTree(
+  formats: Formats,
   repositories: readonly PublishedRepository[],
   segments: readonly string[],
 ): Promise<Served | undefined> {
@@ -33,20 +33,28 @@ export async function resolveTree(
   const { latest_path: latest, snapshots_path: snapshots } = repository.publish
   if (kind === undefined)
     return folder(async () => ['latest', 'snapshots'].map((name) => ({ name, kind: 'folder' })))
-  if (kind === 'latest') return inTree(latest, rest)
+  const { immutable } = formats.of(id, repository.type)
+  if (kind === 'latest') return inTree(immutable, latest, rest)
   if (kind !== 'snapshots') return undefined
   const [name, ...path] = rest
   if (name === undefined) return folder(() => publishedSnapshots(snapshots))
-  return isSnapshotName(name) ? inTree(join(snapshots, name), path) : undefined
+  return isSnapshotName(name) ? inTree(immutable, join(snapshots, name), path) : undefined
 }
 
-async function inTree(link: string, segments: readonly string[]): Promise<Served | undefined> {
+async function inTree(
+  immutable: (path: string) => boolean,
+  link: string,
+  segments: readonly string[],
+): Promise<Served | undefined> {
   const layout = layoutOf(link)
   const text = await readlink(link).catch(() => undefined)
   const generation = text === undefined ? undefined : generationOfLink(layout, text)
   if (generation === undefined) return undefined
+  const forEver = (path: readonly string[]): boolean => immutable(path.join('/'))
+  const cacheControl = (path: readonly string[]): string | undefined =>
+    forEver(path) ? 'public, max-age=604800, immutable' : undefined
   const found = await resolveInFolder(treeOf(layout, generation), segments, { cacheControl })
-  return found?.kind === 'file' && !isImmutable(segments) ? undated(found) : found
+  return found?.kind === 'file' && !forEver(segments) ? undated(found) : found
 }
 
 /**
@@ -56,14 +64,6 @@ async function inTree(link: string, segments: readonly string[]): Promise<Served
  */
 function undated({ modifiedAt: _, ...file }: ServedFile): ServedFile {
   return file
-}
-
-function isImmutable(segments: readonly string[]): boolean {
-  return segments[0] === 'repodata' && IMMUTABLE.test(segments.at(-1) ?? '')
-}
-
-function cacheControl(segments: readonly string[]): string | undefined {
-  return isImmutable(segments) ? 'public, max-age=604800, immutable' : undefined
 }
 
 async function publishedSnapshots(path: string): Promise<FolderEntry[]> {

@@ -46,13 +46,13 @@ test('primary: a package comes out with what a mirror needs of it', async () => 
     {
       name: 'foo',
       arch: 'x86_64',
-      epoch: '1',
+      epoch: 1,
       version: '2.0~rc1',
       release: '3.el9',
       checksum: { kind: 'sha256', value: SHA },
       size: 1000,
       href: 'Packages/f/foo & bar.rpm',
-      sourceRpm: 'foo.src.rpm',
+      source: 'foo.src.rpm',
       buildTime: 1700000000,
     },
   ])
@@ -60,7 +60,7 @@ test('primary: a package comes out with what a mirror needs of it', async () => 
   const [plain] = await read(
     document(one({ version: '<version ver="1" rel="2"/>', attributes: '' })),
   )
-  assert.equal(plain?.epoch, '0')
+  assert.equal(plain?.epoch, 0)
 })
 
 test('RS-11: where a chunk of primary metadata ends makes no difference', async () => {

@@ -171,13 +171,13 @@ function finish(draft: Draft, refuse: (reason: string) => Error): ListedPackage 
   return {
     name: own(word('name', draft.texts.get('name'))),
     arch: own(word('architecture', draft.texts.get('arch'))),
-    epoch: own(epoch),
+    epoch: Number(epoch),
     version: own(word('version', draft.version.ver)),
     release: own(word('release', draft.version.rel)),
     checksum: { kind: checksum.checksum.kind, value: own(checksum.checksum.value) },
     size: Number(draft.size),
     href: own(href.href) as Href,
-    sourceRpm: own((draft.texts.get('rpm:sourcerpm') ?? '').slice(0, 512)),
+    source: own((draft.texts.get('rpm:sourcerpm') ?? '').slice(0, 512)),
     buildTime: Number.isSafeInteger(buildTime) && buildTime > 0 ? buildTime : 0,
   }
 }

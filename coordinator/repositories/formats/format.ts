@@ -1,0 +1,155 @@
+/**
+ * A kind of repository. The engine around it (sync/, retention/, snapshots/, publish/) knows no
+ * word of a format. `describeFormat` in contract.ts holds each implementation to what stands here.
+ */
+import type { Pool } from '../../../shared/blobs/pool.ts'
+import type { Json } from '../../../shared/canonical-json.ts'
+import type { RepositoryConfig } from '../../../shared/config/repository.ts'
+import type { Sha256 } from '../../../shared/ids.ts'
+import type { Database } from '../../database/database.ts'
+import { mirrorError } from '../model/errors.ts'
+import type { ListedPackage, PackageVersion } from '../model/package.ts'
+import type { OnSyncEvent } from '../model/progress.ts'
+import type { PooledFile, Selection } from '../model/selection.ts'
+import type { VersionFile, VersionRecord } from '../model/version.ts'
+import type { DownloadDeps } from '../upstream/download.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+
+export interface RepositoryFormat {
+  /** As the configuration and the table of repositories name it. */
+  readonly type: string
+  readonly notation: Notation
+  /**
+   * The options of a repository that decide what its versions hold. A change of them makes the next
+   * sync read the upstream's index again.
+   */
+  contents(config: RepositoryConfig): Json
+  /**
+   * Asks for the root of the upstream's index: one small request. `unchanged` if it is the one that
+   * `last` was made from.
+   * @throws mirror.*
+   */
+  probe(
+    upstream: Upstream,
+    last: VersionRecord | undefined,
+    options: ProbeOptions,
+  ): Promise<Probe | 'unchanged'>
+  /** The file of a version that lists its packages; undefined if it has none. */
+  listing(files: readonly PooledFile[]): PooledFile | undefined
+  /**
+   * Reads packages from a listing in the pool, in its order.
+   * @throws blob.unknown for content that the pool has lost, mirror.metadata
+   */
+  packages(deps: PoolDeps, listing: PooledFile, signal: AbortSignal): AsyncIterable<ListedPackage>
+  /**
+   * The newest of `packages`, in their order.
+   * @param files - of the upstream, and of the version before: they may group packages
+   */
+  newest(
+    deps: PoolDeps,
+    packages: readonly ListedPackage[],
+    files: readonly PooledFile[],
+    signal: AbortSignal,
+  ): Promise<readonly ListedPackage[]>
+  /** Ids of the advisories that a version comes with. */
+  advisories(
+    deps: PoolDeps,
+    files: readonly PooledFile[],
+    signal?: AbortSignal,
+  ): Promise<readonly string[]>
+  /**
+   * Whether a path of a published tree holds the same bytes for ever, so that caches may keep it.
+   */
+  immutable(path: string): boolean
+}
+
+/** How versions are ordered, and how people write them. */
+export interface Notation {
+  /** Negative if `a` is older, positive if it is newer, 0 if both are the same. */
+  compare(a: PackageVersion, b: PackageVersion): number
+  version(version: PackageVersion): string
+  /** One package of a repository: name, version and architecture. */
+  package(each: PackageVersion & { readonly name: string; readonly arch: string }): string
+}
+
+/** The root of an upstream's index. It isn't parsed yet. */
+export interface Probe {
+  /** Of its bytes. */
+  readonly sha256: Sha256
+  /** What the upstream sent with it, for conditional requests. */
+  readonly etag: string | undefined
+  readonly lastModified: string | undefined
+  /** @throws mirror.metadata */
+  read(): UpstreamIndex
+}
+
+export interface UpstreamIndex {
+  /** Path of its root, for errors. */
+  readonly path: string
+  /** Two revisions that are numbers are ordered: a smaller one is an older index. */
+  readonly revision: string
+  /**
+   * Brings every file that isn't a package into the pool, verified.
+   * @throws mirror.*, blob.*
+   */
+  fetch(deps: IndexDeps, config: RepositoryConfig, options: IndexOptions): Promise<FetchedIndex>
+}
+
+export interface FetchedIndex {
+  readonly files: readonly VersionFile[]
+  /** What of `files` wasn't in the pool; small files beside the index aren't counted. */
+  readonly fetched: { readonly files: number; readonly bytes: number }
+  readonly listing: VersionFile
+  /**
+   * Every package of the listing, in its order. The listing is verified at the end of the
+   * iteration.
+   */
+  packages(signal: AbortSignal): AsyncIterable<ListedPackage>
+  /**
+   * Writes an index for other packages than the upstream lists, into the pool. Returns all files of
+   * the version that the index names, and the index.
+   * @throws mirror.metadata
+   */
+  write(
+    chosen: { readonly selection: Selection; readonly listed: readonly ListedPackage[] },
+    signal: AbortSignal,
+  ): Promise<readonly VersionFile[]>
+}
+
+export interface PoolDeps {
+  readonly pool: Pool
+}
+
+/** What reading an index of an upstream needs. */
+export interface IndexDeps extends DownloadDeps {
+  readonly database: Database
+  /** A client without credentials for another address. The caller closes it. */
+  readonly elsewhere: (folder: URL) => Upstream
+}
+
+export interface ProbeOptions {
+  readonly signal: AbortSignal
+  readonly onEvent: OnSyncEvent
+}
+
+export interface IndexOptions extends ProbeOptions {
+  /** Files fetched at once. */
+  readonly workers: number
+}
+
+export interface Formats {
+  /** @throws mirror.unsupported for a type that this version doesn't know */
+  of(repository: string, type: string): RepositoryFormat
+}
+
+export function formatsOf(all: readonly RepositoryFormat[]): Formats {
+  const byType = new Map(all.map((format) => [format.type, format]))
+  return {
+    of(repository, type) {
+      const found = byType.get(type)
+      if (found !== undefined) return found
+      const what = `this version knows no repositories of type ${JSON.stringify(type)}`
+      throw mirrorError('mirror.unsupported', { repository, what })
+    },
+  }
+}

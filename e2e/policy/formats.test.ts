@@ -1,0 +1,52 @@
+/**
+ * The engine of repositories knows no word of a format: a second one fits without changes there.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { sources } from '../../tools/sources.ts'
+
+/** Words of RPM repositories, and of the programs that read and write them. */
+const WORDS =
+  /rpm|repomd|repodata|primary|filelists|nevra|\bevr\b|[a-z]Evr\b|updateinfo|modulemd|\bmodules\b|pkgid|createrepo(?!sitor)|\bdnf\b|\byum\b|\bzypper\b/i
+
+/**
+ * Files in these folders, and in formats/ itself. The formats' own folders may say what they like.
+ */
+const ENGINE = [
+  'coordinator/http/',
+  'coordinator/repositories/content/',
+  'coordinator/repositories/decompress/',
+  'coordinator/repositories/model/',
+  'coordinator/repositories/publish/',
+  'coordinator/repositories/retention/',
+  'coordinator/repositories/snapshots/',
+  'coordinator/repositories/sync/',
+  'coordinator/repositories/upstream/',
+  'coordinator/repositories/versions/',
+]
+const BETWEEN = /^coordinator\/repositories\/(formats\/)?[^/]+\.ts$/
+
+function isEngine(path: string): boolean {
+  return BETWEEN.test(path) || ENGINE.some((folder) => path.startsWith(folder))
+}
+
+function wordsIn({ path, text }: { path: string; text: string }): string[] {
+  return text.split('\n').flatMap((line, index) => {
+    const word = WORDS.exec(line)
+    return word === null ? [] : [`${path}:${index + 1}: ${word[0]}`]
+  })
+}
+
+test('policy: the engine of repositories has no word of a format in it', () => {
+  // Tests run the engine with real repositories.
+  const files = sources().filter(({ path, isTest }) => isEngine(path) && !isTest)
+  assert.ok(files.length > 50, `${files.length} files`)
+  assert.deepEqual(files.flatMap(wordsIn), [])
+})
+
+test('policy: the rule about words of a format fires', () => {
+  for (const text of ["type === 'primary'", 'readRepomd(bytes)', '/** As dnf does. */', 'nevra(x)'])
+    assert.equal(wordsIn({ path: 'x.ts', text }).length, 1, text)
+  assert.ok(isEngine('coordinator/repositories/formats/format.ts'))
+  assert.ok(!isEngine('coordinator/repositories/formats/rpm/format.ts'))
+})
