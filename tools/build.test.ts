@@ -138,7 +138,8 @@ function oldNode(name: string, program: string): { words: string[] } {
   writeFileSync(join(bundled, 'package.json'), '{}')
   symlinkSync(process.execPath, join(bundled, 'bin/node'))
   writeFileSync(join(place, 'package.json'), '{ "type": "module" }')
-  copyFileSync(join(installed, 'bin/muster.js'), join(place, 'bin/muster.js'))
+  for (const file of ['bin/muster.js', 'cli/early-interrupt.cjs'])
+    copyFileSync(join(installed, file), join(place, file))
   writeFileSync(join(place, 'cli/main.js'), program)
   const older =
     'data:text/javascript,Object.defineProperty(process, "versions", { value: { node: "20.0.0" } })'
@@ -155,9 +156,10 @@ test('package: under an old Node rejects or reports text that is not UTF-8', asy
 })
 
 test('package: under an old Node passes on signals and the exit code', async () => {
+  // Replaces the listeners of cli/early-interrupt.cjs, as the command line does.
   const program =
     "for (const [i, s] of ['SIGINT', 'SIGTERM', 'SIGHUP'].entries()) " +
-    'process.on(s, () => process.exit(41 + i))'
+    'process.removeAllListeners(s).on(s, () => process.exit(41 + i))'
   const { words } = oldNode(
     'old-node',
     `${program}\nconsole.log('ready')\nprocess.stdin.resume()\n`,
