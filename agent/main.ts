@@ -37,6 +37,7 @@ import { VERSION } from '../shared/version.ts'
 import { commandHandlers } from './handlers/command.ts'
 import { openJournal as openCommandJournal } from './commands/journal.ts'
 import { collectAll } from './facts/collect.ts'
+import { createCollectors } from './facts/collectors/all.ts'
 import { openCollectionStore } from './facts/collection-store.ts'
 import { openJournal as openFactJournal } from './facts/journal.ts'
 import { pushFacts, tellCollection } from './facts/push.ts'
@@ -142,6 +143,7 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
     return certificate === undefined ? {} : readSigned(certificate, 'certificate').labels
   }
   let packages: PackageWatch | undefined
+  const collectors = createCollectors({ log }, { scratch: paths.facts })
   const report = createReport(
     {
       journal: factJournal,
@@ -149,7 +151,7 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
       clock,
       log,
       collections: await openCollectionStore(deps, { folder: paths.facts }),
-      collect: (more) => collectAll({ log }, { scratch: paths.facts }, more),
+      collect: (more) => collectAll(collectors, {}, more),
       publish: (bytes) => node.gossip.publish('facts', bytes),
       tell: async (collection, more) => {
         const client = openClient(facts, await openCoordinator(facts.id, more), { clock })
@@ -306,7 +308,7 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
   stack.defer(offNews)
   packages = watchPackages(
     { clock, log, watch },
-    { root: '/' },
+    { databases: collectors.flatMap((collector) => collector.databases('/')) },
     () => report.look(working),
     working,
   )

@@ -4,21 +4,11 @@
  */
 import { factSet, type FactSet, type HostFacts } from '../../shared/facts/package-set.ts'
 import type { Logger } from '../../shared/logger.ts'
-import type { Found } from './collectors/collector.ts'
-import { readDpkg } from './collectors/dpkg/collect.ts'
-import { collectError } from './errors.ts'
+import { type CollectorOptions, createCollectors } from './collectors/all.ts'
+import type { Collector, CollectorResult, Found } from './collectors/collector.ts'
+import { collectorError } from './collectors/errors.ts'
 import { readHost } from './collectors/host.ts'
-import { readRpm } from './collectors/rpm/collect.ts'
-import { findUnsupported } from './collectors/unsupported.ts'
-
-export interface CollectOptions {
-  /** Root of the file system that is read. Default `/`. */
-  root?: string
-  /** rpm, for databases that only it can read. Default: `rpm` of the system. */
-  rpm?: string
-  /** Where private copies of databases are made. Default: the system's temporary folder. */
-  scratch?: string
-}
+import { collectError } from './errors.ts'
 
 export interface Collected {
   readonly os: HostFacts
@@ -27,26 +17,39 @@ export interface Collected {
 
 /**
  * Reads what the host has installed now. Needs no lock and no rights but reading; writes nothing.
+ * @param options.root root of the file system that is read. Default `/`
  */
 export async function collectAll(
-  deps: { log: Logger },
-  options: CollectOptions = {},
+  collectors: readonly Collector[],
+  options: { readonly root?: string } = {},
   signal?: AbortSignal,
 ): Promise<Collected> {
-  const { root = '/', rpm = 'rpm', scratch } = options
+  const { root = '/' } = options
   const os = await readHost({ root }, signal)
-  const dpkg = await readDpkg({ root }, signal)
-  const rpms = await readRpm(
-    deps,
-    { root, program: rpm, ...(scratch === undefined ? {} : { scratch }) },
-    signal,
-  )
-  const found = [
-    { manager: 'dpkg', result: dpkg },
-    { manager: 'rpm', result: rpms },
-    ...(await findUnsupported({ root })),
-  ]
+  const found: Found[] = []
+  for (const collector of collectors) {
+    const { manager } = collector
+    const result = await readOne(collector, root, signal)
+    // That a manager is absent is worth a word only where Muster could read it.
+    if (result.state !== 'absent' || collector.databases(root).length > 0)
+      found.push({ manager, result })
+  }
   return { os, found }
+}
+
+async function readOne(
+  collector: Collector,
+  root: string,
+  signal?: AbortSignal,
+): Promise<CollectorResult> {
+  try {
+    return await collector.read({ root }, signal)
+  } catch (error) {
+    signal?.throwIfAborted()
+    // A collector that fails must not cost the host what the others read.
+    const path = collector.databases(root)[0]?.folder ?? root
+    return { state: 'unreadable', path, reason: (error as Error).message }
+  }
 }
 
 /**
@@ -55,14 +58,14 @@ export async function collectAll(
  */
 export async function collect(
   deps: { log: Logger },
-  options: CollectOptions = {},
+  options: CollectorOptions & { readonly root?: string } = {},
   signal?: AbortSignal,
 ): Promise<FactSet> {
-  const { os, found } = await collectAll(deps, options, signal)
+  const { os, found } = await collectAll(createCollectors(deps, options), options, signal)
   for (const { manager, result } of found)
     if (result.state === 'unreadable' || result.state === 'busy') {
       const { path, reason } = result
-      throw collectError('facts.unreadable', { manager, path, reason })
+      throw collectorError('facts.unreadable', { manager, path, reason })
     }
   const packages = found.flatMap(({ result }) => (result.state === 'read' ? result.packages : []))
   if (packages.length === 0) throw collectError('facts.unknown', { reason: whyNothing(found) })

@@ -20,6 +20,7 @@ import { checkCertificate } from '../../shared/trust/credentials.ts'
 import { VERSION } from '../../shared/version.ts'
 import { becomeMember } from '../membership/admission.ts'
 import { collectAll } from './collect.ts'
+import { createCollectors } from './collectors/all.ts'
 import { openCollectionStore } from './collection-store.ts'
 import { openJournal } from './journal.ts'
 import type { Confirmed } from './plausible.ts'
@@ -123,13 +124,14 @@ async function sendOurselves(
   })
   const journal = await openJournal(deps, { folder: paths.facts })
   stack.defer(() => journal.close())
+  const collectors = createCollectors(deps, { scratch: paths.facts })
   const report = createReport(
     {
       journal,
       key,
       ...deps,
       collections: await openCollectionStore(deps, { folder: paths.facts }),
-      collect: (more) => collectAll({ log: deps.log }, { scratch: paths.facts }, more),
+      collect: (more) => collectAll(collectors, {}, more),
       publish: async () => undefined,
       // Sent below, with the facts.
       tell: async () => undefined,

@@ -168,6 +168,50 @@ test('plausible facts: only an operator accepts a contradiction', () => {
   assert.deepEqual(problems(a.look({ dpkg, rpm: unreadable })), ['rpm unreadable 05'])
 })
 
+test('plausible facts: an odd record keeps its package, and holds no other up', () => {
+  const a = host()
+  const odd = ["p9 has a record that can't be read"]
+  const doubts = [{ reason: odd.join(), names: new Set(['p9']), isOdd: true }]
+  const others = [...listed('rpm', 9, '2-1').slice(1), factPackage('rpm', 'new', 'noarch', '1-1')]
+  const looked = a.look({ dpkg, rpm: read(others, { odd, doubts }) })
+  const names = looked.set?.packages.flatMap((pkg) =>
+    pkg.manager === 'rpm' ? [`${pkg.name} ${pkg.version}`] : [],
+  )
+  assert.deepEqual(names?.sort().join(), 'new 1,p1 2,p2 2,p3 2,p4 2,p5 2,p6 2,p7 2,p8 2,p9 1')
+  assert.deepEqual(problems(looked), ['rpm odd 01'])
+  // An operator who knows that it is gone says so.
+  const accepted = a.look({ dpkg, rpm: read(others, { odd, doubts }) }, { accept: ['rpm'] })
+  assert.deepEqual([counts(accepted), accepted.confirmed], [[10, 9], [{ manager: 'rpm', gone: 1 }]])
+})
+
+test('plausible facts: of several versions as many stay as are missing', () => {
+  const kernels = (...versions: string[]) =>
+    versions.map((version) => factPackage('rpm', 'kernel', 'x86_64', version))
+  const doubts = [{ reason: 'x', names: new Set(['kernel']), isOdd: true }]
+  for (const [found, expected] of [
+    [
+      ['2-1', '3-1'],
+      ['1-1', '2-1', '3-1'],
+    ],
+    [
+      ['3-1', '4-1'],
+      ['1-1', '3-1', '4-1'],
+    ],
+    [
+      ['2-1', '3-1', '4-1'],
+      ['2-1', '3-1', '4-1'],
+    ],
+    [[], ['1-1', '2-1', '3-1']],
+  ] as const) {
+    const a = host(factSet(os, kernels('1-1', '2-1', '3-1')))
+    const { set } = a.look({ rpm: read(kernels(...found), { doubts }) })
+    assert.deepEqual(
+      set?.packages.map((pkg) => `${pkg.version}-${pkg.release}`),
+      expected,
+    )
+  }
+})
+
 test('plausible facts: an operator accepts the removals of a named manager', () => {
   const looked = host().look({ dpkg, rpm: read(listed('rpm', 1)) }, { accept: ['rpm'] })
   assert.deepEqual([counts(looked), problems(looked)], [[10, 1], []])

@@ -9,6 +9,7 @@ import { parseRfc3339 } from '../../shared/clock.ts'
 import {
   type FactCollection,
   type FactProblem,
+  MAX_MANAGERS,
   type ProblemKind,
   shortReason,
 } from '../../shared/facts/collection.ts'
@@ -105,13 +106,11 @@ export function settle({ os, found }: Collected, options: SettleOptions): Settle
     memory: Object.fromEntries(remembered),
     collection: {
       at,
-      managers: verdicts
-        .filter(({ result, packages: mine }) => result.state !== 'absent' || mine.length > 0)
-        .map((one) => ({
-          name: one.manager,
-          state: one.result.state,
-          packages: one.packages.length,
-        })),
+      managers: verdicts.slice(0, MAX_MANAGERS).map((one) => ({
+        name: one.manager,
+        state: one.result.state,
+        packages: one.packages.length,
+      })),
       problems: keepSince(problemsOf(verdicts, host?.reason, at), options),
     },
     confirmed: verdicts.flatMap(({ manager, confirmed: gone }) =>
@@ -221,22 +220,19 @@ function judgeRead(
   before: Doubted | undefined,
   options: JudgeOptions,
 ): Verdict {
-  const contradiction = contradicts(known, packages, doubts)
-  if (contradiction === undefined) {
-    const reason = options.isFirst ? NOTHING_LISTED : implausible(known, packages)
-    if (reason === undefined) return { packages }
-    return doubt({ reason, found: packages, known }, before, options)
-  }
-  const gone = goneFrom(known, packages).length
-  if (options.isAccepted) return { packages, acceptable: true, confirmed: gone }
+  const kept = keptOf(known, packages, doubts)
+  const seen = [...packages, ...kept]
+  if (options.isAccepted && kept.length > 0)
+    return { packages, acceptable: true, confirmed: goneFrom(known, packages).length }
+  const reason = options.isFirst ? NOTHING_LISTED : implausible(known, seen)
+  if (reason !== undefined) return doubt({ reason, found: seen, known }, before, options)
   // The database contradicts itself, and does so again each time: only an operator knows better.
-  const print = printOf(packages)
-  return {
-    packages: known,
-    doubted: { print, since: sinceOf(print, before, options) },
-    problem: { kind: 'implausible', reason: contradiction },
-    acceptable: true,
-  }
+  const failed = doubts.find(
+    (one) => one.isOdd !== true && keptOf(known, packages, [one]).length > 0,
+  )
+  const acceptable = kept.length > 0
+  if (failed === undefined) return { packages: seen, acceptable }
+  return { packages: seen, problem: { kind: 'implausible', reason: failed.reason }, acceptable }
 }
 
 /** Keeps what was known, unless this was found a while before or an operator accepts it. */
@@ -276,16 +272,29 @@ function printOf(found: readonly FactPackage[]): string {
   return blake3Of(Buffer.from(canonicalJson([...found].sort(comparePackages) as unknown as Json)))
 }
 
-/** Why packages that the database doesn't list any more are not gone; undefined if they may be. */
-function contradicts(
+/**
+ * Known packages that stay, since the database doesn't list them and a doubt is about them. Of a
+ * package that is listed in fewer versions than are known, as many stay as are missing.
+ */
+function keptOf(
   known: readonly FactPackage[],
   found: readonly FactPackage[],
   doubts: readonly Doubt[],
-): string | undefined {
-  const gone = goneFrom(known, found)
-  const fits = ({ names }: Doubt): boolean =>
-    names === undefined ? gone.length > 0 : gone.some(({ name }) => names.has(name))
-  return doubts.find(fits)?.reason
+): readonly FactPackage[] {
+  if (doubts.length === 0) return []
+  const isDoubted = ({ name }: FactPackage): boolean =>
+    doubts.some(({ names }) => names === undefined || names.has(name))
+  const listed = Map.groupBy(found, placeOf)
+  return [...Map.groupBy(known.filter(isDoubted), placeOf)].flatMap(([place, mine]) => {
+    const there = listed.get(place) ?? []
+    const missing = mine.filter((pkg) => !there.some((one) => comparePackages(one, pkg) === 0))
+    return missing.slice(0, Math.max(0, mine.length - there.length))
+  })
+}
+
+/** What the versions of one package have in common. */
+function placeOf({ name, arch }: FactPackage): string {
+  return JSON.stringify([name, arch])
 }
 
 /** Why people don't change a host like that; undefined if they do. */
@@ -305,8 +314,8 @@ function goneFrom(
   known: readonly FactPackage[],
   found: readonly FactPackage[],
 ): readonly FactPackage[] {
-  const there = new Set(found.map(({ name, arch }) => JSON.stringify([name, arch])))
-  return known.filter(({ name, arch }) => !there.has(JSON.stringify([name, arch])))
+  const there = new Set(found.map(placeOf))
+  return known.filter((pkg) => !there.has(placeOf(pkg)))
 }
 
 /** A host on which no packages are known or found: whether nothing is known of it, and why. */

@@ -4,26 +4,11 @@
  */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { RPM_FILES, RPM_FOLDERS } from './collectors/rpm/collect.ts'
-
-/**
- * Folders of the host's package databases, and the files in each that only a transaction changes.
- */
-const DATABASES: readonly (readonly [folder: string, files: readonly string[]])[] = [
-  ['var/lib/dpkg', ['status', 'updates']],
-  ...RPM_FOLDERS.map((folder) => [folder, [...RPM_FILES, 'rpmdb.sqlite-wal']] as const),
-]
-
-/** Where dpkg and rpm keep their databases: folders to be watched. Absolute. */
-export function databaseFolders(root: string): string[] {
-  return DATABASES.map(([folder]) => join(root, folder))
-}
+import type { Watched } from './collectors/collector.ts'
 
 /** Two of these are equal if no transaction came between them. */
-export async function databaseStamp(root: string): Promise<string> {
-  const paths = DATABASES.flatMap(([folder, files]) =>
-    files.map((file) => join(root, folder, file)),
-  )
+export async function databaseStamp(databases: readonly Watched[]): Promise<string> {
+  const paths = databases.flatMap(({ folder, files }) => files.map((file) => join(folder, file)))
   return (await Promise.all(paths.map(stampOf))).join('\n')
 }
 

@@ -10,8 +10,12 @@ import { recordedLog } from '../../shared/testing/recorded-log.ts'
 import { storageFailure } from '../../shared/storage-error.ts'
 import { errnoError } from '../../shared/testing/faulty-disk.ts'
 import { until } from '../testing/until.ts'
+import { createCollectors } from './collectors/all.ts'
 import { readRpmDatabase } from './collectors/rpm/database.ts'
 import { watchPackages } from './watch.ts'
+
+const databases = (root: string) =>
+  createCollectors({ log: recordedLog() }).flatMap((collector) => collector.databases(root))
 
 /** A host with both databases, real notifications, and timers that fire when the test says so. */
 async function watchedHost(
@@ -61,7 +65,7 @@ async function watchedHost(
   const log = recordedLog()
   const watching = watchPackages(
     { clock, log, watch: watched },
-    { root },
+    { databases: databases(root) },
     (reason) => {
       reasons.push(reason)
       return look()
@@ -239,7 +243,7 @@ test('package watch: a journal that cannot be written is not told as package sta
   const full = storageFailure(errnoError('ENOSPC'), { what: 'the facts', path: '/f' })
   const watching = watchPackages(
     { clock: systemClock, log, watch },
-    { root: await mkdtemp(join(tmpdir(), 'muster-watch-')) },
+    { databases: databases(await mkdtemp(join(tmpdir(), 'muster-watch-'))) },
     () => Promise.reject(full),
     new AbortController().signal,
   )

@@ -10,7 +10,8 @@ import type { Clock } from '../../shared/clock.ts'
 import type { FactProblem } from '../../shared/facts/collection.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { isStorageFailure } from '../../shared/storage-error.ts'
-import { databaseFolders, databaseStamp } from './stamp.ts'
+import type { Watched } from './collectors/collector.ts'
+import { databaseStamp } from './stamp.ts'
 
 /** A transaction writes many times; the state after it counts. */
 const SETTLE_MS = 1_000
@@ -25,8 +26,8 @@ const ANYWAY_MS = 5 * 60_000
 export type LookReason = 'start' | 'notified' | 'anyway'
 
 export interface WatchOptions {
-  /** Root of the file system whose databases are watched, `/` but in tests. */
-  readonly root: string
+  /** Of all collectors. */
+  readonly databases: readonly Watched[]
 }
 
 export interface PackageWatch {
@@ -66,7 +67,7 @@ export function watchPackages(
     try {
       // Before the stamp is taken: what changes after it is notified again.
       await follow()
-      const stamp = await databaseStamp(options.root)
+      const stamp = await databaseStamp(options.databases)
       // Not every change of a folder is one of its database.
       if (reason === 'notified' && stamp === seen)
         return deps.log.debug({}, 'the package databases are as they were')
@@ -91,7 +92,7 @@ export function watchPackages(
     })
   }
 
-  const folders = databaseFolders(options.root).map((folder) => watchFolder(deps, folder, soon))
+  const folders = foldersOf(options.databases).map((folder) => watchFolder(deps, folder, soon))
   /** As the databases were when they were compared last. */
   let compared: string | undefined
   let comparing = false
@@ -100,7 +101,7 @@ export function watchPackages(
     comparing = true
     try {
       const moved = await follow()
-      const stamp = await databaseStamp(options.root)
+      const stamp = await databaseStamp(options.databases)
       if (moved.includes(true) || (compared !== undefined && stamp !== compared)) soon()
       compared = stamp
     } finally {
@@ -129,6 +130,10 @@ export function watchPackages(
         return [{ manager: '', kind: 'polling', reason }]
       }),
   }
+}
+
+function foldersOf(databases: readonly Watched[]): string[] {
+  return [...new Set(databases.map(({ folder }) => folder))]
 }
 
 /** A disk that is full says nothing about the package databases. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { readDpkg } from '../../agent/facts/collectors/dpkg/collect.ts'
+import { dpkgCollector } from '../../agent/facts/collectors/dpkg/collect.ts'
 import { readRpmDatabase } from '../../agent/facts/collectors/rpm/database.ts'
 import { queryRpm } from '../../agent/facts/collectors/rpm/query.ts'
 import { sampleRepository } from '../../fixtures/rpm/sample.ts'
@@ -32,7 +32,7 @@ test('facts of dpkg equal the installed packages of dpkg-query', async () => {
     .split('\n')
     .filter((line) => !/^(not-installed|config-files) /.test(line))
   assert.ok(expected.length > 50)
-  const result = await readDpkg({ root: '/' })
+  const result = await dpkgCollector.read({ root: '/' })
   assert.deepEqual(
     lines(result.state === 'read' ? result.packages : []),
     expected.map((line) => line.slice(line.indexOf(' ') + 1)).sort(),
@@ -62,8 +62,11 @@ test('facts of rpm equal the list of rpm, read directly and by query', async () 
       .sort()
     assert.equal(expected.length, 7)
     const zeroed = expected.map((line) => line.replace(' 0:', ' '))
-    assert.deepEqual(lines(await readRpmDatabase(join(database, 'rpmdb.sqlite'))), zeroed)
-    assert.deepEqual(lines(await queryRpm({ program: 'rpm', folder: database })), zeroed)
+    assert.deepEqual(
+      lines((await readRpmDatabase(join(database, 'rpmdb.sqlite'))).packages),
+      zeroed,
+    )
+    assert.deepEqual(lines((await queryRpm({ program: 'rpm', folder: database })).packages), zeroed)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

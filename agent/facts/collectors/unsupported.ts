@@ -3,10 +3,10 @@
  */
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Found } from './collector.ts'
+import { ABSENT, type Collector, type CollectorResult, isAbsent } from './collector.ts'
 
 /** Where each keeps its database, below the root. */
-const DATABASES: readonly (readonly [manager: string, path: string])[] = [
+export const DATABASES: readonly (readonly [manager: string, path: string])[] = [
   ['portage', 'var/db/pkg'],
   ['apk', 'lib/apk/db/installed'],
   ['apk', 'usr/lib/apk/db/installed'],
@@ -24,16 +24,32 @@ const DATABASES: readonly (readonly [manager: string, path: string])[] = [
   ['distroless', 'var/lib/dpkg/status.d'],
 ]
 
-/** @param options.root the file system's root, `/` but in tests */
-export async function findUnsupported(options: { root: string }): Promise<Found[]> {
-  const found = new Map<string, Found>()
-  for (const [manager, path] of DATABASES) {
-    const isThere = await lstat(join(options.root, path)).then(
-      () => true,
-      () => false,
-    )
-    if (isThere && !found.has(manager))
-      found.set(manager, { manager, result: { state: 'unsupported', path: `/${path}` } })
+export const unsupportedCollectors: readonly Collector[] = [
+  ...new Set(DATABASES.map(([manager]) => manager)),
+].map((manager) => ({
+  manager,
+  // Nothing is read of it, so nothing is watched: each look finds it anew.
+  databases: () => [],
+  read: ({ root }, signal) => recognise(manager, root, signal),
+}))
+
+async function recognise(
+  manager: string,
+  root: string,
+  signal?: AbortSignal,
+): Promise<CollectorResult> {
+  for (const [owner, path] of DATABASES) {
+    signal?.throwIfAborted()
+    if (owner === manager && (await isThere(join(root, path))))
+      return { state: 'unsupported', path: `/${path}` }
   }
-  return [...found.values()]
+  return ABSENT
+}
+
+/** One that may not be looked at counts as there: only ENOENT says that there is none. */
+function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    (error: unknown) => !isAbsent(error),
+  )
 }

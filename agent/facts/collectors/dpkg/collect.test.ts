@@ -11,7 +11,7 @@ import { diff } from '../../../../shared/facts/events.ts'
 import type { CollectorResult } from '../collector.ts'
 import type { FactPackage } from '../../../../shared/facts/package-set.ts'
 import { formatEvr } from '../../../../shared/packages/rpm-version.ts'
-import { readDpkg } from './collect.ts'
+import { dpkgCollector } from './collect.ts'
 import { parseDpkgStatus } from './status.ts'
 
 const run = promisify(execFile)
@@ -49,7 +49,7 @@ async function resultOf(
     await mkdir(join(root, 'var/lib/dpkg/info'))
     for (const [name, text] of Object.entries(files))
       await writeFile(join(root, 'var/lib/dpkg', name), text)
-    return await readDpkg({ root })
+    return await dpkgCollector.read({ root })
   } finally {
     await rm(root, { recursive: true })
   }
@@ -161,7 +161,7 @@ test('dpkg: a status file of more than 128 MiB is refused before it is read', as
     await mkdir(join(root, 'var/lib/dpkg'), { recursive: true })
     await writeFile(join(root, 'var/lib/dpkg/status'), '')
     await truncate(join(root, 'var/lib/dpkg/status'), 128 * 1024 * 1024 + 1)
-    assert.deepEqual(await readDpkg({ root }), {
+    assert.deepEqual(await dpkgCollector.read({ root }), {
       state: 'unreadable',
       path: join(root, 'var/lib/dpkg/status'),
       reason: 'it has 134217729 bytes, at most 134217728 are read',
@@ -185,6 +185,91 @@ test('dpkg: a status file that dpkg did not write is an error, not an empty host
   ]
   for (const text of broken)
     assert.equal((await resultOf({ status: text })).state, 'unreadable', text)
+})
+
+test('dpkg: what dpkg reads is read, however it is written', async () => {
+  // Each was given to dpkg-query 1.21.22, which lists it.
+  const odd: Record<string, readonly [text: string, expected: string]> = {
+    'status in capitals': [
+      'Package: a\nStatus: Install OK Installed\nArchitecture: all\nVersion: 1\n\n',
+      'a:all 1',
+    ],
+    'a blank before the colon': [
+      'Package : a\nStatus: install ok installed\nArchitecture: all\nVersion : 1\n\n',
+      'a:all 1',
+    ],
+    'a name in capitals': [
+      'Package: Upper\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n\n',
+      'upper:all 1',
+    ],
+    'a revision of its own': [
+      'Package: a\nStatus: install ok installed\nArchitecture: all\nVersion: 1\nRevision: 7\n\n',
+      'a:all 1-7',
+    ],
+    'an architecture that is none': [
+      'Package: a\nStatus: install ok installed\nArchitecture: a b\nVersion: 1\n\n',
+      'a:a b 1',
+    ],
+    'a version without a digit': [
+      'Package: a\nStatus: install ok installed\nArchitecture: all\nVersion: abc\n\n',
+      'a:all abc',
+    ],
+    'a size and a priority that are none': [
+      `${paragraph('a', 'install ok installed', '1', 'Installed-Size: x\nPriority: odd\n')}`,
+      'a:amd64 1',
+    ],
+  }
+  for (const [what, [text, expected]] of Object.entries(odd))
+    assert.deepEqual(await listed({ status: text }), [expected], what)
+})
+
+test('dpkg: a record that dpkg refuses is named beside the others, and kept as it was', async () => {
+  const good = paragraph('good', 'install ok installed')
+  const tail = paragraph('tail', 'install ok installed')
+  for (const [record, reason] of [
+    ['Package: a\nStatus: install ok splendid\nVersion: 1\n\n', /its status is unknown: "install/],
+    ['Package: a\nStatus: installed\nVersion: 1\n\n', /its status is unknown/],
+    ['Package: a\nStatus: install ok installed\nArchitecture: all\n\n', /without a version/],
+    ['Package: a\nVersion: 1\nVersion: 2\n\n', /line \d+ gives version a second time/],
+    ['Package: a\nblah\nVersion: 1\n\n', /line \d+ is not a field/],
+    ['Package: a\nfi eld: x\nVersion: 1\n\n', /line \d+ is not a field/],
+    [`${'\0'.repeat(100)}\nPackage: a\nVersion: 1\n\n`, /line \d+ is not a field/],
+  ] as const) {
+    const result = await resultOf({ status: `${good}${record}${tail}`, 'info/a.list': '' })
+    assert.ok(result.state === 'read', `${record}: ${JSON.stringify(result)}`)
+    assert.deepEqual(
+      result.packages.map(({ name }) => name),
+      ['good', 'tail'],
+    )
+    assert.match(result.odd.join(), reason)
+    assert.match(result.odd.join(), /^a has a record that can't be read: /)
+    assert.deepEqual(
+      result.doubts.map(({ names, isOdd }) => [[...(names ?? [])], isOdd]),
+      [[['a'], true]],
+    )
+  }
+  const unnamed = await resultOf({ status: `${good}Version: 1\n\n` })
+  assert.ok(unnamed.state === 'read')
+  assert.match(unnamed.odd.join(), /^the record that ends at line 7 names no package$/)
+  assert.deepEqual(unnamed.doubts, [{ reason: unnamed.odd[0] }])
+})
+
+test('dpkg: a package with more records than dpkg allows is listed and named', async () => {
+  const one = paragraph('a', 'install ok installed', '1')
+  const two = paragraph('a', 'install ok installed', '2')
+  const result = await resultOf({ status: `${one}${two}` })
+  assert.ok(result.state === 'read')
+  assert.deepEqual(
+    result.packages.map(({ name, version }) => `${name} ${version}`),
+    ['a 2'],
+  )
+  assert.deepEqual(result.odd, ['a has 2 records'])
+  const same = 'Multi-Arch: same\n'
+  const allowed =
+    paragraph('a', 'install ok installed', '1', same) +
+    paragraph('a', 'install ok installed', '1', same).replace('amd64', 'i386')
+  const both = await resultOf({ status: allowed })
+  assert.deepEqual(both.state === 'read' && [both.packages.length, both.odd], [2, []])
 })
 
 test('dpkg: a package without an architecture is listed, as dpkg-query does, and named', async () => {
@@ -260,7 +345,7 @@ test('dpkg: what is not a regular file in the place of its files is unreadable a
     folder: (path: string) => mkdir(path),
   }
   const seen = async (): Promise<string> => {
-    const result = await readDpkg({ root })
+    const result = await dpkgCollector.read({ root })
     return result.state === 'unreadable' ? result.reason : result.state
   }
   for (const [what, make] of Object.entries(makers)) {
@@ -314,7 +399,7 @@ test('dpkg: any text is read or refused in words', () => {
       ),
       (text) => {
         try {
-          for (const record of parseDpkgStatus(text)) assert.notEqual(record.name, '')
+          for (const record of parseDpkgStatus(text).records) assert.notEqual(record.name, '')
         } catch (error) {
           assert.equal((error as Error).constructor, Error)
         }

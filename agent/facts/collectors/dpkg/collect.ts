@@ -10,11 +10,10 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { factPackage } from '../../../../shared/facts/package-set.ts'
 import { MIB } from '../../../../shared/units.ts'
-import { admitPackages } from '../../admit.ts'
+import { admitPackages } from '../admit.ts'
 import { readBounded } from '../bounded-file.ts'
-import { ABSENT, type CollectorResult, type Doubt } from '../collector.ts'
-import { parseDpkgStatus } from './status.ts'
-import type { DpkgRecord } from './status.ts'
+import { ABSENT, type Collector, type CollectorResult, oddRecords } from '../collector.ts'
+import { type DpkgFault, type DpkgRecord, parseDpkgStatus } from './status.ts'
 
 /** A kilobyte a package; hosts with everything installed have some 70 MB. */
 const MAX_STATUS_BYTES = 128 * MIB
@@ -29,12 +28,19 @@ const ATTEMPTS = 10
 const LIST = '.list'
 const SHOWN_NAMES = 3
 
-/** @param options.root the file system's root, `/` but in tests */
-export async function readDpkg(
-  options: { root: string },
+const FOLDER = 'var/lib/dpkg'
+
+export const dpkgCollector: Collector = {
+  manager: 'dpkg',
+  databases: (root) => [{ folder: join(root, FOLDER), files: ['status', 'updates'] }],
+  read: readDpkg,
+}
+
+async function readDpkg(
+  options: { readonly root: string },
   signal?: AbortSignal,
 ): Promise<CollectorResult> {
-  const folder = join(options.root, 'var/lib/dpkg')
+  const folder = join(options.root, FOLDER)
   const path = join(folder, 'status')
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     signal?.throwIfAborted()
@@ -68,15 +74,20 @@ function resultOf(
   installed: ReadonlySet<string>,
 ): CollectorResult {
   const files = texts.map(parseDpkgStatus)
-  const recorded = new Set(files.flat().map(({ name }) => name))
-  const lost = new Set([...installed].filter((name) => !recorded.has(name)))
+  const records = files.map((file) => file.records)
+  const faults = files.flatMap((file) => file.faults)
+  const recorded = new Set(records.flat().map(nameOf))
+  if (recorded.size === 0 && faults.length > 0)
+    return { state: 'unreadable', path, reason: faults.map(wordsOf)[0] as string }
+  const named = new Set([...recorded, ...faults.map(nameOf)])
+  const lost = new Set([...installed].filter((name) => !named.has(name)))
   // A stray list harms nobody. Where most packages have no record, the file lost them.
   if (lost.size * 2 > installed.size)
     return { state: 'unreadable', path, reason: missing('it is cut short', lost) }
-  const there = present(files)
+  const there = present(records)
   // dpkg removes a package's list before it says that the package isn't there: one, not most.
-  const isListed = new Set(there.map(({ name }) => name))
-  const isDenied = new Set(files.flatMap((records) => records.filter(isDenial).map(nameOf)))
+  const isListed = new Set(there.map(nameOf))
+  const isDenied = new Set(records.flatMap((some) => some.filter(isDenial).map(nameOf)))
   const denied = new Set([...installed].filter((one) => isDenied.has(one) && !isListed.has(one)))
   if (denied.size * 2 > installed.size)
     return { state: 'unreadable', path, reason: missing('most are not installed in it', denied) }
@@ -87,13 +98,37 @@ function resultOf(
     .filter(({ arch }) => arch === '')
     .map(({ name }) => `${name} has no architecture`)
   const stray = [...lost].map((name) => `${name} has a list of files and no record`)
-  const doubts: Doubt[] = []
+  const bad = oddRecords([...faults, ...repeated(records[0] ?? [])])
+  const doubts = [...bad.doubts]
   if (lost.size > 0) doubts.push({ reason: missing('it has no record of them', lost), names: lost })
   // dpkg ends every record with a blank line. A file without any is judged by what it lacks.
   const [status = ''] = texts
   if (status !== '' && !status.endsWith('\n\n'))
     doubts.push({ reason: 'its last record has no end' })
-  return { state: 'read', packages, odd: [...partial, ...odd, ...stray], doubts }
+  return { state: 'read', packages, odd: [...partial, ...bad.odd, ...odd, ...stray], doubts }
+}
+
+/**
+ * Packages that the status file has more than one record of, where dpkg allows one. The last one
+ * counts, as it does in dpkg's own updates; which of them is right is not known.
+ */
+function repeated(records: readonly DpkgRecord[]): DpkgFault[] {
+  const byName = Map.groupBy(records, nameOf)
+  return [...byName].flatMap(([name, some]) => {
+    const archs = new Set(some.map(({ arch }) => arch))
+    const isAllowed =
+      some.length === 1 || (archs.size === some.length && some.every(canStandBeside))
+    return isAllowed ? [] : [{ name, reason: `has ${some.length} records` }]
+  })
+}
+
+/** Records that left only configuration stand beside any other. */
+function canStandBeside({ sideBySide, state }: DpkgRecord): boolean {
+  return sideBySide || state === 'not-installed' || state === 'config-files'
+}
+
+function wordsOf({ name, reason }: DpkgFault): string {
+  return name === undefined ? reason : `${name} ${reason}`
 }
 
 function missing(what: string, names: ReadonlySet<string>): string {
@@ -133,7 +168,7 @@ function isDenial({ state }: DpkgRecord): boolean {
   return state === 'not-installed'
 }
 
-function nameOf({ name }: DpkgRecord): string {
+function nameOf<N>({ name }: { readonly name: N }): N {
   return name
 }
 

@@ -11,7 +11,7 @@ import { formatEvr } from '../../../../shared/packages/rpm-version.ts'
 import { TAG } from '../../../../shared/rpm/tags.ts'
 import { recordedLog } from '../../../../shared/testing/recorded-log.ts'
 import type { CollectorResult } from '../collector.ts'
-import { readRpm } from './collect.ts'
+import { createRpmCollector } from './collect.ts'
 
 /**
  * What rpm stores for the sample packages once they are installed, and for a key that was imported.
@@ -62,6 +62,7 @@ interface Host {
   /** Puts a program in place of rpm that prints `stdout`, and notes its arguments. */
   fakeRpm(script: string): Promise<void>
   read(): Promise<string[] | undefined>
+  result(): Promise<CollectorResult>
   log: ReturnType<typeof recordedLog>
 }
 
@@ -73,6 +74,8 @@ async function onHost(work: (host: Host) => Promise<void>): Promise<void> {
     await mkdir(dirname(join(root, path)), { recursive: true })
     return join(root, path)
   }
+  const collect = (): Promise<CollectorResult> =>
+    createRpmCollector({ log }, { rpm: program, scratch: root }).read({ root })
   try {
     await work({
       log,
@@ -81,8 +84,9 @@ async function onHost(work: (host: Host) => Promise<void>): Promise<void> {
         await writeFile(program, `#!/bin/sh\n${script}\n`)
         await chmod(program, 0o755)
       },
+      result: collect,
       read: async () => {
-        const result = await readRpm({ log }, { root, program, scratch: root })
+        const result = await collect()
         if (result.state === 'absent') return undefined
         if (result.state !== 'read') throw Object.assign(new Error(reasonOf(result)), result)
         return result.packages.map((pkg) => `${pkg.name}.${pkg.arch} ${formatEvr(pkg)}`).sort()
@@ -136,14 +140,6 @@ test('rpm facts: a database of another kind is asked of rpm, with fixed argument
 test('rpm facts: a database that cannot be read whole is never half believed', async () => {
   const good = headers()
   const broken: Record<string, (path: string) => void | Promise<void>> = {
-    'a broken header': (path) =>
-      writeDatabase(path, [...good, (good[0] as Buffer).subarray(0, 100)]),
-    'a header that is text': (path) => writeDatabase(path, [...good, 'harbor']),
-    'a header without a name': (path) =>
-      writeDatabase(path, [
-        ...good,
-        writeHeader(TAG.region, new Map([[TAG.version, string('1')]])).subarray(8),
-      ]),
     'another file': (path) => writeFile(path, 'x'.repeat(10_000)),
     'another schema': (path) =>
       new Database(path).exec('create table Other (x)').close() && undefined,
@@ -158,6 +154,43 @@ test('rpm facts: a database that cannot be read whole is never half believed', a
     })
   }
 })
+
+test('rpm facts: a record that rpm reads and Muster does not is taken from rpm', () =>
+  onHost(async ({ file, read, fakeRpm, log }) => {
+    const [good, other] = headers() as [Buffer, Buffer]
+    writeDatabase(await file(DATABASE), [good, other.subarray(0, 100)])
+    // Without rpm, the others are listed.
+    assert.equal((await read())?.length, 1)
+    await fakeRpm(`printf 'a\\0370\\0371\\0371\\037x\\036b\\0370\\0371\\0371\\037x\\036'`)
+    assert.deepEqual(await read(), ['a.x 1-1', 'b.x 1-1'])
+    assert.equal(log.lines[0]?.level, 'warn')
+  }))
+
+test('rpm facts: records that are not headers, or name nothing, are odd beside the others', async () => {
+  const good = headers()
+  const unnamed = writeHeader(TAG.region, new Map([[TAG.version, string('1')]])).subarray(8)
+  for (const bad of [(good[0] as Buffer).subarray(0, 100), 'harbor', unnamed, Buffer.alloc(0)])
+    await onHost(async ({ file, result }) => {
+      writeDatabase(await file(DATABASE), [...good, bad])
+      const seen = await result()
+      assert.ok(seen.state === 'read', JSON.stringify(seen))
+      assert.equal(seen.packages.length, good.length)
+      assert.match(seen.odd.join(), new RegExp(`^record ${good.length + 1} can't be read: `))
+      assert.deepEqual(seen.doubts[0]?.names, undefined)
+    })
+})
+
+test('rpm facts: odd values of fields that facts do not have cost no package', () =>
+  onHost(async ({ file, read }) => {
+    const [spec] = samplePackages
+    const { bytes, headerRange } = buildPackage(spec as (typeof samplePackages)[number])
+    const header = writeDatabaseHeader(
+      bytes.subarray(headerRange.start, headerRange.end),
+      new Map([[TAG.installTime, string('yesterday')]]),
+    )
+    writeDatabase(await file(DATABASE), [header])
+    assert.equal((await read())?.length, 1)
+  }))
 
 test('FG-16: what rpm lists in another form is refused, and nothing of it is run', () =>
   onHost(async ({ file, read, fakeRpm }) => {

@@ -4,11 +4,17 @@
  * instead.
  */
 import { setImmediate } from 'node:timers/promises'
-import { factPackage, MAX_PACKAGES } from '../../../../shared/facts/package-set.ts'
-import type { FactPackage } from '../../../../shared/facts/package-set.ts'
+import type BetterSqlite from 'better-sqlite3'
+import {
+  type FactPackage,
+  factPackage,
+  MAX_PACKAGES,
+} from '../../../../shared/facts/package-set.ts'
 import { readHeader } from '../../../../shared/rpm/header.ts'
 import { TAG } from '../../../../shared/rpm/tags.ts'
 import { MIB } from '../../../../shared/units.ts'
+import type { BadRecord } from '../collector.ts'
+import type { RpmList } from './list.ts'
 
 /** The largest headers are those of packages with a hundred thousand files: some 20 MB. */
 const MAX_HEADER_BYTES = 64 * MIB
@@ -19,14 +25,9 @@ const BUSY_TIMEOUT_MS = 2000
 
 /**
  * SQLite may make files beside the database: give it a copy.
- * @param shown the path that errors name
- * @throws Error of SQLite, rpm.header, or in words
+ * @throws Error of SQLite, or in words
  */
-export async function readRpmDatabase(
-  path: string,
-  signal?: AbortSignal,
-  shown = path,
-): Promise<FactPackage[]> {
+export async function readRpmDatabase(path: string, signal?: AbortSignal): Promise<RpmList> {
   const { default: Database } = await import('better-sqlite3')
   const database = new Database(path, {
     readonly: true,
@@ -48,32 +49,55 @@ export async function readRpmDatabase(
       'select blob from Packages where hnum = ?',
     )
     const packages: FactPackage[] = []
+    const bad: BadRecord[] = []
     for (const [i, { hnum, size }] of rows.entries()) {
       if (i % BATCH === BATCH - 1) await setImmediate()
       signal?.throwIfAborted()
-      if (size > MAX_HEADER_BYTES)
-        throw new Error(
-          `package ${hnum} has a header of ${size} bytes, at most ${MAX_HEADER_BYTES} are read`,
-        )
-      const blob = blobOf.get(hnum)?.blob
-      if (!(blob instanceof Uint8Array)) throw new Error(`package ${hnum} has no header`)
-      packages.push(packageOf(blob, `package ${hnum} of ${shown}`))
+      try {
+        if (size > MAX_HEADER_BYTES)
+          throw new Error(`it has ${size} bytes, at most ${MAX_HEADER_BYTES} are read`)
+        packages.push(packageOf(blobOf.get(hnum)?.blob))
+      } catch (error) {
+        // SQLite itself fails on a damaged file: that is more than one record.
+        if (error instanceof Database.SqliteError) throw error
+        bad.push(badRecord(nameIn(database, hnum), hnum, error as Error))
+      }
     }
-    return packages
+    return { packages, bad }
   } finally {
     database.close()
   }
 }
 
-function packageOf(blob: Uint8Array, what: string): FactPackage {
-  const header = readHeader(blob, { form: 'database', what })
+function badRecord(name: string | undefined, hnum: number, error: Error): BadRecord {
+  const reason = `can't be read: ${error.message}`
+  if (name === undefined) return { name, reason: `record ${hnum} ${reason}` }
+  return { name, reason: `has a record (${hnum}) that ${reason}` }
+}
+
+/** The package that the database's own index names for a record. */
+function nameIn(database: BetterSqlite.Database, hnum: number): string | undefined {
+  try {
+    const row = database
+      .prepare<[number], { key: unknown }>('select key from Name where hnum = ? limit 1')
+      .get(hnum)
+    return typeof row?.key === 'string' && row.key !== '' ? row.key : undefined
+  } catch {
+    // A database without that index, or with a damaged one: the record stays unnamed.
+    return undefined
+  }
+}
+
+function packageOf(blob: unknown): FactPackage {
+  if (!(blob instanceof Uint8Array)) throw new Error('it has no header')
+  const header = readHeader(blob, { form: 'database', what: 'its header' })
   const [name, version, release] = [
     header.string(TAG.name),
     header.string(TAG.version),
     header.string(TAG.release),
   ]
-  if (name === undefined || version === undefined || release === undefined)
-    throw new Error(`${what} has no name, version or release`)
+  if (name === undefined || name === '' || version === undefined || release === undefined)
+    throw new Error('its header has no name, version or release')
   // Keys that rpm imported are packages without an architecture.
   return factPackage(
     'rpm',

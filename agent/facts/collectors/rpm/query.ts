@@ -8,7 +8,9 @@ import { execa } from 'execa'
 import { factPackage } from '../../../../shared/facts/package-set.ts'
 import type { FactPackage } from '../../../../shared/facts/package-set.ts'
 import { KIB, MIB } from '../../../../shared/units.ts'
-import { collectError } from '../../errors.ts'
+import type { BadRecord } from '../collector.ts'
+import { collectorError } from '../errors.ts'
+import type { RpmList } from './list.ts'
 
 /**
  * Control characters that no package name has; a name that has them breaks its record, and the
@@ -38,7 +40,7 @@ const MAX_ERROR_BYTES = 64 * KIB
 export async function queryRpm(
   options: { program: string; folder: string; shown?: string },
   signal?: AbortSignal,
-): Promise<FactPackage[]> {
+): Promise<RpmList> {
   const { folder, shown = folder } = options
   const before = await readdir(folder)
   const format = FIELDS.join(FIELD_END) + RECORD_END
@@ -60,7 +62,7 @@ export async function queryRpm(
   const result = await child
   signal?.throwIfAborted()
   const fail = (reason: string): Error =>
-    collectError('facts.rpm', { folder: shown, reason }, { cause: result.cause })
+    collectorError('facts.rpm', { folder: shown, reason }, { cause: result.cause })
   if (result.timedOut) throw fail(`it took longer than ${TIMEOUT_MS / 1000} s`)
   if (stdout.isMore) throw fail(`it printed more than ${MAX_OUTPUT_BYTES} bytes`)
   if (result.exitCode !== 0) {
@@ -71,16 +73,31 @@ export async function queryRpm(
         : `${result.code ?? `exit code ${result.exitCode ?? result.signal}`} ${said}`.trim(),
     )
   }
-  // It skips a package that it can't read, with an error and exit code 0.
-  const error = /^error: .*/m.exec(stderr.bytes().toString('utf8'))?.[0]
-  if (error !== undefined) throw fail(error.slice(0, MAX_REASON))
+  const said = stderr.bytes().toString('utf8')
   const packages = parseAnswer(stdout.bytes().toString('utf8'), fail)
-  if (packages.length > 0) return packages
+  const bad = skipped(said)
+  // Any other error means that the list may be anything.
+  const error = said.match(/^error: .*/gm)?.find((line) => !SKIPPED.test(line))
+  if (error !== undefined) throw fail(error.slice(0, MAX_REASON))
+  if (packages.length > 0) return { packages, bad }
   // An rpm that was built without this kind of database makes an empty one of its own kind.
   const made = (await readdir(folder)).filter((name) => !before.includes(name))
-  if (made.includes(OWN_DATABASE) || /dummy database/.test(stderr.bytes().toString('utf8')))
+  if (made.includes(OWN_DATABASE) || /dummy database/.test(said))
     throw fail(`this rpm doesn't read databases of this kind (${before.sort().join(', ')})`)
-  return packages
+  return { packages, bad }
+}
+
+/** rpm skips a record that it can't read, with an error and exit code 0. */
+const SKIPPED = /^error: .*(?:skipping h#\s*(\d+)|damaged header #(\d+) retrieved -- skipping)(.*)/
+
+function skipped(said: string): BadRecord[] {
+  return said.split('\n').flatMap((line) => {
+    const match = SKIPPED.exec(line)
+    if (match === null) return []
+    const why = (match[3] ?? '').trim().slice(0, MAX_REASON)
+    const words = `record ${match[1] ?? match[2]} can't be read`
+    return [{ name: undefined, reason: why === '' ? words : `${words}: ${why}` }]
+  })
 }
 
 /** What rpm makes where it finds no database that it knows. */

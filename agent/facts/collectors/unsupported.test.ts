@@ -1,0 +1,9 @@
+/** Managers that are recognised and not read keep their part of the contract. */
+import { describeUnsupported } from './testing/describe-collector.ts'
+import { DATABASES, unsupportedCollectors } from './unsupported.ts'
+
+for (const collector of unsupportedCollectors)
+  describeUnsupported(
+    collector,
+    DATABASES.filter(([manager]) => manager === collector.manager).map(([, path]) => path),
+  )
