@@ -43,7 +43,10 @@ function factMarks({ facts }: AgentRow): string[] {
   const isUnknown = facts?.problems.some(
     ({ manager, kind }) => manager === '' && kind === 'unsupported',
   )
-  return isUnknown === true ? ['packages unknown'] : []
+  if (isUnknown === true) return ['packages unknown']
+  const read = facts?.managers?.filter(({ state }) => state === 'read') ?? []
+  const isEmpty = read.length > 0 && read.every(({ packages }) => packages === 0)
+  return isEmpty ? [`${read.map(({ name }) => name).join(' and ')} empty`] : []
 }
 
 function factMark({ kind }: FactProblem): string {

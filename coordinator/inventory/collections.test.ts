@@ -2,7 +2,11 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { rfc3339 } from '../../shared/clock.ts'
-import type { FactCollection } from '../../shared/facts/collection.ts'
+import {
+  describeManager,
+  describeProblem,
+  type FactCollection,
+} from '../../shared/facts/collection.ts'
 import { TEST_TIME } from '../../shared/testing/statements.ts'
 import { toWire } from '../../shared/trust/transport.ts'
 import { factsHandlers } from '../handlers/control/facts.ts'
@@ -98,6 +102,38 @@ for (const dialect of DIALECTS) {
         caller: { kind: 'member', name: 'x', peerId: 'x' },
       } as never),
       { code: 'inventory.not-theirs' },
+    )
+  })
+
+  it(`collections: what was found of each manager is kept, also what is not known here (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { host, news, show, service, as, find, rowOf } = await fleet(stack, dialect)
+    const a = await host('a')
+    await news(a, a.install('zsh=1-1'))
+    const managers = [
+      { name: 'dpkg', state: 'absent', packages: 0 },
+      { name: 'rpm', state: 'read', packages: 1 },
+      { name: 'winget', state: 'dormant', packages: 7 },
+    ]
+    const odd = "bash has a record that can't be read: cut; c has 2 records"
+    const collection = {
+      ...collectionOf(['rpm', 'odd', odd], ['winget', 'asleep', 'later']),
+      managers,
+    }
+    await service.report({ collection }, as(a))
+    assert.deepEqual((await rowOf(a))?.facts?.managers, managers)
+    const shown = await show['facts.show'].run({ host: 'a' }, context)
+    assert.deepEqual(shown.managers?.map(describeManager), [
+      'dpkg: not here',
+      'rpm: 1 package',
+      'winget: dormant, 7 packages',
+    ])
+    assert.equal(shown.problems?.map(describeProblem)[1], `winget, asleep since ${at}: later`)
+    // The host may have the package whose record is odd.
+    const [, unsure] = await find()
+    assert.deepEqual(
+      unsure?.map(([name]) => name),
+      ['a'],
     )
   })
 

@@ -4,6 +4,7 @@ import { rfc3339 } from '../../shared/clock.ts'
 import {
   type FactCollection,
   factCollection,
+  type FactManager,
   type FactProblem,
 } from '../../shared/facts/collection.ts'
 import type { AgentId } from '../../shared/ids.ts'
@@ -86,6 +87,12 @@ function read(row: {
     collection: collection === null ? undefined : factCollection.parse(JSON.parse(collection)),
     refused: refused === null || at === null ? undefined : { at: rfc3339(at), reason: refused },
   }
+}
+
+/** What the host found of each package manager, if it reports that. */
+export function managersOf(host: HostCollection | undefined): { managers?: FactManager[] } {
+  const managers = host?.collection?.managers ?? []
+  return managers.length === 0 ? {} : { managers }
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { agentId, blobId, runId } from '../../shared/ids.ts'
-import { factProblem } from '../../shared/facts/collection.ts'
+import { factManager, factProblem } from '../../shared/facts/collection.ts'
 import { openingsMessage } from '../rpc/openings.ts'
 import { bytesOf, signedMessage } from '../statement.ts'
 
@@ -51,7 +51,14 @@ export const agentRow = z.object({
   /** The host's report on its disk, such as `disk full: /var/lib/muster`. Absent: no trouble. */
   trouble: z.string().optional(),
   /** The time of the known packages (null if unknown), and the problems with them. */
-  facts: z.object({ at: time.nullable(), problems: z.array(factProblem) }).optional(),
+  facts: z
+    .object({
+      at: time.nullable(),
+      problems: z.array(factProblem),
+      /** Absent from older coordinators, and of hosts that reported none. */
+      managers: z.array(factManager).optional(),
+    })
+    .optional(),
 })
 export type AgentRow = z.infer<typeof agentRow>
 export const agentList = z.object({ agents: z.array(agentRow) })
@@ -246,6 +253,8 @@ export const factsResponse = z.object({
    * Problems with the packages: not read again, refused or odd. Absent: the coordinator is older.
    */
   problems: z.array(factProblem).optional(),
+  /** What was found of each package manager; absent from older coordinators and hosts. */
+  managers: z.array(factManager).optional(),
 })
 export type FactsResponse = z.infer<typeof factsResponse>
 export const historyRequest = z.object({ host: name, package: name.optional() })

@@ -24,6 +24,7 @@ export type ProblemKind =
   | 'polling'
 
 const MAX_PROBLEMS = 32
+export const MAX_MANAGERS = 32
 /** Characters of a reason: a path, a count and a few names. */
 export const MAX_REASON = 500
 const word = z.string().max(32)
@@ -38,12 +39,18 @@ export const factProblem = z.object({
   since: word,
 })
 
+/** What was found of one package manager, and how many of its packages are known. */
+export const factManager = z.object({
+  name: word,
+  /** A state of CollectorResult (agent/facts/collectors/), or one of a newer version. */
+  state: word,
+  packages: z.int().nonnegative(),
+})
+
 export const factCollection = z.object({
   /** When the host looked, RFC 3339, by the host's clock. */
   at: word,
-  managers: z
-    .array(z.object({ name: word, state: word, packages: z.int().nonnegative() }))
-    .max(MAX_PROBLEMS),
+  managers: z.array(factManager).max(MAX_MANAGERS),
   problems: z.array(factProblem).max(MAX_PROBLEMS),
 })
 
@@ -86,8 +93,31 @@ export function describeProblem({ manager, kind, reason, since }: FactProblem): 
         : `${what} is not supported: ${reason}`
     case 'odd':
       return `odd packages of ${what}: ${reason}`
-    default:
+    case 'polling':
       return reason
+    default:
+      // A newer agent found something that this version has no words for.
+      return `${what}, ${kind} since ${since}: ${reason}`
+  }
+}
+
+export type FactManager = z.infer<typeof factManager>
+
+/** `dpkg: 772 packages`, `rpm: not here`. */
+export function describeManager({ name, state, packages }: FactManager): string {
+  const count = `${packages} ${packages === 1 ? 'package' : 'packages'}`
+  switch (state) {
+    case 'read':
+      return `${name}: ${packages === 0 ? 'empty' : count}`
+    case 'absent':
+      return `${name}: not here${packages === 0 ? '' : `, ${count} known`}`
+    case 'unreadable':
+    case 'busy':
+      return `${name}: ${state}, ${count} known`
+    case 'unsupported':
+      return `${name}: not supported`
+    default:
+      return `${name}: ${state}, ${count}`
   }
 }
 

@@ -6,7 +6,13 @@
 import { z } from 'zod'
 import { formatEvr } from '../packages/rpm-version.ts'
 import { timeField } from '../trust/fields.ts'
-import { comparePackages, factPackage, factText, isSamePackage, MANAGERS } from './package-set.ts'
+import {
+  comparePackages,
+  factPackage,
+  factText,
+  isSamePackage,
+  managerField,
+} from './package-set.ts'
 import type { FactPackage } from './package-set.ts'
 
 export const factEventSchema = z
@@ -14,7 +20,7 @@ export const factEventSchema = z
     event: z.enum(['install', 'uninstall', 'update']),
     /** When the agent saw it, or when the package manager's own log says that it happened. */
     at: timeField,
-    manager: z.enum(MANAGERS),
+    manager: managerField,
     name: factText.min(1),
     arch: factText,
     /** `[epoch:]version[-release]` before and after; null on the side where it wasn't there. */
@@ -127,7 +133,10 @@ function sameFrom(
  * The packages of one sorted list that another doesn't have. Linear: a hostile set may hold a
  * hundred thousand versions of one name.
  */
-function without(packages: readonly FactPackage[], others: readonly FactPackage[]): FactPackage[] {
+export function without(
+  packages: readonly FactPackage[],
+  others: readonly FactPackage[],
+): FactPackage[] {
   let i = 0
   return packages.filter((pkg) => {
     while (i < others.length && comparePackages(others[i] as FactPackage, pkg) < 0) i++

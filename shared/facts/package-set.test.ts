@@ -57,7 +57,7 @@ test('facts set: an encoding is read back, and only that', () => {
   refused(encoded.replace('"epoch":1', '"epoch":-1'), /epoch/)
   refused(encoded.replace('"name":"apt"', '"name":""'), /name/)
   refused(encoded.replace('"name":"apt"', `"name":"${'a'.repeat(513)}"`), /512/)
-  refused(encoded.replace('"manager":"dpkg"', '"manager":"pip"'), /manager/)
+  refused(encoded.replace('"manager":"dpkg"', '"manager":"D pkg"'), /manager/)
   refused(
     encoded.replace('"release":"","version":"2.6.1"', '"release":"","version":"2.6-1"'),
     /ambiguous/,

@@ -12,8 +12,11 @@ import { formatEvr, parseEvr } from '../packages/rpm-version.ts'
 import { KIB, MIB } from '../units.ts'
 import { factsError } from './errors.ts'
 
-export const MANAGERS = ['dpkg', 'nix', 'portage', 'rpm'] as const
-export type Manager = (typeof MANAGERS)[number]
+/** A package manager's name. An open set: a newer agent may read one that is not known here. */
+export type Manager = string
+export const managerField = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9+._-]{0,31}$/, 'expected the name of a package manager')
 
 /**
  * One installed version of a package. Several versions of one name may be installed at once
@@ -82,7 +85,7 @@ const factSetSchema = z.strictObject({
   packages: z
     .array(
       z.strictObject({
-        manager: z.enum(MANAGERS),
+        manager: managerField,
         name: factText.min(1),
         epoch: z.int().min(0),
         version: factText,

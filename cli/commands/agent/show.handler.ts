@@ -1,6 +1,6 @@
 /** Prints all that the registry says of one host. */
 import type { AgentRow } from '../../../protocols/control/messages.ts'
-import { describeProblem } from '../../../shared/facts/collection.ts'
+import { describeManager, describeProblem } from '../../../shared/facts/collection.ts'
 import { chooseAgent } from '../../nouns/choose-agent.ts'
 import { clockStatus, clockWords } from '../../terminal/clock-words.ts'
 import { withSession } from '../../session/connect.ts'
@@ -53,5 +53,8 @@ function clockField({ clockOffsetMs: offset }: AgentRow): string {
 function packagesOf({ facts }: AgentRow): string | undefined {
   if (facts === undefined) return undefined
   const known = facts.at === null ? 'unknown' : `as of ${facts.at}`
-  return [known, ...facts.problems.map(describeProblem)].join('\n')
+  const managers = facts.managers ?? []
+  return [known, ...managers.map(describeManager), ...facts.problems.map(describeProblem)].join(
+    '\n',
+  )
 }

@@ -1,5 +1,6 @@
 /** What a host has installed. */
-import { describeProblem, isFailure } from '../../../shared/facts/collection.ts'
+import { describeManager, describeProblem, isFailure } from '../../../shared/facts/collection.ts'
+import { counted } from '../../terminal/counted.ts'
 import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../program/handler.ts'
 import type { Args } from './show.ts'
@@ -28,9 +29,10 @@ export async function handle(
     ],
   })
   await context.note(
-    `${facts.packages.length} packages on ${facts.host} (${facts.os['name'] ?? ''}) as of ${facts.at}`,
+    `${counted(facts.packages.length, 'package')} on ${facts.host} (${facts.os['name'] ?? ''}) as of ${facts.at}`,
   )
-  const problems = facts.problems ?? []
+  const { problems = [], managers = [] } = facts
+  if (managers.length > 0) await context.note(managers.map(describeManager).join(', '))
   for (const problem of problems) await context.note(describeProblem(problem))
   if (problems.some(isFailure))
     await context.note('what could not be read stays as it was last read')

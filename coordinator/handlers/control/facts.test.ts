@@ -31,7 +31,9 @@ for (const dialect of DIALECTS) {
     const ask = factsHandlers({ agents, store, connected: (peerId) => !away.has(peerId) })
     const reported = async (host: AgentRecord, set: FactSet): Promise<void> => {
       const state = { epoch: 1, sequence: 1, root: rootOf(set), at: rfc3339(TEST_TIME), set }
-      await database.transaction((tx) => store.save(tx, host.id, state, []))
+      await database.transaction((tx) =>
+        store.save(tx, host.id, { before: undefined, after: state, events: [] }),
+      )
     }
     const found = async (request: { version?: string; on?: string[] } = {}): Promise<string[]> =>
       (await ask['package.find']({ name: 'openssl', ...request }, context)).found.map(
@@ -94,7 +96,9 @@ for (const dialect of DIALECTS) {
     ]) {
       const state = { epoch: 1, sequence: 1, root: rootOf(set), at: rfc3339(TEST_TIME), set }
       const { id } = await coordinator.member(name)
-      await database.transaction((tx) => store.save(tx, id, state, []))
+      await database.transaction((tx) =>
+        store.save(tx, id, { before: undefined, after: state, events: [] }),
+      )
     }
     const { found } = await ask['package.find']({ name: 'openssl' }, context)
     const counts = Map.groupBy(found, (row) => row.host)
@@ -125,7 +129,9 @@ for (const dialect of DIALECTS) {
       durationSeconds: null,
     }
     const events = Array.from({ length: MAX_HISTORY + 3 }, () => event)
-    await database.transaction((tx) => store.save(tx, web.id, state, events))
+    await database.transaction((tx) =>
+      store.save(tx, web.id, { before: undefined, after: state, events }),
+    )
     const { found, crowded } = await ask['package.find']({ name: 'openssl' }, context)
     assert.deepEqual([found.length, crowded], [MAX_VERSIONS, ['web']])
     const history = await ask['facts.history'].run({ host: 'web' }, context)

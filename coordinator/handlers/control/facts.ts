@@ -16,7 +16,7 @@ import { versionCondition } from '../../../shared/facts/version-condition.ts'
 import { type Evr, formatEvr } from '../../../shared/packages/rpm-version.ts'
 import { inventoryError } from '../../inventory/errors.ts'
 import { type FactStore, MAX_HISTORY, MAX_VERSIONS } from '../../inventory/fact-store.ts'
-import { problemsOf } from '../../inventory/host-collections.ts'
+import { managersOf, problemsOf } from '../../inventory/host-collections.ts'
 import type { Agents } from '../../registry/agents.ts'
 import { registryError } from '../../registry/errors.ts'
 
@@ -51,7 +51,8 @@ export function factsHandlers(deps: {
       async run({ host }) {
         const agent = await deps.agents.find(host)
         const state = await deps.store.state(agent.id)
-        const problems = problemsOf(await deps.store.collections.of(agent.id))
+        const collection = await deps.store.collections.of(agent.id)
+        const problems = problemsOf(collection)
         if (state === undefined) {
           if (problems.length === 0) throw inventoryError('inventory.none', { host: agent.name })
           const reason = problems.map(describeProblem).join('; ')
@@ -67,6 +68,7 @@ export function factsHandlers(deps: {
           os: { ...state.set.os },
           packages: [...state.set.packages],
           problems,
+          ...managersOf(collection),
         }
       },
     },
@@ -137,7 +139,9 @@ export function factsHandlers(deps: {
         ]
       })
       const unsure = agents.flatMap((agent) => {
-        const problems = problemsOf(collections.get(agent.id)).filter(leavesOpen)
+        const problems = problemsOf(collections.get(agent.id)).filter(
+          (problem) => leavesOpen(problem) || isOddOf(problem, name),
+        )
         const isKnown = reported.has(agent.id) && problems.length === 0
         if (isKnown || agent.status !== 'approved') return []
         const reason = problems.map(describeProblem).join('; ')
@@ -156,6 +160,11 @@ export function factsHandlers(deps: {
 /** True if the host may have packages that are not known here. */
 function leavesOpen(problem: FactProblem): boolean {
   return isFailure(problem) || (problem.kind === 'unsupported' && problem.manager === '')
+}
+
+/** True if a record of this package could not be read: each odd reason begins with a name. */
+function isOddOf({ kind, reason }: FactProblem, name: string): boolean {
+  return kind === 'odd' && reason.split('; ').some((words) => words.startsWith(`${name} `))
 }
 
 /** Without a condition every version passes. @throws inventory.bad-version */

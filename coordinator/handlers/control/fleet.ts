@@ -14,7 +14,7 @@ import type { Ledger } from '../../audit/ledger.ts'
 import type { Database } from '../../database/database.ts'
 import type { AgentRecord, Agents } from '../../registry/agents.ts'
 import type { FactStore } from '../../inventory/fact-store.ts'
-import { problemsOf } from '../../inventory/host-collections.ts'
+import { managersOf, problemsOf } from '../../inventory/host-collections.ts'
 import { registryError } from '../../registry/errors.ts'
 import { selectHosts } from '../../registry/selector.ts'
 import { servedOf } from './served.ts'
@@ -99,8 +99,12 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
     const collections = await deps.store.collections.all()
     return chosen.map((agent) => {
       const at = reported.get(agent.id)
-      const problems = problemsOf(collections.get(agent.id))
-      const facts = { at: at === undefined ? null : rfc3339(at), problems }
+      const host = collections.get(agent.id)
+      const facts = {
+        at: at === undefined ? null : rfc3339(at),
+        problems: problemsOf(host),
+        ...managersOf(host),
+      }
       return { ...agentRow(agent, deps), facts }
     })
   }

@@ -2,12 +2,12 @@
 import { readCollection } from '../../../../agent/facts/collection-store.ts'
 import {
   acceptableOf,
+  describeManager,
   describeProblem,
   type FactProblem,
   isFailure,
 } from '../../../../shared/facts/collection.ts'
 import { agentPaths } from '../../../../shared/home.ts'
-import { counted } from '../../../terminal/counted.ts'
 import type { Check } from '../ground/check.ts'
 
 function fixOf(problem: FactProblem): string {
@@ -28,9 +28,8 @@ export const facts: Check = {
     if (collection === undefined)
       return { status: 'skipped', detail: 'the packages of this host were not looked at yet' }
     const { problems, managers } = collection
-    const packages = managers.reduce((sum, manager) => sum + manager.packages, 0)
     if (problems.length === 0)
-      return { status: 'ok', detail: `${counted(packages, 'package')} known` }
+      return { status: 'ok', detail: managers.map(describeManager).join(', ') }
     return problems.map((problem) => {
       const detail = describeProblem(problem)
       return isFailure(problem)
