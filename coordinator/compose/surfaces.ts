@@ -136,7 +136,7 @@ function followFleet(deps: All, working: AbortSignal, scope: AsyncDisposableStac
   const { node, agents, ingest, ownCertificate } = network
   const { witness } = deps.operations.dispatch
   const { settle } = deps.operations.unknownOutcomes
-  scope.defer(takeFacts({ node, ingest, log, fleet: stores.identity.fleet }, working))
+  scope.defer(takeFacts({ node, ingest, log }, working))
   scope.defer(watchMembers({ node, agents, ingest, witness, settle, clock, log }, working))
   scope.defer(
     clock.every(RENEW_MS, () => {

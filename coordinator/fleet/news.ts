@@ -7,23 +7,22 @@ import type { MusterNode } from '../../node/node.ts'
 import type { Verdict } from '../../node/gossip.ts'
 import type { FactPosition } from '../../shared/facts/update.ts'
 import { peerIdOfKey } from '../../shared/identity/peer-id.ts'
-import type { FleetId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
-import { readSigned, type Signed } from '../../shared/trust/signed.ts'
+import { readSigned } from '../../shared/trust/signed.ts'
 import { fromWire, toWire } from '../../shared/trust/transport.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import type { Ingest } from '../inventory/ingest.ts'
+import type { VerifiedFacts } from '../inventory/verified-facts.ts'
 import type { Access } from '../registry/access.ts'
 
 export interface NewsDeps {
   readonly node: MusterNode
   readonly ingest: Ingest
   readonly log: Logger
-  readonly fleet: FleetId
 }
 
 interface News extends FactPosition {
-  readonly signed: Signed
+  readonly facts: VerifiedFacts
 }
 
 /**
@@ -50,10 +49,10 @@ export function takeFacts(deps: NewsDeps, signal: AbortSignal): () => void {
     const mine: { next: News | undefined } = { next: news }
     waiting.set(author, mine)
     while (mine.next !== undefined) {
-      const { signed } = mine.next
+      const { facts } = mine.next
       mine.next = undefined
       await deps.ingest
-        .acceptGossip(signed, signal)
+        .acceptGossip(facts, signal)
         .catch((error: unknown) =>
           deps.log.warn({ author, error }, 'facts from gossip were not taken'),
         )
@@ -63,10 +62,11 @@ export function takeFacts(deps: NewsDeps, signal: AbortSignal): () => void {
   return deps.node.gossip.on('facts', (message): Verdict => {
     try {
       const signed = fromWire(decode(message.bytes))
-      const { epoch, sequence } = readSigned(signed, 'facts', { fleet: deps.fleet })
+      const facts = deps.ingest.verify(signed)
+      const { epoch, sequence } = facts.statement
       if (peerIdOfKey(signed.key) !== message.author) return 'reject'
       // Passed on before it is applied: others can judge it as well as we can.
-      void take(message.author, { signed, epoch, sequence })
+      void take(message.author, { facts, epoch, sequence })
       return 'accept'
     } catch (error) {
       deps.log.debug({ author: message.author, error }, 'gossip that is no facts statement')

@@ -47,7 +47,7 @@ export function factsServiceHandlers(deps: {
       }
       const { result } = await deps.ingest.accept(
         agent,
-        update,
+        deps.ingest.verify(update),
         bytes > 0 ? Buffer.concat(parts) : undefined,
       )
       const state = await deps.store.state(agent.id)

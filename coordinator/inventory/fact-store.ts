@@ -4,7 +4,7 @@
  */
 import type { Kysely } from 'kysely'
 import { parseRfc3339, rfc3339 } from '../../shared/clock.ts'
-import type { FactEvent } from '../../shared/facts/events.ts'
+import { type FactEvent, without } from '../../shared/facts/events.ts'
 import type { FactState } from '../../shared/facts/apply.ts'
 import {
   type FactPackage,
@@ -25,6 +25,8 @@ export type StoredEvent = Omit<FactEvent, 'event'> & { readonly event: FactEvent
  * databases (32,766 and 65,535).
  */
 const ROWS = 500
+/** Rows of one delete. SQLite allows conditions of 1000 terms in a row; each row has 6. */
+const DELETED_ROWS = 100
 /**
  * Events of one answer. The answer reports how many older ones exist; a caller asks for those by
  * package.
@@ -37,11 +39,20 @@ export const MAX_HISTORY = 10_000
  */
 export const MAX_VERSIONS = 100
 
+export interface FactChange {
+  readonly before: FactState | undefined
+  readonly after: FactState
+  readonly events: readonly FactEvent[]
+}
+
 export interface FactStore {
   readonly collections: HostCollections
   state(agent: AgentId, tx?: Tx): Promise<FactState | undefined>
-  /** Replaces the host's state and appends the changes to its history. */
-  save(tx: Tx, agent: AgentId, state: FactState, events: readonly FactEvent[]): Promise<void>
+  /**
+   * Stores what changed between two states, and appends the events to the host's history.
+   * @param change.before the stored state, read in this transaction; undefined for the first
+   */
+  save(tx: Tx, agent: AgentId, change: FactChange): Promise<void>
   /**
    * The hosts that have reported their packages, each with the time of its report in milliseconds.
    */
@@ -109,41 +120,21 @@ export function createFactStore(deps: { database: Database }): FactStore {
       }
     },
 
-    async save(tx, agent, state, events) {
+    async save(tx, agent, { before, after, events }) {
       const row = {
-        epoch: state.epoch,
-        sequence: state.sequence,
-        root: state.root,
-        at: parseRfc3339(state.at),
-        os: JSON.stringify(state.set.os),
+        epoch: after.epoch,
+        sequence: after.sequence,
+        root: after.root,
+        at: parseRfc3339(after.at),
+        os: JSON.stringify(after.set.os),
       }
       await tx
         .insertInto('fact_state')
         .values({ agent, ...row })
         .onConflict((conflict) => conflict.column('agent').doUpdateSet(row))
         .execute()
-      await tx.deleteFrom('fact_package').where('agent', '=', agent).execute()
-      for (const part of chunks(state.set.packages))
-        await tx
-          .insertInto('fact_package')
-          .values(part.map((pkg) => ({ agent, ...pkg })))
-          .execute()
-      const rows = events.map((event, position) => ({
-        agent,
-        epoch: state.epoch,
-        sequence: state.sequence,
-        position,
-        at: parseRfc3339(event.at),
-        event: event.event,
-        manager: event.manager,
-        name: event.name,
-        arch: event.arch,
-        from: event.from,
-        to: event.to,
-        source: event.source,
-        duration: event.durationSeconds === null ? null : event.durationSeconds * 1000,
-      }))
-      for (const part of chunks(rows)) await tx.insertInto('fact_event').values(part).execute()
+      await savePackages(tx, agent, before?.set.packages ?? [], after.set.packages)
+      await appendEvents(tx, agent, after, events)
     },
 
     async reported() {
@@ -204,6 +195,50 @@ export function createFactStore(deps: { database: Database }): FactStore {
   }
 }
 
-function* chunks<T>(rows: readonly T[]): Generator<T[]> {
-  for (let start = 0; start < rows.length; start += ROWS) yield rows.slice(start, start + ROWS)
+/** Deletes and inserts the rows in which two sorted lists differ; the others are not touched. */
+async function savePackages(
+  tx: Tx,
+  agent: AgentId,
+  before: readonly FactPackage[],
+  after: readonly FactPackage[],
+): Promise<void> {
+  for (const part of chunks(without(before, after), DELETED_ROWS))
+    await tx
+      .deleteFrom('fact_package')
+      .where('agent', '=', agent)
+      .where((row) => row.or(part.map((pkg) => row.and({ ...pkg }))))
+      .execute()
+  for (const part of chunks(without(after, before), ROWS))
+    await tx
+      .insertInto('fact_package')
+      .values(part.map((pkg) => ({ agent, ...pkg })))
+      .execute()
+}
+
+async function appendEvents(
+  tx: Tx,
+  agent: AgentId,
+  { epoch, sequence }: FactState,
+  events: readonly FactEvent[],
+): Promise<void> {
+  const rows = events.map((event, position) => ({
+    agent,
+    epoch,
+    sequence,
+    position,
+    at: parseRfc3339(event.at),
+    event: event.event,
+    manager: event.manager,
+    name: event.name,
+    arch: event.arch,
+    from: event.from,
+    to: event.to,
+    source: event.source,
+    duration: event.durationSeconds === null ? null : event.durationSeconds * 1000,
+  }))
+  for (const part of chunks(rows, ROWS)) await tx.insertInto('fact_event').values(part).execute()
+}
+
+function* chunks<T>(rows: readonly T[], size: number): Generator<T[]> {
+  for (let start = 0; start < rows.length; start += size) yield rows.slice(start, start + size)
 }

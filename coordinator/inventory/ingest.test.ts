@@ -4,10 +4,14 @@
  */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
+import { sql } from 'kysely'
+import { rfc3339 } from '../../shared/clock.ts'
+import { diff } from '../../shared/facts/events.ts'
 import { openDatabase } from '../database/database.ts'
 import {
   type FactPackage,
   factPackage,
+  factSet,
   MAX_SET_BYTES,
   rootOf,
 } from '../../shared/facts/package-set.ts'
@@ -89,7 +93,8 @@ for (const dialect of DIALECTS) {
       const set = { ...setOf(), packages: [pkg] }
       a.install('bash=1-1')
       const update = { ...a.full(), root: rootOf(set), kind: 'full', set } as const
-      await ingest.accept(a.record, await a.sign(update), factsBody(update).payload)
+      const verified = ingest.verify(await a.sign(update))
+      await ingest.accept(a.record, verified, factsBody(update).payload)
     }
     const longest = factPackage('rpm', text(500), 'x86_64', `${text(176)}-${'1'.repeat(14)}`)
     await whole(longest)
@@ -118,6 +123,75 @@ for (const dialect of DIALECTS) {
     ])
   })
 
+  it(`facts: only the rows of changed packages are written (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { host, news, installed, ingest, coordinator } = await scene(stack, dialect)
+    const [a, b] = [await host('a'), await host('b')]
+    const many = Array.from({ length: 700 }, (_, i) => `p${String(i).padStart(3, '0')}=1-1`)
+    await news(a, a.install('bash=1-1', 'zsh=1-1', ...many))
+    // Later rows of another host: rows that are written again get another place.
+    await news(b, b.install('bash=1-1'))
+    const place = dialect === 'sqlite' ? sql<string>`rowid` : sql<string>`ctid::text`
+    const rows = async (): Promise<Map<string, string>> => {
+      const found = await coordinator.database.query
+        .selectFrom('fact_package')
+        .select(['name', 'version', place.as('place')])
+        .where('agent', '=', a.record.id)
+        .execute()
+      return new Map(found.map((row) => [`${row.name}=${row.version}`, String(row.place)]))
+    }
+    const before = await rows()
+    await news(a, a.install('bash=2-1', 'vim=1-1', ...many))
+    const after = await rows()
+    const same = [...after].filter(([name, at]) => before.get(name) === at)
+    assert.equal(same.length, 700)
+    assert.deepEqual([after.size, (await installed(a)).length], [702, 702])
+    // A whole set is saved by its difference too: here most packages are gone.
+    const last = a.install('bash=2-1', 'p007=2-1')
+    const full = { ...a.full(), sequence: last.sequence + 1 }
+    const { payload } = factsBody(full)
+    await ingest.accept(a.record, ingest.verify(await a.sign(full)), payload)
+    assert.deepEqual(await installed(a), ['bash=2-1', 'p007=2-1'])
+    assert.equal((await rows()).get('bash=2'), after.get('bash=2'))
+    assert.deepEqual(await installed(b), ['bash=1-1'])
+  })
+
+  it(`facts: a statement is verified once on its way in (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { host, news, ingest, installed } = await scene(stack, dialect)
+    const a = await host('a')
+    await news(a, a.install('bash=1-1'))
+    const signed = await a.sign(a.install('bash=2-1'))
+    let verified = 0
+    const counted = {
+      ...signed,
+      get signature() {
+        verified += 1
+        return signed.signature
+      },
+    }
+    await ingest.acceptGossip(ingest.verify(counted), forever)
+    assert.deepEqual([verified, await installed(a)], [1, ['bash=2-1']])
+  })
+
+  it(`facts: packages of a manager that is not known here are kept (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { host, ingest, store, history } = await scene(stack, dialect)
+    const a = await host('a')
+    const setWith = (version: string) =>
+      factSet(setOf().os, [factPackage('pacman', 'bash', 'x86_64', version)])
+    const [one, two] = [setWith('5.2.026-2'), setWith('1:5.3_rc1-1')]
+    const at = rfc3339(TEST_TIME)
+    const base = { epoch: 1, at }
+    const full = { ...base, kind: 'full', sequence: 1, root: rootOf(one), set: one } as const
+    await ingest.accept(a.record, ingest.verify(await a.sign(full)), factsBody(full).payload)
+    const events = diff(one.packages, two.packages, at)
+    const next = { ...base, kind: 'events', sequence: 2, root: rootOf(two), events } as const
+    await ingest.accept(a.record, ingest.verify(await a.sign(next)))
+    assert.deepEqual((await store.state(a.record.id))?.set, two)
+    assert.deepEqual(await history(a), ['update bash 5.2.026-2 1:5.3_rc1-1'])
+  })
+
   it(`FG-01: a host can't report facts of another host (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, ingest, installed, hosts, log, coordinator, store } = await scene(
@@ -128,9 +202,10 @@ for (const dialect of DIALECTS) {
     for (const one of [a, b, gone]) await news(one, one.install('bash=1-1'))
     const lie = a.install('bash=1-1', 'rootkit=1-1')
     const about = await a.sign(lie, { agent: b.record.id })
-    await assert.rejects(ingest.acceptGossip(about, forever), { code: 'inventory.not-theirs' })
-    await assert.rejects(ingest.accept(a.record, about), { code: 'inventory.not-theirs' })
-    await assert.rejects(ingest.accept(b.record, await a.sign(lie)), {
+    const checked = ingest.verify(about)
+    await assert.rejects(ingest.acceptGossip(checked, forever), { code: 'inventory.not-theirs' })
+    await assert.rejects(ingest.accept(a.record, checked), { code: 'inventory.not-theirs' })
+    await assert.rejects(ingest.accept(b.record, ingest.verify(await a.sign(lie))), {
       code: 'inventory.not-theirs',
     })
     await hosts.connect(a.record, { facts: { pull: async () => ({ updates: [toWire(about)] }) } })
@@ -156,7 +231,7 @@ for (const dialect of DIALECTS) {
       coordinator.agents.revoke(tx, gone.record.id, TEST_TIME),
     )
     const late = gone.install('bash=2-1')
-    await ingest.acceptGossip(await gone.sign(late), forever)
+    await ingest.acceptGossip(ingest.verify(await gone.sign(late)), forever)
     await assert.rejects(push({ update: toWire(await gone.sign(late)) }, as(gone)), {
       code: 'inventory.not-theirs',
     })
@@ -236,7 +311,10 @@ for (const dialect of DIALECTS) {
     await news(a, a.install('bash=0-1'))
     for (let round = 1; round <= 20; round += 1) {
       const [next, after] = [a.install(`bash=${round}-1`), a.install(`bash=${round}-2`)]
-      const [first, second] = [await a.sign(next), await a.sign(after)]
+      const [first, second] = [
+        ingest.verify(await a.sign(next)),
+        ingest.verify(await a.sign(after)),
+      ]
       await Promise.all([ingest.accept(a.record, first), other.accept(a.record, first)])
       await Promise.all([
         other.accept(a.record, second),

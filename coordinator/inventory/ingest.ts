@@ -17,13 +17,14 @@ import { MAX_SET_BYTES } from '../../shared/facts/package-set.ts'
 import { type FactPosition, readUpdate } from '../../shared/facts/update.ts'
 import type { AgentId, FleetId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
-import { readSigned, type Signed } from '../../shared/trust/signed.ts'
+import type { Signed } from '../../shared/trust/signed.ts'
 import type { Database } from '../database/database.ts'
 import { lockRow } from '../database/lock-row.ts'
 import { createSemaphore } from '../../shared/concurrency/semaphore.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
 import { inventoryError } from './errors.ts'
 import type { FactStore } from './fact-store.ts'
+import { VerifiedFacts } from './verified-facts.ts'
 
 export type Ingested =
   | { readonly result: 'applied' | 'known' }
@@ -39,11 +40,13 @@ export interface IngestDeps {
 }
 
 export interface Ingest {
+  /** Checks a statement's signature and form, once for all that follows. @throws trust.* */
+  verify(signed: Signed): VerifiedFacts
   /**
    * @param payload the bytes of the set if the statement is `full`.
    * @throws inventory.*, facts.*, trust.*
    */
-  accept(agent: AgentRecord, signed: Signed, payload?: Uint8Array): Promise<Ingested>
+  accept(agent: AgentRecord, facts: VerifiedFacts, payload?: Uint8Array): Promise<Ingested>
   /**
    * Pulls the updates that the host has beyond the known state. Joins a pull that is running.
    * Failures are logged: the next connection or update tries again.
@@ -52,7 +55,7 @@ export interface Ingest {
   /** Records how the host's newest collection of its packages went. */
   reportCollection(agent: AgentRecord, collection: FactCollection): Promise<void>
   /** Applies an update from gossip, or pulls the missing ones. */
-  acceptGossip(signed: Signed, signal: AbortSignal): Promise<void>
+  acceptGossip(facts: VerifiedFacts, signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
 
@@ -85,13 +88,14 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
     return mine
   }
 
+  const verify = (signed: Signed): VerifiedFacts => VerifiedFacts.read(signed, options.fleet)
+
   const accept = async (
     agent: AgentRecord,
-    signed: Signed,
+    { statement, key }: VerifiedFacts,
     payload?: Uint8Array,
   ): Promise<Ingested> => {
-    const statement = readSigned(signed, 'facts', { fleet: options.fleet })
-    if (statement.agent !== agent.id || !Buffer.from(signed.key).equals(agent.publicKey))
+    if (statement.agent !== agent.id || !Buffer.from(key).equals(agent.publicKey))
       throw inventoryError('inventory.not-theirs', { host: agent.name })
     // Gossip announces a full set without the set, because gossip must not carry megabytes.
     if (statement.kind === 'full' && payload === undefined) {
@@ -113,14 +117,14 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
           deps.database.dialect,
           tx.selectFrom('agent').select('id').where('id', '=', agent.id),
         ).execute()
-        const applied = apply(await deps.store.state(agent.id, tx), update, {
-          now: deps.clock.now(),
-        })
+        const before = await deps.store.state(agent.id, tx)
+        const applied = apply(before, update, { now: deps.clock.now() })
         if (applied.result === 'refused')
           throw inventoryError('inventory.refused', { host: agent.name, reason: applied.reason })
         if (applied.result === 'gap') return { result: 'gap', from: applied.from }
         if (applied.result === 'known') return { result: 'known' }
-        await deps.store.save(tx, agent.id, applied.state, applied.events)
+        const { state: after, events } = applied
+        await deps.store.save(tx, agent.id, { before, after, events })
         await deps.store.collections.clearRefusal(tx, agent.id)
         return { result: 'applied' }
       }),
@@ -163,8 +167,9 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
     const { updates, collection } = answer
     if (collection !== undefined) await reportCollection(agent, collection)
     for (const signed of updates) {
-      const isFull = readSigned(signed, 'facts').kind === 'full'
-      const refusal = await accept(agent, signed, isFull ? set : undefined).then(
+      const verified = verify(signed)
+      const isFull = verified.statement.kind === 'full'
+      const refusal = await accept(agent, verified, isFull ? set : undefined).then(
         ({ result }) =>
           result === 'gap'
             ? inventoryError('inventory.refused', {
@@ -224,17 +229,17 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
   }
 
   return {
+    verify,
     accept,
     pull,
     reportCollection,
-    async acceptGossip(signed, signal) {
-      const { agent: id } = readSigned(signed, 'facts', { fleet: options.fleet })
-      const agent = await deps.agents.byId(id)
+    async acceptGossip(verified, signal) {
+      const agent = await deps.agents.byId(verified.statement.agent)
       if (agent?.status !== 'approved') return
       // An update that can't be applied is treated as a missing one. The pull names the set that is
       // known here, and the host begins a new epoch if it can't continue from there.
       const missing = (): Promise<boolean> =>
-        accept(agent, signed).then(
+        accept(agent, verified).then(
           ({ result }) => result === 'gap',
           (error: unknown) => {
             if (!isRefusal(error)) throw error

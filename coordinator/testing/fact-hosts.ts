@@ -153,6 +153,7 @@ export async function scene(stack: AsyncDisposableStack, dialect: Dialect): Prom
       const events = await store.history(host.record.id, name)
       return events.map((event) => `${event.event} ${event.name} ${event.from} ${event.to}`)
     },
-    news: async (host, update) => ingest.acceptGossip(await host.sign(update), forever),
+    news: async (host, update) =>
+      ingest.acceptGossip(ingest.verify(await host.sign(update)), forever),
   }
 }

@@ -1,0 +1,20 @@
+/** A facts statement whose signature and form were checked. Made once for each that arrives. */
+import type { FleetId } from '../../shared/ids.ts'
+import type { FactsStatement } from '../../shared/trust/facts-statement.ts'
+import { readSigned, type Signed } from '../../shared/trust/signed.ts'
+
+export class VerifiedFacts {
+  readonly statement: FactsStatement
+  /** The key that signed it. Whose key that must be is checked against the registry. */
+  readonly key: Uint8Array
+
+  private constructor(statement: FactsStatement, key: Uint8Array) {
+    this.statement = statement
+    this.key = key
+  }
+
+  /** @throws trust.* */
+  static read(signed: Signed, fleet: FleetId): VerifiedFacts {
+    return new VerifiedFacts(readSigned(signed, 'facts', { fleet }), signed.key)
+  }
+}
