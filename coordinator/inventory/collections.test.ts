@@ -105,7 +105,7 @@ for (const dialect of DIALECTS) {
     )
   })
 
-  it(`collections: what was found of each manager is kept, also what is not known here (${dialect})`, async () => {
+  it(`collections: what was found of each manager is kept and shown (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, show, service, as, find, rowOf } = await fleet(stack, dialect)
     const a = await host('a')

@@ -223,7 +223,7 @@ test('dpkg: what dpkg reads is read, however it is written', async () => {
     assert.deepEqual(await listed({ status: text }), [expected], what)
 })
 
-test('dpkg: a record that dpkg refuses is named beside the others, and kept as it was', async () => {
+test('dpkg: a record that dpkg refuses is named beside the others', async () => {
   const good = paragraph('good', 'install ok installed')
   const tail = paragraph('tail', 'install ok installed')
   for (const [record, reason] of [

@@ -12,8 +12,12 @@ describeCollector('dpkg', {
   async write(root, packages) {
     await mkdir(dirname(join(root, FILE)), { recursive: true })
     const records = packages.map(
-      ({ name, version }) =>
-        `Package: ${name}\nStatus: install ok installed\nArchitecture: all\nVersion: ${version}\n\n`,
+      ({ name, version }) => `Package: ${name}
+Status: install ok installed
+Architecture: all
+Version: ${version}
+
+`,
     )
     await writeFile(join(root, FILE), records.join(''))
   },

@@ -116,7 +116,7 @@ export function describeCollector(name: string, made: CollectorCase): void {
       assert.notEqual(result.reason, '')
     })
 
-    it(`${name}: a pipe in the place of its database is unreadable and blocks nothing`, async (t) => {
+    it(`${name}: a pipe as its database is unreadable and blocks nothing`, async (t) => {
       const { read, root } = await hostOf(t, made)
       await made.write(root, TWO)
       await rm(join(root, made.file))
