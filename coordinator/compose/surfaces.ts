@@ -132,7 +132,7 @@ function serveLocal({ stores, network, repositories }: All): Serve {
 
 /** Takes hosts' facts, watches them come and go, and renews the coordinator's certificate. */
 function followFleet(deps: All, working: AbortSignal, scope: AsyncDisposableStack): void {
-  const { clock, log, stores, network } = deps
+  const { clock, log, network } = deps
   const { node, agents, ingest, ownCertificate } = network
   const { witness } = deps.operations.dispatch
   const { settle } = deps.operations.unknownOutcomes

@@ -6,12 +6,7 @@ import type { Kysely } from 'kysely'
 import { parseRfc3339, rfc3339 } from '../../shared/clock.ts'
 import { type FactEvent, without } from '../../shared/facts/events.ts'
 import type { FactState } from '../../shared/facts/apply.ts'
-import {
-  type FactPackage,
-  factSet,
-  type HostFacts,
-  type Manager,
-} from '../../shared/facts/package-set.ts'
+import { type FactPackage, factSet, type HostFacts } from '../../shared/facts/package-set.ts'
 import { type AgentId, blobId } from '../../shared/ids.ts'
 import type { Database } from '../database/database.ts'
 import type { Tables } from '../database/tables/all.ts'
@@ -102,7 +97,7 @@ export function createFactStore(deps: { database: Database }): FactStore {
         JSON.parse(row.os) as HostFacts,
         packages.map(
           ({ manager, name, arch, epoch, version, release }): FactPackage => ({
-            manager: manager as Manager,
+            manager,
             name,
             arch,
             epoch,
@@ -154,7 +149,7 @@ export function createFactStore(deps: { database: Database }): FactStore {
       return rows.reverse().map((row) => ({
         event: row.event as FactEvent['event'],
         at: rfc3339(row.at),
-        manager: row.manager as Manager,
+        manager: row.manager,
         name: row.name,
         arch: row.arch,
         from: row.from,

@@ -32,6 +32,9 @@ export const sessionChallenge = z.object({
 })
 export const sessionOpen = z.object({ delegation: signedMessage, proof: bytesOf(64) })
 
+/** What was found of each package manager. Absent from older coordinators and hosts. */
+const managers = z.array(factManager).optional()
+
 // Fleet
 export const agentRow = z.object({
   name,
@@ -51,14 +54,7 @@ export const agentRow = z.object({
   /** The host's report on its disk, such as `disk full: /var/lib/muster`. Absent: no trouble. */
   trouble: z.string().optional(),
   /** The time of the known packages (null if unknown), and the problems with them. */
-  facts: z
-    .object({
-      at: time.nullable(),
-      problems: z.array(factProblem),
-      /** Absent from older coordinators, and of hosts that reported none. */
-      managers: z.array(factManager).optional(),
-    })
-    .optional(),
+  facts: z.object({ at: time.nullable(), problems: z.array(factProblem), managers }).optional(),
 })
 export type AgentRow = z.infer<typeof agentRow>
 export const agentList = z.object({ agents: z.array(agentRow) })
@@ -253,8 +249,7 @@ export const factsResponse = z.object({
    * Problems with the packages: not read again, refused or odd. Absent: the coordinator is older.
    */
   problems: z.array(factProblem).optional(),
-  /** What was found of each package manager; absent from older coordinators and hosts. */
-  managers: z.array(factManager).optional(),
+  managers,
 })
 export type FactsResponse = z.infer<typeof factsResponse>
 export const historyRequest = z.object({ host: name, package: name.optional() })
