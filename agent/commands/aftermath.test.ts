@@ -5,7 +5,7 @@ import { runId } from '../../shared/ids.ts'
 import { rfc3339 } from '../../shared/clock.ts'
 import { TEST_TIME, testUuid } from '../../shared/testing/statements.ts'
 import type { RunnerClient } from '../runner/socket/client.ts'
-import { runnerError } from '../runner/errors.ts'
+import { runnerError } from '../runner/ground/errors.ts'
 import { call, commandedAgent, probe, said, same } from '../testing/commanded-agent.ts'
 import {
   OTHER_AGENT,

@@ -4,7 +4,7 @@
  */
 import type { RunStartArguments } from '../../protocols/control/verbs.ts'
 import type { RunId } from '../../shared/ids.ts'
-import type { RunOrder } from '../runner/launch/order.ts'
+import type { RunOrder } from '../runner/ground/order.ts'
 
 export function runnerOrder(
   run: RunId,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type IncomingHttpHeaders, request as httpRequest } from 'node:http'
 import { test, type TestContext } from 'node:test'
-import { createContent } from '../../node/content.ts'
+import { createContent } from '../../node/content/content.ts'
 import { createNodePolicy } from '../../node/membership/policy.ts'
 import { addressOf, createTestFleet } from '../../node/testing/fleet.ts'
 import { addContent, holder, temporaryPool } from '../../node/testing/holder.ts'

@@ -5,7 +5,7 @@
  * a moment while the coordinator is away.
  */
 import { hostname } from 'node:os'
-import type { Content } from '../../node/content.ts'
+import type { Content } from '../../node/content/content.ts'
 import { listen, type WebServer } from '../../node/http/listen.ts'
 import { respond } from '../../node/http/respond.ts'
 import type { Resolve, Served } from '../../node/http/served.ts'

@@ -9,7 +9,7 @@ import { dialSocket } from '../../protocols/rpc/socket.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { agentPaths } from '../../shared/home.ts'
 import { agentHomeError } from './identity.ts'
-import { runnerError } from '../runner/errors.ts'
+import { runnerError } from '../runner/ground/errors.ts'
 import { acquireLock, type Lock } from '../runner/lock.ts'
 import { ownFolder } from '../runner/socket/socket-path.ts'
 

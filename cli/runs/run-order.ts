@@ -10,7 +10,7 @@ import { cliError } from '../terminal/errors.ts'
 import type { ArgumentSpecs, FlagSpecs, FlagValues } from '../program/flags.ts'
 
 /**
- * What the runner takes: one timer reaches no further (agent/runner/launch/order.ts), in whole
+ * What the runner takes: one timer reaches no further (agent/runner/ground/order.ts), in whole
  * days.
  */
 const MAX_TIMEOUT_MS = 24 * 86_400_000

@@ -2,7 +2,7 @@
  * The coordinator's place in the network: the registry that decides who is let in, the node, and
  * what the node shares. The node doesn't listen yet.
  */
-import { type Content, createContent } from '../../node/content.ts'
+import { type Content, createContent } from '../../node/content/content.ts'
 import { createNodePolicy } from '../../node/membership/policy.ts'
 import { buildNode, type BuiltNode } from '../../node/node.ts'
 import type { ServeDeps } from '../../protocols/rpc/serve.ts'

@@ -1,5 +1,5 @@
 /** Repositories, their mirror and what is published of them, put right after a crash. */
-import type { PoolCheck } from '../../node/pool-check.ts'
+import type { PoolCheck } from '../../node/content/pool-check.ts'
 import type { Config } from '../../shared/config/schema.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Database } from '../database/database.ts'

@@ -3,7 +3,7 @@
  * Control is open once everything that a crash left open is closed.
  */
 import type { WebServer } from '../../node/http/listen.ts'
-import { localHandlers } from '../../node/local.ts'
+import { localHandlers } from '../../node/content/local.ts'
 import { audit } from '../../protocols/audit/protocol.ts'
 import { catalog } from '../../protocols/catalog/protocol.ts'
 import { control } from '../../protocols/control/protocol.ts'

@@ -5,7 +5,7 @@
 import { BlockList, isIPv6 } from 'node:net'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { keyOfPeerId } from '../../shared/identity/peer-id.ts'
-import { nodeError } from '../errors.ts'
+import { nodeError } from '../ground/errors.ts'
 
 export interface NodeAddress {
   readonly host: string

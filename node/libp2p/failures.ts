@@ -4,7 +4,7 @@
  */
 import { MusterError } from '../../shared/errors.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
-import { nodeError } from '../errors.ts'
+import { nodeError } from '../ground/errors.ts'
 
 /**
  * A dial that failed. An error of ours on the way, such as a refused key, is the reason; an abort

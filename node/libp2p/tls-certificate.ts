@@ -5,7 +5,7 @@
  * anybody parses it.
  */
 import { publicKeyFault } from '../../shared/identity/ed25519.ts'
-import { nodeError } from '../errors.ts'
+import { nodeError } from '../ground/errors.ts'
 
 /** DER of OBJECT IDENTIFIER 1.3.6.1.4.1.53594.1.1 without tag and length. */
 const EXTENSION = Uint8Array.from([0x2b, 0x06, 0x01, 0x04, 0x01, 0x83, 0xa2, 0x5a, 0x01, 0x01])

@@ -17,7 +17,7 @@ import type {
 } from '@libp2p/interface'
 import { generateCertificate, verifyPeerCertificate } from '@libp2p/tls/utils'
 import type { Clock } from '../../shared/clock.ts'
-import { nodeError } from '../errors.ts'
+import { nodeError } from '../ground/errors.ts'
 import { hostKeyOf } from './tls-certificate.ts'
 import { TlsStream } from './tls-stream.ts'
 

@@ -6,7 +6,7 @@
 import type { Connection, PeerId, Stream, StreamHandler, Topology } from '@libp2p/interface'
 import type { Registrar } from '@libp2p/interface-internal'
 import type { Clock } from '../../shared/clock.ts'
-import { nodeError } from '../errors.ts'
+import { nodeError } from '../ground/errors.ts'
 import type { Membership } from './membership.ts'
 
 /**

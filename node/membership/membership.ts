@@ -16,7 +16,7 @@ import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import type { Greeting, GreetingAnswer, Trouble } from '../../protocols/hello/messages.ts'
 import type { hello } from '../../protocols/hello/protocol.ts'
 import type { Member } from '../../protocols/rpc/peer.ts'
-import { nodeError } from '../errors.ts'
+import { nodeError } from '../ground/errors.ts'
 
 /**
  * What a node knows of certificates: its own, and how to check another's (root, issuing keys,

@@ -12,7 +12,7 @@ import type { Logger } from '../../shared/logger.ts'
 import { blobs } from '../../protocols/blobs/protocol.ts'
 import { type Client, openClient } from '../../protocols/rpc/call.ts'
 import type { MusterNode } from '../node.ts'
-import { nodeError } from '../errors.ts'
+import { nodeError } from '../ground/errors.ts'
 import { sum } from './plan.ts'
 
 /** Who might have the blob: a peer, and where to dial it if it is not connected. */

@@ -19,7 +19,7 @@ import type { BlobId } from '../../shared/ids.ts'
 import { abortable } from '../../shared/interrupt.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { queueError } from '../../shared/concurrency/queue.ts'
-import { nodeError } from '../errors.ts'
+import { nodeError } from '../ground/errors.ts'
 import type { MusterNode } from '../node.ts'
 
 /**

@@ -8,9 +8,9 @@ import { join } from 'node:path'
 import type { RunId } from '../../../shared/ids.ts'
 import { type Cgroups, groupTree, removeGroup } from './cgroup.ts'
 import { type Containment, sendSignal } from './containment.ts'
-import type { RunLimits } from '../launch/order.ts'
+import type { RunLimits } from '../ground/order.ts'
 import { lives, readStat } from './process-identity.ts'
-import { type ContainmentRecord, LIMIT_NAMES, type LimitName } from '../records/run-state.ts'
+import { type ContainmentRecord, LIMIT_NAMES, type LimitName } from '../ground/run-state.ts'
 
 /**
  * The period over which processor time is shared out, in microseconds: the kernel's own default.

@@ -5,7 +5,7 @@
  */
 import { signalNumber } from '../../../shared/signals.ts'
 import type { ProcessStat } from './process-identity.ts'
-import type { ContainmentRecord } from '../records/run-state.ts'
+import type { ContainmentRecord } from '../ground/run-state.ts'
 
 export interface Containment {
   readonly record: ContainmentRecord

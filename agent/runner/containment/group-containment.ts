@@ -7,7 +7,7 @@ import { readdirSync, readlinkSync } from 'node:fs'
 import { type Containment, sendSignal } from './containment.ts'
 import { allProcesses, type ProcessStat, readStat } from './process-identity.ts'
 import { hasTag } from './run-tag.ts'
-import type { ProcessIdentity } from '../records/run-state.ts'
+import type { ProcessIdentity } from '../ground/run-state.ts'
 
 /**
  * @param options.pipes - The run's output pipes: whoever has one of them open belongs to the run.

@@ -4,7 +4,7 @@
  * child.
  */
 import { readdirSync, readFileSync } from 'node:fs'
-import type { ProcessIdentity } from '../records/run-state.ts'
+import type { ProcessIdentity } from '../ground/run-state.ts'
 
 /** One line of /proc/PID/stat, as far as it is needed (proc_pid_stat(5)). */
 export interface ProcessStat {

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
-import { startFailure } from './start-failure.ts'
+import { startFailure } from '../ground/start-failure.ts'
 
 export interface Account {
   readonly name: string

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { findAccount, ownAccount } from './account.ts'
 import { buildEnvironment } from './environment.ts'
-import { StartFailure } from './start-failure.ts'
+import { StartFailure } from '../ground/start-failure.ts'
 import { findTools } from './system-tools.ts'
 
 const account = { name: 'deploy', uid: 1000, gid: 1000, home: '/home/deploy' }

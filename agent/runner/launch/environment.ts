@@ -3,7 +3,7 @@
  * Nothing of the runner's or the agent's own reaches it.
  */
 import type { Account } from './account.ts'
-import { startFailure } from './start-failure.ts'
+import { startFailure } from '../ground/start-failure.ts'
 
 /** What login(1) and cron give, with the folders of local programs. */
 const BASE_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'

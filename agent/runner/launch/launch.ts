@@ -16,7 +16,7 @@ import type { Account } from './account.ts'
 import { ExitWatch } from './exit-watch.ts'
 import { readStat } from '../containment/process-identity.ts'
 import { SET_TAG } from '../containment/run-tag.ts'
-import { startFailure } from './start-failure.ts'
+import { startFailure } from '../ground/start-failure.ts'
 import type { SystemTools } from './system-tools.ts'
 
 /**

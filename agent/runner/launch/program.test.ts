@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { findProgram } from './program.ts'
-import { StartFailure } from './start-failure.ts'
+import { StartFailure } from '../ground/start-failure.ts'
 
 let folder: string
 const options = (path = '/usr/bin:/bin'): { path: string; cwd: string } => ({ path, cwd: folder })

@@ -6,7 +6,7 @@
  */
 import { open, readdir, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { startFailure } from './start-failure.ts'
+import { startFailure } from '../ground/start-failure.ts'
 
 /**
  * The kernel looks at this much of a file to know its format (BINPRM_BUF_SIZE in Linux's

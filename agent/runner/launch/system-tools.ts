@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { join } from 'node:path'
-import { runnerError } from '../errors.ts'
+import { runnerError } from '../ground/errors.ts'
 
 export interface SystemTools {
   /** POSIX shell: runs the constant launch script. */

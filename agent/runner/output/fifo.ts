@@ -9,7 +9,7 @@ import { closeSync, constants, existsSync, fchownSync, openSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { fromWords } from '../launch/start-failure.ts'
+import { fromWords } from '../ground/start-failure.ts'
 
 /** Node can't make a named pipe, mkfifo(1) can: one call makes enough for this many streams. */
 const BATCH = 32

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { OutputStore } from './output-store.ts'
-import { STREAMS, type Stream } from '../records/run-state.ts'
+import { STREAMS, type Stream } from '../ground/run-state.ts'
 
 const KIB = 1024
 

@@ -7,8 +7,8 @@
 import { closeSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { OutputCount, Stream } from '../records/run-state.ts'
-import { STREAMS } from '../records/run-state.ts'
+import type { OutputCount, Stream } from '../ground/run-state.ts'
+import { STREAMS } from '../ground/run-state.ts'
 
 /**
  * A segment is this part of the limit (4 MiB of the default 64): dropping one loses little, and a

@@ -8,7 +8,7 @@ import type { Clock } from '../../../shared/clock.ts'
 import { openReader } from './fifo.ts'
 import { PIPE_BYTES, type Pump, startPump } from './output-pump.ts'
 import { OutputStore } from './output-store.ts'
-import { hasEnded, type RunRecord, STREAMS, type Stream } from '../records/run-state.ts'
+import { hasEnded, type RunRecord, STREAMS, type Stream } from '../ground/run-state.ts'
 
 /** How long after the main process's end a grandchild's output still belongs to the run. */
 const DRAIN_MS = 2000

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { runnerPaths } from '../paths.ts'
+import { runnerPaths } from '../ground/paths.ts'
 import { loadRecords } from './record-file.ts'
 import { endedRun } from '../testing/ended-runs.ts'
 import { newRunId } from '../testing/runner-home.ts'

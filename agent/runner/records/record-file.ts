@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { writeDurable } from '../../../shared/durable-file.ts'
 import { runId } from '../../../shared/ids.ts'
 import type { Random } from '../../../shared/random.ts'
-import type { RunRecord } from './run-state.ts'
+import type { RunRecord } from '../ground/run-state.ts'
 
 const NAME = 'record.json'
 

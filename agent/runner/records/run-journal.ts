@@ -3,9 +3,9 @@
  * waits for it to change.
  */
 import type { Random } from '../../../shared/random.ts'
-import type { RunnerLog } from '../log.ts'
+import type { RunnerLog } from '../ground/log.ts'
 import { saveRecord } from './record-file.ts'
-import { advance, hasEnded, type RunEvent, type RunRecord } from './run-state.ts'
+import { advance, hasEnded, type RunEvent, type RunRecord } from '../ground/run-state.ts'
 
 export class RunJournal {
   readonly #deps: { readonly random: Random; readonly log: RunnerLog }

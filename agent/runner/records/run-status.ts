@@ -1,6 +1,6 @@
 /** What the runner tells about a run, and how the command line says it. */
 import type { RunId } from '../../../shared/ids.ts'
-import type { ContainmentKind, LimitName, RunRecord, RunState } from './run-state.ts'
+import type { ContainmentKind, LimitName, RunRecord, RunState } from '../ground/run-state.ts'
 
 export interface RunStatus {
   readonly run: RunId

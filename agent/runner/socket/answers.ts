@@ -1,12 +1,12 @@
 /** How the runner answers each request. */
 import type { Clock } from '../../../shared/clock.ts'
 import { MAX_BODY_BYTES } from './codec.ts'
-import { runnerError } from '../errors.ts'
+import { runnerError } from '../ground/errors.ts'
 import { RUNNER_PROTOCOL, type Request } from './requests.ts'
-import type { Run } from '../run.ts'
+import type { Run } from '../runs/run.ts'
 import type { RunStatus } from '../records/run-status.ts'
-import { hasEnded, STREAMS } from '../records/run-state.ts'
-import type { Supervisor } from '../supervisor.ts'
+import { hasEnded, STREAMS } from '../ground/run-state.ts'
+import type { Supervisor } from '../runs/supervisor.ts'
 
 export interface Answer {
   readonly result: unknown

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { encodeFrame, FrameReader, MAX_BODY_BYTES, MAX_HEAD_BYTES } from './codec.ts'
-import { runnerError } from '../errors.ts'
+import { runnerError } from '../ground/errors.ts'
 
 const heads = fc.dictionary(
   fc.string(),

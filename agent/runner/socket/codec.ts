@@ -3,7 +3,7 @@
  * many raw bytes. The lengths are checked before anything is kept for them, and a reader never
  * holds more than one frame of the largest size.
  */
-import { runnerError } from '../errors.ts'
+import { runnerError } from '../ground/errors.ts'
 
 export interface Frame {
   readonly head: Readonly<Record<string, unknown>>

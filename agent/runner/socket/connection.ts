@@ -2,7 +2,7 @@
 import { createConnection, type Socket } from 'node:net'
 import { restoreError } from '../../../shared/errors.ts'
 import { encodeFrame, type Frame, FrameReader } from './codec.ts'
-import { runnerError } from '../errors.ts'
+import { runnerError } from '../ground/errors.ts'
 import { checkSocket, shortSocketPath } from './socket-path.ts'
 
 export interface RunnerConnection {

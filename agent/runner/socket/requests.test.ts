@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { newRunId } from '../testing/runner-home.ts'
 import { MAX_BODY_BYTES } from './codec.ts'
-import { runnerError } from '../errors.ts'
+import { runnerError } from '../ground/errors.ts'
 import { parseRequest, signalName } from './requests.ts'
 
 const run = newRunId()

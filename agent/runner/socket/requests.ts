@@ -5,11 +5,11 @@
 import { type RunId, runId } from '../../../shared/ids.ts'
 import { signalNumber } from '../../../shared/signals.ts'
 import { MAX_BODY_BYTES } from './codec.ts'
-import { runnerError } from '../errors.ts'
-import type { RunOrder } from '../launch/order.ts'
-import { parseOrder } from '../launch/order.ts'
+import { runnerError } from '../ground/errors.ts'
+import type { RunOrder } from '../ground/order.ts'
+import { parseOrder } from '../ground/order.ts'
 import type { Keep } from '../records/retention.ts'
-import type { Stream } from '../records/run-state.ts'
+import type { Stream } from '../ground/run-state.ts'
 
 /**
  * Changes when an old runner would misunderstand a new client. A runner outlives the agent that

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
-import { runnerError } from '../errors.ts'
+import { runnerError } from '../ground/errors.ts'
 import { acquireLock } from '../lock.ts'
 import { checkSocket, clearSocket, ownFolder, shortSocketPath } from './socket-path.ts'
 

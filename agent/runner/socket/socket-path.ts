@@ -16,7 +16,7 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { storageFailure } from '../../../shared/storage-error.ts'
-import { runnerError } from '../errors.ts'
+import { runnerError } from '../ground/errors.ts'
 
 /**
  * A socket's path must fit into 108 bytes with its final NUL (unix(7)); longer ones go through the

@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { type Clock, systemClock } from '../../../shared/clock.ts'
 import { connectRunner } from './client.ts'
 import { acquireLock } from '../lock.ts'
-import { runnerPaths } from '../paths.ts'
+import { runnerPaths } from '../ground/paths.ts'
 import { ownFolder } from './socket-path.ts'
 
 test('a runner is started although the one before, which is about to end, still holds the lock', async () => {

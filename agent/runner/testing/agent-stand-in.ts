@@ -4,7 +4,7 @@
  */
 import { systemClock as clock } from '../../../shared/clock.ts'
 import { connectRunner } from '../socket/client.ts'
-import { parseOrder } from '../launch/order.ts'
+import { parseOrder } from '../ground/order.ts'
 
 const [home, order] = process.argv.slice(2) as [string, string]
 const client = await connectRunner({ clock }, { home, spawnIfAbsent: true })

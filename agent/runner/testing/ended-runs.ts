@@ -5,8 +5,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RunId } from '../../../shared/ids.ts'
-import { runnerPaths } from '../paths.ts'
-import type { RunRecord } from '../records/run-state.ts'
+import { runnerPaths } from '../ground/paths.ts'
+import type { RunRecord } from '../ground/run-state.ts'
 import { newRunId } from './runner-home.ts'
 
 export function endedRun(home: string, changes: Partial<RunRecord> = {}): RunId {

@@ -10,7 +10,7 @@ import { type RunId, runId, uuidv7Generator } from '../../../shared/ids.ts'
 import { systemRandom as random } from '../../../shared/random.ts'
 import { connectRunner, type RunnerClient } from '../socket/client.ts'
 import { readStat } from '../containment/process-identity.ts'
-import type { RunLimits, RunOrder } from '../launch/order.ts'
+import type { RunLimits, RunOrder } from '../ground/order.ts'
 import type { RunStatus } from '../records/run-status.ts'
 
 const newUuid = uuidv7Generator({ clock, random })

@@ -4,7 +4,7 @@
  */
 import type { control } from '../../../protocols/control/protocol.ts'
 import type { Handlers } from '../../../protocols/rpc/define-protocol.ts'
-import type { Content } from '../../../node/content.ts'
+import type { Content } from '../../../node/content/content.ts'
 import { blobId } from '../../../shared/ids.ts'
 
 export type ContentHandlers = Pick<Handlers<typeof control>, 'blob.get' | 'blob.providers'>

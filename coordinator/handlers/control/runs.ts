@@ -172,7 +172,7 @@ export function runHandlers(deps: RunDeps): RunHandlers {
   }
 }
 
-/** The runner's error (agent/runner/errors.ts), which crosses the wire. */
+/** The runner's error (agent/runner/ground/errors.ts), which crosses the wire. */
 const UNKNOWN_RUN = 'runner.unknown-run'
 
 function isUnknownRun(error: unknown): boolean {

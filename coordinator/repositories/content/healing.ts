@@ -2,7 +2,7 @@
  * The healer of a coordinator: from the agents that hold a blob, else from the upstreams of its
  * repositories.
  */
-import type { Content } from '../../../node/content.ts'
+import type { Content } from '../../../node/content/content.ts'
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import type { Database } from '../../database/database.ts'

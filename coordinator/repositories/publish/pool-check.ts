@@ -2,7 +2,11 @@
  * The check of a coordinator's pool: with what is published and missing, file names, and trees that
  * are laid out again.
  */
-import { createPoolCheck, type LostContent, type PoolCheck } from '../../../node/pool-check.ts'
+import {
+  createPoolCheck,
+  type LostContent,
+  type PoolCheck,
+} from '../../../node/content/pool-check.ts'
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { BlobId } from '../../../shared/ids.ts'

@@ -1,10 +1,10 @@
 /** The node's side of `/muster/local/1`: content for whoever holds the node's own socket. */
-import type { Handlers, ResponseOf } from '../protocols/rpc/define-protocol.ts'
-import type { localProtocol } from '../protocols/local/protocol.ts'
-import { wireError } from '../protocols/wire/errors.ts'
-import type { Pool } from '../shared/blobs/pool.ts'
-import { blobId } from '../shared/ids.ts'
-import { VERSION } from '../shared/version.ts'
+import type { Handlers, ResponseOf } from '../../protocols/rpc/define-protocol.ts'
+import type { localProtocol } from '../../protocols/local/protocol.ts'
+import { wireError } from '../../protocols/wire/errors.ts'
+import type { Pool } from '../../shared/blobs/pool.ts'
+import { blobId } from '../../shared/ids.ts'
+import { VERSION } from '../../shared/version.ts'
 import type { Content } from './content.ts'
 import type { PoolCheck } from './pool-check.ts'
 

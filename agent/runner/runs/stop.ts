@@ -1,6 +1,6 @@
 /** Ends everything that belongs to a run: ask, wait, kill. Returns when nothing of it lives. */
-import type { Clock } from '../../shared/clock.ts'
-import { type Containment, sendSignal } from './containment/containment.ts'
+import type { Clock } from '../../../shared/clock.ts'
+import { type Containment, sendSignal } from '../containment/containment.ts'
 
 export interface StopTarget {
   readonly containment: Containment

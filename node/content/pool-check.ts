@@ -3,17 +3,17 @@
  * quarantine and is fetched again where a source has it. One check of a pool at a time, at a
  * bounded rate, so that syncs and hosts still get their share of the disk.
  */
-import type { CheckedBlob, CheckResponse } from '../protocols/local/messages.ts'
-import type { Pool } from '../shared/blobs/pool.ts'
-import type { Clock } from '../shared/clock.ts'
-import { MusterError } from '../shared/errors.ts'
-import type { BlobId } from '../shared/ids.ts'
-import type { Random } from '../shared/random.ts'
+import type { CheckedBlob, CheckResponse } from '../../protocols/local/messages.ts'
+import type { Pool } from '../../shared/blobs/pool.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { MusterError } from '../../shared/errors.ts'
+import type { BlobId } from '../../shared/ids.ts'
+import type { Random } from '../../shared/random.ts'
 import type { Content } from './content.ts'
-import { nodeError } from './errors.ts'
-import { type CheckProgress, hashAll, hashSample, type LostContent } from './pool-hashing.ts'
+import { nodeError } from '../ground/errors.ts'
+import { type CheckProgress, hashAll, hashSample, type LostContent } from '../pool-hashing.ts'
 
-export type { LostContent } from './pool-hashing.ts'
+export type { LostContent } from '../pool-hashing.ts'
 
 /** What became of damaged or missing content. */
 export interface HealedContent extends LostContent {

@@ -8,10 +8,10 @@ import { cgroupContainment } from '../containment/cgroup-containment.ts'
 import type { Containment } from '../containment/containment.ts'
 import { groupContainment } from '../containment/group-containment.ts'
 import { isAlive } from '../containment/process-identity.ts'
-import type { Run, RunDeps } from '../run.ts'
+import type { Run, RunDeps } from './run.ts'
 import { runTag } from '../containment/run-tag.ts'
 import { pipePaths } from '../output/run-output.ts'
-import { hasEnded, type RunRecord } from './run-state.ts'
+import { hasEnded, type RunRecord } from '../ground/run-state.ts'
 
 export async function recover(deps: RunDeps, run: Run): Promise<void> {
   const { record } = run

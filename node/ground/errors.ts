@@ -2,7 +2,7 @@
  * What can go wrong between two nodes below the protocols: listening, dialling, who the other side
  * is.
  */
-import { defineErrors } from '../shared/errors.ts'
+import { defineErrors } from '../../shared/errors.ts'
 
 export const nodeError = defineErrors({
   'node.address': {

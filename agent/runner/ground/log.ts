@@ -3,8 +3,8 @@
  * runner.log. (The program's logger would triple its size.)
  */
 import { inspect } from 'node:util'
-import type { Clock } from '../../shared/clock.ts'
-import { rfc3339 } from '../../shared/clock.ts'
+import type { Clock } from '../../../shared/clock.ts'
+import { rfc3339 } from '../../../shared/clock.ts'
 
 /**
  * `data.error` may be anything that was thrown. Never an order's environment or arguments: they may

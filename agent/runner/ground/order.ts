@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { type RunId, runId } from '../../../shared/ids.ts'
 import { DEFAULT_OUTPUT_BYTES } from '../../../shared/run-defaults.ts'
-import { runnerError } from '../errors.ts'
+import { runnerError } from './errors.ts'
 
 export interface RunLimits {
   /**

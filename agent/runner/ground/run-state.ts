@@ -6,7 +6,7 @@
  */
 import type { RunId } from '../../../shared/ids.ts'
 import type { RunState } from '../../../shared/describe-run.ts'
-import type { RunLimits } from '../launch/order.ts'
+import type { RunLimits } from './order.ts'
 
 export type { RunState }
 export type Stream = 'stdout' | 'stderr'

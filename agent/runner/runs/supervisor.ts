@@ -3,18 +3,18 @@
  * forgotten.
  */
 import { join } from 'node:path'
-import type { RunId } from '../../shared/ids.ts'
+import type { RunId } from '../../../shared/ids.ts'
 import { liveRunLimit } from './capacity.ts'
-import { sweepCgroups } from './containment/cgroup.ts'
-import { runnerError } from './errors.ts'
-import { orderDigest, type RunOrder } from './launch/order.ts'
-import { allProcesses, type ProcessStat } from './containment/process-identity.ts'
-import { loadRecords } from './records/record-file.ts'
-import { recover } from './records/recovery.ts'
-import { DEFAULT_KEEP, forgettable, type Keep, MAX_KNOWN } from './records/retention.ts'
+import { sweepCgroups } from '../containment/cgroup.ts'
+import { runnerError } from '../ground/errors.ts'
+import { orderDigest, type RunOrder } from '../ground/order.ts'
+import { allProcesses, type ProcessStat } from '../containment/process-identity.ts'
+import { loadRecords } from '../records/record-file.ts'
+import { recover } from './recovery.ts'
+import { DEFAULT_KEEP, forgettable, type Keep, MAX_KNOWN } from '../records/retention.ts'
 import { Run, type RunDeps } from './run.ts'
-import { hasEnded } from './records/run-state.ts'
-import type { RunStatus } from './records/run-status.ts'
+import { hasEnded } from '../ground/run-state.ts'
+import type { RunStatus } from '../records/run-status.ts'
 
 /**
  * How soon the end of a run that isn't our child, or a memory kill on control groups version 1, is

@@ -2,7 +2,7 @@
  * Errors of the runner and its client. What the operating system says about a program is no error
  * here: it is the state `failed to start`.
  */
-import { defineErrors } from '../../shared/errors.ts'
+import { defineErrors } from '../../../shared/errors.ts'
 
 export const runnerError = defineErrors({
   'runner.unknown-run': {

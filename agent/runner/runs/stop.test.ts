@@ -2,17 +2,17 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { runnerError } from './errors.ts'
-import { lives, readStat } from './containment/process-identity.ts'
-import { describeRun } from '../../shared/describe-run.ts'
-import { program } from './testing/programs.ts'
+import { runnerError } from '../ground/errors.ts'
+import { lives, readStat } from '../containment/process-identity.ts'
+import { describeRun } from '../../../shared/describe-run.ts'
+import { program } from '../testing/programs.ts'
 import {
   type Containment,
   eventually,
   openRunnerHome,
   type RunnerHome,
-} from './testing/runner-home.ts'
-import type { RunId } from '../../shared/ids.ts'
+} from '../testing/runner-home.ts'
+import type { RunId } from '../../../shared/ids.ts'
 
 const CONTAINMENTS: readonly Containment[] = ['auto', 'cgroup1', 'none']
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { runnerError } from '../errors.ts'
+import { runnerError } from './errors.ts'
 import { DEFAULT_OUTPUT_BYTES } from '../../../shared/run-defaults.ts'
 import { MAX_ARGUMENT_BYTES, MIN_OUTPUT_BYTES, orderDigest, parseOrder } from './order.ts'
 
