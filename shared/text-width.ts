@@ -19,7 +19,7 @@ function widthOf(character: string): number {
 }
 
 /** The text, or its beginning and `…` if it is too long. */
-export function clipped(text: string, columns: number): string {
+export function clipText(text: string, columns: number): string {
   if (width(text) <= columns) return text
   let shown = ''
   let used = 1

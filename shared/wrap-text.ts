@@ -2,7 +2,7 @@
 import { width } from './text-width.ts'
 
 /** Lines of at most `columns`, except for a longer word. Breaks at blanks and after commas. */
-export function wrapped(text: string, columns: number): string[] {
+export function wrapText(text: string, columns: number): string[] {
   const lines: string[] = []
   let line = ''
   for (const word of wordsOf(text)) {
@@ -15,7 +15,7 @@ export function wrapped(text: string, columns: number): string[] {
   return [...lines, line.trimEnd()]
 }
 
-/** Columns of the longest part that {@link wrapped} doesn't break. */
+/** Columns of the longest part that {@link wrapText} doesn't break. */
 export function longestWord(text: string): number {
   return wordsOf(text).reduce((longest, word) => Math.max(longest, width(word.trimEnd())), 0)
 }

@@ -4,7 +4,7 @@
  * off.
  */
 import { width } from '../../shared/text-width.ts'
-import { longestWord, wrapped } from '../../shared/wrap-text.ts'
+import { longestWord, wrapText } from '../../shared/wrap-text.ts'
 
 export interface Table {
   readonly header: readonly string[]
@@ -46,7 +46,7 @@ function narrowed({ header, rows, widths }: Table, room: number): readonly numbe
 function linesOf({ header, rows, right, begun }: Table, widths: readonly number[]): string[] {
   return (begun ? rows : [header, ...rows]).flatMap((row) => {
     const cells = row.map((text, column) =>
-      width(text) <= (widths[column] as number) ? [text] : wrapped(text, widths[column] as number),
+      width(text) <= (widths[column] as number) ? [text] : wrapText(text, widths[column] as number),
     )
     const height = cells.reduce((most, lines) => Math.max(most, lines.length), 1)
     return Array.from({ length: height }, (_, line) =>
@@ -69,7 +69,7 @@ function blocks({ header, rows, begun }: Table, columns: number): string[] {
   return rows.flatMap((row, index) => [
     ...(index > 0 || begun ? [''] : []),
     ...row.flatMap((text, column) => {
-      const [first = '', ...more] = wrapped(text, columns - indent.length)
+      const [first = '', ...more] = wrapText(text, columns - indent.length)
       const label = (header[column] as string).padEnd(indent.length)
       return [`${label}${first}`, ...more.map((line) => indent + line)]
     }),

@@ -8,7 +8,7 @@ import { printable } from './sink.ts'
 import { fitTable } from './fit-table.ts'
 import { shownTime, type TimeStyle } from './shown-time.ts'
 import { width } from '../../shared/text-width.ts'
-import { wrapped } from '../../shared/wrap-text.ts'
+import { wrapText } from '../../shared/wrap-text.ts'
 
 /** The terminal that a result is printed on. Without one it is printed for another program. */
 export interface Screen {
@@ -106,7 +106,7 @@ export async function formatOne(
     shown.map(([label, text]) => {
       const parts = String(text ?? '-')
         .split('\n')
-        .flatMap((part) => wrapped(cell(part, screen, style), columns))
+        .flatMap((part) => wrapText(cell(part, screen, style), columns))
       return `${label.padEnd(labels)}   ${parts.join(`\n${indent}`)}`
     }),
   )

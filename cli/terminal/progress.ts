@@ -3,7 +3,7 @@
  * seconds elsewhere, JSON lines with -o json. The cursor comes back however the program ends.
  */
 import type { Clock } from '../../shared/clock.ts'
-import { clipped, width } from '../../shared/text-width.ts'
+import { clipText, width } from '../../shared/text-width.ts'
 import { formatDuration, formatSize } from '../../shared/units.ts'
 import { printable, type Sink } from './sink.ts'
 
@@ -95,7 +95,7 @@ export function createProgress(
       return
     }
     const bar = rest.length === 0 ? [] : [barLine(sink, state, rest, columns)]
-    const lines = [clipped(head, columns), ...bar]
+    const lines = [clipText(head, columns), ...bar]
     write(`${before}${above}${lines.map((line) => `${line}\n`).join('')}`)
     drawn = lines.map(unstyled)
   }
@@ -192,7 +192,7 @@ function detailsOf({ bytes, total }: ProgressState, rate: number): string[] {
 
 /** As many of the parts as fit, from the first; the first one is cut if it must be. */
 function fit(parts: readonly string[], columns: number): string {
-  let text = clipped(parts[0] ?? '', columns)
+  let text = clipText(parts[0] ?? '', columns)
   for (const part of parts.slice(1)) {
     if (width(text) + 1 + width(part) > columns) break
     text += ` ${part}`
@@ -207,9 +207,9 @@ function barLine(
   columns: number,
 ): string {
   const text = fit(parts, Math.max(1, columns - MIN_BAR - 3))
-  if (total <= 0) return clipped(`  ${text}`, columns)
+  if (total <= 0) return clipText(`  ${text}`, columns)
   const length = Math.min(MAX_BAR, columns - width(text) - 3)
-  if (length < 1) return clipped(text, columns)
+  if (length < 1) return clipText(text, columns)
   const filled = Math.min(length, Math.max(0, Math.round((length * bytes) / total)))
   return `  ${sink.style('cyan', '━'.repeat(filled))}${sink.style('dim', '━'.repeat(length - filled))} ${text}`
 }

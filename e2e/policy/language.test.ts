@@ -21,6 +21,7 @@ const LONG_LINES: Readonly<Record<string, string>> = {
   'shared/redact.ts': 'one regular expression',
   'shared/text-width.ts': 'one regular expression with a table of character ranges',
   'tools/sources.ts': 'one regular expression',
+  'e2e/policy/formats.test.ts': 'one regular expression',
 }
 
 /** Words that plain English doesn't need: name the actor, or say "separate" or "not a". */
@@ -39,7 +40,7 @@ const DIALECT: readonly RegExp[] = [
  * longest path applies; all other files must have none.
  */
 const LONG_LINES_LEFT: Readonly<Record<string, number>> = {
-  'agent/': 173,
+  'agent/': 171,
   'cli/': 130,
   'coordinator/': 208,
   'e2e/policy/hints.test.ts': 2,
@@ -60,7 +61,7 @@ const DIALECT_LEFT: Readonly<Record<string, number>> = {
   'README.md': 4,
   'agent/': 153,
   'cli/': 52,
-  'coordinator/': 122,
+  'coordinator/': 120,
   'docs/': 13,
   'e2e/scenarios/full-disk.test.ts': 1,
   'e2e/scenarios/hostile-values.test.ts': 1,

@@ -3,7 +3,7 @@
  */
 import { spawn } from 'node:child_process'
 import type { CommandContext } from '../../program/handler.ts'
-import { wrapped } from '../../../shared/wrap-text.ts'
+import { wrapText } from '../../../shared/wrap-text.ts'
 import { printable } from '../../terminal/sink.ts'
 import { type DemoFleet, processEnvironment } from './fleet.ts'
 import { demoError } from './scratch.ts'
@@ -56,7 +56,7 @@ export function createStage(context: CommandContext<unknown, unknown>, fleet: De
   const prose = (text: string): Promise<void> => {
     const columns = stderr.isTTY ? stderr.columns - INDENT.length : Number.POSITIVE_INFINITY
     return line(
-      wrapped(text, columns)
+      wrapText(text, columns)
         .map((part) => INDENT + part)
         .join('\n'),
     )

@@ -139,7 +139,9 @@ async function probed(
   const names = namedFiles(lacking.map(({ path }) => path))
   options.onEvent({
     type: 'notice',
-    message: `the pool has lost files of the last version, or they are damaged; they are fetched again: ${names}`,
+    message:
+      'the pool has lost files of the last version, or they are damaged; ' +
+      `they are fetched again: ${names}`,
   })
   return (await format.probe(upstream, undefined, options)) as Probe
 }

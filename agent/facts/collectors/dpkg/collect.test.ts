@@ -202,7 +202,7 @@ test('dpkg: what dpkg reads is read, however it is written', async () => {
       'Package: Upper\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n\n',
       'upper:all 1',
     ],
-    'a revision of its own': [
+    'a separate revision': [
       'Package: a\nStatus: install ok installed\nArchitecture: all\nVersion: 1\nRevision: 7\n\n',
       'a:all 1-7',
     ],

@@ -165,7 +165,7 @@ test('rpm facts: a record that rpm reads and Muster does not is taken from rpm',
     assert.equal(log.lines[0]?.level, 'warn')
   }))
 
-test('rpm facts: records that are no headers are odd beside the others', async () => {
+test('rpm facts: malformed headers are reported beside the others', async () => {
   const good = headers()
   const unnamed = writeHeader(TAG.region, new Map([[TAG.version, string('1')]])).subarray(8)
   for (const bad of [(good[0] as Buffer).subarray(0, 100), 'harbor', unnamed, Buffer.alloc(0)])

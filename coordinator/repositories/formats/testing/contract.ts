@@ -49,7 +49,7 @@ export function describeFormat(name: string, subject: FormatSubject): void {
   const open = (): Promise<TestMirror> => testMirror({ formats, type: format.type })
 
   describe(`format ${name}`, () => {
-    it(`a sync accepts what the upstream lists, byte for byte, and the next one costs one request (${name})`, async () => {
+    it(`syncs byte for byte, and the next sync costs one request (${name})`, async () => {
       await using mirror = await open()
       const paths = await subject.write(mirror.upstream, FIRST, { revision: 1 })
       const first = complete(await mirror.sync())
@@ -103,7 +103,7 @@ export function describeFormat(name: string, subject: FormatSubject): void {
       assert.deepEqual(advisories, ['A-2'])
     })
 
-    it(`newest-only keeps the newest of each package, and the index lists no other (${name})`, async () => {
+    it(`newest-only keeps and lists the newest of each package (${name})`, async () => {
       await using mirror = await open()
       const versions = [pkg('a', '9'), pkg('a', '10'), pkg('b', '1')]
       await subject.write(mirror.upstream, versions, { revision: 1 })
