@@ -5,7 +5,7 @@ import { recordedLog } from '../../shared/testing/recorded-log.ts'
 import { createCloneDetector } from './clone-detector.ts'
 
 /** The test fires the timers. The log records each disconnect. */
-function copiesByHand() {
+function manualDetector() {
   let check = (): void => undefined
   const clock: Clock = {
     ...systemClock,
@@ -20,14 +20,14 @@ function copiesByHand() {
   }
   const disconnected: string[] = []
   const log = recordedLog()
-  const copies = createCloneDetector({ clock, log, disconnect: (peer) => disconnected.push(peer) })
+  const detector = createCloneDetector({ clock, log, disconnect: (peer) => disconnected.push(peer) })
   const arrive = (instance: string, elsewhere = false, peerId = 'P'): void =>
-    copies.recordArrival({ peerId, instance, address: `at-${instance}`, elsewhere })
-  return { copies, arrive, disconnected, log, check: () => check() }
+    detector.recordArrival({ peerId, instance, address: `at-${instance}`, elsewhere })
+  return { detector, arrive, disconnected, log, check: () => check() }
 }
 
 test('ID-30: a restarted agent stays one host, and its old connection is closed once', () => {
-  const { copies, arrive, disconnected, log } = copiesByHand()
+  const { detector, arrive, disconnected, log } = manualDetector()
   arrive('a')
   arrive('a', true)
   arrive('b')
@@ -37,45 +37,45 @@ test('ID-30: a restarted agent stays one host, and its old connection is closed 
   for (let n = 0; n < 100; n++) arrive(`later-${n}`)
   arrive('other', false, 'Q')
   assert.deepEqual(disconnected, ['P'])
-  assert.equal(copies.of('P'), undefined)
+  assert.equal(detector.of('P'), undefined)
   assert.deepEqual(log.lines, [])
 })
 
 test('ID-30: two agents with one key are detected and logged once, with addresses', () => {
-  const { copies, arrive, disconnected, log } = copiesByHand()
+  const { detector, arrive, disconnected, log } = manualDetector()
   arrive('original')
   arrive('clone', true)
   assert.deepEqual(disconnected, ['P'])
-  assert.equal(copies.of('P'), undefined)
+  assert.equal(detector.of('P'), undefined)
   arrive('clone')
   arrive('original', true)
-  assert.deepEqual(copies.of('P'), ['at-clone', 'at-original'])
+  assert.deepEqual(detector.of('P'), ['at-clone', 'at-original'])
   arrive('clone', true)
   assert.deepEqual(disconnected, ['P'])
   assert.deepEqual(
     log.lines.map(({ level, data }) => [level, data['addresses']]),
     [['error', ['at-clone', 'at-original']]],
   )
-  assert.equal(copies.of('Q'), undefined)
+  assert.equal(detector.of('Q'), undefined)
 })
 
 test('ID-30: a copied host is one again after only one of its agents comes back', () => {
-  const { copies, arrive, disconnected, log, check } = copiesByHand()
+  const { detector, arrive, disconnected, log, check } = manualDetector()
   arrive('original')
   arrive('clone', true)
   arrive('original')
   check()
   assert.equal(disconnected.length, 2)
-  assert.equal(copies.of('P')?.length, 2)
+  assert.equal(detector.of('P')?.length, 2)
   arrive('clone')
-  assert.equal(copies.of('P')?.length, 2)
+  assert.equal(detector.of('P')?.length, 2)
   arrive('original')
   check()
   assert.equal(disconnected.length, 3)
   // The clone was switched off.
   arrive('original')
   check()
-  assert.equal(copies.of('P'), undefined)
+  assert.equal(detector.of('P'), undefined)
   assert.equal(log.lines.at(-1)?.message, 'the host runs on one machine again')
   check()
   assert.equal(disconnected.length, 3)
