@@ -20,7 +20,8 @@ function manualDetector() {
   }
   const disconnected: string[] = []
   const log = recordedLog()
-  const detector = createCloneDetector({ clock, log, disconnect: (peer) => disconnected.push(peer) })
+  const disconnect = (peer: string): number => disconnected.push(peer)
+  const detector = createCloneDetector({ clock, log, disconnect })
   const arrive = (instance: string, elsewhere = false, peerId = 'P'): void =>
     detector.recordArrival({ peerId, instance, address: `at-${instance}`, elsewhere })
   return { detector, arrive, disconnected, log, check: () => check() }
