@@ -4,7 +4,7 @@ import test from 'node:test'
 import { z } from 'zod'
 import { describeIssue } from './schema-issue.ts'
 
-test('schema-issue: bounds, own words and keys are told as what was expected', () => {
+test('schema-issue: describes bounds, custom messages and keys by the expectation', () => {
   const shape = z.object({
     name: z.string().min(1).max(8),
     on: z.array(z.string()).max(2),

@@ -84,7 +84,7 @@ export function form(render: (data: never) => string, code = ''): string {
     .trim()
 }
 
-/** Names for fields whose own name says too little outside of their table. */
+/** Names for fields whose name is unclear outside their table. */
 const READABLE: Readonly<Record<string, string>> = {
   at: 'time',
   got: 'actual',

@@ -16,7 +16,7 @@ import type { Store } from './store.ts'
  */
 const WITHOUT_PAUSE = 8
 
-/** Makes `to` a hard link to the blob's file. @throws what the file system says */
+/** Makes `to` a hard link to the blob's file. @throws errors of the file system */
 export async function linkBlob(store: Store, id: BlobId, to: string): Promise<void> {
   // Callers link many files side by side: all of them go on after one pause.
   await setImmediate()
@@ -28,7 +28,7 @@ export async function linkBlob(store: Store, id: BlobId, to: string): Promise<vo
 
 /**
  * Removes a folder whose files may be hard links to blobs. Follows no symbolic link. Does nothing
- * if the folder is absent. @throws what the file system says
+ * if the folder is absent. @throws errors of the file system
  */
 export async function removeFolder(store: Store, folder: string): Promise<void> {
   const files = await linkedFiles(folder)

@@ -134,7 +134,7 @@ async function damaged(store: Store, id: BlobId, cause: unknown): Promise<Error>
   })
   const reason = sound
     ? 'its outboard did not fit its content and was computed again'
-    : 'its content is not what its id says; it is in quarantine'
+    : 'its content does not match its id; it is in quarantine'
   return blobError('blob.damaged', { id, reason }, { cause })
 }
 
