@@ -207,7 +207,7 @@ for (const dialect of DIALECTS) {
       const answer = await coordinator.perform(label)
       assert.deepEqual(answer.results, [{ target: web.id, result: 'done', detail: {} }])
       assert.deepEqual((await coordinator.agents.byId(web.id))?.labels, { role: 'web' })
-      assert.deepEqual(coordinator.told.changed, [web.id])
+      assert.deepEqual(coordinator.notified.changed, [web.id])
       assert.deepEqual(await coordinator.perform(label), answer)
       const before = [await logged(coordinator), await coordinator.rows()]
       // Its second host waits for no approval: the first is not approved either.
@@ -452,7 +452,7 @@ for (const dialect of DIALECTS) {
       full = true
       const revoke = await coordinator.intent('grant.revoke', { arguments: { revocation } })
       await assert.rejects(coordinator.perform(revoke), code('operation.done-unsigned'))
-      assert.equal(coordinator.told.revoked, 1)
+      assert.equal(coordinator.notified.revoked, 1)
       full = false
       assert.equal((await coordinator.perform(revoke)).results[0]?.result, 'done')
     })

@@ -101,7 +101,7 @@ for (const dialect of DIALECTS) {
         [true, false],
       )
       assert.equal((await second.access.state()).epoch, 2)
-      assert.equal(coordinator.told.revoked, 2)
+      assert.equal(coordinator.notified.revoked, 2)
     })
 
     it(`rejects a grant that is invalid, foreign or taken (${dialect})`, async () => {
@@ -310,7 +310,7 @@ for (const dialect of DIALECTS) {
       await attempt(await revocationOf(1, { kind: 'agent', target: web.id }), web.id)
       const revoked = await coordinator.agents.byId(web.id)
       assert.deepEqual([revoked?.status, revoked?.epoch], ['revoked', 2])
-      assert.deepEqual(coordinator.told.changed, [web.id])
+      assert.deepEqual(coordinator.notified.changed, [web.id])
       const hostInGrants = await revocationOf(2, { kind: 'agent', target: db.id })
       await assert.rejects(revoke(coordinator, hostInGrants), { code: 'operation.malformed' })
     })

@@ -63,8 +63,8 @@ export interface CoordinatorParts {
   readonly outcomes: Outcomes
   readonly operations: Operations
   readonly log: RecordedLog
-  /** Hosts and revocations that somebody was told of. */
-  readonly told: { changed: AgentId[]; revoked: number }
+  /** Hosts and revocations that somebody was notified of. */
+  readonly notified: { changed: AgentId[]; revoked: number }
 }
 
 export interface StartOptions {
@@ -153,7 +153,7 @@ export async function testCoordinator(
     )
     const outcomes = createOutcomes({ database: own, ledger, issuer, clock, fleet: TEST_FLEET })
     const log = recordedLog()
-    const told: CoordinatorParts['told'] = { changed: [], revoked: 0 }
+    const notified: CoordinatorParts['notified'] = { changed: [], revoked: 0 }
     const handlers: VerbHandlers = {
       ...(Object.fromEntries(
         Object.keys(VERBS).map((verb) => [verb, absent]),
@@ -162,9 +162,9 @@ export async function testCoordinator(
         agents,
         access,
         runs: createRuns({ database: own }),
-        changed: (ids) => void told.changed.push(...ids),
+        changed: (ids) => void notified.changed.push(...ids),
       }),
-      ...grantVerbs({ access, revoked: () => (told.revoked += 1) }),
+      ...grantVerbs({ access, revoked: () => (notified.revoked += 1) }),
       ...options.handlers,
     }
     const closing = options.closing === undefined ? {} : { closing: options.closing }
@@ -191,7 +191,7 @@ export async function testCoordinator(
       outcomes,
       operations,
       log,
-      told,
+      notified,
     }
   }
 

@@ -78,5 +78,5 @@ test('grant verbs: a revocation that somebody else issued, or that is one of a h
       assert.rejects(coordinator.perform(intent, { by: secondOperator }), malformed(reason)),
     )
   }
-  assert.equal(coordinator.told.revoked, 0)
+  assert.equal(coordinator.notified.revoked, 0)
 })
