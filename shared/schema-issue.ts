@@ -1,21 +1,21 @@
-/** What a schema refuses, in words for a person. */
+/** Describes the issues of a schema check as text. */
 import type { z } from 'zod'
 
 type Issue = z.core.$ZodIssue
 
 /**
- * `field: expected …`. It never holds the value, which may be a secret or very long.
- * @param otherwise names a value that is not inside an object
+ * `field: expected …`. It never contains the value, which may be a secret or very long.
+ * @param otherwise the name of a value that isn't inside an object
  */
 export function describeIssue(issue: Issue | undefined, otherwise = 'arguments'): string {
   const field = issue?.path.filter((part) => typeof part === 'string').join('.') || otherwise
   return `${field}: ${expectation(issue)}`
 }
 
-/** What is expected, in the schema's own words where it has some. */
+/** The expectation, in the schema's message if it has one. */
 export function expectation(issue: Issue | undefined): string {
   if (issue === undefined) return 'it is not valid'
-  // The reason why a key is refused stands one level below.
+  // The reason for a rejected key is one level below.
   if (issue.code === 'invalid_key') return expectation(issue.issues[0])
   if (issue.message.startsWith('expected')) return issue.message
   if (issue.code === 'too_small') return `expected at least ${amount(issue.minimum, issue.origin)}`

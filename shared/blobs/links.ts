@@ -11,14 +11,15 @@ import { errno } from './disk.ts'
 import type { Store } from './store.ts'
 
 /**
- * Files that are handled without a pause for other work. The calls don't wait for a thread: they
- * then cost a fifth, and no other work of this process touches a file between its two checks.
+ * Files that are handled without a pause for other work. The calls don't wait for a thread, which
+ * makes them five times cheaper, and no other work of this process touches a file between its two
+ * checks.
  */
 const WITHOUT_PAUSE = 8
 
 /** Makes `to` a hard link to the blob's file. @throws errors of the file system */
 export async function linkBlob(store: Store, id: BlobId, to: string): Promise<void> {
-  // Callers link many files side by side: all of them go on after one pause.
+  // Callers link many files concurrently: all of them continue after one pause.
   await setImmediate()
   const from = store.layout.blob(id)
   const before = look(from)
@@ -37,11 +38,11 @@ export async function removeFolder(store: Store, folder: string): Promise<void> 
     const id = blobs.get(inode)
     if (id !== undefined) unlinkBlob(store, id, path)
   })
-  // Crash before this: a part of the folder is left, and the caller removes it again.
+  // Crash before this: a part of the folder remains, and the caller removes it again.
   await rm(folder, { recursive: true, force: true })
 }
 
-/** Files below the folder that have another name somewhere, each with its inode. */
+/** Files below the folder that have another name, with their inodes. */
 async function linkedFiles(folder: string): Promise<Map<string, string>> {
   const files = new Map<string, string>()
   const stats = await lstat(folder).catch(unlessGone)
