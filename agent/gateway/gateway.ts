@@ -13,6 +13,12 @@ import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { type BlobId, blobId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
+import {
+  formatRepositoryPath,
+  parseRepositoryPath,
+  REPOSITORIES,
+  type RepositoryPath,
+} from '../../shared/repository-paths.ts'
 import type { Catalog, TreeAnswer } from './catalog.ts'
 import { answersTo } from './host.ts'
 
@@ -25,9 +31,10 @@ export interface GatewayDeps {
 
 /** @throws http.address-taken, http.address */
 export function createGateway(deps: GatewayDeps, options: { listen: string }): Promise<WebServer> {
-  const resolve: Resolve = async ([top, ...rest], signal) => {
-    if (top === undefined) return folder(['repos/'])
-    return top === 'repos' ? resolveRepository(deps, rest, signal) : undefined
+  const resolve: Resolve = async (segments, signal) => {
+    if (segments.length === 0) return folder([`${REPOSITORIES}/`])
+    const place = parseRepositoryPath(segments)
+    return place === undefined ? undefined : resolvePlace(deps, place, signal)
   }
   const own = [hostname(), options.listen.replace(/:\d+$/, '')]
   return listen(deps, options, (request, response) => {
@@ -40,34 +47,28 @@ export function createGateway(deps: GatewayDeps, options: { listen: string }): P
   })
 }
 
-async function resolveRepository(
+async function resolvePlace(
   deps: GatewayDeps,
-  segments: readonly string[],
+  place: RepositoryPath,
   signal: AbortSignal,
 ): Promise<Served | undefined> {
-  const [id, kind, ...rest] = segments
+  const { catalog } = deps
   try {
-    if (id === undefined)
-      return folder(
-        (await deps.catalog.repositories(signal)).map((repository) => `${repository.id}/`),
-      )
-    if (kind === undefined) return folder(['latest/', 'snapshots/'])
-    if (kind === 'latest')
-      return served(deps, await deps.catalog.tree({ repository: id, path: rest.join('/') }, signal))
-    if (kind !== 'snapshots') return undefined
-    const [snapshot, ...path] = rest
-    if (snapshot !== undefined)
-      return served(
-        deps,
-        await deps.catalog.tree({ repository: id, snapshot, path: path.join('/') }, signal),
-      )
-    const known = (await deps.catalog.repositories(signal)).find(
-      (repository) => repository.id === id,
-    )
-    return known && folder(known.snapshots.map((name) => `${name}/`))
+    if (place.at === 'repositories')
+      return folder((await catalog.repositories(signal)).map(({ id }) => `${id}/`))
+    if (place.at === 'repository') return folder(['latest/', 'snapshots/'])
+    if (place.at === 'snapshots') {
+      const all = await catalog.repositories(signal)
+      const known = all.find(({ id }) => id === place.repository)
+      return known && folder(known.snapshots.map((name) => `${name}/`))
+    }
+    const { repository, snapshot, path } = place
+    const question = { repository, path: path.join('/') }
+    const asked = snapshot === undefined ? question : { ...question, snapshot }
+    return served(deps, await catalog.tree(asked, signal))
   } catch (error) {
     if (!(error instanceof MusterError)) throw error
-    deps.log.warn({ path: segments.join('/'), error }, 'gateway could not look a path up')
+    deps.log.warn({ path: formatRepositoryPath(place), error }, 'gateway could not look a path up')
     // dnf tries the next mirror, or again, on 503; a 404 it would believe.
     const message =
       error.exit === 'unreachable'

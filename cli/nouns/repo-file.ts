@@ -5,6 +5,7 @@ import { localProtocol } from '../../protocols/local/protocol.ts'
 import { dialSocket } from '../../protocols/rpc/socket.ts'
 import { defineErrors } from '../../shared/errors.ts'
 import { agentPaths } from '../../shared/home.ts'
+import { publishedPath } from '../../shared/repository-paths.ts'
 import type { CommandContext } from '../program/handler.ts'
 import '../program/error-tables.ts'
 
@@ -35,7 +36,7 @@ export async function writeRepoFile(
     if (chosen.length === 0)
       await context.note('no repository is published yet: muster repo sync on the coordinator')
     return chosen
-      .map((repository) => section(`${gateway}/repos/${repository.id}/latest/`, repository))
+      .map((repository) => section(`${gateway}${publishedPath(repository.id)}`, repository))
       .join('\n')
   } finally {
     await client.close().catch(() => undefined)

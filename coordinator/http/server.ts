@@ -8,6 +8,7 @@ import { respond } from '../../node/http/respond.ts'
 import type { Resolve } from '../../node/http/served.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'
+import { parseRepositoryPath, REPOSITORIES } from '../../shared/repository-paths.ts'
 import type { Formats } from '../repositories/formats/format.ts'
 import { type PublishedRepository, resolveTree } from '../repositories/publish/folder/serve.ts'
 
@@ -23,10 +24,11 @@ export function createHttpServer(
   deps: { clock: Clock; log: Logger; formats: Formats },
   options: HttpServerOptions,
 ): Promise<WebServer> {
-  const resolve: Resolve = async ([top, ...rest]) => {
-    if (top === undefined)
-      return { kind: 'folder', entries: async () => [{ name: 'repos', kind: 'folder' }] }
-    return top === 'repos' ? resolveTree(deps.formats, options.repositories(), rest) : undefined
+  const resolve: Resolve = async (segments) => {
+    if (segments.length === 0)
+      return { kind: 'folder', entries: async () => [{ name: REPOSITORIES, kind: 'folder' }] }
+    const place = parseRepositoryPath(segments)
+    return place && resolveTree(deps.formats, options.repositories(), place)
   }
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
     if (request.url === '/healthz') health(request, response)

@@ -1,6 +1,7 @@
 /** The tour: what a fleet does in its first minutes, as real processes and real commands. */
 import { join } from 'node:path'
 import { untilAborted } from '../../../shared/interrupt.ts'
+import { publishedPath } from '../../../shared/repository-paths.ts'
 import { formatDuration } from '../../../shared/units.ts'
 import type { CommandContext } from '../../program/handler.ts'
 import type { Flags } from './demo.ts'
@@ -8,6 +9,9 @@ import { openDemoFleet, type DemoFleet } from './fleet.ts'
 import { openScratch } from './scratch.ts'
 import { createStage, type Stage } from './stage.ts'
 import { startUpstream } from './upstream.ts'
+
+/** Where the demo's repository is served. */
+const DEMO = publishedPath('demo')
 
 /** Bytes of the file that travels between hosts: several fetch ranges, and still instant. */
 const BLOB_BYTES = 8 * 1024 * 1024
@@ -74,9 +78,9 @@ async function distribute(
   await stage.chapter('Content moves from host to host; every block proves itself against its id')
   const hosts = fleet.agents()
   const first = hosts[0] as (typeof hosts)[number]
-  const repomd = await stage.get(`${first.gateway}/repos/demo/latest/repodata/repomd.xml`)
+  const repomd = await stage.get(`${first.gateway}${DEMO}repodata/repomd.xml`)
   await stage.say(
-    `dnf on ${first.name} gets the repository from its own agent: ${first.gateway}/repos/demo/latest/ (${repomd.length} bytes of repomd.xml)`,
+    `dnf on ${first.name} gets the repository from its own agent: ${first.gateway}${DEMO} (${repomd.length} bytes of repomd.xml)`,
   )
   const file = await scratch.writeRandom('build.bin', BLOB_BYTES)
   const id = (await stage.muster(['blob', 'add', file])).trim()
@@ -129,10 +133,8 @@ function lookAround({ env }: CommandContext<Flags>, fleet: DemoFleet): string {
     "  muster run --on role=web -- uptime        muster process start --on host-1 -- sh -c 'while sleep 1; do date; done'",
     '  muster audit log                          muster grant list',
     '',
-    `  published repository   ${fleet.http()}/repos/demo/latest/`,
-    ...fleet
-      .agents()
-      .map((agent) => `  gateway of ${agent.name}      ${agent.gateway}/repos/demo/latest/`),
+    `  published repository   ${fleet.http()}${DEMO}`,
+    ...fleet.agents().map((agent) => `  gateway of ${agent.name}      ${agent.gateway}${DEMO}`),
     '',
     'Ctrl-C ends the demo.',
   ]

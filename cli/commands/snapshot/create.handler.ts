@@ -1,6 +1,7 @@
 /** Keep the present state of a repository under a name. */
 import { withSession } from '../../session/connect.ts'
 import { requireDone } from '../../session/results.ts'
+import { publishedPath } from '../../../shared/repository-paths.ts'
 import type { CommandContext } from '../../program/handler.ts'
 import type { Flags } from './create.ts'
 
@@ -17,7 +18,7 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
     const detail = results[0]?.detail ?? {}
     const of = detail['version'] === undefined ? '' : ` (version ${String(detail['version'])})`
     await context.note(
-      `snapshot ${name} of ${repoId}${of} is served under /repos/${repoId}/snapshots/${name}/`,
+      `snapshot ${name} of ${repoId}${of} is served under ${publishedPath(repoId, name)}`,
     )
     const notes = detail['notes']
     for (const note of Array.isArray(notes) ? notes : []) await context.note(`${repoId}: ${note}`)

@@ -5,6 +5,7 @@
 import type { control } from '../../../protocols/control/protocol.ts'
 import type { Handlers } from '../../../protocols/rpc/define-protocol.ts'
 import { rfc3339 } from '../../../shared/clock.ts'
+import { publishedPath } from '../../../shared/repository-paths.ts'
 import { VERSION } from '../../../shared/version.ts'
 import type { Operations } from '../../operations/perform.ts'
 import { sessionError, type Sessions } from '../../sessions/sessions.ts'
@@ -33,7 +34,7 @@ export function controlHandlers(
 ): Handlers<typeof control> {
   const url = (repository: string): string | undefined => {
     const base = deps.http()
-    return base === undefined ? undefined : `${base}/repos/${repository}/latest/`
+    return base === undefined ? undefined : `${base}${publishedPath(repository)}`
   }
   return {
     'session.begin': async (_request, { peer }) => ({

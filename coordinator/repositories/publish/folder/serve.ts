@@ -9,8 +9,8 @@ import { join } from 'node:path'
 import { resolveInFolder } from '../../../../node/http/folder.ts'
 import type { FolderEntry, Served, ServedFile } from '../../../../node/http/served.ts'
 import type { Formats } from '../../formats/format.ts'
+import { isSnapshotName, type RepositoryPath } from '../../../../shared/repository-paths.ts'
 import { generationOfLink, layoutOf, treeOf } from './layout.ts'
-import { snapshotName } from '../../snapshots/name.ts'
 
 /** Where a repository is published; the configuration's `name` and `publish`. */
 export interface PublishedRepository {
@@ -19,26 +19,24 @@ export interface PublishedRepository {
   readonly publish: { readonly latest_path: string; readonly snapshots_path: string }
 }
 
-/** What lies below `/repos`. */
+/** What lies at an address of a published repository. */
 export async function resolveTree(
   formats: Formats,
   repositories: readonly PublishedRepository[],
-  segments: readonly string[],
+  place: RepositoryPath,
 ): Promise<Served | undefined> {
-  const [id, kind, ...rest] = segments
-  if (id === undefined)
+  if (place.at === 'repositories')
     return folder(async () => repositories.map(({ name }) => ({ name, kind: 'folder' })))
-  const repository = repositories.find(({ name }) => name === id)
+  const repository = repositories.find(({ name }) => name === place.repository)
   if (repository === undefined) return undefined
   const { latest_path: latest, snapshots_path: snapshots } = repository.publish
-  if (kind === undefined)
+  if (place.at === 'repository')
     return folder(async () => ['latest', 'snapshots'].map((name) => ({ name, kind: 'folder' })))
-  const { immutable } = formats.of(id, repository.type)
-  if (kind === 'latest') return inTree(immutable, latest, rest)
-  if (kind !== 'snapshots') return undefined
-  const [name, ...path] = rest
-  if (name === undefined) return folder(() => publishedSnapshots(snapshots))
-  return isSnapshotName(name) ? inTree(immutable, join(snapshots, name), path) : undefined
+  if (place.at === 'snapshots') return folder(() => publishedSnapshots(snapshots))
+  const { snapshot, path } = place
+  const { immutable } = formats.of(repository.name, repository.type)
+  if (snapshot === undefined) return inTree(immutable, latest, path)
+  return inTree(immutable, join(snapshots, snapshot), path)
 }
 
 async function inTree(
@@ -71,14 +69,6 @@ async function publishedSnapshots(path: string): Promise<FolderEntry[]> {
   return entries
     .filter((entry) => entry.isSymbolicLink() && isSnapshotName(entry.name))
     .map(({ name }) => ({ name, kind: 'folder' }))
-}
-
-function isSnapshotName(text: string): boolean {
-  try {
-    return snapshotName(text) === text
-  } catch {
-    return false
-  }
 }
 
 function folder(entries: () => Promise<FolderEntry[]>): Served {
