@@ -6,9 +6,8 @@ import type { Client } from '../../protocols/rpc/call.ts'
 import type { facts } from '../../protocols/facts/protocol.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import { MusterError } from '../../shared/errors.ts'
-import type { FactCollection } from '../../shared/facts/collection.ts'
 import type { Journal } from './journal.ts'
-import type { Report } from './report.ts'
+import type { Report, SignedCollection } from './report.ts'
 
 export type Pushed = 'applied' | 'known'
 
@@ -34,7 +33,7 @@ export async function pushFacts(
   const { client, report, journal } = deps
   for (let again = false; ; again = true) {
     const full = journal.full()
-    const collection = report.collection()
+    const collection = await report.collection()
     if (full === undefined) {
       // Nothing is known of the packages: the coordinator is told why.
       if (collection !== undefined) await tellCollection(client, collection, signal)
@@ -44,7 +43,7 @@ export async function pushFacts(
     try {
       const { result, epoch, sequence } = await client.call(
         'push',
-        { update: signed, ...(collection === undefined ? {} : { collection }) },
+        { update: signed, ...collection },
         { signal, upload: pieces(payload) },
       )
       const isAhead = epoch > full.epoch || (epoch === full.epoch && sequence > full.sequence)
@@ -68,10 +67,10 @@ export async function pushFacts(
 /** A coordinator of an older version doesn't take it, and shows the host as it did. */
 export async function tellCollection(
   client: Client<typeof facts>,
-  collection: FactCollection,
+  collection: SignedCollection,
   signal: AbortSignal,
 ): Promise<void> {
-  await client.call('report', { collection }, { signal }).catch((error: unknown) => {
+  await client.call('report', { ...collection }, { signal }).catch((error: unknown) => {
     if (!wireError.is(error, 'protocol.unsupported')) throw error
   })
 }

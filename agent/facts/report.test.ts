@@ -46,7 +46,7 @@ async function home(t: TestContext) {
           return { os, found: [{ manager: 'rpm', result }] }
         },
         publish: async () => undefined,
-        tell: async (collection) => void told.push(collection),
+        tell: async ({ collection }) => void told.push(collection),
       },
       { fleet: TEST_FLEET, agent: TEST_AGENT },
     )

@@ -36,9 +36,15 @@ export interface ReportDeps {
   /** Tells all members; delivery is not promised. */
   readonly publish: (bytes: Uint8Array) => Promise<void>
   /** Tells the coordinator how the collection went; a pull tells it, too. */
-  readonly tell: (collection: FactCollection, signal: AbortSignal) => Promise<void>
+  readonly tell: (collection: SignedCollection, signal: AbortSignal) => Promise<void>
   /** What else is odd about the collections of this host. */
   readonly remarks?: () => readonly Pick<FactProblem, 'manager' | 'kind' | 'reason'>[]
+}
+
+/** A collection, and the statement that proves it. */
+export interface SignedCollection {
+  readonly collection: FactCollection
+  readonly collectionStatement: ReturnType<typeof toWire>
 }
 
 export interface LookOptions {
@@ -68,8 +74,8 @@ export interface Report {
    * @throws facts.unknown-manager, facts.not-in-doubt, facts.not-acceptable: nothing is recorded
    */
   look(signal: AbortSignal, options?: LookOptions): Promise<Looked>
-  /** How the newest look went; undefined before the first. */
-  collection(): FactCollection | undefined
+  /** How the newest look went, as it is sent; undefined before the first. */
+  collection(): Promise<SignedCollection | undefined>
   /** The agent's side of `pull`; `push` is the coordinator's and never served here. */
   readonly pull: Handlers<typeof facts>['pull']
   /** An update as a signed statement, and the set's bytes where the statement is `full`. */
@@ -88,6 +94,16 @@ export function createReport(deps: ReportDeps, options: ReportOptions): Report {
     const { body, payload } = factsBody(update)
     return { signed: await signStatement(deps.key, 'facts', { ...options, ...body }), payload }
   }
+  const signCollection = async (collection: FactCollection): Promise<SignedCollection> => {
+    const { epoch, sequence } = deps.journal.position() ?? { epoch: 0, sequence: 0 }
+    const body = { ...options, ...collection, epoch, sequence }
+    const signed = await signStatement(deps.key, 'collection', body)
+    return { collection, collectionStatement: toWire(signed) }
+  }
+  const newest = async (): Promise<SignedCollection | undefined> => {
+    const { collection } = deps.collections
+    return collection && signCollection(collection)
+  }
   // Two looks at once could be written down in the other order than they were taken, and the host
   // would go back to what it was.
   let turn: Promise<unknown> = Promise.resolve()
@@ -98,7 +114,7 @@ export function createReport(deps: ReportDeps, options: ReportOptions): Report {
     const now = JSON.stringify([managers, problems])
     if (now === told) return
     try {
-      await deps.tell(collection, signal)
+      await deps.tell(await signCollection(collection), signal)
       told = now
     } catch (error) {
       // The next pull brings it; a coordinator of an older version doesn't take it at all.
@@ -166,7 +182,7 @@ export function createReport(deps: ReportDeps, options: ReportOptions): Report {
   }
   return {
     sign,
-    collection: () => deps.collections.collection,
+    collection: newest,
     look: (signal, more = {}) => {
       const mine = turn.then(() => look(signal, more))
       turn = mine.catch(() => undefined)
@@ -185,8 +201,7 @@ export function createReport(deps: ReportDeps, options: ReportOptions): Report {
             await context.send(payload.subarray(at, at + PIECE_BYTES))
         signed.push(statement.signed)
       }
-      const { collection } = deps.collections
-      return { updates: signed.map(toWire), ...(collection === undefined ? {} : { collection }) }
+      return { updates: signed.map(toWire), ...(await newest()) }
     },
   }
 }

@@ -27,13 +27,13 @@ export function factsServiceHandlers(deps: {
     pull: async () => {
       throw wireError('protocol.unsupported', { what: 'facts pull on a coordinator' })
     },
-    async report({ collection }, { caller }) {
-      await deps.ingest.reportCollection(await callingHost(caller), collection)
+    async report(reported, { caller }) {
+      await deps.ingest.reportCollection(await callingHost(caller), reported)
       return {}
     },
-    async push({ update, collection }, { caller, upload }) {
+    async push({ update, ...reported }, { caller, upload }) {
       const agent = await callingHost(caller)
-      if (collection !== undefined) await deps.ingest.reportCollection(agent, collection)
+      await deps.ingest.reportCollection(agent, reported)
       const parts: Uint8Array[] = []
       let bytes = 0
       for await (const part of upload) {

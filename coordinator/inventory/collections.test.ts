@@ -7,7 +7,8 @@ import {
   describeProblem,
   type FactCollection,
 } from '../../shared/facts/collection.ts'
-import { TEST_TIME } from '../../shared/testing/statements.ts'
+import { TEST_FLEET, TEST_TIME } from '../../shared/testing/statements.ts'
+import { signStatement } from '../../shared/trust/signed.ts'
 import { toWire } from '../../shared/trust/transport.ts'
 import { factsHandlers } from '../handlers/control/facts.ts'
 import { fleetHandlers } from '../handlers/control/fleet.ts'
@@ -135,6 +136,31 @@ for (const dialect of DIALECTS) {
       unsure?.map(([name]) => name),
       ['a'],
     )
+  })
+
+  it(`collections: a signed collection counts, if its host signed it (${dialect})`, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { host, service, as, rowOf } = await fleet(stack, dialect)
+    const [a, b] = [await host('a'), await host('b')]
+    const body = { fleet: TEST_FLEET, agent: a.record.id, epoch: 1, sequence: 1 }
+    const sign = async (key: typeof a.key, changes: object = {}) =>
+      toWire(await signStatement(key, 'collection', { ...body, ...broken, ...changes }))
+    const problems = async () => (await rowOf(a))?.facts?.problems
+    const collectionStatement = await sign(a.key)
+    await service.report({ collection: collectionOf(), collectionStatement }, as(a))
+    assert.deepEqual(await problems(), broken.problems)
+    const refused = async (statement: typeof collectionStatement, code: string) => {
+      const request = { collection: collectionOf(), collectionStatement: statement }
+      await assert.rejects(service.report(request, as(a)), { code })
+    }
+    await refused(await sign(b.key), 'inventory.not-theirs')
+    await refused(await sign(a.key, { agent: b.record.id }), 'inventory.not-theirs')
+    await refused({ ...collectionStatement, signature: new Uint8Array(64) }, 'trust.signature')
+    await refused(await sign(a.key, { problems: [{ manager: 7 }] }), 'inventory.refused')
+    assert.deepEqual(await problems(), broken.problems)
+    // An agent of the version before signs none.
+    await service.report({ collection: collectionOf() }, as(a))
+    assert.deepEqual(await problems(), [])
   })
 
   it(`collections: refused facts are shown until some are accepted (${dialect})`, async () => {

@@ -11,7 +11,7 @@ import { wireError } from '../../protocols/wire/errors.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { apply } from '../../shared/facts/apply.ts'
-import { type FactCollection, shortReason } from '../../shared/facts/collection.ts'
+import { shortReason } from '../../shared/facts/collection.ts'
 import { factsError } from '../../shared/facts/errors.ts'
 import { MAX_SET_BYTES } from '../../shared/facts/package-set.ts'
 import { type FactPosition, readUpdate } from '../../shared/facts/update.ts'
@@ -24,6 +24,7 @@ import { createSemaphore } from '../../shared/concurrency/semaphore.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
 import { inventoryError } from './errors.ts'
 import type { FactStore } from './fact-store.ts'
+import { type ReportedCollection, readReported } from './reported-collection.ts'
 import { VerifiedFacts } from './verified-facts.ts'
 
 export type Ingested =
@@ -52,8 +53,11 @@ export interface Ingest {
    * Failures are logged: the next connection or update tries again.
    */
   pull(agent: AgentRecord, signal: AbortSignal): Promise<void>
-  /** Records how the host's newest collection of its packages went. */
-  reportCollection(agent: AgentRecord, collection: FactCollection): Promise<void>
+  /**
+   * Records how the host's newest collection of its packages went, if it reports that. The signed
+   * form counts where there is one. @throws trust.*, inventory.*
+   */
+  reportCollection(agent: AgentRecord, reported: ReportedCollection): Promise<void>
   /** Applies an update from gossip, or pulls the missing ones. */
   acceptGossip(facts: VerifiedFacts, signal: AbortSignal): Promise<void>
   close(): Promise<void>
@@ -131,8 +135,11 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
     )
   }
 
-  const reportCollection: Ingest['reportCollection'] = (agent, collection) =>
-    deps.store.collections.report(agent.id, collection, deps.clock.now())
+  const reportCollection: Ingest['reportCollection'] = async (agent, reported) => {
+    const collection = readReported(agent, reported, options.fleet)
+    if (collection === undefined) return
+    await deps.store.collections.report(agent.id, collection, deps.clock.now())
+  }
 
   const pullFrom = async (
     agent: AgentRecord,
@@ -164,8 +171,8 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
       await client.close().catch(() => undefined)
     }
     const set = bytes > 0 ? Buffer.concat(parts) : undefined
-    const { updates, collection } = answer
-    if (collection !== undefined) await reportCollection(agent, collection)
+    const { updates, ...reported } = answer
+    await reportCollection(agent, reported)
     for (const signed of updates) {
       const verified = verify(signed)
       const isFull = verified.statement.kind === 'full'

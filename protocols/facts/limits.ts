@@ -3,8 +3,8 @@ import { KIB, MIB } from '../../shared/units.ts'
 import type { Limits } from '../rpc/define-protocol.ts'
 
 export const limits: Limits = {
-  // One statement of at most 48 KiB.
-  maxRequestBytes: 64 * KIB,
+  // Two statements of at most 48 KiB, and a collection of at most 32.
+  maxRequestBytes: 160 * KIB,
   // 256 statements of events. More are sent as one full set.
   maxResponseBytes: 4 * MIB,
   maxProgressBytes: 1 * KIB,

@@ -3,6 +3,13 @@ import { z } from 'zod'
 import { factCollection } from '../../shared/facts/collection.ts'
 import { signedMessage } from '../statement.ts'
 
+/** How a collection went, for older coordinators too, and the same signed by the host. */
+const collectionFields = {
+  collection: factCollection.optional(),
+  /** A `collection` statement; absent from older agents. */
+  collectionStatement: signedMessage.optional(),
+}
+
 /**
  * Coordinator → agent: the updates after the state that the coordinator holds. (0, 0) asks for all.
  */
@@ -21,13 +28,13 @@ export const pullRequest = z.object({
  */
 export const pullResponse = z.object({
   updates: z.array(signedMessage).max(256),
-  collection: factCollection.optional(),
+  ...collectionFields,
 })
 
 /** Agent → coordinator, in one-shot mode: one statement, with the set as upload if it is `full`. */
 export const pushRequest = z.object({
   update: signedMessage,
-  collection: factCollection.optional(),
+  ...collectionFields,
 })
 /** `gap`: the coordinator holds (epoch, sequence) and needs the statements after it. */
 export const pushResponse = z.object({
@@ -37,5 +44,5 @@ export const pushResponse = z.object({
 })
 
 /** Agent → coordinator: the report on its newest collection, whether or not the facts changed. */
-export const reportRequest = z.object({ collection: factCollection })
+export const reportRequest = z.object({ ...collectionFields, collection: factCollection })
 export const reportResponse = z.object({})

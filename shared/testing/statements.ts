@@ -119,6 +119,15 @@ export function sampleBody<K extends Kind>(kind: K, signer: Signer): Unsigned<K>
       events: [{ event: 'install', name: 'openssl' }],
       at: minutesLater(1),
     }),
+    collection: () => ({
+      fleet: TEST_FLEET,
+      agent: TEST_AGENT,
+      epoch: 1,
+      sequence: 0,
+      at: minutesLater(1),
+      managers: [{ name: 'rpm', state: 'read', packages: 1 }],
+      problems: [],
+    }),
     trust: () => ({
       fleet: TEST_FLEET,
       event: 'enrolled',

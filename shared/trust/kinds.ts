@@ -6,6 +6,7 @@ import type { z } from 'zod'
 import type { SshsigNamespace } from '../identity/sshsig.ts'
 import type { Fingerprint, FleetId } from '../ids.ts'
 import { certificateSchema } from './certificate.ts'
+import { collectionSchema } from './collection-statement.ts'
 import { factsSchema } from './facts-statement.ts'
 import { grantSchema } from './grant.ts'
 import { intentSchema } from './intent.ts'
@@ -30,6 +31,7 @@ const SCHEMAS = {
   certificate: certificateSchema,
   outcome: outcomeSchema,
   facts: factsSchema,
+  collection: collectionSchema,
   trust: trustEventSchema,
 } as const
 
@@ -78,6 +80,7 @@ const ROWS: { readonly [K in Kind]: KindRow<K> } = {
   certificate: { type: 'muster/certificate/v1', scheme: 'dsse' },
   outcome: { type: 'muster/outcome/v1', scheme: 'dsse' },
   facts: { type: 'muster/facts/v1', scheme: 'dsse' },
+  collection: { type: 'muster/collection/v1', scheme: 'dsse' },
   trust: { type: 'muster/trust/v1', scheme: 'dsse' },
 }
 

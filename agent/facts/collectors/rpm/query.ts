@@ -104,7 +104,10 @@ function skipped(said: string): BadRecord[] {
 const OWN_DATABASE = 'rpmdb.sqlite'
 
 function firstLine(bytes: Buffer): string {
-  return (bytes.toString('utf8').split('\n', 1)[0] ?? '').slice(0, MAX_REASON)
+  const lines = bytes.toString('utf8').split('\n')
+  // Warnings come before the reason.
+  const line = lines.find((one) => one.startsWith('error:')) ?? lines[0] ?? ''
+  return line.slice(0, MAX_REASON)
 }
 
 /** Reads a stream to its end and keeps at most `max` bytes; calls `onMore` once there are more. */

@@ -1,0 +1,32 @@
+/** What a host reports of a collection: signed by it, or from an older agent only as it arrived. */
+import { type FactCollection, factCollection } from '../../shared/facts/collection.ts'
+import type { FleetId } from '../../shared/ids.ts'
+import { readSigned } from '../../shared/trust/signed.ts'
+import { fromWire, type toWire } from '../../shared/trust/transport.ts'
+import type { AgentRecord } from '../registry/agents.ts'
+import { inventoryError } from './errors.ts'
+
+export interface ReportedCollection {
+  readonly collection?: FactCollection | undefined
+  readonly collectionStatement?: ReturnType<typeof toWire> | undefined
+}
+
+/**
+ * The collection that counts; undefined if none was reported.
+ * @throws trust.*, inventory.not-theirs, inventory.refused
+ */
+export function readReported(
+  agent: AgentRecord,
+  { collection, collectionStatement }: ReportedCollection,
+  fleet: FleetId,
+): FactCollection | undefined {
+  if (collectionStatement === undefined) return collection
+  const signed = fromWire(collectionStatement)
+  const statement = readSigned(signed, 'collection', { fleet })
+  if (statement.agent !== agent.id || !Buffer.from(signed.key).equals(agent.publicKey))
+    throw inventoryError('inventory.not-theirs', { host: agent.name })
+  const parsed = factCollection.safeParse(statement)
+  if (parsed.success) return parsed.data
+  const reason = `its collection is malformed: ${parsed.error.issues[0]?.message ?? 'unknown'}`
+  throw inventoryError('inventory.refused', { host: agent.name, reason })
+}
