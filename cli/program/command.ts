@@ -15,6 +15,13 @@ export interface HandlerModule<F extends FlagSpecs, A extends ArgumentSpecs> {
   handle(context: CommandContext<FlagValues<F>, ArgumentValues<A>>): Promise<HandlerResult>
 }
 
+export interface Need {
+  readonly namespace: string
+  readonly level: 'observe' | 'control'
+  /** For the hosts that the command line names; otherwise for the namespace as a whole. */
+  readonly hosts?: true
+}
+
 export interface CommandSpec<F extends FlagSpecs, A extends ArgumentSpecs> {
   /** One line, lower case, no period. */
   readonly summary: string
@@ -30,6 +37,8 @@ export interface CommandSpec<F extends FlagSpecs, A extends ArgumentSpecs> {
    * Everything from the first argument on goes to the handler unchanged, one leading `--` removed.
    */
   readonly passThrough?: true
+  /** The rights that it uses, so that a refusal can name all of them at once. */
+  readonly needs?: readonly Need[]
   /** Runs until it is interrupted, and an interrupt is its normal end: exit code 0. */
   readonly daemon?: true
   /** Not in help, completion or docs. */
@@ -46,6 +55,7 @@ export interface Declaration {
   readonly examples: readonly { readonly command: string; readonly does: string }[]
   readonly output: boolean
   readonly passThrough: boolean
+  readonly needs: readonly Need[]
   readonly daemon: boolean
   readonly hidden: boolean
   readonly handler: () => Promise<{ handle(context: CommandContext): Promise<HandlerResult> }>
@@ -71,6 +81,7 @@ export function defineCommand<
     examples: spec.examples,
     output: spec.output ?? false,
     passThrough: spec.passThrough ?? false,
+    needs: spec.needs ?? [],
     daemon: spec.daemon ?? false,
     hidden: spec.hidden ?? false,
     handler: spec.handler,

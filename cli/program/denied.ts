@@ -1,7 +1,8 @@
 /**
  * Makes a refusal name what the person asked for, so that its hint grants that and nothing else.
  */
-import { trustError } from '../../shared/trust/errors.ts'
+import { grantCommand, trustError } from '../../shared/trust/errors.ts'
+import type { Need } from './command.ts'
 
 /**
  * The refusal with the hosts or the level that the command needs; every other error as it is. A
@@ -9,21 +10,37 @@ import { trustError } from '../../shared/trust/errors.ts'
  */
 export function deniedFor(
   error: unknown,
-  needed: { readonly level?: 'control'; readonly on?: readonly string[] },
+  needed: {
+    readonly level?: 'control'
+    readonly on?: readonly string[]
+    /** The command is about all hosts. */
+    readonly all?: true
+    readonly needs?: readonly Need[]
+  },
 ): unknown {
   if (!trustError.is(error, 'trust.denied')) return error
   const { actor, namespace, level, reason, on } = error.data
   // Only a grant for all hosts would cover `all`, which is more than a command needs once.
   const typed = (needed.on ?? []).filter((text) => text !== 'all' && /^[\w.:/=,+@-]+$/.test(text))
-  return trustError(
-    'trust.denied',
-    {
-      actor: String(actor),
-      namespace: String(namespace),
-      level: needed.level ?? String(level),
-      reason: String(reason),
-      on: on === 'HOST' && typed.length > 0 ? typed.join(' --on ') : String(on ?? 'HOST'),
-    },
-    { cause: error },
+  const hosts = typed.length > 0 ? typed.join(' --on ') : 'HOST'
+  const shown = on === 'HOST' || on === undefined ? (needed.all === true ? '' : hosts) : String(on)
+  const needs = (needed.needs ?? []).map((need) => ({
+    actor: String(actor),
+    namespace: need.namespace,
+    level: need.level,
+    on: need.hosts === true ? hosts : '',
+  }))
+  // The right to control a namespace includes the right to observe it.
+  const covering = needs.find(
+    (need) => need.namespace === namespace && need.on === shown && need.level === 'control',
   )
+  const denied = {
+    actor: String(actor),
+    namespace: String(namespace),
+    level: needed.level ?? covering?.level ?? String(level),
+    on: shown,
+  }
+  const first = grantCommand(denied)
+  const more = needs.map(grantCommand).filter((command) => command !== first)
+  return trustError('trust.denied', { ...denied, reason: String(reason), more }, { cause: error })
 }

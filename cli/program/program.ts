@@ -116,7 +116,7 @@ async function runHandler(
   ).catch(async (error: unknown) => {
     if (!(error instanceof MusterError) || error.code !== 'trust.denied') throw error
     const { deniedFor } = await import('./denied.ts')
-    throw deniedFor(error, { on: hostsOf(parsed) })
+    throw deniedFor(error, { on: hostsOf(parsed), needs: command.needs })
   })
   if (typeof code === 'number') return code
   if (interrupts.signal.aborted && !command.daemon) throw interrupts.signal.reason

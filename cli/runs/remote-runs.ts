@@ -57,10 +57,12 @@ export function remoteRuns(
       const rows: RunRow[] = []
       const which = { all, ...(on.length === 0 ? {} : { on: [...on] }) }
       for (let after: string | undefined; ; ) {
-        const page = await session.ask('run.list', {
-          ...which,
-          ...(after === undefined ? {} : { after }),
-        })
+        const request = { ...which, ...(after === undefined ? {} : { after }) }
+        const page = await session
+          .ask('run.list', request)
+          .catch((error: unknown) =>
+            Promise.reject(on.length === 0 ? deniedFor(error, { all: true }) : error),
+          )
         rows.push(...page.runs)
         if (page.next === undefined) return rows
         after = page.next

@@ -4,7 +4,7 @@
  * Several selectors add up. Pure: it decides over the given rows.
  */
 import { MIN_ID_PREFIX } from '../../shared/host-name.ts'
-import type { AgentId } from '../../shared/ids.ts'
+import { type AgentId, agentId } from '../../shared/ids.ts'
 import { meansId } from '../../shared/short-id.ts'
 import { registryError } from './errors.ts'
 
@@ -73,5 +73,26 @@ export function labelsOf(selector: string): (readonly [key: string, value: strin
     if (!key || value === undefined || rest.length > 0)
       throw registryError('registry.bad-selector', { selector })
     return [key, value] as const
+  })
+}
+
+/** An agent id that no host has. */
+const NO_HOST = agentId.parse('00000000-0000-4000-8000-000000000000')
+
+/**
+ * What a caller must be allowed to see to learn that no host matches: hosts with the labels that it
+ * named, or all of them (PC-27).
+ */
+export function targetsWithoutHosts(
+  selectors: readonly string[],
+): { agent?: AgentId; labels?: Readonly<Record<string, string>> }[] {
+  return selectors.map((selector) => {
+    if (!selector.includes('=')) return {}
+    try {
+      return { agent: NO_HOST, labels: Object.fromEntries(labelsOf(selector)) }
+    } catch (error) {
+      if (registryError.is(error)) return {}
+      throw error
+    }
   })
 }

@@ -95,12 +95,24 @@ export const trustError = defineErrors({
   'trust.denied': {
     exit: 'denied',
     message: (d: Denied) => `${d.actor} may not ${d.level} ${d.namespace}: ${d.reason}`,
-    hint: (d: Denied) =>
-      d.reason === 'its key was revoked'
-        ? 'sign with another key: --identity FILE (a revoked key has no rights)'
-        : `an operator can allow it for an hour: \`${grantCommand(d)}\``,
+    hint: deniedHint,
   },
 })
+
+function deniedHint(d: Denied): string {
+  if (d.reason === 'its key was revoked')
+    return 'sign with another key: --identity FILE (a revoked key has no rights)'
+  // A grant names no parent that it may be passed on from, so no further grant would help.
+  if (d.namespace === 'policy' && d.level === 'control')
+    return "ask an operator of the fleet's root statement to do it"
+  // The host is unknown, or the caller may not know it: no grant for a named host would help.
+  if (d.reason === 'its grant does not cover this host' && d.on === 'HOST')
+    return 'name a host that the grant covers; an operator sees all with `muster agent list`'
+  // The docs fill in text.
+  const more: readonly string[] = Array.isArray(d.more) ? d.more : []
+  const commands = [grantCommand(d), ...more].map((command) => `\`${command}\``)
+  return `an operator can allow it for an hour: ${commands.join(' and ')}`
+}
 
 interface Denied extends ErrorData {
   readonly actor: string
@@ -109,10 +121,17 @@ interface Denied extends ErrorData {
   readonly reason: string
   /** The target hosts in the form of `--on`; '' if only a right to all hosts covers the request. */
   readonly on: string
+  /** Grants that the command needs beside this one, as commands. Absent: none. */
+  readonly more?: readonly string[]
 }
 
 /** Grants exactly the denied request. An older coordinator doesn't send `on`. */
-function grantCommand({ actor, namespace, level, on }: Denied): string {
+export function grantCommand({
+  actor,
+  namespace,
+  level,
+  on,
+}: Pick<Denied, 'actor' | 'namespace' | 'level' | 'on'>): string {
   const hosts = on === '' ? '' : ` --on ${on ?? 'HOST'}`
   return `muster grant add --to ${actor} --namespace ${namespace} --level ${level}${hosts} --ttl 1h`
 }

@@ -15,5 +15,9 @@ export const command = defineCommand({
     { command: 'muster agent label web-17 role=web site=ber', does: 'two labels' },
     { command: 'muster agent label web-17 site=', does: 'without site' },
   ],
+  needs: [
+    { namespace: 'fleet', level: 'observe' },
+    { namespace: 'fleet', level: 'control', hosts: true },
+  ],
   handler: () => import('./label.handler.ts'),
 })

@@ -22,5 +22,10 @@ export const command = defineCommand({
       does: 'its connections end at once, its key is never accepted again; names the runs that are left there',
     },
   ],
+  needs: [
+    { namespace: 'fleet', level: 'observe' },
+    { namespace: 'fleet', level: 'control', hosts: true },
+    { namespace: 'policy', level: 'observe' },
+  ],
   handler: () => import('./revoke.handler.ts'),
 })

@@ -22,5 +22,9 @@ export const command = defineCommand({
       does: 'after comparing its fingerprint',
     },
   ],
+  needs: [
+    { namespace: 'fleet', level: 'observe' },
+    { namespace: 'fleet', level: 'control', hosts: true },
+  ],
   handler: () => import('./approve.handler.ts'),
 })

@@ -11,5 +11,9 @@ export const command = defineCommand({
   summary: 'forget a waiting host',
   arguments: args,
   examples: [{ command: 'muster enroll reject web-17', does: 'it may ask again' }],
+  needs: [
+    { namespace: 'fleet', level: 'observe' },
+    { namespace: 'fleet', level: 'control', hosts: true },
+  ],
   handler: () => import('./reject.handler.ts'),
 })

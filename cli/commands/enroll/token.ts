@@ -29,5 +29,6 @@ export const command = defineCommand({
     { command: 'muster enroll token', does: 'the host waits for `muster enroll approve`' },
   ],
   output: true,
+  needs: [{ namespace: 'fleet', level: 'control' }],
   handler: () => import('./token.handler.ts'),
 })

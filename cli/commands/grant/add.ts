@@ -60,5 +60,6 @@ export const command = defineCommand({
     },
   ],
   output: true,
+  needs: [{ namespace: 'policy', level: 'control' }],
   handler: () => import('./add.handler.ts'),
 })

@@ -19,5 +19,6 @@ export const command = defineCommand({
   examples: [
     { command: 'muster grant revoke 0198f3b1-7c2e-7d1a-9a41-5d0f6f0c2b77 --yes', does: 'at once' },
   ],
+  needs: [{ namespace: 'policy', level: 'control' }],
   handler: () => import('./revoke.handler.ts'),
 })

@@ -16,7 +16,7 @@ import type { AgentRecord, Agents } from '../../registry/agents.ts'
 import type { FactStore } from '../../inventory/fact-store.ts'
 import { managersOf, problemsOf } from '../../inventory/host-collections.ts'
 import { registryError } from '../../registry/errors.ts'
-import { selectHosts } from '../../registry/selector.ts'
+import { selectHosts, targetsWithoutHosts } from '../../registry/selector.ts'
 import { servedOf } from './served.ts'
 
 type Control = Handlers<typeof control>
@@ -209,9 +209,9 @@ export function fleetHandlers(deps: FleetDeps, options: FleetOptions): FleetHand
         try {
           return (await resolve(on)).map((agent) => ({ agent: agent.id, labels: agent.labels }))
         } catch (error) {
-          // Whoever may see every host learns that there is none of this name; others get the same
-          // refusal either way.
-          if (registryError.is(error)) return [{}]
+          // A caller that may see such hosts learns that there is none. Others get the same refusal
+          // either way.
+          if (registryError.is(error)) return targetsWithoutHosts(on)
           throw error
         }
       },

@@ -2,6 +2,7 @@
  * Answers about runs. The agent's runner knows best; the coordinator asks it where it is connected
  * and says what it last heard where not.
  */
+import { targetsWithoutHosts } from '../../registry/selector.ts'
 import type { control } from '../../../protocols/control/protocol.ts'
 import type { RunRow } from '../../../protocols/control/messages.ts'
 import type { Handlers } from '../../../protocols/rpc/define-protocol.ts'
@@ -108,7 +109,7 @@ export function runHandlers(deps: RunDeps): RunHandlers {
           }))
         } catch (error) {
           // As in targetOf: names and labels are nothing that whoever asks may find out by asking.
-          if (registryError.is(error)) return [{}]
+          if (registryError.is(error)) return targetsWithoutHosts(on)
           throw error
         }
       },
