@@ -37,8 +37,6 @@ export interface ReportDeps {
   readonly publish: (bytes: Uint8Array) => Promise<void>
   /** Tells the coordinator how the collection went; a pull tells it, too. */
   readonly tell: (collection: SignedCollection, signal: AbortSignal) => Promise<void>
-  /** What else is odd about the collections of this host. */
-  readonly remarks?: () => readonly Pick<FactProblem, 'manager' | 'kind' | 'reason'>[]
 }
 
 /** A collection, and the statement that proves it. */
@@ -50,6 +48,8 @@ export interface SignedCollection {
 export interface LookOptions {
   /** Managers of which an operator says that what is found is right. Default: none. */
   readonly accept?: readonly string[]
+  /** What else is odd about the collections of this host. Asked when the collection is over. */
+  readonly remarks?: () => readonly Pick<FactProblem, 'manager' | 'kind' | 'reason'>[]
 }
 
 export interface Looked {
@@ -136,12 +136,12 @@ export function createReport(deps: ReportDeps, options: ReportOptions): Report {
     await deps.collections.save(memory, collection)
     await tellOnce(collection, signal)
   }
-  const remarks = (at: string): FactProblem[] =>
-    (deps.remarks?.() ?? []).map((remark) => ({ ...remark, since: at }))
   const look = async (signal: AbortSignal, options: LookOptions): Promise<Looked> => {
     const { accept = [] } = options
     const { memory, collection: previous } = deps.collections
     const at = rfc3339(deps.clock.now())
+    const remarks = (): FactProblem[] =>
+      (options.remarks?.() ?? []).map((remark) => ({ ...remark, since: at }))
     try {
       const settled = settle(await deps.collect(signal), {
         known: deps.journal.set(),
@@ -162,7 +162,7 @@ export function createReport(deps: ReportDeps, options: ReportOptions): Report {
       }
       const collection = {
         ...settled.collection,
-        problems: [...settled.collection.problems, ...remarks(at)],
+        problems: [...settled.collection.problems, ...remarks()],
       }
       await keep(settled.memory, collection, signal)
       const { confirmed } = settled
@@ -176,7 +176,7 @@ export function createReport(deps: ReportDeps, options: ReportOptions): Report {
       const same = previous?.problems.find(({ kind }) => kind === 'failed')
       const problem = { manager: '', kind: 'failed', reason, since: same?.since ?? at }
       const managers = previous?.managers ?? []
-      await keep(memory, { at, managers, problems: [problem, ...remarks(at)] }, signal)
+      await keep(memory, { at, managers, problems: [problem, ...remarks()] }, signal)
       throw error
     }
   }

@@ -86,16 +86,13 @@ test('FG-07: revocations that no gossip brought are asked for again and again, a
   const connected = Promise.withResolvers<void>()
   const link = createLink(
     { node, trust, clock, random: systemRandom, log },
-    {
-      identity,
-      claims: {},
-      instance: '11'.repeat(16),
-      onConnected: () => connected.resolve(),
-      onPending: () => undefined,
-    },
+    { identity, claims: {}, instance: '11'.repeat(16) },
   )
   const stop = new AbortController()
-  const running = link.run(stop.signal)
+  const running = link.run(stop.signal, {
+    onConnected: () => connected.resolve(),
+    onPending: () => undefined,
+  })
   await connected.promise
   const until = async (condition: () => boolean): Promise<void> => {
     while (!condition()) await systemClock.sleep(2)

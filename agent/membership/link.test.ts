@@ -78,13 +78,14 @@ async function linkOf(t: TestContext, fleet: TestFleet, coordinators: readonly s
       },
       claims: { hostname: 'web-1.example' },
       instance: INSTANCE,
-      onConnected: (peer) => void connected.push(peer),
-      onPending: () => {
-        pending += 1
-      },
     },
   )
-  const running = link.run(abort.signal)
+  const running = link.run(abort.signal, {
+    onConnected: (peer) => void connected.push(peer),
+    onPending: () => {
+      pending += 1
+    },
+  })
   running.catch(() => undefined)
   t.after(() => abort.abort())
   return {

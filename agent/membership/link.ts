@@ -68,6 +68,9 @@ export interface LinkOptions {
   readonly claims: Readonly<Record<string, string>>
   /** 32 hexadecimal digits, drawn anew at each start of the agent. */
   readonly instance: string
+}
+
+export interface LinkEvents {
   /** Called with the coordinator's peer id each time this host has connected as a member. */
   readonly onConnected: (coordinator: string) => void | Promise<void>
   /** Called once for each spell of waiting for an operator. */
@@ -86,7 +89,7 @@ export interface Link {
    * Runs until the signal aborts. Rejects where it makes no sense to go on: this host was revoked,
    * or another one has its id, key or name.
    */
-  run(signal: AbortSignal): Promise<void>
+  run(signal: AbortSignal, events: LinkEvents): Promise<void>
 }
 
 export function createLink(deps: LinkDeps, options: LinkOptions): Link {
@@ -172,6 +175,7 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
 
   const attempt = async (
     signal: AbortSignal,
+    events: LinkEvents,
   ): Promise<'lasted' | 'dropped' | 'pending' | 'failed'> => {
     for (const address of identity.coordinators) {
       try {
@@ -184,7 +188,7 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
         coordinator = peerId
         const since = clock.monotonic()
         log.info({ coordinator: peerId, address }, 'connected')
-        await options.onConnected(peerId)
+        await events.onConnected(peerId)
         await untilDisconnected(peerId, signal)
         coordinator = undefined
         if (signal.aborted) return 'lasted'
@@ -205,12 +209,12 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
   return {
     coordinator: () => coordinator,
     pull: () => pullNow(),
-    async run(signal) {
+    async run(signal, events) {
       let failures = 0
       let pending = false
       while (!signal.aborted) {
-        const result = await attempt(signal)
-        if (result === 'pending' && !pending) options.onPending()
+        const result = await attempt(signal, events)
+        if (result === 'pending' && !pending) events.onPending()
         pending = result === 'pending'
         failures = result === 'failed' || result === 'dropped' ? failures + 1 : 0
         const awayMs = metAt === undefined ? undefined : clock.monotonic() - metAt

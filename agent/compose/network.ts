@@ -1,0 +1,90 @@
+/** An agent's node, which does not listen yet, its link to a coordinator, and its disk's health. */
+import { hostname } from 'node:os'
+import { nodeError } from '../../node/ground/errors.ts'
+import { createNodePolicy } from '../../node/membership/policy.ts'
+import { buildNode, type BuiltNode } from '../../node/node.ts'
+import type { Capability } from '../../protocols/capability.ts'
+import type { Policy } from '../../protocols/rpc/peer.ts'
+import type { Duplex } from '../../protocols/wire/duplex.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { Config } from '../../shared/config/schema.ts'
+import type { Logger } from '../../shared/logger.ts'
+import { checkCertificate } from '../../shared/trust/credentials.ts'
+import { VERSION } from '../../shared/version.ts'
+import { type Health, watchHealth } from '../home/health.ts'
+import { createLink, type Link } from '../membership/link.ts'
+import type { AgentDeps, Stores } from './stores.ts'
+
+export interface Network {
+  readonly node: BuiltNode
+  readonly health: Health
+  readonly link: Link
+  readonly serving: { readonly policy: Policy; readonly clock: Clock; readonly log: Logger }
+  /** A stream to the coordinator. @throws node.not-connected */
+  openCoordinator(protocolId: string, signal: AbortSignal): Promise<Duplex>
+}
+
+export async function composeNetwork(
+  deps: AgentDeps & { readonly stores: Stores },
+  config: Config,
+  scope: AsyncDisposableStack,
+): Promise<Network> {
+  const { clock, random, log, stores } = deps
+  const { identity, key, trust } = stores
+  const node = await buildNode(deps, {
+    key,
+    listen: config.listen,
+    fleet: identity.fleet,
+    version: VERSION,
+    // Asked in greetings, so not before the node listens.
+    trouble: () => health.trouble(),
+    credentials: {
+      own: () => trust.certificate(),
+      check: (other) =>
+        checkCertificate(other, {
+          root: trust.root().root,
+          revocations: trust.revocations().accepted,
+          at: clock.now(),
+        }),
+    },
+  })
+  // The peers see what is wrong with this host in the next greeting.
+  const health = watchHealth(deps, {
+    folders: [stores.home, stores.pool.folder],
+    changed: () => void node.reintroduce(),
+  })
+  scope.defer(() => health.close())
+  const link = createLink(
+    { node, trust, clock, random, log, onStorageFailure: health.look },
+    {
+      identity,
+      claims: { hostname: hostname() },
+      instance: Buffer.from(random.bytes(16)).toString('hex'),
+    },
+  )
+  return {
+    node,
+    health,
+    link,
+    serving: { policy: agentPolicy(), clock, log },
+    openCoordinator: async (protocolId, signal) => {
+      const coordinator = link.coordinator()
+      if (coordinator === undefined)
+        throw nodeError('node.not-connected', { peer: 'any coordinator' })
+      return node.open(coordinator, protocolId, signal)
+    },
+  }
+}
+
+/**
+ * An agent answers members and its own socket. Intents are checked by what they carry, whoever
+ * brings them; only a coordinator may bring them.
+ */
+function agentPolicy(): Policy {
+  const bringer: Capability = { kind: 'member', roles: ['coordinator'] }
+  const members = createNodePolicy()
+  return {
+    allow: (capability, peer, ask) =>
+      members.allow(capability.kind === 'intent' ? bringer : capability, peer, ask),
+  }
+}

@@ -1,0 +1,78 @@
+/** An agent's packages: collected, written down, told. The watch begins a look when they change. */
+import { watch } from 'node:fs'
+import { facts } from '../../protocols/facts/protocol.ts'
+import { type Client, openClient } from '../../protocols/rpc/call.ts'
+import type { LocalInfo } from '../../node/content/local.ts'
+import { collectAll } from '../facts/collect.ts'
+import { createCollectors } from '../facts/collectors/all.ts'
+import { pushFacts, tellCollection } from '../facts/push.ts'
+import { createReport, type Report } from '../facts/report.ts'
+import { watchPackages } from '../facts/watch.ts'
+import type { Network } from './network.ts'
+import type { AgentDeps, Stores } from './stores.ts'
+
+export interface Reporting {
+  readonly report: Report
+  /** Looks now and whenever the packages change. Gives what a local caller may ask for. */
+  begin(working: AbortSignal, scope: AsyncDisposableStack): Required<LocalInfo>['reportFacts']
+}
+
+export function composeReporting(
+  deps: AgentDeps & { readonly stores: Stores; readonly network: Network },
+): Reporting {
+  const { clock, log, stores, network } = deps
+  const { fleet, id: agent } = stores.identity
+  const collectors = createCollectors({ log }, { scratch: stores.scratch })
+  const withCoordinator = async <T>(
+    work: (client: Client<typeof facts>) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> => {
+    const duplex = await network.openCoordinator(facts.id, signal)
+    const client = openClient(facts, duplex, { clock })
+    try {
+      return await work(client)
+    } finally {
+      await client.close().catch(() => undefined)
+    }
+  }
+  const report = createReport(
+    {
+      journal: stores.facts,
+      key: stores.key,
+      clock,
+      log,
+      collections: stores.collections,
+      collect: (signal) => collectAll(collectors, {}, signal),
+      publish: (bytes) => network.node.gossip.publish('facts', bytes),
+      tell: (collection, signal) =>
+        withCoordinator((client) => tellCollection(client, collection, signal), signal),
+    },
+    { fleet, agent },
+  )
+  return {
+    report,
+    begin(working, scope) {
+      const packages = watchPackages(
+        { clock, log, watch },
+        { databases: collectors.flatMap((collector) => collector.databases('/')) },
+        () => report.look(working, { remarks: packages.remarks }),
+        working,
+      )
+      scope.defer(packages.stop)
+      return async ({ accept }, signal) => {
+        const looked = await report.look(signal, { accept, remarks: packages.remarks })
+        const result = await withCoordinator(
+          (client) => pushFacts({ client, report, journal: stores.facts }, signal),
+          signal,
+        )
+        return {
+          result,
+          packages: looked.packages,
+          problems: looked.collection.problems,
+          changed: looked.update !== undefined,
+          confirmed: [...looked.confirmed],
+        }
+      }
+    },
+  }
+}

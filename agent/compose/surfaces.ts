@@ -1,0 +1,126 @@
+/**
+ * What an agent serves: protocols of its node, the gateway and the home's socket. Handlers are
+ * registered before the node listens, so that no early peer finds one missing.
+ */
+import { type Content, createContent } from '../../node/content/content.ts'
+import { localHandlers } from '../../node/content/local.ts'
+import { createPoolCheck, healFromNodes } from '../../node/content/pool-check.ts'
+import { command } from '../../protocols/command/protocol.ts'
+import { facts } from '../../protocols/facts/protocol.ts'
+import { localProtocol } from '../../protocols/local/protocol.ts'
+import { output } from '../../protocols/output/protocol.ts'
+import { serveProtocol } from '../../protocols/rpc/serve.ts'
+import type { StartGate } from '../../protocols/rpc/starting.ts'
+import { wireError } from '../../protocols/wire/errors.ts'
+import type { Config } from '../../shared/config/schema.ts'
+import { readSigned } from '../../shared/trust/signed.ts'
+import { createCatalog } from '../gateway/catalog.ts'
+import { createGateway } from '../gateway/gateway.ts'
+import { commandHandlers } from '../handlers/command.ts'
+import { outputHandlers } from '../handlers/output.ts'
+import { followNews } from '../membership/news.ts'
+import type { Network } from './network.ts'
+import type { Reporting } from './reporting.ts'
+import type { AgentDeps, Stores } from './stores.ts'
+
+export interface Surfaces {
+  readonly content: Content
+  /** The gateway's address. */
+  readonly gateway: string
+}
+
+type All = AgentDeps & {
+  readonly stores: Stores
+  readonly network: Network
+  readonly reporting: Reporting
+}
+
+/** @param working aborts when the agent ends */
+export async function composeSurfaces(
+  deps: All,
+  options: { readonly config: Pick<Config, 'gateway'>; readonly gate: StartGate },
+  working: AbortSignal,
+  scope: AsyncDisposableStack,
+): Promise<Surfaces> {
+  const { clock, random, log, stores, network, reporting } = deps
+  const { node, link, serving } = network
+  const { identity, trust, pool } = stores
+  await registerProtocols(deps)
+  await node.listen()
+  scope.defer(() => node.close())
+  // Also what came with an order: a host that was revoked is no member from then on, not from the
+  // next greeting on (ID-24).
+  scope.defer(trust.onChange(() => node.recheck()))
+  const content = await createContent(
+    { node, pool, clock, random, log, policy: serving.policy },
+    {
+      tracker: false,
+      coordinators: () => [link.coordinator()].filter((peer) => peer !== undefined),
+    },
+  )
+  scope.defer(() => content.close())
+  const catalog = createCatalog({ clock, open: network.openCoordinator })
+  const { listen } = options.config.gateway
+  const gateway = await createGateway({ catalog, content, clock, log }, { listen })
+  scope.defer(() => gateway.close())
+  // Callers are sent away before what they use is taken down.
+  scope.defer(stores.closeSocket)
+  const { coordinator, pull } = link
+  const { fleet, name } = identity
+  const { look: onStorageFailure } = network.health
+  scope.defer(
+    followNews({ node, trust, clock, log, fleet, coordinator, pull, onStorageFailure }, working),
+  )
+  const reportFacts = reporting.begin(working, scope)
+  const checkPool = createPoolCheck({ pool, clock, random, heal: healFromNodes(content, 'fleet') })
+  const local = localHandlers(
+    { content, pool, checkPool },
+    {
+      role: 'agent',
+      name,
+      peerId: node.peerId,
+      gateway: gateway.url,
+      coordinator,
+      repositories: async (signal) =>
+        (await catalog.repositories(signal)).map(({ id, gpgkey }) => ({ id, gpgkey })),
+      reportFacts,
+    },
+  )
+  options.gate.open(serveProtocol(localProtocol, local, serving))
+  return { content, gateway: gateway.url }
+}
+
+async function registerProtocols(deps: All): Promise<void> {
+  const { clock, log, stores, network, reporting } = deps
+  const { trust, runner, key, orders: journal } = stores
+  const { fleet, id: agent } = stores.identity
+  const { node, serving } = network
+  const labels = (): Readonly<Record<string, string>> => {
+    const certificate = trust.certificate()
+    return certificate === undefined ? {} : readSigned(certificate, 'certificate').labels
+  }
+  const { look: onStorageFailure } = network.health
+  const commands = commandHandlers({
+    trust,
+    clock,
+    fleet,
+    agent,
+    labels,
+    journal,
+    runner,
+    key,
+    log,
+    onStorageFailure,
+  })
+  const unsupported = (what: string) => async (): Promise<never> => {
+    throw wireError('protocol.unsupported', { what })
+  }
+  const factHandlers = {
+    pull: reporting.report.pull,
+    push: unsupported('facts push on an agent'),
+    report: unsupported('facts report on an agent'),
+  }
+  await node.handle(command, serveProtocol(command, commands, serving))
+  await node.handle(output, serveProtocol(output, outputHandlers({ runner }), serving))
+  await node.handle(facts, serveProtocol(facts, factHandlers, serving))
+}
