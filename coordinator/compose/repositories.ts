@@ -10,6 +10,7 @@ import type { Formats } from '../repositories/formats/format.ts'
 import { knownPublications } from '../repositories/publish/known-publications.ts'
 import { createLookup, type Lookup } from '../repositories/publish/lookup.ts'
 import { createPublisher, type Publisher } from '../repositories/publish/publisher.ts'
+import { createFolderDestination } from '../repositories/publish/folder/destination.ts'
 import { createSnapshots, type Snapshots } from '../repositories/snapshots/snapshots.ts'
 import { createMirror, type Mirror } from '../repositories/sync/mirror.ts'
 import { formats } from './formats.ts'
@@ -35,7 +36,8 @@ export async function composeRepositories(
   const { database, pool } = stores
   const repositories = createRepositories(config.repositories)
   const snapshots = createSnapshots({ database })
-  const upkeep = { formats, database, pool, clock, random, log }
+  const destination = createFolderDestination({ pool, random, clock })
+  const upkeep = { formats, destination, database, pool, clock, random, log }
   // Without a healer: recovery runs before the node listens, and the healer itself fetches blobs.
   const unhealed = {
     mirror: createMirror(upkeep, config.download),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { it } from 'node:test'
+import { createFolderDestination } from '../repositories/publish/folder/destination.ts'
 import { formats } from '../compose/formats.ts'
 import { type ArgumentsOf, VERBS, type Verb } from '../../protocols/control/verbs.ts'
 import { signCheckpoint } from '../../shared/audit/checkpoint.ts'
@@ -111,7 +112,13 @@ async function everything(
       return mirror.sync(...args)
     },
   }
-  const publisher = createPublisher({ database, pool, clock, random: systemRandom, log })
+  const publisher = createPublisher({
+    database,
+    pool,
+    destination: createFolderDestination({ pool, clock, random: systemRandom }),
+    clock,
+    log,
+  })
   const snapshots = createSnapshots({ database })
   const repairs = createRepairs({ pool, publisher, database, repositories })
   const runs = createRuns({ database })

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createFolderDestination } from '../../repositories/publish/folder/destination.ts'
 import { formats } from '../../compose/formats.ts'
 import { writeRepository } from '../../../fixtures/rpm/repository.ts'
 import { resolveInFolder } from '../../../node/http/folder.ts'
@@ -152,7 +153,12 @@ export async function everyVerb(dialect: Dialect): Promise<EveryVerb> {
       { formats, database, pool, ...parts },
       { workers: 2, retries: 0, timeout: 5 },
     )
-    const publisher = createPublisher({ database, pool, ...parts })
+    const publisher = createPublisher({
+      database,
+      pool,
+      destination: createFolderDestination({ pool, ...parts }),
+      ...parts,
+    })
     const snapshots = createSnapshots({ database })
     const repairs = createRepairs({ pool, publisher, database, repositories })
     const runs = createRuns({ database })

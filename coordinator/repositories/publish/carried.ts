@@ -10,7 +10,7 @@ import type { BlobId } from '../../../shared/ids.ts'
 import type { ManifestFile } from '../content/manifest.ts'
 import type { Database } from '../../database/database.ts'
 import type { Tables } from '../../database/tables/all.ts'
-import { KEPT_GENERATIONS } from './folder/layout.ts'
+import { KEPT_GENERATIONS } from './destination.ts'
 import type { TargetId } from './publications.ts'
 
 /**

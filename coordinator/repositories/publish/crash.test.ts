@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { createFolderDestination } from './folder/destination.ts'
 import { formats } from '../../compose/formats.ts'
 import { writeRepository } from '../../../fixtures/rpm/repository.ts'
 import { openPool } from '../../../shared/blobs/pool.ts'
@@ -28,7 +29,8 @@ async function open(folder: string, create = false) {
   const database = await openDatabase({ clock }, { url: `sqlite://${folder}/muster.db`, create })
   if (create) await migrate(database)
   const pool = await openPool({ clock, random: systemRandom }, { folder: join(folder, 'pool') })
-  const deps = { formats, database, pool, clock, random: systemRandom, log: silentLog }
+  const destination = createFolderDestination({ pool, clock, random: systemRandom })
+  const deps = { formats, destination, database, pool, clock, random: systemRandom, log: silentLog }
   return {
     ...deps,
     publisher: createPublisher(deps),

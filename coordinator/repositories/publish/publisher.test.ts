@@ -6,7 +6,6 @@ import { test } from 'node:test'
 import { writeRepository } from '../../../fixtures/rpm/repository.ts'
 import type { PackageSpec } from '../../../fixtures/rpm/spec.ts'
 import { systemClock } from '../../../shared/clock.ts'
-import { systemRandom } from '../../../shared/random.ts'
 import { readRepomd } from '../formats/rpm/metadata/repomd.ts'
 import { silentLog, type TestMirror, testMirror } from '../sync/testing.ts'
 import { createLookup } from './lookup.ts'
@@ -195,8 +194,8 @@ test('PB-07: of two publishers that take the same number one wins, and the other
   const other = createPublisher({
     database: mirror.database,
     pool: mirror.pool,
+    destination: mirror.destination,
     clock: systemClock,
-    random: systemRandom,
     log: silentLog,
   })
   const results = await Promise.allSettled(

@@ -4,32 +4,26 @@
  * whatever a crash interrupted is brought in line with it by {@link Publisher.recover}.
  */
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
 import type { Kysely } from 'kysely'
 import type { Pool } from '../../../shared/blobs/pool.ts'
-import { exactStat } from '../../../shared/blobs/verified.ts'
 import { type Clock, rfc3339 } from '../../../shared/clock.ts'
 import { MusterError } from '../../../shared/errors.ts'
 import type { Logger } from '../../../shared/logger.ts'
-import type { Random } from '../../../shared/random.ts'
 import type { Healer } from '../content/healer.ts'
 import { type ManifestFile, readManifest } from '../content/manifest.ts'
 import type { Database } from '../../database/database.ts'
 import type { Tables } from '../../database/tables/all.ts'
 import { carriedMetadata } from './carried.ts'
-import { cleanUp } from './folder/cleanup.ts'
+import type { Location, Publication, PublishDestination } from './destination.ts'
 import { publishError } from './errors.ts'
-import { generationName, type Layout, layoutOf, treeOf } from './folder/layout.ts'
 import { advance, choose, currentPublication, withdraw } from './publications.ts'
-import { currentGeneration, prepareTarget, removeLink, switchTo } from './folder/switch.ts'
 import { requireSound } from './sound.ts'
-import { buildTree, problemsOf } from './folder/tree.ts'
 
 export interface PublisherDeps {
   readonly database: Database
   readonly pool: Pool
+  readonly destination: PublishDestination
   readonly clock: Clock
-  readonly random: Random
   readonly log: Logger
   /**
    * Brings content that the pool has lost. Without it such content keeps a version from being
@@ -38,13 +32,7 @@ export interface PublisherDeps {
   readonly healer?: Healer
 }
 
-export interface Publication {
-  readonly repository: string
-  /** `latest`, or a snapshot's name. */
-  readonly target: string
-  /** The link: `publish.latest_path`, or `publish.snapshots_path` and the name. */
-  readonly path: string
-}
+export type { Publication } from './destination.ts'
 
 export interface PublishRequest extends Publication {
   readonly version: number
@@ -61,7 +49,7 @@ export interface PublishRequest extends Publication {
 
 export interface Published {
   readonly generation: number
-  readonly folder: string
+  readonly location: Location
   /** Files of the version; metadata carried on from earlier generations is not counted. */
   readonly files: number
   readonly bytes: number
@@ -112,7 +100,7 @@ export interface Publisher {
 }
 
 export function createPublisher(deps: PublisherDeps): Publisher {
-  const { database } = deps
+  const { database, destination } = deps
   // Owned by inTurn(): the last publication of each link, so that two of one target follow each
   // other.
   const turns = new Map<string, Promise<unknown>>()
@@ -132,25 +120,25 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     manifests: Manifests = new Map(),
   ): Promise<Published> => {
     const { repository, target, version, signal } = request
-    const layout = layoutOf(request.path)
-    await prepareTarget(layout)
-    const linked = await currentGeneration(layout)
+    await destination.prepare(request)
+    const served = await destination.current(request)
     const { files, root } = await manifestOf(database, { repository, version }, manifests)
     const current = await currentPublication(database.query, request)
     const sizes = { files: files.length, bytes: files.reduce((sum, file) => sum + file.size, 0) }
     const isThis =
-      current?.version === version && current.location === generationName(current.generation, root)
+      current?.version === version &&
+      current.location === destination.locationOf({ number: current.generation, root })
     const problems = isThis
-      ? await problemsOf(deps, layout, { name: current.location, files }, signal)
+      ? await destination.problems(request, { location: current.location, files }, signal)
       : []
     const repaired = problems.map(({ path }) => path)
     if (isThis && problems.length === 0) {
-      const { generation, location: folder } = current
+      const { generation, location } = current
       // A link that was removed or moved is switched back; the tree is what it must be.
-      const changed = folder !== linked
-      if (changed) await switchTo(deps, layout, folder)
+      const changed = location !== served
+      if (changed) await destination.switch(request, location)
       await confirm(database, request, generation)
-      return { generation, folder, changed, repaired, ...sizes }
+      return { generation, location, changed, repaired, ...sizes }
     }
     for (const { path, reason } of problems)
       deps.log.warn({ repository, target, path, reason }, 'a published file is not what it must be')
@@ -158,35 +146,30 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     await requireSound(deps, request, files)
     const carried = await carriedMetadata(deps, request, files, signal)
     const manifest = manifestText(request, number, root, sizes, deps.clock)
-    const built = await buildTree(deps, layout, { number, root, files, carried, manifest }, signal)
+    const location = destination.locationOf({ number, root })
+    const generation = { number, root, files, carried, manifest }
+    const placed = await destination.build(request, generation, signal)
     signal.throwIfAborted()
-    await advance(database, { ...request, number, location: built.name })
+    await advance(database, { ...request, number, location })
     // Crash here: the database names the new generation and the link still the old one. recover()
     // switches at the next start.
-    await switchTo(deps, layout, built.name)
+    await destination.switch(request, location)
     // PB-08: whoever was held up between row and switch may have switched back; the row decides.
-    await agree(deps, request, layout)
-    await tidy(deps, layout, built.name)
+    await agree(deps, request)
+    await tidy(deps, request, location)
     await deps.pool.flush()
-    deps.log.info(
-      { repository, target, version, generation: number, placed: built.placed },
-      'published',
-    )
-    return { generation: number, folder: built.name, changed: true, repaired, ...sizes }
+    deps.log.info({ repository, target, version, generation: number, placed }, 'published')
+    return { generation: number, location, changed: true, repaired, ...sizes }
   }
 
   /**
    * The generation that the database names is switched to, or laid out again where somebody has
    * removed it.
    */
-  const restore = async (
-    publication: Publication,
-    layout: Layout,
-    signal: AbortSignal,
-  ): Promise<boolean> => {
+  const restore = async (publication: Publication, signal: AbortSignal): Promise<boolean> => {
     const current = await currentPublication(database.query, publication)
     if (current === undefined) return false
-    if (await hasTree(layout, current.location)) return agree(deps, publication, layout)
+    if (await destination.has(publication, current.location)) return agree(deps, publication)
     return (await publish({ ...publication, version: current.version, signal })).changed
   }
 
@@ -194,14 +177,12 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     publication: Publication,
     also?: (tx: Kysely<Tables>) => Promise<void>,
   ): Promise<void> =>
-    inTurn(layoutOf(publication.path).link, async () => {
-      const layout = layoutOf(publication.path)
-      await currentGeneration(layout)
+    inTurn(publication.path, async () => {
+      await destination.current(publication)
       await withdraw(database, publication, also)
       // Crash here: a link to what the database does not know. recover() is not told of it;
       // withdrawing again removes it.
-      await removeLink(layout)
-      await cleanUp(deps, layout, undefined)
+      await destination.withdraw(publication)
     })
 
   const repairOne = async (
@@ -226,7 +207,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   }
 
   return {
-    publish: (request) => inTurn(layoutOf(request.path).link, () => publish(request)),
+    publish: (request) => inTurn(request.path, () => publish(request)),
     withdraw: (publication, options = {}) => takeAway(publication, options.also),
     abandon: (publication, options = {}) =>
       takeAway(publication, options.also).catch((error: unknown) =>
@@ -237,8 +218,8 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       const manifests: Manifests = new Map()
       for (const publication of publications) {
         signal.throwIfAborted()
-        const link = layoutOf(publication.path).link
-        const repair = await inTurn(link, () => repairOne(publication, manifests, signal))
+        const { path } = publication
+        const repair = await inTurn(path, () => repairOne(publication, manifests, signal))
         if (repair !== undefined) repairs.push(repair)
       }
       return repairs
@@ -247,9 +228,8 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       const corrected: Publication[] = []
       for (const publication of known) {
         signal.throwIfAborted()
-        const layout = layoutOf(publication.path)
         try {
-          if (await inTurn(layout.link, () => restore(publication, layout, signal)))
+          if (await inTurn(publication.path, () => restore(publication, signal)))
             corrected.push(publication)
         } catch (error) {
           deps.log.error({ error, ...publication }, 'a published target could not be put right')
@@ -278,31 +258,17 @@ async function confirm(
  * Switches the link to the generation that the database names, if it is another and is there. True
  * if it did.
  */
-async function agree(
-  deps: PublisherDeps,
-  publication: Publication,
-  layout: Layout,
-): Promise<boolean> {
+async function agree(deps: PublisherDeps, publication: Publication): Promise<boolean> {
+  const { destination } = deps
   const current = await currentPublication(deps.database.query, publication)
-  if (current === undefined || current.location === (await currentGeneration(layout))) return false
+  if (current === undefined || current.location === (await destination.current(publication)))
+    return false
   deps.log.warn(
     { ...publication, generation: current.generation },
     'the published link did not agree with the database; switching it',
   )
-  await switchTo(deps, layout, current.location)
+  await destination.switch(publication, current.location)
   return true
-}
-
-/**
- * Whether a generation is there at all. Its files are compared when it is published next: a start
- * must not wait for that.
- */
-async function hasTree(layout: Layout, name: string): Promise<boolean> {
-  const manifest = await exactStat(join(layout.generations, name, 'MANIFEST')).catch(
-    () => undefined,
-  )
-  const tree = await exactStat(treeOf(layout, name)).catch(() => undefined)
-  return manifest?.isFile() === true && tree?.isDirectory() === true
 }
 
 function namedFiles(error: MusterError): readonly string[] {
@@ -312,11 +278,16 @@ function namedFiles(error: MusterError): readonly string[] {
 /**
  * What is kept too long costs space and nothing else: it is no reason to call a publication failed.
  */
-async function tidy(deps: PublisherDeps, layout: Layout, current: string): Promise<void> {
+async function tidy(
+  deps: PublisherDeps,
+  publication: Publication,
+  current: Location,
+): Promise<void> {
   try {
-    await cleanUp(deps, layout, current)
+    await deps.destination.clean(publication, current)
   } catch (error) {
-    deps.log.warn({ error, path: layout.generations }, 'old generations could not be removed')
+    const { path } = publication
+    deps.log.warn({ error, path }, 'old generations could not be removed')
   }
 }
 

@@ -140,8 +140,13 @@ test('a file that was deleted, altered, cut short or replaced below a published 
   await using _ = mirror
   for (const publication of [latest(mirror), snapshot(mirror)]) {
     for (const [what, damage] of damages) {
-      const { folder } = await mirror.publisher.publish({ ...publication, version, signal })
-      const generation = join(dirname(publication.path), '.gen', basename(publication.path), folder)
+      const { location } = await mirror.publisher.publish({ ...publication, version, signal })
+      const generation = join(
+        dirname(publication.path),
+        '.gen',
+        basename(publication.path),
+        location,
+      )
       await damage(join(generation, 'tree'))
       const again = await mirror.publisher.publish({ ...publication, version, signal })
       assert.equal(again.changed, true, what)

@@ -7,6 +7,8 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { PublishDestination } from '../publish/destination.ts'
+import { createFolderDestination } from '../publish/folder/destination.ts'
 import type { PackageSpec } from '../../../fixtures/rpm/spec.ts'
 import { resolveInFolder } from '../../../node/http/folder.ts'
 import { respond } from '../../../node/http/respond.ts'
@@ -60,6 +62,7 @@ export interface TestMirror extends AsyncDisposable {
   readonly database: Database
   readonly pool: Pool
   readonly mirror: Mirror
+  readonly destination: PublishDestination
   readonly publisher: Publisher
   config(overrides?: Record<string, unknown>): RepositoryConfig
   /** Events of the last sync are in `events`. */
@@ -103,8 +106,10 @@ export async function testMirror(
   )
   const healing = healerSetLater()
   const healer = options.heal === true ? { healer: healing.healer } : {}
+  const destination = createFolderDestination({ pool, clock, random: systemRandom })
   const deps = {
     formats: options.formats ?? formats,
+    destination,
     database,
     pool,
     clock,
@@ -186,6 +191,7 @@ export async function testMirror(
     database,
     pool,
     mirror,
+    destination,
     publisher: createPublisher(deps),
     config,
     events,

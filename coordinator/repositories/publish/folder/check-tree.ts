@@ -12,6 +12,7 @@ import { createBlake3 } from '../../../../shared/blake3/hash.ts'
 import type { Pool } from '../../../../shared/blobs/pool.ts'
 import { exactStat, markOf } from '../../../../shared/blobs/verified.ts'
 import type { ManifestFile } from '../../content/manifest.ts'
+import type { TreeProblem } from '../destination.ts'
 import { concurrently } from '../../../../shared/concurrency/concurrently.ts'
 
 /** Looks at once: each waits for the file system, none for a processor. */
@@ -24,12 +25,6 @@ const AT_ONCE = 16
 const WITHOUT_PAUSE = 8
 /** Problems that are named; one is enough to lay the tree out again, the rest helps a person. */
 const MAX_PROBLEMS = 100
-
-export interface TreeProblem {
-  /** Below the tree; '' is the tree itself. */
-  readonly path: string
-  readonly reason: string
-}
 
 export interface CheckedTree {
   /** None: the tree is what it must be. */

@@ -7,14 +7,9 @@ import { join } from 'node:path'
 import type { Pool } from '../../../../shared/blobs/pool.ts'
 import type { Clock } from '../../../../shared/clock.ts'
 import type { Random } from '../../../../shared/random.ts'
+import { KEPT_GENERATIONS } from '../destination.ts'
 import { diskError } from '../errors.ts'
-import {
-  generationNumber,
-  isLeftover,
-  KEPT_GENERATIONS,
-  type Layout,
-  temporaryName,
-} from './layout.ts'
+import { generationNumber, isLeftover, type Layout, temporaryName } from './layout.ts'
 
 /**
  * A builder on another machine, or in another container, shows every minute that it lives

@@ -7,9 +7,6 @@ import { basename, dirname, join, normalize } from 'node:path'
 import { hasEnded, ownProcess, PROCESS_NAME } from '../../../../shared/process-owner.ts'
 import type { Random } from '../../../../shared/random.ts'
 
-/** Generations kept on disk, so that switching back is one rename. */
-export const KEPT_GENERATIONS = 3
-
 const FOLDER = '.gen'
 const NAME = /^(\d{1,15})-([0-9a-f]{16})$/
 

@@ -7,13 +7,14 @@ import { chmod, mkdir, rename, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Pool } from '../../../../shared/blobs/pool.ts'
 import { exactStat, markOf } from '../../../../shared/blobs/verified.ts'
-import { canonicalJson, type Json } from '../../../../shared/canonical-json.ts'
+import { canonicalJson } from '../../../../shared/canonical-json.ts'
 import type { Clock } from '../../../../shared/clock.ts'
 import { makeDurableFolder, syncFolder, writeDurable } from '../../../../shared/durable-file.ts'
 import type { Random } from '../../../../shared/random.ts'
 import type { ManifestFile } from '../../content/manifest.ts'
 import { concurrently } from '../../../../shared/concurrency/concurrently.ts'
 import { checkTree, foldersOf } from './check-tree.ts'
+import type { Generation } from '../destination.ts'
 import { diskError, publishError } from '../errors.ts'
 import { generationName, type Layout, temporaryName } from './layout.ts'
 import { createPlacer, type Method } from './place.ts'
@@ -37,17 +38,6 @@ export interface BuiltTree {
   /** Name of the generation's folder. */
   readonly name: string
   readonly placed: Readonly<Record<Method, number>>
-}
-
-export interface Generation {
-  readonly number: number
-  readonly root: string
-  /** All paths have been checked; none is a folder of another. The pool has each blob, sound. */
-  readonly files: readonly ManifestFile[]
-  /** Metadata of earlier versions, laid out beside them. */
-  readonly carried: readonly ManifestFile[]
-  /** Written beside the tree. */
-  readonly manifest: { readonly [key: string]: Json }
 }
 
 export async function buildTree(

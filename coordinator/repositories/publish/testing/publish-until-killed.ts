@@ -4,6 +4,7 @@
  * many places there are. Run by crash.test.ts.
  */
 import { join } from 'node:path'
+import { createFolderDestination } from '../folder/destination.ts'
 import { openPool, type Pool } from '../../../../shared/blobs/pool.ts'
 import { systemClock } from '../../../../shared/clock.ts'
 import { systemRandom } from '../../../../shared/random.ts'
@@ -50,8 +51,8 @@ const pool: Pool = deadly(
 const publisher = createPublisher({
   database,
   pool,
+  destination: createFolderDestination({ pool, clock, random: deadly(systemRandom, ['bytes']) }),
   clock,
-  random: deadly(systemRandom, ['bytes']),
   log: silentLog,
 })
 const signal = new AbortController().signal
