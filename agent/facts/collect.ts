@@ -4,7 +4,7 @@
  */
 import { factSet, type FactSet, type HostFacts } from '../../shared/facts/package-set.ts'
 import type { Logger } from '../../shared/logger.ts'
-import { type CollectorOptions, createCollectors } from './collectors/all.ts'
+import { type CollectorOptions, createCollectors } from './all-collectors.ts'
 import type { Collector, CollectorResult, Found } from './collectors/collector.ts'
 import { collectorError } from './collectors/errors.ts'
 import { readHost } from './collectors/host.ts'

@@ -7,7 +7,7 @@ import { test, type TestContext } from 'node:test'
 import Database from 'better-sqlite3'
 import { recordedLog } from '../../shared/testing/recorded-log.ts'
 import { collectAll } from './collect.ts'
-import { createCollectors } from './collectors/all.ts'
+import { createCollectors } from './all-collectors.ts'
 
 /** Everything below a folder: names, kinds, modes, times and bytes. */
 async function everything(folder: string): Promise<Record<string, string>> {

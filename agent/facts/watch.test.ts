@@ -10,7 +10,7 @@ import { recordedLog } from '../../shared/testing/recorded-log.ts'
 import { storageFailure } from '../../shared/storage-error.ts'
 import { errnoError } from '../../shared/testing/faulty-disk.ts'
 import { until } from '../testing/until.ts'
-import { createCollectors } from './collectors/all.ts'
+import { createCollectors } from './all-collectors.ts'
 import { readRpmDatabase } from './collectors/rpm/database.ts'
 import { watchPackages } from './watch.ts'
 

@@ -1,9 +1,9 @@
 /** Every collector of this version. */
-import type { Logger } from '../../../shared/logger.ts'
-import type { Collector } from './collector.ts'
-import { dpkgCollector } from './dpkg/collect.ts'
-import { createRpmCollector } from './rpm/collect.ts'
-import { unsupportedCollectors } from './unsupported.ts'
+import type { Logger } from '../../shared/logger.ts'
+import type { Collector } from './collectors/collector.ts'
+import { dpkgCollector } from './collectors/dpkg/collect.ts'
+import { createRpmCollector } from './collectors/rpm/collect.ts'
+import { unsupportedCollectors } from './collectors/unsupported.ts'
 
 export interface CollectorOptions {
   /** rpm, for databases that only it can read. Default: `rpm` of the system. */
