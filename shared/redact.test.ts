@@ -48,6 +48,7 @@ test('redact: masks common forms of secrets that were never protected', () => {
     '-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n-----END OPENSSH PRIVATE KEY-----',
     '-----BEGIN PRIVATE KEY-----\nhunter2',
     'muster1-abcdefghijklmnop234567hunter2',
+    'muster-token1-abcdefghijklmnop234567hunter2',
   ]
   for (const text of shapes) assert.doesNotMatch(redactor.text(text), /hunter2|ter2@/, text)
 })
@@ -59,6 +60,7 @@ test('redact: leaves ordinary text unchanged', () => {
     'listen on /ip4/127.0.0.1/tcp/8470 and http://127.0.0.1:8480/',
     'SHA256:abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ',
     'the password is wrong',
+    'muster-ticket1-abcdefghijklmnop234567',
   ]
   for (const text of ordinary) assert.equal(redactor.text(text), text)
 })

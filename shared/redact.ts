@@ -32,8 +32,8 @@ const SHAPES: readonly (readonly [RegExp, string])[] = [
   // The password of a URL: https://user:password@host, postgresql://user:password@host. The
   // password may contain an @.
   [/\b([a-z][a-z0-9+.-]{1,20}:\/\/[^\s/:@"']{0,255}:)[^\s/"']{1,1024}@/gi, `$1${MASK}@`],
-  // Enrolment tokens and tickets; they share one form, and only the program can tell them apart.
-  [/\bmuster1-[a-z2-7]{16,}/gi, `muster1-${MASK}`],
+  // Enrolment tokens. Before 0.2 tickets, which hold no secret, had the same form as tokens.
+  [/\bmuster(1|-token1)-[a-z2-7]{16,}/gi, `muster$1-${MASK}`],
   [/\b(authorization"?\s*[:=]\s*"?(?:basic|bearer|digest)?\s*)[^\s",]{4,}/gi, `$1${MASK}`],
   [
     /\b((?:password|passwd|passphrase|secret|api[_-]?key|private[_-]?key)"?\s*[:=]\s*"?)[^\s"',}&]{4,}/gi,

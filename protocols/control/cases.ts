@@ -112,8 +112,8 @@ export const cases: readonly Case[] = [
     id: 'the ticket',
     method: 'ticket',
     part: 'response',
-    message: { ticket: 'muster1-abc' },
-    hex: 'a1667469636b65746b6d7573746572312d616263',
+    message: { ticket: 'muster-ticket1-abc' },
+    hex: 'a1667469636b6574726d75737465722d7469636b6574312d616263',
   },
   {
     id: 'a host that is connected',

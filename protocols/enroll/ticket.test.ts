@@ -14,6 +14,8 @@ const ticket = {
   secret: new Uint8Array(32).fill(9),
 }
 
+const { secret: _, ...withoutSecret } = ticket
+
 test('base32 round-trips every byte string and rejects other spellings', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) =>
@@ -26,7 +28,7 @@ test('base32 round-trips every byte string and rejects other spellings', () => {
 
 test('a token round-trips and is one shell word', () => {
   const text = formatTicket(ticket)
-  assert.match(text, /^muster1-[a-z2-7]+$/)
+  assert.match(text, /^muster-token1-[a-z2-7]+$/)
   const parsed = parseTicket(` ${text}\n`)
   assert.equal(parsed.fleet, ticket.fleet)
   assert.deepEqual(Buffer.from(parsed.secret ?? []), Buffer.from(ticket.secret))
@@ -38,12 +40,15 @@ test('ID-10: a token holds only base32, and other texts are rejected with a reas
   for (const bad of [
     '',
     'muster1-',
+    'muster-token1-',
     'muster2-abc',
     `${text}$(id)`,
     `${text};ls`,
     text.slice(0, -3),
     text.toUpperCase(),
-    text.replace('muster1-', 'muster1:'),
+    text.replace('token1-', 'token1:'),
+    text.replace('-token1-', '-ticket1-'),
+    formatTicket(withoutSecret).replace('-ticket1-', '-token1-'),
   ])
     assert.throws(
       () => parseTicket(bad),
@@ -51,7 +56,18 @@ test('ID-10: a token holds only base32, and other texts are rejected with a reas
       bad,
     )
   // Rejected for its length, before any decoding.
-  assert.throws(() => parseTicket(`muster1-${'a'.repeat(20_000)}`), /longer than 16384 characters/)
+  assert.throws(
+    () => parseTicket(`muster-token1-${'a'.repeat(20_000)}`),
+    /longer than 16384 characters/,
+  )
+})
+
+test('tickets and tokens differ in their first word, and their old form is still read', () => {
+  const text = formatTicket(withoutSecret)
+  assert.match(text, /^muster-ticket1-[a-z2-7]+$/)
+  assert.equal(parseTicket(text).secret, undefined)
+  for (const form of [text, formatTicket(ticket)])
+    assert.deepEqual(parseTicket(form.replace(/^muster-\w+1-/, 'muster1-')), parseTicket(form))
 })
 
 test('a ticket with one changed character never parses as another ticket', () => {

@@ -1,7 +1,8 @@
 /**
  * Tickets and tokens. A ticket has the addresses of a fleet's coordinators and pins the fleet's
- * root. It holds nothing secret. A token is a ticket with a single-use secret. Both are `muster1-`
- * and base32, one word that is safe to paste into any shell (ID-10).
+ * root. It holds nothing secret. A token is a ticket with a single-use secret. They begin with
+ * `muster-ticket1-` and `muster-token1-`, then base32: one word that is safe to paste into any
+ * shell (ID-10). Both began with `muster1-` before 0.2, which is still read.
  */
 import { decode, encode } from 'cborg'
 import { z } from 'zod'
@@ -30,7 +31,10 @@ export const ticketError = defineErrors({
   },
 })
 
-const PREFIX = 'muster1-'
+const TICKET_PREFIX = 'muster-ticket1-'
+const TOKEN_PREFIX = 'muster-token1-'
+/** Of both, before 0.2. */
+const OLD_PREFIX = 'muster1-'
 /**
  * More than a coordinator has interfaces. Each address that does not answer costs the caller a
  * timeout.
@@ -59,19 +63,23 @@ export function formatTicket(ticket: Ticket): string {
     a: [...ticket.addresses],
     ...(ticket.secret ? { s: ticket.secret } : {}),
   }
-  return PREFIX + encodeBase32(encode(body))
+  const prefix = ticket.secret === undefined ? TICKET_PREFIX : TOKEN_PREFIX
+  return prefix + encodeBase32(encode(body))
 }
 
 /** @throws ticket.malformed for any text that {@link formatTicket} did not write. */
 export function parseTicket(text: string): Ticket {
   const trimmed = text.trim()
-  if (!trimmed.startsWith(PREFIX))
-    throw ticketError('ticket.malformed', { reason: `it does not begin with ${PREFIX}` })
+  const prefix = [TICKET_PREFIX, TOKEN_PREFIX, OLD_PREFIX].find((one) => trimmed.startsWith(one))
+  if (prefix === undefined) {
+    const reason = `it begins with neither ${TICKET_PREFIX} nor ${TOKEN_PREFIX}`
+    throw ticketError('ticket.malformed', { reason })
+  }
   if (trimmed.length > MAX_TICKET_CHARACTERS)
     throw ticketError('ticket.malformed', {
       reason: `it is longer than ${MAX_TICKET_CHARACTERS} characters`,
     })
-  const bytes = decodeBase32(trimmed.slice(PREFIX.length))
+  const bytes = decodeBase32(trimmed.slice(prefix.length))
   if (bytes === undefined)
     throw ticketError('ticket.malformed', {
       reason: 'it has characters that no ticket has, or is cut short',
@@ -86,6 +94,9 @@ export function parseTicket(text: string): Ticket {
   if (!result.success)
     throw ticketError('ticket.malformed', { reason: 'it has another version, or was altered' })
   const { f, r, a, s } = result.data
+  // A token that looks like a ticket would be shown to people, with its secret.
+  if (prefix !== OLD_PREFIX && (prefix === TOKEN_PREFIX) !== (s !== undefined))
+    throw ticketError('ticket.malformed', { reason: 'it is cut short or altered' })
   return {
     fleet: fleetId.parse(Buffer.from(f).toString('hex')),
     root: r,

@@ -31,11 +31,11 @@ export const command = defineCommand({
   arguments: args,
   examples: [
     {
-      command: 'muster agent join muster1-… --name web-17',
+      command: 'muster agent join muster-token1-… --name web-17',
       does: 'writes the home and prints the agent id; then: muster agent run',
     },
     {
-      command: 'muster agent join muster1-… --host-key /etc/ssh/ssh_host_ed25519_key',
+      command: 'muster agent join muster-token1-… --host-key /etc/ssh/ssh_host_ed25519_key',
       does: 'with the host’s SSH key as the node’s',
     },
   ],

@@ -18,7 +18,7 @@ export const command = defineCommand({
   arguments: args,
   examples: [
     {
-      command: 'muster context add prod muster1-…',
+      command: 'muster context add prod muster-ticket1-…',
       does: 'then every command goes to prod, unless told otherwise',
     },
     {

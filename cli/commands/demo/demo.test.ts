@@ -16,7 +16,7 @@ test('demo: it never leads to a coordinator or a configuration of the user’s o
   t.after(() => rm(parent, { recursive: true, force: true }))
   const folder = join(parent, 'kept')
   const elsewhere = {
-    MUSTER_COORDINATOR: 'muster1-somewhere',
+    MUSTER_COORDINATOR: 'muster-ticket1-somewhere',
     MUSTER_CONTEXT: 'prod',
     MUSTER_CONFIG: '/no/such/config.yaml',
   }
