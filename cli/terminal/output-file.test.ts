@@ -10,6 +10,7 @@ import {
   lstat,
   mkdir,
   mkdtemp,
+  open,
   readdir,
   readFile,
   readlink,
@@ -23,6 +24,7 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { systemClock } from '../../shared/clock.ts'
 import { systemRandom } from '../../shared/random.ts'
+import { openRegular } from './open-regular.ts'
 import { writeOutputFile } from './output-file.ts'
 import { createSink } from './sink.ts'
 import { type BlobServer, serveBlob } from '../testing/blob-server.ts'
@@ -329,4 +331,61 @@ test("output file: another user's file in a shared folder keeps its owner", {
     [await readFile(file, 'utf8'), uid, gid, await mode(file)],
     ['after', 65_533, 65_533, 0o666],
   )
+})
+
+test('output file: a pipe, a link or a device that takes the place of a file is not opened as one', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-output-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const at = (name: string): string => join(folder, name)
+  execFileSync('mkfifo', [at('pipe')])
+  await writeFile(at('file'), 'before')
+  await symlink('file', at('link'))
+  for (const other of [at('pipe'), at('link'), '/dev/null'])
+    assert.equal(await openRegular(other), undefined, other)
+  // With a reader the open succeeds, and the look at the opened file tells.
+  const reader = await open(at('pipe'), 'r+')
+  assert.equal(await openRegular(at('pipe')), undefined)
+  await reader.close()
+  await assert.rejects(openRegular(at('absent')), { code: 'ENOENT' })
+  const file = await openRegular(at('file'))
+  await file?.close()
+  assert.equal(await readFile(at('file'), 'utf8'), 'before')
+})
+
+test('output file: a file that is a pipe or a link when it is overwritten ends as what it is then', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-output-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const at = (name: string): string => join(folder, name)
+  const swaps: [string, () => Promise<unknown>, () => Promise<string>][] = [
+    ['pipe', async () => execFileSync('mkfifo', [at('to')]), () => readFile(at('to'), 'utf8')],
+    [
+      'link',
+      async () => {
+        await writeFile(at('real'), 'before')
+        await symlink('real', at('to'))
+      },
+      () => readFile(at('real'), 'utf8'),
+    ],
+  ]
+  for (const [name, swap, read] of swaps) {
+    await rm(at('to'), { force: true })
+    await writeFile(at('to'), 'before')
+    // Two names: the file is overwritten in place, not renamed over.
+    await rm(at('two'), { force: true })
+    await link(at('to'), at('two'))
+    const sink = createSink(process.stdout, { color: false })
+    const { signal } = new AbortController()
+    const deps = { clock: systemClock, random: systemRandom, stdout: sink, stderr: sink, signal }
+    const swapped = Promise.withResolvers<void>()
+    const written = writeOutputFile(deps, at('to'), async (write) => {
+      await write(Buffer.from('after'))
+      await rm(at('to'))
+      await swap()
+      swapped.resolve()
+    })
+    await swapped.promise
+    const [text] = await Promise.all([name === 'pipe' ? read() : written.then(read), written])
+    assert.equal(text, 'after', name)
+    assert.equal(await readFile(at('two'), 'utf8'), 'before', name)
+  }
 })

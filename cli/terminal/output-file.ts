@@ -13,6 +13,7 @@ import { syncFolder } from '../../shared/durable-file.ts'
 import type { Random } from '../../shared/random.ts'
 import { KIB } from '../../shared/units.ts'
 import { fileError } from './file-errors.ts'
+import { openRegular } from './open-regular.ts'
 import { descriptorStream, openStream, type OutputStream } from './output-stream.ts'
 import { findOutputTarget, type OutputTarget } from './output-target.ts'
 import type { Sink } from './sink.ts'
@@ -33,6 +34,8 @@ interface Named {
 }
 type FileTarget = Extract<OutputTarget, { kind: 'file' | 'new' }>
 
+/** Looks at a target that another program replaces again and again. */
+const MAX_LOOKS = 5
 /** Copied at once where a file is overwritten in place. */
 const COPY_BYTES = 256 * KIB
 /**
@@ -104,12 +107,18 @@ async function place(
   part: Part,
   target: OutputTarget,
 ): Promise<void> {
-  if (target.kind === 'descriptor' || target.kind === 'stream')
-    return throughStream(deps, named, target, (write) => copy(part, write))
-  if (part.beside && (await disk(named, replaced(part, target)))) return
-  if (target.kind === 'file') return overwrite(named, part, target)
-  // The folder took no file before, and now the one that could be overwritten is gone.
-  throw unwritable(named, Object.assign(new Error('EACCES'), { code: 'EACCES' }))
+  for (let found = target, looks = 1; ; looks += 1) {
+    if (found.kind === 'descriptor' || found.kind === 'stream')
+      return throughStream(deps, named, found, (write) => copy(part, write))
+    if (part.beside && (await disk(named, replaced(part, found)))) return
+    // The folder took no file before, and now the one that could be overwritten is gone.
+    if (found.kind === 'new') throw unwritable(named, failure('EACCES'))
+    const file = await disk(named, openRegular(found.path))
+    if (file !== undefined) return overwrite(named, part, found.path, file)
+    if (looks === MAX_LOOKS) throw unwritable(named, failure('EBUSY'))
+    // Another program put something else there in this moment.
+    found = await disk(named, findOutputTarget(named.to))
+  }
 }
 
 /** Renames the part over the target; false where that would change more than the content. */
@@ -139,17 +148,12 @@ async function likeBefore(handle: FileHandle, before: Stats): Promise<void> {
 }
 
 /** Where the file can't be replaced. A crash in the middle leaves it written in part. */
-async function overwrite(
-  named: Named,
-  part: Part,
-  target: Extract<OutputTarget, { kind: 'file' }>,
-): Promise<void> {
-  const { size } = await disk(named, part.handle.stat())
-  const file = await disk(named, open(target.path, constants.O_WRONLY))
+async function overwrite(named: Named, part: Part, path: string, file: FileHandle): Promise<void> {
   try {
-    const { bavail, bsize } = await disk(named, statfs(target.path))
-    if (size - target.stats.blocks * 512 > bavail * bsize)
-      throw unwritable(named, Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' }))
+    const { size } = await disk(named, part.handle.stat())
+    const { blocks } = await disk(named, file.stat())
+    const { bavail, bsize } = await disk(named, statfs(path))
+    if (size - blocks * 512 > bavail * bsize) throw unwritable(named, failure('ENOSPC'))
     try {
       await copy(part, (bytes) => writeAll(file.fd, bytes))
       await file.truncate(size)
@@ -199,6 +203,10 @@ async function throughStream<T>(
     await stream.destroy()
     throw error
   }
+}
+
+function failure(code: 'EACCES' | 'EBUSY' | 'ENOSPC'): Error {
+  return Object.assign(new Error(code), { code })
 }
 
 function disk<T>(named: Named, work: Promise<T>): Promise<T> {

@@ -56,7 +56,7 @@ test('sink: a closed pipe ends a command with exit 141 and without a word', asyn
 
 test('sink: a terminal that was never given a size has 80 columns, and progress fits them', () => {
   const terminal = Object.assign(new PassThrough(), { columns: 0, isTTY: true })
-  const sink = createSink(terminal as never, { color: false })
+  const sink = createSink(terminal, { color: false })
   assert.equal(sink.columns, 80)
   const deps = { clock: systemClock, sink }
   const progress = createProgress(deps, { what: 'epel9', unit: 'files', mode: 'line' })

@@ -61,7 +61,7 @@ function writeFile(
 }
 
 export function createSink(
-  stream: NodeJS.WritableStream & Partial<WriteStream> & Partial<FileStream>,
+  stream: NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'> & FileStream>,
   options: { color: boolean },
 ): Sink {
   const gone = new AbortController()
