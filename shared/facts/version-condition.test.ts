@@ -1,7 +1,42 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseEvr } from '../packages/rpm-version.ts'
+import { versionsOf } from '../packages/managers.ts'
 import { versionCondition } from './version-condition.ts'
+
+const installedBy = (manager: string, version: string) => ({
+  manager,
+  ...versionsOf(manager).parse(version),
+})
+
+test('version condition: each manager has its own order, and its own meaning of no release', () => {
+  const holds: [manager: string, condition: string, installed: string, holds: boolean][] = [
+    ['rpm', '= 1.5', '1.5-1.el9', true],
+    ['rpm', '<= 1.5', '1.5-1.el9', true],
+    ['rpm', '>= 1.5', '1.5-1.el9', true],
+    ['rpm', '> 1.5', '1.5-1.el9', false],
+    ['rpm', '< 1.5', '1.5-1.el9', false],
+    ['rpm', '< 1.5', '1.5~rc1-1.el9', true],
+    ['rpm', '= 1.5-1.el9', '1.5-1.el9', true],
+    ['rpm', '= 1.5', '1:1.5-1.el9', false],
+    ['rpm', '> 1.5', '1:1.0-1.el9', true],
+    ['rpm', '= 1:1.5', '1:1.5-1.el9', true],
+    ['dpkg', '= 1.5', '1.5-1', false],
+    ['dpkg', '> 1.5', '1.5-1', true],
+    ['dpkg', '= 1.5', '1.5-0', true],
+    ['dpkg', '= 1.5', '0:1.5', true],
+    ['dpkg', '> 1.5', '1:1.0-1', true],
+    ['dpkg', '< 1.18.0-6+deb11u3', '1.18.0-6ubuntu14.4', true],
+    ['rpm', '< 1.18.0-6+deb11u3', '1.18.0-6ubuntu14.4', false],
+    ['portage', '= 1.5', '1.5-r1', false],
+    ['portage', '> 1.5', '1.5-r1', true],
+  ]
+  for (const [manager, condition, installed, expected] of holds)
+    assert.equal(
+      versionCondition(condition)?.(installedBy(manager, installed)),
+      expected,
+      `${manager}: ${installed} ${condition}`,
+    )
+})
 
 test('version condition: each operator, with blanks or without, epoch and release', () => {
   const holds: [condition: string, installed: string, holds: boolean][] = [
@@ -19,7 +54,7 @@ test('version condition: each operator, with blanks or without, epoch and releas
   ]
   for (const [condition, installed, expected] of holds)
     assert.equal(
-      versionCondition(condition)?.(parseEvr(installed)),
+      versionCondition(condition)?.(installedBy('rpm', installed)),
       expected,
       `${installed} ${condition}`,
     )

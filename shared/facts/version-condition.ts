@@ -1,5 +1,6 @@
 /** A condition on an installed version, such as `< 3.0.7-25.el9`, as people write it. Pure. */
-import { compareEvr, type Evr, parseEvr } from '../packages/rpm-version.ts'
+import type { PackageVersion } from '../packages/manager.ts'
+import { versionsOf } from '../packages/managers.ts'
 
 const OPERATORS = {
   '<': (order: number) => order < 0,
@@ -17,13 +18,25 @@ const OPERATORS = {
  */
 const CONDITION = /^\s*(<=|>=|==|<|>|=)?\s*((?:\d{1,10}:)?(?=[^:]*\d)[\p{L}\d._+~^-]+)\s*$/u
 
-/** The test that a condition is; undefined if the text isn't one. */
-export function versionCondition(text: string): ((installed: Evr) => boolean) | undefined {
+/** What a condition is about: the version and the manager that owns the package. */
+export interface InstalledVersion extends PackageVersion {
+  readonly manager: string
+}
+
+/**
+ * The test that a condition is; undefined if the text isn't one. Each package is compared by the
+ * rules of its own manager.
+ */
+export function versionCondition(
+  text: string,
+): ((installed: InstalledVersion) => boolean) | undefined {
   const [, operator = '=', version] = CONDITION.exec(text) ?? []
   if (version === undefined || !isOperator(operator)) return undefined
   const holds = OPERATORS[operator]
-  const wanted = parseEvr(version)
-  return (installed) => holds(compareEvr(installed, wanted))
+  return (installed) => {
+    const versions = versionsOf(installed.manager)
+    return holds(versions.compareToWanted(installed, versions.parse(version)))
+  }
 }
 
 function isOperator(text: string): text is keyof typeof OPERATORS {

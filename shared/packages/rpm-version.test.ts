@@ -1,24 +1,10 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { compareEvr, compareVersions, formatEvr, parseEvr } from './rpm-version.ts'
+import { compareEvr, compareVersions, formatEvr, parseEvr, rpmVersions } from './rpm-version.ts'
+import { describeManager, readVectors as vectors } from './testing.ts'
 
-const RELATION: Readonly<Record<string, number>> = { '<': -1, '=': 0, '>': 1 }
-
-function vectors(file: string): { left: string; relation: number; right: string }[] {
-  const text = readFileSync(
-    new URL(`../../fixtures/vectors/versions/${file}`, import.meta.url),
-    'utf8',
-  )
-  return text
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('#'))
-    .map((line) => {
-      const [left, relation, right] = line.split('\t') as [string, string, string]
-      return { left, relation: RELATION[relation] as number, right }
-    })
-}
+describeManager(rpmVersions, vectors('rpm-evr.tsv'))
 
 test('evr: version strings compare as rpm 4.18 compares them', () => {
   const cases = vectors('rpm-version.tsv')

@@ -2,13 +2,9 @@
  * Versions as rpm compares them. {@link compareVersions} gives what rpm's own `rpmvercmp` gives for
  * every pair of strings, byte for byte; the tests hold it to some thousand of rpm's answers.
  */
+import type { PackageManager, PackageVersion } from './manager.ts'
 
-/** Epoch, version and release of a package. An absent epoch is 0; an absent release is empty. */
-export interface Evr {
-  readonly epoch: number
-  readonly version: string
-  readonly release: string
-}
+export type Evr = PackageVersion
 
 /** `1:2.0-3`, `2.0-3`, `2.0`: the epoch only if it isn't 0, the release only if there is one. */
 export function formatEvr(evr: Evr): string {
@@ -37,6 +33,25 @@ export function compareEvr(a: Evr, b: Evr): number {
     compareVersions(a.version, b.version) ||
     compareVersions(a.release, b.release)
   )
+}
+
+/**
+ * rpm's order in a dependency such as `foo < 1.5`: an absent epoch is 0, and where one side has no
+ * release, only the versions count.
+ */
+function compareToWanted(installed: Evr, wanted: Evr): number {
+  const anyRelease = installed.release === '' || wanted.release === ''
+  return anyRelease
+    ? compareEvr({ ...installed, release: '' }, { ...wanted, release: '' })
+    : compareEvr(installed, wanted)
+}
+
+export const rpmVersions: PackageManager = {
+  name: 'rpm',
+  parse: parseEvr,
+  format: formatEvr,
+  compare: compareEvr,
+  compareToWanted,
 }
 
 /**

@@ -7,7 +7,7 @@ const flags = {
     accepts: 'text',
     type: 'string',
     value: 'COND',
-    summary: 'a condition such as < 3.0.7-25.el9; versions compare as rpm does',
+    summary: 'a condition such as < 3.0.7-25.el9, by the rules of the package manager',
   },
   on: { type: 'list', value: 'HOSTS', summary: 'only these hosts: a name, k=v[,k=v], or all' },
 } as const satisfies FlagSpecs

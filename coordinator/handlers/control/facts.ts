@@ -12,8 +12,8 @@ import {
   isFailure,
   isStale,
 } from '../../../shared/facts/collection.ts'
-import { versionCondition } from '../../../shared/facts/version-condition.ts'
-import { type Evr, formatEvr } from '../../../shared/packages/rpm-version.ts'
+import { type InstalledVersion, versionCondition } from '../../../shared/facts/version-condition.ts'
+import { versionsOf } from '../../../shared/packages/managers.ts'
 import { inventoryError } from '../../inventory/errors.ts'
 import { type FactStore, MAX_HISTORY, MAX_VERSIONS } from '../../inventory/fact-store.ts'
 import { managersOf, problemsOf } from '../../inventory/host-collections.ts'
@@ -130,7 +130,7 @@ export function factsHandlers(deps: {
             host: agent.name,
             manager: row.manager,
             name,
-            version: formatEvr(row),
+            version: versionsOf(row.manager).format(row),
             arch: row.arch,
             seenAt: rfc3339(row.at),
             stale: !deps.connected(agent.peerId) || problem !== undefined,
@@ -168,7 +168,7 @@ function isOddOf({ kind, reason }: FactProblem, name: string): boolean {
 }
 
 /** Without a condition every version passes. @throws inventory.bad-version */
-function condition(text: string | undefined): (installed: Evr) => boolean {
+function condition(text: string | undefined): (installed: InstalledVersion) => boolean {
   if (text === undefined) return () => true
   const matches = versionCondition(text)
   if (matches === undefined) throw inventoryError('inventory.bad-version', { version: text })
