@@ -54,10 +54,10 @@ export interface Fail<T extends Kinds> {
       ? [data: DataOf<T[C]>, options?: { cause?: unknown }]
       : [data?: Record<never, never>, options?: { cause?: unknown }]
   ): MusterError
-  /** True if `error` is one of this area's errors, with this code if one is given. */
+  /** True if `error` is one of this area's errors, with one of these codes if any are given. */
   is<C extends keyof T & string = keyof T & string>(
     error: unknown,
-    code?: C,
+    ...codes: readonly C[]
   ): error is MusterError & { readonly code: C }
   readonly codes: readonly (keyof T & string)[]
 }
@@ -80,8 +80,9 @@ export function defineErrors<const T extends Kinds>(kinds: T): Fail<T> {
     data: ErrorData = {},
     options: { cause?: unknown } = {},
   ): MusterError => new MusterError(code, registry.get(code) as ErrorKind, data, options)
-  const is = (error: unknown, code?: string): boolean =>
-    error instanceof MusterError && (code === undefined ? error.code in kinds : error.code === code)
+  const is = (error: unknown, ...codes: readonly string[]): boolean =>
+    error instanceof MusterError &&
+    (codes.length === 0 ? Object.hasOwn(kinds, error.code) : codes.includes(error.code))
   return Object.assign(fail, { is, codes: Object.keys(kinds) }) as unknown as Fail<T>
 }
 

@@ -3,6 +3,7 @@
  * errors, too many open files, no permission. Only this module creates them, so that a caller
  * doesn't mistake one for a bug, a closed connection or a bad signature.
  */
+import { blobError } from './blobs/errors.ts'
 import { diskReason } from './disk-reason.ts'
 import { defineErrors } from './errors.ts'
 
@@ -66,6 +67,9 @@ export function storageWords({ code, path }: { code: string; path: string }): st
   return `${words}: ${path.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}')}`
 }
 
+/** The disk has no space left, rather than a fault. */
+export const isNoSpaceCode = (code: StorageCode): boolean => code === 'storage.full'
+
 export function isStorageCode(code: string): code is StorageCode {
   return (storageError.codes as readonly string[]).includes(code)
 }
@@ -84,7 +88,8 @@ const CODES: Readonly<Record<string, StorageCode>> = {
 }
 
 /** Codes of other areas for the same failures: the pool has its own texts. */
-const OTHERS: ReadonlySet<string> = new Set(['blob.no-space', 'blob.disk', 'blob.suspect'])
+const isOther = (error: unknown): boolean =>
+  blobError.is(error, 'blob.no-space', 'blob.disk', 'blob.suspect')
 
 /** Our error for a failure of the disk; any other error unchanged. */
 export function storageFailure(
@@ -113,5 +118,5 @@ export async function storing<T>(
 
 /** True for a failure of this machine's disk, from any area. */
 export function isStorageFailure(error: unknown): boolean {
-  return storageError.is(error) || OTHERS.has(String((error as { code?: unknown } | null)?.code))
+  return storageError.is(error) || isOther(error)
 }

@@ -19,12 +19,6 @@ export const commandError = defineErrors({
     message: (d: { reason: string }) =>
       `nothing proves that the order stands in the log: ${d.reason}`,
   },
-  'command.position-moved': {
-    exit: 'conflict',
-    retryable: true,
-    message: (d: { size: number }) =>
-      `this host has seen the log at ${d.size} entries since it was asked`,
-  },
   'command.not-covered': {
     exit: 'denied',
     message: (d: { actor: string; reason: string }) =>

@@ -10,6 +10,7 @@
  *    is included in it, holds this very intent, and files it as what it is. Whether the operation
  *    was seen before is the journal's question, which comes next.
  */
+import { commandRefusal } from '../../protocols/command/errors.ts'
 import type { PerformRequest } from '../../protocols/command/messages.ts'
 import { type ArgumentsOf, VERBS } from '../../protocols/control/verbs.ts'
 import type { TrustState } from '../../node/membership/trust-state.ts'
@@ -151,7 +152,7 @@ async function requireProof(
   })
   // Gossip or another order moved this host's position meanwhile: the coordinator proves again.
   if (offered.result !== 'accepted' && offered.known.size !== request.consistentFrom)
-    throw commandError('command.position-moved', { size: offered.known.size })
+    throw commandRefusal('command.position-moved', { size: offered.known.size })
   requireAccepted(checkpoint, offered)
 }
 

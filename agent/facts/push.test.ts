@@ -1,3 +1,4 @@
+import { factsRefusal } from '../../protocols/facts/errors.ts'
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -14,7 +15,6 @@ import { dialSocket, serveSocket } from '../../protocols/rpc/socket.ts'
 import { signedMessage } from '../../protocols/statement.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import { systemClock as clock } from '../../shared/clock.ts'
-import { defineErrors } from '../../shared/errors.ts'
 import { apply, type FactState } from '../../shared/facts/apply.ts'
 import { factPackage, type FactSet, factSet } from '../../shared/facts/package-set.ts'
 import { readUpdate } from '../../shared/facts/update.ts'
@@ -27,13 +27,6 @@ import { openJournal } from './journal.ts'
 import { pushFacts } from './push.ts'
 import { createReport } from './report.ts'
 
-/** As the coordinator's own (coordinator/inventory/errors.ts). */
-const inventoryError = defineErrors({
-  'inventory.refused': {
-    exit: 'verification',
-    message: (d: { host: string; reason: string }) => `${d.host}: ${d.reason}`,
-  },
-})
 const os = { id: 'test', version: '1', name: 'Test', kernel: '6', arch: 'x86_64', hostname: 'a1' }
 const setOf = (...names: string[]): FactSet =>
   factSet(
@@ -82,7 +75,7 @@ async function fleetOfTwo(t: TestContext, options: { older?: boolean } = {}) {
           now: clock.now(),
         })
         if (applied.result === 'refused')
-          throw inventoryError('inventory.refused', { host: 'a1', reason: applied.reason })
+          throw factsRefusal('inventory.refused', { host: 'a1', reason: applied.reason })
         if (applied.result === 'applied') coordinator.state = applied.state
         return {
           result: applied.result,

@@ -2,10 +2,15 @@
  * Sends a host's facts instead of waiting to be asked for them: for whoever wants to know that they
  * have arrived.
  */
+import { factsRefusal } from '../../protocols/facts/errors.ts'
 import type { Client } from '../../protocols/rpc/call.ts'
 import type { facts } from '../../protocols/facts/protocol.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
+<<<<<<< HEAD
 import { MusterError } from '../../shared/errors.ts'
+=======
+import type { FactCollection } from '../../shared/facts/collection.ts'
+>>>>>>> 3f795b5 (protocols: declare the errors that the other side acts on)
 import type { Journal } from './journal.ts'
 import type { Report, SignedCollection } from './report.ts'
 
@@ -13,11 +18,7 @@ export type Pushed = 'applied' | 'known'
 
 /** One data frame holds at most this. */
 const PIECE_BYTES = 256 * 1024
-/**
- * The coordinator's code and reason for another set at a position that it knows
- * (coordinator/inventory/errors.ts), which cross the wire.
- */
-const REFUSED = 'inventory.refused'
+/** The coordinator's reason for another set at a position that it knows (shared/facts/apply.ts). */
 const OTHER_PAST = 'equivocation'
 
 /**
@@ -55,9 +56,7 @@ export async function pushFacts(
       await journal.since(epoch, sequence)
     } catch (error) {
       const isOtherPast =
-        error instanceof MusterError &&
-        error.code === REFUSED &&
-        error.data['reason'] === OTHER_PAST
+        factsRefusal.is(error, 'inventory.refused') && error.data['reason'] === OTHER_PAST
       if (again || !isOtherPast) throw error
       await journal.since(full.epoch, full.sequence, '')
     }

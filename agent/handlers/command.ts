@@ -3,6 +3,8 @@
  * nobody can claim that this host refused, or did, what it did not. Of one operation there is one
  * outcome: it is written down before it is told, and told again to whoever asks again.
  */
+import { outputRefusal } from '../../protocols/output/errors.ts'
+import { commandRefusal } from '../../protocols/command/errors.ts'
 import { createHash } from 'node:crypto'
 import type { command } from '../../protocols/command/protocol.ts'
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
@@ -18,7 +20,10 @@ import type { Intent } from '../../shared/trust/intent.ts'
 import { completeEpoch } from '../../shared/trust/revocations.ts'
 import { readSigned, type Signed, signStatement } from '../../shared/trust/signed.ts'
 import type { RunnerClient } from '../runner/socket/client.ts'
+<<<<<<< HEAD
 import { runnerError } from '../runner/ground/errors.ts'
+=======
+>>>>>>> 3f795b5 (protocols: declare the errors that the other side acts on)
 import { type Acted, act } from '../commands/act.ts'
 import { whatBecameOf } from '../commands/aftermath.ts'
 import { commandError } from '../commands/errors.ts'
@@ -125,7 +130,7 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
       order = await verifyOrder(deps, request)
       await journal.accept(intent.operation, signed, expiry(intent))
     } catch (error) {
-      if (!(error instanceof MusterError) || commandError.is(error, 'command.position-moved'))
+      if (!(error instanceof MusterError) || commandRefusal.is(error, 'command.position-moved'))
         throw error
       // Accepted before a crash, and by now it has expired: what counts is what was done then.
       if (known !== undefined) return aftermath(signed, intent)
@@ -182,7 +187,7 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
         try {
           known.push(statusMessage(await deps.runner.status(runId.parse(run))))
         } catch (error) {
-          if (!runnerError.is(error, 'runner.unknown-run')) throw error
+          if (!outputRefusal.is(error, 'runner.unknown-run')) throw error
         }
       }
       return { runs: known }

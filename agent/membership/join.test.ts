@@ -1,3 +1,4 @@
+import { enrollRefusal } from '../../protocols/enroll/errors.ts'
 import assert from 'node:assert/strict'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -5,7 +6,6 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { createTestFleet, type TestFleet } from '../../node/testing/fleet.ts'
 import { systemClock as clock } from '../../shared/clock.ts'
-import { defineErrors } from '../../shared/errors.ts'
 import { recordedLog } from '../../shared/testing/recorded-log.ts'
 import { systemRandom as random } from '../../shared/random.ts'
 import { rootDigest } from '../../shared/trust/root-chain.ts'
@@ -14,13 +14,6 @@ import { lockHome } from '../home/lock.ts'
 import { readAgentIdentity } from '../home/identity.ts'
 import { joinFleet } from './join.ts'
 import { coordinatorOf } from '../testing/admitting-coordinator.ts'
-
-const registryError = defineErrors({
-  'registry.name-taken': {
-    exit: 'conflict',
-    message: (d: { name: string }) => `another host is already called ${d.name}`,
-  },
-})
 
 async function joining(t: TestContext, fleet: TestFleet) {
   const folder = await mkdtemp(join(tmpdir(), 'muster-join-'))
@@ -77,7 +70,7 @@ test('join: a refusal leaves no home behind, a coordinator that cannot be reache
   const fleet = await createTestFleet()
   const coordinator = await coordinatorOf(t, fleet)
   const { folder, home, join: joinWith } = await joining(t, fleet)
-  coordinator.answer = registryError('registry.name-taken', { name: 'web-1' })
+  coordinator.answer = enrollRefusal('registry.name-taken', { name: 'web-1' })
   await assert.rejects(joinWith([coordinator.address]), { code: 'registry.name-taken' })
   assert.deepEqual(await readdir(folder), [])
   await coordinator.node.close()

@@ -1,3 +1,4 @@
+import { enrollRefusal } from '../../protocols/enroll/errors.ts'
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -19,7 +20,6 @@ import { until } from '../testing/until.ts'
 
 /** As the coordinator's own (coordinator/registry/errors.ts). */
 const registryError = defineErrors({
-  'registry.revoked': { exit: 'denied', message: (d: { name: string }) => `${d.name} was revoked` },
   'registry.too-many-pending': { exit: 'failed', message: () => 'too many wait' },
 })
 const INSTANCE = 'ab'.repeat(16)
@@ -210,7 +210,7 @@ test('link: a host that was revoked ends, one that is refused for what may pass 
   coordinator.answer = registryError('registry.too-many-pending')
   const { running } = await linkOf(t, fleet, [coordinator.address])
   await until(() => coordinator.asked.length >= 3)
-  coordinator.answer = registryError('registry.revoked', { name: 'web-1' })
+  coordinator.answer = enrollRefusal('registry.revoked', { name: 'web-1' })
   await assert.rejects(running, { code: 'registry.revoked' })
 })
 

@@ -3,6 +3,7 @@
  * certificate on every new connection, and dials again with growing pauses when the connection
  * ends. A fleet that lost its coordinator comes back spread over the jitter of the pauses (TR-13).
  */
+import { enrollRefusal } from '../../protocols/enroll/errors.ts'
 import type { MusterNode } from '../../node/node.ts'
 import type { TrustState } from '../../node/membership/trust-state.ts'
 import { openClient } from '../../protocols/rpc/call.ts'
@@ -38,6 +39,7 @@ const RENEW_MS = 12 * 3_600_000
  * host stays a member here.
  */
 const PULL_MS = 5 * 60_000
+<<<<<<< HEAD
 /**
  * What the coordinator that the ticket names says for good; asking again cannot change it. Every
  * other failure may pass: another program has the port, the host has started with a wrong clock, or
@@ -53,6 +55,8 @@ const FINAL: ReadonlySet<string> = new Set([
 /** What a coordinator whose own disk is full answers with. */
 const COORDINATOR_DISK: ReadonlySet<string> = new Set(['database.full', 'ledger.storage'])
 
+=======
+>>>>>>> 3f795b5 (protocols: declare the errors that the other side acts on)
 export interface LinkDeps {
   readonly node: MusterNode
   readonly trust: TrustState
@@ -199,7 +203,7 @@ export function createLink(deps: LinkDeps, options: LinkOptions): Link {
       } catch (error) {
         coordinator = undefined
         if (signal.aborted) return 'failed'
-        if (isFinal(error)) throw error
+        if (enrollRefusal.is(error)) throw error
         log.warn({ address, error }, failureWords(error))
       }
     }
@@ -234,6 +238,7 @@ function failureWords(error: unknown): string {
     ? 'the coordinator did not admit this host'
     : 'coordinator cannot be reached'
 }
+<<<<<<< HEAD
 
 function isFinal(error: unknown): boolean {
   return error instanceof MusterError && FINAL.has(codeOf(error))
@@ -243,3 +248,5 @@ function isFinal(error: unknown): boolean {
 function codeOf({ code, data }: MusterError): string {
   return code === 'protocol.refused' ? String(data['code']) : code
 }
+=======
+>>>>>>> 3f795b5 (protocols: declare the errors that the other side acts on)

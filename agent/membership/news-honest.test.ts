@@ -1,4 +1,5 @@
 /** An honest log raises no alarm, in whatever order checkpoints and orders arrive. A fork does. */
+import { commandRefusal } from '../../protocols/command/errors.ts'
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -23,7 +24,6 @@ import {
   testUuid,
 } from '../../shared/testing/statements.ts'
 import { verifyOrder } from '../commands/verify.ts'
-import { commandError } from '../commands/errors.ts'
 import { followNews } from './news.ts'
 import {
   issuer,
@@ -143,7 +143,7 @@ for (const seed of [1, 2, 3])
           await verifyOrder(deps, await orderOf(history, intent, { from }))
           return
         } catch (error) {
-          if (!commandError.is(error, 'command.position-moved')) throw error
+          if (!commandRefusal.is(error, 'command.position-moved')) throw error
         }
       }
     }

@@ -2,6 +2,7 @@
  * The last words of a command that failed: `muster: error: …` and `muster: hint: …` on stderr, or
  * one JSON object with -o json. No stack unless -v; no secret ever, in causes either.
  */
+import { cliError } from '../errors.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
 import { MusterError } from '../../shared/errors.ts'
 import type { Redactor } from '../../shared/redact.ts'
@@ -19,7 +20,7 @@ export async function reportError(
   const known = error instanceof MusterError ? error : undefined
   const exit = known === undefined ? EXIT.failed : EXIT[known.exit]
   // Whoever closed our output or pressed Ctrl-C knows.
-  if (known?.code === 'cli.output-closed') return exit
+  if (cliError.is(error, 'cli.output-closed')) return exit
   const message =
     known?.message ?? `internal error: ${error instanceof Error ? error.message : String(error)}`
   const hint =

@@ -3,11 +3,15 @@
  * socket may start anything as the runner's user: no key is asked for, nothing stands in the log,
  * and no coordinator has to be there.
  */
+import { outputRefusal } from '../../protocols/output/errors.ts'
 import { runnerOrder } from '../../agent/commands/runner-order.ts'
 import { statusMessage } from '../../agent/commands/status.ts'
 import { readAgentIdentity } from '../../agent/home/identity.ts'
 import { connectRunner } from '../../agent/runner/socket/client.ts'
+<<<<<<< HEAD
 import { runnerError } from '../../agent/runner/ground/errors.ts'
+=======
+>>>>>>> 3f795b5 (protocols: declare the errors that the other side acts on)
 import type { RunStatus } from '../../agent/runner/records/run-status.ts'
 import { dispatchError } from '../../coordinator/dispatch/errors.ts'
 import { hostOutcomeError } from '../../coordinator/outcomes/errors.ts'
@@ -54,7 +58,7 @@ export async function openLocalRuns(context: CommandContext<unknown, unknown>): 
   }
   const known = <T>(work: Promise<T>): Promise<T> =>
     work.catch((error: unknown) => {
-      if (runnerError.is(error, 'runner.unknown-run'))
+      if (outputRefusal.is(error, 'runner.unknown-run'))
         throw dispatchError('dispatch.unknown-run', {}, { cause: error })
       throw error
     })

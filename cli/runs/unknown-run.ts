@@ -2,7 +2,7 @@
  * `process not found`, as remote-runner and process-manager say it: on stdout, with exit code 5.
  * Whoever reads JSON or YAML there gets an error as ever.
  */
-import { MusterError } from '../../shared/errors.ts'
+import { dispatchError } from '../../coordinator/dispatch/errors.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
 import type { CommandContext } from '../program/handler.ts'
 
@@ -13,7 +13,7 @@ export async function orUnknownRun(
   try {
     return await work()
   } catch (error) {
-    if (!(error instanceof MusterError) || error.code !== 'dispatch.unknown-run') throw error
+    if (!dispatchError.is(error, 'dispatch.unknown-run')) throw error
     if (['json', 'yaml'].includes(context.globals.output)) throw error
     await context.stdout.write(`${error.message}\n`)
     return EXIT.notFound

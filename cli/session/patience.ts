@@ -2,6 +2,7 @@
  * Goes on after a lost connection: to the coordinator, which may be starting again, or from it to a
  * host. Only failures that pass are waited for, and not for ever.
  */
+import { wireError } from '../../protocols/wire/errors.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
 
@@ -14,10 +15,11 @@ export const PATIENCE_MS = 60_000
 const AGAIN_MS = 1_000
 
 /** Codes beside `unreachable` that a coordinator answers with while it starts or ends. */
-const PASSING: ReadonlySet<string> = new Set(['protocol.unsupported', 'protocol.busy'])
+const passes = (error: unknown): boolean =>
+  wireError.is(error, 'protocol.unsupported', 'protocol.busy')
 
 export function mayPass(error: unknown): error is MusterError {
-  return error instanceof MusterError && (error.exit === 'unreachable' || PASSING.has(error.code))
+  return error instanceof MusterError && (error.exit === 'unreachable' || passes(error))
 }
 
 export interface PatienceOptions {

@@ -4,6 +4,7 @@
  * only by rows that lead to the head's root. A smaller or different log is never signed. One run at
  * a time; callers that arrive during a run share the next one.
  */
+import { auditError } from '../../shared/audit/errors.ts'
 import { type Checkpoint, openCheckpoint, signCheckpoint } from '../../shared/audit/checkpoint.ts'
 import { joinSubtrees, sameHash, subtrees } from '../../shared/audit/tree.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -242,14 +243,16 @@ function openOwn(note: string, fleet: FleetId, issuers: readonly Uint8Array[]): 
 }
 
 function isFatal(error: unknown): error is MusterError {
-  const codes = [
-    'ledger.rolled-back',
-    'ledger.forked',
-    'ledger.damaged',
-    'ledger.read-back',
-    'audit.entry',
-  ] as const
-  return codes.some((code) => (error as { code?: unknown }).code === code)
+  return (
+    auditError.is(error, 'audit.entry') ||
+    ledgerError.is(
+      error,
+      'ledger.rolled-back',
+      'ledger.forked',
+      'ledger.damaged',
+      'ledger.read-back',
+    )
+  )
 }
 
 function requireNotSmaller(head: Head, known: Checkpoint | undefined, source: string): void {

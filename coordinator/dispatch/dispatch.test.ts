@@ -2,6 +2,7 @@
  * Orders to hosts from the intent to the outcome in the log: with hosts that answer, that are away,
  * that break off, and that lie.
  */
+import { commandRefusal } from '../../protocols/command/errors.ts'
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import type { command } from '../../protocols/command/protocol.ts'
@@ -259,8 +260,7 @@ for (const dialect of DIALECTS) {
     })
     const moved: Commands['perform'] = async ({ intent: signed, consistentFrom }) => {
       seen.push(consistentFrom)
-      if (seen.length === 1)
-        throw new MusterError('command.position-moved', { exit: 'conflict', message: () => '' }, {})
+      if (seen.length === 1) throw commandRefusal('command.position-moved', { size: 1 })
       return { outcome: await outcomeBy(keyOf(0), host, signed) }
     }
     await hosts.connect(host, { command: { position, perform: moved } })

@@ -3,6 +3,8 @@
  * outcome that each one signed. What a host did is only ever said by that host: without its signed
  * outcome the result is `failed` where it was never reached, and `unknown` where it may have been.
  */
+import { wireError } from '../../protocols/wire/errors.ts'
+import { commandRefusal } from '../../protocols/command/errors.ts'
 import { type Client, openClient } from '../../protocols/rpc/call.ts'
 import { MAX_REVOCATION_BYTES, MAX_REVOCATIONS } from '../../protocols/command/messages.ts'
 import { command } from '../../protocols/command/protocol.ts'
@@ -40,18 +42,18 @@ const AGAIN_MS = 500
 const PRESENT_ATTEMPTS = 16
 /** Checkpoints that need not be looked at again: hosts that follow the log hold the same few. */
 const SOUND_NOTES = 64
-/** The agent's error code (agent/commands/errors.ts), which crosses the wire. */
-const POSITION_MOVED = 'command.position-moved'
 /**
  * Answers that come before an order is looked at. After any other failure only the host knows
  * whether it acted.
  */
-const NOT_TAKEN: ReadonlySet<string> = new Set([
-  'protocol.denied',
-  'protocol.unsupported',
-  'protocol.busy',
-  'protocol.too-large',
-])
+const isNotTaken = (error: unknown): boolean =>
+  wireError.is(
+    error,
+    'protocol.denied',
+    'protocol.unsupported',
+    'protocol.busy',
+    'protocol.too-large',
+  )
 
 export interface DispatchDeps {
   readonly ledger: Ledger
@@ -169,7 +171,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
           { cause: error },
         )
       // Thrown is only what says that the host has not taken the order.
-      if (!brought.order || (error instanceof MusterError && NOT_TAKEN.has(error.code))) throw error
+      if (!brought.order || isNotTaken(error)) throw error
       if (dispatchError.is(error) || hostOutcomeError.is(error))
         return { ...failed(agent.id, error), result: 'unknown' }
       deps.log.warn(
@@ -202,7 +204,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       } catch (error) {
         // Another order reached the host first and moved its position in the log: prove again from
         // there.
-        if (!isPositionMoved(error) || attempt === PRESENT_ATTEMPTS) throw error
+        if (!commandRefusal.is(error, 'command.position-moved') || attempt === PRESENT_ATTEMPTS)
+          throw error
         brought.order = false
       }
     }
@@ -356,13 +359,4 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
 async function entryBytes(ledger: Ledger, index: number): Promise<Uint8Array> {
   for await (const { bytes } of ledger.entries(index, index + 1)) return bytes
   throw new Error(`the log has no entry ${index}`)
-}
-
-function isPositionMoved(error: unknown): boolean {
-  // A process that does not have the agent's table of errors sees a refusal with its code.
-  return (
-    error instanceof MusterError &&
-    (error.code === POSITION_MOVED ||
-      (error.code === 'protocol.refused' && error.data['code'] === POSITION_MOVED))
-  )
 }

@@ -2,6 +2,7 @@
  * The coordinator's side of `/muster/facts/1`: hosts that send instead of being asked, such as
  * `muster agent facts --once` from cron.
  */
+import { factsRefusal } from '../../protocols/facts/errors.ts'
 import type { facts } from '../../protocols/facts/protocol.ts'
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import type { Caller } from '../../protocols/rpc/peer.ts'
@@ -39,7 +40,7 @@ export function factsServiceHandlers(deps: {
       for await (const part of upload) {
         bytes += part.length
         if (bytes > MAX_SET_BYTES)
-          throw inventoryError('inventory.refused', {
+          throw factsRefusal('inventory.refused', {
             host: agent.name,
             reason: `the set is larger than ${MAX_SET_BYTES} bytes`,
           })

@@ -7,11 +7,6 @@ export const inventoryError = defineErrors({
     message: (d: { host: string }) =>
       `${d.host} sent facts about another host, or facts that another key signed`,
   },
-  'inventory.refused': {
-    exit: 'verification',
-    message: (d: { host: string; reason: string }) =>
-      `the facts of ${d.host} are not acceptable: ${d.reason}`,
-  },
   'inventory.none': {
     exit: 'notFound',
     message: (d: { host: string }) => `${d.host} has not reported its packages yet`,

@@ -3,6 +3,8 @@
  * applied only if it follows the known state and leads to the root that it names. Anything else is
  * a gap, and a pull from the host fills it.
  */
+import { jsonError } from '../../shared/canonical-json.ts'
+import { factsRefusal } from '../../protocols/facts/errors.ts'
 import { openClient } from '../../protocols/rpc/call.ts'
 import type { ResponseOf } from '../../protocols/rpc/define-protocol.ts'
 import { facts } from '../../protocols/facts/protocol.ts'
@@ -124,7 +126,7 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
         const before = await deps.store.state(agent.id, tx)
         const applied = apply(before, update, { now: deps.clock.now() })
         if (applied.result === 'refused')
-          throw inventoryError('inventory.refused', { host: agent.name, reason: applied.reason })
+          throw factsRefusal('inventory.refused', { host: agent.name, reason: applied.reason })
         if (applied.result === 'gap') return { result: 'gap', from: applied.from }
         if (applied.result === 'known') return { result: 'known' }
         const { state: after, events } = applied
@@ -152,7 +154,7 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
     const onData = (part: Uint8Array): void => {
       bytes += part.length
       if (bytes > MAX_SET_BYTES)
-        throw inventoryError('inventory.refused', {
+        throw factsRefusal('inventory.refused', {
           host: agent.name,
           reason: `the set is larger than ${MAX_SET_BYTES} bytes`,
         })
@@ -179,7 +181,7 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
       const refusal = await accept(agent, verified, isFull ? set : undefined).then(
         ({ result }) =>
           result === 'gap'
-            ? inventoryError('inventory.refused', {
+            ? factsRefusal('inventory.refused', {
                 host: agent.name,
                 reason: 'it was asked for all of them, and they do not follow each other',
               })
@@ -273,8 +275,8 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
 /** The host's statement is wrong, not this coordinator or the connection. */
 function isRefusal(error: unknown): error is MusterError {
   return (
-    inventoryError.is(error, 'inventory.refused') ||
+    factsRefusal.is(error, 'inventory.refused') ||
     factsError.is(error, 'facts.malformed') ||
-    (error instanceof MusterError && error.code === 'json.not-canonical')
+    jsonError.is(error, 'json.not-canonical')
   )
 }

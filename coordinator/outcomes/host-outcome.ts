@@ -5,7 +5,7 @@
 import type { Json } from '../../shared/canonical-json.ts'
 import { type ErrorValue, MusterError } from '../../shared/errors.ts'
 import type { Outcome } from '../../shared/trust/outcome.ts'
-import { isStorageCode } from '../../shared/storage-error.ts'
+import { isNoSpaceCode, isStorageCode } from '../../shared/storage-error.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import type { AgentRecord } from '../registry/agents.ts'
@@ -64,10 +64,7 @@ function hostError(host: string, result: string, { error, code }: Outcome['detai
   const data = { host, reason }
   // A host whose disk fails did not judge the order.
   if (typeof code === 'string' && isStorageCode(code))
-    return hostOutcomeError(
-      code === 'storage.full' ? 'dispatch.no-space' : 'dispatch.host-disk',
-      data,
-    )
+    return hostOutcomeError(isNoSpaceCode(code) ? 'dispatch.no-space' : 'dispatch.host-disk', data)
   return hostOutcomeError(result === 'refused' ? 'dispatch.refused' : 'dispatch.failed', data)
 }
 

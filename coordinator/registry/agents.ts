@@ -2,6 +2,7 @@
  * The hosts of the fleet as the coordinator knows them. A row is made when a host first asks to
  * join. The row of a revoked host is never deleted, so no other host can take its id, name or key.
  */
+import { enrollRefusal } from '../../protocols/enroll/errors.ts'
 import type { Kysely, Selectable as Row } from 'kysely'
 import { canonicalJson } from '../../shared/canonical-json.ts'
 import { rfc3339 } from '../../shared/clock.ts'
@@ -144,16 +145,16 @@ export function createAgents(deps: { database: Database }): Agents {
       const known = await one('id', candidate.id, tx)
       if (known) {
         if (known.peerId !== candidate.peerId)
-          throw registryError('registry.agent-taken', { agent: candidate.id })
+          throw enrollRefusal('registry.agent-taken', { agent: candidate.id })
         if (known.status === 'revoked')
-          throw registryError('registry.revoked', { name: known.name })
+          throw enrollRefusal('registry.revoked', { name: known.name })
         return known
       }
       const sameKey = await one('peer_id', candidate.peerId, tx)
-      if (sameKey) throw registryError('registry.key-taken', { name: sameKey.name })
+      if (sameKey) throw enrollRefusal('registry.key-taken', { name: sameKey.name })
       await requireSafeName(tx, candidate.id, candidate.name)
       const other = await namesake(tx, candidate.name)
-      if (other) throw registryError('registry.name-taken', { name: other.name })
+      if (other) throw enrollRefusal('registry.name-taken', { name: other.name })
       const pending = await tx
         .selectFrom('agent')
         .select((row) => row.fn.countAll().as('count'))

@@ -3,6 +3,7 @@
  * or with an approval alone. Each step is one transaction with its log entry. The host's key is the
  * one that the transport authenticated, never one from a message (ID-02).
  */
+import { enrollRefusal } from '../../protocols/enroll/errors.ts'
 import {
   type JoinRequest,
   type JoinResponse,
@@ -105,7 +106,7 @@ export function createEnrolment(
       // written.
       if (member?.status === 'approved' && member.peerId === peerId) return welcome(member, request)
       if (member === undefined && foldedName(candidate.name) === foldedName(options.name))
-        throw registryError('registry.name-taken', { name: options.name })
+        throw enrollRefusal('registry.name-taken', { name: options.name })
       await requireWritable(ledger)
       const { agent, changed } = await database.transaction(async (tx) => {
         const at = deps.clock.now()
@@ -163,7 +164,7 @@ export function createEnrolment(
     async renew(peerId) {
       const agent = await agents.byPeer(peerId)
       if (agent === undefined) throw registryError('registry.unknown-host', { host: peerId })
-      if (agent.status !== 'approved') throw registryError('registry.revoked', { name: agent.name })
+      if (agent.status !== 'approved') throw enrollRefusal('registry.revoked', { name: agent.name })
       return certificates.forAgent(agent)
     },
   }

@@ -25,32 +25,11 @@ export const registryError = defineErrors({
     message: () => 'the token is not valid: it is unknown, expired or was used before',
     hint: () => 'ask an operator for a new one: muster enroll token',
   },
-  'registry.name-taken': {
-    exit: 'conflict',
-    message: (d: { name: string }) => `another host is already called ${d.name}`,
-    hint: () => 'join with another --name; the names of revoked hosts stay taken',
-  },
-  'registry.agent-taken': {
-    exit: 'conflict',
-    message: (d: { agent: string }) => `agent ${d.agent} is enrolled with another key`,
-    hint: () => 'join as a new agent, with an empty home',
-  },
-  'registry.key-taken': {
-    exit: 'conflict',
-    message: (d: { name: string }) => `this node key belongs to ${d.name}`,
-    hint: () =>
-      'if the disk was cloned, join with an empty home: muster agent join TOKEN --home DIR',
-  },
   'registry.labels': {
     exit: 'usage',
     message: (d: { name: string; reason: string }) =>
       `${d.name} cannot have these labels: ${d.reason}`,
     hint: () => 'run `muster agent show NAME` to see its labels',
-  },
-  'registry.revoked': {
-    exit: 'denied',
-    message: (d: { name: string }) => `${d.name} was revoked`,
-    hint: () => 'join again with a new home and a new key',
   },
   'registry.not-pending': {
     exit: 'conflict',

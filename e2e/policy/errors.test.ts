@@ -44,3 +44,47 @@ test('policy: messages are lower case, without a final period', async () => {
     [],
   )
 })
+
+/** Files with a table by code. Its keys are checked by their type. */
+const TABLES_BY_CODE: ReadonlySet<string> = new Set(['protocols/wire/status.ts'])
+
+/** Codes that are compared or listed as plain text, which no type checks. */
+function retyped(code: string, declared: ReadonlySet<string>): string[] {
+  return [...code.matchAll(/'([a-z0-9-]+\.[a-z0-9.-]+)'/g)]
+    .filter(({ 1: name = '', index }) => {
+      if (!declared.has(name)) return false
+      const before = code.slice(Math.max(0, index - 300), index)
+      const isCompared = /(?:[=!]==?|\bcase|[^=]=)\s*$/.test(before)
+      // The list of a query has names of columns.
+      const isListed = /(?<!select\()\[(?:\s*'[^']*',?)*\s*$/.test(before)
+      return isCompared || isListed
+    })
+    .map((match) => match[1] as string)
+}
+
+test('policy: codes of errors are compared by their tables, never as text', async () => {
+  const declared = new Set((await allErrors()).keys())
+  // The file that declares a code has its type at hand.
+  const tables = new Set([...errorTables(), ...TABLES_BY_CODE])
+  const looked = sources().filter(
+    ({ path, isTest, folder }) =>
+      !isTest && folder !== 'e2e' && folder !== 'bench' && !tables.has(path),
+  )
+  assert.deepEqual(
+    looked.flatMap(({ path, code }) => retyped(code, declared).map((name) => `${path}: ${name}`)),
+    [],
+  )
+  for (const code of [
+    "error.code === 'protocol.busy'",
+    "const BUSY = 'protocol.busy'",
+    "new Set(['cli.usage', 'protocol.busy'])",
+    "case 'protocol.busy':",
+  ])
+    assert.deepEqual(retyped(code, new Set(['protocol.busy'])), ['protocol.busy'], code)
+  for (const code of [
+    "wireError('protocol.busy')",
+    "wireError.is(error, 'protocol.busy')",
+    "select(['protocol.busy'])",
+  ])
+    assert.deepEqual(retyped(code, new Set(['protocol.busy'])), [], code)
+})

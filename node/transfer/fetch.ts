@@ -78,9 +78,10 @@ export async function fetchBlob(
  * full or broken is our own, whatever was claimed.
  */
 function maybeWrongSize(error: unknown): boolean {
-  return transferError.is(error) || (blobError.is(error) && !OWN_DISK.includes(error.code))
+  return transferError.is(error) || (blobError.is(error) && !isOwnDisk(error))
 }
-const OWN_DISK: readonly string[] = ['blob.no-space', 'blob.disk', 'blob.suspect', 'blob.folder']
+const isOwnDisk = (error: unknown): boolean =>
+  blobError.is(error, 'blob.no-space', 'blob.disk', 'blob.suspect', 'blob.folder')
 
 async function fetchSized(
   deps: FetchDeps,

@@ -79,11 +79,14 @@ export function blobHandlers(pool: Pool): Handlers<typeof blobs> {
  * fault here, and our own log has the rest.
  */
 function ownAffair(error: unknown): unknown {
-  const own =
-    blobError.is(error) &&
-    ['blob.disk', 'blob.folder', 'blob.no-space', 'blob.not-a-file', 'blob.suspect'].includes(
-      error.code,
-    )
+  const own = blobError.is(
+    error,
+    'blob.disk',
+    'blob.folder',
+    'blob.no-space',
+    'blob.not-a-file',
+    'blob.suspect',
+  )
   return own ? new Error('the pool failed', { cause: error }) : error
 }
 

@@ -120,7 +120,7 @@ export function createEntryChain(expect: { fleet?: FleetId; root?: Sha256 } = {}
       try {
         return take(bytes)
       } catch (error) {
-        if (!(error instanceof MusterError) || error.code === 'audit.entry') throw error
+        if (!(error instanceof MusterError) || auditError.is(error, 'audit.entry')) throw error
         throw auditError('audit.entry', { index, reason: error.message }, { cause: error })
       } finally {
         index += 1

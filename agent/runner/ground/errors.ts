@@ -5,11 +5,6 @@
 import { defineErrors } from '../../../shared/errors.ts'
 
 export const runnerError = defineErrors({
-  'runner.unknown-run': {
-    exit: 'notFound',
-    message: (d: { run: string }) => `run ${d.run} is not known to this runner`,
-    hint: () => 'muster process list shows the runs that it keeps',
-  },
   'runner.conflict': {
     exit: 'conflict',
     message: (d: { run: string }) => `run ${d.run} exists with another order`,

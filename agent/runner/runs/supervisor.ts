@@ -2,6 +2,7 @@
  * All runs of one home: started once each, found again after a crash, stopped, read, and in the end
  * forgotten.
  */
+import { outputRefusal } from '../../protocols/output/errors.ts'
 import { join } from 'node:path'
 import type { RunId } from '../../../shared/ids.ts'
 import { liveRunLimit } from './capacity.ts'
@@ -92,7 +93,7 @@ export class Supervisor {
   /** Throws runner.unknown-run. */
   get(run: RunId): Run {
     const found = this.#runs.get(run)
-    if (found === undefined) throw runnerError('runner.unknown-run', { run })
+    if (found === undefined) throw outputRefusal('runner.unknown-run', { run })
     return found
   }
 

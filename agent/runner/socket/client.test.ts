@@ -63,7 +63,7 @@ test('a run that nobody knows is not found, and asking for it changes nothing', 
     runner.client.wait(run),
     runner.output(run),
   ])
-    await assert.rejects(call, is('runner.unknown-run'))
+    await assert.rejects(call, { code: 'runner.unknown-run' })
   assert.equal(await runner.client.probe(run), undefined)
   assert.deepEqual(await runner.client.list(), [])
 })

@@ -4,6 +4,7 @@
  * again, which the runner's own rules make safe (a run id is started once, a stop joins a stop).
  * Output is pulled: a reader that doesn't read costs the runner nothing.
  */
+import { outputRefusal } from '../../../protocols/output/errors.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { RunId } from '../../../shared/ids.ts'
 import { type RunnerConnection, openConnection } from './connection.ts'
@@ -167,7 +168,7 @@ export async function connectRunner(
     status: (run, signal) => of({ method: 'status', run }, signal),
     probe: (run, signal) =>
       client.status(run, signal).catch((error: unknown) => {
-        if (runnerError.is(error, 'runner.unknown-run')) return undefined
+        if (outputRefusal.is(error, 'runner.unknown-run')) return undefined
         throw error
       }),
     list: async (signal) => {

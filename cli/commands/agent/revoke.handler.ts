@@ -1,6 +1,7 @@
 /** Take a host out of the fleet for good. */
 import type { RunRow } from '../../../protocols/control/messages.ts'
-import { MusterError } from '../../../shared/errors.ts'
+import { registryError } from '../../../coordinator/registry/errors.ts'
+import { trustError } from '../../../shared/trust/errors.ts'
 import { chooseAgent } from '../../nouns/choose-agent.ts'
 import { withSession } from '../../session/connect.ts'
 import { requireDone } from '../../session/results.ts'
@@ -43,10 +44,7 @@ async function aliveOn(session: Session, host: string): Promise<readonly RunRow[
   try {
     return (await session.ask('run.list', { on: [host], all: false })).runs
   } catch (error) {
-    if (
-      error instanceof MusterError &&
-      (error.code === 'trust.denied' || error.code === 'registry.unknown-host')
-    )
+    if (trustError.is(error, 'trust.denied') || registryError.is(error, 'registry.unknown-host'))
       return []
     throw error
   }

@@ -3,6 +3,7 @@
  * and says what it last heard where not.
  */
 import { targetsWithoutHosts } from '../../registry/selector.ts'
+import { outputRefusal } from '../../../protocols/output/errors.ts'
 import type { control } from '../../../protocols/control/protocol.ts'
 import type { RunRow } from '../../../protocols/control/messages.ts'
 import type { Handlers } from '../../../protocols/rpc/define-protocol.ts'
@@ -13,7 +14,6 @@ import { output } from '../../../protocols/output/protocol.ts'
 import type { Target } from '../../../protocols/rpc/peer.ts'
 import { type Clock, rfc3339 } from '../../../shared/clock.ts'
 import { concurrently } from '../../../shared/concurrency/concurrently.ts'
-import { MusterError } from '../../../shared/errors.ts'
 import type { AgentId, RunId } from '../../../shared/ids.ts'
 import type { Dispatch, DispatchDeps } from '../../dispatch/dispatch.ts'
 import { dispatchError } from '../../dispatch/errors.ts'
@@ -155,7 +155,7 @@ export function runHandlers(deps: RunDeps): RunHandlers {
         const said = await whileAllowed(deps, context, right, (signal) =>
           read(agent, record, request, { ...context, signal }),
         ).catch(async (error: unknown) => {
-          if (!isUnknownRun(error)) throw error
+          if (!outputRefusal.is(error, 'runner.unknown-run')) throw error
           const { status } = await show(record, context.signal)
           const { name: host } = agent
           throw dispatchError(
@@ -171,16 +171,4 @@ export function runHandlers(deps: RunDeps): RunHandlers {
       },
     },
   }
-}
-
-/** The runner's error (agent/runner/ground/errors.ts), which crosses the wire. */
-const UNKNOWN_RUN = 'runner.unknown-run'
-
-function isUnknownRun(error: unknown): boolean {
-  if (!(error instanceof MusterError)) return false
-  // A process without the runner's table of errors sees a refusal with its code.
-  return (
-    error.code === UNKNOWN_RUN ||
-    (error.code === 'protocol.refused' && error.data['code'] === UNKNOWN_RUN)
-  )
 }

@@ -103,7 +103,7 @@ export function statusFailure(status: number, url: string): MusterError {
 /** Whether the same request may succeed later by itself. */
 export function isRetryable(error: unknown): boolean {
   if (!mirrorError.is(error) || !error.retryable) return false
-  if (error.code !== 'mirror.status') return error.code !== 'mirror.busy'
+  if (!mirrorError.is(error, 'mirror.status')) return !mirrorError.is(error, 'mirror.busy')
   const status = Number(error.data.status)
   return status === 408 || status === 425 || status === 429 || status >= 500
 }

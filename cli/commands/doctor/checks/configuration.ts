@@ -1,4 +1,5 @@
 /** The configuration loads, and asks for nothing that this version does not do. */
+import { configError } from '../../../../shared/config/errors.ts'
 import { MusterError } from '../../../../shared/errors.ts'
 import type { Check } from '../ground/check.ts'
 
@@ -21,7 +22,7 @@ export const configuration: Check = {
         detail: `configuration ${files[0]}, ${files.length} files, ${repositories.length} repositories`,
       }
     } catch (error) {
-      if (error instanceof MusterError && error.code === 'config.not-found') return undefined
+      if (configError.is(error, 'config.not-found')) return undefined
       if (error instanceof MusterError)
         return {
           status: 'fail',
