@@ -1,4 +1,5 @@
 /** Answers about runs, from hosts that tell the truth and from hosts that do not. */
+import { outputRefusal } from '../../../protocols/output/errors.ts'
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { wireError } from '../../../protocols/wire/errors.ts'
@@ -285,11 +286,7 @@ for (const dialect of DIALECTS) {
     // Its output says the same in words, not in a code of the runner.
     const other = await started(a, 2)
     const unknown = async () => {
-      throw wireError('protocol.refused', {
-        method: 'read',
-        status: 'not-found',
-        code: 'runner.unknown-run',
-      })
+      throw outputRefusal('runner.unknown-run', { run: '' })
     }
     await hosts.connect(a, {
       command: { status: async () => ({ runs: [] }) },
