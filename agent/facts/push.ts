@@ -6,11 +6,7 @@ import { factsRefusal } from '../../protocols/facts/errors.ts'
 import type { Client } from '../../protocols/rpc/call.ts'
 import type { facts } from '../../protocols/facts/protocol.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
-<<<<<<< HEAD
-import { MusterError } from '../../shared/errors.ts'
-=======
 import type { FactCollection } from '../../shared/facts/collection.ts'
->>>>>>> 3f795b5 (protocols: declare the errors that the other side acts on)
 import type { Journal } from './journal.ts'
 import type { Report, SignedCollection } from './report.ts'
 

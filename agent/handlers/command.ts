@@ -20,10 +20,6 @@ import type { Intent } from '../../shared/trust/intent.ts'
 import { completeEpoch } from '../../shared/trust/revocations.ts'
 import { readSigned, type Signed, signStatement } from '../../shared/trust/signed.ts'
 import type { RunnerClient } from '../runner/socket/client.ts'
-<<<<<<< HEAD
-import { runnerError } from '../runner/ground/errors.ts'
-=======
->>>>>>> 3f795b5 (protocols: declare the errors that the other side acts on)
 import { type Acted, act } from '../commands/act.ts'
 import { whatBecameOf } from '../commands/aftermath.ts'
 import { commandError } from '../commands/errors.ts'

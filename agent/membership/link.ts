@@ -39,24 +39,9 @@ const RENEW_MS = 12 * 3_600_000
  * host stays a member here.
  */
 const PULL_MS = 5 * 60_000
-<<<<<<< HEAD
-/**
- * What the coordinator that the ticket names says for good; asking again cannot change it. Every
- * other failure may pass: another program has the port, the host has started with a wrong clock, or
- * whoever answers lies. An agent that ended for those would have to be started again by hand.
- */
-const FINAL: ReadonlySet<string> = new Set([
-  'registry.revoked',
-  'registry.agent-taken',
-  'registry.key-taken',
-  'registry.name-taken',
-])
-
 /** What a coordinator whose own disk is full answers with. */
 const COORDINATOR_DISK: ReadonlySet<string> = new Set(['database.full', 'ledger.storage'])
 
-=======
->>>>>>> 3f795b5 (protocols: declare the errors that the other side acts on)
 export interface LinkDeps {
   readonly node: MusterNode
   readonly trust: TrustState
@@ -238,15 +223,8 @@ function failureWords(error: unknown): string {
     ? 'the coordinator did not admit this host'
     : 'coordinator cannot be reached'
 }
-<<<<<<< HEAD
 
-function isFinal(error: unknown): boolean {
-  return error instanceof MusterError && FINAL.has(codeOf(error))
-}
-
-/** A process that does not have the coordinator's tables of errors sees a refusal with its code. */
+/** A process without the coordinator's tables of errors gets a refusal with its code. */
 function codeOf({ code, data }: MusterError): string {
   return code === 'protocol.refused' ? String(data['code']) : code
 }
-=======
->>>>>>> 3f795b5 (protocols: declare the errors that the other side acts on)

@@ -115,15 +115,9 @@ async function runHandler(
   const code = await handle(
     createContext({ ...parsed, ...streams, registry, redactor, signal: interrupts.signal }),
   ).catch(async (error: unknown) => {
-<<<<<<< HEAD
-    if (!(error instanceof MusterError) || error.code !== 'trust.denied') throw error
+    if (!trustError.is(error, 'trust.denied')) throw error
     const { deniedFor } = await import('./denied.ts')
     throw deniedFor(error, { on: hostsOf(parsed), needs: command.needs })
-=======
-    if (!trustError.is(error, 'trust.denied')) throw error
-    const { deniedFor } = await import('../session/denied.ts')
-    throw deniedFor(error, { on: hostsOf(parsed) })
->>>>>>> 3f795b5 (protocols: declare the errors that the other side acts on)
   })
   if (typeof code === 'number') return code
   if (interrupts.signal.aborted && !command.daemon) throw interrupts.signal.reason

@@ -8,10 +8,6 @@ import { runnerOrder } from '../../agent/commands/runner-order.ts'
 import { statusMessage } from '../../agent/commands/status.ts'
 import { readAgentIdentity } from '../../agent/home/identity.ts'
 import { connectRunner } from '../../agent/runner/socket/client.ts'
-<<<<<<< HEAD
-import { runnerError } from '../../agent/runner/ground/errors.ts'
-=======
->>>>>>> 3f795b5 (protocols: declare the errors that the other side acts on)
 import type { RunStatus } from '../../agent/runner/records/run-status.ts'
 import { dispatchError } from '../../coordinator/dispatch/errors.ts'
 import { hostOutcomeError } from '../../coordinator/outcomes/errors.ts'
