@@ -2,7 +2,7 @@
  * The last words of a command that failed: `muster: error: …` and `muster: hint: …` on stderr, or
  * one JSON object with -o json. No stack unless -v; no secret ever, in causes either.
  */
-import { cliError } from '../errors.ts'
+import { cliError } from '../terminal/errors.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
 import { MusterError } from '../../shared/errors.ts'
 import type { Redactor } from '../../shared/redact.ts'

@@ -1,4 +1,5 @@
 /** What a host reports of a collection: signed by it, or from an older agent only as it arrived. */
+import { factsRefusal } from '../../protocols/facts/errors.ts'
 import { type FactCollection, factCollection } from '../../shared/facts/collection.ts'
 import type { FleetId } from '../../shared/ids.ts'
 import { readSigned } from '../../shared/trust/signed.ts'
@@ -28,5 +29,5 @@ export function readReported(
   const parsed = factCollection.safeParse(statement)
   if (parsed.success) return parsed.data
   const reason = `its collection is malformed: ${parsed.error.issues[0]?.message ?? 'unknown'}`
-  throw inventoryError('inventory.refused', { host: agent.name, reason })
+  throw factsRefusal('inventory.refused', { host: agent.name, reason })
 }

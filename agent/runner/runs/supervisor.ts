@@ -2,7 +2,7 @@
  * All runs of one home: started once each, found again after a crash, stopped, read, and in the end
  * forgotten.
  */
-import { outputRefusal } from '../../protocols/output/errors.ts'
+import { outputRefusal } from '../../../protocols/output/errors.ts'
 import { join } from 'node:path'
 import type { RunId } from '../../../shared/ids.ts'
 import { liveRunLimit } from './capacity.ts'
