@@ -6,7 +6,6 @@ import { factsRefusal } from '../../protocols/facts/errors.ts'
 import type { Client } from '../../protocols/rpc/call.ts'
 import type { facts } from '../../protocols/facts/protocol.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
-import type { FactCollection } from '../../shared/facts/collection.ts'
 import type { Journal } from './journal.ts'
 import type { Report, SignedCollection } from './report.ts'
 
