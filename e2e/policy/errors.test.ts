@@ -52,6 +52,8 @@ test('policy: messages are lower case, without a final period', async () => {
 const TABLES_BY_CODE: ReadonlySet<string> = new Set([
   'protocols/wire/status.ts',
   'agent/membership/link.ts',
+  // Below the log in the layers, so it can't import the table of the log.
+  'coordinator/database/own-trouble.ts',
 ])
 
 /** Codes that are compared or listed as plain text, which no type checks. */
