@@ -1,22 +1,23 @@
 /**
- * Parses the console blocks of a Markdown page: the commands and their expected output.
+ * Parses the command blocks of a Markdown page, and their expected output.
  *
- * ```console blocks contain `$ command` lines, each followed by its expected output. A command
- * continues in lines that begin with `> `, as a shell shows them (here-documents, a final
- * backslash). `…` matches any text within a line; alone on a line it matches any lines. A comment
- * before a block contains options: `<!-- readme: host=web-1, background, clone, needs=dnf,
- * timeout=120 -->` or `<!-- readme: skip: reason -->`.
+ * A ```sh block contains commands as a reader copies them, without prompts. A command continues
+ * after a final backslash, and to the end of a here-document. A ```text block right after it
+ * contains the output of all its commands: `…` matches any text within a line; alone on a line it
+ * matches any lines. A comment before a block contains options: `<!-- readme: host=web-1,
+ * background, clone, needs=dnf, timeout=120 -->` or `<!-- readme: skip: reason -->`.
  */
 export interface Command {
   /** Line of the page, starting at 1. */
   readonly line: number
   readonly text: string
-  readonly expected: readonly string[]
 }
 
 export interface Block {
   readonly line: number
   readonly commands: readonly Command[]
+  /** The lines of the text block that follows; empty if there is none. */
+  readonly expected: readonly string[]
   /** The reason why it isn't run. */
   readonly skip?: string
   /** The machine of the commands. Each has a separate home. */
@@ -36,29 +37,44 @@ export interface Block {
 const DEFAULT_TIMEOUT_SECONDS = 60
 
 /**
- * Parses every console block of the page. Throws an Error with the line for an unknown directive.
+ * Parses every command block of the page. Throws an Error with the line for an unknown directive.
  */
 export function readBlocks(page: string): Block[] {
   const lines = page.split('\n')
   const blocks: Block[] = []
   for (let index = 0; index < lines.length; index += 1) {
-    if (!/^```console\s*$/.test(lines[index] as string)) continue
-    const end = lines.findIndex((line, at) => at > index && /^```\s*$/.test(line))
-    if (end < 0) throw new Error(`line ${index + 1}: the block does not end`)
+    if (!/^```sh\s*$/.test(lines[index] as string)) continue
+    const end = endOf(lines, index)
     const directive = /^<!-- readme: (.*?) -->$/.exec(lines[index - 1] ?? '')?.[1] ?? ''
     blocks.push({
       line: index + 1,
       ...options(directive, index),
       commands: commandsOf(lines.slice(index + 1, end), index + 2),
+      expected: outputAfter(lines, end),
     })
     index = end
   }
   return blocks
 }
 
-function options(directive: string, line: number): Omit<Block, 'line' | 'commands'> {
+/** The index of the line that ends the fence which begins at `start`. */
+function endOf(lines: readonly string[], start: number): number {
+  const end = lines.findIndex((line, at) => at > start && /^```\s*$/.test(line))
+  if (end < 0) throw new Error(`line ${start + 1}: the block does not end`)
+  return end
+}
+
+function outputAfter(lines: readonly string[], end: number): readonly string[] {
+  const start = lines[end + 1] === '' ? end + 2 : end + 1
+  if (!/^```text\s*$/.test(lines[start] ?? '')) return []
+  return lines.slice(start + 1, endOf(lines, start))
+}
+
+type Options = Omit<Block, 'line' | 'commands' | 'expected'>
+
+function options(directive: string, line: number): Options {
   const skip = /^skip: (.+)$/.exec(directive)?.[1]
-  const result: { -readonly [K in keyof Omit<Block, 'line' | 'commands'>]: Block[K] } = {
+  const result: { -readonly [K in keyof Options]: Block[K] } = {
     host: 'local',
     background: false,
     clone: false,
@@ -74,24 +90,24 @@ function options(directive: string, line: number): Omit<Block, 'line' | 'command
     else if (key === 'needs' && /^[a-z0-9_-]+$/.test(value)) result.needs = value
     else if (key === 'timeout' && /^\d+$/.test(value)) result.timeoutMs = Number(value) * 1000
     else if (word === 'background' || word === 'clone') result[word] = true
-    else throw new Error(`line ${line}: unknown directive ${word} of a console block`)
+    else throw new Error(`line ${line}: unknown directive ${word} of a command block`)
   }
   return result
 }
 
 function commandsOf(lines: readonly string[], first: number): Command[] {
-  const commands: { line: number; text: string; expected: string[] }[] = []
-  let open = false
+  const commands: { line: number; text: string }[] = []
+  /** The line that ends the here-document which is open. */
+  let until: string | undefined
+  let continued = false
   for (const [index, line] of lines.entries()) {
     const last = commands.at(-1)
-    if (last !== undefined && (open || (line.startsWith('> ') && last.expected.length === 0)))
-      last.text += `\n${line.replace(/^> /, '')}`
-    else if (line.startsWith('$ '))
-      commands.push({ line: first + index, text: line.slice(2), expected: [] })
-    else if (last === undefined && line.trim() !== '')
-      throw new Error(`line ${first + index}: a console block begins with "$ command"`)
-    else last?.expected.push(line)
-    open = (open || line.startsWith('$ ')) && line.endsWith('\\')
+    if (last !== undefined && (continued || until !== undefined)) last.text += `\n${line}`
+    else if (line.trim() === '' || line.startsWith('#')) continue
+    else commands.push({ line: first + index, text: line })
+    if (until === undefined) until = /<<(\w+)/.exec(line)?.[1]
+    else if (line === until) until = undefined
+    continued = line.endsWith('\\')
   }
   return commands
 }

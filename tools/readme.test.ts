@@ -1,32 +1,41 @@
-/** The runner of console blocks detects wrong output, and supports daemons and several hosts. */
+/** The runner of command blocks detects wrong output, and supports daemons and several hosts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VERSION } from '../shared/version.ts'
 import { runPage } from './readme.ts'
 import { difference, readBlocks } from './readme-blocks.ts'
 
-const block = (text: string, directive = ''): string =>
-  `${directive === '' ? '' : `<!-- readme: ${directive} -->\n`}\`\`\`console\n${text}\n\`\`\`\n`
+/** A block of commands, and the block of its output if there is one. */
+function block(commands: string, { output, options }: { output?: string; options?: string } = {}) {
+  const directive = options === undefined ? '' : `<!-- readme: ${options} -->\n`
+  const expected = output === undefined ? '' : `\n\`\`\`text\n${output}\n\`\`\`\n`
+  return `${directive}\`\`\`sh\n${commands}\n\`\`\`\n${expected}`
+}
 
-test('readme: parses blocks with their directives, and skips other fences', () => {
-  const run = block('$ a\nout\n$ b \\\n>   c\n\n$ d', 'host=web-1, background, timeout=5')
-  const skipped = block('$ e', 'skip: it needs two machines')
-  const page = `# x\n\n${run}\n\`\`\`sh\n$ no\n\`\`\`\n${skipped}`
-  const [first, second] = readBlocks(page)
+test('readme: parses blocks with their options and output, and skips other fences', () => {
+  const run = block('a\n# a comment\nb \\\n  c\n\nd', {
+    output: 'out\n\nend',
+    options: 'host=web-1, background, timeout=5',
+  })
+  const skipped = block('e', { options: 'skip: it needs two machines' })
+  const page = `# x\n\n${run}\n\`\`\`yaml\nno: 1\n\`\`\`\n${skipped}`
+  const [first, second, ...others] = readBlocks(page)
   assert.deepEqual(
-    first?.commands.map(({ text, expected, line }) => [line, text, expected]),
+    first?.commands.map(({ text, line }) => [line, text]),
     [
-      [5, 'a', ['out']],
-      [7, 'b \\\n  c', ['']],
-      [10, 'd', []],
+      [5, 'a'],
+      [7, 'b \\\n  c'],
+      [10, 'd'],
     ],
   )
   assert.deepEqual(
-    [first?.host, first?.background, first?.timeoutMs, second?.skip],
-    ['web-1', true, 5000, 'it needs two machines'],
+    [first?.expected, first?.host, first?.background, first?.timeoutMs],
+    [['out', '', 'end'], 'web-1', true, 5000],
   )
-  assert.throws(() => readBlocks(block('$ a', 'hots=x')), /unknown directive hots=x/)
-  assert.throws(() => readBlocks(block('a')), /line 2: a console block begins with/)
+  assert.deepEqual([second?.skip, second?.expected], ['it needs two machines', []])
+  assert.deepEqual(others, [])
+  assert.throws(() => readBlocks(block('a', { options: 'hots=x' })), /unknown directive hots=x/)
+  assert.throws(() => readBlocks('```sh\na\n'), /line 1: the block does not end/)
 })
 
 test('readme: compares output line by line; … matches any text', () => {
@@ -40,13 +49,13 @@ test('readme: compares output line by line; … matches any text', () => {
 
 test('readme: runs commands in order, expands shortened words, stops at a failure', async () => {
   const page = [
-    block(`$ muster version\n${VERSION}\n$ pwd\n…/work`),
-    block(
-      '$ echo token-12345 of $HOME\ntoken-… of …/other\n$ echo token-…\ntoken-12345',
-      'host=other',
-    ),
-    block('$ exit 3'),
-    block('$ echo not reached'),
+    block('muster version\npwd', { output: `${VERSION}\n…/work` }),
+    block('echo token-12345 of $HOME\necho token-…', {
+      output: 'token-… of …/other\ntoken-12345',
+      options: 'host=other',
+    }),
+    block('exit 3'),
+    block('echo not reached'),
   ].join('\n')
   const outcomes = await runPage(page)
   assert.deepEqual(
@@ -57,9 +66,9 @@ test('readme: runs commands in order, expands shortened words, stops at a failur
 
 test('readme: waits until a background command is ready, and ends it with the page', async () => {
   const page = [
-    block('$ echo "ready $$"; exec sleep 600', 'background, host=mirror'),
-    block('$ echo up\nup'),
-    block('$ sleep 100', 'timeout=1'),
+    block('echo "ready $$"; exec sleep 600', { options: 'background, host=mirror' }),
+    block('echo up', { output: 'up' }),
+    block('sleep 100', { options: 'timeout=1' }),
   ].join('\n')
   const outcomes = await runPage(page)
   assert.deepEqual(
@@ -73,8 +82,8 @@ test('readme: waits until a background command is ready, and ends it with the pa
 test('readme: maps hosts and default ports of the page to free loopback ports', async () => {
   const outcomes = await runPage(
     block(
-      '$ echo http://mirror.example:8480/repos\n' +
-        '$ echo mirror.example:8480 web.example:8480 127.0.0.1:8481 127.0.0.1:9999',
+      'echo http://mirror.example:8480/repos\n' +
+        'echo mirror.example:8480 web.example:8480 127.0.0.1:8481 127.0.0.1:9999',
     ),
   )
   const [first = '', second = ''] = outcomes.map(({ output }) => output)
@@ -91,14 +100,14 @@ test('readme: maps hosts and default ports of the page to free loopback ports', 
 
 test('readme: supports here-documents, exports of one host, and missing programs', async () => {
   const page = [
-    block(
-      '$ cat > note <<END\n> one\n> $HOME two\n> END\n$ cat note\none\n…/other two',
-      'host=other',
-    ),
-    block('$ export GREETING=hello\n$ echo $GREETING\nhello', 'host=other'),
-    block('$ echo "[$GREETING]"\n[]'),
-    block('$ no-such-program', 'needs=no-such-program'),
-    block('$ cat ~/.ssh/id_ed25519.pub\nssh-ed25519 AAAA… you@local'),
+    block('cat > note <<END\none\n$HOME two\nEND\ncat note', {
+      output: 'one\n…/other two',
+      options: 'host=other',
+    }),
+    block('export GREETING=hello\necho $GREETING', { output: 'hello', options: 'host=other' }),
+    block('echo "[$GREETING]"', { output: '[]' }),
+    block('no-such-program', { options: 'needs=no-such-program' }),
+    block('cat ~/.ssh/id_ed25519.pub', { output: 'ssh-ed25519 AAAA… you@local' }),
   ].join('\n')
   const outcomes = await runPage(page)
   assert.deepEqual(
@@ -117,8 +126,9 @@ test('readme: supports here-documents, exports of one host, and missing programs
 test('readme: any repository that a page mirrors is real', async () => {
   const [outcome] = await runPage(
     block(
-      "$ node -e 'fetch(process.argv[1]).then((r) => console.log(r.status))' " +
-        'http://packages.example/x/repodata/repomd.xml\n200',
+      "node -e 'fetch(process.argv[1]).then((r) => console.log(r.status))' " +
+        'http://packages.example/x/repodata/repomd.xml',
+      { output: '200' },
     ),
   )
   assert.equal(outcome?.problem, undefined)

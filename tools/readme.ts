@@ -1,5 +1,5 @@
 /**
- * Runs the console blocks of a Markdown page like a reader: real commands in a temporary folder,
+ * Runs the command blocks of a Markdown page like a reader: real commands in a temporary folder,
  * with a home and an SSH key for each host of the page. Names below `.example` and the default
  * ports become free loopback ports. Mirrored repositories at http://packages.example are a small
  * real repository. An `export` applies to later commands of the host. Fails if a command fails or
@@ -75,8 +75,7 @@ export async function runPage(
     for (const block of readBlocks(page).filter(
       ({ skip, needs }) => skip === undefined && (needs === undefined || isInstalled(needs)),
     )) {
-      for (const command of block.commands) {
-        const outcome = await runCommand(world, block, command)
+      for await (const outcome of runBlock(world, block)) {
         outcomes.push(outcome)
         report(outcome)
         if (outcome.problem !== undefined) return outcomes
@@ -95,6 +94,19 @@ const isInstalled = (program: string): boolean =>
   (process.env.PATH ?? '')
     .split(delimiter)
     .some((folder) => folder !== '' && existsSync(join(folder, program)))
+
+/** The outcome of each command. That of the last includes how the block's output differs. */
+async function* runBlock(world: World, block: Block): AsyncGenerator<Outcome> {
+  let output = ''
+  for (const command of block.commands) {
+    const outcome = await runCommand(world, block, command)
+    output += outcome.output
+    const problem =
+      outcome.problem ??
+      (command === block.commands.at(-1) ? difference(block.expected, output) : undefined)
+    yield problem === undefined ? outcome : { ...outcome, output, problem }
+  }
+}
 
 async function runCommand(world: World, block: Block, command: Command): Promise<Outcome> {
   const home = await hostHome(world, block.host)
@@ -146,7 +158,7 @@ async function runCommand(world: World, block: Block, command: Command): Promise
   if (result === 'too long') await stop(child)
   await quieten(world, block.host)
   world.printed += `${output}\n`
-  const problem = problemOf(result, daemon, command, output)
+  const problem = problemOf(result, daemon)
   return {
     line: command.line,
     command: command.text,
@@ -158,13 +170,10 @@ async function runCommand(world: World, block: Block, command: Command): Promise
 function problemOf(
   result: number | null | 'too long' | 'ready',
   daemon: boolean,
-  command: Command,
-  output: string,
 ): string | undefined {
   if (result === 'too long') return daemon ? 'it did not print ready' : 'it did not end in time'
   if (daemon && result !== 'ready') return `it ended with ${result} instead of becoming ready`
-  if (typeof result === 'number' && result !== 0) return `it exited with ${result}`
-  return difference(command.expected, output)
+  return typeof result === 'number' && result !== 0 ? `it exited with ${result}` : undefined
 }
 
 /** The home of a host's user, with an SSH key. */
@@ -258,7 +267,7 @@ if (import.meta.main) {
     readFileSync(file, 'utf8'),
     ({ line, command, problem, output }) => {
       const place = `${relative(process.cwd(), file)}:${line}`
-      console.log(`${problem === undefined ? 'ok  ' : 'FAIL'} ${place} $ ${command}`)
+      console.log(`${problem === undefined ? 'ok  ' : 'FAIL'} ${place} ${command}`)
       if (problem !== undefined)
         console.log(`     ${problem}; it printed:\n${output.replace(/^/gm, '     ')}`)
     },

@@ -1,7 +1,7 @@
 /**
  * The documents name only things that exist: paths, links, commands, flags, error codes, statement
  * fields, verbs, statuses and protocols. tools/docs.test.ts covers the generated pages, and
- * readme.test.ts runs the README's console blocks.
+ * readme.test.ts runs the README's command blocks.
  */
 import assert from 'node:assert/strict'
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'

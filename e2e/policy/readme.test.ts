@@ -1,4 +1,4 @@
-/** What the README shows works: every console block of it is run. */
+/** What the README shows works: every command block of it is run. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { root } from '../../tools/sources.ts'
 
 const page = readFileSync(join(root, 'README.md'), 'utf8')
 
-test('policy: every console block of the README runs and prints what it says', async () => {
+test('policy: every command block of the README runs and prints what it says', async () => {
   const outcomes = await runPage(page)
   assert.ok(outcomes.length > 0)
   assert.deepEqual(
