@@ -38,7 +38,7 @@ test('a runner is started under an id that no passwd entry names, as in some con
   const folder = await mkdtemp(join(tmpdir(), 'muster-nobody-'))
   const home = join(folder, 'home')
   // Where that user may read, wherever the checkout lies.
-  for (const part of ['agent/runner', 'shared'])
+  for (const part of ['agent/runner', 'protocols/output', 'shared'])
     await cp(join(import.meta.dirname, '../../..', part), join(folder, 'code', part), {
       recursive: true,
     })

@@ -9,6 +9,6 @@ test('package find: a version condition that is none is a usage error, with no c
     })
     assert.equal(found.code, 2, condition)
     assert.match(found.stderr, /is not a version condition, such as/, condition)
-    assert.match(found.stderr, /a comparison and a version/, condition)
+    assert.match(found.stderr, /write <, <=, =, >= or > and then \[epoch:\]version/, condition)
   }
 })
