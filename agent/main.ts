@@ -1,6 +1,7 @@
 /**
  * An agent, composed by hand from four parts. One scope releases everything in reverse order, also
- * after a start that failed. Runs go on without it: they belong to the runner, a process of its own.
+ * after a start that failed. Runs go on without it: they belong to the runner, a process of its
+ * own.
  */
 import { createStartGate } from '../protocols/rpc/starting.ts'
 import type { Config } from '../shared/config/schema.ts'

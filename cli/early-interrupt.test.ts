@@ -1,4 +1,6 @@
-/** Ctrl-C and SIGTERM from the first moment of a command, through the launcher that people start. */
+/**
+ * Ctrl-C and SIGTERM from the first moment of a command, through the launcher that people start.
+ */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'

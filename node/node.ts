@@ -124,7 +124,9 @@ export interface NodeDeps {
 
 /** A node that doesn't listen yet. */
 export interface BuiltNode extends MusterNode {
-  /** Listens, and takes part in gossip. Called once. Throws node.listen, and closes the node then. */
+  /**
+   * Listens, and takes part in gossip. Called once. Throws node.listen, and closes the node then.
+   */
   listen(): Promise<void>
 }
 

@@ -28,7 +28,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** The reason in words, or the errno name if it is rare. Undefined for any other kind of error. */
 export function diskReason(error: unknown): string | undefined {
-  // An error of shared/storage-error.ts carries its reason already.
+  // An error of shared/storage/storage-error.ts carries its reason already.
   if (error instanceof MusterError)
     return error.code.startsWith('storage.') ? String(error.data['reason']) : undefined
   const code = (error as NodeJS.ErrnoException | null | undefined)?.code

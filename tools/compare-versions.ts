@@ -1,9 +1,9 @@
 /**
- * `compare-versions.ts MANAGER [PAIRS] [SEED] [--emit]`: compares the order of random versions with the
- * answers of the manager's own tool, and says what it compared and by which tool. Exit 1 if any pair
- * differs. With `--emit` it prints the tool's answers as lines for fixtures/vectors/versions.
- * dpkg: libdpkg-perl (Dpkg::Version) for all pairs, and dpkg --compare-versions for some, because it
- * takes one process for each. rpm: rpm.vercmp of rpm's Lua.
+ * `compare-versions.ts MANAGER [PAIRS] [SEED] [--emit]`: compares the order of random versions with
+ * the answers of the manager's own tool, and says what it compared and by which tool. Exit 1 if any
+ * pair differs. With `--emit` it prints the tool's answers as lines for fixtures/vectors/versions.
+ * dpkg: libdpkg-perl (Dpkg::Version) for all pairs, and dpkg --compare-versions for some, because
+ * it takes one process for each. rpm: rpm.vercmp of rpm's Lua.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

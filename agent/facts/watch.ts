@@ -9,7 +9,7 @@ import { stat } from 'node:fs/promises'
 import type { Clock } from '../../shared/clock.ts'
 import type { FactProblem } from '../../shared/facts/collection.ts'
 import type { Logger } from '../../shared/logger.ts'
-import { isStorageFailure } from '../../shared/storage-error.ts'
+import { isStorageFailure } from '../../shared/storage/storage-error.ts'
 import type { Watched } from './collectors/collector.ts'
 import { databaseStamp } from './stamp.ts'
 

@@ -12,7 +12,7 @@ import type { MusterError } from '../../shared/errors.ts'
 import { isFull } from '../../shared/free-space.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Random } from '../../shared/random.ts'
-import { storageError, storageFailure } from '../../shared/storage-error.ts'
+import { storageError, storageFailure } from '../../shared/storage/storage-error.ts'
 import { KIB } from '../../shared/units.ts'
 
 /** One statfs(2) each. */

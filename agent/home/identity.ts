@@ -16,7 +16,7 @@ import {
   sha256Hex,
 } from '../../shared/ids.ts'
 import type { Random } from '../../shared/random.ts'
-import { storageError, storageFailure, storing } from '../../shared/storage-error.ts'
+import { storageError, storageFailure, storing } from '../../shared/storage/storage-error.ts'
 
 export const agentHomeError = defineErrors({
   'agent.no-home': {

@@ -5,7 +5,7 @@
  */
 import { closeSync, constants, lstatSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import { storageError, storageFailure } from '../../shared/storage-error.ts'
+import { storageError, storageFailure } from '../../shared/storage/storage-error.ts'
 import { runnerError } from './ground/errors.ts'
 
 export interface Lock {

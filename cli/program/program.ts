@@ -124,7 +124,9 @@ async function runHandler(
   return EXIT.done
 }
 
-/** A command that reads no configuration would pass over a wrong --config. @throws config.unreadable */
+/**
+ * A command that reads no configuration would pass over a wrong --config. @throws config.unreadable
+ */
 async function requireConfigFile(named: string | undefined): Promise<void> {
   if (named === undefined) return
   const [{ readConfigFile }, { resolve }] = await Promise.all([

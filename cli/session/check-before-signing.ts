@@ -1,4 +1,7 @@
-/** Refuses what no coordinator takes before it is signed. What is only sent is checked by the protocol's client. */
+/**
+ * Refuses what no coordinator takes before it is signed. What is only sent is checked by the
+ * protocol's client.
+ */
 import type { z } from 'zod'
 import { describeIssue } from '../../shared/schema-issue.ts'
 import { cliError } from '../terminal/errors.ts'

@@ -3,7 +3,7 @@
  * host or the log that was looked at when they came.
  */
 import { MusterError } from '../../shared/errors.ts'
-import { isStorageFailure } from '../../shared/storage-error.ts'
+import { isStorageFailure } from '../../shared/storage/storage-error.ts'
 
 const CODES: ReadonlySet<string> = new Set([
   'database.full',

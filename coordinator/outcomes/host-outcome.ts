@@ -5,7 +5,7 @@
 import type { Json } from '../../shared/canonical-json.ts'
 import { type ErrorValue, MusterError } from '../../shared/errors.ts'
 import type { Outcome } from '../../shared/trust/outcome.ts'
-import { isNoSpaceCode, isStorageCode } from '../../shared/storage-error.ts'
+import { isNoSpaceCode, isStorageCode } from '../../shared/storage/storage-error.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import type { AgentRecord } from '../registry/agents.ts'

@@ -41,25 +41,21 @@ const DIALECT: readonly RegExp[] = [
  */
 const LONG_LINES_LEFT: Readonly<Record<string, number>> = {
   'agent/': 171,
-  'cli/': 130,
+  'cli/': 129,
   'coordinator/': 208,
   'e2e/policy/hints.test.ts': 2,
   'e2e/scenarios/full-disk.test.ts': 2,
   'e2e/scenarios/holders-away.test.ts': 2,
   'e2e/scenarios/hostile-values.test.ts': 1,
   'e2e/scenarios/silent-host.test.ts': 4,
-  'node/': 78,
+  'node/': 77,
   'protocols/': 17,
   'shared/blobs/verified.test.ts': 4,
-  'shared/blobs/verified.ts': 1,
-  'shared/facts/': 5,
-  'shared/packages/': 1,
 }
 
 /** Words of the dialect in parts that are not rewritten yet, with the same rules. */
 const DIALECT_LEFT: Readonly<Record<string, number>> = {
-  'README.md': 4,
-  'agent/': 153,
+  'agent/': 152,
   'cli/': 52,
   'coordinator/': 120,
   'docs/': 13,
@@ -68,7 +64,6 @@ const DIALECT_LEFT: Readonly<Record<string, number>> = {
   'node/': 66,
   'protocols/': 10,
   'shared/blobs/verified.test.ts': 1,
-  'shared/facts/': 8,
 }
 
 const texts = (patterns: readonly string[]): Text[] =>

@@ -12,7 +12,7 @@ import { defineErrors } from '../../shared/errors.ts'
 import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
 import type { FleetId, Sha256 } from '../../shared/ids.ts'
 import type { Random } from '../../shared/random.ts'
-import { storageError, storageFailure, storing } from '../../shared/storage-error.ts'
+import { storageError, storageFailure, storing } from '../../shared/storage/storage-error.ts'
 import {
   acceptRevocation,
   isKeyRevoked,

@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { signedMessage } from '../statement.ts'
 
 /**
- * A failure of the sender's disk (shared/storage-error.ts) as data. The receiver makes the text.
+ * A failure of the sender's disk (shared/storage/storage-error.ts) as data. The receiver makes the
+ * text.
  */
 export const troubleMessage = z.object({
   code: z.string().max(64),

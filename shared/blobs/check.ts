@@ -74,7 +74,8 @@ export async function verifyBlob(
   const stats = await exactStat(store.layout.blob(id))
   if (stats === undefined) return 'absent'
   if (store.verified.holds(id, stats)) return 'sound'
-  // The pool may have linked the file since that look. Nothing comes between this one and the record.
+  // The pool may have linked the file since that look. Nothing comes between this one and the
+  // record.
   const now = lstatSync(store.layout.blob(id), { bigint: true, throwIfNoEntry: false })
   if (now !== undefined && store.verified.holds(id, now)) return 'sound'
   try {

@@ -48,7 +48,7 @@ function stateAfter(...updates: FactUpdate[]): FactState {
   return state as FactState
 }
 
-test('facts apply: a full set, then events, then a full set again, whose difference is the history', () => {
+test('facts apply: a full set after events adds its difference to the history', () => {
   const state = stateAfter(full(1, one), events(2, one, two))
   assert.deepEqual(state.set, two)
   const applied = go(state, full(3, three))
@@ -59,7 +59,7 @@ test('facts apply: a full set, then events, then a full set again, whose differe
   )
 })
 
-test('facts apply: the first sight of a host is no history', () => {
+test('facts apply: the first facts of a host are not history', () => {
   assert.deepEqual((go(undefined, full(7, three)) as Applied & { result: 'applied' }).events, [])
 })
 
@@ -99,7 +99,7 @@ test('FG-02: a replayed update changes nothing, however late it comes', () => {
     assert.deepEqual(go(state, replayed), { result: 'known' })
 })
 
-test('FG-09: order is epoch and sequence, not time; a time far ahead is replaced by our own', () => {
+test('FG-09: orders by epoch and sequence; replaces a time far ahead by the local time', () => {
   const state = stateAfter(full(2, one))
   const early = { ...events(3, one, two), at: rfc3339(0) }
   assert.equal(go(state, early).result, 'applied')

@@ -6,9 +6,9 @@ import { factPackage, factSet } from './package-set.ts'
 import type { FactPackage } from './package-set.ts'
 
 const AT = '2026-01-31T08:00:00.000Z'
-const nobody = { id: '', version: '', name: '', kernel: '', arch: '', hostname: '' }
+const noSystem = { id: '', version: '', name: '', kernel: '', arch: '', hostname: '' }
 const sorted = (packages: readonly FactPackage[]): readonly FactPackage[] =>
-  factSet(nobody, packages).packages
+  factSet(noSystem, packages).packages
 const rpm = (name: string, evr: string): FactPackage => factPackage('rpm', name, 'x86_64', evr)
 const brief = (events: ReturnType<typeof diff>): string[] =>
   events.map((e) => `${e.event} ${e.name} ${e.from} ${e.to}`)

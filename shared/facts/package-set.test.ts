@@ -28,7 +28,8 @@ const packages = [
   factPackage('dpkg', 'dash', 'amd64', '1:0.5-2-3'),
 ]
 const encoded =
-  '{"os":{"arch":"x86_64","hostname":"a1","id":"debian","kernel":"6.1","name":"Debian GNU/Linux 12","version":"12"},"packages":[' +
+  '{"os":{"arch":"x86_64","hostname":"a1","id":"debian","kernel":"6.1",' +
+  '"name":"Debian GNU/Linux 12","version":"12"},"packages":[' +
   '{"arch":"amd64","epoch":0,"manager":"dpkg","name":"apt","release":"","version":"2.6.1"},' +
   '{"arch":"amd64","epoch":1,"manager":"dpkg","name":"dash","release":"3","version":"0.5-2"},' +
   '{"arch":"x86_64","epoch":0,"manager":"rpm","name":"kernel","release":"1","version":"5.14"},' +
@@ -80,7 +81,7 @@ test('facts set: a package that no reader would accept is not put into a set', (
     })
 })
 
-test('facts set: a package whose name and version are too long for an index of PostgreSQL is refused on both sides', () => {
+test('facts set: both sides reject a name and version too long for a PostgreSQL index', () => {
   const long = (length: number): FactPackage => ({
     ...factPackage('rpm', 'a', 'x86_64', '1-1'),
     name: '\u8afe'.repeat(500),
@@ -101,7 +102,7 @@ test('facts set: a package whose name and version are too long for an index of P
   })
 })
 
-test('FG-12: a set of more packages than anybody has is refused', () => {
+test('FG-12: rejects a set of too many packages', () => {
   const many = Array.from({ length: MAX_PACKAGES + 1 }, (_, i) =>
     factPackage('rpm', `p${i}`, 'noarch', '1-1'),
   )

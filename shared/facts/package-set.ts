@@ -64,11 +64,11 @@ export const MAX_TEXT = 512
  * index entries of more than 2704 bytes, and these are in one.
  */
 export const MAX_PACKAGE_BYTES = 2 * KIB
-/** Bytes of an encoded set that anybody accepts. */
+/** The most bytes of an encoded set. */
 export const MAX_SET_BYTES = 32 * MIB
 
 /**
- * Any text but NUL, which PostgreSQL can't store and no package manager allows. Whoever prints it
+ * Any text but NUL, which PostgreSQL can't store and no package manager allows. Output
  * escapes it.
  */
 export const factText = z.string().max(MAX_TEXT).refine(isText, 'expected no NUL')
@@ -125,14 +125,15 @@ export function factSet(os: HostFacts, packages: Iterable<FactPackage>): FactSet
   const odd = unique.find((pkg) => packageFault(pkg) !== undefined)
   if (odd !== undefined)
     throw malformed(
-      `${odd.manager} lists a package with an impossible name or version: ${JSON.stringify(odd.name.slice(0, 80))}: ${packageFault(odd)}`,
+      `${odd.manager} lists a package with an impossible name or version: ` +
+        `${JSON.stringify(odd.name.slice(0, 80))}: ${packageFault(odd)}`,
     )
   return { os, packages: unique }
 }
 
 /**
  * The set's one encoding: canonical JSON `{"os":{…},"packages":[…]}`.
- * @throws facts.malformed if it is larger than anybody accepts
+ * @throws facts.malformed if it is larger than MAX_SET_BYTES
  */
 export function factSetBytes(set: FactSet): Uint8Array {
   const bytes = Buffer.from(canonicalJson(set as unknown as Json))
@@ -147,7 +148,7 @@ export function rootOf(set: FactSet): BlobId {
 }
 
 /**
- * Reads an encoded set that somebody sent.
+ * Reads an encoded set from another node.
  * @throws json.not-canonical, facts.malformed if it isn't exactly what {@link factSetBytes} writes
  * for some set
  */

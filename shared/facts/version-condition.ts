@@ -25,7 +25,7 @@ export interface InstalledVersion extends PackageVersion {
 
 /**
  * The test that a condition is; undefined if the text isn't one. Each package is compared by the
- * rules of its own manager.
+ * rules of the manager that owns it.
  */
 export function versionCondition(
   text: string,

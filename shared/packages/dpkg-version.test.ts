@@ -20,7 +20,7 @@ test('dpkg versions: letters are older than other characters, a tilde older than
   assert.equal(order('1.18.0-6ubuntu14.4', '1.18.0-6+deb11u3'), -1)
 })
 
-test('dpkg versions: an absent epoch is 0, an absent revision is 0, leading zeros do not count', () => {
+test('dpkg versions: absent epochs and revisions are 0, and leading zeros do not count', () => {
   assert.equal(order('0:1.0', '1.0-0'), 0)
   assert.equal(order('1.0', '1:0.1'), -1)
   assert.equal(order('1.001', '1.1'), 0)

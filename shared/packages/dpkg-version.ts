@@ -17,7 +17,9 @@ export function compareDpkg(a: PackageVersion, b: PackageVersion): number {
   )
 }
 
-/** dpkg writes a version as rpm does; an absent revision counts in a condition as it always does. */
+/**
+ * dpkg writes a version as rpm does; an absent revision counts in a condition as it always does.
+ */
 export const dpkgVersions: PackageManager = {
   name: 'dpkg',
   parse: parseEvr,

@@ -8,7 +8,9 @@ export type Evr = PackageVersion
 
 /** `1:2.0-3`, `2.0-3`, `2.0`: the epoch only if it isn't 0, the release only if there is one. */
 export function formatEvr(evr: Evr): string {
-  return `${evr.epoch === 0 ? '' : `${evr.epoch}:`}${evr.version}${evr.release === '' ? '' : `-${evr.release}`}`
+  const epoch = evr.epoch === 0 ? '' : `${evr.epoch}:`
+  const release = evr.release === '' ? '' : `-${evr.release}`
+  return `${epoch}${evr.version}${release}`
 }
 
 /**

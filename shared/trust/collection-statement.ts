@@ -1,4 +1,4 @@
-/** How an agent's newest collection of its own packages went, beside the facts that it led to. */
+/** The result of an agent's newest collection of its packages, sent beside its facts. */
 import { z } from 'zod'
 import { agentField, counterField, fleetField, objectField, timeField } from './fields.ts'
 

@@ -3,7 +3,7 @@
  * raised to the caller.
  */
 
-import { storageError } from '../../../shared/storage-error.ts'
+import { storageError } from '../../../shared/storage/storage-error.ts'
 
 /**
  * Messages of glibc's strerror(3) in the form that people know from their shell, with a lower first

@@ -15,7 +15,7 @@ import {
   type Stats,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { storageFailure } from '../../../shared/storage-error.ts'
+import { storageFailure } from '../../../shared/storage/storage-error.ts'
 import { runnerError } from '../ground/errors.ts'
 
 /**

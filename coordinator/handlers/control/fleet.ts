@@ -8,7 +8,7 @@ import { formatTicket, MAX_TICKET_ADDRESSES } from '../../../protocols/enroll/ti
 import { rfc3339 } from '../../../shared/clock.ts'
 import type { FleetId, Sha256 } from '../../../shared/ids.ts'
 import { isFull } from '../../../shared/free-space.ts'
-import { storageWords } from '../../../shared/storage-error.ts'
+import { storageWords } from '../../../shared/storage/storage-error.ts'
 import { VERSION } from '../../../shared/version.ts'
 import type { Ledger } from '../../audit/ledger.ts'
 import type { Database } from '../../database/database.ts'

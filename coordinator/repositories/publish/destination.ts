@@ -59,8 +59,8 @@ export interface PublishDestination {
     signal: AbortSignal,
   ): Promise<readonly TreeProblem[]>
   /**
-   * Lays a generation out: whole and durable once it returns, absent if it fails before. Returns how
-   * many files were placed in which way.
+   * Lays a generation out: whole and durable once it returns, absent if it fails before. Returns
+   * how many files were placed in which way.
    * @throws publish.unsound, publish.disk, the signal's reason
    */
   build(

@@ -100,8 +100,8 @@ export async function checkTree(
 }
 
 /**
- * Whether the file is a link to the pool's, which is hashed here and then known: the next check need not
- * hash it again. It may have got or lost a link through another program, such as a backup.
+ * Whether the file is a link to the pool's, which is hashed here and then known: the next check
+ * need not hash it again. It may have got or lost a link through another program, such as a backup.
  */
 async function isPools(
   pool: Pool,

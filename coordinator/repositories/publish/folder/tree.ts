@@ -174,7 +174,8 @@ export async function problemsOf(
     const tree = join(folder, 'tree')
     const check = { tree, files: all, known: record.marks }
     const { problems, marks } = await checkTree(deps, check, signal)
-    // A file that was hashed because its attributes changed is not hashed again for the same change.
+    // A file that was hashed because its attributes changed is not hashed again for the same
+    // change.
     if (problems.length === 0 && !areEqual(marks, record.marks))
       await writeRecord(deps, folder, { carried: record.carried, marks })
     return problems

@@ -3,9 +3,9 @@
  * errors, too many open files, no permission. Only this module creates them, so that a caller
  * doesn't mistake one for a bug, a closed connection or a bad signature.
  */
-import { blobError } from './blobs/errors.ts'
-import { diskReason } from './disk-reason.ts'
-import { defineErrors } from './errors.ts'
+import { blobError } from '../blobs/errors.ts'
+import { diskReason } from '../disk-reason.ts'
+import { defineErrors } from '../errors.ts'
 
 interface Failed {
   /** The file's role, such as `the record of an operation`. */
