@@ -46,7 +46,7 @@ async function scene(t: TestContext) {
   return { run, isReleased }
 }
 
-test('coordinator: a start that fails late releases everything, and the next start succeeds', async (t) => {
+test('coordinator: a start that fails late releases all; the next one succeeds', async (t) => {
   const { run, isReleased } = await scene(t)
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')

@@ -150,7 +150,7 @@ test('invoke: authorises, parses, runs and encodes without a stream', async () =
   assert.deepEqual(await call('drink', '{}'), ['answered', 'data sip', 'response {"text":"gone"}'])
 })
 
-test('invoke: asks the policy for the targets after the body is parsed, and never runs without it', async () => {
+test('invoke: asks the policy for the targets once the body is parsed', async () => {
   const allowed = scene()
   assert.deepEqual(await allowed.call('touch', '{"text":"x"}'), [
     'answered',
@@ -167,7 +167,7 @@ test('invoke: asks the policy for the targets after the body is parsed, and neve
   assert.deepEqual(early.steps, ['authorise'], 'the body is not decoded')
 })
 
-test('invoke: refuses unknown methods, bodies that are too large or wrong, and calls past the quota', async () => {
+test('invoke: refuses unknown methods, bad bodies, and calls past the quota', async () => {
   const { call, steps } = scene()
   assert.deepEqual(await call('toString', '{}'), ['refused', 'error protocol.unsupported'])
   assert.deepEqual(await call('brew', ' '.repeat(201)), ['refused', 'error protocol.too-large'])
@@ -178,7 +178,7 @@ test('invoke: refuses unknown methods, bodies that are too large or wrong, and c
   assert.deepEqual(await call('brew', '{"text":"x"}'), ['refused', 'error protocol.busy'])
 })
 
-test('invoke: a fault of a handler is told as one and nothing more, also a response that is too long', async () => {
+test('invoke: reports a fault of a handler without its details', async () => {
   const broken = scene({ brew: () => Promise.reject(new TypeError('secret')) })
   assert.deepEqual(await broken.call('brew', '{"text":"x"}'), [
     'refused',
@@ -188,7 +188,7 @@ test('invoke: a fault of a handler is told as one and nothing more, also a respo
   assert.deepEqual(await long.call('brew', '{"text":"x"}'), ['refused', 'error protocol.internal'])
 })
 
-test('invoke: a caller that leaves aborts the handler, and one that ignores this is given up as stuck', async () => {
+test('invoke: gives a handler up as stuck if it ignores that its caller left', async () => {
   const started = Promise.withResolvers<void>()
   const { call, timers } = scene({
     brew: () => {
