@@ -216,7 +216,7 @@ test('an upstream address with credentials or a query in it is refused', () => {
   assert.equal(baseAddress('r', 'https://host/a/b').href, 'https://host/a/b/')
   assert.throws(() => baseAddress('r', 'https://u:p@host/'), {
     code: 'mirror.unsupported',
-    message: /write them under credentials/,
+    message: /move them to credentials/,
   })
   assert.throws(() => baseAddress('r', 'https://host/?token=1'), { code: 'mirror.unsupported' })
 })
