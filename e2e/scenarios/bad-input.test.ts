@@ -70,7 +70,7 @@ test('every bad input has its exit code and hint, and the fleet still works', as
       /name/,
     ],
     ['unknown host', ['process', 'start', '--on', 'nope', 'true'], 5, /no host matches "nope"/],
-    ['malformed selector', ['process', 'start', '--on', '=x', 'true'], 2, /neither a host/],
+    ['malformed selector', ['process', 'start', '--on', '=x', 'true'], 2, /is not a selector/],
     ['unknown run', ['process', 'status', NOBODY], 5, /^/],
     // b1 joined but isn't running, so it is unknown whether it has the blob.
     ['unknown blob', ['blob', 'get', ZERO, '--to', 'none'], 7, /1 host may hold it: b1/],
