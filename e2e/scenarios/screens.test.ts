@@ -135,7 +135,7 @@ test('screen: an error and its hint are complete in any width', async () => {
     const { lines, raw } = await seen(['agent', 'show', 'nowhere'], columns, { code: 5 })
     assert.deepEqual(lines, [
       'muster: error: no host matches "nowhere"',
-      'muster: hint: muster agent list shows names and ids',
+      'muster: hint: run `muster agent list` to see names and ids',
     ])
     assert.match(raw, /\u001b\[31merror:/)
   }
