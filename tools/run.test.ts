@@ -133,6 +133,7 @@ function makeProject(name: string): string {
   copyFileSync(join(root, 'tools/run.mjs'), join(project, 'tools/run.mjs'))
   writeFileSync(join(project, '.npmrc'), 'ignore-scripts=true\n')
   mkdirSync(join(project, 'cli'))
+  copyFileSync(join(root, 'cli/early-interrupt.cjs'), join(project, 'cli/early-interrupt.cjs'))
   writeFileSync(join(project, 'cli/main.ts'), "console.log('program')\n")
   writeFileSync(join(project, 'exit.mjs'), 'process.exit(Number(process.argv[2]))\n')
   writeFileSync(
