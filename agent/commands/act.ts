@@ -17,8 +17,7 @@ export interface Acted {
 }
 
 /**
- * @throws runner.unreachable: nobody knows then whether it was done, and asking the runner later
- * tells
+ * @throws runner.unreachable: it is unknown whether it was done; the runner's later answer tells
  */
 export async function act(
   deps: { runner: RunnerClient; agent: AgentId },

@@ -1,9 +1,8 @@
 /**
- * The orders that this agent accepted, one durable file each, written before anything is done. An
- * order is accepted once: sent again it gets the first outcome again, and after a crash in between
- * it is carried out again under the same run id, which the runner turns into the same run. What is
- * let go leaves a mark of how far back that reaches, so that nobody takes a forgotten order for one
- * that never came.
+ * The intents that this agent accepted, one durable file each, written before anything is done. An
+ * intent is accepted once. Sent again, it gets the first outcome. After a crash in between it is
+ * performed again under the same run id, which the runner turns into the same run. Removed files
+ * leave a mark of their newest time, so that a forgotten intent isn't taken for a new one.
  */
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
@@ -212,8 +211,8 @@ export async function openJournal(
         if (rows.size >= maxKept) throw commandError('command.journal-full', { limit: maxKept })
       })
       await keep(operation, { ...newRow(intent, expiresAt), outcome })
-      // Crash before this: the order never came. Refusing it again may say another reason; nobody
-      // has heard the first one.
+      // Crash before this: the intent never came. A second refusal may have another reason, because
+      // the first was never sent.
     },
   }
 }

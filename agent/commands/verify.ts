@@ -138,10 +138,11 @@ async function requireProof(
     leafHash(request.entry),
     checkpoint.root,
   )
-  // Whoever reads the log finds it by these two: filed elsewhere it would stand there and be seen
-  // by nobody who looks for what was run.
+  // Readers of the log find an intent by these two. An intent that is filed elsewhere would be
+  // logged, but hidden from a search for runs.
   if (entry.type !== 'intent' || entry.operation !== intent.operation) {
-    const reason = `the log entry files it as ${entry.type}${entry.operation === intent.operation ? '' : ' under another operation'}`
+    const elsewhere = entry.operation === intent.operation ? '' : ' under another operation'
+    const reason = `the log entry files it as ${entry.type}${elsewhere}`
     throw commandError('command.no-proof', { reason })
   }
   // Last, because it is remembered, whatever becomes of the order that came with it.

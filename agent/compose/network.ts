@@ -9,9 +9,9 @@ import type { Duplex } from '../../protocols/wire/duplex.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { Config } from '../../shared/config/schema.ts'
 import type { Logger } from '../../shared/logger.ts'
-import { checkCertificate } from '../../shared/trust/credentials.ts'
 import { VERSION } from '../../shared/version.ts'
 import { type Health, watchHealth } from '../home/health.ts'
+import { createAgentCredentials } from '../membership/agent-credentials.ts'
 import { createLink, type Link } from '../membership/link.ts'
 import type { AgentDeps, Stores } from './stores.ts'
 
@@ -38,15 +38,7 @@ export async function composeNetwork(
     version: VERSION,
     // Asked in greetings, so not before the node listens.
     trouble: () => health.trouble(),
-    credentials: {
-      own: () => trust.certificate(),
-      check: (other) =>
-        checkCertificate(other, {
-          root: trust.root().root,
-          revocations: trust.revocations().accepted,
-          at: clock.now(),
-        }),
-    },
+    credentials: createAgentCredentials({ ...deps, trust }),
   })
   // The peers see what is wrong with this host in the next greeting.
   const health = watchHealth(deps, {
@@ -77,8 +69,8 @@ export async function composeNetwork(
 }
 
 /**
- * An agent answers members and its own socket. Intents are checked by what they carry, whoever
- * brings them; only a coordinator may bring them.
+ * An agent answers members and its own socket. Only a coordinator may send intents, and each intent
+ * is checked by the proofs that it carries, not by its sender.
  */
 function agentPolicy(): Policy {
   const bringer: Capability = { kind: 'member', roles: ['coordinator'] }

@@ -16,8 +16,8 @@ import { loadKeyFile } from '../../shared/identity/key-file.ts'
 import type { FactProblem } from '../../shared/facts/collection.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Random } from '../../shared/random.ts'
-import { checkCertificate } from '../../shared/trust/credentials.ts'
 import { VERSION } from '../../shared/version.ts'
+import { createAgentCredentials } from '../membership/agent-credentials.ts'
 import { becomeMember } from '../membership/admission.ts'
 import { collectAll } from './collect.ts'
 import { createCollectors } from './all-collectors.ts'
@@ -145,15 +145,7 @@ async function sendOurselves(
     listen: [],
     fleet: identity.fleet,
     version: VERSION,
-    credentials: {
-      own: () => trust.certificate(),
-      check: (other) =>
-        checkCertificate(other, {
-          root: trust.root().root,
-          revocations: trust.revocations().accepted,
-          at: deps.clock.now(),
-        }),
-    },
+    credentials: createAgentCredentials({ ...deps, trust }),
   })
   stack.defer(() => node.close())
   let failure: unknown

@@ -40,22 +40,22 @@ const DIALECT: readonly RegExp[] = [
  * longest path applies; all other files must have none.
  */
 const LONG_LINES_LEFT: Readonly<Record<string, number>> = {
-  'agent/': 171,
+  'agent/': 170,
   'cli/': 129,
-  'coordinator/': 208,
+  'coordinator/': 207,
   'e2e/policy/hints.test.ts': 2,
   'e2e/scenarios/full-disk.test.ts': 2,
   'e2e/scenarios/holders-away.test.ts': 2,
   'e2e/scenarios/hostile-values.test.ts': 1,
   'e2e/scenarios/silent-host.test.ts': 4,
   'node/': 77,
-  'protocols/': 17,
+  'protocols/': 13,
   'shared/blobs/verified.test.ts': 4,
 }
 
 /** Words of the dialect in parts that are not rewritten yet, with the same rules. */
 const DIALECT_LEFT: Readonly<Record<string, number>> = {
-  'agent/': 152,
+  'agent/': 146,
   'cli/': 52,
   'coordinator/': 120,
   'docs/': 13,

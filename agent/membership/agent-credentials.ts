@@ -1,0 +1,22 @@
+/** How an agent presents itself to other nodes, and how it checks their certificates. */
+import type { Credentials } from '../../node/membership/membership.ts'
+import type { TrustState } from '../../node/membership/trust-state.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { checkCertificate } from '../../shared/trust/credentials.ts'
+
+/** Every check uses the newest root and revocations that the trust state has. */
+export function createAgentCredentials(deps: {
+  readonly trust: TrustState
+  readonly clock: Clock
+}): Credentials {
+  const { trust, clock } = deps
+  return {
+    own: () => trust.certificate(),
+    check: (other) =>
+      checkCertificate(other, {
+        root: trust.root().root,
+        revocations: trust.revocations().accepted,
+        at: clock.now(),
+      }),
+  }
+}
