@@ -3,7 +3,7 @@
  * prefix of either, or by the word `all`. A name must not be readable as one of the others.
  */
 import { defineErrors } from './errors.ts'
-import { meansId } from './short-id.ts'
+import { matchesId } from './short-id.ts'
 
 export const hostNameError = defineErrors({
   'host-name.refused': {
@@ -50,7 +50,7 @@ function isIdEnd(text: string): boolean {
 }
 
 /** Names that are equal in this form count as the same name. */
-export function foldedName(name: string): string {
+export function foldName(name: string): string {
   return name.toLowerCase()
 }
 
@@ -61,7 +61,7 @@ export function hostNameFault(name: string): string | undefined {
       'expected 1 to 64 letters, digits, dots, dashes or underscores ' +
       'that begin with a letter or digit'
     )
-  const folded = foldedName(name)
+  const folded = foldName(name)
   if (KEY_WORDS.has(folded)) return 'the word selects a set of hosts'
   if (/^[0-9]+$/.test(name)) return 'expected a letter in it'
   if (name.length < LOOKS_LIKE_ID) return undefined
@@ -78,7 +78,7 @@ export function hostNameFault(name: string): string | undefined {
  */
 export function requireNoIdOf(ids: readonly string[], name: string): void {
   if (name.length < MIN_ID_PREFIX) return
-  if (ids.some((id) => meansId(id, foldedName(name))))
+  if (ids.some((id) => matchesId(id, foldName(name))))
     throw hostNameError('host-name.refused', {
       name: name.slice(0, 80),
       reason: 'it is a part of the id of another host',

@@ -12,7 +12,7 @@ export function shortId(id: string): string {
 }
 
 /** Whether the text is the id, a prefix or a suffix of it. */
-export function meansId(id: string, text: string): boolean {
+export function matchesId(id: string, text: string): boolean {
   const wanted = text.toLowerCase()
   return id.startsWith(wanted) || id.endsWith(wanted)
 }

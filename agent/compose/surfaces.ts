@@ -18,7 +18,7 @@ import { createCatalog } from '../gateway/catalog.ts'
 import { createGateway } from '../gateway/gateway.ts'
 import { commandHandlers } from '../handlers/command.ts'
 import { outputHandlers } from '../handlers/output.ts'
-import { followNews } from '../membership/news.ts'
+import { followTrust } from '../membership/trust-follower.ts'
 import type { Network } from './network.ts'
 import type { Reporting } from './reporting.ts'
 import type { AgentDeps, Stores } from './stores.ts'
@@ -69,7 +69,7 @@ export async function composeSurfaces(
   const { fleet, name } = identity
   const { look: onStorageFailure } = network.health
   scope.defer(
-    followNews({ node, trust, clock, log, fleet, coordinator, pull, onStorageFailure }, working),
+    followTrust({ node, trust, clock, log, fleet, coordinator, pull, onStorageFailure }, working),
   )
   const reportFacts = reporting.begin(working, scope)
   const checkPool = createPoolCheck({ pool, clock, random, heal: healFromNodes(content, 'fleet') })

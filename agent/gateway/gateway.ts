@@ -20,7 +20,7 @@ import {
   type RepositoryPath,
 } from '../../shared/repository-paths.ts'
 import type { Catalog, TreeAnswer } from './catalog.ts'
-import { answersTo } from './host.ts'
+import { answersTo } from './allowed-hosts.ts'
 
 export interface GatewayDeps {
   readonly catalog: Catalog

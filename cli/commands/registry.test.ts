@@ -10,7 +10,7 @@ import { globalFlags } from '../program/global-flags.ts'
 import { commandHelp, programHelp } from '../program/help.ts'
 import { findInvocation } from '../program/invocation.ts'
 import { parseCommand } from '../program/parse.ts'
-import { NOT_YET } from '../program/not-yet.ts'
+import { PLANNED_COMMANDS } from '../program/planned-commands.ts'
 import { TOPIC_NAMES } from '../program/program.ts'
 import { TOPICS } from '../program/topics.ts'
 import { VERSION } from '../../shared/version.ts'
@@ -103,7 +103,7 @@ test('commands: every help topic is there', () => {
 })
 
 test('commands: what this version does not have is said to be so, with what serves in its place', async () => {
-  for (const [words, instead] of Object.entries(NOT_YET)) {
+  for (const [words, instead] of Object.entries(PLANNED_COMMANDS)) {
     const found = findInvocation(registry, words.split(' '), TOPIC_NAMES)
     assert.equal(found.kind, 'unknown', `${words} is there now`)
     const { code, stderr } = await runMuster([...words.split(' '), '--all'])

@@ -1,7 +1,7 @@
 /** The grant that a person means, by its id, or by a unique beginning or end of it. */
 import type { GrantRow } from '../../protocols/control/messages.ts'
 import { defineErrors } from '../../shared/errors.ts'
-import { meansId } from '../../shared/short-id.ts'
+import { matchesId } from '../../shared/short-id.ts'
 import type { Session } from '../session/session.ts'
 
 /** Grants that an ambiguous text names: a terminal shows them at once. */
@@ -27,7 +27,7 @@ export const grantError = defineErrors({
 
 export async function chooseGrant(session: Session, text: string): Promise<GrantRow> {
   const { grants } = await session.ask('grant.list', {})
-  const matching = text === '' ? [] : grants.filter((grant) => meansId(grant.id, text))
+  const matching = text === '' ? [] : grants.filter((grant) => matchesId(grant.id, text))
   const [only] = matching
   if (only === undefined) throw grantError('grant.unknown', { id: text })
   if (matching.length > 1)

@@ -168,16 +168,16 @@ async function unknownWord(
   registry: Registry,
   { words, word }: Extract<Invocation, { kind: 'unknown' }>,
 ): Promise<Error> {
-  const [{ NOT_YET }, { VERSION }] = await Promise.all([
-    import('./not-yet.ts'),
+  const [{ PLANNED_COMMANDS }, { VERSION }] = await Promise.all([
+    import('./planned-commands.ts'),
     import('../../shared/version.ts'),
   ])
   const command = [...words, word].join(' ')
-  if (Object.hasOwn(NOT_YET, command))
+  if (Object.hasOwn(PLANNED_COMMANDS, command))
     return cliError('cli.not-yet', {
       command,
       version: VERSION,
-      instead: NOT_YET[command] as string,
+      instead: PLANNED_COMMANDS[command] as string,
     })
   const entry = words[0] === undefined ? undefined : registry[words[0]]
   const known =

@@ -15,7 +15,7 @@ import type { RunRow } from '../../protocols/control/messages.ts'
 import { type RunId, runId, uuidv7Generator } from '../../shared/ids.ts'
 import { candidateLine, isRunText } from '../../shared/run-text.ts'
 import { isTerminal, unenforcedLimits, describeRun } from '../../shared/describe-run.ts'
-import { meansId } from '../../shared/short-id.ts'
+import { matchesId } from '../../shared/short-id.ts'
 import type { CommandContext } from '../program/handler.ts'
 import { variablesOf } from './run-environment.ts'
 import { orderOf } from './run-order.ts'
@@ -41,7 +41,7 @@ export async function openLocalRuns(context: CommandContext<unknown, unknown>): 
     if (runId.is(text)) return text
     const wanted = text.toLowerCase()
     const found = isRunText(wanted)
-      ? (await runner.list(signal)).filter(({ run }) => meansId(run, wanted))
+      ? (await runner.list(signal)).filter(({ run }) => matchesId(run, wanted))
       : []
     if (found.length > 1)
       throw dispatchError('dispatch.ambiguous-run', {

@@ -12,8 +12,8 @@ import { facts } from '../../protocols/facts/protocol.ts'
 import { localProtocol } from '../../protocols/local/protocol.ts'
 import { type Serve, serveProtocol } from '../../protocols/rpc/serve.ts'
 import type { Config } from '../../shared/config/schema.ts'
-import { watchMembers } from '../fleet/members.ts'
-import { takeFacts } from '../fleet/news.ts'
+import { watchPresence } from '../fleet/presence.ts'
+import { acceptFactGossip } from '../fleet/gossip.ts'
 import { auditServiceHandlers } from '../handlers/audit.ts'
 import { catalogHandlers } from '../handlers/catalog.ts'
 import { controlHandlers } from '../handlers/control/control.ts'
@@ -136,8 +136,8 @@ function followFleet(deps: All, working: AbortSignal, scope: AsyncDisposableStac
   const { node, agents, ingest, ownCertificate } = network
   const { witness } = deps.operations.dispatch
   const { settle } = deps.operations.unknownOutcomes
-  scope.defer(takeFacts({ node, ingest, log }, working))
-  scope.defer(watchMembers({ node, agents, ingest, witness, settle, clock, log }, working))
+  scope.defer(acceptFactGossip({ node, ingest, log }, working))
+  scope.defer(watchPresence({ node, agents, ingest, witness, settle, clock, log }, working))
   scope.defer(
     clock.every(RENEW_MS, () => {
       ownCertificate

@@ -6,7 +6,7 @@ import { enrollRefusal } from '../../protocols/enroll/errors.ts'
 import type { Kysely, Selectable as Row } from 'kysely'
 import { canonicalJson } from '../../shared/canonical-json.ts'
 import { rfc3339 } from '../../shared/clock.ts'
-import { foldedName, requireHostName, requireNoIdOf } from '../../shared/host-name.ts'
+import { foldName, requireHostName, requireNoIdOf } from '../../shared/host-name.ts'
 import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
 import { type AgentId, agentId, type Fingerprint } from '../../shared/ids.ts'
 import { describeIssue } from '../../shared/schema-issue.ts'
@@ -52,7 +52,7 @@ async function namesake(tx: Tx, name: string): Promise<AgentRecord | undefined> 
   const row = await tx
     .selectFrom('agent')
     .selectAll()
-    .where((expression) => expression(expression.fn('lower', ['name']), '=', foldedName(name)))
+    .where((expression) => expression(expression.fn('lower', ['name']), '=', foldName(name)))
     .executeTakeFirst()
   return row && fromRow(row)
 }

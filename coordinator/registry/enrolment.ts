@@ -13,7 +13,7 @@ import {
 import { countFitting } from '../../protocols/statement.ts'
 import type { Json } from '../../shared/canonical-json.ts'
 import { type Clock, rfc3339 } from '../../shared/clock.ts'
-import { foldedName } from '../../shared/host-name.ts'
+import { foldName } from '../../shared/host-name.ts'
 import { type AgentId, agentId, type FleetId } from '../../shared/ids.ts'
 import { keyOfPeerId } from '../../shared/identity/peer-id.ts'
 import type { Signer } from '../../shared/identity/signer.ts'
@@ -105,7 +105,7 @@ export function createEnrolment(
       // The host reconnects, as all hosts do after a restart of the coordinator. Nothing is
       // written.
       if (member?.status === 'approved' && member.peerId === peerId) return welcome(member, request)
-      if (member === undefined && foldedName(candidate.name) === foldedName(options.name))
+      if (member === undefined && foldName(candidate.name) === foldName(options.name))
         throw enrollRefusal('registry.name-taken', { name: options.name })
       await requireWritable(ledger)
       const { agent, changed } = await database.transaction(async (tx) => {

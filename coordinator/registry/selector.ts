@@ -5,7 +5,7 @@
  */
 import { MIN_ID_PREFIX } from '../../shared/host-name.ts'
 import { type AgentId, agentId } from '../../shared/ids.ts'
-import { meansId } from '../../shared/short-id.ts'
+import { matchesId } from '../../shared/short-id.ts'
 import { registryError } from './errors.ts'
 
 export interface Selectable {
@@ -19,7 +19,8 @@ export interface Selectable {
 export function selectHost<T extends Selectable>(agents: readonly T[], text: string): T {
   const named = agents.filter((agent) => agent.name === text || agent.fingerprint === text)
   // An earlier version accepted names that are a part of another host's id.
-  const known = text.length < MIN_ID_PREFIX ? [] : agents.filter((agent) => meansId(agent.id, text))
+  const known =
+    text.length < MIN_ID_PREFIX ? [] : agents.filter((agent) => matchesId(agent.id, text))
   const exact = [...new Set([...named, ...known.filter((agent) => agent.id === text)])]
   const [only, ...more] =
     exact.length > 0 ? [...new Set([...exact, ...known])] : startingWith(agents, known, text)

@@ -12,7 +12,7 @@ import type { BlobId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { MusterNode } from '../node.ts'
 import { transferError } from './errors.ts'
-import { type Crowd, createCrowd } from './crowd.ts'
+import { type Swarm, createSwarm } from './swarm.ts'
 import { pull } from './pull.ts'
 import type { ProviderHint } from './source.ts'
 
@@ -57,20 +57,20 @@ export async function fetchBlob(
 ): Promise<{ size: number }> {
   const here = await deps.pool.stat(id)
   if (here !== undefined) return here
-  const crowd = createCrowd(deps, id, options)
-  await crowd.refresh()
-  const sizes = options.size === undefined ? crowd.sizes() : [options.size]
+  const swarm = createSwarm(deps, id, options)
+  await swarm.refresh()
+  const sizes = options.size === undefined ? swarm.sizes() : [options.size]
   let failure: unknown
   for (const size of sizes) {
     try {
-      return await fetchSized(deps, id, size, crowd, options)
+      return await fetchSized(deps, id, size, swarm, options)
     } catch (error) {
       options.signal.throwIfAborted()
       if (!maybeWrongSize(error)) throw error
       failure = error
     }
   }
-  throw failure ?? crowd.nobody()
+  throw failure ?? swarm.nobody()
 }
 
 /**
@@ -87,12 +87,12 @@ async function fetchSized(
   deps: FetchDeps,
   id: BlobId,
   size: number,
-  crowd: Crowd,
+  swarm: Swarm,
   options: FetchOptions,
 ): Promise<{ size: number }> {
   const incoming = await deps.pool.receive(id, size, options.signal)
   try {
-    await pull(deps, incoming, crowd, options)
+    await pull(deps, incoming, swarm, options)
     return await incoming.finish()
   } finally {
     // After `finish` this does nothing; before it, what is verified stays for the next fetch.

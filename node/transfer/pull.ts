@@ -7,8 +7,8 @@ import { blobError } from '../../shared/blobs/errors.ts'
 import type { Incoming } from '../../shared/blobs/pool.ts'
 import type { blobs } from '../../protocols/blobs/protocol.ts'
 import type { Client } from '../../protocols/rpc/call.ts'
-import { createBell, type Bell } from './bell.ts'
-import type { Crowd } from './crowd.ts'
+import { createWakeSignal, type WakeSignal } from './wake-signal.ts'
+import type { Swarm } from './swarm.ts'
 import type { FetchDeps, FetchOptions } from './fetch.ts'
 import { type Piece, type Plan, createPlan, intersect, sum } from './plan.ts'
 import { OwnFailure, fetchRange } from './range.ts'
@@ -37,7 +37,7 @@ interface Work {
   readonly signal: AbortSignal
   readonly options: FetchOptions
   /** Rings whenever a piece has ended. */
-  readonly changed: Bell
+  readonly changed: WakeSignal
   /** Streams per source. Owned by pull(). */
   readonly running: Map<Source, number>
   /** When a piece was handed out, in milliseconds of the monotonic clock. */
@@ -45,13 +45,13 @@ interface Work {
 }
 
 /**
- * Resolves once all is verified and written. Rejects with the crowd's failure, an error of our own
+ * Resolves once all is verified and written. Rejects with the swarm's failure, an error of our own
  * disk, or the signal's reason.
  */
 export async function pull(
   deps: FetchDeps,
   incoming: Incoming,
-  crowd: Crowd,
+  swarm: Swarm,
   options: FetchOptions,
 ): Promise<void> {
   const over = new AbortController()
@@ -63,11 +63,11 @@ export async function pull(
     plan,
     signal,
     options,
-    changed: createBell(),
+    changed: createWakeSignal(),
     running: new Map(),
     since: new WeakMap(),
   }
-  const onAbort = (): void => work.changed.ring()
+  const onAbort = (): void => work.changed.send()
   signal.addEventListener('abort', onAbort, { once: true })
   let failure: OwnFailure | undefined
   const fail = (error: unknown): void => {
@@ -80,23 +80,23 @@ export async function pull(
     while (incoming.missing().length > 0) {
       signal.throwIfAborted()
       if (failure !== undefined) throw failure.cause
-      staff(work, crowd, fail)
+      staff(work, swarm, fail)
       const idle = streams(work) === 0
       if (search?.over === true) {
         if (search.failure !== undefined) throw search.failure
         // No stream ran when the search began, and it found no provider that is new.
         if (idle && search.idle && !search.better)
-          throw crowd.failure(incoming.size, sum(incoming.missing()))
+          throw swarm.failure(incoming.size, sum(incoming.missing()))
         search = undefined
         refreshAt = deps.clock.monotonic() + REFRESH_MS
       }
       if (search === undefined && (idle || deps.clock.monotonic() >= refreshAt))
-        search = startSearch(crowd, idle, work.changed.ring)
+        search = startSearch(swarm, idle, work.changed.send)
       const cancel = deps.clock.after(
         search === undefined
           ? Math.min(LATE_MS, Math.max(1, refreshAt - deps.clock.monotonic()))
           : LATE_MS,
-        work.changed.ring,
+        work.changed.send,
       )
       await work.changed.wait()
       cancel()
@@ -119,13 +119,13 @@ interface Search {
 }
 
 /** Rings when the search is over. */
-function startSearch(crowd: Crowd, idle: boolean, ring: () => void): Search {
+function startSearch(swarm: Swarm, idle: boolean, ring: () => void): Search {
   const search: Search = { idle, over: false, better: false, failure: undefined }
   const end = (result: Partial<Search>): void => {
     Object.assign(search, result, { over: true })
     ring()
   }
-  crowd.refresh().then(
+  swarm.refresh().then(
     (better) => end({ better }),
     (failure: unknown) => end({ failure }),
   )
@@ -137,9 +137,9 @@ function streams(work: Work): number {
 }
 
 /** Starts streams for which there is a piece. */
-function staff(work: Work, crowd: Crowd, fail: (error: unknown) => void): void {
+function staff(work: Work, swarm: Swarm, fail: (error: unknown) => void): void {
   const { running, incoming } = work
-  const sources = crowd.usable(incoming.size).slice(0, MAX_SOURCES)
+  const sources = swarm.usable(incoming.size).slice(0, MAX_SOURCES)
   const workers = sources.length * STREAMS_PER_SOURCE
   for (const source of sources) {
     for (let count = running.get(source) ?? 0; count < STREAMS_PER_SOURCE; count += 1) {
@@ -150,7 +150,7 @@ function staff(work: Work, crowd: Crowd, fail: (error: unknown) => void): void {
         .catch(fail)
         .finally(() => {
           running.set(source, (running.get(source) as number) - 1)
-          work.changed.ring()
+          work.changed.send()
         })
     }
   }
@@ -198,7 +198,7 @@ async function runStream(work: Work, source: Source, first: Piece, workers: numb
           if (source.usable) await deps.clock.sleep(RETRY_MS, signal).catch(() => undefined)
         }
       }
-      work.changed.ring()
+      work.changed.send()
       piece = source.usable && !signal.aborted ? nextPiece(work, source, workers, false) : undefined
     }
   } finally {

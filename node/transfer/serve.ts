@@ -2,7 +2,7 @@
  * Serves blobs of a pool to members. Who may ask was decided before anything is looked up; what
  * goes out was hashed again on its way from the disk. A few encodings run at once, the others wait:
  * each holds two megabytes, and more of them only make the disk seek. Nobody gets more than a few
- * of the turns, so that a reader that is slow, or never reads, keeps nobody else from content.
+ * of the permits, so that a reader that is slow, or never reads, keeps nobody else from content.
  */
 import { GROUP_BYTES } from '../../shared/blake3/geometry.ts'
 import { blobError } from '../../shared/blobs/errors.ts'
@@ -13,7 +13,7 @@ import { type Holding, MAX_RANGES } from '../../protocols/blobs/messages.ts'
 import type { blobs } from '../../protocols/blobs/protocol.ts'
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
-import { createTurns } from './turns.ts'
+import { createFairSemaphore } from '../../shared/concurrency/fair-semaphore.ts'
 
 /** The longest range that one request may ask for: at 1 Mbit/s it takes nine minutes. */
 export const MAX_FETCH_BYTES = 64 * MIB
@@ -32,7 +32,7 @@ const SERVING_EACH = 16
 const WAITING = 4_096
 
 export function blobHandlers(pool: Pool): Handlers<typeof blobs> {
-  const turns = createTurns({
+  const permits = createFairSemaphore({
     name: 'the queue of blob requests',
     total: SERVING,
     each: SERVING_EACH,
@@ -52,7 +52,7 @@ export function blobHandlers(pool: Pool): Handlers<typeof blobs> {
       if (holding.size === undefined) throw blobError('blob.unknown', { id })
       if (holding.size !== size)
         throw blobError('blob.size', { id, expected: holding.size, got: size })
-      const over = await turns.take(peer.peerId ?? peer.transport, signal)
+      const over = await permits.acquire(peer.peerId ?? peer.transport, signal)
       let bytes = 0
       try {
         for await (const chunk of pool.encode(id, { start, end }, signal)) {

@@ -62,7 +62,7 @@ const WORDS: Readonly<Record<StorageCode, string>> = {
 }
 
 /** `disk full: /var/lib/muster`, from a host's report. Control characters are replaced. */
-export function storageWords({ code, path }: { code: string; path: string }): string {
+export function describeStorageFailure({ code, path }: { code: string; path: string }): string {
   const words = isStorageCode(code) ? WORDS[code] : 'cannot use its files'
   return `${words}: ${path.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}')}`
 }

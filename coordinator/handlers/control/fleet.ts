@@ -8,7 +8,7 @@ import { formatTicket, MAX_TICKET_ADDRESSES } from '../../../protocols/enroll/ti
 import { rfc3339 } from '../../../shared/clock.ts'
 import type { FleetId, Sha256 } from '../../../shared/ids.ts'
 import { isFull } from '../../../shared/free-space.ts'
-import { storageWords } from '../../../shared/storage/storage-error.ts'
+import { describeStorageFailure } from '../../../shared/storage/storage-error.ts'
 import { VERSION } from '../../../shared/version.ts'
 import type { Ledger } from '../../audit/ledger.ts'
 import type { Database } from '../../database/database.ts'
@@ -71,7 +71,7 @@ export function agentRow(
     addresses: [...agent.addresses],
     ...(copied === undefined ? {} : { copies: [...copied] }),
     ...(offset === undefined ? {} : { clockOffsetMs: offset }),
-    ...(trouble === undefined ? {} : { trouble: storageWords(trouble) }),
+    ...(trouble === undefined ? {} : { trouble: describeStorageFailure(trouble) }),
   }
 }
 
@@ -87,7 +87,7 @@ export function ticketAddresses(addresses: readonly string[]): readonly string[]
 /** A failure of this coordinator's own disk, by its free space. */
 async function ownTrouble({ folders = [] }: FleetOptions): Promise<string | undefined> {
   for (const path of folders)
-    if (await isFull(path)) return storageWords({ code: 'storage.full', path })
+    if (await isFull(path)) return describeStorageFailure({ code: 'storage.full', path })
   return undefined
 }
 

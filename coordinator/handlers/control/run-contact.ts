@@ -11,7 +11,7 @@ import { isTerminal, NOT_CONFIRMED, describeRun } from '../../../shared/describe
 import { databaseError } from '../../database/errors.ts'
 import type { Dispatch } from '../../dispatch/dispatch.ts'
 import { dispatchError } from '../../dispatch/errors.ts'
-import { heardOf } from '../../dispatch/heard.ts'
+import { sanitizeRunStatuses } from '../../dispatch/sanitize-run-status.ts'
 import { type RunRecord, RUNS_PAGE, type Runs } from '../../dispatch/runs.ts'
 import type { AgentRecord } from '../../registry/agents.ts'
 
@@ -46,7 +46,7 @@ export async function askHost(
   const settled = await deps.runs.settled(unconfirmed)
   const said = await statesOf(deps, agent, asked, outer)
   if (!('states' in said)) return { statuses: none, contact: said.contact }
-  const statuses = heardOf(asked, said.states)
+  const statuses = sanitizeRunStatuses(asked, said.states)
   const now = deps.clock.now()
   const pending = new Set<RunId>(unconfirmed.filter((run) => !settled.has(run)))
   const disowned = asked.filter((run) => !statuses.has(run) && !pending.has(run))

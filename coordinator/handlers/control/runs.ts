@@ -17,13 +17,13 @@ import { concurrently } from '../../../shared/concurrency/concurrently.ts'
 import type { AgentId, RunId } from '../../../shared/ids.ts'
 import type { Dispatch, DispatchDeps } from '../../dispatch/dispatch.ts'
 import { dispatchError } from '../../dispatch/errors.ts'
-import { heardOf } from '../../dispatch/heard.ts'
+import { sanitizeRunStatuses } from '../../dispatch/sanitize-run-status.ts'
 import type { RunRecord, Runs } from '../../dispatch/runs.ts'
 import type { Access } from '../../registry/access.ts'
 import type { AgentRecord, Agents } from '../../registry/agents.ts'
 import { registryError } from '../../registry/errors.ts'
 import { askHost, runRow, unlessFull } from './run-contact.ts'
-import { whileAllowed } from './standing.ts'
+import { untilRevoked } from '../../sessions/revocable.ts'
 
 type Control = Handlers<typeof control>
 export type RunHandlers = Pick<Control, 'run.status' | 'run.list' | 'run.output'>
@@ -152,7 +152,7 @@ export function runHandlers(deps: RunDeps): RunHandlers {
         if (agent.status === 'revoked')
           throw dispatchError('dispatch.revoked', { host: agent.name })
         const right = { namespace: 'run', target: () => agentTarget(record.agent) } as const
-        const said = await whileAllowed(deps, context, right, (signal) =>
+        const said = await untilRevoked(deps, context, right, (signal) =>
           read(agent, record, request, { ...context, signal }),
         ).catch(async (error: unknown) => {
           if (!outputRefusal.is(error, 'runner.unknown-run')) throw error
@@ -164,7 +164,7 @@ export function runHandlers(deps: RunDeps): RunHandlers {
             { cause: error },
           )
         })
-        const status = heardOf([record.run], [said]).get(record.run)
+        const status = sanitizeRunStatuses([record.run], [said]).get(record.run)
         if (status !== undefined)
           await unlessFull(() => runs.update(agent.id, status, deps.clock.now()))
         return runRow(record, agent, { status, contact: 'answered' }, now())

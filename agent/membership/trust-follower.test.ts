@@ -20,7 +20,7 @@ import {
 import { isKeyRevoked } from '../../shared/trust/revocations.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import { toText, toWire } from '../../shared/trust/transport.ts'
-import { followNews } from './news.ts'
+import { followTrust } from './trust-follower.ts'
 import {
   delegate,
   issuer,
@@ -44,7 +44,7 @@ async function listening(t: TestContext) {
   const log = recordedLog()
   let pulls = 0
   const pull = (): void => void (pulls += 1)
-  const off = followNews(
+  const off = followTrust(
     { node, trust, clock: testClock(), log, fleet: TEST_FLEET, coordinator: () => undefined, pull },
     new AbortController().signal,
   )

@@ -1,19 +1,17 @@
-/**
- * A bell: whoever waits is woken when it rings, and looks again at what it waits for. It carries no
- * value and remembers nothing.
- */
-export interface Bell {
-  ring(): void
-  /** Resolves at the next ring. */
+/** Wakes all current waiters. A signal sent while no one waits is lost. */
+export interface WakeSignal {
+  send(): void
+  /** Resolves at the next signal. */
   wait(): Promise<void>
+  /** @returns a function that removes the listener */
   on(listener: () => void): () => void
 }
 
-export function createBell(): Bell {
+export function createWakeSignal(): WakeSignal {
   let next = Promise.withResolvers<void>()
   const listeners = new Set<() => void>()
   return {
-    ring: () => {
+    send: () => {
       next.resolve()
       next = Promise.withResolvers()
       for (const listener of listeners) listener()

@@ -19,7 +19,7 @@ const MAX_WORD = 64
 const MAX_OUTPUT_BYTES = 1024 * 1024 * GIB
 
 /** The answers that are about the runs that were asked for. */
-export function heardOf(
+export function sanitizeRunStatuses(
   asked: Iterable<RunId>,
   answers: readonly RunStatusMessage[],
 ): Map<RunId, RunStatusMessage> {

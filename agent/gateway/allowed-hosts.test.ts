@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { answersTo } from './host.ts'
+import { answersTo } from './allowed-hosts.ts'
 
 test('WA-01: the gateway answers to addresses, to localhost and to names of its own host, and to no name that somebody else can give it', () => {
   const own = ['gate.example', 'Web-1']

@@ -9,7 +9,7 @@ import { serveProtocol } from '../../protocols/rpc/serve.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import { systemClock as clock } from '../../shared/clock.ts'
 import { signedSample } from '../../shared/testing/statements.ts'
-import { followNews } from './news.ts'
+import { followTrust } from './trust-follower.ts'
 import { joinedTrust, operator, testLog } from '../testing/coordinator-stand-in.ts'
 import { until } from '../testing/until.ts'
 
@@ -43,7 +43,7 @@ test('news: a coordinator that refuses proofs is asked again at every checkpoint
   await trust.log.accept(await history.checkpoint())
   const abort = new AbortController()
   t.after(() => abort.abort())
-  const off = followNews(
+  const off = followTrust(
     {
       node,
       trust,

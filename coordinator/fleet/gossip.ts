@@ -15,7 +15,7 @@ import type { Ingest } from '../inventory/ingest.ts'
 import type { VerifiedFacts } from '../inventory/verified-facts.ts'
 import type { Access } from '../registry/access.ts'
 
-export interface NewsDeps {
+export interface FactGossipDeps {
   readonly node: MusterNode
   readonly ingest: Ingest
   readonly log: Logger
@@ -29,7 +29,7 @@ interface News extends FactPosition {
  * Takes facts from gossip. A host speaks for itself only: author, signing key and statement must
  * agree (FG-01).
  */
-export function takeFacts(deps: NewsDeps, signal: AbortSignal): () => void {
+export function acceptFactGossip(deps: FactGossipDeps, signal: AbortSignal): () => void {
   // Owned by take(): the newest news of each author whose last ones are still being applied. What
   // it replaced shows as a gap, which a pull fills; so a host that talks faster than the database
   // writes costs one statement of memory.

@@ -3,7 +3,7 @@
  * and what serves in its place, instead of that it was never heard of. A line goes when its command
  * comes; a test looks that no command is in both places.
  */
-export const NOT_YET: Readonly<Record<string, string>> = {
+export const PLANNED_COMMANDS: Readonly<Record<string, string>> = {
   artifact: 'muster blob add and muster blob get move single files',
   deploy:
     'muster run fetches and installs on hosts: muster run --on role=web -- dnf -y install NAME',

@@ -7,7 +7,7 @@ import { recordedLog } from '../../shared/testing/recorded-log.ts'
 import { databaseError } from '../database/errors.ts'
 import type { Ingest } from '../inventory/ingest.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
-import { watchMembers } from './members.ts'
+import { watchPresence } from './presence.ts'
 
 const HOST = {
   id: 'h',
@@ -46,7 +46,7 @@ function scene() {
   const ingest = { pull: step('pull') } as unknown as Ingest
   const log = recordedLog()
   const deps = { node, agents, ingest, clock, log, witness: step('witness') }
-  const off = watchMembers({ ...deps, settle: step('settle') }, new AbortController().signal)
+  const off = watchPresence({ ...deps, settle: step('settle') }, new AbortController().signal)
   return {
     disk,
     steps,

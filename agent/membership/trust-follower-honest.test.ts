@@ -24,7 +24,7 @@ import {
   testUuid,
 } from '../../shared/testing/statements.ts'
 import { verifyOrder } from '../commands/verify.ts'
-import { followNews } from './news.ts'
+import { followTrust } from './trust-follower.ts'
 import {
   issuer,
   joinedTrust,
@@ -81,7 +81,7 @@ async function witnessing(t: TestContext, history: TestLog) {
   const { trust } = await joinedTrust(t)
   const ending = new AbortController()
   t.after(() => ending.abort())
-  const off = followNews(
+  const off = followTrust(
     {
       node,
       trust,

@@ -25,7 +25,7 @@ export interface MembersDeps {
 }
 
 /** @returns a function that stops watching */
-export function watchMembers(deps: MembersDeps, signal: AbortSignal): () => void {
+export function watchPresence(deps: MembersDeps, signal: AbortSignal): () => void {
   const { node, agents } = deps
   const logged = (work: Promise<unknown>): void => {
     work.catch((error: unknown) => {

@@ -13,7 +13,7 @@ const MAX_KNOWN = 64
 /** Different claims about the size that are tried, the most frequent first. */
 const MAX_SIZES = 4
 
-export interface Crowd {
+export interface Swarm {
   /**
    * Asks the tracker again and the new ones what they have. True if somebody usable is new or has
    * more than before.
@@ -32,7 +32,7 @@ export interface Crowd {
   failure(size: number, missing: number): unknown
 }
 
-export function createCrowd(deps: FetchDeps, id: BlobId, options: FetchOptions): Crowd {
+export function createSwarm(deps: FetchDeps, id: BlobId, options: FetchOptions): Swarm {
   const sources = new Map<string, Source>()
   // Why other nodes than those known may have it; undefined if none may.
   let unanswered: unknown

@@ -29,7 +29,7 @@ const MAX_ROUNDS = 8
 /** Checkpoints that wait to be compared: a fleet makes a few a second. One more brings no news. */
 const MAX_WAITING = 64
 
-export interface NewsDeps {
+export interface TrustFollowerDeps {
   readonly node: MusterNode
   readonly trust: TrustState
   readonly clock: Clock
@@ -44,7 +44,7 @@ export interface NewsDeps {
 }
 
 /** @returns a function that stops listening */
-export function followNews(deps: NewsDeps, signal: AbortSignal): () => void {
+export function followTrust(deps: TrustFollowerDeps, signal: AbortSignal): () => void {
   const { node, trust, log } = deps
   const compare = comparing(deps, signal)
   const offs = [
@@ -109,7 +109,7 @@ export function followNews(deps: NewsDeps, signal: AbortSignal): () => void {
 }
 
 /** Compares checkpoints one after the other, so that each needs at most one proof at a time. */
-function comparing(deps: NewsDeps, signal: AbortSignal): (checkpoint: Checkpoint) => void {
+function comparing(deps: TrustFollowerDeps, signal: AbortSignal): (checkpoint: Checkpoint) => void {
   let last = Promise.resolve()
   let waiting = 0
   return (checkpoint) => {
@@ -141,7 +141,11 @@ function comparing(deps: NewsDeps, signal: AbortSignal): (checkpoint: Checkpoint
  * checkpoint meanwhile makes another proof necessary, and proves no fork.
  * @throws audit.* where two logs were signed; trust-state.* and storage errors of this host
  */
-async function witness(deps: NewsDeps, checkpoint: Checkpoint, signal: AbortSignal): Promise<void> {
+async function witness(
+  deps: TrustFollowerDeps,
+  checkpoint: Checkpoint,
+  signal: AbortSignal,
+): Promise<void> {
   const { log } = deps.trust
   let open = unsettled(await log.offer(checkpoint))
   for (let round = 0; round < MAX_ROUNDS && open !== undefined; round++) {
@@ -165,7 +169,7 @@ function unsettled(offered: Offered): Exclude<Offered, { result: 'accepted' }> |
 
 /** Undefined where no coordinator is there or it gives no proof: that alone proves no fork. */
 async function askForProof(
-  deps: NewsDeps,
+  deps: TrustFollowerDeps,
   sizes: { from: number; to: number },
   signal: AbortSignal,
 ): Promise<Uint8Array[] | undefined> {

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { createTurns } from './turns.ts'
+import { createFairSemaphore } from './fair-semaphore.ts'
 
 const never = new AbortController().signal
 
-test('turns: whoever asks for much waits for itself, and others get theirs in turn', async () => {
-  const turns = createTurns({ name: 'turns', total: 3, each: 2, waiting: 10 })
+test('fair semaphore: a user that asks for much delays only itself', async () => {
+  const permits = createFairSemaphore({ name: 'permits', total: 3, each: 2, waiting: 10 })
   const order: string[] = []
   const take = async (who: string): Promise<() => void> => {
-    const end = await turns.take(who, never)
+    const end = await permits.acquire(who, never)
     order.push(who)
     return end
   }
@@ -28,27 +28,32 @@ test('turns: whoever asks for much waits for itself, and others get theirs in tu
   assert.equal(order.length, 6)
 })
 
-test('turns: who gives up waiting is gone, and more than may wait are refused', async () => {
-  const turns = createTurns({ name: 'the turns of a test', total: 1, each: 1, waiting: 2 })
-  const end = await turns.take('a', never)
+test('fair semaphore: who gives up waiting is gone, and more than may wait are refused', async () => {
+  const permits = createFairSemaphore({
+    name: 'the permits of a test',
+    total: 1,
+    each: 1,
+    waiting: 2,
+  })
+  const end = await permits.acquire('a', never)
   const stop = new AbortController()
-  const gone = turns.take('b', stop.signal)
-  const waits = turns.take('c', never)
-  await assert.rejects(turns.take('d', never), {
+  const gone = permits.acquire('b', stop.signal)
+  const waits = permits.acquire('c', never)
+  await assert.rejects(permits.acquire('d', never), {
     code: 'queue.full',
-    data: { queue: 'the turns of a test', capacity: 2 },
+    data: { queue: 'the permits of a test', capacity: 2 },
   })
   stop.abort(new Error('enough'))
   await assert.rejects(gone, { message: 'enough' })
-  await assert.rejects(turns.take('a', stop.signal), { message: 'enough' })
-  const again = turns.take('a', never)
+  await assert.rejects(permits.acquire('a', stop.signal), { message: 'enough' })
+  const again = permits.acquire('a', never)
   end()
   end()
   ;(await waits)()
   ;(await again)()
 })
 
-test('turns: no order of taking, ending and leaving goes past the bounds or leaves a free turn unused', async () => {
+test('fair semaphore: any sequence of calls keeps the bounds and leaves no free permit unused', async () => {
   const step = fc.record({
     who: fc.constantFrom('a', 'b', 'c'),
     act: fc.constantFrom('take', 'end', 'leave'),
@@ -56,14 +61,14 @@ test('turns: no order of taking, ending and leaving goes past the bounds or leav
   })
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-      const turns = createTurns({ name: 'turns', total: 3, each: 2, waiting: 100 })
+      const permits = createFairSemaphore({ name: 'permits', total: 3, each: 2, waiting: 100 })
       const running: { who: string; end: () => void }[] = []
       const waiting: { who: string; stop: AbortController }[] = []
       for (const { who, act, pick } of steps) {
         if (act === 'take') {
           const mine = { who, stop: new AbortController() }
           waiting.push(mine)
-          turns.take(who, mine.stop.signal).then(
+          permits.acquire(who, mine.stop.signal).then(
             (end) => {
               waiting.splice(waiting.indexOf(mine), 1)
               running.push({ who, end })

@@ -12,7 +12,7 @@ import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import { fromWire, toWire } from '../../shared/trust/transport.ts'
 import type { Ingest } from '../inventory/ingest.ts'
 import { VerifiedFacts } from '../inventory/verified-facts.ts'
-import { createAnnouncer, takeFacts } from './news.ts'
+import { createAnnouncer, acceptFactGossip } from './gossip.ts'
 import type { Access } from '../registry/access.ts'
 
 test('news: an announcement that cannot be made ends nobody, whatever it was that failed', async () => {
@@ -89,7 +89,7 @@ test('FG-03: a host that gossips faster than its facts can be written costs one 
       if (taken.length === 1) await first.promise
     },
   } as unknown as Ingest
-  takeFacts({ node, ingest, log: recordedLog() }, new AbortController().signal)
+  acceptFactGossip({ node, ingest, log: recordedLog() }, new AbortController().signal)
   const statements = await Promise.all(
     Array.from({ length: 100 }, (_, n) => signedSample('facts', host, { sequence: n + 1 })),
   )

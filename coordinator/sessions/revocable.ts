@@ -3,13 +3,13 @@
  * within seconds of the revocation of the grant, or the end of the session, that allowed it
  * (ID-24).
  */
-import type { CallContext } from '../../../protocols/rpc/define-protocol.ts'
-import type { Namespace } from '../../../protocols/capability.ts'
-import type { Target } from '../../../protocols/rpc/peer.ts'
-import { wireError } from '../../../protocols/wire/errors.ts'
-import type { Clock } from '../../../shared/clock.ts'
-import { createInterrupt } from '../../../shared/interrupt.ts'
-import type { Access } from '../../registry/access.ts'
+import type { CallContext } from '../../protocols/rpc/define-protocol.ts'
+import type { Namespace } from '../../protocols/capability.ts'
+import type { Target } from '../../protocols/rpc/peer.ts'
+import { wireError } from '../../protocols/wire/errors.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { createInterrupt } from '../../shared/interrupt.ts'
+import type { Access } from '../registry/access.ts'
 
 /** Two looks fit into the five seconds within which a revocation holds. */
 const LOOK_MS = 2_000
@@ -18,7 +18,7 @@ const LOOK_MS = 2_000
  * Runs `work` with a signal that aborts once the caller may no longer observe the target. Rejects
  * then with the reason, such as trust.denied.
  */
-export async function whileAllowed<T>(
+export async function untilRevoked<T>(
   deps: { access: Access; clock: Clock },
   context: Pick<CallContext<never>, 'caller' | 'peer' | 'signal'>,
   right: { namespace: Namespace; target: () => Promise<Target> },
