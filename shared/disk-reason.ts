@@ -1,4 +1,5 @@
 /** Operating system errors about files, in words for people. */
+import { errno } from './errno.ts'
 import { MusterError } from './errors.ts'
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -31,9 +32,8 @@ export function diskReason(error: unknown): string | undefined {
   // An error of shared/storage/storage-error.ts carries its reason already.
   if (error instanceof MusterError)
     return error.code.startsWith('storage.') ? String(error.data['reason']) : undefined
-  const code = (error as NodeJS.ErrnoException | null | undefined)?.code
-  if (!(error instanceof Error) || typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code))
-    return undefined
+  const code = errno(error)
+  if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) return undefined
   return REASONS[code] ?? code
 }
 
@@ -47,5 +47,5 @@ const PATH_CODES: ReadonlySet<unknown> = new Set([
 
 /** True where the path is wrong. Everything else is a failure of the machine. */
 export function isPathFault(error: unknown): boolean {
-  return PATH_CODES.has((error as NodeJS.ErrnoException | null | undefined)?.code)
+  return PATH_CODES.has(errno(error))
 }

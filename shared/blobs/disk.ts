@@ -7,6 +7,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
 import { diskReason } from '../disk-reason.ts'
 import { syncFolder } from '../durable-file.ts'
+import { errno } from '../errno.ts'
 import { MusterError } from '../errors.ts'
 import { type BulkWriter, openBulkWriter } from './bulk.ts'
 import { blobError } from './errors.ts'
@@ -177,14 +178,4 @@ export function diskFailure(operation: string, path: string, error: unknown): Er
     { operation, path, reason: diskReason(error) ?? code },
     { cause: error },
   )
-}
-
-/** The errno name of an error, such as ENOENT. */
-export function errno(error: unknown): string | undefined {
-  return error instanceof Error &&
-    'code' in error &&
-    typeof error.code === 'string' &&
-    !(error instanceof MusterError)
-    ? error.code
-    : undefined
 }

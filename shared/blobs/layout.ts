@@ -10,7 +10,8 @@ import type { Clock } from '../clock.ts'
 import { type BlobId, blobId } from '../ids.ts'
 import type { Random } from '../random.ts'
 import { realPath } from '../verbatim-path.ts'
-import { errno, type GuardedDisk } from './disk.ts'
+import { errno } from '../errno.ts'
+import type { GuardedDisk } from './disk.ts'
 import { blobError } from './errors.ts'
 
 export interface Layout {

@@ -7,7 +7,7 @@ import { lstat, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { BlobId } from '../ids.ts'
-import { errno } from './disk.ts'
+import { errno } from '../errno.ts'
 import type { Store } from './store.ts'
 
 /**

@@ -6,7 +6,8 @@ import { lstatSync } from 'node:fs'
 import { readdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
-import { diskFailure, errno } from './disk.ts'
+import { errno } from '../errno.ts'
+import { diskFailure } from './disk.ts'
 
 /**
  * Paths below `trees` whose files are in the pool's quarantine folder. Stops after `ms` and returns

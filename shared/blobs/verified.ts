@@ -11,7 +11,7 @@ import { writeDurable } from '../durable-file.ts'
 import { type BlobId, blobId } from '../ids.ts'
 import type { Random } from '../random.ts'
 import { MIB } from '../units.ts'
-import { errno } from './disk.ts'
+import { errno } from '../errno.ts'
 
 export interface Verified {
   /** Whether a file with exactly these attributes is known to hold the blob. */
