@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../shared/clock.ts'
+import { createLane } from '../../shared/concurrency/lanes.ts'
 import { writeDurable } from '../../shared/durable-file.ts'
 import { type OperationId, operationId } from '../../shared/ids.ts'
 import type { Random } from '../../shared/random.ts'
@@ -124,14 +125,9 @@ export async function openJournal(
     }
   }
 
-  // One after the other: of two at once the mark of the later one could be overwritten by the
-  // earlier one's.
-  let tidied: Promise<void> = Promise.resolve()
-  const tidy = (): Promise<void> => {
-    const mine = tidied.then(tidyNow)
-    tidied = mine.catch(() => undefined)
-    return mine
-  }
+  // Two at once could overwrite the later mark with the earlier one.
+  const tidying = createLane({ name: 'the queue of journal clean-ups' })
+  const tidy = (): Promise<void> => tidying.run(tidyNow)
   const tidyNow = async (): Promise<void> => {
     const now = deps.clock.now()
     const removable = [...rows]

@@ -17,6 +17,7 @@ import { rootOf } from '../../shared/facts/package-set.ts'
 import type { FactSet } from '../../shared/facts/package-set.ts'
 import { fitsInline } from '../../shared/facts/update.ts'
 import type { FactPosition, FactUpdate } from '../../shared/facts/update.ts'
+import { createLane } from '../../shared/concurrency/lanes.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Random } from '../../shared/random.ts'
 import { MIB } from '../../shared/units.ts'
@@ -70,25 +71,19 @@ export async function openJournal(
     throw failed(error)
   })
   const { file } = opened
-  // Owned by the calls below, which `inTurn` keeps from overlapping. Replaced as a whole, after the
+  // Owned by the calls below, which run one after another in `lane`. Replaced as a whole, after the
   // disk has it.
   let { state, kept } = opened.contents
   let sizeAfterRewrite = file.size
   /** A new epoch is to begin above this one although there is no set yet. */
   let epochFloor = 0
-  let turn: Promise<unknown> = Promise.resolve()
+  const lane = createLane({ name: 'the journal of facts' })
 
   async function prepare(): ReturnType<typeof openOrBegin> {
     await mkdir(options.folder, { recursive: true, mode: 0o700 })
     await removeOrphans(options.folder)
     await removePrivateCopies(options.folder)
     return openOrBegin(deps, path)
-  }
-
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const next = turn.then(work, work)
-    turn = next.catch(() => undefined)
-    return next
   }
 
   async function record(update: FactUpdate, set: FactSet): Promise<FactUpdate> {
@@ -147,7 +142,7 @@ export async function openJournal(
   return {
     position: () => state && { epoch: state.epoch, sequence: state.sequence, root: state.root },
     observe: (set) =>
-      inTurn(async () => {
+      lane.run(async () => {
         const root = rootOf(set)
         if (state === undefined) return recordFull(set, epochFloor + 1, 1)
         if (root === state.root) return undefined
@@ -161,7 +156,7 @@ export async function openJournal(
         return record({ kind: 'events', epoch: state.epoch, sequence, root, at, events }, set)
       }),
     since: (epoch, sequence, root) =>
-      inTurn(async () => {
+      lane.run(async () => {
         const order = epoch - (state?.epoch ?? epochFloor) || sequence - (state?.sequence ?? 0)
         const isOtherPast =
           order === 0 && root !== undefined && state !== undefined && root !== state.root
@@ -177,7 +172,7 @@ export async function openJournal(
       }),
     set: () => state?.set,
     full,
-    close: () => inTurn(() => file.close()),
+    close: () => lane.run(() => file.close()),
   }
 }
 

@@ -7,6 +7,7 @@ import { encode } from 'cborg'
 import type { facts } from '../../protocols/facts/protocol.ts'
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import { type Clock, rfc3339 } from '../../shared/clock.ts'
+import { createLane } from '../../shared/concurrency/lanes.ts'
 import {
   describeProblem,
   type FactCollection,
@@ -104,9 +105,8 @@ export function createReport(deps: ReportDeps, options: ReportOptions): Report {
     const { collection } = deps.collections
     return collection && signCollection(collection)
   }
-  // Two looks at once could be written down in the other order than they were taken, and the host
-  // would go back to what it was.
-  let turn: Promise<unknown> = Promise.resolve()
+  // Two looks at once could be recorded in the wrong order, and an older set would be the newest.
+  const lane = createLane({ name: 'the queue of fact collections' })
   // Owned by tellOnce(): the last collection that the coordinator was told.
   let told: string | undefined
   const tellOnce = async (collection: FactCollection, signal: AbortSignal): Promise<void> => {
@@ -183,11 +183,7 @@ export function createReport(deps: ReportDeps, options: ReportOptions): Report {
   return {
     sign,
     collection: newest,
-    look: (signal, more = {}) => {
-      const mine = turn.then(() => look(signal, more))
-      turn = mine.catch(() => undefined)
-      return mine
-    },
+    look: (signal, more = {}) => lane.run(() => look(signal, more)),
     async pull({ epoch, sequence, root }, context) {
       const updates = await deps.journal.since(epoch, sequence, root)
       const full = deps.journal.full()

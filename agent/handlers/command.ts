@@ -10,6 +10,7 @@ import type { command } from '../../protocols/command/protocol.ts'
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import type { PerformRequest } from '../../protocols/command/messages.ts'
 import { type Clock, parseRfc3339, rfc3339 } from '../../shared/clock.ts'
+import { createLanes } from '../../shared/concurrency/lanes.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { type AgentId, type FleetId, type OperationId, runId } from '../../shared/ids.ts'
 import type { Signer } from '../../shared/identity/signer.ts'
@@ -55,22 +56,8 @@ interface Concluded {
 
 export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
   const { journal } = deps
-  // Owned by inTurn(): the last job of each operation. Whatever is done or said about one operation
-  // comes one after the other.
-  const turns = new Map<OperationId, Promise<unknown>>()
-
-  const inTurn = <T>(operation: OperationId, job: () => Promise<T>): Promise<T> => {
-    const mine = (turns.get(operation) ?? Promise.resolve()).then(job, job)
-    const settled = mine.then(
-      () => undefined,
-      () => undefined,
-    )
-    turns.set(operation, settled)
-    void settled.then(() => {
-      if (turns.get(operation) === settled) turns.delete(operation)
-    })
-    return mine
-  }
+  // Requests for one operation run one after another, so that each sees the outcome of the last.
+  const lanes = createLanes<OperationId>({ name: 'the queue of requests for an operation' })
 
   const outcome = (
     signed: Signed,
@@ -174,7 +161,7 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
     async perform(request) {
       // Signature and form first: a refusal names the operation, and only a genuine intent has one.
       const intent = readSigned(request.intent, 'intent', { fleet: deps.fleet })
-      return { outcome: await inTurn(intent.operation, () => perform(request, intent)) }
+      return { outcome: await lanes.run(intent.operation, () => perform(request, intent)) }
     },
 
     async status({ runs }) {
@@ -191,7 +178,7 @@ export function commandHandlers(deps: CommandDeps): Handlers<typeof command> {
 
     async probe({ intent: signed }) {
       const intent = readSigned(signed, 'intent', { fleet: deps.fleet })
-      return { outcome: await inTurn(intent.operation, () => probe(signed, intent)) }
+      return { outcome: await lanes.run(intent.operation, () => probe(signed, intent)) }
     },
   }
 }

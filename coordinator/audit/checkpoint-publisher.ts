@@ -8,6 +8,7 @@ import { auditError } from '../../shared/audit/errors.ts'
 import { type Checkpoint, openCheckpoint, signCheckpoint } from '../../shared/audit/checkpoint.ts'
 import { joinSubtrees, sameHash, subtrees } from '../../shared/audit/tree.ts'
 import type { Clock } from '../../shared/clock.ts'
+import { createLane } from '../../shared/concurrency/lanes.ts'
 import type { MusterError } from '../../shared/errors.ts'
 import type { Signer } from '../../shared/identity/signer.ts'
 import type { FleetId } from '../../shared/ids.ts'
@@ -69,15 +70,9 @@ export async function openCheckpointPublisher(
   let fault: MusterError | undefined
   // Owned by signPending().
   let behind = false
-  // Owned by serially(): the current run, and the run that callers wait for.
-  let last: Promise<unknown> = Promise.resolve()
+  const lane = createLane({ name: 'the queue of checkpoints' })
+  // Owned by checkpoint(): the run that callers wait for.
   let next: Promise<Checkpoint> | undefined
-
-  const serially = <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = last.then(work, work)
-    last = mine.catch(() => {})
-    return mine
-  }
 
   const freezeOnFault = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
@@ -186,16 +181,18 @@ export async function openCheckpointPublisher(
     await run()
   }
 
-  await serially(() => freezeOnFault(open)).catch((error: unknown) => {
-    if (!isFatal(error)) throw error
-  })
+  await lane
+    .run(() => freezeOnFault(open))
+    .catch((error: unknown) => {
+      if (!isFatal(error)) throw error
+    })
 
   return {
     async checkpoint(signal) {
       signal?.throwIfAborted()
       // The current run may have read the head before the caller's commit. The next run reads it
       // after.
-      next ??= serially(() => {
+      next ??= lane.run(() => {
         next = undefined
         return signPending()
       })
@@ -206,7 +203,7 @@ export async function openCheckpointPublisher(
     frozen: () => fault,
     requireSound,
     compareCheckpoint: (note) =>
-      serially(() =>
+      lane.run(() =>
         freezeOnFault(async () => {
           const seen = openCheckpoint(note, {
             fleet,
@@ -219,7 +216,7 @@ export async function openCheckpointPublisher(
         }),
       ),
     tiles,
-    betweenCheckpoints: (work) => serially(() => work(store)),
+    betweenCheckpoints: (work) => lane.run(() => work(store)),
   }
 }
 

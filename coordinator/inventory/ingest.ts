@@ -22,6 +22,7 @@ import type { Logger } from '../../shared/logger.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import type { Database } from '../database/database.ts'
 import { lockRow } from '../database/lock-row.ts'
+import { createLanes } from '../../shared/concurrency/lanes.ts'
 import { createSemaphore } from '../../shared/concurrency/semaphore.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
 import { inventoryError } from './errors.ts'
@@ -74,25 +75,11 @@ const PULL_MS = 60_000
 const PARALLEL_PULLS = 8
 
 export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ingest {
-  // Owned by serially(): the last job of each host. Two updates of one host must not read the state
-  // before either has written it.
-  const lastJobs = new Map<AgentId, Promise<unknown>>()
+  // Two updates of one host must not read the state before either has written it.
+  const lanes = createLanes<AgentId>({ name: 'the queue of fact updates of a host' })
   // Owned by pull(): each host's pull that is running or waiting.
   const pulls = new Map<AgentId, Promise<void>>()
   const permits = createSemaphore(PARALLEL_PULLS)
-
-  const serially = <T>(agent: AgentId, job: () => Promise<T>): Promise<T> => {
-    const mine = (lastJobs.get(agent) ?? Promise.resolve()).then(job, job)
-    const settled = mine.then(
-      () => undefined,
-      () => undefined,
-    )
-    lastJobs.set(agent, settled)
-    void settled.then(() => {
-      if (lastJobs.get(agent) === settled) lastJobs.delete(agent)
-    })
-    return mine
-  }
 
   const verify = (signed: Signed): VerifiedFacts => VerifiedFacts.read(signed, options.fleet)
 
@@ -115,7 +102,7 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
       return { result: 'gap', from: state ?? { epoch: 0, sequence: 0 } }
     }
     const update = readUpdate(statement, payload)
-    return serially(agent.id, () =>
+    return lanes.run(agent.id, () =>
       deps.database.transaction(async (tx): Promise<Ingested> => {
         // If two coordinators store updates of one host, the second one sees the result of the
         // first.
@@ -267,7 +254,7 @@ export function createIngest(deps: IngestDeps, options: { fleet: FleetId }): Ing
       if (joined && (await missing())) await pull(agent, signal)
     },
     async close() {
-      await Promise.all([...pulls.values(), ...lastJobs.values()])
+      await Promise.all([...pulls.values(), lanes.idle()])
     },
   }
 }

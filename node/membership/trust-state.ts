@@ -7,6 +7,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Checkpoint, openCheckpoint } from '../../shared/audit/checkpoint.ts'
 import { createFollower, type Follower } from '../../shared/audit/follower.ts'
+import { createLane } from '../../shared/concurrency/lanes.ts'
 import { writeDurable } from '../../shared/durable-file.ts'
 import { defineErrors } from '../../shared/errors.ts'
 import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
@@ -96,7 +97,7 @@ export async function openTrustState(
   await storing({ what: WHAT, path: options.folder }, () =>
     mkdir(options.folder, { recursive: true, mode: 0o700 }),
   )
-  // Owned by learn() and keepCertificate(), which run one after the other in `turn`.
+  // Owned by learn() and keepCertificate(), which run one after another in `lane`.
   const found = await load(file)
   let stored = found ?? { roots: options.roots ?? [], revocations: [], certificate: undefined }
   let root = openRootChain(stored.roots, { fleet: options.fleet, digest: options.rootDigest })
@@ -104,7 +105,7 @@ export async function openTrustState(
     (state, signed) => acceptRevocation(state, root.root, signed, root.former),
     NOTHING_REVOKED,
   )
-  let last: Promise<unknown> = Promise.resolve()
+  const lane = createLane({ name: 'the queue of trust changes' })
   const listeners = new Set<() => void>()
 
   // Owned by save(): true while the file is older than `stored`, because the disk failed.
@@ -127,11 +128,6 @@ export async function openTrustState(
   // A host that waits for approval learns nothing more before it starts again, and must find its
   // root then.
   if (found === undefined) await save(stored)
-  const turn = <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = last.then(work, work)
-    last = mine.catch(() => undefined)
-    return mine
-  }
   const issuers = (): Uint8Array[] =>
     issuersOf(root.root).filter((key) => !isKeyRevoked(revoked.accepted, fingerprintOf(key)))
   const open = (note: string): Checkpoint =>
@@ -163,7 +159,7 @@ export async function openTrustState(
     log,
     openCheckpoint: open,
     learn: ({ roots = [], revocations = [] }) =>
-      turn(async () => {
+      lane.run(async () => {
         let newest = root
         const known = stored.roots.length
         // A revoked operator's signature does not make a new root; who was revoked is what this
@@ -201,7 +197,7 @@ export async function openTrustState(
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    keepCertificate: (certificate) => turn(() => save({ ...stored, certificate })),
+    keepCertificate: (certificate) => lane.run(() => save({ ...stored, certificate })),
   }
 }
 

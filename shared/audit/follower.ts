@@ -4,6 +4,7 @@
  * one step: concurrent calls run one after another. A checkpoint is stored before it is reported as
  * accepted.
  */
+import { createLane } from '../concurrency/lanes.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { auditError } from './errors.ts'
 import { type ConsistencyProof, verifyConsistency } from './proof.ts'
@@ -76,15 +77,9 @@ export interface Follower {
 }
 
 export function createFollower(store: FollowerStore): Follower {
-  // Owned by turn(): the last queued call.
-  let last: Promise<unknown> = Promise.resolve()
-  const turn = <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = last.then(work, work)
-    last = mine.catch(() => {})
-    return mine
-  }
+  const lane = createLane({ name: 'the queue of checkpoints' })
   const offer: Follower['offer'] = (next, proof) =>
-    turn(async () => {
+    lane.run(async () => {
       const known = await store.load()
       const offered = judge(known, next, proof)
       // Crash before this: the old checkpoint stands, and the new one wasn't reported as accepted.
@@ -96,7 +91,7 @@ export function createFollower(store: FollowerStore): Follower {
       return offered
     })
   return {
-    known: () => turn(() => store.load()),
+    known: () => lane.run(() => store.load()),
     offer,
     accept: async (next, proof) => requireAccepted(next, await offer(next, proof)),
   }

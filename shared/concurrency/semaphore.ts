@@ -4,7 +4,7 @@ export interface Semaphore {
    * Resolves with the function that releases the permit; a second call of it does nothing. Rejects
    * with the signal's reason.
    */
-  acquire(signal: AbortSignal): Promise<() => void>
+  acquire(signal?: AbortSignal): Promise<() => void>
 }
 
 export function createSemaphore(count: number): Semaphore {
@@ -20,28 +20,28 @@ export function createSemaphore(count: number): Semaphore {
       else next()
     }
   }
+  const wait = async (signal: AbortSignal | undefined): Promise<void> => {
+    const granted = Promise.withResolvers<void>()
+    const leave = (): void => {
+      const position = waiting.indexOf(granted.resolve)
+      // The permit is granted already; the caller that gets it releases it.
+      if (position < 0) return
+      waiting.splice(position, 1)
+      granted.reject(signal?.reason)
+    }
+    waiting.push(granted.resolve)
+    signal?.addEventListener('abort', leave, { once: true })
+    try {
+      await granted.promise
+    } finally {
+      signal?.removeEventListener('abort', leave)
+    }
+  }
   return {
     async acquire(signal) {
-      signal.throwIfAborted()
-      if (free > 0) {
-        free -= 1
-        return releaseOnce()
-      }
-      const turn = Promise.withResolvers<void>()
-      const leave = (): void => {
-        const position = waiting.indexOf(turn.resolve)
-        // The permit is granted already; the caller that gets it releases it.
-        if (position < 0) return
-        waiting.splice(position, 1)
-        turn.reject(signal.reason)
-      }
-      waiting.push(turn.resolve)
-      signal.addEventListener('abort', leave, { once: true })
-      try {
-        await turn.promise
-      } finally {
-        signal.removeEventListener('abort', leave)
-      }
+      signal?.throwIfAborted()
+      if (free > 0) free -= 1
+      else await wait(signal)
       return releaseOnce()
     },
   }

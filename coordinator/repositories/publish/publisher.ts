@@ -8,6 +8,7 @@ import type { Kysely } from 'kysely'
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import { type Clock, rfc3339 } from '../../../shared/clock.ts'
 import { MusterError } from '../../../shared/errors.ts'
+import { createLanes } from '../../../shared/concurrency/lanes.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import type { Healer } from '../content/healer.ts'
 import { type ManifestFile, readManifest } from '../content/manifest.ts'
@@ -101,19 +102,8 @@ export interface Publisher {
 
 export function createPublisher(deps: PublisherDeps): Publisher {
   const { database, destination } = deps
-  // Owned by inTurn(): the last publication of each link, so that two of one target follow each
-  // other.
-  const turns = new Map<string, Promise<unknown>>()
-  const inTurn = async <T>(link: string, work: () => Promise<T>): Promise<T> => {
-    const turn = (turns.get(link) ?? Promise.resolve()).then(work, work)
-    const settled = turn.catch(() => {})
-    turns.set(link, settled)
-    try {
-      return await turn
-    } finally {
-      if (turns.get(link) === settled) turns.delete(link)
-    }
-  }
+  /** By link: publications of one target run one after another. */
+  const lanes = createLanes<string>({ name: 'the queue of publications of a target' })
 
   const publish = async (
     request: PublishRequest,
@@ -177,7 +167,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     publication: Publication,
     also?: (tx: Kysely<Tables>) => Promise<void>,
   ): Promise<void> =>
-    inTurn(publication.path, async () => {
+    lanes.run(publication.path, async () => {
       await destination.current(publication)
       await withdraw(database, publication, also)
       // Crash here: a link to what the database does not know. recover() is not told of it;
@@ -207,7 +197,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   }
 
   return {
-    publish: (request) => inTurn(request.path, () => publish(request)),
+    publish: (request) => lanes.run(request.path, () => publish(request)),
     withdraw: (publication, options = {}) => takeAway(publication, options.also),
     abandon: (publication, options = {}) =>
       takeAway(publication, options.also).catch((error: unknown) =>
@@ -219,7 +209,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       for (const publication of publications) {
         signal.throwIfAborted()
         const { path } = publication
-        const repair = await inTurn(path, () => repairOne(publication, manifests, signal))
+        const repair = await lanes.run(path, () => repairOne(publication, manifests, signal))
         if (repair !== undefined) repairs.push(repair)
       }
       return repairs
@@ -229,7 +219,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       for (const publication of known) {
         signal.throwIfAborted()
         try {
-          if (await inTurn(publication.path, () => restore(publication, signal)))
+          if (await lanes.run(publication.path, () => restore(publication, signal)))
             corrected.push(publication)
         } catch (error) {
           deps.log.error({ error, ...publication }, 'a published target could not be put right')
