@@ -10,12 +10,8 @@ import { readRpmDatabase } from '../../agent/facts/collectors/rpm/database.ts'
 import { queryRpm } from '../../agent/facts/collectors/rpm/query.ts'
 import { sampleRepository } from '../../fixtures/rpm/sample.ts'
 import type { FactPackage } from '../../shared/facts/package-set.ts'
-import {
-  compareEvr,
-  compareVersions,
-  formatEvr,
-  parseEvr,
-} from '../../shared/packages/rpm-version.ts'
+import { formatEvr, parseEvr } from '../../shared/packages/evr.ts'
+import { compareEvr, compareVersions } from '../../shared/packages/rpm-version.ts'
 import { clientRoot, runClient } from './client-root.ts'
 
 const lines = (packages: readonly FactPackage[]): string[] =>

@@ -4,7 +4,7 @@
  * gives exactly the second's packages.
  */
 import { z } from 'zod'
-import { formatEvr } from '../packages/rpm-version.ts'
+import { formatEvr } from '../packages/evr.ts'
 import { timeField } from '../trust/fields.ts'
 import {
   comparePackages,

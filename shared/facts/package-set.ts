@@ -8,7 +8,7 @@ import { blake3Of } from '../blake3/hash.ts'
 import { canonicalJson, parseCanonicalJson } from '../canonical-json.ts'
 import type { Json } from '../canonical-json.ts'
 import type { BlobId } from '../ids.ts'
-import { formatEvr, parseEvr } from '../packages/rpm-version.ts'
+import { formatEvr, parseEvr } from '../packages/evr.ts'
 import { KIB, MIB } from '../units.ts'
 import { factsError } from './errors.ts'
 

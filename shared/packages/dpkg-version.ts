@@ -1,12 +1,12 @@
 /**
- * Versions as dpkg compares them, by deb-version(7). {@link compareText} gives what dpkg's own
- * `verrevcmp` gives; the tests hold it to some hundred of dpkg's answers.
+ * Versions as dpkg compares them, by deb-version(7). {@link compareText} returns what dpkg's
+ * `verrevcmp` returns. The tests compare it with dpkg's results for some hundred pairs.
  */
+import { formatEvr, parseEvr } from './evr.ts'
 import type { PackageManager, PackageVersion } from './manager.ts'
-import { formatEvr, parseEvr } from './rpm-version.ts'
 
 /**
- * Negative if `a` is older than `b`, positive if newer, 0 if dpkg takes them for the same. An
+ * Negative if `a` is older than `b`, positive if newer, 0 if dpkg treats them as the same. An
  * absent revision is the revision 0.
  */
 export function compareDpkg(a: PackageVersion, b: PackageVersion): number {
@@ -17,20 +17,19 @@ export function compareDpkg(a: PackageVersion, b: PackageVersion): number {
   )
 }
 
-/**
- * dpkg writes a version as rpm does; an absent revision counts in a condition as it always does.
- */
+/** In a condition, an absent revision is the revision 0, as in each comparison of dpkg. */
 export const dpkgVersions: PackageManager = {
   name: 'dpkg',
   parse: parseEvr,
   format: formatEvr,
+  formatPackage: (each) => `${each.name}_${formatEvr(each)}_${each.arch}`,
   compare: compareDpkg,
   compareToWanted: compareDpkg,
 }
 
 /**
- * dpkg's order of upstream versions and of revisions (lib/dpkg/version.c): text and numbers by
- * turns. Text compares by character: `~` before the end, the end before letters, letters before
+ * dpkg's order of upstream versions and of revisions (lib/dpkg/version.c). Text and numbers
+ * alternate. Text compares by character: `~` before the end, the end before letters, letters before
  * all others. An absent number is 0.
  */
 export function compareText(a: string, b: string): -1 | 0 | 1 {
@@ -60,7 +59,7 @@ function isDigit(code: number): boolean {
   return code >= 48 && code <= 57
 }
 
-/** After every letter. */
+/** Added to the codes of other characters, so that they sort after every letter. */
 const OTHERS = 0x10000
 
 /** A digit, like the end of the text, ends a run of characters. */

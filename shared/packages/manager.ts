@@ -1,7 +1,7 @@
-/** How package managers write and order versions. Each one follows its own rules. */
+/** Package managers: how each one writes and orders versions, by its own rules. */
 
 /**
- * Epoch, version and release (dpkg: revision) of a package. An absent epoch is 0; an absent release
+ * Epoch, version and release (dpkg: revision) of a package. An absent epoch is 0. An absent release
  * is empty.
  */
 export interface PackageVersion {
@@ -10,16 +10,24 @@ export interface PackageVersion {
   readonly release: string
 }
 
+export interface NamedVersion extends PackageVersion {
+  readonly name: string
+  readonly arch: string
+}
+
+/** `describeManager` in testing.ts holds each implementation to these comments. */
 export interface PackageManager {
   readonly name: string
   parse(text: string): PackageVersion
-  /** The epoch only if it isn't 0, the release only if there is one. */
+  /** The text that {@link parse} reads. An epoch of 0 and an empty release are left out. */
   format(version: PackageVersion): string
-  /** Negative if `a` is older, positive if newer, 0 if the manager takes them for the same. */
+  /** Name, version and architecture of one package, as the manager's own tools write them. */
+  formatPackage(each: NamedVersion): string
+  /** Negative if `a` is older, positive if newer, 0 if the manager treats them as the same. */
   compare(a: PackageVersion, b: PackageVersion): number
   /**
-   * The order in a condition such as `< 1.5`: what an absent release means there is up to the
-   * manager.
+   * The order in a condition such as `< 1.5`. The manager decides what an absent epoch or release
+   * means there.
    */
   compareToWanted(installed: PackageVersion, wanted: PackageVersion): number
 }

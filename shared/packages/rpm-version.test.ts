@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { compareEvr, compareVersions, formatEvr, parseEvr, rpmVersions } from './rpm-version.ts'
+import { parseEvr } from './evr.ts'
+import { compareEvr, compareVersions, rpmVersions } from './rpm-version.ts'
 import { describeManager, readVectors as vectors } from './testing.ts'
 
 describeManager(rpmVersions, vectors('rpm-evr.tsv'))
@@ -46,21 +47,7 @@ test('evr: the order is total: antisymmetric and transitive for any three string
   )
 })
 
-test('evr: what is written is read back', () => {
-  const part = fc.string({ unit: fc.constantFrom(...'09az.~^+'), minLength: 1, maxLength: 8 })
-  fc.assert(
-    fc.property(fc.nat(), part, fc.oneof(part, fc.constant('')), (epoch, v, release) => {
-      assert.deepEqual(parseEvr(formatEvr({ epoch, version: v, release })), {
-        epoch,
-        version: v,
-        release,
-      })
-    }),
-  )
-  assert.deepEqual(parseEvr('7:1.2-3-4'), { epoch: 7, version: '1.2-3', release: '4' })
-})
-
-test('evr: a version of a million characters takes no longer than its length', () => {
+test('evr: a version of a million characters is compared in linear time', () => {
   const long = `${'1.'.repeat(500_000)}`
   assert.equal(compareVersions(`${long}1`, `${long}2`), -1)
   assert.equal(compareVersions('0'.repeat(1_000_000), '1'), -1)

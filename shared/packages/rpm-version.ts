@@ -1,35 +1,12 @@
 /**
- * Versions as rpm compares them. {@link compareVersions} gives what rpm's own `rpmvercmp` gives for
- * every pair of strings, byte for byte; the tests hold it to some thousand of rpm's answers.
+ * Versions as rpm compares them. {@link compareVersions} returns for every pair of strings what
+ * rpm's `rpmvercmp` returns. The tests compare it with rpm's results for some thousand pairs.
  */
+import { formatEvr, parseEvr } from './evr.ts'
 import type { PackageManager, PackageVersion } from './manager.ts'
 
-export type Evr = PackageVersion
-
-/** `1:2.0-3`, `2.0-3`, `2.0`: the epoch only if it isn't 0, the release only if there is one. */
-export function formatEvr(evr: Evr): string {
-  const epoch = evr.epoch === 0 ? '' : `${evr.epoch}:`
-  const release = evr.release === '' ? '' : `-${evr.release}`
-  return `${epoch}${evr.version}${release}`
-}
-
-/**
- * Reads `[epoch:]version[-release]`; the release begins after the last `-`, as both rpm and dpkg
- * have it. A prefix before `:` that isn't a number is part of the version.
- */
-export function parseEvr(text: string): Evr {
-  const match = /^(\d{1,10}):/.exec(text)
-  const rest = match === null ? text : text.slice(match[0].length)
-  const dash = rest.lastIndexOf('-')
-  return {
-    epoch: match === null ? 0 : Number(match[1]),
-    version: dash === -1 ? rest : rest.slice(0, dash),
-    release: dash === -1 ? '' : rest.slice(dash + 1),
-  }
-}
-
-/** Negative if `a` is older than `b`, positive if newer, 0 if rpm takes them for the same. */
-export function compareEvr(a: Evr, b: Evr): number {
+/** Negative if `a` is older than `b`, positive if newer, 0 if rpm treats them as the same. */
+export function compareEvr(a: PackageVersion, b: PackageVersion): number {
   return (
     Math.sign(a.epoch - b.epoch) ||
     compareVersions(a.version, b.version) ||
@@ -38,10 +15,10 @@ export function compareEvr(a: Evr, b: Evr): number {
 }
 
 /**
- * rpm's order in a dependency such as `foo < 1.5`: an absent epoch is 0, and where one side has no
- * release, only the versions count.
+ * rpm's order in a dependency such as `foo < 1.5`. An absent epoch is 0. If one side has no
+ * release, the releases are not compared.
  */
-function compareToWanted(installed: Evr, wanted: Evr): number {
+function compareToWanted(installed: PackageVersion, wanted: PackageVersion): number {
   const anyRelease = installed.release === '' || wanted.release === ''
   return anyRelease
     ? compareEvr({ ...installed, release: '' }, { ...wanted, release: '' })
@@ -52,14 +29,15 @@ export const rpmVersions: PackageManager = {
   name: 'rpm',
   parse: parseEvr,
   format: formatEvr,
+  formatPackage: (each) => `${each.name}-${formatEvr(each)}.${each.arch}`,
   compare: compareEvr,
   compareToWanted,
 }
 
 /**
- * rpm's order of version strings (rpmio/rpmvercmp.c): runs of digits compare as numbers, runs of
- * letters by byte, digits are newer than letters, everything else only separates; `~` sorts before
- * the end of the string, `^` just after it.
+ * rpm's order of version strings (rpmio/rpmvercmp.c). Digits compare as numbers, letters by byte,
+ * and digits are newer than letters. `~` sorts before the end of the string, `^` just after it. All
+ * other characters separate.
  */
 export function compareVersions(a: string, b: string): -1 | 0 | 1 {
   if (a === b) return 0
@@ -103,7 +81,7 @@ const LETTER = 3
 const TILDE = 4
 const CARET = 5
 
-/** What stands at `i`. Letters and digits are those of ASCII, whatever the locale. */
+/** The kind of the character at `i`. Only ASCII letters and digits count as such. */
 function kindOf(text: string, i: number): number {
   const code = text.charCodeAt(i)
   if (Number.isNaN(code)) return END

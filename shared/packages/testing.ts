@@ -1,4 +1,4 @@
-/** What holds for every package manager's versions; each manager's test runs it. */
+/** The contract of every package manager. Each manager's test runs it. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -13,15 +13,17 @@ export interface Vector {
   readonly right: string
 }
 
-/** Answers of the manager's own tool, from fixtures/vectors/versions. */
+/** Results of the manager's own tool, from fixtures/vectors/versions. */
 export function readVectors(file: string): Vector[] {
   const path = new URL(`../../fixtures/vectors/versions/${file}`, import.meta.url)
   return readFileSync(path, 'utf8')
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => {
-      const [left, relation, right] = line.split('\t') as [string, string, string]
-      return { left, relation: RELATION[relation] as number, right }
+      const [left = '', relation = '', right = ''] = line.split('\t')
+      const order = RELATION[relation]
+      if (order === undefined) throw new Error(`${file}: expected LEFT <=> RIGHT, got ${line}`)
+      return { left, relation: order, right }
     })
 }
 
@@ -57,7 +59,7 @@ export function describeManager(manager: PackageManager, vectors: readonly Vecto
     )
   })
 
-  test(`${name} versions: a version that was written is read as it was`, () => {
+  test(`${name} versions: reads back the version that it wrote`, () => {
     fc.assert(
       fc.property(versions, (each) => {
         assert.deepEqual(manager.parse(manager.format(each)), { ...each })

@@ -1,7 +1,7 @@
 /** Keeps a package that no set may have from costing the host all the others. Pure. */
 import { comparePackages, factPackage, packageFault } from '../../../shared/facts/package-set.ts'
 import { type FactPackage, MAX_TEXT } from '../../../shared/facts/package-set.ts'
-import { formatEvr } from '../../../shared/packages/rpm-version.ts'
+import { formatEvr } from '../../../shared/packages/evr.ts'
 
 const SHOWN_CHARS = 80
 

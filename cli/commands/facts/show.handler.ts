@@ -1,5 +1,6 @@
 /** What a host has installed. */
 import { describeManager, describeProblem, isFailure } from '../../../shared/facts/collection.ts'
+import { versionsOf } from '../../../shared/packages/managers.ts'
 import { counted } from '../../terminal/counted.ts'
 import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../program/handler.ts'
@@ -19,11 +20,7 @@ export async function handle(
     name: (pkg) => pkg.name,
     columns: [
       { header: 'package', value: (pkg) => pkg.name },
-      {
-        header: 'version',
-        value: (pkg) =>
-          `${pkg.epoch > 0 ? `${pkg.epoch}:` : ''}${pkg.version}${pkg.release === '' ? '' : `-${pkg.release}`}`,
-      },
+      { header: 'version', value: (pkg) => versionsOf(pkg.manager).format(pkg) },
       { header: 'arch', value: (pkg) => pkg.arch },
       { header: 'manager', value: (pkg) => pkg.manager },
     ],

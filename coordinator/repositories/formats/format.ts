@@ -6,9 +6,10 @@ import type { Pool } from '../../../shared/blobs/pool.ts'
 import type { Json } from '../../../shared/canonical-json.ts'
 import type { RepositoryConfig } from '../../../shared/config/repository.ts'
 import type { Sha256 } from '../../../shared/ids.ts'
+import type { PackageManager } from '../../../shared/packages/manager.ts'
 import type { Database } from '../../database/database.ts'
 import { mirrorError } from '../model/errors.ts'
-import type { ListedPackage, PackageVersion } from '../model/package.ts'
+import type { ListedPackage } from '../model/package.ts'
 import type { OnSyncEvent } from '../model/progress.ts'
 import type { PooledFile, Selection } from '../model/selection.ts'
 import type { VersionFile, VersionRecord } from '../model/version.ts'
@@ -18,7 +19,8 @@ import type { Upstream } from '../upstream/upstream.ts'
 export interface RepositoryFormat {
   /** As the configuration and the table of repositories name it. */
   readonly type: string
-  readonly notation: Notation
+  /** The rules for the versions of its packages. */
+  readonly manager: PackageManager
   /**
    * The options of a repository that decide what its versions hold. A change of them makes the next
    * sync read the upstream's index again.
@@ -61,15 +63,6 @@ export interface RepositoryFormat {
    * Whether a path of a published tree holds the same bytes for ever, so that caches may keep it.
    */
   immutable(path: string): boolean
-}
-
-/** How versions are ordered, and how people write them. */
-export interface Notation {
-  /** Negative if `a` is older, positive if it is newer, 0 if both are the same. */
-  compare(a: PackageVersion, b: PackageVersion): number
-  version(version: PackageVersion): string
-  /** One package of a repository: name, version and architecture. */
-  package(each: PackageVersion & { readonly name: string; readonly arch: string }): string
 }
 
 /** The root of an upstream's index. It isn't parsed yet. */

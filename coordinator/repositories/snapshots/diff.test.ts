@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { writeRepository } from '../../../fixtures/rpm/repository.ts'
+import type { NamedVersion } from '../../../shared/packages/manager.ts'
 import { repositoryStatus, syncRunResult } from '../versions/status.ts'
 import { testMirror } from '../sync/testing.ts'
 import { rpmFormat } from '../formats/rpm/format.ts'
-import { diffPackages, diffVersions, type NamedVersion } from './diff.ts'
+import { diffPackages, diffVersions } from './diff.ts'
 
-const { notation } = rpmFormat
+const { manager } = rpmFormat
 
 const pkg = (name: string, version: string, arch = 'x86_64', epoch = 0): NamedVersion => ({
   name,
@@ -20,7 +21,7 @@ const pkg = (name: string, version: string, arch = 'x86_64', epoch = 0): NamedVe
 test('a diff pairs what was replaced and lists what came and went', () => {
   assert.deepEqual(
     diffPackages(
-      notation,
+      manager,
       [pkg('a', '1'), pkg('b', '1'), pkg('k', '1'), pkg('k', '2')],
       [pkg('a', '2'), pkg('c', '1', 'noarch', 2), pkg('k', '2'), pkg('k', '3')],
     ),
@@ -33,7 +34,7 @@ test('a diff pairs what was replaced and lists what came and went', () => {
       ],
     },
   )
-  const several = diffPackages(notation, [pkg('k', '1.9')], [pkg('k', '1.10'), pkg('k', '1.11')])
+  const several = diffPackages(manager, [pkg('k', '1.9')], [pkg('k', '1.10'), pkg('k', '1.11')])
   assert.deepEqual(several, {
     added: ['k-1.10-1.x86_64'],
     removed: [],
@@ -57,13 +58,13 @@ test('a diff is empty for equal sets, and applied to the first set it gives the 
       const [before, after] = [first, second].map((all) =>
         all.map((each) => pkg(each.name, each.version, each.arch)),
       ) as [NamedVersion[], NamedVersion[]]
-      assert.deepEqual(diffPackages(notation, before, before), {
+      assert.deepEqual(diffPackages(manager, before, before), {
         added: [],
         removed: [],
         updated: [],
       })
-      const { added, removed, updated } = diffPackages(notation, before, after)
-      const result = new Set(before.map(notation.package))
+      const { added, removed, updated } = diffPackages(manager, before, after)
+      const result = new Set(before.map(manager.formatPackage))
       for (const each of [
         ...removed,
         ...updated.map((change) => `${change.name}-${change.from}.${change.arch}`),
@@ -74,7 +75,7 @@ test('a diff is empty for equal sets, and applied to the first set it gives the 
         ...updated.map((change) => `${change.name}-${change.to}.${change.arch}`),
       ])
         assert.ok(!result.has(each) && result.add(each))
-      assert.deepEqual([...result].sort(), after.map(notation.package).sort())
+      assert.deepEqual([...result].sort(), after.map(manager.formatPackage).sort())
     }),
   )
 })

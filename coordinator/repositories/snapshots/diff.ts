@@ -1,21 +1,19 @@
 /**
- * What one version of a repository has that another has not: packages, by name and architecture,
- * and the advisories that came with them.
+ * Compares two versions of a repository: packages by name and architecture, and the advisories that
+ * only the second one has.
  */
 import type { Kysely } from 'kysely'
 import type { Pool } from '../../../shared/blobs/pool.ts'
+import type { NamedVersion, PackageManager } from '../../../shared/packages/manager.ts'
 import type { Tables } from '../../database/tables/all.ts'
-import type { Notation, RepositoryFormat } from '../formats/format.ts'
-import type { PackageVersion } from '../model/package.ts'
+import type { RepositoryFormat } from '../formats/format.ts'
 import { filesOf } from '../versions/versions.ts'
 
 export interface Difference {
-  /** Packages as the format writes them, in order of name. */
+  /** Packages as their manager writes them, in order of name. */
   readonly added: readonly string[]
   readonly removed: readonly string[]
-  /**
-   * Where a name and architecture lost one version and got another: its newest before and after.
-   */
+  /** Each name and architecture whose version changed, with its newest before and after. */
   readonly updated: readonly {
     readonly name: string
     readonly arch: string
@@ -24,11 +22,6 @@ export interface Difference {
   }[]
   /** Advisories that only the second version has. */
   readonly advisories: readonly string[]
-}
-
-export interface NamedVersion extends PackageVersion {
-  readonly name: string
-  readonly arch: string
 }
 
 export interface DiffDeps {
@@ -47,7 +40,7 @@ export async function diffVersions(
   const [before, after] = [await packagesOf(deps.query, from), await packagesOf(deps.query, to)]
   const known = new Set(await advisoriesOf(deps, from, signal))
   const advisories = (await advisoriesOf(deps, to, signal)).filter((id) => !known.has(id))
-  return { ...diffPackages(deps.format.notation, before, after), advisories: advisories.sort() }
+  return { ...diffPackages(deps.format.manager, before, after), advisories: advisories.sort() }
 }
 
 /**
@@ -55,45 +48,48 @@ export async function diffVersions(
  * are added.
  */
 export function diffPackages(
-  notation: Notation,
+  manager: PackageManager,
   before: readonly NamedVersion[],
   after: readonly NamedVersion[],
 ): Omit<Difference, 'advisories'> {
-  const was = new Map(before.map((each) => [notation.package(each), each]))
-  const is = new Map(after.map((each) => [notation.package(each), each]))
-  const gone = groups(
-    notation,
-    [...was].filter(([key]) => !is.has(key)).map(([, each]) => each),
-  )
-  const come = groups(
-    notation,
-    [...is].filter(([key]) => !was.has(key)).map(([, each]) => each),
-  )
+  const removed = newestFirst(manager, missingIn(manager, before, after))
+  const added = newestFirst(manager, missingIn(manager, after, before))
   const updated: { name: string; arch: string; from: string; to: string }[] = []
-  for (const [key, lost] of gone) {
-    const got = come.get(key)
-    if (got === undefined) continue
-    const [old, fresh] = [lost.shift() as NamedVersion, got.shift() as NamedVersion]
+  for (const [key, group] of removed) {
+    const fresh = added.get(key)?.shift()
+    const old = fresh === undefined ? undefined : group.shift()
+    if (fresh === undefined || old === undefined) continue
     const { name, arch } = old
-    updated.push({ name, arch, from: notation.version(old), to: notation.version(fresh) })
+    updated.push({ name, arch, from: manager.format(old), to: manager.format(fresh) })
   }
-  const names = (groups: Map<string, NamedVersion[]>): string[] =>
-    [...groups.values()].flat().map(notation.package).sort()
+  const names = (groups: ReadonlyMap<string, readonly NamedVersion[]>): string[] =>
+    [...groups.values()].flat().map(manager.formatPackage).sort()
   return {
-    added: names(come),
-    removed: names(gone),
+    added: names(added),
+    removed: names(removed),
     updated: updated.sort((a, b) => (`${a.name} ${a.arch}` < `${b.name} ${b.arch}` ? -1 : 1)),
   }
 }
 
-/** Packages by name and architecture, the newest first. */
-function groups(
-  notation: Notation,
+/** The packages of `these` that `others` lacks, each once. */
+function missingIn(
+  { formatPackage }: PackageManager,
+  these: readonly NamedVersion[],
+  others: readonly NamedVersion[],
+): NamedVersion[] {
+  const known = new Set(others.map(formatPackage))
+  const missing = new Map(these.map((each) => [formatPackage(each), each]))
+  return [...missing].filter(([name]) => !known.has(name)).map(([, each]) => each)
+}
+
+/** Packages by name and architecture, the newest of each first. */
+function newestFirst(
+  manager: PackageManager,
   packages: readonly NamedVersion[],
 ): Map<string, NamedVersion[]> {
-  const byName = Map.groupBy(packages, (each) => `${each.name} ${each.arch}`)
-  for (const group of byName.values()) group.sort((a, b) => notation.compare(b, a))
-  return byName
+  const groups = Map.groupBy(packages, (each) => `${each.name} ${each.arch}`)
+  for (const group of groups.values()) group.sort((a, b) => manager.compare(b, a))
+  return groups
 }
 
 async function packagesOf(db: Kysely<Tables>, version: number): Promise<NamedVersion[]> {

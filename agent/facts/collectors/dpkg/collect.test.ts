@@ -10,7 +10,7 @@ import fc from 'fast-check'
 import { diff } from '../../../../shared/facts/events.ts'
 import type { CollectorResult } from '../collector.ts'
 import type { FactPackage } from '../../../../shared/facts/package-set.ts'
-import { formatEvr } from '../../../../shared/packages/rpm-version.ts'
+import { formatEvr } from '../../../../shared/packages/evr.ts'
 import { dpkgCollector } from './collect.ts'
 import { parseDpkgStatus } from './status.ts'
 

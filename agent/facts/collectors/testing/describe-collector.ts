@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, isAbsolute, join, relative } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { promisify } from 'node:util'
-import { formatEvr } from '../../../../shared/packages/rpm-version.ts'
+import { formatEvr } from '../../../../shared/packages/evr.ts'
 import type { Collector, CollectorResult } from '../collector.ts'
 
 const run = promisify(execFile)

@@ -3,7 +3,7 @@
  */
 import type { Json } from '../../../../shared/canonical-json.ts'
 import type { RepositoryConfig } from '../../../../shared/config/repository.ts'
-import { compareEvr, formatEvr } from '../../../../shared/packages/rpm-version.ts'
+import { rpmVersions } from '../../../../shared/packages/rpm-version.ts'
 import type { PooledFile } from '../../model/selection.ts'
 import type { PoolDeps, RepositoryFormat } from '../format.ts'
 import { openPooled } from '../open-pooled.ts'
@@ -26,11 +26,7 @@ const IMMUTABLE = /^repodata\/(?:.*\/)?[0-9a-f]{64,128}-[^/]*$/
 
 export const rpmFormat: RepositoryFormat = {
   type: 'rpm',
-  notation: {
-    compare: compareEvr,
-    version: formatEvr,
-    package: (each) => `${each.name}-${formatEvr(each)}.${each.arch}`,
-  },
+  manager: rpmVersions,
   contents,
   async probe(upstream, last, options) {
     const found = await fetchRepomd(upstream, last, options)

@@ -91,7 +91,7 @@ export function describeFormat(name: string, subject: FormatSubject): void {
       const written = (name: string) => {
         const found = listed.find((each) => each.name === name)
         assert.ok(found !== undefined)
-        return format.notation.package(found)
+        return format.manager.formatPackage(found)
       }
       assert.deepEqual(added, [written('d')])
       assert.equal(removed.length, 1)

@@ -6,10 +6,11 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Pool } from '../../../../shared/blobs/pool.ts'
 import type { Sha256 } from '../../../../shared/ids.ts'
+import type { PackageVersion } from '../../../../shared/packages/manager.ts'
 import { parseChecksum } from '../../model/checksum.ts'
 import { mirrorError } from '../../model/errors.ts'
 import { ownHref, parseHref } from '../../model/href.ts'
-import type { ListedPackage, PackageVersion } from '../../model/package.ts'
+import type { ListedPackage } from '../../model/package.ts'
 import type { PooledFile } from '../../model/selection.ts'
 import type { VersionFile } from '../../model/version.ts'
 import type { Upstream } from '../../upstream/upstream.ts'
@@ -36,10 +37,13 @@ export type JsonIndex = z.infer<typeof schema>
 
 export const jsonFormat: RepositoryFormat = {
   type: 'json',
-  notation: {
+  manager: {
+    name: 'json',
+    parse: (version) => ({ epoch: 0, version, release: '' }),
+    format: (each) => each.version,
+    formatPackage: (each) => `${each.name}@${each.version}/${each.arch}`,
     compare,
-    version: (each) => each.version,
-    package: (each) => `${each.name}@${each.version}/${each.arch}`,
+    compareToWanted: compare,
   },
   contents: () => ({}),
   async probe(upstream, last, { signal }) {
