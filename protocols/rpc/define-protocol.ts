@@ -65,9 +65,8 @@ export type Method<
   C extends Capability = Capability,
 > = MethodSpec<Req, Res, Prog, C>
 
-// `any`, not `unknown`: a method of unknown messages would refuse every concrete one, because
-// schemas are invariant.
-// oxlint-disable-next-line typescript/no-explicit-any
+// A method of unknown messages would refuse every concrete one.
+// oxlint-disable-next-line typescript/no-explicit-any -- schemas are invariant
 export type AnyMethod = Method<any, any, any, Capability>
 
 /** Declares a method; exists for inference only. */
