@@ -22,6 +22,7 @@ import { openLedger } from '../audit/ledger.ts'
 import { openDatabase } from '../database/database.ts'
 import { migrate } from '../database/migrate.ts'
 import { homeError } from './identity.ts'
+import { insertFirstRoot } from '../registry/statements.ts'
 
 export interface InitOptions {
   readonly home: string
@@ -182,20 +183,7 @@ async function found(
     )
     await database.transaction(async (tx) => {
       await ledger.append(tx, { type: 'root', signed: made.root })
-      const signature = {
-        scheme: made.root.scheme,
-        key: Buffer.from(made.root.key).toString('base64'),
-        signature: Buffer.from(made.root.signature).toString('base64'),
-      }
-      await tx
-        .insertInto('root_record')
-        .values({
-          version: 1,
-          statement: Buffer.from(made.root.statement),
-          signatures: JSON.stringify([signature]),
-          added_at: deps.clock.now(),
-        })
-        .execute()
+      await insertFirstRoot(tx, made.root, deps.clock.now())
     })
     await ledger.checkpoint()
   } finally {

@@ -23,9 +23,10 @@ import type { Ledger } from '../audit/ledger.ts'
 import { requireWritable } from '../audit/writable.ts'
 import type { Database } from '../database/database.ts'
 import type { Access } from './access.ts'
-import type { AgentRecord, Agents } from './agents.ts'
+import type { AgentRecord, Agents, Candidate } from './agents.ts'
 import type { Certificates } from './certificates.ts'
 import { registryError } from './errors.ts'
+import type { Tx } from './statements.ts'
 import { tokens } from './tokens.ts'
 
 export interface Enrolment {
@@ -47,125 +48,158 @@ export interface EnrolmentDeps {
   readonly clock: Clock
 }
 
-export function createEnrolment(
-  deps: EnrolmentDeps,
-  options: {
-    fleet: FleetId
-    /** The coordinator's name. No host may have it, because the log would show both alike. */
-    name: string
-  },
-): Enrolment {
-  const { database, ledger, agents, access, certificates } = deps
+export interface EnrolmentOptions {
+  readonly fleet: FleetId
+  /** The coordinator's name. No host may have it, because the log would show both alike. */
+  readonly name: string
+}
 
-  const statement = (
-    event: string,
-    agent: AgentId,
-    detail: Record<string, Json>,
-  ): Promise<Signed> =>
-    signStatement(deps.issuer, 'trust', {
-      fleet: options.fleet,
+export function createEnrolment(deps: EnrolmentDeps, options: EnrolmentOptions): Enrolment {
+  const admission: Admission = { ...deps, appendEvent: trustEvents(deps, options.fleet) }
+  return {
+    join: (peerId, request) => join(admission, options, peerId, request),
+    renew: (peerId) => renew(deps, peerId),
+  }
+}
+
+/** Appends an event of a host to the log, signed by the coordinator. */
+type AppendEvent = (
+  tx: Tx,
+  event: string,
+  agent: AgentId,
+  detail: Record<string, Json>,
+) => Promise<void>
+
+interface Admission extends EnrolmentDeps {
+  readonly appendEvent: AppendEvent
+}
+
+function trustEvents(
+  { ledger, issuer, clock }: Pick<EnrolmentDeps, 'ledger' | 'issuer' | 'clock'>,
+  fleet: FleetId,
+): AppendEvent {
+  return async (tx, event, agent, detail) => {
+    const signed = await signStatement(issuer, 'trust', {
+      fleet,
       event,
       agent,
       actor: null,
       operation: null,
       detail,
-      at: rfc3339(deps.clock.now()),
+      at: rfc3339(clock.now()),
     })
-
-  const welcome = async (agent: AgentRecord, request: JoinRequest): Promise<JoinResponse> => {
-    const roots = await access.roots()
-    const answer = { roots: roots.map((versions) => [...versions]) }
-    if (agent.status !== 'approved') return { ...answer, status: 'pending' }
-    // The host may have missed revocations while it was away. Until it has them, it accepts revoked
-    // hosts.
-    const missing = await access.revocationsAfter(request.epoch ?? 0)
-    const revocations = missing.slice(
-      0,
-      countFitting(missing, { most: MAX_JOIN_REVOCATIONS, bytes: MAX_JOIN_REVOCATION_BYTES }),
-    )
-    return {
-      ...answer,
-      status: 'approved',
-      certificate: await certificates.forAgent(agent),
-      revocations,
-    }
+    await ledger.append(tx, { type: 'trust', operation: null, signed })
   }
+}
 
+async function join(
+  admission: Admission,
+  options: EnrolmentOptions,
+  peerId: string,
+  request: JoinRequest,
+): Promise<JoinResponse> {
+  const { agents, database, ledger } = admission
+  const candidate = candidateOf(peerId, request)
+  const member = await agents.byId(candidate.id)
+  // The host reconnects, as all hosts do after a restart of the coordinator. Nothing is written.
+  if (member?.status === 'approved' && member.peerId === peerId)
+    return joinResponse(admission, member, request)
+  if (member === undefined && foldName(candidate.name) === foldName(options.name))
+    throw enrollRefusal('registry.name-taken', { name: options.name })
+  await requireWritable(ledger)
+  const { agent, isChanged } = await database.transaction((tx) =>
+    admit(admission, tx, candidate, request.token),
+  )
+  // Crash here: the host is admitted and logged. It asks again and gets the same answer, whether or
+  // not its token is used.
+  if (isChanged) await ledger.checkpoint()
+  return joinResponse(admission, agent, request)
+}
+
+/** The host that asks. Its key is the one that the transport authenticated. */
+function candidateOf(peerId: string, request: JoinRequest): Candidate {
+  const { name, claims, version } = request
+  const id = agentId.parse(request.agent)
+  return { id, name, peerId, publicKey: keyOfPeerId(peerId), claims, version }
+}
+
+async function admit(
+  admission: Admission,
+  tx: Tx,
+  candidate: Candidate,
+  token: Uint8Array | undefined,
+): Promise<{ readonly agent: AgentRecord; readonly isChanged: boolean }> {
+  const { agents, appendEvent, clock, database } = admission
+  const at = clock.now()
+  // Comes first in every transaction that writes to the log. If two hosts join at once, the second
+  // one then sees the name that the first one took.
+  await lockHead(tx, database.dialect)
+  const known = await agents.byId(candidate.id, tx)
+  if (known === undefined && token !== undefined)
+    await displaceStranger(admission, tx, candidate.name)
+  const admitted = await agents.admit(tx, candidate, at, { invited: token !== undefined })
+  if (known === undefined) await appendEvent(tx, 'asked', admitted.id, identityOf(admitted))
+  const redeems = token !== undefined && admitted.status === 'pending'
+  if (redeems) await redeemToken(admission, tx, { agent: admitted, token, at })
   return {
-    async join(peerId, request) {
-      const candidate = {
-        id: agentId.parse(request.agent),
-        name: request.name,
-        peerId,
-        publicKey: keyOfPeerId(peerId),
-        claims: request.claims,
-        version: request.version,
-      }
-      const member = await agents.byId(candidate.id)
-      // The host reconnects, as all hosts do after a restart of the coordinator. Nothing is
-      // written.
-      if (member?.status === 'approved' && member.peerId === peerId) return welcome(member, request)
-      if (member === undefined && foldName(candidate.name) === foldName(options.name))
-        throw enrollRefusal('registry.name-taken', { name: options.name })
-      await requireWritable(ledger)
-      const { agent, changed } = await database.transaction(async (tx) => {
-        const at = deps.clock.now()
-        // Comes first in every transaction that writes to the log. If two hosts join at once, the
-        // second one then sees the name that the first one took.
-        await lockHead(tx, database.dialect)
-        const known = await agents.byId(candidate.id, tx)
-        // Otherwise a caller without a token could block every host whose name it guesses. An
-        // invalid token rolls this back.
-        const displaced =
-          known === undefined && request.token !== undefined
-            ? await agents.displace(tx, candidate.name)
-            : undefined
-        if (displaced !== undefined) {
-          const { name, fingerprint } = displaced
-          await ledger.append(tx, {
-            type: 'trust',
-            operation: null,
-            signed: await statement('displaced', displaced.id, { name, fingerprint }),
-          })
-        }
-        const admitted = await agents.admit(tx, candidate, at, {
-          invited: request.token !== undefined,
-        })
-        const detail = { name: admitted.name, fingerprint: admitted.fingerprint }
-        let changed = false
-        if (known === undefined) {
-          await ledger.append(tx, {
-            type: 'trust',
-            operation: null,
-            signed: await statement('asked', admitted.id, detail),
-          })
-          changed = true
-        }
-        if (request.token !== undefined && admitted.status === 'pending') {
-          const terms = await tokens.redeem(tx, request.token, admitted.id, at)
-          if (terms.approve) {
-            await agents.approve(tx, admitted.id, terms.labels, at)
-            await ledger.append(tx, {
-              type: 'trust',
-              operation: null,
-              signed: await statement('enrolled', admitted.id, { ...detail, labels: terms.labels }),
-            })
-          } else await agents.relabel(tx, admitted.id, terms.labels)
-          changed = true
-        }
-        return { agent: (await agents.byId(admitted.id, tx)) as AgentRecord, changed }
-      })
-      // Crash here: the host is admitted and logged. It asks again and gets the same answer,
-      // whether or not its token is used.
-      if (changed) await ledger.checkpoint()
-      return welcome(agent, request)
-    },
-
-    async renew(peerId) {
-      const agent = await agents.byPeer(peerId)
-      if (agent === undefined) throw registryError('registry.unknown-host', { host: peerId })
-      if (agent.status !== 'approved') throw enrollRefusal('registry.revoked', { name: agent.name })
-      return certificates.forAgent(agent)
-    },
+    agent: (await agents.byId(admitted.id, tx)) ?? admitted,
+    isChanged: known === undefined || redeems,
   }
+}
+
+/**
+ * Removes a host that waits under this name without a token. Otherwise a caller without a token
+ * could block every host whose name it guesses. An invalid token rolls this back.
+ */
+async function displaceStranger(
+  { agents, appendEvent }: Admission,
+  tx: Tx,
+  name: string,
+): Promise<void> {
+  const displaced = await agents.displace(tx, name)
+  if (displaced !== undefined)
+    await appendEvent(tx, 'displaced', displaced.id, identityOf(displaced))
+}
+
+/** @throws registry.token-unknown */
+async function redeemToken(
+  { agents, appendEvent }: Admission,
+  tx: Tx,
+  { agent, token, at }: { agent: AgentRecord; token: Uint8Array; at: number },
+): Promise<void> {
+  const { approve, labels } = await tokens.redeem(tx, token, agent.id, at)
+  if (!approve) return agents.relabel(tx, agent.id, labels)
+  await agents.approve(tx, agent.id, labels, at)
+  await appendEvent(tx, 'enrolled', agent.id, { ...identityOf(agent), labels })
+}
+
+const identityOf = ({ name, fingerprint }: AgentRecord) => ({ name, fingerprint })
+
+async function joinResponse(
+  { access, certificates }: EnrolmentDeps,
+  agent: AgentRecord,
+  request: JoinRequest,
+): Promise<JoinResponse> {
+  const roots = await access.roots()
+  if (agent.status !== 'approved') return { roots, status: 'pending' }
+  // The host may have missed revocations while it was away. Until it has them, it accepts revoked
+  // hosts.
+  const missing = await access.revocationsAfter(request.epoch ?? 0)
+  const revocations = missing.slice(
+    0,
+    countFitting(missing, { most: MAX_JOIN_REVOCATIONS, bytes: MAX_JOIN_REVOCATION_BYTES }),
+  )
+  return {
+    roots,
+    status: 'approved',
+    certificate: await certificates.forAgent(agent),
+    revocations,
+  }
+}
+
+async function renew({ agents, certificates }: EnrolmentDeps, peerId: string): Promise<Signed> {
+  const agent = await agents.byPeer(peerId)
+  if (agent === undefined) throw registryError('registry.unknown-host', { host: peerId })
+  if (agent.status !== 'approved') throw enrollRefusal('registry.revoked', { name: agent.name })
+  return certificates.forAgent(agent)
 }

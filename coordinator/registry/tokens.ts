@@ -3,16 +3,14 @@
  * host uses the token up, so it works once even if two hosts present it to two coordinators at the
  * same moment (ID-08).
  */
-import type { Kysely } from 'kysely'
 import { tokenHash } from '../../protocols/enroll/token-hash.ts'
 import type { AgentId, Fingerprint } from '../../shared/ids.ts'
-import type { Tables } from '../database/tables/all.ts'
+import { fromJsonText, toJsonText } from '../database/schema/json-text.ts'
 import { registryError } from './errors.ts'
-
-type Tx = Kysely<Tables>
+import type { Tx } from './statements.ts'
 
 export interface TokenTerms {
-  readonly labels: Record<string, string>
+  readonly labels: Readonly<Record<string, string>>
   /** True if the host needs no further approval. */
   readonly approve: boolean
 }
@@ -40,7 +38,7 @@ export const tokens: Tokens = {
       .insertInto('enroll_token')
       .values({
         hash: token.hash,
-        labels: JSON.stringify(token.labels),
+        labels: toJsonText(token.labels),
         approve: token.approve ? 1 : 0,
         created_at: token.createdAt,
         created_by: token.createdBy,
@@ -69,6 +67,6 @@ export const tokens: Tokens = {
       .select(['labels', 'approve'])
       .where('hash', '=', hash)
       .executeTakeFirstOrThrow()
-    return { labels: JSON.parse(row.labels) as Record<string, string>, approve: row.approve === 1 }
+    return { labels: fromJsonText(row.labels), approve: row.approve === 1 }
   },
 }

@@ -40,6 +40,7 @@ import { type Access, createAccess } from '../registry/access.ts'
 import { type AgentRecord, type Agents, createAgents } from '../registry/agents.ts'
 import { type Certificates, createCertificates } from '../registry/certificates.ts'
 import { createEnrolment, type Enrolment } from '../registry/enrolment.ts'
+import { insertFirstRoot } from '../registry/statements.ts'
 
 export const operator = testKey(1)
 export const secondOperator = testKey(2)
@@ -198,18 +199,7 @@ export async function testCoordinator(
   const founding = await start()
   await database.transaction(async (tx) => {
     await founding.ledger.append(tx, { type: 'root', signed: root })
-    const signature = {
-      scheme: root.scheme,
-      key: Buffer.from(root.key).toString('base64'),
-      signature: Buffer.from(root.signature).toString('base64'),
-    }
-    const row = {
-      version: 1,
-      statement: Buffer.from(root.statement),
-      signatures: JSON.stringify([signature]),
-      added_at: clock.now(),
-    }
-    await tx.insertInto('root_record').values(row).execute()
+    await insertFirstRoot(tx, root, clock.now())
   })
   await founding.ledger.checkpoint()
   const parts = await start(first)

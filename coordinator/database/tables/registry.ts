@@ -2,6 +2,10 @@
  * The members of the fleet, and the rights of operators. Only coordinator/registry writes these
  * tables.
  */
+import type { Scheme } from '../../../shared/trust/kinds.ts'
+import type { JsonText } from '../schema/json-text.ts'
+
+type Strings = Readonly<Record<string, string>>
 
 export interface RegistryTables {
   agent: AgentTable
@@ -17,25 +21,23 @@ export interface AgentTable {
   public_key: Uint8Array
   name: string
   status: 'pending' | 'approved' | 'revoked'
-  /** JSON object of strings. */
-  labels: string
-  /** JSON object of strings: the host's claims about itself. Selectors ignore them. */
-  claims: string
+  labels: JsonText<Strings>
+  /** The host's claims about itself. Selectors ignore them. */
+  claims: JsonText<Strings>
   epoch: number
   enrolled_at: number
   approved_at: number | null
   revoked_at: number | null
   last_seen: number | null
   version: string | null
-  /** JSON array of multiaddrs. */
-  addresses: string
+  /** Multiaddrs. */
+  addresses: JsonText<readonly string[]>
 }
 
 export interface EnrollTokenTable {
   /** SHA-256 of the secret, in hex. The secret itself is never stored. */
   hash: string
-  /** JSON object of strings. */
-  labels: string
+  labels: JsonText<Strings>
   /** 1 if the agent that uses it needs no approval. */
   approve: 0 | 1
   created_at: number
@@ -50,7 +52,7 @@ export interface EnrollTokenTable {
 export interface GrantRecordTable {
   id: string
   statement: Uint8Array
-  scheme: string
+  scheme: Scheme
   signature: Uint8Array
   key: Uint8Array
   issuer: string
@@ -66,7 +68,7 @@ export interface GrantRecordTable {
 export interface RevocationRecordTable {
   id: string
   statement: Uint8Array
-  scheme: string
+  scheme: Scheme
   signature: Uint8Array
   key: Uint8Array
   kind: 'grant' | 'key' | 'agent'
@@ -79,7 +81,13 @@ export interface RevocationRecordTable {
 export interface RootRecordTable {
   version: number
   statement: Uint8Array
-  /** JSON array of `{scheme, key, signature}`, bytes in base64. */
-  signatures: string
+  signatures: JsonText<readonly RootSignature[]>
   added_at: number
+}
+
+/** Key and signature are base64. */
+export interface RootSignature {
+  readonly scheme: Scheme
+  readonly key: string
+  readonly signature: string
 }
