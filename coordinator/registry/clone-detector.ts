@@ -34,7 +34,7 @@ export interface CloneDetector {
 
 /** How often a copied host is disconnected, to see whether there are still two. */
 const CHECK_MS = 5 * 60_000
-/** Lets the answer to the new connection go out first. */
+/** The reply to the new connection must be sent first. */
 const DISCONNECT_AFTER_MS = 250
 /**
  * Earlier instances that are remembered for each host. An agent that restarts more often than this
@@ -51,77 +51,80 @@ interface Host {
   current: Seen
   /** Earlier instances, and the last address of each. */
   readonly past: Map<string, string>
-  copied:
-    | {
-        addresses: readonly string[]
-        /** The instances that connected since the last check, and their addresses. */
-        readonly seenSinceCheck: Map<string, string>
-      }
-    | undefined
+  copies: Copies | undefined
 }
 
-export function createCloneDetector(deps: CloneDetectorDeps): CloneDetector {
-  // Owned by recordArrival() and check(). One entry for each member, so the registry bounds it.
+interface Copies {
+  readonly addresses: readonly string[]
+  /** The instances that connected since the last check, and their addresses. */
+  readonly seenSinceCheck: Map<string, string>
+}
+
+export function createCloneDetector({ clock, log, disconnect }: CloneDetectorDeps): CloneDetector {
+  // Owned by recordArrival() and check(). One entry for each approved host, so the registry bounds
+  // it.
   const hosts = new Map<string, Host>()
 
   const check = (): void => {
-    for (const [peerId, host] of hosts) {
-      const { copied } = host
-      if (copied === undefined) continue
-      if (copied.seenSinceCheck.size > 1) {
-        copied.seenSinceCheck.clear()
-        deps.disconnect(peerId)
+    for (const [peer, host] of hosts) {
+      if (host.copies === undefined) continue
+      if (host.copies.seenSinceCheck.size > 1) {
+        host.copies.seenSinceCheck.clear()
+        disconnect(peer)
       } else {
-        host.copied = undefined
-        deps.log.info({ peer: peerId }, 'the host runs on one machine again')
+        host.copies = undefined
+        log.info({ peer }, 'the host runs on one machine again')
       }
-    }
-  }
-
-  /** Makes the newcomer the current instance. @returns whether it was current before */
-  const makeCurrent = (host: Host, seen: Seen): boolean => {
-    const isBack = host.past.delete(seen.instance)
-    host.past.set(host.current.instance, host.current.address)
-    if (host.past.size > MAX_PAST) host.past.delete(host.past.keys().next().value as string)
-    host.current = seen
-    return isBack
-  }
-
-  const markCopied = (peerId: string, host: Host, seen: readonly Seen[]): void => {
-    if (host.copied === undefined)
-      deps.log.error(
-        { peer: peerId, addresses: seen.map(({ address }) => address) },
-        'two machines run as one host; the coordinator sends it nothing',
-      )
-    const seenSinceCheck = host.copied?.seenSinceCheck ?? new Map<string, string>()
-    for (const { instance, address } of seen) seenSinceCheck.set(instance, address)
-    host.copied = {
-      seenSinceCheck,
-      addresses:
-        seenSinceCheck.size > 1 || host.copied === undefined
-          ? [...seenSinceCheck.values()]
-          : host.copied.addresses,
     }
   }
 
   return {
-    of: (peerId) => hosts.get(peerId)?.copied?.addresses,
-    close: deps.clock.every(CHECK_MS, check),
-    recordArrival({ peerId, instance, address, elsewhere }) {
+    of: (peerId) => hosts.get(peerId)?.copies?.addresses,
+    close: clock.every(CHECK_MS, check),
+    recordArrival({ peerId: peer, instance, address, elsewhere }) {
       const seen = { instance, address }
-      const host = hosts.get(peerId)
+      const host = hosts.get(peer)
       if (host === undefined) {
-        hosts.set(peerId, { current: seen, past: new Map(), copied: undefined })
+        hosts.set(peer, { current: seen, past: new Map(), copies: undefined })
         return
       }
       const before = host.current
-      const isSame = before.instance === instance
-      const isBack = !isSame && makeCurrent(host, seen)
-      if (isSame) host.current = seen
-      if (isBack) markCopied(peerId, host, [before, seen])
-      else if (host.copied !== undefined) markCopied(peerId, host, [seen])
-      else if (!isSame && elsewhere)
-        deps.clock.after(DISCONNECT_AFTER_MS, () => deps.disconnect(peerId))
+      const change = makeCurrent(host, seen)
+      if (change === 'returned' && host.copies === undefined)
+        log.error(
+          { peer, addresses: [before.address, address] },
+          'two machines run as one host; the coordinator sends it nothing',
+        )
+      if (change === 'returned') host.copies = addCopies(host.copies, [before, seen])
+      else if (host.copies !== undefined) host.copies = addCopies(host.copies, [seen])
+      else if (change === 'new' && elsewhere)
+        clock.after(DISCONNECT_AFTER_MS, () => disconnect(peer))
     },
+  }
+}
+
+/**
+ * Makes the arrival the current instance. An instance that returns after another one proves that
+ * the host is copied.
+ */
+function makeCurrent(host: Host, seen: Seen): 'same' | 'new' | 'returned' {
+  const { current, past } = host
+  host.current = seen
+  if (current.instance === seen.instance) return 'same'
+  const isBack = past.delete(seen.instance)
+  past.set(current.instance, current.address)
+  const [oldest] = past.keys()
+  if (oldest !== undefined && past.size > MAX_PAST) past.delete(oldest)
+  return isBack ? 'returned' : 'new'
+}
+
+/** Adds instances. The last known addresses stay until two instances connected since the check. */
+function addCopies(before: Copies | undefined, seen: readonly Seen[]): Copies {
+  const seenSinceCheck = before?.seenSinceCheck ?? new Map<string, string>()
+  for (const { instance, address } of seen) seenSinceCheck.set(instance, address)
+  const isComplete = before === undefined || seenSinceCheck.size > 1
+  return {
+    seenSinceCheck,
+    addresses: isComplete ? [...seenSinceCheck.values()] : before.addresses,
   }
 }

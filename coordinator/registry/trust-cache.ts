@@ -4,6 +4,8 @@
  * coordinators. The lifetime of certificates bounds the damage of a stale state.
  */
 import type { Clock } from '../../shared/clock.ts'
+import { createLane } from '../../shared/concurrency/lanes.ts'
+import { shareRuns } from '../../shared/concurrency/shared-run.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Certificate } from '../../shared/trust/certificate.ts'
 import { checkCertificate } from '../../shared/trust/credentials.ts'
@@ -41,75 +43,63 @@ export interface TrustCache {
   close(): void
 }
 
-export async function openTrustCache(deps: {
-  access: Access
-  agents: Agents
-  clock: Clock
-  log: Logger
-}): Promise<TrustCache> {
-  // Owned by read(): replaced as a whole.
-  let state: {
-    root: Root
-    revocations: readonly AcceptedRevocation[]
-    hosts: ReadonlyMap<string, ApprovedHost>
-  }
+export interface TrustCacheDeps {
+  readonly access: Access
+  readonly agents: Agents
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+export async function openTrustCache(deps: TrustCacheDeps): Promise<TrustCache> {
+  const { clock, log } = deps
   const listeners = new Set<() => void>()
-  const read = async (): Promise<void> => {
-    const { root, revocations } = await deps.access.state()
-    const hosts = new Map(
-      (await deps.agents.list())
-        .filter((agent) => agent.status === 'approved')
-        .map(({ peerId, name, lastSeen }) => [
-          peerId,
-          { peerId, name, wasConnected: lastSeen !== null },
-        ]),
-    )
-    const revoked =
-      state !== undefined &&
-      (revocations.length !== state.revocations.length || root.version !== state.root.version)
-    state = { root, revocations, hosts }
-    if (revoked) for (const listener of listeners) listener()
-  }
-  // Owned by refresh(): the current read, and the one that follows it. Two reads at once could end
-  // in the wrong order, and a revoked host would be accepted again.
-  let current: Promise<void> | undefined
-  let next: Promise<void> | undefined
-  const refresh = (): Promise<void> => {
-    if (current === undefined)
-      return (current = read().finally(() => {
-        current = undefined
-      }))
-    // The current read may have begun before the change that this call is about.
-    return (next ??= current
-      .catch(() => undefined)
-      .then(() => {
-        next = undefined
-        return refresh()
-      }))
-  }
-  await refresh()
-  const stop = deps.clock.every(REFRESH_MS, () => {
+  // Owned by refresh(): replaced as a whole.
+  let known = await readKnownTrust(deps)
+  // Two reads at once could end in the wrong order, and a revoked host would be accepted again.
+  const refresh = shareRuns(createLane({ name: 'reads of the trust state' }), async () => {
+    const before = known
+    known = await readKnownTrust(deps)
+    if (isTrustChanged(before, known)) for (const listener of listeners) listener()
+  })
+  const close = clock.every(REFRESH_MS, () => {
     refresh().catch((error: unknown) =>
-      deps.log.error(
-        { error },
-        'the trust state cannot be read; the last known state stays in force',
-      ),
+      log.error({ error }, 'the trust state cannot be read; the last known state stays in force'),
     )
   })
   return {
-    check: (certificate) =>
-      checkCertificate(certificate, {
-        root: state.root,
-        revocations: state.revocations,
-        at: deps.clock.now(),
-      }),
-    approved: (peerId) => state.hosts.has(peerId),
-    hosts: () => [...state.hosts.values()],
+    check: (certificate) => {
+      const { root, revocations } = known
+      return checkCertificate(certificate, { root, revocations, at: clock.now() })
+    },
+    approved: (peerId) => known.hosts.has(peerId),
+    hosts: () => [...known.hosts.values()],
     refresh,
     onChanged: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    close: stop,
+    close,
   }
+}
+
+interface KnownTrust {
+  readonly root: Root
+  readonly revocations: readonly AcceptedRevocation[]
+  /** The approved hosts by peer id. */
+  readonly hosts: ReadonlyMap<string, ApprovedHost>
+}
+
+async function readKnownTrust({ access, agents }: TrustCacheDeps): Promise<KnownTrust> {
+  const { root, revocations } = await access.state()
+  const approved = (await agents.list())
+    .filter((agent) => agent.status === 'approved')
+    .map(({ peerId, name, lastSeen }) => ({ peerId, name, wasConnected: lastSeen !== null }))
+  return { root, revocations, hosts: new Map(approved.map((host) => [host.peerId, host])) }
+}
+
+function isTrustChanged(before: KnownTrust, after: KnownTrust): boolean {
+  return (
+    after.revocations.length !== before.revocations.length ||
+    after.root.version !== before.root.version
+  )
 }
