@@ -1,10 +1,10 @@
-/** Why an agent does not do what it is told. The reason travels inside the signed outcome. */
+/** Why an agent refuses an intent. The signed outcome contains the reason. */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const commandError = defineErrors({
   'command.not-for-us': {
     exit: 'denied',
-    message: (d: { agent: string }) => `the order does not name this host (${d.agent})`,
+    message: (d: { agent: string }) => `the intent does not name this host (${d.agent})`,
   },
   'command.unknown-verb': {
     exit: 'denied',
@@ -12,12 +12,11 @@ export const commandError = defineErrors({
   },
   'command.malformed': {
     exit: 'verification',
-    message: (d: { reason: string }) => `the order is malformed: ${d.reason}`,
+    message: (d: { reason: string }) => `the intent is malformed: ${d.reason}`,
   },
   'command.no-proof': {
     exit: 'verification',
-    message: (d: { reason: string }) =>
-      `nothing proves that the order stands in the log: ${d.reason}`,
+    message: (d: { reason: string }) => `no proof that the intent is in the log: ${d.reason}`,
   },
   'command.not-covered': {
     exit: 'denied',
@@ -27,17 +26,18 @@ export const commandError = defineErrors({
   'command.replayed': {
     exit: 'conflict',
     message: (d: { operation: string }) =>
-      `operation ${d.operation} was accepted before with other contents`,
+      `this host knows operation ${d.operation} with another intent`,
   },
   'command.journal-full': {
     exit: 'failed',
     retryable: true,
     message: (d: { limit: number }) =>
-      `this host accepted ${d.limit} orders within minutes and takes no more for now`,
+      `this host keeps ${d.limit} intents and cannot take more for now`,
+    hint: () => 'wait ten minutes, then repeat the command',
   },
   'command.journal-damaged': {
     exit: 'failed',
-    message: (d: { path: string }) => `the record of an accepted order cannot be read: ${d.path}`,
-    hint: () => 'move it away only if you know that the order must not be carried out again',
+    message: (d: { path: string }) => `the record of an accepted intent cannot be read: ${d.path}`,
+    hint: () => 'restore the file; or move it away if its operation must not be repeated here',
   },
 })

@@ -45,7 +45,7 @@ async function finish(journal: Journal, n: number): Promise<void> {
   await journal.conclude(operationOf(n), await outcome())
 }
 
-test('commands/journal: an order is known with its outcome, and still is after a restart', async (t) => {
+test('commands/journal: finds an intent and its outcome after a restart', async (t) => {
   const { open } = await place(t)
   const first = await open()
   const intent = await startIntent(1)
@@ -61,7 +61,7 @@ test('commands/journal: an order is known with its outcome, and still is after a
   }
 })
 
-test('commands/journal: another order under the id of an earlier one is refused, also after a restart', async (t) => {
+test('commands/journal: rejects another intent under a known id', async (t) => {
   const { open } = await place(t)
   await finish(await open(), 1)
   const other = await startIntent(1, { targets: [] })
@@ -71,7 +71,7 @@ test('commands/journal: another order under the id of an earlier one is refused,
   }
 })
 
-test('commands/journal: a refused order is written down with its outcome, once, and never over an accepted one', async (t) => {
+test('commands/journal: keeps one refusal, and never over an accepted row', async (t) => {
   const { open } = await place(t)
   const journal = await open()
   const [refused, accepted] = [await startIntent(1), await startIntent(2)]
@@ -97,14 +97,14 @@ test('commands/journal: a refused order is written down with its outcome, once, 
   }
 })
 
-test('commands/journal: an outcome for what was never accepted is a defect, not a row', async (t) => {
+test('commands/journal: rejects an outcome without an accepted intent', async (t) => {
   const { open, folder } = await place(t)
   const journal = await open()
   await assert.rejects(journal.conclude(operationOf(1), await outcome()), /never accepted/)
   assert.deepEqual(await readdir(join(folder, 'commands')), [])
 })
 
-test('commands/journal: old outcomes go after a week, expired or not they stay until then', async (t) => {
+test('commands/journal: removes outcomes after a week, not before', async (t) => {
   const { open, clock, folder } = await place(t)
   const journal = await open()
   await finish(journal, 1)
@@ -115,21 +115,20 @@ test('commands/journal: old outcomes go after a week, expired or not they stay u
   clock.at += 1 * DAY + 1
   await finish(journal, 4)
   assert.equal(journal.find(operationOf(1), await startIntent(1)), undefined)
-  // Accepted without outcome: nobody knows yet what became of it, so it is never forgotten.
+  // Accepted without an outcome: such a row is never removed.
   assert.deepEqual(journal.find(operationOf(2), await startIntent(2)), { outcome: undefined })
   assert.deepEqual((await readdir(join(folder, 'commands'))).sort(), [
     ...[2, 3, 4].map((n) => `${operationOf(n)}.json`),
     'forgotten.json',
   ])
-  // What may have been among it is not taken for an order that never came, here and after a
-  // restart; what is newer is.
+  // An intent that may have been removed does not count as new, also after a restart.
   for (const each of [journal, await open()]) {
     assert.equal(each.mayHaveForgotten(TEST_TIME + 5 * MINUTE), true)
     assert.equal(each.mayHaveForgotten(TEST_TIME + 5 * MINUTE + 1), false)
   }
 })
 
-test('commands/journal: a full one lets go of its oldest expired outcomes, and takes nothing while there are none', async (t) => {
+test('commands/journal: removes the oldest expired outcomes when full', async (t) => {
   const { open, clock } = await place(t)
   const journal = await open(3)
   for (const n of [1, 2, 3]) {
@@ -148,7 +147,7 @@ test('commands/journal: a full one lets go of its oldest expired outcomes, and t
   assert.notEqual(journal.find(operationOf(2), await startIntent(2)), undefined)
 })
 
-test('commands/journal: an order that claims to end in a hundred years takes no room for longer than a genuine one', async (t) => {
+test('commands/journal: shortens an expiry in a hundred years', async (t) => {
   const { open, clock } = await place(t)
   const journal = await open(2)
   for (const n of [1, 2]) {
@@ -166,7 +165,7 @@ test('commands/journal: an order that claims to end in a hundred years takes no 
   )
 })
 
-test('commands/journal: what a crash left of a write is removed, and a damaged row stops the agent', async (t) => {
+test('commands/journal: removes temporary files, rejects a damaged row', async (t) => {
   const { open, folder } = await place(t)
   await finish(await open(), 1)
   const file = join(folder, 'commands', `${operationOf(1)}.json`)
@@ -186,7 +185,7 @@ test('commands/journal: what a crash left of a write is removed, and a damaged r
   }
 })
 
-test('commands/journal: an order is not accepted where it cannot be written down', async (t) => {
+test('commands/journal: accepts no intent that it cannot write', async (t) => {
   const { folder, clock } = await place(t)
   const random = {
     ...systemRandom,
@@ -199,7 +198,7 @@ test('commands/journal: an order is not accepted where it cannot be written down
   assert.equal(journal.find(operationOf(1), await startIntent(1)), undefined)
 })
 
-test('commands/journal: a damaged mark of what was forgotten stops the agent', async (t) => {
+test('commands/journal: rejects a damaged mark of removed rows', async (t) => {
   const { open, folder } = await place(t)
   await open()
   await writeFile(join(folder, 'commands', 'forgotten.json'), '{"until":')

@@ -1,37 +1,25 @@
 /**
- * What became of an order that was accepted and has no outcome, because this agent ended in
- * between: asked of the runner, which outlives agents. Nothing is done here; an order that was not
- * carried out by then is not carried out any more.
+ * The outcome of an intent that was accepted before the agent ended. The runner, which outlives the
+ * agent, knows what was done. Nothing is carried out here.
  */
 import { isTerminal } from '../../shared/describe-run.ts'
-import { type AgentId, runId } from '../../shared/ids.ts'
 import type { RunnerClient } from '../runner/socket/client.ts'
-import { type Acted, runDetail, startOutcome } from './act.ts'
-import type { ReadOrder } from './verify.ts'
+import { type Acted, startOutcome, stopOutcome } from './act.ts'
+import type { RunIntent } from './verify.ts'
 
-/** @throws runner.unreachable where it cannot be found out now */
-export async function whatBecameOf(
-  deps: { runner: RunnerClient; agent: AgentId },
-  order: ReadOrder,
+/** @throws runner.unreachable: the outcome stays unknown for now */
+export async function recoverOutcome(
+  deps: { readonly runner: RunnerClient },
+  asked: RunIntent,
 ): Promise<Acted> {
-  switch (order.verb) {
-    case 'run.start': {
-      const status = await deps.runner.probe(
-        runId.parse(order.arguments.runs[deps.agent] as string),
-      )
-      return status === undefined
-        ? interrupted('the agent ended before it started the run')
-        : startOutcome(status)
-    }
-    case 'run.stop': {
-      const status = await deps.runner.probe(runId.parse(order.arguments.run))
-      if (status === undefined || !isTerminal(status.state))
-        return interrupted('the agent ended before the run had stopped')
-      return { result: 'done', detail: runDetail(status) }
-    }
-    default:
-      return order satisfies never
-  }
+  const status = await deps.runner.probe(asked.run)
+  if (asked.verb === 'run.start')
+    return status === undefined
+      ? interrupted('the agent ended before it started the run')
+      : startOutcome(status)
+  if (status === undefined || !isTerminal(status.state))
+    return interrupted('the agent ended before the run had stopped')
+  return stopOutcome(status)
 }
 
 const interrupted = (error: string): Acted => ({ result: 'failed', detail: { error } })

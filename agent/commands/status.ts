@@ -1,10 +1,11 @@
-/** What the runner says of a run, as the command protocol says it. */
+/** The runner's status of a run, as a message of the command protocol. */
 import type { RunStatusMessage } from '../../protocols/command/messages.ts'
 import { rfc3339 } from '../../shared/clock.ts'
+import { defined } from '../../shared/defined.ts'
 import type { RunStatus } from '../runner/records/run-status.ts'
 
 export function statusMessage(status: RunStatus): RunStatusMessage {
-  return {
+  return defined({
     run: status.run,
     state: status.state,
     exitCode: status.exitCode ?? null,
@@ -17,6 +18,6 @@ export function statusMessage(status: RunStatus): RunStatusMessage {
     droppedBytes: status.droppedBytes,
     limits: status.limits,
     containment: status.containment,
-    ...(status.unenforced === undefined ? {} : { unenforced: [...status.unenforced] }),
-  }
+    unenforced: status.unenforced && [...status.unenforced],
+  })
 }

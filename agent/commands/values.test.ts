@@ -1,4 +1,4 @@
-/** Values that an order only commits to, on a host with a real runner and a journal on a disk. */
+/** Values of an intent's commitments, with a real runner and a journal on a disk. */
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { runId } from '../../shared/ids.ts'
 import { systemRandom } from '../../shared/random.ts'
 import { type Opening, openingsOf } from '../../shared/trust/commitment.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
-import { call, commandedAgent, probe, said, same } from '../testing/commanded-agent.ts'
+import { call, commandedAgent, probe, readOutcome, assertSame } from '../testing/commanded-agent.ts'
 import { runOf, startArguments, startIntent } from '../testing/coordinator-stand-in.ts'
 import type { CommandDeps } from '../handlers/command.ts'
 
@@ -19,7 +19,7 @@ const sealed = (
   command = ['sh', '-c', 'echo "$TOKEN $LANG"'],
 ): Promise<Signed> => startIntent(n, { arguments: startArguments(runOf(n), command, openings) })
 
-/** Files below a folder that hold the text. */
+/** Files below a folder that contain the text. */
 async function holding(folder: string, text: string): Promise<string[]> {
   const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) =>
     entry.isFile(),
@@ -32,12 +32,12 @@ async function holding(folder: string, text: string): Promise<string[]> {
   return found.flat()
 }
 
-test('AL-13: the program gets its values, and the host’s disk nothing of them but what the program wrote', async (t) => {
-  const { client, runner, order, folder } = await commandedAgent(t)
+test('AL-13: the program gets its values, and the host does not store them', async (t) => {
+  const { client, runner, deliver, folder } = await commandedAgent(t)
   const openings = values()
   const intent = await sealed(1, openings)
-  const { outcome } = await client.call('perform', { ...(await order(intent)), values: openings })
-  assert.equal(said(outcome, intent).result, 'done')
+  const { outcome } = await client.call('perform', { ...(await deliver(intent)), values: openings })
+  assert.equal(readOutcome(outcome, intent).result, 'done')
   await runner.client.wait(runId.parse(runOf(1)))
   assert.equal((await runner.output(runId.parse(runOf(1)))).stdout.toString(), `${CANARY} C\n`)
   assert.deepEqual(await holding(folder, CANARY), [])
@@ -47,28 +47,28 @@ test('AL-13: the program gets its values, and the host’s disk nothing of them 
   )
 })
 
-test('AL-13: an order with a wrong value is refused for good, with a code and the name, and starts nothing', async (t) => {
-  const { client, runner, order, log } = await commandedAgent(t)
+test('AL-13: an intent with a wrong value is refused, with code and name', async (t) => {
+  const { client, runner, deliver, log } = await commandedAgent(t)
   const openings = values()
   const intent = await sealed(1, openings)
-  const good = await order(intent)
+  const good = await deliver(intent)
   const { outcome } = await client.call('perform', {
     ...good,
     values: openings.map((one) => ({ ...one, value: `${one.value}!` })),
   })
-  const refusal = said(outcome, intent)
+  const refusal = readOutcome(outcome, intent)
   assert.deepEqual([refusal.result, refusal.detail['code']], ['refused', 'trust.opening'])
   assert.match(
     String(refusal.detail['error']),
     /^the value of the variable TOKEN is rejected: it does not match the signed commitment$/,
   )
   assert.doesNotMatch(Buffer.from(outcome.statement).toString(), /canary/)
-  same((await client.call('perform', { ...good, values: openings })).outcome, outcome)
+  assertSame((await client.call('perform', { ...good, values: openings })).outcome, outcome)
   assert.deepEqual(await runner.client.list(), [])
   assert.ok(log.size > 0)
 })
 
-test('AL-13: brought again without its values, an order gets the outcome of what was done, and an order that was not begun is over', async (t) => {
+test('AL-13: an intent without its values is not started', async (t) => {
   const dying = (deps: CommandDeps): Partial<CommandDeps> => ({
     runner: {
       ...deps.runner,
@@ -77,10 +77,10 @@ test('AL-13: brought again without its values, an order gets the outcome of what
       },
     },
   })
-  const { client, handlers, runner, order, again } = await commandedAgent(t)
+  const { client, handlers, runner, deliver, again } = await commandedAgent(t)
   const openings = values()
   const done = await sealed(1, openings)
-  const request = { ...(await order(done)), values: openings }
+  const request = { ...(await deliver(done)), values: openings }
   const { outcome } = await client.call('perform', request)
   const { values: _gone, ...bare } = request
   for (const answer of [
@@ -88,31 +88,30 @@ test('AL-13: brought again without its values, an order gets the outcome of what
     await call(await again(), bare),
     await probe(handlers, done),
   ])
-    same(answer.outcome, outcome)
+    assertSame(answer.outcome, outcome)
 
-  // Accepted, and killed before the act: what is brought without its values then is not started
-  // with variables missing.
+  // A crash before the act. Sent again without its values, the program is not started.
   const [late, resent] = [await sealed(2, openings), await sealed(3, openings)]
-  const bareLate = await order(late)
+  const bareLate = await deliver(late)
   await assert.rejects(call(await again(dying), { ...bareLate, values: openings }), /kill -9/)
   const restarted = await again()
-  const over = said((await call(restarted, bareLate)).outcome, late)
+  const over = readOutcome((await call(restarted, bareLate)).outcome, late)
   assert.equal(over.result, 'failed')
   assert.match(String(over.detail['error']), /before it started the run/)
-  // With its values it is carried out, once.
-  const whole = { ...(await order(resent)), values: openings }
+  // With its values it is started once.
+  const whole = { ...(await deliver(resent)), values: openings }
   await assert.rejects(call(await again(dying), whole), /kill -9/)
-  assert.equal(said((await call(restarted, whole)).outcome, resent).result, 'done')
+  assert.equal(readOutcome((await call(restarted, whole)).outcome, resent).result, 'done')
   assert.deepEqual(
     (await runner.client.list()).map((one) => one.run),
     [runOf(1), runOf(3)],
   )
 })
 
-test('AL-13: asked about an order that never arrived, the host says so, and that it has to be given again', async (t) => {
+test('AL-13: the refusal of an intent that never arrived has a hint', async (t) => {
   const { client } = await commandedAgent(t)
   const intent = await sealed(1, values())
-  const refusal = said((await client.call('probe', { intent })).outcome, intent)
+  const refusal = readOutcome((await client.call('probe', { intent })).outcome, intent)
   assert.equal(refusal.result, 'refused')
-  assert.match(String(refusal.detail['error']), /^it was not delivered, .*; give the order again$/)
+  assert.match(String(refusal.detail['error']), /^it was not delivered, .*; repeat the command$/)
 })

@@ -1,15 +1,11 @@
 /**
- * No proof, no run: everything that must hold before this host acts on an order, in one place and
- * in this order. The coordinator that brings the order is not believed; what it brings is checked
- * against the root that the host pinned when it joined.
+ * No proof, no run: every check that must pass before this host acts on an intent, in this order.
+ * The coordinator is not trusted. Everything that it sends is checked against the root that the
+ * host pinned when it joined. `protocols/command/README.md` lists the checks.
  *
- * 1. the intent is signed by its actor, of this fleet, fresh; 2. roots and revocations extend what
- *    the host knows; 3. a chain of grants leads from the root to the actor and covers this host; 4.
- *    the values beside the intent are those that it commits to, no more and no fewer; 5. the
- *    checkpoint is signed by an issuer of the root and extends the last one seen; 6. the log entry
- *    is included in it, holds this very intent, and files it as what it is. Whether the operation
- *    was seen before is the journal's question, which comes next.
+ * The caller then asks the journal whether this host already knows the operation.
  */
+import type { z } from 'zod'
 import { commandRefusal } from '../../protocols/command/errors.ts'
 import type { PerformRequest } from '../../protocols/command/messages.ts'
 import { type ArgumentsOf, VERBS } from '../../protocols/control/verbs.ts'
@@ -21,7 +17,7 @@ import { verifyInclusion } from '../../shared/audit/proof.ts'
 import { leafHash } from '../../shared/audit/tree.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
-import type { AgentId, FleetId } from '../../shared/ids.ts'
+import { type AgentId, type FleetId, type RunId, runId } from '../../shared/ids.ts'
 import { authorize } from '../../shared/trust/authorize.ts'
 import { openCommitments } from '../../shared/trust/commitment.ts'
 import { checkIntent } from '../../shared/trust/credentials.ts'
@@ -29,66 +25,86 @@ import type { Intent } from '../../shared/trust/intent.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import { commandError } from './errors.ts'
 
-interface Order<V extends 'run.start' | 'run.stop'> {
+/** What an intent asks of this host. */
+export type RunIntent = StartIntent | StopIntent
+
+interface StartIntent {
+  readonly verb: 'run.start'
   readonly intent: Intent
-  readonly verb: V
-  readonly arguments: ArgumentsOf<V>
+  readonly arguments: ArgumentsOf<'run.start'>
+  readonly run: RunId
 }
-/** What an intent orders of this host. */
-export type ReadOrder = Order<'run.start'> | Order<'run.stop'>
-/** With what it only commits to: the environment of a run by name, which is nobody's to keep. */
-export type VerifiedOrder = ReadOrder & { readonly environment: Readonly<Record<string, string>> }
+
+interface StopIntent {
+  readonly verb: 'run.stop'
+  readonly intent: Intent
+  readonly arguments: ArgumentsOf<'run.stop'>
+  readonly run: RunId
+}
+
+/** With the environment, of which the intent only has commitments. It must not be stored. */
+export type VerifiedIntent = RunIntent & { readonly environment: Readonly<Record<string, string>> }
 
 export interface VerifyDeps {
   readonly trust: TrustState
   readonly clock: Clock
   readonly fleet: FleetId
   readonly agent: AgentId
-  /** The labels in this host's certificate: the coordinator's log put them there. */
+  /** The labels in this host's certificate. */
   readonly labels: () => Readonly<Record<string, string>>
 }
 
-/** @throws trust.*, audit.*, command.*: the reason goes into the signed refusal */
-export async function verifyOrder(
+/** The signed refusal has the reason. @throws trust.*, audit.*, command.* */
+export async function verifyIntent(
   deps: VerifyDeps,
   request: PerformRequest,
-): Promise<VerifiedOrder> {
+): Promise<VerifiedIntent> {
   const at = deps.clock.now()
   const intent = checkIntent(request.intent, { fleet: deps.fleet, at })
-  const order = readOrder(deps, intent)
+  const asked = parseRunIntent(deps, intent)
   await deps.trust.learn({ roots: request.roots, revocations: request.revocations })
   requireGrant(deps, intent, request, at)
   const environment = openCommitments(
-    order.verb === 'run.start' ? order.arguments.env : {},
+    asked.verb === 'run.start' ? asked.arguments.env : {},
     request.values ?? [],
   )
   await requireProof(deps, intent, request)
-  return { ...order, environment }
+  return { ...asked, environment }
 }
 
 /**
- * What the intent orders of this host; nothing of who may. @throws command.not-for-us,
- * command.unknown-verb, command.malformed
+ * What the intent asks of this host. Rights are not checked here.
+ * @throws command.not-for-us, command.unknown-verb, command.malformed
  */
-export function readOrder(deps: Pick<VerifyDeps, 'agent'>, intent: Intent): ReadOrder {
-  if (!intent.targets.includes(deps.agent))
-    throw commandError('command.not-for-us', { agent: deps.agent })
+export function parseRunIntent(deps: Pick<VerifyDeps, 'agent'>, intent: Intent): RunIntent {
+  const { agent } = deps
   const { verb } = intent
-  if (verb !== 'run.start' && verb !== 'run.stop')
-    throw commandError('command.unknown-verb', { verb })
-  if (intent.namespace !== VERBS[verb].namespace)
-    throw commandError('command.malformed', { reason: `its namespace is ${intent.namespace}` })
-  const parsed = VERBS[verb].arguments.safeParse(intent.arguments)
-  if (!parsed.success)
-    throw commandError(
-      'command.malformed',
-      { reason: 'its arguments are not those of the verb' },
-      { cause: parsed.error },
-    )
-  const order = { intent, verb, arguments: parsed.data } as ReadOrder
-  if (order.verb === 'run.start' && order.arguments.runs[deps.agent] === undefined)
+  if (!intent.targets.includes(agent)) throw commandError('command.not-for-us', { agent })
+  if (verb === 'run.stop') {
+    const stop = parseArguments(VERBS[verb], intent)
+    return { verb, intent, arguments: stop, run: runId.parse(stop.run) }
+  }
+  if (verb !== 'run.start') throw commandError('command.unknown-verb', { verb })
+  const start = parseArguments(VERBS[verb], intent)
+  const run = start.runs[agent]
+  if (run === undefined)
     throw commandError('command.malformed', { reason: 'it has no run id for this host' })
-  return order
+  return { verb, intent, arguments: start, run: runId.parse(run) }
+}
+
+function parseArguments<T>(
+  spec: { readonly namespace: string; readonly arguments: z.ZodType<T> },
+  intent: Intent,
+): T {
+  if (intent.namespace !== spec.namespace)
+    throw commandError('command.malformed', { reason: `its namespace is ${intent.namespace}` })
+  const parsed = spec.arguments.safeParse(intent.arguments)
+  if (parsed.success) return parsed.data
+  throw commandError(
+    'command.malformed',
+    { reason: 'its arguments are not those of the verb' },
+    { cause: parsed.error },
+  )
 }
 
 function requireGrant(deps: VerifyDeps, intent: Intent, request: PerformRequest, at: number): void {
@@ -96,7 +112,7 @@ function requireGrant(deps: VerifyDeps, intent: Intent, request: PerformRequest,
     try {
       return [{ grant: readSigned(signed, 'grant', { fleet: deps.fleet }) }]
     } catch (error) {
-      // One that does not verify counts for nothing; it does not take the others with it.
+      // A grant that does not verify is ignored. The others still count.
       if (error instanceof MusterError) return []
       throw error
     }
@@ -127,7 +143,7 @@ async function requireProof(
   const entry = decodeEntry(request.entry, request.index)
   const { signed } = statementOf(entry, request.index)
   if (!isSame(signed, request.intent))
-    throw commandError('command.no-proof', { reason: 'the log entry holds another order' })
+    throw commandError('command.no-proof', { reason: 'the log entry contains another intent' })
   if (request.index >= checkpoint.size)
     throw auditError('audit.proof', {
       what: 'inclusion',
@@ -138,20 +154,20 @@ async function requireProof(
     leafHash(request.entry),
     checkpoint.root,
   )
-  // Readers of the log find an intent by these two. An intent that is filed elsewhere would be
-  // logged, but hidden from a search for runs.
+  // Readers of the log find an intent by its type and operation. With others, a search for runs
+  // would not find it.
   if (entry.type !== 'intent' || entry.operation !== intent.operation) {
     const elsewhere = entry.operation === intent.operation ? '' : ' under another operation'
     const reason = `the log entry files it as ${entry.type}${elsewhere}`
     throw commandError('command.no-proof', { reason })
   }
-  // Last, because it is remembered, whatever becomes of the order that came with it.
+  // Last, because the host keeps the checkpoint even if the intent fails afterwards.
   const offered = await deps.trust.log.offer(checkpoint, {
     from: request.consistentFrom,
     to: checkpoint.size,
     hashes: request.consistency,
   })
-  // Gossip or another order moved this host's position meanwhile: the coordinator proves again.
+  // Gossip or another intent moved this host's position meanwhile. The coordinator proves again.
   if (offered.result !== 'accepted' && offered.known.size !== request.consistentFrom)
     throw commandRefusal('command.position-moved', { size: offered.known.size })
   requireAccepted(checkpoint, offered)

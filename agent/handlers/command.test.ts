@@ -5,7 +5,7 @@ import { runId } from '../../shared/ids.ts'
 import { signedSample, testUuid } from '../../shared/testing/statements.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import { program } from '../runner/testing/programs.ts'
-import { call, commandedAgent, probe, said, same } from '../testing/commanded-agent.ts'
+import { call, commandedAgent, probe, readOutcome, assertSame } from '../testing/commanded-agent.ts'
 import {
   operationOf,
   operator,
@@ -18,55 +18,55 @@ import {
 
 const run = (n: number) => runId.parse(runOf(n))
 
-test('PC-17: an order is carried out once, however often it comes, and every time gets the same signed outcome', async (t) => {
-  const { client, runner, order, again } = await commandedAgent(t)
+test('PC-17: carries out a repeated intent once, with one outcome', async (t) => {
+  const { client, runner, deliver, again } = await commandedAgent(t)
   const intent = await startIntent(1, { arguments: startArguments(runOf(1), ['echo', 'once']) })
-  const request = await order(intent)
+  const request = await deliver(intent)
   const { outcome } = await client.call('perform', request)
-  const body = said(outcome, intent)
+  const body = readOutcome(outcome, intent)
   assert.deepEqual(
     [body.result, body.operation, body.verb, body.detail['run']],
     ['done', operationOf(1), 'run.start', runOf(1)],
   )
-  same((await client.call('perform', request)).outcome, outcome)
-  same((await client.call('probe', { intent })).outcome, outcome)
+  assertSame((await client.call('perform', request)).outcome, outcome)
+  assertSame((await client.call('probe', { intent })).outcome, outcome)
   const restarted = await again()
-  same((await call(restarted, request)).outcome, outcome)
+  assertSame((await call(restarted, request)).outcome, outcome)
   assert.equal((await runner.client.list()).length, 1)
   assert.equal((await runner.output(run(1))).stdout.toString(), 'once\n')
 })
 
-test('PC-17: an order that comes twice at the same moment is one run', async (t) => {
-  const { handlers, runner, order } = await commandedAgent(t)
+test('PC-17: an deliver that comes twice at the same moment is one run', async (t) => {
+  const { handlers, runner, deliver } = await commandedAgent(t)
   const intent = await startIntent(1)
-  const request = await order(intent)
+  const request = await deliver(intent)
   const both = await Promise.all([
     call(handlers, request),
     call(handlers, request),
     probe(handlers, intent),
   ])
-  for (const { outcome } of both) same(outcome, both[0].outcome)
-  assert.equal(said(both[0].outcome, intent).result, 'done')
+  for (const { outcome } of both) assertSame(outcome, both[0].outcome)
+  assert.equal(readOutcome(both[0].outcome, intent).result, 'done')
   assert.equal((await runner.client.list()).length, 1)
 })
 
-test('PC-06: other words under the id of an earlier order are refused, before and after a restart, and start nothing', async (t) => {
-  const { client, runner, order, again } = await commandedAgent(t)
+test('PC-06: rejects another intent under the id of an earlier one', async (t) => {
+  const { client, runner, deliver, again } = await commandedAgent(t)
   const first = await startIntent(1)
-  const { outcome } = await client.call('perform', await order(first))
+  const { outcome } = await client.call('perform', await deliver(first))
   const other = await startIntent(1, {
     arguments: startArguments(runOf(2), ['touch', '/tmp/never']),
   })
-  const request = await order(other)
+  const request = await deliver(other)
   for (const answer of [
     await client.call('perform', request),
     await call(await again(), request),
   ]) {
-    const refusal = said(answer.outcome, other)
+    const refusal = readOutcome(answer.outcome, other)
     assert.equal(refusal.result, 'refused')
-    assert.match(String(refusal.detail['error']), /accepted before with other contents/)
+    assert.match(String(refusal.detail['error']), /this host knows operation/)
   }
-  same((await client.call('probe', { intent: first })).outcome, outcome)
+  assertSame((await client.call('probe', { intent: first })).outcome, outcome)
   await assert.rejects(
     client.call('probe', { intent: other }),
     (error) => error instanceof MusterError && error.code === 'command.replayed',
@@ -77,12 +77,12 @@ test('PC-06: other words under the id of an earlier order are refused, before an
   )
 })
 
-test('AL-16: a refusal is signed, names its reason, and is final: the same order with a better proof stays refused', async (t) => {
-  const { client, runner, order, again } = await commandedAgent(t)
+test('AL-16: a refusal is signed, has a reason and is final', async (t) => {
+  const { client, runner, deliver, again } = await commandedAgent(t)
   const intent = await startIntent(1)
-  const good = await order(intent)
+  const good = await deliver(intent)
   const { outcome } = await client.call('perform', { ...good, inclusion: [] })
-  const refusal = said(outcome, intent)
+  const refusal = readOutcome(outcome, intent)
   assert.equal(refusal.result, 'refused')
   assert.match(String(refusal.detail['error']), /inclusion proof is invalid/)
   for (const answer of [
@@ -90,27 +90,27 @@ test('AL-16: a refusal is signed, names its reason, and is final: the same order
     await call(await again(), good),
     await client.call('probe', { intent }),
   ])
-    same(answer.outcome, outcome)
+    assertSame(answer.outcome, outcome)
   assert.deepEqual(await runner.client.list(), [])
 })
 
-test('AL-16: somebody else’s order under the same id does not refuse the real one, nor speak for it', async (t) => {
-  const { client, order } = await commandedAgent(t)
+test('AL-16: a foreign intent with the same id has no effect on the real one', async (t) => {
+  const { client, deliver } = await commandedAgent(t)
   const real = await startIntent(1)
-  const { outcome } = await client.call('perform', await order(real))
+  const { outcome } = await client.call('perform', await deliver(real))
   const forged = await startIntent(1, {}, stranger)
-  const refusal = (await client.call('perform', await order(forged))).outcome
-  assert.equal(said(refusal, forged).result, 'refused')
+  const refusal = (await client.call('perform', await deliver(forged))).outcome
+  assert.equal(readOutcome(refusal, forged).result, 'refused')
   assert.notEqual(
     readSigned(refusal, 'outcome').detail['intent'],
     readSigned(outcome, 'outcome').detail['intent'],
   )
-  same((await client.call('probe', { intent: real })).outcome, outcome)
+  assertSame((await client.call('probe', { intent: real })).outcome, outcome)
 })
 
-test('command: what is no genuine intent gets no outcome at all', async (t) => {
-  const { client, order } = await commandedAgent(t)
-  const good = await order(await startIntent(1))
+test('command: a forged intent gets no outcome', async (t) => {
+  const { client, deliver } = await commandedAgent(t)
+  const good = await deliver(await startIntent(1))
   const altered = {
     ...good.intent,
     statement: Buffer.concat([good.intent.statement, Buffer.from(' ')]),
@@ -123,35 +123,41 @@ test('command: what is no genuine intent gets no outcome at all', async (t) => {
     client.call('probe', { intent: altered }),
     (error) => error instanceof MusterError && error.code === 'trust.signature',
   )
-  assert.equal(said((await client.call('perform', good)).outcome, good.intent).result, 'done')
+  assert.equal(
+    readOutcome((await client.call('perform', good)).outcome, good.intent).result,
+    'done',
+  )
 })
 
-test('command: a program that does not start is a failed outcome with the system’s words', async (t) => {
-  const { client, order } = await commandedAgent(t)
+test('command: a failed start has the reason of the operating system', async (t) => {
+  const { client, deliver } = await commandedAgent(t)
   const intent = await startIntent(1, { arguments: startArguments(runOf(1), ['/no/such/program']) })
-  const body = said((await client.call('perform', await order(intent))).outcome, intent)
+  const body = readOutcome((await client.call('perform', await deliver(intent))).outcome, intent)
   assert.equal(body.result, 'failed')
   assert.match(String(body.detail['error']), /ENOENT|no such file/i)
   const unknown = await stopIntent(2, testUuid(5), 0)
-  const stopped = said((await client.call('perform', await order(unknown))).outcome, unknown)
+  const stopped = readOutcome(
+    (await client.call('perform', await deliver(unknown))).outcome,
+    unknown,
+  )
   assert.equal(stopped.result, 'failed')
   assert.match(String(stopped.detail['error']), /is not known to this runner/)
 })
 
-test('PC-17: whoever asks about a stop that is under way waits for its end; interrupted, it tells how the run stands', async (t) => {
-  const { client, handlers, runner, order, again } = await commandedAgent(t)
+test('PC-17: a probe waits for the stop that is running', async (t) => {
+  const { client, handlers, runner, deliver, again } = await commandedAgent(t)
   const start = await startIntent(1, {
     arguments: startArguments(runOf(1), [program('ignore-sigterm.sh')]),
   })
-  await client.call('perform', await order(start))
-  // Until the program ignores the signal, it would die of it.
+  await client.call('perform', await deliver(start))
+  // The program must ignore the signal before the stop sends it.
   for await (const part of runner.client.follow(run(1))) if (part.bytes.length > 0) break
   const stop = await stopIntent(2, runOf(1), 200)
-  const performed = call(handlers, await order(stop))
+  const performed = call(handlers, await deliver(stop))
   const [{ outcome }, asked] = await Promise.all([performed, probe(handlers, stop)])
-  const body = said(outcome, stop)
+  const body = readOutcome(outcome, stop)
   assert.equal(body.result, 'done')
-  same(asked.outcome, outcome)
+  assertSame(asked.outcome, outcome)
   assert.notEqual((await runner.client.status(run(1))).endedAt, undefined)
 
   const dying = await again(() => ({
@@ -163,12 +169,12 @@ test('PC-17: whoever asks about a stop that is under way waits for its end; inte
     },
   }))
   const late = await stopIntent(3, runOf(1), 0)
-  await assert.rejects(call(dying, await order(late)), /kill -9/)
-  assert.equal(said((await probe(await again(), late)).outcome, late).result, 'done')
+  await assert.rejects(call(dying, await deliver(late)), /kill -9/)
+  assert.equal(readOutcome((await probe(await again(), late)).outcome, late).result, 'done')
 })
 
-test('command: a host says how far it knows the log and the revocations, and learns more ahead of an order', async (t) => {
-  const { client, log, order } = await commandedAgent(t)
+test('command: a host reports its position and learns revocations', async (t) => {
+  const { client, log, deliver } = await commandedAgent(t)
   assert.deepEqual(await client.call('position', {}), { size: 0, root: null, epoch: 0 })
   const revoke = (epoch: number): Promise<Signed> =>
     signedSample('revocation', operator, {
@@ -177,10 +183,10 @@ test('command: a host says how far it knows the log and the revocations, and lea
       kind: 'grant',
       target: testUuid(900 + epoch),
     })
-  await client.call('perform', await order(await startIntent(1)))
+  await client.call('perform', await deliver(await startIntent(1)))
   const { size, checkpoint } = await client.call('position', {})
   assert.deepEqual([size, checkpoint], [2, (await log.checkpoint(2)).note])
-  // One is missing in between: what comes behind it counts, and is still asked for.
+  // Epoch 2 is missing. Epoch 3 counts, and the agent still asks for epoch 2.
   assert.deepEqual(
     await client.call('learn', { revocations: [await revoke(1), await revoke(3)] }),
     { epoch: 1 },
@@ -199,9 +205,9 @@ test('command: a host says how far it knows the log and the revocations, and lea
   )
 })
 
-test('command: states of the runs that the host knows; of others it says nothing', async (t) => {
-  const { client, order } = await commandedAgent(t)
-  await client.call('perform', await order(await startIntent(1)))
+test('command: returns the status of only the runs that the host knows', async (t) => {
+  const { client, deliver } = await commandedAgent(t)
+  await client.call('perform', await deliver(await startIntent(1)))
   const { runs } = await client.call('status', { runs: [testUuid(5), runOf(1)] })
   assert.deepEqual(
     runs.map((one) => one.run),

@@ -23,14 +23,14 @@ import {
   TEST_TIME,
   testUuid,
 } from '../../shared/testing/statements.ts'
-import { verifyOrder } from '../commands/verify.ts'
+import { verifyIntent } from '../commands/verify.ts'
 import { followTrust } from './trust-follower.ts'
 import {
   issuer,
   joinedTrust,
   LABELS,
   operator,
-  orderOf,
+  requestFor,
   startIntent,
   testClock,
   type TestLog,
@@ -140,7 +140,7 @@ for (const seed of [1, 2, 3])
       for (;;) {
         const from = (await host.trust.log.known())?.size ?? 0
         try {
-          await verifyOrder(deps, await orderOf(history, intent, { from }))
+          await verifyIntent(deps, await requestFor(history, intent, { from }))
           return
         } catch (error) {
           if (!commandRefusal.is(error, 'command.position-moved')) throw error

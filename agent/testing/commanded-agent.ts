@@ -1,6 +1,6 @@
 /**
- * An agent's commands on a real socket with a real runner, its journal and trust state on a disk
- * that outlives them. What it hides: who may bring orders.
+ * The agent's command protocol on a real socket, with a real runner, and a journal and a trust
+ * state that a restart reads again. It doesn't check who may send intents.
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
@@ -25,7 +25,7 @@ import {
   hostKey,
   joinedTrust,
   LABELS,
-  orderOf,
+  requestFor,
   type TestClock,
   testClock,
   type TestLog,
@@ -35,17 +35,17 @@ import {
 type CommandHandlers = ReturnType<typeof commandHandlers>
 
 export interface CommandedAgent {
-  /** Where its journal is. */
+  /** The journal is below it. */
   readonly folder: string
   readonly client: Client<typeof command>
   readonly clock: TestClock
   readonly log: TestLog
   readonly runner: RunnerHome
   readonly handlers: CommandHandlers
-  /** What a restarted agent has: the same disk, nothing in memory. */
+  /** The handlers of a restarted agent: the same disk, nothing in memory. */
   again(change?: (deps: CommandDeps) => Partial<CommandDeps>): Promise<CommandHandlers>
-  /** An order as it is brought to a host that says where it stands. */
-  order(intent: Signed): Promise<PerformRequest>
+  /** Logs the intent, with proofs from the position that the host reports. */
+  deliver(intent: Signed): Promise<PerformRequest>
 }
 
 export async function commandedAgent(
@@ -97,13 +97,13 @@ export async function commandedAgent(
     runner,
     handlers,
     again,
-    order: async (intent) =>
-      orderOf(log, intent, { from: (await client.call('position', {})).size }),
+    deliver: async (intent) =>
+      requestFor(log, intent, { from: (await client.call('position', {})).size }),
   }
 }
 
-/** Reads the outcome as a coordinator does: signed by the host, about this very intent. */
-export function said(outcome: Signed, intent: Signed): Outcome {
+/** Reads the outcome as a coordinator does: signed by the host, for exactly this intent. */
+export function readOutcome(outcome: Signed, intent: Signed): Outcome {
   assert.deepEqual(Buffer.from(outcome.key), Buffer.from(hostKey.publicKey))
   const body = readSigned(outcome, 'outcome', { fleet: TEST_FLEET })
   assert.equal(body.target, TEST_AGENT)
@@ -111,7 +111,7 @@ export function said(outcome: Signed, intent: Signed): Outcome {
   return body
 }
 
-export const same = (a: Signed, b: Signed): void =>
+export const assertSame = (a: Signed, b: Signed): void =>
   assert.equal(Buffer.from(a.statement).toString(), Buffer.from(b.statement).toString())
 export const call = (handlers: CommandHandlers, request: PerformRequest) =>
   handlers.perform(request, undefined as never)

@@ -1,8 +1,7 @@
 /**
- * A coordinator as far as an agent's commands can tell: a root with one operator and one issuing
- * key, a log in memory with real entries, checkpoints and proofs, and orders made of them. What it
- * hides: whether the coordinator would have let the order pass at all; tests make orders that it
- * would not.
+ * A coordinator for tests of an agent's commands: a root with one operator and one issuing key, and
+ * a log in memory with real entries, checkpoints and proofs. It accepts every intent, also those
+ * that a real coordinator rejects.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -35,7 +34,7 @@ import type { Signed } from '../../shared/trust/signed.ts'
 export const operator = testKey(1)
 export const delegate = testKey(2)
 export const stranger = testKey(9)
-/** What signedSample('root') names as the issuing key. */
+/** The issuing key of signedSample('root'). */
 export const issuer = testKey(200)
 export const hostKey = testKey(204)
 export const LABELS = { role: 'web', site: 'b' }
@@ -43,7 +42,7 @@ export const OTHER_AGENT = '4f0c1e6a-6a55-4c3b-9f4e-0d9a2b1c7e11'
 
 export const root: Signed = await signedSample('root', operator)
 
-/** A clock that stands at TEST_TIME until the test moves it; durations are real. */
+/** A clock that stops at TEST_TIME until the test moves it. Durations are real. */
 export interface TestClock extends Clock {
   at: number
 }
@@ -120,7 +119,7 @@ export const startArguments = (
   limits: { outputBytes: 1024 * 1024 },
 })
 
-/** An intent to start something on the agent; `n` tells operations and runs apart. */
+/** An intent to start a run on the agent. `n` numbers operations and runs. */
 export function startIntent(
   n: number,
   changes: Partial<Intent> = {},
@@ -162,10 +161,10 @@ export function webGrant(
 }
 
 /**
- * Logs the intent and makes the order that a coordinator would bring to a host that knows the log
- * up to `from`.
+ * Logs the intent, and returns the request that a coordinator sends to a host that knows the log up
+ * to `from`.
  */
-export async function orderOf(
+export async function requestFor(
   log: TestLog,
   intent: Signed,
   options: { from?: number; grants?: Signed[]; revocations?: Signed[]; values?: Opening[] } = {},
@@ -192,8 +191,8 @@ export async function orderOf(
 }
 
 /**
- * The trust state of a host that has joined, in a folder of its own; `again` opens what is on the
- * disk, as a restart does.
+ * The trust state of a host that has joined, in a separate folder. `again` opens it as a restart
+ * does.
  */
 export async function joinedTrust(
   t: TestContext,

@@ -30,7 +30,7 @@ import { watchHealth } from '../home/health.ts'
 import { lockHome } from '../home/lock.ts'
 import { readAgentIdentity, writeAgentIdentity } from '../home/identity.ts'
 import { openRunnerHome } from '../runner/testing/runner-home.ts'
-import { commandedAgent, call, probe, said, same } from './commanded-agent.ts'
+import { commandedAgent, call, probe, readOutcome, assertSame } from './commanded-agent.ts'
 import {
   hostKey,
   joinedTrust,
@@ -106,7 +106,7 @@ test('trust: the certificate', async (t) => {
   await whileFull(() => assert.rejects(trust.keepCertificate(certificate), full))
   assert.equal(trust.certificate(), certificate)
   await trust.learn({})
-  same((await again()).certificate() as typeof certificate, certificate)
+  assertSame((await again()).certificate() as typeof certificate, certificate)
 })
 
 test('trust: the newest checkpoint', async (t) => {
@@ -118,7 +118,7 @@ test('trust: the newest checkpoint', async (t) => {
   assert.equal((await trust.log.known())?.size, 1)
 })
 
-test('commands: an accepted order', async (t) => {
+test('commands: an accepted intent', async (t) => {
   const folder = await folderOf(t)
   const journal = await openJournal({ clock: testClock(), random }, { folder })
   const intent = await startIntent(1)
@@ -131,7 +131,7 @@ test('commands: an accepted order', async (t) => {
   assert.deepEqual(await readdir(folder), [`${operationOf(1)}.json`])
 })
 
-test('commands: the outcome of an order, and a refusal', async (t) => {
+test('commands: the outcome of an intent, and a refusal', async (t) => {
   const folder = await folderOf(t)
   const deps = { clock: testClock(), random }
   const journal = await openJournal(deps, { folder })
@@ -150,7 +150,7 @@ test('commands: the outcome of an order, and a refusal', async (t) => {
     [1, one],
     [2, two],
   ] as const)
-    same(again.find(operationOf(n), intent)?.outcome as typeof outcome, outcome)
+    assertSame(again.find(operationOf(n), intent)?.outcome as typeof outcome, outcome)
 })
 
 test('commands: the mark of what was forgotten', async (t) => {
@@ -173,25 +173,28 @@ test('commands: the mark of what was forgotten', async (t) => {
   assert.equal(journal.mayHaveForgotten(TEST_TIME + 1_000), true)
 })
 
-test('commands: a whole order', async (t) => {
+test('commands: a whole intent', async (t) => {
   let failures = 0
   const agent = await commandedAgent(t, () => ({ onStorageFailure: () => void (failures += 1) }))
   const intent = await startIntent(1)
-  const request = await agent.order(intent)
+  const request = await agent.deliver(intent)
   const refused = await whileFull(async () => {
     const { outcome } = await call(agent.handlers, request)
-    same((await probe(agent.handlers, intent)).outcome, outcome)
+    assertSame((await probe(agent.handlers, intent)).outcome, outcome)
     return outcome
   })
-  const body = said(refused, intent)
+  const body = readOutcome(refused, intent)
   assert.deepEqual([body.result, body.detail['code']], ['refused', 'storage.full'])
   assert.match(String(body.detail['error']), full.message)
   assert.equal(failures, 1)
   // A refusal is final, and nothing was started.
-  same((await call(agent.handlers, request)).outcome, refused)
+  assertSame((await call(agent.handlers, request)).outcome, refused)
   assert.deepEqual(await agent.runner.client.list(), [])
   const second = await startIntent(2)
-  const done = said((await call(agent.handlers, await agent.order(second))).outcome, second)
+  const done = readOutcome(
+    (await call(agent.handlers, await agent.deliver(second))).outcome,
+    second,
+  )
   assert.deepEqual([done.result, done.detail['run']], ['done', runOf(2)])
 })
 
