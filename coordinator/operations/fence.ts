@@ -1,13 +1,21 @@
 /**
- * Order between operations on the same thing. What a later operation in the log touches too is that
- * one's: recovery of the earlier one must only look, since acting would undo what came after.
+ * The order of operations on the same thing. A name that a later operation touches belongs to that
+ * operation. Recovery of an earlier one only reads there: a change would undo the later one.
  */
+import type { Verb } from '../../protocols/control/verbs.ts'
 import type { OperationId } from '../../shared/ids.ts'
 import type { Database } from '../database/database.ts'
-import type { Later, LoggedOperation, Operation, VerbHandler, VerbHandlers } from './operation.ts'
+import {
+  handlerOf,
+  type Later,
+  type LaterOperation,
+  type LoggedOperation,
+  type Operation,
+  type VerbHandlers,
+} from './operation.ts'
 import { type Outcomes, readOperation } from './outcomes.ts'
 
-/** Entries read at once. One is at most 64 KiB. */
+/** Entries that are read at once. One has at most 64 KiB. */
 const PAGE = 64
 
 export interface FenceDeps {
@@ -16,7 +24,7 @@ export interface FenceDeps {
   readonly outcomes: Pick<Outcomes, 'fleet'>
 }
 
-/** An operation under way in this process. */
+/** An operation that is under way in this process. */
 export interface Acting {
   readonly operation: Operation
   /** False while earlier operations are settled for it. */
@@ -26,11 +34,12 @@ export interface Acting {
 }
 
 /** Names of what an operation touches. */
-export function touchedBy(handlers: VerbHandlers, operation: Operation): readonly string[] {
-  // Which handler it is and what it takes go together by construction of the table; the type
-  // checker sees a union on both sides.
-  const handler: VerbHandler<never> = handlers[operation.verb]
-  return handler.kind === 'act' ? (handler.touches?.(operation as never) ?? []) : []
+export function touchedBy<V extends Verb>(
+  handlers: VerbHandlers,
+  operation: Operation<V>,
+): readonly string[] {
+  const handler = handlerOf(handlers, operation)
+  return handler.kind === 'act' ? (handler.touches?.(operation) ?? []) : []
 }
 
 /**
@@ -43,30 +52,26 @@ export async function laterOperations(
   acting: Iterable<Acting>,
 ): Promise<Later> {
   const names = touchedBy(deps.handlers, operation)
-  const later = new Map<string, { id: OperationId; verb: string }>()
-  const add = (found: { id: OperationId; verb: string }, touched: readonly string[]): void => {
+  const later = new Map<string, LaterOperation>()
+  const add = ({ id, verb }: LaterOperation, touched: readonly string[]): void => {
     for (const name of touched)
-      if (names.includes(name) && !later.has(name))
-        later.set(name, { id: found.id, verb: found.verb })
+      if (names.includes(name) && !later.has(name)) later.set(name, { id, verb })
   }
   if (names.length === 0) return later
-  // One that this version cannot read may touch anything.
+  // An operation that this version can't read may touch anything.
   for await (const found of intentsAfter(deps, operation.index))
-    add(found, 'operation' in found ? touchedBy(deps.handlers, found.operation) : names)
+    add(found, 'arguments' in found ? touchedBy(deps.handlers, found) : names)
   for (const { operation: other, begun, index = Number.POSITIVE_INFINITY } of acting)
     if (begun && other.id !== operation.id && index > operation.index)
       add(other, touchedBy(deps.handlers, other))
   return later
 }
 
-type Found = { id: OperationId; verb: string; operation: LoggedOperation }
-type Unreadable = { id: OperationId; verb: string }
-
-/**
- * The intents behind `index`, in order. A record verb's grants are entries of another type, and
- * touch nothing.
- */
-async function* intentsAfter(deps: FenceDeps, index: number): AsyncGenerator<Found | Unreadable> {
+/** The intents after `index`, in order. Grants are entries of another type, and touch nothing. */
+async function* intentsAfter(
+  deps: FenceDeps,
+  index: number,
+): AsyncGenerator<LoggedOperation | LaterOperation> {
   for (let at = index; ; ) {
     const rows = await deps.database.query
       .selectFrom('log_entry')
@@ -76,18 +81,15 @@ async function* intentsAfter(deps: FenceDeps, index: number): AsyncGenerator<Fou
       .orderBy('index')
       .limit(PAGE)
       .execute()
-    for (const row of rows) {
-      const operation = tryRead(deps, row)
-      yield operation === undefined
-        ? { id: row.operation as OperationId, verb: 'an unknown operation' }
-        : { id: operation.id, verb: operation.verb, operation }
-    }
+    for (const row of rows)
+      yield tryRead(deps, row) ?? { id: row.operation ?? '', verb: 'an unknown operation' }
     const last = rows.at(-1)
     if (last === undefined || rows.length < PAGE) return
     at = last.index
   }
 }
 
+/** Undefined for an intent of another version. */
 function tryRead(
   deps: FenceDeps,
   row: { index: number; bytes: Uint8Array },
@@ -95,7 +97,9 @@ function tryRead(
   try {
     return readOperation(deps.outcomes.fleet, row)
   } catch {
-    // Made by another version. The caller treats it as one that touches everything.
     return undefined
   }
 }
+
+/** Operations that this process carries out, by id. */
+export type ActingById = ReadonlyMap<OperationId, Acting>

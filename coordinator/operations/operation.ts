@@ -1,6 +1,6 @@
 /**
- * What an operation is, and what each verb's handler promises. The order of things is in perform.ts
- * and nowhere else.
+ * An operation, and what the handler of each verb provides. Only perform.ts decides in which order
+ * the parts of a handler are called.
  */
 import type { Kysely } from 'kysely'
 import type { OperateProgress } from '../../protocols/control/messages.ts'
@@ -24,78 +24,92 @@ export interface Operation<V extends Verb = Verb> {
   readonly signed: Signed
 }
 
-/** An operation whose intent stands in the log. */
+/** An operation whose intent is in the log. */
 export interface LoggedOperation<V extends Verb = Verb> extends Operation<V> {
   readonly index: number
 }
 
 export interface OperateContext {
-  /** Who hands the intent in, proved by a session. */
+  /** The operator of the session that sent the intent. */
   readonly caller: Fingerprint
   readonly signal: AbortSignal
   progress(report: OperateProgress): Promise<void>
   readonly upload: AsyncIterable<Uint8Array>
   /**
-   * The values that the intent commits to, checked against it by accept.ts. Here and in the
-   * messages to the hosts, and nowhere else: they are in no operation, row, entry or log line, so
-   * that whoever ends up with those has no secret. After a crash they are gone.
+   * The values to which the intent commits, checked by accept.ts. They are only here and in the
+   * messages to hosts, never in a row, an entry or a log line. After a crash they are gone.
    */
   readonly values: readonly Opening[]
 }
 
 /**
- * A change of the database alone: it and both log entries are one transaction, so there is no gap
- * to recover.
+ * A verb that changes only the database. The change and both log entries are one transaction, so
+ * there is nothing to recover.
  */
 export interface RecordHandler<V extends Verb> {
   readonly kind: 'record'
-  /**
-   * Makes the change. Throwing rolls everything back, the intent included: the operation never was.
-   */
+  /** Makes the change. If it throws, everything is rolled back, the intent included. */
   record(tx: Tx, operation: Operation<V>, at: number): Promise<TargetResult[]>
-  /** After the commit: tells whoever should know. Not an effect that anybody relies on. */
+  /** Sends notifications after the commit. They may be lost. */
   announce?(operation: Operation<V>): void
 }
 
-/** A change outside of the database. Idempotent by operation id. */
+/** A verb that changes something outside of the database. Idempotent by operation id. */
 export interface ActHandler<V extends Verb> {
   readonly kind: 'act'
-  /** Refuses what cannot work before anything is logged. */
+  /** Rejects what cannot work, before anything is logged. */
   check?(operation: Operation<V>): Promise<void>
-  /** Rows that must exist if the intent does. */
+  /** Writes rows that must exist if the intent does. */
   open?(tx: Tx, operation: Operation<V>, at: number): Promise<void>
-  /**
-   * The operation is over before it was begun: what {@link open} wrote must not look as if it still
-   * might begin.
-   */
+  /** Called for an operation that will never act: closes the rows that {@link open} wrote. */
   abandon?(tx: Tx, operation: LoggedOperation<V>): Promise<void>
   act(operation: LoggedOperation<V>, context: OperateContext): Promise<TargetResult[]>
   /**
-   * Names of what the operation changes and reads. An open operation that shares a name with it is
-   * settled before it begins.
+   * Names of what the operation changes and reads. An open operation with a name in common is
+   * settled before this one begins.
    */
   touches?(operation: Operation<V>): readonly string[]
   /**
-   * How long it waits at most, in milliseconds, until an earlier operation is settled. Only for
-   * targets that keep the order themselves; without it there is no bound.
+   * The longest wait in milliseconds until an earlier operation is settled. Only for targets that
+   * keep the order themselves. Absent: no bound.
    */
   readonly patience?: number
   /**
-   * Finds out what became of an operation that was interrupted. It may finish what was begun where
-   * `later` has no entry. Where it has one, a later operation decides what is there, and this one
-   * must change nothing.
+   * Finds out the results of an operation that was interrupted. It may finish the work on a name
+   * that `later` doesn't contain. A name in `later` belongs to a later operation, so the probe only
+   * reads there.
    */
   probe(operation: LoggedOperation<V>, signal: AbortSignal, later?: Later): Promise<TargetResult[]>
 }
 
-/** By what an operation touches: the first later operation that touches it too. */
-export type Later = ReadonlyMap<string, { readonly id: OperationId; readonly verb: string }>
+/** For each name that an operation touches: the first later operation that touches it too. */
+export type Later = ReadonlyMap<string, LaterOperation>
 
-/** An outcome of a probe: the operation is not done, or not for certain, and why. */
+export interface LaterOperation {
+  readonly id: string
+  readonly verb: string
+}
+
+export const NOTHING_LATER: Later = new Map()
+
+export type VerbHandler<V extends Verb> = RecordHandler<V> | ActHandler<V>
+
+/** The handler of each verb. A verb without one doesn't compile. */
+export type VerbHandlers = { readonly [V in Verb]: VerbHandler<V> }
+
+/** The handler of an operation, typed for the arguments of that operation. */
+export function handlerOf<V extends Verb>(
+  handlers: VerbHandlers,
+  { verb }: Operation<V>,
+): VerbHandler<V> {
+  return handlers[verb]
+}
+
+/** The result of a probe: the operation was not done, or not for certain. */
 export function interrupted(
   operation: Operation,
   target: string,
-  later?: { readonly id: OperationId; readonly verb: string },
+  later?: LaterOperation,
 ): TargetResult {
   const about = { verb: operation.verb, target }
   const { code, data } =
@@ -108,8 +122,3 @@ export function interrupted(
         })
   return { target, result: 'failed', detail: { recovered: true }, error: { code, data } }
 }
-
-export const NOTHING_LATER: Later = new Map()
-
-export type VerbHandler<V extends Verb = Verb> = RecordHandler<V> | ActHandler<V>
-export type VerbHandlers = { readonly [V in Verb]: VerbHandler<V> }

@@ -1,25 +1,29 @@
 /**
- * Outcomes in the log: what became of each target, signed by the agent that did it or else by this
- * coordinator's issuing key.
+ * Outcomes in the log: the result on each target, signed by the agent that executed the operation,
+ * else by this coordinator's issuing key.
  */
-import type { OperateResponse, OperateResult } from '../../protocols/control/messages.ts'
+import {
+  type OperateResponse,
+  type OperateResult,
+  operateResult,
+  plainValue,
+} from '../../protocols/control/messages.ts'
 import { isVerb, VERBS } from '../../protocols/control/verbs.ts'
-import { canonicalJson, type Json } from '../../shared/canonical-json.ts'
 import { type Clock, rfc3339 } from '../../shared/clock.ts'
-import type { ErrorValue } from '../../shared/errors.ts'
+import { defined } from '../../shared/defined.ts'
+import type { ErrorData } from '../../shared/errors.ts'
 import type { FleetId } from '../../shared/ids.ts'
 import type { Signer } from '../../shared/identity/signer.ts'
 import { decodeEntry } from '../../shared/audit/entry.ts'
 import type { Outcome } from '../../shared/trust/outcome.ts'
-import type { JsonObject } from '../../shared/trust/fields.ts'
 import { fromText } from '../../shared/trust/transport.ts'
 import { readSigned, type Signed, signStatement } from '../../shared/trust/signed.ts'
-import { KIB } from '../../shared/units.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import type { Database } from '../database/database.ts'
 import { hostResult } from '../outcomes/host-outcome.ts'
 import { operationError } from './errors.ts'
 import type { LoggedOperation, Operation, Tx } from './operation.ts'
+import { outcomeDetail } from './outcome-detail.ts'
 import type { TargetResult } from '../outcomes/result.ts'
 
 export interface Outcomes {
@@ -27,95 +31,34 @@ export interface Outcomes {
   /** Logs one outcome for each result. */
   append(tx: Tx, operation: Operation, results: readonly TargetResult[]): Promise<void>
   /**
-   * The response that the operation got when it was performed before; undefined if it is new.
+   * The response to an operation that was performed before. Undefined if it is new.
    * @throws operation.in-progress, operation.reused-id
    */
   find(operation: Operation): Promise<OperateResponse | undefined>
-  /** The operation whose intent stands at `index` of the log. */
+  /** The operation whose intent is entry `index` of the log. */
   operationAt(index: number): Promise<LoggedOperation>
 }
 
-export function createOutcomes(deps: {
-  database: Database
-  ledger: Ledger
-  issuer: Signer
-  clock: Clock
-  fleet: FleetId
-}): Outcomes {
-  const { database, ledger } = deps
+export interface OutcomesDeps {
+  readonly database: Database
+  readonly ledger: Ledger
+  readonly issuer: Signer
+  readonly clock: Clock
+  readonly fleet: FleetId
+}
 
-  const sign = (operation: Operation, row: TargetResult): Promise<Signed> =>
-    signStatement(deps.issuer, 'outcome', {
-      fleet: deps.fleet,
-      operation: operation.id,
-      verb: operation.verb,
-      target: row.target,
-      result: row.result,
-      detail: bounded({
-        ...statementValues(row.detail),
-        ...(row.error
-          ? { error: { code: row.error.code, data: statementValues(row.error.data) } }
-          : {}),
-      }),
-      at: rfc3339(deps.clock.now()),
-    })
-
-  /** The outcome as its caller was told of it. */
-  const told = async (signed: Signed): Promise<OperateResult> => {
-    const outcome = readSigned(signed, 'outcome')
-    const host = await database.query
-      .selectFrom('agent')
-      .select(['name', 'public_key'])
-      .where('id', '=', outcome.target)
-      .executeTakeFirst()
-    if (host === undefined || !Buffer.from(host.public_key).equals(signed.key))
-      return resultOf(outcome)
-    return publicResult({ target: outcome.target, ...hostResult(host.name, outcome) })
-  }
-
+export function createOutcomes(deps: OutcomesDeps): Outcomes {
   return {
     fleet: deps.fleet,
 
     async append(tx, operation, results) {
-      for (const row of results) {
-        await ledger.append(tx, {
-          type: 'outcome',
-          operation: operation.id,
-          signed: row.signed ?? (await sign(operation, row)),
-        })
-        // A host that has signed `unknown` has forgotten it: there is no use in asking again.
-        if (row.result === 'unknown' && row.signed === undefined && row.target !== '')
-          await tx
-            .insertInto('unknown_outcome')
-            .values({ operation: operation.id, target: row.target })
-            .execute()
-      }
+      for (const row of results) await appendOutcome(deps, tx, operation, row)
     },
 
-    async find(operation) {
-      const rows = await database.query
-        .selectFrom('log_entry')
-        .select(['index', 'bytes', 'type'])
-        .where('operation', '=', operation.id)
-        .orderBy('index')
-        .execute()
-      const [intent, ...rest] = rows
-      if (intent === undefined) return undefined
-      requireSame(fromText(decodeEntry(intent.bytes)), operation)
-      if (rest.length === 0)
-        throw operationError('operation.in-progress', { operation: operation.id })
-      // An outcome that was unknown is followed by the one that its host signed when it was back.
-      const results = new Map<string, OperateResult>()
-      for (const row of rest) {
-        if (row.type !== 'outcome') continue
-        const result = await told(fromText(decodeEntry(row.bytes)))
-        results.set(result.target, result)
-      }
-      return { operation: operation.id, index: intent.index, results: [...results.values()] }
-    },
+    find: (operation) => findResponse(deps.database, operation),
 
     async operationAt(index) {
-      const row = await database.query
+      const row = await deps.database.query
         .selectFrom('log_entry')
         .select(['index', 'bytes'])
         .where('index', '=', index)
@@ -125,9 +68,88 @@ export function createOutcomes(deps: {
   }
 }
 
+async function appendOutcome(
+  deps: OutcomesDeps,
+  tx: Tx,
+  operation: Operation,
+  row: TargetResult,
+): Promise<void> {
+  const signed = row.signed ?? (await signOutcome(deps, operation, row))
+  await deps.ledger.append(tx, { type: 'outcome', operation: operation.id, signed })
+  // A host that signed `unknown` has forgotten the operation, so it is not asked again.
+  if (row.result === 'unknown' && row.signed === undefined && row.target !== '')
+    await tx
+      .insertInto('unknown_outcome')
+      .values({ operation: operation.id, target: row.target })
+      .execute()
+}
+
+function signOutcome(
+  { issuer, fleet, clock }: OutcomesDeps,
+  operation: Operation,
+  row: TargetResult,
+): Promise<Signed> {
+  return signStatement(issuer, 'outcome', {
+    fleet,
+    operation: operation.id,
+    verb: operation.verb,
+    target: row.target,
+    result: row.result,
+    detail: outcomeDetail(row),
+    at: rfc3339(clock.now()),
+  })
+}
+
+async function findResponse(
+  database: Database,
+  operation: Operation,
+): Promise<OperateResponse | undefined> {
+  const rows = await database.query
+    .selectFrom('log_entry')
+    .select(['index', 'bytes', 'type'])
+    .where('operation', '=', operation.id)
+    .orderBy('index')
+    .execute()
+  const [intent, ...rest] = rows
+  if (intent === undefined) return undefined
+  requireSame(fromText(decodeEntry(intent.bytes)), operation)
+  if (rest.length === 0) throw operationError('operation.in-progress', { operation: operation.id })
+  // An unknown outcome is followed by the one that its host signed when it was back.
+  const results = new Map<string, OperateResult>()
+  for (const row of rest) {
+    if (row.type !== 'outcome') continue
+    const result = await loggedResult(database, fromText(decodeEntry(row.bytes)))
+    results.set(result.target, result)
+  }
+  return { operation: operation.id, index: intent.index, results: [...results.values()] }
+}
+
+/** The result that the caller got when the outcome was logged. */
+async function loggedResult(database: Database, signed: Signed): Promise<OperateResult> {
+  const outcome = readSigned(signed, 'outcome')
+  const host = await database.query
+    .selectFrom('agent')
+    .select(['name', 'public_key'])
+    .where('id', '=', outcome.target)
+    .executeTakeFirst()
+  return host !== undefined && Buffer.from(host.public_key).equals(signed.key)
+    ? publicResult({ target: outcome.target, ...hostResult(host.name, outcome) })
+    : ownResult(outcome)
+}
+
+/** The result in an outcome that {@link signOutcome} made. */
+function ownResult({ target, result, detail: { error, ...detail } }: Outcome): OperateResult {
+  const plain = Object.entries(detail).map(([key, value]) => {
+    const { success, data } = plainValue.safeParse(value)
+    return [key, success ? data : JSON.stringify(value)] as const
+  })
+  const known = operateResult.shape.error.safeParse(error).data
+  return defined({ target, result, detail: Object.fromEntries(plain), error: known })
+}
+
 /**
- * The operation whose intent an entry holds. Throws if it is of another fleet, or of a version with
- * other verbs.
+ * The operation whose intent an entry holds. Throws for an intent of another fleet, or of a version
+ * with other verbs.
  */
 export function readOperation(
   fleet: FleetId,
@@ -147,78 +169,38 @@ export function readOperation(
   }
 }
 
-/** Refuses another order under the id of an earlier one. */
+/** Rejects another intent with the id of an earlier one. @throws operation.reused-id */
 export function requireSame(earlier: Signed, operation: Operation): void {
   if (!Buffer.from(earlier.statement).equals(operation.signed.statement))
     throw operationError('operation.reused-id', { operation: operation.id })
 }
 
-/** What the caller learns of a result. */
-export function publicResult(row: TargetResult): OperateResult {
-  const plain = (data: Readonly<Record<string, unknown>>): OperateResult['detail'] =>
-    Object.fromEntries(
-      Object.entries(data).map(([key, value]) => [
-        key,
-        Array.isArray(value) ? value.map(String) : (value as string | number | boolean | null),
-      ]),
-    )
-  return {
-    target: row.target,
-    result: row.result,
-    detail: plain(row.detail),
-    ...(row.error ? { error: { code: row.error.code, data: plain(row.error.data) } } : {}),
-  }
+/** Verb and targets of an operation, as errors name them. */
+export const named = ({ verb, targets }: Operation) => ({ verb, target: targets.join(', ') })
+
+export function responseOf(
+  operation: Operation,
+  index: number,
+  results: readonly TargetResult[],
+): OperateResponse {
+  return { operation: operation.id, index, results: results.map(publicResult) }
 }
 
-function resultOf(outcome: Outcome): OperateResult {
-  const { error, ...detail } = outcome.detail as Record<string, Json>
-  return {
-    target: outcome.target,
-    result: outcome.result,
-    detail: detail as OperateResult['detail'],
-    ...(error ? { error: error as unknown as NonNullable<OperateResult['error']> } : {}),
-  }
+/** The part of a result that the caller gets. */
+export function publicResult({ target, result, detail, error }: TargetResult): OperateResult {
+  return defined({
+    target,
+    result,
+    detail: plainData(detail),
+    error: error && { code: error.code, data: plainData(error.data) },
+  })
 }
 
-/** Statements hold whole numbers and well-formed text only. */
-function statementValues(values: Readonly<Record<string, ErrorValue>>): Record<string, Json> {
+function plainData(data: ErrorData): OperateResult['detail'] {
   return Object.fromEntries(
-    Object.entries(values).map(([key, value]) => [key, statementValue(value)]),
-  )
-}
-
-function statementValue(value: ErrorValue): Json {
-  if (typeof value === 'string') return value.toWellFormed()
-  if (typeof value === 'number') return Number.isSafeInteger(value) ? value + 0 : String(value)
-  return Array.isArray(value) ? value.map((item: string) => item.toWellFormed()) : value
-}
-
-/**
- * Of a statement's 48 KiB and of an entry's 64 KiB, in which the statement is text once more; the
- * rest is for what names the operation.
- */
-const MAX_DETAIL_BYTES = 40 * KIB
-
-/**
- * An outcome must fit into the log, whatever a handler found worth telling: lists are cut to ever
- * fewer items, texts to ever fewer characters.
- */
-function bounded(detail: Record<string, Json>): JsonObject {
-  for (let most = 1024; ; most = Math.floor(most / 2)) {
-    const cut = most === 1024 ? detail : (shortened(detail, most) as JsonObject)
-    // As the entry holds it: quotes and line ends are escaped twice there.
-    if (Buffer.byteLength(JSON.stringify(canonicalJson(cut))) <= MAX_DETAIL_BYTES) return cut
-  }
-}
-
-function shortened(value: Json, most: number): Json {
-  if (typeof value === 'string')
-    return value.length > most ? value.slice(0, most).toWellFormed() : value
-  if (Array.isArray(value)) return value.slice(0, most).map((item: Json) => shortened(item, most))
-  if (value === null || typeof value !== 'object') return value
-  return Object.fromEntries(
-    Object.entries(value)
-      .slice(0, most)
-      .map(([key, item]) => [key, shortened(item, most)]),
+    Object.entries(data).map(([key, value]) => [
+      key,
+      typeof value === 'object' && value !== null ? [...value] : value,
+    ]),
   )
 }

@@ -1,39 +1,33 @@
 /**
- * Intent → act → outcome, for every operation that changes something, in this one place: the intent
- * is checked and authorised (accept.ts); it is logged with the rows that it needs, in one
- * transaction; a checkpoint over it is signed and durable; the verb's handler acts; the outcomes
- * are logged; the caller gets them. A verb that changes only the database is one transaction with
- * both entries. An operation that is sent again joins the one under way, or gets the logged
- * outcomes; it never acts twice.
+ * Intent, act, outcome: the order of every operation. accept.ts checks and authorises the intent.
+ * A verb that changes only the database is one transaction (record.ts); the others log their
+ * intent, act, and log the outcomes (act.ts). An operation that is sent again joins the one that is
+ * under way, or gets the logged outcomes. It never acts twice.
  */
 import type { OperateResponse } from '../../protocols/control/messages.ts'
+import type { Verb } from '../../protocols/control/verbs.ts'
 import type { Clock } from '../../shared/clock.ts'
-import { MusterError } from '../../shared/errors.ts'
+import { SingleFlight } from '../../shared/concurrency/single-flight.ts'
 import type { OperationId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
-import { ledgerError } from '../audit/errors.ts'
 import type { Ledger } from '../audit/ledger.ts'
-import type { OpenIntent } from '../audit/open-intents.ts'
 import { requireWritable } from '../audit/writable.ts'
 import type { Database } from '../database/database.ts'
-import { databaseError } from '../database/errors.ts'
-import { outcomeError } from '../outcomes/errors.ts'
-import { failed, type TargetResult } from '../outcomes/result.ts'
-import { type AcceptDeps, acceptIntent, authorizeTargets } from './accept.ts'
+import { type AcceptDeps, acceptIntent } from './accept.ts'
+import { performAct } from './act.ts'
 import { operationError } from './errors.ts'
-import { type Acting, laterOperations } from './fence.ts'
-import type {
-  ActHandler,
-  LoggedOperation,
-  OperateContext,
-  Operation,
-  RecordHandler,
-  Tx,
-  VerbHandler,
-  VerbHandlers,
+import type { Acting } from './fence.ts'
+import {
+  type ActHandler,
+  handlerOf,
+  type OperateContext,
+  type Operation,
+  type VerbHandlers,
 } from './operation.ts'
-import { type Outcomes, publicResult, requireSame } from './outcomes.ts'
+import { type Outcomes, requireSame } from './outcomes.ts'
+import { performRecord } from './record.ts'
+import { type CloseIntent, closeIntent, recoverIntents } from './recover.ts'
 import { settleEarlier } from './settle-earlier.ts'
 
 export interface OperationsDeps extends AcceptDeps {
@@ -50,345 +44,120 @@ export interface OperationsDeps extends AcceptDeps {
 export interface Operations {
   perform(signed: Signed, context: OperateContext): Promise<OperateResponse>
   /**
-   * Closes the intents that a crash left open, by probing what really happened; those of hosts once
-   * the hosts may be connected again.
-   * @returns how many it closed: fewer than there are if the signal aborted, or if there are some
-   * that this version cannot read, which the log tells
+   * Closes the intents that a crash left open, after a probe of each. Intents for hosts come last,
+   * when hosts can be connected again.
+   * @returns the number of closed intents. It is smaller than the number of open ones if the signal
+   * aborted, or if this version cannot read some, which are logged.
    * @throws database.*, ledger.*
    */
   recover(signal: AbortSignal, which: (verb: string) => boolean): Promise<number>
-  /** Resolves once nothing is under way; does not start waiting for what begins later. */
+  /** Resolves when the operations that are under way now have ended. */
   idle(): Promise<void>
 }
 
+interface UnderWay {
+  readonly operation: Operation
+  readonly running: Promise<OperateResponse>
+}
+
+/** What the operations of this process know of each other. */
+interface Current {
+  /** Operations that this process carries out, from before their intents are logged. */
+  readonly acting: Map<OperationId, Acting>
+  readonly close: CloseIntent
+}
+
 export function createOperations(deps: OperationsDeps): Operations {
-  // Owned by perform(): operations under way in this process, by id.
-  const underWay = new Map<
-    OperationId,
-    { operation: Operation; running: Promise<OperateResponse> }
-  >()
-  // Owned by close(): open operations that are being closed, by id.
-  const closing = new Map<OperationId, Promise<void>>()
-  // Owned by begin(): operations that this process carries out, from before their intents are
-  // logged.
+  // Owned by perform().
+  const underWay = new Map<OperationId, UnderWay>()
   const acting = new Map<OperationId, Acting>()
+  const closing = new SingleFlight<OperationId, void>()
+  const close: CloseIntent = (open, signal) =>
+    closing.run(open.operation, () => closeIntent(deps, open, acting.values(), signal))
 
-  const perform = async (signed: Signed, context: OperateContext): Promise<OperateResponse> => {
-    const operation = await acceptIntent(deps, signed, context)
-    const joined = underWay.get(operation.id)
-    if (joined) {
-      requireSame(joined.operation.signed, operation)
-      return joined.running
-    }
-    const running = start(operation, context).finally(() => underWay.delete(operation.id))
-    underWay.set(operation.id, { operation, running })
-    return running
-  }
-
-  const start = async (operation: Operation, context: OperateContext): Promise<OperateResponse> => {
-    try {
-      const before = await deps.outcomes.find(operation)
-      if (before) return before
-      await requireWritable(deps.ledger)
-      const handler = deps.handlers[operation.verb]
-      return handler.kind === 'record'
-        ? await record(deps, handler, operation)
-        : await begin(handler, operation, context)
-    } catch (error) {
-      if (!operationError.is(error, 'operation.in-progress')) throw error
-      // Left open by this coordinator, and nobody is at it: its outcome is found out now. Else
-      // another one has it, or has just finished it.
-      const open = (await deps.ledger.openIntents()).find(
-        (intent) => intent.operation === operation.id,
-      )
-      if (open !== undefined) await close(open, context.signal)
-      return (await deps.outcomes.find(operation)) as OperateResponse
-    }
-  }
-
-  /**
-   * Earlier operations on the same target are settled first, so that none of them is left to undo
-   * this one.
-   */
-  const begin = async (
-    handler: ActHandler<never>,
-    operation: Operation,
-    context: OperateContext,
-  ): Promise<OperateResponse> => {
-    const mine: Acting = { operation, begun: false, index: undefined }
-    acting.set(operation.id, mine)
-    try {
-      await settleEarlier(deps, { handler, operation, acting, close }, context.signal)
-      mine.begun = true
-      return await act(deps, handler, mine, context)
-    } finally {
-      acting.delete(operation.id)
-    }
-  }
-
-  /** Finds out what became of an open operation and logs it. Joins whoever is at it. */
-  const close = (open: OpenIntent, signal: AbortSignal): Promise<void> => {
-    const joined = closing.get(open.operation)
-    if (joined) return joined
-    const running = settleOpen(deps, open, acting, signal).finally(() =>
-      closing.delete(open.operation),
-    )
-    closing.set(open.operation, running)
-    return running
-  }
-
-  const recover = async (
-    signal: AbortSignal,
-    which: (verb: string) => boolean,
-  ): Promise<number> => {
-    const open = (await deps.ledger.openIntents()).filter(
-      (intent) => which(intent.verb) && !underWay.has(intent.operation),
-    )
-    let closed = 0
-    for (const intent of open) {
-      try {
-        await close(intent, signal)
-        closed += 1
-      } catch (error) {
-        if (signal.aborted) return closed
-        if (databaseError.is(error) || ledgerError.is(error)) throw error
-        // One that cannot be read, such as one that another version began, must keep neither the
-        // others nor the coordinator from going on.
-        const { operation, verb, index } = intent
-        deps.log.error(
-          { operation, verb, index, error },
-          'an open operation cannot be closed; start the version that began it',
-        )
+  return {
+    async perform(signed, context) {
+      const operation = await acceptIntent(deps, signed, context)
+      const joined = underWay.get(operation.id)
+      if (joined) {
+        requireSame(joined.operation.signed, operation)
+        return joined.running
       }
-    }
-    return closed
-  }
+      const running = performOnce(deps, { acting, close }, operation, context).finally(() =>
+        underWay.delete(operation.id),
+      )
+      underWay.set(operation.id, { operation, running })
+      return running
+    },
 
-  const idle = async (): Promise<void> => {
-    await Promise.allSettled([...underWay.values()].map(({ running }) => running))
-  }
+    recover: (signal, which) =>
+      recoverIntents(
+        deps,
+        { close, which: ({ verb, operation }) => which(verb) && !underWay.has(operation) },
+        signal,
+      ),
 
-  return { perform, recover, idle }
+    async idle() {
+      await Promise.allSettled([...underWay.values()].map(({ running }) => running))
+    },
+  }
 }
 
-async function record(
+/** Performs the operation, unless it was performed before. */
+async function performOnce<V extends Verb>(
   deps: OperationsDeps,
-  handler: RecordHandler<never>,
-  operation: Operation,
-): Promise<OperateResponse> {
-  const { index, results } = await deps.database.transaction(async (tx) => {
-    const at = deps.clock.now()
-    const index = await logIntent(deps, tx, operation)
-    const results = await handler.record(tx, operation as never, at)
-    await deps.outcomes.append(tx, operation, results)
-    return { index, results }
-  })
-  // Crash here: intent, change and outcome are all durable; only the caller does not know, and
-  // learns it by sending the same operation again.
-  try {
-    await deps.ledger.checkpoint()
-  } catch (error) {
-    if (!(error instanceof MusterError) || deps.ledger.frozen() !== undefined) throw error
-    throw operationError(
-      'operation.done-unsigned',
-      { ...named(operation), reason: error.message },
-      { cause: error },
-    )
-  } finally {
-    // Signed or not, it holds: whoever lost a right must hear of it.
-    handler.announce?.(operation as never)
-  }
-  return response(operation, index, results)
-}
-
-async function act(
-  deps: OperationsDeps,
-  handler: ActHandler<never>,
-  mine: Acting,
+  current: Current,
+  operation: Operation<V>,
   context: OperateContext,
 ): Promise<OperateResponse> {
-  const { operation } = mine
-  await handler.check?.(operation as never)
-  const index = await deps.database.transaction(async (tx) => {
-    const index = await logIntent(deps, tx, operation)
-    await deps.ledger.openIntent(tx, { operation: operation.id, index, verb: operation.verb })
-    await handler.open?.(tx, operation as never, deps.clock.now())
-    return index
-  })
-  // Crash here: the intent is open and nothing was done. recover() probes, finds nothing, and logs
-  // that outcome.
-  mine.index = index
-  const logged: LoggedOperation = { ...operation, index }
-  await signIntent(deps, handler, logged)
-  const results = await settle(deps, logged, unclear, () =>
-    handler.act(logged as never, context),
-  ).catch((error: MusterError) => {
-    throw unlogged(operation, error)
-  })
-  if (deps.closing?.aborted === true && results.some((row) => row.result === 'unknown'))
-    throw operationError('operation.interrupted', { operation: operation.id })
-  // Crash here: it was done and the log does not say so. recover() probes and logs what it finds.
   try {
-    await conclude(deps, logged, results)
+    const before = await deps.outcomes.find(operation)
+    if (before) return before
+    await requireWritable(deps.ledger)
+    const handler = handlerOf(deps.handlers, operation)
+    return handler.kind === 'record'
+      ? await performRecord(deps, handler, operation)
+      : await actInOrder(deps, current, { handler, operation }, context)
   } catch (error) {
-    if (!(error instanceof MusterError)) throw error
-    throw unlogged(operation, error)
+    if (!operationError.is(error, 'operation.in-progress')) throw error
+    const earlier = await findEarlier(deps, current, operation, context.signal)
+    if (earlier === undefined) throw error
+    return earlier
   }
-  try {
-    await deps.ledger.checkpoint()
-  } catch (error) {
-    // The outcome is in the database, and the next change is not made before it is signed: whoever
-    // waits is told what is true.
-    if (!(error instanceof MusterError) || deps.ledger.frozen() !== undefined) throw error
-    deps.log.error({ operation: operation.id, error }, 'the outcome is logged and not signed yet')
-  }
-  return response(operation, index, results)
 }
 
 /**
- * Logs the intent under the lock of the log's head.
- * @throws operation.in-progress if another coordinator has logged it meanwhile, trust.denied if a
- * right was revoked meanwhile
+ * The response to an operation that is already in the log. If this coordinator left it open, it is
+ * closed now. Else another coordinator performs it, or has just finished.
  */
-async function logIntent(deps: OperationsDeps, tx: Tx, operation: Operation): Promise<number> {
-  const { index } = await deps.ledger.append(tx, {
-    type: entryType(operation),
-    operation: operation.id,
-    signed: operation.signed,
-  })
-  const earlier = await tx
-    .selectFrom('log_entry')
-    .select('index')
-    .where('operation', '=', operation.id)
-    .where('index', '<', index)
-    .limit(1)
-    .executeTakeFirst()
-  if (earlier !== undefined)
-    throw operationError('operation.in-progress', { operation: operation.id })
-  // With the head locked: a revocation stands before this entry and counts, or behind it.
-  await authorizeTargets(deps, operation, deps.clock.now(), tx)
-  return index
-}
-
-/**
- * Nothing is done before the intent stands in a signed log. Where it cannot be signed, that is the
- * outcome.
- */
-async function signIntent(
+async function findEarlier(
   deps: OperationsDeps,
-  handler: ActHandler<never>,
-  operation: LoggedOperation,
-): Promise<void> {
-  try {
-    await deps.ledger.checkpoint()
-  } catch (error) {
-    const unsigned = operationError('operation.unsigned', named(operation))
-    await conclude(deps, operation, failedAll(operation, unsigned), handler.abandon).catch(
-      (late: unknown) =>
-        deps.log.error(
-          { operation: operation.id, error: late },
-          'the intent stays open until the next start',
-        ),
-    )
-    throw error
-  }
-}
-
-async function settleOpen(
-  deps: OperationsDeps,
-  open: OpenIntent,
-  acting: ReadonlyMap<OperationId, Acting>,
-  signal: AbortSignal,
-): Promise<void> {
-  const operation = await deps.outcomes.operationAt(open.index)
-  // Which handler it is and what it takes go together by construction of the table; the type
-  // checker sees a union on both sides.
-  const handler: VerbHandler<never> = deps.handlers[operation.verb]
-  if (handler.kind !== 'act') throw new Error(`${operation.verb} is never open`)
-  const later = await laterOperations(deps, operation, acting.values())
-  const results = await settle(deps, operation, isDatabaseAway, () =>
-    handler.probe(operation as never, signal, later),
-  )
-  // A probe that was cut short has found nothing out: the intent stays open for the next start.
-  signal.throwIfAborted()
-  await conclude(deps, operation, results)
-  await deps.ledger.checkpoint()
-  deps.log.warn(
-    { operation: operation.id, verb: operation.verb, results: results.map((row) => row.result) },
-    'closed an operation that was left open',
-  )
-}
-
-/**
- * Runs a handler; what it throws becomes the outcome of every target, except where that says
- * nothing about them.
- */
-async function settle(
-  deps: OperationsDeps,
-  operation: LoggedOperation,
-  saysNothing: (error: unknown) => error is MusterError,
-  run: () => Promise<TargetResult[]>,
-): Promise<TargetResult[]> {
-  try {
-    return await run()
-  } catch (error) {
-    if (saysNothing(error)) throw error
-    const known =
-      error instanceof MusterError
-        ? error
-        : outcomeError('operation.failed', named(operation), { cause: error })
-    deps.log[error instanceof MusterError ? 'warn' : 'error'](
-      { operation: operation.id, verb: operation.verb, error },
-      'operation failed',
-    )
-    return failedAll(operation, known)
-  }
-}
-
-/** The change may be there: the intent stays open, and a probe finds out. */
-const unclear = (error: unknown): error is MusterError =>
-  databaseError.is(error, 'database.outcome-unknown')
-
-/** A probe that could not ask the database has found nothing out. */
-const isDatabaseAway = (error: unknown): error is MusterError =>
-  unclear(error) ||
-  databaseError.is(error, 'database.unreachable') ||
-  databaseError.is(error, 'database.busy') ||
-  databaseError.is(error, 'database.full')
-
-const unlogged = (operation: Operation, error: MusterError): MusterError =>
-  operationError(
-    'operation.unlogged',
-    { ...named(operation), reason: error.message },
-    { cause: error },
-  )
-
-function failedAll(operation: LoggedOperation, error: MusterError): TargetResult[] {
-  const targets = operation.targets.length > 0 ? operation.targets : ['']
-  return targets.map((target) => failed(target, error))
-}
-
-async function conclude(
-  deps: OperationsDeps,
-  operation: LoggedOperation,
-  results: readonly TargetResult[],
-  also?: (tx: Tx, operation: never) => Promise<void>,
-): Promise<void> {
-  await deps.database.transaction(async (tx) => {
-    await deps.outcomes.append(tx, operation, results)
-    await deps.ledger.closeIntent(tx, operation.id)
-    await also?.(tx, operation as never)
-  })
-}
-
-const named = ({ verb, targets }: Operation) => ({ verb, target: targets.join(', ') })
-const entryType = (operation: Operation): 'intent' | 'policy' =>
-  operation.verb.startsWith('grant.') ? 'policy' : 'intent'
-
-function response(
+  { close }: Current,
   operation: Operation,
-  index: number,
-  results: readonly TargetResult[],
-): OperateResponse {
-  return { operation: operation.id, index, results: results.map(publicResult) }
+  signal: AbortSignal,
+): Promise<OperateResponse | undefined> {
+  const intents = await deps.ledger.openIntents()
+  const open = intents.find((intent) => intent.operation === operation.id)
+  if (open !== undefined) await close(open, signal)
+  return deps.outcomes.find(operation)
+}
+
+/** Settles earlier operations on the same target first, so that none of them undoes this one. */
+async function actInOrder<V extends Verb>(
+  deps: OperationsDeps,
+  { acting, close }: Current,
+  { handler, operation }: { handler: ActHandler<V>; operation: Operation<V> },
+  context: OperateContext,
+): Promise<OperateResponse> {
+  const mine: Acting = { operation, begun: false, index: undefined }
+  acting.set(operation.id, mine)
+  try {
+    const { patience } = handler
+    await settleEarlier(deps, { patience, operation, acting, close }, context.signal)
+    mine.begun = true
+    const logged = (index: number): void => void (mine.index = index)
+    return await performAct(deps, { handler, operation, logged }, context)
+  } finally {
+    acting.delete(operation.id)
+  }
 }

@@ -1,18 +1,15 @@
-/**
- * What stands between an operation and its beginning: earlier ones on the same target that have no
- * outcome yet.
- */
+/** Settles earlier operations on the same target that have no outcome yet. */
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
-import type { OperationId } from '../../shared/ids.ts'
 import { ledgerError } from '../audit/errors.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import type { OpenIntent } from '../audit/open-intents.ts'
 import { databaseError } from '../database/errors.ts'
 import { operationError } from './errors.ts'
-import { type Acting, touchedBy } from './fence.ts'
-import type { ActHandler, Operation, VerbHandlers } from './operation.ts'
+import { type ActingById, touchedBy } from './fence.ts'
+import type { Operation, VerbHandlers } from './operation.ts'
 import type { Outcomes } from './outcomes.ts'
+import type { CloseIntent } from './recover.ts'
 
 export interface SettleEarlierDeps {
   readonly ledger: Ledger
@@ -23,34 +20,33 @@ export interface SettleEarlierDeps {
 }
 
 /**
- * Settles the open operations that touch what `operation` touches. Those that this process carries
- * out are not open in this sense: publishing and deleting check in their own transactions what
- * changed meanwhile.
+ * Settles the open operations that touch what `operation` touches. Operations in `acting` are
+ * skipped: publishing and deleting check in their own transactions what changed meanwhile.
  * @throws operation.unsettled
  */
 export async function settleEarlier(
   deps: SettleEarlierDeps,
   given: {
-    readonly handler: ActHandler<never>
     readonly operation: Operation
-    readonly acting: ReadonlyMap<OperationId, Acting>
-    readonly close: (open: OpenIntent, signal: AbortSignal) => Promise<void>
+    /** The longest wait for each of them, in milliseconds. */
+    readonly patience: number | undefined
+    readonly acting: ActingById
+    readonly close: CloseIntent
   },
   signal: AbortSignal,
 ): Promise<void> {
-  const { handler, operation } = given
+  const { operation, patience } = given
   const touched = new Set(touchedBy(deps.handlers, operation))
   if (touched.size === 0) return
   for (const open of await deps.ledger.openIntents()) {
     if (given.acting.has(open.operation)) continue
-    const earlier = await deps.outcomes.operationAt(open.index).catch(unreadable)
+    const earlier = await deps.outcomes.operationAt(open.index).catch(skipUnreadable)
     if (earlier === undefined) continue
     if (!touchedBy(deps.handlers, earlier).some((name) => touched.has(name))) continue
-    // Not with the caller's signal: what is found out belongs into the log although the caller has
-    // gone.
+    // Not the caller's signal: the log needs the outcome although the caller has left.
     const settled = given.close(open, deps.closing ?? new AbortController().signal)
     try {
-      await within(settled, { clock: deps.clock, ms: handler.patience, signal })
+      await waitAtMost(settled, { clock: deps.clock, ms: patience, signal })
     } catch (error) {
       signal.throwIfAborted()
       if (ledgerError.is(error, 'ledger.intent-closed')) continue
@@ -70,16 +66,16 @@ function unsettled(operation: Operation, open: OpenIntent, cause: MusterError): 
   )
 }
 
-/** An intent of another version names nothing that this one could settle. */
-function unreadable(error: unknown): undefined {
+/** An intent of another version names nothing that this version could settle. */
+function skipUnreadable(error: unknown): undefined {
   if (databaseError.is(error)) throw error
 }
 
 /**
- * Waits for `work`, at most `ms` milliseconds; the work goes on after that. @throws what `work`
+ * Waits for `work`, at most `ms` milliseconds. The work continues after that. @throws what `work`
  * throws, or the signal's reason
  */
-function within(
+function waitAtMost(
   work: Promise<void>,
   { clock, ms, signal }: { clock: Clock; ms: number | undefined; signal: AbortSignal },
 ): Promise<void> {

@@ -196,6 +196,7 @@ export const VERBS = {
 } as const satisfies Record<string, VerbSpec>
 
 export type Verb = keyof typeof VERBS
-export type ArgumentsOf<V extends Verb> = z.infer<(typeof VERBS)[V]['arguments']>
+type VerbArguments = { readonly [V in Verb]: z.infer<(typeof VERBS)[V]['arguments']> }
+export type ArgumentsOf<V extends Verb> = VerbArguments[V]
 
 export const isVerb = (text: string): text is Verb => Object.hasOwn(VERBS, text)

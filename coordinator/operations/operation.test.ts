@@ -1,0 +1,20 @@
+/** The types of the table of verbs. The compiler is what is tested here. */
+import { test } from 'node:test'
+import type { ActHandler, VerbHandlers } from './operation.ts'
+
+declare const all: VerbHandlers
+declare const start: ActHandler<'run.start'>
+
+/** Never called. */
+export function misuse(): readonly VerbHandlers[] {
+  const { 'run.stop': stop, ...others } = all
+  return [
+    // @ts-expect-error the verb run.stop has no handler
+    others,
+    // @ts-expect-error the handler is for the arguments of another verb
+    { ...others, 'run.stop': start },
+    { ...others, 'run.stop': stop },
+  ]
+}
+
+test('a table without a verb, or with the handler of another verb, does not compile', () => {})

@@ -1,0 +1,63 @@
+/** The detail of an outcome statement. It must fit into the log, however much a handler reports. */
+import { canonicalJson, type Json } from '../../shared/canonical-json.ts'
+import type { ErrorData, ErrorValue } from '../../shared/errors.ts'
+import type { JsonObject } from '../../shared/trust/fields.ts'
+import { KIB } from '../../shared/units.ts'
+import type { TargetResult } from '../outcomes/result.ts'
+
+/**
+ * A statement has at most 48 KiB, and an entry, which holds it as text, 64 KiB. The rest is for the
+ * fields that name the operation.
+ */
+const MAX_DETAIL_BYTES = 40 * KIB
+
+/** Items of a list and characters of a text, before anything is cut. */
+const MAX_ITEMS = 1024
+
+/** Detail and error of a result. Lists and texts are cut until they fit. */
+export function outcomeDetail({ detail, error }: TargetResult): JsonObject {
+  const values = statementValues(detail)
+  const whole: JsonObject = error
+    ? { ...values, error: { code: error.code, data: statementValues(error.data) } }
+    : values
+  let fitting = whole
+  for (let most = MAX_ITEMS / 2; !fits(fitting); most = Math.floor(most / 2))
+    fitting = cutObject(whole, most)
+  return fitting
+}
+
+/** The entry holds the statement as text, so quotes and line ends are escaped twice there. */
+const fits = (detail: JsonObject): boolean =>
+  Buffer.byteLength(JSON.stringify(canonicalJson(detail))) <= MAX_DETAIL_BYTES
+
+/** Statements hold only whole numbers and well-formed text. */
+function statementValues(values: ErrorData): JsonObject {
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]) => [key, statementValue(value)]),
+  )
+}
+
+function statementValue(value: ErrorValue): Json {
+  if (typeof value === 'string') return value.toWellFormed()
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? value + 0 : String(value)
+  if (typeof value === 'boolean' || value === null) return value
+  return value.map((item) => item.toWellFormed())
+}
+
+const cutObject = (value: JsonObject, most: number): JsonObject =>
+  Object.fromEntries(
+    Object.entries(value)
+      .slice(0, most)
+      .map(([key, item]) => [key, cutValue(item, most)]),
+  )
+
+function cutValue(value: Json, most: number): Json {
+  if (typeof value === 'string')
+    return value.length > most ? value.slice(0, most).toWellFormed() : value
+  if (value === null || typeof value !== 'object') return value
+  return isList(value)
+    ? value.slice(0, most).map((item) => cutValue(item, most))
+    : cutObject(value, most)
+}
+
+const isList = (value: Json): value is readonly Json[] => Array.isArray(value)

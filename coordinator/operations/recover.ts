@@ -1,0 +1,73 @@
+/**
+ * Closes operations that a crash left open. The probe of the verb finds out what happened, and the
+ * log gets its results as outcomes.
+ */
+import type { Verb } from '../../protocols/control/verbs.ts'
+import { ledgerError } from '../audit/errors.ts'
+import type { OpenIntent } from '../audit/open-intents.ts'
+import { databaseError } from '../database/errors.ts'
+import { concludeOperation, type ConcludeDeps, isDatabaseAway, resultsOf } from './conclude.ts'
+import { type Acting, type FenceDeps, laterOperations } from './fence.ts'
+import { handlerOf, type LoggedOperation } from './operation.ts'
+
+export type RecoverDeps = ConcludeDeps & FenceDeps
+
+/** Closes one open intent. A second caller joins the first. */
+export type CloseIntent = (open: OpenIntent, signal: AbortSignal) => Promise<void>
+
+/** Closes the open intents that `which` selects. @returns the number of closed intents */
+export async function recoverIntents(
+  deps: RecoverDeps,
+  options: { readonly close: CloseIntent; readonly which: (intent: OpenIntent) => boolean },
+  signal: AbortSignal,
+): Promise<number> {
+  let closed = 0
+  for (const intent of (await deps.ledger.openIntents()).filter(options.which)) {
+    try {
+      await options.close(intent, signal)
+      closed += 1
+    } catch (error) {
+      if (signal.aborted) return closed
+      if (databaseError.is(error) || ledgerError.is(error)) throw error
+      // This version can't read it, for example because another version began it. The others are
+      // closed all the same, and the coordinator starts.
+      const { operation, verb, index } = intent
+      deps.log.error(
+        { operation, verb, index, error },
+        'an open operation cannot be closed; start the version that began it',
+      )
+    }
+  }
+  return closed
+}
+
+/** Probes one open operation and logs its outcome. `acting`: the operations of this process. */
+export async function closeIntent(
+  deps: RecoverDeps,
+  open: OpenIntent,
+  acting: Iterable<Acting>,
+  signal: AbortSignal,
+): Promise<void> {
+  const operation = await deps.outcomes.operationAt(open.index)
+  const results = await probeOperation(deps, operation, acting, signal)
+  // A probe that was cut short has found nothing out: the intent stays open for the next start.
+  signal.throwIfAborted()
+  await concludeOperation(deps, operation, results)
+  await deps.ledger.checkpoint()
+  deps.log.warn(
+    { operation: operation.id, verb: operation.verb, results: results.map((row) => row.result) },
+    'closed an operation that was left open',
+  )
+}
+
+async function probeOperation<V extends Verb>(
+  deps: RecoverDeps,
+  operation: LoggedOperation<V>,
+  acting: Iterable<Acting>,
+  signal: AbortSignal,
+) {
+  const handler = handlerOf(deps.handlers, operation)
+  if (handler.kind !== 'act') throw new Error(`${operation.verb} is never open`)
+  const later = await laterOperations(deps, operation, acting)
+  return resultsOf(deps, operation, isDatabaseAway, () => handler.probe(operation, signal, later))
+}
