@@ -1,20 +1,21 @@
 /**
- * Requests to one upstream. The connections that carry a repository's credentials belong to that
- * repository and its origin alone (RS-25, RS-26); a redirect to another origin goes over
- * connections without any, and only to addresses that it may lead to. TLS is always verified;
- * nothing is decoded on the way, so the bytes are the file's.
+ * Requests to one upstream. Connections with a repository's credentials belong to this repository
+ * and its origin (RS-25, RS-26). A redirect to another origin uses connections without credentials,
+ * only to permitted addresses. TLS is always verified, and no body is decoded.
  */
 import { lookup as systemLookup, type LookupAddress } from 'node:dns'
-import { isIP } from 'node:net'
+import { isIP, type LookupFunction } from 'node:net'
 import { Agent, type Dispatcher } from 'undici'
+import { defined } from '../../../shared/defined.ts'
+import { errno } from '../../../shared/errno.ts'
 import { mirrorError } from '../model/errors.ts'
 import { mayRedirect, type Reach, reachOf, redirectTarget, shownAddress } from './address.ts'
 import type { Credentials } from './credentials.ts'
 import { requestFailure } from './failure.ts'
 
-/** Time for name, connection and TLS; a server that is there needs a fraction. */
+/** Time for name, connection and TLS. A working server needs a fraction of it. */
 const CONNECT_TIMEOUT_MS = 20_000
-/** All headers of an answer together. */
+/** The total size of the headers of an answer. */
 const MAX_HEADER_BYTES = 32 * 1024
 
 const USER_AGENT = 'muster (repository mirror)'
@@ -22,25 +23,25 @@ const USER_AGENT = 'muster (repository mirror)'
 export interface ConnectionOptions {
   readonly base: URL
   readonly credentials: Credentials
-  /** Requests in flight at once. */
+  /** How many requests may run at the same time. */
   readonly connections: number
-  /** Milliseconds without a byte after which an attempt is given up. */
+  /** Milliseconds without a byte after which a request fails. */
   readonly idleMs: number
 }
 
 export interface Answer {
   readonly status: number
-  /** Lower-case names; of a repeated header the first value. */
+  /** Names in lower case. For a repeated header, its first value. */
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: AsyncIterable<Uint8Array> & { destroy(error?: Error): unknown }
-  /** Where it came from in the end, for errors. */
+  /** The address after all redirects, for errors. */
   readonly url: string
 }
 
 export interface Connection {
   /**
-   * GET, with redirects followed. @throws `mirror.unreachable`, `.tls`, `.redirect`; or the reason
-   * of `signal`
+   * GET; follows redirects.
+   * @throws mirror.unreachable, mirror.tls, mirror.redirect, the signal's reason
    */
   get(
     url: URL,
@@ -51,85 +52,95 @@ export interface Connection {
 
 export function openConnection(options: ConnectionOptions): Connection {
   const { base, credentials } = options
-  const shared = {
-    connections: options.connections,
-    headersTimeout: options.idleMs,
-    bodyTimeout: options.idleMs,
-    maxHeaderSize: MAX_HEADER_BYTES,
-    // One request at a time on a connection: a stalled file must not hold up another. HTTP/2 would
-    // share one for all.
-    pipelining: 1,
-    allowH2: false,
-  }
-  const tls = { timeout: CONNECT_TIMEOUT_MS, minVersion: 'TLSv1.2' as const }
-  const own = new Agent({
-    ...shared,
-    connect: {
-      ...tls,
-      ...credentials.tls,
-      ...(credentials.ca === undefined ? {} : { ca: credentials.ca }),
-    },
-  })
-  // Made at the first redirect to another origin. `reach` is that of the base address once it is
-  // known.
-  let foreign: Agent | undefined
-  let reach: Promise<Reach> | undefined
+  const own = openAgent(options, defined({ ...credentials.tls, ca: credentials.ca }))
+  const foreign = openForeign(options)
+  const authorization = defined({ authorization: credentials.authorization })
 
-  const dispatch = async (
+  const request = async (
     url: URL,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<Dispatcher.ResponseData> => {
-    if (url.origin === base.origin) {
-      const authorization =
-        credentials.authorization === undefined ? {} : { authorization: credentials.authorization }
-      return own.request({ ...target(url), headers: { ...headers, ...authorization }, signal })
-    }
-    reach ??= resolveReach(base.hostname)
-    const from = await reach
-    foreign ??= new Agent({ ...shared, connect: { ...tls, lookup: guardedLookup(from) as never } })
-    const literal = url.hostname.replace(/^\[|\]$/g, '')
-    if (isIP(literal) !== 0 && !mayRedirect(from, reachOf(literal))) throw innerAddress(base, url)
-    return foreign.request({ ...target(url), headers, signal })
+    const isOwn = url.origin === base.origin
+    const client = isOwn ? own : await foreign.agent(url)
+    const shown = isOwn ? { ...headers, ...authorization } : headers
+    return client.request({ ...target(url), headers: shown, signal })
   }
 
   return {
     async get(start, { headers = {}, signal }) {
+      const sent = { 'user-agent': USER_AGENT, 'accept-encoding': 'identity', ...headers }
       let url = start
       for (let hops = 0; ; hops += 1) {
-        let answer: Dispatcher.ResponseData
-        try {
-          answer = await dispatch(
-            url,
-            { 'user-agent': USER_AGENT, 'accept-encoding': 'identity', ...headers },
-            signal,
-          )
-        } catch (error) {
+        const response = await request(url, sent, signal).catch((error: unknown) => {
           signal.throwIfAborted()
-          if ((error as NodeJS.ErrnoException).code === INNER_ADDRESS) throw innerAddress(base, url)
+          if (errno(error) === INNER_ADDRESS) throw innerAddress(base, url)
           throw requestFailure(error, shownAddress(url))
-        }
-        // Destroying a body that nobody finished reading makes it emit an error; it must not be an
-        // unhandled one.
-        answer.body.on('error', () => {})
-        const first = firstValues(answer.headers)
-        if (![301, 302, 303, 307, 308].includes(answer.statusCode)) {
-          return {
-            status: answer.statusCode,
-            headers: first,
-            body: answer.body,
-            url: shownAddress(url),
-          }
-        }
-        // What a redirect says beside its address is never read.
-        answer.body.destroy()
-        url = redirectTarget(url, first.location, hops)
+        })
+        // A body that is destroyed before its end emits an error. Without a listener it would end
+        // the process.
+        response.body.on('error', () => {})
+        if (!REDIRECTS.includes(response.statusCode)) return answerOf(response, url)
+        // The body of a redirect is never read.
+        response.body.destroy()
+        url = redirectTarget(url, firstValues(response.headers).location, hops)
       }
     },
     async close() {
-      await Promise.all([own.destroy(), foreign?.destroy()])
+      await Promise.all([own.destroy(), foreign.close()])
     },
   }
+}
+
+/** Statuses that lead to another address. */
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308]
+
+function openAgent(
+  { connections, idleMs }: ConnectionOptions,
+  connect: Exclude<Agent.Options['connect'], Function | undefined>,
+): Agent {
+  return new Agent({
+    connections,
+    headersTimeout: idleMs,
+    bodyTimeout: idleMs,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    // One request at a time on a connection, so that a stalled file doesn't delay another. HTTP/2
+    // would share one connection.
+    pipelining: 1,
+    allowH2: false,
+    connect: { timeout: CONNECT_TIMEOUT_MS, minVersion: 'TLSv1.2', ...connect },
+  })
+}
+
+/** Connections without credentials to other origins, and only to permitted addresses. */
+interface Foreign {
+  /** @throws mirror.redirect if `url` has an inner address */
+  agent(url: URL): Promise<Agent>
+  close(): Promise<void>
+}
+
+/** Nothing is opened before the first redirect to another origin. */
+function openForeign(options: ConnectionOptions): Foreign {
+  const { base } = options
+  let reach: Promise<Reach> | undefined
+  let agent: Agent | undefined
+  return {
+    async agent(url) {
+      reach ??= resolveReach(base.hostname)
+      const from = await reach
+      agent ??= openAgent(options, { lookup: guardedLookup(from) })
+      const literal = url.hostname.replace(/^\[|\]$/g, '')
+      if (isIP(literal) !== 0 && !mayRedirect(from, reachOf(literal))) throw innerAddress(base, url)
+      return agent
+    },
+    async close() {
+      await agent?.destroy()
+    },
+  }
+}
+
+function answerOf({ statusCode, headers, body }: Dispatcher.ResponseData, url: URL): Answer {
+  return { status: statusCode, headers: firstValues(headers), body, url: shownAddress(url) }
 }
 
 function target(url: URL): { origin: string; path: string; method: 'GET' } {
@@ -150,11 +161,11 @@ function innerAddress(base: URL, to: URL): Error {
   return mirrorError('mirror.redirect', {
     url: shownAddress(base),
     to: shownAddress(to),
-    reason: 'it leads to an inner address that the upstream itself is not at',
+    reason: 'it leads to an inner address, and the upstream is not in that network',
   })
 }
 
-/** The most private address of a name: a server that has one may redirect within that network. */
+/** The most private reach of a name's addresses: redirects within that network are permitted. */
 async function resolveReach(hostname: string): Promise<Reach> {
   const literal = hostname.replace(/^\[|\]$/g, '')
   if (isIP(literal) !== 0) return reachOf(literal)
@@ -165,26 +176,19 @@ async function resolveReach(hostname: string): Promise<Reach> {
   return (['loopback', 'private'] as const).find((each) => reaches.includes(each)) ?? 'public'
 }
 
-type LookupCallback = (
-  error: Error | null,
-  address?: string | LookupAddress[],
-  family?: number,
-) => void
-
 /**
- * A resolver that keeps only addresses that may be redirected to. The connection is made to exactly
- * what this returns, so a name that resolves differently a moment later (DNS rebinding) changes
- * nothing.
+ * A resolver that returns only addresses to which a redirect may lead. The connection goes to
+ * exactly these, so a name that resolves differently later (DNS rebinding) has no effect.
  */
-function guardedLookup(from: Reach) {
-  return (hostname: string, options: { all?: boolean }, callback: LookupCallback): void => {
+function guardedLookup(from: Reach): LookupFunction {
+  return (hostname, options, callback) => {
     systemLookup(hostname, { ...options, all: true }, (error, addresses) => {
-      if (error !== null) return callback(error)
+      if (error !== null) return callback(error, [])
       const allowed = addresses.filter(({ address }) => mayRedirect(from, reachOf(address)))
-      if (allowed.length === 0)
-        return callback(Object.assign(new Error('inner address'), { code: INNER_ADDRESS }))
+      const [first] = allowed
+      if (first === undefined)
+        return callback(Object.assign(new Error('inner address'), { code: INNER_ADDRESS }), [])
       if (options.all === true) return callback(null, allowed)
-      const [first] = allowed as [LookupAddress]
       callback(null, first.address, first.family)
     })
   }

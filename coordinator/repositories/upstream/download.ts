@@ -1,14 +1,14 @@
 /**
- * One file of a repository into the pool: streamed, hashed on the way with BLAKE3 and with the
- * repository's own checksum, and kept only if both size and checksum are what the metadata says. A
- * file that comes wrong is fetched again a few times, because one bit flips on the way more often
- * than a publisher lies.
+ * Downloads one file of a repository into the pool. The pool keeps it only if size and checksum are
+ * those of the index. A file with other content is fetched a few times more, because it was more
+ * likely damaged on the way than published so.
  */
 import { backoffMs } from '../../../shared/concurrency/backoff.ts'
 import { blobError } from '../../../shared/blobs/errors.ts'
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import type { Clock } from '../../../shared/clock.ts'
-import type { Sha256 } from '../../../shared/ids.ts'
+import { defined } from '../../../shared/defined.ts'
+import { type Sha256, sha256Hex } from '../../../shared/ids.ts'
 import type { Random } from '../../../shared/random.ts'
 import type { BlobRecord } from '../model/blob.ts'
 import { mirrorError } from '../model/errors.ts'
@@ -18,7 +18,7 @@ import type { OnSyncEvent } from '../model/progress.ts'
 import type { Semaphore } from '../../../shared/concurrency/semaphore.ts'
 import type { Upstream } from './upstream.ts'
 
-/** How often a file is fetched that turns out not to be what is listed. */
+/** How often a file is fetched whose content differs from the index. */
 const DIGEST_TRIES = 3
 const DIGEST_BACKOFF = { baseMs: 500, maxMs: 5_000 }
 
@@ -28,7 +28,8 @@ export interface DownloadDeps {
   readonly clock: Clock
   readonly random: Random
   /**
-   * Requests to the upstream at once. Held while bytes come, not while the pool makes them durable.
+   * Limits the requests that run at the same time. A permit is held while bytes arrive, not while
+   * the pool makes them durable.
    */
   readonly semaphore: Semaphore
 }
@@ -36,24 +37,28 @@ export interface DownloadDeps {
 export interface WantedFile {
   readonly href: Href
   readonly checksum: Checksum
-  /** Bytes, where the metadata says so. */
+  /** Bytes, if the index lists them. */
   readonly size?: number
   readonly maxBytes: number
+}
+
+interface DownloadOptions {
+  readonly signal: AbortSignal
+  readonly onEvent: OnSyncEvent
 }
 
 export async function downloadFile(
   deps: DownloadDeps,
   wanted: WantedFile,
-  options: { signal: AbortSignal; onEvent: OnSyncEvent },
+  options: DownloadOptions,
 ): Promise<BlobRecord> {
   let path = wanted.href
   for (let tries = 1; ; tries += 1) {
     try {
-      return await once(deps, wanted, path, options)
+      return await fetchFile(deps, wanted, path, options)
     } catch (error) {
       options.signal.throwIfAborted()
-      // Some publishers percent-encode in metadata what others write literally; their file lies
-      // under the decoded name.
+      // Some publishers percent-encode paths in the index. Their files have the decoded names.
       const decoded = mirrorError.is(error, 'mirror.missing') ? decodedHref(path) : undefined
       if (decoded !== undefined && path === wanted.href) {
         path = decoded
@@ -67,66 +72,69 @@ export async function downloadFile(
   }
 }
 
-async function once(
+async function fetchFile(
   deps: DownloadDeps,
   wanted: WantedFile,
   path: Href,
-  options: { signal: AbortSignal; onEvent: OnSyncEvent },
+  { signal, onEvent }: DownloadOptions,
 ): Promise<BlobRecord> {
-  const { checksum, size, maxBytes } = wanted
-  const { signal, onEvent } = options
-  const expect = {
-    ...(size === undefined ? {} : { size }),
-    ...(checksum.kind === 'sha256' ? { sha256: checksum.value as Sha256 } : {}),
-  }
+  const { size, maxBytes } = wanted
   const release = await deps.semaphore.acquire(signal)
-  const over = new AbortController()
+  const stop = new AbortController()
   const source = deps.upstream.stream(path, {
-    ...(size === undefined ? {} : { size }),
+    ...defined({ size }),
     maxBytes,
-    signal: AbortSignal.any([signal, over.signal]),
+    signal: AbortSignal.any([signal, stop.signal]),
     onRetry: (notice) => onEvent({ type: 'retry', ...notice }),
   })
   try {
-    const taken = await deps.pool.ingest(watched(begun(source), wanted, onEvent, release), {
+    const bytes = reportProgress(startNow(source), wanted, onEvent, release)
+    const taken = await deps.pool.ingest(bytes, {
       maxBytes: size ?? maxBytes,
-      expect,
+      expect: expectedOf(wanted),
       signal,
     })
     onEvent({ type: 'fetched', file: wanted.href, bytes: taken.size })
     return { id: taken.id, sha256: taken.sha256, size: taken.size }
   } catch (error) {
-    if (blobError.is(error, 'blob.mismatch')) {
-      const { what, expected, got } = error.data
-      throw mirrorError(
-        'mirror.digest',
-        { file: wanted.href, kind: String(what), expected: String(expected), got: String(got) },
-        { cause: error },
-      )
-    }
-    if (blobError.is(error, 'blob.too-large'))
-      throw mirrorError(
-        'mirror.too-big',
-        { file: wanted.href, limit: size ?? maxBytes },
-        { cause: error },
-      )
-    throw error
+    throw ingestFailure(error, wanted)
   } finally {
     release()
-    // The pool may have given up before it read anything; the request that is on its way already
-    // must not outlive that.
-    over.abort()
+    // If the pool failed before it read anything, the request is still running. End it.
+    stop.abort()
     source.return(undefined).catch(() => {})
   }
 }
 
+function expectedOf({ checksum, size }: WantedFile): { size?: number; sha256?: Sha256 } {
+  return defined({
+    size,
+    sha256: checksum.kind === 'sha256' ? sha256Hex.parse(checksum.value) : undefined,
+  })
+}
+
+/** Our error for content that the pool rejects. */
+function ingestFailure(error: unknown, { href, size, maxBytes }: WantedFile): unknown {
+  if (blobError.is(error, 'blob.mismatch')) {
+    const { what, expected, got } = error.data
+    return mirrorError(
+      'mirror.digest',
+      { file: href, kind: String(what), expected: String(expected), got: String(got) },
+      { cause: error },
+    )
+  }
+  if (blobError.is(error, 'blob.too-large'))
+    return mirrorError('mirror.too-big', { file: href, limit: size ?? maxBytes }, { cause: error })
+  return error
+}
+
 /**
- * Asks for the first bytes at once, so that the request is on its way while the pool makes room for
+ * Requests the first bytes immediately, so that the request is sent while the pool makes room for
  * the file.
  */
-function begun(source: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+function startNow(source: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
   const first = source.next()
-  // If nobody comes to read, its failure is nobody's.
+  // If the pool never reads, this error is not needed.
   first.catch(() => {})
   return (async function* () {
     try {
@@ -141,10 +149,10 @@ function begun(source: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
 }
 
 /**
- * Reports how far the file is, gives the slot back when the last byte is there, and checks
- * checksums that the pool does not: a wrong one fails the source, so the pool keeps nothing.
+ * Reports the progress of a file and releases the permit after the last byte. Verifies checksums
+ * that the pool can't verify: a wrong one fails the source, so that the pool keeps nothing.
  */
-async function* watched(
+async function* reportProgress(
   source: AsyncIterable<Uint8Array>,
   wanted: WantedFile,
   onEvent: OnSyncEvent,

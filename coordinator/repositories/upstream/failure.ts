@@ -101,7 +101,7 @@ export function statusFailure(status: number, url: string): MusterError {
 }
 
 /** Whether the same request may succeed later by itself. */
-export function isRetryable(error: unknown): boolean {
+export function isRetryable(error: unknown): error is MusterError {
   if (!mirrorError.is(error) || !error.retryable) return false
   if (!mirrorError.is(error, 'mirror.status')) return !mirrorError.is(error, 'mirror.busy')
   const status = Number(error.data.status)

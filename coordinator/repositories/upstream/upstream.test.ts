@@ -9,7 +9,8 @@ import { baseAddress } from './address.ts'
 import { openConnection } from './connection.ts'
 import type { Credentials } from './credentials.ts'
 import { sendFile, testServer } from './testing.ts'
-import { createUpstream, type RetryNotice, type Upstream } from './upstream.ts'
+import type { RetryNotice } from './retries.ts'
+import { createUpstream, type Upstream } from './upstream.ts'
 
 const FILE = Buffer.from(
   Array.from({ length: 30_000 }, (_, index) => index.toString(36).padStart(4, '0')).join(''),
