@@ -31,7 +31,7 @@ export function artifactVerbs(deps: { pool: Pool; database: Database; clock: Clo
       return [done(blob, { size: stored.size, existed: stored.existed })]
     },
     async probe(operation) {
-      const { blob } = operation.arguments
+      const blob = blobId.parse(operation.arguments.blob)
       const recorded = await deps.database.query
         .selectFrom('blob')
         .select('size')
@@ -39,7 +39,7 @@ export function artifactVerbs(deps: { pool: Pool; database: Database; clock: Clo
         .executeTakeFirst()
       // Without its row it is content that nothing finds; without its file, a row that promises too
       // much.
-      if (recorded !== undefined && (await deps.pool.stat(blobId.parse(blob))) !== undefined)
+      if (recorded !== undefined && (await deps.pool.stat(blob)) !== undefined)
         return [done(blob, { size: recorded.size, recovered: true })]
       return [interrupted(operation, blob)]
     },

@@ -1,5 +1,6 @@
 /** Repositories, their versions and publications. All repositories share packages and blobs. */
 import type { Generated } from 'kysely'
+import type { BlobId, Sha256 } from '../../../shared/ids.ts'
 
 export interface MirrorTables {
   repository: RepositoryTable
@@ -57,9 +58,9 @@ export interface PackageTable {
   /**
    * SHA-256 of the package file; known once it was fetched, and earlier where it is the checksum.
    */
-  sha256: string | null
+  sha256: Sha256 | null
   /** Null until it was fetched. */
-  blob: string | null
+  blob: BlobId | null
   name: string
   epoch: number
   version: string
@@ -79,7 +80,7 @@ export interface PackageTable {
 export interface VersionFileTable {
   version: number
   path: string
-  blob: string
+  blob: BlobId
   size: number
   checksum: string | null
   checksum_type: string | null
@@ -150,8 +151,8 @@ export interface GenerationTable {
 }
 
 export interface BlobTable {
-  id: string
-  sha256: string
+  id: BlobId
+  sha256: Sha256
   size: number
   added_at: number
 }

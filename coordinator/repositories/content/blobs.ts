@@ -1,16 +1,15 @@
 /**
- * The database's record of what is in the pool: the index from the checksums that repositories name
- * to blob ids. A row may outlive its blob (a pool restored from a backup), so whoever is about to
- * rely on one asks the pool as well.
+ * The database's record of the pool. It finds blobs by the checksums that repositories list. A row
+ * may outlive its blob (a pool restored from a backup), so callers also ask the pool.
  */
 import type { Kysely } from 'kysely'
-import type { BlobId, Sha256 } from '../../../shared/ids.ts'
+import type { Sha256 } from '../../../shared/ids.ts'
 import type { Tables } from '../../database/tables/all.ts'
 import type { BlobRecord } from '../model/blob.ts'
 
 /**
- * Values in one `in (…)`, and rows in one insert: below SQLite's bound of 32,766 parameters, and
- * few enough not to hold others up.
+ * The number of values in one `in (…)`, and of rows in one insert. It is below SQLite's bound of
+ * 32,766 parameters, and small enough that other statements don't wait long.
  */
 export const BATCH = 500
 
@@ -20,7 +19,7 @@ export async function recordBlobs(
   blobs: readonly BlobRecord[],
   at: number,
 ): Promise<void> {
-  // One order for all: two statements that each hold a row which the other one waits for deadlock.
+  // All callers write in one order. Otherwise two statements could wait for each other's rows.
   const sorted = [...new Map(blobs.map((blob) => [blob.id, blob])).values()].sort((a, b) =>
     a.id < b.id ? -1 : 1,
   )
@@ -37,22 +36,21 @@ export async function recordBlobs(
 /** Recorded blobs with these SHA-256 digests. */
 export async function findBySha256(
   db: Kysely<Tables>,
-  digests: Iterable<string>,
-): Promise<Map<string, BlobRecord>> {
-  const found = new Map<string, BlobRecord>()
+  digests: Iterable<Sha256>,
+): Promise<Map<Sha256, BlobRecord>> {
+  const found = new Map<Sha256, BlobRecord>()
   for (const part of batches([...new Set(digests)])) {
     const rows = await db
       .selectFrom('blob')
       .select(['id', 'sha256', 'size'])
       .where('sha256', 'in', part)
       .execute()
-    for (const row of rows)
-      found.set(row.sha256, { id: row.id as BlobId, sha256: row.sha256 as Sha256, size: row.size })
+    for (const row of rows) found.set(row.sha256, row)
   }
   return found
 }
 
-/** `items` in runs of at most {@link BATCH}. */
+/** `items` in parts of at most {@link BATCH}. */
 export function* batches<T>(items: readonly T[]): Generator<T[]> {
   for (let at = 0; at < items.length; at += BATCH) yield items.slice(at, at + BATCH)
 }

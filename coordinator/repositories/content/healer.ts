@@ -1,7 +1,6 @@
 /**
- * Brings back content that the pool has lost or found damaged: from an agent that holds it, else
- * from the upstream of a repository that has it. What comes is kept only if it is the very content
- * that its id names.
+ * Fetches content again that the pool has lost or found damaged: from an agent that holds it, else
+ * from the upstream of a repository. The pool keeps only content with the right id.
  */
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import { MusterError } from '../../../shared/errors.ts'
@@ -16,9 +15,9 @@ export interface LostBlob {
 }
 
 export interface Healed extends LostBlob {
-  /** Where it came from; undefined if it could not be had. */
+  /** The source; undefined if no source has it. */
   readonly from: Source | undefined
-  /** Why not, of one that could not be had. */
+  /** Why no source delivered it. */
   readonly reason?: string
 }
 
@@ -26,8 +25,8 @@ export type Source = 'agent' | 'upstream'
 
 export interface Healer {
   /**
-   * One answer for each distinct blob, in their order.
-   * @param sources - whom to ask, in this order; default: all
+   * One result for each distinct blob, in their order.
+   * @param sources - the sources to try, in this order; default: all
    * @throws the signal's reason, and errors that no source caused, such as a defect
    */
   heal(
@@ -41,62 +40,73 @@ export interface HealerDeps {
   readonly pool: Pool
   readonly log: Logger
   /**
-   * Fetch a blob into the pool from the agents that hold it, or from an upstream. @throws where
-   * none has it
+   * Each fetches a blob into the pool, from agents or from an upstream.
+   * @throws if the source doesn't have it
    */
   readonly fetch: Readonly<Record<Source, (lost: LostBlob, signal: AbortSignal) => Promise<void>>>
 }
 
-/** Healing shares the lines with syncs and hosts, and has no hurry. */
+/** Healing isn't urgent and shares the network with syncs and hosts. */
 const AT_ONCE = 4
 /**
- * Blobs in a row for which a source could not be reached, after which it is not asked for the rest:
- * each costs all of its tries.
+ * A source that can't be reached for this many blobs in a row isn't tried for the others, because
+ * each attempt takes all of its retries.
  */
 const GONE_AFTER = 3
 
 export function createHealer(deps: HealerDeps): Healer {
-  const healOne = async (
-    lost: LostBlob,
-    unreachable: Map<Source, number>,
-    sources: readonly Source[],
-    signal: AbortSignal,
-  ): Promise<Healed> => {
-    const { blob } = lost
-    const reasons: string[] = []
-    for (const from of sources) {
-      const failures = unreachable.get(from) ?? 0
-      if (failures >= GONE_AFTER) {
-        reasons.push(`${from}: unreachable`)
-        continue
-      }
-      try {
-        await deps.fetch[from](lost, signal)
-        unreachable.set(from, 0)
-        if ((await deps.pool.verify(blob, signal)) !== 'sound') {
-          reasons.push(`${from}: the content is damaged again`)
-          continue
-        }
-        deps.log.warn({ blob, from }, 'damaged or lost content was fetched again')
-        return { ...lost, from }
-      } catch (error) {
-        signal.throwIfAborted()
-        if (!(error instanceof MusterError)) throw error
-        unreachable.set(from, error.exit === 'unreachable' ? failures + 1 : 0)
-        reasons.push(`${from}: ${error.message}`)
-      }
-    }
-    const reason = reasons.join('; ')
-    deps.log.error({ blob, reason }, 'damaged or lost content could not be fetched again')
-    return { ...lost, from: undefined, reason }
-  }
   return {
     async heal(lost, signal, sources = ['agent', 'upstream']) {
       const distinct = [...new Map(lost.map((each) => [each.blob, each])).values()]
       const unreachable = new Map<Source, number>()
-      return concurrently(distinct, AT_ONCE, ({ blob, size }) =>
-        healOne({ blob, size }, unreachable, sources, signal),
-      )
+      return concurrently(distinct, AT_ONCE, async ({ blob, size }) => {
+        const healed = await healOne(deps, { blob, size }, { sources, unreachable, signal })
+        const { from, reason } = healed
+        if (from === undefined)
+          deps.log.error({ blob, reason }, 'damaged or lost content could not be fetched again')
+        else deps.log.warn({ blob, from }, 'damaged or lost content was fetched again')
+        return healed
+      })
     },
+  }
+}
+
+interface HealOptions {
+  readonly sources: readonly Source[]
+  /** For each source, the number of blobs in a row for which it could not be reached. */
+  readonly unreachable: Map<Source, number>
+  readonly signal: AbortSignal
+}
+
+/** Tries one source after another. */
+async function healOne(deps: HealerDeps, lost: LostBlob, options: HealOptions): Promise<Healed> {
+  const reasons: string[] = []
+  for (const from of options.sources) {
+    const reason = await fetchFrom(deps, from, lost, options)
+    if (reason === undefined) return { ...lost, from }
+    reasons.push(`${from}: ${reason}`)
+  }
+  return { ...lost, from: undefined, reason: reasons.join('; ') }
+}
+
+/** Returns why the blob could not be fetched from this source; undefined if it was fetched. */
+async function fetchFrom(
+  { pool, fetch }: HealerDeps,
+  from: Source,
+  lost: LostBlob,
+  { unreachable, signal }: HealOptions,
+): Promise<string | undefined> {
+  const failures = unreachable.get(from) ?? 0
+  if (failures >= GONE_AFTER) return 'unreachable'
+  try {
+    await fetch[from](lost, signal)
+    unreachable.set(from, 0)
+    const isSound = (await pool.verify(lost.blob, signal)) === 'sound'
+    return isSound ? undefined : 'the content is damaged again'
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!(error instanceof MusterError)) throw error
+    unreachable.set(from, error.exit === 'unreachable' ? failures + 1 : 0)
+    return error.message
   }
 }

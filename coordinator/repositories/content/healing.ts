@@ -1,7 +1,4 @@
-/**
- * The healer of a coordinator: from the agents that hold a blob, else from the upstreams of its
- * repositories.
- */
+/** The healer of a coordinator fetches from agents that hold a blob, then from upstreams. */
 import type { Content } from '../../../node/content/content.ts'
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import type { Logger } from '../../../shared/logger.ts'

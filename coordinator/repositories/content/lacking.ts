@@ -1,18 +1,15 @@
-/**
- * What of a version the pool has lost. A file that changed since it was verified is hashed again
- * here.
- */
+/** Files of a version that the pool has lost. A file that changed since its hash is hashed again. */
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import { concurrently } from '../../../shared/concurrency/concurrently.ts'
 import type { Database } from '../../database/database.ts'
 import { type ManifestFile, readManifest } from './manifest.ts'
 
-/** Pool lookups at once: most are stats of files, and a disk answers many as fast as one. */
+/** Lookups that run at the same time. Most are one stat each, which a disk serves in parallel. */
 const LOOKUPS = 32
 
 /**
- * Files of a version that the pool has no longer, or found damaged now and put into quarantine. In
- * the order of its manifest.
+ * Files that the pool no longer has, or that are damaged and go to quarantine now, in the order of
+ * the manifest.
  */
 export async function lackingOf(
   deps: { database: Database; pool: Pool },

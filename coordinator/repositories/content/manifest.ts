@@ -1,6 +1,5 @@
 /**
- * What a repository version consists of, as paths and blobs: what publishing lays out and what
- * agents ask for.
+ * The files of a repository version, as paths and blobs. Publishing builds trees from them.
  */
 import type { Kysely } from 'kysely'
 import type { BlobId } from '../../../shared/ids.ts'
@@ -16,13 +15,10 @@ export interface ManifestFile {
   readonly kind: FileKind
 }
 
-/** Rows read at once; the whole manifest is held, some 200 bytes a package. */
+/** Rows of one query. The whole manifest is in memory: about 200 bytes for each package. */
 const PAGE = 5000
 
-/**
- * All files of a version, packages last, each part in order of path. Empty for a version that does
- * not exist.
- */
+/** All files of a version, packages last. Empty for a version that doesn't exist. */
 export async function readManifest(db: Kysely<Tables>, version: number): Promise<ManifestFile[]> {
   const files = await db
     .selectFrom('version_file')
@@ -30,12 +26,7 @@ export async function readManifest(db: Kysely<Tables>, version: number): Promise
     .where('version', '=', version)
     .orderBy('path')
     .execute()
-  const manifest: ManifestFile[] = files.map((file) => ({
-    path: file.path,
-    blob: file.blob as BlobId,
-    size: file.size,
-    kind: file.kind,
-  }))
+  const manifest: ManifestFile[] = files
   for (let after = -1; ; ) {
     const rows = await db
       .selectFrom('version_package')
@@ -46,9 +37,12 @@ export async function readManifest(db: Kysely<Tables>, version: number): Promise
       .orderBy('version_package.package')
       .limit(PAGE)
       .execute()
-    for (const row of rows)
-      manifest.push({ path: row.href, blob: row.blob as BlobId, size: row.size, kind: 'package' })
-    if (rows.length < PAGE) return manifest
-    after = (rows.at(-1) as { pk: number }).pk
+    for (const { href, blob, size } of rows) {
+      if (blob === null) throw new Error(`the package ${href} of version ${version} has no blob`)
+      manifest.push({ path: href, blob, size, kind: 'package' })
+    }
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < PAGE) return manifest
+    after = last.pk
   }
 }

@@ -1,7 +1,4 @@
-/**
- * Where content lies: the repositories that have it, its path in each, and fetching it again from
- * there.
- */
+/** Finds the repositories that have a blob, and fetches it again from their upstreams. */
 import type { Kysely } from 'kysely'
 import { blobError } from '../../../shared/blobs/errors.ts'
 import { MusterError } from '../../../shared/errors.ts'
@@ -19,7 +16,7 @@ export interface Place {
 
 /** Fetches a file of a repository into the pool. */
 export interface UpstreamFiles {
-  /** Keeps only the very content that `blob` names. @throws mirror.*, blob.mismatch */
+  /** Keeps only content with the id `blob`. @throws mirror.*, blob.mismatch */
   fetchBlob(
     repository: RepositoryConfig,
     file: { path: string; blob: BlobId; size: number },
@@ -27,10 +24,7 @@ export interface UpstreamFiles {
   ): Promise<void>
 }
 
-/**
- * Places that are looked at: content that is shared by more repositories is had from one of these,
- * or from none.
- */
+/** The number of places that are tried. A blob that more repositories share is in one of these. */
 const MAX_PLACES = 16
 
 /** Every place of a blob, the one of the newest version first. */
@@ -68,8 +62,8 @@ export async function placesOf(db: Kysely<Tables>, blob: BlobId): Promise<Place[
 }
 
 /**
- * Fetches a blob from the upstream of a configured repository that has it. @throws mirror.*,
- * blob.unknown where none has it
+ * Fetches a blob from the upstream of a configured repository that has it.
+ * @throws mirror.*, blob.unknown if no upstream has it
  */
 export async function fetchFromUpstream(
   deps: { database: Database; repositories: Repositories; mirror: UpstreamFiles },

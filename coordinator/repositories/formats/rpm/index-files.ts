@@ -1,10 +1,9 @@
 /**
- * The metadata of a version: every file that repomd.xml lists, byte for byte into the pool, each
- * checked twice: the file as it is stored against its checksum and size, and what it decompresses
- * to against open-checksum and open-size. A file that lies is refused here, so a client never meets
- * it.
+ * Fetches and verifies a file that repomd.xml lists: the stored bytes against checksum and size, the
+ * decompressed bytes against open-checksum and open-size.
  */
 import type { Pool } from '../../../../shared/blobs/pool.ts'
+import { defined } from '../../../../shared/defined.ts'
 import type { BlobId } from '../../../../shared/ids.ts'
 import type { BlobRecord } from '../../model/blob.ts'
 import { type DownloadDeps, downloadFile } from '../../upstream/download.ts'
@@ -16,22 +15,19 @@ import type { ListedPackage } from '../../model/package.ts'
 import type { RepomdRecord } from './metadata/repomd.ts'
 import type { OnSyncEvent } from '../../model/progress.ts'
 
-/** RS-04: what a metadata file may decompress to where the publisher does not say. */
+/** RS-04: the largest decompressed size of a file whose open-size isn't listed. */
 const MAX_OPEN_BYTES = 2 * 1024 ** 3
 const MAX_RATIO = 200
-/** Small files compress better than the ratio allows for, and cost nothing. */
+/** Small files often compress better than the ratio, and are harmless. */
 const FREE_OPEN_BYTES = 4 * 1024 * 1024
-/** What a metadata file may have stored where the publisher does not say. */
+/** The largest stored size of a file whose size isn't listed. */
 const MAX_STORED_BYTES = 1024 ** 3
 
 export interface MetadataFile extends BlobRecord {
   readonly record: RepomdRecord
 }
 
-/**
- * One metadata file, from the pool if it is there. Throws what {@link downloadFile} throws;
- * `mirror.digest`, `.metadata`, `.too-big`.
- */
+/** One metadata file, from the pool if it is there. @throws mirror.*, as {@link downloadFile} */
 export async function fetchMetadata(
   deps: DownloadDeps,
   record: RepomdRecord,
@@ -46,19 +42,14 @@ export async function fetchMetadata(
       expected: String(size),
       got: String(pooled.size),
     })
-  const wanted = {
-    href,
-    checksum,
-    ...(size === undefined ? {} : { size }),
-    maxBytes: MAX_STORED_BYTES,
-  }
+  const wanted = { href, checksum, ...defined({ size }), maxBytes: MAX_STORED_BYTES }
   const file = pooled ?? (await downloadFile(deps, wanted, options))
   return { record, id: file.id, sha256: file.sha256, size: file.size }
 }
 
 /**
- * Decompresses a metadata file once to see that it is what repomd.xml says. Files that say nothing
- * about that pass.
+ * Decompresses a metadata file and compares the result with repomd.xml, if that lists a checksum or
+ * a size of it.
  */
 export async function verifyOpen(
   deps: { pool: Pool },
@@ -69,9 +60,7 @@ export async function verifyOpen(
   for await (const part of openMetadata(deps, file, signal)) void part
 }
 
-/**
- * The packages of primary metadata, verified as by {@link verifyOpen} once the iteration is over.
- */
+/** The packages of primary metadata. The file is verified when the iteration ends. */
 export function primaryPackages(
   deps: { pool: Pool },
   file: MetadataFile,
@@ -80,7 +69,7 @@ export function primaryPackages(
   return readPrimary(openMetadata(deps, file, signal), file.record.href)
 }
 
-/** Decompressed bytes; throws before it ends if they are not what repomd.xml says. */
+/** The decompressed bytes. Throws at their end if they differ from repomd.xml. */
 async function* openMetadata(
   deps: { pool: Pool },
   file: MetadataFile,
@@ -116,10 +105,7 @@ async function* openMetadata(
     })
 }
 
-/**
- * zchunk files are kept as they are: the same metadata is listed in another compression too, and
- * that one is read.
- */
+/** zchunk files are not read: the same metadata is also listed in another compression. */
 async function isZchunk(
   pool: Pool,
   file: { id: BlobId; size: number; record: RepomdRecord },

@@ -1,6 +1,6 @@
-/** repomd.xml of an upstream and every metadata file that it lists, in the pool and verified. */
+/** Fetches an upstream's repomd.xml and every metadata file that it lists into the pool, verified. */
 import { createHash } from 'node:crypto'
-import type { Sha256 } from '../../../../shared/ids.ts'
+import { type Sha256, sha256Hex } from '../../../../shared/ids.ts'
 import { createSemaphore } from '../../../../shared/concurrency/semaphore.ts'
 import { findBySha256, recordBlobs } from '../../content/blobs.ts'
 import type { BlobRecord } from '../../model/blob.ts'
@@ -14,15 +14,12 @@ import type { SmallFile, Upstream } from '../../upstream/upstream.ts'
 import type { VersionFile, VersionRecord } from '../../model/version.ts'
 
 /**
- * Metadata from this size on is not fetched again when the pool has it. Below, fetching costs no
- * more than a look-up, and shows that the upstream really has the set that its repomd.xml lists.
+ * Larger files are not fetched again if the pool has them. Fetching a smaller one is as fast as a
+ * lookup, and shows that the upstream really has the files that its repomd.xml lists.
  */
 const REUSED_FROM_BYTES = 1024 * 1024
 
-/**
- * RS-06: each may make us hold a window or dictionary of 128 MiB, and a processor is busy with one
- * anyway.
- */
+/** RS-06: each may need a window or dictionary of 128 MiB, and one keeps a processor busy. */
 const DECOMPRESSED_AT_ONCE = 2
 
 export interface FetchedRepomd {
@@ -30,9 +27,7 @@ export interface FetchedRepomd {
   readonly sha256: Sha256
 }
 
-/**
- * repomd.xml, unless it is the one that the last version was made from: then that cost one request.
- */
+/** repomd.xml, or `unchanged` if the last version was made from it. One request. */
 export async function fetchRepomd(
   upstream: Upstream,
   last: VersionRecord | undefined,
@@ -42,56 +37,41 @@ export async function fetchRepomd(
     etag: last?.upstream_etag ?? undefined,
     lastModified: last?.upstream_modified ?? undefined,
   }
-  const onRetry = (notice: { file: string; reason: string; waitMs: number }): void =>
-    options.onEvent({ type: 'retry', ...notice })
   const file = await upstream.small(ownHref(REPOMD), {
     maxBytes: MAX_REPOMD_BYTES,
     validators,
     signal: options.signal,
-    onRetry,
+    onRetry: (notice) => options.onEvent({ type: 'retry', ...notice }),
   })
   if (file === 'unchanged') return 'unchanged'
   if (file === 'absent')
     throw mirrorError('mirror.missing', { url: new URL(REPOMD, upstream.base).href, status: 404 })
-  const sha256 = createHash('sha256').update(file.bytes).digest('hex') as Sha256
+  const sha256 = sha256Hex.parse(createHash('sha256').update(file.bytes).digest('hex'))
   return sha256 === last?.index_checksum ? 'unchanged' : { file, sha256 }
 }
 
 interface Metadata {
   readonly files: VersionFile[]
   readonly primary: MetadataFile
-  /** What of it was not in the pool. */
+  /** The files that weren't in the pool. */
   readonly fetched: { readonly files: number; readonly bytes: number }
 }
 
-/** Every file that repomd.xml lists, verified; primary is verified as it is read. */
+/** Every file that repomd.xml lists, verified. Primary is verified while it is read. */
 export async function fetchAllMetadata(
   deps: IndexDeps,
-  repomd: Repomd,
+  { records }: Repomd,
   options: IndexOptions,
 ): Promise<Metadata> {
-  const digests = repomd.records
-    .filter((record) => record.checksum.kind === 'sha256')
-    .map((record) => record.checksum.value)
-  const recorded = await findBySha256(deps.database.query, digests)
-  const pooled = new Map<RepomdRecord, BlobRecord>()
-  for (const record of repomd.records) {
-    const known = recorded.get(record.checksum.value)
-    if (
-      known !== undefined &&
-      known.size >= REUSED_FROM_BYTES &&
-      (await deps.pool.verify(known.id, options.signal)) === 'sound'
-    )
-      pooled.set(record, known)
-  }
-  const missing = repomd.records.filter((record) => !pooled.has(record))
+  const pooled = await pooledRecords(deps, records, options.signal)
+  const missing = records.filter((record) => !pooled.has(record))
   options.onEvent({
     type: 'total',
     files: missing.length,
     bytes: missing.reduce((sum, record) => sum + (record.size ?? 0), 0),
   })
   const decompressing = createSemaphore(DECOMPRESSED_AT_ONCE)
-  const fetched = await concurrently(repomd.records, options.workers, async (record) => {
+  const fetched = await concurrently(records, options.workers, async (record) => {
     const file = await fetchMetadata(deps, record, pooled.get(record), options)
     if (record.type === 'primary') return file
     const release = await decompressing.acquire(options.signal)
@@ -102,15 +82,35 @@ export async function fetchAllMetadata(
     }
     return file
   })
-  // Crash here: metadata in the pool without a record. The next sync fetches it again and finds the
-  // pool has it.
+  // Crash here: the pool has metadata that the database doesn't know. The next sync fetches it
+  // again, and the pool has it already.
   await recordBlobs(deps.database.query, fetched, deps.clock.now())
-  const news = fetched.filter((file) => !pooled.has(file.record))
+  const primary = fetched.find((file) => file.record.type === 'primary')
+  if (primary === undefined) throw new Error('readRepomd() accepts only files that list primary')
+  const fresh = fetched.filter((file) => !pooled.has(file.record))
   return {
-    fetched: { files: news.length, bytes: news.reduce((sum, file) => sum + file.size, 0) },
-    primary: fetched.find((file) => file.record.type === 'primary') as MetadataFile,
+    fetched: { files: fresh.length, bytes: fresh.reduce((sum, file) => sum + file.size, 0) },
+    primary,
     files: fetched.map(versionFile),
   }
+}
+
+/** The records whose files are sound in the pool, and worth a lookup. */
+async function pooledRecords(
+  deps: IndexDeps,
+  records: readonly RepomdRecord[],
+  signal: AbortSignal,
+): Promise<Map<RepomdRecord, BlobRecord>> {
+  const pooled = new Map<RepomdRecord, BlobRecord>()
+  const digests = records.map(({ checksum }) => checksum.value).filter(sha256Hex.is)
+  const recorded = await findBySha256(deps.database.query, digests)
+  for (const record of records) {
+    const { value } = record.checksum
+    const known = sha256Hex.is(value) ? recorded.get(value) : undefined
+    if (known === undefined || known.size < REUSED_FROM_BYTES) continue
+    if ((await deps.pool.verify(known.id, signal)) === 'sound') pooled.set(record, known)
+  }
+  return pooled
 }
 
 export function versionFile({ record, id, sha256, size }: MetadataFile): VersionFile {
