@@ -1,4 +1,4 @@
-/** Files of a version that the pool has lost. A file that changed since its hash is hashed again. */
+/** Finds files that the pool has lost. A file that changed since its last hash is hashed again. */
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import { concurrently } from '../../../shared/concurrency/concurrently.ts'
 import type { Database } from '../../database/database.ts'

@@ -1,6 +1,6 @@
 /**
- * The upstream of a repository as a sync uses it: small files whole, large ones as a stream of bytes
- * that continues after a broken connection. Failed requests are repeated a bounded number of times.
+ * The upstream of a repository as a sync uses it: small files whole, large ones as a stream that
+ * continues after a broken connection. Failed requests are repeated a bounded number of times.
  */
 import type { Clock } from '../../../shared/clock.ts'
 import { defined } from '../../../shared/defined.ts'

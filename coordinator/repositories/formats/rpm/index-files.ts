@@ -1,6 +1,6 @@
 /**
- * Fetches and verifies a file that repomd.xml lists: the stored bytes against checksum and size, the
- * decompressed bytes against open-checksum and open-size.
+ * Fetches a file that repomd.xml lists and verifies it: the stored bytes by checksum and size, the
+ * decompressed bytes by open-checksum and open-size.
  */
 import type { Pool } from '../../../../shared/blobs/pool.ts'
 import { defined } from '../../../../shared/defined.ts'

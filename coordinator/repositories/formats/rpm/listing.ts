@@ -1,4 +1,4 @@
-/** Fetches an upstream's repomd.xml and every metadata file that it lists into the pool, verified. */
+/** Fetches repomd.xml, and every metadata file that it lists into the pool, verified. */
 import { createHash } from 'node:crypto'
 import { type Sha256, sha256Hex } from '../../../../shared/ids.ts'
 import { createSemaphore } from '../../../../shared/concurrency/semaphore.ts'
