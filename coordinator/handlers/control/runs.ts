@@ -13,16 +13,16 @@ import { isTerminal } from '../../../shared/describe-run.ts'
 import { output } from '../../../protocols/output/protocol.ts'
 import type { Target } from '../../../protocols/rpc/peer.ts'
 import { type Clock, rfc3339 } from '../../../shared/clock.ts'
-import { concurrently } from '../../../shared/concurrency/concurrently.ts'
-import type { AgentId, RunId } from '../../../shared/ids.ts'
+import { defined } from '../../../shared/defined.ts'
+import type { AgentId } from '../../../shared/ids.ts'
 import type { Dispatch, DispatchDeps } from '../../dispatch/dispatch.ts'
 import { dispatchError } from '../../dispatch/errors.ts'
-import { sanitizeRunStatuses } from '../../dispatch/sanitize-run-status.ts'
 import type { RunRecord, Runs } from '../../dispatch/runs.ts'
 import type { Access } from '../../registry/access.ts'
 import type { AgentRecord, Agents } from '../../registry/agents.ts'
 import { registryError } from '../../registry/errors.ts'
-import { askHost, runRow, unlessFull } from './run-contact.ts'
+import { recordStatus } from '../../dispatch/ask-host.ts'
+import { currentRows, runRow } from '../../dispatch/run-rows.ts'
 import { untilRevoked } from '../../sessions/revocable.ts'
 
 type Control = Handlers<typeof control>
@@ -36,8 +36,6 @@ export interface RunDeps {
   readonly access: Access
   readonly open: DispatchDeps['open']
 }
-
-const PARALLEL_HOSTS = 32
 
 export function runHandlers(deps: RunDeps): RunHandlers {
   const { agents, runs } = deps
@@ -84,13 +82,9 @@ export function runHandlers(deps: RunDeps): RunHandlers {
   }
 
   const show = async (record: RunRecord, signal: AbortSignal): Promise<RunRow> => {
-    const agent = await agents.byId(record.agent)
-    const over = isTerminal(record.state)
-    const { statuses, contact } = await askHost(deps, agent, over ? [] : [record], signal)
-    const status = statuses.get(record.run)
-    // Read again: a host that has no record of it has ended it.
-    const current = over || status !== undefined ? record : await runs.find(record.run)
-    return runRow(current, agent, { status, contact }, rfc3339(deps.clock.now()))
+    const [row] = await currentRows(deps, [record], signal)
+    if (row === undefined) throw dispatchError('dispatch.unknown-run')
+    return row
   }
 
   return {
@@ -116,27 +110,10 @@ export function runHandlers(deps: RunDeps): RunHandlers {
       async run({ on, all, after }, context) {
         const chosen =
           on === undefined ? undefined : (await agents.select(on)).map((agent) => agent.id)
-        const page = await runs.list({ ...(chosen ? { agents: chosen } : {}), all, after })
-        const byAgent = Map.groupBy(page.runs, (record) => record.agent)
-        const rows = new Map<RunId, RunRow>()
-        await concurrently([...byAgent], PARALLEL_HOSTS, async ([id, own]) => {
-          const agent = await agents.byId(id)
-          const alive = own.filter((record) => !isTerminal(record.state))
-          const { statuses, contact } = await askHost(deps, agent, alive, context.signal)
-          const now = rfc3339(deps.clock.now())
-          for (const record of own) {
-            const status = statuses.get(record.run)
-            const disowned =
-              contact === 'answered' && status === undefined && !isTerminal(record.state)
-            const current = disowned ? await runs.find(record.run) : record
-            rows.set(record.run, runRow(current, agent, { status, contact }, now))
-          }
-        })
-        const listed = page.runs.flatMap(({ run }) => rows.get(run) ?? [])
-        return {
-          runs: listed.filter((one) => all || !isTerminal(one.state as RunRecord['state'])),
-          ...(page.next === undefined ? {} : { next: page.next }),
-        }
+        const page = await runs.list(defined({ agents: chosen, all, after }))
+        const rows = await currentRows(deps, page.runs, context.signal)
+        const listed = all ? rows : rows.filter((row) => !isTerminal(row.state))
+        return defined({ runs: listed, next: page.next })
       },
     },
 
@@ -164,9 +141,7 @@ export function runHandlers(deps: RunDeps): RunHandlers {
             { cause: error },
           )
         })
-        const status = sanitizeRunStatuses([record.run], [said]).get(record.run)
-        if (status !== undefined)
-          await unlessFull(() => runs.update(agent.id, status, deps.clock.now()))
+        const status = await recordStatus(deps, record, said)
         return runRow(record, agent, { status, contact: 'answered' }, now())
       },
     },

@@ -1,0 +1,103 @@
+/** Runs as they are shown: with the status that their host reports now, else with the last one. */
+import type { RunStatusMessage } from '../../protocols/command/messages.ts'
+import type { RunRow } from '../../protocols/control/messages.ts'
+import { rfc3339 } from '../../shared/clock.ts'
+import { concurrently } from '../../shared/concurrency/concurrently.ts'
+import { defined } from '../../shared/defined.ts'
+import { describeRun, isTerminal, NOT_CONFIRMED, type RunState } from '../../shared/describe-run.ts'
+import type { AgentId, RunId } from '../../shared/ids.ts'
+import type { AgentRecord, Agents } from '../registry/agents.ts'
+import { askHost, type AskHostDeps, type Contact } from './ask-host.ts'
+import type { RunRecord } from './runs.ts'
+
+/** Hosts that are asked at once: more would only queue in the event loop. */
+const PARALLEL_HOSTS = 32
+
+export interface RunRowsDeps extends AskHostDeps {
+  readonly agents: Agents
+}
+
+/** A row whose state is known to this version. */
+export type KnownRow = RunRow & { readonly state: RunState }
+
+/** Asks the hosts of the runs, and returns a row for each run, in the same order. */
+export async function currentRows(
+  deps: RunRowsDeps,
+  records: readonly RunRecord[],
+  signal: AbortSignal,
+): Promise<KnownRow[]> {
+  const rows = new Map<RunId, KnownRow>()
+  const byHost = Map.groupBy(records, (record) => record.agent)
+  await concurrently([...byHost], PARALLEL_HOSTS, async ([host, own]) => {
+    for (const row of await rowsOfHost(deps, host, own, signal)) rows.set(row.id, row.row)
+  })
+  return records.flatMap(({ run }) => rows.get(run) ?? [])
+}
+
+async function rowsOfHost(
+  deps: RunRowsDeps,
+  host: AgentId,
+  records: readonly RunRecord[],
+  signal: AbortSignal,
+): Promise<{ id: RunId; row: KnownRow }[]> {
+  const agent = await deps.agents.byId(host)
+  const alive = records.filter((record) => !isTerminal(record.state))
+  const { statuses, contact } = await askHost(deps, agent, alive, signal)
+  const now = rfc3339(deps.clock.now())
+  return Promise.all(
+    records.map(async (record) => {
+      const status = statuses.get(record.run)
+      // The host has no record of the run, which ended it.
+      const disowned = contact === 'answered' && status === undefined && !isTerminal(record.state)
+      const current = disowned ? await deps.runs.find(record.run) : record
+      return { id: record.run, row: runRow(current, agent, { status, contact }, now) }
+    }),
+  )
+}
+
+export function runRow(
+  record: RunRecord,
+  agent: AgentRecord | undefined,
+  { status, contact }: { status?: RunStatusMessage | undefined; contact: Contact },
+  now: string,
+): KnownRow {
+  const known = status ?? record
+  // A run that is over stays over, whether its host responds or not.
+  const stale = contact !== 'answered' && !isTerminal(known.state)
+  // The intent is in the log, and the host has not reported yet whether it carried it out.
+  const unconfirmed = status === undefined && record.state === 'starting' && record.seenAt === null
+  return defined({
+    run: record.run,
+    host: agent?.name ?? record.agent,
+    agent: record.agent,
+    command: [...record.command],
+    name: record.name,
+    status: unconfirmed ? NOT_CONFIRMED : describeRun(known),
+    state: known.state,
+    startedAt: status?.startedAt ?? record.startedAt,
+    endedAt: status?.endedAt ?? record.endedAt,
+    exitCode: known.exitCode,
+    signal: known.signal,
+    outputBytes: status ? status.stdoutBytes + status.stderrBytes : record.outputBytes,
+    droppedBytes: status?.droppedBytes ?? 0,
+    limits: status?.limits ?? null,
+    reason: known.reason,
+    unenforced: status?.unenforced,
+    actor: record.actor,
+    seenAt: status === undefined ? record.seenAt : now,
+    stale,
+    contact,
+    unreachableSince: stale ? silentSince(record, agent, contact) : null,
+  })
+}
+
+/** When the host was last in contact. Null while it responds. */
+function silentSince(
+  record: RunRecord,
+  agent: AgentRecord | undefined,
+  contact: Contact,
+): string | null {
+  if (contact === 'answered') return null
+  // The connection of a silent host keeps `lastSeen` fresh, so it doesn't count there.
+  return contact === 'offline' ? (agent?.lastSeen ?? null) : record.seenAt
+}
