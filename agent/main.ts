@@ -1,7 +1,6 @@
 /**
- * An agent, composed by hand from four parts. One scope releases everything in reverse order, also
- * after a start that failed. Runs go on without it: they belong to the runner, a process of its
- * own.
+ * An agent of four parts. One scope releases everything in reverse order, also after a failed
+ * start. Runs continue without the agent, because the runner is a separate process.
  */
 import { createStartGate } from '../protocols/rpc/starting.ts'
 import type { Config } from '../shared/config/schema.ts'
@@ -12,8 +11,8 @@ import { composeSurfaces } from './compose/surfaces.ts'
 
 export type { AgentDeps }
 
-/** A greeting is under way for seconds at most; clocks that are kept differ by less. */
-const CLOCK_TOLD_MS = 60_000
+/** Synchronised clocks differ by less, and a greeting travels for a few seconds at most. */
+const MAX_CLOCK_OFFSET_MS = 60_000
 
 export interface AgentOptions {
   readonly home: string
@@ -25,8 +24,8 @@ export interface AgentOptions {
 }
 
 /**
- * Runs until the signal aborts. @throws agent.* (agent.home-in-use where another process has this
- * home), identity.*, node.listen, http.address-taken, socket.in-use, registry.revoked, …
+ * Runs until the signal aborts.
+ * @throws agent.*, identity.*, node.listen, http.address-taken, socket.in-use, registry.revoked, …
  */
 export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<void> {
   const { config, signal } = options
@@ -43,7 +42,7 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
     const { content, gateway } = await composeSurfaces(all, { config, gate }, working, scope)
     await network.link.run(signal, {
       onConnected: async (coordinator) => {
-        tellClock(deps, network, coordinator)
+        reportClock(deps, network, coordinator)
         await content.announce(working)
         options.onReady({ coordinator, gateway })
       },
@@ -54,8 +53,8 @@ export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<
   }
 }
 
-function tellClock({ log }: AgentDeps, { node }: Network, coordinator: string): void {
+function reportClock({ log }: AgentDeps, { node }: Network, coordinator: string): void {
   const aheadMs = -(node.membership.clockOffset(coordinator) ?? 0)
-  if (Math.abs(aheadMs) >= CLOCK_TOLD_MS)
-    log.warn({ coordinator, aheadMs }, "this host's clock is not the coordinator's")
+  if (Math.abs(aheadMs) >= MAX_CLOCK_OFFSET_MS)
+    log.warn({ coordinator, aheadMs }, "this host's clock differs from the coordinator's clock")
 }

@@ -1,4 +1,4 @@
-/** An agent's node, which does not listen yet, its link to a coordinator, and its disk's health. */
+/** Builds an agent's node, its link to a coordinator, and its disk's health. */
 import { hostname } from 'node:os'
 import { nodeError } from '../../node/ground/errors.ts'
 import { createNodePolicy } from '../../node/membership/policy.ts'
@@ -36,11 +36,11 @@ export async function composeNetwork(
     listen: config.listen,
     fleet: identity.fleet,
     version: VERSION,
-    // Asked in greetings, so not before the node listens.
+    // Called for greetings, so not before the node listens.
     trouble: () => health.trouble(),
     credentials: createAgentCredentials({ ...deps, trust }),
   })
-  // The peers see what is wrong with this host in the next greeting.
+  // The peers get the change with the next greeting.
   const health = watchHealth(deps, {
     folders: [stores.home, stores.pool.folder],
     changed: () => void node.reintroduce(),
@@ -69,14 +69,14 @@ export async function composeNetwork(
 }
 
 /**
- * An agent answers members and its own socket. Only a coordinator may send intents, and each intent
- * is checked by the proofs that it carries, not by its sender.
+ * An agent serves members and its socket. Only a coordinator may send intents. Each intent is
+ * checked by its proofs, not by its sender.
  */
 function agentPolicy(): Policy {
-  const bringer: Capability = { kind: 'member', roles: ['coordinator'] }
+  const coordinator: Capability = { kind: 'member', roles: ['coordinator'] }
   const members = createNodePolicy()
   return {
     allow: (capability, peer, ask) =>
-      members.allow(capability.kind === 'intent' ? bringer : capability, peer, ask),
+      members.allow(capability.kind === 'intent' ? coordinator : capability, peer, ask),
   }
 }

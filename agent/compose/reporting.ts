@@ -1,4 +1,4 @@
-/** An agent's packages: collected, written down, told. The watch begins a look when they change. */
+/** Collects an agent's packages when they change, keeps them in the journal, and reports them. */
 import { watch } from 'node:fs'
 import { facts } from '../../protocols/facts/protocol.ts'
 import { type Client, openClient } from '../../protocols/rpc/call.ts'
@@ -13,7 +13,7 @@ import type { AgentDeps, Stores } from './stores.ts'
 
 export interface Reporting {
   readonly report: Report
-  /** Looks now and whenever the packages change. Gives what a local caller may ask for. */
+  /** Collects now and after each change. Returns the handler of `muster agent facts`. */
   begin(working: AbortSignal, scope: AsyncDisposableStack): Required<LocalInfo>['reportFacts']
 }
 

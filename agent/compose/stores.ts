@@ -1,6 +1,6 @@
 /**
- * What an agent keeps: its home, key, trust, pool and journals, and its runner. The home is locked
- * and its socket is taken before anything else is opened.
+ * Opens an agent's home, key, trust state, pool and journals, and connects to its runner. The home
+ * is locked and its socket is taken before anything else is opened.
  */
 import { join } from 'node:path'
 import { openTrustState, type TrustState } from '../../node/membership/trust-state.ts'
@@ -10,6 +10,7 @@ import type { StartGate } from '../../protocols/rpc/starting.ts'
 import { openPool, type Pool } from '../../shared/blobs/pool.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { Config } from '../../shared/config/schema.ts'
+import { defined } from '../../shared/defined.ts'
 import { agentPaths } from '../../shared/home.ts'
 import { loadKeyFile } from '../../shared/identity/key-file.ts'
 import type { Logger } from '../../shared/logger.ts'
@@ -22,11 +23,11 @@ import { type AgentIdentity, readAgentIdentity } from '../home/identity.ts'
 import { lockHome } from '../home/lock.ts'
 import { connectRunner, type RunnerClient } from '../runner/socket/client.ts'
 
-/** The host's own work shares the volume: a pool must not fill it. */
+/** A pool must not fill the volume, because other programs of the host use it. */
 const RESERVE_BYTES = 512 * MIB
 /**
- * A `muster agent facts --once` that cron began takes this long; with less patience the agent would
- * not start because of it.
+ * A `muster agent facts --once` of cron holds the lock for this long at most. The agent waits for
+ * it.
  */
 const LOCK_PATIENCE_MS = 30_000
 
@@ -43,10 +44,10 @@ export interface Stores {
   readonly trust: TrustState
   readonly pool: Pool
   readonly runner: RunnerClient
-  readonly orders: CommandJournal
+  readonly intents: CommandJournal
   readonly facts: FactJournal
   readonly collections: CollectionStore
-  /** Where collectors may write. */
+  /** Collectors may write only here. */
   readonly scratch: string
   /** Ends every connection of the home's socket. */
   closeSocket(): Promise<void>
@@ -77,12 +78,12 @@ export async function composeStores(
   const folder = join(config.storage.base_path, 'pool')
   const pool = await openPool(deps, { folder, reserveBytes: RESERVE_BYTES })
   const { keep: runs, keep_bytes: bytes, keep_days: days } = config.runs
-  const keep = { runs, bytes, ...(days === undefined ? {} : { days }) }
+  const keep = defined({ runs, bytes, days })
   const runner = await connectRunner(
     { clock },
     { home, spawnIfAbsent: true, keep, signal: working },
   )
-  const orders = await openJournal(deps, { folder: paths.commands })
+  const intents = await openJournal(deps, { folder: paths.commands })
   const facts = await openFactJournal(deps, { folder: paths.facts })
   scope.defer(() => facts.close())
   const collections = await openCollectionStore(deps, { folder: paths.facts })
@@ -94,7 +95,7 @@ export async function composeStores(
     trust,
     pool,
     runner,
-    orders,
+    intents,
     facts,
     collections,
     scratch,

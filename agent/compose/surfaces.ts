@@ -1,6 +1,6 @@
 /**
- * What an agent serves: protocols of its node, the gateway and the home's socket. Handlers are
- * registered before the node listens, so that no early peer finds one missing.
+ * Starts everything that an agent serves: the protocols of its node, the gateway and the socket of
+ * the home. Handlers are registered before the node listens.
  */
 import { type Content, createContent } from '../../node/content/content.ts'
 import { localHandlers } from '../../node/content/local.ts'
@@ -48,8 +48,8 @@ export async function composeSurfaces(
   await registerProtocols(deps)
   await node.listen()
   scope.defer(() => node.close())
-  // Also what came with an order: a host that was revoked is no member from then on, not from the
-  // next greeting on (ID-24).
+  // Revocations also come with intents. A revoked host stops being a member at once, not with the
+  // next greeting (ID-24).
   scope.defer(trust.onChange(() => node.recheck()))
   const content = await createContent(
     { node, pool, clock, random, log, policy: serving.policy },
@@ -63,7 +63,7 @@ export async function composeSurfaces(
   const { listen } = options.config.gateway
   const gateway = await createGateway({ catalog, content, clock, log }, { listen })
   scope.defer(() => gateway.close())
-  // Callers are sent away before what they use is taken down.
+  // Callers are disconnected before the parts that they use are closed.
   scope.defer(stores.closeSocket)
   const { coordinator, pull } = link
   const { fleet, name } = identity
@@ -92,7 +92,7 @@ export async function composeSurfaces(
 
 async function registerProtocols(deps: All): Promise<void> {
   const { clock, log, stores, network, reporting } = deps
-  const { trust, runner, key, orders: journal } = stores
+  const { trust, runner, key, intents: journal } = stores
   const { fleet, id: agent } = stores.identity
   const { node, serving } = network
   const labels = (): Readonly<Record<string, string>> => {

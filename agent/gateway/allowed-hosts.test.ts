@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { answersTo } from './allowed-hosts.ts'
+import { isAllowedHost } from './allowed-hosts.ts'
 
-test('WA-01: the gateway answers to addresses, to localhost and to names of its own host, and to no name that somebody else can give it', () => {
+test('WA-01: the gateway allows addresses, localhost and names of its host', () => {
   const own = ['gate.example', 'Web-1']
   for (const header of [
     '127.0.0.1',
@@ -15,9 +15,9 @@ test('WA-01: the gateway answers to addresses, to localhost and to names of its 
     'a.localhost',
     'localhost.',
   ])
-    assert.ok(answersTo(header, own), header)
+    assert.ok(isAllowedHost(header, own), header)
   for (const header of ['gate.example:8481', 'GATE.example', 'web-1', 'web-1.:8481'])
-    assert.ok(answersTo(header, own), header)
+    assert.ok(isAllowedHost(header, own), header)
   for (const header of [
     'evil.example',
     'evil.example:8481',
@@ -31,7 +31,7 @@ test('WA-01: the gateway answers to addresses, to localhost and to names of its 
     '[::1',
     '',
   ])
-    assert.ok(!answersTo(header, own), header)
-  // HTTP/1.0 without a Host is no browser.
-  assert.ok(answersTo(undefined, own))
+    assert.ok(!isAllowedHost(header, own), header)
+  // A request without a Host header is HTTP/1.0, which browsers don't use.
+  assert.ok(isAllowedHost(undefined, own))
 })

@@ -1,21 +1,22 @@
 /**
- * Which names the gateway answers to. A page in a browser on this host can make any name of its own
- * mean 127.0.0.1 (DNS rebinding) and would then be let read what the gateway serves; it cannot make
- * a name its own that is an address, this host's, or the one that the operator configured (WA-01).
+ * The host names for which the gateway accepts requests. A web page can point its name at 127.0.0.1
+ * (DNS rebinding) and would then read what the gateway serves. It cannot do this with an address,
+ * with a name of this host, or with the name that the operator configured (WA-01).
  */
 import { isIP } from 'node:net'
 
 /**
- * @param header the request's Host; browsers always send one. @param own names of this host,
- * besides `localhost`
+ * @param header the Host header of the request; browsers always send one
+ * @param own names of this host, besides `localhost`
  */
-export function answersTo(header: string | undefined, own: readonly string[]): boolean {
+export function isAllowedHost(header: string | undefined, own: readonly string[]): boolean {
   if (header === undefined) return true
   const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::\d{1,5})?$/.exec(header)
   if (match === null) return false
-  if (match[1] !== undefined) return isIP(match[1]) === 6
-  // The final dot only says that a name is complete.
-  const name = (match[2] as string).toLowerCase().replace(/\.$/, '')
+  const [, ipv6, host = ''] = match
+  if (ipv6 !== undefined) return isIP(ipv6) === 6
+  // A final dot only marks a complete name.
+  const name = host.toLowerCase().replace(/\.$/, '')
   return (
     isIP(name) === 4 ||
     name === 'localhost' ||

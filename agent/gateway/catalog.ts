@@ -1,6 +1,6 @@
 /**
- * What the coordinator says stands at a path, remembered for a moment: dnf asks for the same few
- * files many times in a row.
+ * Asks the coordinator what is at a path. Responses are kept for a short time, because dnf requests
+ * the same few files many times.
  */
 import { type Client, openClient } from '../../protocols/rpc/call.ts'
 import { catalog } from '../../protocols/catalog/protocol.ts'
@@ -8,6 +8,7 @@ import type { RequestOf, ResponseOf } from '../../protocols/rpc/define-protocol.
 import type { Duplex } from '../../protocols/wire/duplex.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
+import { CatalogCache } from './catalog-cache.ts'
 
 type Methods = (typeof catalog)['methods']
 export type TreeQuestion = RequestOf<Methods['tree']>
@@ -16,47 +17,23 @@ export type PublishedRepository = ResponseOf<Methods['repositories']>['repositor
 
 export interface Catalog {
   /**
-   * @throws node.not-connected, protocol.* where no coordinator answers and nothing is remembered
+   * @throws node.not-connected, protocol.* if no coordinator responds and no response is kept
    */
   tree(question: TreeQuestion, signal: AbortSignal): Promise<TreeAnswer>
   repositories(signal: AbortSignal): Promise<readonly PublishedRepository[]>
 }
 
-/** As fresh as this without asking: a published switch is seen this much later. */
+/** A response is not requested again for so long. A published change is visible that much later. */
 const FRESH_MS = 1_000
-/**
- * Remembered for the time that the coordinator is away; beyond it an answer would rather be stale
- * than useful.
- */
+/** While the coordinator is unreachable, responses are used for so long. */
 const STALE_MS = 3_600_000
-/** Answers remembered; the oldest go first. A package and a folder need one each. */
-const MAX_REMEMBERED = 20_000
-/**
- * Of all of them together, paths and listings: a folder may hold a hundred thousand names, and dnf
- * asks for none.
- */
-const MAX_REMEMBERED_CHARS = 16 * 1024 * 1024
 
 export function createCatalog(deps: {
   clock: Clock
   open: (protocolId: string, signal: AbortSignal) => Promise<Duplex>
 }): Catalog {
-  // Owned by remembered() and keep().
-  const memory = new Map<string, { at: number; value: unknown; chars: number }>()
-  let chars = 0
-
-  const forget = (key: string): void => {
-    chars -= memory.get(key)?.chars ?? 0
-    memory.delete(key)
-  }
-  const keep = (key: string, value: unknown): void => {
-    forget(key)
-    const size = key.length + JSON.stringify(value).length
-    memory.set(key, { at: deps.clock.monotonic(), value, chars: size })
-    chars += size
-    while (memory.size > MAX_REMEMBERED || chars > MAX_REMEMBERED_CHARS)
-      forget(memory.keys().next().value as string)
-  }
+  const trees = new CatalogCache<TreeAnswer>(deps)
+  const lists = new CatalogCache<readonly PublishedRepository[]>(deps)
 
   const ask = async <T>(
     call: (client: Client<typeof catalog>) => Promise<T>,
@@ -69,41 +46,32 @@ export function createCatalog(deps: {
       await client.close().catch(() => undefined)
     }
   }
-
-  const remembered = async <T>(key: string, load: () => Promise<T>): Promise<T> => {
-    const known = memory.get(key)
-    const age = known === undefined ? Number.POSITIVE_INFINITY : deps.clock.monotonic() - known.at
-    if (known !== undefined && age < FRESH_MS) return known.value as T
-    try {
-      const value = await load()
-      keep(key, value)
-      return value
-    } catch (error) {
-      if (
-        known !== undefined &&
-        age < STALE_MS &&
-        error instanceof MusterError &&
-        error.exit === 'unreachable'
-      )
-        return known.value as T
-      throw error
-    }
-  }
-
   return {
     tree: async (question, signal) =>
-      // What cannot be the name of anything is not worth the coordinator's time, and no fault of
-      // its.
+      // A path that cannot exist is not sent to the coordinator.
       !catalog.methods.tree.request.safeParse(question).success
         ? { found: 'nothing' }
-        : remembered(JSON.stringify(question), () =>
+        : cached(trees, JSON.stringify(question), () =>
             ask((client) => client.call('tree', question, { signal }), signal),
           ),
     repositories: (signal) =>
-      remembered(
-        'repositories',
-        async () =>
-          (await ask((client) => client.call('repositories', {}, { signal }), signal)).repositories,
-      ),
+      cached(lists, '', async () => {
+        const response = await ask((client) => client.call('repositories', {}, { signal }), signal)
+        return response.repositories
+      }),
+  }
+}
+
+async function cached<T>(cache: CatalogCache<T>, key: string, load: () => Promise<T>): Promise<T> {
+  const known = cache.get(key)
+  if (known !== undefined && known.ageMs < FRESH_MS) return known.value
+  try {
+    const value = await load()
+    cache.set(key, value)
+    return value
+  } catch (error) {
+    const isUnreachable = error instanceof MusterError && error.exit === 'unreachable'
+    if (known !== undefined && known.ageMs < STALE_MS && isUnreachable) return known.value
+    throw error
   }
 }

@@ -23,8 +23,8 @@ import { createGateway } from './gateway.ts'
 const never = new AbortController().signal
 
 /**
- * A coordinator with a tracker and a catalog of what the test put into its tree, and an agent with
- * its gateway, on loopback. What it hides: the coordinator's database; here the tree is a map.
+ * A coordinator with a tracker and a catalog, and an agent with its gateway, on loopback. The test
+ * fills the coordinator's tree, which is a map instead of a database.
  */
 async function gatewayFleet(t: TestContext) {
   const fleet = await createTestFleet()
@@ -58,8 +58,7 @@ async function gatewayFleet(t: TestContext) {
     serveProtocol(catalogProtocol, handlers, { policy, clock: systemClock, log: coordinator.log }),
   )
 
-  // Without an address of its own, as behind NAT: everything goes over the connection that it
-  // opened.
+  // It listens on no address, as behind NAT. Everything uses the connection that it opened.
   const node = await fleet.node(t, { role: 'agent', name: 'web-1' }, { listen: [] })
   await node.dial(addressOf(coordinator))
   const content = await createContent(
@@ -94,7 +93,7 @@ async function gatewayFleet(t: TestContext) {
     put: (path: string, id: BlobId, size: number) =>
       tree.set(path, { found: 'file', blob: id, size }),
     folder: (path: string, entries: string[]) => tree.set(path, { found: 'folder', entries }),
-    /** A member that holds the blob and says so, and serves it as `distort` says. */
+    /** A member that announces the blob, and serves it as changed by `distort`. */
     async provider(
       name: string,
       id: BlobId,
@@ -126,7 +125,7 @@ interface Got {
   readonly complete: boolean
 }
 
-/** A request with its path as it is: fetch would tidy it first. */
+/** A request with an unchanged path. fetch() would normalise it. */
 function ask(
   base: string,
   path: string,
@@ -152,7 +151,7 @@ function ask(
   })
 }
 
-test('gateway: a file comes whole, in ranges, as a head only, and not again for whoever has it', async (t) => {
+test('gateway: serves a file whole, in ranges, as HEAD, and by its ETag', async (t) => {
   const { pool, put, get, asked } = await gatewayFleet(t)
   const { id, content } = await addContent(pool, 3 * MIB + 17)
   put('tools/Packages/a.rpm', id, content.length)
@@ -181,7 +180,7 @@ test('gateway: a file comes whole, in ranges, as a head only, and not again for 
   assert.ok(asked() >= 1)
 })
 
-test('gateway: an empty file is a file', async (t) => {
+test('gateway: serves an empty file', async (t) => {
   const { pool, put, get } = await gatewayFleet(t)
   const { id } = await addContent(pool, 0)
   put('tools/empty', id, 0)
@@ -189,7 +188,7 @@ test('gateway: an empty file is a file', async (t) => {
   assert.deepEqual([got.status, got.headers['content-length'], got.complete], [200, '0', true])
 })
 
-test('gateway: folders are listed, what nobody published is not found, and what leads elsewhere is refused', async (t) => {
+test('gateway: lists folders, and rejects paths that lead elsewhere', async (t) => {
   const { folder, get, asked } = await gatewayFleet(t)
   folder('tools/', ['Packages/', 'repodata/'])
   folder('tools/first/', ['only-in-first'])
@@ -208,12 +207,12 @@ test('gateway: folders are listed, what nobody published is not found, and what 
     '/nothing',
     '/repos/tools/other/x',
     '/repos/tools/latest/nothing.rpm',
-    '/repos/nobody/latest/x',
-    '/repos/nobody/snapshots/',
+    '/repos/unknown/latest/x',
+    '/repos/unknown/snapshots/',
   ])
     assert.equal((await get(path)).status, 404, path)
-  // No name that a repository or snapshot can have: the coordinator is not asked, and dnf not told
-  // to try again.
+  // A repository or snapshot cannot have these names. The gateway doesn't ask the coordinator, and
+  // dnf doesn't try again.
   const before = asked()
   for (const path of [
     '/repos/has%20blank/latest/x',
@@ -234,7 +233,7 @@ test('gateway: folders are listed, what nobody published is not found, and what 
     assert.equal((await get(path)).status, 400, path)
 })
 
-test('WA-01: the gateway tells a page that calls it by a name of its own nothing, not even what there is', async (t) => {
+test('WA-01: the gateway rejects a page that uses its own host name', async (t) => {
   const { gateway, get, asked, folder } = await gatewayFleet(t)
   folder('tools/', ['secret'])
   const { port } = new URL(gateway.url)
@@ -249,7 +248,7 @@ test('WA-01: the gateway tells a page that calls it by a name of its own nothing
   )
 })
 
-test('gateway: a provider that dies in the middle of a file is replaced, and the reader sees nothing of it', async (t) => {
+test('gateway: replaces a provider that fails in the middle of a file', async (t) => {
   const host = await gatewayFleet(t)
   const { id, content } = await addContent(host.pool, 12 * MIB)
   let sent = 0
@@ -276,7 +275,7 @@ test('gateway: a provider that dies in the middle of a file is replaced, and the
   assert.ok(left > 0 && second.node.peerId !== dying.node.peerId)
 })
 
-test('gateway: a file that nobody can bring ends before its length, so that nobody takes it for whole', async (t) => {
+test('gateway: a file without a provider ends before its length', async (t) => {
   const { fleet, put, get } = await gatewayFleet(t)
   const elsewhere = await holder(t, fleet, 'not-announced')
   const { id, content } = await addContent(elsewhere.pool, MIB)
@@ -288,7 +287,7 @@ test('gateway: a file that nobody can bring ends before its length, so that nobo
   else assert.equal(got.complete, false)
 })
 
-test('gateway: a client that goes away ends the fetch that only it wanted', async (t) => {
+test('gateway: ends a fetch when its last client disconnects', async (t) => {
   const host = await gatewayFleet(t)
   const { id, content } = await addContent(host.pool, 4 * MIB)
   const state = { begun: 0, ended: 0 }
@@ -307,7 +306,7 @@ test('gateway: a client that goes away ends the fetch that only it wanted', asyn
       return honest.fetch(request, context)
     },
   }))
-  // Only the slow one has it now.
+  // Now only the slow provider has it.
   await host.pool.remove(id)
   host.put('tools/slow.rpm', id, content.length)
   const client = httpRequest(host.gateway.url, {
@@ -322,7 +321,7 @@ test('gateway: a client that goes away ends the fetch that only it wanted', asyn
   await until(() => state.ended === state.begun)
 })
 
-test('gateway: while no coordinator answers, what was looked up within an hour is served from the pool, and the rest is tried again later', async (t) => {
+test('gateway: serves paths of the last hour while no coordinator responds', async (t) => {
   const { coordinator, pool, put, get, pass } = await gatewayFleet(t)
   const { id, content } = await addContent(pool, MIB)
   put('tools/a.rpm', id, content.length)
@@ -341,13 +340,13 @@ test('gateway: while no coordinator answers, what was looked up within an hour i
   assert.equal((await get('/repos/tools/latest/a.rpm')).status, 503)
 })
 
-test('gateway: a coordinator that answers with a fault is no coordinator that cannot be reached', async (t) => {
+test('gateway: an error of the coordinator is not reported as unreachable', async (t) => {
   const { failCatalog, get, log } = await gatewayFleet(t)
   failCatalog(new Error('the database is gone'))
   const got = await get('/repos/tools/latest/a.rpm')
   assert.deepEqual(
     [got.status, got.body.toString()],
-    [503, 'the coordinator does not say what is here\n'],
+    [503, 'the coordinator cannot look up this path\n'],
   )
-  assert.ok(log.lines.some(({ message }) => message === 'gateway could not look a path up'))
+  assert.ok(log.lines.some(({ message }) => message === 'gateway cannot look up a path'))
 })

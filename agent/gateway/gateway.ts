@@ -1,8 +1,8 @@
 /**
  * Serves the fleet's repositories to this host's own dnf and zypper, under the same paths as the
- * coordinator. What stands at a path is asked of the coordinator; the bytes come from whoever holds
- * them, and each is verified before dnf gets it. What was asked before is answered from memory for
- * a moment while the coordinator is away.
+ * coordinator. The coordinator resolves a path to a blob. The bytes come from any node that has
+ * them, and are verified before dnf gets them. Earlier responses are used for a limited time while
+ * the coordinator is unreachable.
  */
 import { hostname } from 'node:os'
 import type { Content } from '../../node/content/content.ts'
@@ -20,7 +20,7 @@ import {
   type RepositoryPath,
 } from '../../shared/repository-paths.ts'
 import type { Catalog, TreeAnswer } from './catalog.ts'
-import { answersTo } from './allowed-hosts.ts'
+import { isAllowedHost } from './allowed-hosts.ts'
 
 export interface GatewayDeps {
   readonly catalog: Catalog
@@ -38,12 +38,12 @@ export function createGateway(deps: GatewayDeps, options: { listen: string }): P
   }
   const own = [hostname(), options.listen.replace(/:\d+$/, '')]
   return listen(deps, options, (request, response) => {
-    if (answersTo(request.headers.host, own))
+    if (isAllowedHost(request.headers.host, own))
       return void respond({ log: deps.log, resolve }, request, response)
-    deps.log.warn({ host: request.headers.host }, 'gateway was asked by a name that is not its own')
+    deps.log.warn({ host: request.headers.host }, 'request with a host name that is not allowed')
     response
       .writeHead(421, { 'content-type': 'text/plain; charset=utf-8' })
-      .end('this gateway has no such name; ask it by its address\n')
+      .end('this gateway does not have this host name; use its address\n')
   })
 }
 
@@ -68,12 +68,12 @@ async function resolvePlace(
     return served(deps, await catalog.tree(asked, signal))
   } catch (error) {
     if (!(error instanceof MusterError)) throw error
-    deps.log.warn({ path: formatRepositoryPath(place), error }, 'gateway could not look a path up')
-    // dnf tries the next mirror, or again, on 503; a 404 it would believe.
+    deps.log.warn({ path: formatRepositoryPath(place), error }, 'gateway cannot look up a path')
+    // On 503, dnf tries the next mirror or repeats the request. A 404 would be final.
     const message =
       error.exit === 'unreachable'
         ? 'no coordinator can be reached'
-        : 'the coordinator does not say what is here'
+        : 'the coordinator cannot look up this path'
     return { kind: 'status', status: 503, message, retryAfterSeconds: 5 }
   }
 }

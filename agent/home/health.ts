@@ -1,7 +1,7 @@
 /**
- * Whether this host's disk takes what the agent has to write. Free space is looked at all the time;
- * a write is tried only after one failed, until one succeeds. So a disk that is full, read-only or
- * broken is reported while it is, and no longer.
+ * Checks whether the agent can write to its disk. Free space is checked all the time. A write is
+ * tested only after one failed, until a test succeeds. So a problem is reported exactly while it
+ * lasts.
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -15,24 +15,24 @@ import type { Random } from '../../shared/random.ts'
 import { storageError, storageFailure } from '../../shared/storage/storage-error.ts'
 import { KIB } from '../../shared/units.ts'
 
-/** One statfs(2) each. */
-const LOOK_MS = 10_000
-/** While something is wrong, a write is tried this often: people wait for it. */
-const AGAIN_MS = 2_000
-/** Of the file that is tried: more than a file system keeps inside of an inode. */
-const TRIED_BYTES = 4 * KIB
-const TRIED = '.write-test'
+/** A check is one statfs(2) for each folder. */
+const CHECK_MS = 10_000
+/** A write is tested this often after a failure, because people wait for the end of it. */
+const RETRY_MS = 2_000
+/** More than a file system stores in an inode. */
+const TEST_BYTES = 4 * KIB
+const TEST_FILE = '.write-test'
 
 export interface Health {
-  /** What is wrong now; undefined while the disk takes what is written. */
+  /** The current problem; undefined while the agent can write. */
   trouble(): Trouble | undefined
-  /** Looks at once: call it when a write failed. */
+  /** Checks at once. Call it when a write failed. */
   look(): void
   close(): Promise<void>
 }
 
 export interface HealthOptions {
-  /** The agent's home, and its pool where that is on another file system. Each must exist. */
+  /** The agent's home and its pool, which may be on another file system. Each must exist. */
   readonly folders: readonly string[]
   /** Called after {@link Health.trouble} changed. */
   readonly changed: () => void
@@ -43,7 +43,7 @@ export function watchHealth(
   options: HealthOptions,
 ): Health {
   const { clock, log } = deps
-  // Owned by inspect(), which runs once at a time.
+  // Owned by inspect(), which runs one at a time.
   let trouble: Trouble | undefined
   let last: Promise<void> = Promise.resolve()
   let suspicious = false
@@ -56,18 +56,18 @@ export function watchHealth(
     const next = failure === undefined ? undefined : troubleOf(failure)
     if (next?.code === trouble?.code && next?.path === trouble?.path) return
     trouble = next
-    if (failure === undefined) log.info({}, 'the disk takes what is written again')
+    if (failure === undefined) log.info({}, 'this host can write to its disk again')
     else log.error({ error: failure }, 'this host cannot write to its disk')
     options.changed()
   }
   const queue = (): void => {
     last = last
       .then(inspect)
-      .catch((error: unknown) => log.warn({ error }, 'the disk was not looked at'))
+      .catch((error: unknown) => log.warn({ error }, 'the disk was not checked'))
   }
   const stops = [
-    clock.every(LOOK_MS, queue),
-    clock.every(AGAIN_MS, () => {
+    clock.every(CHECK_MS, queue),
+    clock.every(RETRY_MS, () => {
       if (suspicious) queue()
     }),
   ]
@@ -109,11 +109,11 @@ async function tryWriting(
   deps: { random: Random },
   folder: string,
 ): Promise<MusterError | undefined> {
-  const path = join(folder, TRIED)
+  const path = join(folder, TEST_FILE)
   try {
-    await writeDurable(deps, path, deps.random.bytes(TRIED_BYTES))
+    await writeDurable(deps, path, deps.random.bytes(TEST_BYTES))
     await rm(path, { force: true })
-    // Crash before this: the file stays, and the next attempt replaces it.
+    // Crash before this: the file stays, and the next test replaces it.
     return undefined
   } catch (error) {
     return asFailure(error, folder)

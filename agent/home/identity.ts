@@ -1,6 +1,6 @@
 /**
- * An agent's `agent.json`: who it is, which fleet it belongs to, the root that it pinned when it
- * joined, and where its coordinators are.
+ * An agent's `agent.json`: its id and name, its fleet, the root that it pinned when it joined, and
+ * the addresses of its coordinators.
  */
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
@@ -22,41 +22,42 @@ export const agentHomeError = defineErrors({
   'agent.no-home': {
     exit: 'usage',
     message: (d: { folder: string }) => `${d.folder} is not an agent's home`,
-    hint: () => 'muster agent join TOKEN --home DIR makes one',
+    hint: (d: { folder: string }) => `run \`muster agent join TOKEN --home ${d.folder}\``,
   },
   'agent.home-exists': {
     exit: 'conflict',
     message: (d: { folder: string; what: string }) => `${d.folder} is ${d.what}`,
-    hint: () => 'choose an empty --home',
+    hint: () => 'pass an empty folder as --home',
   },
   'agent.home-damaged': {
     exit: 'failed',
-    message: (d: { file: string }) => `${d.file} is not what muster agent join wrote`,
-    hint: () => 'restore it from a backup, or join again with an empty home',
+    message: (d: { file: string }) => `${d.file} is damaged`,
+    hint: () => 'restore the file from a backup, or join again with an empty --home',
   },
   'agent.home-in-use': {
     exit: 'conflict',
     retryable: true,
-    message: (d: { folder: string }) => `another process works in ${d.folder}`,
-    hint: () => 'end the agent that runs there first; two cannot share one home',
+    message: (d: { folder: string }) => `another process uses the home ${d.folder}`,
+    hint: () => 'stop the agent that runs there, then repeat the command',
   },
   'agent.older': {
     exit: 'conflict',
     message: (d: { folder: string }) =>
-      `the agent that runs in ${d.folder} is older than this program and accepts nothing`,
-    hint: () => 'start the agent again, then repeat the command',
+      `the agent that runs in ${d.folder} is older than this program`,
+    hint: () => 'restart the agent, then repeat the command',
   },
   'agent.home-foreign': {
     exit: 'denied',
     message: (d: { folder: string; owner: number }) =>
-      `${d.folder} belongs to user ${d.owner}, who has to run its agent`,
-    hint: () => 'run this as that user, such as with sudo -u',
+      `${d.folder} belongs to user ${d.owner}, and only this user can run its agent`,
+    hint: (d: { owner: number }) =>
+      `run the command as that user: \`sudo -u '#${d.owner}' muster …\``,
   },
   'agent.home-unwritable': {
     exit: 'failed',
     message: (d: { folder: string; reason: string }) =>
-      `the home ${d.folder} cannot be made: ${d.reason}`,
-    hint: () => 'check space and permissions, then join again',
+      `cannot make the home ${d.folder}: ${d.reason}`,
+    hint: () => 'free space or change the permissions there, then join again',
   },
 })
 
@@ -69,7 +70,7 @@ const schema = z.strictObject({
 })
 export type AgentIdentity = z.infer<typeof schema>
 
-/** In errors of the disk. */
+/** The name of the file in errors of the disk. */
 const WHAT = "this agent's identity"
 
 /** @throws agent.no-home, agent.home-damaged, storage.* */

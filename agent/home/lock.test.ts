@@ -16,7 +16,7 @@ async function home(t: TestContext): Promise<string> {
 }
 const never = new AbortController().signal
 
-test('home lock: one at a time, and the next one once it was given back', async (t) => {
+test('home lock: one holder at a time', async (t) => {
   const options = { home: await home(t), patienceMs: 0, signal: never }
   const first = await lockHome({ clock }, options)
   await assert.rejects(lockHome({ clock }, options), {
@@ -27,7 +27,7 @@ test('home lock: one at a time, and the next one once it was given back', async 
   ;(await lockHome({ clock }, options)).release()
 })
 
-test('home lock: who has patience gets it when a holder that answers nobody has ended', async (t) => {
+test('home lock: waits for a holder that does not respond', async (t) => {
   const options = { home: await home(t), patienceMs: 60_000, signal: never }
   const first = await lockHome({ clock }, options)
   const second = lockHome({ clock }, options)
@@ -35,7 +35,7 @@ test('home lock: who has patience gets it when a holder that answers nobody has 
   ;(await second).release()
 })
 
-test('home lock: nobody waits for an agent that answers, and a wait ends with its signal', async (t) => {
+test('home lock: does not wait for a running agent, and ends with its signal', async (t) => {
   const options = { home: await home(t), patienceMs: 60_000, signal: never }
   const first = await lockHome({ clock }, options)
   t.after(() => first.release())
@@ -51,8 +51,8 @@ test('home lock: nobody waits for an agent that answers, and a wait ends with it
   await assert.rejects(lockHome({ clock }, options), { code: 'agent.home-in-use' })
 })
 
-test('home lock: a home of another user is left alone', async (t) => {
-  // Root can give its folder away; everybody else finds one that is root's.
+test('home lock: rejects the home of another user', async (t) => {
+  // Root can change the owner of its folder. Other users use a folder of root.
   const isRoot = process.geteuid?.() === 0
   const folder = isRoot ? await home(t) : '/'
   if (isRoot) await chown(folder, 65_534, 65_534)

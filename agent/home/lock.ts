@@ -1,7 +1,7 @@
 /**
- * One process at a time works in an agent's home: its journals and trust state have one writer. The
- * lock is the operating system's and ends with its holder, however that ends; the socket beside it
- * says who answers, which is another question, and one that a dead process leaves open.
+ * One process at a time works in an agent's home, so that its journals and trust state have one
+ * writer. The kernel releases the lock when its process ends. The socket cannot replace it, because
+ * the file of a dead process stays.
  */
 import { stat } from 'node:fs/promises'
 import { localProtocol } from '../../protocols/local/protocol.ts'
@@ -16,8 +16,8 @@ import { ownFolder } from '../runner/socket/socket-path.ts'
 export interface LockOptions {
   readonly home: string
   /**
-   * How long to wait for a holder that answers nobody: a one-shot at work, or an agent that is
-   * about to end. Not at all for one that answers.
+   * How long to wait for a holder that does not respond: a `muster agent facts --once`, or an agent
+   * that is ending. There is no wait for an agent that responds.
    */
   readonly patienceMs: number
   readonly signal: AbortSignal
@@ -30,7 +30,7 @@ export async function lockHome(deps: { clock: Clock }, options: LockOptions): Pr
   const { home, patienceMs, signal } = options
   const { runFolder, lock, socket } = agentPaths(home)
   const { uid } = await stat(home)
-  // Files of ours in it would be in the way of the agent whose home it is.
+  // The agent of this home could not use files of another user.
   if (uid !== process.geteuid?.())
     throw agentHomeError('agent.home-foreign', { folder: home, owner: uid })
   ownFolder(runFolder)
@@ -40,17 +40,17 @@ export async function lockHome(deps: { clock: Clock }, options: LockOptions): Pr
       return acquireLock(lock)
     } catch (cause) {
       if (!runnerError.is(cause, 'runner.held')) throw cause
-      if (deps.clock.monotonic() >= until || (await answers(socket, signal)))
+      if (deps.clock.monotonic() >= until || (await isResponding(socket, signal)))
         throw agentHomeError('agent.home-in-use', { folder: home }, { cause })
     }
     await deps.clock.sleep(AGAIN_MS, signal)
   }
 }
 
-async function answers(socket: string, signal: AbortSignal): Promise<boolean> {
+async function isResponding(socket: string, signal: AbortSignal): Promise<boolean> {
   try {
     const duplex = await dialSocket(socket, localProtocol.id, signal)
-    duplex.abort(new Error('only asked whether somebody is there'))
+    duplex.abort(new Error('the connection was only a test'))
     return true
   } catch {
     return false

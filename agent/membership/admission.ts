@@ -1,10 +1,11 @@
 /**
- * What a host asks of one coordinator: to be let in, and what it does not know yet of roots and
- * revocations.
+ * A host's admission by one coordinator: it gets a certificate, and the roots and revocations that
+ * it lacks.
  */
 import type { MusterNode } from '../../node/node.ts'
 import type { TrustState } from '../../node/membership/trust-state.ts'
 import type { Clock } from '../../shared/clock.ts'
+import { defined } from '../../shared/defined.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { storageError } from '../../shared/storage/storage-error.ts'
 import { completeEpoch } from '../../shared/trust/revocations.ts'
@@ -24,23 +25,20 @@ export interface AdmissionDeps {
 export interface HostOptions {
   readonly identity: AgentIdentity
   readonly claims: Readonly<Record<string, string>>
-  /**
-   * Of an agent that stays: drawn when it started, so that a coordinator notices a second one with
-   * its key.
-   */
+  /** New at each start of the agent, so that the coordinator notices a second host with its key. */
   readonly instance?: string
 }
 
 export interface AdmissionOptions extends HostOptions {
-  /** Of the coordinator, with its peer id. */
+  /** The coordinator's address, with its peer id. */
   readonly address: string
 }
 
 /**
- * Dials, and becomes a member.
- * @returns the coordinator's peer id, or undefined where an operator has yet to approve
- * @throws node.*, protocol.*, registry.* as the coordinator refuses, trust.* where its answer does
- * not lead to the pinned root
+ * Dials a coordinator and becomes a member.
+ * @returns the coordinator's peer id; undefined if an operator must approve this host first
+ * @throws node.*, protocol.*, registry.* of the coordinator, trust.* if its response does not lead
+ * to the pinned root
  */
 export async function becomeMember(
   deps: AdmissionDeps,
@@ -49,26 +47,23 @@ export async function becomeMember(
 ): Promise<string | undefined> {
   const { node } = deps
   const peer = await node.dial(options.address, signal)
-  const { certificate } = await askForNews(deps, options, peer.id, signal)
+  const { certificate } = await requestAdmission(deps, options, peer.id, signal)
   if (certificate === undefined) return undefined
   await keepCertificate(deps, certificate)
   await node.reintroduce()
   return peer.id
 }
 
-/** A full disk must not keep a host away from its coordinator: the fleet would not see why. */
+/** A host with a full disk connects too, because operators must see why it fails. */
 export async function keepCertificate(
   deps: Omit<AdmissionDeps, 'node'>,
   certificate: Signed,
 ): Promise<void> {
-  await deps.trust.keepCertificate(certificate).catch(inMemory(deps, 'the certificate'))
+  await deps.trust.keepCertificate(certificate).catch(keptInMemory(deps, 'the certificate'))
 }
 
-/**
- * For what counts although the disk did not take it. @throws every error that the disk did not
- * cause
- */
-function inMemory(
+/** Reports a failure of the disk; the trust state has the value in memory. @throws other errors */
+function keptInMemory(
   deps: Pick<AdmissionDeps, 'log' | 'onStorageFailure'>,
   what: string,
 ): (error: unknown) => void {
@@ -80,10 +75,10 @@ function inMemory(
 }
 
 /**
- * Asks as a host that comes back, and believes what the answer proves. @throws as
- * {@link becomeMember}
+ * Asks a connected coordinator, and learns roots and revocations.
+ * @throws as {@link becomeMember}
  */
-export async function askForNews(
+export async function requestAdmission(
   deps: AdmissionDeps,
   options: HostOptions,
   coordinator: string,
@@ -92,24 +87,19 @@ export async function askForNews(
   const { node, trust, clock, log } = deps
   const open = (protocolId: string) => node.open(coordinator, protocolId, signal)
   const { identity, claims, instance } = options
+  const epoch = completeEpoch(trust.revocations())
   const enrolled = await askToJoin(
     { clock, open },
-    {
-      identity,
-      claims,
-      epoch: completeEpoch(trust.revocations()),
-      signal,
-      ...(instance === undefined ? {} : { instance }),
-    },
+    defined({ identity, claims, instance, epoch, signal }),
   )
-  await trust.learn({ roots: enrolled.roots }).catch(inMemory(deps, 'a new root'))
-  // Such as two of one epoch: an alarm, and no reason to be without the coordinator; orders that
-  // rest on them are refused all the same.
+  await trust.learn({ roots: enrolled.roots }).catch(keptInMemory(deps, 'a new root'))
+  // Two revocations of one epoch raise an alarm, but the host still connects. It rejects intents
+  // that depend on them.
   await trust
     .learn({ revocations: enrolled.revocations })
-    .catch(inMemory(deps, 'a revocation'))
+    .catch(keptInMemory(deps, 'a revocation'))
     .catch((error: unknown) =>
-      log.error({ coordinator, error }, 'revocations that do not fit those that this host knows'),
+      log.error({ coordinator, error }, 'revocations contradict those that this host knows'),
     )
   return enrolled
 }

@@ -40,7 +40,7 @@ async function joining(t: TestContext, fleet: TestFleet) {
   }
 }
 
-test('join: a host that joins again with a new ticket is the same host, and knows where the coordinator is now', async (t) => {
+test('join: a new ticket updates the addresses and keeps the id', async (t) => {
   const fleet = await createTestFleet()
   const before = await coordinatorOf(t, fleet)
   const { home, join: joinWith } = await joining(t, fleet)
@@ -52,7 +52,7 @@ test('join: a host that joins again with a new ticket is the same host, and know
   assert.deepEqual((await readAgentIdentity(home)).coordinators, [moved.address])
 })
 
-test('join: a home in which an agent runs is left to it', async (t) => {
+test('join: does not change the home of a running agent', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await coordinatorOf(t, fleet)
   const { home, join: joinWith } = await joining(t, fleet)
@@ -66,7 +66,7 @@ test('join: a home in which an agent runs is left to it', async (t) => {
   assert.equal(coordinator.asked.length, 1)
 })
 
-test('join: a refusal leaves no home behind, a coordinator that cannot be reached leaves one that can ask again', async (t) => {
+test('join: a refusal removes the home, an unreachable coordinator keeps it', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await coordinatorOf(t, fleet)
   const { folder, home, join: joinWith } = await joining(t, fleet)

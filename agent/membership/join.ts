@@ -1,7 +1,7 @@
 /**
  * `muster agent join`: makes the agent's home and asks a coordinator of the ticket. Key and id are
- * written before anything is sent, so that a host whose connection breaks asks again as the same
- * host; a home that was made for a join that was refused is removed again.
+ * durable before anything is sent, so that a host can ask again as the same host. The home is
+ * removed if the coordinator refuses the join.
  */
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -9,8 +9,10 @@ import { createNode, type MusterNode } from '../../node/node.ts'
 import { openTrustState } from '../../node/membership/trust-state.ts'
 import type { Ticket } from '../../protocols/enroll/ticket.ts'
 import type { Clock } from '../../shared/clock.ts'
+import { defined } from '../../shared/defined.ts'
 import { diskReason } from '../../shared/disk-reason.ts'
 import { writeDurable } from '../../shared/durable-file.ts'
+import { errno } from '../../shared/errno.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { requireHostName } from '../../shared/host-name.ts'
 import { agentPaths } from '../../shared/home.ts'
@@ -40,7 +42,7 @@ export interface JoinOptions {
   readonly home: string
   readonly ticket: Ticket
   readonly name: string
-  /** An OpenSSH private key to be the node's, instead of a new one. */
+  /** An OpenSSH private key for the node, instead of a new one. */
   readonly hostKey?: string
   readonly claims: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
@@ -53,15 +55,15 @@ export interface Joined {
 }
 
 /**
- * Joining again with a ticket of the same fleet takes over the addresses in it. @throws
- * agent.home-*, node.*, registry.*, trust.*
+ * Joining again with a ticket of the same fleet stores the addresses of the ticket.
+ * @throws agent.home-*, node.*, registry.*, trust.*
  */
 export async function joinFleet(deps: JoinDeps, options: JoinOptions): Promise<Joined> {
   const { home } = options
   const { identity, key, made } = await prepare(deps, options)
   await using stack = new AsyncDisposableStack()
   try {
-    // An agent that runs there has the trust state open, and would go on with the old addresses.
+    // A running agent has the trust state open and would continue with the old addresses.
     const lock = await lockHome(deps, {
       home,
       patienceMs: 0,
@@ -77,13 +79,13 @@ export async function joinFleet(deps: JoinDeps, options: JoinOptions): Promise<J
     })
     await trust.learn({ roots: enrolled.roots })
     if (enrolled.certificate !== undefined) await trust.keepCertificate(enrolled.certificate)
-    // A ticket that was good enough to get in says where the coordinators are now. Crash before
-    // this: joining again does it.
+    // The ticket is valid, so its addresses are current. Crash before this: joining again stores
+    // them.
     if (!made) await writeAgentIdentity(deps, home, identity)
     return { identity, status: enrolled.status, fingerprint: key.fingerprint }
   } catch (error) {
-    // Refused: nothing of this home is of use. Unreachable, or a disk that failed: the host may
-    // have been admitted, and must be able to ask again as itself.
+    // A refused home is useless. If the coordinator is unreachable or the disk failed, the host may
+    // have been admitted and must be able to ask again as itself.
     const isRefused = error instanceof MusterError && error.exit !== 'unreachable'
     if (made && isRefused && diskReason(error) === undefined)
       await rm(home, { recursive: true, force: true })
@@ -91,36 +93,23 @@ export async function joinFleet(deps: JoinDeps, options: JoinOptions): Promise<J
   }
 }
 
-async function prepare(
-  deps: JoinDeps,
-  options: JoinOptions,
-): Promise<{ identity: AgentIdentity; key: NodeKey; made: boolean }> {
+interface Prepared {
+  readonly identity: AgentIdentity
+  readonly key: NodeKey
+  /** True if this call made the home. */
+  readonly made: boolean
+}
+
+async function prepare(deps: JoinDeps, options: JoinOptions): Promise<Prepared> {
   const { home, ticket } = options
-  const paths = agentPaths(home)
-  const root = sha256Hex.parse(Buffer.from(ticket.root).toString('hex'))
-  const existing = await readdir(home).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [] as string[]
-    throw unwritable(home, error)
-  })
-  if (existing.includes('agent.json')) {
-    const identity = await readAgentIdentity(home)
-    if (identity.fleet !== ticket.fleet || identity.root !== root)
-      throw agentHomeError('agent.home-exists', {
-        folder: home,
-        what: 'the home of an agent of another fleet',
-      })
-    return {
-      identity: { ...identity, coordinators: [...ticket.addresses] },
-      key: await loadKeyFile(paths.nodeKey),
-      made: false,
-    }
-  }
-  if (existing.length > 0)
+  const names = await namesIn(home)
+  if (names.includes('agent.json')) return readHome(home, ticket)
+  if (names.length > 0)
     throw agentHomeError('agent.home-exists', {
       folder: home,
-      what: 'not empty, and no agent’s home',
+      what: 'not empty, and not an agent’s home',
     })
-  // The coordinator refuses it too; here before a key is made.
+  // The coordinator checks it too. Here it is checked before a key is made.
   requireHostName(options.name)
   const key =
     options.hostKey === undefined
@@ -130,10 +119,47 @@ async function prepare(
     id: agentId.parse(uuid(deps)),
     name: options.name,
     fleet: ticket.fleet,
-    root,
+    root: rootOf(ticket),
     coordinators: [...ticket.addresses],
   }
-  // Of two joins into one folder, only one makes the first folder in it.
+  await makeHome(deps, home, { identity, key })
+  return { identity, key, made: true }
+}
+
+async function namesIn(home: string): Promise<string[]> {
+  try {
+    return await readdir(home)
+  } catch (error) {
+    if (errno(error) === 'ENOENT') return []
+    throw unwritable(home, error)
+  }
+}
+
+/** The home of an earlier join, with the addresses of the ticket. */
+async function readHome(home: string, ticket: Ticket): Promise<Prepared> {
+  const identity = await readAgentIdentity(home)
+  if (identity.fleet !== ticket.fleet || identity.root !== rootOf(ticket))
+    throw agentHomeError('agent.home-exists', {
+      folder: home,
+      what: 'the home of an agent of another fleet',
+    })
+  return {
+    identity: { ...identity, coordinators: [...ticket.addresses] },
+    key: await loadKeyFile(agentPaths(home).nodeKey),
+    made: false,
+  }
+}
+
+const rootOf = (ticket: Ticket): AgentIdentity['root'] =>
+  sha256Hex.parse(Buffer.from(ticket.root).toString('hex'))
+
+async function makeHome(
+  deps: JoinDeps,
+  home: string,
+  { identity, key }: { identity: AgentIdentity; key: NodeKey },
+): Promise<void> {
+  const paths = agentPaths(home)
+  // If two joins use one folder, only one of them makes the first folder in it.
   let ours = false
   try {
     await mkdir(dirname(home), { recursive: true })
@@ -144,18 +170,17 @@ async function prepare(
     }
     await saveKeyFile(deps, paths.nodeKey, key)
     await writeDurable(deps, paths.config, CONFIG, { mode: 0o644 })
-    // Last: this file is what makes the folder an agent's home.
+    // Last, because this file makes the folder an agent's home. Crash before this: the next join
+    // reports that the folder is not empty.
     await writeAgentIdentity(deps, home, identity)
   } catch (error) {
-    // Nothing was sent yet: what there is of the home is of no use, and would keep the next join
-    // from making one.
+    // Nothing was sent yet. A partial home would block the next join.
     if (ours) await rm(home, { recursive: true, force: true })
     throw unwritable(home, error)
   }
-  return { identity, key, made: true }
 }
 
-/** Our error where the disk failed; others as they are. */
+/** Our error for a failure of the disk; any other error unchanged. */
 function unwritable(folder: string, error: unknown): unknown {
   const reason = diskReason(error)
   return reason === undefined
@@ -163,7 +188,7 @@ function unwritable(folder: string, error: unknown): unknown {
     : agentHomeError('agent.home-unwritable', { folder, reason }, { cause: error })
 }
 
-/** Asks the first coordinator of the ticket that can be reached. */
+/** Asks the first coordinator of the ticket that is reachable. */
 async function ask(
   deps: JoinDeps,
   options: JoinOptions,
@@ -174,24 +199,9 @@ async function ask(
   try {
     let failure: unknown
     for (const address of identity.coordinators) {
-      try {
-        const peer = await node.dial(address, options.signal)
-        return await askToJoin(
-          {
-            clock: deps.clock,
-            open: (protocolId) => node.open(peer.id, protocolId, options.signal),
-          },
-          {
-            identity,
-            claims: options.claims,
-            ...(options.ticket.secret === undefined ? {} : { token: options.ticket.secret }),
-            ...(options.signal === undefined ? {} : { signal: options.signal }),
-          },
-        )
-      } catch (error) {
-        if (!(error instanceof MusterError) || error.exit !== 'unreachable') throw error
-        failure = error
-      }
+      const result = await askOne(deps, { ...options, node, address, identity })
+      if ('enrolled' in result) return result.enrolled
+      failure = result.unreachable
     }
     throw failure
   } finally {
@@ -199,7 +209,23 @@ async function ask(
   }
 }
 
-/** A node that is nobody's member yet and believes nobody's certificate. */
+async function askOne(
+  { clock }: JoinDeps,
+  options: JoinOptions & { node: MusterNode; address: string; identity: AgentIdentity },
+): Promise<{ readonly enrolled: Enrolled } | { readonly unreachable: MusterError }> {
+  const { node, address, identity, claims, ticket, signal } = options
+  try {
+    const peer = await node.dial(address, signal)
+    const open = (protocolId: string) => node.open(peer.id, protocolId, signal)
+    const request = defined({ identity, claims, token: ticket.secret, signal })
+    return { enrolled: await askToJoin({ clock, open }, request) }
+  } catch (error) {
+    if (error instanceof MusterError && error.exit === 'unreachable') return { unreachable: error }
+    throw error
+  }
+}
+
+/** A node before its admission. It accepts no certificate, because it does not know the root. */
 function candidateNode(deps: JoinDeps, identity: AgentIdentity, key: NodeKey): Promise<MusterNode> {
   return createNode(deps, {
     key,
@@ -221,13 +247,13 @@ function candidateNode(deps: JoinDeps, identity: AgentIdentity, key: NodeKey): P
 /** RFC 9562 version 4. */
 function uuid(deps: { random: Random }): string {
   const bytes = Buffer.from(deps.random.bytes(16))
-  bytes[6] = 0x40 | ((bytes[6] as number) & 0x0f)
-  bytes[8] = 0x80 | ((bytes[8] as number) & 0x3f)
+  bytes.writeUInt8(0x40 | (bytes.readUInt8(6) & 0x0f), 6)
+  bytes.writeUInt8(0x80 | (bytes.readUInt8(8) & 0x3f), 8)
   const hex = bytes.toString('hex')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
 
-const CONFIG = `# Muster agent. Every key is described in docs/CONFIG.md; what is not set here has its default.
+const CONFIG = `# Muster agent. docs/CONFIG.md describes every key. An absent key has its default.
 include: conf.d/*.yaml
 # listen: ["/ip4/0.0.0.0/tcp/8470"]
 # gateway: { listen: "127.0.0.1:8481" }

@@ -18,7 +18,7 @@ import { createLink } from './link.ts'
 import { coordinatorOf } from '../testing/admitting-coordinator.ts'
 import { until } from '../testing/until.ts'
 
-/** As the coordinator's own (coordinator/registry/errors.ts). */
+/** A copy of the coordinator's error (coordinator/registry/errors.ts). */
 const registryError = defineErrors({
   'registry.too-many-pending': { exit: 'failed', message: () => 'too many wait' },
 })
@@ -26,8 +26,8 @@ const INSTANCE = 'ab'.repeat(16)
 const HALF_LIFE_MS = 12 * 3_600_000
 
 /**
- * An agent's link that runs until the test ends. Its pauses are noted and cut short; its
- * certificate's half-life ends when the test says so.
+ * An agent's link that runs until the test ends. Its pauses are recorded and shortened. The test
+ * decides when the half-life of the certificate ends.
  */
 async function linkOf(t: TestContext, fleet: TestFleet, coordinators: readonly string[]) {
   const folder = await mkdtemp(join(tmpdir(), 'muster-link-'))
@@ -42,7 +42,7 @@ async function linkOf(t: TestContext, fleet: TestFleet, coordinators: readonly s
     ...opened,
     keepCertificate: async (certificate: Signed) => {
       await opened.keepCertificate(certificate)
-      // As an agent's node does, which shows what the trust state holds.
+      // As an agent's node, which presents the certificate of the trust state.
       node.certificate = certificate
     },
   }
@@ -57,7 +57,7 @@ async function linkOf(t: TestContext, fleet: TestFleet, coordinators: readonly s
       return systemClock.sleep(1, signal)
     },
     every: (ms, run) => {
-      // The other one asks for news; agent/membership/link-pull.test.ts is about it.
+      // The other timer pulls; agent/membership/link-pull.test.ts tests it.
       if (ms !== HALF_LIFE_MS) return () => undefined
       halfLives.add(run)
       return () => halfLives.delete(run)
@@ -117,7 +117,7 @@ async function deadAddress(fleet: TestFleet, t: TestContext): Promise<string> {
   return address
 }
 
-test('link: connects, says which coordinator there is, and comes back when the connection has ended', async (t) => {
+test('link: connects, names the coordinator, and reconnects', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await coordinatorOf(t, fleet)
   const { link, connected, node, trust } = await linkOf(t, fleet, [coordinator.address])
@@ -151,7 +151,7 @@ test('TR-13: pauses grow, to a minute at most, while no coordinator answers', as
   await running
 })
 
-test('link: a coordinator that lets hosts in and drops them at once is asked ever more rarely, one that kept them is asked at once', async (t) => {
+test('link: pauses grow only after connections that ended at once', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await coordinatorOf(t, fleet)
   coordinator.answer = 'hang up'
@@ -168,7 +168,7 @@ test('link: a coordinator that lets hosts in and drops them at once is asked eve
   assert.ok((pauses[at] as number) <= 1_000, String(pauses.slice(at)))
 })
 
-test('TR-13: a host that was connected looks every four seconds or sooner, and after a quarter of an hour ever more rarely', async (t) => {
+test('TR-13: pauses stay below four seconds for a quarter of an hour', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await coordinatorOf(t, fleet)
   const { pauses, connected, pass, hasHalfLife } = await linkOf(t, fleet, [coordinator.address])
@@ -181,7 +181,7 @@ test('TR-13: a host that was connected looks every four seconds or sooner, and a
   await until(() => Math.max(...pauses) > 30_000)
 })
 
-test('link: the second coordinator is taken where the first does not answer', async (t) => {
+test('link: uses the second coordinator if the first does not respond', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await coordinatorOf(t, fleet)
   const { link, connected } = await linkOf(t, fleet, [
@@ -192,7 +192,7 @@ test('link: the second coordinator is taken where the first does not answer', as
   assert.equal(link.coordinator(), coordinator.node.peerId)
 })
 
-test('link: a host that waits for approval says so once, asks again every five seconds, and goes on when it is approved', async (t) => {
+test('link: a host that waits for approval asks every five seconds', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await coordinatorOf(t, fleet)
   coordinator.answer = 'pending'
@@ -204,7 +204,7 @@ test('link: a host that waits for approval says so once, asks again every five s
   await until(() => connected.length === 1)
 })
 
-test('link: a host that was revoked ends, one that is refused for what may pass goes on', async (t) => {
+test('link: a revoked host ends, after a temporary refusal it tries again', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await coordinatorOf(t, fleet)
   coordinator.answer = registryError('registry.too-many-pending')
@@ -214,13 +214,13 @@ test('link: a host that was revoked ends, one that is refused for what may pass 
   await assert.rejects(running, { code: 'registry.revoked' })
 })
 
-test('link: a certificate is renewed at its half-life over the connection that there is; where that fails, a new connection brings one', async (t) => {
+test('link: renews its certificate over the connection, or reconnects', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await coordinatorOf(t, fleet)
   const { trust, connected, halfLife, hasHalfLife } = await linkOf(t, fleet, [coordinator.address])
   await until(() => connected.length === 1)
   const first = trust.certificate()
-  // The link waits for the end of the connection from now on.
+  // From now on the link waits for the end of the connection.
   await until(() => hasHalfLife())
   halfLife()
   await until(() => trust.certificate() !== first)
@@ -232,7 +232,7 @@ test('link: a certificate is renewed at its half-life over the connection that t
   await until(() => connected.length === 2)
 })
 
-test('link: told to end, it ends without an error, also while a coordinator that accepts connections says nothing', async (t) => {
+test('link: ends with its signal, also while a coordinator is silent', async (t) => {
   const fleet = await createTestFleet()
   const silent = createServer(() => undefined).listen(0, '127.0.0.1')
   await once(silent, 'listening')

@@ -1,221 +1,135 @@
 /**
- * Keeps this host connected to a coordinator: dials the ones it knows in turn, asks for a fresh
- * certificate on every new connection, and dials again with growing pauses when the connection
- * ends. A fleet that lost its coordinator comes back spread over the jitter of the pauses (TR-13).
+ * Keeps this host connected to a coordinator. It dials the known coordinators in order, requests a
+ * certificate on each new connection, and dials again with growing pauses after the connection
+ * ends. The pauses have jitter, so that a fleet does not return all at once (TR-13).
  */
 import { enrollRefusal } from '../../protocols/enroll/errors.ts'
-import type { MusterNode } from '../../node/node.ts'
-import type { TrustState } from '../../node/membership/trust-state.ts'
-import { openClient } from '../../protocols/rpc/call.ts'
-import { enroll } from '../../protocols/enroll/protocol.ts'
-import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
-import type { Logger } from '../../shared/logger.ts'
 import type { Random } from '../../shared/random.ts'
 import { isStorageFailure } from '../../shared/storage/storage-error.ts'
-import { VERSION } from '../../shared/version.ts'
-import { askForNews, becomeMember, keepCertificate } from './admission.ts'
-import type { AgentIdentity } from '../home/identity.ts'
+import { type AdmissionDeps, becomeMember, type HostOptions } from './admission.ts'
 import { reconnectPauseMs } from './reconnect.ts'
+import { ATTEMPT_MS, openSession, type Session } from './session.ts'
 
 /**
- * A host that waits for approval asks again this often: the enrolment quota allows twice as much.
+ * A host that waits for approval asks again this often. The enrolment quota allows twice as much.
  */
 const PENDING_MS = 5_000
-/**
- * A connection that lasted for so long was one. A coordinator that drops whom it lets in is waited
- * for like one that does not answer.
- */
+/** A shorter connection counts as a failure, so that the pauses grow. */
 const LASTED_MS = 30_000
-/** One that lasted for so long shows that there is a coordinator, which is worth waiting for. */
+/** A shorter connection does not show that a coordinator is there. */
 const MET_MS = 5_000
-/** One attempt, handshake and certificate included. */
-const ATTEMPT_MS = 20_000
-/** A connection that stays is asked for a new certificate at the old one's half-life. */
-const RENEW_MS = 12 * 3_600_000
-/**
- * Roots and revocations are asked for again this often. Gossip brings them within a second, but it
- * may lose any, and a host that is flooded drops what comes: this bounds for how long a revoked
- * host stays a member here.
- */
-const PULL_MS = 5 * 60_000
-/** What a coordinator whose own disk is full answers with. */
+/** The errors of a coordinator whose disk is full. */
 const COORDINATOR_DISK: ReadonlySet<string> = new Set(['database.full', 'ledger.storage'])
 
-export interface LinkDeps {
-  readonly node: MusterNode
-  readonly trust: TrustState
-  readonly clock: Clock
+export interface LinkDeps extends AdmissionDeps {
   readonly random: Random
-  readonly log: Logger
-  /** Called when this host's disk did not take something. */
-  readonly onStorageFailure?: () => void
 }
 
-export interface LinkOptions {
-  readonly identity: AgentIdentity
-  readonly claims: Readonly<Record<string, string>>
-  /** 32 hexadecimal digits, drawn anew at each start of the agent. */
+export interface LinkOptions extends HostOptions {
+  /** 32 hexadecimal digits, new at each start of the agent. */
   readonly instance: string
 }
 
 export interface LinkEvents {
   /** Called with the coordinator's peer id each time this host has connected as a member. */
   readonly onConnected: (coordinator: string) => void | Promise<void>
-  /** Called once for each spell of waiting for an operator. */
+  /** Called once each time this host begins to wait for an operator. */
   readonly onPending: () => void
 }
 
 export interface Link {
-  /** The coordinator that this host is connected to as a member; undefined while there is none. */
+  /** The coordinator to which this host is connected as a member; undefined if there is none. */
   coordinator(): string | undefined
-  /**
-   * Asks it for roots and revocations that this host lacks; at once, unless it is being asked
-   * already.
-   */
+  /** Asks the coordinator for roots and revocations that this host lacks. */
   pull(): void
   /**
-   * Runs until the signal aborts. Rejects where it makes no sense to go on: this host was revoked,
-   * or another one has its id, key or name.
+   * Runs until the signal aborts. Rejects if trying again cannot help: this host was revoked, or
+   * another host has its id, key or name.
    */
   run(signal: AbortSignal, events: LinkEvents): Promise<void>
 }
 
+interface State {
+  session: Session | undefined
+  /** The end of the last connection that was longer than MET_MS. */
+  metAt: number | undefined
+}
+
+type Attempt = 'lasted' | 'dropped' | 'pending' | 'failed'
+
 export function createLink(deps: LinkDeps, options: LinkOptions): Link {
-  const { node, clock, log } = deps
-  const { identity, claims, instance } = options
-  // Owned by run().
-  let coordinator: string | undefined
-  // Owned by attempt(): when the last connection that was one ended.
-  let metAt: number | undefined
-  // Owned by untilDisconnected().
-  let pullNow = (): void => undefined
-
-  /** A fresh certificate on the connection that there is, so that streams over it go on. */
-  const renew = async (peerId: string, signal: AbortSignal): Promise<void> => {
-    const limit = AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)])
-    const client = openClient(enroll, await node.open(peerId, enroll.id, limit), deps)
-    const { certificate } = await client
-      .call(
-        'renew',
-        { version: VERSION, addresses: node.addresses().slice(0, 16) },
-        { signal: limit },
-      )
-      .finally(() => void client.close().catch(() => undefined))
-    await keepCertificate(deps, certificate)
-    await node.reintroduce()
-    log.info({ coordinator: peerId }, 'certificate renewed')
-  }
-
-  const untilDisconnected = (peerId: string, signal: AbortSignal): Promise<void> =>
-    new Promise((resolve) => {
-      const ended = (): void => {
-        off()
-        stopRenewing()
-        stopPulling()
-        pullNow = () => undefined
-        signal.removeEventListener('abort', ended)
-        resolve()
-      }
-      const off = node.on('disconnect', (peer) => {
-        if (peer === peerId) ended()
-      })
-      // The old certificate still holds for half its life if this fails; a new connection brings a
-      // new one in any case.
-      const stopRenewing = clock.every(RENEW_MS, () => {
-        renew(peerId, signal).catch(async (error: unknown) => {
-          log.warn(
-            { coordinator: peerId, error },
-            'the certificate was not renewed; connecting anew',
-          )
-          await node
-            .peer(peerId)
-            ?.close()
-            .catch((failure: unknown) =>
-              log.warn({ coordinator: peerId, error: failure }, 'connection did not end well'),
-            )
-        })
-      })
-      let pulling = false
-      pullNow = () => {
-        if (pulling) return
-        pulling = true
-        askForNews(
-          deps,
-          { identity, claims, instance },
-          peerId,
-          AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)]),
-        )
-          .catch((error: unknown) => {
-            if (!signal.aborted)
-              log.warn(
-                { coordinator: peerId, error },
-                'the coordinator did not say what was revoked; it is asked again',
-              )
-          })
-          .finally(() => {
-            pulling = false
-          })
-      }
-      const stopPulling = clock.every(PULL_MS, () => pullNow())
-      signal.addEventListener('abort', ended, { once: true })
-      if (signal.aborted || node.peer(peerId) === undefined) ended()
-    })
-
-  const attempt = async (
-    signal: AbortSignal,
-    events: LinkEvents,
-  ): Promise<'lasted' | 'dropped' | 'pending' | 'failed'> => {
-    for (const address of identity.coordinators) {
-      try {
-        const peerId = await becomeMember(
-          deps,
-          { identity, claims, instance, address },
-          AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)]),
-        )
-        if (peerId === undefined) return 'pending'
-        coordinator = peerId
-        const since = clock.monotonic()
-        log.info({ coordinator: peerId, address }, 'connected')
-        await events.onConnected(peerId)
-        await untilDisconnected(peerId, signal)
-        coordinator = undefined
-        if (signal.aborted) return 'lasted'
-        log.warn({ coordinator: peerId }, 'connection ended')
-        const now = clock.monotonic()
-        if (now - since >= MET_MS) metAt = now
-        return now - since < LASTED_MS ? 'dropped' : 'lasted'
-      } catch (error) {
-        coordinator = undefined
-        if (signal.aborted) return 'failed'
-        if (enrollRefusal.is(error)) throw error
-        log.warn({ address, error }, failureWords(error))
-      }
-    }
-    return 'failed'
-  }
-
+  const state: State = { session: undefined, metAt: undefined }
   return {
-    coordinator: () => coordinator,
-    pull: () => pullNow(),
+    coordinator: () => state.session?.coordinator,
+    pull: () => state.session?.pull(),
     async run(signal, events) {
+      const { clock } = deps
       let failures = 0
-      let pending = false
+      let isPending = false
       while (!signal.aborted) {
-        const result = await attempt(signal, events)
-        if (result === 'pending' && !pending) events.onPending()
-        pending = result === 'pending'
+        const result = await attemptAll(deps, options, { state, events }, signal)
+        if (result === 'pending' && !isPending) events.onPending()
+        isPending = result === 'pending'
         failures = result === 'failed' || result === 'dropped' ? failures + 1 : 0
-        const awayMs = metAt === undefined ? undefined : clock.monotonic() - metAt
-        const pauseMs = pending ? PENDING_MS : reconnectPauseMs(deps, { failures, awayMs })
+        const awayMs = state.metAt === undefined ? undefined : clock.monotonic() - state.metAt
+        const pauseMs = isPending ? PENDING_MS : reconnectPauseMs(deps, { failures, awayMs })
         await clock.sleep(pauseMs, signal).catch(() => undefined)
       }
     },
   }
 }
 
-/** A refusal, a wrong signature or a disk that fails is not an absent coordinator. */
-function failureWords(error: unknown): string {
+/** Tries each coordinator until one admits this host or asks it to wait. */
+async function attemptAll(
+  deps: LinkDeps,
+  options: LinkOptions,
+  link: { readonly state: State; readonly events: LinkEvents },
+  signal: AbortSignal,
+): Promise<Attempt> {
+  for (const address of options.identity.coordinators) {
+    try {
+      return await attempt(deps, { ...options, address }, link, signal)
+    } catch (error) {
+      if (signal.aborted) return 'failed'
+      if (enrollRefusal.is(error)) throw error
+      deps.log.warn({ address, error }, failureText(error))
+    }
+  }
+  return 'failed'
+}
+
+/** Connects to one coordinator, and returns when the connection has ended. */
+async function attempt(
+  deps: LinkDeps,
+  options: LinkOptions & { readonly address: string },
+  { state, events }: { readonly state: State; readonly events: LinkEvents },
+  signal: AbortSignal,
+): Promise<Attempt> {
+  const { clock, log } = deps
+  const limit = AbortSignal.any([signal, clock.timeout(ATTEMPT_MS)])
+  const coordinator = await becomeMember(deps, options, limit)
+  if (coordinator === undefined) return 'pending'
+  const since = clock.monotonic()
+  log.info({ coordinator, address: options.address }, 'connected')
+  const session = openSession(deps, options, coordinator, signal)
+  state.session = session
+  try {
+    await events.onConnected(coordinator)
+    await session.ended
+  } finally {
+    session.close()
+    state.session = undefined
+  }
+  if (signal.aborted) return 'lasted'
+  log.warn({ coordinator }, 'connection ended')
+  const now = clock.monotonic()
+  if (now - since >= MET_MS) state.metAt = now
+  return now - since < LASTED_MS ? 'dropped' : 'lasted'
+}
+
+/** A refusal, a wrong signature or a failing disk does not mean that the coordinator is absent. */
+function failureText(error: unknown): string {
   if (isStorageFailure(error)) return 'this host cannot store what it needs to connect'
   if (error instanceof MusterError && COORDINATOR_DISK.has(codeOf(error)))
     return 'the coordinator cannot store what it needs to admit this host'

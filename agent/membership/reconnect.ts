@@ -1,7 +1,7 @@
 /**
- * How long a host waits before it dials its coordinators again. A host that was connected a short
- * while ago is back within seconds of the coordinator's return; one that was not waits ever longer.
- * The jitter spreads a fleet that lost its coordinator at one moment (TR-13).
+ * The pause before a host dials its coordinators again. It is short if the host was connected
+ * recently, and grows otherwise. Jitter spreads the hosts of a fleet that lost its coordinator
+ * (TR-13).
  */
 import { type BackoffOptions, backoffMs } from '../../shared/concurrency/backoff.ts'
 import type { Random } from '../../shared/random.ts'
@@ -11,15 +11,15 @@ import type { Random } from '../../shared/random.ts'
  * second, each of which is one packet while nothing listens.
  */
 const SOON: BackoffOptions = { baseMs: 1_000, maxMs: 4_000 }
-/** A minute's pause at most while no coordinator answers for long. */
+/** At most a minute while no coordinator responds for a long time. */
 const LATER: BackoffOptions = { baseMs: 500, maxMs: 60_000 }
 /** Restarts, updates and reboots take less. */
 export const RECENT_MS = 15 * 60_000
 
 export interface Absence {
-  /** Attempts that failed since the last connection that lasted. */
+  /** Failed attempts since the last connection that lasted. */
   readonly failures: number
-  /** Since the host was last connected for a while; undefined if it never was. */
+  /** The time since the last connection that lasted; undefined if there was none. */
   readonly awayMs: number | undefined
 }
 

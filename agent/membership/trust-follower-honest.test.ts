@@ -1,4 +1,4 @@
-/** An honest log raises no alarm, in whatever order checkpoints and orders arrive. A fork does. */
+/** An honest log raises no alarm, in any order of checkpoints and intents. A fork does. */
 import { commandRefusal } from '../../protocols/command/errors.ts'
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -38,7 +38,7 @@ import {
 } from '../testing/coordinator-stand-in.ts'
 import { until } from '../testing/until.ts'
 
-/** A host that hears gossip and can ask for proofs of `history` over a socket. */
+/** A host that receives gossip and can request proofs of `history` over a socket. */
 async function witnessing(t: TestContext, history: TestLog) {
   const folder = await mkdtemp(join(tmpdir(), 'muster-news-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
@@ -103,7 +103,7 @@ async function witnessing(t: TestContext, history: TestLog) {
   }
 }
 
-/** Two logs of one size: what no honest coordinator signs. */
+/** Two logs of one size. An honest coordinator never signs both. */
 const forked = (size: number, at: number) =>
   signCheckpoint(issuer, TEST_FLEET, { size, root: leafHash(Buffer.from('fork')), at })
 
@@ -122,7 +122,7 @@ function dice(seed: number): () => number {
 }
 
 for (const seed of [1, 2, 3])
-  test(`AL-04: checkpoints and orders of an honest log overtake each other without an alarm (${seed})`, async (t) => {
+  test(`AL-04: an honest log raises no alarm in any order (${seed})`, async (t) => {
     const history = testLog()
     const host = await witnessing(t, history)
     const deps = {
@@ -134,7 +134,7 @@ for (const seed of [1, 2, 3])
     }
     const roll = dice(seed)
     const orders: Promise<unknown>[] = []
-    /** As a coordinator brings it: proved again from where the host is by then. */
+    /** As a coordinator does: it proves again from the current position of the host. */
     const give = async (n: number): Promise<void> => {
       const intent = await startIntent(n)
       for (;;) {
@@ -166,7 +166,7 @@ for (const seed of [1, 2, 3])
     const last = await history.checkpoint(history.size, { at: TEST_TIME + 1_000_000 })
     host.hear(last.note)
     await until(async () => (await host.trust.log.known())?.size === last.size)
-    // The fork is compared last: when its alarm is there, everything before it was compared.
+    // The fork is compared last. After its alarm, everything before it was compared.
     host.hear((await forked(last.size, TEST_TIME + 1_000_001)).note)
     await until(() => host.alarms().length > 0)
     assert.deepEqual(
@@ -175,12 +175,12 @@ for (const seed of [1, 2, 3])
     )
   })
 
-test('AL-04: a checkpoint that another one overtook at the moment of comparing is no alarm', async (t) => {
+test('AL-04: a checkpoint that was overtaken during the comparison raises no alarm', async (t) => {
   const history = testLog()
   await grow(history, 3)
   const host = await witnessing(t, history)
   await host.trust.log.accept(await history.checkpoint(2))
-  // The same size once more, while an order brings a larger one.
+  // The same size again, while an intent brings a larger one.
   host.hear((await history.checkpoint(2, { at: TEST_TIME + 1 })).note)
   await host.trust.log.accept(await history.checkpoint(4), {
     from: 2,
@@ -195,14 +195,14 @@ test('AL-04: a checkpoint that another one overtook at the moment of comparing i
   )
 })
 
-test('AL-04: an older checkpoint is an alarm only if it is of a forked log, whatever its time', async (t) => {
+test('AL-04: an older checkpoint is an alarm only if its log is forked', async (t) => {
   const history = testLog()
   await grow(history, 5)
   const host = await witnessing(t, history)
   await host.trust.log.accept(await history.checkpoint(6, { at: TEST_TIME }))
   host.hear((await history.checkpoint(4, { at: TEST_TIME + 60_000 })).note)
   await until(() => host.proofs.served === 1)
-  // Signed before, as an overtaken one: its root shows that it is of another log.
+  // Signed earlier, like an overtaken one. Its root shows that it is of another log.
   host.hear((await forked(3, TEST_TIME - 1)).note)
   await until(() => host.alarms().length > 0)
   // Without a proof, a smaller log that was signed later is an alarm.

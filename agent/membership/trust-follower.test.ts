@@ -1,4 +1,4 @@
-/** What this host makes of revocations and checkpoints that are gossiped. */
+/** An agent checks revocations and checkpoints from gossip. */
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { encode } from 'cborg'
@@ -30,7 +30,7 @@ import {
   testClock,
 } from '../testing/coordinator-stand-in.ts'
 
-async function listening(t: TestContext) {
+async function follower(t: TestContext) {
   const { trust, again } = await joinedTrust(t)
   const handlers = new Map<string, (message: GossipMessage) => Promise<Verdict> | Verdict>()
   const node = {
@@ -51,16 +51,16 @@ async function listening(t: TestContext) {
   t.after(off)
   const audit = async (note: string): Promise<Verdict | undefined> =>
     handlers.get('audit')?.({ author: 'a', from: 'b', bytes: Buffer.from(note) })
-  const hear = async (bytes: Uint8Array): Promise<Verdict | undefined> =>
+  const receive = async (bytes: Uint8Array): Promise<Verdict | undefined> =>
     handlers.get('policy')?.({ author: 'a', from: 'b', bytes })
   return {
     trust,
     again,
     log,
-    hear,
+    receive,
     audit,
     pulls: () => pulls,
-    policy: (signed: Signed) => hear(encode(toWire(signed))),
+    policy: (signed: Signed) => receive(encode(toWire(signed))),
   }
 }
 
@@ -71,8 +71,8 @@ const revoke = (
 ): Promise<Signed> =>
   signedSample('revocation', by, { epoch, id: testUuid(900 + epoch), ...changes })
 
-test('ID-24: a revocation that was heard of holds at once, and whoever asks is told of the change', async (t) => {
-  const { trust, policy } = await listening(t)
+test('ID-24: a revocation from gossip counts at once and calls the listeners', async (t) => {
+  const { trust, policy } = await follower(t)
   let changes = 0
   const off = trust.onChange(() => (changes += 1))
   const gone = await revoke(1, { kind: 'key', target: stranger.fingerprint })
@@ -85,10 +85,10 @@ test('ID-24: a revocation that was heard of holds at once, and whoever asks is t
   assert.equal(changes, 1)
 })
 
-test('ID-26: no member takes a revocation epoch with a statement that it signed for itself, and the genuine one counts', async (t) => {
-  const { trust, again, policy } = await listening(t)
-  // By a key of nobody, by one that holds a grant, and by one that passed a right on: all may be
-  // true, none has a number of its own.
+test('ID-26: a member cannot take a revocation epoch with its own statement', async (t) => {
+  const { trust, again, policy } = await follower(t)
+  // Signed by an unknown key, by one with a grant, and by one that delegated a right. Their epochs
+  // don't count, even if the statements are valid.
   const first = await signedSample('grant', operator, {
     id: testUuid(60),
     subject: delegate.fingerprint,
@@ -116,16 +116,16 @@ test('ID-26: no member takes a revocation epoch with a statement that it signed 
     assert.equal(isKeyRevoked(state.revocations().accepted, stranger.fingerprint), true)
 })
 
-test('ID-26: two revocations of one number by operators are an alarm in the log, and the first one stands', async (t) => {
-  const { trust, policy, log } = await listening(t)
+test('ID-26: two operator revocations of one number raise an alarm', async (t) => {
+  const { trust, policy, log } = await follower(t)
   await policy(await revoke(1))
   assert.equal(await policy(await revoke(1, { target: testUuid(77) })), 'ignore')
   assert.match(JSON.stringify(log.lines.at(-1)), /two revocations claim one number/)
   assert.equal(trust.revocations().known.length, 1)
 })
 
-test('ID-32: gossip that is wrong by itself is held against who passes it on, what this host may not know enough of is not', async (t) => {
-  const { policy, hear } = await listening(t)
+test('ID-32: only gossip that is wrong in itself is rejected', async (t) => {
+  const { policy, receive } = await follower(t)
   const good = await revoke(1)
   const wrong = [
     { ...good, key: stranger.publicKey },
@@ -134,8 +134,8 @@ test('ID-32: gossip that is wrong by itself is held against who passes it on, wh
   ]
   for (const signed of wrong) assert.equal(await policy(signed), 'reject')
   for (const bytes of [new Uint8Array(), Buffer.from('no cbor'), new Uint8Array(60_000).fill(0x81)])
-    assert.equal(await hear(bytes), 'reject')
-  // An operator of the next root, which this host has not heard of; and an epoch far ahead.
+    assert.equal(await receive(bytes), 'reject')
+  // An operator of the next root, which this host lacks, and an epoch far ahead.
   assert.equal(
     await policy(await revoke(2, { kind: 'agent', target: TEST_AGENT }, testKey(30))),
     'ignore',
@@ -143,8 +143,8 @@ test('ID-32: gossip that is wrong by itself is held against who passes it on, wh
   assert.equal(await policy(await revoke(5000)), 'ignore')
 })
 
-test('FG-07: a revocation that overtook another makes this host ask for the missing one', async (t) => {
-  const { policy, pulls } = await listening(t)
+test('FG-07: pulls a revocation that is missing before another one', async (t) => {
+  const { policy, pulls } = await follower(t)
   await policy(await revoke(1))
   assert.equal(pulls(), 0)
   await policy(await revoke(3))
@@ -153,8 +153,8 @@ test('FG-07: a revocation that overtook another makes this host ask for the miss
   assert.equal(pulls(), 1)
 })
 
-test('AL-04: a log that shrank is an alarm that keeps the proof, also while no coordinator is there', async (t) => {
-  const { trust, log, audit } = await listening(t)
+test('AL-04: a log that shrank raises an alarm with the proof', async (t) => {
+  const { trust, log, audit } = await follower(t)
   const sign = (size: number, leaf: string, at: number) =>
     signCheckpoint(issuer, TEST_FLEET, {
       size,
@@ -162,7 +162,7 @@ test('AL-04: a log that shrank is an alarm that keeps the proof, also while no c
       at: TEST_TIME + at,
     })
   await trust.log.accept(await sign(5, 'a', 5))
-  // Signed before, so it has been overtaken.
+  // Signed earlier, so it was overtaken.
   await audit((await sign(4, 'b', 4)).note)
   const shrunk = await sign(4, 'b', 6)
   const forked = await sign(5, 'c', 6)

@@ -4,13 +4,15 @@
  */
 import { decode } from 'cborg'
 import type { MusterNode } from '../../node/node.ts'
-import type { Verdict } from '../../node/gossip.ts'
+import type { GossipMessage, Verdict } from '../../node/gossip.ts'
 import type { TrustState } from '../../node/membership/trust-state.ts'
 import { openClient } from '../../protocols/rpc/call.ts'
 import { audit } from '../../protocols/audit/protocol.ts'
 import type { Checkpoint } from '../../shared/audit/checkpoint.ts'
 import { auditError } from '../../shared/audit/errors.ts'
 import { type Offered, requireAccepted } from '../../shared/audit/follower.ts'
+import { createLane } from '../../shared/concurrency/lanes.ts'
+import { queueError } from '../../shared/concurrency/queue.ts'
 import { type Clock, rfc3339 } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
 import type { FleetId } from '../../shared/ids.ts'
@@ -24,9 +26,9 @@ import { requireRevoker } from '../../shared/trust/revoker.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import { fromWire } from '../../shared/trust/transport.ts'
 
-/** Proofs for one checkpoint. Each but the first is needed because an order moved the newest. */
+/** Rounds of proofs for one checkpoint. More than one is needed if an intent moved the newest. */
 const MAX_ROUNDS = 8
-/** Checkpoints that wait to be compared: a fleet makes a few a second. One more brings no news. */
+/** Checkpoints that wait for a comparison. A fleet makes a few a second. */
 const MAX_WAITING = 64
 
 export interface TrustFollowerDeps {
@@ -35,7 +37,7 @@ export interface TrustFollowerDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly fleet: FleetId
-  /** The coordinator to ask for proofs; undefined while there is none. */
+  /** The coordinator to ask for proofs; undefined if there is none. */
   readonly coordinator: () => string | undefined
   /** Asks the coordinator for the revocations that are missing. */
   readonly pull: () => void
@@ -43,103 +45,117 @@ export interface TrustFollowerDeps {
   readonly onStorageFailure?: () => void
 }
 
-/** @returns a function that stops listening */
+/** @returns a function that removes the listeners */
 export function followTrust(deps: TrustFollowerDeps, signal: AbortSignal): () => void {
-  const { node, trust, log } = deps
-  const compare = comparing(deps, signal)
-  const offs = [
-    node.gossip.on('audit', (message): Verdict => {
-      try {
-        compare(trust.openCheckpoint(Buffer.from(message.bytes).toString()))
-        return 'accept'
-      } catch (error) {
-        log.debug({ author: message.author, error }, 'gossip that is no checkpoint')
-        return 'reject'
-      }
-    }),
-    node.gossip.on('policy', async (message): Promise<Verdict> => {
-      let signed: Signed
-      let revocation: Revocation
-      try {
-        signed = fromWire(decode(message.bytes))
-        revocation = readSigned(signed, 'revocation', { fleet: deps.fleet })
-      } catch (error) {
-        log.debug({ author: message.author, error }, 'gossip that is no revocation of this fleet')
-        return 'reject'
-      }
-      try {
-        const { root, former } = trust.root()
-        // The log hands out the numbers. Operators are believed to use no others; of anybody else a
-        // coordinator brings it, with the next order.
-        if (requireRevoker(revocation, root, former) !== 'operator') return 'ignore'
-        await trust.learn({ revocations: [signed] })
-        if (missingEpochs(trust.revocations()).length > 0) deps.pull()
-        return 'accept'
-      } catch (error) {
-        // What this host does not know yet, such as a new root, makes good news look bad: whoever
-        // passed them on is not blamed.
-        if (storageError.is(error)) {
-          log.error({ error }, 'a revocation counts in memory only: the disk did not take it')
-          deps.onStorageFailure?.()
-          return 'accept'
-        }
-        if (trustError.is(error, 'trust.equivocation'))
-          log.error({ author: message.author, error }, 'two revocations claim one number')
-        // Any member can sign one that it may not sign; a warning for each would be its own to
-        // multiply.
-        else log.debug({ author: message.author, error }, 'a revocation from gossip was not taken')
-        return 'ignore'
-      }
-    }),
-    // Agents pass each other's facts on; what they say is the coordinator's to judge, who said it
-    // is judged here.
-    node.gossip.on('facts', (message): Verdict => {
-      try {
-        const signed = fromWire(decode(message.bytes))
-        readSigned(signed, 'facts', { fleet: deps.fleet })
-        return peerIdOfKey(signed.key) === message.author ? 'accept' : 'reject'
-      } catch {
-        return 'reject'
-      }
-    }),
+  const { gossip } = deps.node
+  const stops = [
+    gossip.on('audit', checkpointListener(deps, signal)),
+    gossip.on('policy', (message) => receiveRevocation(deps, message)),
+    gossip.on('facts', (message) => checkFacts(deps, message)),
   ]
   return () => {
-    for (const off of offs) off()
+    for (const stop of stops) stop()
   }
 }
 
-/** Compares checkpoints one after the other, so that each needs at most one proof at a time. */
-function comparing(deps: TrustFollowerDeps, signal: AbortSignal): (checkpoint: Checkpoint) => void {
-  let last = Promise.resolve()
-  let waiting = 0
-  return (checkpoint) => {
-    const seen = { size: checkpoint.size, at: rfc3339(checkpoint.at) }
-    if (waiting >= MAX_WAITING) return deps.log.debug(seen, 'too many checkpoints; one is dropped')
-    waiting += 1
-    last = last
-      .then(() => witness(deps, checkpoint, signal))
-      .catch((error: unknown) => {
-        if (signal.aborted) return
-        // An attack or a restored backup. This note and the one that this host keeps are the proof.
-        if (auditError.is(error))
-          deps.log.error(
-            { ...seen, note: checkpoint.note, error },
-            'a checkpoint does not extend the log that this host has seen',
-          )
-        else deps.log.warn({ ...seen, error }, 'a checkpoint was not compared')
-        if (storageError.is(error)) deps.onStorageFailure?.()
-      })
-      .finally(() => {
-        waiting -= 1
-      })
+type Deps = TrustFollowerDeps
+
+/** Compares checkpoints one after another, so that one proof at a time is requested. */
+function checkpointListener(deps: Deps, signal: AbortSignal): (message: GossipMessage) => Verdict {
+  const { trust, log } = deps
+  const lane = createLane({ name: 'the queue of checkpoints', waiting: MAX_WAITING - 1 })
+  const compare = async (checkpoint: Checkpoint): Promise<void> => {
+    try {
+      await lane.run(() => witness(deps, checkpoint, signal))
+    } catch (error) {
+      if (!signal.aborted) reportCheckpoint(deps, checkpoint, error)
+    }
+  }
+  return (message) => {
+    let checkpoint: Checkpoint
+    try {
+      checkpoint = trust.openCheckpoint(Buffer.from(message.bytes).toString())
+    } catch (error) {
+      log.debug({ author: message.author, error }, 'gossip is not a valid checkpoint')
+      return 'reject'
+    }
+    void compare(checkpoint)
+    return 'accept'
+  }
+}
+
+function reportCheckpoint({ log, onStorageFailure }: Deps, checkpoint: Checkpoint, error: unknown) {
+  const { size, at, note } = checkpoint
+  const seen = { size, at: rfc3339(at) }
+  if (queueError.is(error)) log.debug(seen, 'too many checkpoints wait; one is dropped')
+  // An attack or a restored backup. This note and the one that this host keeps are the proof.
+  else if (auditError.is(error))
+    log.error(
+      { ...seen, note, error },
+      'a checkpoint does not extend the log that this host has seen',
+    )
+  else log.warn({ ...seen, error }, 'a checkpoint was not compared')
+  if (storageError.is(error)) onStorageFailure?.()
+}
+
+async function receiveRevocation(deps: Deps, message: GossipMessage): Promise<Verdict> {
+  const { trust, log } = deps
+  const { author } = message
+  let signed: Signed
+  let revocation: Revocation
+  try {
+    signed = fromWire(decode(message.bytes))
+    revocation = readSigned(signed, 'revocation', { fleet: deps.fleet })
+  } catch (error) {
+    log.debug({ author, error }, 'gossip is not a revocation of this fleet')
+    return 'reject'
+  }
+  try {
+    const { root, former } = trust.root()
+    // The log assigns the epochs, and only operators are trusted to use no others. Revocations of
+    // other actors come from a coordinator with the next intent.
+    if (requireRevoker(revocation, root, former) !== 'operator') return 'ignore'
+    await trust.learn({ revocations: [signed] })
+    if (missingEpochs(trust.revocations()).length > 0) deps.pull()
+    return 'accept'
+  } catch (error) {
+    return judgeRevocationError(deps, author, error)
+  }
+}
+
+/**
+ * The sender is never blamed: a valid revocation fails too if this host lacks something, such as a
+ * new root.
+ */
+function judgeRevocationError(deps: Deps, author: string, error: unknown): Verdict {
+  const { log, onStorageFailure } = deps
+  if (storageError.is(error)) {
+    log.error({ error }, 'a revocation counts in memory only: the disk did not take it')
+    onStorageFailure?.()
+    return 'accept'
+  }
+  if (trustError.is(error, 'trust.equivocation'))
+    log.error({ author, error }, 'two revocations claim one number')
+  // Each member can sign invalid revocations, so a warning for each would fill the log.
+  else log.debug({ author, error }, 'a revocation from gossip was rejected')
+  return 'ignore'
+}
+
+/** Agents forward facts. The coordinator checks the content; an agent checks only the signer. */
+function checkFacts(deps: Deps, message: GossipMessage): Verdict {
+  try {
+    const signed = fromWire(decode(message.bytes))
+    readSigned(signed, 'facts', { fleet: deps.fleet })
+    return peerIdOfKey(signed.key) === message.author ? 'accept' : 'reject'
+  } catch {
+    return 'reject'
   }
 }
 
 /**
  * Compares a checkpoint with the newest one that this host accepted, with a proof from the
- * coordinator. Comparing and accepting are one step of the follower: an order that moves the newest
- * checkpoint meanwhile makes another proof necessary, and proves no fork.
- * @throws audit.* where two logs were signed; trust-state.* and storage errors of this host
+ * coordinator. If an intent moves the newest checkpoint meanwhile, another proof is needed.
+ * @throws audit.* if two logs were signed; trust-state.* and storage errors of this host
  */
 async function witness(
   deps: TrustFollowerDeps,
@@ -161,13 +177,13 @@ async function witness(
   }
 }
 
-/** What a proof is still missing for. */
+/** The result, if it still needs a proof. */
 function unsettled(offered: Offered): Exclude<Offered, { result: 'accepted' }> | undefined {
   if (offered.result === 'accepted') return undefined
   return offered.result === 'older' && offered.proved ? undefined : offered
 }
 
-/** Undefined where no coordinator is there or it gives no proof: that alone proves no fork. */
+/** Undefined without a coordinator or a proof from it. That alone does not prove a fork. */
 async function askForProof(
   deps: TrustFollowerDeps,
   sizes: { from: number; to: number },
@@ -180,7 +196,7 @@ async function askForProof(
     try {
       return (await client.call('consistency', sizes, { signal })).proof
     } finally {
-      // After a refusal too: the number of open streams is limited.
+      // Also after a refusal, because the number of open streams is limited.
       await client.close().catch(() => undefined)
     }
   } catch (error) {

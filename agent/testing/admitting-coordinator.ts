@@ -1,6 +1,6 @@
 /**
- * A coordinator as far as enrolment goes, on loopback, that admits or refuses as the test says.
- * What it hides: registry and log.
+ * A coordinator on loopback that only knows enrolment. The test decides whether it admits a host.
+ * It has no registry and no log.
  */
 import type { TestContext } from 'node:test'
 import { createNodePolicy } from '../../node/membership/policy.ts'
@@ -20,7 +20,7 @@ export interface AdmittingCoordinator {
   readonly address: string
   readonly asked: JoinRequest[]
   renewed: number
-  /** How it answers; `approve` unless the test says otherwise. */
+  /** Its response. Default `approve`. */
   answer: 'approve' | 'pending' | 'hang up' | MusterError
 }
 

@@ -1,10 +1,10 @@
 /**
- * Every durable write of an agent on a disk that takes no more, and again once it does. Run as a
- * program by agent/full-disk.test.ts, on a small disk that is mounted for it alone.
+ * Every durable write of an agent on a full disk, and again once there is space.
+ * agent/full-disk.test.ts runs it as a program, on a small disk that only it sees.
  *
  * usage: full-disk-cases.ts tmpfs|limit
- *   tmpfs  the temporary folder lies on a small file system, which is filled up
- *   limit  where that cannot be mounted: the system lets this process write no byte to a file
+ *   tmpfs  the temporary folder is on a small file system, which is filled
+ *   limit  without such a mount: a limit of this process forbids every write to a file
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -70,7 +70,7 @@ async function fill(): Promise<void> {
 const free = (): Promise<void> =>
   mode === 'limit' ? limit('unlimited') : rm(BALLAST, { force: true })
 
-/** While the work runs, the disk is full. */
+/** The disk is full while the work runs. */
 async function whileFull<T>(work: () => Promise<T>): Promise<T> {
   await fill()
   try {
@@ -93,7 +93,7 @@ test('trust: revocations', async (t) => {
   const { trust, again } = await joinedTrust(t)
   const one = await revoke(1)
   await whileFull(() => assert.rejects(trust.learn({ revocations: [one] }), full))
-  // It takes a right away, so it counts at once; the file gets it with the next news.
+  // A revocation counts at once. The next change writes it to the file.
   assert.equal(trust.revocations().epoch, 1)
   assert.equal((await again()).revocations().epoch, 0)
   await trust.learn({ revocations: [one] })
@@ -143,7 +143,7 @@ test('commands: the outcome of an intent, and a refusal', async (t) => {
     await journal.refuse(operationOf(2), two, TEST_TIME + 1_000, outcome)
   })
   assert.equal(journal.find(operationOf(2), two)?.outcome, outcome)
-  // The next row that is written takes along what was kept in memory.
+  // The next row that is written also writes the rows in memory.
   await journal.accept(operationOf(3), await startIntent(3), TEST_TIME + 1_000)
   const again = await openJournal(deps, { folder })
   for (const [n, intent] of [
@@ -153,7 +153,7 @@ test('commands: the outcome of an intent, and a refusal', async (t) => {
     assertSame(again.find(operationOf(n), intent)?.outcome as typeof outcome, outcome)
 })
 
-test('commands: the mark of what was forgotten', async (t) => {
+test('commands: the mark of removed rows', async (t) => {
   const folder = await folderOf(t)
   const deps = { clock: testClock(), random }
   const journal = await openJournal(deps, { folder, maxKept: 1 })
@@ -246,7 +246,7 @@ test('facts: an update', async (t) => {
   assert.equal((await journal.observe(setOf('1-2')))?.sequence, 2)
 })
 
-test('facts: the journal written anew', async (t) => {
+test('facts: the journal is rewritten', async (t) => {
   const path = join(await folderOf(t), 'journal')
   const { file } = await openJournalFile({ random }, path)
   t.after(() => file.close())
@@ -273,14 +273,14 @@ test('the pool', async (t) => {
 })
 
 test('a run: record, pipes, output', async () => {
-  // The limit of this process is not the runner's.
+  // The limit of this process does not apply to the runner.
   if (mode === 'limit') return
   await using home = await openRunnerHome()
   const gate = join(home.home, 'gate')
   await promisify(execFile)('mkfifo', [gate])
   const going = await home.start(['sh', '-c', `cat ${gate} > /dev/null; head -c 300000 /dev/zero`])
   await whileFull(async () => {
-    // Output that the disk does not take is dropped and counted, and the run goes on to its end.
+    // Output that the disk does not take is dropped and counted, and the run continues.
     await promisify(execFile)('sh', ['-c', `: > ${gate}`])
     const ended = await home.client.wait(going.run)
     await until(async () => (await home.client.status(going.run)).droppedBytes === 300_000)

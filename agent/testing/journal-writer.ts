@@ -1,7 +1,7 @@
 /**
- * Observes one new package set after the other in the journal of the folder that is its argument,
- * and prints `epoch sequence root` of each update once it is durable; until it is killed, or the
- * disk refuses. Then it observes one that differs less from the last, and says whether that fits.
+ * Observes one new package set after another in the journal of the folder that is its argument, and
+ * prints `epoch sequence root` of each durable update, until it is killed or a write fails. Then it
+ * observes a set that differs less, and prints whether that is written.
  */
 import { writeSync } from 'node:fs'
 import { openJournal } from '../facts/journal.ts'

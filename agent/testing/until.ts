@@ -1,11 +1,11 @@
-/** Waits in tests until something is so. */
+/** Waits in tests for a condition. */
 import { systemClock } from '../../shared/clock.ts'
 
-/** Longer than anything takes on a machine that runs other tests beside. */
+/** Longer than anything takes on a machine that runs other tests too. */
 const WITHIN_MS = 20_000
 const AGAIN_MS = 5
 
-/** Looks again and again until the condition holds; rejects after twenty seconds. */
+/** Checks until the condition is true. Rejects after twenty seconds. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const end = systemClock.monotonic() + WITHIN_MS
   while (!(await condition())) {

@@ -41,7 +41,7 @@ const DIALECT: readonly RegExp[] = [
  * longest path applies; all other files must have none.
  */
 const LONG_LINES_LEFT: Readonly<Record<string, number>> = {
-  'agent/': 142,
+  'agent/': 108,
   'cli/': 129,
   'coordinator/dispatch/': 15,
   'coordinator/fleet/': 3,
@@ -66,7 +66,7 @@ const LONG_LINES_LEFT: Readonly<Record<string, number>> = {
 
 /** Words of the dialect in parts that are not rewritten yet, with the same rules. */
 const DIALECT_LEFT: Readonly<Record<string, number>> = {
-  'agent/': 121,
+  'agent/': 92,
   'cli/': 52,
   'coordinator/audit/': 1,
   'coordinator/dispatch/': 7,
