@@ -29,7 +29,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'shared/clock.ts': 'is the clock',
   'shared/random.ts': 'is the randomness',
   'e2e/policy/ambient.test.ts': 'contains the patterns',
-  'e2e/scenarios/doctor.test.ts': 'writes a preload that moves the clock of a process under test',
+  'e2e/testing/shift-clock.ts': 'moves the clock of processes under test',
 }
 
 /** `path:line: text` of every ambient use. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { cp, rename, rm, writeFile } from 'node:fs/promises'
 import test from 'node:test'
 import { type Fleet, type RunOptions, startFleet, within } from '../testing/fleet.ts'
+import { shiftClock } from '../testing/shift-clock.ts'
 
 interface Row {
   readonly check: string
@@ -165,14 +166,7 @@ test('doctor: reports missing and invalid files of an upstream by name', async (
 
 test('doctor and agent list: reports a clock that is an hour off, here and on a host', async () => {
   await using fleet = await startFleet()
-  // A preload that moves the wall clock of one process.
-  const shift = fleet.path('ahead.mjs')
-  const wall = 'globalThis.Date'
-  await writeFile(
-    shift,
-    `const wall = ${wall}\nconst right = wall.now\nwall.now = () => right() + 3_600_000\n`,
-  )
-  const ahead = { NODE_OPTIONS: `--import=${shift}` }
+  const ahead = await shiftClock(fleet.path('ahead.mjs'), 3_600_000)
   const here = await doctor(fleet, { env: ahead })
   assert.deepEqual([here.code, here.of('clock').status], [1, 'fail'])
   assert.match(here.of('clock').detail, /the clock of this machine is 1h 0m ahead of/)

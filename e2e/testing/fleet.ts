@@ -75,8 +75,8 @@ export interface Fleet extends AsyncDisposable {
   ok(args: readonly string[], options?: RunOptions): Promise<string>
   configure(name: string, file: string, text: string): Promise<void>
   coordinator(): Promise<Daemon>
-  /** Enrols an agent and starts it. */
-  agent(name: string, labels?: readonly string[]): Promise<Daemon>
+  /** Enrols an agent and starts it, optionally through another program that executes it. */
+  agent(name: string, labels?: readonly string[], through?: readonly string[]): Promise<Daemon>
   /** Starts a daemon on an existing home, optionally through another program that executes it. */
   start(name: string, words: readonly string[], through?: readonly string[]): Promise<Daemon>
 }
@@ -84,118 +84,132 @@ export interface Fleet extends AsyncDisposable {
 export async function startFleet(
   options: { coordinator?: boolean; agents?: number } = {},
 ): Promise<Fleet> {
-  // Disposed of by the fleet's owner, or here if the start fails. Daemons are added as they start.
+  return owned(async (stack) => {
+    const folder = await temporaryFolder(stack)
+    const upstream = join(folder, 'upstream')
+    await sampleRepository(upstream)
+    const url = await serveFolder(stack, upstream)
+    const fleet = openFleet(stack, { folder, upstream: url })
+    await fleet.key('operator')
+    await fleet.ok(['init', '--fleet', 'test'])
+    await fleet.configure(
+      'coordinator',
+      '00-test.yaml',
+      'listen: ["/ip4/127.0.0.1/tcp/0"]\nhttp: { listen: "127.0.0.1:0" }\n',
+    )
+    await fleet.configure(
+      'coordinator',
+      '10-sample.yaml',
+      `name: sample\ntype: rpm\nupstream: { url: "${url}" }\n`,
+    )
+    if (options.coordinator !== false) await fleet.coordinator()
+    for (let number = 1; number <= (options.agents ?? 0); number++)
+      await fleet.agent(`a${number}`, [`number=${number}`])
+    return fleet
+  })
+}
+
+/** Disposes of the stack if the start fails. Otherwise the owner of the fleet does. */
+export async function owned<T>(start: (stack: AsyncDisposableStack) => Promise<T>): Promise<T> {
   const stack = new AsyncDisposableStack()
   try {
-    return await build(stack, options)
+    return await start(stack)
   } catch (error) {
     await stack.disposeAsync()
     throw error
   }
 }
 
-async function build(
-  stack: AsyncDisposableStack,
-  options: { coordinator?: boolean; agents?: number },
-): Promise<Fleet> {
+export async function temporaryFolder(stack: AsyncDisposableStack): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'muster-e2e-'))
   stack.defer(() => rm(folder, { recursive: true, force: true }))
-  const path = (...parts: string[]): string => join(folder, ...parts)
-  await sampleRepository(path('upstream'))
-  const resolve = (segments: readonly string[]) => resolveInFolder(path('upstream'), segments, {})
+  return folder
+}
+
+/** Serves a folder on a free loopback port. Returns its URL, with a final slash. */
+export async function serveFolder(stack: AsyncDisposableStack, folder: string): Promise<string> {
+  const resolve = (segments: readonly string[]) => resolveInFolder(folder, segments, {})
   const server = await listen(
     deps,
     { listen: '127.0.0.1:0' },
     (request, response) => void respond({ log: silentLogger, resolve }, request, response),
   )
   stack.defer(() => server.close())
+  return `${server.url}/`
+}
+
+/** The homes in a folder, and the processes on them. The stack ends the processes. */
+export function openFleet(
+  stack: AsyncDisposableStack,
+  options: {
+    readonly folder: string
+    readonly upstream: string
+    /** The program of another clone. Default: this clone's. */
+    readonly program?: string
+    /** For each process. */
+    readonly env?: Readonly<Record<string, string>>
+  },
+): Fleet {
+  const { folder, program = BIN } = options
+  const path = (...parts: string[]): string => join(folder, ...parts)
   const homes = new Set<string>()
   stack.defer(() =>
     Promise.all([...homes].map((name) => endRunner(path(name)))).then(() => undefined),
   )
-
-  const key = async (name: string): Promise<string> => {
-    const made = generateKey(deps, { comment: name })
-    await saveKeyFile(deps, path(name), made)
-    await writeFile(path(`${name}.pub`), `${formatPublicKeyLine(made.publicKey, name)}\n`)
-    return path(name)
-  }
-  const operator = await key('operator')
   const environment = (more: RunOptions = {}): NodeJS.ProcessEnv => ({
     PATH: process.env['PATH'],
     HOME: folder,
     MUSTER_HOME: path(more.home ?? 'coordinator'),
-    MUSTER_IDENTITY: more.identity ?? operator,
+    MUSTER_IDENTITY: more.identity ?? path('operator'),
+    ...options.env,
     ...more.env,
   })
-  const muster = (args: readonly string[], more: RunOptions = {}): Promise<Ended> =>
-    run(args, environment(more), more.fileBytes)
-  const ok = async (args: readonly string[], more: RunOptions = {}): Promise<string> => {
-    const { code, stdout, stderr } = await muster(args, more)
-    if (code !== 0)
-      throw new Error(`muster ${args.join(' ')} ended with ${code}\n${stdout}${stderr}`)
-    return stdout.trimEnd()
-  }
-  const configure = async (name: string, file: string, text: string): Promise<void> => {
-    await mkdir(path(name, 'conf.d'), { recursive: true })
-    await writeFile(path(name, 'conf.d', file), text)
-  }
-  const start = async (
-    name: string,
-    words: readonly string[],
-    through: readonly string[] = [],
-  ): Promise<Daemon> => {
-    homes.add(name)
-    const daemon = await startDaemon(
-      [...through, BIN, ...words],
-      environment({ home: name }),
-      path(`${name}.log`),
-    )
-    stack.defer(() => daemon.stop().then(() => undefined))
-    return daemon
-  }
   const fleet: Fleet = {
     folder,
-    upstream: `${server.url}/`,
+    upstream: options.upstream,
     path,
-    key,
+    async key(name) {
+      const made = generateKey(deps, { comment: name })
+      await saveKeyFile(deps, path(name), made)
+      await writeFile(path(`${name}.pub`), `${formatPublicKeyLine(made.publicKey, name)}\n`)
+      return path(name)
+    },
     environment,
-    muster,
-    ok,
-    configure,
-    start,
-    coordinator: () => start('coordinator', ['coordinator', 'run']),
-    async agent(name, labels = []) {
-      const token = await ok([
-        'enroll',
-        'token',
-        '--approve',
-        ...labels.flatMap((label) => ['--label', label]),
-      ])
-      await ok(['agent', 'join', token, '--name', name], { home: name })
-      await configure(
+    muster: (args, more = {}) => run([program, ...args], environment(more), more.fileBytes),
+    async ok(args, more = {}) {
+      const { code, stdout, stderr } = await fleet.muster(args, more)
+      if (code !== 0)
+        throw new Error(`muster ${args.join(' ')} ended with ${code}\n${stdout}${stderr}`)
+      return stdout.trimEnd()
+    },
+    async configure(name, file, text) {
+      await mkdir(path(name, 'conf.d'), { recursive: true })
+      await writeFile(path(name, 'conf.d', file), text)
+    },
+    async start(name, words, through = []) {
+      homes.add(name)
+      const daemon = await startDaemon(
+        [...through, program, ...words],
+        environment({ home: name }),
+        path(`${name}.log`),
+      )
+      stack.defer(() => daemon.stop().then(() => undefined))
+      return daemon
+    },
+    coordinator: () => fleet.start('coordinator', ['coordinator', 'run']),
+    async agent(name, labels = [], through = []) {
+      const flags = labels.flatMap((label) => ['--label', label])
+      const token = await fleet.ok(['enroll', 'token', '--approve', ...flags])
+      await fleet.ok(['agent', 'join', token, '--name', name], { home: name })
+      await fleet.configure(
         name,
         '00-test.yaml',
         'listen: ["/ip4/127.0.0.1/tcp/0"]\ngateway: { listen: "127.0.0.1:0" }\n',
       )
-      return start(name, ['agent', 'run'])
+      return fleet.start(name, ['agent', 'run'], through)
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
-  await ok(['init', '--fleet', 'test'])
-  await configure(
-    'coordinator',
-    '00-test.yaml',
-    'listen: ["/ip4/127.0.0.1/tcp/0"]\nhttp: { listen: "127.0.0.1:0" }\n',
-  )
-  await configure(
-    'coordinator',
-    '10-sample.yaml',
-    `name: sample\ntype: rpm\nupstream: { url: "${server.url}/" }\n`,
-  )
-  if (options.coordinator !== false) await fleet.coordinator()
-  for (let number = 1; number <= (options.agents ?? 0); number++)
-    await fleet.agent(`a${number}`, [`number=${number}`])
   return fleet
 }
 
@@ -224,13 +238,13 @@ async function endRunner(home: string): Promise<void> {
 }
 
 function run(
-  args: readonly string[],
+  line: readonly string[],
   env: NodeJS.ProcessEnv,
   fileBytes: number | undefined,
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const [program, words] =
-      fileBytes === undefined ? [BIN, args] : ['prlimit', [`--fsize=${fileBytes}`, BIN, ...args]]
+    const limit = fileBytes === undefined ? [] : ['prlimit', `--fsize=${fileBytes}`]
+    const [program, ...words] = [...limit, ...line] as [string, ...string[]]
     const child = spawn(program, words, { env, stdio: ['ignore', 'pipe', 'pipe'] })
     const [out, err]: [Buffer[], Buffer[]] = [[], []]
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
