@@ -529,6 +529,7 @@ for (const dialect of DIALECTS) {
       }
       await using coordinator = await testCoordinator(dialect, {
         handlers: { 'artifact.add': asking },
+        closing: cut.signal,
       })
       const operation = newOperation()
       const signed = await coordinator.intent('artifact.add', { operation, arguments: content })
@@ -548,6 +549,38 @@ for (const dialect of DIALECTS) {
       assert.equal(await next.operations.recover(new AbortController().signal, () => true), 1)
       assert.deepEqual(await logged(coordinator), ['intent artifact.add', 'outcome failed'])
       assert.equal((await coordinator.perform(signed, { at: next })).results[0]?.result, 'failed')
+    })
+
+    it(`a caller that leaves doesn't stop what another caller waits for (${dialect})`, async () => {
+      const probing = Promise.withResolvers<void>()
+      const release = Promise.withResolvers<void>()
+      const slow: ActHandler<'artifact.add'> = {
+        ...counting(),
+        probe: async (_operation, signal) => {
+          probing.resolve()
+          await release.promise
+          signal.throwIfAborted()
+          return [{ target: blob, result: 'done', detail: { recovered: true } }]
+        },
+      }
+      await using coordinator = await testCoordinator(dialect, {
+        handlers: { 'artifact.add': slow },
+      })
+      const operation = newOperation()
+      const signed = await coordinator.intent('artifact.add', { operation, arguments: content })
+      await coordinator.database.transaction(async (tx) => {
+        const { index } = await coordinator.ledger.append(tx, { type: 'intent', operation, signed })
+        await coordinator.ledger.openIntent(tx, { operation, index, verb: 'artifact.add' })
+      })
+      const leaving = new AbortController()
+      const recovery = coordinator.operations.recover(leaving.signal, () => true)
+      await probing.promise
+      const stays = coordinator.operations.recover(new AbortController().signal, () => true)
+      leaving.abort(new Error('left'))
+      assert.equal(await recovery, 0)
+      release.resolve()
+      assert.equal(await stays, 1)
+      assert.deepEqual(await logged(coordinator), ['intent artifact.add', 'outcome done'])
     })
   })
 }

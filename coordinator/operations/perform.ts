@@ -9,6 +9,7 @@ import type { Verb } from '../../protocols/control/verbs.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { SingleFlight } from '../../shared/concurrency/single-flight.ts'
 import type { OperationId } from '../../shared/ids.ts'
+import { abortable } from '../../shared/interrupt.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import type { Ledger } from '../audit/ledger.ts'
@@ -72,8 +73,10 @@ export function createOperations(deps: OperationsDeps): Operations {
   const underWay = new Map<OperationId, UnderWay>()
   const acting = new Map<OperationId, Acting>()
   const closing = new SingleFlight<OperationId, void>()
-  const close: CloseIntent = (open, signal) =>
-    closing.run(open.operation, () => closeIntent(deps, open, acting.values(), signal))
+  const ending = deps.closing ?? new AbortController().signal
+  // Not a caller's signal: the log needs the outcome although the caller has left.
+  const close: CloseIntent = (open) =>
+    closing.run(open.operation, () => closeIntent(deps, open, acting.values(), ending))
 
   return {
     async perform(signed, context) {
@@ -99,6 +102,7 @@ export function createOperations(deps: OperationsDeps): Operations {
 
     async idle() {
       await Promise.allSettled([...underWay.values()].map(({ running }) => running))
+      await closing.idle()
     },
   }
 }
@@ -138,7 +142,7 @@ async function findEarlier(
 ): Promise<OperateResponse | undefined> {
   const intents = await deps.ledger.openIntents()
   const open = intents.find((intent) => intent.operation === operation.id)
-  if (open !== undefined) await close(open, signal)
+  if (open !== undefined) await abortable(close(open), signal)
   return deps.outcomes.find(operation)
 }
 

@@ -3,6 +3,7 @@
  * log gets its results as outcomes.
  */
 import type { Verb } from '../../protocols/control/verbs.ts'
+import { abortable } from '../../shared/interrupt.ts'
 import { ledgerError } from '../audit/errors.ts'
 import type { OpenIntent } from '../audit/open-intents.ts'
 import { databaseError } from '../database/errors.ts'
@@ -12,8 +13,11 @@ import { handlerOf, type LoggedOperation } from './operation.ts'
 
 export type RecoverDeps = ConcludeDeps & FenceDeps
 
-/** Closes one open intent. A second caller joins the first. */
-export type CloseIntent = (open: OpenIntent, signal: AbortSignal) => Promise<void>
+/**
+ * Closes one open intent, unless the coordinator ends before. A second caller joins the first. A
+ * caller that stops waiting doesn't stop the work.
+ */
+export type CloseIntent = (open: OpenIntent) => Promise<void>
 
 /** Closes the open intents that `which` selects. @returns the number of closed intents */
 export async function recoverIntents(
@@ -24,7 +28,7 @@ export async function recoverIntents(
   let closed = 0
   for (const intent of (await deps.ledger.openIntents()).filter(options.which)) {
     try {
-      await options.close(intent, signal)
+      await abortable(options.close(intent), signal)
       closed += 1
     } catch (error) {
       if (signal.aborted) return closed

@@ -16,7 +16,6 @@ export interface SettleEarlierDeps {
   readonly outcomes: Outcomes
   readonly handlers: VerbHandlers
   readonly clock: Clock
-  readonly closing?: AbortSignal
 }
 
 /**
@@ -43,10 +42,8 @@ export async function settleEarlier(
     const earlier = await deps.outcomes.operationAt(open.index).catch(skipUnreadable)
     if (earlier === undefined) continue
     if (!touchedBy(deps.handlers, earlier).some((name) => touched.has(name))) continue
-    // Not the caller's signal: the log needs the outcome although the caller has left.
-    const settled = given.close(open, deps.closing ?? new AbortController().signal)
     try {
-      await waitAtMost(settled, { clock: deps.clock, ms: patience, signal })
+      await waitAtMost(given.close(open), { clock: deps.clock, ms: patience, signal })
     } catch (error) {
       signal.throwIfAborted()
       if (ledgerError.is(error, 'ledger.intent-closed')) continue

@@ -24,3 +24,15 @@ test('single flight: work that failed is started again by the next caller', asyn
   await assert.rejects(flights.run('a', fail), /no/)
   assert.equal(await flights.run('a', async () => 'yes'), 'yes')
 })
+
+test('single flight: idle waits for the work that is under way, also if it fails', async () => {
+  const flights = new SingleFlight<string, string>()
+  const { promise: release, reject } = Promise.withResolvers<string>()
+  const failed = assert.rejects(
+    flights.run('a', () => release),
+    /no/,
+  )
+  const idle = flights.idle()
+  reject(new Error('no'))
+  await Promise.all([failed, idle])
+})

@@ -10,4 +10,9 @@ export class SingleFlight<K, T> {
     this.#running.set(key, running)
     return running
   }
+
+  /** Resolves when the work that is under way now has ended, also if it failed. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#running.values())
+  }
 }
