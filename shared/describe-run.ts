@@ -69,8 +69,14 @@ export function isTerminal(state: RunState): boolean {
 /**
  * The exit code of `muster run`: the remote code, 128 + the signal's number, or 125 if Muster or
  * the start failed. A run that Muster ended is never a success, even if its program exited with 0.
+ * A state of a newer version gives 125.
  */
-export function runExitCode({ state, exitCode, signal, reason }: RunEnd): number {
+export function runExitCode({
+  state,
+  exitCode,
+  signal,
+  reason,
+}: Omit<RunEnd, 'state'> & { readonly state: string }): number {
   const bySignal = typeof signal === 'string' ? 128 + (signalNumber(signal) ?? 0) : undefined
   switch (state) {
     case 'exited':

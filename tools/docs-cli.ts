@@ -4,7 +4,6 @@ import type { FlagSpecs } from '../cli/program/flags.ts'
 import { globalFlags } from '../cli/program/global-flags.ts'
 import { flagNotes, flagUsage, sentence, usageLine } from '../cli/program/help.ts'
 import { ENVIRONMENT, EXIT_MEANING } from '../cli/program/topics.ts'
-import { EXIT, type ExitName } from '../shared/exit-codes.ts'
 import { cell, wrapProse } from './markdown.ts'
 
 /** The whole page. */
@@ -50,9 +49,8 @@ stderr: \`{"type":"error","code":…,"exit":…,"message":…,"hint":…}\`.
 
 | code | meaning |
 |---|---|
-${Object.entries(EXIT)
-  .sort(([, a], [, b]) => a - b)
-  .map(([name, code]) => `| ${code} | ${EXIT_MEANING[name as ExitName]} |\n`)
+${Object.entries(EXIT_MEANING)
+  .map(([code, meaning]) => `| ${code} | ${meaning} |\n`)
   .join('')}
 Treat a code that is not listed as a failure. \`muster run\` on one host and \`muster process wait\`
 exit with the exit code of the run. They exit with 128 + n if signal n ended the run, with 124 if

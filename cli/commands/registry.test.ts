@@ -11,7 +11,7 @@ import { commandHelp, programHelp } from '../program/help.ts'
 import { findInvocation } from '../program/invocation.ts'
 import { parseCommand } from '../program/parse.ts'
 import { PLANNED_COMMANDS } from '../program/planned-commands.ts'
-import { TOPIC_NAMES } from '../program/program.ts'
+import { TOPIC_NAMES } from '../program/topic-names.ts'
 import { TOPICS } from '../program/topics.ts'
 import { VERSION } from '../../shared/version.ts'
 import { runMuster } from '../testing/run-muster.ts'
@@ -98,26 +98,26 @@ test('commands: every handler loads and has a handle function', async () => {
     assert.equal(typeof (await command.handler()).handle, 'function', words.join(' '))
 })
 
-test('commands: every help topic is there', () => {
+test('commands: every help topic has a text', () => {
   assert.deepEqual(Object.keys(TOPICS).sort(), [...TOPIC_NAMES])
 })
 
-test('commands: what this version does not have is said to be so, with what serves in its place', async () => {
-  for (const [words, instead] of Object.entries(PLANNED_COMMANDS)) {
+test('commands: the error of a planned command names a command that exists', async () => {
+  for (const [words, instead] of PLANNED_COMMANDS) {
     const found = findInvocation(registry, words.split(' '), TOPIC_NAMES)
-    assert.equal(found.kind, 'unknown', `${words} is there now`)
+    assert.equal(found.kind, 'unknown', `${words} exists now`)
     const { code, stderr } = await runMuster([...words.split(' '), '--all'])
     assert.deepEqual(
       [code, stderr],
       [
         2,
-        `muster: error: muster ${words} is not part of version ${VERSION}\nmuster: hint: ${instead}\n`,
+        `muster: error: \`muster ${words}\` does not exist in version ${VERSION}\nmuster: hint: ${instead}\n`,
       ],
     )
   }
 })
 
-test('commands: help keeps to eighty columns but for examples and words that are longer', async () => {
+test('commands: lines of help have at most 80 columns, except for examples', async () => {
   const pages = [
     programHelp(registry, TOPIC_NAMES),
     ...all.map(({ words, command }) => commandHelp(words, command)),

@@ -1,4 +1,4 @@
-/** How hosts are shown in tables. */
+/** The columns of a table of hosts. */
 import type { AgentRow } from '../../protocols/control/messages.ts'
 import { clockStatus, clockWords } from '../terminal/clock-words.ts'
 import { type FactProblem, isFailure } from '../../shared/facts/collection.ts'
@@ -20,7 +20,7 @@ export const agentColumns: readonly Column<AgentRow>[] = [
   { header: 'fingerprint', value: (agent) => agent.fingerprint, wide: true },
 ]
 
-/** `connected`, `offline`, …, and what is wrong with the host: `connected, clock 1h 0m ahead`. */
+/** `connected`, `offline`, …, and problems of the host: `connected, clock 1h 0m ahead`. */
 export function agentStatusWords(agent: AgentRow): string {
   const { status, copies, clockOffsetMs: offset, trouble } = agent
   const wrongClock =
@@ -30,8 +30,8 @@ export function agentStatusWords(agent: AgentRow): string {
   return [
     status,
     ...(copies === undefined ? [] : ['copied']),
-    // Its path is in `muster agent show`.
-    ...(trouble === undefined ? [] : [trouble.split(':')[0] as string]),
+    // `muster agent show` has the path too.
+    ...(trouble === undefined ? [] : trouble.split(':', 1)),
     ...factMarks(agent),
     ...wrongClock,
   ].join(', ')

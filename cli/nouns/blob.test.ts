@@ -16,7 +16,7 @@ test('cli/blob: bytes that are not the blob are refused, and what was there befo
   server.bytes = Buffer.from('something else')
   const altered = await get()
   assert.equal(altered.code, 9, altered.stderr)
-  assert.match(altered.stderr, /the content that came is not the blob: expected /)
+  assert.match(altered.stderr, /the received content is not the blob: expected /)
   assert.deepEqual(
     [await readdir(folder), await readFile(join(folder, 'file'), 'utf8')],
     [['file'], 'before'],

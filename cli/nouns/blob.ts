@@ -2,6 +2,7 @@
  * Content of the node whose home it is: of an agent over its own socket, of a coordinator as an
  * operator (adding is an operation, signed and logged).
  */
+import { defined } from '../../shared/defined.ts'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { openClient, type Client } from '../../protocols/rpc/call.ts'
@@ -23,8 +24,8 @@ import '../program/error-tables.ts'
 
 type Context = CommandContext<unknown, unknown>
 
-/** One data frame. */
-const PIECE_BYTES = 256 * KIB
+/** The size of a data frame. */
+const CHUNK_BYTES = 256 * KIB
 
 /** @returns the BLAKE3 id of the file's bytes */
 export async function addBlob(context: Context, file: string): Promise<string> {
@@ -35,7 +36,7 @@ export async function addBlob(context: Context, file: string): Promise<string> {
         client.call(
           'blob.add',
           {},
-          { upload: pieces(file, context.signal), signal: context.signal },
+          { upload: chunksOf(file, context.signal), signal: context.signal },
         ),
       )
     ).blob
@@ -44,7 +45,7 @@ export async function addBlob(context: Context, file: string): Promise<string> {
     requireDone(
       await session.operate(
         { verb: 'artifact.add', targets: [], arguments: { blob, size } },
-        { upload: pieces(file, context.signal) },
+        { upload: chunksOf(file, context.signal) },
       ),
     )
   })
@@ -66,19 +67,14 @@ export async function getBlob(
     }
     if ((await homeKind(context.home())) === 'agent')
       await withLocal(context, (client) =>
-        client.call(
-          'blob.get',
-          { blob, ...(range === undefined ? {} : { range }) },
-          { onData: write, signal: context.signal },
-        ),
+        client.call('blob.get', defined({ blob, range }), {
+          onData: write,
+          signal: context.signal,
+        }),
       )
     else
       await withSession(context, (session) =>
-        session.ask(
-          'blob.get',
-          { blob, ...(range === undefined ? {} : { range }) },
-          { onData: write },
-        ),
+        session.ask('blob.get', defined({ blob, range }), { onData: write }),
       )
     const got = hasher?.digest() ?? blob
     if (got !== blob) throw fileError('file.altered', { blob, got, direct })
@@ -118,10 +114,13 @@ async function requireFile(file: string): Promise<void> {
     throw fileError('file.unreadable', { file, reason: 'it is not a regular file' })
 }
 
-async function* pieces(file: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+async function* chunksOf(file: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
   try {
-    for await (const chunk of createReadStream(file, { highWaterMark: PIECE_BYTES, signal }))
-      yield chunk as Uint8Array
+    const stream: AsyncIterable<Uint8Array> = createReadStream(file, {
+      highWaterMark: CHUNK_BYTES,
+      signal,
+    })
+    yield* stream
   } catch (error) {
     throw unreadable(file, error)
   }
@@ -133,9 +132,9 @@ async function* pieces(file: string, signal: AbortSignal): AsyncIterable<Uint8Ar
 async function hashFile(context: Context, file: string): Promise<{ blob: string; size: number }> {
   const hasher = createBlake3()
   let size = 0
-  for await (const piece of pieces(file, context.signal)) {
-    hasher.update(piece)
-    size += piece.length
+  for await (const chunk of chunksOf(file, context.signal)) {
+    hasher.update(chunk)
+    size += chunk.length
   }
   return { blob: hasher.digest(), size }
 }

@@ -7,6 +7,7 @@ import { readFile, stat } from 'node:fs/promises'
 import type { Clock } from '../../shared/clock.ts'
 import type { RepositoryConfig } from '../../shared/config/repository.ts'
 import { diskReason } from '../../shared/disk-reason.ts'
+import { errno } from '../../shared/errno.ts'
 import { formatDuration } from '../../shared/units.ts'
 
 /** The largest bundle of authorities is a quarter of this. */
@@ -131,7 +132,7 @@ async function readText(path: string): Promise<{ text: string } | { reason: stri
       return { reason: `has ${size} bytes (expected at most ${MAX_FILE_BYTES})` }
     return { text: await readFile(path, 'utf8') }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { reason: 'is missing' }
+    if (errno(error) === 'ENOENT') return { reason: 'is missing' }
     return { reason: `cannot be read: ${diskReason(error) ?? 'an error of the system'}` }
   }
 }

@@ -1,4 +1,5 @@
 /** Signs a grant for a key, for some hosts and a time. */
+import { defined } from '../../shared/defined.ts'
 import { readFile, stat } from 'node:fs/promises'
 import { labelsOf } from '../../coordinator/registry/selector.ts'
 import { rfc3339 } from '../../shared/clock.ts'
@@ -102,8 +103,8 @@ async function selector(session: Session, on: readonly string[]): Promise<Select
       : (await session.ask('target.resolve', { on: hosts })).agents.map((agent) =>
           agentId.parse(agent.id),
         )
-  return {
-    ...(labels === undefined ? {} : { labels: Object.fromEntries(labelsOf(labels)) }),
-    ...(agents.length > 0 ? { agents } : {}),
-  }
+  return defined({
+    labels: labels === undefined ? undefined : Object.fromEntries(labelsOf(labels)),
+    agents: agents.length > 0 ? agents : undefined,
+  })
 }

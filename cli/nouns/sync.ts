@@ -2,6 +2,7 @@
  * One repository's sync as a person watches it: progress while it goes on, one line when it is
  * done, every missing file when it is not.
  */
+import { defined } from '../../shared/defined.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
 import { formatDuration, formatSize } from '../../shared/units.ts'
 import type { CommandContext } from '../program/handler.ts'
@@ -54,7 +55,7 @@ export async function syncRepository(
       allowRollback,
       acceptShrink,
       createSnapshot: snapshot !== undefined,
-      ...(snapshot === undefined ? {} : { snapshotName: snapshot }),
+      ...defined({ snapshotName: snapshot }),
     }
     const response = await session.operate(
       { verb: 'repo.sync', targets: [id], arguments: order },

@@ -49,7 +49,7 @@ export interface CommandSpec<F extends FlagSpecs, A extends ArgumentSpecs> {
 /** A declaration whose types are forgotten: what the program, the docs and completion work with. */
 export interface Declaration {
   readonly summary: string
-  readonly description?: string
+  readonly description: string | undefined
   readonly flags: FlagSpecs
   readonly arguments: ArgumentSpecs
   readonly examples: readonly { readonly command: string; readonly does: string }[]
@@ -75,7 +75,7 @@ export function defineCommand<
 >(spec: CommandSpec<F, A>): Declaration {
   return {
     summary: spec.summary,
-    ...(spec.description === undefined ? {} : { description: spec.description }),
+    description: spec.description,
     flags: spec.flags ?? {},
     arguments: spec.arguments ?? {},
     examples: spec.examples,

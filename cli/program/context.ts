@@ -8,7 +8,7 @@ import type { Redactor } from '../../shared/redact.ts'
 import type { Registry } from './command.ts'
 import type { GlobalFlags } from './global-flags.ts'
 import type { Screen } from '../terminal/output.ts'
-import type { ProgressMode } from '../terminal/progress.ts'
+import type { ProgressMode } from '../terminal/progress-display.ts'
 import type { CommandContext } from './handler.ts'
 import { printable, type Sink } from '../terminal/sink.ts'
 

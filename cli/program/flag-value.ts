@@ -1,15 +1,15 @@
-/** Turns the text of a flag into what its declaration promises the handler. */
+/** Parses the text of a flag into the type that its declaration states. */
 import { parseDuration, parseSize } from '../../shared/units.ts'
 import { plainNameFault } from '../../shared/plain-name.ts'
 import type { Accepts, FlagSpec } from './flags.ts'
 import { cliError } from '../terminal/errors.ts'
 
-/** Repeated flags beyond this are a runaway script. */
+/** No correct script repeats a flag more often. */
 const MAX_REPEATS = 10_000
 
 /**
- * The value after one more occurrence of the flag; `before` is what the earlier ones gave. @throws
- * cli.usage
+ * The value after one more occurrence of the flag. `before` is the value so far.
+ * @throws cli.usage
  */
 export function parseFlag(name: string, spec: FlagSpec, text: string, before: unknown): unknown {
   switch (spec.type) {
@@ -41,7 +41,7 @@ export function parseFlag(name: string, spec: FlagSpec, text: string, before: un
       )
     case 'list': {
       checkText(`--${name}`, spec, text)
-      const list = [...((before as string[] | undefined) ?? []), text]
+      const list = [...(Array.isArray(before) ? before : []), text]
       if (list.length > MAX_REPEATS) throw refuse(name, text, `at most ${MAX_REPEATS} times`)
       return list
     }
@@ -49,17 +49,17 @@ export function parseFlag(name: string, spec: FlagSpec, text: string, before: un
       const equals = text.indexOf('=')
       if (equals <= 0) throw refuse(name, text, 'KEY=VALUE')
       return Object.fromEntries([
-        ...Object.entries((before as Record<string, string> | undefined) ?? {}),
+        ...Object.entries(before ?? {}),
         [text.slice(0, equals), text.slice(equals + 1)],
       ])
     }
     case 'variables': {
       const equals = text.indexOf('=')
       const key = equals < 0 ? text : text.slice(0, equals)
-      // Not the text: what stands behind the name may be a secret, and messages are kept.
+      // The text may contain a secret, so the message doesn't quote it.
       if (key === '') throw refuse(name, '', 'NAME=VALUE or NAME')
       return Object.fromEntries([
-        ...Object.entries((before as Record<string, string | undefined> | undefined) ?? {}),
+        ...Object.entries(before ?? {}),
         [key, equals < 0 ? undefined : text.slice(equals + 1)],
       ])
     }
@@ -68,7 +68,7 @@ export function parseFlag(name: string, spec: FlagSpec, text: string, before: un
   }
 }
 
-/** @throws cli.usage where a flag or an argument can't be this text */
+/** @throws cli.usage if a flag or an argument doesn't accept this text */
 export function checkText(
   name: string,
   spec: { readonly accepts?: Accepts; readonly required?: true; readonly optional?: true },
@@ -81,20 +81,20 @@ export function checkText(
   const optional = name.startsWith('--') ? spec.required !== true : spec.optional === true
   throw cliError('cli.usage', {
     reason: `${name}: expected ${fault}, got ${quoted(text)}`,
-    hint: optional ? 'leave it out for its default' : 'see --help',
+    hint: optional ? 'leave it out to use the default' : 'see --help',
   })
 }
 
-/** Longer texts are cut in messages. */
+/** Messages cut longer texts. */
 const SHOWN_CHARACTERS = 80
 
-/** A text as a message shows it. */
+/** The form of a text in a message. */
 export function quoted(text: string): string {
   const shown = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text
   return JSON.stringify(shown.toWellFormed())
 }
 
-/** What a flag that was not given is for the handler. */
+/** The value of a flag that is not on the command line. */
 export function absentFlag(spec: FlagSpec): unknown {
   if (spec.type === 'boolean') return false
   if (spec.type === 'list') return []
@@ -141,13 +141,11 @@ const UNITS = {
   size: { G: 1_073_741_824, M: 1_048_576, K: 1024, '': 1 },
 } as const
 
-/** A value of the flag as somebody would type it: `15m`, `64M`. */
+/** A value of the flag as a user types it: `15m`, `64M`. */
 export function asTyped(spec: FlagSpec, value: string | number): string {
   if (typeof value === 'string' || (spec.type !== 'duration' && spec.type !== 'size'))
     return String(value)
-  const [unit, size] = Object.entries(UNITS[spec.type]).find(([, each]) => value % each === 0) as [
-    string,
-    number,
-  ]
+  const found = Object.entries(UNITS[spec.type]).find(([, each]) => value % each === 0)
+  const [unit, size] = found ?? ['', 1]
   return `${value / size}${unit}`
 }

@@ -1,4 +1,4 @@
-/** What flags and arguments a command declares, and the values that its handler gets for them. */
+/** The flags and arguments that a command declares, and the types of their values. */
 
 interface FlagBase {
   /** One line, lower case, no period. */
@@ -8,23 +8,22 @@ interface FlagBase {
 }
 
 interface ValueFlag extends FlagBase {
-  /** What stands for the value in the help: `FILE`, `ID`, `K=V`. */
+  /** The placeholder of the value in the help: `FILE`, `ID`, `K=V`. */
   readonly value: string
-  /** The command is refused without it. */
+  /** Without it the command is an error. */
   readonly required?: true
 }
 
 /**
- * What a text may be. Default: a name, visible and on one line (shared/plain-name.ts). A `path` is
- * any text but the empty one, and `text` is checked by its handler alone.
+ * How a text is checked. Default: a name of visible characters on one line (shared/plain-name.ts).
+ * `path`: any text that is not empty. `text`: only the handler checks it.
  */
 export type Accepts = 'path' | 'text'
 
 /**
- * What a flag takes and what the handler gets: `string`, `list` (repeatable, string[]), `pairs`
- * (repeatable K=V, Record), `variables` (the same, and K alone, which is undefined in the Record),
- * `integer`, `size` (`512M`, in bytes), `duration` (`10s`, in ms), `choice` (one of some words),
- * `boolean`.
+ * The type of a flag and of its value: `string`, `list` (repeatable, string[]), `pairs` (repeatable
+ * K=V, Record), `variables` (like pairs, but the value of a K without `=` is undefined), `integer`,
+ * `size` (`512M`, in bytes), `duration` (`10s`, in ms), `choice` (one of some words), `boolean`.
  */
 export type FlagSpec =
   | (FlagBase & { readonly type: 'boolean' })
@@ -49,7 +48,7 @@ export type FlagSpec =
       readonly accepts?: Accepts
     })
 
-/** Keyed by the name in camelCase: `repoId` is `--repo-id`. */
+/** The key is the name in camelCase: `repoId` is `--repo-id`. */
 export type FlagSpecs = Readonly<Record<string, FlagSpec>>
 
 type Given<S, T> = S extends { required: true } | { default: string | number } ? T : T | undefined
@@ -67,31 +66,31 @@ type FlagValue<S extends FlagSpec> = S extends { type: 'boolean' }
             ? Given<S, C[number]>
             : Given<S, string>
 
-/** The values that the handler gets for these flags. */
+/** The values of these flags for the handler. */
 export type FlagValues<F extends FlagSpecs> = { readonly [K in keyof F]: FlagValue<F[K]> }
 
 export interface ArgumentSpec {
   readonly summary: string
   readonly optional?: true
-  /** Takes all that is left; only the last argument may. */
+  /** Takes all remaining words. Only the last argument may be variadic. */
   readonly variadic?: true
   readonly choices?: readonly string[]
   readonly accepts?: Accepts
 }
 
-/**
- * In the order of the command line. Keys name them for the handler and, in capitals, for the help.
- */
+/** In the order of the command line. The help shows the keys in upper case. */
 export type ArgumentSpecs = Readonly<Record<string, ArgumentSpec>>
 export type ArgumentValues<A extends ArgumentSpecs> = {
   readonly [K in keyof A]: A[K] extends { variadic: true }
     ? readonly string[]
     : A[K] extends { optional: true }
       ? string | undefined
-      : string
+      : A[K] extends { choices: infer C extends readonly string[] }
+        ? C[number]
+        : string
 }
 
-/** `repoId` as it is typed: `repo-id`. */
+/** The name on the command line: `repo-id` for `repoId`. */
 export function flagName(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }

@@ -1,10 +1,10 @@
 /**
- * Finds the command in the words of a command line before anything of it is loaded: flags that
- * stand before the noun or the verb are moved behind it, everything after the command is left
- * alone.
+ * Finds the command of a command line without loading it. Flags before the noun or the verb are
+ * moved behind it. Everything after the command stays as it is.
  */
 import type { LoadDeclaration, Registry } from './command.ts'
 import { GLOBAL_VALUE_FLAGS } from './global-flags.ts'
+import type { TopicName } from './topic-names.ts'
 
 export type Invocation =
   | {
@@ -13,12 +13,9 @@ export type Invocation =
       readonly load: LoadDeclaration
       readonly rest: readonly string[]
     }
-  /**
-   * Help for the program or a noun. `asked`: the user asked for it, as distinct from having left
-   * out a word.
-   */
+  /** Help for the program or a noun. `asked` is false if the user left out the verb. */
   | { readonly kind: 'help'; readonly words: readonly string[]; readonly asked: boolean }
-  | { readonly kind: 'topic'; readonly topic: string }
+  | { readonly kind: 'topic'; readonly topic: TopicName }
   | { readonly kind: 'unknown'; readonly words: readonly string[]; readonly word: string }
 
 const HELP = new Set(['-h', '--help'])
@@ -26,20 +23,22 @@ const HELP = new Set(['-h', '--help'])
 export function findInvocation(
   registry: Registry,
   argv: readonly string[],
-  topics: readonly string[],
+  topics: readonly TopicName[],
 ): Invocation {
   const words: string[] = []
   const early: string[] = []
   let verbs: Readonly<Record<string, LoadDeclaration>> | undefined
   for (let index = 0; index < argv.length; index += 1) {
-    const word = argv[index] as string
+    const word = argv[index] ?? ''
     if (HELP.has(word)) return { kind: 'help', words, asked: true }
     if (word.startsWith('-') && word !== '-' && word !== '--') {
       if (words.length === 0 && (word === '--version' || word === '-V'))
         return findInvocation(registry, ['version', ...argv.slice(index + 1)], topics)
       early.push(word)
-      if (GLOBAL_VALUE_FLAGS.has(word) && index + 1 < argv.length)
-        early.push(argv[(index += 1)] as string)
+      const value = argv[index + 1]
+      if (!GLOBAL_VALUE_FLAGS.has(word) || value === undefined) continue
+      early.push(value)
+      index += 1
       continue
     }
     const rest = argv.slice(index + 1)
@@ -70,11 +69,10 @@ function find(
 function helpFor(
   registry: Registry,
   words: readonly string[],
-  topics: readonly string[],
+  topics: readonly TopicName[],
 ): Invocation {
-  const [topic] = words
-  if (topic !== undefined && topics.includes(topic) && !Object.hasOwn(registry, topic))
-    return { kind: 'topic', topic }
+  const topic = topics.find((name) => name === words[0])
+  if (topic !== undefined && !Object.hasOwn(registry, topic)) return { kind: 'topic', topic }
   return findInvocation(
     registry,
     [...words.filter((word) => !word.startsWith('-')), '--help'],

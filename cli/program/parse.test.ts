@@ -65,7 +65,7 @@ test('parse: wrong flags and values say what was expected and what came', () => 
     [['a', 'b'], /too many arguments/],
     [['c'], /'c' is invalid for argument 'word'. Allowed choices are a, b/],
     [['--on'], /option '--on <value>' argument missing/],
-    [['--home', ''], /^--home: expected a value, got ""$/, /^leave it out for its default$/],
+    [['--home', ''], /^--home: expected a value, got ""$/, /^leave it out to use the default$/],
     [['--on', ''], /^--on: expected a value, got ""$/],
     [['--on', ' a'], /^--on: expected no blanks around it, got " a"$/],
     [['--on', 'a\u200b'], /^--on: expected no control or invisible characters, got /],

@@ -1,7 +1,4 @@
-/**
- * Parses the words behind a command with commander, against the command's declaration and the
- * global flags.
- */
+/** Parses the words after a command by its declaration and the global flags, with commander. */
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { closest } from '../../shared/suggest.ts'
 import type { Declaration } from './command.ts'
@@ -16,7 +13,7 @@ export interface Parsed {
   readonly globals: GlobalFlags
 }
 
-/** The values, or `help` if the user asked for that. @throws cli.usage */
+/** The values, or `help` for --help. @throws cli.usage */
 export function parseCommand(
   words: readonly string[],
   declaration: Declaration,
@@ -61,17 +58,16 @@ export function parseCommand(
     args: Object.fromEntries(
       Object.keys(declaration.arguments).map((name, index) => [name, values[index]]),
     ),
+    // Each parser of a flag returns the type that the declaration states.
     globals: { ...pick(globalFlags), color: given.color !== false } as GlobalFlags,
   }
 }
 
-/** The value after one more word; `before` is what the earlier words of a variadic one gave. */
+/** The value after one more word. `before` is the value so far of a variadic argument. */
 function parseArgument(name: string, spec: ArgumentSpec, text: string, before: unknown): unknown {
   checkText(name.toUpperCase(), spec, text)
   if (spec.variadic !== true) return text
-  const words = (before as string[] | undefined) ?? []
-  words.push(text)
-  return words
+  return [...(Array.isArray(before) ? before : []), text]
 }
 
 function addFlags(command: Command, specs: FlagSpecs): void {
@@ -87,7 +83,7 @@ function addFlags(command: Command, specs: FlagSpecs): void {
   }
 }
 
-/** Commander's complaint in our form, with the flag that was probably meant. */
+/** Commander's error as ours, with the flag that the user probably meant. */
 function usageError(
   words: readonly string[],
   declaration: Declaration,

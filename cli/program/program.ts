@@ -1,6 +1,6 @@
 /**
- * One run of the command line: finds the command, parses its flags, calls its handler, and turns
- * the end of it into an exit code.
+ * Runs one command line: finds the command, parses its flags, calls its handler, and turns the
+ * result or the error into an exit code.
  */
 import { trustError } from '../../shared/trust/errors.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
@@ -14,9 +14,7 @@ import type { Interrupts } from './interrupt.ts'
 import type { Parsed } from './parse.ts'
 import { reportError } from './report-error.ts'
 import type { Sink } from '../terminal/sink.ts'
-
-/** Kept here by name so that the first help page loads no topic. */
-export const TOPIC_NAMES = ['config', 'environment', 'exit-codes', 'output'] as const
+import { TOPIC_NAMES } from './topic-names.ts'
 
 export interface Terminal {
   readonly stdin: NodeJS.ReadStream
@@ -24,7 +22,7 @@ export interface Terminal {
   readonly stderr: Sink
   readonly env: Readonly<Record<string, string | undefined>>
   readonly interrupts: Interrupts
-  /** What makes these arguments unusable: no command is looked for. */
+  /** Set if the arguments can't be used. No command runs then. */
   readonly fault?: Error | undefined
 }
 
@@ -35,7 +33,7 @@ export async function runProgram(
   terminal: Terminal,
 ): Promise<number> {
   const redactor = createRedactor()
-  // Until the flags are parsed, the words themselves say how an error should look.
+  // For errors before the flags are parsed.
   let report = { json: wantsJson(argv), verbose: argv.includes('-v') || argv.includes('--verbose') }
   try {
     terminal.interrupts.signal.throwIfAborted()
@@ -44,21 +42,10 @@ export async function runProgram(
     if (invocation.kind === 'unknown') throw await unknownWord(registry, invocation)
     if (invocation.kind === 'topic') {
       const { TOPICS } = await import('./topics.ts')
-      await terminal.stdout.write((TOPICS[invocation.topic] as () => string)())
+      await terminal.stdout.write(TOPICS[invocation.topic]())
       return EXIT.done
     }
-    if (invocation.kind === 'help') {
-      const page = await helpPage(registry, invocation.words)
-      if (invocation.asked) {
-        await terminal.stdout.write(page)
-        return EXIT.done
-      }
-      await terminal.stderr.write(page)
-      throw cliError('cli.usage', {
-        reason: `\`muster ${invocation.words.join(' ')}\` needs a command`,
-        hint: 'choose one of those above',
-      })
-    }
+    if (invocation.kind === 'help') return await showHelp(registry, invocation, terminal)
     const { command } = await invocation.load()
     const { parseCommand } = await import('./parse.ts')
     const parsed = parseCommand(invocation.words, command, invocation.rest)
@@ -78,6 +65,23 @@ export async function runProgram(
   }
 }
 
+async function showHelp(
+  registry: Registry,
+  { words, asked }: Extract<Invocation, { kind: 'help' }>,
+  { stdout, stderr }: Terminal,
+): Promise<number> {
+  const page = await helpPage(registry, words)
+  if (asked) {
+    await stdout.write(page)
+    return EXIT.done
+  }
+  await stderr.write(page)
+  throw cliError('cli.usage', {
+    reason: `\`muster ${words.join(' ')}\` needs a command`,
+    hint: 'choose one of the commands above',
+  })
+}
+
 function wantsJson(argv: readonly string[]): boolean {
   return argv.some(
     (word, index) =>
@@ -86,9 +90,9 @@ function wantsJson(argv: readonly string[]): boolean {
   )
 }
 
-/** What to report: the interrupt, if that is what made the command fail; otherwise the failure. */
+/** The error to report: the interrupt, if it made the command fail, otherwise the failure. */
 function endOf(error: unknown, signal: AbortSignal): unknown {
-  // An interrupt that says what goes on without this command.
+  // cli.detached is an interrupt that names the work which continues.
   if (!signal.aborted || cliError.is(error, 'cli.detached')) return error
   for (let at = error; at instanceof Error; at = at.cause)
     if (at === signal.reason) return signal.reason
@@ -124,9 +128,7 @@ async function runHandler(
   return EXIT.done
 }
 
-/**
- * A command that reads no configuration would pass over a wrong --config. @throws config.unreadable
- */
+/** Checks --config also for commands that read no configuration. @throws config.unreadable */
 async function requireConfigFile(named: string | undefined): Promise<void> {
   if (named === undefined) return
   const [{ readConfigFile }, { resolve }] = await Promise.all([
@@ -173,22 +175,17 @@ async function unknownWord(
     import('../../shared/version.ts'),
   ])
   const command = [...words, word].join(' ')
-  if (Object.hasOwn(PLANNED_COMMANDS, command))
-    return cliError('cli.not-yet', {
-      command,
-      version: VERSION,
-      instead: PLANNED_COMMANDS[command] as string,
-    })
+  const instead = PLANNED_COMMANDS.get(command)
+  if (instead !== undefined) return cliError('cli.not-yet', { command, version: VERSION, instead })
   const entry = words[0] === undefined ? undefined : registry[words[0]]
   const known =
     entry !== undefined && 'verbs' in entry ? Object.keys(entry.verbs) : Object.keys(registry)
   const meant = closest(word, known)
-  const help = `see \`${['muster', ...words].join(' ')} --help\``
+  const noun = ['muster', ...words].join(' ')
+  const help = `see \`${noun} --help\``
+  const of = words.length === 0 ? '' : ` of ${noun}`
   return cliError('cli.usage', {
-    reason: `${JSON.stringify(word)} is not a command${words.length === 0 ? '' : ` of muster ${words.join(' ')}`}`,
-    hint:
-      meant === undefined
-        ? help
-        : `did you mean \`${['muster', ...words, meant].join(' ')}\`? ${help}`,
+    reason: `${JSON.stringify(word)} is not a command${of}`,
+    hint: meant === undefined ? help : `did you mean \`${noun} ${meant}\`? ${help}`,
   })
 }

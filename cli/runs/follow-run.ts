@@ -2,6 +2,7 @@
  * Follows a run to its end, across restarts of its agent and of the coordinator: after a lost
  * connection it goes on at the byte at which it stopped.
  */
+import { defined } from '../../shared/defined.ts'
 import type { RunRow } from '../../protocols/control/messages.ts'
 import { defineErrors, type MusterError } from '../../shared/errors.ts'
 import { formatDuration } from '../../shared/units.ts'
@@ -40,7 +41,7 @@ export async function followRun(
     {
       clock,
       signal,
-      ...(patienceMs === undefined ? {} : { patienceMs }),
+      ...defined({ patienceMs }),
       progress: () => offsets.stdout + offsets.stderr,
       waiting: ({ message }) => context.note(`${message}; waiting for it, run ${run} may go on`),
       givenUp: (error: MusterError, waitedMs) =>

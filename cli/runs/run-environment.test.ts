@@ -4,7 +4,7 @@ import { systemRandom } from '../../shared/random.ts'
 import { openCommitments } from '../../shared/trust/commitment.ts'
 import { defineCommand } from '../program/command.ts'
 import { parseCommand } from '../program/parse.ts'
-import { runFlags } from './run-order.ts'
+import { runFlags } from './run-flags.ts'
 import { sealEnvironment } from './run-environment.ts'
 
 const deps = { random: systemRandom }

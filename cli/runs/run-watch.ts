@@ -22,12 +22,14 @@ export async function watchOne(
   session: Session,
   started: Started,
 ): Promise<number> {
-  const [run] = started.runs as [StartedRun]
+  const [run] = started.runs
   const [result] = started.response.results
-  if (result === undefined || result.result !== 'done') {
-    const error = result ? startError(result, run) : new Error('no result')
-    // What kept it from starting is our failure, not the program's exit code; refusals keep theirs.
-    if (!(error instanceof MusterError) || error.exit === 'denied') throw error
+  if (run === undefined || result === undefined)
+    throw new Error('the coordinator returned no result')
+  if (result.result !== 'done') {
+    const error = startError(result, run)
+    // The program never ran, so its exit code is ours. A denial keeps exit code 4.
+    if (error.exit === 'denied') throw error
     await context.report(error)
     return EXIT.ownFailure
   }
@@ -105,8 +107,7 @@ async function watch(context: Context, session: Session, run: StartedRun): Promi
 }
 
 export function remoteExitCode(row: RunRow): number {
-  const state = row.state as Parameters<typeof runExitCode>[0]['state']
-  // An older coordinator sends no reason, but the status has it where there is no signal.
+  // An older coordinator sends no reason. Its status contains the reason if there is no signal.
   const reason = row.reason ?? /^killed: ([a-z]+)$/.exec(row.status)?.[1]
-  return runExitCode({ state, exitCode: row.exitCode, signal: row.signal, reason })
+  return runExitCode({ state: row.state, exitCode: row.exitCode, signal: row.signal, reason })
 }

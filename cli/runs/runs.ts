@@ -1,20 +1,20 @@
 /**
- * Runs as a command sees them, wherever they are: on the fleet's hosts through the coordinator, or
- * with --local on the agent's own host through its runner's unix socket. The only place that
- * decides between the two.
+ * Runs on the fleet's hosts, through the coordinator, or with --local on this host, through the
+ * runner's unix socket. Only this module decides between the two.
  */
 import type { RunRow } from '../../protocols/control/messages.ts'
 import { defineErrors, type MusterError } from '../../shared/errors.ts'
 import type { CommandContext } from '../program/handler.ts'
 import { cliError } from '../terminal/errors.ts'
-import type { RunFlags, StartedRun } from './run-order.ts'
+import type { RunFlags } from './run-flags.ts'
+import type { StartedRun } from './run-order.ts'
 import type { FollowOptions } from './follow-run.ts'
 
 export const runsError = defineErrors({
   'runs.lost': {
     exit: 'notFound',
-    message: (d: { run: string; status: string }) => `run ${d.run} cannot be stopped: ${d.status}`,
-    hint: () => 'what may still run there is ended on the host itself: muster process list --local',
+    message: (d: { run: string; status: string }) => `cannot stop run ${d.run}: ${d.status}`,
+    hint: () => 'run `muster process list --local` on the host to see which processes still run',
   },
 })
 
@@ -23,26 +23,28 @@ export interface StopOptions {
   readonly signal?: string
 }
 
+export interface RunsStarted {
+  readonly started: readonly StartedRun[]
+  /** Why the other runs were not started. */
+  readonly failure: MusterError | undefined
+}
+
 /**
- * A run is named by its id, or by a unique beginning or end of it. All but start and list throw
- * dispatch.unknown-run, dispatch.ambiguous-run.
+ * `run` is the id of a run, or a unique beginning or end of the id. All methods but start and list
+ * throw dispatch.unknown-run and dispatch.ambiguous-run.
  */
 export interface Runs {
-  /** What was started, and why the rest was not. */
-  start(
-    flags: RunFlags,
-    command: readonly string[],
-  ): Promise<{ started: readonly StartedRun[]; failure: MusterError | undefined }>
+  start(flags: RunFlags, command: readonly string[]): Promise<RunsStarted>
   status(run: string): Promise<RunRow>
-  /** Resolves once nothing of it lives. */
+  /** Resolves after all processes of the run have ended. */
   stop(run: string, options: StopOptions): Promise<RunRow>
-  /** Reads from the beginning. Resolves with the run's state once everything was written. */
+  /** Reads from the beginning. Resolves with the run's state after all output was written. */
   output(options: FollowOptions): Promise<RunRow>
   /** Newest first. */
   list(options: { on: readonly string[]; all: boolean }): Promise<readonly RunRow[]>
 }
 
-/** @throws cli.usage where --local and --on stand together */
+/** @throws cli.usage if both --local and --on are given */
 export async function withRuns<T>(
   context: CommandContext<{ readonly local: boolean; readonly on?: readonly string[] }, unknown>,
   work: (runs: Runs) => Promise<T>,
@@ -51,7 +53,7 @@ export async function withRuns<T>(
   if (local && on.length > 0)
     throw cliError('cli.usage', {
       reason: '--local and --on exclude each other',
-      hint: '--local is the host of this home alone',
+      hint: 'leave out --on: --local means the host of this home',
     })
   if (local) {
     const { openLocalRuns } = await import('./local-runs.ts')

@@ -9,7 +9,8 @@ import { formatDuration } from '../../shared/units.ts'
 import type { CommandContext } from '../program/handler.ts'
 import { withPatience } from '../session/patience.ts'
 import { errorOf, reasonOfUnknown } from '../session/results.ts'
-import { orderOf, type RunFlags, type Started, type StartedRun } from './run-order.ts'
+import type { RunFlags } from './run-flags.ts'
+import { orderOf, type Started, type StartedRun } from './run-order.ts'
 import type { Session } from '../session/session.ts'
 
 export const orderError = defineErrors({

@@ -8,6 +8,7 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { diskReason } from '../../shared/disk-reason.ts'
+import { errno } from '../../shared/errno.ts'
 import { writeDurable } from '../../shared/durable-file.ts'
 import { defineErrors } from '../../shared/errors.ts'
 import type { Random } from '../../shared/random.ts'
@@ -80,7 +81,7 @@ export function contextFile(
         if (size > MAX_FILE_BYTES) throw failed(`it has ${size} bytes, more than ${MAX_FILE_BYTES}`)
         text = await readFile(path, 'utf8')
       } catch (error) {
-        if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
+        if (['ENOENT', 'ENOTDIR'].includes(errno(error) ?? ''))
           return { current: null, contexts: {} }
         throw contextError.is(error)
           ? error

@@ -59,11 +59,11 @@ async function askPassphrase(context: CommandContext<unknown, unknown>): Promise
       stop.signal.addEventListener('abort', () => stdin.removeListener('data', take), {
         once: true,
       })
-      signal.addEventListener('abort', () => reject(signal.reason as Error), {
+      signal.addEventListener('abort', () => reject(signal.reason), {
         once: true,
         signal: stop.signal,
       })
-      if (signal.aborted) reject(signal.reason as Error)
+      if (signal.aborted) reject(signal.reason)
       stdin.resume()
     })
   } finally {

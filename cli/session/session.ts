@@ -3,6 +3,7 @@
  * with a ticket. Opens a session with the operator's SSH key, asks, and signs an intent for
  * everything that changes something. libp2p is loaded only where a ticket asks for it.
  */
+import { defined } from '../../shared/defined.ts'
 import { z } from 'zod'
 import { type CallOptions, type Client, openClient } from '../../protocols/rpc/call.ts'
 import type { OperateResponse } from '../../protocols/control/messages.ts'
@@ -145,7 +146,7 @@ export async function openSession(
   try {
     requireExpected(reach, challenge)
   } catch (error) {
-    client.abort(error as Error)
+    client.abort(error instanceof Error ? error : new Error(String(error)))
     throw error
   }
   await client.call('session.open', await answer(deps, { ...challenge, fleet }, signal), options)
@@ -155,7 +156,7 @@ export async function openSession(
   const perform: Session['perform'] = (intent, { values = [], ...more } = {}) =>
     client.call(
       'operate',
-      { intent, ...(values.length === 0 ? {} : { values: [...values] }) },
+      defined({ intent, values: values.length === 0 ? undefined : [...values] }),
       { ...options, ...more },
     )
 

@@ -1,4 +1,4 @@
-/** What can go wrong at the command line itself. */
+/** Errors of the command line itself. */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const cliError = defineErrors({
@@ -11,19 +11,20 @@ export const cliError = defineErrors({
     exit: 'usage',
     message: (d: { what: string }) => `${d.what} is not valid UTF-8; nothing was done`,
     hint: () =>
-      'use a path or value in UTF-8; on a host, a shell can make the bytes: sh -c \'rm "$(printf "caf\\351")"\'',
+      'use a path or value in UTF-8; on a host, a shell can produce other bytes: ' +
+      'sh -c \'rm "$(printf "caf\\351")"\'',
   },
   'cli.order-too-long': {
     exit: 'usage',
     message: (d: { bytes: number; most: number }) =>
-      `the order is too long for the log: expected at most ${d.most} bytes, got ${d.bytes}; nothing was signed`,
-    hint: () =>
-      'pass less on the command line: put data into a file on the host, and name fewer hosts at once',
+      `the intent is too long for the log: expected at most ${d.most} bytes, got ${d.bytes}; ` +
+      'nothing was signed',
+    hint: () => 'put data into a file on the host, or name fewer hosts at once',
   },
   'cli.not-yet': {
     exit: 'usage',
     message: (d: { command: string; version: string; instead: string }) =>
-      `muster ${d.command} is not part of version ${d.version}`,
+      `\`muster ${d.command}\` does not exist in version ${d.version}`,
     hint: (d: { command: string; version: string; instead: string }) => d.instead,
   },
   'cli.interrupted': { exit: 'interrupted', message: () => 'interrupted' },
@@ -34,13 +35,12 @@ export const cliError = defineErrors({
   'cli.terminated': { exit: 'terminated', message: () => 'terminated' },
   'cli.output-closed': {
     exit: 'outputClosed',
-    message: () => 'the reader of the output went away',
+    message: () => 'the reader closed the output',
   },
   'cli.output-failed': {
     exit: 'failed',
     message: (d: { reason: string }) => `cannot write the output: ${d.reason}`,
-    hint: () =>
-      'the printed part is not complete; run the command again where the output can be written',
+    hint: () => 'the output is incomplete; fix the problem and run the command again',
   },
   'cli.not-confirmed': {
     exit: 'usage',
@@ -51,12 +51,12 @@ export const cliError = defineErrors({
   'cli.other-coordinator': {
     exit: 'verification',
     message: (d: { expected: string; fleet: string }) =>
-      `the coordinator does not say that it is ${d.expected} of fleet ${d.fleet}, as the ticket does`,
+      `the ticket names coordinator ${d.expected} of fleet ${d.fleet}, but another one answered`,
     hint: () => 'nothing was signed; ask the operator of the fleet for a fresh ticket',
   },
   'cli.declined': {
     exit: 'failed',
     message: (d: { action: string }) => `not done: this ${d.action}`,
-    hint: () => 'only y or yes goes on',
+    hint: () => 'answer y or yes to confirm',
   },
 })

@@ -1,36 +1,35 @@
-/** Errors of the files that a person names: content to add, and output. */
+/** Errors of the files that the user names, for input and output. */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const fileError = defineErrors({
   'file.altered': {
     exit: 'verification',
     message: (d: { blob: string; got: string; direct: boolean }) =>
-      `the content that came is not the blob: expected ${d.blob}, got ${d.got}`,
+      `the received content is not the blob: expected ${d.blob}, got ${d.got}`,
     hint: (d: { blob: string; got: string; direct: boolean }) =>
       d.direct
-        ? 'discard what was written; the node that sent it is damaged or hostile'
-        : 'nothing of it was kept; the node that sent it is damaged or hostile',
+        ? 'discard the written content; the node that sent it is damaged or hostile'
+        : 'the content was discarded; the node that sent it is damaged or hostile',
   },
   'file.unreadable': {
     exit: 'usage',
-    message: (d: { file: string; reason: string }) => `${d.file} cannot be read: ${d.reason}`,
-    hint: () => 'give the path of a file that you may read',
+    message: (d: { file: string; reason: string }) => `cannot read ${d.file}: ${d.reason}`,
+    hint: () => 'name a file that you can read',
   },
   'file.target': {
     exit: 'usage',
     message: (d: { file: string; reason: string }) => `cannot write to ${d.file}: ${d.reason}`,
-    hint: () => 'give the path of a file in a folder that exists, or - for standard output',
+    hint: () => 'name a file in a folder that exists, or - for standard output',
   },
   'file.unwritable': {
     exit: 'failed',
     message: (d: { file: string; reason: string }) => `cannot write to ${d.file}: ${d.reason}`,
-    hint: () =>
-      'a file that was there is unchanged; check the permissions and the space of its disk',
+    hint: () => 'check the permissions and the free space; an existing file is unchanged',
   },
   'file.in-part': {
     exit: 'failed',
     message: (d: { file: string; reason: string }) =>
       `${d.file} was written only in part: ${d.reason}`,
-    hint: () => 'its earlier content is lost; free some space, then run the command again',
+    hint: () => 'free some space and run the command again; the earlier content is lost',
   },
 })

@@ -1,13 +1,14 @@
-/** Opens a file for writing only if it is a regular one at that moment. */
+/** Opens a path for writing only if it is a regular file at that moment. */
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { errno } from '../../shared/errno.ts'
 
-/** A pipe without a reader, a symbolic link, a socket or a device without a driver. */
+/** Errors for a pipe without a reader, a symbolic link, a socket, a device without a driver. */
 const NOT_REGULAR: ReadonlySet<unknown> = new Set(['ENXIO', 'ELOOP', 'ENODEV'])
 
 /**
- * Undefined if something else than a regular file stands there. Never waits, follows no link, and
- * changes nothing. @throws the system's error, ENOENT among them
+ * Undefined if the path is not a regular file. Doesn't wait, follow a link or change anything.
+ * @throws the system's error, such as ENOENT
  */
 export async function openRegular(path: string): Promise<FileHandle | undefined> {
   const { O_WRONLY, O_NONBLOCK, O_NOFOLLOW, O_NOCTTY } = constants
@@ -15,7 +16,7 @@ export async function openRegular(path: string): Promise<FileHandle | undefined>
   try {
     file = await open(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY)
   } catch (error) {
-    if (NOT_REGULAR.has((error as NodeJS.ErrnoException).code)) return undefined
+    if (NOT_REGULAR.has(errno(error))) return undefined
     throw error
   }
   try {

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Clock } from '../../shared/clock.ts'
 import { diskReason, isPathFault } from '../../shared/disk-reason.ts'
+import { errno } from '../../shared/errno.ts'
 import { syncFolder } from '../../shared/durable-file.ts'
 import type { Random } from '../../shared/random.ts'
 import { KIB } from '../../shared/units.ts'
@@ -96,7 +97,7 @@ async function openPart(deps: OutputFileDeps, target: FileTarget): Promise<Part>
   try {
     return await make(folder, 0o600, true)
   } catch (error) {
-    if (!NOT_RENAMED.has((error as NodeJS.ErrnoException).code)) throw error
+    if (!NOT_RENAMED.has(errno(error))) throw error
     return make(tmpdir(), 0o600, false)
   }
 }
@@ -131,8 +132,7 @@ async function replaced(part: Part, target: FileTarget): Promise<boolean> {
     }
     await rename(part.path, target.path)
   } catch (error) {
-    if (target.kind === 'new' || !NOT_RENAMED.has((error as NodeJS.ErrnoException).code))
-      throw error
+    if (target.kind === 'new' || !NOT_RENAMED.has(errno(error))) throw error
     return false
   }
   // Crash before this: the old content may be back after a power loss.
@@ -216,6 +216,8 @@ function disk<T>(named: Named, work: Promise<T>): Promise<T> {
 function unwritable({ to }: Named, error: unknown): unknown {
   const reason = diskReason(error)
   if (reason === undefined) return error
-  const code = isPathFault(error) ? ('file.target' as const) : ('file.unwritable' as const)
-  return fileError(code, { file: to, reason }, { cause: error })
+  const data = { file: to, reason }
+  return isPathFault(error)
+    ? fileError('file.target', data, { cause: error })
+    : fileError('file.unwritable', data, { cause: error })
 }

@@ -1,16 +1,17 @@
-/** Writes to what is not a regular file: pipes, sockets, terminals and devices. */
+/** Writes to pipes, sockets, terminals and devices. */
 import { constants, fstatSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import type { Clock } from '../../shared/clock.ts'
+import { errno } from '../../shared/errno.ts'
 import { writeAll } from './write-all.ts'
 import type { OutputTarget } from './output-target.ts'
 
 export interface OutputStream {
   write(bytes: Uint8Array): Promise<void>
-  /** Ends it; on a disk, once the bytes are there. */
+  /** Ends the stream. For a disk, resolves after the bytes are durable. */
   end(): Promise<void>
-  /** Gives up. */
+  /** Closes the stream after a failure. */
   destroy(): Promise<void>
 }
 
@@ -19,10 +20,10 @@ interface StreamDeps {
   readonly signal: AbortSignal
 }
 
-/** Between two looks whether a pipe has a reader. */
+/** Time between two attempts to open a pipe that has no reader yet. */
 const READER_MS = 50
 
-/** Opens a device or pipe. A pipe without a reader is waited for, as any program does. */
+/** Opens a device or a pipe. Waits until a pipe has a reader, like other programs. */
 export async function openStream(
   deps: StreamDeps,
   { path, stats }: Extract<OutputTarget, { kind: 'stream' }>,
@@ -33,7 +34,7 @@ export async function openStream(
   return deviceStream(handle, { sync: stats.isBlockDevice() || stats.isFile() })
 }
 
-/** Writes to a descriptor that the caller of this process opened. It stays open. */
+/** Writes to a descriptor that this process inherited. It stays open. */
 export function descriptorStream(deps: StreamDeps, descriptor: number): OutputStream {
   const stats = fstatSync(descriptor)
   if (stats.isFIFO() || stats.isSocket()) return pipeStream(deps, descriptor)
@@ -44,9 +45,7 @@ export function descriptorStream(deps: StreamDeps, descriptor: number): OutputSt
   }
 }
 
-/**
- * A blocking open() of a pipe can't be cancelled, so this one asks again until a reader is there.
- */
+/** Tries again until the pipe has a reader, because a blocking open() can't be cancelled. */
 async function openPipe({ clock, signal }: StreamDeps, path: string): Promise<number> {
   const { open: openDescriptor } = await import('node:fs')
   for (;;) {
@@ -57,7 +56,7 @@ async function openPipe({ clock, signal }: StreamDeps, path: string): Promise<nu
         ),
       )
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error
+      if (errno(error) !== 'ENXIO') throw error
     }
     await clock.sleep(READER_MS, signal)
   }
@@ -76,7 +75,7 @@ function pipeStream({ signal }: StreamDeps, descriptor: number): OutputStream {
     new Promise((resolve, reject) =>
       work((error) => {
         if (error === undefined || error === null) resolve()
-        else reject(signal.aborted ? (signal.reason as Error) : error)
+        else reject(signal.aborted ? signal.reason : error)
       }),
     )
   return {

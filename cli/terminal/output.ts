@@ -1,7 +1,7 @@
 /**
- * Results in the five forms of -o. Tables have upper-case headers and gutters of three blanks and
- * no borders, so that they can be cut and searched; JSON and YAML carry the whole value; `name`
- * prints one id a line, for other commands. On a terminal a table fits its width.
+ * Formats results for -o. Tables have upper-case headers, three blanks between columns and no
+ * borders, so that cut and grep work. JSON and YAML contain the whole value. `name` prints one id
+ * on each line, for other commands. On a terminal a table fits the width.
  */
 import type { OutputFormat } from './format.ts'
 import { printable } from './sink.ts'
@@ -10,7 +10,7 @@ import { shownTime, type TimeStyle } from './shown-time.ts'
 import { width } from '../../shared/text-width.ts'
 import { wrapText } from '../../shared/wrap-text.ts'
 
-/** The terminal that a result is printed on. Without one it is printed for another program. */
+/** The terminal of a result. Undefined: the output is for another program. */
 export interface Screen {
   readonly columns: number
   /** Milliseconds since the epoch, for times that are shown as "3m ago". */
@@ -24,42 +24,42 @@ export interface Column<Row> {
   /** Only with -o wide. */
   readonly wide?: true
   readonly align?: 'right'
-  /** Times stay absolute on a terminal: in a list of events their order and distance matter. */
+  /** Shows absolute times on a terminal too. Lists of events need their order and distance. */
   readonly absolute?: true
 }
 
 export interface ListResult<Row> {
   readonly rows: readonly Row[]
   readonly columns: readonly Column<Row>[]
-  /** What `-o name` prints for a row. */
+  /** The output of `-o name` for a row. */
   readonly name: (row: Row) => string
-  /** What JSON and YAML say of a row; default: the row itself. */
+  /** The value of a row in JSON and YAML. Default: the row itself. */
   readonly json?: (row: Row) => unknown
   /**
-   * The columns' widths so far, of a list that comes in parts: the first part prints the header,
-   * and all of them stand below it.
+   * The widths of the columns so far, for a list that is printed in parts. Only the first part
+   * prints the header.
    */
   readonly widths?: number[]
-  /** People read a line for each row instead of a table: what a script takes as it is. */
+  /** Replaces the table by one line for each row, which scripts can use directly. */
   readonly line?: (row: Row) => string
 }
 
 export interface ValueResult {
-  /** What JSON and YAML say. */
+  /** The value in JSON and YAML. */
   readonly value: unknown
-  /** What people read: label and text. Several lines of text are allowed. */
+  /** Label and text for people. A text may have several lines. */
   readonly fields: readonly (readonly [
     label: string,
     text: string | number | undefined,
     wide?: true,
   ])[]
-  /** What `-o name` prints. */
+  /** The output of `-o name`. */
   readonly name: string
-  /** People read this line instead of the fields: what a script takes as it is. */
+  /** Replaces the fields by this line, which scripts can use directly. */
   readonly line?: string
 }
 
-/** The text of a list in one form, ending in a newline unless it is empty. */
+/** The text of a list in a format. It ends with a newline unless it is empty. */
 export async function formatList<Row>(
   format: OutputFormat,
   result: ListResult<Row>,
@@ -88,7 +88,7 @@ function timeStyle(format: OutputFormat, screen: Screen | undefined, absolute: b
   return screen === undefined || format === 'wide' || absolute ? 'absolute' : 'relative'
 }
 
-/** The text of one value in one form. */
+/** The text of one value in a format. */
 export async function formatOne(
   format: OutputFormat,
   result: ValueResult,
@@ -112,7 +112,7 @@ export async function formatOne(
   )
 }
 
-/** What JSON and YAML would let through and a terminal obeys. */
+/** Characters that a terminal obeys and that JSON and YAML don't escape. */
 const INVISIBLE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 async function formatValue(format: 'json' | 'yaml', value: unknown): Promise<string> {
@@ -122,7 +122,7 @@ async function formatValue(format: 'json' | 'yaml', value: unknown): Promise<str
   const document = new Document(value, { aliasDuplicateObjects: false })
   visit(document, {
     Scalar: (_, scalar) => {
-      // Only between double quotes does \u mean anything in YAML.
+      // YAML knows \u only between double quotes.
       if (typeof scalar.value === 'string' && scalar.value.search(INVISIBLE) >= 0)
         scalar.type = Scalar.QUOTE_DOUBLE
     },
@@ -148,7 +148,7 @@ function table(
   const begun = known.length > 0
   const widths = header.map((title, column) =>
     rows.reduce(
-      (widest, row) => Math.max(widest, width(row[column] as string)),
+      (widest, row) => Math.max(widest, width(row[column] ?? '')),
       known[column] ?? width(title),
     ),
   )

@@ -1,12 +1,14 @@
-/** Progress is drawn only on a terminal, leaves logs readable and gives the cursor back. */
+/** Progress is redrawn only on a terminal, keeps logs readable and restores the cursor. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { width } from '../../shared/text-width.ts'
-import { createProgress, type ProgressMode, type ProgressState } from './progress.ts'
+import type { ProgressMode } from './progress-display.ts'
+import type { ProgressState } from './progress-text.ts'
+import { createProgress } from './progress.ts'
 import type { Sink } from './sink.ts'
 
-/** A progress on a clock that ticks when told to, and all that it wrote. */
+/** A progress on a clock that the test moves, and its whole output. */
 function started(
   mode: ProgressMode,
   options: { columns?: number; what?: string } = {},
@@ -62,7 +64,7 @@ const state = (more: Partial<ProgressState> = {}): ProgressState => ({
   ...more,
 })
 
-test('progress: off a terminal it is whole lines with count, bytes, rate and time left', () => {
+test('progress: without a terminal prints whole lines with count, bytes, rate and remaining time', () => {
   const { progress, tick, text } = started('plain')
   progress.state(state({ bytes: 0 }))
   progress.state(state())
@@ -79,10 +81,10 @@ test('progress: off a terminal it is whole lines with count, bytes, rate and tim
   assert.ok(!text().includes('\u001b'))
 })
 
-test('progress: bytes are those of the whole work, never past its end and never counted twice', () => {
+test('progress: never shows more than the whole work, and counts no byte twice', () => {
   for (const mode of ['plain', 'json', 'tty', 'line'] as const) {
     const { progress, tick, text } = started(mode)
-    // As a sync reports: each time all bytes since its start.
+    // A sync reports all bytes since its start each time.
     for (let count = 0; count <= 16; count += 1) {
       progress.state(state({ count, of: 16, bytes: count * MIB, total: 16 * MIB }))
       tick(1000)
@@ -104,7 +106,7 @@ test('progress: bytes are those of the whole work, never past its end and never 
   }
 })
 
-test('progress: bytes that a retry takes back and more than was announced make no negative time', () => {
+test('progress: a retry and a wrong total give no negative time', () => {
   const { progress, tick, text } = started('plain')
   for (const bytes of [50, 10, 10, 120]) {
     progress.state(state({ bytes: bytes * MIB }))
@@ -114,7 +116,7 @@ test('progress: bytes that a retry takes back and more than was announced make n
   assert.match(text(), /100% 120 MiB\/100 MiB/)
 })
 
-test('progress: on a terminal two lines are redrawn in place and the cursor comes back', () => {
+test('progress: on a terminal redraws two lines in place, and restores the cursor', () => {
   const { progress, tick, text } = started('tty')
   progress.state(state())
   tick(1000)
@@ -125,13 +127,13 @@ test('progress: on a terminal two lines are redrawn in place and the cursor come
   )
   tick(100)
   assert.ok(text().includes('\u001b[2A\u001b[0J'))
-  progress.log('one file is fetched again')
-  assert.ok(text().includes('\u001b[2A\u001b[0Jone file is fetched again\nepel9: '))
+  progress.log('retried one file')
+  assert.ok(text().includes('\u001b[2A\u001b[0Jretried one file\nepel9: '))
   progress.stop()
   assert.ok(text().endsWith('\u001b[2A\u001b[0J\u001b[?25h'))
 })
 
-test('progress: no line is wider than its terminal, and a terminal that shrinks is cleared whole', () => {
+test('progress: no line is wider than the terminal, and a narrower terminal is cleared fully', () => {
   for (const columns of [200, 80, 40, 20, 10])
     for (const mode of ['tty', 'line'] as const) {
       const { progress, tick, text } = started(mode, { columns, what: `名前-${'x'.repeat(60)}` })
@@ -150,7 +152,7 @@ test('progress: no line is wider than its terminal, and a terminal that shrinks 
   assert.ok(text().includes('\u001b[3A\u001b[0J'), 'the second line takes two rows now')
 })
 
-test('progress: where no colours are wanted, nothing but text and carriage returns is sent', () => {
+test('progress: without colours sends only text and carriage returns', () => {
   const { progress, tick, text } = started('line')
   progress.state(state())
   tick(1000)
@@ -163,7 +165,7 @@ test('progress: where no colours are wanted, nothing but text and carriage retur
   )
 })
 
-test('progress: JSON lines are objects, and quiet is silent', () => {
+test('progress: writes JSON objects with -o json, and nothing with -q', () => {
   const json = started('json')
   json.progress.state(state())
   json.tick(10_000)
@@ -185,7 +187,7 @@ test('progress: JSON lines are objects, and quiet is silent', () => {
   assert.equal(none.text(), '')
 })
 
-test('progress: an empty repository and sizes of nothing do not divide by zero', () => {
+test('progress: zero totals give no NaN or Infinity', () => {
   for (const mode of ['plain', 'tty', 'line'] as const) {
     const { progress, tick, text } = started(mode)
     progress.state(state({ of: 0, bytes: 0, total: 0 }))
@@ -197,7 +199,7 @@ test('progress: an empty repository and sizes of nothing do not divide by zero',
   }
 })
 
-test('progress: what another machine calls a phase can not act on the terminal', () => {
+test('progress: shows control characters of a phase instead of obeying them', () => {
   const { progress, tick, text } = started('plain')
   progress.state(state({ phase: '\u001b[2Jpackages' }))
   tick(10_000)

@@ -1,10 +1,10 @@
 /**
- * The first line of standard input: how a ticket or a token reaches a command without standing in a
- * process list or a shell's history.
+ * Reads the first line of standard input. A ticket or token that is passed this way appears neither
+ * in the process list nor in the history of a shell.
  */
 import { addAbortSignal } from 'node:stream'
 
-/** A ticket with sixteen addresses is a fraction of this. */
+/** Much longer than a ticket with sixteen addresses. */
 const MAX_LINE_CHARACTERS = 65_536
 
 interface ReadLineDeps {
@@ -14,8 +14,8 @@ interface ReadLineDeps {
 }
 
 /**
- * Without blanks and line ends around it; what is longer than any ticket is cut, and is none.
- * @throws the signal's reason
+ * The line without white space around it. A line that is longer than any ticket is cut, so that its
+ * parser rejects it. @throws the signal's reason
  */
 export async function readLine(deps: ReadLineDeps, what: string): Promise<string> {
   if (deps.stdin.isTTY) await deps.note(`paste the ${what}, then Enter`)
@@ -29,5 +29,5 @@ export async function readLine(deps: ReadLineDeps, what: string): Promise<string
     deps.signal.throwIfAborted()
     throw error
   }
-  return (text.trimStart().split('\n', 1)[0] as string).trimEnd()
+  return text.trimStart().replace(/\n.*/s, '').trimEnd()
 }

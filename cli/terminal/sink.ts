@@ -1,31 +1,31 @@
 /**
- * Where a command writes: stdout or stderr with backpressure. A reader that went away ends the
- * command quietly, a full disk with an error. What a terminal would obey (control characters,
- * direction marks) is made visible in text that comes from elsewhere.
+ * Writes to stdout and stderr with backpressure. A closed reader ends the command quietly, a full
+ * disk ends it with an error. In foreign text, control characters and direction marks are made
+ * visible, so that a terminal doesn't obey them.
  */
 import { writeSync } from 'node:fs'
 import type { WriteStream } from 'node:tty'
 import { styleText } from 'node:util'
 import { diskReason } from '../../shared/disk-reason.ts'
+import { errno } from '../../shared/errno.ts'
 import { cliError } from './errors.ts'
 
 export interface Sink {
   /**
-   * Resolves when more may be written. Bytes go out as they are.
-   * @throws cli.output-closed once the reader went away, cli.output-failed where it can't be
-   * written
+   * Resolves when more may be written. Bytes are written unchanged.
+   * @throws cli.output-closed after the reader closed, cli.output-failed if writing fails
    */
   write(chunk: string | Uint8Array): Promise<void>
   readonly isTTY: boolean
-  /** Columns of the terminal, at least 1; 80 where that is not known. */
+  /** Columns of the terminal, at least 1. The default is 80. */
   readonly columns: number
-  /** The text in a style, or as it is where colours are off. */
+  /** The text in a style, or unchanged if colours are off. */
   style(format: Parameters<typeof styleText>[0], text: string): string
-  /** Aborts once nothing more can be written; its reason is the error. */
+  /** Aborts when writing is not possible any more. The reason is the error. */
   readonly closed: AbortSignal
 }
 
-/** What a pipe or terminal reports when its reader is gone. */
+/** Errors of a pipe or terminal whose reader has closed. */
 const READER_GONE: ReadonlySet<unknown> = new Set([
   'EPIPE',
   'ECONNRESET',
@@ -33,31 +33,31 @@ const READER_GONE: ReadonlySet<unknown> = new Set([
   'ERR_STREAM_WRITE_AFTER_END',
 ])
 
-function outputError(error: NodeJS.ErrnoException): Error {
-  if (READER_GONE.has(error.code)) return cliError('cli.output-closed', {}, { cause: error })
-  const reason = diskReason(error) ?? error.message
+function outputError(error: unknown): Error {
+  if (READER_GONE.has(errno(error))) return cliError('cli.output-closed', {}, { cause: error })
+  const reason = diskReason(error) ?? (error instanceof Error ? error.message : String(error))
   return cliError('cli.output-failed', { reason }, { cause: error })
 }
 
-/** A stream over a file or device; its own write() drops what a nearly full disk did not take. */
+/** A stream to a file or device. Its write() ignores a partial write to a nearly full disk. */
 interface FileStream {
   readonly fd: number
   readonly _type?: string
 }
 
-/** At once, so that stdout and stderr stay in order where both go to one file. */
+/** Synchronous, so that stdout and stderr stay in order if both go to one file. */
 function writeFile(
   descriptor: number,
   chunk: string | Uint8Array,
-  done: (error?: Error) => void,
+  done: (error: unknown) => void,
 ): void {
   const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
   try {
     for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at)
   } catch (error) {
-    return done(error as Error)
+    return done(error)
   }
-  done()
+  done(undefined)
 }
 
 export function createSink(
@@ -65,46 +65,45 @@ export function createSink(
   options: { color: boolean },
 ): Sink {
   const gone = new AbortController()
-  const failed = (error: Error): Error => {
-    gone.abort(outputError(error))
-    return gone.signal.reason as Error
-  }
+  // Only the first failure counts.
+  const failed = (error: unknown): void => gone.abort(outputError(error))
   stream.on('error', failed)
   const { fd } = stream
   const file = stream._type === 'fs' && fd !== undefined ? fd : undefined
   return {
     write: (chunk) =>
       new Promise((resolve, reject) => {
-        if (gone.signal.aborted) return reject(gone.signal.reason as Error)
-        const done = (error?: Error | null): void => {
+        if (gone.signal.aborted) return reject(gone.signal.reason)
+        const done = (error: unknown): void => {
           if (error === null || error === undefined) return resolve()
-          reject(failed(error))
+          failed(error)
+          reject(gone.signal.reason)
         }
-        // The callback comes when the chunk is handed to the system: that is the backpressure.
+        // The stream calls back after it passed the chunk to the system: that is the backpressure.
         if (file === undefined) stream.write(chunk, done)
         else writeFile(file, chunk, done)
       }),
     isTTY: stream.isTTY ?? false,
     get columns() {
-      // A terminal that was never given a size, as under `script` or a container, says 0.
+      // A terminal without a size reports 0, for example under `script` or in a container.
       return stream.columns || 80
     },
-    // styleText judges NO_COLOR, FORCE_COLOR, TERM and the terminal itself.
-    style: (format, text) => (options.color ? styleText(format, text, { stream: stream }) : text),
+    // styleText obeys NO_COLOR, FORCE_COLOR and TERM, and checks the terminal.
+    style: (format, text) => (options.color ? styleText(format, text, { stream }) : text),
     closed: gone.signal,
   }
 }
 
 /**
- * C0 and C1 controls, the marks that reorder text, and Unicode's own line ends: a host name or
- * package summary could redraw the screen with them.
+ * C0 and C1 controls, marks that reorder text, and Unicode line ends. A host name or a package
+ * summary could use them to redraw the screen.
  */
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
-/** One line of text that a terminal shows and does not obey. */
+/** The text on one line, with control characters made visible. */
 export function printable(text: string): string {
   return text.replace(
     UNPRINTABLE,
-    (character) => `\\u${(character.codePointAt(0) as number).toString(16).padStart(4, '0')}`,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }

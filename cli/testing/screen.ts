@@ -2,6 +2,7 @@
  * A program in a real pseudo-terminal, and a terminal emulator that shows what a person sees of it.
  * What it hides: how a terminal draws colours; `raw` has the bytes.
  */
+import { defined } from '../../shared/defined.ts'
 import { spawn } from '@lydell/node-pty'
 import xterm from '@xterm/headless'
 import { systemClock } from '../../shared/clock.ts'
@@ -66,7 +67,7 @@ export function openScreen(line: readonly string[], options: ScreenOptions): Scr
     cols: columns,
     rows: ROWS,
     env: { XDG_CONFIG_HOME: '/nonexistent', ...clean },
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...defined({ cwd: options.cwd }),
   })
   let raw = ''
   const frames: string[][] = []

@@ -7,7 +7,7 @@ import { registry } from '../../cli/commands/index.ts'
 import { globalFlags } from '../../cli/program/global-flags.ts'
 import { findInvocation } from '../../cli/program/invocation.ts'
 import { parseCommand } from '../../cli/program/parse.ts'
-import { TOPIC_NAMES } from '../../cli/program/program.ts'
+import { TOPIC_NAMES } from '../../cli/program/topic-names.ts'
 import { allErrors, form } from '../../tools/docs-errors.ts'
 import { sources } from '../../tools/sources.ts'
 

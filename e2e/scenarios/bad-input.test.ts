@@ -199,7 +199,7 @@ test('every bad input has its exit code and hint, and the fleet still works', as
       'a truncated blob, on the node itself',
       ['blob', 'get', truncated, '--to', 'none'],
       9,
-      /the content that came is not the blob/,
+      /the received content is not the blob/,
     ],
     [
       'an expired token',

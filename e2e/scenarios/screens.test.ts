@@ -212,7 +212,7 @@ test('screen: the demo is readable, with colours and without visible escapes', a
   const lines = shown.unwrapped()
   assert.doesNotMatch(lines.join('\n'), /\\u001b|\\u00/)
   assert.ok(
-    lines.includes('1. A coordinator, and a repository mirrored into its store'),
+    lines.includes('1. A coordinator, and a repository mirrored into its pool'),
     lines.join('\n'),
   )
   assert.match(shown.raw(), /\u001b\[36m1\. A coordinator/)

@@ -1,4 +1,5 @@
 /** Join a fleet with a ticket or a token. */
+import { defined } from '../../../shared/defined.ts'
 import { hostname } from 'node:os'
 import { joinFleet } from '../../../agent/membership/join.ts'
 import { silentLogger } from '../../../shared/logger.ts'
@@ -25,10 +26,10 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
     {
       home: context.home(),
       ticket: parseTicket(text),
-      name: name ?? (hostname().split('.')[0] as string),
+      name: name ?? hostname().replace(/\..*/s, ''),
       claims: { hostname: hostname() },
       signal: context.signal,
-      ...(hostKey === undefined ? {} : { hostKey }),
+      ...defined({ hostKey }),
     },
   )
   const { id, name: called } = joined.identity

@@ -1,72 +1,77 @@
-/** The newest entries of the log, and with --follow those that come. */
+/** The newest entries of the log, and with --follow new entries as well. */
 import type { LogRow } from '../../../protocols/control/messages.ts'
+import { defined } from '../../../shared/defined.ts'
 import { MusterError } from '../../../shared/errors.ts'
 import { shortId } from '../../../shared/short-id.ts'
 import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../program/handler.ts'
 import { printable } from '../../terminal/sink.ts'
-import type { ListResult } from '../../terminal/output.ts'
+import type { Column } from '../../terminal/output.ts'
 import type { Session } from '../../session/session.ts'
 import type { Flags } from './log.ts'
 
-/** Entries of one call; the protocol allows no more. */
+/** Entries of one call. The protocol's limit. */
 const PAGE = 1000
-/** How long an entry waits to be seen. */
-const LOOK_MS = 1000
-/** Targets that a table shows; the rest is counted. */
+/** Time between two requests for new entries. */
+const POLL_MS = 1000
+/** Targets that a table shows. The others are counted. */
 const SHOWN_TARGETS = 3
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {
   const { actor, count, follow } = context.flags
   await withSession(context, async (session) => {
-    const names = await hostNames(session)
-    const widths: number[] = []
-    const list = (rows: readonly LogRow[]): ListResult<LogRow> => ({
-      rows,
-      ...(follow ? { widths } : {}),
-      name: (row) => String(row.index),
-      json: jsonOf,
-      columns: [
-        { header: 'index', value: (row) => row.index, align: 'right' },
-        { header: 'at', value: (row) => row.at, absolute: true },
-        { header: 'type', value: (row) => row.type },
-        { header: 'who', value: (row) => row.actor.name },
-        { header: 'what', value: (row) => row.verb ?? undefined },
-        { header: 'targets', value: (row) => shownTargets(row.targets, names) },
-        { header: 'result', value: (row) => row.result ?? undefined },
-        { header: 'target ids', value: (row) => row.targets.join(' '), wide: true },
-        { header: 'arguments', value: (row) => row.arguments, wide: true },
-        { header: 'operation', value: (row) => row.operation ?? undefined, wide: true },
-      ],
-    })
+    const columns = columnsOf(await hostNames(session))
     const { rows, size } = await newest(session, count, actor)
-    if (!follow) return context.printList(list(rows))
-    // A list that never ends is none: JSON is one object a line.
-    const print = (more: readonly LogRow[]): Promise<void> =>
+    if (!follow) return context.printList({ ...LIST, columns, rows })
+    const widths: number[] = []
+    await followLog(context, session, { from: size, first: rows }, (more) =>
+      // A list that is never complete is printed as one JSON object on each line.
       context.globals.output === 'json'
         ? context.stdout.write(
             more.map((row) => `${printable(JSON.stringify(jsonOf(row)))}\n`).join(''),
           )
-        : context.printList(list(more))
-    if (rows.length > 0) await print(rows)
-    for (let from = size; ; ) {
-      const { entries, size: now } = await session.ask('audit.log', {
-        from,
-        count: PAGE,
-        ...(actor === undefined ? {} : { actor }),
-      })
-      if (entries.length > 0) await print(entries)
-      // A coordinator that hands out less at once than there is goes on at once; at the end of the
-      // log there is time to wait.
-      const next = Math.min(now, from + PAGE)
-      if (next === now) await context.clock.sleep(LOOK_MS, context.signal)
-      from = Math.max(from, next)
-    }
+        : context.printList({ ...LIST, columns, rows: more, widths }),
+    )
   })
 }
 
+/** Prints the first rows, and then new entries until the signal aborts. */
+async function followLog(
+  { flags: { actor }, clock, signal }: CommandContext<Flags>,
+  session: Session,
+  { from: start, first }: { readonly from: number; readonly first: readonly LogRow[] },
+  print: (rows: readonly LogRow[]) => Promise<void>,
+): Promise<never> {
+  if (first.length > 0) await print(first)
+  for (let from = start; ; ) {
+    const { entries, size } = await session.ask('audit.log', defined({ from, count: PAGE, actor }))
+    if (entries.length > 0) await print(entries)
+    const next = Math.min(size, from + PAGE)
+    if (next === size) await clock.sleep(POLL_MS, signal)
+    from = Math.max(from, next)
+  }
+}
+
+const LIST = { name: (row: LogRow) => String(row.index), json: jsonOf }
+
+function columnsOf(names: ReadonlyMap<string, string>): readonly Column<LogRow>[] {
+  return [
+    { header: 'index', value: (row) => row.index, align: 'right' },
+    { header: 'at', value: (row) => row.at, absolute: true },
+    { header: 'type', value: (row) => row.type },
+    { header: 'who', value: (row) => row.actor.name },
+    { header: 'what', value: (row) => row.verb ?? undefined },
+    { header: 'targets', value: (row) => shownTargets(row.targets, names) },
+    { header: 'result', value: (row) => row.result ?? undefined },
+    { header: 'target ids', value: (row) => row.targets.join(' '), wide: true },
+    { header: 'arguments', value: (row) => row.arguments, wide: true },
+    { header: 'operation', value: (row) => row.operation ?? undefined, wide: true },
+  ]
+}
+
 function jsonOf(row: LogRow): object {
-  return { ...row, arguments: JSON.parse(row.arguments) as unknown }
+  const parsed: unknown = JSON.parse(row.arguments)
+  return { ...row, arguments: parsed }
 }
 
 async function newest(
@@ -79,18 +84,14 @@ async function newest(
   let found = 0
   for (let to = size; to > 0 && found < count; to -= PAGE) {
     const from = Math.max(0, to - PAGE)
-    const { entries } = await session.ask('audit.log', {
-      from,
-      count: to - from,
-      ...(actor === undefined ? {} : { actor }),
-    })
+    const { entries } = await session.ask('audit.log', defined({ from, count: to - from, actor }))
     pages.push(entries)
     found += entries.length
   }
   return { rows: pages.reverse().flat().slice(-count), size }
 }
 
-/** Names of the hosts by their ids; none for whoever may read the log and not the fleet. */
+/** Names of the hosts by their ids. Empty for an operator without the right to read the fleet. */
 async function hostNames(session: Session): Promise<ReadonlyMap<string, string>> {
   try {
     const { agents } = await session.ask('agent.list', {})
@@ -101,7 +102,7 @@ async function hostNames(session: Session): Promise<ReadonlyMap<string, string>>
   }
 }
 
-/** As people know them, and short: hosts by name, ids by their end, which is random. */
+/** Hosts by name, other ids by their random end. */
 function shownTargets(targets: readonly string[], names: ReadonlyMap<string, string>): string {
   const shown = targets
     .slice(0, SHOWN_TARGETS)

@@ -1,4 +1,5 @@
 /** Check the whole log, or an exported one without any network. */
+import { defined } from '../../../shared/defined.ts'
 import { verifyBundle } from '../../../shared/audit/bundle.ts'
 import { rfc3339 } from '../../../shared/clock.ts'
 import { sha256Hex } from '../../../shared/ids.ts'
@@ -24,7 +25,7 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
   }
   const report = await verifyBundle(bundle, {
     signal: context.signal,
-    ...(root === undefined ? {} : { root: sha256Hex.parse(root) }),
+    ...defined({ root: root === undefined ? undefined : sha256Hex.parse(root) }),
   })
   await context.printOne({
     value: report,

@@ -1,10 +1,8 @@
-/**
- * The completion scripts. Each asks `muster __complete` with the words so far, so they need no
- * change when commands do.
- */
+/** The completion scripts. They call `muster __complete`, so new commands need no new script. */
 import type { CommandContext } from '../../program/handler.ts'
+import type { Args } from './completion.ts'
 
-const SCRIPTS: Readonly<Record<string, string>> = {
+const SCRIPTS: Readonly<Record<Args['shell'], string>> = {
   bash: `# bash completion of muster
 _muster() {
   local IFS=$'\\n'
@@ -20,19 +18,19 @@ _muster() {
   if (( \${#found} )) && [[ -n "$found[1]" ]]; then compadd -- "\${found[@]}"; else _files; fi
 }
 compdef _muster muster
-# Read from a folder of $fpath, this file is the function, and what it is called for is to complete.
+# If zsh loads this file from $fpath, the file itself is the function.
 if [[ "$funcstack[1]" == _muster ]]; then _muster "$@"; fi
 `,
   fish: `# fish completion of muster
 function __muster_words
   muster __complete -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null
 end
-# Files only where muster knows no words.
+# Complete files only if muster returns no words.
 complete -c muster -n 'test (count (__muster_words)) -gt 0' -f
 complete -c muster -a '(__muster_words)'
 `,
 }
 
-export async function handle(context: CommandContext<unknown, { shell: string }>): Promise<void> {
-  await context.stdout.write(SCRIPTS[context.args.shell] as string)
+export async function handle(context: CommandContext<unknown, Args>): Promise<void> {
+  await context.stdout.write(SCRIPTS[context.args.shell])
 }

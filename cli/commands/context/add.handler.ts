@@ -1,4 +1,5 @@
 /** Give a coordinator a name. */
+import { defined } from '../../../shared/defined.ts'
 import { resolve } from 'node:path'
 import { formatTicket, parseTicket } from '../../../protocols/enroll/ticket.ts'
 import { contextError, contextFile, requireContextName } from '../../session/contexts.ts'
@@ -19,7 +20,7 @@ export async function handle(
   if (Object.hasOwn(contexts, name)) throw contextError('context.exists', { name })
   const added = {
     ticket: formatTicket(ticket),
-    ...(identity === undefined ? {} : { identity: resolve(identity) }),
+    ...defined({ identity: identity === undefined ? undefined : resolve(identity) }),
   }
   await file.write({ current: current ?? name, contexts: { ...contexts, [name]: added } })
   await context.note(

@@ -1,5 +1,6 @@
-/** The tour: what a fleet does in its first minutes, as real processes and real commands. */
+/** The tour through a fleet, with real processes and real commands. */
 import { join } from 'node:path'
+import { z } from 'zod'
 import { untilAborted } from '../../../shared/interrupt.ts'
 import { publishedPath } from '../../../shared/repository-paths.ts'
 import { formatDuration } from '../../../shared/units.ts'
@@ -10,10 +11,10 @@ import { openScratch } from './scratch.ts'
 import { createStage, type Stage } from './stage.ts'
 import { startUpstream } from './upstream.ts'
 
-/** Where the demo's repository is served. */
+/** The path of the demo's repository on a web server. */
 const DEMO = publishedPath('demo')
 
-/** Bytes of the file that travels between hosts: several fetch ranges, and still instant. */
+/** Size of the blob that moves between hosts: several fetch ranges, but quick. */
 const BLOB_BYTES = 8 * 1024 * 1024
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {
@@ -41,7 +42,7 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
 }
 
 async function mirror(stage: Stage, fleet: DemoFleet, upstream: string): Promise<void> {
-  await stage.chapter('A coordinator, and a repository mirrored into its store')
+  await stage.chapter('A coordinator, and a repository mirrored into its pool')
   await stage.muster(['init', '--fleet', 'demo'])
   await fleet.configure(upstream)
   await fleet.startCoordinator()
@@ -75,13 +76,16 @@ async function distribute(
   fleet: DemoFleet,
   scratch: { folder: string; writeRandom(name: string, bytes: number): Promise<string> },
 ): Promise<void> {
-  await stage.chapter('Content moves from host to host; every block proves itself against its id')
+  await stage.chapter('Content moves from host to host, and every group is verified against the id')
   const hosts = fleet.agents()
-  const first = hosts[0] as (typeof hosts)[number]
-  const repomd = await stage.get(`${first.gateway}${DEMO}repodata/repomd.xml`)
-  await stage.say(
-    `dnf on ${first.name} gets the repository from its own agent: ${first.gateway}${DEMO} (${repomd.length} bytes of repomd.xml)`,
-  )
+  for (const { name, gateway } of hosts.slice(0, 1)) {
+    const url = `${gateway}${DEMO}`
+    const { length } = await stage.get(`${url}repodata/repomd.xml`)
+    await stage.say(
+      `dnf on ${name} reads the repository from its own agent: ${url} ` +
+        `(${length} bytes of repomd.xml)`,
+    )
+  }
   const file = await scratch.writeRandom('build.bin', BLOB_BYTES)
   const id = (await stage.muster(['blob', 'add', file])).trim()
   for (const { name } of hosts.slice(0, 2))
@@ -91,28 +95,32 @@ async function distribute(
   await stage.muster(['blob', 'providers', id])
 }
 
+/** The part of `facts show -o json` that the demo shows. */
+const shownFacts = z.object({
+  os: z.object({ name: z.string().optional() }),
+  packages: z.array(z.unknown()),
+  sequence: z.int(),
+})
+
 async function know(stage: Stage): Promise<void> {
-  await stage.chapter('Every host says what it has installed, signed with its own key')
-  // The first report follows the first connection; it may still be on its way.
+  await stage.chapter('Every host reports its packages, signed with its own key')
+  // The coordinator receives the first report some time after the agent connects.
   const shown = await stage.until(['facts', 'show', 'host-1', '-o', 'json'])
-  const facts = JSON.parse(shown) as {
-    packages: unknown[]
-    os: { name?: string }
-    sequence: number
-  }
+  const { os, packages, sequence } = shownFacts.parse(JSON.parse(shown))
   await stage.say(
-    `host-1 runs ${facts.os.name ?? 'an unknown system'} with ${facts.packages.length} packages (fact ${facts.sequence} of its history)`,
+    `host-1 runs ${os.name ?? 'an unknown system'} with ${packages.length} packages ` +
+      `(report ${sequence} of this host)`,
   )
 }
 
 async function run(stage: Stage): Promise<void> {
-  await stage.chapter('A signed order, logged before it runs; each host checks the proof itself')
+  await stage.chapter('A signed intent, logged before it runs; each host checks the proof itself')
   await stage.muster(['run', '--on', 'all', '--', 'sh', '-c', 'echo "hello from process $$"'])
   await stage.muster(['process', 'list', '--all'])
 }
 
 async function prove(stage: Stage, folder: string): Promise<void> {
-  await stage.chapter('The log tells who did what, and can be checked by anyone, offline')
+  await stage.chapter('The log shows who did what, and anyone can verify it offline')
   await stage.muster(['audit', 'log', '--count', '6'])
   await stage.muster(['audit', 'verify'])
   const bundle = join(folder, 'log-export')
@@ -130,8 +138,10 @@ function lookAround({ env }: CommandContext<Flags>, fleet: DemoFleet): string {
     ...(elsewhere.length === 0 ? [] : [`  unset ${elsewhere.join(' ')}`]),
     ...fleet.environment().map((line) => `  export ${line}`),
     '  muster status',
-    "  muster run --on role=web -- uptime        muster process start --on host-1 -- sh -c 'while sleep 1; do date; done'",
-    '  muster audit log                          muster grant list',
+    '  muster run --on role=web -- uptime',
+    "  muster process start --on host-1 -- sh -c 'while sleep 1; do date; done'",
+    '  muster audit log',
+    '  muster grant list',
     '',
     `  published repository   ${fleet.http()}${DEMO}`,
     ...fleet.agents().map((agent) => `  gateway of ${agent.name}      ${agent.gateway}${DEMO}`),

@@ -1,7 +1,4 @@
-/**
- * `muster demo` as a process: it works whatever its user has set, keeps to its folder, and leaves
- * nothing running.
- */
+/** `muster demo` as a process, in an environment that selects another coordinator. */
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,7 +8,7 @@ import { connectRunner } from '../../../agent/runner/socket/client.ts'
 import { systemClock } from '../../../shared/clock.ts'
 import { runMuster } from '../../testing/run-muster.ts'
 
-test('demo: it never leads to a coordinator or a configuration of the user’s own, and ends whole', async (t) => {
+test('demo: uses no coordinator or configuration of the user, and leaves nothing running', async (t) => {
   const parent = await mkdtemp(join(tmpdir(), 'muster-demo=test-'))
   t.after(() => rm(parent, { recursive: true, force: true }))
   const folder = join(parent, 'kept')

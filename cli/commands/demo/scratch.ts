@@ -1,9 +1,8 @@
-/**
- * The demo's folder: a temporary one that is removed, or the user's, which must be new and stays.
- */
+/** The demo's folder: a temporary one that is removed, or a new one that the user names and keeps. */
 import { mkdir, mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { diskReason } from '../../../shared/disk-reason.ts'
 import { defineErrors } from '../../../shared/errors.ts'
 import type { Random } from '../../../shared/random.ts'
 import { MIB } from '../../../shared/units.ts'
@@ -12,25 +11,26 @@ export const demoError = defineErrors({
   'demo.folder': {
     exit: 'conflict',
     message: (d: { folder: string; reason: string }) =>
-      `the demo's folder ${d.folder} cannot be made: ${d.reason}`,
-    hint: () => '--keep takes a folder that does not exist yet',
+      `cannot create the demo's folder ${d.folder}: ${d.reason}`,
+    hint: () => 'pass --keep a folder that does not exist yet',
   },
   'demo.not-ready': {
     exit: 'failed',
     message: (d: { what: string; log: string }) =>
-      `${d.what} did not come up; the end of its log:\n${d.log}`,
+      `${d.what} did not start; the end of its log:\n${d.log}`,
   },
   'demo.step': {
     exit: 'failed',
     message: (d: { command: string; code: number; output: string }) =>
-      `${d.command} ended with ${d.code}\n${d.output}`,
-    hint: () => 'muster doctor checks this machine; please report what it does not explain',
+      `\`${d.command}\` ended with ${d.code}\n${d.output}`,
+    hint: () =>
+      'run `muster doctor` to check this machine; if it finds nothing, please report this',
   },
 })
 
 export interface Scratch extends AsyncDisposable {
   readonly folder: string
-  /** Writes a file of random bytes; returns its path. */
+  /** Writes a file of random bytes and returns its path. */
   writeRandom(name: string, bytes: number): Promise<string>
 }
 
@@ -41,12 +41,8 @@ export async function openScratch(
 ): Promise<Scratch> {
   const folder = keep === undefined ? await mkdtemp(join(tmpdir(), 'muster-demo-')) : resolve(keep)
   if (keep !== undefined)
-    await mkdir(folder, { mode: 0o700 }).catch((cause: NodeJS.ErrnoException) => {
-      throw demoError(
-        'demo.folder',
-        { folder, reason: cause.code === 'EEXIST' ? 'it exists' : cause.message },
-        { cause },
-      )
+    await mkdir(folder, { mode: 0o700 }).catch((cause: unknown) => {
+      throw demoError('demo.folder', { folder, reason: diskReason(cause) ?? 'unknown' }, { cause })
     })
   return {
     folder,

@@ -1,152 +1,89 @@
-/**
- * Shows what the demo does: each step as the command that a person would type, and what it printed.
- */
-import { spawn } from 'node:child_process'
+/** Runs the steps of the demo and shows each: the command that a person would type, its output. */
 import type { CommandContext } from '../../program/handler.ts'
-import { wrapText } from '../../../shared/wrap-text.ts'
-import { printable } from '../../terminal/sink.ts'
 import { type DemoFleet, processEnvironment } from './fleet.ts'
+import { createNarrator, innerColumns } from './narrator.ts'
 import { demoError } from './scratch.ts'
+import { runStep, STEP_MS, type StepEnd, stepError } from './step.ts'
 
-/** A step that has not ended by then hangs. */
-const STEP_MS = 60_000
-/** The node on whose home most of the tour acts. */
+/** Most steps act on the home of this node. */
 const COORDINATOR = 'coordinator'
-/** Between two looks at something that is on its way. */
-const AGAIN_MS = 200
-/** In front of what belongs to a chapter. */
-const INDENT = '  '
-/** Lines of a step that are shown; the rest is counted. */
-const MAX_LINES = 14
+/** Time between two attempts at a step that can't succeed yet. */
+const RETRY_MS = 200
 
 export interface StepOptions {
-  /** Whose home it acts on. Default: the coordinator's. */
+  /** The node on whose home the step acts. Default: the coordinator. */
   readonly home?: string
-  /** What is shown instead of the words, where they hold a secret. */
+  /** Shown instead of the words if these contain a secret. */
   readonly shown?: readonly string[]
-  /** Shows the command and not its output. */
+  /** Hides the output of the command. */
   readonly quiet?: boolean
 }
 
 export interface Stage {
+  /** Starts a numbered chapter. */
   chapter(title: string): Promise<void>
   say(text: string): Promise<void>
   /**
-   * Runs a command, shows it and what it printed, and gives its stdout. @throws demo.step unless it
-   * ends with 0
+   * Runs a command, shows it and its output, and returns its stdout.
+   * @throws demo.step unless it ends with 0
    */
   muster(words: readonly string[], options?: StepOptions): Promise<string>
-  /** Runs a command until it succeeds. */
+  /** Repeats a command until it succeeds, and returns its stdout. @throws demo.step */
   until(words: readonly string[]): Promise<string>
+  /** The body of a URL. @throws demo.step */
   get(url: string): Promise<string>
 }
 
-export function createStage(context: CommandContext<unknown, unknown>, fleet: DemoFleet): Stage {
-  const { stderr, clock, signal } = context
+type Context = CommandContext<unknown, unknown>
+
+export function createStage(context: Context, fleet: DemoFleet): Stage {
+  const narrator = createNarrator(context)
   let chapters = 0
-  const line = (text: string): Promise<void> => context.note(text)
-  // Not by note(), which makes escapes visible: the style is ours, and the text inside it is not.
-  const styled = async (
-    format: 'bold' | 'cyan',
-    { before, text }: { before: string; text: string },
-  ): Promise<void> => {
-    if (context.globals.quiet) return
-    await stderr.write(`${before}${stderr.style(format, printable(text))}\n`).catch(() => undefined)
-  }
-  const prose = (text: string): Promise<void> => {
-    const columns = stderr.isTTY ? stderr.columns - INDENT.length : Number.POSITIVE_INFINITY
-    return line(
-      wrapText(text, columns)
-        .map((part) => INDENT + part)
-        .join('\n'),
-    )
-  }
-
-  const execute = (
-    words: readonly string[],
-    home: string,
-  ): Promise<{ code: number; stdout: string; stderr: string }> =>
-    new Promise((resolve, reject) => {
-      const env = {
-        ...processEnvironment(context, fleet.environment(home)),
-        // What it prints is shown on our terminal, with an indent.
-        ...(stderr.isTTY ? { MUSTER_COLUMNS: String(stderr.columns - INDENT.length) } : {}),
-      }
-      const child = spawn(process.execPath, [process.argv[1] as string, ...words], {
-        env,
-        stdio: ['ignore', 'pipe', 'pipe'],
-        timeout: STEP_MS,
-        signal,
-      })
-      const [out, err]: [Buffer[], Buffer[]] = [[], []]
-      child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
-      child.stderr.on('data', (chunk: Buffer) => err.push(chunk))
-      child.once('error', (error) => reject(signal.aborted ? (signal.reason as Error) : error))
-      child.once('close', (code) =>
-        resolve({
-          code: code ?? 1,
-          stdout: Buffer.concat(out).toString(),
-          stderr: Buffer.concat(err).toString(),
-        }),
-      )
-    })
-
-  // Before the prompt, on which host it is typed.
-  const show = async (words: readonly string[], home: string): Promise<void> => {
-    const quoted = words
-      .map((word) => (/^[\w@%+=:,./…-]+$/.test(word) ? word : `'${word}'`))
-      .join(' ')
-    const prompt = home === COORDINATOR ? '$' : `${home} $`
-    await styled('bold', { before: INDENT, text: `${prompt} muster ${quoted}` })
-  }
-  const indent = async (text: string): Promise<void> => {
-    const lines = text.trimEnd().split('\n')
-    for (const shown of lines.slice(0, MAX_LINES)) if (shown !== '') await line(`  ${shown}`)
-    if (lines.length > MAX_LINES) await line(`  … and ${lines.length - MAX_LINES} lines more`)
-  }
-
+  const step = (words: readonly string[], home: string): Promise<StepEnd> =>
+    runStep(context.signal, words, stepEnvironment(context, fleet.environment(home)))
   return {
-    async chapter(title) {
-      chapters += 1
-      await styled('cyan', { before: '\n', text: `${chapters}. ${title}` })
-    },
-    say: prose,
-    async muster(words, options = {}) {
-      const { home = COORDINATOR } = options
-      await show(options.shown ?? words, home)
-      const { code, stdout, stderr: errors } = await execute(words, home)
-      if (code !== 0)
-        throw demoError('demo.step', {
-          command: `muster ${(options.shown ?? words).join(' ')}`,
-          code,
-          output: (errors || stdout).trimEnd(),
-        })
-      if (options.quiet !== true) await indent(stdout || errors)
-      return stdout
+    chapter: (title) => narrator.heading(`${(chapters += 1)}. ${title}`),
+    say: (text) => narrator.sentence(text),
+    async muster(words, { home = COORDINATOR, shown = words, quiet = false } = {}) {
+      await narrator.command(shown, home === COORDINATOR ? undefined : home)
+      const end = await step(words, home)
+      if (end.code !== 0) throw stepError(shown, end)
+      if (!quiet) await narrator.output(end.stdout || end.stderr)
+      return end.stdout
     },
     async until(words) {
-      await show(words, COORDINATOR)
-      const deadline = clock.monotonic() + STEP_MS
-      for (;;) {
-        const { code, stdout, stderr: errors } = await execute(words, COORDINATOR)
-        if (code === 0) return stdout
-        if (clock.monotonic() > deadline)
-          throw demoError('demo.step', {
-            command: `muster ${words.join(' ')}`,
-            code,
-            output: errors.trimEnd(),
-          })
-        await clock.sleep(AGAIN_MS, signal)
-      }
+      await narrator.command(words)
+      return untilDone(context, words, () => step(words, COORDINATOR))
     },
-    async get(url) {
-      const response = await fetch(url, {
-        signal: AbortSignal.any([signal, clock.timeout(STEP_MS)]),
-      })
-      const text = await response.text()
-      if (!response.ok)
-        throw demoError('demo.step', { command: `GET ${url}`, code: response.status, output: text })
-      return text
-    },
+    get: (url) => getText(context, url),
   }
+}
+
+/** Tables in the output of a step fit the terminal, beside the indent. */
+function stepEnvironment(context: Context, own: readonly string[]): NodeJS.ProcessEnv {
+  const env = processEnvironment(context, own)
+  const columns = innerColumns(context.stderr)
+  return columns === undefined ? env : { ...env, MUSTER_COLUMNS: String(columns) }
+}
+
+async function untilDone(
+  { clock, signal }: Context,
+  words: readonly string[],
+  step: () => Promise<StepEnd>,
+): Promise<string> {
+  const deadline = clock.monotonic() + STEP_MS
+  for (;;) {
+    const end = await step()
+    if (end.code === 0) return end.stdout
+    if (clock.monotonic() > deadline) throw stepError(words, end)
+    await clock.sleep(RETRY_MS, signal)
+  }
+}
+
+async function getText({ clock, signal }: Context, url: string): Promise<string> {
+  const response = await fetch(url, { signal: AbortSignal.any([signal, clock.timeout(STEP_MS)]) })
+  const text = await response.text()
+  if (!response.ok)
+    throw demoError('demo.step', { command: `GET ${url}`, code: response.status, output: text })
+  return text
 }

@@ -1,6 +1,4 @@
-/**
- * The demo's upstream: a real RPM repository, written on the spot, behind a web server on loopback.
- */
+/** The demo's upstream: a small RPM repository behind a web server on loopback. */
 import { sampleRepository } from '../../../fixtures/rpm/sample.ts'
 import { resolveInFolder } from '../../../node/http/folder.ts'
 import { listen } from '../../../node/http/listen.ts'

@@ -1,4 +1,5 @@
 /** Runs every check and prints what it found. A check that breaks does not stop the others. */
+import { defined } from '../../../shared/defined.ts'
 import { EXIT } from '../../../shared/exit-codes.ts'
 import { MusterError } from '../../../shared/errors.ts'
 import type { CommandContext } from '../../program/handler.ts'
@@ -69,6 +70,6 @@ function broken(error: unknown): Finding {
   return {
     status: 'fail',
     detail: reasonOf(error),
-    ...(hint === undefined ? {} : { fix: hint }),
+    ...defined({ fix: hint }),
   }
 }

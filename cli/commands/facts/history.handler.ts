@@ -1,4 +1,5 @@
 /** What was installed, updated and removed on a host. */
+import { defined } from '../../../shared/defined.ts'
 import { counted } from '../../terminal/counted.ts'
 import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../program/handler.ts'
@@ -9,7 +10,7 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
   const { events, omitted = 0 } = await withSession(context, (session) =>
     session.ask('facts.history', {
       host: context.args.host,
-      ...(name === undefined ? {} : { package: name }),
+      ...defined({ package: name }),
     }),
   )
   await context.printList({

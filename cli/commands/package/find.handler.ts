@@ -1,4 +1,5 @@
 /** Which hosts have a package. */
+import { defined } from '../../../shared/defined.ts'
 import { inventoryError } from '../../../coordinator/inventory/errors.ts'
 import { versionCondition } from '../../../shared/facts/version-condition.ts'
 import type { FindRow } from '../../../protocols/control/messages.ts'
@@ -11,11 +12,8 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
   // Before anything is asked: a mistake would look like a fleet without the package.
   if (version !== undefined && versionCondition(version) === undefined)
     throw inventoryError('inventory.bad-version', { version })
-  const request = {
-    name: context.args.name,
-    ...(version === undefined ? {} : { version }),
-    ...(on.length === 0 ? {} : { on: [...on] }),
-  }
+  const hosts = on.length === 0 ? undefined : [...on]
+  const request = defined({ name: context.args.name, version, on: hosts })
   const {
     found,
     crowded = [],

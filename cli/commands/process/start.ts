@@ -1,8 +1,7 @@
 /** `muster process start` */
 import { defineCommand } from '../../program/command.ts'
 import type { ArgumentValues, FlagSpecs, FlagValues } from '../../program/flags.ts'
-import { runArguments, runOptions } from '../../runs/run-order.ts'
-import { localFlag } from '../../runs/run-flags.ts'
+import { localFlag, runArguments, runOptions } from '../../runs/run-flags.ts'
 
 const flags = { ...runOptions, ...localFlag } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>

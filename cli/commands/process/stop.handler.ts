@@ -1,4 +1,5 @@
 /** Stop a run and everything it started. */
+import { defined } from '../../../shared/defined.ts'
 import { cliError } from '../../terminal/errors.ts'
 import { signalName, signalNumber } from '../../../shared/signals.ts'
 import { withRuns } from '../../runs/runs.ts'
@@ -10,7 +11,7 @@ export function handle(context: CommandContext<Flags, Args>): Promise<number | v
   const { grace, signal } = context.flags
   const options = {
     graceMs: grace,
-    ...(signal === undefined ? {} : { signal: chosenSignal(signal) }),
+    ...defined({ signal: signal === undefined ? undefined : chosenSignal(signal) }),
   }
   return orUnknownRun(context, () =>
     withRuns(context, async (runs) => {

@@ -1,4 +1,5 @@
 /** Wait for a run to end; exits as it did. */
+import { defined } from '../../../shared/defined.ts'
 import { defineErrors, MusterError } from '../../../shared/errors.ts'
 import { EXIT } from '../../../shared/exit-codes.ts'
 import { endWords } from '../../runs/run-remarks.ts'
@@ -33,7 +34,7 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<numb
           stdout: nowhere,
           stderr: nowhere,
           // With --timeout it waits for a silent host as long as for the run.
-          ...(late === undefined ? {} : { patienceMs: Number.POSITIVE_INFINITY }),
+          ...defined({ patienceMs: late === undefined ? undefined : Number.POSITIVE_INFINITY }),
         })
         await context.note(endWords(row))
         return remoteExitCode(row)

@@ -1,8 +1,7 @@
 /** `muster run` */
 import { defineCommand } from '../../program/command.ts'
 import type { ArgumentValues, FlagSpecs, FlagValues } from '../../program/flags.ts'
-import { runArguments, runFlags } from '../../runs/run-order.ts'
-import { rawFlag } from '../../runs/run-flags.ts'
+import { rawFlag, runArguments, runFlags } from '../../runs/run-flags.ts'
 
 const flags = { ...runFlags, ...rawFlag } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>

@@ -1,4 +1,5 @@
 /** The coordinator answers. It is asked without a key, so this works on every host of the fleet. */
+import { defined } from '../../../../shared/defined.ts'
 import { MusterError } from '../../../../shared/errors.ts'
 import { VERSION } from '../../../../shared/version.ts'
 import type { Check } from '../ground/check.ts'
@@ -30,7 +31,7 @@ export const coordinator: Check = {
       return {
         status: 'fail',
         detail: `the coordinator cannot be reached: ${reasonOf(error)}`,
-        ...(fix === undefined ? {} : { fix }),
+        ...defined({ fix }),
       }
     }
   },

@@ -1,6 +1,11 @@
-/** How the last sync of each repository ended. */
+/** The result of the last sync of each repository. */
 import { counted } from '../../../terminal/counted.ts'
 import { type Check, type Finding, someOf } from '../ground/check.ts'
+
+const PROBLEMS = [
+  { result: 'failed', status: 'fail', words: 'failed' },
+  { result: 'incomplete', status: 'warn', words: 'was incomplete' },
+] as const
 
 export const repositories: Check = {
   name: 'repositories',
@@ -8,21 +13,13 @@ export const repositories: Check = {
     const asked = await subject.fleet()
     if ('skipped' in asked) return asked.skipped
     const { repositories: rows } = asked.value.status
-    const ended = (result: string): string[] =>
-      rows.filter((row) => row.result === result).map(({ id }) => id)
-    const found: Finding[] = []
-    for (const [result, status] of [
-      ['failed', 'fail'],
-      ['incomplete', 'warn'],
-    ] as const) {
-      const ids = ended(result)
-      if (ids.length === 0) continue
-      found.push({
-        status,
-        detail: `the last sync was ${result === 'failed' ? 'a failure' : result}: ${someOf(ids)}`,
-        fix: `muster repo sync --repo-id ${ids[0] as string}`,
-      })
-    }
+    const found = PROBLEMS.flatMap(({ result, status, words }): Finding[] => {
+      const ids = rows.filter((row) => row.result === result).map(({ id }) => id)
+      const [first] = ids
+      if (first === undefined) return []
+      const detail = `the last sync ${words}: ${someOf(ids)}`
+      return [{ status, detail, fix: `muster repo sync --repo-id ${first}` }]
+    })
     if (found.length > 0) return found
     return { status: 'ok', detail: counted(rows.length, 'repository', 'repositories') }
   },

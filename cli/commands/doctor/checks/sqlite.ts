@@ -1,4 +1,4 @@
-/** The SQLite library: one whose write-ahead log can corrupt a database must not be used. */
+/** The version of the SQLite library. The write-ahead log of some versions corrupts databases. */
 import type { Check } from '../ground/check.ts'
 
 export const sqlite: Check = {
@@ -10,9 +10,7 @@ export const sqlite: Check = {
     ])
     const database = new Sqlite(':memory:')
     try {
-      const { version } = database.prepare('select sqlite_version() as version').get() as {
-        version: string
-      }
+      const version = String(database.prepare('select sqlite_version()').pluck().get())
       checkSqliteLibrary(version)
       return { status: 'ok', detail: `sqlite ${version}` }
     } finally {

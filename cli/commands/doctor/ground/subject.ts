@@ -2,6 +2,7 @@
  * What the checks of `muster doctor` look at: this machine, the home, and the coordinator that
  * belongs to it. Each question is asked once, and only if a check needs its answer.
  */
+import { defined } from '../../../../shared/defined.ts'
 import { readAgentIdentity } from '../../../../agent/home/identity.ts'
 import type { AgentRow, StatusResponse } from '../../../../protocols/control/messages.ts'
 import { MusterError } from '../../../../shared/errors.ts'
@@ -152,7 +153,7 @@ export function reasonOf(error: unknown): string {
 }
 
 function skipped(detail: string, fix?: string): { skipped: Finding } {
-  return { skipped: { status: 'skipped', detail, ...(fix === undefined ? {} : { fix }) } }
+  return { skipped: defined({ status: 'skipped' as const, detail, fix }) }
 }
 
 function once<T>(work: () => Promise<T>): () => Promise<T> {
