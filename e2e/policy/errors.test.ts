@@ -56,8 +56,13 @@ const TABLES_BY_CODE: ReadonlySet<string> = new Set([
   'coordinator/database/own-trouble.ts',
 ])
 
+interface Retyped {
+  readonly name: string
+  readonly line: number
+}
+
 /** Codes that are compared or listed as plain text, which no type checks. */
-function retyped(code: string, declared: ReadonlySet<string>): string[] {
+function retyped(code: string, declared: ReadonlySet<string>): Retyped[] {
   return [...code.matchAll(/'([a-z0-9-]+\.[a-z0-9.-]+)'/g)]
     .filter(({ 1: name = '', index }) => {
       if (!declared.has(name)) return false
@@ -67,7 +72,10 @@ function retyped(code: string, declared: ReadonlySet<string>): string[] {
       const isListed = /(?<!select\()\[(?:\s*'[^']*',?)*\s*$/.test(before)
       return isCompared || isListed
     })
-    .map((match) => match[1] as string)
+    .map(({ 1: name = '', index }) => ({
+      name,
+      line: code.slice(0, index).split('\n').length,
+    }))
 }
 
 test('policy: codes of errors are compared by their tables, never as text', async () => {
@@ -78,17 +86,23 @@ test('policy: codes of errors are compared by their tables, never as text', asyn
     ({ path, isTest, folder }) =>
       !isTest && folder !== 'e2e' && folder !== 'bench' && !tables.has(path),
   )
-  assert.deepEqual(
-    looked.flatMap(({ path, code }) => retyped(code, declared).map((name) => `${path}: ${name}`)),
-    [],
+  const found = looked.flatMap(({ path, code }) =>
+    retyped(code, declared).map(
+      ({ name, line }) => `${path}:${line}: ${name}; compare with is() of the table of its errors`,
+    ),
   )
+  assert.deepEqual(found, [], found.join('\n'))
   for (const code of [
     "error.code === 'protocol.busy'",
     "const BUSY = 'protocol.busy'",
     "new Set(['cli.usage', 'protocol.busy'])",
     "case 'protocol.busy':",
   ])
-    assert.deepEqual(retyped(code, new Set(['protocol.busy'])), ['protocol.busy'], code)
+    assert.deepEqual(
+      retyped(code, new Set(['protocol.busy'])),
+      [{ name: 'protocol.busy', line: 1 }],
+      code,
+    )
   for (const code of [
     "wireError('protocol.busy')",
     "wireError.is(error, 'protocol.busy')",

@@ -12,7 +12,7 @@ export interface Watched {
   readonly files: readonly string[]
 }
 
-/** Reads one package manager. Collectors are listed in all.ts; each runs describeCollector. */
+/** Reads one package manager. Each runs describeCollector. */
 export interface Collector {
   readonly manager: string
   /** All that is read and watched, below `root`; none for a manager that is only recognised. */
