@@ -12,7 +12,9 @@ import type { AgentRecord } from '../registry/agents.ts'
 import type { Dispatch } from './dispatch.ts'
 import { dispatchError } from './errors.ts'
 import { sanitizeRunStatuses } from './sanitize-run-status.ts'
-import { type RunRecord, RUNS_PAGE, type Runs } from './runs.ts'
+import { RUNS_PAGE } from './find-runs.ts'
+import type { RunRecord } from './run-record.ts'
+import type { Runs } from './runs.ts'
 
 /** A connected host that takes longer to respond is shown with its last report. */
 const ASK_MS = 5_000

@@ -8,7 +8,7 @@ import { describeRun, isTerminal, NOT_CONFIRMED, type RunState } from '../../sha
 import type { AgentId, RunId } from '../../shared/ids.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
 import { askHost, type AskHostDeps, type Contact } from './ask-host.ts'
-import type { RunRecord } from './runs.ts'
+import type { RunRecord } from './run-record.ts'
 
 /** Hosts that are asked at once: more would only queue in the event loop. */
 const PARALLEL_HOSTS = 32

@@ -9,7 +9,8 @@ import { shortId } from '../../shared/short-id.ts'
 import { TEST_TIME, testUuid } from '../../shared/testing/statements.ts'
 import { operator, testCoordinator } from '../testing/coordinator.ts'
 import { stateOf } from '../testing/hosts.ts'
-import { createRuns, type Runs, RUNS_PAGE } from './runs.ts'
+import { RUNS_PAGE } from './find-runs.ts'
+import { createRuns, type Runs } from './runs.ts'
 
 const order = {
   operation: operationId.parse(testUuid(900)),

@@ -1,52 +1,53 @@
 /**
- * What a host's answer about its runs is worth. A host speaks for its own runs only, and what it
- * says is cut to what a run can honestly have: rows that no list could show, or states of other
- * hosts' runs, never get further than here.
+ * Reduces what a host reports about its runs to what a run can have. A report never changes runs of
+ * other hosts, and never gives a row that a list can't show.
  */
 import type { RunStatusMessage } from '../../protocols/command/messages.ts'
 import { parseRfc3339 } from '../../shared/clock.ts'
+import { defined } from '../../shared/defined.ts'
 import type { RunId } from '../../shared/ids.ts'
 import { GIB } from '../../shared/units.ts'
 
-/** Of a reason: one line that a person reads. */
+/** Characters of a reason: one line that a person reads. */
 const MAX_REASON = 500
-/** Of a word, such as a signal's name. */
+/** Characters of a word, such as a signal's name. */
 const MAX_WORD = 64
 /**
- * Larger than any output that a run may keep (protocols/control/verbs.ts), and two of them are
- * still a whole number to both databases.
+ * Larger than any output that a run may keep (protocols/control/verbs.ts). The sum of two of them
+ * is an exact number in both databases.
  */
 const MAX_OUTPUT_BYTES = 1024 * 1024 * GIB
 
-/** The answers that are about the runs that were asked for. */
+/** The reports about the runs that the host was asked about. */
 export function sanitizeRunStatuses(
   asked: Iterable<RunId>,
-  answers: readonly RunStatusMessage[],
+  reports: readonly RunStatusMessage[],
 ): Map<RunId, RunStatusMessage> {
-  const expected = new Set<string>(asked)
-  return new Map(
-    answers
-      .filter(({ run }) => expected.has(run))
-      .map((answer) => [answer.run as RunId, cut(answer)]),
-  )
+  const expected = new Map<string, RunId>([...asked].map((run) => [run, run]))
+  const statuses = new Map<RunId, RunStatusMessage>()
+  for (const report of reports) {
+    const run = expected.get(report.run)
+    if (run !== undefined) statuses.set(run, sanitize(report))
+  }
+  return statuses
 }
 
-function cut(answer: RunStatusMessage): RunStatusMessage {
-  return {
-    run: answer.run,
-    state: answer.state,
-    exitCode: answer.exitCode,
-    signal: text(answer.signal, MAX_WORD),
-    reason: text(answer.reason, MAX_REASON),
-    startedAt: time(answer.startedAt),
-    endedAt: time(answer.endedAt),
-    stdoutBytes: bytes(answer.stdoutBytes),
-    stderrBytes: bytes(answer.stderrBytes),
-    droppedBytes: bytes(answer.droppedBytes),
-    limits: text(answer.limits, MAX_REASON),
-    containment: text(answer.containment, MAX_WORD),
-    ...(answer.unenforced === undefined ? {} : { unenforced: answer.unenforced }),
-  }
+function sanitize(report: RunStatusMessage): RunStatusMessage {
+  return defined({
+    run: report.run,
+    state: report.state,
+    exitCode: report.exitCode,
+    signal: text(report.signal, MAX_WORD),
+    reason: text(report.reason, MAX_REASON),
+    startedAt: time(report.startedAt),
+    endedAt: time(report.endedAt),
+    stdoutBytes: bytes(report.stdoutBytes),
+    stderrBytes: bytes(report.stderrBytes),
+    droppedBytes: bytes(report.droppedBytes),
+    limits: text(report.limits, MAX_REASON),
+    containment: text(report.containment, MAX_WORD),
+    unenforced: report.unenforced,
+  })
 }
 
 /** Without NUL, which PostgreSQL does not store. */

@@ -209,6 +209,6 @@ test('AL-13: hosts that break off over an order bring its values into no log lin
   })
   assert.ok(results.every((row) => row.result === 'refused'))
   const text = await kept(all, parts)
-  assert.match(text, /order was not answered/)
+  assert.match(text, /a host did not respond to an intent/)
   assert.ok(!text.includes(CANARY))
 })

@@ -5,7 +5,7 @@
  */
 import { blobError } from '../blobs/errors.ts'
 import { diskReason } from '../disk-reason.ts'
-import { defineErrors } from '../errors.ts'
+import { defineErrors, type MusterError } from '../errors.ts'
 
 interface Failed {
   /** The file's role, such as `the record of an operation`. */
@@ -88,7 +88,7 @@ const CODES: Readonly<Record<string, StorageCode>> = {
 }
 
 /** Codes of other areas for the same failures: the pool has its own texts. */
-const isOther = (error: unknown): boolean =>
+const isOther = (error: unknown): error is MusterError =>
   blobError.is(error, 'blob.no-space', 'blob.disk', 'blob.suspect')
 
 /** Our error for a failure of the disk; any other error unchanged. */
@@ -117,6 +117,6 @@ export async function storing<T>(
 }
 
 /** True for a failure of this machine's disk, from any area. */
-export function isStorageFailure(error: unknown): boolean {
+export function isStorageFailure(error: unknown): error is MusterError {
   return storageError.is(error) || isOther(error)
 }

@@ -1,4 +1,5 @@
 /** Runs on hosts, as far as the coordinator knows them. The host's runner is authoritative. */
+import type { RunState } from '../../../shared/describe-run.ts'
 
 export interface DispatchTables {
   run_record: RunRecordTable
@@ -22,7 +23,7 @@ export interface RunRecordTable {
   name: string | null
   /** Fingerprint of the operator that started it. */
   actor: string
-  status: string
+  status: RunState
   /** Why the run ended, if the status alone does not show it. */
   reason: string | null
   created_at: number
