@@ -5,12 +5,9 @@
 import type { Pool } from '../../shared/blobs/pool.ts'
 import type { Database } from '../database/database.ts'
 import { knownPublications } from '../repositories/publish/known-publications.ts'
-import type {
-  Publication,
-  Published,
-  Publisher,
-  Repair,
-} from '../repositories/publish/publisher.ts'
+import type { Publication } from '../repositories/publish/destination.ts'
+import type { Published } from '../repositories/publish/publish-version.ts'
+import type { Publisher, Repair } from '../repositories/publish/publisher.ts'
 import type { Repositories } from '../repositories/configured.ts'
 import type { TargetResult } from '../outcomes/result.ts'
 

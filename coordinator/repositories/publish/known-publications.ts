@@ -1,7 +1,7 @@
 /** Which publications the database knows, with the folder in which each is served. */
 import type { Database } from '../../database/database.ts'
 import type { Repositories } from '../configured.ts'
-import type { Publication } from './publisher.ts'
+import type { Publication } from './destination.ts'
 
 export interface KnownPublications {
   /** `latest` and the snapshots of each repository that is still configured. */

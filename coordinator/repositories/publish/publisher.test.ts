@@ -9,7 +9,8 @@ import { systemClock } from '../../../shared/clock.ts'
 import { readRepomd } from '../formats/rpm/metadata/repomd.ts'
 import { silentLog, type TestMirror, testMirror } from '../sync/testing.ts'
 import { createLookup } from './lookup.ts'
-import { createPublisher, type Publication } from './publisher.ts'
+import type { Publication } from './destination.ts'
+import { createPublisher } from './publisher.ts'
 
 const signal = new AbortController().signal
 const packages = (version: string): PackageSpec[] =>

@@ -25,7 +25,7 @@ import type { BlobId } from '../../../shared/ids.ts'
 import { ownProcess } from '../../../shared/process-owner.ts'
 import { readManifest } from '../content/manifest.ts'
 import { complete, type TestMirror, testMirror, testPackages } from '../sync/testing.ts'
-import type { Publication } from './publisher.ts'
+import type { Publication } from './destination.ts'
 
 const signal = new AbortController().signal
 const RPM = 'Packages/p/pkg0-1.0-1.noarch.rpm'

@@ -18,7 +18,7 @@ import type { BlobId } from '../../../shared/ids.ts'
 import { systemRandom } from '../../../shared/random.ts'
 import { idsOf, testPool } from '../../../shared/testing/pools.ts'
 import { type ManifestFile, readManifest } from '../content/manifest.ts'
-import type { Publication } from '../publish/publisher.ts'
+import type { Publication } from '../publish/destination.ts'
 import type { SyncResult } from './mirror.ts'
 import { complete, failed, type TestMirror, testMirror, testPackages } from './testing.ts'
 
