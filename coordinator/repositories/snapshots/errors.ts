@@ -1,4 +1,4 @@
-/** What can be wrong with a snapshot that somebody asks for or wants to make, as data. */
+/** Errors of snapshots. */
 import { defineErrors } from '../../../shared/errors.ts'
 
 export const snapshotError = defineErrors({
@@ -7,7 +7,8 @@ export const snapshotError = defineErrors({
     message: (d: { got: string; reason: string }) =>
       `${JSON.stringify(d.got)} can't be the name of a snapshot: ${d.reason}`,
     hint: () =>
-      'use 1 to 64 lower-case letters, digits, dots, dashes or underscores that begin with a letter or digit, such as 2026-11',
+      'use 1 to 64 lower-case letters, digits, dots, dashes or underscores that begin with ' +
+      'a letter or digit, such as 2026-11',
   },
   'snapshot.exists': {
     exit: 'conflict',
@@ -20,7 +21,8 @@ export const snapshotError = defineErrors({
     message: (d: { repository: string; name: string }) =>
       `${d.repository}/latest serves snapshot ${d.name}, so it can't be deleted`,
     hint: (d: { repository: string }) =>
-      `switch latest first: \`muster repo publish --repo-id ${d.repository}\` serves the newest version, with --snapshot NAME another snapshot`,
+      `switch latest first: \`muster repo publish --repo-id ${d.repository}\` serves the newest ` +
+      'version, with --snapshot NAME another snapshot',
   },
   'snapshot.unknown': {
     exit: 'notFound',

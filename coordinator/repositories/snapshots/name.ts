@@ -1,11 +1,8 @@
-/**
- * Names of snapshots. They become folders and parts of addresses, so they are kept to what means
- * the same everywhere.
- */
+/** Names of snapshots. They become folders and parts of URLs. */
 import { isSnapshotName } from '../../../shared/repository-paths.ts'
 import { snapshotError } from './errors.ts'
 
-/** The name if it may be one. @throws `snapshot.name` (GC-08) */
+/** Returns a valid name. @throws snapshot.name (GC-08) */
 export function snapshotName(text: string): string {
   const refuse = (reason: string): Error =>
     snapshotError('snapshot.name', { got: text.slice(0, 80), reason })

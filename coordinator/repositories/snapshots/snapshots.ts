@@ -1,8 +1,9 @@
 /**
- * Snapshots: names for repository versions. A version never changes once it is accepted, so neither
- * does what a snapshot stands for; it costs a row, not a copy. Publishing one is publish/'s.
+ * Snapshots: names for repository versions. An accepted version never changes, so a snapshot is one
+ * row and not a copy. publish/ publishes snapshots.
  */
 import type { Kysely } from 'kysely'
+import { defined } from '../../../shared/defined.ts'
 import type { Dialect } from '../../database/schema/columns.ts'
 import type { Database } from '../../database/database.ts'
 import { databaseError } from '../../database/errors.ts'
@@ -25,133 +26,88 @@ export interface Snapshot {
   /** Bytes of its packages. */
   readonly bytes: number
   readonly revision: string | null
-  /** The operation that made it; null for one of an earlier Muster. */
+  /** The operation that made it; null if an earlier Muster made it. */
   readonly operation: string | null
 }
 
 /** More changes of the same transaction, such as an entry of the log. */
 export type Also = (tx: Kysely<Tables>) => Promise<void>
 
+export interface SnapshotId {
+  readonly repository: string
+  readonly name: string
+}
+
+/** A name that may be of several repositories. */
+export interface SnapshotQuery {
+  readonly repository?: string | undefined
+  readonly name: string
+}
+
+export interface NewSnapshot extends SnapshotId {
+  readonly description?: string
+  /** Default: the newest version. */
+  readonly version?: number
+  readonly operation?: string
+}
+
 export interface Snapshots {
-  /** Of the newest version, or of `version`. @throws snapshot.name, .exists, .nothing */
-  create(
-    request: {
-      repository: string
-      name: string
-      description?: string
-      version?: number
-      operation?: string
-    },
-    also?: Also,
-  ): Promise<Snapshot>
+  /** @throws snapshot.name, .exists, .nothing */
+  create(request: NewSnapshot, also?: Also): Promise<Snapshot>
   /** The oldest first. */
   list(filter?: { repository?: string | undefined }): Promise<Snapshot[]>
   /** @throws snapshot.unknown, .ambiguous */
-  show(which: { repository?: string | undefined; name: string }): Promise<Snapshot>
+  show(which: SnapshotQuery): Promise<Snapshot>
   /**
-   * Forgets the name; what it stood for stays as long as something else needs it.
+   * Removes the name. The version stays.
    * @throws snapshot.unknown, .ambiguous, .served
    */
-  remove(which: { repository?: string | undefined; name: string }, also?: Also): Promise<Snapshot>
+  remove(which: SnapshotQuery, also?: Also): Promise<Snapshot>
   /**
-   * The same in the caller's transaction; with `madeBy` only a snapshot of that operation. False if
-   * there is none.
+   * Like remove, in the caller's transaction. With `madeBy`, removes only a snapshot of that
+   * operation. Returns false if there is none.
    * @throws snapshot.served
    */
-  drop(
-    tx: Kysely<Tables>,
-    which: { repository: string; name: string; madeBy?: string },
-  ): Promise<boolean>
-  /** The snapshot that an operator put `latest` on. */
+  drop(tx: Kysely<Tables>, which: SnapshotId & { madeBy?: string }): Promise<boolean>
+  /** The snapshot that an operator chose for `latest`. */
   pinned(repository: string): Promise<{ name: string; version: number } | undefined>
-  /** @throws snapshot.served if an operator put `latest` on it */
-  requireNotServed(which: { repository: string; name: string }): Promise<void>
+  /** @throws snapshot.served if an operator chose it for `latest` */
+  requireNotServed(which: SnapshotId): Promise<void>
   /** In the caller's transaction. @throws snapshot.exists */
-  requireAbsent(tx: Kysely<Tables>, which: { repository: string; name: string }): Promise<void>
+  requireAbsent(tx: Kysely<Tables>, which: SnapshotId): Promise<void>
   /**
-   * Whether the snapshot was made after entry `index` of the log: the operation there meant another
-   * one of this name.
+   * Whether the snapshot was made after entry `index` of the log. If so, the operation of that entry
+   * meant an earlier snapshot with this name.
    */
   isMadeAfter(snapshot: Snapshot, index: number): Promise<boolean>
   /** Holds a snapshot of this version to the end of the transaction. @throws snapshot.unknown */
-  hold(
-    tx: Kysely<Tables>,
-    which: { repository: string; name: string; version: number },
-  ): Promise<void>
+  hold(tx: Kysely<Tables>, which: SnapshotId & { version: number }): Promise<void>
 }
 
-export function createSnapshots(deps: { database: Database }): Snapshots {
-  const { database } = deps
-
-  const show = async (which: {
-    repository?: string | undefined
-    name: string
-  }): Promise<Snapshot> => {
-    const found = await select(database.query, which)
-    const [first] = found
-    if (first === undefined)
-      throw snapshotError('snapshot.unknown', {
-        name: which.name.slice(0, 80),
-        repository: which.repository ?? '',
-      })
-    if (found.length > 1)
-      throw snapshotError('snapshot.ambiguous', {
-        name: which.name,
-        repositories: found.map((each) => each.repository),
-      })
-    return first
-  }
-
+export function createSnapshots({ database }: { database: Database }): Snapshots {
+  const { query, dialect } = database
   return {
-    async create({ repository, name, description = '', version, operation }, also) {
-      snapshotName(name)
-      const id = version ?? (await newestVersion(database.query, repository))?.id
-      if (id === undefined) throw snapshotError('snapshot.nothing', { repository })
-      try {
-        await database.transaction(async (tx) => {
-          await tx
-            .insertInto('snapshot')
-            .values({
-              repository,
-              name,
-              version: id,
-              created_at: database.clock.now(),
-              description,
-              operation: operation ?? null,
-            })
-            .execute()
-          await also?.(tx)
-        })
-      } catch (error) {
-        if (
-          databaseError.is(error, 'database.exists') &&
-          (await select(database.query, { repository, name })).length > 0
-        )
-          throw snapshotError('snapshot.exists', { repository, name }, { cause: error })
-        throw error
-      }
-      return show({ repository, name })
-    },
-    list: (filter = {}) => select(database.query, filter),
-    show,
+    create: (request, also) => create(database, request, also),
+    list: (filter = {}) => select(query, filter),
+    show: (which) => show(query, which),
     drop,
     async pinned(repository) {
-      const current = await currentPublication(database.query, { repository, target: 'latest' })
+      const current = await currentPublication(query, { repository, target: 'latest' })
       if (current === undefined || current.pin === null) return undefined
       return { name: current.pin, version: current.version }
     },
-    requireNotServed: (which) => requireNotServed(database.query, which),
-    isMadeAfter: (snapshot, index) => isMadeAfter(database.query, snapshot, index),
+    requireNotServed: (which) => requireNotServed(query, which),
+    isMadeAfter: (snapshot, index) => isMadeAfter(query, snapshot, index),
     async requireAbsent(tx, { repository, name }) {
       if ((await select(tx, { repository, name })).length > 0)
         throw snapshotError('snapshot.exists', { repository, name })
     },
-    hold: (tx, which) => hold(tx, database.dialect, which),
+    hold: (tx, which) => hold(tx, dialect, which),
     async remove(which, also) {
-      const snapshot = await show(which)
+      const snapshot = await show(query, which)
+      const { repository, name, operation } = snapshot
       await database.transaction(async (tx) => {
-        const { operation } = snapshot
-        await drop(tx, { ...snapshot, ...(operation === null ? {} : { madeBy: operation }) })
+        await drop(tx, { repository, name, ...defined({ madeBy: operation ?? undefined }) })
         await also?.(tx)
       })
       return snapshot
@@ -159,14 +115,52 @@ export function createSnapshots(deps: { database: Database }): Snapshots {
   }
 }
 
+async function create(database: Database, request: NewSnapshot, also?: Also): Promise<Snapshot> {
+  const { repository, name, description = '', operation = null } = request
+  snapshotName(name)
+  const version = request.version ?? (await newestVersion(database.query, repository))?.id
+  if (version === undefined) throw snapshotError('snapshot.nothing', { repository })
+  const row = { repository, name, version, description, operation }
+  try {
+    await database.transaction(async (tx) => {
+      await tx
+        .insertInto('snapshot')
+        .values({ ...row, created_at: database.clock.now() })
+        .execute()
+      await also?.(tx)
+    })
+  } catch (error) {
+    // The caller's changes may have failed in the same way.
+    const exists =
+      databaseError.is(error, 'database.exists') &&
+      (await select(database.query, { repository, name })).length > 0
+    if (exists) throw snapshotError('snapshot.exists', { repository, name }, { cause: error })
+    throw error
+  }
+  return show(database.query, { repository, name })
+}
+
+async function show(db: Kysely<Tables>, which: SnapshotQuery): Promise<Snapshot> {
+  const found = await select(db, which)
+  const [first] = found
+  if (first === undefined)
+    throw snapshotError('snapshot.unknown', {
+      name: which.name.slice(0, 80),
+      repository: which.repository ?? '',
+    })
+  if (found.length > 1)
+    throw snapshotError('snapshot.ambiguous', {
+      name: which.name,
+      repositories: found.map((each) => each.repository),
+    })
+  return first
+}
+
 /**
- * The row goes first: whoever puts `latest` on it holds it (require), so one of the two sees what
- * the other did.
+ * Deletes the row first. A transaction that chooses the snapshot for `latest` holds the row
+ * ({@link hold}), so the later one of the two sees the change of the other.
  */
-async function drop(
-  tx: Kysely<Tables>,
-  which: { repository: string; name: string; madeBy?: string },
-): Promise<boolean> {
+async function drop(tx: Kysely<Tables>, which: SnapshotId & { madeBy?: string }): Promise<boolean> {
   const { repository, name, madeBy } = which
   let deletion = tx
     .deleteFrom('snapshot')
@@ -185,20 +179,19 @@ async function isMadeAfter(
   index: number,
 ): Promise<boolean> {
   const entryOf = db.selectFrom('log_entry').select(['index', 'at']).orderBy('index').limit(1)
-  const meant = await entryOf.where('index', '=', index).executeTakeFirst()
-  if (meant === undefined) return false
+  const entry = await entryOf.where('index', '=', index).executeTakeFirst()
+  if (entry === undefined) return false
   const making =
     operation === null
       ? undefined
       : await entryOf.where('operation', '=', operation).executeTakeFirst()
-  // A long sync may make its snapshot after an operation that was begun later: then the time says
-  // it.
-  return createdAt > meant.at || (making !== undefined && making.index > index)
+  // A long sync may make its snapshot after an operation that started later. Then the time decides.
+  return createdAt > entry.at || (making !== undefined && making.index > index)
 }
 
 async function requireNotServed(
   db: Kysely<Tables>,
-  { repository, name }: { repository: string; name: string },
+  { repository, name }: SnapshotId,
 ): Promise<void> {
   if ((await pinOf(db, repository)) === name)
     throw snapshotError('snapshot.served', { repository, name })
@@ -207,7 +200,7 @@ async function requireNotServed(
 async function hold(
   tx: Kysely<Tables>,
   dialect: Dialect,
-  which: { repository: string; name: string; version: number },
+  which: SnapshotId & { version: number },
 ): Promise<void> {
   const { repository, name, version } = which
   const row = await lockRow(
