@@ -1,33 +1,29 @@
 /**
- * The mirror of a coordinator: syncs repositories one after another or side by side, each
- * repository once at a time, and keeps a record of every sync. It accepts versions; publishing them
- * is publish/'s.
+ * The mirror of a coordinator: syncs repositories, each one at most once at a time, and keeps a
+ * record of every sync. It accepts versions, and publish/ publishes them.
  */
 import type { Pool } from '../../../shared/blobs/pool.ts'
-import type { Healer } from '../content/healer.ts'
-import type { UpstreamFiles } from '../content/places.ts'
 import type { Clock } from '../../../shared/clock.ts'
+import { createSemaphore } from '../../../shared/concurrency/semaphore.ts'
 import type { RepositoryConfig } from '../../../shared/config/repository.ts'
 import { MusterError } from '../../../shared/errors.ts'
 import { uuidv7Generator } from '../../../shared/ids.ts'
 import type { Logger } from '../../../shared/logger.ts'
 import type { Random } from '../../../shared/random.ts'
 import type { Database } from '../../database/database.ts'
-import { mirrorError } from '../model/errors.ts'
-import { refuseUnsupported } from './guards.ts'
-import { parseHref } from '../model/href.ts'
-import type { FailedFile } from './packages.ts'
-import type { OnSyncEvent } from '../model/progress.ts'
-import { createSemaphore } from '../../../shared/concurrency/semaphore.ts'
+import type { Healer } from '../content/healer.ts'
+import type { UpstreamFiles } from '../content/places.ts'
 import type { Formats } from '../formats/format.ts'
+import { mirrorError } from '../model/errors.ts'
+import { parseHref } from '../model/href.ts'
+import type { OnSyncEvent } from '../model/progress.ts'
+import { type TransferOptions, type Upstreams, withUpstream } from '../upstream/with-upstream.ts'
+import { refuseUnsupported } from './guards.ts'
+import { lastOf } from './last.ts'
+import type { FailedFile } from './package-queue.ts'
 import { syncRepository } from './sync.ts'
 import type { SyncOutcome } from './sync-outcome.ts'
-import type { SyncOptions } from './sync-options.ts'
-import { baseAddress } from '../upstream/address.ts'
-import { openConnection } from '../upstream/connection.ts'
-import { loadCredentials } from '../upstream/credentials.ts'
-import { createUpstream, type Upstream } from '../upstream/upstream.ts'
-import { lastOf } from './last.ts'
+import { closeOpenRecords, closeRecord, openRecord } from './sync-record.ts'
 
 export interface MirrorDeps {
   readonly formats: Formats
@@ -36,15 +32,8 @@ export interface MirrorDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
-  /** Default: what the upstream does not deliver is missing. */
+  /** Without it, content that the upstream doesn't deliver is missing. */
   readonly healer?: Healer
-}
-
-/** As `download` in the configuration; times in seconds there too. */
-export interface MirrorOptions {
-  readonly workers: number
-  readonly retries: number
-  readonly timeout: number
 }
 
 export interface SyncRequest {
@@ -55,118 +44,43 @@ export interface SyncRequest {
   readonly allowRollback?: boolean
   /** Accept the loss of nearly all packages. */
   readonly acceptShrink?: boolean
-  /** Id of the sync's record; the operation's, so that recovery finds it. Default: a fresh one. */
+  /** The id of the operation, and of the record, so that recovery finds it. Default: a new id. */
   readonly run?: string
 }
 
+interface Reported {
+  readonly run: string
+  readonly failures: readonly FailedFile[]
+  readonly notices: readonly string[]
+}
 export type SyncResult =
-  | (Omit<SyncOutcome, 'failures'> & {
-      readonly run: string
-      readonly failures: readonly FailedFile[]
-      readonly notices: readonly string[]
-    })
-  | {
-      readonly run: string
-      readonly result: 'failed'
-      readonly error: MusterError
-      readonly failures: readonly FailedFile[]
-      readonly notices: readonly string[]
-    }
+  | (SyncOutcome & Reported)
+  | (Reported & { readonly result: 'failed'; readonly error: MusterError })
 
 export interface Mirror extends UpstreamFiles {
   /**
-   * Never publishes. Rejects for an abort, a repository that is being synced already, and for what
-   * is no fault of an upstream.
+   * Never publishes. An upstream that fails is in the result.
+   * @throws mirror.running, the signal's reason, errors that no upstream caused
    */
   sync(repository: RepositoryConfig, request: SyncRequest): Promise<SyncResult>
-  /** Whether the upstream has another index than the newest version: one small request. */
+  /** Whether the upstream has another index than the newest version. One small request. */
   check(repository: RepositoryConfig, signal: AbortSignal): Promise<{ changed: boolean }>
   /**
-   * Marks syncs that a dead process left running as failed. Called once at the start, before the
-   * first sync. Of several coordinators one may so mark a sync that another still runs; that one
-   * corrects its record when it ends.
+   * Marks syncs that a dead process left open as failed. Called at the start, before the first
+   * sync. If another coordinator still runs such a sync, it corrects the record at the end.
    */
   recover(): Promise<number>
 }
 
-export function createMirror(deps: MirrorDeps, options: MirrorOptions): Mirror {
-  const { database, clock } = deps
+export function createMirror(deps: MirrorDeps, options: TransferOptions): Mirror {
   const nextId = uuidv7Generator(deps)
   const syncing = new Set<string>()
-
-  const sync = async (config: RepositoryConfig, request: SyncRequest): Promise<SyncResult> => {
-    const run = request.run ?? nextId()
-    const notices: string[] = []
-    const onEvent: OnSyncEvent = (event) => {
-      if (event.type === 'notice') notices.push(event.message)
-      request.onEvent?.(event)
-    }
-    const row = {
-      id: run,
-      repository: config.name,
-      started_at: clock.now(),
-      finished_at: null,
-      result: 'running' as const,
-      packages: 0,
-      bytes: 0,
-      message: null,
-    }
-    // A dry run syncs nothing, so it is no sync that `repo show` may tell of.
-    if (request.dryRun !== true) {
-      await ensureRepository(database, config)
-      await database.query.insertInto('sync_run').values(row).execute()
-    }
-    // Crash here: a run that never ends. recover() closes it at the next start.
-    const finish = (
-      result: 'complete' | 'incomplete' | 'failed',
-      counts: { packages: number; bytes: number },
-      message: string | null,
-    ): Promise<unknown> =>
-      database.query
-        .updateTable('sync_run')
-        .set({ finished_at: clock.now(), result, ...counts, message })
-        .where('id', '=', run)
-        .execute()
-    try {
-      const outcome = await withUpstream(deps, config, options, onEvent, (upstreams) => {
-        const syncOptions: SyncOptions = {
-          ...request,
-          onEvent,
-          workers: options.workers,
-          operation: request.run,
-        }
-        const format = deps.formats.of(config.name, config.type)
-        return syncRepository(
-          { ...deps, ...upstreams, format, semaphore: createSemaphore(options.workers) },
-          config,
-          syncOptions,
-        )
-      })
-      await finish(
-        outcome.result,
-        { packages: outcome.fetched, bytes: outcome.bytes },
-        summary(outcome),
-      )
-      return { ...outcome, run, notices }
-    } catch (error) {
-      const message = request.signal.aborted
-        ? 'interrupted'
-        : error instanceof Error
-          ? error.message
-          : String(error)
-      // A disk that is full for the pool may be full for the database too: the record stays open
-      // then, and what went wrong is still told.
-      await finish('failed', { packages: 0, bytes: 0 }, message).catch((late: unknown) =>
-        deps.log.error(
-          { repository: config.name, run, error: late },
-          'the end of a sync could not be recorded',
-        ),
-      )
-      request.signal.throwIfAborted()
-      if (!(error instanceof MusterError)) throw error
-      deps.log.warn({ repository: config.name, run, error }, 'sync failed')
-      return { run, result: 'failed', error, failures: [failureOf(error)], notices }
-    }
+  const quietly = <T>(
+    config: RepositoryConfig,
+    work: (upstreams: Upstreams) => Promise<T>,
+  ): Promise<T> => {
+    refuseUnsupported(config)
+    return withUpstream(deps, config, { ...options, onEvent: ignoreEvent }, work)
   }
 
   return {
@@ -174,86 +88,101 @@ export function createMirror(deps: MirrorDeps, options: MirrorOptions): Mirror {
       if (syncing.has(config.name)) throw mirrorError('mirror.running', { repository: config.name })
       syncing.add(config.name)
       try {
-        return await sync(config, request)
+        return await recordedSync(deps, options, config, {
+          ...request,
+          id: request.run ?? nextId(),
+        })
       } finally {
         syncing.delete(config.name)
       }
     },
     async check(config, signal) {
       const format = deps.formats.of(config.name, config.type)
-      const { comparable } = await lastOf(database.query, format, config)
-      const found = await withUpstream(
-        deps,
-        config,
-        options,
-        () => {},
-        ({ upstream }) => format.probe(upstream, comparable, { signal, onEvent: () => {} }),
+      const { comparable } = await lastOf(deps.database.query, format, config)
+      const found = await quietly(config, ({ upstream }) =>
+        format.probe(upstream, comparable, { signal, onEvent: ignoreEvent }),
       )
       return { changed: found !== 'unchanged' }
     },
     async fetchBlob(config, { path, blob, size }, signal) {
       const parsed = parseHref(path)
       if ('reason' in parsed) return
-      await withUpstream(
-        deps,
-        config,
-        options,
-        () => {},
-        async ({ upstream }) => {
-          const source = upstream.stream(parsed.href, { size, maxBytes: size, signal })
-          await deps.pool.ingest(source, { maxBytes: size, expect: { id: blob, size }, signal })
-        },
-      )
+      await quietly(config, async ({ upstream }) => {
+        const source = upstream.stream(parsed.href, { size, maxBytes: size, signal })
+        await deps.pool.ingest(source, { maxBytes: size, expect: { id: blob, size }, signal })
+      })
     },
-    async recover() {
-      const set = {
-        result: 'failed' as const,
-        finished_at: clock.now(),
-        message: 'the coordinator stopped while it ran',
-      }
-      const stale = await database.query
-        .updateTable('sync_run')
-        .set(set)
-        .where('result', '=', 'running')
-        .executeTakeFirst()
-      return Number(stale.numUpdatedRows)
-    },
+    recover: () => closeOpenRecords(deps.database),
   }
 }
 
-async function withUpstream<T>(
+function ignoreEvent(): void {}
+
+/** A sync with its record. A dry run changes nothing, so it has no record. */
+async function recordedSync(
   deps: MirrorDeps,
+  options: TransferOptions,
   config: RepositoryConfig,
-  options: MirrorOptions,
-  onEvent: OnSyncEvent,
-  work: (upstreams: { upstream: Upstream; elsewhere: (folder: URL) => Upstream }) => Promise<T>,
-): Promise<T> {
-  refuseUnsupported(config)
-  const base = baseAddress(config.name, config.upstream.url)
-  const credentials = await loadCredentials(deps, config.credentials)
-  for (const message of credentials.notices) onEvent({ type: 'notice', message })
-  onEvent({
-    type: 'notice',
-    message: 'OpenPGP signatures were not checked; checksums of everything were',
-  })
-  const idleMs = options.timeout * 1000
-  const limits = { connections: options.workers, idleMs }
-  await using open = new AsyncDisposableStack()
-  const openAt = (address: URL, shown: typeof credentials): Upstream => {
-    const connection = openConnection({ base: address, credentials: shown, ...limits })
-    open.defer(() => connection.close())
-    return createUpstream(
-      { ...deps, connection },
-      { base: address, retries: options.retries, idleMs },
-    )
+  request: SyncRequest & { readonly id: string },
+): Promise<SyncResult> {
+  const { database, log } = deps
+  const { id } = request
+  const notices: string[] = []
+  const onEvent: OnSyncEvent = (event) => {
+    if (event.type === 'notice') notices.push(event.message)
+    request.onEvent?.(event)
   }
-  return await work({
-    upstream: openAt(base, credentials),
-    elsewhere: (folder) => openAt(folder, { notices: [] }),
+  if (request.dryRun !== true) {
+    await ensureRepository(database, config)
+    await openRecord(database, { id, repository: config.name })
+  }
+  try {
+    const outcome = await syncUpstream(deps, options, config, { ...request, onEvent })
+    const { result, fetched: packages, bytes } = outcome
+    await closeRecord(database, id, { result, packages, bytes, message: summary(outcome) })
+    return { ...outcome, run: id, notices }
+  } catch (error) {
+    const message = request.signal.aborted ? 'interrupted' : messageOf(error)
+    const ended = { result: 'failed', packages: 0, bytes: 0, message } as const
+    // The disk of the database may be full as well. Then the record stays open, and the error of
+    // the sync is still reported.
+    await closeRecord(database, id, ended).catch((late: unknown) =>
+      log.error(
+        { repository: config.name, run: id, error: late },
+        'the end of a sync could not be recorded',
+      ),
+    )
+    request.signal.throwIfAborted()
+    if (!(error instanceof MusterError)) throw error
+    log.warn({ repository: config.name, run: id, error }, 'sync failed')
+    return { run: id, result: 'failed', error, failures: [failureOf(error)], notices }
+  }
+}
+
+async function syncUpstream(
+  deps: MirrorDeps,
+  options: TransferOptions,
+  config: RepositoryConfig,
+  request: SyncRequest & { readonly onEvent: OnSyncEvent },
+): Promise<SyncOutcome> {
+  const { onEvent } = request
+  const { workers } = options
+  refuseUnsupported(config)
+  return withUpstream(deps, config, { ...options, onEvent }, (upstreams) => {
+    onEvent({
+      type: 'notice',
+      message: 'OpenPGP signatures were not checked; checksums of everything were',
+    })
+    const format = deps.formats.of(config.name, config.type)
+    return syncRepository(
+      { ...deps, ...upstreams, format, semaphore: createSemaphore(workers) },
+      config,
+      { ...request, workers, operation: request.run },
+    )
   })
 }
 
-/** The first sync of a repository makes its row; later ones find it. */
+/** The first sync of a repository writes its row. */
 async function ensureRepository(database: Database, config: RepositoryConfig): Promise<void> {
   await database.query
     .insertInto('repository')
@@ -267,12 +196,16 @@ async function ensureRepository(database: Database, config: RepositoryConfig): P
     .execute()
 }
 
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
 function failureOf(error: MusterError): FailedFile {
   const { file, url } = error.data
   return { file: String(file ?? url ?? ''), reason: error.message, code: error.code }
 }
 
-/** Names shown in a sync's record; all of them are in the result. */
+/** The number of failures in a sync's record. The result has all of them. */
 const SHOWN_FAILURES = 20
 
 function summary(outcome: SyncOutcome): string | null {

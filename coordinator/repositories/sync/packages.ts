@@ -1,26 +1,18 @@
 /**
- * Fetches the packages of a plan, several at a time. One that can't be had does not stop the
- * others, so a person learns of all of them at once; an upstream that has stopped answering does,
- * so that a sync does not spend hours on hopeless tries.
+ * Fetches the packages of a plan, several at the same time. A package that can't be fetched doesn't
+ * stop the others, so that one sync reports all of them. An upstream that is gone stops them.
  */
 import { MusterError } from '../../../shared/errors.ts'
-import { recordBlobs } from '../content/blobs.ts'
-import type { BlobRecord } from '../model/blob.ts'
-import type { Healer } from '../content/healer.ts'
 import type { Database } from '../../database/database.ts'
-import { type DownloadDeps, downloadFile } from '../upstream/download.ts'
+import { recordBlobs } from '../content/blobs.ts'
+import type { Healer } from '../content/healer.ts'
+import type { BlobRecord } from '../model/blob.ts'
+import { type ChecksumKey, checksumKey } from '../model/checksum.ts'
 import { mirrorError } from '../model/errors.ts'
 import type { ListedPackage } from '../model/package.ts'
-import { type ChecksumKey, checksumKey } from '../model/checksum.ts'
 import type { OnSyncEvent } from '../model/progress.ts'
-import { isRetryable } from '../upstream/failure.ts'
-
-export interface FailedFile {
-  readonly file: string
-  readonly reason: string
-  /** Code of the error. */
-  readonly code: string
-}
+import { type DownloadDeps, downloadFile } from '../upstream/download.ts'
+import { type FailedFile, PackageQueue } from './package-queue.ts'
 
 export interface PackageDownloads {
   readonly got: ReadonlyMap<ChecksumKey, BlobRecord>
@@ -29,131 +21,137 @@ export interface PackageDownloads {
   readonly untried: number
 }
 
-/**
- * While one file's bytes come, those of the one before it are being synced to the disk: so the line
- * is never idle for that.
- */
-const WORKERS_PER_SLOT = 2
-/**
- * Files in a row that fail for reasons that are not the file's, each after all its tries, after
- * which the upstream counts as gone.
- */
-const GONE_AFTER = 5
-/** Fetched blobs are recorded in groups of this size: what a kill makes us fetch again at most. */
-const RECORD_EVERY = 16
-
-/**
- * Silence, 5xx, 429 and `come back tomorrow` will meet the next file as well; a 400 may be about
- * this one's name.
- */
-function isUpstreams(error: MusterError): boolean {
-  return (
-    error.exit === 'unreachable' && (!mirrorError.is(error, 'mirror.status') || isRetryable(error))
-  )
+export interface PackageDeps extends DownloadDeps {
+  readonly database: Database
+  readonly healer?: Healer
 }
 
-export async function fetchPackages(
-  deps: DownloadDeps & { database: Database; healer?: Healer },
-  wanted: readonly ListedPackage[],
-  options: {
-    signal: AbortSignal
-    onEvent: OnSyncEvent
-    workers: number
-    /** What of it the pool had once: an agent may hold it still. */
-    lost?: ReadonlyMap<ChecksumKey, BlobRecord>
-  },
-): Promise<PackageDownloads> {
-  const { signal, onEvent } = options
-  // Owned by the workers below, which share one thread; nothing is read across an await and then
-  // written.
-  const got = new Map<ChecksumKey, BlobRecord>()
-  const failed: { wanted: ListedPackage; failure: FailedFile }[] = []
-  let unrecorded: BlobRecord[] = []
-  let bytes = 0
-  let next = 0
-  let unreachableInRow = 0
-  // Ends the other workers when one meets what is no fault of a single file: a full disk, a bug.
-  const stop = new AbortController()
-  const both = AbortSignal.any([signal, stop.signal])
+export interface PackageOptions {
+  readonly signal: AbortSignal
+  readonly onEvent: OnSyncEvent
+  readonly workers: number
+  /** Content that the pool had and lost. An agent may still hold it. */
+  readonly lost?: ReadonlyMap<ChecksumKey, BlobRecord>
+}
 
-  const record = async (): Promise<void> => {
-    const group = unrecorded
-    unrecorded = []
-    await recordBlobs(deps.database.query, group, deps.clock.now())
-    // Crash before this: blobs in the pool that the database does not know. The next sync fetches
-    // these few again and finds them there.
+/**
+ * While the bytes of one file arrive, the file before it is written to the disk. So the connection
+ * doesn't wait for the disk.
+ */
+const WORKERS_PER_SLOT = 2
+/** Fetched blobs are recorded in groups. After a kill, at most one group is fetched again. */
+const RECORD_EVERY = 16
+
+export async function fetchPackages(
+  deps: PackageDeps,
+  wanted: readonly ListedPackage[],
+  options: PackageOptions,
+): Promise<PackageDownloads> {
+  const queue = new PackageQueue(wanted)
+  const recorder = createRecorder(deps)
+  try {
+    await runWorkers(Math.min(options.workers * WORKERS_PER_SLOT, wanted.length), {
+      signal: options.signal,
+      work: (signal) => fetchQueued(deps, queue, recorder, { ...options, signal }),
+    })
+  } finally {
+    await recorder.flush()
   }
-  const worker = async (): Promise<void> => {
-    while (next < wanted.length && unreachableInRow < GONE_AFTER) {
-      both.throwIfAborted()
-      const file = wanted[next++] as ListedPackage
-      try {
-        const maxBytes = file.size
-        const taken = await downloadFile(
-          deps,
-          { href: file.href, checksum: file.checksum, size: file.size, maxBytes },
-          { signal: both, onEvent },
-        )
-        got.set(checksumKey(file.checksum), taken)
-        bytes += taken.size
-        unreachableInRow = 0
-        if (unrecorded.push(taken) >= RECORD_EVERY) await record()
-      } catch (error) {
-        both.throwIfAborted()
-        if (!(error instanceof MusterError) || !mirrorError.is(error)) throw error
-        unreachableInRow = isUpstreams(error) ? unreachableInRow + 1 : 0
-        const failure = { file: file.href, reason: error.message, code: error.code }
-        failed.push({ wanted: file, failure })
-        onEvent({ type: 'failed', file: file.href, reason: error.message })
-      }
-    }
-  }
-  const workers = Array.from(
-    { length: Math.min(options.workers * WORKERS_PER_SLOT, wanted.length) },
-    async () => {
-      try {
-        await worker()
-      } catch (error) {
-        stop.abort(error)
-        throw error
-      }
-    },
-  )
-  const ended = await Promise.allSettled(workers)
-  await record()
-  signal.throwIfAborted()
-  if (ended.some((each) => each.status === 'rejected')) throw stop.signal.reason
-  const untried = wanted.slice(next)
-  for (const [key, blob] of await healed(
-    deps,
-    [...failed.map((each) => each.wanted), ...untried],
-    options,
-  ))
-    got.set(key, blob)
+  const { failed, untried } = queue
+  const missing = [...failed.map((each) => each.wanted), ...untried]
+  const got = new Map([...queue.fetched, ...(await healLost(deps, missing, options))])
   const isMissing = (file: ListedPackage): boolean => !got.has(checksumKey(file.checksum))
   return {
     got,
-    bytes,
+    bytes: queue.bytes,
     failures: failed.filter((each) => isMissing(each.wanted)).map(({ failure }) => failure),
     untried: untried.filter(isMissing).length,
   }
 }
 
-/** What agents have of files that the upstream did not deliver. */
-async function healed(
-  deps: { healer?: Healer },
+/**
+ * Runs `work` several times in parallel. An error of one, such as a full disk, ends the others and
+ * is thrown after all have ended.
+ */
+async function runWorkers(
+  count: number,
+  { signal, work }: { signal: AbortSignal; work: (signal: AbortSignal) => Promise<void> },
+): Promise<void> {
+  const stop = new AbortController()
+  const either = AbortSignal.any([signal, stop.signal])
+  const workers = Array.from({ length: count }, async () => {
+    try {
+      await work(either)
+    } catch (error) {
+      stop.abort(error)
+    }
+  })
+  await Promise.all(workers)
+  either.throwIfAborted()
+}
+
+/** One worker: fetches packages of the queue until there are no more. */
+async function fetchQueued(
+  deps: PackageDeps,
+  queue: PackageQueue,
+  recorder: Recorder,
+  { signal, onEvent }: PackageOptions,
+): Promise<void> {
+  for (let file = queue.take(); file !== undefined; file = queue.take()) {
+    signal.throwIfAborted()
+    const { href, checksum, size } = file
+    const wanted = { href, checksum, size, maxBytes: size }
+    try {
+      const blob = await downloadFile(deps, wanted, { signal, onEvent })
+      queue.addFetched(file, blob)
+      await recorder.add(blob)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof MusterError) || !mirrorError.is(error)) throw error
+      queue.addFailure(file, error)
+      onEvent({ type: 'failed', file: href, reason: error.message })
+    }
+  }
+}
+
+/** Records fetched blobs in the database, in groups. */
+interface Recorder {
+  add(blob: BlobRecord): Promise<void>
+  flush(): Promise<void>
+}
+
+function createRecorder({ database, clock }: PackageDeps): Recorder {
+  let pending: BlobRecord[] = []
+  const flush = async (): Promise<void> => {
+    const group = pending
+    pending = []
+    // Crash here: the pool has blobs that the database doesn't know. The next sync fetches them
+    // again, and the pool has them already.
+    await recordBlobs(database.query, group, clock.now())
+  }
+  return {
+    async add(blob) {
+      if (pending.push(blob) >= RECORD_EVERY) await flush()
+    },
+    flush,
+  }
+}
+
+/** Content from agents for files that the upstream didn't deliver. */
+async function healLost(
+  deps: { readonly healer?: Healer },
   missing: readonly ListedPackage[],
-  options: { signal: AbortSignal; lost?: ReadonlyMap<ChecksumKey, BlobRecord> },
+  { lost, signal }: PackageOptions,
 ): Promise<Map<ChecksumKey, BlobRecord>> {
-  const had = new Map<ChecksumKey, BlobRecord>()
+  const known = new Map<ChecksumKey, BlobRecord>()
   for (const { checksum } of missing) {
     const key = checksumKey(checksum)
-    const blob = options.lost?.get(key)
-    if (blob !== undefined) had.set(key, blob)
+    const blob = lost?.get(key)
+    if (blob !== undefined) known.set(key, blob)
   }
-  if (had.size === 0 || deps.healer === undefined) return new Map()
-  const ask = [...had.values()].map(({ id, size }) => ({ blob: id, size }))
-  const answers = await deps.healer.heal(ask, options.signal, ['agent'])
-  const back = new Set(answers.filter(({ from }) => from !== undefined).map(({ blob }) => blob))
-  return new Map([...had].filter(([, { id }]) => back.has(id)))
+  if (known.size === 0 || deps.healer === undefined) return new Map()
+  const blobs = [...known.values()].map(({ id, size }) => ({ blob: id, size }))
+  const results = await deps.healer.heal(blobs, signal, ['agent'])
+  const healed = new Set(results.filter(({ from }) => from !== undefined).map(({ blob }) => blob))
+  return new Map([...known].filter(([, { id }]) => healed.has(id)))
 }

@@ -2,7 +2,7 @@
 import { mirrorError } from '../model/errors.ts'
 import type { ListedPackage } from '../model/package.ts'
 import type { VersionRecord } from '../model/version.ts'
-import type { FailedFile } from './packages.ts'
+import type { FailedFile } from './package-queue.ts'
 import type { Plan } from './plan.ts'
 
 export interface SyncOutcome {

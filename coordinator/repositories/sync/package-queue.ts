@@ -1,0 +1,82 @@
+/**
+ * The packages that a sync still has to fetch, and the results so far. All workers of one sync share
+ * it on one thread; no method reads before an await and writes after it.
+ */
+import type { MusterError } from '../../../shared/errors.ts'
+import type { BlobRecord } from '../model/blob.ts'
+import { type ChecksumKey, checksumKey } from '../model/checksum.ts'
+import { mirrorError } from '../model/errors.ts'
+import type { ListedPackage } from '../model/package.ts'
+import { isRetryable } from '../upstream/failure.ts'
+
+export interface FailedFile {
+  readonly file: string
+  readonly reason: string
+  /** The code of the error. */
+  readonly code: string
+}
+
+/**
+ * After this many failures in a row that a single file can't cause, the upstream counts as gone.
+ * Each of them has used up its retries.
+ */
+const GONE_AFTER = 5
+
+export class PackageQueue {
+  readonly #wanted: readonly ListedPackage[]
+  readonly #failed: { readonly wanted: ListedPackage; readonly failure: FailedFile }[] = []
+  readonly #fetched = new Map<ChecksumKey, BlobRecord>()
+  #next = 0
+  #bytes = 0
+  #unreachableInRow = 0
+
+  constructor(wanted: readonly ListedPackage[]) {
+    this.#wanted = wanted
+  }
+
+  /** The next package to fetch; undefined if there are no more, or if the upstream is gone. */
+  take(): ListedPackage | undefined {
+    if (this.#unreachableInRow >= GONE_AFTER) return undefined
+    const file = this.#wanted[this.#next]
+    if (file !== undefined) this.#next += 1
+    return file
+  }
+
+  addFetched({ checksum }: ListedPackage, blob: BlobRecord): void {
+    this.#fetched.set(checksumKey(checksum), blob)
+    this.#bytes += blob.size
+    this.#unreachableInRow = 0
+  }
+
+  addFailure(wanted: ListedPackage, error: MusterError): void {
+    this.#unreachableInRow = isOfUpstream(error) ? this.#unreachableInRow + 1 : 0
+    const failure = { file: wanted.href, reason: error.message, code: error.code }
+    this.#failed.push({ wanted, failure })
+  }
+
+  get fetched(): ReadonlyMap<ChecksumKey, BlobRecord> {
+    return this.#fetched
+  }
+
+  /** Bytes of the fetched packages. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get failed(): readonly { readonly wanted: ListedPackage; readonly failure: FailedFile }[] {
+    return this.#failed
+  }
+
+  get untried(): readonly ListedPackage[] {
+    return this.#wanted.slice(this.#next)
+  }
+}
+
+/**
+ * Whether the next file would fail as well: the upstream is silent, busy, or answers 5xx. A status
+ * such as 400 may be about one file.
+ */
+function isOfUpstream(error: MusterError): boolean {
+  if (error.exit !== 'unreachable') return false
+  return !mirrorError.is(error, 'mirror.status') || isRetryable(error)
+}
