@@ -76,7 +76,7 @@ export interface Snapshots {
   /** In the caller's transaction. @throws snapshot.exists */
   requireAbsent(tx: Kysely<Tables>, which: SnapshotId): Promise<void>
   /**
-   * Whether the snapshot was made after entry `index` of the log. If so, the operation of that entry
+   * Whether the snapshot was made after entry `index` of the log. If so, the operation of the entry
    * meant an earlier snapshot with this name.
    */
   isMadeAfter(snapshot: Snapshot, index: number): Promise<boolean>

@@ -1,6 +1,6 @@
 /**
- * The packages that a sync still has to fetch, and the results so far. All workers of one sync share
- * it on one thread; no method reads before an await and writes after it.
+ * The packages that a sync still has to fetch, and the results so far. All workers of a sync share
+ * it. Its methods are synchronous, so they can't interleave.
  */
 import type { MusterError } from '../../../shared/errors.ts'
 import type { BlobRecord } from '../model/blob.ts'

@@ -8,7 +8,7 @@ export interface SyncCounts {
   readonly bytes: number
 }
 
-/** Crash after this: the record stays `running`. {@link closeOpenRecords} closes it at the start. */
+/** Crash after this: the record stays open, and {@link closeOpenRecords} closes it at the start. */
 export async function openRecord(
   { query, clock }: Database,
   { id, repository }: { readonly id: string; readonly repository: string },

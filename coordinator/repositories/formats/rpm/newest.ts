@@ -1,8 +1,7 @@
 /**
- * The newest packages of a repository, as `dnf reposync --newest-only` takes them: outside of
- * modules the newest of each name and architecture; of each module stream its newest version, and
- * those of its versions that hold the newest build of one of its packages. So a package of one
- * stream never displaces the same package of another.
+ * Selects the newest packages of a repository as `dnf reposync --newest-only` does. Each module
+ * stream keeps its newest version, and its versions with the newest build of a package. Outside of
+ * modules the newest of each name and architecture is kept.
  */
 import { compareEvr } from '../../../../shared/packages/rpm-version.ts'
 import type { ModuleVersion } from './metadata/modules.ts'
@@ -14,23 +13,23 @@ export function newestPackages(
   modules: readonly ModuleVersion[],
 ): ListedPackage[] {
   const artifacts = new Set(modules.flatMap((each) => each.artifacts))
-  const plain: ListedPackage[] = []
-  const modular: Modular = new Map()
-  for (const each of listed) {
-    const name = nevra(each)
-    if (!artifacts.has(name)) plain.push(each)
-    else modular.set(name, [...(modular.get(name) ?? []), each])
-  }
-  const kept = new Set(latest(plain))
-  for (const versions of Map.groupBy(modules, (each) => each.stream).values())
-    for (const each of neededOf(versions, modular))
-      for (const artifact of each.artifacts)
-        for (const one of modular.get(artifact) ?? []) kept.add(one)
+  const isModular = (each: ListedPackage): boolean => artifacts.has(nevra(each))
+  const modular: Modular = Map.groupBy(listed.filter(isModular), nevra)
+  const streams = Map.groupBy(modules, (each) => each.stream).values()
+  const needed = [...streams].flatMap((versions) => neededOf(versions, modular))
+  const kept = new Set([
+    ...latest(listed.filter((each) => !isModular(each))),
+    ...needed.flatMap((version) => packagesOf(version.artifacts, modular)),
+  ])
   return listed.filter((each) => kept.has(each))
 }
 
-/** Listed packages that belong to a module, by what modules.yaml calls them. */
-type Modular = Map<string, ListedPackage[]>
+/** Listed packages that belong to a module, by their names in modules.yaml. */
+type Modular = ReadonlyMap<string, readonly ListedPackage[]>
+
+function packagesOf(artifacts: Iterable<string>, modular: Modular): ListedPackage[] {
+  return [...artifacts].flatMap((artifact) => modular.get(artifact) ?? [])
+}
 
 /** The versions of one stream that are kept. */
 function neededOf(versions: readonly ModuleVersion[], modular: Modular): ModuleVersion[] {
@@ -41,25 +40,22 @@ function neededOf(versions: readonly ModuleVersion[], modular: Modular): ModuleV
     for (const artifact of artifacts)
       if (version > (newestWith.get(artifact) ?? -1n)) newestWith.set(artifact, version)
   }
-  const numbers = new Set([newest])
-  for (const each of latest(
-    [...newestWith.keys()].flatMap((artifact) => modular.get(artifact) ?? []),
-  ))
-    numbers.add(newestWith.get(nevra(each)) as bigint)
+  const builds = latest(packagesOf(newestWith.keys(), modular))
+  const numbers = new Set([newest, ...builds.map((each) => newestWith.get(nevra(each)))])
   return versions.filter((each) => numbers.has(each.version))
 }
 
-/** The newest of each name and architecture; all that have the same version. */
+/** The newest packages of each name and architecture: all that have the same version. */
 function latest(packages: readonly ListedPackage[]): ListedPackage[] {
-  const best = new Map<string, ListedPackage[]>()
+  const best = new Map<string, { readonly newest: ListedPackage; readonly all: ListedPackage[] }>()
   for (const each of packages) {
     const key = `${each.name} ${each.arch}`
     const rivals = best.get(key)
-    const order = rivals === undefined ? 1 : compareEvr(each, rivals[0] as ListedPackage)
-    if (order > 0) best.set(key, [each])
-    else if (order === 0) rivals?.push(each)
+    const order = rivals === undefined ? 1 : compareEvr(each, rivals.newest)
+    if (order > 0) best.set(key, { newest: each, all: [each] })
+    else if (order === 0) rivals?.all.push(each)
   }
-  return [...best.values()].flat()
+  return [...best.values()].flatMap(({ all }) => all)
 }
 
 /** As modules.yaml writes it. */

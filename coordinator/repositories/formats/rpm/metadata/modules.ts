@@ -1,7 +1,7 @@
 /**
- * modules.yaml: which packages belong to which version of which module stream. Read as a stream,
- * document by document, because a distribution has thousands; only plain strings come out of it
- * (YAML's failsafe schema), so no tag makes anything, and stream `1.10` stays that.
+ * Reads modules.yaml: the packages of each version of each module stream. It is read as a stream of
+ * documents, because a distribution has thousands. YAML's failsafe schema yields only strings, so a
+ * stream `1.10` stays text.
  */
 import { parseDocument } from 'yaml'
 import { mirrorError } from '../../../model/errors.ts'
@@ -11,17 +11,17 @@ export interface ModuleVersion {
   /** `name:stream`. */
   readonly stream: string
   readonly version: bigint
-  /** Its packages: `name-epoch:version-release.arch`, the epoch always there. */
+  /** Its packages: `name-epoch:version-release.arch`, always with the epoch. */
   readonly artifacts: readonly string[]
 }
 
-/** The largest of RHEL 8 has 60 KiB; a parser builds some twenty times that of it. */
+/** The largest of RHEL 8 has 60 KiB. A parsed document needs about twenty times its size. */
 const MAX_DOCUMENT = 1024 * 1024
-/** RHEL 8 AppStream has some 1,500 documents. */
+/** RHEL 8 AppStream has about 1,500 documents. */
 const MAX_DOCUMENTS = 50_000
-/** Packages in all of them: they are held. */
+/** Packages of all documents together. They are held in memory. */
 const MAX_ARTIFACTS = 1_000_000
-/** RS-33: honest files have no alias at all. */
+/** RS-33: real files have no aliases. */
 const MAX_ALIASES = 100
 
 /** @throws `mirror.metadata` */
@@ -52,10 +52,7 @@ function refused(file: string, reason: string): Error {
   return mirrorError('mirror.metadata', { file, reason })
 }
 
-/**
- * The texts between document markers, which stand at the start of a line wherever they occur (YAML
- * 1.2 section 9.1).
- */
+/** The texts between document markers at the start of a line (YAML 1.2 section 9.1). */
 async function* splitDocuments(
   source: AsyncIterable<Uint8Array>,
   file: string,
@@ -85,7 +82,7 @@ function moduleVersion(text: string, refuse: (reason: string) => Error): ModuleV
     logLevel: 'silent',
     merge: false,
   })
-  if (document.errors.length > 0) throw refuse('it is no YAML')
+  if (document.errors.length > 0) throw refuse('it is not YAML')
   let content: unknown
   try {
     content = document.toJS({ maxAliasCount: MAX_ALIASES })
@@ -98,7 +95,7 @@ function moduleVersion(text: string, refuse: (reason: string) => Error): ModuleV
     field(data, 'stream'),
     field(data, 'version'),
   ]
-  // Without these it is a draft that no client looks at.
+  // Clients ignore a document without these fields.
   if (typeof name !== 'string' || typeof stream !== 'string' || typeof version !== 'string')
     return undefined
   if (!/^\d{1,20}$/.test(version))
@@ -111,7 +108,6 @@ function moduleVersion(text: string, refuse: (reason: string) => Error): ModuleV
 }
 
 function field(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-    ? (value as Record<string, unknown>)[key]
-    : undefined
+  if (typeof value !== 'object' || value === null) return undefined
+  return Object.getOwnPropertyDescriptor(value, key)?.value
 }

@@ -1,109 +1,132 @@
 /**
- * The packages of primary, filelists and other metadata as the publisher wrote them, character for
- * character: what a mirror that keeps some of them copies into metadata of its own. Parsed with the
- * same strictness as what is read from them, so that a copy is well-formed too.
+ * Copies packages of primary, filelists and other metadata, character for character, into metadata
+ * that this mirror writes. The input is parsed strictly, so a copy is well-formed too.
  */
 import { mirrorError } from '../../../model/errors.ts'
-import { createXmlReader } from './xml.ts'
+import { type Attributes, createXmlReader, type XmlHandlers, type XmlReader } from './xml.ts'
+
+export interface Root {
+  readonly kind: 'root'
+  readonly name: string
+  readonly attributes: Attributes
+}
 
 export type Piece =
-  | {
-      readonly kind: 'root'
-      readonly name: string
-      readonly attributes: Readonly<Record<string, string>>
-    }
-  /** `pkgid`: the attribute that filelists and other have; primary names the checksum inside. */
+  | Root
+  /** `pkgid`: the attribute in filelists and other. Primary has the checksum in an element. */
   | { readonly kind: 'package'; readonly pkgid: string; readonly text: string }
 
 /**
- * One package, and what stands between two, in characters. The file list of a package with 100,000
- * files has 8 million.
+ * The largest package, or text between two packages, in characters. A package with 100,000 files
+ * has a file list of 8 million.
  */
 const MAX_PIECE = 32 * 1024 * 1024
 
-/** The root element, then every package in the order of the file. @throws `mirror.metadata` */
+/** The root element, then every package in the order of the file. @throws mirror.metadata */
 export async function* packagePieces(
   source: AsyncIterable<Uint8Array>,
   file: string,
 ): AsyncGenerator<Piece> {
-  const ready: Piece[] = []
-  // The text from `heldFrom` on that may still be needed: from the start of a package, or from the
-  // end of the tag before.
-  let held = ''
-  let heldFrom = 0
-  let lastEnd = 0
-  let start: number | undefined
-  let pkgid = ''
-  const reader = createXmlReader(file, {
-    decoded(text) {
-      held += text
-    },
-    open(name, attributes, depth) {
-      lastEnd = reader.position()
-      if (depth === 1) ready.push({ kind: 'root', name, attributes: { ...attributes } })
-      if (depth !== 2 || name !== 'package') return
-      // No `<` can stand inside a tag, so the last one is its own.
-      start = heldFrom + held.lastIndexOf('<', lastEnd - 1 - heldFrom)
-      pkgid = attributes['pkgid'] ?? ''
-    },
-    close(_name, depth) {
-      lastEnd = reader.position()
-      if (depth !== 2 || start === undefined) return
-      ready.push({ kind: 'package', pkgid, text: held.slice(start - heldFrom, lastEnd - heldFrom) })
-      start = undefined
-    },
-  })
+  const pieces = new PieceCutter(file)
   for await (const bytes of source) {
-    reader.write(bytes)
-    const needed = start ?? lastEnd
-    held = held.slice(needed - heldFrom)
-    heldFrom = needed
-    if (held.length > MAX_PIECE)
+    pieces.write(bytes)
+    yield* pieces.ready.splice(0)
+  }
+  pieces.end()
+  yield* pieces.ready.splice(0)
+}
+
+/** Cuts the texts of packages out of a document. */
+class PieceCutter implements XmlHandlers {
+  readonly ready: Piece[] = []
+  readonly #file: string
+  readonly #reader: XmlReader
+  /** The text from `#heldFrom` on, which may still be needed. */
+  #held = ''
+  #heldFrom = 0
+  /** The end of the last tag. */
+  #lastEnd = 0
+  /** The start of the open package. */
+  #start: number | undefined
+  #pkgid = ''
+
+  constructor(file: string) {
+    this.#file = file
+    this.#reader = createXmlReader(file, this)
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#reader.write(bytes)
+    const needed = this.#start ?? this.#lastEnd
+    this.#held = this.#held.slice(needed - this.#heldFrom)
+    this.#heldFrom = needed
+    if (this.#held.length > MAX_PIECE)
       throw mirrorError('mirror.metadata', {
-        file,
+        file: this.#file,
         reason: `what it says of one package is longer than ${MAX_PIECE} characters`,
       })
-    yield* ready.splice(0)
   }
-  reader.end()
-  yield* ready.splice(0)
+
+  end(): void {
+    this.#reader.end()
+  }
+
+  decoded(text: string): void {
+    this.#held += text
+  }
+
+  open(name: string, attributes: Attributes, depth: number): void {
+    this.#lastEnd = this.#reader.position()
+    if (depth === 1) this.ready.push({ kind: 'root', name, attributes: { ...attributes } })
+    if (depth !== 2 || name !== 'package') return
+    // A tag contains no `<`, so the last one before its end begins it.
+    const before = this.#lastEnd - 1 - this.#heldFrom
+    this.#start = this.#heldFrom + this.#held.lastIndexOf('<', before)
+    this.#pkgid = attributes['pkgid'] ?? ''
+  }
+
+  close(_name: string, depth: number): void {
+    this.#lastEnd = this.#reader.position()
+    if (depth !== 2 || this.#start === undefined) return
+    const text = this.#held.slice(this.#start - this.#heldFrom, this.#lastEnd - this.#heldFrom)
+    this.ready.push({ kind: 'package', pkgid: this.#pkgid, text })
+    this.#start = undefined
+  }
 }
 
 /** A document to copy packages from. */
 export interface PackageSource {
-  /** What errors call it. */
+  /** Its name in errors. */
   readonly file: string
   bytes(): AsyncIterable<Uint8Array>
-  /** `index`: its number among the packages of the document, from 0. */
+  /** `index`: the number of the package in the document, from 0. */
   keep(index: number, pkgid: string): boolean
 }
 
 /**
  * One document with the kept packages of several, in their order, under the root element of the
  * first.
- * @param count - how many packages that is; another number is refused, because the root element
- * says it before they come
- * @throws `mirror.metadata`
+ * @param count - the number of kept packages, which the root element contains
+ * @throws mirror.metadata, also if the sources have another number
  */
 export async function* joinPackages(
   sources: readonly PackageSource[],
   count: number,
 ): AsyncGenerator<string> {
-  let root: Extract<Piece, { kind: 'root' }> | undefined
+  let root: Root | undefined
   let written = 0
   for (const source of sources) {
-    const refuse = (reason: string): Error =>
-      mirrorError('mirror.metadata', { file: source.file, reason })
     let index = 0
     for await (const piece of packagePieces(source.bytes(), source.file)) {
-      if (piece.kind === 'root') {
-        if (root === undefined) yield startOf(piece, count)
-        else requireSameNames(root, piece, refuse)
-        root ??= piece
-      } else if (source.keep(index++, piece.pkgid)) {
+      if (piece.kind === 'package') {
+        if (!source.keep(index++, piece.pkgid)) continue
         written += 1
         yield `${piece.text}\n`
+        continue
       }
+      if (root === undefined) yield startOf(piece, count)
+      else requireSameNames(root, piece, source.file)
+      root ??= piece
     }
   }
   if (root === undefined || written !== count)
@@ -114,19 +137,16 @@ export async function* joinPackages(
   yield `</${root.name}>\n`
 }
 
-function startOf(root: Extract<Piece, { kind: 'root' }>, count: number): string {
+function startOf(root: Root, count: number): string {
   const attributes = Object.entries({ ...root.attributes, packages: String(count) }).map(
     ([name, value]) => ` ${name}="${escapeXml(value)}"`,
   )
   return `<?xml version="1.0" encoding="UTF-8"?>\n<${root.name}${attributes.join('')}>\n`
 }
 
-/** Copied text means the same only where the prefixes in it do. */
-function requireSameNames(
-  first: Extract<Piece, { kind: 'root' }>,
-  other: Extract<Piece, { kind: 'root' }>,
-  refuse: (reason: string) => Error,
-): void {
+/** The prefixes in copied text must have the same meaning in both documents. */
+function requireSameNames(first: Root, other: Root, file: string): void {
+  const refuse = (reason: string): Error => mirrorError('mirror.metadata', { file, reason })
   if (first.name !== other.name)
     throw refuse(`its root element is ${other.name.slice(0, 40)}, not ${first.name.slice(0, 40)}`)
   for (const [name, value] of Object.entries(other.attributes))
@@ -134,7 +154,7 @@ function requireSameNames(
       throw refuse(`its namespaces are not those of the other version`)
 }
 
-/** For text and for attributes in double quotes. */
+/** Escapes text, and attributes in double quotes. */
 export function escapeXml(text: string): string {
   return text
     .replaceAll('&', '&amp;')

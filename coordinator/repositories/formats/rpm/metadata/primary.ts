@@ -1,29 +1,22 @@
 /**
- * primary.xml: every package of a repository with its name, version, checksum, size and place. Read
- * as a stream; one package is held at a time. What is yielded has been checked, so nothing
- * downstream meets a path or checksum that could do harm.
+ * Reads primary.xml: every package of a repository with its name, version, checksum, size and path.
+ * It is read as a stream, one package at a time. Paths and checksums of the results are checked.
  */
 import { mirrorError } from '../../../model/errors.ts'
 import { parseChecksum } from '../../../model/checksum.ts'
 import { type Href, parseHref } from '../../../model/href.ts'
 import type { ListedPackage } from '../../../model/package.ts'
-import { createXmlReader } from './xml.ts'
+import { type Attributes, createXmlReader, type XmlHandlers } from './xml.ts'
 
 /**
- * Three times the largest public repository (Fedora everything: 75,000). A sync holds all of them,
- * at 1.3 KB each.
+ * Three times the largest public repository (Fedora everything: 75,000). A sync holds all of them
+ * in memory, 1.3 KB each.
  */
 export const MAX_PACKAGES = 250_000
-/**
- * RPM's own bound of a package file (its size tag was 32 bits for most of its life); no real one
- * comes near.
- */
+/** Much larger than every real package. RPM's size tag had 32 bits for a long time. */
 export const MAX_PACKAGE_BYTES = 64 * 1024 ** 3
 
-/**
- * The elements of a package that are read, each at most once; what else a package says is passed
- * over and never held.
- */
+/** The elements of a package that are read, each at most once. All others are skipped. */
 const READ = new Set([
   'name',
   'arch',
@@ -37,7 +30,7 @@ const READ = new Set([
 
 interface Draft {
   /** Texts of the elements in {@link READ} that are closed. */
-  texts: Map<string, string>
+  readonly texts: Map<string, string>
   checksumKind: string | undefined
   version: Readonly<Record<string, string>>
   size: string | undefined
@@ -48,80 +41,101 @@ interface Draft {
 
 /**
  * Reads decompressed primary metadata.
- * @param file - what errors call it
- * @throws `mirror.metadata` at the first package that can't be accepted; everything yielded before
- * stands
+ * @param file - its name in errors
+ * @throws mirror.metadata at the first package that is rejected; those before it stay valid
  */
 export async function* readPrimary(
   source: AsyncIterable<Uint8Array>,
   file: string,
 ): AsyncGenerator<ListedPackage> {
-  const ready: ListedPackage[] = []
-  let count = 0
-  let draft: Draft | undefined
-  let text = ''
-  // Whether the innermost open element is one that is read.
-  let reading = false
-  const refuse = (reason: string): Error => mirrorError('mirror.metadata', { file, reason })
-  const isRead = (name: string, depth: number): boolean =>
-    READ.has(name) && depth === (name === 'rpm:sourcerpm' ? 4 : 3)
-  const reader = createXmlReader(file, {
-    open(name, attributes, depth) {
-      text = ''
-      reading = draft !== undefined && isRead(name, depth)
-      if (depth === 1 && name !== 'metadata')
-        throw refuse(`its root element is ${name.slice(0, 40)}, not metadata; is this a web page?`)
-      if (depth === 2) {
-        if (name !== 'package') return
-        count += 1
-        if (count > MAX_PACKAGES) throw refuse(`it lists more than ${MAX_PACKAGES} packages`)
-        if (attributes.type !== undefined && attributes.type !== 'rpm')
-          throw refuse(
-            `package ${count} has type ${JSON.stringify(attributes.type.slice(0, 20))}, not rpm`,
-          )
-        draft = {
-          texts: new Map(),
-          checksumKind: undefined,
-          version: {},
-          size: undefined,
-          buildTime: undefined,
-          href: undefined,
-          base: undefined,
-        }
-      } else if (depth === 3 && draft !== undefined) readElement(draft, name, attributes)
-    },
-    text(part) {
-      if (reading) text += part
-    },
-    close(name, depth) {
-      if (draft === undefined) return
-      if (isRead(name, depth)) {
-        if (draft.texts.has(name)) throw refuse(`package ${count} has two ${name} elements`)
-        draft.texts.set(name, text)
-      }
-      if (depth === 2) {
-        ready.push(
-          finish(draft, (reason) => refuse(`package ${count}${nameFor(draft)}: ${reason}`)),
-        )
-        draft = undefined
-      }
-      text = ''
-      reading = false
-    },
-  })
+  const packages = new PrimaryReader(file)
+  const reader = createXmlReader(file, packages)
   for await (const bytes of source) {
     reader.write(bytes)
-    yield* ready.splice(0)
+    yield* packages.ready.splice(0)
   }
   reader.end()
-  yield* ready.splice(0)
+  yield* packages.ready.splice(0)
 }
 
-function readElement(
-  draft: Draft,
-  name: string,
-  attributes: Readonly<Record<string, string>>,
-): void {
+/** Builds packages from the events of the XML reader. */
+class PrimaryReader implements XmlHandlers {
+  readonly ready: ListedPackage[] = []
+  readonly #file: string
+  #count = 0
+  #draft: Draft | undefined
+  #text = ''
+  /** Whether the innermost open element is read. */
+  #isReading = false
+
+  constructor(file: string) {
+    this.#file = file
+  }
+
+  open(name: string, attributes: Attributes, depth: number): void {
+    this.#text = ''
+    this.#isReading = this.#draft !== undefined && isRead(name, depth)
+    if (depth === 1 && name !== 'metadata')
+      throw this.#refuse(
+        `its root element is ${name.slice(0, 40)}, not metadata; is this a web page?`,
+      )
+    if (depth === 2 && name === 'package') this.#draft = this.#startPackage(attributes)
+    if (depth === 3 && this.#draft !== undefined) readElement(this.#draft, name, attributes)
+  }
+
+  text(part: string): void {
+    if (this.#isReading) this.#text += part
+  }
+
+  close(name: string, depth: number): void {
+    const draft = this.#draft
+    if (draft === undefined) return
+    if (isRead(name, depth)) {
+      if (draft.texts.has(name))
+        throw this.#refuse(`package ${this.#count} has two ${name} elements`)
+      draft.texts.set(name, this.#text)
+    }
+    if (depth === 2) {
+      this.ready.push(finish(draft, (reason) => this.#refusePackage(draft, reason)))
+      this.#draft = undefined
+    }
+    this.#text = ''
+    this.#isReading = false
+  }
+
+  #startPackage({ type }: Attributes): Draft {
+    this.#count += 1
+    if (this.#count > MAX_PACKAGES)
+      throw this.#refuse(`it lists more than ${MAX_PACKAGES} packages`)
+    if (type !== undefined && type !== 'rpm')
+      throw this.#refuse(
+        `package ${this.#count} has type ${JSON.stringify(type.slice(0, 20))}, not rpm`,
+      )
+    return {
+      texts: new Map(),
+      checksumKind: undefined,
+      version: {},
+      size: undefined,
+      buildTime: undefined,
+      href: undefined,
+      base: undefined,
+    }
+  }
+
+  #refusePackage(draft: Draft, reason: string): Error {
+    return this.#refuse(`package ${this.#count}${nameFor(draft)}: ${reason}`)
+  }
+
+  #refuse(reason: string): Error {
+    return mirrorError('mirror.metadata', { file: this.#file, reason })
+  }
+}
+
+function isRead(name: string, depth: number): boolean {
+  return READ.has(name) && depth === (name === 'rpm:sourcerpm' ? 4 : 3)
+}
+
+function readElement(draft: Draft, name: string, attributes: Attributes): void {
   if (name === 'version') draft.version = attributes
   else if (name === 'checksum') draft.checksumKind = attributes.type
   else if (name === 'size') draft.size = attributes.package
@@ -132,60 +146,72 @@ function readElement(
   }
 }
 
-function nameFor(draft: Draft | undefined): string {
-  const name = draft?.texts.get('name')
+function nameFor(draft: Draft): string {
+  const name = draft.texts.get('name')
   return name === undefined ? '' : ` (${JSON.stringify(name.slice(0, 80)).slice(1, -1)})`
 }
 
-/**
- * Printable, without blanks and slashes: rpm's own rule for a NEVRA is narrower, its file names are
- * not.
- */
+/** Printable, without blanks and slashes. rpm's rule for a NEVRA is narrower. */
 const WORD = /^[^\s/\p{C}]{1,255}$/u
 
-function finish(draft: Draft, refuse: (reason: string) => Error): ListedPackage {
-  const word = (what: string, value: string | undefined): string => {
-    if (value === undefined || !WORD.test(value))
-      throw refuse(`its ${what} is ${JSON.stringify((value ?? '').slice(0, 80))}`)
-    return value
-  }
-  const epoch =
-    draft.version.epoch === undefined || draft.version.epoch === '' ? '0' : draft.version.epoch
-  if (!/^\d{1,10}$/.test(epoch)) throw refuse(`its epoch is ${JSON.stringify(epoch.slice(0, 20))}`)
-  const checksum = parseChecksum(draft.checksumKind, draft.texts.get('checksum') ?? '')
+type Refuse = (reason: string) => Error
+
+function finish(draft: Draft, refuse: Refuse): ListedPackage {
+  const { texts, version, base } = draft
+  const checksum = parseChecksum(draft.checksumKind, texts.get('checksum') ?? '')
   if ('reason' in checksum) throw refuse(checksum.reason)
-  if (
-    draft.size === undefined ||
-    !/^\d{1,15}$/.test(draft.size) ||
-    Number(draft.size) > MAX_PACKAGE_BYTES
-  )
-    throw refuse(`its size is ${JSON.stringify((draft.size ?? '').slice(0, 20))}`)
-  if (draft.base !== undefined && draft.base !== '')
+  if (base !== undefined && base !== '')
     throw refuse(
       'it lies at another place (xml:base), where our credentials and checks do not reach',
     )
-  const href = parseHref(draft.href ?? '')
-  if ('reason' in href) throw refuse(href.reason)
-  if (href.href.startsWith('repodata/')) throw refuse('its path is among the repository metadata')
-  const buildTime = Number(draft.buildTime ?? '0')
   return {
-    name: own(word('name', draft.texts.get('name'))),
-    arch: own(word('architecture', draft.texts.get('arch'))),
-    epoch: Number(epoch),
-    version: own(word('version', draft.version.ver)),
-    release: own(word('release', draft.version.rel)),
-    checksum: { kind: checksum.checksum.kind, value: own(checksum.checksum.value) },
-    size: Number(draft.size),
-    href: own(href.href) as Href,
-    source: own((draft.texts.get('rpm:sourcerpm') ?? '').slice(0, 512)),
-    buildTime: Number.isSafeInteger(buildTime) && buildTime > 0 ? buildTime : 0,
+    name: wordOf('name', texts.get('name'), refuse),
+    arch: wordOf('architecture', texts.get('arch'), refuse),
+    epoch: epochOf(version.epoch, refuse),
+    version: wordOf('version', version.ver, refuse),
+    release: wordOf('release', version.rel, refuse),
+    checksum: { kind: checksum.checksum.kind, value: ownCopy(checksum.checksum.value) },
+    size: sizeOf(draft.size, refuse),
+    href: hrefOf(draft.href, refuse),
+    source: ownCopy((texts.get('rpm:sourcerpm') ?? '').slice(0, 512)),
+    buildTime: buildTimeOf(draft.buildTime),
   }
 }
 
+function wordOf(what: string, value: string | undefined, refuse: Refuse): string {
+  if (value === undefined || !WORD.test(value))
+    throw refuse(`its ${what} is ${JSON.stringify((value ?? '').slice(0, 80))}`)
+  return ownCopy(value)
+}
+
+function epochOf(value: string | undefined, refuse: Refuse): number {
+  if (value === undefined || value === '') return 0
+  if (!/^\d{1,10}$/.test(value)) throw refuse(`its epoch is ${JSON.stringify(value.slice(0, 20))}`)
+  return Number(value)
+}
+
+function sizeOf(value: string | undefined, refuse: Refuse): number {
+  if (value === undefined || !/^\d{1,15}$/.test(value) || Number(value) > MAX_PACKAGE_BYTES)
+    throw refuse(`its size is ${JSON.stringify((value ?? '').slice(0, 20))}`)
+  return Number(value)
+}
+
+function hrefOf(value: string | undefined, refuse: Refuse): Href {
+  const parsed = parseHref(value ?? '')
+  if ('reason' in parsed) throw refuse(parsed.reason)
+  if (parsed.href.startsWith('repodata/')) throw refuse('its path is among the repository metadata')
+  return ownCopy(parsed.href)
+}
+
+function buildTimeOf(value: string | undefined): number {
+  const seconds = Number(value ?? '0')
+  return Number.isSafeInteger(seconds) && seconds > 0 ? seconds : 0
+}
+
 /**
- * A copy with memory of its own. What a parser cuts out of its input keeps all of that input alive:
+ * A copy with separate memory. A part of the parser's input would keep all of the input in memory:
  * 100 MB for a large repository.
  */
-function own(text: string): string {
-  return Buffer.from(text, 'utf8').toString('utf8')
+function ownCopy<T extends string>(text: T): T {
+  return Buffer.from(text, 'utf8').toString('utf8') as T
 }

@@ -1,28 +1,34 @@
-/**
- * Writes a repomd.xml, for metadata of our own; what {@link readRepomd} reads of it is what was
- * given.
- */
+/** Writes a repomd.xml. {@link readRepomd} returns what was written. */
+import type { Checksum } from '../../../model/checksum.ts'
 import { escapeXml } from './package-xml.ts'
-import type { Repomd } from './repomd.ts'
+import type { Repomd, RepomdRecord } from './repomd.ts'
 
 export function repomdText({ revision, records }: Repomd): string {
-  const data = records.map((record) => {
-    const { type, href, checksum, openChecksum, timestamp, size, openSize } = record
-    const rows = [
-      `<checksum type="${checksum.kind}">${checksum.value}</checksum>`,
-      ...(openChecksum === undefined
-        ? []
-        : [`<open-checksum type="${openChecksum.kind}">${openChecksum.value}</open-checksum>`]),
-      `<location href="${escapeXml(href)}"/>`,
-      ...(timestamp === undefined ? [] : [`<timestamp>${timestamp}</timestamp>`]),
-      ...(size === undefined ? [] : [`<size>${size}</size>`]),
-      ...(openSize === undefined ? [] : [`<open-size>${openSize}</open-size>`]),
-    ]
-    return `  <data type="${escapeXml(type)}">\n${rows.map((row) => `    ${row}\n`).join('')}  </data>\n`
-  })
   return `<?xml version="1.0" encoding="UTF-8"?>
 <repomd xmlns="http://linux.duke.edu/metadata/repo" xmlns:rpm="http://linux.duke.edu/metadata/rpm">
   <revision>${escapeXml(revision)}</revision>
-${data.join('')}</repomd>
+${records.map(dataText).join('')}</repomd>
 `
+}
+
+function dataText(record: RepomdRecord): string {
+  const { type, href, checksum, openChecksum, timestamp, size, openSize } = record
+  const rows = [
+    checksumText('checksum', checksum),
+    openChecksum === undefined ? undefined : checksumText('open-checksum', openChecksum),
+    `<location href="${escapeXml(href)}"/>`,
+    numberText('timestamp', timestamp),
+    numberText('size', size),
+    numberText('open-size', openSize),
+  ]
+  const lines = rows.filter((row) => row !== undefined).map((row) => `    ${row}\n`)
+  return `  <data type="${escapeXml(type)}">\n${lines.join('')}  </data>\n`
+}
+
+function checksumText(element: string, { kind, value }: Checksum): string {
+  return `<${element} type="${kind}">${value}</${element}>`
+}
+
+function numberText(element: string, value: number | undefined): string | undefined {
+  return value === undefined ? undefined : `<${element}>${value}</${element}>`
 }

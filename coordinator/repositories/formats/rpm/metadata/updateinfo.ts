@@ -1,17 +1,14 @@
-/**
- * updateinfo.xml: the advisories of a repository, by id (RHSA-2026:0001). Read as a stream;
- * everything else in it is passed over.
- */
+/** Reads the ids of advisories (RHSA-2026:0001) from updateinfo.xml, as a stream. */
 import { mirrorError } from '../../../model/errors.ts'
 import { createXmlReader } from './xml.ts'
 
-/** Red Hat has published some 10,000 for one release. */
+/** Red Hat has published about 10,000 for one release. */
 export const MAX_ADVISORIES = 200_000
 const ID = /^[A-Za-z0-9][A-Za-z0-9:._+-]{0,127}$/
 
 /**
- * Ids in the order of the file. Throws `mirror.metadata`; an advisory without a usable id is left
- * out.
+ * Ids in the order of the file, without advisories that have no valid id.
+ * @throws mirror.metadata
  */
 export async function readAdvisoryIds(
   source: AsyncIterable<Uint8Array>,
