@@ -34,6 +34,8 @@ export interface Source {
 export interface Import {
   /** As written: `node:fs`, `zod`, `../errors.ts`. */
   readonly specifier: string
+  /** The line where the import begins. */
+  readonly line: number
   /** The npm package, if it is neither relative nor part of Node. */
   readonly package: string | undefined
   /** The project's file, relative to the root. */
@@ -89,6 +91,7 @@ export function importsOf({ path, code }: Pick<Source, 'path' | 'code'>): Import
       .join('/')
     return {
       specifier,
+      line: code.slice(0, match.index).split('\n').length,
       package: npm ? name : undefined,
       file: relativeFile,
       typeOnly: match[1] !== undefined,

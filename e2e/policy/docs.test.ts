@@ -20,6 +20,7 @@ import { ENTRY_TYPES } from '../../shared/audit/entry.ts'
 import { KINDS, kindRow } from '../../shared/trust/kinds.ts'
 import { allErrors } from '../../tools/docs-errors.ts'
 import { root, sources } from '../../tools/sources.ts'
+import { assertNone, placeOf } from './findings.ts'
 
 /** Written documents and generated ones, whose texts come from tables of the code. */
 const DOCUMENTS = [
@@ -36,11 +37,20 @@ const PROJECT_PATH = new RegExp(
     '/[\\w./<>*…-]*$',
 )
 
+interface Named {
+  readonly code: string
+  /** `path:line`. */
+  readonly place: string
+}
+
 /** Texts between backticks, outside of fenced blocks. */
-function inlineCode(text: string): string[] {
-  return [...text.replace(/^```.*?^```/gms, '').matchAll(/`([^`\n]+)`/g)].map(
-    (match) => match[1] as string,
-  )
+function inlineCode({ path, text }: { path: string; text: string }): Named[] {
+  // Blocks are blanked, so that lines keep their numbers.
+  const prose = text.replace(/^```.*?^```/gms, (block) => block.replaceAll(/[^\n]/g, ' '))
+  return [...prose.matchAll(/`([^`\n]+)`/g)].map((match) => ({
+    code: match[1] as string,
+    place: placeOf({ path }, prose, match.index),
+  }))
 }
 
 test('policy: every project path in a document or a comment exists', () => {
@@ -48,18 +58,19 @@ test('policy: every project path in a document or a comment exists', () => {
     if (!/[<*…]/.test(path)) return existsSync(join(root, path))
     return globSync(path.replaceAll(/<[^>]*>|…/g, '*'), { cwd: root }).length > 0
   }
-  const named = DOCUMENTS.flatMap(({ path, text }) =>
-    inlineCode(text).map((code) => ({ path, code })),
-  ).filter(({ code }) => PROJECT_PATH.test(code))
+  const named = DOCUMENTS.flatMap(inlineCode).filter(({ code }) => PROJECT_PATH.test(code))
   assert.ok(named.length > 100, `${named.length} paths were found`)
   const comments = sources().flatMap(({ path, text }) =>
-    [...text.matchAll(/\bdocs\/[A-Z]+\.md\b/g)].map((match) => ({ path, code: match[0] })),
+    [...text.matchAll(/\bdocs\/[A-Z]+\.md\b/g)].map((match) => ({
+      code: match[0],
+      place: placeOf({ path }, text, match.index),
+    })),
   )
-  assert.deepEqual(
+  assertNone(
     [...named, ...comments]
       .filter(({ code }) => !exists(code))
-      .map(({ path, code }) => `${path}: ${code}`),
-    [],
+      .map(({ place, code }) => `${place}: ${code} does not exist`),
+    'name the path of today',
   )
 })
 
@@ -77,17 +88,18 @@ function anchors(text: string): Set<string> {
 
 test('policy: every link between documents leads to an existing page and heading', () => {
   const broken = DOCUMENTS.flatMap(({ path, text }) =>
-    [...text.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link = '']) => {
+    [...text.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(({ 1: link = '', index }) => {
+      const found = [`${placeOf({ path }, text, index)}: ${link}`]
       if (/^[a-z]+:/.test(link)) return []
       const [file = '', anchor] = link.split('#')
       const target = file === '' ? path : normalize(join(dirname(path), file))
-      if (!existsSync(join(root, target))) return [`${path}: ${link}`]
+      if (!existsSync(join(root, target))) return found
       if (anchor === undefined || anchors(readFileSync(join(root, target), 'utf8')).has(anchor))
         return []
-      return [`${path}: ${link}`]
+      return found
     }),
   )
-  assert.deepEqual(broken, [])
+  assertNone(broken, 'name a page and a heading that exist')
 })
 
 /**
@@ -135,7 +147,9 @@ async function faultOf(line: string): Promise<string | undefined> {
 test('policy: every command and flag in a document exists', async () => {
   const shown = DOCUMENTS.filter(({ path }) => path !== 'docs/ERRORS.md').flatMap(
     ({ path, text }) => {
-      const inline = inlineCode(text).filter((code) => /^(bin\/)?muster [a-z]/.test(code))
+      const inline = inlineCode({ path, text })
+        .map(({ code }) => code)
+        .filter((code) => /^(bin\/)?muster [a-z]/.test(code))
       const fenced = [...text.matchAll(/^```(?:console|sh|text|ini)\n(.*?)^```/gms)].flatMap(
         ([, block = '']) => block.split('\n'),
       )
@@ -191,24 +205,21 @@ test('policy: every error code in a document is declared', async () => {
   const areas = new Set([...errors.keys()].map((code) => code.split('.')[0]))
   // Words with a dot that aren't error codes: methods, verbs, events.
   const others = new Set<string>([...Object.keys(VERBS), ...Object.keys(control.methods)])
-  const named = DOCUMENTS.filter(({ path }) => !path.startsWith('protocols/')).flatMap(
-    ({ path, text }) =>
-      inlineCode(text)
-        .filter(
-          (code) =>
-            /^[a-z-]+\.[a-z-]+$/.test(code) &&
-            areas.has(code.split('.')[0]) &&
-            !others.has(code) &&
-            !/\.(example|md|ts|db|json|yaml|sock|log|lock|repo)$/.test(code),
-        )
-        .map((code) => ({ path, code })),
-  )
+  const named = DOCUMENTS.filter(({ path }) => !path.startsWith('protocols/'))
+    .flatMap(inlineCode)
+    .filter(
+      ({ code }) =>
+        /^[a-z-]+\.[a-z-]+$/.test(code) &&
+        areas.has(code.split('.')[0]) &&
+        !others.has(code) &&
+        !/\.(example|md|ts|db|json|yaml|sock|log|lock|repo)$/.test(code),
+    )
   const configured = written('docs/CONFIG.md')
-  assert.deepEqual(
+  assertNone(
     named
       .filter(({ code }) => !errors.has(code) && !configured.includes(`| \`${code}\` |`))
-      .map(({ path, code }) => `${path}: ${code}`),
-    [],
+      .map(({ place, code }) => `${place}: ${code} is not declared`),
+    'name a code of docs/ERRORS.md',
   )
 })
 

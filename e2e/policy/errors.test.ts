@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { allErrors, errorTables, renderErrors } from '../../tools/docs-errors.ts'
 import { root, sources } from '../../tools/sources.ts'
+import { assertNone } from './findings.ts'
 
 test('policy: every error code is documented', async () => {
   const page = readFileSync(join(root, 'docs/ERRORS.md'), 'utf8')
@@ -87,11 +88,9 @@ test('policy: codes of errors are compared by their tables, never as text', asyn
       !isTest && folder !== 'e2e' && folder !== 'bench' && !tables.has(path),
   )
   const found = looked.flatMap(({ path, code }) =>
-    retyped(code, declared).map(
-      ({ name, line }) => `${path}:${line}: ${name}; compare with is() of the table of its errors`,
-    ),
+    retyped(code, declared).map(({ name, line }) => `${path}:${line}: ${name} as text`),
   )
-  assert.deepEqual(found, [], found.join('\n'))
+  assertNone(found, 'compare with is() of the table of its errors')
   for (const code of [
     "error.code === 'protocol.busy'",
     "const BUSY = 'protocol.busy'",

@@ -4,6 +4,7 @@ import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { root, sources } from '../../tools/sources.ts'
+import { assertNone } from './findings.ts'
 
 const MAX_LINES = 400
 /** A test file is a list: each test is read separately. */
@@ -24,9 +25,9 @@ test('policy: every file begins with a header comment', () => {
   const bare = sources().filter(
     ({ path, text }) => !path.endsWith('.test.ts') && (headerOf(text)?.length ?? 0) < MIN_HEADER,
   )
-  assert.deepEqual(
-    bare.map(({ path }) => path),
-    [],
+  assertNone(
+    bare.map(({ path }) => `${path}:1: no header`),
+    'begin with a comment that states what the module guarantees',
   )
 })
 
@@ -42,12 +43,12 @@ test('policy: no code is outside the reach of these policies', () => {
     'tools/package-bin.mjs',
     'tools/run.mjs',
   ])
-  assert.deepEqual(
+  assertNone(
     found.filter(
       (path) =>
         !known.has(path) && !path.endsWith('.as.ts') && !path.startsWith('e2e/policy/fixtures/'),
     ),
-    [],
+    'write TypeScript in a folder of FOLDERS (tools/sources.ts)',
   )
 })
 
@@ -67,13 +68,9 @@ test('policy: a file of more than 400 lines states its reason', () => {
       text.split('\n').length - 1 > (path.endsWith('.test.ts') ? MAX_TEST_LINES : MAX_LINES) &&
       !REASON.test(headerOf(text) ?? ''),
   )
-  assert.deepEqual(
-    long.map(
-      ({ path, text }) =>
-        `${path}: ${text.split('\n').length - 1} lines; ` +
-        'split it, or let its header say "One file because …"',
-    ),
-    [],
+  assertNone(
+    long.map(({ path, text }) => `${path}:1: ${text.split('\n').length - 1} lines`),
+    'split it, or give the reason in its header: "One file because …"',
   )
 })
 
@@ -83,9 +80,9 @@ test('policy: no files named utils or helpers, and no files of re-exports only',
       /(^|\/)(utils?|helpers?|common|misc|shared)\.ts$/.test(path) ||
       /\/(utils?|helpers?|common|misc)\//.test(path),
   )
-  assert.deepEqual(
-    drawers.map(({ path }) => path),
-    [],
+  assertNone(
+    drawers.map(({ path }) => `${path}:1: a drawer`),
+    'name the file by its one subject',
   )
   const barrels = sources().filter(
     ({ code }) =>
@@ -98,9 +95,9 @@ test('policy: no files named utils or helpers, and no files of re-exports only',
             /^\s*(export\s+(type\s+)?(\*|\{[^}]*\})[^;]*from\s|\}\s*from\s|[\w\s,]+$)/.test(line),
         ),
   )
-  assert.deepEqual(
-    barrels.map(({ path }) => path),
-    [],
+  assertNone(
+    barrels.map(({ path }) => `${path}:1: only re-exports`),
+    'import from the files themselves',
   )
 })
 
@@ -113,7 +110,7 @@ test('policy: every protocol has the same five files', () => {
       .filter((file) => !existsSync(join(root, 'protocols', name, file)))
       .map((file) => `protocols/${name}/${file}`),
   )
-  assert.deepEqual(missing, [])
+  assertNone(missing, 'write the missing files of the protocol')
 })
 
 test('policy: no TODO comments', () => {
@@ -126,5 +123,5 @@ test('policy: no TODO comments', () => {
           : [],
       ),
   )
-  assert.deepEqual(later, [])
+  assertNone(later, 'do it, or file an issue')
 })

@@ -7,6 +7,7 @@ import { globSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { test } from 'node:test'
 import { importsOf, root, type Source, source, sources } from '../../tools/sources.ts'
+import { assertNone, placeOf } from './findings.ts'
 
 const product = sources().filter(({ isTest }) => !isTest)
 
@@ -62,19 +63,18 @@ const RULES = {
   },
 } as const satisfies Readonly<Record<string, Rule>>
 
-/** `path:line: found; advice` of each finding outside of the allowed places. */
+/** `path:line: found` of each finding outside of the allowed places. */
 function findings(rule: Rule, { path, code }: Pick<Source, 'path' | 'code'>): string[] {
   if (!rule.looked.test(path) || rule.allowed.some(([place]) => place.test(path))) return []
-  return [...code.matchAll(rule.finds)].map((match) => {
-    const line = code.slice(0, match.index).split('\n').length
-    return `${path}:${line}: ${match[0]}; ${rule.advice}`
-  })
+  return [...code.matchAll(rule.finds)].map(
+    (match) => `${placeOf({ path }, code, match.index)}: ${match[0]}`,
+  )
 }
 
 for (const rule of Object.values(RULES))
   test(`policy: ${rule.title}`, () => {
     const found = product.flatMap((file) => findings(rule, file))
-    assert.deepEqual(found, [], found.join('\n'))
+    assertNone(found, rule.advice)
   })
 
 test('policy: each exception of a seam is needed', () => {
@@ -100,10 +100,7 @@ function importsBetween(
     .flatMap((file) =>
       importsOf(file)
         .filter(({ file: target }) => target !== undefined && isForbidden(target))
-        .map(({ specifier }) => {
-          const line = file.code.slice(0, file.code.indexOf(`'${specifier}'`)).split('\n').length
-          return `${file.path}:${line}: imports ${specifier}`
-        }),
+        .map(({ line, specifier }) => `${file.path}:${line}: imports ${specifier}`),
     )
 }
 
@@ -113,8 +110,7 @@ test('policy: the database imports no area of the coordinator', () => {
     'coordinator/database/',
     (target) => target.startsWith('coordinator/') && !target.startsWith('coordinator/database/'),
   )
-  const advice = 'declare row types in coordinator/database/tables/'
-  assert.deepEqual(found, [], [...found, advice].join('\n'))
+  assertNone(found, 'declare row types in coordinator/database/tables/')
 })
 
 test('policy: only verbs use operations and dispatch together', () => {
@@ -126,8 +122,8 @@ test('policy: only verbs use operations and dispatch together', () => {
     .filter((file) =>
       both.every((place) => importsOf(file).some(({ file: target }) => target?.startsWith(place))),
     )
-    .map(({ path }) => `${path}:1: move it to coordinator/verbs/, or separate the two`)
-  assert.deepEqual(found, [], found.join('\n'))
+    .map(({ path }) => `${path}:1: imports both`)
+  assertNone(found, 'move it to coordinator/verbs/, or separate the two')
 })
 
 test('policy: each main.ts of a node only composes its parts', () => {

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { root, source, sources } from '../../tools/sources.ts'
 import { compare } from './allowance.ts'
+import { assertNone, placeOf } from './findings.ts'
 
 /** Parts that still have findings. The numbers may only shrink. */
 const LONG_FUNCTIONS_LEFT: Readonly<Record<string, number>> = {
@@ -48,14 +49,8 @@ const CONFIG = 'e2e/policy/structure.oxlintrc.json'
 const PROGRAM = new Set(['shared', 'protocols', 'node', 'coordinator', 'agent', 'cli', 'tools'])
 const product = sources().filter(({ folder, isTest }) => PROGRAM.has(folder) && !isTest)
 
-/** The advice for each rule of the linter. */
-const RULES = {
-  'max-lines-per-function':
-    'split it into named parts, or give the reason: ' +
-    '// oxlint-disable-next-line max-lines-per-function -- REASON',
-  'max-depth': 'return early, or make the inner block a function',
-} as const
-type Rule = keyof typeof RULES
+/** Rules of the linter. */
+type LintRule = 'max-lines-per-function' | 'max-depth'
 
 interface Diagnostic {
   readonly message: string
@@ -64,8 +59,8 @@ interface Diagnostic {
   readonly labels: readonly { readonly span: { readonly line: number } }[]
 }
 
-/** `path:line: problem; advice` of each finding of the linter, by its rule. */
-function lint(paths: readonly string[]): (rule: Rule) => string[] {
+/** `path:line: problem` of each finding of the linter, by its rule. */
+function lint(paths: readonly string[]): (rule: LintRule) => string[] {
   const { stdout, stderr, status } = spawnSync(
     join(root, 'node_modules/.bin/oxlint'),
     ['--config', CONFIG, '--format', 'json', '--no-ignore', ...paths],
@@ -76,52 +71,74 @@ function lint(paths: readonly string[]): (rule: Rule) => string[] {
   return (rule) =>
     diagnostics
       .filter(({ code }) => code === `eslint(${rule})`)
-      .map(
-        ({ filename, labels, message }) =>
-          `${filename}:${labels[0]?.span.line}: ${message} ${RULES[rule]}`,
-      )
+      .map(({ filename, labels, message }) => `${filename}:${labels[0]?.span.line}: ${message}`)
 }
 const linted = lint(product.map(({ path }) => path))
-
-/** `path:line: problem` of each match. */
-function find(path: string, code: string, pattern: RegExp, problem: string): string[] {
-  return [...code.matchAll(pattern)].map(
-    (match) => `${path}:${code.slice(0, match.index).split('\n').length}: ${problem}`,
-  )
-}
 
 interface Coded {
   readonly path: string
   readonly code: string
 }
 
-const forcedTypes = ({ path, code }: Coded): string[] =>
-  find(
-    path,
-    code,
-    /\bas[ \n]+(?:never|unknown[ \n]+as)\b/g,
-    'a type is forced; use a type guard, a generic or a typed table',
+/** `path:line: problem` of each match. */
+function find({ path, code }: Coded, pattern: RegExp, problem: string): string[] {
+  return [...code.matchAll(pattern)].map(
+    (match) => `${placeOf({ path }, code, match.index)}: ${problem}`,
   )
+}
+
+const forcedTypes = (file: Coded): string[] =>
+  find(file, /\bas[ \n]+(?:never|unknown[ \n]+as)\b/g, 'a forced type')
 
 /** A spread in an object of `x ? {} : { … }`, `x ? { … } : {}` or `x && { … }`. */
-const conditionalSpreads = ({ path, code }: Coded): string[] =>
+const conditionalSpreads = (file: Coded): string[] =>
   find(
-    path,
-    code,
+    file,
     /\.\.\.\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*?(?:\?|&&)\s*(?:\{|\(\{)/g,
-    'a conditional spread; use defined() of shared/defined.ts',
+    'a conditional spread',
   )
 
-for (const [title, findings, left] of [
-  ['functions fit on a screen', linted('max-lines-per-function'), LONG_FUNCTIONS_LEFT],
-  ['blocks are nested at most three deep', linted('max-depth'), DEEP_BLOCKS_LEFT],
-  ['types are not forced', product.flatMap(forcedTypes), FORCED_TYPES_LEFT],
-  ['no conditional spreads', product.flatMap(conditionalSpreads), CONDITIONAL_SPREADS_LEFT],
-] as const)
+interface Rule {
+  readonly title: string
+  readonly findings: readonly string[]
+  readonly left: Readonly<Record<string, number>>
+  readonly advice: string
+}
+
+const RULES: readonly Rule[] = [
+  {
+    title: 'functions fit on a screen',
+    findings: linted('max-lines-per-function'),
+    left: LONG_FUNCTIONS_LEFT,
+    advice:
+      'split it into named parts, or give the reason in the line above it: ' +
+      '// oxlint-disable-next-line max-lines-per-function -- REASON',
+  },
+  {
+    title: 'blocks are nested at most three deep',
+    findings: linted('max-depth'),
+    left: DEEP_BLOCKS_LEFT,
+    advice: 'return early, or make the inner block a function',
+  },
+  {
+    title: 'types are not forced',
+    findings: product.flatMap(forcedTypes),
+    left: FORCED_TYPES_LEFT,
+    advice: 'use a type guard, a generic or a typed table',
+  },
+  {
+    title: 'no conditional spreads',
+    findings: product.flatMap(conditionalSpreads),
+    left: CONDITIONAL_SPREADS_LEFT,
+    advice: 'use defined() of shared/defined.ts',
+  },
+]
+
+for (const { title, findings, left, advice } of RULES)
   test(`policy: ${title}`, (t) => {
     const { wrong, lower } = compare(findings, left)
     lower.forEach((line) => t.diagnostic(line))
-    assert.deepEqual(wrong, [], wrong.join('\n'))
+    assertNone(wrong, advice)
   })
 
 test('policy: each exception from the size of a function has its reason', () => {
@@ -130,11 +147,11 @@ test('policy: each exception from the size of a function has its reason', () => 
       .split('\n')
       .flatMap((line, index) =>
         /(?:oxlint|eslint)-disable/.test(line) && !/ -- .{10}/.test(line)
-          ? [`${path}:${index + 1}: add the reason: -- REASON`]
+          ? [`${path}:${index + 1}: ${line.trim()}`]
           : [],
       ),
   )
-  assert.deepEqual(bare, [])
+  assertNone(bare, 'add the reason: -- REASON')
 })
 
 test('policy: the guards of structure find exactly the marked lines of their fixture', () => {

@@ -4,28 +4,33 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { root, sources } from '../../tools/sources.ts'
+import { assertNone, placeOf } from './findings.ts'
 
 const tests = sources().filter(({ path }) => path.endsWith('.test.ts'))
 
 const TITLE =
   /(?<![.\w])(?:test|it)(?:\.\w+)?\(\s*(?:'((?:[^'\\\n]|\\.)*)'|`([^`$]*)`|"((?:[^"\\\n]|\\.)*)")/g
 
-/** Titles as plain text. A title built in a loop contains the loop's value. */
-function namesIn(code: string): string[] {
-  return [...code.matchAll(TITLE)].map((match) => (match[1] ?? match[2] ?? match[3]) as string)
+/** Titles as plain text, each with its index. A title of a loop contains the loop's value. */
+function titlesIn(code: string): { title: string; index: number }[] {
+  return [...code.matchAll(TITLE)].map((match) => ({
+    title: (match[1] ?? match[2] ?? match[3]) as string,
+    index: match.index,
+  }))
 }
 
 test('policy: test names are unique in the whole project', () => {
   const first = new Map<string, string>()
   const twins: string[] = []
   for (const { path, code } of tests) {
-    for (const name of namesIn(code)) {
-      const other = first.get(name)
-      if (other !== undefined) twins.push(`${path}: ${JSON.stringify(name)} is also in ${other}`)
-      first.set(name, path)
+    for (const { title, index } of titlesIn(code)) {
+      const place = placeOf({ path }, code, index)
+      const other = first.get(title)
+      if (other !== undefined) twins.push(`${place}: ${JSON.stringify(title)} is also in ${other}`)
+      first.set(title, place)
     }
   }
-  assert.deepEqual(twins, [])
+  assertNone(twins, 'give each test its own title')
 })
 
 const OFF =
